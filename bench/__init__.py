@@ -1,0 +1,1 @@
+"""Measures blocks and networks on devices. Imports nothing of the other packages."""

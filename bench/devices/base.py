@@ -1,0 +1,74 @@
+"""What a device is: something that can say what it is, and run one load of a sweep."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.backends.base import Backend
+from bench.spec import BlockSpec, Target
+
+Facts = Mapping[str, str | int | float | bool | None]
+"""What is known of a device at a moment; what a machine does not tell is None, never left out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """Something to time: one block, a whole network, or a reference.
+
+    `label` is the front door's own text for it (a network's architecture as JSON); `bench`
+    keeps it and never reads it. Two workloads are the same if role and blocks are.
+    """
+
+    role: str  # "block", "network", "reference"
+    blocks: tuple[BlockSpec, ...]
+    label: str = field(default="", compare=False)
+
+    @property
+    def key(self) -> str:
+        return self.role + ":" + "|".join(block.key for block in self.blocks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadPlan:
+    """How one load is run: everything that its figures depend on besides the device."""
+
+    passes: int = 10
+    calls: int = 3
+    seed: int = 0  # of this load: order of visits, weights, inputs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassResult:
+    """One pass over a load's workloads, as it was measured."""
+
+    samples_ns: NDArray[np.float64]  # workloads x calls of a visit, in the order of the workloads
+    order: NDArray[np.int64]  # the order in which they were visited
+    retaken: int = 0  # visits taken again: switched out, or time stolen by the hypervisor
+    facts: Facts = field(default_factory=dict)  # clocks, temperature, load average, ... now
+
+
+class Device(Protocol):
+    """Hardware that can be measured."""
+
+    address: str  # what the user typed: "cpu", "fake", "adb:SERIAL", "cuda:0"
+
+    def slug(self) -> str:
+        """The hardware's own name as in `Target.device`; equal on equal hardware."""
+        ...
+
+    def facts(self) -> Facts:
+        """Model, cores, clocks, governor, memory, OS, load."""
+        ...
+
+    def check_quiet(self) -> None:
+        """Raise `DeviceError` naming what else is using the device."""
+        ...
+
+    def run_load(
+        self, work: Sequence[Workload], backend: Backend, target: Target, plan: LoadPlan
+    ) -> Iterator[PassResult]:
+        """Make every model afresh, then yield each pass as it ends."""
+        ...

@@ -1,0 +1,48 @@
+"""The one error tree. Every message says what was got, what was expected and what to do next.
+
+OfabenchError                 exit code 2, one line on stderr, never a traceback
+├── InputError                an argument or a value in a file is not what it must be
+├── FileError                 a file is missing, cut short, foreign, or cannot be written
+├── MissingRuntimeError       a backend's package is not installed
+├── DeviceError               a device cannot be reached, or is busy
+├── MissingEntryError         a table has no entry for a block
+├── TargetMismatchError       two things measured on unlike targets were put together
+├── InfeasibleError           no network meets the limits
+└── InterruptedSweepError     the user stopped a sweep; what is done is kept
+"""
+
+
+class OfabenchError(Exception):
+    """Base of all errors that a user can cause or mend."""
+
+
+class InputError(OfabenchError):
+    """An argument, or a value inside a file, is not what it must be."""
+
+
+class FileError(OfabenchError):
+    """A file is missing, truncated, of a foreign format, or cannot be written."""
+
+
+class MissingRuntimeError(OfabenchError):
+    """The package that a backend runs on is not installed."""
+
+
+class DeviceError(OfabenchError):
+    """A device cannot be reached, or something else is using it."""
+
+
+class MissingEntryError(OfabenchError):
+    """A latency table holds no entry for a block."""
+
+
+class TargetMismatchError(OfabenchError):
+    """Measurements of unlike targets were to be put together."""
+
+
+class InfeasibleError(OfabenchError):
+    """No network of the space meets every limit."""
+
+
+class InterruptedSweepError(OfabenchError):
+    """The user stopped a sweep; finished loads are kept and `--resume` goes on."""

@@ -1,0 +1,1 @@
+"""Latency tables that ship with ofabench; README.md says what each column is."""

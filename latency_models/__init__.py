@@ -1,0 +1,1 @@
+"""Latency tables, regression predictors and their composition to networks. No torch here."""

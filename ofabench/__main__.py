@@ -1,0 +1,7 @@
+"""`python -m ofabench`."""
+
+import sys
+
+from ofabench.cli import main
+
+sys.exit(main())

@@ -1,0 +1,49 @@
+"""Argument types that several commands share; a bad value is one line and exit code 2."""
+
+import argparse
+import math
+from pathlib import Path
+
+
+def positive_int(text: str) -> int:
+    """Read a whole number of at least 1."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return value
+
+
+def positive_float(text: str) -> float:
+    """Read a finite number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value > 0):
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+    return value
+
+
+def resolutions(text: str) -> tuple[int, ...]:
+    """Read a comma-separated list of sizes in pixels, like `128,160,224`."""
+    return tuple(positive_int(part) for part in text.split(","))
+
+
+def add_space(parser: argparse.ArgumentParser) -> None:
+    """Add `--space`, a shipped space's name or a TOML file."""
+    parser.add_argument(
+        "--space", required=True, metavar="NAME|FILE.toml", help="see `ofabench space list`"
+    )
+
+
+def add_out(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add `--out`, the file to write."""
+    parser.add_argument("--out", required=True, type=Path, metavar=what, help="file to write")
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add `--json`, for results that a machine reads."""
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")

@@ -1,0 +1,94 @@
+"""`ofabench`: commands, and the one place where errors become a line and an exit code."""
+
+import argparse
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from ofabench import __version__
+
+COMMANDS = (
+    "quickstart",
+    "devices",
+    "space",
+    "sweep",
+    "table",
+    "fit",
+    "evaluate",
+    "predict",
+    "train",
+    "search",
+    "extract",
+    "export",
+    "verify",
+    "report",
+)
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line that says what to do next."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(EXIT_BAD_INPUT, f"ofabench: {message} (see `{self.prog} --help`)\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Make the parser of every command."""
+    parser = _Parser(prog="ofabench", description=__doc__, allow_abbrev=False)
+    parser.description = "From a device's own measurements to the best network for it."
+    parser.add_argument("--version", action="version", version=f"ofabench {__version__}")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        importlib.import_module(f"ofabench.commands.{name}").add_parser(subparsers)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; 0 is success, 1 a result that fails its check, 2 bad input."""
+    foreign = foreign_bench()
+    if foreign is not None:
+        print(f"ofabench: {foreign}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    from bench.errors import InterruptedSweepError, OfabenchError
+
+    args = build_parser().parse_args(argv)
+    try:
+        code: int = args.run(args)
+        sys.stdout.flush()
+    except InterruptedSweepError as error:
+        print(f"ofabench: {error}", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except OfabenchError as error:
+        print(f"ofabench: {' '.join(str(error).split())}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    except KeyboardInterrupt:
+        print("ofabench: stopped; nothing half-written is left behind", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader (head, less) has enough: that is no fault, and the exit must not print one.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
+def foreign_bench() -> str | None:
+    """Say which `bench` is in the way, where the one that is found is not ours."""
+    found = importlib.util.find_spec("bench")
+    if found is None or found.origin is None:
+        return "its package `bench` is not installed; reinstall with `pip install ofabench`"
+    if (Path(found.origin).parent / "spec.py").is_file():
+        return None
+    return (
+        f"another package named `bench` is on the path ({found.origin}); "
+        "uninstall it (`pip uninstall bench`) or start from another folder"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""One module a command: it parses and wires, and holds no logic of its own."""

@@ -1,0 +1,1 @@
+"""The once-for-all network: its space, weights, training and search."""

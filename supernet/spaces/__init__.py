@@ -1,0 +1,1 @@
+"""Spaces as data, one TOML file each."""

@@ -1,0 +1,1 @@
+"""Progressive shrinking: data, schedule, distillation, checkpoints."""
