@@ -1,0 +1,34 @@
+# `make demo` and `make test` set up everything they need: a virtual environment in this folder.
+# PIP_ARGS goes to pip, for instance an index that has torch's CPU build (see README).
+PYTHON ?= python3.11
+PIP_ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test perf lint types clean
+
+demo: $(READY)
+	$(BIN)/ofabench quickstart --out runs/quickstart
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+perf: $(READY)
+	$(BIN)/python -m pytest tests/perf --benchmark-enable --benchmark-only
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+$(READY): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; set PYTHON to a Python 3.11 or newer" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .tox .mypy_cache .ruff_cache .pytest_cache build dist *.egg-info

@@ -1,0 +1,59 @@
+"""What the layout promises: dependencies run one way, and light things stay light."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+MAY_IMPORT = {
+    "bench": {"bench"},
+    "latency_models": {"bench", "latency_models"},
+    "supernet": {"bench", "latency_models", "supernet"},
+    "ofabench": {"bench", "latency_models", "supernet", "ofabench"},
+}
+MODULES = [path for package in MAY_IMPORT for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_run_one_way_and_nothing_is_pickled(path: Path) -> None:
+    package = path.relative_to(ROOT).parts[0]
+    ours = {name.split(".")[0] for name in imports(path)} & set(MAY_IMPORT)
+    assert ours <= MAY_IMPORT[package]
+    assert {"pickle", "joblib", "dill", "cloudpickle"}.isdisjoint(imports(path))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_torch_load_never_unpickles(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
+            assert "weights_only=True" in ast.unparse(node), path
+
+
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("bench.spec", ("torch", "numpy")),
+        ("bench.measurement", ("torch", "onnxruntime")),
+        ("latency_models.table", ("torch", "sklearn")),
+        ("supernet.space", ("torch", "sklearn")),
+        ("ofabench.cli", ("torch", "sklearn", "pandas", "onnxruntime")),
+    ],
+)
+def test_a_light_module_imports_nothing_heavy(module: str, heavy: tuple[str, ...]) -> None:
+    code = f"import sys, {module}; print(*[m for m in {heavy!r} if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []
