@@ -1,0 +1,120 @@
+"""onnxruntime's CPU provider: every graph optimisation, inputs and outputs bound beforehand."""
+
+from collections.abc import Callable
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+
+from bench.backends.base import Array
+from bench.backends.inputs import (
+    check_file_shape,
+    check_images,
+    check_precision,
+    random_images,
+)
+from bench.errors import FileError, MissingRuntimeError
+from bench.model import Model
+from bench.spec import Target
+
+_INSTALL = "pip install onnxruntime onnx"
+
+
+class OnnxModel:
+    """A session with its input and output bound to memory that onnxruntime laid out."""
+
+    def __init__(self, session: Any, target: Target, seed: int) -> None:
+        from onnxruntime import OrtValue
+
+        (given,), (made,) = session.get_inputs(), session.get_outputs()
+        check_file_shape(given.shape, target)
+        self._shape = tuple(given.shape)
+        self._given = OrtValue.ortvalue_from_shape_and_type(list(given.shape), np.float32)
+        self._given.update_inplace(random_images(self._shape, seed))
+        self._made = OrtValue.ortvalue_from_shape_and_type(list(made.shape), np.float32)
+        binding = session.io_binding()
+        binding.bind_ortvalue_input(given.name, self._given)
+        binding.bind_ortvalue_output(made.name, self._made)
+        self.run: Callable[[], object] = partial(session.run_with_iobinding, binding)
+
+    def infer(self, images: Array) -> Array:
+        kept = np.array(self._given.numpy())
+        self._given.update_inplace(check_images(images, self._shape))
+        self.run()
+        result = np.array(self._made.numpy())
+        self._given.update_inplace(kept)
+        return result
+
+
+class OnnxBackend:
+    """Graphs written by `onnx_graph`, run by onnxruntime's CPU provider."""
+
+    name = "onnx"
+    file_suffix = ".onnx"
+
+    def version(self) -> str:
+        found = {name: _installed(name) for name in ("onnxruntime", "onnxruntime-gpu")}
+        if all(found.values()):
+            raise MissingRuntimeError(
+                "onnxruntime and onnxruntime-gpu are both installed and overwrite each other: "
+                "pip uninstall -y onnxruntime onnxruntime-gpu, then install the one you want"
+            )
+        try:
+            import onnx  # noqa: F401
+            import onnxruntime
+        except ImportError as error:
+            raise MissingRuntimeError(
+                f"backend onnx cannot import {error.name or 'onnxruntime'}: {_INSTALL}"
+            ) from error
+        return str(onnxruntime.__version__)
+
+    def options(self) -> tuple[tuple[str, str], ...]:
+        return ()
+
+    def serialise(self, model: Model, batch: int = 1) -> bytes:
+        self.version()
+        from bench.backends.onnx_graph import onnx_bytes
+
+        return onnx_bytes(model, batch)
+
+    def load(self, model: Model, target: Target, *, seed: int = 0) -> OnnxModel:
+        return self.load_file(self.serialise(model, target.batch), target, seed=seed)
+
+    def load_file(self, content: bytes, target: Target, *, seed: int = 0) -> OnnxModel:
+        self.version()
+        check_precision(target)
+        return OnnxModel(_session(content, target.threads), target, seed)
+
+
+def _session(content: bytes, threads: int) -> Any:
+    import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.log_severity_level = 3
+    # Threads of one model must not spin on into the time of the next.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    refusals = (
+        state.InvalidProtobuf,
+        state.InvalidGraph,
+        state.InvalidArgument,
+        state.Fail,
+        state.NotImplemented,
+        state.RuntimeException,
+    )
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except refusals as error:
+        line = " ".join(str(error).split())[:200]
+        raise FileError(f"not an ONNX file that onnxruntime can run: {line}") from error
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

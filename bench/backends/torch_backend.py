@@ -1,0 +1,139 @@
+"""PyTorch on the CPU: norms folded, channels_last, inference mode; eager or `torch.compile`d.
+
+What is timed is what is shipped: a `.pt` file holds the blocks' keys and folded weights, and
+loading it makes the very network that `load` makes.
+"""
+
+import io
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.backends.base import Array
+from bench.backends.inputs import check_images, check_precision, random_images
+from bench.errors import FileError, InputError, MissingRuntimeError
+from bench.model import Model, weight_shapes
+from bench.spec import BlockSpec, Target
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_FORMAT = "ofabench-torch-1"
+
+
+class TorchModel:
+    """A folded network and its input tensor."""
+
+    def __init__(self, network: "Callable[[Tensor], Tensor]", images: "Tensor") -> None:
+        import torch
+
+        self._images = images
+        self._network = network
+
+        # As a decorator, inference mode costs one guard a call, which `with` would cost as well.
+        @torch.inference_mode()
+        def run() -> "Tensor":
+            return network(images)
+
+        self.run: Callable[[], Tensor] = run
+
+    def infer(self, images: Array) -> Array:
+        import torch
+
+        checked = torch.from_numpy(check_images(images, tuple(self._images.shape)))
+        with torch.inference_mode():
+            kept = self._images.clone()
+            self._images.copy_(checked)
+            result = np.array(self.run().numpy(), order="C")
+            self._images.copy_(kept)
+        return result
+
+
+class TorchBackend:
+    """`compile=True` runs the network through `torch.compile` (needs a C++ compiler)."""
+
+    name = "torch"
+    file_suffix = ".pt"
+
+    def __init__(self, *, compile: bool = False) -> None:
+        self._compile = compile
+
+    def version(self) -> str:
+        try:
+            import torch
+        except ImportError as error:
+            raise MissingRuntimeError(
+                "backend torch needs PyTorch, which is not installed: pip install torch"
+            ) from error
+        return str(torch.__version__)
+
+    def options(self) -> tuple[tuple[str, str], ...]:
+        return (("mode", "compile" if self._compile else "eager"),)
+
+    def serialise(self, model: Model, batch: int = 1) -> bytes:
+        """Keys and folded weights, readable with `torch.load(weights_only=True)`."""
+        self.version()
+        import torch
+
+        # Copied, for torch takes only arrays that it might write to.
+        weights = [
+            {n: torch.from_numpy(np.array(w)) for n, w in ws.items()} for ws in model.weights
+        ]
+        content = {
+            "format": _FORMAT,
+            "batch": batch,
+            "blocks": [spec.key for spec in model.blocks],
+            "weights": weights,
+        }
+        buffer = io.BytesIO()
+        torch.save(content, buffer)
+        return buffer.getvalue()
+
+    def load(self, model: Model, target: Target, *, seed: int = 0) -> TorchModel:
+        """Threads are the process's in torch: the last model loaded decides them."""
+        self.version()
+        check_precision(target)
+        import torch
+
+        from bench.blocks import network_of
+
+        torch.set_num_threads(target.threads)
+        network: nn.Module = network_of(model).to(memory_format=torch.channels_last)
+        images = random_images((target.batch, *model.input_shape), seed)
+        # Under inference mode, else it could not be written to there.
+        with torch.inference_mode():
+            given = torch.from_numpy(images).to(memory_format=torch.channels_last, copy=True)
+        if not self._compile:
+            return TorchModel(network, given)
+        loaded = TorchModel(torch.compile(network, dynamic=False), given)
+        loaded.run()  # compiles; its cost is no part of an inference
+        return loaded
+
+    def load_file(self, content: bytes, target: Target, *, seed: int = 0) -> TorchModel:
+        self.version()
+        return self.load(model_from_bytes(content), target, seed=seed)
+
+
+def model_from_bytes(content: bytes) -> Model:
+    """Read what `TorchBackend.serialise` made; `FileError` where it is not that."""
+    import pickle
+
+    import torch
+
+    try:
+        loaded: Any = torch.load(io.BytesIO(content), weights_only=True)
+        if loaded["format"] != _FORMAT:
+            raise FileError(f"model file has format {loaded['format']!r}, expected {_FORMAT!r}")
+        blocks = tuple(BlockSpec.parse(key) for key in loaded["blocks"])
+        weights = tuple({n: w.numpy() for n, w in ws.items()} for ws in loaded["weights"])
+        model = Model(blocks, weights)
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        line = str(error).strip().splitlines()[0] if str(error).strip() else "empty"
+        raise FileError(f"not a model file of backend torch, or cut short: {line}") from error
+    except (KeyError, TypeError, AttributeError, InputError) as error:
+        raise FileError(f"a torch file without a model of ours in it: {error}") from error
+    for spec, named in zip(blocks, weights, strict=True):
+        if {n: w.shape for n, w in named.items()} != weight_shapes(spec):
+            raise FileError(f"model file's weights do not fit block {spec.key}")
+    return model
