@@ -70,7 +70,7 @@ def latency_heat_map(blocks: pd.DataFrame) -> go.Figure:
     grid = grid.reindex(order["place"].drop_duplicates())
     heat = go.Heatmap(
         z=grid.to_numpy(),
-        x=[f"k{kernel} e{expand:g}" for kernel, expand in grid.columns.to_list()],
+        x=[f"k{column[0]} e{column[1]:g}" for column in grid.columns.to_list()],
         y=list(grid.index),
         colorscale="Viridis",
         colorbar={"title": {"text": "ms"}},
