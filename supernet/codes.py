@@ -1,0 +1,143 @@
+"""Encodings: networks as rows of small integers, worked on a million at a time.
+
+A row is `resolution, d0.., ks0.., e0.., w0..`. Resolutions, depths and kernels stand for
+themselves; expands and widths too where all are whole, else times 100. What a network lacks is 0.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.errors import InputError
+
+Codes = npt.NDArray[np.int16]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of an encoding: its name and the codes it may hold, ascending."""
+
+    name: str
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Columns of a space's encoding, in groups, and which elastic block each is of.
+
+    `slots` has one pair (stage, index) for each block that the space can have; the kernels' and
+    the expands' columns follow its order. Stage `i` has the depth column `d{i}`.
+    """
+
+    columns: tuple[Column, ...]
+    slots: tuple[tuple[int, int], ...]
+    depths: int
+    widths: int
+    expand_scale: int = 1
+    width_scale: int = 1
+
+    @property
+    def names(self) -> list[str]:
+        return [column.name for column in self.columns]
+
+    @property
+    def kernel_start(self) -> int:
+        return 1 + self.depths
+
+    @property
+    def expand_start(self) -> int:
+        return self.kernel_start + len(self.slots)
+
+    @property
+    def width_start(self) -> int:
+        return self.expand_start + len(self.slots)
+
+    @property
+    def groups(self) -> Iterator[slice]:
+        """Columns of the kernels, then of the expands: what a left-out block has none of."""
+        yield slice(self.kernel_start, self.expand_start)
+        yield slice(self.expand_start, self.width_start)
+
+    def present(self, codes: Codes) -> npt.NDArray[np.bool_]:
+        """Which elastic blocks each network has, (n, slots)."""
+        stages = np.array([stage for stage, _ in self.slots], dtype=np.intp)
+        indices = np.array([index for _, index in self.slots], dtype=np.int16)
+        return np.asarray(codes[:, 1 + stages] > indices)
+
+    def canonical(self, codes: Codes) -> Codes:
+        """Return a copy with 0 for all that absent blocks would have had."""
+        codes, present = codes.copy(), self.present(codes)
+        for group in self.groups:
+            codes[:, group] *= present
+        return codes
+
+    def sample(
+        self, rng: np.random.Generator, n: int, resolutions: Sequence[int] | None = None
+    ) -> Codes:
+        """Draw `n` networks, each choice uniform and independent (as OFA draws them)."""
+        return self.canonical(self._draw(rng, n, resolutions))
+
+    def mutate(
+        self,
+        codes: Codes,
+        rng: np.random.Generator,
+        p: float,
+        resolutions: Sequence[int] | None = None,
+    ) -> Codes:
+        """Draw each choice anew with probability `p`; a block that appears is drawn whole."""
+        fresh = self._draw(rng, len(codes), resolutions)
+        hidden = np.zeros(codes.shape, dtype=np.bool_)
+        present = self.present(codes)
+        for group in self.groups:
+            hidden[:, group] = ~present
+        return self.canonical(np.where(hidden | (rng.random(codes.shape) < p), fresh, codes))
+
+    def cross(self, a: Codes, b: Codes, rng: np.random.Generator) -> Codes:
+        """Take each choice from `a` or `b`, evenly; what only one has comes from that one."""
+        child = np.where(rng.random(a.shape) < 0.5, a, b)
+        for group in self.groups:
+            kept = child[:, group]
+            child[:, group] = np.where(kept == 0, np.maximum(a[:, group], b[:, group]), kept)
+        return self.canonical(child)
+
+    def check(self, codes: Codes, space: str) -> None:
+        """Raise `InputError` for the first code that its column does not allow; 0 if absent."""
+        if codes.ndim != 2 or codes.shape[1] != len(self.columns):
+            raise InputError(
+                f"an encoding of {space} has {len(self.columns)} columns, got {codes.shape}"
+            )
+        needed = np.ones(codes.shape, dtype=np.bool_)
+        for group in self.groups:
+            needed[:, group] = self.present(codes)
+        for j, column in enumerate(self.columns):
+            bad = needed[:, j] & ~np.isin(codes[:, j], column.values)
+            if bad.any():
+                row = int(np.flatnonzero(bad)[0])
+                values = ", ".join(map(str, column.values))
+                raise InputError(
+                    f"{column.name} of network {row} is {codes[row, j]}, {space} allows {values}"
+                )
+
+    def count(self) -> int:
+        """Exact number of networks of one resolution."""
+        by_stage: list[dict[int, int]] = [{0: 1} for _ in range(self.depths)]
+        for slot, (stage, index) in enumerate(self.slots):
+            kernels = self.columns[self.kernel_start + slot].values
+            expands = self.columns[self.expand_start + slot].values
+            by_stage[stage][index + 1] = by_stage[stage][index] * len(kernels) * len(expands)
+        total = math.prod(len(c.values) for c in self.columns[self.width_start :])
+        for stage, networks in enumerate(by_stage):
+            # A stage without elastic blocks (ResNet's stem) is a choice of its depth alone.
+            depths = self.columns[1 + stage].values
+            total *= sum(networks.get(depth, 1) for depth in depths)
+        return total
+
+    def _draw(self, rng: np.random.Generator, n: int, resolutions: Sequence[int] | None) -> Codes:
+        codes = np.empty((n, len(self.columns)), dtype=np.int16)
+        for j, column in enumerate(self.columns):
+            values = column.values if j or resolutions is None else tuple(resolutions)
+            codes[:, j] = np.array(values, dtype=np.int16)[rng.integers(len(values), size=n)]
+        return codes

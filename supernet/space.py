@@ -1,0 +1,333 @@
+"""`SearchSpace`: a space of networks as data, and the only walk from a network to its blocks."""
+
+import itertools
+import json
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from bench.errors import InputError
+from bench.files import read_bytes
+from bench.spec import BlockSpec
+from supernet.arch import ArchConfig, parse_line
+from supernet.codes import Codes, Layout
+from supernet.families import FAMILIES
+from supernet.fields import Fields
+from supernet.units import BlockPlace, Position, Unit
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["ArchConfig", "BlockPlace", "Codes", "Position", "SearchSpace", "Unit", "parse_line"]
+
+
+def space_names() -> list[str]:
+    """Names of the shipped spaces, sorted."""
+    folder = resources.files("supernet.spaces")
+    return sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name[-5:] == ".toml")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchSpace:
+    """Every choice of a family of sub-networks, read from TOML.
+
+    `text` is that TOML, so that what is made from a space can carry it along (`from_toml`).
+    """
+
+    name: str
+    family: str
+    resolutions: tuple[int, ...]
+    classes: int
+    in_channels: int
+    units: tuple[Unit, ...] = field(repr=False)
+    layout: Layout = field(repr=False)
+    text: str = field(repr=False, compare=False)
+
+    @classmethod
+    def load(cls, name_or_path: str | Path) -> Self:
+        """Load a shipped space by its name, or one from a `.toml` file.
+
+        `InputError` names the known spaces, or the field of the file that is wrong; `FileError`
+        where the file cannot be read.
+        """
+        name = str(name_or_path)
+        if name.endswith(".toml"):
+            content = read_bytes(Path(name_or_path))
+            return cls.from_toml(_decode(content, name), name)
+        known = space_names()
+        if name not in known:
+            raise InputError(f"unknown space {name!r}; known: {', '.join(known)}, or a .toml file")
+        file = resources.files("supernet.spaces") / f"{name}.toml"
+        return cls.from_toml(file.read_text(encoding="utf-8"), name)
+
+    @classmethod
+    def from_toml(cls, text: str, where: str = "space") -> Self:
+        """Read a space from TOML text; `where` names its source in the errors (`InputError`)."""
+        try:
+            fields = Fields(tomllib.loads(text), where)
+        except tomllib.TOMLDecodeError as error:
+            raise InputError(f"{where} is not TOML: {error}") from error
+        name = fields.text("name")
+        family = fields.text("family", allowed=tuple(FAMILIES))
+        resolutions = fields.integers("resolutions", minimum=4)
+        classes = fields.integer("classes", minimum=2)
+        in_channels = fields.integer("in_channels")
+        plan = FAMILIES[family](fields, resolutions, in_channels, classes)
+        fields.done()
+        return cls(
+            name=name,
+            family=family,
+            resolutions=resolutions,
+            classes=classes,
+            in_channels=in_channels,
+            units=plan.units,
+            layout=plan.layout,
+            text=text,
+        )
+
+    # Networks.
+
+    def largest(self, resolution: int | None = None) -> ArchConfig:
+        """Return the network of every largest choice, at the largest or the given resolution."""
+        return self._extreme(-1, resolution)
+
+    def smallest(self, resolution: int | None = None) -> ArchConfig:
+        """Return the network of every smallest choice, at the smallest or the given resolution."""
+        return self._extreme(0, resolution)
+
+    def sample(
+        self, rng: np.random.Generator, n: int, resolutions: Sequence[int] | None = None
+    ) -> list[ArchConfig]:
+        """Draw `n` networks, each choice uniform, as OFA does; `resolutions` narrows them."""
+        return self.decode(self.sample_codes(rng, n, resolutions))
+
+    def canonical(self, arch: ArchConfig) -> ArchConfig:
+        """Drop what absent blocks would have had; `InputError` where the space has no such one."""
+        return self.decode(self.encode([arch]))[0]
+
+    def check(self, arch: ArchConfig) -> None:
+        """Raise `InputError`, naming the choice, if the space does not hold `arch`."""
+        self.encode([arch])
+
+    def count(self) -> int:
+        """Exact number of networks of one resolution."""
+        return self.layout.count()
+
+    # Encodings, (n, columns) int16; see supernet.codes.
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the encoding's columns, which are those of a networks table."""
+        return self.layout.names
+
+    def encode(self, archs: Sequence[ArchConfig]) -> Codes:
+        """Canonical codes of `archs`, (n, columns); `InputError` for one outside the space."""
+        layout = self.layout
+        expected = (layout.depths, len(layout.slots), len(layout.slots), layout.widths)
+        for arch in archs:
+            lengths = (len(arch.depths), len(arch.kernels), len(arch.expands), len(arch.widths))
+            if lengths != expected:
+                raise InputError(
+                    f"a network of {self.name} has {expected} depths, kernels, expands and "
+                    f"widths, got {lengths}"
+                )
+        if not archs:
+            return np.zeros((0, len(layout.columns)), dtype=np.int16)
+        scales = np.ones(len(layout.columns))
+        scales[layout.expand_start : layout.width_start] = layout.expand_scale
+        scales[layout.width_start :] = layout.width_scale
+        rows = [(a.resolution, *a.depths, *a.kernels, *a.expands, *a.widths) for a in archs]
+        exact = np.array(rows, dtype=np.float64) * scales
+        codes = np.rint(np.clip(exact, -1, 2**15 - 1))
+        # A code that rounding made is none of the space's: -1 fails the check where it matters.
+        codes[np.abs(codes - exact) > 1e-6] = -1
+        whole = codes.astype(np.int16)
+        self.check_codes(whole)
+        return layout.canonical(whole)
+
+    def decode(self, codes: Codes) -> list[ArchConfig]:
+        """Networks of canonical codes."""
+        layout = self.layout
+        kernels, expands = layout.groups
+        widths = codes[:, layout.width_start :]
+        columns = zip(
+            codes[:, 0].tolist(),
+            codes[:, 1 : layout.kernel_start].tolist(),
+            codes[:, kernels].tolist(),
+            _unscaled(codes[:, expands], layout.expand_scale),
+            _unscaled(widths, layout.width_scale),
+            strict=True,
+        )
+        return [
+            ArchConfig(
+                resolution=r, depths=tuple(d), kernels=tuple(k), expands=tuple(e), widths=tuple(w)
+            )
+            for r, d, k, e, w in columns
+        ]
+
+    def check_codes(self, codes: Codes) -> None:
+        """Raise `InputError` for the first code that the space does not allow."""
+        self.layout.check(codes, self.name)
+
+    def sample_codes(
+        self, rng: np.random.Generator, n: int, resolutions: Sequence[int] | None = None
+    ) -> Codes:
+        """Draw `n` networks as codes; see `sample`."""
+        return self.layout.sample(rng, n, self._within(resolutions))
+
+    def mutate_codes(
+        self,
+        codes: Codes,
+        rng: np.random.Generator,
+        p: float,
+        resolutions: Sequence[int] | None = None,
+    ) -> Codes:
+        """Draw each choice anew with probability `p`; a block that appears is drawn whole."""
+        return self.layout.mutate(codes, rng, p, self._within(resolutions))
+
+    def crossover_codes(self, a: Codes, b: Codes, rng: np.random.Generator) -> Codes:
+        """Take each choice of a child from one of two parents, row by row."""
+        return self.layout.cross(a, b, rng)
+
+    # Tables and lines.
+
+    def to_frame(self, archs: Sequence[ArchConfig]) -> "pd.DataFrame":
+        """Networks as a table of codes with the space's columns."""
+        return self.frame_of(self.encode(archs))
+
+    def from_frame(self, frame: "pd.DataFrame") -> list[ArchConfig]:
+        """Networks of a table; what it has for absent blocks is dropped, other columns ignored."""
+        return self.decode(self.codes_of(frame))
+
+    def frame_of(self, codes: Codes) -> "pd.DataFrame":
+        """Codes as a table, one column a choice."""
+        import pandas as pd
+
+        return pd.DataFrame(codes, columns=self.columns)
+
+    def codes_of(self, frame: "pd.DataFrame") -> Codes:
+        """Canonical codes of a networks table; `InputError` names a missing column or bad code."""
+        missing = [name for name in self.columns if name not in frame.columns]
+        if missing:
+            raise InputError(
+                f"a networks table of {self.name} has the columns {', '.join(self.columns[:3])}, "
+                f"...; {missing[0]!r} is missing"
+            )
+        values = frame[self.columns].to_numpy()
+        if not np.issubdtype(values.dtype, np.integer):
+            raise InputError(f"columns of {self.name}'s choices hold {values.dtype}, not integers")
+        codes = np.clip(values, -1, 2**15 - 1).astype(np.int16)
+        self.check_codes(codes)
+        return self.layout.canonical(codes)
+
+    def to_line(self, arch: ArchConfig) -> str:
+        """One line of an archs file: JSON, with the space's name; `parse_line` reads it."""
+        return json.dumps({"space": self.name, **self.canonical(arch).to_json()})
+
+    def from_line(self, text: str) -> ArchConfig:
+        """Read a line of an archs file; `InputError` if it is of another space."""
+        name, arch = parse_line(text)
+        if name != self.name:
+            raise InputError(f"the line is of the space {name!r}, expected {self.name!r}")
+        return self.canonical(arch)
+
+    # Blocks.
+
+    def walk(self, arch: ArchConfig) -> tuple[tuple[str, BlockSpec], ...]:
+        """Blocks of a network in order, each with the name of the unit it is cut from.
+
+        The only walk: `InputError` where the space does not hold `arch`.
+        """
+        row = self.encode([arch])[0].tolist()
+        found = []
+        for position, options in self._options:
+            for spec in options[tuple(row[column] for column in position.columns)]:
+                found.append((position.name, spec))
+        return tuple(found)
+
+    def blocks(self, arch: ArchConfig) -> tuple[BlockSpec, ...]:
+        """Blocks of a network in order."""
+        return tuple(spec for _, spec in self.walk(arch))
+
+    def max_blocks(self) -> tuple[BlockSpec, ...]:
+        """Blocks of the largest network."""
+        return self.blocks(self.largest())
+
+    def unit_specs(self, resolution: int | None = None) -> dict[str, BlockSpec]:
+        """Each unit's largest block, which every sub-network's is cut from, in order."""
+        return dict(self.walk(self.largest(resolution)))
+
+    @cached_property
+    def places(self) -> dict[str, BlockPlace | None]:
+        """Where each unit sits among the elastic stages; None outside them."""
+        return {unit.name: unit.place for unit in self.units}
+
+    @cached_property
+    def choices(self) -> tuple[Position, ...]:
+        """Every position of a network with all it can hold, for dense evaluation."""
+        return tuple(self._position(unit) for unit in self.units)
+
+    def unique_blocks(self, resolutions: Sequence[int] | None = None) -> tuple[BlockSpec, ...]:
+        """Return every block that networks of these resolutions can have, once, in order."""
+        wanted = set(self._within(resolutions) or self.resolutions)
+        return tuple(
+            {
+                spec: None
+                for position in self.choices
+                for values, specs in position.options
+                if values[0] in wanted
+                for spec in specs
+            }
+        )
+
+    @cached_property
+    def _options(self) -> list[tuple[Position, dict[tuple[int, ...], tuple[BlockSpec, ...]]]]:
+        return [(position, dict(position.options)) for position in self.choices]
+
+    def _position(self, unit: Unit) -> Position:
+        slot_columns = {unit.kernel_column, unit.expand_column}
+        allowed = []
+        for column in unit.columns:
+            values = self.layout.columns[column].values
+            allowed.append((0, *values) if column in slot_columns else values)
+        row = [0] * len(self.layout.columns)
+        options = []
+        for values in itertools.product(*allowed):
+            for column, value in zip(unit.columns, values, strict=True):
+                row[column] = value
+            # An absent block has neither kernel nor expand; one without the other is no network.
+            if len({row[column] == 0 for column in slot_columns if column is not None}) < 2:
+                spec = unit.spec(row)
+                options.append((values, () if spec is None else (spec,)))
+        return Position(name=unit.name, columns=unit.columns, options=tuple(options))
+
+    def _extreme(self, which: int, resolution: int | None) -> ArchConfig:
+        row = [column.values[which] for column in self.layout.columns]
+        if resolution is not None:
+            (row[0],) = self._within((resolution,)) or row[:1]
+        return self.decode(self.layout.canonical(np.array([row], dtype=np.int16)))[0]
+
+    def _within(self, resolutions: Sequence[int] | None) -> Sequence[int] | None:
+        for resolution in resolutions or ():
+            if resolution not in self.resolutions:
+                known = ", ".join(map(str, self.resolutions))
+                raise InputError(f"{self.name} has no resolution {resolution}, it has {known}")
+        return resolutions
+
+
+def _unscaled(codes: Codes, scale: int) -> list[list[float]]:
+    values: list[list[float]] = codes.tolist() if scale == 1 else (codes / scale).tolist()
+    return values
+
+
+def _decode(content: bytes, name: str) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name} is not TOML: {error}") from error
