@@ -225,12 +225,11 @@ def _array(tensor: Tensor) -> Array:
 
 def _state_of(spec: BlockSpec, weights: Weights) -> Iterator[tuple[str, Tensor]]:
     layers = layers_of(spec)
-    inner = {Conv: ".conv"}
     for branch, members in (("main", layers.main), ("shortcut", layers.shortcut or ())):
         for layer in members:
             prefix = f"{layer.name}."
             for name, value in weights.items():
                 if name.startswith(prefix):
                     rest = name.removeprefix(layer.name)
-                    path = f"{branch}.{layer.name}{inner.get(type(layer), '')}{rest}"
-                    yield path, torch.from_numpy(value.copy())
+                    inner = ".conv" if isinstance(layer, Conv) else ""
+                    yield f"{branch}.{layer.name}{inner}{rest}", torch.from_numpy(value.copy())

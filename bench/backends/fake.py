@@ -4,6 +4,7 @@ The numbers that `infer` gives are torch's. `run` does nothing; the fake device 
 by `cost_ns`.
 """
 
+import math
 import zlib
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -42,7 +43,7 @@ class FakeModel:
         """Time of one call: a function of blocks, batch and threads alone."""
         costs = [block_cost_ns(spec) for spec in self.model.blocks]
         share = _CHAIN_SHARE if len(costs) > 1 else 1.0
-        return _CALL_NS + share * sum(costs) * self.target.batch / self.target.threads**0.8
+        return _CALL_NS + share * sum(costs) * self.target.batch / math.sqrt(self.target.threads)
 
     def run(self) -> None:
         """Do nothing; see `cost_ns`."""

@@ -55,7 +55,7 @@ def onnx_bytes(model: Model, batch: int = 1) -> bytes:
     content = helper.make_model(
         proto, opset_imports=[opset], producer_name="ofabench", ir_version=IR_VERSION
     )
-    return content.SerializeToString()
+    return bytes(content.SerializeToString())
 
 
 def _add_block(graph: _Graph, spec: BlockSpec, weights: Weights, prefix: str, given: str) -> str:
@@ -108,9 +108,9 @@ def _add_conv(
 def _add_squeeze_excite(
     graph: _Graph, weight: Callable[[str], str], layer: SqueezeExcite, given: str
 ) -> str:
-    size = {"in_size": 1}
-    reduce = Conv(name="", in_channels=layer.channels, out_channels=layer.squeezed, **size)
-    expand = Conv(name="", in_channels=layer.squeezed, out_channels=layer.channels, **size)
+    wide, narrow = layer.channels, layer.squeezed
+    reduce = Conv(name="", in_size=1, in_channels=wide, out_channels=narrow)
+    expand = Conv(name="", in_size=1, in_channels=narrow, out_channels=wide)
     mean = graph.add("GlobalAveragePool", given)
     squeezed = graph.add("Relu", _add_conv(graph, weight, f"{layer.name}.reduce", reduce, mean))
     gate = _add_conv(graph, weight, f"{layer.name}.expand", expand, squeezed)

@@ -17,7 +17,7 @@ from bench.model import Model, weight_shapes
 from bench.spec import BlockSpec, Target
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
 _FORMAT = "ofabench-torch-1"
 
@@ -99,7 +99,8 @@ class TorchBackend:
         from bench.blocks import network_of
 
         torch.set_num_threads(target.threads)
-        network: nn.Module = network_of(model).to(memory_format=torch.channels_last)
+        network = network_of(model)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         images = random_images((target.batch, *model.input_shape), seed)
         # Under inference mode, else it could not be written to there.
         with torch.inference_mode():
