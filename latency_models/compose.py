@@ -1,0 +1,136 @@
+"""From blocks to a network: link(overhead + sum of what each block costs inside a network).
+
+A block's cost inside a network is linear in what was measured of it alone (warm, and how much
+more it takes cold). So a network stays a sum over its blocks, which dense evaluation gathers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+_ROUNDS = 20  # of reweighting; the weights settle within ten
+_HUBER = 0.02  # relative error beyond which a network counts less
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composition:
+    """ms = overhead_ms + sum over blocks of (slope * warm + cold_slope * (cold - warm) + block_ms).
+
+    None of the four is negative. The default is the plain sum of warm blocks.
+    """
+
+    overhead_ms: float = 0.0
+    slope: float = 1.0
+    cold_slope: float = 0.0
+    block_ms: float = 0.0
+
+    def block_cost(self, warm_ms: Floats, cold_ms: Floats) -> Floats:
+        """What each block adds to a network, in ms, (n,)."""
+        extra = np.maximum(cold_ms - warm_ms, 0.0)
+        return self.slope * warm_ms + self.cold_slope * extra + self.block_ms
+
+    def link(self, total_ms: Floats) -> Floats:
+        """Network latency in ms from the sum of its blocks' costs; monotone."""
+        return self.overhead_ms + total_ms
+
+    def to_items(self) -> dict[str, float]:
+        """Its numbers by name, as `Composition(**items)` takes them."""
+        return asdict(self)
+
+
+# Simplest first: a later one must be better by more than the noise of the comparison.
+_FORMS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("slope", ("slope",)),
+    ("overhead, slope", ("overhead_ms", "slope")),
+    ("slope, cold", ("slope", "cold_slope")),
+    ("overhead, slope, cold", ("overhead_ms", "slope", "cold_slope")),
+    ("overhead, slope, cold, blocks", ("overhead_ms", "slope", "cold_slope", "block_ms")),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompositionChoice:
+    """The form kept, and the leave-one-out mean absolute relative error of each form tried."""
+
+    form: str
+    networks: int
+    errors: tuple[tuple[str, float], ...]
+
+
+def fit_composition(
+    warm_ms: Sequence[Floats], cold_ms: Sequence[Floats], measured_ms: Floats
+) -> tuple[Composition, CompositionChoice]:
+    """Fit on networks given as arrays of their blocks' warm and cold latencies.
+
+    Forms are compared by leaving one network out at a time, the plain sum among them; of forms
+    that are equal within the standard error the simplest is kept.
+    """
+    pairs = list(zip(warm_ms, cold_ms, strict=True))
+    columns = {
+        "overhead_ms": np.ones(len(measured_ms)),
+        "slope": np.array([np.sum(warm) for warm in warm_ms]),
+        "cold_slope": np.array([np.sum(np.maximum(cold - warm, 0)) for warm, cold in pairs]),
+        "block_ms": np.array([float(len(warm)) for warm in warm_ms]),
+    }
+    plain = np.abs(columns["slope"] / measured_ms - 1)
+    errors = {"sum": plain}
+    for name, terms in _FORMS:
+        if len(measured_ms) > len(terms) + 1:
+            design = np.stack([columns[term] for term in terms], axis=1)
+            errors[name] = _leave_one_out(design, measured_ms)
+    form = _simplest_of_the_best(errors)
+    choice = CompositionChoice(
+        form=form,
+        networks=len(measured_ms),
+        errors=tuple((name, float(np.mean(error))) for name, error in errors.items()),
+    )
+    if form == "sum":
+        return Composition(), choice
+    terms = dict(_FORMS)[form]
+    design = np.stack([columns[term] for term in terms], axis=1)
+    found = dict(zip(terms, fit_robust(design, measured_ms).tolist(), strict=True))
+    return Composition(**{"slope": 0.0, **found}), choice
+
+
+def fit_robust(design: Floats, measured_ms: Floats) -> Floats:
+    """Non-negative weights of the columns for least Huber loss of the relative error."""
+    from scipy.optimize import nnls
+
+    relative = design / measured_ms[:, None]
+    scale = np.maximum(np.sqrt(np.mean(relative**2, axis=0)), 1e-300)
+    unit = relative / scale
+    weights = np.ones(len(measured_ms))
+    found = np.zeros(design.shape[1])
+    for _ in range(_ROUNDS):
+        root = np.sqrt(weights)
+        new, _ = nnls(unit * root[:, None], root)
+        missed = np.abs(unit @ new - 1)
+        weights = np.minimum(1.0, _HUBER / np.maximum(missed, 1e-12))
+        if np.allclose(new, found, rtol=1e-9, atol=0):
+            break
+        found = new
+    result: Floats = new / scale
+    return result
+
+
+def _leave_one_out(design: Floats, measured_ms: Floats) -> Floats:
+    errors = np.empty(len(measured_ms))
+    for out in range(len(measured_ms)):
+        kept = np.arange(len(measured_ms)) != out
+        found = fit_robust(design[kept], measured_ms[kept])
+        errors[out] = abs(design[out] @ found / measured_ms[out] - 1)
+    return errors
+
+
+def _simplest_of_the_best(errors: dict[str, Floats]) -> str:
+    best = min(errors, key=lambda name: float(np.mean(errors[name])))
+    for name, error in errors.items():
+        # Paired: the same networks are hard for every form.
+        more = error - errors[best]
+        noise = float(np.std(more)) / np.sqrt(len(more))
+        if float(np.mean(more)) <= noise:
+            return name
+    return best
