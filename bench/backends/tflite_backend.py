@@ -1,0 +1,97 @@
+"""TFLite with XNNPACK, through LiteRT or, where that is not installed, `tflite-runtime`."""
+
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from bench.backends.base import Array
+from bench.backends.inputs import (
+    check_file_shape,
+    check_images,
+    check_precision,
+    random_images,
+)
+from bench.errors import FileError, MissingRuntimeError
+from bench.model import Model
+from bench.spec import Target
+
+
+class TfliteModel:
+    """An interpreter with its tensors allocated and its input filled."""
+
+    def __init__(self, interpreter: Any, target: Target, seed: int) -> None:
+        (given,), (made,) = interpreter.get_input_details(), interpreter.get_output_details()
+        shape = tuple(int(side) for side in given["shape"])
+        check_file_shape(shape, target)
+        batch, height, width, channels = shape
+        self._shape = (batch, channels, height, width)
+        self._given, self._made = given["index"], made["index"]
+        self._interpreter = interpreter
+        self._set(random_images(self._shape, seed))
+        self.run: Callable[[], object] = interpreter.invoke
+
+    def infer(self, images: Array) -> Array:
+        kept = self._interpreter.get_tensor(self._given)
+        self._set(check_images(images, self._shape))
+        self.run()
+        result: Array = self._interpreter.get_tensor(self._made)
+        self._interpreter.set_tensor(self._given, kept)
+        return np.ascontiguousarray(result.transpose(0, 3, 1, 2)) if result.ndim == 4 else result
+
+    def _set(self, images: Array) -> None:
+        inside = np.ascontiguousarray(images.transpose(0, 2, 3, 1))
+        self._interpreter.set_tensor(self._given, inside)
+
+
+class TfliteBackend:
+    """Files written by `tflite_graph`, run by an interpreter with XNNPACK."""
+
+    name = "tflite"
+    file_suffix = ".tflite"
+
+    def version(self) -> str:
+        """Say which runtime it is too: "litert-2.3.0" or "tflite-runtime-2.14.0"."""
+        return _runtime()[0]
+
+    def options(self) -> tuple[tuple[str, str], ...]:
+        return ()
+
+    def serialise(self, model: Model, batch: int = 1) -> bytes:
+        self.version()
+        from bench.backends.tflite_graph import tflite_bytes
+
+        return tflite_bytes(model, batch)
+
+    def load(self, model: Model, target: Target, *, seed: int = 0) -> TfliteModel:
+        return self.load_file(self.serialise(model, target.batch), target, seed=seed)
+
+    def load_file(self, content: bytes, target: Target, *, seed: int = 0) -> TfliteModel:
+        _, make = _runtime()
+        check_precision(target)
+        try:
+            interpreter = make(model_content=content, num_threads=target.threads)
+            interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            line = " ".join(str(error).split())[:200]
+            raise FileError(f"not a TFLite file that this runtime can run: {line}") from error
+        return TfliteModel(interpreter, target, seed)
+
+
+def _runtime() -> tuple[str, Callable[..., Any]]:
+    """Name with version, and the interpreter's class."""
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+
+        return f"litert-{version('ai-edge-litert')}", Interpreter
+    except ImportError:
+        pass
+    try:
+        from tflite_runtime.interpreter import Interpreter
+    except ImportError as error:
+        raise MissingRuntimeError(
+            "backend tflite needs LiteRT, which is not installed: pip install ai-edge-litert "
+            "(or, with numpy < 2: pip install tflite-runtime tflite)"
+        ) from error
+    return f"tflite-runtime-{version('tflite-runtime')}", Interpreter

@@ -1,0 +1,145 @@
+"""A TFLite flatbuffer while it is written: tensors, operators and their codes.
+
+The schema's own builder functions come from the runtime's package (`ai_edge_litert`) or, beside
+the old `tflite-runtime`, from the package `tflite`; both are generated from the same schema.
+All operators are of version 1, which every TFLite runtime of the last years reads.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import flatbuffers
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.errors import MissingRuntimeError
+
+_FILE_IDENTIFIER = b"TFL3"
+_SCHEMA_VERSION = 3
+_DATA_ALIGNMENT = 16  # the schema's force_align of Buffer.data, which Python's API leaves out
+
+
+@cache
+def schema() -> Any:
+    """Module with the schema's builder functions and enumerations."""
+    try:
+        from ai_edge_litert import schema_py_generated as found
+    except ImportError:
+        try:
+            import tflite as found
+        except ImportError as error:
+            raise MissingRuntimeError(
+                "TFLite's schema is not installed: pip install ai-edge-litert (or, beside "
+                "tflite-runtime: pip install tflite)"
+            ) from error
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A tensor of the graph: its place in the subgraph's list, and its shape."""
+
+    index: int
+    shape: tuple[int, ...]
+
+
+class Flatbuffer:
+    """Takes tensors and operators in order of execution; `finish` gives the file's content."""
+
+    def __init__(self, expected_bytes: int = 1024) -> None:
+        self._schema = schema()
+        self._builder = flatbuffers.Builder(expected_bytes)
+        # Buffer 0 is empty by TFLite's convention, for tensors without data.
+        self._buffers = [self._table("Buffer")]
+        self._tensors: list[int] = []
+        self._operators: list[int] = []
+        self._codes: dict[str, int] = {}
+
+    def tensor(self, shape: tuple[int, ...], name: str) -> Tensor:
+        """Add a float32 tensor that is computed (or given)."""
+        return self._tensor(shape, name, "FLOAT32", 0)
+
+    def constant(self, value: NDArray[np.float32] | NDArray[np.int32], name: str) -> Tensor:
+        """Add a tensor with its data, float32 or int32."""
+        builder, kind = self._builder, "INT32" if value.dtype == np.int32 else "FLOAT32"
+        raw = np.ascontiguousarray(value, dtype="<i4" if kind == "INT32" else "<f4").tobytes()
+        builder.StartVector(1, len(raw), _DATA_ALIGNMENT)
+        builder.head -= len(raw)
+        builder.Bytes[builder.head : builder.head + len(raw)] = raw
+        self._buffers.append(self._table("Buffer", Data=builder.EndVector()))
+        return self._tensor(value.shape, name, kind, len(self._buffers) - 1)
+
+    def operator(
+        self, op: str, inputs: list[Tensor], output: Tensor, options: str, **fields: int | bool
+    ) -> None:
+        """Append builtin operator `op` with its table of options, a name as in the schema."""
+        made = self._table(options, **fields)
+        code = self._codes.setdefault(op, len(self._codes))
+        given = self._int32s([tensor.index for tensor in inputs])
+        result = self._int32s([output.index])
+        operator = self._table(
+            "Operator",
+            OpcodeIndex=code,
+            Inputs=given,
+            Outputs=result,
+            BuiltinOptionsType=getattr(self._schema.BuiltinOptions, options),
+            BuiltinOptions=made,
+        )
+        self._operators.append(operator)
+
+    def finish(self, given: Tensor, made: Tensor) -> bytes:
+        """Content of a TFLite file with one input and one output."""
+        builder = self._builder
+        codes = self._offsets([self._code(op) for op in self._codes])
+        subgraph = self._table(
+            "SubGraph",
+            Tensors=self._offsets(self._tensors),
+            Inputs=self._int32s([given.index]),
+            Outputs=self._int32s([made.index]),
+            Operators=self._offsets(self._operators),
+            Name=builder.CreateString("main"),
+        )
+        model = self._table(
+            "Model",
+            Version=_SCHEMA_VERSION,
+            OperatorCodes=codes,
+            Subgraphs=self._offsets([subgraph]),
+            Description=builder.CreateString("ofabench"),
+            Buffers=self._offsets(self._buffers),
+        )
+        builder.Finish(model, _FILE_IDENTIFIER)
+        return bytes(builder.Output())
+
+    def _tensor(self, shape: tuple[int, ...], name: str, kind: str, buffer: int) -> Tensor:
+        made = self._table(
+            "Tensor",
+            Shape=self._int32s(shape),
+            Type=getattr(self._schema.TensorType, kind),
+            Buffer=buffer,
+            Name=self._builder.CreateString(name),
+        )
+        self._tensors.append(made)
+        return Tensor(len(self._tensors) - 1, tuple(shape))
+
+    def _code(self, op: str) -> int:
+        code = getattr(self._schema.BuiltinOperator, op)
+        # Codes above 127 do not fit the field of the first schema, which readers still check.
+        return self._table(
+            "OperatorCode", DeprecatedBuiltinCode=min(code, 127), BuiltinCode=code, Version=1
+        )
+
+    def _table(self, name: str, **fields: int | bool) -> int:
+        getattr(self._schema, f"{name}Start")(self._builder)
+        for field, value in fields.items():
+            getattr(self._schema, f"{name}Add{field}")(self._builder, value)
+        return int(getattr(self._schema, f"{name}End")(self._builder))
+
+    def _int32s(self, values: "list[int] | tuple[int, ...]") -> int:
+        return int(self._builder.CreateNumpyVector(np.asarray(values, dtype=np.int32)))
+
+    def _offsets(self, offsets: list[int]) -> int:
+        self._builder.StartVector(4, len(offsets), 4)
+        for offset in reversed(offsets):
+            self._builder.PrependUOffsetTRelative(offset)
+        return int(self._builder.EndVector())
