@@ -10,7 +10,7 @@ Array = NDArray[np.float64]
 
 PARTS = 5
 MOST_COMPARED = 1000  # pairs on which kernels are compared
-RIDGES = tuple(10.0**power for power in np.arange(-4.0, 3.1, 0.5))
+RIDGES = tuple(float(10.0**power) for power in np.arange(-4.0, 3.1, 0.5))
 SCALES = (0.03, 0.1, 0.3, 1.0)  # of a kernel's gamma, over the number of features
 
 

@@ -35,7 +35,7 @@ class Evolution:
     parents: float = 0.25
     mutants: float = 0.5
     mutation: float = 0.1
-    patience: int = 60  # generations without a better network before it stops
+    patience: int = 100  # generations without a better network before it stops
 
     def __post_init__(self) -> None:
         if self.population < 4:
