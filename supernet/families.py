@@ -44,13 +44,20 @@ def read_mbconv(fields: Fields, resolutions: Sequence[int], in_channels: int, cl
         return make_divisible(width * multiplier, divisor)
 
     stem, first, head = fields.table("stem"), fields.table("first"), fields.table("head")
-    stages = [_read_stage(table, kernels=None) for table in fields.tables("stages")]
+    tables = fields.tables("stages")
+    stages = [_read_stage(table, kernels=None) for table in tables]
     layout = _layout(resolutions, [s.depths for s in stages], stages, first_stage=0, widths=[])
     chain = _Chain(in_channels, divisor, layout)
     chain.add_fixed("stem", "stem", stem, widen)
     chain.add_fixed("first", "mbconv", first, widen)
     for number, stage in enumerate(stages):
         out = Channels.fixed(widen(stage.width))
+        for before in (chain.channels, out):
+            narrow = before.at(())
+            if make_divisible(round(narrow * stage.expands[0]), divisor) <= narrow:
+                # Such a block would have no expanding convolution to share with the others.
+                expected = f"ratios that widen {narrow} channels"
+                raise tables[number].error("expands", list(stage.expands), expected)
         chain.add_stage(f"s{number + 1}", "mbconv", stage, number, out)
     chain.add_head(head, widen, classes)
     for table in (stem, first, head):

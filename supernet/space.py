@@ -58,8 +58,11 @@ class SearchSpace:
         """
         name = str(name_or_path)
         if name.endswith(".toml"):
-            content = read_bytes(Path(name_or_path))
-            return cls.from_toml(_decode(content, name), name)
+            space = cls.from_toml(_decode(read_bytes(Path(name_or_path)), name), name)
+            if space.name in space_names() and space != cls.load(space.name):
+                # Lines and tables name their space: two of one name would be mixed up.
+                raise InputError(f"{name}: name is {space.name!r}, which ofabench ships; rename it")
+            return space
         known = space_names()
         if name not in known:
             raise InputError(f"unknown space {name!r}; known: {', '.join(known)}, or a .toml file")

@@ -1,0 +1,174 @@
+"""`ofabench space`: the spaces, and whether networks of a file are members of them."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ofabench.arguments import add_json
+
+if TYPE_CHECKING:
+    from supernet.space import SearchSpace
+
+_CHECK = """\
+FILE.json is a JSON list of networks by their shapes: name, net (MobileNetV3 or ProxylessNASNets),
+resolution, stem_out, final_expand, feature_mix, and blocks, each with in_channels, mid,
+out_channels, kernel, stride, act, se and residual; params_m and macs_m are what its publisher
+counts, in millions. A file of lines {"space": ..., "resolution": ..., "depths": ...} will do too.
+"""
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `space list`, `space show` and `space check`."""
+    parser = subparsers.add_parser(
+        "space", help="the spaces; a network's parameters, MACs, members"
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="name the shipped spaces")
+    listing.set_defaults(run=run_list)
+    show = actions.add_parser("show", help="choices, sizes and blocks of one space")
+    show.add_argument("space", metavar="NAME|FILE.toml", help="see `ofabench space list`")
+    show.set_defaults(run=run_show)
+    check = actions.add_parser(
+        "check",
+        help="count the networks of a file and find the spaces that hold them",
+        description=_CHECK,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    check.add_argument("networks", metavar="FILE.json", type=Path)
+    check.add_argument(
+        "--space",
+        action="append",
+        metavar="NAME|FILE.toml",
+        help="look in this space (may be given again; default: all shipped ones)",
+    )
+    check.set_defaults(run=run_check)
+    for action in (listing, show, check):
+        add_json(action)
+
+
+def run_list(args: argparse.Namespace) -> int:
+    """Print the shipped spaces."""
+    from supernet.published import shipped_spaces
+
+    spaces = [_headline(space) for space in shipped_spaces()]
+    if args.json:
+        print(json.dumps(spaces, indent=2))
+        return 0
+    for space in spaces:
+        low, high = space["resolutions"][0], space["resolutions"][-1]
+        print(
+            f"{space['name']:20} {space['networks']:.3g} networks at each of "
+            f"{len(space['resolutions'])} resolutions, {low} to {high} px"
+        )
+    return 0
+
+
+def run_show(args: argparse.Namespace) -> int:
+    """Print what one space holds."""
+    from supernet.space import SearchSpace
+
+    space = SearchSpace.load(args.space)
+    columns = {column.name: list(column.values) for column in space.layout.columns}
+    shown: dict[str, Any] = {
+        **_headline(space),
+        "in_channels": space.in_channels,
+        "classes": space.classes,
+        "unique_blocks": len(space.unique_blocks()),
+        "smallest": _size(space, "smallest"),
+        "largest": _size(space, "largest"),
+        "columns": columns,
+    }
+    if args.json:
+        print(json.dumps(shown, indent=2))
+        return 0
+    for name in ("name", "family", "networks", "in_channels", "classes", "unique_blocks"):
+        print(f"{name.replace('_', ' '):14} {shown[name]}")
+    for name in ("smallest", "largest"):
+        size = shown[name]
+        print(
+            f"{name:14} {size['resolution']} px, {size['blocks']} blocks, "
+            f"{size['params'] / 1e6:.2f} M parameters, {size['macs'] / 1e6:.1f} M MACs"
+        )
+    for names, values in _grouped(columns):
+        print(f"{names:14} {', '.join(map(str, values))}")
+    return 0
+
+
+def run_check(args: argparse.Namespace) -> int:
+    """Print each network's counts and the space that holds it."""
+    from supernet.published import member_of, read_networks, shipped_spaces
+    from supernet.space import SearchSpace
+
+    spaces = [SearchSpace.load(name) for name in args.space] if args.space else shipped_spaces()
+    rows = []
+    for network in read_networks(args.networks, spaces):
+        member = member_of(network, spaces)
+        row: dict[str, Any] = {
+            "name": network.name,
+            "params": network.params,
+            "macs": network.macs,
+            "published_params": network.published_params,
+            "published_macs": network.published_macs,
+            "resolution": network.resolution,
+            "space": member and member.space,
+            "arch": member and member.arch.to_json(),
+        }
+        rows.append(row)
+    if args.json:
+        print(json.dumps(rows, indent=2))
+        return 0
+    print(_line("network", "params M", "(published)", "MACs M", "(published)", "space"))
+    for row in rows:
+        params, macs = f"{row['params'] / 1e6:.2f}", f"{row['macs'] / 1e6:.1f}"
+        published = _millions(row["published_params"]), _millions(row["published_macs"])
+        space = row["space"] or "-"
+        print(_line(row["name"], params, published[0], macs, published[1], space))
+    return 0
+
+
+def _line(*cells: str) -> str:
+    widths = (45, -9, -11, -9, -11, 0)
+    padded = [
+        cell.ljust(width) if width >= 0 else cell.rjust(-width)
+        for cell, width in zip(cells, widths, strict=True)
+    ]
+    return " ".join(padded)
+
+
+def _headline(space: "SearchSpace") -> dict[str, Any]:
+    return {
+        "name": space.name,
+        "family": space.family,
+        "resolutions": list(space.resolutions),
+        "networks": space.count(),  # of one resolution
+    }
+
+
+def _size(space: "SearchSpace", which: str) -> dict[str, int]:
+    arch = space.largest() if which == "largest" else space.smallest()
+    blocks = space.blocks(arch)
+    return {
+        "resolution": arch.resolution,
+        "blocks": len(blocks),
+        "params": sum(block.params for block in blocks),
+        "macs": sum(block.macs for block in blocks),
+    }
+
+
+def _grouped(columns: dict[str, list[int]]) -> list[tuple[str, list[int]]]:
+    """Join neighbouring columns of the same choices, so that 46 columns are a few lines."""
+    groups: list[tuple[str, str, list[int]]] = []
+    for name, values in columns.items():
+        same_kind = groups and groups[-1][0].rstrip("0123456789") == name.rstrip("0123456789")
+        if same_kind and groups[-1][2] == values:
+            groups[-1] = (groups[-1][0], name, values)
+        else:
+            groups.append((name, name, values))
+    return [
+        (first if first == last else f"{first}..{last}", values) for first, last, values in groups
+    ]
+
+
+def _millions(count: int | None) -> str:
+    return "-" if count is None else f"{count / 1e6:g}"
