@@ -1,10 +1,15 @@
 """What every backend checks and makes before a model is called."""
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 import numpy as np
 
 from bench.backends.base import Array
-from bench.errors import InputError
+from bench.errors import FileError, InputError
 from bench.spec import Target
+
+T = TypeVar("T")
 
 
 def check_precision(target: Target, known: tuple[str, ...] = ("fp32",)) -> None:
@@ -28,10 +33,24 @@ def check_images(images: Array, shape: tuple[int, ...]) -> Array:
     return np.ascontiguousarray(images, dtype=np.float32)
 
 
-def check_file_shape(shape: tuple[int, ...], target: Target) -> None:
-    """Raise `InputError` where a model file was made for another batch than the target's."""
-    if len(shape) != 4 or shape[0] != target.batch:
+def only_pair(inputs: Sequence[T], outputs: Sequence[T]) -> tuple[T, T]:
+    """The one input and the one output of a model file; `FileError` for any other number."""
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise FileError(
+            f"model file has {len(inputs)} inputs and {len(outputs)} outputs, expected one of each"
+        )
+    return inputs[0], outputs[0]
+
+
+def check_file_input(shape: Sequence[int | str | None], is_float32: bool, target: Target) -> None:
+    """Raise `FileError` for a model file that takes no images, `InputError` for another batch."""
+    if len(shape) != 4 or not is_float32:
+        raise FileError(
+            f"model file takes a tensor of shape {list(shape)}, expected float32 images "
+            "(batch, channels, height, width)"
+        )
+    if shape[0] != target.batch:
         raise InputError(
-            f"the model file takes images of shape {tuple(shape)}, the target has batch "
-            f"{target.batch}: export it again with that batch"
+            f"model file is for batch {shape[0]}, the target has batch {target.batch}: "
+            "export it again with that batch"
         )

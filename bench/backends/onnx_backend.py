@@ -1,7 +1,7 @@
 """onnxruntime's CPU provider: every graph optimisation, inputs and outputs bound beforehand."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -9,9 +9,10 @@ import numpy as np
 
 from bench.backends.base import Array
 from bench.backends.inputs import (
-    check_file_shape,
+    check_file_input,
     check_images,
     check_precision,
+    only_pair,
     random_images,
 )
 from bench.errors import FileError, MissingRuntimeError
@@ -27,8 +28,8 @@ class OnnxModel:
     def __init__(self, session: Any, target: Target, seed: int) -> None:
         from onnxruntime import OrtValue
 
-        (given,), (made,) = session.get_inputs(), session.get_outputs()
-        check_file_shape(given.shape, target)
+        (given, made) = only_pair(session.get_inputs(), session.get_outputs())
+        check_file_input(given.shape, given.type == "tensor(float)", target)
         self._shape = tuple(given.shape)
         self._given = OrtValue.ortvalue_from_shape_and_type(list(given.shape), np.float32)
         self._given.update_inplace(random_images(self._shape, seed))
@@ -54,20 +55,7 @@ class OnnxBackend:
     file_suffix = ".onnx"
 
     def version(self) -> str:
-        found = {name: _installed(name) for name in ("onnxruntime", "onnxruntime-gpu")}
-        if all(found.values()):
-            raise MissingRuntimeError(
-                "onnxruntime and onnxruntime-gpu are both installed and overwrite each other: "
-                "pip uninstall -y onnxruntime onnxruntime-gpu, then install the one you want"
-            )
-        try:
-            import onnx  # noqa: F401
-            import onnxruntime
-        except ImportError as error:
-            raise MissingRuntimeError(
-                f"backend onnx cannot import {error.name or 'onnxruntime'}: {_INSTALL}"
-            ) from error
-        return str(onnxruntime.__version__)
+        return _runtime_version()
 
     def options(self) -> tuple[tuple[str, str], ...]:
         return ()
@@ -85,6 +73,23 @@ class OnnxBackend:
         self.version()
         check_precision(target)
         return OnnxModel(_session(content, target.threads), target, seed)
+
+
+@cache
+def _runtime_version() -> str:
+    if _is_installed("onnxruntime") and _is_installed("onnxruntime-gpu"):
+        raise MissingRuntimeError(
+            "onnxruntime and onnxruntime-gpu are both installed and overwrite each other: "
+            "pip uninstall -y onnxruntime onnxruntime-gpu, then install the one you want"
+        )
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime
+    except ImportError as error:
+        raise MissingRuntimeError(
+            f"backend onnx cannot import {error.name or 'onnxruntime'}: {_INSTALL}"
+        ) from error
+    return str(onnxruntime.__version__)
 
 
 def _session(content: bytes, threads: int) -> Any:
@@ -105,16 +110,21 @@ def _session(content: bytes, threads: int) -> Any:
         state.Fail,
         state.NotImplemented,
         state.RuntimeException,
+        UnicodeDecodeError,  # a message that quotes a damaged name
     )
     try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        # Without the fallback, which prints to stdout and then tries the same again.
+        return onnxruntime.InferenceSession(
+            content, options, providers=["CPUExecutionProvider"], enable_fallback=0
+        )
     except refusals as error:
         line = " ".join(str(error).split())[:200]
         raise FileError(f"not an ONNX file that onnxruntime can run: {line}") from error
 
 
-def _installed(name: str) -> str | None:
+def _is_installed(distribution: str) -> bool:
     try:
-        return version(name)
+        version(distribution)
     except PackageNotFoundError:
-        return None
+        return False
+    return True

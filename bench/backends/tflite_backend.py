@@ -1,6 +1,7 @@
 """TFLite with XNNPACK, through LiteRT or, where that is not installed, `tflite-runtime`."""
 
 from collections.abc import Callable
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -8,9 +9,10 @@ import numpy as np
 
 from bench.backends.base import Array
 from bench.backends.inputs import (
-    check_file_shape,
+    check_file_input,
     check_images,
     check_precision,
+    only_pair,
     random_images,
 )
 from bench.errors import FileError, MissingRuntimeError
@@ -22,9 +24,10 @@ class TfliteModel:
     """An interpreter with its tensors allocated and its input filled."""
 
     def __init__(self, interpreter: Any, target: Target, seed: int) -> None:
-        (given,), (made,) = interpreter.get_input_details(), interpreter.get_output_details()
+        details = interpreter.get_input_details(), interpreter.get_output_details()
+        given, made = only_pair(*details)
         shape = tuple(int(side) for side in given["shape"])
-        check_file_shape(shape, target)
+        check_file_input(shape, given["dtype"] is np.float32, target)
         batch, height, width, channels = shape
         self._shape = (batch, channels, height, width)
         self._given, self._made = given["index"], made["index"]
@@ -79,6 +82,7 @@ class TfliteBackend:
         return TfliteModel(interpreter, target, seed)
 
 
+@cache
 def _runtime() -> tuple[str, Callable[..., Any]]:
     """Name with version, and the interpreter's class."""
     try:

@@ -5,6 +5,11 @@ loading it makes the very network that `load` makes.
 """
 
 import io
+import lzma
+import pickle
+import struct
+import zipfile
+import zlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -118,10 +123,9 @@ class TorchBackend:
 
 def model_from_bytes(content: bytes) -> Model:
     """Read what `TorchBackend.serialise` made; `FileError` where it is not that."""
-    import pickle
-
     import torch
 
+    _check_zip(content)
     try:
         loaded: Any = torch.load(io.BytesIO(content), weights_only=True)
         if loaded["format"] != _FORMAT:
@@ -129,12 +133,40 @@ def model_from_bytes(content: bytes) -> Model:
         blocks = tuple(BlockSpec.parse(key) for key in loaded["blocks"])
         weights = tuple({n: w.numpy() for n, w in ws.items()} for ws in loaded["weights"])
         model = Model(blocks, weights)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        line = str(error).strip().splitlines()[0] if str(error).strip() else "empty"
-        raise FileError(f"not a model file of backend torch, or cut short: {line}") from error
-    except (KeyError, TypeError, AttributeError, InputError) as error:
-        raise FileError(f"a torch file without a model of ours in it: {error}") from error
+    except (
+        RuntimeError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        pickle.UnpicklingError,
+        InputError,
+    ) as error:
+        line = str(error).strip().splitlines()[0]
+        raise FileError(f"a torch file without a model of ours in it: {line}") from error
     for spec, named in zip(blocks, weights, strict=True):
-        if {n: w.shape for n, w in named.items()} != weight_shapes(spec):
+        if {name: value.shape for name, value in named.items()} != weight_shapes(spec):
             raise FileError(f"model file's weights do not fit block {spec.key}")
     return model
+
+
+def _check_zip(content: bytes) -> None:
+    """Check the sums inside first: what torch makes of a damaged file is past foreseeing."""
+    reason = ""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            damaged = archive.testzip()
+        reason = f"{damaged} is damaged" if damaged else ""
+    except (
+        zipfile.BadZipFile,
+        NotImplementedError,  # damage that reads as an unknown compression,
+        RuntimeError,  # ... as encryption,
+        ValueError,  # ... as a name that is no text, or a place outside the file
+        EOFError,
+        OSError,
+        struct.error,
+        zlib.error,
+        lzma.LZMAError,
+    ) as error:
+        reason = str(error) or "cut short"
+    if reason:
+        raise FileError(f"not a model file of backend torch, or damaged: {reason}")
