@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from bench.spec import BlockSpec
 from supernet.arch import ArchConfig
 from supernet.codes import Codes
 from supernet.units import Position
+
+if TYPE_CHECKING:
+    from latency_models.predictors import LatencyPredictor
 
 Costs = Callable[[Codes], NDArray[np.float64]]
 """What each encoded architecture costs, in the limit's own unit."""
@@ -85,6 +88,25 @@ def macs(choices: Sequence[Position]) -> Costs:
 def params(choices: Sequence[Position]) -> Costs:
     """Trainable parameters of encoded networks."""
     return SummedCost(choices, lambda block: float(block.params))
+
+
+def latency(space: CodedSpace, predictor: "LatencyPredictor", max_ms: float) -> Constraint:
+    """Limit of `max_ms` on the predictor's target; `InputError` if it is of another space."""
+    from latency_models.dense import compile_dense
+
+    fitted_on = predictor.provenance.get("space")
+    known = set(predictor.known)
+    blocks = {
+        block for position in space.choices for _, option in position.options for block in option
+    }
+    if fitted_on not in (None, space.name) or (known and not known & blocks):
+        raise InputError(
+            f"the latency predictor of {predictor.target.key} is of "
+            f"{fitted_on or 'another space'}, the search is in {space.name}; sweep that space on "
+            "the device and fit again"
+        )
+    costs = compile_dense(predictor, space.choices).predict
+    return Constraint(name=predictor.target.key, costs=costs, limit=max_ms, unit="ms")
 
 
 class SummedCost:

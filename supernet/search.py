@@ -20,11 +20,6 @@ from supernet.constraints import CodedSpace, Constraint, Costs, macs, params
 Array = NDArray[np.float64]
 Accuracies = Callable[[Codes], Array]
 
-MARGIN_NOTE = (
-    "accuracy is predicted, and chosen for being high: expect less; measure it with "
-    "`ofabench verify`"
-)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evolution:
@@ -117,6 +112,15 @@ def cheapest(
     run = _Run(space, lambda codes: -costs(codes), (), evolution or Evolution())
     best, _ = run.evolve(np.random.default_rng(seed))
     return best.codes[:1], -float(best.accuracy[0])
+
+
+def front_limits(space: CodedSpace, costs: Costs, n: int, *, seed: int) -> list[float]:
+    """Return `n` limits spread evenly, in ratio, from a little above the least cost to the most."""
+    _, least = cheapest(space, costs, seed=seed)
+    _, most = cheapest(space, lambda codes: -costs(codes), seed=seed)
+    # The first of n + 1 steps is left out: no choice is left at the least cost itself.
+    limits: list[float] = np.geomspace(least, -most, n + 1)[1:].tolist()
+    return limits
 
 
 @dataclass(frozen=True, slots=True)

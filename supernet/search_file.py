@@ -1,0 +1,103 @@
+"""What a search writes: the network found, its figures, and what they were predicted with."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.errors import FileError, InputError
+from bench.files import read_bytes, write_text
+from supernet.arch import ArchConfig, parse_line
+from supernet.search import SearchResult
+from supernet.space import SearchSpace
+
+FORMAT = "ofabench-search-1"
+NOTE = (
+    "accuracy is predicted, and the network was chosen for it being high: expect less, "
+    "and measure it with `ofabench verify`"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundNetwork:
+    """An architecture from a file: a search's result, or a line of an archs file.
+
+    `accuracy` (a fraction) and `predicted` (cost by limit's name) are there after a search.
+    """
+
+    space: str
+    arch: ArchConfig
+    accuracy: float | None = None
+    predicted: Mapping[str, float] | None = None
+    limits: Mapping[str, float] | None = None
+
+
+def result_json(
+    space: SearchSpace, result: SearchResult, provenance: Mapping[str, Any]
+) -> dict[str, Any]:
+    """JSON values of one result; `arch` is a line of an archs file."""
+    return {
+        "format": FORMAT,
+        "note": NOTE,
+        "space": space.name,
+        "arch": json.loads(space.to_line(result.arch)),
+        "accuracy": result.accuracy,
+        "predictions": result.predictions,
+        "limits": result.limits,
+        "macs": result.macs,
+        "params": result.params,
+        "evaluated": result.evaluated,
+        "seed": result.seed,
+        "history": [asdict(step) for step in result.history],
+        "provenance": dict(provenance),
+    }
+
+
+def front_json(
+    space: SearchSpace, results: Sequence[SearchResult], provenance: Mapping[str, Any]
+) -> dict[str, Any]:
+    """JSON values of the results for several limits, from the tightest."""
+    front = [result_json(space, result, {}) for result in results]
+    return {"format": FORMAT, "space": space.name, "front": front, "provenance": dict(provenance)}
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Write a result as indented JSON, whole or not at all."""
+    write_text(path, json.dumps(data, indent=2, allow_nan=False) + "\n")
+
+
+def read_network(path: Path) -> FoundNetwork:
+    """Read the network of a search's result or of an archs file of one line.
+
+    `InputError` where the file holds several networks, `FileError` where it holds none.
+    """
+    text = read_bytes(path).decode(errors="replace").strip()
+    try:
+        data = json.loads(text)
+    except ValueError:
+        lines = [line for line in text.splitlines() if line.strip()]
+        if len(lines) > 1 and lines[0].startswith("{") and lines[0].endswith("}"):
+            raise InputError(f"{path} holds {len(lines)} networks, expected one") from None
+        raise FileError(
+            f"{path} is neither a search's result nor a line of an archs file"
+        ) from None
+    if isinstance(data, dict) and "front" in data:
+        raise InputError(
+            f"{path} holds a front of several networks, expected one; write one of its `arch` "
+            "objects to a file of its own"
+        )
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        space, arch = parse_line(text)
+        return FoundNetwork(space=space, arch=arch)
+    try:
+        space, arch = parse_line(json.dumps(data["arch"]))
+        return FoundNetwork(
+            space=space,
+            arch=arch,
+            accuracy=float(data["accuracy"]),
+            predicted={str(name): float(value) for name, value in data["predictions"].items()},
+            limits={str(name): float(value) for name, value in data["limits"].items()},
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise FileError(f"{path} is a damaged search result ({error}); search again") from error

@@ -1,0 +1,197 @@
+"""`supernet.export`: files that compute what torch computes, and the cards beside them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from torch import nn
+
+from bench.backends.base import Array, Backend, LoadedModel
+from bench.backends.registry import get_backend
+from bench.blocks import build_network
+from bench.errors import FileError, InputError
+from bench.model import Model
+from bench.spec import Target
+from supernet.export import (
+    TOLERANCE,
+    Normalisation,
+    Origin,
+    card_path,
+    check_file,
+    export,
+    read_exported,
+    run_file,
+)
+from supernet.space import SearchSpace
+
+TINY = SearchSpace.load("tiny")
+ARCH = TINY.smallest(24)
+BLOCKS = TINY.blocks(ARCH)
+ORIGIN = Origin(
+    space="tiny",
+    arch=ARCH,
+    normalisation=Normalisation(mean=(0.3,), std=(0.25,)),
+    provenance={"checkpoint": "net.pt"},
+)
+FORMATS = ("onnx", "tflite", "torch")
+
+
+def network_with_statistics() -> nn.Sequential:
+    """A network whose norms have statistics of their own, so that folding them matters."""
+    import torch
+
+    generator = torch.Generator().manual_seed(3)
+    network = build_network(BLOCKS)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            fan_in = module.weight[0].numel()
+            module.weight.data.normal_(0, (2 / fan_in) ** 0.5, generator=generator)
+        if isinstance(module, nn.BatchNorm2d):
+            assert module.running_mean is not None
+            assert module.running_var is not None
+            module.running_mean.normal_(0, 0.2, generator=generator)
+            module.running_var.uniform_(0.5, 2.0, generator=generator)
+            module.weight.data.uniform_(0.5, 1.5, generator=generator)
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def network() -> nn.Sequential:
+    return network_with_statistics()
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_file_computes_what_torch_computes(
+    name: str, network: nn.Sequential, tmp_path: Path
+) -> None:
+    import torch
+
+    backend = get_backend(name)
+    out = tmp_path / f"net{backend.file_suffix}"
+
+    card = export(network, BLOCKS, backend, ORIGIN, out)
+
+    images = np.random.default_rng(9).standard_normal((3, 1, 24, 24), dtype=np.float32)
+    with torch.inference_mode():
+        expected = network(torch.from_numpy(images)).numpy()
+    got = run_file(out.read_bytes(), backend, images)
+    assert got == pytest.approx(expected, abs=TOLERANCE)
+    assert card.largest_difference <= TOLERANCE
+
+
+def test_the_card_says_what_the_file_is(network: nn.Sequential, tmp_path: Path) -> None:
+    out = tmp_path / "net.onnx"
+    card = export(network, BLOCKS, get_backend("onnx"), ORIGIN, out)
+
+    content, read = read_exported(out)
+
+    assert content == out.read_bytes()
+    assert read == card
+    told = json.loads(card_path(out).read_text())
+    assert told["space"] == "tiny"
+    assert told["input_shape"] == [1, 1, 24, 24]
+    assert told["classes"] == 10
+    assert told["normalisation"] == {"mean": [0.3], "std": [0.25]}
+    assert told["macs"] == sum(block.macs for block in BLOCKS)
+    assert told["provenance"]["checkpoint"] == "net.pt"
+
+
+def test_a_network_in_training_is_exported_as_it_infers_and_trains_on(tmp_path: Path) -> None:
+    network = network_with_statistics().train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+
+    export(network, BLOCKS, get_backend("onnx"), ORIGIN, tmp_path / "net.onnx")
+
+    assert network.training
+    assert all((value == before[name]).all() for name, value in network.state_dict().items())
+
+
+class OffBackend:
+    """A runtime whose outputs are off by a little."""
+
+    name = "off"
+    file_suffix = ".off"
+
+    def __init__(self, inner: Backend, off: float) -> None:
+        self._inner = inner
+        self._off = off
+
+    def version(self) -> str:
+        return "1"
+
+    def options(self) -> tuple[tuple[str, str], ...]:
+        return ()
+
+    def serialise(self, model: Model, batch: int = 1) -> bytes:
+        return self._inner.serialise(model, batch)
+
+    def load(self, model: Model, target: Target, *, seed: int = 0) -> LoadedModel:
+        return self.load_file(self.serialise(model), target, seed=seed)
+
+    def load_file(self, content: bytes, target: Target, *, seed: int = 0) -> LoadedModel:
+        return Off(self._inner.load_file(content, target, seed=seed), self._off)
+
+
+class Off:
+    def __init__(self, inner: LoadedModel, off: float) -> None:
+        self._inner = inner
+        self._off = off
+
+    def run(self) -> object:
+        return self._inner.run()
+
+    def infer(self, images: Array) -> Array:
+        return np.asarray(self._inner.infer(images) + np.float32(self._off))
+
+
+@pytest.mark.parametrize("off", [0.5, float("nan")])
+def test_a_file_that_computes_something_else_is_not_written(
+    off: float, network: nn.Sequential, tmp_path: Path
+) -> None:
+    backend = OffBackend(get_backend("torch"), off)
+
+    with pytest.raises(InputError, match=r"off file differs from torch .* nothing was written"):
+        export(network, BLOCKS, backend, ORIGIN, tmp_path / "net.off")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_difference_is_relative_to_large_outputs(network: nn.Sequential) -> None:
+    backend = OffBackend(get_backend("torch"), 5e-5)
+    content = get_backend("torch").serialise(_model(network))
+
+    assert 0 < check_file(network, content, backend, BLOCKS) <= 5.1e-5
+
+
+def test_a_file_changed_after_export_is_told(network: nn.Sequential, tmp_path: Path) -> None:
+    out = tmp_path / "net.onnx"
+    export(network, BLOCKS, get_backend("onnx"), ORIGIN, out)
+    out.write_bytes(out.read_bytes() + b"x")
+
+    with pytest.raises(FileError, match="is not the file that its card"):
+        read_exported(out)
+
+
+@pytest.mark.parametrize(
+    "card", ["{}", "[1]", '{"format": "ofabench-card-1"}', '{"format": "other"}']
+)
+def test_a_card_of_another_kind_is_one_line(card: str, tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").write_bytes(b"x")
+    (tmp_path / "net.onnx.json").write_text(card)
+
+    with pytest.raises(FileError, match="no card of an exported model"):
+        read_exported(tmp_path / "net.onnx")
+
+
+def test_a_file_without_a_card_is_told(tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").write_bytes(b"x")
+
+    with pytest.raises(FileError, match=r"net\.onnx\.json"):
+        read_exported(tmp_path / "net.onnx")
+
+
+def _model(network: nn.Sequential) -> Model:
+    from bench.blocks import model_of
+
+    return model_of(network, BLOCKS)
