@@ -7,6 +7,7 @@ from it, so that what is counted, timed, trained and shipped cannot drift apart.
 from dataclasses import dataclass
 from functools import lru_cache
 
+from bench.errors import InputError
 from bench.spec import BlockSpec
 
 
@@ -213,6 +214,8 @@ def _bottleneck(spec: BlockSpec) -> BlockLayers:
 
 
 def _pool(spec: BlockSpec) -> BlockLayers:
+    if spec.out_channels != spec.in_channels:
+        raise InputError(f"a {spec.kind} keeps its channels, got {spec.key}")
     how = {"max_pool": "max", "avg_pool": "global"}[spec.kind]
     pool = Pool(
         name="pool",
@@ -225,6 +228,8 @@ def _pool(spec: BlockSpec) -> BlockLayers:
 
 
 def _classifier(spec: BlockSpec) -> BlockLayers:
+    if spec.in_size != 1:
+        raise InputError(f"a classifier takes a 1x1 feature map, got {spec.key}")
     linear = Linear(name="linear", in_channels=spec.in_channels, out_channels=spec.out_channels)
     return BlockLayers(main=(linear,))
 

@@ -98,13 +98,19 @@ class _Writer:
             out_channels=narrow,
             act="relu",
         )
-        expand = Conv(name=f"{layer.name}.expand", in_size=1, in_channels=narrow, out_channels=wide)
+        expand = Conv(
+            name=f"{layer.name}.expand",
+            in_size=1,
+            in_channels=narrow,
+            out_channels=wide,
+            act="relu6",
+        )
+        # Hard sigmoid is no operator of TFLite: relu6(x + 3) / 6, with the 3 put into the bias.
+        bias = f"{expand.name}.bias"
+        shifted = {**weights, bias: weights[bias] + np.float32(3)}
         gate = self._mean(given)
         for conv in (reduce, expand):
-            gate = self._conv(conv, weights, prefix, gate)
-        # Hard sigmoid is no operator of TFLite: relu6(x + 3) / 6.
-        three = self.file.constant(_scalar(3), f"{prefix}.three")
-        gate = self._activated("ADD", [gate, three], gate.shape, "AddOptions", "relu6")
+            gate = self._conv(conv, shifted, prefix, gate)
         sixth = self.file.constant(_scalar(1 / 6), f"{prefix}.sixth")
         gate = self._op("MUL", [gate, sixth], gate.shape, "MulOptions")
         return self._op("MUL", [given, gate], given.shape, "MulOptions")
