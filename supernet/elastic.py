@@ -1,0 +1,173 @@
+"""Small blocks cut out of a large one: which part of each shared tensor a smaller block uses.
+
+A smaller block takes the first channels of every tensor; which channels come first is decided by
+`sort_channels`. A smaller kernel is the centre of the larger one, times a learned matrix that all
+channels share. Nothing here keeps state: `slice_state` maps shared tensors to a block's own.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from bench.blocks import Block, build_block
+from bench.errors import InputError
+from bench.layers import Conv, SqueezeExcite, layers_of
+from bench.spec import BlockSpec
+
+
+class SharedBlock(nn.Module):
+    """The largest block of a unit, and the matrices that shrink its kernel to `smallest_kernel`.
+
+    `transforms` holds under "5" the (25, 25) matrix from the centre of a 7x7 kernel to a 5x5 one,
+    under "3" the (9, 9) matrix from the centre of that to a 3x3 one; all start as identities.
+    """
+
+    def __init__(self, spec: BlockSpec, smallest_kernel: int) -> None:
+        super().__init__()
+        self.spec = spec
+        self.block: Block = build_block(spec)
+        sizes = range(spec.kernel - 2, smallest_kernel - 1, -2)
+        self.transforms = nn.ParameterDict({str(k): nn.Parameter(torch.eye(k**2)) for k in sizes})
+
+    def state(self, spec: BlockSpec) -> dict[str, Tensor]:
+        """State dict of the small block `spec`: views of the shared tensors, or made from them."""
+        return slice_state(self.block, dict(self.transforms.items()), spec)
+
+    def forward(self, x: Tensor, spec: BlockSpec) -> Tensor:
+        """Run the small block `spec`, with the shared weights, in this module's mode."""
+        skeleton = _skeleton(spec, self.training)
+        out: Tensor = torch.func.functional_call(skeleton, self.state(spec), (x,))
+        return out
+
+
+def slice_state(
+    max_block: nn.Module, transforms: Mapping[str, Tensor], spec: BlockSpec
+) -> dict[str, Tensor]:
+    """Cut the state of block `spec` out of `max_block`; names are as in `build_block(spec)`.
+
+    Slices are views, so that gradients and updates of running statistics reach the shared
+    tensors. `InputError` where `max_block` has no such layer, or fewer channels.
+    """
+    shared = dict(_tensors(max_block))
+    state: dict[str, Tensor] = {}
+    for name, shape in state_shapes(spec):
+        if name not in shared:
+            raise InputError(f"the shared block has no {name}, which {spec.key} needs")
+        state[name] = _cut(shared[name], shape, transforms, spec)
+    return state
+
+
+def sort_channels(block: nn.Module, spec: BlockSpec, kept_mid: Sequence[int] = ()) -> None:
+    """Put the most important hidden channels of `build_block(spec)` first, in place.
+
+    Importance is the L1 norm of the following convolution's weight for the channel (OFA's rule).
+    Channels stay within the groups that the widths `kept_mid` delimit, so that the small blocks
+    already trained at these widths keep their channels. The block's own function is unchanged.
+    """
+    _sort_hidden(block, spec, kept_mid)
+    for layer in layers_of(spec).main:
+        if isinstance(layer, SqueezeExcite):
+            _sort_squeezed(block, f"main.{layer.name}")
+
+
+@lru_cache(maxsize=16384)
+def state_shapes(spec: BlockSpec) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """Names and shapes of the state dict of `build_block(spec)`."""
+    state = _skeleton(spec, False).state_dict()
+    return tuple((name, tuple(tensor.shape)) for name, tensor in state.items())
+
+
+@lru_cache(maxsize=16384)
+def _skeleton(spec: BlockSpec, training: bool) -> Block:
+    """Make a block without storage; only ever called with the state of another. Never changed."""
+    with torch.device("meta"):
+        return build_block(spec).train(training)
+
+
+def _cut(
+    tensor: Tensor, shape: tuple[int, ...], transforms: Mapping[str, Tensor], spec: BlockSpec
+) -> Tensor:
+    if tuple(tensor.shape) == shape:
+        return tensor
+    channels = shape[:2]
+    if any(want > got for want, got in zip(channels, tensor.shape, strict=False)):
+        raise InputError(f"{spec.key} is wider than the shared block it is cut from")
+    for dim, size in enumerate(channels):
+        if tensor.shape[dim] != size:
+            tensor = tensor.narrow(dim, 0, size)
+    if len(shape) == 4 and tensor.shape[-1] != shape[-1]:
+        tensor = _shrink_kernel(tensor, shape[-1], transforms, spec)
+    return tensor
+
+
+def _shrink_kernel(
+    weight: Tensor, kernel: int, transforms: Mapping[str, Tensor], spec: BlockSpec
+) -> Tensor:
+    for size in range(weight.shape[-1] - 2, kernel - 1, -2):
+        if str(size) not in transforms:
+            raise InputError(f"the shared block has no {size}x{size} kernel, {spec.key} needs it")
+        centre = weight[:, :, 1:-1, 1:-1].flatten(2)
+        weight = F.linear(centre, transforms[str(size)]).reshape(*weight.shape[:2], size, size)
+    if weight.shape[-1] != kernel:
+        raise InputError(f"kernel {kernel} of {spec.key} is larger than the shared block's")
+    return weight
+
+
+def _sort_hidden(block: nn.Module, spec: BlockSpec, kept: Sequence[int]) -> None:
+    """Sort what lies between two dense convolutions; a depthwise one and SE go along."""
+    convs = [layer for layer in layers_of(spec).main if isinstance(layer, Conv)]
+    consumers = [i for i, conv in enumerate(convs) if i and conv.groups == 1]
+    # From the last to the first: the order of a layer's outputs is settled before its inputs'.
+    for last in reversed(consumers):
+        first = max(i for i in range(last) if convs[i].groups == 1 or i == 0)
+        if convs[first].groups > 1:
+            continue  # without expansion the hidden channels are the block's input
+        weight = block.get_parameter(f"main.{convs[last].name}.conv.weight")
+        order = _order(weight, kept)
+        _permute(weight, 1, order)
+        for conv in convs[first:last]:
+            _permute_prefix(block, f"main.{conv.name}.", order)
+        for layer in layers_of(spec).main:
+            if isinstance(layer, SqueezeExcite):
+                prefix = f"main.{layer.name}."
+                _permute(block.get_parameter(f"{prefix}reduce.weight"), 1, order)
+                _permute_prefix(block, f"{prefix}expand.", order)
+
+
+def _sort_squeezed(block: nn.Module, name: str) -> None:
+    weight = block.get_parameter(f"{name}.expand.weight")
+    order = _order(weight, ())
+    _permute(weight, 1, order)
+    _permute_prefix(block, f"{name}.reduce.", order)
+
+
+def _order(consumer: Tensor, kept: Sequence[int]) -> Tensor:
+    """Order channels by the consumer's L1 norm, descending, within the groups."""
+    importance = consumer.detach().abs().sum(dim=(0, 2, 3))
+    inner = sorted({width for width in kept if width < len(importance)})
+    parts = [
+        torch.argsort(importance[left:right], descending=True, stable=True) + left
+        for left, right in pairwise([0, *inner, len(importance)])
+    ]
+    return torch.cat(parts)
+
+
+def _permute_prefix(block: nn.Module, prefix: str, order: Tensor) -> None:
+    """Permute everything that a layer has for each of its output channels."""
+    for name, tensor in _tensors(block):
+        if name.startswith(prefix) and tensor.ndim:
+            _permute(tensor, 0, order)
+
+
+def _tensors(block: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    yield from block.named_parameters()
+    yield from block.named_buffers()
+
+
+def _permute(tensor: Tensor, dim: int, order: Tensor) -> None:
+    with torch.no_grad():
+        tensor.copy_(tensor.index_select(dim, order))

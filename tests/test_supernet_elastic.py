@@ -1,0 +1,197 @@
+"""`supernet.elastic`: what a small block takes from the shared one, figured by hand."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from bench.blocks import Block, build_block
+from bench.errors import InputError
+from bench.layers import layers_of
+from bench.spec import BlockSpec
+from supernet.elastic import SharedBlock, slice_state, sort_channels
+
+LARGE = BlockSpec(
+    kind="mbconv",
+    in_size=9,
+    in_channels=4,
+    mid_channels=16,
+    out_channels=4,
+    kernel=7,
+    act="hswish",
+    se=8,
+    residual=True,
+)
+SMALL = replace(LARGE, mid_channels=8, kernel=3, se=4)
+BOTTLENECK = BlockSpec(
+    kind="bottleneck",
+    in_size=8,
+    in_channels=8,
+    mid_channels=12,
+    out_channels=16,
+    kernel=3,
+    stride=2,
+    act="relu",
+    residual=True,
+)
+
+
+def filled(block: torch.nn.Module, seed: int = 0) -> None:
+    """Give every tensor other numbers, running statistics too."""
+    generator = torch.Generator().manual_seed(seed)
+    for name, tensor in block.state_dict().items():
+        if tensor.is_floating_point():
+            tensor.normal_(generator=generator)
+            if name.endswith("running_var"):
+                tensor.abs_().add_(0.1)
+
+
+def random_block(spec: BlockSpec, seed: int = 0) -> Block:
+    block = build_block(spec).double().eval()
+    filled(block, seed)
+    return block
+
+
+def random_images(spec: BlockSpec) -> Tensor:
+    shape = (2, spec.in_channels, spec.in_size, spec.in_size)
+    return torch.randn(shape, generator=torch.Generator().manual_seed(9), dtype=torch.float64)
+
+
+def test_a_smaller_block_takes_the_first_channels_of_everything() -> None:
+    shared = SharedBlock(LARGE, smallest_kernel=7)
+
+    state = shared.state(replace(LARGE, mid_channels=8, se=4))
+
+    whole = shared.block.get_parameter
+    assert torch.equal(state["main.expand.conv.weight"], whole("main.expand.conv.weight")[:8])
+    assert torch.equal(state["main.depthwise.conv.weight"], whole("main.depthwise.conv.weight")[:8])
+    assert torch.equal(state["main.depthwise.norm.bias"], whole("main.depthwise.norm.bias")[:8])
+    assert torch.equal(state["main.se.reduce.weight"], whole("main.se.reduce.weight")[:4, :8])
+    assert torch.equal(state["main.se.expand.bias"], whole("main.se.expand.bias")[:8])
+    assert torch.equal(state["main.project.conv.weight"], whole("main.project.conv.weight")[:, :8])
+
+
+def test_cut_blocks_have_just_the_state_that_the_static_block_has() -> None:
+    narrower = replace(LARGE, in_channels=2, residual=False)
+    for small in (SMALL, replace(LARGE, mid_channels=4, se=4), narrower):
+        state = SharedBlock(LARGE, smallest_kernel=3).state(small)
+
+        expected = {k: v.shape for k, v in build_block(small).state_dict().items()}
+        assert {k: v.shape for k, v in state.items()} == expected
+
+
+def test_kernels_start_as_centre_crops() -> None:
+    shared = SharedBlock(LARGE, smallest_kernel=3)
+    whole = shared.block.get_parameter("main.depthwise.conv.weight")
+
+    for kernel, edge in ((5, 1), (3, 2)):
+        small = shared.state(replace(LARGE, kernel=kernel))["main.depthwise.conv.weight"]
+        assert torch.equal(small, whole[:, :, edge:-edge, edge:-edge])
+
+
+def test_a_smaller_kernel_goes_through_both_matrices_in_turn() -> None:
+    shared = SharedBlock(LARGE, smallest_kernel=3).double()
+    filled(shared)
+    to5, to3 = shared.transforms["5"], shared.transforms["3"]
+    whole = shared.block.get_parameter("main.depthwise.conv.weight")
+
+    small = shared.state(SMALL)["main.depthwise.conv.weight"]
+
+    channel = 5
+    five = (to5 @ whole[channel, 0, 1:6, 1:6].reshape(25)).reshape(5, 5)
+    three = (to3 @ five[1:4, 1:4].reshape(9)).reshape(3, 3)
+    assert torch.allclose(small[channel, 0], three, rtol=0, atol=1e-12)
+
+
+def test_gradients_and_running_statistics_reach_the_shared_tensors() -> None:
+    shared = SharedBlock(LARGE, smallest_kernel=3).train()
+    running_mean = shared.block.get_buffer("main.depthwise.norm.running_mean")
+    before = running_mean.clone()
+
+    shared(torch.rand(3, 4, 9, 9) + 1, SMALL).square().sum().backward()
+
+    gradient = shared.block.get_parameter("main.depthwise.conv.weight").grad
+    assert gradient is not None
+    assert gradient[:8].abs().sum() > 0
+    assert torch.equal(gradient[8:], torch.zeros(8, 1, 7, 7))
+    assert all(matrix.grad is not None for matrix in shared.transforms.values())
+    assert not torch.equal(running_mean[:8], before[:8])
+    assert torch.equal(running_mean[8:], before[8:])
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        (replace(LARGE, mid_channels=24), "wider than the shared block"),
+        (replace(LARGE, kernel=9), "larger than the shared block's"),
+        (replace(LARGE, kernel=1), "no 1x1 kernel"),
+        (BOTTLENECK, "has no main.reduce.conv.weight"),
+    ],
+)
+def test_what_the_shared_block_does_not_have_is_refused(spec: BlockSpec, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        SharedBlock(LARGE, smallest_kernel=3).state(spec)
+
+
+@pytest.mark.parametrize("spec", [LARGE, replace(LARGE, se=0), BOTTLENECK])
+def test_sorting_channels_leaves_the_whole_block_as_it_was(spec: BlockSpec) -> None:
+    block, images = random_block(spec), random_images(spec)
+    before, weights = block(images), [p.clone() for p in block.parameters()]
+
+    sort_channels(block, spec)
+
+    assert any(not torch.equal(a, b) for a, b in zip(weights, block.parameters(), strict=True))
+    assert torch.allclose(block(images), before, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize(("spec", "last"), [(LARGE, "project"), (BOTTLENECK, "expand")])
+def test_sorted_channels_fall_in_importance(spec: BlockSpec, last: str) -> None:
+    block = random_block(spec)
+
+    sort_channels(block, spec)
+
+    names = [layer.name for layer in layers_of(spec).main]
+    consumers = ["spatial", "expand"] if "spatial" in names else [last]
+    for name in consumers:
+        importance = block.get_parameter(f"main.{name}.conv.weight").abs().sum(dim=(0, 2, 3))
+        assert torch.equal(importance, importance.sort(descending=True).values)
+
+
+def test_squeezed_channels_are_sorted_too() -> None:
+    block = random_block(LARGE)
+
+    sort_channels(block, LARGE)
+
+    importance = block.get_parameter("main.se.expand.weight").abs().sum(dim=(0, 2, 3))
+    assert torch.equal(importance, importance.sort(descending=True).values)
+
+
+def test_sorting_keeps_the_channels_of_widths_already_trained() -> None:
+    block, images = random_block(LARGE), random_images(LARGE)
+    kept = replace(LARGE, mid_channels=8)
+
+    def of_kept() -> Tensor:
+        small = build_block(kept).double().eval()
+        small.load_state_dict(slice_state(block, {}, kept))
+        out: Tensor = small(images)
+        return out
+
+    before = of_kept()
+    sort_channels(block, LARGE, kept_mid=(8,))
+
+    # Its SE squeezes to as many channels as the large one, whose order is free.
+    assert torch.allclose(of_kept(), before, rtol=0, atol=1e-9)
+    importance = block.get_parameter("main.project.conv.weight").abs().sum(dim=(0, 2, 3))
+    for group in (importance[:8], importance[8:]):
+        assert torch.equal(group, group.sort(descending=True).values)
+
+
+def test_hidden_channels_that_are_the_input_are_not_sorted() -> None:
+    spec = replace(LARGE, mid_channels=4, se=0)
+    block, images = random_block(spec), random_images(spec)
+    before = block(images)
+
+    sort_channels(block, spec)
+
+    assert torch.equal(block(images), before)
