@@ -1,6 +1,6 @@
 """What a device is: something that can say what it is, and run one load of a sweep."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -35,7 +35,7 @@ class Workload:
 class LoadPlan:
     """How one load is run: everything that its figures depend on besides the device."""
 
-    passes: int = 10
+    passes: int = 10  # at most: the sweep stops when enough of them can be used
     calls: int = 3
     seed: int = 0  # of this load: order of visits, weights, inputs
 
@@ -45,7 +45,7 @@ class PassResult:
     """One pass over a load's workloads, as it was measured."""
 
     samples_ns: NDArray[np.float64]  # workloads x calls of a visit, in the order of the workloads
-    order: NDArray[np.int64]  # the order in which they were visited
+    order: NDArray[np.int64]  # places in the order of all visits, retakes included
     retaken: int = 0  # visits taken again: switched out, or time stolen by the hypervisor
     facts: Facts = field(default_factory=dict)  # clocks, temperature, load average, ... now
 
@@ -53,7 +53,10 @@ class PassResult:
 class Device(Protocol):
     """Hardware that can be measured."""
 
-    address: str  # what the user typed: "cpu", "fake", "adb:SERIAL", "cuda:0"
+    @property
+    def address(self) -> str:
+        """What the user typed: `cpu`, `fake`, `adb:SERIAL`, `cuda:0`."""
+        ...
 
     def slug(self) -> str:
         """The hardware's own name as in `Target.device`; equal on equal hardware."""
@@ -69,6 +72,9 @@ class Device(Protocol):
 
     def run_load(
         self, work: Sequence[Workload], backend: Backend, target: Target, plan: LoadPlan
-    ) -> Iterator[PassResult]:
-        """Make every model afresh, then yield each pass as it ends."""
+    ) -> Generator[PassResult]:
+        """Make every model afresh, then yield each pass as it ends.
+
+        The caller closes it when it has seen enough, which may be before `plan.passes`.
+        """
         ...

@@ -1,0 +1,92 @@
+"""From the passes of loads to measurements: which passes count, and at what level."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.devices.base import Facts, Workload
+from bench.levels import LoadTimes, common_levels, kept_passes, marked_passes
+from bench.measurement import Measurement
+from bench.planner import SweepPlan
+from bench.references import reference_places
+from bench.spec import Target
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pass:
+    """One stored pass; see `PassResult`."""
+
+    samples_ns: Floats  # places x calls
+    visits: NDArray[np.int64]
+    retaken: int
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Load:
+    """One finished load."""
+
+    group: int
+    number: int
+    workloads: tuple[int, ...]  # a workload's number, for each place
+    passes: tuple[Pass, ...]
+
+    @property
+    def samples_ns(self) -> Floats:
+        """Passes x places x calls."""
+        return np.stack([one.samples_ns for one in self.passes])
+
+
+def load_marks(samples_ns: Floats, work: Sequence[Workload]) -> NDArray[np.bool_]:
+    """Which passes the references disagree about; `work` names what is at each place."""
+    return marked_passes(samples_ns, *reference_places(list(work)))
+
+
+def derive_measurements(
+    loads: Sequence[Load],
+    known: Mapping[int, Workload],
+    target: Target,
+    plan: SweepPlan,
+    facts: Facts,
+) -> list[Measurement]:
+    """One measurement for each workload, in the order of their numbers."""
+    samples = []
+    for load in loads:
+        work = [known[number] for number in load.workloads]
+        which = kept_passes(load_marks(load.samples_ns, work), plan.passes)
+        samples.append(load.samples_ns[which])
+    levels = common_levels(
+        [
+            LoadTimes(group=load.group, workloads=load.workloads, times_ns=kept[:, :, -1])
+            for load, kept in zip(loads, samples, strict=True)
+        ]
+    )
+    parts: dict[int, list[tuple[Floats, Floats]]] = defaultdict(list)
+    taken_at: dict[int, str] = {}
+    for load, kept, level in zip(loads, samples, levels, strict=True):
+        for number in dict.fromkeys(load.workloads):
+            parts[number].append(_of_workload(load, number, kept, level))
+            taken_at.setdefault(number, str(load.passes[0].facts.get("taken_at", "")))
+    return [
+        Measurement(
+            workload=known[number],
+            target=target,
+            samples_ns=np.stack([samples_ns for samples_ns, _ in parts[number]]),
+            levels=np.stack([level for _, level in parts[number]]),
+            facts=facts,
+            taken_at=taken_at[number],
+        )
+        for number in sorted(parts)
+    ]
+
+
+def _of_workload(load: Load, number: int, kept: Floats, level: Floats) -> tuple[Floats, Floats]:
+    """Samples (visits x calls) and levels (visits) of one workload in one load."""
+    places = [place for place, here in enumerate(load.workloads) if here == number]
+    samples_ns = kept[:, places, :]
+    return samples_ns.reshape(-1, kept.shape[2]), np.repeat(level, len(places))

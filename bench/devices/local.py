@@ -1,0 +1,87 @@
+"""This machine's processor."""
+
+import gc
+import os
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+
+from bench.backends.base import Backend, LoadedModel
+from bench.devices import host_facts, quiet
+from bench.devices.base import Facts, LoadPlan, PassResult, Workload
+from bench.devices.watch import LinuxWatch
+from bench.errors import DeviceError, InputError
+from bench.model import random_model
+from bench.spec import Target
+from bench.timing import time_passes
+
+
+class LocalDevice:
+    """The processor that this process runs on."""
+
+    @property
+    def address(self) -> str:
+        return "cpu"
+
+    def slug(self) -> str:
+        return host_facts.slug()
+
+    def facts(self) -> Facts:
+        return host_facts.host_facts()
+
+    def check_quiet(self) -> None:
+        quiet.check_quiet()
+
+    def run_load(
+        self, work: Sequence[Workload], backend: Backend, target: Target, plan: LoadPlan
+    ) -> Generator[PassResult]:
+        """Make the models in an order of this load's own, pinned to the target's cores."""
+        with pinned(target.cores) as cores:
+            models = load_models(work, backend, target, plan.seed)
+            whole_process = target.threads > 1
+            with LinuxWatch(cores, whole_process=whole_process) as watch:
+                yield from time_passes(
+                    [model.run for model in models],
+                    plan,
+                    watch=watch,
+                    facts=host_facts.moment_facts,
+                )
+
+
+def load_models(
+    work: Sequence[Workload], backend: Backend, target: Target, seed: int
+) -> list[LoadedModel]:
+    """Load every workload, memory laid out by `seed`: that is part of what a load varies."""
+    gc.collect()  # what an earlier load held is given back first
+    made: dict[int, LoadedModel] = {}
+    for place in np.random.default_rng([seed, 1]).permutation(len(work)).tolist():
+        model = random_model(work[place].blocks, seed=seed)
+        made[place] = backend.load(model, target, seed=seed)
+    return [made[place] for place in range(len(work))]
+
+
+@contextmanager
+def pinned(cores: str) -> Iterator[frozenset[int]]:
+    """Keep this process to `cores` ("0,1"; "" for all) within, threads it starts included."""
+    before = host_facts.allowed_cores()
+    wanted = parse_cores(cores) if cores else frozenset(before)
+    if not wanted <= set(before):
+        allowed = ",".join(map(str, before))
+        raise DeviceError(f"cores {cores} were asked for, this process may use {allowed}")
+    if not hasattr(os, "sched_setaffinity"):
+        yield wanted
+        return
+    os.sched_setaffinity(0, wanted)
+    try:
+        yield wanted
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def parse_cores(text: str) -> frozenset[int]:
+    """Read core numbers like `0,2`."""
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise InputError(f"cores are numbers with commas between, like 0 or 0,1; got {text!r}")
+    return frozenset(int(part) for part in parts)

@@ -1,0 +1,135 @@
+"""A SQLite file of our own format: made whole, checked when opened, errors told in one line."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from bench.errors import FileError
+
+HEADER = b"SQLite format 3\x00"
+APPLICATION_ID = 0x0FAB5EE9  # in the file's header: whose format this is
+SCHEMA_VERSION = 1
+
+
+@contextmanager
+def told(path: Path, doing: str) -> Iterator[None]:
+    """Turn SQLite's and the system's errors into one `FileError` that says what to do."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise FileError(f"cannot {doing} {path}: {_reason(error)}") from error
+
+
+def create(path: Path, schema: str) -> sqlite3.Connection:
+    """Make a new file with `schema` and hold it; what could not be made whole is removed."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666))
+    except FileExistsError as error:
+        advice = "name another file, or go on with it by --resume"
+        raise FileError(f"{path} exists already; {advice}") from error
+    except OSError as error:
+        raise FileError(f"cannot create {path}: {error.strerror or error}") from error
+    try:
+        with told(path, "create"):
+            connection = _connect(path, "rw")
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            connection.executescript(schema)
+            _hold(connection)
+            return connection
+    except BaseException:
+        remove(path)
+        raise
+
+
+def open_to_write(path: Path) -> sqlite3.Connection:
+    """Open a checked file and hold it against all others."""
+    with closing(open_to_read(path)):
+        pass
+    with told(path, "open"):
+        connection = _connect(path, "rw")
+        _hold(connection)
+        return connection
+
+
+def open_to_read(path: Path) -> sqlite3.Connection:
+    """Open a file and check that it is whole and of this format; nothing on disk changes."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(HEADER))
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror or error}") from error
+    if head != HEADER:
+        raise FileError(f"{path} is not a sweep: not a SQLite file; `ofabench sweep` makes one")
+    with told(path, "read"):
+        connection = _connect(path, "ro")
+        try:
+            _check(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def remove(path: Path) -> None:
+    """Delete a database and what SQLite keeps beside it."""
+    for name in (path, *(Path(f"{path}{suffix}") for suffix in ("-wal", "-shm", "-journal"))):
+        name.unlink(missing_ok=True)
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
+    """Write all of it or nothing."""
+    with told(path, "write"):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    # Without a log beside it nobody writes the file, and it can be read without locks or traces.
+    still = mode == "ro" and not Path(f"{path}-wal").exists()
+    uri = f"{path.absolute().as_uri()}?{'immutable=1' if still else f'mode={mode}'}"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=1.0)
+
+
+def _hold(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("BEGIN IMMEDIATE")  # takes the lock now, and not at the first pass
+    connection.execute("COMMIT")
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    (owner,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if owner != APPLICATION_ID:
+        raise FileError(f"{path} is a SQLite file of something else, not a sweep of ofabench")
+    if version != SCHEMA_VERSION:
+        raise FileError(
+            f"{path} has version {version} of the sweep format, expected {SCHEMA_VERSION}; "
+            "use the ofabench that wrote it, or sweep again"
+        )
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise FileError(f"{path} is damaged ({verdict}); restore a copy, or sweep again")
+
+
+def _reason(error: sqlite3.Error | OSError) -> str:
+    text = str(error)
+    if "locked" in text:
+        return "another sweep is using it; wait for it, or name another file"
+    if "full" in text or "disk I/O" in text:
+        return f"{text}; finished loads are kept: free some space and go on with --resume"
+    if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+        return f"it is damaged or no sweep ({text}); restore a copy, or sweep again"
+    return text

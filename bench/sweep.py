@@ -1,0 +1,117 @@
+"""From a plan to measurements: groups, loads and passes, stored as they end, resumed where left."""
+
+import time
+from contextlib import closing
+from datetime import UTC, datetime
+
+import numpy as np
+
+from bench.backends.base import Backend
+from bench.derive import load_marks
+from bench.devices.base import Device, Facts
+from bench.errors import InterruptedSweepError, TargetMismatchError
+from bench.groups import free_memory_bytes, lay_groups
+from bench.planner import Planner, SweepPlan
+from bench.progress import NoProgress, Progress
+from bench.spec import Target
+from bench.store import SweepStore
+from bench.store_rows import Group
+
+QUIET: Progress = NoProgress()
+
+
+def run_sweep(  # noqa: PLR0913, PLR0917
+    device: Device,
+    backend: Backend,
+    target: Target,
+    planner: Planner,
+    plan: SweepPlan,
+    store: SweepStore,
+    progress: Progress = QUIET,
+    *,
+    forced: bool = False,
+    resume_with: str = "the same command and --resume",
+) -> None:
+    """Measure what `planner` asks for, until it asks for nothing more.
+
+    `store` is new or resumed, of this target and plan. Loads go round the groups, so that a
+    block's loads lie far apart in time. Ctrl-C ends with `InterruptedSweepError`, which names
+    `resume_with`; whatever ends it, finished loads are kept.
+    """
+    if store.target != target or store.plan != plan:
+        raise TargetMismatchError(f"{store.path} was made for another target or plan; resume it")
+    sweep = _Sweep(device, backend, store, progress)
+    try:
+        sweep.run(planner, forced=forced)
+    except KeyboardInterrupt as error:
+        done, wanted = len(store.loads()), len(store.groups()) * plan.loads
+        raise InterruptedSweepError(
+            f"stopped with {done} of {wanted} loads done, which {store.path} keeps; "
+            f"go on with: {resume_with}"
+        ) from error
+    finally:
+        progress.close()
+
+
+def unfinished_loads(store: SweepStore) -> list[tuple[Group, int]]:
+    """What is laid out and not measured: each round's first loads before its second ones."""
+    done = {(load.group, load.number) for load in store.loads()}
+    wanted = [
+        (group.round, number, group.number, group)
+        for group in store.groups()
+        for number in range(store.plan.loads)
+        if (group.number, number) not in done
+    ]
+    return [(group, number) for _, number, _, group in sorted(wanted, key=lambda w: w[:3])]
+
+
+class _Sweep:
+    """One session of a sweep."""
+
+    def __init__(
+        self, device: Device, backend: Backend, store: SweepStore, progress: Progress
+    ) -> None:
+        self._device = device
+        self._backend = backend
+        self._store = store
+        self._progress = progress
+
+    def run(self, planner: Planner, *, forced: bool) -> None:
+        """Finish what is laid out, then ask for more, until there is none."""
+        started_s = time.monotonic()
+        store, facts = self._store, self._device.facts()
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        session = store.begin_session(facts, now, forced=forced)
+        while todo := unfinished_loads(store) or self._next_round(planner, facts):
+            self._progress.start(len(todo) * store.plan.passes, "measuring")
+            for group, number in todo:
+                load_id = store.begin_load(group.number, number)
+                self._measure(group, number, load_id)
+                store.finish_load(load_id, session, time.monotonic() - started_s)
+
+    def _next_round(self, planner: Planner, facts: Facts) -> list[tuple[Group, int]]:
+        store = self._store
+        work = planner.next(store.measurements())
+        if not work:
+            return []
+        free_bytes = free_memory_bytes(facts, store.plan)
+        store.add_groups(lay_groups(work, store.plan, store.target.batch, free_bytes))
+        return unfinished_loads(store)
+
+    def _measure(self, group: Group, number: int, load_id: int) -> None:
+        """Store passes until enough are unmarked, or the device has no more to give."""
+        plan = self._store.plan
+        load_plan = plan.load_plan(group.number, number)
+        note = f"load {number + 1} of {plan.loads}"
+        samples_ns = []
+        run = self._device.run_load(group.work, self._backend, self._store.target, load_plan)
+        with closing(run) as passes:
+            for taken, result in enumerate(passes, start=1):
+                self._store.add_pass(load_id, taken - 1, result)
+                samples_ns.append(result.samples_ns)
+                if taken <= plan.passes:
+                    self._progress.advance(note=note)
+                if taken >= plan.passes:
+                    marked = load_marks(np.stack(samples_ns), group.work)
+                    if np.count_nonzero(~marked) >= plan.passes:
+                        break
