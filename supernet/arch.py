@@ -6,6 +6,8 @@ from typing import Any, Self
 
 from bench.errors import InputError
 
+_LARGEST = 2**31  # no choice of any space comes near it
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class ArchConfig:
@@ -78,12 +80,13 @@ def _list(value: Any, name: str) -> list[Any]:
 
 
 def _integer(value: Any, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > _LARGEST:
         raise InputError(f"{name} of an architecture holds {value!r}, expected a whole number")
     return value
 
 
 def _number(value: Any, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    # Not a number compares false with everything, so it is refused here too.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST:
         raise InputError(f"{name} of an architecture holds {value!r}, expected a number")
     return value

@@ -7,6 +7,7 @@ themselves; expands and widths too where all are whole, else times 100. What a n
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from bench.errors import InputError
 
 Codes = npt.NDArray[np.int16]
+_ROWS_AT_ONCE = 16384  # so that what is made on the way stays small
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +26,7 @@ class Column:
     values: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Layout:
     """Columns of a space's encoding, in groups, and which elastic block each is of.
 
@@ -61,11 +63,24 @@ class Layout:
         yield slice(self.kernel_start, self.expand_start)
         yield slice(self.expand_start, self.width_start)
 
+    @cached_property
+    def _slot_places(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.int16]]:
+        """Of each elastic block: the column of its stage's depth, and its index in the stage."""
+        columns = np.array([1 + stage for stage, _ in self.slots], dtype=np.intp)
+        return columns, np.array([index for _, index in self.slots], dtype=np.int16)
+
+    @cached_property
+    def _allowed(self) -> npt.NDArray[np.bool_]:
+        """Whether a column (first axis) may hold a code (second axis; as an unsigned number)."""
+        allowed = np.zeros((len(self.columns), 2**16), dtype=np.bool_)
+        for j, column in enumerate(self.columns):
+            allowed[j, list(column.values)] = True
+        return allowed
+
     def present(self, codes: Codes) -> npt.NDArray[np.bool_]:
         """Which elastic blocks each network has, (n, slots)."""
-        stages = np.array([stage for stage, _ in self.slots], dtype=np.intp)
-        indices = np.array([index for _, index in self.slots], dtype=np.int16)
-        return np.asarray(codes[:, 1 + stages] > indices)
+        columns, indices = self._slot_places
+        return np.asarray(codes[:, columns] > indices)
 
     def canonical(self, codes: Codes) -> Codes:
         """Return a copy with 0 for all that absent blocks would have had."""
@@ -93,32 +108,40 @@ class Layout:
         present = self.present(codes)
         for group in self.groups:
             hidden[:, group] = ~present
-        return self.canonical(np.where(hidden | (rng.random(codes.shape) < p), fresh, codes))
+        return self.canonical(
+            np.where(hidden | (rng.random(codes.shape, dtype=np.float32) < p), fresh, codes)
+        )
 
     def cross(self, a: Codes, b: Codes, rng: np.random.Generator) -> Codes:
         """Take each choice from `a` or `b`, evenly; what only one has comes from that one."""
-        child = np.where(rng.random(a.shape) < 0.5, a, b)
+        child = np.where(rng.random(a.shape, dtype=np.float32) < 0.5, a, b)
         for group in self.groups:
             kept = child[:, group]
             child[:, group] = np.where(kept == 0, np.maximum(a[:, group], b[:, group]), kept)
         return self.canonical(child)
 
-    def check(self, codes: Codes, space: str) -> None:
-        """Raise `InputError` for the first code that its column does not allow; 0 if absent."""
+    def check(self, codes: Codes, space: str, shown: npt.NDArray[np.float64] | None = None) -> None:
+        """Raise `InputError` for the first code that its column does not allow.
+
+        What absent blocks have is not looked at. `shown` is what the codes were made from, for
+        the message.
+        """
         if codes.ndim != 2 or codes.shape[1] != len(self.columns):
             raise InputError(
                 f"an encoding of {space} has {len(self.columns)} columns, got {codes.shape}"
             )
-        needed = np.ones(codes.shape, dtype=np.bool_)
-        for group in self.groups:
-            needed[:, group] = self.present(codes)
-        for j, column in enumerate(self.columns):
-            bad = needed[:, j] & ~np.isin(codes[:, j], column.values)
+        for start in range(0, len(codes), _ROWS_AT_ONCE):
+            part = codes[start : start + _ROWS_AT_ONCE]
+            bad = ~self._allowed[np.arange(len(self.columns)), part.astype(np.uint16)]
+            present = self.present(part)
+            for group in self.groups:
+                bad[:, group] &= present
             if bad.any():
-                row = int(np.flatnonzero(bad)[0])
-                values = ", ".join(map(str, column.values))
+                row, j = (int(found[0]) for found in np.nonzero(bad))
+                got = part[row, j] if shown is None else shown[start + row, j]
                 raise InputError(
-                    f"{column.name} of network {row} is {codes[row, j]}, {space} allows {values}"
+                    f"{self.columns[j].name} of network {start + row} is {got:g}, {space} allows "
+                    f"{', '.join(map(str, self.columns[j].values))}"
                 )
 
     def count(self) -> int:
@@ -139,5 +162,7 @@ class Layout:
         codes = np.empty((n, len(self.columns)), dtype=np.int16)
         for j, column in enumerate(self.columns):
             values = column.values if j or resolutions is None else tuple(resolutions)
-            codes[:, j] = np.array(values, dtype=np.int16)[rng.integers(len(values), size=n)]
+            codes[:, j] = np.array(values, dtype=np.int16)[
+                rng.integers(len(values), size=n, dtype=np.int16)
+            ]
         return codes

@@ -149,9 +149,9 @@ class SearchSpace:
         exact = np.array(rows, dtype=np.float64) * scales
         codes = np.rint(np.clip(exact, -1, 2**15 - 1))
         # A code that rounding made is none of the space's: -1 fails the check where it matters.
-        codes[np.abs(codes - exact) > 1e-6] = -1
+        codes[~(np.abs(codes - exact) <= 1e-6)] = -1
         whole = codes.astype(np.int16)
-        self.check_codes(whole)
+        layout.check(whole, self.name, shown=exact)
         return layout.canonical(whole)
 
     def decode(self, codes: Codes) -> list[ArchConfig]:
