@@ -1,6 +1,6 @@
 """A predictor compiled for a space: a population costs a few gathers, no Python loop over it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,19 +37,18 @@ class _Gather:
 
     columns: tuple[int, ...]
     steps: tuple[NDArray[np.int32], ...]
-    costs_ms: Floats  # NaN where no option has these values
+    costs: Floats  # NaN where no option has these values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DenseLatency:
-    """Latency of encoded networks; equal to `LatencyPredictor.predict` to 1e-6."""
+class DenseSum:
+    """Sum over a network's blocks of a figure that each block has by itself."""
 
     width: int  # columns of the encoding that are looked at, at least
     gathers: tuple[_Gather, ...]
-    composition: Composition
 
-    def predict(self, codes: Codes) -> Floats:
-        """Latencies in ms (n,) of codes (n, columns); `InputError` for codes outside the space."""
+    def total(self, codes: Codes) -> Floats:
+        """Sums (n,) for codes (n, columns); `InputError` for codes outside the space."""
         if codes.ndim != 2 or codes.shape[1] < self.width:
             raise InputError(
                 f"codes have shape {codes.shape}, expected (networks, {self.width} or more)"
@@ -58,7 +57,7 @@ class DenseLatency:
         for start in range(0, len(codes), _NETWORKS_AT_ONCE):
             part = slice(start, start + _NETWORKS_AT_ONCE)
             total[part] = self._sum(codes[part])
-        return self.composition.link(total)
+        return total
 
     def _sum(self, codes: Codes) -> Floats:
         # As unsigned numbers, so that a negative code is out of range and not counted from the end.
@@ -69,7 +68,7 @@ class DenseLatency:
                 index = gather.steps[0][by_column[gather.columns[0]]]
                 for column, steps in zip(gather.columns[1:], gather.steps[1:], strict=True):
                     index += steps[by_column[column]]
-                total += gather.costs_ms[index]
+                total += gather.costs[index]
         except IndexError as error:
             raise InputError(
                 f"a code is outside the space ({error}): encode with the same space"
@@ -80,20 +79,45 @@ class DenseLatency:
         return total
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DenseLatency:
+    """Latency of encoded networks; equal to `LatencyPredictor.predict` to 1e-6."""
+
+    costs: DenseSum
+    composition: Composition
+
+    def predict(self, codes: Codes) -> Floats:
+        """Latencies in ms (n,) of codes (n, columns); `InputError` for codes outside the space."""
+        return self.composition.link(self.costs.total(codes))
+
+
 def compile_dense(predictor: LatencyPredictor, choices: Sequence[Position]) -> DenseLatency:
     """Cost every option of every position once, as arrays."""
-    gathers = tuple(_compile(predictor, position) for position in choices)
+    costs = compile_sum(predictor.block_ms, choices)
+    return DenseLatency(costs=costs, composition=predictor.composition)
+
+
+def compile_sum(
+    cost_of: Callable[[Sequence[BlockSpec]], Floats], choices: Sequence[Position]
+) -> DenseSum:
+    """Arrays for any figure of a block: latency, MACs, parameters, being extrapolated."""
+    gathers = tuple(_compile(cost_of, position) for position in choices)
     width = 1 + max((max(position.columns) for position in choices), default=-1)
-    return DenseLatency(width=width, gathers=gathers, composition=predictor.composition)
+    return DenseSum(width=width, gathers=gathers)
 
 
-def _compile(predictor: LatencyPredictor, position: Position) -> _Gather:
+def macs_of(specs: Sequence[BlockSpec]) -> Floats:
+    """Multiply-accumulates of each block, for `compile_sum`."""
+    return np.array([spec.macs for spec in specs], dtype=np.float64)
+
+
+def _compile(cost_of: Callable[[Sequence[BlockSpec]], Floats], position: Position) -> _Gather:
     values = np.array([value for value, _ in position.options], dtype=np.int64)
     if values.min() < 0:
         raise InputError(f"codes are 0 or more, got {values.min()} in the options of a position")
     blocks = [block for _, blocks in position.options for block in blocks]
     owner = np.repeat(np.arange(len(values)), [len(blocks) for _, blocks in position.options])
-    costs = np.bincount(owner, weights=predictor.block_ms(blocks), minlength=len(values))
+    costs = np.bincount(owner, weights=cost_of(blocks), minlength=len(values))
     steps, stride = [], 1
     for column in range(values.shape[1]):
         seen, place = np.unique(values[:, column], return_inverse=True)
@@ -105,7 +129,7 @@ def _compile(predictor: LatencyPredictor, position: Position) -> _Gather:
     return _Gather(
         columns=tuple(position.columns),
         steps=tuple(_lookup(seen, step, stride) for seen, _, step in steps),
-        costs_ms=flat,
+        costs=flat,
     )
 
 

@@ -86,21 +86,22 @@ def _most_in_band(ordered_ms: Floats, share: float) -> float:
     return float(reached.max() / len(ordered_ms))
 
 
-def macs_alone(
-    macs: Floats, measured_ms: Floats, train: tuple[Floats, Floats] | None = None
-) -> Evaluation:
-    """Figures of a line through MACs.
-
-    `train` is (MACs, ms) of other networks that the line is fitted on; without it, the line is
-    one scale fitted on the judged networks themselves, which flatters it.
-    """
+def macs_line(macs: Floats, measured_ms: Floats) -> tuple[float, float]:
+    """Fit constant (ms) and slope (ms per MAC) on measured networks; neither is negative."""
     from latency_models.compose import fit_robust
 
-    if train is None:
-        scale = float(np.median(measured_ms / macs))
-        return evaluate(scale * macs, measured_ms)
-    design = np.column_stack([np.ones(len(train[0])), train[0]])
-    constant, slope = fit_robust(design, train[1])
+    constant, slope = fit_robust(np.column_stack([np.ones(len(macs)), macs]), measured_ms)
+    return float(constant), float(slope)
+
+
+def macs_alone(
+    macs: Floats, measured_ms: Floats, line: tuple[float, float] | None = None
+) -> Evaluation:
+    """Figures of a line through MACs, from `macs_line` of other networks.
+
+    Without one, the line is a scale fitted on the judged networks themselves, which flatters it.
+    """
+    constant, slope = line or (0.0, float(np.median(measured_ms / macs)))
     return evaluate(constant + slope * macs, measured_ms)
 
 

@@ -84,10 +84,11 @@ def _parts(predictor: "LatencyPredictor") -> Iterator[pd.DataFrame]:
     items = predictor.composition.to_items()
     yield _rows("composition", list(items), "", list(items.values()))
     for choice in predictor.choices:
-        name = f"{choice.kind}/{choice.quantity}"
         pairs = [("rows", float(choice.rows)), (f"chosen:{choice.form}", choice.error)]
         pairs += choice.errors
-        yield _rows("choice", name, [item for item, _ in pairs], [value for _, value in pairs])
+        yield _rows(
+            "choice", choice.kind, [item for item, _ in pairs], [value for _, value in pairs]
+        )
     chosen = predictor.composition_choice
     if chosen is not None:
         pairs = [("networks", float(chosen.networks)), (f"chosen:{chosen.form}", np.nan)]
@@ -169,11 +170,8 @@ def _chosen(rows: pd.DataFrame) -> tuple[str, float, tuple[tuple[str, float], ..
 def _choices(rows: pd.DataFrame) -> tuple[Choice, ...]:
     choices = []
     for name, of_one in rows.groupby("name", sort=False):
-        kind, quantity = str(name).split("/")
         form, count, errors = _chosen(of_one)
-        choices.append(
-            Choice(kind=kind, quantity=quantity, rows=int(count), form=form, errors=errors)
-        )
+        choices.append(Choice(kind=str(name), rows=int(count), form=form, errors=errors))
     return tuple(choices)
 
 

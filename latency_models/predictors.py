@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from bench.errors import InputError, TargetMismatchError
 from bench.spec import BlockSpec, Target
 from latency_models.compose import Composition, CompositionChoice, fit_composition, fit_robust
+from latency_models.evaluate import macs_line
 from latency_models.features import PHYSICAL, feature_matrix
-from latency_models.regression import Choice, Regression, fit_kind, fit_pooled
+from latency_models.regression import Choice, Regression, fit_form, fit_kind, fit_pooled
 from latency_models.storage import origin
 from latency_models.table import LatencyTable
 
@@ -119,16 +120,20 @@ def fit_predictor(
         raise InputError("networks and their measured latencies go together, got one of them")
     if networks is not None and measured_ms is not None:
         _check_networks(networks, measured_ms)
+    told = dict(provenance or {})
+    if networks is not None and measured_ms is not None:
+        macs = np.array([float(sum(block.macs for block in network)) for network in networks])
+        told["macs_line"] = macs_line(macs, measured_ms)  # a baseline for `judge`
     if table is None:
         if networks is None or measured_ms is None or target is None:
             raise InputError("nothing to fit: give a latency table, or networks with a target")
-        return _fit_on_networks(networks, measured_ms, target, provenance or {})
+        return _fit_on_networks(networks, measured_ms, target, told)
     if target is not None and target != table.target:
         raise TargetMismatchError(
             f"the table is of {table.target.key}, the networks of {target.key}; "
             "fit on figures of one target"
         )
-    return _fit_on_table(table, networks, measured_ms, provenance or {})
+    return _fit_on_table(table, networks, measured_ms, told)
 
 
 def _fit_on_table(
@@ -143,18 +148,15 @@ def _fit_on_table(
     cold = np.where(np.isnan(cold), warm, cold)
     models: dict[tuple[str, str], Regression] = {}
     choices: list[Choice] = []
-    for quantity, ms in zip(QUANTITIES, (warm, cold), strict=True):
-        if quantity == "cold" and np.array_equal(warm, cold):
-            models |= {(kind, "cold"): model for (kind, _), model in models.items()}
-            continue
-        pooled = fit_pooled(table.specs, ms)
-        models[POOLED, quantity] = pooled
-        for kind in sorted({spec.kind for spec in table.specs}):
-            rows = [row for row, spec in enumerate(table.specs) if spec.kind == kind]
-            specs = [table.specs[row] for row in rows]
-            model, choice = fit_kind(specs, ms[rows], pooled, quantity, _SEED)
-            models[kind, quantity] = model
-            choices.append(choice)
+    pooled = {"warm": fit_pooled(table.specs, warm), "cold": fit_pooled(table.specs, cold)}
+    for kind in sorted({spec.kind for spec in table.specs}):
+        rows = [row for row, spec in enumerate(table.specs) if spec.kind == kind]
+        specs = [table.specs[row] for row in rows]
+        models[kind, "warm"], choice = fit_kind(specs, warm[rows], pooled["warm"], _SEED)
+        # What suits the warm figures suits the cold ones; to judge both would take twice as long.
+        models[kind, "cold"] = fit_form(specs, cold[rows], pooled["cold"], choice.form, _SEED)
+        choices.append(choice)
+    models |= {(POOLED, quantity): model for quantity, model in pooled.items()}
     blocks = LatencyPredictor(
         target=table.target,
         provenance={**table.provenance, "fitted": origin(), **provenance},

@@ -11,7 +11,7 @@ from latency_models.features import PHYSICAL, feature_matrix
 from latency_models.trees import Trees, grow
 
 FLOOR_MS = 1e-4  # no block is free, however little of what was fitted it has
-_FOLDS = 5
+_FOLDS = 3
 _ROWS_FOR_LINEAR = 4
 _ROWS_FOR_TREES = 30
 
@@ -40,7 +40,6 @@ class Choice:
     """What cross-validation found: mean absolute relative error of each form tried, by name."""
 
     kind: str
-    quantity: str
     rows: int
     form: str
     errors: tuple[tuple[str, float], ...]  # empty where there were too few rows to judge
@@ -58,7 +57,7 @@ def fit_pooled(specs: Sequence[BlockSpec], ms: Floats) -> Regression:
 
 
 def fit_kind(
-    specs: Sequence[BlockSpec], ms: Floats, pooled: Regression, quantity: str, seed: int
+    specs: Sequence[BlockSpec], ms: Floats, pooled: Regression, seed: int
 ) -> tuple[Regression, Choice]:
     """Fit every form that the number of rows allows, and keep the best in cross-validation."""
     matrix = feature_matrix(specs)
@@ -68,10 +67,15 @@ def fit_kind(
         folds = _folds(specs, seed)
         errors = [(name, _error_of(fit, matrix, ms, folds)) for name, fit in forms.items()]
     name = min(errors, key=lambda pair: pair[1])[0] if errors else "pooled"
-    choice = Choice(
-        kind=specs[0].kind, quantity=quantity, rows=len(ms), form=name, errors=tuple(errors)
-    )
+    choice = Choice(kind=specs[0].kind, rows=len(ms), form=name, errors=tuple(errors))
     return forms[name](matrix, ms), choice
+
+
+def fit_form(
+    specs: Sequence[BlockSpec], ms: Floats, pooled: Regression, form: str, seed: int
+) -> Regression:
+    """Fit a form that `fit_kind` chose on other latencies of the same blocks."""
+    return _forms(len(ms), pooled, seed)[form](feature_matrix(specs), ms)
 
 
 def fit_costs(matrix: Floats, ms: Floats, prior: Floats | None = None) -> Floats:

@@ -3,18 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from bench.errors import FileError, InputError, MissingEntryError, TargetMismatchError
+from bench.measurement import Measurement
 from bench.spec import SPEC_FIELDS, BlockSpec, Target
 from latency_models.storage import load_frame, origin, require_columns, save_frame
-
-if TYPE_CHECKING:
-    from bench.measurement import Measurement
 
 WHAT = "latency table"
 COLUMNS = {
@@ -69,7 +67,7 @@ class LatencyTable:
 
     @classmethod
     def from_measurements(
-        cls, measurements: Sequence["Measurement"], provenance: Mapping[str, Any] | None = None
+        cls, measurements: Sequence[Measurement], provenance: Mapping[str, Any] | None = None
     ) -> Self:
         """Make a table of the measured blocks; networks and references among them are left out.
 
@@ -95,7 +93,7 @@ class LatencyTable:
                 cold_ms=[one.cold_ms for one in blocks],
                 low_ms=[one.interval_ms[0] for one in blocks],
                 high_ms=[one.interval_ms[1] for one in blocks],
-                loads=[len(one.samples_ns) for one in blocks],
+                loads=[one.loads for one in blocks],
                 settled=[one.settled for one in blocks],
             ),
         )

@@ -51,7 +51,7 @@ def grow_sklearn(matrix: NDArray[np.float64], values: NDArray[np.float64], *, se
     from sklearn.ensemble import GradientBoostingRegressor
 
     model = GradientBoostingRegressor(
-        n_estimators=150,
+        n_estimators=100,
         learning_rate=0.1,
         max_depth=5,
         min_samples_leaf=2,

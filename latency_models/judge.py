@@ -1,0 +1,74 @@
+"""Judge a predictor on the networks of a space, densely, with every baseline beside it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bench.spec import BlockSpec
+from latency_models.dense import Codes, Floats, Position, compile_dense, compile_sum, macs_of
+from latency_models.evaluate import (
+    Evaluation,
+    Repeatability,
+    best_constant,
+    evaluate,
+    macs_alone,
+    repeatability,
+)
+from latency_models.predictors import LatencyPredictor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """A predictor's figures, and what they must be held against."""
+
+    predicted_ms: Floats
+    model: Evaluation
+    plain_sum: Evaluation | None  # of warm blocks; None where no block was measured
+    best_constant: Evaluation
+    macs_alone: Evaluation
+    macs_fitted_on: str  # "training networks", or "judged networks", which flatters
+    repeatability: Repeatability | None
+    extrapolated: float  # share of the networks with a block that has no table entry
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            **self.model.to_json(),
+            "plain_sum": self.plain_sum and self.plain_sum.to_json(),
+            "best_constant": {**self.best_constant.to_json(), "fitted_on": "judged networks"},
+            "macs_alone": {**self.macs_alone.to_json(), "fitted_on": self.macs_fitted_on},
+            "repeatability": self.repeatability and self.repeatability.to_json(),
+            "extrapolated": self.extrapolated,
+        }
+
+
+def judge(
+    predictor: LatencyPredictor,
+    choices: Sequence[Position],
+    codes: Codes,
+    measured_ms: Floats,
+    spread: Floats | None = None,
+) -> Verdict:
+    """Judge on encoded networks (n, columns) with latencies (n,) and their spreads (n,)."""
+
+    def warm(specs: Sequence[BlockSpec]) -> Floats:
+        return predictor.alone_ms(specs)[0]
+
+    def unknown(specs: Sequence[BlockSpec]) -> Floats:
+        return np.array([spec not in predictor.known for spec in specs], dtype=np.float64)
+
+    predicted = compile_dense(predictor, choices).predict(codes)
+    macs = compile_sum(macs_of, choices).total(codes)
+    line = predictor.provenance.get("macs_line")
+    plain = evaluate(compile_sum(warm, choices).total(codes), measured_ms)
+    return Verdict(
+        predicted_ms=predicted,
+        model=evaluate(predicted, measured_ms),
+        plain_sum=plain if predictor.known else None,
+        best_constant=best_constant(measured_ms),
+        macs_alone=macs_alone(macs, measured_ms, tuple(line) if line else None),
+        macs_fitted_on="training networks" if line else "judged networks",
+        repeatability=None if spread is None else repeatability(spread),
+        extrapolated=float(np.mean(compile_sum(unknown, choices).total(codes) > 0)),
+    )

@@ -1,0 +1,72 @@
+"""`ofabench evaluate`: predicted against measured networks, with baselines beside."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ofabench.arguments import add_json
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `evaluate`."""
+    parser = subparsers.add_parser("evaluate", help="judge a predictor on measured networks")
+    parser.add_argument("predictor", type=Path, metavar="P.parquet")
+    parser.add_argument("--networks", type=Path, required=True, metavar="N.parquet")
+    parser.add_argument("--column", metavar="C", help="latency; default: the only one")
+    parser.add_argument("--space", metavar="NAME|FILE.toml", help="default: the table names it")
+    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="needs matplotlib")
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the figures as a table or as JSON."""
+    import json
+
+    from latency_models.judge import judge
+    from latency_models.networks import NetworksTable
+    from latency_models.plot import check_matplotlib, plot_predictions
+    from latency_models.predictors import LatencyPredictor
+    from ofabench.networks import space_of
+
+    if args.plot is not None:
+        check_matplotlib()
+    predictor = LatencyPredictor.load(args.predictor)
+    networks = NetworksTable.load(args.networks)
+    column = networks.column_or_only(args.column)
+    measured = networks.latencies_ms(column)
+    space = space_of(networks, args.space)
+    codes = space.codes_of(networks.frame)
+    verdict = judge(predictor, space.choices, codes, measured, networks.spread(column))
+    if args.plot is not None:
+        plot_predictions(args.plot, verdict.predicted_ms, measured, f"{column}, {space.name}")
+    told = {"column": column, "target": predictor.target.key, **verdict.to_json()}
+    if args.json:
+        print(json.dumps(told))
+    else:
+        _print(told)
+    return 0
+
+
+def _print(told: dict[str, Any]) -> None:
+    names = ("within_5", "within_10", "spearman", "kendall", "mape", "bias")
+    print(f"{told['n']} networks, {told['column']}; predictor of {told['target']}")
+    print(" " * 32 + "".join(f"{name:>10}" for name in names))
+    rows = {"predictor": told, "plain sum of blocks": told["plain_sum"]}
+    rows["best constant (upper bound)"] = told["best_constant"]
+    rows[f"MACs alone ({told['macs_alone']['fitted_on']})"] = told["macs_alone"]
+    for name, figures in rows.items():
+        if figures is not None:
+            cells = ["-" if figures[one] is None else f"{figures[one]:.3f}" for one in names]
+            print(f"{name:<32}" + "".join(f"{cell:>10}" for cell in cells))
+    ceiling = told["repeatability"]
+    if ceiling is None:
+        print("repeatability of these networks: not in the table")
+    else:
+        print(
+            f"repeatability, the ceiling: half-width between loads {ceiling['median']:.1%} in the "
+            f"median, {ceiling['p95']:.1%} at p95; {ceiling['within_5']:.3f} within 5 %, "
+            f"{ceiling['within_10']:.3f} within 10 %"
+        )
+    if told["extrapolated"]:
+        print(f"{told['extrapolated']:.1%} of the networks have blocks that were never measured")

@@ -1,0 +1,68 @@
+"""`ofabench fit`: a latency predictor from blocks, from blocks and networks, or networks alone."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.errors import InputError
+from ofabench.arguments import add_out
+
+if TYPE_CHECKING:
+    from latency_models.predictors import LatencyPredictor
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `fit`."""
+    parser = subparsers.add_parser("fit", help="fit a latency predictor on what was measured")
+    parser.add_argument("table", type=Path, nargs="?", metavar="T.parquet", help="latency table")
+    parser.add_argument("--networks", type=Path, metavar="N.parquet", help="measured networks")
+    parser.add_argument("--column", metavar="C", help="their latency; default: the only one")
+    parser.add_argument("--space", metavar="NAME|FILE.toml", help="default: the table names it")
+    add_out(parser, "P.parquet")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Fit, say what was chosen, and write the predictor."""
+    from latency_models.networks import NetworksTable, foreign_target
+    from latency_models.predictors import fit_predictor
+    from latency_models.table import LatencyTable
+    from ofabench.networks import space_of
+
+    if args.table is None and args.networks is None:
+        raise InputError("nothing to fit: give a latency table, --networks N.parquet, or both")
+    if args.networks is None and (args.column or args.space):
+        raise InputError("--column and --space describe a networks table: give --networks too")
+    table = None if args.table is None else LatencyTable.load(args.table)
+    blocks = measured = target = None
+    if args.networks is not None:
+        networks = NetworksTable.load(args.networks)
+        column = networks.column_or_only(args.column)
+        measured = networks.latencies_ms(column)
+        space = space_of(networks, args.space)
+        blocks = [space.blocks(arch) for arch in space.from_frame(networks.frame)]
+        target = networks.target_of(column)
+        if target is None and table is None:
+            target = foreign_target(column)
+    predictor = fit_predictor(table, blocks, measured, target=target)
+    predictor.save(args.out)
+    _print(predictor)
+    print(f"{args.out}: predictor of {predictor.target.key}")
+    return 0
+
+
+def _print(predictor: "LatencyPredictor") -> None:
+    if predictor.choices:
+        print("kind          rows  form          mean error of rows left out, by form")
+    for choice in predictor.choices:
+        errors = ", ".join(f"{name} {error:.1%}" for name, error in choice.errors)
+        told = errors or "too few rows to judge"
+        print(f"{choice.kind:<13} {choice.rows:>4}  {choice.form:<13} {told}")
+    chosen = predictor.composition_choice
+    if chosen is not None:
+        errors = ", ".join(f"{name}: {error:.1%}" for name, error in chosen.errors)
+        print(
+            f"composition   {chosen.networks:>4}  {chosen.form}; mean error, one left out: {errors}"
+        )
+    items = predictor.composition.to_items().items()
+    print("network       " + ", ".join(f"{name} {value:.4g}" for name, value in items))

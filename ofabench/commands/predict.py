@@ -1,0 +1,40 @@
+"""`ofabench predict`: the latency of networks, one JSON line each."""
+
+import argparse
+from pathlib import Path
+
+from bench.errors import InputError
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `predict`."""
+    parser = subparsers.add_parser("predict", help="predict the latency of networks")
+    parser.add_argument("predictor", type=Path, metavar="P.parquet")
+    parser.add_argument("--archs", type=Path, required=True, metavar="A.jsonl")
+    parser.add_argument("--space", metavar="FILE.toml", help="where it is not a shipped one")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print, for each line, its network with `latency_ms` and the blocks extrapolated."""
+    import json
+
+    from latency_models.predictors import LatencyPredictor
+    from ofabench.networks import read_archs
+
+    predictor = LatencyPredictor.load(args.predictor)
+    # All are read before any is printed: a bad line yields no half of a result.
+    networks = list(read_archs(args.archs, args.space))
+    if not networks:
+        raise InputError(f"{args.archs} holds no network")
+    for space, arch in networks:
+        prediction = predictor.predict(space.blocks(arch))
+        told = {
+            "space": space.name,
+            **arch.to_json(),
+            "latency_ms": prediction.ms,
+            "target": predictor.target.key,
+            "extrapolated": [block.key for block in prediction.extrapolated],
+        }
+        print(json.dumps(told))
+    return 0
