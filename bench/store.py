@@ -85,8 +85,13 @@ class SweepStore:
 
     @classmethod
     def resume(cls, path: Path, target: Target, plan: SweepPlan) -> Self:
-        """Open to go on. Another target or plan is refused before anything is touched."""
-        path = Path(path)
+        """Open to go on; see `check` for what is refused."""
+        cls.check(path, target, plan)
+        return cls._checked(Path(path), sqlite_file.open_to_write)
+
+    @classmethod
+    def check(cls, path: Path, target: Target, plan: SweepPlan) -> None:
+        """Raise where `path` is no sweep of this target and plan; nothing on disk changes."""
         with cls.open(path) as found:
             if found.target != target:
                 raise TargetMismatchError(
@@ -94,12 +99,11 @@ class SweepStore:
                     "name another --out, or ask for the same target"
                 )
             difference = found.plan.difference(plan)
-            if difference:
-                raise InputError(
-                    f"{path} was swept with {difference}; resume it with the same options, "
-                    "or name another --out"
-                )
-        return cls._checked(path, sqlite_file.open_to_write)
+        if difference:
+            raise InputError(
+                f"{path} was swept with {difference}; resume it with the same options, "
+                "or name another --out"
+            )
 
     @classmethod
     def _checked(cls, path: Path, opener: Callable[[Path], sqlite3.Connection]) -> Self:
@@ -112,6 +116,11 @@ class SweepStore:
 
     def close(self) -> None:
         self._db.close()
+
+    def discard(self) -> None:
+        """Close, and delete the file."""
+        self.close()
+        sqlite_file.remove(self.path)
 
     def __enter__(self) -> Self:
         return self

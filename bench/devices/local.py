@@ -85,3 +85,22 @@ def parse_cores(text: str) -> frozenset[int]:
     if not all(part.strip().isdecimal() for part in parts):
         raise InputError(f"cores are numbers with commas between, like 0 or 0,1; got {text!r}")
     return frozenset(int(part) for part in parts)
+
+
+def choose_cores(threads: int, wanted: str | None = None) -> str:
+    """Cores for `Target.cores`: as many as threads, the first allowed ones unless told.
+
+    `any` leaves the process unpinned. `InputError` where there are fewer cores than threads, or
+    one that this process may not use.
+    """
+    allowed = host_facts.allowed_cores()
+    if threads > len(allowed):
+        raise InputError(f"{threads} threads were asked for, this process has {len(allowed)} cores")
+    if wanted == "any":
+        return ""
+    cores = allowed[:threads] if wanted is None else sorted(parse_cores(wanted))
+    if not set(cores) <= set(allowed):
+        raise InputError(f"cores are {wanted}, this process may use {','.join(map(str, allowed))}")
+    if len(cores) < threads:
+        raise InputError(f"{threads} threads need as many cores, got {wanted}")
+    return ",".join(map(str, cores))

@@ -1,0 +1,141 @@
+"""`ofabench sweep`: measure a space's blocks, and whole networks of it, on a device."""
+
+import argparse
+import json
+import shlex
+
+from ofabench.arguments import add_json, add_out, add_space, positive_int, resolutions
+
+DEFAULTS = {"loads": 6, "passes": 10, "calls": 3}
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `sweep`."""
+    parser = subparsers.add_parser("sweep", help="measure blocks and networks on a device")
+    add_space(parser)
+    parser.add_argument("--device", required=True, metavar="D", help="cpu; see `ofabench devices`")
+    parser.add_argument("--backend", required=True, metavar="B", help="torch, onnx or tflite")
+    parser.add_argument("--threads", type=positive_int, default=1, metavar="N")
+    parser.add_argument(
+        "--cores", metavar="0,1", help="cores to stay on, or any; as many as threads if not given"
+    )
+    parser.add_argument("--batch", type=positive_int, default=1, metavar="N")
+    parser.add_argument("--resolutions", type=resolutions, metavar="128,160", help="default: all")
+    parser.add_argument("--blocks", type=_count, metavar="N", help="only N, drawn by --seed")
+    parser.add_argument(
+        "--networks", type=_count, default=0, metavar="N", help="random whole networks as well"
+    )
+    parser.add_argument("--seed", type=_count, default=0, metavar="N")
+    for name, default in DEFAULTS.items():
+        parser.add_argument(
+            f"--{name}", type=positive_int, default=default, metavar="N", help=f"default {default}"
+        )
+    parser.add_argument(
+        "--cache", choices=("warm", "cold"), default="warm", help="which call of a visit counts"
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="measure although others use the device (recorded)"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on with the sweep in --out")
+    add_json(parser)
+    add_out(parser, "SWEEP.sqlite")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Sweep, then sum up."""
+    from bench.backends.registry import get_backend
+    from bench.devices.registry import get_device
+    from bench.planner import ListPlanner, SweepPlan
+    from ofabench.progress import TerminalProgress
+    from ofabench.sweeping import check_out, make_target, open_store, sweep_into, sweep_work
+    from supernet.space import SearchSpace
+
+    device, backend = get_device(args.device), get_backend(args.backend)
+    space = SearchSpace.load(args.space)
+    work = sweep_work(
+        space,
+        resolutions=args.resolutions,
+        blocks=args.blocks,
+        networks=args.networks,
+        seed=args.seed,
+    )
+    target = make_target(
+        device,
+        backend,
+        threads=args.threads,
+        cores=args.cores,
+        batch=args.batch,
+        cache=args.cache,
+    )
+    plan = SweepPlan(
+        loads=args.loads,
+        passes=args.passes,
+        calls=args.calls,
+        seed=args.seed,
+        asked=_asked(args, space.name),
+    )
+    check_out(args.out, target, plan, resume=args.resume)
+    if not args.force:
+        device.check_quiet()
+    with open_store(args.out, target, plan, resume=args.resume) as store:
+        summary = sweep_into(
+            store,
+            device,
+            backend,
+            ListPlanner(work),
+            TerminalProgress(),
+            forced=args.force,
+            resume_with=resume_command(args),
+        )
+    if args.json:
+        print(json.dumps(summary.to_json()))
+        return 0
+    print(f"{args.out}: {summary.blocks} blocks, {summary.networks} networks, {target.key}")
+    print(f"time        {summary.wall_s:.0f} s, {summary.wall_s_per_block:.3f} s a block")
+    print(
+        f"intervals   half-width {summary.median_half_width:.1%} in the median, "
+        f"{summary.unsettled} never settled"
+    )
+    print(
+        f"passes      {summary.passes} in {summary.loads} loads, {summary.marked_passes} marked; "
+        f"{summary.retaken_visits} visits retaken, {summary.disturbed_visits_kept} stay disturbed"
+    )
+    also = " --networks-out N.parquet" if summary.networks else ""
+    path = shlex.quote(str(args.out))
+    print(f"next        ofabench table build {path} --out T.parquet{also}")
+    return 0
+
+
+def resume_command(args: argparse.Namespace) -> str:
+    """Write the command that goes on with this sweep."""
+    words = ["ofabench", "sweep"]
+    for name in ("space", "device", "backend", "threads", "cores", "batch", "resolutions"):
+        words += _option(name, getattr(args, name))
+    for name in ("blocks", "networks", "seed", *DEFAULTS, "cache", "out"):
+        words += _option(name, getattr(args, name))
+    return shlex.join([*words, *(["--force"] if args.force else []), "--resume"])
+
+
+def _option(name: str, value: object) -> list[str]:
+    if value is None:
+        return []
+    text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return [f"--{name}", text]
+
+
+def _asked(args: argparse.Namespace, space: str) -> tuple[tuple[str, str], ...]:
+    sizes = "all" if args.resolutions is None else ",".join(map(str, args.resolutions))
+    blocks = "all" if args.blocks is None else str(args.blocks)
+    return (
+        ("space", space),
+        ("resolutions", sizes),
+        ("blocks", blocks),
+        ("networks", str(args.networks)),
+    )
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text!r}")
+    return int(text)

@@ -1,0 +1,124 @@
+"""What a sweep of a space measures, and on what target."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.backends.base import Backend
+from bench.devices.base import Device, Workload
+from bench.errors import FileError, InputError, InterruptedSweepError, OfabenchError
+from bench.planner import Planner, SweepPlan
+from bench.progress import Progress
+from bench.spec import Target
+from bench.store import SweepStore
+from bench.summary import SweepSummary, summarise
+from bench.sweep import run_sweep
+
+if TYPE_CHECKING:
+    from supernet.space import SearchSpace
+
+
+def sweep_work(
+    space: "SearchSpace",
+    *,
+    resolutions: Sequence[int] | None = None,
+    blocks: int | None = None,
+    networks: int = 0,
+    seed: int = 0,
+) -> list[Workload]:
+    """List `blocks` random ones of the space's unique blocks (None for all), and random networks.
+
+    A network's label is its line of an archs file. `InputError` for a resolution that the space
+    lacks, and where nothing is left to measure.
+    """
+    unique = space.unique_blocks(resolutions)
+    if blocks is not None and blocks < len(unique):
+        chosen = np.random.default_rng([seed, 0]).choice(len(unique), size=blocks, replace=False)
+        unique = tuple(unique[i] for i in sorted(chosen.tolist()))
+    work = [Workload(role="block", blocks=(spec,)) for spec in unique]
+    rng = np.random.default_rng([seed, 1])
+    for arch in space.sample(rng, networks, resolutions) if networks else ():
+        label = space.to_line(arch)
+        work.append(Workload(role="network", blocks=space.blocks(arch), label=label))
+    if not work:
+        raise InputError("nothing to measure: give --blocks or --networks at least 1")
+    return work
+
+
+def make_target(  # noqa: PLR0913
+    device: Device,
+    backend: Backend,
+    *,
+    threads: int = 1,
+    cores: str | None = None,
+    batch: int = 1,
+    cache: str = "warm",
+) -> Target:
+    """Name what is measured on. `cores` None takes the first ones that are free to be used.
+
+    `MissingRuntimeError` where the backend's package is missing, `InputError` for threads or
+    cores that this machine has not.
+    """
+    if device.address == "cpu":
+        from bench.devices.local import choose_cores
+
+        cores = choose_cores(threads, cores)
+    target = Target(
+        device=device.slug(),
+        backend=backend.name,
+        backend_version=backend.version(),
+        threads=threads,
+        cores=cores or "",
+        batch=batch,
+        options=backend.options(),
+    )
+    return target.with_options(cache=cache)
+
+
+def check_out(path: Path, target: Target, plan: SweepPlan, *, resume: bool) -> None:
+    """Raise what `open_store` would for `path`, and change nothing."""
+    if resume:
+        SweepStore.check(path, target, plan)
+    elif path.exists():
+        raise FileError(f"{path} exists; go on with it by --resume, or name another --out")
+
+
+def open_store(path: Path, target: Target, plan: SweepPlan, *, resume: bool) -> SweepStore:
+    """Open the sweep at `path` to go on, or start one there."""
+    if resume:
+        return SweepStore.resume(path, target, plan)
+    return SweepStore.create(path, target, plan)
+
+
+def sweep_into(  # noqa: PLR0913
+    store: SweepStore,
+    device: Device,
+    backend: Backend,
+    planner: Planner,
+    progress: Progress,
+    *,
+    forced: bool = False,
+    resume_with: str,
+) -> SweepSummary:
+    """Sweep to the end. What fails before its first load is finished leaves no file behind."""
+    try:
+        run_sweep(
+            device,
+            backend,
+            store.target,
+            planner,
+            store.plan,
+            store,
+            progress,
+            forced=forced,
+            resume_with=resume_with,
+        )
+    except InterruptedSweepError:
+        raise
+    except OfabenchError:
+        if not store.loads():
+            store.discard()
+        raise
+    return summarise(store)
