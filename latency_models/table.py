@@ -83,7 +83,17 @@ class LatencyTable:
                     f"blocks of two targets cannot share a table: {target.key} and "
                     f"{one.target.key}; build one table of each"
                 )
-        told = {"facts": dict(blocks[0].facts), "measured": str(blocks[0].taken_at), **origin()}
+        told = {
+            "facts": dict(blocks[0].facts),
+            "measured": str(blocks[0].taken_at),
+            # What a later measurement is brought to the scale of this one with.
+            "references": {
+                one.workload.label: one.median_ms
+                for one in measurements
+                if one.workload.role == "reference"
+            },
+            **origin(),
+        }
         return cls(
             target=target,
             provenance={**told, **(provenance or {})},

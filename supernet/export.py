@@ -33,10 +33,7 @@ CARD_FORMAT = "ofabench-card-1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Normalisation:
-    """How an image of values from 0 to 255 becomes the network's input: (x / 255 - mean) / std.
-
-    `mean` and `std` have one value for each channel.
-    """
+    """How an image of bytes becomes the network's input: (byte - mean) / std, by channel."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]

@@ -73,7 +73,8 @@ class Dataset:
 class DatasetParts:
     """Train, validation and test of one data set, each made when first read.
 
-    Read `test` once, at the end: whatever was decided by it is no longer tested by it.
+    Read `test` once, at the end: whatever was decided by it is no longer tested by it. An image
+    of bytes was made the networks' input by (byte - `mean`) / `spread`.
     """
 
     name: str
@@ -81,6 +82,8 @@ class DatasetParts:
     classes: int
     size: int
     splits: Splits
+    mean: float = _MEAN
+    spread: float = _SPREAD
 
     @cached_property
     def train(self) -> Dataset:
