@@ -1,9 +1,15 @@
-"""Devices by address."""
+"""Devices by address, and which of them can be measured from here."""
 
-from bench.devices.base import Device
-from bench.errors import InputError
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bench.backends.registry import get_backend
+from bench.devices.base import Device, Facts
+from bench.errors import InputError, MissingRuntimeError
 
 KNOWN = "cpu (this machine), fake (computed, for dry runs)"
+RUNTIMES = ("torch", "onnx", "tflite")
 
 
 def get_device(address: str) -> Device:
@@ -20,6 +26,30 @@ def get_device(address: str) -> Device:
     raise InputError(f"device is {address!r}, expected one of: {KNOWN}")
 
 
-def addresses() -> tuple[str, ...]:
-    """What can be measured from here, without looking for it outside."""
-    return ("cpu",)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A device that can be measured."""
+
+    address: str
+    slug: str
+    backends: Mapping[str, str | None]  # each runtime's version; None where it is not installed
+    facts: Facts
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def found_devices() -> list[Found]:
+    """Every device that can be measured from here: this machine."""
+    device = get_device("cpu")
+    backends = {name: _version(name) for name in RUNTIMES}
+    return [
+        Found(address=device.address, slug=device.slug(), backends=backends, facts=device.facts())
+    ]
+
+
+def _version(backend: str) -> str | None:
+    try:
+        return get_backend(backend).version()
+    except MissingRuntimeError:
+        return None
