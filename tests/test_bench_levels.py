@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench.levels import LoadTimes, common_levels, kept_passes, marked_passes, polish
+
+
+def test_a_machine_that_slows_down_half_way_changes_the_level_not_the_times() -> None:
+    own_ns = np.array([1.0, 2.0, 4.0]) * 1e6
+    slowness = np.array([1.0, 1.0, 1.5, 1.5, 1.5])
+    load = LoadTimes(group=1, workloads=(1, 2, 3), times_ns=slowness[:, None] * own_ns)
+
+    (levels,) = common_levels([load])
+
+    assert levels == pytest.approx(slowness / 1.5)  # three of five passes: theirs is the median
+
+
+def test_one_call_that_stumbles_moves_nothing() -> None:
+    times_ns = np.full((5, 3), 2e6)
+    times_ns[2, 1] *= 40
+
+    (levels,) = common_levels([LoadTimes(group=1, workloads=(1, 2, 3), times_ns=times_ns)])
+
+    assert levels.tolist() == [1.0] * 5
+
+
+def test_loads_of_one_group_come_to_one_scale() -> None:
+    own_ns = np.array([1.0, 3.0, 9.0]) * 1e6
+    loads = [
+        LoadTimes(group=1, workloads=(1, 2, 3), times_ns=np.tile(own_ns * level, (4, 1)))
+        for level in (1.0, 1.2, 0.8)
+    ]
+
+    levels = common_levels(loads)
+
+    assert [level[0] for level in levels] == pytest.approx([1.0, 1.2, 0.8])
+
+
+def test_groups_that_share_no_moment_are_tied_by_what_both_measured() -> None:
+    reference_ns, first_ns, second_ns = 5e6, 1e6, 7e6
+    slow = np.array([[reference_ns, first_ns]]) * 1.5
+    fast = np.array([[reference_ns, second_ns]])
+
+    levels = common_levels(
+        [
+            LoadTimes(group=1, workloads=(9, 1), times_ns=np.tile(slow, (3, 1))),
+            LoadTimes(group=2, workloads=(9, 2), times_ns=np.tile(fast, (3, 1))),
+        ]
+    )
+
+    assert levels[0][0] / levels[1][0] == pytest.approx(1.5)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_levelled_times_are_what_they_are_whatever_the_levels(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    own_ns = np.exp(rng.uniform(9, 16, size=12))
+    loads, true_levels = [], []
+    for group in (1, 2):
+        workloads = tuple(range(4)) + tuple(range(4 * group, 4 * group + 4))
+        for _ in range(3):
+            level = np.exp(0.3 * rng.standard_normal(5))
+            times_ns = level[:, None] * own_ns[list(workloads)]
+            loads.append(LoadTimes(group=group, workloads=workloads, times_ns=times_ns))
+            true_levels.append(level)
+
+    levels = np.concatenate(common_levels(loads))
+
+    wanted = np.concatenate(true_levels)
+    assert levels / np.median(levels) == pytest.approx(wanted / np.median(wanted), rel=1e-9)
+
+
+def test_polish_finds_rows_and_columns_beside_an_outlier() -> None:
+    rows, columns = np.array([0.0, -1.0, 1.0, 0.5, -0.5]), np.array([3.0, 5.0, 9.0])
+    table = rows[:, None] + columns
+    table[2, 1] += 100
+
+    found_rows, found_columns = polish(table)
+
+    assert found_rows == pytest.approx(rows)
+    assert found_columns == pytest.approx(columns)
+
+
+def test_a_pass_in_which_memory_slows_down_alone_is_marked() -> None:
+    samples_ns = np.full((6, 4, 3), 1e6)
+    samples_ns[1] *= 1.3  # all alike: the level, nothing to mark
+    samples_ns[4, 2:] *= 1.03  # both copies of the memory reference
+    samples_ns[5, 2] *= 1.03  # one copy of two: half of it is 1.5 %
+
+    marked = marked_passes(samples_ns, [0, 1], [2, 3])
+
+    assert marked.tolist() == [False, False, False, False, True, False]
+
+
+def test_without_references_nothing_is_marked() -> None:
+    assert not marked_passes(np.full((3, 2, 1), 1e6), [], []).any()
+
+
+def test_unmarked_passes_count_first_and_marked_ones_make_up() -> None:
+    marked = np.array([False, True, False, True, False])
+
+    assert kept_passes(marked, 3).tolist() == [0, 2, 4]
+    assert kept_passes(marked, 4).tolist() == [0, 1, 2, 4]
+    assert kept_passes(marked, 2).tolist() == [0, 2]
