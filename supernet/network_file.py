@@ -1,0 +1,73 @@
+"""One sub-network with its own weights as a file: what `ofabench extract` writes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from bench.blocks import build_network
+from bench.errors import FileError, InputError
+from bench.spec import BlockSpec
+from supernet.space import ArchConfig
+from supernet.torch_file import load_tensors, save_tensors
+
+WHAT = "sub-network"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CutNetwork:
+    """A sub-network: modules of `build_network(blocks)`, in evaluation mode once loaded.
+
+    An image of values from 0 to 255 becomes its input as (x / 255 - mean) / std, channel by
+    channel, resized to `arch.resolution`.
+    """
+
+    space: str
+    arch: ArchConfig
+    blocks: tuple[BlockSpec, ...]
+    network: nn.Sequential
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+def save_network(path: Path, cut: CutNetwork) -> None:
+    """Write `cut`, whole or not at all."""
+    metadata = {
+        "space": cut.space,
+        "arch": cut.arch.to_json(),
+        "blocks": [spec.key for spec in cut.blocks],
+        "mean": list(cut.mean),
+        "std": list(cut.std),
+        "provenance": dict(cut.provenance),
+    }
+    save_tensors(path, what=WHAT, metadata=metadata, network=cut.network.state_dict())
+
+
+def load_network(path: Path) -> CutNetwork:
+    """Read back what `save_network` wrote; `FileError` where the file is another's, or damaged."""
+    metadata, groups = load_tensors(path, what=WHAT)
+    try:
+        blocks = tuple(BlockSpec.parse(key) for key in metadata["blocks"])
+        return CutNetwork(
+            space=str(metadata["space"]),
+            arch=ArchConfig.from_json(metadata["arch"]),
+            blocks=blocks,
+            network=_network(blocks, groups["network"]),
+            mean=tuple(float(value) for value in metadata["mean"]),
+            std=tuple(float(value) for value in metadata["std"]),
+            provenance=metadata["provenance"],
+        )
+    except (KeyError, TypeError, ValueError, RuntimeError, InputError) as error:
+        line = str(error).strip().splitlines()[0]
+        raise FileError(f"{path} is damaged ({line}); extract it again") from error
+
+
+def _network(blocks: Sequence[BlockSpec], state: Mapping[str, torch.Tensor]) -> nn.Sequential:
+    with torch.device("meta"):
+        network = build_network(blocks)
+    network.load_state_dict(state, assign=True)
+    return network.eval().requires_grad_(False)

@@ -1,0 +1,83 @@
+"""Batch-norm statistics for one cut-out network, and how often it is right.
+
+A sub-network's activations are not those that the shared running statistics were taken over, so
+it is given its own: mean and variance averaged over batches of images (OFA: 2,000 images).
+"""
+
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from bench.errors import InputError
+from supernet.model import SuperNet
+from supernet.space import ArchConfig
+from supernet.train.dataset import Dataset, Score, resize, score
+
+_Module = TypeVar("_Module", bound=nn.Module)
+
+CALIBRATION_IMAGES = 2000
+BATCH = 200
+
+
+@torch.no_grad()
+def recalibrate(network: nn.Module, images: Tensor, batch: int = BATCH) -> None:
+    """Give `network` the running statistics of `images` (n, c, h, w), and evaluation mode.
+
+    Each whole batch counts alike. `InputError` where there is not one whole batch.
+    """
+    if len(images) < batch:
+        raise InputError(f"recalibration takes at least {batch} images, got {len(images)}")
+    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # torch's word for the plain average over batches
+    network.train()
+    for start in range(0, len(images) - batch + 1, batch):
+        network(_channels_last(images[start : start + batch]))
+    network.eval()
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+
+
+def extract_calibrated(
+    supernet: SuperNet, arch: ArchConfig, images: Tensor, batch: int = BATCH
+) -> nn.Sequential:
+    """Cut `arch` out and recalibrate it on `images`, which may be of another size."""
+    network = channels_last(supernet.extract(arch))
+    recalibrate(network, resize(images[:CALIBRATION_IMAGES], arch.resolution), batch)
+    return network
+
+
+@torch.no_grad()
+def right_answers(
+    network: nn.Module, dataset: Dataset, resolution: int, batch: int = 500
+) -> NDArray[np.float64]:
+    """1 for each image of `dataset` that `network` puts in its class, else 0; (n,)."""
+    network.eval()
+    right = [
+        network(_channels_last(resize(images, resolution))).argmax(dim=1) == labels
+        for images, labels in dataset.in_order(batch)
+    ]
+    return torch.cat(right).double().numpy()
+
+
+def measure_accuracy(
+    supernet: SuperNet, arch: ArchConfig, calibration: Tensor, dataset: Dataset
+) -> Score:
+    """Score of the sub-network `arch` on `dataset`, recalibrated on the images `calibration`."""
+    network = extract_calibrated(supernet, arch, calibration)
+    return score(right_answers(network, dataset, arch.resolution), dataset.groups.numpy())
+
+
+def channels_last(network: _Module) -> _Module:
+    """Put a network's weights into the memory order that trains narrow ones twice as fast."""
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
+
+
+def _channels_last(images: Tensor) -> Tensor:
+    return images.contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,1 @@
+"""Progressive-shrinking schedules as data; `supernet.train.schedule` reads them."""
