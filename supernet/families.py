@@ -13,6 +13,8 @@ from supernet.codes import Column, Layout
 from supernet.fields import Fields
 from supernet.units import BlockPlace, Channels, Unit, make_divisible
 
+_DEEPEST = 32  # blocks of a stage; what is more is a slip of the pen
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
@@ -205,7 +207,7 @@ def _read_stage(table: Fields, kernels: tuple[int, ...] | None) -> Stage:
         stride=table.integer("stride"),
         act=table.text("act", allowed=ACTS),
         se=table.flag("se", default=False),
-        depths=table.integers("depths"),
+        depths=table.integers("depths", maximum=_DEEPEST),
         kernels=table.integers("kernels", odd=True, default=kernels),
         expands=table.numbers("expands"),
     )

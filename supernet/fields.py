@@ -6,6 +6,8 @@ from typing import Any
 
 from bench.errors import InputError
 
+_LARGEST = 2**15 - 1  # codes are 16-bit integers
+
 
 class Fields:
     """The fields of one table. Each may be read once; `done` refuses those that nobody read."""
@@ -62,16 +64,19 @@ class Fields:
         field: str,
         *,
         minimum: int = 1,
+        maximum: int = _LARGEST,
         odd: bool = False,
         default: Sequence[int] | None = None,
     ) -> tuple[int, ...]:
         """Read a list of choices, ascending; or `{from = 128, to = 224, step = 4}`."""
         expected = f"a list of {'odd' if odd else 'whole'} numbers of at least {minimum}, ascending"
+        if maximum < _LARGEST:
+            expected += f", at most {maximum}"
         value = self._take(field, expected, default)
         if isinstance(value, dict):
             value = self._range(field, value)
         good = _is_ascending(value) and all(
-            _is_integer(v) and minimum <= v <= _LARGEST and (v % 2 or not odd) for v in value
+            _is_integer(v) and minimum <= v <= maximum and (v % 2 or not odd) for v in value
         )
         if not good:
             raise self.error(field, value, expected)
@@ -119,9 +124,6 @@ class Fields:
         if value["step"] < 1 or value["to"] > _LARGEST:
             raise self.error(field, value, f"a step of at least 1 and an end up to {_LARGEST}")
         return list(range(value["from"], value["to"] + 1, value["step"]))
-
-
-_LARGEST = 2**15 - 1  # codes are 16-bit integers
 
 
 def _is_integer(value: Any) -> bool:

@@ -139,7 +139,8 @@ def _rebuild(entry: dict[str, Any], where: str) -> tuple[BlockSpec, ...]:
             raise InputError(f"{where}: blocks is text that is not JSON: {error}") from error
     if not isinstance(shapes, list) or not shapes:
         raise InputError(f"{where}: blocks is {shapes!r}, expected a list of shapes")
-    stem = BlockSpec(
+    stem = _spec(
+        where,
         kind="stem",
         in_size=_field(entry, "resolution", int, where),
         in_channels=_IN_CHANNELS,
@@ -165,7 +166,8 @@ def _block(shape: Any, in_size: int, where: str) -> BlockSpec:
     if act not in _ACTS:
         raise InputError(f"{where}: act is {act!r}, expected one of {', '.join(_ACTS)}")
     mid = _field(shape, "mid", int, where)
-    return BlockSpec(
+    return _spec(
+        where,
         kind="mbconv",
         in_size=in_size,
         in_channels=_field(shape, "in_channels", int, where),
@@ -182,24 +184,32 @@ def _block(shape: Any, in_size: int, where: str) -> BlockSpec:
 def _head(entry: dict[str, Any], last: BlockSpec, act: str, where: str) -> tuple[BlockSpec, ...]:
     """MobileNetV3 mixes features after the pooling; ProxylessNAS has nothing there."""
     expanded = _field(entry, "final_expand", int, where)
-    final = BlockSpec(
+    final = _spec(
+        where,
         kind="final_expand",
         in_size=last.out_size,
         in_channels=last.out_channels,
         out_channels=expanded,
         act=act,
     )
-    pool = BlockSpec(
-        kind="avg_pool", in_size=final.out_size, in_channels=expanded, out_channels=expanded
+    pool = _spec(
+        where, kind="avg_pool", in_size=final.out_size, in_channels=expanded, out_channels=expanded
     )
-    one = BlockSpec(kind="classifier", in_size=1, in_channels=expanded, out_channels=_CLASSES)
+    one = _spec(where, kind="classifier", in_size=1, in_channels=expanded, out_channels=_CLASSES)
     if entry["net"] == "ProxylessNASNets":
         return final, pool, one
     mixed = _field(entry, "feature_mix", int, where)
-    mix = BlockSpec(
-        kind="feature_mix", in_size=1, in_channels=expanded, out_channels=mixed, act=act
+    mix = _spec(
+        where, kind="feature_mix", in_size=1, in_channels=expanded, out_channels=mixed, act=act
     )
     return final, pool, mix, replace(one, in_channels=mixed)
+
+
+def _spec(where: str, **shape: Any) -> BlockSpec:
+    try:
+        return BlockSpec(**shape)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
 
 
 def _field(entry: Any, name: str, kind: type[T], where: str) -> T:

@@ -1,0 +1,108 @@
+"""`ofabench space`: lists, shows and checks, for people and for machines."""
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+
+from bench.errors import InputError
+from ofabench.commands import space as command
+from supernet.space import SearchSpace
+
+FIXTURE = Path(__file__).with_name("published_networks.json")
+
+
+def run(*argv: str | Path) -> int:
+    parser = argparse.ArgumentParser()
+    command.add_parser(parser.add_subparsers())
+    args = parser.parse_args(["space", *map(str, argv)])
+    code: int = args.run(args)
+    return code
+
+
+def test_the_list_names_every_space(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("list") == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == [
+        *("ofa-mbv3-w1.0", "ofa-mbv3-w1.2", "ofa-proxyless-w1.3", "ofa-resnet50d", "tiny")
+    ]
+    assert "2.18e+19 networks at each of 25 resolutions, 128 to 224 px" in lines[0]
+
+
+def test_the_list_for_machines_has_exact_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("list", "--json") == 0
+
+    (mbv3, *_) = json.loads(capsys.readouterr().out)
+    assert mbv3["networks"] == (9**2 + 9**3 + 9**4) ** 5
+
+
+def test_show_tells_choices_and_sizes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("show", "ofa-mbv3-w1.0") == 0
+
+    shown = capsys.readouterr().out
+    assert "unique blocks  1257" in shown
+    assert "d0..d4         2, 3, 4" in shown
+    assert "ks0..ks19      3, 5, 7" in shown
+    assert "e0..e19        3, 4, 6" in shown
+    assert "largest        224 px, 26 blocks, 7.66 M parameters, 566.2 M MACs" in shown
+
+
+def test_show_for_machines_reads_a_file_of_the_users(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(SearchSpace.load("tiny").text.replace('"tiny"', '"mine"'))
+
+    assert run("show", path, "--json") == 0
+
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["name"] == "mine"
+    assert shown["columns"]["resolution"] == shown["resolutions"]
+    assert list(shown["columns"]) == SearchSpace.load("tiny").columns
+
+
+def test_check_prints_counts_and_spaces(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("check", FIXTURE) == 0
+
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert " ".join(head.split()) == "network params M (published) MACs M (published) space"
+    assert [line.split()[-1] for line in lines] == [
+        *("ofa-mbv3-w1.2", "-", "ofa-mbv3-w1.0", "ofa-mbv3-w1.0", "ofa-proxyless-w1.3")
+    ]
+    assert lines[0].split()[1:5] == ["8.39", "8.4", "389.5", "389"]
+
+
+def test_check_for_machines_has_the_fields_of_every_network(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run("check", FIXTURE, "--json") == 0
+
+    rows = json.loads(capsys.readouterr().out)
+    for row, entry in zip(rows, json.loads(FIXTURE.read_text()), strict=True):
+        assert row["name"] == entry["name"]
+        assert (row["params"], row["macs"]) == (entry["counted_params"], entry["counted_macs"])
+        assert row["published_params"] == round(entry["params_m"] * 1e6)
+        assert row["published_macs"] == round(entry["macs_m"] * 1e6)
+        assert row["space"] == entry["space"]
+        assert (row["arch"] is None) == (row["space"] is None)
+
+
+def test_check_looks_only_in_the_spaces_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("check", FIXTURE, "--json", "--space", "ofa-mbv3-w1.2", "--space", "tiny") == 0
+
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["space"] for row in rows] == ["ofa-mbv3-w1.2", None, None, None, None]
+
+
+def test_bad_input_prints_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "networks.json"
+    path.write_text('[{"name": "x"}]')
+
+    with pytest.raises(InputError, match="net is None"):
+        run("check", path)
+    with pytest.raises(InputError, match="unknown space 'nosuch'"):
+        run("show", "nosuch")
+
+    assert capsys.readouterr().out == ""
