@@ -16,7 +16,7 @@ import numpy as np
 
 from bench.backends.base import Backend, LoadedModel
 from bench.devices.base import Device, Workload
-from bench.errors import DeviceError, InputError, TargetMismatchError
+from bench.errors import DeviceError, InputError, InterruptedSweepError, TargetMismatchError
 from bench.measurement import Measurement
 from bench.model import Model
 from bench.planner import ListPlanner, SweepPlan
@@ -140,17 +140,25 @@ def measure_file(
     with tempfile.TemporaryDirectory(prefix="ofabench-") as folder:
         path = keep or Path(folder) / "verify.sqlite"
         with SweepStore.create(path, bench.target, bench.plan) as store:
-            run_sweep(
-                bench.device,
-                wrapped,
-                bench.target,
-                planner,
-                bench.plan,
-                store,
-                bench.progress,
-                forced=bench.forced,
-            )
+            _sweep(bench, wrapped, planner, store)
             return store.measurements()
+
+
+def _sweep(bench: Bench, backend: Backend, planner: ListPlanner, store: SweepStore) -> None:
+    try:
+        run_sweep(
+            bench.device,
+            backend,
+            bench.target,
+            planner,
+            bench.plan,
+            store,
+            bench.progress,
+            forced=bench.forced,
+        )
+    except InterruptedSweepError as error:
+        # A verification takes seconds, and does not go on from what is measured.
+        raise InterruptedSweepError("stopped before it was measured; verify again") from error
 
 
 def hold(
