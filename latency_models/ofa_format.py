@@ -4,13 +4,16 @@ Two styles of key: MobileNetV3's give the hidden channels as `expand` beside `se
 ProxylessNAS's give the ratio and neither. Source: mit-han-lab/once-for-all, `latency_lookup_table`.
 """
 
+import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench.errors import InputError
+from bench.errors import FileError, InputError
+from bench.files import read_bytes
 from bench.spec import BlockSpec, Target
 from latency_models.storage import origin
 from latency_models.table import LatencyTable, frame_of
@@ -25,28 +28,40 @@ _ENTRY = re.compile(r"(?P<indent> *)(?P<name>[^\s#].*?):(?:\s+(?P<value>\S+))?")
 _SE_SHARE = 4  # squeeze-excite reduces by 4 in every space that has such tables
 
 
-def from_ofa(
-    text: str, target: Target, provenance: Mapping[str, Any] | None = None
-) -> LatencyTable:
-    """Read a look-up table; `InputError` names the line or the key that is not as expected.
+def from_ofa(paths: Sequence[Path], target: Target) -> LatencyTable:
+    """Read look-up tables, of one resolution each or not, as one.
 
-    `std` gives the interval (mean plus or minus 1.96 standard errors over `count` runs).
+    Blocks that several have get the mean. `std` gives the interval (mean plus or minus 1.96
+    standard errors over `count` runs). `FileError` names the file and what is wrong in it.
     """
+    figures: dict[BlockSpec, list[tuple[float, float]]] = {}
+    for path in paths:
+        try:
+            for spec, pair in _read(read_bytes(path).decode()).items():
+                figures.setdefault(spec, []).append(pair)
+        except (InputError, UnicodeDecodeError) as error:
+            raise FileError(f"{path} is no OFA look-up table: {error}") from error
+    means = np.array([np.mean([mean for mean, _ in pairs]) for pairs in figures.values()])
+    errors = np.array([np.mean([error for _, error in pairs]) for pairs in figures.values()])
+    figured = {"latency_ms": means, "low_ms": means - errors, "high_ms": means + errors}
+    told = {"source": ", ".join(path.name for path in paths), "format": "OFA", **origin()}
+    return LatencyTable(target=target, provenance=told, rows=frame_of(list(figures), **figured))
+
+
+def _read(text: str) -> dict[BlockSpec, tuple[float, float]]:
+    """Mean and half-width in ms of each block of one file."""
     entries = dict(_entries(text))
     if not entries:
-        raise InputError("the look-up table is empty, expected keys like Conv-input:224x224x3-...")
+        raise InputError("it is empty, expected keys like Conv-input:224x224x3-output:...")
     wide = any("-se:" in key for key in entries)
-    found: dict[BlockSpec, tuple[float, float]] = {}
+    found = {}
     for key, values in entries.items():
-        mean = values.get("mean", float("nan"))
-        spread = values.get("std", values.get("var", float("nan")) ** 0.5)
-        error = 1.96 * spread / np.sqrt(max(values.get("count", 1), 1))
-        found[parse_key(key, wide=wide)] = (mean, error)
-    means = np.array([mean for mean, _ in found.values()])
-    errors = np.array([error for _, error in found.values()])
-    rows = frame_of(list(found), latency_ms=means, low_ms=means - errors, high_ms=means + errors)
-    told = {"source": "OFA look-up table", **origin(), **(provenance or {})}
-    return LatencyTable(target=target, provenance=told, rows=rows)
+        spec, mean = parse_key(key, wide=wide), values.get("mean", math.nan)
+        if not (math.isfinite(mean) and mean > 0):
+            raise InputError(f"the mean of {key!r} is {mean}, expected ms above 0")
+        spread = values.get("std", values.get("var", math.nan) ** 0.5)
+        found[spec] = (mean, 1.96 * spread / max(values.get("count", 1.0), 1.0) ** 0.5)
+    return found
 
 
 def to_ofa(table: LatencyTable) -> str:

@@ -13,7 +13,7 @@ from bench.spec import BlockSpec, Target
 from latency_models.compose import Composition, CompositionChoice, fit_composition, fit_robust
 from latency_models.evaluate import macs_line
 from latency_models.features import PHYSICAL, feature_matrix
-from latency_models.regression import Choice, Regression, fit_form, fit_kind, fit_pooled
+from latency_models.regression import Choice, Regression, fit_form, fit_kind, fit_pooled, rows_of
 from latency_models.storage import origin
 from latency_models.table import LatencyTable
 
@@ -148,15 +148,16 @@ def _fit_on_table(
     cold = np.where(np.isnan(cold), warm, cold)
     models: dict[tuple[str, str], Regression] = {}
     choices: list[Choice] = []
-    pooled = {"warm": fit_pooled(table.specs, warm), "cold": fit_pooled(table.specs, cold)}
+    matrix = feature_matrix(table.specs)
     for kind in sorted({spec.kind for spec in table.specs}):
-        rows = [row for row, spec in enumerate(table.specs) if spec.kind == kind]
-        specs = [table.specs[row] for row in rows]
-        models[kind, "warm"], choice = fit_kind(specs, warm[rows], pooled["warm"], _SEED)
+        models[kind, "warm"], choice = fit_kind(kind, table.specs, warm, _SEED)
         # What suits the warm figures suits the cold ones; to judge both would take twice as long.
-        models[kind, "cold"] = fit_form(specs, cold[rows], pooled["cold"], choice.form, _SEED)
+        models[kind, "cold"] = fit_form(choice.form, rows_of(kind, table.specs, cold), _SEED)
         choices.append(choice)
-    models |= {(POOLED, quantity): model for quantity, model in pooled.items()}
+    models[POOLED, "warm"], models[POOLED, "cold"] = (
+        fit_pooled(matrix, warm),
+        fit_pooled(matrix, cold),
+    )
     blocks = LatencyPredictor(
         target=table.target,
         provenance={**table.provenance, "fitted": origin(), **provenance},

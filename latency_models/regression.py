@@ -1,6 +1,6 @@
 """Latency of one kind of block from its features: forms, their fits, and the choice among them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +36,26 @@ class Regression:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """A whole table's features (n, ALL) and latencies (n,), and which rows are of one kind."""
+
+    matrix: Floats
+    ms: Floats
+    of_kind: NDArray[np.bool_]
+
+    def without(self, out: NDArray[np.bool_]) -> "Rows":
+        """Return all but the rows left out."""
+        kept = ~out
+        return Rows(matrix=self.matrix[kept], ms=self.ms[kept], of_kind=self.of_kind[kept])
+
+
+def rows_of(kind: str, specs: Sequence[BlockSpec], ms: Floats) -> Rows:
+    """Rows of a table, with a view to one kind."""
+    of_kind = np.array([spec.kind == kind for spec in specs])
+    return Rows(matrix=feature_matrix(specs), ms=ms, of_kind=of_kind)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     """What cross-validation found: mean absolute relative error of each form tried, by name."""
 
@@ -50,32 +70,44 @@ class Choice:
         return dict(self.errors).get(self.form, float("nan"))
 
 
-def fit_pooled(specs: Sequence[BlockSpec], ms: Floats) -> Regression:
+def fit_pooled(matrix: Floats, ms: Floats) -> Regression:
     """Fit one cost for all kinds at once: what kinds with few or no rows fall back on."""
-    matrix = feature_matrix(specs)
     return Regression(coefficients=fit_costs(matrix[:, : len(PHYSICAL)], ms))
 
 
 def fit_kind(
-    specs: Sequence[BlockSpec], ms: Floats, pooled: Regression, seed: int
+    kind: str, specs: Sequence[BlockSpec], ms: Floats, seed: int
 ) -> tuple[Regression, Choice]:
-    """Fit every form that the number of rows allows, and keep the best in cross-validation."""
-    matrix = feature_matrix(specs)
-    forms = _forms(len(ms), pooled, seed)
+    """Fit every form that the rows of `kind` allow, and keep the best in cross-validation.
+
+    `specs` and `ms` are the whole table: blocks of other kinds tell of `kind` too.
+    """
+    rows = rows_of(kind, specs, ms)
+    count = int(rows.of_kind.sum())
     errors: list[tuple[str, float]] = []
-    if len(ms) >= _ROWS_FOR_LINEAR:
-        folds = _folds(specs, seed)
-        errors = [(name, _error_of(fit, matrix, ms, folds)) for name, fit in forms.items()]
-    name = min(errors, key=lambda pair: pair[1])[0] if errors else "pooled"
-    choice = Choice(kind=specs[0].kind, rows=len(ms), form=name, errors=tuple(errors))
-    return forms[name](matrix, ms), choice
+    if count >= _ROWS_FOR_LINEAR:
+        folds = _folds(specs, rows.of_kind, seed)
+        errors = [(name, _error_of(name, rows, folds, seed)) for name in _names(count)]
+    form = min(errors, key=lambda pair: pair[1])[0] if errors else "pooled"
+    choice = Choice(kind=kind, rows=count, form=form, errors=tuple(errors))
+    return fit_form(form, rows, seed), choice
 
 
-def fit_form(
-    specs: Sequence[BlockSpec], ms: Floats, pooled: Regression, form: str, seed: int
-) -> Regression:
-    """Fit a form that `fit_kind` chose on other latencies of the same blocks."""
-    return _forms(len(ms), pooled, seed)[form](feature_matrix(specs), ms)
+def fit_form(form: str, rows: Rows, seed: int) -> Regression:
+    """Fit one form to the rows of a kind."""
+    own, own_ms = rows.matrix[rows.of_kind], rows.ms[rows.of_kind]
+    if form == "trees":
+        return Regression(coefficients=None, trees=grow(own, np.log(own_ms), seed=seed))
+    pooled = fit_pooled(rows.matrix, rows.ms)
+    assert pooled.coefficients is not None
+    costs = float(np.median(own_ms / pooled.predict(own))) * pooled.coefficients
+    if form != "pooled":
+        costs = fit_costs(own[:, : len(PHYSICAL)], own_ms, costs)
+    base = Regression(coefficients=costs)
+    if form != "linear*trees":
+        return base
+    left = np.log(own_ms / base.predict(own))
+    return Regression(coefficients=costs, trees=grow(own, left, seed=seed))
 
 
 def fit_costs(matrix: Floats, ms: Floats, prior: Floats | None = None) -> Floats:
@@ -101,54 +133,38 @@ def fit_costs(matrix: Floats, ms: Floats, prior: Floats | None = None) -> Floats
     return costs
 
 
-Fit = Callable[[Floats, Floats], Regression]
-
-
-def _forms(rows: int, pooled: Regression, seed: int) -> dict[str, Fit]:
-    def scaled(matrix: Floats, ms: Floats) -> Regression:
-        assert pooled.coefficients is not None
-        factor = float(np.median(ms / pooled.predict(matrix)))
-        return Regression(coefficients=factor * pooled.coefficients)
-
-    def linear(matrix: Floats, ms: Floats) -> Regression:
-        prior = scaled(matrix, ms).coefficients
-        return Regression(coefficients=fit_costs(matrix[:, : len(PHYSICAL)], ms, prior))
-
-    def trees(matrix: Floats, ms: Floats) -> Regression:
-        return Regression(coefficients=None, trees=grow(matrix, np.log(ms), seed=seed))
-
-    def linear_trees(matrix: Floats, ms: Floats) -> Regression:
-        base = linear(matrix, ms)
-        left = np.log(ms / base.predict(matrix))
-        return Regression(coefficients=base.coefficients, trees=grow(matrix, left, seed=seed))
-
-    forms: dict[str, Fit] = {"pooled": scaled}
+def _names(rows: int) -> list[str]:
+    names = ["pooled"]
     if rows >= _ROWS_FOR_LINEAR:
-        forms["linear"] = linear
+        names.append("linear")
     if rows >= _ROWS_FOR_TREES:
-        forms |= {"trees": trees, "linear*trees": linear_trees}
-    return forms
+        names += ["trees", "linear*trees"]
+    return names
 
 
-def _folds(specs: Sequence[BlockSpec], seed: int) -> list[NDArray[np.bool_]]:
+def _folds(
+    specs: Sequence[BlockSpec], of_kind: NDArray[np.bool_], seed: int
+) -> list[NDArray[np.bool_]]:
     """Masks of the rows left out: at random, and, where sizes are many, whole sizes.
 
     A regression serves blocks missing here and there, and resolutions missing altogether.
     """
-    rng = np.random.default_rng(seed)
-    count = min(_FOLDS, len(specs))
-    of_row = rng.permutation(np.arange(len(specs)) % count)
-    folds = [of_row == fold for fold in range(count)]
-    sizes = sorted({spec.in_size for spec in specs})
+    count = int(of_kind.sum())
+    of_row = np.full(len(specs), -1)
+    of_row[of_kind] = np.random.default_rng(seed).permutation(np.arange(count) % _FOLDS)
+    folds = [of_row == fold for fold in range(_FOLDS)]
+    sizes = sorted({spec.in_size for spec, own in zip(specs, of_kind, strict=True) if own})
     if len(sizes) >= 2 * _FOLDS:
-        of_size = dict(zip(sizes, np.arange(len(sizes)) % _FOLDS, strict=True))
-        of_row = np.array([of_size[spec.in_size] for spec in specs])
-        folds += [of_row == fold for fold in range(_FOLDS)]
+        place = {size: number % _FOLDS for number, size in enumerate(sizes)}
+        of_row = np.array([place.get(spec.in_size, -1) for spec in specs])
+        folds += [of_kind & (of_row == fold) for fold in range(_FOLDS)]
     return folds
 
 
-def _error_of(fit: Fit, matrix: Floats, ms: Floats, folds: list[NDArray[np.bool_]]) -> float:
-    errors = [
-        np.abs(fit(matrix[~out], ms[~out]).predict(matrix[out]) / ms[out] - 1) for out in folds
-    ]
+def _error_of(form: str, rows: Rows, folds: list[NDArray[np.bool_]], seed: int) -> float:
+    """Mean absolute relative error over the rows left out."""
+    errors = []
+    for out in folds:
+        model = fit_form(form, rows.without(out), seed)
+        errors.append(np.abs(model.predict(rows.matrix[out]) / rows.ms[out] - 1))
     return float(np.mean(np.concatenate(errors)))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.errors import InputError
-from ofabench.arguments import add_json, add_out
+from ofabench.arguments import add_json, add_out, positive_int
 
 if TYPE_CHECKING:
     from latency_models.table import LatencyTable
@@ -28,6 +28,16 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     show.add_argument("table", type=Path, metavar="T.parquet")
     add_json(show)
     show.set_defaults(run=_show)
+
+    importer = actions.add_parser("import", help="make a table of one in another format")
+    importer.add_argument("files", type=Path, nargs="+", metavar="F.yaml")
+    importer.add_argument("--format", required=True, choices=("ofa",))
+    importer.add_argument("--device", required=True, help="what it was measured on, like note10")
+    importer.add_argument("--backend", required=True, help="what it ran on, like tflite")
+    importer.add_argument("--threads", type=positive_int, default=1)
+    importer.add_argument("--batch", type=positive_int, default=1)
+    add_out(importer, "T.parquet")
+    importer.set_defaults(run=_import)
 
     export = actions.add_parser("export", help="write a table in another format")
     export.add_argument("table", type=Path, metavar="T.parquet")
@@ -94,6 +104,23 @@ def _print(table: "LatencyTable") -> None:
     print(
         by_kind.rename(columns=lambda name: name if name == "count" else f"{name}_ms").to_string()
     )
+
+
+def _import(args: argparse.Namespace) -> int:
+    from bench.spec import Target
+    from latency_models.ofa_format import from_ofa
+
+    target = Target(
+        device=args.device,
+        backend=args.backend,
+        backend_version="unknown",
+        threads=args.threads,
+        batch=args.batch,
+    )
+    table = from_ofa(args.files, target)
+    table.save(args.out)
+    print(f"{args.out}: {len(table)} blocks of {table.target.key}")
+    return 0
 
 
 def _export(args: argparse.Namespace) -> int:

@@ -1,0 +1,150 @@
+"""Dense evaluation: equal to the slow path, and closed to codes outside the space."""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from bench.errors import InputError
+from bench.spec import BlockSpec, Target
+from latency_models.compose import Composition
+from latency_models.dense import compile_dense, compile_sum, macs_of
+from latency_models.features import PHYSICAL, feature_matrix
+from latency_models.predictors import LatencyPredictor
+from latency_models.regression import Regression
+
+Blocks = tuple[BlockSpec, ...]
+
+
+@dataclass(frozen=True)
+class Place:
+    columns: tuple[int, ...]
+    options: tuple[tuple[tuple[int, ...], Blocks], ...]
+
+
+def block(size: int, kernel: int, expand: int) -> BlockSpec:
+    return BlockSpec(
+        kind="mbconv",
+        in_size=size,
+        in_channels=8,
+        mid_channels=8 * expand,
+        out_channels=8,
+        kernel=kernel,
+    )
+
+
+RESOLUTIONS = (16, 24)
+STEM = Place(
+    (0,),
+    tuple(
+        ((size,), (BlockSpec(kind="stem", in_size=size, in_channels=3, out_channels=8),))
+        for size in RESOLUTIONS
+    ),
+)
+
+
+def elastic(kernel_column: int, expand_column: int) -> Place:
+    options: list[tuple[tuple[int, ...], Blocks]] = [((size, 0, 0), ()) for size in RESOLUTIONS]
+    for size, kernel, expand in itertools.product(RESOLUTIONS, (3, 5), (3, 6)):
+        options.append(((size, kernel, expand), (block(size, kernel, expand),)))
+    return Place((0, kernel_column, expand_column), tuple(options))
+
+
+PLACES = (STEM, elastic(1, 3), elastic(2, 4))
+
+
+def networks(count: int) -> tuple[NDArray[np.int16], list[Blocks]]:
+    rng = np.random.default_rng(0)
+    codes, nets = [], []
+    for _ in range(count):
+        size = int(rng.choice(RESOLUTIONS))
+        picks = [place.options[rng.integers(len(place.options))] for place in PLACES[1:]]
+        picks = [pick if pick[0][0] == size else ((size, 0, 0), ()) for pick in picks]
+        (_, k0, e0), (_, k1, e1) = (pick[0] for pick in picks)
+        codes.append([size, k0, k1, e0, e1])
+        stem = dict(STEM.options)[size,]
+        nets.append(stem + picks[0][1] + picks[1][1])
+    return np.array(codes, dtype=np.int16), nets
+
+
+def predictor(composition: Composition | None = None) -> LatencyPredictor:
+    model = Regression(coefficients=np.linspace(1, 2, len(PHYSICAL)))
+    return LatencyPredictor(
+        target=Target(device="box", backend="onnx", backend_version="1"),
+        provenance={},
+        known={block(16, 3, 3): (0.5, 0.8)},
+        models={("*", "warm"): model, ("*", "cold"): model},
+        composition=composition or Composition(),
+    )
+
+
+@pytest.mark.parametrize(
+    "composition",
+    [
+        Composition(),
+        Composition(overhead_ms=2.0, slope=0.9, cold_slope=0.5, block_ms=0.1),
+    ],
+)
+def test_equal_to_the_slow_path(composition: Composition) -> None:
+    codes, nets = networks(200)
+    one = predictor(composition)
+
+    dense = compile_dense(one, PLACES)
+
+    np.testing.assert_allclose(dense.predict(codes), one.predict_many(nets), rtol=1e-6)
+
+
+def test_more_networks_than_fit_at_once() -> None:
+    codes, nets = networks(10)
+    many = np.tile(codes, (5000, 1))
+
+    found = compile_dense(predictor(), PLACES).predict(many)
+
+    np.testing.assert_allclose(found.reshape(5000, 10).std(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(found[:10], predictor().predict_many(nets), rtol=1e-6)
+
+
+def test_macs_by_the_same_way() -> None:
+    codes, nets = networks(20)
+
+    found = compile_sum(macs_of, PLACES).total(codes)
+
+    assert found.tolist() == [sum(one.macs for one in net) for net in nets]
+
+
+def test_no_networks_are_no_latencies() -> None:
+    assert compile_dense(predictor(), PLACES).predict(np.zeros((0, 5), np.int16)).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        [20, 3, 3, 3, 3],  # no such resolution
+        [16, 4, 3, 3, 3],  # a kernel between two that exist
+        [16, 9, 3, 3, 3],  # beyond the last
+        [16, 300, 3, 3, 3],
+        [-1, 3, 3, 3, 3],
+        [16, 0, 3, 3, 3],  # absent, yet with an expand
+        [20, 4, 4, 4, 4],
+    ],
+)
+def test_codes_outside_the_space_are_told(row: list[int]) -> None:
+    with pytest.raises(InputError, match=r"outside|no network"):
+        compile_dense(predictor(), PLACES).predict(np.array([row], dtype=np.int16))
+
+
+def test_too_few_columns_are_told() -> None:
+    with pytest.raises(InputError, match="shape"):
+        compile_dense(predictor(), PLACES).predict(np.zeros((3, 4), dtype=np.int16))
+
+
+def test_a_costly_block_costs() -> None:
+    matrix = feature_matrix([block(16, 5, 6)], PHYSICAL)
+    expected = float((matrix @ np.linspace(1, 2, len(PHYSICAL)))[0])
+    codes = np.array([[16, 5, 0, 6, 0], [16, 0, 0, 0, 0]], dtype=np.int16)
+
+    with_block, without = compile_dense(predictor(), PLACES).predict(codes)
+
+    assert with_block - without == pytest.approx(expected)
