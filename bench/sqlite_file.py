@@ -18,7 +18,7 @@ def told(path: Path, doing: str) -> Iterator[None]:
     """Turn SQLite's and the system's errors into one `FileError` that says what to do."""
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
         raise FileError(f"cannot {doing} {path}: {_reason(error)}") from error
 
 
@@ -121,15 +121,17 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         )
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
-        raise FileError(f"{path} is damaged ({verdict}); restore a copy, or sweep again")
+        where = " ".join(verdict.replace("*", "").split())
+        raise FileError(f"{path} is damaged ({where}); restore a copy, or sweep again")
 
 
-def _reason(error: sqlite3.Error | OSError) -> str:
+def _reason(error: Exception) -> str:
     text = str(error)
     if "locked" in text:
         return "another sweep is using it; wait for it, or name another file"
     if "full" in text or "disk I/O" in text:
         return f"{text}; finished loads are kept: free some space and go on with --resume"
-    if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+    damaged = (sqlite3.DatabaseError, UnicodeDecodeError)
+    if isinstance(error, damaged) and not isinstance(error, sqlite3.OperationalError):
         return f"it is damaged or no sweep ({text}); restore a copy, or sweep again"
     return text

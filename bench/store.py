@@ -42,9 +42,10 @@ CREATE TABLE load (
 CREATE TABLE pass (
     load_id INTEGER NOT NULL REFERENCES load (id) ON DELETE CASCADE, number INTEGER NOT NULL,
     samples_ns BLOB NOT NULL, visits BLOB NOT NULL, retaken INTEGER NOT NULL,
-    facts TEXT NOT NULL, PRIMARY KEY (load_id, number));
+    facts TEXT NOT NULL, crc32 INTEGER NOT NULL, PRIMARY KEY (load_id, number));
 """
 # samples_ns: float64, little-endian, places x calls; visits: int64, little-endian.
+# crc32: of samples_ns, visits and facts, since SQLite itself does not check content.
 
 
 class SweepStore:
@@ -164,11 +165,13 @@ class SweepStore:
         samples_ns = np.asarray(result.samples_ns, dtype=rows.FLOATS)
         if not (np.isfinite(samples_ns).all() and (samples_ns > 0).all()):
             raise DeviceError("the device gave a time that is not above 0; its clock is broken")
-        visits = np.asarray(result.order, dtype=rows.INTS)
+        samples = samples_ns.tobytes()
+        visits = np.asarray(result.order, dtype=rows.INTS).tobytes()
         facts = json.dumps(dict(result.facts), sort_keys=True)
-        row = (load_id, number, samples_ns.tobytes(), visits.tobytes(), result.retaken, facts)
+        check = rows.checksum(samples, visits, facts)
+        row = (load_id, number, samples, visits, result.retaken, facts, check)
         with sqlite_file.transaction(self._db, self.path):
-            self._db.execute("INSERT INTO pass VALUES (?, ?, ?, ?, ?, ?)", row)
+            self._db.execute("INSERT INTO pass VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
     def finish_load(self, load_id: int, session: int, wall_s: float) -> None:
         """Let a load count, and note how long its session has taken so far."""

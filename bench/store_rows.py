@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -103,15 +104,23 @@ def samples_frame(found: Sequence[Load], known: Mapping[int, Workload]) -> "pd.D
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
+def checksum(samples: bytes, visits: bytes, facts: str) -> int:
+    """What a pass's row must sum up to."""
+    return zlib.crc32(facts.encode(), zlib.crc32(visits, zlib.crc32(samples)))
+
+
 def _passes(db: sqlite3.Connection, load_id: int, places: int) -> tuple[Pass, ...]:
-    sql = """SELECT samples_ns, visits, retaken, facts FROM pass WHERE load_id = ?
+    sql = """SELECT samples_ns, visits, retaken, facts, crc32 FROM pass WHERE load_id = ?
              ORDER BY number"""
-    return tuple(
-        Pass(
+    found = []
+    for samples, visits, retaken, facts, check in db.execute(sql, (load_id,)):
+        if checksum(samples, visits, facts) != check:
+            raise ValueError(f"a pass of load {load_id} is not what was written")
+        one = Pass(
             samples_ns=np.frombuffer(samples, dtype=FLOATS).reshape(places, -1),
             visits=np.frombuffer(visits, dtype=INTS),
             retaken=retaken,
             facts=json.loads(facts),
         )
-        for samples, visits, retaken, facts in db.execute(sql, (load_id,))
-    )
+        found.append(one)
+    return tuple(found)
