@@ -1,0 +1,167 @@
+"""`ofabench accuracy` and `ofabench export` from a checkpoint's file to theirs."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ofabench import cli
+from supernet.accuracy import AccuracyPredictor
+from supernet.export import read_exported, run_file
+from supernet.model import SuperNet
+from supernet.space import SearchSpace
+from supernet.train import dataset
+from supernet.train.checkpoint import Checkpoint, Recipe, save_checkpoint
+from supernet.train.dataset import DatasetParts, get_dataset, resize
+from supernet.train.digits import load_digits_parts
+from supernet.train.recalibrate import extract_calibrated
+from supernet.train.schedule import Schedule
+
+TINY = SearchSpace.load("tiny")
+SCHEDULE = """
+name = "none"
+[[phases]]
+name = "full"
+epochs = 1
+lr = 0.1
+batch = 8
+"""
+
+
+def small_digits(seed: int) -> DatasetParts:
+    splits = load_digits_parts(train=300, validation=300, test=300, seed=seed)
+    return DatasetParts(name="digits", channels=1, classes=10, size=32, splits=splits)
+
+
+@pytest.fixture(autouse=True)
+def _few_images_and_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(dataset._DATASETS, "digits", small_digits)
+    monkeypatch.setattr(cli, "COMMANDS", ("accuracy", "export"))
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained supernet that counts as trained."""
+    path = tmp_path_factory.mktemp("train") / "net.pt"
+    _save(path, phase=1)
+    return path
+
+
+def _save(path: Path, phase: int) -> None:
+    recipe = Recipe(space=TINY, schedule=Schedule.from_toml(SCHEDULE), data="digits", seed=4)
+    state = SuperNet(TINY, seed=4).state_dict()
+    save_checkpoint(path, Checkpoint(recipe=recipe, phase=phase, epoch=0, network=state))
+
+
+def line(tmp_path: Path, text: str | None = None) -> str:
+    path = tmp_path / "arch.json"
+    path.write_text(text or TINY.to_line(TINY.smallest(24)))
+    return str(path)
+
+
+def export(checkpoint: Path, arch: str, out: Path, form: str = "onnx") -> int:
+    common = ("export", "--checkpoint", str(checkpoint), "--arch", arch)
+    return cli.main([*common, "--format", form, "--out", str(out)])
+
+
+@pytest.mark.parametrize("form", ["onnx", "tflite", "torch"])
+def test_a_sub_network_is_exported(form: str, checkpoint: Path, tmp_path: Path) -> None:
+    from bench.backends.registry import get_backend
+
+    out = tmp_path / f"net.{form}"
+
+    assert export(checkpoint, line(tmp_path), out, form) == 0
+
+    content, card = read_exported(out)
+    assert card.space == "tiny"
+    assert card.arch == TINY.smallest(24)
+    assert card.provenance["data"] == "digits"
+    assert card.provenance["seed"] == 4
+    images = resize(get_dataset("digits").validation.images, 24)
+    network = extract_calibrated(
+        SuperNet(TINY, seed=4), card.arch, get_dataset("digits").validation.images
+    )
+    expected = network(images[:2]).detach().numpy()
+    got = run_file(content, get_backend(form), images[:2].contiguous().numpy())
+    assert got == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("word", ["largest", "smallest"])
+def test_the_ends_of_a_space_go_by_words(word: str, checkpoint: Path, tmp_path: Path) -> None:
+    assert export(checkpoint, word, tmp_path / "net.onnx") == 0
+
+    _, card = read_exported(tmp_path / "net.onnx")
+    assert card.arch == (TINY.largest() if word == "largest" else TINY.smallest())
+
+
+def refused(capsys: pytest.CaptureFixture[str], checkpoint: Path, arch: str, folder: Path) -> str:
+    before = sorted(folder.iterdir())
+    assert export(checkpoint, arch, folder / "net.onnx") == 2
+    assert sorted(folder.iterdir()) == before
+    told = capsys.readouterr().err.strip()
+    assert len(told.splitlines()) == 1
+    return told
+
+
+def test_an_architecture_outside_the_space(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arch = json.loads(TINY.to_line(TINY.smallest(24)))
+    outside = line(tmp_path, json.dumps({**arch, "resolution": 25}))
+    assert "25" in refused(capsys, checkpoint, outside, tmp_path)
+
+    other = line(tmp_path, json.dumps({**arch, "space": "ofa-resnet50d"}))
+    assert "holds a network of ofa-resnet50d" in refused(capsys, checkpoint, other, tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "not JSON", '{"front": []}', "{}\n{}"])
+def test_a_file_without_one_architecture(
+    text: str, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arch = tmp_path / "arch.json"
+    arch.write_text(text)
+
+    refused(capsys, checkpoint, str(arch), tmp_path)
+
+
+def test_a_checkpoint_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arch, cut = line(tmp_path), tmp_path / "cut.pt"
+    cut.write_bytes(b"PK\x03\x04 and no more")
+    assert "cut.pt" in refused(capsys, cut, arch, tmp_path)
+    assert "cannot read" in refused(capsys, tmp_path / "absent.pt", arch, tmp_path)
+
+    _save(tmp_path / "half.pt", phase=0)
+    assert "not trained to the end" in refused(capsys, tmp_path / "half.pt", arch, tmp_path)
+
+
+def test_accuracies_are_measured_and_fitted(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "a.parquet"
+    common = ("accuracy", "--checkpoint", str(checkpoint), "--images", "250", "--seed", "1")
+
+    assert cli.main([*common, "--networks", "12", "--out", str(out), "--json"]) == 0
+
+    predictor = AccuracyPredictor.load(out)
+    predictor.check_space(TINY)
+    assert len(np.unique(predictor.codes, axis=0)) == 12
+    assert predictor.provenance["images"] == 250
+    assert predictor.provenance["part"] == "validation"
+    told = json.loads(capsys.readouterr().out)
+    assert told["rmse"] == predictor.cross_validation.rmse
+    assert told["constant_rmse"] > 0
+
+
+def test_too_few_networks_are_refused(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "a.parquet"
+
+    code = cli.main(
+        ["accuracy", "--checkpoint", str(checkpoint), "--networks", "2", "--out", str(out)]
+    )
+
+    assert code == 2
+    assert "expected more than 2" in capsys.readouterr().err
+    assert not out.exists()

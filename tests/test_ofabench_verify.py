@@ -1,0 +1,156 @@
+"""`ofabench verify` on the fake machine: its figures, its exit codes and its refusals."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench.backends.fake import FakeBackend, FakeModel
+from bench.blocks import build_network
+from bench.model import random_model
+from bench.spec import Target
+from latency_models.compose import Composition
+from latency_models.predictors import LatencyPredictor
+from ofabench import cli
+from supernet.export import Normalisation, Origin, export
+from supernet.space import SearchSpace
+from supernet.train import dataset
+from supernet.train.dataset import DatasetParts
+from supernet.train.digits import load_digits_parts
+
+TINY = SearchSpace.load("tiny")
+ARCH = TINY.smallest(24)
+BLOCKS = TINY.blocks(ARCH)
+TARGET = Target(device="fake", backend="fake", backend_version="1")
+COST_MS = FakeModel(random_model(BLOCKS), TARGET).cost_ns / 1e6
+QUICK = ("--loads", "3", "--passes", "2", "--device", "fake")
+
+
+def small_digits(seed: int) -> DatasetParts:
+    splits = load_digits_parts(train=10, validation=10, test=60, seed=seed)
+    return DatasetParts(name="digits", channels=1, classes=10, size=32, splits=splits)
+
+
+@pytest.fixture(autouse=True)
+def _only_this_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(dataset._DATASETS, "digits", small_digits)
+    monkeypatch.setattr(cli, "COMMANDS", ("verify",))
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    parts = small_digits(0)
+    normalisation = Normalisation(mean=(parts.mean,), std=(parts.spread,))
+    origin = Origin(space="tiny", arch=ARCH, normalisation=normalisation)
+    export(build_network(BLOCKS).eval(), BLOCKS, FakeBackend(), origin, tmp_path / "net.json5")
+    return tmp_path / "net.json5"
+
+
+def predictor(folder: Path, *, predicts_ms: float = COST_MS, target: Target = TARGET) -> str:
+    """A predictor that gives every network the same latency."""
+    path = folder / "p.parquet"
+    LatencyPredictor(
+        target=target,
+        provenance={"space": "tiny"},
+        known=dict.fromkeys(BLOCKS, (0.0001, 0.0001)),
+        models={},
+        composition=Composition(overhead_ms=predicts_ms, slope=0.0),
+    ).save(path)
+    return str(path)
+
+
+def verify(model: Path, latency: str, *more: str) -> int:
+    return cli.main(["verify", str(model), "--latency", latency, *QUICK, *more])
+
+
+def test_a_kept_promise(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert verify(model, predictor(model.parent), "--json") == 0
+
+    told = json.loads(capsys.readouterr().out)
+    # The fake machine is told to be noisy by a few percent.
+    assert told["measured_ms"] == pytest.approx(COST_MS, rel=0.08)
+    assert told["predicted_ms"] == pytest.approx(COST_MS)
+    assert told["low_ms"] <= told["measured_ms"] <= told["high_ms"]
+    assert told["kept"] is True
+    assert told["level"] is None
+    assert told["accuracy"] is None
+
+
+def test_a_broken_promise_is_exit_code_1(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    latency = predictor(model.parent, predicts_ms=0.8 * COST_MS)
+
+    assert verify(model, latency) == 1
+    assert "NOT KEPT" in capsys.readouterr().out
+    assert verify(model, latency, "--tolerance", "0.5") == 0
+    assert "kept" in capsys.readouterr().out
+
+
+def test_the_file_is_judged_on_test_images(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert verify(model, predictor(model.parent), "--data", "digits", "--json") == 0
+
+    told = json.loads(capsys.readouterr().out)
+    assert 0 <= told["accuracy"] <= 1
+    assert told["accuracy_error"] > 0
+
+
+def test_what_was_found_stands_beside_what_is_measured(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = model.parent / "r.json"
+    found = {
+        "format": "ofabench-search-1",
+        "arch": json.loads(TINY.to_line(ARCH)),
+        "accuracy": 0.9,
+        "predictions": {TARGET.key: COST_MS},
+        "limits": {TARGET.key: 2.5},
+    }
+    result.write_text(json.dumps(found))
+    out = model.parent / "v.json"
+
+    assert verify(model, predictor(model.parent), "--result", str(result), "--out", str(out)) == 0
+
+    told = json.loads(out.read_text())
+    assert told["limit_ms"] == 2.5
+    assert told["predicted_accuracy"] == 0.9
+    assert "limit      2.5 ms" in capsys.readouterr().out
+
+    found["arch"] = json.loads(TINY.to_line(TINY.largest()))
+    result.write_text(json.dumps(found))
+    assert verify(model, predictor(model.parent), "--result", str(result)) == 2
+    assert "of another network" in capsys.readouterr().err
+
+
+def one_line(capsys: pytest.CaptureFixture[str]) -> str:
+    told = capsys.readouterr().err.strip()
+    assert len(told.splitlines()) == 1
+    return told
+
+
+def test_bad_input_is_one_line(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    latency = predictor(model.parent)
+
+    assert cli.main(["verify", str(model), "--latency", latency, "--device", "toaster"]) == 2
+    assert "toaster" in one_line(capsys)
+    assert verify(model, latency, "--backend", "abacus") == 2
+    assert "abacus" in one_line(capsys)
+    assert verify(model, latency, "--data", "imagenet") == 2
+    assert "no data set 'imagenet'" in one_line(capsys)
+    assert verify(model.parent / "absent.onnx", latency) == 2
+    assert "cannot read" in one_line(capsys)
+    assert verify(model, str(model)) == 2
+    assert "parquet" in one_line(capsys)
+    with pytest.raises(SystemExit):
+        verify(model, latency, "--tolerance", "nan")
+    assert "expected a number above 0" in one_line(capsys)
+
+
+def test_another_target_is_refused(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = predictor(model.parent, target=replace(TARGET, device="epyc"))
+
+    assert verify(model, other) == 2
+
+    assert "the device is fake, the predictor's epyc" in one_line(capsys)
+    keep = model.parent / "keep.sqlite"
+    assert verify(model, other, "--keep", str(keep)) == 2
+    assert not keep.exists()
