@@ -63,6 +63,12 @@ def test_show_for_machines_reads_a_file_of_the_users(
     assert list(shown["columns"]) == SearchSpace.load("tiny").columns
 
 
+def test_show_prints_the_toml_to_start_from(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("show", "tiny", "--toml") == 0
+
+    assert SearchSpace.from_toml(capsys.readouterr().out) == SearchSpace.load("tiny")
+
+
 def test_check_prints_counts_and_spaces(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("check", FIXTURE) == 0
 

@@ -1,6 +1,7 @@
 """Published networks: rebuilt from their shapes, counted, and found in their spaces."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,8 @@ def test_what_a_space_holds_is_found_in_it(space: SearchSpace) -> None:
 
         assert found is not None
         assert space.blocks(found) == space.blocks(arch)
-        assert found == arch or space.name == "ofa-resnet50d"  # there two expands may round alike
+        # 0.65 and 0.8 both give ResNet's stem 24 channels inside, so w0 may be the other one.
+        assert replace(found, widths=found.widths[1:]) == replace(arch, widths=arch.widths[1:])
 
 
 @pytest.mark.parametrize("cut", [slice(1, None), slice(None, -1), slice(0, 0)])

@@ -28,6 +28,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     listing.set_defaults(run=run_list)
     show = actions.add_parser("show", help="choices, sizes and blocks of one space")
     show.add_argument("space", metavar="NAME|FILE.toml", help="see `ofabench space list`")
+    show.add_argument(
+        "--toml", action="store_true", help="print the space's TOML, to start one of your own from"
+    )
     show.set_defaults(run=run_show)
     check = actions.add_parser(
         "check",
@@ -69,6 +72,9 @@ def run_show(args: argparse.Namespace) -> int:
     from supernet.space import SearchSpace
 
     space = SearchSpace.load(args.space)
+    if args.toml:
+        print(space.text, end="")
+        return 0
     columns = {column.name: list(column.values) for column in space.layout.columns}
     shown: dict[str, Any] = {
         **_headline(space),
