@@ -57,7 +57,7 @@ class SqueezeExciteLayer(nn.Module):
         self.expand = nn.Conv2d(layer.squeezed, layer.channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        gate = F.relu(self.reduce(x.mean((2, 3), keepdim=True)))
+        gate = F.relu(self.reduce(F.adaptive_avg_pool2d(x, 1)))
         return x * F.hardsigmoid(self.expand(gate))
 
 
@@ -74,7 +74,7 @@ class PoolLayer(nn.Module):
             return F.max_pool2d(x, 3, self.stride, 1)
         if self.how == "avg":
             return F.avg_pool2d(x, 2, self.stride, 0, ceil_mode=True, count_include_pad=False)
-        return x.mean((2, 3), keepdim=True)
+        return F.adaptive_avg_pool2d(x, 1)
 
 
 class LinearLayer(nn.Linear):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from bench.backends.base import Array
+from bench.backends.inputs import check_precision
 from bench.backends.torch_backend import TorchBackend, model_from_bytes
 from bench.model import Model
 from bench.spec import BlockSpec, Target
@@ -70,6 +71,7 @@ class FakeBackend:
         return TorchBackend().serialise(model, batch)
 
     def load(self, model: Model, target: Target, *, seed: int = 0) -> FakeModel:
+        check_precision(target)
         return FakeModel(model, target, seed)
 
     def load_file(self, content: bytes, target: Target, *, seed: int = 0) -> FakeModel:
