@@ -11,6 +11,7 @@ from torch import nn
 from bench.blocks import build_network
 from bench.errors import FileError, InputError
 from bench.spec import BlockSpec
+from supernet.export import Normalisation
 from supernet.space import ArchConfig
 from supernet.torch_file import load_tensors, save_tensors
 
@@ -21,16 +22,14 @@ WHAT = "sub-network"
 class CutNetwork:
     """A sub-network: modules of `build_network(blocks)`, in evaluation mode once loaded.
 
-    An image of values from 0 to 255 becomes its input as (x / 255 - mean) / std, channel by
-    channel, resized to `arch.resolution`.
+    Its images are prepared by `normalisation`, and resized to `arch.resolution`.
     """
 
     space: str
     arch: ArchConfig
     blocks: tuple[BlockSpec, ...]
     network: nn.Sequential
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    normalisation: Normalisation
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -40,8 +39,10 @@ def save_network(path: Path, cut: CutNetwork) -> None:
         "space": cut.space,
         "arch": cut.arch.to_json(),
         "blocks": [spec.key for spec in cut.blocks],
-        "mean": list(cut.mean),
-        "std": list(cut.std),
+        "normalisation": {
+            "mean": list(cut.normalisation.mean),
+            "std": list(cut.normalisation.std),
+        },
         "provenance": dict(cut.provenance),
     }
     save_tensors(path, what=WHAT, metadata=metadata, network=cut.network.state_dict())
@@ -57,8 +58,10 @@ def load_network(path: Path) -> CutNetwork:
             arch=ArchConfig.from_json(metadata["arch"]),
             blocks=blocks,
             network=_network(blocks, groups["network"]),
-            mean=tuple(float(value) for value in metadata["mean"]),
-            std=tuple(float(value) for value in metadata["std"]),
+            normalisation=Normalisation(
+                mean=tuple(float(value) for value in metadata["normalisation"]["mean"]),
+                std=tuple(float(value) for value in metadata["normalisation"]["std"]),
+            ),
             provenance=metadata["provenance"],
         )
     except (KeyError, TypeError, ValueError, RuntimeError, InputError) as error:

@@ -76,13 +76,29 @@ class Checkpoint:
     records: tuple[EpochRecord, ...] = ()
 
     @property
+    def space(self) -> SearchSpace:
+        return self.recipe.space
+
+    @property
+    def schedule(self) -> Schedule:
+        return self.recipe.schedule
+
+    @property
+    def data(self) -> str:
+        return self.recipe.data
+
+    @property
+    def seed(self) -> int:
+        return self.recipe.seed
+
+    @property
     def finished(self) -> bool:
         """Whether every phase is done."""
-        return self.phase == len(self.recipe.schedule.phases)
+        return self.phase == len(self.schedule.phases)
 
     def supernet(self) -> SuperNet:
         """Supernet with these weights, in evaluation mode."""
-        network = SuperNet(self.recipe.space)
+        network = SuperNet(self.space)
         network.load_state_dict(self.network)
         return network.eval()
 
@@ -90,10 +106,10 @@ class Checkpoint:
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write it, whole or not at all: a reader finds this one or the one before."""
     metadata = {
-        "space": checkpoint.recipe.space.text,
-        "schedule": checkpoint.recipe.schedule.text,
-        "data": checkpoint.recipe.data,
-        "seed": checkpoint.recipe.seed,
+        "space": checkpoint.space.text,
+        "schedule": checkpoint.schedule.text,
+        "data": checkpoint.data,
+        "seed": checkpoint.seed,
         "phase": checkpoint.phase,
         "epoch": checkpoint.epoch,
         "records": [[r.phase, r.epoch, r.loss, r.images, r.seconds] for r in checkpoint.records],
@@ -127,7 +143,7 @@ def load_trained(path: Path) -> Checkpoint:
     """Load a checkpoint whose training is finished; `InputError` for one that is not."""
     checkpoint = load_checkpoint(path)
     if not checkpoint.finished:
-        phases = checkpoint.recipe.schedule.phases
+        phases = checkpoint.schedule.phases
         raise InputError(
             f"{path} is not trained to the end ({checkpoint.phase} of {len(phases)} phases); go on "
             "with `ofabench train --resume`"
@@ -160,6 +176,6 @@ def _check_shapes(checkpoint: Checkpoint) -> None:
     def shapes(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
         return {name: tuple(tensor.shape) for name, tensor in state.items()}
 
-    expected = shapes(SuperNet(checkpoint.recipe.space).state_dict())
+    expected = shapes(SuperNet(checkpoint.space).state_dict())
     if shapes(checkpoint.network) != expected:
         raise ValueError("its tensors are not those of its space")

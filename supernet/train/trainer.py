@@ -68,7 +68,7 @@ class _Trainer:
     ) -> None:
         self.dataset, self.out, self.progress = dataset, out, progress
         self.checkpoint = checkpoint
-        self.space, self.schedule = checkpoint.recipe.space, checkpoint.recipe.schedule
+        self.space, self.schedule = checkpoint.space, checkpoint.schedule
         self.network = channels_last(SuperNet(self.space))
         self.network.load_state_dict(checkpoint.network)
         self.teacher: nn.Sequential | None = None
@@ -113,7 +113,7 @@ class _Trainer:
 
     def _run_epoch(self, number: int, epoch: int, optimiser: torch.optim.SGD) -> EpochRecord:
         phase = self.schedule.phases[number]
-        rng = np.random.default_rng([self.checkpoint.recipe.seed, number, epoch])
+        rng = np.random.default_rng([self.checkpoint.seed, number, epoch])
         space = PhaseSpace(self.space, phase)
         steps = len(self.dataset) // phase.batch
         started, total_loss, note = time.perf_counter(), 0.0, ""

@@ -1,0 +1,71 @@
+"""`ofabench extract`: one sub-network of a supernet, with weights of its own."""
+
+import argparse
+from pathlib import Path
+
+from bench.errors import InputError
+from ofabench.arguments import add_out
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command to the command line."""
+    parser = subparsers.add_parser(
+        "extract",
+        help="cut a sub-network out of a supernet, with weights of its own",
+        description="Its batch-norm statistics are taken anew on the validation images.",
+    )
+    parser.add_argument(
+        "--checkpoint",
+        required=True,
+        type=Path,
+        metavar="SUPERNET.pt",
+        help="from `ofabench train`",
+    )
+    parser.add_argument(
+        "--arch",
+        required=True,
+        type=Path,
+        metavar="R.json|A.jsonl",
+        help="a search's result, or an archs file of one line",
+    )
+    add_out(parser, "NET.pt")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Cut the network out, recalibrate it, and write it."""
+    from supernet.judge import normalisation_of
+    from supernet.network_file import CutNetwork, save_network
+    from supernet.search_file import read_network
+    from supernet.train.checkpoint import load_trained
+    from supernet.train.dataset import get_dataset
+    from supernet.train.recalibrate import extract_calibrated
+
+    found = read_network(args.arch)
+    checkpoint = load_trained(args.checkpoint)
+    space, data = checkpoint.space, get_dataset(checkpoint.data)
+    if found.space != space.name:
+        raise InputError(
+            f"{args.arch} holds a network of {found.space}, {args.checkpoint} is of {space.name}; "
+            "give a network of the supernet's space"
+        )
+    arch = space.canonical(found.arch)
+    blocks = space.blocks(arch)
+    cut = CutNetwork(
+        space=space.name,
+        arch=arch,
+        blocks=blocks,
+        network=extract_calibrated(checkpoint.supernet(), arch, data.validation.images),
+        normalisation=normalisation_of(data),
+        provenance={
+            "checkpoint": args.checkpoint.name,
+            "data": checkpoint.data,
+            "schedule": checkpoint.schedule.name,
+            "seed": checkpoint.seed,
+        },
+    )
+    save_network(args.out, cut)
+    macs, params = sum(b.macs for b in blocks), sum(b.params for b in blocks)
+    print(space.to_line(arch))
+    print(f"  {macs:,} multiply-adds, {params:,} parameters: {args.out}")
+    return 0
