@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 _ROUNDS = 20  # of reweighting; the weights settle within ten
 _HUBER = 0.02  # relative error beyond which a network counts less
+_OWN_SHARE = 0.1  # of a block's work that no shared call can explain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Composition:
     """ms = overhead_ms + sum over blocks of (slope * warm + cold_slope * (cold - warm) + block_ms).
 
-    None of the four is negative. The default is the plain sum of warm blocks.
+    `block_ms` is negative where measuring a block alone costs a call that a network makes once
+    for all; the others are not. The default is the plain sum of warm blocks.
     """
 
     overhead_ms: float = 0.0
@@ -29,8 +31,9 @@ class Composition:
 
     def block_cost(self, warm_ms: Floats, cold_ms: Floats) -> Floats:
         """What each block adds to a network, in ms, (n,)."""
-        extra = np.maximum(cold_ms - warm_ms, 0.0)
-        return self.slope * warm_ms + self.cold_slope * extra + self.block_ms
+        work = self.slope * warm_ms + self.cold_slope * np.maximum(cold_ms - warm_ms, 0.0)
+        # However small a block, some of its work is its own.
+        return np.maximum(work + self.block_ms, _OWN_SHARE * work)
 
     def link(self, total_ms: Floats) -> Floats:
         """Network latency in ms from the sum of its blocks' costs; monotone."""
@@ -45,10 +48,13 @@ class Composition:
 _FORMS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("slope", ("slope",)),
     ("overhead, slope", ("overhead_ms", "slope")),
+    ("slope, blocks", ("slope", "block_ms")),
     ("slope, cold", ("slope", "cold_slope")),
+    ("overhead, slope, blocks", ("overhead_ms", "slope", "block_ms")),
     ("overhead, slope, cold", ("overhead_ms", "slope", "cold_slope")),
     ("overhead, slope, cold, blocks", ("overhead_ms", "slope", "cold_slope", "block_ms")),
 )
+_SIGNED = "block_ms"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,12 +81,10 @@ def fit_composition(
         "cold_slope": np.array([np.sum(np.maximum(cold - warm, 0)) for warm, cold in pairs]),
         "block_ms": np.array([float(len(warm)) for warm in warm_ms]),
     }
-    plain = np.abs(columns["slope"] / measured_ms - 1)
-    errors = {"sum": plain}
+    errors = {"sum": np.abs(columns["slope"] / measured_ms - 1)}
     for name, terms in _FORMS:
         if len(measured_ms) > len(terms) + 1:
-            design = np.stack([columns[term] for term in terms], axis=1)
-            errors[name] = _leave_one_out(design, measured_ms)
+            errors[name] = _leave_one_out(columns, terms, measured_ms)
     form = _simplest_of_the_best(errors)
     choice = CompositionChoice(
         form=form,
@@ -89,9 +93,7 @@ def fit_composition(
     )
     if form == "sum":
         return Composition(), choice
-    terms = dict(_FORMS)[form]
-    design = np.stack([columns[term] for term in terms], axis=1)
-    found = dict(zip(terms, fit_robust(design, measured_ms).tolist(), strict=True))
+    found = _fit_terms(columns, dict(_FORMS)[form], measured_ms)
     return Composition(**{"slope": 0.0, **found}), choice
 
 
@@ -116,12 +118,30 @@ def fit_robust(design: Floats, measured_ms: Floats) -> Floats:
     return result
 
 
-def _leave_one_out(design: Floats, measured_ms: Floats) -> Floats:
+def _fit_terms(
+    columns: dict[str, Floats], terms: tuple[str, ...], measured_ms: Floats
+) -> dict[str, float]:
+    """Fit some terms, each not negative but for the signed one."""
+    design = [columns[term] for term in terms]
+    if _SIGNED in terms:
+        design.append(-columns[_SIGNED])
+    weights = fit_robust(np.stack(design, axis=1), measured_ms).tolist()
+    found = dict(zip(terms, weights, strict=False))
+    if _SIGNED in terms:
+        found[_SIGNED] -= weights[-1]
+    return found
+
+
+def _leave_one_out(
+    columns: dict[str, Floats], terms: tuple[str, ...], measured_ms: Floats
+) -> Floats:
     errors = np.empty(len(measured_ms))
     for out in range(len(measured_ms)):
         kept = np.arange(len(measured_ms)) != out
-        found = fit_robust(design[kept], measured_ms[kept])
-        errors[out] = abs(design[out] @ found / measured_ms[out] - 1)
+        others = {name: column[kept] for name, column in columns.items()}
+        found = _fit_terms(others, terms, measured_ms[kept])
+        predicted = sum(weight * columns[term][out] for term, weight in found.items())
+        errors[out] = abs(predicted / measured_ms[out] - 1)
     return errors
 
 
