@@ -63,7 +63,7 @@ def parse_line(text: str) -> tuple[str, ArchConfig]:
     """
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"not a line of an archs file: {error}") from error
     if not isinstance(data, dict) or not isinstance(data.get("space"), str):
         raise InputError(

@@ -25,6 +25,7 @@ T = TypeVar("T")
 _ACTS = {"relu": "relu", "relu6": "relu6", "h_swish": "hswish", "hswish": "hswish"}
 _NETS = {"MobileNetV3": "hswish", "ProxylessNASNets": "relu6"}  # act of stem and head
 _CLASSES, _IN_CHANNELS = 1000, 3  # ImageNet's, which the published shapes leave out
+_LARGEST = 2**31
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +71,7 @@ def read_networks(path: Path, spaces: Iterable[SearchSpace]) -> list[PublishedNe
         raise InputError(f"{path} is no file of networks: {error}") from error
     try:
         data = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return _read_lines(text, path, spaces)
     if isinstance(data, dict) and "space" in data:
         return _read_lines(text, path, spaces)
@@ -135,7 +136,7 @@ def _rebuild(entry: dict[str, Any], where: str) -> tuple[BlockSpec, ...]:
     if isinstance(shapes, str):  # a list that its file keeps as text
         try:
             shapes = json.loads(shapes)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{where}: blocks is text that is not JSON: {error}") from error
     if not isinstance(shapes, list) or not shapes:
         raise InputError(f"{where}: blocks is {shapes!r}, expected a list of shapes")
@@ -216,8 +217,10 @@ def _field(entry: Any, name: str, kind: type[T], where: str) -> T:
     if not isinstance(entry, dict):
         raise InputError(f"{where}: {type(entry).__name__}, expected a JSON object")
     value = entry.get(name)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise InputError(f"{where}: {name} is {value!r}, expected {kind.__name__}")
+    no_integer = kind is int and isinstance(value, bool)
+    too_large = isinstance(value, int) and abs(value) > _LARGEST
+    if not isinstance(value, kind) or no_integer or too_large:
+        raise InputError(f"{where}: {name} is {value!r:.40}, expected {kind.__name__}")
     return value
 
 
@@ -225,8 +228,9 @@ def _optional_number(entry: dict[str, Any], name: str, where: str) -> float | No
     value = entry.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputError(f"{where}: {name} is {value!r}, expected a number")
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 <= value <= _LARGEST:
+        raise InputError(f"{where}: {name} is {value!r:.40}, expected a number")
     return float(value)
 
 

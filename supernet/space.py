@@ -74,7 +74,7 @@ class SearchSpace:
         """Read a space from TOML text; `where` names its source in the errors (`InputError`)."""
         try:
             fields = Fields(tomllib.loads(text), where)
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise InputError(f"{where} is not TOML: {error}") from error
         name = fields.text("name")
         family = fields.text("family", allowed=tuple(FAMILIES))

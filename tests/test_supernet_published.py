@@ -1,5 +1,6 @@
 """Published networks: rebuilt from their shapes, counted, and found in their spaces."""
 
+import contextlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from bench.errors import FileError, InputError
 from bench.spec import BlockSpec
@@ -163,6 +166,28 @@ def test_a_wrong_block_is_told_by_its_place(
         read_networks(written(tmp_path, entry), SPACES)
 
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), value=JSON | st.just(10**400) | st.just(float("nan")))
+def test_any_damaged_network_is_told_or_still_one(
+    tmp_path: Path, data: st.DataObject, value: Any
+) -> None:
+    entry = entries()[0]
+    place = data.draw(st.sampled_from([entry, entry["blocks"][2]]))
+    place[data.draw(st.sampled_from(sorted(place)))] = value
+
+    with contextlib.suppress(InputError):
+        (network,) = read_networks(written(tmp_path, entry), SPACES)
+        member_of(network, SPACES)
+        assert network.macs > 0
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [
@@ -170,6 +195,7 @@ def test_a_wrong_block_is_told_by_its_place(
         (b"{}", "holds no JSON list of networks"),
         (b"[]", "holds no JSON list of networks"),
         (b"\xff\xfe", "is no file of networks"),
+        (b"[" * 100_000, "not a line"),
         (b"hello\n", "line 1: not a line of an archs file"),
         (b'{"space": "mars", "resolution": 1, "depths": [], "kernels": [], "expands": []}', "line"),
     ],

@@ -235,6 +235,7 @@ def test_a_network_outside_the_space_is_told_by_its_choice(
     ("line", "told"),
     [
         ("", "not a line of an archs file"),
+        ("[" * 100_000, "not a line of an archs file"),
         ("[1]", "'space' names its space"),
         ('{"space": 3}', "'space' names its space"),
         ('{"space": "tiny"}', "lacks 'resolution'"),

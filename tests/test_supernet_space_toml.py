@@ -138,6 +138,7 @@ def test_a_resnet_of_the_users_is_what_its_text_says() -> None:
             "head.mix is 3, expected no such field",
         ),
         ("[head]", "[head", "is not TOML"),
+        ("[3, 9]", "[" * 20_000, "is not TOML"),
     ],
 )
 def test_a_wrong_field_is_told_by_its_name(tmp_path: Path, old: str, new: str, told: str) -> None:

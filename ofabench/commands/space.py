@@ -16,6 +16,16 @@ resolution, stem_out, final_expand, feature_mix, and blocks, each with in_channe
 out_channels, kernel, stride, act, se and residual; params_m and macs_m are what its publisher
 counts, in millions. A file of lines {"space": ..., "resolution": ..., "depths": ...} will do too.
 """
+_SHOW = """\
+A space is a TOML file; `show tiny --toml` prints one to start from, and `--space FILE.toml` works
+wherever a name does. Fields of every space: name, family (mbconv or resnet), in_channels, classes,
+resolutions (a list, or {from, to, step}), and divisor (widths are multiples of it, 8).
+mbconv: width_multiplier; [stem] and [first] with width, kernel, stride, act (first also se); one
+[[stages]] each with width, stride, act, se, depths, kernels, expands; [head] with final_expand,
+act and perhaps feature_mix.
+resnet: widths (multipliers); [stem] with width, stride, act, depths ([0, 1]: the middle convolution
+may be left out); [[stages]] as above. Acts: none, relu, relu6, hswish.
+"""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -26,7 +36,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     listing = actions.add_parser("list", help="name the shipped spaces")
     listing.set_defaults(run=run_list)
-    show = actions.add_parser("show", help="choices, sizes and blocks of one space")
+    show = actions.add_parser(
+        "show",
+        help="choices, sizes and blocks of one space",
+        description=_SHOW,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     show.add_argument("space", metavar="NAME|FILE.toml", help="see `ofabench space list`")
     show.add_argument(
         "--toml", action="store_true", help="print the space's TOML, to start one of your own from"
