@@ -128,7 +128,7 @@ class LatencyTable:
         """Return the command that would measure a block; capitals stand for what is unknown."""
         target = self.target
         space = self.provenance.get("space", "SPACE")
-        device = self.provenance.get("address", "DEVICE")
+        device = self.provenance.get("device", "DEVICE")
         return (
             f"ofabench sweep --space {space} --device {device} --backend {target.backend} "
             f"--threads {target.threads} --batch {target.batch} "

@@ -54,8 +54,9 @@ def _build(args: argparse.Namespace) -> int:
     if args.networks_out is not None and args.networks_out.resolve() == args.out.resolve():
         raise InputError(f"--out and --networks-out are both {args.out}: name two files")
     with SweepStore.open(args.sweep) as store:
-        measurements = store.measurements()
-    table = LatencyTable.from_measurements(measurements)
+        measurements, asked = store.measurements(), dict(store.plan.asked)
+    asked = {name: asked[name] for name in ("space", "device") if name in asked}
+    table = LatencyTable.from_measurements(measurements, asked)
     networks = None
     if args.networks_out is not None:
         networks = networks_table(measurements, args.space)

@@ -1,0 +1,112 @@
+"""Networks tables: ours with their metadata, others' without."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.devices.base import Workload
+from bench.errors import FileError, InputError, TargetMismatchError
+from bench.measurement import Measurement
+from bench.spec import BlockSpec, Target
+from latency_models.networks import NetworksTable, foreign_target
+from latency_models.storage import save_frame
+
+TARGET = Target(device="box", backend="onnx", backend_version="1.0")
+COLUMN = "box_onnx_fp32_t1_b1_ms"
+
+
+def measurement(loads_ms: list[float], target: Target = TARGET) -> Measurement:
+    block = BlockSpec(kind="stem", in_size=32, in_channels=3, out_channels=8)
+    samples = np.array(loads_ms)[:, None, None] * np.full((1, 4, 3), 1e6)
+    return Measurement(
+        workload=Workload(role="network", blocks=(block,)),
+        target=target,
+        samples_ns=samples,
+        levels=np.ones(samples.shape[:2]),
+    )
+
+
+def table() -> NetworksTable:
+    measured = [measurement([1.9, 1.95, 2.0, 2.0, 2.05, 2.1]), measurement([4.0] * 6)]
+    return NetworksTable.from_measurements(pd.DataFrame({"resolution": [32, 48]}), measured, "tiny")
+
+
+def test_latency_and_spread_stand_beside_the_choices() -> None:
+    made = table()
+
+    assert list(made.frame.columns) == ["resolution", COLUMN, "box_onnx_fp32_t1_b1_spread"]
+    assert made.latencies_ms(COLUMN).tolist() == [2.0, 4.0]
+    # Of six loads the 95 % interval is from the least to the greatest: 1.9 to 2.1 around 2.
+    spread = made.spread(COLUMN)
+    assert spread is not None
+    assert spread.tolist() == pytest.approx([0.05, 0.0])
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    made = table()
+    made.save(tmp_path / "n.parquet")
+
+    back = NetworksTable.load(tmp_path / "n.parquet")
+
+    pd.testing.assert_frame_equal(back.frame, made.frame)
+    assert (back.space, back.target_of(COLUMN)) == ("tiny", TARGET)
+
+
+def test_unlike_targets_do_not_share_a_table() -> None:
+    pair = [measurement([1.0] * 6), measurement([1.0] * 6, replace(TARGET, threads=2))]
+
+    with pytest.raises(TargetMismatchError, match="2 targets"):
+        NetworksTable.from_measurements(pd.DataFrame({"resolution": [1, 2]}), pair, "tiny")
+
+
+def test_others_tables_are_read_without_metadata(tmp_path: Path) -> None:
+    path = tmp_path / "n.parquet"
+    pd.DataFrame({"a_ms": [1, 2], "b_ms": [1.0, np.nan], "c_ms": ["x", "y"]}).to_parquet(path)
+
+    found = NetworksTable.load(path)
+
+    assert found.space is None
+    assert found.target_of("a_ms") is None
+    assert found.spread("a_ms") is None
+    assert found.latencies_ms("a_ms").tolist() == [1.0, 2.0]
+    assert foreign_target("a_ms").device == "a"
+    with pytest.raises(InputError, match="nan in row 1"):
+        found.latencies_ms("b_ms")
+    with pytest.raises(InputError, match="expected numbers"):
+        found.latencies_ms("c_ms")
+    with pytest.raises(InputError, match="a_ms, b_ms, c_ms"):
+        found.column_or_only("d_ms")
+    with pytest.raises(InputError, match="--column must be one of"):
+        found.column_or_only(None)
+
+
+def test_the_only_column_needs_no_name() -> None:
+    assert table().column_or_only(None) == COLUMN
+
+
+def test_a_table_without_rows_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "n.parquet"
+    pd.DataFrame({"a_ms": np.zeros(0)}).to_parquet(path)
+
+    with pytest.raises(InputError, match="empty"):
+        NetworksTable.load(path).latencies_ms("a_ms")
+
+
+def test_other_files_of_ours_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    save_frame(path, pd.DataFrame({"a": [1]}), what="latency table", metadata={})
+
+    with pytest.raises(FileError, match="is a latency table, expected a networks table"):
+        NetworksTable.load(path)
+
+
+def test_damaged_metadata_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "n.parquet"
+    metadata = {"targets": {"a_ms": {"device": "box"}}}
+    save_frame(path, pd.DataFrame({"a_ms": [1.0]}), what="networks table", metadata=metadata)
+
+    with pytest.raises(FileError, match="damaged metadata"):
+        NetworksTable.load(path)

@@ -1,0 +1,141 @@
+"""`ofabench table`: from a sweep to files, and its refusals."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from latency_models.networks import NetworksTable
+from latency_models.table import LatencyTable
+from ofabench import cli
+
+YAML = "Conv-input:224x224x3-output:112x112x24:\n  count: 100\n  mean: 2.0\n  std: 0.5\n"
+
+
+@pytest.fixture(autouse=True)
+def _only_these_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "COMMANDS", ("table",))
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sweep of a few blocks and networks of `tiny` on the fake device."""
+    path = tmp_path_factory.mktemp("sweep") / "s.sqlite"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cli, "COMMANDS", ("sweep",))
+        common = ["sweep", "--space", "tiny", "--device", "fake", "--backend", "fake"]
+        assert cli.main([*common, "--blocks", "20", "--networks", "5", "--out", str(path)]) == 0
+    return path
+
+
+def fails(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
+    """Run what must exit 2 with one line, and give the line."""
+    capsys.readouterr()
+    try:
+        code: object = cli.main(["table", *argv])
+    except SystemExit as stopped:  # argparse's way to refuse
+        code = stopped.code
+    told = capsys.readouterr().err.strip()
+    assert code == 2
+    assert len(told.splitlines()) == 1
+    return told
+
+
+def test_build_makes_both_tables(
+    sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    t, n = tmp_path / "t.parquet", tmp_path / "n.parquet"
+
+    assert cli.main(["table", "build", str(sweep), "--out", str(t), "--networks-out", str(n)]) == 0
+
+    table, networks = LatencyTable.load(t), NetworksTable.load(n)
+    assert len(table) == 20
+    assert table.target.device == "fake"
+    assert table.provenance["space"] == "tiny"
+    assert len(networks.frame) == 5
+    assert networks.space == "tiny"
+    assert networks.target_of(networks.column_or_only(None)) == table.target
+    assert "20 blocks" in capsys.readouterr().out
+
+
+def test_show_for_people_and_machines(
+    sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    t = tmp_path / "t.parquet"
+    cli.main(["table", "build", str(sweep), "--out", str(t)])
+    capsys.readouterr()
+
+    assert cli.main(["table", "show", str(t)]) == 0
+    assert "mbconv" in capsys.readouterr().out
+
+    assert cli.main(["table", "show", str(t), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["blocks"] == 20
+    assert sum(told["kinds"].values()) == 20
+
+
+def test_export_csv(sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    t, csv = tmp_path / "t.parquet", tmp_path / "t.csv"
+    cli.main(["table", "build", str(sweep), "--out", str(t)])
+    capsys.readouterr()
+
+    assert cli.main(["table", "export", str(t), "--format", "csv"]) == 0
+    printed = capsys.readouterr().out
+    assert cli.main(["table", "export", str(t), "--format", "csv", "--out", str(csv)]) == 0
+
+    assert csv.read_text() == printed
+    assert pd.read_csv(csv)["latency_ms"].tolist() == pytest.approx(
+        LatencyTable.load(t).rows["latency_ms"].tolist()
+    )
+
+
+def imported(*more: str) -> list[str]:
+    return ["import", "--format", "ofa", "--device", "note10", "--backend", "tflite", *more]
+
+
+def test_import_and_export_ofa(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    yaml, t = tmp_path / "a.yaml", tmp_path / "t.parquet"
+    yaml.write_text(YAML)
+
+    assert cli.main(["table", *imported(str(yaml), "--out", str(t))]) == 0
+    assert LatencyTable.load(t).target.device == "note10"
+    capsys.readouterr()
+    assert cli.main(["table", "export", str(t), "--format", "ofa"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == YAML.splitlines()[0]
+
+
+def test_refusals_change_nothing(
+    sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, bad = tmp_path / "t.parquet", tmp_path / "bad"
+    bad.write_bytes(b"not a table")
+    build = ("build", str(sweep), "--out", str(out))
+
+    assert "absent.sqlite" in fails(
+        capsys, "build", str(tmp_path / "absent.sqlite"), "--out", str(out)
+    )
+    assert "bad" in fails(capsys, "build", str(bad), "--out", str(out))
+    assert "name two files" in fails(capsys, *build, "--networks-out", str(out))
+    assert "cannot write" in fails(
+        capsys, "build", str(sweep), "--out", str(tmp_path / "no" / "t.parquet")
+    )
+    assert "not a readable parquet file" in fails(capsys, "show", str(bad))
+    assert "no OFA look-up table" in fails(capsys, *imported(str(bad), "--out", str(out)))
+    assert "threads" in fails(capsys, *imported(str(bad), "--threads", "0", "--out", str(out)))
+    assert "invalid choice" in fails(capsys, "export", str(bad), "--format", "xml")
+    assert not out.exists()
+
+
+def test_a_networks_table_needs_networks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, out = tmp_path / "s.sqlite", tmp_path / "t.parquet"
+    with monkeypatch.context() as patch:
+        patch.setattr(cli, "COMMANDS", ("sweep",))
+        common = ["sweep", "--space", "tiny", "--device", "fake", "--backend", "fake"]
+        cli.main([*common, "--blocks", "3", "--loads", "2", "--out", str(path)])
+    both = ("--out", str(out), "--networks-out", str(tmp_path / "n.parquet"))
+
+    assert "--networks N" in fails(capsys, "build", str(path), *both)
+    assert list(tmp_path.glob("*.parquet")) == []
