@@ -38,8 +38,12 @@ def choose_networks(space: SearchSpace, n: int, seed: int) -> Codes:
     ]
     # Of many resolutions only the outer ones: most of what is measured is to be random.
     ends = ends if 4 * len(ends) <= n else [space.smallest(), space.largest()]
-    if n <= len(ends) or n > space.count() * len(space.resolutions):
-        raise InputError(f"{n} networks of {space.name} were asked, expected more than {len(ends)}")
+    there_are = space.count() * len(space.resolutions)
+    if not len(ends) < n <= there_are:
+        raise InputError(
+            f"{n} networks of {space.name} were asked, expected more than {len(ends)} and at most "
+            f"the {there_are} that there are"
+        )
     rng = np.random.default_rng(seed)
     codes = space.encode(ends)
     while len(codes) < n:

@@ -4,13 +4,16 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.errors import FileError, InputError
 from bench.files import read_bytes, write_text
 from supernet.arch import ArchConfig, parse_line
 from supernet.search import SearchResult
 from supernet.space import SearchSpace
+
+if TYPE_CHECKING:
+    from latency_models.predictors import LatencyPredictor
 
 FORMAT = "ofabench-search-1"
 NOTE = (
@@ -34,9 +37,20 @@ class FoundNetwork:
 
 
 def result_json(
-    space: SearchSpace, result: SearchResult, provenance: Mapping[str, Any]
+    space: SearchSpace,
+    result: SearchResult,
+    predictors: "Sequence[LatencyPredictor]",
+    provenance: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """JSON values of one result; `arch` is a line of an archs file."""
+    """JSON values of one result; `arch` is a line of an archs file.
+
+    `extrapolated` names, by target, the blocks that were never measured there.
+    """
+    blocks = space.blocks(result.arch)
+    extrapolated = {
+        predictor.target.key: [block.key for block in predictor.predict(blocks).extrapolated]
+        for predictor in predictors
+    }
     return {
         "format": FORMAT,
         "note": NOTE,
@@ -45,6 +59,7 @@ def result_json(
         "accuracy": result.accuracy,
         "predictions": result.predictions,
         "limits": result.limits,
+        "extrapolated": extrapolated,
         "macs": result.macs,
         "params": result.params,
         "evaluated": result.evaluated,
@@ -55,10 +70,13 @@ def result_json(
 
 
 def front_json(
-    space: SearchSpace, results: Sequence[SearchResult], provenance: Mapping[str, Any]
+    space: SearchSpace,
+    results: Sequence[SearchResult],
+    predictors: "Sequence[LatencyPredictor]",
+    provenance: Mapping[str, Any],
 ) -> dict[str, Any]:
     """JSON values of the results for several limits, from the tightest."""
-    front = [result_json(space, result, {}) for result in results]
+    front = [result_json(space, result, predictors, {}) for result in results]
     return {"format": FORMAT, "space": space.name, "front": front, "provenance": dict(provenance)}
 
 

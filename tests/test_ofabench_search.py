@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from bench.spec import Target
+from latency_models.features import PHYSICAL
 from latency_models.predictors import LatencyPredictor
+from latency_models.regression import Regression
 from ofabench import cli
 from supernet.accuracy import fit_accuracy
 from supernet.search_file import read_network
@@ -34,10 +36,15 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def latency(space: str, target: Target) -> LatencyPredictor:
-    blocks = SearchSpace.load(space).unique_blocks()
+def latency(
+    space: str, target: Target, resolutions: tuple[int, ...] | None = None
+) -> LatencyPredictor:
+    """One ns a MAC for the blocks of these resolutions, 1 ms for every launch of the others."""
+    blocks = SearchSpace.load(space).unique_blocks(resolutions)
     known = {block: (block.macs * NS_A_MAC / 1e6,) * 2 for block in blocks}
-    return LatencyPredictor(target=target, provenance={"space": space}, known=known, models={})
+    launches = np.array([float(name == "launches") for name in PHYSICAL])
+    models = {("*", what): Regression(coefficients=launches) for what in ("warm", "cold")}
+    return LatencyPredictor(target=target, provenance={}, known=known, models=models)
 
 
 def search(files: Path, *more: str, out: str = "r.json") -> int:
@@ -79,6 +86,7 @@ def test_a_search_writes_the_network_with_its_figures(files: Path) -> None:
     assert data["history"][-1]["accuracy"] == data["accuracy"]
     assert data["provenance"]["latency"][0]["target"] == TARGET.key
     assert len(data["provenance"]["accuracy"]["sha256"]) == 64
+    assert data["extrapolated"] == {TARGET.key: []}
     assert "expect less" in data["note"]
 
 
@@ -126,6 +134,23 @@ def test_two_devices_hold_at_once(files: Path) -> None:
     assert predicted[TARGET.key] == predicted[other.key] <= 2
 
 
+def test_blocks_that_were_never_measured_are_named(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    latency("tiny", TARGET, (24,)).save(files / "p24.parquet")
+    p24 = ("--latency", str(files / "p24.parquet"))
+
+    assert search(files, *p24, "--max-latency-ms", "1000") == 0
+
+    data = json.loads((files / "r.json").read_text())
+    blocks = {block.key for block in TINY.blocks(TINY.from_line(json.dumps(data["arch"])))}
+    named = data["extrapolated"][TARGET.key]
+    assert data["arch"]["resolution"] == 32
+    assert named
+    assert blocks.issuperset(named)
+    assert "were never measured" in capsys.readouterr().out
+
+
 def test_an_impossible_limit_names_the_fastest(
     files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -149,7 +174,7 @@ def test_predictors_of_another_space(files: Path, capsys: pytest.CaptureFixture[
     latency("ofa-resnet50d", TARGET).save(files / "resnet.parquet")
     wrong = ("--latency", str(files / "resnet.parquet"), "--max-latency-ms", "9")
 
-    assert "is of ofa-resnet50d, the search is in tiny" in fails(capsys, files, *wrong)
+    assert "of which the space tiny has 0: it is of another space" in fails(capsys, files, *wrong)
     of_tiny = ("--accuracy", str(files / "a.parquet"), "--out", str(files / "absent.json"))
     assert cli.main(["search", "--space", "ofa-resnet50d", "--max-macs", "1e9", *of_tiny]) == 2
     assert "accuracy predictor is of the space tiny" in capsys.readouterr().err

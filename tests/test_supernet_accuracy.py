@@ -158,6 +158,33 @@ def test_a_table_of_another_program_is_one_line(tmp_path: Path) -> None:
         AccuracyPredictor.load(tmp_path / "missing.parquet")
 
 
+def test_networks_to_measure_are_unlike_and_hold_the_ends() -> None:
+    from supernet.measure_accuracy import choose_networks
+
+    codes = choose_networks(TINY, 60, seed=3)
+
+    assert codes.shape == (60, len(TINY.columns))
+    assert len(np.unique(codes, axis=0)) == 60
+    ends = [arch for r in TINY.resolutions for arch in (TINY.smallest(r), TINY.largest(r))]
+    assert codes[:6].tolist() == TINY.encode(ends).tolist()
+    assert codes.tolist() == choose_networks(TINY, 60, seed=3).tolist()
+    with pytest.raises(InputError, match="expected more than 2"):
+        choose_networks(TINY, 2, seed=3)
+
+
+def test_every_network_of_a_small_space_can_be_chosen() -> None:
+    from supernet.measure_accuracy import choose_networks
+
+    text = TINY.text
+    for wide, narrow in (("[1, 2, 3]", "[1]"), ("[1, 2]", "[1]"), ("[2, 3, 4]", "[2]")):
+        text = text.replace(wide, narrow)
+    space = SearchSpace.from_toml(text)  # three stages of one block with a choice of kernel
+
+    assert len(choose_networks(space, 3 * 27, seed=0)) == 81
+    with pytest.raises(InputError, match="82 networks"):
+        choose_networks(space, 82, seed=0)
+
+
 def test_published_imagenet_accuracies_are_predicted(shared_data: Path) -> None:
     """200 networks of the published supernet fitted, the other 800 predicted (kernel 7, 224 px)."""
     space = SearchSpace.load("ofa-mbv3-w1.0")

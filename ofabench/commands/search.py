@@ -76,17 +76,17 @@ def run(args: argparse.Namespace) -> int:
     others = _other_limits(args, space)
     if args.pareto:
         results = _front(args, space, accuracy, predictors[0], others)
-        data = front_json(space, results, provenance)
+        data = front_json(space, results, predictors, provenance)
     else:
         limits = _latency_limits(space, predictors, args.max_latency_ms)
         results = [_search(args, space, accuracy, [*limits, *others])]
-        data = result_json(space, results[0], provenance)
+        data = result_json(space, results[0], predictors, provenance)
     write_json(args.out, data)
     if args.json:
         print(json.dumps(data, allow_nan=False))
     else:
         for result in results:
-            _show(space, result)
+            _show(space, result, predictors)
         print(f"written to {args.out}; the accuracy is predicted, expect less", file=sys.stderr)
     return 0
 
@@ -199,11 +199,17 @@ def _provenance(
     }
 
 
-def _show(space: "SearchSpace", result: "SearchResult") -> None:
+def _show(
+    space: "SearchSpace", result: "SearchResult", predictors: "list[LatencyPredictor]"
+) -> None:
     print(space.to_line(result.arch))
     print(f"  predicted accuracy {result.accuracy:.2%}")
     for name, value in result.predictions.items():
         if name not in ("macs", "params"):
             print(f"  predicted {value:.4g} ms of {result.limits[name]:g} ms on {name}")
+    for predictor in predictors:
+        unmeasured = len(predictor.predict(space.blocks(result.arch)).extrapolated)
+        if unmeasured:
+            print(f"  {unmeasured} blocks were never measured on {predictor.target.key}")
     print(f"  {result.macs / 1e6:.4g} M MACs, {result.params / 1e6:.4g} M parameters")
     print(f"  {result.evaluated} networks evaluated, seed {result.seed}")
