@@ -88,7 +88,7 @@ def test_reading_changes_nothing_on_disk(tmp_path: Path) -> None:
     assert snapshot(tmp_path) == before
 
 
-def test_it_is_in_wal_mode_and_commits_are_synchronous(tmp_path: Path) -> None:
+def test_it_is_in_wal_mode(tmp_path: Path) -> None:
     filled(tmp_path / "a.sqlite")
 
     with sqlite3.connect(tmp_path / "a.sqlite") as db:

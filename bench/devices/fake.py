@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from bench.backends.base import Backend
-from bench.backends.fake import FakeModel
+from bench.backends.fake import FakeBackend, FakeModel
 from bench.devices.base import Facts, LoadPlan, PassResult, Workload
 from bench.errors import DeviceError
 from bench.model import Model
@@ -15,7 +15,7 @@ from bench.spec import Target
 from bench.timing import time_passes
 
 MEMORY_BOUND_BYTES = 4_000_000  # weights of a model that the fake caches do not hold
-BURST_NS = 200_000_000  # memory is slow in one of four stretches of this length
+BURST_NS = 50_000_000  # memory is slow in one of four stretches of this length
 STUMBLE_FACTOR = 20.0
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -65,19 +65,15 @@ class FakeDevice:
         self, work: Sequence[Workload], backend: Backend, target: Target, plan: LoadPlan
     ) -> Generator[PassResult]:
         """Time by the fake clock; what happens depends on the load's seed and nothing before it."""
+        if not isinstance(backend, FakeBackend):
+            raise DeviceError(f"device fake runs only the backend fake, got {backend.name}")
         machine = _Machine(self.flaws, [self.seed, plan.seed])
-        calls = [machine.call(_fake_model(workload, backend, target)) for workload in work]
+        # The costs of a fake model do not depend on its weights, so none are made.
+        models = [Model(one.blocks, ({},) * len(one.blocks)) for one in work]
+        calls = [machine.call(backend.load(model, target)) for model in models]
         yield from time_passes(
             calls, plan, clock_ns=machine.clock_ns, watch=machine, facts=machine.facts
         )
-
-
-def _fake_model(workload: Workload, backend: Backend, target: Target) -> FakeModel:
-    # The costs of a fake model do not depend on its weights, so none are made.
-    loaded = backend.load(Model(workload.blocks, ({},) * len(workload.blocks)), target)
-    if not isinstance(loaded, FakeModel):
-        raise DeviceError(f"device fake runs only the backend fake, got {backend.name}")
-    return loaded
 
 
 class _Machine:
