@@ -64,6 +64,14 @@ class Layout:
         yield slice(self.expand_start, self.width_start)
 
     @cached_property
+    def scales(self) -> npt.NDArray[np.float64]:
+        """What a value is multiplied by to be a code, by column."""
+        scales = np.ones(len(self.columns))
+        scales[self.expand_start : self.width_start] = self.expand_scale
+        scales[self.width_start :] = self.width_scale
+        return scales
+
+    @cached_property
     def _slot_places(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.int16]]:
         """Of each elastic block: the column of its stage's depth, and its index in the stage."""
         columns = np.array([1 + stage for stage, _ in self.slots], dtype=np.intp)
@@ -120,11 +128,11 @@ class Layout:
             child[:, group] = np.where(kept == 0, np.maximum(a[:, group], b[:, group]), kept)
         return self.canonical(child)
 
-    def check(self, codes: Codes, space: str, shown: npt.NDArray[np.float64] | None = None) -> None:
+    def check(self, codes: Codes, space: str, given: npt.NDArray[np.float64] | None = None) -> None:
         """Raise `InputError` for the first code that its column does not allow.
 
-        What absent blocks have is not looked at. `shown` is what the codes were made from, for
-        the message.
+        What absent blocks have is not looked at. `given` is what the codes were made from; where
+        it is there, the message is in its terms.
         """
         if codes.ndim != 2 or codes.shape[1] != len(self.columns):
             raise InputError(
@@ -138,10 +146,12 @@ class Layout:
                 bad[:, group] &= present
             if bad.any():
                 row, j = (int(found[0]) for found in np.nonzero(bad))
-                got = part[row, j] if shown is None else shown[start + row, j]
+                got = part[row, j] if given is None else given[start + row, j]
+                scale = 1 if given is None else self.scales[j]
+                allowed = ", ".join(f"{value / scale:g}" for value in self.columns[j].values)
+                name = self.columns[j].name
                 raise InputError(
-                    f"{self.columns[j].name} of network {start + row} is {got:g}, {space} allows "
-                    f"{', '.join(map(str, self.columns[j].values))}"
+                    f"{name} of network {start + row} is {got:g}, {space} allows {allowed}"
                 )
 
     def count(self) -> int:

@@ -1,6 +1,5 @@
 """`SearchSpace`: a space of networks as data, and the only walk from a network to its blocks."""
 
-import itertools
 import json
 import tomllib
 from collections.abc import Sequence
@@ -17,9 +16,10 @@ from bench.files import read_bytes
 from bench.spec import BlockSpec
 from supernet.arch import ArchConfig, parse_line
 from supernet.codes import Codes, Layout
+from supernet.encoding import codes_of_frame, decode, encode
 from supernet.families import FAMILIES
 from supernet.fields import Fields
-from supernet.units import BlockPlace, Position, Unit
+from supernet.units import BlockPlace, Position, Unit, position_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +58,7 @@ class SearchSpace:
         """
         name = str(name_or_path)
         if name.endswith(".toml"):
-            space = cls.from_toml(_decode(read_bytes(Path(name_or_path)), name), name)
+            space = cls.from_toml(_text(read_bytes(Path(name_or_path)), name), name)
             if space.name in space_names() and space != cls.load(space.name):
                 # Lines and tables name their space: two of one name would be mixed up.
                 raise InputError(f"{name}: name is {space.name!r}, which ofabench ships; rename it")
@@ -131,48 +131,11 @@ class SearchSpace:
 
     def encode(self, archs: Sequence[ArchConfig]) -> Codes:
         """Canonical codes of `archs`, (n, columns); `InputError` for one outside the space."""
-        layout = self.layout
-        expected = (layout.depths, len(layout.slots), len(layout.slots), layout.widths)
-        for arch in archs:
-            lengths = (len(arch.depths), len(arch.kernels), len(arch.expands), len(arch.widths))
-            if lengths != expected:
-                raise InputError(
-                    f"a network of {self.name} has {expected} depths, kernels, expands and "
-                    f"widths, got {lengths}"
-                )
-        if not archs:
-            return np.zeros((0, len(layout.columns)), dtype=np.int16)
-        scales = np.ones(len(layout.columns))
-        scales[layout.expand_start : layout.width_start] = layout.expand_scale
-        scales[layout.width_start :] = layout.width_scale
-        rows = [(a.resolution, *a.depths, *a.kernels, *a.expands, *a.widths) for a in archs]
-        exact = np.array(rows, dtype=np.float64) * scales
-        codes = np.rint(np.clip(exact, -1, 2**15 - 1))
-        # A code that rounding made is none of the space's: -1 fails the check where it matters.
-        codes[~(np.abs(codes - exact) <= 1e-6)] = -1
-        whole = codes.astype(np.int16)
-        layout.check(whole, self.name, shown=exact)
-        return layout.canonical(whole)
+        return encode(self.layout, archs, self.name)
 
     def decode(self, codes: Codes) -> list[ArchConfig]:
         """Networks of canonical codes."""
-        layout = self.layout
-        kernels, expands = layout.groups
-        widths = codes[:, layout.width_start :]
-        columns = zip(
-            codes[:, 0].tolist(),
-            codes[:, 1 : layout.kernel_start].tolist(),
-            codes[:, kernels].tolist(),
-            _unscaled(codes[:, expands], layout.expand_scale),
-            _unscaled(widths, layout.width_scale),
-            strict=True,
-        )
-        return [
-            ArchConfig(
-                resolution=r, depths=tuple(d), kernels=tuple(k), expands=tuple(e), widths=tuple(w)
-            )
-            for r, d, k, e, w in columns
-        ]
+        return decode(self.layout, codes)
 
     def check_codes(self, codes: Codes) -> None:
         """Raise `InputError` for the first code that the space does not allow."""
@@ -216,18 +179,7 @@ class SearchSpace:
 
     def codes_of(self, frame: "pd.DataFrame") -> Codes:
         """Canonical codes of a networks table; `InputError` names a missing column or bad code."""
-        missing = [name for name in self.columns if name not in frame.columns]
-        if missing:
-            raise InputError(
-                f"a networks table of {self.name} has the columns {', '.join(self.columns[:3])}, "
-                f"...; {missing[0]!r} is missing"
-            )
-        values = frame[self.columns].to_numpy()
-        if not np.issubdtype(values.dtype, np.integer):
-            raise InputError(f"columns of {self.name}'s choices hold {values.dtype}, not integers")
-        codes = np.clip(values, -1, 2**15 - 1).astype(np.int16)
-        self.check_codes(codes)
-        return self.layout.canonical(codes)
+        return codes_of_frame(self.layout, frame, self.name)
 
     def to_line(self, arch: ArchConfig) -> str:
         """One line of an archs file: JSON, with the space's name; `parse_line` reads it."""
@@ -274,7 +226,7 @@ class SearchSpace:
     @cached_property
     def choices(self) -> tuple[Position, ...]:
         """Every position of a network with all it can hold, for dense evaluation."""
-        return tuple(self._position(unit) for unit in self.units)
+        return tuple(position_of(unit, self.layout) for unit in self.units)
 
     def unique_blocks(self, resolutions: Sequence[int] | None = None) -> tuple[BlockSpec, ...]:
         """Return every block that networks of these resolutions can have, once, in order."""
@@ -293,23 +245,6 @@ class SearchSpace:
     def _options(self) -> list[tuple[Position, dict[tuple[int, ...], tuple[BlockSpec, ...]]]]:
         return [(position, dict(position.options)) for position in self.choices]
 
-    def _position(self, unit: Unit) -> Position:
-        slot_columns = {unit.kernel_column, unit.expand_column}
-        allowed = []
-        for column in unit.columns:
-            values = self.layout.columns[column].values
-            allowed.append((0, *values) if column in slot_columns else values)
-        row = [0] * len(self.layout.columns)
-        options = []
-        for values in itertools.product(*allowed):
-            for column, value in zip(unit.columns, values, strict=True):
-                row[column] = value
-            # An absent block has neither kernel nor expand; one without the other is no network.
-            if len({row[column] == 0 for column in slot_columns if column is not None}) < 2:
-                spec = unit.spec(row)
-                options.append((values, () if spec is None else (spec,)))
-        return Position(name=unit.name, columns=unit.columns, options=tuple(options))
-
     def _extreme(self, which: int, resolution: int | None) -> ArchConfig:
         row = [column.values[which] for column in self.layout.columns]
         if resolution is not None:
@@ -324,12 +259,7 @@ class SearchSpace:
         return resolutions
 
 
-def _unscaled(codes: Codes, scale: int) -> list[list[float]]:
-    values: list[list[float]] = codes.tolist() if scale == 1 else (codes / scale).tolist()
-    return values
-
-
-def _decode(content: bytes, name: str) -> str:
+def _text(content: bytes, name: str) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError as error:

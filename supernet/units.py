@@ -1,9 +1,11 @@
 """Units: the blocks that a supernet shares, and the static block that a choice cuts from one."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.spec import BlockSpec
+from supernet.codes import Layout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +123,25 @@ class Position:
     name: str
     columns: tuple[int, ...]
     options: tuple[tuple[tuple[int, ...], tuple[BlockSpec, ...]], ...]
+
+
+def position_of(unit: Unit, layout: Layout) -> Position:
+    """List all that a unit's place can hold, over every value of the columns that decide it."""
+    slot_columns = {unit.kernel_column, unit.expand_column} - {None}
+    allowed = []
+    for column in unit.columns:
+        values = layout.columns[column].values
+        allowed.append((0, *values) if column in slot_columns else values)
+    row = [0] * len(layout.columns)
+    options = []
+    for values in itertools.product(*allowed):
+        for column, value in zip(unit.columns, values, strict=True):
+            row[column] = value
+        # An absent block has neither kernel nor expand; one without the other is no network.
+        if len({row[column] == 0 for column in unit.columns if column in slot_columns}) < 2:
+            spec = unit.spec(row)
+            options.append((values, () if spec is None else (spec,)))
+    return Position(name=unit.name, columns=unit.columns, options=tuple(options))
 
 
 def make_divisible(value: float, divisor: int) -> int:

@@ -1,5 +1,7 @@
 """Encodings: canonical, closed under sampling, mutation and crossover, and back to networks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -219,6 +221,16 @@ def test_a_table_of_something_else_is_told() -> None:
         TINY.from_frame(pd.concat([frame, frame.assign(resolution=40)]))
     with pytest.raises(InputError, match="d0 of network 0 is 32767"):
         TINY.from_frame(frame.astype("int64").assign(d0=65537))  # 1 in 16 bits
+
+
+def test_a_wrong_fraction_is_told_in_the_terms_it_was_given_in() -> None:
+    space = SPACES["ofa-resnet50d"]
+    largest = space.largest()
+
+    with pytest.raises(InputError, match=r"e2 of network 1 is 0\.3, .* allows 0\.2, 0\.25, 0\.35"):
+        space.encode([largest, replace(largest, expands=(0.35, 0.35, 0.3, *(0.35,) * 15))])
+    with pytest.raises(InputError, match=r"w0 of network 0 is 0\.9, .* allows 0\.65, 0\.8, 1"):
+        space.check(replace(largest, widths=(0.9, *(1.0,) * 5)))
 
 
 def test_codes_of_another_width_are_told() -> None:
