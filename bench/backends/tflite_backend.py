@@ -68,18 +68,26 @@ class TfliteBackend:
         return tflite_bytes(model, batch)
 
     def load(self, model: Model, target: Target, *, seed: int = 0) -> TfliteModel:
-        return self.load_file(self.serialise(model, target.batch), target, seed=seed)
+        return _load(self.serialise(model, target.batch), target, seed)
 
     def load_file(self, content: bytes, target: Target, *, seed: int = 0) -> TfliteModel:
-        _, make = _runtime()
-        check_precision(target)
-        try:
-            interpreter = make(model_content=content, num_threads=target.threads)
-            interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            line = " ".join(str(error).split())[:200]
-            raise FileError(f"not a TFLite file that this runtime can run: {line}") from error
-        return TfliteModel(interpreter, target, seed)
+        self.version()
+        from bench.backends.tflite_buffer import check_whole
+
+        check_whole(content)
+        return _load(content, target, seed)
+
+
+def _load(content: bytes, target: Target, seed: int) -> TfliteModel:
+    _, make = _runtime()
+    check_precision(target)
+    try:
+        interpreter = make(model_content=content, num_threads=target.threads)
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        line = " ".join(str(error).split())[:200]
+        raise FileError(f"not a TFLite file that this runtime can run: {line}") from error
+    return TfliteModel(interpreter, target, seed)
 
 
 @cache

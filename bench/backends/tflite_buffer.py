@@ -5,6 +5,7 @@ the old `tflite-runtime`, from the package `tflite`; both are generated from the
 All operators are of version 1, which every TFLite runtime of the last years reads.
 """
 
+import struct
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -13,7 +14,7 @@ import flatbuffers
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import MissingRuntimeError
+from bench.errors import FileError, MissingRuntimeError
 
 _FILE_IDENTIFIER = b"TFL3"
 _SCHEMA_VERSION = 3
@@ -34,6 +35,43 @@ def schema() -> Any:
                 "tflite-runtime: pip install tflite)"
             ) from error
     return found
+
+
+def check_whole(content: bytes) -> None:
+    """Raise `FileError` where a TFLite file is foreign or cut short.
+
+    LiteRT looks for itself; `tflite-runtime` does not, and the process would die.
+    """
+    if content[4:8] != _FILE_IDENTIFIER:
+        raise FileError(f"not a TFLite file: it begins with {content[:8]!r}, not with ....TFL3")
+    try:
+        _read_all(schema().Model.GetRootAs(content, 0))
+    except (struct.error, ValueError, IndexError, TypeError, AttributeError) as error:
+        raise FileError(f"TFLite file is cut short or damaged: {error}") from error
+
+
+def _read_all(model: Any) -> None:
+    """Touch all that an interpreter follows: reading past the end raises."""
+    for place in range(model.BuffersLength()):
+        model.Buffers(place).DataAsNumpy()
+    for place in range(model.OperatorCodesLength()):
+        model.OperatorCodes(place).BuiltinCode()
+    for place in range(model.SubgraphsLength()):
+        graph = model.Subgraphs(place)
+        for index in range(graph.TensorsLength()):
+            tensor = graph.Tensors(index)
+            tensor.ShapeAsNumpy()
+            _check_index(tensor.Buffer(), model.BuffersLength())
+        for index in range(graph.OperatorsLength()):
+            operator = graph.Operators(index)
+            _check_index(operator.OpcodeIndex(), model.OperatorCodesLength())
+            for used in (operator.InputsAsNumpy(), operator.OutputsAsNumpy()):
+                _check_index(int(np.max(used)), graph.TensorsLength())
+
+
+def _check_index(index: int, length: int) -> None:
+    if index >= length:
+        raise IndexError(f"entry {index} of a list of {length}")
 
 
 @dataclass(frozen=True, slots=True)
