@@ -203,7 +203,7 @@ def _optimiser(
         lr=0.0,
         momentum=schedule.momentum,
         nesterov=schedule.momentum > 0,
-        fused=True,
+        foreach=True,  # fused mistakes parameters that join later for a first step of all
     )
     for name, momentum in momenta.items():
         optimiser.state[network.get_parameter(name)]["momentum_buffer"] = momentum
