@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import InputError
+from ofabench.cli import main
 from ofabench.commands import space as command
 from supernet.space import SearchSpace
 
@@ -112,3 +113,17 @@ def test_bad_input_prints_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[
         run("show", "nosuch")
 
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    "argv", [["show", "nosuch"], ["check", "/nonexistent.json"], ["check", __file__]]
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    argv: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["space", *argv]) == 2
+
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("ofabench: ")
+    assert err.count("\n") == 1
