@@ -8,6 +8,7 @@ channels share. Nothing here keeps state: `slice_state` maps shared tensors to a
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,7 @@ from bench.blocks import Block, build_block
 from bench.errors import InputError
 from bench.layers import Conv, SqueezeExcite, layers_of
 from bench.spec import BlockSpec
+from supernet.depthwise import FastDepthwise, is_faster_for
 
 
 class SharedBlock(nn.Module):
@@ -85,7 +87,12 @@ def state_shapes(spec: BlockSpec) -> tuple[tuple[str, tuple[int, ...]], ...]:
 def _skeleton(spec: BlockSpec, training: bool) -> Block:
     """Make a block without storage; only ever called with the state of another. Never changed."""
     with torch.device("meta"):
-        return build_block(spec).train(training)
+        block = build_block(spec).train(training)
+    for layer in layers_of(spec).main if training else ():
+        if isinstance(layer, Conv) and is_faster_for(layer):
+            conv_layer = block.main[layer.name]
+            conv_layer.conv = FastDepthwise(cast(nn.Conv2d, conv_layer.conv))
+    return block
 
 
 def _cut(
