@@ -114,12 +114,15 @@ def _session(content: bytes, threads: int) -> Any:
     )
     try:
         # Without the fallback, which prints to stdout and then tries the same again.
-        return onnxruntime.InferenceSession(
+        session = onnxruntime.InferenceSession(
             content, options, providers=["CPUExecutionProvider"], enable_fallback=0
         )
     except refusals as error:
         line = " ".join(str(error).split())[:200]
         raise FileError(f"not an ONNX file that onnxruntime can run: {line}") from error
+    # It would hold the file for a change of providers, which never comes.
+    session._model_bytes = None
+    return session
 
 
 def _is_installed(distribution: str) -> bool:
