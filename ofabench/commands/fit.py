@@ -35,6 +35,7 @@ def run(args: argparse.Namespace) -> int:
         raise InputError("--column and --space describe a networks table: give --networks too")
     table = None if args.table is None else LatencyTable.load(args.table)
     blocks = measured = target = None
+    told = {}
     if args.networks is not None:
         networks = NetworksTable.load(args.networks)
         column = networks.column_or_only(args.column)
@@ -42,9 +43,11 @@ def run(args: argparse.Namespace) -> int:
         space = space_of(networks, args.space)
         blocks = [space.blocks(arch) for arch in space.from_frame(networks.frame)]
         target = networks.target_of(column)
+        source = {"column": column, "rows": len(measured), **networks.provenance}
+        told = {"space": space.name, "networks": source}
         if target is None and table is None:
             target = foreign_target(column)
-    predictor = fit_predictor(table, blocks, measured, target=target)
+    predictor = fit_predictor(table, blocks, measured, target=target, provenance=told)
     predictor.save(args.out)
     _print(predictor)
     print(f"{args.out}: predictor of {predictor.target.key}")

@@ -12,7 +12,7 @@ from latency_models.regression import Regression
 from supernet.space import SearchSpace
 
 NETWORKS = 200_000
-LEAST_A_SECOND = 1_000_000  # seen: 6 to 11 million on one core of a 2-core virtual machine
+LEAST_A_SECOND = 1_000_000  # seen: 6 to 8 million on one core of a 2-core virtual machine
 
 
 def predictor() -> LatencyPredictor:
