@@ -69,8 +69,9 @@ def derive_measurements(
     parts: dict[int, list[tuple[Floats, Floats]]] = defaultdict(list)
     taken_at: dict[int, str] = {}
     for load, kept, level in zip(loads, samples, levels, strict=True):
-        for number in dict.fromkeys(load.workloads):
-            parts[number].append(_of_workload(load, number, kept, level))
+        for number, places in _places(load).items():
+            samples_ns = kept[:, places, :].reshape(-1, kept.shape[2])
+            parts[number].append((samples_ns, np.repeat(level, len(places))))
             taken_at.setdefault(number, str(load.passes[0].facts.get("taken_at", "")))
     return [
         Measurement(
@@ -85,8 +86,9 @@ def derive_measurements(
     ]
 
 
-def _of_workload(load: Load, number: int, kept: Floats, level: Floats) -> tuple[Floats, Floats]:
-    """Samples (visits x calls) and levels (visits) of one workload in one load."""
-    places = [place for place, here in enumerate(load.workloads) if here == number]
-    samples_ns = kept[:, places, :]
-    return samples_ns.reshape(-1, kept.shape[2]), np.repeat(level, len(places))
+def _places(load: Load) -> dict[int, list[int]]:
+    """Where each workload is visited in a pass."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for place, number in enumerate(load.workloads):
+        found[number].append(place)
+    return found

@@ -1,0 +1,67 @@
+"""What measuring itself costs, and whether its intervals hold what they claim."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from bench.backends.fake import FakeBackend
+from bench.devices.base import LoadPlan, Workload
+from bench.devices.fake import FakeDevice, Flaws
+from bench.devices.watch import LinuxWatch
+from bench.planner import ListPlanner, SweepPlan
+from bench.repeatability import compare_sweeps
+from bench.spec import Target
+from bench.store import SweepStore
+from bench.sweep import run_sweep
+from bench.timing import time_passes
+from supernet.space import SearchSpace
+
+FLAWS = Flaws(noise=0.03, layout=0.01, level=0.05, drift=0.02, stumbles=0.002, memory_swing=0.03)
+TARGET = Target(device="fake", backend="fake", backend_version="1")
+
+
+def sweep(path: Path, seed: int, plan: SweepPlan) -> None:
+    """A sweep of `tiny`'s blocks, in a moment of its own."""
+    work = [Workload(role="block", blocks=(s,)) for s in SearchSpace.load("tiny").unique_blocks()]
+    device = FakeDevice(flaws=FLAWS, seed=seed)
+    with SweepStore.create(path, TARGET, plan) as store:
+        run_sweep(device, FakeBackend(), TARGET, ListPlanner(work), plan, store)
+
+
+def test_intervals_hold_another_sweeps_medians_as_often_as_they_claim(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        sweep(tmp_path / str(seed), seed, SweepPlan())
+
+    figures = compare_sweeps(tmp_path / "1", tmp_path / "2")
+
+    held = (figures["first_holds_second_level_out"] + figures["second_holds_first_level_out"]) / 2
+    assert 0.88 <= held <= 1.0
+    assert figures["difference_p95_level_out"] < 0.03
+
+
+def test_a_visit_costs_little_beside_its_calls(benchmark: BenchmarkFixture) -> None:
+    calls = [lambda: None] * 200
+    plan = LoadPlan(passes=1, calls=3)
+
+    def one_pass() -> None:
+        with LinuxWatch(frozenset(), whole_process=False) as watch:
+            list(time_passes(calls, plan, watch=watch))
+
+    benchmark(one_pass)
+
+
+@pytest.mark.parametrize("blocks", [100, 1000])
+def test_reading_a_sweep(benchmark: BenchmarkFixture, tmp_path: Path, blocks: int) -> None:
+    known = SearchSpace.load("ofa-mbv3-w1.0").unique_blocks()[:blocks]
+    work = [Workload(role="block", blocks=(spec,)) for spec in known]
+    plan = SweepPlan(loads=6, passes=2, calls=2, memory_bytes=10**12, group_s=1e6)
+    with SweepStore.create(tmp_path / "a", TARGET, plan) as store:
+        run_sweep(FakeDevice(), FakeBackend(), TARGET, ListPlanner(work), plan, store)
+
+    with SweepStore.open(tmp_path / "a") as store:
+        found = benchmark(store.measurements)
+
+    assert len(found) == len(known) + 2
+    assert all(np.isfinite(one.median_ms) for one in found)
