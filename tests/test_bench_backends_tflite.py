@@ -43,6 +43,7 @@ def operators(content: bytes) -> list[str]:
     return [names[codes[graph.Operators(i).OpcodeIndex()]] for i in range(graph.OperatorsLength())]
 
 
+@pytest.mark.filterwarnings("ignore")  # the converter's own, of many kinds
 @pytest.mark.parametrize("key", KEYS)
 def test_file_is_that_of_the_official_converter(key: str, tmp_path: Path) -> None:
     litert_torch = pytest.importorskip(
