@@ -1,5 +1,6 @@
 """`supernet.train.trainer`: it learns, it repeats itself, and it goes on as if never stopped."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from supernet.train.checkpoint import (
     save_checkpoint,
 )
 from supernet.train.dataset import Dataset
+from supernet.train.distill import loss_of
 from supernet.train.recalibrate import measure_accuracy, recalibrate, right_answers
 from supernet.train.schedule import Schedule
 from supernet.train.trainer import train
@@ -265,3 +267,49 @@ def test_right_answers_are_counted_image_by_image() -> None:
     dataset = Dataset(images=images, labels=labels, groups=torch.arange(4), classes=3)
 
     assert right_answers(network, dataset, resolution=1, batch=3).tolist() == [1, 1, 0, 1]
+
+
+def test_channels_are_sorted_where_a_phase_widens(recipe: Recipe, tmp_path: Path) -> None:
+    still = SCHEDULE.replace("lr = 0.1", "lr = 1e-30").replace("lr = 0.05", "lr = 1e-30")
+    first, out = SuperNet(recipe.space, recipe.seed), tmp_path / "still.pt"
+
+    trained = train(replace(recipe, schedule=Schedule.from_toml(still)), make_images(), out)
+
+    def importance(network: SuperNet) -> Tensor:
+        weight = network.unit("s1.b1").block.get_parameter("main.project.conv.weight")
+        return weight.detach().abs().sum(dim=(0, 2, 3))
+
+    before, after = importance(first), importance(trained)
+    # The second phase sorts all 32 channels; the third keeps the first 24, which then are sorted.
+    assert not torch.equal(before, before.sort(descending=True).values)
+    assert torch.equal(after, before.sort(descending=True).values)
+
+
+def test_the_teacher_is_the_full_network_after_the_first_phase(
+    recipe: Recipe, trained: Path, tmp_path: Path
+) -> None:
+    out, images = tmp_path / "supernet.pt", make_images()
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, images, out, progress=StopsAfter(18))  # after the phase "some"
+    stopped = load_checkpoint(out)
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, images, tmp_path / "first.pt", progress=StopsAfter(15))
+    full = load_checkpoint(tmp_path / "first.pt")
+
+    assert full.teacher == {}
+    assert same(stopped.teacher, load_checkpoint(trained).teacher)
+    # Channels were sorted in between; what does not depend on their order is as it was.
+    old, new = full.network["units.stem.block.main.conv.conv.weight"], stopped.teacher
+    assert torch.equal(new["0.main.conv.conv.weight"], old)
+
+
+def test_the_loss_is_that_of_labels_plus_the_weighted_one_of_soft_labels() -> None:
+    logits, labels = torch.tensor([[0.0, 0.0], [0.0, 1.0]]), torch.tensor([0, 1])
+    soft = torch.tensor([[0.25, 0.75], [1.0, 0.0]])
+    log_half, log_rest = math.log(0.5), math.log(1 / (1 + math.e))
+
+    loss = loss_of(logits, labels, label_smoothing=0.0, soft=soft, distillation=2.0)
+
+    hard = -(log_half + (1 + log_rest)) / 2
+    from_teacher = -(log_half + log_rest) / 2
+    assert float(loss) == pytest.approx(hard + 2.0 * from_teacher)
