@@ -21,7 +21,7 @@ WHAT = "networks table"
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class NetworksTable:
     """One row a network. `space` and the targets of columns are None or absent in others' tables.
 

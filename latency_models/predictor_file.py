@@ -14,11 +14,16 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import FileError, InputError
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
 from latency_models.compose import Composition, CompositionChoice
 from latency_models.features import ALL, PHYSICAL
 from latency_models.regression import Choice, Regression
-from latency_models.storage import load_frame, require_columns, save_frame
+from latency_models.storage import (
+    load_frame,
+    require_columns,
+    save_frame,
+    target_and_provenance,
+)
 from latency_models.trees import Trees
 
 if TYPE_CHECKING:
@@ -50,9 +55,10 @@ def load_predictor(path: Path) -> dict[str, Any]:
     require_columns(path, frame, COLUMNS)
     parts = {str(part): rows for part, rows in frame.groupby("part", sort=False)}
     try:
+        target, provenance = target_and_provenance(metadata)
         return {
-            "target": Target.from_json(metadata["target"]),
-            "provenance": metadata["provenance"],
+            "target": target,
+            "provenance": provenance,
             "known": _known(parts.get("known", frame[:0])),
             "models": _models(frame[frame["part"].isin(["linear", "tree"])]),
             "composition": Composition(**_items(parts["composition"])),

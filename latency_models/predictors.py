@@ -8,14 +8,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import InputError, TargetMismatchError
+from bench.errors import InputError, MissingEntryError, TargetMismatchError
 from bench.spec import BlockSpec, Target
 from latency_models.compose import Composition, CompositionChoice, fit_composition, fit_robust
 from latency_models.evaluate import macs_line
 from latency_models.features import PHYSICAL, feature_matrix
 from latency_models.regression import Choice, Regression, fit_form, fit_kind, fit_pooled, rows_of
 from latency_models.storage import origin
-from latency_models.table import LatencyTable
+from latency_models.table import LatencyTable, nearest
 
 Floats = NDArray[np.float64]
 Network = Sequence[BlockSpec]
@@ -82,11 +82,20 @@ class LatencyPredictor:
         for kind, rows in by_kind.items():
             matrix = feature_matrix([specs[row] for row in rows])
             for column, quantity in enumerate(QUANTITIES):
-                model = self.models.get((kind, quantity)) or self.models[POOLED, quantity]
-                filled = model.predict(matrix)
+                filled = self._model(kind, quantity, specs[rows[0]]).predict(matrix)
                 known = result[rows, column]
                 result[rows, column] = np.where(np.isnan(known), filled, known)
         return result[:, 0], result[:, 1]
+
+    def _model(self, kind: str, quantity: str, spec: BlockSpec) -> Regression:
+        model = self.models.get((kind, quantity)) or self.models.get((POOLED, quantity))
+        if model is None:
+            raise MissingEntryError(
+                f"the predictor of {self.target.key} knows neither {spec.key} nor a regression "
+                f"for it; the nearest is {nearest(list(self.known), spec)}; fit it on a table "
+                "with `ofabench fit`"
+            )
+        return model
 
     def save(self, path: Path) -> None:
         """Write everything as one parquet table."""

@@ -10,8 +10,9 @@ from typing import Any
 
 import pandas as pd
 
-from bench.errors import FileError
+from bench.errors import FileError, InputError
 from bench.files import read_bytes, write_bytes
+from bench.spec import Target
 
 _KEY = b"ofabench"
 SCHEMA_VERSION = 1
@@ -83,6 +84,17 @@ def require_columns(path: Path, frame: pd.DataFrame, columns: Mapping[str, str])
         # A column of texts without any row has no type of its own.
         if len(frame) and not checks[wanted](frame[name]):
             raise FileError(f"{path}: column {name!r} is {frame[name].dtype}, expected {wanted}")
+
+
+def target_and_provenance(metadata: Mapping[str, Any]) -> tuple[Target, dict[str, Any]]:
+    """Both from a file's metadata; `InputError` where they are absent or not what they must be."""
+    target, provenance = metadata.get("target"), metadata.get("provenance")
+    if not isinstance(target, dict) or not isinstance(provenance, dict):
+        raise InputError("its metadata lack the target or the provenance")
+    try:
+        return Target.from_json(target), provenance
+    except (TypeError, ValueError) as error:
+        raise InputError(f"its target is damaged ({error})") from error
 
 
 def origin() -> dict[str, str]:

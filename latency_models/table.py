@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from bench.errors import FileError, InputError, MissingEntryError, TargetMismatchError
 from bench.measurement import Measurement
 from bench.spec import SPEC_FIELDS, BlockSpec, Target
-from latency_models.storage import load_frame, origin, require_columns, save_frame
+from latency_models.storage import (
+    load_frame,
+    origin,
+    require_columns,
+    save_frame,
+    target_and_provenance,
+)
 
 WHAT = "latency table"
 COLUMNS = {
@@ -35,7 +41,7 @@ COLUMNS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LatencyTable:
     """Blocks by rows: the fields of `BlockSpec`, then figures in ms.
 
@@ -146,12 +152,10 @@ class LatencyTable:
         frame, metadata = load_frame(path, what=WHAT)
         require_columns(path, frame, COLUMNS)
         try:
-            target = Target.from_json(metadata["target"])
-            return cls(target=target, provenance=metadata["provenance"], rows=frame[list(COLUMNS)])
-        except KeyError as error:
-            raise FileError(f"{path} has no {error} in its metadata; make it again") from error
+            target, provenance = target_and_provenance(metadata)
+            return cls(target=target, provenance=provenance, rows=frame[list(COLUMNS)])
         except InputError as error:
-            raise FileError(f"{path}: {error}") from error
+            raise FileError(f"{path}: {error}; make it again") from error
 
     def _resolution_of(self, spec: BlockSpec) -> str:
         """Image size at which a network of the swept space has `spec`, where that can be told."""

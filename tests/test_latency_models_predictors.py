@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.errors import FileError, InputError, TargetMismatchError
+from bench.errors import FileError, InputError, MissingEntryError, TargetMismatchError
 from bench.spec import BlockSpec, Target
 from latency_models.features import ALL, PHYSICAL, feature_matrix
 from latency_models.predictor_file import WHAT
@@ -191,6 +191,15 @@ def test_unlike_targets_are_not_put_together() -> None:
 def test_a_measured_latency_is_above_zero(bad: float) -> None:
     with pytest.raises(InputError, match="network 1 is"):
         fit_predictor(None, networks(2), np.array([1.0, bad]), target=TARGET)
+
+
+def test_a_look_up_alone_is_a_predictor_that_refuses_the_rest() -> None:
+    known = blocks()[1]
+    exact = LatencyPredictor(target=TARGET, provenance={}, known={known: (1.0, 2.0)}, models={})
+
+    assert exact.predict([known, known]).ms == 2.0
+    with pytest.raises(MissingEntryError, match=f"the nearest is {known.key}"):
+        exact.predict([blocks()[2]])
 
 
 def test_nothing_to_fit_is_told() -> None:

@@ -181,3 +181,21 @@ def test_a_table_without_target_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(FileError, match="target"):
         LatencyTable.load(path)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"target": None, "provenance": {}},
+        {"target": TARGET.to_json(), "provenance": 3},
+        {"target": {**TARGET.to_json(), "options": 3}, "provenance": {}},
+        {"target": {**TARGET.to_json(), "threads": "two"}, "provenance": {}},
+    ],
+)
+def test_damaged_metadata_are_one_clear_line(tmp_path: Path, metadata: dict[str, object]) -> None:
+    path = written(tmp_path)
+    rows, _ = load_frame(path, what="latency table")
+    save_frame(path, rows, what="latency table", metadata=metadata)
+
+    with pytest.raises(FileError, match="make it again"):
+        LatencyTable.load(path)

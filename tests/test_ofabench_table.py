@@ -120,6 +120,8 @@ def test_refusals_change_nothing(
     assert "cannot write" in fails(
         capsys, "build", str(sweep), "--out", str(tmp_path / "no" / "t.parquet")
     )
+    absent = tmp_path / "no" / "n.parquet"
+    assert "cannot write" in fails(capsys, *build, "--networks-out", str(absent))
     assert "not a readable parquet file" in fails(capsys, "show", str(bad))
     assert "no OFA look-up table" in fails(capsys, *imported(str(bad), "--out", str(out)))
     assert "threads" in fails(capsys, *imported(str(bad), "--threads", "0", "--out", str(out)))

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.errors import InputError
+from bench.errors import FileError, InputError
 from ofabench.arguments import add_json, add_out, positive_int
 
 if TYPE_CHECKING:
@@ -53,6 +53,10 @@ def _build(args: argparse.Namespace) -> int:
 
     if args.networks_out is not None and args.networks_out.resolve() == args.out.resolve():
         raise InputError(f"--out and --networks-out are both {args.out}: name two files")
+    for path in (args.out, args.networks_out):
+        # Told before anything is written: of two tables, either both are there or none.
+        if path is not None and not path.absolute().parent.is_dir():
+            raise FileError(f"cannot write {path}: its folder does not exist; make it first")
     with SweepStore.open(args.sweep) as store:
         measurements, asked = store.measurements(), dict(store.plan.asked)
     asked = {name: asked[name] for name in ("space", "device") if name in asked}
