@@ -1,6 +1,6 @@
 """Pairs of an architecture and its accuracy, measured from a supernet on validation images."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from bench.progress import Progress
 from supernet.codes import Codes
 from supernet.model import SuperNet
 from supernet.space import SearchSpace
-from supernet.train.dataset import Dataset
+from supernet.train.dataset import Dataset, Score, resize
 from supernet.train.recalibrate import measure_accuracy
 
 
@@ -61,13 +61,18 @@ def measure_pairs(
     Statistics are taken over the first of these images, of which the labels are not used.
     """
     progress.start(len(codes), "measuring accuracies")
-    scores = []
-    for arch in supernet.space.decode(codes):
-        scores.append(measure_accuracy(supernet, arch, validation.images, validation))
-        progress.advance(note=f"{scores[-1].accuracy:.1%}")
+    scores: dict[int, Score] = {}
+    archs = supernet.space.decode(codes)
+    # One resolution after the other, so that images are resized once and one size is held.
+    for resolution in sorted({arch.resolution for arch in archs}):
+        resized = replace(validation, images=resize(validation.images, resolution))
+        for row, arch in enumerate(archs):
+            if arch.resolution == resolution:
+                scores[row] = measure_accuracy(supernet, arch, resized.images, resized)
+                progress.advance(note=f"{scores[row].accuracy:.1%}")
     progress.close()
     return Pairs(
         codes=codes,
-        accuracy=np.array([score.accuracy for score in scores]),
-        error=np.array([score.error for score in scores]),
+        accuracy=np.array([scores[row].accuracy for row in range(len(codes))]),
+        error=np.array([scores[row].error for row in range(len(codes))]),
     )

@@ -153,6 +153,22 @@ def test_accuracies_are_measured_and_fitted(
     assert told["constant_rmse"] > 0
 
 
+def test_an_accuracy_is_that_of_the_network_by_itself() -> None:
+    from bench.progress import NoProgress
+    from supernet.measure_accuracy import choose_networks, measure_pairs
+    from supernet.train.recalibrate import measure_accuracy
+
+    supernet, validation = SuperNet(TINY, seed=4).eval(), get_dataset("digits").validation
+    codes = choose_networks(TINY, 5, seed=0)
+
+    pairs = measure_pairs(supernet, codes, validation, NoProgress())
+
+    for code, accuracy, error in zip(codes, pairs.accuracy, pairs.error, strict=True):
+        (arch,) = TINY.decode(code[None])
+        alone = measure_accuracy(supernet, arch, validation.images, validation)
+        assert (alone.accuracy, alone.error) == (accuracy, error)
+
+
 def test_too_few_networks_are_refused(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

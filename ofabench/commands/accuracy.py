@@ -29,7 +29,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--networks", type=positive_int, default=100, metavar="N", help="networks to measure (100)"
     )
     parser.add_argument(
-        "--images", type=positive_int, metavar="N", help="validation images (default: all)"
+        "--images",
+        type=positive_int,
+        default=2000,
+        metavar="N",
+        help="validation images to judge each on (2000)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the networks drawn")
     add_json(parser)
@@ -49,9 +53,8 @@ def run(args: argparse.Namespace) -> int:
 
     checkpoint = load_trained(args.checkpoint)
     supernet = checkpoint.supernet()
-    validation = get_dataset(checkpoint.recipe.data).validation
-    if args.images is not None:
-        validation = validation.subset(args.images, np.random.default_rng(args.seed))
+    images = get_dataset(checkpoint.recipe.data).validation
+    validation = images.subset(args.images, np.random.default_rng(args.seed))
     codes = choose_networks(supernet.space, args.networks, args.seed)
     pairs = measure_pairs(supernet, codes, validation, TerminalProgress())
     told = {
