@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bench.spec import BlockSpec
-from latency_models.dense import Codes, Floats, Position, compile_dense, compile_sum, macs_of
+from latency_models.dense import compile_dense, compile_sum, macs_of
 from latency_models.evaluate import (
     Evaluation,
     Repeatability,
@@ -16,6 +16,7 @@ from latency_models.evaluate import (
     macs_alone,
     repeatability,
 )
+from latency_models.gathers import Codes, Floats, Position
 from latency_models.predictors import LatencyPredictor
 
 
