@@ -21,6 +21,7 @@ COMMANDS = (
     "evaluate",
     "predict",
     "train",
+    "accuracy",
     "search",
     "extract",
     "export",

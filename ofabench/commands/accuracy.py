@@ -45,12 +45,15 @@ def run(args: argparse.Namespace) -> int:
     """Measure, fit, write the predictor and print how good it is."""
     import numpy as np
 
+    from bench.errors import FileError
     from ofabench.progress import TerminalProgress
     from supernet.accuracy import fit_accuracy
     from supernet.measure_accuracy import choose_networks, measure_pairs
     from supernet.train.checkpoint import load_trained
     from supernet.train.dataset import get_dataset
 
+    if not args.out.parent.is_dir():  # told before minutes of measuring, not after
+        raise FileError(f"cannot write {args.out}: the folder {args.out.parent} does not exist")
     checkpoint = load_trained(args.checkpoint)
     supernet = checkpoint.supernet()
     images = get_dataset(checkpoint.recipe.data).validation

@@ -1,28 +1,16 @@
 """Pictures of a run, from plain tables."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from ofabench.report.outcome import Outcome
+
 HEIGHT_PX = 460
 COLOURS = ("#3366cc", "#dc3912", "#ff9900", "#109618", "#990099", "#0099c6", "#dd4477", "#66aa00")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChosenNetwork:
-    """One network that was exported, measured and judged on test images."""
-
-    name: str
-    limit_ms: float | None
-    predicted_ms: float
-    measured_ms: float
-    accuracy: float  # fraction of test images
-    accuracy_error: float  # standard error of `accuracy`
-    detail: str  # shown on hover
 
 
 def latency_against_macs(blocks: pd.DataFrame) -> go.Figure:
@@ -115,25 +103,24 @@ def predicted_against_measured(
     return _finish(figure, "measured, ms", "predicted, ms")
 
 
-def accuracy_against_latency(
-    networks: Sequence[ChosenNetwork], cloud: pd.DataFrame | None = None
-) -> go.Figure:
-    """Networks judged on test images over their measured latency; `cloud` is what was predicted.
+def accuracy_against_latency(networks: Sequence[Outcome], cloud: pd.DataFrame) -> go.Figure:
+    """Networks judged on test images over their measured latency, and what search knew.
 
-    `cloud` has the columns `predicted_ms` and `accuracy` (on validation images).
+    `cloud` has the columns `predicted_ms` and `accuracy`: sub-networks on validation images.
     """
     figure = go.Figure()
-    if cloud is not None:
-        seen = go.Scatter(
-            x=cloud["predicted_ms"],
-            y=cloud["accuracy"],
-            mode="markers",
-            marker={"color": "rgba(120,120,120,0.35)", "size": 5},
-            name="sub-networks on validation images, latency predicted",
-            hovertemplate="%{x:.4f} ms, %{y:.2%}<extra></extra>",
-        )
-        figure.add_trace(seen)
+    seen = go.Scatter(
+        x=cloud["predicted_ms"],
+        y=cloud["accuracy"],
+        mode="markers",
+        marker={"color": "rgba(120,120,120,0.35)", "size": 5},
+        name="random sub-networks, validation images, latency predicted",
+        hovertemplate="%{x:.4f} ms, %{y:.2%}<extra></extra>",
+    )
+    figure.add_trace(seen)
     for colour, network in zip(_colours(), networks, strict=False):
+        if network.accuracy is None:
+            continue
         dot = go.Scatter(
             x=[network.measured_ms],
             y=[network.accuracy],
@@ -141,7 +128,7 @@ def accuracy_against_latency(
             mode="markers",
             marker={"color": colour, "size": 12},
             name=network.name,
-            text=[network.detail],
+            text=[network.arch],
             hovertemplate="%{text}<br>measured %{x:.4f} ms, %{y:.2%}<extra></extra>",
         )
         figure.add_trace(dot)
@@ -150,17 +137,6 @@ def accuracy_against_latency(
     figure = _finish(figure, "ms", "accuracy")
     figure.update_yaxes(tickformat=".1%")
     return figure
-
-
-def training_curve(history: pd.DataFrame) -> go.Figure:
-    """Loss over the steps of training; `history` has the columns `step`, `phase` and `loss`."""
-    figure = go.Figure()
-    for colour, (phase, rows) in zip(
-        _colours(), history.groupby("phase", sort=False), strict=False
-    ):
-        line = go.Scatter(x=rows["step"], y=rows["loss"], name=str(phase), line={"color": colour})
-        figure.add_trace(line)
-    return _finish(figure, "step", "loss")
 
 
 def _colours() -> list[str]:

@@ -1,0 +1,87 @@
+"""What became of the networks of a run: promised, measured, judged on test images."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.errors import FileError
+from bench.files import read_json
+
+VERIFIED = ".verified.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One network that was exported, measured and judged: what `ofabench verify --out` wrote."""
+
+    name: str
+    limit_ms: float | None
+    predicted_ms: float
+    measured_ms: float  # on the scale of the predictor's sweep
+    raw_ms: float  # as it was measured, with the machine's level of that minute
+    accuracy: float | None  # fraction of test images
+    accuracy_error: float | None  # standard error of `accuracy`
+    predicted_accuracy: float | None  # on validation images
+    kept: bool
+    arch: str
+
+    @property
+    def within_limit(self) -> bool | None:
+        """Whether the measurement keeps the limit; None where there was none."""
+        return None if self.limit_ms is None else self.measured_ms <= self.limit_ms
+
+
+def read_outcomes(folder: Path) -> list[Outcome]:
+    """Every verified network of a run, from the fastest; `FileError` where a file is none."""
+    found = [_read(path) for path in sorted(Path(folder).glob(f"*{VERIFIED}"))]
+    return sorted(found, key=lambda outcome: outcome.measured_ms)
+
+
+def outcome_frame(outcomes: list[Outcome]) -> pd.DataFrame:
+    """One row a network, as a person reads it."""
+    rows = [
+        {
+            "network": outcome.name,
+            "limit, ms": "-" if outcome.limit_ms is None else f"{outcome.limit_ms:.4f}",
+            "predicted, ms": f"{outcome.predicted_ms:.4f}",
+            "measured, ms": f"{outcome.measured_ms:.4f}",
+            "difference": f"{outcome.measured_ms / outcome.predicted_ms - 1:+.1%}",
+            "accuracy on test images": _accuracy(outcome),
+        }
+        for outcome in outcomes
+    ]
+    return pd.DataFrame(rows)
+
+
+def outcome_text(outcomes: list[Outcome]) -> str:
+    """The same as text for a terminal."""
+    return outcome_frame(outcomes).to_string(index=False)
+
+
+def _accuracy(outcome: Outcome) -> str:
+    if outcome.accuracy is None:
+        return "-"
+    return f"{outcome.accuracy:.2%} ± {outcome.accuracy_error or 0:.2%}"
+
+
+def _read(path: Path) -> Outcome:
+    data: Any = read_json(path)
+    try:
+        return Outcome(
+            name=path.name.removesuffix(VERIFIED),
+            limit_ms=data["limit_ms"],
+            predicted_ms=float(data["predicted_ms"]),
+            measured_ms=float(data["levelled_ms"]),
+            raw_ms=float(data["measured_ms"]),
+            accuracy=data["accuracy"],
+            accuracy_error=data["accuracy_error"],
+            predicted_accuracy=data["predicted_accuracy"],
+            kept=bool(data["kept"]),
+            arch=str(data["arch"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise FileError(
+            f"{path} is not what `ofabench verify --out` writes ({error!r}); verify again"
+        ) from error

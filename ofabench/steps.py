@@ -1,0 +1,68 @@
+"""The whole loop as a list of commands, each a process of its own.
+
+A person can type the same commands one by one: quickstart prints each before it runs it. What a
+step makes is kept, so that a second start goes on where the first one was stopped.
+"""
+
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.errors import OfabenchError
+from bench.files import write_text
+
+EXIT_FAILED_CHECK = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One command: what a person reads, what is typed, what it leaves."""
+
+    title: str
+    argv: tuple[str, ...]
+    makes: Path
+    resumes: Path | None = None  # where this is there, an earlier start began it: `--resume`
+    keeps_stdout: bool = False  # what the command prints is what it makes
+    may_fail_its_check: bool = False
+
+
+def run_steps(
+    steps: Sequence[Step], say: Callable[[str], None], *, done: int = 0, total: int = 0
+) -> None:
+    """Run the steps in order, passing over those whose result is there.
+
+    `done` steps of `total` came before these; a step that fails ends all with `OfabenchError`.
+    """
+    for number, step in enumerate(steps, start=done + 1):
+        head = f"[{number}/{total or len(steps)}] {step.title}"
+        if step.makes.exists():
+            say(f"{head}: {step.makes} is there already")
+            continue
+        argv = step.argv
+        if step.resumes is not None and step.resumes.exists():
+            argv = (*argv, "--resume")
+        say(f"{head}\n    $ {shlex.join(('ofabench', *argv))}")
+        started = time.monotonic()
+        _run(step, argv)
+        say(f"    {time.monotonic() - started:.0f} s")
+
+
+def _run(step: Step, argv: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ofabench", *argv],
+        stdout=subprocess.PIPE if step.keeps_stdout else sys.stderr,
+        text=True,
+        check=False,
+    )
+    good = {0, EXIT_FAILED_CHECK} if step.may_fail_its_check else {0}
+    if done.returncode not in good:
+        raise OfabenchError(
+            f"`{shlex.join(('ofabench', *argv))}` ended with exit code {done.returncode}; "
+            "its own line above says why; start again to go on from here"
+        )
+    if step.keeps_stdout:
+        write_text(step.makes, done.stdout)
