@@ -169,6 +169,18 @@ def test_an_accuracy_is_that_of_the_network_by_itself() -> None:
         assert (alone.accuracy, alone.error) == (accuracy, error)
 
 
+def test_a_folder_that_does_not_exist_is_told_before_measuring(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "absent" / "a.parquet"
+
+    assert cli.main(["accuracy", "--checkpoint", str(checkpoint), "--out", str(out)]) == 2
+
+    told = capsys.readouterr().err.strip().splitlines()
+    assert len(told) == 1
+    assert "does not exist" in told[0]
+
+
 def test_too_few_networks_are_refused(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
