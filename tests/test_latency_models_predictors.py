@@ -9,8 +9,9 @@ import pytest
 from bench.errors import FileError, InputError, MissingEntryError, TargetMismatchError
 from bench.spec import BlockSpec, Target
 from latency_models.features import ALL, PHYSICAL, feature_matrix
+from latency_models.fitting import fit_predictor
 from latency_models.predictor_file import WHAT
-from latency_models.predictors import LatencyPredictor, fit_predictor
+from latency_models.predictors import LatencyPredictor
 from latency_models.storage import load_frame, save_frame
 from latency_models.table import LatencyTable, frame_of
 from latency_models.trees import from_sklearn, grow_sklearn

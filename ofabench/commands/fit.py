@@ -24,8 +24,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Fit, say what was chosen, and write the predictor."""
+    from latency_models.fitting import fit_predictor
     from latency_models.networks import NetworksTable, foreign_target
-    from latency_models.predictors import fit_predictor
     from latency_models.table import LatencyTable
     from ofabench.networks import space_of
 
