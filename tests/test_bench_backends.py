@@ -107,7 +107,7 @@ def check(name: str, model: Model, batch: int, threads: int = 1) -> None:
     result = loaded.infer(given)
     assert result.shape == (batch, *model.output_shape)
     assert result.dtype == np.float32
-    np.testing.assert_allclose(result, by_torch(model, given), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(result, by_torch(model, given), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("key", BLOCKS)
@@ -167,7 +167,7 @@ def test_models_do_not_share_state(name: str) -> None:
     given = images(one, 1)
     loaded = [backend.load(model, target(name)) for model in (one, two)]
     for model, each in zip((one, two), loaded, strict=True):
-        np.testing.assert_allclose(each.infer(given), by_torch(model, given), rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(each.infer(given), by_torch(model, given), rtol=1e-4, atol=1e-5)
 
 
 def test_images_of_another_shape_are_refused(name: str) -> None:

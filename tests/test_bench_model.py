@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
+import torch
 
+from bench.blocks import network_of
 from bench.errors import InputError
 from bench.model import Model, check_chain, random_model, weight_shapes
 from bench.spec import BlockSpec
@@ -63,3 +65,10 @@ def test_no_blocks_are_refused() -> None:
 def test_weights_of_another_number_are_refused() -> None:
     with pytest.raises(InputError, match="1 blocks came with 0 weights"):
         Model((STEM,), ())
+
+
+def test_activations_of_a_deep_network_stay_near_one() -> None:
+    deep = BlockSpec.parse("mbconv-8x32-m128-o32-k5-s1-hswish-se32-r1")
+    network = network_of(random_model([deep] * 20))
+    images = torch.randn(1, 32, 8, 8, generator=torch.Generator().manual_seed(0))
+    assert 0.3 < float(network(images).std()) < 10
