@@ -108,7 +108,7 @@ class Splits:
 
 
 def load_digits_parts(
-    train: int = 50_000, validation: int = 6_000, test: int = 8_000, seed: int = 0
+    train: int = 20_000, validation: int = 6_000, test: int = 8_000, seed: int = 0
 ) -> Splits:
     """Composed digits in three parts of these many images; equal arguments give equal images.
 
