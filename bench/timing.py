@@ -24,6 +24,7 @@ Call = Callable[[], object]
 
 MAX_DISTORTION = 0.01  # of a call's time by reading the clock; above it, the call is looped
 RETAKE_ROUNDS = 3
+RETAKE_SHARE = 0.5  # of a pass's time spent on retaking, after which no further round begins
 CLOCK_READINGS = 201
 
 
@@ -135,6 +136,10 @@ class _Visits:
             into_ns[i] = (clock_ns() - start_ns) / loops
         return not self.watch.switched()
 
+    def now_ns(self) -> int:
+        """Time by the clock that visits are timed with."""
+        return self._clock_ns()
+
     def touch(self, item: int) -> None:
         """Call untimed, to put another model's data into the caches."""
         self._calls[item]()
@@ -163,12 +168,15 @@ def _one_pass(
     samples_ns = np.empty(visits.shape)
     order: list[int] = []
     pending = rng.permutation(visits.shape[0])
+    began_ns, most_ns = visits.now_ns(), math.inf
     for _ in range(1 + RETAKE_ROUNDS):
         if order and order[-1] == pending[0] and visits.shape[0] > 1:
             visits.touch((order[-1] + 1) % visits.shape[0])
         bad = _round(visits, pending, samples_ns)
         order += pending.tolist()
-        if not bad:
+        spent_ns = visits.now_ns() - began_ns
+        most_ns = min(most_ns, (1 + RETAKE_SHARE) * spent_ns)
+        if not bad or spent_ns > most_ns:
             break
         pending = rng.permutation(sorted(bad))
     retaken = len(order) - visits.shape[0]

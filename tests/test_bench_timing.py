@@ -122,12 +122,23 @@ def test_a_retake_right_after_the_same_call_still_begins_cold() -> None:
 def test_what_is_always_disturbed_is_kept_after_a_few_rounds_and_counted() -> None:
     machine = FakeMachine()
     machine.switch_out = lambda name: name == "1"
-    calls = [machine.call(str(i), 10) for i in range(3)]
+    calls = [machine.call(str(i), 10) for i in range(20)]
 
     (result,) = machine.passes(calls, LoadPlan(passes=1, calls=1))
 
     assert result.retaken == RETAKE_ROUNDS
     assert result.facts["disturbed_visits_kept"] == 1
+
+
+def test_where_all_is_disturbed_a_pass_takes_no_more_than_about_twice_its_time() -> None:
+    machine = FakeMachine()
+    machine.switch_out = lambda _: True
+    calls = [machine.call(str(i), 10) for i in range(20)]
+
+    (result,) = machine.passes(calls, LoadPlan(passes=1, calls=1))
+
+    assert result.retaken == 20
+    assert result.facts["disturbed_visits_kept"] == 20
 
 
 def test_theft_condemns_every_visit_since_the_last_clear_answer() -> None:

@@ -139,6 +139,20 @@ def test_an_existing_file_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFi
     assert snapshot(tmp_path) == {"s.sqlite": b"mine"}
 
 
+def test_a_sweep_cut_short_is_one_line_and_stays_as_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "s.sqlite"
+    sweep(out)
+    capsys.readouterr()
+    out.write_bytes(out.read_bytes()[:-5000])
+    before = snapshot(tmp_path)
+
+    assert "damaged" in fails(capsys, "sweep", *FAKE, *SMALL, "--resume", "--out", str(out))
+
+    assert snapshot(tmp_path) == before
+
+
 def test_a_resume_of_something_else_is_refused_and_changes_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
