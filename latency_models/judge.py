@@ -26,6 +26,8 @@ class Verdict:
 
     predicted_ms: Floats
     model: Evaluation
+    level: float | None  # how much slower the machine was than for the predictor, if known
+    levelled: Evaluation | None  # the predictor's figures with that divided out
     plain_sum: Evaluation | None  # of warm blocks; None where no block was measured
     best_constant: Evaluation
     macs_alone: Evaluation
@@ -36,6 +38,8 @@ class Verdict:
     def to_json(self) -> dict[str, Any]:
         return {
             **self.model.to_json(),
+            "level": self.level,
+            "levelled": self.levelled and self.levelled.to_json(),
             "plain_sum": self.plain_sum and self.plain_sum.to_json(),
             "best_constant": {**self.best_constant.to_json(), "fitted_on": "judged networks"},
             "macs_alone": {**self.macs_alone.to_json(), "fitted_on": self.macs_fitted_on},
@@ -44,14 +48,23 @@ class Verdict:
         }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """Latencies of networks (n,), and what is known of how they were measured.
+
+    `spread` is their relative half-widths (n,); `level` how much slower the machine was than when
+    the predictor's blocks were measured.
+    """
+
+    ms: Floats
+    spread: Floats | None = None
+    level: float | None = None
+
+
 def judge(
-    predictor: LatencyPredictor,
-    choices: Sequence[Position],
-    codes: Codes,
-    measured_ms: Floats,
-    spread: Floats | None = None,
+    predictor: LatencyPredictor, choices: Sequence[Position], codes: Codes, measured: Measured
 ) -> Verdict:
-    """Judge on encoded networks (n, columns) with latencies (n,) and their spreads (n,)."""
+    """Judge on encoded networks (n, columns) and their latencies."""
 
     def warm(specs: Sequence[BlockSpec]) -> Floats:
         return predictor.alone_ms(specs)[0]
@@ -59,6 +72,7 @@ def judge(
     def unknown(specs: Sequence[BlockSpec]) -> Floats:
         return np.array([spec not in predictor.known for spec in specs], dtype=np.float64)
 
+    measured_ms, level, spread = measured.ms, measured.level, measured.spread
     predicted = compile_dense(predictor, choices).predict(codes)
     macs = compile_sum(macs_of, choices).total(codes)
     line = predictor.provenance.get("macs_line")
@@ -66,6 +80,8 @@ def judge(
     return Verdict(
         predicted_ms=predicted,
         model=evaluate(predicted, measured_ms),
+        level=level,
+        levelled=None if level is None else evaluate(predicted, measured_ms / level),
         plain_sum=plain if predictor.known else None,
         best_constant=best_constant(measured_ms),
         macs_alone=macs_alone(macs, measured_ms, tuple(line) if line else None),

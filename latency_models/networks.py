@@ -36,9 +36,16 @@ class NetworksTable:
 
     @classmethod
     def from_measurements(
-        cls, choices: pd.DataFrame, measurements: Sequence[Measurement], space: str
+        cls,
+        choices: pd.DataFrame,
+        measurements: Sequence[Measurement],
+        space: str,
+        references_ms: Mapping[str, float] | None = None,
     ) -> Self:
-        """Put latencies beside the networks' choices, row by row; all of one target."""
+        """Put latencies beside the networks' choices, row by row; all of one target.
+
+        `references_ms` are those measured beside them, which tie them to other sweeps.
+        """
         targets = {one.target for one in measurements}
         if len(targets) != 1:
             raise TargetMismatchError(
@@ -52,7 +59,12 @@ class NetworksTable:
             frame=choices.reset_index(drop=True).assign(**figures),
             space=space,
             targets={target.column: target},
-            provenance={"facts": dict(measurements[0].facts), **origin()},
+            provenance={
+                "facts": dict(measurements[0].facts),
+                "measured": str(measurements[0].taken_at),
+                "references": dict(references_ms or {}),
+                **origin(),
+            },
         )
 
     def save(self, path: Path) -> None:

@@ -10,6 +10,7 @@ from bench.files import read_bytes
 if TYPE_CHECKING:
     from bench.measurement import Measurement
     from latency_models.networks import NetworksTable
+    from latency_models.predictors import LatencyPredictor
     from supernet.space import ArchConfig, SearchSpace
 
 
@@ -27,6 +28,7 @@ def networks_table(measurements: Sequence["Measurement"], asked: str | None) -> 
     """Table of the measured networks of a sweep; their labels say which they are."""
     from latency_models.networks import NetworksTable
     from supernet.space import SearchSpace, parse_line
+    from supernet.verify import references_ms
 
     networks = [one for one in measurements if one.workload.role == "network"]
     if not networks:
@@ -37,7 +39,16 @@ def networks_table(measurements: Sequence["Measurement"], asked: str | None) -> 
         raise InputError(f"the networks are of several spaces: {', '.join(sorted(names))}")
     space = SearchSpace.load(asked or names.pop())
     frame = space.to_frame([arch for _, arch in lines])
-    return NetworksTable.from_measurements(frame, networks, asked or space.name)
+    references = references_ms(measurements)
+    return NetworksTable.from_measurements(frame, networks, asked or space.name, references)
+
+
+def level_between(networks: "NetworksTable", predictor: "LatencyPredictor") -> float | None:
+    """How much slower the machine was for the networks than for the predictor; None if unknown."""
+    from supernet.verify import level_since
+
+    then = predictor.provenance.get("references") or {}
+    return level_since(networks.provenance.get("references") or {}, then)
 
 
 def read_archs(path: Path, asked: str | None) -> Iterator[tuple["SearchSpace", "ArchConfig"]]:

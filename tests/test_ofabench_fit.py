@@ -3,6 +3,7 @@
 import importlib.util
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,9 @@ def test_evaluate_tells_every_baseline(files: Path, capsys: pytest.CaptureFixtur
     assert told["spearman"] > 0.98
     assert told["macs_alone"]["fitted_on"] == "training networks"
     assert 0 < told["repeatability"]["median"] < 0.1
+    # Blocks and networks are of one sweep: there is no level between them.
+    assert told["level"] == 1.0
+    assert told["levelled"]["within_5"] == told["within_5"]
     # Some of the blocks were not swept.
     assert 0 < told["extrapolated"] <= 1
 
@@ -106,6 +110,25 @@ def test_blocks_alone_are_judged_by_a_scaled_line(
 
     assert told["macs_alone"]["fitted_on"] == "judged networks"
     assert told["mape"] == pytest.approx(told["plain_sum"]["mape"])
+
+
+def test_the_level_between_two_sweeps_is_divided_out(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    networks = NetworksTable.load(files / "n.parquet")
+    column = networks.column_or_only(None)
+    slower = {name: 1.2 * ms for name, ms in networks.provenance["references"].items()}
+    frame = networks.frame.assign(**{column: 1.2 * networks.frame[column]})
+    provenance = {**networks.provenance, "references": slower}
+    replace(networks, frame=frame, provenance=provenance).save(tmp_path / "n.parquet")
+    argv = ["evaluate", str(files / "p.parquet"), "--networks", str(tmp_path / "n.parquet")]
+
+    assert cli.main([*argv, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+
+    assert told["level"] == pytest.approx(1.2)
+    assert told["bias"] == pytest.approx(1 / 1.2 - 1, abs=0.02)
+    assert told["levelled"]["bias"] == pytest.approx(0, abs=0.02)
 
 
 def test_evaluate_for_people(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -198,8 +221,6 @@ def test_fit_refuses(files: Path, tmp_path: Path, fails: Fails) -> None:
 def test_targets_of_table_and_networks_must_agree(
     files: Path, tmp_path: Path, fails: Fails
 ) -> None:
-    from dataclasses import replace
-
     networks = NetworksTable.load(files / "n.parquet")
     targets = {name: replace(one, threads=8) for name, one in networks.targets.items()}
     other = tmp_path / "n.parquet"

@@ -23,11 +23,11 @@ def run(args: argparse.Namespace) -> int:
     """Print the figures as a table or as JSON."""
     import json
 
-    from latency_models.judge import judge
+    from latency_models.judge import Measured, judge
     from latency_models.networks import NetworksTable
     from latency_models.plot import check_matplotlib, plot_predictions
     from latency_models.predictors import LatencyPredictor
-    from ofabench.networks import space_of
+    from ofabench.networks import level_between, space_of
 
     if args.plot is not None:
         check_matplotlib()
@@ -37,7 +37,10 @@ def run(args: argparse.Namespace) -> int:
     measured = networks.latencies_ms(column)
     space = space_of(networks, args.space)
     codes = space.codes_of(networks.frame)
-    verdict = judge(predictor, space.choices, codes, measured, networks.spread(column))
+    judged = Measured(
+        ms=measured, spread=networks.spread(column), level=level_between(networks, predictor)
+    )
+    verdict = judge(predictor, space.choices, codes, judged)
     if args.plot is not None:
         plot_predictions(args.plot, verdict.predicted_ms, measured, f"{column}, {space.name}")
     told = {"column": column, "target": predictor.target.key, **verdict.to_json()}
@@ -52,7 +55,10 @@ def _print(told: dict[str, Any]) -> None:
     names = ("within_5", "within_10", "spearman", "kendall", "mape", "bias")
     print(f"{told['n']} networks, {told['column']}; predictor of {told['target']}")
     print(" " * 32 + "".join(f"{name:>10}" for name in names))
-    rows = {"predictor": told, "plain sum of blocks": told["plain_sum"]}
+    rows = {"predictor": told}
+    if told["levelled"] is not None:
+        rows[f"  level {told['level']:.3f} divided out"] = told["levelled"]
+    rows["plain sum of blocks"] = told["plain_sum"]
     rows["best constant (upper bound)"] = told["best_constant"]
     rows[f"MACs alone ({told['macs_alone']['fitted_on']})"] = told["macs_alone"]
     for name, figures in rows.items():

@@ -2,7 +2,7 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.errors import InputError
 from ofabench.arguments import add_out
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
         raise InputError("--column and --space describe a networks table: give --networks too")
     table = None if args.table is None else LatencyTable.load(args.table)
     blocks = measured = target = None
-    told = {}
+    told: dict[str, Any] = {}
     if args.networks is not None:
         networks = NetworksTable.load(args.networks)
         column = networks.column_or_only(args.column)
@@ -45,6 +45,8 @@ def run(args: argparse.Namespace) -> int:
         target = networks.target_of(column)
         source = {"column": column, "rows": len(measured), **networks.provenance}
         told = {"space": space.name, "networks": source}
+        if table is None:
+            told["references"] = networks.provenance.get("references", {})
         if target is None and table is None:
             target = foreign_target(column)
     predictor = fit_predictor(table, blocks, measured, target=target, provenance=told)
