@@ -230,3 +230,21 @@ def test_a_damaged_predictor_is_one_clear_line(tmp_path: Path, predictor: Latenc
         with pytest.raises(FileError, match="damaged") as caught:
             LatencyPredictor.load(path)
         assert "\n" not in str(caught.value)
+
+
+def test_a_resolution_between_two_measured_ones(shared_data: Path) -> None:
+    """Phone tables of 160 and 176 px tell networks of 168 px, which has a table to judge by."""
+    from latency_models.ofa_format import from_ofa
+    from supernet.space import SearchSpace
+
+    phone = Target(device="note10", backend="tflite", backend_version="unknown")
+    paths = {size: shared_data / "note10" / f"{size}_lookup_table.yaml" for size in (160, 168, 176)}
+    between = from_ofa([paths.pop(168)], phone)
+    space = SearchSpace.load("ofa-mbv3-w1.2")
+    archs = space.sample(np.random.default_rng(0), 50, [168])
+    nets = [space.blocks(arch) for arch in archs]
+
+    predicted = fit_predictor(from_ofa(list(paths.values()), phone)).predict_many(nets)
+
+    summed = [sum(between.lookup(block) for block in net) for net in nets]
+    np.testing.assert_allclose(predicted, summed, rtol=0.02)
