@@ -2,10 +2,10 @@
 
 A logarithmic time is taken as the sum of a workload's own, its load's level, and its pass's level
 within the load; medians keep single stumbles out. Groups share no moment, so theirs are brought
-to one scale by what all of them measured: the references and the anchors.
+to one scale by what several of them measured: references, anchors, what is measured again.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 MAX_REFERENCE_GAP = 0.02  # compute and memory may move apart by this much before a pass is marked
-POLISH_ROUNDS = 4
+POLISH_ROUNDS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +54,16 @@ def common_levels(loads: Sequence[LoadTimes]) -> list[Floats]:
 
 
 def polish(table: Floats) -> tuple[Floats, Floats]:
-    """Split a table into row and column effects by medians; the median row effect is 0."""
+    """Split a table into row and column effects by medians; the median row effect is 0.
+
+    NaN is what was not measured; each row and column has something.
+    """
     rows = np.zeros(table.shape[0])
-    columns = np.median(table, axis=0)
+    columns = np.nanmedian(table, axis=0)
     for _ in range(POLISH_ROUNDS):
-        rows = np.median(table - columns, axis=1)
+        rows = np.nanmedian(table - columns, axis=1)
         rows = rows - np.median(rows)
-        columns = np.median(table - rows[:, None], axis=0)
+        columns = np.nanmedian(table - rows[:, None], axis=0)
     return rows, columns
 
 
@@ -101,10 +104,10 @@ def _by_workload(workloads: tuple[int, ...], columns: Floats) -> dict[int, float
 
 def _group_shifts(own: dict[int, dict[int, float]]) -> dict[int, float]:
     """What to add to each group's level; groups that took longer over the same get more."""
-    shared = set.intersection(*(set(values) for values in own.values())) if own else set()
-    if len(own) < 2 or not shared:
+    count = Counter(workload for values in own.values() for workload in values)
+    shared = sorted(workload for workload, groups in count.items() if groups > 1)
+    if not shared:
         return dict.fromkeys(own, 0.0)
-    order = sorted(shared)
-    table = np.array([[values[workload] for workload in order] for values in own.values()])
-    shifts, _ = polish(table)
+    table = [[values.get(workload, np.nan) for workload in shared] for values in own.values()]
+    shifts, _ = polish(np.array(table))
     return dict(zip(own, shifts.tolist(), strict=True))

@@ -39,6 +39,31 @@ class ListPlanner:
         return [workload for workload in self._work if workload not in known] or None
 
 
+class SettlingPlanner:
+    """Measures a list as `ListPlanner` does, then up to `again` times what has not settled.
+
+    `loads` is the plan's. A block measured again has the loads of all its rounds, and its
+    interval is of all of them.
+    """
+
+    def __init__(self, work: Sequence[Workload], *, again: int, loads: int) -> None:
+        self._list = ListPlanner(work)
+        self._most_loads = again * loads
+
+    def next(self, done: Sequence[Measurement]) -> Sequence[Workload] | None:
+        """Return what is not measured, else what is unsettled and has rounds left."""
+        missing = self._list.next(done)
+        if missing:
+            return missing
+        return [
+            one.workload
+            for one in done
+            if one.workload.role != "reference"
+            and not one.settled
+            and one.loads <= self._most_loads
+        ] or None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepPlan:
     """How a sweep is measured; equal plans on the fake device give equal samples.

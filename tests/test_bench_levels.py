@@ -83,6 +83,23 @@ def test_polish_finds_rows_and_columns_beside_an_outlier() -> None:
     assert found_columns == pytest.approx(columns)
 
 
+def test_groups_need_not_all_share_the_same_to_be_tied() -> None:
+    own_ns = {9: 5e6, 1: 1e6, 2: 2e6, 3: 3e6}
+    members = {1: ((9, 1, 2), 1.0), 2: ((9, 2, 3), 1.3), 3: ((9, 1), 0.7)}
+    loads = [
+        LoadTimes(
+            group=group,
+            workloads=workloads,
+            times_ns=np.tile([own_ns[w] * level for w in workloads], (2, 1)),
+        )
+        for group, (workloads, level) in members.items()
+    ]
+
+    levels = [level[0] for level in common_levels(loads)]
+
+    assert levels == pytest.approx([1.0, 1.3, 0.7])
+
+
 def test_a_pass_in_which_memory_slows_down_alone_is_marked() -> None:
     samples_ns = np.full((6, 4, 3), 1e6)
     samples_ns[1] *= 1.3  # all alike: the level, nothing to mark

@@ -18,7 +18,7 @@ from bench.devices.fake import FakeDevice, Flaws
 from bench.errors import InputError, InterruptedSweepError, TargetMismatchError
 from bench.groups import footprint_bytes, lay_groups
 from bench.measurement import Measurement
-from bench.planner import ListPlanner, Planner, SweepPlan
+from bench.planner import ListPlanner, Planner, SettlingPlanner, SweepPlan
 from bench.progress import NoProgress, Progress
 from bench.references import COMPUTE, COPIES, MEMORY, with_references
 from bench.spec import BlockSpec, Target
@@ -330,6 +330,27 @@ def test_what_to_measure_next_may_follow_from_what_is_measured(tmp_path: Path) -
     widths = [one.workload.blocks[0].in_channels for one in measured(tmp_path / "a").values()]
     assert {8, 16, 32} <= set(widths)
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+
+def test_what_has_not_settled_is_measured_again_by_itself_later(tmp_path: Path) -> None:
+    device = FakeDevice(flaws=Flaws(noise=0.055, level=0.2))
+    path, work = tmp_path / "a", blocks(8)
+    plan = SweepPlan(passes=3)
+    sweep(path, device=device, plan=plan, planner=ListPlanner(work))
+    before = measured(path)
+    unsettled = {one.key for one in work if not before[one.key].settled}
+
+    again = SettlingPlanner(work, again=1, loads=plan.loads)
+    sweep(path, device=device, plan=plan, planner=again, resume=True)
+
+    after = measured(path)
+    loads = {one.key: after[one.key].loads for one in work}
+    assert 0 < len(unsettled) < len(work)
+    assert loads == {key: 12 if key in unsettled else 6 for key in loads}
+    assert np.mean([after[key].half_width for key in unsettled]) < np.mean(
+        [before[key].half_width for key in unsettled]
+    )
+    assert again.next(list(after.values())) is None
 
 
 def test_a_store_of_another_plan_is_refused(tmp_path: Path) -> None:

@@ -34,6 +34,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--cache", choices=("warm", "cold"), default="warm", help="which call of a visit counts"
     )
     parser.add_argument(
+        "--settle",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="measure again, up to N times, what has not settled; with --resume also later",
+    )
+    parser.add_argument(
         "--force", action="store_true", help="measure although others use the device (recorded)"
     )
     parser.add_argument("--resume", action="store_true", help="go on with the sweep in --out")
@@ -46,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     """Sweep, then sum up."""
     from bench.backends.registry import get_backend
     from bench.devices.registry import get_device
-    from bench.planner import ListPlanner, SweepPlan
+    from bench.planner import SettlingPlanner, SweepPlan
     from ofabench.progress import TerminalProgress
     from ofabench.sweeping import check_out, make_target, open_store, sweep_into, sweep_work
     from supernet.space import SearchSpace
@@ -83,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
             store,
             device,
             backend,
-            ListPlanner(work),
+            SettlingPlanner(work, again=args.settle, loads=plan.loads),
             TerminalProgress(),
             forced=args.force,
             resume_with=resume_command(args),
@@ -112,7 +119,7 @@ def resume_command(args: argparse.Namespace) -> str:
     words = ["ofabench", "sweep"]
     for name in ("space", "device", "backend", "threads", "cores", "batch", "resolutions"):
         words += _option(name, getattr(args, name))
-    for name in ("blocks", "networks", "seed", *DEFAULTS, "cache", "out"):
+    for name in ("blocks", "networks", "seed", *DEFAULTS, "cache", "settle", "out"):
         words += _option(name, getattr(args, name))
     return shlex.join([*words, *(["--force"] if args.force else []), "--resume"])
 
