@@ -1,6 +1,6 @@
 """Holds an exported network against what was predicted of it: its latency, and its accuracy.
 
-The file itself is measured, by the protocol of a sweep and in the company of its own blocks, with
+The file itself is measured, by the protocol of a sweep and in the company of single blocks, with
 the two references beside it. The predictor remembers what the references took when its blocks were
 swept; what they take now tells how much the whole machine has moved since.
 """
@@ -92,13 +92,18 @@ class FileBackend:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """What measures: a device and a backend that are what `target` names, and by which plan."""
+    """What measures: a device and a backend that are what `target` names, and by which plan.
+
+    `company` are blocks that are measured in the same passes, besides the network's own: a network
+    among few models finds more of itself in the caches than it did in a sweep among many.
+    """
 
     device: Device
     backend: Backend
     target: Target
     plan: SweepPlan = field(default_factory=SweepPlan)
     progress: Progress = field(default_factory=NoProgress)
+    company: tuple[BlockSpec, ...] = ()
     forced: bool = False  # measure though the device is busy
 
 
@@ -125,7 +130,7 @@ def check_target(bench: Bench) -> None:
 def measure_file(
     content: bytes, blocks: Sequence[BlockSpec], bench: Bench, keep: Path | None = None
 ) -> list[Measurement]:
-    """Measure a model file, its single blocks, and the references in the same passes.
+    """Measure a model file, single blocks, and the references in the same passes.
 
     Every sample goes to `keep`, a new sweep file, where it is given. `DeviceError` where the
     device is busy, `TargetMismatchError` where it is not the target's.
@@ -134,7 +139,8 @@ def measure_file(
     if not bench.forced:
         bench.device.check_quiet()
     network = Workload(role="network", blocks=tuple(blocks))
-    company = [Workload(role="block", blocks=(block,)) for block in dict.fromkeys(blocks)]
+    beside = dict.fromkeys([*blocks, *bench.company])
+    company = [Workload(role="block", blocks=(block,)) for block in beside]
     planner = ListPlanner([network, *company])
     wrapped = FileBackend(bench.backend, blocks, content)
     with tempfile.TemporaryDirectory(prefix="ofabench-") as folder:

@@ -161,6 +161,16 @@ def test_a_network_is_measured_from_its_file() -> None:
     assert not held.kept
 
 
+def test_company_is_measured_beside_the_network() -> None:
+    company = TINY.unique_blocks((24,))[:5]
+
+    measurements = measure_file(CONTENT, BLOCKS, replace(bench(), company=company))
+
+    blocks = {one.workload.blocks[0] for one in measurements if one.workload.role == "block"}
+    assert blocks == {*BLOCKS, *company}
+    assert hold(measurements, exact_ms(), {}, tolerance=0.1).kept
+
+
 def test_samples_are_kept_where_asked(tmp_path: Path) -> None:
     path = tmp_path / "verify.sqlite"
 

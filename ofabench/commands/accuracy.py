@@ -73,6 +73,9 @@ def run(args: argparse.Namespace) -> int:
     )
     predictor.save(args.out)
     _show(predictor, as_json=args.json)
+    found = predictor.cross_validation
+    if found.rmse >= found.constant_rmse:
+        print("it predicts no better than a constant: measure more --networks", file=sys.stderr)
     print(f"written to {args.out}", file=sys.stderr)
     return 0
 

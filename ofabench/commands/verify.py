@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from supernet.verify import Promise
 
 EXIT_FAILED_CHECK = 1
+COMPANY = 100  # blocks of the predictor's sweep that are measured beside the network
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -110,18 +111,24 @@ def _judge(name: str | None, card: "Card") -> Any:
 def _measure(
     args: argparse.Namespace, content: bytes, card: "Card", predictor: "LatencyPredictor"
 ) -> "Promise":
+    import numpy as np
+
     from bench.backends.registry import get_backend
     from bench.devices.registry import get_device
     from bench.planner import SweepPlan
     from ofabench.progress import TerminalProgress
     from supernet.verify import Bench, hold, measure_file
 
+    known = list(predictor.known)
+    rng = np.random.default_rng(args.seed)
+    company = rng.choice(len(known), size=min(COMPANY, len(known)), replace=False).tolist()
     bench = Bench(
         device=get_device(args.device),
         backend=get_backend(args.backend or card.backend),
         target=predictor.target,
         plan=SweepPlan(loads=args.loads, passes=args.passes, seed=args.seed),
         progress=TerminalProgress(),
+        company=tuple(known[i] for i in company),
         forced=args.force,
     )
     measurements = measure_file(content, card.blocks, bench, args.keep)
