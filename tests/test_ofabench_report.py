@@ -1,0 +1,99 @@
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.errors import FileError
+from ofabench import cli
+from ofabench.report import figures
+from ofabench.report.outcome import outcome_frame, outcome_text, read_outcomes
+from ofabench.report.page import Section, render
+
+VERIFIED = {
+    "limit_ms": 0.5,
+    "predicted_ms": 0.4,
+    "measured_ms": 0.46,
+    "levelled_ms": 0.44,
+    "accuracy": 0.9,
+    "accuracy_error": 0.01,
+    "predicted_accuracy": 0.91,
+    "kept": True,
+    "arch": {"resolution": 32},
+}
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path) -> Path:
+    (tmp_path / "limit-1.verified.json").write_text(json.dumps(VERIFIED))
+    end = VERIFIED | {"limit_ms": None, "levelled_ms": 0.2, "predicted_ms": 0.25}
+    (tmp_path / "smallest.verified.json").write_text(json.dumps(end))
+    return tmp_path
+
+
+def test_outcomes_go_from_the_fastest_and_are_levelled(run_folder: Path) -> None:
+    outcomes = read_outcomes(run_folder)
+    assert [o.name for o in outcomes] == ["smallest", "limit-1"]
+    assert [o.measured_ms for o in outcomes] == [0.2, 0.44]
+    assert [o.raw_ms for o in outcomes] == [0.46, 0.46]
+    assert [o.within_limit for o in outcomes] == [None, True]
+    assert outcome_frame(outcomes)["difference"].tolist() == ["-20.0%", "+10.0%"]
+    assert "90.00% ± 1.00%" in outcome_text(outcomes)
+
+
+def test_a_damaged_outcome_is_one_line(run_folder: Path) -> None:
+    (run_folder / "limit-1.verified.json").write_text('{"limit_ms": 1}')
+    with pytest.raises(FileError, match="verify again"):
+        read_outcomes(run_folder)
+
+
+def test_a_page_needs_nothing_from_elsewhere_and_escapes(run_folder: Path) -> None:
+    outcomes = read_outcomes(run_folder)
+    cloud = pd.DataFrame({"predicted_ms": [0.1, 0.3], "accuracy": [0.5, 0.7]})
+    figure = figures.accuracy_against_latency(outcomes, cloud)
+    section = Section(title="<b>", text="a & b", figure=figure, table=outcome_frame(outcomes))
+    page = render("A run", "lead", [section], "foot")
+    assert "<h2>&lt;b&gt;</h2>" in page
+    assert "a &amp; b" in page
+    assert 'id="figure-0"' in page
+    assert not re.search(r"<(script|link|img)[^>]+(src|href)=", page)
+
+
+def test_pictures_hold_what_was_measured() -> None:
+    frame = pd.DataFrame(
+        {
+            "kind": ["mbconv", "mbconv", "stem"],
+            "key": ["a", "b", "c"],
+            "macs": [1e6, 2e6, 3e6],
+            "latency_ms": [1.0, 2.0, 3.0],
+            "low_ms": [0.9, 1.9, 2.9],
+            "high_ms": [1.2, 2.2, 3.2],
+            "in_size": [8, 8, 32],
+            "in_channels": [16, 16, 1],
+            "out_channels": [16, 16, 8],
+            "mid_channels": [32, 64, 0],
+            "stride": [1, 1, 2],
+            "kernel": [3, 5, 3],
+        }
+    )
+    scatter = figures.latency_against_macs(frame)
+    assert [trace.name for trace in scatter.data] == ["mbconv", "stem"]
+    assert list(scatter.data[0].x) == [1.0, 2.0]
+    heat = figures.latency_heat_map(frame).data[0]
+    assert list(heat.x) == ["k3 e2", "k5 e4"]
+    assert heat.z.tolist() == [[1.0, 2.0]]
+    pairs = figures.predicted_against_measured(np.array([1.0, 2.0]), np.array([1.1, 1.9]), "ab")
+    assert list(pairs.data[-1].y) == [1.1, 1.9]
+
+
+def test_a_folder_that_is_no_run_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "report.html"
+    assert cli.main(["report", str(tmp_path), "--out", str(out)]) == 2
+    error = capsys.readouterr().err
+    assert "is not a finished run" in error
+    assert error.count("\n") == 1
+    assert not out.exists()
