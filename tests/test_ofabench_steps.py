@@ -7,10 +7,10 @@ from ofabench.quickstart import NAMES, Loop
 from ofabench.steps import Step, run_steps
 
 
-def show(tmp_path: Path, **more: bool) -> Step:
+def show(tmp_path: Path) -> Step:
     out = tmp_path / "shown.txt"
     argv = ("space", "show", "tiny", "--json")
-    return Step(title="show", argv=argv, makes=out, keeps_stdout=True, **more)
+    return Step(title="show", argv=argv, makes=out, keeps_stdout=True)
 
 
 def test_a_step_runs_once_and_its_command_is_told(tmp_path: Path) -> None:
