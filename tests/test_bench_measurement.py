@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bench.devices.base import Workload
-from bench.measurement import Measurement, interval
+from bench.measurement import Measurement, interval, student_t
 from bench.spec import BlockSpec, Target
 
 SPEC = BlockSpec(kind="avg_pool", in_size=7, in_channels=8, out_channels=8)
@@ -42,16 +42,19 @@ def test_a_cold_target_counts_the_first_call() -> None:
     assert one.warm_ms == pytest.approx(2.0)
 
 
-def test_the_interval_of_six_loads_spans_them_whatever_single_samples_do() -> None:
-    loads_ms = [2.0, 2.2, 1.9, 2.0, 2.1, 2.0]
+def test_the_interval_comes_from_loads_whatever_single_samples_do() -> None:
+    loads_ms = [2.0, 2.0 * math.e**0.02, 2.0, 2.0 * math.e**-0.02, 2.0, 2.0]
     samples = [[[ms], [ms], [ms * 50]] for ms in loads_ms]
 
     one = measured(samples, np.ones((6, 3)))
 
-    assert one.interval_ms == pytest.approx((1.9, 2.2))
-    assert one.half_width == pytest.approx(0.15 / 2.0)
-    assert not one.settled
-    assert measured(np.full((6, 1, 1), 3.0), np.ones((6, 1))).settled
+    # logarithms' standard deviation sqrt(2 * 0.02^2 / 5), t = 2.571, medians' variance 0.2147
+    reach = 2.571 * math.sqrt(2 * 0.02**2 / 5) * math.sqrt(2 * 0.2147)
+    assert one.interval_ms == pytest.approx((2.0 * math.exp(-reach), 2.0 * math.exp(reach)), 1e-3)
+    assert one.half_width == pytest.approx(math.sinh(reach), rel=2e-3)
+    assert one.settled
+    wide = measured([[[ms]] for ms in (2.0, 2.2, 1.9, 2.0, 2.3, 2.0)], np.ones((6, 1)))
+    assert not wide.settled
 
 
 def test_one_load_has_no_interval_and_never_settles() -> None:
@@ -61,27 +64,20 @@ def test_one_load_has_no_interval_and_never_settles() -> None:
     assert one.settled is False
 
 
-def test_two_to_five_loads_have_students_interval() -> None:
-    low, high = interval(np.array([1.0, 1.0, math.e, math.e]))
-
-    # logarithms 0, 0, 1, 1: median 0.5, standard deviation 1 / sqrt(3), t = 3.182
-    reach = 3.182 / math.sqrt(3) / 2
-    assert (low, high) == pytest.approx((math.exp(0.5 - reach), math.exp(0.5 + reach)))
-
-
-@pytest.mark.parametrize(("count", "cut"), [(6, 0), (8, 0), (9, 1), (12, 2), (20, 5)])
-def test_more_loads_leave_out_as_many_extremes_as_95_in_100_allow(count: int, cut: int) -> None:
-    values = np.arange(1.0, count + 1)
-
-    assert interval(values) == (1 + cut, count - cut)
+@pytest.mark.parametrize(
+    ("freedom", "quantile"),
+    [(1, 12.706), (4, 2.776), (5, 2.571), (6, 2.447), (11, 2.201), (30, 2.042)],
+)
+def test_students_quantiles_are_those_of_the_tables(freedom: int, quantile: float) -> None:
+    assert student_t(freedom) == pytest.approx(quantile, abs=2e-3)
 
 
-@pytest.mark.parametrize("count", [3, 6, 9, 12])
-def test_the_interval_holds_the_true_median_as_often_as_it_claims(count: int) -> None:
+@pytest.mark.parametrize("count", [2, 3, 4, 5, 6, 7, 12])
+def test_the_interval_holds_another_sweeps_median_as_often_as_it_claims(count: int) -> None:
     rng = np.random.default_rng(count)
     held = 0
-    for _ in range(2000):
+    for _ in range(4000):
         low, high = interval(np.exp(0.05 * rng.standard_normal(count)))
-        held += low <= 1.0 <= high
+        held += low <= np.exp(np.median(0.05 * rng.standard_normal(count))) <= high
 
-    assert held / 2000 >= 0.94
+    assert held / 4000 == pytest.approx(0.95, abs=0.015)

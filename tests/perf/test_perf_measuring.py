@@ -37,7 +37,7 @@ def test_intervals_hold_another_sweeps_medians_as_often_as_they_claim(tmp_path: 
     figures = compare_sweeps(tmp_path / "1", tmp_path / "2")
 
     held = (figures["first_holds_second_level_out"] + figures["second_holds_first_level_out"]) / 2
-    assert 0.88 <= held <= 1.0
+    assert 0.92 <= held <= 0.99
     assert figures["difference_p95_level_out"] < 0.03
 
 
