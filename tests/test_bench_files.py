@@ -29,7 +29,7 @@ def test_a_failure_half_way_leaves_the_old_content(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match="cannot write .*: No such file or directory"):
+    with pytest.raises(FileError, match=r"cannot write .*: No such file or directory"):
         write_text(tmp_path / "none" / "a.txt", "x")
 
 
