@@ -48,8 +48,8 @@ def steps_for(backend: str, args: argparse.Namespace) -> list[Step]:
     def at(name: str) -> Path:
         return Path(args.out / f"{backend}-{name}")
 
-    sweep = ("sweep", "--space", args.space, "--device", "cpu", "--backend", backend)
-    sweep += ("--resolutions", args.resolutions)
+    on = ("--space", args.space, "--device", "cpu", "--backend", backend)
+    sweep = ("sweep", *on, "--resolutions", args.resolutions)
     other = ("--blocks", "1", "--networks", f"{args.judged}", "--seed", "1")
     steps = []
     for name, how in (("fit", ("--networks", f"{args.networks}", "--seed", "0")), ("judge", other)):
