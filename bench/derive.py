@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bench.devices.base import Facts, Workload
 from bench.levels import LoadTimes, common_levels, kept_passes, marked_passes
-from bench.measurement import Measurement
+from bench.measurement import Measurement, warm_ns
 from bench.planner import SweepPlan
 from bench.references import reference_places
 from bench.spec import Target
@@ -55,23 +55,25 @@ def derive_measurements(
     facts: Facts,
 ) -> list[Measurement]:
     """One measurement for each workload, in the order of their numbers."""
-    samples = []
+    samples, times = [], []
     for load in loads:
         work = [known[number] for number in load.workloads]
         which = kept_passes(load_marks(load.samples_ns, work), plan.passes)
         samples.append(load.samples_ns[which])
-    levels = common_levels(
-        [
-            LoadTimes(group=load.group, workloads=load.workloads, times_ns=kept[:, :, -1])
-            for load, kept in zip(loads, samples, strict=True)
-        ]
-    )
+        one = LoadTimes(
+            group=load.group,
+            workloads=load.workloads,
+            times_ns=warm_ns(samples[-1]),
+            spans_ns=np.stack([spans_ns(load.passes[i]) for i in which]),
+        )
+        times.append(one)
+    levels = common_levels(times)
     parts: dict[int, list[tuple[Floats, Floats]]] = defaultdict(list)
     taken_at: dict[int, str] = {}
     for load, kept, level in zip(loads, samples, levels, strict=True):
         for number, places in _places(load).items():
             samples_ns = kept[:, places, :].reshape(-1, kept.shape[2])
-            parts[number].append((samples_ns, np.repeat(level, len(places))))
+            parts[number].append((samples_ns, level[:, places].ravel()))
             taken_at.setdefault(number, str(load.passes[0].facts.get("taken_at", "")))
     return [
         Measurement(
@@ -84,6 +86,20 @@ def derive_measurements(
         )
         for number in sorted(parts)
     ]
+
+
+def spans_ns(one: Pass) -> Floats:
+    """When each place's visit that counts began and ended within its pass, places x 2.
+
+    Told from what the visits took; what lies between them, reading counters, is not known.
+    """
+    took_ns = one.samples_ns.sum(axis=1)[one.visits]
+    ended_ns = np.cumsum(took_ns)
+    found = np.empty((len(one.samples_ns), 2))
+    # Where a place was visited again, the last visit overwrites: it is the one that counts.
+    found[one.visits, 0] = ended_ns - took_ns
+    found[one.visits, 1] = ended_ns
+    return found
 
 
 def _places(load: Load) -> dict[int, list[int]]:

@@ -1,8 +1,9 @@
-"""The machine's level: what moved everything in a pass alike, told apart from what each call costs.
+"""The machine's level: what moved everything alike, told apart from what each call costs.
 
-A logarithmic time is taken as the sum of a workload's own, its load's level, and its pass's level
-within the load; medians keep single stumbles out. Groups share no moment, so theirs are brought
-to one scale by what several of them measured: references, anchors, what is measured again.
+A logarithmic time is taken as the sum of a workload's own, its pass's level, and the level of
+those milliseconds: other guests of a virtual machine's host come and go faster than a pass takes.
+Medians keep single stumbles out. Groups share no moment, so theirs are brought to one scale by
+what several of them measured: references, anchors, what is measured again.
 """
 
 from collections import Counter, defaultdict
@@ -16,41 +17,94 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 MAX_REFERENCE_GAP = 0.02  # compute and memory may move apart by this much before a pass is marked
+GAP_SPREADS = 3.0  # and by this many times the usual: references have noise of their own
 POLISH_ROUNDS = 10
+LOCAL_ROUNDS = 4
+LOCAL_NS = 3e6  # how far what happens at one visit tells of another: weight falls to 1/e
+LOCAL_REACH = 24  # visits to either side that are asked
+LOCAL_DOUBT = 0.5  # weight of the pass's own level beside that of the neighbours
+MAX_LOCAL = 0.5  # a neighbour that stumbled tells no more than this
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadTimes:
-    """One load's times of the call that counts: passes x places, and which workload is where."""
+    """One load's times of what counts: passes x places, and which workload is where.
+
+    `spans_ns` is when each visit began and ended within its pass (passes x places x 2); without
+    it, levels are told by pass alone. Loads of one group have the same workloads.
+    """
 
     group: int
     workloads: tuple[int, ...]  # a workload's number, for each place; a reference has several
     times_ns: Floats
+    spans_ns: Floats | None = None
 
 
 def common_levels(loads: Sequence[LoadTimes]) -> list[Floats]:
-    """Level of each pass of each load as a factor, all on one scale; 1 in the median pass."""
-    within: list[Floats] = []  # log level of each pass, relative to its load
+    """Level of each visit of each load as a factor, passes x places, all on one scale.
+
+    1 in the median.
+    """
     by_group: dict[int, list[int]] = defaultdict(list)
-    load_logs: list[Floats] = []  # each place's log time at its load's level
     for number, load in enumerate(loads):
-        logs = np.log(load.times_ns)
-        pass_level = np.median(logs - np.median(logs, axis=0), axis=1)
-        pass_level = pass_level - np.median(pass_level)
-        within.append(pass_level)
-        load_logs.append(np.median(logs - pass_level[:, None], axis=0))
         by_group[load.group].append(number)
-    level = np.zeros(len(loads))
+    found: dict[int, Floats] = {}
     own: dict[int, dict[int, float]] = {}  # by group, by workload
     for group, numbers in by_group.items():
-        rows, columns = polish(np.stack([load_logs[n] for n in numbers]))
-        level[numbers] = rows
-        own[group] = _by_workload(loads[numbers[0]].workloads, columns)
+        members = [loads[number] for number in numbers]
+        levels, columns = _group_levels(members)
+        parts = np.split(levels, np.cumsum([len(load.times_ns) for load in members])[:-1])
+        found.update(zip(numbers, parts, strict=True))
+        own[group] = _by_workload(members[0].workloads, columns)
     for group, shift in _group_shifts(own).items():
-        level[by_group[group]] += shift
-    logs_all = [level[n] + within[n] for n in range(len(loads))]
-    middle = np.median(np.concatenate(logs_all)) if logs_all else 0.0
-    return [np.exp(log - middle) for log in logs_all]
+        for number in by_group[group]:
+            found[number] = found[number] + shift
+    logs = [found[number] for number in range(len(loads))]
+    middle = np.median(np.concatenate([log.ravel() for log in logs])) if logs else 0.0
+    return [np.exp(log - middle) for log in logs]
+
+
+def _group_levels(loads: Sequence[LoadTimes]) -> tuple[Floats, Floats]:
+    """Log levels of a group's visits, all passes x places, and each place's own log time."""
+    logs = np.log(np.concatenate([load.times_ns for load in loads]))
+    rows, columns = polish(logs)
+    levels = np.repeat(rows[:, None], logs.shape[1], axis=1)
+    spans = [load.spans_ns for load in loads if load.spans_ns is not None]
+    if len(spans) < len(loads):
+        return levels, columns
+    spans_ns = np.concatenate(spans)
+    for _ in range(LOCAL_ROUNDS):
+        rest = logs - columns
+        base = np.median(rest, axis=1, keepdims=True)
+        base = base - np.median(base)
+        local = local_levels(rest - base, spans_ns)
+        if np.mean(np.abs(rest - base - local)) >= np.mean(np.abs(rest - base)):
+            break  # a machine whose moments tell nothing of each other
+        levels = base + local
+        columns = np.median(logs - levels, axis=0)
+    return levels, columns
+
+
+def local_levels(rest: Floats, spans_ns: Floats) -> Floats:
+    """What the visits around each one say of its moment; itself is not asked.
+
+    `rest` is log times less what is known of them, passes x places; `spans_ns` as in `LoadTimes`.
+    """
+    order = np.argsort(spans_ns[:, :, 0], axis=1)
+    told = np.clip(np.take_along_axis(rest, order, axis=1), -MAX_LOCAL, MAX_LOCAL)
+    began = np.take_along_axis(spans_ns[:, :, 0], order, axis=1)
+    ended = np.take_along_axis(spans_ns[:, :, 1], order, axis=1)
+    total, weights = np.zeros_like(told), np.full_like(told, LOCAL_DOUBT)
+    for apart in range(1, min(LOCAL_REACH, told.shape[1] - 1) + 1):
+        gap_ns = np.maximum(began[:, apart:] - ended[:, :-apart], 0.0)
+        weight = np.exp(-gap_ns / LOCAL_NS)
+        total[:, :-apart] += weight * told[:, apart:]
+        total[:, apart:] += weight * told[:, :-apart]
+        weights[:, :-apart] += weight
+        weights[:, apart:] += weight
+    local = np.empty_like(told)
+    np.put_along_axis(local, order, total / weights, axis=1)
+    return local
 
 
 def polish(table: Floats) -> tuple[Floats, Floats]:
@@ -76,7 +130,9 @@ def marked_passes(samples_ns: Floats, compute: Sequence[int], memory: Sequence[i
     if not compute or not memory:
         return np.zeros(len(samples_ns), dtype=np.bool_)
     gap = reference_level(samples_ns, compute) - reference_level(samples_ns, memory)
-    result: Bools = np.abs(gap - np.median(gap)) > np.log1p(MAX_REFERENCE_GAP)
+    apart = np.abs(gap - np.median(gap))
+    usual = 1.4826 * np.median(apart)  # a standard deviation, where the gap is normal
+    result: Bools = apart > max(np.log1p(MAX_REFERENCE_GAP), GAP_SPREADS * usual)
     return result
 
 

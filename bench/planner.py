@@ -74,7 +74,7 @@ class SweepPlan:
     """
 
     loads: int = 6
-    passes: int = 10
+    passes: int = 30
     calls: int = 3
     seed: int = 0
     group_s: float = 60.0  # about how long one load of one group measures

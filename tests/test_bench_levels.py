@@ -1,9 +1,18 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.levels import LoadTimes, common_levels, kept_passes, marked_passes, polish
+from bench.levels import (
+    LoadTimes,
+    common_levels,
+    kept_passes,
+    local_levels,
+    marked_passes,
+    polish,
+)
 
 
 def test_a_machine_that_slows_down_half_way_changes_the_level_not_the_times() -> None:
@@ -13,7 +22,9 @@ def test_a_machine_that_slows_down_half_way_changes_the_level_not_the_times() ->
 
     (levels,) = common_levels([load])
 
-    assert levels == pytest.approx(slowness / 1.5)  # three of five passes: theirs is the median
+    assert levels[:, 0] == pytest.approx(
+        slowness / 1.5
+    )  # three of five passes: theirs is the median
 
 
 def test_one_call_that_stumbles_moves_nothing() -> None:
@@ -22,7 +33,7 @@ def test_one_call_that_stumbles_moves_nothing() -> None:
 
     (levels,) = common_levels([LoadTimes(group=1, workloads=(1, 2, 3), times_ns=times_ns)])
 
-    assert levels.tolist() == [1.0] * 5
+    assert levels.tolist() == [[1.0] * 3] * 5
 
 
 def test_loads_of_one_group_come_to_one_scale() -> None:
@@ -34,7 +45,7 @@ def test_loads_of_one_group_come_to_one_scale() -> None:
 
     levels = common_levels(loads)
 
-    assert [level[0] for level in levels] == pytest.approx([1.0, 1.2, 0.8])
+    assert [level[0, 0] for level in levels] == pytest.approx([1.0, 1.2, 0.8])
 
 
 def test_groups_that_share_no_moment_are_tied_by_what_both_measured() -> None:
@@ -49,7 +60,7 @@ def test_groups_that_share_no_moment_are_tied_by_what_both_measured() -> None:
         ]
     )
 
-    assert levels[0][0] / levels[1][0] == pytest.approx(1.5)
+    assert levels[0][0, 0] / levels[1][0, 0] == pytest.approx(1.5)
 
 
 @settings(max_examples=50, deadline=None)
@@ -66,7 +77,7 @@ def test_levelled_times_are_what_they_are_whatever_the_levels(seed: int) -> None
             loads.append(LoadTimes(group=group, workloads=workloads, times_ns=times_ns))
             true_levels.append(level)
 
-    levels = np.concatenate(common_levels(loads))
+    levels = np.concatenate([level[:, 0] for level in common_levels(loads)])
 
     wanted = np.concatenate(true_levels)
     assert levels / np.median(levels) == pytest.approx(wanted / np.median(wanted), rel=1e-9)
@@ -95,7 +106,7 @@ def test_groups_need_not_all_share_the_same_to_be_tied() -> None:
         for group, (workloads, level) in members.items()
     ]
 
-    levels = [level[0] for level in common_levels(loads)]
+    levels = [level[0, 0] for level in common_levels(loads)]
 
     assert levels == pytest.approx([1.0, 1.3, 0.7])
 
@@ -121,3 +132,46 @@ def test_unmarked_passes_count_first_and_marked_ones_make_up() -> None:
     assert kept_passes(marked, 3).tolist() == [0, 2, 4]
     assert kept_passes(marked, 4).tolist() == [0, 1, 2, 4]
     assert kept_passes(marked, 2).tolist() == [0, 2]
+
+
+def visited_in_turn(passes: int, places: int, took_ns: float) -> np.ndarray[Any, Any]:
+    began_ns = np.arange(places) * took_ns
+    return np.tile(np.stack([began_ns, began_ns + took_ns], axis=1), (passes, 1, 1))
+
+
+def test_what_slows_some_milliseconds_is_told_by_the_visits_around() -> None:
+    rng = np.random.default_rng(1)
+    own_ns = np.exp(rng.uniform(12, 14, size=60))
+    spans_ns, slow, inside = np.empty((40, 60, 2)), np.ones((40, 60)), np.zeros((40, 60), bool)
+    for i in range(40):  # visits of 0.5 ms in an order of their own; 20 in a row are slow
+        order, first = rng.permutation(60), int(rng.integers(40))
+        spans_ns[i, order] = visited_in_turn(1, 60, took_ns=0.5e6)[0]
+        slow[i, order[first : first + 20]] = 1.4
+        inside[i, order[first + 7 : first + 13]] = True  # far enough from the edges
+    load = LoadTimes(group=1, workloads=tuple(range(60)), times_ns=slow * own_ns, spans_ns=spans_ns)
+
+    (levels,) = common_levels([load])
+
+    assert np.median(levels[inside]) == pytest.approx(1.4, rel=0.1)
+    assert np.median(levels[slow == 1.0]) == pytest.approx(1.0, rel=0.02)
+
+
+def test_a_visit_does_not_tell_its_own_level() -> None:
+    rest = np.zeros((1, 5))
+    rest[0, 2] = 0.3
+
+    local = local_levels(rest, visited_in_turn(1, 5, took_ns=1e6))
+
+    assert local[0, 2] == 0.0
+    # Its neighbour: gaps of 0 (twice), 1 and 2 ms to others, and a doubt of 0.5.
+    weights = 2 + np.exp(-1 / 3) + np.exp(-2 / 3) + 0.5
+    assert local[0, 1] == pytest.approx(0.3 / weights)
+
+
+def test_a_gap_between_references_that_is_usual_here_marks_nothing() -> None:
+    samples_ns = np.full((8, 2, 1), 1e6)
+    samples_ns[:, 0, 0] *= np.exp([0.1, -0.1, 0.08, -0.09, 0.1, -0.1, 0.09, 0.9])
+
+    marked = marked_passes(samples_ns, [0], [1])
+
+    assert marked.tolist() == [False] * 7 + [True]

@@ -39,11 +39,11 @@ def test_latency_and_spread_stand_beside_the_choices() -> None:
 
     assert list(made.frame.columns) == ["resolution", COLUMN, "box_onnx_fp32_t1_b1_spread"]
     assert made.latencies_ms(COLUMN).tolist() == [2.0, 4.0]
-    # Logarithms of the loads have standard deviation 0.0354; Student's t of six is 2.571, and
-    # medians of six have a variance of 0.215: 2.571 * 0.0354 * sqrt(2 * 0.215) = 0.0597.
+    # Logarithms of the loads have standard deviation 0.0354; Student's t of six is 2.571, for
+    # a difference of two means of six: 2.571 * 0.0354 * sqrt(2 / 6) = 0.0525.
     spread = made.spread(COLUMN)
     assert spread is not None
-    assert spread.tolist() == pytest.approx([0.0597, 0.0], abs=2e-4)
+    assert spread.tolist() == pytest.approx([0.0525, 0.0], abs=2e-4)
 
 
 def test_round_trip(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def measurement(
     return Measurement(
         workload=Workload(role=role, blocks=(spec,)),
         target=target,
-        samples_ns=np.full((6, 2, 3), ms * 1e6) * np.array([2.0, 1.5, 1.0]),
+        samples_ns=np.full((6, 2, 3), ms * 1e6) * np.array([2.0, 1.0, 1.0]),
         levels=np.ones((6, 2)),
         facts={"cpu": "fast"},
         taken_at="2026-01-01T00:00:00",

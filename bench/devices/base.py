@@ -35,7 +35,7 @@ class Workload:
 class LoadPlan:
     """How one load is run: everything that its figures depend on besides the device."""
 
-    passes: int = 10  # at most: the sweep stops when enough of them can be used
+    passes: int = 30  # at most: the sweep stops when enough of them can be used
     calls: int = 3
     seed: int = 0  # of this load: order of visits, weights, inputs
 

@@ -6,7 +6,7 @@ import shlex
 
 from ofabench.arguments import add_json, add_out, add_space, positive_int, resolutions
 
-DEFAULTS = {"loads": 6, "passes": 10, "calls": 3}
+DEFAULTS = {"loads": 6, "passes": 30, "calls": 3}
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -44,7 +44,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--data", metavar="NAME", help="also judge the file on this data set's test images"
     )
     parser.add_argument("--loads", type=positive_int, default=6, help="as of a sweep (6)")
-    parser.add_argument("--passes", type=positive_int, default=10, help="of each load (10)")
+    parser.add_argument("--passes", type=positive_int, default=30, help="of each load (30)")
     parser.add_argument("--seed", type=int, default=0, help="of orders, weights and inputs")
     parser.add_argument("--keep", type=Path, metavar="SWEEP.sqlite", help="keep every sample")
     parser.add_argument("--force", action="store_true", help="measure though the device is busy")
