@@ -152,8 +152,10 @@ def test_what_slows_some_milliseconds_is_told_by_the_visits_around() -> None:
 
     (levels,) = common_levels([load])
 
-    assert np.median(levels[inside]) == pytest.approx(1.4, rel=0.1)
-    assert np.median(levels[slow == 1.0]) == pytest.approx(1.0, rel=0.02)
+    # In the middle of 20 slow visits the window sees 80 % slow ones: 1.4 ** 0.8.
+    told = np.median(levels[inside]) / np.median(levels[slow == 1.0])
+    assert told == pytest.approx(1.31, rel=0.05)
+    assert np.std(np.log(slow / levels)) < 0.6 * np.std(np.log(slow))
 
 
 def test_a_visit_does_not_tell_its_own_level() -> None:
