@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 _ROUNDS = 20  # of reweighting; the weights settle within ten
 _HUBER = 0.02  # relative error beyond which a network counts less
-_OWN_SHARE = 0.1  # of a block's work that no shared call can explain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +29,13 @@ class Composition:
     block_ms: float = 0.0
 
     def block_cost(self, warm_ms: Floats, cold_ms: Floats) -> Floats:
-        """What each block adds to a network, in ms, (n,)."""
+        """What each block adds to a network, in ms, (n,).
+
+        Below 0 for the smallest blocks where `block_ms` is: no floor is put under them, for the
+        fit has none, and what it says of whole networks would be lost.
+        """
         work = self.slope * warm_ms + self.cold_slope * np.maximum(cold_ms - warm_ms, 0.0)
-        # However small a block, some of its work is its own.
-        return np.maximum(work + self.block_ms, _OWN_SHARE * work)
+        return work + self.block_ms
 
     def link(self, total_ms: Floats) -> Floats:
         """Network latency in ms from the sum of its blocks' costs; monotone."""

@@ -76,3 +76,16 @@ def test_one_or_two_networks_are_not_too_few() -> None:
 
     assert one == Composition()
     assert two.overhead_ms >= 0
+
+
+def test_what_is_predicted_is_what_was_fitted_where_blocks_come_below_zero() -> None:
+    # Blocks that are mostly the call of a block alone: some cost a network less than nothing.
+    rng = np.random.default_rng(2)
+    warm = [0.01 + rng.uniform(0.0, 0.02, rng.integers(8, 15)) for _ in range(20)]
+    cold = [one + 0.02 for one in warm]
+    measured_ms = np.array([0.05 + one.sum() - 0.012 * len(one) for one in warm])
+
+    found, _ = fit_composition(warm, cold, measured_ms)
+
+    assert found.block_ms < -0.01
+    assert totals(warm, cold, found) == pytest.approx(measured_ms, rel=1e-6)

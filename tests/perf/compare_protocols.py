@@ -42,7 +42,7 @@ LOOP_S = 0.08  # of each block, when it is looped by itself
 FLUSH_BYTES = 64_000_000  # written between visits; more than a core's own caches hold
 BLOCK_PLAN = SweepPlan(loads=6, passes=30, calls=3)
 NETWORK_PLAN = SweepPlan(loads=4, passes=10, calls=3)
-FLUSH_PLAN = SweepPlan(loads=4, passes=10, calls=1)
+FLUSH_PLAN = SweepPlan(loads=3, passes=4, calls=1)
 FEATURES = {
     "looped one by one": ("looped",),
     "shuffled, cold": ("cold",),

@@ -50,7 +50,7 @@ def steps_for(backend: str, args: argparse.Namespace) -> list[Step]:
 
     on = ("--space", args.space, "--device", "cpu", "--backend", backend)
     sweep = ("sweep", *on, "--resolutions", args.resolutions)
-    other = ("--blocks", "1", "--networks", f"{args.judged}", "--seed", "1")
+    other = ("--blocks", "1", "--networks", f"{args.judged}", "--seed", "1", "--passes", "12")
     steps = []
     for name, how in (("fit", ("--networks", f"{args.networks}", "--seed", "0")), ("judge", other)):
         store, blocks, networks = (
