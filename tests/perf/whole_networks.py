@@ -31,6 +31,7 @@ def main() -> int:
     parser.add_argument("--resolutions", default="128,160,192,224")
     parser.add_argument("--networks", type=int, default=20, help="to fit on")
     parser.add_argument("--judged", type=int, default=60)
+    parser.add_argument("--passes", default="30", help="of the sweep to fit on")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     print(HEAD)
@@ -50,9 +51,10 @@ def steps_for(backend: str, args: argparse.Namespace) -> list[Step]:
 
     on = ("--space", args.space, "--device", "cpu", "--backend", backend)
     sweep = ("sweep", *on, "--resolutions", args.resolutions)
+    every = ("--networks", f"{args.networks}", "--seed", "0", "--passes", args.passes)
     other = ("--blocks", "1", "--networks", f"{args.judged}", "--seed", "1", "--passes", "12")
     steps = []
-    for name, how in (("fit", ("--networks", f"{args.networks}", "--seed", "0")), ("judge", other)):
+    for name, how in (("fit", every), ("judge", other)):
         store, blocks, networks = (
             at(f"{name}.sqlite"),
             at(f"{name}.parquet"),
