@@ -50,7 +50,7 @@ class Loop:
             makes=evaluation,
             keeps_stdout=True,
         )
-        every = ("--networks", str(FIT_NETWORKS), "--seed", str(self.seed))
+        every = ("--networks", str(FIT_NETWORKS), "--ends", "--seed", str(self.seed))
         other = ("--blocks", "1", "--networks", str(JUDGED_NETWORKS), "--seed", str(self.seed + 1))
         return [
             *self._sweep("every block and some networks", every, "blocks", "networks"),

@@ -26,11 +26,13 @@ def sweep_work(
     resolutions: Sequence[int] | None = None,
     blocks: int | None = None,
     networks: int = 0,
+    ends: bool = False,
     seed: int = 0,
 ) -> list[Workload]:
     """List `blocks` random ones of the space's unique blocks (None for all), and random networks.
 
-    A network's label is its line of an archs file. `InputError` for a resolution that the space
+    `ends` adds the smallest and the largest network, so that what is fitted on networks need not
+    reach beyond them. A network's label is its line of an archs file. `InputError` for a resolution that the space
     lacks, and where nothing is left to measure.
     """
     unique = space.unique_blocks(resolutions)
@@ -39,7 +41,11 @@ def sweep_work(
         unique = tuple(unique[i] for i in sorted(chosen.tolist()))
     work = [Workload(role="block", blocks=(spec,)) for spec in unique]
     rng = np.random.default_rng([seed, 1])
-    for arch in space.sample(rng, networks, resolutions) if networks else ():
+    archs = space.sample(rng, networks, resolutions) if networks else []
+    if ends:
+        sizes = tuple(resolutions or space.resolutions)
+        archs += [space.smallest(min(sizes)), space.largest(max(sizes))]
+    for arch in dict.fromkeys(archs):
         label = space.to_line(arch)
         work.append(Workload(role="network", blocks=space.blocks(arch), label=label))
     if not work:

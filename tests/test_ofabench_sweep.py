@@ -15,6 +15,7 @@ from bench.devices.fake import FakeDevice
 from bench.errors import MissingRuntimeError
 from bench.store import SweepStore
 from ofabench import cli
+from supernet.space import SearchSpace
 
 ROOT = Path(__file__).resolve().parents[1]
 FAKE = ("--space", "tiny", "--device", "fake", "--backend", "fake")
@@ -64,6 +65,16 @@ def test_a_sweep_measures_blocks_and_networks_and_says_what_to_do_next(
     networks = [one for one in found if one.workload.role == "network"]
     assert [json.loads(one.workload.label)["space"] for one in networks] == ["tiny"] * 3
     assert sum(one.workload.role == "block" for one in found) == 4
+
+
+def test_the_ends_of_a_space_can_be_measured_beside_random_networks(tmp_path: Path) -> None:
+    assert sweep(tmp_path / "a.sqlite", "--networks", "1", "--ends") == 0
+
+    with SweepStore.open(tmp_path / "a.sqlite") as store:
+        found = [m.workload.blocks for m in store.measurements() if m.workload.role == "network"]
+    space = SearchSpace.load("tiny")
+    assert len(found) == 3
+    assert found[1:] == [space.blocks(space.smallest()), space.blocks(space.largest())]
 
 
 def test_the_seed_draws_blocks_and_networks(tmp_path: Path) -> None:

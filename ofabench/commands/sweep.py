@@ -25,6 +25,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--networks", type=_count, default=0, metavar="N", help="random whole networks as well"
     )
+    parser.add_argument(
+        "--ends", action="store_true", help="the smallest and the largest network as well"
+    )
     parser.add_argument("--seed", type=_count, default=0, metavar="N")
     for name, default in DEFAULTS.items():
         parser.add_argument(
@@ -65,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
         resolutions=args.resolutions,
         blocks=args.blocks,
         networks=args.networks,
+        ends=args.ends,
         seed=args.seed,
     )
     target = make_target(
@@ -121,7 +125,8 @@ def resume_command(args: argparse.Namespace) -> str:
         words += _option(name, getattr(args, name))
     for name in ("blocks", "networks", "seed", *DEFAULTS, "cache", "settle", "out"):
         words += _option(name, getattr(args, name))
-    return shlex.join([*words, *(["--force"] if args.force else []), "--resume"])
+    words += [f"--{name}" for name in ("ends", "force") if getattr(args, name)]
+    return shlex.join([*words, "--resume"])
 
 
 def _option(name: str, value: object) -> list[str]:
@@ -139,6 +144,7 @@ def _asked(args: argparse.Namespace, space: str) -> tuple[tuple[str, str], ...]:
         ("resolutions", sizes),
         ("blocks", blocks),
         ("networks", str(args.networks)),
+        ("ends", "yes" if args.ends else "no"),
     )
 
 
