@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from supernet.space import SearchSpace
 
 
-def sweep_work(
+def sweep_work(  # noqa: PLR0913
     space: "SearchSpace",
     *,
     resolutions: Sequence[int] | None = None,
@@ -32,8 +32,8 @@ def sweep_work(
     """List `blocks` random ones of the space's unique blocks (None for all), and random networks.
 
     `ends` adds the smallest and the largest network, so that what is fitted on networks need not
-    reach beyond them. A network's label is its line of an archs file. `InputError` for a resolution that the space
-    lacks, and where nothing is left to measure.
+    reach beyond them. A network's label is its line of an archs file. `InputError` for a
+    resolution that the space lacks, and where nothing is left to measure.
     """
     unique = space.unique_blocks(resolutions)
     if blocks is not None and blocks < len(unique):

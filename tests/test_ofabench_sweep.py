@@ -74,7 +74,7 @@ def test_the_ends_of_a_space_can_be_measured_beside_random_networks(tmp_path: Pa
         found = [m.workload.blocks for m in store.measurements() if m.workload.role == "network"]
     space = SearchSpace.load("tiny")
     assert len(found) == 3
-    assert found[1:] == [space.blocks(space.smallest()), space.blocks(space.largest())]
+    assert {space.blocks(space.smallest()), space.blocks(space.largest())} < set(found)
 
 
 def test_the_seed_draws_blocks_and_networks(tmp_path: Path) -> None:
