@@ -14,12 +14,13 @@ COLOURS = ("#3366cc", "#dc3912", "#ff9900", "#109618", "#990099", "#0099c6", "#d
 
 
 def latency_against_macs(blocks: pd.DataFrame) -> go.Figure:
-    """Every block's measured latency over its MACs, with the interval of its loads.
+    """Latency of every block that has MACs over them, with the interval of its loads.
 
     `blocks` has the columns `key`, `kind`, `macs`, `latency_ms`, `low_ms`, `high_ms`.
     """
     figure = go.Figure()
-    for colour, (kind, rows) in zip(_colours(), blocks.groupby("kind"), strict=False):
+    working = blocks[blocks["macs"] > 0]  # a logarithmic axis has no place for pooling
+    for colour, (kind, rows) in zip(_colours(), working.groupby("kind"), strict=False):
         latency_ms = rows["latency_ms"]
         trace = go.Scatter(
             x=rows["macs"] / 1e6,
@@ -83,6 +84,7 @@ def predicted_against_measured(
         band = go.Scatter(
             x=[*ends, *ends[::-1]],
             y=[*(ends * (1 + share)), *(ends[::-1] * (1 - share))],
+            mode="lines",
             fill="toself",
             fillcolor=shade,
             line={"width": 0},

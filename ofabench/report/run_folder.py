@@ -106,11 +106,12 @@ def _verdict(path: Path) -> pd.DataFrame:
 def _blocks(table: LatencyTable) -> list[Section]:
     frame = table.rows.copy()
     frame["key"] = [spec.key for spec in table.specs]
-    frame["macs"] = [max(1, spec.macs) for spec in table.specs]
+    frame["macs"] = [spec.macs for spec in table.specs]
     return [
         Section(
             title="Latency by block",
-            text="Every block over its multiply-accumulates; bars span the loads.",
+            text="Every block that multiplies, over its multiply-accumulates; bars are the 95 % "
+            "intervals from the loads.",
             figure=figures.latency_against_macs(frame),
         ),
         Section(
