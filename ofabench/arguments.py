@@ -44,6 +44,17 @@ def add_out(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--out", required=True, type=Path, metavar=what, help="file to write")
 
 
+def add_checkpoint(parser: argparse.ArgumentParser) -> None:
+    """Add `--checkpoint`, a trained supernet."""
+    parser.add_argument(
+        "--checkpoint",
+        required=True,
+        type=Path,
+        metavar="SUPERNET.pt",
+        help="from `ofabench train`",
+    )
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add `--json`, for results that a machine reads."""
     parser.add_argument("--json", action="store_true", help="print the result as JSON")

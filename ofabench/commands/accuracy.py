@@ -4,10 +4,9 @@ import argparse
 import json
 import math
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ofabench.arguments import add_json, add_out, positive_int
+from ofabench.arguments import add_checkpoint, add_json, add_out, positive_int
 
 if TYPE_CHECKING:
     from supernet.accuracy import AccuracyPredictor
@@ -18,13 +17,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "accuracy", help="measure sub-networks' accuracy and fit a predictor", description=__doc__
     )
-    parser.add_argument(
-        "--checkpoint",
-        required=True,
-        type=Path,
-        metavar="SUPERNET.pt",
-        help="from `ofabench train`",
-    )
+    add_checkpoint(parser)
     parser.add_argument(
         "--networks", type=positive_int, default=100, metavar="N", help="networks to measure (100)"
     )

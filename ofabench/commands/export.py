@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ofabench.arguments import add_json, add_out
+from ofabench.arguments import add_checkpoint, add_json, add_out
 
 if TYPE_CHECKING:
     from supernet.arch import ArchConfig
@@ -22,13 +22,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="write a sub-network of a supernet as ONNX, TFLite or torch",
         description="Writes the model, checked against torch, and its card beside it (FILE.json).",
     )
-    parser.add_argument(
-        "--checkpoint",
-        required=True,
-        type=Path,
-        metavar="SUPERNET.pt",
-        help="from `ofabench train`",
-    )
+    add_checkpoint(parser)
     parser.add_argument(
         "--arch",
         required=True,

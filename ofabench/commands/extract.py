@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from bench.errors import InputError
-from ofabench.arguments import add_out
+from ofabench.arguments import add_checkpoint, add_out
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -14,13 +14,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="cut a sub-network out of a supernet, with weights of its own",
         description="Its batch-norm statistics are taken anew on the validation images.",
     )
-    parser.add_argument(
-        "--checkpoint",
-        required=True,
-        type=Path,
-        metavar="SUPERNET.pt",
-        help="from `ofabench train`",
-    )
+    add_checkpoint(parser)
     parser.add_argument(
         "--arch",
         required=True,
