@@ -1,13 +1,30 @@
 """Files written whole or not at all, and read with one clear line when they are not as told."""
 
+import io
 import json
+import lzma
 import os
+import struct
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from bench.errors import FileError
+
+ZIP_DAMAGE = (  # what zipfile makes of a damaged archive, depending on where the damage is
+    zipfile.BadZipFile,
+    NotImplementedError,  # damage that reads as an unknown compression,
+    RuntimeError,  # ... as encryption,
+    ValueError,  # ... as a name that is no text, or a place outside the file
+    EOFError,
+    OSError,
+    struct.error,
+    zlib.error,
+    lzma.LZMAError,
+)
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
@@ -57,6 +74,16 @@ def read_json(path: Path) -> Any:
         return json.loads(read_bytes(path))
     except ValueError as error:
         raise FileError(f"{path} is not JSON: {error}") from error
+
+
+def zip_damage(content: bytes) -> str:
+    """Say what is wrong with a zip archive, which torch's files are; '' where its sums hold."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            damaged = archive.testzip()
+    except ZIP_DAMAGE as error:
+        return str(error) or "cut short"
+    return f"{damaged} is damaged" if damaged else ""
 
 
 def _put(path: Path, content: bytes) -> None:

@@ -2,11 +2,7 @@
 
 import io
 import json
-import lzma
 import pickle
-import struct
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,21 +11,9 @@ import torch
 from torch import Tensor
 
 from bench.errors import FileError
-from bench.files import read_bytes, write_bytes
+from bench.files import ZIP_DAMAGE, read_bytes, write_bytes, zip_damage
 
 Tensors = dict[str, Tensor]
-
-_DAMAGE = (  # what zipfile makes of a damaged file, depending on where the damage is
-    zipfile.BadZipFile,
-    NotImplementedError,
-    RuntimeError,
-    ValueError,
-    EOFError,
-    OSError,
-    struct.error,
-    zlib.error,
-    lzma.LZMAError,
-)
 
 
 def save_tensors(
@@ -48,11 +32,14 @@ def save_tensors(
 def load_tensors(path: Path, *, what: str) -> tuple[dict[str, Any], dict[str, Tensors]]:
     """Metadata and groups that `save_tensors` wrote; `FileError` where the file is another's."""
     content = read_bytes(path)
+    refusal = f"{path} is not a {what} written by ofabench, or is damaged"
+    # The sums inside first: what torch makes of a damaged file is past foreseeing.
+    if zip_damage(content):
+        raise FileError(refusal)
     try:
-        _check_sums(content)
         loaded: Any = torch.load(io.BytesIO(content), weights_only=True)
-    except (*_DAMAGE, pickle.UnpicklingError) as error:
-        raise FileError(f"{path} is not a {what} written by ofabench, or is damaged") from error
+    except (*ZIP_DAMAGE, pickle.UnpicklingError) as error:
+        raise FileError(refusal) from error
     if not isinstance(loaded, dict) or loaded.get("what") != what:
         found = loaded.get("what") if isinstance(loaded, dict) else None
         raise FileError(
@@ -62,11 +49,3 @@ def load_tensors(path: Path, *, what: str) -> tuple[dict[str, Any], dict[str, Te
     metadata: dict[str, Any] = json.loads(loaded.pop("metadata"))
     del loaded["what"]
     return metadata, loaded
-
-
-def _check_sums(content: bytes) -> None:
-    """Check the sums inside first: what torch makes of a damaged file is past foreseeing."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        damaged = archive.testzip()
-    if damaged is not None:
-        raise zipfile.BadZipFile(damaged)

@@ -5,11 +5,7 @@ loading it makes the very network that `load` makes.
 """
 
 import io
-import lzma
 import pickle
-import struct
-import zipfile
-import zlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +14,7 @@ import numpy as np
 from bench.backends.base import Array
 from bench.backends.inputs import check_images, check_precision, random_images
 from bench.errors import FileError, InputError, MissingRuntimeError
+from bench.files import zip_damage
 from bench.model import Model, weight_shapes
 from bench.spec import BlockSpec, Target
 
@@ -125,7 +122,9 @@ def model_from_bytes(content: bytes) -> Model:
     """Read what `TorchBackend.serialise` made; `FileError` where it is not that."""
     import torch
 
-    _check_zip(content)
+    # The sums inside first: what torch makes of a damaged file is past foreseeing.
+    if reason := zip_damage(content):
+        raise FileError(f"not a model file of backend torch, or damaged: {reason}")
     try:
         loaded: Any = torch.load(io.BytesIO(content), weights_only=True)
         if loaded["format"] != _FORMAT:
@@ -147,26 +146,3 @@ def model_from_bytes(content: bytes) -> Model:
         if {name: value.shape for name, value in named.items()} != weight_shapes(spec):
             raise FileError(f"model file's weights do not fit block {spec.key}")
     return model
-
-
-def _check_zip(content: bytes) -> None:
-    """Check the sums inside first: what torch makes of a damaged file is past foreseeing."""
-    reason = ""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            damaged = archive.testzip()
-        reason = f"{damaged} is damaged" if damaged else ""
-    except (
-        zipfile.BadZipFile,
-        NotImplementedError,  # damage that reads as an unknown compression,
-        RuntimeError,  # ... as encryption,
-        ValueError,  # ... as a name that is no text, or a place outside the file
-        EOFError,
-        OSError,
-        struct.error,
-        zlib.error,
-        lzma.LZMAError,
-    ) as error:
-        reason = str(error) or "cut short"
-    if reason:
-        raise FileError(f"not a model file of backend torch, or damaged: {reason}")
