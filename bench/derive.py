@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.devices.base import Facts, Workload
+from bench.devices.base import THROTTLED, Facts, PassResult, Workload
 from bench.levels import LoadTimes, common_levels, kept_passes, marked_passes
 from bench.measurement import Measurement, warm_ns
 from bench.planner import SweepPlan
@@ -42,9 +42,16 @@ class Load:
         return np.stack([one.samples_ns for one in self.passes])
 
 
-def load_marks(samples_ns: Floats, work: Sequence[Workload]) -> NDArray[np.bool_]:
-    """Which passes the references disagree about; `work` names what is at each place."""
-    return marked_passes(samples_ns, *reference_places(list(work)))
+def load_marks(
+    passes: Sequence[Pass] | Sequence[PassResult], work: Sequence[Workload]
+) -> NDArray[np.bool_]:
+    """Which passes are not to be relied on; `work` names what is at each place.
+
+    Those about which the references disagree, and those in which the device throttled itself.
+    """
+    samples_ns = np.stack([one.samples_ns for one in passes])
+    throttled = np.array([one.facts.get(THROTTLED) is True for one in passes], dtype=np.bool_)
+    return marked_passes(samples_ns, *reference_places(list(work))) | throttled
 
 
 def derive_measurements(
@@ -58,7 +65,7 @@ def derive_measurements(
     samples, times = [], []
     for load in loads:
         work = [known[number] for number in load.workloads]
-        which = kept_passes(load_marks(load.samples_ns, work), plan.passes)
+        which = kept_passes(load_marks(load.passes, work), plan.passes)
         samples.append(load.samples_ns[which])
         one = LoadTimes(
             group=load.group,

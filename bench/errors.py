@@ -5,6 +5,7 @@ OfabenchError                 exit code 2, one line on stderr, never a traceback
 ├── FileError                 a file is missing, cut short, foreign, or cannot be written
 ├── MissingRuntimeError       a backend's package is not installed
 ├── DeviceError               a device cannot be reached, or is busy
+│   └── DeviceLostError       a connection or a program on the device broke off; worth another try
 ├── MissingEntryError         a table has no entry for a block
 ├── TargetMismatchError       two things measured on unlike targets were put together
 ├── InfeasibleError           no network meets the limits
@@ -30,6 +31,13 @@ class MissingRuntimeError(OfabenchError):
 
 class DeviceError(OfabenchError):
     """A device cannot be reached, or something else is using it."""
+
+
+class DeviceLostError(DeviceError):
+    """What was under way on a device broke off: a cable pulled, a daemon or a program gone.
+
+    Nothing it gave is to be relied on; the same may well succeed when it is tried again.
+    """
 
 
 class MissingEntryError(OfabenchError):

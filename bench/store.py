@@ -173,6 +173,11 @@ class SweepStore:
         with sqlite_file.transaction(self._db, self.path):
             self._db.execute("INSERT INTO pass VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
+    def drop_load(self, load_id: int) -> None:
+        """Forget a load that broke off, with its passes."""
+        with sqlite_file.transaction(self._db, self.path):
+            self._db.execute("DELETE FROM load WHERE id = ? AND NOT finished", (load_id,))
+
     def finish_load(self, load_id: int, session: int, wall_s: float) -> None:
         """Let a load count, and note how long its session has taken so far."""
         with sqlite_file.transaction(self._db, self.path):

@@ -52,7 +52,7 @@ def summarise(store: SweepStore) -> SweepSummary:
         loads=len(loads),
         loads_wanted=len(work) * store.plan.loads,
         passes=len(passes),
-        marked_passes=sum(int(load_marks(x.samples_ns, work[x.group]).sum()) for x in loads),
+        marked_passes=sum(int(load_marks(x.passes, work[x.group]).sum()) for x in loads),
         retaken_visits=sum(one.retaken for one in passes),
         disturbed_visits_kept=sum(_count(one.facts.get("disturbed_visits_kept")) for one in passes),
         median_half_width=float(np.median(widths)) if widths else float("nan"),

@@ -8,8 +8,13 @@ import numpy as np
 
 from bench.backends.base import Backend
 from bench.derive import load_marks
-from bench.devices.base import Device, Facts
-from bench.errors import InterruptedSweepError, TargetMismatchError
+from bench.devices.base import Device, Facts, PassResult
+from bench.errors import (
+    DeviceError,
+    DeviceLostError,
+    InterruptedSweepError,
+    TargetMismatchError,
+)
 from bench.groups import free_memory_bytes, lay_groups
 from bench.planner import Planner, SweepPlan
 from bench.progress import NoProgress, Progress
@@ -18,6 +23,7 @@ from bench.store import SweepStore
 from bench.store_rows import Group
 
 QUIET: Progress = NoProgress()
+LOAD_TRIES = 5  # of a load that breaks off, a device that comes back in between
 
 
 def run_sweep(  # noqa: PLR0913, PLR0917
@@ -75,6 +81,7 @@ class _Sweep:
         self._backend = backend
         self._store = store
         self._progress = progress
+        self._shown = 0  # passes of the load in hand that the progress was told of
 
     def run(self, planner: Planner, *, forced: bool) -> None:
         """Finish what is laid out, then ask for more, until there is none."""
@@ -85,8 +92,7 @@ class _Sweep:
         while todo := unfinished_loads(store) or self._next_round(planner, facts):
             self._progress.start(len(todo) * store.plan.passes, "measuring")
             for group, number in todo:
-                load_id = store.begin_load(group.number, number)
-                self._measure(group, number, load_id)
+                load_id = self._load(group, number)
                 store.finish_load(load_id, session, time.monotonic() - started_s)
 
     def _next_round(self, planner: Planner, facts: Facts) -> list[tuple[Group, int]]:
@@ -98,20 +104,38 @@ class _Sweep:
         store.add_groups(lay_groups(work, store.plan, store.target.batch, free_bytes))
         return unfinished_loads(store)
 
+    def _load(self, group: Group, number: int) -> int:
+        """Measure a load, from its start again where it broke off; return its id, unfinished."""
+        for tried in range(1, LOAD_TRIES + 1):
+            load_id = self._store.begin_load(group.number, number)
+            try:
+                self._measure(group, number, load_id)
+                break
+            except DeviceLostError as error:
+                self._store.drop_load(load_id)
+                if tried == LOAD_TRIES:
+                    raise DeviceError(
+                        f"load {number + 1} broke off {tried} times, at last so: {error}"
+                    ) from error
+                self._progress.advance(-self._shown, note=f"taken again: {error}")
+        return load_id
+
     def _measure(self, group: Group, number: int, load_id: int) -> None:
         """Store passes until enough are unmarked, or the device has no more to give."""
         plan = self._store.plan
         load_plan = plan.load_plan(group.number, number)
         note = f"load {number + 1} of {plan.loads}"
-        samples_ns = []
+        results: list[PassResult] = []
+        self._shown = 0
         run = self._device.run_load(group.work, self._backend, self._store.target, load_plan)
         with closing(run) as passes:
             for taken, result in enumerate(passes, start=1):
                 self._store.add_pass(load_id, taken - 1, result)
-                samples_ns.append(result.samples_ns)
+                results.append(result)
                 if taken <= plan.passes:
+                    self._shown = taken
                     self._progress.advance(note=note)
                 if taken >= plan.passes:
-                    marked = load_marks(np.stack(samples_ns), group.work)
+                    marked = load_marks(results, group.work)
                     if np.count_nonzero(~marked) >= plan.passes:
                         break

@@ -61,24 +61,22 @@ def make_target(  # noqa: PLR0913
     cores: str | None = None,
     batch: int = 1,
     cache: str = "warm",
+    precision: str = "fp32",
 ) -> Target:
-    """Name what is measured on. `cores` None takes the first ones that are free to be used.
+    """Name what is measured on. `cores` None lets the device choose.
 
     `MissingRuntimeError` where the backend's package is missing, `InputError` for threads or
-    cores that this machine has not.
+    cores that the device has not.
     """
-    if device.address == "cpu":
-        from bench.devices.local import choose_cores
-
-        cores = choose_cores(threads, cores)
     target = Target(
         device=device.slug(),
         backend=backend.name,
-        backend_version=backend.version(),
+        backend_version=device.runtime_version(backend),
+        precision=precision,
         threads=threads,
-        cores=cores or "",
+        cores=device.choose_cores(threads, cores),
         batch=batch,
-        options=backend.options(),
+        options=(*backend.options(), *device.options()),
     )
     return target.with_options(cache=cache)
 

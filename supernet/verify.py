@@ -79,6 +79,9 @@ class FileBackend:
         return self._inner.options()
 
     def serialise(self, model: Model, batch: int = 1) -> bytes:
+        """Give the file itself where its network is asked for: a device may take files alone."""
+        if model.blocks == self._blocks:
+            return self._content
         return self._inner.serialise(model, batch)
 
     def load(self, model: Model, target: Target, *, seed: int = 0) -> LoadedModel:
@@ -111,13 +114,14 @@ def check_target(bench: Bench) -> None:
     """Raise `TargetMismatchError` unless device and backend are what the target names."""
     target, device, backend = bench.target, bench.device, bench.backend
     asked = dict(target.options)
+    options = (*backend.options(), *device.options())
     differences = [
         f"{what} is {now}, the predictor's {then}"
         for what, now, then in (
             ("the device", device.slug(), target.device),
             ("the backend", backend.name, target.backend),
-            ("its version", backend.version(), target.backend_version),
-            *((f"option {name}", now, asked.get(name)) for name, now in backend.options()),
+            ("its version", device.runtime_version(backend), target.backend_version),
+            *((f"option {name}", now, asked.get(name)) for name, now in options),
         )
         if now != then
     ]

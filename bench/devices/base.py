@@ -13,6 +13,9 @@ from bench.spec import BlockSpec, Target
 Facts = Mapping[str, str | int | float | bool | None]
 """What is known of a device at a moment; what a machine does not tell is None, never left out."""
 
+THROTTLED = "throttled"
+"""Fact of a pass, True where the device slowed itself down: the pass is marked."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
@@ -66,6 +69,21 @@ class Device(Protocol):
         """Model, cores, clocks, governor, memory, OS, load."""
         ...
 
+    def runtime_version(self, backend: Backend) -> str:
+        """Version of what runs the backend's files here; `InputError` where nothing does."""
+        ...
+
+    def choose_cores(self, threads: int, wanted: str | None) -> str:
+        """Cores for `Target.cores`, from what the user asked for (None: nothing in particular).
+
+        `InputError` where the device has not as many, or not those.
+        """
+        ...
+
+    def options(self) -> tuple[tuple[str, str], ...]:
+        """What of this device's settings changes a figure's meaning, for `Target.options`."""
+        ...
+
     def check_quiet(self) -> None:
         """Raise `DeviceError` naming what else is using the device."""
         ...
@@ -76,5 +94,7 @@ class Device(Protocol):
         """Make every model afresh, then yield each pass as it ends.
 
         The caller closes it when it has seen enough, which may be before `plan.passes`.
+        `DeviceLostError` where the load broke off; a new call makes it again from its start, and
+        first sees to it that the device is there.
         """
         ...

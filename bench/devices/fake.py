@@ -57,6 +57,17 @@ class FakeDevice:
             "governor": None,
         }
 
+    def runtime_version(self, backend: Backend) -> str:
+        return backend.version()
+
+    def choose_cores(self, threads: int, wanted: str | None) -> str:
+        """Every core is there."""
+        del threads
+        return wanted or ""
+
+    def options(self) -> tuple[tuple[str, str], ...]:
+        return ()
+
     def check_quiet(self) -> None:
         if self.busy_with:
             raise DeviceError(f"device fake is busy: {self.busy_with}; stop it, or use --force")

@@ -30,6 +30,16 @@ class LocalDevice:
     def facts(self) -> Facts:
         return host_facts.host_facts()
 
+    def runtime_version(self, backend: Backend) -> str:
+        return backend.version()
+
+    def choose_cores(self, threads: int, wanted: str | None) -> str:
+        """See the function of that name."""
+        return choose_cores(threads, wanted)
+
+    def options(self) -> tuple[tuple[str, str], ...]:
+        return ()
+
     def check_quiet(self) -> None:
         quiet.check_quiet()
 
