@@ -1,5 +1,6 @@
-"""Progress on the terminal: a bar with time left, or in a log a line now and then."""
+"""Progress: a bar with time left, in a log a line now and then, for programs JSON lines."""
 
+import json
 import sys
 import time
 
@@ -16,6 +17,45 @@ from rich.progress import (
 
 SECONDS_BETWEEN_LINES = 15.0  # in a log, where a bar cannot redraw itself
 SECONDS_BETWEEN_REDRAWS = 0.5
+
+
+FORMS = ("bar", "json")
+
+
+def get_progress(form: str) -> "TerminalProgress | JsonProgress":
+    """Make the progress of that form, one of `FORMS`."""
+    return JsonProgress() if form == "json" else TerminalProgress()
+
+
+class JsonProgress:
+    """One JSON object a line on stderr: `what`, `total`, `done` and `note`."""
+
+    def __init__(self) -> None:
+        self._state: dict[str, object] = {}
+        self._done = 0
+        self._told = 0.0
+
+    def start(self, total: int, what: str) -> None:
+        """Begin a stretch of `total` steps."""
+        self._done = 0
+        self._state = {"what": what, "total": total}
+        self._tell("")
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        """Tell, twice a second at most; a step back, which a fault brings, at once."""
+        self._done += steps
+        if time.monotonic() - self._told >= SECONDS_BETWEEN_REDRAWS or steps < 1:
+            self._tell(note)
+
+    def close(self) -> None:
+        """Tell of the last steps."""
+        if self._state:
+            self._tell("")
+
+    def _tell(self, note: str) -> None:
+        self._told = time.monotonic()
+        line = json.dumps({**self._state, "done": self._done, "note": note})
+        print(line, file=sys.stderr, flush=True)
 
 
 class TerminalProgress:

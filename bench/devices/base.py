@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.backends.base import Backend
+from bench.backends.base import Array, Backend
 from bench.spec import BlockSpec, Target
 
 Facts = Mapping[str, str | int | float | bool | None]
@@ -88,6 +88,10 @@ class Device(Protocol):
         """Raise `DeviceError` naming what else is using the device."""
         ...
 
+    def infer(self, content: bytes, images: Array, backend: Backend, target: Target) -> Array:
+        """Outputs of a model file for NCHW `images`, computed on the device."""
+        ...
+
     def run_load(
         self, work: Sequence[Workload], backend: Backend, target: Target, plan: LoadPlan
     ) -> Generator[PassResult]:
@@ -97,4 +101,8 @@ class Device(Protocol):
         `DeviceLostError` where the load broke off; a new call makes it again from its start, and
         first sees to it that the device is there.
         """
+        ...
+
+    def close(self) -> None:
+        """Put back what was changed on the device and let go of it; calling it again is fine."""
         ...

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from bench.backends.base import Backend
+from bench.backends.base import Array, Backend
 from bench.backends.fake import FakeBackend, FakeModel
 from bench.devices.base import Facts, LoadPlan, PassResult, Workload
 from bench.errors import DeviceError
@@ -72,6 +72,10 @@ class FakeDevice:
         if self.busy_with:
             raise DeviceError(f"device fake is busy: {self.busy_with}; stop it, or use --force")
 
+    def infer(self, content: bytes, images: Array, backend: Backend, target: Target) -> Array:
+        """Through the backend, in this process."""
+        return backend.load_file(content, target).infer(images)
+
     def run_load(
         self, work: Sequence[Workload], backend: Backend, target: Target, plan: LoadPlan
     ) -> Generator[PassResult]:
@@ -81,6 +85,9 @@ class FakeDevice:
         yield from time_passes(
             calls, plan, clock_ns=machine.clock_ns, watch=machine, facts=machine.facts
         )
+
+    def close(self) -> None:
+        """Nothing was changed."""
 
 
 def _load(workload: Workload, backend: Backend, target: Target) -> FakeModel:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from bench.backends.base import Backend, LoadedModel
+from bench.backends.base import Array, Backend, LoadedModel
 from bench.devices import host_facts, quiet
 from bench.devices.base import Facts, LoadPlan, PassResult, Workload
 from bench.devices.watch import LinuxWatch
@@ -43,6 +43,10 @@ class LocalDevice:
     def check_quiet(self) -> None:
         quiet.check_quiet()
 
+    def infer(self, content: bytes, images: Array, backend: Backend, target: Target) -> Array:
+        """Through the backend, in this process."""
+        return backend.load_file(content, target).infer(images)
+
     def run_load(
         self, work: Sequence[Workload], backend: Backend, target: Target, plan: LoadPlan
     ) -> Generator[PassResult]:
@@ -57,6 +61,9 @@ class LocalDevice:
                     watch=watch,
                     facts=host_facts.moment_facts,
                 )
+
+    def close(self) -> None:
+        """Nothing was changed."""
 
 
 def load_models(

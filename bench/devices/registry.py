@@ -2,18 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.backends.registry import get_backend
 from bench.devices.base import Device, Facts
 from bench.errors import InputError, MissingRuntimeError
 
-KNOWN = "cpu (this machine), fake (computed, for dry runs)"
+if TYPE_CHECKING:
+    from bench.phone.options import PhoneOptions
+
+KNOWN = "cpu (this machine), adb:SERIAL or adb:HOST:PORT (a phone), fake (computed, for dry runs)"
 RUNTIMES = ("torch", "onnx", "tflite")
 
 
-def get_device(address: str) -> Device:
-    """Make the device at `address`; `InputError` where there is no such kind."""
+def get_device(address: str, phone: "PhoneOptions | None" = None) -> Device:
+    """Make the device at `address`; `InputError` where there is no such kind.
+
+    A phone is reached when it is first asked for something, and `close` ends that.
+    """
     if address == "cpu":
         from bench.devices.local import LocalDevice
 
@@ -23,6 +29,11 @@ def get_device(address: str) -> Device:
 
         flaws = Flaws(noise=0.02, layout=0.01, level=0.03, stumbles=0.001, memory_swing=0.05)
         return FakeDevice(flaws=flaws)
+    if address.startswith("adb:"):
+        from bench.devices.adb import AdbDevice
+        from bench.phone.options import PhoneOptions
+
+        return AdbDevice(address, phone or PhoneOptions())
     raise InputError(f"device is {address!r}, expected one of: {KNOWN}")
 
 
