@@ -4,11 +4,13 @@ import io
 import json
 import lzma
 import os
+import shutil
 import struct
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +60,28 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` as UTF-8, whole or not at all."""
     write_bytes(path, text.encode())
+
+
+@contextmanager
+def make_folder(path: Path) -> Iterator[Path]:
+    """Yield a new folder to be filled, which becomes `path` at the end, whole or not at all.
+
+    `FileError` where something is at `path`, or it cannot be made.
+    """
+    path = Path(path)
+    temporary: Path | None = None
+    try:
+        if path.exists():
+            raise FileError(f"{path} exists; name another, or remove it")
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
+        yield temporary
+        temporary.chmod(0o777 & ~_umask())
+        temporary.rename(path)
+    except OSError as error:
+        raise FileError(f"cannot make {path}: {error.strerror or error}") from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def read_bytes(path: Path) -> bytes:

@@ -26,6 +26,7 @@ COMMANDS = (
     "extract",
     "export",
     "verify",
+    "selfcheck",
     "report",
 )
 EXIT_BAD_INPUT = 2

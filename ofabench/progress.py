@@ -19,11 +19,8 @@ SECONDS_BETWEEN_LINES = 15.0  # in a log, where a bar cannot redraw itself
 SECONDS_BETWEEN_REDRAWS = 0.5
 
 
-FORMS = ("bar", "json")
-
-
 def get_progress(form: str) -> "TerminalProgress | JsonProgress":
-    """Make the progress of that form, one of `FORMS`."""
+    """Make the progress of that form: `bar`, for people, or `json`, for programs."""
     return JsonProgress() if form == "json" else TerminalProgress()
 
 
