@@ -1,0 +1,170 @@
+"""What a phone is at the moment: frequencies, temperatures, battery, screen. Untold is None.
+
+Formats are those of the dumps of Android's BatteryService, ThermalManagerService (Android 10 and
+later) and PowerManagerService; the numbers of states are BatteryManager's and PowerManager's.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bench.devices.base import Facts
+from bench.phone.asking import answers, file_lines, number, script
+from bench.phone.facts import CPU
+from bench.phone.temperatures import ZONES, hottest_c, parse_hal, parse_zones
+
+BATTERY_STATES = {1: "unknown", 2: "charging", 3: "discharging", 4: "not charging", 5: "full"}
+THERMAL_STATES = ("none", "light", "moderate", "severe", "critical", "emergency", "shutdown")
+PLUGS = {"AC powered": "ac", "USB powered": "usb", "Wireless powered": "wireless"}
+_CORE_FILE = re.compile(r"/cpu(\d{1,4})/cpufreq/(\w+)$", re.ASCII)
+_LOAD = re.compile(r"\d{1,6}\.\d{1,4}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """Frequencies by core, temperatures by sensor; the battery's level is in percent."""
+
+    frequencies_khz: Mapping[int, int] = field(default_factory=dict)
+    limits_khz: Mapping[int, int] = field(default_factory=dict)  # what cores may run at, now
+    temperatures_c: Mapping[str, float] = field(default_factory=dict)
+    battery_level: int | None = None
+    battery_status: str | None = None
+    battery_temperature_c: float | None = None
+    plugged: str | None = None
+    thermal_status: int | None = None
+    screen_on: bool | None = None
+    power_save: bool | None = None
+    load_average: float | None = None
+    memory_total_bytes: int | None = None
+    memory_available_bytes: int | None = None
+
+    @property
+    def temperature_c(self) -> float | None:
+        """The processor's; the battery's where no other is told."""
+        return hottest_c(self.temperatures_c, self.battery_temperature_c)
+
+    def state(self) -> Facts:
+        """Battery, screen, heat: what a user may want to know about a figure later."""
+        status = self.thermal_status
+        return {
+            "battery_level": self.battery_level,
+            "battery_status": self.battery_status,
+            "battery_temperature_c": self.battery_temperature_c,
+            "plugged": self.plugged,
+            "thermal_status": None if status is None else THERMAL_STATES[status],
+            "screen_on": self.screen_on,
+            "power_save": self.power_save,
+            "frequency_limits_khz": joined(self.limits_khz),
+        }
+
+    def flat(self) -> Facts:
+        """As facts of a device, under the names that this machine's facts have too."""
+        return {
+            "frequency_now_khz": max(self.frequencies_khz.values(), default=None),
+            "frequencies_khz": joined(self.frequencies_khz),
+            "temperature_c": self.temperature_c,
+            "temperatures_c": joined(self.temperatures_c),
+            "load_average": self.load_average,
+            "memory_total_bytes": self.memory_total_bytes,
+            "memory_available_bytes": self.memory_available_bytes,
+            **self.state(),
+        }
+
+
+def joined(values: Mapping[int, int] | Mapping[str, int] | Mapping[str, float]) -> str | None:
+    """`a=1,b=2.5`: many readings as one fact; None for none."""
+    return ",".join(f"{name}={value}" for name, value in values.items()) or None
+
+
+def moment_script(root: str = "") -> str:
+    """Shell script whose output `parse_moment` reads; files lie under `root`."""
+    cpufreq = f"{root}{CPU}/cpu[0-9]*/cpufreq"
+    zones = f"{root}{ZONES}/thermal_zone*"
+    wanted = "-e mWakefulness= -e 'Display Power: state='"
+    return script(
+        {
+            "cpufreq": f"r {cpufreq}/scaling_cur_freq {cpufreq}/scaling_max_freq",
+            "zones": f"r {zones}/type {zones}/temp",
+            "battery": "dumpsys battery",
+            "thermal": "dumpsys thermalservice",
+            "power": f"dumpsys power | grep {wanted}",
+            "power_save": "settings get global low_power",
+            "load": f"cat {root}/proc/loadavg",
+            "memory": f"cat {root}/proc/meminfo",
+        }
+    )
+
+
+def parse_moment(text: str, root: str = "") -> Moment:
+    """Read what `moment_script` wrote; nothing in it is an error."""
+    told = answers(text)
+    battery = _pairs(told.get("battery", ""))
+    dump = told.get("thermal", "")
+    memory = _pairs(told.get("memory", ""))
+    tenths = number(battery.get("temperature"))
+    status = number(_pairs(dump).get("Thermal Status"))
+    return Moment(
+        frequencies_khz=_by_core(told.get("cpufreq", ""), "scaling_cur_freq"),
+        limits_khz=_by_core(told.get("cpufreq", ""), "scaling_max_freq"),
+        temperatures_c=parse_zones(told.get("zones", ""), root) or parse_hal(dump),
+        battery_level=_percent(number(battery.get("level")), number(battery.get("scale"))),
+        battery_status=BATTERY_STATES.get(number(battery.get("status")) or 0),
+        battery_temperature_c=None if tenths is None else tenths / 10,
+        plugged=_plugged(battery),
+        thermal_status=status if status in range(len(THERMAL_STATES)) else None,
+        screen_on=_screen_on(told.get("power", "")),
+        power_save={"0": False, "1": True, "null": False}.get(told.get("power_save", "").strip()),
+        load_average=_load(told.get("load", "")),
+        memory_total_bytes=_kilobytes(memory.get("MemTotal")),
+        memory_available_bytes=_kilobytes(memory.get("MemAvailable") or memory.get("MemFree")),
+    )
+
+
+def _pairs(text: str) -> dict[str, str]:
+    """Read `name: value` lines; of a name that comes again, the first."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        name, colon, value = line.partition(":")
+        if colon:
+            found.setdefault(name.strip(), value.strip())
+    return found
+
+
+def _by_core(answer: str, name: str) -> dict[int, int]:
+    found: dict[int, int] = {}
+    for path, content in file_lines(answer).items():
+        match, value = _CORE_FILE.search(path), number(content)
+        if match and match[2] == name and value is not None and value > 0:
+            found[int(match[1])] = value
+    return dict(sorted(found.items()))
+
+
+def _percent(level: int | None, scale: int | None) -> int | None:
+    if level is None or not 0 <= level <= (scale or 100):
+        return None
+    return round(100 * level / (scale or 100))
+
+
+def _plugged(battery: Mapping[str, str]) -> str | None:
+    """What it is plugged into, "no" for nothing."""
+    if not set(PLUGS) & set(battery):
+        return None
+    return ",".join(plug for name, plug in PLUGS.items() if battery.get(name) == "true") or "no"
+
+
+def _screen_on(power: str) -> bool | None:
+    awake = re.search(r"mWakefulness=(\w+)", power)
+    state = re.search(r"Display Power: state=(\w+)", power)
+    if state:
+        return state[1] == "ON"
+    return awake[1] == "Awake" if awake else None
+
+
+def _load(text: str) -> float | None:
+    words = text.split()
+    return float(words[0]) if words and _LOAD.fullmatch(words[0]) else None
+
+
+def _kilobytes(text: str | None) -> int | None:
+    value = number((text or "").removesuffix("kB").strip())
+    return None if value is None else 1024 * value

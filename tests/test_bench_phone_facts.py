@@ -1,0 +1,227 @@
+"""What a phone tells of itself: a Note8 on Android 9, a Pixel 2 on Android 11, and garbage."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench.phone.asking import MARK, answers, number, script
+from bench.phone.facts import (
+    PhoneFacts,
+    facts_script,
+    parse_core_list,
+    parse_cpuinfo,
+    parse_facts,
+    parse_properties,
+)
+from bench.phone.moment import Moment, moment_script, parse_moment
+from bench.phone.temperatures import celsius, hottest_c, parse_hal, parse_zones
+from tests.phone_texts import (
+    NOTE8,
+    NOTE8_MOMENT,
+    PIXEL2,
+    PIXEL2_MOMENT,
+    PIXEL2_THERMAL,
+    told,
+)
+
+
+def test_a_note8_is_read() -> None:
+    facts = parse_facts(told(NOTE8))
+
+    assert (facts.model, facts.manufacturer, facts.device) == ("SM-N950F", "samsung", "greatlte")
+    assert (facts.soc, facts.abi) == ("exynos8895", "arm64-v8a")
+    assert (facts.android_version, facts.android_sdk) == ("9", 28)
+    assert (facts.security_patch, facts.kernel) == ("2019-12-01", "4.4.111-17671090")
+    assert facts.cpu_parts == "ARM 0xd03, Samsung 0x001"
+    assert facts.emulated is None
+    assert facts.slug() == "sm-n950f"
+    assert [core.max_khz for core in facts.cores] == [1690000] * 4 + [2314000] * 4
+    assert {core.min_khz for core in facts.cores} == {300000, 741000}
+    assert facts.cores[7].governor == "schedutil"
+    assert all(core.online for core in facts.cores)
+
+
+def test_a_pixel_2_is_read() -> None:
+    facts = parse_facts(told(PIXEL2))
+
+    assert (facts.slug(), facts.soc, facts.android_sdk) == ("pixel-2", "msm8998", 30)
+
+
+def test_facts_have_the_names_that_every_device_has_and_are_json() -> None:
+    flat = {**parse_facts(told(NOTE8)).flat(), **parse_moment(told(NOTE8_MOMENT)).flat()}
+
+    assert json.loads(json.dumps(flat)) == flat
+    assert (flat["cpu_model"], flat["cpu_cores"], flat["os"]) == ("exynos8895", 8, "Android 9")
+    assert flat["governor"] == "interactive,schedutil"
+    assert flat["frequency_max_khz"] == 2314000
+    assert flat["cores_max_khz"] == ",".join(["1690000"] * 4 + ["2314000"] * 4)
+    assert flat["memory_available_bytes"] == 2750836 * 1024
+
+
+def test_what_emulates_a_phone_is_never_named_as_one() -> None:
+    properties = NOTE8["getprop"] + "\n[ro.ofabench.emulated]: [qemu-aarch64]"
+
+    assert parse_facts(told({**NOTE8, "getprop": properties})).slug() == "qemu-aarch64"
+
+
+def test_a_phone_that_tells_nothing_has_no_facts() -> None:
+    assert parse_facts("") == PhoneFacts()
+    assert parse_moment("") == Moment()
+    assert PhoneFacts().slug() == "unknown-phone"
+    assert set(PhoneFacts().flat().values()) == {None}
+    assert set(Moment().flat().values()) == {None}
+
+
+def test_a_core_that_is_offline_is_known_to_be() -> None:
+    cpus = NOTE8["cpus"].replace("/online 0-7", "/online 0-3,5")
+
+    facts = parse_facts(told({**NOTE8, "cpus": cpus}))
+
+    assert [core.number for core in facts.cores if core.online] == [0, 1, 2, 3, 5]
+    assert len(facts.cores) == 8
+
+
+def test_cores_are_counted_by_their_folders_where_no_list_is_told() -> None:
+    folders = "\n".join(NOTE8["cpus"].splitlines()[3:])
+
+    assert len(parse_facts(told({**NOTE8, "cpus": folders})).cores) == 8
+
+
+@pytest.mark.parametrize(
+    ("text", "cores"),
+    [
+        ("0-3,5", {0, 1, 2, 3, 5}),
+        ("0", {0}),
+        ("", set()),
+        (None, set()),
+        ("3-1,x,-2,1-", set()),
+        ("0-99999999", set()),
+    ],
+)
+def test_lists_of_cores(text: str | None, cores: set[int]) -> None:
+    assert parse_core_list(text) == cores
+
+
+def test_the_moment_of_a_note8() -> None:
+    now = parse_moment(told(NOTE8_MOMENT))
+
+    assert now.frequencies_khz == {**dict.fromkeys(range(4), 455000), 4: 2314000} | dict.fromkeys(
+        (5, 6, 7), 2314000
+    )
+    assert now.limits_khz[0] == 1690000
+    assert now.temperatures_c == {"BIG": 41.5, "LITTLE": 39.0, "battery": 31.2}
+    assert now.temperature_c == 41.5
+    assert (now.battery_level, now.battery_status, now.plugged) == (83, "charging", "usb")
+    assert now.battery_temperature_c == 31.2
+    assert now.thermal_status is None  # Android 9 has no such service
+    assert now.screen_on is True
+    assert now.power_save is False
+    assert (now.load_average, now.memory_total_bytes) == (2.75, 5696752 * 1024)
+
+
+def test_the_moment_of_a_pixel_2_without_readable_zones() -> None:
+    now = parse_moment(told(PIXEL2_MOMENT))
+
+    assert now.temperatures_c == {"cpu0-silver-usr": 38.5, "cpu0-gold-usr": 41.25, "battery": 55.0}
+    assert now.temperature_c == 41.25
+    assert now.flat()["thermal_status"] == "moderate"
+    assert (now.battery_level, now.battery_status, now.plugged) == (75, "discharging", "no")
+    assert (now.screen_on, now.power_save) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("reading", "value"),
+    [(38500, 38.5), (-5000, -5.0), (385, 38.5), (38, 38.0), (None, None), (-273000, None)],
+)
+def test_a_zone_tells_thousandths_tenths_or_degrees(
+    reading: int | None, value: float | None
+) -> None:
+    assert celsius(reading) == value
+
+
+def test_the_hottest_sensor_is_of_the_processor_where_one_is() -> None:
+    assert hottest_c({"battery": 50.0, "skin": 45.0, "cpu-0-0": 40.0, "gpu": 60.0}) == 40.0
+    assert hottest_c({"battery": 50.0, "skin": 45.0}) == 45.0
+    assert hottest_c({"battery": 50.0}) == 50.0
+    assert hottest_c({}, 31.0) == 31.0
+    assert hottest_c({}) is None
+
+
+def test_sensors_of_one_name_keep_the_hottest_and_nameless_ones_their_folder() -> None:
+    zone = "/sys/class/thermal/thermal_zone"
+    files = f"{zone}0/type cpu\n{zone}0/temp 40000\n{zone}1/type cpu\n{zone}1/temp 42000\n"
+
+    assert parse_zones(f"{files}{zone}7/temp 30000") == {"cpu": 42.0, "thermal_zone7": 30.0}
+
+
+def test_what_the_hal_last_said_counts_where_it_says_nothing_now() -> None:
+    cached, _, _ = PIXEL2_THERMAL.partition("HAL Ready")
+
+    assert parse_hal(cached) == {"cpu0-silver-usr": 61.2}
+
+
+@pytest.mark.parametrize("text", ["", "1_0", "٣", "1.5", "9" * 5000, "+1", "--1"])
+def test_only_plain_digits_are_a_number(text: str) -> None:
+    assert number(text) is None
+
+
+def test_the_scripts_run_in_a_shell_and_answer_for_what_is_there(tmp_path: Path) -> None:
+    files = {
+        "sys/devices/system/cpu/present": "0-1\n",
+        "sys/devices/system/cpu/online": "0",  # no end of line
+        "sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq": "1800000\n",
+        "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq": "900000\n",
+        "sys/class/thermal/thermal_zone0/type": "cpu-0-0\n",
+        "sys/class/thermal/thermal_zone0/temp": "38500\n",
+        "proc/loadavg": "0.50 0.1 0.1 1/2 3\n",
+    }
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+
+    facts = parse_facts(shell(facts_script(str(tmp_path))), str(tmp_path))
+    now = parse_moment(shell(moment_script(str(tmp_path))), str(tmp_path))
+
+    assert [(core.online, core.max_khz) for core in facts.cores] == [(True, 1800000), (False, None)]
+    assert facts.model is None
+    assert (now.frequencies_khz, now.temperatures_c) == ({0: 900000}, {"cpu-0-0": 38.5})
+    assert now.load_average == 0.5
+
+
+def shell(text: str) -> str:
+    done = subprocess.run(["sh", "-c", text], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_an_answer_without_an_end_of_line_does_not_run_into_the_next() -> None:
+    text = shell(script({"one": "printf first", "none": "false", "two": "printf 'a\\n\\nb\\n'"}))
+
+    assert answers(text) == {"one": "first", "two": "a\n\nb"}
+
+
+GARBAGE = st.one_of(st.text(), st.text(alphabet="0123456789-,.:/ \n[]{}=acmpuT"))
+
+
+@given(st.dictionaries(st.sampled_from(sorted({*NOTE8, *NOTE8_MOMENT})), GARBAGE), GARBAGE)
+@settings(max_examples=150, deadline=None)
+def test_garbage_gives_facts_that_are_json_and_never_an_error(
+    sections: dict[str, str], noise: str
+) -> None:
+    for text in (noise, told({**NOTE8, **sections}), told({**PIXEL2_MOMENT, **sections})):
+        flat = {**parse_facts(text).flat(), **parse_moment(text).flat()}
+        assert json.loads(json.dumps(flat, allow_nan=False)) == flat
+        assert parse_facts(text).slug()
+
+
+@given(st.text())
+def test_garbage_in_one_section_stays_in_it(noise: str) -> None:
+    text = told({**NOTE8, "cpuinfo": noise.replace(MARK, "")})
+
+    assert parse_facts(text).model == "SM-N950F"
+    assert isinstance(parse_cpuinfo(noise), dict)
+    assert isinstance(parse_properties(noise), dict)
