@@ -1,6 +1,11 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.phone_roots import ModelName
+from tests.phone_target.build import NoTargetError, ensure_adbd
+from tests.phone_target.phone import RealPhone
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -11,3 +16,28 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"public measurements are not here: {SHARED_DATA} does not exist")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def real_adbd() -> Path:
+    """Android's own daemon, built on first use and then kept in the user's cache folder."""
+    try:
+        return ensure_adbd()
+    except NoTargetError as why:
+        pytest.skip(f"no real adbd: {why}")
+
+
+@pytest.fixture(params=["note8", "pixel2"])
+def real_phone(
+    request: pytest.FixtureRequest, real_adbd: Path, tmp_path: Path
+) -> Iterator[RealPhone]:
+    """A phone on which Android's own daemon runs; it knows no key yet."""
+    model: ModelName = request.param
+    phone = RealPhone(tmp_path, model, real_adbd)
+    try:
+        phone.start()
+        yield phone
+    except NoTargetError as why:
+        pytest.skip(f"no real adbd: {why}")
+    finally:
+        phone.close()
