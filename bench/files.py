@@ -6,6 +6,7 @@ import lzma
 import os
 import shutil
 import struct
+import sys
 import tempfile
 import zipfile
 import zlib
@@ -98,6 +99,15 @@ def read_json(path: Path) -> Any:
         return json.loads(read_bytes(path))
     except ValueError as error:
         raise FileError(f"{path} is not JSON: {error}") from error
+
+
+def cache_folder() -> Path:
+    """Where the user's system keeps what can be made again, and ours below it; not made yet."""
+    if "XDG_CACHE_HOME" in os.environ:
+        return Path(os.environ["XDG_CACHE_HOME"]) / "ofabench"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "ofabench"
+    return Path.home() / ".cache" / "ofabench"
 
 
 def zip_damage(content: bytes) -> str:

@@ -14,6 +14,7 @@ from ofabench import __version__
 COMMANDS = (
     "quickstart",
     "devices",
+    "phone",
     "space",
     "sweep",
     "table",

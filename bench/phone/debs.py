@@ -1,0 +1,148 @@
+"""Debian's arm64 libraries for the runner's bundle: from apt, or from a folder of .deb files.
+
+LiteRT's wheel is built for glibc, which Android has not; the bundle brings its own.
+"""
+
+import lzma
+import subprocess
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+from shutil import which
+
+from bench.errors import DeviceError, FileError
+from bench.files import read_bytes
+
+PACKAGES = ("libc6", "libstdc++6", "libgcc-s1")
+LIBRARIES = (
+    "ld-linux-aarch64.so.1",
+    "libc.so.6",
+    "libm.so.6",
+    "libdl.so.2",
+    "libpthread.so.0",
+    "librt.so.1",
+    "libstdc++.so.6",
+    "libgcc_s.so.1",
+)
+_AR_MAGIC, _AR_HEADER_BYTES = b"!<arch>\n", 60
+_APT_TIMEOUT_S = 300.0
+_ASK = "give --debs FOLDER with Debian's arm64 packages " + ", ".join(PACKAGES)
+
+
+def libraries(debs: Path | None) -> dict[str, bytes]:
+    """Content of each of `LIBRARIES`, from the packages in `debs`, or else fetched by apt.
+
+    `DeviceError` where apt cannot, `FileError` where a package is missing or damaged; both say
+    which.
+    """
+    if debs is not None:
+        return _from_packages(_packages_in(debs))
+    with tempfile.TemporaryDirectory(prefix="ofabench-apt-") as folder:
+        return _from_packages(_fetch(Path(folder)))
+
+
+def package_files(content: bytes, name: str) -> Iterator[tuple[PurePosixPath, bytes | str]]:
+    """Every file of a .deb: its path with its content, or with the name that it links to."""
+    try:
+        with tarfile.open(fileobj=BytesIO(_data_archive(content, name))) as archive:
+            for member in archive:
+                path = PurePosixPath("/", member.name)
+                if member.issym():
+                    yield path, member.linkname
+                elif member.isfile() and (file := archive.extractfile(member)) is not None:
+                    yield path, file.read()
+    except (tarfile.TarError, EOFError, lzma.LZMAError, zlib.error, OSError, ValueError) as error:
+        raise FileError(f"{name} is damaged ({error}); fetch it again") from error
+
+
+def _data_archive(content: bytes, name: str) -> bytes:
+    """Return the data archive of a .deb, which is an `ar` archive (deb(5))."""
+    if not content.startswith(_AR_MAGIC):
+        raise FileError(f"{name} is no Debian package; name a folder of .deb files")
+    place = len(_AR_MAGIC)
+    while place + _AR_HEADER_BYTES <= len(content):
+        header = content[place : place + _AR_HEADER_BYTES]
+        member, size_text = header[:16].decode("ascii", "replace"), header[48:58].strip()
+        if not size_text.isdigit():
+            break
+        place += _AR_HEADER_BYTES
+        size = int(size_text)
+        member = member.strip().rstrip("/")
+        if member == "data.tar.zst":
+            raise FileError(f"{name} is packed by zstd, which is Ubuntu's way; take Debian's own")
+        if member.startswith("data.tar"):
+            return content[place : place + size]
+        place += size + size % 2
+    raise FileError(f"{name} holds no data, it is cut short; fetch it again")
+
+
+def _from_packages(packages: Sequence[Path]) -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+    links: dict[str, str] = {}
+    for package in packages:
+        for path, found in package_files(read_bytes(package), package.name):
+            if isinstance(found, str):
+                links[path.name] = PurePosixPath(found).name
+            elif "aarch64-linux-gnu" in path.parts:
+                files[path.name] = found
+    made = {name: files.get(name) or files.get(links.get(name, "")) for name in LIBRARIES}
+    missing = [name for name, content in made.items() if content is None]
+    if missing:
+        names = ", ".join(package.name for package in packages) or "none"
+        raise FileError(f"no arm64 {', '.join(missing)} in the packages {names}; {_ASK}")
+    return {name: content for name, content in made.items() if content is not None}
+
+
+def _packages_in(folder: Path) -> list[Path]:
+    found = [
+        path
+        for package in PACKAGES
+        for path in sorted(Path(folder).glob(f"{package}_*.deb"))
+        if path.stem.endswith(("_arm64", "%3aarm64"))
+    ]
+    if not found:
+        raise FileError(f"no *_arm64.deb of {', '.join(PACKAGES)} in {folder}; {_ASK}")
+    return found
+
+
+def _fetch(folder: Path) -> list[Path]:
+    """Let apt fetch the packages, with lists of its own: the system is left as it is."""
+    if which("apt-get") is None:
+        raise DeviceError(f"the phone's libraries come from Debian, and here is no apt-get; {_ASK}")
+    for name in ("lists/partial", "cache/archives/partial"):
+        (folder / name).mkdir(parents=True)
+    options = {
+        "APT::Architecture": "arm64",
+        "APT::Architectures": "arm64",
+        "Dir::State::Lists": folder / "lists",
+        "Dir::State::status": "/dev/null",
+        "Dir::Cache": folder / "cache",
+        "APT::Sandbox::User": "",  # the folder belongs to whoever runs this
+    }
+    apt = ["apt-get", "--quiet", *(f"-o{name}={value}" for name, value in options.items())]
+    _run([*apt, "update"], folder)
+    _run([*apt, "download", *PACKAGES], folder)
+    return sorted(folder.glob("*.deb"))
+
+
+def _run(command: Sequence[str], folder: Path) -> None:
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_APT_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise DeviceError(f"apt-get failed ({error}); {_ASK}") from error
+    if done.returncode != 0:
+        told = [line for line in done.stderr.splitlines() if line.startswith("E:")]
+        why = (told or done.stderr.splitlines() or ["no word"])[0]
+        raise DeviceError(f"apt-get cannot fetch arm64 packages ({why}); {_ASK}")
