@@ -1,6 +1,7 @@
 """What a phone tells of itself: a Note8 on Android 9, a Pixel 2 on Android 11, and garbage."""
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from bench.phone.facts import (
 )
 from bench.phone.moment import Moment, moment_script, parse_moment
 from bench.phone.temperatures import celsius, hottest_c, parse_hal, parse_zones
+from tests.phone_here import HereConnection
+from tests.phone_roots import ModelName, make_root, set_frequency_limit, set_temperature
 from tests.phone_texts import (
     NOTE8,
     NOTE8_MOMENT,
@@ -169,27 +172,47 @@ def test_only_plain_digits_are_a_number(text: str) -> None:
     assert number(text) is None
 
 
-def test_the_scripts_run_in_a_shell_and_answer_for_what_is_there(tmp_path: Path) -> None:
-    files = {
-        "sys/devices/system/cpu/present": "0-1\n",
-        "sys/devices/system/cpu/online": "0",  # no end of line
-        "sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq": "1800000\n",
-        "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq": "900000\n",
-        "sys/class/thermal/thermal_zone0/type": "cpu-0-0\n",
-        "sys/class/thermal/thermal_zone0/temp": "38500\n",
-        "proc/loadavg": "0.50 0.1 0.1 1/2 3\n",
-    }
-    for name, content in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(content)
+@pytest.mark.parametrize(
+    ("model", "slug", "soc", "fastest"),
+    [
+        ("note8", "sm-n950f", "exynos8895", 2_314_000),
+        ("pixel2", "pixel-2", "msm8998", 2_361_600),
+    ],
+)
+def test_the_scripts_run_on_a_phones_tree(
+    tmp_path: Path, model: ModelName, slug: str, soc: str, fastest: int
+) -> None:
+    make_root(tmp_path, model, emulated="")
+    set_temperature(tmp_path, 71.5)
+    set_frequency_limit(tmp_path, 7, 1_000_000)
+    phone = HereConnection(tmp_path)
 
-    facts = parse_facts(shell(facts_script(str(tmp_path))), str(tmp_path))
-    now = parse_moment(shell(moment_script(str(tmp_path))), str(tmp_path))
+    facts = parse_facts(phone.run(["sh", "-c", facts_script()]).out.decode())
+    now = parse_moment(phone.run(["sh", "-c", moment_script()]).out.decode())
 
-    assert [(core.online, core.max_khz) for core in facts.cores] == [(True, 1800000), (False, None)]
+    assert (facts.slug(), facts.soc, facts.abi) == (slug, soc, "arm64-v8a")
+    assert [core.max_khz for core in facts.cores[4:]] == [fastest] * 4
+    assert facts.boot_id == (tmp_path / "proc/sys/kernel/random/boot_id").read_text().strip()
+    assert now.temperature_c == 71.5
+    assert (now.frequencies_khz[7], now.limits_khz[7]) == (1_000_000, 1_000_000)
+    assert (now.battery_level, now.plugged, now.screen_on) == (87, "usb", True)
+    assert now.power_save is False
+    assert now.thermal_status == (0 if model == "pixel2" else None)
+    assert None not in (facts.kernel, now.load_average, now.memory_available_bytes)
+
+
+def test_the_facts_script_answers_for_what_is_there(tmp_path: Path) -> None:
+    make_root(tmp_path, "note8")
+    cpu = tmp_path / "sys/devices/system/cpu"
+    (cpu / "present").write_text("0-1\n")
+    (cpu / "online").write_text("0")  # no end of line
+    shutil.rmtree(cpu / "cpu1/cpufreq")
+    (tmp_path / "system/bin/getprop").unlink()
+
+    facts = parse_facts(HereConnection(tmp_path).run(["sh", "-c", facts_script()]).out.decode())
+
+    assert [(c.online, c.max_khz) for c in facts.cores] == [(True, 1690000), (False, None)]
     assert facts.model is None
-    assert (now.frequencies_khz, now.temperatures_c) == ({0: 900000}, {"cpu-0-0": 38.5})
-    assert now.load_average == 0.5
 
 
 def shell(text: str) -> str:

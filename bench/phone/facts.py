@@ -84,26 +84,25 @@ class PhoneFacts:
         }
 
 
-def facts_script(root: str = "") -> str:
-    """Shell script whose output `parse_facts` reads; files lie under `root`."""
-    cpu = f"{root}{CPU}"
+def facts_script() -> str:
+    """Shell script whose output `parse_facts` reads."""
     wanted = " ".join(
-        f"{cpu}/cpu[0-9]*/cpufreq/{name}"
+        f"{CPU}/cpu[0-9]*/cpufreq/{name}"
         for name in ("cpuinfo_min_freq", "cpuinfo_max_freq", "scaling_governor")
     )
     return script(
         {
             "getprop": "getprop",
             "uname": "uname -r; uname -m",
-            "cpus": f"r {cpu}/possible {cpu}/present {cpu}/online; ls -d {cpu}/cpu[0-9]*",
+            "cpus": f"r {CPU}/possible {CPU}/present {CPU}/online; ls -d {CPU}/cpu[0-9]*",
             "cpufreq": f"r {wanted}",
-            "cpuinfo": f"cat {root}/proc/cpuinfo",
-            "boot_id": f"cat {root}/proc/sys/kernel/random/boot_id",
+            "cpuinfo": "cat /proc/cpuinfo",
+            "boot_id": "cat /proc/sys/kernel/random/boot_id",
         }
     )
 
 
-def parse_facts(text: str, root: str = "") -> PhoneFacts:
+def parse_facts(text: str) -> PhoneFacts:
     """Read what `facts_script` wrote; nothing in it is an error."""
     told = answers(text)
     props = parse_properties(told.get("getprop", ""))
@@ -124,7 +123,7 @@ def parse_facts(text: str, root: str = "") -> PhoneFacts:
         machine=uname[1] if len(uname) > 1 else None,
         boot_id=told.get("boot_id", "").strip() or None,
         emulated=props.get(EMULATED),
-        cores=_cores(told.get("cpus", ""), told.get("cpufreq", ""), f"{root}{CPU}"),
+        cores=_cores(told.get("cpus", ""), told.get("cpufreq", "")),
     )
 
 
@@ -162,18 +161,18 @@ def parse_core_list(text: str | None) -> frozenset[int]:
     return frozenset(found)
 
 
-def _cores(cpus: str, cpufreq: str, folder: str) -> tuple[Core, ...]:
+def _cores(cpus: str, cpufreq: str) -> tuple[Core, ...]:
     files, known = file_lines(cpus), file_lines(cpufreq)
-    listed = {number(line.removeprefix(f"{folder}/cpu")) for line in cpus.splitlines()}
-    present = parse_core_list(files.get(f"{folder}/present"))
-    numbers = present or parse_core_list(files.get(f"{folder}/possible"))
+    listed = {number(line.removeprefix(f"{CPU}/cpu")) for line in cpus.splitlines()}
+    numbers = parse_core_list(files.get(f"{CPU}/present"))
+    numbers = numbers or parse_core_list(files.get(f"{CPU}/possible"))
     numbers = numbers or frozenset(n for n in listed if n is not None and n >= 0)
-    online = parse_core_list(files.get(f"{folder}/online")) or numbers
-    return tuple(_core(n, n in online, known, folder) for n in sorted(numbers))
+    online = parse_core_list(files.get(f"{CPU}/online")) or numbers
+    return tuple(_core(n, n in online, known) for n in sorted(numbers))
 
 
-def _core(which: int, online: bool, known: Mapping[str, str], folder: str) -> Core:
-    freq = f"{folder}/cpu{which}/cpufreq"
+def _core(which: int, online: bool, known: Mapping[str, str]) -> Core:
+    freq = f"{CPU}/cpu{which}/cpufreq"
     return Core(
         number=which,
         online=online,

@@ -76,10 +76,10 @@ def joined(values: Mapping[int, int] | Mapping[str, int] | Mapping[str, float]) 
     return ",".join(f"{name}={value}" for name, value in values.items()) or None
 
 
-def moment_script(root: str = "") -> str:
-    """Shell script whose output `parse_moment` reads; files lie under `root`."""
-    cpufreq = f"{root}{CPU}/cpu[0-9]*/cpufreq"
-    zones = f"{root}{ZONES}/thermal_zone*"
+def moment_script() -> str:
+    """Shell script whose output `parse_moment` reads."""
+    cpufreq = f"{CPU}/cpu[0-9]*/cpufreq"
+    zones = f"{ZONES}/thermal_zone*"
     wanted = "-e mWakefulness= -e 'Display Power: state='"
     return script(
         {
@@ -89,13 +89,13 @@ def moment_script(root: str = "") -> str:
             "thermal": "dumpsys thermalservice",
             "power": f"dumpsys power | grep {wanted}",
             "power_save": "settings get global low_power",
-            "load": f"cat {root}/proc/loadavg",
-            "memory": f"cat {root}/proc/meminfo",
+            "load": "cat /proc/loadavg",
+            "memory": "cat /proc/meminfo",
         }
     )
 
 
-def parse_moment(text: str, root: str = "") -> Moment:
+def parse_moment(text: str) -> Moment:
     """Read what `moment_script` wrote; nothing in it is an error."""
     told = answers(text)
     battery = _pairs(told.get("battery", ""))
@@ -106,7 +106,7 @@ def parse_moment(text: str, root: str = "") -> Moment:
     return Moment(
         frequencies_khz=_by_core(told.get("cpufreq", ""), "scaling_cur_freq"),
         limits_khz=_by_core(told.get("cpufreq", ""), "scaling_max_freq"),
-        temperatures_c=parse_zones(told.get("zones", ""), root) or parse_hal(dump),
+        temperatures_c=parse_zones(told.get("zones", "")) or parse_hal(dump),
         battery_level=_percent(number(battery.get("level")), number(battery.get("scale"))),
         battery_status=BATTERY_STATES.get(number(battery.get("status")) or 0),
         battery_temperature_c=None if tenths is None else tenths / 10,

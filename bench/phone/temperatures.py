@@ -21,7 +21,7 @@ def hottest_c(temperatures_c: Mapping[str, float], battery_c: float | None = Non
     return max(processor or others.values() or temperatures_c.values(), default=battery_c)
 
 
-def parse_zones(answer: str, root: str = "") -> dict[str, float]:
+def parse_zones(answer: str) -> dict[str, float]:
     """Degrees Celsius by sensor, from the `type` and `temp` files of /sys/class/thermal.
 
     Sensors of one name keep the hottest.
@@ -33,7 +33,7 @@ def parse_zones(answer: str, root: str = "") -> dict[str, float]:
         value = celsius(number(content))
         if folder == path or value is None:
             continue
-        name = files.get(f"{folder}/type") or folder.removeprefix(f"{root}{ZONES}/")
+        name = files.get(f"{folder}/type") or folder.removeprefix(f"{ZONES}/")
         found[name] = max(value, found.get(name, value))
     return found
 
