@@ -29,6 +29,7 @@ FEATURES = {
     "note8": ("cmd", "stat_v2", "shell_v2"),
     "pixel2": ("shell_v2", "cmd", "stat_v2", "ls_v2", "fixed_push_mkdir", "apex"),
 }
+HEARD_S = 1.0  # a phone goes on for about as long after it said that it will reboot
 
 
 @dataclass(frozen=True)
@@ -191,8 +192,9 @@ class PocketPhone:
         return None
 
     def _reboot_service(self, stream: Stream) -> None:
-        """The host is told that it is on the way, then everything goes."""
+        """The host is told that it is on the way; once it has heard, everything goes."""
         stream.close()
+        stream.host_closed.wait(HEARD_S)
         threading.Thread(target=self.reboot, daemon=True).start()
 
 

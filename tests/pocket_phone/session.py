@@ -131,6 +131,9 @@ class Session:
         if stream is None or stream.closed or message.arg0 not in (0, stream.remote):
             if message.command == wire.OKAY:
                 self._wire.send(wire.CLSE, message.arg1, message.arg0)
+            elif message.command == wire.CLSE and stream is not None:
+                del self._streams[stream.local]
+                stream.on_close()
             return
         match message.command:
             case wire.OKAY:

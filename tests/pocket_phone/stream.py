@@ -25,6 +25,7 @@ class Stream:
         self._ready = True  # the host takes a message
         self._owed = False  # the host waits for an OKAY
         self.closed = False
+        self.host_closed = threading.Event()
         self._at_end: Callable[[], None] | None = None
 
     def on_data(self, data: bytes) -> None:
@@ -47,6 +48,7 @@ class Stream:
         """The stream is over; what the host sent before can still be read."""
         with self._changed:
             self.closed = True
+            self.host_closed.set()
             self._changed.notify_all()
             at_end, self._at_end = self._at_end, None
         if at_end:
