@@ -1,0 +1,11 @@
+"""What may go wrong between here and a phone; all of it within `bench.errors.DeviceError`."""
+
+from bench.errors import DeviceError
+
+
+class DeviceFullError(DeviceError):
+    """The phone has no room for a file."""
+
+
+class UnauthorizedError(DeviceError):
+    """The phone does not let this machine debug it."""
