@@ -7,24 +7,20 @@ import os
 import queue
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from bench.adb.errors import DeviceFullError
+from bench.adb.shell import Completed
+from bench.adb.sync import PushFile
 from bench.errors import DeviceLostError
 from tests.pocket_phone.places import Places
 
 HOST_PATH = "/usr/bin:/bin"
-
-
-@dataclass(frozen=True)
-class Done:
-    status: int
-    out: bytes
-    err: bytes
 
 
 class HereProcess:
@@ -135,9 +131,11 @@ class HereConnection:
     lost: bool = False
     closed: bool = False
     reconnects: int = 0
+    pushed: list[str] = field(default_factory=list)
+    room_bytes: int | None = None  # for what is pushed; None for plenty
     before_run: Callable[[Sequence[str]], None] = lambda _: None
 
-    def run(self, argv: Sequence[str], *, timeout_s: float = 30.0, stdin: bytes = b"") -> Done:
+    def run(self, argv: Sequence[str], *, timeout_s: float = 30.0, stdin: bytes = b"") -> Completed:
         self._check()
         self.ran.append(tuple(argv))
         self.before_run(argv)
@@ -151,7 +149,7 @@ class HereConnection:
             check=False,
         )
         self._check()
-        return Done(done.returncode, self._told(done.stdout), self._told(done.stderr))
+        return Completed(done.returncode, self._told(done.stdout), self._told(done.stderr))
 
     def start(self, argv: Sequence[str]) -> HereProcess:
         self._check()
@@ -169,20 +167,21 @@ class HereConnection:
         return self.processes[-1]
 
     def push(
-        self, folder: str, files: Mapping[str, bytes | Path], progress: Callable[[int], None]
-    ) -> int:
-        self._check()
-        pushed = 0
-        for name, content in files.items():
-            path = Places(self.root).host(f"{folder}/{name}")
+        self, files: Sequence[PushFile], progress: Callable[[int], None] = lambda sent: None
+    ) -> None:
+        for file in files:
+            self._check()
+            content = file.content if isinstance(file.content, bytes) else file.content.read_bytes()
+            if self.room_bytes is not None:
+                self.room_bytes -= len(content)
+                if self.room_bytes < 0:
+                    raise DeviceFullError(f"no space left on the phone for {file.path}")
+            path = Places(self.root).host(file.path)
             path.parent.mkdir(parents=True, exist_ok=True)
-            data = content if isinstance(content, bytes) else content.read_bytes()
-            if not path.exists() or path.read_bytes() != data:
-                path.write_bytes(data)
-                path.chmod(0o755)
-                pushed += len(data)
-                progress(len(data))
-        return pushed
+            path.write_bytes(content)
+            path.chmod(file.mode)
+            self.pushed.append(file.path)
+            progress(len(content))
 
     def pull(self, path: str) -> bytes:
         self._check()

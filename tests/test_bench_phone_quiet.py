@@ -22,7 +22,7 @@ def stat(pid: int, name: str, user: int, system: int) -> str:
 BEFORE = "\n".join(
     [
         "1000.50 7000.00",
-        stat(1, "init", 500, 5),
+        stat(1, "busy-b", 500, 5),  # a kernel thread that goes by another name now
         stat(77, "a (b) c", 100, 50),
         stat(5, "adbd", 9, 9),
     ]
@@ -30,7 +30,7 @@ BEFORE = "\n".join(
 AFTER = "\n".join(
     [
         "1001.75 7008.00",
-        stat(1, "init", 500, 5),
+        stat(1, "busy-b", 500, 5),  # a kernel thread that goes by another name now
         stat(77, "a (b) c", 180, 70),
         stat(5, "adbd", 99, 99),
         stat(90, "new", 20, 5),

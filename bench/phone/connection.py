@@ -1,25 +1,14 @@
-"""What is asked of a connection to a phone; `bench.adb` has the real one.
+"""What is asked of a connection to a phone; `bench.adb.connection` has the real one.
 
 All of it raises `DeviceLostError` where the connection broke or stayed silent past a timeout.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
-
-class Completed(Protocol):
-    """How a command ended on the phone."""
-
-    @property
-    def status(self) -> int: ...
-
-    @property
-    def out(self) -> bytes: ...
-
-    @property
-    def err(self) -> bytes: ...
+from bench.adb.shell import Completed
+from bench.adb.sync import PushFile
 
 
 class Process(Protocol):
@@ -66,20 +55,10 @@ class Connection(Protocol):
 
     def start(self, argv: Sequence[str]) -> Process: ...
 
+    def push(self, files: Sequence[PushFile], progress: Callable[[int], None] = ...) -> None: ...
+
     def pull(self, path: str) -> bytes: ...
 
     def reconnect(self) -> None: ...
 
     def close(self) -> None: ...
-
-
-class Pushing(Protocol):
-    """Puts files into a folder of the phone, those that are not there already."""
-
-    def __call__(
-        self,
-        connection: Connection,
-        folder: str,
-        files: Mapping[str, bytes | Path],
-        progress: Callable[[int], None] = ...,
-    ) -> int: ...

@@ -6,14 +6,15 @@ files; what a load varies is made on the phone: the order of loading, memory, in
 
 import hashlib
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bench.adb.content import push_missing
 from bench.backends.base import Backend
 from bench.devices.base import Workload
 from bench.errors import DeviceError
 from bench.model import random_model
-from bench.phone.connection import Connection, Pushing
+from bench.phone.connection import Connection
 from bench.phone.settings import WORK, error_line
 
 MODELS = f"{WORK}/models"
@@ -29,7 +30,6 @@ class ModelShelf:
     `forget` is called when the connection was lost: what is there is then looked up again.
     """
 
-    push: Pushing
     _names: dict[tuple[str, int], str] = field(default_factory=dict)
     _made_by: Backend | None = None
     _present: set[str] | None = None
@@ -43,7 +43,6 @@ class ModelShelf:
         work: Sequence[Workload],
         backend: Backend,
         batch: int,
-        progress: Callable[[int], None],
     ) -> tuple[list[str], int]:
         """See that each workload's file is on the phone; paths for the job, and bytes sent."""
         if self._made_by is not backend:  # another backend makes other files of the same blocks
@@ -52,7 +51,7 @@ class ModelShelf:
             self._present = set(listed(connection))
         sent = 0
         for files in _batches(self._missing(work, backend, batch)):
-            sent += self.push(connection, MODELS, files, progress)
+            sent += push_missing(connection, MODELS, files)
             self._present.update(files)
         return [f"models/{self._names[_key(one, batch)]}" for one in work], sent
 
@@ -66,6 +65,10 @@ class ModelShelf:
         if sum(spare.values()) > most_bytes:
             remove(connection, spare)
             self._present = set(there) - set(spare)
+
+    def missing_bytes(self, work: Sequence[Workload], backend: Backend, batch: int) -> int:
+        """Size of what the load needs and the phone has not."""
+        return sum(len(content) for _, content in self._missing(work, backend, batch))
 
     def _missing(
         self, work: Iterable[Workload], backend: Backend, batch: int

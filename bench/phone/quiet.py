@@ -1,7 +1,7 @@
 """Whether a phone is fit to be measured: left alone, cool, with charge enough."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bench.errors import DeviceError
 from bench.phone.asking import answers, number, script
@@ -25,6 +25,15 @@ class Busy:
     most: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Process:
+    """One process, told from a later one of the same number; kernel threads change names."""
+
+    pid: int
+    began: int  # ticks after the system's start
+    name: str = field(compare=False)
+
+
 def quiet_script() -> str:
     """Shell script whose output `parse_busy` reads; it takes about a second."""
     look = "cat /proc/uptime /proc/[0-9]*/stat"
@@ -38,13 +47,13 @@ def parse_busy(text: str) -> Busy | None:
     if before is None or after is None or after[0] <= before[0]:
         return None
     seconds = after[0] - before[0]
-    used = {who: ticks - before[1].get(who, 0) for who, ticks in after[1].items()}
-    used = {who: ticks for who, ticks in used.items() if ticks > 0 and who[1] not in OURS}
+    used = {one: ticks - before[1].get(one, 0) for one, ticks in after[1].items()}
+    used = {one: ticks for one, ticks in used.items() if ticks > 0 and one.name not in OURS}
     if not used:
         return Busy(cores=0.0, most="none")
-    pid, name = max(used, key=lambda who: used[who])
+    most = max(used, key=lambda one: used[one])
     cores = sum(used.values()) / TICKS_A_SECOND / seconds
-    return Busy(cores=cores, most=f"{name}, process {pid}")
+    return Busy(cores=cores, most=f"{most.name}, process {most.pid}")
 
 
 def check_fit(now: Moment, busy: Busy | None) -> None:
@@ -69,27 +78,24 @@ def check_fit(now: Moment, busy: Busy | None) -> None:
         )
 
 
-def _sample(answer: str) -> tuple[float, Mapping[tuple[int, str], int]] | None:
-    """Seconds since the start of the system, and ticks used by process and name."""
+def _sample(answer: str) -> tuple[float, Mapping[_Process, int]] | None:
+    """Seconds since the start of the system, and ticks that each process used."""
     lines = answer.splitlines()
     uptime = lines[0].split()[0] if lines and lines[0].split() else ""
     whole, point, part = uptime.partition(".")
     if number(whole) is None or (point and number(part) is None):
         return None
-    ticks: dict[tuple[int, str], int] = {}
-    for line in lines[1:]:
-        found = _process(line)
-        if found is not None:
-            ticks[found[0], found[1]] = found[2]
-    return float(uptime), ticks
+    return float(uptime), dict(filter(None, map(_ticks, lines[1:])))
 
 
-def _process(line: str) -> tuple[int, str, int] | None:
-    """Number, name and ticks of a line of /proc/PID/stat (proc(5)); a name may hold anything."""
+def _ticks(line: str) -> tuple[_Process, int] | None:
+    """Read a line of /proc/PID/stat (proc(5)); a name may hold anything."""
     head, _, tail = line.rpartition(")")
     pid, _, name = head.partition(" (")
     fields = tail.split()
-    if number(pid) is None or len(fields) < 13:
+    if number(pid) is None or len(fields) < 20:
         return None
-    user, system = number(fields[11]), number(fields[12])
-    return None if user is None or system is None else (int(pid), name, user + system)
+    user, system, began = number(fields[11]), number(fields[12]), number(fields[19])
+    if user is None or system is None or began is None:
+        return None
+    return _Process(pid=int(pid), began=began, name=name), user + system

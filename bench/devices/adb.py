@@ -1,0 +1,115 @@
+"""An Android phone over ADB as a device: it needs USB debugging, and nothing else on it."""
+
+import sys
+from collections.abc import Callable, Generator, Sequence
+
+from bench.backends.base import Array, Backend
+from bench.devices.base import Facts, LoadPlan, PassResult, Workload
+from bench.errors import InputError
+from bench.phone.connection import Connection
+from bench.phone.cores import choose_cores
+from bench.phone.inference import infer_on
+from bench.phone.load import PhoneLoads
+from bench.phone.options import PhoneOptions
+from bench.phone.phone import Phone
+from bench.phone.quiet import check_fit
+from bench.phone.wheel import litert_version
+from bench.spec import Target
+
+DEFAULTS = PhoneOptions()
+PRECISIONS = ("fp32", "fp16")
+
+
+def print_line(words: str) -> None:
+    """Tell the user, beside whatever progress is shown."""
+    print(f"ofabench: {words}", file=sys.stderr, flush=True)
+
+
+class AdbDevice:
+    """The phone at `address` (adb:SERIAL or adb:HOST:PORT), reached when first asked."""
+
+    def __init__(
+        self,
+        address: str,
+        options: PhoneOptions = DEFAULTS,
+        *,
+        tell: Callable[[str], None] = print_line,
+    ) -> None:
+        from bench.adb.address import Address
+
+        self._address = Address.parse(address)
+        self.phone = Phone(self._connect, options, tell)
+        self._loads = PhoneLoads(self.phone)
+
+    @property
+    def address(self) -> str:
+        return str(self._address)
+
+    def slug(self) -> str:
+        """The model; what runs the code where it is no phone, so that none is named for it."""
+        return self.phone.facts().slug()
+
+    def facts(self) -> Facts:
+        """What it is and what it is now."""
+        return {**self.phone.facts().flat(), **self.phone.moment().flat()}
+
+    def runtime_version(self, backend: Backend) -> str:
+        """The bundle's LiteRT, which is that of this machine."""
+        check_backend(backend)
+        return f"litert-{litert_version()}"
+
+    def choose_cores(self, threads: int, wanted: str | None) -> str:
+        """As many of the fast cores as threads, unless told; see `bench.phone.cores`."""
+        return choose_cores(threads, wanted, self.phone.facts().cores)
+
+    def options(self) -> tuple[tuple[str, str], ...]:
+        """How the clocks are held, where they are."""
+        khz = self.phone.options.frequency_khz
+        if khz is not None:
+            return (("clocks", f"{khz}kHz"),)
+        return (("clocks", "fixed-performance"),) if self.phone.has_fixed_mode() else ()
+
+    def check_quiet(self) -> None:
+        """Raise `DeviceError` for other work, heat, an empty battery or battery saver."""
+        busy = self.phone.busy()
+        check_fit(self.phone.moment(), busy)
+
+    def infer(self, content: bytes, images: Array, backend: Backend, target: Target) -> Array:
+        """Through the runner on the phone."""
+        check_backend(backend)
+        check_precision(target)
+        return self.phone.ask(
+            lambda connection: infer_on(self.phone, connection, content, images, target)
+        )
+
+    def run_load(
+        self, work: Sequence[Workload], backend: Backend, target: Target, plan: LoadPlan
+    ) -> Generator[PassResult]:
+        """Let the runner on the phone do the passes; it is watched for heat meanwhile."""
+        check_backend(backend)
+        check_precision(target)
+        yield from self._loads.run(work, backend, target, plan)
+
+    def close(self) -> None:
+        """Let go of it; every load has put back what it changed."""
+        self.phone.close()
+
+    def _connect(self) -> Connection:
+        from bench.adb.connection import AdbConnection
+
+        options = self.phone.options
+        return AdbConnection.connect(self._address, tell=self.phone.tell, keys=options.keys)
+
+
+def check_backend(backend: Backend) -> None:
+    """Raise `InputError` for a backend whose files nothing runs on a phone."""
+    if backend.name != "tflite":
+        raise InputError(f"phones run the backend tflite, got {backend.name}: --backend tflite")
+
+
+def check_precision(target: Target) -> None:
+    """Raise `InputError` for a precision that the runner has not."""
+    if target.precision not in PRECISIONS:
+        raise InputError(
+            f"phones compute in {' or '.join(PRECISIONS)}, got precision {target.precision!r}"
+        )

@@ -1,0 +1,105 @@
+"""What a load needs before it can start: the runner, model files and a job on the phone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.adb.content import push_missing
+from bench.adb.errors import DeviceFullError
+from bench.backends.base import Backend
+from bench.devices.base import LoadPlan, Workload
+from bench.errors import DeviceError
+from bench.phone.changes import (
+    Change,
+    before_script,
+    clock_changes,
+    fixed_mode_change,
+    parse_before,
+    screen_changes,
+)
+from bench.phone.connection import Connection
+from bench.phone.cores import mask_of, parse_list
+from bench.phone.models import CACHE_BYTES, free_bytes
+from bench.phone.phone import BUNDLE, RUNNER_PID, Phone
+from bench.phone.runner_text import Job
+from bench.phone.settings import WORK
+from bench.spec import Target
+
+JOB = "job"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """All is on the phone: what to start there, and what was sent for it."""
+
+    argv: tuple[str, ...]
+    sent_bytes: int
+
+
+def prepare(  # noqa: PLR0913, PLR0917
+    phone: Phone,
+    connection: Connection,
+    work: Sequence[Workload],
+    backend: Backend,
+    target: Target,
+    plan: LoadPlan,
+) -> Prepared:
+    """Put on the phone what is not there; a full one is cleared of other loads' models once.
+
+    `DeviceError` says what is needed and what is free where that does not help.
+    """
+    phone.shelf.clear(connection, work, target.batch, CACHE_BYTES)
+    try:
+        return _prepare(phone, connection, work, backend, target, plan)
+    except DeviceFullError:
+        phone.tell("the phone is full: models of other loads are removed from it")
+        phone.shelf.clear(connection, work, target.batch, 0)
+    try:
+        return _prepare(phone, connection, work, backend, target, plan)
+    except DeviceFullError as error:
+        needed = phone.shelf.missing_bytes(work, backend, target.batch)
+        free = free_bytes(connection)
+        raise DeviceError(
+            f"the phone is full: this load still needs {needed} bytes in {WORK}, "
+            f"{'an unknown number' if free is None else free} are free; make room on the phone"
+        ) from error
+
+
+def changes_for(phone: Phone, connection: Connection, target: Target) -> list[Change]:
+    """What is to be changed on the phone while this target is measured."""
+    khz = phone.options.frequency_khz
+    cores = parse_list(target.cores) or tuple(c.number for c in phone.facts().cores if c.online)
+    script = before_script(cores if khz else ())
+    done = connection.run(["sh", "-c", script], timeout_s=60.0)
+    before = parse_before(done.out.decode(errors="replace"))
+    changes = screen_changes(before)
+    if khz:
+        return [*changes, *clock_changes(before, cores, khz)]
+    return [*changes, fixed_mode_change()] if phone.has_fixed_mode() else changes
+
+
+def _prepare(  # noqa: PLR0913, PLR0917
+    phone: Phone,
+    connection: Connection,
+    work: Sequence[Workload],
+    backend: Backend,
+    target: Target,
+    plan: LoadPlan,
+) -> Prepared:
+    sent = phone.with_bundle(connection)
+    paths, more = phone.shelf.place(connection, work, backend, target.batch)
+    job = Job(
+        threads=target.threads,
+        cores=mask_of(target.cores),
+        fp16=target.precision == "fp16",
+        calls=plan.calls,
+        seed=plan.seed,
+        models=tuple(paths),
+    )
+    sent += more + push_missing(connection, WORK, {JOB: job.text().encode()})
+    return Prepared(argv=run_argv(phone, [f"../{JOB}"]), sent_bytes=sent)
+
+
+def run_argv(phone: Phone, arguments: Sequence[str]) -> tuple[str, ...]:
+    """Start the runner in its folder, its number kept so that a later session can end it."""
+    steps = f'cd {BUNDLE} && echo $$ > {RUNNER_PID} && exec "$@"'
+    return ("sh", "-c", steps, "ofabench", *phone.bundle().start, *arguments)
