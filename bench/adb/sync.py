@@ -1,6 +1,7 @@
 """Files to and from a phone: the sync service, many files over one stream (AOSP, SYNC.TXT)."""
 
 import struct
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ class Sync:
         self._stream = stream
         self._timeout_s = timeout_s
         self._buffer = bytearray()
+        self._waiting: deque[str] = deque()  # files whose answers are to come
         self._unsent: list[bytes] = []
         self._unsent_bytes = 0
 
@@ -49,13 +51,12 @@ class Sync:
 
         `DeviceFullError` where there is no room, `DeviceError` in the phone's words otherwise.
         """
-        waiting: list[str] = []
         for file in files:
+            self._waiting.append(file.path)
             self._put_file(file, progress)
-            waiting.append(file.path)
-            if len(waiting) >= FILES_AHEAD:
-                self._answers(waiting)
-        self._answers(waiting)
+            if len(self._waiting) >= FILES_AHEAD:
+                self._answers()
+        self._answers()
 
     def pull(self, path: str) -> bytes:
         """Return a file's content; `DeviceError` where the phone does not give it."""
@@ -94,14 +95,17 @@ class Sync:
             progress(len(piece))
         self._put(_WORD.pack(b"DONE", 0))  # modified in 1970: what counts is the content
 
-    def _answers(self, waiting: list[str]) -> None:
+    def _answers(self) -> None:
         """Read what became of the files that were sent."""
         self._flush()
-        for path in waiting:
-            kind, size = self._word()
-            if kind != b"OKAY":
-                self._fail(kind, size, path)
-        waiting.clear()
+        while self._waiting:
+            self._answer()
+
+    def _answer(self) -> None:
+        kind, size = self._word()
+        path = self._waiting.popleft()
+        if kind != b"OKAY":
+            self._fail(kind, size, path)
 
     def _fail(self, kind: bytes, size: int, path: str) -> None:
         if kind != b"FAIL" or size > CHUNK_BYTES:
@@ -121,8 +125,15 @@ class Sync:
         data = b"".join(self._unsent)
         self._unsent.clear()
         self._unsent_bytes = 0
-        if data:
+        if not data:
+            return
+        try:
             self._stream.write(data, self._timeout_s)
+        except DeviceLostError:
+            # A phone that takes no more may have said why before it closed the stream.
+            while self._waiting:
+                self._answer()
+            raise
 
     def _word(self) -> tuple[bytes, int]:
         kind, size = _WORD.unpack(self._exactly(_WORD.size))
