@@ -144,10 +144,13 @@ class DaemonLink:
             self._broken = error
             raise
         stream = self._streams.get(message.second)
+        if stream is not None and stream.remote not in (0, message.first):
+            self._broken = DeviceLostError("the phone's answer came garbled: it is of no stream")
+            raise self._broken
         if message.command == b"WRTE":
             # Acknowledged as it comes: whoever reads it may be busy with another stream.
             self._send(Message(b"OKAY", message.second, message.first), timeout_s)
-            if stream is not None and stream.remote == message.first:
+            if stream is not None:
                 stream.arrived.append(message.payload)
         elif message.command == b"OKAY" and stream is not None:
             stream.remote = stream.remote or message.first
