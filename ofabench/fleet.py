@@ -44,6 +44,7 @@ def run_fleet(members: Sequence[Member]) -> list[Outcome]:
         try:
             return [one.wait() for one in running]
         except KeyboardInterrupt:
+            # A second Ctrl-C ends the waiting, not the devices' putting back.
             for one in running:
                 one.interrupt()
             return [one.wait() for one in running]

@@ -39,28 +39,49 @@ def get_device(address: str, phone: "PhoneOptions | None" = None) -> Device:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A device that can be measured."""
+    """A device that can be measured, or could be once its `state` is ready."""
 
     address: str
     slug: str
     backends: Mapping[str, str | None]  # each runtime's version; None where it is not installed
     facts: Facts
+    state: str = "ready"
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
 def found_devices() -> list[Found]:
-    """Every device that can be measured from here: this machine."""
-    device = get_device("cpu")
-    backends = {name: _version(name) for name in RUNTIMES}
-    return [
-        Found(address=device.address, slug=device.slug(), backends=backends, facts=device.facts())
+    """Every device that can be measured from here: this machine, and phones.
+
+    Of a phone no more is told than its model: facts take a connection, see `describe`.
+    """
+    from bench.adb.found import found_phones
+
+    phones = [
+        Found(
+            address=phone.address,
+            slug=phone.model or "unknown",
+            backends={},
+            facts={},
+            state=phone.state,
+        )
+        for phone in found_phones()
     ]
+    return [describe(get_device("cpu")), *phones]
 
 
-def _version(backend: str) -> str | None:
+def describe(device: Device) -> Found:
+    """Tell everything of a device; `DeviceError` where it cannot be reached."""
+    backends = {name: _version(device, name) for name in RUNTIMES}
+    return Found(
+        address=device.address, slug=device.slug(), backends=backends, facts=device.facts()
+    )
+
+
+def _version(device: Device, backend: str) -> str | None:
+    """Version of what runs a backend's files there; None where nothing does."""
     try:
-        return get_backend(backend).version()
-    except MissingRuntimeError:
+        return device.runtime_version(get_backend(backend))
+    except (MissingRuntimeError, InputError):
         return None

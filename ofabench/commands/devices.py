@@ -9,22 +9,29 @@ from ofabench.arguments import add_json
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `devices`."""
     parser = subparsers.add_parser("devices", help="what can be measured from here, with facts")
+    parser.add_argument("--device", metavar="D", help="only this one, with its facts: adb:SERIAL")
     add_json(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print each device, the backends that run on it, and its facts."""
-    from bench.devices.registry import found_devices
+    from contextlib import closing
 
-    found = found_devices()
+    from bench.devices.registry import describe, found_devices, get_device
+
+    if args.device is not None:
+        with closing(get_device(args.device)) as device:
+            found = [describe(device)]
+    else:
+        found = found_devices()
     if args.json:
         print(json.dumps([device.to_json() for device in found], indent=2))
         return 0
-    for device in found:
-        print(f"{device.address}  {device.slug}")
-        for name, version in device.backends.items():
+    for one in found:
+        print(f"{one.address}  {one.slug}  {one.state}")
+        for name, version in one.backends.items():
             print(f"  --backend {name:<20} {version or 'not installed'}")
-        for name, value in device.facts.items():
+        for name, value in one.facts.items():
             print(f"  {name:<30} {'-' if value is None else value}")
     return 0

@@ -3,8 +3,16 @@
 import argparse
 import json
 import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ofabench.arguments import add_json, add_out, add_space, positive_int, resolutions
+from ofabench.device_arguments import add_device, device_in, phone_words
+
+if TYPE_CHECKING:
+    from bench.devices.base import Device
+    from bench.spec import Target
+    from bench.summary import SweepSummary
 
 DEFAULTS = {"loads": 6, "passes": 30, "calls": 3}
 
@@ -13,11 +21,20 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add `sweep`."""
     parser = subparsers.add_parser("sweep", help="measure blocks and networks on a device")
     add_space(parser)
-    parser.add_argument("--device", required=True, metavar="D", help="cpu; see `ofabench devices`")
-    parser.add_argument("--backend", required=True, metavar="B", help="torch, onnx or tflite")
+    add_device(parser)
+    parser.add_argument(
+        "--fleet",
+        type=Path,
+        metavar="FLEET.toml",
+        help="several phones at once, each with a file of its own in --out, a folder",
+    )
+    parser.add_argument("--backend", metavar="B", help="torch, onnx or tflite; phones: tflite")
+    parser.add_argument("--precision", choices=("fp32", "fp16"), default="fp32")
     parser.add_argument("--threads", type=positive_int, default=1, metavar="N")
     parser.add_argument(
-        "--cores", metavar="0,1", help="cores to stay on, or any; as many as threads if not given"
+        "--cores",
+        metavar="0,1",
+        help="cores to stay on, or any; phones: big (default), little, all or a hex mask too",
     )
     parser.add_argument("--batch", type=positive_int, default=1, metavar="N")
     parser.add_argument("--resolutions", type=resolutions, metavar="128,160", help="default: all")
@@ -47,21 +64,39 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--force", action="store_true", help="measure although others use the device (recorded)"
     )
     parser.add_argument("--resume", action="store_true", help="go on with the sweep in --out")
+    parser.add_argument(
+        "--progress",
+        choices=("bar", "json"),
+        default="bar",
+        help="json: a line on stderr, for programs",
+    )
     add_json(parser)
-    add_out(parser, "SWEEP.sqlite")
+    add_out(parser, "SWEEP.sqlite|FOLDER")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
+    """Sweep one device, or a fleet."""
+    if args.fleet is not None:
+        from ofabench.fleet_sweep import sweep_fleet
+
+        return sweep_fleet(args)
+    with device_in(args) as device:
+        return _sweep(args, device)
+
+
+def _sweep(args: argparse.Namespace, device: "Device") -> int:
     """Sweep, then sum up."""
     from bench.backends.registry import get_backend
-    from bench.devices.registry import get_device
+    from bench.errors import InputError
     from bench.planner import SettlingPlanner, SweepPlan
-    from ofabench.progress import TerminalProgress
+    from ofabench.progress import get_progress
     from ofabench.sweeping import check_out, make_target, open_store, sweep_into, sweep_work
     from supernet.space import SearchSpace
 
-    device, backend = get_device(args.device), get_backend(args.backend)
+    if args.backend is None:
+        raise InputError("give --backend: torch, onnx or tflite; on phones tflite")
+    backend = get_backend(args.backend)
     space = SearchSpace.load(args.space)
     work = sweep_work(
         space,
@@ -78,6 +113,7 @@ def run(args: argparse.Namespace) -> int:
         cores=args.cores,
         batch=args.batch,
         cache=args.cache,
+        precision=args.precision,
     )
     plan = SweepPlan(
         loads=args.loads,
@@ -95,13 +131,18 @@ def run(args: argparse.Namespace) -> int:
             device,
             backend,
             SettlingPlanner(work, again=args.settle, loads=plan.loads),
-            TerminalProgress(),
+            get_progress(args.progress),
             forced=args.force,
             resume_with=resume_command(args),
         )
+    _show(args, target, summary)
+    return 0
+
+
+def _show(args: argparse.Namespace, target: "Target", summary: "SweepSummary") -> None:
     if args.json:
         print(json.dumps(summary.to_json()))
-        return 0
+        return
     print(f"{args.out}: {summary.blocks} blocks, {summary.networks} networks, {target.key}")
     print(f"time        {summary.wall_s:.0f} s, {summary.wall_s_per_block:.3f} s a block")
     print(
@@ -115,13 +156,15 @@ def run(args: argparse.Namespace) -> int:
     also = " --networks-out N.parquet" if summary.networks else ""
     path = shlex.quote(str(args.out))
     print(f"next        ofabench table build {path} --out T.parquet{also}")
-    return 0
 
 
 def resume_command(args: argparse.Namespace) -> str:
     """Write the command that goes on with this sweep."""
     words = ["ofabench", "sweep"]
-    for name in ("space", "device", "backend", "threads", "cores", "batch", "resolutions"):
+    for name in ("space", "device", "backend", "precision"):
+        words += _option(name, getattr(args, name))
+    words += phone_words(args)
+    for name in ("threads", "cores", "batch", "resolutions"):
         words += _option(name, getattr(args, name))
     for name in ("blocks", "networks", "seed", *DEFAULTS, "cache", "settle", "out"):
         words += _option(name, getattr(args, name))

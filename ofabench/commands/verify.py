@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ofabench.arguments import add_json, positive_float, positive_int
+from ofabench.device_arguments import add_device, device_in
 
 if TYPE_CHECKING:
+    from bench.devices.base import Device
     from latency_models.predictors import LatencyPredictor
     from supernet.export import Card
     from supernet.search_file import FoundNetwork
@@ -38,7 +40,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="SHARE",
         help="share of the prediction by which the measurement may differ (0.1)",
     )
-    parser.add_argument("--device", default="cpu", metavar="D", help="see `ofabench devices`")
+    add_device(parser, default="cpu")
     parser.add_argument("--backend", metavar="B", help="default: what the file was made for")
     parser.add_argument(
         "--data", metavar="NAME", help="also judge the file on this data set's test images"
@@ -64,7 +66,8 @@ def run(args: argparse.Namespace) -> int:
     found = read_network(args.result) if args.result is not None else None
     _check_result(card, found)
     judge = _judge(args.data, card)
-    promise = _measure(args, content, card, predictor)
+    with device_in(args) as device:
+        promise = _measure(args, device, content, card, predictor)
     data: dict[str, Any] = {
         "model": args.model.name,
         "space": card.space,
@@ -109,12 +112,15 @@ def _judge(name: str | None, card: "Card") -> Any:
 
 
 def _measure(
-    args: argparse.Namespace, content: bytes, card: "Card", predictor: "LatencyPredictor"
+    args: argparse.Namespace,
+    device: "Device",
+    content: bytes,
+    card: "Card",
+    predictor: "LatencyPredictor",
 ) -> "Promise":
     import numpy as np
 
     from bench.backends.registry import get_backend
-    from bench.devices.registry import get_device
     from bench.planner import SweepPlan
     from ofabench.progress import TerminalProgress
     from supernet.verify import Bench, hold, measure_file
@@ -123,7 +129,7 @@ def _measure(
     rng = np.random.default_rng(args.seed)
     company = rng.choice(len(known), size=min(COMPANY, len(known)), replace=False).tolist()
     bench = Bench(
-        device=get_device(args.device),
+        device=device,
         backend=get_backend(args.backend or card.backend),
         target=predictor.target,
         plan=SweepPlan(loads=args.loads, passes=args.passes, seed=args.seed),
