@@ -6,13 +6,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test perf lint types clean
+.PHONY: demo test phone-target perf lint types clean
 
 demo: $(READY)
 	$(BIN)/ofabench quickstart --out runs/quickstart
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+phone-target: $(READY)
+	@$(BIN)/python -m tests.phone_target.build
 
 perf: $(READY)
 	$(BIN)/python -m pytest tests/perf --benchmark-enable --benchmark-only

@@ -169,9 +169,8 @@ def test_a_cut_connection_ends_what_wrote_to_it(desk: Desk) -> None:
     desk.phone.cut_after(bytes_out=100_000)
     desk("shell", "cat /dev/zero")  # adb itself calls that a success
     assert desk.state in ("", "offline")
-    wait_until(lambda: desk.phone.processes() == [])
-    desk.connect()
-    desk.wait_for("device")
+    wait_until(desk.phone.processes, lambda seen: not seen)
+    desk.connect_again()
 
 
 def test_the_daemon_comes_back_after_it_was_killed(desk: Desk) -> None:
@@ -183,8 +182,7 @@ def test_the_daemon_comes_back_after_it_was_killed(desk: Desk) -> None:
     desk.connect()
     assert desk.state == ""
     desk.phone.start()
-    desk.connect()
-    desk.wait_for("device")
+    desk.connect_again()
     assert desk.shell(f"{BOOT_ID}; ls {DISK}") == f"{boot}kept\n"
 
 
@@ -195,14 +193,15 @@ def test_a_reboot_leaves_only_files(desk: Desk) -> None:
     desk.phone.reboot()
     assert not psutil.pid_exists(sleep)
     assert desk.phone.processes() == []
-    desk.connect()
-    desk.wait_for("device")
+    desk.connect_again()
     assert desk.shell(f"ls {DISK}") == "kept\n"
     assert desk.shell(BOOT_ID) != boot
 
 
+@pytest.mark.parametrize("real_phone", ["note8"], indirect=True)
+@pytest.mark.usefixtures("real_phone")  # skips where no phone starts
 def test_no_process_outlives_its_test(real_adbd: Path, tmp_path: Path) -> None:
-    argv = [sys.executable, "-c", KEEPER, str(tmp_path), str(real_adbd)]
+    argv = [sys.executable, "-c", KEEPER, str(tmp_path / "other"), str(real_adbd)]
     pipe = subprocess.PIPE
     with subprocess.Popen(argv, stdin=pipe, stdout=pipe, cwd=REPOSITORY) as keeper:
         assert keeper.stdout is not None

@@ -5,12 +5,14 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 
 from tests.phone_control import PhoneControl
 
 LIMIT_S = 20.0
+T = TypeVar("T")
 
 
 class Adb:
@@ -58,6 +60,13 @@ class Desk:
         self.disconnect()
         self.adb("connect", self._serial)
 
+    def connect_again(self) -> None:
+        """Connect until the phone is there, after a connection broke.
+
+        Seen once in some 200 times: a single `adb connect` right after the break was not enough.
+        """
+        wait_until(self._connected, lambda seen: seen == "device")
+
     def disconnect(self) -> None:
         self.adb("disconnect", self._serial)
 
@@ -68,20 +77,26 @@ class Desk:
         return dict(row for row in rows if len(row) == 2).get(self._serial, "")
 
     def wait_for(self, state: str) -> None:
-        wait_until(lambda: self.state == state)
+        wait_until(lambda: self.state, lambda seen: seen == state)
 
     def wait_for_program(self, name: str) -> int:
         """Process id of a program that the phone has just been told to run."""
-        wait_until(lambda: name in self._programs())
-        return self._programs()[name]
+        return wait_until(self._programs, lambda seen: name in seen)[name]
+
+    def _connected(self) -> str:
+        self.connect()
+        return self.state
 
     def _programs(self) -> dict[str, int]:
-        return {psutil.Process(pid).name(): pid for pid in self.phone.processes()}
+        wanted = self.phone.processes()
+        seen = [process.info for process in psutil.process_iter(["pid", "name"])]
+        return {process["name"]: process["pid"] for process in seen if process["pid"] in wanted}
 
 
-def wait_until(holds: Callable[[], bool]) -> None:
-    """Return as soon as it holds; fail after LIMIT_S."""
+def wait_until(look: Callable[[], T], holds: Callable[[T], bool]) -> T:
+    """Look until what is seen is as wanted, and return it; fail after LIMIT_S."""
     deadline = time.monotonic() + LIMIT_S
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {LIMIT_S:g} s"
+    while not holds(seen := look()):
+        assert time.monotonic() < deadline, f"still {seen!r} after {LIMIT_S:g} s"
         time.sleep(0.02)
+    return seen

@@ -38,7 +38,7 @@ class RealPhone:
         self._tree = folder / "root"
         make_phone_root(self._tree, model, adbd, self._adbd_port)
         self._scratch = folder / "proc"
-        self._scratch.mkdir()
+        self._scratch.mkdir(parents=True)
         self.log = folder / "phone.log"
         self._sockets = tempfile.mkdtemp(prefix="phone-")  # a socket's path is 107 bytes at most
         adb_keys = self._tree / "data/misc/adb/adb_keys"
@@ -78,7 +78,9 @@ class RealPhone:
     def stop(self) -> None:
         """Kill adbd, and what it started, as Android's init does when a service dies."""
         if self._system is not None and self._running:
+            killed = self._first().children(recursive=True)
             self._system.tell("stop")
+            psutil.wait_procs(killed, timeout=LISTENS_S)
         self._hang_up()
 
     def reboot(self) -> None:
@@ -119,7 +121,7 @@ class RealPhone:
         """All that adbd started, and what was left behind by it."""
         if self._system is None:
             return []
-        (first,) = psutil.Process(self._system.pid).children()
+        first = self._first()
         daemons = [child for child in first.children() if child.name() == "adbd"]
         return [child.pid for child in first.children(recursive=True) if child not in daemons]
 
@@ -149,6 +151,13 @@ class RealPhone:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _first(self) -> psutil.Process:
+        """Process 1 of this boot."""
+        if self._system is None:
+            raise RuntimeError("the phone is off")
+        (first,) = psutil.Process(self._system.pid).children()
+        return first
 
     def _plug_in(self) -> Helper:
         script = [str(HERE / "hardware.sh"), str(self._tree), str(DISK_BYTES)]
@@ -193,7 +202,9 @@ class RealPhone:
     def _resize_disk(self, size_bytes: int) -> None:
         if self._hardware is None:
             raise RuntimeError("the phone was never started: it has no disk yet")
-        mount = ["mount", "-o", f"remount,size={size_bytes}", str(self._tree / "data/local/tmp")]
+        # With both names mount(8) adds no option of before, as a user id that it may not set.
+        disk = ["disk", str(self._tree / "data/local/tmp")]
+        mount = ["mount", "-o", f"remount,size={size_bytes}", *disk]
         subprocess.run([*_inside(self._hardware.pid), *mount], check=True, timeout=LISTENS_S)
 
     def _wait_until_it_listens(self) -> None:

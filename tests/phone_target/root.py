@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.phone_dumps import emulated_cpuinfo
@@ -13,35 +14,33 @@ LEFT_OUT = {"su", "login", "reboot", "halt", "poweroff", "sh"}
 
 
 def make_phone_root(root: Path, model: ModelName, adbd: Path, port: int) -> None:
-    """Make the tree of a phone whose adbd will listen on 127.0.0.1:`port`, and ask for keys.
-
-    mksh and toybox are what Android has, but this machine's own: the aarch64 ones under qemu
-    took 20 ms a program against 2. Only what is pushed to the phone is run by qemu.
-    """
+    """Make the tree of a phone whose adbd will listen on 127.0.0.1:`port`, and ask for keys."""
     make_root(root, model)
     (root / "proc/cpuinfo").write_text(emulated_cpuinfo(8))  # of the processor qemu plays
-    for name, line in {
-        "passwd": f"{SHELL}:2000:shell:/:/system/bin/sh",
-        "group": f"{SHELL}:",
-    }.items():
-        (root / "etc" / name).write_text(f"{line}\n")
+    (root / "etc/passwd").write_text(f"{SHELL}:2000:shell:/:/system/bin/sh\n")
+    (root / "etc/group").write_text(f"{SHELL}:\n")
     properties = (root / "system/build.prop").read_text()
-    (root / "phone/adbd.prop").write_text(
-        f"{properties}service.adb.listen_addrs=tcp:localhost:{port}\n"
-    )
-    bin_ = root / "system/bin"
-    programs = {"adbd": adbd, "sh": _found("mksh"), "toybox": _found("toybox")}
+    listen = f"service.adb.listen_addrs=tcp:localhost:{port}\n"
+    (root / "phone/adbd.prop").write_text(properties + listen)
+    _add_programs(root, {"adbd": adbd, "sh": _found("mksh"), "toybox": _found("toybox")})
+
+
+def _add_programs(root: Path, programs: Mapping[str, Path]) -> None:
+    """Copy programs with their libraries, and link toybox's names that are still free.
+
+    mksh and toybox are what Android has, but this machine's own: the aarch64 ones under qemu
+    took 18 ms a program against 1. Only what is pushed to the phone is run by qemu.
+    """
+    places = root / "system/bin"
     for name, program in programs.items():
-        shutil.copy(program, bin_ / name)
-    for library in sorted({path for program in programs.values() for path in _libraries(program)}):
+        shutil.copy(program, places / name)
+    for library in {path for program in programs.values() for path in _libraries(program)}:
         place = root / library.relative_to("/")
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(library, place)
-    for name in subprocess.run(
-        [programs["toybox"]], capture_output=True, text=True, check=True
-    ).stdout.split():
-        if name not in LEFT_OUT and not (bin_ / name).exists():
-            (bin_ / name).symlink_to("toybox")
+    for name in _told(programs["toybox"]).split():
+        if name not in LEFT_OUT and not (places / name).exists():
+            (places / name).symlink_to("toybox")
 
 
 def _found(program: str) -> Path:
@@ -53,6 +52,9 @@ def _found(program: str) -> Path:
 
 def _libraries(program: Path) -> list[Path]:
     """Shared libraries of a program, its loader too, as ldd tells them."""
-    told = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
-    words = [word for line in told.splitlines() for word in line.split()]
+    words = _told("ldd", program).split()
     return [Path(word) for word in words if word.startswith("/")]
+
+
+def _told(*argv: str | Path) -> str:
+    return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=10).stdout
