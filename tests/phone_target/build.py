@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from bench.files import cache_folder
+
 HERE = Path(__file__).parent
 SCRIPT = HERE / "build_adbd.sh"
 GLUE = HERE / "host_glue.cpp"
@@ -44,15 +46,9 @@ class NoTargetError(Exception):
     """The daemon cannot be built, or no phone be started, here: the reason of a skip."""
 
 
-def cache_folder() -> Path:
-    """Where builds and sources are kept: below $XDG_CACHE_HOME or ~/.cache."""
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "ofabench" / "phone_target"
-
-
 def ensure_adbd(cache: Path | None = None) -> Path:
     """Path of adbd, built unless the cache has it; `NoTargetError` says what is missing."""
-    cache = cache or cache_folder()
+    cache = cache or cache_folder() / "phone_target"
     version = _source_version()
     key = hashlib.sha256(version.encode() + SCRIPT.read_bytes() + GLUE.read_bytes())
     kept = cache / f"adbd-{version}-{os.uname().machine}-{key.hexdigest()[:16]}" / "adbd"
