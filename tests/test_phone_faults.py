@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from bench.errors import MissingRuntimeError
+from bench.errors import MissingRuntimeError, OfabenchError
 from bench.phone.bundle import ensure_bundle
-from tests.phone_faults import Clock, survive
+from tests.phone_faults import Clock, answer, survive
+from tests.phone_target.phone import RealPhone
 from tests.pocket_phone.phone import PocketPhone
 
 COUNT = int(os.environ.get("OFABENCH_PHONE_FAULTS", "50"))  # CI makes it 200
-REAL_COUNT = COUNT // 5  # a program of the emulated phone takes far longer to start
+# A load takes ten seconds on the emulated phone, in place of a tenth of one.
+REAL_COUNT = int(os.environ.get("OFABENCH_REAL_PHONE_FAULTS", "3"))
 
 
 @pytest.fixture
@@ -38,3 +40,20 @@ def test_a_sweep_survives_every_fault_on_the_pocket_phone(tmp_path: Path) -> Non
     print(found)
     assert sum(found.made.values()) == COUNT
     assert len(found.made) == min(COUNT, 10)
+
+
+@pytest.mark.usefixtures("_no_server")
+@pytest.mark.parametrize("real_phone", ["pixel2"], indirect=True)
+def test_a_sweep_survives_faults_on_androids_own_daemon(
+    real_phone: RealPhone, tmp_path: Path
+) -> None:
+    try:
+        ensure_bundle("arm64-v8a")
+    except OfabenchError as error:
+        pytest.skip(f"no bundle for arm64 here: {error}")
+    answer(real_phone, allow=True)
+
+    found = survive(real_phone, tmp_path / "key", tmp_path / "s.sqlite", count=REAL_COUNT, seed=3)
+
+    print(found)
+    assert sum(found.made.values()) == REAL_COUNT
