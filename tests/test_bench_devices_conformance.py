@@ -1,19 +1,27 @@
 """What every device must do; a new one is added to `DEVICES`."""
 
 import json
+import platform
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import numpy as np
 import pytest
 
 from bench.backends.base import Backend
+from bench.backends.inputs import random_images
 from bench.backends.registry import get_backend
+from bench.devices.adb import AdbDevice
 from bench.devices.base import Device, LoadPlan, PassResult, Workload
 from bench.devices.fake import FakeDevice, Flaws
 from bench.devices.local import LocalDevice
 from bench.devices.registry import get_device
+from bench.errors import MissingRuntimeError
+from bench.model import random_model
+from bench.phone.options import PhoneOptions
 from bench.spec import BlockSpec, Target
+from tests.pocket_phone.phone import DaemonOptions, PocketPhone
 
 Case = tuple[Device, Backend]
 DEVICES: dict[str, Callable[[], Case]] = {
@@ -35,14 +43,36 @@ WORK = [Workload(role="block", blocks=(POOL,))] * 6 + [Workload(role="network", 
 PLAN = LoadPlan(passes=3, calls=2, seed=5)
 
 
-@pytest.fixture(params=DEVICES)
+@pytest.fixture(scope="module")
+def pocket_phone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
+    """A phone over ADB: the pocket phone runs programs of this machine, so the real runner too."""
+    if platform.machine() != "x86_64":
+        pytest.skip(f"the pocket phone runs x86_64 programs, this is {platform.machine()}")
+    folder = tmp_path_factory.mktemp("phone")
+    with PocketPhone(folder / "root", options=DaemonOptions(secure=False)) as phone:
+        device = AdbDevice(phone.address, PhoneOptions(keys=folder / "adbkey"))
+        try:
+            device.phone.bundle()
+        except MissingRuntimeError as error:
+            pytest.skip(f"the runner cannot be built here: {error}")
+        with closing(device):
+            yield device, get_backend("tflite")
+
+
+@pytest.fixture(params=[*DEVICES, "adb"])
 def case(request: pytest.FixtureRequest) -> Case:
+    if request.param == "adb":
+        found: Case = request.getfixturevalue("pocket_phone")
+        return found
     return DEVICES[request.param]()
 
 
 def target(device: Device, backend: Backend) -> Target:
     return Target(
-        device=device.slug(), backend=backend.name, backend_version=backend.version(), cores=""
+        device=device.slug(),
+        backend=backend.name,
+        backend_version=device.runtime_version(backend),
+        cores="",
     )
 
 
@@ -116,5 +146,41 @@ def test_looking_whether_it_is_quiet_measures_nothing_and_returns_none(
     case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bench.devices.quiet.others_busy", lambda _: (0.0, "none"))
+    monkeypatch.setattr("bench.phone.phone.quiet_script", lambda: "true")
 
     case[0].check_quiet()
+
+
+def test_it_says_what_runs_the_backend_and_how(case: Case) -> None:
+    device, backend = case
+
+    assert re.fullmatch(r"\S+", device.runtime_version(backend))
+    assert all(re.fullmatch(r"[\w.-]+", word) for pair in device.options() for word in pair)
+
+
+def test_it_chooses_cores_that_a_target_can_hold(case: Case) -> None:
+    device, _ = case
+
+    assert re.fullmatch(r"(\d+(,\d+)*)?", device.choose_cores(1, None))
+    assert device.choose_cores(1, "0") == "0"
+
+
+def test_its_outputs_are_the_backends_own(case: Case) -> None:
+    device, backend = case
+    model = random_model(NETWORK[:1], seed=1)
+    images = random_images((1, *model.input_shape), seed=2)
+    here = target(device, backend)
+
+    found = device.infer(backend.serialise(model), images, backend, here)
+
+    expected = backend.load(model, here).infer(images)
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_it_can_be_closed_twice_and_used_again(case: Case) -> None:
+    device, _ = case
+    device.close()
+    device.close()
+
+    assert len(passes(case)) == PLAN.passes
