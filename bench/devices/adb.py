@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Sequence
 from bench.backends.base import Array, Backend
 from bench.devices.base import Facts, LoadPlan, PassResult, Workload
 from bench.errors import InputError
+from bench.phone.benchmark_model import BenchmarkLoads, version_of
 from bench.phone.connection import Connection
 from bench.phone.cores import choose_cores
 from bench.phone.inference import infer_on
@@ -39,7 +40,7 @@ class AdbDevice:
 
         self._address = Address.parse(address)
         self.phone = Phone(self._connect, options, tell)
-        self._loads = PhoneLoads(self.phone)
+        self._loads = loads_of(self.phone)
 
     @property
     def address(self) -> str:
@@ -54,8 +55,10 @@ class AdbDevice:
         return {**self.phone.facts().flat(), **self.phone.moment().flat()}
 
     def runtime_version(self, backend: Backend) -> str:
-        """The bundle's LiteRT, which is that of this machine."""
+        """The bundle's LiteRT, which is that of this machine; or the user's own program."""
         check_backend(backend)
+        if self.phone.options.binary is not None:
+            return version_of(self.phone.options.binary)
         return f"litert-{litert_version()}"
 
     def choose_cores(self, threads: int, wanted: str | None) -> str:
@@ -63,11 +66,16 @@ class AdbDevice:
         return choose_cores(threads, wanted, self.phone.facts().cores)
 
     def options(self) -> tuple[tuple[str, str], ...]:
-        """How the clocks are held, where they are."""
-        khz = self.phone.options.frequency_khz
-        if khz is not None:
-            return (("clocks", f"{khz}kHz"),)
-        return (("clocks", "fixed-performance"),) if self.phone.has_fixed_mode() else ()
+        """How the clocks are held, where they are; and what measures, where it is not ours."""
+        options = self.phone.options
+        found: list[tuple[str, str]] = []
+        if options.binary is not None:
+            found += [("runner", options.runner), ("delegate", options.delegate)]
+        if options.frequency_khz is not None:
+            found.append(("clocks", f"{options.frequency_khz}kHz"))
+        elif self.phone.has_fixed_mode():
+            found.append(("clocks", "fixed-performance"))
+        return tuple(found)
 
     def check_quiet(self) -> None:
         """Raise `DeviceError` for other work, heat, an empty battery or battery saver."""
@@ -99,6 +107,14 @@ class AdbDevice:
 
         options = self.phone.options
         return AdbConnection.connect(self._address, tell=self.phone.tell, keys=options.keys)
+
+
+def loads_of(phone: Phone) -> PhoneLoads | BenchmarkLoads:
+    """What runs loads, by the phone's options."""
+    options = phone.options
+    if options.binary is None:
+        return PhoneLoads(phone)
+    return BenchmarkLoads(phone=phone, binary=options.binary, delegate=options.delegate)
 
 
 def check_backend(backend: Backend) -> None:
