@@ -34,4 +34,20 @@ def run(args: argparse.Namespace) -> int:
             print(f"  --backend {name:<20} {version or 'not installed'}")
         for name, value in one.facts.items():
             print(f"  {name:<30} {'-' if value is None else value}")
+        _show_published(one.facts.get("model"))
     return 0
+
+
+def _show_published(model: object) -> None:
+    """Print what others measured on such a phone, where that is known."""
+    from bench.phone.presets import preset_of
+
+    preset = preset_of(model)
+    if preset is None:
+        return
+    print(f"  published for {preset.maker}, {preset.soc} (OFA's authors, batch 1):")
+    for net in preset.published:
+        print(
+            f"    {net.latency_ms:6.0f} ms  {net.macs_m:5.0f} M MACs at {net.resolution} px, "
+            f"top-1 {net.top1:.1f} %"
+        )
