@@ -5,6 +5,7 @@ What `bench.adb` and a daemon do between them is left out: scripts and programs 
 
 import os
 import queue
+import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
@@ -134,6 +135,12 @@ class HereConnection:
     pushed: list[str] = field(default_factory=list)
     room_bytes: int | None = None  # for what is pushed; None for plenty
     before_run: Callable[[Sequence[str]], None] = lambda _: None
+
+    def __post_init__(self) -> None:
+        """Take Android's own shell where this machine has it: it is not everyone's."""
+        mksh, shell = shutil.which("mksh"), self.root / "system/bin/sh"
+        if mksh is not None and not shell.exists():
+            shell.symlink_to(mksh)
 
     def run(self, argv: Sequence[str], *, timeout_s: float = 30.0, stdin: bytes = b"") -> Completed:
         self._check()

@@ -12,6 +12,7 @@ from bench.errors import DeviceError
 from bench.phone.moment import Moment
 from bench.phone.quiet import Busy, check_fit, parse_busy, quiet_script
 from tests.phone_here import HereConnection
+from tests.phone_roots import make_root
 from tests.phone_texts import told
 
 
@@ -66,6 +67,8 @@ def test_garbage_is_nothing(before: str, after: str) -> None:
 
 
 def test_the_script_runs_in_a_shell(tmp_path: Path) -> None:
+    make_root(tmp_path, "note8")
+
     done = HereConnection(tmp_path).run(["sh", "-c", quiet_script().replace("sleep 1", ":")])
 
     text = done.out.decode(errors="replace")

@@ -7,14 +7,14 @@ MARK = "@@ofabench"
 # Answers for files: their name and first line, without a process for each of them. The shells
 # are mksh (Android 5 and later) and whatever a test's phone has; nothing beyond POSIX is used.
 PRELUDE = """\
-r() { for f; do v=; if IFS= read -r v < "$f" || [ -n "$v" ]; then echo "$f $v"; fi; done; }"""
+first() { for f; do v=; if IFS= read -r v < "$f" || [ -n "$v" ]; then echo "$f $v"; fi; done; }"""
 _NUMBER = re.compile(r"-?[0-9]{1,15}")
 
 
 def script(questions: Mapping[str, str]) -> str:
     """Put shell commands after each other, each answer after a mark with the question's name.
 
-    A command that fails, or is not there, answers with nothing. `r FILE...` gives each file's
+    A command that fails, or is not there, answers with nothing. `first FILE...` gives each file's
     name and first line.
     """
     lines = [PRELUDE]
@@ -38,7 +38,7 @@ def answers(text: str) -> dict[str, str]:
 
 
 def file_lines(answer: str) -> dict[str, str]:
-    """Read what `r` gave: content by path."""
+    """Read what `first` gave: content by path."""
     pairs = (line.partition(" ") for line in answer.splitlines())
     return {path: content.strip() for path, _, content in pairs if path.startswith("/")}
 

@@ -67,7 +67,7 @@ def before_script(cores: Sequence[int] = ()) -> str:
             for root in AS_ROOT
         )
         files = [f"{CPU}/cpu{core}/cpufreq/{name}" for core in cores for name in CLOCK_FILES]
-        questions["clocks"] = f"r {' '.join(files)}"
+        questions["clocks"] = f"first {' '.join(files)}"
     return script(questions)
 
 

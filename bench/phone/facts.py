@@ -94,8 +94,8 @@ def facts_script() -> str:
         {
             "getprop": "getprop",
             "uname": "uname -r; uname -m",
-            "cpus": f"r {CPU}/possible {CPU}/present {CPU}/online; ls -d {CPU}/cpu[0-9]*",
-            "cpufreq": f"r {wanted}",
+            "cpus": f"first {CPU}/possible {CPU}/present {CPU}/online; ls -d {CPU}/cpu[0-9]*",
+            "cpufreq": f"first {wanted}",
             "cpuinfo": "cat /proc/cpuinfo",
             "boot_id": "cat /proc/sys/kernel/random/boot_id",
         }

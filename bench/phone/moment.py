@@ -83,8 +83,8 @@ def moment_script() -> str:
     wanted = "-e mWakefulness= -e 'Display Power: state='"
     return script(
         {
-            "cpufreq": f"r {cpufreq}/scaling_cur_freq {cpufreq}/scaling_max_freq",
-            "zones": f"r {zones}/type {zones}/temp",
+            "cpufreq": f"first {cpufreq}/scaling_cur_freq {cpufreq}/scaling_max_freq",
+            "zones": f"first {zones}/type {zones}/temp",
             "battery": "dumpsys battery",
             "thermal": "dumpsys thermalservice",
             "power": f"dumpsys power | grep {wanted}",

@@ -135,6 +135,8 @@ class RunnerProcess:
         while not self.idle:
             self.next_pass()
         self._expect(End, END_S)
+        while self._process.read_line(END_S) is not None:
+            pass
 
     def _expect(self, kind: type[E], silence_s: float) -> E:
         event = self._next(silence_s)
