@@ -14,7 +14,7 @@ from bench.errors import DeviceLostError
 from bench.phone.connection import Connection, Process
 from bench.phone.cooling import CoolDown, HeatWatch, Signs
 from bench.phone.cores import parse_list
-from bench.phone.moment import Moment, joined
+from bench.phone.moment import Moment, changes_between, joined
 from bench.phone.phone import Phone, end_runner, read_moment
 from bench.phone.preparing import Prepared, changes_for, prepare
 from bench.phone.runner_text import PassEnded
@@ -76,10 +76,14 @@ class PhoneLoads:
             }
             watched = _Watched(running, connection, heat, before, self._clock_s)
             compute, _ = reference_places(list(work))
-            for number in range(plan.passes):
-                result = watched.next_pass(plan.passes - number, compute, parse_list(target.cores))
-                yield _with(result, facts if number == 0 else {})
-            running.stop()
+            try:
+                for number in range(plan.passes):
+                    left = plan.passes - number
+                    result = watched.next_pass(left, compute, parse_list(target.cores))
+                    yield _with(result, facts if number == 0 else {})
+                running.stop()
+            finally:
+                self._tell_changes(before, connection)
 
     def _heat_for(self, cores: str, now: Moment) -> Heat:
         """Heat as it is followed for these cores; the first load's start is everyone's."""
@@ -98,6 +102,13 @@ class PhoneLoads:
             self._heat = Heat(cores, watch, cool_down)
         self._heat.watch.begin_load()
         return self._heat
+
+    def _tell_changes(self, before: Moment, connection: Connection) -> None:
+        """Look at the phone after a load, and say what is not as it was before."""
+        with suppress(DeviceLostError):
+            words = changes_between(before, read_moment(connection))
+            if words:
+                self._phone.tell(f"while the phone was measured, {words}")
 
     def _tell_not_whole(self, work: Sequence[Workload], loaded: Loaded) -> None:
         parts = {one.key for one, whole in zip(work, loaded.whole_graphs, strict=True) if not whole}

@@ -76,6 +76,20 @@ def joined(values: Mapping[int, int] | Mapping[str, int] | Mapping[str, float]) 
     return ",".join(f"{name}={value}" for name, value in values.items()) or None
 
 
+def changes_between(before: Moment, now: Moment) -> str:
+    """Say what of a phone's state changed that may have changed its speed, "" for nothing."""
+    words = []
+    if before.screen_on and now.screen_on is False:
+        words.append("its screen went off")
+    if before.plugged != now.plugged and now.plugged is not None:
+        words.append("it was unplugged" if now.plugged == "no" else "it was plugged in")
+    if before.power_save is False and now.power_save:
+        words.append("battery saver came on")
+    if (now.thermal_status or 0) > (before.thermal_status or 0):
+        words.append(f"its thermal status rose to {THERMAL_STATES[now.thermal_status or 0]}")
+    return ", ".join(words)
+
+
 def moment_script() -> str:
     """Shell script whose output `parse_moment` reads."""
     cpufreq = f"{CPU}/cpu[0-9]*/cpufreq"

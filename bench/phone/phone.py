@@ -88,6 +88,11 @@ class Phone:
             abi = self.facts().abi
             if abi is None:
                 raise DeviceError("the phone does not tell its processor (ro.product.cpu.abi)")
+            if abi == "x86_64" and self.facts().emulated is None:
+                raise DeviceError(
+                    "this is Android for x86_64, an emulator perhaps, and the runner is for arm64 "
+                    "phones: there use --runner benchmark_model --binary PATH"
+                )
             self._bundle = ensure_bundle(abi, debs=self.options.debs, tell=self.tell)
         return self._bundle
 
@@ -128,7 +133,7 @@ class Phone:
         self._connection.reconnect()
         if before is not None:
             now = self.facts()
-            if (now.slug(), now.build_fingerprint) != (before.slug(), before.build_fingerprint):
+            if (now.model, now.build_fingerprint) != (before.model, before.build_fingerprint):
                 raise DeviceError(
                     f"another phone answers now: {now.model} ({now.build_fingerprint}), "
                     f"it was {before.model} ({before.build_fingerprint})"

@@ -7,7 +7,7 @@ is gone. Where the phone itself went down, the next connection finds the script 
 
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from bench.errors import DeviceError, DeviceLostError
@@ -114,13 +114,16 @@ rm -f {GUARD}
 echo "$said"
 exit $status"""
     argv = ["sh", "-c", steps, "ofabench", restore_text(changes), session]
-    guardian = connection.start(argv)
-    line = guardian.read_line(RESTORE_TIMEOUT_S)
-    if line is not None and line.strip() == b"guarding":
-        return guardian
-    with guardian:
-        said = error_line((line or b"") + guardian.err)
-        raise DeviceError(f"settings of the phone cannot be changed safely, so none were: {said}")
+    with ExitStack() as failing:
+        guardian = failing.enter_context(connection.start(argv))
+        line = guardian.read_line(RESTORE_TIMEOUT_S)
+        if line is None or line.strip() != b"guarding":
+            said = error_line((line or b"") + guardian.err)
+            raise DeviceError(
+                f"settings of the phone cannot be changed safely, so none were: {said}"
+            )
+        failing.pop_all()
+    return guardian
 
 
 def _apply(
