@@ -14,7 +14,8 @@ from typing import Self
 from bench.adb.link import Link, Stream
 from bench.errors import DeviceError, DeviceLostError
 
-STDIN, STDOUT, STDERR, EXIT, CLOSE_STDIN = 0, 1, 2, 3, 4
+STDIN, STDOUT, STDERR, EXIT, CLOSE_STDIN, WINDOW = range(6)
+MAX_PACKET_BYTES = 1 << 20  # adbd's own buffer
 _HEADER = struct.Struct("<BI")
 _PACKET_BYTES = 32 * 1024  # of standard input at once
 MAX_ERR_BYTES = 1 << 20  # of standard error that is kept
@@ -46,11 +47,13 @@ class Packets:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
-        """Return the packets that are whole now."""
+        """Return the packets that are whole now; `DeviceLostError` where they are none."""
         self._buffer += data
         found = []
         while len(self._buffer) >= _HEADER.size:
             kind, length = _HEADER.unpack_from(self._buffer)
+            if kind > WINDOW or length > MAX_PACKET_BYTES:
+                raise DeviceLostError("the phone's answer came garbled: it is no shell packet")
             end = _HEADER.size + length
             if len(self._buffer) < end:
                 break
