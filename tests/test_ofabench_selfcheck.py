@@ -53,7 +53,8 @@ def test_wrong_outputs_are_told_by_the_exit_code(
         self: FakeDevice, content: bytes, images: Array, backend: Backend, target: Target
     ) -> Array:
         found = true_infer(self, content, images, backend, target)
-        return found + np.float32(0.01) * np.abs(found).max()
+        wrong: Array = found + np.float32(0.01) * np.abs(found).max()
+        return wrong
 
     monkeypatch.setattr(FakeDevice, "infer", infer)
 
