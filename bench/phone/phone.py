@@ -21,7 +21,7 @@ from bench.phone.options import PhoneOptions
 from bench.phone.quiet import Busy, parse_busy, quiet_script
 from bench.phone.settings import WORK, claim
 
-ASK_S = 60.0  # dumpsys waits ten seconds for a service that hangs, and several are asked
+ASK_S = 30.0  # dumpsys waits ten seconds for a service that hangs, and several are asked
 TRIES = 3
 BUNDLE = f"{WORK}/bundle"
 RUNNER_PID = f"{WORK}/runner.pid"

@@ -19,7 +19,7 @@ from bench.phone.changes import (
 from bench.phone.connection import Connection
 from bench.phone.cores import mask_of, parse_list
 from bench.phone.models import CACHE_BYTES, free_bytes
-from bench.phone.phone import BUNDLE, RUNNER_PID, Phone
+from bench.phone.phone import ASK_S, BUNDLE, RUNNER_PID, Phone
 from bench.phone.runner_text import Job
 from bench.phone.settings import WORK
 from bench.spec import Target
@@ -69,7 +69,7 @@ def changes_for(phone: Phone, connection: Connection, target: Target) -> list[Ch
     khz = phone.options.frequency_khz
     cores = parse_list(target.cores) or tuple(c.number for c in phone.facts().cores if c.online)
     script = before_script(cores if khz else ())
-    done = connection.run(["sh", "-c", script], timeout_s=60.0)
+    done = connection.run(["sh", "-c", script], timeout_s=ASK_S)
     before = parse_before(done.out.decode(errors="replace"))
     changes = screen_changes(before)
     if khz:

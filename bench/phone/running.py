@@ -28,7 +28,9 @@ from bench.phone.settings import error_line
 E = TypeVar("E", bound=Event)
 
 CREDITS = 2
-START_S, MODEL_S = 60.0, 120.0  # of silence at most: before the first event, and for one model
+# Of silence at most: before the first event, for one model to be loaded, and for each of them to be
+# called twice before it is ready.
+START_S, MODEL_S, CALLED_S = 30.0, 40.0, 3.0
 LEAST_S = 20.0  # any pass may take that long
 PATIENCE = 10.0  # times what was needed before
 END_S = 30.0
@@ -83,7 +85,7 @@ class RunnerProcess:
         while True:
             silent_s = self._clock_s()
             # It calls each model twice before it is ready, and says nothing meanwhile.
-            event = self._next(MODEL_S + load_ns / 1e9)
+            event = self._next(MODEL_S + CALLED_S * len(whole))
             if isinstance(event, Ready):
                 break
             if not isinstance(event, ModelLoaded) or event.place in whole:

@@ -18,7 +18,7 @@ from bench.phone.connection import Connection, Process
 WORK = "/data/local/tmp/ofabench"
 RESTORE, GUARD = f"{WORK}/restore.sh", f"{WORK}/guard"
 GUARD_WAIT_S = 15
-RESTORE_TIMEOUT_S = 60.0
+RESTORE_TIMEOUT_S = 30.0
 NO_ROOM = "No space left"
 
 # Whether the guardian that wrote its number is still there; a number may be another program's
