@@ -153,7 +153,8 @@ def answer(phone: PhoneControl, *, allow: bool) -> None:
     """Answer the dialog when it comes up; a real daemon's is waited for."""
 
     def later() -> None:
-        with suppress(TimeoutError):  # it never came up: another fault was quicker
+        # It never came up, or the phone went away meanwhile: another fault was quicker.
+        with suppress(OSError, RuntimeError):
             phone.answer_dialog(allow)
 
     threading.Thread(target=later, daemon=True).start()
