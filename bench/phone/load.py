@@ -82,8 +82,10 @@ class PhoneLoads:
                     result = watched.next_pass(left, compute, parse_list(target.cores))
                     yield _with(result, facts if number == 0 else {})
                 running.stop()
-            finally:
+            except GeneratorExit:  # the caller has seen enough
                 self._tell_changes(before, connection)
+                raise
+            self._tell_changes(before, connection)
 
     def _heat_for(self, cores: str, now: Moment) -> Heat:
         """Heat as it is followed for these cores; the first load's start is everyone's."""
