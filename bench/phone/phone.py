@@ -22,6 +22,7 @@ from bench.phone.quiet import Busy, parse_busy, quiet_script
 from bench.phone.settings import WORK, claim
 
 ASK_S = 30.0  # dumpsys waits ten seconds for a service that hangs, and several are asked
+END_S = 5.0  # a program is ended at once, or the phone is not there
 TRIES = 3
 BUNDLE = f"{WORK}/bundle"
 RUNNER_PID = f"{WORK}/runner.pid"
@@ -178,7 +179,7 @@ def end_runner(connection: Connection) -> None:
         "{ [ ! -r /proc/$p/cmdline ] || grep -q -e runner -e benchmark /proc/$p/cmdline; } && "
         "kill -9 $p"
     )
-    connection.run(["sh", "-c", f"{{ {steps}; }} 2>/dev/null; exit 0"])
+    connection.run(["sh", "-c", f"{{ {steps}; }} 2>/dev/null; exit 0"], timeout_s=END_S)
 
 
 def _asked(connection: Connection, text: str) -> str:

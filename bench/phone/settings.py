@@ -19,6 +19,7 @@ WORK = "/data/local/tmp/ofabench"
 RESTORE, GUARD = f"{WORK}/restore.sh", f"{WORK}/guard"
 GUARD_WAIT_S = 15
 RESTORE_TIMEOUT_S = 30.0
+LOST_WAIT_S = 5.0  # where something broke off already: the phone may not be there to answer
 NO_ROOM = "No space left"
 
 # Whether the guardian that wrote its number is still there; a number may be another program's
@@ -69,12 +70,15 @@ def changed(
 
     `DeviceError` where a needed one did not. What cannot be put back at the end is told.
     """
-    guardian = _guarded(connection, changes, session)
-    try:
-        worked = _apply(connection, changes, tell)
-        yield worked
-    finally:
-        _release(guardian, tell)
+    with _guarded(connection, changes, session) as guardian:
+        wait_s = RESTORE_TIMEOUT_S
+        try:
+            yield _apply(connection, changes, tell)
+        except DeviceLostError:
+            wait_s = LOST_WAIT_S
+            raise
+        finally:
+            _release(guardian, tell, wait_s)
 
 
 def restore_text(changes: Sequence[Change]) -> str:
@@ -147,21 +151,20 @@ def _apply(
     return frozenset(change.name for change in changes if change not in failed)
 
 
-def _release(guardian: Process, tell: Callable[[str], None]) -> None:
+def _release(guardian: Process, tell: Callable[[str], None], wait_s: float) -> None:
     """Let the guardian put everything back, and wait for it.
 
     Where the connection is gone it has seen so itself; the next connection looks after it.
     """
-    with guardian:
-        try:
-            guardian.close_stdin()
-            words = b""
-            while (line := guardian.read_line(RESTORE_TIMEOUT_S)) is not None:
-                words += line
-        except DeviceLostError:
-            return
-        if guardian.status != 0:
-            tell(f"not put back on the phone: {error_line(words)}; it is tried again next time")
+    words = b""
+    try:
+        guardian.close_stdin()
+        while (line := guardian.read_line(wait_s)) is not None:
+            words += line
+    except DeviceLostError:
+        return
+    if guardian.status != 0:
+        tell(f"not put back on the phone: {error_line(words)}; it is tried again next time")
 
 
 def error_line(text: bytes) -> str:
