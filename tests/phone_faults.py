@@ -28,7 +28,7 @@ from bench.store import SweepStore
 from bench.sweep import run_sweep
 from tests.phone_control import PhoneControl
 
-TIMEOUTS = Timeouts(connect_s=2.0, answer_s=5.0, confirm_s=1.0, reconnect_s=20.0)
+TIMEOUTS = Timeouts(connect_s=5.0, answer_s=10.0, confirm_s=2.0, reconnect_s=30.0)
 SPECS = [
     BlockSpec.parse("mbconv-14x16-m48-o16-k3-s1-hswish-se8-r1"),
     BlockSpec.parse("stem-16x3-m0-o8-k3-s2-relu-se0-r0"),

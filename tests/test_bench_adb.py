@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from bench.errors import DeviceError, DeviceLostError, InputError
 from tests.phone_roots import take_command
 from tests.pocket_phone.phone import DaemonOptions, PocketPhone
 
-SHORT = Timeouts(connect_s=2.0, answer_s=2.0, confirm_s=0.2, reconnect_s=10.0)
+# Long enough for a machine that is busy with other tests; what must run out has its own.
+SHORT = Timeouts(connect_s=10.0, answer_s=20.0, confirm_s=20.0, reconnect_s=10.0)
 PLACE = "/data/local/tmp/test"
 
 
@@ -42,10 +44,12 @@ def phone(tmp_path: Path) -> Iterator[PocketPhone]:
         assert made.violations == []
 
 
-def connect(phone: PocketPhone, key: Path, told: list[str] | None = None) -> AdbConnection:
+def connect(
+    phone: PocketPhone, key: Path, told: list[str] | None = None, timeouts: Timeouts = SHORT
+) -> AdbConnection:
     return AdbConnection.connect(
         Address.parse(phone.address),
-        timeouts=SHORT,
+        timeouts=timeouts,
         keys=key,
         tell=(told if told is not None else []).append,
         sleep=lambda seconds: None,
@@ -189,7 +193,7 @@ def test_a_phone_that_is_not_confirmed_is_unauthorised(
         if answers:
             phone.answer_dialog(False)
         with pytest.raises(UnauthorizedError, match=r"did not allow debugging within 0\.2 s"):
-            connect(phone, key)
+            connect(phone, key, timeouts=replace(SHORT, confirm_s=0.2))
 
 
 def test_a_phone_without_the_shell_protocol_is_too_old(tmp_path: Path, key: Path) -> None:
