@@ -17,6 +17,7 @@ from bench.errors import DeviceError, DeviceLostError
 STDIN, STDOUT, STDERR, EXIT, CLOSE_STDIN, WINDOW = range(6)
 MAX_PACKET_BYTES = 1 << 20  # adbd's own buffer
 _HEADER = struct.Struct("<BI")
+STALL_S = 10.0  # within a packet bytes follow at once: else its length came garbled
 _PACKET_BYTES = 32 * 1024  # of standard input at once
 MAX_ERR_BYTES = 1 << 20  # of standard error that is kept
 
@@ -60,6 +61,11 @@ class Packets:
             found.append((kind, bytes(self._buffer[_HEADER.size : end])))
             del self._buffer[:end]
         return found
+
+    @property
+    def broken_off(self) -> bool:
+        """Whether the last bytes were the beginning of a packet."""
+        return bool(self._buffer)
 
 
 class Process:
@@ -131,6 +137,8 @@ class Process:
         self.close()
 
     def _take(self, timeout_s: float) -> None:
+        if self._packets.broken_off:
+            timeout_s = min(timeout_s, STALL_S)
         data = self._stream.read(timeout_s)
         if not data:
             raise DeviceLostError("the connection to the phone broke before its command ended")

@@ -15,6 +15,9 @@ NAMES = (b"CNXN", b"AUTH", b"OPEN", b"OKAY", b"WRTE", b"CLSE", b"STLS")
 _CODES = {name: int.from_bytes(name, "little") for name in NAMES}
 _BY_CODE = {code: name for name, code in _CODES.items()}
 _POLL_S = 0.5  # a pipe's own timeout; ours are made of several
+# Within a message bytes follow at once, however long the phone may think before it says one: where
+# they stay away, its length came garbled.
+STALL_S = 10.0
 
 
 class Pipe(Protocol):
@@ -68,13 +71,12 @@ class Wire:
 
     def receive(self, timeout_s: float) -> Message:
         """Return the next message; `DeviceLostError` as of `send`, or where it is garbled."""
-        deadline_s = monotonic() + timeout_s
-        header = self._exactly(HEADER.size, deadline_s, timeout_s)
+        header = self._exactly(HEADER.size, timeout_s)
         code, first, second, length, total, magic = HEADER.unpack(header)
         command = _BY_CODE.get(code)
         if command is None or magic != code ^ 0xFFFFFFFF or length > MAX_PAYLOAD_BYTES:
             raise DeviceLostError(f"the phone's answer came garbled: {header.hex()}")
-        payload = self._exactly(length, deadline_s, timeout_s)
+        payload = self._exactly(length, STALL_S)
         if self.check_sums and sum(payload) & 0xFFFFFFFF != total:
             raise DeviceLostError("the phone's answer came garbled: its sum is wrong")
         return Message(command, first, second, payload)
@@ -82,12 +84,17 @@ class Wire:
     def close(self) -> None:
         self._pipe.close()
 
-    def _exactly(self, count: int, deadline_s: float, timeout_s: float) -> bytes:
+    def _exactly(self, count: int, timeout_s: float) -> bytes:
+        """So many bytes; the connection is lost where none come for so long."""
+        deadline_s = monotonic() + timeout_s
         while len(self._buffer) < count:
             left_s = deadline_s - monotonic()
             if left_s <= 0:
                 raise DeviceLostError(f"the phone said nothing for {timeout_s:g} s")
-            self._buffer += self._read(count - len(self._buffer), min(left_s, _POLL_S))
+            more = self._read(count - len(self._buffer), min(left_s, _POLL_S))
+            if more:
+                self._buffer += more
+                deadline_s = monotonic() + min(timeout_s, STALL_S)
         found = bytes(self._buffer[:count])
         del self._buffer[:count]
         return found
