@@ -3,37 +3,21 @@
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
-
-import numpy as np
 
 from bench.backends.base import Backend
-from bench.devices.base import THROTTLED, Facts, LoadPlan, PassResult, Workload
+from bench.devices.base import Facts, LoadPlan, PassResult, Workload
 from bench.errors import DeviceLostError
 from bench.phone.connection import Connection, Process
-from bench.phone.cooling import CoolDown, HeatWatch, Signs
+from bench.phone.cooling import CoolDown, HeatWatch
 from bench.phone.cores import parse_list
-from bench.phone.moment import Moment, changes_between, joined
+from bench.phone.moment import Moment, changes_between
 from bench.phone.phone import Phone, end_runner, read_moment
 from bench.phone.preparing import Prepared, changes_for, prepare
-from bench.phone.runner_text import PassEnded
-from bench.phone.running import CREDITS, Loaded, RunnerProcess, share_whole
+from bench.phone.running import Loaded, RunnerProcess, share_whole
 from bench.phone.settings import changed
-from bench.phone.temperatures import hottest_c
+from bench.phone.watching import Heat, WatchedPasses
 from bench.references import reference_places
 from bench.spec import Target
-
-LOOK_EVERY_S = 20.0  # how old what is known of screen, cable and heat may become
-
-
-@dataclass(frozen=True, slots=True)
-class Heat:
-    """What is kept of a phone's heat from load to load."""
-
-    cores: str
-    watch: HeatWatch
-    cool_down: CoolDown
 
 
 class PhoneLoads:
@@ -74,12 +58,11 @@ class PhoneLoads:
                 "load_changed": ",".join(sorted(worked)),
                 **load_facts(loaded),
             }
-            watched = _Watched(running, connection, heat, before, self._clock_s)
+            watched = WatchedPasses(running, connection, heat, before, self._clock_s)
             compute, _ = reference_places(list(work))
             try:
                 for number in range(plan.passes):
-                    left = plan.passes - number
-                    result = watched.next_pass(left, compute, parse_list(target.cores))
+                    result = watched.next_pass(plan.passes - number, compute)
                     yield _with(result, facts if number == 0 else {})
                 running.stop()
             except GeneratorExit:  # the caller has seen enough
@@ -123,61 +106,6 @@ class PhoneLoads:
             )
 
 
-class _Watched:
-    """Passes of a load, each judged by the phone's heat; falls idle to look and to cool."""
-
-    def __init__(
-        self,
-        running: RunnerProcess,
-        connection: Connection,
-        heat: Heat,
-        now: Moment,
-        clock_s: Callable[[], float],
-    ) -> None:
-        self._running = running
-        self._connection = connection
-        self._heat = heat
-        self._now = now
-        self._clock_s = clock_s
-        self._looked_s = clock_s()
-        self._why = ""  # what is to be cooled down for
-
-    def next_pass(self, left: int, compute: Sequence[int], cores: Sequence[int]) -> PassResult:
-        """Run one; `left` are wanted, this one included."""
-        pausing = self._why or self._clock_s() - self._looked_s >= LOOK_EVERY_S
-        cooled_s = self._pause() if pausing and self._running.idle else 0.0
-        if not pausing or self._running.idle:
-            self._running.grant(min(CREDITS, left))
-        ended = self._running.next_pass()
-        signs = _signs(ended, self._now, compute)
-        why = self._heat.watch.throttled(signs)
-        self._why = why or self._why
-        facts: Facts = {
-            **pass_facts(ended, cores, signs.temperature_c),
-            **self._now.state(),
-            "cooled_s": round(cooled_s, 3),
-            THROTTLED: bool(why),
-            "throttled_by": why or None,
-        }
-        return PassResult(
-            samples_ns=ended.samples_ns, order=ended.order, retaken=ended.retaken, facts=facts
-        )
-
-    def _pause(self) -> float:
-        """Look at the phone, and wait where it is too hot; seconds that it was waited for."""
-        self._now = read_moment(self._connection)
-        waited_s = 0.0
-        if self._why:
-            waited_s = self._heat.cool_down.wait(self._why, self._look)
-            self._why = ""
-        self._looked_s = self._clock_s()
-        return waited_s
-
-    def _look(self) -> Moment:
-        self._now = read_moment(self._connection)
-        return self._now
-
-
 @contextmanager
 def _runner(connection: Connection, prepared: Prepared) -> Iterator[Process]:
     """Start the runner, and see at the end that nothing of it is left.
@@ -202,41 +130,6 @@ def load_facts(loaded: Loaded) -> Facts:
         "looped_models": sum(loops > 1 for loops in loaded.loops),
         "whole_graphs_share": share_whole(loaded.whole_graphs),
     }
-
-
-def pass_facts(ended: PassEnded, cores: Sequence[int], temperature_c: float | None) -> Facts:
-    """What the runner said of a pass. Its time of day is this machine's: a phone's may jump."""
-    clocks = _by_core(ended)
-    used = [khz for core, khz in clocks.items() if not cores or core in cores]
-    return {
-        "taken_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "load_average": ended.load_average,
-        "frequency_now_khz": max(used, default=None),
-        "frequencies_khz": joined(clocks),
-        "temperature_c": temperature_c,
-        "temperatures_c": joined(ended.temperatures_c),
-        "disturbed_visits_kept": ended.kept,
-        "pass_ns": ended.ended_ns - ended.began_ns,
-    }
-
-
-def _signs(ended: PassEnded, now: Moment, compute: Sequence[int]) -> Signs:
-    later = ended.samples_ns[list(compute), 1:] if compute else np.empty(0)
-    if compute and later.size == 0:
-        later = ended.samples_ns[list(compute)]
-    told = hottest_c(ended.temperatures_c)
-    return Signs(
-        frequencies_khz=_by_core(ended),
-        limits_khz=now.limits_khz,
-        thermal_status=now.thermal_status,
-        temperature_c=now.temperature_c if told is None else told,
-        reference_ns=float(np.median(later)) if later.size else None,
-    )
-
-
-def _by_core(ended: PassEnded) -> dict[int, int]:
-    names = ((name.removeprefix("cpu"), khz) for name, khz in ended.frequencies_khz.items())
-    return {int(name): khz for name, khz in names if name.isdecimal() and khz > 0}
 
 
 def _with(result: PassResult, facts: Facts) -> PassResult:
