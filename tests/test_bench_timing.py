@@ -8,7 +8,8 @@ import pytest
 
 from bench.devices.base import LoadPlan, PassResult
 from bench.errors import InputError
-from bench.timing import RETAKE_ROUNDS, clock_cost_ns, collector_off, time_passes
+from bench.passes import RETAKE_ROUNDS, collector_off
+from bench.timing import clock_cost_ns, time_passes
 
 US = 1_000  # ns
 

@@ -30,10 +30,10 @@ from bench.backends.registry import get_backend
 from bench.derive import Load, Pass, derive_measurements
 from bench.devices.base import LoadPlan, Workload
 from bench.devices.local import LocalDevice, load_models, pinned
+from bench.passes import collector_off
 from bench.planner import SweepPlan
 from bench.references import with_references
 from bench.spec import Target
-from bench.timing import collector_off
 from ofabench.sweeping import make_target
 from supernet.space import SearchSpace
 
