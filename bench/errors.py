@@ -5,7 +5,8 @@ OfabenchError                 exit code 2, one line on stderr, never a traceback
 ├── FileError                 a file is missing, cut short, foreign, or cannot be written
 ├── MissingRuntimeError       a backend's package is not installed
 ├── DeviceError               a device cannot be reached, or is busy
-│   └── DeviceLostError       a connection or a program on the device broke off; worth another try
+│   ├── DeviceLostError       a connection or a program on the device broke off; worth another try
+│   └── UnrunnableError       a model that the device cannot run, whatever is tried
 ├── MissingEntryError         a table has no entry for a block
 ├── TargetMismatchError       two things measured on unlike targets were put together
 ├── InfeasibleError           no network meets the limits
@@ -38,6 +39,15 @@ class DeviceLostError(DeviceError):
 
     Nothing it gave is to be relied on; the same may well succeed when it is tried again.
     """
+
+
+class UnrunnableError(DeviceError):
+    """A workload that the device cannot run even by itself; `place` is where in the load it is."""
+
+    def __init__(self, reason: str, *, place: int) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.place = place
 
 
 class MissingEntryError(OfabenchError):

@@ -1,7 +1,7 @@
 """What to measure: how often, and what next."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Protocol, Self
 
@@ -20,8 +20,13 @@ class Planner(Protocol):
     It decides from `done` alone, and so a resumed sweep goes on as an undisturbed one would.
     """
 
-    def next(self, done: Sequence[Measurement]) -> Sequence[Workload] | None:
-        """Return the workloads of the next round, given all that is measured; None to stop."""
+    def next(
+        self, done: Sequence[Measurement], unrunnable: Collection[Workload] = ()
+    ) -> Sequence[Workload] | None:
+        """Return the workloads of the next round, given all that is measured; None to stop.
+
+        What is `unrunnable` is not asked for again.
+        """
         ...
 
 
@@ -33,9 +38,11 @@ class ListPlanner:
             raise InputError("a sweep needs at least one block or network, got none")
         self._work = tuple(dict.fromkeys(work))
 
-    def next(self, done: Sequence[Measurement]) -> Sequence[Workload] | None:
+    def next(
+        self, done: Sequence[Measurement], unrunnable: Collection[Workload] = ()
+    ) -> Sequence[Workload] | None:
         """Return what is not measured yet."""
-        known = {measurement.workload for measurement in done}
+        known = {*unrunnable, *(measurement.workload for measurement in done)}
         return [workload for workload in self._work if workload not in known] or None
 
 
@@ -50,15 +57,18 @@ class SettlingPlanner:
         self._list = ListPlanner(work)
         self._most_loads = again * loads
 
-    def next(self, done: Sequence[Measurement]) -> Sequence[Workload] | None:
+    def next(
+        self, done: Sequence[Measurement], unrunnable: Collection[Workload] = ()
+    ) -> Sequence[Workload] | None:
         """Return what is not measured, else what is unsettled and has rounds left."""
-        missing = self._list.next(done)
+        missing = self._list.next(done, unrunnable)
         if missing:
             return missing
         return [
             one.workload
             for one in done
             if one.workload.role != "reference"
+            and one.workload not in unrunnable
             and not one.settled
             and one.loads <= self._most_loads
         ] or None

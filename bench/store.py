@@ -154,6 +154,27 @@ class SweepStore:
                 sql = "INSERT INTO load_group (round, workloads) VALUES (?, ?)"
                 self._db.execute(sql, (this_round, ids))
 
+    def exclude(self, group: int, place: int, reason: str) -> Workload:
+        """Take what the device cannot run out of a group, and remember why.
+
+        `DeviceError` where loads of the group are finished with it: it ran then.
+        """
+        laid = next(one for one in self.groups() if one.number == group)
+        one = laid.work[place]
+        if any(load.group == group for load in self.loads()):
+            raise DeviceError(
+                f"{one.key} ran in an earlier load of this sweep and does not now ({reason}); "
+                "find out what changed, then go on with --resume"
+            )
+        if one.role == "reference":
+            raise DeviceError(f"the device cannot run the reference {one.key}: {reason}")
+        with sqlite_file.transaction(self._db, self.path):
+            ids = [self._workload_id(other) for other in laid.work if other != one]
+            sql = "UPDATE load_group SET workloads = ? WHERE id = ?"
+            self._db.execute(sql, (json.dumps(ids), group))
+            rows.note_unrunnable(self._db, one, reason)
+        return one
+
     def begin_load(self, group: int, number: int) -> int:
         """Note that a load begins; it counts from `finish_load` on."""
         with sqlite_file.transaction(self._db, self.path):
@@ -209,6 +230,11 @@ class SweepStore:
         with self._reading():
             known = rows.workloads(self._db)
             return derive_measurements(self.loads(), known, self.target, self.plan, self.facts)
+
+    def unrunnable(self) -> dict[Workload, str]:
+        """What the device cannot run, and why."""
+        with self._reading():
+            return rows.unrunnable(self._db)
 
     def sessions(self) -> list[rows.Session]:
         """When it was measured, with what facts, for how long."""

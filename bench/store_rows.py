@@ -16,6 +16,7 @@ from bench.spec import BlockSpec
 if TYPE_CHECKING:
     import pandas as pd
 
+UNRUNNABLE = "unrunnable"  # in meta: reasons by the workloads' keys
 FLOATS, INTS = np.dtype("<f8"), np.dtype("<i8")
 
 
@@ -67,6 +68,24 @@ def loads(db: sqlite3.Connection) -> list[Load]:
         passes = _passes(db, load_id, len(places))
         found.append(Load(group=group, number=number, workloads=places, passes=passes))
     return found
+
+
+def unrunnable(db: sqlite3.Connection) -> dict[Workload, str]:
+    """What the device cannot run, and why."""
+    reasons = _reasons(db)
+    known = workloads(db).values() if reasons else ()
+    return {one: reasons[one.key] for one in known if one.key in reasons}
+
+
+def note_unrunnable(db: sqlite3.Connection, one: Workload, reason: str) -> None:
+    """Add to what the device cannot run."""
+    text = json.dumps({**_reasons(db), one.key: reason}, sort_keys=True)
+    db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (UNRUNNABLE, text))
+
+
+def _reasons(db: sqlite3.Connection) -> dict[str, str]:
+    found = db.execute("SELECT value FROM meta WHERE name = ?", (UNRUNNABLE,)).fetchone()
+    return dict(json.loads(found[0])) if found else {}
 
 
 def sessions(db: sqlite3.Connection) -> list[Session]:

@@ -24,6 +24,7 @@ class SweepSummary:
     disturbed_visits_kept: int  # still disturbed when taken for the last time
     median_half_width: float  # of the blocks' 95 % intervals, relative
     unsettled: int  # blocks and networks whose interval is wide
+    unrunnable: dict[str, str]  # what the device cannot run, by key, and why
     wall_s: float
     wall_s_per_block: float  # all that it took, shared among blocks and networks
 
@@ -57,6 +58,7 @@ def summarise(store: SweepStore) -> SweepSummary:
         disturbed_visits_kept=sum(_count(one.facts.get("disturbed_visits_kept")) for one in passes),
         median_half_width=float(np.median(widths)) if widths else float("nan"),
         unsettled=sum(not measurement.settled for measurement in measured),
+        unrunnable={one.key: reason for one, reason in store.unrunnable().items()},
         wall_s=wall_s,
         wall_s_per_block=wall_s / len(measured) if measured else float("nan"),
     )

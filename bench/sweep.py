@@ -14,6 +14,7 @@ from bench.errors import (
     DeviceLostError,
     InterruptedSweepError,
     TargetMismatchError,
+    UnrunnableError,
 )
 from bench.groups import free_memory_bytes, lay_groups
 from bench.planner import Planner, SweepPlan
@@ -91,13 +92,15 @@ class _Sweep:
         session = store.begin_session(facts, now, forced=forced)
         while todo := unfinished_loads(store) or self._next_round(planner, facts):
             self._progress.start(len(todo) * store.plan.passes, "measuring")
-            for group, number in todo:
+            for laid, number in todo:
+                # As it is now: what cannot run has been taken out of it since.
+                group = next(one for one in store.groups() if one.number == laid.number)
                 load_id = self._load(group, number)
                 store.finish_load(load_id, session, time.monotonic() - started_s)
 
     def _next_round(self, planner: Planner, facts: Facts) -> list[tuple[Group, int]]:
         store = self._store
-        work = planner.next(store.measurements())
+        work = planner.next(store.measurements(), store.unrunnable())
         if not work:
             return []
         free_bytes = free_memory_bytes(facts, store.plan)
@@ -106,19 +109,26 @@ class _Sweep:
 
     def _load(self, group: Group, number: int) -> int:
         """Measure a load, from its start again where it broke off; return its id, unfinished."""
-        for tried in range(1, LOAD_TRIES + 1):
+        tried = 0
+        while True:
             load_id = self._store.begin_load(group.number, number)
             try:
                 self._measure(group, number, load_id)
-                break
+                return load_id
             except DeviceLostError as error:
                 self._store.drop_load(load_id)
+                tried += 1
                 if tried == LOAD_TRIES:
                     raise DeviceError(
                         f"load {number + 1} broke off {tried} times, at last so: {error}"
                     ) from error
-                self._progress.advance(-self._shown, note=f"taken again: {error}")
-        return load_id
+                note = f"taken again: {error}"
+            except UnrunnableError as error:
+                self._store.drop_load(load_id)
+                one = self._store.exclude(group.number, error.place, error.reason)
+                group = next(g for g in self._store.groups() if g.number == group.number)
+                note = f"left out, {error.reason}: {one.key}"
+            self._progress.advance(-self._shown, note=note)
 
     def _measure(self, group: Group, number: int, load_id: int) -> None:
         """Store passes until enough are unmarked, or the device has no more to give."""

@@ -66,8 +66,10 @@ class LatencyPredictor:
         return self.composition.link(np.array(totals, dtype=np.float64))
 
     def block_ms(self, specs: Sequence[BlockSpec]) -> Floats:
-        """What each block adds to a network, in ms, (n,)."""
-        return self.composition.block_cost(*self.alone_ms(specs))
+        """What each block adds to a network, in ms, (n,); infinite where it could not run."""
+        costs = self.composition.block_cost(*self.alone_ms(specs))
+        unrunnable = self.provenance.get("unrunnable", {})
+        return np.where([f"block:{spec.key}" in unrunnable for spec in specs], np.inf, costs)
 
     def alone_ms(self, specs: Sequence[BlockSpec]) -> tuple[Floats, Floats]:
         """Warm and cold latency of each block by itself, in ms, both (n,)."""

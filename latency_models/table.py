@@ -123,6 +123,12 @@ class LatencyTable:
     def lookup(self, spec: BlockSpec) -> float:
         """Latency in ms; `MissingEntryError` names the nearest block and how to measure `spec`."""
         row = self._index.get(spec)
+        why = self.provenance.get("unrunnable", {}).get(f"block:{spec.key}")
+        if row is None and why is not None:
+            raise MissingEntryError(
+                f"block {spec.key} could not run on {self.target.key}: {why}; search within a "
+                "lower limit or at a smaller batch"
+            )
         if row is None:
             raise MissingEntryError(
                 f"the table of {self.target.key} has no block {spec.key}; the nearest is "

@@ -1,11 +1,12 @@
 """The device that a command measures on: one set of arguments, and the device made of them."""
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from bench.cuda.options import LAUNCHES
 from bench.phone.options import DELEGATES, RUNNERS
 from ofabench.arguments import positive_int
 
@@ -13,17 +14,19 @@ if TYPE_CHECKING:
     from bench.devices.base import Device
 
 PHONE_OPTIONS = ("runner", "binary", "delegate", "frequency_khz", "debs")
+CUDA_OPTIONS = ("launch", "tf32")
 
 
 def add_device(parser: argparse.ArgumentParser, *, default: str | None = None) -> None:
-    """Add `--device` and what a phone is measured with."""
+    """Add `--device` and what phones and GPUs are measured with."""
     parser.add_argument(
         "--device",
         default=default,
         metavar="D",
-        help="cpu, adb:SERIAL or adb:HOST:PORT; see `ofabench devices`",
+        help="cpu, cuda:0, adb:SERIAL or adb:HOST:PORT; see `ofabench devices`",
     )
     add_phone_options(parser)
+    add_cuda_options(parser)
 
 
 def add_phone_options(parser: argparse.ArgumentParser) -> None:
@@ -52,23 +55,39 @@ def add_phone_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_cuda_options(parser: argparse.ArgumentParser) -> None:
+    """Add what only a GPU has."""
+    group = parser.add_argument_group("NVIDIA GPUs (cuda:...)")
+    group.add_argument(
+        "--launch",
+        choices=LAUNCHES,
+        help="how work reaches the GPU: replayed as a CUDA graph (default), kernel by kernel, or "
+        "torch.compile",
+    )
+    group.add_argument(
+        "--tf32", action="store_true", default=None, help="let fp32 work round to TF32"
+    )
+
+
 def device_of(args: argparse.Namespace) -> "Device":
     """Make the device that the arguments name; `InputError` where they do not fit together."""
+    from bench.cuda.options import CudaOptions
     from bench.devices.registry import get_device
     from bench.errors import InputError
+    from bench.phone.options import PhoneOptions
 
     if args.device is None:
         raise InputError("give --device, for instance cpu or adb:SERIAL; see `ofabench devices`")
-    given = {name: getattr(args, name) for name in PHONE_OPTIONS}
-    given = {name: value for name, value in given.items() if value is not None}
-    if not args.device.startswith("adb:"):
-        if given:
-            option = "--" + next(iter(given)).replace("_", "-")
-            raise InputError(f"{option} is for phones (adb:...), the device is {args.device}")
-        return get_device(args.device)
-    from bench.phone.options import PhoneOptions
-
-    return get_device(args.device, PhoneOptions(**given))
+    phone, cuda = _given(args, PHONE_OPTIONS), _given(args, CUDA_OPTIONS)
+    for given, prefix, whose in ((phone, "adb:", "phones (adb:...)"), (cuda, "cuda", "GPUs")):
+        if given and not args.device.startswith(prefix):
+            option = _option(next(iter(given)))
+            raise InputError(f"{option} is for {whose}, the device is {args.device}")
+    if args.device.startswith("adb:"):
+        return get_device(args.device, phone=PhoneOptions(**phone))
+    if args.device.startswith("cuda"):
+        return get_device(args.device, cuda=CudaOptions(**cuda))
+    return get_device(args.device)
 
 
 @contextmanager
@@ -78,11 +97,18 @@ def device_in(args: argparse.Namespace) -> "Iterator[Device]":
         yield device
 
 
-def phone_words(args: argparse.Namespace) -> list[str]:
-    """Write the phone's options that were given, as arguments."""
+def device_words(args: argparse.Namespace) -> list[str]:
+    """Write the options of phones and GPUs that were given, as arguments."""
     words = []
-    for name in PHONE_OPTIONS:
-        value = getattr(args, name)
-        if value is not None:
-            words += ["--" + name.replace("_", "-"), str(value)]
+    for name, value in _given(args, (*PHONE_OPTIONS, *CUDA_OPTIONS)).items():
+        words += [_option(name)] if value is True else [_option(name), str(value)]
     return words
+
+
+def _given(args: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
+    found = {name: getattr(args, name) for name in names}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")

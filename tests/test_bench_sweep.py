@@ -6,7 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -314,7 +314,10 @@ def test_what_to_measure_next_may_follow_from_what_is_measured(tmp_path: Path) -
     class Doubler:
         """Asks for the block of twice the width of the costliest one, up to 32 channels."""
 
-        def next(self, done: Sequence[Measurement]) -> Sequence[Workload] | None:
+        def next(
+            self, done: Sequence[Measurement], unrunnable: Collection[Workload] = ()
+        ) -> Sequence[Workload] | None:
+            del unrunnable
             mine = [one for one in done if one.workload.role == "block"]
             if not mine:
                 return blocks(1)

@@ -110,7 +110,7 @@ def test_a_cold_sweep_is_of_another_target(tmp_path: Path) -> None:
         (("--space", "huge"), "unknown space 'huge'"),
         (("--space", "absent.toml"), "absent.toml"),
         (("--device", "gpu7"), "device is 'gpu7', expected one of"),
-        (("--backend", "tvm"), "backend is 'tvm', expected one of"),
+        (("--backend", "tvm"), "backend is 'tvm', expected torch"),
         (("--resolutions", "99"), "tiny has no resolution 99"),
         (("--resolutions", "a"), "--resolutions"),
         (("--threads", "0"), "--threads: expected a whole number of at least 1, got '0'"),

@@ -94,7 +94,6 @@ def _runtime_version() -> str:
 
 def _session(content: bytes, threads: int) -> Any:
     import onnxruntime
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -103,26 +102,33 @@ def _session(content: bytes, threads: int) -> Any:
     options.log_severity_level = 3
     # Threads of one model must not spin on into the time of the next.
     options.add_session_config_entry("session.force_spinning_stop", "1")
-    refusals = (
-        state.InvalidProtobuf,
-        state.InvalidGraph,
-        state.InvalidArgument,
-        state.Fail,
-        state.NotImplemented,
-        state.RuntimeException,
-        UnicodeDecodeError,  # a message that quotes a damaged name
-    )
     try:
         # Without the fallback, which prints to stdout and then tries the same again.
         session = onnxruntime.InferenceSession(
             content, options, providers=["CPUExecutionProvider"], enable_fallback=0
         )
-    except refusals as error:
+    except refusals() as error:
         line = " ".join(str(error).split())[:200]
         raise FileError(f"not an ONNX file that onnxruntime can run: {line}") from error
     # It would hold the file for a change of providers, which never comes.
     session._model_bytes = None
     return session
+
+
+def refusals() -> tuple[type[Exception], ...]:
+    """What onnxruntime raises for a model that it cannot load or run."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    return (
+        state.InvalidProtobuf,
+        state.InvalidGraph,
+        state.InvalidArgument,
+        state.Fail,
+        state.EPFail,
+        state.NotImplemented,
+        state.RuntimeException,
+        UnicodeDecodeError,  # a message that quotes a damaged name
+    )
 
 
 def _is_installed(distribution: str) -> bool:

@@ -3,7 +3,7 @@
 from bench.backends.base import Backend
 from bench.errors import InputError
 
-BACKENDS = ("torch", "onnx", "tflite", "fake")
+BACKENDS = ("torch", "onnx", "tflite", "fake")  # that run on this machine's processor
 
 
 def get_backend(name: str, **options: bool) -> Backend:
@@ -32,8 +32,12 @@ def _make(name: str, options: dict[str, bool]) -> Backend:
             from bench.backends.tflite_backend import TfliteBackend
 
             return TfliteBackend(**options)
+        case "tensorrt":
+            from bench.backends.tensorrt_backend import TensorrtBackend
+
+            return TensorrtBackend(**options)
         case "fake":
             from bench.backends.fake import FakeBackend
 
             return FakeBackend(**options)
-    raise InputError(f"backend is {name!r}, expected one of torch, onnx, tflite")
+    raise InputError(f"backend is {name!r}, expected torch, onnx, tflite or tensorrt")

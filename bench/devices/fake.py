@@ -9,7 +9,7 @@ import numpy as np
 from bench.backends.base import Array, Backend
 from bench.backends.fake import FakeBackend, FakeModel
 from bench.devices.base import Facts, LoadPlan, PassResult, Workload
-from bench.errors import DeviceError
+from bench.errors import DeviceError, UnrunnableError
 from bench.model import Model
 from bench.spec import Target
 from bench.timing import time_passes
@@ -43,6 +43,7 @@ class FakeDevice:
     flaws: Flaws = NO_FLAWS
     seed: int = 0
     memory_bytes: int = 4_000_000_000
+    room_bytes: int | None = None  # of one model's activations; a larger one cannot run
     busy_with: str = ""  # what `check_quiet` complains of
     address: str = "fake"
 
@@ -80,6 +81,10 @@ class FakeDevice:
         self, work: Sequence[Workload], backend: Backend, target: Target, plan: LoadPlan
     ) -> Generator[PassResult]:
         """Time by the fake clock; what happens depends on the load's seed and nothing before it."""
+        for place, one in enumerate(work):
+            needed = target.batch * max(b.in_bytes + b.out_bytes for b in one.blocks)
+            if self.room_bytes is not None and needed > self.room_bytes:
+                raise UnrunnableError("out of memory", place=place)
         machine = _Machine(self.flaws, [self.seed, plan.seed])
         calls = [machine.call(_load(one, backend, target)) for one in work]
         yield from time_passes(

@@ -9,16 +9,24 @@ from bench.devices.base import Device, Facts
 from bench.errors import InputError, MissingRuntimeError
 
 if TYPE_CHECKING:
+    from bench.cuda.options import CudaOptions
     from bench.phone.options import PhoneOptions
 
-KNOWN = "cpu (this machine), adb:SERIAL or adb:HOST:PORT (a phone), fake (computed, for dry runs)"
+KNOWN = (
+    "cpu (this machine), cuda:0 (an NVIDIA GPU), adb:SERIAL or adb:HOST:PORT (a phone), "
+    "fake (computed, for dry runs)"
+)
 RUNTIMES = ("torch", "onnx", "tflite")
+CUDA_RUNTIMES = ("torch", "onnx", "tensorrt")
 
 
-def get_device(address: str, phone: "PhoneOptions | None" = None) -> Device:
-    """Make the device at `address`; `InputError` where there is no such kind.
+def get_device(
+    address: str, *, phone: "PhoneOptions | None" = None, cuda: "CudaOptions | None" = None
+) -> Device:
+    """Make the device at `address`, with the options of its kind.
 
-    A phone is reached when it is first asked for something, and `close` ends that.
+    `InputError` where there is no such kind. A phone or a GPU is reached when it is first asked
+    for something, and `close` ends that.
     """
     if address == "cpu":
         from bench.devices.local import LocalDevice
@@ -29,6 +37,11 @@ def get_device(address: str, phone: "PhoneOptions | None" = None) -> Device:
 
         flaws = Flaws(noise=0.02, layout=0.01, level=0.03, stumbles=0.001, memory_swing=0.05)
         return FakeDevice(flaws=flaws)
+    if address.startswith("cuda"):
+        from bench.cuda.options import CudaOptions
+        from bench.devices.cuda import CudaDevice
+
+        return CudaDevice(address, cuda or CudaOptions())
     if address.startswith("adb:"):
         from bench.devices.adb import AdbDevice
         from bench.phone.options import PhoneOptions
@@ -52,11 +65,12 @@ class Found:
 
 
 def found_devices() -> list[Found]:
-    """Every device that can be measured from here: this machine, and phones.
+    """Every device that can be measured from here: this machine, its GPUs, and phones.
 
     Of a phone no more is told than its model: facts take a connection, see `describe`.
     """
     from bench.adb.found import found_phones
+    from bench.cuda.found import found_gpus
 
     phones = [
         Found(
@@ -68,12 +82,17 @@ def found_devices() -> list[Found]:
         )
         for phone in found_phones()
     ]
-    return [describe(get_device("cpu")), *phones]
+    gpus = [
+        Found(address=gpu.address, slug=gpu.slug, backends={}, facts={}, state=gpu.state)
+        for gpu in found_gpus()
+    ]
+    return [describe(get_device("cpu")), *gpus, *phones]
 
 
 def describe(device: Device) -> Found:
     """Tell everything of a device; `DeviceError` where it cannot be reached."""
-    backends = {name: _version(device, name) for name in RUNTIMES}
+    names = CUDA_RUNTIMES if device.address.startswith("cuda") else RUNTIMES
+    backends = {name: _version(device, name) for name in names}
     return Found(
         address=device.address, slug=device.slug(), backends=backends, facts=device.facts()
     )

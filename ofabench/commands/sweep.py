@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ofabench.arguments import add_json, add_out, add_space, positive_int, resolutions
-from ofabench.device_arguments import add_device, device_in, phone_words
+from ofabench.device_arguments import add_device, device_in, device_words
 
 if TYPE_CHECKING:
     from bench.devices.base import Device
     from bench.spec import Target
     from bench.summary import SweepSummary
 
+UNRUNNABLE_SHOWN = 5
 DEFAULTS = {"loads": 6, "passes": 30, "calls": 3}
 
 
@@ -29,7 +30,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="several phones at once, each with a file of its own in --out, a folder",
     )
     parser.add_argument("--backend", metavar="B", help="torch, onnx or tflite; phones: tflite")
-    parser.add_argument("--precision", choices=("fp32", "fp16"), default="fp32")
+    parser.add_argument("--precision", choices=("fp32", "fp16", "bf16"), default="fp32")
     parser.add_argument("--threads", type=positive_int, default=1, metavar="N")
     parser.add_argument(
         "--cores",
@@ -153,6 +154,10 @@ def _show(args: argparse.Namespace, target: "Target", summary: "SweepSummary") -
         f"passes      {summary.passes} in {summary.loads} loads, {summary.marked_passes} marked; "
         f"{summary.retaken_visits} visits retaken, {summary.disturbed_visits_kept} stay disturbed"
     )
+    for key, reason in list(summary.unrunnable.items())[:UNRUNNABLE_SHOWN]:
+        print(f"left out    {key}: {reason}")
+    if len(summary.unrunnable) > UNRUNNABLE_SHOWN:
+        print(f"left out    {len(summary.unrunnable) - UNRUNNABLE_SHOWN} more; see --json")
     also = " --networks-out N.parquet" if summary.networks else ""
     path = shlex.quote(str(args.out))
     print(f"next        ofabench table build {path} --out T.parquet{also}")
@@ -163,7 +168,7 @@ def resume_command(args: argparse.Namespace) -> str:
     words = ["ofabench", "sweep"]
     for name in ("space", "device", "backend", "precision"):
         words += _option(name, getattr(args, name))
-    words += phone_words(args)
+    words += device_words(args)
     for name in ("threads", "cores", "batch", "resolutions"):
         words += _option(name, getattr(args, name))
     for name in ("blocks", "networks", "seed", *DEFAULTS, "cache", "settle", "out"):

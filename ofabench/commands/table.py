@@ -59,13 +59,17 @@ def _build(args: argparse.Namespace) -> int:
             raise FileError(f"cannot write {path}: its folder does not exist; make it first")
     with SweepStore.open(args.sweep) as store:
         measurements, asked = store.measurements(), dict(store.plan.asked)
-    asked = {name: asked[name] for name in ("space", "device") if name in asked}
-    table = LatencyTable.from_measurements(measurements, asked)
+        unrunnable = {one.key: reason for one, reason in store.unrunnable().items()}
+    told: dict[str, object] = {n: asked[n] for n in ("space", "device") if n in asked}
+    if unrunnable:
+        told["unrunnable"] = unrunnable
+    table = LatencyTable.from_measurements(measurements, told)
     networks = None
     if args.networks_out is not None:
         networks = networks_table(measurements, args.space)
     table.save(args.out)
-    print(f"{args.out}: {len(table)} blocks of {table.target.key}")
+    left_out = f"; {len(unrunnable)} could not run" if unrunnable else ""
+    print(f"{args.out}: {len(table)} blocks of {table.target.key}{left_out}")
     if networks is not None:
         networks.save(args.networks_out)
         print(f"{args.networks_out}: {len(networks.frame)} networks")

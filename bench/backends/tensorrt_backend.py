@@ -1,0 +1,22 @@
+"""TensorRT through onnxruntime: ONNX files, run on NVIDIA GPUs alone (see `bench.cuda`)."""
+
+from typing import NoReturn
+
+from bench.backends.onnx_backend import OnnxBackend
+from bench.errors import InputError
+from bench.model import Model
+from bench.spec import Target
+
+
+class TensorrtBackend(OnnxBackend):
+    """The same files as backend onnx's."""
+
+    name = "tensorrt"
+
+    def load(self, model: Model, target: Target, *, seed: int = 0) -> NoReturn:
+        """Refuse: it has nothing for processors."""
+        raise InputError("backend tensorrt runs on NVIDIA GPUs alone: use --device cuda:0")
+
+    def load_file(self, content: bytes, target: Target, *, seed: int = 0) -> NoReturn:
+        """Refuse, as `load`."""
+        raise InputError("backend tensorrt runs on NVIDIA GPUs alone: use --device cuda:0")

@@ -1,0 +1,29 @@
+"""How models are launched on a GPU, and in which arithmetic."""
+
+from dataclasses import dataclass
+
+from bench.errors import InputError
+
+LAUNCHES = ("graph", "eager", "compile")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CudaOptions:
+    """What of a GPU's settings changes a figure's meaning.
+
+    `launch` is how work reaches the card: "graph" replays a CUDA graph, without the gaps that a
+    slow host leaves between kernels; "eager" launches each kernel from Python; "compile" is
+    `torch.compile`, its kernels replayed as a graph. `tf32` lets fp32 convolutions and matrix
+    products round their inputs to 10 bits of mantissa.
+    """
+
+    launch: str = "graph"
+    tf32: bool = False
+
+    def __post_init__(self) -> None:
+        if self.launch not in LAUNCHES:
+            raise InputError(f"launch is {self.launch!r}, expected one of {', '.join(LAUNCHES)}")
+
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """For `Target.options`."""
+        return (("launch", self.launch), ("tf32", "on" if self.tf32 else "off"))

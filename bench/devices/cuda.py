@@ -1,0 +1,211 @@
+"""An NVIDIA GPU: models on its own stream, timed by its own marks."""
+
+import os
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+
+from bench.backends.base import Array, Backend
+from bench.cuda.card import Card
+from bench.cuda.driver import Driver, OutOfMemory
+from bench.cuda.models import CudaModel, Loader, loader_of, runtime_version
+from bench.cuda.options import CudaOptions
+from bench.cuda.settle import settle
+from bench.cuda.visits import CudaVisits, Item, make_item
+from bench.cuda.watch import CardWatch, check_quiet
+from bench.devices import host_facts
+from bench.devices.base import Facts, LoadPlan, PassResult, Workload
+from bench.devices.local import choose_cores, pinned
+from bench.errors import DeviceError, InputError, UnrunnableError
+from bench.model import random_model
+from bench.passes import check_plan, run_passes
+from bench.spec import Target
+
+DEFAULTS = CudaOptions()
+
+
+class CudaDevice:
+    """The card at `cuda:N`, N as torch numbers those that CUDA_VISIBLE_DEVICES leaves.
+
+    `driver`, `card` and `loader` are given by tests; else they are made when first needed.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        options: CudaOptions = DEFAULTS,
+        *,
+        driver: Driver | None = None,
+        card: Card | None = None,
+        loader: Callable[[str], Loader] = loader_of,
+    ) -> None:
+        self._index = index_in(address)
+        self._options = options
+        self._given = driver, card
+        self._loader = loader
+        self._own_pids: set[int] = {os.getpid()}
+
+    @property
+    def address(self) -> str:
+        return f"cuda:{self._index}"
+
+    def slug(self) -> str:
+        return self._card.facts().slug()
+
+    def facts(self) -> Facts:
+        """The card's, and its host's; memory that is available is the card's."""
+        card = self._card.facts()
+        now = self._card.moment()
+        return {
+            **host_facts.host_facts(),
+            **card.facts(),
+            "gpu_temperature_c": now.temperature_c,
+            "gpu_clock_sm_mhz": now.clock_sm_mhz,
+            "gpu_power_w": now.power_w,
+            "gpu_other_processes": len(self._others()),
+            "memory_available_bytes": card.memory_free_bytes,
+        }
+
+    def runtime_version(self, backend: Backend) -> str:
+        if self._given[0] is not None:
+            return backend.version()
+        return runtime_version(backend.name)
+
+    def choose_cores(self, threads: int, wanted: str | None) -> str:
+        """Cores of the host, which queues the work; unpinned unless asked for."""
+        return choose_cores(threads, wanted or "any")
+
+    def options(self) -> tuple[tuple[str, str], ...]:
+        return self._options.pairs()
+
+    def check_quiet(self) -> None:
+        check_quiet(self._card, self.address, self._own_pids)
+
+    def infer(self, content: bytes, images: Array, backend: Backend, target: Target) -> Array:
+        refusal = DeviceError("the GPU has no room for this model at this batch")
+        with self._arithmetic(), self._full_means(refusal):
+            loader = self._loader(backend.name)
+            model = loader(self._driver, content, target, self._options, 0)
+            return model.infer(images)
+
+    def run_load(
+        self, work: Sequence[Workload], backend: Backend, target: Target, plan: LoadPlan
+    ) -> Generator[PassResult]:
+        """Put the models on the card in an order of this load's own; see `Device`."""
+        check_plan(plan)
+        driver, watch = self._driver, CardWatch(self._card, lambda: self._own_pids)
+        with pinned(target.cores), self._arithmetic():
+            try:
+                items = self._items(work, backend, target, plan.seed)
+                settled_s = settle(driver, items[-1].once, self._sm_mhz)
+                visits = CudaVisits(
+                    driver,
+                    items,
+                    plan.calls,
+                    watch,
+                    held=self._options.launch != "eager",
+                    look=watch.look,
+                )
+                for number, result in enumerate(run_passes(visits, plan, watch.facts)):
+                    yield result if number else _settled(result, settled_s)
+            finally:
+                items = []
+                driver.free()
+
+    def close(self) -> None:
+        """Nothing of the card was changed."""
+
+    def _items(
+        self, work: Sequence[Workload], backend: Backend, target: Target, seed: int
+    ) -> list[Item]:
+        made: dict[int, Item] = {}
+        for place in np.random.default_rng([seed, 1]).permutation(len(work)).tolist():
+            try:
+                made[place] = self._item(work[place], backend, target, seed)
+            except OutOfMemory as error:
+                among = len(made)
+                made.clear()
+                self._driver.free()
+                self._try_alone(work, place, backend, target, seed)
+                raise DeviceError(
+                    f"the GPU's memory is full after {among} of {len(work)} models, though each "
+                    "fits by itself: does another program use it? free it, then use --resume"
+                ) from error
+        return [made[place] for place in range(len(work))]
+
+    def _item(self, one: Workload, backend: Backend, target: Target, seed: int) -> Item:
+        content = backend.serialise(random_model(one.blocks, seed=seed), target.batch)
+        model: CudaModel = self._loader(backend.name)(
+            self._driver, content, target, self._options, seed
+        )
+        recorded = model.recordable and self._options.launch != "eager"
+        return make_item(self._driver, model.run, recorded=recorded)
+
+    def _try_alone(
+        self, work: Sequence[Workload], place: int, backend: Backend, target: Target, seed: int
+    ) -> None:
+        """Raise `UnrunnableError` for a model that has not room even by itself."""
+        with self._full_means(UnrunnableError("out of memory", place=place)):
+            self._item(work[place], backend, target, seed)
+        self._driver.free()
+
+    @contextmanager
+    def _full_means(self, refusal: DeviceError) -> Iterator[None]:
+        try:
+            yield
+        except OutOfMemory as error:
+            self._driver.free()
+            raise refusal from error
+
+    @contextmanager
+    def _arithmetic(self) -> Iterator[None]:
+        from bench.cuda.torch_driver import arithmetic
+
+        with arithmetic(tf32=self._options.tf32):
+            yield
+
+    def _sm_mhz(self) -> int | None:
+        return self._card.moment().clock_sm_mhz
+
+    def _others(self) -> list[int]:
+        return [one.pid for one in self._card.processes() if one.pid not in self._own_pids]
+
+    @cached_property
+    def _driver(self) -> Driver:
+        given = self._given[0]
+        if given is not None:
+            return given
+        from bench.cuda.torch_driver import TorchDriver
+
+        # In a container the driver knows this process by another number than we do.
+        before = {one.pid for one in self._card.processes()}
+        driver = TorchDriver(self._index)
+        self._own_pids |= {one.pid for one in self._card.processes()} - before
+        return driver
+
+    @cached_property
+    def _card(self) -> Card:
+        given = self._given[1]
+        if given is not None:
+            return given
+        from bench.cuda.nvml import NvmlCard
+        from bench.cuda.torch_driver import uuid_of
+
+        return NvmlCard(uuid_of(self._index))
+
+
+def index_in(address: str) -> int:
+    """The number in `cuda:N`; `InputError` for anything else."""
+    kind, _, number = address.partition(":")
+    if kind != "cuda" or not number.isdecimal():
+        raise InputError(f"device is {address!r}, a GPU is called cuda:0, cuda:1, ...")
+    return int(number)
+
+
+def _settled(result: PassResult, settled_s: float) -> PassResult:
+    """A load's first pass, which tells how long warming up took."""
+    facts = {**result.facts, "settled_s": round(settled_s, 3)}
+    return replace(result, facts=facts)
