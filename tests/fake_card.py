@@ -8,7 +8,10 @@ from bench.backends.base import Array
 from bench.backends.fake import FakeBackend, FakeModel
 from bench.cuda.driver import Driver, OutOfMemory
 from bench.cuda.options import CudaOptions
+from bench.devices.cuda import CudaDevice
+from bench.errors import DeviceError
 from bench.spec import Target
+from tests.fake_nvml import FakeCardState
 
 QUEUE_NS, LAUNCH_NS, WAIT_NS = 300.0, 4_000.0, 2_000.0  # of the host
 KERNEL_NS, FLUSH_NS, GRAPH_NS = 2_000.0, 40_000.0, 1_000.0  # of the card
@@ -56,6 +59,8 @@ class FakeCard:
 
     def wait(self) -> None:
         self.log.append("wait")
+        if self.fails_after is not None and self.log.count("wait") > self.fails_after:
+            raise DeviceError("the GPU or its driver failed: unspecified launch failure")
         self.host_ns = max(self.host_ns, self.card_ns) + WAIT_NS
 
     def hold(self, for_ns: float) -> None:
@@ -137,3 +142,20 @@ def load_fake(
         raise OutOfMemory(f"tried to allocate {activations} bytes")
     driver.used_bytes += activations
     return FakeCudaModel(driver, model, recordable=options.launch != "eager")
+
+
+def fake_gpu(
+    card: FakeCard | None = None,
+    state: FakeCardState | None = None,
+    options: CudaOptions | None = None,
+) -> CudaDevice:
+    """A GPU on which everything but the driver's calls is real."""
+    driver = card or FakeCard()
+    return CudaDevice(
+        "cuda:0",
+        options or CudaOptions(),
+        driver=driver,
+        card=state or FakeCardState(),
+        loader=lambda _: load_fake,
+        clock_ns=driver.clock_ns,
+    )

@@ -21,6 +21,7 @@ from bench.errors import MissingRuntimeError
 from bench.model import random_model
 from bench.phone.options import PhoneOptions
 from bench.spec import BlockSpec, Target
+from tests.fake_card import fake_gpu
 from tests.pocket_phone.phone import DaemonOptions, PocketPhone
 
 Case = tuple[Device, Backend]
@@ -31,6 +32,7 @@ DEVICES: dict[str, Callable[[], Case]] = {
         get_backend("fake"),
     ),
     "cpu": lambda: (LocalDevice(), get_backend("torch")),
+    "cuda": lambda: (fake_gpu(), get_backend("fake")),
 }
 POOL = BlockSpec(kind="avg_pool", in_size=8, in_channels=8, out_channels=8)
 NETWORK = (

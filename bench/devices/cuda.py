@@ -1,6 +1,7 @@
 """An NVIDIA GPU: models on its own stream, timed by its own marks."""
 
 import os
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -30,10 +31,11 @@ DEFAULTS = CudaOptions()
 class CudaDevice:
     """The card at `cuda:N`, N as torch numbers those that CUDA_VISIBLE_DEVICES leaves.
 
-    `driver`, `card` and `loader` are given by tests; else they are made when first needed.
+    `driver`, `card`, `loader` and the host's clock are given by tests; else driver and card are
+    made when first needed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         address: str,
         options: CudaOptions = DEFAULTS,
@@ -41,11 +43,13 @@ class CudaDevice:
         driver: Driver | None = None,
         card: Card | None = None,
         loader: Callable[[str], Loader] = loader_of,
+        clock_ns: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
         self._index = index_in(address)
         self._options = options
         self._given = driver, card
         self._loader = loader
+        self._clock_ns = clock_ns
         self._own_pids: set[int] = {os.getpid()}
 
     @property
@@ -100,7 +104,9 @@ class CudaDevice:
         with pinned(target.cores), self._arithmetic():
             try:
                 items = self._items(work, backend, target, plan.seed)
-                settled_s = settle(driver, items[-1].once, self._sm_mhz)
+                settled_s = settle(
+                    driver, items[-1].once, self._sm_mhz, lambda: self._clock_ns() / 1e9
+                )
                 visits = CudaVisits(
                     driver,
                     items,
@@ -108,6 +114,7 @@ class CudaDevice:
                     watch,
                     held=self._options.launch != "eager",
                     look=watch.look,
+                    clock_ns=self._clock_ns,
                 )
                 for number, result in enumerate(run_passes(visits, plan, watch.facts)):
                     yield result if number else _settled(result, settled_s)

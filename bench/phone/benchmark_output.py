@@ -1,183 +1,207 @@
-"""What TensorFlow's `benchmark_model` prints, read: its latency summary, and time by operator.
+"""What TensorFlow's `benchmark_model` prints of latency and memory, read and held against itself.
 
-Formats are those of its sources: tensorflow/lite/tools/benchmark (benchmark_model.cc,
-benchmark_tflite_model.cc) and core/util/stats_calculator.cc, from 1.13 to LiteRT. Lines may begin
-with a level ("INFO: ") since 2.10 or so.
+Formats are those of its sources: tensorflow/lite/tools/benchmark/benchmark_model.cc and
+tensorflow/core/util/stats_calculator.h, from TensorFlow 1.13 to LiteRT (tflite/tools/benchmark).
+Newer versions begin lines with a level ("INFO: ").
 """
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.errors import DeviceError
 
-_NUMBER = r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
-_LEVEL = re.compile(r"^(?:INFO|VERBOSE|WARNING|WARN|ERROR): ")
-_COUNT = re.compile(rf"count=(\d+)((?: \w+=(?:{_NUMBER}))*)(?: ?\(all same\))?\s*")
-_PAIR = re.compile(rf"(\w+)=({_NUMBER})")
-_SUMMARY = re.compile(
-    rf"(?:Average )?[Ii]nference timings in us: ((?:[^:,]+: {_NUMBER}(?:, )?)+)\s*"
+_LEVEL = re.compile(r"^(?:VERBOSE|INFO|WARN|WARNING|ERROR|FATAL): ")
+_WHOLE = r"\d{1,15}"
+_NUMBER = r"\d{1,15}(?:\.\d{1,15})?(?:e[+-]\d{2,3})?"
+_RUNNING = re.compile(rf"Running benchmark for (?:at least )?({_WHOLE}) iterations\b.*")
+_SAME = re.compile(rf"count=({_WHOLE}) curr=({_WHOLE})(\(all same\))?(?P<tail> p5=.*)?")
+_SPREAD = re.compile(
+    rf"count=({_WHOLE}) first=({_WHOLE}) curr=({_WHOLE}) min=({_WHOLE}) max=({_WHOLE}) "
+    rf"avg=({_NUMBER}) std=({_NUMBER})(?P<tail> p5=.*)?"
 )
-_FIELD = re.compile(rf"([^:,]+): ({_NUMBER})(?:, |$)")
-# The same figure by the names that versions gave it.
-_AVERAGE = ("Inference (avg)", "Inference", "no stats")
-_MEMORY = re.compile(rf".*\(MB\): init=({_NUMBER}) overall=({_NUMBER})\s*")
-_TITLE = re.compile(r"=+ (.+?) =+\s*")
-_COLUMN = re.compile(r"\[([^\]]+)\]")
-_RUN_ORDER, _BY_TYPE = "Run Order", "Summary by node type"
-_AGREE = 0.02  # the summary's mean and that of its runs are one number, rounded twice
+_TAIL = re.compile(rf" p5=({_WHOLE}) median=({_WHOLE}) p95=({_WHOLE})")
+_SUMMARY = re.compile(
+    rf"Inference timings in us: Init: (?P<init>{_WHOLE}), First inference: (?P<first>{_WHOLE}), "
+    rf"Warmup \(avg\): (?P<warmup>{_NUMBER}), Inference \(avg\): (?P<mean>{_NUMBER})"
+)
+_OLD_SUMMARY = re.compile(  # to 2.0; the last name changed in between
+    rf"Average inference timings in us: Warmup: (?P<warmup>{_NUMBER}), Init: (?P<init>{_WHOLE}), "
+    rf"(?:no stats|Inference): (?P<mean>{_NUMBER})"
+)
+_SESSION = re.compile(rf"Initialized session in ({_NUMBER})ms\.?")
+_MEMORY = re.compile(rf"[A-Z][\w ]* \(MB\): init=(-?{_NUMBER}) overall=(-?{_NUMBER})")
+_PEAK = re.compile(rf"Overall peak memory footprint \(MB\) via periodic monitoring: ({_NUMBER})")
+_OTHER_PROGRAM = "BENCHMARK RESULTS"  # of LiteRT's own benchmark, litert/tools
+_DIGITS = 1e-5  # six digits are printed of a mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OperatorTime:
-    """One operator of the graph, or all of one type (`name` "", `count` of them)."""
+class Runs:
+    """Some calls in a row, in microseconds; percentiles are None where a version prints none."""
 
-    node_type: str
-    name: str
     count: int
-    avg_ms: float
-    share: float  # of the whole, a fraction
+    first_us: float
+    last_us: float
+    min_us: float
+    max_us: float
+    avg_us: float
+    std_us: float
+    p5_us: float | None = None
+    median_us: float | None = None
+    p95_us: float | None = None
+
+    def contradiction(self) -> str:
+        """Say which of the figures cannot be of the same calls; "" where all can."""
+        slack_us = 0.5 + self.avg_us * _DIGITS  # of one call, where a mean is rounded
+        told = (self.first_us, self.last_us, self.avg_us, self.p5_us, self.median_us, self.p95_us)
+        least, most = self.min_us - slack_us, self.max_us + slack_us
+        if not all(least <= one <= most for one in told if one is not None):
+            return "least <= each <= most"
+        if self.count < 4:
+            return self._contradiction_of_few(slack_us)
+        rest_us = self.avg_us * self.count - self.first_us - self.last_us
+        if not least * (self.count - 2) <= rest_us <= most * (self.count - 2):
+            return "a mean that its calls can have"
+        span_us = self.max_us - self.min_us
+        if not span_us / math.sqrt(2 * self.count) - 1 <= self.std_us <= span_us / 2 + 1:
+            return "a deviation that its calls can have"
+        return ""
+
+    def _contradiction_of_few(self, slack_us: float) -> str:
+        """With three calls or less, each is known."""
+        calls = [self.first_us, self.last_us][: self.count]
+        if self.count == 3:
+            calls.append(self.avg_us * 3 - sum(calls))
+        mean_us = sum(calls) / self.count
+        std_us = math.sqrt(sum((one - mean_us) ** 2 for one in calls) / self.count)
+        same = (
+            (min(calls), self.min_us, 3 * slack_us),
+            (max(calls), self.max_us, 3 * slack_us),
+            (mean_us, self.avg_us, slack_us),
+            (std_us, self.std_us, 1 + 3 * slack_us),
+        )
+        if all(abs(one - other) <= allowed for one, other, allowed in same):
+            return ""
+        return "least, most, mean and deviation of the same calls"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchmarkOutput:
-    """One run of the program; times in microseconds, sizes in MB, None where it does not tell."""
+    """One run of the program. Memory is in MB: after loading and at the end, and its peak."""
 
-    runs: int
-    avg_us: float
-    first_us: float
-    min_us: float
-    max_us: float
-    std_us: float
-    median_us: float | None
+    asked_runs: int  # may be fewer than were made, where a least duration was asked for
+    runs: Runs
+    warmup: Runs
     init_us: float
-    first_inference_us: float | None
-    warmup_avg_us: float | None
-    memory_mb: tuple[float, float] | None  # after loading, and at the end
-    operators: tuple[OperatorTime, ...]
-    types: tuple[OperatorTime, ...]
+    memory_mb: tuple[float, float] | None = None
+    peak_memory_mb: float | None = None
 
 
 def parse_output(text: str) -> BenchmarkOutput:
     """Read a run's output; `DeviceError` where it is cut, garbled, or of another program."""
-    lines = [_LEVEL.sub("", line.rstrip()) for line in text.splitlines()]
-    summary = _summary(lines)
-    average = next((summary[name] for name in _AVERAGE if name in summary), None)
-    runs = [found for line in lines if (found := _runs(line)) is not None]
-    if average is None or "Init" not in summary or not runs:
-        raise _not_understood("a line of runs (count=...) and `Inference timings in us`")
-    count, values = runs[-1]
-    only = values.get("curr")
-    avg = values.get("avg", only)
-    if avg is None or count < 1 or not _agree(avg, average):
-        raise _not_understood(f"a mean of {average:g} us in its line of runs")
-    memory = next((m for line in lines if (m := _MEMORY.fullmatch(line))), None)
-    output = BenchmarkOutput(
-        runs=count,
-        avg_us=avg,
-        first_us=values.get("first", avg),
-        min_us=values.get("min", avg),
-        max_us=values.get("max", avg),
-        std_us=values.get("std", 0.0),
-        median_us=values.get("median"),
-        init_us=summary["Init"],
-        first_inference_us=summary.get("First inference"),
-        warmup_avg_us=summary.get("Warmup (avg)", summary.get("Warmup")),
-        memory_mb=(float(memory[1]), float(memory[2])) if memory else None,
-        operators=tuple(_table(lines, _RUN_ORDER)),
-        types=tuple(_table(lines, _BY_TYPE)),
-    )
-    least, most = output.min_us, output.max_us
-    if not 0 < least <= output.avg_us * (1 + _AGREE) <= most * (1 + _AGREE) ** 2:
-        raise _not_understood("times with least <= mean <= most")
-    return output
-
-
-def refused(text: str, delegate: str) -> str:
-    """Say that a delegate did not take the model, in the program's words; "" where it did."""
-    for raw in text.splitlines():
-        line = _LEVEL.sub("", raw.strip())
-        if delegate.lower() not in line.lower():
-            continue
-        if "will not be executed by the delegate" in line or "unsupported" in line.lower():
-            return line
-        if line.startswith(("Failed to apply", "Failed to create")):
-            return line
-    return ""
-
-
-def taken_whole(text: str, delegate: str) -> bool:
-    """Whether the delegate says that it took every operator."""
-    wanted = f"Explicitly applied {delegate} delegate, and the model graph will be completely"
-    return any(wanted.lower() in line.lower() for line in text.splitlines())
-
-
-def _summary(lines: Sequence[str]) -> dict[str, float]:
-    for line in reversed(lines):
-        if match := _SUMMARY.fullmatch(line):
-            pairs = _FIELD.findall(match[1])
-            return {name.strip(): value for name, text in pairs if (value := _finite(text)) >= 0}
-    return {}
-
-
-def _runs(line: str) -> tuple[int, dict[str, float]] | None:
-    match = _COUNT.fullmatch(line)
-    if match is None:
-        return None
-    return int(match[1]), {name: _finite(text) for name, text in _PAIR.findall(match[2])}
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise _not_understood(f"a number in place of {text[:40]}")
-    return value
-
-
-def _agree(one: float, other: float) -> bool:
-    return abs(one - other) <= _AGREE * max(one, other, 1.0)
-
-
-def _table(lines: Sequence[str], title: str) -> Iterator[OperatorTime]:
-    """Rows of the last table of that title; columns are what its head names."""
-    starts = [i for i, line in enumerate(lines) if (m := _TITLE.fullmatch(line)) and m[1] == title]
-    if not starts or starts[-1] + 1 >= len(lines):
-        return
-    rows = lines[starts[-1] + 1 :]
-    columns = [name.lower() for name in _COLUMN.findall(rows[0])]
-    if not columns or columns[0] != "node type":
-        raise _not_understood(f"a head [node type] ... under {title}")
-    named = columns[-1] == "name"
-    numbers = columns[1 : -1 if named else None]
-    cell = rf"({_NUMBER})%?"
-    tail = r"\s+\[?(.*?)\]?(?::\d+)?\s*" if named else r"\s*()"
-    row = re.compile(r"\s*(\S.*?)\s+" + r"\s+".join([cell] * len(numbers)) + tail)
-    for line in rows[1:]:
-        if not line.strip():
-            break
-        match = row.fullmatch(line)
-        if match is None:
-            raise _not_understood(f"a row of {len(numbers)} numbers under {title}")
-        yield _operator(match, numbers)
-
-
-def _operator(match: "re.Match[str]", numbers: Sequence[str]) -> OperatorTime:
-    values = dict(zip(numbers, map(_finite, match.groups()[1:-1]), strict=True))
-    percent = values.get("%", values.get("avg %"))
-    if "avg ms" not in values or percent is None:
-        raise _not_understood("the columns [avg ms] and [%]")
-    return OperatorTime(
-        node_type=match[1],
-        name=match.groups()[-1],
-        count=int(values.get("count", 1)),
-        avg_ms=values["avg ms"],
-        share=percent / 100,
+    lines = ended_lines(text)
+    if any(_OTHER_PROGRAM in line for line in lines):
+        raise DeviceError(
+            "this is the output of LiteRT's benchmark_litert_model, whose options are others; "
+            "give the benchmark_model of tensorflow/lite/tools/benchmark by --binary"
+        )
+    running = [(i, m) for i, line in enumerate(lines) if (m := _RUNNING.fullmatch(line))]
+    summaries = [(i, m) for i, line in enumerate(lines) if (m := _read_summary(line))]
+    if len(running) != 2 or len(summaries) != 1:
+        raise not_understood("two times `Running benchmark for` and one `inference timings in us`")
+    (warm, _), (regular, asked) = running
+    at, told = summaries[0]
+    warmup = _runs_in(lines[warm + 1 : regular])
+    runs = _runs_in(lines[regular + 1 : at])
+    _check_summary(told.groupdict(), warmup, runs, lines)
+    return BenchmarkOutput(
+        asked_runs=int(asked[1]),
+        runs=runs,
+        warmup=warmup,
+        init_us=float(told["init"]),
+        memory_mb=_memory(lines[at:]),
+        peak_memory_mb=_peak(lines[at:]),
     )
 
 
-def _not_understood(expected: str) -> DeviceError:
+def ended_lines(text: str) -> list[str]:
+    """Lines without their levels; a last one that has no end was cut and is left out."""
+    return [_LEVEL.sub("", line.rstrip("\r")) for line in text.split("\n")[:-1]]
+
+
+def not_understood(expected: str) -> DeviceError:
+    """Make the error for an output that is not what the program's sources print."""
     return DeviceError(
         f"the output of benchmark_model is not to be understood, expected {expected}; "
         "is it whole, and of TensorFlow 1.13 or newer?"
     )
+
+
+def _read_summary(line: str) -> "re.Match[str] | None":
+    return _SUMMARY.fullmatch(line) or _OLD_SUMMARY.fullmatch(line)
+
+
+def _runs_in(lines: Sequence[str]) -> Runs:
+    """Read the one line of runs among `lines`."""
+    told = [line for line in lines if line.startswith("count=")]
+    runs = _runs(told[0].rstrip()) if len(told) == 1 else None
+    if runs is None or runs.count < 1:
+        raise not_understood("one line `count=... avg=...` after each `Running benchmark for`")
+    if expected := runs.contradiction():
+        raise not_understood(f"{expected}, got {told[0]:.100}")
+    return runs
+
+
+def _runs(line: str) -> Runs | None:
+    if match := _SAME.fullmatch(line):
+        count, each = int(match[1]), float(match[2])
+        figures = [each, each, each, each, each, 0.0]
+        if (count > 1) is not bool(match[3]):
+            return None
+    elif match := _SPREAD.fullmatch(line):
+        count, figures = int(match[1]), [float(text) for text in match.groups()[1:7]]
+    else:
+        return None
+    tail = _TAIL.fullmatch(match["tail"] or "")
+    if match["tail"] and tail is None:
+        return None
+    first, last, least, most, mean, deviation = figures
+    low, middle, high = map(float, tail.groups()) if tail else (None, None, None)
+    return Runs(
+        count=count,
+        first_us=first,
+        last_us=last,
+        min_us=least,
+        max_us=most,
+        avg_us=mean,
+        std_us=deviation,
+        p5_us=low,
+        median_us=middle,
+        p95_us=high,
+    )
+
+
+def _check_summary(
+    told: dict[str, str | None], warmup: Runs, runs: Runs, lines: Sequence[str]
+) -> None:
+    """Hold the summary against the lines it sums up, all of which come from the same figures."""
+    pairs = [(told["mean"], runs.avg_us), (told["warmup"], warmup.avg_us)]
+    if "first" in told:
+        pairs.append((told["first"], warmup.first_us))
+    sessions = [m[1] for line in lines if (m := _SESSION.fullmatch(line))]
+    pairs += [(told["init"], 1e3 * float(session_ms)) for session_ms in sessions]
+    for text, figure in pairs:
+        if abs(float(text or "nan") - figure) > _DIGITS * figure:
+            raise not_understood(f"{figure:g} us in the summary too, got {text}")
+
+
+def _memory(lines: Sequence[str]) -> tuple[float, float] | None:
+    found = [match for line in lines if (match := _MEMORY.fullmatch(line.rstrip()))]
+    return (float(found[0][1]), float(found[0][2])) if found else None
+
+
+def _peak(lines: Sequence[str]) -> float | None:
+    found = [match for line in lines if (match := _PEAK.fullmatch(line.rstrip()))]
+    return float(found[0][1]) if found else None

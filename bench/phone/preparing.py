@@ -1,7 +1,8 @@
 """What a load needs before it can start: the runner, model files and a job on the phone."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from bench.adb.content import push_missing
 from bench.adb.errors import DeviceFullError
@@ -26,6 +27,8 @@ from bench.spec import Target
 
 JOB = "job"
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
@@ -47,16 +50,35 @@ def prepare(  # noqa: PLR0913, PLR0917
 
     `DeviceError` says what is needed and what is free where that does not help.
     """
-    phone.shelf.clear(connection, work, target.batch, CACHE_BYTES)
+    return with_room(
+        phone,
+        connection,
+        work,
+        backend,
+        target.batch,
+        lambda: _prepare(phone, connection, work, backend, target, plan),
+    )
+
+
+def with_room(  # noqa: PLR0913, PLR0917
+    phone: Phone,
+    connection: Connection,
+    work: Sequence[Workload],
+    backend: Backend,
+    batch: int,
+    put: Callable[[], T],
+) -> T:
+    """`put` a load's files on the phone, again where a full one had to be cleared for it."""
+    phone.shelf.clear(connection, work, batch, CACHE_BYTES)
     try:
-        return _prepare(phone, connection, work, backend, target, plan)
+        return put()
     except DeviceFullError:
         phone.tell("the phone is full: models of other loads are removed from it")
-        phone.shelf.clear(connection, work, target.batch, 0)
+        phone.shelf.clear(connection, work, batch, 0)
     try:
-        return _prepare(phone, connection, work, backend, target, plan)
+        return put()
     except DeviceFullError as error:
-        needed = phone.shelf.missing_bytes(work, backend, target.batch)
+        needed = phone.shelf.missing_bytes(work, backend, batch)
         free = free_bytes(connection)
         raise DeviceError(
             f"the phone is full: this load still needs {needed} bytes in {WORK}, "
