@@ -38,6 +38,7 @@ count=4 first=4400 curr=4000 min=3900 max=4400 avg=4100 std=190
 	             [node type]	  [start]	  [first]	 [avg ms]	     [%]	  [cdf%]	  [mem KB]	[times called]	[Name]
 	                 CONV_2D	    0.000	    3.000	    2.800	 70.000%	 70.000%	     0.000	        1	[stem/conv]
 
+Number of nodes executed: 2
 ============================== Summary by node type ==============================
 	             [Node type]	  [count]	  [avg ms]	    [avg %]	    [cdf %]	  [mem KB]	[times called]
 	                 CONV_2D	        1	     2.800	    70.000%	    70.000%	     0.000	        1
