@@ -7,12 +7,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 
-import numpy as np
-
 from bench.backends.base import Array, Backend
 from bench.cuda.card import Card
-from bench.cuda.driver import Driver, OutOfMemory
-from bench.cuda.models import CudaModel, Loader, loader_of, runtime_version
+from bench.cuda.driver import Driver
+from bench.cuda.loading import full_means, load_items
+from bench.cuda.models import Loader, loader_of, runtime_version
 from bench.cuda.options import CudaOptions
 from bench.cuda.settle import settle
 from bench.cuda.visits import CudaVisits, Item, make_item
@@ -20,7 +19,7 @@ from bench.cuda.watch import CardWatch, check_quiet
 from bench.devices import host_facts
 from bench.devices.base import Facts, LoadPlan, PassResult, Workload
 from bench.devices.local import choose_cores, pinned
-from bench.errors import DeviceError, InputError, UnrunnableError
+from bench.errors import DeviceError, InputError
 from bench.model import random_model
 from bench.passes import check_plan, run_passes
 from bench.spec import Target
@@ -90,7 +89,7 @@ class CudaDevice:
 
     def infer(self, content: bytes, images: Array, backend: Backend, target: Target) -> Array:
         refusal = DeviceError("the GPU has no room for this model at this batch")
-        with self._arithmetic(), self._full_means(refusal):
+        with self._arithmetic(), full_means(self._driver, refusal):
             loader = self._loader(backend.name)
             model = loader(self._driver, content, target, self._options, 0)
             return model.infer(images)
@@ -100,72 +99,49 @@ class CudaDevice:
     ) -> Generator[PassResult]:
         """Put the models on the card in an order of this load's own; see `Device`."""
         check_plan(plan)
-        driver, watch = self._driver, CardWatch(self._card, lambda: self._own_pids)
+        with self.loaded(work, backend, target, plan.seed) as items:
+            yield from self._passes(items, plan)
+
+    @contextmanager
+    def loaded(
+        self, work: Sequence[Workload], backend: Backend, target: Target, seed: int
+    ) -> Iterator[list[Item]]:
+        """Models on the card, ready to be called, for as long as the block lasts."""
         with pinned(target.cores), self._arithmetic():
+            items: list[Item] = []
             try:
-                items = self._items(work, backend, target, plan.seed)
-                settled_s = settle(
-                    driver, items[-1].once, self._sm_mhz, lambda: self._clock_ns() / 1e9
+                items += load_items(
+                    self._driver, work, lambda one: self._item(one, backend, target, seed), seed
                 )
-                visits = CudaVisits(
-                    driver,
-                    items,
-                    plan.calls,
-                    watch,
-                    held=self._options.launch != "eager",
-                    look=watch.look,
-                    clock_ns=self._clock_ns,
-                )
-                for number, result in enumerate(run_passes(visits, plan, watch.facts)):
-                    yield result if number else _settled(result, settled_s)
+                yield items
             finally:
-                items = []
-                driver.free()
+                items.clear()
+                self._driver.free()
+
+    def _passes(self, items: Sequence[Item], plan: LoadPlan) -> Iterator[PassResult]:
+        driver, watch = self._driver, CardWatch(self._card, lambda: self._own_pids)
+        settled_s = settle(driver, items[-1].once, self._sm_mhz, lambda: self._clock_ns() / 1e9)
+        visits = CudaVisits(
+            driver,
+            items,
+            plan.calls,
+            watch,
+            held=self._options.launch != "eager",
+            look=watch.look,
+            clock_ns=self._clock_ns,
+        )
+        for number, result in enumerate(run_passes(visits, plan, watch.facts)):
+            yield result if number else _settled(result, settled_s)
 
     def close(self) -> None:
         """Nothing of the card was changed."""
 
-    def _items(
-        self, work: Sequence[Workload], backend: Backend, target: Target, seed: int
-    ) -> list[Item]:
-        made: dict[int, Item] = {}
-        for place in np.random.default_rng([seed, 1]).permutation(len(work)).tolist():
-            try:
-                made[place] = self._item(work[place], backend, target, seed)
-            except OutOfMemory as error:
-                among = len(made)
-                made.clear()
-                self._driver.free()
-                self._try_alone(work, place, backend, target, seed)
-                raise DeviceError(
-                    f"the GPU's memory is full after {among} of {len(work)} models, though each "
-                    "fits by itself: does another program use it? free it, then use --resume"
-                ) from error
-        return [made[place] for place in range(len(work))]
-
     def _item(self, one: Workload, backend: Backend, target: Target, seed: int) -> Item:
         content = backend.serialise(random_model(one.blocks, seed=seed), target.batch)
-        model: CudaModel = self._loader(backend.name)(
-            self._driver, content, target, self._options, seed
-        )
+        load = self._loader(backend.name)
+        model = load(self._driver, content, target, self._options, seed)
         recorded = model.recordable and self._options.launch != "eager"
         return make_item(self._driver, model.run, recorded=recorded)
-
-    def _try_alone(
-        self, work: Sequence[Workload], place: int, backend: Backend, target: Target, seed: int
-    ) -> None:
-        """Raise `UnrunnableError` for a model that has not room even by itself."""
-        with self._full_means(UnrunnableError("out of memory", place=place)):
-            self._item(work[place], backend, target, seed)
-        self._driver.free()
-
-    @contextmanager
-    def _full_means(self, refusal: DeviceError) -> Iterator[None]:
-        try:
-            yield
-        except OutOfMemory as error:
-            self._driver.free()
-            raise refusal from error
 
     @contextmanager
     def _arithmetic(self) -> Iterator[None]:
@@ -179,6 +155,11 @@ class CudaDevice:
 
     def _others(self) -> list[int]:
         return [one.pid for one in self._card.processes() if one.pid not in self._own_pids]
+
+    @property
+    def driver(self) -> Driver:
+        """What queues the work, for those who time it otherwise."""
+        return self._driver
 
     @cached_property
     def _driver(self) -> Driver:
