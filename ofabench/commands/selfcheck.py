@@ -2,19 +2,27 @@
 
 import argparse
 import json
+import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ofabench.arguments import add_json, positive_int
 from ofabench.device_arguments import add_device, device_in
 
 if TYPE_CHECKING:
-    from bench.devices.base import Device
+    from collections.abc import Sequence
+
+    from bench.backends.base import Backend
+    from bench.cuda.peers import TimerFigures
+    from bench.devices.base import Device, Workload
     from bench.selfcheck import SelfCheck
+    from bench.spec import Target
 
 EXIT_FAILED_CHECK = 1
 RESOLUTION = 160
-DEFAULT_BACKENDS = {"cpu": "onnx", "fake": "fake"}  # every other device runs tflite
+DEFAULT_BACKENDS = {"cpu": "onnx", "fake": "fake", "cuda": "torch"}  # phones run tflite
+TIMER_RUNS = 5
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -27,7 +35,17 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "ask for; read it before you send it: facts.json's lines are in selfcheck.json.",
     )
     add_device(parser)
-    parser.add_argument("--backend", metavar="B", help="default: onnx here, tflite on phones")
+    parser.add_argument(
+        "--backend", metavar="B", help="default: onnx here, torch on GPUs, tflite on phones"
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="GPUs: no full sweeps at batch 1 and 64, fp32 and fp16, which take most of an hour",
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="GPUs: sweep although others use the card"
+    )
     parser.add_argument("--space", default="ofa-mbv3-w1.0", metavar="NAME|FILE.toml")
     parser.add_argument("--blocks", type=positive_int, default=20, metavar="N", help="(20)")
     parser.add_argument("--loads", type=positive_int, default=3, help="of either sweep (3)")
@@ -43,6 +61,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Check, write the folder, and say how it went."""
     from bench.errors import FileError
+
+    if args.device is not None and args.device.startswith("cuda") and not args.quick:
+        return _run_gpu(args)
 
     if args.out.exists():
         raise FileError(f"{args.out} exists; name a folder that does not, or remove it")
@@ -64,7 +85,7 @@ def _check(args: argparse.Namespace, device: "Device") -> "SelfCheck":
     from ofabench.sweeping import make_target, sweep_work
     from supernet.space import SearchSpace
 
-    backend = get_backend(args.backend or DEFAULT_BACKENDS.get(device.address, "tflite"))
+    backend = get_backend(args.backend or default_backend(device.address))
     space = SearchSpace.load(args.space)
     sizes = [size for size in space.resolutions if size <= RESOLUTION][-1:] or space.resolutions[:1]
     work = sweep_work(space, resolutions=sizes, blocks=args.blocks, seed=args.seed)
@@ -79,8 +100,83 @@ def _check(args: argparse.Namespace, device: "Device") -> "SelfCheck":
             SweepPlan(loads=args.loads, passes=args.passes, seed=args.seed),
             TerminalProgress(),
         )
+        if device.address.startswith("cuda"):
+            timers = [asdict(one) for one in _timers(args, device, backend, target, work)]
+            write_text(folder / "timers.json", json.dumps(timers, indent=2) + "\n")
         write_text(folder / "selfcheck.json", json.dumps(found.to_json(), indent=2) + "\n")
     return found
+
+
+def default_backend(address: str) -> str:
+    """What a device is checked with unless told."""
+    return DEFAULT_BACKENDS.get(address.partition(":")[0], "tflite")
+
+
+def _timers(
+    args: argparse.Namespace,
+    device: "Device",
+    backend: "Backend",
+    target: "Target",
+    work: "Sequence[Workload]",
+) -> "list[TimerFigures]":
+    from bench.cuda.peers import compare, peers, time_by_all
+    from bench.devices.base import LoadPlan
+    from bench.devices.cuda import CudaDevice
+
+    assert isinstance(device, CudaDevice)
+    plan = LoadPlan(passes=args.passes, calls=3, seed=args.seed)
+    others = peers()
+    times_ms = time_by_all(device, work, backend, target, TIMER_RUNS, others, plan)
+    return compare(times_ms, others)
+
+
+def _run_gpu(args: argparse.Namespace) -> int:
+    """Everything about a GPU, each part in a process of its own; goes on where it was stopped."""
+    from bench.cuda.torch_driver import check_index
+    from bench.devices import host_facts
+    from bench.devices.cuda import index_in
+    from bench.errors import FileError
+    from bench.files import write_text
+    from ofabench.device_arguments import device_words
+    from ofabench.gpu_check import Amount, gpu_checks, report, xeon_checks
+    from ofabench.steps import Step, run_steps
+
+    check_index(index_in(args.device))  # before anything is made on disk
+    if args.out.exists() and not args.out.is_dir():
+        raise FileError(f"{args.out} is a file; name a folder")
+    args.out.mkdir(parents=True, exist_ok=True)
+    backend = args.backend or default_backend(args.device)
+    words = ("--device", args.device, *device_words(args))
+    quick = args.out / "check"
+    first = Step(
+        title="outputs, repeatability, other timers",
+        argv=("selfcheck", *words, "--backend", backend, "--space", args.space, "--quick",
+              "--out", str(quick)),
+        makes=quick,
+        may_fail_its_check=True,
+    )  # fmt: skip
+    amount, forced = Amount(space=args.space), args.force
+    cores = len(host_facts.allowed_cores())
+    checks = gpu_checks(args.out, words, backend, amount, forced=forced)
+    checks += xeon_checks(args.out, host_facts.cpu_model(), cores, amount, forced=forced)
+    steps = [first, *(step for check in checks for step in check.steps())]
+    run_steps(steps, lambda line: print(line, file=sys.stderr))
+    checked = json.loads((quick / "selfcheck.json").read_text())
+    timers = json.loads((quick / "timers.json").read_text())
+    figures, lines = report(checks)
+    told = {**checked, "timers": timers, "targets": figures}
+    write_text(args.out / "selfcheck.json", json.dumps(told, indent=2) + "\n")
+    print(json.dumps(told, allow_nan=False) if args.json else "\n".join([*_told(timers), *lines]))
+    return 0 if checked["passed"] else EXIT_FAILED_CHECK
+
+
+def _told(timers: "list[dict[str, Any]]") -> list[str]:
+    """A line for each timer."""
+    return [
+        f"{one['name']:<24} spread from run to run {one['spread_median']:.1%} (p95 "
+        f"{one['spread_p95']:.1%}), differs from {one['against']} by {one['difference_median']:.1%}"
+        for one in timers
+    ]
 
 
 def _show(found: "SelfCheck", folder: Path) -> None:
