@@ -104,7 +104,10 @@ class _Sweep:
         if not work:
             return []
         free_bytes = free_memory_bytes(facts, store.plan)
-        store.add_groups(lay_groups(work, store.plan, store.target.batch, free_bytes))
+        target, costs = store.target, self._device.load_costs()
+        store.add_groups(
+            lay_groups(work, store.plan, target.batch, free_bytes, costs, target.precision)
+        )
         return unfinished_loads(store)
 
     def _load(self, group: Group, number: int) -> int:

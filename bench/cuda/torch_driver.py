@@ -152,7 +152,7 @@ def told() -> Iterator[None]:
         yield
     except torch.OutOfMemoryError as error:
         raise OutOfMemory(_first_line(error)) from error
-    except torch.AcceleratorError as error:
+    except _card_errors() as error:
         raise DeviceError(
             f"the GPU or its driver failed: {_first_line(error)}; what is measured is kept, see "
             "`nvidia-smi` and the kernel's log, then go on with --resume"
@@ -172,6 +172,14 @@ def arithmetic(*, tf32: bool) -> Iterator[None]:
         yield
     finally:
         matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark = before
+
+
+def _card_errors() -> type[Exception]:
+    """What torch raises where a card fails: a class of its own since 2.8."""
+    import torch
+
+    found: type[Exception] = getattr(torch, "AcceleratorError", RuntimeError)
+    return found
 
 
 def _first_line(error: Exception) -> str:

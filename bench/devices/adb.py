@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Generator, Sequence
 
 from bench.backends.base import Array, Backend
-from bench.devices.base import Facts, LoadPlan, PassResult, Workload
+from bench.devices.base import Facts, LoadCosts, LoadPlan, PassResult, Workload
 from bench.errors import InputError
 from bench.phone.benchmark_model import BenchmarkLoads, version_of
 from bench.phone.connection import Connection
@@ -76,6 +76,9 @@ class AdbDevice:
         elif self.phone.has_fixed_mode():
             found.append(("clocks", "fixed-performance"))
         return tuple(found)
+
+    def load_costs(self) -> LoadCosts:
+        return LoadCosts()
 
     def check_quiet(self) -> None:
         """Raise `DeviceError` for other work, heat, an empty battery or battery saver."""

@@ -53,6 +53,19 @@ class PassResult:
     facts: Facts = field(default_factory=dict)  # clocks, temperature, load average, ... now
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadCosts:
+    """Roughly what models cost a device. Only the sizes of groups follow from it.
+
+    The default is a processor that nobody has measured yet: 10 GMAC/s, 50 us a call.
+    `inner_shared`: activations inside all models take the same memory.
+    """
+
+    ns_per_mac: float = 0.1
+    ns_per_call: float = 50_000.0
+    inner_shared: bool = False
+
+
 class Device(Protocol):
     """Hardware that can be measured."""
 
@@ -82,6 +95,10 @@ class Device(Protocol):
 
     def options(self) -> tuple[tuple[str, str], ...]:
         """What of this device's settings changes a figure's meaning, for `Target.options`."""
+        ...
+
+    def load_costs(self) -> LoadCosts:
+        """Roughly what models cost here."""
         ...
 
     def check_quiet(self) -> None:

@@ -17,7 +17,7 @@ from bench.cuda.settle import settle
 from bench.cuda.visits import CudaVisits, Item, make_item
 from bench.cuda.watch import CardWatch, check_quiet
 from bench.devices import host_facts
-from bench.devices.base import Facts, LoadPlan, PassResult, Workload
+from bench.devices.base import Facts, LoadCosts, LoadPlan, PassResult, Workload
 from bench.devices.local import choose_cores, pinned
 from bench.errors import DeviceError, InputError
 from bench.model import random_model
@@ -83,6 +83,10 @@ class CudaDevice:
 
     def options(self) -> tuple[tuple[str, str], ...]:
         return self._options.pairs()
+
+    def load_costs(self) -> LoadCosts:
+        """A teraMAC a second; a visit's flushing, holding and looking shared among its calls."""
+        return LoadCosts(ns_per_mac=1e-3, ns_per_call=100_000.0, inner_shared=True)
 
     def check_quiet(self) -> None:
         check_quiet(self._card, self.address, self._own_pids)

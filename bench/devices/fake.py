@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.backends.base import Array, Backend
 from bench.backends.fake import FakeBackend, FakeModel
-from bench.devices.base import Facts, LoadPlan, PassResult, Workload
+from bench.devices.base import Facts, LoadCosts, LoadPlan, PassResult, Workload
 from bench.errors import DeviceError, UnrunnableError
 from bench.model import Model
 from bench.spec import Target
@@ -68,6 +68,9 @@ class FakeDevice:
 
     def options(self) -> tuple[tuple[str, str], ...]:
         return ()
+
+    def load_costs(self) -> LoadCosts:
+        return LoadCosts()
 
     def check_quiet(self) -> None:
         if self.busy_with:

@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.backends.base import Array, Backend, LoadedModel
 from bench.devices import host_facts, quiet
-from bench.devices.base import Facts, LoadPlan, PassResult, Workload
+from bench.devices.base import Facts, LoadCosts, LoadPlan, PassResult, Workload
 from bench.devices.watch import LinuxWatch
 from bench.errors import DeviceError, InputError
 from bench.model import random_model
@@ -39,6 +39,9 @@ class LocalDevice:
 
     def options(self) -> tuple[tuple[str, str], ...]:
         return ()
+
+    def load_costs(self) -> LoadCosts:
+        return LoadCosts()
 
     def check_quiet(self) -> None:
         quiet.check_quiet()
