@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from bench.backends.fake import FakeBackend, block_cost_ns
-from bench.devices.base import Workload
+from bench.devices.base import LoadCosts, Workload
 from bench.devices.fake import FakeDevice, Flaws
 from bench.errors import InputError, InterruptedSweepError, TargetMismatchError
 from bench.groups import footprint_bytes, lay_groups
@@ -308,6 +308,27 @@ def test_a_group_measures_about_as_long_as_the_plan_says() -> None:
 
     assert len(lay_groups(work, SweepPlan(group_s=60), 1, 10**12)) == 1
     assert len(lay_groups(work, SweepPlan(group_s=0.02), 1, 10**12)) > 3
+
+
+def test_a_faster_device_takes_more_into_a_group() -> None:
+    work, fast = blocks(40), LoadCosts(ns_per_mac=1e-3, ns_per_call=5_000.0)
+    plan = SweepPlan(group_s=0.1)
+
+    assert len(lay_groups(work, plan, 1, 10**12, fast)) < len(lay_groups(work, plan, 1, 10**12))
+
+
+def test_what_a_model_takes_follows_from_device_and_precision() -> None:
+    (one,) = blocks(1)
+    (spec,) = one.blocks
+    weights = 2.5 * 4 * spec.params
+    # 14 x 14 pixels of 8 channels come in and go out; 32 channels inside, before and after.
+    ends, inner = 4 * 14**2 * 8, 2 * 4 * 14**2 * 32
+    shared = LoadCosts(inner_shared=True)
+
+    assert footprint_bytes(one, 2) == int(1_500_000 + weights + 2 * (2 * ends + inner))
+    assert footprint_bytes(one, 2, shared) == int(1_500_000 + weights + 2 * ends)
+    half = footprint_bytes(one, 2, shared, "fp16")
+    assert half == int(1_500_000 + (weights + 2 * ends) / 2)
 
 
 def test_what_to_measure_next_may_follow_from_what_is_measured(tmp_path: Path) -> None:
