@@ -141,6 +141,18 @@ def test_cards_are_found_and_say_what_keeps_them_from_being_measured(
     assert found.state == "ready" or "torch" in found.state
 
 
+def test_cards_have_torchs_numbers_where_it_sees_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    card(monkeypatch)
+    monkeypatch.setattr("bench.cuda.found.check_torch", lambda: None)
+    monkeypatch.setattr("bench.cuda.found.uuid_of", lambda number: f"GPU-{number}")
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+
+    assert [(one.address, one.state) for one in found_gpus()] == [
+        ("cuda:0", "ready"),
+        ("cuda:1", "ready"),
+    ]
+
+
 def test_no_driver_is_no_card(monkeypatch: pytest.MonkeyPatch) -> None:
     error = pynvml.NVMLError(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)
     monkeypatch.setitem(sys.modules, "pynvml", fake_package(nvmlInit=error))

@@ -1,5 +1,7 @@
 """Visits timed by a card's marks, on a card that is computed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,14 +14,13 @@ from tests.fake_card import COLD_FACTOR, GRAPH_NS, KERNEL_NS, LAUNCH_NS, QUEUE_N
 LONG_NS, SHORT_NS = 200_000.0, 3_000.0
 
 
-def item(card: FakeCard, cost_ns: float, *, recorded: bool = True) -> Item:
-    return make_item(card, lambda: card.launch(cost_ns), recorded=recorded)
+def item(card: FakeCard, cost_ns: float, *, recorded: bool = True, held: bool = True) -> Item:
+    made = make_item(card, lambda: card.launch(cost_ns), recorded=recorded)
+    return replace(made, held=held)
 
 
-def visits(card: FakeCard, *items: Item, calls: int = 3, held: bool = True) -> CudaVisits:
-    return CudaVisits(
-        card, items, calls, NoWatch(), held=held, look=lambda: None, clock_ns=card.clock_ns
-    )
+def visits(card: FakeCard, *items: Item, calls: int = 3) -> CudaVisits:
+    return CudaVisits(card, items, calls, NoWatch(), look=lambda: None, clock_ns=card.clock_ns)
 
 
 def one_visit(made: CudaVisits, place: int = 0) -> tuple[np.ndarray, bool]:
@@ -56,20 +57,28 @@ def test_a_short_call_is_repeated_within_one_graph() -> None:
 def test_no_gap_of_the_hosts_is_timed_while_the_card_is_held() -> None:
     card = FakeCard()
 
-    into_ns, _ = one_visit(visits(card, item(card, SHORT_NS, recorded=False), held=True))
+    into_ns, _ = one_visit(visits(card, item(card, SHORT_NS, recorded=False)))
 
     assert into_ns[1:] == pytest.approx([KERNEL_NS + SHORT_NS] * 2)
 
 
 def test_launched_one_by_one_the_hosts_time_is_the_latency() -> None:
     card = FakeCard()
-    eager = item(card, 100.0, recorded=False)
+    eager = item(card, 100.0, recorded=False, held=False)
 
-    into_ns, _ = one_visit(visits(card, eager, held=False))
+    into_ns, _ = one_visit(visits(card, eager))
 
     # The host takes longer for a launch than the card for the kernel.
     assert into_ns[1] > LAUNCH_NS + QUEUE_NS
     assert into_ns[1] == pytest.approx(LAUNCH_NS + QUEUE_NS, rel=0.05)
+
+
+def test_only_what_is_recorded_is_held() -> None:
+    card = FakeCard()
+
+    made = [make_item(card, lambda: card.launch(SHORT_NS), recorded=r) for r in (True, False)]
+
+    assert [one.held for one in made] == [True, False]
 
 
 def test_a_visit_that_was_not_queued_in_time_is_disturbed_and_held_longer_next() -> None:

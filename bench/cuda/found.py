@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from bench.cuda import nvml
-from bench.cuda.torch_driver import check_index
+from bench.cuda.torch_driver import check_torch, uuid_of
 from bench.errors import DeviceError, MissingRuntimeError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundGpu:
-    """A card that the driver lists; `state` is ready, or what keeps it from being measured."""
+    """A card; `state` is ready, or what keeps it from being measured."""
 
     address: str
     slug: str
@@ -17,21 +17,25 @@ class FoundGpu:
 
 
 def found_gpus() -> list[FoundGpu]:
-    """Every card; none where there is no driver."""
+    """Every card, by torch's numbers where torch sees any; none where there is no driver."""
     try:
         count = nvml.count()
     except (DeviceError, MissingRuntimeError):
         return []
-    found = []
-    for number in range(count):
-        slug = nvml.NvmlCard.at(number).facts().slug()
-        found.append(FoundGpu(address=f"cuda:{number}", slug=slug, state=_state(number)))
-    return found
-
-
-def _state(number: int) -> str:
     try:
-        check_index(number)
+        check_torch()
     except (DeviceError, MissingRuntimeError) as error:
-        return str(error)
-    return "ready"
+        return [_found(number, nvml.NvmlCard.at(number), str(error)) for number in range(count)]
+    return [
+        _found(number, nvml.NvmlCard(uuid_of(number)), "ready") for number in range(_torchs_count())
+    ]
+
+
+def _torchs_count() -> int:
+    import torch
+
+    return torch.cuda.device_count()
+
+
+def _found(number: int, card: nvml.NvmlCard, state: str) -> FoundGpu:
+    return FoundGpu(address=f"cuda:{number}", slug=card.facts().slug(), state=state)

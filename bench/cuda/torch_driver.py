@@ -133,6 +133,8 @@ class TorchDriver:
     def free(self) -> None:
         with told():
             self._cuda.empty_cache()
+            # That of graphs which are gone must not be recorded into again.
+            self._pool = self._cuda.graph_pool_handle()
 
     @cached_property
     def _sweep(self) -> Any:

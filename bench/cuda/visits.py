@@ -30,28 +30,37 @@ Queue = Callable[[], object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """A model's calls: `once` queues one, `looped` as many as `loops` says."""
+    """A model's calls: `once` queues one, `looped` as many as `loops` says.
+
+    `held`: the card is held until a whole visit is queued, so that no gap of the host's is timed.
+    Only for calls that do not wait for the card.
+    """
 
     once: Queue
     looped: Queue
     loops: int
+    held: bool
 
 
 def make_item(driver: Driver, call: Queue, *, recorded: bool) -> Item:
-    """Find how often `call` is to be repeated, and record graphs of it where that is wanted."""
+    """Find how often `call` is to be repeated, and record graphs of it where that is wanted.
+
+    What is recorded is timed without the host's time, all else with it.
+    """
     once = driver.record(call, 1) if recorded else call
     took_ns = trial_ns(driver, once)
     loops = min(MOST_LOOPS, max(1, math.ceil(LEAST_BETWEEN_MARKS_NS / max(took_ns, 1.0))))
     if loops == 1:
-        return Item(once=once, looped=once, loops=1)
+        return Item(once=once, looped=once, loops=1, held=recorded)
     if recorded:
-        return Item(once=once, looped=driver.record(call, loops), loops=loops)
+        looped = driver.record(call, loops)
+        return Item(once=once, looped=looped, loops=loops, held=True)
 
-    def looped() -> None:
+    def again() -> None:
         for _ in range(loops):
             call()
 
-    return Item(once=once, looped=looped, loops=loops)
+    return Item(once=once, looped=again, loops=loops, held=False)
 
 
 def trial_ns(driver: Driver, call: Queue) -> float:
@@ -69,10 +78,7 @@ def trial_ns(driver: Driver, call: Queue) -> float:
 
 
 class CudaVisits:
-    """See `bench.passes.Visits`.
-
-    `held`: the card is held until a whole visit is queued, so that no gap of the host's is timed.
-    """
+    """See `bench.passes.Visits`."""
 
     def __init__(  # noqa: PLR0913
         self,
@@ -81,7 +87,6 @@ class CudaVisits:
         calls: int,
         watch: Watch,
         *,
-        held: bool,
         look: Callable[[], None],
         clock_ns: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
@@ -89,7 +94,6 @@ class CudaVisits:
         self._items = items
         self.watch = watch
         self.shape = (len(items), calls)
-        self._held = held
         self._look = look
         self._clock_ns = clock_ns
         self._hold_ns = [FIRST_HOLD_NS] * len(items)
@@ -100,7 +104,7 @@ class CudaVisits:
         self.watch.begin()
         with driver.at_work():
             marks = self._queue(item, into_ns.size)
-            in_time = not self._held or not driver.reached(marks[0])
+            in_time = not one.held or not driver.reached(marks[0])
             self._look()
             driver.wait()
         for i in range(into_ns.size):
@@ -123,7 +127,7 @@ class CudaVisits:
     def _queue(self, item: int, calls: int) -> list[Mark]:
         driver, one = self._driver, self._items[item]
         driver.flush()
-        if self._held:
+        if one.held:
             driver.hold(self._hold_ns[item])
         else:
             driver.wait()  # the host's time before each kernel is part of such a call

@@ -96,7 +96,8 @@ class CudaDevice:
         with self._arithmetic(), full_means(self._driver, refusal):
             loader = self._loader(backend.name)
             model = loader(self._driver, content, target, self._options, 0)
-            return model.infer(images)
+            with self._driver.at_work():  # behind what put the model there
+                return model.infer(images)
 
     def run_load(
         self, work: Sequence[Workload], backend: Backend, target: Target, plan: LoadPlan
@@ -130,7 +131,6 @@ class CudaDevice:
             items,
             plan.calls,
             watch,
-            held=self._options.launch != "eager",
             look=watch.look,
             clock_ns=self._clock_ns,
         )
