@@ -10,10 +10,10 @@ import pytest
 
 from bench.backends.fake import FakeBackend
 from bench.cuda.driver import Driver
-from bench.cuda.peers import OURS_COLD, OURS_WARM, compare, peers, time_by_all
 from bench.cuda.visits import Queue, trial_ns
 from bench.devices.base import LoadPlan
 from bench.errors import MissingEntryError
+from bench.peer_timers import OURS_COLD, OURS_WARM, compare, peers, time_by_all
 from bench.spec import BlockSpec
 from latency_models.additivity import additivity
 from latency_models.table import LatencyTable, frame_of

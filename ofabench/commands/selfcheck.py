@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.backends.base import Backend
-    from bench.cuda.peers import TimerFigures
     from bench.devices.base import Device, Workload
+    from bench.peer_timers import TimerFigures
     from bench.selfcheck import SelfCheck
     from bench.spec import Target
 
@@ -119,9 +119,9 @@ def _timers(
     target: "Target",
     work: "Sequence[Workload]",
 ) -> "list[TimerFigures]":
-    from bench.cuda.peers import compare, peers, time_by_all
     from bench.devices.base import LoadPlan
     from bench.devices.cuda import CudaDevice
+    from bench.peer_timers import compare, peers, time_by_all
 
     assert isinstance(device, CudaDevice)
     plan = LoadPlan(passes=args.passes, calls=3, seed=args.seed)
