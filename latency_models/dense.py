@@ -1,51 +1,64 @@
 """A predictor compiled for a space: a population costs a few gathers, no Python loop over it."""
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.errors import InputError
 from bench.spec import BlockSpec
 from latency_models.compose import Composition
-from latency_models.gathers import Codes, CostOf, Floats, Gather, Position, compile_gathers
+from latency_models.gathers import CostOf, Floats, Gathers, Position, compile_gathers
 from latency_models.predictors import LatencyPredictor
+from latency_models.words import Codes
 
-_NETWORKS_AT_ONCE = 8192  # codes and indices of so many stay in the second-level cache
+# Large enough that threads seldom wait for the interpreter's lock between numpy's calls, small
+# enough for the caches. Seen, in million networks a second by one and two threads: with 8192
+# 22 and 16, with 65536 26 and 35, with 131072 23 and 35.
+_NETWORKS_AT_ONCE = 65536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DenseSum:
     """Sum over a network's blocks of a figure that each block has by itself."""
 
-    allowed_bits: NDArray[np.int16]  # of each column of the codes, as far as they are looked at
-    gathers: tuple[Gather, ...]
+    gathers: Gathers
 
     def total(self, codes: Codes) -> Floats:
-        """Sums (n,) for codes (n, columns); `InputError` for codes outside the space."""
-        width = len(self.allowed_bits)
+        """Sums (n,) for codes (n, columns); `InputError` for codes outside the space.
+
+        Large populations are shared among threads: numpy lets go of the interpreter's lock.
+        """
+        width = self.gathers.width
         if codes.ndim != 2 or codes.shape[1] < width:
             raise InputError(
                 f"codes have shape {codes.shape}, expected (networks, {width} or more)"
             )
         codes = np.ascontiguousarray(codes, dtype="<i2")
         total = np.zeros(len(codes))
-        for start in range(0, len(codes), _NETWORKS_AT_ONCE):
+
+        def add(start: int) -> None:
             part = slice(start, start + _NETWORKS_AT_ONCE)
-            self._sum(codes[part], total[part])
+            if not self.gathers.sum_into(total[part], codes[part]):
+                self._tell_first(codes[part])
+
+        starts = range(0, len(codes), _NETWORKS_AT_ONCE)
+        with ThreadPoolExecutor(_cores()) if len(starts) > 1 else nullcontext() as pool:
+            list(map(add, starts) if pool is None else pool.map(add, starts))
         return total
 
-    def _sum(self, codes: Codes, total: Floats) -> None:
-        for gather in self.gathers:
-            gather.add_to(total, codes)
-        bits = np.bitwise_or.reduce(codes[:, : len(self.allowed_bits)], axis=0)
-        known = (bits & ~self.allowed_bits) == 0
-        if known.all() and not np.isnan(total).any():
-            return
-        bad = (codes[:, : len(known)] & ~self.allowed_bits).any(axis=1) | np.isnan(total)
-        row = codes[int(np.flatnonzero(bad)[0])].tolist()
-        raise InputError(f"codes {row} are no network of the space: encode with the same space")
+    def _tell_first(self, codes: Codes) -> None:
+        """Raise `InputError` for the first of these codes that is of no network."""
+        while len(codes) > 1:
+            half = len(codes) // 2
+            clean = self.gathers.sum_into(np.zeros(half), codes[:half])
+            codes = codes[half:] if clean else codes[:half]
+        raise InputError(
+            f"codes {codes[0].tolist()} are no network of the space: encode with the same space"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +81,16 @@ def compile_dense(predictor: LatencyPredictor, choices: Sequence[Position]) -> D
 
 def compile_sum(cost_of: CostOf, choices: Sequence[Position]) -> DenseSum:
     """Arrays for any figure of a block: latency, MACs, parameters, being extrapolated."""
-    allowed, gathers = compile_gathers(cost_of, choices)
-    return DenseSum(allowed_bits=allowed, gathers=gathers)
+    return DenseSum(gathers=compile_gathers(cost_of, choices))
 
 
 def macs_of(specs: Sequence[BlockSpec]) -> Floats:
     """Multiply-accumulates of each block, for `compile_sum`."""
     return np.array([spec.macs for spec in specs], dtype=np.float64)
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,13 +1,11 @@
 """Costs of positions laid out in arrays, and how the codes of networks become indices of them.
 
 Positions are put together in groups, and the cost of every combination that a group can have is
-laid out in one array. Its index is made of the codes' own bits: two neighbouring columns are read
-as one 32-bit number and pushed together by one shift, so that most of the work is done on pairs.
+laid out in one array. Its index is made of the codes' own bits (latency_models.words says how).
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -15,12 +13,21 @@ from numpy.typing import NDArray
 
 from bench.errors import InputError
 from bench.spec import BlockSpec
+from latency_models.words import (
+    Codes,
+    Column,
+    Field,
+    Lookup,
+    Numbers,
+    Word,
+    fields_of,
+    lookups_of,
+    words_of,
+)
 
 Floats = NDArray[np.float64]
-Codes = NDArray[np.int16]
 CostOf = Callable[[Sequence[BlockSpec]], Floats]
 _GROUP_ENTRIES = 1 << 17  # combinations of one group; larger tables miss the caches
-_NARROW = 15  # codes up to here are index bits themselves; others are looked up
 
 
 class Position(Protocol):
@@ -38,88 +45,63 @@ class Position(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Column:
-    """One column of the codes as a digit of an index."""
-
-    number: int
-    values: NDArray[np.int64]  # that occur, ascending
-
-    @property
-    def narrow(self) -> bool:
-        return int(self.values[-1]) <= _NARROW
-
-    @property
-    def bits(self) -> int:
-        return int(self.values[-1]).bit_length()
-
-    @property
-    def size(self) -> int:
-        """Digits that there are; a wide column's last stands for all codes that do not occur."""
-        return 1 << self.bits if self.narrow else len(self.values) + 1
-
-    def digits(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
-        return values if self.narrow else np.searchsorted(self.values, values)
-
-    def lookup(self, stride: int) -> NDArray[np.uint32]:
-        """What each code of a wide column adds to an index; the last entry is for those beyond."""
-        table = np.full(int(self.values[-1]) + 2, len(self.values) * stride, dtype=np.uint32)
-        table[self.values] = np.arange(len(self.values)) * stride
-        return table
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Run:
-    """One narrow column, or two neighbouring ones, and where their bits go in the index."""
-
-    start: int
-    count: int
-    low_bits: int
-    bits: int
-    shift: int
-
-    def take(self, codes: Codes) -> NDArray[np.uint32]:
-        if self.count == 1:
-            found = codes[:, self.start].astype(np.uint32)
-        else:
-            pairs = codes[:, self.start : self.start + 2].view("<u4")[:, 0]
-            found = pairs >> np.uint32(16 - self.low_bits)
-            found |= pairs
-        found &= np.uint32((1 << self.bits) - 1)
-        found <<= np.uint32(self.shift)
-        return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Gather:
-    """Costs of a group of positions, and how codes become an index of them."""
+    """Costs of a group of positions, and the digits of which their index is made."""
 
-    runs: tuple[_Run, ...]
-    lookups: tuple[tuple[int, NDArray[np.uint32]], ...]
+    fields: tuple[Field, ...]
+    strides: tuple[tuple[int, int], ...]  # number of a lookup, and what its digits count
     costs: Floats  # NaN where no option has these values
 
-    def add_to(self, total: Floats, codes: Codes) -> None:
-        index = np.zeros(len(codes), dtype=np.uint32)
-        for column, table in self.lookups:
-            index += table.take(codes[:, column].view(np.uint16), mode="clip")
-        for run in self.runs:
-            index += run.take(codes)
-        total += self.costs.take(index, mode="clip")
+    def add_to(self, total: Floats, words: Sequence[Numbers], digits: Sequence[Numbers]) -> None:
+        index = np.zeros(len(total), dtype=np.uint64)
+        for number, stride in self.strides:
+            index += digits[number] * np.uint64(stride)
+        for field in self.fields:
+            index |= field.take(words[field.word])
+        # Signed numbers are indices as they are, others would be converted.
+        total += self.costs.take(index.view(np.int64), mode="clip")
 
 
-def compile_gathers(
-    cost_of: CostOf, choices: Sequence[Position]
-) -> tuple[NDArray[np.int16], tuple[Gather, ...]]:
-    """Bits that each column of the codes may have, and the groups' gathers."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathers:
+    """What is read of the codes, and the groups that it is an index of."""
+
+    width: int  # columns that there must be
+    words: tuple[Word, ...]
+    lookups: tuple[Lookup, ...]
+    groups: tuple[Gather, ...]
+
+    def sum_into(self, total: Floats, codes: Codes) -> bool:
+        """Add the costs of codes (n, columns) to `total`; whether all are of the space."""
+        read = [word.read(codes) for word in self.words]
+        words = [numbers for numbers, _ in read]
+        digits = [lookup.read(codes) for lookup in self.lookups]
+        for group in self.groups:
+            group.add_to(total, words, digits)
+        return all(clean for _, clean in read) and not np.isnan(total).any()
+
+
+def compile_gathers(cost_of: CostOf, choices: Sequence[Position]) -> Gathers:
+    """Lay out the costs of every position's options."""
     columns = _columns(choices)
-    allowed = np.full(1 + max(columns, default=-1), -1, dtype=np.int16)
-    for number, column in columns.items():
-        if column.narrow:
-            allowed[number] = (1 << column.bits) - 1
-    gathers = tuple(_compile(cost_of, group, columns) for group in _groups(choices, columns))
-    return allowed, gathers
+    words = words_of(list(columns.values()))
+    lookups = lookups_of(list(columns.values()))
+    groups = [_compile(cost_of, group, columns) for group in _groups(choices, columns)]
+    gathers = []
+    for costs, strides in groups:
+        shifts = {one: stride.bit_length() - 1 for one, stride in strides.items()}
+        wide = [
+            (place, strides[one.column])
+            for place, one in enumerate(lookups)
+            if one.column in strides
+        ]
+        fields = tuple(fields_of(words, shifts))
+        gathers.append(Gather(fields=fields, strides=tuple(wide), costs=costs))
+    width = 1 + max(columns, default=-1)
+    return Gathers(width=width, words=words, lookups=lookups, groups=tuple(gathers))
 
 
-def _columns(choices: Sequence[Position]) -> dict[int, _Column]:
+def _columns(choices: Sequence[Position]) -> dict[int, Column]:
     seen: dict[int, set[int]] = {}
     for position in choices:
         for values, _ in position.options:
@@ -128,12 +110,12 @@ def _columns(choices: Sequence[Position]) -> dict[int, _Column]:
     if any(min(values) < 0 for values in seen.values()):
         raise InputError("codes of a space are 0 or more; an option has a negative one")
     return {
-        number: _Column(number=number, values=np.array(sorted(values), dtype=np.int64))
+        number: Column(number=number, values=np.array(sorted(values), dtype=np.int64))
         for number, values in sorted(seen.items())
     }
 
 
-def _groups(choices: Sequence[Position], columns: dict[int, _Column]) -> Iterator[list[Position]]:
+def _groups(choices: Sequence[Position], columns: dict[int, Column]) -> Iterator[list[Position]]:
     """Neighbouring positions, as many as one table holds."""
     group: list[Position] = []
     used: set[int] = set()
@@ -148,7 +130,10 @@ def _groups(choices: Sequence[Position], columns: dict[int, _Column]) -> Iterato
         yield group
 
 
-def _compile(cost_of: CostOf, group: Sequence[Position], columns: dict[int, _Column]) -> Gather:
+def _compile(
+    cost_of: CostOf, group: Sequence[Position], columns: dict[int, Column]
+) -> tuple[Floats, dict[int, int]]:
+    """Costs of all combinations of a group, and what each column's digit counts in their index."""
     numbers = sorted({number for position in group for number in position.columns})
     # Narrow columns first: their strides are then powers of two, so their digits are bits.
     ordered = sorted((columns[number] for number in numbers), key=lambda one: not one.narrow)
@@ -158,12 +143,10 @@ def _compile(cost_of: CostOf, group: Sequence[Position], columns: dict[int, _Col
     costs = np.zeros(len(entries))
     for position in group:
         costs += _costs_of(cost_of, position, columns, digits)
-    lookups = [(one.number, one.lookup(strides[one.number])) for one in ordered if not one.narrow]
-    runs = tuple(_runs([one for one in ordered if one.narrow], strides))
-    return Gather(runs=runs, lookups=tuple(lookups), costs=costs)
+    return costs, strides
 
 
-def _strides(ordered: Sequence[_Column]) -> dict[int, int]:
+def _strides(ordered: Sequence[Column]) -> dict[int, int]:
     strides, stride = {}, 1
     for one in ordered:
         strides[one.number] = stride
@@ -174,7 +157,7 @@ def _strides(ordered: Sequence[_Column]) -> dict[int, int]:
 def _costs_of(
     cost_of: CostOf,
     position: Position,
-    columns: dict[int, _Column],
+    columns: dict[int, Column],
     digits: dict[int, NDArray[np.int64]],
 ) -> Floats:
     """Cost of one position for each entry of its group's table; NaN where it has no such option."""
@@ -191,23 +174,3 @@ def _costs_of(
     table[places] = np.bincount(owner, weights=cost_of(blocks), minlength=len(counts))
     index = sum(digits[one.number] * strides[one.number] for one in own)
     return np.asarray(table[index])
-
-
-def _runs(narrow: Sequence[_Column], strides: dict[int, int]) -> Iterator[_Run]:
-    numbers = [one.number for one in narrow]
-    seconds: set[int] = set()
-    for one, number in pairwise([*numbers, -1]):
-        if one in seconds:
-            continue
-        paired = number == one + 1
-        if paired:
-            seconds.add(number)
-        first = narrow[numbers.index(one)]
-        both = first.bits + (narrow[numbers.index(number)].bits if paired else 0)
-        yield _Run(
-            start=one,
-            count=1 + paired,
-            low_bits=first.bits,
-            bits=both,
-            shift=strides[one].bit_length() - 1,
-        )

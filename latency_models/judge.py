@@ -16,8 +16,9 @@ from latency_models.evaluate import (
     macs_alone,
     repeatability,
 )
-from latency_models.gathers import Codes, Floats, Position
+from latency_models.gathers import Floats, Position
 from latency_models.predictors import LatencyPredictor
+from latency_models.words import Codes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
