@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from bench.errors import InputError, TargetMismatchError
-from bench.spec import Target
-from latency_models.compose import Composition, fit_composition, fit_robust
+from bench.spec import BlockSpec, Target
+from latency_models.compose import Composition, CompositionChoice, fit_composition
 from latency_models.evaluate import macs_line
-from latency_models.features import PHYSICAL, feature_matrix
+from latency_models.features import feature_matrix
+from latency_models.few_networks import all_blocks, fit_few
 from latency_models.predictors import POOLED, QUANTITIES, Floats, LatencyPredictor, Network
 from latency_models.regression import Choice, Regression, fit_form, fit_kind, fit_pooled, rows_of
 from latency_models.storage import origin
@@ -19,19 +20,22 @@ from latency_models.table import LatencyTable
 _SEED = 0
 
 
-def fit_predictor(
+def fit_predictor(  # noqa: PLR0913
     table: LatencyTable | None,
     networks: Sequence[Network] | None = None,
     measured_ms: Floats | None = None,
     *,
     target: Target | None = None,
     provenance: Mapping[str, Any] | None = None,
+    blocks: Sequence[BlockSpec] = (),
+    priors: Mapping[str, LatencyPredictor] | None = None,
 ) -> LatencyPredictor:
     """Fit blocks on a table, their composition on whole networks, or all on networks alone.
 
-    `target` is that of the networks: needed without a table, and compared with the table's
-    (`TargetMismatchError`). `InputError` where there is nothing to fit, or a latency is not
-    a number above 0.
+    On networks alone, costs are also inferred for `blocks`, those of the space, and predictors of
+    other devices may be `priors`, by name. `target` is that of the networks: needed without a
+    table, and compared with the table's (`TargetMismatchError`). `InputError` where there is
+    nothing to fit, or a latency is not a number above 0.
     """
     if (networks is None) != (measured_ms is None):
         raise InputError("networks and their measured latencies go together, got one of them")
@@ -44,7 +48,9 @@ def fit_predictor(
     if table is None:
         if networks is None or measured_ms is None or target is None:
             raise InputError("nothing to fit: give a latency table, or networks with a target")
-        return _fit_on_networks(networks, measured_ms, target, told)
+        return _fit_on_networks(networks, measured_ms, target, told, blocks, priors or {})
+    if priors:
+        raise InputError("priors are for fits on whole networks alone: leave the table out")
     if target is not None and target != table.target:
         raise TargetMismatchError(
             f"the table is of {table.target.key}, the networks of {target.key}; "
@@ -98,28 +104,29 @@ def with_composition(
     return replace(blocks, composition=composition, composition_choice=choice)
 
 
-def _fit_on_networks(
+def _fit_on_networks(  # noqa: PLR0913, PLR0917
     networks: Sequence[Network],
     measured_ms: Floats,
     target: Target,
     provenance: Mapping[str, Any],
+    blocks: Sequence[BlockSpec],
+    priors: Mapping[str, LatencyPredictor],
 ) -> LatencyPredictor:
-    """Fit non-negative costs of physical features, summed over each network, and an overhead."""
-    sums = network_features(networks)
-    found = fit_robust(np.column_stack([sums, np.ones(len(sums))]), measured_ms)
-    model = Regression(coefficients=found[:-1])
+    specs = all_blocks(networks, blocks)
+    costs = {name: prior.block_ms(specs) for name, prior in priors.items()}
+    found = fit_few(networks, measured_ms, blocks, costs)
+    model = Regression(coefficients=found.coefficients)
     return LatencyPredictor(
         target=target,
         provenance={"fitted": origin(), **provenance},
         known={},
+        inferred=found.costs_ms,
         models={(POOLED, quantity): model for quantity in QUANTITIES},
-        composition=Composition(overhead_ms=float(found[-1])),
+        composition=Composition(overhead_ms=found.overhead_ms),
+        composition_choice=CompositionChoice(
+            form=found.base, networks=len(networks), errors=found.errors
+        ),
     )
-
-
-def network_features(networks: Sequence[Network]) -> Floats:
-    """Physical features summed over each network's blocks, (n, features)."""
-    return np.array([feature_matrix(network, PHYSICAL).sum(axis=0) for network in networks])
 
 
 def _check_networks(networks: Sequence[Network], measured_ms: Floats) -> None:

@@ -1,9 +1,9 @@
 """A predictor as one pandas table: measured blocks, coefficients, tree nodes, composition.
 
-Columns: `part` (known, linear, tree, composition, choice, composition_choice), `name` (a block's
-key, `kind/quantity`, or a number's name), `item` (what of it), `index` (node number, or 0),
-`value`, and for nodes `threshold`, `left`, `right`. What a part has no use for is NaN, or -1 in
-whole numbers.
+Columns: `part` (known, inferred, linear, tree, composition, choice, composition_choice), `name` (a
+block's key, `kind/quantity`, or a number's name), `item` (what of it), `index` (node number, or
+0), `value`, and for nodes `threshold`, `left`, `right`. What a part has no use for is NaN, or -1
+in whole numbers.
 """
 
 from collections.abc import Iterator
@@ -60,6 +60,7 @@ def load_predictor(path: Path) -> dict[str, Any]:
             "target": target,
             "provenance": provenance,
             "known": _known(parts.get("known", frame[:0])),
+            "inferred": _inferred(parts.get("inferred", frame[:0])),
             "models": _models(frame[frame["part"].isin(["linear", "tree"])]),
             "composition": Composition(**_items(parts["composition"])),
             "choices": _choices(parts.get("choice", frame[:0])),
@@ -81,6 +82,9 @@ def _parts(predictor: "LatencyPredictor") -> Iterator[pd.DataFrame]:
         if known:
             ms = [pair[place] for pair in known.values()]
             yield _rows("known", [spec.key for spec in known], quantity, ms)
+    if predictor.inferred:
+        costs_ms = list(predictor.inferred.values())
+        yield _rows("inferred", [spec.key for spec in predictor.inferred], "", costs_ms)
     for (kind, quantity), model in predictor.models.items():
         name = f"{kind}/{quantity}"
         if model.coefficients is not None:
@@ -126,6 +130,11 @@ def _known(rows: pd.DataFrame) -> dict[BlockSpec, tuple[float, float]]:
         raise ValueError("its blocks' warm and cold latencies are of unlike blocks")
     specs = [BlockSpec.parse(key) for key in warm["name"]]
     return dict(zip(specs, zip(warm["value"], cold["value"], strict=True), strict=True))
+
+
+def _inferred(rows: pd.DataFrame) -> dict[BlockSpec, float]:
+    specs = [BlockSpec.parse(key) for key in rows["name"]]
+    return dict(zip(specs, rows["value"].astype(float), strict=True))
 
 
 def _models(rows: pd.DataFrame) -> dict[tuple[str, str], Regression]:

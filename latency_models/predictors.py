@@ -35,13 +35,15 @@ class LatencyPredictor:
     """What a network of `BlockSpec`s costs on `target`, in ms.
 
     `known` holds measured (warm, cold) ms; `models` the regressions by (kind, quantity), among
-    them those of the kind `*`. `choices` and `composition_choice` say how the forms were chosen.
+    them those of the kind `*`; `inferred` what blocks cost inside a network, ms, where whole
+    networks alone told it. `choices` and `composition_choice` say how the forms were chosen.
     """
 
     target: Target
     provenance: Mapping[str, Any]
     known: Mapping[BlockSpec, tuple[float, float]]
     models: Mapping[tuple[str, str], Regression]
+    inferred: Mapping[BlockSpec, float] = field(default_factory=dict)
     composition: Composition = field(default_factory=Composition)
     choices: tuple[Choice, ...] = ()
     composition_choice: CompositionChoice | None = None
@@ -68,6 +70,8 @@ class LatencyPredictor:
     def block_ms(self, specs: Sequence[BlockSpec]) -> Floats:
         """What each block adds to a network, in ms, (n,); infinite where it could not run."""
         costs = self.composition.block_cost(*self.alone_ms(specs))
+        told = np.array([self.inferred.get(spec, np.nan) for spec in specs], dtype=np.float64)
+        costs = np.where(np.isnan(told), costs, told)
         unrunnable = self.provenance.get("unrunnable", {})
         return np.where([f"block:{spec.key}" in unrunnable for spec in specs], np.inf, costs)
 

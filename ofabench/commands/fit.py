@@ -8,6 +8,7 @@ from bench.errors import InputError
 from ofabench.arguments import add_out
 
 if TYPE_CHECKING:
+    from bench.spec import BlockSpec
     from latency_models.predictors import LatencyPredictor
 
 
@@ -18,6 +19,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--networks", type=Path, metavar="N.parquet", help="measured networks")
     parser.add_argument("--column", metavar="C", help="their latency; default: the only one")
     parser.add_argument("--space", metavar="NAME|FILE.toml", help="default: the table names it")
+    parser.add_argument(
+        "--prior",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="P0.parquet",
+        help="with --networks alone: a predictor of another device to start from; may be repeated",
+    )
     add_out(parser, "P.parquet")
     parser.set_defaults(run=run)
 
@@ -26,16 +35,20 @@ def run(args: argparse.Namespace) -> int:
     """Fit, say what was chosen, and write the predictor."""
     from latency_models.fitting import fit_predictor
     from latency_models.networks import NetworksTable, foreign_target
+    from latency_models.predictors import LatencyPredictor
     from latency_models.table import LatencyTable
     from ofabench.networks import space_of
 
     if args.table is None and args.networks is None:
         raise InputError("nothing to fit: give a latency table, --networks N.parquet, or both")
+    if args.prior and (args.networks is None or args.table is not None):
+        raise InputError("--prior is for fits on --networks alone: leave the latency table out")
     if args.networks is None and (args.column or args.space):
         raise InputError("--column and --space describe a networks table: give --networks too")
     table = None if args.table is None else LatencyTable.load(args.table)
     blocks = measured = target = None
     told: dict[str, Any] = {}
+    unique: tuple[BlockSpec, ...] = ()
     if args.networks is not None:
         networks = NetworksTable.load(args.networks)
         column = networks.column_or_only(args.column)
@@ -46,10 +59,19 @@ def run(args: argparse.Namespace) -> int:
         source = {"column": column, "rows": len(measured), **networks.provenance}
         told = {"space": space.name, "networks": source}
         if table is None:
+            unique = space.unique_blocks()
             told["references"] = networks.provenance.get("references", {})
         if target is None and table is None:
             target = foreign_target(column)
-    predictor = fit_predictor(table, blocks, measured, target=target, provenance=told)
+    predictor = fit_predictor(
+        table,
+        blocks,
+        measured,
+        target=target,
+        provenance=told,
+        blocks=unique,
+        priors={str(path): LatencyPredictor.load(path) for path in args.prior},
+    )
     predictor.save(args.out)
     _print(predictor)
     print(f"{args.out}: predictor of {predictor.target.key}")
@@ -66,8 +88,7 @@ def _print(predictor: "LatencyPredictor") -> None:
     chosen = predictor.composition_choice
     if chosen is not None:
         errors = ", ".join(f"{name}: {error:.1%}" for name, error in chosen.errors)
-        print(
-            f"composition   {chosen.networks:>4}  {chosen.form}; mean error, one left out: {errors}"
-        )
+        what = "base        " if predictor.inferred else "composition "
+        print(f"{what}  {chosen.networks:>4}  {chosen.form}; mean error when left out: {errors}")
     items = predictor.composition.to_items().items()
     print("network       " + ", ".join(f"{name} {value:.4g}" for name, value in items))
