@@ -1,5 +1,7 @@
 """Visits timed by a card's marks, on a card that is computed."""
 
+import gc
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -52,6 +54,27 @@ def test_a_short_call_is_repeated_within_one_graph() -> None:
     assert "record 9" in card.log
     # One graph launch is shared by nine calls.
     assert into_ns[1:] == pytest.approx([KERNEL_NS + SHORT_NS + GRAPH_NS / 9] * 2)
+
+
+@pytest.mark.parametrize("cost_ns", [LONG_NS, SHORT_NS])
+def test_what_a_graph_reads_is_kept_for_as_long_as_the_graph(cost_ns: float) -> None:
+    """A graph keeps no tensor; on a real card its model's memory was given to others."""
+    card = FakeCard()
+
+    class Model:
+        def run(self) -> None:
+            card.launch(cost_ns)
+
+    model = Model()
+    gone = weakref.ref(model)
+    made = make_item(card, model.run, recorded=True)
+    del model
+    gc.collect()
+
+    assert gone() is not None
+    del made
+    gc.collect()
+    assert gone() is None
 
 
 def test_no_gap_of_the_hosts_is_timed_while_the_card_is_held() -> None:

@@ -61,7 +61,10 @@ class Driver(Protocol):
         ...
 
     def record(self, call: Callable[[], object], times: int) -> Callable[[], object]:
-        """Record a graph of `times` calls; return what queues it. The calls are made once here."""
+        """Record a graph of `times` calls; return what queues it. The calls are made once here.
+
+        Whoever queues it keeps what `call` reads.
+        """
         ...
 
     def free(self) -> None:

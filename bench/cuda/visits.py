@@ -33,13 +33,15 @@ class Item:
     """A model's calls: `once` queues one, `looped` as many as `loops` says.
 
     `held`: the card is held until a whole visit is queued, so that no gap of the host's is timed.
-    Only for calls that do not wait for the card.
+    Only for calls that do not wait for the card. `keeps` is the model: a graph reads its weights
+    and its input where they were, and does not keep them there by itself.
     """
 
     once: Queue
     looped: Queue
     loops: int
     held: bool
+    keeps: Queue
 
 
 def make_item(driver: Driver, call: Queue, *, recorded: bool) -> Item:
@@ -51,16 +53,16 @@ def make_item(driver: Driver, call: Queue, *, recorded: bool) -> Item:
     took_ns = trial_ns(driver, once)
     loops = min(MOST_LOOPS, max(1, math.ceil(LEAST_BETWEEN_MARKS_NS / max(took_ns, 1.0))))
     if loops == 1:
-        return Item(once=once, looped=once, loops=1, held=recorded)
+        return Item(once=once, looped=once, loops=1, held=recorded, keeps=call)
     if recorded:
         looped = driver.record(call, loops)
-        return Item(once=once, looped=looped, loops=loops, held=True)
+        return Item(once=once, looped=looped, loops=loops, held=True, keeps=call)
 
     def again() -> None:
         for _ in range(loops):
             call()
 
-    return Item(once=once, looped=again, loops=loops, held=False)
+    return Item(once=once, looped=again, loops=loops, held=False, keeps=call)
 
 
 def trial_ns(driver: Driver, call: Queue) -> float:
