@@ -1,150 +1,158 @@
 """OFA's look-up tables: YAML of `{count, mean, std or var}` in ms under keys that name blocks.
 
-Two styles of key: MobileNetV3's give the hidden channels as `expand` beside `se` and `hs`,
-ProxylessNAS's give the ratio and neither. Source: mit-han-lab/once-for-all, `latency_lookup_table`.
+Keys are in `latency_models.ofa_keys`. Source: mit-han-lab/once-for-all, `latency_lookup_table`.
 """
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from bench.errors import FileError, InputError
 from bench.files import read_bytes
 from bench.spec import BlockSpec, Target
+from latency_models.ofa_keys import RATIO, WIDE, key_of, parse_key
 from latency_models.storage import origin
 from latency_models.table import LatencyTable, frame_of
 
-_KEY = re.compile(
-    r"(?P<op>[A-Za-z0-9_]+)-input:(?P<size>\d+)x\d+x(?P<cin>\d+)"
-    r"-output:(?:(?P<out>\d+)x\d+x)?(?P<cout>\d+)"
-    r"(?:-expand:(?P<expand>\d+(?:\.\d+)?)-kernel:(?P<kernel>\d+)-stride:(?P<stride>\d+)"
-    r"-idskip:(?P<skip>[01])(?:-se:(?P<se>[01])-hs:(?P<hs>[01]))?)?"
-)
 _ENTRY = re.compile(r"(?P<indent> *)(?P<name>[^\s#].*?):(?:\s+(?P<value>\S+))?")
-_SE_SHARE = 4  # squeeze-excite reduces by 4 in every space that has such tables
+_Z = 1.96  # of a 95 % interval
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What a table says of one key, ms; `half_ms` is that of its 95 % interval, NaN for none."""
+
+    mean_ms: float
+    half_ms: float = math.nan
+    runs: int = 1
 
 
 def from_ofa(paths: Sequence[Path], target: Target) -> LatencyTable:
     """Read look-up tables, of one resolution each or not, as one.
 
-    Blocks that several have get the mean. `std` gives the interval (mean plus or minus 1.96
+    Blocks that several keys have get the mean. `std` gives the interval (mean plus or minus 1.96
     standard errors over `count` runs). `FileError` names the file and what is wrong in it.
     """
-    figures: dict[BlockSpec, list[tuple[float, float]]] = {}
+    figures: dict[BlockSpec, list[Figure]] = {}
+    styles = set()
     for path in paths:
         try:
-            for spec, pair in _read(read_bytes(path).decode()).items():
-                figures.setdefault(spec, []).append(pair)
+            entries = _read(read_bytes(path).decode())
+            wide = any("-se:" in key for key in entries)
+            styles.add(WIDE if wide else RATIO)
+            for key, figure in entries.items():
+                figures.setdefault(parse_key(key, wide=wide), []).append(figure)
         except (InputError, UnicodeDecodeError) as error:
             raise FileError(f"{path} is no OFA look-up table: {error}") from error
-    means = np.array([np.mean([mean for mean, _ in pairs]) for pairs in figures.values()])
-    errors = np.array([np.mean([error for _, error in pairs]) for pairs in figures.values()])
-    figured = {"latency_ms": means, "low_ms": means - errors, "high_ms": means + errors}
+    means = np.array([np.mean([one.mean_ms for one in several]) for several in figures.values()])
+    halves = np.array([np.mean([one.half_ms for one in several]) for several in figures.values()])
+    figured = {"latency_ms": means, "low_ms": means - halves, "high_ms": means + halves}
     told = {"source": ", ".join(path.name for path in paths), "format": "OFA", **origin()}
+    told["key_style"] = ", ".join(sorted(styles))
+    if RATIO in styles:
+        told["pooling"] = "timed with the classifier, as one"
     return LatencyTable(target=target, provenance=told, rows=frame_of(list(figures), **figured))
 
 
-def _read(text: str) -> dict[BlockSpec, tuple[float, float]]:
-    """Mean and half-width in ms of each block of one file."""
-    entries = dict(_entries(text))
-    if not entries:
-        raise InputError("it is empty, expected keys like Conv-input:224x224x3-output:...")
-    wide = any("-se:" in key for key in entries)
-    found = {}
-    for key, values in entries.items():
-        spec, mean = parse_key(key, wide=wide), values.get("mean", math.nan)
-        if not (math.isfinite(mean) and mean > 0):
-            raise InputError(f"the mean of {key!r} is {mean}, expected ms above 0")
-        spread = values.get("std", values.get("var", math.nan) ** 0.5)
-        found[spec] = (mean, 1.96 * spread / max(values.get("count", 1.0), 1.0) ** 0.5)
-    return found
-
-
 def to_ofa(table: LatencyTable) -> str:
-    """Write a table in the MobileNetV3 style; `InputError` for a block which that cannot name."""
+    """Write a table as such YAML, in the style that names its blocks.
+
+    Without squeeze-excite and of ReLU6 throughout it is ProxylessNAS's, else MobileNetV3's.
+    `std` over `count` gives the interval that the table has, its half-width about the mean; without
+    one there is no `std`. `InputError` for a block that the style cannot name.
+    """
     lines = []
-    for spec, ms in zip(table.specs, table.rows["latency_ms"], strict=True):
-        lines += [f"{key_of(spec)}:", "  count: 1", f"  mean: {ms!r}", "  std: 0.0"]
-    if len({line for line in lines if not line.startswith(" ")}) != len(table):
-        raise InputError("two blocks of the table share a key in OFA's format")
+    for key, figure in _keyed(table).items():
+        lines += [f"{key}:", f"  count: {figure.runs}", f"  mean: {_number(figure.mean_ms)}"]
+        if math.isfinite(figure.half_ms):
+            lines.append(f"  std: {_number(figure.half_ms / _Z * figure.runs**0.5)}")
     return "\n".join(lines) + "\n"
 
 
-def key_of(spec: BlockSpec) -> str:
-    """Key of a block in the MobileNetV3 style."""
-    size, out = spec.in_size, spec.out_size
-    shape = f"{size}x{size}x{spec.in_channels}-output:{out}x{out}x{spec.out_channels}"
-    if spec.kind == "mbconv":
-        if spec.act not in ("relu", "hswish") or spec.se not in (0, _squeezed(spec.mid_channels)):
-            raise InputError(f"OFA's keys cannot name {spec.key}")
-        return (
-            f"expanded_conv-input:{shape}-expand:{spec.mid_channels}-kernel:{spec.kernel}"
-            f"-stride:{spec.stride}-idskip:{int(spec.residual)}-se:{int(spec.se > 0)}"
-            f"-hs:{int(spec.act == 'hswish')}"
+def _keyed(table: LatencyTable) -> dict[str, Figure]:
+    acts = {spec.act for spec in table.specs if spec.act != "none"}
+    style = RATIO if acts == {"relu6"} and not any(spec.se for spec in table.specs) else WIDE
+    rows = table.rows
+    halves = (rows["high_ms"] - rows["low_ms"]) / 2
+    columns = rows["latency_ms"], halves, rows["loads"]
+    figures = {
+        spec: Figure(float(mean), float(half), max(int(loads), 1))
+        for spec, mean, half, loads in zip(table.specs, *columns, strict=True)
+    }
+    if style == RATIO:
+        return _ratio_keys(figures)
+    keyed = {key_of(spec): figure for spec, figure in figures.items()}
+    if len(keyed) != len(figures):
+        raise InputError("two blocks of the table share a key in OFA's format")
+    return keyed
+
+
+def _ratio_keys(figures: Mapping[BlockSpec, Figure]) -> dict[str, Figure]:
+    """Keys of the ratio style, whose `Logits` are a classifier and the pooling before it."""
+    keyed = {}
+    pools = {spec for spec in figures if spec.kind == "avg_pool"}
+    for spec, figure in figures.items():
+        if spec.kind == "classifier":
+            before = [pool for pool in sorted(pools) if pool.out_channels == spec.in_channels]
+            for pool in before:
+                keyed[key_of(spec, RATIO, size=pool.in_size)] = _both(figures[pool], figure)
+            if not before:
+                for size in _pooled_sizes(figures, spec.in_channels):
+                    keyed[key_of(spec, RATIO, size=size)] = figure
+        elif spec.kind != "avg_pool":
+            keyed[key_of(spec, RATIO)] = figure
+    classified = {spec.in_channels for spec in figures if spec.kind == "classifier"}
+    alone = [pool.key for pool in pools if pool.out_channels not in classified]
+    if alone:
+        raise InputError(
+            f"OFA's {RATIO} keys name pooling only with its classifier, which the table lacks: "
+            f"{min(alone)}"
         )
-    names = {"stem": "Conv", "final_expand": "Conv_1", "avg_pool": "AvgPool2D"}
-    names |= {"feature_mix": "Conv_2"}
-    if spec.kind in names:
-        return f"{names[spec.kind]}-input:{shape}"
-    if spec.kind == "classifier":
-        return f"Logits-input:{size}x{size}x{spec.in_channels}-output:{spec.out_channels}"
-    raise InputError(f"OFA's keys cannot name {spec.key}")
+    return keyed
 
 
-def parse_key(key: str, *, wide: bool) -> BlockSpec:
-    """Block that a key names; `wide` says the table is of the MobileNetV3 style."""
-    match = _KEY.fullmatch(key)
-    if match is None:
-        raise InputError(f"not a key of an OFA look-up table: {key!r}")
-    text = match.groupdict()
-    size, cin, cout = int(text["size"]), int(text["cin"]), int(text["cout"])
-    act = "hswish" if wide else "relu6"
-    common: dict[str, Any] = {"in_size": size, "in_channels": cin, "out_channels": cout}
-    if text["op"] == "expanded_conv" and text["expand"] is not None:
-        return _mbconv(key, text, common, wide=wide)
-    if text["op"] == "Conv":
-        return BlockSpec(kind="stem", kernel=3, stride=2, act=act, **common)
-    if text["op"] == "Conv_1":
-        return BlockSpec(kind="final_expand", act=act, **common)
-    if text["op"] == "AvgPool2D":
-        return BlockSpec(kind="avg_pool", **common)
-    if text["op"] == "Conv_2":
-        return BlockSpec(kind="feature_mix", act=act, **common)
-    if text["op"] == "Logits":
-        # ProxylessNAS's table times pooling and classifier as one, under the pooled size.
-        return BlockSpec(kind="classifier", **{**common, "in_size": 1})
-    raise InputError(f"unknown operation {text['op']!r} in the key {key!r}")
+def _pooled_sizes(figures: Mapping[BlockSpec, Figure], channels: int) -> list[int]:
+    """Sides of what is pooled before a classifier that was timed with its pooling."""
+    last = {spec for spec in figures if spec.kind == "final_expand"}
+    return sorted({spec.out_size for spec in last if spec.out_channels == channels}) or [1]
 
 
-def _mbconv(key: str, text: dict[str, Any], common: dict[str, Any], *, wide: bool) -> BlockSpec:
-    if wide != (text["se"] is not None):
-        raise InputError(f"the key {key!r} is of another style than the rest of its table")
-    mid = round(float(text["expand"]) * (1 if wide else common["in_channels"]))
-    act = {"1": "hswish", "0": "relu", None: "relu6"}[text["hs"]]
-    spec = BlockSpec(
-        kind="mbconv",
-        mid_channels=mid,
-        kernel=int(text["kernel"]),
-        stride=int(text["stride"]),
-        act=act,
-        se=_squeezed(mid) if text["se"] == "1" else 0,
-        residual=text["skip"] == "1",
-        **common,
-    )
-    if text["out"] is not None and int(text["out"]) != spec.out_size:
-        raise InputError(f"the key {key!r} has an output of {text['out']} px, not {spec.out_size}")
-    return spec
+def _both(one: Figure, other: Figure) -> Figure:
+    """Two blocks run one after the other; what moves them is taken to be independent."""
+    half = math.hypot(one.half_ms, other.half_ms)
+    return Figure(one.mean_ms + other.mean_ms, half, min(one.runs, other.runs))
 
 
-def _squeezed(mid: int) -> int:
-    """Width of squeeze-excite: a quarter, to a multiple of 8 and never below 90 % of it."""
-    wanted = mid / _SE_SHARE
-    rounded = max(8, int(wanted + 4) // 8 * 8)
-    return rounded if rounded >= 0.9 * wanted else rounded + 8
+def _number(value: float) -> str:
+    """Write a number so that YAML 1.1 reads it as one: not without a point, as in 1e-05."""
+    text = repr(value)
+    return text.replace("e", ".0e") if "e" in text and "." not in text else text
+
+
+def _read(text: str) -> dict[str, Figure]:
+    """Read each key's figures in one file."""
+    found: dict[str, Figure] = {}
+    for key, values in _entries(text):
+        if key in found:
+            raise InputError(f"it has the key {key[:200]!r} twice")
+        mean = values.get("mean", math.nan)
+        if not (math.isfinite(mean) and mean > 0):
+            raise InputError(f"the mean of {key[:200]!r} is {mean}, expected ms above 0")
+        count = values.get("count", 1.0)
+        variance = values.get("var", math.nan)
+        spread = values.get("std", math.nan if not variance >= 0 else math.sqrt(variance))
+        told = {"count": count, "var": variance, "std": spread}
+        wrong = [name for name in told if name in values and not 0 <= told[name] < math.inf]
+        if wrong:
+            raise InputError(f"{wrong[0]} of {key[:200]!r} is {values[wrong[0]]}, expected 0 or up")
+        found[key] = Figure(mean, _Z * spread / max(count, 1.0) ** 0.5)
+    if not found:
+        raise InputError("it is empty, expected keys like Conv-input:224x224x3-output:...")
+    return found
 
 
 def _entries(text: str) -> Iterator[tuple[str, dict[str, float]]]:

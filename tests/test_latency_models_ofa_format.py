@@ -1,15 +1,20 @@
 """OFA's look-up tables: keys of both styles, files, and published sums."""
 
+import contextlib
 import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bench.errors import FileError, InputError
 from bench.spec import BlockSpec, Target
-from latency_models.ofa_format import from_ofa, key_of, parse_key, to_ofa
+from latency_models.ofa_format import from_ofa, to_ofa
+from latency_models.ofa_keys import RATIO, key_of, parse_key, squeezed
+from latency_models.ofa_keys import WIDE as WIDE_STYLE
 from latency_models.table import LatencyTable, frame_of
 
 TARGET = Target(device="note10", backend="tflite", backend_version="unknown")
@@ -125,6 +130,157 @@ def test_blocks_that_the_format_cannot_name_are_told() -> None:
         to_ofa(table)
 
 
+def block(style: str, draw: st.DrawFn) -> BlockSpec:
+    """Draw an inverted residual that keys of the style can name."""
+    cin, stride = draw(st.integers(1, 400)), draw(st.sampled_from([1, 2]))
+    kept = draw(st.booleans()) and stride == 1
+    wide = style == WIDE_STYLE
+    mid = draw(st.integers(1, 2000)) if wide else cin * draw(st.integers(1, 9))
+    return BlockSpec(
+        kind="mbconv",
+        in_size=draw(st.integers(1, 300)),
+        in_channels=cin,
+        mid_channels=mid,
+        out_channels=cin if kept else draw(st.integers(1, 400)),
+        kernel=draw(st.sampled_from([3, 5, 7])),
+        stride=stride,
+        act=draw(st.sampled_from(["relu", "hswish"])) if wide else "relu6",
+        se=squeezed(mid) if wide and draw(st.booleans()) else 0,
+        residual=kept,
+    )
+
+
+@st.composite
+def tables(draw: st.DrawFn, style: str) -> LatencyTable:
+    """Tables of one style: blocks, stem and head, figures of any size, some without intervals."""
+    act = "hswish" if style == WIDE_STYLE else "relu6"
+    stem = BlockSpec(
+        kind="stem", in_size=224, in_channels=3, out_channels=8, kernel=3, stride=2, act=act
+    )
+    last = BlockSpec(kind="final_expand", in_size=7, in_channels=16, out_channels=32, act=act)
+    one = BlockSpec(kind="classifier", in_size=1, in_channels=32, out_channels=10)
+    blocks = [block(style, draw) for _ in range(draw(st.integers(1, 4)))]
+    specs = list(dict.fromkeys([stem, *blocks, last, one]))
+    ms = draw(st.lists(st.floats(1e-9, 1e6), min_size=len(specs), max_size=len(specs)))
+    shares = draw(
+        st.lists(
+            st.just(float("nan")) | st.floats(0, 0.9), min_size=len(specs), max_size=len(specs)
+        )
+    )
+    loads = draw(st.lists(st.integers(0, 30), min_size=len(specs), max_size=len(specs)))
+    mean, half = np.array(ms), np.array(ms) * np.array(shares)
+    rows = frame_of(specs, latency_ms=mean, low_ms=mean - half, high_ms=mean + half, loads=loads)
+    return LatencyTable(target=TARGET, provenance={}, rows=rows)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), style=st.sampled_from([WIDE_STYLE, RATIO]))
+def test_any_table_there_and_back_with_its_intervals(
+    tmp_path: Path, data: st.DataObject, style: str
+) -> None:
+    table = data.draw(tables(style))
+
+    back = from_ofa([written(tmp_path, to_ofa(table))], TARGET)
+
+    assert back.specs == table.specs
+    assert back.provenance["key_style"] == style
+    assert back.rows["latency_ms"].tolist() == table.rows["latency_ms"].tolist()
+    width, had = (t.rows["high_ms"] - t.rows["low_ms"] for t in (back, table))
+    assert width.tolist() == pytest.approx(had.tolist(), rel=1e-6, abs=1e-6, nan_ok=True)
+
+
+def test_an_interval_is_written_as_spread_over_runs() -> None:
+    spec = parse_key(f"{WIDE}-se:0-hs:0", wide=True)
+    rows = frame_of([spec], latency_ms=[2.0], low_ms=[1.902], high_ms=[2.098], loads=[4])
+    table = LatencyTable(target=TARGET, provenance={}, rows=rows)
+
+    *head, std = to_ofa(table).splitlines()
+
+    assert head == [f"{WIDE}-se:0-hs:0:", "  count: 4", "  mean: 2.0"]
+    assert float(std.removeprefix("  std: ")) == pytest.approx(0.098 / 1.96 * 2)
+
+
+def test_small_figures_are_numbers_to_yaml_too() -> None:
+    spec = parse_key(f"{WIDE}-se:0-hs:0", wide=True)
+    table = LatencyTable(target=TARGET, provenance={}, rows=frame_of([spec], latency_ms=[1e-05]))
+
+    # YAML 1.1 takes 1e-05 for text.
+    assert to_ofa(table).splitlines()[-1] == "  mean: 1.0e-05"
+
+
+def relu6(kind: str, in_size: int, cin: int, cout: int, **more: Any) -> BlockSpec:
+    act = "none" if kind in ("avg_pool", "classifier") else "relu6"
+    return BlockSpec(
+        kind=kind, in_size=in_size, in_channels=cin, out_channels=cout, act=act, **more
+    )
+
+
+def ratio_table(*specs: BlockSpec) -> LatencyTable:
+    rows = frame_of(specs, latency_ms=[1.0 + at for at in range(len(specs))])
+    return LatencyTable(target=TARGET, provenance={}, rows=rows)
+
+
+def test_the_ratio_style_times_pooling_with_the_classifier() -> None:
+    table = ratio_table(
+        relu6("mbconv", 14, 16, 24, mid_channels=48, kernel=5, stride=2),
+        relu6("avg_pool", 7, 32, 32),
+        relu6("classifier", 1, 32, 10),
+    )
+
+    assert to_ofa(table).splitlines() == [
+        "expanded_conv-input:14x14x16-output:7x7x24-expand:3-kernel:5-stride:2-idskip:0:",
+        *("  count: 1", "  mean: 1.0"),
+        *("Logits-input:7x7x32-output:10:", "  count: 1", "  mean: 5.0"),  # 2.0 + 3.0
+    ]
+
+
+def test_a_classifier_without_pooling_goes_under_what_its_features_were_pooled_from() -> None:
+    table = ratio_table(relu6("final_expand", 7, 16, 32), relu6("classifier", 1, 32, 10))
+
+    assert "Logits-input:7x7x32-output:10:" in to_ofa(table).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("specs", "told"),
+    [
+        ([relu6("mbconv", 7, 16, 24, mid_channels=40)], "40 of 16 is none"),
+        ([relu6("mbconv", 7, 16, 24, mid_channels=8)], "8 of 16 is none"),
+        ([relu6("stem", 32, 3, 8, kernel=5, stride=2)], "cannot name stem"),
+        ([relu6("stem", 32, 3, 8, kernel=3, stride=2), relu6("avg_pool", 7, 8, 8)], "pooling only"),
+        ([relu6("feature_mix", 1, 8, 8)], "cannot name feature_mix"),
+    ],
+)
+def test_what_the_ratio_style_cannot_say_is_refused(specs: list[BlockSpec], told: str) -> None:
+    with pytest.raises(InputError, match=told) as caught:
+        to_ofa(ratio_table(*specs))
+
+    assert "\n" not in str(caught.value)
+
+
+def test_widths_of_squeeze_excite_that_keys_do_not_tell_are_refused() -> None:
+    spec = parse_key(f"{WIDE}-se:1-hs:1", wide=True)
+    other = BlockSpec.parse(spec.key.replace("-se104-", "-se96-"))
+
+    with pytest.raises(InputError, match="act or se is not theirs"):
+        key_of(other)
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), junk=st.text(max_size=8) | st.sampled_from(["nan", "1e999", "-1", ":"]))
+def test_any_damage_is_one_clear_line_or_still_a_table(
+    tmp_path: Path, data: st.DataObject, junk: str
+) -> None:
+    text = STEM + f"{WIDE}-se:0-hs:0:\n  count: 9\n  mean: 1.5\n  var: 0.1\n"
+    at = data.draw(st.integers(0, len(text)))
+    damaged = text[:at] + junk + text[at + data.draw(st.integers(0, 9)) :]
+    path = tmp_path / "a.yaml"
+    path.write_bytes(damaged.encode(errors="surrogatepass"))
+
+    with contextlib.suppress(FileError):
+        table = from_ofa([path], TARGET)
+        assert (table.rows["latency_ms"] > 0).all()
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -136,6 +292,12 @@ def test_blocks_that_the_format_cannot_name_are_told() -> None:
         ("Pool-input:224x224x3-output:112x112x24:\n  mean: 1\n", "unknown operation"),
         (f"{STEM}{WIDE}-se:0-hs:0:\n  mean: 1\n{WIDE}:\n  mean: 1\n", "another style"),
         (f"{WIDE.replace('output:10x10', 'output:9x9')}:\n  mean: 1\n", "output of 9 px"),
+        (f"{WIDE.replace('output:10x10', 'output:10x9')}:\n  mean: 1\n", "not of square"),
+        (STEM + STEM, "twice"),
+        (f"{STEM}  var: -1\n", "var of .* is -1.0, expected 0 or up"),
+        (f"{STEM}  count: inf\n", "count of .* is inf"),
+        (STEM.replace("112x112x24", "110x110x24"), "output of 110 px, not 112"),
+        (STEM.replace("24:", "9999999:"), "not a key"),
     ],
 )
 def test_other_files_are_one_clear_line(tmp_path: Path, text: str, told: str) -> None:
