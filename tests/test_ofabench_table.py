@@ -105,6 +105,62 @@ def test_import_and_export_ofa(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().out.splitlines()[0] == YAML.splitlines()[0]
 
 
+def test_a_table_of_relu6_goes_out_in_the_ratio_style(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = "expanded_conv-input:14x14x16-output:7x7x24-expand:3-kernel:5-stride:2-idskip:0:"
+    yaml, t, out = tmp_path / "a.yaml", tmp_path / "t.parquet", tmp_path / "b.yaml"
+    yaml.write_text(f"{key}\n  count: 1\n  mean: 2.0\n  std: 0.5\n")
+
+    assert cli.main(["table", *imported(str(yaml), "--out", str(t))]) == 0
+    assert cli.main(["table", "export", str(t), "--format", "ofa", "--out", str(out)]) == 0
+
+    assert out.read_text() == yaml.read_text()
+
+
+TFNAS = """\
+block,res,cin,se_mid,cout,k,s,act,mid,ms
+base,,,,,,,,,9.5
+MBInvertedResBlock,56,4,0,4,3,1,relu,1,-0.5
+MBInvertedResBlock,56,4,0,4,3,1,relu,4,0.5
+"""
+
+
+def test_import_of_tfnas_says_what_it_leaves_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    csv, t = tmp_path / "a.csv", tmp_path / "t.parquet"
+    csv.write_text(TFNAS)
+    argv = ["import", str(csv), "--format", "tfnas", "--device", "xeon", "--backend", "torch"]
+
+    assert cli.main(["table", *argv, "--out", str(t)]) == 0
+
+    told = capsys.readouterr().out
+    assert ": 1 blocks of xeon/" in told
+    assert "1 rows left out: not above 0" in told
+    assert "9.500 ms for the rest of a network" in told
+    assert LatencyTable.load(t).provenance["base_ms"] == 9.5
+
+
+def test_costs_by_operator_are_imported_shown_and_exported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, t = tmp_path / "a.json", tmp_path / "t.parquet"
+    file.write_text(json.dumps([None, [1000.0] * 9, [2000.0] * 8]))
+    argv = ["import", str(file), "--format", "fbnet", "--device", "pi4", "--backend", "tf"]
+
+    assert cli.main(["table", *argv, "--out", str(t)]) == 0
+    assert "1 not measured: op1/skip" in capsys.readouterr().out
+    assert cli.main(["table", "show", str(t)]) == 0
+    assert "k3_e1_g2" in capsys.readouterr().out
+    assert cli.main(["table", "show", str(t), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["operators"] == 17
+    assert cli.main(["table", "export", str(t), "--format", "csv"]) == 0
+    assert capsys.readouterr().out.splitlines()[1] == "op0,0,k3_e1,1.0"
+    assert "expected a latency table" in fails(capsys, "export", str(t), "--format", "ofa")
+    assert "one file, got 2" in fails(capsys, "import", str(file), *argv[1:], "--out", str(t))
+
+
 def test_refusals_change_nothing(
     sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -125,6 +181,11 @@ def test_refusals_change_nothing(
     assert "not a readable parquet file" in fails(capsys, "show", str(bad))
     assert "no OFA look-up table" in fails(capsys, *imported(str(bad), "--out", str(out)))
     assert "threads" in fails(capsys, *imported(str(bad), "--threads", "0", "--out", str(out)))
+    for name, told in (("tfnas", "no TF-NAS look-up table"), ("fbnet", "no FBNet look-up table")):
+        asked = ("--format", name, "--device", "d", "--backend", "b", "--out", str(out))
+        assert told in fails(capsys, "import", str(bad), *asked)
+    only = imported(str(bad), "--measured-only", "--out", str(out))
+    assert "--measured-only is for --format tfnas" in fails(capsys, *only)
     assert "invalid choice" in fails(capsys, "export", str(bad), "--format", "xml")
     assert not out.exists()
 

@@ -3,13 +3,19 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bench.errors import FileError, InputError
 from ofabench.arguments import add_json, add_out, positive_int
+from ofabench.table_import import run_import
+from ofabench.table_show import rows_of, run_show
 
-if TYPE_CHECKING:
-    from latency_models.table import LatencyTable
+_FORMATS = """\
+ofa    look-up YAML of Once-for-All or ProxylessNAS (either style of key); several files of one
+       device make one table
+tfnas  CSV of TF-NAS: block,res,cin,se_mid,cout,k,s,act,mid,ms
+fbnet  JSON of FBNet's layers, microseconds by operator; makes a table of costs by position and
+       operator, since no block of ours has grouped convolutions
+"""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -27,22 +33,34 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     show = actions.add_parser("show", help="say what a table holds")
     show.add_argument("table", type=Path, metavar="T.parquet")
     add_json(show)
-    show.set_defaults(run=_show)
+    show.set_defaults(run=run_show)
 
-    importer = actions.add_parser("import", help="make a table of one in another format")
-    importer.add_argument("files", type=Path, nargs="+", metavar="F.yaml")
-    importer.add_argument("--format", required=True, choices=("ofa",))
+    importer = actions.add_parser(
+        "import",
+        help="make a table of one in another format",
+        description=_FORMATS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    importer.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    importer.add_argument("--format", required=True, choices=("ofa", "tfnas", "fbnet"))
     importer.add_argument("--device", required=True, help="what it was measured on, like note10")
     importer.add_argument("--backend", required=True, help="what it ran on, like tflite")
     importer.add_argument("--threads", type=positive_int, default=1)
     importer.add_argument("--batch", type=positive_int, default=1)
+    importer.add_argument(
+        "--measured-only", action="store_true", help="tfnas: leave interpolated widths out"
+    )
     add_out(importer, "T.parquet")
-    importer.set_defaults(run=_import)
+    importer.set_defaults(run=run_import)
 
     export = actions.add_parser("export", help="write a table in another format")
     export.add_argument("table", type=Path, metavar="T.parquet")
     export.add_argument("--format", required=True, choices=("csv", "ofa"))
     export.add_argument("--out", type=Path, metavar="FILE", help="instead of standard output")
+    export.description = (
+        "ofa writes look-up YAML: ProxylessNAS's style where every block is of ReLU6 without "
+        "squeeze-excite, else MobileNetV3's."
+    )
     export.set_defaults(run=_export)
 
 
@@ -76,73 +94,16 @@ def _build(args: argparse.Namespace) -> int:
     return 0
 
 
-def _show(args: argparse.Namespace) -> int:
-    import json
-
-    from latency_models.table import LatencyTable
-
-    table = LatencyTable.load(args.table)
-    if args.json:
-        told = {
-            "target": table.target.to_json(),
-            "provenance": dict(table.provenance),
-            "blocks": len(table),
-            "unsettled": int((~table.rows["settled"]).sum()),
-            "kinds": table.rows["kind"].value_counts().sort_index().to_dict(),
-            "sizes": sorted({spec.in_size for spec in table.specs}),
-        }
-        print(json.dumps(told))
-    else:
-        _print(table)
-    return 0
-
-
-def _print(table: "LatencyTable") -> None:
-    rows = table.rows
-    print(f"target      {table.target.key}")
-    for name, value in table.provenance.items():
-        told = value
-        if isinstance(value, dict):
-            told = ", ".join(f"{key}={one}" for key, one in value.items() if one is not None)
-        print(f"{name:<11} {told}")
-    print(f"blocks      {len(rows)}, {int((~rows['settled']).sum())} of them never settled")
-    width = (rows["high_ms"] - rows["low_ms"]) / 2 / rows["latency_ms"]
-    if width.notna().any():
-        print(f"intervals   half-width {width.median():.1%} in the median, 95 % of loads")
-    by_kind = rows.groupby("kind")["latency_ms"].agg(["count", "min", "median", "max"])
-    print(
-        by_kind.rename(columns=lambda name: name if name == "count" else f"{name}_ms").to_string()
-    )
-
-
-def _import(args: argparse.Namespace) -> int:
-    from bench.spec import Target
-    from latency_models.ofa_format import from_ofa
-
-    target = Target(
-        device=args.device,
-        backend=args.backend,
-        backend_version="unknown",
-        threads=args.threads,
-        batch=args.batch,
-    )
-    table = from_ofa(args.files, target)
-    table.save(args.out)
-    print(f"{args.out}: {len(table)} blocks of {table.target.key}")
-    return 0
-
-
 def _export(args: argparse.Namespace) -> int:
     from bench.files import write_text
-    from latency_models.table import LatencyTable
 
-    table = LatencyTable.load(args.table)
     if args.format == "csv":
-        text = table.rows.to_csv(index=False)
+        text = rows_of(args.table).to_csv(index=False)
     else:
         from latency_models.ofa_format import to_ofa
+        from latency_models.table import LatencyTable
 
-        text = to_ofa(table)
+        text = to_ofa(LatencyTable.load(args.table))
     if args.out is None:
         sys.stdout.write(text)
     else:

@@ -1,0 +1,76 @@
+"""FBNet look-up tables as JSON: a list of layers, each null or a list of microseconds by operator.
+
+A null layer has no choice (first and last convolution, norms, pooling, classifier) and was not
+measured. The others are the 22 positions of the space, in order; operators are in the order of
+`OPERATORS`. Where a layer changes the shape there is no `skip`, and its list ends before it.
+Source: jh88/fbnet, `lookup_table_pi.json`: TensorFlow run eagerly, 32 px, mean of 10 runs.
+"""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from bench.errors import FileError, InputError
+from bench.files import read_bytes
+from bench.spec import Target
+from latency_models.operator_costs import OperatorCosts, costs_frame
+from latency_models.storage import origin
+
+# Kernel, expansion, groups of both 1x1 convolutions; an expansion by 1 is a convolution too.
+OPERATORS = ("k3_e1", "k3_e1_g2", "k3_e3", "k3_e6", "k5_e1", "k5_e1_g2", "k5_e3", "k5_e6", "skip")
+_US_PER_MS = 1e3
+
+
+def from_fbnet(path: Path, target: Target) -> OperatorCosts:
+    """Read such a file; `FileError` names the layer and what is wrong.
+
+    Nulls are operators that were not measured: they get no row. Positions are `op0`, `op1`, ...,
+    as in a networks table of the space.
+    """
+    try:
+        layers = _layers(json.loads(read_bytes(path).decode()))
+    except (InputError, ValueError, RecursionError) as error:
+        reason = str(error).splitlines()[0]
+        raise FileError(f"{path} is no FBNet look-up table: {reason}") from error
+    rows = [
+        (f"op{at}", code, OPERATORS[code], us / _US_PER_MS)
+        for at, layer in enumerate(layers)
+        for code, us in enumerate(layer)
+        if us is not None
+    ]
+    absent = [
+        f"op{at}/{name}"
+        for at, layer in enumerate(layers)
+        for code, name in enumerate(OPERATORS)
+        if code >= len(layer) or layer[code] is None
+    ]
+    told = {"source": path.name, "format": "FBNet", "not_measured": absent, **origin()}
+    told["layers_without_choice"] = "not measured"
+    try:
+        return OperatorCosts(target=target, provenance=told, rows=costs_frame(rows))
+    except InputError as error:
+        raise FileError(f"{path} is no FBNet look-up table: {error}") from error
+
+
+def _layers(data: Any) -> list[list[float | None]]:
+    """Layers that have a choice; `InputError` where the data are not such a table."""
+    if not isinstance(data, list):
+        raise InputError(f"it is a {type(data).__name__}, expected a list of layers")
+    found = [_layer(layer, at) for at, layer in enumerate(data) if layer is not None]
+    if not found:
+        raise InputError("no layer has latencies, expected lists of microseconds")
+    return found
+
+
+def _layer(layer: Any, at: int) -> list[float | None]:
+    if not isinstance(layer, list) or len(layer) not in (len(OPERATORS) - 1, len(OPERATORS)):
+        raise InputError(f"layer {at} is {layer!r:.40}, expected null or a list of 8 or 9 numbers")
+    return [None if value is None else _microseconds(value, at) for value in layer]
+
+
+def _microseconds(value: Any, at: int) -> float:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 < value < 1e15 or not math.isfinite(value):
+        raise InputError(f"layer {at} holds {value!r:.40}, expected microseconds above 0")
+    return float(value)

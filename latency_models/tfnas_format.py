@@ -1,0 +1,161 @@
+"""TF-NAS's look-up table as CSV: inverted residual blocks at every width, most interpolated.
+
+Columns: block, res (side of the input, px), cin, se_mid (0 for none), cout, k, s, act, mid (hidden
+channels), ms; a line `base` has the rest of a network (stem, first block, head) in `ms` alone.
+Source: AberHu/TF-NAS, `latency_pkl` and `models/layers.py`.
+"""
+
+import csv
+import io
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from bench.errors import FileError, InputError
+from bench.files import read_bytes
+from bench.spec import BlockSpec, Target
+from latency_models.storage import origin
+from latency_models.table import LatencyTable, frame_of
+
+COLUMNS = ("block", "res", "cin", "se_mid", "cout", "k", "s", "act", "mid", "ms")
+# TF-NAS's swish is x * sigmoid(x), and its squeeze-excite has that and a sigmoid inside: a
+# `BlockSpec` says neither, so the target does, and no other table is ever merged with this one.
+OPTIONS = (("hswish", "swish"), ("squeeze_excite", "sigmoid"))
+_ACTS = {"relu": "relu", "swish": "hswish"}
+_STRAIGHT = 1e-9  # ms; what lies as near the line between its neighbours was interpolated
+
+
+@dataclass(slots=True)
+class _Rows:
+    """What a file holds, and how many of its rows are no latency of a block."""
+
+    times_ms: dict[BlockSpec, float] = field(default_factory=dict)
+    base_ms: float | None = None
+    not_above_0: int = 0
+    narrower: int = 0
+
+
+def from_tfnas(
+    paths: Sequence[Path], target: Target, *, measured_only: bool = False
+) -> LatencyTable:
+    """Read such files as one table; `FileError` names the file, the line and what is wrong.
+
+    Left out, and counted in the provenance, are rows that are not above 0 and rows with fewer
+    hidden channels than input channels: TF-NAS builds no such block (its blocks are never narrower
+    than their input), and the file has values of a straight line there, down to -0.5 ms.
+    `measured_only` leaves out the widths that lie on the line between their neighbours too.
+    """
+    rows = _Rows()
+    for path in paths:
+        try:
+            _read(read_bytes(path).decode(), rows)
+        except (InputError, UnicodeDecodeError, csv.Error) as error:
+            raise FileError(f"{path} is no TF-NAS look-up table: {error}") from error
+    if not rows.times_ms:
+        named = ", ".join(str(path) for path in paths)
+        raise FileError(f"{named} has no block with a latency above 0; expected such rows")
+    interpolated = _interpolated(rows.times_ms)
+    kept = {
+        spec: ms
+        for spec, ms in rows.times_ms.items()
+        if not (measured_only and spec in interpolated)
+    }
+    told: dict[str, object] = {
+        "source": ", ".join(path.name for path in paths),
+        "format": "TF-NAS",
+        "base_ms": rows.base_ms,
+        "left_out_not_above_0": rows.not_above_0,
+        "left_out_narrower_than_input": rows.narrower,
+        "interpolated": 0 if measured_only else len(interpolated),
+        "left_out_interpolated": len(interpolated) if measured_only else 0,
+        **origin(),
+    }
+    return LatencyTable(
+        target=replace(target, options=(*target.options, *OPTIONS)),
+        provenance=told,
+        rows=frame_of(list(kept), latency_ms=list(kept.values())),
+    )
+
+
+def _read(text: str, rows: _Rows) -> None:
+    reader = csv.DictReader(io.StringIO(text), strict=True)
+    if tuple(reader.fieldnames or ()) != COLUMNS:
+        raise InputError(f"its columns are {reader.fieldnames}, expected {','.join(COLUMNS)}"[:200])
+    for row in reader:
+        try:
+            _add(row, rows)
+        except InputError as error:
+            raise InputError(f"line {reader.line_num}: {error}") from error
+
+
+def _add(row: dict[str, str], rows: _Rows) -> None:
+    ms = _number(row, "ms")
+    if row["block"] == "base":
+        if rows.base_ms is not None:
+            raise InputError("there is a second base, expected one")
+        if not ms > 0:
+            raise InputError(f"base is {ms}, expected ms above 0")
+        rows.base_ms = ms
+        return
+    spec = _spec(row)
+    if spec in rows.times_ms:
+        raise InputError(f"the block is there twice: {spec.key}")
+    if not ms > 0:
+        rows.not_above_0 += 1
+    elif spec.mid_channels < spec.in_channels:
+        rows.narrower += 1
+    else:
+        rows.times_ms[spec] = ms
+
+
+def _spec(row: dict[str, str]) -> BlockSpec:
+    if row["block"] != "MBInvertedResBlock" or row["act"] not in _ACTS:
+        what = f"{row['block']!r:.40} with act {row['act']!r:.40}"
+        raise InputError(f"got {what}, expected MBInvertedResBlock with {' or '.join(_ACTS)}")
+    size, cin, cout, stride = (_whole(row, name) for name in ("res", "cin", "cout", "s"))
+    return BlockSpec(
+        kind="mbconv",
+        in_size=size,
+        in_channels=cin,
+        mid_channels=_whole(row, "mid"),
+        out_channels=cout,
+        kernel=_whole(row, "k"),
+        stride=stride,
+        act=_ACTS[row["act"]],
+        se=_whole(row, "se_mid"),
+        residual=stride == 1 and cin == cout,
+    )
+
+
+def _whole(row: dict[str, str], name: str) -> int:
+    value = _number(row, name)
+    if value != round(value) or not 0 <= value <= 2**31:
+        raise InputError(f"{name} is {row[name]!r:.40}, expected a whole number")
+    return int(value)
+
+
+def _number(row: dict[str, str], name: str) -> float:
+    try:
+        value = float(row[name])
+    except (TypeError, ValueError):
+        value = math.nan
+    if not math.isfinite(value):
+        raise InputError(f"{name} is {row[name]!r:.40}, expected a number")
+    return value
+
+
+def _interpolated(times_ms: dict[BlockSpec, float]) -> set[BlockSpec]:
+    """Blocks whose time lies on the line between those one channel narrower and wider."""
+    groups: dict[BlockSpec, dict[int, tuple[BlockSpec, float]]] = defaultdict(dict)
+    for spec, ms in times_ms.items():
+        groups[replace(spec, mid_channels=1)][spec.mid_channels] = (spec, ms)
+    found = set()
+    for by_width in groups.values():
+        for width, (spec, ms) in by_width.items():
+            if width - 1 in by_width and width + 1 in by_width:
+                between = (by_width[width - 1][1] + by_width[width + 1][1]) / 2
+                if abs(ms - between) < _STRAIGHT:
+                    found.add(spec)
+    return found
