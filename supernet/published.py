@@ -1,8 +1,9 @@
 """Networks that others published, rebuilt from their shapes to blocks.
 
 The file is a JSON list; each network has a `name`, its shapes (see supernet.shapes) and, where
-known, `params_m` and `macs_m` in millions and `latency_ms`. Lines of an archs file
-(`SearchSpace.to_line`) are read as well.
+known, `params_m` and `macs_m` in millions and `latency_ms`. Read as well are OFA's network files
+(`net.config`, see supernet.net_config; one, or a list) and lines of an archs file
+(`SearchSpace.to_line`).
 """
 
 import json
@@ -12,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import InputError
-from bench.files import read_bytes
+from bench.files import read_bytes, read_json
 from bench.spec import BlockSpec
 from supernet.arch import ArchConfig, parse_line
 from supernet.membership import find_arch
+from supernet.net_config import blocks_of, is_net_config
 from supernet.shapes import LARGEST, read_field, rebuild
 from supernet.space import SearchSpace, space_names
 
@@ -51,11 +53,14 @@ class Member:
     arch: ArchConfig
 
 
-def read_networks(path: Path, spaces: Iterable[SearchSpace]) -> list[PublishedNetwork]:
+def read_networks(
+    path: Path, spaces: Iterable[SearchSpace], resolution: int | None = None
+) -> list[PublishedNetwork]:
     """Read a file of networks; `InputError` names the network and the field that is wrong.
 
     Published networks have ImageNet's 1000 classes and 3 input channels. Lines of an archs file
-    are of one of `spaces`.
+    are of one of `spaces`. `resolution`, px, is that of OFA's network files; without it, it is
+    their `image_size` or `resolution`, or the `image_size` of a `run.config` beside the file.
     """
     try:
         text = read_bytes(path).decode()
@@ -67,11 +72,22 @@ def read_networks(path: Path, spaces: Iterable[SearchSpace]) -> list[PublishedNe
         return _read_lines(text, path, spaces)
     if isinstance(data, dict) and "space" in data:
         return _read_lines(text, path, spaces)
+    if is_net_config(data):
+        # The authors' files are all called net.config: their folders tell them apart.
+        name = path.absolute().parent.name if path.name == "net.config" else path.name
+        return [_ofa_network(data, name, path, str(path), resolution)]
     if not isinstance(data, list) or not data:
         raise InputError(
             f"{path} holds no JSON list of networks; see `ofabench space check --help`"
         )
-    return [_network(entry, f"{path}, network {i}") for i, entry in enumerate(data)]
+    networks = []
+    for i, entry in enumerate(data):
+        where = f"{path}, network {i}"
+        if is_net_config(entry):
+            networks.append(_ofa_network(entry, f"network {i}", path, where, resolution))
+        else:
+            networks.append(_network(entry, where))
+    return networks
 
 
 def member_of(network: PublishedNetwork, spaces: Iterable[SearchSpace]) -> Member | None:
@@ -105,6 +121,29 @@ def _read_lines(text: str, path: Path, spaces: Iterable[SearchSpace]) -> list[Pu
     if not networks:
         raise InputError(f"{path} is empty, expected a JSON list of networks or an archs file")
     return networks
+
+
+def _ofa_network(
+    config: dict[str, Any], name: str, path: Path, where: str, resolution: int | None
+) -> PublishedNetwork:
+    size = _ofa_resolution(config, path, where) if resolution is None else resolution
+    return PublishedNetwork(name=name, blocks=blocks_of(config, size, where))
+
+
+def _ofa_resolution(config: dict[str, Any], path: Path, where: str) -> int:
+    """Side of the images, px: in the network's own JSON, or in the `run.config` beside it."""
+    for name in ("image_size", "resolution"):
+        if config.get(name) is not None:
+            return read_field(config, name, int, where)
+    beside = path.with_name("run.config")
+    if not beside.exists():
+        raise InputError(
+            f"{where}: it has no image_size, and no run.config is beside it; give --resolution"
+        )
+    try:
+        return read_field(read_json(beside), "image_size", int, str(beside))
+    except RecursionError as error:
+        raise InputError(f"{beside} is not JSON: {error}; give --resolution") from error
 
 
 def _network(entry: Any, where: str) -> PublishedNetwork:

@@ -35,7 +35,7 @@ def rebuild(entry: dict[str, Any], where: str) -> tuple[BlockSpec, ...]:
             raise InputError(f"{where}: blocks is text that is not JSON: {error}") from error
     if not isinstance(shapes, list) or not shapes:
         raise InputError(f"{where}: blocks is {shapes!r}, expected a list of shapes")
-    stem = _spec(
+    stem = spec_or_told(
         where,
         kind="stem",
         in_size=read_field(entry, "resolution", int, where),
@@ -62,7 +62,7 @@ def _block(shape: Any, in_size: int, where: str) -> BlockSpec:
     if act not in _ACTS:
         raise InputError(f"{where}: act is {act!r}, expected one of {', '.join(_ACTS)}")
     mid = read_field(shape, "mid", int, where)
-    return _spec(
+    return spec_or_told(
         where,
         kind="mbconv",
         in_size=in_size,
@@ -80,7 +80,7 @@ def _block(shape: Any, in_size: int, where: str) -> BlockSpec:
 def _head(entry: dict[str, Any], last: BlockSpec, act: str, where: str) -> tuple[BlockSpec, ...]:
     """MobileNetV3 mixes features after the pooling; ProxylessNAS has nothing there."""
     expanded = read_field(entry, "final_expand", int, where)
-    final = _spec(
+    final = spec_or_told(
         where,
         kind="final_expand",
         in_size=last.out_size,
@@ -88,20 +88,23 @@ def _head(entry: dict[str, Any], last: BlockSpec, act: str, where: str) -> tuple
         out_channels=expanded,
         act=act,
     )
-    pool = _spec(
+    pool = spec_or_told(
         where, kind="avg_pool", in_size=final.out_size, in_channels=expanded, out_channels=expanded
     )
-    one = _spec(where, kind="classifier", in_size=1, in_channels=expanded, out_channels=_CLASSES)
+    one = spec_or_told(
+        where, kind="classifier", in_size=1, in_channels=expanded, out_channels=_CLASSES
+    )
     if entry["net"] == "ProxylessNASNets":
         return final, pool, one
     mixed = read_field(entry, "feature_mix", int, where)
-    mix = _spec(
+    mix = spec_or_told(
         where, kind="feature_mix", in_size=1, in_channels=expanded, out_channels=mixed, act=act
     )
     return final, pool, mix, replace(one, in_channels=mixed)
 
 
-def _spec(where: str, **shape: Any) -> BlockSpec:
+def spec_or_told(where: str, **shape: Any) -> BlockSpec:
+    """Make a block; `InputError` names `where` and what no block can be."""
     try:
         return BlockSpec(**shape)
     except InputError as error:

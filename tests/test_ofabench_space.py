@@ -103,6 +103,25 @@ def test_check_looks_only_in_the_spaces_asked_for(capsys: pytest.CaptureFixture[
     assert [row["space"] for row in rows] == ["ofa-mbv3-w1.2", None, None, None, None]
 
 
+def test_a_network_goes_out_as_ofas_json_and_is_found_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    space = SearchSpace.load("ofa-mbv3-w1.2")
+    arch, line, out = space.smallest(), tmp_path / "a.jsonl", tmp_path / "net.config"
+    line.write_text(space.to_line(arch) + "\n")
+
+    assert run("export-net", "--arch", line, "--out", out) == 0
+    assert run("export-net", "--arch", line) == 0
+    assert capsys.readouterr().out == out.read_text()
+    assert run("check", out, "--json") == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["space"], row["arch"]) == ("ofa-mbv3-w1.2", arch.to_json())
+    assert run("check", out, "--json", "--resolution", "200") == 0
+    assert json.loads(capsys.readouterr().out)[0]["arch"]["resolution"] == 200
+    with pytest.raises(InputError, match="--space is tiny"):
+        run("export-net", "--arch", line, "--space", "tiny")
+
+
 def test_bad_input_prints_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "networks.json"
     path.write_text('[{"name": "x"}]')
@@ -116,7 +135,13 @@ def test_bad_input_prints_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize(
-    "argv", [["show", "nosuch"], ["check", "/nonexistent.json"], ["check", __file__]]
+    "argv",
+    [
+        ["show", "nosuch"],
+        ["check", "/nonexistent.json"],
+        ["check", __file__],
+        ["export-net", "--arch", __file__],
+    ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(
     argv: list[str], capsys: pytest.CaptureFixture[str]

@@ -5,7 +5,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ofabench.arguments import add_json
+from ofabench.arguments import add_json, positive_int
+from ofabench.space_networks import run_check, run_export_net
 
 if TYPE_CHECKING:
     from supernet.space import SearchSpace
@@ -14,7 +15,9 @@ _CHECK = """\
 FILE.json is a JSON list of networks by their shapes: name, net (MobileNetV3 or ProxylessNASNets),
 resolution, stem_out, final_expand, feature_mix, and blocks, each with in_channels, mid,
 out_channels, kernel, stride, act, se and residual; params_m and macs_m are what its publisher
-counts, in millions. A file of lines {"space": ..., "resolution": ..., "depths": ...} will do too.
+counts, in millions. A file of lines {"space": ..., "resolution": ..., "depths": ...} will do too,
+and so will OFA's network JSON (net.config), or a list of it: its resolution is its image_size, that
+of a run.config beside it, or --resolution.
 """
 _SHOW = """\
 A space is a TOML file; `show tiny --toml` prints one to start from, and `--space FILE.toml` works
@@ -29,7 +32,7 @@ may be left out); [[stages]] as above. Acts: none, relu, relu6, hswish.
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `space list`, `space show` and `space check`."""
+    """Add `space list`, `space show`, `space check` and `space export-net`."""
     parser = subparsers.add_parser(
         "space", help="the spaces; a network's parameters, MACs, members"
     )
@@ -60,7 +63,23 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="NAME|FILE.toml",
         help="look in this space (may be given again; default: all shipped ones)",
     )
+    check.add_argument(
+        "--resolution", type=positive_int, metavar="PX", help="side of the images of a net.config"
+    )
     check.set_defaults(run=run_check)
+    export = actions.add_parser("export-net", help="write a network as OFA's net.config, JSON")
+    export.add_argument(
+        "--arch",
+        required=True,
+        type=Path,
+        metavar="R.json|A.jsonl",
+        help="a search's result, or an archs file of one line",
+    )
+    export.add_argument(
+        "--space", metavar="NAME|FILE.toml", help="where the network's is not a shipped one"
+    )
+    export.add_argument("--out", type=Path, metavar="net.config", help="instead of standard output")
+    export.set_defaults(run=run_export_net)
     for action in (listing, show, check):
         add_json(action)
 
@@ -116,47 +135,6 @@ def run_show(args: argparse.Namespace) -> int:
     return 0
 
 
-def run_check(args: argparse.Namespace) -> int:
-    """Print each network's counts and the space that holds it."""
-    from supernet.published import member_of, read_networks, shipped_spaces
-    from supernet.space import SearchSpace
-
-    spaces = [SearchSpace.load(name) for name in args.space] if args.space else shipped_spaces()
-    rows = []
-    for network in read_networks(args.networks, spaces):
-        member = member_of(network, spaces)
-        row: dict[str, Any] = {
-            "name": network.name,
-            "params": network.params,
-            "macs": network.macs,
-            "published_params": network.published_params,
-            "published_macs": network.published_macs,
-            "resolution": network.resolution,
-            "space": member and member.space,
-            "arch": member and member.arch.to_json(),
-        }
-        rows.append(row)
-    if args.json:
-        print(json.dumps(rows, indent=2))
-        return 0
-    print(_line("network", "params M", "(published)", "MACs M", "(published)", "space"))
-    for row in rows:
-        params, macs = f"{row['params'] / 1e6:.2f}", f"{row['macs'] / 1e6:.1f}"
-        published = _millions(row["published_params"]), _millions(row["published_macs"])
-        space = row["space"] or "-"
-        print(_line(row["name"], params, published[0], macs, published[1], space))
-    return 0
-
-
-def _line(*cells: str) -> str:
-    widths = (45, -9, -11, -9, -11, 0)
-    padded = [
-        cell.ljust(width) if width >= 0 else cell.rjust(-width)
-        for cell, width in zip(cells, widths, strict=True)
-    ]
-    return " ".join(padded)
-
-
 def _headline(space: "SearchSpace") -> dict[str, Any]:
     return {
         "name": space.name,
@@ -189,7 +167,3 @@ def _grouped(columns: dict[str, list[int]]) -> list[tuple[str, list[int]]]:
     return [
         (first if first == last else f"{first}..{last}", values) for first, last, values in groups
     ]
-
-
-def _millions(count: int | None) -> str:
-    return "-" if count is None else f"{count / 1e6:g}"
