@@ -20,13 +20,15 @@ class Composition:
     """ms = overhead_ms + sum over blocks of (slope * warm + cold_slope * (cold - warm) + block_ms).
 
     `block_ms` is negative where measuring a block alone costs a call that a network makes once
-    for all; the others are not. The default is the plain sum of warm blocks.
+    for all; the others are not. The default is the plain sum of warm blocks. `spread` is the
+    relative standard deviation of networks that the fit had not seen.
     """
 
     overhead_ms: float = 0.0
     slope: float = 1.0
     cold_slope: float = 0.0
     block_ms: float = 0.0
+    spread: float = 0.0
 
     def block_cost(self, warm_ms: Floats, cold_ms: Floats) -> Floats:
         """What each block adds to a network, in ms, (n,).
@@ -40,6 +42,11 @@ class Composition:
     def link(self, total_ms: Floats) -> Floats:
         """Network latency in ms from the sum of its blocks' costs; monotone."""
         return self.overhead_ms + total_ms
+
+    def std_ms(self, ms: Floats, variance: Floats) -> Floats:
+        """Standard deviation, ms, of latencies (n,) whose blocks' variances sum up to (n,)."""
+        found: Floats = np.sqrt((self.spread * ms) ** 2 + variance)
+        return found
 
     def to_items(self) -> dict[str, float]:
         """Its numbers by name, as `Composition(**items)` takes them."""
@@ -68,6 +75,11 @@ class CompositionChoice:
     errors: tuple[tuple[str, float], ...]
 
 
+def spread_of(errors: Floats) -> float:
+    """Standard deviation of relative errors (n,), from their mean size: few are far off."""
+    return float(np.mean(np.abs(errors)) * np.sqrt(np.pi / 2))
+
+
 def fit_composition(
     warm_ms: Sequence[Floats], cold_ms: Sequence[Floats], measured_ms: Floats
 ) -> tuple[Composition, CompositionChoice]:
@@ -93,10 +105,11 @@ def fit_composition(
         networks=len(measured_ms),
         errors=tuple((name, float(np.mean(error))) for name, error in errors.items()),
     )
+    spread = spread_of(errors[form])
     if form == "sum":
-        return Composition(), choice
+        return Composition(spread=spread), choice
     found = _fit_terms(columns, dict(_FORMS)[form], measured_ms)
-    return Composition(**{"slope": 0.0, **found}), choice
+    return Composition(**{"slope": 0.0, **found, "spread": spread}), choice
 
 
 def fit_robust(design: Floats, measured_ms: Floats) -> Floats:

@@ -73,6 +73,27 @@ class DenseLatency:
         return self.composition.link(self.costs.total(codes))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DenseSpread:
+    """Standard deviation of the latency of encoded networks, as `Prediction.std_ms`."""
+
+    latency: DenseLatency
+    variance: DenseSum
+
+    def std_ms(self, codes: Codes) -> Floats:
+        """Standard deviations in ms (n,) of codes (n, columns)."""
+        ms, variance = self.latency.predict(codes), self.variance.total(codes)
+        return self.latency.composition.std_ms(ms, variance)
+
+
+def compile_spread(predictor: LatencyPredictor, choices: Sequence[Position]) -> DenseSpread:
+    """Latency and variance of every option of every position, as arrays."""
+    return DenseSpread(
+        latency=compile_dense(predictor, choices),
+        variance=compile_sum(predictor.block_variance, choices),
+    )
+
+
 def compile_dense(predictor: LatencyPredictor, choices: Sequence[Position]) -> DenseLatency:
     """Cost every option of every position once, as arrays."""
     costs = compile_sum(predictor.block_ms, choices)
@@ -82,6 +103,15 @@ def compile_dense(predictor: LatencyPredictor, choices: Sequence[Position]) -> D
 def compile_sum(cost_of: CostOf, choices: Sequence[Position]) -> DenseSum:
     """Arrays for any figure of a block: latency, MACs, parameters, being extrapolated."""
     return DenseSum(gathers=compile_gathers(cost_of, choices))
+
+
+def extrapolated_of(predictor: LatencyPredictor) -> CostOf:
+    """1 for each block outside the predictor's domain, for `compile_sum`; 0 for the others."""
+
+    def count(specs: Sequence[BlockSpec]) -> Floats:
+        return np.array([spec not in predictor.domain for spec in specs], dtype=np.float64)
+
+    return count
 
 
 def macs_of(specs: Sequence[BlockSpec]) -> Floats:

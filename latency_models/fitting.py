@@ -8,7 +8,13 @@ import numpy as np
 
 from bench.errors import InputError, TargetMismatchError
 from bench.spec import BlockSpec, Target
-from latency_models.compose import Composition, CompositionChoice, fit_composition
+from latency_models.compose import (
+    Composition,
+    CompositionChoice,
+    fit_composition,
+    spread_of,
+)
+from latency_models.correction import fit_correction
 from latency_models.evaluate import macs_line
 from latency_models.features import feature_matrix
 from latency_models.few_networks import all_blocks, fit_few
@@ -101,7 +107,19 @@ def with_composition(
     composition, choice = fit_composition(
         [warm for warm, _ in pairs], [cold for _, cold in pairs], measured_ms
     )
-    return replace(blocks, composition=composition, composition_choice=choice)
+    costs = [composition.block_cost(warm, cold) for warm, cold in pairs]
+    correction, left_out = fit_correction(networks, costs, composition.overhead_ms, measured_ms)
+    if left_out is not None:
+        composition = replace(composition, spread=spread_of(left_out))
+        error = float(np.mean(np.abs(left_out)))
+        choice = replace(
+            choice,
+            form=f"{choice.form}, by work",
+            errors=(*choice.errors, (f"{choice.form}, by work", error)),
+        )
+    return replace(
+        blocks, composition=composition, correction=correction, composition_choice=choice
+    )
 
 
 def _fit_on_networks(  # noqa: PLR0913, PLR0917
@@ -121,8 +139,12 @@ def _fit_on_networks(  # noqa: PLR0913, PLR0917
         provenance={"fitted": origin(), **provenance},
         known={},
         inferred=found.costs_ms,
+        seen=tuple(dict.fromkeys(block for network in networks for block in network)),
         models={(POOLED, quantity): model for quantity in QUANTITIES},
-        composition=Composition(overhead_ms=found.overhead_ms),
+        composition=Composition(
+            overhead_ms=found.overhead_ms,
+            spread=float(dict(found.errors)[found.base] * np.sqrt(np.pi / 2)),
+        ),
         composition_choice=CompositionChoice(
             form=found.base, networks=len(networks), errors=found.errors
         ),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bench.spec import BlockSpec
-from latency_models.dense import compile_dense, compile_sum, macs_of
+from latency_models.dense import compile_spread, compile_sum, extrapolated_of, macs_of
 from latency_models.evaluate import (
     Evaluation,
     Repeatability,
@@ -34,7 +34,9 @@ class Verdict:
     macs_alone: Evaluation
     macs_fitted_on: str  # "training networks", or "judged networks", which flatters
     repeatability: Repeatability | None
-    extrapolated: float  # share of the networks with a block that has no table entry
+    unmeasured: float  # share of the networks with a block that has no table entry
+    extrapolated: float  # share of those with a block unlike any that was measured
+    covered_95: float | None  # share within 1.96 of the predictions' own standard deviations
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -45,7 +47,9 @@ class Verdict:
             "best_constant": {**self.best_constant.to_json(), "fitted_on": "judged networks"},
             "macs_alone": {**self.macs_alone.to_json(), "fitted_on": self.macs_fitted_on},
             "repeatability": self.repeatability and self.repeatability.to_json(),
+            "unmeasured": self.unmeasured,
             "extrapolated": self.extrapolated,
+            "covered_95": self.covered_95,
         }
 
 
@@ -73,8 +77,11 @@ def judge(
     def unknown(specs: Sequence[BlockSpec]) -> Floats:
         return np.array([spec not in predictor.known for spec in specs], dtype=np.float64)
 
+    outside = extrapolated_of(predictor)
     measured_ms, level, spread = measured.ms, measured.level, measured.spread
-    predicted = compile_dense(predictor, choices).predict(codes)
+    spreads = compile_spread(predictor, choices)
+    predicted, std_ms = spreads.latency.predict(codes), spreads.std_ms(codes)
+    covered = np.mean(np.abs(predicted - measured_ms) <= 1.96 * std_ms)
     macs = compile_sum(macs_of, choices).total(codes)
     line = predictor.provenance.get("macs_line")
     plain = evaluate(compile_sum(warm, choices).total(codes), measured_ms)
@@ -88,5 +95,7 @@ def judge(
         macs_alone=macs_alone(macs, measured_ms, tuple(line) if line else None),
         macs_fitted_on="training networks" if line else "judged networks",
         repeatability=None if spread is None else repeatability(spread),
-        extrapolated=float(np.mean(compile_sum(unknown, choices).total(codes) > 0)),
+        unmeasured=float(np.mean(compile_sum(unknown, choices).total(codes) > 0)),
+        extrapolated=float(np.mean(compile_sum(outside, choices).total(codes) > 0)),
+        covered_95=float(covered) if std_ms.any() else None,
     )

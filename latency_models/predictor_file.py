@@ -1,9 +1,9 @@
-"""A predictor as one pandas table: measured blocks, coefficients, tree nodes, composition.
+"""A predictor as one pandas table: blocks, coefficients, tree nodes, knots, composition.
 
-Columns: `part` (known, inferred, linear, tree, composition, choice, composition_choice), `name` (a
-block's key, `kind/quantity`, or a number's name), `item` (what of it), `index` (node number, or
-0), `value`, and for nodes `threshold`, `left`, `right`. What a part has no use for is NaN, or -1
-in whole numbers.
+Columns: `part` (known, inferred, seen, those of regression_rows, composition, factor, per_unit,
+choice, composition_choice), `name` (a block's key, `kind/quantity`, or a number's name), `item`
+(what of it), `index` (number of a node or knot, or 0), `value`, and for nodes `threshold`, `left`,
+`right`. What a part has no use for is NaN, or -1 in whole numbers.
 """
 
 from collections.abc import Iterator
@@ -16,15 +16,16 @@ import pandas as pd
 from bench.errors import FileError, InputError
 from bench.spec import BlockSpec
 from latency_models.compose import Composition, CompositionChoice
-from latency_models.features import ALL, PHYSICAL
-from latency_models.regression import Choice, Regression
+from latency_models.correction import Correction
+from latency_models.features import PHYSICAL
+from latency_models.regression import Choice
+from latency_models.regression_rows import PARTS, model_rows, read_models, rows
 from latency_models.storage import (
     load_frame,
     require_columns,
     save_frame,
     target_and_provenance,
 )
-from latency_models.trees import Trees
 
 if TYPE_CHECKING:
     from latency_models.predictors import LatencyPredictor
@@ -61,8 +62,10 @@ def load_predictor(path: Path) -> dict[str, Any]:
             "provenance": provenance,
             "known": _known(parts.get("known", frame[:0])),
             "inferred": _inferred(parts.get("inferred", frame[:0])),
-            "models": _models(frame[frame["part"].isin(["linear", "tree"])]),
+            "seen": tuple(BlockSpec.parse(key) for key in parts.get("seen", frame[:0])["name"]),
+            "models": read_models(frame[frame["part"].isin(PARTS)]),
             "composition": Composition(**_items(parts["composition"])),
+            "correction": _correction(parts, frame[:0]),
             "choices": _choices(parts.get("choice", frame[:0])),
             "composition_choice": _composition_choice(parts.get("composition_choice")),
         }
@@ -70,33 +73,30 @@ def load_predictor(path: Path) -> dict[str, Any]:
         raise FileError(f"{path} is damaged ({error}); fit it again") from error
 
 
-def _rows(part: str, name: Any, item: Any, value: Any, **more: Any) -> pd.DataFrame:
-    blank = {"index": 0, "threshold": np.nan, "left": -1, "right": -1}
-    columns = {"part": part, "name": name, "item": item, "value": value, **blank, **more}
-    return pd.DataFrame(columns).astype({"value": float, "threshold": float, "index": np.int64})
-
-
 def _parts(predictor: "LatencyPredictor") -> Iterator[pd.DataFrame]:
     known = predictor.known
     for place, quantity in enumerate(("warm", "cold")):
         if known:
             ms = [pair[place] for pair in known.values()]
-            yield _rows("known", [spec.key for spec in known], quantity, ms)
+            yield rows("known", [spec.key for spec in known], quantity, ms)
     if predictor.inferred:
         costs_ms = list(predictor.inferred.values())
-        yield _rows("inferred", [spec.key for spec in predictor.inferred], "", costs_ms)
+        yield rows("inferred", [spec.key for spec in predictor.inferred], "", costs_ms)
+    if predictor.seen:
+        yield rows("seen", [spec.key for spec in predictor.seen], "", np.nan)
     for (kind, quantity), model in predictor.models.items():
-        name = f"{kind}/{quantity}"
-        if model.coefficients is not None:
-            yield _rows("linear", name, list(PHYSICAL), model.coefficients)
-        if model.trees is not None:
-            yield _tree_rows(name, model.trees)
+        yield from model_rows(f"{kind}/{quantity}", model)
+    correction = predictor.correction
+    if correction.knots:
+        yield rows("factor", [spec.key for spec in correction.knots], "", correction.factors)
+    if not correction.is_none:
+        yield rows("per_unit", list(PHYSICAL), "", correction.per_unit_ms)
     items = predictor.composition.to_items()
-    yield _rows("composition", list(items), "", list(items.values()))
+    yield rows("composition", list(items), "", list(items.values()))
     for choice in predictor.choices:
         pairs = [("rows", float(choice.rows)), (f"chosen:{choice.form}", choice.error)]
         pairs += choice.errors
-        yield _rows(
+        yield rows(
             "choice", choice.kind, [item for item, _ in pairs], [value for _, value in pairs]
         )
     chosen = predictor.composition_choice
@@ -104,94 +104,55 @@ def _parts(predictor: "LatencyPredictor") -> Iterator[pd.DataFrame]:
         pairs = [("networks", float(chosen.networks)), (f"chosen:{chosen.form}", np.nan)]
         pairs += chosen.errors
         items_, values = zip(*pairs, strict=True)
-        yield _rows("composition_choice", "", list(items_), list(values))
+        yield rows("composition_choice", "", list(items_), list(values))
 
 
-def _tree_rows(name: str, trees: Trees) -> pd.DataFrame:
-    features = np.asarray(ALL)[trees.feature]
-    nodes = _rows(
-        "tree",
-        name,
-        features,
-        trees.value,
-        index=np.arange(len(features)),
-        threshold=trees.threshold,
-        left=trees.left,
-        right=trees.right,
-    )
-    roots = _rows("tree", name, "root", np.nan, index=trees.roots)
-    whole = _rows("tree", name, ["base", "depth"], [trees.base, float(trees.depth)])
-    return pd.concat([whole, roots, nodes], ignore_index=True)
-
-
-def _known(rows: pd.DataFrame) -> dict[BlockSpec, tuple[float, float]]:
-    warm, cold = rows[rows["item"] == "warm"], rows[rows["item"] == "cold"]
+def _known(table: pd.DataFrame) -> dict[BlockSpec, tuple[float, float]]:
+    warm, cold = table[table["item"] == "warm"], table[table["item"] == "cold"]
     if list(warm["name"]) != list(cold["name"]):
         raise ValueError("its blocks' warm and cold latencies are of unlike blocks")
     specs = [BlockSpec.parse(key) for key in warm["name"]]
     return dict(zip(specs, zip(warm["value"], cold["value"], strict=True), strict=True))
 
 
-def _inferred(rows: pd.DataFrame) -> dict[BlockSpec, float]:
-    specs = [BlockSpec.parse(key) for key in rows["name"]]
-    return dict(zip(specs, rows["value"].astype(float), strict=True))
+def _inferred(table: pd.DataFrame) -> dict[BlockSpec, float]:
+    specs = [BlockSpec.parse(key) for key in table["name"]]
+    return dict(zip(specs, table["value"].astype(float), strict=True))
 
 
-def _models(rows: pd.DataFrame) -> dict[tuple[str, str], Regression]:
-    models: dict[tuple[str, str], Regression] = {}
-    for name, of_one in rows.groupby("name", sort=False):
-        kind, quantity = str(name).split("/")
-        linear, tree = of_one[of_one["part"] == "linear"], of_one[of_one["part"] == "tree"]
-        costs = linear.set_index("item")["value"]
-        models[kind, quantity] = Regression(
-            coefficients=costs.loc[list(PHYSICAL)].to_numpy(dtype=float) if len(linear) else None,
-            trees=_trees(tree) if len(tree) else None,
-        )
-    return models
-
-
-def _trees(rows: pd.DataFrame) -> Trees:
-    item = rows["item"]
-    whole = rows[item.isin(["base", "depth"])].set_index("item")["value"]
-    nodes = rows[~item.isin(["base", "depth", "root"])].sort_values("index")
-    places = {name: place for place, name in enumerate(ALL)}
-    trees = Trees(
-        base=float(whole["base"]),
-        depth=int(whole["depth"]),
-        roots=rows.loc[item == "root", "index"].to_numpy(dtype=np.int64),
-        feature=np.array([places[name] for name in nodes["item"]], dtype=np.int64),
-        threshold=nodes["threshold"].to_numpy(dtype=float),
-        left=nodes["left"].to_numpy(dtype=np.int64),
-        right=nodes["right"].to_numpy(dtype=np.int64),
-        value=nodes["value"].to_numpy(dtype=float),
+def _correction(parts: dict[str, pd.DataFrame], empty: pd.DataFrame) -> Correction:
+    factors, per_unit = parts.get("factor", empty), parts.get("per_unit", empty)
+    if not len(per_unit):
+        return Correction()
+    values = per_unit.set_index("name")["value"]
+    return Correction(
+        knots=tuple(BlockSpec.parse(key) for key in factors["name"]),
+        factors=factors["value"].to_numpy(dtype=float),
+        per_unit_ms=values.loc[list(PHYSICAL)].to_numpy(dtype=float),
     )
-    for links in (trees.roots, trees.left, trees.right):
-        if links.min() < 0 or links.max() >= len(nodes):
-            raise ValueError("a node of its trees points outside")
-    return trees
 
 
-def _items(rows: pd.DataFrame) -> dict[str, float]:
-    return dict(zip(rows["name"], rows["value"].astype(float), strict=True))
+def _items(table: pd.DataFrame) -> dict[str, float]:
+    return dict(zip(table["name"], table["value"].astype(float), strict=True))
 
 
-def _chosen(rows: pd.DataFrame) -> tuple[str, float, tuple[tuple[str, float], ...]]:
-    """Form, first number (rows or networks), and errors by form."""
-    pairs = list(zip(rows["item"], rows["value"], strict=True))
+def _chosen(table: pd.DataFrame) -> tuple[str, float, tuple[tuple[str, float], ...]]:
+    """Form, first number (table or networks), and errors by form."""
+    pairs = list(zip(table["item"], table["value"], strict=True))
     form = str(pairs[1][0]).removeprefix("chosen:")
     return form, float(pairs[0][1]), tuple((str(name), float(value)) for name, value in pairs[2:])
 
 
-def _choices(rows: pd.DataFrame) -> tuple[Choice, ...]:
+def _choices(table: pd.DataFrame) -> tuple[Choice, ...]:
     choices = []
-    for name, of_one in rows.groupby("name", sort=False):
+    for name, of_one in table.groupby("name", sort=False):
         form, count, errors = _chosen(of_one)
         choices.append(Choice(kind=str(name), rows=int(count), form=form, errors=errors))
     return tuple(choices)
 
 
-def _composition_choice(rows: pd.DataFrame | None) -> CompositionChoice | None:
-    if rows is None:
+def _composition_choice(table: pd.DataFrame | None) -> CompositionChoice | None:
+    if table is None:
         return None
-    form, count, errors = _chosen(rows)
+    form, count, errors = _chosen(table)
     return CompositionChoice(form=form, networks=int(count), errors=errors)

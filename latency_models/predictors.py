@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from bench.errors import MissingEntryError
 from bench.spec import BlockSpec, Target
 from latency_models.compose import Composition, CompositionChoice
+from latency_models.correction import Correction
+from latency_models.domain import Domain
 from latency_models.features import feature_matrix
 from latency_models.regression import Choice, Regression
 from latency_models.table import nearest
@@ -23,11 +25,18 @@ POOLED = "*"  # the regression for kinds that were never measured
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """Latency of one network; `per_block_ms` is what each block adds, the rest is overhead."""
+    """Latency of one network, with its standard deviation.
+
+    `per_block_ms` is what each block adds, the rest is overhead. Of the blocks, `unmeasured` have
+    no table entry and come from a regression; `extrapolated` are those among them that are unlike
+    anything the predictor was fitted on (see latency_models.domain).
+    """
 
     ms: float
+    std_ms: float
     per_block_ms: tuple[float, ...]
-    extrapolated: tuple[BlockSpec, ...]  # blocks without a table entry: from the regression
+    unmeasured: tuple[BlockSpec, ...]
+    extrapolated: tuple[BlockSpec, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +45,8 @@ class LatencyPredictor:
 
     `known` holds measured (warm, cold) ms; `models` the regressions by (kind, quantity), among
     them those of the kind `*`; `inferred` what blocks cost inside a network, ms, where whole
-    networks alone told it. `choices` and `composition_choice` say how the forms were chosen.
+    networks alone told it, and `seen` the blocks that those networks had. `choices` and
+    `composition_choice` say how the forms were chosen.
     """
 
     target: Target
@@ -44,17 +54,27 @@ class LatencyPredictor:
     known: Mapping[BlockSpec, tuple[float, float]]
     models: Mapping[tuple[str, str], Regression]
     inferred: Mapping[BlockSpec, float] = field(default_factory=dict)
+    seen: tuple[BlockSpec, ...] = ()
     composition: Composition = field(default_factory=Composition)
+    correction: Correction = field(default_factory=Correction)
     choices: tuple[Choice, ...] = ()
     composition_choice: CompositionChoice | None = None
+    domain: Domain = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "domain", Domain.of([*self.known, *self.seen]))
 
     def predict(self, blocks: Network) -> Prediction:
         """Latency of one network, block by block."""
         costs = self.block_ms(blocks)
+        ms = self.composition.link(np.array([costs.sum()]))
+        variance = np.array([self.block_variance(blocks).sum()])
         return Prediction(
-            ms=float(self.composition.link(np.array([costs.sum()]))[0]),
+            ms=float(ms[0]),
+            std_ms=float(self.composition.std_ms(ms, variance)[0]),
             per_block_ms=tuple(costs.tolist()),
-            extrapolated=tuple(block for block in blocks if block not in self.known),
+            unmeasured=tuple(block for block in blocks if block not in self.known),
+            extrapolated=tuple(block for block in blocks if block not in self.domain),
         )
 
     def predict_many(self, networks: Sequence[Network]) -> Floats:
@@ -70,19 +90,35 @@ class LatencyPredictor:
     def block_ms(self, specs: Sequence[BlockSpec]) -> Floats:
         """What each block adds to a network, in ms, (n,); infinite where it could not run."""
         costs = self.composition.block_cost(*self.alone_ms(specs))
+        costs = costs + self.correction.more_ms(specs, costs)
         told = np.array([self.inferred.get(spec, np.nan) for spec in specs], dtype=np.float64)
         costs = np.where(np.isnan(told), costs, told)
         unrunnable = self.provenance.get("unrunnable", {})
         return np.where([f"block:{spec.key}" in unrunnable for spec in specs], np.inf, costs)
 
+    def block_variance(self, specs: Sequence[BlockSpec]) -> Floats:
+        """Variance of what each block adds, in ms^2, (n,); 0 where it was measured.
+
+        What measured blocks are uncertain by is in the composition's spread: networks that have
+        them told it.
+        """
+        found = np.zeros(len(specs))
+        unknown = [row for row, spec in enumerate(specs) if spec not in self.known]
+        if self.inferred:  # as of measured blocks: whole networks told all that is known of them
+            unknown = [row for row in unknown if specs[row] not in self.inferred]
+        for kind, rows in _by_kind(specs, unknown).items():
+            some = [specs[row] for row in rows]
+            spread = self._model(kind, "warm", some[0]).spread_of(feature_matrix(some))
+            costs = self.block_ms(some)
+            found[rows] = np.where(np.isfinite(costs), (spread * costs) ** 2, 0.0)
+        return found
+
     def alone_ms(self, specs: Sequence[BlockSpec]) -> tuple[Floats, Floats]:
         """Warm and cold latency of each block by itself, in ms, both (n,)."""
         result = np.array([self.known.get(spec, (np.nan, np.nan)) for spec in specs])
         result = result.reshape(-1, 2)
-        by_kind: dict[str, list[int]] = {}
-        for row in np.flatnonzero(np.isnan(result).any(axis=1)).tolist():
-            by_kind.setdefault(specs[row].kind, []).append(row)
-        for kind, rows in by_kind.items():
+        missing = np.flatnonzero(np.isnan(result).any(axis=1)).tolist()
+        for kind, rows in _by_kind(specs, missing).items():
             matrix = feature_matrix([specs[row] for row in rows])
             for column, quantity in enumerate(QUANTITIES):
                 filled = self._model(kind, quantity, specs[rows[0]]).predict(matrix)
@@ -112,3 +148,10 @@ class LatencyPredictor:
         from latency_models.predictor_file import load_predictor
 
         return cls(**load_predictor(path))
+
+
+def _by_kind(specs: Sequence[BlockSpec], rows: Sequence[int]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for row in rows:
+        found.setdefault(specs[row].kind, []).append(row)
+    return found

@@ -1,29 +1,38 @@
 """Latency of one kind of block from its features: forms, their fits, and the choice among them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.spec import BlockSpec
 from latency_models.features import PHYSICAL, feature_matrix
+from latency_models.smooth import Smooth, fit_smooth
 from latency_models.trees import Trees, grow
 
 FLOOR_MS = 1e-4  # no block is free, however little of what was fitted it has
 _FOLDS = 3
 _ROWS_FOR_LINEAR = 4
+_ROWS_FOR_SMOOTH = 8
 _ROWS_FOR_TREES = 30
+UNJUDGED_SPREAD = 0.3  # of forms that too few rows could judge
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Regression:
-    """ms = max(features @ coefficients, FLOOR_MS) * exp(trees); without coefficients just exp."""
+    """ms = max(features @ coefficients, FLOOR_MS) * exp(trees) * exp(smooth).
+
+    What is None is left out; without coefficients the first factor is 1. `spread` is the relative
+    standard deviation of rows left out.
+    """
 
     coefficients: Floats | None  # one for each of PHYSICAL, ms a unit, not negative
     trees: Trees | None = None
+    smooth: Smooth | None = None
+    spread: float = UNJUDGED_SPREAD
 
     def predict(self, matrix: Floats) -> Floats:
         """Latencies in ms (n,) of blocks whose features, `ALL`, are the rows of `matrix`."""
@@ -32,7 +41,14 @@ class Regression:
             ms = np.maximum(matrix[:, : len(PHYSICAL)] @ self.coefficients, FLOOR_MS)
         if self.trees is not None:
             ms = ms * np.exp(self.trees.predict(matrix))
+        if self.smooth is not None:
+            ms = ms * np.exp(self.smooth.predict(matrix))
         return ms
+
+    def spread_of(self, matrix: Floats) -> Floats:
+        """Relative standard deviation of each prediction, (n,); wider far from what was fitted."""
+        far = np.zeros(len(matrix)) if self.smooth is None else self.smooth.far(matrix)
+        return np.maximum(self.spread, UNJUDGED_SPREAD * far**2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,13 +100,17 @@ def fit_kind(
     """
     rows = rows_of(kind, specs, ms)
     count = int(rows.of_kind.sum())
-    errors: list[tuple[str, float]] = []
+    missed: dict[str, Floats] = {}
     if count >= _ROWS_FOR_LINEAR:
         folds = _folds(specs, rows.of_kind, seed)
-        errors = [(name, _error_of(name, rows, folds, seed)) for name in _names(count)]
-    form = min(errors, key=lambda pair: pair[1])[0] if errors else "pooled"
-    choice = Choice(kind=kind, rows=count, form=form, errors=tuple(errors))
-    return fit_form(form, rows, seed), choice
+        missed = {name: _left_out(name, rows, folds, seed) for name in _names(count)}
+    errors = {name: float(np.mean(np.abs(error))) for name, error in missed.items()}
+    form = min(errors, key=lambda name: errors[name]) if errors else "pooled"
+    choice = Choice(kind=kind, rows=count, form=form, errors=tuple(errors.items()))
+    model = fit_form(form, rows, seed)
+    if missed:
+        model = replace(model, spread=float(np.sqrt(np.mean(missed[form] ** 2))))
+    return model, choice
 
 
 def fit_form(form: str, rows: Rows, seed: int) -> Regression:
@@ -104,10 +124,15 @@ def fit_form(form: str, rows: Rows, seed: int) -> Regression:
     if form != "pooled":
         costs = fit_costs(own[:, : len(PHYSICAL)], own_ms, costs)
     base = Regression(coefficients=costs)
-    if form != "linear*trees":
-        return base
     left = np.log(own_ms / base.predict(own))
-    return Regression(coefficients=costs, trees=grow(own, left, seed=seed))
+    if form == "linear*trees":
+        return replace(base, trees=grow(own, left, seed=seed))
+    if form == "linear*smooth":
+        return replace(base, smooth=fit_smooth(own, left))
+    if form == "linear*both":
+        trees, smooth = grow(own, left, seed=seed), fit_smooth(own, left)
+        return replace(base, trees=trees.times(0.5), smooth=smooth.times(0.5))
+    return base
 
 
 def fit_costs(matrix: Floats, ms: Floats, prior: Floats | None = None) -> Floats:
@@ -137,8 +162,10 @@ def _names(rows: int) -> list[str]:
     names = ["pooled"]
     if rows >= _ROWS_FOR_LINEAR:
         names.append("linear")
+    if rows >= _ROWS_FOR_SMOOTH:
+        names.append("linear*smooth")
     if rows >= _ROWS_FOR_TREES:
-        names += ["trees", "linear*trees"]
+        names += ["trees", "linear*trees", "linear*both"]
     return names
 
 
@@ -161,10 +188,10 @@ def _folds(
     return folds
 
 
-def _error_of(form: str, rows: Rows, folds: list[NDArray[np.bool_]], seed: int) -> float:
-    """Mean absolute relative error over the rows left out."""
-    errors = []
+def _left_out(form: str, rows: Rows, folds: list[NDArray[np.bool_]], seed: int) -> Floats:
+    """Relative errors of the rows left out, fold after fold."""
+    found = []
     for out in folds:
         model = fit_form(form, rows.without(out), seed)
-        errors.append(np.abs(model.predict(rows.matrix[out]) / rows.ms[out] - 1))
-    return float(np.mean(np.concatenate(errors)))
+        found.append(model.predict(rows.matrix[out]) / rows.ms[out] - 1)
+    return np.concatenate(found)

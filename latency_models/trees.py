@@ -1,6 +1,6 @@
 """Gradient-boosted trees: grown by scikit-learn, kept and evaluated as flat arrays of nodes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,10 @@ class Trees:
             for start in range(0, len(matrix), _ROWS_AT_ONCE)
         ]
         return np.concatenate(parts) if parts else np.zeros(0)
+
+    def times(self, share: float) -> "Trees":
+        """Part of the sum."""
+        return replace(self, base=share * self.base, value=share * self.value)
 
     def _predict(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         # scikit-learn compares in single precision; so must we, or ties fall on other sides.

@@ -2,7 +2,10 @@
 
 import argparse
 import math
+import re
 from pathlib import Path
+
+_UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def positive_int(text: str) -> int:
@@ -30,6 +33,14 @@ def positive_float(text: str) -> float:
 def resolutions(text: str) -> tuple[int, ...]:
     """Read a comma-separated list of sizes in pixels, like `128,160,224`."""
     return tuple(positive_int(part) for part in text.split(","))
+
+
+def seconds(text: str) -> float:
+    """Read a time like `90s`, `5m` or `1.5h`."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
+    if match is None or float(match[1]) == 0:
+        raise argparse.ArgumentTypeError(f"expected a time like 90s, 5m or 1h, got {text!r}")
+    return float(match[1]) * _UNITS_S[match[2]]
 
 
 def add_space(parser: argparse.ArgumentParser) -> None:

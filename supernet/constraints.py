@@ -23,6 +23,7 @@ from supernet.units import Position
 if TYPE_CHECKING:
     from latency_models.predictors import LatencyPredictor
 
+EXTRAPOLATED = "extrapolated on"
 Costs = Callable[[Codes], NDArray[np.float64]]
 """What each encoded architecture costs, in the limit's own unit."""
 
@@ -61,13 +62,15 @@ class CodedSpace(Protocol):
 class Constraint:
     """A limit: `costs(codes)` must stay at or below `limit`.
 
-    `name` is a target's key, "macs" or "params"; `unit` is what a person reads after a figure.
+    `name` is a target's key, "macs" or "params"; `unit` is what a person reads after a figure,
+    `hint` what to do where nothing meets the limit.
     """
 
     name: str
     costs: Costs
     limit: float
     unit: str
+    hint: str = ""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.limit) and self.limit > 0):
@@ -107,6 +110,25 @@ def latency(space: CodedSpace, predictor: "LatencyPredictor", max_ms: float) -> 
         )
     costs = compile_dense(predictor, space.choices).predict
     return Constraint(name=predictor.target.key, costs=costs, limit=max_ms, unit="ms")
+
+
+def measured(space: CodedSpace, predictor: "LatencyPredictor") -> Constraint | None:
+    """Limit to networks that the predictor need not guess; None where it guesses none.
+
+    Outside its domain a predictor is least true, and a search goes where it is too low.
+    """
+    from latency_models.dense import compile_sum, extrapolated_of
+
+    count = extrapolated_of(predictor)
+    blocks = [
+        block for position in space.choices for _, option in position.options for block in option
+    ]
+    if not count(blocks).any():
+        return None
+    costs = compile_sum(count, space.choices).total
+    name = f"{EXTRAPOLATED} {predictor.target.key}"
+    hint = "measure those, or search them too by --allow-extrapolated"
+    return Constraint(name=name, costs=costs, limit=0.5, unit="blocks", hint=hint)
 
 
 class SummedCost:

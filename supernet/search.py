@@ -202,7 +202,8 @@ class _Run:
         for limit in self._constraints:
             excess += limit.excess(limit.costs(codes))
         accuracy = np.asarray(self._accuracy(codes), dtype=np.float64)
-        if not (np.isfinite(accuracy).all() and np.isfinite(excess).all()):
+        # A network that cannot run costs infinitely much, which is beyond any limit.
+        if np.isnan(excess).any() or np.isnan(accuracy).any() or accuracy.max() == np.inf:
             raise InputError("a predictor gave a network a figure that is no number; fit it again")
         return _Ranked(codes, accuracy, excess)
 
@@ -235,7 +236,8 @@ def _why_infeasible(
         asked = f"{limit.name}: {limit.limit:g} {limit.unit} was asked"
         if least > limit.limit:
             fastest = "the fastest network takes" if limit.unit == "ms" else "the least is"
-            impossible.append(f"{asked}, {fastest} {least:.4g} {limit.unit}")
+            told = f"; {limit.hint}" if limit.hint else ""
+            impossible.append(f"{asked}, {fastest} {least:.4g} {limit.unit}{told}")
         elif limit.excess(limit.costs(nearest))[0] > 0:
             nearest_cost = limit.costs(nearest)[0]
             binding.append(f"{asked}, the nearest network has {nearest_cost:.4g} {limit.unit}")

@@ -44,13 +44,11 @@ def result_json(
 ) -> dict[str, Any]:
     """JSON values of one result; `arch` is a line of an archs file.
 
-    `extrapolated` names, by target, the blocks that were never measured there.
+    By target, `std_ms` is how uncertain the prediction is, `unmeasured` names the blocks that a
+    regression told, `extrapolated` those among them that are unlike all that it was fitted on.
     """
     blocks = space.blocks(result.arch)
-    extrapolated = {
-        predictor.target.key: [block.key for block in predictor.predict(blocks).extrapolated]
-        for predictor in predictors
-    }
+    found = {predictor.target.key: predictor.predict(blocks) for predictor in predictors}
     return {
         "format": FORMAT,
         "note": NOTE,
@@ -59,7 +57,9 @@ def result_json(
         "accuracy": result.accuracy,
         "predictions": result.predictions,
         "limits": result.limits,
-        "extrapolated": extrapolated,
+        "std_ms": {key: one.std_ms for key, one in found.items()},
+        "unmeasured": {key: [b.key for b in one.unmeasured] for key, one in found.items()},
+        "extrapolated": {key: [b.key for b in one.extrapolated] for key, one in found.items()},
         "macs": result.macs,
         "params": result.params,
         "evaluated": result.evaluated,

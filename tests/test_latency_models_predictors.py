@@ -12,6 +12,7 @@ from latency_models.features import ALL, PHYSICAL, feature_matrix
 from latency_models.fitting import fit_predictor
 from latency_models.predictor_file import WHAT
 from latency_models.predictors import LatencyPredictor
+from latency_models.regression import fit_form, rows_of
 from latency_models.storage import load_frame, save_frame
 from latency_models.table import LatencyTable, frame_of
 from latency_models.trees import from_sklearn, grow_sklearn
@@ -106,8 +107,10 @@ def test_choices_tell_the_error_of_every_form(predictor: LatencyPredictor) -> No
     assert [name for name, _ in choices["mbconv"].errors] == [
         "pooled",
         "linear",
+        "linear*smooth",
         "trees",
         "linear*trees",
+        "linear*both",
     ]
     assert choices["mbconv"].error == min(error for _, error in choices["mbconv"].errors)
     assert choices["stem"].rows == 6
@@ -177,7 +180,8 @@ def test_networks_alone_are_enough() -> None:
     predictor = fit_predictor(None, nets[:40], measured[:40], target=TARGET)
 
     np.testing.assert_allclose(predictor.predict_many(nets[40:]), measured[40:], rtol=0.05)
-    assert len(predictor.predict(nets[0]).extrapolated) == len(nets[0])
+    assert len(predictor.predict(nets[0]).unmeasured) == len(nets[0])
+    assert predictor.predict(nets[0]).extrapolated == ()
 
 
 def test_unlike_targets_are_not_put_together() -> None:
@@ -217,7 +221,9 @@ def test_a_table_is_no_predictor(tmp_path: Path) -> None:
 
 def test_a_damaged_predictor_is_one_clear_line(tmp_path: Path, predictor: LatencyPredictor) -> None:
     path = tmp_path / "p.parquet"
-    predictor.save(path)
+    every = fit_form("linear*both", rows_of("mbconv", blocks(), true_ms(blocks())), 0)
+    models = {**predictor.models, ("mbconv", "warm"): every}
+    replace(predictor, models=models).save(path)
     frame, metadata = load_frame(path, what=WHAT)
 
     for damaged in (
@@ -225,6 +231,8 @@ def test_a_damaged_predictor_is_one_clear_line(tmp_path: Path, predictor: Latenc
         frame.assign(name="nonsense"),
         frame[(frame["part"] != "linear") | (frame["item"] != "launches")],
         frame.assign(left=10**6),
+        frame[(frame["part"] != "smooth") | (frame["item"] != "stretch")],
+        frame[(frame["part"] != "smooth") | (frame["index"] > 0)],
     ):
         save_frame(path, damaged, what=WHAT, metadata=metadata)
         with pytest.raises(FileError, match="damaged") as caught:

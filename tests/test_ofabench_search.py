@@ -1,6 +1,7 @@
 """`ofabench search` from its arguments to its file, its figures and its refusals."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -134,21 +135,40 @@ def test_two_devices_hold_at_once(files: Path) -> None:
     assert predicted[TARGET.key] == predicted[other.key] <= 2
 
 
-def test_blocks_that_were_never_measured_are_named(
+def test_what_was_never_measured_is_avoided_unless_asked_for(
     files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     latency("tiny", TARGET, (24,)).save(files / "p24.parquet")
-    p24 = ("--latency", str(files / "p24.parquet"))
+    p24 = ("--latency", str(files / "p24.parquet"), "--max-latency-ms", "1000")
 
-    assert search(files, *p24, "--max-latency-ms", "1000") == 0
+    assert search(files, *p24) == 0
+    avoided = json.loads((files / "r.json").read_text())
+    assert "never measured" not in capsys.readouterr().out
+    assert search(files, *p24, "--allow-extrapolated") == 0
 
     data = json.loads((files / "r.json").read_text())
     blocks = {block.key for block in TINY.blocks(TINY.from_line(json.dumps(data["arch"])))}
     named = data["extrapolated"][TARGET.key]
-    assert data["arch"]["resolution"] == 32
+    assert (avoided["arch"]["resolution"], data["arch"]["resolution"]) == (24, 32)
+    assert avoided["extrapolated"] == {TARGET.key: []}
     assert named
     assert blocks.issuperset(named)
+    assert set(named) <= set(data["unmeasured"][TARGET.key])
     assert "were never measured" in capsys.readouterr().out
+
+
+def test_nothing_but_guesses_is_told(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of the blocks of one space, another's predictor knows none."""
+    full = latency("tiny", TARGET)
+    strange = {block: ms for block, ms in full.known.items() if block.kind != "stem"}
+    replace(full, known=strange).save(files / "no-stem.parquet")
+
+    told = fails(
+        capsys, files, "--latency", str(files / "no-stem.parquet"), "--max-latency-ms", "1000"
+    )
+
+    assert "extrapolated on" in told
+    assert "--allow-extrapolated" in told
 
 
 def test_an_impossible_limit_names_the_fastest(

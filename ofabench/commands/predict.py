@@ -16,7 +16,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print, for each line, its network with `latency_ms` and the blocks extrapolated."""
+    """Print, for each line, its network with its latency, that's spread, and what is guessed."""
     import json
 
     from latency_models.predictors import LatencyPredictor
@@ -33,7 +33,9 @@ def run(args: argparse.Namespace) -> int:
             "space": space.name,
             **arch.to_json(),
             "latency_ms": prediction.ms,
+            "std_ms": prediction.std_ms,
             "target": predictor.target.key,
+            "unmeasured": [block.key for block in prediction.unmeasured],
             "extrapolated": [block.key for block in prediction.extrapolated],
         }
         print(json.dumps(told))

@@ -47,6 +47,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--max-macs", type=positive_float, metavar="N", help="limit, e.g. 200e6")
     parser.add_argument("--max-params", type=positive_float, metavar="N", help="limit, e.g. 5e6")
     parser.add_argument(
+        "--allow-extrapolated",
+        action="store_true",
+        help="networks too with sizes, channels or kernels that were never measured",
+    )
+    parser.add_argument(
         "--pareto",
         action="store_true",
         help="one network for each of several limits on one --latency (those given, or "
@@ -73,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     accuracy.check_space(space)
     predictors = _load_latencies(args.latency)
     provenance = _provenance(args, accuracy, predictors)
-    others = _other_limits(args, space)
+    others = _other_limits(args, space, predictors)
     if args.pareto:
         results = _front(args, space, accuracy, predictors[0], others)
         data = front_json(space, results, predictors, provenance)
@@ -126,10 +131,14 @@ def _latency_limits(
     ]
 
 
-def _other_limits(args: argparse.Namespace, space: "SearchSpace") -> "list[Constraint]":
-    from supernet.constraints import Constraint, macs, params
+def _other_limits(
+    args: argparse.Namespace, space: "SearchSpace", predictors: "list[LatencyPredictor]"
+) -> "list[Constraint]":
+    from supernet.constraints import Constraint, macs, measured, params
 
     limits = []
+    if not args.allow_extrapolated:
+        limits += [one for one in (measured(space, each) for each in predictors) if one is not None]
     if args.max_macs is not None:
         costs = macs(space.choices)
         limits.append(Constraint(name="macs", costs=costs, limit=args.max_macs, unit="MACs"))
@@ -204,12 +213,14 @@ def _show(
 ) -> None:
     print(space.to_line(result.arch))
     print(f"  predicted accuracy {result.accuracy:.2%}")
-    for name, value in result.predictions.items():
-        if name not in ("macs", "params"):
-            print(f"  predicted {value:.4g} ms of {result.limits[name]:g} ms on {name}")
     for predictor in predictors:
-        unmeasured = len(predictor.predict(space.blocks(result.arch)).extrapolated)
+        name, prediction = predictor.target.key, predictor.predict(space.blocks(result.arch))
+        print(
+            f"  predicted {prediction.ms:.4g} ms, give or take {prediction.std_ms:.2g}, "
+            f"of {result.limits[name]:g} ms on {name}"
+        )
+        unmeasured, unlike = len(prediction.unmeasured), len(prediction.extrapolated)
         if unmeasured:
-            print(f"  {unmeasured} blocks were never measured on {predictor.target.key}")
+            print(f"  {unmeasured} blocks were never measured there, {unlike} are extrapolated")
     print(f"  {result.macs / 1e6:.4g} M MACs, {result.params / 1e6:.4g} M parameters")
     print(f"  {result.evaluated} networks evaluated, seed {result.seed}")

@@ -6,13 +6,22 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ofabench.arguments import add_json, add_out, add_space, positive_int, resolutions
+from ofabench.arguments import (
+    add_json,
+    add_out,
+    add_space,
+    positive_int,
+    resolutions,
+    seconds,
+)
 from ofabench.device_arguments import add_device, device_in, device_words
 
 if TYPE_CHECKING:
     from bench.devices.base import Device
+    from bench.planner import Planner, SweepPlan
     from bench.spec import Target
     from bench.summary import SweepSummary
+    from supernet.space import SearchSpace
 
 UNRUNNABLE_SHOWN = 5
 DEFAULTS = {"loads": 6, "passes": 30, "calls": 3}
@@ -42,6 +51,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--blocks", type=_count, metavar="N", help="only N, drawn by --seed")
     parser.add_argument(
         "--networks", type=_count, default=0, metavar="N", help="random whole networks as well"
+    )
+    parser.add_argument(
+        "--budget",
+        type=seconds,
+        metavar="5m",
+        help="choose what to measure so that it takes about so long (90s, 5m, 1h): the blocks "
+        "and up to --networks networks (default 20) that say most",
     )
     parser.add_argument(
         "--ends", action="store_true", help="the smallest and the largest network as well"
@@ -90,23 +106,15 @@ def _sweep(args: argparse.Namespace, device: "Device") -> int:
     """Sweep, then sum up."""
     from bench.backends.registry import get_backend
     from bench.errors import InputError
-    from bench.planner import SettlingPlanner, SweepPlan
+    from bench.planner import SweepPlan
     from ofabench.progress import get_progress
-    from ofabench.sweeping import check_out, make_target, open_store, sweep_into, sweep_work
+    from ofabench.sweeping import check_out, make_target, open_store, sweep_into
     from supernet.space import SearchSpace
 
     if args.backend is None:
         raise InputError("give --backend: torch, onnx or tflite; on phones tflite")
     backend = get_backend(args.backend)
     space = SearchSpace.load(args.space)
-    work = sweep_work(
-        space,
-        resolutions=args.resolutions,
-        blocks=args.blocks,
-        networks=args.networks,
-        ends=args.ends,
-        seed=args.seed,
-    )
     target = make_target(
         device,
         backend,
@@ -123,6 +131,7 @@ def _sweep(args: argparse.Namespace, device: "Device") -> int:
         seed=args.seed,
         asked=_asked(args, space.name),
     )
+    planner = _planner(args, space, device, plan)
     check_out(args.out, target, plan, resume=args.resume)
     if not args.force:
         device.check_quiet()
@@ -131,13 +140,44 @@ def _sweep(args: argparse.Namespace, device: "Device") -> int:
             store,
             device,
             backend,
-            SettlingPlanner(work, again=args.settle, loads=plan.loads),
+            planner,
             get_progress(args.progress),
             forced=args.force,
             resume_with=resume_command(args),
         )
     _show(args, target, summary)
     return 0
+
+
+def _planner(
+    args: argparse.Namespace, space: "SearchSpace", device: "Device", plan: "SweepPlan"
+) -> "Planner":
+    """What decides on what is measured: the user's list, or a budget."""
+    from bench.errors import InputError
+    from bench.planner import SettlingPlanner
+    from ofabench.active import NETWORKS, Budget, BudgetPlanner
+    from ofabench.sweeping import sweep_work
+
+    if args.budget is None:
+        work = sweep_work(
+            space,
+            resolutions=args.resolutions,
+            blocks=args.blocks,
+            networks=args.networks,
+            ends=args.ends,
+            seed=args.seed,
+        )
+        return SettlingPlanner(work, again=args.settle, loads=plan.loads)
+    listed = [f"--{name}" for name in ("blocks", "ends", "settle") if getattr(args, name)]
+    if listed:
+        raise InputError(f"--budget chooses what is measured: leave {', '.join(listed)} out")
+    return BudgetPlanner(
+        space,
+        Budget(budget_s=args.budget, plan=plan, batch=args.batch, costs=device.load_costs()),
+        resolutions=args.resolutions,
+        networks=args.networks or NETWORKS,
+        seed=args.seed,
+    )
 
 
 def _show(args: argparse.Namespace, target: "Target", summary: "SweepSummary") -> None:
@@ -173,6 +213,8 @@ def resume_command(args: argparse.Namespace) -> str:
         words += _option(name, getattr(args, name))
     for name in ("blocks", "networks", "seed", *DEFAULTS, "cache", "settle", "out"):
         words += _option(name, getattr(args, name))
+    if args.budget is not None:
+        words += ["--budget", f"{args.budget:g}s"]
     words += [f"--{name}" for name in ("ends", "force") if getattr(args, name)]
     return shlex.join([*words, "--resume"])
 
@@ -193,6 +235,7 @@ def _asked(args: argparse.Namespace, space: str) -> tuple[tuple[str, str], ...]:
         ("blocks", blocks),
         ("networks", str(args.networks)),
         ("ends", "yes" if args.ends else "no"),
+        *((("budget", f"{args.budget:g} s"),) if args.budget is not None else ()),
     )
 
 
