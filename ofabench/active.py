@@ -17,10 +17,10 @@ from bench.groups import ANCHORS, estimated_ns
 from bench.measurement import Measurement
 from bench.planner import SweepPlan
 from bench.references import with_references
-from latency_models.design import Beliefs, block_beliefs, network_beliefs
+from latency_models.design import Beliefs, block_beliefs, network_beliefs, rough_ms
 from latency_models.features import feature_matrix
 from latency_models.regression import fit_pooled
-from supernet.space import SearchSpace
+from supernet.space import ArchConfig, SearchSpace
 
 Floats = NDArray[np.float64]
 
@@ -30,6 +30,20 @@ ROUNDS = 2
 POOL = 300  # random networks that the beliefs are about, and that networks are chosen of
 OVERHEAD = 1.15  # wall time over the time of timed calls
 LOAD_S = 0.03  # to make a model and load it
+
+
+def informative_networks(
+    space: SearchSpace,
+    rng: np.random.Generator,
+    count: int,
+    resolutions: Sequence[int] | None = None,
+) -> list[ArchConfig]:
+    """The `count` of many random networks that say most of the others."""
+    archs = list(dict.fromkeys(space.sample(rng, max(POOL, 2 * count), resolutions)))
+    specs, nets = space.unique_blocks(resolutions), [space.blocks(arch) for arch in archs]
+    beliefs = network_beliefs(specs, nets, rough_ms(specs))
+    chosen = beliefs.choose(np.ones(len(archs)), float(count))
+    return [archs[row] for row in chosen]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from bench.phone.options import PhoneOptions
 from ofabench.device_arguments import PHONE_OPTIONS
 from ofabench.fleet import EXIT_INTERRUPTED, Member, Outcome, run_fleet
+from ofabench.sweep_choice import choice_words
 
 if TYPE_CHECKING:
     from bench.phone.fleet import FleetPhone
 
 # Told by the fleet file, phone by phone.
 FROM_FILE = ("device", "backend", "cores", *PHONE_OPTIONS)
-SHARED = ("space", "batch", "blocks", "networks", "seed", "loads", "passes", "calls", "cache")
+SHARED = ("space", "batch", "loads", "passes", "calls", "cache")
 EXIT_FAILED = 2
 
 
@@ -62,10 +63,8 @@ def member_of(phone: "FleetPhone", args: argparse.Namespace) -> Member:
         value = getattr(args, name)
         if value is not None:
             words += [f"--{name}", str(value)]
-    if args.resolutions is not None:
-        words += ["--resolutions", ",".join(map(str, args.resolutions))]
-    words += ["--settle", str(args.settle)]
-    words += [f"--{name}" for name in ("ends", "force") if getattr(args, name)]
+    words += choice_words(args)
+    words += ["--force"] if args.force else []
     words += ["--resume"] if out.exists() else []
     return Member(name=phone.name, arguments=(*words, "--out", str(out)))
 

@@ -17,7 +17,7 @@ from bench.summary import SweepSummary, summarise
 from bench.sweep import run_sweep
 
 if TYPE_CHECKING:
-    from supernet.space import SearchSpace
+    from supernet.space import ArchConfig, SearchSpace
 
 
 def sweep_work(  # noqa: PLR0913
@@ -26,14 +26,18 @@ def sweep_work(  # noqa: PLR0913
     resolutions: Sequence[int] | None = None,
     blocks: int | None = None,
     networks: int = 0,
+    informative: bool = False,
     ends: bool = False,
+    archs: Sequence["ArchConfig"] = (),
     seed: int = 0,
 ) -> list[Workload]:
-    """List `blocks` random ones of the space's unique blocks (None for all), and random networks.
+    """List `blocks` random ones of the space's unique blocks (None for all), and networks.
 
-    `ends` adds the smallest and the largest network, so that what is fitted on networks need not
-    reach beyond them. A network's label is its line of an archs file. `InputError` for a
-    resolution that the space lacks, and where nothing is left to measure.
+    The networks are random, or those of many random ones that say most of the rest where they are
+    to be `informative`; `ends` adds the smallest and the largest, so that what is fitted on
+    networks need not reach beyond them; `archs` are more of them. A network's label is its line of
+    an archs file. `InputError` for a resolution that the space lacks, and where nothing is left
+    to measure.
     """
     unique = space.unique_blocks(resolutions)
     if blocks is not None and blocks < len(unique):
@@ -41,11 +45,17 @@ def sweep_work(  # noqa: PLR0913
         unique = tuple(unique[i] for i in sorted(chosen.tolist()))
     work = [Workload(role="block", blocks=(spec,)) for spec in unique]
     rng = np.random.default_rng([seed, 1])
-    archs = space.sample(rng, networks, resolutions) if networks else []
+    drawn = [*archs]
+    if networks and informative:
+        from ofabench.active import informative_networks
+
+        drawn += informative_networks(space, rng, networks, resolutions)
+    elif networks:
+        drawn += space.sample(rng, networks, resolutions)
     if ends:
         sizes = tuple(resolutions or space.resolutions)
-        archs += [space.smallest(min(sizes)), space.largest(max(sizes))]
-    for arch in dict.fromkeys(archs):
+        drawn += [space.smallest(min(sizes)), space.largest(max(sizes))]
+    for arch in dict.fromkeys(drawn):
         label = space.to_line(arch)
         work.append(Workload(role="network", blocks=space.blocks(arch), label=label))
     if not work:

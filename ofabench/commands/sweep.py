@@ -6,22 +6,14 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ofabench.arguments import (
-    add_json,
-    add_out,
-    add_space,
-    positive_int,
-    resolutions,
-    seconds,
-)
+from ofabench.arguments import add_json, add_out, add_space, positive_int
 from ofabench.device_arguments import add_device, device_in, device_words
+from ofabench.sweep_choice import add_choice, asked_of, choice_words, option, planner_of
 
 if TYPE_CHECKING:
     from bench.devices.base import Device
-    from bench.planner import Planner, SweepPlan
     from bench.spec import Target
     from bench.summary import SweepSummary
-    from supernet.space import SearchSpace
 
 UNRUNNABLE_SHOWN = 5
 DEFAULTS = {"loads": 6, "passes": 30, "calls": 3}
@@ -47,35 +39,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="cores to stay on, or any; phones: big (default), little, all or a hex mask too",
     )
     parser.add_argument("--batch", type=positive_int, default=1, metavar="N")
-    parser.add_argument("--resolutions", type=resolutions, metavar="128,160", help="default: all")
-    parser.add_argument("--blocks", type=_count, metavar="N", help="only N, drawn by --seed")
-    parser.add_argument(
-        "--networks", type=_count, default=0, metavar="N", help="random whole networks as well"
-    )
-    parser.add_argument(
-        "--budget",
-        type=seconds,
-        metavar="5m",
-        help="choose what to measure so that it takes about so long (90s, 5m, 1h): the blocks "
-        "and up to --networks networks (default 20) that say most",
-    )
-    parser.add_argument(
-        "--ends", action="store_true", help="the smallest and the largest network as well"
-    )
-    parser.add_argument("--seed", type=_count, default=0, metavar="N")
+    add_choice(parser)
     for name, default in DEFAULTS.items():
         parser.add_argument(
             f"--{name}", type=positive_int, default=default, metavar="N", help=f"default {default}"
         )
     parser.add_argument(
         "--cache", choices=("warm", "cold"), default="warm", help="which call of a visit counts"
-    )
-    parser.add_argument(
-        "--settle",
-        type=_count,
-        default=0,
-        metavar="N",
-        help="measure again, up to N times, what has not settled; with --resume also later",
     )
     parser.add_argument(
         "--force", action="store_true", help="measure although others use the device (recorded)"
@@ -129,9 +99,9 @@ def _sweep(args: argparse.Namespace, device: "Device") -> int:
         passes=args.passes,
         calls=args.calls,
         seed=args.seed,
-        asked=_asked(args, space.name),
+        asked=asked_of(args, space.name),
     )
-    planner = _planner(args, space, device, plan)
+    planner = planner_of(args, space, device, plan)
     check_out(args.out, target, plan, resume=args.resume)
     if not args.force:
         device.check_quiet()
@@ -147,37 +117,6 @@ def _sweep(args: argparse.Namespace, device: "Device") -> int:
         )
     _show(args, target, summary)
     return 0
-
-
-def _planner(
-    args: argparse.Namespace, space: "SearchSpace", device: "Device", plan: "SweepPlan"
-) -> "Planner":
-    """What decides on what is measured: the user's list, or a budget."""
-    from bench.errors import InputError
-    from bench.planner import SettlingPlanner
-    from ofabench.active import NETWORKS, Budget, BudgetPlanner
-    from ofabench.sweeping import sweep_work
-
-    if args.budget is None:
-        work = sweep_work(
-            space,
-            resolutions=args.resolutions,
-            blocks=args.blocks,
-            networks=args.networks,
-            ends=args.ends,
-            seed=args.seed,
-        )
-        return SettlingPlanner(work, again=args.settle, loads=plan.loads)
-    listed = [f"--{name}" for name in ("blocks", "ends", "settle") if getattr(args, name)]
-    if listed:
-        raise InputError(f"--budget chooses what is measured: leave {', '.join(listed)} out")
-    return BudgetPlanner(
-        space,
-        Budget(budget_s=args.budget, plan=plan, batch=args.batch, costs=device.load_costs()),
-        resolutions=args.resolutions,
-        networks=args.networks or NETWORKS,
-        seed=args.seed,
-    )
 
 
 def _show(args: argparse.Namespace, target: "Target", summary: "SweepSummary") -> None:
@@ -207,39 +146,12 @@ def resume_command(args: argparse.Namespace) -> str:
     """Write the command that goes on with this sweep."""
     words = ["ofabench", "sweep"]
     for name in ("space", "device", "backend", "precision"):
-        words += _option(name, getattr(args, name))
+        words += option(name, getattr(args, name))
     words += device_words(args)
-    for name in ("threads", "cores", "batch", "resolutions"):
-        words += _option(name, getattr(args, name))
-    for name in ("blocks", "networks", "seed", *DEFAULTS, "cache", "settle", "out"):
-        words += _option(name, getattr(args, name))
-    if args.budget is not None:
-        words += ["--budget", f"{args.budget:g}s"]
-    words += [f"--{name}" for name in ("ends", "force") if getattr(args, name)]
+    for name in ("threads", "cores", "batch"):
+        words += option(name, getattr(args, name))
+    words += choice_words(args)
+    for name in (*DEFAULTS, "cache", "out"):
+        words += option(name, getattr(args, name))
+    words += ["--force"] if args.force else []
     return shlex.join([*words, "--resume"])
-
-
-def _option(name: str, value: object) -> list[str]:
-    if value is None:
-        return []
-    text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-    return [f"--{name}", text]
-
-
-def _asked(args: argparse.Namespace, space: str) -> tuple[tuple[str, str], ...]:
-    sizes = "all" if args.resolutions is None else ",".join(map(str, args.resolutions))
-    blocks = "all" if args.blocks is None else str(args.blocks)
-    return (
-        ("space", space),
-        ("resolutions", sizes),
-        ("blocks", blocks),
-        ("networks", str(args.networks)),
-        ("ends", "yes" if args.ends else "no"),
-        *((("budget", f"{args.budget:g} s"),) if args.budget is not None else ()),
-    )
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text!r}")
-    return int(text)

@@ -1,129 +1,81 @@
-"""How well are whole networks predicted on this machine? The table of README, regenerated.
+"""How well are whole networks predicted on this machine? The tables of docs, regenerated.
 
-    python tests/perf/whole_networks.py --out runs/networks [--backends onnx,tflite,torch]
+    python tests/perf/whole_networks.py --out runs/networks [--targets onnx:1,onnx:2,tflite:1,...]
 
-For each backend: every block of the space at four resolutions and 20 whole networks are swept, a
-predictor is fitted, and 60 other networks, swept by another process, judge it. Nothing else may
-run meanwhile; 5 to 10 minutes a backend. Started again, it goes on where it was stopped.
+For each target, a backend and a number of threads, in processes of their own: the blocks of two
+thirds of the space's resolutions and 20 networks are swept, and a predictor is fitted on them; 300
+other networks of all resolutions judge it, and are measured once more, which is how true anything
+could be; 30 networks that a search finds under 30 limits are measured last. Nothing else may run
+meanwhile; about 8 minutes a target. Started again, it goes on where it was stopped.
 """
 
 import argparse
 import json
+import platform
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from bench.errors import OfabenchError
-from ofabench.steps import Step, run_steps
+from ofabench.steps import run_steps
+from supernet.space import SearchSpace
+from tests.perf.network_figures import HEAD, figures_of
+from tests.perf.network_steps import Amount, TargetSteps
+from tests.perf.searched_networks import write_searched
 
-HEAD = (
-    "| backend | predictor | within 5 % | within 10 % | Spearman | mean error |\n"
-    "| --- | --- | --- | --- | --- | --- |"
-)
-ROWS = {"plain_sum": "sum of blocks", "macs_alone": "MACs alone", "best_constant": "best constant"}
+ALL = "onnx:1,onnx:2,tflite:1,tflite:2,torch:1,torch:2"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--backends", default="onnx,tflite,torch")
+    parser.add_argument("--targets", default=ALL, metavar="B:N,...", help=f"default {ALL}")
     parser.add_argument("--space", default="ofa-mbv3-w1.0")
-    parser.add_argument("--resolutions", default="128,160,192,224")
-    parser.add_argument("--networks", type=int, default=20, help="to fit on")
-    parser.add_argument("--judged", type=int, default=60)
-    parser.add_argument("--passes", default="30", help="of the sweep to fit on")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--judged", type=int, default=300)
+    parser.add_argument("--limits", type=int, default=30, help="networks to search")
+    parser.add_argument("--only-report", action="store_true", help="of what is measured already")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    print(HEAD)
+    amount = Amount(space=args.space, device=args.device, judged=args.judged)
+    targets = [
+        TargetSteps(folder=args.out, backend=one.partition(":")[0],
+                    threads=int(one.partition(":")[2] or 1), amount=amount)
+        for one in args.targets.split(",")
+    ]  # fmt: skip
     try:
-        for backend in args.backends.split(","):
-            run_steps(steps_for(backend, args), lambda line: print(line, file=sys.stderr))
-            show(backend, json.loads((args.out / f"{backend}.json").read_text()))
+        if not args.only_report:
+            measure(targets, SearchSpace.load(args.space), args.limits)
+        report(targets)
     except OfabenchError as error:
         print(error, file=sys.stderr)
         return 2
     return 0
 
 
-def steps_for(backend: str, args: argparse.Namespace) -> list[Step]:
-    def at(name: str) -> Path:
-        return Path(args.out / f"{backend}-{name}")
+def measure(targets: list[TargetSteps], space: SearchSpace, limits: int) -> None:
+    """Go round the targets, so that what is compared is measured far apart in time."""
 
-    on = ("--space", args.space, "--device", "cpu", "--backend", backend)
-    sweep = ("sweep", *on, "--resolutions", args.resolutions)
-    every = ("--networks", f"{args.networks}", "--seed", "0", "--passes", args.passes)
-    other = ("--blocks", "1", "--networks", f"{args.judged}", "--seed", "1", "--passes", "12")
-    steps = []
-    for name, how in (("fit", every), ("judge", other)):
-        store, blocks, networks = (
-            at(f"{name}.sqlite"),
-            at(f"{name}.parquet"),
-            at(f"{name}-n.parquet"),
-        )
-        steps += [
-            Step(
-                title=f"{backend}: sweep to {name}",
-                argv=(*sweep, *how, "--out", f"{store}"),
-                makes=networks,
-                resumes=store,
-            ),
-            Step(
-                title=f"{backend}: tables to {name}",
-                argv=(
-                    "table",
-                    "build",
-                    f"{store}",
-                    "--out",
-                    f"{blocks}",
-                    "--networks-out",
-                    f"{networks}",
-                ),
-                makes=networks,
-            ),
-        ]
-    predictor, verdict = at("predictor.parquet"), args.out / f"{backend}.json"
-    return [
-        *steps,
-        Step(
-            title=f"{backend}: fit",
-            argv=(
-                "fit",
-                f"{at('fit.parquet')}",
-                "--networks",
-                f"{at('fit-n.parquet')}",
-                "--out",
-                f"{predictor}",
-            ),
-            makes=predictor,
-        ),
-        Step(
-            title=f"{backend}: judge",
-            argv=("evaluate", f"{predictor}", "--networks", f"{at('judge-n.parquet')}", "--json"),
-            makes=verdict,
-            keeps_stdout=True,
-        ),
-    ]
+    def say(line: str) -> None:
+        print(f"{datetime.now(UTC):%H:%M:%S} {line}", file=sys.stderr)
+
+    for one in targets:
+        run_steps(one.fitting(), say)
+        write_searched(space, one.at("predictor.parquet"), one.at("searched.jsonl"), limits)
+    for name in ("judge", "again", "searched"):
+        for one in targets:
+            run_steps(one.judging(name), say)
 
 
-def show(backend: str, verdict: dict[str, Any]) -> None:
-    print(row(backend, "fitted", verdict))
-    if verdict["levelled"]:
-        print(
-            row(backend, f"fitted, level {verdict['level']:.3f} divided out", verdict["levelled"])
-        )
-    for name, title in ROWS.items():
-        if verdict[name]:
-            print(row(backend, title, verdict[name]))
-    repeat = verdict["repeatability"]
-    if repeat:
-        share = f"{repeat['within_5']:.0%} | {repeat['within_10']:.0%}"
-        print(f"| {backend} | repeatability of the networks | {share} | | {repeat['median']:.1%} |")
-
-
-def row(backend: str, title: str, figures: dict[str, Any]) -> str:
-    rank = "-" if figures["spearman"] is None else f"{figures['spearman']:.3f}"
-    share = f"{figures['within_5']:.0%} | {figures['within_10']:.0%}"
-    return f"| {backend} | {title} | {share} | {rank} | {figures['mape']:.1%} |"
+def report(targets: list[TargetSteps]) -> None:
+    print(f"{platform.machine()}, {datetime.now(UTC):%Y-%m-%d}\n\n{HEAD}")
+    told = {}
+    for one in targets:
+        told[one.name] = figures_of(one)
+        for line in told[one.name].lines():
+            print(line)
+    text = json.dumps({name: figures.to_json() for name, figures in told.items()}, indent=2)
+    (targets[0].folder / "figures.json").write_text(text + "\n")
 
 
 if __name__ == "__main__":

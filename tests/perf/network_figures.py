@@ -1,0 +1,111 @@
+"""What `whole_networks` found of one target: predictions against networks, and their noise."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from latency_models.evaluate import Evaluation, evaluate
+from latency_models.judge import Measured, Verdict, judge
+from latency_models.networks import NetworksTable
+from latency_models.predictors import LatencyPredictor
+from ofabench.networks import level_between
+from supernet.space import SearchSpace
+from tests.perf.network_steps import TargetSteps
+
+HEAD = (
+    "| target | what | networks | within 5 % | within 10 % | Spearman | mean error | bias |\n"
+    "| --- | --- | --- | --- | --- | --- | --- | --- |"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """All of one target. `unseen` are networks of resolutions that no block was measured at."""
+
+    name: str
+    judged: Verdict
+    unseen: Evaluation
+    again: Evaluation  # the same networks, measured twice
+    again_levelled: Evaluation  # with the levels of the two processes divided out
+    searched: Verdict
+
+    def lines(self) -> Iterator[str]:
+        judged = self.judged
+        yield self._line("predicted", judged.model)
+        if judged.levelled is not None:
+            yield self._line(f"level {judged.level:.3f} divided out", judged.levelled)
+        yield self._line("resolutions never measured", self.unseen)
+        if judged.plain_sum is not None:
+            yield self._line("sum of blocks", judged.plain_sum)
+        yield self._line("MACs alone", judged.macs_alone)
+        yield self._line("best constant", judged.best_constant)
+        yield self._line("measured twice", self.again)
+        yield self._line("measured twice, level out", self.again_levelled)
+        yield self._line("searched", self.searched.model)
+        if self.searched.levelled is not None:
+            level = f"searched, level {self.searched.level:.3f} out"
+            yield self._line(level, self.searched.levelled)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "judged": self.judged.to_json(),
+            "unseen": self.unseen.to_json(),
+            "again": self.again.to_json(),
+            "again_levelled": self.again_levelled.to_json(),
+            "searched": self.searched.to_json(),
+        }
+
+    def _line(self, what: str, one: Evaluation) -> str:
+        rank = "-" if one.spearman is None else f"{one.spearman:.4f}"
+        return (
+            f"| {self.name} | {what} | {one.n} | {one.within_5:.1%} | {one.within_10:.1%} | "
+            f"{rank} | {one.mape:.1%} | {one.bias:+.1%} |"
+        )
+
+
+def figures_of(target: TargetSteps) -> Figures:
+    """Judge a target's predictor on what was measured by other processes."""
+    space = SearchSpace.load(target.amount.space)
+    predictor = LatencyPredictor.load(target.at("predictor.parquet"))
+    tables = {
+        name: NetworksTable.load(target.at(f"{name}-n.parquet"))
+        for name in ("judge", "again", "searched")
+    }
+    ms = {name: one.latencies_ms(one.column_or_only(None)) for name, one in tables.items()}
+    verdicts = {}
+    for name in ("judge", "searched"):
+        table = tables[name]
+        measured = Measured(
+            ms=ms[name],
+            spread=table.spread(table.column_or_only(None)),
+            level=level_between(table, predictor),
+        )
+        codes = space.codes_of(table.frame)
+        verdicts[name] = judge(predictor, space.choices, codes, measured)
+    judged = verdicts["judge"]
+    seen = tables["judge"].frame["resolution"].isin(target.amount.measured_resolutions())
+    first, second = _paired(space, tables["judge"], tables["again"], ms)
+    ratio = float(np.median(second / first))
+    return Figures(
+        name=target.name,
+        judged=judged,
+        unseen=evaluate(judged.predicted_ms[~seen.to_numpy()], ms["judge"][~seen.to_numpy()]),
+        again=evaluate(second, first),
+        again_levelled=evaluate(second / ratio, first),
+        searched=verdicts["searched"],
+    )
+
+
+def _paired(
+    space: SearchSpace,
+    one: NetworksTable,
+    other: NetworksTable,
+    ms: dict[str, np.ndarray[Any, np.dtype[np.float64]]],
+) -> tuple[np.ndarray[Any, np.dtype[np.float64]], np.ndarray[Any, np.dtype[np.float64]]]:
+    """Latencies of the same networks in both tables."""
+    keys = [[code.tobytes() for code in space.codes_of(table.frame)] for table in (one, other)]
+    place = {key: row for row, key in enumerate(keys[1])}
+    rows = [row for row, key in enumerate(keys[0]) if key in place]
+    return ms["judge"][rows], ms["again"][[place[keys[0][row]] for row in rows]]
