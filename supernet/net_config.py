@@ -22,6 +22,7 @@ RESIDUALS = ("ResidualBlock", "MobileInvertedResidualBlock")
 INVERTED = ("MBConvLayer", "MBInvertedConvLayer")
 # What a layer of ours always is; a file that leaves a field out means the same.
 _PLAIN = {"dilation": 1, "groups": 1, "bias": False, "has_shuffle": False, "use_se": False}
+_INVERTED_DEFAULTS = {"act_func": "relu6", "use_se": False}  # ProxylessNAS's files lack both
 _ORDER = "weight_bn_act"
 
 
@@ -94,7 +95,7 @@ def _block(layer: Any, in_size: int, where: str) -> BlockSpec | None:
             raise InputError(f"{where}: neither {place} nor shortcut, expected one of them")
         return None
     where = f"{where}, {place}"
-    conv = _layer(conv, INVERTED, where)
+    conv = {**_INVERTED_DEFAULTS, **_layer(conv, INVERTED, where)}
     _check(conv, {"groups": None}, where)
     mid = _mid_channels(conv, where)
     return spec_or_told(

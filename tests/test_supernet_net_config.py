@@ -43,7 +43,7 @@ def conv(cin: int, cout: int, kernel: int = 1, stride: int = 1) -> dict[str, Any
 
 
 def older() -> dict[str, Any]:
-    """A network in the classes of OFA's first files, by hand: 8 px, one block twice."""
+    """A network in the classes of ProxylessNAS's and OFA's first files, by hand."""
     inverted = {
         "name": "MBInvertedConvLayer",
         "in_channels": 16,
@@ -52,8 +52,6 @@ def older() -> dict[str, Any]:
         "stride": 1,
         "expand_ratio": 3,
         "mid_channels": None,
-        "act_func": "relu6",
-        "use_se": False,
     }
     identity = {"name": "IdentityLayer", "in_channels": [16], "out_channels": [16]}
     block = {
