@@ -13,9 +13,15 @@ from latency_models.trees import Trees, grow
 
 FLOOR_MS = 1e-4  # no block is free, however little of what was fitted it has
 _FOLDS = 3
-_ROWS_FOR_LINEAR = 4
-_ROWS_FOR_SMOOTH = 8
-_ROWS_FOR_TREES = 30
+# Forms, simplest first, and how many rows of a kind each takes.
+FORMS = {
+    "pooled": 1,
+    "linear": 4,
+    "linear*smooth": 8,
+    "trees": 30,
+    "linear*trees": 30,
+    "linear*both": 30,
+}
 UNJUDGED_SPREAD = 0.3  # of forms that too few rows could judge
 
 Floats = NDArray[np.float64]
@@ -101,7 +107,7 @@ def fit_kind(
     rows = rows_of(kind, specs, ms)
     count = int(rows.of_kind.sum())
     missed: dict[str, Floats] = {}
-    if count >= _ROWS_FOR_LINEAR:
+    if count >= FORMS["linear"]:
         folds = _folds(specs, rows.of_kind, seed)
         missed = {name: _left_out(name, rows, folds, seed) for name in _names(count)}
     errors = {name: float(np.mean(np.abs(error))) for name, error in missed.items()}
@@ -159,14 +165,7 @@ def fit_costs(matrix: Floats, ms: Floats, prior: Floats | None = None) -> Floats
 
 
 def _names(rows: int) -> list[str]:
-    names = ["pooled"]
-    if rows >= _ROWS_FOR_LINEAR:
-        names.append("linear")
-    if rows >= _ROWS_FOR_SMOOTH:
-        names.append("linear*smooth")
-    if rows >= _ROWS_FOR_TREES:
-        names += ["trees", "linear*trees", "linear*both"]
-    return names
+    return [name for name, least in FORMS.items() if rows >= least]
 
 
 def _folds(
