@@ -17,7 +17,7 @@ resolution, stem_out, final_expand, feature_mix, and blocks, each with in_channe
 out_channels, kernel, stride, act, se and residual; params_m and macs_m are what its publisher
 counts, in millions. A file of lines {"space": ..., "resolution": ..., "depths": ...} will do too,
 and so will OFA's network JSON (net.config), or a list of it: its resolution is its image_size, that
-of a run.config beside it, or --resolution.
+of a run.config beside it, or --resolution. --json tells which network of its space each one is.
 """
 _SHOW = """\
 A space is a TOML file; `show tiny --toml` prints one to start from, and `--space FILE.toml` works
