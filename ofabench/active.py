@@ -26,7 +26,8 @@ Floats = NDArray[np.float64]
 
 NETWORKS = 20  # to learn a composition on
 NETWORKS_SHARE = 0.3  # of the time, at most
-ROUNDS = 2
+ROUNDS = 2  # that are planned for; what they leave over is spent too
+LEAST_SHARE = 0.05  # of the time, that is worth another round
 POOL = 300  # random networks that the beliefs are about, and that networks are chosen of
 OVERHEAD = 1.15  # wall time over the time of timed calls
 LOAD_S = 0.03  # to make a model and load it
@@ -87,6 +88,8 @@ class BudgetPlanner:
         known = {one.workload for one in done if one.workload.role != "reference"}
         first = not known
         left_s = self._budget.budget_s - self._spent_s(done)
+        if not first and left_s < LEAST_SHARE * self._budget.budget_s:
+            return None
         costs_ms = self._costs_ms(done)
         fixed_s = self._price_s(self._fixed, done).sum() * (1 if first else 1 + ANCHORS / 6)
         room_s = (left_s / ROUNDS if first else left_s) - fixed_s
