@@ -1,41 +1,40 @@
 """Costs of blocks told from whole networks alone, few or many, and from other devices' predictors.
 
-A base comes first: non-negative costs of physical features, or another device's predictor scaled,
-either with an overhead. What it misses is a Gaussian process (`robust_gp`): blocks that are alike
-are missed alike (`similarity`), and so is work of one kind. Base and scales are chosen by what
-networks say that are left out, so that ten networks move little and thousands much. The result is
-one cost a block, and a network stays their sum.
+A base comes first (`bases`): one bottleneck or another, physical features, another device. What it
+misses is a Gaussian process (`robust_gp`): blocks that are alike are missed alike (`similarity`),
+and so is work of one kind. Bases and scales are weighed by their evidence (`blend`), so that ten
+networks move little and thousands much. The result is one cost a block, and a network stays their
+sum.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.spec import BlockSpec
-from latency_models.compose import fit_robust
+from latency_models.bases import Base, bases, fit_features
+from latency_models.blend import Explanation, Problem, Rows, blend, grid_of, level_of
 from latency_models.features import PHYSICAL, feature_matrix
-from latency_models.robust_gp import Posterior, solve
 from latency_models.similarity import similarity
 
 Floats = NDArray[np.float64]
 
-# Relative standard deviations that are tried: of alike blocks' costs, of kinds of work, of noise.
-ALIKE, WORK, NOISE = (0.03, 0.1, 0.3), (0.0, 0.06, 0.2), (0.01, 0.02, 0.04, 0.08)
-FOLDS = 5
-FEATURES = "features"
-MOST_TO_CHOOSE = 300  # networks that scales are chosen on; a solution costs their cube
-MOST_TO_FIT = 2000
-_LEAST_MS = 1e-9
+# Relative standard deviations that are tried: of alike blocks' costs, of kinds of work, of noise;
+# and how many times wider noise is on the slow side.
+ALIKE, WORK = (0.0, 0.03, 0.1, 0.2), (0.0, 0.06, 0.2)
+NOISE, SKEW = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16), (1.0, 4.0)
+# What is open before any network is asked: the level of a base, and an overhead.
+_LEVEL, _OVERHEAD = 0.2, 0.03
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FewFit:
     """`costs_ms` in a network by block; `coefficients` of `PHYSICAL` for blocks beyond those.
 
-    `errors` are mean absolute relative errors of networks left out, by base; `base` is the chosen.
+    `base` is the likeliest; `errors` holds the mean absolute relative error of networks that the
+    scales, but not the costs, were fitted on.
     """
 
     costs_ms: Mapping[BlockSpec, float]
@@ -54,26 +53,27 @@ class _Data:
     physical: Floats  # (m, PHYSICAL)
     alike: Floats  # (m, m)
 
-    def rows(self, most: int) -> "_Data":
-        """At most so many networks, evenly spread."""
-        count = len(self.counts)
-        return self.only(np.linspace(0, count - 1, min(most, count)).round().astype(int))
+    @property
+    def usual_ms(self) -> float:
+        return float(np.median(self.measured_ms))
 
-    def only(self, which: NDArray[np.int64] | NDArray[np.bool_]) -> "_Data":
-        """Some of the networks."""
-        return _Data(
-            counts=self.counts[which],
-            measured_ms=self.measured_ms[which],
-            physical=self.physical,
-            alike=self.alike,
-        )
+    @property
+    def per_unit_ms(self) -> Floats:
+        """Work of each block (m, PHYSICAL), in ms if each kind took an equal part of a network."""
+        usual = (self.counts @ self.physical).mean(axis=0)
+        units = np.where(usual > 0, usual, 1.0) / self.usual_ms * np.sqrt(len(PHYSICAL))
+        result: Floats = self.physical / units
+        return result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Base:
-    name: str
-    costs_ms: Floats  # (m,)
-    overhead_ms: float
+class _View:
+    """Networks as one base sees them: (n,) in ms, blocks' shares (n, m), work (n, k), overhead."""
+
+    base_ms: Floats
+    shares: Floats
+    amounts: Floats
+    overhead: Floats  # (n,), a usual latency over the base's
 
 
 def fit_few(
@@ -84,21 +84,29 @@ def fit_few(
 ) -> FewFit:
     """Fit on networks; costs are told for their blocks and for `blocks`.
 
-    `priors` holds, by name, costs in ms on other devices of every block in `all_blocks`' order.
+    `priors` holds, by name, costs in ms on other devices of every block in `all_blocks`' order; one
+    whose device could not run some block (infinite) is passed over.
     """
     specs = all_blocks(networks, blocks)
     data = _data(networks, measured_ms, specs)
-    few, told = data.rows(MOST_TO_CHOOSE), dict(priors or {})
-    errors = {name: _left_out_error(few, name, told) for name in _names(told)}
-    base = _base(data, min(errors, key=lambda name: errors[name]), told)
-    scales = _scales(few, base)
-    coefficients, _ = _physical_base(data)
+    told = bases(data.counts, data.physical, data.measured_ms, priors or {})
+    work = data.per_unit_ms
+    rows, explanations = blend(
+        lambda place, which: _problem(data, told[place], work, which),
+        len(told),
+        len(data.counts),
+        grid_of(ALIKE, WORK, NOISE, SKEW),
+    )
+    costs_ms, overhead_ms, left_out_ms = _blended(data, told, work, rows, explanations)
+    level = level_of(data.measured_ms[rows], left_out_ms)
+    error = float(np.mean(np.abs(level * left_out_ms / data.measured_ms[rows] - 1)))
+    base = told[max(explanations, key=lambda one: one.share).candidate].name
     return FewFit(
-        costs_ms=dict(zip(specs, _costs(data.rows(MOST_TO_FIT), base, scales), strict=True)),
-        coefficients=coefficients,
-        overhead_ms=base.overhead_ms,
-        base=base.name,
-        errors=tuple(errors.items()),
+        costs_ms=dict(zip(specs, (level * costs_ms).tolist(), strict=True)),
+        coefficients=fit_features(data.counts, data.physical, data.measured_ms)[:-1],
+        overhead_ms=level * overhead_ms,
+        base=base,
+        errors=((base, error),),
     )
 
 
@@ -124,83 +132,53 @@ def _data(
     )
 
 
-def _names(priors: Mapping[str, Floats]) -> list[str]:
-    """Bases that there are; a prior whose device could not run some block is none."""
-    return [FEATURES, *(name for name, costs_ms in priors.items() if np.isfinite(costs_ms).all())]
-
-
-def _base(data: _Data, name: str, priors: Mapping[str, Floats]) -> _Base:
-    """Fit a base to networks."""
-    if name == FEATURES:
-        coefficients, overhead_ms = _physical_base(data)
-        return _Base(name=name, costs_ms=data.physical @ coefficients, overhead_ms=overhead_ms)
-    design = np.column_stack([data.counts @ priors[name], np.ones(len(data.counts))])
-    scale, overhead_ms = fit_robust(design, data.measured_ms).tolist()
-    return _Base(name=name, costs_ms=scale * priors[name], overhead_ms=overhead_ms)
-
-
-def _physical_base(data: _Data) -> tuple[Floats, float]:
-    design = np.column_stack([data.counts @ data.physical, np.ones(len(data.counts))])
-    found = fit_robust(design, data.measured_ms)
-    return found[:-1], float(found[-1])
-
-
-def _left_out_error(data: _Data, name: str, priors: Mapping[str, Floats]) -> float:
-    """Mean absolute relative error of networks that neither base nor scales were fitted on."""
-    of_row = np.arange(len(data.counts)) % FOLDS
-    errors = []
-    for fold in range(min(FOLDS, len(of_row))):
-        left, out = data.only(of_row != fold), data.only(of_row == fold)
-        if not len(left.counts):
-            return float("inf")
-        base = _base(left, name, priors)
-        costs_ms = _costs(left, base, _scales(left, base))
-        predicted_ms = out.counts @ costs_ms + base.overhead_ms
-        errors.append(np.abs(predicted_ms / out.measured_ms - 1))
-    return float(np.mean(np.concatenate(errors)))
-
-
-def _scales(data: _Data, base: _Base) -> tuple[float, float, float]:
-    """Those under which each network is likeliest, given the others."""
-    return max(
-        product(ALIKE, WORK, NOISE),
-        key=lambda scales: _posterior(data, base, scales)[0].evidence,
+def _view(data: _Data, base: Base, work: Floats, rows: Rows) -> _View:
+    counts = data.counts[rows]
+    base_ms = counts @ base.costs_ms
+    return _View(
+        base_ms=base_ms,
+        shares=counts * base.costs_ms / base_ms[:, None],
+        amounts=counts @ work / base_ms[:, None],
+        overhead=data.usual_ms / base_ms,
     )
 
 
-def _posterior(
-    data: _Data, base: _Base, scales: tuple[float, float, float]
-) -> tuple[Posterior, Floats]:
-    """What the networks say of the base's relative error, and the base's latencies (n,)."""
-    alike, work, noise = scales
-    base_ms, shares, amounts = _views(data, base)
-    covariance = alike**2 * shares @ data.alike @ shares.T + work**2 * amounts @ amounts.T
-    return solve(covariance, data.measured_ms / base_ms - 1, noise), base_ms
+def _problem(data: _Data, base: Base, work: Floats, rows: Rows) -> Problem:
+    view = _view(data, base, work, rows)
+    alike = view.shares @ data.alike @ view.shares.T
+    overhead = np.outer(view.overhead, view.overhead)
+    return Problem(
+        values=data.measured_ms[rows] / view.base_ms - 1,
+        fixed=_LEVEL**2 + _OVERHEAD**2 * overhead,
+        parts=np.stack([alike, view.amounts @ view.amounts.T]),
+        log_odds=float(np.log(base.odds) - np.log(view.base_ms).sum()),
+    )
 
 
-def _costs(data: _Data, base: _Base, scales: tuple[float, float, float]) -> Floats:
-    """Cost of each block, ms (m,): the base's and what it missed."""
-    alike, work, _ = scales
-    found, _ = _posterior(data, base, scales)
-    _, shares, amounts = _views(data, base)
-    blocks_ms = np.maximum(base.costs_ms, _LEAST_MS)
-    missed = alike**2 * blocks_ms * (data.alike @ (shares.T @ found.weights))
-    per_unit = work**2 * (amounts.T @ found.weights)
-    result: Floats = base.costs_ms + missed + (data.physical / _units(data)) @ per_unit
-    return result
+def _blended(
+    data: _Data, told: Sequence[Base], work: Floats, rows: Rows, explanations: Sequence[Explanation]
+) -> tuple[Floats, float, Floats]:
+    """Costs (m,) and overhead in ms, and what the rows' latencies are when left out, (n,)."""
+    costs_ms, overhead_ms = np.zeros(data.counts.shape[1]), 0.0
+    left_out_ms = np.zeros(len(rows))
+    for place in sorted({one.candidate for one in explanations}):
+        base, view = told[place], _view(data, told[place], work, rows)
+        own = [one for one in explanations if one.candidate == place]
+        share = sum(one.share for one in own)
+        alike, kinds = (
+            sum(
+                (one.share * one.scales[part] ** 2 * one.weights for one in own),
+                np.zeros(len(rows)),
+            )
+            for part in (0, 1)
+        )
+        total = sum((one.share * one.weights for one in own), np.zeros(len(rows)))
+        relative = share + _LEVEL**2 * total.sum() + data.alike @ (view.shares.T @ alike)
+        costs_ms += base.costs_ms * relative + work @ (view.amounts.T @ kinds)
+        overhead_ms += _OVERHEAD**2 * float(view.overhead @ total) * data.usual_ms
+        missed = sum((one.share * one.left_out for one in own), np.zeros(len(rows)))
+        left_out_ms += share * data.measured_ms[rows] - missed * view.base_ms
+    return costs_ms, overhead_ms, np.maximum(left_out_ms, _SMALLEST_PART * data.measured_ms[rows])
 
 
-def _views(data: _Data, base: _Base) -> tuple[Floats, Floats, Floats]:
-    """Base's latencies (n,), each block's share in them (n, m), work by kind over them (n, k)."""
-    base_ms = np.maximum(data.counts @ base.costs_ms + base.overhead_ms, _LEAST_MS)
-    shares = data.counts * np.maximum(base.costs_ms, _LEAST_MS) / base_ms[:, None]
-    amounts = data.counts @ (data.physical / _units(data)) / base_ms[:, None]
-    return base_ms, shares, amounts
-
-
-def _units(data: _Data) -> Floats:
-    """So much of each kind of work takes about an equal part of a usual network, per ms of it."""
-    usual = (data.counts @ data.physical).mean(axis=0)
-    usual_ms = float(np.median(data.measured_ms))
-    whole: Floats = np.where(usual > 0, usual, 1.0) / usual_ms * np.sqrt(len(PHYSICAL))
-    return whole
+_SMALLEST_PART = 0.1  # of a latency: a left-out prediction below that has no logarithm to speak of
