@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from latency_models.predictors import LatencyPredictor
     from supernet.space import ArchConfig, SearchSpace
 
+ONEHOT = "onehot"  # no space by itself: columns of whole numbers are categories
+
 
 def space_of(table: "NetworksTable", asked: str | None) -> "SearchSpace":
     """Space of a table: the one asked for, else the one that its metadata name."""
@@ -21,6 +23,8 @@ def space_of(table: "NetworksTable", asked: str | None) -> "SearchSpace":
     name = asked or table.space
     if name is None:
         raise InputError("the networks table does not name its space: give it with --space")
+    if name == ONEHOT:
+        raise InputError("onehot knows no blocks: only fit, evaluate and predict take it")
     return SearchSpace.load(name)
 
 

@@ -2,9 +2,13 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ofabench.arguments import add_json
+from ofabench.networks import ONEHOT
+
+if TYPE_CHECKING:
+    from latency_models.evaluate import Floats
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -13,7 +17,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("predictor", type=Path, metavar="P.parquet")
     parser.add_argument("--networks", type=Path, required=True, metavar="N.parquet")
     parser.add_argument("--column", metavar="C", help="latency; default: the only one")
-    parser.add_argument("--space", metavar="NAME|FILE.toml", help="default: the table names it")
+    parser.add_argument(
+        "--space", metavar="NAME|FILE.toml|onehot", help="default: the table names it"
+    )
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="needs matplotlib")
     add_json(parser)
     parser.set_defaults(run=run)
@@ -23,14 +29,28 @@ def run(args: argparse.Namespace) -> int:
     """Print the figures as a table or as JSON."""
     import json
 
-    from latency_models.judge import Measured, judge
-    from latency_models.networks import NetworksTable
     from latency_models.plot import check_matplotlib, plot_predictions
-    from latency_models.predictors import LatencyPredictor
-    from ofabench.networks import level_between, space_of
+    from ofabench.onehot import judge_onehot
 
     if args.plot is not None:
         check_matplotlib()
+    told, predicted, measured = judge_onehot(args) if args.space == ONEHOT else _judge(args)
+    if args.plot is not None:
+        plot_predictions(args.plot, predicted, measured, f"{told['column']}, {args.space or ''}")
+    if args.json:
+        print(json.dumps(told))
+    else:
+        _print(told)
+    return 0
+
+
+def _judge(args: argparse.Namespace) -> "tuple[dict[str, Any], Floats, Floats]":
+    """Figures, predicted and measured latencies of networks of blocks."""
+    from latency_models.judge import Measured, judge
+    from latency_models.networks import NetworksTable
+    from latency_models.predictors import LatencyPredictor
+    from ofabench.networks import level_between, space_of
+
     predictor = LatencyPredictor.load(args.predictor)
     networks = NetworksTable.load(args.networks)
     column = networks.column_or_only(args.column)
@@ -41,14 +61,8 @@ def run(args: argparse.Namespace) -> int:
         ms=measured, spread=networks.spread(column), level=level_between(networks, predictor)
     )
     verdict = judge(predictor, space.choices, codes, judged)
-    if args.plot is not None:
-        plot_predictions(args.plot, verdict.predicted_ms, measured, f"{column}, {space.name}")
     told = {"column": column, "target": predictor.target.key, **verdict.to_json()}
-    if args.json:
-        print(json.dumps(told))
-    else:
-        _print(told)
-    return 0
+    return told, verdict.predicted_ms, measured
 
 
 def _print(told: dict[str, Any]) -> None:
@@ -60,7 +74,8 @@ def _print(told: dict[str, Any]) -> None:
         rows[f"  level {told['level']:.3f} divided out"] = told["levelled"]
     rows["plain sum of blocks"] = told["plain_sum"]
     rows["best constant (upper bound)"] = told["best_constant"]
-    rows[f"MACs alone ({told['macs_alone']['fitted_on']})"] = told["macs_alone"]
+    if told["macs_alone"] is not None:
+        rows[f"MACs alone ({told['macs_alone']['fitted_on']})"] = told["macs_alone"]
     for name, figures in rows.items():
         if figures is not None:
             cells = ["-" if figures[one] is None else f"{figures[one]:.3f}" for one in names]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import InputError
 from ofabench.arguments import add_out
+from ofabench.networks import ONEHOT
 
 if TYPE_CHECKING:
     from bench.spec import BlockSpec
@@ -18,7 +19,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("table", type=Path, nargs="?", metavar="T.parquet", help="latency table")
     parser.add_argument("--networks", type=Path, metavar="N.parquet", help="measured networks")
     parser.add_argument("--column", metavar="C", help="their latency; default: the only one")
-    parser.add_argument("--space", metavar="NAME|FILE.toml", help="default: the table names it")
+    parser.add_argument(
+        "--space",
+        metavar="NAME|FILE.toml|onehot",
+        help="default: the table names it; onehot takes columns of whole numbers as categories",
+    )
     parser.add_argument(
         "--prior",
         type=Path,
@@ -38,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
     from latency_models.predictors import LatencyPredictor
     from latency_models.table import LatencyTable
     from ofabench.networks import space_of
+    from ofabench.onehot import fit_onehot
 
     if args.table is None and args.networks is None:
         raise InputError("nothing to fit: give a latency table, --networks N.parquet, or both")
@@ -45,6 +51,8 @@ def run(args: argparse.Namespace) -> int:
         raise InputError("--prior is for fits on --networks alone: leave the latency table out")
     if args.networks is None and (args.column or args.space):
         raise InputError("--column and --space describe a networks table: give --networks too")
+    if args.space == ONEHOT:
+        return fit_onehot(args)
     table = None if args.table is None else LatencyTable.load(args.table)
     blocks = measured = target = None
     told: dict[str, Any] = {}

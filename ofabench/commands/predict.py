@@ -11,7 +11,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser("predict", help="predict the latency of networks")
     parser.add_argument("predictor", type=Path, metavar="P.parquet")
     parser.add_argument("--archs", type=Path, required=True, metavar="A.jsonl")
-    parser.add_argument("--space", metavar="FILE.toml", help="where it is not a shipped one")
+    parser.add_argument("--space", metavar="FILE.toml|onehot", help="where it is not a shipped one")
     parser.set_defaults(run=run)
 
 
@@ -20,8 +20,13 @@ def run(args: argparse.Namespace) -> int:
     import json
 
     from latency_models.predictors import LatencyPredictor
-    from ofabench.networks import read_archs
+    from ofabench.networks import ONEHOT, read_archs
+    from ofabench.onehot import predict_onehot
 
+    if args.space == ONEHOT:
+        for line in list(predict_onehot(args.predictor, args.archs)):
+            print(json.dumps(line))
+        return 0
     predictor = LatencyPredictor.load(args.predictor)
     # All are read before any is printed: a bad line yields no half of a result.
     networks = list(read_archs(args.archs, args.space))

@@ -1,0 +1,127 @@
+"""`CategoryPredictor`: latency as a sum over columns of what their categories cost.
+
+For spaces of which nothing is known but that an architecture is a row of whole numbers (`--space
+onehot`): an operator by position, say. No block, no MACs: a category is a name and nothing more.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.errors import InputError
+from bench.spec import Target
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.int64]
+_NOT_CATEGORIES = ("_ms", "_spread")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CategoryPredictor:
+    """What each category of each column adds to a latency, in ms.
+
+    `costs_ms` holds, by column, costs by category, which add up to the latency. `seen` are the
+    categories that were measured, here or by a prior; the others' costs are what their column
+    and their name tell, and a network with one of them is extrapolated.
+    """
+
+    target: Target
+    provenance: Mapping[str, Any]
+    costs_ms: Mapping[str, Mapping[int, float]]
+    seen: Mapping[str, frozenset[int]]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of which a row of categories is made."""
+        return tuple(self.costs_ms)
+
+    def predict(self, codes: Codes) -> Floats:
+        """Latencies in ms (n,) of categories (n, columns).
+
+        A category that the predictor does not know costs what those of its column do on average.
+        """
+        total = np.zeros(len(codes))
+        for place, costs in enumerate(self.costs_ms.values()):
+            known = np.array(sorted(costs), dtype=np.int64)
+            ms = np.array([costs[int(category)] for category in known])
+            nearest = np.minimum(np.searchsorted(known, codes[:, place]), len(known) - 1)
+            total += np.where(known[nearest] == codes[:, place], ms[nearest], ms.mean())
+        return total
+
+    def extrapolated(self, codes: Codes) -> NDArray[np.bool_]:
+        """Whether a network (n,) has a category that was never measured."""
+        never = [
+            ~np.isin(codes[:, place], sorted(self.seen[column]))
+            for place, column in enumerate(self.columns)
+        ]
+        result: NDArray[np.bool_] = np.any(never, axis=0)
+        return result
+
+    def save(self, path: Path) -> None:
+        """Write everything as one parquet table."""
+        from latency_models.categories_file import save_categories
+
+        save_categories(self, path)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a predictor; `FileError` where the file is damaged or something else."""
+        from latency_models.categories_file import load_categories
+
+        return cls(**load_categories(path))
+
+
+def category_columns(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Columns of whole numbers that are categories; `InputError` where there are none.
+
+    No category is a latency, or a column that numbers the rows: one that is called an id, or that
+    has another value in every row and no sibling (`op0`, `op1`, ...) of the same name.
+    """
+    whole = [
+        str(name)
+        for name in frame.columns
+        if pd.api.types.is_integer_dtype(frame[name]) and not str(name).endswith(_NOT_CATEGORIES)
+    ]
+    stems = [stem_of(name) for name in whole]
+    found = tuple(
+        name
+        for name, stem in zip(whole, stems, strict=True)
+        if not _is_id(name)
+        and (stems.count(stem) > 1 or len(frame) == 1 or frame[name].nunique() < len(frame))
+    )
+    if not found:
+        raise InputError(
+            f"no column holds categories: expected whole numbers, got {', '.join(whole) or 'none'}"
+        )
+    return found
+
+
+def stem_of(column: str) -> str:
+    """Name without its number: `op` of `op12`."""
+    return column.rstrip("0123456789")
+
+
+def _is_id(column: str) -> bool:
+    words = column.lower().replace("-", "_").split("_")
+    return words[-1] in {"id", "index", "number", "seed"}
+
+
+def codes_of(frame: pd.DataFrame, columns: tuple[str, ...]) -> Codes:
+    """Categories of a table, (n, columns); `InputError` for a column that is not whole numbers."""
+    for name in columns:
+        if name not in frame.columns:
+            raise InputError(f"the networks table lacks the column {name!r}")
+        if not pd.api.types.is_integer_dtype(frame[name]):
+            raise InputError(
+                f"column {name!r} holds {frame[name].dtype}, expected whole numbers (categories)"
+            )
+        if frame[name].isna().any():
+            raise InputError(f"column {name!r} has rows without a category")
+    if not len(frame):
+        raise InputError("the networks table has no rows")
+    return frame[list(columns)].to_numpy(dtype=np.int64)
