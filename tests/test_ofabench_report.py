@@ -43,6 +43,17 @@ def test_outcomes_go_from_the_fastest_and_are_levelled(run_folder: Path) -> None
     assert "90.00% ± 1.00%" in outcome_text(outcomes)
 
 
+def test_what_a_predictor_guessed_is_shown(run_folder: Path) -> None:
+    assert "extrapolated blocks" not in outcome_frame(read_outcomes(run_folder))
+    guessed = VERIFIED | {"extrapolated": ["a", "b"]}
+    (run_folder / "limit-1.verified.json").write_text(json.dumps(guessed))
+    assert outcome_frame(read_outcomes(run_folder))["extrapolated blocks"].tolist() == [0, 2]
+    ms = np.array([0.1, 0.3])
+    figure = figures.predicted_against_measured(ms, ms, ["one", "other"], [0, 2])
+    assert figure.data[-1].marker.symbol == ("circle", "circle-open")
+    assert figure.data[-1].text == ("one, 0 blocks guessed", "other, 2 blocks guessed")
+
+
 def test_a_damaged_outcome_is_one_line(run_folder: Path) -> None:
     (run_folder / "limit-1.verified.json").write_text('{"limit_ms": 1}')
     with pytest.raises(FileError, match="verify again"):
@@ -84,7 +95,9 @@ def test_pictures_hold_what_was_measured() -> None:
     heat = figures.latency_heat_map(frame).data[0]
     assert list(heat.x) == ["k3 e2", "k5 e4"]
     assert heat.z.tolist() == [[1.0, 2.0]]
-    pairs = figures.predicted_against_measured(np.array([1.0, 2.0]), np.array([1.1, 1.9]), "ab")
+    pairs = figures.predicted_against_measured(
+        np.array([1.0, 2.0]), np.array([1.1, 1.9]), "ab", [0, 0]
+    )
     assert list(pairs.data[-1].y) == [1.1, 1.9]
 
 

@@ -75,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
         "target": predictor.target.key,
         **promise.to_json(),
         "limit_ms": (found.limits or {}).get(predictor.target.key) if found else None,
+        "extrapolated": [b.key for b in card.blocks if b not in predictor.domain],
         "predicted_accuracy": found.accuracy if found else None,
         "accuracy": None,
         "accuracy_error": None,
@@ -146,6 +147,9 @@ def _measure(
 def _show(data: dict[str, Any], promise: "Promise") -> None:
     print(f"{data['model']} on {data['target']}")
     print(f"  predicted  {promise.predicted_ms:.4g} ms")
+    if data["extrapolated"]:
+        count = len(data["extrapolated"])
+        print(f"  extrapolated: {count} blocks are unlike any that the predictor was fitted on")
     interval = f"{promise.low_ms:.4g} to {promise.high_ms:.4g}"
     print(f"  measured   {promise.measured_ms:.4g} ms (95 % interval {interval})")
     if promise.level is None:

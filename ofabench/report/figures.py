@@ -75,8 +75,9 @@ def predicted_against_measured(
     measured_ms: np.ndarray[Any, np.dtype[np.float64]],
     predicted_ms: np.ndarray[Any, np.dtype[np.float64]],
     names: Sequence[str],
+    guessed: Sequence[int],
 ) -> go.Figure:
-    """Whole networks, with the bands of 5 % and 10 %."""
+    """Whole networks, with the bands of 5 % and 10 %; open where `guessed` blocks are in them."""
     ends = np.array([min(measured_ms.min(), predicted_ms.min()) * 0.95,
                      max(measured_ms.max(), predicted_ms.max()) * 1.05])  # fmt: skip
     figure = go.Figure()
@@ -96,8 +97,14 @@ def predicted_against_measured(
         x=measured_ms,
         y=predicted_ms,
         mode="markers",
-        marker={"color": COLOURS[0], "size": 7},
-        text=list(names),
+        marker={
+            "color": COLOURS[0],
+            "size": 7,
+            "symbol": ["circle-open" if count else "circle" for count in guessed],
+        },
+        text=[
+            f"{name}, {count} blocks guessed" for name, count in zip(names, guessed, strict=True)
+        ],
         name="networks",
         hovertemplate="%{text}<br>measured %{x:.4f} ms, predicted %{y:.4f} ms<extra></extra>",
     )

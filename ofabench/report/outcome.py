@@ -26,6 +26,7 @@ class Outcome:
     predicted_accuracy: float | None  # on validation images
     kept: bool
     arch: str
+    extrapolated: int = 0  # blocks unlike any that the predictor was fitted on
 
     @property
     def within_limit(self) -> bool | None:
@@ -52,7 +53,10 @@ def outcome_frame(outcomes: list[Outcome]) -> pd.DataFrame:
         }
         for outcome in outcomes
     ]
-    return pd.DataFrame(rows)
+    frame = pd.DataFrame(rows)
+    if any(outcome.extrapolated for outcome in outcomes):
+        frame["extrapolated blocks"] = [outcome.extrapolated for outcome in outcomes]
+    return frame
 
 
 def outcome_text(outcomes: list[Outcome]) -> str:
@@ -80,6 +84,7 @@ def _read(path: Path) -> Outcome:
             predicted_accuracy=data["predicted_accuracy"],
             kept=bool(data["kept"]),
             arch=str(data["arch"]),
+            extrapolated=len(data.get("extrapolated", ())),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise FileError(

@@ -69,17 +69,20 @@ def _judged(folder: Path, predictor: LatencyPredictor) -> Section:
     column = judged.column_or_only(None)
     space = SearchSpace.load(str(judged.space))
     archs = space.from_frame(judged.frame)
-    predicted_ms = predictor.predict_many([space.blocks(arch) for arch in archs])
+    networks = [space.blocks(arch) for arch in archs]
+    predicted_ms = predictor.predict_many(networks)
+    guessed = [sum(block not in predictor.domain for block in one) for one in networks]
     measured_ms = np.asarray(judged.latencies_ms(column))
     table = _verdict(folder / EVALUATION) if (folder / EVALUATION).exists() else None
     return Section(
         title="Predicted against measured",
         text=f"{len(archs)} networks that the predictor never saw, measured by another process. "
         "A predictor is worth what it adds to the simpler rows; how well the networks repeat "
-        "from load to load is the ceiling.",
+        "from load to load is the ceiling. Open circles are networks with blocks unlike any that "
+        f"it was fitted on: {sum(map(bool, guessed))} of them.",
         table=table,
         figure=figures.predicted_against_measured(
-            measured_ms, predicted_ms, [space.to_line(arch) for arch in archs]
+            measured_ms, predicted_ms, [space.to_line(arch) for arch in archs], guessed
         ),
     )
 
