@@ -24,6 +24,7 @@ BOTTLENECKS = {
 }
 STEPS = 4  # a mix is in quarters
 FEATURES = "features"
+MEAN = "mean of priors"
 MIXED = (0.0, 0.25, 0.5)  # of a bottleneck, in a prior
 ROWS_FOR_FEATURES = 40  # fewer networks would be fitted by as many costs rather than tell them
 _LEAST_MS = 1e-9
@@ -46,21 +47,23 @@ def bases(
     `physical` (m, PHYSICAL) is work by kind; `priors` are costs in ms on other devices (m,).
     """
     kinds = _per_network(counts, _bottlenecks(physical))
-    found = {_name(mix): kinds @ np.array(mix) for mix in _mixes()}
-    if len(counts) >= ROWS_FOR_FEATURES:
-        found[FEATURES] = physical @ fit_features(counts, physical, measured_ms)[:-1]
+    groups = [{_name(mix): kinds @ np.array(mix) for mix in _mixes()}]
     told = {name: costs for name, costs in priors.items() if np.isfinite(costs).all()}
-    groups = [found]
     if told:
         elsewhere = _per_network(counts, np.column_stack(list(told.values())))
         if len(told) > 1:
-            told = {**told, "mean of priors": elsewhere.mean(axis=1)}
             elsewhere = np.column_stack([elsewhere, elsewhere.mean(axis=1)])
-        groups.append(_mixed(list(told), elsewhere, kinds))
+        groups.append(_mixed([*told, MEAN][: elsewhere.shape[1]], elsewhere, kinds))
+    odds = [(name, costs, 1 / len(group)) for group in groups for name, costs in group.items()]
+    if len(counts) >= ROWS_FOR_FEATURES:
+        fitted = fit_features(counts, physical, measured_ms)
+        # What was fitted to the networks is likelier for that alone: the Bayesian information
+        # criterion says how much.
+        fair = ROWS_FOR_FEATURES ** (-np.count_nonzero(fitted) / 2)
+        odds.append((FEATURES, physical @ fitted[:-1], fair / len(groups[0])))
     return [
-        Base(name=name, costs_ms=_scaled(counts, costs, measured_ms), odds=1 / len(group))
-        for group in groups
-        for name, costs in group.items()
+        Base(name=name, costs_ms=_scaled(counts, costs, measured_ms), odds=odd)
+        for name, costs, odd in odds
     ]
 
 
