@@ -3,18 +3,21 @@
 A null layer has no choice (first and last convolution, norms, pooling, classifier) and was not
 measured. The others are the 22 positions of the space, in order; operators are in the order of
 `OPERATORS`. Where a layer changes the shape there is no `skip`, and its list ends before it.
+No `BlockSpec` says grouped convolutions or an expansion by 1 that is a convolution, so what comes
+of it are costs by category, which predictors of `--space onehot` take as a prior.
 Source: jh88/fbnet, `lookup_table_pi.json`: TensorFlow run eagerly, 32 px, mean of 10 runs.
 """
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from bench.errors import FileError, InputError
 from bench.files import read_bytes
 from bench.spec import Target
-from latency_models.operator_costs import OperatorCosts, costs_frame
+from latency_models.categories import CategoryPredictor
 from latency_models.storage import origin
 
 # Kernel, expansion, groups of both 1x1 convolutions; an expansion by 1 is a convolution too.
@@ -22,35 +25,38 @@ OPERATORS = ("k3_e1", "k3_e1_g2", "k3_e3", "k3_e6", "k5_e1", "k5_e1_g2", "k5_e3"
 _US_PER_MS = 1e3
 
 
-def from_fbnet(path: Path, target: Target) -> OperatorCosts:
+def from_fbnet(path: Path, target: Target) -> CategoryPredictor:
     """Read such a file; `FileError` names the layer and what is wrong.
 
-    Nulls are operators that were not measured: they get no row. Positions are `op0`, `op1`, ...,
-    as in a networks table of the space.
+    Columns are `op0`, `op1`, ..., categories the place in `OPERATORS`, as in a networks table of
+    the space. A null is an operator that was not measured: it has no cost, never 0, and networks
+    that have it are extrapolated. First and last layers are in no cost.
     """
     try:
         layers = _layers(json.loads(read_bytes(path).decode()))
     except (InputError, ValueError, RecursionError) as error:
         reason = str(error).splitlines()[0]
         raise FileError(f"{path} is no FBNet look-up table: {reason}") from error
-    rows = [
-        (f"op{at}", code, OPERATORS[code], us / _US_PER_MS)
-        for at, layer in enumerate(layers)
-        for code, us in enumerate(layer)
-        if us is not None
-    ]
-    absent = [
-        f"op{at}/{name}"
-        for at, layer in enumerate(layers)
-        for code, name in enumerate(OPERATORS)
-        if code >= len(layer) or layer[code] is None
-    ]
-    told = {"source": path.name, "format": "FBNet", "not_measured": absent, **origin()}
-    told["layers_without_choice"] = "not measured"
-    try:
-        return OperatorCosts(target=target, provenance=told, rows=costs_frame(rows))
-    except InputError as error:
-        raise FileError(f"{path} is no FBNet look-up table: {error}") from error
+    costs_ms = {f"op{at}": _costs_ms(layer) for at, layer in enumerate(layers)}
+    told = {
+        "source": path.name,
+        "format": "FBNet",
+        "categories": list(OPERATORS),
+        "not_measured": [
+            f"{column}/{name}"
+            for column, costs in costs_ms.items()
+            for code, name in enumerate(OPERATORS)
+            if code not in costs
+        ],
+        "layers_without_choice": "not measured",
+        **origin(),
+    }
+    seen = {column: frozenset(costs) for column, costs in costs_ms.items()}
+    return CategoryPredictor(target=target, provenance=told, costs_ms=costs_ms, seen=seen)
+
+
+def _costs_ms(layer: Sequence[float | None]) -> dict[int, float]:
+    return {code: us / _US_PER_MS for code, us in enumerate(layer) if us is not None}
 
 
 def _layers(data: Any) -> list[list[float | None]]:
@@ -66,6 +72,8 @@ def _layers(data: Any) -> list[list[float | None]]:
 def _layer(layer: Any, at: int) -> list[float | None]:
     if not isinstance(layer, list) or len(layer) not in (len(OPERATORS) - 1, len(OPERATORS)):
         raise InputError(f"layer {at} is {layer!r:.40}, expected null or a list of 8 or 9 numbers")
+    if all(value is None for value in layer):
+        raise InputError(f"layer {at} has no latency at all, expected some, or null")
     return [None if value is None else _microseconds(value, at) for value in layer]
 
 

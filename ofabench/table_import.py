@@ -55,3 +55,4 @@ def _import_costs(args: argparse.Namespace, target: Target) -> None:
     costs = from_fbnet(args.files[0], target)
     costs.save(args.out)
     print_costs(costs, str(args.out))
+    print("  `ofabench fit --space onehot --prior` takes it")

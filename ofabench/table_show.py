@@ -1,4 +1,4 @@
-"""What a table holds, printed: latencies of blocks, or costs of operators."""
+"""What a table holds, printed: latencies of blocks, or costs of categories."""
 
 import argparse
 import json
@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-    from latency_models.operator_costs import OperatorCosts
+    from latency_models.categories import CategoryPredictor
     from latency_models.table import LatencyTable
 
 
 def run_show(args: argparse.Namespace) -> int:
     """Print what a table of either kind holds."""
-    from latency_models.operator_costs import OperatorCosts
+    from latency_models.categories import CategoryPredictor
     from latency_models.table import LatencyTable
 
     if _is_costs(args.table):
-        _show_costs(OperatorCosts.load(args.table), args)
+        _show_costs(CategoryPredictor.load(args.table), args)
         return 0
     table = LatencyTable.load(args.table)
     if args.json:
@@ -38,37 +38,46 @@ def run_show(args: argparse.Namespace) -> int:
 
 def rows_of(path: Path) -> "pd.DataFrame":
     """Read the rows of either kind of table."""
-    from latency_models.operator_costs import OperatorCosts
+    from latency_models.categories_file import WHAT
+    from latency_models.storage import load_frame
     from latency_models.table import LatencyTable
 
-    return OperatorCosts.load(path).rows if _is_costs(path) else LatencyTable.load(path).rows
+    return load_frame(path, what=WHAT)[0] if _is_costs(path) else LatencyTable.load(path).rows
 
 
-def print_costs(costs: "OperatorCosts", name: str) -> None:
-    """Print size and gaps of a table of costs by operator."""
+def print_costs(costs: "CategoryPredictor", name: str) -> None:
+    """Print size and gaps of a table of costs by category."""
     absent = costs.provenance.get("not_measured", [])
-    print(f"{name}: {len(costs.rows)} operators of {costs.target.key}")
-    print(f"  {len(costs.positions)} positions, {costs.positions[0]} to {costs.positions[-1]}")
+    count = sum(map(len, costs.costs_ms.values()))
+    print(f"{name}: {count} categories of {costs.target.key}")
+    print(f"  {len(costs.columns)} columns, {costs.columns[0]} to {costs.columns[-1]}")
     if absent:
         print(f"  {len(absent)} not measured: {', '.join(absent)}")
 
 
-def _show_costs(costs: "OperatorCosts", args: argparse.Namespace) -> None:
+def _show_costs(costs: "CategoryPredictor", args: argparse.Namespace) -> None:
     import pandas as pd
 
     told = {
         "target": costs.target.to_json(),
         "provenance": dict(costs.provenance),
-        "operators": len(costs.rows),
-        "positions": list(costs.positions),
+        "categories": sum(map(len, costs.costs_ms.values())),
+        "columns": list(costs.columns),
     }
     if args.json:
         print(json.dumps(told))
         return
     print_costs(costs, str(args.table))
-    by_name = costs.rows.groupby("name", sort=False)["latency_ms"]
+    rows = rows_of(args.table).assign(name=lambda rows: _names(rows["category"], costs))
+    by_name = rows.groupby("name", sort=False)["cost_ms"]
     figures = {"min_ms": by_name.min(), "median_ms": by_name.median(), "max_ms": by_name.max()}
     print(pd.DataFrame(figures).to_string())
+
+
+def _names(codes: "pd.Series[int]", costs: "CategoryPredictor") -> list[str]:
+    """Names of categories where the source gave them, else their numbers."""
+    known = dict(enumerate(costs.provenance.get("categories", [])))
+    return [str(known.get(code, code)) for code in codes]
 
 
 def _print(table: "LatencyTable") -> None:
@@ -90,7 +99,7 @@ def _print(table: "LatencyTable") -> None:
 
 
 def _is_costs(path: Path) -> bool:
-    from latency_models import operator_costs
+    from latency_models.categories_file import WHAT
     from latency_models.storage import load_any_frame
 
-    return bool(load_any_frame(path)[1].get("what") == operator_costs.WHAT)
+    return bool(load_any_frame(path)[1].get("what") == WHAT)

@@ -1,19 +1,20 @@
-"""FBNet's JSON, and the costs by position and operator that it becomes."""
+"""FBNet's JSON, and the costs by category that it becomes."""
 
 import contextlib
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench.errors import FileError, InputError, MissingEntryError
+from bench.errors import FileError
 from bench.spec import Target
+from latency_models.categories import CategoryPredictor, codes_of
 from latency_models.fbnet_format import OPERATORS, from_fbnet
-from latency_models.operator_costs import OperatorCosts, costs_frame
 
 TARGET = Target(device="pi4", backend="tensorflow", backend_version="unknown")
 FULL = [1000.0 * (at + 1) for at in range(9)]  # 1 to 9 ms
@@ -26,54 +27,35 @@ def written(tmp_path: Path, value: Any) -> Path:
     return path
 
 
-def test_layers_are_positions_and_microseconds_become_ms(tmp_path: Path) -> None:
+def test_layers_are_columns_and_microseconds_become_ms(tmp_path: Path) -> None:
     costs = from_fbnet(written(tmp_path, [None, FULL, SHORT, None]), TARGET)
 
-    assert costs.positions == ("op0", "op1")
-    assert len(costs.rows) == 9 + 8
-    assert costs.rows.iloc[3].tolist() == ["op0", 3, "k3_e6", 4.0]
+    assert costs.columns == ("op0", "op1")
+    assert costs.costs_ms["op0"] == {at: at + 1.0 for at in range(9)}
+    assert costs.costs_ms["op1"] == dict.fromkeys(range(8), 0.5)
     assert costs.provenance["not_measured"] == ["op1/skip"]
+    assert costs.provenance["categories"][3] == "k3_e6"
 
 
 def test_sums_and_what_is_missing_is_never_zero(tmp_path: Path) -> None:
     layer = [*FULL[:2], None, *FULL[3:]]
     costs = from_fbnet(written(tmp_path, [layer, SHORT]), TARGET)
-    networks = pd.DataFrame({"op0": [0, 8, 2, 1], "op1": [7, 0, 0, 8]})
+    codes = np.array([[0, 7], [8, 0], [2, 0], [1, 8]])
 
-    assert costs.costs_ms(networks)[:2].tolist() == [[1.0, 0.5], [9.0, 0.5]]
-    assert pd.isna(costs.costs_ms(networks)[2:]).tolist() == [[True, False], [False, True]]
-    assert costs.sums_ms(networks[:2]).tolist() == [1.5, 9.5]
-    with pytest.raises(MissingEntryError, match=r"operator 2 of op0 was not measured.*the 2 of 4"):
-        costs.sums_ms(networks)
-    with pytest.raises(InputError, match="lack the column 'op1'"):
-        costs.sums_ms(networks[["op0"]])
+    assert costs.predict(codes[:2]).tolist() == [1.5, 9.5]
+    assert (costs.predict(codes[2:]) > [0.5, 2.0]).all()
+    assert costs.extrapolated(codes).tolist() == [False, False, True, True]
 
 
 def test_saved_and_loaded(tmp_path: Path) -> None:
     costs, path = from_fbnet(written(tmp_path, [FULL, SHORT]), TARGET), tmp_path / "t.parquet"
 
     costs.save(path)
-    back = OperatorCosts.load(path)
+    back = CategoryPredictor.load(path)
 
     assert back.target == TARGET
-    assert back.rows.equals(costs.rows)
+    assert (back.costs_ms, back.seen) == (costs.costs_ms, costs.seen)
     assert back.provenance["format"] == "FBNet"
-
-
-@pytest.mark.parametrize(
-    ("rows", "told"),
-    [
-        ([], "empty"),
-        ([("op0", 1, "a", -1.0)], "-1.0 in row 0"),
-        ([("op0", 1, "a", float("nan"))], "nan in row 0"),
-        ([("op0", 1, "a", 1.0), ("op0", 1, "a", 2.0)], "operator 1 of op0 is there twice"),
-    ],
-)
-def test_costs_that_are_none_are_refused(
-    rows: list[tuple[str, int, str, float]], told: str
-) -> None:
-    with pytest.raises(InputError, match=told):
-        OperatorCosts(target=TARGET, provenance={}, rows=costs_frame(rows))
 
 
 @pytest.mark.parametrize(
@@ -89,7 +71,7 @@ def test_costs_that_are_none_are_refused(
         ([[*FULL[:8], True]], "layer 0 holds True"),
         ([[*FULL[:8], 10**400]], "expected microseconds above 0"),
         ([[*FULL[:8], float("nan")]], "holds nan"),
-        ([[None] * 9], "empty"),
+        ([[None] * 9], "layer 0 has no latency at all"),
     ],
 )
 def test_other_files_are_one_clear_line(tmp_path: Path, value: Any, told: str) -> None:
@@ -110,17 +92,17 @@ def test_any_damage_is_told_or_still_costs(
     path.write_bytes(content[:at] + junk + content[at + data.draw(st.integers(0, 6)) :])
 
     with contextlib.suppress(FileError):
-        assert (from_fbnet(path, TARGET).rows["latency_ms"] > 0).all()
+        assert all(ms > 0 for ms in from_fbnet(path, TARGET).costs_ms["op0"].values())
 
 
 def test_the_public_table_has_the_22_positions_of_the_public_networks(shared_data: Path) -> None:
     costs = from_fbnet(shared_data / "fbnet_rpi4_lut.json", TARGET)
     networks = pd.read_parquet(shared_data / "fbnet_device_latency.parquet")
 
-    assert costs.positions == tuple(f"op{at}" for at in range(22))
-    assert set(costs.rows["name"]) == set(OPERATORS)
+    assert costs.columns == tuple(f"op{at}" for at in range(22))
     # Where the shape changes, there is nothing to skip.
-    shapes = [f"op{at}/skip" for at in (1, 5, 9, 13, 17, 21)]
-    assert costs.provenance["not_measured"] == shapes
-    complete = (networks[[name.split("/")[0] for name in shapes]] != 8).all(axis=1)
-    assert (costs.sums_ms(networks[complete]) > 0).all()
+    shapes = [f"op{at}" for at in (1, 5, 9, 13, 17, 21)]
+    assert costs.provenance["not_measured"] == [f"{name}/skip" for name in shapes]
+    skipped = (networks[shapes] == OPERATORS.index("skip")).any(axis=1)
+    codes = codes_of(networks, costs.columns)
+    assert costs.extrapolated(codes).tolist() == skipped.tolist()

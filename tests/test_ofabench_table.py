@@ -154,9 +154,9 @@ def test_costs_by_operator_are_imported_shown_and_exported(
     assert cli.main(["table", "show", str(t)]) == 0
     assert "k3_e1_g2" in capsys.readouterr().out
     assert cli.main(["table", "show", str(t), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["operators"] == 17
+    assert json.loads(capsys.readouterr().out)["categories"] == 17
     assert cli.main(["table", "export", str(t), "--format", "csv"]) == 0
-    assert capsys.readouterr().out.splitlines()[1] == "op0,0,k3_e1,1.0"
+    assert capsys.readouterr().out.splitlines()[1] == "op0,0,1.0,True"
     assert "expected a latency table" in fails(capsys, "export", str(t), "--format", "ofa")
     assert "one file, got 2" in fails(capsys, "import", str(file), *argv[1:], "--out", str(t))
 

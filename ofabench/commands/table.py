@@ -13,8 +13,8 @@ _FORMATS = """\
 ofa    look-up YAML of Once-for-All or ProxylessNAS (either style of key); several files of one
        device make one table
 tfnas  CSV of TF-NAS: block,res,cin,se_mid,cout,k,s,act,mid,ms
-fbnet  JSON of FBNet's layers, microseconds by operator; makes a table of costs by position and
-       operator, since no block of ours has grouped convolutions
+fbnet  JSON of FBNet's layers, microseconds by operator; no block of ours has its grouped
+       convolutions, so it becomes costs by category: a prior for `fit --space onehot`
 """
 
 
