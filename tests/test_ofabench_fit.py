@@ -269,6 +269,109 @@ def test_predict_refuses(files: Path, tmp_path: Path, fails: Fails) -> None:
     assert "not text" in fails("predict", p, "--archs", archs)
 
 
+def test_networks_alone_with_a_prior(files: Path, tmp_path: Path, fails: Fails) -> None:
+    networks = NetworksTable.load(files / "n.parquet")
+    few = tmp_path / "few.parquet"
+    replace(networks, frame=networks.frame[:6]).save(few)
+    out = tmp_path / "w.parquet"
+    argv = ["fit", "--networks", str(few), "--prior", str(files / "p.parquet"), "--out", str(out)]
+
+    assert cli.main(argv) == 0
+
+    measured = networks.latencies_ms(networks.column_or_only(None))
+    blocks = [TINY.blocks(arch) for arch in TINY.from_frame(networks.frame)]
+    predicted = LatencyPredictor.load(out).predict_many(blocks)
+    assert np.mean(np.abs(predicted / measured - 1)) < 0.05
+    told = fails("fit", files / "t.parquet", "--prior", files / "p.parquet", "--out", out)
+    assert "--prior is for fits on --networks alone" in told
+
+
+@pytest.fixture
+def onehot(tmp_path: Path) -> Path:
+    """Tables of two devices that add up, a.parquet of one and b.parquet of a slower other."""
+    rows = np.random.default_rng(0).integers(0, 4, size=(60, 6))
+    costs = np.random.default_rng(1).gamma(2.0, size=(6, 4))
+    choices = {f"op{place}": rows[:, place] for place in range(6)}
+    ms = costs[np.arange(6), rows].sum(axis=1)
+    frame = pd.DataFrame({"arch_id": np.arange(60), **choices, "fast_ms": ms, "slow_ms": 3 * ms})
+    frame.drop(columns="slow_ms").to_parquet(tmp_path / "a.parquet")
+    frame[:8].drop(columns="fast_ms").to_parquet(tmp_path / "few.parquet")
+    frame[8:].drop(columns="fast_ms").to_parquet(tmp_path / "b.parquet")
+    return tmp_path
+
+
+def fit_onehot(onehot: Path, networks: str, out: str, *more: object) -> list[str]:
+    argv = ["fit", "--networks", onehot / networks, "--space", "onehot", "--out", onehot / out]
+    return [str(one) for one in (*argv, *more)]
+
+
+def test_categories_are_fitted_judged_and_predicted(
+    onehot: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(fit_onehot(onehot, "a.parquet", "p0.parquet")) == 0
+    told = capsys.readouterr().out
+    assert "op0 (4), op1 (4)" in told
+    assert "arch_id" not in told
+    prior = ("--prior", onehot / "p0.parquet")
+    assert cli.main(fit_onehot(onehot, "few.parquet", "p.parquet", *prior)) == 0
+
+    capsys.readouterr()
+    both = [str(onehot / "p.parquet"), "--networks", str(onehot / "b.parquet")]
+    assert cli.main(["evaluate", *both, "--space", "onehot", "--json"]) == 0
+    judged = json.loads(capsys.readouterr().out)
+    assert judged["n"] == 52
+    assert judged["spearman"] > 0.98
+    assert judged["best_constant"]["within_5"] < judged["within_5"]
+    assert judged["macs_alone"] is None
+    assert cli.main(["evaluate", *both, "--space", "onehot"]) == 0
+    assert "best constant" in capsys.readouterr().out
+
+    archs = onehot / "a.jsonl"
+    line = {f"op{place}": 1 for place in range(6)}
+    archs.write_text(f"{json.dumps(line)}\n\n{json.dumps({**line, 'op3': 9})}\n")
+    argv = ["predict", str(onehot / "p.parquet"), "--archs", str(archs), "--space", "onehot"]
+    assert cli.main(argv) == 0
+    known, unknown = (json.loads(one) for one in capsys.readouterr().out.splitlines())
+    assert known["latency_ms"] > 0
+    assert known["extrapolated"] == []
+    assert unknown["extrapolated"] == ["op3=9"]
+    assert unknown["latency_ms"] > 0
+
+
+def test_onehot_refuses(onehot: Path, files: Path, fails: Fails) -> None:
+    assert cli.main(fit_onehot(onehot, "a.parquet", "p0.parquet")) == 0
+    blocks, out = files / "p.parquet", onehot / "x.parquet"
+    few, prior = onehot / "few.parquet", onehot / "p0.parquet"
+    frame = pd.read_parquet(few)
+    frame[["slow_ms"]].to_parquet(onehot / "bare.parquet")
+    frame.rename(columns={"op5": "other"}).to_parquet(onehot / "other.parquet")
+    archs = onehot / "a.jsonl"
+    archs.write_text('{"op0": 1}')
+    space = ("--space", "onehot")
+
+    def fit(networks: Path, *more: object) -> str:
+        return fails("fit", "--networks", networks, *more, *space, "--out", out)
+
+    assert "expected a predictor of categories" in fit(few, "--prior", blocks)
+    assert "no column holds categories" in fit(onehot / "bare.parquet")
+    assert "expected those of the networks" in fit(onehot / "other.parquet", "--prior", prior)
+    table = ("fit", files / "t.parquet", "--networks", few)
+    assert "leave it out" in fails(*table, *space, "--out", out)
+    assert "nothing to fit" in fails("fit", *space, "--out", out)
+    assert "lacks the column 'op5'" in fails(
+        "evaluate", prior, "--networks", onehot / "other.parquet", *space
+    )
+    assert "expected a latency predictor" in fails(
+        "evaluate", prior, "--networks", few, "--space", "tiny"
+    )
+    assert "op1 is None" in fails("predict", prior, "--archs", archs, *space)
+    archs.write_text("[1")
+    assert "line 1: not JSON" in fails("predict", prior, "--archs", archs, *space)
+    archs.write_text("")
+    assert "holds no network" in fails("predict", prior, "--archs", archs, *space)
+    assert not out.exists()
+
+
 def test_published_gpu_latencies(
     shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
