@@ -39,16 +39,16 @@ def run_import(args: argparse.Namespace) -> int:
 
 def _read(args: argparse.Namespace, target: Target) -> "LatencyTable":
     if args.format == "tfnas":
-        from latency_models.tfnas_format import from_tfnas
+        from latency_models.formats.tfnas import from_tfnas
 
         return from_tfnas(args.files, target, measured_only=args.measured_only)
-    from latency_models.ofa_format import from_ofa
+    from latency_models.formats.ofa import from_ofa
 
     return from_ofa(args.files, target)
 
 
 def _import_costs(args: argparse.Namespace, target: Target) -> None:
-    from latency_models.fbnet_format import from_fbnet
+    from latency_models.formats.fbnet import from_fbnet
 
     if len(args.files) != 1:
         raise InputError(f"an FBNet look-up table is one file, got {len(args.files)}")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bench.errors import FileError
 from bench.spec import Target
 from latency_models.categories import CategoryPredictor, codes_of
-from latency_models.fbnet_format import OPERATORS, from_fbnet
+from latency_models.formats.fbnet import OPERATORS, from_fbnet
 
 TARGET = Target(device="pi4", backend="tensorflow", backend_version="unknown")
 FULL = [1000.0 * (at + 1) for at in range(9)]  # 1 to 9 ms

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from bench.errors import FileError, InputError
 from bench.spec import BlockSpec, Target
-from latency_models.ofa_format import from_ofa, to_ofa
-from latency_models.ofa_keys import RATIO, key_of, parse_key, squeezed
-from latency_models.ofa_keys import WIDE as WIDE_STYLE
+from latency_models.formats.ofa import from_ofa, to_ofa
+from latency_models.formats.ofa_keys import RATIO, key_of, parse_key, squeezed
+from latency_models.formats.ofa_keys import WIDE as WIDE_STYLE
 from latency_models.table import LatencyTable, frame_of
 
 TARGET = Target(device="note10", backend="tflite", backend_version="unknown")

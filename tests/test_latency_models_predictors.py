@@ -242,7 +242,7 @@ def test_a_damaged_predictor_is_one_clear_line(tmp_path: Path, predictor: Latenc
 
 def test_a_resolution_between_two_measured_ones(shared_data: Path) -> None:
     """Phone tables of 160 and 176 px tell networks of 168 px, which has a table to judge by."""
-    from latency_models.ofa_format import from_ofa
+    from latency_models.formats.ofa import from_ofa
     from supernet.space import SearchSpace
 
     phone = Target(device="note10", backend="tflite", backend_version="unknown")

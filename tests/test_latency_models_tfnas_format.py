@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from bench.errors import FileError
 from bench.spec import Target
+from latency_models.formats.tfnas import from_tfnas
 from latency_models.table import LatencyTable
-from latency_models.tfnas_format import from_tfnas
 
 TARGET = Target(device="xeon", backend="torch", backend_version="unknown")
 HEAD = "block,res,cin,se_mid,cout,k,s,act,mid,ms\n"

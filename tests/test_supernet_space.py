@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bench.errors import InputError
 from bench.model import check_chain
 from bench.spec import BlockSpec, Target
-from latency_models.ofa_format import from_ofa
+from latency_models.formats.ofa import from_ofa
 from supernet.space import ArchConfig, SearchSpace, parse_line, space_names
 from supernet.units import BlockPlace, make_divisible
 

@@ -100,7 +100,7 @@ def _export(args: argparse.Namespace) -> int:
     if args.format == "csv":
         text = rows_of(args.table).to_csv(index=False)
     else:
-        from latency_models.ofa_format import to_ofa
+        from latency_models.formats.ofa import to_ofa
         from latency_models.table import LatencyTable
 
         text = to_ofa(LatencyTable.load(args.table))

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from bench.errors import OfabenchError
 from latency_models.evaluate import evaluate
 from latency_models.fitting import fit_predictor
-from latency_models.ofa_format import from_ofa
+from latency_models.formats.ofa import from_ofa
 from latency_models.predictors import LatencyPredictor
 from supernet.published import PublishedNetwork, read_networks
 from supernet.space import SearchSpace

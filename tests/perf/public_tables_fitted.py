@@ -13,11 +13,11 @@ from bench.spec import Target
 from latency_models.categories import CategoryPredictor, codes_of
 from latency_models.categories_fit import fit_categories
 from latency_models.evaluate import best_constant, evaluate
-from latency_models.fbnet_format import from_fbnet
 from latency_models.fitting import fit_predictor
-from latency_models.ofa_format import from_ofa
+from latency_models.formats.fbnet import from_fbnet
+from latency_models.formats.ofa import from_ofa
+from latency_models.formats.tfnas import from_tfnas
 from latency_models.table import LatencyTable
-from latency_models.tfnas_format import from_tfnas
 
 Floats = NDArray[np.float64]
 HELD_OUT = 5  # every fifth block

@@ -1,6 +1,6 @@
 """OFA's look-up tables: YAML of `{count, mean, std or var}` in ms under keys that name blocks.
 
-Keys are in `latency_models.ofa_keys`. Source: mit-han-lab/once-for-all, `latency_lookup_table`.
+Keys are in `ofa_keys` beside this. Source: mit-han-lab/once-for-all, `latency_lookup_table`.
 """
 
 import math
@@ -14,7 +14,7 @@ import numpy as np
 from bench.errors import FileError, InputError
 from bench.files import read_bytes
 from bench.spec import BlockSpec, Target
-from latency_models.ofa_keys import RATIO, WIDE, key_of, parse_key
+from latency_models.formats.ofa_keys import RATIO, WIDE, key_of, parse_key
 from latency_models.storage import origin
 from latency_models.table import LatencyTable, frame_of
 

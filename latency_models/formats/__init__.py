@@ -1,0 +1,1 @@
+"""Tables in the formats of others: OFA and ProxylessNAS, TF-NAS, FBNet."""
