@@ -17,6 +17,7 @@ Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 MOST_TO_AVERAGE = 40  # networks; more leave little doubt, and cost their cube by explanation
+TO_START_FROM = 32  # networks, where there are more than are averaged over
 MOST_TO_REFINE = 200
 MOST_TO_FIT = 1500
 REFINED = 4  # of the candidates
@@ -65,14 +66,15 @@ def blend(
 
     `grid` (g, k + 2) holds the scales to try.
     """
-    rows = spread_rows(networks, MOST_TO_AVERAGE)
+    few = networks <= MOST_TO_AVERAGE
+    rows = spread_rows(networks, networks if few else TO_START_FROM)
     tried = [_try(problem_of(one, rows), grid) for one in range(candidates)]
     evidence = np.array([found.evidence for found in tried])  # (candidates, g)
-    if networks <= MOST_TO_AVERAGE:
+    if few:
         return rows, _average(evidence, tried, grid)
-    few = spread_rows(networks, MOST_TO_REFINE)
+    more = spread_rows(networks, MOST_TO_REFINE)
     best = np.argsort(-evidence.max(axis=1), kind="stable")[:REFINED].tolist()
-    refined = [_refine(problem_of(one, few), grid[evidence[one].argmax()]) for one in best]
+    refined = [_refine(problem_of(one, more), grid[evidence[one].argmax()]) for one in best]
     place = int(np.argmax([found for found, _ in refined]))
     rows = spread_rows(networks, MOST_TO_FIT)
     scales = refined[place][1]
