@@ -130,15 +130,15 @@ def _read(kept: Path) -> Iterator[dict[str, Any]]:
             continue  # cut short when it was stopped
 
 
-def tables(results: Sequence[dict[str, Any]]) -> Iterator[str]:
+def tables(results: Sequence[dict[str, Any]], figures: Sequence[str]) -> Iterator[str]:
     """A markdown table for each figure: columns of the data by numbers of networks."""
     rows = [
-        (one["column"], _method(one["priors"], name), one["networks"], figures)
+        (one["column"], _method(one["priors"], name), one["networks"], told)
         for one in results
-        for name, figures in one["methods"].items()
+        for name, told in one["methods"].items()
     ]
     sizes = sorted({networks for _, _, networks, _ in rows})
-    for figure in FIGURES:
+    for figure in figures:
         frame = pd.DataFrame(
             [(*row[:3], row[3][figure]) for row in rows], columns=["column", "method", "n", "value"]
         )
@@ -181,8 +181,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--priors", nargs="*", default=["none"])
     parser.add_argument("--prior-rows", type=int, default=900)
+    parser.add_argument("--figures", nargs="*", choices=FIGURES, default=FIGURES)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--out", type=Path, required=True, help="folder of finished cells")
+    parser.add_argument("--finished", action="store_true", help="show finished cells, fit none")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     columns = args.columns or learner_of(args.data, args.space).columns
@@ -201,10 +203,15 @@ def main() -> None:
         for priors in args.priors
         for seed in range(args.seeds)
     ]
-    results = run(cells, args.out / f"{Path(args.data).stem}.jsonl", args.processes)
+    kept = args.out / f"{Path(args.data).stem}.jsonl"
+    done = {one["key"]: one for one in _read(kept)}
+    if args.finished:
+        results = [done[cell.key] for cell in cells if cell.key in done]
+    else:
+        results = run(cells, kept, args.processes)
     day = datetime.now(UTC).date().isoformat()
     print(f"{Path(args.data).name}, {args.seeds} seeds; {_processor()}, {day}")
-    print("\n".join(tables(results)))
+    print("\n".join(tables(results, args.figures)))
 
 
 if __name__ == "__main__":
