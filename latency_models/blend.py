@@ -22,6 +22,7 @@ MOST_TO_REFINE = 200
 MOST_TO_FIT = 1500
 REFINED = 4  # of the candidates
 _SMALLEST_SHARE = 1e-3
+_WORTHWHILE = 0.1  # of evidence: less is not worth another look at every scale
 _LEVEL_ROUNDS, _LEVEL_FREEDOM, _LEVEL_WIDTH, _LEVEL_DOUBT = 30, 3.0, 0.04, 10
 _LEAST, _MOST, _STEP = 1e-3, 0.6, 2.0  # of scales, relative
 
@@ -74,10 +75,14 @@ def blend(
         return rows, _average(evidence, tried, grid)
     more = spread_rows(networks, MOST_TO_REFINE)
     best = np.argsort(-evidence.max(axis=1), kind="stable")[:REFINED].tolist()
-    refined = [_refine(problem_of(one, more), grid[evidence[one].argmax()]) for one in best]
+    problems = [problem_of(one, more) for one in best]
+    refined = [
+        _refine(problem, grid[evidence[one].argmax()], _STEP)
+        for one, problem in zip(best, problems, strict=True)
+    ]
     place = int(np.argmax([found for found, _ in refined]))
+    _, scales = _refine(problems[place], refined[place][1], _STEP**0.5)
     rows = spread_rows(networks, MOST_TO_FIT)
-    scales = refined[place][1]
     last = _try(problem_of(best[place], rows), scales[None])
     return rows, [_explanation(best[place], scales, 1.0, last, 0)]
 
@@ -121,18 +126,17 @@ def _explanation(
     )
 
 
-def _refine(problem: Problem, start: Floats) -> tuple[float, Floats]:
-    """Double and halve one scale at a time while that makes the networks likelier."""
+def _refine(problem: Problem, start: Floats, step: float) -> tuple[float, Floats]:
+    """Multiply and divide one scale at a time while that makes the networks likelier."""
     best, scales = float(_try(problem, start[None]).evidence[0]), start
-    for step in (_STEP, _STEP**0.5):
-        improved = True
-        while improved:
-            improved = False
-            for place in range(len(scales) - 1):  # all but the skew
-                tries = np.stack([_moved(scales, place, step), _moved(scales, place, 1 / step)])
-                found = _try(problem, tries).evidence
-                if found.max() > best + 1e-3:
-                    best, scales, improved = float(found.max()), tries[found.argmax()], True
+    improved = True
+    while improved:
+        improved = False
+        for place in range(len(scales) - 1):  # all but the skew
+            tries = np.stack([_moved(scales, place, step), _moved(scales, place, 1 / step)])
+            found = _try(problem, tries).evidence
+            if found.max() > best + _WORTHWHILE:
+                best, scales, improved = float(found.max()), tries[found.argmax()], True
     return best, scales
 
 
