@@ -18,12 +18,20 @@ from latency_models.correction import fit_correction
 from latency_models.evaluate import macs_line
 from latency_models.features import feature_matrix
 from latency_models.few_networks import all_blocks, fit_few
-from latency_models.predictors import POOLED, QUANTITIES, Floats, LatencyPredictor, Network
+from latency_models.predictors import (
+    POOLED,
+    QUANTITIES,
+    Floats,
+    LatencyPredictor,
+    Network,
+    network_key,
+)
 from latency_models.regression import Choice, Regression, fit_form, fit_kind, fit_pooled, rows_of
 from latency_models.storage import origin
 from latency_models.table import LatencyTable
 
 _SEED = 0
+LEAST_TO_BLEND = 8  # networks
 
 
 def fit_predictor(  # noqa: PLR0913
@@ -62,7 +70,7 @@ def fit_predictor(  # noqa: PLR0913
             f"the table is of {table.target.key}, the networks of {target.key}; "
             "fit on figures of one target"
         )
-    return _fit_on_table(table, networks, measured_ms, told)
+    return _fit_on_table(table, networks, measured_ms, told, blocks)
 
 
 def _fit_on_table(
@@ -70,6 +78,7 @@ def _fit_on_table(
     networks: Sequence[Network] | None,
     measured_ms: Floats | None,
     provenance: Mapping[str, Any],
+    space_blocks: Sequence[BlockSpec],
 ) -> LatencyPredictor:
     warm = table.rows["latency_ms"].to_numpy(dtype=np.float64)
     cold = table.rows["cold_ms"].to_numpy(dtype=np.float64)
@@ -96,13 +105,51 @@ def _fit_on_table(
     )
     if networks is None or measured_ms is None:
         return blocks
-    return with_composition(blocks, networks, measured_ms)
+    return with_composition(blocks, networks, measured_ms, space_blocks)
 
 
 def with_composition(
+    blocks: LatencyPredictor,
+    networks: Sequence[Network],
+    measured_ms: Floats,
+    space_blocks: Sequence[BlockSpec] = (),
+) -> LatencyPredictor:
+    """Return the same blocks, composed as these measured networks say.
+
+    Either by the terms of `Composition` and a correction, or by all that networks alone tell with
+    the blocks' own figures as priors: what networks left out were missed by less.
+    """
+    composed = _by_terms(blocks, networks, measured_ms)
+    fitted = {network_key(net): ms for net, ms in zip(networks, measured_ms.tolist(), strict=True)}
+    composed = replace(composed, fitted=fitted)
+    choice = composed.composition_choice
+    assert choice is not None
+    if len(networks) < LEAST_TO_BLEND:
+        return composed
+    specs = all_blocks(networks, [*space_blocks, *blocks.known])
+    warm, cold = blocks.alone_ms(specs)
+    runs = np.isfinite(blocks.block_ms(specs))
+    specs = [spec for spec, one in zip(specs, runs, strict=True) if one]
+    found = fit_few(
+        networks, measured_ms, specs, {"warm blocks": warm[runs], "cold blocks": cold[runs]}
+    )
+    error = dict(found.errors)[found.base]
+    errors = (*choice.errors, (f"blend, {found.base}", error))
+    if error >= dict(choice.errors)[choice.form]:
+        return replace(composed, composition_choice=replace(choice, errors=errors))
+    return replace(
+        composed,
+        inferred=found.costs_ms,
+        composition=replace(
+            composed.composition, overhead_ms=found.overhead_ms, spread=_spread(error)
+        ),
+        composition_choice=replace(choice, form=errors[-1][0], errors=errors),
+    )
+
+
+def _by_terms(
     blocks: LatencyPredictor, networks: Sequence[Network], measured_ms: Floats
 ) -> LatencyPredictor:
-    """Return the same blocks, composed as these measured networks say."""
     pairs = [blocks.alone_ms(network) for network in networks]
     composition, choice = fit_composition(
         [warm for warm, _ in pairs], [cold for _, cold in pairs], measured_ms
@@ -139,16 +186,24 @@ def _fit_on_networks(  # noqa: PLR0913, PLR0917
         provenance={"fitted": origin(), **provenance},
         known={},
         inferred=found.costs_ms,
+        fitted={
+            network_key(net): ms for net, ms in zip(networks, measured_ms.tolist(), strict=True)
+        },
         seen=tuple(dict.fromkeys(block for network in networks for block in network)),
         models={(POOLED, quantity): model for quantity in QUANTITIES},
         composition=Composition(
             overhead_ms=found.overhead_ms,
-            spread=float(dict(found.errors)[found.base] * np.sqrt(np.pi / 2)),
+            spread=_spread(dict(found.errors)[found.base]),
         ),
         composition_choice=CompositionChoice(
             form=found.base, networks=len(networks), errors=found.errors
         ),
     )
+
+
+def _spread(error: float) -> float:
+    """Standard deviation of which `error` is the mean absolute value."""
+    return float(error * np.sqrt(np.pi / 2))
 
 
 def _check_networks(networks: Sequence[Network], measured_ms: Floats) -> None:

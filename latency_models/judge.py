@@ -28,6 +28,7 @@ class Verdict:
     predicted_ms: Floats
     model: Evaluation
     level: float | None  # how much slower the machine was than for the predictor, if known
+    level_by: str | None  # what told it
     levelled: Evaluation | None  # the predictor's figures with that divided out
     plain_sum: Evaluation | None  # of warm blocks; None where no block was measured
     best_constant: Evaluation
@@ -42,6 +43,7 @@ class Verdict:
         return {
             **self.model.to_json(),
             "level": self.level,
+            "level_by": self.level_by,
             "levelled": self.levelled and self.levelled.to_json(),
             "plain_sum": self.plain_sum and self.plain_sum.to_json(),
             "best_constant": {**self.best_constant.to_json(), "fitted_on": "judged networks"},
@@ -58,12 +60,13 @@ class Measured:
     """Latencies of networks (n,), and what is known of how they were measured.
 
     `spread` is their relative half-widths (n,); `level` how much slower the machine was than when
-    the predictor's blocks were measured.
+    what the predictor was fitted on was measured, and `level_by` says what told that.
     """
 
     ms: Floats
     spread: Floats | None = None
     level: float | None = None
+    level_by: str | None = None
 
 
 def judge(
@@ -89,6 +92,7 @@ def judge(
         predicted_ms=predicted,
         model=evaluate(predicted, measured_ms),
         level=level,
+        level_by=measured.level_by,
         levelled=None if level is None else evaluate(predicted, measured_ms / level),
         plain_sum=plain if predictor.known else None,
         best_constant=best_constant(measured_ms),

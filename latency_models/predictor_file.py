@@ -1,9 +1,9 @@
 """A predictor as one pandas table: blocks, coefficients, tree nodes, knots, composition.
 
-Columns: `part` (known, inferred, seen, those of regression_rows, composition, factor, per_unit,
-choice, composition_choice), `name` (a block's key, `kind/quantity`, or a number's name), `item`
-(what of it), `index` (number of a node or knot, or 0), `value`, and for nodes `threshold`, `left`,
-`right`. What a part has no use for is NaN, or -1 in whole numbers.
+Columns: `part` (known, inferred, fitted, seen, those of regression_rows, composition, factor,
+per_unit, choice, composition_choice), `name` (a block's key, `kind/quantity`, or a number's name),
+`item` (what of it), `index` (number of a node or knot, or 0), `value`, and for nodes `threshold`,
+`left`, `right`. What a part has no use for is NaN, or -1 in whole numbers.
 """
 
 from collections.abc import Iterator
@@ -63,6 +63,7 @@ def load_predictor(path: Path) -> dict[str, Any]:
             "known": _known(parts.get("known", frame[:0])),
             "inferred": _inferred(parts.get("inferred", frame[:0])),
             "seen": tuple(BlockSpec.parse(key) for key in parts.get("seen", frame[:0])["name"]),
+            "fitted": _items(parts.get("fitted", frame[:0])),
             "models": read_models(frame[frame["part"].isin(PARTS)]),
             "composition": Composition(**_items(parts["composition"])),
             "correction": _correction(parts, frame[:0]),
@@ -82,6 +83,8 @@ def _parts(predictor: "LatencyPredictor") -> Iterator[pd.DataFrame]:
     if predictor.inferred:
         costs_ms = list(predictor.inferred.values())
         yield rows("inferred", [spec.key for spec in predictor.inferred], "", costs_ms)
+    if predictor.fitted:
+        yield rows("fitted", list(predictor.fitted), "", list(predictor.fitted.values()))
     if predictor.seen:
         yield rows("seen", [spec.key for spec in predictor.seen], "", np.nan)
     for (kind, quantity), model in predictor.models.items():

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
@@ -45,7 +46,8 @@ class LatencyPredictor:
 
     `known` holds measured (warm, cold) ms; `models` the regressions by (kind, quantity), among
     them those of the kind `*`; `inferred` what blocks cost inside a network, ms, where whole
-    networks alone told it, and `seen` the blocks that those networks had. `choices` and
+    networks told it, and `seen` the blocks of networks that were all it was fitted on. `fitted`
+    holds the latencies, ms, of the networks fitted on, by `network_key`. `choices` and
     `composition_choice` say how the forms were chosen.
     """
 
@@ -55,6 +57,7 @@ class LatencyPredictor:
     models: Mapping[tuple[str, str], Regression]
     inferred: Mapping[BlockSpec, float] = field(default_factory=dict)
     seen: tuple[BlockSpec, ...] = ()
+    fitted: Mapping[str, float] = field(default_factory=dict)
     composition: Composition = field(default_factory=Composition)
     correction: Correction = field(default_factory=Correction)
     choices: tuple[Choice, ...] = ()
@@ -104,7 +107,7 @@ class LatencyPredictor:
         """
         found = np.zeros(len(specs))
         unknown = [row for row, spec in enumerate(specs) if spec not in self.known]
-        if self.inferred:  # as of measured blocks: whole networks told all that is known of them
+        if not self.known:  # as of measured blocks: whole networks told all that is known of them
             unknown = [row for row in unknown if specs[row] not in self.inferred]
         for kind, rows in _by_kind(specs, unknown).items():
             some = [specs[row] for row in rows]
@@ -155,3 +158,8 @@ def _by_kind(specs: Sequence[BlockSpec], rows: Sequence[int]) -> dict[str, list[
     for row in rows:
         found.setdefault(specs[row].kind, []).append(row)
     return found
+
+
+def network_key(network: Network) -> str:
+    """Short name of a network: equal for equal blocks in equal order."""
+    return sha256("|".join(block.key for block in network).encode()).hexdigest()[:16]

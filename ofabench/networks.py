@@ -1,19 +1,25 @@
 """Networks tables and archs files joined with their spaces, for the commands."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from bench.errors import InputError
 from bench.files import read_bytes
 
 if TYPE_CHECKING:
     from bench.measurement import Measurement
+    from latency_models.judge import Measured
     from latency_models.networks import NetworksTable
     from latency_models.predictors import LatencyPredictor
+    from latency_models.words import Codes
     from supernet.space import ArchConfig, SearchSpace
 
 ONEHOT = "onehot"  # no space by itself: columns of whole numbers are categories
+LEAST_COMMON = 3  # networks of two sweeps that tell the level between them
 
 
 def space_of(table: "NetworksTable", asked: str | None) -> "SearchSpace":
@@ -47,7 +53,55 @@ def networks_table(measurements: Sequence["Measurement"], asked: str | None) -> 
     return NetworksTable.from_measurements(frame, networks, asked or space.name, references)
 
 
-def level_between(networks: "NetworksTable", predictor: "LatencyPredictor") -> float | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judging:
+    """Networks that a predictor is judged on: codes (n, columns), and what was measured of them.
+
+    `fitted` of the table's networks were fitted on: they are left out, unless all were.
+    """
+
+    codes: "Codes"
+    measured: "Measured"
+    fitted: int
+
+
+def judging(
+    networks: "NetworksTable", column: str, space: "SearchSpace", predictor: "LatencyPredictor"
+) -> Judging:
+    """The networks of a table that a predictor was not fitted on, and how slow the machine was.
+
+    What was measured then and now tells the machine's level: networks fitted on that are in the
+    table too, where there are a few, else the references of both sweeps.
+    """
+    from latency_models.judge import Measured
+    from latency_models.predictors import network_key
+
+    ms, spread, codes = (
+        networks.latencies_ms(column),
+        networks.spread(column),
+        space.codes_of(networks.frame),
+    )
+    then_ms = np.array(
+        [
+            predictor.fitted.get(network_key(space.blocks(arch)), np.nan)
+            for arch in space.decode(codes)
+        ]
+    )
+    known = np.isfinite(then_ms)
+    level, level_by = _level_by_references(networks, predictor), "references"
+    if known.sum() >= LEAST_COMMON:
+        level, level_by = float(np.median(ms[known] / then_ms[known])), "networks in common"
+    judged = np.ones(len(ms), dtype=bool) if known.all() else ~known
+    measured = Measured(
+        ms=ms[judged],
+        spread=None if spread is None else spread[judged],
+        level=level,
+        level_by=None if level is None else level_by,
+    )
+    return Judging(codes=codes[judged], measured=measured, fitted=int(known.sum()))
+
+
+def _level_by_references(networks: "NetworksTable", predictor: "LatencyPredictor") -> float | None:
     """How much slower the machine was for the networks than for the predictor; None if unknown."""
     from supernet.verify import level_since
 

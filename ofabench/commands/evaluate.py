@@ -46,28 +46,34 @@ def run(args: argparse.Namespace) -> int:
 
 def _judge(args: argparse.Namespace) -> "tuple[dict[str, Any], Floats, Floats]":
     """Figures, predicted and measured latencies of networks of blocks."""
-    from latency_models.judge import Measured, judge
+    from latency_models.judge import judge
     from latency_models.networks import NetworksTable
     from latency_models.predictors import LatencyPredictor
-    from ofabench.networks import level_between, space_of
+    from ofabench.networks import judging, space_of
 
     predictor = LatencyPredictor.load(args.predictor)
     networks = NetworksTable.load(args.networks)
     column = networks.column_or_only(args.column)
-    measured = networks.latencies_ms(column)
     space = space_of(networks, args.space)
-    codes = space.codes_of(networks.frame)
-    judged = Measured(
-        ms=measured, spread=networks.spread(column), level=level_between(networks, predictor)
-    )
-    verdict = judge(predictor, space.choices, codes, judged)
-    told = {"column": column, "target": predictor.target.key, **verdict.to_json()}
-    return told, verdict.predicted_ms, measured
+    on = judging(networks, column, space, predictor)
+    verdict = judge(predictor, space.choices, on.codes, on.measured)
+    told = {
+        "column": column,
+        "target": predictor.target.key,
+        **verdict.to_json(),
+        "fitted_on": on.fitted,
+    }
+    return told, verdict.predicted_ms, on.measured.ms
 
 
 def _print(told: dict[str, Any]) -> None:
     names = ("within_5", "within_10", "spearman", "kendall", "mape", "bias")
     print(f"{told['n']} networks, {told['column']}; predictor of {told['target']}")
+    if told.get("fitted_on"):
+        share = (
+            "left out" if told["fitted_on"] != told["n"] else "ALL of them: this is no judgement"
+        )
+        print(f"{told['fitted_on']} networks of the table were fitted on: {share}")
     print(" " * 32 + "".join(f"{name:>10}" for name in names))
     rows = {"predictor": told}
     if told["levelled"] is not None:
@@ -89,5 +95,11 @@ def _print(told: dict[str, Any]) -> None:
             f"median, {ceiling['p95']:.1%} at p95; {ceiling['within_5']:.3f} within 5 %, "
             f"{ceiling['within_10']:.3f} within 10 %"
         )
+    if told["levelled"] is not None and told.get("level_by"):
+        print(f"level of the machine since the fit: told by the {told['level_by']}")
+    if told.get("covered_95") is not None:
+        print(f"{told['covered_95']:.1%} lie within 1.96 of the predictions' standard deviations")
     if told["extrapolated"]:
-        print(f"{told['extrapolated']:.1%} of the networks have blocks that were never measured")
+        print(
+            f"{told['extrapolated']:.1%} of the networks have blocks unlike any that was measured"
+        )

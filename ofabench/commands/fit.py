@@ -66,8 +66,8 @@ def run(args: argparse.Namespace) -> int:
         target = networks.target_of(column)
         source = {"column": column, "rows": len(measured), **networks.provenance}
         told = {"space": space.name, "networks": source}
+        unique = space.unique_blocks()
         if table is None:
-            unique = space.unique_blocks()
             told["references"] = networks.provenance.get("references", {})
         if target is None and table is None:
             target = foreign_target(column)
@@ -96,7 +96,7 @@ def _print(predictor: "LatencyPredictor") -> None:
     chosen = predictor.composition_choice
     if chosen is not None:
         errors = ", ".join(f"{name}: {error:.1%}" for name, error in chosen.errors)
-        what = "base        " if predictor.inferred else "composition "
+        what = "composition " if predictor.known else "base        "
         print(f"{what}  {chosen.networks:>4}  {chosen.form}; mean error when left out: {errors}")
     items = predictor.composition.to_items().items()
     print("network       " + ", ".join(f"{name} {value:.4g}" for name, value in items))

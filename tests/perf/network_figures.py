@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from latency_models.evaluate import Evaluation, evaluate
-from latency_models.judge import Measured, Verdict, judge
+from latency_models.judge import Verdict, judge
 from latency_models.networks import NetworksTable
 from latency_models.predictors import LatencyPredictor
-from ofabench.networks import level_between
+from ofabench.networks import judging
 from supernet.space import SearchSpace
 from tests.perf.network_steps import TargetSteps
 
@@ -74,24 +74,21 @@ def figures_of(target: TargetSteps) -> Figures:
         for name in ("judge", "again", "searched")
     }
     ms = {name: one.latencies_ms(one.column_or_only(None)) for name, one in tables.items()}
-    verdicts = {}
+    verdicts, judged_on = {}, {}
     for name in ("judge", "searched"):
         table = tables[name]
-        measured = Measured(
-            ms=ms[name],
-            spread=table.spread(table.column_or_only(None)),
-            level=level_between(table, predictor),
-        )
-        codes = space.codes_of(table.frame)
-        verdicts[name] = judge(predictor, space.choices, codes, measured)
-    judged = verdicts["judge"]
-    seen = tables["judge"].frame["resolution"].isin(target.amount.measured_resolutions())
+        on = judging(table, table.column_or_only(None), space, predictor)
+        judged_on[name] = on
+        verdicts[name] = judge(predictor, space.choices, on.codes, on.measured)
+    judged, sizes = verdicts["judge"], judged_on["judge"].codes[:, 0]
+    unseen = ~np.isin(sizes, target.amount.measured_resolutions())
+    judged_ms = judged_on["judge"].measured.ms
     first, second = _paired(space, tables["judge"], tables["again"], ms)
     ratio = float(np.median(second / first))
     return Figures(
         name=target.name,
         judged=judged,
-        unseen=evaluate(judged.predicted_ms[~seen.to_numpy()], ms["judge"][~seen.to_numpy()]),
+        unseen=evaluate(judged.predicted_ms[unseen], judged_ms[unseen]),
         again=evaluate(second, first),
         again_levelled=evaluate(second / ratio, first),
         searched=verdicts["searched"],

@@ -15,6 +15,7 @@ class Amount:
     device: str
     judged: int
     fitted: int = 20
+    anchors: int = 8  # of those, measured again wherever networks are judged
     fit_how: tuple[str, ...] = ("--loads", "4", "--passes", "15")
     judge_how: tuple[str, ...] = ("--loads", "2", "--passes", "5")
     again_how: tuple[str, ...] = ("--loads", "1", "--passes", "5")
@@ -57,14 +58,17 @@ class TargetSteps:
         return [*self._swept("fit", what), fit]
 
     def judging(self, name: str) -> list[Step]:
-        """Sweep the networks that judge (`judge`, `again`) or those that a search found."""
+        """Sweep the networks that judge (`judge`, `again`) or those that a search found.
+
+        Some of those fitted on are among them: they tell the machine's level since then.
+        """
         amount = self.amount
+        archs = self.at("searched.jsonl" if name == "searched" else "anchors.jsonl")
+        what = ("--blocks", "1", "--archs", f"{archs}")
         if name == "searched":
-            what = ("--archs", f"{self.at('searched.jsonl')}", *amount.searched_how)
-        else:
-            how = amount.judge_how if name == "judge" else amount.again_how
-            what = ("--networks", f"{amount.judged}", "--seed", "1", *how)
-        return self._swept(name, ("--blocks", "1", *what))
+            return self._swept(name, (*what, *amount.searched_how))
+        how = amount.judge_how if name == "judge" else amount.again_how
+        return self._swept(name, (*what, "--networks", f"{amount.judged}", "--seed", "1", *how))
 
     def _swept(self, name: str, what: tuple[str, ...]) -> list[Step]:
         store, table = self.at(f"{name}.sqlite"), self.at(f"{name}.parquet")

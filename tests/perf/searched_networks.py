@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.files import write_text
+from latency_models.networks import NetworksTable
 from latency_models.predictors import LatencyPredictor
 from supernet.codes import Codes
 from supernet.constraints import latency, macs
@@ -15,8 +16,19 @@ from supernet.space import SearchSpace
 BUDGET = 5000
 
 
-def write_searched(space: SearchSpace, predictor: Path, out: Path, limits: int) -> None:
-    """Write an archs file of the networks with most MACs under each limit, once.
+def anchor_lines(space: SearchSpace, fitted: Path, count: int) -> list[str]:
+    """Lines of some networks that a predictor was fitted on, from fast to slow."""
+    table = NetworksTable.load(fitted)
+    ms = table.latencies_ms(table.column_or_only(None))
+    order = np.argsort(ms)[np.linspace(0, len(ms) - 1, count).round().astype(int)]
+    archs = space.from_frame(table.frame)
+    return [space.to_line(archs[row]) for row in order.tolist()]
+
+
+def write_searched(
+    space: SearchSpace, predictor: Path, anchors: list[str], out: Path, limits: int
+) -> None:
+    """Write an archs file of the networks with most MACs under each limit, and `anchors`, once.
 
     MACs stand for accuracy: as that, they want large networks, and the search takes those whose
     latency is told too low.
@@ -31,7 +43,7 @@ def write_searched(space: SearchSpace, predictor: Path, out: Path, limits: int) 
 
     ends = latency(space, known, 1.0).costs(space.encode([space.smallest(), space.largest()]))
     least_ms, most_ms = ends.tolist()
-    lines = []
+    lines = [*anchors]
     for number, limit_ms in enumerate(np.geomspace(least_ms, most_ms, limits + 2)[1:-1].tolist()):
         limit = latency(space, known, limit_ms)
         found = search(

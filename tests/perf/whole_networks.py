@@ -17,11 +17,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.errors import OfabenchError
+from bench.files import write_text
 from ofabench.steps import run_steps
 from supernet.space import SearchSpace
 from tests.perf.network_figures import HEAD, figures_of
 from tests.perf.network_steps import Amount, TargetSteps
-from tests.perf.searched_networks import write_searched
+from tests.perf.searched_networks import anchor_lines, write_searched
 
 ALL = "onnx:1,onnx:2,tflite:1,tflite:2,torch:1,torch:2"
 
@@ -61,8 +62,12 @@ def measure(targets: list[TargetSteps], space: SearchSpace, limits: int) -> None
 
     for one in targets:
         run_steps(one.fitting(), say)
-        write_searched(space, one.at("predictor.parquet"), one.at("searched.jsonl"), limits)
-    for name in ("judge", "again", "searched"):
+        anchors = anchor_lines(space, one.at("fit-n.parquet"), one.amount.anchors)
+        write_text(one.at("anchors.jsonl"), "\n".join(anchors) + "\n")
+        write_searched(
+            space, one.at("predictor.parquet"), anchors, one.at("searched.jsonl"), limits
+        )
+    for name in ("again", "judge", "searched"):
         for one in targets:
             run_steps(one.judging(name), say)
 
