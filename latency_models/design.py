@@ -5,13 +5,14 @@ one value. Chosen one after the other is what lowers the mean variance of random
 its price (Krause, Singh and Guestrin, 2008, compare such criteria; this one is the A-optimal one).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.spec import BlockSpec
+from latency_models.domain import values_of
 from latency_models.features import PHYSICAL, feature_matrix
 from latency_models.smooth import kernel, places
 
@@ -69,6 +70,28 @@ class Beliefs:
             cross -= np.outer(cross[:, best], row)
             covariance -= np.outer(covariance[:, best], row)
         return chosen
+
+
+def covering(
+    specs: Sequence[BlockSpec], prices: Floats, budget: float, measured: Collection[int] = ()
+) -> list[int]:
+    """Blocks by which everything that any of them has was seen, for at most `budget`.
+
+    After them no block is outside the predictor's domain. Cheapest by what each adds, greedily.
+    """
+    has = [{(spec.kind, *pair) for pair in values_of(spec)} for spec in specs]
+    unseen = set().union(*has) - set().union(*(has[row] for row in measured))
+    chosen: list[int] = []
+    while unseen:
+        adds = np.array([len(values & unseen) for values in has], dtype=np.float64)
+        worth = np.where(prices <= budget, adds / prices, 0.0)
+        best = int(np.argmax(worth))
+        if worth[best] == 0:
+            break
+        chosen.append(best)
+        budget -= float(prices[best])
+        unseen -= has[best]
+    return chosen
 
 
 def block_beliefs(

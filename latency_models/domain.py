@@ -25,8 +25,8 @@ class Domain:
         """The domain of a fit on these blocks."""
         seen: dict[str, dict[str, set[Any]]] = {}
         for spec in specs:
-            of_kind = seen.setdefault(spec.kind, {name: set() for name, _ in _values(spec)})
-            for name, value in _values(spec):
+            of_kind = seen.setdefault(spec.kind, {name: set() for name, _ in values_of(spec)})
+            for name, value in values_of(spec):
                 of_kind[name].add(value)
         return cls(
             seen={
@@ -43,14 +43,15 @@ class Domain:
         of_kind = self.seen.get(spec.kind)
         if of_kind is None:
             return f"no {spec.kind} was measured"
-        for name, value in _values(spec):
+        for name, value in values_of(spec):
             if value not in of_kind[name]:
                 known = ", ".join(map(str, sorted(of_kind[name])))
                 return f"{name} {value} of a {spec.kind} was never measured, only {known}"
         return None
 
 
-def _values(spec: BlockSpec) -> list[tuple[str, Any]]:
+def values_of(spec: BlockSpec) -> list[tuple[str, Any]]:
+    """What of a block must have been seen, by name."""
     return [
         *((name, getattr(spec, name)) for name in _FIELDS),
         ("squeeze-excite", spec.se > 0),

@@ -1,8 +1,9 @@
 """`ofabench sweep --budget`: the blocks and networks that say most, for so much time.
 
 A planner of `bench.sweep`: it sees what is measured, believes something of the rest
-(latency_models.design), and asks for what tells most of random networks for its price. Half of
-the time goes to a first round, which is chosen blindly; the other half where that left most open.
+(latency_models.design), and asks for what tells most of random networks for its price. A first
+round is chosen blindly and tells what things cost here; then come networks, and blocks by which
+every size, width and kernel of the space was seen; the rest goes where that leaves most open.
 """
 
 from collections.abc import Collection, Sequence
@@ -17,7 +18,7 @@ from bench.groups import ANCHORS, estimated_ns
 from bench.measurement import Measurement
 from bench.planner import SweepPlan
 from bench.references import with_references
-from latency_models.design import Beliefs, block_beliefs, network_beliefs, rough_ms
+from latency_models.design import block_beliefs, covering, network_beliefs, rough_ms
 from latency_models.features import feature_matrix
 from latency_models.regression import fit_pooled
 from supernet.space import ArchConfig, SearchSpace
@@ -25,12 +26,11 @@ from supernet.space import ArchConfig, SearchSpace
 Floats = NDArray[np.float64]
 
 NETWORKS = 20  # to learn a composition on
-NETWORKS_SHARE = 0.3  # of the time, at most
-ROUNDS = 2  # that are planned for; what they leave over is spent too
+FIRST_SHARE, NETWORKS_SHARE, COVER_SHARE = 0.1, 0.4, 0.5  # of the time, of what is left of it
 LEAST_SHARE = 0.05  # of the time, that is worth another round
 POOL = 300  # random networks that the beliefs are about, and that networks are chosen of
-OVERHEAD = 1.15  # wall time over the time of timed calls
-LOAD_S = 0.03  # to make a model and load it
+OVERHEAD = 1.1  # wall time over the time of timed calls
+LOAD_S, LOAD_BLOCK_S = 0.006, 0.006  # to make a model and load it, and more for each block
 
 
 def informative_networks(
@@ -73,6 +73,7 @@ class BudgetPlanner:
         self._specs = space.unique_blocks(resolutions)
         rng = np.random.default_rng([seed, 2])
         archs = list(dict.fromkeys(space.sample(rng, POOL, resolutions)))
+        self._blocks = [Workload(role="block", blocks=(spec,)) for spec in self._specs]
         self._nets = [space.blocks(arch) for arch in archs]
         self._networks = [
             Workload(role="network", blocks=net, label=space.to_line(arch))
@@ -86,47 +87,58 @@ class BudgetPlanner:
     ) -> Sequence[Workload] | None:
         """Return what the rest of the time is best spent on; None where it is spent."""
         known = {one.workload for one in done if one.workload.role != "reference"}
-        first = not known
-        left_s = self._budget.budget_s - self._spent_s(done)
-        if not first and left_s < LEAST_SHARE * self._budget.budget_s:
+        budget_s = self._budget.budget_s
+        left_s = budget_s - self._spent_s(done)
+        if known and left_s < LEAST_SHARE * budget_s:
             return None
-        costs_ms = self._costs_ms(done)
-        fixed_s = self._price_s(self._fixed, done).sum() * (1 if first else 1 + ANCHORS / 6)
-        room_s = (left_s / ROUNDS if first else left_s) - fixed_s
-        work: list[Workload] = []
-        if first:
-            work = self._choose_networks(costs_ms, NETWORKS_SHARE * room_s, unrunnable)
-            room_s -= float(self._price_s(work, done).sum())
-        work += self._choose_blocks(done, costs_ms, room_s, {*known, *unrunnable})
-        if first and not work:
+        anchors = 1 + ANCHORS / len(self._fixed) if known else 1
+        fixed_s = anchors * float(self._price_s(self._fixed, done).sum())
+        gone = {*known, *unrunnable}
+        if not known:
+            work = self._choose_blocks(done, max(FIRST_SHARE * left_s - fixed_s, 0), gone)
+            work = work or self._choose_blocks(done, left_s - fixed_s, gone)[:1]
+        else:
+            work = self._second_round(done, left_s - fixed_s, gone)
+        if not known and not work:
             raise InputError(
-                f"--budget {self._budget.budget_s:g}s is too little for one block in "
+                f"--budget {budget_s:g}s is too little for one block in "
                 f"{self._budget.plan.loads} loads of {self._budget.plan.passes} passes: give more, "
                 "or fewer --loads and --passes"
             )
         return work or None
 
-    def _choose_networks(
-        self, costs_ms: Floats, room_s: float, unrunnable: Collection[Workload]
+    def _second_round(
+        self, done: Sequence[Measurement], room_s: float, gone: Collection[Workload]
     ) -> list[Workload]:
-        beliefs = network_beliefs(self._specs, self._nets, costs_ms)
-        gone = [row for row, one in enumerate(self._networks) if one in unrunnable]
-        prices_s = self._price_s(self._networks, ())
-        chosen = beliefs.choose(prices_s, room_s, most=self._most_networks, but=gone)
+        """Networks, what the domain lacks, then what tells most."""
+        work: list[Workload] = []
+        if not any(one.role == "network" for one in gone):
+            work = self._choose_networks(done, NETWORKS_SHARE * room_s, gone)
+            room_s -= float(self._price_s(work, done).sum())
+        prices_s = self._price_s(self._blocks, done)
+        taken = [row for row, one in enumerate(self._blocks) if one in gone]
+        covers = covering(self._specs, prices_s, COVER_SHARE * room_s, taken)
+        cover = [self._blocks[row] for row in covers if self._blocks[row] not in gone]
+        work += cover
+        room_s -= float(self._price_s(cover, done).sum())
+        return work + self._choose_blocks(done, room_s, {*gone, *cover})
+
+    def _choose_networks(
+        self, done: Sequence[Measurement], room_s: float, gone: Collection[Workload]
+    ) -> list[Workload]:
+        beliefs = network_beliefs(self._specs, self._nets, self._costs_ms(done))
+        taken = [row for row, one in enumerate(self._networks) if one in gone]
+        prices_s = self._price_s(self._networks, done)
+        chosen = beliefs.choose(prices_s, room_s, most=self._most_networks, but=taken)
         return [self._networks[row] for row in chosen]
 
     def _choose_blocks(
-        self,
-        done: Sequence[Measurement],
-        costs_ms: Floats,
-        room_s: float,
-        gone: Collection[Workload],
+        self, done: Sequence[Measurement], room_s: float, gone: Collection[Workload]
     ) -> list[Workload]:
-        blocks = [Workload(role="block", blocks=(spec,)) for spec in self._specs]
-        taken = [row for row, one in enumerate(blocks) if one in gone]
-        beliefs: Beliefs = block_beliefs(self._specs, self._nets, costs_ms).given(taken)
-        chosen = beliefs.choose(self._price_s(blocks, done), room_s, but=taken)
-        return [blocks[row] for row in chosen]
+        taken = [row for row, one in enumerate(self._blocks) if one in gone]
+        beliefs = block_beliefs(self._specs, self._nets, self._costs_ms(done)).given(taken)
+        chosen = beliefs.choose(self._price_s(self._blocks, done), room_s, but=taken)
+        return [self._blocks[row] for row in chosen]
 
     def _costs_ms(self, done: Sequence[Measurement]) -> Floats:
         """Roughly what each block takes: from what is measured, else from the device's costs."""
@@ -136,8 +148,7 @@ class BudgetPlanner:
         budget = self._budget
         if not pairs:
             one_call = SweepPlan(loads=1, passes=1, calls=1)
-            blocks = [Workload(role="block", blocks=(spec,)) for spec in self._specs]
-            ns = [estimated_ns(one, one_call, budget.batch, budget.costs) for one in blocks]
+            ns = [estimated_ns(one, one_call, budget.batch, budget.costs) for one in self._blocks]
             return np.array(ns) / 1e6
         model = fit_pooled(
             feature_matrix([spec for spec, _ in pairs]), np.array([ms for _, ms in pairs])
@@ -149,7 +160,8 @@ class BudgetPlanner:
         budget = self._budget
         ns = [estimated_ns(one, budget.plan, budget.batch, budget.costs) for one in work]
         timed_s = np.array(ns, dtype=np.float64) / 1e9 * self._slower(done)
-        return budget.plan.loads * (OVERHEAD * timed_s + LOAD_S)
+        load_s = np.array([_load_s(one) for one in work], dtype=np.float64)
+        return budget.plan.loads * (OVERHEAD * timed_s + load_s)
 
     def _slower(self, done: Sequence[Measurement]) -> float:
         """Time of what is measured over what the device's costs say of it."""
@@ -164,5 +176,10 @@ class BudgetPlanner:
 
     def _spent_s(self, done: Sequence[Measurement]) -> float:
         return sum(
-            OVERHEAD * float(one.samples_ns.sum()) / 1e9 + LOAD_S * one.loads for one in done
+            OVERHEAD * float(one.samples_ns.sum()) / 1e9 + one.loads * _load_s(one.workload)
+            for one in done
         )
+
+
+def _load_s(workload: Workload) -> float:
+    return LOAD_S + LOAD_BLOCK_S * len(workload.blocks)

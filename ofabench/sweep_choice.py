@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from supernet.space import ArchConfig, SearchSpace
 
 
+# Of a sweep within a budget: more blocks, each less often. A regression takes the mean of many.
+LOADS, PASSES = 3, 10
+
+
 def add_choice(parser: argparse.ArgumentParser) -> None:
     """Add what says which blocks and networks are measured."""
     parser.add_argument("--resolutions", type=resolutions, metavar="128,160", help="default: all")

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from latency_models.design import Beliefs, block_beliefs, network_beliefs, rough_ms
+from latency_models.design import Beliefs, block_beliefs, covering, network_beliefs, rough_ms
+from latency_models.domain import Domain
 from supernet.space import SearchSpace
 
 TINY = SearchSpace.load("tiny")
@@ -68,3 +69,15 @@ def test_informative_networks_are_unlike_each_other() -> None:
     totals = np.array([rough_ms(net).sum() for net in nets])
     assert len(set(chosen)) == 8
     assert np.ptp(np.log(totals[chosen])) > 0.6 * np.ptp(np.log(totals))
+
+
+def test_a_cover_leaves_no_block_outside() -> None:
+    specs = TINY.unique_blocks()
+
+    cover = covering(specs, np.ones(len(specs)), float(len(specs)))
+
+    domain = Domain.of(specs[row] for row in cover)
+    assert all(spec in domain for spec in specs)
+    assert len(cover) < len(specs) / 3
+    assert covering(specs, np.ones(len(specs)), 2.0) == cover[:2]
+    assert covering(specs, np.ones(len(specs)), 99.0, measured=cover) == []

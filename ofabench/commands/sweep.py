@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 from ofabench.arguments import add_json, add_out, add_space, positive_int
 from ofabench.device_arguments import add_device, device_in, device_words
-from ofabench.sweep_choice import add_choice, asked_of, choice_words, option, planner_of
+from ofabench.sweep_choice import (
+    LOADS,
+    PASSES,
+    add_choice,
+    asked_of,
+    choice_words,
+    option,
+    planner_of,
+)
 
 if TYPE_CHECKING:
     from bench.devices.base import Device
@@ -40,9 +48,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--batch", type=positive_int, default=1, metavar="N")
     add_choice(parser)
+    few = {"loads": LOADS, "passes": PASSES}
     for name, default in DEFAULTS.items():
         parser.add_argument(
-            f"--{name}", type=positive_int, default=default, metavar="N", help=f"default {default}"
+            f"--{name}",
+            type=positive_int,
+            metavar="N",
+            help=f"default {default}" + (f", with --budget {few[name]}" if name in few else ""),
         )
     parser.add_argument(
         "--cache", choices=("warm", "cold"), default="warm", help="which call of a visit counts"
@@ -64,6 +76,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Sweep one device, or a fleet."""
+    few = {"loads": LOADS, "passes": PASSES} if args.budget is not None else {}
+    for name, default in {**DEFAULTS, **few}.items():
+        if getattr(args, name) is None:
+            setattr(args, name, default)
     if args.fleet is not None:
         from ofabench.fleet_sweep import sweep_fleet
 
