@@ -4,7 +4,8 @@
 
 Takes the sweeps of `whole_networks`: of their blocks, only a share is given to the fit, those that
 a random draw or the active choice of `sweep --budget` would measure, beside the same 20 networks.
-Judged on the networks that another process measured.
+Judged on the networks that another process measured, the level since the fit divided out by
+networks that both measured.
 """
 
 import argparse
@@ -18,11 +19,13 @@ from pathlib import Path
 import numpy as np
 
 from bench.errors import OfabenchError
+from latency_models.dense import compile_dense
 from latency_models.design import block_beliefs, rough_ms
 from latency_models.evaluate import Evaluation, evaluate
 from latency_models.fitting import fit_predictor
 from latency_models.networks import NetworksTable
 from latency_models.table import LatencyTable
+from ofabench.networks import judging
 from supernet.space import SearchSpace
 from tests.perf.network_steps import Amount, TargetSteps
 
@@ -110,10 +113,11 @@ def judged(measured: Measured, rows: list[int]) -> Evaluation:
         table,
         [space.blocks(arch) for arch in space.from_frame(fitted.frame)],
         fitted.latencies_ms(fitted.column_or_only(None)),
+        blocks=space.unique_blocks(),
     )
-    nets = [space.blocks(arch) for arch in space.from_frame(others.frame)]
-    ms = others.latencies_ms(others.column_or_only(None))
-    return evaluate(predictor.predict_many(nets), ms)
+    on = judging(others, others.column_or_only(None), space, predictor)
+    predicted_ms = compile_dense(predictor, space.choices).predict(on.codes)
+    return evaluate(predicted_ms, on.measured.ms / (on.measured.level or 1.0))
 
 
 def line(what: str, found: list[Evaluation]) -> str:
