@@ -12,13 +12,13 @@ from bench.files import read_bytes
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from latency_models.categories import CategoryPredictor
+    from latency_models.categories.predictor import CategoryPredictor
 
 
 def fit_onehot(args: argparse.Namespace) -> int:
     """Fit on the networks of `args`, say which columns were used, and write the predictor."""
-    from latency_models.categories import CategoryPredictor, category_columns, codes_of
-    from latency_models.categories_fit import fit_categories
+    from latency_models.categories.fit import fit_categories
+    from latency_models.categories.predictor import CategoryPredictor, category_columns, codes_of
     from latency_models.networks import NetworksTable, foreign_target
 
     if args.table is not None:
@@ -58,7 +58,7 @@ def judge_onehot(args: argparse.Namespace) -> tuple[dict[str, Any], Any, Any]:
 
     MACs of categories are not known: what is judged by them is None.
     """
-    from latency_models.categories import CategoryPredictor, codes_of
+    from latency_models.categories.predictor import CategoryPredictor, codes_of
     from latency_models.evaluate import best_constant, evaluate, repeatability
     from latency_models.networks import NetworksTable
 
@@ -88,7 +88,7 @@ def predict_onehot(predictor: Path, archs: Path) -> Iterator[dict[str, Any]]:
     """For each line of an archs file, its categories with `latency_ms`; all are read first."""
     import numpy as np
 
-    from latency_models.categories import CategoryPredictor
+    from latency_models.categories.predictor import CategoryPredictor
 
     model = CategoryPredictor.load(predictor)
     rows = list(_rows(archs, model))

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-    from latency_models.categories import CategoryPredictor
+    from latency_models.categories.predictor import CategoryPredictor
     from latency_models.table import LatencyTable
 
 
 def run_show(args: argparse.Namespace) -> int:
     """Print what a table of either kind holds."""
-    from latency_models.categories import CategoryPredictor
+    from latency_models.categories.predictor import CategoryPredictor
     from latency_models.table import LatencyTable
 
     if _is_costs(args.table):
@@ -38,7 +38,7 @@ def run_show(args: argparse.Namespace) -> int:
 
 def rows_of(path: Path) -> "pd.DataFrame":
     """Read the rows of either kind of table."""
-    from latency_models.categories_file import WHAT
+    from latency_models.categories.file import WHAT
     from latency_models.storage import load_frame
     from latency_models.table import LatencyTable
 
@@ -99,7 +99,7 @@ def _print(table: "LatencyTable") -> None:
 
 
 def _is_costs(path: Path) -> bool:
-    from latency_models.categories_file import WHAT
+    from latency_models.categories.file import WHAT
     from latency_models.storage import load_any_frame
 
     return bool(load_any_frame(path)[1].get("what") == WHAT)

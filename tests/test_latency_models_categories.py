@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bench.errors import FileError, InputError
-from latency_models.categories import CategoryPredictor, Codes, category_columns, codes_of
-from latency_models.categories_fit import fit_categories
-from latency_models.categories_kernels import (
+from latency_models.categories.fit import fit_categories
+from latency_models.categories.kernels import (
     Vocabulary,
     device_kernels,
     own_kernels,
     shape_of,
 )
+from latency_models.categories.predictor import CategoryPredictor, Codes, category_columns, codes_of
 from latency_models.evaluate import evaluate
 from latency_models.networks import foreign_target
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bench.errors import FileError
 from bench.spec import Target
-from latency_models.categories import CategoryPredictor, codes_of
+from latency_models.categories.predictor import CategoryPredictor, codes_of
 from latency_models.formats.fbnet import OPERATORS, from_fbnet
 
 TARGET = Target(device="pi4", backend="tensorflow", backend_version="unknown")

@@ -17,7 +17,7 @@ from typing import Any
 from bench.errors import FileError, InputError
 from bench.files import read_bytes
 from bench.spec import Target
-from latency_models.categories import CategoryPredictor
+from latency_models.categories.predictor import CategoryPredictor
 from latency_models.storage import origin
 
 # Kernel, expansion, groups of both 1x1 convolutions; an expansion by 1 is a convolution too.

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.spec import BlockSpec
-from latency_models.categories import Codes, category_columns, codes_of
-from latency_models.categories_fit import fit_categories
+from latency_models.categories.fit import fit_categories
+from latency_models.categories.predictor import Codes, category_columns, codes_of
 from latency_models.dense import compile_dense
 from latency_models.fitting import fit_predictor
 from latency_models.networks import NetworksTable, foreign_target

@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.spec import Target
-from latency_models.categories import CategoryPredictor, codes_of
-from latency_models.categories_fit import fit_categories
+from latency_models.categories.fit import fit_categories
+from latency_models.categories.predictor import CategoryPredictor, codes_of
 from latency_models.evaluate import best_constant, evaluate
 from latency_models.fitting import fit_predictor
 from latency_models.formats.fbnet import from_fbnet

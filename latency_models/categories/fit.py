@@ -2,7 +2,7 @@
 
 Candidates are what costs look like before any network is asked: all alike, as on another device,
 or as on the mean of all. What they miss is a Gaussian process over categories
-(`categories_kernels`), and all are weighed by their evidence (`blend`).
+(`categories.kernels`), and all are weighed by their evidence (`blend`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from bench.errors import InputError
 from bench.spec import Target
 from latency_models.blend import Problem, Rows, blend, grid_of
-from latency_models.categories import CategoryPredictor, Codes, stem_of
-from latency_models.categories_kernels import (
+from latency_models.categories.kernels import (
     Vocabulary,
     device_kernels,
     own_kernels,
     shape_of,
 )
+from latency_models.categories.predictor import CategoryPredictor, Codes, stem_of
 from latency_models.storage import origin
 
 Floats = NDArray[np.float64]

@@ -14,7 +14,7 @@ from bench.errors import FileError, InputError
 from latency_models.storage import load_frame, require_columns, save_frame, target_and_provenance
 
 if TYPE_CHECKING:
-    from latency_models.categories import CategoryPredictor
+    from latency_models.categories.predictor import CategoryPredictor
 
 WHAT = "predictor of categories"
 COLUMNS = {"column": "text", "category": "int", "cost_ms": "float", "seen": "bool"}

@@ -64,14 +64,14 @@ class CategoryPredictor:
 
     def save(self, path: Path) -> None:
         """Write everything as one parquet table."""
-        from latency_models.categories_file import save_categories
+        from latency_models.categories.file import save_categories
 
         save_categories(self, path)
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read a predictor; `FileError` where the file is damaged or something else."""
-        from latency_models.categories_file import load_categories
+        from latency_models.categories.file import load_categories
 
         return cls(**load_categories(path))
 

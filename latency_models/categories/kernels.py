@@ -12,7 +12,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from latency_models.categories import stem_of
+from latency_models.categories.predictor import stem_of
 
 Floats = NDArray[np.float64]
 
