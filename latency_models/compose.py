@@ -75,9 +75,9 @@ class CompositionChoice:
     errors: tuple[tuple[str, float], ...]
 
 
-def spread_of(errors: Floats) -> float:
-    """Standard deviation of relative errors (n,), from their mean size: few are far off."""
-    return float(np.mean(np.abs(errors)) * np.sqrt(np.pi / 2))
+def spread_of(error: float) -> float:
+    """Standard deviation of relative errors from their mean size, as few are far off."""
+    return float(error * np.sqrt(np.pi / 2))
 
 
 def fit_composition(
@@ -105,7 +105,7 @@ def fit_composition(
         networks=len(measured_ms),
         errors=tuple((name, float(np.mean(error))) for name, error in errors.items()),
     )
-    spread = spread_of(errors[form])
+    spread = spread_of(float(np.mean(errors[form])))
     if form == "sum":
         return Composition(spread=spread), choice
     found = _fit_terms(columns, dict(_FORMS)[form], measured_ms)

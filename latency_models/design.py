@@ -101,14 +101,9 @@ def block_beliefs(
 
     `costs_ms` (specs,) is roughly what each takes.
     """
-    matrix = feature_matrix(specs)
-    where = places(matrix) / STRETCH
-    kinds = np.array([spec.kind for spec in specs])
-    alike = kernel(where, where) * (kinds[:, None] == kinds[None, :])
-    covariance = ALIKE**2 * alike + OWN**2 * np.eye(len(specs))
-    work = _work_shares(specs, costs_ms)
-    covariance += WORK**2 * work @ work.T
-    shares = _shares(specs, networks, costs_ms)
+    covariance = _covariance(specs, costs_ms)
+    inside_ms = _inside_ms(specs, networks, costs_ms)
+    shares = inside_ms / inside_ms.sum(axis=1, keepdims=True)
     return Beliefs(covariance=covariance, cross=shares @ covariance, noise=NOISE)
 
 
@@ -116,12 +111,12 @@ def network_beliefs(
     specs: Sequence[BlockSpec], networks: Sequence[Sequence[BlockSpec]], costs_ms: Floats
 ) -> Beliefs:
     """Beliefs of networks' relative latencies; asked are all of them."""
-    blocks = block_beliefs(specs, networks, costs_ms)
-    shares = _shares(specs, networks, costs_ms)
-    covariance: Floats = blocks.cross @ shares.T
+    inside_ms = _inside_ms(specs, networks, costs_ms)
+    totals_ms = inside_ms.sum(axis=1)
+    shares = inside_ms / totals_ms[:, None]
     # A constant of each network, over its latency: what it pays besides its blocks.
-    totals = 1 / np.array([_total(specs, network, costs_ms) for network in networks])
-    fixed = totals / totals.mean()
+    fixed = 1 / totals_ms / np.mean(1 / totals_ms)
+    covariance = shares @ _covariance(specs, costs_ms) @ shares.T
     covariance = covariance + WORK**2 * np.outer(fixed, fixed)
     return Beliefs(covariance=covariance, cross=covariance.copy(), noise=NOISE)
 
@@ -142,18 +137,23 @@ def _work_shares(specs: Sequence[BlockSpec], costs_ms: Floats) -> Floats:
     return found
 
 
-def _shares(
+def _covariance(specs: Sequence[BlockSpec], costs_ms: Floats) -> Floats:
+    """Of blocks' relative costs, (specs, specs)."""
+    where = places(feature_matrix(specs)) / STRETCH
+    kinds = np.array([spec.kind for spec in specs])
+    alike = kernel(where, where) * (kinds[:, None] == kinds[None, :])
+    work = _work_shares(specs, costs_ms)
+    found: Floats = ALIKE**2 * alike + OWN**2 * np.eye(len(specs)) + WORK**2 * work @ work.T
+    return found
+
+
+def _inside_ms(
     specs: Sequence[BlockSpec], networks: Sequence[Sequence[BlockSpec]], costs_ms: Floats
 ) -> Floats:
+    """What each block takes of each network, (networks, specs)."""
     place = {spec: column for column, spec in enumerate(specs)}
-    shares = np.zeros((len(networks), len(specs)))
+    found = np.zeros((len(networks), len(specs)))
     for row, network in enumerate(networks):
         columns = [place[block] for block in network]
-        np.add.at(shares[row], columns, costs_ms[columns])
-        shares[row] /= costs_ms[columns].sum()
-    return shares
-
-
-def _total(specs: Sequence[BlockSpec], network: Sequence[BlockSpec], costs_ms: Floats) -> float:
-    place = {spec: column for column, spec in enumerate(specs)}
-    return float(costs_ms[[place[block] for block in network]].sum())
+        np.add.at(found[row], columns, costs_ms[columns])
+    return found

@@ -120,19 +120,15 @@ def with_composition(
     the blocks' own figures as priors: what networks left out were missed by less.
     """
     composed = _by_terms(blocks, networks, measured_ms)
-    fitted = {network_key(net): ms for net, ms in zip(networks, measured_ms.tolist(), strict=True)}
-    composed = replace(composed, fitted=fitted)
+    composed = replace(composed, fitted=_by_key(networks, measured_ms))
     choice = composed.composition_choice
     assert choice is not None
     if len(networks) < LEAST_TO_BLEND:
         return composed
-    specs = all_blocks(networks, [*space_blocks, *blocks.known])
+    every = all_blocks(networks, [*space_blocks, *blocks.known])
+    specs = [spec for spec, one in zip(every, blocks.runs(every), strict=True) if one]
     warm, cold = blocks.alone_ms(specs)
-    runs = np.isfinite(blocks.block_ms(specs))
-    specs = [spec for spec, one in zip(specs, runs, strict=True) if one]
-    found = fit_few(
-        networks, measured_ms, specs, {"warm blocks": warm[runs], "cold blocks": cold[runs]}
-    )
+    found = fit_few(networks, measured_ms, specs, {"warm blocks": warm, "cold blocks": cold})
     error = dict(found.errors)[found.base]
     errors = (*choice.errors, (f"blend, {found.base}", error))
     if error >= dict(choice.errors)[choice.form]:
@@ -141,7 +137,7 @@ def with_composition(
         composed,
         inferred=found.costs_ms,
         composition=replace(
-            composed.composition, overhead_ms=found.overhead_ms, spread=_spread(error)
+            composed.composition, overhead_ms=found.overhead_ms, spread=spread_of(error)
         ),
         composition_choice=replace(choice, form=errors[-1][0], errors=errors),
     )
@@ -157,8 +153,8 @@ def _by_terms(
     costs = [composition.block_cost(warm, cold) for warm, cold in pairs]
     correction, left_out = fit_correction(networks, costs, composition.overhead_ms, measured_ms)
     if left_out is not None:
-        composition = replace(composition, spread=spread_of(left_out))
         error = float(np.mean(np.abs(left_out)))
+        composition = replace(composition, spread=spread_of(error))
         choice = replace(
             choice,
             form=f"{choice.form}, by work",
@@ -186,14 +182,12 @@ def _fit_on_networks(  # noqa: PLR0913, PLR0917
         provenance={"fitted": origin(), **provenance},
         known={},
         inferred=found.costs_ms,
-        fitted={
-            network_key(net): ms for net, ms in zip(networks, measured_ms.tolist(), strict=True)
-        },
+        fitted=_by_key(networks, measured_ms),
         seen=tuple(dict.fromkeys(block for network in networks for block in network)),
         models={(POOLED, quantity): model for quantity in QUANTITIES},
         composition=Composition(
             overhead_ms=found.overhead_ms,
-            spread=_spread(dict(found.errors)[found.base]),
+            spread=spread_of(dict(found.errors)[found.base]),
         ),
         composition_choice=CompositionChoice(
             form=found.base, networks=len(networks), errors=found.errors
@@ -201,9 +195,8 @@ def _fit_on_networks(  # noqa: PLR0913, PLR0917
     )
 
 
-def _spread(error: float) -> float:
-    """Standard deviation of which `error` is the mean absolute value."""
-    return float(error * np.sqrt(np.pi / 2))
+def _by_key(networks: Sequence[Network], measured_ms: Floats) -> dict[str, float]:
+    return {network_key(net): ms for net, ms in zip(networks, measured_ms.tolist(), strict=True)}
 
 
 def _check_networks(networks: Sequence[Network], measured_ms: Floats) -> None:

@@ -96,8 +96,12 @@ class LatencyPredictor:
         costs = costs + self.correction.more_ms(specs, costs)
         told = np.array([self.inferred.get(spec, np.nan) for spec in specs], dtype=np.float64)
         costs = np.where(np.isnan(told), costs, told)
+        return np.where(self.runs(specs), costs, np.inf)
+
+    def runs(self, specs: Sequence[BlockSpec]) -> NDArray[np.bool_]:
+        """Whether each block could run on the target, (n,)."""
         unrunnable = self.provenance.get("unrunnable", {})
-        return np.where([f"block:{spec.key}" in unrunnable for spec in specs], np.inf, costs)
+        return np.array([f"block:{spec.key}" not in unrunnable for spec in specs], dtype=np.bool_)
 
     def block_variance(self, specs: Sequence[BlockSpec]) -> Floats:
         """Variance of what each block adds, in ms^2, (n,); 0 where it was measured.

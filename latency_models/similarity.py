@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.spec import BlockSpec
-from latency_models.features import SHAPE, feature_matrix
+from latency_models.features import feature_matrix
+from latency_models.smooth import places
 
 Floats = NDArray[np.float64]
 
@@ -26,27 +27,15 @@ LENGTHS = {
     "act": 1.0,
     "se": 0.5,
 }
-_DOUBLINGS = ("out_size", "in_channels", "mid_channels", "out_channels")
 
 
 def similarity(specs: Sequence[BlockSpec], others: Sequence[BlockSpec]) -> Floats:
     """Between 0 and 1, (len(specs), len(others))."""
-    places, their_places = _places(specs), _places(others)
+    own, theirs = (places(feature_matrix(some), LENGTHS) for some in (specs, others))
     squares = np.zeros((len(specs), len(others)))
     for column in range(len(LENGTHS)):
-        squares += (places[:, None, column] - their_places[None, :, column]) ** 2
+        squares += (own[:, None, column] - theirs[None, :, column]) ** 2
     kinds = np.array([spec.kind for spec in specs])
     their_kinds = np.array([spec.kind for spec in others])
     found: Floats = np.exp(-0.5 * squares) * (kinds[:, None] == their_kinds[None, :])
     return found
-
-
-def _places(specs: Sequence[BlockSpec]) -> Floats:
-    """Where blocks lie, in lengths."""
-    matrix = feature_matrix(specs, SHAPE)
-    columns = {name: matrix[:, SHAPE.index(name)] for name in LENGTHS}
-    for name in _DOUBLINGS:
-        columns[name] = np.log2(1 + columns[name])
-    columns["kernel"] = columns["kernel"] / 2
-    columns["se"] = (columns["se"] > 0).astype(np.float64)
-    return np.column_stack([columns[name] / length for name, length in LENGTHS.items()])

@@ -5,12 +5,14 @@ says least far from what was measured. The posterior mean is a weighted sum of k
 measured blocks (Rasmussen and Williams, 2006, equation 2.25): a table of knots.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latency_models.blend import spread_rows
 from latency_models.features import ALL
 
 Floats = NDArray[np.float64]
@@ -28,7 +30,7 @@ LENGTHS = {
     "se": 1.0,
     "residual": 2.0,
 }
-_DOUBLINGS = ("in_size", "in_channels", "mid_channels", "out_channels")
+_DOUBLINGS = ("in_size", "out_size", "in_channels", "mid_channels", "out_channels")
 # Tried: stretches of all lengths, standard deviations of what is smooth and of noise, both of
 # the logarithm of a latency.
 STRETCHES, SCALES, NOISES = (0.4, 0.7, 1.2, 2.0), (0.05, 0.15, 0.4), (0.005, 0.01, 0.02, 0.04)
@@ -65,7 +67,7 @@ class Smooth:
 def fit_smooth(matrix: Floats, logs: Floats) -> Smooth:
     """Fit what is left of the logarithms (n,) of latencies; scales by the rows' likelihood."""
     where = places(matrix)
-    few = np.linspace(0, len(logs) - 1, min(len(logs), MOST_TO_CHOOSE)).round().astype(int)
+    few = spread_rows(len(logs), MOST_TO_CHOOSE)
     best: tuple[float, float, float, float] | None = None
     for stretch, scale in product(STRETCHES, SCALES):
         alike = scale**2 * kernel(where[few] / stretch, where[few] / stretch)
@@ -81,10 +83,10 @@ def fit_smooth(matrix: Floats, logs: Floats) -> Smooth:
     return Smooth(stretch=stretch, places=knots, weights=weights)
 
 
-def places(matrix: Floats) -> Floats:
-    """Where blocks lie, in lengths, (n, LENGTHS), from their features, `ALL`."""
+def places(matrix: Floats, lengths: Mapping[str, float] = LENGTHS) -> Floats:
+    """Where blocks lie, in lengths, (n, lengths), from their features, `ALL`."""
     columns = []
-    for name, length in LENGTHS.items():
+    for name, length in lengths.items():
         column = matrix[:, ALL.index(name)]
         if name in _DOUBLINGS:
             column = np.log2(1 + column)

@@ -120,13 +120,7 @@ def read_archs(path: Path, asked: str | None) -> Iterator[tuple["SearchSpace", "
     if asked is not None:
         own = SearchSpace.load(asked)
         spaces[own.name] = own
-    try:
-        lines = read_bytes(path).decode().splitlines()
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not text: {error}") from error
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
+    for number, line in numbered_lines(path):
         try:
             name, arch = parse_line(line)
             if name not in spaces:
@@ -134,3 +128,14 @@ def read_archs(path: Path, asked: str | None) -> Iterator[tuple["SearchSpace", "
             yield spaces[name], spaces[name].canonical(arch)
         except InputError as error:
             raise InputError(f"{path}, line {number}: {error}") from error
+
+
+def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Lines of an archs file from 1 on; empty ones are passed over. `InputError` if no text."""
+    try:
+        lines = read_bytes(path).decode().splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not text: {error}") from error
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            yield number, line

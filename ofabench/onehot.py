@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import InputError
-from bench.files import read_bytes
+from ofabench.networks import numbered_lines
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -112,13 +112,7 @@ def predict_onehot(predictor: Path, archs: Path) -> Iterator[dict[str, Any]]:
 
 
 def _rows(archs: Path, model: "CategoryPredictor") -> Iterator[list[int]]:
-    try:
-        lines = read_bytes(archs).decode().splitlines()
-    except UnicodeDecodeError as error:
-        raise InputError(f"{archs} is not text: {error}") from error
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
+    for number, line in numbered_lines(archs):
         try:
             told = json.loads(line)
         except ValueError as error:

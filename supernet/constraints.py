@@ -97,9 +97,7 @@ def latency(space: CodedSpace, predictor: "LatencyPredictor", max_ms: float) -> 
     """Limit of `max_ms` on the predictor's target; `InputError` if it is of another space."""
     from latency_models.dense import compile_dense
 
-    blocks = {
-        block for position in space.choices for _, option in position.options for block in option
-    }
+    blocks = _blocks_of(space)
     shared = sum(block in blocks for block in predictor.known)
     # Spaces of one family share a few blocks; all that a sweep of this space knows is its own.
     if 2 * shared < len(predictor.known):
@@ -120,15 +118,18 @@ def measured(space: CodedSpace, predictor: "LatencyPredictor") -> Constraint | N
     from latency_models.dense import compile_sum, extrapolated_of
 
     count = extrapolated_of(predictor)
-    blocks = [
-        block for position in space.choices for _, option in position.options for block in option
-    ]
-    if not count(blocks).any():
+    if not count(list(_blocks_of(space))).any():
         return None
     costs = compile_sum(count, space.choices).total
     name = f"{EXTRAPOLATED} {predictor.target.key}"
     hint = "measure those, or search them too by --allow-extrapolated"
     return Constraint(name=name, costs=costs, limit=0.5, unit="blocks", hint=hint)
+
+
+def _blocks_of(space: CodedSpace) -> set[BlockSpec]:
+    return {
+        block for position in space.choices for _, option in position.options for block in option
+    }
 
 
 class SummedCost:
