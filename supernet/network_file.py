@@ -13,7 +13,7 @@ from bench.errors import FileError, InputError
 from bench.spec import BlockSpec
 from supernet.export import Normalisation
 from supernet.space import ArchConfig
-from supernet.torch_file import load_tensors, save_tensors
+from supernet.tensor_file import load_tensors, save_tensors
 
 WHAT = "sub-network"
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save
 from torch import Tensor
 
 from bench.errors import FileError, InputError
@@ -211,6 +212,9 @@ def test_what_is_no_checkpoint_is_refused(trained: Path, tmp_path: Path) -> None
         with pytest.raises(FileError, match=r"bad\.pt is"):
             load_checkpoint(path)
     torch.save({"a": 1}, path)
+    with pytest.raises(FileError, match="is a torch file"):
+        load_checkpoint(path)
+    path.write_bytes(save({"a": torch.zeros(1)}))
     with pytest.raises(FileError, match="another program"):
         load_checkpoint(path)
     with pytest.raises(FileError, match="cannot read"):

@@ -10,7 +10,7 @@ from torch import Tensor
 from bench.errors import FileError, InputError
 from supernet.model import SuperNet
 from supernet.space import SearchSpace
-from supernet.torch_file import Tensors, load_tensors, save_tensors
+from supernet.tensor_file import Tensors, load_tensors, save_tensors
 from supernet.train.schedule import Schedule
 
 WHAT = "supernet"

@@ -11,6 +11,9 @@ from bench.errors import FileError, InputError
 from bench.files import read_bytes
 from supernet.fields import Fields
 
+IMPORTED = 'name = "imported"'
+"""TOML of no training at all: what weights that were trained elsewhere have for a schedule."""
+
 CHOICES = ("resolutions", "depths", "kernels", "expands", "widths")
 
 
@@ -98,11 +101,11 @@ class Schedule:
             momentum=_fraction(fields, "momentum"),
             weight_decay=_fraction(fields, "weight_decay"),
             label_smoothing=_fraction(fields, "label_smoothing"),
-            phases=tuple(_read_phase(table) for table in fields.tables("phases")),
+            phases=tuple(_read_phase(table) for table in _phases(fields)),
             text=text,
         )
         fields.done()
-        if schedule.phases[0].distillation:
+        if schedule.phases and schedule.phases[0].distillation:
             raise fields.error(
                 "phases[0].distillation",
                 schedule.phases[0].distillation,
@@ -133,6 +136,10 @@ def _read_phase(table: Fields) -> Phase:
         raise table.error("warmup_epochs", phase.warmup_epochs, f"less than the {epochs} epochs")
     table.done()
     return phase
+
+
+def _phases(fields: Fields) -> list[Fields]:
+    return fields.tables("phases") if "phases" in fields else []
 
 
 def _optional(fields: Fields, name: str) -> float:

@@ -221,6 +221,8 @@ def _momenta(network: nn.Module, optimiser: torch.optim.SGD) -> dict[str, Tensor
 
 def _check_fit(recipe: Recipe, dataset: Dataset) -> None:
     space = recipe.space
+    if not recipe.schedule.phases:
+        raise InputError(f"the schedule {recipe.schedule.name!r} has no phases: nothing to train")
     if (space.in_channels, space.classes) != (dataset.channels, dataset.classes):
         raise InputError(
             f"the space {space.name} has {space.in_channels} input channels and {space.classes} "

@@ -1,0 +1,86 @@
+"""Named tensors beside JSON metadata in one safetensors file: no pickle, whole or not at all.
+
+The file is an ordinary safetensors file, tensors named `group/name`. Its header holds what the
+file is, our metadata as JSON, and a digest over both and every tensor, since the format itself
+does not notice a flipped bit.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from bench.errors import FileError
+from bench.files import read_bytes, write_bytes
+
+Tensors = dict[str, Tensor]
+
+_LENGTH_BYTES = 8  # of the header's length, little endian, which a file begins with
+
+
+def save_tensors(
+    path: Path, *, what: str, metadata: Mapping[str, Any], **groups: Mapping[str, Tensor]
+) -> None:
+    """Write `groups` of tensors and `metadata` (JSON values), whole or not at all.
+
+    `what` says what the file is; `load_tensors` asks for it again.
+    """
+    tensors = {
+        f"{group}/{name}": tensor.detach().cpu().contiguous()
+        for group, named in groups.items()
+        for name, tensor in named.items()
+    }
+    told = {"what": what, "groups": json.dumps(list(groups)), "metadata": json.dumps(metadata)}
+    write_bytes(path, save(tensors, {**told, "digest": _digest(told, tensors)}))
+
+
+def load_tensors(path: Path, *, what: str) -> tuple[dict[str, Any], dict[str, Tensors]]:
+    """Metadata and groups that `save_tensors` wrote; `FileError` where the file is another's."""
+    content = read_bytes(path)
+    if content[:2] == b"PK":
+        raise FileError(
+            f"{path} is a torch file, expected a {what} in safetensors; networks of OFA's authors "
+            "are read by `ofabench import-ofa`"
+        )
+    refusal = f"{path} is not a {what} written by ofabench, or is damaged"
+    try:
+        told = _header(content)
+        tensors: Tensors = load(content)
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise FileError(refusal) from error
+    if told.get("what") != what:
+        raise FileError(
+            f"{path} is a {told.get('what') or 'safetensors file of another program'}, expected a "
+            f"{what} written by ofabench"
+        )
+    digest = told.pop("digest", "")
+    if digest != _digest(told, tensors):
+        raise FileError(f"{path} is damaged: its content is not what its digest was taken over")
+    groups: dict[str, Tensors] = {group: {} for group in json.loads(told["groups"])}
+    for key, tensor in tensors.items():
+        group, _, name = key.partition("/")
+        groups[group][name] = tensor
+    metadata: dict[str, Any] = json.loads(told["metadata"])
+    return metadata, groups
+
+
+def _header(content: bytes) -> dict[str, str]:
+    """Metadata of a safetensors file; `ValueError`, `KeyError` or `TypeError` if it is none."""
+    length = int.from_bytes(content[:_LENGTH_BYTES], "little")
+    header = json.loads(content[_LENGTH_BYTES : _LENGTH_BYTES + length])
+    return dict(dict(header).get("__metadata__") or {})
+
+
+def _digest(told: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
+    found = hashlib.sha256(json.dumps(sorted(told.items())).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
