@@ -97,10 +97,10 @@ class Fields:
         """Read a table inside this one."""
         return Fields(self._take(field, f"a table [{field}]", None), self._where, field)
 
-    def tables(self, field: str) -> list["Fields"]:
-        """Read a list of tables, at least one."""
+    def tables(self, field: str, minimum: int = 1) -> list["Fields"]:
+        """Read a list of tables, at least one unless `minimum` is 0."""
         value = self._take(field, f"tables [[{field}]]", None)
-        if not isinstance(value, list) or not value:
+        if not isinstance(value, list) or len(value) < minimum:
             raise self.error(field, value, f"at least one table [[{field}]]")
         return [Fields(v, self._where, f"{field}[{i}]") for i, v in enumerate(value)]
 

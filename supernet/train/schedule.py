@@ -11,7 +11,7 @@ from bench.errors import FileError, InputError
 from bench.files import read_bytes
 from supernet.fields import Fields
 
-IMPORTED = 'name = "imported"'
+IMPORTED = 'name = "imported"\nphases = []'
 """TOML of no training at all: what weights that were trained elsewhere have for a schedule."""
 
 CHOICES = ("resolutions", "depths", "kernels", "expands", "widths")
@@ -101,7 +101,7 @@ class Schedule:
             momentum=_fraction(fields, "momentum"),
             weight_decay=_fraction(fields, "weight_decay"),
             label_smoothing=_fraction(fields, "label_smoothing"),
-            phases=tuple(_read_phase(table) for table in _phases(fields)),
+            phases=tuple(_read_phase(table) for table in fields.tables("phases", minimum=0)),
             text=text,
         )
         fields.done()
@@ -136,10 +136,6 @@ def _read_phase(table: Fields) -> Phase:
         raise table.error("warmup_epochs", phase.warmup_epochs, f"less than the {epochs} epochs")
     table.done()
     return phase
-
-
-def _phases(fields: Fields) -> list[Fields]:
-    return fields.tables("phases") if "phases" in fields else []
 
 
 def _optional(fields: Fields, name: str) -> float:
