@@ -129,6 +129,11 @@ class NvmlCard:
         rates = self._ask(lambda: self._nvml.nvmlDeviceGetUtilizationRates(self._handle))
         return None if rates is None else rates.gpu / 100
 
+    def energy_j(self) -> float | None:
+        """Joules drawn since the driver was loaded; None where the card does not count them."""
+        told = self._ask(lambda: self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle))
+        return None if told is None else told / 1e3
+
     def _ask(self, question: Callable[[], T]) -> T | None:
         """The answer, None where the card does not tell; `DeviceError` where it is gone."""
         try:
