@@ -19,7 +19,7 @@ class Draws(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class UniformDraws:
     """Each choice uniform and independent (OFA, Cai et al., ICLR 2020), a resolution a step."""
 

@@ -1,0 +1,64 @@
+"""`SandwichDraws`: each step trains the largest network, the smallest, and some between.
+
+The sandwich rule (BigNAS, Yu et al., ECCV 2020, section 3.1): what the two bound improves with
+them, and the largest teaches the others on the same images.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+
+from bench.errors import InputError
+from supernet.codes import Codes, Layout
+from supernet.constraints import Constraint
+from supernet.sampling.draws import Draws
+from supernet.sampling.feasible import Limits, largest, smallest
+
+
+@dataclass(frozen=True, kw_only=True)
+class SandwichDraws:
+    """First the largest, then the smallest network of a step's resolution, the rest from `draws`.
+
+    `largest` and `smallest` have one code (columns,) for each resolution. Where `smallest` has
+    none, for it does not meet the limits, the second network is from `draws` too.
+    """
+
+    draws: Draws
+    largest: Mapping[int, Codes] = field(repr=False)
+    smallest: Mapping[int, Codes] = field(repr=False)
+
+    @classmethod
+    def of(cls, draws: Draws, layout: Layout, limits: Sequence[Constraint] = ()) -> Self:
+        """Take both extremes from a layout; the largest, as the teacher, whatever the limits."""
+        resolutions = layout.columns[0].values
+        least = np.stack([smallest(layout, resolution) for resolution in resolutions])
+        met = Limits(tuple(limits)).met(least)
+        return cls(
+            draws=draws,
+            largest={resolution: largest(layout, resolution) for resolution in resolutions},
+            smallest={int(code[0]): code for code in least[met]},
+        )
+
+    def plan(self, rng: np.random.Generator, steps: int, subnets: int) -> Codes:
+        """Draw (steps, subnets, columns), see `Draws.plan`; `InputError` for less than 2 a step."""
+        if subnets < 2:
+            raise InputError(
+                f"a sandwich has a largest and a smallest network, got {subnets} a step; "
+                "let the phase train 2 subnets or more"
+            )
+        drawn = self.draws.plan(rng, steps, subnets - 1)
+        largest = np.empty((steps, 1, drawn.shape[2]), dtype=np.int16)
+        for resolution in np.unique(drawn[:, 0, 0]).tolist():
+            rows = drawn[:, 0, 0] == resolution
+            largest[rows, 0] = self.largest[resolution]
+            if resolution in self.smallest:
+                drawn[rows, 0] = self.smallest[resolution]
+        return np.concatenate([largest, drawn], axis=1)
+
+    def describe(self) -> str:
+        """How a step is made up, in one line."""
+        without = len(self.largest) - len(self.smallest)
+        told = f" (not within the limits at {without} resolutions)" if without else ""
+        return f"sandwich: the largest, the smallest{told}, the rest drawn"
