@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from bench.errors import FileError, InputError
+from supernet.sampling.draws import UniformDraws
 from supernet.space import SearchSpace
-from supernet.train.sampling import PhaseSpace, batches
+from supernet.train.epoch import EpochPlan
+from supernet.train.sampling import PhaseSpace
 from supernet.train.schedule import Phase, Schedule, schedule_names
 
 PHASE = Phase(name="p", epochs=4, lr=0.8, batch=8)
@@ -70,6 +72,9 @@ def test_shipped_schedules_end_with_every_network(name: str) -> None:
         ("momentum = 0.9", "momentum = 1.0", "momentum is 1.0"),
         ("warmup_epochs = 0.5", "warmup_epochs = 1", "less than the 1 epochs"),
         ("depths = 1", "distillation = 1.0", "trained by the first phase"),
+        ("subnets = 2", 'subnets = 1\nsampling = "sandwich"', "the largest and the smallest"),
+        ("subnets = 2", 'sampling = "best"', r"sampling is 'best'"),
+        ("momentum = 0.9", "clip_norm = -1", "clip_norm is -1"),
         ('name = "short"', "", "name is missing"),
         ("[[phases]]", "[[phase]]", "phases is missing"),
         ("momentum = 0.9", "momentum =", "not TOML"),
@@ -104,7 +109,8 @@ def test_the_learning_rate_warms_up_and_falls_as_a_cosine() -> None:
 def test_a_phase_draws_from_the_largest_choices_alone(tiny: SearchSpace) -> None:
     phase = replace(PHASE, resolutions=1, depths=1, kernels=2, expands=1)
 
-    archs = PhaseSpace(tiny, phase).draw(np.random.default_rng(0), 200)
+    layout = PhaseSpace(tiny, phase).layout
+    archs = tiny.decode(layout.sample(np.random.default_rng(0), 200))
 
     largest = tiny.largest()
     assert {arch.resolution for arch in archs} == {largest.resolution}
@@ -113,18 +119,6 @@ def test_a_phase_draws_from_the_largest_choices_alone(tiny: SearchSpace) -> None
     drawn = {kernel for arch in archs for kernel in arch.kernels}
     columns = [c for c in tiny.layout.columns if c.name.startswith("ks")]
     assert drawn == {value for column in columns for value in column.values[-2:]}
-
-
-def test_networks_of_one_step_have_one_resolution(tiny: SearchSpace) -> None:
-    space, rng = PhaseSpace(tiny, PHASE), np.random.default_rng(0)
-
-    steps = [space.draw(rng, 4) for _ in range(50)]
-
-    assert all(len({arch.resolution for arch in archs}) == 1 for archs in steps)
-    assert {archs[0].resolution for archs in steps} == set(tiny.resolutions)
-    for archs in steps:
-        for arch in archs:
-            tiny.check(arch)
 
 
 def test_hidden_widths_are_those_of_the_allowed_expansions(tiny: SearchSpace) -> None:
@@ -152,11 +146,29 @@ def test_a_phase_widens_where_it_allows_more_expansions(
     assert replace(PHASE, expands=after).widens(replace(PHASE, expands=before)) is widens
 
 
-def test_an_epoch_has_every_image_at_most_once() -> None:
-    first = list(batches(10, 4, np.random.default_rng(0)))
-    second = list(batches(10, 4, np.random.default_rng(1)))
+def test_an_epoch_has_every_image_at_most_once(tiny: SearchSpace) -> None:
+    draws = UniformDraws(layout=PhaseSpace(tiny, PHASE).layout)
+    phase = replace(PHASE, batch=4, subnets=2)
+    first = EpochPlan.draw((5, 0, 0), phase, 10, draws)
+    second = EpochPlan.draw((5, 0, 1), phase, 10, draws)
 
-    seen = [index for batch in first for index in batch.tolist()]
-    assert len(first) == 2
+    seen = [index for one in first.wanted(0, range(2), of=2) for index in one.images.tolist()]
+    assert (first.steps, first.images) == (2, 16)
     assert len(set(seen)) == 8
-    assert [b.tolist() for b in first] != [b.tolist() for b in second]
+    assert first.order.tolist() != second.order.tolist()
+    assert first.lr_at(1) == phase.lr_at(1, 2)
+    assert second.lr_at(1) == phase.lr_at(3, 2)
+
+
+def test_micro_batches_of_a_step_are_shared_and_told_apart(tiny: SearchSpace) -> None:
+    draws = UniformDraws(layout=PhaseSpace(tiny, PHASE).layout)
+    plan = EpochPlan.draw((5, 0, 3), replace(PHASE, batch=4), 10, draws)
+
+    every = plan.wanted(0, range(2), of=2)
+    own = plan.wanted(1, [1], of=2)
+
+    assert [len(one.images) for one in every] == [2, 2, 2, 2]
+    assert len({one.seed for one in every}) == 4
+    assert [one.images.tolist() for one in own] == [plan.order[6:8].tolist()]
+    assert own[0].seed == every[3].seed == (5, 0, 3, 1, 1)
+    assert own[0].resolution == plan.codes[1, 0, 0]

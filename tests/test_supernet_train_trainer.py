@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -22,7 +23,9 @@ from supernet.train.checkpoint import (
 from supernet.train.dataset import Dataset
 from supernet.train.distill import loss_of
 from supernet.train.recalibrate import measure_accuracy, recalibrate, right_answers
+from supernet.train.running import Running
 from supernet.train.schedule import Schedule
+from supernet.train.tensor_source import TensorSource
 from supernet.train.trainer import train
 
 SPACE = """
@@ -76,9 +79,13 @@ def recipe() -> Recipe:
 
 @pytest.fixture(scope="module")
 def trained(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("trained") / "supernet.pt"
-    train(recipe, make_images(), path)
+    path = tmp_path_factory.mktemp("trained") / "supernet.safetensors"
+    run(recipe, make_images(), path)
     return path
+
+
+def run(recipe: Recipe, images: Dataset, out: Path, **how: Any) -> SuperNet:
+    return train(recipe, TensorSource(images, recipe.data), out, Running(**how))
 
 
 def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
@@ -121,12 +128,12 @@ def test_the_same_recipe_gives_the_same_weights_and_another_seed_others(
     recipe: Recipe, trained: Path, tmp_path: Path
 ) -> None:
     torch.manual_seed(123)
-    train(recipe, make_images(), tmp_path / "again.pt")
-    train(replace(recipe, seed=1), make_images(), tmp_path / "other.pt")
+    run(recipe, make_images(), tmp_path / "again.safetensors")
+    run(replace(recipe, seed=1), make_images(), tmp_path / "other.safetensors")
 
     network = load_checkpoint(trained).network
-    assert same(load_checkpoint(tmp_path / "again.pt").network, network)
-    assert not same(load_checkpoint(tmp_path / "other.pt").network, network)
+    assert same(load_checkpoint(tmp_path / "again.safetensors").network, network)
+    assert not same(load_checkpoint(tmp_path / "other.safetensors").network, network)
 
 
 # Three steps an epoch: within the first phase, at its end, in the second and in the third.
@@ -134,13 +141,13 @@ def test_the_same_recipe_gives_the_same_weights_and_another_seed_others(
 def test_a_resumed_training_ends_as_an_undisturbed_one(
     recipe: Recipe, trained: Path, tmp_path: Path, steps: int
 ) -> None:
-    out, images = tmp_path / "supernet.pt", make_images()
+    out, images = tmp_path / "supernet.safetensors", make_images()
     with pytest.raises(KeyboardInterrupt):
-        train(recipe, images, out, progress=StopsAfter(steps))
+        run(recipe, images, out, progress=StopsAfter(steps))
     stopped = load_checkpoint(out)
     assert len(stopped.records) == steps // 3
 
-    train(recipe, images, out, resume=True)
+    run(recipe, images, out, resume=True)
 
     assert same(load_checkpoint(out).network, load_checkpoint(trained).network)
 
@@ -148,7 +155,7 @@ def test_a_resumed_training_ends_as_an_undisturbed_one(
 def test_resuming_what_is_finished_changes_nothing(recipe: Recipe, trained: Path) -> None:
     before = trained.read_bytes()
 
-    train(recipe, make_images(), trained, resume=True)
+    run(recipe, make_images(), trained, resume=True)
 
     assert trained.read_bytes() == before
 
@@ -164,7 +171,7 @@ def test_another_training_is_not_resumed(recipe: Recipe, trained: Path, what: st
     before = trained.read_bytes()
 
     with pytest.raises(InputError, match=f"the checkpoint's {what} is"):
-        train(others[what], make_images(), trained, resume=True)
+        run(others[what], make_images(), trained, resume=True)
 
     assert trained.read_bytes() == before
 
@@ -173,9 +180,9 @@ def test_a_space_that_does_not_fit_the_data_is_refused(recipe: Recipe, tmp_path:
     space = SearchSpace.from_toml(SPACE.replace("classes = 3", "classes = 4"))
 
     with pytest.raises(InputError, match="4 classes, the data 1 and 3"):
-        train(replace(recipe, space=space), make_images(), tmp_path / "x.pt")
+        run(replace(recipe, space=space), make_images(), tmp_path / "x.safetensors")
     with pytest.raises(InputError, match="batches of 32, the data has 30 images"):
-        train(recipe, make_images(n=30), tmp_path / "x.pt")
+        run(recipe, make_images(n=30), tmp_path / "x.safetensors")
 
     assert not list(tmp_path.iterdir())
 
@@ -184,32 +191,32 @@ def test_a_training_that_diverges_says_so(recipe: Recipe, tmp_path: Path) -> Non
     schedule = Schedule.from_toml(SCHEDULE.replace("lr = 0.1", "lr = 1e30"))
 
     with pytest.raises(InputError, match="diverged in phase 'full'"):
-        train(replace(recipe, schedule=schedule), make_images(), tmp_path / "x.pt")
+        run(replace(recipe, schedule=schedule), make_images(), tmp_path / "x.safetensors")
 
 
 def test_an_unwritable_file_is_told_before_training(recipe: Recipe, tmp_path: Path) -> None:
     with pytest.raises(FileError, match="cannot write"):
-        train(recipe, make_images(), tmp_path / "none" / "x.pt", progress=StopsAfter(0))
+        run(recipe, make_images(), tmp_path / "none" / "x.safetensors", progress=StopsAfter(0))
 
 
 def test_a_checkpoint_reads_back_whole(trained: Path, tmp_path: Path) -> None:
     checkpoint = load_checkpoint(trained)
 
-    save_checkpoint(tmp_path / "copy.pt", checkpoint)
+    save_checkpoint(tmp_path / "copy.safetensors", checkpoint)
 
-    again = load_checkpoint(tmp_path / "copy.pt")
+    again = load_checkpoint(tmp_path / "copy.safetensors")
     assert (again.recipe, again.records) == (checkpoint.recipe, checkpoint.records)
     assert same(again.network, checkpoint.network)
     assert same(again.teacher, checkpoint.teacher)
 
 
 def test_what_is_no_checkpoint_is_refused(trained: Path, tmp_path: Path) -> None:
-    whole, path = trained.read_bytes(), tmp_path / "bad.pt"
+    whole, path = trained.read_bytes(), tmp_path / "bad.safetensors"
     middle = len(whole) // 2
     damaged = whole[:middle] + bytes(b ^ 255 for b in whole[middle : middle + 9])
     for content in (b"", b"text", whole[:-100], whole[:middle], damaged + whole[middle + 9 :]):
         path.write_bytes(content)
-        with pytest.raises(FileError, match=r"bad\.pt is"):
+        with pytest.raises(FileError, match=r"bad\.safetensors is"):
             load_checkpoint(path)
     torch.save({"a": 1}, path)
     with pytest.raises(FileError, match="is a torch file"):
@@ -218,26 +225,26 @@ def test_what_is_no_checkpoint_is_refused(trained: Path, tmp_path: Path) -> None
     with pytest.raises(FileError, match="another program"):
         load_checkpoint(path)
     with pytest.raises(FileError, match="cannot read"):
-        load_checkpoint(tmp_path / "none.pt")
+        load_checkpoint(tmp_path / "none.safetensors")
 
 
 def test_tensors_of_another_space_are_refused(trained: Path, tmp_path: Path) -> None:
     checkpoint = load_checkpoint(trained)
     network = {**checkpoint.network}
     network.popitem()
-    save_checkpoint(tmp_path / "bad.pt", replace(checkpoint, network=network))
+    save_checkpoint(tmp_path / "bad.safetensors", replace(checkpoint, network=network))
 
     with pytest.raises(FileError, match="tensors are not those of its space"):
-        load_checkpoint(tmp_path / "bad.pt")
+        load_checkpoint(tmp_path / "bad.safetensors")
 
 
 def test_what_is_not_trained_to_the_end_is_not_used(recipe: Recipe, tmp_path: Path) -> None:
     state = SuperNet(recipe.space).state_dict()
     checkpoint = Checkpoint(recipe=recipe, phase=1, epoch=0, network=state)
-    save_checkpoint(tmp_path / "begun.pt", checkpoint)
+    save_checkpoint(tmp_path / "begun.safetensors", checkpoint)
 
     with pytest.raises(InputError, match="1 of 3 phases"):
-        load_trained(tmp_path / "begun.pt")
+        load_trained(tmp_path / "begun.safetensors")
 
 
 def test_recalibration_averages_mean_and_variance_over_batches() -> None:
@@ -275,9 +282,9 @@ def test_right_answers_are_counted_image_by_image() -> None:
 
 def test_channels_are_sorted_where_a_phase_widens(recipe: Recipe, tmp_path: Path) -> None:
     still = SCHEDULE.replace("lr = 0.1", "lr = 1e-30").replace("lr = 0.05", "lr = 1e-30")
-    first, out = SuperNet(recipe.space, recipe.seed), tmp_path / "still.pt"
+    first, out = SuperNet(recipe.space, recipe.seed), tmp_path / "still.safetensors"
 
-    trained = train(replace(recipe, schedule=Schedule.from_toml(still)), make_images(), out)
+    trained = run(replace(recipe, schedule=Schedule.from_toml(still)), make_images(), out)
 
     def importance(network: SuperNet) -> Tensor:
         weight = network.unit("s1.b1").block.get_parameter("main.project.conv.weight")
@@ -292,13 +299,13 @@ def test_channels_are_sorted_where_a_phase_widens(recipe: Recipe, tmp_path: Path
 def test_the_teacher_is_the_full_network_after_the_first_phase(
     recipe: Recipe, trained: Path, tmp_path: Path
 ) -> None:
-    out, images = tmp_path / "supernet.pt", make_images()
+    out, images = tmp_path / "supernet.safetensors", make_images()
     with pytest.raises(KeyboardInterrupt):
-        train(recipe, images, out, progress=StopsAfter(18))  # after the phase "some"
+        run(recipe, images, out, progress=StopsAfter(18))  # after the phase "some"
     stopped = load_checkpoint(out)
     with pytest.raises(KeyboardInterrupt):
-        train(recipe, images, tmp_path / "first.pt", progress=StopsAfter(15))
-    full = load_checkpoint(tmp_path / "first.pt")
+        run(recipe, images, tmp_path / "first.safetensors", progress=StopsAfter(15))
+    full = load_checkpoint(tmp_path / "first.safetensors")
 
     assert full.teacher == {}
     assert same(stopped.teacher, load_checkpoint(trained).teacher)

@@ -1,12 +1,13 @@
 """A supernet on disk, finished or between two epochs of its training."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from bench.energy import Usage
 from bench.errors import FileError, InputError
 from supernet.model import SuperNet
 from supernet.space import SearchSpace
@@ -14,11 +15,22 @@ from supernet.tensor_file import Tensors, load_tensors, save_tensors
 from supernet.train.schedule import Schedule
 
 WHAT = "supernet"
+_PLAIN: Mapping[str, Callable[[Any], Any]] = {
+    "data": str,
+    "seed": int,
+    "micro_batches": int,
+    "precision": str,
+    "sampling": str,
+}
+_COUNTS = ("phase", "epoch", "step")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochRecord:
-    """What one epoch came to: mean loss of its sub-networks, and wall seconds."""
+    """What one epoch came to: mean loss of its sub-networks, and wall seconds.
+
+    `images` counts each image once for each sub-network that it trained.
+    """
 
     phase: str
     epoch: int
@@ -29,51 +41,76 @@ class EpochRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """What, with the images themselves, decides a training's result. `data` names the images."""
+    """What, with the images themselves, decides a training's result. `data` names the images.
+
+    A step's batch is taken in `micro_batches` equal parts, each with batch norm of its own, be it
+    by one process after the other or by as many ranks. `precision` is that of the forward pass.
+    `sampling` tells what sub-networks are restricted or drawn to; "" where to nothing.
+    """
 
     space: SearchSpace
     schedule: Schedule
     data: str
     seed: int = 0
+    micro_batches: int = 1
+    precision: str = "float32"
+    sampling: str = ""
+
+    def about(self) -> dict[str, Any]:
+        """What a person would call this training."""
+        return {
+            "space": self.space.name,
+            "schedule": self.schedule.name,
+            **{name: getattr(self, name) for name in _PLAIN},
+        }
 
     def check_same(self, other: "Recipe") -> None:
         """Raise `InputError` where `other` would not go on with what this one began."""
-        told: Mapping[str, tuple[bool, object, object]] = {
+        pairs: list[tuple[str, str, str]] = [
             # A name may stay while its file changes, so texts are compared and names shown.
-            "space": (self.space.text == other.space.text, self.space.name, other.space.name),
-            "schedule": (
-                self.schedule.text == other.schedule.text,
-                self.schedule.name,
-                other.schedule.name,
-            ),
-            "data": (self.data == other.data, self.data, other.data),
-            "seed": (self.seed == other.seed, self.seed, other.seed),
+            ("space", self.space.text, other.space.text),
+            ("schedule", self.schedule.text, other.schedule.text),
+            *((name, str(getattr(self, name)), str(getattr(other, name))) for name in _PLAIN),
+        ]
+        shown = {
+            "space": (self.space.name, other.space.name),
+            "schedule": (self.schedule.name, other.schedule.name),
         }
-        for what, (same, was, now) in told.items():
-            if not same:
-                differs = f"{was}, not {now}" if was != now else f"another version of {was}"
-                raise InputError(
-                    f"the checkpoint's {what} is {differs}; resume with the same {what}, or train "
-                    "into another file"
-                )
+        for name, mine, others in pairs:
+            if mine == others:
+                continue
+            was, now = shown.get(name, (mine or "none", others or "none"))
+            what = name.replace("_", " ")
+            differs = f"{was}, not {now}" if was != now else f"another version of {was}"
+            raise InputError(
+                f"the checkpoint's {what} is {differs}; resume with the same {what}, or train "
+                "into another file"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """Everything that going on needs, to the bit: no generator has a state between two epochs.
+    """Everything that going on needs, to the bit: no generator has a state between two steps.
 
-    `phase` and `epoch` count what is done, from 0: epochs of the phase in hand, phases before it.
-    `momenta` are the optimiser's, by parameter; `teacher` is the frozen full network's state,
-    empty before there is one.
+    `phase`, `epoch` and `step` count what is done, from 0: steps of the epoch in hand, epochs of
+    the phase, phases before it. `losses` (step, subnets) and `seconds` are those of the epoch in
+    hand. `momenta` are the optimiser's, by parameter; `teacher` is the frozen full network's
+    state, empty before there is one; `estimate` is what attentive sampling has learnt. `usage` is
+    what the runs so far took of their devices.
     """
 
     recipe: Recipe
     phase: int
     epoch: int
     network: Tensors
+    step: int = 0
+    losses: tuple[tuple[float, ...], ...] = ()
+    seconds: float = 0.0
     momenta: Tensors = field(default_factory=dict)
     teacher: Tensors = field(default_factory=dict)
+    estimate: Tensors = field(default_factory=dict)
     records: tuple[EpochRecord, ...] = ()
+    usage: tuple[Usage, ...] = ()
 
     @property
     def space(self) -> SearchSpace:
@@ -92,6 +129,11 @@ class Checkpoint:
         return self.recipe.seed
 
     @property
+    def place(self) -> tuple[int, int, int]:
+        """Phase, epoch and step that are to come next."""
+        return self.phase, self.epoch, self.step
+
+    @property
     def finished(self) -> bool:
         """Whether every phase is done."""
         return self.phase == len(self.schedule.phases)
@@ -105,14 +147,16 @@ class Checkpoint:
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write it, whole or not at all: a reader finds this one or the one before."""
+    recipe = checkpoint.recipe
     metadata = {
-        "space": checkpoint.space.text,
-        "schedule": checkpoint.schedule.text,
-        "data": checkpoint.data,
-        "seed": checkpoint.seed,
-        "phase": checkpoint.phase,
-        "epoch": checkpoint.epoch,
-        "records": [[r.phase, r.epoch, r.loss, r.images, r.seconds] for r in checkpoint.records],
+        "space": recipe.space.text,
+        "schedule": recipe.schedule.text,
+        **{name: getattr(recipe, name) for name in _PLAIN},
+        **{name: getattr(checkpoint, name) for name in _COUNTS},
+        "seconds": checkpoint.seconds,
+        "losses": checkpoint.losses,
+        "records": [asdict(record) for record in checkpoint.records],
+        "usage": [usage.to_json() for usage in checkpoint.usage],
     }
     save_tensors(
         path,
@@ -121,6 +165,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         network=checkpoint.network,
         momenta=checkpoint.momenta,
         teacher=checkpoint.teacher,
+        estimate=checkpoint.estimate,
     )
 
 
@@ -152,23 +197,21 @@ def load_trained(path: Path) -> Checkpoint:
 
 
 def _checkpoint(metadata: Mapping[str, Any], groups: dict[str, Tensors], where: str) -> Checkpoint:
-    records = [
-        EpochRecord(phase=phase, epoch=epoch, loss=loss, images=images, seconds=seconds)
-        for phase, epoch, loss, images, seconds in metadata["records"]
-    ]
     return Checkpoint(
         recipe=Recipe(
             space=SearchSpace.from_toml(metadata["space"], where),
             schedule=Schedule.from_toml(metadata["schedule"], where),
-            data=str(metadata["data"]),
-            seed=int(metadata["seed"]),
+            **{name: kind(metadata[name]) for name, kind in _PLAIN.items()},
         ),
-        phase=int(metadata["phase"]),
-        epoch=int(metadata["epoch"]),
+        **{name: int(metadata[name]) for name in _COUNTS},
+        seconds=float(metadata["seconds"]),
+        losses=tuple(tuple(float(loss) for loss in step) for step in metadata["losses"]),
+        records=tuple(EpochRecord(**record) for record in metadata["records"]),
+        usage=tuple(Usage.from_json(usage) for usage in metadata["usage"]),
         network=groups["network"],
         momenta=groups["momenta"],
         teacher=groups["teacher"],
-        records=tuple(records),
+        estimate=groups["estimate"],
     )
 
 

@@ -1,14 +1,13 @@
-"""Which sub-networks a phase may draw, and in what order it sees the images."""
+"""Which sub-networks a phase may draw."""
 
-from collections.abc import Iterator
-from dataclasses import replace
-
-import numpy as np
-import torch
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from bench.errors import InputError
-from supernet.codes import Layout
+from supernet.codes import Codes, Layout
+from supernet.sampling.draws import Draws, UniformDraws
 from supernet.space import ArchConfig, SearchSpace
+from supernet.tensor_file import Tensors
 from supernet.train.schedule import CHOICES, Phase
 
 
@@ -17,17 +16,18 @@ class PhaseSpace:
 
     def __init__(self, space: SearchSpace, phase: Phase) -> None:
         self._space = space
-        self._layout = _narrowed(space.layout, phase)
+        self.layout = _narrowed(space.layout, phase)
 
     @property
     def resolutions(self) -> tuple[int, ...]:
         """Sizes of images that the phase trains with, in pixels."""
-        return self._layout.columns[0].values
+        return self.layout.columns[0].values
 
-    def draw(self, rng: np.random.Generator, n: int) -> list[ArchConfig]:
-        """Draw `n` sub-networks of one resolution, each other choice uniform."""
-        resolution = self.resolutions[rng.integers(len(self.resolutions))]
-        return self._space.decode(self._layout.sample(rng, n, (resolution,)))
+    def only(self) -> list[ArchConfig]:
+        """Return the one network of each resolution where there is just one, else none."""
+        if self.layout.count() > 1:
+            return []
+        return [self._space.largest(resolution) for resolution in self.resolutions]
 
     def hidden_widths(self) -> dict[str, tuple[int, ...]]:
         """Hidden widths that the phase trains, for each unit with a choice of them."""
@@ -38,18 +38,26 @@ class PhaseSpace:
             if column is not None:
                 rows = [
                     [*row[:column], code, *row[column + 1 :]]
-                    for code in self._layout.columns[column].values
+                    for code in self.layout.columns[column].values
                 ]
                 specs = [unit.spec(codes) for codes in rows]
                 widths[unit.name] = tuple(s.mid_channels for s in specs if s is not None)
         return widths
 
 
-def batches(n: int, size: int, rng: np.random.Generator) -> Iterator[torch.Tensor]:
-    """Indices of one epoch's batches in a new random order; what is short of a batch is left."""
-    order = torch.from_numpy(rng.permutation(n))
-    for start in range(0, n - size + 1, size):
-        yield order[start : start + size]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """What the sub-networks of a training are restricted to, and drawn towards."""
+
+    def draws(self, space: PhaseSpace, phase: Phase, *, last: bool, learnt: Tensors) -> Draws:
+        """Say how a phase's sub-networks are drawn."""
+        del phase, last, learnt
+        return UniformDraws(layout=space.layout)
+
+    def learn(self, draws: Draws, codes: Codes, losses: Sequence[tuple[float, ...]]) -> Tensors:
+        """Learn from an epoch's losses what the next epoch's draws may use."""
+        del draws, codes, losses
+        return {}
 
 
 def _narrowed(layout: Layout, phase: Phase) -> Layout:

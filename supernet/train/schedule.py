@@ -14,6 +14,7 @@ from supernet.fields import Fields
 IMPORTED = 'name = "imported"\nphases = []'
 """TOML of no training at all: what weights that were trained elsewhere have for a schedule."""
 
+SAMPLINGS = ("uniform", "sandwich")
 CHOICES = ("resolutions", "depths", "kernels", "expands", "widths")
 
 
@@ -23,8 +24,11 @@ class Phase:
 
     `resolutions` to `widths` say how many of the space's choices may be drawn, counted from the
     largest; None for all. `lr` is the peak: reached linearly in `warmup_epochs`, then a cosine
-    to 0. Each step sums the gradients of `subnets` sub-networks on one batch. `distillation`
-    weighs the cross-entropy with the full network's soft labels beside that with the true ones.
+    to 0. Each step sums the gradients of `subnets` sub-networks on one batch, of `batch` images
+    over all ranks and micro-batches. `distillation` weighs the cross-entropy with the teacher's
+    soft labels beside that with the true ones; the teacher is the full network as the first phase
+    left it (OFA). With `sampling` "sandwich" every step holds the phase's largest network, which
+    learns from the labels and teaches the others in place, its smallest, and random ones (BigNAS).
     """
 
     name: str
@@ -33,12 +37,18 @@ class Phase:
     batch: int
     warmup_epochs: float = 0.0
     subnets: int = 1
+    sampling: str = "uniform"
     distillation: float = 0.0
     resolutions: int | None = None
     depths: int | None = None
     kernels: int | None = None
     expands: int | None = None
     widths: int | None = None
+
+    @property
+    def sandwich(self) -> bool:
+        """Whether each step's first network is the largest, and teaches the others."""
+        return self.sampling == "sandwich"
 
     def lr_at(self, step: int, steps_per_epoch: int) -> float:
         """Learning rate of a step, counted from 0 in the phase."""
@@ -59,7 +69,8 @@ class Phase:
 class Schedule:
     """Phases in order, and the optimiser that they share (SGD with Nesterov momentum).
 
-    `text` is the TOML it was read from: two runs with equal texts train alike.
+    Gradients longer than `clip_norm` are shortened to it; 0 for none. `text` is the TOML it was
+    read from: two runs with equal texts train alike.
     """
 
     name: str
@@ -67,6 +78,7 @@ class Schedule:
     momentum: float = 0.9
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
+    clip_norm: float = 0.0
     text: str = field(repr=False, compare=False)
 
     @classmethod
@@ -101,14 +113,16 @@ class Schedule:
             momentum=_fraction(fields, "momentum"),
             weight_decay=_fraction(fields, "weight_decay"),
             label_smoothing=_fraction(fields, "label_smoothing"),
+            clip_norm=_optional(fields, "clip_norm"),
             phases=tuple(_read_phase(table) for table in fields.tables("phases", minimum=0)),
             text=text,
         )
         fields.done()
-        if schedule.phases and schedule.phases[0].distillation:
+        first = schedule.phases[0] if schedule.phases else None
+        if first is not None and first.distillation and not first.sandwich:
             raise fields.error(
                 "phases[0].distillation",
-                schedule.phases[0].distillation,
+                first.distillation,
                 "none: the full network that teaches is trained by the first phase",
             )
         return schedule
@@ -129,11 +143,14 @@ def _read_phase(table: Fields) -> Phase:
         batch=table.integer("batch", minimum=2),
         warmup_epochs=_optional(table, "warmup_epochs"),
         subnets=table.integer("subnets", default=1),
+        sampling=table.text("sampling", allowed=SAMPLINGS) if "sampling" in table else "uniform",
         distillation=_optional(table, "distillation"),
         **{name: table.integer(name) for name in CHOICES if name in table},
     )
     if phase.warmup_epochs >= epochs:
         raise table.error("warmup_epochs", phase.warmup_epochs, f"less than the {epochs} epochs")
+    if phase.sandwich and phase.subnets < 2:
+        raise table.error("subnets", phase.subnets, "2 or more: the largest and the smallest")
     table.done()
     return phase
 

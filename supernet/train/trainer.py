@@ -1,60 +1,58 @@
-"""Training a supernet phase by phase, so that any epoch's end is a place to go on from.
+"""Training a supernet phase by phase, so that any step's end is a place to go on from."""
 
-All that is random in an epoch comes from a generator made of the seed, the phase and the epoch.
-"""
-
-import time
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import torch
-from torch import Tensor, nn
-
-from bench.errors import InputError
-from bench.progress import NoProgress, Progress
+from bench.errors import InputError, InterruptedSweepError
 from supernet.model import SuperNet
-from supernet.train.checkpoint import (
-    Checkpoint,
-    EpochRecord,
-    Recipe,
-    load_checkpoint,
-    save_checkpoint,
-)
-from supernet.train.dataset import Dataset, resize
-from supernet.train.distill import loss_of, make_teacher, soft_labels
+from supernet.train.checkpoint import Checkpoint, Recipe, load_checkpoint, save_checkpoint
+from supernet.train.distill import Teacher
+from supernet.train.engine import Engine
+from supernet.train.epoch import EpochPlan
+from supernet.train.keeper import Keeper, SoFar
+from supernet.train.log import EVERY_STEPS, TrainingLog
+from supernet.train.ranks import Ranks
 from supernet.train.recalibrate import channels_last
-from supernet.train.sampling import PhaseSpace, batches
-from supernet.train.schedule import Phase, Schedule
+from supernet.train.running import Running
+from supernet.train.sampling import PhaseSpace, Sampling
+from supernet.train.schedule import Phase
+from supernet.train.source import Source
 
 
 def train(
     recipe: Recipe,
-    dataset: Dataset,
+    source: Source,
     out: Path,
-    *,
-    resume: bool = False,
-    progress: Progress | None = None,
+    running: Running | None = None,
+    sampling: Sampling | None = None,
 ) -> SuperNet:
-    """Train a supernet on `dataset` and leave it in `out`, a checkpoint an epoch.
+    """Train a supernet on the images of `source`, checkpointed in `out`, a log beside it.
 
-    Equal recipes and images give equal weights, with as many threads. With `resume`, `out` is
-    gone on with, to the weights it would have had without the stop. `InputError` where recipe and
-    data do not fit each other, `out` is of another recipe, or the loss diverges.
+    On a CPU, equal recipes and images give equal weights, with as many threads and ranks; gone on
+    with, a training comes to the weights that it would have had without the stop. `InputError`
+    where recipe, data and ranks do not fit each other, `out` is of another recipe, or the loss
+    diverges; `InterruptedSweepError` where it was told to stop, all being saved.
     """
-    _check_fit(recipe, dataset)
+    running = running or Running()
+    check_fit(recipe, source, running.ranks)
+    log, resume = TrainingLog.beside(out), running.resume
     if resume:
         checkpoint = load_checkpoint(out)
         checkpoint.recipe.check_same(recipe)
     else:
         state = SuperNet(recipe.space, recipe.seed).state_dict()
         checkpoint = Checkpoint(recipe=recipe, phase=0, epoch=0, network=state)
-        # Also the test that `out` can be written, before hours of work are put into it.
-        save_checkpoint(out, checkpoint)
-    trainer = _Trainer(checkpoint, dataset, out, progress or NoProgress())
+        if running.ranks.first:
+            # Also the test that `out` can be written, before hours of work are put into it.
+            save_checkpoint(out, checkpoint)
+    if running.ranks.first and not checkpoint.finished:
+        log.cut(checkpoint.place, recipe.about(), anew=not resume)
+    keeper = Keeper(checkpoint, out, running)
+    trainer = _Trainer(keeper, source, log, running, sampling or Sampling())
     trainer.run()
-    return trainer.network.eval()
+    return trainer.engine.network.eval()
 
 
 def steps_in(phases: Sequence[Phase], images: int) -> int:
@@ -64,174 +62,138 @@ def steps_in(phases: Sequence[Phase], images: int) -> int:
 
 class _Trainer:
     def __init__(
-        self, checkpoint: Checkpoint, dataset: Dataset, out: Path, progress: Progress
+        self, keeper: Keeper, source: Source, log: TrainingLog, running: Running, sampling: Sampling
     ) -> None:
-        self.dataset, self.out, self.progress = dataset, out, progress
-        self.checkpoint = checkpoint
-        self.space, self.schedule = checkpoint.space, checkpoint.schedule
-        self.network = channels_last(SuperNet(self.space))
-        self.network.load_state_dict(checkpoint.network)
-        self.teacher: nn.Sequential | None = None
-        self.soft: Tensor | None = None
-        if checkpoint.teacher:
-            self.teacher = channels_last(self.network.extract(self.space.largest()))
-            self.teacher.load_state_dict(checkpoint.teacher)
-            self.teacher.requires_grad_(False)
+        checkpoint = keeper.checkpoint
+        self.recipe, self.source, self.log, self.keeper = checkpoint.recipe, source, log, keeper
+        self.running, self.sampling, self.ranks = running, sampling, running.ranks
+        network = channels_last(SuperNet(self.recipe.space)).to(running.own_device)
+        network.load_state_dict(checkpoint.network)
+        self.engine = Engine(network, self.recipe, running)
+        self.teacher: Teacher | None = None
+        if checkpoint.teacher and not checkpoint.finished:
+            self.teacher = Teacher.load(network, source, checkpoint.teacher)
+        per_rank = self.recipe.micro_batches // self.ranks.world
+        self.parts = range(self.ranks.rank * per_rank, (self.ranks.rank + 1) * per_rank)
+        self.stopping = False
 
     def run(self) -> None:
         """Train every phase that is left."""
-        begun = self.checkpoint
-        images = len(self.dataset)
-        self.progress.start(steps_in(self.schedule.phases, images), f"train {self.space.name}")
+        begun, images = self.keeper.checkpoint, len(self.source)
+        phases, progress = self.recipe.schedule.phases, self.running.progress
+        progress.start(steps_in(phases, images), f"train {self.recipe.space.name}")
         try:
-            before = steps_in(self.schedule.phases[: begun.phase], images)
+            before = steps_in(phases[: begun.phase], images)
             if not begun.finished:
-                before += begun.epoch * (images // self.schedule.phases[begun.phase].batch)
-            self.progress.advance(before)
-            for number in range(begun.phase, len(self.schedule.phases)):
+                before += begun.epoch * (images // phases[begun.phase].batch) + begun.step
+            progress.advance(before)
+            for number in range(begun.phase, len(phases)):
                 self._run_phase(number)
         finally:
-            self.progress.close()
+            progress.close()
 
     def _run_phase(self, number: int) -> None:
-        phase, resumed = self.schedule.phases[number], self.checkpoint
-        first = number > 0 and resumed.epoch == 0
-        if first and phase.widens(self.schedule.phases[number - 1]):
-            before = PhaseSpace(self.space, self.schedule.phases[number - 1])
-            self.network.sort_channels(before.hidden_widths())
-        if phase.distillation and self.teacher is None:
-            self.network.eval()
-            self.teacher = make_teacher(self.network, self.dataset)
-        if phase.distillation and self.teacher is not None and self.soft is None:
-            size = self.space.largest().resolution
-            self.soft = soft_labels(self.teacher, self.dataset, size)
-        optimiser = _optimiser(self.network, self.schedule, resumed.momenta)
-        self.network.train()
-        for epoch in range(resumed.epoch, phase.epochs):
-            record = self._run_epoch(number, epoch, optimiser)
-            self._keep(number, epoch + 1, record, optimiser)
+        phases, begun = self.recipe.schedule.phases, self.keeper.checkpoint
+        phase, network = phases[number], self.engine.network
+        space = PhaseSpace(self.recipe.space, phase)
+        if (begun.epoch, begun.step) == (0, 0):
+            if number > 0 and phase.widens(phases[number - 1]):
+                before = PhaseSpace(self.recipe.space, phases[number - 1])
+                network.sort_channels(before.hidden_widths())
+            if phase.distillation and not phase.sandwich and self.teacher is None:
+                self.teacher = Teacher.freeze(network.eval(), self.source)
+        self.engine.restart(begun.momenta)
+        network.train()
+        for arch in space.only():
+            self.engine.compile_for(arch)
+        last = number == len(phases) - 1
+        draws = self.sampling.draws(space, phase, last=last, learnt=begun.estimate)
+        for epoch in range(begun.epoch, phase.epochs):
+            key = (self.recipe.seed, number, epoch)
+            plan = EpochPlan.draw(key, phase, len(self.source), draws)
+            so_far = self._run_epoch(plan)
+            learnt = self.sampling.learn(draws, plan.codes, so_far.losses)
+            self.keeper.epoch(so_far, self.engine, self.teacher, learnt)
+            if self.stopping:
+                self._stop()
 
-    def _run_epoch(self, number: int, epoch: int, optimiser: torch.optim.SGD) -> EpochRecord:
-        phase = self.schedule.phases[number]
-        rng = np.random.default_rng([self.checkpoint.seed, number, epoch])
-        space = PhaseSpace(self.space, phase)
-        steps = len(self.dataset) // phase.batch
-        started, total_loss, note = time.perf_counter(), 0.0, ""
-        for step, chosen in enumerate(batches(len(self.dataset), phase.batch, rng)):
-            for group in optimiser.param_groups:
-                group["lr"] = phase.lr_at(epoch * steps + step, steps)
-            loss = self._run_step(phase, space, chosen, rng, optimiser)
-            if not np.isfinite(loss):
-                raise InputError(
-                    f"training diverged in phase {phase.name!r}, epoch {epoch + 1}, step "
-                    f"{step + 1}: the loss is {loss}; lower the schedule's lr there"
-                )
-            total_loss += loss
-            note = f"{phase.name} {epoch + 1}/{phase.epochs}, loss {total_loss / (step + 1):.3f}"
-            self.progress.advance(1, note)
-        return EpochRecord(
-            phase=phase.name,
-            epoch=epoch,
-            loss=total_loss / steps,
-            images=steps * phase.batch * phase.subnets,
-            seconds=time.perf_counter() - started,
-        )
+    def _run_epoch(self, plan: EpochPlan) -> SoFar:
+        begun, clock = self.keeper.checkpoint, self.running.clock
+        losses, started_s = list(begun.losses), clock() - begun.seconds
+        so_far = SoFar(plan=plan, losses=losses, seconds=begun.seconds)
+        wanted = plan.wanted(begun.step, self.parts, self.recipe.micro_batches)
+        stream = iter(self.source.stream(wanted))
+        teacher = self.teacher if plan.phase.distillation and not plan.phase.sandwich else None
+        for step in range(begun.step, plan.steps):
+            batches = [next(stream) for _ in self.parts]
+            archs = self.recipe.space.decode(plan.codes[step])
+            found = self.engine.step(plan.phase, plan.lr_at(step), archs, batches, teacher)
+            *means, stops = self.ranks.sums([*found, float(self.running.stop())])
+            losses.append(tuple(mean / self.ranks.world for mean in means))
+            so_far = replace(so_far, seconds=clock() - started_s)
+            self._tell(so_far)
+            self.stopping = stops > 0
+            if step + 1 < plan.steps and (self.stopping or self.keeper.due):
+                self.keeper.within(so_far, self.engine, self.teacher)
+                if self.stopping:
+                    self._stop()
+        return so_far
 
-    def _run_step(
-        self,
-        phase: Phase,
-        space: PhaseSpace,
-        chosen: Tensor,
-        rng: np.random.Generator,
-        optimiser: torch.optim.SGD,
-    ) -> float:
-        """One batch through sub-networks of one resolution; mean loss over them."""
-        archs = space.draw(rng, phase.subnets)
-        images = resize(self.dataset.images[chosen], archs[0].resolution)
-        images = images.contiguous(memory_format=torch.channels_last)
-        labels = self.dataset.labels[chosen]
-        soft = self.soft[chosen] if phase.distillation and self.soft is not None else None
-        optimiser.zero_grad(set_to_none=True)
-        total = 0.0
-        for arch in archs:
-            loss = loss_of(
-                self.network(images, arch),
-                labels,
-                label_smoothing=self.schedule.label_smoothing,
-                soft=soft,
-                distillation=phase.distillation,
+    def _stop(self) -> None:
+        self.ranks.wait()  # torchrun ends the others once one has ended: the first is to save
+        raise InterruptedSweepError("training was told to stop; everything up to here is saved")
+
+    def _tell(self, so_far: SoFar) -> None:
+        """Log and show the last step; `InputError` where it diverged."""
+        plan, losses, step = so_far.plan, so_far.losses, len(so_far.losses) - 1
+        phase, (_, number, epoch) = plan.phase, plan.key
+        if not all(map(math.isfinite, losses[-1])):
+            raise InputError(
+                f"training diverged in phase {phase.name!r}, epoch {epoch + 1}, step {step + 1}: "
+                f"the losses are {losses[-1]}; lower the schedule's lr there"
             )
-            loss.backward()  # type: ignore[no-untyped-call]
-            total += float(loss.detach())
-        optimiser.step()
-        return total / len(archs)
-
-    def _keep(
-        self, number: int, epoch: int, record: EpochRecord, optimiser: torch.optim.SGD
-    ) -> None:
-        """Checkpoint the end of an epoch; after a phase's last one, momentum starts anew."""
-        ends = epoch == self.schedule.phases[number].epochs
-        self.checkpoint = replace(
-            self.checkpoint,
-            phase=number + ends,
-            epoch=0 if ends else epoch,
-            network=self.network.state_dict(),
-            momenta={} if ends else _momenta(self.network, optimiser),
-            teacher=self.teacher.state_dict() if self.teacher is not None else {},
-            records=(*self.checkpoint.records, record),
-        )
-        save_checkpoint(self.out, self.checkpoint)
+        note = f"{phase.name} {epoch + 1}/{phase.epochs}, loss {so_far.loss:.3f}"
+        self.running.progress.advance(1, note)
+        if self.ranks.first and ((step + 1) % EVERY_STEPS == 0 or step + 1 == plan.steps):
+            lately = losses[step // EVERY_STEPS * EVERY_STEPS :]
+            images = len(losses) * phase.batch * phase.subnets
+            self.log.add(
+                phase=number,
+                name=phase.name,
+                epoch=epoch,
+                step=step,
+                loss=sum(map(sum, lately)) / (len(lately) * phase.subnets),
+                lr=plan.lr_at(step),
+                images_per_s=images / max(so_far.seconds, 1e-9),
+            )
 
 
-def _optimiser(
-    network: nn.Module, schedule: Schedule, momenta: dict[str, Tensor]
-) -> torch.optim.SGD:
-    """SGD that decays the weights of layers, and neither norms, biases nor kernel transforms.
-
-    Decay would pull a transform, which starts as an identity, to a kernel of zeros.
-    """
-    decayed: list[nn.Parameter] = []
-    free: list[nn.Parameter] = []
-    for name, parameter in network.named_parameters():
-        keeps = parameter.ndim < 2 or ".transforms." in name
-        (free if keeps else decayed).append(parameter)
-    optimiser = torch.optim.SGD(
-        [
-            {"params": decayed, "weight_decay": schedule.weight_decay},
-            {"params": free, "weight_decay": 0.0},
-        ],
-        lr=0.0,
-        momentum=schedule.momentum,
-        nesterov=schedule.momentum > 0,
-        foreach=True,  # fused mistakes parameters that join later for a first step of all
-    )
-    for name, momentum in momenta.items():
-        optimiser.state[network.get_parameter(name)]["momentum_buffer"] = momentum
-    return optimiser
-
-
-def _momenta(network: nn.Module, optimiser: torch.optim.SGD) -> dict[str, Tensor]:
-    found = {}
-    for name, parameter in network.named_parameters():
-        momentum = optimiser.state.get(parameter, {}).get("momentum_buffer")
-        if momentum is not None:
-            found[name] = momentum
-    return found
-
-
-def _check_fit(recipe: Recipe, dataset: Dataset) -> None:
+def check_fit(recipe: Recipe, source: Source, ranks: Ranks) -> None:
+    """Raise `InputError` where a recipe does not fit its images, or the ranks that train it."""
     space = recipe.space
     if not recipe.schedule.phases:
         raise InputError(f"the schedule {recipe.schedule.name!r} has no phases: nothing to train")
-    if (space.in_channels, space.classes) != (dataset.channels, dataset.classes):
+    if (space.in_channels, space.classes) != (source.channels, source.classes):
         raise InputError(
             f"the space {space.name} has {space.in_channels} input channels and {space.classes} "
-            f"classes, the data {dataset.channels} and {dataset.classes}; change the space's"
+            f"classes, the data {source.channels} and {source.classes}; change the space's"
+        )
+    parts = recipe.micro_batches
+    if parts % ranks.world:
+        raise InputError(
+            f"{parts} micro-batches cannot be shared evenly by {ranks.world} ranks; give their "
+            f"number times --accumulate as {parts} was made up when the training began"
         )
     for phase in recipe.schedule.phases:
         PhaseSpace(space, phase)
-        if phase.batch > len(dataset):
+        if phase.batch > len(source):
             raise InputError(
                 f"phase {phase.name!r} takes batches of {phase.batch}, the data has "
-                f"{len(dataset)} images"
+                f"{len(source)} images"
+            )
+        if phase.batch % parts or phase.batch // parts < 2:
+            raise InputError(
+                f"phase {phase.name!r} takes batches of {phase.batch}, which {parts} micro-batches "
+                "cannot share evenly with at least 2 images each; change the schedule's batch, the "
+                "ranks or --accumulate"
             )

@@ -1,0 +1,158 @@
+"""One optimisation step: sub-networks, micro-batches, ranks, and what precision they run in."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from bench.errors import InputError
+from supernet.model import SuperNet
+from supernet.space import ArchConfig
+from supernet.tensor_file import Tensors
+from supernet.train.checkpoint import Recipe
+from supernet.train.distill import Teacher, loss_of
+from supernet.train.ranks import GradientMean
+from supernet.train.running import Running
+from supernet.train.schedule import Phase, Schedule
+from supernet.train.source import Batch
+
+PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+class Engine:
+    """The network under training with its optimiser, on one device of one rank."""
+
+    def __init__(self, network: SuperNet, recipe: Recipe, running: Running) -> None:
+        self.network, self._schedule = network, recipe.schedule
+        self._device, self._compiled = running.own_device, running.compiled
+        self._dtype = PRECISIONS[recipe.precision]
+        scaled = recipe.precision == "float16"
+        if scaled and self._device.type != "cuda":
+            raise InputError("float16 trains on CUDA devices only; take bfloat16 or float32")
+        # Gradients of float16 would underflow; the other types need no scale, and it is then off.
+        self._scaler = torch.amp.GradScaler(self._device.type, enabled=scaled)
+        self._mean = GradientMean(network, running.ranks)
+        self._static: dict[ArchConfig, Callable[[Tensor], Tensor]] = {}
+        self.optimiser = make_optimiser(network, self._schedule)
+
+    def restart(self, momenta: Tensors | None = None) -> None:
+        """Begin with a fresh optimiser, or with one that was left with these momenta."""
+        self.optimiser = make_optimiser(self.network, self._schedule)
+        for name, momentum in (momenta or {}).items():
+            parameter = self.network.get_parameter(name)
+            # In the parameter's own memory order, as if it had never left.
+            buffer = torch.empty_like(parameter, memory_format=torch.preserve_format)
+            self.optimiser.state[parameter]["momentum_buffer"] = buffer.copy_(momentum)
+
+    def momenta(self) -> Tensors:
+        """Momentum of every parameter that has some, by name."""
+        found = {}
+        for name, parameter in self.network.named_parameters():
+            momentum = self.optimiser.state.get(parameter, {}).get("momentum_buffer")
+            if momentum is not None:
+                found[name] = momentum
+        return found
+
+    def compile_for(self, arch: ArchConfig) -> None:
+        """Have `arch` run as one compiled module over the shared weights, where that is wanted.
+
+        Only the network of a phase that trains one: each of many would be compiled anew.
+        """
+        if self._compiled and arch not in self._static:
+            self._static[arch] = torch.compile(share_weights(self.network, arch).train())
+
+    def step(
+        self,
+        phase: Phase,
+        lr: float,
+        archs: Sequence[ArchConfig],
+        batches: Sequence[Batch],
+        teacher: Teacher | None,
+    ) -> list[float]:
+        """Train `archs` on this rank's micro-batches; this rank's mean loss of each."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = lr
+        self.optimiser.zero_grad(set_to_none=True)
+        losses = torch.zeros(len(archs), device=self._device)
+        images = [self._moved(batch.images) for batch in batches]
+        labels = [batch.labels.to(self._device, non_blocking=True) for batch in batches]
+        soft: list[Tensor | None] = [None] * len(batches)
+        if teacher is not None:
+            with self._autocast():
+                soft = [teacher.labels(b, i) for b, i in zip(batches, images, strict=True)]
+        for number, arch in enumerate(archs):
+            for part in range(len(batches)):
+                with self._autocast():
+                    logits = self._logits(images[part], arch).float()
+                loss = loss_of(
+                    logits,
+                    labels[part],
+                    label_smoothing=self._schedule.label_smoothing,
+                    soft=soft[part],
+                    distillation=phase.distillation,
+                )
+                self._scaler.scale(loss / len(batches)).backward()  # type: ignore[no-untyped-call]
+                losses[number] += loss.detach() / len(batches)
+                if phase.sandwich and phase.distillation and number == 0:
+                    soft[part] = F.softmax(logits.detach(), dim=1)
+        self._mean()
+        self._apply()
+        return losses.tolist()
+
+    def _logits(self, images: Tensor, arch: ArchConfig) -> Tensor:
+        static = self._static.get(arch)
+        if static is not None:
+            return static(images)
+        logits: Tensor = self.network(images, arch)
+        return logits
+
+    def _apply(self) -> None:
+        if self._schedule.clip_norm:
+            self._scaler.unscale_(self.optimiser)
+            nn.utils.clip_grad_norm_(self.network.parameters(), self._schedule.clip_norm)
+        self._scaler.step(self.optimiser)
+        self._scaler.update()
+
+    def _autocast(self) -> AbstractContextManager[object]:
+        if self._dtype is None:
+            return nullcontext()
+        return torch.autocast(self._device.type, self._dtype)
+
+    def _moved(self, images: Tensor) -> Tensor:
+        return images.to(self._device, non_blocking=True, memory_format=torch.channels_last)
+
+
+def share_weights(network: SuperNet, arch: ArchConfig) -> nn.Sequential:
+    """Plain modules of `arch`, all of whose choices are the largest, over the very same weights."""
+    module = network.extract(arch)
+    state: dict[str, Tensor] = {}
+    for place, (name, _) in enumerate(network.space.walk(arch)):
+        block = network.unit(name).block
+        for key, tensor in (*block.named_parameters(), *block.named_buffers()):
+            state[f"{place}.{key}"] = tensor
+    module.load_state_dict(state, assign=True)
+    return module
+
+
+def make_optimiser(network: nn.Module, schedule: Schedule) -> torch.optim.SGD:
+    """SGD that decays the weights of layers, and neither norms, biases nor kernel transforms.
+
+    Decay would pull a transform, which starts as an identity, to a kernel of zeros.
+    """
+    decayed: list[nn.Parameter] = []
+    free: list[nn.Parameter] = []
+    for name, parameter in network.named_parameters():
+        keeps = parameter.ndim < 2 or ".transforms." in name
+        (free if keeps else decayed).append(parameter)
+    return torch.optim.SGD(
+        [
+            {"params": decayed, "weight_decay": schedule.weight_decay},
+            {"params": free, "weight_decay": 0.0},
+        ],
+        lr=0.0,
+        momentum=schedule.momentum,
+        nesterov=schedule.momentum > 0,
+        foreach=True,  # fused mistakes parameters that join later for a first step of all
+    )

@@ -1,0 +1,62 @@
+"""An epoch laid out before its first step: the order of the images, and every step's networks."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from supernet.codes import Codes
+from supernet.sampling.draws import Draws
+from supernet.train.schedule import Phase
+from supernet.train.source import Wanted
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochPlan:
+    """Drawn from the seed, the phase and the epoch alone, so alike on every rank and when resumed.
+
+    `order` (images,) are indices in the order they are seen; what is short of a batch is left.
+    `codes` (steps, subnets, columns) are the sub-networks. `key` is seed, phase and epoch.
+    """
+
+    key: tuple[int, int, int]
+    phase: Phase
+    order: NDArray[np.int64]
+    codes: Codes
+
+    @classmethod
+    def draw(
+        cls, key: tuple[int, int, int], phase: Phase, images: int, draws: Draws
+    ) -> "EpochPlan":
+        """Lay out epoch `key[2]` of phase `key[1]`."""
+        rng = np.random.default_rng(key)
+        order = rng.permutation(images)
+        codes = draws.plan(rng, images // phase.batch, phase.subnets)
+        return cls(key=key, phase=phase, order=order, codes=codes)
+
+    @property
+    def steps(self) -> int:
+        return len(self.codes)
+
+    @property
+    def images(self) -> int:
+        """Images of the epoch, each counted once for each sub-network that it trains."""
+        return self.steps * self.phase.batch * self.phase.subnets
+
+    def lr_at(self, step: int) -> float:
+        """Learning rate of a step of this epoch."""
+        return self.phase.lr_at(self.key[2] * self.steps + step, self.steps)
+
+    def wanted(self, first: int, parts: Iterable[int], of: int) -> list[Wanted]:
+        """Micro-batches `parts` out of `of` of each step from `first` on, in order."""
+        size, numbers = self.phase.batch // of, list(parts)
+        found = []
+        for step in range(first, self.steps):
+            resolution = int(self.codes[step, 0, 0])
+            for part in numbers:
+                start = step * self.phase.batch + part * size
+                chosen = self.order[start : start + size]
+                seed = (*self.key, step, part)
+                found.append(Wanted(images=chosen, resolution=resolution, seed=seed))
+        return found
