@@ -2,30 +2,34 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bench.errors import InputError
 from supernet.export import Card, Normalisation, run_file
-from supernet.train.dataset import DatasetParts, resize, score
+from supernet.train.dataset import get_dataset, resize, score
+from supernet.train.parts import Parts
+
+IMAGES_AT_ONCE = 500
 
 
-def normalisation_of(data: DatasetParts) -> Normalisation:
+def normalisation_of(data: Parts) -> Normalisation:
     """How the images of a data set are prepared, for the card of a network trained on them."""
-    return Normalisation(mean=(data.mean,) * data.channels, std=(data.spread,) * data.channels)
+    return Normalisation(mean=data.mean, std=data.spread)
 
 
 @dataclass(frozen=True)
 class Judge:
     """Judges an exported file on the test images of a data set."""
 
-    data: DatasetParts
+    data: Parts
     card: Card
 
     @classmethod
     def on(cls, name: str, card: Card) -> "Judge":
         """`InputError` where the data set does not exist, or is not what the network takes."""
-        from supernet.train.dataset import get_dataset
-
-        data = get_dataset(name)
         first, classes = card.blocks[0], card.blocks[-1].out_channels
+        data = get_dataset(name, channels=first.in_channels, size=first.in_size)
         if (data.channels, data.classes) != (first.in_channels, classes):
             raise InputError(
                 f"data set {name} has {data.channels} channels and {data.classes} classes, the "
@@ -42,9 +46,12 @@ class Judge:
         """Accuracy of the file itself on the test images, and its standard error: fractions."""
         from bench.backends.registry import get_backend
 
-        test, backend = self.data.test, get_backend(self.card.backend)
-        images = resize(test.images, self.card.blocks[0].in_size).contiguous().numpy()
-        logits = run_file(content, backend, images)
-        right = logits.argmax(axis=1) == test.labels.numpy()
-        found = score(right, test.groups.numpy())
+        backend, size = get_backend(self.card.backend), self.card.blocks[0].in_size
+        right: list[NDArray[np.bool_]] = []
+        groups: list[NDArray[np.int64]] = []
+        for part in self.data.test.chunks(IMAGES_AT_ONCE):
+            images = resize(part.images, size).contiguous().numpy()
+            right.append(run_file(content, backend, images).argmax(axis=1) == part.labels.numpy())
+            groups.append(part.groups.numpy())
+        found = score(np.concatenate(right), np.concatenate(groups))
         return found.accuracy, found.error

@@ -29,15 +29,12 @@ ARCH = SearchSpace.load("tiny").smallest()
 def few_images(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give the commands a small draw of the digits; no other command is loaded."""
 
-    def few(name: str = "digits", seed: int = 0) -> DatasetParts:
-        if name != "digits":
-            return whole(name, seed)
-        splits = load_digits_parts(train=128, validation=200, test=1, seed=seed)
-        return DatasetParts(name=name, channels=1, classes=10, size=32, splits=splits)
+    def few(seed: int) -> DatasetParts:
+        splits = load_digits_parts(train=200, validation=200, test=1, seed=seed)
+        return DatasetParts(name="digits", channels=1, classes=10, size=32, splits=splits)
 
-    whole = datasets.get_dataset
     monkeypatch.setattr(cli, "COMMANDS", ("train", "extract"))
-    monkeypatch.setattr(datasets, "get_dataset", few)
+    monkeypatch.setitem(datasets._DATASETS, "digits", few)
 
 
 @pytest.fixture

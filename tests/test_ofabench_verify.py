@@ -41,7 +41,7 @@ def _only_this_command(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     parts = small_digits(0)
-    normalisation = Normalisation(mean=(parts.mean,), std=(parts.spread,))
+    normalisation = Normalisation(mean=parts.mean, std=parts.spread)
     origin = Origin(space="tiny", arch=ARCH, normalisation=normalisation)
     export(build_network(BLOCKS).eval(), BLOCKS, FakeBackend(), origin, tmp_path / "net.json5")
     return tmp_path / "net.json5"

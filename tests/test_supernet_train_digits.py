@@ -80,14 +80,13 @@ def _tiny_dataset(n: int = 10) -> Dataset:
     return Dataset(images=images, labels=torch.arange(n), groups=torch.arange(n) // 2, classes=10)
 
 
-def test_batches_pair_images_with_labels_and_follow_the_generator() -> None:
+def test_every_image_comes_once_in_order_the_last_ones_in_a_smaller_piece() -> None:
     data = _tiny_dataset()
-    epochs = [list(data.batches(4, np.random.default_rng(seed))) for seed in (1, 1, 2)]
-    assert [len(x) for x, _ in epochs[0]] == [4, 4]
-    assert all(torch.equal(x[:, 0, 0, 0].long(), y) for x, y in epochs[0])
-    orders = [torch.cat([y for _, y in epoch]).tolist() for epoch in epochs]
-    assert orders[0] == orders[1] != orders[2]
-    assert torch.cat([y for _, y in data.in_order(4)]).tolist() == list(range(10))
+    pairs, chunks = list(data.in_order(4)), list(data.chunks(4))
+    assert [labels.tolist() for _, labels in pairs] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    assert all(torch.equal(images[:, 0, 0, 0].long(), labels) for images, labels in pairs)
+    assert [chunk.labels.tolist() for chunk in chunks] == [labels.tolist() for _, labels in pairs]
+    assert chunks[1].groups.tolist() == [2, 2, 3, 3]
 
 
 def test_subset_keeps_rows_together() -> None:

@@ -30,6 +30,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="a search's result, a line of an archs file, or one of the words largest, smallest",
     )
     parser.add_argument("--format", required=True, choices=FORMATS)
+    parser.add_argument(
+        "--data",
+        metavar="NAME|FOLDER",
+        help="images for batch-norm statistics (default: what the checkpoint was trained on)",
+    )
     add_json(parser)
     add_out(parser, "FILE")
     parser.set_defaults(run=run)
@@ -38,19 +43,22 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Cut the network out, recalibrate it, and write it."""
     from bench.backends.registry import get_backend
+    from ofabench.broken_images import tell_broken
     from supernet.export import Origin, export
     from supernet.judge import normalisation_of
     from supernet.train.checkpoint import load_trained
-    from supernet.train.dataset import get_dataset
-    from supernet.train.recalibrate import extract_calibrated
+    from supernet.train.parts import open_data
+    from supernet.train.recalibrate import CALIBRATION_IMAGES, extract_calibrated
 
     backend = get_backend(args.format)
     backend.version()  # a missing runtime is told before anything is computed
     checkpoint = load_trained(args.checkpoint)
     recipe = checkpoint.recipe
-    space, data = recipe.space, get_dataset(recipe.data)
+    space = recipe.space
     arch = _arch(args.arch, space)
-    network = extract_calibrated(checkpoint.supernet(), arch, data.validation.images)
+    data = open_data(args.data or recipe.data, space, labels=False)
+    images = data.train_source.calibration(CALIBRATION_IMAGES, arch.resolution)
+    network = extract_calibrated(checkpoint.supernet(), arch, images)
     origin = Origin(
         space=space.name,
         arch=arch,
@@ -60,9 +68,11 @@ def run(args: argparse.Namespace) -> int:
             "data": recipe.data,
             "schedule": recipe.schedule.name,
             "seed": recipe.seed,
+            **({"calibration": args.data} if args.data else {}),
         },
     )
     card = export(network, space.blocks(arch), backend, origin, args.out)
+    tell_broken(data.broken())
     if args.json:
         print(json.dumps(card.to_json()))
     else:

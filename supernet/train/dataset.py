@@ -1,8 +1,11 @@
 """Data as the trainer reads it: normalised tensors, batches, resizing, and honest scores."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +14,11 @@ from torch.nn import functional
 
 from bench.errors import InputError
 from supernet.train.digits import CLASSES, SIZE, Part, Splits, load_digits_parts
+
+if TYPE_CHECKING:
+    from supernet.train.parts import Parts
+    from supernet.train.source import Broken
+    from supernet.train.tensor_source import TensorSource
 
 # About the mean and the standard deviation of the training bytes (tests hold them to it).
 _MEAN, _SPREAD = 45.0, 41.0
@@ -44,23 +52,21 @@ class Dataset:
     def channels(self) -> int:
         return self.images.shape[1]
 
-    def batches(
-        self, size: int, rng: np.random.Generator
-    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """One epoch of (images, labels) in a new random order; what is short of a batch is left."""
-        order = torch.from_numpy(rng.permutation(len(self)))
-        for start in range(0, len(self) - size + 1, size):
-            chosen = order[start : start + size]
-            yield self.images[chosen], self.labels[chosen]
-
     def in_order(self, size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Every image once, in order, for evaluation; the last batch may be short."""
         for start in range(0, len(self), size):
             yield self.images[start : start + size], self.labels[start : start + size]
 
+    def chunks(self, size: int) -> "Iterator[Dataset]":
+        """Every image once, in order, in data sets of `size` images; the last may be smaller."""
+        for start in range(0, len(self), size):
+            yield self._take(torch.arange(start, min(start + size, len(self))))
+
     def subset(self, n: int, rng: np.random.Generator) -> "Dataset":
         """`n` images drawn without replacement (all of them where there are no more)."""
-        chosen = torch.from_numpy(np.sort(rng.permutation(len(self))[:n]))
+        return self._take(torch.from_numpy(choose(len(self), n, rng)))
+
+    def _take(self, chosen: torch.Tensor) -> "Dataset":
         return Dataset(
             images=self.images[chosen],
             labels=self.labels[chosen],
@@ -82,8 +88,14 @@ class DatasetParts:
     classes: int
     size: int
     splits: Splits
-    mean: float = _MEAN
-    spread: float = _SPREAD
+    mean: tuple[float, ...] = (_MEAN,)
+    spread: tuple[float, ...] = (_SPREAD,)
+
+    @property
+    def train_source(self) -> "TensorSource":
+        from supernet.train.tensor_source import TensorSource  # which imports this module
+
+        return TensorSource(self.train, self.name)
 
     @cached_property
     def train(self) -> Dataset:
@@ -97,12 +109,48 @@ class DatasetParts:
     def test(self) -> Dataset:
         return _from_part(self.splits.test)
 
+    def broken(self) -> "tuple[Broken, ...]":
+        """Give none: images that are drawn here can be read."""
+        return ()
 
-def get_dataset(name: str = "digits", seed: int = 0) -> DatasetParts:
-    """The data set of this name; `InputError` names the known ones."""
-    if name not in _DATASETS:
-        raise InputError(f"no data set {name!r}, expected one of {', '.join(sorted(_DATASETS))}")
-    return _DATASETS[name](seed)
+
+@overload
+def get_dataset(name: Literal["digits"] = ..., seed: int = ...) -> DatasetParts: ...
+@overload
+def get_dataset(
+    name: str, seed: int = ..., *, channels: int = ..., size: int = ..., workers: int | None = ...
+) -> "Parts": ...
+def get_dataset(
+    name: str = "digits",
+    seed: int = 0,
+    *,
+    channels: int = 3,
+    size: int = 224,
+    workers: int | None = None,
+) -> "Parts":
+    """Parts of the data set of this name, or of a folder of images (see `train.folder_parts`).
+
+    A folder is told by a separator in `name`, or by being there. Its images get so many `channels`
+    (1 or 3), for evaluation are held at `size` pixels (of a space, its largest resolution), and are
+    decoded by so many `workers`; to a data set with a name these three mean nothing. `InputError`
+    names the known data sets, or what the folder lacks.
+    """
+    if name in _DATASETS:
+        return _DATASETS[name](seed)
+    if os.sep in name or "/" in name or Path(name).is_dir():
+        # Only here: Pillow is needed for nothing else.
+        from supernet.train.folder_parts import open_folder
+
+        return open_folder(Path(name), seed, channels=channels, size=size, workers=workers)
+    raise InputError(
+        f"no data set {name!r}, expected one of {', '.join(sorted(_DATASETS))}, or the path of a "
+        "folder of images: give one by --data"
+    )
+
+
+def choose(total: int, n: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """`n` of `total` places in order, drawn without replacement; all where there are no more."""
+    return np.sort(rng.permutation(total)[:n])
 
 
 def resize(images: torch.Tensor, resolution: int) -> torch.Tensor:

@@ -7,6 +7,7 @@ ranks, and still gives the same batches.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -38,6 +39,18 @@ class Batch:
     index: Tensor
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Broken:
+    """An image file that was left out, and why."""
+
+    path: Path
+    why: str
+
+    def __str__(self) -> str:
+        """`PATH: why`, where a name that is not text comes with escapes."""
+        return f"{shown(self.path)}: {self.why}"
+
+
 class Source(Protocol):
     """Training images. `repeats` says that an image is the same each time it is drawn."""
 
@@ -62,3 +75,12 @@ class Source(Protocol):
     def calibration(self, n: int, resolution: int) -> Tensor:
         """Give the first `n` images, or all if fewer, as evaluation sees them: (n, c, r, r)."""
         ...
+
+    def broken(self) -> tuple[Broken, ...]:
+        """Give the images met so far that could not be read, sorted by path."""
+        ...
+
+
+def shown(path: Path) -> str:
+    """Path as text that any terminal takes: names of files may hold bytes that are no text."""
+    return str(path).encode("utf-8", "backslashreplace").decode()

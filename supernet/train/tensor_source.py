@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from supernet.train.dataset import Dataset, resize
-from supernet.train.source import Batch, Wanted
+from supernet.train.source import Batch, Broken, Wanted
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,10 @@ class TensorSource:
     def calibration(self, n: int, resolution: int) -> Tensor:
         """Give the first `n` images, or all if fewer."""
         return _at(self.dataset.images[:n], resolution)
+
+    def broken(self) -> tuple[Broken, ...]:
+        """Give none: images in memory have been read."""
+        return ()
 
 
 def _at(images: Tensor, resolution: int) -> Tensor:
