@@ -14,12 +14,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from bench.errors import InputError
-from bench.layers import Conv, Layer, Linear, Pool, SqueezeExcite, layers_of
+from bench.layers import NORM_EPS, Conv, Layer, Linear, Pool, SqueezeExcite, layers_of
 from bench.model import Array, Model, Weights, check_chain
 from bench.spec import BlockSpec
 
-BN_EPS = 1e-5  # as in OFA's code
-BN_MOMENTUM = 0.1
+BN_MOMENTUM = 0.1  # as in OFA's code
 
 
 class ConvLayer(nn.Module):
@@ -39,7 +38,7 @@ class ConvLayer(nn.Module):
         )
         self.norm: nn.BatchNorm2d | None = None
         if layer.norm and not folded:
-            self.norm = nn.BatchNorm2d(layer.out_channels, eps=BN_EPS, momentum=BN_MOMENTUM)
+            self.norm = nn.BatchNorm2d(layer.out_channels, momentum=BN_MOMENTUM)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv(x)
@@ -122,15 +121,24 @@ def activate(x: Tensor, act: str) -> Tensor:
     raise InputError(f"activation is {act!r}, expected none, relu, relu6 or hswish")
 
 
-def build_block(spec: BlockSpec, *, folded: bool = False) -> Block:
-    """Make a block's module; `folded` has biases in place of norms, as `Weights` have."""
-    return Block(spec, folded=folded)
+def build_block(spec: BlockSpec, *, folded: bool = False, norm_eps: float = NORM_EPS) -> Block:
+    """Make a block's module; `folded` has biases in place of norms, as `Weights` have.
+
+    `norm_eps` is what norms add to the variance.
+    """
+    block = Block(spec, folded=folded)
+    for module in block.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eps = norm_eps
+    return block
 
 
-def build_network(blocks: Sequence[BlockSpec], *, folded: bool = False) -> nn.Sequential:
+def build_network(
+    blocks: Sequence[BlockSpec], *, folded: bool = False, norm_eps: float = NORM_EPS
+) -> nn.Sequential:
     """Chain blocks; `InputError` where they do not fit. Flat logits if the last is a classifier."""
     check_chain(blocks)
-    return nn.Sequential(*(build_block(spec, folded=folded) for spec in blocks))
+    return nn.Sequential(*(build_block(spec, folded=folded, norm_eps=norm_eps) for spec in blocks))
 
 
 def fold(module: nn.Module, spec: BlockSpec) -> Weights:

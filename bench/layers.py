@@ -10,6 +10,8 @@ from functools import lru_cache
 from bench.errors import InputError
 from bench.spec import BlockSpec
 
+NORM_EPS = 1e-5  # as OFA's networks have, but for its ProxylessNAS
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conv:

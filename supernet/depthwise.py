@@ -13,26 +13,52 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from bench.layers import Conv
+
+def is_faster_for(x: Tensor, kernel: int) -> bool:
+    """Whether measurements favour `_Depthwise`: kernel 5 up to 4x4 pixels, 7 up to 8x8.
+
+    Only where oneDNN's kernels are what it competes with: on a CPU, in float32 throughout.
+    """
+    small = x.shape[-1] <= 2 * kernel - 6
+    plain = x.device.type == "cpu" and x.dtype == torch.float32
+    return small and plain and not torch.is_autocast_enabled("cpu")
 
 
-def is_faster_for(layer: Conv) -> bool:
-    """Whether measurements favour `FastDepthwise`: kernel 5 up to 4x4 pixels, 7 up to 8x8."""
-    depthwise = layer.groups == layer.in_channels == layer.out_channels
-    return depthwise and layer.in_size <= 2 * layer.kernel - 6
+class FastDepthwise(nn.Conv2d):
+    """Computes what `conv`, a depthwise convolution without bias, computes; has its `weight`.
 
-
-class FastDepthwise(nn.Module):
-    """Computes what `conv`, a depthwise `nn.Conv2d` without bias, computes; has its `weight`."""
+    In training only, its gradient is computed another way where that is faster.
+    """
 
     def __init__(self, conv: nn.Conv2d) -> None:
-        super().__init__()
+        # On the meta device, and then without the weight that is made there: it is `conv`'s.
+        super().__init__(
+            conv.in_channels,
+            conv.out_channels,
+            conv.kernel_size[0],
+            conv.stride[0],
+            conv.kernel_size[0] // 2,
+            groups=conv.groups,
+            bias=False,
+            device="meta",
+        )
         self.weight = conv.weight
-        self.stride = conv.stride[0]
 
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = _Depthwise.apply(x, self.weight, self.stride)  # type: ignore[no-untyped-call]
-        return out
+    def forward(self, input: Tensor) -> Tensor:
+        if self.training and is_faster_for(input, self.kernel_size[0]):
+            out: Tensor = _Depthwise.apply(  # type: ignore[no-untyped-call]
+                input, self.weight, self.stride[0]
+            )
+            return out
+        return super().forward(input)
+
+
+def use_fast_depthwise(module: nn.Module) -> None:
+    """Put `FastDepthwise` in the place of every depthwise convolution inside `module`."""
+    for parent in list(module.modules()):
+        for name, child in parent.named_children():
+            if type(child) is nn.Conv2d and child.groups == child.out_channels > 1:
+                setattr(parent, name, FastDepthwise(child))
 
 
 class _Depthwise(torch.autograd.Function):

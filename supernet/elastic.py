@@ -6,9 +6,10 @@ channels share. Nothing here keeps state: `slice_state` maps shared tensors to a
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
-from typing import cast
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,9 +17,9 @@ from torch.nn import functional as F  # noqa: N812
 
 from bench.blocks import Block, build_block
 from bench.errors import InputError
-from bench.layers import Conv, SqueezeExcite, layers_of
+from bench.layers import NORM_EPS, Conv, SqueezeExcite, layers_of
 from bench.spec import BlockSpec
-from supernet.depthwise import FastDepthwise, is_faster_for
+from supernet.depthwise import use_fast_depthwise
 
 
 class SharedBlock(nn.Module):
@@ -28,10 +29,12 @@ class SharedBlock(nn.Module):
     under "3" the (9, 9) matrix from the centre of that to a 3x3 one; all start as identities.
     """
 
-    def __init__(self, spec: BlockSpec, smallest_kernel: int) -> None:
+    def __init__(self, spec: BlockSpec, smallest_kernel: int, norm_eps: float = NORM_EPS) -> None:
         super().__init__()
         self.spec = spec
-        self.block: Block = build_block(spec)
+        self.norm_eps = norm_eps
+        self.block: Block = build_block(spec, norm_eps=norm_eps)
+        use_fast_depthwise(self.block)
         sizes = range(spec.kernel - 2, smallest_kernel - 1, -2)
         self.transforms = nn.ParameterDict({str(k): nn.Parameter(torch.eye(k**2)) for k in sizes})
 
@@ -41,9 +44,14 @@ class SharedBlock(nn.Module):
 
     def forward(self, x: Tensor, spec: BlockSpec) -> Tensor:
         """Run the small block `spec`, with the shared weights, in this module's mode."""
-        skeleton = _skeleton(spec, self.training)
-        out: Tensor = torch.func.functional_call(skeleton, self.state(spec), (x,))
-        return out
+        if _weighs_as(spec, self.spec):
+            whole: Tensor = self.block(x)
+            return whole
+        skeleton, state = _skeleton(spec, self.training, self.norm_eps), self.state(spec)
+        if torch.compiler.is_compiling():
+            traced: Tensor = torch.func.functional_call(skeleton.block, state, (x,))
+            return traced
+        return skeleton.run(state, x)
 
 
 def slice_state(
@@ -79,20 +87,49 @@ def sort_channels(block: nn.Module, spec: BlockSpec, kept_mid: Sequence[int] = (
 @lru_cache(maxsize=16384)
 def state_shapes(spec: BlockSpec) -> tuple[tuple[str, tuple[int, ...]], ...]:
     """Names and shapes of the state dict of `build_block(spec)`."""
-    state = _skeleton(spec, False).state_dict()
+    state = _skeleton(spec, False, NORM_EPS).block.state_dict()
     return tuple((name, tuple(tensor.shape)) for name, tensor in state.items())
 
 
+class _Member(NamedTuple):
+    """Where a module keeps one of its tensors."""
+
+    name: str
+    holder: dict[str, Tensor | None]
+    key: str
+
+
+class _Skeleton(NamedTuple):
+    """A block without storage, only ever called with the state of another; and its tensors."""
+
+    block: Block
+    members: tuple[_Member, ...]
+
+    def run(self, state: Mapping[str, Tensor], x: Tensor) -> Tensor:
+        """`torch.func.functional_call`, without what that costs: a third of a narrow block."""
+        own = [holder[key] for _, holder, key in self.members]
+        try:
+            for name, holder, key in self.members:
+                holder[key] = state[name]
+            out: Tensor = self.block(x)
+        finally:
+            for (_, holder, key), tensor in zip(self.members, own, strict=True):
+                holder[key] = tensor
+        return out
+
+
 @lru_cache(maxsize=16384)
-def _skeleton(spec: BlockSpec, training: bool) -> Block:
-    """Make a block without storage; only ever called with the state of another. Never changed."""
+def _skeleton(spec: BlockSpec, training: bool, norm_eps: float) -> _Skeleton:
     with torch.device("meta"):
-        block = build_block(spec).train(training)
-    for layer in layers_of(spec).main if training else ():
-        if isinstance(layer, Conv) and is_faster_for(layer):
-            conv_layer = block.main[layer.name]
-            conv_layer.conv = FastDepthwise(cast(nn.Conv2d, conv_layer.conv))
-    return block
+        block = build_block(spec, norm_eps=norm_eps)
+    use_fast_depthwise(block)
+    return _Skeleton(block.train(training), tuple(_members(block)))
+
+
+@lru_cache(maxsize=16384)
+def _weighs_as(spec: BlockSpec, largest: BlockSpec) -> bool:
+    """Whether the block has every weight of the largest, at whatever size its input is."""
+    return replace(spec, in_size=largest.in_size) == largest
 
 
 def _cut(
@@ -173,6 +210,14 @@ def _permute_prefix(block: nn.Module, prefix: str, order: Tensor) -> None:
 def _tensors(block: nn.Module) -> Iterator[tuple[str, Tensor]]:
     yield from block.named_parameters()
     yield from block.named_buffers()
+
+
+def _members(block: nn.Module) -> Iterator[_Member]:
+    for path, module in block.named_modules():
+        for holder in (module._parameters, module._buffers):
+            for key, tensor in holder.items():
+                if tensor is not None:
+                    yield _Member(f"{path}.{key}", holder, key)
 
 
 def _permute(tensor: Tensor, dim: int, order: Tensor) -> None:

@@ -31,7 +31,7 @@ class SuperNet(nn.Module):
             for unit in space.units:
                 spec, kernel = specs[unit.name], unit.kernel_column
                 smallest = spec.kernel if kernel is None else columns[kernel].values[0]
-                shared[_member(unit.name)] = SharedBlock(spec, smallest)
+                shared[_member(unit.name)] = SharedBlock(spec, smallest, space.norm_eps)
         self.units = nn.ModuleDict(shared)
         self.to_empty(device="cpu")
         _initialise(self, torch.Generator().manual_seed(seed))
@@ -54,7 +54,7 @@ class SuperNet(nn.Module):
         """
         walk = self.space.walk(arch)
         with torch.device("meta"):
-            network = build_network([spec for _, spec in walk])
+            network = build_network([spec for _, spec in walk], norm_eps=self.space.norm_eps)
         state = {
             f"{place}.{key}": tensor.detach().clone(memory_format=torch.contiguous_format)
             for place, (name, spec) in enumerate(walk)

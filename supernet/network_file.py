@@ -10,6 +10,7 @@ from torch import nn
 
 from bench.blocks import build_network
 from bench.errors import FileError, InputError
+from bench.layers import NORM_EPS
 from bench.spec import BlockSpec
 from supernet.export import Normalisation
 from supernet.space import ArchConfig
@@ -43,6 +44,7 @@ def save_network(path: Path, cut: CutNetwork) -> None:
             "mean": list(cut.normalisation.mean),
             "std": list(cut.normalisation.std),
         },
+        "norm_eps": _norm_eps(cut.network),
         "provenance": dict(cut.provenance),
     }
     save_tensors(path, what=WHAT, metadata=metadata, network=cut.network.state_dict())
@@ -57,7 +59,7 @@ def load_network(path: Path) -> CutNetwork:
             space=str(metadata["space"]),
             arch=ArchConfig.from_json(metadata["arch"]),
             blocks=blocks,
-            network=_network(blocks, groups["network"]),
+            network=_network(blocks, groups["network"], float(metadata["norm_eps"])),
             normalisation=Normalisation(
                 mean=tuple(float(value) for value in metadata["normalisation"]["mean"]),
                 std=tuple(float(value) for value in metadata["normalisation"]["std"]),
@@ -69,8 +71,16 @@ def load_network(path: Path) -> CutNetwork:
         raise FileError(f"{path} is damaged ({line}); extract it again") from error
 
 
-def _network(blocks: Sequence[BlockSpec], state: Mapping[str, torch.Tensor]) -> nn.Sequential:
+def _norm_eps(network: nn.Module) -> float:
+    """What its norms add to the variance, the same for all."""
+    found = (module.eps for module in network.modules() if isinstance(module, nn.BatchNorm2d))
+    return next(found, NORM_EPS)
+
+
+def _network(
+    blocks: Sequence[BlockSpec], state: Mapping[str, torch.Tensor], norm_eps: float
+) -> nn.Sequential:
     with torch.device("meta"):
-        network = build_network(blocks)
+        network = build_network(blocks, norm_eps=norm_eps)
     network.load_state_dict(state, assign=True)
     return network.eval().requires_grad_(False)

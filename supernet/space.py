@@ -13,6 +13,7 @@ import numpy as np
 
 from bench.errors import InputError
 from bench.files import read_bytes
+from bench.layers import NORM_EPS
 from bench.spec import BlockSpec
 from supernet.arch import ArchConfig, parse_line
 from supernet.codes import Codes, Layout
@@ -38,6 +39,7 @@ class SearchSpace:
     """Every choice of a family of sub-networks, read from TOML.
 
     `text` is that TOML, so that what is made from a space can carry it along (`from_toml`).
+    `norm_eps` is what its networks' norms add to the variance.
     """
 
     name: str
@@ -45,6 +47,7 @@ class SearchSpace:
     resolutions: tuple[int, ...]
     classes: int
     in_channels: int
+    norm_eps: float
     units: tuple[Unit, ...] = field(repr=False)
     layout: Layout = field(repr=False)
     text: str = field(repr=False, compare=False)
@@ -81,6 +84,7 @@ class SearchSpace:
         resolutions = fields.integers("resolutions", minimum=4)
         classes = fields.integer("classes", minimum=2)
         in_channels = fields.integer("in_channels")
+        norm_eps = fields.number("norm_eps", default=NORM_EPS)
         plan = FAMILIES[family](fields, resolutions, in_channels, classes)
         fields.done()
         return cls(
@@ -89,6 +93,7 @@ class SearchSpace:
             resolutions=resolutions,
             classes=classes,
             in_channels=in_channels,
+            norm_eps=norm_eps,
             units=plan.units,
             layout=plan.layout,
             text=text,

@@ -184,3 +184,15 @@ def test_initial_norms_are_ofas() -> None:
     norm = build_block(BlockSpec.parse(KEYS[0])).main["conv"].norm
     assert isinstance(norm, torch.nn.BatchNorm2d)
     assert (norm.eps, norm.momentum) == (1e-5, 0.1)
+
+
+def test_what_norms_add_to_the_variance_is_told_and_folded_in() -> None:
+    spec = BlockSpec.parse("mbconv-9x8-m24-o8-k5-s1-hswish-se8-r1")
+    block = build_block(spec, norm_eps=0.5).double().eval()
+    norms = [m for m in block.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert [norm.eps for norm in norms] == [0.5] * 3
+
+    weight = fold(block, spec)["project.weight"]
+
+    raw = block.main["project"].conv.weight.detach().float().numpy()
+    assert np.allclose(weight, raw / np.sqrt(1.5), rtol=1e-6)

@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench.layers import Conv
-from supernet.depthwise import FastDepthwise, is_faster_for
+from supernet.depthwise import FastDepthwise, _Depthwise, is_faster_for, use_fast_depthwise
 
 
 @pytest.mark.parametrize("stride", [1, 2])
@@ -16,7 +15,7 @@ def test_outputs_and_gradients_are_those_of_torch(kernel: int, size: int, stride
     shape = (3, 6, size, size)
     x = torch.randn(shape, generator=generator, dtype=torch.float64, requires_grad=True)
 
-    expected, got = conv(x), FastDepthwise(conv)(x)
+    expected, got = conv(x), _Depthwise.apply(x, conv.weight, stride)  # type: ignore[no-untyped-call]
     weights = torch.randn(expected.shape, generator=generator, dtype=torch.float64)
     theirs = torch.autograd.grad((expected * weights).sum(), [x, conv.weight])
     ours = torch.autograd.grad((got * weights).sum(), [x, conv.weight])
@@ -27,21 +26,34 @@ def test_outputs_and_gradients_are_those_of_torch(kernel: int, size: int, stride
 
 
 @pytest.mark.parametrize(
-    ("kernel", "size", "groups", "faster"),
-    [
-        (7, 8, 16, True),
-        (7, 9, 16, False),
-        (5, 4, 16, True),
-        (5, 5, 16, False),
-        (3, 1, 16, False),
-        (7, 4, 1, False),
-    ],
+    ("kernel", "size", "faster"),
+    [(7, 8, True), (7, 9, False), (5, 4, True), (5, 5, False), (3, 1, False)],
 )
-def test_it_is_used_for_large_kernels_on_small_maps(
-    kernel: int, size: int, groups: int, faster: bool
-) -> None:
-    layer = Conv(
-        name="c", in_size=size, in_channels=16, out_channels=16, kernel=kernel, groups=groups
-    )
+def test_it_is_used_for_large_kernels_on_small_maps(kernel: int, size: int, faster: bool) -> None:
+    assert is_faster_for(torch.ones(2, 16, size, size), kernel) is faster
 
-    assert is_faster_for(layer) is faster
+
+def test_it_is_used_in_float32_on_a_cpu_alone() -> None:
+    x = torch.ones(2, 16, 4, 4)
+
+    assert is_faster_for(x, 7)
+    assert not is_faster_for(x.double(), 7)
+    assert not is_faster_for(x.to("meta"), 7)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert not is_faster_for(x, 7)
+
+
+def took_ours(conv: nn.Module) -> bool:
+    x = torch.ones(2, 6, 4, 4, requires_grad=True)
+    return "_Depthwise" in type(conv(x).grad_fn).__name__
+
+
+def test_it_takes_the_place_of_depthwise_convolutions_while_they_train() -> None:
+    depthwise = nn.Conv2d(6, 6, 7, padding=3, groups=6, bias=False)
+    block = nn.Sequential(depthwise, nn.Conv2d(6, 6, 1))
+
+    use_fast_depthwise(block)
+
+    assert [type(conv) for conv in block] == [FastDepthwise, nn.Conv2d]
+    assert block[0].weight is depthwise.weight
+    assert (took_ours(block[0]), took_ours(block[0].eval())) == (True, False)

@@ -140,3 +140,26 @@ def test_an_architecture_outside_the_space_is_refused(tiny: SearchSpace) -> None
 
     with pytest.raises(InputError, match="resolution"):
         SuperNet(tiny)(torch.zeros(1, 1, 33, 33), arch)
+
+
+@pytest.mark.parametrize(("name", "eps"), [("tiny", 1e-5), ("ofa-proxyless-w1.3", 1e-3)])
+def test_norms_are_those_that_the_space_says(name: str, eps: float) -> None:
+    space = SearchSpace.load(name)
+    network = SuperNet(space)
+
+    for module in (network, network.extract(space.smallest())):
+        assert {m.eps for m in module.modules() if isinstance(m, torch.nn.BatchNorm2d)} == {eps}
+
+
+def test_a_proxyless_network_runs_with_its_own_norms() -> None:
+    space = SearchSpace.load("ofa-proxyless-w1.3")
+    network, arch = SuperNet(space).eval(), space.smallest()
+    images = images_of(space, arch, n=1).float()[:, :, :64, :64]
+    cut = network.extract(arch)
+    as_cut = cut(images)
+
+    assert torch.allclose(network(images, arch), as_cut, rtol=0, atol=1e-6)
+    for module in cut.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.eps = 1e-5
+    assert not torch.allclose(network(images, arch), cut(images), rtol=0, atol=1e-6)
