@@ -84,7 +84,8 @@ class LossEstimate:
 
     @cached_property
     def _weights(self) -> Floats:
-        return np.linalg.solve(self.gram + RIDGE * np.eye(len(self.moment)), self.moment)
+        held_back = self.gram + RIDGE * np.eye(len(self.moment))
+        return np.asarray(np.linalg.solve(held_back, self.moment), dtype=np.float64)
 
     def to_tensors(self) -> "dict[str, torch.Tensor]":
         """All that was learnt, as float64 tensors for a checkpoint."""

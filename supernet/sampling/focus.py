@@ -73,7 +73,7 @@ class FocusedDraws:
         groups = order.reshape(-1, self.candidates)
         worth = self._worth(pool)[groups]
         best = worth.argmax(axis=1) if self.how == HOW[0] else worth.argmin(axis=1)
-        return pool[groups[np.arange(len(groups)), best]]
+        return np.asarray(pool[groups[np.arange(len(groups)), best]])
 
     def _worth(self, codes: Codes) -> Floats:
         if self.accuracy is not None:
