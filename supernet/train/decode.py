@@ -28,7 +28,7 @@ UNREADABLE = (  # what Pillow makes of a file that is no image, depending on its
     struct.error,
     zlib.error,
     Image.DecompressionBombError,
-    Image.DecompressionBombWarning,  # where warnings are errors
+    Warning,  # where warnings are errors
 )
 
 _MODES = {1: "L", 3: "RGB"}
