@@ -155,7 +155,7 @@ def _draw_stage(table: _StageTable, drawing: _Drawing, entered: Bins) -> Bins:
     codes, left = drawing.codes, drawing.left
     leaves, depths = table.cost.costs.shape[2:]
     kinds = entered[:, None] * leaves + np.arange(leaves)
-    bins = table.depth_bins[kinds].reshape(len(kinds), -1)  # of every (leave, depth)
+    bins = table.depth_bins[kinds].reshape(len(kinds), leaves * depths)
     chances = np.stack([of_depth[0] for of_depth in table.ahead])
     which, each = np.tile(np.arange(depths), leaves), kinds.repeat(depths, axis=1)
     picked = _pick(chances[which, each, _column(left, bins)], drawing.rng)

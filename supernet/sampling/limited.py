@@ -94,11 +94,9 @@ class LimitedDraws:
             if taken >= RARE:
                 rejection = Rejection(propose=tightest.propose, limits=together, taken=taken)
                 return cls._of("counting", resolutions, shares, rejection)
-        starts, _ = cheapest(layout, together.pressure)
-        starts = starts[together.met(starts)]
-        if not len(starts):
+        walk = Walk.settled(layout, together)
+        if walk is None:
             raise InfeasibleError(_none_together(limits, space))
-        walk = Walk.settled(layout, together, starts)
         reached = np.isin(resolutions, walk.walkers[:, 0])
         return cls._of("mutation", resolutions, np.where(reached, np.nan, 0.0), walk)
 
