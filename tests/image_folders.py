@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from supernet.train.digits import compose
+from supernet.train.source import Wanted
 
 CLASSES = ("a four", "naïve", "zz")
 
@@ -29,3 +30,12 @@ def coloured(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Grey ink (h, w) as blue on sand (h, w, 3)."""
     share = grey[..., None] / 255
     return (share * [40, 60, 220] + (1 - share) * [220, 200, 150]).astype(np.uint8)
+
+
+def wanted(n: int = 4, batch: int = 6) -> list[Wanted]:
+    """Batches of two resolutions, one after the other."""
+    rng = np.random.default_rng(0)
+    return [
+        Wanted(images=rng.permutation(50)[:batch], resolution=16 + 8 * (k % 2), seed=(7, k))
+        for k in range(n)
+    ]

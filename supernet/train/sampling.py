@@ -1,14 +1,24 @@
 """Which sub-networks a phase may draw."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from bench.errors import InputError
-from supernet.codes import Codes, Layout
+import numpy as np
+
+from bench.errors import InfeasibleError, InputError
+from supernet.codes import Layout
+from supernet.constraints import Constraint, Costs
 from supernet.sampling.draws import Draws, UniformDraws
+from supernet.sampling.estimate import LossEstimate
+from supernet.sampling.focus import FocusedDraws
+from supernet.sampling.limited import LimitedDraws
+from supernet.sampling.sandwich import SandwichDraws
 from supernet.space import ArchConfig, SearchSpace
 from supernet.tensor_file import Tensors
+from supernet.train.epoch import EpochPlan
 from supernet.train.schedule import CHOICES, Phase
+
+Losses = Sequence[Sequence[float]]
 
 
 class PhaseSpace:
@@ -29,6 +39,12 @@ class PhaseSpace:
             return []
         return [self._space.largest(resolution) for resolution in self.resolutions]
 
+    def estimate(self, learnt: Tensors) -> LossEstimate:
+        """Take up what was learnt of losses, which all phases share; nothing at first."""
+        if not learnt:
+            return LossEstimate.empty(self._space.layout)
+        return LossEstimate.from_tensors(self._space.layout, learnt)
+
     def hidden_widths(self) -> dict[str, tuple[int, ...]]:
         """Hidden widths that the phase trains, for each unit with a choice of them."""
         row = self._space.encode([self._space.largest()])[0].tolist()
@@ -45,19 +61,56 @@ class PhaseSpace:
         return widths
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Sampling:
-    """What the sub-networks of a training are restricted to, and drawn towards."""
+    """What the sub-networks of a training are restricted to, and drawn towards.
 
-    def draws(self, space: PhaseSpace, phase: Phase, *, last: bool, learnt: Tensors) -> Draws:
-        """Say how a phase's sub-networks are drawn."""
-        del phase, last, learnt
-        return UniformDraws(layout=space.layout)
+    All but a sandwich's largest are within `limits`; `focus` ("best-up", "worst-up" or "") has
+    those of like `costs` compete, see `FocusedDraws`. `tell` is given a line for each phase.
+    """
 
-    def learn(self, draws: Draws, codes: Codes, losses: Sequence[tuple[float, ...]]) -> Tensors:
-        """Learn from an epoch's losses what the next epoch's draws may use."""
-        del draws, codes, losses
-        return {}
+    limits: tuple[Constraint, ...] = ()
+    focus: str = ""
+    costs: Costs | None = None
+    tell: Callable[[str], None] = lambda line: None
+
+    def within(self, space: PhaseSpace, phase: Phase, *, last: bool) -> Draws:
+        """Draws of a phase within the limits.
+
+        A phase none of whose networks is within them, as that of the full network alone, trains
+        as it would without; of the last one that is an `InfeasibleError`.
+        """
+        uniform = UniformDraws(layout=space.layout)
+        if not self.limits or (space.only() and not last):
+            return uniform
+        try:
+            limited = LimitedDraws.of(space.layout, self.limits, space=f"the phase {phase.name!r}")
+        except InfeasibleError:
+            if last:
+                raise
+            self.tell(f"{phase.name}: none of its networks is within the limits, all are drawn")
+            return uniform
+        self.tell(f"{phase.name}: {limited.describe()}")
+        return limited
+
+    def composed(self, draws: Draws, space: PhaseSpace, phase: Phase, learnt: Tensors) -> Draws:
+        """Draws of an epoch: within limits, with the focus learnt so far, and the sandwich."""
+        if self.focus and self.costs is not None and not space.only():
+            draws = FocusedDraws(
+                draws=draws, estimate=space.estimate(learnt), costs=self.costs, how=self.focus
+            )
+        if phase.sandwich:
+            draws = SandwichDraws.of(draws, space.layout, self.limits)
+        return draws
+
+    def learn(self, space: PhaseSpace, plan: EpochPlan, losses: Losses, learnt: Tensors) -> Tensors:
+        """Learn from an epoch's losses, (steps, subnets), what the next epoch's focus uses."""
+        if not self.focus or space.only():
+            return learnt
+        # A sandwich's largest network learns from labels alone: its loss is another thing.
+        own = slice(1 if plan.phase.sandwich else 0, None)
+        found = np.asarray(losses, dtype=np.float64)[:, own]
+        return space.estimate(learnt).learnt(plan.codes[:, own], found).to_tensors()
 
 
 def _narrowed(layout: Layout, phase: Phase) -> Layout:

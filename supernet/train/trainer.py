@@ -107,12 +107,13 @@ class _Trainer:
         for arch in space.only():
             self.engine.compile_for(arch)
         last = number == len(phases) - 1
-        draws = self.sampling.draws(space, phase, last=last, learnt=begun.estimate)
+        draws, learnt = self.sampling.within(space, phase, last=last), begun.estimate
         for epoch in range(begun.epoch, phase.epochs):
             key = (self.recipe.seed, number, epoch)
-            plan = EpochPlan.draw(key, phase, len(self.source), draws)
+            composed = self.sampling.composed(draws, space, phase, learnt)
+            plan = EpochPlan.draw(key, phase, len(self.source), composed)
             so_far = self._run_epoch(plan)
-            learnt = self.sampling.learn(draws, plan.codes, so_far.losses)
+            learnt = self.sampling.learn(space, plan, so_far.losses, learnt)
             self.keeper.epoch(so_far, self.engine, self.teacher, learnt)
             if self.stopping:
                 self._stop()
