@@ -47,11 +47,7 @@ class SharedBlock(nn.Module):
         if _weighs_as(spec, self.spec):
             whole: Tensor = self.block(x)
             return whole
-        skeleton, state = _skeleton(spec, self.training, self.norm_eps), self.state(spec)
-        if torch.compiler.is_compiling():
-            traced: Tensor = torch.func.functional_call(skeleton.block, state, (x,))
-            return traced
-        return skeleton.run(state, x)
+        return _skeleton(spec, self.training, self.norm_eps).run(self.state(spec), x)
 
 
 def slice_state(

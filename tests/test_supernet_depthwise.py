@@ -30,11 +30,11 @@ def test_outputs_and_gradients_are_those_of_torch(kernel: int, size: int, stride
     [(7, 8, True), (7, 9, False), (5, 4, True), (5, 5, False), (3, 1, False)],
 )
 def test_it_is_used_for_large_kernels_on_small_maps(kernel: int, size: int, faster: bool) -> None:
-    assert is_faster_for(torch.ones(2, 16, size, size), kernel) is faster
+    assert is_faster_for(torch.ones(4, 16, size, size), kernel) is faster
 
 
 def test_it_is_used_in_float32_on_a_cpu_alone() -> None:
-    x = torch.ones(2, 16, 4, 4)
+    x = torch.ones(4, 16, 4, 4)
 
     assert is_faster_for(x, 7)
     assert not is_faster_for(x.double(), 7)
@@ -43,8 +43,25 @@ def test_it_is_used_in_float32_on_a_cpu_alone() -> None:
         assert not is_faster_for(x, 7)
 
 
+@pytest.mark.parametrize(
+    ("order", "images", "faster"),
+    [
+        (torch.contiguous_format, 3, False),
+        (torch.contiguous_format, 4, True),
+        (torch.channels_last, 31, False),
+        (torch.channels_last, 32, True),
+    ],
+)
+def test_it_takes_a_few_images_and_more_with_channels_last(
+    order: torch.memory_format, images: int, faster: bool
+) -> None:
+    x = torch.ones(images, 16, 4, 4).contiguous(memory_format=order)
+
+    assert is_faster_for(x, 7) is faster
+
+
 def took_ours(conv: nn.Module) -> bool:
-    x = torch.ones(2, 6, 4, 4, requires_grad=True)
+    x = torch.ones(4, 6, 4, 4, requires_grad=True)
     return "_Depthwise" in type(conv(x).grad_fn).__name__
 
 

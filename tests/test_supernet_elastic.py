@@ -10,7 +10,7 @@ from bench.blocks import Block, build_block
 from bench.errors import InputError
 from bench.layers import layers_of
 from bench.spec import BlockSpec
-from supernet.elastic import SharedBlock, slice_state, sort_channels
+from supernet.elastic import SharedBlock, _skeleton, slice_state, sort_channels
 
 LARGE = BlockSpec(
     kind="mbconv",
@@ -118,6 +118,54 @@ def test_gradients_and_running_statistics_reach_the_shared_tensors() -> None:
     assert all(matrix.grad is not None for matrix in shared.transforms.values())
     assert not torch.equal(running_mean[:8], before[:8])
     assert torch.equal(running_mean[8:], before[8:])
+
+
+def test_a_block_as_large_as_the_shared_one_runs_at_any_size() -> None:
+    shared, small = SharedBlock(LARGE, smallest_kernel=3).eval(), replace(LARGE, in_size=5)
+    filled(shared)
+    images = torch.rand(2, 4, 5, 5)
+    alone = build_block(small).eval()
+    alone.load_state_dict(shared.state(small))
+
+    assert torch.equal(shared(images, small), alone(images))
+
+
+def test_nothing_of_a_call_is_left_behind() -> None:
+    shared, images = SharedBlock(LARGE, smallest_kernel=3).train(), torch.rand(2, 4, 9, 9)
+    before = {name: id(tensor) for name, tensor in shared.state_dict(keep_vars=True).items()}
+
+    shared(images, SMALL)
+    with pytest.raises(RuntimeError):
+        shared(torch.rand(2, 3, 9, 9), SMALL)
+
+    after = {name: id(tensor) for name, tensor in shared.state_dict(keep_vars=True).items()}
+    assert after == before
+    skeleton = _skeleton(SMALL, True, shared.norm_eps)
+    assert all(tensor.is_meta for tensor in skeleton.block.state_dict().values())
+    assert len(skeleton.members) == len(skeleton.block.state_dict())
+
+
+@pytest.mark.parametrize("spec", [LARGE, SMALL, replace(LARGE, kernel=5, in_size=4)])
+def test_mixed_precision_trains_near_to_float32(spec: BlockSpec) -> None:
+    found = []
+    for mixed in (False, True):
+        shared = SharedBlock(LARGE, smallest_kernel=3).train()
+        filled(shared)
+        images = torch.randn(8, 4, spec.in_size, spec.in_size, generator=seeded(1))
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            out = shared(images, spec)
+        (out.float() * torch.randn(out.shape, generator=seeded(2))).sum().backward()
+        gradient = shared.block.get_parameter("main.depthwise.conv.weight").grad
+        assert gradient is not None
+        found.append((out.detach().float(), gradient))
+
+    for full, half in zip(*found, strict=True):
+        assert not torch.equal(full, half)
+        assert float((full - half).norm()) < 0.05 * float(full.norm())
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
 
 
 @pytest.mark.parametrize(
