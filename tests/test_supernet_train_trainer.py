@@ -27,26 +27,8 @@ from supernet.train.running import Running
 from supernet.train.schedule import Schedule
 from supernet.train.tensor_source import TensorSource
 from supernet.train.trainer import train
+from tests.training_child import SPACE, make_images
 
-SPACE = """
-name = "micro"
-family = "mbconv"
-in_channels = 1
-classes = 3
-resolutions = [8, 12]
-stem = {width = 8, kernel = 3, stride = 2, act = "relu"}
-first = {width = 8, kernel = 3, stride = 1, act = "relu"}
-head = {final_expand = 16, act = "hswish"}
-
-[[stages]]
-width = 8
-stride = 2
-act = "hswish"
-se = true
-depths = [1, 2]
-kernels = [3, 5]
-expands = [2, 3, 4]
-"""
 SCHEDULE = """
 name = "short"
 momentum = 0.9
@@ -59,16 +41,6 @@ phases = [
 ]
 """
 BATCH = 40
-
-
-def make_images(n: int = 120, seed: int = 0) -> Dataset:
-    """Three classes of stripes: along, across, and none; in noise."""
-    generator = torch.Generator().manual_seed(seed)
-    labels = torch.arange(n) % 3
-    wave = torch.sin(torch.arange(12) * 1.2)
-    plain = torch.stack([wave[:, None].expand(12, 12), wave.expand(12, 12), torch.zeros(12, 12)])
-    images = plain[labels][:, None] + 0.5 * torch.randn((n, 1, 12, 12), generator=generator)
-    return Dataset(images=images, labels=labels, groups=torch.arange(n), classes=3)
 
 
 @pytest.fixture(scope="module")
