@@ -1,0 +1,165 @@
+"""Commands on a folder of images: trained, cut out, exported, judged; and what cannot be read."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from ofabench import cli
+from supernet.export import read_exported
+from supernet.judge import Judge
+from supernet.model import SuperNet
+from supernet.network_file import load_network
+from supernet.space import SearchSpace
+from supernet.train.checkpoint import Checkpoint, Recipe, load_trained, save_checkpoint
+from supernet.train.schedule import Schedule
+from tests.image_folders import CLASSES, make_folder
+
+SPACE = """
+name = "micro-colour"
+family = "mbconv"
+in_channels = 3
+classes = 3
+resolutions = [16, 24]
+stem = {width = 8, kernel = 3, stride = 2, act = "relu"}
+first = {width = 8, kernel = 3, stride = 1, act = "relu"}
+head = {final_expand = 16, act = "hswish"}
+
+[[stages]]
+width = 8
+stride = 2
+act = "hswish"
+se = true
+depths = [1, 2]
+kernels = [3, 5]
+expands = [2, 3, 4]
+"""
+SCHEDULE = """
+name = "short"
+phases = [
+    {name = "full", epochs = 1, lr = 0.1, batch = 32, depths = 1, kernels = 1, expands = 1},
+    {name = "all", epochs = 1, lr = 0.05, batch = 32, subnets = 2, distillation = 1},
+]
+"""
+
+
+@pytest.fixture(autouse=True)
+def _only_these_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "COMMANDS", ("train", "extract", "export"))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Images of which four cannot be read."""
+    root = make_folder(tmp_path_factory.mktemp("images"), train=80, val=10, side=28)
+    (root / "train" / CLASSES[0] / "1.png").write_bytes(b"")
+    (root / "train" / CLASSES[1] / "2.JPEG").write_text("text")
+    (root / "val" / CLASSES[2] / "3.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    os.mkfifo(root / "train" / CLASSES[0] / "pipe.jpg")
+    return root
+
+
+@pytest.fixture(scope="module")
+def space(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("space") / "micro.toml"
+    path.write_text(SPACE)
+    return path
+
+
+@pytest.fixture
+def arch(tmp_path: Path) -> Path:
+    micro = SearchSpace.from_toml(SPACE)
+    path = tmp_path / "a.jsonl"
+    path.write_text(micro.to_line(micro.smallest()) + "\n")
+    return path
+
+
+def untrained(path: Path, data: str) -> Path:
+    """A supernet that says to be trained on `data`, as imported ones do on imagenet."""
+    recipe = Recipe(
+        space=SearchSpace.from_toml(SPACE),
+        schedule=Schedule.from_toml('name = "none"\nphases = []\n'),
+        data=data,
+    )
+    state = SuperNet(recipe.space, 5).state_dict()
+    save_checkpoint(path, Checkpoint(recipe=recipe, phase=0, epoch=0, network=state))
+    return path
+
+
+def one_line(capsys: pytest.CaptureFixture[str]) -> str:
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    return line
+
+
+def test_a_supernet_is_trained_on_a_folder_and_a_network_of_it_cut_out(
+    folder: Path, space: Path, arch: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    schedule, out, net = tmp_path / "short.toml", tmp_path / "s.safetensors", tmp_path / "net.pt"
+    schedule.write_text(SCHEDULE)
+    made = ["--schedule", str(schedule), "--workers", "2", "--out", str(out)]
+
+    assert cli.main(["train", "--space", str(space), "--data", str(folder), *made]) == 0
+
+    assert load_trained(out).data == str(folder)
+    told = capsys.readouterr().err
+    assert "images left out because they cannot be read: 3" in told
+    assert "1.png: it is empty" in told
+    assert "2.JPEG: it is no image" in told
+    assert "pipe.jpg: it is no regular file" in told
+
+    cut = ["extract", "--checkpoint", str(out), "--arch", str(arch), "--out", str(net)]
+    assert cli.main(cut) == 0
+
+    found = load_network(net)
+    assert found.normalisation.mean == (123.675, 116.28, 103.53)
+    assert "calibration" not in found.provenance
+    assert found.network(torch.zeros(2, 3, 16, 16)).shape == (2, 3)
+    assert "cannot be read: 3" in capsys.readouterr().err
+
+
+def test_what_was_trained_elsewhere_asks_for_images(
+    folder: Path, arch: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint, net = untrained(tmp_path / "s.safetensors", "imagenet"), tmp_path / "net.pt"
+    cut = ["extract", "--checkpoint", str(checkpoint), "--arch", str(arch), "--out", str(net)]
+
+    assert cli.main(cut) == 2
+    line = one_line(capsys)
+    assert "'imagenet'" in line
+    assert "a folder of images" in line
+    assert "--data" in line
+    assert not net.exists()
+
+    assert cli.main([*cut, "--data", str(folder)]) == 0
+    assert load_network(net).provenance["data"] == "imagenet"
+    assert load_network(net).provenance["calibration"] == str(folder)
+
+
+def test_images_of_other_channels_are_refused(
+    arch: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint, net = untrained(tmp_path / "s.safetensors", "digits"), tmp_path / "net.pt"
+    cut = ["extract", "--checkpoint", str(checkpoint), "--arch", str(arch), "--out", str(net)]
+
+    assert cli.main(cut) == 2
+    assert "3 input channels and 3 classes, the data digits 1 and 10" in one_line(capsys)
+
+
+def test_an_exported_network_is_judged_on_the_images_of_val(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint, out = untrained(tmp_path / "s.safetensors", "imagenet"), tmp_path / "net.onnx"
+    wanted = ["--arch", "smallest", "--format", "onnx", "--data", str(folder), "--out", str(out)]
+
+    assert cli.main(["export", "--checkpoint", str(checkpoint), *wanted, "--json"]) == 0
+
+    assert json.loads(capsys.readouterr().out)["provenance"]["calibration"] == str(folder)
+    content, card = read_exported(out)
+    judge = Judge.on(str(folder), card)
+    accuracy, error = judge(content)
+    right = accuracy * 29  # of 30 images one cannot be read
+    assert right == pytest.approx(round(right))
+    assert 0 <= error < 0.2
+    assert [one.path.name for one in judge.data.broken()][-1] == "3.png"
