@@ -124,7 +124,7 @@ def test_a_sandwich_within_limits_leaves_out_a_smallest_that_is_not() -> None:
     assert 12 in plan[:, 0, 0]
     assert (plan[:, 0, 1:] == [2, 2, 5, 5, 5, 5, 3, 3, 3, 3]).all()
     assert (costs(plan[:, 1]) <= within.limit).all()
-    assert "(not within the limits at 1 resolutions)" in draws.describe()
+    assert "(not within the limits at 1 of 2 resolutions)" in draws.describe()
 
 
 def test_a_sandwich_needs_two_networks_a_step() -> None:

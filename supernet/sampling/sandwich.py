@@ -59,6 +59,7 @@ class SandwichDraws:
 
     def describe(self) -> str:
         """How a step is made up, in one line."""
-        without = len(self.largest) - len(self.smallest)
-        told = f" (not within the limits at {without} resolutions)" if without else ""
+        of = len(self.largest)
+        without = of - len(self.smallest)
+        told = f" (not within the limits at {without} of {of} resolutions)" if without else ""
         return f"sandwich: the largest, the smallest{told}, the rest drawn"
