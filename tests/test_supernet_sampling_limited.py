@@ -6,8 +6,13 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from bench.errors import InfeasibleError
+from bench.spec import Target
+from latency_models.compose import Composition
+from latency_models.features import PHYSICAL
+from latency_models.predictors import LatencyPredictor
+from latency_models.regression import Regression
 from supernet.codes import Codes
-from supernet.constraints import macs
+from supernet.constraints import latency, macs
 from supernet.sampling.additive import Additive
 from supernet.sampling.feasible import Limits
 from supernet.sampling.limited import LimitedDraws, Rejection
@@ -17,6 +22,7 @@ from tests.sampling_spaces import MOBILE, RESNET, Everything, Floats, limit, une
 
 Mask = NDArray[np.bool_]
 Counts = NDArray[np.int64]
+COSTS = np.linspace(0.01, 0.02, len(PHYSICAL))
 STEPS = 30_000
 ALWAYS, NEVER = 0.0, 1.1  # rejection however rare, or counting however common
 
@@ -112,6 +118,29 @@ def test_a_share_of_one_in_a_hundred_thousand_is_counted() -> None:
     assert np.mean(draws.acceptance) == pytest.approx(5e-5, rel=1.5)
     assert (work(plan.reshape(400, -1)) <= within.limit).all()
     assert len(np.unique(plan.reshape(400, -1), axis=0)) > 390
+
+
+def test_a_predictors_latency_is_kept_to() -> None:
+    space, model = SearchSpace.load("tiny"), Regression(coefficients=COSTS)
+    predictor = LatencyPredictor(
+        target=Target(device="box", backend="onnx", backend_version="1"),
+        provenance={},
+        known={},
+        models={("*", "warm"): model, ("*", "cold"): model},
+        composition=Composition(overhead_ms=0.5, slope=1.1),
+    )
+    some = [
+        predictor.predict(space.blocks(arch)).ms
+        for arch in space.sample(np.random.default_rng(0), 400)
+    ]
+    within = latency(space, predictor, min(some))
+
+    draws = LimitedDraws.of(space.layout, [within])
+    plan = draws.plan(np.random.default_rng(0), 25, 4)
+
+    assert draws.method == "counting"
+    for arch in space.decode(plan.reshape(100, -1)):
+        assert predictor.predict(space.blocks(arch)).ms <= min(some) * (1 + 1e-6)
 
 
 def test_limits_that_only_together_are_tight_are_met_by_a_walk() -> None:

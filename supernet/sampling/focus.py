@@ -1,10 +1,10 @@
 """`FocusedDraws`: training's attention on the best or the worst of networks that cost alike.
 
-In the manner of AttentiveNAS (Wang et al., CVPR 2021): among candidates of like cost
-the one of highest (best-up) or lowest (worst-up) predicted accuracy is trained. There a target
-cost is drawn and candidates are sought near it; here all candidates of an epoch that have one
-resolution are put in order of cost, and neighbours compete. So costs keep the distribution that
-the draws have, and resolutions, which all of a step share, do too.
+In the manner of AttentiveNAS (Wang et al., CVPR 2021): among candidates of like cost the one of
+highest (best-up) or lowest (worst-up) predicted accuracy is trained. There a target cost is drawn
+and candidates are sought near it; here all candidates of an epoch that have one resolution are put
+in order of cost, and neighbours compete. So costs keep the distribution that the draws have, and
+resolutions, which all of a step share, do too.
 """
 
 from collections.abc import Callable
