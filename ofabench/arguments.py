@@ -61,7 +61,7 @@ def add_checkpoint(parser: argparse.ArgumentParser) -> None:
         "--checkpoint",
         required=True,
         type=Path,
-        metavar="SUPERNET.pt",
+        metavar="SUPERNET.safetensors",
         help="from `ofabench train`",
     )
 

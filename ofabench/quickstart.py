@@ -93,14 +93,14 @@ class Loop:
         train = Step(
             title="train the supernet by progressive shrinking",
             argv=("train", "--space", SPACE, "--data", DATA, "--schedule", DATA,
-                  "--seed", str(self.seed), "--out", self.at("supernet.pt")),
+                  "--seed", str(self.seed), "--out", self.at("supernet.safetensors")),
             makes=told,
-            resumes=self.folder / "supernet.pt",
+            resumes=self.folder / "supernet.safetensors",
             keeps_stdout=True,
         )  # fmt: skip
         learn = Step(
             title="measure sub-networks on validation images, fit an accuracy predictor",
-            argv=("accuracy", "--checkpoint", self.at("supernet.pt"),
+            argv=("accuracy", "--checkpoint", self.at("supernet.safetensors"),
                   "--networks", str(ACCURACY_NETWORKS), "--out", str(accuracy)),
             makes=accuracy,
         )  # fmt: skip
@@ -126,7 +126,7 @@ class Loop:
         searched = ("--result", arch) if name in SEARCHED else ()
         export = Step(
             title=f"export the {name} network",
-            argv=("export", "--checkpoint", self.at("supernet.pt"), "--arch", arch,
+            argv=("export", "--checkpoint", self.at("supernet.safetensors"), "--arch", arch,
                   "--format", "onnx", "--out", str(model)),
             makes=model,
         )  # fmt: skip

@@ -55,7 +55,11 @@ def test_train_and_extract(
     tmp_path: Path, schedule: Path, capsys: pytest.CaptureFixture[str], threads: None
 ) -> None:
     del threads
-    out, arch, net = tmp_path / "super.pt", tmp_path / "a.jsonl", tmp_path / "net.pt"
+    out, arch, net = (
+        tmp_path / "super.safetensors",
+        tmp_path / "a.jsonl",
+        tmp_path / "net.safetensors",
+    )
     space = SearchSpace.load("tiny")
     arch.write_text(space.to_line(ARCH) + "\n")
 
@@ -73,7 +77,7 @@ def test_train_and_extract(
     cut = load_network(net)
     assert (cut.space, cut.arch, cut.blocks) == ("tiny", ARCH, space.blocks(ARCH))
     assert cut.provenance == {
-        "checkpoint": "super.pt",
+        "checkpoint": "super.safetensors",
         "data": "digits",
         "schedule": "shortest",
         "seed": 3,
@@ -93,7 +97,7 @@ def test_a_stopped_training_tells_how_to_go_on(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("supernet.train.trainer.train", stop)
-    out = tmp_path / "super.pt"
+    out = tmp_path / "super.safetensors"
 
     code = main(["train", "--space", "tiny", "--schedule", str(schedule), "--out", str(out)])
 
@@ -110,7 +114,14 @@ def test_a_stopped_training_tells_how_to_go_on(
         (["--threads", "0"], "at least 1, got '0'"),
         (["--seed", "-1"], "at least 0, got '-1'"),
         (["--resume"], "does not exist, so it cannot be resumed"),
-        (["--out", "/nowhere/super.pt"], "cannot write /nowhere/super.pt"),
+        (["--out", "/nowhere/super.safetensors"], "cannot write /nowhere/super.safetensors"),
+        (["--device", "tpu"], "expected cpu, cuda or cuda:N"),
+        (["--precision", "float16"], "float16 trains on CUDA devices only"),
+        (["--accumulate", "3"], "3 micro-batches cannot share evenly"),
+        (["--latency", "p.parquet"], "got 1 --latency and 0 --max-latency-ms"),
+        (["--max-latency-ms", "3"], "got 0 --latency and 1 --max-latency-ms"),
+        (["--latency-focus", "best-up"], "compares sub-networks by a --latency"),
+        (["--latency", "p.parquet", "--latency-focus", "best-up"], "cannot read p.parquet"),
         (["--space", "ofa-mbv3-w1.0"], "3 input channels and 1000 classes"),
     ],
 )
@@ -121,7 +132,7 @@ def test_bad_input_to_train(
     change: list[str],
     says: str,
 ) -> None:
-    out = tmp_path / "super.pt"
+    out = tmp_path / "super.safetensors"
     argv = ["train", "--space", "tiny", "--schedule", str(schedule), "--out", str(out), *change]
 
     assert _code(argv) == 2
@@ -135,7 +146,7 @@ def test_bad_input_to_train(
 def test_a_supernet_that_exists_is_not_trained_over(
     tmp_path: Path, schedule: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = tmp_path / "super.pt"
+    out = tmp_path / "super.safetensors"
     out.write_text("precious")
 
     argv = ["train", "--space", "tiny", "--schedule", str(schedule), "--out", str(out)]
@@ -148,7 +159,7 @@ def test_a_supernet_that_exists_is_not_trained_over(
 
 @pytest.fixture(scope="module")
 def supernet(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("extract") / "super.pt"
+    path = tmp_path_factory.mktemp("extract") / "super.safetensors"
     recipe = Recipe(
         space=SearchSpace.load("tiny"), schedule=Schedule.from_toml(SCHEDULE), data="digits"
     )
@@ -169,7 +180,7 @@ def supernet(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_bad_architectures_to_extract(
     tmp_path: Path, supernet: Path, capsys: pytest.CaptureFixture[str], line: str, says: str
 ) -> None:
-    arch, net = tmp_path / "a.jsonl", tmp_path / "net.pt"
+    arch, net = tmp_path / "a.jsonl", tmp_path / "net.safetensors"
     arch.write_text(line)
 
     argv = ["extract", "--checkpoint", str(supernet), "--arch", str(arch), "--out", str(net)]
@@ -182,13 +193,13 @@ def test_bad_architectures_to_extract(
 def test_extract_from_what_is_no_supernet(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arch, bad = tmp_path / "a.jsonl", tmp_path / "bad.pt"
+    arch, bad = tmp_path / "a.jsonl", tmp_path / "bad.safetensors"
     arch.write_text(SearchSpace.load("tiny").to_line(ARCH))
-    bad.write_bytes(b"PK\x03\x04 nothing more")
+    bad.write_bytes(b"nothing of ours")
 
-    for path, says in ((bad, "is not a supernet"), (tmp_path / "none.pt", "cannot read")):
+    for path, says in ((bad, "is not a supernet"), (tmp_path / "none.safetensors", "cannot read")):
         argv = ["extract", "--checkpoint", str(path), "--arch", str(arch)]
-        assert main([*argv, "--out", str(tmp_path / "net.pt")]) == 2
+        assert main([*argv, "--out", str(tmp_path / "net.safetensors")]) == 2
         assert says in capsys.readouterr().err
 
 

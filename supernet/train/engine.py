@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from bench.errors import InputError
 from supernet.model import SuperNet
 from supernet.space import ArchConfig
 from supernet.tensor_file import Tensors
@@ -28,10 +27,8 @@ class Engine:
         self.network, self._schedule = network, recipe.schedule
         self._device, self._compiled = running.own_device, running.compiled
         self._dtype = PRECISIONS[recipe.precision]
-        scaled = recipe.precision == "float16"
-        if scaled and self._device.type != "cuda":
-            raise InputError("float16 trains on CUDA devices only; take bfloat16 or float32")
         # Gradients of float16 would underflow; the other types need no scale, and it is then off.
+        scaled = recipe.precision == "float16"
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=scaled)
         self._mean = GradientMean(network, running.ranks)
         self._static: dict[ArchConfig, Callable[[Tensor], Tensor]] = {}

@@ -93,6 +93,11 @@ class Sampling:
         self.tell(f"{phase.name}: {limited.describe()}")
         return limited
 
+    def check(self, space: SearchSpace, phases: Sequence[Phase]) -> None:
+        """Raise `InfeasibleError` where the last phase will have no network within the limits."""
+        quiet = replace(self, tell=lambda line: None)
+        quiet.within(PhaseSpace(space, phases[-1]), phases[-1], last=True)
+
     def composed(self, draws: Draws, space: PhaseSpace, phase: Phase, learnt: Tensors) -> Draws:
         """Draws of an epoch: within limits, with the focus learnt so far, and the sandwich."""
         if self.focus and self.costs is not None and not space.only():

@@ -13,7 +13,6 @@ from supernet.train.engine import Engine
 from supernet.train.epoch import EpochPlan
 from supernet.train.keeper import Keeper, SoFar
 from supernet.train.log import EVERY_STEPS, TrainingLog
-from supernet.train.ranks import Ranks
 from supernet.train.recalibrate import channels_last
 from supernet.train.running import Running
 from supernet.train.sampling import PhaseSpace, Sampling
@@ -33,10 +32,12 @@ def train(
     On a CPU, equal recipes and images give equal weights, with as many threads and ranks; gone on
     with, a training comes to the weights that it would have had without the stop. `InputError`
     where recipe, data and ranks do not fit each other, `out` is of another recipe, or the loss
-    diverges; `InterruptedSweepError` where it was told to stop, all being saved.
+    diverges; `InfeasibleError` where nothing is within the limits; `InterruptedSweepError` where
+    it was told to stop, all being saved.
     """
-    running = running or Running()
-    check_fit(recipe, source, running.ranks)
+    running, sampling = running or Running(), sampling or Sampling()
+    check_fit(recipe, source, running)
+    sampling.check(recipe.space, recipe.schedule.phases)
     log, resume = TrainingLog.beside(out), running.resume
     if resume:
         checkpoint = load_checkpoint(out)
@@ -50,7 +51,7 @@ def train(
     if running.ranks.first and not checkpoint.finished:
         log.cut(checkpoint.place, recipe.about(), anew=not resume)
     keeper = Keeper(checkpoint, out, running)
-    trainer = _Trainer(keeper, source, log, running, sampling or Sampling())
+    trainer = _Trainer(keeper, source, log, running, sampling)
     trainer.run()
     return trainer.engine.network.eval()
 
@@ -169,9 +170,11 @@ class _Trainer:
             )
 
 
-def check_fit(recipe: Recipe, source: Source, ranks: Ranks) -> None:
-    """Raise `InputError` where a recipe does not fit its images, or the ranks that train it."""
-    space = recipe.space
+def check_fit(recipe: Recipe, source: Source, running: Running) -> None:
+    """Raise `InputError` where a recipe does not fit its images, its device or its ranks."""
+    space, ranks = recipe.space, running.ranks
+    if recipe.precision == "float16" and running.own_device.type != "cuda":
+        raise InputError("float16 trains on CUDA devices only; take bfloat16 or float32")
     if not recipe.schedule.phases:
         raise InputError(f"the schedule {recipe.schedule.name!r} has no phases: nothing to train")
     if (space.in_channels, space.classes) != (source.channels, source.classes):
