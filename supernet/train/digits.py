@@ -17,8 +17,8 @@ the source are of one writer: the first 1,097 rows make the training images, the
 validation images and the last 400 the test images. No base digit, not even as a distractor or a
 fragment, is in two parts. The parts have these uses:
 
-- train: weights;
-- validation: batch-norm recalibration, the accuracy predictor's pairs, every early decision;
+- train: weights, and batch-norm statistics of sub-networks;
+- validation: the accuracy predictor's pairs, every early decision;
 - test: read ONCE, at the end, for the figures that are reported. It is drawn when first asked for.
 
 Thousands of images are drawn from a few hundred test digits, so images of one base digit are not
