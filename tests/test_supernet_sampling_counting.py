@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.spec import BlockSpec
-from supernet.codes import Codes, Layout
+from supernet.codes import Codes, Column, Layout
 from supernet.constraints import SummedCost, macs, params
 from supernet.sampling.additive import Additive
 from supernet.sampling.counting import Counting
@@ -118,6 +118,15 @@ def test_reference_networks_that_cannot_run_are_no_sum() -> None:
     costs = SummedCost(MOBILE.choices, lambda block: np.inf if block.kernel == 3 else 1.0)
 
     assert Additive.of(MOBILE.layout, costs) is None
+
+
+def test_widths_that_are_no_chain_through_the_stages_are_not_taken_apart() -> None:
+    layout = RESNET.layout
+    one_more = Column(name="w9", values=(50, 100))
+
+    odd = replace(layout, columns=(*layout.columns, one_more), widths=layout.widths + 1)
+
+    assert Additive.of(odd, uneven_ms(RESNET)) is None
 
 
 def test_a_phase_without_a_choice_of_widths_is_counted_as_well() -> None:

@@ -34,7 +34,7 @@ STEPS, SUBNETS = 626, 4
 STEP_MS = 50.0  # about that of `tiny` on a CPU; steps of larger networks take longer
 SHARES = (0.5, 0.05, 0.001, 0.00001)  # of uniform draws that are within the limit
 AT_RANDOM = 1_000_000
-REPEATS = 5
+REPEATS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
