@@ -106,16 +106,16 @@ class FolderImages:
             if len(pixels.places):
                 index = torch.from_numpy(group)[pixels.places]
                 yield Dataset(
-                    images=normalised(pixels.images.float().div_(255)),
+                    images=normalise_(pixels.images.float().div_(255)),
                     labels=torch.from_numpy(files.labels)[index],
                     groups=index,
                     classes=len(files.classes),
                 )
 
 
-def normalised(images: Tensor) -> Tensor:
-    """Images (n, c, h, w) in [0, 1] as networks take them, channels last; changes `images`."""
+def normalise_(images: Tensor) -> Tensor:
+    """Make images (n, c, h, w) in [0, 1] what networks take, in place; the same tensor."""
     channels = images.shape[1]
     mean = torch.tensor(MEANS[channels])[:, None, None] / 255
     spread = torch.tensor(SPREADS[channels])[:, None, None] / 255
-    return images.sub_(mean).div_(spread).contiguous(memory_format=torch.channels_last)
+    return images.sub_(mean).div_(spread)
