@@ -11,6 +11,8 @@ from ofabench import cli
 from ofabench.report import figures
 from ofabench.report.outcome import outcome_frame, outcome_text, read_outcomes
 from ofabench.report.page import Section, render
+from ofabench.report.training import training_section
+from supernet.train.log import TrainingLog, read_log
 
 VERIFIED = {
     "limit_ms": 0.5,
@@ -110,3 +112,57 @@ def test_a_folder_that_is_no_run_is_one_line(
     assert "is not a finished run" in error
     assert error.count("\n") == 1
     assert not out.exists()
+
+
+def _log(path: Path, lines: list[dict[str, object]]) -> Path:
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def test_a_training_log_is_drawn_step_by_step(tmp_path: Path) -> None:
+    line: dict[str, object] = {"kind": "steps", "lr": 0.1, "images_per_s": 50.0}
+    full = {**line, "phase": 0, "name": "full"}
+    lines: list[dict[str, object]] = [
+        {"kind": "run", "space": "tiny", "seed": 3},
+        {**full, "epoch": 0, "step": 9, "loss": 2.0},
+        {**full, "epoch": 0, "step": 11, "loss": 1.5},
+        {**full, "epoch": 1, "step": 9, "loss": 1.0},
+        {**full, "epoch": 1, "step": 11, "loss": 0.5},
+        {**line, "phase": 1, "name": "all", "epoch": 0, "step": 9, "loss": 3.0},
+    ]
+    path = _log(tmp_path / "supernet.jsonl", lines)
+
+    section = training_section(path)
+    assert section.figure is not None
+
+    assert [trace.name for trace in section.figure.data] == ["full", "all"]
+    assert list(section.figure.data[0].x) == [10, 12, 22, 24]
+    assert list(section.figure.data[1].x) == [34]
+    assert section.table is not None
+    assert section.table["loss of the last epoch"].tolist() == ["0.750", "3.000"]
+    assert section.table["epochs"].tolist() == [2, 1]
+    assert cli.main(["report", str(path), "--out", str(tmp_path / "r.html")]) == 0
+    assert "space tiny, seed 3" in (tmp_path / "r.html").read_text()
+
+
+def test_a_log_that_is_none_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "r.html"
+    cases: list[tuple[list[dict[str, object]], str]] = [
+        ([{"kind": "run"}], "tells of no training step yet"),
+        ([{"a": 1}, {"kind": "run"}], "line 1 is not of a training log"),
+    ]
+    for lines, says in cases:
+        path = _log(tmp_path / "x.jsonl", lines)
+        assert cli.main(["report", str(path), "--out", str(out)]) == 2
+        assert says in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_log_line_cut_short_by_a_kill_is_dropped(tmp_path: Path) -> None:
+    path = _log(tmp_path / "x.jsonl", [{"kind": "run", "space": "tiny"}])
+    path.write_text(path.read_text() + '{"kind": "ste')
+
+    assert read_log(path) == [{"kind": "run", "space": "tiny"}]
+    log = TrainingLog(path)
+    log.cut((0, 0, 0), {"space": "again"})
+    assert [line["space"] for line in read_log(path)] == ["tiny", "again"]

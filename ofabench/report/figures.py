@@ -38,7 +38,7 @@ def latency_against_macs(blocks: pd.DataFrame) -> go.Figure:
             hovertemplate="%{text}<br>%{x:.3g} M MACs, %{y:.4f} ms<extra></extra>",
         )
         figure.add_trace(trace)
-    return _finish(figure, "M MACs", "ms", log=True)
+    return finish(figure, "M MACs", "ms", log=True)
 
 
 def latency_heat_map(blocks: pd.DataFrame) -> go.Figure:
@@ -65,7 +65,7 @@ def latency_heat_map(blocks: pd.DataFrame) -> go.Figure:
         colorbar={"title": {"text": "ms"}},
         hovertemplate="%{y}<br>%{x}: %{z:.4f} ms<extra></extra>",
     )
-    figure = _finish(go.Figure(heat), "kernel and expand ratio", "")
+    figure = finish(go.Figure(heat), "kernel and expand ratio", "")
     figure.update_yaxes(autorange="reversed", automargin=True)
     figure.update_layout(height=max(HEIGHT_PX, 24 * len(grid) + 120))
     return figure
@@ -109,7 +109,7 @@ def predicted_against_measured(
         hovertemplate="%{text}<br>measured %{x:.4f} ms, predicted %{y:.4f} ms<extra></extra>",
     )
     figure.add_trace(dots)
-    return _finish(figure, "measured, ms", "predicted, ms")
+    return finish(figure, "measured, ms", "predicted, ms")
 
 
 def accuracy_against_latency(networks: Sequence[Outcome], cloud: pd.DataFrame) -> go.Figure:
@@ -143,7 +143,7 @@ def accuracy_against_latency(networks: Sequence[Outcome], cloud: pd.DataFrame) -
         figure.add_trace(dot)
         if network.limit_ms is not None:
             figure.add_vline(x=network.limit_ms, line={"color": colour, "dash": "dot", "width": 1})
-    figure = _finish(figure, "ms", "accuracy")
+    figure = finish(figure, "ms", "accuracy")
     figure.update_yaxes(tickformat=".1%")
     return figure
 
@@ -152,7 +152,8 @@ def _colours() -> list[str]:
     return list(COLOURS) * 4
 
 
-def _finish(figure: go.Figure, x: str, y: str, *, log: bool = False) -> go.Figure:
+def finish(figure: go.Figure, x: str, y: str, *, log: bool = False) -> go.Figure:
+    """Give a figure the names of its axes, and the look that all have."""
     figure.update_xaxes(title_text=x)
     figure.update_yaxes(title_text=y)
     if log:

@@ -14,10 +14,12 @@ from latency_models.table import LatencyTable
 from ofabench.report import figures
 from ofabench.report.outcome import outcome_frame, read_outcomes
 from ofabench.report.page import Section, render
+from ofabench.report.training import training_section
 from supernet.accuracy import AccuracyPredictor
 from supernet.space import SearchSpace
 
 TABLE, PREDICTOR, JUDGED = "blocks.parquet", "latency.parquet", "judged.parquet"
+LOG = "supernet.jsonl"
 ACCURACY, EVALUATION = "accuracy.parquet", "evaluation.json"
 
 
@@ -34,6 +36,7 @@ def render_run(folder: Path) -> str:
     sections = [
         _outcomes(folder, predictor),
         _judged(folder, predictor),
+        *([training_section(folder / LOG)] if (folder / LOG).exists() else []),
         *_blocks(table),
         _machine(table),
     ]
