@@ -34,7 +34,7 @@ class SuperNet(nn.Module):
                 shared[_member(unit.name)] = SharedBlock(spec, smallest, space.norm_eps)
         self.units = nn.ModuleDict(shared)
         self.to_empty(device="cpu")
-        _initialise(self, torch.Generator().manual_seed(seed))
+        initialise(self, torch.Generator().manual_seed(seed))
 
     def unit(self, name: str) -> SharedBlock:
         """Shared block of the unit `name`, as `SearchSpace.walk` names it."""
@@ -78,8 +78,11 @@ def _member(unit: str) -> str:
 
 
 @torch.no_grad()
-def _initialise(network: nn.Module, generator: torch.Generator) -> None:
-    """He's rule by fan-out for convolutions, as OFA; uniform linear layers; identity norms."""
+def initialise(network: nn.Module, generator: torch.Generator) -> None:
+    """Give `network` its first weights, from `generator` alone.
+
+    He's rule by fan-out for convolutions, as OFA; uniform linear layers; identity norms.
+    """
     for module in network.modules():
         match module:
             case nn.Conv2d():

@@ -100,12 +100,15 @@ class Sampling:
 
     def composed(self, draws: Draws, space: PhaseSpace, phase: Phase, learnt: Tensors) -> Draws:
         """Draws of an epoch: within limits, with the focus learnt so far, and the sandwich."""
+        free = isinstance(draws, UniformDraws)
         if self.focus and self.costs is not None and not space.only():
             draws = FocusedDraws(
                 draws=draws, estimate=space.estimate(learnt), costs=self.costs, how=self.focus
             )
         if phase.sandwich:
-            draws = SandwichDraws.of(draws, space.layout, self.limits)
+            # Where no network is within the limits all are drawn, and the smallest is wanted too.
+            limits = () if free else self.limits
+            draws = SandwichDraws.of(draws, space.layout, limits)
         return draws
 
     def learn(self, space: PhaseSpace, plan: EpochPlan, losses: Losses, learnt: Tensors) -> Tensors:
