@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from ofabench import cli
+from ofabench.broken_images import tell_broken
 from supernet.export import read_exported
 from supernet.judge import Judge
 from supernet.model import SuperNet
@@ -15,6 +16,7 @@ from supernet.network_file import load_network
 from supernet.space import SearchSpace
 from supernet.train.checkpoint import Checkpoint, Recipe, load_trained, save_checkpoint
 from supernet.train.schedule import Schedule
+from supernet.train.source import Broken
 from tests.image_folders import CLASSES, make_folder
 
 SPACE = """
@@ -135,6 +137,18 @@ def test_what_was_trained_elsewhere_asks_for_images(
     assert cli.main([*cut, "--data", str(folder)]) == 0
     assert load_network(net).provenance["data"] == "imagenet"
     assert load_network(net).provenance["calibration"] == str(folder)
+
+
+def test_of_many_broken_images_ten_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    tell_broken(())
+    assert capsys.readouterr().err == ""
+
+    tell_broken([Broken(Path(f"{number}.jpg"), "it is empty") for number in range(13)])
+
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "images left out because they cannot be read: 13"
+    assert lines[1] == "  0.jpg: it is empty"
+    assert lines[10:] == ["  9.jpg: it is empty", "  and 3 more"]
 
 
 def test_images_of_other_channels_are_refused(

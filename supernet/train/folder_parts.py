@@ -57,7 +57,7 @@ def open_folder(
             f"a space of {channels} input channels takes no image files; expected 1 or 3"
         )
     if not root.is_dir():
-        raise InputError(f"{shown(root)} is no folder; give one of images")
+        raise InputError(f"{shown(root)} is no folder; give a folder of images by --data")
     files = list_folder(root, seed)
     make = partial(ImageReader, channels=channels, workers=workers or default_workers())
     return FolderParts(
