@@ -5,8 +5,8 @@
 A folder of JPEGs of 500x375 pixels is made, and read as a training stream at 224 and 128 pixels
 (decoded, cropped, mirrored, jittered, normalised), by so many threads; the figures are images a
 second and milliseconds of all cores an image, medians of five turns. They are the same images again
-and again, so the disk is not measured. Then steps of `tiny` on composed digits in memory: the share of a step that its images
-take. torch has one thread. Nothing else may run meanwhile; under 1 minute.
+and again, so the disk is not measured. Then steps of `tiny` on composed digits in memory: the share
+of a step that its images take. torch has one thread. Nothing else may run meanwhile; under 1 minute.
 """
 
 import argparse
