@@ -22,12 +22,15 @@ COMMANDS = (
     "evaluate",
     "predict",
     "train",
+    "evaluate_subnets",
     "accuracy",
     "search",
+    "import_ofa",
     "extract",
     "export",
     "verify",
     "selfcheck",
+    "cost",
     "report",
 )
 EXIT_BAD_INPUT = 2

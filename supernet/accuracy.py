@@ -1,15 +1,15 @@
-"""Predicts a sub-network's accuracy from its code: kernel ridge regression on measured pairs.
+"""Predicts a sub-network's accuracy from its code, and how sure it is of that.
 
-Which kernel, and how strongly it is held back, is chosen by cross-validation. What is stored is
-one pandas table, a measured network a row: its code, its accuracy, and its weight in the sum that
-is the prediction. So the samples are kept, and nothing needs a pickle.
+Two kinds of model stand behind it: kernel ridge regression (`supernet.kernels`) and an ensemble
+of neural networks (`supernet.accuracy_mlp`). What is stored is one pandas table, a measured
+network a row: its code and its accuracy; the model is in the table's metadata, a kernel's weights
+in a column. So the samples are kept, and nothing needs a pickle.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -17,20 +17,25 @@ from numpy.typing import NDArray
 
 from bench.errors import FileError, InputError
 from latency_models.storage import load_frame, origin, save_frame
+from supernet.accuracy_mlp import MlpModel
 from supernet.codes import Codes
 from supernet.constraints import CodedSpace, column_values, thermometer
-from supernet.kernels import CrossValidation, Kernel, choose, solve
+from supernet.cross_validation import CrossValidation
+from supernet.kernels import Kernel, KernelModel, fit_kernel
 
 MIN_PAIRS = 10  # fewer cannot be cross-validated in five parts of two
+MOST_KERNEL_PAIRS = 5000  # the effort of a kernel grows with their cube: here it is some seconds
 WHAT = "accuracy predictor"
+Kind = Literal["kernel", "mlp"]
+Model = KernelModel | MlpModel
 
 
 @dataclass(frozen=True, kw_only=True)
 class AccuracyPredictor:
     """Accuracy, as a fraction, of any network of `space`.
 
-    `codes` (n, columns) and `accuracy` (n,) are the pairs it was fitted on, `weights` (n,) theirs.
-    `values` are the values that each of the code's `columns` may have.
+    `codes` (n, columns) and `accuracy` (n,) are the pairs that `model` was fitted on. `values` are
+    the values that each of the code's `columns` may have.
     """
 
     space: str
@@ -38,25 +43,25 @@ class AccuracyPredictor:
     values: tuple[tuple[int, ...], ...]
     codes: Codes
     accuracy: NDArray[np.float64]
-    weights: NDArray[np.float64]
-    kernel: Kernel
+    model: Model
     cross_validation: CrossValidation
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
-    @cached_property
-    def _support(self) -> NDArray[np.float64]:
-        return thermometer(self.codes, self.values)
-
     def predict(self, codes: Codes) -> NDArray[np.float64]:
         """Accuracies of encoded networks, (n,); a column outside the space is an `InputError`."""
+        return self.model.predict(self._features(codes))
+
+    def predict_spread(self, codes: Codes) -> NDArray[np.float64]:
+        """Standard deviations of measured accuracies around the predicted ones, (n,)."""
+        return self.model.spread(self._features(codes))
+
+    def _features(self, codes: Codes) -> NDArray[np.float64]:
         if codes.ndim != 2 or codes.shape[1] != len(self.values):
             raise InputError(
                 f"codes of shape {codes.shape} were given to an accuracy predictor of "
                 f"{self.space}, whose codes have {len(self.values)} columns"
             )
-        features = thermometer(codes, self.values)
-        similarity = self.kernel.between(features, self._support)
-        return np.asarray(self.accuracy.mean() + similarity @ self.weights)
+        return thermometer(codes, self.values)
 
     def check_space(self, space: CodedSpace) -> None:
         """Raise `InputError` unless this predictor was fitted on `space`, choice for choice."""
@@ -72,17 +77,26 @@ class AccuracyPredictor:
                 "was fitted; fit it again with `ofabench accuracy`"
             )
 
+    def with_provenance(self, told: Mapping[str, Any]) -> Self:
+        """Return the same predictor with more said of where it is from."""
+        return replace(self, provenance={**self.provenance, **told})
+
     def to_frame(self) -> pd.DataFrame:
-        """One measured network a row: its code, `accuracy` and `weight`."""
-        frame = pd.DataFrame(self.codes, columns=list(self.columns))
-        return frame.assign(accuracy=self.accuracy, weight=self.weights)
+        """One measured network a row: its code, `accuracy`, and `weight` where a kernel has it."""
+        frame = pd.DataFrame(self.codes, columns=list(self.columns)).assign(accuracy=self.accuracy)
+        if isinstance(self.model, KernelModel):
+            frame = frame.assign(weight=self.model.weights)
+        return frame
 
     def save(self, path: Path) -> None:
         """Write the table as parquet, with everything else as JSON in its metadata."""
+        model = self.model
         about = {
             "space": self.space,
             "values": dict(zip(self.columns, self.values, strict=True)),
-            "kernel": self.kernel.to_json(),
+            model.kind: (
+                model.kernel.to_json() if isinstance(model, KernelModel) else model.to_json()
+            ),
             "cross_validation": self.cross_validation.to_json(),
             "provenance": dict(self.provenance),
         }
@@ -95,14 +109,15 @@ class AccuracyPredictor:
         try:
             columns = tuple(str(name) for name in about["values"])
             values = tuple(tuple(int(v) for v in of_one) for of_one in about["values"].values())
+            codes = frame[list(columns)].to_numpy(dtype=np.int16)
+            features = thermometer(codes, values)
             return cls(
                 space=str(about["space"]),
                 columns=columns,
                 values=values,
-                codes=frame[list(columns)].to_numpy(dtype=np.int16),
+                codes=codes,
                 accuracy=frame["accuracy"].to_numpy(dtype=np.float64),
-                weights=frame["weight"].to_numpy(dtype=np.float64),
-                kernel=Kernel.from_json(about["kernel"]),
+                model=_model(frame, about, features),
                 cross_validation=CrossValidation.from_json(about["cross_validation"]),
                 provenance=about["provenance"],
             )
@@ -118,38 +133,61 @@ def fit_accuracy(
     codes: Codes,
     accuracy: NDArray[np.float64],
     *,
+    kind: Kind = "kernel",
     seed: int = 0,
-    provenance: Mapping[str, Any] | None = None,
 ) -> AccuracyPredictor:
     """Fit on measured pairs: codes (n, columns) and accuracies as fractions (n,).
 
-    `seed` deals the pairs into the parts of the cross-validation.
+    `seed` deals the pairs into the parts of the cross-validation, and begins an ensemble.
     """
     accuracy = np.asarray(accuracy, dtype=np.float64)
-    _check_pairs(codes, accuracy)
+    _check_pairs(codes, accuracy, kind)
     values = column_values(space.choices, codes.shape[1])
     features = thermometer(codes, values)
-    kernel, cross_validation = choose(features, accuracy, np.random.default_rng(seed))
+    model: Model
+    if kind == "kernel":
+        model, cross_validation = fit_kernel(features, accuracy, seed)
+    else:
+        from supernet.accuracy_mlp_fit import fit_mlp  # only fitting needs torch
+
+        model, cross_validation = fit_mlp(features, accuracy, seed)
     return AccuracyPredictor(
         space=space.name,
         columns=tuple(space.columns),
         values=values,
         codes=codes,
         accuracy=accuracy,
-        weights=solve(kernel, features, accuracy),
-        kernel=kernel,
+        model=model,
         cross_validation=cross_validation,
-        provenance={**origin(), **(provenance or {})},
+        provenance=origin(),
     )
 
 
-def _check_pairs(codes: Codes, accuracy: NDArray[np.float64]) -> None:
+def _model(frame: pd.DataFrame, about: Mapping[str, Any], features: NDArray[np.float64]) -> Model:
+    if "mlp" in about:
+        model = MlpModel.from_json(about["mlp"])
+        if model.centre.shape != features.shape[1:]:
+            raise ValueError(f"networks of {model.centre.shape} features")
+        return model
+    return KernelModel(
+        kernel=Kernel.from_json(about["kernel"]),
+        support=features,
+        values=frame["accuracy"].to_numpy(dtype=np.float64),
+        weights=frame["weight"].to_numpy(dtype=np.float64),
+    )
+
+
+def _check_pairs(codes: Codes, accuracy: NDArray[np.float64], kind: Kind) -> None:
     if codes.ndim != 2 or accuracy.shape != codes.shape[:1]:
         raise InputError(f"{codes.shape} codes came with {accuracy.shape} accuracies")
     if len(codes) < MIN_PAIRS:
         raise InputError(
             f"{len(codes)} networks with their accuracy are too few to fit and check a "
-            f"predictor, at least {MIN_PAIRS}; measure more with `ofabench accuracy --networks N`"
+            f"predictor, at least {MIN_PAIRS}; measure more with `ofabench evaluate-subnets`"
+        )
+    if kind == "kernel" and len(codes) > MOST_KERNEL_PAIRS:
+        raise InputError(
+            f"a kernel takes at most {MOST_KERNEL_PAIRS} pairs, got {len(codes)}: fit an mlp"
         )
     if not ((accuracy >= 0) & (accuracy <= 1)).all():
         raise InputError("accuracies must be fractions from 0 to 1; percent divided by 100")

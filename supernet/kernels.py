@@ -1,17 +1,17 @@
 """Kernel ridge regression: the kernels, their solution, and the choice by cross-validation."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from functools import cached_property
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from supernet.cross_validation import PARTS, Array, CrossValidation, deal, root_mean_square
 
-PARTS = 5
-MOST_COMPARED = 1000  # pairs on which kernels are compared
 RIDGES = tuple(float(10.0**power) for power in np.arange(-4.0, 3.1, 0.5))
 SCALES = (0.03, 0.1, 0.3, 1.0)  # of a kernel's gamma, over the number of features
+_ROWS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,15 @@ class Kernel:
         if self.name == "rbf":
             squares = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1) - 2 * inner
             return np.asarray(np.exp(-self.gamma * squares))
+        return self._of_product(inner)
+
+    def with_itself(self, features: Array) -> Array:
+        """Similarity of each network with itself: (n,)."""
+        if self.name == "rbf":
+            return np.ones(len(features))
+        return self._of_product((features * features).sum(axis=1))
+
+    def _of_product(self, inner: Array) -> Array:
         linear = 1.0 + self.gamma * inner
         return linear if self.name == "linear" else linear**2
 
@@ -45,70 +54,83 @@ class Kernel:
         return cls(name=name, gamma=float(data["gamma"]), ridge=float(data["ridge"]))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CrossValidation:
-    """Errors on pairs that the fit had not seen; accuracies are fractions.
+@dataclass(frozen=True, kw_only=True)
+class KernelModel:
+    """Accuracies as a weighted sum of similarities to the networks that were fitted on.
 
-    `constant_rmse` is what the best constant does, the baseline. `spearman` is nan where all
-    accuracies are equal.
+    `support` (n, f) are their features, `values` (n,) their accuracies, `weights` (n,) theirs.
     """
 
-    pairs: int
-    parts: int
-    rmse: float
-    constant_rmse: float
-    spearman: float
+    kind: ClassVar[str] = "kernel"
+    kernel: Kernel
+    support: Array
+    values: Array
+    weights: Array
 
-    def to_json(self) -> dict[str, Any]:
-        data = asdict(self)
-        data["spearman"] = None if np.isnan(self.spearman) else self.spearman
-        return data
+    @property
+    def settings(self) -> str:
+        """What was chosen, for people."""
+        kernel = self.kernel
+        return f"{kernel.name} kernel, gamma {kernel.gamma:.2g}, ridge {kernel.ridge:.2g}"
 
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Self:
-        spearman = data["spearman"]
-        return cls(
-            pairs=int(data["pairs"]),
-            parts=int(data["parts"]),
-            rmse=float(data["rmse"]),
-            constant_rmse=float(data["constant_rmse"]),
-            spearman=float("nan") if spearman is None else float(spearman),
+    def predict(self, features: Array) -> Array:
+        """Accuracies of networks by their features (n, f): (n,)."""
+        return np.asarray(
+            self.values.mean() + self.kernel.between(features, self.support) @ self.weights
         )
+
+    def spread(self, features: Array) -> Array:
+        """Standard deviation of a measured accuracy around its prediction, (n,).
+
+        That of the Gaussian process whose mean this is (Rasmussen and Williams 2006, section
+        2.2): `ridge` is the noise's variance over the signal's, whose scale is the likeliest.
+        """
+        scale = float((self.values - self.values.mean()) @ self.weights) / len(self.values)
+        parts = np.array_split(features, max(1, -(-len(features) // _ROWS_AT_ONCE)))
+        unknown = np.concatenate([self._unknown(part) for part in parts])
+        return np.asarray(np.sqrt(max(scale, 0.0) * (unknown + self.kernel.ridge)))
+
+    def _unknown(self, features: Array) -> Array:
+        from scipy.linalg import cho_solve
+
+        similarity = self.kernel.between(features, self.support)
+        known = (similarity * cho_solve((self._factor, True), similarity.T).T).sum(axis=1)
+        return np.asarray(np.maximum(self.kernel.with_itself(features) - known, 0.0))
+
+    @cached_property
+    def _factor(self) -> Array:
+        factor = np.linalg.cholesky(_held_back(self.kernel, self.support))
+        return np.asarray(factor, dtype=np.float64)
+
+
+def fit_kernel(features: Array, values: Array, seed: int) -> tuple[KernelModel, CrossValidation]:
+    """Fit on features (n, f) and accuracies (n,), by the kernel that `choose` prefers."""
+    kernel, found = choose(features, values, seed)
+    weights = solve(kernel, features, values)
+    return KernelModel(kernel=kernel, support=features, values=values, weights=weights), found
 
 
 def solve(kernel: Kernel, features: Array, values: Array) -> Array:
     """Weights (n,) with which similarities to `features` predict `values` around their mean."""
-    similarity = kernel.between(features, features)
-    similarity[np.diag_indices_from(similarity)] += kernel.ridge
-    return np.asarray(np.linalg.solve(similarity, values - values.mean()))
+    return np.asarray(np.linalg.solve(_held_back(kernel, features), values - values.mean()))
 
 
-def choose(
-    features: Array, values: Array, rng: np.random.Generator
-) -> tuple[Kernel, CrossValidation]:
+def choose(features: Array, values: Array, seed: int) -> tuple[Kernel, CrossValidation]:
     """Return the kernel with the least error on held-out parts, and that error.
 
     Of very many pairs a part is drawn, for the effort grows with their cube.
     """
-    drawn = rng.permutation(len(values))[:MOST_COMPARED]
+    drawn, part = deal(len(values), seed)
     features, values = features[drawn], values[drawn]
-    part = rng.permutation(len(values)) % PARTS
     best: tuple[float, Kernel, Array] | None = None
     for name, gamma in _candidates(features.shape[1]):
         held_out = _held_out(name, gamma, features, values, part)
         for ridge, predicted in held_out.items():
-            rmse = _rmse(predicted, values)
+            rmse = root_mean_square(predicted - values)
             if best is None or rmse < best[0]:
                 best = (rmse, Kernel(name=name, gamma=gamma, ridge=ridge), predicted)
     assert best is not None
-    constant = np.array([values[part != p].mean() for p in part])
-    return best[1], CrossValidation(
-        pairs=len(values),
-        parts=PARTS,
-        rmse=best[0],
-        constant_rmse=_rmse(constant, values),
-        spearman=_spearman(best[2], values),
-    )
+    return best[1], CrossValidation.of(best[2], values, part)
 
 
 class _Spectrum:
@@ -144,14 +166,7 @@ def _held_out(
     return predicted
 
 
-def _rmse(predicted: Array, values: Array) -> float:
-    return float(np.sqrt(np.mean((predicted - values) ** 2)))
-
-
-def _spearman(predicted: Array, values: Array) -> float:
-    from scipy.stats import rankdata
-
-    a, b = rankdata(predicted), rankdata(values)
-    if np.ptp(a) == 0 or np.ptp(b) == 0:
-        return float("nan")
-    return float(np.corrcoef(a, b)[0, 1])
+def _held_back(kernel: Kernel, features: Array) -> Array:
+    similarity = kernel.between(features, features)
+    similarity[np.diag_indices_from(similarity)] += kernel.ridge
+    return similarity

@@ -161,11 +161,14 @@ def test_an_accuracy_is_that_of_the_network_by_itself() -> None:
     supernet, validation = SuperNet(TINY, seed=4).eval(), get_dataset("digits").validation
     codes = choose_networks(TINY, 5, seed=0)
 
-    pairs = measure_pairs(supernet, codes, validation, NoProgress())
+    train = get_dataset("digits").train_source
+    pairs = measure_pairs(
+        supernet, codes, lambda r: train.calibration(2000, r), validation, NoProgress()
+    )
 
     for code, accuracy, error in zip(codes, pairs.accuracy, pairs.error, strict=True):
         (arch,) = TINY.decode(code[None])
-        alone = measure_accuracy(supernet, arch, validation.images, validation)
+        alone = measure_accuracy(supernet, arch, train.dataset.images, validation)
         assert (alone.accuracy, alone.error) == (accuracy, error)
 
 

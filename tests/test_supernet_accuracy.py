@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bench.errors import FileError, InputError
 from supernet.accuracy import AccuracyPredictor, fit_accuracy
-from supernet.kernels import Kernel, solve
+from supernet.kernels import Kernel, KernelModel, solve
 from supernet.space import Codes, SearchSpace
 
 TINY = SearchSpace.load("tiny")
@@ -79,7 +79,7 @@ def test_a_constant_accuracy_has_no_rank_correlation() -> None:
 
 def test_a_file_keeps_every_prediction_and_the_pairs(tmp_path: Path) -> None:
     codes, accuracy = pairs(40)
-    predictor = fit_accuracy(TINY, codes, accuracy, provenance={"checkpoint": "net.pt"})
+    predictor = fit_accuracy(TINY, codes, accuracy).with_provenance({"checkpoint": "net.pt"})
 
     predictor.save(tmp_path / "a.parquet")
     loaded = AccuracyPredictor.load(tmp_path / "a.parquet")
@@ -105,8 +105,10 @@ def test_a_predictor_without_rank_correlation_is_kept_too(tmp_path: Path) -> Non
 def test_the_same_seed_gives_the_same_predictor() -> None:
     first, second = (fit_accuracy(TINY, *pairs(40), seed=7) for _ in range(2))
 
-    assert first.kernel == second.kernel
-    assert first.weights.tolist() == second.weights.tolist()
+    assert isinstance(first.model, KernelModel)
+    assert isinstance(second.model, KernelModel)
+    assert first.model.kernel == second.model.kernel
+    assert first.model.weights.tolist() == second.model.weights.tolist()
 
 
 def test_a_predictor_of_another_space_is_refused() -> None:
@@ -166,10 +168,46 @@ def test_networks_to_measure_are_unlike_and_hold_the_ends() -> None:
     assert codes.shape == (60, len(TINY.columns))
     assert len(np.unique(codes, axis=0)) == 60
     ends = [arch for r in TINY.resolutions for arch in (TINY.smallest(r), TINY.largest(r))]
-    assert codes[:6].tolist() == TINY.encode(ends).tolist()
-    assert codes.tolist() == choose_networks(TINY, 60, seed=3).tolist()
+    assert {tuple(end) for end in TINY.encode(ends).tolist()} <= {*map(tuple, codes.tolist())}
+    assert codes[:2].tolist() == TINY.encode([TINY.smallest(), TINY.largest()]).tolist()
     with pytest.raises(InputError, match="expected more than 2"):
         choose_networks(TINY, 2, seed=3)
+
+
+@pytest.mark.parametrize("name", ["tiny", "ofa-mbv3-w1.0"])
+def test_more_networks_of_a_seed_begin_with_the_fewer(name: str) -> None:
+    from supernet.measure_accuracy import choose_networks
+
+    space = SearchSpace.load(name)
+    many = choose_networks(space, 300, seed=5).tolist()
+
+    for n in (3, 10, 64, 65, 200):
+        assert choose_networks(space, n, seed=5).tolist() == many[:n]
+    assert choose_networks(space, 10, seed=6).tolist() != many[:10]
+
+
+def test_a_prediction_is_as_sure_as_what_was_measured_near_by() -> None:
+    # Two networks of values -1 and 1 around 0, k(x, y) = 1 + x y: K + ridge is [[3, 0], [0, 3]],
+    # weights -1/3 and 1/3, the signal's scale (1/3 + 1/3) / 2. At x = 1: 2 - 4/3, at x = 3:
+    # 10 - (4 + 16) / 3; each with the ridge of 1.
+    model = KernelModel(
+        kernel=Kernel(name="linear", gamma=1.0, ridge=1.0),
+        support=np.array([[-1.0], [1.0]]),
+        values=np.array([-1.0, 1.0]),
+        weights=np.array([-1 / 3, 1 / 3]),
+    )
+
+    spread = model.spread(np.array([[1.0], [3.0]]))
+
+    assert spread == pytest.approx(np.sqrt(np.array([5 / 3, 13 / 3]) / 3))
+
+
+def test_spreads_are_of_the_errors_size() -> None:
+    codes, accuracy = pairs(150)
+    noise = np.random.default_rng(1).normal(0, 0.01, size=150)
+    predictor = fit_accuracy(TINY, codes, accuracy + noise)
+
+    assert predictor.predict_spread(codes).mean() == pytest.approx(0.01, rel=0.3)
 
 
 def test_every_network_of_a_small_space_can_be_chosen() -> None:

@@ -1,23 +1,52 @@
-"""`ofabench accuracy`: measure sub-networks on validation images, and fit a predictor."""
+"""`ofabench accuracy`: fit a predictor of sub-networks' accuracies on measured ones."""
 
 import argparse
 import json
-import math
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from ofabench.arguments import add_checkpoint, add_json, add_out, positive_int
+from ofabench.arguments import add_json, add_out, positive_int
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
     from supernet.accuracy import AccuracyPredictor
+    from supernet.accuracy_check import Compared
+    from supernet.codes import Codes
+    from supernet.space import SearchSpace
+
+    Measured = tuple[SearchSpace, Codes, NDArray[np.float64], dict[str, Any]]
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command to the command line."""
     parser = subparsers.add_parser(
-        "accuracy", help="measure sub-networks' accuracy and fit a predictor", description=__doc__
+        "accuracy",
+        help="fit a predictor of sub-networks' accuracy",
+        description="Fits on a table that `evaluate-subnets` measured, or measures networks of a "
+        "checkpoint itself. A fifth of them is kept back to judge by; then all are fitted on.",
     )
-    add_checkpoint(parser)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        "--table", type=Path, metavar="NETWORKS.parquet", help="from `ofabench evaluate-subnets`"
+    )
+    source.add_argument(
+        "--checkpoint", type=Path, metavar="SUPERNET.safetensors", help="from `ofabench train`"
+    )
+    parser.add_argument(
+        "--space", metavar="NAME|FILE.toml", help="of the table, where it is not a shipped one"
+    )
+    parser.add_argument(
+        "--model",
+        choices=("kernel", "mlp", "best"),
+        default="best",
+        help="kernel ridge regression, an ensemble of neural networks, or whichever has the least "
+        "cross-validated error (best)",
+    )
     parser.add_argument(
         "--networks", type=positive_int, default=100, metavar="N", help="networks to measure (100)"
     )
@@ -28,60 +57,108 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="N",
         help="validation images to judge each on (2000)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the networks drawn")
+    parser.add_argument("--seed", type=int, default=0, help="of what is drawn")
     add_json(parser)
     add_out(parser, "A.parquet")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, fit, write the predictor and print how good it is."""
-    import numpy as np
-
+    """Measure or read, judge on networks kept back, fit on all, write and print."""
     from bench.errors import FileError
-    from ofabench.progress import TerminalProgress
     from supernet.accuracy import fit_accuracy
-    from supernet.measure_accuracy import choose_networks, measure_pairs
-    from supernet.train.checkpoint import load_trained
-    from supernet.train.dataset import get_dataset
+    from supernet.accuracy_check import compare, kinds_for
 
     if not args.out.parent.is_dir():  # told before minutes of measuring, not after
         raise FileError(f"cannot write {args.out}: the folder {args.out.parent} does not exist")
-    checkpoint = load_trained(args.checkpoint)
-    supernet = checkpoint.supernet()
-    images = get_dataset(checkpoint.recipe.data).validation
-    validation = images.subset(args.images, np.random.default_rng(args.seed))
-    codes = choose_networks(supernet.space, args.networks, args.seed)
-    pairs = measure_pairs(supernet, codes, validation, TerminalProgress())
-    told = {
-        "checkpoint": args.checkpoint.name,
-        "data": checkpoint.recipe.data,
-        "part": "validation",
-        "images": len(validation),
-        "seed": args.seed,
-        "measured_error": float(np.median(pairs.error)),
-    }
-    predictor = fit_accuracy(
-        supernet.space, pairs.codes, pairs.accuracy, seed=args.seed, provenance=told
-    )
+    measured = _measured(args) if args.table is None else _read(args)
+    space, codes, accuracy, told = measured
+    compared = compare(space, codes, accuracy, kinds_for(args.model, len(codes)), args.seed)
+    best = compared[0]
+    fitted = fit_accuracy(space, codes, accuracy, kind=best.kind, seed=args.seed)
+    told |= {"seed": args.seed, "compared": [one.to_json() for one in compared]}
+    predictor = fitted.with_provenance(told)
     predictor.save(args.out)
-    _show(predictor, as_json=args.json)
-    found = predictor.cross_validation
+    _show(predictor, compared, as_json=args.json)
+    found = best.held_out or best.cross_validation
     if found.rmse >= found.constant_rmse:
-        print("it predicts no better than a constant: measure more --networks", file=sys.stderr)
+        print("it predicts no better than a constant: measure more networks", file=sys.stderr)
     print(f"written to {args.out}", file=sys.stderr)
     return 0
 
 
-def _show(predictor: "AccuracyPredictor", *, as_json: bool) -> None:
-    found, told = predictor.cross_validation, dict(predictor.provenance)
+def _read(args: argparse.Namespace) -> "Measured":
+    """Networks of a table with their accuracies."""
+    import numpy as np
+
+    from latency_models.networks import NetworksTable
+    from latency_models.storage import require_columns
+    from ofabench.networks import space_of
+
+    table = NetworksTable.load(args.table)
+    require_columns(args.table, table.frame, {"accuracy": "float"})
+    space = space_of(table, args.space)
+    told: dict[str, Any] = {"table": args.table.name, **table.provenance}
+    if "accuracy_error" in table.frame.columns:
+        told["measured_error"] = float(np.median(table.frame["accuracy_error"]))
+    accuracy = table.frame["accuracy"].to_numpy(dtype=np.float64)
+    return space, space.codes_of(table.frame), accuracy, told
+
+
+def _measured(args: argparse.Namespace) -> "Measured":
+    """Networks of a checkpoint, drawn and measured now."""
+    import numpy as np
+
+    from ofabench.commands.evaluate_subnets import open_data
+    from ofabench.progress import TerminalProgress
+    from supernet.measure_accuracy import CALIBRATION_IMAGES, choose_networks, measure_pairs
+    from supernet.train.checkpoint import load_trained
+
+    checkpoint = load_trained(args.checkpoint)
+    supernet, space = checkpoint.supernet(), checkpoint.space
+    data = open_data(checkpoint.data, space)
+    validation = data.validation.subset(args.images, np.random.default_rng(args.seed))
+    codes = choose_networks(space, args.networks, args.seed)
+    pairs = measure_pairs(
+        supernet,
+        codes,
+        lambda resolution: data.train_source.calibration(CALIBRATION_IMAGES, resolution),
+        validation,
+        TerminalProgress(),
+    )
+    told = {
+        "checkpoint": args.checkpoint.name,
+        "data": checkpoint.data,
+        "part": "validation",
+        "images": len(validation),
+        "measured_error": float(np.median(pairs.error)),
+    }
+    return space, pairs.codes, pairs.accuracy, told
+
+
+def _show(predictor: "AccuracyPredictor", compared: "Sequence[Compared]", *, as_json: bool) -> None:
+    told = predictor.provenance
     if as_json:
-        print(json.dumps({**found.to_json(), "kernel": predictor.kernel.to_json(), **told}))
+        found = predictor.cross_validation.to_json()
+        print(json.dumps({**found, "model": predictor.model.kind, **told}))
         return
-    low, high = predictor.accuracy.min(), predictor.accuracy.max()
-    print(f"{found.pairs} networks of {predictor.space}: accuracy {low:.2%} to {high:.2%}")
-    print(f"  error of a prediction   {found.rmse:.2%} (cross-validated, root mean square)")
-    print(f"  error of the best constant {found.constant_rmse:.2%}")
-    rank = "none: all are equal" if math.isnan(found.spearman) else f"{found.spearman:.3f}"
-    print(f"  rank correlation        {rank}")
-    print(f"  standard error of one measured accuracy {told['measured_error']:.2%}")
+    low, high, best = predictor.accuracy.min(), predictor.accuracy.max(), compared[0]
+    print(f"{len(predictor.codes)} networks of {predictor.space}: accuracy {low:.2%} to {high:.2%}")
+    print(f"  fitted          {best.kind}: {predictor.model.settings}")
+    for one in compared:
+        error = f"{one.cross_validation.rmse:.2%} of {one.cross_validation.pairs}"
+        print(f"  {one.kind:<8}        error {error} cross-validated (root mean square)")
+    held = best.held_out
+    if held is None:
+        print("  held out        none: too few networks to keep some back")
+    else:
+        ranks = [
+            f"{name} {'none' if rank is None else f'{rank:.3f}'}"
+            for name, rank in (("Kendall", held.kendall), ("Spearman", held.spearman))
+        ]
+        print(
+            f"  held out        error {held.rmse:.2%}, {', '.join(ranks)}: {held.judged} networks"
+        )
+        print(f"  best constant   error {held.constant_rmse:.2%} on the same networks")
+    if "measured_error" in told:
+        print(f"  standard error of one measured accuracy {told['measured_error']:.2%}")

@@ -1,0 +1,217 @@
+"""`ofabench evaluate-subnets`: accuracies of a supernet's sub-networks, as a networks table."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ofabench.arguments import add_checkpoint, add_json, add_out, positive_int
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from torch import Tensor
+
+    from latency_models.networks import NetworksTable
+    from supernet.codes import Codes
+    from supernet.evaluation_store import Conditions, EvaluationStore
+    from supernet.model import SuperNet
+    from supernet.space import SearchSpace
+    from supernet.train.dataset import Dataset, Score
+    from supernet.train.parts import Parts
+    from supernet.train.source import Source
+
+NETWORKS, IMAGES, CALIBRATION_IMAGES = 200, 2000, 2000
+STORE = ".evaluations.jsonl"
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command to the command line."""
+    parser = subparsers.add_parser(
+        "evaluate-subnets",
+        help="measure the accuracy of a supernet's sub-networks",
+        description="Each network is cut out, its batch norms recalibrated on training images, and "
+        "judged on validation images. What is measured is kept in a file beside the output: the "
+        "same command goes on where it was stopped, and measures only what is new.",
+    )
+    add_checkpoint(parser)
+    parser.add_argument(
+        "--networks",
+        type=positive_int,
+        metavar="N",
+        help=f"networks to draw ({NETWORKS}; with --archs none)",
+    )
+    parser.add_argument("--archs", type=Path, metavar="A.jsonl", help="networks to measure as well")
+    parser.add_argument(
+        "--images",
+        type=positive_int,
+        default=IMAGES,
+        metavar="M",
+        help=f"images to judge each on ({IMAGES})",
+    )
+    parser.add_argument(
+        "--part",
+        choices=("validation",),
+        default="validation",
+        help="which images (validation: those of the test decide nothing before the end)",
+    )
+    parser.add_argument(
+        "--calibration",
+        type=positive_int,
+        default=CALIBRATION_IMAGES,
+        metavar="N",
+        help=f"training images for the batch norms' statistics ({CALIBRATION_IMAGES})",
+    )
+    parser.add_argument("--data", metavar="NAME", help="data set (that of the training)")
+    parser.add_argument("--seed", type=int, default=0, help="of the networks and images drawn")
+    add_json(parser)
+    add_out(parser, "NETWORKS.parquet")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure what is not measured yet, then write the table of all that was asked."""
+    import numpy as np
+
+    from bench.errors import FileError
+    from supernet.evaluation_store import Conditions, EvaluationStore, weights_digest
+    from supernet.train.checkpoint import load_trained
+
+    if not args.out.parent.is_dir():  # told before minutes of measuring, not after
+        raise FileError(f"cannot write {args.out}: the folder {args.out.parent} does not exist")
+    checkpoint = load_trained(args.checkpoint)
+    space = checkpoint.space
+    data = open_data(args.data or checkpoint.data, space)
+    codes = _codes(args, space)
+    validation = data.validation.subset(args.images, np.random.default_rng(args.seed))
+    conditions = Conditions(
+        space=space.name,
+        weights=weights_digest(checkpoint.network),
+        data=data.name,
+        part=args.part,
+        images=len(validation),
+        calibration=min(args.calibration, len(data.train_source)),
+        seed=args.seed,
+    )
+    with EvaluationStore.open(args.out.with_suffix(STORE), conditions) as store:
+        _measure(checkpoint.supernet(), codes, data.train_source, validation, store)
+        scores = [store.scores[tuple(code)] for code in codes.tolist()]
+    table = _table(space, codes, scores, {"checkpoint": args.checkpoint.name}, conditions)
+    table.save(args.out)
+    _show(table, args)
+    return 0
+
+
+def open_data(name: str, space: "SearchSpace") -> "Parts":
+    """Images for networks of `space`; `InputError` where they are not what these take."""
+    from bench.errors import InputError
+    from supernet.train.dataset import get_dataset
+
+    data = get_dataset(name, channels=space.in_channels, size=max(space.resolutions))
+    if (data.channels, data.classes) != (space.in_channels, space.classes):
+        raise InputError(
+            f"data set {name} has {data.channels} channels and {data.classes} classes, networks of "
+            f"{space.name} take {space.in_channels} and {space.classes}; name another by --data"
+        )
+    return data
+
+
+def _codes(args: argparse.Namespace, space: "SearchSpace") -> "Codes":
+    """Networks of the file, then those drawn, each once."""
+    import numpy as np
+
+    from bench.errors import InputError
+    from ofabench.networks import read_archs
+    from supernet.measure_accuracy import choose_networks
+
+    given = space.encode([])
+    if args.archs is not None:
+        pairs = list(read_archs(args.archs, None))
+        others = {of.name for of, _ in pairs} - {space.name}
+        if others or not pairs:
+            found = f"networks of {', '.join(sorted(others))}" if others else "no network"
+            raise InputError(f"{args.archs} holds {found}, the checkpoint is of {space.name}")
+        given = space.encode([arch for _, arch in pairs])
+    drawn = space.encode([])
+    if args.archs is None or args.networks is not None:
+        drawn = choose_networks(space, args.networks or NETWORKS, args.seed)
+    codes = np.concatenate([given, drawn])
+    _, first = np.unique(codes, axis=0, return_index=True)
+    return np.asarray(codes[np.sort(first)])
+
+
+def _measure(
+    supernet: "SuperNet",
+    codes: "Codes",
+    source: "Source",
+    validation: "Dataset",
+    store: "EvaluationStore",
+) -> None:
+    """Measure what the store lacks; each network is in it as soon as it is measured."""
+    from bench.errors import InterruptedSweepError
+    from ofabench.progress import TerminalProgress
+    from supernet.measure_accuracy import measure_each
+
+    missing = codes[[tuple(code) not in store.scores for code in codes.tolist()]]
+    if len(missing) < len(codes):
+        measured = len(codes) - len(missing)
+        print(f"{measured} of {len(codes)} networks are measured already", file=sys.stderr)
+
+    def training(resolution: int) -> "Tensor":
+        return source.calibration(store.conditions.calibration, resolution)
+
+    progress = TerminalProgress()
+    progress.start(len(missing), "measuring accuracies")
+    try:
+        for row, found in measure_each(supernet, missing, training, validation):
+            store.add(tuple(missing[row].tolist()), found)
+            progress.advance(note=f"{found.accuracy:.1%}")
+    except KeyboardInterrupt:
+        raise InterruptedSweepError(
+            f"stopped; {len(store.scores)} networks are kept in {store.path}: go on with the same "
+            "command"
+        ) from None
+    finally:
+        progress.close()
+
+
+def _table(
+    space: "SearchSpace",
+    codes: "Codes",
+    scores: "Sequence[Score]",
+    told: "Mapping[str, str]",
+    conditions: "Conditions",
+) -> "NetworksTable":
+    """Networks with the columns `accuracy` and `accuracy_error`, as fractions."""
+    from dataclasses import asdict
+
+    from latency_models.networks import NetworksTable
+    from latency_models.storage import origin
+
+    frame = space.frame_of(codes).assign(
+        accuracy=[one.accuracy for one in scores], accuracy_error=[one.error for one in scores]
+    )
+    provenance = {**told, **asdict(conditions), **origin()}
+    return NetworksTable(frame=frame, space=space.name, targets={}, provenance=provenance)
+
+
+def _show(table: "NetworksTable", args: argparse.Namespace) -> None:
+    accuracy, error = table.frame["accuracy"], table.frame["accuracy_error"]
+    figures = {
+        "networks": len(table.frame),
+        "least": float(accuracy.min()),
+        "mean": float(accuracy.mean()),
+        "most": float(accuracy.max()),
+        "standard_error": float(error.median()),
+    }
+    if args.json:
+        print(json.dumps({**figures, **table.provenance}))
+    else:
+        print(
+            f"{len(table.frame)} networks of {table.space}: accuracy {figures['least']:.2%} to "
+            f"{figures['most']:.2%}, mean {figures['mean']:.2%} on {table.provenance['images']} "
+            f"{table.provenance['part']} images"
+        )
+        print(f"  standard error of one accuracy {figures['standard_error']:.2%}")
+    print(f"written to {args.out}", file=sys.stderr)

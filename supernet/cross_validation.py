@@ -1,0 +1,112 @@
+"""How good a predictor of accuracies is on networks that it was not fitted on."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+PARTS = 5
+MOST_COMPARED = 1000  # pairs on which ways of fitting are compared: the effort grows with them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrossValidation:
+    """Errors on pairs that the fit had not seen; accuracies are fractions.
+
+    `constant_rmse` is what the best constant does, the baseline. `spearman` is nan where all
+    accuracies are equal.
+    """
+
+    pairs: int
+    parts: int
+    rmse: float
+    constant_rmse: float
+    spearman: float
+
+    @classmethod
+    def of(cls, predicted: Array, values: Array, part: NDArray[np.int64]) -> Self:
+        """Judge `predicted` (n,), each from a fit on the pairs of other parts than its own."""
+        constant = np.array([values[part != p].mean() for p in part])
+        return cls(
+            pairs=len(values),
+            parts=PARTS,
+            rmse=root_mean_square(predicted - values),
+            constant_rmse=root_mean_square(constant - values),
+            spearman=spearman(predicted, values),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        data = asdict(self)
+        data["spearman"] = None if np.isnan(self.spearman) else self.spearman
+        return data
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        rank = data["spearman"]
+        return cls(
+            pairs=int(data["pairs"]),
+            parts=int(data["parts"]),
+            rmse=float(data["rmse"]),
+            constant_rmse=float(data["constant_rmse"]),
+            spearman=float("nan") if rank is None else float(rank),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOut:
+    """Figures on `judged` pairs that decided nothing, of a fit on `fitted` others.
+
+    Errors are fractions; `constant_rmse` is that of the mean of the pairs fitted on. `kendall` and
+    `spearman` are None where all accuracies, or all predictions, are equal.
+    """
+
+    fitted: int
+    judged: int
+    rmse: float
+    constant_rmse: float
+    kendall: float | None
+    spearman: float | None
+
+    @classmethod
+    def of(cls, predicted: Array, values: Array, fitted: Array) -> Self:
+        """Judge `predicted` against `values`, both (n,); `fitted` (m,) were fitted on."""
+        from scipy.stats import kendalltau
+
+        rank = spearman(predicted, values)
+        flat = np.isnan(rank)
+        return cls(
+            fitted=len(fitted),
+            judged=len(values),
+            rmse=root_mean_square(predicted - values),
+            constant_rmse=root_mean_square(fitted.mean() - values),
+            kendall=None if flat else float(kendalltau(predicted, values)[0]),
+            spearman=None if flat else rank,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def deal(n: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Choose pairs to compare by, at most `MOST_COMPARED` of `n`, and which part each is in."""
+    rng = np.random.default_rng(seed)
+    drawn = rng.permutation(n)[:MOST_COMPARED]
+    return drawn, rng.permutation(len(drawn)) % PARTS
+
+
+def root_mean_square(errors: Array) -> float:
+    """Of errors (n,)."""
+    return float(np.sqrt(np.mean(errors**2)))
+
+
+def spearman(predicted: Array, values: Array) -> float:
+    """Rank correlation; nan where all of one are equal."""
+    from scipy.stats import rankdata
+
+    a, b = rankdata(predicted), rankdata(values)
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
+        return float("nan")
+    return float(np.corrcoef(a, b)[0, 1])

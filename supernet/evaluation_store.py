@@ -1,0 +1,161 @@
+"""Accuracies of sub-networks as they are measured: a file of lines that only grows.
+
+The first line says what was measured, and on what; each other line is one network's. A process
+that is killed leaves at most one line cut short, which the next one drops.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+import torch
+from torch import Tensor
+
+from bench.errors import FileError
+from bench.files import write_text
+from supernet.train.dataset import Score
+
+WHAT = "evaluations of sub-networks"
+Code = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """All that decides a network's accuracy, beside the network itself.
+
+    `weights` is `weights_digest` of the supernet; `images` of `part` of `data` judge, drawn by
+    `seed`, and statistics are taken over `calibration` training images.
+    """
+
+    space: str
+    weights: str
+    data: str
+    part: str
+    images: int
+    calibration: int
+    seed: int
+
+    def check_same(self, found: Mapping[str, Any], path: Path) -> None:
+        """Raise `FileError` unless `found`, of a store's first line, are these."""
+        for name, wanted in asdict(self).items():
+            if found.get(name) != wanted:
+                raise FileError(
+                    f"{path} holds networks measured with {name} {found.get(name)}, not {wanted}: "
+                    "name another --out, or remove it"
+                )
+
+
+class EvaluationStore:
+    """Scores by code, in a file held against all other processes until it is closed."""
+
+    def __init__(
+        self, path: Path, conditions: Conditions, file: BinaryIO, scores: dict[Code, Score]
+    ) -> None:
+        self.path, self.conditions, self.scores = path, conditions, scores
+        self._file = file
+
+    @classmethod
+    def open(cls, path: Path, conditions: Conditions) -> Self:
+        """Make the file, or go on with it. `FileError` where it is another's, damaged or in use."""
+        first = {"what": WHAT, "version": 1, **asdict(conditions)}
+        if not path.exists():
+            write_text(path, json.dumps(first) + "\n")
+        try:
+            file = path.open("rb+")
+        except OSError as error:
+            raise FileError(f"cannot open {path}: {error.strerror or error}") from error
+        try:
+            _hold(file, path)
+            scores = _read(file, path, conditions)
+        except BaseException:
+            file.close()
+            raise
+        return cls(path, conditions, file, scores)
+
+    def add(self, code: Code, score: Score) -> None:
+        """Write one network's score, so that it is there whatever comes next."""
+        line = json.dumps({"code": code, **asdict(score)}) + "\n"
+        try:
+            self._file.write(line.encode())
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise FileError(
+                f"cannot write {self.path}: {error.strerror or error}; what was measured before is "
+                "kept: go on with the same command"
+            ) from error
+        self.scores[code] = score
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def weights_digest(state: Mapping[str, Tensor]) -> str:
+    """SHA-256 over named tensors: equal weights have equal digests, whatever file they are in."""
+    found = hashlib.sha256()
+    for name in sorted(state):
+        tensor = state[name].detach().cpu().contiguous()
+        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
+
+
+def _hold(file: BinaryIO, path: Path) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise FileError(
+            f"another evaluation is using {path}; wait for it, or name another --out"
+        ) from error
+
+
+def _read(file: BinaryIO, path: Path, conditions: Conditions) -> dict[Code, Score]:
+    """Scores of a file, which is cut after its last whole line."""
+    content = file.read()
+    whole = content[: content.rfind(b"\n") + 1]
+    first, *lines = whole.splitlines() or [b""]
+    conditions.check_same(_header(first, path), path)
+    scores = {}
+    for number, line in enumerate(lines, start=2):
+        try:
+            data = json.loads(line)
+            code = tuple(int(value) for value in data["code"])
+            told = {field.name: data[field.name] for field in fields(Score)}
+        except (KeyError, TypeError, ValueError) as error:
+            raise FileError(
+                f"{path}, line {number} is damaged ({error}); remove that line, or measure again"
+            ) from error
+        scores[code] = Score(**told)
+    file.truncate(len(whole))
+    file.seek(len(whole))
+    return scores
+
+
+def _header(line: bytes, path: Path) -> Mapping[str, Any]:
+    try:
+        data = json.loads(line)
+    except ValueError:
+        data = None
+    if not isinstance(data, dict) or data.get("what") != WHAT:
+        raise FileError(f"{path} does not hold {WHAT}; name another --out, or remove it")
+    if data.get("version") != 1:
+        raise FileError(f"{path} is of version {data.get('version')}, expected 1; remove it")
+    return data
