@@ -6,7 +6,7 @@ A folder of JPEGs of 500x375 pixels is made, and read as a training stream at 22
 (decoded, cropped, mirrored, jittered, normalised), by so many threads; the figures are images a
 second and milliseconds of all cores an image, medians of five turns. They are the same images again
 and again, so the disk is not measured. Then steps of `tiny` on composed digits in memory: the share
-of a step that its images take. torch has one thread. Nothing else may run meanwhile; under a minute.
+of a step that its images take. torch has one thread. Takes under a minute; nothing else may run.
 """
 
 import argparse
