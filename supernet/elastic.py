@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
-from typing import NamedTuple
+from operator import ne
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -136,12 +137,30 @@ def _cut(
     channels = shape[:2]
     if any(want > got for want, got in zip(channels, tensor.shape, strict=False)):
         raise InputError(f"{spec.key} is wider than the shared block it is cut from")
+    if len(shape) == 4 and all(map(ne, channels, tensor.shape)):
+        tensor = _Corner.apply(tensor, *channels)  # type: ignore[no-untyped-call]
     for dim, size in enumerate(channels):
         if tensor.shape[dim] != size:
             tensor = tensor.narrow(dim, 0, size)
     if len(shape) == 4 and tensor.shape[-1] != shape[-1]:
         tensor = _shrink_kernel(tensor, shape[-1], transforms, spec)
     return tensor
+
+
+class _Corner(torch.autograd.Function):
+    """`weight[:out, :inputs]`; its gradient is filled up at once, not one dimension by one."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, out: int, inputs: int) -> Tensor:
+        ctx.whole = weight.detach()
+        return weight[:out, :inputs]
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        (grad,) = grads
+        whole = torch.zeros_like(ctx.whole)
+        whole[: grad.shape[0], : grad.shape[1]] = grad
+        return whole, None, None
 
 
 def _shrink_kernel(
