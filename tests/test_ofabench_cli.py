@@ -10,7 +10,7 @@ from ofabench import cli
 def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
     for command in cli.COMMANDS:
         with pytest.raises(SystemExit) as stopped:
-            cli.main([command, "--help"])
+            cli.main([command.replace("_", "-"), "--help"])
         assert stopped.value.code == 0
         assert f"ofabench {command}" in capsys.readouterr().out
 
