@@ -24,8 +24,8 @@ class MlpModel:
 
     `weights[i]` are layer i's, (members, in, out), `biases[i]` (members, 1, out). Features are
     taken less `centre` (f,); outputs are standardised, by means and `scales`, (members,), of the
-    accuracies that each was fitted on. `stretch` is how much larger errors on unseen pairs were
-    than the members' disagreement.
+    accuracies that each was fitted on. `noise` is what errors on unseen pairs had more than the
+    members' disagreement: labels' noise, and whatever all members have wrong alike.
     """
 
     kind: ClassVar[str] = "mlp"
@@ -34,7 +34,7 @@ class MlpModel:
     centre: Weights
     means: Weights
     scales: Weights
-    stretch: float
+    noise: float
     weight_decay: float
 
     def __post_init__(self) -> None:
@@ -63,7 +63,7 @@ class MlpModel:
 
     def spread(self, features: Array) -> Array:
         """Standard deviation of a measured accuracy around its prediction, (n,)."""
-        return np.asarray(self.stretch * self.each(features).std(axis=0, ddof=1))
+        return np.asarray(np.hypot(self.each(features).std(axis=0, ddof=1), self.noise))
 
     def each(self, features: Array) -> Array:
         """What each member predicts: (members, n)."""
@@ -89,7 +89,7 @@ class MlpModel:
             "centre": _packed(self.centre),
             "means": _packed(self.means),
             "scales": _packed(self.scales),
-            "stretch": self.stretch,
+            "noise": self.noise,
             "weight_decay": self.weight_decay,
         }
 
@@ -102,7 +102,7 @@ class MlpModel:
             centre=_unpacked(data["centre"]),
             means=_unpacked(data["means"]),
             scales=_unpacked(data["scales"]),
-            stretch=float(data["stretch"]),
+            noise=float(data["noise"]),
             weight_decay=float(data["weight_decay"]),
         )
 

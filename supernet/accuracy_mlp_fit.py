@@ -57,9 +57,10 @@ def fit_mlp(features: Array, values: Array, seed: int) -> tuple[MlpModel, CrossV
     outputs = _held_out(few, part, settings, MEMBERS)
     found = CrossValidation.of(outputs.mean(axis=0), few.values, part)
     disagreement = root_mean_square(outputs.std(axis=0, ddof=1))
+    noise = math.sqrt(max(found.rmse**2 - disagreement**2, 0.0))
     every = _Pairs(features=features, values=values, seed=seed)
     model = _train(every, [np.arange(len(values))] * MEMBERS, settings)
-    return replace(model, stretch=found.rmse / disagreement if disagreement > 0 else 1.0), found
+    return replace(model, noise=noise), found
 
 
 def _held_out(pairs: _Pairs, part: NDArray[np.int64], settings: _Settings, members: int) -> Array:
@@ -100,7 +101,7 @@ def _train(pairs: _Pairs, seen: list[NDArray[np.int64]], settings: _Settings) ->
         centre=centre.astype(np.float32),
         means=means.astype(np.float32),
         scales=scales.astype(np.float32),
-        stretch=1.0,
+        noise=0.0,
         weight_decay=settings.weight_decay,
     )
 

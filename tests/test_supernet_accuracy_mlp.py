@@ -43,7 +43,7 @@ def by_hand() -> MlpModel:
         centre=np.array([1.0], np.float32),
         means=np.array([1.0, 1.0], np.float32),
         scales=np.array([10.0, 10.0], np.float32),
-        stretch=3.0,
+        noise=3.0,
         weight_decay=0.0,
     )
 
@@ -51,9 +51,10 @@ def by_hand() -> MlpModel:
 def test_predictions_by_hand() -> None:
     features = np.array([[0.0], [2.0]])
 
-    # Members say 1 and 1, for what is below 0 is cut; then 11 and 21, 16 +- 7.07 (of one degree).
+    # Members say 1 and 1, for what is below 0 is cut; then 11 and 21: a variance of 50.
+    # Noise adds 9.
     assert by_hand().predict(features).tolist() == [1.0, 16.0]
-    assert by_hand().spread(features) == pytest.approx([0.0, 3 * np.sqrt(50.0)])
+    assert by_hand().spread(features) == pytest.approx([3.0, np.sqrt(59.0)])
 
 
 def test_numbers_go_through_json_unchanged() -> None:
@@ -64,7 +65,7 @@ def test_numbers_go_through_json_unchanged() -> None:
     assert (
         again.predict(np.array([[2.5]])).tolist() == by_hand().predict(np.array([[2.5]])).tolist()
     )
-    assert (again.stretch, again.members) == (3.0, 2)
+    assert (again.noise, again.members) == (3.0, 2)
     with pytest.raises(ValueError, match="layers of shapes"):
         MlpModel.from_json({**data, "centre": data["means"]})
 
@@ -77,8 +78,8 @@ def test_an_additive_accuracy_is_found_and_the_error_says_so() -> None:
     assert np.sqrt(np.mean((predictor.predict(unseen) - truth) ** 2)) < 0.5 * truth.std()
     assert found.rmse < 0.5 * found.constant_rmse
     assert found.spearman > 0.9
-    # The members' disagreement is stretched to the size of the errors on unseen pairs.
-    assert predictor.predict_spread(unseen).mean() == pytest.approx(found.rmse, rel=0.7)
+    # The members' disagreement and the noise are together of the size of errors on unseen pairs.
+    assert predictor.predict_spread(unseen).mean() == pytest.approx(found.rmse, rel=0.3)
 
 
 def test_noise_is_not_learnt_out_of_sample() -> None:
@@ -124,7 +125,7 @@ def test_a_file_keeps_every_prediction(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [{"scales": None}, {"centre": {"shape": [3], "float32": "AAAA"}}, {"stretch": "?"}]
+    "damage", [{"scales": None}, {"centre": {"shape": [3], "float32": "AAAA"}}, {"noise": "?"}]
 )
 def test_a_damaged_file_is_one_line(damage: dict[str, object], tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
