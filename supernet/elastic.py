@@ -1,14 +1,13 @@
 """Small blocks cut out of a large one: which part of each shared tensor a smaller block uses.
 
-A smaller block takes the first channels of every tensor; which channels come first is decided by
-`sort_channels`. A smaller kernel is the centre of the larger one, times a learned matrix that all
+A smaller block takes the first channels of every tensor; `supernet.channel_order` decides which
+come first. A smaller kernel is the centre of the larger one, times a learned matrix that all
 channels share. Nothing here keeps state: `slice_state` maps shared tensors to a block's own.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
-from itertools import pairwise
 from operator import ne
 from typing import Any, NamedTuple
 
@@ -18,8 +17,9 @@ from torch.nn import functional as F  # noqa: N812
 
 from bench.blocks import Block, build_block
 from bench.errors import InputError
-from bench.layers import NORM_EPS, Conv, SqueezeExcite, layers_of
+from bench.layers import NORM_EPS
 from bench.spec import BlockSpec
+from supernet.channel_order import tensors_of
 from supernet.depthwise import use_fast_depthwise
 
 
@@ -59,26 +59,13 @@ def slice_state(
     Slices are views, so that gradients and updates of running statistics reach the shared
     tensors. `InputError` where `max_block` has no such layer, or fewer channels.
     """
-    shared = dict(_tensors(max_block))
+    shared = dict(tensors_of(max_block))
     state: dict[str, Tensor] = {}
     for name, shape in state_shapes(spec):
         if name not in shared:
             raise InputError(f"the shared block has no {name}, which {spec.key} needs")
         state[name] = _cut(shared[name], shape, transforms, spec)
     return state
-
-
-def sort_channels(block: nn.Module, spec: BlockSpec, kept_mid: Sequence[int] = ()) -> None:
-    """Put the most important hidden channels of `build_block(spec)` first, in place.
-
-    Importance is the L1 norm of the following convolution's weight for the channel (OFA's rule).
-    Channels stay within the groups that the widths `kept_mid` delimit, so that the small blocks
-    already trained at these widths keep their channels. The block's own function is unchanged.
-    """
-    _sort_hidden(block, spec, kept_mid)
-    for layer in layers_of(spec).main:
-        if isinstance(layer, SqueezeExcite):
-            _sort_squeezed(block, f"main.{layer.name}")
 
 
 @lru_cache(maxsize=16384)
@@ -176,65 +163,9 @@ def _shrink_kernel(
     return weight
 
 
-def _sort_hidden(block: nn.Module, spec: BlockSpec, kept: Sequence[int]) -> None:
-    """Sort what lies between two dense convolutions; a depthwise one and SE go along."""
-    convs = [layer for layer in layers_of(spec).main if isinstance(layer, Conv)]
-    consumers = [i for i, conv in enumerate(convs) if i and conv.groups == 1]
-    # From the last to the first: the order of a layer's outputs is settled before its inputs'.
-    for last in reversed(consumers):
-        first = max(i for i in range(last) if convs[i].groups == 1 or i == 0)
-        if convs[first].groups > 1:
-            continue  # without expansion the hidden channels are the block's input
-        weight = block.get_parameter(f"main.{convs[last].name}.conv.weight")
-        order = _order(weight, kept)
-        _permute(weight, 1, order)
-        for conv in convs[first:last]:
-            _permute_prefix(block, f"main.{conv.name}.", order)
-        for layer in layers_of(spec).main:
-            if isinstance(layer, SqueezeExcite):
-                prefix = f"main.{layer.name}."
-                _permute(block.get_parameter(f"{prefix}reduce.weight"), 1, order)
-                _permute_prefix(block, f"{prefix}expand.", order)
-
-
-def _sort_squeezed(block: nn.Module, name: str) -> None:
-    weight = block.get_parameter(f"{name}.expand.weight")
-    order = _order(weight, ())
-    _permute(weight, 1, order)
-    _permute_prefix(block, f"{name}.reduce.", order)
-
-
-def _order(consumer: Tensor, kept: Sequence[int]) -> Tensor:
-    """Order channels by the consumer's L1 norm, descending, within the groups."""
-    importance = consumer.detach().abs().sum(dim=(0, 2, 3))
-    inner = sorted({width for width in kept if width < len(importance)})
-    parts = [
-        torch.argsort(importance[left:right], descending=True, stable=True) + left
-        for left, right in pairwise([0, *inner, len(importance)])
-    ]
-    return torch.cat(parts)
-
-
-def _permute_prefix(block: nn.Module, prefix: str, order: Tensor) -> None:
-    """Permute everything that a layer has for each of its output channels."""
-    for name, tensor in _tensors(block):
-        if name.startswith(prefix) and tensor.ndim:
-            _permute(tensor, 0, order)
-
-
-def _tensors(block: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    yield from block.named_parameters()
-    yield from block.named_buffers()
-
-
 def _members(block: nn.Module) -> Iterator[_Member]:
     for path, module in block.named_modules():
         for holder in (module._parameters, module._buffers):
             for key, tensor in holder.items():
                 if tensor is not None:
                     yield _Member(f"{path}.{key}", holder, key)
-
-
-def _permute(tensor: Tensor, dim: int, order: Tensor) -> None:
-    with torch.no_grad():
-        tensor.copy_(tensor.index_select(dim, order))

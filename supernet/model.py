@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from bench.blocks import build_network
-from supernet.elastic import SharedBlock, sort_channels
+from supernet.channel_order import sort_channels
+from supernet.elastic import SharedBlock
 from supernet.space import ArchConfig, SearchSpace
 
 
@@ -64,7 +65,7 @@ class SuperNet(nn.Module):
         return network.train(self.training)
 
     def sort_channels(self, kept_mid: Mapping[str, Sequence[int]] | None = None) -> None:
-        """Put the most important hidden channels of every unit first; see `elastic.sort_channels`.
+        """Put the most important hidden channels of every unit first; see `supernet.channel_order`.
 
         `kept_mid` gives, by unit, hidden widths whose channels must stay the ones they are.
         """

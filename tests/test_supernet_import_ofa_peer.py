@@ -47,7 +47,7 @@ def compared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         pytest.skip(f"no package ofa: {why}")
     space, folder = SearchSpace.load(request.param), tmp_path_factory.mktemp("peer")
     forward = space.sample(np.random.default_rng(3), ARCHS)
-    train = [space.largest(), forward[-1]]
+    train = [space.largest(), space.smallest()]
     given = images_for(len(forward), len(train))
     save_file(given, folder / "images.safetensors")
     asked = {
@@ -119,8 +119,9 @@ def test_a_training_step_is_that_of_their_network(compared: Compared) -> None:
         theirs = {k: v for k, v in compared.answers.items() if k.split(".")[:2] in told(i)}
         assert got.keys() == theirs.keys()
         for name, tensor in theirs.items():
-            scale = max(1e-9, float(tensor.abs().max()))
-            assert float((got[name] - tensor).abs().max()) <= 1e-4 * scale, name
+            # What a norm takes out again has a gradient of rounding alone: hence the constant.
+            allowed = 1e-9 * float(tensor.abs().max()) + 1e-12
+            assert float((got[name] - tensor).abs().max()) <= allowed, name
 
 
 def told(i: int) -> list[list[str]]:
