@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,18 @@ def test_bad_input_is_one_line_and_changes_nothing(
     capsys.readouterr()
     save(tmp_path / "net.safetensors", seed=5)
     assert "measured with weights" in refused(capsys, tmp_path, "--networks", "4")
+
+
+def test_images_that_the_networks_do_not_take_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def other_images(seed: int) -> DatasetParts:
+        return replace(small_digits(seed), classes=11)
+
+    save(tmp_path / "net.safetensors")
+    monkeypatch.setitem(dataset._DATASETS, "digits", other_images)
+
+    assert "1 channels and 11 classes, networks of tiny take 1 and 10" in refused(capsys, tmp_path)
 
 
 def test_a_predictor_is_fitted_on_the_table(

@@ -109,14 +109,14 @@ def _measured(args: argparse.Namespace) -> "Measured":
     """Networks of a checkpoint, drawn and measured now."""
     import numpy as np
 
-    from ofabench.commands.evaluate_subnets import open_data
+    from ofabench.images_for import images_for
     from ofabench.progress import TerminalProgress
     from supernet.measure_accuracy import CALIBRATION_IMAGES, choose_networks, measure_pairs
     from supernet.train.checkpoint import load_trained
 
     checkpoint = load_trained(args.checkpoint)
     supernet, space = checkpoint.supernet(), checkpoint.space
-    data = open_data(checkpoint.data, space)
+    data = images_for(space, checkpoint.data)
     validation = data.validation.subset(args.images, np.random.default_rng(args.seed))
     codes = choose_networks(space, args.networks, args.seed)
     pairs = measure_pairs(

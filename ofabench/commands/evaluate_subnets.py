@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from supernet.model import SuperNet
     from supernet.space import SearchSpace
     from supernet.train.dataset import Dataset, Score
-    from supernet.train.parts import Parts
     from supernet.train.source import Source
 
 NETWORKS, IMAGES, CALIBRATION_IMAGES = 200, 2000, 2000
@@ -75,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
     import numpy as np
 
     from bench.errors import FileError
+    from ofabench.images_for import images_for
     from supernet.evaluation_store import Conditions, EvaluationStore, weights_digest
     from supernet.train.checkpoint import load_trained
 
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         raise FileError(f"cannot write {args.out}: the folder {args.out.parent} does not exist")
     checkpoint = load_trained(args.checkpoint)
     space = checkpoint.space
-    data = open_data(args.data or checkpoint.data, space)
+    data = images_for(space, args.data or checkpoint.data)
     codes = _codes(args, space)
     validation = data.validation.subset(args.images, np.random.default_rng(args.seed))
     conditions = Conditions(
@@ -101,20 +101,6 @@ def run(args: argparse.Namespace) -> int:
     table.save(args.out)
     _show(table, args)
     return 0
-
-
-def open_data(name: str, space: "SearchSpace") -> "Parts":
-    """Images for networks of `space`; `InputError` where they are not what these take."""
-    from bench.errors import InputError
-    from supernet.train.dataset import get_dataset
-
-    data = get_dataset(name, channels=space.in_channels, size=max(space.resolutions))
-    if (data.channels, data.classes) != (space.in_channels, space.classes):
-        raise InputError(
-            f"data set {name} has {data.channels} channels and {data.classes} classes, networks of "
-            f"{space.name} take {space.in_channels} and {space.classes}; name another by --data"
-        )
-    return data
 
 
 def _codes(args: argparse.Namespace, space: "SearchSpace") -> "Codes":
