@@ -105,6 +105,7 @@ def test_logits_are_those_of_their_network(
 def test_a_training_step_is_that_of_their_network(compared: Compared) -> None:
     """In float64: what rounding is blown up to by norms over 4 images says nothing."""
     ours, space = copy.deepcopy(compared.ours).double().train(), compared.ours.space
+    worst = 0.0
     for i, arch in enumerate(compared.train):
         ours.zero_grad()
         images, labels = compared.given[f"train.{i}"].double(), compared.given[f"labels.{i}"]
@@ -119,9 +120,12 @@ def test_a_training_step_is_that_of_their_network(compared: Compared) -> None:
         theirs = {k: v for k, v in compared.answers.items() if k.split(".")[:2] in told(i)}
         assert got.keys() == theirs.keys()
         for name, tensor in theirs.items():
-            # What a norm takes out again has a gradient of rounding alone: hence the constant.
-            allowed = 1e-9 * float(tensor.abs().max()) + 1e-12
-            assert float((got[name] - tensor).abs().max()) <= allowed, name
+            # A bias that a norm takes out again has a gradient of rounding alone: the constant.
+            # The rest is torch's: the gradient of its hardsigmoid has 1/6 to 7 digits only.
+            allowed = 1e-6 * float(tensor.abs().max()) + 1e-12
+            worst = max(worst, float((got[name] - tensor).abs().max()) / allowed)
+    print(f"{space.name}: a training step differs by {worst * 1e-6:.1e} at most")
+    assert worst <= 1
 
 
 def told(i: int) -> list[list[str]]:
