@@ -82,7 +82,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, help="images (default: by the space)")
     parser.add_argument("--resolution", type=int, help="px (default: by the space)")
     parser.add_argument("--threads", type=int, default=1, help="of torch on the CPU")
-    parser.add_argument("--seconds", type=float, default=15.0, help="for each row's rounds")
+    parser.add_argument("--seconds", type=float, default=10.0, help="for each row's rounds")
     parser.add_argument("--seed", type=int, default=0, help="of the random sub-networks")
     parser.add_argument("--force", action="store_true", help="although the machine is in use")
     args = parser.parse_args()
