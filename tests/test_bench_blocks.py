@@ -194,5 +194,5 @@ def test_what_norms_add_to_the_variance_is_told_and_folded_in() -> None:
 
     weight = fold(block, spec)["project.weight"]
 
-    raw = block.main["project"].conv.weight.detach().float().numpy()
+    raw = block.get_parameter("main.project.conv.weight").detach().float().numpy()
     assert np.allclose(weight, raw / np.sqrt(1.5), rtol=1e-6)
