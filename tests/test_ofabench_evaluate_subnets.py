@@ -12,8 +12,8 @@ import pytest
 
 from latency_models.networks import NetworksTable
 from ofabench import cli
-from supernet import accuracy_mlp_fit, measure_accuracy
-from supernet.accuracy import AccuracyPredictor
+from supernet.accuracy import measure, mlp_fit
+from supernet.accuracy.predictor import AccuracyPredictor
 from supernet.model import SuperNet
 from supernet.space import SearchSpace
 from supernet.train import dataset
@@ -35,8 +35,8 @@ def small_digits(seed: int) -> DatasetParts:
 def _few_images_and_commands(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(dataset._DATASETS, "digits", small_digits)
     monkeypatch.setattr(cli, "COMMANDS", ("evaluate_subnets", "accuracy"))
-    monkeypatch.setattr(accuracy_mlp_fit, "WIDTHS", (16,))
-    monkeypatch.setattr(accuracy_mlp_fit, "LEAST_STEPS", 20)
+    monkeypatch.setattr(mlp_fit, "WIDTHS", (16,))
+    monkeypatch.setattr(mlp_fit, "LEAST_STEPS", 20)
 
 
 def save(path: Path, seed: int = 4) -> Path:
@@ -58,7 +58,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
             depth = 0.5 + 0.01 * sum(code[1:4]) + 0.002 * code[0]
             yield row, Score(accuracy=depth, error=0.01, images=200, groups=20)
 
-    monkeypatch.setattr(measure_accuracy, "measure_each", made_up)
+    monkeypatch.setattr(measure, "measure_each", made_up)
     return codes_seen
 
 
@@ -109,7 +109,7 @@ def test_what_was_measured_before_a_stop_is_not_measured_again(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     save(tmp_path / "net.safetensors")
-    whole = measure_accuracy.measure_each
+    whole = measure.measure_each
 
     def stopped(*args: Any) -> Iterator[tuple[int, Score]]:
         for row, score in whole(*args):
@@ -117,12 +117,12 @@ def test_what_was_measured_before_a_stop_is_not_measured_again(
                 raise KeyboardInterrupt
             yield row, score
 
-    monkeypatch.setattr(measure_accuracy, "measure_each", stopped)
+    monkeypatch.setattr(measure, "measure_each", stopped)
     assert evaluate(tmp_path, "--networks", "9") == 130
     assert "5 networks are kept" in capsys.readouterr().err
     assert not (tmp_path / "n.parquet").exists()
 
-    monkeypatch.setattr(measure_accuracy, "measure_each", whole)
+    monkeypatch.setattr(measure, "measure_each", whole)
     assert evaluate(tmp_path, "--networks", "9") == 0
 
     assert len(measured) == 10  # the sixth twice: it was not kept

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ofabench import cli
-from supernet.accuracy import AccuracyPredictor
+from supernet.accuracy.predictor import AccuracyPredictor
 from supernet.export import read_exported, run_file
 from supernet.model import SuperNet
 from supernet.space import SearchSpace
@@ -155,7 +155,7 @@ def test_accuracies_are_measured_and_fitted(
 
 def test_an_accuracy_is_that_of_the_network_by_itself() -> None:
     from bench.progress import NoProgress
-    from supernet.measure_accuracy import choose_networks, measure_pairs
+    from supernet.accuracy.measure import choose_networks, measure_pairs
     from supernet.train.recalibrate import measure_accuracy
 
     supernet, validation = SuperNet(TINY, seed=4).eval(), get_dataset("digits").validation

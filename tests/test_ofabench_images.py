@@ -9,8 +9,8 @@ import torch
 
 from ofabench import cli
 from ofabench.broken_images import tell_broken
+from supernet.accuracy.judge import Judge
 from supernet.export import read_exported
-from supernet.judge import Judge
 from supernet.model import SuperNet
 from supernet.network_file import load_network
 from supernet.space import SearchSpace

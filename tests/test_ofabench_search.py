@@ -12,7 +12,7 @@ from latency_models.features import PHYSICAL
 from latency_models.predictors import LatencyPredictor
 from latency_models.regression import Regression
 from ofabench import cli
-from supernet.accuracy import fit_accuracy
+from supernet.accuracy.predictor import fit_accuracy
 from supernet.search_file import read_network
 from supernet.space import SearchSpace
 

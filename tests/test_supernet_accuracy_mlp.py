@@ -1,4 +1,4 @@
-"""`supernet.accuracy_mlp` and its training, and the comparison of both kinds of predictor."""
+"""`supernet.accuracy.mlp` and its training, and the comparison of both kinds of predictor."""
 
 import json
 from pathlib import Path
@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from bench.errors import FileError, InputError
 from latency_models.storage import load_any_frame, save_frame
-from supernet import accuracy, accuracy_mlp_fit
-from supernet.accuracy import AccuracyPredictor, fit_accuracy
-from supernet.accuracy_check import compare, kinds_for
-from supernet.accuracy_mlp import MlpModel
+from supernet.accuracy import mlp_fit
+from supernet.accuracy import predictor as predictor_module
+from supernet.accuracy.check import compare, kinds_for
+from supernet.accuracy.cross_validation import CrossValidation, HeldOut
+from supernet.accuracy.mlp import MlpModel
+from supernet.accuracy.predictor import AccuracyPredictor, fit_accuracy
 from supernet.codes import Codes
-from supernet.cross_validation import CrossValidation, HeldOut
 from supernet.space import SearchSpace
 
 TINY = SearchSpace.load("tiny")
@@ -23,10 +24,10 @@ TINY = SearchSpace.load("tiny")
 
 @pytest.fixture(autouse=True)
 def _small_and_quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accuracy_mlp_fit, "WIDTHS", (16,))
-    monkeypatch.setattr(accuracy_mlp_fit, "WEIGHT_DECAYS", (0.01,))
-    monkeypatch.setattr(accuracy_mlp_fit, "LEAST_STEPS", 100)
-    monkeypatch.setattr(accuracy_mlp_fit, "EPOCHS", 1)
+    monkeypatch.setattr(mlp_fit, "WIDTHS", (16,))
+    monkeypatch.setattr(mlp_fit, "WEIGHT_DECAYS", (0.01,))
+    monkeypatch.setattr(mlp_fit, "LEAST_STEPS", 100)
+    monkeypatch.setattr(mlp_fit, "EPOCHS", 1)
 
 
 def pairs(n: int, seed: int = 0) -> tuple[Codes, NDArray[np.float64]]:
@@ -183,7 +184,7 @@ def test_few_pairs_are_not_held_out() -> None:
 
 
 def test_a_kernel_takes_so_many_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accuracy, "MOST_KERNEL_PAIRS", 15)
+    monkeypatch.setattr(predictor_module, "MOST_KERNEL_PAIRS", 15)
     with pytest.raises(InputError, match="at most 15 pairs, got 20: fit an mlp"):
         fit_accuracy(TINY, *pairs(20))
 

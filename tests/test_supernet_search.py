@@ -8,7 +8,7 @@ import pytest
 
 from bench.errors import InfeasibleError, InputError
 from bench.spec import BlockSpec
-from supernet.accuracy import AccuracyPredictor, fit_accuracy
+from supernet.accuracy.predictor import AccuracyPredictor, fit_accuracy
 from supernet.arch import ArchConfig
 from supernet.codes import Codes, Column, Layout
 from supernet.constraints import Constraint, SummedCost, column_values, macs, params, thermometer

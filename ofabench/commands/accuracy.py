@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from supernet.accuracy import AccuracyPredictor
-    from supernet.accuracy_check import Compared
+    from supernet.accuracy.check import Compared
+    from supernet.accuracy.predictor import AccuracyPredictor
     from supernet.codes import Codes
     from supernet.space import SearchSpace
 
@@ -66,8 +66,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Measure or read, judge on networks kept back, fit on all, write and print."""
     from bench.errors import FileError
-    from supernet.accuracy import fit_accuracy
-    from supernet.accuracy_check import compare, kinds_for
+    from supernet.accuracy.check import compare, kinds_for
+    from supernet.accuracy.predictor import fit_accuracy
 
     if not args.out.parent.is_dir():  # told before minutes of measuring, not after
         raise FileError(f"cannot write {args.out}: the folder {args.out.parent} does not exist")
@@ -111,7 +111,7 @@ def _measured(args: argparse.Namespace) -> "Measured":
 
     from ofabench.images_for import images_for
     from ofabench.progress import TerminalProgress
-    from supernet.measure_accuracy import CALIBRATION_IMAGES, choose_networks, measure_pairs
+    from supernet.accuracy.measure import CALIBRATION_IMAGES, choose_networks, measure_pairs
     from supernet.train.checkpoint import load_trained
 
     checkpoint = load_trained(args.checkpoint)

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from latency_models.networks import NetworksTable
+    from supernet.accuracy.store import Conditions, EvaluationStore
     from supernet.codes import Codes
-    from supernet.evaluation_store import Conditions, EvaluationStore
     from supernet.model import SuperNet
     from supernet.space import SearchSpace
     from supernet.train.dataset import Dataset, Score
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
     from bench.errors import FileError
     from ofabench.images_for import images_for
-    from supernet.evaluation_store import Conditions, EvaluationStore, weights_digest
+    from supernet.accuracy.store import Conditions, EvaluationStore, weights_digest
     from supernet.train.checkpoint import load_trained
 
     if not args.out.parent.is_dir():  # told before minutes of measuring, not after
@@ -109,7 +109,7 @@ def _codes(args: argparse.Namespace, space: "SearchSpace") -> "Codes":
 
     from bench.errors import InputError
     from ofabench.networks import read_archs
-    from supernet.measure_accuracy import choose_networks
+    from supernet.accuracy.measure import choose_networks
 
     given = space.encode([])
     if args.archs is not None:
@@ -137,7 +137,7 @@ def _measure(
     """Measure what the store lacks; each network is in it as soon as it is measured."""
     from bench.errors import InterruptedSweepError
     from ofabench.progress import TerminalProgress
-    from supernet.measure_accuracy import measure_each
+    from supernet.accuracy.measure import measure_each
 
     missing = codes[[tuple(code) not in store.scores for code in codes.tolist()]]
     if len(missing) < len(codes):

@@ -44,8 +44,8 @@ def run(args: argparse.Namespace) -> int:
     """Cut the network out, recalibrate it, and write it."""
     from bench.backends.registry import get_backend
     from ofabench.broken_images import tell_broken
+    from supernet.accuracy.judge import normalisation_of
     from supernet.export import Origin, export
-    from supernet.judge import normalisation_of
     from supernet.train.checkpoint import load_trained
     from supernet.train.parts import open_data
     from supernet.train.recalibrate import CALIBRATION_IMAGES, extract_calibrated

@@ -34,7 +34,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Cut the network out, recalibrate it, and write it."""
     from ofabench.broken_images import tell_broken
-    from supernet.judge import normalisation_of
+    from supernet.accuracy.judge import normalisation_of
     from supernet.network_file import CutNetwork, save_network
     from supernet.search_file import read_network
     from supernet.train.checkpoint import load_trained

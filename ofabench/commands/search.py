@@ -11,7 +11,7 @@ from ofabench.arguments import add_json, add_out, add_space, positive_float, pos
 
 if TYPE_CHECKING:
     from latency_models.predictors import LatencyPredictor
-    from supernet.accuracy import AccuracyPredictor
+    from supernet.accuracy.predictor import AccuracyPredictor
     from supernet.constraints import Constraint
     from supernet.search import SearchResult
     from supernet.space import SearchSpace
@@ -68,7 +68,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Search, write the result and print it."""
-    from supernet.accuracy import AccuracyPredictor
+    from supernet.accuracy.predictor import AccuracyPredictor
     from supernet.search_file import front_json, result_json, write_json
     from supernet.space import SearchSpace
 

@@ -107,7 +107,7 @@ def _judge(name: str | None, card: "Card") -> Any:
     """Make what judges a file's content on test images, before anything is measured."""
     if name is None:
         return None
-    from supernet.judge import Judge
+    from supernet.accuracy.judge import Judge
 
     return Judge.on(name, card)
 

@@ -15,7 +15,7 @@ from ofabench.report import figures
 from ofabench.report.outcome import outcome_frame, read_outcomes
 from ofabench.report.page import Section, render
 from ofabench.report.training import training_section
-from supernet.accuracy import AccuracyPredictor
+from supernet.accuracy.predictor import AccuracyPredictor
 from supernet.space import SearchSpace
 
 TABLE, PREDICTOR, JUDGED = "blocks.parquet", "latency.parquet", "judged.parquet"

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from supernet.accuracy import AccuracyPredictor, Kind, fit_accuracy
+from supernet.accuracy.cross_validation import HeldOut
+from supernet.accuracy.predictor import AccuracyPredictor, Kind, fit_accuracy
 from supernet.codes import Codes
-from supernet.cross_validation import HeldOut
 from supernet.space import SearchSpace
 
 MEASURED, PUBLISHED = "ofa_mbv3_imagenet_accuracy_224.json", "ofa_mbv3_acc_predictor.pth"

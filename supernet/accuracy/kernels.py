@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from supernet.cross_validation import PARTS, Array, CrossValidation, deal, root_mean_square
+from supernet.accuracy.cross_validation import PARTS, Array, CrossValidation, deal, root_mean_square
 
 RIDGES = tuple(float(10.0**power) for power in np.arange(-4.0, 3.1, 0.5))
 SCALES = (0.03, 0.1, 0.3, 1.0)  # of a kernel's gamma, over the number of features

@@ -1,4 +1,4 @@
-"""`supernet.evaluation_store`: what survives, what is dropped, what is refused."""
+"""`supernet.accuracy.store`: what survives, what is dropped, what is refused."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bench.errors import FileError
-from supernet.evaluation_store import Conditions, EvaluationStore, weights_digest
+from supernet.accuracy.store import Conditions, EvaluationStore, weights_digest
 from supernet.train.dataset import Score
 
 CONDITIONS = Conditions(

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from supernet.cross_validation import Array
+from supernet.accuracy.cross_validation import Array
 
 Weights = NDArray[np.float32]
 _ROWS_AT_ONCE = 8192

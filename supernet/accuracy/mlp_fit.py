@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from supernet.accuracy_mlp import MlpModel
-from supernet.cross_validation import PARTS, Array, CrossValidation, deal, root_mean_square
+from supernet.accuracy.cross_validation import PARTS, Array, CrossValidation, deal, root_mean_square
+from supernet.accuracy.mlp import MlpModel
 
 MEMBERS = 5
 HIDDEN_LAYERS = 3

@@ -1,4 +1,4 @@
-"""`supernet.accuracy`: what a fit finds, what a file keeps, what is refused."""
+"""`supernet.accuracy.predictor`: what a fit finds, what a file keeps, what is refused."""
 
 import json
 from pathlib import Path
@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from bench.errors import FileError, InputError
-from supernet.accuracy import AccuracyPredictor, fit_accuracy
-from supernet.kernels import Kernel, KernelModel, solve
+from supernet.accuracy.kernels import Kernel, KernelModel, solve
+from supernet.accuracy.predictor import AccuracyPredictor, fit_accuracy
 from supernet.space import Codes, SearchSpace
 
 TINY = SearchSpace.load("tiny")
@@ -161,7 +161,7 @@ def test_a_table_of_another_program_is_one_line(tmp_path: Path) -> None:
 
 
 def test_networks_to_measure_are_unlike_and_hold_the_ends() -> None:
-    from supernet.measure_accuracy import choose_networks
+    from supernet.accuracy.measure import choose_networks
 
     codes = choose_networks(TINY, 60, seed=3)
 
@@ -176,7 +176,7 @@ def test_networks_to_measure_are_unlike_and_hold_the_ends() -> None:
 
 @pytest.mark.parametrize("name", ["tiny", "ofa-mbv3-w1.0"])
 def test_more_networks_of_a_seed_begin_with_the_fewer(name: str) -> None:
-    from supernet.measure_accuracy import choose_networks
+    from supernet.accuracy.measure import choose_networks
 
     space = SearchSpace.load(name)
     many = choose_networks(space, 300, seed=5).tolist()
@@ -211,7 +211,7 @@ def test_spreads_are_of_the_errors_size() -> None:
 
 
 def test_every_network_of_a_small_space_can_be_chosen() -> None:
-    from supernet.measure_accuracy import choose_networks
+    from supernet.accuracy.measure import choose_networks
 
     text = TINY.text
     for wide, narrow in (("[1, 2, 3]", "[1]"), ("[1, 2]", "[1]"), ("[2, 3, 4]", "[2]")):

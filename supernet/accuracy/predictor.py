@@ -1,9 +1,9 @@
 """Predicts a sub-network's accuracy from its code, and how sure it is of that.
 
-Two kinds of model stand behind it: kernel ridge regression (`supernet.kernels`) and an ensemble
-of neural networks (`supernet.accuracy_mlp`). What is stored is one pandas table, a measured
-network a row: its code and its accuracy; the model is in the table's metadata, a kernel's weights
-in a column. So the samples are kept, and nothing needs a pickle.
+Two kinds of model stand behind it: kernel ridge regression (`supernet.accuracy.kernels`) and an
+ensemble of neural networks (`supernet.accuracy.mlp`). What is stored is one pandas table, a
+measured network a row: its code and its accuracy; the model is in the table's metadata, a kernel's
+weights in a column. So the samples are kept, and nothing needs a pickle.
 """
 
 from collections.abc import Mapping
@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from bench.errors import FileError, InputError
 from latency_models.storage import load_frame, origin, save_frame
-from supernet.accuracy_mlp import MlpModel
+from supernet.accuracy.cross_validation import CrossValidation
+from supernet.accuracy.kernels import Kernel, KernelModel, fit_kernel
+from supernet.accuracy.mlp import MlpModel
 from supernet.codes import Codes
 from supernet.constraints import CodedSpace, column_values, thermometer
-from supernet.cross_validation import CrossValidation
-from supernet.kernels import Kernel, KernelModel, fit_kernel
 
 MIN_PAIRS = 10  # fewer cannot be cross-validated in five parts of two
 MOST_KERNEL_PAIRS = 5000  # the effort of a kernel grows with their cube: here it is some seconds
@@ -148,7 +148,7 @@ def fit_accuracy(
     if kind == "kernel":
         model, cross_validation = fit_kernel(features, accuracy, seed)
     else:
-        from supernet.accuracy_mlp_fit import fit_mlp  # only fitting needs torch
+        from supernet.accuracy.mlp_fit import fit_mlp  # only fitting needs torch
 
         model, cross_validation = fit_mlp(features, accuracy, seed)
     return AccuracyPredictor(
