@@ -10,6 +10,7 @@ from supernet.space import SearchSpace
 
 SPACE = "tiny"
 DATA = "digits"
+SCHEDULE = "digits-sandwich"
 FIT_NETWORKS = 20
 JUDGED_NETWORKS = 40
 ACCURACY_NETWORKS = 100
@@ -91,8 +92,8 @@ class Loop:
         """Train the supernet, and learn which of its networks are accurate."""
         told, accuracy = self.folder / "training.txt", self.folder / "accuracy.parquet"
         train = Step(
-            title="train the supernet by progressive shrinking",
-            argv=("train", "--space", SPACE, "--data", DATA, "--schedule", DATA,
+            title="train the supernet by the sandwich rule",
+            argv=("train", "--space", SPACE, "--data", DATA, "--schedule", SCHEDULE,
                   "--seed", str(self.seed), "--out", self.at("supernet.safetensors")),
             makes=told,
             resumes=self.folder / "supernet.safetensors",

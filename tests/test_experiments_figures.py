@@ -65,10 +65,10 @@ def test_a_scaled_schedule_has_other_epochs_and_nothing_else() -> None:
 
     half = Schedule.from_toml(scaled(text, 0.5))
 
-    assert [p.epochs for p in half.phases] == [2, 1, 1, 2]
+    assert [p.epochs for p in half.phases] == [3, 1, 1, 3]
     assert [p.lr for p in half.phases] == [p.lr for p in Schedule.from_toml(text).phases]
     step_s = {phase.name: 0.5 for phase in half.phases}
-    assert total_s(half.phases, step_s, 1300) == 6 * 10 * 0.5
+    assert total_s(half.phases, step_s, 1300) == 8 * 10 * 0.5
 
 
 def test_a_table_is_markdown() -> None:

@@ -41,9 +41,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument(
         "--schedule",
-        default="digits",
+        default="digits-sandwich",
         metavar="NAME|FILE.toml",
-        help="digits, digits-sandwich, ofa-2020, sandwich, or phases of your own (digits)",
+        help="digits, digits-sandwich, ofa-2020, sandwich, or phases of your own (digits-sandwich)",
     )
     parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="decides all (0)")
     parser.add_argument("--resume", action="store_true", help="go on with SUPERNET.safetensors")

@@ -3,8 +3,9 @@
 python -m tests.experiments.against_alone --out runs/experiments
 
 Eight networks over the latency range of this CPU (measured by a sweep, onnxruntime, one thread).
-Trained alone, a network gets as many epochs over the same images as the supernet had in all its
-phases, at the same peak rate, at its own resolution. Supernets are those of `shrinking`.
+Trained alone, a network gets as many epochs over the same images as the supernet, at the same peak
+rate, clipped alike, at its own resolution. Supernets are those of `shrinking` by the sandwich
+rule.
 """
 
 from functools import partial
@@ -23,13 +24,14 @@ from tests.experiments.alone import read_usage
 from tests.experiments.arms import DATA, SPACE, Study, run_child
 from tests.experiments.figures import difference, images_error, table, where_and_when
 from tests.experiments.judge import judge, part_of, read_right
-from tests.experiments.shrinking import parser_of, shrinking_arm, study_of
+from tests.experiments.shrinking import parser_of, sandwich_arm, study_of
 
 NETWORKS = 8
 ALONE = """
 name = "alone"
 momentum = 0.9
 weight_decay = 3e-5
+clip_norm = 2.0
 
 [[phases]]
 name = "alone"
@@ -63,7 +65,7 @@ def spread_over_latency(
 
 def epochs_alone(study: Study) -> int:
     """Epochs of all phases of the supernet together."""
-    return sum(p.epochs for p in Schedule.from_toml(shrinking_arm(study, 0).schedule).phases)
+    return sum(p.epochs for p in Schedule.from_toml(sandwich_arm(study, 0).schedule).phases)
 
 
 def result_of(study: Study, number: int, seed: int) -> Path:
@@ -87,7 +89,7 @@ def run(study: Study) -> str:
     lines = [space.to_line(arch) for _, arch in chosen]
     write_text(archs, "\n".join(lines) + "\n")
     write_text(study.folder / "alone.toml", ALONE.replace("EPOCHS", str(epochs)))
-    supernets = [shrinking_arm(study, seed) for seed in study.seeds]
+    supernets = [sandwich_arm(study, seed) for seed in study.seeds]
     study.each([partial(arm.train, study) for arm in supernets])
     study.each([partial(judge, study, a.checkpoint(study), archs, "test") for a in supernets])
     tasks = [(line, n, seed) for seed in study.seeds for n, line in enumerate(lines)]

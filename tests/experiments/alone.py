@@ -63,6 +63,8 @@ def train_alone(
                 distillation=0.0,
             )
             loss.backward()  # type: ignore[no-untyped-call]
+            if schedule.clip_norm:
+                nn.utils.clip_grad_norm_(network.parameters(), schedule.clip_norm)
             optimiser.step()
     return network
 

@@ -5,11 +5,12 @@ python -m tests.experiments.constrained --out runs/experiments [--focus best-up]
 Who needs networks of at most half the latency range of this CPU (a sweep, onnxruntime, one thread)
 can train the supernet for those alone. Judged by hypervolume over five limits up to there: under
 each the network that is best on validation images, of the same 60 for every arm, is judged on test
-images. Unrestricted supernets are those of `shrinking`; the others' last phase has as many more
-epochs as the time allows, rounded down.
+images. Unrestricted supernets are those of `shrinking` by the sandwich rule; the others get as many
+epochs as their cheaper steps allow in that time, rounded down.
 """
 
 import itertools
+import math
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,14 +24,18 @@ from supernet.constraints import Constraint, latency
 from supernet.sampling.focus import HOW
 from supernet.sampling.limited import LimitedDraws
 from supernet.space import SearchSpace
-from supernet.train.dataset import get_dataset
 from supernet.train.sampling import Sampling
-from supernet.train.schedule import Schedule
 from tests.experiments.against_alone import predictor_of_this_cpu
-from tests.experiments.arms import CHANCE, DATA, SPACE, Arm, Study, seconds_a_step, total_s
+from tests.experiments.arms import CHANCE, DATA, SPACE, Arm, Study
 from tests.experiments.figures import difference, hypervolume, table, where_and_when
 from tests.experiments.judge import judge
-from tests.experiments.shrinking import parser_of, shrinking_arm, study_of
+from tests.experiments.shrinking import (
+    epochs_as_long,
+    parser_of,
+    sandwich_arm,
+    study_of,
+    with_epochs,
+)
 
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5)  # of the latency range, where the five limits are
 BETWEEN = 12  # candidates between two limits
@@ -62,26 +67,16 @@ def limits_of(study: Study, space: SearchSpace, predictor: LatencyPredictor) -> 
 
 
 def restricted_arm(study: Study, seed: int, limit_ms: float, focus: str) -> Arm:
-    """Supernet trained within the limit, for as long as that of `shrinking`."""
-    name = focus or "within"
-    kept = study.folder / f"{name}-epochs.txt"
-    plain = shrinking_arm(study, seed).schedule
-    predictor = study.folder / "latency" / "latency.parquet"
-    if not kept.exists():
-        space, images = SearchSpace.load(SPACE), len(get_dataset(DATA).train)
-        limit = latency(space, LatencyPredictor.load(predictor), limit_ms)
-        sampling = Sampling(limits=(limit,), focus=focus, costs=limit.costs)
-        *first, last = Schedule.from_toml(plain).phases
-        whole_s = total_s((*first, last), seconds_a_step(plain), images)
-        step_s = seconds_a_step(plain, sampling=sampling)
-        left_s = whole_s - total_s(first, step_s, images)
-        epochs = int(left_s / (images // last.batch * step_s[last.name]))
-        write_text(kept, str(max(1, epochs)))
-    head, _, tail = plain.rpartition("epochs = ")
-    schedule = f"{head}epochs = {kept.read_text()}\n{tail.partition(chr(10))[2]}"
+    """Supernet by the sandwich rule within the limit, for as long as without or a little less."""
+    name, predictor = focus or "within", study.folder / "latency" / "latency.parquet"
+    space = SearchSpace.load(SPACE)
+    limit = latency(space, LatencyPredictor.load(predictor), limit_ms)
+    sampling = Sampling(limits=(limit,), focus=focus, costs=limit.costs)
+    text = sandwich_arm(study, seed).schedule
+    epochs = epochs_as_long(study, name, text, math.floor, sampling)
     within = ("--latency", str(predictor), "--max-latency-ms", f"{limit_ms:.6f}")
     attentive = ("--latency-focus", focus) if focus else ()
-    return Arm(name=name, schedule=schedule, seed=seed, options=within + attentive)
+    return Arm(name=name, schedule=with_epochs(text, epochs), seed=seed, options=within + attentive)
 
 
 def best_by_limit(limits: Limits, accuracy: NDArray[np.float64]) -> list[int]:
@@ -110,7 +105,7 @@ def run(study: Study, focus: tuple[str, ...] = ()) -> str:
     study.folder.mkdir(parents=True, exist_ok=True)
     space, predictor = SearchSpace.load(SPACE), predictor_of_this_cpu(study)
     limits = limits_of(study, space, predictor)
-    named = {"unrestricted": partial(shrinking_arm, study)}
+    named = {"unrestricted": partial(sandwich_arm, study)}
     for how in ("", *focus):
         named[how or "within the limit"] = partial(
             restricted_arm, study, limit_ms=limits.ms[-1], focus=how

@@ -1,17 +1,19 @@
-"""Progressive shrinking against plain random sampling of the same supernet, for the same time.
+"""Progressive shrinking, and the sandwich rule, against plain random sampling for the same time.
 
 python -m tests.experiments.shrinking --out runs/experiments
 
-Eight networks, every combination of the least and the most of depth, width and kernel, as in the
-paper's ablation, cut out and judged on test images. Random sampling is given at least as many
-device-seconds, in whole epochs.
+The same supernet, data and device-seconds. Eight networks, every combination of the least and the
+most of depth, width and kernel, as in the paper's ablation, are cut out and judged on test images.
+Random sampling is given at least as long as shrinking, the sandwich rule at most, in whole epochs.
 """
 
 import argparse
 import itertools
 import math
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -60,58 +62,80 @@ def shrinking_arm(study: Study, seed: int) -> Arm:
     return Arm(name="shrinking", schedule=text, seed=seed)
 
 
-def random_arm(study: Study, seed: int, epochs: int) -> Arm:
-    """Supernet by random sampling from its first step on."""
+def random_arm(study: Study, seed: int) -> Arm:
+    """Supernet by random sampling from its first step on, for as long or a little longer."""
+    epochs = epochs_as_long(study, "random", RANDOM, math.ceil)
     return Arm(name="random", schedule=RANDOM.replace("EPOCHS", str(epochs)), seed=seed)
 
 
-def epochs_for_random(study: Study) -> int:
-    """Epochs of random sampling that take at least as long, by a few steps of either."""
-    kept = study.folder / "random-epochs.txt"
+def sandwich_arm(study: Study, seed: int) -> Arm:
+    """Supernet by the sandwich rule, for as long or a little shorter."""
+    text = Schedule.load("digits-sandwich").text
+    epochs = epochs_as_long(study, "sandwich", text, math.floor)
+    return Arm(name="sandwich", schedule=with_epochs(text, epochs), seed=seed)
+
+
+def epochs_as_long(
+    study: Study, name: str, text: str, whole: Callable[[float], int], sampling: Any = None
+) -> int:
+    """Epochs of a schedule of one phase that take as long as progressive shrinking.
+
+    Told by a few steps of both, and kept in the study's folder.
+    """
+    kept = study.folder / f"{name}-epochs.txt"
     if not kept.exists():
         images = len(get_dataset(DATA).train)
         shrinking = shrinking_arm(study, 0).schedule
-        plain = RANDOM.replace("EPOCHS", "2")
-        wanted = total_s(Schedule.from_toml(shrinking).phases, seconds_a_step(shrinking), images)
-        phase = Schedule.from_toml(plain).phases[0]
-        epoch_s = images // phase.batch * seconds_a_step(plain)["random"]
-        write_text(kept, str(math.ceil(wanted / epoch_s)))
+        wanted_s = total_s(Schedule.from_toml(shrinking).phases, seconds_a_step(shrinking), images)
+        text = with_epochs(text, 2)
+        (phase,) = Schedule.from_toml(text).phases
+        step_s = seconds_a_step(text, sampling=sampling)[phase.name]
+        write_text(kept, str(max(1, whole(wanted_s / (images // phase.batch * step_s)))))
     return int(kept.read_text())
+
+
+def with_epochs(text: str, epochs: int) -> str:
+    """Schedule of one phase with another number of epochs."""
+    lines = text.replace("EPOCHS", "1").splitlines()
+    new = [f"epochs = {epochs}" if line.startswith("epochs") else line for line in lines]
+    return "\n".join(new) + "\n"
+
+
+ARMS = {"shrinking": shrinking_arm, "random": random_arm, "sandwich": sandwich_arm}
 
 
 def run(study: Study) -> str:
     """Train, judge, and return the figures as text."""
     study.folder.mkdir(parents=True, exist_ok=True)
-    space, epochs = SearchSpace.load(SPACE), epochs_for_random(study)
+    space = SearchSpace.load(SPACE)
     networks, archs = corners(space), study.folder / "corners.jsonl"
     write_text(archs, "".join(space.to_line(arch) + "\n" for arch in networks.values()))
-    pairs = [(shrinking_arm(study, s), random_arm(study, s, epochs)) for s in study.seeds]
-    arms = [arm for pair in pairs for arm in pair]
+    by_seed = [[make(study, seed) for make in ARMS.values()] for seed in study.seeds]
+    arms = [arm for of_seed in by_seed for arm in of_seed]
     study.each([partial(arm.train, study) for arm in arms])
     study.each([partial(judge, study, arm.checkpoint(study), archs, "test") for arm in arms])
     right = np.array(
-        [[judge(study, arm.checkpoint(study), archs, "test") for arm in pair] for pair in pairs]
+        [[judge(study, arm.checkpoint(study), archs, "test") for arm in of] for of in by_seed]
     )  # (seeds, arms, networks, images)
-    groups = part_of("test").groups.numpy()
-    rows = []
+    groups, rows = part_of("test").groups.numpy(), []
     for number, name in enumerate([*networks, "all eight"]):
         of_it = right if number == len(networks) else right[:, :, number : number + 1]
-        by_seed = (of_it[:, 0] - of_it[:, 1]).mean(axis=(1, 2))
-        by_image = (of_it[:, 0] - of_it[:, 1]).mean(axis=(0, 1))
-        means = of_it.mean(axis=(0, 2, 3))
-        error = images_error(by_image, groups)
-        row = [name, *(f"{100 * mean:.2f}" for mean in means), difference(by_seed)]
-        rows.append([*row, f"{100 * error:.2f}"])
-    seconds = np.array([[arm.device_s(study) for arm in pair] for pair in pairs])
-    shrinking_s, random_s = seconds.mean(axis=0)
-    head = ["network", "shrinking, %", "random, %", "difference (95 % over seeds)"]
+        row = [name, *(f"{100 * mean:.2f}" for mean in of_it.mean(axis=(0, 2, 3)))]
+        for other in (0, 2):
+            gap = of_it[:, other] - of_it[:, 1]
+            error = images_error(gap.mean(axis=(0, 1)), groups)
+            row.append(f"{difference(gap.mean(axis=(1, 2)).tolist())} ({100 * error:.2f})")
+        rows.append(row)
+    seconds = np.array([[arm.device_s(study) for arm in of] for of in by_seed]).mean(axis=0)
+    rows.append(["device-seconds", *(f"{one:.0f}" for one in seconds), "", ""])
+    head = ["network", *(f"{name}, %" for name in ARMS)]
     return "\n".join(
         [
             f"{where_and_when()}; {len(study.seeds)} seeds, {DATA}, {SPACE}, "
-            f"{right.shape[3]} test images; device-seconds: shrinking {shrinking_s:.0f}, random "
-            f"{random_s:.0f} ({epochs} epochs of 2 sub-networks a step)",
+            f"{right.shape[3]} test images; differences with their 95 % intervals over seeds (in "
+            "brackets their standard error from the images)",
             "",
-            table([*head, "its error from the images"], rows),
+            table([*head, "shrinking - random", "sandwich - random"], rows),
         ]
     )
 
