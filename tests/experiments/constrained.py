@@ -19,7 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.files import write_text
+from latency_models.networks import NetworksTable
 from latency_models.predictors import LatencyPredictor
+from ofabench.steps import Step, run_steps
 from supernet.constraints import Constraint, latency
 from supernet.sampling.focus import HOW
 from supernet.sampling.limited import LimitedDraws
@@ -51,7 +53,7 @@ class Limits:
 
 
 def limits_of(study: Study, space: SearchSpace, predictor: LatencyPredictor) -> Limits:
-    """Five limits over the lower half of the range, and random networks between them."""
+    """Five limits over the lower half of the range, and random networks between them, measured."""
     cost = latency(space, predictor, 1.0).costs
     least, most = cost(space.encode([space.smallest(), space.largest()])).tolist()
     edges = [least, *(least + share * (most - least) for share in SHARES)]
@@ -63,7 +65,34 @@ def limits_of(study: Study, space: SearchSpace, predictor: LatencyPredictor) -> 
         codes.append(drawn[cost(drawn) > low][:BETWEEN])
     chosen, archs = np.concatenate(codes), study.folder / "candidates.jsonl"
     write_text(archs, "".join(space.to_line(arch) + "\n" for arch in space.decode(chosen)))
-    return Limits(ms=tuple(edges[1:]), archs=archs, candidates_ms=cost(chosen))
+    found = measured_ms(study, space, archs)
+    ms = np.array([found[space.to_line(arch)] for arch in space.decode(chosen)])
+    return Limits(ms=tuple(edges[1:]), archs=archs, candidates_ms=ms)
+
+
+def measured_ms(study: Study, space: SearchSpace, archs: Path) -> dict[str, float]:
+    """Latency of each line of an archs file, measured on this CPU by a sweep of its own."""
+    folder = study.folder / "latency"
+    store, blocks, networks = (
+        folder / f"candidates{suffix}" for suffix in (".sqlite", "-blocks.parquet", ".parquet")
+    )
+    sweep = Step(
+        title="measure the candidates on this CPU",
+        argv=("sweep", "--space", SPACE, "--device", "cpu", "--backend", "onnx", "--blocks", "1",
+              "--archs", str(archs), "--force", "--out", str(store)),
+        makes=networks,
+        resumes=store,
+    )  # fmt: skip
+    build = Step(
+        title="make their table",
+        argv=("table", "build", str(store), "--out", str(blocks), "--networks-out", str(networks)),
+        makes=networks,
+    )
+    run_steps([sweep, build], print)
+    table = NetworksTable.load(networks)
+    ms = table.latencies_ms(table.column_or_only(None))
+    lines = [space.to_line(arch) for arch in space.from_frame(table.frame)]
+    return dict(zip(lines, ms.tolist(), strict=True))
 
 
 def restricted_arm(study: Study, seed: int, limit_ms: float, focus: str) -> Arm:
