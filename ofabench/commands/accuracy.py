@@ -109,14 +109,14 @@ def _measured(args: argparse.Namespace) -> "Measured":
     """Networks of a checkpoint, drawn and measured now."""
     import numpy as np
 
-    from ofabench.images_for import images_for
     from ofabench.progress import TerminalProgress
     from supernet.accuracy.measure import CALIBRATION_IMAGES, choose_networks, measure_pairs
     from supernet.train.checkpoint import load_trained
+    from supernet.train.parts import open_data
 
     checkpoint = load_trained(args.checkpoint)
     supernet, space = checkpoint.supernet(), checkpoint.space
-    data = images_for(space, checkpoint.data)
+    data = open_data(checkpoint.data, space)
     validation = data.validation.subset(args.images, np.random.default_rng(args.seed))
     codes = choose_networks(space, args.networks, args.seed)
     pairs = measure_pairs(

@@ -74,15 +74,16 @@ def run(args: argparse.Namespace) -> int:
     import numpy as np
 
     from bench.errors import FileError
-    from ofabench.images_for import images_for
+    from ofabench.broken_images import tell_broken
     from supernet.accuracy.store import Conditions, EvaluationStore, weights_digest
     from supernet.train.checkpoint import load_trained
+    from supernet.train.parts import open_data
 
     if not args.out.parent.is_dir():  # told before minutes of measuring, not after
         raise FileError(f"cannot write {args.out}: the folder {args.out.parent} does not exist")
     checkpoint = load_trained(args.checkpoint)
     space = checkpoint.space
-    data = images_for(space, args.data or checkpoint.data)
+    data = open_data(args.data or checkpoint.data, space)
     codes = _codes(args, space)
     validation = data.validation.subset(args.images, np.random.default_rng(args.seed))
     conditions = Conditions(
@@ -99,6 +100,7 @@ def run(args: argparse.Namespace) -> int:
         scores = [store.scores[tuple(code)] for code in codes.tolist()]
     table = _table(space, codes, scores, {"checkpoint": args.checkpoint.name}, conditions)
     table.save(args.out)
+    tell_broken(data.broken())
     _show(table, args)
     return 0
 

@@ -27,7 +27,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="NAME|FOLDER",
         help="images for the statistics (default: what the checkpoint was trained on)",
     )
-    add_out(parser, "NET.pt")
+    add_out(parser, "NET.safetensors")
     parser.set_defaults(run=run)
 
 
