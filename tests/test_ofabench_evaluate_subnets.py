@@ -179,7 +179,10 @@ def test_images_that_the_networks_do_not_take_are_refused(
     save(tmp_path / "net.safetensors")
     monkeypatch.setitem(dataset._DATASETS, "digits", other_images)
 
-    assert "1 channels and 11 classes, networks of tiny take 1 and 10" in refused(capsys, tmp_path)
+    assert (
+        "the space tiny has 1 input channels and 10 classes, the data digits 1 and 11"
+        in refused(capsys, tmp_path)
+    )
 
 
 def test_a_predictor_is_fitted_on_the_table(
