@@ -24,7 +24,7 @@ from supernet.space import ArchConfig, SearchSpace
 from supernet.train.checkpoint import load_trained
 from tests.peer_ofa.install import ROOT, NoPeerError, ensure_peer
 
-ARCHS = int(os.environ.get("OFABENCH_PEER_ARCHS", "8"))
+ARCHS = int(os.environ.get("OFABENCH_PEER_ARCHS", "4"))
 LARGE = 2  # of the networks, run at 224 px; the others at sizes that make odd feature maps
 
 

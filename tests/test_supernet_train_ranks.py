@@ -76,7 +76,7 @@ def assert_same_training(out: Path, undisturbed: Path) -> None:
 
 
 # The first step's momentum is its gradient, so the checkpoint after one step holds gradients.
-@pytest.mark.parametrize("steps", [1, 8, WHOLE])
+@pytest.mark.parametrize("steps", [1, WHOLE])
 def test_two_ranks_are_one_process_with_two_micro_batches(tmp_path: Path, steps: int) -> None:
     one, two = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
     how = ("--micro-batches", "2", "--stop-after", str(steps))
