@@ -3,7 +3,7 @@
 from dataclasses import astuple
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bench.errors import DeviceError
@@ -108,6 +108,7 @@ def test_a_damaged_output_raises_nothing_else(name: str, place: int, sign: str) 
 
 
 @given(st.integers(0, 10_000), st.characters(codec="ascii"))
+@example(TF_1_15_PROFILE.index("[cdf%]") + 1, "0")
 def test_a_damaged_profile_raises_nothing_else(place: int, sign: str) -> None:
     place %= len(TF_1_15_PROFILE)
 

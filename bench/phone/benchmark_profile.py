@@ -98,7 +98,7 @@ def _graph(lines: Sequence[str]) -> tuple[tuple[OperatorTime, ...], tuple[TypeTi
     }
     if len(executed) != 1 or len(counts) != 1:
         raise not_understood(f"one number of nodes everywhere, got {sorted(counts)}")
-    _check_sums([(row["%"], row["cdf%"]) for row in rows])
+    _check_sums([(_text(row, "%"), _text(row, "cdf%")) for row in rows])
     return operators, types
 
 
