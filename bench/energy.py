@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from bench.devices.host_facts import cpu_model
 from bench.energy_counters import Counter, NvmlCounter, RaplCounter, cards_from
 from bench.errors import InputError
 
@@ -100,7 +101,7 @@ class EnergyMeter:
         cores = threads * processes
         if not device.startswith("cuda"):
             facts = _Facts(
-                name=_cpu_name(root),
+                name=cpu_model(root) or platform.machine() or "cpu",
                 processes=processes,
                 cores=cores,
                 devices=cores,
@@ -158,12 +159,3 @@ class _Facts:
     devices: int
     assumed_w: float
     assumed: str
-
-
-def _cpu_name(root: Path) -> str:
-    try:
-        lines = (root / "proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine() or "cpu"

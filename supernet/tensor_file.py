@@ -77,10 +77,15 @@ def _header(content: bytes) -> dict[str, str]:
     return dict(dict(header).get("__metadata__") or {})
 
 
-def _digest(told: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
-    found = hashlib.sha256(json.dumps(sorted(told.items())).encode())
+def digest_tensors(tensors: Mapping[str, Tensor], before: bytes = b"") -> str:
+    """SHA-256 over `before` and named tensors; equal ones have equal digests in whatever file."""
+    found = hashlib.sha256(before)
     for name in sorted(tensors):
-        tensor = tensors[name]
+        tensor = tensors[name].detach().cpu().contiguous()
         found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return found.hexdigest()
+
+
+def _digest(told: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
+    return digest_tensors(tensors, json.dumps(sorted(told.items())).encode())

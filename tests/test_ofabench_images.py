@@ -17,27 +17,14 @@ from supernet.space import SearchSpace
 from supernet.train.checkpoint import Checkpoint, Recipe, load_trained, save_checkpoint
 from supernet.train.schedule import Schedule
 from supernet.train.source import Broken
+from tests import training_child
 from tests.image_folders import CLASSES, make_folder
 
-SPACE = """
-name = "micro-colour"
-family = "mbconv"
-in_channels = 3
-classes = 3
-resolutions = [16, 24]
-stem = {width = 8, kernel = 3, stride = 2, act = "relu"}
-first = {width = 8, kernel = 3, stride = 1, act = "relu"}
-head = {final_expand = 16, act = "hswish"}
-
-[[stages]]
-width = 8
-stride = 2
-act = "hswish"
-se = true
-depths = [1, 2]
-kernels = [3, 5]
-expands = [2, 3, 4]
-"""
+SPACE = (
+    training_child.SPACE.replace('"micro"', '"micro-colour"')
+    .replace("in_channels = 1", "in_channels = 3")
+    .replace("[8, 12]", "[16, 24]")
+)
 SCHEDULE = """
 name = "short"
 phases = [

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from bench.errors import FileError
-from supernet.accuracy.store import Conditions, EvaluationStore, weights_digest
+from supernet.accuracy.store import Conditions, EvaluationStore
+from supernet.tensor_file import digest_tensors
 from supernet.train.dataset import Score
 
 CONDITIONS = Conditions(
@@ -121,12 +122,12 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 
 def test_digests_are_of_names_shapes_and_values() -> None:
     state = {"a": torch.tensor([1.0, 2.0]), "b": torch.tensor([3])}
-    digest = weights_digest(state)
+    digest = digest_tensors(state)
 
-    assert digest == weights_digest({"b": torch.tensor([3]), "a": torch.tensor([1.0, 2.0])})
+    assert digest == digest_tensors({"b": torch.tensor([3]), "a": torch.tensor([1.0, 2.0])})
     for other in (
         {**state, "a": torch.tensor([1.0, 2.5])},
         {**state, "a": torch.tensor([[1.0, 2.0]])},
         {"a": state["a"], "c": state["b"]},
     ):
-        assert weights_digest(other) != digest
+        assert digest_tensors(other) != digest

@@ -75,7 +75,8 @@ def run(args: argparse.Namespace) -> int:
 
     from bench.errors import FileError
     from ofabench.broken_images import tell_broken
-    from supernet.accuracy.store import Conditions, EvaluationStore, weights_digest
+    from supernet.accuracy.store import Conditions, EvaluationStore
+    from supernet.tensor_file import digest_tensors
     from supernet.train.checkpoint import load_trained
     from supernet.train.parts import open_data
 
@@ -88,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
     validation = data.validation.subset(args.images, np.random.default_rng(args.seed))
     conditions = Conditions(
         space=space.name,
-        weights=weights_digest(checkpoint.network),
+        weights=digest_tensors(checkpoint.network),
         data=data.name,
         part=args.part,
         images=len(validation),

@@ -106,7 +106,7 @@ def _train(args: argparse.Namespace, ranks: "Ranks") -> int:
     from ofabench.stopping import wish_to_stop
     from supernet.space import SearchSpace
     from supernet.train.checkpoint import Recipe, load_checkpoint
-    from supernet.train.dataset import get_dataset
+    from supernet.train.parts import open_data
     from supernet.train.running import Running
     from supernet.train.schedule import Schedule
     from supernet.train.trainer import train
@@ -126,9 +126,7 @@ def _train(args: argparse.Namespace, ranks: "Ranks") -> int:
         precision=args.precision,
         sampling=restricted,
     )
-    source = get_dataset(
-        args.data, channels=space.in_channels, size=max(space.resolutions), workers=args.workers
-    ).train_source
+    source = open_data(args.data, space, workers=args.workers).train_source
     if ranks.first:
         _check_out(args.out, resume=args.resume)
     ranks.wait()  # else the first rank's new checkpoint would be an old one to the others

@@ -5,7 +5,6 @@ that is killed leaves at most one line cut short, which the next one drops.
 """
 
 import fcntl
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -13,9 +12,6 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
-
-import torch
-from torch import Tensor
 
 from bench.errors import FileError
 from bench.files import write_text
@@ -29,7 +25,7 @@ Code = tuple[int, ...]
 class Conditions:
     """All that decides a network's accuracy, beside the network itself.
 
-    `weights` is `weights_digest` of the supernet; `images` of `part` of `data` judge, drawn by
+    `weights` is `digest_tensors` of the supernet; `images` of `part` of `data` judge, drawn by
     `seed`, and statistics are taken over `calibration` training images.
     """
 
@@ -109,16 +105,6 @@ class EvaluationStore:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def weights_digest(state: Mapping[str, Tensor]) -> str:
-    """SHA-256 over named tensors: equal weights have equal digests, whatever file they are in."""
-    found = hashlib.sha256()
-    for name in sorted(state):
-        tensor = state[name].detach().cpu().contiguous()
-        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-    return found.hexdigest()
 
 
 def _hold(file: BinaryIO, path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from bench.devices.host_facts import cpu_model
 from supernet.train.dataset import score
 
 Array = NDArray[np.float64]
@@ -62,11 +63,4 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 def where_and_when() -> str:
     """Machine and date, as figures are to be given."""
-    name = platform.machine()
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            names = [line.partition(":")[2].strip() for line in file if "model name" in line]
-        name = names[0] if names else name
-    except OSError:
-        pass
-    return f"{name}, {datetime.now(UTC):%Y-%m-%d}"
+    return f"{cpu_model() or platform.machine()}, {datetime.now(UTC):%Y-%m-%d}"
