@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import FileError, InputError
 from bench.files import read_bytes, write_text
 from supernet.arch import ArchConfig, parse_line
-from supernet.search import SearchResult
+from supernet.search.engine import SearchResult
 from supernet.space import SearchSpace
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from supernet.accuracy.predictor import AccuracyPredictor, fit_accuracy
 from supernet.arch import ArchConfig
 from supernet.codes import Codes, Column, Layout
 from supernet.constraints import Constraint, SummedCost, column_values, macs, params, thermometer
-from supernet.search import Evolution, cheapest, search
+from supernet.search.engine import Evolution, cheapest, search
 from supernet.units import Position
 
 KERNELS, EXPANDS, DEPTHS, RESOLUTIONS = (3, 5), (2, 3), (1, 2), (8, 16)

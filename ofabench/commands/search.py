@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from latency_models.predictors import LatencyPredictor
     from supernet.accuracy.predictor import AccuracyPredictor
     from supernet.constraints import Constraint
-    from supernet.search import SearchResult
+    from supernet.search.engine import SearchResult
     from supernet.space import SearchSpace
 
 FRONT_LIMITS = 8
@@ -156,7 +156,7 @@ def _search(
     accuracy: "AccuracyPredictor",
     limits: "list[Constraint]",
 ) -> "SearchResult":
-    from supernet.search import Evolution, search
+    from supernet.search.engine import Evolution, search
 
     evolution = Evolution(budget=args.budget)
     return search(space, accuracy.predict, limits, seed=args.seed, evolution=evolution)
@@ -170,7 +170,7 @@ def _front(
     others: "list[Constraint]",
 ) -> "list[SearchResult]":
     from supernet.constraints import latency
-    from supernet.search import front_limits
+    from supernet.search.engine import front_limits
 
     limits_ms = sorted(args.max_latency_ms) or front_limits(
         space, latency(space, predictor, 1.0).costs, FRONT_LIMITS, seed=args.seed

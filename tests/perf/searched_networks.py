@@ -10,7 +10,7 @@ from latency_models.networks import NetworksTable
 from latency_models.predictors import LatencyPredictor
 from supernet.codes import Codes
 from supernet.constraints import latency, macs
-from supernet.search import Evolution, search
+from supernet.search.engine import Evolution, search
 from supernet.space import SearchSpace
 
 BUDGET = 5000

@@ -1,0 +1,1 @@
+"""Search: the networks of highest predicted accuracy within limits."""
