@@ -27,6 +27,8 @@ from latency_models.words import (
 
 Floats = NDArray[np.float64]
 CostOf = Callable[[Sequence[BlockSpec]], Floats]
+Together = np.ufunc
+"""How costs of blocks become one of their network: `np.add`, or `np.maximum` (of costs above 0)."""
 _GROUP_ENTRIES = 1 << 17  # combinations of one group; larger tables miss the caches
 
 
@@ -52,14 +54,14 @@ class Gather:
     strides: tuple[tuple[int, int], ...]  # number of a lookup, and what its digits count
     costs: Floats  # NaN where no option has these values
 
-    def add_to(self, total: Floats, words: Sequence[Numbers], digits: Sequence[Numbers]) -> None:
-        index = np.zeros(len(total), dtype=np.uint64)
+    def costs_of(self, n: int, words: Sequence[Numbers], digits: Sequence[Numbers]) -> Floats:
+        index = np.zeros(n, dtype=np.uint64)
         for number, stride in self.strides:
             index += digits[number] * np.uint64(stride)
         for field in self.fields:
             index |= field.take(words[field.word])
         # Signed numbers are indices as they are, others would be converted.
-        total += self.costs.take(index.view(np.int64), mode="clip")
+        return self.costs.take(index.view(np.int64), mode="clip")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,23 +72,26 @@ class Gathers:
     words: tuple[Word, ...]
     lookups: tuple[Lookup, ...]
     groups: tuple[Gather, ...]
+    together: Together
 
-    def sum_into(self, total: Floats, codes: Codes) -> bool:
-        """Add the costs of codes (n, columns) to `total`; whether all are of the space."""
+    def put_into(self, total: Floats, codes: Codes) -> bool:
+        """Put the costs of codes (n, columns) to `total`; whether all are of the space."""
         read = [word.read(codes) for word in self.words]
         words = [numbers for numbers, _ in read]
         digits = [lookup.read(codes) for lookup in self.lookups]
         for group in self.groups:
-            group.add_to(total, words, digits)
+            self.together(total, group.costs_of(len(codes), words, digits), out=total)
         return all(clean for _, clean in read) and not np.isnan(total).any()
 
 
-def compile_gathers(cost_of: CostOf, choices: Sequence[Position]) -> Gathers:
+def compile_gathers(
+    cost_of: CostOf, choices: Sequence[Position], together: Together = np.add
+) -> Gathers:
     """Lay out the costs of every position's options."""
     columns = _columns(choices)
     words = words_of(list(columns.values()))
     lookups = lookups_of(list(columns.values()))
-    groups = [_compile(cost_of, group, columns) for group in _groups(choices, columns)]
+    groups = [_compile(cost_of, group, columns, together) for group in _groups(choices, columns)]
     gathers = []
     for costs, strides in groups:
         shifts = {one: stride.bit_length() - 1 for one, stride in strides.items()}
@@ -98,7 +103,9 @@ def compile_gathers(cost_of: CostOf, choices: Sequence[Position]) -> Gathers:
         fields = tuple(fields_of(words, shifts))
         gathers.append(Gather(fields=fields, strides=tuple(wide), costs=costs))
     width = 1 + max(columns, default=-1)
-    return Gathers(width=width, words=words, lookups=lookups, groups=tuple(gathers))
+    return Gathers(
+        width=width, words=words, lookups=lookups, groups=tuple(gathers), together=together
+    )
 
 
 def _columns(choices: Sequence[Position]) -> dict[int, Column]:
@@ -131,7 +138,7 @@ def _groups(choices: Sequence[Position], columns: dict[int, Column]) -> Iterator
 
 
 def _compile(
-    cost_of: CostOf, group: Sequence[Position], columns: dict[int, Column]
+    cost_of: CostOf, group: Sequence[Position], columns: dict[int, Column], together: Together
 ) -> tuple[Floats, dict[int, int]]:
     """Costs of all combinations of a group, and what each column's digit counts in their index."""
     numbers = sorted({number for position in group for number in position.columns})
@@ -142,7 +149,8 @@ def _compile(
     digits = {one.number: entries // strides[one.number] % one.size for one in ordered}
     costs = np.zeros(len(entries))
     for position in group:
-        costs += _costs_of(cost_of, position, columns, digits)
+        of_options = _option_costs(cost_of, position, together)
+        together(costs, _laid_out(of_options, position, columns, digits), out=costs)
     return costs, strides
 
 
@@ -154,16 +162,22 @@ def _strides(ordered: Sequence[Column]) -> dict[int, int]:
     return strides
 
 
-def _costs_of(
-    cost_of: CostOf,
+def _option_costs(cost_of: CostOf, position: Position, together: Together) -> Floats:
+    """Cost of each option of a position, (options,); 0 for an absent one."""
+    blocks = [block for _, blocks in position.options for block in blocks]
+    counts = [len(blocks) for _, blocks in position.options]
+    found = np.zeros(len(counts))
+    together.at(found, np.repeat(np.arange(len(counts)), counts), cost_of(blocks))
+    return found
+
+
+def _laid_out(
+    of_options: Floats,
     position: Position,
     columns: dict[int, Column],
     digits: dict[int, NDArray[np.int64]],
 ) -> Floats:
     """Cost of one position for each entry of its group's table; NaN where it has no such option."""
-    blocks = [block for _, blocks in position.options for block in blocks]
-    counts = [len(blocks) for _, blocks in position.options]
-    owner = np.repeat(np.arange(len(counts)), counts)
     own = [columns[number] for number in position.columns]
     strides = _strides(own)
     values = np.array([values for values, _ in position.options], dtype=np.int64)
@@ -171,6 +185,6 @@ def _costs_of(
     places = sum(
         one.digits(values[:, place]) * strides[one.number] for place, one in enumerate(own)
     )
-    table[places] = np.bincount(owner, weights=cost_of(blocks), minlength=len(counts))
+    table[places] = of_options
     index = sum(digits[one.number] * strides[one.number] for one in own)
     return np.asarray(table[index])

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from bench.spec import BlockSpec
-from latency_models.dense import compile_spread, compile_sum, extrapolated_of, macs_of
+from latency_models.dense import compile_spread, extrapolated_of, macs_of
+from latency_models.dense_cost import compile_sum
 from latency_models.evaluate import (
     Evaluation,
     Repeatability,
@@ -83,7 +84,7 @@ def judge(
     outside = extrapolated_of(predictor)
     measured_ms, level, spread = measured.ms, measured.level, measured.spread
     spreads = compile_spread(predictor, choices)
-    predicted, std_ms = spreads.latency.predict(codes), spreads.std_ms(codes)
+    predicted, std_ms = spreads.predict(codes)
     covered = np.mean(np.abs(predicted - measured_ms) <= 1.96 * std_ms)
     macs = compile_sum(macs_of, choices).total(codes)
     line = predictor.provenance.get("macs_line")

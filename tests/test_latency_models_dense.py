@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from bench.errors import InputError
 from bench.spec import BlockSpec, Target
 from latency_models.compose import Composition
-from latency_models.dense import compile_dense, compile_sum, macs_of
+from latency_models.dense import compile_dense, compile_spread, macs_of
+from latency_models.dense_cost import compile_max, compile_sum
 from latency_models.features import PHYSICAL, feature_matrix
 from latency_models.predictors import LatencyPredictor
 from latency_models.regression import Regression
@@ -114,6 +115,27 @@ def test_macs_by_the_same_way() -> None:
     found = compile_sum(macs_of, PLACES).total(codes)
 
     assert found.tolist() == [sum(one.macs for one in net) for net in nets]
+
+
+def test_the_largest_block_is_a_networks_where_figures_do_not_add_up() -> None:
+    codes, nets = networks(200)
+
+    found = compile_max(macs_of, PLACES).total(codes)
+
+    assert found.tolist() == [max(one.macs for one in net) for net in nets]
+    with pytest.raises(InputError, match="no network"):
+        compile_max(macs_of, PLACES).total(np.array([[16, 4, 3, 3, 3]], dtype=np.int16))
+
+
+def test_latency_and_spread_come_at_once() -> None:
+    codes, nets = networks(200)
+    one = predictor(Composition(overhead_ms=1.0, spread=0.03))
+    spread = compile_spread(one, PLACES)
+
+    ms, std_ms = spread.predict(codes)
+
+    assert ms.tolist() == compile_dense(one, PLACES).predict(codes).tolist()
+    np.testing.assert_allclose(std_ms, [one.predict(net).std_ms for net in nets], rtol=1e-9)
 
 
 def test_no_networks_are_no_latencies() -> None:
