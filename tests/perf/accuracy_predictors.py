@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from supernet.accuracy.cross_validation import HeldOut
+from supernet.accuracy.ofa_published import OfaPublished
 from supernet.accuracy.predictor import AccuracyPredictor, Kind, fit_accuracy
 from supernet.codes import Codes
 from supernet.space import SearchSpace
@@ -52,7 +53,8 @@ def main() -> int:
             print(_line(str(n), kind, found, f"{share:>10.1%} {took_s:>6.1f}"), end="")
             print(f"  {predictor.model.settings}")
     if (folder / PUBLISHED).is_file():
-        predicted = published(folder / PUBLISHED, space, codes[held])
+        # Trained on other images than those of the measured accuracies.
+        predicted = OfaPublished.load(folder / PUBLISHED).predict(codes[held])
         found = HeldOut.of(predicted, accuracy[held], accuracy[rest])
         print(_line("(OFA's)", "published", found, ""))
         offset = float(np.mean(predicted - accuracy[held]))
@@ -70,34 +72,6 @@ def read_measured(path: Path, space: SearchSpace) -> tuple[Codes, NDArray[np.flo
         columns=space.columns,
     )
     return space.codes_of(table), np.array([*measured.values()]) / 100
-
-
-def published(path: Path, space: SearchSpace, codes: Codes) -> NDArray[np.float64]:
-    """What OFA's own predictor says, (n,): a network of 128-400-400-400-1.
-
-    Its inputs are one-hot: 3 kernels for each of 20 blocks, 3 expansions for each, and the 8
-    resolutions from 112 to 224 in steps of 16; an absent block's are all 0 (as in the tutorial of
-    OFA's authors). It was trained on other images than those of the measured accuracies.
-    """
-    import torch
-
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    x = torch.from_numpy(_one_hot(space, codes))
-    for layer in (0, 2, 4, 6):
-        x = torch.nn.functional.linear(x, state[f"{layer}.weight"], state[f"{layer}.bias"])
-        x = torch.relu(x) if layer < 6 else x
-    return np.asarray(x[:, 0].numpy(), dtype=np.float64)
-
-
-def _one_hot(space: SearchSpace, codes: Codes) -> NDArray[np.float32]:
-    names = space.columns
-    kernels = [codes[:, names.index(f"ks{block}")] for block in range(20)]
-    expands = [codes[:, names.index(f"e{block}")] for block in range(20)]
-    sizes = range(112, 225, 16)
-    columns = [one == value for one in kernels for value in (3, 5, 7)]
-    columns += [one == value for one in expands for value in (3, 4, 6)]
-    columns += [codes[:, 0] == size for size in sizes]
-    return np.stack(columns, axis=1).astype(np.float32)
 
 
 def _within(predictor: AccuracyPredictor, codes: Codes, accuracy: NDArray[np.float64]) -> float:

@@ -1,0 +1,162 @@
+"""The accuracy predictor that OFA's authors published: ImageNet accuracy of their MobileNetV3.
+
+A network of 128-400-400-400-1 with ReLU between. Its inputs are one-hot: 3 kernels for each of 20
+blocks, 3 expansions for each, and 8 resolutions, (r - 112) // 16, so that some share one (208 and
+220); an absent block's are all 0. As in the code and the tutorial of OFA's authors
+(mit-han-lab/once-for-all, Apache-2.0). It predicts accuracy on 10,000 images of their own choice
+from the training set, which is higher than on the validation set: on 1,000 networks with measured
+ImageNet accuracy (gatech-sysml/compofa) by 6.06 points, with 0.33 points (RMSE) left once that is
+taken off, and Kendall's tau is 0.771.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.errors import FileError, InputError
+from bench.files import read_bytes
+from bench.spec import BlockSpec
+from supernet.coded_space import CodedSpace, blocks_of
+from supernet.codes import Codes
+
+TRAINED_ON, ALSO_FOR = "ofa-mbv3-w1.0", "ofa-mbv3-w1.2"
+LAYERS = {"0": (400, 128), "2": (400, 400), "4": (400, 400), "6": (1, 400)}
+KERNELS, EXPANDS, RESOLUTIONS = (3, 5, 7), (3, 4, 6), tuple(range(112, 225, 16))
+BLOCKS, DEPTHS = 20, 5
+COLUMNS = (
+    "resolution",
+    *(f"d{stage}" for stage in range(DEPTHS)),
+    *(f"ks{block}" for block in range(BLOCKS)),
+    *(f"e{block}" for block in range(BLOCKS)),
+)
+_ROWS_AT_ONCE = 512  # more would leave the caches: 4096 take a quarter longer
+
+Floats = NDArray[np.float32]
+
+# Column of a code that each input is of, and the value that sets it; a resolution's is its place.
+_FIRST = 1 + DEPTHS
+_SOURCES = np.array([*np.repeat(np.arange(_FIRST, len(COLUMNS)), 3), *[0] * len(RESOLUTIONS)])
+_VALUES = np.array([*KERNELS * BLOCKS, *EXPANDS * BLOCKS, *range(len(RESOLUTIONS))], dtype=np.int16)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfaPublished:
+    """`weights[i]` are layer i's, (in, out), `biases[i]` (out,), float32; `file` a name alone."""
+
+    weights: tuple[Floats, ...]
+    biases: tuple[Floats, ...]
+    file: str
+    sha256: str
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read the authors' torch file; `FileError` where it is anything else."""
+        from supernet.import_ofa import read_ofa_file
+
+        state = {name: tensor.numpy() for name, tensor in read_ofa_file(path).items()}
+        _check(path, state)
+        weights = [np.ascontiguousarray(state[f"{layer}.weight"].T, np.float32) for layer in LAYERS]
+        return cls(
+            weights=tuple(weights),
+            biases=tuple(state[f"{layer}.bias"].astype(np.float32) for layer in LAYERS),
+            file=path.name,
+            sha256=hashlib.sha256(read_bytes(path)).hexdigest(),
+        )
+
+    def predict(self, codes: Codes) -> NDArray[np.float64]:
+        """Accuracies of encoded networks, fractions (n,); `InputError` for codes of no network."""
+        if codes.ndim != 2 or codes.shape[1] != len(COLUMNS):
+            raise InputError(
+                f"codes of shape {codes.shape} were given to OFA's accuracy predictor, which "
+                f"takes those of {TRAINED_ON}, of {len(COLUMNS)} columns"
+            )
+        found = np.empty(len(codes))
+        for start in range(0, len(codes), _ROWS_AT_ONCE):
+            part = slice(start, start + _ROWS_AT_ONCE)
+            found[part] = self._evaluate(one_hot(codes[part]))
+        return found
+
+    def _evaluate(self, inputs: Floats) -> Floats:
+        x = inputs
+        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
+            x = x @ weight
+            x += bias
+            np.maximum(x, 0, out=x)
+        found: Floats = x @ self.weights[-1][:, 0] + self.biases[-1]
+        return found
+
+    def check_space(self, space: CodedSpace) -> None:
+        """Raise `InputError` unless `space` has OFA's MobileNetV3 layout and blocks."""
+        fits = tuple(space.columns) == COLUMNS and any(
+            blocks_of(space) <= _shipped_blocks(name) for name in (TRAINED_ON, ALSO_FOR)
+        )
+        if not fits:
+            raise InputError(
+                f"OFA's accuracy predictor {self.file} knows {TRAINED_ON} (and orders {ALSO_FOR}), "
+                f"the search is in {space.name}; fit one for it with `ofabench accuracy`"
+            )
+
+    def describe(self) -> str:
+        """What it is, in one line."""
+        return (
+            f"{self.file}: ImageNet accuracy by OFA's authors, trained on {TRAINED_ON} and on "
+            f"images of their own (about 6 points high); for {ALSO_FOR} it tells the order"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """What a result says of where its accuracy is from."""
+        return {
+            "kind": "ofa-published",
+            "file": self.file,
+            "sha256": self.sha256,
+            "space": TRAINED_ON,
+            "resolutions": list(RESOLUTIONS),
+            "cross_validation": None,
+            "note": self.describe(),
+        }
+
+
+def one_hot(codes: Codes) -> Floats:
+    """Inputs (n, 128) of codes (n, 46); `InputError` for the first code that is of no network."""
+    taken = codes.take(_SOURCES, axis=1)
+    taken[:, -len(RESOLUTIONS) :] = (taken[:, -len(RESOLUTIONS) :] - RESOLUTIONS[0]) >> 4
+    hot = taken == _VALUES
+    if np.count_nonzero(hot) != len(codes) + np.count_nonzero(codes[:, _FIRST:]):
+        expected = 1 + np.count_nonzero(codes[:, _FIRST:], axis=1)
+        wrong = codes[np.count_nonzero(hot, axis=1) != expected][0]
+        raise InputError(
+            f"OFA's accuracy predictor has no input for the code {wrong.tolist()}: it knows the "
+            f"kernels {KERNELS}, expansions {EXPANDS} and resolutions of 112 to 239"
+        )
+    found: Floats = hot.astype(np.float32)
+    return found
+
+
+@lru_cache(maxsize=2)
+def _shipped_blocks(name: str) -> set[BlockSpec]:
+    from supernet.space import SearchSpace
+
+    return blocks_of(SearchSpace.load(name))
+
+
+def _check(path: Path, state: Mapping[str, NDArray[Any]]) -> None:
+    shapes: dict[str, tuple[int, ...]] = {}
+    shapes |= {f"{layer}.weight": shape for layer, shape in LAYERS.items()}
+    shapes |= {f"{layer}.bias": shape[:1] for layer, shape in LAYERS.items()}
+    hint = "expected OFA's published accuracy predictor, layers 0, 2, 4, 6 of 128-400-400-400-1"
+    if missing := sorted(shapes.keys() - state.keys()):
+        raise FileError(f"{path} has no {missing[0]}; {hint}")
+    if more := sorted(state.keys() - shapes.keys()):
+        raise FileError(f"{path} has {more[0]} too; {hint}")
+    for name, shape in shapes.items():
+        found = state[name]
+        if found.shape != shape:
+            raise FileError(f"{name} of {path} has the shape {found.shape}, not {shape}; {hint}")
+        if not np.issubdtype(found.dtype, np.floating) or not np.isfinite(found).all():
+            raise FileError(f"{name} of {path} has values that are no numbers; {hint}")

@@ -1,0 +1,91 @@
+"""Where a search has its accuracies from: a predictor of ours, or the one OFA's authors published.
+
+`open_accuracy` takes what a user writes: a file that `ofabench accuracy` wrote, or `ofa:FILE`.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.errors import InputError
+from bench.files import read_bytes
+from supernet.accuracy.ofa_published import OfaPublished
+from supernet.accuracy.predictor import AccuracyPredictor
+from supernet.coded_space import CodedSpace
+from supernet.codes import Codes
+
+OFA_PREFIX = "ofa:"
+
+
+class AccuracySource(Protocol):
+    """Tells the accuracy of any network of a space."""
+
+    def predict(self, codes: Codes, /) -> NDArray[np.float64]:
+        """Accuracies of encoded networks, fractions (n,); `InputError` for other codes."""
+        ...
+
+    def check_space(self, space: CodedSpace, /) -> None:
+        """Raise `InputError` unless it tells accuracies of this space's networks."""
+        ...
+
+    def describe(self) -> str:
+        """What it is and how good, in one line."""
+        ...
+
+    def to_json(self) -> dict[str, Any]:
+        """Provenance: `kind`, `file`, `sha256`, `space`, `resolutions`, `cross_validation`, `note`.
+
+        `cross_validation` is None where there was none.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittedAccuracy:
+    """A predictor that `ofabench accuracy` fitted, with the name and digest of its file."""
+
+    predictor: AccuracyPredictor
+    file: str
+    sha256: str
+
+    def predict(self, codes: Codes, /) -> NDArray[np.float64]:
+        return self.predictor.predict(codes)
+
+    def check_space(self, space: CodedSpace, /) -> None:
+        self.predictor.check_space(space)
+
+    def describe(self) -> str:
+        found = self.predictor.cross_validation
+        return (
+            f"{self.file}: {self.predictor.model.settings}, fitted on "
+            f"{len(self.predictor.accuracy)} networks of {self.predictor.space}; on those held "
+            f"out it misses by {found.rmse:.2%} (a constant by {found.constant_rmse:.2%})"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kind": self.predictor.model.kind,
+            "file": self.file,
+            "sha256": self.sha256,
+            "space": self.predictor.space,
+            "resolutions": list(self.predictor.values[0]),
+            "cross_validation": self.predictor.cross_validation.to_json(),
+            "note": self.describe(),
+            "provenance": dict(self.predictor.provenance),
+        }
+
+
+def open_accuracy(text: str) -> AccuracySource:
+    """Open `ofa:FILE`, or a file of ours; `FileError` where the file is neither."""
+    if text.startswith(OFA_PREFIX):
+        name = text.removeprefix(OFA_PREFIX)
+        if not name:
+            raise InputError(f"{text!r} names no file, expected ofa:FILE, as ofa:acc_predictor.pth")
+        return OfaPublished.load(Path(name))
+    path = Path(text)
+    digest = hashlib.sha256(read_bytes(path)).hexdigest()
+    return FittedAccuracy(predictor=AccuracyPredictor.load(path), file=path.name, sha256=digest)
