@@ -12,7 +12,7 @@ from bench.blocks import build_network
 from bench.errors import FileError, InputError
 from bench.layers import NORM_EPS
 from bench.spec import BlockSpec
-from supernet.export import Normalisation
+from supernet.card import Normalisation
 from supernet.space import ArchConfig
 from supernet.tensor_file import load_tensors, save_tensors
 

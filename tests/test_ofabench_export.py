@@ -8,7 +8,8 @@ import pytest
 
 from ofabench import cli
 from supernet.accuracy.predictor import AccuracyPredictor
-from supernet.export import read_exported, run_file
+from supernet.card import read_exported
+from supernet.export import run_file
 from supernet.model import SuperNet
 from supernet.space import SearchSpace
 from supernet.train import dataset

@@ -10,7 +10,7 @@ import torch
 from ofabench import cli
 from ofabench.broken_images import tell_broken
 from supernet.accuracy.judge import Judge
-from supernet.export import read_exported
+from supernet.card import read_exported
 from supernet.model import SuperNet
 from supernet.network_file import load_network
 from supernet.space import SearchSpace
@@ -159,8 +159,8 @@ def test_an_exported_network_is_judged_on_the_images_of_val(
     assert json.loads(capsys.readouterr().out)["provenance"]["calibration"] == str(folder)
     content, card = read_exported(out)
     judge = Judge.on(str(folder), card)
-    accuracy, error = judge(content)
-    right = accuracy * 29  # of 30 images one cannot be read
+    score = judge(content)
+    right = score.accuracy * 29  # of 30 images one cannot be read
     assert right == pytest.approx(round(right))
-    assert 0 <= error < 0.2
+    assert 0 <= score.error < 0.2
     assert [one.path.name for one in judge.data.broken()][-1] == "3.png"

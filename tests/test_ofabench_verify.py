@@ -13,7 +13,9 @@ from bench.spec import Target
 from latency_models.compose import Composition
 from latency_models.predictors import LatencyPredictor
 from ofabench import cli
-from supernet.export import Normalisation, Origin, export
+from supernet.card import Normalisation
+from supernet.export import Form, export
+from supernet.network_file import CutNetwork
 from supernet.space import SearchSpace
 from supernet.train import dataset
 from supernet.train.dataset import DatasetParts
@@ -42,8 +44,14 @@ def _only_this_command(monkeypatch: pytest.MonkeyPatch) -> None:
 def model(tmp_path: Path) -> Path:
     parts = small_digits(0)
     normalisation = Normalisation(mean=parts.mean, std=parts.spread)
-    origin = Origin(space="tiny", arch=ARCH, normalisation=normalisation)
-    export(build_network(BLOCKS).eval(), BLOCKS, FakeBackend(), origin, tmp_path / "net.json5")
+    cut = CutNetwork(
+        space="tiny",
+        arch=ARCH,
+        blocks=BLOCKS,
+        network=build_network(BLOCKS).eval(),
+        normalisation=normalisation,
+    )
+    export(cut, Form(backend=FakeBackend()), tmp_path / "net.json5")
     return tmp_path / "net.json5"
 
 

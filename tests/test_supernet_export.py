@@ -13,27 +13,15 @@ from bench.blocks import build_network
 from bench.errors import FileError, InputError
 from bench.model import Model
 from bench.spec import Target
-from supernet.export import (
-    TOLERANCE,
-    Normalisation,
-    Origin,
-    card_path,
-    check_file,
-    export,
-    read_exported,
-    run_file,
-)
+from supernet.card import Normalisation, card_path, read_exported
+from supernet.closeness import TOLERANCE
+from supernet.export import Form, export, make_file, run_file
+from supernet.network_file import CutNetwork
 from supernet.space import SearchSpace
 
 TINY = SearchSpace.load("tiny")
 ARCH = TINY.smallest(24)
 BLOCKS = TINY.blocks(ARCH)
-ORIGIN = Origin(
-    space="tiny",
-    arch=ARCH,
-    normalisation=Normalisation(mean=(0.3,), std=(0.25,)),
-    provenance={"checkpoint": "net.pt"},
-)
 FORMATS = ("onnx", "tflite", "torch")
 
 
@@ -56,6 +44,17 @@ def network_with_statistics() -> nn.Sequential:
     return network.eval()
 
 
+def cut_of(network: nn.Sequential) -> CutNetwork:
+    return CutNetwork(
+        space="tiny",
+        arch=ARCH,
+        blocks=BLOCKS,
+        network=network,
+        normalisation=Normalisation(mean=(0.3,), std=(0.25,)),
+        provenance={"checkpoint": "net.pt"},
+    )
+
+
 @pytest.fixture(scope="module")
 def network() -> nn.Sequential:
     return network_with_statistics()
@@ -70,7 +69,7 @@ def test_a_file_computes_what_torch_computes(
     backend = get_backend(name)
     out = tmp_path / f"net{backend.file_suffix}"
 
-    card = export(network, BLOCKS, backend, ORIGIN, out)
+    card = export(cut_of(network), Form(backend=backend), out)
 
     images = np.random.default_rng(9).standard_normal((3, 1, 24, 24), dtype=np.float32)
     with torch.inference_mode():
@@ -82,7 +81,7 @@ def test_a_file_computes_what_torch_computes(
 
 def test_the_card_says_what_the_file_is(network: nn.Sequential, tmp_path: Path) -> None:
     out = tmp_path / "net.onnx"
-    card = export(network, BLOCKS, get_backend("onnx"), ORIGIN, out)
+    card = export(cut_of(network), Form(backend=get_backend("onnx")), out)
 
     content, read = read_exported(out)
 
@@ -101,7 +100,7 @@ def test_a_network_in_training_is_exported_as_it_infers_and_trains_on(tmp_path: 
     network = network_with_statistics().train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
 
-    export(network, BLOCKS, get_backend("onnx"), ORIGIN, tmp_path / "net.onnx")
+    export(cut_of(network), Form(backend=get_backend("onnx")), tmp_path / "net.onnx")
 
     assert network.training
     assert all((value == before[name]).all() for name, value in network.state_dict().items())
@@ -151,22 +150,23 @@ def test_a_file_that_computes_something_else_is_not_written(
 ) -> None:
     backend = OffBackend(get_backend("torch"), off)
 
-    with pytest.raises(InputError, match=r"off file differs from torch .* nothing was written"):
-        export(network, BLOCKS, backend, ORIGIN, tmp_path / "net.off")
+    with pytest.raises(InputError, match=r"off file of fp32 differs .* nothing was written"):
+        export(cut_of(network), Form(backend=backend), tmp_path / "net.off")
 
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_difference_is_relative_to_large_outputs(network: nn.Sequential) -> None:
     backend = OffBackend(get_backend("torch"), 5e-5)
-    content = get_backend("torch").serialise(_model(network))
 
-    assert 0 < check_file(network, content, backend, BLOCKS) <= 5.1e-5
+    made = make_file(cut_of(network), Form(backend=backend))
+
+    assert 0 < made.closeness.largest <= 5.1e-5
 
 
 def test_a_file_changed_after_export_is_told(network: nn.Sequential, tmp_path: Path) -> None:
     out = tmp_path / "net.onnx"
-    export(network, BLOCKS, get_backend("onnx"), ORIGIN, out)
+    export(cut_of(network), Form(backend=get_backend("onnx")), out)
     out.write_bytes(out.read_bytes() + b"x")
 
     with pytest.raises(FileError, match="is not the file that its card"):
@@ -189,9 +189,3 @@ def test_a_file_without_a_card_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(FileError, match=r"net\.onnx\.json"):
         read_exported(tmp_path / "net.onnx")
-
-
-def _model(network: nn.Sequential) -> Model:
-    from bench.blocks import model_of
-
-    return model_of(network, BLOCKS)

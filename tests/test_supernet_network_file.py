@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from bench.blocks import build_network
-from supernet.export import Normalisation
+from supernet.card import Normalisation
 from supernet.network_file import CutNetwork, load_network, save_network
 from supernet.space import SearchSpace
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from bench.backends.base import Array
 from bench.backends.inputs import (
+    FILE_PRECISIONS,
     check_file_input,
     check_images,
     check_precision,
@@ -67,11 +68,12 @@ class OnnxBackend:
         return onnx_bytes(model, batch)
 
     def load(self, model: Model, target: Target, *, seed: int = 0) -> OnnxModel:
+        check_precision(target)  # what is made here is float32
         return self.load_file(self.serialise(model, target.batch), target, seed=seed)
 
     def load_file(self, content: bytes, target: Target, *, seed: int = 0) -> OnnxModel:
         self.version()
-        check_precision(target)
+        check_precision(target, FILE_PRECISIONS)
         return OnnxModel(_session(content, target.threads), target, seed)
 
 

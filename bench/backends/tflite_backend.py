@@ -9,6 +9,7 @@ import numpy as np
 
 from bench.backends.base import Array
 from bench.backends.inputs import (
+    FILE_PRECISIONS,
     check_file_input,
     check_images,
     check_precision,
@@ -68,19 +69,20 @@ class TfliteBackend:
         return tflite_bytes(model, batch)
 
     def load(self, model: Model, target: Target, *, seed: int = 0) -> TfliteModel:
+        check_precision(target)  # what is made here is float32
         return _load(self.serialise(model, target.batch), target, seed)
 
     def load_file(self, content: bytes, target: Target, *, seed: int = 0) -> TfliteModel:
         self.version()
         from bench.backends.tflite_buffer import check_whole
 
+        check_precision(target, FILE_PRECISIONS)
         check_whole(content)
         return _load(content, target, seed)
 
 
 def _load(content: bytes, target: Target, seed: int) -> TfliteModel:
     _, make = _runtime()
-    check_precision(target)
     try:
         interpreter = make(model_content=content, num_threads=target.threads)
         interpreter.allocate_tensors()

@@ -1,9 +1,8 @@
 """`ofabench extract`: one sub-network of a supernet, with weights of its own."""
 
 import argparse
-from pathlib import Path
+import json
 
-from bench.errors import InputError
 from ofabench.arguments import add_checkpoint, add_out
 
 
@@ -18,9 +17,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--arch",
         required=True,
-        type=Path,
         metavar="R.json|A.jsonl",
-        help="a search's result, or an archs file of one line",
+        help="a search's result, an archs file of one line, or one of the words largest, smallest",
     )
     parser.add_argument(
         "--data",
@@ -34,42 +32,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Cut the network out, recalibrate it, and write it."""
     from ofabench.broken_images import tell_broken
-    from supernet.accuracy.judge import normalisation_of
-    from supernet.network_file import CutNetwork, save_network
-    from supernet.search_file import read_network
-    from supernet.train.checkpoint import load_trained
-    from supernet.train.parts import open_data
-    from supernet.train.recalibrate import CALIBRATION_IMAGES, extract_calibrated
+    from ofabench.cutting import from_checkpoint
+    from supernet.network_file import save_network
 
-    found = read_network(args.arch)
-    checkpoint = load_trained(args.checkpoint)
-    space = checkpoint.space
-    if found.space != space.name:
-        raise InputError(
-            f"{args.arch} holds a network of {found.space}, {args.checkpoint} is of {space.name}; "
-            "give a network of the supernet's space"
-        )
-    arch = space.canonical(found.arch)
-    blocks = space.blocks(arch)
-    data = open_data(args.data or checkpoint.data, space, labels=False)
-    images = data.train_source.calibration(CALIBRATION_IMAGES, arch.resolution)
-    cut = CutNetwork(
-        space=space.name,
-        arch=arch,
-        blocks=blocks,
-        network=extract_calibrated(checkpoint.supernet(), arch, images),
-        normalisation=normalisation_of(data),
-        provenance={
-            "checkpoint": args.checkpoint.name,
-            "data": checkpoint.data,
-            "schedule": checkpoint.schedule.name,
-            "seed": checkpoint.seed,
-            **({"calibration": args.data} if args.data else {}),
-        },
-    )
-    save_network(args.out, cut)
-    tell_broken(data.broken())
-    macs, params = sum(b.macs for b in blocks), sum(b.params for b in blocks)
-    print(space.to_line(arch))
+    cut = from_checkpoint(args.checkpoint, args.arch, args.data)
+    network = cut.network
+    save_network(args.out, network)
+    if cut.data is not None:
+        tell_broken(cut.data.broken())
+    macs, params = sum(b.macs for b in network.blocks), sum(b.params for b in network.blocks)
+    print(json.dumps({"space": network.space, **network.arch.to_json()}))
     print(f"  {macs:,} multiply-adds, {params:,} parameters: {args.out}")
     return 0

@@ -11,7 +11,7 @@ from ofabench.device_arguments import add_device, device_in
 if TYPE_CHECKING:
     from bench.devices.base import Device
     from latency_models.predictors import LatencyPredictor
-    from supernet.export import Card
+    from supernet.card import Card
     from supernet.search_file import FoundNetwork
     from supernet.verify import Promise
 
@@ -58,7 +58,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Measure, print both figures, and say by the exit code whether they agree."""
     from latency_models.predictors import LatencyPredictor
-    from supernet.export import read_exported
+    from supernet.card import read_exported
     from supernet.search_file import read_network
 
     content, card = read_exported(args.model)
@@ -81,7 +81,8 @@ def run(args: argparse.Namespace) -> int:
         "accuracy_error": None,
     }
     if judge is not None:
-        data["accuracy"], data["accuracy_error"] = judge(content)
+        score = judge(content)
+        data["accuracy"], data["accuracy_error"] = score.accuracy, score.error
     if args.out is not None:
         from bench.files import write_text
 

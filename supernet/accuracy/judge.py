@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import InputError
-from supernet.export import Card, Normalisation, run_file
-from supernet.train.dataset import get_dataset, resize, score
-from supernet.train.parts import Parts
+from supernet.card import Card, Normalisation
+from supernet.export import run_file
+from supernet.train.dataset import Score, get_dataset, resize, score
+from supernet.train.parts import Images, Parts
 
 IMAGES_AT_ONCE = 500
 
@@ -24,9 +25,10 @@ class Judge:
 
     data: Parts
     card: Card
+    most: int | None = None  # images; all where None
 
     @classmethod
-    def on(cls, name: str, card: Card) -> "Judge":
+    def on(cls, name: str, card: Card, most: int | None = None) -> "Judge":
         """`InputError` where the data set does not exist, or is not what the network takes."""
         first, classes = card.blocks[0], card.blocks[-1].out_channels
         data = get_dataset(name, channels=first.in_channels, size=first.in_size)
@@ -40,18 +42,24 @@ class Judge:
                 f"the network was exported for images prepared by {card.normalisation}, data set "
                 f"{name} gives {normalisation_of(data)}"
             )
-        return cls(data, card)
+        return cls(data, card, most)
 
-    def __call__(self, content: bytes) -> tuple[float, float]:
-        """Accuracy of the file itself on the test images, and its standard error: fractions."""
+    def __call__(self, content: bytes) -> Score:
+        """How often the file itself is right on the test images: a fraction, with its error."""
         from bench.backends.registry import get_backend
 
         backend, size = get_backend(self.card.backend), self.card.blocks[0].in_size
         right: list[NDArray[np.bool_]] = []
         groups: list[NDArray[np.int64]] = []
-        for part in self.data.test.chunks(IMAGES_AT_ONCE):
+        for part in self._test().chunks(IMAGES_AT_ONCE):
             images = resize(part.images, size).contiguous().numpy()
-            right.append(run_file(content, backend, images).argmax(axis=1) == part.labels.numpy())
+            outputs = run_file(content, backend, images, self.card.precision)
+            right.append(outputs.argmax(axis=1) == part.labels.numpy())
             groups.append(part.groups.numpy())
-        found = score(np.concatenate(right), np.concatenate(groups))
-        return found.accuracy, found.error
+        return score(np.concatenate(right), np.concatenate(groups))
+
+    def _test(self) -> Images:
+        test = self.data.test
+        if self.most is None or self.most >= len(test):
+            return test
+        return test.subset(self.most, np.random.default_rng(0))

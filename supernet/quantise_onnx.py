@@ -1,0 +1,74 @@
+"""ONNX files of float16 and int8, made by onnxruntime's own converters."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bench.backends.base import Array
+from bench.errors import MissingRuntimeError
+from bench.files import read_bytes
+from supernet.quiet import quiet
+
+_INSTALL = "pip install onnxruntime onnx"
+
+
+def fp16_onnx(content: bytes) -> bytes:
+    """Make every weight and operator float16; inputs and outputs stay float32, cast within."""
+    try:
+        import onnx
+        from onnxruntime.transformers.float16 import convert_float_to_float16
+    except ImportError as error:
+        raise _missing(error) from error
+    with quiet():
+        made = convert_float_to_float16(onnx.load_from_string(content), keep_io_types=True)
+    return bytes(made.SerializeToString())
+
+
+def int8_onnx(content: bytes, images: Array) -> bytes:
+    """Quantise statically: pairs of QuantizeLinear and DequantizeLinear about every operator.
+
+    Weights int8 by channel, activations uint8 between the least and the largest value that
+    `images` (n, c, r, r) gave, taken one at a time as a file of batch 1 takes them. onnxruntime
+    joins the pairs to integer operators when it loads the file; hard sigmoid has none and
+    stays float32. onnxruntime's pre-processing is left out: norms are folded and shapes are
+    known already, and it took 2 s to change neither accuracy nor speed.
+    """
+    try:
+        import onnx
+        from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+    except ImportError as error:
+        raise _missing(error) from error
+    with tempfile.TemporaryDirectory(prefix="ofabench-") as folder:
+        out = Path(folder) / "int8.onnx"
+        with quiet():
+            quantize_static(
+                onnx.load_from_string(content),
+                str(out),
+                _reader(images),
+                quant_format=QuantFormat.QDQ,
+                per_channel=True,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                calibration_providers=["CPUExecutionProvider"],
+            )
+        return read_bytes(out)
+
+
+def _reader(images: Array) -> Any:
+    """Give `images` one by one, in the way that onnxruntime's calibration asks."""
+    from onnxruntime.quantization import CalibrationDataReader
+
+    class Reader(CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self._left: Iterator[Array] = iter(images)
+
+        def get_next(self) -> dict[str, Array] | None:
+            image = next(self._left, None)
+            return None if image is None else {"input": image[None]}
+
+    return Reader()
+
+
+def _missing(error: ImportError) -> MissingRuntimeError:
+    return MissingRuntimeError(f"converting ONNX needs {error.name or 'onnxruntime'}: {_INSTALL}")
