@@ -9,6 +9,9 @@ import pytest
 from bench.errors import FileError
 from ofabench import cli
 from ofabench.report import figures
+from ofabench.report.figures import Pairs
+from ofabench.report.front import front_figure
+from ofabench.report.heat import latency_heat_map
 from ofabench.report.outcome import outcome_frame, outcome_text, read_outcomes
 from ofabench.report.page import Section, render
 from ofabench.report.training import training_section
@@ -51,9 +54,10 @@ def test_what_a_predictor_guessed_is_shown(run_folder: Path) -> None:
     (run_folder / "limit-1.verified.json").write_text(json.dumps(guessed))
     assert outcome_frame(read_outcomes(run_folder))["extrapolated blocks"].tolist() == [0, 2]
     ms = np.array([0.1, 0.3])
-    figure = figures.predicted_against_measured(ms, ms, ["one", "other"], [0, 2])
+    pairs = Pairs(measured_ms=ms, predicted_ms=ms, words=["one", "other"], guessed=[0, 2])
+    figure = figures.predicted_against_measured({"judged": pairs})
     assert figure.data[-1].marker.symbol == ("circle", "circle-open")
-    assert figure.data[-1].text == ("one, 0 blocks guessed", "other, 2 blocks guessed")
+    assert figure.data[-1].text == ("one", "other<br>2 blocks guessed")
 
 
 def test_a_damaged_outcome_is_one_line(run_folder: Path) -> None:
@@ -64,8 +68,8 @@ def test_a_damaged_outcome_is_one_line(run_folder: Path) -> None:
 
 def test_a_page_needs_nothing_from_elsewhere_and_escapes(run_folder: Path) -> None:
     outcomes = read_outcomes(run_folder)
-    cloud = pd.DataFrame({"predicted_ms": [0.1, 0.3], "accuracy": [0.5, 0.7]})
-    figure = figures.accuracy_against_latency(outcomes, cloud)
+    cloud = pd.DataFrame({"predicted_ms": [0.1, 0.3], "accuracy": [0.5, 0.7], "words": ["", ""]})
+    figure = front_figure({}, outcomes, {"": cloud})
     section = Section(title="<b>", text="a & b", figure=figure, table=outcome_frame(outcomes))
     page = render("A run", "lead", [section], "foot")
     assert "<h2>&lt;b&gt;</h2>" in page
@@ -94,13 +98,18 @@ def test_pictures_hold_what_was_measured() -> None:
     scatter = figures.latency_against_macs(frame)
     assert [trace.name for trace in scatter.data] == ["mbconv", "stem"]
     assert list(scatter.data[0].x) == [1.0, 2.0]
-    heat = figures.latency_heat_map(frame).data[0]
-    assert list(heat.x) == ["k3 e2", "k5 e4"]
-    assert heat.z.tolist() == [[1.0, 2.0]]
-    pairs = figures.predicted_against_measured(
-        np.array([1.0, 2.0]), np.array([1.1, 1.9]), "ab", [0, 0]
+    heat = latency_heat_map(frame)
+    assert heat is not None
+    assert list(heat.data[0].x) == ["k3 e2", "k5 e4"]
+    assert [list(row) for row in heat.data[0].z] == [[1.0, 2.0]]
+    pairs = Pairs(
+        measured_ms=np.array([1.0, 2.0]),
+        predicted_ms=np.array([1.1, 1.9]),
+        words="ab",
+        guessed=[0, 0],
     )
-    assert list(pairs.data[-1].y) == [1.1, 1.9]
+    picture = figures.predicted_against_measured({"judged": pairs})
+    assert list(picture.data[-1].y) == [1.1, 1.9]
 
 
 def test_a_folder_that_is_no_run_is_one_line(
@@ -132,7 +141,7 @@ def test_a_training_log_is_drawn_step_by_step(tmp_path: Path) -> None:
     ]
     path = _log(tmp_path / "supernet.jsonl", lines)
 
-    section = training_section(path)
+    section = training_section(path, path.name)
     assert section.figure is not None
 
     assert [trace.name for trace in section.figure.data] == ["full", "all"]
@@ -149,7 +158,8 @@ def test_a_log_that_is_none_is_one_line(tmp_path: Path, capsys: pytest.CaptureFi
     out = tmp_path / "r.html"
     cases: list[tuple[list[dict[str, object]], str]] = [
         ([{"kind": "run"}], "tells of no training step yet"),
-        ([{"a": 1}, {"kind": "run"}], "line 1 is not of a training log"),
+        ([{"kind": "run"}, {"a": 1}], "line 2 is not of a training log"),
+        ([{"a": 1}, {"kind": "run"}], "is not recognised; accepted is a sweep"),
     ]
     for lines, says in cases:
         path = _log(tmp_path / "x.jsonl", lines)

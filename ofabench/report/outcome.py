@@ -1,6 +1,8 @@
 """What became of the networks of a run: promised, measured, judged on test images."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +10,10 @@ import pandas as pd
 
 from bench.errors import FileError
 from bench.files import read_json
+from ofabench.report.words import arch_of, in_words, space_named
 
 VERIFIED = ".verified.json"
+NEEDED = {"predicted_ms", "measured_ms", "levelled_ms", "kept"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +29,8 @@ class Outcome:
     accuracy_error: float | None  # standard error of `accuracy`
     predicted_accuracy: float | None  # on validation images
     kept: bool
-    arch: str
+    arch: str  # in words, as Plotly shows them
+    target: str = ""
     extrapolated: int = 0  # blocks unlike any that the predictor was fitted on
 
     @property
@@ -36,11 +41,16 @@ class Outcome:
 
 def read_outcomes(folder: Path) -> list[Outcome]:
     """Every verified network of a run, from the fastest; `FileError` where a file is none."""
-    found = [_read(path) for path in sorted(Path(folder).glob(f"*{VERIFIED}"))]
-    return sorted(found, key=lambda outcome: outcome.measured_ms)
+    found = [read_outcome(path, read_json(path)) for path in Path(folder).glob(f"*{VERIFIED}")]
+    return in_order(found)
 
 
-def outcome_frame(outcomes: list[Outcome]) -> pd.DataFrame:
+def in_order(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """From the fastest."""
+    return sorted(outcomes, key=lambda outcome: (outcome.measured_ms, outcome.name))
+
+
+def outcome_frame(outcomes: Sequence[Outcome]) -> pd.DataFrame:
     """One row a network, as a person reads it."""
     rows = [
         {
@@ -59,9 +69,37 @@ def outcome_frame(outcomes: list[Outcome]) -> pd.DataFrame:
     return frame
 
 
-def outcome_text(outcomes: list[Outcome]) -> str:
+def outcome_text(outcomes: Sequence[Outcome]) -> str:
     """The same as text for a terminal."""
     return outcome_frame(outcomes).to_string(index=False)
+
+
+def is_outcome(data: Any) -> bool:
+    """Whether JSON values are what `ofabench verify --out` writes, by their names."""
+    return isinstance(data, dict) and data.keys() >= NEEDED
+
+
+def read_outcome(path: Path, data: Any) -> Outcome:
+    """Make sense of a verified network's JSON values; `FileError` where they are damaged."""
+    try:
+        return Outcome(
+            name=path.name.removesuffix(VERIFIED),
+            limit_ms=data["limit_ms"],
+            predicted_ms=float(data["predicted_ms"]),
+            measured_ms=float(data["levelled_ms"]),
+            raw_ms=float(data["measured_ms"]),
+            accuracy=_fraction(data["accuracy"]),
+            accuracy_error=_fraction(data["accuracy_error"]),
+            predicted_accuracy=_fraction(data["predicted_accuracy"]),
+            kept=bool(data["kept"]),
+            arch=_words(data.get("space"), data["arch"]),
+            target=str(data.get("target", "")),
+            extrapolated=len(data.get("extrapolated", ())),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise FileError(
+            f"{path} is not what `ofabench verify --out` writes ({error!r}); verify again"
+        ) from error
 
 
 def _accuracy(outcome: Outcome) -> str:
@@ -70,23 +108,10 @@ def _accuracy(outcome: Outcome) -> str:
     return f"{outcome.accuracy:.2%} ± {outcome.accuracy_error or 0:.2%}"
 
 
-def _read(path: Path) -> Outcome:
-    data: Any = read_json(path)
-    try:
-        return Outcome(
-            name=path.name.removesuffix(VERIFIED),
-            limit_ms=data["limit_ms"],
-            predicted_ms=float(data["predicted_ms"]),
-            measured_ms=float(data["levelled_ms"]),
-            raw_ms=float(data["measured_ms"]),
-            accuracy=data["accuracy"],
-            accuracy_error=data["accuracy_error"],
-            predicted_accuracy=data["predicted_accuracy"],
-            kept=bool(data["kept"]),
-            arch=str(data["arch"]),
-            extrapolated=len(data.get("extrapolated", ())),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise FileError(
-            f"{path} is not what `ofabench verify --out` writes ({error!r}); verify again"
-        ) from error
+def _fraction(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _words(space: Any, data: Any) -> str:
+    arch = arch_of(data)
+    return escape(str(data)) if arch is None else in_words(space_named(space), arch)

@@ -1,23 +1,20 @@
-"""The HTML around the pictures: no template engine, every text escaped."""
+"""The HTML around the pictures: no template engine, every text escaped, nothing from elsewhere."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from importlib import resources
 
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 60rem; margin: 0 auto;
-  padding: 1rem; }
-h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .7rem; border-bottom: 1px solid #ddd; text-align: right; }
-th:first-child, td:first-child { text-align: left; }
-footer { margin-top: 3rem; color: #666; font-size: .85rem; }
-"""
+# A browser that obeys it fetches nothing, whatever a file's text might have smuggled in.
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+    "img-src data: blob:; base-uri 'none'; form-action 'none'"
+)
+LEAST_FOR_CONTENTS = 3  # sections; fewer are seen at a glance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,17 +27,39 @@ class Section:
     table: pd.DataFrame | None = None
 
 
+def plain(text: object) -> str:
+    """A text from outside as Plotly shows it letter by letter: it reads tags and entities."""
+    return escape(str(text), quote=False)
+
+
 def render(title: str, lead: str, sections: Sequence[Section], foot: str) -> str:
     """One HTML document that needs nothing from elsewhere."""
     body = "\n".join(_section(section, i) for i, section in enumerate(sections))
+    style, script = (
+        (resources.files("ofabench.report") / name).read_text(encoding="utf-8")
+        for name in ("page.css", "page.js")
+    )
     return (
         "<!doctype html>\n<html lang='en'>\n<head>\n<meta charset='utf-8'>\n"
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         "<meta name='viewport' content='width=device-width, initial-scale=1'>\n"
-        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n"
+        f"<title>{escape(title)}</title>\n<style>{style}</style>\n"
         f"<script>{get_plotlyjs()}</script>\n</head>\n<body>\n"
-        f"<h1>{escape(title)}</h1>\n<p>{escape(lead)}</p>\n{body}\n"
-        f"<footer>{escape(foot)}</footer>\n</body>\n</html>\n"
+        f"<header><h1>{escape(title)}</h1>\n<p>{escape(lead)}</p></header>\n"
+        "<noscript><p>The pictures need JavaScript; the tables do not.</p></noscript>\n"
+        f"{_contents(sections)}<main>\n{body}\n</main>\n"
+        f"<footer>{escape(foot)}</footer>\n<script>{script}</script>\n</body>\n</html>\n"
     )
+
+
+def _contents(sections: Sequence[Section]) -> str:
+    if len(sections) < LEAST_FOR_CONTENTS:
+        return ""
+    items = "\n".join(
+        f"<li><a href='#section-{number}'>{escape(section.title)}</a></li>"
+        for number, section in enumerate(sections)
+    )
+    return f"<nav aria-label='contents'><ol>\n{items}\n</ol></nav>\n"
 
 
 def _section(section: Section, number: int) -> str:
@@ -49,11 +68,17 @@ def _section(section: Section, number: int) -> str:
         table = section.table.to_html(index=False, border=0, escape=True)
         parts.append(f"<div class='wide'>{table}</div>")
     if section.figure is not None:
-        figure = section.figure.to_html(
-            full_html=False,
-            include_plotlyjs=False,
-            div_id=f"figure-{number}",
-            config={"displaylogo": False, "responsive": True},
-        )
-        parts.append(figure)
-    return "\n".join(parts)
+        parts.append(_figure(section.figure, section.title, number))
+    return f"<section id='section-{number}'>\n" + "\n".join(parts) + "\n</section>"
+
+
+def _figure(figure: go.Figure, title: str, number: int) -> str:
+    """A box that the page's script draws into when it comes into view, and what it draws."""
+    # "<" would end the script's element early; JSON may write any letter as a number.
+    data = str(figure.to_json()).replace("<", "\\u003c").replace("\u2028", "\\u2028")
+    height_px = int(figure.layout.height or 0)
+    return (
+        f'<div class="figure" id="figure-{number}" role="img" aria-label="{escape(title)}" '
+        f'style="height:{height_px}px"></div>\n'
+        f'<script type="application/json" id="figure-{number}-data">{data}</script>'
+    )

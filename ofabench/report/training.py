@@ -8,31 +8,41 @@ import plotly.graph_objects as go
 
 from bench.errors import FileError
 from ofabench.report.figures import COLOURS, finish
-from ofabench.report.page import Section, render
+from ofabench.report.inputs import Inputs
+from ofabench.report.page import Section, plain
 from supernet.train.log import read_log
 
 
-def render_log(path: Path) -> str:
-    """One HTML page of a training log; `FileError` where it is none, or tells of no step."""
-    begun = [line for line in read_log(path) if line["kind"] == "run"]
-    about = begun[-1] if begun else {}
-    lead = ", ".join(f"{name} {value}" for name, value in about.items() if name != "kind" and value)
-    return render("ofabench: a training", lead, [training_section(path)], path.name)
+def training_sections(inputs: Inputs) -> list[Section]:
+    """One section a log; `FileError` where one tells of no step."""
+    return [training_section(path, name) for name, path in inputs.logs.items()]
 
 
-def training_section(path: Path) -> Section:
+def training_section(path: Path, name: str) -> Section:
     """Loss over steps, coloured by phase, with a table of phases."""
     steps = pd.DataFrame([line for line in read_log(path) if line["kind"] == "steps"])
     if steps.empty:
         raise FileError(f"{path} tells of no training step yet; train on, then report")
     steps["at"] = _since_start(steps)
     return Section(
-        title="Training",
-        text="Mean loss of the sub-networks of every few steps. A phase that distils adds the "
-        "teacher's cross-entropy to that of the labels, so losses of phases are not of one kind.",
+        title=f"Training: {name}",
+        text=f"{_about(path)}Mean loss of the sub-networks of every few steps. A phase that "
+        "distils adds the teacher's cross-entropy to that of the labels, so losses of phases are "
+        "not of one kind.",
         table=_phases(steps),
         figure=_curve(steps),
     )
+
+
+def _about(path: Path) -> str:
+    """What was trained, in the words of the log's last beginning."""
+    begun = [line for line in read_log(path) if line["kind"] == "run"]
+    told = (
+        [f"{name} {value}" for name, value in begun[-1].items() if name != "kind" and value]
+        if begun
+        else []
+    )
+    return f"{', '.join(told)}. " if told else ""
 
 
 def _since_start(steps: pd.DataFrame) -> list[int]:
@@ -49,7 +59,7 @@ def _curve(steps: pd.DataFrame) -> go.Figure:
             x=rows["at"],
             y=rows["loss"],
             mode="lines",
-            name=str(rows["name"].iloc[0]),
+            name=plain(rows["name"].iloc[0]),
             line={"color": COLOURS[int(str(number)) % len(COLOURS)]},
             customdata=rows[["epoch", "lr"]],
             hovertemplate="step %{x}, epoch %{customdata[0]}<br>loss %{y:.4f}, "

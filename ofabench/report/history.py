@@ -1,0 +1,43 @@
+"""How a search came to its network: best accuracy over networks evaluated."""
+
+import plotly.graph_objects as go
+
+from ofabench.report.figures import colours, finish
+from ofabench.report.inputs import Inputs
+from ofabench.report.page import Section, plain
+from ofabench.report.searches import Found
+
+
+def history_sections(inputs: Inputs) -> list[Section]:
+    """One picture of all searches that kept their history."""
+    lines: dict[str, tuple[Found, tuple[tuple[int, float], ...]]] = {}
+    for name, search in inputs.searches.items():
+        for number, one in enumerate(search.found, start=1):
+            told = f"{name}, {number}" if search.front else name
+            known = {history for _, history in lines.values()}
+            if one.history and one.history not in known:  # a front found at once has one history
+                lines[told] = (one, one.history)
+    if not lines:
+        return []
+    figure = go.Figure()
+    for colour, (name, (one, history)) in zip(colours(), lines.items(), strict=False):
+        steps = [*history, (max(one.evaluated, history[-1][0]), history[-1][1])]
+        line = go.Scatter(
+            x=[evaluated for evaluated, _ in steps],
+            y=[accuracy for _, accuracy in steps],
+            mode="lines+markers",
+            line={"shape": "hv", "color": colour},
+            marker={"size": 4},
+            name=plain(name),
+            hovertemplate="%{x} networks evaluated, %{y:.3%}<extra></extra>",
+        )
+        figure.add_trace(line)
+    finish(figure, "networks evaluated", "best accuracy, predicted")
+    figure.update_yaxes(tickformat=".2%")
+    return [
+        Section(
+            title="Search history",
+            text="The best network within all limits after so many were evaluated.",
+            figure=figure,
+        )
+    ]

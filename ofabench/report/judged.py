@@ -1,0 +1,92 @@
+"""Predicted against measured networks, one section a predictor that any table of networks meets."""
+
+import pandas as pd
+
+from latency_models.evaluate import Evaluation
+from latency_models.judge import Verdict, judge
+from latency_models.networks import NetworksTable
+from latency_models.predictors import LatencyPredictor
+from ofabench.networks import judging
+from ofabench.report.figures import Pairs, predicted_against_measured
+from ofabench.report.inputs import Inputs
+from ofabench.report.page import Section
+from ofabench.report.words import in_words, short_target, space_named
+
+
+def judged_sections(inputs: Inputs) -> list[Section]:
+    """Every predictor with the networks measured on its target that it was not fitted on."""
+    sections = []
+    for name, predictor in inputs.predictors.items():
+        pairs: dict[str, Pairs] = {}
+        verdicts: dict[str, Verdict] = {}
+        for source, table in inputs.networks.items():
+            found = _judge(table, predictor)
+            if found is not None:
+                pairs[source], verdicts[source] = found
+        if pairs:
+            sections.append(_section(name, predictor, pairs, verdicts))
+    return sections
+
+
+def _judge(table: NetworksTable, predictor: LatencyPredictor) -> tuple[Pairs, Verdict] | None:
+    """One table's networks; None where they are of another target, or were all fitted on."""
+    columns = [column for column, one in table.targets.items() if one == predictor.target]
+    space = space_named(table.space)
+    if not columns or space is None:
+        return None
+    on = judging(table, columns[0], space, predictor)
+    if on.fitted == len(table.frame):
+        return None
+    verdict = judge(predictor, space.choices, on.codes, on.measured)
+    archs = space.decode(on.codes)
+    pairs = Pairs(
+        measured_ms=on.measured.ms,
+        predicted_ms=verdict.predicted_ms,
+        words=[in_words(space, arch) for arch in archs],
+        guessed=[sum(b not in predictor.domain for b in space.blocks(arch)) for arch in archs],
+    )
+    return pairs, verdict
+
+
+def _section(
+    name: str, predictor: LatencyPredictor, pairs: dict[str, Pairs], verdicts: dict[str, Verdict]
+) -> Section:
+    count = sum(len(one.measured_ms) for one in pairs.values())
+    guessed = sum(map(bool, (count for one in pairs.values() for count in one.guessed)))
+    text = (
+        f"{count} networks that the predictor {name} never saw, measured on {predictor.target.key} "
+        "by other processes. Bands are 5 % and 10 % about the measurement. A predictor is worth "
+        "what it adds to the simpler rows; the level is how much slower the whole machine was than "
+        "when the predictor's blocks were swept."
+    )
+    if guessed:
+        text += f" {guessed} networks have blocks unlike any that it was fitted on: open circles."
+    rows = [row for source, one in verdicts.items() for row in _rows(source, one)]
+    return Section(
+        title=f"Predicted against measured: {short_target(predictor.target)}",
+        text=text,
+        table=pd.DataFrame(rows),
+        figure=predicted_against_measured(pairs),
+    )
+
+
+def _rows(source: str, verdict: Verdict) -> list[dict[str, str]]:
+    by_name: dict[str, Evaluation | None] = {"predictor": verdict.model}
+    if verdict.level is not None:
+        by_name[f"level {verdict.level:.3f} divided out"] = verdict.levelled
+    by_name |= {"sum of blocks": verdict.plain_sum, "MACs alone": verdict.macs_alone}
+    by_name["best constant"] = verdict.best_constant
+    return [_row(source, name, one) for name, one in by_name.items() if one is not None]
+
+
+def _row(source: str, name: str, one: Evaluation) -> dict[str, str]:
+    return {
+        "networks": source,
+        "predicted by": name,
+        "n": str(one.n),
+        "within 5 %": f"{one.within_5:.0%}",
+        "within 10 %": f"{one.within_10:.0%}",
+        "rank correlation": "-" if one.spearman is None else f"{one.spearman:.3f}",
+        "mean error": f"{one.mape:.1%}",
+        "bias": f"{one.bias:+.1%}",
+    }

@@ -1,0 +1,88 @@
+"""A search's file as a report shows it: one network found, or a front of them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.errors import FileError, InputError
+from supernet.arch import ArchConfig
+from supernet.search_file import FORMAT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One network that a search chose; costs by the names of their constraints."""
+
+    space: str
+    arch: ArchConfig
+    accuracy: float
+    predictions: Mapping[str, float]
+    limits: Mapping[str, float]
+    bounds: Mapping[str, float]  # what holds at `confidence`; empty without
+    confidence: float | None
+    std_ms: Mapping[str, float]
+    evaluated: int
+    history: tuple[tuple[int, float], ...]  # networks evaluated, best accuracy so far
+
+    def latencies(self) -> dict[str, float]:
+        """Predicted ms by target, among all that was predicted."""
+        return {name: self.predictions[name] for name in self.std_ms if name in self.predictions}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """A search's file; `front` says that its networks were found as one front."""
+
+    found: tuple[Found, ...]
+    front: bool
+    strategy: str = ""
+
+    def latency_names(self) -> list[str]:
+        """Targets whose latency was predicted, in order."""
+        return list(dict.fromkeys(name for one in self.found for name in one.latencies()))
+
+
+def is_search(data: Any) -> bool:
+    """Whether JSON values say that they are of a search."""
+    return isinstance(data, dict) and data.get("format") == FORMAT
+
+
+def read_search(path: Path, data: Any) -> Search:
+    """Make sense of a search's JSON values; `FileError` where they are damaged."""
+    try:
+        front = "front" in data
+        results = data["front"] if front else [data]
+        found = tuple(_found(one) for one in results)
+        if not found:
+            raise ValueError("no network in it")
+        return Search(found=found, front=front, strategy=str(data.get("strategy") or ""))
+    except (AttributeError, InputError, KeyError, TypeError, ValueError) as error:
+        raise FileError(f"{path} is a damaged search result ({error}); search again") from error
+
+
+def _found(data: Any) -> Found:
+    arch = dict(data["arch"])
+    space = str(arch.pop("space", data.get("space")))
+    return Found(
+        space=space,
+        arch=ArchConfig.from_json(arch),
+        accuracy=float(data["accuracy"]),
+        predictions=_numbers(data["predictions"]),
+        limits=_numbers(data.get("limits") or {}),
+        bounds=_numbers(data.get("bounds") or {}),
+        confidence=None if data.get("confidence") is None else float(data["confidence"]),
+        std_ms=_numbers(data.get("std_ms") or {}),
+        evaluated=int(data.get("evaluated") or 0),
+        history=tuple(_history(data.get("history") or [])),
+    )
+
+
+def _history(steps: Any) -> Iterator[tuple[int, float]]:
+    for step in steps:
+        if step["accuracy"] is not None:  # nothing within the limits yet
+            yield int(step["evaluated"]), float(step["accuracy"])
+
+
+def _numbers(data: Any) -> dict[str, float]:
+    return {str(name): float(value) for name, value in data.items()}
