@@ -29,6 +29,7 @@ COMMANDS = (
     "extract",
     "export",
     "verify",
+    "deploy",
     "selfcheck",
     "cost",
     "report",

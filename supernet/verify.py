@@ -8,7 +8,7 @@ swept; what they take now tells how much the whole machine has moved since.
 import math
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +62,30 @@ class Promise:
         return {**asdict(self), **derived}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What a network took: the median, and its 95 % interval, in ms, as measured."""
+
+    measured_ms: float
+    low_ms: float
+    high_ms: float
+
+
+def comparable(precision: str, target: Target) -> bool:
+    """Whether a predictor of `target` says anything of a file of `precision`.
+
+    A target of fp16 is a phone that computes float32 files in half precision: those are what was
+    swept there, and what was predicted.
+    """
+    return precision == target.precision or (precision, target.precision) == ("fp32", "fp16")
+
+
 class FileBackend:
-    """A backend that loads a given file wherever the network that it holds is asked for."""
+    """A backend that loads a given file wherever the network that it holds is asked for.
+
+    The file may be of any precision. All else (references, blocks beside it) is float32 where the
+    backend makes it, so that only the file's own figure is of the target's precision.
+    """
 
     def __init__(self, inner: Backend, blocks: Sequence[BlockSpec], content: bytes) -> None:
         self.name = inner.name
@@ -87,7 +109,7 @@ class FileBackend:
     def load(self, model: Model, target: Target, *, seed: int = 0) -> LoadedModel:
         if model.blocks == self._blocks:
             return self.load_file(self._content, target, seed=seed)
-        return self._inner.load(model, target, seed=seed)
+        return self._inner.load(model, replace(target, precision="fp32"), seed=seed)
 
     def load_file(self, content: bytes, target: Target, *, seed: int = 0) -> LoadedModel:
         return self._inner.load_file(content, target, seed=seed)
@@ -181,20 +203,26 @@ def hold(
 
     `references_then_ms` are the references' times in the predictor's sweep, by label.
     """
-    networks = [one for one in measurements if one.workload.role == "network"]
-    if len(networks) != 1:
-        raise DeviceError(f"the device measured {len(networks)} networks, expected 1; run it again")
+    taken = taken_by(measurements)
     if not (math.isfinite(predicted_ms) and predicted_ms > 0):
         raise InputError(f"the predicted latency is {predicted_ms}, expected ms above 0")
-    low_ms, high_ms = networks[0].interval_ms
     return Promise(
         predicted_ms=predicted_ms,
-        measured_ms=networks[0].median_ms,
-        low_ms=low_ms,
-        high_ms=high_ms,
+        measured_ms=taken.measured_ms,
+        low_ms=taken.low_ms,
+        high_ms=taken.high_ms,
         level=level_since(references_ms(measurements), references_then_ms),
         tolerance=tolerance,
     )
+
+
+def taken_by(measurements: Sequence[Measurement]) -> Taken:
+    """What the one network among `measurements` took; `DeviceError` where it is not one."""
+    networks = [one for one in measurements if one.workload.role == "network"]
+    if len(networks) != 1:
+        raise DeviceError(f"the device measured {len(networks)} networks, expected 1; run it again")
+    low_ms, high_ms = networks[0].interval_ms
+    return Taken(measured_ms=networks[0].median_ms, low_ms=low_ms, high_ms=high_ms)
 
 
 def references_ms(measurements: Sequence[Measurement]) -> dict[str, float]:

@@ -2,21 +2,31 @@
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ofabench.arguments import add_json, positive_float, positive_int
+from ofabench.arguments import add_json, positive_int
 from ofabench.device_arguments import add_device, device_in
+from ofabench.verifying import (
+    Asked,
+    accuracy_json,
+    add_measuring,
+    failed,
+    measure,
+    show_accuracy,
+    show_latency,
+    target_for,
+)
 
 if TYPE_CHECKING:
+    from bench.backends.base import Backend
     from bench.devices.base import Device
     from latency_models.predictors import LatencyPredictor
     from supernet.card import Card
     from supernet.search_file import FoundNetwork
-    from supernet.verify import Promise
 
 EXIT_FAILED_CHECK = 1
-COMPANY = 100  # blocks of the predictor's sweep that are measured beside the network
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -24,77 +34,69 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "verify",
         help="measure an exported network and hold it against its prediction",
-        description="Exit code 1 where the latency is not what was predicted.",
+        description="Exit code 1 where the latency is not what was predicted, or above the "
+        "search's limit. A file of another precision than the predictor's is measured, and shown "
+        "beside the prediction without a verdict.",
     )
     parser.add_argument("model", type=Path, metavar="MODEL", help="from `ofabench export`")
     parser.add_argument(
-        "--latency", required=True, type=Path, metavar="P.parquet", help="from `ofabench fit`"
+        "--latency",
+        type=Path,
+        metavar="P.parquet",
+        help="from `ofabench fit`; without it the file is only measured",
     )
     parser.add_argument(
         "--result", type=Path, metavar="R.json", help="the search's result, for its limits"
     )
-    parser.add_argument(
-        "--tolerance",
-        type=positive_float,
-        default=0.1,
-        metavar="SHARE",
-        help="share of the prediction by which the measurement may differ (0.1)",
-    )
+    add_measuring(parser)
     add_device(parser, default="cpu")
     parser.add_argument("--backend", metavar="B", help="default: what the file was made for")
     parser.add_argument(
-        "--data", metavar="NAME", help="also judge the file on this data set's test images"
+        "--threads", type=positive_int, help="without --latency, which says how many (1)"
     )
-    parser.add_argument("--loads", type=positive_int, default=6, help="as of a sweep (6)")
-    parser.add_argument("--passes", type=positive_int, default=30, help="of each load (30)")
-    parser.add_argument("--seed", type=int, default=0, help="of orders, weights and inputs")
+    parser.add_argument("--cores", metavar="N,N|any", help="without --latency, likewise")
+    parser.add_argument(
+        "--data", metavar="NAME|FOLDER", help="also judge the file on its test images"
+    )
+    parser.add_argument(
+        "--images", type=positive_int, metavar="N", help="of the test (default: all)"
+    )
     parser.add_argument("--keep", type=Path, metavar="SWEEP.sqlite", help="keep every sample")
-    parser.add_argument("--force", action="store_true", help="measure though the device is busy")
     add_json(parser)
     parser.add_argument("--out", type=Path, metavar="V.json", help="write the result as JSON too")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, print both figures, and say by the exit code whether they agree."""
+    """Measure, print all figures, and say by the exit code whether they agree."""
+    from bench.backends.registry import get_backend
     from latency_models.predictors import LatencyPredictor
     from supernet.card import read_exported
     from supernet.search_file import read_network
 
     content, card = read_exported(args.model)
-    predictor = LatencyPredictor.load(args.latency)
-    found = read_network(args.result) if args.result is not None else None
-    _check_result(card, found)
-    judge = _judge(args.data, card)
+    predictor = None if args.latency is None else LatencyPredictor.load(args.latency)
+    found = None if args.result is None else read_network(args.result)
+    _check(args, card, found)
+    judge = _judge(args, card)
+    backend = get_backend(args.backend or card.backend)
     with device_in(args) as device:
-        promise = _measure(args, device, content, card, predictor)
+        asked = _asked(args, device, backend, (content, card), predictor)
+        asked = replace(asked, limits=None if found is None else found.limits)
+        verdict = measure(args, device, backend, asked)
+    score = None if judge is None else judge(content)
     data: dict[str, Any] = {
         "model": args.model.name,
         "space": card.space,
         "arch": card.arch.to_json(),
-        "target": predictor.target.key,
-        **promise.to_json(),
-        "limit_ms": (found.limits or {}).get(predictor.target.key) if found else None,
-        "extrapolated": [b.key for b in card.blocks if b not in predictor.domain],
-        "predicted_accuracy": found.accuracy if found else None,
-        "accuracy": None,
-        "accuracy_error": None,
+        **verdict,
+        **accuracy_json(score, None if found is None else found.accuracy),
     }
-    if judge is not None:
-        score = judge(content)
-        data["accuracy"], data["accuracy_error"] = score.accuracy, score.error
-    if args.out is not None:
-        from bench.files import write_text
-
-        write_text(args.out, json.dumps(data, indent=2, allow_nan=False) + "\n")
-    if args.json:
-        print(json.dumps(data, allow_nan=False))
-    else:
-        _show(data, promise)
-    return 0 if promise.kept else EXIT_FAILED_CHECK
+    _tell(args, data)
+    return EXIT_FAILED_CHECK if failed(data) else 0
 
 
-def _check_result(card: "Card", found: "FoundNetwork | None") -> None:
+def _check(args: argparse.Namespace, card: "Card", found: "FoundNetwork | None") -> None:
     from bench.errors import InputError
 
     if found is not None and (found.space, found.arch) != (card.space, card.arch):
@@ -102,68 +104,54 @@ def _check_result(card: "Card", found: "FoundNetwork | None") -> None:
             "the search's result is of another network than the model file; export that network, "
             "or give the result that it was exported from"
         )
+    if args.latency is not None and (args.threads, args.cores) != (None, None):
+        raise InputError(
+            "threads and cores are those of the predictor's target; leave out --threads and "
+            "--cores, or leave out --latency to measure alone"
+        )
 
 
-def _judge(name: str | None, card: "Card") -> Any:
+def _asked(
+    args: argparse.Namespace,
+    device: "Device",
+    backend: "Backend",
+    exported: "tuple[bytes, Card]",
+    predictor: "LatencyPredictor | None",
+) -> Asked:
+    from ofabench.sweeping import make_target
+
+    content, card = exported
+    if predictor is not None:
+        target = target_for(card, predictor)
+    else:
+        target = make_target(
+            device,
+            backend,
+            threads=args.threads or 1,
+            cores=args.cores,
+            batch=card.batch,
+            precision=card.precision,
+        )
+    return Asked(content=content, card=card, target=target, predictor=predictor, keep=args.keep)
+
+
+def _judge(args: argparse.Namespace, card: "Card") -> Any:
     """Make what judges a file's content on test images, before anything is measured."""
-    if name is None:
+    if args.data is None:
         return None
     from supernet.accuracy.judge import Judge
 
-    return Judge.on(name, card)
+    return Judge.on(args.data, card, args.images)
 
 
-def _measure(
-    args: argparse.Namespace,
-    device: "Device",
-    content: bytes,
-    card: "Card",
-    predictor: "LatencyPredictor",
-) -> "Promise":
-    import numpy as np
+def _tell(args: argparse.Namespace, data: dict[str, Any]) -> None:
+    if args.out is not None:
+        from bench.files import write_text
 
-    from bench.backends.registry import get_backend
-    from bench.planner import SweepPlan
-    from ofabench.progress import TerminalProgress
-    from supernet.verify import Bench, hold, measure_file
-
-    known = list(predictor.known)
-    rng = np.random.default_rng(args.seed)
-    company = rng.choice(len(known), size=min(COMPANY, len(known)), replace=False).tolist()
-    bench = Bench(
-        device=device,
-        backend=get_backend(args.backend or card.backend),
-        target=predictor.target,
-        plan=SweepPlan(loads=args.loads, passes=args.passes, seed=args.seed),
-        progress=TerminalProgress(),
-        company=tuple(known[i] for i in company),
-        forced=args.force,
-    )
-    measurements = measure_file(content, card.blocks, bench, args.keep)
-    references = predictor.provenance.get("references") or {}
-    predicted_ms = predictor.predict(card.blocks).ms
-    return hold(measurements, predicted_ms, references, args.tolerance)
-
-
-def _show(data: dict[str, Any], promise: "Promise") -> None:
+        write_text(args.out, json.dumps(data, indent=2, allow_nan=False) + "\n")
+    if args.json:
+        print(json.dumps(data, allow_nan=False))
+        return
     print(f"{data['model']} on {data['target']}")
-    print(f"  predicted  {promise.predicted_ms:.4g} ms")
-    if data["extrapolated"]:
-        count = len(data["extrapolated"])
-        print(f"  extrapolated: {count} blocks are unlike any that the predictor was fitted on")
-    interval = f"{promise.low_ms:.4g} to {promise.high_ms:.4g}"
-    print(f"  measured   {promise.measured_ms:.4g} ms (95 % interval {interval})")
-    if promise.level is None:
-        print("  level      unknown: the predictor has no references; sweep and fit again")
-    else:
-        moved = f"the machine now takes {promise.level - 1:+.1%} over the same work"
-        print(f"  levelled   {promise.levelled_ms:.4g} ms ({moved})")
-    verdict = "kept" if promise.kept else "NOT KEPT"
-    print(f"  difference {promise.error:+.1%}, allowed {promise.tolerance:.0%}: {verdict}")
-    if data["limit_ms"] is not None:
-        print(f"  limit      {data['limit_ms']:g} ms")
-    if data["accuracy"] is not None:
-        told = f"{data['accuracy']:.2%} ± {data['accuracy_error']:.2%} of test images"
-        if data["predicted_accuracy"] is not None:
-            told += f" (predicted on validation images {data['predicted_accuracy']:.2%})"
-        print(f"  accuracy   {told}")
+    show_latency(data)
+    show_accuracy(data)

@@ -1,0 +1,72 @@
+"""The folder that `deploy` leaves: whole or not at all, with sums that `sha256sum -c` accepts."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.errors import FileError, OfabenchError
+from bench.files import make_folder, read_bytes, read_json, write_bytes
+
+FORMAT = "ofabench-deploy-1"
+CARD, PAGE, SEARCH, SUMS = "card.json", "card.md", "search.json", "SHA256SUMS"
+
+
+def write_folder(out: Path, files: Mapping[str, bytes]) -> None:
+    """Write `files` by name and their sums into the new folder `out`, made beside and renamed."""
+    with make_folder(out) as folder:
+        for name, content in files.items():
+            write_bytes(folder / name, content)
+        write_bytes(folder / SUMS, sums_of(files).encode())
+
+
+def sums_of(files: Mapping[str, bytes]) -> str:
+    """Lines of `sha256sum`, sorted by name."""
+    lines = (f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files))
+    return "".join(lines)
+
+
+def finished(out: Path, request: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The card of a folder that is there and is what is asked for; None where nothing is there.
+
+    `FileError` where something else is there: another deployment, one that was changed since, or
+    what is no deployment at all. Nothing is ever written over.
+    """
+    if not out.exists():
+        if not out.parent.is_dir():  # told before minutes of work, not after
+            raise FileError(f"cannot make {out}: the folder {out.parent} does not exist")
+        return None
+    try:
+        card = read_json(out / CARD)
+        ours = isinstance(card, dict) and card.get("format") == FORMAT
+    except OfabenchError:
+        ours = False
+    if not ours:
+        raise FileError(f"{out} exists and is no deployment; name another folder, or remove it")
+    _check_sums(out)
+    if card["request"] != json.loads(json.dumps(request)):
+        changed = sorted(
+            name for name in request if card["request"].get(name) != json_value(request[name])
+        )
+        raise FileError(
+            f"{out} holds another deployment (other {', '.join(changed) or 'options'}); name "
+            "another folder, or remove it"
+        )
+    found: dict[str, Any] = card
+    return found
+
+
+def json_value(value: Any) -> Any:
+    """`value` as it comes back from a JSON file."""
+    return json.loads(json.dumps(value))
+
+
+def _check_sums(out: Path) -> None:
+    for line in read_bytes(out / SUMS).decode(errors="replace").splitlines():
+        digest, _, name = line.partition("  ")
+        if hashlib.sha256(read_bytes(out / name)).hexdigest() != digest:
+            raise FileError(
+                f"{out / name} was changed since it was deployed; name another folder, or remove "
+                "this one"
+            )

@@ -1,0 +1,173 @@
+"""The card of a deployment for a person: Markdown, made of the card's JSON values alone."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bench.spec import BlockSpec
+
+Card = Mapping[str, Any]
+
+
+def page_of(card: Card) -> str:
+    """Write the Markdown."""
+    model = card["model"]
+    parts = [
+        [f"# {model['file']}", *_summary(card)],
+        ["## Accuracy", *_accuracy(card)],
+        ["## Latency", *_latency(card)],
+        ["## How to run it", *_running(model)],
+        ["## Architecture", *_architecture(model)],
+        ["## Where it comes from", *_sources(card)],
+    ]
+    return "\n\n".join("\n".join(part) for part in parts) + "\n"
+
+
+def snippet(model: Mapping[str, Any]) -> str:
+    """Python that runs the model on one image; it needs numpy and the runtime."""
+    _, channels, size, _ = model["input_shape"]
+    mean, std = model["normalisation"]["mean"], model["normalisation"]["std"]
+    shared = [
+        "import numpy as np",
+        f"image = np.zeros(({size}, {size}, {channels}), np.uint8)  # your own image",
+        f"mean, std = np.float32({mean}), np.float32({std})",
+    ]
+    if model["backend"] == "onnx":
+        lines = [
+            shared[0],
+            "import onnxruntime",
+            *shared[1:],
+            "given = ((image - mean) / std).transpose(2, 0, 1)[None].astype(np.float32)",
+            f'session = onnxruntime.InferenceSession("{model["file"]}", '
+            'providers=["CPUExecutionProvider"])',
+            'logits = session.run(None, {"input": given})[0]',
+        ]
+    else:
+        lines = [
+            shared[0],
+            "from ai_edge_litert.interpreter import Interpreter",
+            *shared[1:],
+            "given = ((image - mean) / std)[None].astype(np.float32)",
+            f'interpreter = Interpreter("{model["file"]}")',
+            "interpreter.allocate_tensors()",
+            'interpreter.set_tensor(interpreter.get_input_details()[0]["index"], given)',
+            "interpreter.invoke()",
+            'logits = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])',
+        ]
+    return "\n".join([*lines, "print(logits.argmax())  # the class"]) + "\n"
+
+
+def _summary(card: Card) -> Iterator[str]:
+    model = card["model"]
+    yield ""
+    yield f"A network of the space `{model['space']}` as {model['backend']}, {model['precision']}."
+    yield ""
+    yield "| | |"
+    yield "| --- | --- |"
+    yield f"| multiply-accumulates | {model['macs']:,} |"
+    yield f"| parameters | {model['params']:,} |"
+    yield f"| file | {model['size_bytes']:,} bytes |"
+    if card["peak_memory_bytes"] is not None:
+        yield f"| peak of activations, predicted | {card['peak_memory_bytes']:,.0f} bytes |"
+    yield f"| SHA-256 | `{model['sha256']}` |"
+    yield f"| made | {card['made']['date']} by ofabench {card['made']['code_version']} |"
+
+
+def _accuracy(card: Card) -> Iterator[str]:
+    found, predicted = card["accuracy"], card["accuracy"]["predicted_accuracy"]
+    yield ""
+    if found["accuracy"] is None:
+        yield f"Not measured: {found['not_measured']}."
+    else:
+        yield (
+            f"**{found['accuracy']:.2%}** ± {found['accuracy_error']:.2%} of "
+            f"{found['accuracy_images']} test images of {found['data']}, by this file itself "
+            "(one standard error)."
+        )
+    if predicted is not None:
+        yield f"The search predicted {predicted:.2%}."
+    pair = card["model"]["accuracies"]
+    if pair is not None:
+        yield (
+            f"On {pair['images']} {pair['part']} images: {pair['before']:.2%} ± "
+            f"{pair['before_error']:.2%} by the float32 network in torch, {pair['after']:.2%} ± "
+            f"{pair['after_error']:.2%} by this file."
+        )
+    close = card["model"]["closeness"]
+    ratio = "" if close["snr_db"] is None else f", signal to noise {close['snr_db']:.1f} dB"
+    yield (
+        f"Its outputs differ from torch's by {close['largest']:.2g} of the largest at most{ratio}; "
+        f"the same class for {close['agreement']:.1%} ({close['images']} {close['of']})."
+    )
+    calibration = card["model"]["calibration"]
+    if calibration is not None:
+        images, data = calibration["images"], calibration["data"]
+        yield f"Quantised after training, calibrated on {images} training images of {data}."
+
+
+def _latency(card: Card) -> Iterator[str]:
+    if not card["latency"]:
+        yield ""
+        yield "No predictor was given."
+        return
+    yield ""
+    yield "| target | predicted, ms | limit, ms | measured, ms | |"
+    yield "| --- | --- | --- | --- | --- |"
+    for one in card["latency"]:
+        predicted = f"{one['predicted_ms']:.4g} ± {one['std_ms']:.2g}"
+        limit = "-" if one["limit_ms"] is None else f"{one['limit_ms']:g}"
+        measured, told = "-", one["not_measured"]
+        if one["measured"] is not None:
+            got = one["measured"]
+            measured = f"{got['measured_ms']:.4g} ({got['low_ms']:.4g} to {got['high_ms']:.4g})"
+            told = one["verdict"]
+        yield f"| {one['target']} | {predicted} | {limit} | {measured} | {told} |"
+    yield ""
+    yield (
+        "± is one standard deviation of the prediction; in brackets the 95 % interval of the "
+        "measurement. What was not measured is only predicted."
+    )
+
+
+def _running(model: Mapping[str, Any]) -> Iterator[str]:
+    batch, channels, size, _ = model["input_shape"]
+    order = (batch, channels, size, size)
+    if model["backend"] == "tflite":
+        order = (batch, size, size, channels)
+    yield ""
+    yield f"It takes float32 images of shape {order} and gives {model['classes']} logits."
+    yield (
+        f"An image is its middle square at {size} x {size} pixels, then by channel "
+        f"(byte - mean) / std with mean {model['normalisation']['mean']} and std "
+        f"{model['normalisation']['std']}."
+    )
+    yield ""
+    yield "```python"
+    yield snippet(model).rstrip()
+    yield "```"
+
+
+def _architecture(model: Mapping[str, Any]) -> Iterator[str]:
+    yield ""
+    yield "| block | input | hidden | output | kernel | stride | activation | SE | MACs |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    for key in model["blocks"]:
+        one = BlockSpec.parse(key)
+        yield (
+            f"| {one.kind} | {one.in_size} x {one.in_size} x {one.in_channels} | "
+            f"{one.mid_channels or '-'} | {one.out_channels} | {one.kernel} | {one.stride} | "
+            f"{one.act} | {one.se or '-'} | {one.macs:,} |"
+        )
+
+
+def _sources(card: Card) -> Iterator[str]:
+    yield ""
+    yield "| what | file | of | date | ofabench | SHA-256 |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for one in card["sources"]:
+        told = one["provenance"]
+        yield (
+            f"| {one['what']} | {one['file']} | {one['of']} | {told.get('date', '-')} | "
+            f"{told.get('code_version', '-')} | `{one['sha256']}` |"
+        )
+    yield ""
+    yield "All that is known of each is in `card.json`; `sha256sum -c SHA256SUMS` checks the files."

@@ -1,0 +1,214 @@
+"""What `verify` and `deploy` share: a file measured, beside all that was promised of it."""
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ofabench.arguments import positive_float, positive_int
+
+if TYPE_CHECKING:
+    from bench.backends.base import Backend
+    from bench.devices.base import Device
+    from bench.spec import BlockSpec, Target
+    from latency_models.predictors import LatencyPredictor
+    from supernet.card import Card
+    from supernet.train.dataset import Score
+    from supernet.verify import Bench, Promise, Taken
+
+COMPANY = 100  # blocks of the predictor's sweep that are measured beside the network
+
+
+def add_measuring(parser: argparse.ArgumentParser) -> None:
+    """Add how a file is measured and held."""
+    parser.add_argument(
+        "--tolerance",
+        type=positive_float,
+        default=0.1,
+        metavar="SHARE",
+        help="share of the prediction by which the measurement may differ (0.1)",
+    )
+    parser.add_argument("--loads", type=positive_int, default=6, help="as of a sweep (6)")
+    parser.add_argument("--passes", type=positive_int, default=30, help="of each load (30)")
+    parser.add_argument("--seed", type=int, default=0, help="of orders, weights and inputs")
+    parser.add_argument("--force", action="store_true", help="measure though the device is busy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """One verification: which file, on which target, held against what.
+
+    `predictor` is None where the file is only measured; `limits` are a search's, by target.
+    """
+
+    content: bytes
+    card: "Card"
+    target: "Target"
+    predictor: "LatencyPredictor | None" = None
+    limits: Mapping[str, float] | None = None
+    keep: Path | None = None
+
+
+def target_for(card: "Card", predictor: "LatencyPredictor") -> "Target":
+    """Name what a file is measured on beside a predictor: its target, in the file's precision."""
+    from supernet.verify import comparable
+
+    if comparable(card.precision, predictor.target):
+        return predictor.target
+    return replace(predictor.target, precision=card.precision)
+
+
+def measure(
+    args: argparse.Namespace, device: "Device", backend: "Backend", asked: Asked
+) -> dict[str, Any]:
+    """Measure the file; JSON values of what it took, and of how that meets what was promised.
+
+    `kept` is None where nothing was predicted of a file of this precision, `limit_met` where there
+    is no limit. The limit is held against the figure as measured; `kept` has the level out.
+    """
+    from bench.errors import InputError
+    from supernet.verify import hold, measure_file, taken_by
+
+    swept = None if asked.predictor is None else asked.predictor.target
+    if asked.keep is not None and asked.target.precision != "fp32" and asked.target != swept:
+        raise InputError(
+            f"samples of a file of {asked.target.precision} are not kept: the blocks beside it are "
+            "float32, and a table made of them would be wrong; leave out --keep"
+        )
+    bench = _bench(args, device, backend, asked)
+    measurements = measure_file(asked.content, asked.card.blocks, bench, asked.keep)
+    taken = taken_by(measurements)
+    predictor, promise = asked.predictor, None
+    if predictor is not None and asked.target == predictor.target:
+        references = predictor.provenance.get("references") or {}
+        predicted_ms = predictor.predict(asked.card.blocks).ms
+        promise = hold(measurements, predicted_ms, references, args.tolerance)
+    return _verdict(asked, taken, promise)
+
+
+def _verdict(asked: Asked, taken: "Taken", promise: "Promise | None") -> dict[str, Any]:
+    predictor, blocks = asked.predictor, asked.card.blocks
+    held: dict[str, Any] = {
+        "predicted_ms": None,
+        "measured_ms": taken.measured_ms,
+        "low_ms": taken.low_ms,
+        "high_ms": taken.high_ms,
+        "level": None,
+        "tolerance": None,
+        "levelled_ms": None,
+        "error": None,
+        "kept": None,
+    }
+    unlike = None
+    if promise is not None:
+        held = promise.to_json()
+    elif predictor is not None:
+        unlike = {"target": predictor.target.key, "predicted_ms": predictor.predict(blocks).ms}
+    limit_ms = _limit_ms(asked)
+    return {
+        "target": asked.target.key,
+        "precision": asked.card.precision,
+        **held,
+        "prediction_of_another_precision": unlike,
+        "limit_ms": limit_ms,
+        "limit_met": None if limit_ms is None else taken.measured_ms <= limit_ms,
+        "extrapolated": []
+        if predictor is None
+        else [one.key for one in blocks if one not in predictor.domain],
+    }
+
+
+def _limit_ms(asked: Asked) -> float | None:
+    """The search's limit on this device; what was limited is the latency, in any precision."""
+    limits = asked.limits or {}
+    targets = [asked.target] if asked.predictor is None else [asked.predictor.target]
+    targets.append(replace(asked.target, precision="fp32"))
+    return next((limits[one.key] for one in targets if one.key in limits), None)
+
+
+def _bench(args: argparse.Namespace, device: "Device", backend: "Backend", asked: Asked) -> "Bench":
+    from bench.planner import SweepPlan
+    from ofabench.progress import TerminalProgress
+    from supernet.verify import Bench
+
+    return Bench(
+        device=device,
+        backend=backend,
+        target=asked.target,
+        plan=SweepPlan(loads=args.loads, passes=args.passes, seed=args.seed),
+        progress=TerminalProgress(),
+        company=_company(asked.predictor, args.seed),
+        forced=args.force,
+    )
+
+
+def _company(predictor: "LatencyPredictor | None", seed: int) -> "tuple[BlockSpec, ...]":
+    """Blocks of the predictor's sweep, drawn by `seed`."""
+    import numpy as np
+
+    if predictor is None:
+        return ()
+    known = list(predictor.known)
+    drawn = np.random.default_rng(seed).choice(
+        len(known), size=min(COMPANY, len(known)), replace=False
+    )
+    return tuple(known[i] for i in drawn.tolist())
+
+
+def failed(verdict: Mapping[str, Any]) -> bool:
+    """Whether a promise was not kept, or a limit not met."""
+    return verdict["kept"] is False or verdict["limit_met"] is False
+
+
+def accuracy_json(score: "Score | None", predicted: float | None) -> dict[str, Any]:
+    """JSON values of the accuracy on test images, beside the search's prediction of it."""
+    return {
+        "predicted_accuracy": predicted,
+        "accuracy": None if score is None else score.accuracy,
+        "accuracy_error": None if score is None else score.error,
+        "accuracy_images": None if score is None else score.images,
+    }
+
+
+def show_latency(data: Mapping[str, Any]) -> None:
+    """Print what was promised of the latency, what was measured, and whether they agree."""
+    unlike = data["prediction_of_another_precision"]
+    if data["predicted_ms"] is not None:
+        print(f"  predicted  {data['predicted_ms']:.4g} ms")
+    elif unlike is not None:
+        print(f"  predicted  {unlike['predicted_ms']:.4g} ms on {unlike['target']},")
+        print(f"             which says nothing of a file of {data['precision']}: no verdict")
+    if data["extrapolated"]:
+        count = len(data["extrapolated"])
+        print(f"  extrapolated: {count} blocks are unlike any that the predictor was fitted on")
+    interval = f"{data['low_ms']:.4g} to {data['high_ms']:.4g}"
+    print(f"  measured   {data['measured_ms']:.4g} ms (95 % interval {interval})")
+    if unlike is not None:
+        print(f"             {data['measured_ms'] / unlike['predicted_ms']:.2f} times that")
+    if data["kept"] is not None:
+        _show_promise(data)
+    if data["limit_ms"] is not None:
+        met = "met" if data["limit_met"] else "NOT MET"
+        print(f"  limit      {data['limit_ms']:g} ms: {met}")
+
+
+def _show_promise(data: Mapping[str, Any]) -> None:
+    if data["level"] is None:
+        print("  level      unknown: the predictor has no references; sweep and fit again")
+    else:
+        moved = f"the machine now takes {data['level'] - 1:+.1%} over the same work"
+        print(f"  levelled   {data['levelled_ms']:.4g} ms ({moved})")
+    verdict = "kept" if data["kept"] else "NOT KEPT"
+    print(f"  difference {data['error']:+.1%}, allowed {data['tolerance']:.0%}: {verdict}")
+
+
+def show_accuracy(data: Mapping[str, Any]) -> None:
+    """Print the accuracy on test images, where it was measured."""
+    if data["accuracy"] is None:
+        return
+    told = f"{data['accuracy']:.2%} ± {data['accuracy_error']:.2%} of "
+    told += f"{data['accuracy_images']} test images"
+    if data["predicted_accuracy"] is not None:
+        told += f" (predicted on validation images {data['predicted_accuracy']:.2%})"
+    print(f"  accuracy   {told}")
