@@ -1,6 +1,7 @@
 """How long work tells of itself; the terminal's own display lives in the front door."""
 
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 
 class Progress(Protocol):
@@ -16,6 +17,30 @@ class Progress(Protocol):
 
     def close(self) -> None:
         """End the stretch, finished or not."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassLook:
+    """How a sweep stands after a pass; `marked` passes and `retaken` visits are of this session.
+
+    It is in its `load`th of `loads` loads, counted from 1. `level` is what the references take over
+    what they took in the session's first pass (1.03: the device is 3 % slower now).
+    """
+
+    load: int
+    loads: int
+    level: float
+    marked: int
+    retaken: int
+
+
+@runtime_checkable
+class PassWatcher(Protocol):
+    """A progress that is shown each pass of a sweep, just before it is told of the step."""
+
+    def show_pass(self, look: PassLook) -> None:
+        """Take a look; nothing is measured meanwhile."""
         ...
 
 

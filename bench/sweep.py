@@ -17,8 +17,9 @@ from bench.errors import (
     UnrunnableError,
 )
 from bench.groups import free_memory_bytes, lay_groups
+from bench.pass_looks import PassLooks
 from bench.planner import Planner, SweepPlan
-from bench.progress import NoProgress, Progress
+from bench.progress import NoProgress, PassWatcher, Progress
 from bench.spec import Target
 from bench.store import SweepStore
 from bench.store_rows import Group
@@ -83,6 +84,7 @@ class _Sweep:
         self._store = store
         self._progress = progress
         self._shown = 0  # passes of the load in hand that the progress was told of
+        self._looks = PassLooks()
 
     def run(self, planner: Planner, *, forced: bool) -> None:
         """Finish what is laid out, then ask for more, until there is none."""
@@ -92,7 +94,9 @@ class _Sweep:
         session = store.begin_session(facts, now, forced=forced)
         while todo := unfinished_loads(store) or self._next_round(planner, facts):
             self._progress.start(len(todo) * store.plan.passes, "measuring")
+            self._looks.begin(len(todo))
             for laid, number in todo:
+                self._looks.begin_load()
                 # As it is now: what cannot run has been taken out of it since.
                 group = next(one for one in store.groups() if one.number == laid.number)
                 load_id = self._load(group, number)
@@ -145,6 +149,8 @@ class _Sweep:
             for taken, result in enumerate(passes, start=1):
                 self._store.add_pass(load_id, taken - 1, result)
                 results.append(result)
+                if isinstance(self._progress, PassWatcher):
+                    self._progress.show_pass(self._looks.look(results, group.work))
                 if taken <= plan.passes:
                     self._shown = taken
                     self._progress.advance(note=note)

@@ -69,3 +69,14 @@ def add_checkpoint(parser: argparse.ArgumentParser) -> None:
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add `--json`, for results that a machine reads."""
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def add_progress(parser: argparse.ArgumentParser) -> None:
+    """Add `--progress`."""
+    parser.add_argument(
+        "--progress",
+        choices=("bar", "lines", "json"),
+        default="bar",
+        help="on stderr: bar on a terminal, else nothing (default); lines, for logs; json, for "
+        "programs",
+    )

@@ -1,4 +1,4 @@
-"""Progress: a bar with time left, in a log a line now and then, for programs JSON lines."""
+"""Progress: on a terminal a bar with time left, in a log lines if asked for, for programs JSON."""
 
 import json
 import sys
@@ -8,20 +8,36 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    Progress,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.progress import Progress as Bar
+
+from bench.progress import Progress
+from ofabench.live import on_terminal
 
 SECONDS_BETWEEN_LINES = 15.0  # in a log, where a bar cannot redraw itself
 SECONDS_BETWEEN_REDRAWS = 0.5
 
 
-def get_progress(form: str) -> "TerminalProgress | JsonProgress":
-    """Make the progress of that form: `bar`, for people, or `json`, for programs."""
-    return JsonProgress() if form == "json" else TerminalProgress()
+def get_progress(form: str) -> Progress:
+    """Make the progress of that form; a bar says nothing where no terminal shows it."""
+    if form == "json":
+        return JsonProgress()
+    if form == "lines":
+        return LineProgress()
+    return TerminalProgress()
+
+
+def get_sweep_progress(form: str) -> Progress:
+    """Make a sweep's progress; on a terminal a panel that also shows its passes."""
+    if form == "bar" and on_terminal():
+        from ofabench.live_sweep import SweepPanel
+
+        return SweepPanel()
+    return get_progress(form)
 
 
 class JsonProgress:
@@ -55,25 +71,58 @@ class JsonProgress:
         print(line, file=sys.stderr, flush=True)
 
 
-class TerminalProgress:
-    """Shows progress on stderr; never writes to stdout, where results go."""
+class LineProgress:
+    """A line on stderr at the start of each stretch, every 15 s, and at its end."""
 
     def __init__(self) -> None:
-        self._bar: Progress | None = None
-        self._task = TaskID(0)
         self._what = ""
-        self._total = 0
-        self._done = 0
-        self._started = 0.0
+        self._total = self._done = 0
+        self._started = self._told = 0.0
+
+    def start(self, total: int, what: str) -> None:
+        """Begin a stretch of `total` steps."""
+        self.close()
+        self._what, self._total, self._done = what, total, 0
+        self._started = self._told = time.monotonic()
+        self._print(f"{what}: {total} steps")
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        """Tell of the steps and of the time left, now and then."""
+        self._done += steps
+        now = time.monotonic()
+        if now - self._told >= SECONDS_BETWEEN_LINES and self._done:
+            self._told = now
+            left = (now - self._started) / self._done * max(0, self._total - self._done)
+            self._print(f"{self._what}: {self._done}/{self._total}, {left:.0f} s left  {note}")
+
+    def close(self) -> None:
+        """Tell how far it came."""
+        if self._what:
+            took = time.monotonic() - self._started
+            self._print(f"{self._what}: {self._done}/{self._total} in {took:.0f} s")
+            self._what = ""
+
+    @staticmethod
+    def _print(line: str) -> None:
+        print(line.rstrip(), file=sys.stderr, flush=True)
+
+
+class TerminalProgress:
+    """Shows a bar on stderr, nothing where no terminal is there; stdout is for results."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console
+        self._bar: Bar | None = None
+        self._task = TaskID(0)
+        self._total = self._done = 0
         self._told = 0.0
 
     def start(self, total: int, what: str) -> None:
         """Begin a bar of `total` steps."""
         self.close()
-        self._what, self._total, self._done = what, total, 0
-        self._started = self._told = time.monotonic()
-        if not sys.stderr.isatty():
-            print(f"{what}: {total} steps", file=sys.stderr, flush=True)
+        self._total, self._done = total, 0
+        self._told = time.monotonic()
+        if self._console is None and not on_terminal():
             return
         columns = (
             TextColumn("{task.description}"),
@@ -82,10 +131,11 @@ class TerminalProgress:
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
         )
         # Drawn only when told of a step: a thread that redraws would disturb what is measured.
-        self._bar = Progress(*columns, console=Console(stderr=True), auto_refresh=False)
+        console = self._console or Console(stderr=True)
+        self._bar = Bar(*columns, console=console, auto_refresh=False)
         self._bar.start()
         self._task = self._bar.add_task(what, total=total, note="")
         self._bar.refresh()
@@ -95,16 +145,9 @@ class TerminalProgress:
         self._done += steps
         now = time.monotonic()
         if self._bar is not None:
-            finished = self._done >= self._total
-            redraw = finished or now - self._told >= SECONDS_BETWEEN_REDRAWS
+            redraw = self._done >= self._total or now - self._told >= SECONDS_BETWEEN_REDRAWS
             self._told = now if redraw else self._told
             self._bar.update(self._task, advance=steps, note=note, refresh=redraw)
-            return
-        if now - self._told >= SECONDS_BETWEEN_LINES and self._done:
-            self._told = now
-            left = (now - self._started) / self._done * max(0, self._total - self._done)
-            line = f"{self._what}: {self._done}/{self._total}, {left:.0f} s left  {note}"
-            print(line.rstrip(), file=sys.stderr, flush=True)
 
     def close(self) -> None:
         """Take the bar down."""

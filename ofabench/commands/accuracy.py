@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ofabench.arguments import add_json, add_out, positive_int
+from ofabench.arguments import add_json, add_out, add_progress, positive_int
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,6 +58,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="validation images to judge each on (2000)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn")
+    add_progress(parser)
     add_json(parser)
     add_out(parser, "A.parquet")
     parser.set_defaults(run=run)
@@ -109,7 +110,7 @@ def _measured(args: argparse.Namespace) -> "Measured":
     """Networks of a checkpoint, drawn and measured now."""
     import numpy as np
 
-    from ofabench.progress import TerminalProgress
+    from ofabench.progress import get_progress
     from supernet.accuracy.measure import CALIBRATION_IMAGES, choose_networks, measure_pairs
     from supernet.train.checkpoint import load_trained
     from supernet.train.parts import open_data
@@ -124,7 +125,7 @@ def _measured(args: argparse.Namespace) -> "Measured":
         codes,
         lambda resolution: data.train_source.calibration(CALIBRATION_IMAGES, resolution),
         validation,
-        TerminalProgress(),
+        get_progress(args.progress),
     )
     told = {
         "checkpoint": args.checkpoint.name,

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ofabench.arguments import add_json, positive_int
+from ofabench.arguments import add_json, add_progress, positive_int
 from ofabench.device_arguments import add_device, device_in
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--cores", metavar="0,1", help="as of `ofabench sweep`")
     parser.add_argument("--seed", type=int, default=0, help="of blocks, orders and inputs")
     parser.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="folder to make")
+    add_progress(parser)
     add_json(parser)
     parser.set_defaults(run=run)
 
@@ -81,7 +82,7 @@ def _check(args: argparse.Namespace, device: "Device") -> "SelfCheck":
     from bench.files import make_folder, write_text
     from bench.planner import SweepPlan
     from bench.selfcheck import self_check
-    from ofabench.progress import TerminalProgress
+    from ofabench.progress import get_sweep_progress
     from ofabench.sweeping import make_target, sweep_work
     from supernet.space import SearchSpace
 
@@ -98,7 +99,7 @@ def _check(args: argparse.Namespace, device: "Device") -> "SelfCheck":
             [one.blocks[0] for one in work],
             folder,
             SweepPlan(loads=args.loads, passes=args.passes, seed=args.seed),
-            TerminalProgress(),
+            get_sweep_progress(args.progress),
         )
         if device.address.startswith("cuda"):
             timers = [asdict(one) for one in _timers(args, device, backend, target, work)]

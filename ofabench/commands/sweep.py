@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ofabench.arguments import add_json, add_out, add_space, positive_int
+from ofabench.arguments import add_json, add_out, add_progress, add_space, positive_int
 from ofabench.device_arguments import add_device, device_in, device_words
 from ofabench.sweep_choice import (
     LOADS,
@@ -63,12 +63,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--force", action="store_true", help="measure although others use the device (recorded)"
     )
     parser.add_argument("--resume", action="store_true", help="go on with the sweep in --out")
-    parser.add_argument(
-        "--progress",
-        choices=("bar", "json"),
-        default="bar",
-        help="json: a line on stderr, for programs",
-    )
+    add_progress(parser)
     add_json(parser)
     add_out(parser, "SWEEP.sqlite|FOLDER")
     parser.set_defaults(run=run)
@@ -93,7 +88,7 @@ def _sweep(args: argparse.Namespace, device: "Device") -> int:
     from bench.backends.registry import get_backend
     from bench.errors import InputError
     from bench.planner import SweepPlan
-    from ofabench.progress import get_progress
+    from ofabench.progress import get_sweep_progress
     from ofabench.sweeping import check_out, make_target, open_store, sweep_into
     from supernet.space import SearchSpace
 
@@ -127,7 +122,7 @@ def _sweep(args: argparse.Namespace, device: "Device") -> int:
             device,
             backend,
             planner,
-            get_progress(args.progress),
+            get_sweep_progress(args.progress),
             forced=args.force,
             resume_with=resume_command(args),
         )

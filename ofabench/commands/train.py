@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench.errors import FileError, InputError, InterruptedSweepError
 from ofabench import training_limits
-from ofabench.arguments import add_out, add_space, positive_int, seconds
+from ofabench.arguments import add_out, add_progress, add_space, positive_int, seconds
 
 if TYPE_CHECKING:
     from supernet.train.checkpoint import Checkpoint, Recipe
@@ -49,6 +49,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--resume", action="store_true", help="go on with SUPERNET.safetensors")
     _add_running(parser)
     training_limits.add_arguments(parser)
+    add_progress(parser)
     add_out(parser, "SUPERNET.safetensors")
     parser.set_defaults(run=run)
 
@@ -102,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
 def _train(args: argparse.Namespace, ranks: "Ranks") -> int:
     from bench.progress import NoProgress
     from ofabench.broken_images import tell_broken
-    from ofabench.progress import TerminalProgress
+    from ofabench.progress import get_progress
     from ofabench.stopping import wish_to_stop
     from supernet.space import SearchSpace
     from supernet.train.checkpoint import Recipe, load_checkpoint
@@ -138,7 +139,7 @@ def _train(args: argparse.Namespace, ranks: "Ranks") -> int:
                 resume=args.resume,
                 checkpoint_s=args.checkpoint_every,
                 ranks=ranks,
-                progress=TerminalProgress() if ranks.first else NoProgress(),
+                progress=get_progress(args.progress) if ranks.first else NoProgress(),
                 stop=stop,
             )
             train(recipe, source, args.out, running, sampling)

@@ -1,0 +1,107 @@
+"""A panel on the terminal that is redrawn now and then, and the small parts it is made of."""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+Clock = Callable[[], float]
+_SPARKS, _ASCII_SPARKS = "▁▂▃▄▅▆▇█", "_.-~=+*#"
+
+
+def on_terminal() -> bool:
+    """Whether a person sees stderr, so that something may be drawn there."""
+    return sys.stderr.isatty()
+
+
+class LivePanel:
+    """Draws on stderr, never on stdout, where results go.
+
+    Only when told, and at most once in `seconds_between`: a thread that redraws would disturb what
+    is measured. `console` and `clock` are replaced by tests.
+    """
+
+    def __init__(
+        self,
+        seconds_between: float,
+        console: Console | None = None,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self.console = console or Console(stderr=True)
+        self.clock = clock
+        self._seconds_between = seconds_between
+        self._live: Live | None = None
+        self._drawn_s = float("-inf")
+
+    @property
+    def due(self) -> bool:
+        """Whether enough time has passed since it was drawn."""
+        return self.clock() - self._drawn_s >= self._seconds_between
+
+    def draw(self, title: str, rows: Sequence[RenderableType]) -> None:
+        """Show these rows in place of those before."""
+        grid = Table.grid(expand=True)
+        for row in rows:
+            grid.add_row(row)
+        panel = Panel(grid, title=Text(title), title_align="left")
+        if self._live is None:
+            self._live = Live(console=self.console, auto_refresh=False, redirect_stdout=False)
+            self._live.start()
+        self._live.update(panel, refresh=True)
+        self._drawn_s = self.clock()
+
+    def stop(self) -> None:
+        """Leave the last picture and go on below it."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+        self._drawn_s = float("-inf")
+
+
+def bar(share: float, *, width: int | None = None, style: str = "bar.complete") -> ProgressBar:
+    """Bar that is filled by `share` of it, at most whole."""
+    completed = 100 * min(max(share, 0.0), 1.0)
+    return ProgressBar(
+        total=100, completed=completed, width=width, complete_style=style, finished_style=style
+    )
+
+
+def line(*parts: RenderableType) -> Table:
+    """Parts beside each other, as wide as they are; what does not fit is cut short."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    for _ in parts:
+        grid.add_column(no_wrap=True, overflow="ellipsis")
+    grid.add_row(*parts)
+    return grid
+
+
+def words(text: str, style: str = "") -> Text:
+    """Text as it is on one line: nothing in it is markup."""
+    return Text(text.replace("\n", " "), style=style, no_wrap=True, overflow="ellipsis")
+
+
+def duration(seconds: float) -> str:
+    """Write 4.2 as `4.2 s`, 130 as `2:10`, 8000 as `2:13:20`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def sparkline(values: Sequence[float], width: int, *, ascii_only: bool = False) -> str:
+    """At most `width` characters, each as high as the value at its place between the extremes."""
+    if len(values) < 2:
+        return ""
+    n = min(width, len(values))
+    picked = [values[round(place * (len(values) - 1) / (n - 1))] for place in range(n)]
+    low, high = min(picked), max(picked)
+    sparks = _ASCII_SPARKS if ascii_only else _SPARKS
+    span = (high - low) or 1.0
+    return "".join(sparks[int((value - low) / span * (len(sparks) - 1))] for value in picked)
