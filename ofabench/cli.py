@@ -33,6 +33,7 @@ COMMANDS = (
     "selfcheck",
     "cost",
     "report",
+    "compare",
 )
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130

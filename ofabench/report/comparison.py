@@ -1,0 +1,239 @@
+"""Two latency tables held against each other, as words, as JSON and as a page."""
+
+import math
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from latency_models.compare import Comparison, Move
+from ofabench.report.figures import COLOURS, colours, finish
+from ofabench.report.page import Section, plain, render
+
+AS_PERCENT = 1.5  # larger factors are told as times
+MOST_LISTED = 200
+
+
+def factor(ratio: float) -> str:
+    """A factor as a person says it: `+3.1 %`, or `2.4 times`."""
+    if 1 / AS_PERCENT < ratio < AS_PERCENT:
+        return f"{ratio - 1:+.1%}"
+    return f"{ratio:.3g} times"
+
+
+def interval(move: Move) -> str:
+    """Its 95 % interval in brackets; nothing where there is none."""
+    if math.isnan(move.low):
+        return ""
+    return f" (95 % interval {factor(move.low)} to {factor(move.high)})"
+
+
+def verdict(found: Comparison) -> str:
+    """The comparison in a line."""
+    level = _level_words(found.level)
+    if not found.tested:
+        return f"{level}; single blocks cannot be told apart without intervals"
+    count = len(found.moved)
+    if not count and found.outside > found.expected + 3 * math.sqrt(found.expected):
+        return (
+            f"{level}; no single block moved for sure, but {found.outside} lie outside their "
+            f"intervals where chance puts {found.expected:.0f}: small moves"
+        )
+    if not count:
+        return f"{level}; beside it no block moved that chance does not explain"
+    kinds = ", ".join(str(kind) for kind in found.moved["kind"].value_counts().index[:3])
+    worst = found.moved.iloc[0]
+    return (
+        f"{level}; beside it {count} of {found.tested} blocks moved ({kinds}), "
+        f"most {worst['key']}: {factor(float(worst['beside']))}"
+    )
+
+
+def _level_words(level: Move) -> str:
+    if level.low <= 1 <= level.high:
+        return f"no common move ({factor(level.ratio)})"
+    if not 1 / AS_PERCENT < level.ratio < AS_PERCENT:
+        return f"B takes {factor(level.ratio)} what A takes"
+    faster = "slower" if level.ratio > 1 else "faster"
+    return f"B is {abs(level.ratio - 1):.1%} {faster} than A"
+
+
+def to_json(found: Comparison) -> dict[str, Any]:
+    """JSON values; null where there is no figure."""
+    return {
+        "first": found.first.key,
+        "second": found.second.key,
+        "differences": found.differences(),
+        "level": _move(found.level),
+        "references": found.references,
+        "kinds": {kind: _move(move) for kind, move in found.kinds.items()},
+        "common": len(found.blocks),
+        "tested": found.tested,
+        "outside": found.outside,
+        "expected_outside": found.expected,
+        "moved": [_clean(row) for row in found.moved.to_dict("records")],
+        "only_first": list(found.only_first),
+        "only_second": list(found.only_second),
+        "verdict": verdict(found),
+    }
+
+
+def render_comparison(found: Comparison, names: tuple[str, str]) -> str:
+    """One HTML page."""
+    lead = f"A is {names[0]}, {found.first.key}. B is {names[1]}, {found.second.key}. "
+    differences = found.differences()
+    if differences:
+        lead += f"The targets differ in {'; '.join(differences)}. "
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return render("ofabench: two tables", lead, [*_sections(found)], f"made {now}")
+
+
+def _sections(found: Comparison) -> Iterator[Section]:
+    yield Section(
+        title="Verdict",
+        text=f"{verdict(found)[:1].upper()}{verdict(found)[1:]}.",
+        table=_summary(found),
+    )
+    chance = (
+        f"{found.outside} of {found.tested} blocks lie outside their 95 % intervals, "
+        f"{found.expected:.0f} would by chance; {len(found.moved)} moved for sure (filled; at a "
+        "false discovery rate of 5 %)."
+        if found.tested
+        else "The tables have no intervals from loads, so which blocks moved cannot be told."
+    )
+    yield Section(
+        title="Ratio by block",
+        text="Latency in B over latency in A, over latency in A. The line is the common level. "
+        + chance,
+        figure=ratio_figure(found),
+    )
+    yield Section(
+        title="Beside the level, by kind of block",
+        text="Median ratio of each kind, the common level divided out; bars are 95 % intervals "
+        "of the median, where there are six blocks or more.",
+        figure=kinds_figure(found),
+    )
+    if len(found.moved):
+        few = f" The first {MOST_LISTED} are listed." if len(found.moved) > MOST_LISTED else ""
+        yield Section(
+            title="Blocks that moved",
+            text=f"The farthest from the common level first.{few}",
+            table=_listed(found.moved.head(MOST_LISTED)),
+        )
+    for name, only in (("A", found.only_first), ("B", found.only_second)):
+        if only:
+            yield Section(
+                title=f"Blocks only in {name}",
+                text=f"{len(only)} blocks that the other table lacks.",
+                table=pd.DataFrame({"block": only[:MOST_LISTED]}),
+            )
+
+
+def ratio_figure(found: Comparison) -> go.Figure:
+    """Ratio over latency, a colour a kind; open where chance explains it."""
+    figure = go.Figure()
+    for colour, (kind, rows) in zip(colours(), found.blocks.groupby("kind"), strict=False):
+        dots = go.Scatter(
+            x=rows["first_ms"],
+            y=rows["ratio"],
+            mode="markers",
+            name=plain(kind),
+            marker={
+                "color": colour,
+                "size": 7,
+                "symbol": np.where(rows["moved"], "circle", "circle-open").tolist(),
+            },
+            text=[_hover(row) for row in rows_of(rows)],
+            hovertemplate="%{text}<extra></extra>",
+        )
+        figure.add_trace(dots)
+    level = found.level.ratio
+    figure.add_hline(y=level, line={"color": "#1f2430", "width": 1.5})
+    finish(figure, "in A, ms", "B over A")
+    figure.update_xaxes(type="log")
+    if max(found.blocks["ratio"]) > AS_PERCENT**2 * min(found.blocks["ratio"]):
+        figure.update_yaxes(type="log")
+    return figure
+
+
+def kinds_figure(found: Comparison) -> go.Figure:
+    """A dot a kind with the interval of its median."""
+    kinds = list(found.kinds.items())[::-1]
+    moves = [move for _, move in kinds]
+    dots = go.Scatter(
+        x=[move.ratio - 1 for move in moves],
+        y=[kind for kind, _ in kinds],
+        error_x={
+            "array": [_width(move.high - move.ratio) for move in moves],
+            "arrayminus": [_width(move.ratio - move.low) for move in moves],
+        },
+        mode="markers",
+        marker={"size": 10, "color": COLOURS[0]},
+        text=[f"{m.blocks} blocks, {factor(m.ratio)}{interval(m)}" for m in moves],
+        hovertemplate="%{y}: %{text}<extra></extra>",
+        showlegend=False,
+    )
+    figure = finish(go.Figure(dots), "beside the common level", "")
+    figure.add_vline(x=0, line={"color": "#1f2430", "width": 1})
+    figure.update_xaxes(tickformat="+.0%")
+    figure.update_yaxes(automargin=True, title_text=None)
+    return figure.update_layout(height=130 + 36 * len(kinds))
+
+
+def rows_of(frame: pd.DataFrame) -> Iterator[Any]:
+    """Rows by the names of their columns."""
+    yield from frame.itertuples()
+
+
+def _hover(row: Any) -> str:
+    told = f"{row.key}<br>{row.first_ms:.4g} to {row.second_ms:.4g} ms: {factor(row.ratio)}"
+    told += f"<br>beside the level {factor(row.beside)}"
+    if not math.isnan(row.low):
+        told += f", by chance {factor(row.low)} to {factor(row.high)}"
+    return told
+
+
+def _summary(found: Comparison) -> pd.DataFrame:
+    rows = {
+        "common level, B over A": f"{factor(found.level.ratio)}{interval(found.level)}",
+        "references, B over A": "-" if found.references is None else factor(found.references),
+        "blocks in common": str(len(found.blocks)),
+        "outside their intervals": f"{found.outside} ({found.expected:.0f} expected by chance)",
+        "moved for sure": str(len(found.moved)),
+        "only in A, only in B": f"{len(found.only_first)}, {len(found.only_second)}",
+    }
+    return pd.DataFrame({"figure": list(rows), "value": list(rows.values())})
+
+
+def _listed(moved: pd.DataFrame) -> pd.DataFrame:
+    rows = [
+        {
+            "block": row.key,
+            "A, ms": f"{row.first_ms:.4g}",
+            "B, ms": f"{row.second_ms:.4g}",
+            "B over A": factor(row.ratio),
+            "beside the level": factor(row.beside),
+            "by chance": f"{factor(row.low)} to {factor(row.high)}",
+        }
+        for row in rows_of(moved)
+    ]
+    return pd.DataFrame(rows)
+
+
+def _move(move: Move) -> dict[str, Any]:
+    values = {"ratio": move.ratio, "low": move.low, "high": move.high, "blocks": move.blocks}
+    return _clean(values)
+
+
+def _clean(values: dict[Any, Any]) -> dict[str, Any]:
+    return {
+        str(name): None if isinstance(value, float) and math.isnan(value) else value
+        for name, value in values.items()
+    }
+
+
+def _width(value: float) -> float:
+    return 0.0 if math.isnan(value) else max(value, 0.0)
