@@ -1,8 +1,9 @@
 """What search and predictors need of a space: encoded networks, and what their columns may have."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,16 +64,33 @@ def column_values(choices: Sequence[Position], columns: int) -> tuple[tuple[int,
     return tuple(tuple(sorted(of_column)) for of_column in values)
 
 
-def thermometer(codes: Codes, values: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+@dataclass(frozen=True, slots=True)
+class Thermometer:
     """Features of codes: for each column and each value but its least, whether it is reached.
 
-    As much as one-hot tells, but neighbouring values stay neighbours. Shape (n, features).
+    As much as one-hot tells, but neighbouring values stay neighbours. `columns` and `reached`
+    (features,) are the column and the value of each feature.
     """
-    parts = [
-        codes[:, column] >= value
-        for column, of_column in enumerate(values)
-        for _, value in pairwise(of_column)
-    ]
-    if not parts:
-        return np.zeros((len(codes), 0))
-    return np.stack(parts, axis=1).astype(np.float64)
+
+    columns: NDArray[np.intp]
+    reached: NDArray[np.int16]
+
+    @classmethod
+    def of(cls, values: Sequence[Sequence[int]]) -> Self:
+        """Of the values that each column may have, ascending."""
+        pairs = [
+            (column, value)
+            for column, of_column in enumerate(values)
+            for _, value in pairwise(of_column)
+        ]
+        table = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+        return cls(table[:, 0].astype(np.intp), table[:, 1].astype(np.int16))
+
+    def __call__(self, codes: Codes) -> NDArray[np.float64]:
+        """Features (n, features), 0 or 1, of codes (n, columns)."""
+        return (codes.take(self.columns, axis=1) >= self.reached).astype(np.float64)
+
+
+def thermometer(codes: Codes, values: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+    """Features (n, features) of codes by the values that each column may have; see Thermometer."""
+    return Thermometer.of(values)(codes)

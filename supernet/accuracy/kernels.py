@@ -11,7 +11,7 @@ from supernet.accuracy.cross_validation import PARTS, Array, CrossValidation, de
 
 RIDGES = tuple(float(10.0**power) for power in np.arange(-4.0, 3.1, 0.5))
 SCALES = (0.03, 0.1, 0.3, 1.0)  # of a kernel's gamma, over the number of features
-_ROWS_AT_ONCE = 4096
+_ROWS_AT_ONCE = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +75,43 @@ class KernelModel:
 
     def predict(self, features: Array) -> Array:
         """Accuracies of networks by their features (n, f): (n,)."""
-        return np.asarray(
-            self.values.mean() + self.kernel.between(features, self.support) @ self.weights
-        )
+        if self.kernel.name != "rbf":
+            constant, linear, square = self._polynomial
+            found = constant + features @ linear
+            if square is not None:
+                found += ((features @ square) * features).sum(axis=1)
+            return np.asarray(found)
+        parts = np.array_split(features, max(1, -(-len(features) // _ROWS_AT_ONCE)))
+        return np.concatenate([self._weighed(part) for part in parts])
+
+    def _weighed(self, features: Array) -> Array:
+        """The same by similarities (n, m), each made in the place of the one before."""
+        similar = features @ self._scaled_support.T
+        similar -= self._scaled_squares
+        similar -= self.kernel.gamma * (features * features).sum(axis=1)[:, None]
+        np.exp(similar, out=similar)
+        return np.asarray(self.values.mean() + similar @ self.weights)
+
+    @cached_property
+    def _scaled_support(self) -> Array:
+        return np.asarray(2 * self.kernel.gamma * self.support)
+
+    @cached_property
+    def _scaled_squares(self) -> Array:
+        return np.asarray(self.kernel.gamma * (self.support * self.support).sum(axis=1))
+
+    @cached_property
+    def _polynomial(self) -> tuple[float, Array, Array | None]:
+        """Constant, linear (f,) and square terms (f, f) that a polynomial kernel adds up to.
+
+        So the effort for a network does not grow with those that were fitted on.
+        """
+        gamma, drawn = self.kernel.gamma, self.support.T @ self.weights
+        constant = float(self.values.mean() + self.weights.sum())
+        if self.kernel.name == "linear":
+            return constant, gamma * drawn, None
+        square = gamma**2 * (self.support.T * self.weights) @ self.support
+        return constant, 2 * gamma * drawn, square
 
     def spread(self, features: Array) -> Array:
         """Standard deviation of a measured accuracy around its prediction, (n,).

@@ -8,6 +8,7 @@ weights in a column. So the samples are kept, and nothing needs a pickle.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -20,8 +21,8 @@ from latency_models.storage import load_frame, origin, save_frame
 from supernet.accuracy.cross_validation import CrossValidation
 from supernet.accuracy.kernels import Kernel, KernelModel, fit_kernel
 from supernet.accuracy.mlp import MlpModel
+from supernet.coded_space import CodedSpace, Thermometer, column_values, thermometer
 from supernet.codes import Codes
-from supernet.constraints import CodedSpace, column_values, thermometer
 
 MIN_PAIRS = 10  # fewer cannot be cross-validated in five parts of two
 MOST_KERNEL_PAIRS = 5000  # the effort of a kernel grows with their cube: here it is some seconds
@@ -61,7 +62,11 @@ class AccuracyPredictor:
                 f"codes of shape {codes.shape} were given to an accuracy predictor of "
                 f"{self.space}, whose codes have {len(self.values)} columns"
             )
-        return thermometer(codes, self.values)
+        return self._thermometer(codes)
+
+    @cached_property
+    def _thermometer(self) -> Thermometer:
+        return Thermometer.of(self.values)
 
     def check_space(self, space: CodedSpace) -> None:
         """Raise `InputError` unless this predictor was fitted on `space`, choice for choice."""
