@@ -61,10 +61,13 @@ def drawing(
         for trace in _bars(blocks, prediction):
             trace.showlegend = row == 1
             figure.add_trace(trace, row=row, col=1)
+        # Plotly makes room for a bar of width 1 where a trace has a single one.
+        end_ms = max(prediction.ms, sum(max(ms, 0.0) for ms in prediction.per_block_ms))
+        figure.update_xaxes(range=[0, 1.01 * end_ms], row=row, col=1)
     finish(figure, "", "channels")
     figure.update_xaxes(title_text="ms", row=len(found), col=1)
     figure.update_xaxes(showgrid=False)
-    figure.update_yaxes(type="log")
+    figure.update_yaxes(type="log", dtick=1)
     figure.update_annotations(font={"size": 12})
     height_px = PANEL_PX * len(found) + AROUND_PX
     return figure.update_layout(height=height_px, barmode="overlay", margin={"t": 40})
@@ -73,12 +76,14 @@ def drawing(
 def _bars(blocks: Sequence[BlockSpec], prediction: Prediction) -> Iterator[go.Bar]:
     """A trace a kernel; then what the network takes beside its blocks."""
     costs = prediction.per_block_ms
-    starts = list(accumulate(costs, initial=0.0))
+    # A composition may tell a small block less than nothing: the others' overhead has it already.
+    widths = [max(cost, 0.0) for cost in costs]
+    starts = list(accumulate(widths, initial=0.0))
     for kernel in sorted({block.kernel for block in blocks}):
         here = [place for place, block in enumerate(blocks) if block.kernel == kernel]
         yield go.Bar(
             x=[starts[i] for i in here],
-            width=[costs[i] for i in here],
+            width=[widths[i] for i in here],
             y=[_channels(blocks[i]) for i in here],
             offset=0,
             name=f"{kernel}x{kernel}" if kernel > 1 else "1x1 and pooling",

@@ -96,7 +96,11 @@ def _search_traces(searches: dict[str, Search], target: str) -> Iterator[go.Scat
                 y=[one.accuracy for one in found],
                 mode="lines+markers" if search.front else "markers",
                 line={"color": colour, "width": 1.5, "shape": "hv"},
-                marker={"color": colour, "size": 9, "symbol": "circle" if search.front else "star"},
+                marker={
+                    "color": colour,
+                    "size": 8 if search.front else 15,
+                    "symbol": "circle" if search.front else "star",
+                },
                 name=plain(f"front: {name}" if search.front else f"chosen: {name}"),
                 text=[found_words(one) for one in found],
                 hovertemplate="%{text}<extra></extra>",

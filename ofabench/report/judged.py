@@ -1,9 +1,12 @@
 """Predicted against measured networks, one section a predictor that any table of networks meets."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import pandas as pd
 
-from latency_models.evaluate import Evaluation
-from latency_models.judge import Verdict, judge
+from bench.spec import BlockSpec
+from latency_models.evaluate import Evaluation, best_constant, evaluate, macs_alone
 from latency_models.networks import NetworksTable
 from latency_models.predictors import LatencyPredictor
 from ofabench.networks import judging
@@ -11,6 +14,8 @@ from ofabench.report.figures import Pairs, predicted_against_measured
 from ofabench.report.inputs import Inputs
 from ofabench.report.page import Section
 from ofabench.report.words import in_words, short_target, space_named
+
+Verdict = dict[str, Evaluation]  # by what told it: the predictor, then what it must beat
 
 
 def judged_sections(inputs: Inputs) -> list[Section]:
@@ -37,15 +42,45 @@ def _judge(table: NetworksTable, predictor: LatencyPredictor) -> tuple[Pairs, Ve
     on = judging(table, columns[0], space, predictor)
     if on.fitted == len(table.frame):
         return None
-    verdict = judge(predictor, space.choices, on.codes, on.measured)
     archs = space.decode(on.codes)
+    networks = [space.blocks(arch) for arch in archs]
     pairs = Pairs(
         measured_ms=on.measured.ms,
-        predicted_ms=verdict.predicted_ms,
+        predicted_ms=predictor.predict_many(networks),
         words=[in_words(space, arch) for arch in archs],
-        guessed=[sum(b not in predictor.domain for b in space.blocks(arch)) for arch in archs],
+        guessed=[sum(block not in predictor.domain for block in one) for one in networks],
     )
-    return pairs, verdict
+    return pairs, _verdict(predictor, networks, pairs, on.measured.level)
+
+
+def _verdict(
+    predictor: LatencyPredictor,
+    networks: Sequence[Sequence[BlockSpec]],
+    pairs: Pairs,
+    level: float | None,
+) -> Verdict:
+    """The predictor's figures with its baselines, as `ofabench evaluate` has them.
+
+    Of some hundred networks each block is asked for once; a whole space is not laid out for them.
+    """
+    specs = list({block: None for one in networks for block in one})
+    warm_ms = dict(zip(specs, predictor.alone_ms(specs)[0].tolist(), strict=True))
+    measured_ms = pairs.measured_ms
+    told: Verdict = {"predictor": evaluate(pairs.predicted_ms, measured_ms)}
+    if level is not None:
+        named = f"level {level:.3f} divided out"
+        told[named] = evaluate(pairs.predicted_ms, measured_ms / level)
+    if predictor.known:
+        plain_ms = np.array([sum(warm_ms[block] for block in one) for one in networks])
+        told["sum of blocks"] = evaluate(plain_ms, measured_ms)
+    macs = {block: block.macs for block in specs}
+    totals = np.array([sum(macs[block] for block in one) for one in networks], dtype=np.float64)
+    line = predictor.provenance.get("macs_line")
+    alone = macs_alone(totals, measured_ms, tuple(line) if line else None)
+    if alone is not None:
+        told["MACs alone"] = alone
+    told["best constant"] = best_constant(measured_ms)
+    return told
 
 
 def _section(
@@ -71,12 +106,7 @@ def _section(
 
 
 def _rows(source: str, verdict: Verdict) -> list[dict[str, str]]:
-    by_name: dict[str, Evaluation | None] = {"predictor": verdict.model}
-    if verdict.level is not None:
-        by_name[f"level {verdict.level:.3f} divided out"] = verdict.levelled
-    by_name |= {"sum of blocks": verdict.plain_sum, "MACs alone": verdict.macs_alone}
-    by_name["best constant"] = verdict.best_constant
-    return [_row(source, name, one) for name, one in by_name.items() if one is not None]
+    return [_row(source, name, one) for name, one in verdict.items()]
 
 
 def _row(source: str, name: str, one: Evaluation) -> dict[str, str]:
