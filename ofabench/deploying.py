@@ -98,6 +98,7 @@ def _request(args: argparse.Namespace, given: Given) -> dict[str, Any]:
         "data": args.data,
         "calibration": args.calibration if args.precision == "int8" else None,
         "images": None if args.no_accuracy else args.images,
+        "test_images": None if args.no_accuracy else args.test_images,
         "latency": [digest(path) for path, _ in given.predictors],
         "device": None if args.no_verify else args.device,
     }

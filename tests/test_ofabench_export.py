@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.backends.registry import get_backend
 from ofabench import cli
+from supernet import closeness
 from supernet.accuracy.predictor import AccuracyPredictor
 from supernet.card import read_exported
 from supernet.export import run_file
@@ -14,7 +16,7 @@ from supernet.model import SuperNet
 from supernet.space import SearchSpace
 from supernet.train import dataset
 from supernet.train.checkpoint import Checkpoint, Recipe, save_checkpoint
-from supernet.train.dataset import DatasetParts, get_dataset, resize
+from supernet.train.dataset import Dataset, DatasetParts, get_dataset, resize
 from supernet.train.digits import load_digits_parts
 from supernet.train.recalibrate import extract_calibrated
 from supernet.train.schedule import Schedule
@@ -38,7 +40,7 @@ def small_digits(seed: int) -> DatasetParts:
 @pytest.fixture(autouse=True)
 def _few_images_and_commands(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(dataset._DATASETS, "digits", small_digits)
-    monkeypatch.setattr(cli, "COMMANDS", ("accuracy", "export"))
+    monkeypatch.setattr(cli, "COMMANDS", ("accuracy", "extract", "export"))
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +70,6 @@ def export(checkpoint: Path, arch: str, out: Path, form: str = "onnx") -> int:
 
 @pytest.mark.parametrize("form", ["onnx", "tflite", "torch"])
 def test_a_sub_network_is_exported(form: str, checkpoint: Path, tmp_path: Path) -> None:
-    from bench.backends.registry import get_backend
-
     out = tmp_path / f"net.{form}"
 
     assert export(checkpoint, line(tmp_path), out, form) == 0
@@ -94,6 +94,92 @@ def test_the_ends_of_a_space_go_by_words(word: str, checkpoint: Path, tmp_path: 
 
     _, card = read_exported(tmp_path / "net.onnx")
     assert card.arch == (TINY.largest() if word == "largest" else TINY.smallest())
+
+
+def no_test_images(parts: DatasetParts) -> Dataset:
+    raise AssertionError("test images were looked at")
+
+
+def test_int8_tells_accuracy_before_and_after(
+    checkpoint: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(DatasetParts, "test", property(no_test_images))
+    # An untrained network's classes are near ties, which int8 decides otherwise.
+    monkeypatch.setattr(closeness, "LEAST_AGREEMENT", 0.1)
+    out = tmp_path / "net.onnx"
+    argv = ["export", "--checkpoint", str(checkpoint), "--arch", line(tmp_path), "--out", str(out)]
+    more = ["--format", "onnx", "--precision", "int8", "--calibration", "30", "--images", "80"]
+
+    assert cli.main([*argv, *more]) == 0
+
+    content, card = read_exported(out)
+    judged = get_dataset("digits").validation.subset(80, np.random.default_rng(0))
+    pixels = resize(judged.images, 24).contiguous()
+    labels = judged.labels.numpy()
+    network = extract_calibrated(
+        SuperNet(TINY, seed=4), card.arch, get_dataset("digits").train.images
+    )
+    before = network(pixels).detach().numpy().argmax(axis=1) == labels
+    got = run_file(content, get_backend("onnx"), pixels.numpy(), "int8")
+    found = card.accuracies
+    assert found is not None
+    assert (found.images, found.part, found.data) == (80, "validation", "digits")
+    assert found.before == pytest.approx(before.mean())
+    assert found.after == pytest.approx((got.argmax(axis=1) == labels).mean())
+    assert card.calibration is not None
+    assert (card.calibration.data, card.calibration.images) == ("digits", 30)
+    told = capsys.readouterr().out
+    assert f"{found.before:.2%} ± {found.before_error:.2%} before" in told
+    assert f"{found.after:.2%} ± {found.after_error:.2%} after" in told
+
+
+def test_an_extracted_network_gives_the_checkpoints_file(checkpoint: Path, tmp_path: Path) -> None:
+    net, out = tmp_path / "net.safetensors", tmp_path / "again.onnx"
+    arch = line(tmp_path)
+    assert export(checkpoint, arch, tmp_path / "net.onnx") == 0
+    argv = ["extract", "--checkpoint", str(checkpoint), "--arch", arch, "--out", str(net)]
+    assert cli.main(argv) == 0
+
+    assert cli.main(["export", "--network", str(net), "--format", "onnx", "--out", str(out)]) == 0
+
+    (first, card), (second, again) = read_exported(tmp_path / "net.onnx"), read_exported(out)
+    assert first == second
+    assert (card.provenance, card.accuracies) == (again.provenance, again.accuracies)
+
+
+def test_no_accuracy_is_said(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "net.onnx")
+    argv = ["export", "--checkpoint", str(checkpoint), "--arch", "smallest", "--format", "onnx"]
+
+    assert cli.main([*argv, "--no-accuracy", "--out", out]) == 0
+
+    assert "accuracy: not measured (none was asked)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["--network", "n", "--arch", "largest", "--format", "onnx"], "is one network already"),
+        (["--checkpoint", "c", "--format", "onnx"], "give --arch"),
+        (["--checkpoint", "c", "--arch", "largest", "--format", "torch", "--precision", "fp16"],
+         "a torch file is exported as fp32"),
+        (["--network", "absent", "--format", "onnx"], "cannot read absent"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_together_is_one_line(
+    argv: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["export", *argv, "--out", str(tmp_path / "net")]) == 2
+
+    line = capsys.readouterr().err.strip()
+    assert told in line
+    assert len(line.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def refused(capsys: pytest.CaptureFixture[str], checkpoint: Path, arch: str, folder: Path) -> str:

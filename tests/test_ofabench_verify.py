@@ -4,15 +4,19 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bench.backends.fake import FakeBackend, FakeModel
-from bench.blocks import build_network
+from bench.backends.registry import get_backend
+from bench.blocks import build_network, network_of
+from bench.devices.local import LocalDevice
 from bench.model import random_model
 from bench.spec import Target
 from latency_models.compose import Composition
 from latency_models.predictors import LatencyPredictor
 from ofabench import cli
+from ofabench.sweeping import make_target
 from supernet.card import Normalisation
 from supernet.export import Form, export
 from supernet.network_file import CutNetwork
@@ -127,6 +131,87 @@ def test_what_was_found_stands_beside_what_is_measured(
     result.write_text(json.dumps(found))
     assert verify(model, predictor(model.parent), "--result", str(result)) == 2
     assert "of another network" in capsys.readouterr().err
+
+
+def result_with(limits: dict[str, float], path: Path) -> str:
+    found = {
+        "format": "ofabench-search-1",
+        "arch": json.loads(TINY.to_line(ARCH)),
+        "accuracy": 0.9,
+        "predictions": {},
+        "limits": limits,
+    }
+    path.write_text(json.dumps(found))
+    return str(path)
+
+
+def test_a_limit_that_is_not_met_is_exit_code_1(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    latency = predictor(model.parent)
+    tight = result_with({TARGET.key: 0.5 * COST_MS}, model.parent / "tight.json")
+    loose = result_with({TARGET.key: 2 * COST_MS}, model.parent / "loose.json")
+
+    assert verify(model, latency, "--result", tight) == 1
+    told = capsys.readouterr().out
+    assert f"limit      {0.5 * COST_MS:g} ms: NOT MET" in told
+    assert ": kept" in told
+    assert verify(model, latency, "--result", loose) == 0
+    assert f"limit      {2 * COST_MS:g} ms: met" in capsys.readouterr().out
+
+
+def test_without_a_predictor_the_file_is_measured(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = replace(TARGET, options=(("cache", "warm"),)).key
+    result = result_with({key: 2 * COST_MS}, model.parent / "r.json")
+
+    assert cli.main(["verify", str(model), *QUICK, "--result", result, "--json"]) == 0
+
+    told = json.loads(capsys.readouterr().out)
+    assert told["target"] == key
+    assert told["measured_ms"] == pytest.approx(COST_MS, rel=0.08)
+    assert (told["predicted_ms"], told["kept"], told["limit_met"]) == (None, None, True)
+
+
+def int8_model(folder: Path) -> Path:
+    images = np.random.default_rng(0).standard_normal((8, 1, 24, 24), dtype=np.float32)
+    form = Form(backend=get_backend("onnx"), precision="int8", calibration=images)
+    parts = small_digits(0)
+    cut = CutNetwork(
+        space="tiny",
+        arch=ARCH,
+        blocks=BLOCKS,
+        network=network_of(random_model(BLOCKS)),
+        normalisation=Normalisation(mean=parts.mean, std=parts.spread),
+    )
+    export(cut, form, folder / "net.onnx")
+    return folder / "net.onnx"
+
+
+def test_int8_is_never_held_against_a_prediction_of_float32(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = make_target(LocalDevice(), get_backend("onnx"))
+    latency, model = predictor(tmp_path, predicts_ms=1e-6, target=target), int8_model(tmp_path)
+    here = ("--device", "cpu", "--loads", "3", "--passes", "2", "--force")
+    argv = ["verify", str(model), "--latency", latency, *here]
+
+    assert cli.main([*argv, "--data", "digits", "--images", "30", "--json"]) == 0
+
+    told = json.loads(capsys.readouterr().out)
+    assert told["target"] == replace(target, precision="int8").key
+    assert told["precision"] == "int8"
+    assert told["measured_ms"] > 0
+    assert (told["predicted_ms"], told["error"], told["kept"]) == (None, None, None)
+    assert told["prediction_of_another_precision"] == {"target": target.key, "predicted_ms": 1e-6}
+    assert told["accuracy_images"] == 30
+    assert cli.main(argv) == 0
+    assert "says nothing of a file of int8: no verdict" in capsys.readouterr().out
+    keep = tmp_path / "keep.sqlite"
+    assert cli.main([*argv, "--keep", str(keep)]) == 2
+    assert "samples of a file of int8 are not kept" in one_line(capsys)
+    assert not keep.exists()
 
 
 def one_line(capsys: pytest.CaptureFixture[str]) -> str:

@@ -173,6 +173,20 @@ def test_a_file_changed_after_export_is_told(network: nn.Sequential, tmp_path: P
         read_exported(out)
 
 
+def test_a_card_of_an_earlier_version_is_read(network: nn.Sequential, tmp_path: Path) -> None:
+    out = tmp_path / "net.onnx"
+    export(cut_of(network), Form(backend=get_backend("onnx")), out)
+    told = json.loads(card_path(out).read_text())
+    for new in ("precision", "size_bytes", "closeness", "calibration", "accuracies"):
+        del told[new]
+    card_path(out).write_text(json.dumps(told))
+
+    _, card = read_exported(out)
+
+    assert card.precision == "fp32"
+    assert (card.size_bytes, card.closeness, card.accuracies) == (None, None, None)
+
+
 @pytest.mark.parametrize(
     "card", ["{}", "[1]", '{"format": "ofabench-card-1"}', '{"format": "other"}']
 )
