@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ofabench.arguments import positive_float, positive_int
+from ofabench.arguments import add_progress, positive_float, positive_int
 
 if TYPE_CHECKING:
     from bench.backends.base import Backend
@@ -22,6 +22,7 @@ COMPANY = 100  # blocks of the predictor's sweep that are measured beside the ne
 
 def add_measuring(parser: argparse.ArgumentParser) -> None:
     """Add how a file is measured and held."""
+    add_progress(parser)
     parser.add_argument(
         "--tolerance",
         type=positive_float,
@@ -129,7 +130,7 @@ def _limit_ms(asked: Asked) -> float | None:
 
 def _bench(args: argparse.Namespace, device: "Device", backend: "Backend", asked: Asked) -> "Bench":
     from bench.planner import SweepPlan
-    from ofabench.progress import TerminalProgress
+    from ofabench.progress import get_sweep_progress
     from supernet.verify import Bench
 
     return Bench(
@@ -137,7 +138,7 @@ def _bench(args: argparse.Namespace, device: "Device", backend: "Backend", asked
         backend=backend,
         target=asked.target,
         plan=SweepPlan(loads=args.loads, passes=args.passes, seed=args.seed),
-        progress=TerminalProgress(),
+        progress=get_sweep_progress(args.progress),
         company=_company(asked.predictor, args.seed),
         forced=args.force,
     )

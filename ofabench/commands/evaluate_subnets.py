@@ -6,20 +6,17 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ofabench.arguments import add_checkpoint, add_json, add_out, positive_int
+from ofabench.arguments import add_checkpoint, add_json, add_out, add_progress, positive_int
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from torch import Tensor
-
+    from bench.progress import Progress
     from latency_models.networks import NetworksTable
     from supernet.accuracy.store import Conditions, EvaluationStore
     from supernet.codes import Codes
-    from supernet.model import SuperNet
     from supernet.space import SearchSpace
-    from supernet.train.dataset import Dataset, Score
-    from supernet.train.source import Source
+    from supernet.train.dataset import Score
 
 NETWORKS, IMAGES, CALIBRATION_IMAGES = 200, 2000, 2000
 STORE = ".evaluations.jsonl"
@@ -64,6 +61,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--data", metavar="NAME", help="data set (that of the training)")
     parser.add_argument("--seed", type=int, default=0, help="of the networks and images drawn")
+    add_progress(parser)
     add_json(parser)
     add_out(parser, "NETWORKS.parquet")
     parser.set_defaults(run=run)
@@ -75,6 +73,8 @@ def run(args: argparse.Namespace) -> int:
 
     from bench.errors import FileError
     from ofabench.broken_images import tell_broken
+    from ofabench.progress import get_progress
+    from supernet.accuracy.measure import measure_each
     from supernet.accuracy.store import Conditions, EvaluationStore
     from supernet.tensor_file import digest_tensors
     from supernet.train.checkpoint import load_trained
@@ -97,7 +97,15 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
     )
     with EvaluationStore.open(args.out.with_suffix(STORE), conditions) as store:
-        _measure(checkpoint.supernet(), codes, data.train_source, validation, store)
+        missing = codes[[tuple(code) not in store.scores for code in codes.tolist()]]
+        _tell_kept(len(codes) - len(missing), len(codes))
+        found = measure_each(
+            checkpoint.supernet(),
+            missing,
+            lambda resolution: data.train_source.calibration(conditions.calibration, resolution),
+            validation,
+        )
+        _measure(found, missing, store, get_progress(args.progress))
         scores = [store.scores[tuple(code)] for code in codes.tolist()]
     table = _table(space, codes, scores, {"checkpoint": args.checkpoint.name}, conditions)
     table.save(args.out)
@@ -130,32 +138,25 @@ def _codes(args: argparse.Namespace, space: "SearchSpace") -> "Codes":
     return np.asarray(codes[np.sort(first)])
 
 
+def _tell_kept(kept: int, asked: int) -> None:
+    if kept:
+        print(f"{kept} of {asked} networks are measured already", file=sys.stderr)
+
+
 def _measure(
-    supernet: "SuperNet",
-    codes: "Codes",
-    source: "Source",
-    validation: "Dataset",
+    found: "Iterable[tuple[int, Score]]",
+    missing: "Codes",
     store: "EvaluationStore",
+    progress: "Progress",
 ) -> None:
-    """Measure what the store lacks; each network is in it as soon as it is measured."""
+    """Keep what is found of each network as soon as it is measured."""
     from bench.errors import InterruptedSweepError
-    from ofabench.progress import TerminalProgress
-    from supernet.accuracy.measure import measure_each
 
-    missing = codes[[tuple(code) not in store.scores for code in codes.tolist()]]
-    if len(missing) < len(codes):
-        measured = len(codes) - len(missing)
-        print(f"{measured} of {len(codes)} networks are measured already", file=sys.stderr)
-
-    def training(resolution: int) -> "Tensor":
-        return source.calibration(store.conditions.calibration, resolution)
-
-    progress = TerminalProgress()
     progress.start(len(missing), "measuring accuracies")
     try:
-        for row, found in measure_each(supernet, missing, training, validation):
-            store.add(tuple(missing[row].tolist()), found)
-            progress.advance(note=f"{found.accuracy:.1%}")
+        for row, score in found:
+            store.add(tuple(missing[row].tolist()), score)
+            progress.advance(note=f"{score.accuracy:.1%}")
     except KeyboardInterrupt:
         raise InterruptedSweepError(
             f"stopped; {len(store.scores)} networks are kept in {store.path}: go on with the same "
