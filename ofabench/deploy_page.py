@@ -114,6 +114,9 @@ def _latency(card: Card) -> Iterator[str]:
     yield "| --- | --- | --- | --- | --- |"
     for one in card["latency"]:
         predicted = f"{one['predicted_ms']:.4g} ± {one['std_ms']:.2g}"
+        confidence = (card["search"] or {}).get("confidence")
+        if one["bound_ms"] is not None and confidence is not None:
+            predicted += f" (below {one['bound_ms']:.4g} with {confidence:.0%})"
         limit = "-" if one["limit_ms"] is None else f"{one['limit_ms']:g}"
         measured, told = "-", one["not_measured"]
         if one["measured"] is not None:

@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from supernet.train.dataset import Score
     from supernet.verify import Bench, Promise, Taken
 
+OUTPUTS_COMPARED = 4  # images on which a file's outputs there are held beside those here
 COMPANY = 100  # blocks of the predictor's sweep that are measured beside the network
 
 
@@ -85,7 +86,27 @@ def measure(
         references = predictor.provenance.get("references") or {}
         predicted_ms = predictor.predict(asked.card.blocks).ms
         promise = hold(measurements, predicted_ms, references, args.tolerance)
-    return _verdict(asked, taken, promise)
+    return {**_verdict(asked, taken, promise), "on_device": _on_device(device, backend, asked)}
+
+
+def _on_device(device: "Device", backend: "Backend", asked: Asked) -> dict[str, Any] | None:
+    """How near the file's outputs there are to those here; None where the device is this machine.
+
+    Accuracies are measured here, by the same file: this says whether they hold there.
+    """
+    import numpy as np
+
+    from supernet.closeness import compare
+    from supernet.export import run_file
+
+    if device.address == "cpu":
+        return None
+    first = asked.card.blocks[0]
+    shape = (OUTPUTS_COMPARED, first.in_channels, first.in_size, first.in_size)
+    images = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
+    here = run_file(asked.content, backend, images, asked.card.precision)
+    there = [device.infer(asked.content, one[None], backend, asked.target) for one in images]
+    return asdict(compare(here, np.concatenate(there), "random"))
 
 
 def _verdict(asked: Asked, taken: "Taken", promise: "Promise | None") -> dict[str, Any]:
@@ -189,6 +210,10 @@ def show_latency(data: Mapping[str, Any]) -> None:
         print(f"             {data['measured_ms'] / unlike['predicted_ms']:.2f} times that")
     if data["kept"] is not None:
         _show_promise(data)
+    close = data["on_device"]
+    if close is not None:
+        told = f"differ by {close['largest']:.1g} at most, same class for {close['agreement']:.0%}"
+        print(f"  outputs    there and here {told} ({close['images']} random images)")
     if data["limit_ms"] is not None:
         met = "met" if data["limit_met"] else "NOT MET"
         print(f"  limit      {data['limit_ms']:g} ms: {met}")

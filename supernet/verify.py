@@ -87,6 +87,8 @@ class FileBackend:
     backend makes it, so that only the file's own figure is of the target's precision.
     """
 
+    gives_file = True  # of whatever precision: a device need not have made it
+
     def __init__(self, inner: Backend, blocks: Sequence[BlockSpec], content: bytes) -> None:
         self.name = inner.name
         self.file_suffix = inner.file_suffix

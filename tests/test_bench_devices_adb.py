@@ -122,8 +122,8 @@ def test_only_tflite_and_two_precisions_run_there(device: AdbDevice) -> None:
         next(device.run_load(WORK, torch, target(backend="torch"), LoadPlan()))
     with pytest.raises(InputError, match="compute in fp32 or fp16, got precision 'int8'"):
         next(device.run_load(WORK, BACKEND, target(precision="int8"), LoadPlan()))
-    with pytest.raises(InputError, match="got precision 'int8'"):
-        device.infer(b"", images, BACKEND, target(precision="int8"))
+    with pytest.raises(InputError, match="got precision 'int4'"):
+        device.infer(b"", images, BACKEND, target(precision="int4"))
 
 
 def test_it_is_named_for_what_runs_its_programs(device: AdbDevice) -> None:

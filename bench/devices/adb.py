@@ -19,6 +19,7 @@ from bench.spec import Target
 
 DEFAULTS = PhoneOptions()
 PRECISIONS = ("fp32", "fp16")
+FILE_PRECISIONS = (*PRECISIONS, "int8")  # of files that were exported: none is made for a sweep
 
 
 def print_line(words: str) -> None:
@@ -88,7 +89,7 @@ class AdbDevice:
     def infer(self, content: bytes, images: Array, backend: Backend, target: Target) -> Array:
         """Through the runner on the phone."""
         check_backend(backend)
-        check_precision(target)
+        check_precision(target, FILE_PRECISIONS)
         return self.phone.ask(
             lambda connection: infer_on(self.phone, connection, content, images, target)
         )
@@ -98,7 +99,8 @@ class AdbDevice:
     ) -> Generator[PassResult]:
         """Let the runner on the phone do the passes; it is watched for heat meanwhile."""
         check_backend(backend)
-        check_precision(target)
+        given = bool(getattr(backend, "gives_file", False))  # see supernet.verify.FileBackend
+        check_precision(target, FILE_PRECISIONS if given else PRECISIONS)
         yield from self._loads.run(work, backend, target, plan)
 
     def close(self) -> None:
@@ -126,9 +128,9 @@ def check_backend(backend: Backend) -> None:
         raise InputError(f"phones run the backend tflite, got {backend.name}: --backend tflite")
 
 
-def check_precision(target: Target) -> None:
-    """Raise `InputError` for a precision that the runner has not."""
-    if target.precision not in PRECISIONS:
+def check_precision(target: Target, known: tuple[str, ...] = PRECISIONS) -> None:
+    """Raise `InputError` for a precision that the runner has not, or that nothing made has."""
+    if target.precision not in known:
         raise InputError(
-            f"phones compute in {' or '.join(PRECISIONS)}, got precision {target.precision!r}"
+            f"phones compute in {' or '.join(known)}, got precision {target.precision!r}"
         )
