@@ -64,12 +64,14 @@ class Page:
 
     def open(self, path: Path) -> None:
         """Open a file and let every picture of it be drawn, as printing does."""
-        self.chrome.get_log("performance")
+        self._log("performance")
+        self.chrome.get("about:blank")  # else a page that is opened twice may still be the first
         self.chrome.get(path.resolve().as_uri())
-        self.run("window.dispatchEvent(new Event('beforeprint'))")
+        # Asked for again and again: the driver may be back before the page's script has run.
         self.wait_for(
-            "return [...document.querySelectorAll('.figure')]"
-            ".every((box) => box.dataset.drawn === 'done')"
+            "window.dispatchEvent(new Event('beforeprint'));"
+            "const boxes = [...document.querySelectorAll('.figure')];"
+            "return boxes.length && boxes.every((box) => box.dataset.drawn === 'done')"
         )
 
     def run(self, script: str, *arguments: object) -> Any:
@@ -78,16 +80,16 @@ class Page:
 
     def complaints(self) -> list[str]:
         """What the browser's console has to say, since it was last asked."""
-        return [str(entry["message"]) for entry in self.chrome.get_log("browser")]
+        return [str(entry["message"]) for entry in self._log("browser")]
 
     def requests(self) -> list[str]:
         """Addresses that the page has asked for, itself among them."""
         found = []
-        for entry in self.chrome.get_log("performance"):
+        for entry in self._log("performance"):
             message = json.loads(entry["message"])["message"]
             if message["method"] == "Network.requestWillBeSent":
                 found.append(str(message["params"]["request"]["url"]))
-        return found
+        return [one for one in found if one != "about:blank"]
 
     def drawn(self) -> dict[str, int]:
         """How many points, lines, bars and cells each picture shows, by its section's heading."""
@@ -135,11 +137,16 @@ class Page:
             assert time.monotonic() < until, f"never true: {condition}; {self.complaints()}"
             time.sleep(0.05)
 
+    def _log(self, name: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.chrome.get_log(name)  # type: ignore[no-untyped-call]
+        return found
+
     def _mouse_to(self, x: float, y: float) -> None:
         from selenium.webdriver.common.action_chains import ActionChains
 
         mouse = ActionChains(self.chrome, duration=50)
-        mouse.w3c_actions.pointer_action.move_to_location(int(x), int(y))
+        pointer: Any = mouse.w3c_actions.pointer_action
+        pointer.move_to_location(int(x), int(y))
         mouse.perform()
 
     def overflow_px(self) -> int:

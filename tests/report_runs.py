@@ -17,7 +17,7 @@ from supernet.arch import ArchConfig
 from supernet.space import SearchSpace
 
 SPACE = SearchSpace.load("tiny")
-FAKE = Target(device="fake", backend="fake", backend_version="fake-1", options=(("cache", "warm"),))
+FAKE = Target(device="fake", backend="fake", backend_version="1", options=(("cache", "warm"),))
 PHONE = Target(device="note8", backend="tflite", backend_version="2.14", threads=4)
 
 

@@ -24,7 +24,8 @@ def block_sections(inputs: Inputs) -> list[Section]:
                 Section(
                     title=f"Latency by kernel and expand ratio: {where}",
                     text="Milliseconds of each elastic block: a row a place in the network (size, "
-                    "channels in and out, stride), a column a choice. Blank was not measured.",
+                    "channels in and out, stride), a column a kernel (k) and expand ratio "
+                    "(e). Blank was not measured.",
                     figure=heat,
                 )
             )

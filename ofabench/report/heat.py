@@ -41,7 +41,7 @@ def latency_heat_map(blocks: pd.DataFrame) -> go.Figure | None:
         xgap=1,
         ygap=1,
         colorbar={
-            "title": {"text": "ms", "side": "right"},
+            "ticksuffix": " ms",
             "orientation": "h",
             "thickness": 10,
             "x": 0.5,
@@ -50,9 +50,9 @@ def latency_heat_map(blocks: pd.DataFrame) -> go.Figure | None:
         },
         hovertemplate="%{y}<br>%{x}: %{z:.4g} ms<extra></extra>",
     )
-    figure = finish(go.Figure(heat), "kernel and expand ratio", "")
+    figure = finish(go.Figure(heat), "", "")
     figure.update_yaxes(autorange="reversed", automargin=True, title_text=None, showgrid=False)
-    figure.update_xaxes(automargin=True, title_standoff=8, showgrid=False)
+    figure.update_xaxes(automargin=True, tickangle=-90, title_text=None, showgrid=False)
     figure.update_layout(height=max(340, ROW_PX * len(places) + AROUND_PX), margin={"t": 60})
     if len(sizes) > 1:
         labels = [_names(_at(places, size, sizes)) for size in sizes]
@@ -107,5 +107,5 @@ def _slider(
         "active": len(sizes) - 1,
         "steps": steps,
         "currentvalue": {"prefix": "images of ", "suffix": " px"},
-        "pad": {"t": 50, "b": 0},
+        "pad": {"t": 60, "b": 0},
     }

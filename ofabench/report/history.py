@@ -10,18 +10,17 @@ from ofabench.report.searches import Found
 
 def history_sections(inputs: Inputs) -> list[Section]:
     """One picture of all searches that kept their history."""
-    lines: dict[str, tuple[Found, tuple[tuple[int, float], ...]]] = {}
+    lines: dict[str, Found] = {}
     for name, search in inputs.searches.items():
-        for number, one in enumerate(search.found, start=1):
-            told = f"{name}, {number}" if search.front else name
-            known = {history for _, history in lines.values()}
-            if one.history and one.history not in known:  # a front found at once has one history
-                lines[told] = (one, one.history)
+        best = max(search.found, key=lambda one: one.accuracy)
+        if best.history:
+            lines[f"{name}, its most accurate" if search.front else name] = best
     if not lines:
         return []
     figure = go.Figure()
-    for colour, (name, (one, history)) in zip(colours(), lines.items(), strict=False):
-        steps = [*history, (max(one.evaluated, history[-1][0]), history[-1][1])]
+    for colour, (name, one) in zip(colours(), lines.items(), strict=False):
+        last, accuracy = one.history[-1]
+        steps = [*one.history, (max(one.evaluated, last), accuracy)]
         line = go.Scatter(
             x=[evaluated for evaluated, _ in steps],
             y=[accuracy for _, accuracy in steps],

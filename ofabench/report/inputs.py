@@ -158,6 +158,8 @@ def _json_values(content: bytes) -> Iterator[Any]:
 
 
 def check_out(out: Path, given: Sequence[Path]) -> None:
-    """Raise `InputError` where the page would be written over what it tells of."""
+    """Raise an error where the page cannot be written, or would be over what it tells of."""
+    if not out.absolute().parent.is_dir():
+        raise FileError(f"cannot write {out}: there is no folder {out.parent}; make it first")
     if any(out.resolve() == path.resolve() for path in given):
         raise InputError(f"--out {out} is one of the files to report; name another")

@@ -44,9 +44,12 @@ def _judge(table: NetworksTable, predictor: LatencyPredictor) -> tuple[Pairs, Ve
         return None
     archs = space.decode(on.codes)
     networks = [space.blocks(arch) for arch in archs]
+    predicted_ms = predictor.predict_many(networks)
+    if not np.isfinite(predicted_ms).all():  # with blocks that could not run when it was swept
+        return None
     pairs = Pairs(
         measured_ms=on.measured.ms,
-        predicted_ms=predictor.predict_many(networks),
+        predicted_ms=predicted_ms,
         words=[in_words(space, arch) for arch in archs],
         guessed=[sum(block not in predictor.domain for block in one) for one in networks],
     )

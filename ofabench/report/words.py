@@ -40,7 +40,8 @@ def short_target(target: Target) -> str:
     threads = "1 thread" if target.threads == 1 else f"{target.threads} threads"
     batch = "" if target.batch == 1 else f", batch {target.batch}"
     precision = "" if target.precision == "fp32" else f", {target.precision}"
-    return f"{target.device}, {target.backend}, {threads}{batch}{precision}"
+    runtime = f"{target.backend} {target.backend_version}"
+    return f"{target.device}, {runtime}, {threads}{batch}{precision}"
 
 
 def _stages(space: SearchSpace | None, arch: ArchConfig) -> list[str]:
