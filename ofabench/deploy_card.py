@@ -64,7 +64,7 @@ def card_json(
 ) -> dict[str, Any]:
     """All of it; `page_of` makes the page of nothing else."""
     from latency_models.storage import origin
-    from ofabench.verifying import accuracy_json
+    from ofabench.verdicts import accuracy_json
 
     return {
         "format": FORMAT,

@@ -9,7 +9,8 @@ from typing import Any
 from ofabench.arguments import add_json, positive_int
 from ofabench.device_arguments import add_device
 from ofabench.exporting import add_form, add_source
-from ofabench.verifying import add_measuring, failed, show_accuracy, show_latency
+from ofabench.verdicts import failed, show_accuracy, show_latency
+from ofabench.verifying import add_measuring
 
 FORMATS = ("onnx", "tflite")
 EXIT_FAILED_CHECK = 1

@@ -8,16 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from ofabench.arguments import add_json, positive_int
 from ofabench.device_arguments import add_device, device_in
-from ofabench.verifying import (
-    Asked,
-    accuracy_json,
-    add_measuring,
-    failed,
-    measure,
-    show_accuracy,
-    show_latency,
-    target_for,
-)
+from ofabench.verdicts import accuracy_json, failed, show_accuracy, show_latency
+from ofabench.verifying import Asked, add_measuring, measure, target_for
 
 if TYPE_CHECKING:
     from bench.backends.base import Backend
