@@ -128,11 +128,12 @@ def _channels(block: BlockSpec) -> int:
 
 def _predict(predictor: LatencyPredictor, blocks: Sequence[BlockSpec]) -> Prediction | None:
     """Predict; None where a block could not run there, or nothing is known of its kind."""
+    if not predictor.runs(blocks).all():
+        return None
     try:
-        found = predictor.predict(blocks)
+        return predictor.predict(blocks)
     except MissingEntryError:
         return None
-    return found if max(found.per_block_ms) < float("inf") else None
 
 
 def _totals(found: dict[str, tuple[LatencyPredictor, Prediction]]) -> pd.DataFrame:

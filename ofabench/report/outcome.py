@@ -84,13 +84,13 @@ def read_outcome(path: Path, data: Any) -> Outcome:
     try:
         return Outcome(
             name=path.name.removesuffix(VERIFIED),
-            limit_ms=data["limit_ms"],
+            limit_ms=_number(data["limit_ms"]),
             predicted_ms=float(data["predicted_ms"]),
             measured_ms=float(data["levelled_ms"]),
             raw_ms=float(data["measured_ms"]),
-            accuracy=_fraction(data["accuracy"]),
-            accuracy_error=_fraction(data["accuracy_error"]),
-            predicted_accuracy=_fraction(data["predicted_accuracy"]),
+            accuracy=_number(data["accuracy"]),
+            accuracy_error=_number(data["accuracy_error"]),
+            predicted_accuracy=_number(data["predicted_accuracy"]),
             kept=bool(data["kept"]),
             arch=_words(data.get("space"), data["arch"]),
             target=str(data.get("target", "")),
@@ -108,7 +108,7 @@ def _accuracy(outcome: Outcome) -> str:
     return f"{outcome.accuracy:.2%} ± {outcome.accuracy_error or 0:.2%}"
 
 
-def _fraction(value: Any) -> float | None:
+def _number(value: Any) -> float | None:
     return None if value is None else float(value)
 
 

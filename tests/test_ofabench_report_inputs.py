@@ -1,0 +1,186 @@
+"""What a report takes, told by content; and what it refuses in a line."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bench.errors import FileError, InputError
+from ofabench import cli
+from ofabench.report.inputs import read_inputs
+from ofabench.report.searches import read_search
+from tests import report_runs as runs
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One file of every kind."""
+    path = tmp_path_factory.mktemp("run")
+    runs.write_everything(path)
+    return path
+
+
+def test_a_folder_is_sorted_by_what_its_files_are(folder: Path) -> None:
+    found = read_inputs([folder])
+
+    assert list(found.sweeps) == ["sweep.sqlite"]
+    assert list(found.tables) == ["fake-blocks.parquet", "phone-blocks.parquet"]
+    assert list(found.networks) == ["fake-judged.parquet", "phone-judged.parquet"]
+    assert list(found.predictors) == ["fake.parquet", "phone.parquet"]
+    assert list(found.accuracies) == ["accuracy.parquet"]
+    assert {name: one.front for name, one in found.searches.items()} == {
+        "front.json": True,
+        "limit.json": False,
+    }
+    assert list(found.outcomes) == ["limit.verified.json"]
+    assert list(found.logs) == ["supernet.jsonl"]
+    assert [Path(name).name for name in found.passed] == ["notes.md"]
+    assert found.count == 12
+
+
+def test_names_decide_nothing(folder: Path, tmp_path: Path) -> None:
+    kinds = ("sweep.sqlite", "fake-blocks.parquet", "limit.json", "supernet.jsonl", "fake.parquet")
+    for number, name in enumerate(kinds):
+        shutil.copy(folder / name, tmp_path / f"{number}.txt")
+
+    found = read_inputs(sorted(tmp_path.iterdir()))
+
+    assert [list(one) for one in (found.sweeps, found.tables, found.searches)] == [
+        ["0.txt"],
+        ["1.txt"],
+        ["2.txt"],
+    ]
+    assert [list(one) for one in (found.logs, found.predictors)] == [["3.txt"], ["4.txt"]]
+
+
+def test_files_of_one_name_keep_their_folders(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    shutil.copy(folder / "fake.parquet", other / "fake.parquet")
+
+    found = read_inputs([folder, other])
+
+    assert list(found.predictors) == ["fake.parquet", "phone.parquet", "other/fake.parquet"]
+    with pytest.raises(InputError, match="is given twice"):
+        read_inputs([folder / "limit.json"] * 40)
+
+
+def test_the_largest_table_of_a_target_counts(tmp_path: Path) -> None:
+    whole = runs.table()
+    few = type(whole)(target=whole.target, provenance={}, rows=whole.rows[:5])
+    few.save(tmp_path / "a.parquet")
+    whole.save(tmp_path / "b.parquet")
+
+    (found,) = read_inputs([tmp_path]).tables_by_target().values()
+
+    assert len(found) == 147
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("notes.txt", b"hello"),
+        ("empty.json", b""),
+        ("other.json", b'{"a": 1}'),
+        ("list.json", b"[1, 2]"),
+        ("archs.jsonl", b'{"space": "tiny", "resolution": 32}\n{"space": "tiny"}\n'),
+        ("deep.json", b'{"a":' * 100_000),
+        ("image.png", b"\x89PNG\r\n"),
+    ],
+)
+def test_what_is_not_recognised_is_named_with_what_is(
+    name: str, content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = tmp_path / name, tmp_path / "r.html"
+    path.write_bytes(content)
+
+    assert cli.main(["report", str(path), "--out", str(out)]) == 2
+
+    told = capsys.readouterr().err
+    assert f"{path} is not recognised; accepted is a sweep (.sqlite)" in told
+    assert told.count("\n") == 1
+    assert not out.exists()
+
+
+def test_parquet_of_other_programs_is_not_recognised(tmp_path: Path) -> None:
+    path = tmp_path / "other.parquet"
+    pd.DataFrame({"a": [1]}).to_parquet(path)
+
+    with pytest.raises(FileError, match="is not recognised"):
+        read_inputs([path])
+
+
+def test_a_page_is_never_written_over_what_it_tells_of(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = folder / "supernet.jsonl"
+    before = log.read_bytes()
+
+    assert cli.main(["report", str(log), "--out", str(log)]) == 2
+    assert "is one of the files to report" in capsys.readouterr().err
+    assert log.read_bytes() == before
+
+    nowhere = tmp_path / "nowhere" / "r.html"
+    assert cli.main(["report", str(log), "--out", str(nowhere)]) == 2
+    assert "there is no folder" in capsys.readouterr().err
+
+
+def test_what_has_no_picture_by_itself_says_what_it_needs(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "r.html"
+
+    assert cli.main(["report", str(folder / "fake.parquet"), "--out", str(out)]) == 2
+    assert "a predictor needs a table of networks" in capsys.readouterr().err
+
+
+def test_a_search_is_read_with_what_it_tells() -> None:
+    arch = runs.SPACE.smallest()
+    data = runs.result(arch, 0.7, bounds={"a": 1}, confidence=0.95)
+
+    (one,) = read_search(Path("r.json"), data).found
+
+    assert (one.arch, one.accuracy, one.confidence) == (arch, 0.7, 0.95)
+    assert [evaluated for evaluated, _ in one.history] == [50, 90]  # at 10 nothing was found yet
+    assert list(one.latencies()) == [runs.FAKE.key, runs.PHONE.key]
+
+
+def test_damaged_searches_are_one_line() -> None:
+    good = runs.result(runs.SPACE.smallest(), 0.7)
+    wrong: list[dict[str, Any]] = [
+        {**good, "accuracy": None},
+        {**good, "arch": 3},
+        {**good, "arch": {}},
+        {**good, "predictions": [1]},
+        {**good, "history": [{"a": 1}]},
+        {"format": good["format"], "front": []},
+        {"format": good["format"], "front": 3},
+        {"format": good["format"]},
+    ]
+    for data in wrong:
+        with pytest.raises(FileError, match=r"r.json is a damaged search result .*; search again"):
+            read_search(Path("r.json"), data)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=8,
+)
+NAMES = st.sampled_from(["arch", "accuracy", "predictions", "limits", "std_ms", "history", "front"])
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(NAMES, JSON, max_size=4))
+def test_any_damage_is_a_file_error(changed: dict[str, Any]) -> None:
+    data = {**runs.result(runs.SPACE.smallest(), 0.7), **changed}
+    try:
+        found = read_search(Path("r.json"), json.loads(json.dumps(data)))
+    except FileError:
+        return
+    assert all(isinstance(one.accuracy, float) for one in found.found)
