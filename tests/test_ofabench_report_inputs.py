@@ -141,11 +141,11 @@ def test_what_has_no_picture_by_itself_says_what_it_needs(
 
 def test_a_search_is_read_with_what_it_tells() -> None:
     arch = runs.SPACE.smallest()
-    data = runs.result(arch, 0.7, bounds={"a": 1}, confidence=0.95)
+    data = runs.result(arch, 0.7, bounds={"a": 1})
 
     (one,) = read_search(Path("r.json"), data).found
 
-    assert (one.arch, one.accuracy, one.confidence) == (arch, 0.7, 0.95)
+    assert (one.arch, one.accuracy, one.bounds) == (arch, 0.7, {"a": 1.0})
     assert [evaluated for evaluated, _ in one.history] == [50, 90]  # at 10 nothing was found yet
     assert list(one.latencies()) == [runs.FAKE.key, runs.PHONE.key]
 

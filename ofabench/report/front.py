@@ -81,8 +81,13 @@ def front_figure(
 
 def found_words(one: Found) -> str:
     """What a person who points at a chosen network reads."""
-    costs = [f"{plain(name)}: {value:.4g}" for name, value in one.predictions.items()]
-    lines = [f"accuracy {one.accuracy:.2%} (predicted)", *costs]
+    lines = [f"accuracy {one.accuracy:.2%} (predicted)"]
+    for name, value in one.predictions.items():
+        unit = one.units.get(name, "ms" if name in one.std_ms else "")
+        told = f"{name}: {value:.4g} {unit}".rstrip()
+        if name in one.bounds:
+            told += f", at most {one.bounds[name]:.4g} with its margin"
+        lines.append(plain(told))
     return "<br>".join([in_words(space_named(one.space), one.arch), *lines])
 
 

@@ -19,9 +19,9 @@ class Found:
     accuracy: float
     predictions: Mapping[str, float]
     limits: Mapping[str, float]
-    bounds: Mapping[str, float]  # what holds at `confidence`; empty without
-    confidence: float | None
+    bounds: Mapping[str, float]  # predictions with the margin of `--confidence`
     std_ms: Mapping[str, float]
+    units: Mapping[str, str]
     evaluated: int
     history: tuple[tuple[int, float], ...]  # networks evaluated, best accuracy so far
 
@@ -71,8 +71,8 @@ def _found(data: Any) -> Found:
         predictions=_numbers(data["predictions"]),
         limits=_numbers(data.get("limits") or {}),
         bounds=_numbers(data.get("bounds") or {}),
-        confidence=None if data.get("confidence") is None else float(data["confidence"]),
         std_ms=_numbers(data.get("std_ms") or {}),
+        units={str(name): str(unit) for name, unit in (data.get("units") or {}).items()},
         evaluated=int(data.get("evaluated") or 0),
         history=tuple(_history(data.get("history") or [])),
     )
