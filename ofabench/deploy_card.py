@@ -76,6 +76,7 @@ def card_json(
             "not_measured": found.unjudged,
         },
         "latency": [latency_json(card, one, given, found) for _, one in given.predictors],
+        "limits": limits_json(card, given),
         "peak_memory_bytes": _peak_bytes(given.search),
         "search": None
         if given.search is None
@@ -105,6 +106,28 @@ def latency_json(
         "not_measured": "" if measured is not None else _why_not(card, predictor, found),
         "verdict": "" if measured is None else verdict_of(measured),
     }
+
+
+def limits_json(card: "Card", given: Given) -> list[dict[str, Any]]:
+    """The search's other limits: what it predicted, and what the file has where that is counted."""
+    search, targets = given.search or {}, {one.target.key for _, one in given.predictors}
+    counted = {"macs": card.macs, "params": card.params, "model size": card.size_bytes}
+    found = []
+    for name, limit in given.limits.items():
+        if name in targets:
+            continue
+        actual = counted.get(name)
+        found.append(
+            {
+                "name": name,
+                "unit": (search.get("units") or {}).get(name, ""),
+                "predicted": search["predictions"].get(name),
+                "limit": limit,
+                "actual": actual,
+                "met": None if actual is None else actual <= limit,
+            }
+        )
+    return found
 
 
 def verdict_of(measured: Mapping[str, Any]) -> str:

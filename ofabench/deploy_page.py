@@ -15,6 +15,7 @@ def page_of(card: Card) -> str:
         [f"# {model['file']}", *_summary(card)],
         ["## Accuracy", *_accuracy(card)],
         ["## Latency", *_latency(card)],
+        *([["## Other limits", *_limits(card)]] if card["limits"] else []),
         ["## How to run it", *_running(model)],
         ["## Architecture", *_architecture(model)],
         ["## Where it comes from", *_sources(card)],
@@ -129,6 +130,24 @@ def _latency(card: Card) -> Iterator[str]:
         "± is one standard deviation of the prediction; in brackets the 95 % interval of the "
         "measurement. What was not measured is only predicted."
     )
+
+
+def _limits(card: Card) -> Iterator[str]:
+    yield ""
+    yield "| of the search | predicted | limit | of this file | |"
+    yield "| --- | --- | --- | --- | --- |"
+    for one in card["limits"]:
+        told = {None: "predicted only", True: "met", False: "NOT MET"}[one["met"]]
+        figures = [
+            "-" if one[key] is None else f"{amount(one[key])} {one['unit']}".rstrip()
+            for key in ("predicted", "limit", "actual")
+        ]
+        yield f"| {one['name']} | {' | '.join(figures)} | {told} |"
+
+
+def amount(value: float) -> str:
+    """Write a figure: a whole number in full, another one to six digits."""
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.6g}"
 
 
 def _running(model: Mapping[str, Any]) -> Iterator[str]:

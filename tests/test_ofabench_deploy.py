@@ -169,6 +169,24 @@ def test_the_card_names_every_source(checkpoint: Path, tmp_path: Path) -> None:
     assert "The search predicted 75.00%." in page
 
 
+def test_a_limit_on_the_files_size_is_held_against_the_file(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    macs = sum(block.macs for block in BLOCKS)
+    result = search(tmp_path / "r.json", {"model size": 1000.0, "macs": float(macs), "ms": 2.0})
+    out = tmp_path / "net"
+
+    assert deploy(checkpoint, result, out, "--no-accuracy") == 1
+
+    size = (out / "model.onnx").stat().st_size
+    found = {one["name"]: one for one in json.loads((out / "card.json").read_text())["limits"]}
+    assert (found["model size"]["actual"], found["model size"]["met"]) == (size, False)
+    assert (found["macs"]["actual"], found["macs"]["met"]) == (macs, True)
+    assert (found["ms"]["predicted"], found["ms"]["met"]) == (2.0, None)
+    assert f"model size {size:,} of 1,000: NOT MET" in capsys.readouterr().out
+    assert "| ms | 2 | 2 | - | predicted only |" in (out / "card.md").read_text()
+
+
 @pytest.mark.skipif(shutil.which("sha256sum") is None, reason="no sha256sum here")
 def test_sha256sum_accepts_the_sums(checkpoint: Path, tmp_path: Path) -> None:
     out = tmp_path / "net"

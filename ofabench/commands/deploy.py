@@ -66,10 +66,12 @@ def run(args: argparse.Namespace) -> int:
     else:
         _show(args.out, card)
     measured = [one["measured"] for one in card["latency"] if one["measured"] is not None]
-    return EXIT_FAILED_CHECK if any(failed(one) for one in measured) else 0
+    broken = any(one["met"] is False for one in card["limits"])
+    return EXIT_FAILED_CHECK if broken or any(failed(one) for one in measured) else 0
 
 
 def _show(out: Path, card: Mapping[str, Any]) -> None:
+    from ofabench.deploy_page import amount
     from ofabench.exporting import show_card
     from supernet.card import Card
 
@@ -78,6 +80,10 @@ def _show(out: Path, card: Mapping[str, Any]) -> None:
     print(f"  {out}: {model['file']}, {model['size_bytes']:,} bytes, with its card")
     show_card(Card.from_json(model, out), card["accuracy"]["not_measured"])
     show_accuracy(card["accuracy"])
+    for one in card["limits"]:
+        if one["met"] is not None:
+            met = "met" if one["met"] else "NOT MET"
+            print(f"  {one['name']} {amount(one['actual'])} of {amount(one['limit'])}: {met}")
     for one in card["latency"]:
         print(one["target"])
         if one["measured"] is not None:
