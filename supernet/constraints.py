@@ -5,7 +5,7 @@ here, where wanted with a margin for what the predictor is uncertain by.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -123,8 +123,9 @@ def measured(space: CodedSpace, predictor: "LatencyPredictor") -> Constraint | N
 
 
 def _check_space(space: CodedSpace, predictor: "LatencyPredictor") -> None:
-    blocks = blocks_of(space)
-    shared = sum(block in blocks for block in predictor.known)
+    # Whatever the size: a space narrowed to some resolutions has the same blocks.
+    blocks = {replace(block, in_size=1) for block in blocks_of(space)}
+    shared = sum(replace(block, in_size=1) in blocks for block in predictor.known)
     # Spaces of one family share a few blocks; all that a sweep of this space knows is its own.
     if 2 * shared < len(predictor.known):
         raise InputError(

@@ -44,8 +44,9 @@ def result_json(
 ) -> dict[str, Any]:
     """JSON values of one result; `arch` is a line of an archs file.
 
-    By target, `std_ms` is how uncertain the prediction is, `unmeasured` names the blocks that a
-    regression told, `extrapolated` those among them that are unlike all that it was fitted on.
+    `bounds` are predictions with their margin, where limits hold with a confidence. By target,
+    `std_ms` is how uncertain the prediction is, `unmeasured` names the blocks that a regression
+    told, `extrapolated` those among them that are unlike all that it was fitted on.
     """
     blocks = space.blocks(result.arch)
     found = {predictor.target.key: predictor.predict(blocks) for predictor in predictors}
@@ -56,7 +57,9 @@ def result_json(
         "arch": json.loads(space.to_line(result.arch)),
         "accuracy": result.accuracy,
         "predictions": result.predictions,
+        "bounds": result.bounds,
         "limits": result.limits,
+        "units": result.units,
         "std_ms": {key: one.std_ms for key, one in found.items()},
         "unmeasured": {key: [b.key for b in one.unmeasured] for key, one in found.items()},
         "extrapolated": {key: [b.key for b in one.extrapolated] for key, one in found.items()},
@@ -64,6 +67,7 @@ def result_json(
         "params": result.params,
         "evaluated": result.evaluated,
         "seed": result.seed,
+        "strategy": result.strategy,
         "history": [asdict(step) for step in result.history],
         "provenance": dict(provenance),
     }
@@ -75,9 +79,15 @@ def front_json(
     predictors: "Sequence[LatencyPredictor]",
     provenance: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """JSON values of the results for several limits, from the tightest."""
+    """JSON values of a front, from the cheapest; `objectives` are accuracy and latencies."""
     front = [result_json(space, result, predictors, {}) for result in results]
-    return {"format": FORMAT, "space": space.name, "front": front, "provenance": dict(provenance)}
+    return {
+        "format": FORMAT,
+        "space": space.name,
+        "objectives": ["accuracy", *(predictor.target.key for predictor in predictors)],
+        "front": front,
+        "provenance": dict(provenance),
+    }
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 import json
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -126,6 +126,13 @@ class SearchSpace:
     def count(self) -> int:
         """Exact number of networks of one resolution."""
         return self.layout.count()
+
+    def narrowed(self, resolutions: Sequence[int]) -> Self:
+        """Return the space with only these resolutions, under the same name."""
+        kept = tuple(sorted(set(self._within(resolutions) or self.resolutions)))
+        first, *others = self.layout.columns
+        layout = replace(self.layout, columns=(replace(first, values=kept), *others))
+        return replace(self, resolutions=kept, layout=layout)
 
     # Encodings, (n, columns) int16; see supernet.codes.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from supernet.accuracy.predictor import AccuracyPredictor, fit_accuracy
 from supernet.arch import ArchConfig
 from supernet.codes import Codes, Column, Layout
 from supernet.constraints import Constraint, SummedCost, column_values, macs, params, thermometer
-from supernet.search.engine import Evolution, cheapest, search
+from supernet.search.engine import Budget, Plan, search
+from supernet.search.evolution import Evolution
 from supernet.units import Position
 
 KERNELS, EXPANDS, DEPTHS, RESOLUTIONS = (3, 5), (2, 3), (1, 2), (8, 16)
@@ -94,7 +96,7 @@ class ToySpace:
 
 
 SPACE = ToySpace()
-QUICK = Evolution(budget=400, population=8, patience=30)
+QUICK = Plan(strategy=Evolution(population=8), budget=Budget(evaluations=400, patience=30))
 
 
 def toy_accuracy(codes: Codes) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -145,7 +147,7 @@ def test_evolution_finds_what_trying_every_network_finds(limit: float) -> None:
     within = codes[macs(SPACE.choices)(codes) <= limit]
     best = toy_accuracy(within).max()
 
-    found = search(SPACE, toy_accuracy, [macs_limit(limit)], seed=1, evolution=QUICK)
+    found = search(SPACE, toy_accuracy, [macs_limit(limit)], seed=1, plan=QUICK)
 
     assert found.accuracy == pytest.approx(best, abs=1e-12)
     assert found.predictions["macs"] == found.macs <= limit
@@ -162,7 +164,7 @@ def test_every_limit_holds_at_once() -> None:
     codes = SPACE.all_codes()
     fits = (macs(SPACE.choices)(codes) <= 60_000) & (cost(codes) <= 500)
 
-    found = search(SPACE, toy_accuracy, limits, seed=3, evolution=QUICK)
+    found = search(SPACE, toy_accuracy, limits, seed=3, plan=QUICK)
 
     assert found.accuracy == pytest.approx(toy_accuracy(codes[fits]).max(), abs=1e-12)
     assert found.params <= 500
@@ -171,15 +173,15 @@ def test_every_limit_holds_at_once() -> None:
 
 def test_the_same_seed_gives_the_same_result_and_history() -> None:
     def run(seed: int) -> object:
-        return search(SPACE, toy_accuracy, [macs_limit(60_000)], seed=seed, evolution=QUICK)
+        return search(SPACE, toy_accuracy, [macs_limit(60_000)], seed=seed, plan=QUICK)
 
     assert run(5) == run(5)
 
 
 def test_the_budget_is_kept_and_the_history_counts_it() -> None:
-    evolution = Evolution(budget=10, population=8, patience=30)
+    plan = Plan(strategy=Evolution(population=8), budget=Budget(evaluations=10))
 
-    found = search(SPACE, toy_accuracy, [], seed=2, evolution=evolution)
+    found = search(SPACE, toy_accuracy, [], seed=2, plan=plan)
 
     assert found.evaluated == 10
     assert [step.evaluated for step in found.history][-1] == 10
@@ -194,7 +196,7 @@ def test_an_impossible_limit_names_the_fastest_network() -> None:
     )
 
     with pytest.raises(InfeasibleError) as error:
-        search(SPACE, toy_accuracy, [latency, macs_limit(1e9)], seed=1, evolution=QUICK)
+        search(SPACE, toy_accuracy, [latency, macs_limit(1e9)], seed=1, plan=QUICK)
 
     text = str(error.value)
     assert f"the fastest network takes {fastest_ms:.4g} ms" in text
@@ -212,14 +214,7 @@ def test_limits_that_exclude_each_other_are_both_named() -> None:
     )
 
     with pytest.raises(InfeasibleError, match="within all limits together"):
-        search(SPACE, toy_accuracy, [few_macs, backwards], seed=1, evolution=QUICK)
-
-
-def test_the_cheapest_network_is_the_smallest() -> None:
-    code, cost = cheapest(SPACE, macs(SPACE.choices), seed=0, evolution=QUICK)
-
-    assert code.tolist() == [[8, 1, 3, 0, 2, 0]]
-    assert cost == 8 * 17 * 64
+        search(SPACE, toy_accuracy, [few_macs, backwards], seed=1, plan=QUICK)
 
 
 @pytest.mark.parametrize("limit", [float("nan"), float("inf"), 0.0, -1.0])
@@ -230,13 +225,21 @@ def test_a_limit_that_is_no_number_is_refused(limit: float) -> None:
 
 def test_a_predictor_that_gives_no_number_is_refused() -> None:
     with pytest.raises(InputError, match="no number"):
-        search(SPACE, lambda codes: np.full(len(codes), np.nan), [], seed=1, evolution=QUICK)
+        search(SPACE, lambda codes: np.full(len(codes), np.nan), [], seed=1, plan=QUICK)
 
 
-@pytest.mark.parametrize("wrong", [{"budget": 5, "population": 8}, {"population": 2}])
+@pytest.mark.parametrize(
+    "wrong", [{"population": 2}, {"climbs": -1}, {"population": 4, "climbs": -2}]
+)
 def test_an_evolution_that_cannot_run_is_refused(wrong: dict[str, int]) -> None:
-    with pytest.raises(InputError, match="population"):
+    with pytest.raises(InputError, match=r"population|climbs"):
         Evolution(**wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"evaluations": 0}, {"patience": 0}, {"seconds": 0.0}])
+def test_a_budget_of_nothing_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="a budget is at least"):
+        Budget(**wrong)
 
 
 def test_search_with_a_fitted_predictor_finds_its_optimum() -> None:
@@ -244,6 +247,6 @@ def test_search_with_a_fitted_predictor_finds_its_optimum() -> None:
     predictor: AccuracyPredictor = fit_accuracy(SPACE, codes[::2], toy_accuracy(codes[::2]))
     fits = codes[macs(SPACE.choices)(codes) <= 60_000]
 
-    found = search(SPACE, predictor.predict, [macs_limit(60_000)], seed=0, evolution=QUICK)
+    found = search(SPACE, predictor.predict, [macs_limit(60_000)], seed=0, plan=QUICK)
 
     assert found.accuracy == pytest.approx(predictor.predict(fits).max(), abs=1e-12)

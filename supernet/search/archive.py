@@ -1,6 +1,7 @@
 """All networks that a search has looked at, each once."""
 
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
@@ -29,7 +30,8 @@ class Archive:
         None is returned.
         """
         codes = np.ascontiguousarray(codes, dtype=np.int16)
-        keys = codes.view(np.dtype((np.void, 2 * codes.shape[1]))).ravel().tolist()
+        whole = np.dtype((np.void, 2 * codes.shape[1]))
+        keys = cast(list[bytes], codes.view(whole).ravel().tolist())
         first: dict[bytes, int] = {}
         for row, key in enumerate(keys):
             if key not in self._row_of:

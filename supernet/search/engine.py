@@ -1,50 +1,61 @@
-"""Evolutionary search: the network of highest predicted accuracy within every limit.
+"""Runs a strategy: scores what it proposes, keeps the best, and ends it in time.
 
-A whole generation is one array of codes, and every predictor sees it at once. Networks within the
-limits are ranked by accuracy; before them all, those outside by how far outside they are, so that
-the search walks into tight limits by itself. What it returns was chosen for its predicted
-accuracy, which is therefore too high on average: the truth is what is measured later.
+A whole batch is one array of codes, and every predictor sees it at once. What is returned was
+chosen for its predicted accuracy, which is therefore too high on average: the truth is what is
+measured later.
 """
 
+import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.errors import InfeasibleError, InputError
 from supernet.arch import ArchConfig
-from supernet.codes import Codes
-from supernet.constraints import CodedSpace, Constraint, Costs, macs, params
-
-Array = NDArray[np.float64]
-Accuracies = Callable[[Codes], Array]
+from supernet.constraints import Constraint, macs, params
+from supernet.search.archive import Archive
+from supernet.search.evolution import Evolution
+from supernet.search.infeasible import why_infeasible
+from supernet.search.problem import Accuracies, Problem, Scored, SearchedSpace
+from supernet.search.strategy import Strategy
+from supernet.search.watch import Look, NoWatcher, Watcher
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evolution:
-    """How the search goes; `budget` counts networks evaluated, repetitions not among them."""
+class Budget:
+    """When a search ends: whichever comes first.
 
-    budget: int = 20_000
-    population: int = 100
-    parents: float = 0.25
-    mutants: float = 0.5
-    mutation: float = 0.1
-    patience: int = 100  # generations without a better network before it stops
+    `evaluations` counts networks, each once; `patience` batches without a better network. A limit
+    of `seconds` makes the result depend on the machine, the others leave it to the seed.
+    """
+
+    evaluations: int = 50_000
+    seconds: float = math.inf
+    patience: int = 300
 
     def __post_init__(self) -> None:
-        if self.population < 4:
-            raise InputError(f"a population is at least 4 networks, got {self.population}")
-        if self.budget < self.population:
+        if self.evaluations < 1 or self.patience < 1 or not self.seconds > 0:
             raise InputError(
-                f"the budget of {self.budget} evaluations is less than one population of "
-                f"{self.population}"
+                f"a budget is at least 1 evaluation, 1 batch of patience and more than 0 seconds, "
+                f"got {self.evaluations}, {self.patience} and {self.seconds:g}"
             )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How to search, until when, and who watches."""
+
+    strategy: Strategy = field(default_factory=Evolution)
+    budget: Budget = field(default_factory=Budget)
+    watcher: Watcher = field(default_factory=NoWatcher)
+    clock: Callable[[], float] = time.monotonic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One generation: networks evaluated so far, and the best accuracy within the limits."""
+    """Networks evaluated when the best accuracy within the limits became this."""
 
     evaluated: int
     accuracy: float | None
@@ -52,198 +63,157 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchResult:
-    """The network found. `accuracy` is a fraction, predicted; `predictions` by constraint name."""
+    """The network found. `accuracy` is a fraction, predicted; `predictions` by constraint name.
+
+    `bounds` has what a prediction with its margin comes to, where a limit has one.
+    """
 
     space: str
     arch: ArchConfig
     code: tuple[int, ...]
     accuracy: float
     predictions: dict[str, float]
+    bounds: dict[str, float]
     limits: dict[str, float]
+    units: dict[str, str]
     macs: int
     params: int
     evaluated: int
     seed: int
+    strategy: str
     history: tuple[Step, ...] = field(repr=False)
 
 
 def search(
-    space: CodedSpace,
+    space: SearchedSpace,
     accuracy: Accuracies,
     constraints: Sequence[Constraint],
     *,
     seed: int,
-    evolution: Evolution | None = None,
+    plan: Plan | None = None,
 ) -> SearchResult:
     """Find the network with the highest `accuracy(codes)` that meets every constraint.
 
-    The same seed gives the same result. It begins with random networks, and the smallest and the
-    largest of each resolution. `InfeasibleError` names the limits that nothing meets.
+    The same seed gives the same result, unless seconds end it. `InfeasibleError` names the limits
+    that nothing meets, and the network that comes nearest.
     """
-    evolution = evolution or Evolution()
-    run = _Run(space, accuracy, constraints, evolution)
-    best, history = run.evolve(np.random.default_rng(seed))
-    code = best.codes[:1]
+    plan = plan or Plan()
+    problem = Problem.of(space, accuracy, constraints)
+    run = Run(problem, plan)
+    best = run.to_the_end(seed)
     if best.excess[0] > 0:
-        raise InfeasibleError(_why_infeasible(space, constraints, code, seed, evolution))
+        raise InfeasibleError(why_infeasible(problem, best.codes))
+    return result_of(problem, best, run, seed)
+
+
+def result_of(problem: Problem, best: Scored, run: "Run", seed: int) -> SearchResult:
+    """Tell all of one network (one row) that a run found."""
+    code, space = best.codes[:1], problem.space
+    limits = problem.constraints
     return SearchResult(
         space=space.name,
         arch=space.decode(code)[0],
         code=tuple(int(value) for value in code[0]),
         accuracy=float(best.accuracy[0]),
-        predictions={limit.name: float(limit.costs(code)[0]) for limit in constraints},
-        limits={limit.name: limit.limit for limit in constraints},
+        predictions={
+            **{one.name: float((one.predicted or one.costs)(code)[0]) for one in limits},
+            **{one.name: float(one.costs(code)[0]) for one in problem.objectives},
+        },
+        bounds={one.name: float(one.costs(code)[0]) for one in limits if one.predicted},
+        limits={one.name: one.limit for one in limits},
+        units={
+            **{one.name: one.unit for one in limits},
+            **{one.name: one.unit for one in problem.objectives},
+        },
         macs=int(macs(space.choices)(code)[0]),
         params=int(params(space.choices)(code)[0]),
-        evaluated=run.evaluated,
+        evaluated=len(run.archive),
         seed=seed,
-        history=tuple(history),
+        strategy=run.strategy_name,
+        history=tuple(run.history),
     )
 
 
-def cheapest(
-    space: CodedSpace,
-    costs: Costs,
-    *,
-    seed: int,
-    evolution: Evolution | None = None,
-) -> tuple[Codes, float]:
-    """Search the network that costs least: its code (1, columns) and its cost."""
-    run = _Run(space, lambda codes: -costs(codes), (), evolution or Evolution())
-    best, _ = run.evolve(np.random.default_rng(seed))
-    return best.codes[:1], -float(best.accuracy[0])
+class Run:
+    """One search, and what it has seen."""
 
+    def __init__(self, problem: Problem, plan: Plan) -> None:
+        self.archive = Archive(problem)
+        self.history: list[Step] = []
+        self.strategy_name = plan.strategy.name
+        self._problem = problem
+        self._plan = plan
+        self._best: Scored | None = None
+        self._idle = 0
+        self._started = plan.clock()
 
-def front_limits(space: CodedSpace, costs: Costs, n: int, *, seed: int) -> list[float]:
-    """Return `n` limits spread evenly, in ratio, from a little above the least cost to the most."""
-    _, least = cheapest(space, costs, seed=seed)
-    _, most = cheapest(space, lambda codes: -costs(codes), seed=seed)
-    # The first of n + 1 steps is left out: no choice is left at the least cost itself.
-    limits: list[float] = np.geomspace(least, -most, n + 1)[1:].tolist()
-    return limits
+    def to_the_end(self, seed: int) -> Scored:
+        """Search until the budget is spent; return the best network, one row."""
+        proposals = self._plan.strategy.propose(self._problem, np.random.default_rng(seed))
+        try:
+            codes = next(proposals)
+            while (scored := self._look_at(codes)) is not None:
+                codes = proposals.send(scored)
+        except StopIteration:
+            pass  # it has nothing more to propose
+        finally:
+            proposals.close()
+            self._plan.watcher.close()
+        if self._best is None:
+            raise InputError(f"the strategy {self.strategy_name} proposed no network")
+        self.history.append(self._step())
+        return self._best
 
+    def _look_at(self, codes: "np.ndarray[tuple[int, int], np.dtype[np.int16]]") -> Scored | None:
+        """Score a batch; None where the search is to end."""
+        budget, before = self._plan.budget, len(self.archive)
+        scored = self.archive.score(codes, budget.evaluations - before)
+        self._idle += 1
+        fresh = self.archive.since(before)
+        if len(fresh) and self.found_better(fresh):
+            self._idle = 0
+        self._plan.watcher.show(self._look())
+        spent = len(self.archive) >= budget.evaluations or self._idle >= budget.patience
+        late = self._plan.clock() - self._started >= budget.seconds
+        return None if spent or late else scored
 
-@dataclass(frozen=True, slots=True)
-class _Ranked:
-    """Networks in order: first those nearest to the limits, then the most accurate."""
+    def found_better(self, fresh: Scored) -> bool:
+        """Take note of networks just looked at; whether they are worth going on for."""
+        one, best = fresh.top(1), self._best
+        if best is not None:
+            is_better = (one.excess[0], -one.accuracy[0]) < (best.excess[0], -best.accuracy[0])
+            if not is_better:
+                return False
+        self._best = one
+        self.history.append(self._step())
+        return True
 
-    codes: Codes
-    accuracy: Array
-    excess: Array
+    def front_size(self) -> int | None:
+        """How many networks a front has by now; None where one network is sought."""
+        return None
 
-    def top(self, n: int) -> "_Ranked":
-        # The codes themselves settle ties, so that the order never depends on where it came from.
-        keys = [*self.codes.T[::-1], -self.accuracy, self.excess]
-        order = np.lexsort(keys)[:n]
-        return _Ranked(self.codes[order], self.accuracy[order], self.excess[order])
+    def _step(self) -> Step:
+        best = self._best
+        within = best is not None and best.excess[0] == 0
+        accuracy = float(best.accuracy[0]) if best is not None and within else None
+        return Step(evaluated=len(self.archive), accuracy=accuracy)
 
-    def joined(self, other: "_Ranked") -> "_Ranked":
-        return _Ranked(
-            np.concatenate([self.codes, other.codes]),
-            np.concatenate([self.accuracy, other.accuracy]),
-            np.concatenate([self.excess, other.excess]),
+    def _look(self) -> Look:
+        problem, budget, best = self._problem, self._plan.budget, self._best
+        code = None if best is None else best.codes
+        return Look(
+            what=f"{self.strategy_name} search",
+            evaluated=len(self.archive),
+            seconds=self._plan.clock() - self._started,
+            accuracy=self._step().accuracy,
+            costs={}
+            if code is None
+            else {one.name: float(one.costs(code)[0]) for one in problem.constraints},
+            limits={one.name: one.limit for one in problem.constraints},
+            units={one.name: one.unit for one in problem.constraints},
+            budget=budget.evaluations,
+            budget_s=budget.seconds if math.isfinite(budget.seconds) else None,
+            idle=self._idle,
+            patience=budget.patience,
+            front=self.front_size(),
         )
-
-
-class _Run:
-    """One evolution, and what it has seen."""
-
-    def __init__(
-        self,
-        space: CodedSpace,
-        accuracy: Accuracies,
-        constraints: Sequence[Constraint],
-        evolution: Evolution,
-    ) -> None:
-        self._space = space
-        self._accuracy = accuracy
-        self._constraints = constraints
-        self._how = evolution
-        self._seen: set[bytes] = set()
-
-    @property
-    def evaluated(self) -> int:
-        return len(self._seen)
-
-    def evolve(self, rng: np.random.Generator) -> tuple[_Ranked, list[Step]]:
-        """Evolve until the budget is spent or nothing better was found for a while."""
-        how = self._how
-        extremes = [
-            arch
-            for resolution in self._space.resolutions
-            for arch in (self._space.smallest(resolution), self._space.largest(resolution))
-        ]
-        start = [self._space.encode(extremes), self._space.sample_codes(rng, how.population)]
-        ranked = self._evaluate(np.concatenate(start)).top(how.population)
-        history = [self._step(ranked)]
-        idle = 0
-        while self.evaluated < how.budget and idle < how.patience:
-            before = (ranked.excess[0], -ranked.accuracy[0])
-            children = self._evaluate(self._children(ranked, rng))
-            ranked = ranked.joined(children).top(how.population)
-            idle = 0 if (ranked.excess[0], -ranked.accuracy[0]) < before else idle + 1
-            history.append(self._step(ranked))
-        return ranked, history
-
-    def _evaluate(self, codes: Codes) -> _Ranked:
-        """Accuracy and excess of those codes that were not seen before, within the budget."""
-        fresh = []
-        for row, code in enumerate(codes):
-            if self.evaluated >= self._how.budget:
-                break
-            key = code.tobytes()
-            if key not in self._seen:
-                self._seen.add(key)
-                fresh.append(row)
-        codes = codes[fresh]
-        excess = np.zeros(len(codes))
-        if not len(codes):
-            return _Ranked(codes, np.zeros(0), excess)
-        for limit in self._constraints:
-            excess += limit.excess(limit.costs(codes))
-        accuracy = np.asarray(self._accuracy(codes), dtype=np.float64)
-        # A network that cannot run costs infinitely much, which is beyond any limit.
-        if np.isnan(excess).any() or np.isnan(accuracy).any() or accuracy.max() == np.inf:
-            raise InputError("a predictor gave a network a figure that is no number; fit it again")
-        return _Ranked(codes, accuracy, excess)
-
-    def _children(self, ranked: _Ranked, rng: np.random.Generator) -> Codes:
-        how, space = self._how, self._space
-        parents = ranked.codes[: max(2, round(how.parents * how.population))]
-        mutants = round(how.mutants * how.population)
-        chosen = parents[rng.integers(len(parents), size=mutants)]
-        mutated = space.mutate_codes(chosen, rng, how.mutation)
-        pairs = rng.integers(len(parents), size=(2, how.population - mutants))
-        crossed = space.crossover_codes(parents[pairs[0]], parents[pairs[1]], rng)
-        return np.concatenate([mutated, crossed])
-
-    def _step(self, ranked: _Ranked) -> Step:
-        accuracy = float(ranked.accuracy[0]) if ranked.excess[0] == 0 else None
-        return Step(evaluated=self.evaluated, accuracy=accuracy)
-
-
-def _why_infeasible(
-    space: CodedSpace,
-    constraints: Sequence[Constraint],
-    nearest: Codes,
-    seed: int,
-    evolution: Evolution,
-) -> str:
-    """Name each limit that binds, and what the network that costs least there takes."""
-    impossible, binding = [], []
-    for limit in constraints:
-        _, least = cheapest(space, limit.costs, seed=seed, evolution=evolution)
-        asked = f"{limit.name}: {limit.limit:g} {limit.unit} was asked"
-        if least > limit.limit:
-            fastest = "the fastest network takes" if limit.unit == "ms" else "the least is"
-            told = f"; {limit.hint}" if limit.hint else ""
-            impossible.append(f"{asked}, {fastest} {least:.4g} {limit.unit}{told}")
-        elif limit.excess(limit.costs(nearest))[0] > 0:
-            nearest_cost = limit.costs(nearest)[0]
-            binding.append(f"{asked}, the nearest network has {nearest_cost:.4g} {limit.unit}")
-    if impossible:
-        return f"no network of {space.name} is within the limit on {'; on '.join(impossible)}"
-    return (
-        f"no network of {space.name} was found within all limits together, though each by itself "
-        f"can be met; what binds is {'; '.join(binding)}"
-    )

@@ -7,17 +7,16 @@ Relaxation Method for Solving Integer Programming Problems").
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from supernet.search.grid import Floats, Grid, Parts, Places, StageParts, at_resolution
+from supernet.search.grid import Floats, Grid, Parts, StageParts, at_resolution
 
-_DOUBLINGS = 20  # of a price by four, until what is picked is within the limit
-_HALVINGS = 40
-_NEAR = 0.01  # relative: a price nearer to the best one lowers the bound by nothing that matters
-_STEPS = 30  # of the prices, where there are several limits
+_TRIED = 16  # prices at a time
+_REFINED = 3  # line searches: the first among sizes, each other between the best one's sides
+_ROUNDS = 3  # over all limits, where there are several
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,65 +110,64 @@ def stage_best(depths: NDArray[np.int16], parts: StageParts) -> Floats:
     return np.asarray((parts.depths + ahead[..., places]).max(axis=3))
 
 
-def least_bound(problem: Separable, start: Floats | None = None) -> Relaxed:
-    """Find prices at which the bound is low; with one limit, the lowest there is."""
-    resolutions = max(len(cost.base) for cost in (problem.value, *problem.costs))
-    prices = np.zeros((resolutions, len(problem.costs)))
-    free = relax(problem, prices)
-    if not problem.costs:
-        return free
-    if len(problem.costs) == 1:
-        return _by_halving(problem, free)
-    return _by_steps(problem, free, start)
+def least_bound(problem: Separable) -> Relaxed:
+    """Find prices at which the bound is low: by a line search for each in turn.
+
+    With one limit that comes to the lowest there is, to a hundredth of the price.
+    """
+    limits = len(problem.limits)
+    resolutions = max(len(part.base) for part in (problem.value, *problem.costs))
+    prices = np.zeros((resolutions, limits))
+    if not limits:
+        return relax(problem, prices)
+    repeated = _repeated(problem, _TRIED)
+    scale = spread_of(problem.value) / problem.limits
+    for _ in range(1 if limits == 1 else _ROUNDS):
+        for k in range(limits):
+            tried = _around(prices[:, k], scale[k])
+            for _ in range(_REFINED):
+                prices[:, k], tried = _best_of(repeated, prices, k, tried)
+    return relax(problem, prices)
 
 
-def picked_costs(problem: Separable, relaxed: Relaxed) -> Floats:
-    """Cost by limit of the network that is best at these prices, (R, K)."""
-    found = np.stack([cost.base for cost in problem.costs], axis=1)
-    found = np.broadcast_to(found, relaxed.prices.shape).copy()
-    rows = np.arange(len(found))
-    width = (relaxed.entry + relaxed.stages[0].to_go).argmax(axis=1)
-    for k, cost in enumerate(problem.costs):
-        found[:, k] += _at(cost.entry, rows, width)
-    for number, ahead in enumerate(relaxed.stages):
-        whole = ahead.best + relaxed.after(number)[:, None, :]
-        width_in, width = width, _at(whole, rows, width).argmax(axis=1)
-        _add_stage(problem, number, ahead.parts, (rows, width_in, width), found)
-    return found
+def _around(prices: Floats, scale: float) -> Floats:
+    """Prices (R, tried), ascending: none, and all sizes that may matter; the one in hand too."""
+    sizes = scale * np.geomspace(2.0**-9, 2.0**5, _TRIED - 2)
+    spread = np.broadcast_to(sizes, (len(prices), len(sizes)))
+    return np.sort(np.concatenate([np.zeros((len(prices), 1)), prices[:, None], spread], axis=1))
 
 
-def _add_stage(
-    problem: Separable,
-    number: int,
-    parts: StageParts,
-    place: tuple[Places, Places, Places],
-    found: Floats,
-) -> None:
-    """Add the costs of a stage's best depth and blocks."""
-    depths = problem.grid.stages[number].depths
-    own_blocks, own_depths = _at(parts.blocks, *place), _at(parts.depths, *place)
-    ahead = np.zeros((len(found), own_blocks.shape[1] + 1))
-    if own_blocks.shape[1]:
-        np.cumsum(own_blocks.max(axis=2), axis=1, out=ahead[:, 1:])
-    options = own_blocks.argmax(axis=2)
-    depth = (own_depths + ahead[:, np.minimum(depths, own_blocks.shape[1])]).argmax(axis=1)
-    present = np.arange(own_blocks.shape[1]) < depths[depth][:, None]
-    rows = place[0]
-    for k, cost in enumerate(problem.costs):
-        stage = cost.stages[number]
-        found[:, k] += _at(stage.depths, *place)[rows, depth]
-        of_blocks = np.take_along_axis(_at(stage.blocks, *place), options[..., None], axis=2)
-        found[:, k] += (of_blocks[..., 0] * present).sum(axis=1)
+def _best_of(repeated: Separable, prices: Floats, k: int, tried: Floats) -> tuple[Floats, Floats]:
+    """The best of the prices tried (R, tried) on limit `k`, and what to try between its sides."""
+    rows = np.repeat(prices, _TRIED, axis=0)
+    rows[:, k] = tried.ravel()
+    bound = relax(repeated, rows).bound.reshape(tried.shape)
+    place = bound.argmin(axis=1)
+    at = np.arange(len(tried))
+    low = tried[at, np.maximum(place - 1, 0)]
+    high = tried[at, np.minimum(place + 1, _TRIED - 1)]
+    return tried[at, place], np.linspace(low, high, _TRIED, axis=1)
 
 
-def _at(values: Floats, *places: Places) -> Floats:
-    """Take by the first axes, of which one of length 1 has the same for all."""
-    index = tuple(
-        place if length > 1 else np.zeros_like(place)
-        for place, length in zip(places, values.shape, strict=False)
+def _repeated(problem: Separable, times: int) -> Separable:
+    """The same problem with each resolution `times` over; what has one for all keeps that."""
+
+    def rows(values: Floats) -> Floats:
+        return values.repeat(times, axis=0) if len(values) > 1 else values
+
+    def repeat(parts: Parts) -> Parts:
+        return Parts(
+            base=rows(parts.base),
+            entry=rows(parts.entry),
+            stages=tuple(
+                StageParts(depths=rows(stage.depths), blocks=rows(stage.blocks))
+                for stage in parts.stages
+            ),
+        )
+
+    return replace(
+        problem, value=repeat(problem.value), costs=tuple(repeat(cost) for cost in problem.costs)
     )
-    found: Floats = values[index]
-    return found
 
 
 def priced(parts: Sequence[Floats], prices: Floats) -> Floats:
@@ -185,56 +183,6 @@ def _priced_stage(problem: Separable, number: int, prices: Floats) -> StageParts
     return StageParts(
         depths=priced([stage.depths for stage in stages], prices),
         blocks=priced([stage.blocks for stage in stages], prices),
-    )
-
-
-def _by_halving(problem: Separable, free: Relaxed) -> Relaxed:
-    """The price at which the best network comes to be within the limit, by resolution.
-
-    It costs less as the price rises; where that passes the limit the bound is lowest.
-    """
-    limit = problem.limits[0]
-    low = np.zeros(len(free.bound))
-    over = picked_costs(problem, free)[:, 0] > limit
-    spread = float(np.ptp(free.bound)) + spread_of(problem.value)
-    high = np.where(over, 0.1 * spread / limit, 0.0)
-    for _ in range(_DOUBLINGS):
-        still = over & (picked_costs(problem, relax(problem, high[:, None]))[:, 0] > limit)
-        if not still.any():
-            break
-        low, high = np.where(still, high, low), np.where(still, 4 * high, high)
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        above = picked_costs(problem, relax(problem, middle[:, None]))[:, 0] > limit
-        low, high = np.where(above, middle, low), np.where(above, high, middle)
-        if (high - low <= _NEAR * high).all():
-            break
-    return relax(problem, high[:, None])
-
-
-def _by_steps(problem: Separable, free: Relaxed, start: Floats | None) -> Relaxed:
-    """Prices of several limits by subgradient steps; the lowest bound met is kept."""
-    prices = np.zeros_like(free.prices) if start is None else start
-    scale = spread_of(problem.value) / problem.limits
-    best = free
-    for step in range(_STEPS):
-        relaxed = relax(problem, prices)
-        lower = relaxed.bound < best.bound
-        best = _choose(lower, relaxed, best) if lower.any() else best
-        over = picked_costs(problem, relaxed) / problem.limits - 1
-        length = np.abs(over).max(axis=1, keepdims=True)
-        stride = scale * 0.5 / (1 + step) / np.maximum(length, 1e-12)
-        prices = np.maximum(prices + stride * over, 0.0)
-    return relax(problem, best.prices)
-
-
-def _choose(rows: NDArray[np.bool_], new: Relaxed, old: Relaxed) -> Relaxed:
-    """Prices and bounds of each resolution from one of two."""
-    return Relaxed(
-        prices=np.where(rows[:, None], new.prices, old.prices),
-        bound=np.where(rows, new.bound, old.bound),
-        entry=old.entry,
-        stages=old.stages,
     )
 
 

@@ -10,7 +10,7 @@ from latency_models.networks import NetworksTable
 from latency_models.predictors import LatencyPredictor
 from supernet.codes import Codes
 from supernet.constraints import latency, macs
-from supernet.search.engine import Evolution, search
+from supernet.search.engine import Budget, Plan, search
 from supernet.space import SearchSpace
 
 BUDGET = 5000
@@ -43,11 +43,9 @@ def write_searched(
 
     ends = latency(space, known, 1.0).costs(space.encode([space.smallest(), space.largest()]))
     least_ms, most_ms = ends.tolist()
-    lines = [*anchors]
+    lines, plan = [*anchors], Plan(budget=Budget(evaluations=BUDGET, patience=30))
     for number, limit_ms in enumerate(np.geomspace(least_ms, most_ms, limits + 2)[1:-1].tolist()):
         limit = latency(space, known, limit_ms)
-        found = search(
-            space, grown, [limit], seed=number, evolution=Evolution(budget=BUDGET, patience=30)
-        )
+        found = search(space, grown, [limit], seed=number, plan=plan)
         lines.append(space.to_line(found.arch))
     write_text(out, "\n".join(dict.fromkeys(lines)) + "\n")

@@ -1,0 +1,86 @@
+"""Climbs from a network to better ones by exact optima of what accuracy looks like around it.
+
+Accuracy is taken apart around a network (supernet.search.linear), the best network of that sum
+within the limits is found exactly (supernet.search.exact), and looked at. Where it is better,
+accuracy is taken apart around it. Where it is not, the sum was trusted too far: changes are
+charged for, until what is proposed is near enough to be foreseen, as trust regions do.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from typing import Self
+
+from supernet.codes import Codes
+from supernet.search.exact import best_of_sum
+from supernet.search.grid import Floats, Grid, Parts
+from supernet.search.linear import Probes
+from supernet.search.problem import Problem, Scored
+from supernet.search.relaxed import Separable, spread_of
+from supernet.search.sums import Sums
+
+_PROPOSED = 8  # networks for each sum
+_ROUNDS = 40
+_FIRST_PRICE = 1 / 256  # of the spread of all choices, for a choice that differs
+_LAST_PRICE = 1 / 4
+_TIGHTER = 0.995  # of the limits where a proposal did not keep them, as they are no sums
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guide:
+    """A problem's choices, and its limits as sums over them."""
+
+    grid: Grid
+    sums: Sums
+
+    @classmethod
+    def of(cls, problem: Problem) -> Self | None:
+        """Take a problem apart; None where its space or an objective is no sum over choices."""
+        grid = Grid.of(problem.layout)
+        sums = None if grid is None else Sums.of(problem, grid)
+        return None if grid is None or sums is None else cls(grid=grid, sums=sums)
+
+    def within(self, limits: Floats) -> "Guide":
+        """Return the same with these limits (objectives,) on the objectives."""
+        return replace(self, sums=self.sums.within(limits))
+
+    def climb(self, start: Scored) -> Generator[Codes, Scored, Scored]:
+        """Improve one network (one row) until nothing better is in sight; return the best."""
+        best, guide = start, self
+        for _ in range(_ROUNDS):
+            probes = Probes.around_network(self.grid, best.codes[0])
+            scored = yield probes.codes
+            value = probes.parts(scored.accuracy)
+            step = best.joined(scored).top(1)
+            price, whole = 0.0, spread_of(value)
+            while price <= _LAST_PRICE * whole:
+                proposed = guide.best(probes.nearer(value, price))
+                if proposed is None:
+                    break
+                scored = yield proposed
+                if not self.sums.is_exact and scored.excess.min() > 0:
+                    tighter = replace(guide.sums, limits=guide.sums.limits * _TIGHTER)
+                    guide = replace(guide, sums=tighter)
+                step = step.joined(scored).top(1)
+                if _better(step, best):
+                    break
+                price = max(4 * price, _FIRST_PRICE * whole)
+            if not _better(step, best):
+                break
+            best = step
+        return best
+
+    def best(self, value: Parts) -> Codes | None:
+        """Best networks of a sum within the limits, (n, columns); None where there is none."""
+        penalty = 4 * spread_of(value) + 1.0  # more than all else could make up for
+        problem = Separable(
+            grid=self.grid,
+            value=self.sums.allowed(value, penalty),
+            costs=self.sums.costs,
+            limits=self.sums.limits,
+        )
+        found = best_of_sum(problem, _PROPOSED)
+        return None if found is None else found.codes
+
+
+def _better(one: Scored, other: Scored) -> bool:
+    return (one.excess[0], -one.accuracy[0]) < (other.excess[0], -other.accuracy[0])

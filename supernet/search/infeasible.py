@@ -1,0 +1,39 @@
+"""Says why nothing is within the limits: which bind, and what the fastest network takes."""
+
+import numpy as np
+
+from supernet.codes import Codes
+from supernet.constraints import Constraint
+from supernet.sampling.additive import Additive
+from supernet.sampling.feasible import cheapest
+from supernet.search.problem import Problem
+
+
+def least_cost(problem: Problem, limit: Constraint) -> tuple[float, bool]:
+    """Cost of the cheapest network, and whether that is exact or what a descent found."""
+    additive = Additive.of(problem.layout, limit.costs)
+    if additive is not None:
+        return float(additive.least.min()), True
+    _, costs = cheapest(problem.layout, limit.costs)
+    return float(costs.min()), False
+
+
+def why_infeasible(problem: Problem, nearest: Codes) -> str:
+    """Name each limit that no network meets; else those that `nearest` (1, columns) exceeds."""
+    space, impossible, binding = problem.space, [], []
+    for limit in problem.constraints:
+        least, _ = least_cost(problem, limit)
+        asked = f"{limit.name}: {limit.limit:g} {limit.unit} was asked"
+        if least > limit.limit:
+            fastest = "the fastest network takes" if limit.unit == "ms" else "the least is"
+            told = f"; {limit.hint}" if limit.hint else ""
+            impossible.append(f"{asked}, {fastest} {least:.4g} {limit.unit}{told}")
+        elif limit.excess(limit.costs(nearest))[0] > 0:
+            nearest_cost = float(np.asarray(limit.costs(nearest))[0])
+            binding.append(f"{asked}, the nearest network has {nearest_cost:.4g} {limit.unit}")
+    if impossible:
+        return f"no network of {space.name} is within the limit on {'; on '.join(impossible)}"
+    return (
+        f"no network of {space.name} was found within all limits together, though each by itself "
+        f"can be met; what binds is {'; '.join(binding)}"
+    )

@@ -1,0 +1,169 @@
+"""Limits of a problem as sums over choices, and choices that no limit leaves room for.
+
+A choice that by itself exceeds a limit is forbidden; a limit that nothing else can exceed is then
+none any more. So limits that only forbid, as a network's peak over its blocks or a count that must
+be 0, cost the search nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from supernet.constraints import Constraint
+from supernet.search.grid import Floats, Grid, Parts, StageParts
+from supernet.search.linear import Probes
+from supernet.search.problem import Problem
+
+_SAMPLED = 256
+_SLIP = 1e-9
+Masks = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forbidden:
+    """Which depths (R, E, L, D) and options of blocks (R, E, L, S, O) of a stage are too dear."""
+
+    depths: Masks
+    blocks: Masks
+
+    def joined(self, other: "Forbidden") -> "Forbidden":
+        return Forbidden(
+            depths=self.depths | other.depths,
+            blocks=self.blocks | other.blocks,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sums:
+    """What a problem's limits come to: `costs` within `limits` (K,), and what is `forbidden`.
+
+    `is_exact` where that is all that they ask. The costs of objectives come last, without limit.
+    """
+
+    costs: tuple[Parts, ...]
+    limits: Floats
+    forbidden: tuple[Forbidden, ...]
+    is_exact: bool
+
+    @classmethod
+    def of(cls, problem: Problem, grid: Grid) -> Self | None:
+        """Take a problem's limits apart; None where an objective cannot be."""
+        costs: list[Parts] = []
+        limits: list[float] = []
+        masks: list[tuple[Forbidden, ...]] = []
+        is_exact = True
+        for limit in problem.constraints:
+            cost, scale = Parts.of_costs(grid, limit.costs), 1.0
+            if cost is None and limit.predicted is not None:
+                cost = Parts.of_costs(grid, limit.predicted)
+                scale, is_exact = _share(problem, limit), False
+            if cost is None:
+                masks.append(_dear_alone(problem, grid, limit))
+                is_exact = False
+                continue
+            mask, cost = _dear(cost, limit.limit * scale)
+            masks.append(mask)
+            if _can_exceed(grid, cost, limit.limit * scale):
+                costs.append(cost)
+                limits.append(limit.limit * scale)
+        for objective in problem.objectives:
+            cost = Parts.of_costs(grid, objective.costs)
+            if cost is None:
+                return None
+            mask, cost = _dear(cost, np.inf)
+            masks.append(mask)
+            costs.append(cost)
+            limits.append(np.inf)
+        forbidden = _all_of(masks)
+        return cls(
+            costs=tuple(costs), limits=np.array(limits), forbidden=forbidden, is_exact=is_exact
+        )
+
+    def within(self, limits: Floats) -> "Sums":
+        """Return the same with these limits (objectives,) on the objectives."""
+        kept = self.limits[: len(self.limits) - len(limits)]
+        return replace(self, limits=np.concatenate([kept, limits]))
+
+    def allowed(self, value: Parts, penalty: float) -> Parts:
+        """Take `penalty` off a value for each choice that is forbidden."""
+        if not self.forbidden:
+            return value
+        stages = [
+            StageParts(
+                depths=of_stage.depths - penalty * mask.depths,
+                blocks=of_stage.blocks - penalty * mask.blocks,
+            )
+            for of_stage, mask in zip(value.stages, self.forbidden, strict=True)
+        ]
+        return replace(value, stages=tuple(stages))
+
+
+def _dear(cost: Parts, limit: float) -> tuple[tuple[Forbidden, ...], Parts]:
+    """What exceeds the limit by itself, and the cost with nothing in its place."""
+    left = limit - cost.base + _SLIP * abs(limit if np.isfinite(limit) else 0.0)
+    masks, stages = [], []
+    for number, stage in enumerate(cost.stages):
+        depths = stage.depths > left[:, None, None, None]
+        if number == 0:  # a resolution whose cheapest network is too dear has no depth left
+            depths = depths | (left < 0)[:, None, None, None]
+        blocks = stage.blocks > left[:, None, None, None, None]
+        masks.append(Forbidden(depths=depths, blocks=blocks))
+        stages.append(
+            StageParts(
+                depths=np.where(depths, 0.0, stage.depths),
+                blocks=np.where(blocks, 0.0, stage.blocks),
+            )
+        )
+    return tuple(masks), replace(cost, stages=tuple(stages))
+
+
+def _can_exceed(grid: Grid, cost: Parts, limit: float) -> bool:
+    """Whether what is left of the choices may still exceed the limit together."""
+    most = cost.base + cost.entry.max(axis=1)
+    for stage in cost.stages:
+        most = most + stage.depths.max(axis=(1, 2, 3))
+        most = most + stage.blocks.max(axis=(1, 2, 4), initial=0.0).sum(axis=1)
+    possible = most[cost.base <= limit]
+    return bool((possible > limit * (1 + _SLIP)).any())
+
+
+def _dear_alone(problem: Problem, grid: Grid, limit: Constraint) -> tuple[Forbidden, ...]:
+    """What exceeds a limit that is no sum, made alone in the smallest network of a resolution."""
+    space = problem.space
+    found = []
+    for resolution in space.resolutions:
+        probes = Probes.around_network(grid, space.encode([space.smallest(resolution)])[0])
+        found.append(probes.parts(np.where(limit.costs(probes.codes) > limit.limit, -1.0, 0.0)))
+
+    def stacked(pick: Callable[[Parts], Floats]) -> Masks:
+        return np.concatenate([pick(one) < 0 for one in found])
+
+    return tuple(
+        Forbidden(
+            depths=stacked(lambda one, n=number: one.stages[n].depths),  # type: ignore[misc]
+            blocks=stacked(lambda one, n=number: one.stages[n].blocks),  # type: ignore[misc]
+        )
+        for number in range(len(grid.stages))
+    )
+
+
+def _share(problem: Problem, limit: Constraint) -> float:
+    """What of a limit remains for the cost without its margin, on networks at random."""
+    assert limit.predicted is not None
+    codes = problem.layout.sample(np.random.default_rng(0), _SAMPLED)
+    with np.errstate(invalid="ignore"):
+        shares = limit.predicted(codes) / limit.costs(codes)
+    return float(np.nanmedian(shares))
+
+
+def _all_of(masks: Sequence[tuple[Forbidden, ...]]) -> tuple[Forbidden, ...]:
+    """All that any of the masks forbids; empty where that is nothing."""
+    if not any(part.any() for mask in masks for one in mask for part in (one.depths, one.blocks)):
+        return ()
+    whole, *others = masks
+    for mask in others:
+        whole = tuple(one.joined(more) for one, more in zip(whole, mask, strict=True))
+    return whole
