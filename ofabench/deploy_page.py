@@ -116,8 +116,9 @@ def _latency(card: Card) -> Iterator[str]:
     for one in card["latency"]:
         predicted = f"{one['predicted_ms']:.4g} ± {one['std_ms']:.2g}"
         confidence = (card["search"] or {}).get("confidence")
-        if one["bound_ms"] is not None and confidence is not None:
-            predicted += f" (below {one['bound_ms']:.4g} with {confidence:.0%})"
+        if one["bound_ms"] is not None:
+            sure = "with its margin" if confidence is None else f"with {confidence:.4g} confidence"
+            predicted += f" (at most {one['bound_ms']:.4g} {sure})"
         limit = "-" if one["limit_ms"] is None else f"{one['limit_ms']:g}"
         measured, told = "-", one["not_measured"]
         if one["measured"] is not None:

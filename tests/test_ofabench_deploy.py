@@ -88,6 +88,8 @@ def search(path: Path, limits: dict[str, float], arch: Any = ARCH) -> str:
         "accuracy": 0.75,
         "predictions": {**limits, "peak_memory": 5000.0},
         "limits": limits,
+        "bounds": {name: 1.5 * limit for name, limit in limits.items()},
+        "confidence": 0.95,
         "history": [{"evaluated": 1, "accuracy": None}],
         "provenance": {"accuracy": {"file": "a.parquet", "sha256": "0123", "provenance": {}}},
     }
@@ -167,6 +169,7 @@ def test_the_card_names_every_source(checkpoint: Path, tmp_path: Path) -> None:
     assert "not asked (--no-verify)" in page
     assert page.count("| mbconv |") == sum(one.kind == "mbconv" for one in BLOCKS)
     assert "The search predicted 75.00%." in page
+    assert "(at most 3 with 0.95 confidence) | 2 | - |" in page
 
 
 def test_a_limit_on_the_files_size_is_held_against_the_file(
