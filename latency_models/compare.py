@@ -183,11 +183,17 @@ def _p_values(logs: Floats, error: Floats, freedom: Floats) -> Floats:
 
 
 def _references(first: LatencyTable, second: LatencyTable) -> float | None:
-    then, now = (table.provenance.get("references") or {} for table in (first, second))
+    then, now = (_times(table.provenance.get("references")) for table in (first, second))
     shared = sorted(set(then) & set(now))
     if not shared:
         return None
     return float(np.exp(np.mean([math.log(now[name] / then[name]) for name in shared])))
+
+
+def _times(told: Any) -> dict[str, float]:
+    """What of a file's references are times."""
+    pairs = told.items() if isinstance(told, dict) else ()
+    return {name: float(ms) for name, ms in pairs if isinstance(ms, int | float) and ms > 0}
 
 
 def _rows(table: LatencyTable) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from latency_models.table import LatencyTable
 from ofabench import cli
 from ofabench.commands.compare import share
-from ofabench.report.comparison import factor
+from ofabench.report.comparison_words import factor
 from tests.report_runs import FAKE, PHONE, predictor, table
 
 

@@ -53,13 +53,15 @@ def run(args: argparse.Namespace) -> int:
     from bench.files import write_text
     from latency_models.compare import compare_tables
     from latency_models.table import LatencyTable
-    from ofabench.report.comparison import render_comparison, to_json, verdict
+    from ofabench.report.comparison_words import to_json, verdict
 
     found = compare_tables(LatencyTable.load(args.first), LatencyTable.load(args.second))
     for difference in found.differences():
         print(f"the targets differ in {difference}: not only a version apart", file=sys.stderr)
     failures = _failures(found, args.fail_above)
     if args.out is not None:
+        from ofabench.report.comparison import render_comparison
+
         write_text(args.out, render_comparison(found, (args.first.name, args.second.name)))
         print(f"written to {args.out}", file=sys.stderr)
     if args.json:
@@ -77,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _failures(found: "Comparison", limit: float | None) -> list[str]:
     """What is slower by more than is allowed, in words."""
-    from ofabench.report.comparison import factor, rows_of
+    from ofabench.report.comparison_words import factor, rows_of
 
     if limit is None:
         return []
@@ -97,7 +99,7 @@ def _failures(found: "Comparison", limit: float | None) -> list[str]:
 
 
 def _show(found: "Comparison") -> None:
-    from ofabench.report.comparison import factor, interval, rows_of
+    from ofabench.report.comparison_words import factor, interval, rows_of
 
     print(f"A          {found.first.key}")
     print(f"B          {found.second.key}")

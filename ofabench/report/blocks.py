@@ -43,8 +43,9 @@ def block_sections(inputs: Inputs) -> list[Section]:
 def machine_sections(inputs: Inputs) -> list[Section]:
     """Facts of the devices, one column a target."""
     by_target = {
-        key: dict(table.provenance.get("facts") or {})
+        key: facts
         for key, table in inputs.tables_by_target().items()
+        if isinstance(facts := table.provenance.get("facts"), dict)
     }
     names = sorted({name for facts in by_target.values() for name in facts})
     if not names:

@@ -7,6 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from bench.spec import Target
 from latency_models.table import LatencyTable
 from ofabench.report.figures import colours, finish
 from ofabench.report.inputs import Inputs
@@ -62,21 +63,21 @@ def _networks(inputs: Inputs) -> Iterator[Section]:
     figure, rows = go.Figure(), []
     for colour, target in zip(colours(), others, strict=False):
         x, y = by_target[first], by_target[target]
-        figure.add_trace(_dots(x, y, target, colour, words))
-        rows.append(_row(target, x, y, "networks"))
-    finish(figure, f"{plain(first)}, ms", "the others, ms", log=True)
+        figure.add_trace(_dots(x, y, short_target(target), colour, words))
+        rows.append(_row(target.key, x, y, "networks"))
+    finish(figure, f"{plain(short_target(first))}, ms", "the others, ms", log=True)
     yield Section(
         title="Devices side by side: networks",
-        text=f"{how}, against {first}. Where the rank correlation is below 1, the best network of "
-        "one device is not that of the other.",
+        text=f"{how}, against {first.key}. Where the rank correlation is below 1, the best "
+        "network of one device is not that of the other.",
         table=pd.DataFrame(rows),
         figure=figure,
     )
 
 
-def _measured(inputs: Inputs) -> tuple[dict[str, Floats], list[str], str]:
+def _measured(inputs: Inputs) -> tuple[dict[Target, Floats], list[str], str]:
     """Latencies of the networks that every target's tables have, by target."""
-    found: dict[str, dict[tuple[int, ...], float]] = {}
+    found: dict[Target, dict[tuple[int, ...], float]] = {}
     spaces: dict[str, SearchSpace] = {}
     for table in inputs.networks.values():
         space = space_named(table.space)
@@ -85,7 +86,9 @@ def _measured(inputs: Inputs) -> tuple[dict[str, Floats], list[str], str]:
         spaces[space.name] = space
         codes = [tuple(row) for row in space.codes_of(table.frame).tolist()]
         for column, target in table.targets.items():
-            known = found.setdefault(target.key, {})
+            if column not in table.frame:
+                continue
+            known = found.setdefault(target, {})
             for code, ms in zip(codes, table.latencies_ms(column).tolist(), strict=True):
                 known.setdefault(code, ms)
     common = set.intersection(*(set(one) for one in found.values())) if found else set()
@@ -98,7 +101,7 @@ def _measured(inputs: Inputs) -> tuple[dict[str, Floats], list[str], str]:
     return by_target, words, f"{len(order)} networks measured on all of the targets"
 
 
-def _predicted(inputs: Inputs) -> tuple[dict[str, Floats], list[str], str]:
+def _predicted(inputs: Inputs) -> tuple[dict[Target, Floats], list[str], str]:
     """Latencies of random networks, as every predictor tells them, by target."""
     predictors = inputs.predictors_by_target()
     names = {str(one.provenance.get("space")) for one in predictors.values()}
@@ -107,7 +110,7 @@ def _predicted(inputs: Inputs) -> tuple[dict[str, Floats], list[str], str]:
         return {}, [], ""
     archs = space.sample(np.random.default_rng(SEED), NETWORKS)
     blocks = [space.blocks(arch) for arch in archs]
-    by_target = {key: one.predict_many(blocks) for key, one in predictors.items()}
+    by_target = {one.target: one.predict_many(blocks) for one in predictors.values()}
     runs = np.all([np.isfinite(ms) for ms in by_target.values()], axis=0)
     words = [in_words(space, arch) for arch, kept in zip(archs, runs, strict=True) if kept]
     told = f"{len(words)} random networks of {space.name}, as the predictors tell them"

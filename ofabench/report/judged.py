@@ -29,13 +29,17 @@ def judged_sections(inputs: Inputs) -> list[Section]:
             if found is not None:
                 pairs[source], verdicts[source] = found
         if pairs:
-            sections.append(_section(name, predictor, pairs, verdicts))
+            several = sum(one.target == predictor.target for one in inputs.predictors.values()) > 1
+            title = f"Predicted against measured: {short_target(predictor.target)}"
+            title += f", by {name}" if several else ""
+            sections.append(_section((title, name), predictor, pairs, verdicts))
     return sections
 
 
 def _judge(table: NetworksTable, predictor: LatencyPredictor) -> tuple[Pairs, Verdict] | None:
     """One table's networks; None where they are of another target, or were all fitted on."""
-    columns = [column for column, one in table.targets.items() if one == predictor.target]
+    targets = table.targets.items()
+    columns = [name for name, one in targets if one == predictor.target and name in table.frame]
     space = space_named(table.space)
     if not columns or space is None:
         return None
@@ -87,8 +91,12 @@ def _verdict(
 
 
 def _section(
-    name: str, predictor: LatencyPredictor, pairs: dict[str, Pairs], verdicts: dict[str, Verdict]
+    names: tuple[str, str],
+    predictor: LatencyPredictor,
+    pairs: dict[str, Pairs],
+    verdicts: dict[str, Verdict],
 ) -> Section:
+    title, name = names
     count = sum(len(one.measured_ms) for one in pairs.values())
     guessed = sum(map(bool, (count for one in pairs.values() for count in one.guessed)))
     text = (
@@ -101,7 +109,7 @@ def _section(
         text += f" {guessed} networks have blocks unlike any that it was fitted on: open circles."
     rows = [row for source, one in verdicts.items() for row in _rows(source, one)]
     return Section(
-        title=f"Predicted against measured: {short_target(predictor.target)}",
+        title=title,
         text=text,
         table=pd.DataFrame(rows),
         figure=predicted_against_measured(pairs),
