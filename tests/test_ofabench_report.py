@@ -160,6 +160,7 @@ def test_a_log_that_is_none_is_one_line(tmp_path: Path, capsys: pytest.CaptureFi
         ([{"kind": "run"}], "tells of no training step yet"),
         ([{"kind": "run"}, {"a": 1}], "line 2 is not of a training log"),
         ([{"a": 1}, {"kind": "run"}], "is not recognised; accepted is a sweep"),
+        ([{"kind": "steps", "phase": 0, "step": 1}], "has lines of steps without one of phase"),
     ]
     for lines, says in cases:
         path = _log(tmp_path / "x.jsonl", lines)

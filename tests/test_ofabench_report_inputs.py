@@ -158,6 +158,9 @@ def test_damaged_searches_are_one_line() -> None:
         {**good, "arch": {}},
         {**good, "predictions": [1]},
         {**good, "history": [{"a": 1}]},
+        {**good, "accuracy": float("nan")},
+        {**good, "evaluated": float("inf")},
+        {**good, "predictions": {"a": float("inf")}},
         {"format": good["format"], "front": []},
         {"format": good["format"], "front": 3},
         {"format": good["format"]},
@@ -184,3 +187,38 @@ def test_any_damage_is_a_file_error(changed: dict[str, Any]) -> None:
     except FileError:
         return
     assert all(isinstance(one.accuracy, float) for one in found.found)
+
+
+@pytest.mark.parametrize("name", ["sweep.sqlite", "fake-blocks.parquet", "fake.parquet"])
+def test_a_file_cut_short_is_one_line(
+    name: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = (folder / name).read_bytes()
+    path, out = tmp_path / name, tmp_path / "r.html"
+    path.write_bytes(content[: len(content) * 3 // 4])
+
+    assert cli.main(["report", str(path), "--out", str(out)]) == 2
+
+    told = capsys.readouterr().err
+    assert str(path) in told
+    assert told.count("\n") == 1
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "changed", [{"predicted_ms": 0}, {"limit_ms": "x"}, {"accuracy": float("nan")}, {"arch": 3}]
+)
+def test_a_damaged_verification_is_one_line_or_still_told(
+    changed: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = tmp_path / "x.verified.json", tmp_path / "r.html"
+    data = runs.verified(runs.SPACE.smallest(), 0.7) | changed
+    path.write_text(json.dumps(data))
+
+    code = cli.main(["report", str(path), "--out", str(out)])
+
+    if "arch" in changed:  # no picture needs it: it is told as it stands
+        assert code == 0
+        return
+    assert code == 2
+    assert "is not what `ofabench verify --out` writes" in capsys.readouterr().err

@@ -111,7 +111,9 @@ def _predicted(inputs: Inputs) -> tuple[dict[Target, Floats], list[str], str]:
     archs = space.sample(np.random.default_rng(SEED), NETWORKS)
     blocks = [space.blocks(arch) for arch in archs]
     by_target = {one.target: one.predict_many(blocks) for one in predictors.values()}
-    runs = np.all([np.isfinite(ms) for ms in by_target.values()], axis=0)
+    runs = np.all([np.isfinite(ms) & (ms > 0) for ms in by_target.values()], axis=0)
+    if runs.sum() < LEAST_COMMON:
+        return {}, [], ""
     words = [in_words(space, arch) for arch, kept in zip(archs, runs, strict=True) if kept]
     told = f"{len(words)} random networks of {space.name}, as the predictors tell them"
     return {key: ms[runs] for key, ms in by_target.items()}, words, told

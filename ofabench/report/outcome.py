@@ -1,5 +1,6 @@
 """What became of the networks of a run: promised, measured, judged on test images."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -85,9 +86,9 @@ def read_outcome(path: Path, data: Any) -> Outcome:
         return Outcome(
             name=path.name.removesuffix(VERIFIED),
             limit_ms=_number(data["limit_ms"]),
-            predicted_ms=float(data["predicted_ms"]),
-            measured_ms=float(data["levelled_ms"]),
-            raw_ms=float(data["measured_ms"]),
+            predicted_ms=_time(data["predicted_ms"]),
+            measured_ms=_time(data["levelled_ms"]),
+            raw_ms=_time(data["measured_ms"]),
             accuracy=_number(data["accuracy"]),
             accuracy_error=_number(data["accuracy_error"]),
             predicted_accuracy=_number(data["predicted_accuracy"]),
@@ -96,7 +97,7 @@ def read_outcome(path: Path, data: Any) -> Outcome:
             target=str(data.get("target", "")),
             extrapolated=len(data.get("extrapolated", ())),
         )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise FileError(
             f"{path} is not what `ofabench verify --out` writes ({error!r}); verify again"
         ) from error
@@ -108,8 +109,22 @@ def _accuracy(outcome: Outcome) -> str:
     return f"{outcome.accuracy:.2%} ± {outcome.accuracy_error or 0:.2%}"
 
 
+def finite(value: Any) -> float:
+    """A number of a JSON file; `ValueError` where it is none, infinite, or not a number."""
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{number} is no figure")
+    return number
+
+
+def _time(value: Any) -> float:
+    if finite(value) <= 0:
+        raise ValueError(f"{value} ms is no time")
+    return finite(value)
+
+
 def _number(value: Any) -> float | None:
-    return None if value is None else float(value)
+    return None if value is None else finite(value)
 
 
 def _words(space: Any, data: Any) -> str:

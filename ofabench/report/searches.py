@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import FileError, InputError
+from ofabench.report.outcome import finite
 from supernet.arch import ArchConfig
 from supernet.search_file import FORMAT
 
@@ -57,7 +58,14 @@ def read_search(path: Path, data: Any) -> Search:
         if not found:
             raise ValueError("no network in it")
         return Search(found=found, front=front, strategy=str(data.get("strategy") or ""))
-    except (AttributeError, InputError, KeyError, TypeError, ValueError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        InputError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise FileError(f"{path} is a damaged search result ({error}); search again") from error
 
 
@@ -67,7 +75,7 @@ def _found(data: Any) -> Found:
     return Found(
         space=space,
         arch=ArchConfig.from_json(arch),
-        accuracy=float(data["accuracy"]),
+        accuracy=finite(data["accuracy"]),
         predictions=_numbers(data["predictions"]),
         limits=_numbers(data.get("limits") or {}),
         bounds=_numbers(data.get("bounds") or {}),
@@ -81,8 +89,8 @@ def _found(data: Any) -> Found:
 def _history(steps: Any) -> Iterator[tuple[int, float]]:
     for step in steps:
         if step["accuracy"] is not None:  # nothing within the limits yet
-            yield int(step["evaluated"]), float(step["accuracy"])
+            yield int(step["evaluated"]), finite(step["accuracy"])
 
 
 def _numbers(data: Any) -> dict[str, float]:
-    return {str(name): float(value) for name, value in data.items()}
+    return {str(name): finite(value) for name, value in data.items()}

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -11,6 +12,8 @@ from ofabench.report.figures import COLOURS, finish
 from ofabench.report.inputs import Inputs
 from ofabench.report.page import Section, plain
 from supernet.train.log import read_log
+
+NUMBERS = ["phase", "epoch", "step", "loss", "lr", "images_per_s"]  # of every line of steps
 
 
 def training_sections(inputs: Inputs) -> list[Section]:
@@ -23,6 +26,12 @@ def training_section(path: Path, name: str) -> Section:
     steps = pd.DataFrame([line for line in read_log(path) if line["kind"] == "steps"])
     if steps.empty:
         raise FileError(f"{path} tells of no training step yet; train on, then report")
+    numbers = steps.reindex(columns=NUMBERS).apply(pd.to_numeric, errors="coerce")
+    if not np.isfinite(numbers.to_numpy(dtype=np.float64)).all() or "name" not in steps:
+        raise FileError(
+            f"{path} has lines of steps without one of {', '.join(NUMBERS)}, name: it is damaged; "
+            "remove those lines, or train again"
+        )
     steps["at"] = _since_start(steps)
     return Section(
         title=f"Training: {name}",
