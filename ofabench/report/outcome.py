@@ -76,8 +76,13 @@ def outcome_text(outcomes: Sequence[Outcome]) -> str:
 
 
 def is_outcome(data: Any) -> bool:
-    """Whether JSON values are what `ofabench verify --out` writes, by their names."""
-    return isinstance(data, dict) and data.keys() >= NEEDED
+    """Whether JSON values are what `ofabench verify --out` writes where something was predicted.
+
+    A file of another precision than the predictor's has no prediction to be held against.
+    """
+    if not (isinstance(data, dict) and data.keys() >= NEEDED):
+        return False
+    return data["predicted_ms"] is not None or data["kept"] is not None
 
 
 def read_outcome(path: Path, data: Any) -> Outcome:
