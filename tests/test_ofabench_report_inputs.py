@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from bench.errors import FileError, InputError
 from ofabench import cli
+from ofabench.report.front import front_sections
 from ofabench.report.inputs import read_inputs
 from ofabench.report.searches import read_search
 from tests import report_runs as runs
@@ -222,3 +223,48 @@ def test_a_damaged_verification_is_one_line_or_still_told(
         return
     assert code == 2
     assert "is not what `ofabench verify --out` writes" in capsys.readouterr().err
+
+
+def _verdict(**changed: Any) -> dict[str, Any]:
+    told = runs.verified(runs.SPACE.smallest(), 0.7, **changed)
+    return {name: told[name] for name in told if "accuracy" not in name and name != "arch"}
+
+
+def test_a_deployment_is_what_was_measured_of_it(tmp_path: Path) -> None:
+    measured = _verdict(target=runs.PHONE.key)
+    card = {
+        "format": "ofabench-deploy-1",
+        "model": {"file": "model.onnx", "space": "tiny", "arch": runs.SPACE.smallest().to_json()},
+        "accuracy": {"predicted_accuracy": 0.7, "accuracy": 0.6, "accuracy_error": 0.01},
+        "latency": [
+            {"target": runs.FAKE.key, "measured": None},
+            {"target": runs.PHONE.key, "measured": measured},
+        ],
+    }
+    (tmp_path / "card.json").write_text(json.dumps(card))
+
+    (one,) = read_inputs([tmp_path]).outcomes.values()
+
+    assert (one.name, one.target, one.accuracy) == ("model.onnx", runs.PHONE.key, 0.6)
+    assert one.arch.startswith("24 px<br>stage 1: 1 block")
+    (tmp_path / "card.json").write_text(json.dumps(card | {"model": None}))
+    with pytest.raises(FileError, match="is a damaged card"):
+        read_inputs([tmp_path])
+
+
+def test_a_file_that_no_predictor_tells_of_is_still_measured(tmp_path: Path) -> None:
+    told = runs.verified(runs.SPACE.smallest(), 0.7) | dict.fromkeys(
+        ("predicted_ms", "levelled_ms", "kept")
+    )
+    (tmp_path / "int8.verified.json").write_text(json.dumps(told))
+    found = read_inputs([tmp_path])
+    (one,) = found.outcomes.values()
+    (section,) = front_sections(found)
+
+    assert (one.predicted_ms, one.kept, one.measured_ms) == (None, None, told["measured_ms"])
+    assert section.table is not None
+    assert section.table[["predicted, ms", "difference"]].to_numpy().tolist() == [["-", "-"]]
+    assert section.figure is not None
+    by_name = {trace.name: len(trace.x) for trace in section.figure.data}
+    assert by_name["verified, as measured"] == 1
+    assert by_name["verified, as predicted"] == 0

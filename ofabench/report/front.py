@@ -116,12 +116,13 @@ def _outcome_traces(outcomes: Sequence[Outcome]) -> Iterator[go.Scatter]:
     judged = [one for one in outcomes if one.accuracy is not None]
     if not judged:
         return
-    promised = [
-        one.accuracy if one.predicted_accuracy is None else one.predicted_accuracy for one in judged
+    pairs = [
+        (one, one.accuracy if one.predicted_accuracy is None else one.predicted_accuracy)
+        for one in judged
+        if one.predicted_ms is not None
     ]
-    pairs = list(zip(judged, promised, strict=True))
     yield go.Scatter(
-        x=[x for one in judged for x in (one.predicted_ms, one.measured_ms, None)],
+        x=[x for one, _ in pairs for x in (one.predicted_ms, one.measured_ms, None)],
         y=[y for one, was in pairs for y in (was, one.accuracy, None)],
         mode="lines",
         line={"color": "#8891a5", "width": 1.2},
@@ -129,12 +130,12 @@ def _outcome_traces(outcomes: Sequence[Outcome]) -> Iterator[go.Scatter]:
         name="from promise to measurement",
     )
     yield go.Scatter(
-        x=[one.predicted_ms for one in judged],
-        y=promised,
+        x=[one.predicted_ms for one, _ in pairs],
+        y=[was for _, was in pairs],
         mode="markers",
         marker={"color": COLOURS[3], "size": 9, "symbol": "circle-open", "line": {"width": 2}},
         name="verified, as predicted",
-        text=[f"{plain(one.name)}<br>{one.arch}" for one in judged],
+        text=[f"{plain(one.name)}<br>{one.arch}" for one, _ in pairs],
         hovertemplate="%{text}<br>predicted %{x:.4g} ms, %{y:.2%}<extra></extra>",
     )
     yield go.Scatter(

@@ -15,6 +15,7 @@ from latency_models.networks import NetworksTable
 from latency_models.predictors import LatencyPredictor
 from latency_models.storage import load_any_frame
 from latency_models.table import LatencyTable
+from ofabench.report.deployment import is_deployment, read_deployment
 from ofabench.report.outcome import Outcome, is_outcome, read_outcome
 from ofabench.report.searches import Search, is_search, read_search
 from supernet.accuracy import predictor as accuracy_predictor
@@ -24,7 +25,8 @@ from supernet.train.log import read_log
 PARQUET = b"PAR1"
 ACCEPTED = (
     "a sweep (.sqlite), a latency table, networks table, latency predictor or accuracy predictor "
-    "(.parquet), a search's result or front, a verified network (.json), a training log (.jsonl), "
+    "(.parquet), a search's result or front, a verified network, a deployment's card (.json), a "
+    "training log (.jsonl), "
     "or a folder of such files"
 )
 
@@ -137,6 +139,9 @@ def _add_json(inputs: Inputs, path: Path, name: str, content: bytes) -> bool:
             inputs.searches[name] = read_search(path, data)
         elif is_outcome(data):
             inputs.outcomes[name] = read_outcome(path, data)
+        elif is_deployment(data):
+            found = read_deployment(path, data)
+            inputs.outcomes.update({f"{name}, {target}": one for target, one in found.items()})
         elif isinstance(data, dict) and data.get("kind") in ("run", "steps"):
             read_log(path)
             inputs.logs[name] = path

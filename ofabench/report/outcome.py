@@ -23,13 +23,13 @@ class Outcome:
 
     name: str
     limit_ms: float | None
-    predicted_ms: float
-    measured_ms: float  # on the scale of the predictor's sweep
+    predicted_ms: float | None  # None where no predictor is of the file's precision
+    measured_ms: float  # on the scale of the predictor's sweep, where there is one
     raw_ms: float  # as it was measured, with the machine's level of that minute
     accuracy: float | None  # fraction of test images
     accuracy_error: float | None  # standard error of `accuracy`
     predicted_accuracy: float | None  # on validation images
-    kept: bool
+    kept: bool | None
     arch: str  # in words, as Plotly shows them
     target: str = ""
     extrapolated: int = 0  # blocks unlike any that the predictor was fitted on
@@ -57,9 +57,9 @@ def outcome_frame(outcomes: Sequence[Outcome]) -> pd.DataFrame:
         {
             "network": outcome.name,
             "limit, ms": "-" if outcome.limit_ms is None else f"{outcome.limit_ms:.4f}",
-            "predicted, ms": f"{outcome.predicted_ms:.4f}",
+            "predicted, ms": "-" if outcome.predicted_ms is None else f"{outcome.predicted_ms:.4f}",
             "measured, ms": f"{outcome.measured_ms:.4f}",
-            "difference": f"{outcome.measured_ms / outcome.predicted_ms - 1:+.1%}",
+            "difference": _difference(outcome),
             "accuracy on test images": _accuracy(outcome),
         }
         for outcome in outcomes
@@ -76,28 +76,24 @@ def outcome_text(outcomes: Sequence[Outcome]) -> str:
 
 
 def is_outcome(data: Any) -> bool:
-    """Whether JSON values are what `ofabench verify --out` writes where something was predicted.
-
-    A file of another precision than the predictor's has no prediction to be held against.
-    """
-    if not (isinstance(data, dict) and data.keys() >= NEEDED):
-        return False
-    return data["predicted_ms"] is not None or data["kept"] is not None
+    """Whether JSON values are what `ofabench verify --out` writes, by their names."""
+    return isinstance(data, dict) and data.keys() >= NEEDED
 
 
-def read_outcome(path: Path, data: Any) -> Outcome:
+def read_outcome(path: Path, data: Any, name: str | None = None) -> Outcome:
     """Make sense of a verified network's JSON values; `FileError` where they are damaged."""
     try:
+        predicted_ms, levelled_ms = data["predicted_ms"], data["levelled_ms"]
         return Outcome(
-            name=path.name.removesuffix(VERIFIED),
+            name=name or path.name.removesuffix(VERIFIED),
             limit_ms=_number(data["limit_ms"]),
-            predicted_ms=_time(data["predicted_ms"]),
-            measured_ms=_time(data["levelled_ms"]),
+            predicted_ms=None if predicted_ms is None else _time(predicted_ms),
+            measured_ms=_time(data["measured_ms"] if levelled_ms is None else levelled_ms),
             raw_ms=_time(data["measured_ms"]),
             accuracy=_number(data["accuracy"]),
             accuracy_error=_number(data["accuracy_error"]),
             predicted_accuracy=_number(data["predicted_accuracy"]),
-            kept=bool(data["kept"]),
+            kept=None if data["kept"] is None else bool(data["kept"]),
             arch=_words(data.get("space"), data["arch"]),
             target=str(data.get("target", "")),
             extrapolated=len(data.get("extrapolated", ())),
@@ -106,6 +102,12 @@ def read_outcome(path: Path, data: Any) -> Outcome:
         raise FileError(
             f"{path} is not what `ofabench verify --out` writes ({error!r}); verify again"
         ) from error
+
+
+def _difference(outcome: Outcome) -> str:
+    if outcome.predicted_ms is None:
+        return "-"
+    return f"{outcome.measured_ms / outcome.predicted_ms - 1:+.1%}"
 
 
 def _accuracy(outcome: Outcome) -> str:

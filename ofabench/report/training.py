@@ -13,7 +13,7 @@ from ofabench.report.inputs import Inputs
 from ofabench.report.page import Section, plain
 from supernet.train.log import read_log
 
-NUMBERS = ["phase", "epoch", "step", "loss", "lr", "images_per_s"]  # of every line of steps
+NUMBERS = ["phase", "epoch", "step", "lr", "images_per_s"]  # a loss may be NaN: it is told
 
 
 def training_sections(inputs: Inputs) -> list[Section]:
@@ -27,10 +27,12 @@ def training_section(path: Path, name: str) -> Section:
     if steps.empty:
         raise FileError(f"{path} tells of no training step yet; train on, then report")
     numbers = steps.reindex(columns=NUMBERS).apply(pd.to_numeric, errors="coerce")
-    if not np.isfinite(numbers.to_numpy(dtype=np.float64)).all() or "name" not in steps:
+    if not np.isfinite(numbers.to_numpy(dtype=np.float64)).all() or not {"name", "loss"} <= {
+        *steps
+    }:
         raise FileError(
-            f"{path} has lines of steps without one of {', '.join(NUMBERS)}, name: it is damaged; "
-            "remove those lines, or train again"
+            f"{path} has lines of steps without one of {', '.join(NUMBERS)}, loss, name: it is "
+            "damaged; remove those lines, or train again"
         )
     steps["at"] = _since_start(steps)
     return Section(

@@ -1,0 +1,31 @@
+"""A deployment's card as a report shows it: what was measured of the file, target by target.
+
+The search that chose it is a file of its own in the same folder.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from bench.errors import FileError
+from ofabench.deploy_folder import FORMAT
+from ofabench.report.outcome import Outcome, read_outcome
+
+
+def is_deployment(data: Any) -> bool:
+    """Whether JSON values say that they are a card of `ofabench deploy`."""
+    return isinstance(data, dict) and data.get("format") == FORMAT
+
+
+def read_deployment(path: Path, data: Any) -> dict[str, Outcome]:
+    """Verdicts by target; `FileError` where the card is damaged."""
+    try:
+        model, accuracy = data["model"], dict(data["accuracy"])
+        about = {"space": model["space"], "arch": model["arch"]}
+        found = [
+            read_outcome(path, {**accuracy, **about, **one["measured"]}, str(model["file"]))
+            for one in data["latency"]
+            if one["measured"] is not None
+        ]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise FileError(f"{path} is a damaged card ({error!r}); deploy again") from error
+    return {one.target: one for one in found}
