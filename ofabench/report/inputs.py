@@ -23,6 +23,7 @@ from supernet.accuracy.predictor import AccuracyPredictor
 from supernet.train.log import read_log
 
 PARQUET = b"PAR1"
+HEAD_BYTES = 64
 ACCEPTED = (
     "a sweep (.sqlite), a latency table, networks table, latency predictor or accuracy predictor "
     "(.parquet), a search's result or front, a verified network, a deployment's card (.json), a "
@@ -107,14 +108,23 @@ def _free_name(inputs: Inputs, path: Path) -> str:
 
 def _add(inputs: Inputs, path: Path, name: str) -> bool:
     """Read one file into its place; False where it is of no known kind."""
-    content = read_bytes(path)
-    if content.startswith(SQLITE):
+    head = _head(path)
+    if head.startswith(SQLITE):
         with SweepStore.open(path):  # a foreign or damaged one is told at once
             inputs.sweeps[name] = path
         return True
-    if content.startswith(PARQUET):
+    if head.startswith(PARQUET):
         return _add_parquet(inputs, path, name)
-    return _add_json(inputs, path, name, content)
+    # A checkpoint of gigabytes beside the others is not read to find out that it is none of them.
+    return head.lstrip().startswith(b"{") and _add_json(inputs, path, name)
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(HEAD_BYTES)
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def _add_parquet(inputs: Inputs, path: Path, name: str) -> bool:
@@ -133,8 +143,8 @@ def _add_parquet(inputs: Inputs, path: Path, name: str) -> bool:
     return True
 
 
-def _add_json(inputs: Inputs, path: Path, name: str, content: bytes) -> bool:
-    for data in _json_values(content):
+def _add_json(inputs: Inputs, path: Path, name: str) -> bool:
+    for data in _json_values(read_bytes(path)):
         if is_search(data):
             inputs.searches[name] = read_search(path, data)
         elif is_outcome(data):
@@ -153,8 +163,6 @@ def _add_json(inputs: Inputs, path: Path, name: str, content: bytes) -> bool:
 
 def _json_values(content: bytes) -> Iterator[Any]:
     """The file as one value, else its first line: a log's last one may be cut short."""
-    if content[:64].lstrip()[:1] != b"{":
-        return
     for text in (content, content.split(b"\n", 1)[0]):
         try:
             yield json.loads(text)
