@@ -71,12 +71,14 @@ class Guide:
 
     def best(self, value: Parts) -> Codes | None:
         """Best networks of a sum within the limits, (n, columns); None where there is none."""
-        penalty = 4 * spread_of(value) + 1.0  # more than all else could make up for
+        spread = spread_of(value)
+        penalty = 4 * spread + 1.0  # more than all else could make up for
         problem = Separable(
             grid=self.grid,
             value=self.sums.allowed(value, penalty),
             costs=self.sums.costs,
             limits=self.sums.limits,
+            spread=spread,
         )
         found = best_of_sum(problem, _PROPOSED)
         return None if found is None else found.codes

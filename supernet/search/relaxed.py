@@ -21,20 +21,28 @@ _ROUNDS = 3  # over all limits, where there are several
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Separable:
-    """A value to be made large, `costs` to be kept within `limits` (K,), all of them sums."""
+    """A value to be made large, `costs` to be kept within `limits` (K,), all of them sums.
+
+    `spread` is how far apart values are that matter, where that is not all that they can be.
+    """
 
     grid: Grid
     value: Parts
     costs: tuple[Parts, ...]
     limits: Floats
+    spread: float | None = None
+
+    @property
+    def whole(self) -> float:
+        """How far apart values are."""
+        return spread_of(self.value) if self.spread is None else self.spread
 
     def at(self, resolution: int) -> "Separable":
         """Return the same at one resolution, by its place."""
-        return Separable(
-            grid=self.grid,
+        return replace(
+            self,
             value=self.value.at(resolution),
             costs=tuple(cost.at(resolution) for cost in self.costs),
-            limits=self.limits,
         )
 
 
@@ -91,14 +99,22 @@ def relax(problem: Separable, prices: Floats) -> Relaxed:
     for number in reversed(range(len(problem.grid.stages))):
         parts = _priced_stage(problem, number, prices)
         best = stage_best(problem.grid.stages[number].depths, parts)
+        best = np.broadcast_to(best, (len(best), *_widths(problem.grid, number)))
         after = 0.0 if to_go is None else to_go[:, None, :]
         to_go = (best + after).max(axis=2)
         stages.append(StageAhead(parts=parts, best=best, to_go=to_go))
     entry = priced([problem.value.entry, *(cost.entry for cost in problem.costs)], prices)
+    entry = np.broadcast_to(entry, (len(entry), len(problem.grid.enters.codes)))
     base = priced([problem.value.base, *(cost.base for cost in problem.costs)], prices)
     assert to_go is not None
     bound = base + (entry + to_go).max(axis=1) + prices @ problem.limits
     return Relaxed(prices=prices, bound=bound, entry=entry, stages=tuple(reversed(stages)))
+
+
+def _widths(grid: Grid, number: int) -> tuple[int, int]:
+    """How many widths a stage may be entered and left with."""
+    enters = grid.stages[number - 1].leaves if number else grid.enters
+    return len(enters.codes), len(grid.stages[number].leaves.codes)
 
 
 def stage_best(depths: NDArray[np.int16], parts: StageParts) -> Floats:
@@ -121,7 +137,7 @@ def least_bound(problem: Separable) -> Relaxed:
     if not limits:
         return relax(problem, prices)
     repeated = _repeated(problem, _TRIED)
-    scale = spread_of(problem.value) / problem.limits
+    scale = problem.whole / problem.limits
     for _ in range(1 if limits == 1 else _ROUNDS):
         for k in range(limits):
             tried = _around(prices[:, k], scale[k])
@@ -187,10 +203,10 @@ def _priced_stage(problem: Separable, number: int, prices: Floats) -> StageParts
 
 
 def spread_of(value: Parts) -> float:
-    """Rough size of what all choices together can change."""
-    total = float(np.ptp(value.base)) + 1e-12
+    """How much all choices together can change, and no less; a block may be absent too."""
+    total = float(np.ptp(value.base) + np.ptp(value.entry)) + 1e-12
     for stage in value.stages:
-        for part in (stage.depths, *np.moveaxis(stage.blocks, 3, 0)):
-            finite = part[np.isfinite(part)]
-            total += float(np.ptp(finite)) if finite.size else 0.0
+        total += float(np.ptp(stage.depths))
+        for block in np.moveaxis(stage.blocks, 3, 0):
+            total += float(max(block.max(), 0.0) - min(block.min(), 0.0))
     return total

@@ -1,0 +1,70 @@
+"""Random sums over the choices of a space, and the best network of one found in other ways."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from supernet.codes import Codes
+from supernet.search.grid import Grid, Parts, StageParts
+from supernet.search.relaxed import Separable
+
+Floats = NDArray[np.float64]
+
+
+def random_parts(
+    grid: Grid, rng: np.random.Generator, *, least: float = 0.0, plain: bool = False
+) -> Parts:
+    """Shares drawn between `least` and 1; `plain` ones depend on depth and option alone."""
+    widths = (grid.enters, *(stage.leaves for stage in grid.stages))
+    resolutions = len(grid.resolutions)
+
+    def draw(*shape: int) -> Floats:
+        return rng.uniform(least, 1.0, size=shape)
+
+    stages = []
+    for number, stage in enumerate(grid.stages):
+        enters, leaves = (len(one.codes) for one in widths[number : number + 2])
+        ahead = (1, 1, leaves) if plain else (resolutions, enters, leaves)
+        blocks = (1, 1, 1) if plain else ahead
+        stages.append(
+            StageParts(
+                depths=draw(*ahead, len(stage.depths)),
+                blocks=draw(*blocks, *stage.options.shape[:2]),
+            )
+        )
+    entry = draw(1 if plain else resolutions, len(grid.enters.codes))
+    return Parts(base=draw(resolutions), entry=entry, stages=tuple(stages))
+
+
+def total(grid: Grid, parts: Parts, codes: Codes) -> Floats:
+    """What a sum comes to for codes (n, columns), choice by choice."""
+    found = []
+    for code in codes:
+        at = int(np.flatnonzero(grid.resolutions == code[0])[0])
+        enter = int(grid.enters.places(code[None])[0])
+        value = parts.base[at] + _share(parts.entry, at, enter)
+        for stage, of_stage in zip(grid.stages, parts.stages, strict=True):
+            leave = int(stage.leaves.places(code[None])[0])
+            depth = int(code[stage.column])
+            place = int(np.flatnonzero(stage.depths == depth)[0])
+            value += _share(of_stage.depths, at, enter, leave, place)
+            for block, columns in enumerate(zip(stage.kernels, stage.expands, strict=True)):
+                if block < depth:
+                    same = (stage.options[block] == code[list(columns)]).all(axis=1)
+                    option = int(np.flatnonzero(same)[0])
+                    value += _share(of_stage.blocks, at, enter, leave, block, option)
+            enter = leave
+        found.append(value)
+    return np.array(found)
+
+
+def _share(values: Floats, *places: int) -> float:
+    return float(values[tuple(min(p, n - 1) for p, n in zip(places, values.shape, strict=True))])
+
+
+def best_by_trying(problem: Separable, codes: Codes) -> float | None:
+    """Value of the best of these codes within the limits; None where none is."""
+    values = total(problem.grid, problem.value, codes)
+    within = np.ones(len(codes), dtype=np.bool_)
+    for cost, limit in zip(problem.costs, problem.limits, strict=True):
+        within &= total(problem.grid, cost, codes) <= limit * (1 + 1e-12)
+    return float(values[within].max()) if within.any() else None
