@@ -41,7 +41,7 @@ def from_ofa(paths: Sequence[Path], target: Target) -> LatencyTable:
     styles = set()
     for path in paths:
         try:
-            entries = _read(read_bytes(path).decode())
+            entries = read_figures(read_bytes(path).decode())
             wide = any("-se:" in key for key in entries)
             styles.add(WIDE if wide else RATIO)
             for key, figure in entries.items():
@@ -133,7 +133,7 @@ def _number(value: float) -> str:
     return text.replace("e", ".0e") if "e" in text and "." not in text else text
 
 
-def _read(text: str) -> dict[str, Figure]:
+def read_figures(text: str) -> dict[str, Figure]:
     """Read each key's figures in one file."""
     found: dict[str, Figure] = {}
     for key, values in _entries(text):
