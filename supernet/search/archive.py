@@ -18,7 +18,7 @@ class Archive:
         self._problem = problem
         self._row_of: dict[bytes, int] = {}
         # Rows beyond those in use are room to grow into.
-        self._room = problem.score(np.zeros((0, len(problem.layout.columns)), dtype=np.int16))
+        self._room = problem.nothing()
 
     def __len__(self) -> int:
         return len(self._row_of)

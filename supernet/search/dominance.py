@@ -62,14 +62,15 @@ def spread_over(front: Scored, points: int) -> Rows:
     """Rows of `points` networks spread over a front, its ends among them.
 
     Of costs in ratio and accuracy by difference, both over their range: each next one is the
-    farthest from those taken.
+    farthest from those taken. One point is the most accurate.
     """
     if len(front) <= points:
         return np.arange(len(front))
     figures = np.column_stack([np.log(front.objectives), front.accuracy])
     span = np.maximum(np.ptp(figures, axis=0), 1e-12)
     figures = figures / span
-    taken = [int(front.accuracy.argmax()), int(figures[:, 0].argmin())]
+    ends = [int(front.accuracy.argmax()), *figures[:, :-1].argmin(axis=0).tolist()]
+    taken = list(dict.fromkeys(ends))[:points]
     far = np.full(len(front), np.inf)
     for row in taken:
         far = np.minimum(far, ((figures - figures[row]) ** 2).sum(axis=1))

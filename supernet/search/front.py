@@ -22,6 +22,7 @@ from supernet.search.problem import Floats, Problem, Scored
 from supernet.search.strategy import Proposals
 
 MOST_OBJECTIVES = 2
+_SLIP = 1e-9  # relative: sums in another order
 _NONE = np.zeros(0, dtype=np.intp)
 
 
@@ -40,10 +41,14 @@ class FrontSearch:
         """Begin with random networks, and the smallest and the largest of each resolution."""
         random = problem.layout.sample(rng, self.population)
         known = yield np.concatenate([problem.extremes(), random])
-        guide = Guide.of(problem)
-        least, most = known.objectives.min(axis=0), known.objectives.max(axis=0)
+        runs = known.objectives[np.isfinite(known.objectives).all(axis=1)]
+        guide = Guide.of(problem) if len(runs) else None
         known = self._with(known.take(_NONE), known)
-        waiting = _limits(least, most, self.climbs, rng)
+        waiting: list[Floats] = []
+        if guide is not None:
+            known, ends = yield from self._ends(guide, known)
+            least = np.minimum(runs.min(axis=0), np.diagonal(ends))
+            waiting = [*_limits(least, runs.max(axis=0), self.climbs, rng), *ends]
         generation = 0
         while True:
             if guide is not None and (waiting or generation % self.every == 0):
@@ -54,6 +59,25 @@ class FrontSearch:
                 generation += 1
                 children = yield self._children(problem, known, rng)
                 known = self._with(known, children)
+
+    def _ends(
+        self, guide: Guide, known: Scored
+    ) -> Generator[Codes, Scored, tuple[Scored, list[Floats]]]:
+        """Limits at the front's ends: the cheapest by each objective, and no limit at all.
+
+        The cheapest networks are looked at for that, and kept.
+        """
+        n = known.objectives.shape[1]
+        most = guide.most(n)
+        ends = []
+        for objective in range(n):
+            codes = guide.within(most).cheapest(objective, n)
+            if codes is not None:
+                known = self._with(known, (yield codes))
+            end = most.copy()
+            end[objective] = known.objectives[:, objective].min() * (1 + _SLIP)
+            ends.append(end)
+        return known, [*ends, most]
 
     def _with(self, known: Scored, more: Scored) -> Scored:
         """The front of both; while nothing is within the limits, what is nearest."""
@@ -120,9 +144,10 @@ def _limits(least: Floats, most: Floats, n: int, rng: np.random.Generator) -> li
 
 def _thinnest(known: Scored, rng: np.random.Generator) -> Floats:
     """Limits in the middle of a wide gap of the front: of a few gaps drawn, the widest."""
-    ordered = known.objectives[np.lexsort(known.objectives.T[::-1])]
+    ordered = known.objectives[np.isfinite(known.objectives).all(axis=1)]
+    ordered = ordered[np.lexsort(ordered.T[::-1])]
     if len(ordered) < 2:
-        return np.asarray(ordered[0] * np.exp(rng.normal(0.0, 0.2, size=ordered.shape[1])))
+        return np.asarray(known.objectives[0] * np.exp(rng.normal(0.0, 0.2, size=ordered.shape[1])))
     places = rng.integers(len(ordered) - 1, size=4)
     gaps = np.abs(np.log(ordered[places + 1] / ordered[places])).sum(axis=1)
     place = places[gaps.argmax()]

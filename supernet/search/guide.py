@@ -10,13 +10,15 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import Self
 
+import numpy as np
+
 from supernet.codes import Codes
 from supernet.search.exact import best_of_sum
-from supernet.search.grid import Floats, Grid, Parts
+from supernet.search.grid import Floats, Grid, Parts, StageParts
 from supernet.search.linear import Probes
 from supernet.search.problem import Problem, Scored
 from supernet.search.relaxed import Separable, spread_of
-from supernet.search.sums import Sums
+from supernet.search.sums import Sums, most_of
 
 _PROPOSED = 8  # networks for each sum
 _ROUNDS = 40
@@ -42,6 +44,16 @@ class Guide:
     def within(self, limits: Floats) -> "Guide":
         """Return the same with these limits (objectives,) on the objectives."""
         return replace(self, sums=self.sums.within(limits))
+
+    def most(self, objectives: int) -> Floats:
+        """What no network exceeds of each objective, (objectives,)."""
+        return np.array([most_of(cost).max() for cost in self.sums.costs[-objectives:]])
+
+    def cheapest(self, objective: int, objectives: int) -> Codes | None:
+        """Networks within the limits that cost the least of one objective; None without any."""
+        cost = self.sums.costs[len(self.sums.costs) - objectives + objective]
+        stages = [StageParts(depths=-stage.depths, blocks=-stage.blocks) for stage in cost.stages]
+        return self.best(Parts(base=-cost.base, entry=-cost.entry, stages=tuple(stages)))
 
     def climb(self, start: Scored) -> Generator[Codes, Scored, Scored]:
         """Improve one network (one row) until nothing better is in sight; return the best."""

@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from supernet.codes import Codes
+from supernet.sampling.probes import WidthChoice
 from supernet.search.grid import Floats, Grid, Parts, StageParts
 
 
@@ -73,19 +74,29 @@ class Probes:
 
     def nearer(self, value: Parts, price: float) -> Parts:
         """Charge `price` for each choice that differs from this network's; its own are free."""
+
+        def moved(choice: WidthChoice) -> Floats:
+            if choice.column is None:
+                return np.zeros(1)
+            return np.asarray(price * (choice.codes != self.around[choice.column]))
+
         stages = []
         for stage, of_stage in zip(self.grid.stages, value.stages, strict=True):
-            moved = np.abs(stage.depths - self.around[stage.column])
+            deeper = price * np.abs(stage.depths - self.around[stage.column])
             own = self.around[np.array([stage.kernels, stage.expands], dtype=np.intp).T]
             changed = (stage.options != own[:, None, :]).sum(axis=2)
             stages.append(
                 StageParts(
-                    depths=of_stage.depths - price * moved,
+                    depths=of_stage.depths - moved(stage.leaves)[:, None] - deeper,
                     blocks=of_stage.blocks - price * changed,
                 )
             )
         differs = self.grid.resolutions != self.around[0]
-        return Parts(base=value.base - price * differs, entry=value.entry, stages=tuple(stages))
+        return Parts(
+            base=value.base - price * differs,
+            entry=value.entry - moved(self.grid.enters),
+            stages=tuple(stages),
+        )
 
 
 def _changed(code: Codes, column: int | None, values: Codes) -> Codes:

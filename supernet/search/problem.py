@@ -103,6 +103,16 @@ class Problem:
     def layout(self) -> Layout:
         return self.space.layout
 
+    def nothing(self) -> Scored:
+        """No networks, of which nothing need be asked."""
+        return Scored(
+            codes=np.zeros((0, len(self.layout.columns)), dtype=np.int16),
+            accuracy=np.zeros(0),
+            excess=np.zeros(0),
+            objectives=np.zeros((0, len(self.objectives))),
+            fresh=np.zeros(0, dtype=np.bool_),
+        )
+
     def score(self, codes: Codes) -> Scored:
         """Work all figures of the codes (n, columns) out, at once."""
         excess = np.zeros(len(codes))
@@ -112,9 +122,9 @@ class Problem:
         objectives = np.zeros((len(codes), len(self.objectives)))
         for place, objective in enumerate(self.objectives):
             objectives[:, place] = objective.costs(codes)
-        # A network that cannot run costs infinitely much, which is beyond any limit.
-        unknown = np.isnan(excess).any() or np.isnan(accuracy).any() or np.isnan(objectives).any()
-        if unknown or (accuracy == np.inf).any():
+        # A network that cannot run costs infinitely much, which is beyond any limit or none.
+        excess[np.isposinf(objectives).any(axis=1)] = np.inf
+        if np.isnan(excess).any() or np.isnan(objectives).any() or not np.isfinite(accuracy).all():
             raise InputError("a predictor gave a network a figure that is no number; fit it again")
         return Scored(
             codes=codes,

@@ -66,7 +66,7 @@ class Sums:
                 continue
             mask, cost = _dear(cost, limit.limit * scale)
             masks.append(mask)
-            if _can_exceed(grid, cost, limit.limit * scale):
+            if _can_exceed(cost, limit.limit * scale):
                 costs.append(cost)
                 limits.append(limit.limit * scale)
         for objective in problem.objectives:
@@ -106,10 +106,11 @@ def _dear(cost: Parts, limit: float) -> tuple[tuple[Forbidden, ...], Parts]:
     left = limit - cost.base + _SLIP * abs(limit if np.isfinite(limit) else 0.0)
     masks, stages = [], []
     for number, stage in enumerate(cost.stages):
-        depths = stage.depths > left[:, None, None, None]
+        # What cannot run is too dear without a limit too.
+        depths = ~(stage.depths <= left[:, None, None, None]) | np.isinf(stage.depths)
         if number == 0:  # a resolution whose cheapest network is too dear has no depth left
             depths = depths | (left < 0)[:, None, None, None]
-        blocks = stage.blocks > left[:, None, None, None, None]
+        blocks = ~(stage.blocks <= left[:, None, None, None, None]) | np.isinf(stage.blocks)
         masks.append(Forbidden(depths=depths, blocks=blocks))
         stages.append(
             StageParts(
@@ -120,14 +121,19 @@ def _dear(cost: Parts, limit: float) -> tuple[tuple[Forbidden, ...], Parts]:
     return tuple(masks), replace(cost, stages=tuple(stages))
 
 
-def _can_exceed(grid: Grid, cost: Parts, limit: float) -> bool:
+def _can_exceed(cost: Parts, limit: float) -> bool:
     """Whether what is left of the choices may still exceed the limit together."""
-    most = cost.base + cost.entry.max(axis=1)
+    possible = most_of(cost)[cost.base <= limit]
+    return bool((possible > limit * (1 + _SLIP)).any())
+
+
+def most_of(cost: Parts) -> Floats:
+    """What no network of a resolution exceeds, (R,)."""
+    most: Floats = cost.base + cost.entry.max(axis=1)
     for stage in cost.stages:
         most = most + stage.depths.max(axis=(1, 2, 3))
         most = most + stage.blocks.max(axis=(1, 2, 4), initial=0.0).sum(axis=1)
-    possible = most[cost.base <= limit]
-    return bool((possible > limit * (1 + _SLIP)).any())
+    return most
 
 
 def _dear_alone(problem: Problem, grid: Grid, limit: Constraint) -> tuple[Forbidden, ...]:
