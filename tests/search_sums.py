@@ -8,6 +8,7 @@ from supernet.search.grid import Grid, Parts, StageParts
 from supernet.search.relaxed import Separable
 
 Floats = NDArray[np.float64]
+Places = NDArray[np.intp]
 
 
 def random_parts(
@@ -36,29 +37,30 @@ def random_parts(
 
 
 def total(grid: Grid, parts: Parts, codes: Codes) -> Floats:
-    """What a sum comes to for codes (n, columns), choice by choice."""
-    found = []
-    for code in codes:
-        at = int(np.flatnonzero(grid.resolutions == code[0])[0])
-        enter = int(grid.enters.places(code[None])[0])
-        value = parts.base[at] + _share(parts.entry, at, enter)
-        for stage, of_stage in zip(grid.stages, parts.stages, strict=True):
-            leave = int(stage.leaves.places(code[None])[0])
-            depth = int(code[stage.column])
-            place = int(np.flatnonzero(stage.depths == depth)[0])
-            value += _share(of_stage.depths, at, enter, leave, place)
-            for block, columns in enumerate(zip(stage.kernels, stage.expands, strict=True)):
-                if block < depth:
-                    same = (stage.options[block] == code[list(columns)]).all(axis=1)
-                    option = int(np.flatnonzero(same)[0])
-                    value += _share(of_stage.blocks, at, enter, leave, block, option)
-            enter = leave
-        found.append(value)
-    return np.array(found)
+    """What a sum comes to for codes (n, columns): the shares of their choices, one by one."""
+    at, enter = _place(codes[:, 0], grid.resolutions), grid.enters.places(codes)
+    found = parts.base[at] + _share(parts.entry, at, enter)
+    for stage, of_stage in zip(grid.stages, parts.stages, strict=True):
+        leave, depth = stage.leaves.places(codes), codes[:, stage.column]
+        widths = (at, enter, leave)
+        found += _share(of_stage.depths, *widths, _place(depth, stage.depths))
+        for block, columns in enumerate(zip(stage.kernels, stage.expands, strict=True)):
+            same = (codes[:, None, list(columns)] == stage.options[block]).all(axis=2)
+            own = _share(of_stage.blocks, *widths, np.full(len(codes), block), same.argmax(axis=1))
+            found += np.where(depth > block, own, 0.0)
+        enter = leave
+    return found
 
 
-def _share(values: Floats, *places: int) -> float:
-    return float(values[tuple(min(p, n - 1) for p, n in zip(places, values.shape, strict=True))])
+def _place(values: Codes, among: Codes) -> Places:
+    """Place of each value among those of its column."""
+    return np.asarray((values[:, None] == among).argmax(axis=1))
+
+
+def _share(values: Floats, *places: Places) -> Floats:
+    """Shares at places along each axis; an axis of length 1 has the same for all."""
+    at = tuple(np.minimum(p, n - 1) for p, n in zip(places, values.shape, strict=True))
+    return np.asarray(values[at])
 
 
 def best_by_trying(problem: Separable, codes: Codes) -> float | None:
