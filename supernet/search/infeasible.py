@@ -20,19 +20,23 @@ def least_cost(problem: Problem, limit: Constraint) -> tuple[float, bool]:
 
 def why_infeasible(problem: Problem, nearest: Codes) -> str:
     """Name each limit that no network meets; else those that `nearest` (1, columns) exceeds."""
-    space, impossible, binding = problem.space, [], []
+    space, impossible, binding, proven = problem.space, [], [], True
     for limit in problem.constraints:
-        least, _ = least_cost(problem, limit)
+        least, exact = least_cost(problem, limit)
+        least = min(least, float(limit.costs(nearest)[0]))
         asked = f"{limit.name}: {limit.limit:g} {limit.unit} was asked"
         if least > limit.limit:
-            fastest = "the fastest network takes" if limit.unit == "ms" else "the least is"
+            proven = proven and exact
+            fastest = "the fastest network" if limit.unit == "ms" else "the least"
+            fastest += (" takes" if limit.unit == "ms" else " is") if exact else " found takes"
             told = f"; {limit.hint}" if limit.hint else ""
             impossible.append(f"{asked}, {fastest} {least:.4g} {limit.unit}{told}")
         elif limit.excess(limit.costs(nearest))[0] > 0:
             nearest_cost = float(np.asarray(limit.costs(nearest))[0])
             binding.append(f"{asked}, the nearest network has {nearest_cost:.4g} {limit.unit}")
     if impossible:
-        return f"no network of {space.name} is within the limit on {'; on '.join(impossible)}"
+        no_network = f"no network of {space.name} {'is' if proven else 'was found'}"
+        return f"{no_network} within the limit on {'; on '.join(impossible)}"
     return (
         f"no network of {space.name} was found within all limits together, though each by itself "
         f"can be met; what binds is {'; '.join(binding)}"
