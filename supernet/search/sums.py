@@ -5,16 +5,17 @@ none any more. So limits that only forbid, as a network's peak over its blocks o
 be 0, cost the search nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from supernet.constraints import Constraint
+from supernet.codes import Codes, Layout
+from supernet.constraints import Constraint, Costs
+from supernet.sampling.probes import chain_of, probe_stage
 from supernet.search.grid import Floats, Grid, Parts, StageParts
-from supernet.search.linear import Probes
 from supernet.search.problem import Problem
 
 _SAMPLED = 256
@@ -137,23 +138,44 @@ def most_of(cost: Parts) -> Floats:
 
 
 def _dear_alone(problem: Problem, grid: Grid, limit: Constraint) -> tuple[Forbidden, ...]:
-    """What exceeds a limit that is no sum, made alone in the smallest network of a resolution."""
+    """What exceeds a limit that is no sum when it is made alone, all else being smallest."""
     space = problem.space
+
+    def exceeds(codes: Codes) -> Floats:
+        return (~(limit.costs(codes) <= limit.limit)).astype(np.float64)
+
     found = []
-    for resolution in space.resolutions:
-        probes = Probes.around_network(grid, space.encode([space.smallest(resolution)])[0])
-        found.append(probes.parts(np.where(limit.costs(probes.codes) > limit.limit, -1.0, 0.0)))
+    for number, stage in enumerate(grid.stages):
+        # From the shallowest on: where a deep one exceeds it, that tells nothing of its choices.
+        whole = _dear_up_to(problem.layout, grid, exceeds, (number, 1))
+        for depths in range(2, 1 + len(stage.depths)):
+            whole = whole.joined(_dear_up_to(problem.layout, grid, exceeds, (number, depths)))
+        found.append(whole)
+    # Where the smallest network exceeds it, the resolution is too large.
+    hopeless = exceeds(space.encode([space.smallest(one) for one in space.resolutions])) > 0
+    found[0] = replace(found[0], depths=found[0].depths | hopeless[:, None, None, None])
+    return tuple(found)
 
-    def stacked(pick: Callable[[Parts], Floats]) -> Masks:
-        return np.concatenate([pick(one) < 0 for one in found])
 
-    return tuple(
-        Forbidden(
-            depths=stacked(lambda one, n=number: one.stages[n].depths),  # type: ignore[misc]
-            blocks=stacked(lambda one, n=number: one.stages[n].blocks),  # type: ignore[misc]
-        )
-        for number in range(len(grid.stages))
-    )
+def _dear_up_to(layout: Layout, grid: Grid, exceeds: Costs, at: tuple[int, int]) -> Forbidden:
+    """What of a stage exceeds it by itself; `at` is the stage and how many of its depths to try."""
+    number, depths = at
+    columns = list(layout.columns)
+    for place in range(1, layout.kernel_start):
+        kept = columns[place].values[: depths if place == 1 + number else 1]
+        columns[place] = replace(columns[place], values=kept)
+    shallow, stage = replace(layout, columns=tuple(columns)), grid.stages[number]
+    chain = chain_of(shallow)
+    assert chain is not None
+    probed = probe_stage(shallow, exceeds, chain, number)
+    by_depth = np.zeros((*probed.by_depth.shape[:3], len(stage.depths)), dtype=np.bool_)
+    least = np.minimum(probed.by_depth.min(axis=3, keepdims=True), 0.0)
+    by_depth[..., :depths] = probed.by_depth > least
+    blocks = np.zeros((*by_depth.shape[:3], *stage.options.shape[:2]), dtype=np.bool_)
+    for block, (_, choices, beside) in enumerate(probed.by_slot):
+        blocks[..., block, : len(choices)] = beside > 0
+        blocks[..., block, len(choices) :] = beside[..., -1:] > 0
+    return Forbidden(depths=by_depth, blocks=blocks)
 
 
 def _share(problem: Problem, limit: Constraint) -> float:
