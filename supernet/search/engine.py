@@ -33,7 +33,7 @@ class Budget:
 
     evaluations: int = 50_000
     seconds: float = math.inf
-    patience: int = 300
+    patience: int = 400
 
     def __post_init__(self) -> None:
         if self.evaluations < 1 or self.patience < 1 or not self.seconds > 0:

@@ -5,6 +5,7 @@ from by exact optima of accuracy's own one-choice changes (supernet.search.guide
 is left only what interactions hide.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import ClassVar
@@ -18,15 +19,17 @@ from supernet.search.guide import Guide
 from supernet.search.problem import Problem, Scored
 from supernet.search.strategy import Proposals
 
+_SIZES = 5  # resolutions that are climbed at, before any other may be chosen
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evolution:
     """How it goes: a quarter of each population are parents, half of it their mutants.
 
     A mutation draws a choice anew with probability `mutation`. `climbs` is how many networks are
-    climbed from at the start: the best at random, then mutants of the best so far, in which a
-    choice is drawn anew with probability `kick`; later, each better network and a child of every
-    few generations. With 0 it is evolution alone.
+    climbed from after the best of a few resolutions: mutants of the best so far, in which a choice
+    is drawn anew with probability `kick`; later, each better network and a child of `every` so
+    many generations. With 0 it is evolution alone.
     """
 
     name: ClassVar[str] = "evolution"
@@ -35,9 +38,9 @@ class Evolution:
     parents: float = 0.25
     mutants: float = 0.5
     mutation: float = 0.1
-    climbs: int = 8
+    climbs: int = 32
     kick: float = 0.3
-    every: int = 4
+    every: int = 2
 
     def __post_init__(self) -> None:
         if self.population < 4:
@@ -52,10 +55,10 @@ class Evolution:
         ranked = ranked.take(first_of_each(ranked)).top(self.population)
         guide = Guide.of(problem) if self.climbs else None
         if guide is not None:
-            start = ranked.take(np.array([0]))
-            for climb in range(self.climbs):
-                if climb:
-                    start = yield problem.layout.mutate(ranked.codes[:1], rng, self.kick)
+            for start in _best_of_sizes(ranked, problem.space.resolutions):
+                ranked = self._with(ranked, (yield from guide.climb(start, hold=True)))
+            for _ in range(self.climbs):
+                start = yield problem.layout.mutate(ranked.codes[:1], rng, self.kick)
                 ranked = self._with(ranked, (yield from guide.climb(start)))
         for generation in count(1):
             children = yield self._children(problem, ranked, rng)
@@ -78,6 +81,14 @@ class Evolution:
         pairs = rng.integers(len(parents), size=(2, self.population - mutants))
         crossed = layout.cross(parents[pairs[0]], parents[pairs[1]], rng)
         return np.concatenate([mutated, crossed])
+
+
+def _best_of_sizes(ranked: Scored, resolutions: Sequence[int]) -> list[Scored]:
+    """The best network of each of a few resolutions, spread over all that there are."""
+    places = np.linspace(0, len(resolutions) - 1, min(len(resolutions), _SIZES)).round()
+    wanted = [resolutions[int(place)] for place in places]
+    rows = [np.flatnonzero(ranked.codes[:, 0] == resolution)[:1] for resolution in wanted]
+    return [ranked.take(row) for row in rows if len(row)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

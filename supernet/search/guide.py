@@ -24,6 +24,7 @@ _PROPOSED = 8  # networks for each sum
 _ROUNDS = 40
 _FIRST_PRICE = 1 / 256  # of the spread of all choices, for a choice that differs
 _LAST_PRICE = 1 / 4
+_FAR = 4.0  # spreads of all choices, which no other choice makes up for
 _TIGHTER = 0.995  # of the limits where a proposal did not keep them, as they are no sums
 
 
@@ -55,8 +56,11 @@ class Guide:
         stages = [StageParts(depths=-stage.depths, blocks=-stage.blocks) for stage in cost.stages]
         return self.best(Parts(base=-cost.base, entry=-cost.entry, stages=tuple(stages)))
 
-    def climb(self, start: Scored) -> Generator[Codes, Scored, Scored]:
-        """Improve one network (one row) until nothing better is in sight; return the best."""
+    def climb(self, start: Scored, *, hold: bool = False) -> Generator[Codes, Scored, Scored]:
+        """Improve one network (one row) until nothing better is in sight; return the best.
+
+        With `hold` its resolution stays: what another size is worth depends on all else.
+        """
         best, guide = start, self
         for _ in range(_ROUNDS):
             probes = Probes.around_network(self.grid, best.codes[0])
@@ -64,6 +68,9 @@ class Guide:
             value = probes.parts(scored.accuracy)
             step = best.joined(scored).top(1)
             price, whole = 0.0, spread_of(value)
+            if hold:
+                elsewhere = self.grid.resolutions != best.codes[0, 0]
+                value = replace(value, base=value.base - _FAR * whole * elsewhere)
             while price <= _LAST_PRICE * whole:
                 proposed = guide.best(probes.nearer(value, price))
                 if proposed is None:
