@@ -52,7 +52,8 @@ class OneHot:
 
     def __call__(self, codes: Codes) -> Floats:
         columns = zip(self._by_column, codes.T.tolist(), strict=True)
-        return 0.7 + np.sum([[gains[v] for v in column] for gains, column in columns], axis=0)
+        gains = [[of_value[value] for value in column] for of_value, column in columns]
+        return 0.7 + np.asarray(np.sum(gains, axis=0), dtype=np.float64)
 
 
 @every_space
