@@ -6,6 +6,7 @@ and, under one limit, where something else costs no more and is worth no less. W
 just below the bound and comes down until a network reaches it: that one is the best.
 """
 
+import heapq
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,11 +14,12 @@ import numpy as np
 from supernet.codes import Codes
 from supernet.search.built import Asked, Built, Picks
 from supernet.search.grid import Floats, Grid
+from supernet.search.lowered import lowered
 from supernet.search.relaxed import Relaxed, Separable, least_bound
 
 _SLIP = 1e-12  # relative: a sum in another order may exceed a limit by rounding
 _FIRST_GAP = 1 / 256  # of what all choices change, below the bound
-_MOST = 20_000  # networks half built, beyond which the best by their bounds are kept
+_MOST = 100_000  # networks half built, beyond which the best by their bounds are kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,19 +42,31 @@ def best_of_sum(problem: Separable, keep: int = 1) -> Best | None:
     must be finite, and no share of one below 0.
     """
     relaxed = least_bound(problem)
+    # By resolution, the highest bound first; each is lowered before it is believed.
+    waiting = [
+        (-float(bound), place, relaxed.at(place)) for place, bound in enumerate(relaxed.bound)
+    ]
+    heapq.heapify(waiting)
+    lowered_at: set[int] = set()
     found: Best | None = None
-    exact = True
-    for place in np.argsort(-relaxed.bound, kind="stable").tolist():
+    exact, highest = True, -np.inf
+    while waiting:
         floor = -np.inf if found is None else float(found.values[0])
-        if relaxed.bound[place] <= floor:
+        negative, place, own = heapq.heappop(waiting)
+        if -negative <= floor:
             break
-        best, all_seen = _best_at(problem.at(place), relaxed.at(place), keep, floor)
+        if place not in lowered_at:
+            lowered_at.add(place)
+            own = lowered(problem.at(place), own)
+            heapq.heappush(waiting, (-float(own.bound[0]), place, own))
+            continue
+        highest = max(highest, -negative)
+        best, all_seen = _best_at(problem.at(place), own, keep, floor)
         exact = exact and all_seen
         if best is not None and best.values[0] > floor:
             best.codes[:, 0] = problem.grid.resolutions[place]
             found = best
-    bound = float(relaxed.bound.max())
-    return None if found is None else replace(found, bound=bound, exact=exact)
+    return None if found is None else replace(found, bound=highest, exact=exact)
 
 
 def _best_at(

@@ -16,7 +16,6 @@ from supernet.search.grid import Floats, Grid, Parts, StageParts, at_resolution
 
 _TRIED = 16  # prices at a time
 _REFINED = 3  # line searches: the first among sizes, each other between the best one's sides
-_ROUNDS = 3  # over all limits, where there are several
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,20 +128,20 @@ def stage_best(depths: NDArray[np.int16], parts: StageParts) -> Floats:
 def least_bound(problem: Separable) -> Relaxed:
     """Find prices at which the bound is low: by a line search for each in turn.
 
-    With one limit that comes to the lowest there is, to a hundredth of the price.
+    With one limit that comes to the lowest there is, to a hundredth of the price; with several
+    it is where supernet.search.lowered begins.
     """
     limits = len(problem.limits)
     resolutions = max(len(part.base) for part in (problem.value, *problem.costs))
     prices = np.zeros((resolutions, limits))
     if not limits:
         return relax(problem, prices)
-    repeated = _repeated(problem, _TRIED)
+    many = repeated(problem, _TRIED)
     scale = problem.whole / problem.limits
-    for _ in range(1 if limits == 1 else _ROUNDS):
-        for k in range(limits):
-            tried = _around(prices[:, k], scale[k])
-            for _ in range(_REFINED):
-                prices[:, k], tried = _best_of(repeated, prices, k, tried)
+    for k in range(limits):
+        tried = _around(prices[:, k], scale[k])
+        for _ in range(_REFINED):
+            prices[:, k], tried = _best_of(many, prices, k, tried)
     return relax(problem, prices)
 
 
@@ -153,11 +152,11 @@ def _around(prices: Floats, scale: float) -> Floats:
     return np.sort(np.concatenate([np.zeros((len(prices), 1)), prices[:, None], spread], axis=1))
 
 
-def _best_of(repeated: Separable, prices: Floats, k: int, tried: Floats) -> tuple[Floats, Floats]:
+def _best_of(many: Separable, prices: Floats, k: int, tried: Floats) -> tuple[Floats, Floats]:
     """The best of the prices tried (R, tried) on limit `k`, and what to try between its sides."""
     rows = np.repeat(prices, _TRIED, axis=0)
     rows[:, k] = tried.ravel()
-    bound = relax(repeated, rows).bound.reshape(tried.shape)
+    bound = relax(many, rows).bound.reshape(tried.shape)
     place = bound.argmin(axis=1)
     at = np.arange(len(tried))
     low = tried[at, np.maximum(place - 1, 0)]
@@ -165,7 +164,7 @@ def _best_of(repeated: Separable, prices: Floats, k: int, tried: Floats) -> tupl
     return tried[at, place], np.linspace(low, high, _TRIED, axis=1)
 
 
-def _repeated(problem: Separable, times: int) -> Separable:
+def repeated(problem: Separable, times: int) -> Separable:
     """The same problem with each resolution `times` over; what has one for all keeps that."""
 
     def rows(values: Floats) -> Floats:
