@@ -68,11 +68,13 @@ class Guide:
             value = probes.parts(scored.accuracy)
             step = best.joined(scored).top(1)
             price, whole = 0.0, spread_of(value)
-            if hold:
-                elsewhere = self.grid.resolutions != best.codes[0, 0]
-                value = replace(value, base=value.base - _FAR * whole * elsewhere)
             while price <= _LAST_PRICE * whole:
-                proposed = guide.best(probes.nearer(value, price))
+                charged = probes.nearer(value, price)
+                spread = spread_of(charged)
+                if hold:
+                    elsewhere = self.grid.resolutions != best.codes[0, 0]
+                    charged = replace(charged, base=charged.base - _FAR * spread * elsewhere)
+                proposed = guide.best(charged, spread)
                 if proposed is None:
                     break
                 scored = yield proposed
@@ -88,10 +90,13 @@ class Guide:
             best = step
         return best
 
-    def best(self, value: Parts) -> Codes | None:
-        """Best networks of a sum within the limits, (n, columns); None where there is none."""
-        spread = spread_of(value)
-        penalty = 4 * spread + 1.0  # more than all else could make up for
+    def best(self, value: Parts, spread: float | None = None) -> Codes | None:
+        """Best networks of a sum within the limits, (n, columns); None where there is none.
+
+        `spread` is how far apart values are that matter, where some are set far below.
+        """
+        spread = spread_of(value) if spread is None else spread
+        penalty = 2 * _FAR * spread + 1.0  # more than all else could make up for
         problem = Separable(
             grid=self.grid,
             value=self.sums.allowed(value, penalty),
