@@ -37,7 +37,7 @@ def add_search(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--strategy", choices=STRATEGIES, default=STRATEGIES[0], help="default %(default)s"
     )
-    parser.add_argument("--seed", type=int, default=0, help="equal seeds find equal networks")
+    parser.add_argument("--seed", type=seed, default=0, help="equal seeds find equal networks")
     parser.add_argument(
         "--budget", type=positive_int, metavar="N", help="networks to evaluate at most"
     )
@@ -101,6 +101,13 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="networks too with sizes, channels or kernels that were never measured",
     )
+
+
+def seed(text: str) -> int:
+    """Read a whole number of at least 0."""
+    if not re.fullmatch(r"\d+", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text!r}")
+    return int(text)
 
 
 def size(text: str) -> float:

@@ -44,7 +44,7 @@ def result_json(
 ) -> dict[str, Any]:
     """JSON values of one result; `arch` is a line of an archs file.
 
-    `bounds` are predictions with their margin, where limits hold with a confidence. By target,
+    `bounds` are predictions with their margin, where limits hold with a `confidence`. By target,
     `std_ms` is how uncertain the prediction is, `unmeasured` names the blocks that a regression
     told, `extrapolated` those among them that are unlike all that it was fitted on.
     """
@@ -58,6 +58,7 @@ def result_json(
         "accuracy": result.accuracy,
         "predictions": result.predictions,
         "bounds": result.bounds,
+        "confidence": result.confidence,
         "limits": result.limits,
         "units": result.units,
         "std_ms": {key: one.std_ms for key, one in found.items()},

@@ -4,21 +4,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from bench.spec import Target
-from latency_models.features import PHYSICAL
-from latency_models.predictors import LatencyPredictor
-from latency_models.regression import Regression
 from ofabench import cli
-from supernet.accuracy.predictor import fit_accuracy
 from supernet.search_file import read_network
-from supernet.space import SearchSpace
-
-TINY = SearchSpace.load("tiny")
-TARGET = Target(device="toy", backend="onnx", backend_version="1")
-NS_A_MAC = 1.0
+from tests.search_runs import OTHER, TARGET, TINY, fails, latency, search, write_predictors
 
 
 @pytest.fixture(autouse=True)
@@ -28,45 +18,7 @@ def _only_this_command(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An accuracy predictor that likes large networks, and a latency of one ns a MAC."""
-    folder = tmp_path_factory.mktemp("predictors")
-    codes = TINY.sample_codes(np.random.default_rng(0), 60)
-    accuracy = 0.5 + 0.4 * (codes.sum(axis=1) - codes.min()) / 150
-    fit_accuracy(TINY, codes, accuracy).save(folder / "a.parquet")
-    latency("tiny", TARGET).save(folder / "p.parquet")
-    return folder
-
-
-def latency(
-    space: str, target: Target, resolutions: tuple[int, ...] | None = None
-) -> LatencyPredictor:
-    """One ns a MAC for the blocks of these resolutions, 1 ms for every launch of the others."""
-    blocks = SearchSpace.load(space).unique_blocks(resolutions)
-    known = {block: (block.macs * NS_A_MAC / 1e6,) * 2 for block in blocks}
-    launches = np.array([float(name == "launches") for name in PHYSICAL])
-    models = {("*", what): Regression(coefficients=launches) for what in ("warm", "cold")}
-    return LatencyPredictor(target=target, provenance={}, known=known, models=models)
-
-
-def search(files: Path, *more: str, out: str = "r.json") -> int:
-    common = ("search", "--space", "tiny", "--accuracy", str(files / "a.parquet"))
-    budget = ("--budget", "2000", "--seed", "3", "--out", str(files / out))
-    return cli.main([*common, *budget, *more])
-
-
-def fails(
-    capsys: pytest.CaptureFixture[str], files: Path, *more: str, out: str = "absent.json"
-) -> str:
-    """Run a search that must exit 2, and give its one line."""
-    try:
-        code: object = search(files, *more, out=out)
-    except SystemExit as stopped:  # argparse's way to refuse
-        code = stopped.code
-    told = capsys.readouterr().err.strip()
-    assert code == 2
-    assert not (files / out).exists()
-    assert len(told.splitlines()) == 1
-    return told
+    return write_predictors(tmp_path_factory.mktemp("predictors"))
 
 
 def test_a_search_writes_the_network_with_its_figures(files: Path) -> None:
@@ -82,7 +34,9 @@ def test_a_search_writes_the_network_with_its_figures(files: Path) -> None:
     assert data["params"] == sum(block.params for block in blocks) <= 1e6
     assert data["predictions"][TARGET.key] == pytest.approx(data["macs"] / 1e6)
     assert data["predictions"][TARGET.key] <= 1.5 == data["limits"][TARGET.key]
-    assert data["evaluated"] <= 2000
+    assert data["evaluated"] <= 600
+    assert (data["strategy"], data["confidence"], data["bounds"]) == ("evolution", None, {})
+    assert data["units"] == {TARGET.key: "ms", "params": "parameters"}
     assert data["seed"] == 3
     assert data["history"][-1]["accuracy"] == data["accuracy"]
     assert data["provenance"]["latency"][0]["target"] == TARGET.key
@@ -109,30 +63,32 @@ def test_json_goes_to_stdout(files: Path, capsys: pytest.CaptureFixture[str]) ->
     assert json.loads(out) == json.loads((files / "r.json").read_text())
 
 
-def test_a_front_has_a_network_for_each_limit(files: Path) -> None:
+def test_limits_on_one_target_give_a_network_for_each(files: Path) -> None:
     p = str(files / "p.parquet")
+    limits = ("--max-latency-ms", "3", "--max-latency-ms", "1", "--max-latency-ms", "2")
 
-    assert search(files, "--latency", p, "--pareto", out="front.json") == 0
+    assert search(files, "--latency", p, *limits, "--pareto", out="front.json") == 0
 
-    front = json.loads((files / "front.json").read_text())["front"]
-    latencies = [one["predictions"][TARGET.key] for one in front]
-    limits = [one["limits"][TARGET.key] for one in front]
-    assert len(front) == 8
-    assert limits == sorted(limits)
-    assert all(ms <= limit for ms, limit in zip(latencies, limits, strict=True))
-    assert front[-1]["accuracy"] > front[0]["accuracy"]
+    data = json.loads((files / "front.json").read_text())
+    assert data["objectives"] == ["accuracy", TARGET.key]
+    assert [one["limits"][TARGET.key] for one in data["front"]] == [1, 2, 3]
+    assert all(one["predictions"][TARGET.key] <= one["limits"][TARGET.key] for one in data["front"])
+    accuracies = [one["accuracy"] for one in data["front"]]
+    assert accuracies == sorted(accuracies)
 
 
 def test_two_devices_hold_at_once(files: Path) -> None:
-    other = Target(device="other", backend="onnx", backend_version="1")
-    latency("tiny", other).save(files / "p2.parquet")
     limits = ("--latency", str(files / "p.parquet"), "--max-latency-ms", "3")
-    more = ("--latency", str(files / "p2.parquet"), "--max-latency-ms", "2")
+    more = ("--latency", str(files / "p2.parquet"), "--max-latency-ms", "0.006")
 
     assert search(files, *limits, *more) == 0
 
-    predicted = json.loads((files / "r.json").read_text())["predictions"]
-    assert predicted[TARGET.key] == predicted[other.key] <= 2
+    data = json.loads((files / "r.json").read_text())
+    assert data["predictions"][TARGET.key] == pytest.approx(data["macs"] / 1e6)
+    assert data["predictions"][OTHER.key] == pytest.approx(data["params"] / 30e6)
+    assert data["predictions"][TARGET.key] <= 3
+    assert data["predictions"][OTHER.key] <= 0.006
+    assert data["units"] == {TARGET.key: "ms", OTHER.key: "ms"}
 
 
 def test_what_was_never_measured_is_avoided_unless_asked_for(
@@ -211,7 +167,7 @@ def test_files_that_are_no_predictors(files: Path, capsys: pytest.CaptureFixture
 
 def test_limits_without_their_latency(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "one limit for each" in fails(capsys, files, "--max-latency-ms", "9")
-    assert "takes one --latency" in fails(capsys, files, "--pareto")
+    assert "--pareto takes one --latency" in fails(capsys, files, "--pareto")
     p = str(files / "p.parquet")
     twice = ("--latency", p, "--max-latency-ms", "9", "--latency", p, "--max-latency-ms", "8")
     assert "of one target" in fails(capsys, files, *twice)

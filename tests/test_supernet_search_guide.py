@@ -118,7 +118,7 @@ def test_what_interactions_hide_is_found_too(space: SearchSpace, share: float) -
 
     def accuracy(some: Codes) -> Floats:
         odd = np.sin((some[:, 1:] * np.arange(1.0, some.shape[1])).sum(axis=1))
-        return additive(some) + 0.001 * odd
+        return np.asarray(additive(some) + 0.001 * odd)
 
     cost = uneven_ms(space)
     most = float(np.quantile(cost(codes), share))

@@ -65,7 +65,8 @@ class Step:
 class SearchResult:
     """The network found. `accuracy` is a fraction, predicted; `predictions` by constraint name.
 
-    `bounds` has what a prediction with its margin comes to, where a limit has one.
+    `bounds` has what a prediction with its margin comes to, where a limit has one, and
+    `confidence` with what probability such a limit holds.
     """
 
     space: str
@@ -74,6 +75,7 @@ class SearchResult:
     accuracy: float
     predictions: dict[str, float]
     bounds: dict[str, float]
+    confidence: float | None
     limits: dict[str, float]
     units: dict[str, str]
     macs: int
@@ -120,6 +122,7 @@ def result_of(problem: Problem, best: Scored, run: "Run", seed: int) -> SearchRe
             **{one.name: float(one.costs(code)[0]) for one in problem.objectives},
         },
         bounds={one.name: float(one.costs(code)[0]) for one in limits if one.predicted},
+        confidence=next((one.confidence for one in limits if one.confidence is not None), None),
         limits={one.name: one.limit for one in limits},
         units={
             **{one.name: one.unit for one in limits},
