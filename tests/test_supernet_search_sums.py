@@ -15,6 +15,7 @@ from supernet.search.evolution import Evolution
 from supernet.search.exact import best_of_sum
 from supernet.search.grid import Grid, Parts, StageParts
 from supernet.search.guide import Guide
+from supernet.search.hopeless import hopeless
 from supernet.search.linear import Probes
 from supernet.search.problem import Objective, Problem
 from supernet.search.relaxed import Separable
@@ -305,3 +306,45 @@ def test_a_guide_proposes_networks_within_sums(space: SearchSpace) -> None:
     assert proposed is not None
     assert problem.score(proposed).excess.max() == 0
     assert accuracy(proposed)[0] == pytest.approx(accuracy(codes[within]).max(), abs=1e-12)
+
+
+@small_space
+def test_resolutions_where_limits_exclude_each_other_are_forbidden(space: SearchSpace) -> None:
+    codes, sizes = CODES[space.name], np.array(space.resolutions)
+    costs: tuple[Costs, ...] = (
+        uneven_ms(space),
+        SummedCost(space.choices, lambda block: 9.0 - block.params / 1e5),
+    )
+    told = 0
+    for one in (0.02, 0.2, 0.5):
+        for other in (0.02, 0.2, 0.5):
+            shares = (one, other)
+            limits = [
+                limit(cost, float(np.quantile(cost(codes), share)), name=str(share))
+                for cost, share in zip(costs, shares, strict=True)
+            ]
+            sums = sums_of(space, *limits)
+            within = np.all([each.costs(codes) <= each.limit for each in limits], axis=0)
+
+            allowed = is_allowed(space, sums)
+
+            assert allowed[within].all()
+            told += sum(not allowed[codes[:, 0] == size].any() for size in sizes)
+    assert told > 0
+
+
+def test_prices_tell_where_no_network_keeps_all_limits() -> None:
+    grid, codes = grid_of(MOBILE.layout), CODES[MOBILE.name]
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        costs = tuple(random_parts(grid, rng) for _ in range(3))
+        sums = [total(grid, cost, codes) for cost in costs]
+        limits = np.array([np.quantile(values, 0.03) for values in sums])
+        kept = np.all([v <= most for v, most in zip(sums, limits, strict=True)], axis=0)
+
+        without = hopeless(grid, costs, limits)
+
+        for size, is_without in zip(grid.resolutions, without, strict=True):
+            assert not (is_without and kept[codes[:, 0] == size].any())
+    assert hopeless(grid, costs, limits / 100).all()
+    assert not hopeless(grid, (), np.zeros(0)).any()

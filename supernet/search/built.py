@@ -11,7 +11,7 @@ from supernet.search.grid import Floats
 
 Picks = NDArray[np.int16]
 Rows = NDArray[np.intp]
-_MOST_PAIRS = 2_000_000
+_MOST_PAIRS = 500_000
 _HALVINGS = 40
 
 

@@ -57,14 +57,16 @@ class Evolution:
         if guide is not None:
             for start in _best_of_sizes(ranked, problem.space.resolutions):
                 ranked = self._with(ranked, (yield from guide.climb(start, hold=True)))
-            for _ in range(self.climbs):
+            for _ in range(self.climbs if _is_worth(guide, ranked) else 0):
                 start = yield problem.layout.mutate(ranked.codes[:1], rng, self.kick)
                 ranked = self._with(ranked, (yield from guide.climb(start)))
         for generation in count(1):
             children = yield self._children(problem, ranked, rng)
             before, ranked = ranked, self._with(ranked, children.take(children.fresh))
             better = ranked.codes[0].tobytes() != before.codes[0].tobytes()
-            if guide is not None and (better or generation % self.every == 0):
+            if guide is None or not _is_worth(guide, ranked):
+                continue
+            if better or generation % self.every == 0:
                 start = ranked if better else children
                 ranked = self._with(ranked, (yield from guide.climb(start.take(np.array([0])))))
 
@@ -81,6 +83,11 @@ class Evolution:
         pairs = rng.integers(len(parents), size=(2, self.population - mutants))
         crossed = layout.cross(parents[pairs[0]], parents[pairs[1]], rng)
         return np.concatenate([mutated, crossed])
+
+
+def _is_worth(guide: Guide, ranked: Scored) -> bool:
+    """Whether to climb on: where no sum led within the limits, none will."""
+    return not guide.sums.is_exact or not ranked.excess[0] > 0
 
 
 def _best_of_sizes(ranked: Scored, resolutions: Sequence[int]) -> list[Scored]:

@@ -35,11 +35,11 @@ class Best:
     exact: bool
 
 
-def best_of_sum(problem: Separable, keep: int = 1) -> Best | None:
+def best_of_sum(problem: Separable, keep: int = 1, above: float = -np.inf) -> Best | None:
     """Find the best networks of any resolution; None where none is within the limits.
 
-    Of `keep` networks the first is the best; the others are good, not the next best. All costs
-    must be finite, and no share of one below 0.
+    None too where none is worth more than `above`. Of `keep` networks the first is the best; the
+    others are good, not the next best. All costs must be finite, and no share of one below 0.
     """
     relaxed = least_bound(problem)
     # By resolution, the highest bound first; each is lowered before it is believed.
@@ -51,7 +51,7 @@ def best_of_sum(problem: Separable, keep: int = 1) -> Best | None:
     found: Best | None = None
     exact, highest = True, -np.inf
     while waiting:
-        floor = -np.inf if found is None else float(found.values[0])
+        floor = above if found is None else float(found.values[0])
         negative, place, own = heapq.heappop(waiting)
         if -negative <= floor:
             break
@@ -90,7 +90,7 @@ def _best_at(
                 break
             # It is there by what it leaves of the limits; others of its value may be missing.
             gap = bound - best
-        elif gap > whole or asked == floor:
+        elif gap > whole or asked == floor or builder.cut:  # a wider gap would be cut to the same
             return None, not builder.cut
         else:
             gap *= 4

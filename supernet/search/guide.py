@@ -17,7 +17,7 @@ from supernet.search.exact import best_of_sum
 from supernet.search.grid import Floats, Grid, Parts, StageParts
 from supernet.search.linear import Probes
 from supernet.search.problem import Problem, Scored
-from supernet.search.relaxed import Separable, spread_of
+from supernet.search.relaxed import Separable, least_of, spread_of
 from supernet.search.sums import Sums, most_of
 
 _PROPOSED = 8  # networks for each sum
@@ -96,7 +96,7 @@ class Guide:
         `spread` is how far apart values are that matter, where some are set far below.
         """
         spread = spread_of(value) if spread is None else spread
-        penalty = 2 * _FAR * spread + 1.0  # more than all else could make up for
+        penalty = 4 * _FAR * spread + 1.0  # more than all else could make up for
         problem = Separable(
             grid=self.grid,
             value=self.sums.allowed(value, penalty),
@@ -104,7 +104,8 @@ class Guide:
             limits=self.sums.limits,
             spread=spread,
         )
-        found = best_of_sum(problem, _PROPOSED)
+        # What has a forbidden choice is worth less than any without.
+        found = best_of_sum(problem, _PROPOSED, least_of(value) - spread)
         return None if found is None else found.codes
 
 

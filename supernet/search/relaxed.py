@@ -201,6 +201,16 @@ def _priced_stage(problem: Separable, number: int, prices: Floats) -> StageParts
     )
 
 
+def least_of(value: Parts) -> float:
+    """What no network is worth less than."""
+    least = float(value.base.min() + value.entry.min())
+    for stage in value.stages:
+        least += float(stage.depths.min())
+        for block in np.moveaxis(stage.blocks, 3, 0):
+            least += float(min(block.min(), 0.0))
+    return least
+
+
 def spread_of(value: Parts) -> float:
     """How much all choices together can change, and no less; a block may be absent too."""
     total = float(np.ptp(value.base) + np.ptp(value.entry)) + 1e-12

@@ -16,6 +16,7 @@ from supernet.codes import Codes, Layout
 from supernet.constraints import Constraint, Costs
 from supernet.sampling.probes import chain_of, probe_stage
 from supernet.search.grid import Floats, Grid, Parts, StageParts
+from supernet.search.hopeless import hopeless
 from supernet.search.problem import Problem
 
 _SAMPLED = 256
@@ -78,6 +79,8 @@ class Sums:
             masks.append(mask)
             costs.append(cost)
             limits.append(np.inf)
+        if costs and not problem.objectives:
+            masks.append(_at(grid, hopeless(grid, tuple(costs), np.array(limits))))
         forbidden = _all_of(masks)
         return cls(
             costs=tuple(costs), limits=np.array(limits), forbidden=forbidden, is_exact=is_exact
@@ -100,6 +103,16 @@ class Sums:
             for of_stage, mask in zip(value.stages, self.forbidden, strict=True)
         ]
         return replace(value, stages=tuple(stages))
+
+
+def _at(grid: Grid, resolutions: Masks) -> tuple[Forbidden, ...]:
+    """Forbid these resolutions (R,): they have no depth left."""
+    first = resolutions[:, None, None, None]
+    none = np.zeros((1, 1, 1, 1), dtype=np.bool_)
+    return tuple(
+        Forbidden(depths=first if number == 0 else none, blocks=none[..., None])
+        for number in range(len(grid.stages))
+    )
 
 
 def _dear(cost: Parts, limit: float) -> tuple[tuple[Forbidden, ...], Parts]:
