@@ -348,3 +348,24 @@ def test_prices_tell_where_no_network_keeps_all_limits() -> None:
             assert not (is_without and kept[codes[:, 0] == size].any())
     assert hopeless(grid, costs, limits / 100).all()
     assert not hopeless(grid, (), np.zeros(0)).any()
+
+
+@small_space
+def test_a_size_at_which_nothing_runs_hides_no_other(space: SearchSpace) -> None:
+    """As where the largest images need more memory than a device has."""
+    codes, largest = CODES[space.name], max(space.resolutions)
+
+    def cost(some: Codes) -> Floats:
+        return np.where(some[:, 0] == largest, np.inf, uneven_ms(space)(some))
+
+    most = float(np.quantile(cost(codes[codes[:, 0] < largest]), 0.3))
+    accuracy, bound = OneHot(space.layout, 9), limit(cost, most)
+    plan = Plan(budget=Budget(evaluations=300, patience=5))
+
+    sums = sums_of(space, bound)
+    found = search(space, accuracy, [bound], seed=0, plan=plan)
+
+    assert sums.is_exact
+    assert len(sums.costs) == 1
+    assert not is_allowed(space, sums)[codes[:, 0] == largest].any()
+    assert found.accuracy == pytest.approx(accuracy(codes[cost(codes) <= most]).max(), abs=1e-12)

@@ -6,7 +6,7 @@ of a stage, O options of a block (its kernel and expansion). An axis on which no
 have length 1.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from supernet.codes import Codes, Layout
 from supernet.constraints import Costs
 from supernet.sampling.additive import Additive
-from supernet.sampling.probes import WidthChoice, chain_of
+from supernet.sampling.probes import WidthChoice, chain_of, reference_costs
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
@@ -91,10 +91,25 @@ class Parts:
 
     @classmethod
     def of_costs(cls, grid: Grid, costs: Costs) -> Self | None:
-        """Take a cost apart; None where it is no such sum. No share is below 0."""
-        additive = Additive.of(grid.layout, costs)
+        """Take a cost apart; None where it is no such sum. No share is below 0.
+
+        The base is infinite, and all else 0, at a resolution at which no network can run.
+        """
+        runs = np.isfinite(reference_costs(grid.layout, costs))
+        if not runs.any():
+            return None
+        first, *others = grid.layout.columns
+        values = tuple(np.array(first.values)[runs].tolist())
+        narrow = replace(grid.layout, columns=(replace(first, values=values), *others))
+        additive = Additive.of(narrow, costs)
         if additive is None:
             return None
+
+        def every(values: Floats, elsewhere: float = 0.0) -> Floats:
+            whole = np.full((len(runs), *values.shape[1:]), elsewhere)
+            whole[runs] = values
+            return whole
+
         stages = []
         for stage, of_stage in zip(grid.stages, additive.stages, strict=True):
             blocks = np.zeros((*of_stage.costs.shape[:3], *stage.options.shape[:2]))
@@ -102,8 +117,10 @@ class Parts:
                 options = slot.costs.shape[3]
                 blocks[..., place, :options] = slot.costs
                 blocks[..., place, options:] = slot.costs[..., -1:]
-            stages.append(StageParts(depths=of_stage.costs, blocks=blocks))
-        return cls(base=additive.least, entry=additive.entry, stages=tuple(stages))
+            stages.append(StageParts(depths=every(of_stage.costs), blocks=every(blocks)))
+        return cls(
+            base=every(additive.least, np.inf), entry=every(additive.entry), stages=tuple(stages)
+        )
 
     def at(self, resolution: int) -> "Parts":
         """Return the shares at one resolution, by its place."""

@@ -117,13 +117,17 @@ def _at(grid: Grid, resolutions: Masks) -> tuple[Forbidden, ...]:
 
 def _dear(cost: Parts, limit: float) -> tuple[tuple[Forbidden, ...], Parts]:
     """What exceeds the limit by itself, and the cost with nothing in its place."""
-    left = limit - cost.base + _SLIP * abs(limit if np.isfinite(limit) else 0.0)
+    left = (
+        limit
+        - np.where(np.isinf(cost.base), 0.0, cost.base)
+        + _SLIP * abs(limit if np.isfinite(limit) else 0.0)
+    )
     masks, stages = [], []
     for number, stage in enumerate(cost.stages):
         # What cannot run is too dear without a limit too.
         depths = ~(stage.depths <= left[:, None, None, None]) | np.isinf(stage.depths)
         if number == 0:  # a resolution whose cheapest network is too dear has no depth left
-            depths = depths | (left < 0)[:, None, None, None]
+            depths = depths | (~(left >= 0) | np.isinf(cost.base))[:, None, None, None]
         blocks = ~(stage.blocks <= left[:, None, None, None, None]) | np.isinf(stage.blocks)
         masks.append(Forbidden(depths=depths, blocks=blocks))
         stages.append(
@@ -132,7 +136,8 @@ def _dear(cost: Parts, limit: float) -> tuple[tuple[Forbidden, ...], Parts]:
                 blocks=np.where(blocks, 0.0, stage.blocks),
             )
         )
-    return tuple(masks), replace(cost, stages=tuple(stages))
+    base = np.where(np.isinf(cost.base), 0.0, cost.base)
+    return tuple(masks), replace(cost, base=base, stages=tuple(stages))
 
 
 def _can_exceed(cost: Parts, limit: float) -> bool:
