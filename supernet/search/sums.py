@@ -71,6 +71,8 @@ class Sums:
             if _can_exceed(cost, limit.limit * scale):
                 costs.append(cost)
                 limits.append(limit.limit * scale)
+        if costs:
+            masks.append(_at(grid, hopeless(grid, tuple(costs), np.array(limits))))
         for objective in problem.objectives:
             cost = Parts.of_costs(grid, objective.costs)
             if cost is None:
@@ -79,8 +81,6 @@ class Sums:
             masks.append(mask)
             costs.append(cost)
             limits.append(np.inf)
-        if costs and not problem.objectives:
-            masks.append(_at(grid, hopeless(grid, tuple(costs), np.array(limits))))
         forbidden = _all_of(masks)
         return cls(
             costs=tuple(costs), limits=np.array(limits), forbidden=forbidden, is_exact=is_exact
