@@ -42,6 +42,18 @@ def snippet(model: Mapping[str, Any]) -> str:
             'providers=["CPUExecutionProvider"])',
             'logits = session.run(None, {"input": given})[0]',
         ]
+    elif model["backend"] == "torch":
+        lines = [
+            "from pathlib import Path",
+            shared[0],
+            "from bench.backends.registry import get_backend  # of ofabench",
+            "from bench.spec import Target",
+            *shared[1:],
+            "given = ((image - mean) / std).transpose(2, 0, 1)[None].astype(np.float32)",
+            'target = Target(device="here", backend="torch", backend_version="any")',
+            f'content = Path("{model["file"]}").read_bytes()',
+            'logits = get_backend("torch").load_file(content, target).infer(given)',
+        ]
     else:
         lines = [
             shared[0],

@@ -14,6 +14,7 @@ from ofabench.cutting import ENDS
 from ofabench.deploy_card import ELSEWHERE, NO_VERIFY, Found, Given, card_json, read_search
 from ofabench.deploy_folder import CARD, PAGE, SEARCH, finished, write_folder
 from ofabench.deploy_page import page_of
+from ofabench.deploy_search import digest_of_search
 
 if TYPE_CHECKING:
     from bench.backends.base import Backend
@@ -88,7 +89,7 @@ def _request(args: argparse.Namespace, given: Given) -> dict[str, Any]:
 
     arch = args.arch
     if arch is not None and arch not in ENDS:
-        arch = digest(Path(arch))
+        arch = digest_of_search(Path(arch))
     return {
         "weights": digest(given.weights),
         "arch": arch,

@@ -21,7 +21,14 @@ def add_search(parser: argparse.ArgumentParser) -> None:
         help="from `ofabench accuracy`, or the predictor that OFA's authors published",
     )
     parser.add_argument("--resolutions", type=resolutions, metavar="R,...", help="only these sizes")
-    _add_limits(parser)
+    add_latencies(parser)
+    add_limits(parser)
+    parser.add_argument(
+        "--precision",
+        choices=("fp32", "fp16", "int8"),
+        default="fp32",
+        help="of weights and activations, for limits in bytes (%(default)s)",
+    )
     parser.add_argument(
         "--pareto",
         action="store_true",
@@ -52,7 +59,8 @@ def add_search(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_limits(parser: argparse.ArgumentParser) -> None:
+def add_latencies(parser: argparse.ArgumentParser) -> None:
+    """Add `--latency`, of which each may have a limit."""
     parser.add_argument(
         "--latency",
         action="append",
@@ -61,6 +69,10 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
         metavar="P.parquet",
         help="from `ofabench fit`; once for each device, each with its own --max-latency-ms",
     )
+
+
+def add_limits(parser: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
+    """Add what a network may cost."""
     parser.add_argument(
         "--max-latency-ms",
         action="append",
@@ -89,12 +101,6 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
         type=size,
         metavar="N",
         help="limit on the weights in the file, e.g. 20M",
-    )
-    parser.add_argument(
-        "--precision",
-        choices=("fp32", "fp16", "int8"),
-        default="fp32",
-        help="of weights and activations, for limits in bytes (%(default)s)",
     )
     parser.add_argument(
         "--allow-extrapolated",

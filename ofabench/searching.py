@@ -35,14 +35,19 @@ class Found:
     data: dict[str, Any]
 
 
-def search_from(args: argparse.Namespace, watcher: Watcher) -> Found:
-    """Search as `ofabench.search_arguments` has it; `InputError` where that cannot be done."""
+def search_from(
+    args: argparse.Namespace, watcher: Watcher, space: "SearchSpace | None" = None
+) -> Found:
+    """Search as `ofabench.search_arguments` has it; `InputError` where that cannot be done.
+
+    `space` is searched in place of the one that is named.
+    """
     from supernet.accuracy.source import open_accuracy
     from supernet.search_file import front_json, result_json
     from supernet.space import SearchSpace
 
     _check(args)
-    space = SearchSpace.load(args.space)
+    space = space or SearchSpace.load(args.space)
     accuracy = open_accuracy(args.accuracy)
     accuracy.check_space(space)
     predictors = _load_latencies(args.latency)

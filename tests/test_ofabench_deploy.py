@@ -21,6 +21,7 @@ from latency_models.predictors import LatencyPredictor
 from ofabench import cli
 from ofabench.sweeping import make_target
 from supernet import closeness
+from supernet.accuracy.predictor import fit_accuracy
 from supernet.card import read_exported
 from supernet.export import run_file
 from supernet.model import SuperNet
@@ -203,7 +204,8 @@ def test_sha256sum_accepts_the_sums(checkpoint: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("form", "precision"), [("onnx", "fp32"), ("onnx", "int8"), ("tflite", "int8")]
+    ("form", "precision"),
+    [("onnx", "fp32"), ("onnx", "int8"), ("tflite", "int8"), ("torch", "fp32")],
 )
 def test_the_pages_snippet_runs(
     form: str,
@@ -230,6 +232,73 @@ def test_the_pages_snippet_runs(
     black = np.full((1, 1, size, size), (0 - shades.mean[0]) / shades.std[0], np.float32)
     expected = run_file(content, get_backend(form), black, precision).argmax()
     assert done.stdout.strip() == str(expected)
+
+
+def searching(tmp_path: Path, *more: str) -> list[str]:
+    """Arguments of a search by predictors of all of TINY: the network is the largest within."""
+    codes = TINY.sample_codes(np.random.default_rng(0), 40)
+    fit_accuracy(TINY, codes, 0.5 + codes[:, 0] / 100).save(tmp_path / "accuracy.parquet")
+    LatencyPredictor(
+        target=NOTE10,
+        provenance={},
+        known={block: (block.macs / 1e6, block.macs / 1e6) for block in TINY.unique_blocks()},
+        models={},
+    ).save(tmp_path / "latency.parquet")
+    accuracy, latency = tmp_path / "accuracy.parquet", tmp_path / "latency.parquet"
+    return ["--accuracy", str(accuracy), "--latency", str(latency), "--no-verify",
+            "--no-accuracy", *more]  # fmt: skip
+
+
+def test_it_searches_for_the_network_itself_and_knows_it_again(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "net"
+    argv = ["deploy", "--checkpoint", str(checkpoint), "--format", "onnx", "--out", str(out),
+            *searching(tmp_path, "--max-latency-ms", "1.5", "--max-macs", "1.2e6")]  # fmt: skip
+
+    assert cli.main(argv) == 0
+
+    found = json.loads((out / "search.json").read_text())
+    card = json.loads((out / "card.json").read_text())
+    assert found["limits"] == {NOTE10.key: 1.5, "macs": 1.2e6}
+    assert found["macs"] <= 1.2e6
+    assert card["model"]["arch"]["depths"] == found["arch"]["depths"]
+    before = (out / "SHA256SUMS").read_text()
+    capsys.readouterr()
+    assert cli.main(argv) == 0
+    assert "there already" in capsys.readouterr().err
+    assert (out / "SHA256SUMS").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (["--max-latency-ms", "1e-6"], "the fastest network takes"),
+        (["--max-latency-ms", "1.5", "--arch", "smallest"], "leave --arch, --network and --result"),
+        ([], "expected one limit for each"),
+    ],
+)
+def test_a_search_that_cannot_be_leaves_nothing(
+    more: list[str],
+    told: str,
+    checkpoint: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "net"
+    argv = ["deploy", "--checkpoint", str(checkpoint), "--format", "onnx", "--out", str(out)]
+
+    assert cli.main([*argv, *searching(tmp_path, *more)]) == 2
+
+    assert told in refused(capsys)
+    assert not out.exists()
+
+
+def test_limits_without_accuracies_are_refused(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert deploy(checkpoint, "smallest", tmp_path / "net", "--max-macs", "1e6") == 2
+    assert "--max-macs limits a search, which needs --accuracy" in refused(capsys)
 
 
 def refused(capsys: pytest.CaptureFixture[str]) -> str:

@@ -1,4 +1,4 @@
-"""`ofabench deploy`: from a search's result to a folder to hand on, in one go."""
+"""`ofabench deploy`: from a supernet, and a search or its result, to a folder to hand on."""
 
 import argparse
 import json
@@ -9,10 +9,11 @@ from typing import Any
 from ofabench.arguments import add_json, positive_int
 from ofabench.device_arguments import add_device
 from ofabench.exporting import add_form, add_source
+from ofabench.search_arguments import add_limits
 from ofabench.verdicts import failed, show_accuracy, show_latency
 from ofabench.verifying import add_measuring
 
-FORMATS = ("onnx", "tflite")
+FORMATS = ("onnx", "tflite", "torch")
 EXIT_FAILED_CHECK = 1
 
 
@@ -20,7 +21,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add the command to the command line."""
     parser = subparsers.add_parser(
         "deploy",
-        help="extract, export, check and verify in one go; leaves a folder to hand on",
+        help="search, extract, export, check and verify in one go; leaves a folder to hand on",
         description="The folder holds the model, its card (card.json, and card.md for people), the "
         "search's result and SHA256SUMS. Exit code 1 where what was measured breaks a promise or a "
         "limit: the folder is left, and its card says so.",
@@ -48,6 +49,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="from `ofabench fit`; once for each target. Those of --device are verified, the "
         "others stay predicted",
     )
+    searched = parser.add_argument_group("in place of --arch, a search in the checkpoint's space")
+    searched.add_argument(
+        "--accuracy", metavar="A.parquet|ofa:FILE", help="as of `ofabench search`, with its limits"
+    )
+    add_limits(searched)
     parser.add_argument("--no-verify", action="store_true", help="measure no latency")
     add_device(parser, default="cpu")
     add_measuring(parser)
@@ -58,9 +64,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Make the folder, and say what is in it."""
+    from ofabench.deploy_search import searched
     from ofabench.deploying import deploy
 
-    card = deploy(args)
+    with searched(args) as chosen:
+        card = deploy(chosen)
     if args.json:
         print(json.dumps(card, allow_nan=False))
     else:
