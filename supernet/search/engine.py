@@ -7,14 +7,15 @@ measured later.
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from bench.errors import InfeasibleError, InputError
+from bench.spec import BlockSpec
 from supernet.arch import ArchConfig
-from supernet.constraints import Constraint, macs, params
+from supernet.constraints import Constraint
 from supernet.search.archive import Archive
 from supernet.search.evolution import Evolution
 from supernet.search.infeasible import why_infeasible
@@ -112,6 +113,7 @@ def result_of(problem: Problem, best: Scored, run: "Run", seed: int) -> SearchRe
     """Tell all of one network (one row) that a run found."""
     code, space = best.codes[:1], problem.space
     limits = problem.constraints
+    blocks = list(_blocks(space, tuple(code[0].tolist())))
     return SearchResult(
         space=space.name,
         arch=space.decode(code)[0],
@@ -128,13 +130,20 @@ def result_of(problem: Problem, best: Scored, run: "Run", seed: int) -> SearchRe
             **{one.name: one.unit for one in limits},
             **{one.name: one.unit for one in problem.objectives},
         },
-        macs=int(macs(space.choices)(code)[0]),
-        params=int(params(space.choices)(code)[0]),
+        macs=sum(block.macs for block in blocks),
+        params=sum(block.params for block in blocks),
         evaluated=len(run.archive),
         seed=seed,
         strategy=run.strategy_name,
         history=tuple(run.history),
     )
+
+
+def _blocks(space: SearchedSpace, code: tuple[int, ...]) -> Iterator[BlockSpec]:
+    """Blocks of one network; arrays of all that there could be would cost a search's time."""
+    for position in space.choices:
+        values = tuple(code[column] for column in position.columns)
+        yield from next(blocks for option, blocks in position.options if option == values)
 
 
 class Run:
