@@ -32,8 +32,6 @@ class TerminalLook:
 
     def show(self, look: Look) -> None:
         """Take a look, and draw it if enough time has passed."""
-        if self._last is not None and look.evaluated < self._last.evaluated:
-            self._generations, self._accuracies = 0, []  # another search has begun
         self._last = look
         self._generations += 1
         if look.accuracy is not None:
@@ -46,7 +44,7 @@ class TerminalLook:
         if self._last is not None and self._drawn is not self._last:
             self._draw(self._last)
         self._panel.stop()
-        self._last = None
+        self._last, self._generations, self._accuracies = None, 0, []
 
     def _draw(self, look: Look) -> None:
         self._drawn = look

@@ -34,11 +34,6 @@ class Outcome:
     target: str = ""
     extrapolated: int = 0  # blocks unlike any that the predictor was fitted on
 
-    @property
-    def within_limit(self) -> bool | None:
-        """Whether the measurement keeps the limit; None where there was none."""
-        return None if self.limit_ms is None else self.measured_ms <= self.limit_ms
-
 
 def read_outcomes(folder: Path) -> list[Outcome]:
     """Every verified network of a run, from the fastest; `FileError` where a file is none."""

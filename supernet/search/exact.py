@@ -35,10 +35,13 @@ class Best:
     exact: bool
 
 
-def best_of_sum(problem: Separable, keep: int = 1, above: float = -np.inf) -> Best | None:
+def best_of_sum(
+    problem: Separable, keep: int = 1, above: float = -np.inf, most: int = _MOST
+) -> Best | None:
     """Find the best networks of any resolution; None where none is within the limits.
 
-    None too where none is worth more than `above`. Of `keep` networks the first is the best; the
+    None too where none is worth more than `above`. Of more than `most` networks half built the
+    best by their bounds are kept. Of `keep` networks the first is the best; the
     others are good, not the next best. All costs must be finite, and no share of one below 0.
     """
     relaxed = least_bound(problem)
@@ -61,7 +64,7 @@ def best_of_sum(problem: Separable, keep: int = 1, above: float = -np.inf) -> Be
             heapq.heappush(waiting, (-float(own.bound[0]), place, own))
             continue
         highest = max(highest, -negative)
-        best, all_seen = _best_at(problem.at(place), own, keep, floor)
+        best, all_seen = _best_at(_One(problem.at(place), own, most), keep, floor)
         exact = exact and all_seen
         if best is not None and best.values[0] > floor:
             best.codes[:, 0] = problem.grid.resolutions[place]
@@ -69,18 +72,25 @@ def best_of_sum(problem: Separable, keep: int = 1, above: float = -np.inf) -> Be
     return None if found is None else replace(found, bound=highest, exact=exact)
 
 
-def _best_at(
-    problem: Separable, relaxed: Relaxed, keep: int, floor: float
-) -> tuple[Best | None, bool]:
+@dataclass(frozen=True, slots=True)
+class _One:
+    """A problem of one resolution, its relaxation, and how many half-built networks to keep."""
+
+    problem: Separable
+    relaxed: Relaxed
+    most: int
+
+
+def _best_at(one: _One, keep: int, floor: float) -> tuple[Best | None, bool]:
     """Best networks of a problem of one resolution, and whether none was left out.
 
     None where nothing is found that is worth `floor` or more.
     """
-    bound, whole = float(relaxed.bound[0]), problem.whole
+    bound, whole = float(one.relaxed.bound[0]), one.problem.whole
     gap, found = whole * _FIRST_GAP, None
     while True:
         asked = max(bound - gap, floor)
-        builder = _Builder(problem, relaxed, asked)
+        builder = _Builder(one, asked)
         built = builder.build()
         if len(built) and (found is None or built.values.max() > found.values.max()):
             found = built
@@ -95,7 +105,7 @@ def _best_at(
         else:
             gap *= 4
     found = found.take(np.argsort(-found.values, kind="stable")[:keep])
-    codes = decode(problem.grid, found.picks)
+    codes = decode(one.problem.grid, found.picks)
     return Best(codes=codes, values=found.values, bound=bound, exact=True), not builder.cut
 
 
@@ -120,9 +130,9 @@ def decode(grid: Grid, picks: Picks) -> Codes:
 class _Builder:
     """Builds all networks of one resolution that are worth at least `asked`, and some others."""
 
-    def __init__(self, problem: Separable, relaxed: Relaxed, asked: float) -> None:
-        self._problem = problem
-        self._relaxed = relaxed
+    def __init__(self, one: _One, asked: float) -> None:
+        problem, relaxed = one.problem, one.relaxed
+        self._problem, self._relaxed, self._most = problem, relaxed, one.most
         # All that is built is counted from the base, which every network has.
         left = problem.limits - np.array([cost.base[0] for cost in problem.costs])
         prices, self._base = relaxed.prices[0], float(problem.value.base[0])
@@ -222,10 +232,10 @@ class _Builder:
         """Of beginnings that the same can follow, those that matter."""
         if len(built) > 1 and built.costs.shape[1] <= 1:
             return built.undominated()
-        if len(built) > _MOST:
+        if len(built) > self._most:
             self.cut = True
             order = np.argsort(-built.reduced(self._asked.prices), kind="stable")
-            return built.take(order[:_MOST])
+            return built.take(order[: self._most])
         return built
 
 

@@ -21,6 +21,7 @@ from supernet.search.relaxed import Separable, least_of, spread_of
 from supernet.search.sums import Sums, most_of
 
 _PROPOSED = 8  # networks for each sum
+_HALF_BUILT = 5_000  # at a time, under several limits: proposals are looked at, not believed
 _ROUNDS = 40
 _FIRST_PRICE = 1 / 256  # of the spread of all choices, for a choice that differs
 _LAST_PRICE = 1 / 4
@@ -105,7 +106,7 @@ class Guide:
             spread=spread,
         )
         # What has a forbidden choice is worth less than any without.
-        found = best_of_sum(problem, _PROPOSED, least_of(value) - spread)
+        found = best_of_sum(problem, _PROPOSED, least_of(value) - spread, _HALF_BUILT)
         return None if found is None else found.codes
 
 

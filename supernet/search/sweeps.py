@@ -12,7 +12,7 @@ from supernet.codes import Layout
 from supernet.search.problem import Problem
 from supernet.search.strategy import Proposals
 
-MOST_NETWORKS = 20_000_000  # beyond which looking at every one takes too long
+MOST_NETWORKS = 5_000_000  # beyond which looking at every one takes too long
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
