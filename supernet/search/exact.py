@@ -35,13 +35,23 @@ class Best:
     exact: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How far to go: networks half built that are kept, and resolutions that are gone into."""
+
+    most: int = _MOST
+    sizes: int = 1 << 16
+
+
+_UTMOST = Effort()
+
+
 def best_of_sum(
-    problem: Separable, keep: int = 1, above: float = -np.inf, most: int = _MOST
+    problem: Separable, keep: int = 1, above: float = -np.inf, effort: Effort = _UTMOST
 ) -> Best | None:
     """Find the best networks of any resolution; None where none is within the limits.
 
-    None too where none is worth more than `above`. Of more than `most` networks half built the
-    best by their bounds are kept. Of `keep` networks the first is the best; the
+    None too where none is worth more than `above`. Of `keep` networks the first is the best; the
     others are good, not the next best. All costs must be finite, and no share of one below 0.
     """
     relaxed = least_bound(problem)
@@ -59,12 +69,15 @@ def best_of_sum(
         if -negative <= floor:
             break
         if place not in lowered_at:
+            if found is not None and len(lowered_at) >= effort.sizes:
+                exact = False
+                break
             lowered_at.add(place)
             own = lowered(problem.at(place), own)
             heapq.heappush(waiting, (-float(own.bound[0]), place, own))
             continue
         highest = max(highest, -negative)
-        best, all_seen = _best_at(_One(problem.at(place), own, most), keep, floor)
+        best, all_seen = _best_at(_One(problem.at(place), own, effort.most), keep, floor)
         exact = exact and all_seen
         if best is not None and best.values[0] > floor:
             best.codes[:, 0] = problem.grid.resolutions[place]

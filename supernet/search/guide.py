@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 
 from supernet.codes import Codes
-from supernet.search.exact import best_of_sum
+from supernet.search.exact import Effort, best_of_sum
 from supernet.search.grid import Floats, Grid, Parts, StageParts
 from supernet.search.linear import Probes
 from supernet.search.problem import Problem, Scored
@@ -21,7 +21,8 @@ from supernet.search.relaxed import Separable, least_of, spread_of
 from supernet.search.sums import Sums, most_of
 
 _PROPOSED = 8  # networks for each sum
-_HALF_BUILT = 5_000  # at a time, under several limits: proposals are looked at, not believed
+# Under one limit the best is found anyway; under several, proposals are looked at, not believed.
+_EFFORT = Effort(most=5_000, sizes=3)
 _ROUNDS = 40
 _FIRST_PRICE = 1 / 256  # of the spread of all choices, for a choice that differs
 _LAST_PRICE = 1 / 4
@@ -106,7 +107,7 @@ class Guide:
             spread=spread,
         )
         # What has a forbidden choice is worth less than any without.
-        found = best_of_sum(problem, _PROPOSED, least_of(value) - spread, _HALF_BUILT)
+        found = best_of_sum(problem, _PROPOSED, least_of(value) - spread, _EFFORT)
         return None if found is None else found.codes
 
 
