@@ -13,7 +13,7 @@ from bench.files import read_bytes
 
 _SEARCH = "search.json"
 _LIMITS = ("max_latency_ms", "max_macs", "max_params", "max_memory_bytes", "max_size_bytes",
-           "confidence")  # fmt: skip
+           "confidence", "session_spread")  # fmt: skip
 
 
 @contextmanager

@@ -86,7 +86,15 @@ def add_limits(parser: "argparse.ArgumentParser | argparse._ArgumentGroup") -> N
         type=positive_float,
         metavar="SHARE",
         help="each latency limit holds with this probability, as 0.95, by the predictor's own "
-        "standard deviation (which has not the machine's level between sessions)",
+        "standard deviation, which is that of one session",
+    )
+    parser.add_argument(
+        "--session-spread",
+        type=positive_float,
+        default=0.0,
+        metavar="SHARE",
+        help="with --confidence: what networks move by from one session to another, as 0.02, a "
+        "standard deviation that is added to the predictor's",
     )
     parser.add_argument("--max-macs", type=positive_float, metavar="N", help="limit, e.g. 200e6")
     parser.add_argument("--max-params", type=positive_float, metavar="N", help="limit, e.g. 5e6")

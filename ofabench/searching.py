@@ -96,6 +96,8 @@ def _check(args: argparse.Namespace) -> None:
         )
     if args.confidence is not None and not limits:
         raise InputError("--confidence is of latency limits, and there is no --max-latency-ms")
+    if args.session_spread and args.confidence is None:
+        raise InputError("--session-spread widens the margin of --confidence: give that too")
 
 
 def _load_latencies(paths: Sequence[Path]) -> "list[LatencyPredictor]":
@@ -131,12 +133,12 @@ def _search(args: argparse.Namespace, parts: _Parts, watcher: Watcher) -> "list[
         return search_front(problem, seed=args.seed, points=args.points, plan=plan)
     if args.pareto:
         limits_ms, first = sorted(args.max_latency_ms), predictors[0]
-        cost = latency(space, first, limits_ms[0], args.confidence)
+        cost = latency(space, first, limits_ms[0], args.confidence, args.session_spread)
         by_limit = [[replace(cost, limit=limit_ms)] for limit_ms in limits_ms]
     else:
         by_limit = [
             [
-                latency(space, predictor, limit_ms, args.confidence)
+                latency(space, predictor, limit_ms, args.confidence, args.session_spread)
                 for predictor, limit_ms in zip(predictors, args.max_latency_ms, strict=True)
             ]
         ]
@@ -214,6 +216,7 @@ def _provenance(
         "budget": budget.evaluations,
         "patience": budget.patience,
         "confidence": args.confidence,
+        "session_spread": args.session_spread,
         "resolutions": list(args.resolutions or ()),
         "accuracy": accuracy.to_json(),
         "latency": [told(*pair) for pair in zip(args.latency, predictors, strict=True)],

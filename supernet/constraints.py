@@ -71,15 +71,17 @@ def latency(
     predictor: "LatencyPredictor",
     max_ms: float,
     confidence: float | None = None,
+    session_spread: float = 0.0,
 ) -> Constraint:
     """Limit of `max_ms` on the predictor's target; `InputError` if it is of another space.
 
     With a `confidence`, in [0.5, 1), the limit holds with that probability: costs are one-sided
     upper bounds, the prediction and a quantile times its standard deviation. The quantile is
     Student's t with as many degrees of freedom as networks that the composition was fitted on
-    less one; the normal's where their number is not known. It is on the scale of the sweep: the
-    level that the machine has in another session is not in it. `InputError` where the predictor
-    was fitted on no whole networks, so that it knows no spread.
+    less one; the normal's where their number is not known. It is on the scale of the sweep:
+    what another session moves is not in it but by `session_spread`, a relative standard deviation
+    that is added to the prediction's own. `InputError` where the predictor was fitted on no whole
+    networks, so that it knows no spread.
     """
     from latency_models.dense import compile_dense, compile_spread
 
@@ -93,7 +95,7 @@ def latency(
 
     def bound(codes: Codes) -> NDArray[np.float64]:
         ms, std_ms = spread.predict(codes)
-        return ms + quantile * std_ms
+        return ms + quantile * np.hypot(std_ms, session_spread * ms)
 
     return Constraint(
         name=name,

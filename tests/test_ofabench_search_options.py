@@ -176,6 +176,7 @@ def test_nothing_is_drawn_where_nobody_sees_it(monkeypatch: pytest.MonkeyPatch) 
         (("--resolutions", "24,x"), "expected a whole number of at least 1, got 'x'"),
         (("--confidence", "0.9"), "there is no --max-latency-ms"),
         (("--confidence", "sure"), "expected a number above 0, got 'sure'"),
+        (("--session-spread", "0.02"), "--session-spread widens the margin of --confidence"),
         (("--max-macs", "none"), "expected a number above 0, got 'none'"),
         (("--max-params", "-3"), "expected a number above 0"),
         (("--max-memory-bytes", "1 MB"), "expected bytes like 20e6, 1.5M or 512Ki, got '1 MB'"),

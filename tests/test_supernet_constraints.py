@@ -91,6 +91,18 @@ def test_a_bound_is_the_prediction_and_a_quantile_of_its_spread(
     assert limit.confidence == confidence
 
 
+def test_what_sessions_move_widens_a_bound() -> None:
+    known = predictor(0.03, 21)
+
+    limit = latency(SPACE, known, max_ms=20, confidence=0.95, session_spread=0.04)
+
+    blocks = np.array([float(len(net)) for net in NETWORKS])
+    expected = blocks * (1 + 1.724718 * 0.05)  # 3, 4 and 5 make a right angle
+    np.testing.assert_allclose(limit.costs(CODES), expected, rtol=1e-6)
+    assert limit.predicted is not None
+    assert limit.predicted(CODES).tolist() == blocks.tolist()
+
+
 def test_a_bound_holds_what_blocks_are_uncertain_by() -> None:
     """Blocks that were never measured have a spread of their own beside the networks'."""
     guessing = predictor(0.03, 21, known=False)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
 
+from bench.errors import InfeasibleError
 from bench.spec import Target
 from latency_models.fitting import fit_predictor
 from latency_models.formats.ofa import from_ofa
@@ -69,19 +70,24 @@ def main() -> int:
     )
     print("| --- | --- | --- | --- | --- | --- |")
     for name, strategy in STRATEGIES:
-        gaps, networks, seconds = [], [], []
+        gaps, networks, seconds, nothing = [], [], [], 0
         for seed in range(args.seeds):
             for limit_ms, value in zip(limits_ms.tolist(), best, strict=True):
                 began = time.perf_counter()
                 limit = latency(space, predictor, limit_ms)
                 plan = Plan(strategy=strategy)
-                found = search(space, accuracy, [limit], seed=seed, plan=plan)
+                try:
+                    found = search(space, accuracy, [limit], seed=seed, plan=plan)
+                except InfeasibleError:
+                    nothing += 1
+                    continue
                 seconds.append(time.perf_counter() - began)
                 gaps.append((value - found.accuracy) / span)
                 networks.append(found.history[-2].evaluated)
         exact = sum(abs(gap) < 1e-9 for gap in gaps)
         print(
-            f"| {name} | {args.seeds} | {exact} of {len(gaps)} | {max(gaps):.3%} | "
+            f"| {name} | {args.seeds} | {exact} of {len(gaps) + nothing} | {max(gaps):.3%}"
+            f"{f', nothing found {nothing} times' if nothing else ''} | "
             f"{np.median(networks):.0f} | {np.median(seconds):.2f} |",
             flush=True,
         )
