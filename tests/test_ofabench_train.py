@@ -12,6 +12,7 @@ from ofabench.cli import main
 from supernet.model import SuperNet
 from supernet.network_file import load_network
 from supernet.space import SearchSpace
+from supernet.tensor_file import digest_tensors
 from supernet.train import dataset as datasets
 from supernet.train.checkpoint import Checkpoint, Recipe, load_trained, save_checkpoint
 from supernet.train.dataset import DatasetParts
@@ -78,6 +79,7 @@ def test_train_and_extract(
     assert (cut.space, cut.arch, cut.blocks) == ("tiny", ARCH, space.blocks(ARCH))
     assert cut.provenance == {
         "checkpoint": "super.safetensors",
+        "weights": digest_tensors(load_trained(out).network),
         "data": "digits",
         "schedule": "shortest",
         "seed": 3,
