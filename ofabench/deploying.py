@@ -62,17 +62,13 @@ def deploy(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _given(args: argparse.Namespace) -> Given:
-    from bench.errors import InputError
-    from latency_models.predictors import LatencyPredictor
+    from ofabench.searching import load_latencies
 
     path = args.result
     if path is None and args.arch is not None and args.arch not in ENDS:
         path = Path(args.arch)
     search = read_search(path)
-    predictors = tuple((one, LatencyPredictor.load(one)) for one in args.latency)
-    keys = [one.target.key for _, one in predictors]
-    if len(set(keys)) < len(keys):
-        raise InputError(f"two --latency are of one target: {', '.join(keys)}; give each once")
+    predictors = tuple(zip(args.latency, load_latencies(args.latency), strict=True))
     return Given(
         search=search,
         search_path=path if search is not None else None,

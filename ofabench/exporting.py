@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bench.weight_bytes import PRECISIONS
 from ofabench.arguments import positive_int
-from supernet.precision import CALIBRATION_IMAGES, FP32, INT8, PRECISIONS
+from supernet.precision import CALIBRATION_IMAGES, FP32, INT8
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -4,7 +4,9 @@ import argparse
 import re
 from pathlib import Path
 
+from bench.weight_bytes import PRECISIONS
 from ofabench.arguments import add_space, positive_float, positive_int, resolutions, seconds
+from supernet.precision import FP32
 
 STRATEGIES = ("evolution", "regularised", "random", "exhaustive")
 FRONT_POINTS = 24
@@ -25,8 +27,8 @@ def add_search(parser: argparse.ArgumentParser) -> None:
     add_limits(parser)
     parser.add_argument(
         "--precision",
-        choices=("fp32", "fp16", "int8"),
-        default="fp32",
+        choices=PRECISIONS,
+        default=FP32,
         help="of weights and activations, for limits in bytes (%(default)s)",
     )
     parser.add_argument(
@@ -59,7 +61,7 @@ def add_search(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_latencies(parser: argparse.ArgumentParser) -> None:
+def add_latencies(parser: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
     """Add `--latency`, of which each may have a limit."""
     parser.add_argument(
         "--latency",

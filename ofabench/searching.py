@@ -17,11 +17,10 @@ if TYPE_CHECKING:
     from latency_models.predictors import LatencyPredictor
     from supernet.accuracy.source import AccuracySource
     from supernet.constraints import Constraint, Costs
-    from supernet.search.engine import Plan, SearchResult
+    from supernet.search.engine import Budget, Plan, SearchResult
     from supernet.space import SearchSpace
 
 BYTES = {"fp32": 4, "fp16": 2, "int8": 1}
-MOST_OF_FRONT = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,19 +49,18 @@ def search_from(
     space = space or SearchSpace.load(args.space)
     accuracy = open_accuracy(args.accuracy)
     accuracy.check_space(space)
-    predictors = _load_latencies(args.latency)
+    predictors = load_latencies(args.latency)
     if args.resolutions:
         space = space.narrowed(args.resolutions)
     started = time.monotonic()
-    results = _search(args, _Parts(space, accuracy, predictors), watcher)
-    provenance = _provenance(args, accuracy, predictors)
+    plan = plan_of(args, watcher)
+    results = _search(args, _Parts(space, accuracy, predictors), plan)
+    provenance = _provenance(args, plan.budget, accuracy, predictors)
     provenance["seconds"] = round(time.monotonic() - started, 3)
-    make = front_json if args.pareto else None
-    data = (
-        make(space, results, predictors, provenance)
-        if make
-        else result_json(space, results[0], predictors, provenance)
-    )
+    if args.pareto:
+        data = front_json(space, results, predictors, provenance)
+    else:
+        data = result_json(space, results[0], predictors, provenance)
     return Found(
         space=space,
         predictors=tuple(predictors),
@@ -80,12 +78,14 @@ class _Parts:
 
 
 def _check(args: argparse.Namespace) -> None:
+    from supernet.search.front import MOST_OBJECTIVES
+
     latencies, limits = len(args.latency), len(args.max_latency_ms)
     if not args.pareto and latencies != limits:
         raise InputError(
             f"got {latencies} --latency and {limits} --max-latency-ms, expected one limit for each"
         )
-    if args.pareto and not 1 <= latencies <= (1 if limits else MOST_OF_FRONT):
+    if args.pareto and not 1 <= latencies <= (1 if limits else MOST_OBJECTIVES):
         raise InputError(
             f"--pareto takes one --latency, or two without limits on them, got {latencies}"
         )
@@ -100,7 +100,8 @@ def _check(args: argparse.Namespace) -> None:
         raise InputError("--session-spread widens the margin of --confidence: give that too")
 
 
-def _load_latencies(paths: Sequence[Path]) -> "list[LatencyPredictor]":
+def load_latencies(paths: Sequence[Path]) -> "list[LatencyPredictor]":
+    """Load predictors; `InputError` where two are of one target."""
     from latency_models.predictors import LatencyPredictor
 
     predictors = [LatencyPredictor.load(path) for path in paths]
@@ -110,14 +111,14 @@ def _load_latencies(paths: Sequence[Path]) -> "list[LatencyPredictor]":
     return predictors
 
 
-def _search(args: argparse.Namespace, parts: _Parts, watcher: Watcher) -> "list[SearchResult]":
+def _search(args: argparse.Namespace, parts: _Parts, plan: "Plan") -> "list[SearchResult]":
     from supernet.constraints import latency
     from supernet.search.engine import search
     from supernet.search.front import search_front
     from supernet.search.problem import Objective, Problem
 
     space, predictors = parts.space, parts.predictors
-    plan, others = plan_of(args, watcher), other_limits(args, space, predictors)
+    others = other_limits(args, space, predictors)
     predict = parts.accuracy.predict
     if args.pareto and not args.max_latency_ms:
         objectives = []
@@ -195,6 +196,7 @@ def other_limits(
 
 def _provenance(
     args: argparse.Namespace,
+    budget: "Budget",
     accuracy: "AccuracySource",
     predictors: "Sequence[LatencyPredictor]",
 ) -> dict[str, Any]:
@@ -210,7 +212,6 @@ def _provenance(
             "provenance": dict(predictor.provenance),
         }
 
-    budget = plan_of(args, _nobody()).budget
     return {
         **origin(),
         "budget": budget.evaluations,
@@ -221,9 +222,3 @@ def _provenance(
         "accuracy": accuracy.to_json(),
         "latency": [told(*pair) for pair in zip(args.latency, predictors, strict=True)],
     }
-
-
-def _nobody() -> Watcher:
-    from supernet.search.watch import NoWatcher
-
-    return NoWatcher()

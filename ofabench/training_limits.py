@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bench.errors import InputError
 from bench.files import read_bytes
 from ofabench.arguments import positive_float
+from ofabench.search_arguments import add_latencies
 
 if TYPE_CHECKING:
     from supernet.space import SearchSpace
@@ -18,14 +19,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add `--latency`, `--max-latency-ms` and `--latency-focus`."""
     group = parser.add_argument_group("training under latency limits")
-    group.add_argument(
-        "--latency",
-        action="append",
-        default=[],
-        type=Path,
-        metavar="P.parquet",
-        help="from `ofabench fit`; once for each device, each with its own --max-latency-ms",
-    )
+    add_latencies(group)
     group.add_argument(
         "--max-latency-ms",
         action="append",

@@ -6,7 +6,7 @@ themselves; expands and widths too where all are whole, else times 100. What a n
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -153,6 +153,11 @@ class Layout:
                 raise InputError(
                     f"{name} of network {start + row} is {got:g}, {space} allows {allowed}"
                 )
+
+    def narrowed(self, resolutions: Sequence[int]) -> "Layout":
+        """Return the same with only these resolutions."""
+        first, *others = self.columns
+        return replace(self, columns=(replace(first, values=tuple(resolutions)), *others))
 
     def count(self) -> int:
         """Exact number of networks of one resolution."""

@@ -6,9 +6,9 @@ quantisation: the range of every activation is taken from images, that of weight
 
 from bench.backends.base import Array
 from bench.errors import InputError
+from bench.weight_bytes import PRECISIONS
 
-FP32, FP16, INT8 = "fp32", "fp16", "int8"
-PRECISIONS = (FP32, FP16, INT8)
+FP32, FP16, INT8 = PRECISIONS
 CALIBRATION_IMAGES = 200
 _CONVERTED = ("onnx", "tflite")
 

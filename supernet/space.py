@@ -130,9 +130,7 @@ class SearchSpace:
     def narrowed(self, resolutions: Sequence[int]) -> Self:
         """Return the space with only these resolutions, under the same name."""
         kept = tuple(sorted(set(self._within(resolutions) or self.resolutions)))
-        first, *others = self.layout.columns
-        layout = replace(self.layout, columns=(replace(first, values=kept), *others))
-        return replace(self, resolutions=kept, layout=layout)
+        return replace(self, resolutions=kept, layout=self.layout.narrowed(kept))
 
     # Encodings, (n, columns) int16; see supernet.codes.
 

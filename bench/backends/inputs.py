@@ -10,8 +10,6 @@ from bench.errors import FileError, InputError
 from bench.spec import Target
 
 T = TypeVar("T")
-FILE_PRECISIONS = ("fp32", "fp16", "int8")
-"""What files of onnx and tflite that were made elsewhere may compute in."""
 
 
 def check_precision(target: Target, known: tuple[str, ...] = ("fp32",)) -> None:

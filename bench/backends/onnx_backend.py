@@ -9,7 +9,6 @@ import numpy as np
 
 from bench.backends.base import Array
 from bench.backends.inputs import (
-    FILE_PRECISIONS,
     check_file_input,
     check_images,
     check_precision,
@@ -19,6 +18,7 @@ from bench.backends.inputs import (
 from bench.errors import FileError, MissingRuntimeError
 from bench.model import Model
 from bench.spec import Target
+from bench.weight_bytes import PRECISIONS
 
 _INSTALL = "pip install onnxruntime onnx"
 
@@ -73,7 +73,7 @@ class OnnxBackend:
 
     def load_file(self, content: bytes, target: Target, *, seed: int = 0) -> OnnxModel:
         self.version()
-        check_precision(target, FILE_PRECISIONS)
+        check_precision(target, PRECISIONS)
         return OnnxModel(_session(content, target.threads), target, seed)
 
 

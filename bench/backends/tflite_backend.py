@@ -9,7 +9,6 @@ import numpy as np
 
 from bench.backends.base import Array
 from bench.backends.inputs import (
-    FILE_PRECISIONS,
     check_file_input,
     check_images,
     check_precision,
@@ -19,6 +18,7 @@ from bench.backends.inputs import (
 from bench.errors import FileError, MissingRuntimeError
 from bench.model import Model
 from bench.spec import Target
+from bench.weight_bytes import PRECISIONS
 
 
 class TfliteModel:
@@ -76,7 +76,7 @@ class TfliteBackend:
         self.version()
         from bench.backends.tflite_buffer import check_whole
 
-        check_precision(target, FILE_PRECISIONS)
+        check_precision(target, PRECISIONS)
         check_whole(content)
         return _load(content, target, seed)
 

@@ -156,6 +156,7 @@ class Run:
         self._problem = problem
         self._plan = plan
         self._best: Scored | None = None
+        self._costs: dict[str, float] = {}  # of the best network, by limit
         self._idle = 0
         self._started = plan.clock()
 
@@ -191,12 +192,13 @@ class Run:
 
     def found_better(self, fresh: Scored) -> bool:
         """Take note of networks just looked at; whether they are worth going on for."""
-        one, best = fresh.top(1), self._best
-        if best is not None:
-            is_better = (one.excess[0], -one.accuracy[0]) < (best.excess[0], -best.accuracy[0])
-            if not is_better:
-                return False
+        one = fresh.top(1)
+        if self._best is not None and not one.beats(self._best):
+            return False
         self._best = one
+        self._costs = {
+            limit.name: float(limit.costs(one.codes)[0]) for limit in self._problem.constraints
+        }
         self.history.append(self._step())
         return True
 
@@ -211,16 +213,13 @@ class Run:
         return Step(evaluated=len(self.archive), accuracy=accuracy)
 
     def _look(self) -> Look:
-        problem, budget, best = self._problem, self._plan.budget, self._best
-        code = None if best is None else best.codes
+        problem, budget = self._problem, self._plan.budget
         return Look(
             what=f"{self.strategy_name} search",
             evaluated=len(self.archive),
             seconds=self._plan.clock() - self._started,
             accuracy=self._step().accuracy,
-            costs={}
-            if code is None
-            else {one.name: float(one.costs(code)[0]) for one in problem.constraints},
+            costs=self._costs,
             limits={one.name: one.limit for one in problem.constraints},
             units={one.name: one.unit for one in problem.constraints},
             budget=budget.evaluations,

@@ -120,8 +120,7 @@ class FrontRun(Run):
 
     def __init__(self, problem: Problem, plan: Plan) -> None:
         super().__init__(problem, plan)
-        nothing = self.archive.all()
-        self.front = nothing
+        self.front = problem.nothing()
 
     def found_better(self, fresh: Scored) -> bool:
         better = is_new(fresh, self.front)

@@ -6,7 +6,7 @@ of a stage, O options of a block (its kernel and expansion). An axis on which no
 have length 1.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -98,9 +98,7 @@ class Parts:
         runs = np.isfinite(reference_costs(grid.layout, costs))
         if not runs.any():
             return None
-        first, *others = grid.layout.columns
-        values = tuple(np.array(first.values)[runs].tolist())
-        narrow = replace(grid.layout, columns=(replace(first, values=values), *others))
+        narrow = grid.layout.narrowed(grid.resolutions[runs].tolist())
         additive = Additive.of(narrow, costs)
         if additive is None:
             return None

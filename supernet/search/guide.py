@@ -84,10 +84,10 @@ class Guide:
                     tighter = replace(guide.sums, limits=guide.sums.limits * _TIGHTER)
                     guide = replace(guide, sums=tighter)
                 step = step.joined(scored).top(1)
-                if _better(step, best):
+                if step.beats(best):
                     break
                 price = max(4 * price, _FIRST_PRICE * whole)
-            if not _better(step, best):
+            if not step.beats(best):
                 break
             best = step
         return best
@@ -109,7 +109,3 @@ class Guide:
         # What has a forbidden choice is worth less than any without.
         found = best_of_sum(problem, _PROPOSED, least_of(value) - spread, _EFFORT)
         return None if found is None else found.codes
-
-
-def _better(one: Scored, other: Scored) -> bool:
-    return (one.excess[0], -one.accuracy[0]) < (other.excess[0], -other.accuracy[0])

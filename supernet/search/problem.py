@@ -67,6 +67,12 @@ class Scored:
         keys = [*self.codes.T[::-1], -self.accuracy, self.excess]
         return self.take(np.lexsort(keys)[:n])
 
+    def beats(self, other: "Scored") -> bool:
+        """Whether the first is better than the other's: nearer to the limits, or as near and more
+        accurate.
+        """
+        return bool((self.excess[0], -self.accuracy[0]) < (other.excess[0], -other.accuracy[0]))
+
     def joined(self, *others: "Scored") -> "Scored":
         """Return all of them, in order."""
         parts = (self, *others)
