@@ -10,6 +10,7 @@ from bench.errors import InputError
 from bench.files import read_bytes
 from ofabench.arguments import positive_float
 from ofabench.search_arguments import add_latencies
+from ofabench.searching import load_latencies
 
 if TYPE_CHECKING:
     from supernet.space import SearchSpace
@@ -40,7 +41,6 @@ def sampling_of(
     args: argparse.Namespace, space: "SearchSpace", tell: Callable[[str], None]
 ) -> "tuple[Sampling, str]":
     """Restrictions that the arguments ask for, and what a checkpoint calls them; "" for none."""
-    from latency_models.predictors import LatencyPredictor
     from supernet.constraints import latency
     from supernet.train.sampling import Sampling
 
@@ -54,7 +54,7 @@ def sampling_of(
         raise InputError(f"--latency-focus {focus} compares sub-networks by a --latency: give one")
     if not paths:
         return Sampling(), ""
-    predictors = [LatencyPredictor.load(path) for path in paths]
+    predictors = load_latencies(paths)
     without = [float("1e9")] * (len(paths) - len(limits_ms))  # a limit that is none
     constraints = tuple(
         latency(space, predictor, limit_ms)

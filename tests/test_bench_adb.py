@@ -249,6 +249,16 @@ def test_a_garbled_message_is_told_from_an_answer(
         connection.run(["true"], timeout_s=0.2)
 
 
+@pytest.mark.parametrize("after_bytes", [9, 24 + 9])  # of OKAY, of WRTE: which stream it is for
+def test_a_message_to_a_stream_that_never_was_is_not_waited_for(
+    phone: PocketPhone, connection: AdbConnection, after_bytes: int
+) -> None:
+    phone.garble_after(bytes_out=after_bytes)
+
+    with pytest.raises(DeviceLostError, match="of no stream"):
+        connection.run(["true"])
+
+
 def test_a_phone_that_comes_back_late_is_waited_for(
     phone: PocketPhone, connection: AdbConnection
 ) -> None:

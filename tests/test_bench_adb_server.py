@@ -140,3 +140,14 @@ def test_no_server_is_no_list(monkeypatch: pytest.MonkeyPatch) -> None:
     assert server_port({}) == 5037
     assert server_port({"ANDROID_ADB_SERVER_PORT": "no"}) == 5037
     assert server_port({"ANDROID_ADB_SERVER_PORT": "5038"}) == 5038
+
+
+def test_what_listens_in_a_servers_place_and_says_nothing_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bench.adb.server.CONNECT_S", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+
+        with pytest.raises(DeviceError, match=f"listens at port {port} .*adb kill-server"):
+            listed(port)

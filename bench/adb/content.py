@@ -74,11 +74,15 @@ def push_missing(
 
 
 def hash_program(connection: Pusher) -> str:
-    """Find the first of `PROGRAMS` that the phone has."""
+    """Find the first of `PROGRAMS` that the phone has; what is none of them came garbled."""
     tried = "; ".join(f"{name} /dev/null >/dev/null 2>&1 && echo {name}" for name in PROGRAMS)
     found = connection.run(["sh", "-c", f"{tried}; true"]).text.split()
     if not found:
         raise DeviceError(f"the phone has none of {', '.join(PROGRAMS)}; is it Android 6 or newer?")
+    if found[0] not in PROGRAMS:
+        raise DeviceLostError(
+            f"the phone's answer came garbled: {found[0]!r:.40}, expected {', '.join(PROGRAMS)}"
+        )
     return found[0]
 
 

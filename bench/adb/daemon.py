@@ -144,7 +144,9 @@ class DaemonLink:
             self._broken = error
             raise
         stream = self._streams.get(message.second)
-        if stream is not None and stream.remote not in (0, message.first):
+        of_none = stream is None and not 0 < message.second <= self._last_id
+        of_other = stream is not None and stream.remote not in (0, message.first)
+        if of_none or of_other:
             self._broken = DeviceLostError("the phone's answer came garbled: it is of no stream")
             raise self._broken
         if message.command == b"WRTE":

@@ -31,14 +31,24 @@ def server_port(environment: Mapping[str, str] = os.environ) -> int:
 
 
 def listed(port: int | None = None) -> list[Listed] | None:
-    """Ask a server for its phones; None where none runs. It is never started from here."""
+    """Ask a server for its phones; None where none runs. It is never started from here.
+
+    `DeviceError` where something listens there and does not answer as a server does.
+    """
     try:
         connection = _connect(port)
     except DeviceError:
         return None
     with connection:
-        _ask(connection, "host:devices-l", CONNECT_S)
-        lines = _sized(connection, CONNECT_S).decode("utf-8", "replace").splitlines()
+        try:
+            _ask(connection, "host:devices-l", CONNECT_S)
+            lines = _sized(connection, CONNECT_S).decode("utf-8", "replace").splitlines()
+        except DeviceLostError as error:
+            raise DeviceError(
+                f"what listens at port {port or server_port()} does not answer as an adb server; "
+                "restart it by `adb kill-server` and `adb start-server`, or name another port by "
+                "ANDROID_ADB_SERVER_PORT"
+            ) from error
     return [found for line in lines if (found := parse_listed(line)) is not None]
 
 
