@@ -2,6 +2,7 @@
 # PIP_ARGS goes to pip, for instance an index that has torch's CPU build (see README).
 PYTHON ?= python3.11
 PIP_ARGS ?=
+TEST_PROCESSES ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -12,7 +13,7 @@ demo: $(READY)
 	$(BIN)/ofabench quickstart --out runs/quickstart
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
 phone-target: $(READY)
 	@$(BIN)/python -m tests.phone_target.build

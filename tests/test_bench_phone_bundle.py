@@ -82,6 +82,24 @@ def test_it_is_built_once_and_read_again(parts: list[str], tmp_path: Path) -> No
     assert first.start[0] == "./ld-linux-aarch64.so.1"
 
 
+def test_two_that_build_at_once_end_with_one(
+    parts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def library_meanwhile(version: str) -> bytes:
+        del version
+        monkeypatch.setattr(bundles, "phone_library", lambda version: b"library")
+        ensure_bundle(cache=tmp_path)  # another process, which is done sooner
+        return b"library"
+
+    monkeypatch.setattr(bundles, "phone_library", library_meanwhile)
+
+    late = ensure_bundle(cache=tmp_path)
+
+    assert len(parts) == 2
+    assert late == read_bundle(late.folder)
+    assert [one.name for one in (tmp_path / "bundles").iterdir()] == [late.folder.name]
+
+
 def test_a_damaged_one_is_built_anew(parts: list[str], tmp_path: Path) -> None:
     told: list[str] = []
     folder = ensure_bundle(cache=tmp_path).folder

@@ -12,9 +12,9 @@ from tests.phone_faults import Clock, answer, survive
 from tests.phone_target.phone import RealPhone
 from tests.pocket_phone.phone import PocketPhone
 
-COUNT = int(os.environ.get("OFABENCH_PHONE_FAULTS", "50"))  # CI makes it 200
+COUNT = int(os.environ.get("OFABENCH_PHONE_FAULTS", "25"))  # CI makes them 200 too
 # A load takes ten seconds on the emulated phone, in place of a tenth of one.
-REAL_COUNT = int(os.environ.get("OFABENCH_REAL_PHONE_FAULTS", "3"))
+REAL_COUNT = int(os.environ.get("OFABENCH_REAL_PHONE_FAULTS", "2"))
 
 
 @pytest.fixture

@@ -76,8 +76,12 @@ def ensure_bundle(
             tell(f"{error}; building it anew")
             shutil.rmtree(folder)
     _make_home(home)
-    with make_folder(folder) as made:
-        _fill(made, abi, version, found, debs, tell)
+    try:
+        with make_folder(folder) as made:
+            _fill(made, abi, version, found, debs, tell)
+    except FileError:
+        if not folder.is_dir():  # else another process was first
+            raise
     return read_bundle(folder)
 
 
