@@ -37,10 +37,14 @@ class Best:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """How far to go: networks half built that are kept, and resolutions that are gone into."""
+    """How far to go: networks half built that are kept, and resolutions that are gone into.
+
+    `steps` are those by which the bound of several limits is lowered before networks are built.
+    """
 
     most: int = _MOST
     sizes: int = 1 << 16
+    steps: int = 40
 
 
 _UTMOST = Effort()
@@ -73,7 +77,7 @@ def best_of_sum(
                 exact = False
                 break
             lowered_at.add(place)
-            own = lowered(problem.at(place), own)
+            own = lowered(problem.at(place), own, effort.steps)
             heapq.heappush(waiting, (-float(own.bound[0]), place, own))
             continue
         highest = max(highest, -negative)

@@ -2,8 +2,8 @@
 
 Accuracy is taken apart around a network (supernet.search.linear), the best network of that sum
 within the limits is found exactly (supernet.search.exact), and looked at. Where it is better,
-accuracy is taken apart around it. Where it is not, the sum was trusted too far: changes are
-charged for, until what is proposed is near enough to be foreseen, as trust regions do.
+accuracy is taken apart around it. Where it is not, the sum was trusted too far: once more, changes
+are charged for, so that what is proposed is nearer and better foreseen, as in trust regions.
 """
 
 from collections.abc import Generator
@@ -22,10 +22,10 @@ from supernet.search.sums import Sums, most_of
 
 _PROPOSED = 8  # networks for each sum
 # Under one limit the best is found anyway; under several, proposals are looked at, not believed.
-_EFFORT = Effort(most=5_000, sizes=3)
+_EFFORT = Effort(most=5_000, sizes=3, steps=8)
 _ROUNDS = 40
-_FIRST_PRICE = 1 / 256  # of the spread of all choices, for a choice that differs
-_LAST_PRICE = 1 / 4
+# Of the spread of all choices, for a choice that differs. Higher ones have found nothing.
+_PRICES = (0.0, 1 / 256)
 _FAR = 4.0  # spreads of all choices, which no other choice makes up for
 _TIGHTER = 0.995  # of the limits where a proposal did not keep them, as they are no sums
 
@@ -69,9 +69,9 @@ class Guide:
             scored = yield probes.codes
             value = probes.parts(scored.accuracy)
             step = best.joined(scored).top(1)
-            price, whole = 0.0, spread_of(value)
-            while price <= _LAST_PRICE * whole:
-                charged = probes.nearer(value, price)
+            whole = spread_of(value)
+            for price in _PRICES:
+                charged = probes.nearer(value, price * whole)
                 spread = spread_of(charged)
                 if hold:
                     elsewhere = self.grid.resolutions != best.codes[0, 0]
@@ -86,7 +86,6 @@ class Guide:
                 step = step.joined(scored).top(1)
                 if step.beats(best):
                     break
-                price = max(4 * price, _FIRST_PRICE * whole)
             if not step.beats(best):
                 break
             best = step

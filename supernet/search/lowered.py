@@ -10,13 +10,12 @@ from supernet.search.grid import Floats
 from supernet.search.relaxed import Relaxed, Separable, relax, repeated
 
 _DIRECTIONS = 24  # tried at a time
-_STEPS = 40
 _FIRST_STEP = 0.25  # of the largest price
 _LAST_STEP = 1e-4
 
 
-def lowered(problem: Separable, relaxed: Relaxed) -> Relaxed:
-    """Lower the bound of one resolution as far as that is easily done."""
+def lowered(problem: Separable, relaxed: Relaxed, steps: int) -> Relaxed:
+    """Lower the bound of one resolution as far as so many steps do."""
     prices = relaxed.prices[0]
     if len(prices) < 2 or not prices.any():
         return relaxed
@@ -27,7 +26,7 @@ def lowered(problem: Separable, relaxed: Relaxed) -> Relaxed:
     # The same directions for the same problem, whoever asks.
     rng, step = np.random.default_rng(0), _FIRST_STEP * float(best.max())
     last = _LAST_STEP * float(best.max())
-    for _ in range(_STEPS):
+    for _ in range(steps):
         ways: Floats = rng.normal(size=(_DIRECTIONS, len(prices)))
         ways /= np.linalg.norm(ways, axis=1, keepdims=True)
         tried = np.maximum(best + step * ways, 0.0)
