@@ -10,7 +10,6 @@ from bench.errors import InputError
 from bench.files import read_bytes
 from ofabench.arguments import positive_float
 from ofabench.search_arguments import add_latencies
-from ofabench.searching import load_latencies
 
 if TYPE_CHECKING:
     from supernet.space import SearchSpace
@@ -41,6 +40,7 @@ def sampling_of(
     args: argparse.Namespace, space: "SearchSpace", tell: Callable[[str], None]
 ) -> "tuple[Sampling, str]":
     """Restrictions that the arguments ask for, and what a checkpoint calls them; "" for none."""
+    from ofabench.searching import load_latencies
     from supernet.constraints import latency
     from supernet.train.sampling import Sampling
 
