@@ -10,6 +10,7 @@ OfabenchError                 exit code 2, one line on stderr, never a traceback
 ├── MissingEntryError         a table has no entry for a block
 ├── TargetMismatchError       two things measured on unlike targets were put together
 ├── InfeasibleError           no network meets the limits
+├── OutputError               standard output is full, closed, or has no such characters
 └── InterruptedSweepError     the user stopped a sweep; what is done is kept
 """
 
@@ -60,6 +61,10 @@ class TargetMismatchError(OfabenchError):
 
 class InfeasibleError(OfabenchError):
     """No network of the space meets every limit."""
+
+
+class OutputError(OfabenchError):
+    """A result could not be printed."""
 
 
 class InterruptedSweepError(OfabenchError):

@@ -3,13 +3,13 @@
 import argparse
 import importlib
 import importlib.util
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from ofabench import __version__
+from ofabench.output import guarded_output
 
 COMMANDS = (
     "quickstart",
@@ -58,31 +58,53 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; 0 is success, 1 a result that fails its check, 2 bad input."""
-    foreign = foreign_bench()
-    if foreign is not None:
-        print(f"ofabench: {foreign}", file=sys.stderr)
-        return EXIT_BAD_INPUT
+    """Run one command; 0 is success, 1 a result that fails its check, 2 bad input.
+
+    2 is also a result that could not be printed. A reader that closes standard output early ends
+    nothing: the command goes on in silence and has the exit code that it would have had.
+    """
+    with guarded_output() as output:
+        foreign = foreign_bench()
+        if foreign is not None:
+            return _fail(foreign)
+        from bench.errors import OutputError
+
+        try:
+            code = _run(argv)
+            output.check()
+        except SystemExit:  # of argparse, after a help text or a wrong argument
+            try:
+                output.check()
+            except OutputError as error:
+                raise SystemExit(_fail(error)) from None
+            raise
+        except OutputError as error:
+            return _fail(error)
+        return code
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    """Run one command; its exit code."""
     from bench.errors import InterruptedSweepError, OfabenchError
 
-    args = build_parser().parse_args(argv)
     try:
+        args = build_parser().parse_args(argv)
         code: int = args.run(args)
-        sys.stdout.flush()
     except InterruptedSweepError as error:
-        print(f"ofabench: {error}", file=sys.stderr)
+        _fail(error)
         return EXIT_INTERRUPTED
     except OfabenchError as error:
-        print(f"ofabench: {' '.join(str(error).split())}", file=sys.stderr)
-        return EXIT_BAD_INPUT
+        return _fail(error)
     except KeyboardInterrupt:
         print("ofabench: stopped; nothing half-written is left behind", file=sys.stderr)
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader (head, less) has enough: that is no fault, and the exit must not print one.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     return code
+
+
+def _fail(error: Exception | str) -> int:
+    """Print an error in one line; the exit code of bad input."""
+    print(f"ofabench: {' '.join(str(error).split())}", file=sys.stderr)
+    return EXIT_BAD_INPUT
 
 
 def foreign_bench() -> str | None:

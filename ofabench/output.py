@@ -1,0 +1,140 @@
+"""Standard output and standard error of the command line, which may be full, closed or unread.
+
+A result that cannot be printed must not stop what a command does besides: files are still written,
+and the failure is reported once, at the end.
+"""
+
+import errno
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO, cast
+
+_STDIN, _STDOUT, _STDERR = 0, 1, 2
+
+
+class GuardedStream:
+    """Text stream whose writes never raise: after the first failure, the rest is dropped.
+
+    `failure` is that first failure, None as long as everything could be written.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.failure: OSError | ValueError | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write `text` if everything before it could be written."""
+        if self.failure is None:
+            try:
+                self._stream.write(text)
+            except (OSError, ValueError) as error:  # ValueError: closed, or not in its encoding
+                self.failure = error
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write every one of `lines`."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """Write what is buffered."""
+        if self.failure is None:
+            try:
+                self._stream.flush()
+            except (OSError, ValueError) as error:
+                self.failure = error
+
+    def check(self) -> None:
+        """Raise `OutputError` if something could not be written.
+
+        A reader that closed its end of a pipe early (`| head`) has what it wants: no error.
+        """
+        from bench.errors import OutputError  # only here: another package may be named `bench`
+
+        self.flush()
+        if self.failure is not None and not isinstance(self.failure, BrokenPipeError):
+            encoding = getattr(self._stream, "encoding", None) or "unknown"
+            raise OutputError(_explain(self.failure, encoding))
+
+
+@contextmanager
+def guarded_output() -> Iterator[GuardedStream]:
+    """Replace `sys.stdout` and `sys.stderr` by streams that never raise; yield that of stdout."""
+    _occupy_descriptors()
+    before = sys.stdout, sys.stderr
+    out = GuardedStream(_opened(sys.stdout, _STDOUT))
+    err = GuardedStream(_opened(sys.stderr, _STDERR))
+    errors = getattr(out, "errors", None)
+    if errors == "strict" and hasattr(out, "reconfigure"):
+        # Names of files that are not valid text are printed as the bytes that they are.
+        out.reconfigure(errors="surrogateescape")
+    sys.stdout, sys.stderr = cast(TextIO, out), cast(TextIO, err)
+    try:
+        yield out
+    finally:
+        sys.stdout, sys.stderr = before
+        for stream, descriptor in ((out, _STDOUT), (err, _STDERR)):
+            stream.flush()
+            if stream.failure is not None:
+                _discard(stream, descriptor)
+        if errors == "strict" and hasattr(out, "reconfigure"):
+            out.reconfigure(errors=errors)
+
+
+def _occupy_descriptors() -> None:
+    """Keep the numbers of closed standard streams from files that are opened later.
+
+    Otherwise a file of results could become number 1, and a library's message land in it. They are
+    opened the wrong way round, so that using them still fails.
+    """
+    for descriptor in (_STDIN, _STDOUT, _STDERR):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            flags = os.O_WRONLY if descriptor == _STDIN else os.O_RDONLY
+            opened = os.open(os.devnull, flags)
+            if opened != descriptor:
+                os.dup2(opened, descriptor)
+                os.close(opened)
+            os.set_inheritable(descriptor, True)
+
+
+def _opened(stream: TextIO | None, descriptor: int) -> TextIO:
+    """Return `stream`; Python has none for a descriptor that was closed when it started."""
+    if stream is not None:
+        return stream
+    return open(descriptor, "w", encoding="utf-8", closefd=False)
+
+
+def _discard(stream: GuardedStream, descriptor: int) -> None:
+    """Let what is still buffered go nowhere, so that Python's exit does not fail on it."""
+    try:
+        if stream.fileno() != descriptor:
+            return
+    except (OSError, ValueError):  # not a file, as under a test, or closed
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+
+
+def _explain(failure: OSError | ValueError, encoding: str) -> str:
+    """One line: why the result could not be printed, and what to do about it."""
+    start = "the result could not be printed: standard output"
+    if isinstance(failure, UnicodeEncodeError):
+        text = failure.object[failure.start : failure.end]
+        return (
+            f"{start} is {encoding}, which has no {text!a}; set PYTHONIOENCODING=utf-8, or "
+            "use --json where the command has it"
+        )
+    if isinstance(failure, OSError):
+        reason = failure.strerror or str(failure)
+        if failure.errno in (errno.EBADF, None):
+            return f"{start} is closed; redirect it to a file, or leave it open"
+        return f"{start} cannot be written ({reason}); redirect it to where it can be"
+    return f"{start} is closed; redirect it to a file, or leave it open"
