@@ -130,9 +130,13 @@ class Card:
     @classmethod
     def from_json(cls, data: Any, where: Path) -> Self:
         """Read `to_json` back, of this version or an earlier; `FileError` where it is none."""
+        form = data.get("format") if isinstance(data, dict) else None
+        if form != CARD_FORMAT:
+            raise FileError(
+                f"{where} is not a card of ours (format {form!r:.40}, expected {CARD_FORMAT!r}), "
+                "the JSON file that `ofabench export` writes beside a model; export it again"
+            )
         try:
-            if data["format"] != CARD_FORMAT:
-                raise ValueError(f"format {data['format']}")
             normalisation, size_bytes = data["normalisation"], data.get("size_bytes")
             return cls(
                 space=str(data["space"]),
@@ -153,10 +157,17 @@ class Card:
                 accuracies=_read_or_none(Accuracies, data.get("accuracies")),
                 provenance=dict(data["provenance"]),
             )
-        except (AttributeError, KeyError, TypeError, ValueError, IndexError, InputError) as error:
+        except (
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            TypeError,
+            ValueError,
+            InputError,
+        ) as error:
+            line = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
             raise FileError(
-                f"{where} is no card of an exported model ({error}); make it again with "
-                "`ofabench export`"
+                f"{where} is a damaged card ({line}); make it again with `ofabench export`"
             ) from error
 
 
@@ -166,9 +177,19 @@ def card_path(model: Path) -> Path:
 
 
 def read_exported(model: Path) -> tuple[bytes, Card]:
-    """Read a model file and its card; `FileError` where one lacks or they do not belong."""
+    """Read a model file and its card.
+
+    `FileError` where the model or the card cannot be read, or the card is that of another file.
+    """
+    if model.is_dir():
+        raise FileError(
+            f"{model} is a folder; name the model file in it, which has its card (MODEL.json) "
+            "beside it"
+        )
     content = read_bytes(model)
     path = card_path(model)
+    if not path.exists():
+        raise FileError(_no_card(model, content))
     card = Card.from_json(read_json(path), path)
     found = hashlib.sha256(content).hexdigest()
     if found != card.sha256:
@@ -177,6 +198,24 @@ def read_exported(model: Path) -> tuple[bytes, Card]:
             f"expected {card.sha256[:12]}); export it again"
         )
     return content, card
+
+
+def _no_card(model: Path, content: bytes) -> str:
+    """Say what a card is and how to get one, for a model file that has none."""
+    described = model.with_suffix("")
+    if model.suffix == ".json" and described.exists():
+        return f"{model} is a card, not a model; give {described}"
+    if b'"__metadata__"' in content[:200]:
+        return (
+            f"{model} holds weights in safetensors, expected a model file of a runtime; write one "
+            "with `ofabench export` (--checkpoint or --network)"
+        )
+    return (
+        f"{model} has no card: expected {card_path(model).name} beside it, a JSON file that says "
+        "which network the model is (its blocks, precision, image normalisation and SHA-256); "
+        "`ofabench export` and `ofabench deploy` write it with the model, so copy it from there, "
+        "or export the network again"
+    )
 
 
 def _json_or_none(value: Calibration | Accuracies | Closeness | None) -> dict[str, Any] | None:

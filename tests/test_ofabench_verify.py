@@ -247,3 +247,15 @@ def test_another_target_is_refused(model: Path, capsys: pytest.CaptureFixture[st
     keep = model.parent / "keep.sqlite"
     assert verify(model, other, "--keep", str(keep)) == 2
     assert not keep.exists()
+
+
+def test_a_model_without_a_card_is_one_line(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    foreign = model.with_name("resnet.onnx")
+    foreign.write_bytes(model.read_bytes())
+    assert verify(foreign, predictor(model.parent)) == 2
+    error = capsys.readouterr().err
+    assert "resnet.onnx has no card: expected resnet.onnx.json beside it" in error
+    assert "`ofabench export`" in error
+    assert error.count("\n") == 1

@@ -1,6 +1,7 @@
 """`supernet.export`: files that compute what torch computes, and the cards beside them."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from bench.spec import Target
 from supernet.card import Normalisation, card_path, read_exported
 from supernet.closeness import TOLERANCE
 from supernet.export import Form, export, make_file, run_file
-from supernet.network_file import CutNetwork
+from supernet.network_file import CutNetwork, save_network
 from supernet.space import SearchSpace
 
 TINY = SearchSpace.load("tiny")
@@ -188,18 +189,55 @@ def test_a_card_of_an_earlier_version_is_read(network: nn.Sequential, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    "card", ["{}", "[1]", '{"format": "ofabench-card-1"}', '{"format": "other"}']
+    ("card", "said"),
+    [
+        ("{}", "net.onnx.json is not a card of ours (format None, expected 'ofabench-card-1')"),
+        ("[1]", "net.onnx.json is not a card of ours"),
+        ('{"format": "other"}', "(format 'other', expected"),
+        ('{"format": "ofabench-card-1"}', "net.onnx.json is a damaged card ('normalisation')"),
+    ],
 )
-def test_a_card_of_another_kind_is_one_line(card: str, tmp_path: Path) -> None:
+def test_a_card_of_another_kind_is_one_line(card: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "net.onnx").write_bytes(b"x")
     (tmp_path / "net.onnx.json").write_text(card)
 
-    with pytest.raises(FileError, match="no card of an exported model"):
+    with pytest.raises(FileError, match=re.escape(said)) as raised:
         read_exported(tmp_path / "net.onnx")
+    assert "ofabench export" in str(raised.value)
 
 
-def test_a_file_without_a_card_is_told(tmp_path: Path) -> None:
+def test_damaged_numbers_of_a_card_are_one_line(network: nn.Sequential, tmp_path: Path) -> None:
+    card = export(cut_of(network), Form(backend=get_backend("torch")), tmp_path / "net.pt")
+    damaged = {**card.to_json(), "size_bytes": float("inf")}
+    (tmp_path / "net.pt.json").write_text(json.dumps(damaged))
+
+    with pytest.raises(FileError, match="damaged card"):
+        read_exported(tmp_path / "net.pt")
+
+
+def test_a_model_without_a_card_says_what_a_card_is(tmp_path: Path) -> None:
     (tmp_path / "net.onnx").write_bytes(b"x")
 
-    with pytest.raises(FileError, match=r"net\.onnx\.json"):
+    with pytest.raises(FileError) as raised:
         read_exported(tmp_path / "net.onnx")
+    assert str(raised.value) == (
+        f"{tmp_path}/net.onnx has no card: expected net.onnx.json beside it, a JSON file that says "
+        "which network the model is (its blocks, precision, image normalisation and SHA-256); "
+        "`ofabench export` and `ofabench deploy` write it with the model, so copy it from there, "
+        "or export the network again"
+    )
+
+
+def test_what_is_no_model_file_is_named(network: nn.Sequential, tmp_path: Path) -> None:
+    cut = cut_of(network)
+    export(cut, Form(backend=get_backend("torch")), tmp_path / "net.pt")
+    save_network(tmp_path / "net.safetensors", cut)
+
+    with pytest.raises(FileError, match=r"net\.pt\.json is a card, not a model; give .*net\.pt$"):
+        read_exported(tmp_path / "net.pt.json")
+    with pytest.raises(FileError, match="holds weights in safetensors, expected a model file"):
+        read_exported(tmp_path / "net.safetensors")
+    with pytest.raises(FileError, match="is a folder; name the model file in it"):
+        read_exported(tmp_path)
+    with pytest.raises(FileError, match="cannot read"):
+        read_exported(tmp_path / "nowhere.onnx")
