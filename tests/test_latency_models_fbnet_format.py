@@ -58,10 +58,18 @@ def test_saved_and_loaded(tmp_path: Path) -> None:
     assert back.provenance["format"] == "FBNet"
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_byte_order_marks_are_no_part_of_the_json(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(json.dumps([FULL]).encode(encoding))
+
+    assert from_fbnet(path, TARGET).costs_ms["op0"][0] == 1.0
+
+
 @pytest.mark.parametrize(
     ("value", "told"),
     [
-        ({}, "it is a dict, expected a list"),
+        ({}, "it is a dict, expected a list of layers; .*--format ofa"),
         ([], "no layer has latencies"),
         ([None], "no layer has latencies"),
         ([FULL, [1.0]], "layer 1 is .*expected null or a list of 8 or 9"),

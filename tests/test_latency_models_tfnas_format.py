@@ -45,6 +45,16 @@ def test_figures_base_and_what_the_target_says(tmp_path: Path) -> None:
     assert table.target.key.endswith("/hswish=swish/squeeze_excite=sigmoid")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_byte_order_marks_of_spreadsheets_are_no_part_of_the_header(
+    tmp_path: Path, encoding: str
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes((HEAD + row(8, 0.5)).encode(encoding))
+
+    assert from_tfnas([path], TARGET).rows["latency_ms"].tolist() == [0.5]
+
+
 def test_rows_that_are_no_latency_are_left_out_and_counted(tmp_path: Path) -> None:
     rows = row(1, -0.5) + row(2, 0) + row(3, 0.25) + row(4, 0.5) + row(5, 1.0)
 

@@ -105,6 +105,22 @@ def test_import_and_export_ofa(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().out.splitlines()[0] == YAML.splitlines()[0]
 
 
+def test_import_of_ofa_in_json_with_its_unit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, t = tmp_path / "a.json", tmp_path / "t.parquet"
+    entry = {"count": 100, "mean": 2000.0, "std": 500.0, "unit": "us"}
+    file.write_text(json.dumps({"Conv-input:224x224x3-output:112x112x24": entry}))
+
+    assert cli.main(["table", *imported(str(file), "--out", str(t))]) == 0
+    capsys.readouterr()
+    assert cli.main(["table", "export", str(t), "--format", "ofa"]) == 0
+
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == YAML.splitlines()[0]
+    assert told[2] == "  mean: 2.0"
+
+
 def test_a_table_of_relu6_goes_out_in_the_ratio_style(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,6 +18,7 @@ from bench.errors import FileError, InputError
 from bench.files import read_bytes
 from bench.spec import Target
 from latency_models.categories.predictor import CategoryPredictor
+from latency_models.formats.document import decoded
 from latency_models.storage import origin
 
 # Kernel, expansion, groups of both 1x1 convolutions; an expansion by 1 is a convolution too.
@@ -33,7 +34,7 @@ def from_fbnet(path: Path, target: Target) -> CategoryPredictor:
     that have it are extrapolated. First and last layers are in no cost.
     """
     try:
-        layers = _layers(json.loads(read_bytes(path).decode()))
+        layers = _layers(json.loads(decoded(read_bytes(path))))
     except (InputError, ValueError, RecursionError) as error:
         reason = str(error).splitlines()[0]
         raise FileError(f"{path} is no FBNet look-up table: {reason}") from error
@@ -62,7 +63,8 @@ def _costs_ms(layer: Sequence[float | None]) -> dict[int, float]:
 def _layers(data: Any) -> list[list[float | None]]:
     """Layers that have a choice; `InputError` where the data are not such a table."""
     if not isinstance(data, list):
-        raise InputError(f"it is a {type(data).__name__}, expected a list of layers")
+        hint = "; figures by keys of blocks are --format ofa" if isinstance(data, dict) else ""
+        raise InputError(f"it is a {type(data).__name__}, expected a list of layers{hint}")
     found = [_layer(layer, at) for at, layer in enumerate(data) if layer is not None]
     if not found:
         raise InputError("no layer has latencies, expected lists of microseconds")

@@ -1,12 +1,11 @@
-"""OFA's look-up tables: YAML of `{count, mean, std or var}` in ms under keys that name blocks.
+"""OFA's look-up tables: YAML or JSON of `{count, mean, std or var}` under keys that name blocks.
 
-Keys are in `ofa_keys` beside this. Source: mit-han-lab/once-for-all, `latency_lookup_table`.
+Keys are in `ofa_keys` beside this, figures in `figures`. Sources: mit-han-lab/once-for-all,
+`latency_lookup_table`; UoS-EEC/DynamicOFA, `latency_table@jetson` (JSON).
 """
 
 import math
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,21 +13,10 @@ import numpy as np
 from bench.errors import FileError, InputError
 from bench.files import read_bytes
 from bench.spec import BlockSpec, Target
+from latency_models.formats.figures import Figure, Z, read_figures
 from latency_models.formats.ofa_keys import RATIO, WIDE, key_of, parse_key
 from latency_models.storage import origin
 from latency_models.table import LatencyTable, frame_of
-
-_ENTRY = re.compile(r"(?P<indent> *)(?P<name>[^\s#].*?):(?:\s+(?P<value>\S+))?")
-_Z = 1.96  # of a 95 % interval
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """What a table says of one key, ms; `half_ms` is that of its 95 % interval, NaN for none."""
-
-    mean_ms: float
-    half_ms: float = math.nan
-    runs: int = 1
 
 
 def from_ofa(paths: Sequence[Path], target: Target) -> LatencyTable:
@@ -41,12 +29,12 @@ def from_ofa(paths: Sequence[Path], target: Target) -> LatencyTable:
     styles = set()
     for path in paths:
         try:
-            entries = read_figures(read_bytes(path).decode())
+            entries = read_figures(read_bytes(path))
             wide = any("-se:" in key for key in entries)
             styles.add(WIDE if wide else RATIO)
             for key, figure in entries.items():
                 figures.setdefault(parse_key(key, wide=wide), []).append(figure)
-        except (InputError, UnicodeDecodeError) as error:
+        except InputError as error:
             raise FileError(f"{path} is no OFA look-up table: {error}") from error
     means = np.array([np.mean([one.mean_ms for one in several]) for several in figures.values()])
     halves = np.array([np.mean([one.half_ms for one in several]) for several in figures.values()])
@@ -69,7 +57,7 @@ def to_ofa(table: LatencyTable) -> str:
     for key, figure in _keyed(table).items():
         lines += [f"{key}:", f"  count: {figure.runs}", f"  mean: {_number(figure.mean_ms)}"]
         if math.isfinite(figure.half_ms):
-            lines.append(f"  std: {_number(figure.half_ms / _Z * figure.runs**0.5)}")
+            lines.append(f"  std: {_number(figure.half_ms / Z * figure.runs**0.5)}")
     return "\n".join(lines) + "\n"
 
 
@@ -131,48 +119,3 @@ def _number(value: float) -> str:
     """Write a number so that YAML 1.1 reads it as one: not without a point, as in 1e-05."""
     text = repr(value)
     return text.replace("e", ".0e") if "e" in text and "." not in text else text
-
-
-def read_figures(text: str) -> dict[str, Figure]:
-    """Read each key's figures in one file."""
-    found: dict[str, Figure] = {}
-    for key, values in _entries(text):
-        if key in found:
-            raise InputError(f"it has the key {key[:200]!r} twice")
-        mean = values.get("mean", math.nan)
-        if not (math.isfinite(mean) and mean > 0):
-            raise InputError(f"the mean of {key[:200]!r} is {mean}, expected ms above 0")
-        count = values.get("count", 1.0)
-        variance = values.get("var", math.nan)
-        spread = values.get("std", math.nan if not variance >= 0 else math.sqrt(variance))
-        told = {"count": count, "var": variance, "std": spread}
-        wrong = [name for name in told if name in values and not 0 <= told[name] < math.inf]
-        if wrong:
-            raise InputError(f"{wrong[0]} of {key[:200]!r} is {values[wrong[0]]}, expected 0 or up")
-        found[key] = Figure(mean, _Z * spread / max(count, 1.0) ** 0.5)
-    if not found:
-        raise InputError("it is empty, expected keys like Conv-input:224x224x3-output:...")
-    return found
-
-
-def _entries(text: str) -> Iterator[tuple[str, dict[str, float]]]:
-    """Two levels of mapping, which is all of YAML that these tables use."""
-    key = ""
-    values: dict[str, float] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip() or line.lstrip().startswith("#") or line == "---":
-            continue
-        match = _ENTRY.fullmatch(line.rstrip())
-        if match is None or bool(match["indent"]) != (match["value"] is not None):
-            raise InputError(f"line {number} is not one of an OFA look-up table: {line[:80]!r}")
-        if not match["indent"]:
-            if key:
-                yield key, values
-            key, values = match["name"].strip("'\""), {}
-            continue
-        try:
-            values[match["name"]] = float(match["value"])
-        except ValueError as error:
-            raise InputError(f"line {number} holds no number: {line[:80]!r}") from error
-    if key:
-        yield key, values

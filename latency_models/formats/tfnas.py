@@ -16,6 +16,7 @@ from pathlib import Path
 from bench.errors import FileError, InputError
 from bench.files import read_bytes
 from bench.spec import BlockSpec, Target
+from latency_models.formats.document import decoded
 from latency_models.storage import origin
 from latency_models.table import LatencyTable, frame_of
 
@@ -50,8 +51,8 @@ def from_tfnas(
     rows = _Rows()
     for path in paths:
         try:
-            _read(read_bytes(path).decode(), rows)
-        except (InputError, UnicodeDecodeError, csv.Error) as error:
+            _read(decoded(read_bytes(path)), rows)
+        except (InputError, csv.Error) as error:
             raise FileError(f"{path} is no TF-NAS look-up table: {error}") from error
     if not rows.times_ms:
         named = ", ".join(str(path) for path in paths)

@@ -10,8 +10,9 @@ from ofabench.table_import import run_import
 from ofabench.table_show import rows_of, run_show
 
 _FORMATS = """\
-ofa    look-up YAML of Once-for-All or ProxylessNAS (either style of key); several files of one
-       device make one table
+ofa    look-up YAML or JSON of Once-for-All or ProxylessNAS (either style of key): by key the mean,
+       or {count, mean, std or var, unit}; ms where no unit is stated (ns, us, ms, s); several files
+       of one device make one table
 tfnas  CSV of TF-NAS: block,res,cin,se_mid,cout,k,s,act,mid,ms
 fbnet  JSON of FBNet's layers, microseconds by operator; no block of ours has its grouped
        convolutions, so it becomes costs by category: a prior for `fit --space onehot`
