@@ -19,8 +19,9 @@ def add_search(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--accuracy",
         required=True,
-        metavar="A.parquet|ofa:FILE",
-        help="from `ofabench accuracy`, or the predictor that OFA's authors published",
+        metavar="A.parquet|ofa:FILE[@SIZES]",
+        help="from `ofabench accuracy`, or a predictor of OFA's; SIZES are the image sizes "
+        "of its encoder, as 128,160, where they cannot be inferred",
     )
     parser.add_argument("--resolutions", type=resolutions, metavar="R,...", help="only these sizes")
     add_latencies(parser)

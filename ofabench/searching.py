@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 import math
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -50,12 +51,14 @@ def search_from(
     accuracy = open_accuracy(args.accuracy)
     accuracy.check_space(space)
     predictors = load_latencies(args.latency)
-    if args.resolutions:
-        space = space.narrowed(args.resolutions)
+    resolutions = _resolutions(args, space, accuracy)
+    if resolutions:
+        space = space.narrowed(resolutions)
     started = time.monotonic()
     plan = plan_of(args, watcher)
     results = _search(args, _Parts(space, accuracy, predictors), plan)
     provenance = _provenance(args, plan.budget, accuracy, predictors)
+    provenance["resolutions"] = resolutions
     provenance["seconds"] = round(time.monotonic() - started, 3)
     if args.pareto:
         data = front_json(space, results, predictors, provenance)
@@ -98,6 +101,24 @@ def _check(args: argparse.Namespace) -> None:
         raise InputError("--confidence is of latency limits, and there is no --max-latency-ms")
     if args.session_spread and args.confidence is None:
         raise InputError("--session-spread widens the margin of --confidence: give that too")
+
+
+def _resolutions(
+    args: argparse.Namespace, space: "SearchSpace", accuracy: "AccuracySource"
+) -> list[int]:
+    """Sizes to search alone, px: --resolutions, or those that the predictor knows; [] for all."""
+    wanted = list(args.resolutions or space.resolutions)
+    known = accuracy.known_resolutions(wanted)
+    if len(known) < len(wanted):
+        listed = ",".join(map(str, known))
+        if args.resolutions:
+            missing = next(size for size in wanted if size not in known)
+            raise InputError(
+                f"{args.accuracy} predicts no accuracy at {missing} px; give --resolutions {listed}"
+            )
+        print(f"searching only at {listed} px, which {args.accuracy} knows", file=sys.stderr)
+        return known
+    return list(args.resolutions or ())
 
 
 def load_latencies(paths: Sequence[Path]) -> "list[LatencyPredictor]":
@@ -218,7 +239,6 @@ def _provenance(
         "patience": budget.patience,
         "confidence": args.confidence,
         "session_spread": args.session_spread,
-        "resolutions": list(args.resolutions or ()),
         "accuracy": accuracy.to_json(),
         "latency": [told(*pair) for pair in zip(args.latency, predictors, strict=True)],
     }

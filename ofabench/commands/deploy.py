@@ -51,7 +51,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     searched = parser.add_argument_group("in place of --arch, a search in the checkpoint's space")
     searched.add_argument(
-        "--accuracy", metavar="A.parquet|ofa:FILE", help="as of `ofabench search`, with its limits"
+        "--accuracy",
+        metavar="A.parquet|ofa:FILE[@SIZES]",
+        help="as of `ofabench search`, with its limits",
     )
     add_limits(searched)
     parser.add_argument("--no-verify", action="store_true", help="measure no latency")

@@ -10,7 +10,7 @@ taken off, and Kendall's tau is 0.771.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -57,9 +57,11 @@ class OfaPublished:
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read the authors' torch file; `FileError` where it is anything else."""
-        from supernet.import_ofa import read_ofa_file
+        return cls.read(path, read_arrays(path))
 
-        state = {name: tensor.numpy() for name, tensor in read_ofa_file(path).items()}
+    @classmethod
+    def read(cls, path: Path, state: Mapping[str, NDArray[Any]]) -> Self:
+        """Make it of a file's state; `FileError` where that is anything else."""
         _check(path, state)
         weights = [np.ascontiguousarray(state[f"{layer}.weight"].T, np.float32) for layer in LAYERS]
         return cls(
@@ -102,6 +104,10 @@ class OfaPublished:
                 f"the search is in {space.name}; fit one for it with `ofabench accuracy`"
             )
 
+    def known_resolutions(self, resolutions: Sequence[int]) -> list[int]:
+        """Return all of them: those between two multiples of 16 share an input."""
+        return list(resolutions)
+
     def describe(self) -> str:
         """What it is, in one line."""
         return (
@@ -120,6 +126,25 @@ class OfaPublished:
             "cross_validation": None,
             "note": self.describe(),
         }
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """State dict of a torch file as arrays; `FileError` where it is none, as `read_ofa_file`."""
+    from supernet.import_ofa import read_ofa_file
+
+    tensors = read_ofa_file(path)
+    return {name: _array(path, name, tensor) for name, tensor in tensors.items()}
+
+
+def _array(path: Path, name: str, tensor: Any) -> NDArray[Any]:
+    try:
+        array: NDArray[Any] = tensor.detach().numpy()
+    except (TypeError, RuntimeError) as error:  # bfloat16, sparse, ...
+        raise FileError(
+            f"{name} of {path} is {tensor.dtype} in the layout {tensor.layout}, expected a plain "
+            "tensor of float32; save the predictor's state dict again after `.float()`"
+        ) from error
+    return array
 
 
 def one_hot(codes: Codes) -> Floats:

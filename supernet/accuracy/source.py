@@ -1,9 +1,13 @@
-"""Where a search has its accuracies from: a predictor of ours, or the one OFA's authors published.
+"""Where a search has its accuracies from: a predictor of ours, or one of OFA's.
 
-`open_accuracy` takes what a user writes: a file that `ofabench accuracy` wrote, or `ofa:FILE`.
+`open_accuracy` takes what a user writes: a file that `ofabench accuracy` wrote, or `ofa:FILE`,
+with the image sizes of the predictor's encoder behind it where they cannot be inferred:
+`ofa:FILE@128,160,192,224`.
 """
 
 import hashlib
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,7 +17,8 @@ from numpy.typing import NDArray
 
 from bench.errors import InputError
 from bench.files import read_bytes
-from supernet.accuracy.ofa_published import OfaPublished
+from supernet.accuracy.ofa_predictor import OfaPredictor, is_ofa_predictor
+from supernet.accuracy.ofa_published import OfaPublished, read_arrays
 from supernet.accuracy.predictor import AccuracyPredictor
 from supernet.coded_space import CodedSpace
 from supernet.codes import Codes
@@ -30,6 +35,10 @@ class AccuracySource(Protocol):
 
     def check_space(self, space: CodedSpace, /) -> None:
         """Raise `InputError` unless it tells accuracies of this space's networks."""
+        ...
+
+    def known_resolutions(self, resolutions: Sequence[int], /) -> list[int]:
+        """Return those of `resolutions`, px, that it can predict at; `InputError` for none."""
         ...
 
     def describe(self) -> str:
@@ -58,6 +67,10 @@ class FittedAccuracy:
     def check_space(self, space: CodedSpace, /) -> None:
         self.predictor.check_space(space)
 
+    def known_resolutions(self, resolutions: Sequence[int], /) -> list[int]:
+        """Return all of them: `check_space` has compared them."""
+        return list(resolutions)
+
     def describe(self) -> str:
         found = self.predictor.cross_validation
         return (
@@ -82,10 +95,30 @@ class FittedAccuracy:
 def open_accuracy(text: str) -> AccuracySource:
     """Open `ofa:FILE`, or a file of ours; `FileError` where the file is neither."""
     if text.startswith(OFA_PREFIX):
-        name = text.removeprefix(OFA_PREFIX)
-        if not name:
-            raise InputError(f"{text!r} names no file, expected ofa:FILE, as ofa:acc_predictor.pth")
-        return OfaPublished.load(Path(name))
+        return _open_ofa(text)
     path = Path(text)
     digest = hashlib.sha256(read_bytes(path)).hexdigest()
     return FittedAccuracy(predictor=AccuracyPredictor.load(path), file=path.name, sha256=digest)
+
+
+def _open_ofa(text: str) -> AccuracySource:
+    """Open OFA's published predictor or one in the newer form, told apart by their tensors."""
+    name = text.removeprefix(OFA_PREFIX)
+    sizes: tuple[int, ...] = ()
+    behind = re.fullmatch(r"(.*)@(\d{1,5}(?:,\d{1,5})*)", name, re.ASCII)
+    if behind and not Path(name).exists():
+        name, sizes = behind[1], tuple(map(int, behind[2].split(",")))
+    if not name:
+        raise InputError(f"{text!r} names no file, expected ofa:FILE, as ofa:acc_predictor.pth")
+    if len(set(sizes)) < len(sizes):
+        raise InputError(f"{text!r} names an image size twice; give each once, in the file's order")
+    path = Path(name)
+    state = read_arrays(path)
+    if is_ofa_predictor(state):
+        return OfaPredictor.read(path, state, sizes)
+    if sizes:
+        raise InputError(
+            f"{path} is a predictor in OFA's older form, whose image sizes are fixed; leave "
+            f"@{behind[2] if behind else ''} out"
+        )
+    return OfaPublished.read(path, state)
