@@ -23,7 +23,7 @@ def add_device(parser: argparse.ArgumentParser, *, default: str | None = None) -
         "--device",
         default=default,
         metavar="D",
-        help="cpu, cuda:0, adb:SERIAL or adb:HOST:PORT; see `ofabench devices`",
+        help="cpu, cuda:0, adb:SERIAL, adb:HOST:PORT or adb:transport_id:N; see `ofabench devices`",
     )
     add_phone_options(parser)
     add_cuda_options(parser)

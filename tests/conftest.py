@@ -10,6 +10,15 @@ from tests.phone_target.phone import RealPhone
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_adb_server() -> Iterator[None]:
+    """Tests say by the port alone which adb server there is."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("ADB_SERVER_SOCKET", "ANDROID_ADB_SERVER_ADDRESS"):
+            patch.delenv(name, raising=False)
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Public measurements by others, which the project does not contain."""

@@ -316,6 +316,10 @@ def test_something_else_at_the_address_is_told(key: Path) -> None:
         ("adb:[2001:db8::1]:5555", "2001:db8::1", 5555),
         ("adb:emulator-5554", None, None),
         ("adb:adb-1A2B._adb-tls-connect._tcp", None, None),
+        ("adb:adb-R5CT90-Ab12Cd (2)._adb-tls-connect._tcp", None, None),
+        ("adb:A+B#C;d", None, None),
+        ("adb:transport_id:7", None, None),
+        ("adb:usb:1-4", None, None),
     ],
 )
 def test_addresses(text: str, host: str | None, port: int | None) -> None:
@@ -326,8 +330,15 @@ def test_addresses(text: str, host: str | None, port: int | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "adb:", "cpu", "adb:a b", "adb:host:0", "adb:host:70000", "adb:;id"]
+    "text",
+    [
+        *("", "adb:", "cpu", "adb:host:0", "adb:host:70000", "adb: a", "adb:a\n", "adb:a\0b"),
+        "adb:(no serial number)",
+    ],
 )
 def test_what_is_no_address_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="expected adb:SERIAL or adb:HOST:PORT"):
+    with pytest.raises(
+        InputError,
+        match=r"expected adb:SERIAL, adb:HOST:PORT or adb:transport_id:N|use its transport id",
+    ):
         Address.parse(text)

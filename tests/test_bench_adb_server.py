@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,9 @@ from bench.adb.address import Address
 from bench.adb.connection import AdbConnection
 from bench.adb.errors import UnauthorizedError
 from bench.adb.found import FoundPhone, found_phones
-from bench.adb.server import Listed, ServerLink, listed, parse_listed, server_port
+from bench.adb.listing import Listed, find, name_of, parse_listed
+from bench.adb.server import ServerLink, listed
+from bench.adb.server_place import ServerPlace
 from bench.adb.shell import EXIT, STDOUT, packet
 from bench.errors import DeviceError, DeviceLostError
 
@@ -37,13 +40,23 @@ ANSWERS = {
 
 
 class Server:
-    """Answers each request as told, and unknown ones with FAIL."""
+    """Answers each request as told, and unknown ones with FAIL; over TCP, or on `path`."""
 
-    def __init__(self, answers: Mapping[str, bytes]) -> None:
+    def __init__(self, answers: Mapping[str, bytes], path: str | None = None) -> None:
         self.answers = dict(answers)
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
+        self.asked: list[str] = []
+        if path is None:
+            self.listener = socket.create_server(("127.0.0.1", 0))
+            self.port = self.listener.getsockname()[1]
+        else:
+            self.listener = socket.socket(socket.AF_UNIX)
+            self.listener.bind(path)
+            self.listener.listen()
         threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
 
     def _serve(self) -> None:
         while True:
@@ -57,6 +70,7 @@ class Server:
         with suppress(ConnectionError), connection, connection.makefile("rb") as said:
             while size := said.read(4):
                 request = said.read(int(size, 16)).decode()
+                self.asked.append(request)
                 failed = b"FAIL" + sized(f"unknown {request}".encode())
                 connection.sendall(self.answers.get(request, failed))
                 if request.startswith("shell"):
@@ -69,24 +83,16 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     made = Server(ANSWERS)
     monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(made.port))
     yield made
-    made.listener.shutdown(socket.SHUT_RDWR)
-    made.listener.close()
+    made.close()
 
 
 def test_phones_are_listed_with_their_states(server: Server) -> None:
     assert found_phones() == [
-        FoundPhone(serial="R58M1", state="ready", model="SM N950F", via="server"),
-        FoundPhone(serial="0A1B2", state="unauthorized", model=None, via="server"),
-        FoundPhone(serial="FFFF3", state="offline", model=None, via="server"),
-        FoundPhone(serial="EEEE4", state="no permissions", model=None, via="server"),
+        FoundPhone(name="R58M1", state="ready", model="SM N950F", via="server"),
+        FoundPhone(name="0A1B2", state="unauthorized", model=None, via="server"),
+        FoundPhone(name="FFFF3", state="offline", model=None, via="server"),
+        FoundPhone(name="EEEE4", state="no permissions", model=None, via="server"),
     ]
-
-
-@pytest.mark.parametrize("line", ["", "serial", " device", "List of devices attached"])
-def test_what_is_no_phone_is_not_listed(line: str) -> None:
-    found = parse_listed(line)
-
-    assert found is None or found == Listed("List", "of", None)
 
 
 def test_commands_go_through_it(server: Server) -> None:
@@ -129,17 +135,14 @@ def test_what_is_no_adb_server_is_told(server: Server, answer: bytes) -> None:
     server.answers["host-serial:R58M1:features"] = answer
 
     with pytest.raises(DeviceError, match=r"adb server|said nothing"):
-        ServerLink("R58M1", 0.2, server.port)
+        ServerLink(Listed(serial="R58M1", state="ready"), 0.2)
 
 
-def test_no_server_is_no_list(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_server_is_no_list() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
 
-    assert listed(port) is None
-    assert server_port({}) == 5037
-    assert server_port({"ANDROID_ADB_SERVER_PORT": "no"}) == 5037
-    assert server_port({"ANDROID_ADB_SERVER_PORT": "5038"}) == 5038
+    assert listed(ServerPlace.parse(f"tcp:{port}")) is None
 
 
 def test_what_listens_in_a_servers_place_and_says_nothing_is_told(
@@ -147,7 +150,162 @@ def test_what_listens_in_a_servers_place_and_says_nothing_is_told(
 ) -> None:
     monkeypatch.setattr("bench.adb.server.CONNECT_S", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        port = silent.getsockname()[1]
+        place = f"tcp:{silent.getsockname()[1]}"
 
-        with pytest.raises(DeviceError, match=f"listens at port {port} .*adb kill-server"):
-            listed(port)
+        with pytest.raises(DeviceError, match=f"listens at {place} .*adb kill-server"):
+            listed(ServerPlace.parse(place))
+
+
+TWINS = (
+    b"0123456789ABCDEF       device usb:1-1 product:a model:A device:a transport_id:4\n"
+    b"0123456789ABCDEF       device usb:1-2 product:a model:A device:a transport_id:5\n"
+    b"(no serial number)     device usb:1-3 product:b model:B device:b transport_id:6\n"
+    b"adb-R5CT90-Ab12Cd (2)._adb-tls-connect._tcp device product:c model:C device:c "
+    b"transport_id:7\n"
+)
+ECHO = b"OKAY" + packet(STDOUT, b"here\n") + packet(EXIT, b"\0")
+
+
+def answers_for(number: int) -> dict[str, bytes]:
+    return {
+        f"host-transport-id:{number}:features": b"OKAY" + sized(b"shell_v2"),
+        f"host:transport-id:{number}": b"OKAY",
+        "shell,v2,raw:echo here": ECHO,
+    }
+
+
+def test_what_has_no_serial_of_its_own_is_listed_by_transport_id(server: Server) -> None:
+    server.answers["host:devices-l"] = b"OKAY" + sized(TWINS)
+
+    assert [one.address for one in found_phones()] == [
+        "adb:transport_id:4",
+        "adb:transport_id:5",
+        "adb:transport_id:6",
+        "adb:adb-R5CT90-Ab12Cd (2)._adb-tls-connect._tcp",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("address", "number"),
+    [("adb:transport_id:5", 5), ("adb:usb:1-2", 5), ("adb:transport_id:6", 6)],
+)
+def test_a_phone_is_reached_by_its_transport_id(server: Server, address: str, number: int) -> None:
+    server.answers = {"host:devices-l": b"OKAY" + sized(TWINS), **answers_for(number)}
+
+    connection = AdbConnection.connect(Address.parse(address))
+
+    assert connection.run(["echo", "here"]).text == "here"
+    connection.close()
+
+
+def test_a_serial_with_spaces_is_one_phone(server: Server) -> None:
+    serial = "adb-R5CT90-Ab12Cd (2)._adb-tls-connect._tcp"
+    server.answers = {
+        "host:devices-l": b"OKAY" + sized(TWINS),
+        f"host-serial:{serial}:features": b"OKAY" + sized(b"shell_v2"),
+        f"host:transport:{serial}": b"OKAY",
+        "shell,v2,raw:echo here": ECHO,
+    }
+
+    connection = AdbConnection.connect(Address.parse(f"adb:{serial}"))
+
+    assert connection.run(["echo", "here"]).text == "here"
+    connection.close()
+
+
+def test_a_serial_that_two_phones_share_names_neither(server: Server) -> None:
+    server.answers["host:devices-l"] = b"OKAY" + sized(TWINS)
+
+    with pytest.raises(DeviceError, match=r"2 phones .*: adb:transport_id:4 \(usb:1-1\), adb:tr"):
+        AdbConnection.connect(Address.parse("adb:0123456789ABCDEF"))
+
+
+def test_a_phone_that_was_plugged_in_again_is_found_under_its_new_transport_id(
+    server: Server,
+) -> None:
+    server.answers = {"host:devices-l": b"OKAY" + sized(TWINS), **answers_for(6)}
+    connection = AdbConnection.connect(Address.parse("adb:transport_id:6"))
+    after = TWINS.replace(b"transport_id:6", b"transport_id:9")
+    server.answers = {"host:devices-l": b"OKAY" + sized(after), **answers_for(9)}
+
+    connection.reconnect()
+
+    assert connection.run(["echo", "here"]).text == "here"
+    connection.close()
+
+
+LINES = [
+    (
+        "R58M123ABC             device usb:1-1 product:greatlte model:SM_N950F device:greatlte "
+        "transport_id:1",
+        Listed(
+            serial="R58M123ABC", state="ready", model="SM N950F", path="usb:1-1", transport_id=1
+        ),
+    ),
+    (
+        "adb-R5CT90-Ab12Cd (2)._adb-tls-connect._tcp device product:p model:M_1 device:d "
+        "transport_id:12",
+        Listed(
+            serial="adb-R5CT90-Ab12Cd (2)._adb-tls-connect._tcp",
+            state="ready",
+            model="M 1",
+            transport_id=12,
+        ),
+    ),
+    (
+        "adb-R5CT90-Ab12Cd (2)._adb-tls-connect._tcp offline transport_id:3",
+        Listed(
+            serial="adb-R5CT90-Ab12Cd (2)._adb-tls-connect._tcp", state="offline", transport_id=3
+        ),
+    ),
+    (
+        "(no serial number)     unauthorized usb:3-2 transport_id:4",
+        Listed(serial="", state="unauthorized", path="usb:3-2", transport_id=4),
+    ),
+    (
+        "(no serial number)     no permissions (user in plugdev group; are your udev rules wrong?)"
+        "; see [http://developer.android.com/tools/device.html] usb:1-4 transport_id:5",
+        Listed(serial="", state="no permissions", path="usb:1-4", transport_id=5),
+    ),
+    (
+        "A+B#C                  recovery usb:1-5 transport_id:6",
+        Listed(serial="A+B#C", state="recovery", path="usb:1-5", transport_id=6),
+    ),
+    (  # a state's name within a serial, and within a product's name
+        "my device              device usb:1-6 product:the device x model:M device:d "
+        "transport_id:7",
+        Listed(serial="my device", state="ready", model="M", path="usb:1-6", transport_id=7),
+    ),
+    (
+        "transport_id:1         device usb:1-7 transport_id:8",
+        Listed(serial="transport_id:1", state="ready", path="usb:1-7", transport_id=8),
+    ),
+    (
+        "192.0.2.7:5555         device product:p model:M device:d transport_id:9",
+        Listed(serial="192.0.2.7:5555", state="ready", model="M", transport_id=9),
+    ),
+    ("R58M123ABC             device", Listed(serial="R58M123ABC", state="ready")),  # of 2015
+    (  # a state that no version known here has
+        "R58M123ABC             dreaming usb:1-8 transport_id:10",
+        Listed(serial="R58M123ABC", state="dreaming", path="usb:1-8", transport_id=10),
+    ),
+    ("", None),
+    ("serial", None),
+    (" device", None),
+    ("List of devices attached", None),
+]
+
+
+@pytest.mark.parametrize(("line", "expected"), LINES)
+def test_a_line_of_the_list_is_read_from_its_end(line: str, expected: Listed | None) -> None:
+    assert parse_listed(line) == expected
+
+
+def test_a_phone_that_is_gone_is_no_other() -> None:
+    here = Listed(serial="", state="ready", path="usb:1-1", transport_id=2)
+    other = Listed(serial="", state="ready", path="usb:1-2", transport_id=3)
+
+    assert find("transport_id:1", [here, other], None) is None
+    assert find("transport_id:1", [here, other], replace(here, transport_id=1)) is here
+    assert find("transport_id:1", [other], replace(here, transport_id=1)) is None
+    assert name_of(replace(here, transport_id=None), [here]) == "(no serial number)"

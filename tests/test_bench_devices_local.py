@@ -198,7 +198,7 @@ def test_an_unknown_device_is_refused_with_the_known_ones() -> None:
 
 
 def test_what_is_found_is_this_machine_with_its_runtimes(monkeypatch: pytest.MonkeyPatch) -> None:
-    (found,) = found_devices()
+    (found,) = found_devices(lambda words: None)
 
     assert (found.address, found.slug) == ("cpu", LocalDevice().slug())
     assert set(found.backends) == {"torch", "onnx", "tflite"}

@@ -18,7 +18,7 @@ address = "adb:192.0.2.7:5555"
 
 [[phone]]
 name = "Pixel_2-lab"
-address = "adb:HT7-1.x"
+address = "adb:adb-R5CT90-Ab12Cd (2)._adb-tls-connect._tcp"
 backend = "tflite"
 cores = "little"
 threads = 2
@@ -53,7 +53,7 @@ def test_a_fleet_is_read_with_its_defaults_and_paths_beside_it(tmp_path: Path) -
         ),
         FleetPhone(
             name="Pixel_2-lab",
-            address="adb:HT7-1.x",
+            address="adb:adb-R5CT90-Ab12Cd (2)._adb-tls-connect._tcp",
             backend="tflite",
             cores="little",
             threads=2,
@@ -83,9 +83,12 @@ def test_a_fleet_is_read_with_its_defaults_and_paths_beside_it(tmp_path: Path) -
             "phone 'a/b': name is 'a/b', expected letters, digits, - and _",
         ),
         ('[[phone]]\nname = "é"\naddress = "adb:X"', "name is 'é', expected letters"),
-        ('[[phone]]\nname = "a"\naddress = "cpu"', "address is 'cpu', expected adb:SERIAL or"),
-        ('[[phone]]\nname = "a"\naddress = "adb:"', "address is 'adb:', expected"),
-        ('[[phone]]\nname = "a"\naddress = "adb:x y"', "address is 'adb:x y', expected"),
+        (
+            '[[phone]]\nname = "a"\naddress = "cpu"',
+            "address: phone is 'cpu', expected adb:SERIAL, ",
+        ),
+        ('[[phone]]\nname = "a"\naddress = "adb:"', "address: phone is 'adb:', expected"),
+        ('[[phone]]\nname = "a"\naddress = "adb: x"', "address: phone is 'adb: x', expected"),
         (ONE + "thread = 2", "phone 'a': unknown field 'thread'; did you mean threads?"),
         (ONE + "zzzzz = 2", "phone 'a': unknown field 'zzzzz'; known: name, address, backend,"),
         (ONE + "threads = 0", "phone 'a': threads is 0, expected a whole number of at least 1"),

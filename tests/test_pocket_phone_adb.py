@@ -5,12 +5,16 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from bench.adb.address import Address
+from bench.adb.connection import AdbConnection
+from bench.adb.server import listed
 from tests.pocket_phone import wire
 from tests.pocket_phone.phone import DaemonOptions, PocketPhone
 
@@ -27,14 +31,14 @@ class Adb:
     def __init__(self, home: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
-        self._environment = {
+        self.environment = {
             **os.environ,
             "ANDROID_ADB_SERVER_PORT": str(port),
             "ANDROID_SDK_HOME": str(home),
             "HOME": str(home),
             "TMPDIR": str(home),  # its log
         }
-        self._environment.pop("ANDROID_VENDOR_KEYS", None)
+        self.environment.pop("ANDROID_VENDOR_KEYS", None)
 
     def __call__(
         self, *argv: str, stdin: bytes | None = b"", serial: str = ""
@@ -43,7 +47,7 @@ class Adb:
             ["adb", *(["-s", serial] if serial else []), *argv],
             input=stdin,
             capture_output=True,
-            env=self._environment,
+            env=self.environment,
             timeout=WITHIN_S,
             check=False,
         )
@@ -56,7 +60,7 @@ class Adb:
     def begin(self, serial: str, *argv: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             ["adb", "-s", serial, *argv],
-            env=self._environment,
+            env=self.environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
@@ -234,3 +238,35 @@ def test_an_old_phone(adb: Adb, tmp_path: Path) -> None:
         assert old.shell("echo out; echo no >&2; exit 7") == (0, b"out\nno\n", b"")
         adb("disconnect", old.serial)
         assert phone.violations == []
+
+
+@pytest.mark.parametrize("kind", ["tcp", "localfilesystem"])
+def test_a_real_server_gives_its_phone_by_transport_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="adb-") as folder:  # a socket's path is 107 bytes
+        adb = Adb(tmp_path)
+        place = f"localfilesystem:{folder}/adb.sock"
+        if kind == "tcp":
+            place = f"tcp:localhost:{adb.environment['ANDROID_ADB_SERVER_PORT']}"
+        adb.environment["ADB_SERVER_SOCKET"] = place
+        monkeypatch.setenv("ADB_SERVER_SOCKET", place)
+        with PocketPhone(tmp_path / "phone", "pixel2", OPEN_DAEMON) as phone:
+            adb("connect", f"127.0.0.1:{phone.port}")
+            found = listed()
+            assert found is not None
+            (one,) = found
+            assert (one.serial, one.state, one.model) == (
+                f"127.0.0.1:{phone.port}",
+                "ready",
+                "Pixel 2",
+            )
+
+            connection = AdbConnection.connect(
+                Address.parse(f"adb:transport_id:{one.transport_id}")
+            )
+
+            assert connection.run(["getprop", "ro.product.model"]).text == "Pixel 2"
+            assert connection.run(["sh", "-c", "exit 7"]).status == 7
+            connection.close()
+        adb("kill-server")

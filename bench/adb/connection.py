@@ -12,8 +12,10 @@ from bench.adb.daemon import DaemonLink
 from bench.adb.errors import UnauthorizedError
 from bench.adb.keys import signers
 from bench.adb.link import Link
+from bench.adb.listing import READY, Listed, find, name_of
 from bench.adb.pipes import TcpPipe, UsbPipe
-from bench.adb.server import Listed, ServerLink, listed
+from bench.adb.server import ServerLink, listed
+from bench.adb.server_place import server_place
 from bench.adb.shell import Completed, Process, start
 from bench.adb.sync import PushFile, silent, syncing
 from bench.errors import DeviceError, DeviceLostError
@@ -58,6 +60,7 @@ class AdbConnection:
         self._tell = tell
         self._keys = keys
         self._sleep = sleep
+        self._listed = link.phone if isinstance(link, ServerLink) else None
 
     @classmethod
     def connect(
@@ -109,7 +112,10 @@ class AdbConnection:
         pause_s = FIRST_PAUSE_S
         while True:
             try:
-                self._link = open_link(self.address, self._timeouts, self._tell, self._keys)
+                self._link = open_link(
+                    self.address, self._timeouts, self._tell, self._keys, self._listed
+                )
+                self._listed = self._link.phone if isinstance(self._link, ServerLink) else None
                 return
             except UnauthorizedError:
                 raise
@@ -128,16 +134,32 @@ class AdbConnection:
 
 
 def open_link(
+    address: Address,
+    timeouts: Timeouts,
+    tell: Callable[[str], None],
+    keys: Path | None,
+    before: Listed | None = None,
+) -> Link:
+    """Make the link that serves: server, TCP, or USB. `before` is how a server listed it last."""
+    place = server_place()
+    known = listed(place)
+    phone = find(address.serial, known or (), before)
+    if phone is not None:
+        _check_state(phone, address)
+        by_serial = name_of(phone, known or ()) == phone.serial
+        return ServerLink(phone, timeouts.answer_s, place, by_serial=by_serial)
+    if address.host is None and known:
+        names = ", ".join(f"adb:{name}" for name in sorted(name_of(one, known) for one in known))
+        raise DeviceError(f"the adb server knows no {address}, but {names}")
+    if address.host is None and known is None and place.elsewhere:
+        place.connect(timeouts.connect_s).close()  # says why it does not answer
+    return _direct_link(address, timeouts, tell, keys)
+
+
+def _direct_link(
     address: Address, timeouts: Timeouts, tell: Callable[[str], None], keys: Path | None
 ) -> Link:
-    """Make the link that serves: server, TCP, or USB."""
-    known = {one.serial: one for one in listed() or ()}
-    if address.serial in known:
-        _check_state(known[address.serial])
-        return ServerLink(address.serial, timeouts.answer_s)
-    if address.host is None and known:
-        names = ", ".join(f"adb:{serial}" for serial in sorted(known))
-        raise DeviceError(f"the adb server knows no {address}, but {names}")
+    """Make a link without a server."""
     if address.host is not None and address.port is not None:
         link = DaemonLink(TcpPipe(address.host, address.port, timeouts.connect_s))
     else:
@@ -155,13 +177,11 @@ def open_link(
     return link
 
 
-def _check_state(phone: Listed) -> None:
+def _check_state(phone: Listed, address: Address) -> None:
     if phone.state == "unauthorized":
         raise UnauthorizedError(
-            f"adb:{phone.serial} does not allow this machine yet: confirm `Allow USB debugging?` "
+            f"{address} does not allow this machine yet: confirm `Allow USB debugging?` "
             "on its screen (unlock it first), then try again"
         )
-    if phone.state != "ready":
-        raise DeviceError(
-            f"adb:{phone.serial} is {phone.state}; plug it in again, or `adb reconnect`"
-        )
+    if phone.state != READY:
+        raise DeviceError(f"{address} is {phone.state}; plug it in again, or `adb reconnect`")

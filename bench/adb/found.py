@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 
+from bench.adb.address import NO_SERIAL
+from bench.adb.listing import READY, name_of
 from bench.adb.pipes import usb_errors, usb_transport
-from bench.adb.server import listed
+from bench.adb.server import CONNECT_S, listed
+from bench.adb.server_place import server_place
 from bench.errors import MissingRuntimeError
 
 
@@ -11,22 +14,28 @@ from bench.errors import MissingRuntimeError
 class FoundPhone:
     """A phone that may be measured; `state` is ready, unauthorized, offline, no permissions."""
 
-    serial: str
+    name: str  # what `adb:` is followed by: its serial, or transport_id:N
     state: str
     model: str | None
     via: str  # server or usb
 
     @property
     def address(self) -> str:
-        return f"adb:{self.serial}"
+        return f"adb:{self.name}"
 
 
 def found_phones() -> list[FoundPhone]:
-    """List phones; those on USB only where no server runs, since it would hold them."""
-    known = listed()
+    """List phones; those on USB only where no server runs, since it would hold them.
+
+    `DeviceError` where the environment names a server elsewhere that does not answer.
+    """
+    place = server_place()
+    known = listed(place)
+    if known is None and place.elsewhere:
+        place.connect(CONNECT_S).close()  # says why
     if known is not None:
         return [
-            FoundPhone(serial=one.serial, state=one.state, model=one.model, via="server")
+            FoundPhone(name=name_of(one, known), state=one.state, model=one.model, via="server")
             for one in known
         ]
     return _on_usb()
@@ -40,7 +49,12 @@ def _on_usb() -> list[FoundPhone]:
         return []
     try:
         return [
-            FoundPhone(serial=transport.serial_number, state="ready", model=None, via="usb")
+            FoundPhone(
+                name=transport.serial_number or NO_SERIAL,
+                state=READY if transport.serial_number else "without a serial: use an adb server",
+                model=None,
+                via="usb",
+            )
             for transport in usb.find_all_adb_devices()
         ]
     except usb_errors():

@@ -1,81 +1,68 @@
 """A running adb server, which holds the phones on USB at most desks (AOSP, adb's SERVICES.TXT)."""
 
-import os
 import socket
-from collections.abc import Mapping
-from dataclasses import dataclass
 
 from bench.adb.link import split_features
+from bench.adb.listing import Listed, parse_listed
+from bench.adb.server_place import ADDRESS, PORT_NAME, SOCKET, ServerPlace, server_place
 from bench.adb.wire import lost
 from bench.errors import DeviceError, DeviceLostError
 
-PORT = 5037
 CONNECT_S = 2.0
 _READ_BYTES = 1 << 16
-STATES = {"device": "ready", "no": "no permissions", "unauthorized": "unauthorized"}
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A phone as a server lists it; `state` is ready, unauthorized, offline and so on."""
-
-    serial: str
-    state: str
-    model: str | None
-
-
-def server_port(environment: Mapping[str, str] = os.environ) -> int:
-    """Return where a server listens: as `adb` itself has it."""
-    text = environment.get("ANDROID_ADB_SERVER_PORT", "")
-    return int(text) if text.isdecimal() and 0 < int(text) < 1 << 16 else PORT
-
-
-def listed(port: int | None = None) -> list[Listed] | None:
+def listed(place: ServerPlace | None = None) -> list[Listed] | None:
     """Ask a server for its phones; None where none runs. It is never started from here.
 
-    `DeviceError` where something listens there and does not answer as a server does.
+    `InputError` where the environment names no place that adb would take; `DeviceError` where
+    something listens there and does not answer as a server does.
     """
+    place = place or server_place()
     try:
-        connection = _connect(port)
+        connection = place.connect(CONNECT_S)
     except DeviceError:
         return None
     with connection:
         try:
             _ask(connection, "host:devices-l", CONNECT_S)
-            lines = _sized(connection, CONNECT_S).decode("utf-8", "replace").splitlines()
+            lines = _sized(connection, CONNECT_S).decode("utf-8", "replace").split("\n")
         except DeviceLostError as error:
             raise DeviceError(
-                f"what listens at port {port or server_port()} does not answer as an adb server; "
-                "restart it by `adb kill-server` and `adb start-server`, or name another port by "
-                "ANDROID_ADB_SERVER_PORT"
+                f"what listens at {place.text} does not answer as an adb server; restart it by "
+                f"`adb kill-server` and `adb start-server`, or name another by {SOCKET}, "
+                f"{ADDRESS} or {PORT_NAME}"
             ) from error
     return [found for line in lines if (found := parse_listed(line)) is not None]
-
-
-def parse_listed(line: str) -> Listed | None:
-    """Read one line of `host:devices-l`; None where it is none."""
-    serial, _, rest = line.partition(" ")
-    words = rest.split()
-    if not serial or not words:
-        return None
-    pairs = dict(word.split(":", 1) for word in words[1:] if ":" in word)
-    model = pairs.get("model", "").replace("_", " ") or None
-    return Listed(serial, STATES.get(words[0], words[0]), model)
 
 
 class ServerLink:
     """A link through a server; every stream is a connection of its own to it."""
 
-    def __init__(self, serial: str, timeout_s: float, port: int | None = None) -> None:
-        self._serial, self._port = serial, port
+    def __init__(
+        self,
+        phone: Listed,
+        timeout_s: float,
+        place: ServerPlace | None = None,
+        *,
+        by_serial: bool = True,
+    ) -> None:
+        """Ask what the phone can do. `by_serial` False has it named by its transport id."""
+        self.phone = phone
+        self._place = place or server_place()
         self._streams: list[ServerStream] = []
-        with _connect(port) as connection:
-            _ask(connection, f"host-serial:{serial}:features", timeout_s)
+        if by_serial or phone.transport_id is None:
+            self._transport, query = f"host:transport:{phone.serial}", f"host-serial:{phone.serial}"
+        else:
+            self._transport = f"host:transport-id:{phone.transport_id}"
+            query = f"host-transport-id:{phone.transport_id}"
+        with self._place.connect(CONNECT_S) as connection:
+            _ask(connection, f"{query}:features", timeout_s)
             self.features = split_features(_sized(connection, timeout_s).decode("utf-8", "replace"))
 
     def open(self, service: str, timeout_s: float) -> "ServerStream":
         """Open a service; `DeviceError` in the server's words where it cannot."""
-        connection = _connect(self._port)
+        connection = self._place.connect(CONNECT_S)
         try:
             self._choose(connection, timeout_s)
             _ask(connection, service, timeout_s)
@@ -89,7 +76,7 @@ class ServerLink:
     def _choose(self, connection: socket.socket, timeout_s: float) -> None:
         """Bind a connection to the phone; it was there before, and may come back."""
         try:
-            _ask(connection, f"host:transport:{self._serial}", timeout_s)
+            _ask(connection, self._transport, timeout_s)
         except DeviceLostError:
             raise
         except DeviceError as error:
@@ -123,19 +110,6 @@ class ServerStream:
         """Close the connection."""
         self._closed = True
         self._connection.close()
-
-
-def _connect(port: int | None) -> socket.socket:
-    place = ("127.0.0.1", port or server_port())
-    try:
-        connection = socket.create_connection(place, timeout=CONNECT_S)
-    except OSError as error:
-        raise DeviceError(
-            f"no adb server answers at port {place[1]} ({error.strerror or error}); "
-            "start one by `adb start-server`"
-        ) from error
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return connection
 
 
 def _ask(connection: socket.socket, request: str, timeout_s: float) -> None:

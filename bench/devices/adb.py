@@ -28,7 +28,7 @@ def print_line(words: str) -> None:
 
 
 class AdbDevice:
-    """The phone at `address` (adb:SERIAL or adb:HOST:PORT), reached when first asked."""
+    """The phone at `address` (see `bench.adb.address`), reached when first asked."""
 
     def __init__(
         self,

@@ -1,19 +1,20 @@
 """Devices by address, and which of them can be measured from here."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.backends.registry import get_backend
 from bench.devices.base import Device, Facts
-from bench.errors import InputError, MissingRuntimeError
+from bench.errors import DeviceError, InputError, MissingRuntimeError
 
 if TYPE_CHECKING:
     from bench.cuda.options import CudaOptions
     from bench.phone.options import PhoneOptions
 
 KNOWN = (
-    "cpu (this machine), cuda:0 (an NVIDIA GPU), adb:SERIAL or adb:HOST:PORT (a phone), "
+    "cpu (this machine), cuda:0 (an NVIDIA GPU), adb:SERIAL, adb:HOST:PORT or "
+    "adb:transport_id:N (a phone), "
     "fake (computed, for dry runs)"
 )
 RUNTIMES = ("torch", "onnx", "tflite")
@@ -64,15 +65,30 @@ class Found:
         return asdict(self)
 
 
-def found_devices() -> list[Found]:
+def found_devices(tell: Callable[[str], None]) -> list[Found]:
     """Every device that can be measured from here: this machine, its GPUs, and phones.
 
-    Of a phone no more is told than its model: facts take a connection, see `describe`.
+    Of a phone no more is told than its model: facts take a connection, see `describe`. `tell`
+    hears why phones could not be listed; the other devices are.
     """
-    from bench.adb.found import found_phones
     from bench.cuda.found import found_gpus
 
-    phones = [
+    gpus = [
+        Found(address=gpu.address, slug=gpu.slug, backends={}, facts={}, state=gpu.state)
+        for gpu in found_gpus()
+    ]
+    return [describe(get_device("cpu")), *gpus, *_found_phones(tell)]
+
+
+def _found_phones(tell: Callable[[str], None]) -> list[Found]:
+    from bench.adb.found import found_phones
+
+    try:
+        phones = found_phones()
+    except (DeviceError, InputError) as error:
+        tell(f"phones are not listed: {error}")
+        return []
+    return [
         Found(
             address=phone.address,
             slug=phone.model or "unknown",
@@ -80,13 +96,8 @@ def found_devices() -> list[Found]:
             facts={},
             state=phone.state,
         )
-        for phone in found_phones()
+        for phone in phones
     ]
-    gpus = [
-        Found(address=gpu.address, slug=gpu.slug, backends={}, facts={}, state=gpu.state)
-        for gpu in found_gpus()
-    ]
-    return [describe(get_device("cpu")), *gpus, *phones]
 
 
 def describe(device: Device) -> Found:

@@ -2,7 +2,7 @@
 
     [[phone]]
     name = "note8"                     # also the stem of its sweep's file
-    address = "adb:192.0.2.7:5555"     # or adb:SERIAL
+    address = "adb:192.0.2.7:5555"     # or adb:SERIAL, as `ofabench devices` lists it
     cores = "big"
 
 `backend`, `cores`, `threads`, `precision`, `runner`, `binary`, `delegate`, `frequency_khz` and
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from bench.adb.address import Address
 from bench.errors import InputError
 from bench.phone.options import DELEGATES, RUNNERS, PhoneOptions
 from bench.phone.toml_table import TomlTable, load_toml
@@ -22,7 +23,6 @@ from bench.phone.toml_table import TomlTable, load_toml
 BACKENDS = ("tflite",)
 PRECISIONS = ("fp32", "fp16")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
-_ADDRESS = re.compile(r"adb:[^\s:/][^\s/]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ def _phone(table: Any, place: int, path: Path) -> FleetPhone:
     fields = TomlTable(table, f"{path}: phone {told:.80}")
     phone = FleetPhone(
         name=_matching(fields, "name", _NAME, "note8", "letters, digits, - and _, at most 64"),
-        address=_matching(fields, "address", _ADDRESS, "adb:SERIAL", "adb:SERIAL or adb:HOST:PORT"),
+        address=_address(fields),
         backend=fields.text("backend", allowed=BACKENDS) or "tflite",
         cores=fields.text("cores"),
         threads=fields.count("threads") or 1,
@@ -107,6 +107,14 @@ def _matching(
     if not pattern.fullmatch(value):
         raise InputError(f"{fields.where}: {name} is {value!r:.80}, expected {expected}")
     return value
+
+
+def _address(fields: TomlTable) -> str:
+    value = fields.needed("address", "adb:SERIAL")
+    try:
+        return str(Address.parse(value))
+    except InputError as error:
+        raise InputError(f"{fields.where}: address: {error}") from error
 
 
 def _check_unlike(phones: tuple[FleetPhone, ...], path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 
 from ofabench.arguments import add_json
 
@@ -24,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
         with closing(get_device(args.device)) as device:
             found = [describe(device)]
     else:
-        found = found_devices()
+        found = found_devices(_tell)
     if args.json:
         print(json.dumps([device.to_json() for device in found], indent=2))
         return 0
@@ -36,6 +37,10 @@ def run(args: argparse.Namespace) -> int:
             print(f"  {name:<30} {'-' if value is None else value}")
         _show_published(one.facts.get("model"))
     return 0
+
+
+def _tell(words: str) -> None:
+    print(f"ofabench: {words}", file=sys.stderr)
 
 
 def _show_published(model: object) -> None:
