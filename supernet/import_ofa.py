@@ -5,20 +5,15 @@ Their files are torch files of a state dict, as the PyPI package `ofa` writes an
 their names differ, so an import is a table of names.
 """
 
-import io
-import pickle
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
-import torch
 from torch import Tensor
 
-from bench.errors import FileError, InputError
-from bench.files import read_bytes, zip_damage
+from bench.errors import InputError
 from supernet.model import SuperNet
 from supernet.space import SearchSpace
 from supernet.tensor_file import Tensors
+from supernet.torch_file import plain_name
 
 OFA_SPACES = ("ofa-mbv3-w1.0", "ofa-mbv3-w1.2", "ofa-proxyless-w1.3", "ofa-resnet50d")
 
@@ -26,21 +21,9 @@ OFA_SPACES = ("ofa-mbv3-w1.0", "ofa-mbv3-w1.2", "ofa-proxyless-w1.3", "ofa-resne
 IGNORED = {
     "total_ops": "multiply-adds, left behind by the profiler thop",
     "total_params": "parameters, left behind by the profiler thop",
+    "n_averaged": "how many states an averaged model is the mean of",
 }
 
-_NOT_TENSORS = (  # what torch makes of a file that is none of its own, or is damaged
-    pickle.UnpicklingError,
-    RuntimeError,
-    EOFError,
-    OSError,
-    LookupError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    AssertionError,
-    ArithmeticError,
-    MemoryError,
-)
 _BLOCK_LAYERS = {  # a layer's name in ours, and in theirs
     "expand": "inverted_bottleneck.",
     "depthwise": "depth_conv.",
@@ -55,76 +38,77 @@ _BOTTLENECK_LAYERS = {
 _RESNET_STEM = {"stem.conv0": "0", "stem.conv1": "1.conv", "stem.conv2": "2"}
 
 
-def read_ofa_file(path: Path) -> Tensors:
-    """State dict of a torch file, alone or under 'state_dict'; `FileError` where it is none.
-
-    Nothing of it is run: pickled objects are refused.
-    """
-    content = read_bytes(path)
-    if content[:2] == b"PK" and (damage := zip_damage(content)):
-        raise FileError(f"{path} is damaged ({damage}); copy it again from where it came")
-    try:
-        loaded: Any = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except _NOT_TENSORS as error:
-        if "GLOBAL" in str(error) or "Unsupported global" in str(error):
-            raise FileError(
-                f"{path} holds pickled objects besides tensors, which might run code and are not "
-                "loaded; save its network's `state_dict()` alone"
-            ) from error
-        raise FileError(
-            f"{path} is not a torch file of tensors, or is cut short; expected the weights of a "
-            "once-for-all network as the package `ofa` saves them"
-        ) from error
-    state = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else loaded
-    if not isinstance(state, dict) or not state:
-        raise FileError(
-            f"{path} holds {_told(state)}, expected a state dict of named tensors, alone or under "
-            "'state_dict'"
-        )
-    for name, tensor in state.items():
-        if not isinstance(name, str) or not isinstance(tensor, Tensor):
-            raise FileError(
-                f"{path} holds {_told(tensor)} as {name!r:.60}, expected named tensors alone, or "
-                "under 'state_dict'"
-            )
-    return dict(state)
-
-
 def import_ofa(state: Mapping[str, Tensor], space: SearchSpace, where: str) -> Tensors:
     """State of `SuperNet(space)` with the weights of OFA's `state`.
 
     Every tensor is used, or named in `IGNORED`, and every one of ours is filled. `InputError`
-    names `where` and the first that is missing, has another shape, or has no place.
+    names `where`, the first that is missing, has another shape, or has no place, and the space
+    that would fit.
     """
     if space.name not in OFA_SPACES:
         raise InputError(
             f"OFA's authors trained no network of {space.name}, only of {', '.join(OFA_SPACES)}"
         )
-    theirs = {_plain(name): tensor for name, tensor in state.items()}
-    ours: Tensors = {}
-    for name, tensor in SuperNet(space).state_dict().items():
-        their_name = ofa_name(name, space)
-        found = theirs.pop(their_name, None)
-        if found is None:
+    theirs = {
+        _newer(plain_name(name)): tensor
+        for name, tensor in state.items()
+        if name.rpartition(".")[2] not in IGNORED
+    }
+    ours = SuperNet(space).state_dict()
+    wanted = {name: ofa_name(name, space) for name in ours}
+    shapes = {wanted[name]: tuple(tensor.shape) for name, tensor in ours.items()}
+    if difference := _difference(theirs, shapes, space):
+        raise InputError(f"{where}{difference}; {_advice(theirs, space)}")
+    found: Tensors = {}
+    for name, tensor in ours.items():
+        given = theirs[wanted[name]]
+        if given.is_floating_point() != tensor.is_floating_point():
             raise InputError(
-                f"{where} has no tensor {their_name}, which a network of {space.name} has; give "
-                "the --space it was trained in"
+                f"{where}: {wanted[name]} is {given.dtype}, expected {tensor.dtype}; save the "
+                "network's state dict as it was trained"
             )
-        if found.shape != tensor.shape:
-            raise InputError(
-                f"{where}: {their_name} is {tuple(found.shape)}, in {space.name} it is "
-                f"{tuple(tensor.shape)}; give the --space it was trained in"
-            )
-        if found.is_floating_point() != tensor.is_floating_point():
-            raise InputError(f"{where}: {their_name} is {found.dtype}, expected {tensor.dtype}")
-        ours[name] = found.detach().to(tensor.dtype, copy=True).contiguous()
+        found[name] = given.detach().to(tensor.dtype, copy=True).contiguous()
+    return found
+
+
+def _difference(
+    theirs: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]], space: SearchSpace
+) -> str:
+    """The first way in which `theirs` are not a network of the space; empty where they are."""
+    for name, shape in shapes.items():
+        if name not in theirs:
+            return f" has no tensor {name}, which a network of {space.name} has"
+        if (got := tuple(theirs[name].shape)) != shape:
+            return f": {name} is {got}, in {space.name} it is {shape}"
     for name in theirs:
-        if name.rpartition(".")[2] not in IGNORED:
-            raise InputError(
-                f"{where} holds {name}, for which a network of {space.name} has no place; give "
-                "the --space it was trained in"
-            )
-    return ours
+        if name not in shapes:
+            return f" holds {name}, for which a network of {space.name} has no place"
+    return ""
+
+
+def _advice(theirs: Mapping[str, Tensor], space: SearchSpace) -> str:
+    """Which space the tensors fit, but perhaps for the number of classes."""
+    for name in OFA_SPACES:
+        other = space if name == space.name else SearchSpace.load(name)
+        shapes = {
+            ofa_name(ours, other): tuple(tensor.shape)
+            for ours, tensor in SuperNet(other).state_dict().items()
+        }
+        last = [key for key in shapes if key.startswith("classifier.")]
+        classes = {len(theirs[key]) for key in last if key in theirs and theirs[key].ndim}
+        if len(classes) != 1:
+            continue
+        (count,) = classes
+        shapes |= {key: (count, *shapes[key][1:]) for key in last}
+        if _difference(theirs, shapes, other):
+            continue
+        if count == other.classes:
+            return f"its tensors fit {name}: give --space {name}"
+        return (
+            f"its tensors fit {name} with {count} classes: write `ofabench space show {name} "
+            f"--toml` to a file, set classes = {count} in it and give it as --space"
+        )
+    return f"its tensors fit none of {', '.join(OFA_SPACES)}"
 
 
 def ofa_name(name: str, space: SearchSpace) -> str:
@@ -173,10 +157,6 @@ def _their_layer(unit: str, space: SearchSpace) -> tuple[str, bool]:
     return f"blocks.{1 + blocks.index(unit)}.conv.", True
 
 
-def _plain(name: str) -> str:
-    """Without what data-parallel training puts before; and a block's layer by its newer name."""
-    return name.removeprefix("module.").replace(".mobile_inverted_conv.", ".conv.")
-
-
-def _told(value: object) -> str:
-    return f"a {type(value).__name__}" if value else f"an empty {type(value).__name__}"
+def _newer(name: str) -> str:
+    """A block's layer by its newer name."""
+    return name.replace(".mobile_inverted_conv.", ".conv.")

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -52,6 +53,7 @@ def test_the_supernet_is_a_finished_one_with_these_weights(
     ("space", "says"),
     [
         ("ofa-resnet50d", "has no tensor input_stem.0.conv.conv.weight"),
+        ("ofa-mbv3-w1.2", "its tensors fit ofa-mbv3-w1.0: give --space ofa-mbv3-w1.0"),
         ("tiny", "OFA's authors trained no network of tiny"),
         ("ofa-mbv3", "unknown space 'ofa-mbv3'"),
     ],
@@ -68,6 +70,23 @@ def test_another_space_is_one_line_and_leaves_the_old_file(
     error = capsys.readouterr().err
     assert says in error
     assert error.count("\n") == 1
+
+
+def test_a_training_runs_checkpoint_is_read(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = torch.load(weights, weights_only=True)["state_dict"]
+    compiled = {f"_orig_mod.{name}": tensor for name, tensor in state.items()}
+    averaged = {name: torch.zeros_like(tensor) for name, tensor in state.items()}
+    checkpoint, out = tmp_path / "best.pth.tar", tmp_path / "supernet.safetensors"
+    extras = {"best_acc": np.float64(76.5), "epoch": np.int64(179), "arch": "ofa"}
+    torch.save({**extras, "net": compiled, "state_dict_ema": averaged}, checkpoint)
+
+    assert imported(checkpoint, out) == 0
+
+    assert "read the weights under 'net'; 'state_dict_ema' beside it" in capsys.readouterr().err
+    got, expected = load_trained(out).supernet().state_dict(), SuperNet(SPACE, seed=7).state_dict()
+    assert all(torch.equal(got[name], tensor) for name, tensor in expected.items())
 
 
 @pytest.mark.parametrize("cut", [0, 5, 20_000])

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from bench.errors import FileError, InputError
-from supernet.import_ofa import IGNORED, import_ofa, ofa_name, read_ofa_file
+from supernet.import_ofa import IGNORED, import_ofa, ofa_name
 from supernet.model import SuperNet
 from supernet.space import SearchSpace
+from supernet.torch_file import read_state
 
 MBV3 = SearchSpace.load("ofa-mbv3-w1.0")
 
@@ -146,6 +147,45 @@ def test_another_space_is_told_by_the_first_tensor_that_does_not_fit(
         import_ofa(weights, SearchSpace.load(space), "net")
 
 
+def test_the_space_that_fits_is_named(weights: dict[str, Tensor]) -> None:
+    wider = SearchSpace.load("ofa-mbv3-w1.2")
+    state = {ofa_name(name, wider): t for name, t in SuperNet(wider).state_dict().items()}
+    with pytest.raises(
+        InputError, match=r"its tensors fit ofa-mbv3-w1\.2: give --space ofa-mbv3-w"
+    ):
+        import_ofa(state, MBV3, "net")
+    with pytest.raises(
+        InputError, match=r"its tensors fit ofa-mbv3-w1\.0: give --space ofa-mbv3-w"
+    ):
+        import_ofa(weights, SearchSpace.load("ofa-resnet50d"), "net")
+
+
+def test_a_network_with_other_classes_fits_a_space_file(weights: dict[str, Tensor]) -> None:
+    tuned = {
+        name: tensor[:10] if name.startswith("classifier.") else tensor
+        for name, tensor in weights.items()
+    }
+    with pytest.raises(InputError, match=r"fit ofa-mbv3-w1\.0 with 10 classes: .* classes = 10 in"):
+        import_ofa(tuned, MBV3, "net")
+
+    own = SearchSpace.from_toml(MBV3.text.replace("classes = 1000", "classes = 10"))
+    assert len(import_ofa(tuned, own, "net")) == len(tuned)
+
+
+def test_a_network_of_no_shipped_space(weights: dict[str, Tensor]) -> None:
+    narrow = {**weights, "first_conv.conv.weight": torch.zeros(12, 3, 3, 3)}
+    with pytest.raises(InputError, match=r"\(12, 3, 3, 3\).*; its tensors fit none of ofa-mbv3"):
+        import_ofa(narrow, MBV3, "net")
+
+
+def test_what_wrappers_left_is_read(weights: dict[str, Tensor]) -> None:
+    prefixes = ("module.", "_orig_mod.", "module._orig_mod.", "")
+    mixed = {f"{prefixes[i % 4]}{name}": t for i, (name, t) in enumerate(weights.items())}
+    mixed["n_averaged"] = torch.tensor(5)
+
+    assert len(import_ofa(mixed, MBV3, "net")) == len(weights)
+
+
 def test_a_missing_and_an_unknown_tensor_are_named(weights: dict[str, Tensor]) -> None:
     name = "blocks.20.conv.depth_conv.conv.5to3_matrix"
     missing = {key: tensor for key, tensor in weights.items() if key != name}
@@ -180,7 +220,7 @@ def test_state_dicts_are_read_alone_or_inside(tmp_path: Path, inside: bool, zipp
     state = OrderedDict(STATE)
     path.write_bytes(saved({"epoch": 3, "state_dict": state} if inside else state, zipped=zipped))
 
-    found = read_ofa_file(path)
+    found = read_state(path).tensors
 
     assert found.keys() == STATE.keys()
     assert torch.equal(found["a.weight"], STATE["a.weight"])
@@ -209,7 +249,7 @@ def test_what_is_no_state_dict_is_refused_in_one_line(
     path.write_bytes(content)
 
     with pytest.raises(FileError, match=says) as caught:
-        read_ofa_file(path)
+        read_state(path)
 
     assert "\n" not in str(caught.value)
 
@@ -222,7 +262,7 @@ def test_damage_anywhere_is_refused_or_harmless(tmp_path: Path, zipped: bool) ->
     for at in range(0, len(whole), 7):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :])
         try:
-            read_ofa_file(path)
+            read_state(path)
         except FileError as error:
             refused += "\n" not in str(error)
     assert refused > 10

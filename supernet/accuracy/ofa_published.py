@@ -129,10 +129,10 @@ class OfaPublished:
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """State dict of a torch file as arrays; `FileError` where it is none, as `read_ofa_file`."""
-    from supernet.import_ofa import read_ofa_file
+    """State dict of a torch file as arrays; `FileError` where it is none, as `read_state`."""
+    from supernet.torch_file import read_state
 
-    tensors = read_ofa_file(path)
+    tensors = read_state(path).tensors
     return {name: _array(path, name, tensor) for name, tensor in tensors.items()}
 
 
