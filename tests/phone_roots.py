@@ -66,6 +66,13 @@ def set_temperature(folder: Path, celsius: float) -> None:
         _write(folder / "phone/dumps/thermalservice", thermal_dump(phone, cpu_c=celsius))
 
 
+def add_zone(folder: Path, name: str, reading: int) -> None:
+    """Give the phone one more thermal zone, whose file says `reading`."""
+    number = len(list((folder / ZONES).iterdir()))
+    _write(folder / ZONES / f"thermal_zone{number}/type", name)
+    _write(folder / ZONES / f"thermal_zone{number}/temp", reading)
+
+
 def set_thermal_status(folder: Path, status: int) -> None:
     """Set Android's own verdict: 0 none, 1 light, 2 moderate, 3 severe and up to 6."""
     path = folder / "phone/dumps/thermalservice"

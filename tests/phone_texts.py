@@ -154,3 +154,65 @@ PIXEL2_MOMENT = {
     "power": "  mWakefulness=Asleep",
     "power_save": "1",
 }
+# Zones of a Snapdragon 865 at 97 % of charge: `soc` is that percentage, beside volts (mV), amperes
+# (mA), limits and sensors that are off. Names are Qualcomm's and Google's, values made up.
+QUALCOMM_ZONES = {
+    "cpu-0-0-usr": 34000,
+    "cpu-1-7-step": 33200,
+    "gpuss-0-usr": 36100,
+    "soc": 97,
+    "socd": 3,
+    "pm8150b-ibat-lvl0": 546,
+    "ibat-high": 900,
+    "vbat": 4200,
+    "pm8150b-vbat-lvl2": 3986,
+    "pm8150l-vph-lvl0": 3700,
+    "pm8150b-bcl-lvl0": 0,
+    "pm8150l-bcl-lvl0": -274000,
+    "lmh-dcvs-00": 75000,
+    "ocp_cpu1": 6900,
+    "soft_ocp_cpu2": 8900,
+    "battery_cycle": 212,
+    "camera-therm-usr": -40000,
+    "xo-therm-usr": 28423,
+    "battery": 25500,
+}
+# A Pixel's HAL: types 6, 7 and 8 are volts, amperes and percent; -1 holds differences too.
+HAL_OF_ALL_TYPES = """\
+Thermal Status: 0
+Cached temperatures:
+\tTemperature{mValue=88.0, mType=0, mName=BIG, mStatus=3}
+HAL Ready: true
+Current temperatures from HAL:
+\tTemperature{mValue=77.0, mType=8, mName=soc, mStatus=0}
+\tTemperature{mValue=41.2, mType=0, mName=CPU0, mStatus=0}
+\tTemperature{mValue=4.3, mType=6, mName=vbat, mStatus=6}
+\tTemperature{mValue=8.9, mType=7, mName=soft_ocp_cpu2, mStatus=0}
+\tTemperature{mValue=57.5, mType=1, mName=GPU0, mStatus=0}
+\tTemperature{mValue=44.0, mType=9, mName=nsp0, mStatus=0}
+\tTemperature{mValue=45.0, mType=13, mName=SOC, mStatus=0}
+\tTemperature{mValue=33.1, mType=3, mName=VIRTUAL-SKIN, mStatus=0}
+\tTemperature{mValue=0.0, mType=2, mName=SUBBAT, mStatus=0}
+\tTemperature{mValue=9.5, mType=-1, mName=USB2-MINUS-QI, mStatus=0}
+\tTemperature{mValue=40.5, mType=-1, mName=cpu7-usr, mStatus=0}
+\tTemperature{mValue=66.0, mType=99, mName=made-later, mStatus=0}
+\tTemperature{mValue=NaN, mType=0, mName=CPU1, mStatus=0}
+\tTemperature{mValue=125.0, mType=0, mName=CPU2, mStatus=0}
+Current cooling devices from HAL:
+\tTemperature{mValue=99.0, mType=0, mName=CPU9, mStatus=0}
+"""
+SAMSUNG_THERMAL = """\
+Current temperatures from HAL:
+\tTemperature{mValue=45.6, mType=0, mName=AP, mStatus=0}
+\tTemperature{mValue=50.7, mType=5, mName=PA, mStatus=0}
+\tTemperature{mValue=33.3, mType=2, mName=BAT, mStatus=0}
+"""
+
+
+def zones(readings: Mapping[str, int]) -> str:
+    """Write what the type and temp files of thermal zones say."""
+    return "\n".join(
+        f"/sys/class/thermal/thermal_zone{number}/{file}"
+        for number, (name, value) in enumerate(readings.items())
+        for file in (f"type {name}", f"temp {value}")
+    )

@@ -19,7 +19,6 @@ from bench.phone.facts import (
     parse_properties,
 )
 from bench.phone.moment import Moment, moment_script, parse_moment
-from bench.phone.temperatures import celsius, hottest_c, parse_hal, parse_zones
 from tests.phone_here import HereConnection
 from tests.phone_roots import ModelName, make_root, set_frequency_limit, set_temperature
 from tests.phone_texts import (
@@ -27,7 +26,6 @@ from tests.phone_texts import (
     NOTE8_MOMENT,
     PIXEL2,
     PIXEL2_MOMENT,
-    PIXEL2_THERMAL,
     told,
 )
 
@@ -63,6 +61,87 @@ def test_facts_have_the_names_that_every_device_has_and_are_json() -> None:
     assert flat["frequency_max_khz"] == 2314000
     assert flat["cores_max_khz"] == ",".join(["1690000"] * 4 + ["2314000"] * 4)
     assert flat["memory_available_bytes"] == 2750836 * 1024
+
+
+@pytest.mark.parametrize(
+    ("model", "device", "slug"),
+    [
+        ("SM-N950F", "greatlte", "sm-n950f"),
+        ("红米", "begonia", "begonia"),
+        ("红米 8", "olive", "8-olive"),  # not the 8 of another maker
+        ("小米 8", "dipper", "8-dipper"),
+        ("Ｐ４０", "ana", "p40"),  # letters of full width have a Latin form
+        ("Téléphone 2", "tel", "telephone-2"),
+        ("Note 13 Pro+", "zircon", "note-13-pro-plus"),  # not the Note 13 Pro
+        ("红米", None, "phone-89afd2d0"),
+        ("红米 8", "橄榄", "8-c103b5e9"),
+        ("--", "olive", "olive"),
+        (None, "olive", "olive"),
+        ("unknown", "olive", "olive"),  # android.os.Build.UNKNOWN
+        (None, None, "unknown-phone"),
+    ],
+)
+def test_no_two_models_share_a_slug(model: str | None, device: str | None, slug: str) -> None:
+    known = {"ro.product.model": model, "ro.product.device": device}
+    properties = "\n".join(f"[{name}]: [{value}]" for name, value in known.items() if value)
+
+    assert parse_facts(told({**NOTE8, "getprop": properties})).slug() == slug
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ({"cpuinfo_max_freq": 4_294_967_295, "cpuinfo_min_freq": 0}, (None, None)),
+        ({"cpuinfo_max_freq": -1, "cpuinfo_min_freq": 300_000}, (300_000, None)),
+        ({"cpuinfo_max_freq": 10_000_000, "cpuinfo_min_freq": 10_000}, (10_000, 10_000_000)),
+        ({"cpuinfo_max_freq": 10_000_001, "cpuinfo_min_freq": 9_999}, (None, None)),
+    ],
+)
+def test_a_frequency_that_no_core_has_is_not_known(
+    files: dict[str, int], found: tuple[int | None, int | None]
+) -> None:
+    folder = "/sys/devices/system/cpu/cpu0/cpufreq"
+    cpufreq = "\n".join(f"{folder}/{name} {value}" for name, value in files.items())
+
+    core = parse_facts(told({**NOTE8, "cpufreq": cpufreq})).cores[0]
+
+    assert (core.min_khz, core.max_khz) == found
+
+
+def test_what_a_phone_cannot_say_of_itself_now_is_not_known() -> None:
+    folder = "/sys/devices/system/cpu/cpu0/cpufreq"
+    now = parse_moment(
+        told(
+            {
+                **NOTE8_MOMENT,
+                "cpufreq": f"{folder}/scaling_cur_freq 4294967295\n{folder}/scaling_max_freq 0",
+                "memory": "MemTotal: 12 kB\nMemAvailable: 5 kB",
+                "load": "123456.78 0 0",
+            }
+        )
+    )
+
+    assert (now.frequencies_khz, now.limits_khz) == ({}, {})
+    assert (now.memory_total_bytes, now.memory_available_bytes) == (None, None)
+    assert now.load_average is None
+
+
+def test_no_more_memory_is_free_than_there_is() -> None:
+    memory = "MemTotal: 4000000 kB\nMemAvailable: 4000001 kB"
+
+    now = parse_moment(told({**NOTE8_MOMENT, "memory": memory}))
+
+    assert (now.memory_total_bytes, now.memory_available_bytes) == (4_096_000_000, None)
+
+
+def test_properties_that_say_nothing_are_passed_over() -> None:
+    properties = (
+        "[ro.soc.model]: [unknown]\n[ro.board.platform]: [sm8250]\n[ro.build.version.sdk]: [0]"
+    )
+
+    facts = parse_facts(told({**NOTE8, "getprop": properties}))
+
+    assert (facts.soc, facts.android_sdk) == ("sm8250", None)
 
 
 def test_what_emulates_a_phone_is_never_named_as_one() -> None:
@@ -134,37 +213,6 @@ def test_the_moment_of_a_pixel_2_without_readable_zones() -> None:
     assert now.flat()["thermal_status"] == "moderate"
     assert (now.battery_level, now.battery_status, now.plugged) == (75, "discharging", "no")
     assert (now.screen_on, now.power_save) == (False, True)
-
-
-@pytest.mark.parametrize(
-    ("reading", "value"),
-    [(38500, 38.5), (-5000, -5.0), (385, 38.5), (38, 38.0), (None, None), (-273000, None)],
-)
-def test_a_zone_tells_thousandths_tenths_or_degrees(
-    reading: int | None, value: float | None
-) -> None:
-    assert celsius(reading) == value
-
-
-def test_the_hottest_sensor_is_of_the_processor_where_one_is() -> None:
-    assert hottest_c({"battery": 50.0, "skin": 45.0, "cpu-0-0": 40.0, "gpu": 60.0}) == 40.0
-    assert hottest_c({"battery": 50.0, "skin": 45.0}) == 45.0
-    assert hottest_c({"battery": 50.0}) == 50.0
-    assert hottest_c({}, 31.0) == 31.0
-    assert hottest_c({}) is None
-
-
-def test_sensors_of_one_name_keep_the_hottest_and_nameless_ones_their_folder() -> None:
-    zone = "/sys/class/thermal/thermal_zone"
-    files = f"{zone}0/type cpu\n{zone}0/temp 40000\n{zone}1/type cpu\n{zone}1/temp 42000\n"
-
-    assert parse_zones(f"{files}{zone}7/temp 30000") == {"cpu": 42.0, "thermal_zone7": 30.0}
-
-
-def test_what_the_hal_last_said_counts_where_it_says_nothing_now() -> None:
-    cached, _, _ = PIXEL2_THERMAL.partition("HAL Ready")
-
-    assert parse_hal(cached) == {"cpu0-silver-usr": 61.2}
 
 
 @pytest.mark.parametrize("text", ["", "1_0", "٣", "1.5", "9" * 5000, "+1", "--1"])

@@ -26,6 +26,7 @@ from tests.phone_bundle import fake_bundle
 from tests.phone_here import HereConnection
 from tests.phone_roots import (
     CPU,
+    add_zone,
     give_root,
     make_root,
     set_frequency_limit,
@@ -33,6 +34,7 @@ from tests.phone_roots import (
     set_thermal_status,
     setting,
 )
+from tests.phone_texts import SAMSUNG_THERMAL
 
 POOL = BlockSpec(kind="avg_pool", in_size=8, in_channels=8, out_channels=8)
 WIDE = BlockSpec(kind="avg_pool", in_size=8, in_channels=64, out_channels=64)
@@ -247,6 +249,33 @@ def test_other_signs_of_heat_are_seen(benches: Benches, sign: str) -> None:
         "reference": "the compute reference takes 30% longer",
     }
     assert words[sign] in facts(rest, "throttled_by")
+
+
+def test_heat_is_seen_beside_the_batterys_percentage(benches: Benches) -> None:
+    bench = benches()
+    add_zone(bench.root, "soc", 97)  # per cent, and it never moves
+    bench.script(
+        {"sensors": {"soc": 97.0}}, {"slower": 1.3, "celsius": 60.0, "sensors": {"soc": 97.0}}, {}
+    )
+
+    results = list(bench.passes(WITH_REFERENCES))
+
+    # The start is at 38 C and not at 97: the second pass is 22 C hotter.
+    assert facts(results, "temperature_c") == [38.0, 60.0, 38.0, 38.0, 38.0]
+    assert facts(results, "throttled") == [False, True, False, False, False]
+    assert "soc" not in str(facts(results, "temperatures_c"))
+
+
+def test_the_hal_counts_where_the_runner_reads_other_parts_alone(benches: Benches) -> None:
+    bench = benches()
+    for zone in (bench.root / "sys/class/thermal").iterdir():
+        (zone / "type").write_text("battery\n")  # and no zone of the processor can be read
+    bench.on("phone/dumps/thermalservice").write_text(SAMSUNG_THERMAL)
+    bench.script(*[{"sensors": {"BIG": None, "battery": 30.0 + n}} for n in range(5)])
+
+    results = list(bench.passes())
+
+    assert facts(results, "temperature_c") == [45.6] * 5
 
 
 def test_screen_and_cable_are_looked_at_while_it_measures(benches: Benches) -> None:

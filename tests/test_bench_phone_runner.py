@@ -4,6 +4,7 @@ The same program for arm64 runs under qemu, where that is installed.
 """
 
 import itertools
+import json
 import os
 import platform
 import shutil
@@ -29,7 +30,9 @@ from bench.phone.runner_text import (
     Ready,
     parse_line,
 )
+from bench.phone.temperatures import parse_zones
 from bench.spec import BlockSpec, Target
+from tests.phone_texts import QUALCOMM_ZONES, zones
 
 SPECS = (
     BlockSpec.parse("mbconv-14x16-m48-o16-k3-s1-hswish-se8-r1"),
@@ -130,6 +133,46 @@ def test_it_measures_every_workload_once_a_pass_in_new_orders(
     timed_ns = [float((one.samples_ns * np.array(ready.loops)[:, None]).sum()) for one in passes]
     assert all(timed <= spent for timed, spent in zip(timed_ns, spent_ns, strict=True))
     assert events[-1] == End(passes=12)
+
+
+def test_only_zones_that_are_temperatures_are_read(
+    bundle: Bundle, models: list[Model], tmp_path: Path
+) -> None:
+    """Zones of a tree of the test's, put in the place of this machine's."""
+    inside = ["unshare", "--user", "--map-root-user", "--mount"]
+    if not Path("/sys/class/thermal").is_dir() or (
+        shutil.which("unshare") is None
+        or subprocess.run([*inside, "true"], capture_output=True, check=False).returncode != 0
+    ):
+        pytest.skip("no user namespaces here, or no thermal zones to put others in the place of")
+    readings = {**QUALCOMM_ZONES, "old-tsens": 385, "skin": 31, "off": 0, "error": -19}
+    for number, (name, reading) in enumerate(readings.items()):
+        zone = tmp_path / f"zones/thermal_zone{number}"
+        zone.mkdir(parents=True)
+        (zone / "type").write_text(f"{name}\n")
+        (zone / "temp").write_text(f"{reading}\n")
+    (tmp_path / "job").write_text(job_of("m1.tflite").text())
+    mount = f'mount --bind {tmp_path}/zones /sys/class/thermal && exec "$@"'
+
+    done = subprocess.run(
+        [*inside, "sh", "-c", mount, "sh", *bundle.start, str(tmp_path / "job")],
+        cwd=bundle.folder,
+        input=b"pass\nstop\n",
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+
+    (line,) = [one for one in done.stdout.splitlines() if b'"pass"' in one]
+    said = json.loads(line.partition(b"\t")[0])["temperatures_c"]
+    expected = parse_zones(zones(readings))
+    assert said == pytest.approx(expected)
+    assert said == pytest.approx(
+        {
+            **{"cpu-0-0-usr": 34.0, "cpu-1-7-step": 33.2, "gpuss-0-usr": 36.1},
+            **{"xo-therm-usr": 28.423, "battery": 25.5, "old-tsens": 38.5, "skin": 31.0},
+        }
+    )
 
 
 def test_the_end_of_stdin_is_the_end(bundle: Bundle, models: list[Model], tmp_path: Path) -> None:

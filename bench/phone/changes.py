@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from bench.errors import DeviceError, InputError
 from bench.phone.asking import answers, file_lines, number, script
+from bench.phone.battery import parse_battery
 from bench.phone.facts import CPU
 
 STAY_ON = "global stay_on_while_plugged_in"
@@ -75,12 +76,12 @@ def parse_before(text: str) -> Before:
     """Read what `before_script` wrote."""
     told = answers(text)
     roots = [line.removesuffix(".") for line in told.get("root", "").splitlines()]
-    battery = told.get("battery", "")
+    plugged = parse_battery(told.get("battery", "")).plugged
     return Before(
         stay_on=told.get("stay_on"),
         screen_off=told.get("screen_off"),
         awake="mWakefulness=Awake" in told.get("power", "mWakefulness=Awake"),
-        plugged="powered: true" in battery or "powered:" not in battery,
+        plugged=plugged != "no",
         as_root=roots[0] if roots else None,
         clocks=file_lines(told.get("clocks", "")),
     )

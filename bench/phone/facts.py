@@ -10,11 +10,15 @@ from dataclasses import dataclass
 
 from bench.devices.base import Facts
 from bench.phone.asking import answers, file_lines, number, script
+from bench.phone.slug import slug_of
 
 CPU = "/sys/devices/system/cpu"
 EMULATED = "ro.ofabench.emulated"  # set by targets that are no phones: names what runs the code
 _PROPERTY = re.compile(r"^\[([^\]\n]+)\]: \[(.*?)\]$", re.MULTILINE | re.DOTALL)
 _SOC = ("ro.soc.model", "ro.hardware.chipname", "ro.chipname", "ro.board.platform")
+CLOCK_KHZ = (10_000, 10_000_000)  # 10 MHz to 10 GHz: what a core may run at
+UNSET = ("", "unknown", "null")  # android.os.Build.UNKNOWN is "unknown"
+SDK = (1, 10_000)  # 10000 is what builds in development say
 _IMPLEMENTERS = {"0x41": "ARM", "0x51": "Qualcomm", "0x53": "Samsung", "0x48": "HiSilicon"}
 
 
@@ -50,9 +54,12 @@ class PhoneFacts:
     cores: tuple[Core, ...] = ()
 
     def slug(self) -> str:
-        """The model as in `Target.device`; what emulates, where it is no phone."""
-        text = self.emulated or self.model or self.device or "unknown-phone"
-        return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "unknown-phone"
+        """The model as in `Target.device`; what emulates, where it is no phone.
+
+        Where the model's name has no Latin form, the device's code name tells it from others.
+        """
+        names = (self.emulated,) if self.emulated else (self.model, self.device)
+        return slug_of([name for name in names if name])
 
     def flat(self) -> Facts:
         """As facts of a device, under the names that this machine's facts have too."""
@@ -115,7 +122,7 @@ def parse_facts(text: str) -> PhoneFacts:
         soc=next((props[name] for name in _SOC if name in props), None) or info.get("Hardware"),
         cpu_parts=info.get("parts"),
         android_version=props.get("ro.build.version.release"),
-        android_sdk=number(props.get("ro.build.version.sdk")),
+        android_sdk=_within(number(props.get("ro.build.version.sdk")), SDK),
         build_fingerprint=props.get("ro.build.fingerprint"),
         security_patch=props.get("ro.build.version.security_patch"),
         abi=props.get("ro.product.cpu.abi"),
@@ -128,8 +135,8 @@ def parse_facts(text: str) -> PhoneFacts:
 
 
 def parse_properties(text: str) -> dict[str, str]:
-    """Read `getprop`'s lines, `[name]: [value]`; empty ones are left out."""
-    return {name: value for name, value in _PROPERTY.findall(text) if value}
+    """Read `getprop`'s lines, `[name]: [value]`; what says nothing is left out."""
+    return {n: value for n, value in _PROPERTY.findall(text) if value.strip().lower() not in UNSET}
 
 
 def parse_cpuinfo(text: str) -> dict[str, str]:
@@ -176,10 +183,19 @@ def _core(which: int, online: bool, known: Mapping[str, str]) -> Core:
     return Core(
         number=which,
         online=online,
-        min_khz=number(known.get(f"{freq}/cpuinfo_min_freq")),
-        max_khz=number(known.get(f"{freq}/cpuinfo_max_freq")),
+        min_khz=plausible_khz(number(known.get(f"{freq}/cpuinfo_min_freq"))),
+        max_khz=plausible_khz(number(known.get(f"{freq}/cpuinfo_max_freq"))),
         governor=known.get(f"{freq}/scaling_governor") or None,
     )
+
+
+def plausible_khz(value: int | None) -> int | None:
+    """Return a core's frequency as it is; None where no core can run at it."""
+    return _within(value, CLOCK_KHZ)
+
+
+def _within(value: int | None, limits: tuple[int, int]) -> int | None:
+    return value if value is not None and limits[0] <= value <= limits[1] else None
 
 
 def _joined(parts: Iterable[str]) -> str | None:

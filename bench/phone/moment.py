@@ -10,23 +10,35 @@ from dataclasses import dataclass, field
 
 from bench.devices.base import Facts
 from bench.phone.asking import answers, file_lines, number, script
-from bench.phone.facts import CPU
-from bench.phone.temperatures import ZONES, hottest_c, parse_hal, parse_zones
+from bench.phone.battery import pairs, parse_battery
+from bench.phone.facts import CPU, plausible_khz
+from bench.phone.temperatures import (
+    ZONES,
+    Part,
+    hal_parts,
+    hottest_c,
+    nearest_part,
+    parse_hal,
+    parse_zones,
+)
 
-BATTERY_STATES = {1: "unknown", 2: "charging", 3: "discharging", 4: "not charging", 5: "full"}
 THERMAL_STATES = ("none", "light", "moderate", "severe", "critical", "emergency", "shutdown")
-PLUGS = {"AC powered": "ac", "USB powered": "usb", "Wireless powered": "wireless"}
+MEMORY_BYTES = (1 << 24, 1 << 42)  # 16 MB to 4 TB: what a device that runs Android may have
 _CORE_FILE = re.compile(r"/cpu(\d{1,4})/cpufreq/(\w+)$", re.ASCII)
-_LOAD = re.compile(r"\d{1,6}\.\d{1,4}", re.ASCII)
+_LOAD = re.compile(r"\d{1,4}\.\d{1,4}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """Frequencies by core, temperatures by sensor; the battery's level is in percent."""
+    """Frequencies by core, temperatures by sensor; the battery's level is in percent.
+
+    `parts` are what sensors are on, where the phone states it; else their names tell.
+    """
 
     frequencies_khz: Mapping[int, int] = field(default_factory=dict)
     limits_khz: Mapping[int, int] = field(default_factory=dict)  # what cores may run at, now
     temperatures_c: Mapping[str, float] = field(default_factory=dict)
+    parts: Mapping[str, Part] = field(default_factory=dict)
     battery_level: int | None = None
     battery_status: str | None = None
     battery_temperature_c: float | None = None
@@ -41,7 +53,7 @@ class Moment:
     @property
     def temperature_c(self) -> float | None:
         """The processor's; the battery's where no other is told."""
-        return hottest_c(self.temperatures_c, self.battery_temperature_c)
+        return hottest_c(self.temperatures_c, self.battery_temperature_c, self.parts)
 
     def state(self) -> Facts:
         """Battery, screen, heat: what a user may want to know about a figure later."""
@@ -110,60 +122,49 @@ def moment_script() -> str:
 
 
 def parse_moment(text: str) -> Moment:
-    """Read what `moment_script` wrote; nothing in it is an error."""
+    """Read what `moment_script` wrote; nothing in it is an error, what cannot be is None."""
     told = answers(text)
-    battery = _pairs(told.get("battery", ""))
+    battery = parse_battery(told.get("battery", ""))
     dump = told.get("thermal", "")
-    memory = _pairs(told.get("memory", ""))
-    tenths = number(battery.get("temperature"))
-    status = number(_pairs(dump).get("Thermal Status"))
+    memory = pairs(told.get("memory", ""))
+    status = number(pairs(dump).get("Thermal Status"))
+    temperatures_c, parts = _temperatures(told.get("zones", ""), dump)
+    total = _memory_bytes(memory.get("MemTotal"), MEMORY_BYTES[1], least=MEMORY_BYTES[0])
+    available = _memory_bytes(memory.get("MemAvailable") or memory.get("MemFree"), total)
     return Moment(
         frequencies_khz=_by_core(told.get("cpufreq", ""), "scaling_cur_freq"),
         limits_khz=_by_core(told.get("cpufreq", ""), "scaling_max_freq"),
-        temperatures_c=parse_zones(told.get("zones", "")) or parse_hal(dump),
-        battery_level=_percent(number(battery.get("level")), number(battery.get("scale"))),
-        battery_status=BATTERY_STATES.get(number(battery.get("status")) or 0),
-        battery_temperature_c=None if tenths is None else tenths / 10,
-        plugged=_plugged(battery),
+        temperatures_c=temperatures_c,
+        parts=parts,
+        battery_level=battery.level,
+        battery_status=battery.status,
+        battery_temperature_c=battery.temperature_c,
+        plugged=battery.plugged,
         thermal_status=status if status in range(len(THERMAL_STATES)) else None,
         screen_on=_screen_on(told.get("power", "")),
         power_save={"0": False, "1": True, "null": False}.get(told.get("power_save", "").strip()),
         load_average=_load(told.get("load", "")),
-        memory_total_bytes=_kilobytes(memory.get("MemTotal")),
-        memory_available_bytes=_kilobytes(memory.get("MemAvailable") or memory.get("MemFree")),
+        memory_total_bytes=total,
+        memory_available_bytes=available,
     )
 
 
-def _pairs(text: str) -> dict[str, str]:
-    """Read `name: value` lines; of a name that comes again, the first."""
-    found: dict[str, str] = {}
-    for line in text.splitlines():
-        name, colon, value = line.partition(":")
-        if colon:
-            found.setdefault(name.strip(), value.strip())
-    return found
+def _temperatures(zones: str, dump: str) -> tuple[dict[str, float], dict[str, Part]]:
+    """Take the source that is nearer to the processor's cores; of two as near, the zones."""
+    of_zones, of_hal, parts = parse_zones(zones), parse_hal(dump), hal_parts(dump)
+    if nearest_part(of_zones) <= nearest_part(of_hal, parts):
+        return of_zones, {}
+    return of_hal, parts
 
 
 def _by_core(answer: str, name: str) -> dict[int, int]:
     found: dict[int, int] = {}
     for path, content in file_lines(answer).items():
         match, value = _CORE_FILE.search(path), number(content)
-        if match and match[2] == name and value is not None and value > 0:
-            found[int(match[1])] = value
+        khz = plausible_khz(value)
+        if match and match[2] == name and khz is not None:
+            found[int(match[1])] = khz
     return dict(sorted(found.items()))
-
-
-def _percent(level: int | None, scale: int | None) -> int | None:
-    if level is None or not 0 <= level <= (scale or 100):
-        return None
-    return round(100 * level / (scale or 100))
-
-
-def _plugged(battery: Mapping[str, str]) -> str | None:
-    """What it is plugged into, "no" for nothing."""
-    if not set(PLUGS) & set(battery):
-        return None
-    return ",".join(plug for name, plug in PLUGS.items() if battery.get(name) == "true") or "no"
 
 
 def _screen_on(power: str) -> bool | None:
@@ -179,6 +180,9 @@ def _load(text: str) -> float | None:
     return float(words[0]) if words and _LOAD.fullmatch(words[0]) else None
 
 
-def _kilobytes(text: str | None) -> int | None:
-    value = number((text or "").removesuffix("kB").strip())
-    return None if value is None else 1024 * value
+def _memory_bytes(text: str | None, most: int | None, least: int = 0) -> int | None:
+    """Read a line of /proc/meminfo, in kB; None where it cannot be."""
+    kilobytes = number((text or "").removesuffix("kB").strip())
+    if kilobytes is None or most is None or not least <= 1024 * kilobytes <= most:
+        return None
+    return 1024 * kilobytes

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from bench.errors import DeviceError, DeviceLostError, InputError
 from bench.phone.fields import Fields
+from bench.phone.temperatures import only_temperatures
 
 JOB_VERSION = 1
 PASS, STOP = b"pass\n", b"stop\n"
@@ -171,7 +172,7 @@ def _pass(said: Fields) -> PassEnded:
         retaken=said.count("retaken"),
         kept=said.count("kept"),
         frequencies_khz={name: round(value) for name, value in frequencies.items()},
-        temperatures_c=said.readings("temperatures_c"),
+        temperatures_c=only_temperatures(said.readings("temperatures_c")),
         load_average=said.number_or_none("load_average"),
     )
 

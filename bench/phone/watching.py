@@ -13,11 +13,12 @@ from bench.devices.base import THROTTLED, Facts, PassResult
 from bench.phone.connection import Connection
 from bench.phone.cooling import CoolDown, HeatWatch, Signs
 from bench.phone.cores import parse_list
+from bench.phone.facts import plausible_khz
 from bench.phone.moment import Moment, joined
 from bench.phone.phone import read_moment
 from bench.phone.runner_text import PassEnded
 from bench.phone.running import CREDITS, RunnerProcess
-from bench.phone.temperatures import hottest_c
+from bench.phone.temperatures import hottest_c, nearest_part
 
 LOOK_EVERY_S = 20.0  # how old what is known of screen, cable and heat may become
 
@@ -106,16 +107,21 @@ def _signs(ended: PassEnded, now: Moment, compute: Sequence[int]) -> Signs:
     later = ended.samples_ns[list(compute), 1:] if compute else np.empty(0)
     if compute and later.size == 0:
         later = ended.samples_ns[list(compute)]
-    told = hottest_c(ended.temperatures_c)
+    # The runner reads zones alone: where the thermal HAL is nearer to the cores, that counts.
+    runner_c = hottest_c(ended.temperatures_c)
+    if nearest_part(ended.temperatures_c) > nearest_part(now.temperatures_c, now.parts):
+        runner_c = None
     return Signs(
         frequencies_khz=_by_core(ended),
         limits_khz=now.limits_khz,
         thermal_status=now.thermal_status,
-        temperature_c=now.temperature_c if told is None else told,
+        temperature_c=now.temperature_c if runner_c is None else runner_c,
         reference_ns=float(np.median(later)) if later.size else None,
     )
 
 
 def _by_core(ended: PassEnded) -> dict[int, int]:
     names = ((name.removeprefix("cpu"), khz) for name, khz in ended.frequencies_khz.items())
-    return {int(name): khz for name, khz in names if name.isdecimal() and khz > 0}
+    return {
+        int(name): khz for name, khz in names if name.isdecimal() and plausible_khz(khz) is not None
+    }

@@ -1,9 +1,11 @@
 #include "sensors.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "events.h"
 
@@ -12,6 +14,14 @@ enum { MOST_CPUS = 64, MOST_ZONES = 100, NAME_ROOM = 48, PATH_ROOM = 96 };
 struct sensor {
     char name[NAME_ROOM];
     char path[PATH_ROOM];
+};
+
+/* Names of zones that hold a percentage, and parts of names of those that hold volts, amperes,
+ * limits, differences or counts. bench/phone/temperatures.py has the same two lists. */
+static const char *const percentages[] = {"soc", "socd"};
+static const char *const not_celsius[] = {
+    "vbat", "ibat", "vbus", "ibus", "vph", "bcl", "batoilo", "vdroop", "ocp", "smpl", "uvlo",
+    "lmh", "cycle", "minus", "volt", "curr", "percent",
 };
 
 static struct sensor clocks[MOST_CPUS], zones[MOST_ZONES];
@@ -38,6 +48,17 @@ static bool read_number(const char *path, double *value)
     return end != text;
 }
 
+static bool is_temperature(const char *type)
+{
+    for (size_t i = 0; i < sizeof percentages / sizeof *percentages; i++)
+        if (strcasecmp(type, percentages[i]) == 0)
+            return false;
+    for (size_t i = 0; i < sizeof not_celsius / sizeof *not_celsius; i++)
+        if (strcasestr(type, not_celsius[i]) != NULL)
+            return false;
+    return true;
+}
+
 static bool is_known(const char *name)
 {
     for (int i = 0; i < zone_count; i++)
@@ -53,7 +74,9 @@ static void open_zone(int number)
     double value = 0;
     snprintf(path, sizeof path, "/sys/class/thermal/thermal_zone%d/type", number);
     snprintf(zone->path, sizeof zone->path, "/sys/class/thermal/thermal_zone%d/temp", number);
-    if (!read_text(path, type, sizeof type) || !read_number(zone->path, &value))
+    if (!read_text(path, type, sizeof type) || !is_temperature(type))
+        return;
+    if (!read_number(zone->path, &value))
         return;
     /* Several zones may be of one type; a name stands once in an event. */
     if (is_known(type))
@@ -78,11 +101,15 @@ void sensors_open(void)
         open_zone(number);
 }
 
-/* Thousandths of a degree, tenths or whole ones, as makers have it. */
+/* Thousandths of a degree, tenths or whole ones, as makers have it; NAN for what none of them can
+ * be, as bench/phone/temperatures.py has it. */
 static double celsius(double reading)
 {
+    if ((reading > -5000 && reading < 5) || (reading > 1000 && reading < 5000))
+        return NAN;
     double size = reading < 0 ? -reading : reading;
-    return size > 1000 ? reading / 1000 : size > 150 ? reading / 10 : reading;
+    double value = size > 1000 ? reading / 1000 : reading > 150 ? reading / 10 : reading;
+    return value > -20 && value < 125 ? value : NAN;
 }
 
 void sensors_tell(void)
@@ -95,7 +122,7 @@ void sensors_tell(void)
     event_close();
     event_open("temperatures_c");
     for (int i = 0; i < zone_count; i++)
-        if (read_number(zones[i].path, &value))
+        if (read_number(zones[i].path, &value) && !isnan(celsius(value)))
             event_number(zones[i].name, celsius(value));
     event_close();
     if (read_number("/proc/loadavg", &value))
