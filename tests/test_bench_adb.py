@@ -15,7 +15,7 @@ from bench.adb.errors import DeviceFullError, UnauthorizedError
 from bench.adb.sync import PushFile
 from bench.errors import DeviceError, DeviceLostError, InputError
 from tests.phone_roots import take_command
-from tests.pocket_phone.phone import DaemonOptions, PocketPhone
+from tests.pocket_phone.phone import PocketPhone
 
 # Long enough for a machine that is busy with other tests; what must run out has its own.
 SHORT = Timeouts(connect_s=10.0, answer_s=20.0, confirm_s=20.0, reconnect_s=10.0)
@@ -194,18 +194,6 @@ def test_a_phone_that_is_not_confirmed_is_unauthorised(
             phone.answer_dialog(False)
         with pytest.raises(UnauthorizedError, match=r"did not allow debugging within 0\.2 s"):
             connect(phone, key, timeouts=replace(SHORT, confirm_s=0.2))
-
-
-def test_a_phone_without_the_shell_protocol_is_too_old(tmp_path: Path, key: Path) -> None:
-    options = DaemonOptions(secure=False, features=(), version=0x01000000, max_payload=4096)
-    with PocketPhone(tmp_path / "phone", options=options) as phone:
-        connection = connect(phone, key)
-        connection.push([PushFile(f"{PLACE}/a", b"x" * 10_000)])
-        assert connection.pull(f"{PLACE}/a") == b"x" * 10_000
-        with pytest.raises(DeviceError, match="Android 7 or newer is needed"):
-            connection.run(["true"])
-        connection.close()
-        assert phone.violations == []
 
 
 def test_a_cut_is_told_and_come_back_from(phone: PocketPhone, connection: AdbConnection) -> None:

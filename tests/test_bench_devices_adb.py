@@ -33,12 +33,19 @@ WORK = [Workload(role="block", blocks=(block,)) for block in POOLS]
 PLAN = SweepPlan(loads=2, passes=4, calls=2)
 
 
+MODERN = DaemonOptions(secure=False)
+# Android 5's: exit statuses come as echoed markers.
+OLD = DaemonOptions(secure=False, features=(), version=0x01000000, max_payload=4096)
+
+
 @pytest.fixture
-def phone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PocketPhone]:
+def phone(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[PocketPhone]:
     (tmp_path / "bundle").mkdir()
     bundle = fake_bundle(tmp_path / "bundle")
     monkeypatch.setattr(phone_module, "ensure_bundle", lambda *_, **__: bundle)
-    with PocketPhone(tmp_path / "root", options=DaemonOptions(secure=False)) as made:
+    with PocketPhone(tmp_path / "root", options=getattr(request, "param", MODERN)) as made:
         yield made
         assert made.violations == []
 
@@ -150,6 +157,10 @@ def test_a_phone_that_is_not_fit_is_refused(
         device.check_quiet()
 
 
+both_daemons = pytest.mark.parametrize("phone", [MODERN, OLD], indirect=True, ids=["v2", "old"])
+
+
+@both_daemons
 def test_a_sweep_is_measured(device: AdbDevice, tmp_path: Path) -> None:
     with sweep(device, tmp_path / "s.sqlite", NoProgress()) as store:
         check_complete(store)
@@ -172,7 +183,14 @@ def runner(phone: PocketPhone) -> int:
     return int((phone.root / "data/local/tmp/ofabench/runner.pid").read_text())
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    ("phone", "fault"),
+    [
+        *((MODERN, fault) for fault in FAULTS),
+        *((OLD, fault) for fault in ("the connection is cut", "the runner is killed")),
+    ],
+    indirect=["phone"],
+)
 def test_a_load_that_a_fault_ends_is_taken_again(
     phone: PocketPhone, device: AdbDevice, tmp_path: Path, fault: str
 ) -> None:
@@ -187,6 +205,7 @@ def test_a_load_that_a_fault_ends_is_taken_again(
     assert not (phone.root / RESTORE.lstrip("/")).exists()
 
 
+@both_daemons
 def test_an_interrupt_puts_everything_back(phone: PocketPhone, device: AdbDevice) -> None:
     left = device.run_load(WORK, BACKEND, target(), LoadPlan(passes=5, calls=1))
 

@@ -13,6 +13,7 @@ from bench.adb.errors import UnauthorizedError
 from bench.adb.keys import signers
 from bench.adb.link import Link
 from bench.adb.listing import READY, Listed, find, name_of
+from bench.adb.marked_shell import start_marked
 from bench.adb.pipes import TcpPipe, UsbPipe
 from bench.adb.server import ServerLink, listed
 from bench.adb.server_place import server_place
@@ -20,6 +21,7 @@ from bench.adb.shell import Completed, Process, start
 from bench.adb.sync import PushFile, silent, syncing
 from bench.errors import DeviceError, DeviceLostError
 
+SHELL_V2, ECHOED_MARKER = "shell_v2", "echoed marker"
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 
 
@@ -89,7 +91,13 @@ class AdbConnection:
 
     def start(self, argv: Sequence[str]) -> Process:
         """Start a command and leave it running."""
-        return start(self._link, argv, self._timeouts.answer_s)
+        begin = start if self.shell == SHELL_V2 else start_marked
+        return begin(self._link, argv, self._timeouts.answer_s)
+
+    @property
+    def shell(self) -> str:
+        """How commands tell their exit status: shell_v2, or an echoed marker."""
+        return SHELL_V2 if SHELL_V2 in self._link.features else ECHOED_MARKER
 
     def push(self, files: Sequence[PushFile], progress: Callable[[int], None] = silent) -> None:
         """Put files onto the phone; `DeviceFullError` where there is no room."""

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from bench.adb.link import Link, Stream
-from bench.errors import DeviceError, DeviceLostError
+from bench.errors import DeviceLostError
 
 STDIN, STDOUT, STDERR, EXIT, CLOSE_STDIN, WINDOW = range(6)
 MAX_PACKET_BYTES = 1 << 20  # adbd's own buffer
@@ -142,6 +142,9 @@ class Process:
         data = self._stream.read(timeout_s)
         if not data:
             raise DeviceLostError("the connection to the phone broke before its command ended")
+        self._absorb(data)
+
+    def _absorb(self, data: bytes) -> None:
         for kind, content in self._packets.feed(data):
             if kind == STDOUT:
                 self._out += content
@@ -153,10 +156,5 @@ class Process:
 
 
 def start(link: Link, argv: Sequence[str], timeout_s: float) -> Process:
-    """Start a command; its words are quoted here. `DeviceError` on phones before Android 7."""
-    if "shell_v2" not in link.features:
-        raise DeviceError(
-            "the phone's adb daemon cannot tell how a command ended (no shell_v2): Android 7 or "
-            "newer is needed"
-        )
+    """Start a command; its words are quoted here. The daemon has shell_v2."""
     return Process(link.open(f"shell,v2,raw:{shlex.join(argv)}", timeout_s), timeout_s)

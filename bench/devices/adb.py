@@ -42,6 +42,7 @@ class AdbDevice:
         self._address = Address.parse(address)
         self.phone = Phone(self._connect, options, tell)
         self._loads = loads_of(self.phone)
+        self._shell: str | None = None  # of the last connection
 
     @property
     def address(self) -> str:
@@ -52,8 +53,9 @@ class AdbDevice:
         return self.phone.facts().slug()
 
     def facts(self) -> Facts:
-        """What it is and what it is now."""
-        return {**self.phone.facts().flat(), **self.phone.moment().flat()}
+        """What it is and what it is now, and how its commands tell their exit status."""
+        facts = {**self.phone.facts().flat(), **self.phone.moment().flat()}
+        return {**facts, "adb_exit_status": self._shell}
 
     def runtime_version(self, backend: Backend) -> str:
         """The bundle's LiteRT, which is that of this machine; or the user's own program."""
@@ -111,7 +113,9 @@ class AdbDevice:
         from bench.adb.connection import AdbConnection
 
         options = self.phone.options
-        return AdbConnection.connect(self._address, tell=self.phone.tell, keys=options.keys)
+        made = AdbConnection.connect(self._address, tell=self.phone.tell, keys=options.keys)
+        self._shell = made.shell
+        return made
 
 
 def loads_of(phone: Phone) -> PhoneLoads | BenchmarkLoads:

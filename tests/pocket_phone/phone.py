@@ -184,6 +184,7 @@ class PocketPhone:
             return None
         if words[0] in ("shell", "exec"):
             run = shell.run_protocol if "v2" in words else shell.run_terminal
+            run = shell.run_raw if words == ["exec"] else run
             return lambda stream: run(stream, rest, self._programs, self._places)
         if kind == "sync":
             return lambda stream: SyncService(stream, self._places, self.disk).run()

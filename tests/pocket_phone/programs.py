@@ -51,6 +51,13 @@ class Programs:
             argv = [SHELL, "-c", self._as_mksh(self._places.command(command))]
             return self._start(argv, fd, child_errors.fileno()), both, errors
 
+    def over_one_socket(self, command: str) -> tuple["Started", socket.socket]:
+        """Start with one socket for everything, as adbd runs what `exec:` asks for."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            argv = [SHELL, "-c", self._as_mksh(self._places.command(command))]
+            return self._start(argv, theirs.fileno(), theirs.fileno()), ours
+
     def on_terminal(self, command: str) -> tuple["Started", int]:
         """Start on a raw terminal; also returns our end of it. It is the program's own one."""
         ours, theirs = pty.openpty()

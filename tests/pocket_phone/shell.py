@@ -57,6 +57,27 @@ def run_terminal(stream: Stream, command: str, programs: Programs, places: Place
     os.close(terminal)
 
 
+def run_raw(stream: Stream, command: str, programs: Programs, places: Places) -> None:
+    """`exec:`: bytes each way and nothing else; no end of input, no status, no signal.
+
+    Input goes on by whole lines, in which the phone's paths are this machine's.
+    """
+    program, ours = programs.over_one_socket(command)
+    feeder = threading.Thread(target=_pass_lines, args=(stream, ours, places), daemon=True)
+    feeder.start()
+    with ours:
+        stream.when_over(lambda: _shut(ours, socket.SHUT_RDWR))
+        unrooted = places.unrooted()
+        with suppress(ClosedError):
+            while data := _receive(ours):
+                stream.write(unrooted.feed(data))
+            stream.write(unrooted.rest())
+        program.exit_code()
+        stream.close()
+        stream.on_close()
+        feeder.join()
+
+
 def _pass_output(
     stream: Stream, both: socket.socket, errors: socket.socket, places: Places
 ) -> None:
@@ -86,6 +107,16 @@ def _feed(stream: Stream, both: socket.socket) -> None:
                     both.sendall(data)
             elif kind == CLOSE_STDIN:
                 _shut(both, socket.SHUT_WR)
+
+
+def _pass_lines(stream: Stream, ours: socket.socket, places: Places) -> None:
+    waiting = b""
+    with suppress(ClosedError):
+        while True:
+            whole, end, waiting = (waiting + stream.read_some()).rpartition(b"\n")
+            text = places.command((whole + end).decode("utf-8", "surrogateescape"))
+            with suppress(OSError):  # nobody reads it
+                ours.sendall(text.encode("utf-8", "surrogateescape"))
 
 
 def _type(stream: Stream, terminal: int) -> None:
