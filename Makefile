@@ -3,11 +3,13 @@
 PYTHON ?= python3.11
 PIP_ARGS ?=
 TEST_PROCESSES ?= 2
+COUNT ?= 40
+SEED ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test phone-target perf lint types clean
+.PHONY: demo test phone-target perf mutate lint types clean
 
 demo: $(READY)
 	$(BIN)/ofabench quickstart --out runs/quickstart
@@ -20,6 +22,12 @@ phone-target: $(READY)
 
 perf: $(READY)
 	$(BIN)/python -m pytest tests/perf --benchmark-enable --benchmark-only
+
+# make mutate MODULE=bench/levels.py [COUNT=40] [SEED=1] [ARGS=...]
+mutate: $(READY)
+	@$(BIN)/python -c 'import cosmic_ray' 2>/dev/null || \
+	  $(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint constraints.txt --editable '.[mutation]'
+	@$(BIN)/python -m tests.mutation --count $(COUNT) --seed $(SEED) $(ARGS) $(MODULE)
 
 lint: $(READY)
 	$(BIN)/ruff check .

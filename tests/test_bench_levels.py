@@ -158,6 +158,33 @@ def test_what_slows_some_milliseconds_is_told_by_the_visits_around() -> None:
     assert np.std(np.log(slow / levels)) < 0.6 * np.std(np.log(slow))
 
 
+def test_a_shared_workload_that_mostly_met_slow_moments_does_not_move_its_group() -> None:
+    rng = np.random.default_rng(2)
+    own_ns = np.exp(rng.uniform(12, 14, size=61))
+    spans_ns, slow = np.empty((40, 60, 2)), np.ones((40, 60))
+    for i in range(40):  # visits of 0.5 ms; in 30 of 40 passes workload 0 is amid the slow ones
+        others = rng.permutation(np.arange(1, 60))
+        place = 15 if i < 30 else 45
+        order = np.insert(others, place, 0)
+        spans_ns[i, order] = visited_in_turn(1, 60, took_ns=0.5e6)[0]
+        slow[i, order[5:25]] = 1.4
+    first = LoadTimes(
+        group=1, workloads=tuple(range(60)), times_ns=slow * own_ns[:60], spans_ns=spans_ns
+    )
+    # The other group shares workload 0 alone, and nothing slowed it.
+    second = LoadTimes(
+        group=2,
+        workloads=(0, 60),
+        times_ns=np.tile(own_ns[[0, 60]], (40, 1)),
+        spans_ns=visited_in_turn(40, 2, took_ns=0.5e6),
+    )
+
+    levels = common_levels([first, second])
+
+    undisturbed = np.median(levels[0][slow == 1.0])
+    assert np.median(levels[1]) / undisturbed == pytest.approx(1.0, abs=0.1)
+
+
 def test_a_visit_does_not_tell_its_own_level() -> None:
     rest = np.zeros((1, 5))
     rest[0, 2] = 0.3

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.errors import InputError
-from supernet.codes import Codes
+from supernet.codes import Codes, Column, Layout
 from supernet.space import ArchConfig, SearchSpace
 
 NAMES = ["ofa-mbv3-w1.0", "ofa-proxyless-w1.3", "ofa-resnet50d", "tiny"]
@@ -240,3 +240,26 @@ def test_codes_of_another_width_are_told() -> None:
     codes[1, 3] = -3
     with pytest.raises(InputError, match="d2 of network 1 is -3"):
         TINY.check_codes(codes)
+
+
+def test_a_layout_without_scales_holds_values_as_they_are() -> None:
+    names, values = ("resolution", "d0", "ks0", "e0", "w0"), ((32,), (1,), (3, 5), (2, 3), (1, 2))
+    columns = tuple(
+        Column(name=name, values=of_it) for name, of_it in zip(names, values, strict=True)
+    )
+    layout = Layout(columns=columns, slots=((0, 0),), depths=1, widths=1)
+    given = np.array([[32.0, 1, 3, 2, 7]])
+
+    assert layout.scales.tolist() == [1, 1, 1, 1, 1]
+    with pytest.raises(InputError, match="w0 of network 0 is 7, small allows 1, 2"):
+        layout.check(given.astype(np.int16), "small", given)
+
+
+def test_a_wrong_code_far_down_is_told_by_its_row() -> None:
+    codes = np.repeat(TINY.encode([TINY.largest()]), 40_000, axis=0)
+    codes[33_000, 1] = 9
+
+    with pytest.raises(InputError, match="d0 of network 33000 is 9"):
+        TINY.check_codes(codes)
+    with pytest.raises(InputError, match="d0 of network 33000 is 9"):
+        TINY.layout.check(codes, "tiny", codes.astype(float))
