@@ -76,6 +76,32 @@ def test_facts_are_read_where_the_machine_tells_them(tmp_path: Path) -> None:
     assert {name: facts[name] for name in wanted} == wanted
 
 
+@pytest.mark.parametrize(
+    ("zones", "found"),
+    [
+        (
+            {"CPU-therm": 41000, "PMIC-Die": 100000, "GPU-therm": 47000},
+            41.0,
+        ),  # a Jetson: 100 always
+        ({"acpitz": 27800, "x86_pkg_temp": 53000, "iwlwifi_1": 60000}, 53.0),
+        ({"acpitz": 27800, "INT3400 Thermal": 20000}, 27.8),
+        ({"cpu-1-0-usr": 38000, "soc": 97, "vbat": 4200}, 38.0),
+        ({"cpu": -274000, "off": 0}, None),
+        ({}, None),
+    ],
+)
+def test_the_temperature_is_the_processors(
+    tmp_path: Path, zones: dict[str, int], found: float | None
+) -> None:
+    texts = {
+        f"sys/class/thermal/thermal_zone{number}/{file}": f"{text}\n"
+        for number, (name, value) in enumerate(zones.items())
+        for file, text in (("type", name), ("temp", value))
+    }
+
+    assert host_facts.moment_facts(machine(tmp_path, texts))["temperature_c"] == found
+
+
 def test_what_a_machine_does_not_tell_is_none_and_not_left_out(tmp_path: Path) -> None:
     bare, real = host_facts.host_facts(tmp_path), host_facts.host_facts()
 

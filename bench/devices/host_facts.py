@@ -9,6 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bench.devices.base import Facts
+from bench.phone.asking import number
+from bench.phone.temperatures import celsius, hottest_c
 
 ROOT = Path("/")
 LIBRARIES = (
@@ -117,9 +119,13 @@ def _cache_facts(folder: Path) -> Facts:
 
 
 def _temperature(root: Path) -> float | None:
-    zones = sorted((root / "sys/class/thermal").glob("thermal_zone*/temp"))
-    milli = [value for value in map(_read_int, zones) if value is not None]
-    return max(milli) / 1000 if milli else None
+    """The hottest sensor of the processor, else of the board: other parts' may never move."""
+    found: dict[str, float] = {}
+    for zone in sorted((root / "sys/class/thermal").glob("thermal_zone*")):
+        name, value = _read(zone / "type") or zone.name, celsius(_read_int(zone / "temp"))
+        if value is not None:
+            found[name] = max(value, found.get(name, value))
+    return hottest_c(found)
 
 
 def _features(flags: str) -> str | None:
@@ -152,5 +158,4 @@ def _read(path: Path) -> str | None:
 
 
 def _read_int(path: Path) -> int | None:
-    text = _read(path)
-    return int(text) if text and text.lstrip("-").isdigit() else None
+    return number(_read(path))

@@ -152,7 +152,7 @@ def _clock_change(before: Before, core: int, khz: int) -> Change:
     low, high, lowest, highest = (number(told[name]) for name in CLOCK_FILES[:4])
     if low is None or high is None or lowest is None or highest is None:
         raise DeviceError(f"core {core} does not tell its frequencies; leave --frequency-khz away")
-    known = [int(word) for word in (told[CLOCK_FILES[4]] or "").split() if word.isdecimal()]
+    known = [n for word in (told[CLOCK_FILES[4]] or "").split() if (n := number(word)) is not None]
     if (known and khz not in known) or not lowest <= khz <= highest:
         expected = ", ".join(map(str, known)) or f"{lowest} to {highest}"
         raise InputError(f"frequency is {khz} kHz, core {core} has {expected}")

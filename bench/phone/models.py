@@ -14,6 +14,7 @@ from bench.backends.base import Backend
 from bench.devices.base import Workload
 from bench.errors import DeviceError
 from bench.model import random_model
+from bench.phone.asking import number
 from bench.phone.connection import Connection
 from bench.phone.settings import WORK, error_line
 
@@ -97,9 +98,10 @@ def listed(connection: Connection) -> dict[str, int]:
         raise DeviceError(f"the phone's folder {MODELS} cannot be used: {error_line(done.err)}")
     found: dict[str, int] = {}
     for line in done.out.decode(errors="replace").splitlines():
-        size, _, name = line.partition(" ")
-        if size.isdecimal():
-            found[name] = int(size)
+        text, _, name = line.partition(" ")
+        size = number(text)
+        if size is not None and size >= 0:
+            found[name] = size
     return found
 
 
@@ -115,8 +117,8 @@ def free_bytes(connection: Connection) -> int | None:
     done = connection.run(["df", "-k", WORK])
     lines = done.out.decode(errors="replace").split()
     # The columns may be broken over lines: the fourth number before the mount point is free.
-    numbers = [word for word in lines[-5:] if word.isdecimal()]
-    return int(numbers[2]) * 1024 if len(numbers) == 3 else None
+    numbers = [found for word in lines[-5:] if (found := number(word)) is not None and found >= 0]
+    return numbers[2] * 1024 if len(numbers) == 3 else None
 
 
 def _key(one: Workload, batch: int) -> tuple[str, int]:

@@ -49,7 +49,7 @@ _HAL = re.compile(
     re.ASCII,
 )
 _NUMBERED = re.compile(r"#\d+$", re.ASCII)  # how the runner tells zones of one name apart
-_CORES = re.compile(r"cpu|^big|little|^mid|apc|cluster|gold|silver", re.IGNORECASE)
+_CORES = re.compile(r"cpu|^big|little|^mid|apc|cluster|gold|silver|x86_pkg", re.IGNORECASE)
 _CHIP = re.compile(r"tsens|soc", re.IGNORECASE)
 _OTHER = re.compile(
     r"batt|^bms|maxfg|chg|charg|usb|wlan|wifi|modem|mdm|cam|gpu|g3d|pmic|^pm\w?\d|npu|tpu|pa_?therm",

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from bench.devices.base import THROTTLED, Facts, PassResult
+from bench.phone.asking import number
 from bench.phone.connection import Connection
 from bench.phone.cooling import CoolDown, HeatWatch, Signs
 from bench.phone.cores import parse_list
@@ -121,7 +122,9 @@ def _signs(ended: PassEnded, now: Moment, compute: Sequence[int]) -> Signs:
 
 
 def _by_core(ended: PassEnded) -> dict[int, int]:
-    names = ((name.removeprefix("cpu"), khz) for name, khz in ended.frequencies_khz.items())
+    names = ((number(name.removeprefix("cpu")), khz) for name, khz in ended.frequencies_khz.items())
     return {
-        int(name): khz for name, khz in names if name.isdecimal() and plausible_khz(khz) is not None
+        core: khz
+        for core, khz in names
+        if core is not None and core >= 0 and plausible_khz(khz) is not None
     }
