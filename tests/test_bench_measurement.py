@@ -60,6 +60,7 @@ def test_the_interval_comes_from_loads_whatever_single_samples_do() -> None:
 def test_one_load_has_no_interval_and_never_settles() -> None:
     one = measured([[[2.0]]], [[1.0]])
 
+    assert one.median_ms == 2.0
     assert all(math.isnan(end) for end in one.interval_ms)
     assert one.settled is False
 

@@ -120,6 +120,32 @@ def test_a_retake_right_after_the_same_call_still_begins_cold() -> None:
     assert result.samples_ns[int(last)].tolist() == [15e3, 10e3]
 
 
+def test_a_retake_of_single_calls_begins_cold_too() -> None:
+    machine = FakeMachine()
+    calls = [machine.call("0", 10, cold_us=15), machine.call("1", 10, cold_us=15)]
+    order = machine.passes(calls, LoadPlan(passes=1, calls=1, seed=4))[0].order.tolist()
+    last = str(order[-1])
+    again = FakeMachine()
+    calls = [again.call(str(i), 10, cold_us=15) for i in range(2)]
+    again.switch_out = lambda name: name == last and again.log.count(last) == 3
+
+    (result,) = again.passes(calls, LoadPlan(passes=1, calls=1, seed=4))
+
+    assert result.order.tolist() == [*order, int(last)]
+    assert result.samples_ns[int(last)].tolist() == [15e3]
+
+
+def test_a_single_workload_is_taken_again_without_a_call_between() -> None:
+    machine = FakeMachine()
+    calls = [machine.call("0", 10)]
+    machine.switch_out = lambda _: len(machine.log) == 3  # untimed twice, then the first visit
+
+    (result,) = machine.passes(calls, LoadPlan(passes=1, calls=1))
+
+    assert result.order.tolist() == [0, 0]
+    assert len(machine.log) == 2 + 2
+
+
 def test_what_is_always_disturbed_is_kept_after_a_few_rounds_and_counted() -> None:
     machine = FakeMachine()
     machine.switch_out = lambda name: name == "1"
