@@ -57,6 +57,20 @@ def test_best_constant_by_hand() -> None:
     assert found.within_10 == pytest.approx(2 / 3)
 
 
+def test_a_constants_error_is_least_at_the_median_weighted_by_speed() -> None:
+    # Weights 1, 1/2 and 1/4: half of 1.75 is reached by the first. 0, 1/2 and 3/4 off.
+    found = best_constant(np.array([4.0, 1.0, 2.0]))
+
+    assert found.mape == pytest.approx((0 + 1 / 2 + 3 / 4) / 3)
+    assert (found.n, found.bias, found.spearman, found.kendall) == (3, 0.0, None, None)
+
+
+def test_a_constant_may_be_just_within_the_band_of_both_ends() -> None:
+    assert best_constant(np.array([95.0, 105.0])).within_5 == 1.0  # 99.75 is 5 % off both
+    assert best_constant(np.array([95.0, 105.1])).within_5 == 0.5
+    assert best_constant(np.array([90.0, 110.0])).within_10 == 1.0
+
+
 def test_macs_alone_with_and_without_a_line() -> None:
     macs, measured = np.array([1e6, 2e6, 4e6]), np.array([2.0, 3.0, 5.0])
 
@@ -74,6 +88,7 @@ def test_repeatability_skips_what_has_none() -> None:
     assert found is not None
     assert (found.n, found.within_5) == (2, 0.5)
     assert found.median == pytest.approx(0.04)
+    assert found.p95 == pytest.approx(0.058)  # 0.95 of the way from the one to the other
     assert repeatability([float("nan")]) is None
 
 
@@ -81,6 +96,26 @@ def test_repeatability_skips_what_has_none() -> None:
 def test_a_latency_that_is_none_is_told(bad: float) -> None:
     with pytest.raises(InputError, match="network 1 is"):
         evaluate(np.ones(2), np.array([1.0, bad]))
+
+
+def test_repeatability_at_the_edge_of_a_band_is_within_it() -> None:
+    found = repeatability([0.05, 0.10, 0.20])
+
+    assert found is not None
+    assert (found.within_5, found.within_10) == pytest.approx((1 / 3, 2 / 3))
+
+
+def test_what_is_the_same_for_all_has_no_rank() -> None:
+    alike, rising = np.ones(3), np.array([1.0, 2.0, 3.0])
+
+    for found in (evaluate(alike, rising), evaluate(rising, alike)):
+        assert (found.spearman, found.kendall) == (None, None)
+
+
+@pytest.mark.parametrize("shape", [(0,), (2, 2)])
+def test_predictions_are_one_a_network_and_at_least_one(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match="at least one"):
+        evaluate(np.ones(shape), np.ones(shape))
 
 
 def test_unlike_numbers_of_networks_are_told() -> None:

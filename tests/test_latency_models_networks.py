@@ -46,6 +46,34 @@ def test_latency_and_spread_stand_beside_the_choices() -> None:
     assert spread.tolist() == pytest.approx([0.0525, 0.0], abs=2e-4)
 
 
+def test_a_table_says_where_it_comes_from() -> None:
+    measured = replace(measurement([2.0] * 6), facts={"cpu": "fast"}, taken_at="2026-01-01")
+    choices = pd.DataFrame({"resolution": [32]}, index=[7])
+
+    made = NetworksTable.from_measurements(choices, [measured], "tiny", {"compute": 3.0})
+
+    assert made.frame.index.tolist() == [0]
+    assert made.provenance["references"] == {"compute": 3.0}
+    assert made.provenance["facts"] == {"cpu": "fast"}
+    assert made.provenance["measured"] == "2026-01-01"
+    assert table().provenance["references"] == {}
+
+
+@pytest.mark.parametrize("bad", [0.0, -1.0, np.inf])
+def test_a_latency_that_is_none_is_told_by_its_row(bad: float) -> None:
+    made = replace(table(), frame=pd.DataFrame({"a_ms": [1.0, bad, bad]}))
+
+    with pytest.raises(InputError, match=f"'a_ms' is {bad} in row 1, expected ms above 0"):
+        made.latencies_ms("a_ms")
+
+
+def test_a_table_without_latencies_is_told() -> None:
+    made = replace(table(), frame=pd.DataFrame({"resolution": [32]}))
+
+    with pytest.raises(InputError, match="--column must be one of the table's latencies: none"):
+        made.column_or_only(None)
+
+
 def test_round_trip(tmp_path: Path) -> None:
     made = table()
     made.save(tmp_path / "n.parquet")

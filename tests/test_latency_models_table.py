@@ -1,6 +1,8 @@
 """Latency tables: look-up, files, and what must not be put together."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +15,7 @@ from bench.errors import FileError, InputError, MissingEntryError, TargetMismatc
 from bench.measurement import Measurement
 from bench.spec import BlockSpec, Target
 from latency_models.storage import load_frame, save_frame
-from latency_models.table import LatencyTable, frame_of
+from latency_models.table import LatencyTable, frame_of, nearest
 
 TARGET = Target(device="box", backend="onnx", backend_version="1.0")
 STEM = BlockSpec(kind="stem", in_size=128, in_channels=3, out_channels=16, kernel=3, stride=2)
@@ -66,6 +68,100 @@ def test_missing_block_names_the_nearest_and_the_command() -> None:
     assert "--resolutions 160 " in str(caught.value)
 
 
+def test_what_was_measured_goes_with_its_interval_and_where_it_comes_from() -> None:
+    loads_ms = np.array([1.0, 1.2, 1.0, 1.2])
+    scattered = replace(
+        measurement(MID, 1.0),
+        samples_ns=loads_ms[:, None, None] * np.full((1, 2, 3), 1e6),
+        levels=np.ones((4, 2)),
+    )
+    reference = Workload(role="reference", blocks=(STEM,), label="compute")
+
+    made = LatencyTable.from_measurements(
+        [measurement(STEM, 0.5), scattered, replace(measurement(STEM, 3.0), workload=reference)],
+        {"space": "mine", "facts": {"cpu": "slow"}},
+    )
+
+    # Logarithms 0 and ln 1.2, twice each, have standard deviation 0.10526; Student's t of four is
+    # 3.182, for a difference of two means of four: 3.182 * 0.10526 * sqrt(2 / 4) = 0.23685.
+    assert made.rows["low_ms"].tolist() == pytest.approx([0.5, 1.1 * np.exp(-0.23685)], abs=1e-4)
+    assert made.rows["high_ms"].tolist() == pytest.approx([0.5, 1.1 * np.exp(0.23685)], abs=1e-4)
+    assert made.rows["settled"].tolist() == [True, False]
+    assert made.rows["loads"].tolist() == [6, 4]
+    assert made.provenance["references"] == {"compute": 3.0}
+    assert made.provenance["measured"] == "2026-01-01T00:00:00"
+    assert (made.provenance["space"], made.provenance["facts"]) == ("mine", {"cpu": "slow"})
+
+
+def test_figures_that_are_not_given_are_unknown_and_settled() -> None:
+    (row,) = frame_of([MID], latency_ms=[2.0]).to_dict("records")
+
+    assert (row["latency_ms"], row["loads"], row["settled"]) == (2.0, 0, True)
+    assert all(np.isnan(row[name]) for name in ("cold_ms", "low_ms", "high_ms"))
+
+
+def test_a_table_knows_what_it_holds() -> None:
+    made = table(STEM)
+
+    assert STEM in made
+    assert MID not in made
+
+
+def test_a_block_that_could_not_run_is_told_with_its_reason() -> None:
+    made = replace(table(STEM), provenance={"unrunnable": {f"block:{MID.key}": "out of memory"}})
+
+    with pytest.raises(MissingEntryError, match=r"could not run on box.*: out of memory; search"):
+        made.lookup(MID)
+    assert made.lookup(STEM) == 1.0
+
+
+def test_the_command_for_a_block_says_all_that_is_known_of_the_table() -> None:
+    target = replace(TARGET, threads=4, batch=2)
+    known = replace(table(STEM, MID), target=target, provenance={"space": "s", "device": "cpu"})
+
+    assert known.command_for(replace(MID, kernel=3)) == (
+        "ofabench sweep --space s --device cpu --backend onnx --threads 4 --batch 2 "
+        "--resolutions 128 --out SWEEP.sqlite"
+    )
+    unknown = replace(known, provenance={})
+    assert "--space SPACE --device DEVICE " in unknown.command_for(MID)
+    # Images are as large as the largest stem's; the largest block alike stands for the largest.
+    wide = table(STEM, replace(STEM, in_size=64), MID, replace(MID, in_size=8))
+    assert "--resolutions 192 " in wide.command_for(replace(MID, in_size=24))
+    # A block larger than any stem is not of a smaller image.
+    assert "--resolutions 9 " in table(
+        replace(STEM, in_size=8), replace(MID, in_size=64)
+    ).command_for(replace(MID, in_size=9))
+
+
+@pytest.mark.parametrize("specs", [(MID,), (STEM,), (STEM, replace(MID, stride=2, residual=False))])
+def test_a_resolution_that_cannot_be_told_is_left_to_the_user(specs: tuple[BlockSpec, ...]) -> None:
+    assert "--resolutions RESOLUTION " in table(*specs).command_for(replace(MID, kernel=3))
+
+
+def test_the_nearest_block_is_of_the_same_kind_then_of_the_nearest_size() -> None:
+    pool = BlockSpec(kind="avg_pool", in_size=15, in_channels=99, out_channels=99)
+    same_size = BlockSpec(kind="stem", in_size=15, in_channels=99, out_channels=99)
+    tiny = replace(pool, in_size=1, in_channels=9, out_channels=9)  # ln 8 + 2 ln 10 = 6.7 away
+
+    assert nearest([same_size, tiny], pool) == tiny.key  # another kind is 8 away
+    far = replace(pool, in_size=1, in_channels=4, out_channels=4)  # ln 8 + 2 ln 20 = 8.1
+    assert nearest([far, same_size], pool) == same_size.key
+    assert nearest([], pool) == "none: the table is empty"
+
+
+@pytest.mark.parametrize("other", [{"act": "hswish"}, {"se": 24}])
+def test_another_activation_and_squeeze_excite_are_as_far_as_a_size_2_7_times_as_large(
+    other: dict[str, Any],
+) -> None:
+    block = replace(MID, in_size=9, act="relu")
+    unlike = replace(block, **other)
+
+    # Sizes plus one by their ratios: ln 2.6 is below 1, ln 2.8 above.
+    assert nearest([unlike, replace(block, in_size=25)], block) == replace(block, in_size=25).key
+    assert nearest([replace(block, in_size=27), unlike], block) == unlike.key
+
+
 def test_unlike_targets_do_not_share_a_table() -> None:
     other = Target(device="box", backend="onnx", backend_version="1.0", threads=2)
 
@@ -93,12 +189,12 @@ def test_round_trip_keeps_every_bit(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ms", [0.0, -1.0, np.nan, np.inf])
 def test_a_latency_is_a_number_above_zero(ms: float) -> None:
     with pytest.raises(InputError, match=MID.key):
-        LatencyTable(target=TARGET, provenance={}, rows=frame_of([MID], latency_ms=[ms]))
+        LatencyTable(target=TARGET, provenance={}, rows=frame_of([STEM, MID], latency_ms=[1, ms]))
 
 
 def test_a_block_has_one_row() -> None:
-    with pytest.raises(InputError, match="two of"):
-        table(MID, MID)
+    with pytest.raises(InputError, match=f"two of {MID.key}"):
+        table(STEM, MID, MID)
 
 
 def written(tmp_path: Path) -> Path:
