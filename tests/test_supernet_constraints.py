@@ -1,5 +1,7 @@
 """Limits: what is counted of a code, and latencies with a margin for what is not known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,15 @@ from latency_models.compose import Composition, CompositionChoice
 from latency_models.features import PHYSICAL
 from latency_models.predictors import LatencyPredictor
 from latency_models.regression import Regression
-from supernet.constraints import latency, macs, model_size, params, peak_memory
+from supernet.constraints import (
+    Constraint,
+    latency,
+    macs,
+    measured,
+    model_size,
+    params,
+    peak_memory,
+)
 from supernet.space import SearchSpace
 
 SPACE = SearchSpace.load("tiny")
@@ -124,3 +134,57 @@ def test_a_predictor_without_spread_can_keep_no_confidence() -> None:
 def test_a_confidence_that_is_none_is_told(confidence: float) -> None:
     with pytest.raises(InputError, match=r"at least 0.5 and below 1"):
         latency(SPACE, predictor(0.1, 21), max_ms=20, confidence=confidence)
+
+
+@pytest.mark.parametrize("limit", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_limit_that_is_none_is_told_with_its_unit(limit: float) -> None:
+    with pytest.raises(
+        InputError, match=r"the limit on macs is .*, expected a number above 0 \(M\)"
+    ):
+        Constraint(name="macs", costs=macs(SPACE.choices), limit=limit, unit="M")
+
+
+def test_the_excess_is_the_share_of_the_limit_above_it() -> None:
+    limit = Constraint(name="macs", costs=macs(SPACE.choices), limit=0.5, unit="M")
+
+    assert limit.excess(np.array([0.0, 0.25, 0.5, 0.6, 1.5])).tolist() == pytest.approx(
+        [0, 0, 0, 0.2, 2]
+    )
+
+
+def knowing(*others: int) -> LatencyPredictor:
+    """A predictor that knows 4 blocks of the space, at other sizes, and blocks of another one."""
+    own = sorted(SPACE.unique_blocks(), key=lambda block: block.key)
+    shapes = list({replace(block, in_size=1): block for block in own}.values())[:4]
+    known = [replace(block, in_size=99) for block in shapes]
+    known += [replace(shapes[0], in_size=99, in_channels=1000 + other) for other in others]
+    return replace(predictor(0.1, 21), known=dict.fromkeys(known, (1.0, 1.0)))
+
+
+def test_a_predictor_of_another_space_is_refused_by_the_blocks_that_it_knows() -> None:
+    latency(SPACE, knowing(), max_ms=20)
+    latency(SPACE, knowing(1, 2, 3, 4), max_ms=20)  # half of eight are the space's
+
+    with pytest.raises(InputError, match="knows 9 blocks, of which the space tiny has 4"):
+        latency(SPACE, knowing(1, 2, 3, 4, 5), max_ms=20)
+
+
+def test_networks_with_a_block_that_is_guessed_are_beyond_the_limit() -> None:
+    used = {block for net in NETWORKS for block in net if block.kernel == 7}
+    known = {block: (1.0, 1.0) for block in SPACE.unique_blocks() if block.kernel != 7}
+
+    limit = measured(SPACE, replace(predictor(0.1, 21), known=known))
+
+    assert used
+    assert limit is not None
+    counts = [float(sum(block.kernel == 7 for block in net)) for net in NETWORKS]
+    assert limit.costs(CODES).tolist() == counts
+    assert (limit.excess(limit.costs(CODES)) > 0).tolist() == [count > 0 for count in counts]
+    assert "--allow-extrapolated" in limit.hint
+    assert measured(SPACE, predictor(0.1, 21)) is None
+
+
+def test_networks_without_a_spread_that_were_measured_keep_a_confidence() -> None:
+    limit = latency(SPACE, predictor(0.0, 21), max_ms=20, confidence=0.95)
+
+    assert limit.costs(CODES).tolist() == [float(len(net)) for net in NETWORKS]

@@ -167,3 +167,43 @@ def seeded(seed: int) -> torch.Generator:
 def test_what_the_shared_block_does_not_have_is_refused(spec: BlockSpec, says: str) -> None:
     with pytest.raises(InputError, match=says):
         SharedBlock(LARGE, smallest_kernel=3).state(spec)
+
+
+def test_the_gradient_of_a_corner_is_where_the_corner_is() -> None:
+    narrower = replace(LARGE, in_channels=2, out_channels=2, mid_channels=8, se=4)
+    shared = SharedBlock(LARGE, smallest_kernel=7)
+    weight = shared.block.get_parameter("main.expand.conv.weight")  # (16, 4, 1, 1)
+
+    part = shared.state(narrower)["main.expand.conv.weight"]
+    factors = torch.arange(1.0, 17.0).reshape(8, 2, 1, 1)
+    (part * factors).sum().backward()
+
+    expected = torch.zeros(16, 4, 1, 1)
+    expected[:8, :2] = factors
+    assert torch.equal(part, weight[:8, :2])
+    assert weight.grad is not None
+    assert torch.equal(weight.grad, expected)
+
+
+def test_a_small_block_computes_what_the_static_one_of_its_state_does() -> None:
+    shared = SharedBlock(LARGE, smallest_kernel=3, norm_eps=1e-1).eval()
+    filled(shared)
+    images = torch.rand(2, 4, 9, 9)
+    alone = build_block(SMALL, norm_eps=1e-1).eval()
+    alone.load_state_dict(shared.state(SMALL))
+    other = build_block(SMALL, norm_eps=1e-5).eval()
+    other.load_state_dict(shared.state(SMALL))
+
+    assert torch.allclose(shared(images, SMALL), alone(images), atol=1e-5)
+    assert not torch.allclose(shared(images, SMALL), other(images), atol=1e-3)
+
+
+@pytest.mark.parametrize(("smallest", "kernels"), [(7, []), (5, ["5"]), (3, ["5", "3"])])
+def test_there_is_a_matrix_for_each_kernel_below_the_largest(
+    smallest: int, kernels: list[str]
+) -> None:
+    transforms = SharedBlock(LARGE, smallest_kernel=smallest).transforms
+
+    assert sorted(transforms.keys()) == sorted(kernels)
+    for kernel in kernels:
+        assert torch.equal(transforms[kernel].detach(), torch.eye(int(kernel) ** 2))
