@@ -171,8 +171,8 @@ def test_the_card_names_every_source(checkpoint: Path, tmp_path: Path) -> None:
     assert row in page
     assert "not asked (--no-verify)" in page
     assert page.count("| mbconv |") == sum(one.kind == "mbconv" for one in BLOCKS)
-    assert "The search predicted 75.00%." in page
-    assert "(at most 3 with 0.95 confidence) | 2 | - |" in page
+    assert "The search predicted 75.00% of validation images." in page
+    assert "(at most 3 with 0.95 confidence) | 2 | - (not asked (--no-verify)) | - |" in page
 
 
 def test_a_limit_on_the_files_size_is_held_against_the_file(
