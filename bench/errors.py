@@ -19,6 +19,12 @@ class OfabenchError(Exception):
     """Base of all errors that a user can cause or mend."""
 
 
+def first_line(error: BaseException) -> str:
+    """First line of another library's message; the name of the error where it has none."""
+    lines = str(error).strip().splitlines()
+    return lines[0].strip() if lines else type(error).__name__
+
+
 class InputError(OfabenchError):
     """An argument, or a value inside a file, is not what it must be."""
 

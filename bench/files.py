@@ -4,6 +4,7 @@ import io
 import json
 import lzma
 import os
+import pickle
 import shutil
 import struct
 import sys
@@ -27,6 +28,22 @@ ZIP_DAMAGE = (  # what zipfile makes of a damaged archive, depending on where th
     struct.error,
     zlib.error,
     lzma.LZMAError,
+)
+
+
+TORCH_DAMAGE = (  # what torch.load raises for a file of another kind, or a damaged one
+    pickle.UnpicklingError,
+    RuntimeError,
+    EOFError,
+    OSError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    ArithmeticError,
+    MemoryError,
+    struct.error,
 )
 
 
@@ -96,9 +113,17 @@ def read_bytes(path: Path) -> bytes:
 def read_json(path: Path) -> Any:
     """Value of a JSON file; `FileError` where it cannot be read or is not JSON."""
     try:
-        return json.loads(read_bytes(path))
+        return parse_json(read_bytes(path))
     except ValueError as error:
         raise FileError(f"{path} is not JSON: {error}") from error
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Value of JSON text; `ValueError` for anything else, also where it is nested too deep."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
 
 
 def cache_folder() -> Path:

@@ -19,6 +19,7 @@ from bench import store_rows as rows
 from bench.derive import Load, derive_measurements
 from bench.devices.base import Facts, PassResult, Workload
 from bench.errors import DeviceError, FileError, InputError, TargetMismatchError
+from bench.files import parse_json
 from bench.measurement import Measurement
 from bench.planner import SweepPlan
 from bench.spec import Target
@@ -57,8 +58,8 @@ class SweepStore:
         with sqlite_file.told(path, "read"):
             meta = dict(self._db.execute("SELECT name, value FROM meta"))
         try:
-            self.target = Target.from_json(json.loads(meta["target"]))
-            self.plan = SweepPlan.from_json(json.loads(meta["plan"]))
+            self.target = Target.from_json(parse_json(meta["target"]))
+            self.plan = SweepPlan.from_json(parse_json(meta["plan"]))
         except (KeyError, TypeError, ValueError, InputError) as error:
             raise FileError(f"{path} lacks its target or plan ({error}); sweep again") from error
 

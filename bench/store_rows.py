@@ -11,6 +11,7 @@ import numpy as np
 
 from bench.derive import Load, Pass
 from bench.devices.base import Facts, Workload
+from bench.files import parse_json
 from bench.spec import BlockSpec
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def groups(db: sqlite3.Connection) -> list[Group]:
     known = workloads(db)
     sql = "SELECT id, round, workloads FROM load_group ORDER BY id"
     return [
-        Group(number=number, round=round_, work=tuple(known[i] for i in json.loads(ids)))
+        Group(number=number, round=round_, work=tuple(known[i] for i in parse_json(ids)))
         for number, round_, ids in db.execute(sql)
     ]
 
@@ -64,7 +65,7 @@ def loads(db: sqlite3.Connection) -> list[Load]:
              JOIN load_group ON load_group.id = load.group_id WHERE finished = 1 ORDER BY load.id"""
     found = []
     for load_id, group, number, ids in db.execute(sql).fetchall():
-        places = tuple(int(i) for i in json.loads(ids))
+        places = tuple(int(i) for i in parse_json(ids))
         passes = _passes(db, load_id, len(places))
         found.append(Load(group=group, number=number, workloads=places, passes=passes))
     return found
@@ -85,14 +86,14 @@ def note_unrunnable(db: sqlite3.Connection, one: Workload, reason: str) -> None:
 
 def _reasons(db: sqlite3.Connection) -> dict[str, str]:
     found = db.execute("SELECT value FROM meta WHERE name = ?", (UNRUNNABLE,)).fetchone()
-    return dict(json.loads(found[0])) if found else {}
+    return dict(parse_json(found[0])) if found else {}
 
 
 def sessions(db: sqlite3.Connection) -> list[Session]:
     """All sessions, oldest first."""
     sql = "SELECT started_at, forced, facts, wall_s FROM session ORDER BY id"
     return [
-        Session(started_at=at, forced=bool(forced), facts=json.loads(facts), wall_s=wall_s)
+        Session(started_at=at, forced=bool(forced), facts=parse_json(facts), wall_s=wall_s)
         for at, forced, facts, wall_s in db.execute(sql)
     ]
 
@@ -139,7 +140,7 @@ def _passes(db: sqlite3.Connection, load_id: int, places: int) -> tuple[Pass, ..
             samples_ns=np.frombuffer(samples, dtype=FLOATS).reshape(places, -1),
             visits=np.frombuffer(visits, dtype=INTS),
             retaken=retaken,
-            facts=json.loads(facts),
+            facts=parse_json(facts),
         )
         found.append(one)
     return tuple(found)

@@ -10,11 +10,13 @@ from typing import Any
 
 import pandas as pd
 
-from bench.errors import FileError, InputError
-from bench.files import read_bytes, write_bytes
+from bench.errors import FileError, InputError, first_line
+from bench.files import parse_json, read_bytes, write_bytes
 from bench.spec import Target
 
 _KEY = b"ofabench"
+# What pyarrow makes of a damaged file, and of the description of a frame that pandas leaves in it.
+_DAMAGE = (OSError, ValueError, TypeError, LookupError, AttributeError, AssertionError)
 SCHEMA_VERSION = 1
 
 
@@ -57,13 +59,13 @@ def load_any_frame(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     content = read_bytes(path)
     try:
         table = parquet.read_table(pa.BufferReader(content))
+        table.validate(full=True)  # texts that are none would fail where they are used
         frame: pd.DataFrame = table.to_pandas()
         told = (table.schema.metadata or {}).get(_KEY)
-        metadata = json.loads(told) if told is not None else {}
-    except (pa.ArrowException, OSError, ValueError) as error:
-        reason = str(error).splitlines()[0].strip()
+        metadata = parse_json(told) if told is not None else {}
+    except (pa.ArrowException, *_DAMAGE) as error:
         raise FileError(
-            f"{path} is not a readable parquet file ({reason}); copy or make it again"
+            f"{path} is not a readable parquet file ({first_line(error)}); copy or make it again"
         ) from error
     if not isinstance(metadata, dict):
         raise FileError(f"{path} has damaged metadata; make it again")

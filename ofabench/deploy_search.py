@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.errors import InputError
-from bench.files import read_bytes
+from bench.files import parse_json, read_bytes
 
 _SEARCH = "search.json"
 _LIMITS = ("max_latency_ms", "max_macs", "max_params", "max_memory_bytes", "max_size_bytes",
@@ -46,7 +46,7 @@ def digest_of_search(path: Path) -> str:
     """What a search found, whenever and from wherever it was run; of another file its content."""
     content = read_bytes(path)
     try:
-        found = json.loads(content)
+        found = parse_json(content)
     except ValueError:
         return hashlib.sha256(content).hexdigest()
     if isinstance(found, dict):

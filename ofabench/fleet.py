@@ -1,6 +1,5 @@
 """Several sweeps at once: a process for each phone, one progress display for all of them."""
 
-import json
 import signal
 import subprocess
 import sys
@@ -11,6 +10,8 @@ from typing import IO, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from bench.files import parse_json
 
 EXIT_INTERRUPTED = 130
 
@@ -124,7 +125,7 @@ class _Running:
 def _json_object(text: str) -> dict[str, Any] | None:
     """Read one JSON object; None where the text is anything else."""
     try:
-        found = json.loads(text)
+        found = parse_json(text)
     except ValueError:
         return None
     return found if isinstance(found, dict) else None

@@ -1,12 +1,12 @@
 """`--space onehot`: fit, judge and predict where columns are categories and nothing more."""
 
 import argparse
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import InputError
+from bench.files import parse_json
 from ofabench.networks import numbered_lines
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ def judge_onehot(args: argparse.Namespace) -> tuple[dict[str, Any], Any, Any]:
         "column": column,
         "target": predictor.target.key,
         **evaluate(predicted, measured).to_json(),
-        "drift": None,
-        "drift_corrected": None,
+        "level": None,
+        "levelled": None,
         "plain_sum": None,
         "best_constant": {**best_constant(measured).to_json(), "fitted_on": "judged networks"},
         "macs_alone": None,
@@ -114,7 +114,7 @@ def predict_onehot(predictor: Path, archs: Path) -> Iterator[dict[str, Any]]:
 def _rows(archs: Path, model: "CategoryPredictor") -> Iterator[list[int]]:
     for number, line in numbered_lines(archs):
         try:
-            told = json.loads(line)
+            told = parse_json(line)
         except ValueError as error:
             raise InputError(f"{archs}, line {number}: not JSON ({error})") from error
         values = []

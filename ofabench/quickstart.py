@@ -137,7 +137,6 @@ class Loop:
                   "--data", DATA, "--out", str(verdict), *self._forced),
             makes=verdict,
             may_fail_its_check=True,
-            repeats_failed_check=True,
         )  # fmt: skip
         return [export, verify]
 

@@ -1,10 +1,10 @@
 """`ArchConfig`: which sub-network of a space; and the line of an archs file that holds one."""
 
-import json
 from dataclasses import dataclass
 from typing import Any, Self
 
 from bench.errors import InputError
+from bench.files import parse_json
 
 _LARGEST = 2**31  # no choice of any space comes near it
 
@@ -62,8 +62,8 @@ def parse_line(text: str) -> tuple[str, ArchConfig]:
     `SearchSpace.canonical` checks it against its space. `InputError` where it is no such line.
     """
     try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        data = parse_json(text)
+    except ValueError as error:
         raise InputError(f"not a line of an archs file: {error}") from error
     if not isinstance(data, dict) or not isinstance(data.get("space"), str):
         raise InputError(

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from bench.blocks import build_network
-from bench.errors import FileError, InputError
+from bench.errors import FileError, InputError, first_line
 from bench.layers import NORM_EPS
 from bench.spec import BlockSpec
 from supernet.card import Normalisation
@@ -67,8 +67,7 @@ def load_network(path: Path) -> CutNetwork:
             provenance=metadata["provenance"],
         )
     except (KeyError, TypeError, ValueError, RuntimeError, InputError) as error:
-        line = str(error).strip().splitlines()[0]
-        raise FileError(f"{path} is damaged ({line}); extract it again") from error
+        raise FileError(f"{path} is damaged ({first_line(error)}); extract it again") from error
 
 
 def _norm_eps(network: nn.Module) -> float:

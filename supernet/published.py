@@ -6,14 +6,13 @@ known, `params_m` and `macs_m` in millions and `latency_ms`. Read as well are OF
 (`SearchSpace.to_line`).
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.errors import InputError
-from bench.files import read_bytes, read_json
+from bench.files import parse_json, read_bytes, read_json
 from bench.spec import BlockSpec
 from supernet.arch import ArchConfig, parse_line
 from supernet.membership import find_arch
@@ -67,8 +66,8 @@ def read_networks(
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is no file of networks: {error}") from error
     try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
+        data = parse_json(text)
+    except ValueError:
         return _read_lines(text, path, spaces)
     if isinstance(data, dict) and "space" in data:
         return _read_lines(text, path, spaces)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import FileError, InputError
-from bench.files import read_bytes, write_text
+from bench.files import parse_json, read_bytes, write_text
 from supernet.arch import ArchConfig, parse_line
 from supernet.search.engine import SearchResult
 from supernet.space import SearchSpace
@@ -103,7 +103,7 @@ def read_network(path: Path) -> FoundNetwork:
     """
     text = read_bytes(path).decode(errors="replace").strip()
     try:
-        data = json.loads(text)
+        data = parse_json(text)
     except ValueError:
         lines = [line for line in text.splitlines() if line.strip()]
         if len(lines) > 1 and lines[0].startswith("{") and lines[0].endswith("}"):

@@ -5,11 +5,11 @@ A network has `net` (MobileNetV3 or ProxylessNASNets), `resolution`, `stem_out`,
 residual. Squeeze-excite takes a quarter of `mid`, to a multiple of 8.
 """
 
-import json
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from bench.errors import InputError
+from bench.files import parse_json
 from bench.spec import BlockSpec
 from supernet.units import make_divisible
 
@@ -30,8 +30,8 @@ def rebuild(entry: dict[str, Any], where: str) -> tuple[BlockSpec, ...]:
     shapes = entry.get("blocks")
     if isinstance(shapes, str):  # a list that its file keeps as text
         try:
-            shapes = json.loads(shapes)
-        except (ValueError, RecursionError) as error:
+            shapes = parse_json(shapes)
+        except ValueError as error:
             raise InputError(f"{where}: blocks is text that is not JSON: {error}") from error
     if not isinstance(shapes, list) or not shapes:
         raise InputError(f"{where}: blocks is {shapes!r}, expected a list of shapes")

@@ -17,7 +17,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from bench.errors import FileError
-from bench.files import read_bytes, write_bytes
+from bench.files import parse_json, read_bytes, write_bytes
 
 Tensors = dict[str, Tensor]
 
@@ -62,18 +62,18 @@ def load_tensors(path: Path, *, what: str) -> tuple[dict[str, Any], dict[str, Te
     digest = told.pop("digest", "")
     if digest != _digest(told, tensors):
         raise FileError(f"{path} is damaged: its content is not what its digest was taken over")
-    groups: dict[str, Tensors] = {group: {} for group in json.loads(told["groups"])}
+    groups: dict[str, Tensors] = {group: {} for group in parse_json(told["groups"])}
     for key, tensor in tensors.items():
         group, _, name = key.partition("/")
         groups[group][name] = tensor
-    metadata: dict[str, Any] = json.loads(told["metadata"])
+    metadata: dict[str, Any] = parse_json(told["metadata"])
     return metadata, groups
 
 
 def _header(content: bytes) -> dict[str, str]:
     """Metadata of a safetensors file; `ValueError`, `KeyError` or `TypeError` if it is none."""
     length = int.from_bytes(content[:_LENGTH_BYTES], "little")
-    header = json.loads(content[_LENGTH_BYTES : _LENGTH_BYTES + length])
+    header = parse_json(content[_LENGTH_BYTES : _LENGTH_BYTES + length])
     return dict(dict(header).get("__metadata__") or {})
 
 

@@ -6,7 +6,6 @@ built: stand-ins take their place, so that no code of numpy sees what the file s
 """
 
 import io
-import pickle
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import torch
 from torch import Tensor
 
 from bench.errors import FileError
-from bench.files import read_bytes, zip_damage
+from bench.files import TORCH_DAMAGE, read_bytes, zip_damage
 from supernet.tensor_file import Tensors
 
 # Keys that a state dict is stored under, the first that is there is taken.
@@ -40,20 +39,6 @@ PLACES = (
 _LEADING = ("module", "model", "net", "network")
 _ANYWHERE = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 _DEEPEST = 4  # places inside one another
-
-_NOT_TENSORS = (  # what torch raises for a file of another kind, or a damaged one
-    pickle.UnpicklingError,
-    RuntimeError,
-    EOFError,
-    OSError,
-    LookupError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    AssertionError,
-    ArithmeticError,
-    MemoryError,
-)
 
 
 class _Dtype:
@@ -129,7 +114,7 @@ def _load(path: Path) -> Any:
     try:
         with torch.serialization.safe_globals(_ALLOWED):
             return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except _NOT_TENSORS as error:
+    except TORCH_DAMAGE as error:
         if "GLOBAL" in str(error) or "Unsupported global" in str(error):
             named = re.search(r"GLOBAL ([\w.]{1,80}) was not", str(error))
             what = f" ({named[1]})" if named else ""

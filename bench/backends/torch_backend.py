@@ -5,7 +5,6 @@ loading it makes the very network that `load` makes.
 """
 
 import io
-import pickle
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +12,8 @@ import numpy as np
 
 from bench.backends.base import Array
 from bench.backends.inputs import check_images, check_precision, random_images
-from bench.errors import FileError, InputError, MissingRuntimeError
-from bench.files import zip_damage
+from bench.errors import FileError, InputError, MissingRuntimeError, first_line
+from bench.files import TORCH_DAMAGE, zip_damage
 from bench.model import Model, weight_shapes
 from bench.spec import BlockSpec, Target
 
@@ -132,15 +131,8 @@ def model_from_bytes(content: bytes) -> Model:
         blocks = tuple(BlockSpec.parse(key) for key in loaded["blocks"])
         weights = tuple({n: w.numpy() for n, w in ws.items()} for ws in loaded["weights"])
         model = Model(blocks, weights)
-    except (
-        RuntimeError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        pickle.UnpicklingError,
-        InputError,
-    ) as error:
-        line = str(error).strip().splitlines()[0]
+    except (*TORCH_DAMAGE, InputError) as error:
+        line = first_line(error)
         raise FileError(f"a torch file without a model of ours in it: {line}") from error
     for spec, named in zip(blocks, weights, strict=True):
         if {name: value.shape for name, value in named.items()} != weight_shapes(spec):

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from bench.cuda.driver import Mark, OutOfMemory
-from bench.errors import DeviceError, MissingRuntimeError
+from bench.errors import DeviceError, MissingRuntimeError, first_line
 
 FLUSH_FACTOR = 2  # of the cache's size: replacement is not strictly by age
 LEAST_FLUSH_BYTES = 8_000_000
@@ -185,4 +185,4 @@ def _card_errors() -> type[Exception]:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:200]
+    return first_line(error)[:200]

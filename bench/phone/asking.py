@@ -45,6 +45,6 @@ def file_lines(answer: str) -> dict[str, str]:
 
 def number(text: str | None) -> int | None:
     """A whole number in decimal digits, or None for anything else."""
-    if text is None or not _NUMBER.fullmatch(text.strip()):
-        return None
-    return int(text)
+    # What Python strips, control characters among it, `int` does not take at the ends of a number.
+    stripped = "" if text is None else text.strip()
+    return int(stripped) if _NUMBER.fullmatch(stripped) else None

@@ -8,14 +8,13 @@ of it are costs by category, which predictors of `--space onehot` take as a prio
 Source: jh88/fbnet, `lookup_table_pi.json`: TensorFlow run eagerly, 32 px, mean of 10 runs.
 """
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.errors import FileError, InputError
-from bench.files import read_bytes
+from bench.errors import FileError, InputError, first_line
+from bench.files import parse_json, read_bytes
 from bench.spec import Target
 from latency_models.categories.predictor import CategoryPredictor
 from latency_models.formats.document import decoded
@@ -34,10 +33,9 @@ def from_fbnet(path: Path, target: Target) -> CategoryPredictor:
     that have it are extrapolated. First and last layers are in no cost.
     """
     try:
-        layers = _layers(json.loads(decoded(read_bytes(path))))
-    except (InputError, ValueError, RecursionError) as error:
-        reason = str(error).splitlines()[0]
-        raise FileError(f"{path} is no FBNet look-up table: {reason}") from error
+        layers = _layers(parse_json(decoded(read_bytes(path))))
+    except (InputError, ValueError) as error:
+        raise FileError(f"{path} is no FBNet look-up table: {first_line(error)}") from error
     costs_ms = {f"op{at}": _costs_ms(layer) for at, layer in enumerate(layers)}
     told = {
         "source": path.name,

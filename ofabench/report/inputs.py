@@ -1,13 +1,12 @@
 """What was given to a report, told apart by content: a file's name decides nothing."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bench.errors import FileError, InputError
-from bench.files import read_bytes
+from bench.files import parse_json, read_bytes
 from bench.sqlite_file import HEADER as SQLITE
 from bench.store import SweepStore
 from latency_models import networks, predictor_file, table
@@ -165,8 +164,8 @@ def _json_values(content: bytes) -> Iterator[Any]:
     """The file as one value, else its first line: a log's last one may be cut short."""
     for text in (content, content.split(b"\n", 1)[0]):
         try:
-            yield json.loads(text)
-        except (ValueError, RecursionError):
+            yield parse_json(text)
+        except ValueError:
             continue
 
 

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 from bench.errors import FileError
-from bench.files import write_text
+from bench.files import parse_json, write_text
 from supernet.train.dataset import Score
 
 WHAT = "evaluations of sub-networks"
@@ -125,7 +125,7 @@ def _read(file: BinaryIO, path: Path, conditions: Conditions) -> dict[Code, Scor
     scores = {}
     for number, line in enumerate(lines, start=2):
         try:
-            data = json.loads(line)
+            data = parse_json(line)
             code = tuple(int(value) for value in data["code"])
             told = {field.name: data[field.name] for field in fields(Score)}
         except (KeyError, TypeError, ValueError) as error:
@@ -140,7 +140,7 @@ def _read(file: BinaryIO, path: Path, conditions: Conditions) -> dict[Code, Scor
 
 def _header(line: bytes, path: Path) -> Mapping[str, Any]:
     try:
-        data = json.loads(line)
+        data = parse_json(line)
     except ValueError:
         data = None
     if not isinstance(data, dict) or data.get("what") != WHAT:

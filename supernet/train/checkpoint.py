@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from bench.energy import Usage
-from bench.errors import FileError, InputError
+from bench.errors import FileError, InputError, first_line
 from supernet.model import SuperNet
 from supernet.space import SearchSpace
 from supernet.tensor_file import Tensors, load_tensors, save_tensors
@@ -179,8 +179,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         checkpoint = _checkpoint(metadata, groups, str(path))
         _check_shapes(checkpoint)
     except (KeyError, TypeError, ValueError, RuntimeError, InputError) as error:
-        line = str(error).strip().splitlines()[0]
-        raise FileError(f"{path} is damaged ({line}); train it again") from error
+        raise FileError(f"{path} is damaged ({first_line(error)}); train it again") from error
     return checkpoint
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import FileError
-from bench.files import read_bytes, write_text
+from bench.files import parse_json, read_bytes, write_text
 
 Place = tuple[int, int, int]  # phase, epoch and step, as a checkpoint counts what is done
 EVERY_STEPS = 10
@@ -54,7 +54,7 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     found = []
     for number, line in enumerate(lines, start=1):
         try:
-            read = json.loads(line) if line else None
+            read = parse_json(line) if line else None
         except ValueError as error:
             if number == len(lines):
                 break

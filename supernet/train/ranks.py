@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from bench.errors import DeviceLostError, InputError
+from bench.errors import DeviceLostError, InputError, first_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +135,7 @@ def _told_when_lost() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:  # torch has no narrower one: gloo's and NCCL's are this
-        line = str(error).strip().splitlines()[0]
+        line = first_line(error)
         raise DeviceLostError(
             f"a rank of the training is gone ({line}); start all of them again with --resume"
         ) from error
