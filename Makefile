@@ -3,13 +3,16 @@
 PYTHON ?= python3.11
 PIP_ARGS ?=
 TEST_PROCESSES ?= 2
+# Of all fuzz targets together; FUZZ_TARGET names one of them.
+FUZZ_SECONDS ?= 60
+FUZZ_TARGET ?=
 COUNT ?= 40
 SEED ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test phone-target perf mutate lint types clean
+.PHONY: demo test fuzz phone-target perf mutate lint types clean
 
 demo: $(READY)
 	$(BIN)/ofabench quickstart --out runs/quickstart
@@ -19,6 +22,11 @@ test: $(READY)
 
 phone-target: $(READY)
 	@$(BIN)/python -m tests.phone_target.build
+
+# Where atheris has no wheel for this Python, the second line says so.
+fuzz: $(READY)
+	@$(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint constraints.txt --only-binary atheris atheris || true
+	@$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) $(FUZZ_TARGET:%=--target %)
 
 perf: $(READY)
 	$(BIN)/python -m pytest tests/perf --benchmark-enable --benchmark-only

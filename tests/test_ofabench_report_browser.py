@@ -47,7 +47,6 @@ def phone() -> Iterator[Page]:
 
 
 SECTIONS = (
-    "Verdicts",
     "Accuracy against latency",
     "Block by block: limit.json",
     "Block by block: front.json, most accurate",

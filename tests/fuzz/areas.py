@@ -1,0 +1,17 @@
+"""Every fuzz target, by the area of its readers."""
+
+from collections.abc import Sequence
+from importlib import import_module
+
+from tests.fuzz.target import FuzzTarget
+
+# Readers of text and protocols, then those of model files, which are slower.
+TEXT = ("adb", "phone", "tables", "networks", "settings")
+FILES = ("parquet", "sweeps", "weights", "models", "images")
+AREAS = (*TEXT, *FILES)
+
+
+def targets_of(area: str) -> Sequence[FuzzTarget]:
+    """Return the targets of an area."""
+    found: Sequence[FuzzTarget] = import_module(f"tests.fuzz.{area}_targets").TARGETS
+    return found

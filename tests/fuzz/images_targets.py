@@ -1,0 +1,54 @@
+"""Images in folders: files of every kind that is read, and their decoding to a square."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from supernet.train.decode import SUFFIXES, Asked, centre_view, try_decode
+from tests.fuzz.target import FuzzTarget, file_of
+
+FORMATS = {
+    ".jpg": "JPEG",
+    ".png": "PNG",
+    ".webp": "WEBP",
+    ".bmp": "BMP",
+    ".gif": "GIF",
+    ".tif": "TIFF",
+    ".ppm": "PPM",
+}
+
+
+def read_image(data: bytes) -> None:
+    """A file as a colour image and as a grey one; either may be refused with a reason."""
+    path = file_of(data, ".png")
+    for channels in (1, 3):
+        asked = Asked(path=path, channels=channels, resolution=24, choose=centre_view, gap=2.0)
+        found = try_decode(asked)
+        if isinstance(found, str):
+            assert found.strip(), "no reason"
+        else:
+            assert found.shape == (24, 24, channels)
+
+
+def _image(kind: str, mode: str = "RGB", **options: object) -> bytes:
+    values = np.random.default_rng(0).integers(0, 256, (20, 12, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(values).convert(mode).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def _turned() -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return _image("JPEG", exif=exif.tobytes())
+
+
+def _seeds() -> list[bytes]:
+    assert FORMATS.keys() <= SUFFIXES
+    more = [_image("PNG", "P"), _image("PNG", "RGBA"), _image("PNG", "I;16"), _image("TIFF", "F")]
+    packed = [_image("TIFF", compression=packing) for packing in ("tiff_lzw", "packbits")]
+    return [*(_image(kind) for kind in FORMATS.values()), *more, *packed, _turned()]
+
+
+TARGETS = (FuzzTarget(name="image_file", read=read_image, seeds=_seeds, largest=1 << 13),)

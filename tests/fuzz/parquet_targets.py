@@ -1,0 +1,219 @@
+"""Tables and predictors in parquet: the files themselves, and the JSON in their metadata."""
+
+import io
+import json
+from collections.abc import Callable
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pyarrow import parquet
+
+from latency_models.categories.predictor import CategoryPredictor, category_columns, codes_of
+from latency_models.networks import NetworksTable, foreign_target
+from latency_models.predictors import LatencyPredictor
+from latency_models.table import LatencyTable
+from supernet.accuracy.predictor import AccuracyPredictor, fit_accuracy
+from supernet.space import SearchSpace
+from tests.fuzz.target import FuzzTarget, file_of, scratch_folder
+from tests.report_runs import judged, predictor, table
+
+KEY = b"ofabench"
+TINY = SearchSpace.load("tiny")
+# What pandas and pyarrow make of values that no column can hold.
+NO_CHANGE = (
+    pa.ArrowException,
+    ArithmeticError,
+    AttributeError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+Read = Callable[[Path], object]
+
+
+def read_table(path: Path) -> None:
+    """A latency table, and one of its blocks asked for."""
+    found = LatencyTable.load(path)
+    if found.specs:
+        found.lookup(found.specs[0])
+
+
+def read_networks(path: Path) -> None:
+    """A networks table, its only latency column, and its networks as those of a space."""
+    found = NetworksTable.load(path)
+    column = found.column_or_only(None)
+    found.latencies_ms(column)
+    found.spread(column)
+    codes_of(found.frame, category_columns(found.frame))
+    TINY.codes_of(found.frame)
+
+
+def read_predictor(path: Path) -> None:
+    """A predictor, and what it says of a network."""
+    LatencyPredictor.load(path).predict(_blocks())
+
+
+def read_categories(path: Path) -> None:
+    """A predictor of categories, and what it says of a network."""
+    found = CategoryPredictor.load(path)
+    found.predict(np.zeros((2, len(found.columns)), dtype=np.int64))
+
+
+def read_accuracy(path: Path) -> None:
+    """An accuracy predictor, and what it says of networks of its space."""
+    found = AccuracyPredictor.load(path)
+    found.check_space(TINY)
+    found.predict(TINY.sample_codes(np.random.default_rng(0), 2))
+
+
+def read_file(read: Read, data: bytes) -> None:
+    """A file as it is."""
+    read(file_of(data, ".parquet"))
+
+
+def read_metadata(read: Read, seed: Callable[[], bytes], data: bytes) -> None:
+    """A whole file with other metadata."""
+    found = _table(seed())
+    path = scratch_folder() / "input.parquet"
+    parquet.write_table(found.replace_schema_metadata({**_others(found), KEY: data}), path)
+    read(path)
+
+
+def read_changed(read: Read, seed: Callable[[], bytes], data: bytes) -> None:
+    """A whole file with the values of its columns changed, as the bytes of JSON say.
+
+    `{"column": {"row": value}}`; what is no such JSON changes nothing.
+    """
+    found = _table(seed())
+    frame = found.to_pandas()
+    try:
+        changes = json.loads(data)
+        for name, values in changes.items():
+            column = frame[name].astype(object) if name in frame else pd.Series(frame.index)
+            for row, value in values.items():
+                column[int(row) % max(len(frame), 1)] = value
+            frame[name] = column
+        made = pa.Table.from_pandas(frame, preserve_index=False)
+    except NO_CHANGE:
+        return
+    metadata = {**(made.schema.metadata or {}), KEY: found.schema.metadata[KEY]}
+    path = scratch_folder() / "input.parquet"
+    parquet.write_table(made.replace_schema_metadata(metadata), path)
+    read(path)
+
+
+@cache
+def _table(content: bytes) -> Any:
+    return parquet.read_table(pa.BufferReader(content))
+
+
+def _others(found: Any) -> dict[bytes, bytes]:
+    return {key: value for key, value in found.schema.metadata.items() if key != KEY}
+
+
+def _described_wrongly(content: bytes) -> list[bytes]:
+    """The file with a frame that pandas cannot read, metadata too deep, and texts that are none."""
+    found = _table(content)
+    described = json.loads(found.schema.metadata[b"pandas"])
+    first, *others = described["columns"]
+    nameless = {key: value for key, value in first.items() if key != "numpy_type"}
+    wrong = [
+        {**described, "columns": [one, *others]}
+        for one in (nameless, {**first, "numpy_type": "int17"})
+    ]
+    metadata = [{b"pandas": json.dumps(one).encode()} for one in wrong] + [{KEY: b"[" * 3000}]
+    tables = [
+        found.replace_schema_metadata({**found.schema.metadata, **changes}) for changes in metadata
+    ]
+    for place, field in enumerate(found.schema):
+        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
+            values = pa.array([b"\xef(\xff"] * len(found), pa.large_binary())
+            tables.append(found.set_column(place, field.name, values.view(pa.large_string())))
+    return [_written(table) for table in tables]
+
+
+def _written(table: Any) -> bytes:
+    buffer = io.BytesIO()
+    parquet.write_table(table, buffer)
+    return buffer.getvalue()
+
+
+@cache
+def _blocks() -> Any:
+    return TINY.blocks(TINY.sample(np.random.default_rng(0), 1)[0])
+
+
+@cache
+def _content(save: Callable[[Path], object]) -> bytes:
+    path = scratch_folder() / "seed.parquet"
+    save(path)
+    return path.read_bytes()
+
+
+def _save_networks(path: Path) -> None:
+    judged(TINY.sample(np.random.default_rng(1), 3)).save(path)
+
+
+def _save_categories(path: Path) -> None:
+    CategoryPredictor(
+        target=foreign_target("there_ms"),
+        provenance={},
+        costs_ms={"a0": {0: 1.0, 2: 3.0}, "a1": {0: 0.5}},
+        seen={"a0": frozenset({0}), "a1": frozenset({0})},
+    ).save(path)
+
+
+def _save_accuracy(path: Path) -> None:
+    codes = TINY.sample_codes(np.random.default_rng(0), 12)
+    fit_accuracy(TINY, codes, np.linspace(0.5, 0.8, 12)).save(path)
+
+
+def _save_table(path: Path) -> None:
+    table().save(path)
+
+
+def _save_predictor(path: Path) -> None:
+    predictor().save(path)
+
+
+_KINDS: dict[str, tuple[Read, Callable[[Path], None], dict[str, Any]]] = {
+    "latency_table": (read_table, _save_table, {"in_size": {"0": 3}, "kind": {"1": "stem"}}),
+    "networks_table": (read_networks, _save_networks, {"resolution": {"0": 28.5}}),
+    "latency_predictor": (read_predictor, _save_predictor, {"value": {"3": 1e300}}),
+    "category_predictor": (read_categories, _save_categories, {"seen": {"0": None}}),
+    "accuracy_predictor": (read_accuracy, _save_accuracy, {"accuracy": {"2": None}}),
+}
+
+
+def _targets() -> list[FuzzTarget]:
+    found = []
+    for name, (read, save, change) in _KINDS.items():
+        content = partial(_content, save)
+        found += [
+            FuzzTarget(
+                name=name,
+                read=partial(read_file, read),
+                seeds=lambda content=content: [content()],
+                regressions=lambda content=content: _described_wrongly(content()),
+                largest=1 << 16,
+            ),
+            FuzzTarget(
+                name=f"{name}_metadata",
+                read=partial(read_metadata, read, content),
+                seeds=lambda content=content: [_table(content()).schema.metadata[KEY]],
+                largest=1 << 14,
+            ),
+            FuzzTarget(
+                name=f"{name}_values",
+                read=partial(read_changed, read, content),
+                seeds=lambda change=change: [b"{}", json.dumps(change).encode()],
+            ),
+        ]
+    return found
+
+
+TARGETS = tuple(_targets())

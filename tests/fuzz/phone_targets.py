@@ -1,0 +1,174 @@
+"""What programs on a phone write: properties, dumps, benchmarks, the runner's events."""
+
+import json
+import zlib
+from functools import partial
+
+from bench.adb.shell import Completed
+from bench.phone.asking import MARK
+from bench.phone.benchmark_output import parse_output
+from bench.phone.benchmark_profile import parse_profile
+from bench.phone.benchmark_visit import judged
+from bench.phone.changes import clock_changes, parse_before, screen_changes
+from bench.phone.cores import choose_cores
+from bench.phone.debs import package_files
+from bench.phone.facts import parse_facts, parse_properties
+from bench.phone.moment import changes_between, parse_moment
+from bench.phone.quiet import check_fit, parse_busy
+from bench.phone.runner_text import event_line, parse_line
+from tests.benchmark_samples import SAMPLES
+from tests.fuzz.archives import deb
+from tests.fuzz.target import FuzzTarget, text_of
+from tests.phone_texts import NOTE8, NOTE8_MOMENT, PIXEL2, PIXEL2_MOMENT, told
+
+BEFORE = {
+    "stay_on": "0",
+    "screen_off": "60000",
+    "power": "  mWakefulness=Awake",
+    "battery": NOTE8_MOMENT["battery"],
+    "root": "su 0.",
+    "clocks": "/sys/devices/system/cpu/cpu0/cpufreq/scaling_max_freq 1690000",
+}
+BUSY = {
+    name: f"{seconds} 99.50\n"
+    f"1234 (a (b) app) S 1 1 1 0 -1 0 0 0 0 0 {ticks} 5 0 0 20 0 1 0 777 1 1\n"
+    for name, seconds, ticks in (("before", "10.00", 100), ("after", "11.02", 150))
+}
+
+
+def read_facts(data: bytes) -> None:
+    """All that is asked of a phone once; it must be storable as JSON."""
+    facts = parse_facts(text_of(data))
+    json.dumps(facts.flat(), allow_nan=False)
+    assert facts.slug()
+    _choose(facts.cores)
+
+
+def read_section(name: str, data: bytes) -> None:
+    """One answer among those that are asked for at every look at the phone."""
+    read_moment(f"\n{MARK} {name}\n".encode() + data + f"\n{MARK} end\n".encode())
+
+
+def read_moment(data: bytes) -> None:
+    """All that is asked at every look; it must be storable as JSON."""
+    moment = parse_moment(text_of(data))
+    json.dumps(moment.flat(), allow_nan=False)
+    changes_between(moment, parse_moment(text_of(data[::-1])))
+    check_fit(moment, None)
+
+
+def read_before(data: bytes) -> None:
+    """How the phone's settings were before they are changed."""
+    before = parse_before(text_of(data))
+    screen_changes(before)
+    clock_changes(before, [0, 4], 1_000_000)
+
+
+def read_busy(data: bytes) -> None:
+    """What other processes use."""
+    check_fit(parse_moment(""), parse_busy(text_of(data)))
+
+
+def read_visit(data: bytes) -> None:
+    """A run of benchmark_model with a delegate; the first byte is its status."""
+    status, out = (data[0], data[1:]) if data else (0, b"")
+    judged(Completed(status, out, b""), "gpu", 50)
+
+
+def read_event(data: bytes) -> None:
+    """A line of the runner as it came; one whose sum holds, with anything inside."""
+    parse_line(data + b"\t%08x\n" % zlib.crc32(data))
+    parse_line(data)
+
+
+def _choose(cores: object) -> None:
+    choose_cores(2, "all", cores)  # type: ignore[arg-type]
+
+
+def _events() -> list[bytes]:
+    ended = {
+        "event": "pass",
+        "number": 0,
+        "began_ns": 1,
+        "ended_ns": 9_000_000,
+        "samples_ns": [[2.5e6, 1e6], [3e6, 2e6]],
+        "order": [1, 0],
+        "retaken": 0,
+        "kept": 0,
+        "frequencies_khz": {"0": 1690000, "4": None},
+        "temperatures_c": {"BIG": 41.5},
+        "load_average": None,
+    }
+    begin = {"event": "begin", "version": "1", "litert": "2.3", "clock_cost_ns": 20.5}
+    model = {"event": "model", "place": 0, "file": "a.tflite", "whole_graph": True, "load_ns": 5}
+    rest = [{"event": "ready", "loops": [1, 4]}, {"event": "end", "passes": 3}]
+    failed = {"event": "error", "what": "no such file", "file": "a.tflite"}
+    return [event_line(event).split(b"\t")[0] for event in (begin, model, ended, *rest, failed)]
+
+
+def _texts(*texts: str) -> list[bytes]:
+    return [text.encode() for text in texts]
+
+
+def _sections() -> list[FuzzTarget]:
+    names = {
+        "battery": "dumpsys_battery",
+        "thermal": "dumpsys_thermal",
+        "power": "dumpsys_power",
+        "zones": "thermal_zones",
+        "cpufreq": "cpufreq",
+        "memory": "meminfo",
+    }
+    return [
+        FuzzTarget(
+            name=target,
+            read=partial(read_section, section),
+            seeds=partial(_texts, NOTE8_MOMENT[section], PIXEL2_MOMENT[section]),
+        )
+        for section, target in names.items()
+    ]
+
+
+TARGETS = (
+    FuzzTarget(
+        name="phone_facts",
+        read=read_facts,
+        seeds=lambda: _texts(told(NOTE8), told(PIXEL2)),
+        # A control character that Python strips, after a number.
+        regressions=lambda: _texts(told({**NOTE8, "getprop": "[ro.build.version.sdk]: [30\x1f]"})),
+    ),
+    FuzzTarget(
+        name="getprop",
+        read=lambda data: parse_properties(text_of(data)),
+        seeds=lambda: _texts(NOTE8["getprop"], PIXEL2["getprop"]),
+    ),
+    FuzzTarget(
+        name="phone_moment",
+        read=read_moment,
+        seeds=lambda: _texts(told(NOTE8_MOMENT), told(PIXEL2_MOMENT)),
+    ),
+    *_sections(),
+    FuzzTarget(name="phone_settings", read=read_before, seeds=lambda: _texts(told(BEFORE))),
+    FuzzTarget(name="phone_busy", read=read_busy, seeds=lambda: _texts(told(BUSY))),
+    FuzzTarget(
+        name="benchmark_output",
+        read=lambda data: parse_output(text_of(data)),
+        seeds=lambda: _texts(*SAMPLES.values()),
+    ),
+    FuzzTarget(
+        name="benchmark_profile",
+        read=lambda data: parse_profile(text_of(data)),
+        seeds=lambda: _texts(*SAMPLES.values()),
+    ),
+    FuzzTarget(
+        name="benchmark_visit",
+        read=read_visit,
+        seeds=lambda: [b"\0" + sample.encode() for sample in SAMPLES.values()],
+    ),
+    FuzzTarget(name="runner_events", read=read_event, seeds=_events),
+    FuzzTarget(
+        name="debian_package",
+        read=lambda data: list(package_files(data, "libc6_1_arm64.deb")),
+        seeds=lambda: [deb("xz"), deb("gz")],
+    ),
+)

@@ -1,0 +1,101 @@
+"""TOML that users write: spaces, training schedules, fleets of phones."""
+
+from importlib import resources
+
+import numpy as np
+
+from bench.phone.fleet import Fleet
+from supernet.space import SearchSpace
+from supernet.train.schedule import Schedule
+from tests.fuzz.target import FuzzTarget, file_of
+
+FLEET = b"""\
+[[phone]]
+name = "note8"
+address = "adb:192.0.2.7:5555"
+cores = "big"
+threads = 4
+runner = "benchmark_model"
+binary = "benchmark_model"
+delegate = "gpu"
+precision = "fp16"
+
+[[phone]]
+name = "pixel"
+address = "adb:0123456789ABCDEF"
+"""
+# A small space of each family; the shipped ones take half a second each.
+MBCONV = b"""\
+name = "small"
+family = "mbconv"
+in_channels = 3
+classes = 10
+resolutions = { from = 16, to = 24, step = 4 }
+width_multiplier = 1.3
+norm_eps = 1e-3
+stem = { width = 8, kernel = 3, stride = 2, act = "hswish" }
+first = { width = 8, kernel = 3, stride = 1, act = "relu" }
+head = { final_expand = 16, feature_mix = 16, act = "hswish" }
+
+[[stages]]
+width = 16
+stride = 2
+act = "relu6"
+se = true
+depths = [1, 2]
+kernels = [3, 5]
+expands = [2, 3]
+"""
+RESNET = b"""\
+name = "small-resnet"
+family = "resnet"
+in_channels = 3
+classes = 10
+resolutions = [16, 24]
+widths = [0.65, 1.0]
+stem = { width = 16, stride = 2, act = "relu", depths = [0, 1] }
+
+[[stages]]
+width = 32
+stride = 1
+act = "relu"
+depths = [1, 2]
+expands = [0.2, 0.25]
+"""
+
+
+def read_space(data: bytes) -> None:
+    """A space: its networks are drawn, written as lines, and encoded."""
+    space = SearchSpace.load(file_of(data, ".toml"))
+    for arch in space.sample(np.random.default_rng(0), 2):
+        space.blocks(arch)
+        space.to_line(arch)
+    space.sample_codes(np.random.default_rng(0), 2)
+
+
+def read_schedule(data: bytes) -> None:
+    """A schedule, and the learning rate of each phase's first steps."""
+    for phase in Schedule.load(file_of(data, ".toml")).phases:
+        assert phase.lr_at(0, 10) >= 0
+        phase.lr_at(10 * phase.epochs - 1, 10)
+
+
+def read_fleet(data: bytes) -> None:
+    """Phones of a fleet."""
+    assert Fleet.load(file_of(data, ".toml")).phones
+
+
+def _shipped(package: str) -> list[bytes]:
+    files = sorted(resources.files(package).iterdir(), key=lambda file: file.name)
+    return [file.read_bytes() for file in files if file.name.endswith(".toml")]
+
+
+TARGETS = (
+    FuzzTarget(name="space_toml", read=read_space, seeds=lambda: [MBCONV, RESNET]),
+    FuzzTarget(
+        name="schedule_toml",
+        read=read_schedule,
+        seeds=lambda: _shipped("supernet.train.schedules"),
+    ),
+    FuzzTarget(name="fleet_toml", read=read_fleet, seeds=lambda: [FLEET]),
+)

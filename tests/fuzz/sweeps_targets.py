@@ -1,0 +1,135 @@
+"""Sweeps in SQLite: the files themselves, and the values in their tables."""
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.devices.base import PassResult, Workload
+from bench.planner import SweepPlan
+from bench.spec import BlockSpec, Target
+from bench.store import SweepStore
+from bench.store_rows import checksum
+from tests.fuzz.target import FuzzTarget, file_of, scratch_folder
+
+TARGET = Target(device="d", backend="fake", backend_version="1")
+PLAN = SweepPlan(loads=2, passes=2, calls=2, asked=(("space", "tiny"),))
+COLUMNS = {
+    "meta": ("name", "value"),
+    "session": ("started_at", "forced", "facts", "wall_s"),
+    "workload": ("role", "blocks", "label"),
+    "load_group": ("round", "workloads"),
+    "load": ("group_id", "number", "finished"),
+    "pass": ("load_id", "number", "samples_ns", "visits", "retaken", "facts"),
+}
+
+
+def read_sweep(path: Path) -> None:
+    """All that is read of a sweep."""
+    with SweepStore.open(path) as store:
+        readings: list[Callable[[], object]] = [
+            store.groups, store.loads, store.sessions, store.unrunnable, store.measurements,
+            store.to_frame,
+        ]  # fmt: skip
+        for reading in readings:
+            reading()
+
+
+def read_file(data: bytes) -> None:
+    """A file as it is."""
+    read_sweep(file_of(data, ".sqlite"))
+
+
+def read_values(data: bytes) -> None:
+    """A whole file with changed values: lines of JSON, [table, row, column, value].
+
+    Sums of passes are made to fit. A line that is no such change is passed over.
+    """
+    path = scratch_folder() / "changed.sqlite"
+    shutil.copyfile(_seed(), path)
+    with closing(sqlite3.connect(path)) as db:
+        for line in data.split(b"\n"):
+            _change(db, line)
+        db.create_function("summed", 3, _summed)
+        db.execute("UPDATE pass SET crc32 = summed(samples_ns, visits, facts)")
+        db.commit()
+    read_sweep(path)
+
+
+def _change(db: sqlite3.Connection, line: bytes) -> None:
+    try:
+        table, row, column, value = json.loads(line)
+        name = COLUMNS[table][column % len(COLUMNS[table])]
+        bytes_in = bytes(value) if isinstance(value, list) else value
+        place = f"(SELECT rowid FROM {table} LIMIT 1 OFFSET ?)"
+        sql = f"UPDATE {table} SET {name} = ? WHERE rowid = {place}"
+        db.execute(sql, (bytes_in, int(row)))
+    except (ValueError, TypeError, KeyError, RecursionError, OverflowError, sqlite3.Error):
+        return
+
+
+def _summed(samples: Any, visits: Any, facts: Any) -> int:
+    try:
+        return checksum(samples, visits, facts)
+    except (TypeError, AttributeError):
+        return 0
+
+
+@cache
+def _seed() -> Path:
+    path = scratch_folder() / "seed.sqlite"
+    work = [
+        Workload(
+            role="block",
+            blocks=(BlockSpec(kind="max_pool", in_size=side, in_channels=8, out_channels=8),),
+        )
+        for side in (8, 16)
+    ]
+    samples_ns = np.array([[2e6, 1e6], [4e6, 2e6]])
+    facts = {"taken_at": "2020-01-01T00:00:00", "governor": None}
+    result = PassResult(samples_ns=samples_ns, order=np.array([1, 0]), retaken=0, facts=facts)
+    with SweepStore.create(path, TARGET, PLAN) as store:
+        session = store.begin_session({"cpu_cores": 2}, "2020-01-01T00:00:00", forced=False)
+        store.add_groups([work])
+        (group,) = store.groups()
+        for number in range(2):
+            load = store.begin_load(group.number, number)
+            for place in range(2):
+                store.add_pass(load, place, result)
+            store.finish_load(load, session, 3.0)
+    with closing(sqlite3.connect(path)) as db:  # no log beside it, and as small as can be
+        db.execute("PRAGMA journal_mode = DELETE")
+        db.execute("PRAGMA page_size = 512")
+        db.execute("VACUUM")
+    return path
+
+
+def _value_seeds() -> list[bytes]:
+    changes = [
+        ["meta", 0, 1, "{}"],
+        ["session", 0, 2, "[]"],
+        ["workload", 0, 1, 5],
+        ["load_group", 0, 1, "[1, 2]"],
+        ["load", 0, 2, 0],
+        ["pass", 0, 2, [0] * 32],
+        ["pass", 1, 3, [1] + [0] * 15],
+        ["pass", 0, 5, '{"throttled": true}'],
+    ]
+    return [b"{}", *(json.dumps(change).encode() for change in changes)]
+
+
+TARGETS = (
+    FuzzTarget(
+        name="sweep_file",
+        read=read_file,
+        seeds=lambda: [_seed().read_bytes()],
+        largest=1 << 16,
+    ),
+    FuzzTarget(name="sweep_values", read=read_values, seeds=_value_seeds),
+)
