@@ -3,6 +3,7 @@
 What the choices mean is the space's affair; here they are columns like any other.
 """
 
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.errors import FileError, InputError, TargetMismatchError
+from bench.files import read_bytes
 from bench.measurement import Measurement
 from bench.spec import Target
-from latency_models.storage import load_any_frame, origin, save_frame
+from latency_models.columns import numbers_of, shown
+from latency_models.storage import decoded, load_any_frame, origin, save_frame
 
 WHAT = "networks table"
 Floats = NDArray[np.float64]
@@ -75,8 +78,12 @@ class NetworksTable:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read our tables or others'; `FileError` where the file is neither."""
-        frame, metadata = load_any_frame(path)
+        """Read our tables or others', parquet or CSV; `FileError` where the file is neither."""
+        if path.suffix.lower() == ".csv":
+            frame = _read_csv(path)
+            metadata: dict[str, Any] = {}
+        else:
+            frame, metadata = load_any_frame(path)
         if metadata.get("what", WHAT) != WHAT:
             raise FileError(f"{path} is a {metadata['what']}, expected a {WHAT}")
         try:
@@ -87,7 +94,7 @@ class NetworksTable:
         except (InputError, KeyError, TypeError, ValueError) as error:
             raise FileError(f"{path} has damaged metadata ({error}); make it again") from error
         return cls(
-            frame=frame,
+            frame=_flat(path, frame),
             space=metadata.get("space"),
             targets=targets,
             provenance=metadata.get("provenance", {}),
@@ -106,13 +113,11 @@ class NetworksTable:
 
     def latencies_ms(self, column: str) -> Floats:
         """Latencies of a column, (n,); `InputError` names a row that is not a number above 0."""
-        values = self.frame[column]
-        if not pd.api.types.is_numeric_dtype(values):
-            raise InputError(f"column {column!r} holds {values.dtype}, expected numbers (ms)")
-        ms = values.to_numpy(dtype=np.float64)
+        ms = numbers_of(self.frame[column])
         bad = np.flatnonzero(~(np.isfinite(ms) & (ms > 0)))
         if len(bad) or not len(ms):
-            told = f"{ms[bad[0]]} in row {bad[0]}" if len(bad) else "empty"
+            row = int(bad[0]) if len(bad) else 0
+            told = f"{shown(self.frame, column, row)} in row {row}" if len(bad) else "empty"
             raise InputError(f"column {column!r} is {told}, expected ms above 0")
         return ms
 
@@ -121,11 +126,36 @@ class NetworksTable:
         name = spread_column(column)
         if name not in self.frame.columns:
             return None
-        return self.frame[name].to_numpy(dtype=np.float64)
+        return numbers_of(self.frame[name])
 
     def target_of(self, column: str) -> Target | None:
         """Target that a column was measured on; None in others' tables."""
         return self.targets.get(column)
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    try:
+        text = decoded(read_bytes(path))
+        frame = pd.read_csv(io.StringIO(text), low_memory=False, skipinitialspace=True)
+    except (InputError, ValueError) as error:  # pandas' errors of parsing are ValueErrors
+        raise FileError(f"{path} is no CSV: {str(error).splitlines()[0]}") from error
+    name = str(frame.columns[0])
+    for separator in ";\t":
+        if len(frame.columns) == 1 and separator in name:
+            raise FileError(f"{path} has columns between {separator!r}, expected commas")
+    return frame
+
+
+def _flat(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows numbered from 0, with what pandas kept as a named index as columns like the others."""
+    frame = frame.rename(columns=str)
+    named = [str(name) for name in frame.index.names if name is not None]
+    if named and not set(named) & set(frame.columns):
+        frame = frame.reset_index()
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise FileError(f"{path} has the column {twice[0]!r} twice; drop one")
+    return frame.reset_index(drop=True)
 
 
 def spread_column(column: str) -> str:

@@ -1,5 +1,6 @@
 """Parquet files that carry their own description: a pandas table beside JSON metadata."""
 
+import codecs
 import io
 import json
 from collections.abc import Mapping
@@ -18,6 +19,16 @@ _KEY = b"ofabench"
 # What pyarrow makes of a damaged file, and of the description of a frame that pandas leaves in it.
 _DAMAGE = (OSError, ValueError, TypeError, LookupError, AttributeError, AssertionError)
 SCHEMA_VERSION = 1
+_BOMS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+
+
+def decoded(content: bytes) -> str:
+    """Text of a file in UTF-8 or, with a byte order mark, UTF-16; `InputError` where it is none."""
+    encoding = next((name for bom, name in _BOMS.items() if content.startswith(bom)), "utf-8-sig")
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise InputError(f"it is no text ({error})") from error
 
 
 def save_frame(path: Path, frame: pd.DataFrame, *, what: str, metadata: Mapping[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """`LatencyTable`: what every block costs on one target, as a pandas table."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -139,11 +140,11 @@ class LatencyTable:
     def command_for(self, spec: BlockSpec) -> str:
         """Return the command that would measure a block; capitals stand for what is unknown."""
         target = self.target
-        space = self.provenance.get("space", "SPACE")
+        space = self.provenance.get("space_file", self.provenance.get("space", "SPACE"))
         device = self.provenance.get("device", "DEVICE")
         return (
-            f"ofabench sweep --space {space} --device {device} --backend {target.backend} "
-            f"--threads {target.threads} --batch {target.batch} "
+            f"ofabench sweep --space {shlex.quote(space)} --device {device} "
+            f"--backend {target.backend} --threads {target.threads} --batch {target.batch} "
             f"--resolutions {self._resolution_of(spec)} --out SWEEP.sqlite"
         )
 

@@ -1,7 +1,7 @@
 """Networks tables and archs files joined with their spaces, for the commands."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ LEAST_COMMON = 3  # networks of two sweeps that tell the level between them
 
 
 def space_of(table: "NetworksTable", asked: str | None) -> "SearchSpace":
-    """Space of a table: the one asked for, else the one that its metadata name."""
+    """Space of a table: the one asked for, else the one that its metadata name or hold."""
     from supernet.space import SearchSpace
 
     name = asked or table.space
@@ -31,13 +31,16 @@ def space_of(table: "NetworksTable", asked: str | None) -> "SearchSpace":
         raise InputError("the networks table does not name its space: give it with --space")
     if name == ONEHOT:
         raise InputError("onehot knows no blocks: only fit, evaluate and predict take it")
+    text = table.provenance.get("space_toml")
+    if asked is None and isinstance(text, str):
+        return SearchSpace.from_toml(text, name)
     return SearchSpace.load(name)
 
 
 def networks_table(measurements: Sequence["Measurement"], asked: str | None) -> "NetworksTable":
     """Table of the measured networks of a sweep; their labels say which they are."""
     from latency_models.networks import NetworksTable
-    from supernet.space import SearchSpace, parse_line
+    from supernet.space import SearchSpace, parse_line, space_names
     from supernet.verify import references_ms
 
     networks = [one for one in measurements if one.workload.role == "network"]
@@ -47,10 +50,20 @@ def networks_table(measurements: Sequence["Measurement"], asked: str | None) -> 
     names = {name for name, _ in lines}
     if len(names) > 1:
         raise InputError(f"the networks are of several spaces: {', '.join(sorted(names))}")
-    space = SearchSpace.load(asked or names.pop())
+    (name,) = names
+    if asked is None and name not in space_names():
+        raise InputError(
+            f"the sweep is of the space {name!r}, which ofabench does not ship: give the file "
+            "that it was swept with, --space FILE.toml"
+        )
+    space = SearchSpace.load(asked or name)
     frame = space.to_frame([arch for _, arch in lines])
     references = references_ms(measurements)
-    return NetworksTable.from_measurements(frame, networks, asked or space.name, references)
+    table = NetworksTable.from_measurements(frame, networks, asked or space.name, references)
+    if space.name in space_names():
+        return table
+    # The table carries its space along, wherever it goes and whatever becomes of the file.
+    return replace(table, provenance={**table.provenance, "space_toml": space.text})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ def fit_onehot(args: argparse.Namespace) -> int:
     from latency_models.categories.fit import fit_categories
     from latency_models.categories.predictor import CategoryPredictor, category_columns, codes_of
     from latency_models.networks import NetworksTable, foreign_target
+    from ofabench.network_warnings import other_columns, warn_of_networks
 
     if args.table is not None:
         raise InputError("a latency table holds blocks, --space onehot knows none: leave it out")
@@ -27,13 +28,15 @@ def fit_onehot(args: argparse.Namespace) -> int:
     column = networks.column_or_only(args.column)
     measured = networks.latencies_ms(column)
     columns = category_columns(networks.frame)
+    codes = codes_of(networks.frame, columns)
+    priors = {str(path): CategoryPredictor.load(path) for path in args.prior}
     source = {"column": column, "rows": len(measured), **networks.provenance}
     found = fit_categories(
         columns,
-        codes_of(networks.frame, columns),
+        codes,
         measured,
         networks.target_of(column) or foreign_target(column),
-        priors={str(path): CategoryPredictor.load(path) for path in args.prior},
+        priors=priors,
         provenance={"space": args.space, "networks": source},
     )
     predictor = found.predictor
@@ -45,6 +48,9 @@ def fit_onehot(args: argparse.Namespace) -> int:
         print(f"              {never} of them were never measured: networks with one extrapolate")
     print(f"base          {found.candidate}; mean error when left out: {found.error:.1%}")
     print(f"{args.out}: predictor of {predictor.target.key}")
+    baselines = {name: one.predict(codes) for name, one in priors.items() if one.columns == columns}
+    baselines |= other_columns(networks, column)
+    warn_of_networks(column, codes, measured, baselines)
     return 0
 
 
@@ -61,6 +67,7 @@ def judge_onehot(args: argparse.Namespace) -> tuple[dict[str, Any], Any, Any]:
     from latency_models.categories.predictor import CategoryPredictor, codes_of
     from latency_models.evaluate import best_constant, evaluate, repeatability
     from latency_models.networks import NetworksTable
+    from ofabench.network_warnings import warn_of_networks
 
     predictor = CategoryPredictor.load(args.predictor)
     networks = NetworksTable.load(args.networks)
@@ -68,6 +75,7 @@ def judge_onehot(args: argparse.Namespace) -> tuple[dict[str, Any], Any, Any]:
     measured = networks.latencies_ms(column)
     codes = codes_of(networks.frame, predictor.columns)
     predicted, spread = predictor.predict(codes), networks.spread(column)
+    warn_of_networks(column, codes, measured, {"the predictor": predicted})
     ceiling = None if spread is None else repeatability(spread)
     told = {
         "column": column,
@@ -120,6 +128,8 @@ def _rows(archs: Path, model: "CategoryPredictor") -> Iterator[list[int]]:
         values = []
         for column in model.columns:
             value = told.get(column) if isinstance(told, dict) else None
+            if isinstance(value, float) and value.is_integer():  # as pandas writes its float64
+                value = int(value)
             if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 1 << 62:
                 raise InputError(
                     f"{archs}, line {number}: {column} is {value!r}, expected a whole number"

@@ -58,7 +58,12 @@ def decode(layout: Layout, codes: Codes) -> list[ArchConfig]:
 
 
 def codes_of_frame(layout: Layout, frame: "pd.DataFrame", space: str) -> Codes:
-    """Canonical codes of a networks table; `InputError` names a missing column or a bad code."""
+    """Canonical codes of a networks table, whatever type its whole numbers have.
+
+    `InputError` names a missing column, or the row and column of a bad code.
+    """
+    from latency_models.columns import is_whole, numbers_of, shown
+
     names = layout.names
     missing = [name for name in names if name not in frame.columns]
     if missing:
@@ -66,10 +71,19 @@ def codes_of_frame(layout: Layout, frame: "pd.DataFrame", space: str) -> Codes:
             f"a networks table of {space} has the columns {', '.join(names[:3])}, ...; "
             f"{missing[0]!r} is missing"
         )
-    values = frame[names].to_numpy()
-    if not np.issubdtype(values.dtype, np.integer):
-        raise InputError(f"columns of {space}'s choices hold {values.dtype}, not integers")
-    codes = np.clip(values, -1, _LARGEST).astype(np.int16)
+    values = np.column_stack([numbers_of(frame[name]) for name in names])
+    wrong = ~is_whole(values)
+    codes = np.clip(np.where(wrong, -1, values), -1, _LARGEST).astype(np.int16)
+    # What absent blocks have is not looked at: a table may leave it empty.
+    present = layout.present(codes)
+    for group in layout.groups:
+        wrong[:, group] &= present
+    if wrong.any():
+        row, column = (int(found[0]) for found in np.nonzero(wrong))
+        held = shown(frame, names[column], row)
+        raise InputError(
+            f"column {names[column]!r} is {held} in row {row}, expected a whole number"
+        )
     layout.check(codes, space)
     return layout.canonical(codes)
 

@@ -1,6 +1,7 @@
 """`latency_models.categories` and its fit, kernels and file."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -86,14 +87,38 @@ def test_columns_that_number_rows_are_no_categories() -> None:
     ("frame", "told"),
     [
         (pd.DataFrame({"op0": [1]}), "lacks the column 'op1'"),
-        (pd.DataFrame({"op0": [1], "op1": [0.5]}), "holds float64"),
-        (pd.DataFrame({"op0": [1], "op1": pd.array([None], dtype="Int64")}), "without a category"),
+        (pd.DataFrame({"op0": [1], "op1": [0.5]}), "'op1' is 0.5 in row 0, expected a whole"),
+        (
+            pd.DataFrame({"op0": [1], "op1": pd.array([None], dtype="Int64")}),
+            "'op1' is nan in row 0",
+        ),
         (pd.DataFrame({"op0": [1], "op1": [1]})[:0], "no rows"),
     ],
 )
 def test_tables_without_the_categories_are_refused(frame: pd.DataFrame, told: str) -> None:
     with pytest.raises(InputError, match=told):
         codes_of(frame, ("op0", "op1"))
+
+
+def test_categories_of_joins_and_csv_files_are_those_of_integers(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"op0": [0, 1, 2, 0], "op1": [3, 3, 1, 1], "there_ms": [3, 4, 5, 6]})
+    joined = frame.astype({"op0": "float64"})
+    csv = tmp_path / "a.csv"
+    frame.sample(4, random_state=1).to_csv(csv)  # with its index, as by default
+
+    for other in (joined, frame.convert_dtypes(), frame.astype("float64"), pd.read_csv(csv)):
+        assert category_columns(other) == ("op0", "op1")
+    assert codes_of(joined, ("op0", "op1")).tolist() == [[0, 3], [1, 3], [2, 1], [0, 1]]
+
+
+@pytest.mark.parametrize("value", [None, 0.5, "?"])
+def test_a_wrong_cell_names_itself_rather_than_drop_its_column(value: Any) -> None:
+    cells = pd.Series([1, 2, value, 1], dtype=object)
+    frame = pd.DataFrame({"op0": [0, 1, 2, 0], "op1": cells, "other": cells})
+
+    with pytest.raises(InputError, match=r"column 'op1' is .* in row 2, expected a whole number"):
+        category_columns(frame)
+    assert category_columns(frame.drop(columns="op1")) == ("op0",)
 
 
 def test_shapes_count_from_their_columns_means() -> None:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from bench.devices.base import Workload
 from bench.errors import FileError, InputError, TargetMismatchError
@@ -104,12 +106,86 @@ def test_others_tables_are_read_without_metadata(tmp_path: Path) -> None:
     assert foreign_target("a_ms").device == "a"
     with pytest.raises(InputError, match="nan in row 1"):
         found.latencies_ms("b_ms")
-    with pytest.raises(InputError, match="expected numbers"):
+    with pytest.raises(InputError, match="'c_ms' is x in row 0, expected ms above 0"):
         found.latencies_ms("c_ms")
     with pytest.raises(InputError, match="a_ms, b_ms, c_ms"):
         found.column_or_only("d_ms")
     with pytest.raises(InputError, match="--column must be one of"):
         found.column_or_only(None)
+
+
+def test_latencies_of_other_types_are_read_and_their_rows_named(tmp_path: Path) -> None:
+    path = tmp_path / "n.parquet"
+    frame = pd.DataFrame(
+        {
+            "a_ms": pd.array([1, 2], dtype="Int64"),
+            "b_ms": pd.array([1.5, None], dtype="Float64"),
+            "c_ms": ["1.5", "2"],
+            "d_ms": [True, False],
+        }
+    )
+    frame.to_parquet(path)
+
+    found = NetworksTable.load(path)
+
+    assert found.latencies_ms("a_ms").tolist() == [1.0, 2.0]
+    assert found.latencies_ms("c_ms").tolist() == [1.5, 2.0]
+    with pytest.raises(InputError, match="column 'b_ms' is nan in row 1, expected ms above 0"):
+        found.latencies_ms("b_ms")
+    with pytest.raises(InputError, match="column 'd_ms' is True in row 0"):
+        found.latencies_ms("d_ms")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_csv_is_read_as_parquet_is(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "n.CSV"
+    path.write_bytes("d0, ks0,a_ms\n2, 3.0,1.5\n3,,2\n".encode(encoding))
+
+    found = NetworksTable.load(path)
+
+    assert list(found.frame.columns) == ["d0", "ks0", "a_ms"]
+    assert (found.space, found.target_of("a_ms")) == (None, None)
+    assert found.latencies_ms("a_ms").tolist() == [1.5, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "is no CSV: No columns"),
+        (b"a;b_ms\n1;2\n", "has columns between ';', expected commas"),
+        (b"a\tb_ms\n1\t2\n", "expected commas"),
+        (b"a,b_ms\n1,2,3,4\n1\n1,2,3,4,5\n", "is no CSV: "),
+        (b"\xff\x00", "is no CSV: it is no text"),
+    ],
+)
+def test_other_csv_is_one_clear_line(tmp_path: Path, content: bytes, told: str) -> None:
+    path = tmp_path / "n.csv"
+    path.write_bytes(content)
+
+    with pytest.raises(FileError, match=told) as caught:
+        NetworksTable.load(path)
+
+    assert "\n" not in str(caught.value)
+
+
+def test_choices_that_pandas_kept_as_index_are_columns(tmp_path: Path) -> None:
+    path = tmp_path / "n.parquet"
+    frame = pd.DataFrame({"d0": [2, 2, 3], "ks0": [3, 3, 5], "a_ms": [1.0, 3.0, 5.0]})
+    frame.groupby(["d0", "ks0"]).mean().to_parquet(path)
+
+    assert NetworksTable.load(path).frame.to_dict("list") == {
+        "d0": [2, 3],
+        "ks0": [3, 5],
+        "a_ms": [2.0, 5.0],
+    }
+
+
+def test_a_column_that_is_there_twice_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "n.parquet"
+    parquet.write_table(pa.table([[1], [2]], names=["a_ms", "a_ms"]), path)
+
+    with pytest.raises(FileError, match=r"has the column 'a_ms' twice|not a readable parquet"):
+        NetworksTable.load(path)
 
 
 def test_the_only_column_needs_no_name() -> None:

@@ -197,6 +197,30 @@ def _without_matplotlib(name: str, package: str | None = None) -> object:
     return None if name == "matplotlib" else FIND_SPEC(name, package)
 
 
+def test_what_is_suspicious_in_networks_is_warned_of(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    networks = NetworksTable.load(files / "n.parquet")
+    column = networks.column_or_only(None)
+    frame = networks.frame.drop(columns=column.replace("_ms", "_spread"))
+    p, plain, odd = files / "p.parquet", tmp_path / "n.csv", tmp_path / "odd.csv"
+    frame.convert_dtypes().to_csv(plain, index=False)
+    doubled = pd.concat([frame, frame.iloc[:2]])
+    doubled.assign(**{column: doubled[column] * 1000}).astype("float64").to_csv(odd, index=False)
+    judge = ["evaluate", str(p), "--space", "tiny", "--networks"]
+    fit = ["fit", str(files / "t.parquet"), "--space", "tiny", "--out", str(tmp_path / "x.parquet")]
+    capsys.readouterr()
+
+    for argv, other in (([*judge], "the predictor"), ([*fit, "--networks"], "the sums of blocks")):
+        assert cli.main([*argv, str(plain)]) == 0
+        assert capsys.readouterr().err == ""
+        assert cli.main([*argv, str(odd)]) == 0
+        twice, unit = capsys.readouterr().err.splitlines()
+        assert twice.startswith("ofabench: warning: 2 of 32 rows are networks of earlier rows")
+        assert unit.startswith(f"ofabench: warning: latencies of {column!r}: they look like micro")
+        assert unit.endswith(f"times that of {other}")
+
+
 def test_fit_refuses(files: Path, tmp_path: Path, fails: Fails) -> None:
     t, n, out = files / "t.parquet", files / "n.parquet", tmp_path / "p.parquet"
     to = ("--out", out)

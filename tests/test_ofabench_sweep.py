@@ -67,6 +67,32 @@ def test_a_sweep_measures_blocks_and_networks_and_says_what_to_do_next(
     assert sum(one.workload.role == "block" for one in found) == 4
 
 
+@pytest.mark.parametrize("blocks", ["3", "0"])
+def test_the_command_told_next_works_as_printed(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    blocks: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli, "COMMANDS", ("sweep", "table"))
+    text = SearchSpace.load("tiny").text.replace('name = "tiny"', 'name = "mine"')
+    (tmp_path / "my space.toml").write_text(text)
+    more = ["--space", "my space.toml", "--blocks", blocks, "--networks", "2"]
+
+    assert cli.main(["sweep", *FAKE, *SMALL, *more, "--out", "a b.sqlite"]) == 0
+
+    line = capsys.readouterr().out.splitlines()[-1]
+    tables = "" if blocks == "0" else " --out T.parquet"
+    assert line == (
+        f"next        ofabench table build 'a b.sqlite'{tables} --networks-out N.parquet "
+        "--space 'my space.toml'"
+    )
+    assert cli.main(shlex.split(line)[2:]) == 0
+    assert (tmp_path / "N.parquet").exists()
+    assert (tmp_path / "T.parquet").exists() == (blocks != "0")
+
+
 def test_the_ends_of_a_space_can_be_measured_beside_random_networks(tmp_path: Path) -> None:
     assert sweep(tmp_path / "a.sqlite", "--networks", "1", "--ends") == 0
 

@@ -1,6 +1,7 @@
 """`ofabench table`: from a sweep to files, and its refusals."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 from latency_models.networks import NetworksTable
 from latency_models.table import LatencyTable
 from ofabench import cli
+from supernet.space import SearchSpace
 
 YAML = "Conv-input:224x224x3-output:112x112x24:\n  count: 100\n  mean: 2.0\n  std: 0.5\n"
 
@@ -204,6 +206,76 @@ def test_refusals_change_nothing(
     assert "--measured-only is for --format tfnas" in fails(capsys, *only)
     assert "invalid choice" in fails(capsys, "export", str(bad), "--format", "xml")
     assert not out.exists()
+
+
+@pytest.fixture(scope="module")
+def own_space(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A space file, and sweeps of it beside: n.sqlite of networks alone, b.sqlite of both."""
+    folder = tmp_path_factory.mktemp("own space")
+    text = SearchSpace.load("tiny").text.replace('name = "tiny"', 'name = "mine"')
+    (folder / "mine.toml").write_text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cli, "COMMANDS", ("sweep",))
+        patch.chdir(folder)
+        common = ["sweep", "--space", "mine.toml", "--device", "fake", "--backend", "fake"]
+        few = ["--networks", "12", "--loads", "2", "--passes", "2"]
+        for blocks, name in (("0", "n.sqlite"), ("3", "b.sqlite")):
+            assert cli.main([*common, *few, "--blocks", blocks, "--out", name]) == 0
+    return folder
+
+
+def test_networks_alone_become_a_table_that_knows_its_space(
+    own_space: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    n, t, p = (tmp_path / name for name in ("n.parquet", "t.parquet", "p.parquet"))
+    build = ["build", str(own_space / "n.sqlite"), "--networks-out", str(n)]
+    own = ["--space", str(own_space / "mine.toml")]
+
+    assert "does not ship: give the file" in fails(capsys, *build)
+    assert "give --networks-out" in fails(capsys, *build[:2], "--out", str(t), *own)
+    assert "nothing to build" in fails(capsys, *build[:2], *own)
+    assert "the sweep is of the space 'mine'" in fails(capsys, *build, "--space", "tiny")
+    assert not n.exists()
+    assert cli.main(["table", *build, *own, "--out", str(t)]) == 0
+    assert "t.parquet: not written, the sweep measured networks alone" in capsys.readouterr().out
+    assert cli.main(["table", *build, *own]) == 0
+    assert capsys.readouterr().out == f"{n}: 12 networks\n"
+
+    assert not t.exists()
+    # Its space goes with it: neither the folder nor the file is needed any more.
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli, "COMMANDS", ("fit", "evaluate"))
+    saved = NetworksTable.load(n)
+    replace(saved, space="gone.toml").save(n)
+    assert cli.main(["fit", "--networks", str(n), "--out", str(p)]) == 0
+    assert cli.main(["evaluate", str(p), "--networks", str(n)]) == 0
+
+
+def test_networks_may_be_all_that_is_wanted_of_a_sweep_of_both(
+    sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    n = tmp_path / "n.parquet"
+    capsys.readouterr()
+
+    assert cli.main(["table", "build", str(sweep), "--networks-out", str(n)]) == 0
+
+    assert capsys.readouterr().out == f"{n}: 5 networks\n"
+
+
+def test_a_missing_block_of_an_own_space_is_measured_by_its_file(
+    own_space: Path, tmp_path: Path
+) -> None:
+    t, own = tmp_path / "t.parquet", str(own_space / "mine.toml")
+
+    argv = ["table", "build", str(own_space / "b.sqlite"), "--out", str(t), "--space", own]
+    assert cli.main(argv) == 0
+
+    table = LatencyTable.load(t)
+    # The folder's name has a space: the command quotes it.
+    assert f"ofabench sweep --space '{own}' --device" in table.command_for(table.specs[0])
 
 
 def test_a_networks_table_needs_networks(

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from bench.errors import InputError
 from bench.spec import Target
+from latency_models.columns import is_whole, numbers_of, whole_numbers
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -80,14 +81,16 @@ def category_columns(frame: pd.DataFrame) -> tuple[str, ...]:
     """Columns of whole numbers that are categories; `InputError` where there are none.
 
     No category is a latency, or a column that numbers the rows: one that is called an id, or that
-    has another value in every row and no sibling (`op0`, `op1`, ...) of the same name.
+    has another value in every row and no sibling (`op0`, `op1`, ...) of the same name. A sibling of
+    categories that holds anything but whole numbers is an error, which names its row.
     """
-    whole = [
-        str(name)
-        for name in frame.columns
-        if pd.api.types.is_integer_dtype(frame[name]) and not str(name).endswith(_NOT_CATEGORIES)
-    ]
+    others = [str(name) for name in frame.columns if not str(name).endswith(_NOT_CATEGORIES)]
+    whole = [name for name in others if _holds_whole_numbers(frame[name])]
     stems = [stem_of(name) for name in whole]
+    for name in others:
+        # `op5` beside `op0`, `op1`, ...: one wrong cell must not drop the column.
+        if name not in whole and name != stem_of(name) and stem_of(name) in stems:
+            whole_numbers(frame, name)
     found = tuple(
         name
         for name, stem in zip(whole, stems, strict=True)
@@ -106,22 +109,25 @@ def stem_of(column: str) -> str:
     return column.rstrip("0123456789")
 
 
+def _holds_whole_numbers(column: "pd.Series[Any]") -> bool:
+    if pd.api.types.is_integer_dtype(column):
+        return True
+    numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+    return bool(numeric and len(column) and is_whole(numbers_of(column)).all())
+
+
 def _is_id(column: str) -> bool:
+    if column.startswith("Unnamed: "):  # an index that went through a CSV
+        return True
     words = column.lower().replace("-", "_").split("_")
     return words[-1] in {"id", "index", "number", "seed"}
 
 
 def codes_of(frame: pd.DataFrame, columns: tuple[str, ...]) -> Codes:
-    """Categories of a table, (n, columns); `InputError` for a column that is not whole numbers."""
+    """Categories of a table, (n, columns); `InputError` names row and column of any other cell."""
     for name in columns:
         if name not in frame.columns:
             raise InputError(f"the networks table lacks the column {name!r}")
-        if not pd.api.types.is_integer_dtype(frame[name]):
-            raise InputError(
-                f"column {name!r} holds {frame[name].dtype}, expected whole numbers (categories)"
-            )
-        if frame[name].isna().any():
-            raise InputError(f"column {name!r} has rows without a category")
     if not len(frame):
         raise InputError("the networks table has no rows")
-    return frame[list(columns)].to_numpy(dtype=np.int64)
+    return np.column_stack([whole_numbers(frame, name) for name in columns])

@@ -5,7 +5,6 @@ read one by one: nothing is constructed, an alias is the node that it names (a t
 grows), and a file that is deeper or longer than any table is refused before the rest is read.
 """
 
-import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import yaml
 
 from bench.errors import InputError
+from latency_models.storage import decoded
 
 LARGEST_BYTES = 4 << 20  # a table of 96 blocks at 25 resolutions is 0.5 MB
 MOST_NODES = 200_000
@@ -20,7 +20,6 @@ DEEPEST = 6
 # The parser of libyaml where PyYAML was built with it, 10 times as fast as the one in Python.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PLAIN_TAGS = {None, "!", *(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "map"))}
-_BOMS = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
 @dataclass(slots=True)
@@ -37,15 +36,6 @@ class Node:
         if self.text is not None:
             return repr(self.text[:40])
         return "a mapping" if self.pairs is not None else "a list"
-
-
-def decoded(content: bytes) -> str:
-    """Text of a file in UTF-8 or, with a byte order mark, UTF-16; `InputError` where it is none."""
-    encoding = next((name for bom, name in _BOMS if content.startswith(bom)), "utf-8-sig")
-    try:
-        return content.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise InputError(f"it is no text ({error})") from error
 
 
 def documents(content: bytes) -> list[Node]:

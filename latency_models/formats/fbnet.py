@@ -17,8 +17,7 @@ from bench.errors import FileError, InputError, first_line
 from bench.files import parse_json, read_bytes
 from bench.spec import Target
 from latency_models.categories.predictor import CategoryPredictor
-from latency_models.formats.document import decoded
-from latency_models.storage import origin
+from latency_models.storage import decoded, origin
 
 # Kernel, expansion, groups of both 1x1 convolutions; an expansion by 1 is a convolution too.
 OPERATORS = ("k3_e1", "k3_e1_g2", "k3_e3", "k3_e6", "k5_e1", "k5_e1_g2", "k5_e3", "k5_e6", "skip")

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.errors import InputError
@@ -72,7 +73,7 @@ def _figure(key: str, value: Node, unit: str) -> Figure:
     for name in _UNIT:
         if name in fields:
             unit = _unit(fields[name], repr(key[:200]))
-    numbers = {
+    numbers: dict[str, float] = {
         name: _number(fields[name], name, key)
         for name in ("mean", "count", "std", "var")
         if name in fields
@@ -82,7 +83,7 @@ def _figure(key: str, value: Node, unit: str) -> Figure:
     return _scaled(key, numbers, _MS[unit])
 
 
-def _scaled(key: str, numbers: dict[str, float], ms: float) -> Figure:
+def _scaled(key: str, numbers: Mapping[str, float], ms: float) -> Figure:
     mean = numbers["mean"] * ms
     if not 0 < mean < _LARGEST_MS:
         raise InputError(f"the mean of {key[:200]!r} is {numbers['mean']}, expected ms above 0")

@@ -16,8 +16,7 @@ from pathlib import Path
 from bench.errors import FileError, InputError
 from bench.files import read_bytes
 from bench.spec import BlockSpec, Target
-from latency_models.formats.document import decoded
-from latency_models.storage import origin
+from latency_models.storage import decoded, origin
 from latency_models.table import LatencyTable, frame_of
 
 COLUMNS = ("block", "res", "cin", "se_mid", "cout", "k", "s", "act", "mid", "ms")

@@ -49,6 +49,7 @@ def _judge(args: argparse.Namespace) -> "tuple[dict[str, Any], Floats, Floats]":
     from latency_models.judge import judge
     from latency_models.networks import NetworksTable
     from latency_models.predictors import LatencyPredictor
+    from ofabench.network_warnings import warn_of_networks
     from ofabench.networks import judging, space_of
 
     predictor = LatencyPredictor.load(args.predictor)
@@ -63,6 +64,8 @@ def _judge(args: argparse.Namespace) -> "tuple[dict[str, Any], Floats, Floats]":
         **verdict.to_json(),
         "fitted_on": on.fitted,
     }
+    expected = {"the predictor": verdict.predicted_ms}
+    warn_of_networks(column, on.codes, on.measured.ms, expected)
     return told, verdict.predicted_ms, on.measured.ms
 
 

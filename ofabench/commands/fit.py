@@ -42,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
     from latency_models.networks import NetworksTable, foreign_target
     from latency_models.predictors import LatencyPredictor
     from latency_models.table import LatencyTable
+    from ofabench.network_warnings import macs_of, other_columns, sums_of_blocks, warn_of_networks
     from ofabench.networks import space_of
     from ofabench.onehot import fit_onehot
 
@@ -62,7 +63,8 @@ def run(args: argparse.Namespace) -> int:
         column = networks.column_or_only(args.column)
         measured = networks.latencies_ms(column)
         space = space_of(networks, args.space)
-        blocks = [space.blocks(arch) for arch in space.from_frame(networks.frame)]
+        codes = space.codes_of(networks.frame)
+        blocks = [space.blocks(arch) for arch in space.decode(codes)]
         target = networks.target_of(column)
         source = {"column": column, "rows": len(measured), **networks.provenance}
         told = {"space": space.name, "networks": source}
@@ -71,6 +73,7 @@ def run(args: argparse.Namespace) -> int:
             told["references"] = networks.provenance.get("references", {})
         if target is None and table is None:
             target = foreign_target(column)
+    priors = {str(path): LatencyPredictor.load(path) for path in args.prior}
     predictor = fit_predictor(
         table,
         blocks,
@@ -78,11 +81,16 @@ def run(args: argparse.Namespace) -> int:
         target=target,
         provenance=told,
         blocks=unique,
-        priors={str(path): LatencyPredictor.load(path) for path in args.prior},
+        priors=priors,
     )
     predictor.save(args.out)
     _print(predictor)
     print(f"{args.out}: predictor of {predictor.target.key}")
+    if blocks is not None and measured is not None:
+        known = {"the sums of blocks": predictor} if table is not None else priors
+        baselines = {name: sums_of_blocks(one, blocks) for name, one in known.items()}
+        baselines |= other_columns(networks, column)
+        warn_of_networks(column, codes, measured, baselines, macs_of(blocks))
     return 0
 
 

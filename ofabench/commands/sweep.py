@@ -148,9 +148,16 @@ def _show(args: argparse.Namespace, target: "Target", summary: "SweepSummary") -
         print(f"left out    {key}: {reason}")
     if len(summary.unrunnable) > UNRUNNABLE_SHOWN:
         print(f"left out    {len(summary.unrunnable) - UNRUNNABLE_SHOWN} more; see --json")
-    also = " --networks-out N.parquet" if summary.networks else ""
-    path = shlex.quote(str(args.out))
-    print(f"next        ofabench table build {path} --out T.parquet{also}")
+    print(f"next        {build_command(args, summary)}")
+
+
+def build_command(args: argparse.Namespace, summary: "SweepSummary") -> str:
+    """Write the command that makes tables of what this sweep measured."""
+    words = ["ofabench", "table", "build", str(args.out)]
+    words += ["--out", "T.parquet"] if summary.blocks else []
+    words += ["--networks-out", "N.parquet"] if summary.networks else []
+    words += option("space", args.space) if args.space.endswith(".toml") else []
+    return shlex.join(words)
 
 
 def resume_command(args: argparse.Namespace) -> str:

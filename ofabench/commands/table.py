@@ -4,8 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench.errors import FileError, InputError
 from ofabench.arguments import add_json, add_out, positive_int
+from ofabench.table_build import run_build
 from ofabench.table_import import run_import
 from ofabench.table_show import rows_of, run_show
 
@@ -26,10 +26,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
     build = actions.add_parser("build", help="make tables of a sweep's blocks and networks")
     build.add_argument("sweep", type=Path, metavar="SWEEP.sqlite")
-    add_out(build, "T.parquet")
-    build.add_argument("--networks-out", type=Path, metavar="N.parquet")
-    build.add_argument("--space", metavar="NAME|FILE.toml", help="where it is not a shipped one")
-    build.set_defaults(run=_build)
+    build.add_argument("--out", type=Path, metavar="T.parquet", help="table of the blocks")
+    build.add_argument(
+        "--networks-out",
+        type=Path,
+        metavar="N.parquet",
+        help="table of the networks; enough by itself, as for a sweep with --blocks 0",
+    )
+    build.add_argument("--space", metavar="FILE.toml", help="of a space that is not a shipped one")
+    build.set_defaults(run=run_build)
 
     show = actions.add_parser("show", help="say what a table holds")
     show.add_argument("table", type=Path, metavar="T.parquet")
@@ -63,36 +68,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "squeeze-excite, else MobileNetV3's."
     )
     export.set_defaults(run=_export)
-
-
-def _build(args: argparse.Namespace) -> int:
-    from bench.store import SweepStore
-    from latency_models.table import LatencyTable
-    from ofabench.networks import networks_table
-
-    if args.networks_out is not None and args.networks_out.resolve() == args.out.resolve():
-        raise InputError(f"--out and --networks-out are both {args.out}: name two files")
-    for path in (args.out, args.networks_out):
-        # Told before anything is written: of two tables, either both are there or none.
-        if path is not None and not path.absolute().parent.is_dir():
-            raise FileError(f"cannot write {path}: its folder does not exist; make it first")
-    with SweepStore.open(args.sweep) as store:
-        measurements, asked = store.measurements(), dict(store.plan.asked)
-        unrunnable = {one.key: reason for one, reason in store.unrunnable().items()}
-    told: dict[str, object] = {n: asked[n] for n in ("space", "device") if n in asked}
-    if unrunnable:
-        told["unrunnable"] = unrunnable
-    table = LatencyTable.from_measurements(measurements, told)
-    networks = None
-    if args.networks_out is not None:
-        networks = networks_table(measurements, args.space)
-    table.save(args.out)
-    left_out = f"; {len(unrunnable)} could not run" if unrunnable else ""
-    print(f"{args.out}: {len(table)} blocks of {table.target.key}{left_out}")
-    if networks is not None:
-        networks.save(args.networks_out)
-        print(f"{args.networks_out}: {len(networks.frame)} networks")
-    return 0
 
 
 def _export(args: argparse.Namespace) -> int:

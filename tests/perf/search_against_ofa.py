@@ -25,7 +25,8 @@ from threadpoolctl import threadpool_limits
 
 from bench.spec import Target
 from latency_models.fitting import fit_predictor
-from latency_models.formats.ofa import from_ofa, read_figures
+from latency_models.formats.figures import read_figures
+from latency_models.formats.ofa import from_ofa
 from latency_models.predictors import LatencyPredictor
 from supernet.accuracy.ofa_published import OfaPublished
 from supernet.constraints import latency
@@ -96,7 +97,7 @@ def main() -> int:
         "weights": str(args.data / WEIGHTS),
         "table": {
             key: figure.mean_ms
-            for key, figure in read_figures((args.data / TABLE).read_text()).items()
+            for key, figure in read_figures((args.data / TABLE).read_bytes()).items()
         },
         "resolution": RESOLUTION,
         "threads": 1,

@@ -1,0 +1,73 @@
+"""What is suspicious in measured networks: rows that are there twice, latencies in another unit."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+# Between a unit and the next lies a factor of 1,000; predictors of a device are never so far off.
+_FACTOR = 300.0
+# What no device does: MACs a second of one image, with ms that only a small network could take.
+_FASTEST, _FAST_MS = 5e12, 0.1
+_SLOWEST = 5e7
+
+
+def duplicates(codes: NDArray[np.integer], measured_ms: Floats) -> str | None:
+    """Say which networks, rows of codes (n, columns), are there more than once; None if none is."""
+    _, first, inverse = np.unique(codes, axis=0, return_index=True, return_inverse=True)
+    again = np.flatnonzero(first[inverse.ravel()] != np.arange(len(codes)))
+    if not len(again):
+        return None
+    row = int(again[0])
+    other = int(first[inverse.ravel()[row]])
+    return (
+        f"{len(again)} of {len(codes)} rows are networks of earlier rows (rows {other} and {row}: "
+        f"{measured_ms[other]:.4g} and {measured_ms[row]:.4g} ms): each counts as often as it is "
+        "there, and errors of rows left out are flattered"
+    )
+
+
+def other_unit(
+    measured_ms: Floats, baselines: Mapping[str, Floats], macs: Floats | None = None
+) -> str | None:
+    """Say that latencies (n,) look like another unit than ms; None where they do not.
+
+    They do where they are a factor of about 1,000 from every one of `baselines`, by name what the
+    networks were expected to take in ms; without one, where no device computes `macs` so fast or
+    so slowly.
+    """
+    ratios = {
+        name: float(np.median(measured_ms[known] / expected[known]))
+        for name, expected in baselines.items()
+        if (known := np.isfinite(expected) & (expected > 0)).any()
+    }
+    median = float(np.median(measured_ms))
+    if ratios:
+        unit, about = _unit_by(list(ratios.values())), _closest(ratios)
+    elif macs is not None:
+        rate = float(np.median(macs / measured_ms)) * 1e3
+        unit = _unit_by_rate(rate, median)
+        about = f"{rate:.3g} MACs a second, which no device does"
+    else:
+        return None
+    return unit and f"they look like {unit}, not ms: their median is {median:.4g}, {about}"
+
+
+def _unit_by(ratios: list[float]) -> str | None:
+    if min(ratios) >= _FACTOR:
+        return "nanoseconds" if min(ratios) >= _FACTOR * 1e3 else "microseconds"
+    return "seconds" if max(ratios) <= 1 / _FACTOR else None
+
+
+def _unit_by_rate(rate: float, median_ms: float) -> str | None:
+    if rate < _SLOWEST:
+        return "microseconds"
+    return "seconds" if rate > _FASTEST and median_ms < _FAST_MS else None
+
+
+def _closest(ratios: Mapping[str, float]) -> str:
+    """How far the latencies are from the baseline that they are nearest to."""
+    name = min(ratios, key=lambda one: abs(np.log(ratios[one])))
+    return f"{ratios[name]:.3g} times that of {name}"
