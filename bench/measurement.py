@@ -64,10 +64,22 @@ class Measurement:
         """95 % interval of `median_ms`, from the loads' medians alone; see `interval`."""
         return interval(self.load_ms(), self.median_ms)
 
-    def _visits_ms(self, *, cold: bool | None = None) -> Floats:
+    @cached_property
+    def raw_ms(self) -> float:
+        """The latency as timed: median over all bursts, no drift divided out."""
+        return float(np.median(self._timed_ns())) / 1e6
+
+    @cached_property
+    def raw_interval_ms(self) -> tuple[float, float]:
+        """95 % interval of `raw_ms`, from the replicates' medians as timed; see `interval`."""
+        return interval(np.median(self._timed_ns(), axis=1) / 1e6, self.raw_ms)
+
+    def _timed_ns(self, *, cold: bool | None = None) -> Floats:
         which = self.cold if cold is None else cold
-        visits_ns = self.samples_ns[:, :, 0] if which else warm_ns(self.samples_ns)
-        ms: Floats = visits_ns / self.levels / 1e6
+        return self.samples_ns[:, :, 0] if which else warm_ns(self.samples_ns)
+
+    def _visits_ms(self, *, cold: bool | None = None) -> Floats:
+        ms: Floats = self._timed_ns(cold=cold) / self.levels / 1e6
         return ms
 
     @property

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.session_drift import SessionDrift
 from bench.spec import BlockSpec
 from latency_models.dense import compile_spread, extrapolated_of, macs_of
 from latency_models.dense_cost import compile_sum
@@ -28,9 +29,8 @@ class Verdict:
 
     predicted_ms: Floats
     model: Evaluation
-    level: float | None  # how much slower the machine was than for the predictor, if known
-    level_by: str | None  # what told it
-    levelled: Evaluation | None  # the predictor's figures with that divided out
+    drift: SessionDrift | None  # since what the predictor was fitted on was measured, if known
+    drift_corrected: Evaluation | None  # the predictor's figures with that divided out
     plain_sum: Evaluation | None  # of warm blocks; None where no block was measured
     best_constant: Evaluation
     macs_alone: Evaluation
@@ -43,9 +43,8 @@ class Verdict:
     def to_json(self) -> dict[str, Any]:
         return {
             **self.model.to_json(),
-            "level": self.level,
-            "level_by": self.level_by,
-            "levelled": self.levelled and self.levelled.to_json(),
+            "drift": self.drift and self.drift.to_json(),
+            "drift_corrected": self.drift_corrected and self.drift_corrected.to_json(),
             "plain_sum": self.plain_sum and self.plain_sum.to_json(),
             "best_constant": {**self.best_constant.to_json(), "fitted_on": "judged networks"},
             "macs_alone": {**self.macs_alone.to_json(), "fitted_on": self.macs_fitted_on},
@@ -60,14 +59,20 @@ class Verdict:
 class Measured:
     """Latencies of networks (n,), and what is known of how they were measured.
 
-    `spread` is their relative half-widths (n,); `level` how much slower the machine was than when
-    what the predictor was fitted on was measured, and `level_by` says what told that.
+    `spread` is their relative half-widths (n,); `drift` that since what the predictor was fitted
+    on was measured.
     """
 
     ms: Floats
     spread: Floats | None = None
-    level: float | None = None
-    level_by: str | None = None
+    drift: SessionDrift | None = None
+
+    @property
+    def drift_corrected_ms(self) -> Floats | None:
+        """Latencies on the scale of the predictor, (n,); None where drift is not corrected."""
+        if self.drift is None or not self.drift.applied:
+            return None
+        return self.ms / self.drift.ratio
 
 
 def judge(
@@ -82,7 +87,8 @@ def judge(
         return np.array([spec not in predictor.known for spec in specs], dtype=np.float64)
 
     outside = extrapolated_of(predictor)
-    measured_ms, level, spread = measured.ms, measured.level, measured.spread
+    measured_ms, spread = measured.ms, measured.spread
+    corrected_ms = measured.drift_corrected_ms
     spreads = compile_spread(predictor, choices)
     predicted, std_ms = spreads.predict(codes)
     covered = np.mean(np.abs(predicted - measured_ms) <= 1.96 * std_ms)
@@ -92,9 +98,8 @@ def judge(
     return Verdict(
         predicted_ms=predicted,
         model=evaluate(predicted, measured_ms),
-        level=level,
-        level_by=measured.level_by,
-        levelled=None if level is None else evaluate(predicted, measured_ms / level),
+        drift=measured.drift,
+        drift_corrected=None if corrected_ms is None else evaluate(predicted, corrected_ms),
         plain_sum=plain if predictor.known else None,
         best_constant=best_constant(measured_ms),
         macs_alone=macs_alone(macs, measured_ms, tuple(line) if line else None),

@@ -102,7 +102,7 @@ def latency_json(
         "limit_ms": given.limits.get(key),
         "unmeasured": [one.key for one in prediction.unmeasured],
         "extrapolated": [one.key for one in prediction.extrapolated],
-        "measured": measured,
+        "verification": measured,
         "not_measured": "" if measured is not None else _why_not(card, predictor, found),
         "verdict": "" if measured is None else verdict_of(measured),
     }
@@ -130,16 +130,16 @@ def limits_json(card: "Card", given: Given) -> list[dict[str, Any]]:
     return found
 
 
-def verdict_of(measured: Mapping[str, Any]) -> str:
-    """In a few words, whether a prediction was kept and a limit met."""
+def verdict_of(verification: Mapping[str, Any]) -> str:
+    """In a few words, the two deciding verdicts: on the prediction, and on the limit."""
     words = []
-    if measured["kept"] is None:
-        words.append(f"measured as {measured['precision']}, predicted for another precision")
+    within = verification["prediction_within_tolerance"]
+    if within is None:
+        words.append(f"measured as {verification['precision']}, predicted for another precision")
     else:
-        kept = "kept" if measured["kept"] else "NOT KEPT"
-        words.append(f"prediction {kept} ({measured['error']:+.1%})")
-    if measured["limit_met"] is not None:
-        words.append("limit met" if measured["limit_met"] else "limit NOT MET")
+        words.append(f"prediction {'' if within else 'NOT '}within tolerance")
+    if verification["limit_met"] is not None:
+        words.append("limit met" if verification["limit_met"] else "limit NOT MET")
     return ", ".join(words)
 
 

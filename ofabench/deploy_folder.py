@@ -9,7 +9,8 @@ from typing import Any
 from bench.errors import FileError, OfabenchError
 from bench.files import make_folder, read_bytes, read_json, write_bytes
 
-FORMAT = "ofabench-deploy-1"
+FAMILY = "ofabench-deploy-"
+FORMAT = f"{FAMILY}2"
 CARD, PAGE, SEARCH, SUMS = "card.json", "card.md", "search.json", "SHA256SUMS"
 
 
@@ -39,11 +40,16 @@ def finished(out: Path, request: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     try:
         card = read_json(out / CARD)
-        ours = isinstance(card, dict) and card.get("format") == FORMAT
+        ours = isinstance(card, dict) and str(card.get("format")).startswith(FAMILY)
     except OfabenchError:
         ours = False
     if not ours:
         raise FileError(f"{out} exists and is no deployment; name another folder, or remove it")
+    if card["format"] != FORMAT:
+        raise FileError(
+            f"{out} holds a deployment in the format {card['format']} of another version of "
+            f"ofabench, expected {FORMAT}; name another folder, or remove it"
+        )
     _check_sums(out)
     if card["request"] != json.loads(json.dumps(request)):
         changed = sorted(

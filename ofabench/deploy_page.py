@@ -3,7 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bench.session_drift import drift_in_words
 from bench.spec import BlockSpec
+from ofabench.verdicts import FIGURES, figure_verdicts
+from supernet.wilson import share_in_words, wilson_interval
 
 Card = Mapping[str, Any]
 
@@ -92,18 +95,18 @@ def _accuracy(card: Card) -> Iterator[str]:
         yield f"Not measured: {found['not_measured']}."
     else:
         yield (
-            f"**{found['accuracy']:.2%}** ± {found['accuracy_error']:.2%} of "
-            f"{found['accuracy_images']} test images of {found['data']}, by this file itself "
-            "(one standard error)."
+            f"**{found['accuracy']:.2%}** of {found['accuracy_images']} test images of "
+            f"{found['data']}, by this file itself (95 % interval "
+            f"{100 * found['accuracy_low']:.2f} to {100 * found['accuracy_high']:.2f} %)."
         )
     if predicted is not None:
-        yield f"The search predicted {predicted:.2%}."
+        yield f"The search predicted {predicted:.2%} of validation images."
     pair = card["model"]["accuracies"]
     if pair is not None:
         yield (
-            f"On {pair['images']} {pair['part']} images: {pair['before']:.2%} ± "
-            f"{pair['before_error']:.2%} by the float32 network in torch, {pair['after']:.2%} ± "
-            f"{pair['after_error']:.2%} by this file."
+            f"On {pair['images']} {pair['part']} images: "
+            f"{_share(pair, 'before')} by the float32 network in torch, "
+            f"{_share(pair, 'after')} by this file."
         )
     close = card["model"]["closeness"]
     ratio = "" if close["snr_db"] is None else f", signal to noise {close['snr_db']:.1f} dB"
@@ -117,13 +120,19 @@ def _accuracy(card: Card) -> Iterator[str]:
         yield f"Quantised after training, calibrated on {images} training images of {data}."
 
 
+def _share(pair: Mapping[str, Any], when: str) -> str:
+    """An accuracy before or after, with its 95 % interval."""
+    found = (pair[when], pair[f"{when}_error"], pair["images"], pair["groups"])
+    return share_in_words(pair[when], wilson_interval(*found))
+
+
 def _latency(card: Card) -> Iterator[str]:
     if not card["latency"]:
         yield ""
         yield "No predictor was given."
         return
     yield ""
-    yield "| target | predicted, ms | limit, ms | measured, ms | |"
+    yield "| target | predicted, ms | limit, ms | measured, ms | drift-corrected, ms |"
     yield "| --- | --- | --- | --- | --- |"
     for one in card["latency"]:
         predicted = f"{one['predicted_ms']:.4g} ± {one['std_ms']:.2g}"
@@ -132,17 +141,30 @@ def _latency(card: Card) -> Iterator[str]:
             sure = "with its margin" if confidence is None else f"with {confidence:.4g} confidence"
             predicted += f" (at most {one['bound_ms']:.4g} {sure})"
         limit = "-" if one["limit_ms"] is None else f"{one['limit_ms']:g}"
-        measured, told = "-", one["not_measured"]
-        if one["measured"] is not None:
-            got = one["measured"]
-            measured = f"{got['measured_ms']:.4g} ({got['low_ms']:.4g} to {got['high_ms']:.4g})"
-            told = one["verdict"]
-        yield f"| {one['target']} | {predicted} | {limit} | {measured} | {told} |"
+        figures = [_figure(one, name) for name in FIGURES]
+        yield f"| {one['target']} | {predicted} | {limit} | {' | '.join(figures)} |"
     yield ""
     yield (
         "± is one standard deviation of the prediction; in brackets the 95 % interval of the "
-        "measurement. What was not measured is only predicted."
+        "measurement. The limit is judged by the latency as measured, the prediction by the "
+        "drift-corrected one where there is one. What was not measured is only predicted."
     )
+    for one in card["latency"]:
+        if one["verification"] is not None and one["verification"]["drift"] is not None:
+            yield f"Drift on {one['target']}: {drift_in_words(one['verification']['drift'])}."
+
+
+def _figure(one: Mapping[str, Any], name: str) -> str:
+    """One latency with its interval and its verdicts; why there is none."""
+    verification = one["verification"]
+    if verification is None:
+        return f"- ({one['not_measured']})" if name == "measured" else "-"
+    figure = verification[name]
+    if figure is None:
+        return "-"
+    text = f"{figure['ms']:.4g} ({figure['low_ms']:.4g} to {figure['high_ms']:.4g})"
+    verdicts = figure_verdicts(figure, verification["tolerance"])
+    return f"{text}: {verdicts}" if verdicts else text
 
 
 def _limits(card: Card) -> Iterator[str]:

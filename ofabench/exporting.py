@@ -156,6 +156,7 @@ def _accuracies(form: "Form", made: "Made", judged: "Dataset", name: str) -> "Ac
         before_error=before.error,
         after=after.accuracy,
         after_error=after.error,
+        groups=after.groups,
     )
 
 
@@ -174,12 +175,14 @@ def show_card(card: "Card", unjudged: str) -> None:
             f"  differs from torch by {close.largest:.1g} at most{ratio}, same class for "
             f"{close.agreement:.1%} ({close.images} {close.of}{' images' * (close.of == 'random')})"
         )
+    from supernet.wilson import share_in_words
+
     found = card.accuracies
     if found is None:
         print(f"  accuracy: not measured ({unjudged})")
         return
     print(
         f"  accuracy on {found.images} {found.part} images of {found.data}: "
-        f"{found.before:.2%} ± {found.before_error:.2%} before (torch, float32), "
-        f"{found.after:.2%} ± {found.after_error:.2%} after (this file)"
+        f"{share_in_words(found.before, found.before_interval)} before (torch, float32), "
+        f"{share_in_words(found.after, found.after_interval)} after (this file)"
     )

@@ -9,6 +9,7 @@ import numpy as np
 
 from bench.errors import InputError
 from bench.files import read_bytes
+from bench.session_drift import SessionDrift, drift_by_length, drift_by_references
 
 if TYPE_CHECKING:
     from bench.measurement import Measurement
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from supernet.space import ArchConfig, SearchSpace
 
 ONEHOT = "onehot"  # no space by itself: columns of whole numbers are categories
-LEAST_COMMON = 3  # networks of two sweeps that tell the level between them
 
 
 def space_of(table: "NetworksTable", asked: str | None) -> "SearchSpace":
@@ -81,10 +81,10 @@ class Judging:
 def judging(
     networks: "NetworksTable", column: str, space: "SearchSpace", predictor: "LatencyPredictor"
 ) -> Judging:
-    """The networks of a table that a predictor was not fitted on, and how slow the machine was.
+    """The networks of a table that a predictor was not fitted on, and the drift since its sweep.
 
-    What was measured then and now tells the machine's level: networks fitted on that are in the
-    table too, where there are a few, else the references of both sweeps.
+    Drift is estimated from networks fitted on that are in the table too, where there are three or
+    more, else from the reference workloads of both sweeps.
     """
     from latency_models.judge import Measured
     from latency_models.predictors import network_key
@@ -101,25 +101,22 @@ def judging(
         ]
     )
     known = np.isfinite(then_ms)
-    level, level_by = _level_by_references(networks, predictor), "references"
-    if known.sum() >= LEAST_COMMON:
-        level, level_by = float(np.median(ms[known] / then_ms[known])), "networks in common"
+    drift = drift_by_length("networks in common", then_ms, ms)
     judged = np.ones(len(ms), dtype=bool) if known.all() else ~known
     measured = Measured(
         ms=ms[judged],
         spread=None if spread is None else spread[judged],
-        level=level,
-        level_by=None if level is None else level_by,
+        drift=drift or _drift_by_references(networks, predictor),
     )
     return Judging(codes=codes[judged], measured=measured, fitted=int(known.sum()))
 
 
-def _level_by_references(networks: "NetworksTable", predictor: "LatencyPredictor") -> float | None:
-    """How much slower the machine was for the networks than for the predictor; None if unknown."""
-    from supernet.verify import level_since
-
+def _drift_by_references(
+    networks: "NetworksTable", predictor: "LatencyPredictor"
+) -> SessionDrift | None:
+    """Estimate drift from the predictor's sweep to the networks' by their reference workloads."""
     then = predictor.provenance.get("references") or {}
-    return level_since(networks.provenance.get("references") or {}, then)
+    return drift_by_references(networks.provenance.get("references") or {}, then)
 
 
 def read_archs(path: Path, asked: str | None) -> Iterator[tuple["SearchSpace", "ArchConfig"]]:

@@ -137,6 +137,7 @@ class Loop:
                   "--data", DATA, "--out", str(verdict), *self._forced),
             makes=verdict,
             may_fail_its_check=True,
+            repeats_failed_check=True,
         )  # fmt: skip
         return [export, verify]
 

@@ -1,6 +1,7 @@
-"""What `verify` and `deploy` share: a file measured, beside all that was promised of it."""
+"""What `verify` and `deploy` share: measure a file, and judge it by prediction and limit."""
 
 import argparse
+import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,14 +15,14 @@ if TYPE_CHECKING:
     from bench.spec import BlockSpec, Target
     from latency_models.predictors import LatencyPredictor
     from supernet.card import Card
-    from supernet.verify import Bench, Promise, Taken
+    from supernet.verify import Bench
 
 OUTPUTS_COMPARED = 4  # images on which a file's outputs there are held beside those here
 COMPANY = 100  # blocks of the predictor's sweep that are measured beside the network
 
 
 def add_measuring(parser: argparse.ArgumentParser) -> None:
-    """Add how a file is measured and held."""
+    """Add how a file is measured and judged."""
     add_progress(parser)
     parser.add_argument(
         "--tolerance",
@@ -38,7 +39,7 @@ def add_measuring(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """One verification: which file, on which target, held against what.
+    """One verification: which file, on which target, judged by what.
 
     `predictor` is None where the file is only measured; `limits` are a search's, by target.
     """
@@ -63,13 +64,14 @@ def target_for(card: "Card", predictor: "LatencyPredictor") -> "Target":
 def measure(
     args: argparse.Namespace, device: "Device", backend: "Backend", asked: Asked
 ) -> dict[str, Any]:
-    """Measure the file; JSON values of what it took, and of how that meets what was promised.
+    """Measure the file; JSON values of its latency, judged by its prediction and its limit.
 
-    `kept` is None where nothing was predicted of a file of this precision, `limit_met` where there
-    is no limit. The limit is held against the figure as measured; `kept` has the level out.
+    The keys are those of `Verification.to_json`, and what was verified on which target. Nothing is
+    predicted of a file of another precision than the predictor's.
     """
     from bench.errors import InputError
-    from supernet.verify import hold, measure_file, taken_by
+    from supernet.verification import Expected, verify
+    from supernet.verify import drift_since_sweep, measure_file
 
     swept = None if asked.predictor is None else asked.predictor.target
     if asked.keep is not None and asked.target.precision != "fp32" and asked.target != swept:
@@ -79,13 +81,39 @@ def measure(
         )
     bench = _bench(args, device, backend, asked)
     measurements = measure_file(asked.content, asked.card.blocks, bench, asked.keep)
-    taken = taken_by(measurements)
-    predictor, promise = asked.predictor, None
+    predictor, predicted_ms, drift = asked.predictor, None, None
     if predictor is not None and asked.target == predictor.target:
-        references = predictor.provenance.get("references") or {}
         predicted_ms = predictor.predict(asked.card.blocks).ms
-        promise = hold(measurements, predicted_ms, references, args.tolerance)
-    return {**_verdict(asked, taken, promise), "on_device": _on_device(device, backend, asked)}
+        drift = drift_since_sweep(measurements, predictor)
+    expected = Expected(
+        predicted_ms=predicted_ms, limit_ms=_limit_ms(asked), tolerance=args.tolerance
+    )
+    verification = verify(measurements, expected, drift)
+    return {
+        **_verified(asked),
+        **verification.to_json(),
+        "on_device": _on_device(device, backend, asked),
+    }
+
+
+def _verified(asked: Asked) -> dict[str, Any]:
+    """What is verified: the file by its digest, the target, what the predictor says of it."""
+    predictor, blocks = asked.predictor, asked.card.blocks
+    other = predictor is not None and asked.target != predictor.target
+    return {
+        "model_sha256": hashlib.sha256(asked.content).hexdigest(),
+        "target": asked.target.key,
+        "precision": asked.card.precision,
+        "prediction_of_another_precision": {
+            "target": predictor.target.key,
+            "predicted_ms": predictor.predict(blocks).ms,
+        }
+        if predictor is not None and other
+        else None,
+        "extrapolated": []
+        if predictor is None
+        else [one.key for one in blocks if one not in predictor.domain],
+    }
 
 
 def _on_device(device: "Device", backend: "Backend", asked: Asked) -> dict[str, Any] | None:
@@ -108,38 +136,6 @@ def _on_device(device: "Device", backend: "Backend", asked: Asked) -> dict[str, 
     return asdict(compare(here, np.concatenate(there), "random"))
 
 
-def _verdict(asked: Asked, taken: "Taken", promise: "Promise | None") -> dict[str, Any]:
-    predictor, blocks = asked.predictor, asked.card.blocks
-    held: dict[str, Any] = {
-        "predicted_ms": None,
-        "measured_ms": taken.measured_ms,
-        "low_ms": taken.low_ms,
-        "high_ms": taken.high_ms,
-        "level": None,
-        "tolerance": None,
-        "levelled_ms": None,
-        "error": None,
-        "kept": None,
-    }
-    unlike = None
-    if promise is not None:
-        held = promise.to_json()
-    elif predictor is not None:
-        unlike = {"target": predictor.target.key, "predicted_ms": predictor.predict(blocks).ms}
-    limit_ms = _limit_ms(asked)
-    return {
-        "target": asked.target.key,
-        "precision": asked.card.precision,
-        **held,
-        "prediction_of_another_precision": unlike,
-        "limit_ms": limit_ms,
-        "limit_met": None if limit_ms is None else taken.measured_ms <= limit_ms,
-        "extrapolated": []
-        if predictor is None
-        else [one.key for one in blocks if one not in predictor.domain],
-    }
-
-
 def _limit_ms(asked: Asked) -> float | None:
     """The search's limit on this device; what was limited is the latency, in any precision."""
     limits = asked.limits or {}
@@ -159,12 +155,12 @@ def _bench(args: argparse.Namespace, device: "Device", backend: "Backend", asked
         target=asked.target,
         plan=SweepPlan(loads=args.loads, passes=args.passes, seed=args.seed),
         progress=get_sweep_progress(args.progress),
-        company=_company(asked.predictor, args.seed),
+        company=company_of(asked.predictor, args.seed),
         forced=args.force,
     )
 
 
-def _company(predictor: "LatencyPredictor | None", seed: int) -> "tuple[BlockSpec, ...]":
+def company_of(predictor: "LatencyPredictor | None", seed: int) -> "tuple[BlockSpec, ...]":
     """Blocks of the predictor's sweep, drawn by `seed`."""
     import numpy as np
 

@@ -14,6 +14,7 @@ from bench.errors import FileError, InputError, first_line
 from bench.files import read_bytes, read_json
 from bench.spec import BlockSpec
 from supernet.arch import ArchConfig
+from supernet.wilson import wilson_interval
 
 CARD_FORMAT = "ofabench-card-1"
 _Part = TypeVar("_Part")
@@ -39,7 +40,8 @@ class Calibration:
 class Accuracies:
     """How often the float32 network is right and how often the file, on the same images.
 
-    Fractions, each with its standard error; `part` says which images of `data` they were.
+    Fractions, each with its standard error over groups of images; `part` says which images of
+    `data` they were. `groups` is None in cards of before it was kept.
     """
 
     data: str
@@ -49,6 +51,17 @@ class Accuracies:
     before_error: float
     after: float
     after_error: float
+    groups: int | None = None
+
+    @property
+    def before_interval(self) -> tuple[float, float]:
+        """95 % interval of `before`."""
+        return wilson_interval(self.before, self.before_error, self.images, self.groups)
+
+    @property
+    def after_interval(self) -> tuple[float, float]:
+        """95 % interval of `after`."""
+        return wilson_interval(self.after, self.after_error, self.images, self.groups)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

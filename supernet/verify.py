@@ -1,74 +1,29 @@
-"""Holds an exported network against what was predicted of it: its latency, and its accuracy.
+"""Measure an exported network, and judge it by its predicted latency and its limit.
 
-The file itself is measured, by the protocol of a sweep and in the company of single blocks, with
-the two references beside it. The predictor remembers what the references took when its blocks were
-swept; what they take now tells how much the whole machine has moved since.
+The file itself is measured, by the protocol of a sweep, beside single blocks and the two reference
+workloads. The predictor's file holds what the same blocks and references took in its sweep: how
+much longer they take now is the drift since then.
 """
 
-import math
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from bench.backends.base import Backend, LoadedModel
 from bench.devices.base import Device, Workload
-from bench.errors import DeviceError, InputError, InterruptedSweepError, TargetMismatchError
+from bench.errors import InterruptedSweepError, TargetMismatchError
 from bench.measurement import Measurement
 from bench.model import Model
 from bench.planner import ListPlanner, SweepPlan
 from bench.progress import NoProgress, Progress
+from bench.session_drift import SessionDrift, drift_by_length, drift_by_references
 from bench.spec import BlockSpec, Target
 from bench.store import SweepStore
 from bench.sweep import run_sweep
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Promise:
-    """A latency prediction against a measurement, both in ms.
-
-    `measured_ms` is as measured, `low_ms` and `high_ms` its 95 % interval. `level` is how much
-    slower the machine was than in the predictor's sweep, by the references; None where the
-    predictor does not know them.
-    """
-
-    predicted_ms: float
-    measured_ms: float
-    low_ms: float
-    high_ms: float
-    level: float | None
-    tolerance: float
-
-    @property
-    def levelled_ms(self) -> float:
-        """The measurement on the scale of the predictor's sweep."""
-        return self.measured_ms / (self.level or 1.0)
-
-    @property
-    def error(self) -> float:
-        """Levelled measurement over prediction, less 1: above 0 is slower than promised."""
-        return self.levelled_ms / self.predicted_ms - 1.0
-
-    @property
-    def kept(self) -> bool:
-        """Whether prediction and levelled measurement agree within the tolerance."""
-        return abs(self.error) <= self.tolerance
-
-    def to_json(self) -> dict[str, Any]:
-        derived = {"levelled_ms": self.levelled_ms, "error": self.error, "kept": self.kept}
-        return {**asdict(self), **derived}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
-    """What a network took: the median, and its 95 % interval, in ms, as measured."""
-
-    measured_ms: float
-    low_ms: float
-    high_ms: float
+from latency_models.predictors import LatencyPredictor
 
 
 def comparable(precision: str, target: Target) -> bool:
@@ -195,50 +150,30 @@ def _sweep(bench: Bench, backend: Backend, planner: ListPlanner, store: SweepSto
         raise InterruptedSweepError("stopped before it was measured; verify again") from error
 
 
-def hold(
-    measurements: Sequence[Measurement],
-    predicted_ms: float,
-    references_then_ms: Mapping[str, float],
-    tolerance: float,
-) -> Promise:
-    """Hold the one network among `measurements` against its prediction.
+def drift_since_sweep(
+    measurements: Sequence[Measurement], predictor: LatencyPredictor
+) -> SessionDrift | None:
+    """Estimate how much slower the device is than in the predictor's sweep; None where unknown.
 
-    `references_then_ms` are the references' times in the predictor's sweep, by label.
+    By the single blocks measured beside the network that the predictor knows from its sweep. They
+    follow whole networks more closely than the two reference workloads do, which are asked only
+    where the predictor knows no blocks (`docs/deploy.md`, "Drift").
     """
-    taken = taken_by(measurements)
-    if not (math.isfinite(predicted_ms) and predicted_ms > 0):
-        raise InputError(f"the predicted latency is {predicted_ms}, expected ms above 0")
-    return Promise(
-        predicted_ms=predicted_ms,
-        measured_ms=taken.measured_ms,
-        low_ms=taken.low_ms,
-        high_ms=taken.high_ms,
-        level=level_since(references_ms(measurements), references_then_ms),
-        tolerance=tolerance,
-    )
-
-
-def taken_by(measurements: Sequence[Measurement]) -> Taken:
-    """What the one network among `measurements` took; `DeviceError` where it is not one."""
-    networks = [one for one in measurements if one.workload.role == "network"]
-    if len(networks) != 1:
-        raise DeviceError(f"the device measured {len(networks)} networks, expected 1; run it again")
-    low_ms, high_ms = networks[0].interval_ms
-    return Taken(measured_ms=networks[0].median_ms, low_ms=low_ms, high_ms=high_ms)
+    then_ms, now_ms = [], []
+    for one in measurements:
+        if one.workload.role == "block" and one.workload.blocks[0] in predictor.known:
+            warm_ms, cold_ms = predictor.known[one.workload.blocks[0]]
+            then_ms.append(cold_ms if one.cold else warm_ms)
+            now_ms.append(one.median_ms)
+    by_blocks = drift_by_length("blocks measured beside it", np.array(then_ms), np.array(now_ms))
+    then_references = predictor.provenance.get("references") or {}
+    return by_blocks or drift_by_references(references_ms(measurements), then_references)
 
 
 def references_ms(measurements: Sequence[Measurement]) -> dict[str, float]:
-    """What each reference took, by its label."""
+    """Latency of each reference workload, by its label."""
     return {
         one.workload.label: one.median_ms
         for one in measurements
         if one.workload.role == "reference"
     }
-
-
-def level_since(now_ms: Mapping[str, float], then_ms: Mapping[str, float]) -> float | None:
-    """How much slower the references are than then: the geometric mean; None if none is shared."""
-    shared = sorted(set(now_ms) & set(then_ms))
-    if not shared:
-        return None
-    return float(np.exp(np.mean([math.log(now_ms[name] / then_ms[name]) for name in shared])))

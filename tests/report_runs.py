@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.session_drift import SessionDrift
 from bench.spec import BlockSpec, Target
 from latency_models.networks import NetworksTable
 from latency_models.predictors import LatencyPredictor
@@ -15,6 +16,7 @@ from ofabench import cli
 from supernet.accuracy.predictor import fit_accuracy
 from supernet.arch import ArchConfig
 from supernet.space import SearchSpace
+from supernet.verification import Expected, Figure, Verification
 
 SPACE = SearchSpace.load("tiny")
 FAKE = Target(device="fake", backend="fake", backend_version="1", options=(("cache", "warm"),))
@@ -76,6 +78,31 @@ def result(arch: ArchConfig, accuracy: float, **changed: Any) -> dict[str, Any]:
     }
 
 
+def verification(
+    predicted_ms: float | None,
+    measured_ms: float,
+    corrected_ms: float | None = None,
+    *,
+    limit_ms: float | None = None,
+) -> dict[str, Any]:
+    """JSON values of one verification, intervals 1 % to either side."""
+    expected = Expected(predicted_ms=predicted_ms, limit_ms=limit_ms)
+
+    def judged(ms: float) -> Figure:
+        return expected.judge(ms, (0.99 * ms, 1.01 * ms))
+
+    drift = None
+    if corrected_ms is not None:
+        ratio = measured_ms / corrected_ms
+        drift = SessionDrift(source="blocks", workloads=9, ratio=ratio, estimates={"all": ratio})
+    return Verification(
+        expected=expected,
+        measured=judged(measured_ms),
+        drift=drift,
+        drift_corrected=None if corrected_ms is None else judged(corrected_ms),
+    ).to_json()
+
+
 def verified(arch: ArchConfig, accuracy: float, **changed: Any) -> dict[str, Any]:
     """What `ofabench verify --out` writes."""
     ms = network_ms(arch)
@@ -83,14 +110,11 @@ def verified(arch: ArchConfig, accuracy: float, **changed: Any) -> dict[str, Any
         "space": "tiny",
         "arch": arch.to_json(),
         "target": FAKE.key,
-        "predicted_ms": ms,
-        "measured_ms": ms * 1.1,
-        "levelled_ms": ms * 1.04,
-        "limit_ms": ms * 1.05,
-        "kept": True,
+        **verification(ms, 1.1 * ms, 1.04 * ms, limit_ms=1.05 * ms),
         "predicted_accuracy": accuracy,
         "accuracy": accuracy - 0.05,
-        "accuracy_error": 0.01,
+        "accuracy_low": accuracy - 0.07,
+        "accuracy_high": accuracy - 0.03,
         "extrapolated": [],
         **changed,
     }

@@ -20,6 +20,7 @@ from supernet.train.dataset import Dataset, DatasetParts, get_dataset, resize
 from supernet.train.digits import load_digits_parts
 from supernet.train.recalibrate import extract_calibrated
 from supernet.train.schedule import Schedule
+from supernet.wilson import share_in_words
 
 TINY = SearchSpace.load("tiny")
 SCHEDULE = """
@@ -132,8 +133,8 @@ def test_int8_tells_accuracy_before_and_after(
     assert card.calibration is not None
     assert (card.calibration.data, card.calibration.images) == ("digits", 30)
     told = capsys.readouterr().out
-    assert f"{found.before:.2%} ± {found.before_error:.2%} before" in told
-    assert f"{found.after:.2%} ± {found.after_error:.2%} after" in told
+    assert f"{share_in_words(found.before, found.before_interval)} before" in told
+    assert f"{share_in_words(found.after, found.after_interval)} after" in told
 
 
 def test_an_extracted_network_gives_the_checkpoints_file(checkpoint: Path, tmp_path: Path) -> None:

@@ -96,9 +96,9 @@ def test_evaluate_tells_every_baseline(files: Path, capsys: pytest.CaptureFixtur
     assert told["spearman"] > 0.98
     assert told["macs_alone"]["fitted_on"] == "training networks"
     assert 0 < told["repeatability"]["median"] < 0.1
-    # Blocks and networks are of one sweep: there is no level between them.
-    assert told["level"] == 1.0
-    assert told["levelled"]["within_5"] == told["within_5"]
+    # Blocks and networks are of one sweep: there is no drift between them.
+    assert told["drift"]["ratio"] == 1.0
+    assert told["drift_corrected"]["within_5"] == told["within_5"]
     # Some of the blocks were not swept.
     assert 0 < told["extrapolated"] <= 1
 
@@ -112,7 +112,7 @@ def test_blocks_alone_are_judged_by_a_scaled_line(
     assert told["mape"] == pytest.approx(told["plain_sum"]["mape"])
 
 
-def test_the_level_between_two_sweeps_is_divided_out(
+def test_drift_between_two_sweeps_is_corrected(
     files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     networks = NetworksTable.load(files / "n.parquet")
@@ -126,9 +126,9 @@ def test_the_level_between_two_sweeps_is_divided_out(
     assert cli.main([*argv, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
 
-    assert told["level"] == pytest.approx(1.2)
+    assert told["drift"]["ratio"] == pytest.approx(1.2)
     assert told["bias"] == pytest.approx(1 / 1.2 - 1, abs=0.02)
-    assert told["levelled"]["bias"] == pytest.approx(0, abs=0.02)
+    assert told["drift_corrected"]["bias"] == pytest.approx(0, abs=0.02)
 
 
 def test_evaluate_for_people(files: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ from latency_models.fitting import fit_predictor
 from latency_models.networks import NetworksTable
 from latency_models.predictors import LatencyPredictor
 from latency_models.table import LatencyTable, frame_of
-from ofabench.networks import LEAST_COMMON, judging
+from ofabench.networks import judging
 from supernet.space import SearchSpace
 
 TINY = SearchSpace.load("tiny")
@@ -32,34 +32,49 @@ def table(first: int, last: int, slower: float = 1.0) -> NetworksTable:
     return NetworksTable(frame=frame, space="tiny", targets={}, provenance={})
 
 
-def test_what_was_fitted_on_is_left_out_and_tells_the_level(predictor: LatencyPredictor) -> None:
+def test_networks_fitted_on_are_left_out_and_give_the_drift(predictor: LatencyPredictor) -> None:
     found = judging(table(8, 30, slower=1.25), "box_ms", TINY, predictor)
 
     assert found.fitted == 4
     assert found.measured.ms == pytest.approx(1.25 * MS[12:])
     assert found.codes.tolist() == TINY.encode(ARCHS[12:]).tolist()
-    assert found.measured.level == pytest.approx(1.25)
-    assert found.measured.level_by == "networks in common"
+    drift = found.measured.drift
+    assert drift is not None
+    assert (drift.source, drift.workloads) == ("networks in common", 4)
+    assert drift.ratio == pytest.approx(1.25)
+    assert found.measured.drift_corrected_ms == pytest.approx(MS[12:])
 
 
-def test_two_networks_in_common_tell_no_level(predictor: LatencyPredictor) -> None:
-    found = judging(table(12 - LEAST_COMMON + 1, 30), "box_ms", TINY, predictor)
+def test_two_networks_in_common_give_no_drift(predictor: LatencyPredictor) -> None:
+    found = judging(table(10, 30), "box_ms", TINY, predictor)
 
-    assert found.fitted == LEAST_COMMON - 1
+    assert found.fitted == 2
     assert len(found.measured.ms) == 18
-    assert found.measured.level is None
-    assert found.measured.level_by is None
+    assert found.measured.drift is None
+    assert found.measured.drift_corrected_ms is None
 
 
-def test_references_tell_the_level_where_no_network_does(predictor: LatencyPredictor) -> None:
+def test_references_give_the_drift_where_no_network_does(predictor: LatencyPredictor) -> None:
     then = replace(predictor, provenance={"references": {"compute": 1.0, "memory": 2.0}})
     later = replace(table(12, 30), provenance={"references": {"compute": 1.1, "memory": 2.2}})
 
     found = judging(later, "box_ms", TINY, then)
 
     assert found.fitted == 0
-    assert found.measured.level == pytest.approx(1.1)
-    assert found.measured.level_by == "references"
+    assert found.measured.drift is not None
+    assert found.measured.drift.source == "reference workloads"
+    assert found.measured.drift_corrected_ms == pytest.approx(MS[12:] / 1.1)
+
+
+def test_references_that_disagree_correct_nothing(predictor: LatencyPredictor) -> None:
+    then = replace(predictor, provenance={"references": {"compute": 1.0, "memory": 2.0}})
+    later = replace(table(12, 30), provenance={"references": {"compute": 1.3, "memory": 1.9}})
+
+    found = judging(later, "box_ms", TINY, then)
+
+    assert found.measured.drift is not None
+    assert not found.measured.drift.applied
+    assert found.measured.drift_corrected_ms is None
 
 
 def test_where_all_were_fitted_on_all_are_shown(predictor: LatencyPredictor) -> None:

@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,20 +13,21 @@ from ofabench.report import figures
 from ofabench.report.figures import Pairs
 from ofabench.report.front import front_figure
 from ofabench.report.heat import latency_heat_map
-from ofabench.report.outcome import outcome_frame, outcome_text, read_outcomes
+from ofabench.report.outcome import counts_of, outcome_frame, read_outcomes
 from ofabench.report.page import Section, render
 from ofabench.report.training import training_section
 from supernet.train.log import TrainingLog, read_log
+from supernet.verification import Verification
+from tests.report_runs import verification
+
+FINE = verification(0.4, 0.41, limit_ms=0.45)
 
 VERIFIED = {
-    "limit_ms": 0.5,
-    "predicted_ms": 0.4,
-    "measured_ms": 0.46,
-    "levelled_ms": 0.44,
+    **verification(0.4, 0.46, 0.42, limit_ms=0.45),
     "accuracy": 0.9,
-    "accuracy_error": 0.01,
+    "accuracy_low": 0.88,
+    "accuracy_high": 0.915,
     "predicted_accuracy": 0.91,
-    "kept": True,
     "arch": {"resolution": 32},
 }
 
@@ -33,18 +35,58 @@ VERIFIED = {
 @pytest.fixture
 def run_folder(tmp_path: Path) -> Path:
     (tmp_path / "limit-1.verified.json").write_text(json.dumps(VERIFIED))
-    end = VERIFIED | {"limit_ms": None, "levelled_ms": 0.2, "predicted_ms": 0.25}
+    end = VERIFIED | verification(0.25, 0.2)
     (tmp_path / "smallest.verified.json").write_text(json.dumps(end))
     return tmp_path
 
 
-def test_outcomes_go_from_the_fastest_and_are_levelled(run_folder: Path) -> None:
+def test_outcomes_show_each_latency_with_both_verdicts(run_folder: Path) -> None:
     outcomes = read_outcomes(run_folder)
-    assert [o.name for o in outcomes] == ["smallest", "limit-1"]
-    assert [o.measured_ms for o in outcomes] == [0.2, 0.44]
-    assert [o.raw_ms for o in outcomes] == [0.46, 0.46]
-    assert outcome_frame(outcomes)["difference"].tolist() == ["-20.0%", "+10.0%"]
-    assert "90.00% ± 1.00%" in outcome_text(outcomes)
+    frame = outcome_frame(outcomes)
+
+    smallest, limit_1 = frame.to_numpy().tolist()
+    assert limit_1 == [
+        "limit-1", "0.4500", "0.4000",
+        "0.4600", "+15.0% OUT", "NOT MET",
+        "0.4200", "+5.0% ok", "met",
+        "90.00% (88.00 to 91.50)",
+    ]  # fmt: skip
+    assert smallest[:9] == [
+        "smallest", "-", "0.2500", "0.2000", "-20.0% OUT", "-", "-", "-", "-",
+    ]  # fmt: skip
+    assert "repeated, ms" not in frame
+
+
+def test_verdicts_are_counted_by_what_decides(run_folder: Path) -> None:
+    """A limit is judged as measured, a prediction drift-corrected where there is a correction."""
+    outcomes = read_outcomes(run_folder)
+
+    assert counts_of(outcomes) == (
+        "0 of 1 limits met, 1 of 2 predictions within 10 % (1 drift-corrected; 0 of 2 as measured)"
+    )
+    assert [one.failed for one in outcomes] == [True, True]
+    assert counts_of(outcomes[:1]) == "0 of 1 predictions within 10 %"
+    fine = [replace(one, verification=Verification.from_json(FINE)) for one in outcomes]
+    assert counts_of(fine) == "2 of 2 limits met, 2 of 2 predictions within 10 %"
+    assert not any(one.failed for one in fine)
+
+
+def test_a_repeat_is_shown_beside_and_counts_nothing(run_folder: Path) -> None:
+    again = verification(0.4, 0.41, limit_ms=0.45)
+    path = run_folder / "limit-1.verified.json"
+    path.write_text(json.dumps(VERIFIED | {"repeats": [again]}))
+    outcomes = read_outcomes(run_folder)
+
+    assert outcome_frame(outcomes)["repeated, ms"].tolist() == ["-", "0.4100"]
+    assert outcomes[1].measured_ms == 0.46
+    assert counts_of(outcomes).startswith("0 of 1 limits met")
+
+
+def test_a_result_of_an_earlier_version_is_one_line(run_folder: Path) -> None:
+    old = {"predicted_ms": 1.0, "measured_ms": 1.0, "levelled_ms": 1.0, "kept": True}
+    (run_folder / "limit-1.verified.json").write_text(json.dumps(old))
+    with pytest.raises(FileError, match="verify again"):
+        read_outcomes(run_folder)
 
 
 def test_what_a_predictor_guessed_is_shown(run_folder: Path) -> None:

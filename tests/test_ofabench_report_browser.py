@@ -47,6 +47,7 @@ def phone() -> Iterator[Page]:
 
 
 SECTIONS = (
+    "Verdicts",
     "Accuracy against latency",
     "Block by block: limit.json",
     "Block by block: front.json, most accurate",

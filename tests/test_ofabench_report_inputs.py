@@ -15,6 +15,7 @@ from ofabench import cli
 from ofabench.report.front import front_sections
 from ofabench.report.inputs import read_inputs
 from ofabench.report.searches import read_search
+from ofabench.report.verified import verdict_sections
 from tests import report_runs as runs
 
 
@@ -179,7 +180,10 @@ JSON = st.recursive(
 NAMES = st.sampled_from(["arch", "accuracy", "predictions", "limits", "std_ms", "history", "front"])
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(st.dictionaries(NAMES, JSON, max_size=4))
 def test_any_damage_is_a_file_error(changed: dict[str, Any]) -> None:
     data = {**runs.result(runs.SPACE.smallest(), 0.7), **changed}
@@ -233,12 +237,17 @@ def _verdict(**changed: Any) -> dict[str, Any]:
 def test_a_deployment_is_what_was_measured_of_it(tmp_path: Path) -> None:
     measured = _verdict(target=runs.PHONE.key)
     card = {
-        "format": "ofabench-deploy-1",
+        "format": "ofabench-deploy-2",
         "model": {"file": "model.onnx", "space": "tiny", "arch": runs.SPACE.smallest().to_json()},
-        "accuracy": {"predicted_accuracy": 0.7, "accuracy": 0.6, "accuracy_error": 0.01},
+        "accuracy": {
+            "predicted_accuracy": 0.7,
+            "accuracy": 0.6,
+            "accuracy_low": 0.5,
+            "accuracy_high": 0.7,
+        },
         "latency": [
-            {"target": runs.FAKE.key, "measured": None},
-            {"target": runs.PHONE.key, "measured": measured},
+            {"target": runs.FAKE.key, "verification": None},
+            {"target": runs.PHONE.key, "verification": measured},
         ],
     }
     (tmp_path / "card.json").write_text(json.dumps(card))
@@ -253,18 +262,18 @@ def test_a_deployment_is_what_was_measured_of_it(tmp_path: Path) -> None:
 
 
 def test_a_file_that_no_predictor_tells_of_is_still_measured(tmp_path: Path) -> None:
-    told = runs.verified(runs.SPACE.smallest(), 0.7) | dict.fromkeys(
-        ("predicted_ms", "levelled_ms", "kept")
-    )
+    told = runs.verified(runs.SPACE.smallest(), 0.7) | runs.verification(None, 0.05)
     (tmp_path / "int8.verified.json").write_text(json.dumps(told))
     found = read_inputs([tmp_path])
     (one,) = found.outcomes.values()
     (section,) = front_sections(found)
+    (verdicts,) = verdict_sections(found)
 
-    assert (one.predicted_ms, one.kept, one.measured_ms) == (None, None, told["measured_ms"])
-    assert section.table is not None
-    assert section.table[["predicted, ms", "difference"]].to_numpy().tolist() == [["-", "-"]]
+    assert (one.predicted_ms, one.failed, one.measured_ms) == (None, False, 0.05)
+    assert verdicts.text.startswith("nothing was predicted or limited")
+    assert verdicts.table is not None
+    assert verdicts.table[["predicted, ms", "difference"]].to_numpy().tolist() == [["-", "-"]]
     assert section.figure is not None
     by_name = {trace.name: len(trace.x) for trace in section.figure.data}
     assert by_name["verified, as measured"] == 1
-    assert by_name["verified, as predicted"] == 0
+    assert by_name["verified, latency predicted"] == 0

@@ -20,6 +20,7 @@ from ofabench.report.judged import judged_sections
 from ofabench.report.page import plain
 from ofabench.report.samples import sample_sections
 from ofabench.report.searches import Search, read_search
+from ofabench.report.verified import verdict_sections
 from ofabench.report.words import in_words, short_target
 from supernet.arch import ArchConfig
 from supernet.space import SearchSpace
@@ -31,6 +32,8 @@ ARCH = ArchConfig(
     kernels=(7, 3, 5, 0, 0, 3, 5, 0),
     expands=(4, 3, 2, 0, 0, 2, 4, 0),
 )
+
+VERIFIED = "limit.verified.json"
 
 
 @pytest.fixture(scope="module")
@@ -128,20 +131,26 @@ def test_networks_that_were_fitted_on_are_no_judgement(everything: Inputs) -> No
     assert judged_sections(Inputs(networks={"n": networks}, predictors={"p": knows})) == []
 
 
-def test_a_front_has_a_panel_a_target_and_verified_networks_their_way(everything: Inputs) -> None:
+def test_a_front_has_panels_by_target_and_by_kind_of_images(everything: Inputs) -> None:
     (section,) = front_sections(everything)
     assert section.figure is not None
     front = [one for one in section.figure.data if one.name == "front: front.json"]
 
-    assert [one.xaxis for one in front] == ["x", "x2"]
+    assert [one.xaxis for one in front] == ["x", "x3"]
     assert list(front[0].y) == pytest.approx([0.70, 0.72, 0.74, 0.76, 0.78, 0.80])
     assert list(front[0].x) == sorted(front[0].x)
     found = everything.searches["front.json"].found[0]
     assert in_words(runs.SPACE, found.arch) in front[0].text[0]
-    way = next(one for one in section.figure.data if one.name == "from promise to measurement")
-    outcome = everything.outcomes["limit.verified.json"]
+    by_name = {one.name: one for one in section.figure.data}
+    way, outcome = by_name["from prediction to measurement"], everything.outcomes[VERIFIED]
     assert list(way.x) == [outcome.predicted_ms, outcome.measured_ms, None]
-    assert list(way.y) == [0.75, pytest.approx(0.70), None]
+    assert list(way.y) == [pytest.approx(0.70), pytest.approx(0.70), None]
+    measured = by_name["verified, as measured"]
+    assert (way.xaxis, measured.xaxis) == ("x2", "x2")  # of test images: an axis of their own
+    assert measured.error_y.array == pytest.approx([0.02])
+    assert measured.error_y.arrayminus == pytest.approx([0.02])
+    axes = [section.figure.layout[name].title.text for name in ("yaxis", "yaxis2", "yaxis3")]
+    assert axes == ["accuracy, validation", "accuracy, test", "accuracy, validation"]
     limits = [shape.x0 for shape in section.figure.layout.shapes]
     assert outcome.limit_ms in limits
     cloud = section.figure.data[0]
@@ -228,8 +237,8 @@ def test_each_section_only_where_its_input_is(everything: Inputs) -> None:
         "Latency by block",
     ]
     nothing = Inputs()
-    makers = (front_sections, drawing_sections, history_sections, judged_sections, block_sections,
-              device_sections, sample_sections)  # fmt: skip
+    makers = (verdict_sections, front_sections, drawing_sections, history_sections,
+              judged_sections, block_sections, device_sections, sample_sections)  # fmt: skip
     assert all(make(nothing) == [] for make in makers)
 
 

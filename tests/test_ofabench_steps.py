@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -5,6 +6,7 @@ import pytest
 from bench.errors import OfabenchError
 from ofabench.quickstart import NAMES, Loop
 from ofabench.steps import Step, run_steps
+from tests import report_runs as runs
 
 
 def show(tmp_path: Path) -> Step:
@@ -40,6 +42,22 @@ def test_a_step_that_fails_ends_all_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(OfabenchError, match=r"`ofabench space show nope` ended with exit code 2"):
         run_steps([bad, show(tmp_path)], lambda _: None)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_check_is_repeated_once_where_asked(tmp_path: Path) -> None:
+    """`compare` of two tables that differ ends with exit code 1: a check that fails each time."""
+    runs.table().save(tmp_path / "a.parquet")
+    runs.table(factor=1.5).save(tmp_path / "b.parquet")
+    tables = (str(tmp_path / "a.parquet"), str(tmp_path / "b.parquet"))
+    argv = ("compare", *tables, "--fail-above", "5%")
+    check = Step(title="t", argv=argv, makes=tmp_path / "made", may_fail_its_check=True)
+    said: list[str] = []
+
+    run_steps([replace(check, repeats_failed_check=True)], said.append)
+    assert said[1] == "    a check failed, which counts; measured once more, shown beside it"
+    said.clear()
+    run_steps([check], said.append)
+    assert len(said) == 2
 
 
 def test_every_step_of_the_loop_makes_a_file_of_its_own_folder(tmp_path: Path) -> None:

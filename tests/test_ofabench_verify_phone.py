@@ -62,7 +62,7 @@ def test_a_file_is_measured_and_computed_there(
 
     told = json.loads(capsys.readouterr().out)
     assert f"/{precision}/" in told["target"]
-    assert told["measured_ms"] > 0
+    assert told["measured"]["ms"] > 0
     assert told["on_device"]["images"] == 4
     assert told["on_device"]["agreement"] == 1.0
     assert told["on_device"]["largest"] < 1e-2

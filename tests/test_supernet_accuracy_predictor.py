@@ -59,6 +59,16 @@ def test_an_additive_accuracy_is_found_and_the_error_says_so() -> None:
     assert (found.pairs, found.parts) == (120, 5)
 
 
+def test_a_predicted_accuracy_ends_at_1_and_the_regression_goes_on() -> None:
+    codes, accuracy = pairs(120)
+    predictor = fit_accuracy(TINY, codes, np.minimum(accuracy + 0.15, 1.0))
+
+    beyond = predictor.predict_unbounded(codes)
+
+    assert beyond.max() > 1
+    assert predictor.predict(codes).tolist() == np.minimum(beyond, 1.0).tolist()
+
+
 def test_an_error_from_cross_validation_is_not_that_of_the_fit() -> None:
     codes, _ = pairs(60)
     noise = np.random.default_rng(5).uniform(0.4, 0.6, size=60)

@@ -140,6 +140,20 @@ def test_features_say_which_values_are_reached() -> None:
     assert thermometer(codes, values).tolist() == [[1, 0, 1, 1, 1, 1, 0]]
 
 
+def test_accuracies_beyond_1_are_compared_and_reported_as_1() -> None:
+    def too_sure(codes: Codes) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        return np.asarray(toy_accuracy(codes) + 0.4)  # up to 1.2
+
+    plain, sure = (
+        search(SPACE, accuracy, [macs_limit(1e9)], seed=1, plan=QUICK)
+        for accuracy in (toy_accuracy, too_sure)
+    )
+
+    assert sure.arch == plain.arch
+    assert sure.accuracy == 1.0
+    assert max(step.accuracy or 0.0 for step in sure.history) == 1.0
+
+
 @pytest.mark.parametrize("limit", [9_000, 25_000, 50_000, 120_000, 1e9])
 def test_evolution_finds_what_trying_every_network_finds(limit: float) -> None:
     codes = SPACE.all_codes()

@@ -1,9 +1,13 @@
 """`supernet.verify` on the fake machine, whose every duration can be computed by hand."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from bench.backends.base import LoadedModel
@@ -13,10 +17,13 @@ from bench.errors import DeviceError, FileError, InputError, TargetMismatchError
 from bench.measurement import Measurement
 from bench.model import random_model
 from bench.planner import SweepPlan
-from bench.spec import Target
+from bench.session_drift import drift_by_references
+from bench.spec import BlockSpec, Target
 from bench.store import SweepStore
+from latency_models.predictors import LatencyPredictor
 from supernet.space import SearchSpace
-from supernet.verify import Bench, FileBackend, Promise, hold, level_since, measure_file
+from supernet.verification import Expected, Verification, verify
+from supernet.verify import Bench, FileBackend, drift_since_sweep, measure_file, references_ms
 
 TINY = SearchSpace.load("tiny")
 BLOCKS = TINY.blocks(TINY.smallest())
@@ -45,85 +52,166 @@ def exact_ms() -> float:
     return FakeModel(random_model(BLOCKS), TARGET).cost_ns / 1e6
 
 
-def promise(measured_ms: float, *, level: float | None, predicted_ms: float = 2.0) -> Promise:
-    return Promise(
-        predicted_ms=predicted_ms,
-        measured_ms=measured_ms,
-        low_ms=measured_ms * 0.99,
-        high_ms=measured_ms * 1.01,
-        level=level,
-        tolerance=0.1,
-    )
+def predictor(then: Mapping[BlockSpec, float] | None = None, **provenance: Any) -> LatencyPredictor:
+    """Knows each block of `then` with its warm latency in ms, and twice that cold."""
+    known = {spec: (ms, 2 * ms) for spec, ms in (then or {}).items()}
+    return LatencyPredictor(target=TARGET, provenance=provenance, known=known, models={})
+
+
+def slower(factor: float, **by_role: float) -> list[Measurement]:
+    """The measurements as of a device that drifted; blocks and references may drift apart."""
+    return [
+        Measurement(
+            workload=one.workload,
+            target=one.target,
+            samples_ns=one.samples_ns * by_role.get(one.workload.role, factor),
+            levels=one.levels,
+        )
+        for one in measured()
+    ]
+
+
+def blocks_ms() -> dict[BlockSpec, float]:
+    return {
+        one.workload.blocks[0]: one.median_ms for one in measured() if one.workload.role == "block"
+    }
 
 
 def test_a_quiet_machine_gives_back_what_the_network_costs() -> None:
     measurements = measured()
 
-    held = hold(measurements, exact_ms(), {}, tolerance=0.1)
+    found = verify(measurements, Expected(predicted_ms=exact_ms(), limit_ms=1.01 * exact_ms()))
 
     # One call's reading of the fake clock is rounded to a ns.
-    assert held.measured_ms == pytest.approx(exact_ms(), rel=1e-4)
-    assert held.low_ms == pytest.approx(held.high_ms, rel=1e-4)
-    assert held.level is None
-    assert held.kept
+    assert found.measured.ms == pytest.approx(exact_ms(), rel=1e-4)
+    assert found.measured.low_ms == pytest.approx(found.measured.high_ms, rel=1e-4)
+    assert (found.drift, found.drift_corrected) == (None, None)
+    assert (found.prediction_within_tolerance, found.limit_met) == (True, True)
     roles = [one.workload.role for one in measurements]
     assert roles.count("network") == 1
     assert roles.count("reference") == 2
     assert roles.count("block") == len(set(BLOCKS))
 
 
-def test_a_machine_that_became_slower_is_brought_back_by_its_references() -> None:
-    then = {
-        one.workload.label: one.median_ms for one in measured() if one.workload.role == "reference"
-    }
-    slower = [
+def test_measured_is_raw_and_drift_has_a_figure_of_its_own() -> None:
+    measurements = slower(1.5)
+    drift = drift_since_sweep(measurements, predictor(blocks_ms()))
+    expected = Expected(predicted_ms=exact_ms(), limit_ms=1.2 * exact_ms())
+
+    found = verify(measurements, expected, drift)
+
+    assert drift is not None
+    assert (drift.source, drift.workloads) == ("blocks measured beside it", len(set(BLOCKS)))
+    assert drift.ratio == pytest.approx(1.5, rel=1e-6)
+    assert found.drift_corrected is not None
+    assert found.measured.ms == pytest.approx(1.5 * exact_ms(), rel=1e-4)
+    assert found.drift_corrected.ms == pytest.approx(exact_ms(), rel=1e-4)
+    verdicts = [(one.within_tolerance, one.limit_met)
+                for one in (found.measured, found.drift_corrected)]  # fmt: skip
+    assert verdicts == [(False, False), (True, True)]
+    # The prediction is judged corrected, the limit as a user will have it.
+    assert (found.prediction_within_tolerance, found.limit_met, found.failed) == (True, False, True)
+
+
+def test_drift_within_the_session_stays_in_the_raw_figure() -> None:
+    """Of three replicates two ran at twice the time: raw says so, the corrected one does not."""
+    factors = np.array([1.0, 2.0, 2.0])[:, None, None]
+    measurements = [
         Measurement(
             workload=one.workload,
             target=one.target,
-            samples_ns=one.samples_ns * 1.5,
-            levels=one.levels,
+            samples_ns=one.samples_ns * factors,
+            levels=one.levels * factors[:, :, 0],
         )
         for one in measured()
     ]
+    drift = drift_since_sweep(measurements, predictor(blocks_ms()))
 
-    held = hold(slower, exact_ms(), then, tolerance=0.1)
+    found = verify(measurements, Expected(predicted_ms=exact_ms()), drift)
 
-    assert held.measured_ms == pytest.approx(1.5 * exact_ms(), rel=1e-4)
-    assert held.level == pytest.approx(1.5, rel=1e-4)
-    assert held.levelled_ms == pytest.approx(exact_ms(), rel=1e-4)
-    assert held.kept
+    assert found.measured.ms == pytest.approx(2 * exact_ms(), rel=1e-4)
+    assert found.drift_corrected is not None
+    assert found.drift_corrected.ms == pytest.approx(exact_ms(), rel=1e-4)
 
 
-def test_the_level_is_the_geometric_mean_of_the_shared_references() -> None:
-    now, then = {"compute": 2.0, "memory": 9.0}, {"compute": 1.0, "memory": 2.0}
+def test_cold_latencies_are_compared_with_cold_ones() -> None:
+    cold = replace(TARGET, options=(("cache", "cold"),))
+    measurements = [
+        Measurement(workload=one.workload, target=cold, samples_ns=one.samples_ns,
+                    levels=one.levels)
+        for one in measured()
+    ]  # fmt: skip
+    then = {
+        one.workload.blocks[0]: one.cold_ms / 2 for one in measured()
+        if one.workload.role == "block"
+    }  # fmt: skip
 
-    assert level_since(now, then) == pytest.approx(3.0)
-    assert level_since(now, {"compute": 1.0}) == pytest.approx(2.0)
-    assert level_since(now, {"other": 1.0}) is None
+    drift = drift_since_sweep(measurements, predictor(then))
+
+    assert drift is not None
+    assert drift.ratio == pytest.approx(1.0, rel=1e-6)
+
+
+def test_references_are_asked_only_where_no_block_is_known() -> None:
+    then = references_ms(measured())
+    measurements = slower(1.5, reference=1.8)
+
+    by_references = drift_since_sweep(measurements, predictor(references=then))
+    by_blocks = drift_since_sweep(measurements, predictor(blocks_ms(), references=then))
+
+    assert by_references is not None
+    assert by_blocks is not None
+    assert by_references.source == "reference workloads"
+    assert by_references.ratio == pytest.approx(1.8, rel=1e-6)
+    assert by_blocks.ratio == pytest.approx(1.5, rel=1e-6)
+    assert drift_since_sweep(measurements, predictor()) is None
+
+
+def test_estimates_that_disagree_correct_nothing() -> None:
+    """References at +40 % and +20 % differ by 16.7 %, less than +29.6 %; at -10 % by 55.6 %."""
+    agree = drift_by_references({"a": 1.4, "b": 2.4}, {"a": 1.0, "b": 2.0})
+    apart = drift_by_references({"a": 1.4, "b": 1.8}, {"a": 1.0, "b": 2.0})
+    assert agree is not None
+    assert apart is not None
+
+    corrected = verify(measured(), Expected(predicted_ms=1.0), agree)
+    raw = verify(measured(), Expected(predicted_ms=1.0), apart)
+
+    assert corrected.drift_corrected is not None
+    assert raw.drift_corrected is None
+    assert raw.to_json()["drift"]["applied"] is False
 
 
 @pytest.mark.parametrize(
-    ("measured_ms", "level", "kept"),
-    [
-        (2.15, None, True),
-        (2.25, None, False),
-        (1.75, None, False),
-        (2.25, 1.1, True),
-        (2.0, 1.2, False),
-    ],
+    ("ms", "within", "met"),
+    [(2.15, True, True), (2.25, False, False), (1.75, False, True), (2.2, True, True)],
 )
-def test_a_promise_is_kept_within_the_tolerance(
-    measured_ms: float, level: float | None, kept: bool
-) -> None:
-    assert promise(measured_ms, level=level).kept is kept
+def test_a_latency_is_judged_by_prediction_and_limit(ms: float, within: bool, met: bool) -> None:
+    figure = Expected(predicted_ms=2.0, limit_ms=2.2, tolerance=0.11).judge(ms, (ms, ms))
+
+    assert (figure.within_tolerance, figure.limit_met) == (within, met)
+    assert figure.error == pytest.approx(ms / 2 - 1)
 
 
-def test_a_promise_as_json_has_the_derived_figures() -> None:
-    data = promise(2.2, level=1.1).to_json()
+def test_without_prediction_or_limit_there_is_no_verdict() -> None:
+    found = verify(measured(), Expected())
 
-    assert data["levelled_ms"] == pytest.approx(2.0)
-    assert data["error"] == pytest.approx(0.0)
-    assert data["kept"] is True
+    assert (found.prediction_within_tolerance, found.limit_met, found.failed) == (None, None, False)
+
+
+def test_a_verification_comes_back_from_its_json() -> None:
+    drift = drift_since_sweep(slower(1.5), predictor(blocks_ms()))
+    found = verify(slower(1.5), Expected(predicted_ms=1.0, limit_ms=2.0), drift)
+
+    data = json.loads(json.dumps(found.to_json()))
+
+    assert Verification.from_json(data) == found
+    damaged: list[dict[str, Any]] = [
+        {"tolerance": 0}, {"limit_ms": float("nan")}, {"measured": {}},
+    ]  # fmt: skip
+    for changed in damaged:
+        with pytest.raises((KeyError, ValueError)):
+            Verification.from_json(data | changed)
 
 
 class WatchedBackend(FakeBackend):
@@ -154,11 +242,11 @@ def test_a_network_is_measured_from_its_file() -> None:
     other = TINY.blocks(TINY.largest())
     content = FakeBackend().serialise(random_model(other))
 
-    held = hold(measure_file(content, BLOCKS, bench()), exact_ms(), {}, tolerance=0.1)
+    found = verify(measure_file(content, BLOCKS, bench()), Expected(predicted_ms=exact_ms()))
 
     cost_ns = FakeModel(random_model(other), TARGET).cost_ns
-    assert held.measured_ms == pytest.approx(cost_ns / 1e6, rel=1e-3)
-    assert not held.kept
+    assert found.measured.ms == pytest.approx(cost_ns / 1e6, rel=1e-3)
+    assert found.failed
 
 
 def test_company_is_measured_beside_the_network() -> None:
@@ -168,7 +256,7 @@ def test_company_is_measured_beside_the_network() -> None:
 
     blocks = {one.workload.blocks[0] for one in measurements if one.workload.role == "block"}
     assert blocks == {*BLOCKS, *company}
-    assert hold(measurements, exact_ms(), {}, tolerance=0.1).kept
+    assert not verify(measurements, Expected(predicted_ms=exact_ms())).failed
 
 
 def test_samples_are_kept_where_asked(tmp_path: Path) -> None:
@@ -214,21 +302,21 @@ def test_another_target_is_refused(changes: dict[str, str], told: str) -> None:
         measure_file(CONTENT, BLOCKS, other)
 
 
-def test_what_cannot_be_held_is_refused() -> None:
+def test_what_cannot_be_judged_is_refused() -> None:
     measurements = measured()
     blocks = [one for one in measurements if one.workload.role != "network"]
 
     with pytest.raises(DeviceError, match="measured 0 networks"):
-        hold(blocks, 1.0, {}, tolerance=0.1)
+        verify(blocks, Expected(predicted_ms=1.0))
     for wrong in (float("nan"), 0.0):
         with pytest.raises(InputError, match="predicted latency"):
-            hold(measurements, wrong, {}, tolerance=0.1)
+            verify(measurements, Expected(predicted_ms=wrong))
 
 
 def test_noise_of_a_real_machine_is_within_the_interval() -> None:
     flaws = Flaws(noise=0.02, layout=0.01, level=0.03, stumbles=0.001)
 
-    held = hold(measure_file(CONTENT, BLOCKS, bench(flaws)), exact_ms(), {}, tolerance=0.1)
+    found = verify(measure_file(CONTENT, BLOCKS, bench(flaws)), Expected(predicted_ms=exact_ms()))
 
-    assert held.low_ms <= held.measured_ms <= held.high_ms
-    assert held.kept
+    assert found.measured.low_ms <= found.measured.ms <= found.measured.high_ms
+    assert not found.failed

@@ -70,6 +70,8 @@ def _judge(args: argparse.Namespace) -> "tuple[dict[str, Any], Floats, Floats]":
 
 
 def _print(told: dict[str, Any]) -> None:
+    from bench.session_drift import drift_in_words
+
     names = ("within_5", "within_10", "spearman", "kendall", "mape", "bias")
     print(f"{told['n']} networks, {told['column']}; predictor of {told['target']}")
     if told.get("fitted_on"):
@@ -79,8 +81,8 @@ def _print(told: dict[str, Any]) -> None:
         print(f"{told['fitted_on']} networks of the table were fitted on: {share}")
     print(" " * 32 + "".join(f"{name:>10}" for name in names))
     rows = {"predictor": told}
-    if told["levelled"] is not None:
-        rows[f"  level {told['level']:.3f} divided out"] = told["levelled"]
+    if told["drift_corrected"] is not None:
+        rows["  drift-corrected"] = told["drift_corrected"]
     rows["plain sum of blocks"] = told["plain_sum"]
     rows["best constant (upper bound)"] = told["best_constant"]
     if told["macs_alone"] is not None:
@@ -98,8 +100,8 @@ def _print(told: dict[str, Any]) -> None:
             f"median, {ceiling['p95']:.1%} at p95; {ceiling['within_5']:.3f} within 5 %, "
             f"{ceiling['within_10']:.3f} within 10 %"
         )
-    if told["levelled"] is not None and told.get("level_by"):
-        print(f"level of the machine since the fit: told by the {told['level_by']}")
+    if told["drift"] is not None:
+        print(f"drift: {drift_in_words(told['drift'])}")
     if told.get("covered_95") is not None:
         print(f"{told['covered_95']:.1%} lie within 1.96 of the predictions' standard deviations")
     if told["extrapolated"]:

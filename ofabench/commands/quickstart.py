@@ -13,7 +13,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="the whole loop on this machine, in a few minutes",
         description="Measures this CPU, fits and checks a latency predictor, trains a small "
         "supernet, searches it at three limits, exports and measures what was found. "
-        "Started again, it goes on where it was stopped.",
+        "Started again, it goes on where it was stopped. Exit code 1 where a limit is not met or "
+        "a prediction is out of tolerance.",
     )
     parser.add_argument(
         "--out", type=Path, default=Path("runs/quickstart"), metavar="DIR", help="folder of the run"
@@ -24,11 +25,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run every step, then show what was promised and what was kept."""
+    """Run every step, then show what was predicted and measured, and count the verdicts."""
     from bench.errors import FileError
     from ofabench.quickstart import NAMES, Loop
-    from ofabench.report.outcome import outcome_text, read_outcomes
-    from ofabench.steps import run_steps
+    from ofabench.report.outcome import counts_of, outcome_text, read_outcomes
+    from ofabench.steps import EXIT_FAILED_CHECK, run_steps
 
     started = time.monotonic()
     loop = Loop(folder=args.out, seed=args.seed, force=args.force)
@@ -45,10 +46,12 @@ def run(args: argparse.Namespace) -> int:
         rest += loop.shipping(name)
     rest.append(loop.reporting())
     run_steps(rest, _say, done=len(measuring), total=total)
-    print(outcome_text(read_outcomes(loop.folder)))
+    outcomes = read_outcomes(loop.folder)
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
     _say(f"{minutes} min {seconds} s in all; open {loop.folder / 'report.html'}")
-    return 0
+    print(outcome_text(outcomes))
+    print(counts_of(outcomes))
+    return EXIT_FAILED_CHECK if any(one.failed for one in outcomes) else 0
 
 
 def _say(line: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ofabench.arguments import add_json, positive_int
 from ofabench.device_arguments import add_device, device_in
-from ofabench.verdicts import accuracy_json, failed, show_accuracy, show_latency
+from ofabench.verdicts import accuracy_json, failed, show_accuracy, show_latency, with_repeat
 from ofabench.verifying import Asked, add_measuring, measure, target_for
 
 if TYPE_CHECKING:
@@ -25,10 +25,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add the command to the command line."""
     parser = subparsers.add_parser(
         "verify",
-        help="measure an exported network and hold it against its prediction",
-        description="Exit code 1 where the latency is not what was predicted, or above the "
-        "search's limit. A file of another precision than the predictor's is measured, and shown "
-        "beside the prediction without a verdict.",
+        help="measure an exported network, judge it by its prediction and its limit",
+        description="Exit code 1 where the latency is out of tolerance of its prediction "
+        "(drift-corrected where drift can be told, else as measured), or above the search's limit "
+        "(always as measured). A file of another precision than the predictor's is measured, and "
+        "shown beside the prediction without a verdict.",
     )
     parser.add_argument("model", type=Path, metavar="MODEL", help="from `ofabench export`")
     parser.add_argument(
@@ -55,12 +56,17 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--keep", type=Path, metavar="SWEEP.sqlite", help="keep every sample")
     add_json(parser)
-    parser.add_argument("--out", type=Path, metavar="V.json", help="write the result as JSON too")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="V.json",
+        help="write the result as JSON too; beside the first one where the file verifies the same",
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, print all figures, and say by the exit code whether they agree."""
+    """Measure, print all figures and verdicts; the exit code is that of this measurement."""
     from bench.backends.registry import get_backend
     from latency_models.predictors import LatencyPredictor
     from supernet.card import read_exported
@@ -84,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
         **verdict,
         **accuracy_json(score, None if found is None else found.accuracy),
     }
-    _tell(args, data)
+    _show(args, data if args.out is None else _write(args.out, data))
     return EXIT_FAILED_CHECK if failed(data) else 0
 
 
@@ -136,11 +142,21 @@ def _judge(args: argparse.Namespace, card: "Card") -> Any:
     return Judge.on(args.data, card, args.images)
 
 
-def _tell(args: argparse.Namespace, data: dict[str, Any]) -> None:
-    if args.out is not None:
-        from bench.files import write_text
+def _write(path: Path, data: dict[str, Any]) -> dict[str, Any]:
+    """Write the result, as a repeat where the file holds the first of the same; what is written."""
+    from bench.errors import FileError
+    from bench.files import read_json, write_text
 
-        write_text(args.out, json.dumps(data, indent=2, allow_nan=False) + "\n")
+    try:
+        first = read_json(path) if path.exists() else None
+    except FileError:
+        first = None  # some other file, which is replaced
+    whole = with_repeat(first, data) or data
+    write_text(path, json.dumps(whole, indent=2, allow_nan=False) + "\n")
+    return whole
+
+
+def _show(args: argparse.Namespace, data: dict[str, Any]) -> None:
     if args.json:
         print(json.dumps(data, allow_nan=False))
         return

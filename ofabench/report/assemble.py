@@ -17,6 +17,7 @@ from ofabench.report.judged import judged_sections
 from ofabench.report.page import Section, render
 from ofabench.report.samples import sample_sections
 from ofabench.report.training import training_sections
+from ofabench.report.verified import verdict_sections
 
 QUICKSTART = ("blocks.parquet", "latency.parquet", "judged.parquet", "accuracy.parquet")
 
@@ -38,6 +39,7 @@ def render_report(given: Sequence[Path]) -> tuple[str, Inputs]:
 def sections_of(inputs: Inputs) -> list[Section]:
     """Sections in the order of reading: results first, then why to believe them."""
     return [
+        *verdict_sections(inputs),
         *front_sections(inputs),
         *drawing_sections(inputs),
         *history_sections(inputs),

@@ -22,9 +22,9 @@ def read_deployment(path: Path, data: Any) -> dict[str, Outcome]:
         model, accuracy = data["model"], dict(data["accuracy"])
         about = {"space": model["space"], "arch": model["arch"]}
         found = [
-            read_outcome(path, {**accuracy, **about, **one["measured"]}, str(model["file"]))
+            read_outcome(path, {**accuracy, **about, **one["verification"]}, str(model["file"]))
             for one in data["latency"]
-            if one["measured"] is not None
+            if one["verification"] is not None
         ]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise FileError(f"{path} is a damaged card ({error!r}); deploy again") from error

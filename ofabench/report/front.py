@@ -1,47 +1,47 @@
 """Accuracy against latency: what searches chose, and what became of it on the device."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from ofabench.report.figures import COLOURS, colours, finish
+from ofabench.report.figures import colours, finish
 from ofabench.report.inputs import Inputs
-from ofabench.report.outcome import Outcome, in_order, outcome_frame
+from ofabench.report.outcome import Outcome, in_order
 from ofabench.report.page import Section, plain
 from ofabench.report.searches import Found, Search
+from ofabench.report.verified import outcome_traces
 from ofabench.report.words import in_words, space_named
 
 PANEL_PX, LEGEND_PX = 400, 90
-MOST_LABELLED = 8  # verified networks whose names are written beside them
 MOST_LIMITS = 12  # lines; more would hide what they limit
 
 
 def front_sections(inputs: Inputs) -> list[Section]:
-    """One section, with a panel a target; none where nothing was searched or verified."""
-    told = [name for search in inputs.searches.values() for name in search.latency_names()]
+    """One section, with panels by target; none where nothing was searched or verified."""
     outcomes = in_order([*inputs.outcomes.values()])
-    targets = list(dict.fromkeys([*told, *(one.target for one in outcomes)]))
-    if not targets:
-        return []
+    named = [name for search in inputs.searches.values() for name in search.latency_names()]
+    targets = list(dict.fromkeys([*named, *(one.target for one in outcomes)]))
     clouds = {target: _cloud(inputs, target) for target in targets}
+    figure = front_figure(inputs.searches, outcomes, clouds)
+    if figure is None:
+        return []
     text = ""
     if inputs.searches:
-        text = "Networks that searches chose: accuracy and latency as predicted; a search picks "
-        text += "what is over-estimated, so expect less. Point at one for its architecture. "
-    if outcomes:
-        text += "Verified networks: open as predicted, a line to the filled dot as measured on "
-        text += "the device, accuracy on test images with its standard error. "
+        text = "Networks that searches chose: accuracy on validation images and latency as "
+        text += "predicted; a search picks what is over-estimated, so expect less. Point at one "
+        text += "for its architecture. "
     if any(cloud is not None for cloud in clouds.values()):
         text += "Grey: random sub-networks of the supernet on validation images. "
+    if any(one.accuracy is not None for one in outcomes):
+        text += "Accuracies on test images have panels of their own: other images are harder or "
+        text += "easier. There, filled: as measured, with 95 % intervals; open: latency predicted. "
     return [
         Section(
-            title="Accuracy against latency",
-            text=text + "Dotted lines are limits.",
-            table=outcome_frame(outcomes) if outcomes else None,
-            figure=front_figure(inputs.searches, outcomes, clouds),
+            title="Accuracy against latency", text=text + "Dotted lines are limits.", figure=figure
         )
     ]
 
@@ -50,33 +50,65 @@ def front_figure(
     searches: dict[str, Search],
     outcomes: Sequence[Outcome],
     clouds: dict[str, pd.DataFrame | None],
-) -> go.Figure:
-    """Panels by the targets of `clouds`: columns `predicted_ms`, `accuracy`, or None."""
+) -> go.Figure | None:
+    """Panels by the targets of `clouds`: columns `predicted_ms`, `accuracy`, or None.
+
+    Accuracies on validation and on test images are never on one axis. None where nothing is there
+    to draw.
+    """
+    panels = [one for target in clouds for one in _panels(searches, outcomes, clouds, target)]
+    if not panels:
+        return None
+    several = len(panels) > 1
     figure = make_subplots(
-        rows=len(clouds),
+        rows=len(panels),
         cols=1,
-        vertical_spacing=0.28 / len(clouds),
-        subplot_titles=[plain(target) for target in clouds] if len(clouds) > 1 else None,
+        vertical_spacing=0.28 / len(panels),
+        subplot_titles=[plain(panel.title) for panel in panels] if several else None,
     )
-    for row, (target, cloud) in enumerate(clouds.items(), start=1):
-        here = [one for one in outcomes if one.target == target]
-        traces = [
-            *_cloud_trace(cloud),
-            *_search_traces(searches, target),
-            *_outcome_traces(here),
-        ]
-        for trace in traces:
-            trace.showlegend = row == 1 or trace.name not in {one.name for one in figure.data}
+    for row, panel in enumerate(panels, start=1):
+        for trace in panel.traces:
+            trace.showlegend = trace.name not in {one.name for one in figure.data}
             trace.legendgroup = trace.name
             figure.add_trace(trace, row=row, col=1)
-        for limit in _limits(searches, here, target):
+        for limit in panel.limits:
             line = {"color": "#8891a5", "dash": "dot", "width": 1}
             figure.add_vline(x=limit, line=line, row=row, col=1)
-    finish(figure, "ms", "accuracy")
+    finish(figure, "ms", panels[-1].accuracy)
     figure.update_yaxes(tickformat=".1%")
+    for row, panel in enumerate(panels, start=1):
+        figure.update_yaxes(title_text=panel.accuracy, row=row, col=1)
     figure.update_annotations(font={"size": 12})
-    margin = {"t": 40 if len(clouds) > 1 else 20}
-    return figure.update_layout(height=PANEL_PX * len(clouds) + LEGEND_PX, margin=margin)
+    margin = {"t": 40 if several else 20}
+    return figure.update_layout(height=PANEL_PX * len(panels) + LEGEND_PX, margin=margin)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """One pair of axes: of one target, with accuracies on one kind of images."""
+
+    title: str
+    accuracy: str
+    traces: list[go.Scatter]
+    limits: list[float]
+
+
+def _panels(
+    searches: dict[str, Search],
+    outcomes: Sequence[Outcome],
+    clouds: dict[str, pd.DataFrame | None],
+    target: str,
+) -> Iterator[Panel]:
+    here = [one for one in outcomes if one.target == target]
+    limits = _limits(searches, here, target)
+    predicted = [*_cloud_trace(clouds[target]), *_search_traces(searches, target)]
+    measured = [*outcome_traces(here)]
+    if predicted:
+        title = f"{target}: predicted"
+        yield Panel(title=title, accuracy="accuracy, validation", traces=predicted, limits=limits)
+    if measured:
+        title = f"{target}: verified"
+        yield Panel(title=title, accuracy="accuracy, test", traces=measured, limits=limits)
 
 
 def found_words(one: Found) -> str:
@@ -110,47 +142,6 @@ def _search_traces(searches: dict[str, Search], target: str) -> Iterator[go.Scat
                 text=[found_words(one) for one in found],
                 hovertemplate="%{text}<extra></extra>",
             )
-
-
-def _outcome_traces(outcomes: Sequence[Outcome]) -> Iterator[go.Scatter]:
-    judged = [one for one in outcomes if one.accuracy is not None]
-    if not judged:
-        return
-    pairs = [
-        (one, one.accuracy if one.predicted_accuracy is None else one.predicted_accuracy)
-        for one in judged
-        if one.predicted_ms is not None
-    ]
-    yield go.Scatter(
-        x=[x for one, _ in pairs for x in (one.predicted_ms, one.measured_ms, None)],
-        y=[y for one, was in pairs for y in (was, one.accuracy, None)],
-        mode="lines",
-        line={"color": "#8891a5", "width": 1.2},
-        hoverinfo="skip",
-        name="from promise to measurement",
-    )
-    yield go.Scatter(
-        x=[one.predicted_ms for one, _ in pairs],
-        y=[was for _, was in pairs],
-        mode="markers",
-        marker={"color": COLOURS[3], "size": 9, "symbol": "circle-open", "line": {"width": 2}},
-        name="verified, as predicted",
-        text=[f"{plain(one.name)}<br>{one.arch}" for one, _ in pairs],
-        hovertemplate="%{text}<br>predicted %{x:.4g} ms, %{y:.2%}<extra></extra>",
-    )
-    yield go.Scatter(
-        x=[one.measured_ms for one in judged],
-        y=[one.accuracy for one in judged],
-        error_y={"array": [one.accuracy_error or 0.0 for one in judged], "thickness": 1},
-        mode="markers+text" if len(judged) <= MOST_LABELLED else "markers",
-        marker={"color": COLOURS[3], "size": 10},
-        name="verified, as measured",
-        text=[plain(one.name) for one in judged],
-        textposition="bottom center",
-        textfont={"size": 10},
-        customdata=[f"{plain(one.name)}<br>{one.arch}" for one in judged],
-        hovertemplate="%{customdata}<br>measured %{x:.4g} ms, %{y:.2%}<extra></extra>",
-    )
 
 
 def _cloud_trace(cloud: pd.DataFrame | None) -> Iterator[go.Scatter]:

@@ -10,7 +10,7 @@ from latency_models.evaluate import Evaluation, best_constant, evaluate, macs_al
 from latency_models.networks import NetworksTable
 from latency_models.predictors import LatencyPredictor
 from ofabench.networks import judging
-from ofabench.report.figures import Pairs, predicted_against_measured
+from ofabench.report.figures import Floats, Pairs, predicted_against_measured
 from ofabench.report.inputs import Inputs
 from ofabench.report.page import Section
 from ofabench.report.words import in_words, short_target, space_named
@@ -57,14 +57,14 @@ def _judge(table: NetworksTable, predictor: LatencyPredictor) -> tuple[Pairs, Ve
         words=[in_words(space, arch) for arch in archs],
         guessed=[sum(block not in predictor.domain for block in one) for one in networks],
     )
-    return pairs, _verdict(predictor, networks, pairs, on.measured.level)
+    return pairs, _verdict(predictor, networks, pairs, on.measured.drift_corrected_ms)
 
 
 def _verdict(
     predictor: LatencyPredictor,
     networks: Sequence[Sequence[BlockSpec]],
     pairs: Pairs,
-    level: float | None,
+    corrected_ms: Floats | None,
 ) -> Verdict:
     """The predictor's figures with its baselines, as `ofabench evaluate` has them.
 
@@ -74,9 +74,8 @@ def _verdict(
     warm_ms = dict(zip(specs, predictor.alone_ms(specs)[0].tolist(), strict=True))
     measured_ms = pairs.measured_ms
     told: Verdict = {"predictor": evaluate(pairs.predicted_ms, measured_ms)}
-    if level is not None:
-        named = f"level {level:.3f} divided out"
-        told[named] = evaluate(pairs.predicted_ms, measured_ms / level)
+    if corrected_ms is not None:
+        told["predictor, drift-corrected"] = evaluate(pairs.predicted_ms, corrected_ms)
     if predictor.known:
         plain_ms = np.array([sum(warm_ms[block] for block in one) for one in networks])
         told["sum of blocks"] = evaluate(plain_ms, measured_ms)
@@ -102,8 +101,8 @@ def _section(
     text = (
         f"{count} networks that the predictor {name} never saw, measured on {predictor.target.key} "
         "by other processes. Bands are 5 % and 10 % about the measurement. A predictor is worth "
-        "what it adds to the simpler rows; the level is how much slower the whole machine was than "
-        "when the predictor's blocks were swept."
+        "what it adds to the simpler rows. Drift since the predictor's sweep is corrected in a "
+        "row of its own, where its estimates agree."
     )
     if guessed:
         text += f" {guessed} networks have blocks unlike any that it was fitted on: open circles."

@@ -1,4 +1,4 @@
-"""What became of the networks of a run: promised, measured, judged on test images."""
+"""What became of the networks of a run: predicted, measured, judged on test images."""
 
 import math
 from collections.abc import Sequence
@@ -12,27 +12,50 @@ import pandas as pd
 from bench.errors import FileError
 from bench.files import read_json
 from ofabench.report.words import arch_of, in_words, space_named
+from ofabench.verdicts import REPEATS
+from supernet.verification import Figure, Verification
+from supernet.wilson import share_in_words
 
 VERIFIED = ".verified.json"
-NEEDED = {"predicted_ms", "measured_ms", "levelled_ms", "kept"}
+NEEDED = {"predicted_ms", "measured", "drift_corrected", "prediction_within_tolerance"}
+EARLIER = {"predicted_ms", "measured_ms", "levelled_ms", "kept"}  # of version 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """One network that was exported, measured and judged: what `ofabench verify --out` wrote."""
+    """One network that was exported, measured and judged: what `ofabench verify --out` wrote.
+
+    Accuracies are fractions: `accuracy` of test images with its 95 % interval, and what the search
+    predicted of validation images. `repeats` are later measurements of the same; the first counts.
+    """
 
     name: str
-    limit_ms: float | None
-    predicted_ms: float | None  # None where no predictor is of the file's precision
-    measured_ms: float  # on the scale of the predictor's sweep, where there is one
-    raw_ms: float  # as it was measured, with the machine's level of that minute
-    accuracy: float | None  # fraction of test images
-    accuracy_error: float | None  # standard error of `accuracy`
-    predicted_accuracy: float | None  # on validation images
-    kept: bool | None
+    verification: Verification
     arch: str  # in words, as Plotly shows them
+    repeats: tuple[Verification, ...] = ()
+    accuracy: float | None = None
+    accuracy_interval: tuple[float, float] | None = None
+    predicted_accuracy: float | None = None
     target: str = ""
     extrapolated: int = 0  # blocks unlike any that the predictor was fitted on
+
+    @property
+    def limit_ms(self) -> float | None:
+        return self.verification.expected.limit_ms
+
+    @property
+    def predicted_ms(self) -> float | None:
+        """None where no predictor is of the file's precision."""
+        return self.verification.expected.predicted_ms
+
+    @property
+    def measured_ms(self) -> float:
+        """As measured (raw)."""
+        return self.verification.measured.ms
+
+    @property
+    def failed(self) -> bool:
+        return self.verification.failed
 
 
 def read_outcomes(folder: Path) -> list[Outcome]:
@@ -42,24 +65,18 @@ def read_outcomes(folder: Path) -> list[Outcome]:
 
 
 def in_order(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """From the fastest."""
-    return sorted(outcomes, key=lambda outcome: (outcome.measured_ms, outcome.name))
+    """From the fastest prediction; what is not predicted is last, by its measurement."""
+    return sorted(outcomes, key=lambda one: (one.predicted_ms or math.inf, one.measured_ms))
 
 
 def outcome_frame(outcomes: Sequence[Outcome]) -> pd.DataFrame:
-    """One row a network, as a person reads it."""
-    rows = [
-        {
-            "network": outcome.name,
-            "limit, ms": "-" if outcome.limit_ms is None else f"{outcome.limit_ms:.4f}",
-            "predicted, ms": "-" if outcome.predicted_ms is None else f"{outcome.predicted_ms:.4f}",
-            "measured, ms": f"{outcome.measured_ms:.4f}",
-            "difference": _difference(outcome),
-            "accuracy on test images": _accuracy(outcome),
-        }
-        for outcome in outcomes
-    ]
-    frame = pd.DataFrame(rows)
+    """One row a network, as a person reads it: each latency with both its verdicts."""
+    frame = pd.DataFrame([_row(outcome) for outcome in outcomes])
+    if any(outcome.repeats for outcome in outcomes):
+        frame["repeated, ms"] = [
+            ", ".join(f"{one.measured.ms:.4f}" for one in outcome.repeats) or "-"
+            for outcome in outcomes
+        ]
     if any(outcome.extrapolated for outcome in outcomes):
         frame["extrapolated blocks"] = [outcome.extrapolated for outcome in outcomes]
     return frame
@@ -70,25 +87,55 @@ def outcome_text(outcomes: Sequence[Outcome]) -> str:
     return outcome_frame(outcomes).to_string(index=False)
 
 
+def counts_of(outcomes: Sequence[Outcome]) -> str:
+    """How many verdicts are met: "3 of 3 limits met, 4 of 5 predictions within 10 %".
+
+    A limit is judged as measured. A prediction is judged drift-corrected where there is a
+    correction; then it is also counted as measured.
+    """
+    all_of = [one.verification for one in outcomes]
+    limits = [one.limit_met for one in all_of if one.limit_met is not None]
+    judged = [one for one in all_of if one.prediction_within_tolerance is not None]
+    words = []
+    if limits:
+        words.append(f"{sum(limits)} of {len(limits)} limits met")
+    if judged:
+        words.append(_predictions_within(judged))
+    return ", ".join(words) or "nothing was predicted or limited"
+
+
+def _predictions_within(judged: Sequence[Verification]) -> str:
+    within = sum(one.prediction_within_tolerance is True for one in judged)
+    tolerances = sorted({one.expected.tolerance for one in judged})
+    words = f"{within} of {len(judged)} predictions within "
+    words += " or ".join(f"{100 * one:g} %" for one in tolerances)
+    corrected = sum(one.drift_corrected is not None for one in judged)
+    if corrected:
+        raw = sum(one.measured.within_tolerance is True for one in judged)
+        words += f" ({corrected} drift-corrected; {raw} of {len(judged)} as measured)"
+    return words
+
+
 def is_outcome(data: Any) -> bool:
     """Whether JSON values are what `ofabench verify --out` writes, by their names."""
-    return isinstance(data, dict) and data.keys() >= NEEDED
+    return isinstance(data, dict) and (data.keys() >= NEEDED or data.keys() >= EARLIER)
 
 
 def read_outcome(path: Path, data: Any, name: str | None = None) -> Outcome:
     """Make sense of a verified network's JSON values; `FileError` where they are damaged."""
     try:
-        predicted_ms, levelled_ms = data["predicted_ms"], data["levelled_ms"]
+        accuracy = _number(data["accuracy"])
         return Outcome(
             name=name or path.name.removesuffix(VERIFIED),
-            limit_ms=_number(data["limit_ms"]),
-            predicted_ms=None if predicted_ms is None else _time(predicted_ms),
-            measured_ms=_time(data["measured_ms"] if levelled_ms is None else levelled_ms),
-            raw_ms=_time(data["measured_ms"]),
-            accuracy=_number(data["accuracy"]),
-            accuracy_error=_number(data["accuracy_error"]),
+            verification=Verification.from_json(data),
+            repeats=tuple(
+                Verification.from_json({**data, **again}) for again in data.get(REPEATS, ())
+            ),
+            accuracy=accuracy,
+            accuracy_interval=None
+            if accuracy is None
+            else (finite(data["accuracy_low"]), finite(data["accuracy_high"])),
             predicted_accuracy=_number(data["predicted_accuracy"]),
-            kept=None if data["kept"] is None else bool(data["kept"]),
             arch=_words(data.get("space"), data["arch"]),
             target=str(data.get("target", "")),
             extrapolated=len(data.get("extrapolated", ())),
@@ -99,16 +146,39 @@ def read_outcome(path: Path, data: Any, name: str | None = None) -> Outcome:
         ) from error
 
 
-def _difference(outcome: Outcome) -> str:
-    if outcome.predicted_ms is None:
-        return "-"
-    return f"{outcome.measured_ms / outcome.predicted_ms - 1:+.1%}"
+def _row(outcome: Outcome) -> dict[str, str]:
+    found = outcome.verification
+    limit_ms, predicted_ms = outcome.limit_ms, outcome.predicted_ms
+    return {
+        "network": outcome.name,
+        "limit, ms": "-" if limit_ms is None else f"{limit_ms:.4f}",
+        "predicted, ms": "-" if predicted_ms is None else f"{predicted_ms:.4f}",
+        **_cells(found.measured, "measured"),
+        **_cells(found.drift_corrected, "drift-corrected"),
+        "accuracy on test images": _accuracy(outcome),
+    }
+
+
+def _cells(figure: Figure | None, name: str) -> dict[str, str]:
+    """Columns of one latency; of which latency the verdicts are is in the columns' names."""
+    short = "" if name == "measured" else "corrected "
+    if figure is None:
+        return {f"{name}, ms": "-", f"{short}difference": "-", f"{short}limit": "-"}
+    difference = "-"
+    if figure.error is not None:
+        difference = f"{figure.error:+.1%} {'ok' if figure.within_tolerance else 'OUT'}"
+    limit = {None: "-", True: "met", False: "NOT MET"}[figure.limit_met]
+    return {
+        f"{name}, ms": f"{figure.ms:.4f}",
+        f"{short}difference": difference,
+        f"{short}limit": limit,
+    }
 
 
 def _accuracy(outcome: Outcome) -> str:
-    if outcome.accuracy is None:
+    if outcome.accuracy is None or outcome.accuracy_interval is None:
         return "-"
-    return f"{outcome.accuracy:.2%} ± {outcome.accuracy_error or 0:.2%}"
+    return share_in_words(outcome.accuracy, outcome.accuracy_interval)
 
 
 def finite(value: Any) -> float:
@@ -117,12 +187,6 @@ def finite(value: Any) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{number} is no figure")
     return number
-
-
-def _time(value: Any) -> float:
-    if finite(value) <= 0:
-        raise ValueError(f"{value} ms is no time")
-    return finite(value)
 
 
 def _number(value: Any) -> float | None:

@@ -49,7 +49,11 @@ class AccuracyPredictor:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def predict(self, codes: Codes) -> NDArray[np.float64]:
-        """Accuracies of encoded networks, (n,); a column outside the space is an `InputError`."""
+        """Accuracies of encoded networks, 0 to 1, (n,); `InputError` for another space."""
+        return np.clip(self.predict_unbounded(codes), 0.0, 1.0)
+
+    def predict_unbounded(self, codes: Codes) -> NDArray[np.float64]:
+        """The regression itself, (n,): it may leave 0 to 1, and so orders the best networks too."""
         return self.model.predict(self._features(codes))
 
     def predict_spread(self, codes: Codes) -> NDArray[np.float64]:

@@ -30,7 +30,10 @@ class AccuracySource(Protocol):
     """Tells the accuracy of any network of a space."""
 
     def predict(self, codes: Codes, /) -> NDArray[np.float64]:
-        """Accuracies of encoded networks, fractions (n,); `InputError` for other codes."""
+        """Accuracies of encoded networks, fractions (n,); `InputError` for other codes.
+
+        To compare by: a regression's may exceed 1 a little, which a search's result does not.
+        """
         ...
 
     def check_space(self, space: CodedSpace, /) -> None:
@@ -62,7 +65,7 @@ class FittedAccuracy:
     sha256: str
 
     def predict(self, codes: Codes, /) -> NDArray[np.float64]:
-        return self.predictor.predict(codes)
+        return self.predictor.predict_unbounded(codes)
 
     def check_space(self, space: CodedSpace, /) -> None:
         self.predictor.check_space(space)

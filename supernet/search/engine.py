@@ -109,6 +109,11 @@ def search(
     return result_of(problem, best, run, seed)
 
 
+def as_share(accuracy: float) -> float:
+    """A predicted accuracy as reported, 0 to 1: a regression may go beyond, and is compared so."""
+    return min(1.0, max(0.0, float(accuracy)))
+
+
 def result_of(problem: Problem, best: Scored, run: "Run", seed: int) -> SearchResult:
     """Tell all of one network (one row) that a run found."""
     code, space = best.codes[:1], problem.space
@@ -118,7 +123,7 @@ def result_of(problem: Problem, best: Scored, run: "Run", seed: int) -> SearchRe
         space=space.name,
         arch=space.decode(code)[0],
         code=tuple(int(value) for value in code[0]),
-        accuracy=float(best.accuracy[0]),
+        accuracy=as_share(best.accuracy[0]),
         predictions={
             **{one.name: float((one.predicted or one.costs)(code)[0]) for one in limits},
             **{one.name: float(one.costs(code)[0]) for one in problem.objectives},
@@ -209,7 +214,7 @@ class Run:
     def _step(self) -> Step:
         best = self._best
         within = best is not None and best.excess[0] == 0
-        accuracy = float(best.accuracy[0]) if best is not None and within else None
+        accuracy = as_share(best.accuracy[0]) if best is not None and within else None
         return Step(evaluated=len(self.archive), accuracy=accuracy)
 
     def _look(self) -> Look:

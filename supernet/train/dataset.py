@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from bench.errors import InputError
 from supernet.train.digits import CLASSES, SIZE, Part, Splits, load_digits_parts
+from supernet.wilson import wilson_interval
 
 if TYPE_CHECKING:
     from supernet.train.parts import Parts
@@ -169,6 +170,11 @@ class Score:
     error: float
     images: int
     groups: int
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the accuracy, by `wilson_interval`; of a share, not of a difference."""
+        return wilson_interval(self.accuracy, self.error, self.images, self.groups)
 
 
 def score(values: npt.ArrayLike, groups: npt.ArrayLike) -> Score:

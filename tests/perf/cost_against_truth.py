@@ -117,7 +117,8 @@ def judged(measured: Measured, rows: list[int]) -> Evaluation:
     )
     on = judging(others, others.column_or_only(None), space, predictor)
     predicted_ms = compile_dense(predictor, space.choices).predict(on.codes)
-    return evaluate(predicted_ms, on.measured.ms / (on.measured.level or 1.0))
+    corrected_ms = on.measured.drift_corrected_ms
+    return evaluate(predicted_ms, on.measured.ms if corrected_ms is None else corrected_ms)
 
 
 def line(what: str, found: list[Evaluation]) -> str:

@@ -28,32 +28,31 @@ class Figures:
     judged: Verdict
     unseen: Evaluation
     again: Evaluation  # the same networks, measured twice
-    again_levelled: Evaluation  # with the levels of the two processes divided out
+    again_drift_corrected: Evaluation  # with the drift between the two processes divided out
     searched: Verdict
 
     def lines(self) -> Iterator[str]:
         judged = self.judged
         yield self._line("predicted", judged.model)
-        if judged.levelled is not None:
-            yield self._line(f"level {judged.level:.3f} divided out", judged.levelled)
+        if judged.drift_corrected is not None:
+            yield self._line("predicted, drift-corrected", judged.drift_corrected)
         yield self._line("resolutions never measured", self.unseen)
         if judged.plain_sum is not None:
             yield self._line("sum of blocks", judged.plain_sum)
         yield self._line("MACs alone", judged.macs_alone)
         yield self._line("best constant", judged.best_constant)
         yield self._line("measured twice", self.again)
-        yield self._line("measured twice, level out", self.again_levelled)
+        yield self._line("measured twice, drift-corrected", self.again_drift_corrected)
         yield self._line("searched", self.searched.model)
-        if self.searched.levelled is not None:
-            level = f"searched, level {self.searched.level:.3f} out"
-            yield self._line(level, self.searched.levelled)
+        if self.searched.drift_corrected is not None:
+            yield self._line("searched, drift-corrected", self.searched.drift_corrected)
 
     def to_json(self) -> dict[str, Any]:
         return {
             "judged": self.judged.to_json(),
             "unseen": self.unseen.to_json(),
             "again": self.again.to_json(),
-            "again_levelled": self.again_levelled.to_json(),
+            "again_drift_corrected": self.again_drift_corrected.to_json(),
             "searched": self.searched.to_json(),
         }
 
@@ -90,7 +89,7 @@ def figures_of(target: TargetSteps) -> Figures:
         judged=judged,
         unseen=evaluate(judged.predicted_ms[unseen], judged_ms[unseen]),
         again=evaluate(second, first),
-        again_levelled=evaluate(second / ratio, first),
+        again_drift_corrected=evaluate(second / ratio, first),
         searched=verdicts["searched"],
     )
 
