@@ -5,6 +5,7 @@ OfabenchError                 exit code 2, one line on stderr, never a traceback
 ├── FileError                 a file is missing, cut short, foreign, or cannot be written
 ├── MissingRuntimeError       a backend's package is not installed
 ├── DeviceError               a device cannot be reached, or is busy
+│   ├── DeviceInUseError      another ofabench measures on a device
 │   ├── DeviceLostError       a connection or a program on the device broke off; worth another try
 │   └── UnrunnableError       a model that the device cannot run, whatever is tried
 ├── MissingEntryError         a table has no entry for a block
@@ -39,6 +40,10 @@ class MissingRuntimeError(OfabenchError):
 
 class DeviceError(OfabenchError):
     """A device cannot be reached, or something else is using it."""
+
+
+class DeviceInUseError(DeviceError):
+    """Another process of ofabench measures on a device; the message names it."""
 
 
 class DeviceLostError(DeviceError):

@@ -135,6 +135,16 @@ def cache_folder() -> Path:
     return Path.home() / ".cache" / "ofabench"
 
 
+def state_folder() -> Path:
+    """Where the user's system keeps what programs remember, and ours below it; not made yet."""
+    named = Path(os.environ.get("XDG_STATE_HOME", ""))
+    if named.is_absolute():
+        return named / "ofabench"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "ofabench"
+    return Path.home() / ".local" / "state" / "ofabench"
+
+
 def zip_damage(content: bytes) -> str:
     """Say what is wrong with a zip archive, which torch's files are; '' where its sums hold."""
     try:

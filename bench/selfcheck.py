@@ -14,6 +14,7 @@ import numpy as np
 from bench.backends.base import Backend
 from bench.backends.inputs import random_images
 from bench.devices.base import Device, Facts, Workload
+from bench.devices.device_lock import measuring
 from bench.errors import DeviceError
 from bench.model import random_model
 from bench.planner import ListPlanner, SweepPlan
@@ -70,6 +71,19 @@ def self_check(  # noqa: PLR0913, PLR0917
 
     The sweeps are left in `folder` as first.sqlite and second.sqlite.
     """
+    with measuring(device):
+        return _checked(device, backend, target, blocks, folder, plan, progress)
+
+
+def _checked(  # noqa: PLR0913, PLR0917
+    device: Device,
+    backend: Backend,
+    target: Target,
+    blocks: Sequence[BlockSpec],
+    folder: Path,
+    plan: SweepPlan,
+    progress: Progress,
+) -> SelfCheck:
     before = device.facts()
     chosen = list(dict.fromkeys(blocks))
     outputs = {

@@ -9,6 +9,7 @@ import numpy as np
 from bench.backends.base import Backend
 from bench.derive import load_marks
 from bench.devices.base import Device, Facts, PassResult
+from bench.devices.device_lock import measuring
 from bench.errors import (
     DeviceError,
     DeviceLostError,
@@ -44,13 +45,15 @@ def run_sweep(  # noqa: PLR0913, PLR0917
 
     `store` is new or resumed, of this target and plan. Loads go round the groups, so that a
     block's loads lie far apart in time. Ctrl-C ends with `InterruptedSweepError`, which names
-    `resume_with`; whatever ends it, finished loads are kept.
+    `resume_with`; whatever ends it, finished loads are kept. `DeviceInUseError` where another
+    process measures on the device: `bench.devices.device_lock.measuring` around this waits for it.
     """
     if store.target != target or store.plan != plan:
         raise TargetMismatchError(f"{store.path} was made for another target or plan; resume it")
     sweep = _Sweep(device, backend, store, progress)
     try:
-        sweep.run(planner, forced=forced)
+        with measuring(device):
+            sweep.run(planner, forced=forced)
     except KeyboardInterrupt as error:
         done, wanted = len(store.loads()), len(store.groups()) * plan.loads
         raise InterruptedSweepError(

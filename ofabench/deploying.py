@@ -110,7 +110,7 @@ def _device(
     `TargetMismatchError` where it is asked, and no predictor is of the device.
     """
     from bench.errors import TargetMismatchError
-    from ofabench.device_arguments import device_in
+    from ofabench.device_arguments import device_in, measuring_on
 
     if args.no_verify or not given.predictors:
         yield None, []
@@ -128,9 +128,10 @@ def _device(
                 f"no --latency is of the device {args.device} and {backend.name}: "
                 f"{'; '.join(why)}; name its --device, or leave it predicted by --no-verify"
             )
-        if not args.force:
-            device.check_quiet()
-        yield device, here
+        with measuring_on(args, device):
+            if not args.force:
+                device.check_quiet()
+            yield device, here
 
 
 def _check_target(device: "Device", backend: "Backend", predictor: "LatencyPredictor") -> None:

@@ -1,6 +1,7 @@
 """The device that a command measures on: one set of arguments, and the device made of them."""
 
 import argparse
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -25,8 +26,18 @@ def add_device(parser: argparse.ArgumentParser, *, default: str | None = None) -
         metavar="D",
         help="cpu, cuda:0, adb:SERIAL, adb:HOST:PORT or adb:transport_id:N; see `ofabench devices`",
     )
+    add_wait(parser)
     add_phone_options(parser)
     add_cuda_options(parser)
+
+
+def add_wait(parser: argparse.ArgumentParser) -> None:
+    """Add `--wait`, for what else measures there."""
+    parser.add_argument(
+        "--wait",
+        action="store_true",
+        help="where another ofabench measures on the device, wait for its end (default: say which)",
+    )
 
 
 def add_phone_options(parser: argparse.ArgumentParser) -> None:
@@ -97,9 +108,32 @@ def device_in(args: argparse.Namespace) -> "Iterator[Device]":
         yield device
 
 
+@contextmanager
+def measuring_on(args: argparse.Namespace, device: "Device") -> "Iterator[None]":
+    """Be the only one that measures on the device, for as long as the block lasts.
+
+    With `--wait` another's end is waited for, and told; else `DeviceInUseError` names it.
+    """
+    from bench.devices.device_lock import measuring
+
+    with measuring(device, wait=args.wait, tell=lambda words: _tell_waiting(words, args.progress)):
+        yield
+
+
+def _tell_waiting(words: str, form: str) -> None:
+    if form == "json":
+        from ofabench.progress import JsonProgress
+
+        progress = JsonProgress()
+        progress.start(1, "waiting")
+        progress.advance(0, note=words)
+    else:
+        print(f"ofabench: {words}", file=sys.stderr, flush=True)
+
+
 def device_words(args: argparse.Namespace) -> list[str]:
-    """Write the options of phones and GPUs that were given, as arguments."""
-    words = []
+    """Write `--wait` and the options of phones and GPUs that were given, as arguments."""
+    words = ["--wait"] if args.wait else []
     for name, value in _given(args, (*PHONE_OPTIONS, *CUDA_OPTIONS)).items():
         words += [_option(name)] if value is True else [_option(name), str(value)]
     return words

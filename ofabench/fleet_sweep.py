@@ -65,6 +65,7 @@ def member_of(phone: "FleetPhone", args: argparse.Namespace) -> Member:
             words += [f"--{name}", str(value)]
     words += choice_words(args)
     words += ["--force"] if args.force else []
+    words += ["--wait"] if args.wait else []
     words += ["--resume"] if out.exists() else []
     return Member(name=phone.name, arguments=(*words, "--out", str(out)))
 

@@ -27,6 +27,7 @@ class Loop:
     folder: Path
     seed: int = 0
     force: bool = False
+    wait: bool = False
 
     def at(self, name: str) -> str:
         """A file of the run, as a command's argument."""
@@ -34,7 +35,7 @@ class Loop:
 
     @property
     def _forced(self) -> tuple[str, ...]:
-        return ("--force",) if self.force else ()
+        return ("--force",) * self.force + ("--wait",) * self.wait
 
     def measuring(self) -> list[Step]:
         """Measure and fit; judge on other networks, measured by another process."""

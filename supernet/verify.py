@@ -14,6 +14,7 @@ import numpy as np
 
 from bench.backends.base import Backend, LoadedModel
 from bench.devices.base import Device, Workload
+from bench.devices.device_lock import measuring
 from bench.errors import InterruptedSweepError, TargetMismatchError
 from bench.measurement import Measurement
 from bench.model import Model
@@ -119,8 +120,15 @@ def measure_file(
     device is busy, `TargetMismatchError` where it is not the target's.
     """
     check_target(bench)
-    if not bench.forced:
-        bench.device.check_quiet()
+    with measuring(bench.device):
+        if not bench.forced:
+            bench.device.check_quiet()
+        return _measured(content, blocks, bench, keep)
+
+
+def _measured(
+    content: bytes, blocks: Sequence[BlockSpec], bench: Bench, keep: Path | None
+) -> list[Measurement]:
     network = Workload(role="network", blocks=tuple(blocks))
     beside = dict.fromkeys([*blocks, *bench.company])
     company = [Workload(role="block", blocks=(block,)) for block in beside]

@@ -11,6 +11,14 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _own_device_locks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let test processes that run side by side measure the same devices: each has its own locks."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _own_adb_server() -> Iterator[None]:
     """Tests say by the port alone which adb server there is."""
     with pytest.MonkeyPatch.context() as patch:

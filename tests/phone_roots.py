@@ -47,6 +47,7 @@ def make_root(
         "ro.product.cpu.abi": abi,
         "ro.product.cpu.abilist": abi,
         "ro.ofabench.emulated": emulated,
+        "ro.serialno": uuid.uuid4().hex[:12],
     }
     lines = [f"{name}={value}" for name, value in sorted(properties.items())]
     _write(folder / "system/build.prop", "\n".join(lines))

@@ -89,6 +89,15 @@ def test_its_address_finds_it_again(case: Case) -> None:
     assert type(get_device(device.address)) is type(device)
 
 
+def test_its_lock_can_name_a_file(case: Case) -> None:
+    device, _ = case
+    name = device.lock_name()
+
+    assert name is None or re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name)
+    assert device.lock_name() == name
+    assert (name is None) == (device.address == "fake")
+
+
 def test_its_slug_is_one(case: Case) -> None:
     device, _ = case
 

@@ -1,5 +1,6 @@
 """An Android phone over ADB as a device: it needs USB debugging, and nothing else on it."""
 
+import hashlib
 import sys
 from collections.abc import Callable, Generator, Sequence
 
@@ -9,6 +10,7 @@ from bench.errors import InputError
 from bench.phone.benchmark_model import BenchmarkLoads, version_of
 from bench.phone.connection import Connection
 from bench.phone.cores import choose_cores
+from bench.phone.identity import identity_script, parse_identity
 from bench.phone.inference import infer_on
 from bench.phone.load import PhoneLoads
 from bench.phone.options import PhoneOptions
@@ -82,6 +84,12 @@ class AdbDevice:
 
     def load_costs(self) -> LoadCosts:
         return LoadCosts()
+
+    def lock_name(self) -> str:
+        """By what the phone says of itself, so that it is one over cable, network and server."""
+        asked = ["sh", "-c", identity_script()]
+        own = self.phone.ask(lambda connection: parse_identity(connection.run(asked)))
+        return f"phone-{own or hashlib.sha256(self.address.encode()).hexdigest()[:16]}"
 
     def check_quiet(self) -> None:
         """Raise `DeviceError` for other work, heat, an empty battery or battery saver."""

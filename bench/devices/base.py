@@ -101,6 +101,13 @@ class Device(Protocol):
         """Roughly what models cost here."""
         ...
 
+    def lock_name(self) -> str | None:
+        """Name of this one piece of hardware, however it is addressed; None where none is needed.
+
+        Letters, digits and dashes; see `bench.devices.device_lock`.
+        """
+        ...
+
     def check_quiet(self) -> None:
         """Raise `DeviceError` naming what else is using the device."""
         ...

@@ -88,6 +88,11 @@ class CudaDevice:
         """A teraMAC a second; a visit's flushing, holding and looking shared among its calls."""
         return LoadCosts(ns_per_mac=1e-3, ns_per_call=100_000.0, inner_shared=True)
 
+    def lock_name(self) -> str:
+        """The card's own number, which no CUDA_VISIBLE_DEVICES changes."""
+        uuid = self._card.facts().uuid or f"{self._index}-{host_facts.host_slug()}"
+        return f"cuda-{uuid.lower()}"
+
     def check_quiet(self) -> None:
         check_quiet(self._card, self.address, self._own_pids)
 

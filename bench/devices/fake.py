@@ -72,6 +72,10 @@ class FakeDevice:
     def load_costs(self) -> LoadCosts:
         return LoadCosts()
 
+    def lock_name(self) -> str | None:
+        """None: no other process disturbs what is computed."""
+        return None
+
     def check_quiet(self) -> None:
         if self.busy_with:
             raise DeviceError(f"device fake is busy: {self.busy_with}; stop it, or use --force")

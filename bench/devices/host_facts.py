@@ -77,6 +77,11 @@ def slug(root: Path = ROOT) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text).strip("-") or "unknown"
 
 
+def host_slug() -> str:
+    """Name of this machine among others: of its host, in letters, digits and dashes."""
+    return re.sub(r"[^a-z0-9]+", "-", platform.node().lower()).strip("-") or "host"
+
+
 def cpu_model(root: Path = ROOT) -> str | None:
     """The processor's full name, or None."""
     info = cpu_info(root)

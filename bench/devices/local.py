@@ -43,6 +43,9 @@ class LocalDevice:
     def load_costs(self) -> LoadCosts:
         return LoadCosts()
 
+    def lock_name(self) -> str:
+        return f"cpu-{host_facts.host_slug()}"
+
     def check_quiet(self) -> None:
         quiet.check_quiet()
 

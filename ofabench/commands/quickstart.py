@@ -5,6 +5,8 @@ import sys
 import time
 from pathlib import Path
 
+from ofabench.device_arguments import add_wait
+
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command to the command line."""
@@ -21,6 +23,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--seed", type=int, default=0, help="decides what is drawn (0)")
     parser.add_argument("--force", action="store_true", help="measure though the CPU is busy")
+    add_wait(parser)
     parser.set_defaults(run=run)
 
 
@@ -32,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     from ofabench.steps import EXIT_FAILED_CHECK, run_steps
 
     started = time.monotonic()
-    loop = Loop(folder=args.out, seed=args.seed, force=args.force)
+    loop = Loop(folder=args.out, seed=args.seed, force=args.force, wait=args.wait)
     try:
         loop.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ofabench.arguments import add_json, add_progress, positive_int
-from ofabench.device_arguments import add_device, device_in
+from ofabench.device_arguments import add_device, device_in, measuring_on
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,7 +91,7 @@ def _check(args: argparse.Namespace, device: "Device") -> "SelfCheck":
     sizes = [size for size in space.resolutions if size <= RESOLUTION][-1:] or space.resolutions[:1]
     work = sweep_work(space, resolutions=sizes, blocks=args.blocks, seed=args.seed)
     target = make_target(device, backend, threads=args.threads, cores=args.cores)
-    with make_folder(args.out) as folder:
+    with measuring_on(args, device), make_folder(args.out) as folder:
         found = self_check(
             device,
             backend,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ofabench.arguments import add_json, add_out, add_progress, add_space, positive_int
-from ofabench.device_arguments import add_device, device_in, device_words
+from ofabench.device_arguments import add_device, device_in, device_words, measuring_on
 from ofabench.sweep_choice import (
     LOADS,
     PASSES,
@@ -114,18 +114,19 @@ def _sweep(args: argparse.Namespace, device: "Device") -> int:
     )
     planner = planner_of(args, space, device, plan)
     check_out(args.out, target, plan, resume=args.resume)
-    if not args.force:
-        device.check_quiet()
-    with open_store(args.out, target, plan, resume=args.resume) as store:
-        summary = sweep_into(
-            store,
-            device,
-            backend,
-            planner,
-            get_sweep_progress(args.progress),
-            forced=args.force,
-            resume_with=resume_command(args),
-        )
+    with measuring_on(args, device):
+        if not args.force:
+            device.check_quiet()
+        with open_store(args.out, target, plan, resume=args.resume) as store:
+            summary = sweep_into(
+                store,
+                device,
+                backend,
+                planner,
+                get_sweep_progress(args.progress),
+                forced=args.force,
+                resume_with=resume_command(args),
+            )
     _show(args, target, summary)
     return 0
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ofabench.arguments import add_json, positive_int
-from ofabench.device_arguments import add_device, device_in
+from ofabench.device_arguments import add_device, device_in, measuring_on
 from ofabench.verdicts import accuracy_json, failed, show_accuracy, show_latency, with_repeat
 from ofabench.verifying import Asked, add_measuring, measure, target_for
 
@@ -81,7 +81,8 @@ def run(args: argparse.Namespace) -> int:
     with device_in(args) as device:
         asked = _asked(args, device, backend, (content, card), predictor)
         asked = replace(asked, limits=None if found is None else found.limits)
-        verdict = measure(args, device, backend, asked)
+        with measuring_on(args, device):
+            verdict = measure(args, device, backend, asked)
     score = None if judge is None else judge(content)
     data: dict[str, Any] = {
         "model": args.model.name,
