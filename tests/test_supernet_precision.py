@@ -13,11 +13,13 @@ from bench.backends.registry import get_backend
 from bench.blocks import network_of
 from bench.errors import InputError
 from bench.model import random_model
+from supernet import quantise_onnx
 from supernet.card import Normalisation
 from supernet.closeness import check_close, compare
 from supernet.export import Form, Made, make_card, make_file
 from supernet.network_file import CutNetwork
 from supernet.precision import check_precision, convert
+from supernet.quantise_onnx import products_saturate
 from supernet.space import SearchSpace
 
 TINY = SearchSpace.load("tiny")
@@ -117,6 +119,37 @@ def test_an_int8_onnx_file_has_integer_weights_by_channel() -> None:
         stored = weights[weight.input[0]]
         assert stored.data_type == onnx.TensorProto.INT8
         assert list(weights[weight.input[1]].dims) == [stored.dims[0]]
+
+
+@pytest.mark.parametrize(
+    ("cpu", "saturates"),
+    [
+        ({"flags": "sse4_2 avx2 fma"}, True),
+        ({"flags": "avx512f avx512bw"}, True),
+        ({"flags": "avx512f avx512_vnni"}, False),
+        ({"flags": "avx2 avx_vnni"}, False),
+        ({"Features": "asimd fphp asimddp"}, False),  # an Arm core
+        ({}, False),
+    ],
+)
+def test_products_saturate_on_x86_without_vnni(cpu: dict[str, str], saturates: bool) -> None:
+    assert products_saturate(cpu) is saturates
+
+
+@pytest.mark.parametrize(("flags", "most"), [("avx2", 64), ("avx512_vnni", 127)])
+def test_weights_have_7_bits_where_products_saturate(
+    flags: str, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quantise_onnx, "cpu_info", lambda: {"flags": flags})
+    model = onnx.load_from_string(quantise_onnx.int8_onnx(plain("onnx"), images(2, seed=1)))
+
+    weights = [
+        onnx.numpy_helper.to_array(one)
+        for one in model.graph.initializer
+        if one.data_type == onnx.TensorProto.INT8 and len(one.dims) == 4
+    ]
+    assert weights
+    assert max(int(np.abs(one.astype(np.int16)).max()) for one in weights) == most
 
 
 def test_a_float16_onnx_file_takes_and_gives_float32() -> None:
