@@ -258,7 +258,7 @@ TARGETS = (
     ),
     FuzzTarget(name="adb_sync", read=read_sync, seeds=_sync_seeds),
     FuzzTarget(
-        name="adb_hashes", read=read_hashes, seeds=lambda: [_HASHES, b"sha256sum\nmd5sum\n"]
+        name="adb_hashes", read=read_hashes, seeds=lambda: [b"sha256sum\nmd5sum\n", _HASHES]
     ),
     FuzzTarget(
         name="adb_address",

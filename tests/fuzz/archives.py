@@ -1,21 +1,30 @@
 """Small archives, made here."""
 
+import gzip
 import io
+import lzma
 import tarfile
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Literal
+
+_PACK: Mapping[str, Callable[[bytes], bytes]] = {
+    "xz": lzma.compress,
+    "gz": partial(gzip.compress, mtime=0),
+}
 
 
 def deb(packing: Literal["xz", "gz"]) -> bytes:
     """A Debian package of one library and a link to it (deb(5))."""
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode=f"w:{packing}") as archive:
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
         library = tarfile.TarInfo("./lib/aarch64-linux-gnu/libc.so.6")
         library.size = 4
         archive.addfile(library, io.BytesIO(b"\x7fELF"))
         link = tarfile.TarInfo("./lib/aarch64-linux-gnu/libm.so.6")
         link.type, link.linkname = tarfile.SYMTYPE, "libc.so.6"
         archive.addfile(link)
-    members = {"debian-binary": b"2.0\n", f"data.tar.{packing}": buffer.getvalue()}
+    members = {"debian-binary": b"2.0\n", f"data.tar.{packing}": _PACK[packing](buffer.getvalue())}
     return b"!<arch>\n" + b"".join(_member(name, content) for name, content in members.items())
 
 

@@ -115,9 +115,21 @@ def _others(found: Any) -> dict[bytes, bytes]:
     return {key: value for key, value in found.schema.metadata.items() if key != KEY}
 
 
-def _described_wrongly(content: bytes) -> list[bytes]:
+def _list(content: Callable[[], bytes]) -> list[bytes]:
+    return [content()]
+
+
+def _metadata_of(content: Callable[[], bytes]) -> list[bytes]:
+    return [_table(content()).schema.metadata[KEY]]
+
+
+def _changes(change: dict[str, Any]) -> list[bytes]:
+    return [b"{}", json.dumps(change).encode()]
+
+
+def _described_wrongly(content: Callable[[], bytes]) -> list[bytes]:
     """The file with a frame that pandas cannot read, metadata too deep, and texts that are none."""
-    found = _table(content)
+    found = _table(content())
     described = json.loads(found.schema.metadata[b"pandas"])
     first, *others = described["columns"]
     nameless = {key: value for key, value in first.items() if key != "numpy_type"}
@@ -197,20 +209,20 @@ def _targets() -> list[FuzzTarget]:
             FuzzTarget(
                 name=name,
                 read=partial(read_file, read),
-                seeds=lambda content=content: [content()],
-                regressions=lambda content=content: _described_wrongly(content()),
+                seeds=partial(_list, content),
+                regressions=partial(_described_wrongly, content),
                 largest=1 << 16,
             ),
             FuzzTarget(
                 name=f"{name}_metadata",
                 read=partial(read_metadata, read, content),
-                seeds=lambda content=content: [_table(content()).schema.metadata[KEY]],
+                seeds=partial(_metadata_of, content),
                 largest=1 << 14,
             ),
             FuzzTarget(
                 name=f"{name}_values",
                 read=partial(read_changed, read, content),
-                seeds=lambda change=change: [b"{}", json.dumps(change).encode()],
+                seeds=partial(_changes, change),
             ),
         ]
     return found
