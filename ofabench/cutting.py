@@ -1,10 +1,11 @@
 """A sub-network by itself, from a checkpoint or from what `extract` wrote, and its images."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from supernet.class_names import ClassNames
     from supernet.network_file import CutNetwork
     from supernet.space import ArchConfig, SearchSpace
     from supernet.train.checkpoint import Checkpoint
@@ -44,6 +45,7 @@ def from_checkpoint(path: Path, arch: str, data: str | None) -> Cut:
         network=extract_calibrated(checkpoint.supernet(), chosen, images),
         normalisation=normalisation_of(parts),
         provenance=_provenance(path, checkpoint, data),
+        class_names=_class_names(checkpoint, parts, data),
     )
     return Cut(network, parts)
 
@@ -62,7 +64,22 @@ def from_network(path: Path, data: str | None, *, images: bool) -> Cut:
         return Cut(network, None)
     if not name:
         raise InputError(f"{path} does not say what images it was trained on; give --data")
-    return Cut(network, _data_for(str(name), network))
+    parts = _data_for(str(name), network)
+    own = name == network.provenance.get("data")
+    if own and not network.class_names and parts.classes == network.blocks[-1].out_channels:
+        network = replace(network, class_names=parts.class_names)  # of a file from before
+    return Cut(network, parts)
+
+
+def _class_names(checkpoint: "Checkpoint", parts: "Parts", data: str | None) -> "ClassNames":
+    """Names of the checkpoint's classes; of one without, those of the images it was trained on.
+
+    An imported supernet does not say which these are: then `data`, the images given for it, do.
+    """
+    own = data in (None, checkpoint.data) or not checkpoint.schedule.phases
+    if checkpoint.class_names or not own or parts.classes != checkpoint.space.classes:
+        return checkpoint.class_names
+    return parts.class_names
 
 
 def _data_for(name: str, network: "CutNetwork") -> "Parts":

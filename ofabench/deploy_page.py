@@ -5,10 +5,14 @@ from typing import Any
 
 from bench.session_drift import drift_in_words
 from bench.spec import BlockSpec
+from ofabench.deploy_sample import snippet
+from ofabench.markdown import escaped, verbatim
 from ofabench.verdicts import FIGURES, figure_verdicts
+from supernet.class_names import LABELS
 from supernet.wilson import share_in_words, wilson_interval
 
 Card = Mapping[str, Any]
+_LISTED = 100  # names of classes; a file beside the page holds all
 
 
 def page_of(card: Card) -> str:
@@ -20,62 +24,18 @@ def page_of(card: Card) -> str:
         ["## Latency", *_latency(card)],
         *([["## Other limits", *_limits(card)]] if card["limits"] else []),
         ["## How to run it", *_running(model)],
+        *([["## Classes", *_classes(model)]] if model["class_names"] else []),
         ["## Architecture", *_architecture(model)],
         ["## Where it comes from", *_sources(card)],
     ]
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
-def snippet(model: Mapping[str, Any]) -> str:
-    """Python that runs the model on one image; it needs numpy and the runtime."""
-    _, channels, size, _ = model["input_shape"]
-    mean, std = model["normalisation"]["mean"], model["normalisation"]["std"]
-    shared = [
-        "import numpy as np",
-        f"image = np.zeros(({size}, {size}, {channels}), np.uint8)  # your own image",
-        f"mean, std = np.float32({mean}), np.float32({std})",
-    ]
-    if model["backend"] == "onnx":
-        lines = [
-            shared[0],
-            "import onnxruntime",
-            *shared[1:],
-            "given = ((image - mean) / std).transpose(2, 0, 1)[None].astype(np.float32)",
-            f'session = onnxruntime.InferenceSession("{model["file"]}", '
-            'providers=["CPUExecutionProvider"])',
-            'logits = session.run(None, {"input": given})[0]',
-        ]
-    elif model["backend"] == "torch":
-        lines = [
-            "from pathlib import Path",
-            shared[0],
-            "from bench.backends.registry import get_backend  # of ofabench",
-            "from bench.spec import Target",
-            *shared[1:],
-            "given = ((image - mean) / std).transpose(2, 0, 1)[None].astype(np.float32)",
-            'target = Target(device="here", backend="torch", backend_version="any")',
-            f'content = Path("{model["file"]}").read_bytes()',
-            'logits = get_backend("torch").load_file(content, target).infer(given)',
-        ]
-    else:
-        lines = [
-            shared[0],
-            "from ai_edge_litert.interpreter import Interpreter",
-            *shared[1:],
-            "given = ((image - mean) / std)[None].astype(np.float32)",
-            f'interpreter = Interpreter("{model["file"]}")',
-            "interpreter.allocate_tensors()",
-            'interpreter.set_tensor(interpreter.get_input_details()[0]["index"], given)',
-            "interpreter.invoke()",
-            'logits = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])',
-        ]
-    return "\n".join([*lines, "print(logits.argmax())  # the class"]) + "\n"
-
-
 def _summary(card: Card) -> Iterator[str]:
     model = card["model"]
     yield ""
-    yield f"A network of the space `{model['space']}` as {model['backend']}, {model['precision']}."
+    space = verbatim(model["space"])
+    yield f"A network of the space {space} as {model['backend']}, {model['precision']}."
     yield ""
     yield "| | |"
     yield "| --- | --- |"
@@ -92,11 +52,11 @@ def _accuracy(card: Card) -> Iterator[str]:
     found, predicted = card["accuracy"], card["accuracy"]["predicted_accuracy"]
     yield ""
     if found["accuracy"] is None:
-        yield f"Not measured: {found['not_measured']}."
+        yield f"Not measured: {escaped(found['not_measured'])}."
     else:
         yield (
             f"**{found['accuracy']:.2%}** of {found['accuracy_images']} test images of "
-            f"{found['data']}, by this file itself (95 % interval "
+            f"{verbatim(found['data'])}, by this file itself (95 % interval "
             f"{100 * found['accuracy_low']:.2f} to {100 * found['accuracy_high']:.2f} %)."
         )
     if predicted is not None:
@@ -112,12 +72,15 @@ def _accuracy(card: Card) -> Iterator[str]:
     ratio = "" if close["snr_db"] is None else f", signal to noise {close['snr_db']:.1f} dB"
     yield (
         f"Its outputs differ from torch's by {close['largest']:.2g} of the largest at most{ratio}; "
-        f"the same class for {close['agreement']:.1%} ({close['images']} {close['of']})."
+        f"the same class for {close['agreement']:.1%} ({close['images']} "
+        f"{escaped(close['of'])})."
     )
     calibration = card["model"]["calibration"]
     if calibration is not None:
         images, data = calibration["images"], calibration["data"]
-        yield f"Quantised after training, calibrated on {images} training images of {data}."
+        yield (
+            f"Quantised after training, calibrated on {images} training images of {verbatim(data)}."
+        )
 
 
 def _share(pair: Mapping[str, Any], when: str) -> str:
@@ -216,6 +179,19 @@ def _architecture(model: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
+def _classes(model: Mapping[str, Any]) -> Iterator[str]:
+    names = model["class_names"]
+    yield ""
+    yield f"Names of its {len(names)} outputs, in order; `{LABELS}` has one a line."
+    yield ""
+    yield "| output | class |"
+    yield "| --- | --- |"
+    for number, name in enumerate(names[:_LISTED]):
+        yield f"| {number} | {verbatim(name)} |"
+    if len(names) > _LISTED:
+        yield f"| ... | and {len(names) - _LISTED} more |"
+
+
 def _sources(card: Card) -> Iterator[str]:
     yield ""
     yield "| what | file | of | date | ofabench | SHA-256 |"
@@ -223,8 +199,8 @@ def _sources(card: Card) -> Iterator[str]:
     for one in card["sources"]:
         told = one["provenance"]
         yield (
-            f"| {one['what']} | {one['file']} | {one['of']} | {told.get('date', '-')} | "
-            f"{told.get('code_version', '-')} | `{one['sha256']}` |"
+            f"| {one['what']} | {verbatim(one['file'])} | {escaped(one['of'])} | "
+            f"{told.get('date', '-')} | {told.get('code_version', '-')} | `{one['sha256']}` |"
         )
     yield ""
     yield "All that is known of each is in `card.json`; `sha256sum -c SHA256SUMS` checks the files."

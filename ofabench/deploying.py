@@ -15,6 +15,7 @@ from ofabench.deploy_card import ELSEWHERE, NO_VERIFY, Found, Given, card_json, 
 from ofabench.deploy_folder import CARD, PAGE, SEARCH, finished, write_folder
 from ofabench.deploy_page import page_of
 from ofabench.deploy_search import digest_of_search
+from supernet.class_names import LABELS, labels_text
 
 if TYPE_CHECKING:
     from bench.backends.base import Backend
@@ -202,6 +203,8 @@ def _files(card: Mapping[str, Any], product: "Product", given: Given) -> dict[st
         CARD: _json(card),
         PAGE: page_of(card).encode(),
     }
+    if product.card.class_names:
+        files[LABELS] = labels_text(product.card.class_names).encode()
     if given.search is not None:
         files[SEARCH] = _json(given.search)
     return files

@@ -122,12 +122,20 @@ def make_product(args: argparse.Namespace, cut: "Cut") -> Product:
 
 def _judged_images(args: argparse.Namespace, cut: "Cut") -> "tuple[Dataset | None, str]":
     """Draw validation images, of which none calibrate; and why they judge nothing, or ''."""
+    from supernet.class_names import differ, shortened
+
     if cut.data is None:
         return None, "none was asked"
     unjudged = "none was asked" if args.no_accuracy else ""
     classes = cut.network.blocks[-1].out_channels
     if not unjudged and cut.data.classes != classes:
         unjudged = f"{cut.data.name} has {cut.data.classes} classes, the network {classes}"
+    names = cut.network.class_names
+    if not unjudged and differ(names, cut.data.class_names):
+        unjudged = (
+            f"the classes of {cut.data.name} are {shortened(cut.data.class_names)}, the network's "
+            f"{shortened(names)}"
+        )
     if unjudged and args.precision != INT8:
         return None, unjudged
     most = CHECKED_IMAGES if unjudged else args.images

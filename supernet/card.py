@@ -14,6 +14,7 @@ from bench.errors import FileError, InputError, first_line
 from bench.files import read_bytes, read_json
 from bench.spec import BlockSpec
 from supernet.arch import ArchConfig
+from supernet.class_names import ClassNames, read_class_names
 from supernet.wilson import wilson_interval
 
 CARD_FORMAT = "ofabench-card-1"
@@ -85,7 +86,7 @@ class Card:
     """What a model file is.
 
     `closeness` is None in cards from before files had precisions, `accuracies` and `calibration`
-    where there were none.
+    where there were none. `class_names` is empty where they are not known.
     """
 
     space: str
@@ -102,6 +103,7 @@ class Card:
     calibration: Calibration | None = None
     accuracies: Accuracies | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    class_names: ClassNames = ()
 
     @property
     def macs(self) -> int:
@@ -124,6 +126,7 @@ class Card:
             "precision": self.precision,
             "input_shape": [self.batch, first.in_channels, first.in_size, first.in_size],
             "classes": last.out_channels,
+            "class_names": list(self.class_names) or None,
             "normalisation": {
                 "mean": list(self.normalisation.mean),
                 "std": list(self.normalisation.std),
@@ -151,12 +154,13 @@ class Card:
             )
         try:
             normalisation, size_bytes = data["normalisation"], data.get("size_bytes")
+            blocks = tuple(BlockSpec.parse(key) for key in data["blocks"])
             return cls(
                 space=str(data["space"]),
                 arch=ArchConfig.from_json(data["arch"]),
                 backend=str(data["backend"]),
                 batch=int(data["input_shape"][0]),
-                blocks=tuple(BlockSpec.parse(key) for key in data["blocks"]),
+                blocks=blocks,
                 normalisation=Normalisation(
                     mean=tuple(float(value) for value in normalisation["mean"]),
                     std=tuple(float(value) for value in normalisation["std"]),
@@ -169,6 +173,7 @@ class Card:
                 calibration=_read_or_none(Calibration, data.get("calibration")),
                 accuracies=_read_or_none(Accuracies, data.get("accuracies")),
                 provenance=dict(data["provenance"]),
+                class_names=read_class_names(data.get("class_names"), blocks[-1].out_channels),
             )
         except (
             ArithmeticError,

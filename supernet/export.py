@@ -13,6 +13,7 @@ from bench.files import write_bytes, write_text
 from bench.spec import Target
 from supernet.card import Accuracies, Calibration, Card, Closeness, card_path
 from supernet.closeness import check_close, compare
+from supernet.model_metadata import with_class_names
 from supernet.precision import FP32, check_precision, convert
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def make_file(cut: "CutNetwork", form: Form) -> Made:
     )
     check_close(found, backend.name, FP32)
     content = convert(plain, backend.name, form.precision, form.calibration)
+    content = with_class_names(content, backend.name, cut.class_names, cut.normalisation)
     images = random if form.checked is None else form.checked
     expected = torch_outputs(cut.network, images)
     got = run_file(content, backend, images, form.precision)
@@ -96,6 +98,7 @@ def make_card(
         else Calibration(data=form.calibrated_on, images=len(images)),
         accuracies=accuracies,
         provenance=cut.provenance,
+        class_names=cut.class_names,
     )
 
 

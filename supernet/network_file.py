@@ -13,6 +13,7 @@ from bench.errors import FileError, InputError, first_line
 from bench.layers import NORM_EPS
 from bench.spec import BlockSpec
 from supernet.card import Normalisation
+from supernet.class_names import ClassNames, read_class_names
 from supernet.space import ArchConfig
 from supernet.tensor_file import load_tensors, save_tensors
 
@@ -23,7 +24,8 @@ WHAT = "sub-network"
 class CutNetwork:
     """A sub-network: modules of `build_network(blocks)`, in evaluation mode once loaded.
 
-    Its images are prepared by `normalisation`, and resized to `arch.resolution`.
+    Its images are prepared by `normalisation`, and resized to `arch.resolution`. `class_names` is
+    empty where they are not known.
     """
 
     space: str
@@ -32,6 +34,7 @@ class CutNetwork:
     network: nn.Sequential
     normalisation: Normalisation
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    class_names: ClassNames = ()
 
 
 def save_network(path: Path, cut: CutNetwork) -> None:
@@ -46,6 +49,7 @@ def save_network(path: Path, cut: CutNetwork) -> None:
         },
         "norm_eps": _norm_eps(cut.network),
         "provenance": dict(cut.provenance),
+        "class_names": list(cut.class_names),
     }
     save_tensors(path, what=WHAT, metadata=metadata, network=cut.network.state_dict())
 
@@ -65,6 +69,7 @@ def load_network(path: Path) -> CutNetwork:
                 std=tuple(float(value) for value in metadata["normalisation"]["std"]),
             ),
             provenance=metadata["provenance"],
+            class_names=read_class_names(metadata.get("class_names"), blocks[-1].out_channels),
         )
     except (KeyError, TypeError, ValueError, RuntimeError, InputError) as error:
         raise FileError(f"{path} is damaged ({first_line(error)}); extract it again") from error

@@ -7,11 +7,13 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from markdown_it import MarkdownIt
 
 from bench.backends.registry import get_backend
 from bench.devices.local import LocalDevice
@@ -27,7 +29,7 @@ from supernet.export import run_file
 from supernet.model import SuperNet
 from supernet.space import SearchSpace
 from supernet.train import dataset
-from supernet.train.checkpoint import Checkpoint, Recipe, save_checkpoint
+from supernet.train.checkpoint import Checkpoint, Recipe, load_checkpoint, save_checkpoint
 from supernet.train.dataset import DatasetParts
 from supernet.train.digits import load_digits_parts
 from supernet.train.schedule import Schedule
@@ -121,7 +123,7 @@ def test_a_folder_to_hand_on(
     code = deploy(checkpoint, result, out, "--latency", mine, "--latency", phone)
 
     assert code == 1  # a second was predicted, and it takes less
-    names = {"model.onnx", "model.onnx.json", "card.json", "card.md", "search.json"}
+    names = {"model.onnx", "model.onnx.json", "card.json", "card.md", "search.json", "labels.txt"}
     assert {path.name for path in out.iterdir()} == names | {"SHA256SUMS"}
     digests = {name: hashlib.sha256((out / name).read_bytes()).hexdigest() for name in names}
     assert sums(out) == digests
@@ -167,7 +169,7 @@ def test_the_card_names_every_source(checkpoint: Path, tmp_path: Path) -> None:
         "latency predictor": ("here.parquet", digest[latency]),
     }
     page = (out / "card.md").read_text()
-    row = f"| latency predictor | here.parquet | {here().key} | 2026-01-02 | 0.0.9 |"
+    row = f"| latency predictor | `here.parquet` | {here().key} | 2026-01-02 | 0.0.9 |"
     assert row in page
     assert "not asked (--no-verify)" in page
     assert page.count("| mbconv |") == sum(one.kind == "mbconv" for one in BLOCKS)
@@ -202,7 +204,7 @@ def test_sha256sum_accepts_the_sums(checkpoint: Path, tmp_path: Path) -> None:
     done = subprocess.run(argv, cwd=out, check=False, capture_output=True, text=True)
 
     assert done.returncode == 0
-    assert done.stdout.count(": OK\n") == 4
+    assert done.stdout.count(": OK\n") == 5
 
 
 @pytest.mark.parametrize(
@@ -234,6 +236,49 @@ def test_the_pages_snippet_runs(
     black = np.full((1, 1, size, size), (0 - shades.mean[0]) / shades.std[0], np.float32)
     expected = run_file(content, get_backend(form), black, precision).argmax()
     assert done.stdout.strip() == str(expected)
+
+
+ODD = ("<img src=x onerror=alert(1)>", "a|b", "`x`", "two\nlines", "# disc", "[a](b)", "*z*",
+       "&lt;", "ünï", "'\"\\")  # fmt: skip
+
+
+@pytest.fixture
+def odd(checkpoint: Path, tmp_path: Path) -> Path:
+    """The checkpoint, with class names that Markdown, HTML or Python might take as code."""
+    path = tmp_path / "odd.safetensors"
+    save_checkpoint(path, replace(load_checkpoint(checkpoint), class_names=ODD))
+    return path
+
+
+def test_odd_names_of_classes_are_shown_as_they_are(odd: Path, tmp_path: Path) -> None:
+    out = tmp_path / "net"
+    assert deploy(odd, "smallest", out, "--no-accuracy") == 0
+
+    shown = [name.replace("\n", "\\n") for name in ODD]
+    assert (out / "labels.txt").read_text(encoding="utf-8").split("\n") == [*shown, ""]
+    card = json.loads((out / "card.json").read_text())["model"]
+    assert tuple(card["class_names"]) == ODD
+    page = (out / "card.md").read_text(encoding="utf-8")
+    html = MarkdownIt().enable("table").render(page)
+    cells = re.findall(r"<td>\d</td>\n<td><code>(.*)</code></td>", html)
+    assert [unescape(cell) for cell in cells] == shown
+    assert "<img" not in html
+
+
+def test_the_sample_prints_the_name_of_the_class(odd: Path, tmp_path: Path) -> None:
+    out = tmp_path / "net"
+    assert deploy(odd, "smallest", out, "--no-accuracy") == 0
+    (code,) = re.findall(r"```python\n(.*?)```", (out / "card.md").read_text(), re.DOTALL)
+
+    argv = [sys.executable, "-X", "utf8", "-c", code]
+    done = subprocess.run(argv, cwd=out, check=False, capture_output=True, encoding="utf-8")
+
+    assert done.returncode == 0, done.stderr
+    content, card = read_exported(out / "model.onnx")
+    shades, size = card.normalisation, card.blocks[0].in_size
+    black = np.full((1, 1, size, size), (0 - shades.mean[0]) / shades.std[0], np.float32)
+    expected = ODD[int(run_file(content, get_backend("onnx"), black).argmax())]
+    assert done.stdout == expected.replace("\n", "\\n") + "\n"
 
 
 def searching(tmp_path: Path, *more: str) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from bench.errors import InputError
 from ofabench import cli
 from ofabench.broken_images import tell_broken
 from supernet.accuracy.judge import Judge
@@ -92,6 +93,7 @@ def test_a_supernet_is_trained_on_a_folder_and_a_network_of_it_cut_out(
     assert cli.main(["train", "--space", str(space), "--data", str(folder), *made]) == 0
 
     assert load_trained(out).data == str(folder)
+    assert load_trained(out).class_names == CLASSES
     told = capsys.readouterr().err
     assert "images left out because they cannot be read: 3" in told
     assert "1.png: it is empty" in told
@@ -104,6 +106,7 @@ def test_a_supernet_is_trained_on_a_folder_and_a_network_of_it_cut_out(
     found = load_network(net)
     assert found.normalisation.mean == (123.675, 116.28, 103.53)
     assert "calibration" not in found.provenance
+    assert found.class_names == CLASSES
     assert found.network(torch.zeros(2, 3, 16, 16)).shape == (2, 3)
     assert "cannot be read: 3" in capsys.readouterr().err
 
@@ -124,6 +127,7 @@ def test_what_was_trained_elsewhere_asks_for_images(
     assert cli.main([*cut, "--data", str(folder)]) == 0
     assert load_network(net).provenance["data"] == "imagenet"
     assert load_network(net).provenance["calibration"] == str(folder)
+    assert load_network(net).class_names == CLASSES
 
 
 def test_of_many_broken_images_ten_are_named(capsys: pytest.CaptureFixture[str]) -> None:
@@ -158,9 +162,35 @@ def test_an_exported_network_is_judged_on_the_images_of_val(
 
     assert json.loads(capsys.readouterr().out)["provenance"]["calibration"] == str(folder)
     content, card = read_exported(out)
+    assert card.class_names == CLASSES
     judge = Judge.on(str(folder), card)
     score = judge(content)
     right = score.accuracy * 29  # of 30 images one cannot be read
     assert right == pytest.approx(round(right))
     assert 0 <= score.error < 0.2
     assert [one.path.name for one in judge.data.broken()][-1] == "3.png"
+
+
+def test_labels_of_other_classes_judge_nothing(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    others = make_folder(tmp_path / "others", train=80, val=4, side=28)
+    for part in ("train", "val"):
+        (others / part / CLASSES[2]).rename(others / part / "zebra")
+    checkpoint, out = untrained(tmp_path / "s.safetensors", str(folder)), tmp_path / "net.onnx"
+    made = ["--arch", "smallest", "--format", "onnx", "--data", str(folder), "--out", str(out)]
+    assert cli.main(["export", "--checkpoint", str(checkpoint), *made]) == 0
+    capsys.readouterr()
+
+    made[-3] = str(others)
+    net = tmp_path / "net.safetensors"
+    cut = ["--checkpoint", str(checkpoint), "--arch", "smallest", "--out", str(net)]
+    assert cli.main(["extract", *cut, "--data", str(folder)]) == 0
+    assert cli.main(["export", "--network", str(net), *made[2:]]) == 0
+    said = capsys.readouterr().out
+    assert (
+        f"accuracy: not measured (the classes of {others} are a four, naïve, zebra, the network's "
+        "a four, naïve, zz)"
+    ) in said
+    with pytest.raises(InputError, match="its labels would mean something else"):
+        Judge.on(str(others), read_exported(out)[1])

@@ -132,6 +132,24 @@ def test_resuming_what_is_finished_changes_nothing(recipe: Recipe, trained: Path
     assert trained.read_bytes() == before
 
 
+def test_labels_of_other_classes_are_not_gone_on_with(recipe: Recipe, tmp_path: Path) -> None:
+    out, images = tmp_path / "supernet.safetensors", make_images()
+
+    def go_on(*names: str, **how: Any) -> None:
+        train(recipe, TensorSource(images, recipe.data, names), out, Running(**how))
+
+    with pytest.raises(KeyboardInterrupt):
+        go_on(progress=StopsAfter(4))
+    assert load_checkpoint(out).class_names == ()
+    with pytest.raises(KeyboardInterrupt):  # a file from before names were kept takes them
+        go_on("a", "b", "c", resume=True, progress=StopsAfter(7))
+    before = out.read_bytes()
+    assert load_checkpoint(out).class_names == ("a", "b", "c")
+    with pytest.raises(InputError, match="the network's classes are a, b, c, those of the data"):
+        go_on("a", "b", "d", resume=True)
+    assert out.read_bytes() == before
+
+
 @pytest.mark.parametrize("what", ["seed", "data", "schedule", "space"])
 def test_another_training_is_not_resumed(recipe: Recipe, trained: Path, what: str) -> None:
     others = {

@@ -117,7 +117,7 @@ def _measured(args: argparse.Namespace) -> "Measured":
 
     checkpoint = load_trained(args.checkpoint)
     supernet, space = checkpoint.supernet(), checkpoint.space
-    data = open_data(checkpoint.data, space)
+    data = open_data(checkpoint.data, space, class_names=checkpoint.class_names)
     validation = data.validation.subset(args.images, np.random.default_rng(args.seed))
     codes = choose_networks(space, args.networks, args.seed)
     pairs = measure_pairs(

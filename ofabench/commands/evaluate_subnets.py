@@ -84,7 +84,8 @@ def run(args: argparse.Namespace) -> int:
         raise FileError(f"cannot write {args.out}: the folder {args.out.parent} does not exist")
     checkpoint = load_trained(args.checkpoint)
     space = checkpoint.space
-    data = open_data(args.data or checkpoint.data, space)
+    names = checkpoint.class_names
+    data = open_data(args.data or checkpoint.data, space, class_names=names)
     codes = _codes(args, space)
     validation = data.validation.subset(args.images, np.random.default_rng(args.seed))
     conditions = Conditions(

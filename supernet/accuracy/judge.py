@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from bench.errors import InputError
 from supernet.card import Card, Normalisation
+from supernet.class_names import check_same
 from supernet.export import run_file
 from supernet.train.dataset import Score, get_dataset, resize, score
 from supernet.train.parts import Images, Parts
@@ -37,6 +38,7 @@ class Judge:
                 f"data set {name} has {data.channels} channels and {data.classes} classes, the "
                 f"network {first.in_channels} and {classes}"
             )
+        check_same(card.class_names, data.class_names, name)
         if normalisation_of(data) != card.normalisation:
             raise InputError(
                 f"the network was exported for images prepared by {card.normalisation}, data set "

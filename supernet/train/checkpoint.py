@@ -9,6 +9,7 @@ from torch import Tensor
 
 from bench.energy import Usage
 from bench.errors import FileError, InputError, first_line
+from supernet.class_names import ClassNames, read_class_names
 from supernet.model import SuperNet
 from supernet.space import SearchSpace
 from supernet.tensor_file import Tensors, load_tensors, save_tensors
@@ -96,7 +97,8 @@ class Checkpoint:
     the phase, phases before it. `losses` (step, subnets) and `seconds` are those of the epoch in
     hand. `momenta` are the optimiser's, by parameter; `teacher` is the frozen full network's
     state, empty before there is one; `estimate` is what attentive sampling has learnt. `usage` is
-    what the runs so far took of their devices.
+    what the runs so far took of their devices. `class_names` are those of the training's data,
+    empty where they are not known.
     """
 
     recipe: Recipe
@@ -111,6 +113,7 @@ class Checkpoint:
     estimate: Tensors = field(default_factory=dict)
     records: tuple[EpochRecord, ...] = ()
     usage: tuple[Usage, ...] = ()
+    class_names: ClassNames = ()
 
     @property
     def space(self) -> SearchSpace:
@@ -157,6 +160,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "losses": checkpoint.losses,
         "records": [asdict(record) for record in checkpoint.records],
         "usage": [usage.to_json() for usage in checkpoint.usage],
+        "class_names": list(checkpoint.class_names),
     }
     save_tensors(
         path,
@@ -196,9 +200,10 @@ def load_trained(path: Path) -> Checkpoint:
 
 
 def _checkpoint(metadata: Mapping[str, Any], groups: dict[str, Tensors], where: str) -> Checkpoint:
+    space = SearchSpace.from_toml(metadata["space"], where)
     return Checkpoint(
         recipe=Recipe(
-            space=SearchSpace.from_toml(metadata["space"], where),
+            space=space,
             schedule=Schedule.from_toml(metadata["schedule"], where),
             **{name: kind(metadata[name]) for name, kind in _PLAIN.items()},
         ),
@@ -207,6 +212,7 @@ def _checkpoint(metadata: Mapping[str, Any], groups: dict[str, Tensors], where: 
         losses=tuple(tuple(float(loss) for loss in step) for step in metadata["losses"]),
         records=tuple(EpochRecord(**record) for record in metadata["records"]),
         usage=tuple(Usage.from_json(usage) for usage in metadata["usage"]),
+        class_names=read_class_names(metadata.get("class_names"), space.classes),
         network=groups["network"],
         momenta=groups["momenta"],
         teacher=groups["teacher"],

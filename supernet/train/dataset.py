@@ -13,6 +13,7 @@ import torch
 from torch.nn import functional
 
 from bench.errors import InputError
+from supernet.class_names import ClassNames
 from supernet.train.digits import CLASSES, SIZE, Part, Splits, load_digits_parts
 from supernet.wilson import wilson_interval
 
@@ -91,12 +92,13 @@ class DatasetParts:
     splits: Splits
     mean: tuple[float, ...] = (_MEAN,)
     spread: tuple[float, ...] = (_SPREAD,)
+    class_names: ClassNames = tuple(map(str, range(CLASSES)))
 
     @property
     def train_source(self) -> "TensorSource":
         from supernet.train.tensor_source import TensorSource  # which imports this module
 
-        return TensorSource(self.train, self.name)
+        return TensorSource(self.train, self.name, self.class_names)
 
     @cached_property
     def train(self) -> Dataset:

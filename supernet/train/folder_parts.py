@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from bench.errors import InputError
+from supernet.class_names import ClassNames
 from supernet.train.folder import list_folder
 from supernet.train.folder_images import MEANS, SPREADS, FolderImages
 from supernet.train.folder_source import FolderSource
@@ -29,6 +30,10 @@ class FolderParts:
     @property
     def classes(self) -> int:
         return self.train_source.classes
+
+    @property
+    def class_names(self) -> ClassNames:
+        return self.train_source.class_names
 
     @property
     def mean(self) -> tuple[float, ...]:

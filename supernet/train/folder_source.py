@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from bench.errors import InputError
+from supernet.class_names import ClassNames, of_folders
 from supernet.train.augment import Augmentation
 from supernet.train.decode import Asked
 from supernet.train.folder_images import FolderImages, normalise_
@@ -33,6 +34,10 @@ class FolderSource:
     @property
     def classes(self) -> int:
         return len(self.reader.files.classes)
+
+    @property
+    def class_names(self) -> ClassNames:
+        return of_folders(self.reader.files.classes)
 
     @property
     def repeats(self) -> bool:

@@ -7,6 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from bench.errors import InputError
+from supernet.class_names import ClassNames, check_same
 from supernet.space import SearchSpace
 from supernet.train import dataset
 from supernet.train.dataset import Dataset
@@ -48,6 +49,9 @@ class Parts(Protocol):
     def classes(self) -> int: ...
 
     @property
+    def class_names(self) -> ClassNames: ...
+
+    @property
     def mean(self) -> tuple[float, ...]: ...
 
     @property
@@ -68,11 +72,17 @@ class Parts(Protocol):
 
 
 def open_data(
-    name: str, space: SearchSpace, *, workers: int | None = None, labels: bool = True
+    name: str,
+    space: SearchSpace,
+    *,
+    workers: int | None = None,
+    labels: bool = True,
+    class_names: ClassNames = (),
 ) -> Parts:
     """Data set `name` (see `get_dataset`) for networks of `space`.
 
-    `InputError` where its channels differ from the space's, or its classes where `labels` are used.
+    `InputError` where its channels differ from the space's, or, where `labels` are used, its
+    classes do, or are named otherwise than `class_names`.
     """
     data = dataset.get_dataset(
         name, channels=space.in_channels, size=max(space.resolutions), workers=workers
@@ -83,4 +93,6 @@ def open_data(
             f"classes, the data {name} {data.channels} and {data.classes}; give other data, or a "
             "space with these"
         )
+    if labels:
+        check_same(class_names, data.class_names, name)
     return data

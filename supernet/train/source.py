@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from supernet.class_names import ClassNames
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
@@ -62,6 +64,11 @@ class Source(Protocol):
 
     @property
     def classes(self) -> int: ...
+
+    @property
+    def class_names(self) -> ClassNames:
+        """Give the names of the labels 0, 1, ...; empty where they are not known."""
+        ...
 
     @property
     def repeats(self) -> bool: ...

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from supernet.class_names import ClassNames
 from supernet.train.dataset import Dataset, resize
 from supernet.train.source import Batch, Broken, Wanted
 
@@ -19,6 +20,7 @@ class TensorSource:
 
     dataset: Dataset
     name: str
+    class_names: ClassNames = ()
 
     @property
     def channels(self) -> int:

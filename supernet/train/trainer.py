@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.errors import InputError, InterruptedSweepError
+from supernet.class_names import check_same
 from supernet.model import SuperNet
 from supernet.train.checkpoint import Checkpoint, Recipe, load_checkpoint, save_checkpoint
 from supernet.train.distill import Teacher
@@ -42,9 +43,13 @@ def train(
     if resume:
         checkpoint = load_checkpoint(out)
         checkpoint.recipe.check_same(recipe)
+        check_same(checkpoint.class_names, source.class_names, source.name)
+        checkpoint = replace(checkpoint, class_names=source.class_names or checkpoint.class_names)
     else:
         state = SuperNet(recipe.space, recipe.seed).state_dict()
-        checkpoint = Checkpoint(recipe=recipe, phase=0, epoch=0, network=state)
+        checkpoint = Checkpoint(
+            recipe=recipe, phase=0, epoch=0, network=state, class_names=source.class_names
+        )
         if running.ranks.first:
             # Also the test that `out` can be written, before hours of work are put into it.
             save_checkpoint(out, checkpoint)
