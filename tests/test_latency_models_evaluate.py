@@ -94,8 +94,8 @@ def test_repeatability_skips_what_has_none() -> None:
 
 @pytest.mark.parametrize("bad", [0.0, -3.0, np.nan, np.inf])
 def test_a_latency_that_is_none_is_told(bad: float) -> None:
-    with pytest.raises(InputError, match="network 1 is"):
-        evaluate(np.ones(2), np.array([1.0, bad]))
+    with pytest.raises(InputError, match=f"network 1 is {bad}, expected"):
+        evaluate(np.ones(3), np.array([1.0, bad, -7.0]))
 
 
 def test_repeatability_at_the_edge_of_a_band_is_within_it() -> None:
