@@ -44,7 +44,7 @@ class Pipe:
 
 
 def message(*, total: int = 0, magic: int = NOT_WRTE, length: int = 3, code: int = WRTE) -> bytes:
-    return struct.pack("<6I", code, 7, 9, length, total, magic) + b"abc"
+    return struct.pack("<6I", code, 7, 9, length, total, magic) + b"abb"
 
 
 def test_a_message_is_its_header_and_its_payload() -> None:
@@ -78,16 +78,16 @@ def test_sums_are_sent_to_older_daemons_alone(version: int, sums: bool) -> None:
 
 
 def test_a_wrong_sum_is_garbled_where_the_daemon_sends_sums() -> None:
-    right, wrong = message(total=97 + 98 + 99), message(total=97 + 98 + 98)
+    right, wrong = message(total=97 + 98 + 98), message(total=97 + 98 + 99)
     older, newer = Wire(Pipe(right + wrong)), Wire(Pipe(wrong))
     older.agree(0x01000000)
     newer.agree(0x01000001)
 
-    assert older.receive(1) == Message(b"WRTE", 7, 9, b"abc")
+    assert older.receive(1) == Message(b"WRTE", 7, 9, b"abb")
     with pytest.raises(DeviceLostError, match="its sum is wrong"):
         older.receive(1)
-    assert newer.receive(1).payload == b"abc"
-    assert Wire(Pipe(wrong)).receive(1).payload == b"abc"  # before anything is agreed on
+    assert newer.receive(1).payload == b"abb"
+    assert Wire(Pipe(wrong)).receive(1).payload == b"abb"  # before anything is agreed on
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_message_goes_out_however_little_the_pipe_takes_at_a_time() -> None:
 def test_two_messages_that_come_together_are_two() -> None:
     both = Wire(Pipe(message() + message(length=2)[:-1]))
 
-    assert [both.receive(1).payload, both.receive(1).payload] == [b"abc", b"ab"]
+    assert [both.receive(1).payload, both.receive(1).payload] == [b"abb", b"ab"]
 
 
 def test_a_daemon_that_takes_nothing_is_lost_when_its_time_is_up(

@@ -107,7 +107,9 @@ def test_lines_are_read_one_by_one_and_the_last_may_have_no_end() -> None:
     stream = Stream(packet(STDOUT, b"a\n\nb"), packet(STDOUT, b"c\nrest"), packet(EXIT, b"\x00"))
     process = Process(stream, 1)
 
-    lines = [process.read_line(60) for _ in range(5)]
+    lines = [process.read_line(60), process.read_line(60)]
+    assert len(stream.pieces) == 2  # nothing is waited for that is not needed
+    lines += [process.read_line(60) for _ in range(3)]
 
     assert lines == [b"a\n", b"\n", b"bc\n", b"rest", None]
     assert process.status == 0

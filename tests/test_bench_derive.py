@@ -42,12 +42,15 @@ def test_a_visit_spans_what_its_calls_took_and_the_last_one_of_a_place_counts() 
 
 
 def test_a_workload_has_the_samples_of_all_its_places_in_all_loads_and_their_drift() -> None:
-    taken = [{"taken_at": f"2026-11-0{day}"} for day in (1, 2, 3)]
     plain, slow = [2.0, 4.0, 2.2], [3.0, 6.0, 3.3]
     loads = [
-        Load(group=1, number=0, workloads=(5, 3, 5), passes=(one_pass(plain, **taken[0]),) * 2),
-        Load(group=1, number=1, workloads=(5, 3, 5), passes=(one_pass(slow, **taken[1]),) * 2),
-        Load(group=1, number=2, workloads=(5, 3, 5), passes=(one_pass(plain, **taken[2]),) * 2),
+        Load(
+            group=1,
+            number=number,
+            workloads=(5, 3, 5),
+            passes=tuple(one_pass(ms, taken_at=f"load {number}, {when}") for when in "12"),
+        )
+        for number, ms in enumerate((plain, slow, plain))
     ]
 
     found = derive_measurements(
@@ -63,7 +66,7 @@ def test_a_workload_has_the_samples_of_all_its_places_in_all_loads_and_their_dri
     assert large.levels[:, 0].tolist() == pytest.approx([1.0, 1.5, 1.0])
     assert small.levels[1].tolist() == pytest.approx([1.5] * 4)
     assert large.median_ms == pytest.approx(4.0)
-    assert {one.taken_at for one in found} == {"2026-11-01"}
+    assert {one.taken_at for one in found} == {"load 0, 1"}
     assert large.facts == {"cores": 2}
 
 

@@ -78,6 +78,13 @@ def test_a_groups_time_is_above_zero(seconds: float) -> None:
     assert SweepPlan(group_s=0.1).group_s == 0.1
 
 
+def test_a_sweep_is_six_loads_of_thirty_passes_of_three_calls_unless_told_otherwise() -> None:
+    plan = SweepPlan()
+
+    assert (plan.loads, plan.passes, plan.calls, plan.group_s) == (6, 30, 3, 60.0)
+    assert (plan.seed, plan.memory_bytes, plan.asked) == (0, None, ())
+
+
 def test_marked_passes_may_be_made_up_for_by_three_tenths() -> None:
     assert [SweepPlan(passes=n).most_passes for n in (30, 10, 4)] == [39, 13, 6]
 

@@ -98,3 +98,72 @@ def test_a_handful_of_networks_corrects_nothing() -> None:
     correction, _ = fit_correction(nets, [costs_ms(net) for net in nets], 0.0, measured)
 
     assert correction.is_none
+
+
+def fitted(
+    measured: np.ndarray, nets: list[list[BlockSpec]], overhead_ms: float = 0.0
+) -> Correction:
+    return fit_correction(nets, [costs_ms(net) for net in nets], overhead_ms, measured)[0]
+
+
+def test_what_networks_take_beside_their_blocks_is_no_effect_of_blocks() -> None:
+    nets = networks(30)
+    measured = np.array([5.0 + costs_ms(net).sum() for net in nets])
+
+    assert fitted(measured, nets, overhead_ms=5.0).is_none
+    assert not fitted(measured, nets, overhead_ms=0.0).is_none
+
+
+def test_eight_networks_are_enough() -> None:
+    nets = networks(LEAST_NETWORKS)
+    measured = np.array([2 * costs_ms(net).sum() for net in nets])
+
+    found = fitted(measured, nets)
+
+    assert LEAST_NETWORKS == 8
+    assert not found.is_none
+    # All take twice as long: each block costs about as much again.
+    assert found.more_ms(BLOCKS, MS).sum() == pytest.approx(MS.sum(), rel=0.2)
+
+
+@pytest.mark.parametrize("units", [1.0, 1000.0])
+def test_an_effect_of_each_launch_is_found_whatever_the_unit(units: float) -> None:
+    nets = networks(60)
+    launches = [feature_matrix(net, ("launches",)).sum() for net in nets]
+    base = np.array([costs_ms(net).sum() for net in nets]) * units
+    measured = base + 0.05 * units * np.array(launches)
+
+    correction, left_out = fit_correction(
+        nets[:30], [costs_ms(net) * units for net in nets[:30]], 0.0, measured[:30]
+    )
+
+    after = [
+        (costs_ms(net) * units + correction.more_ms(net, costs_ms(net) * units)).sum()
+        for net in nets[30:]
+    ]
+    assert np.mean(np.abs(base[30:] / measured[30:] - 1)) > 0.1
+    assert np.mean(np.abs(after / measured[30:] - 1)) < 0.02
+    assert left_out is not None
+    assert np.mean(np.abs(left_out)) < 0.02
+
+
+def test_a_network_left_out_is_missed_by_what_the_others_do_not_tell() -> None:
+    """What is said of the errors of networks left out, against fits without them."""
+    nets = networks(20)
+    noise = 1 + 0.02 * np.random.default_rng(3).standard_normal(20)
+    measured = np.array([dearer_inside(net).sum() for net in nets]) * noise
+
+    _, left_out = fit_correction(nets, [costs_ms(net) for net in nets], 0.0, measured)
+
+    assert left_out is not None
+    missed, some = [], range(0, 20, 2)
+    for out in some:
+        others = [net for place, net in enumerate(nets) if place != out]
+        correction = fitted(np.delete(measured, out), others)
+        costs = costs_ms(nets[out])
+        predicted = costs.sum() + correction.more_ms(nets[out], costs).sum()
+        missed.append(1 - predicted / measured[out])
+    # Measured over predicted, less 1: of the same sign, and nearly of the same size.
+    told = left_out[list(some)]
+    assert np.corrcoef(missed, told)[0, 1] > 0.95
+    assert np.mean(np.abs(told)) == pytest.approx(np.mean(np.abs(missed)), rel=0.25)
