@@ -50,6 +50,12 @@ def test_words_are_of_neighbours_of_equal_width_four_two_or_one_at_a_time() -> N
     assert found == [*threes, (8, 2, 1), (11, 1, 1), (13, 2, 3), (15, 1, 3)]
 
 
+def test_four_neighbours_are_one_word() -> None:
+    (word,) = words_of([column(number, 0, 7) for number in range(2, 6)])
+
+    assert (word.start, word.lanes) == (2, 4)
+
+
 def low(numbers: np.ndarray, bits: int) -> list[int]:
     return [int(number) % 2**bits for number in numbers]
 
