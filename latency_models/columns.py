@@ -52,6 +52,18 @@ def whole_numbers(frame: "pd.DataFrame", name: str) -> NDArray[np.int64]:
     return values.astype(np.int64)
 
 
+def finite_numbers(frame: "pd.DataFrame", name: str) -> Floats:
+    """Finite numbers of a column, (n,); `InputError` names the first row that holds none."""
+    values = numbers_of(frame[name])
+    wrong = np.flatnonzero(~np.isfinite(values))
+    if len(wrong):
+        raise InputError(
+            f"column {name!r} is {shown(frame, name, int(wrong[0]))} in row {wrong[0]}, "
+            "expected a number"
+        )
+    return values
+
+
 def shown(frame: "pd.DataFrame", name: str, row: int) -> str:
     """What a cell holds, for an error."""
     import pandas as pd

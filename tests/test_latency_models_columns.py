@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from bench.errors import InputError
-from latency_models.columns import numbers_of, whole_numbers
+from latency_models.columns import finite_numbers, numbers_of, whole_numbers
 
 BIG = 2**60 + 1  # which a float cannot hold
 
@@ -73,6 +73,14 @@ def test_anything_else_is_told_by_row_and_column(values: Any, told: str) -> None
 
     with pytest.raises(InputError, match=told):
         whole_numbers(frame, "ks0")
+
+
+def test_finite_numbers_or_the_row_that_holds_none() -> None:
+    frame = pd.DataFrame({"accuracy": ["0.5", "1"], "other": typed([0.5, None], dtype="Float64")})
+
+    assert finite_numbers(frame, "accuracy").tolist() == [0.5, 1.0]
+    with pytest.raises(InputError, match="column 'other' is nan in row 1, expected a number"):
+        finite_numbers(frame, "other")
 
 
 def test_numbers_keep_what_is_missing_as_nan() -> None:

@@ -213,6 +213,24 @@ def test_a_predictor_is_fitted_on_the_table(
     assert AccuracyPredictor.load(tmp_path / "a").model.kind == "mlp"
 
 
+def test_accuracies_of_any_type_are_read_and_a_wrong_row_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, archs = tmp_path / "n.csv", TINY.sample(np.random.default_rng(0), 12)
+    frame = TINY.to_frame(archs).astype("float64").assign(accuracy=np.linspace(0.5, 0.61, 12))
+    argv = ["accuracy", "--table", str(path), "--space", "tiny", "--model", "kernel"]
+    frame.convert_dtypes().to_csv(path, index=False)
+
+    assert cli.main([*argv, "--out", str(tmp_path / "a")]) == 0
+    assert len(AccuracyPredictor.load(tmp_path / "a").codes) == 12
+    capsys.readouterr()
+    frame.astype(str).assign(accuracy=[*["0.5"] * 11, "high"]).to_csv(path, index=False)
+    assert cli.main([*argv, "--out", str(tmp_path / "b")]) == 2
+
+    assert "column 'accuracy' is high in row 11, expected a number" in capsys.readouterr().err
+    assert not (tmp_path / "b").exists()
+
+
 def test_a_table_without_accuracies_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

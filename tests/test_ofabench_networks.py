@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.errors import FileError
 from bench.spec import Target
 from latency_models.fitting import fit_predictor
 from latency_models.networks import NetworksTable
 from latency_models.predictors import LatencyPredictor
 from latency_models.table import LatencyTable, frame_of
-from ofabench.networks import judging
+from ofabench.networks import judging, space_of
+from ofabench.report.words import space_of_table
 from supernet.space import SearchSpace
 
 TINY = SearchSpace.load("tiny")
@@ -30,6 +32,19 @@ def predictor() -> LatencyPredictor:
 def table(first: int, last: int, slower: float = 1.0) -> NetworksTable:
     frame = TINY.to_frame(ARCHS[first:last]).assign(box_ms=slower * MS[first:last])
     return NetworksTable(frame=frame, space="tiny", targets={}, provenance={})
+
+
+def test_a_table_carries_a_space_that_is_not_shipped() -> None:
+    text = TINY.text.replace('name = "tiny"', 'name = "mine"')
+    made = replace(table(0, 3), space="gone.toml", provenance={"space_toml": text})
+    mine = SearchSpace.from_toml(text)
+
+    assert space_of(made, None) == space_of_table(made) == mine
+    assert space_of(made, "tiny") == TINY  # what is asked for comes first
+    lost = replace(made, provenance={})
+    assert space_of_table(lost) is None
+    with pytest.raises(FileError, match=r"gone\.toml"):
+        space_of(lost, None)
 
 
 def test_networks_fitted_on_are_left_out_and_give_the_drift(predictor: LatencyPredictor) -> None:

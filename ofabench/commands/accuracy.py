@@ -92,17 +92,19 @@ def _read(args: argparse.Namespace) -> "Measured":
     """Networks of a table with their accuracies."""
     import numpy as np
 
+    from bench.errors import FileError
+    from latency_models.columns import finite_numbers, numbers_of
     from latency_models.networks import NetworksTable
-    from latency_models.storage import require_columns
     from ofabench.networks import space_of
 
     table = NetworksTable.load(args.table)
-    require_columns(args.table, table.frame, {"accuracy": "float"})
+    if "accuracy" not in table.frame.columns:
+        raise FileError(f"{args.table} lacks the column 'accuracy'; make it again")
+    accuracy = finite_numbers(table.frame, "accuracy")
     space = space_of(table, args.space)
     told: dict[str, Any] = {"table": args.table.name, **table.provenance}
     if "accuracy_error" in table.frame.columns:
-        told["measured_error"] = float(np.median(table.frame["accuracy_error"]))
-    accuracy = table.frame["accuracy"].to_numpy(dtype=np.float64)
+        told["measured_error"] = float(np.median(numbers_of(table.frame["accuracy_error"])))
     return space, space.codes_of(table.frame), accuracy, told
 
 

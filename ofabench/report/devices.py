@@ -12,7 +12,7 @@ from latency_models.table import LatencyTable
 from ofabench.report.figures import colours, finish
 from ofabench.report.inputs import Inputs
 from ofabench.report.page import Section, plain
-from ofabench.report.words import in_words, short_target, space_named
+from ofabench.report.words import in_words, short_target, space_named, space_of_table
 from supernet.space import SearchSpace
 
 Floats = NDArray[np.float64]
@@ -80,7 +80,7 @@ def _measured(inputs: Inputs) -> tuple[dict[Target, Floats], list[str], str]:
     found: dict[Target, dict[tuple[int, ...], float]] = {}
     spaces: dict[str, SearchSpace] = {}
     for table in inputs.networks.values():
-        space = space_named(table.space)
+        space = space_of_table(table)
         if space is None or (spaces and space.name not in spaces):
             continue  # networks of two spaces have no common ones
         spaces[space.name] = space

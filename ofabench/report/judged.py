@@ -13,7 +13,7 @@ from ofabench.networks import judging
 from ofabench.report.figures import Floats, Pairs, predicted_against_measured
 from ofabench.report.inputs import Inputs
 from ofabench.report.page import Section
-from ofabench.report.words import in_words, short_target, space_named
+from ofabench.report.words import in_words, short_target, space_of_table
 
 Verdict = dict[str, Evaluation]  # by what told it: the predictor, then what it must beat
 
@@ -40,7 +40,7 @@ def _judge(table: NetworksTable, predictor: LatencyPredictor) -> tuple[Pairs, Ve
     """One table's networks; None where they are of another target, or were all fitted on."""
     targets = table.targets.items()
     columns = [name for name, one in targets if one == predictor.target and name in table.frame]
-    space = space_named(table.space)
+    space = space_of_table(table)
     if not columns or space is None:
         return None
     on = judging(table, columns[0], space, predictor)

@@ -5,6 +5,8 @@ from typing import Any
 
 from bench.errors import InputError, OfabenchError
 from bench.spec import Target
+from latency_models.networks import NetworksTable
+from ofabench.networks import space_of
 from supernet.arch import ArchConfig
 from supernet.space import SearchSpace
 
@@ -23,6 +25,14 @@ def space_named(name: str | None) -> SearchSpace | None:
     """The shipped space, or the file; None where it is not to be had from here."""
     try:
         return None if name is None else SearchSpace.load(name)
+    except OfabenchError:
+        return None
+
+
+def space_of_table(table: NetworksTable) -> SearchSpace | None:
+    """The space that a networks table names or carries; None where it is not to be had."""
+    try:
+        return space_of(table, None)
     except OfabenchError:
         return None
 
