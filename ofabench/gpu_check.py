@@ -138,17 +138,24 @@ def gpu_checks(
     ]
 
 
-def xeon_checks(
-    folder: Path, cpu_model: str | None, cores: int, amount: Amount, *, forced: bool = False
+def xeon_checks(  # noqa: PLR0913
+    folder: Path,
+    cpu_model: str | None,
+    cores: int,
+    amount: Amount,
+    *,
+    forced: bool = False,
+    wait: bool = False,
 ) -> list[TargetCheck]:
     """What is measured on the host's processor: nothing unless it is an Intel Xeon."""
+    waits = ("--wait",) * wait
     if cpu_model is None or "Xeon" not in cpu_model:
         return []
     return [
         TargetCheck(
             folder=folder,
             name=f"cpu-{backend}-{threads}",
-            words=("--device", "cpu", "--backend", backend, "--threads", f"{threads}"),
+            words=("--device", "cpu", *waits, "--backend", backend, "--threads", f"{threads}"),
             amount=amount,
             forced=forced,
         )

@@ -80,6 +80,9 @@ def test_only_a_xeons_own_figures_are_taken(tmp_path: Path) -> None:
     assert [check.name for check in found] == [
         f"cpu-{backend}-{threads}" for backend in ("onnx", "torch", "tflite") for threads in (1, 8)
     ]
+    assert not any("--wait" in check.words for check in found)
+    waiting = xeon_checks(tmp_path, "Intel(R) Xeon(R) Platinum 8480+", 8, SMALL, wait=True)
+    assert all("--wait" in check.words for check in waiting)
 
 
 def test_timers_are_compared_over_runs() -> None:

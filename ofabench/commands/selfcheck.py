@@ -159,7 +159,9 @@ def _run_gpu(args: argparse.Namespace) -> int:
     amount, forced = Amount(space=args.space), args.force
     cores = len(host_facts.allowed_cores())
     checks = gpu_checks(args.out, words, backend, amount, forced=forced)
-    checks += xeon_checks(args.out, host_facts.cpu_model(), cores, amount, forced=forced)
+    checks += xeon_checks(
+        args.out, host_facts.cpu_model(), cores, amount, forced=forced, wait=args.wait
+    )
     steps = [first, *(step for check in checks for step in check.steps())]
     run_steps(steps, lambda line: print(line, file=sys.stderr))
     checked = json.loads((quick / "selfcheck.json").read_text())
