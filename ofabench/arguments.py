@@ -55,6 +55,17 @@ def add_out(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--out", required=True, type=Path, metavar=what, help="file to write")
 
 
+def add_pick(parser: argparse.ArgumentParser) -> None:
+    """Add `--pick`, which of several networks in a file."""
+    parser.add_argument(
+        "--pick",
+        type=positive_int,
+        metavar="N",
+        help="where the file holds several networks (a front of `search --pareto`, an archs file): "
+        "the Nth, from 1",
+    )
+
+
 def add_checkpoint(parser: argparse.ArgumentParser) -> None:
     """Add `--checkpoint`, a trained supernet."""
     parser.add_argument(

@@ -22,7 +22,7 @@ class Cut:
     data: "Parts | None"
 
 
-def from_checkpoint(path: Path, arch: str, data: str | None) -> Cut:
+def from_checkpoint(path: Path, arch: str, data: str | None, pick: int | None = None) -> Cut:
     """Cut `arch` (see `arch_of`) out of a supernet, its batch norms recalibrated on images.
 
     They are training images of `data`, or else of what the supernet was trained on.
@@ -35,7 +35,7 @@ def from_checkpoint(path: Path, arch: str, data: str | None) -> Cut:
 
     checkpoint = load_trained(path)
     space = checkpoint.space
-    chosen = arch_of(arch, space)
+    chosen = arch_of(arch, space, pick)
     parts = open_data(data or checkpoint.data, space, labels=False)
     images = parts.train_source.calibration(CALIBRATION_IMAGES, chosen.resolution)
     network = CutNetwork(
@@ -102,14 +102,19 @@ def _data_for(name: str, network: "CutNetwork") -> "Parts":
     return data
 
 
-def arch_of(text: str, space: "SearchSpace") -> "ArchConfig":
-    """Read the architecture that `text` names: a file, or one of the space's ends by a word."""
+def arch_of(text: str, space: "SearchSpace", pick: int | None = None) -> "ArchConfig":
+    """Read the architecture that `text` names: a file, or one of the space's ends by a word.
+
+    `pick` chooses one of several in the file.
+    """
     from bench.errors import InputError
     from supernet.search_file import read_network
 
     if text in ENDS:
+        if pick is not None:
+            raise InputError(f"--arch {text} is one network; --pick is for a file of several")
         return space.largest() if text == "largest" else space.smallest()
-    found = read_network(Path(text))
+    found = read_network(Path(text), pick)
     if found.space != space.name:
         raise InputError(
             f"{text} holds a network of {found.space}, the checkpoint is of {space.name}; "

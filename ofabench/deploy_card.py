@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.files import read_bytes, read_json
+from bench.files import read_bytes
 from ofabench.deploy_folder import FORMAT
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ class Given:
 
     search: Mapping[str, Any] | None
     search_path: Path | None
+    pick: int | None = None  # which one of a front
     predictors: "tuple[tuple[Path, LatencyPredictor], ...]"
     weights: Path
 
@@ -47,15 +48,15 @@ class Found:
     unverified: str = ELSEWHERE
 
 
-def read_search(path: Path | None) -> dict[str, Any] | None:
+def read_search(path: Path | None, pick: int | None = None) -> dict[str, Any] | None:
     """The JSON values of a search's result; None where `path` is an archs file, or none."""
     from supernet.search_file import FORMAT as SEARCH_FORMAT
-    from supernet.search_file import read_network
+    from supernet.search_file import read_network, read_values
 
     if path is None:
         return None
-    read_network(path)  # which says what is wrong with a file that is neither
-    data: dict[str, Any] = read_json(path)
+    read_network(path, pick)  # which says what is wrong with a file that is neither
+    data: dict[str, Any] = read_values(path, pick)
     return data if data.get("format") == SEARCH_FORMAT else None
 
 

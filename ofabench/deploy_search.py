@@ -31,6 +31,8 @@ def searched(args: argparse.Namespace) -> Iterator[argparse.Namespace]:
             )
         yield args
         return
+    if args.pick is not None:
+        raise InputError("--accuracy searches for one network: leave --pick out")
     if args.checkpoint is None or args.arch is not None or args.result is not None:
         raise InputError(
             "--accuracy searches the --checkpoint for a network: leave --arch, --network and "

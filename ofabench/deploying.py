@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.errors import InputError
 from bench.files import read_bytes
 from ofabench.cutting import ENDS
 from ofabench.deploy_card import ELSEWHERE, NO_VERIFY, Found, Given, card_json, read_search
@@ -68,11 +69,14 @@ def _given(args: argparse.Namespace) -> Given:
     path = args.result
     if path is None and args.arch is not None and args.arch not in ENDS:
         path = Path(args.arch)
-    search = read_search(path)
+    if path is None and args.pick is not None:
+        raise InputError("--pick chooses a network of --arch or --result; name a file of several")
+    search = read_search(path, args.pick)
     predictors = tuple(zip(args.latency, load_latencies(args.latency), strict=True))
     return Given(
         search=search,
         search_path=path if search is not None else None,
+        pick=args.pick,
         predictors=predictors,
         weights=args.network or args.checkpoint,
     )
@@ -99,6 +103,7 @@ def _request(args: argparse.Namespace, given: Given) -> dict[str, Any]:
         "test_images": None if args.no_accuracy else args.test_images,
         "latency": [digest(path) for path, _ in given.predictors],
         "device": None if args.no_verify else args.device,
+        **({} if args.pick is None else {"pick": args.pick}),
     }
 
 
@@ -147,7 +152,7 @@ def _check_result(given: Given, network: Any) -> None:
 
     if given.search_path is None:
         return
-    found = read_network(given.search_path)
+    found = read_network(given.search_path, given.pick)
     if (found.space, found.arch) != (network.space, network.arch):
         raise InputError(
             f"{given.search_path} is of another network than the one to deploy; give the result "

@@ -77,11 +77,13 @@ def cut_of(args: argparse.Namespace) -> "Cut":
     if args.network is not None:
         if args.arch is not None:
             raise InputError("--network is one network already; --arch is for --checkpoint")
+        if args.pick is not None and getattr(args, "result", None) is None:
+            raise InputError("--network is one network already; --pick is for --arch")
         images = args.precision == INT8 or not args.no_accuracy
         return from_network(args.network, args.data, images=images)
     if args.arch is None:
         raise InputError("give --arch: which network of the checkpoint; or --network")
-    return from_checkpoint(args.checkpoint, args.arch, args.data)
+    return from_checkpoint(args.checkpoint, args.arch, args.data, args.pick)
 
 
 @dataclass(frozen=True, kw_only=True)

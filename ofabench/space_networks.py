@@ -46,7 +46,7 @@ def run_export_net(args: argparse.Namespace) -> int:
     from supernet.search_file import read_network
     from supernet.space import SearchSpace
 
-    found = read_network(args.arch)
+    found = read_network(args.arch, args.pick)
     space = SearchSpace.load(args.space or found.space)
     if found.space != space.name:
         raise InputError(

@@ -96,28 +96,11 @@ def write_json(path: Path, data: Mapping[str, Any]) -> None:
     write_text(path, json.dumps(data, indent=2, allow_nan=False) + "\n")
 
 
-def read_network(path: Path) -> FoundNetwork:
-    """Read the network of a search's result or of an archs file of one line.
-
-    `InputError` where the file holds several networks, `FileError` where it holds none.
-    """
-    text = read_bytes(path).decode(errors="replace").strip()
-    try:
-        data = parse_json(text)
-    except ValueError:
-        lines = [line for line in text.splitlines() if line.strip()]
-        if len(lines) > 1 and lines[0].startswith("{") and lines[0].endswith("}"):
-            raise InputError(f"{path} holds {len(lines)} networks, expected one") from None
-        raise FileError(
-            f"{path} is neither a search's result nor a line of an archs file"
-        ) from None
-    if isinstance(data, dict) and "front" in data:
-        raise InputError(
-            f"{path} holds a front of several networks, expected one; write one of its `arch` "
-            "objects to a file of its own"
-        )
+def read_network(path: Path, pick: int | None = None) -> FoundNetwork:
+    """Read a network of a search's result or of an archs file; see `read_values` for `pick`."""
+    data = read_values(path, pick)
     if not isinstance(data, dict) or data.get("format") != FORMAT:
-        space, arch = parse_line(text)
+        space, arch = parse_line(json.dumps(data))
         return FoundNetwork(space=space, arch=arch)
     try:
         space, arch = parse_line(json.dumps(data["arch"]))
@@ -130,3 +113,45 @@ def read_network(path: Path) -> FoundNetwork:
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise FileError(f"{path} is a damaged search result ({error}); search again") from error
+
+
+def read_values(path: Path, pick: int | None = None) -> Any:
+    """Read the JSON values of a network: a search's result, or a line of an archs file.
+
+    `pick` (from 1) chooses one of a front, in its order, or one line. `InputError` where the file
+    has no such one, or several and `pick` is None; `FileError` where it holds none.
+    """
+    text = read_bytes(path).decode(errors="replace").strip()
+    try:
+        data = parse_json(text)
+    except ValueError:
+        lines = [line for line in text.splitlines() if line.strip()]
+        if not (len(lines) > 1 and lines[0].startswith("{") and lines[0].endswith("}")):
+            raise FileError(
+                f"{path} is neither a search's result nor a line of an archs file"
+            ) from None
+        place = _place(path, len(lines), pick)
+        try:
+            return parse_json(lines[place])
+        except ValueError as error:
+            raise FileError(f"{path}, line {place + 1}, is no JSON: {error}") from error
+    if not isinstance(data, dict) or "front" not in data:
+        if pick not in (None, 1):
+            raise InputError(f"{path} holds one network, --pick {pick} asks for another")
+        return data
+    front = data["front"]
+    if not isinstance(front, list) or not front or not all(isinstance(v, dict) for v in front):
+        raise FileError(f"{path} is a damaged search result (its front); search again")
+    return {**front[_place(path, len(front), pick)], "provenance": data.get("provenance")}
+
+
+def _place(path: Path, count: int, pick: int | None) -> int:
+    """Place of the picked one among `count` networks, from 0."""
+    if pick is None:
+        raise InputError(
+            f"{path} holds {count} networks, expected one: choose with --pick 1 to {count}, "
+            "counted in the file's order"
+        )
+    if not 1 <= pick <= count:
+        raise InputError(f"{path} holds {count} networks, --pick is {pick}; give 1 to {count}")
+    return pick - 1

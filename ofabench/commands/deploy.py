@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ofabench.arguments import add_json, positive_int
+from ofabench.arguments import add_json, add_pick, positive_int
 from ofabench.device_arguments import add_device
 from ofabench.exporting import add_form, add_source
 from ofabench.search_arguments import add_limits
@@ -36,6 +36,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--result", type=Path, metavar="R.json", help="the search's result, with --network"
     )
+    add_pick(parser)
     add_form(parser, FORMATS)
     parser.add_argument(
         "--test-images", type=positive_int, metavar="N", help="judge on so many (default: all)"

@@ -3,7 +3,7 @@
 import argparse
 import json
 
-from ofabench.arguments import add_json, add_out
+from ofabench.arguments import add_json, add_out, add_pick
 from ofabench.exporting import add_form, add_source, cut_of, make_product, show_card
 
 FORMATS = ("onnx", "tflite", "torch")
@@ -24,6 +24,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="of a checkpoint: a search's result, a line of an archs file, or one of the words "
         "largest, smallest",
     )
+    add_pick(parser)
     add_form(parser, FORMATS)
     add_json(parser)
     add_out(parser, "FILE")

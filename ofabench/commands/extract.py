@@ -3,7 +3,7 @@
 import argparse
 import json
 
-from ofabench.arguments import add_checkpoint, add_out
+from ofabench.arguments import add_checkpoint, add_out, add_pick
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -20,6 +20,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="R.json|A.jsonl",
         help="a search's result, an archs file of one line, or one of the words largest, smallest",
     )
+    add_pick(parser)
     parser.add_argument(
         "--data",
         metavar="NAME|FOLDER",
@@ -35,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     from ofabench.cutting import from_checkpoint
     from supernet.network_file import save_network
 
-    cut = from_checkpoint(args.checkpoint, args.arch, args.data)
+    cut = from_checkpoint(args.checkpoint, args.arch, args.data, args.pick)
     network = cut.network
     save_network(args.out, network)
     if cut.data is not None:

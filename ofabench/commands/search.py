@@ -78,12 +78,13 @@ def show_front(found: "Found") -> None:
     for place, name in enumerate(names, start=1):
         print(f"ms {place}: {name}")
     heads = "".join(f"{f'ms {place}':>10}" for place in range(1, len(names) + 1))
-    print(f"accuracy{heads}  M MACs  M parameters  network")
-    for result in found.results:
+    print(f"pick  accuracy{heads}  M MACs  M parameters  network")
+    for number, result in enumerate(found.results, start=1):
         costs = "".join(f"{result.predictions[name]:>10.4g}" for name in names)
         arch = result.arch
         print(
-            f"{result.accuracy:>8.2%}{costs}{result.macs / 1e6:>8.4g}{result.params / 1e6:>14.4g}  "
+            f"{number:>4}  {result.accuracy:>8.2%}{costs}{result.macs / 1e6:>8.4g}"
+            f"{result.params / 1e6:>14.4g}  "
             f"{arch.resolution} px, depths {'-'.join(map(str, arch.depths))}"
         )
     evaluated, seconds = (

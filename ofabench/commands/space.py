@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ofabench.arguments import add_json, positive_int
+from ofabench.arguments import add_json, add_pick, positive_int
 from ofabench.space_networks import run_check, run_export_net
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="R.json|A.jsonl",
         help="a search's result, or an archs file of one line",
     )
+    add_pick(export)
     export.add_argument(
         "--space", metavar="NAME|FILE.toml", help="where the network's is not a shipped one"
     )

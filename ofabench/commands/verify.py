@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ofabench.arguments import add_json, positive_int
+from ofabench.arguments import add_json, add_pick, positive_int
 from ofabench.device_arguments import add_device, device_in, measuring_on
 from ofabench.verdicts import accuracy_json, failed, show_accuracy, show_latency, with_repeat
 from ofabench.verifying import Asked, add_measuring, measure, target_for
@@ -41,6 +41,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--result", type=Path, metavar="R.json", help="the search's result, for its limits"
     )
+    add_pick(parser)
     add_measuring(parser)
     add_device(parser, default="cpu")
     parser.add_argument("--backend", metavar="B", help="default: what the file was made for")
@@ -74,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
     content, card = read_exported(args.model)
     predictor = None if args.latency is None else LatencyPredictor.load(args.latency)
-    found = None if args.result is None else read_network(args.result)
+    found = None if args.result is None else read_network(args.result, args.pick)
     _check(args, card, found)
     judge = _judge(args, card)
     backend = get_backend(args.backend or card.backend)
@@ -103,6 +104,8 @@ def _check(args: argparse.Namespace, card: "Card", found: "FoundNetwork | None")
             "the search's result is of another network than the model file; export that network, "
             "or give the result that it was exported from"
         )
+    if args.pick is not None and args.result is None:
+        raise InputError("--pick chooses a network of --result; give both, or leave it out")
     if args.latency is not None and (args.threads, args.cores) != (None, None):
         raise InputError(
             "threads and cores are those of the predictor's target; leave out --threads and "
