@@ -6,13 +6,16 @@ with 1 where there is a finding. Imports come on top of the seconds.
 
 import argparse
 import json
+import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from typing import IO
 
 from tests.fuzz.areas import AREAS, FILES, TEXT, targets_of
 from tests.fuzz.target import LIMIT_BYTES, LIMIT_S
@@ -103,7 +106,7 @@ def _run(area: str, name: str, args: argparse.Namespace, seconds: float) -> Resu
         command += [f"--seconds={left_s}", f"--inputs={left}", f"--seed={args.seed + start}"]
         with (folder / "log.txt").open("w") as log:
             began_s = time.monotonic()
-            code = subprocess.run(command, stdout=log, stderr=log, check=False).returncode
+            code = _call(command, log)
         if (folder / "report.json").exists():
             result.add(json.loads((folder / "report.json").read_text()))
         else:
@@ -115,6 +118,19 @@ def _run(area: str, name: str, args: argparse.Namespace, seconds: float) -> Resu
         result.findings[place] = result.findings.get(place, 0) + 1
         (folder / "log.txt").replace(folder / f"log-{start}.txt")
     return result
+
+
+def _call(command: Sequence[str], log: IO[str]) -> int:
+    """Run a worker; its files lie in memory where the system has such a place, and are removed.
+
+    It cannot remove them itself: libFuzzer ends the process without Python's exit.
+    """
+    memory = Path("/dev/shm")
+    parent = memory if memory.is_dir() and os.access(memory, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="ofabench-fuzz-", dir=parent) as folder:
+        environment = {**os.environ, "TMPDIR": folder}
+        done = subprocess.run(command, stdout=log, stderr=log, env=environment, check=False)
+    return done.returncode
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import numpy as np
 
 from latency_models.categories.predictor import CategoryPredictor
 from latency_models.networks import foreign_target
+from ofabench.deploy_folder import FORMAT
 from ofabench.deploy_search import digest_of_search
 from ofabench.networks import read_archs
 from ofabench.onehot import predict_onehot
@@ -46,9 +47,10 @@ def read_search(data: bytes) -> None:
 
 
 def read_lines(data: bytes) -> None:
-    """Every network of an archs file."""
-    for space, arch in read_archs(file_of(data, ".jsonl"), None):
-        space.blocks(arch)
+    """Every network of an archs file; spaces are read once, by targets of their own."""
+    with mock.patch.object(SearchSpace, "load", _load):
+        for space, arch in read_archs(file_of(data, ".jsonl"), None):
+            space.blocks(arch)
 
 
 def read_categories(data: bytes) -> None:
@@ -76,6 +78,9 @@ def read_card(data: bytes) -> None:
 def read_scores(data: bytes) -> None:
     """Accuracies as they were measured, before more are added."""
     EvaluationStore.open(file_of(data, ".jsonl"), CONDITIONS).close()
+
+
+_load = cache(SearchSpace.load)
 
 
 @cache
@@ -109,8 +114,11 @@ def _deployment() -> dict[str, Any]:
     about = {"file": "net.onnx", "space": "tiny", "arch": _line()}
     measured = verified(_arch(), 0.7)
     accuracy = {"accuracy": 0.7, "accuracy_error": 0.01, "predicted_accuracy": 0.75}
-    latency = [{"target": "fake", "measured": measured}, {"target": "other", "measured": None}]
-    return {"format": "ofabench-deploy-1", "model": about, "accuracy": accuracy, "latency": latency}
+    latency = [
+        {"target": "fake", "verification": measured},
+        {"target": "other", "verification": None},
+    ]
+    return {"format": FORMAT, "model": about, "accuracy": accuracy, "latency": latency}
 
 
 def _log() -> bytes:

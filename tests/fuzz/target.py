@@ -4,7 +4,6 @@ It lets only `OfabenchError` pass; any other exception is a finding, and so is a
 more than `LIMIT_S` or `LIMIT_BYTES`.
 """
 
-import os
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -43,10 +42,8 @@ def file_of(data: bytes, suffix: str = "") -> Path:
 
 @cache
 def scratch_folder() -> Path:
-    """Folder of this process, in memory where the system has such a place."""
-    memory = Path("/dev/shm")
-    parent = memory if memory.is_dir() and os.access(memory, os.W_OK) else None
-    folder = tempfile.TemporaryDirectory(prefix="ofabench-fuzz-", dir=parent)
+    """Folder of this process for files."""
+    folder = tempfile.TemporaryDirectory(prefix="ofabench-fuzz-")
     _kept.append(folder)
     return Path(folder.name)
 
