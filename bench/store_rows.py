@@ -5,7 +5,7 @@ import sqlite3
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -86,14 +86,22 @@ def note_unrunnable(db: sqlite3.Connection, one: Workload, reason: str) -> None:
 
 def _reasons(db: sqlite3.Connection) -> dict[str, str]:
     found = db.execute("SELECT value FROM meta WHERE name = ?", (UNRUNNABLE,)).fetchone()
-    return dict(parse_json(found[0])) if found else {}
+    return _object(found[0]) if found else {}
+
+
+def _object(text: str) -> dict[str, Any]:
+    """Read a JSON object; `ValueError` for any other value."""
+    value = parse_json(text)
+    if not isinstance(value, dict):
+        raise ValueError(f"it holds {value!r:.40} where an object belongs")
+    return value
 
 
 def sessions(db: sqlite3.Connection) -> list[Session]:
     """All sessions, oldest first."""
     sql = "SELECT started_at, forced, facts, wall_s FROM session ORDER BY id"
     return [
-        Session(started_at=at, forced=bool(forced), facts=parse_json(facts), wall_s=wall_s)
+        Session(started_at=at, forced=bool(forced), facts=_object(facts), wall_s=wall_s)
         for at, forced, facts, wall_s in db.execute(sql)
     ]
 
@@ -140,7 +148,7 @@ def _passes(db: sqlite3.Connection, load_id: int, places: int) -> tuple[Pass, ..
             samples_ns=np.frombuffer(samples, dtype=FLOATS).reshape(places, -1),
             visits=np.frombuffer(visits, dtype=INTS),
             retaken=retaken,
-            facts=parse_json(facts),
+            facts=_object(facts),
         )
         found.append(one)
     return tuple(found)

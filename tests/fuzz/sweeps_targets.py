@@ -131,5 +131,15 @@ TARGETS = (
         seeds=lambda: [_seed().read_bytes()],
         largest=1 << 16,
     ),
-    FuzzTarget(name="sweep_values", read=read_values, seeds=_value_seeds),
+    FuzzTarget(
+        name="sweep_values",
+        read=read_values,
+        seeds=_value_seeds,
+        # Facts of a pass, of a session and reasons that are no objects.
+        regressions=lambda: [
+            b'["pass", 0, 5, "5"]',
+            b'["pass", 0, 5, "[]"]',
+            b'["session", 0, 2, "7"]',
+        ],
+    ),
 )
