@@ -19,6 +19,13 @@ def positive_int(text: str) -> int:
     return value
 
 
+def seed(text: str) -> int:
+    """Read the seed of random draws, a whole number of at least 0."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 20):
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text!r}")
+    return int(text)
+
+
 def positive_float(text: str) -> float:
     """Read a finite number above 0."""
     try:

@@ -5,7 +5,14 @@ import re
 from pathlib import Path
 
 from bench.weight_bytes import PRECISIONS
-from ofabench.arguments import add_space, positive_float, positive_int, resolutions, seconds
+from ofabench.arguments import (
+    add_space,
+    positive_float,
+    positive_int,
+    resolutions,
+    seconds,
+    seed,
+)
 from supernet.precision import FP32
 
 STRATEGIES = ("evolution", "regularised", "random", "exhaustive")
@@ -118,13 +125,6 @@ def add_limits(parser: "argparse.ArgumentParser | argparse._ArgumentGroup") -> N
         action="store_true",
         help="networks too with sizes, channels or kernels that were never measured",
     )
-
-
-def seed(text: str) -> int:
-    """Read a whole number of at least 0."""
-    if not re.fullmatch(r"\d+", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text!r}")
-    return int(text)
 
 
 def size(text: str) -> float:

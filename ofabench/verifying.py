@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ofabench.arguments import add_progress, positive_float, positive_int
+from ofabench.arguments import add_progress, positive_float, positive_int, seed
 
 if TYPE_CHECKING:
     from bench.backends.base import Backend
@@ -33,7 +33,7 @@ def add_measuring(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--loads", type=positive_int, default=6, help="as of a sweep (6)")
     parser.add_argument("--passes", type=positive_int, default=30, help="of each load (30)")
-    parser.add_argument("--seed", type=int, default=0, help="of orders, weights and inputs")
+    parser.add_argument("--seed", type=seed, default=0, help="of orders, weights and inputs")
     parser.add_argument("--force", action="store_true", help="measure though the device is busy")
 
 

@@ -47,3 +47,17 @@ def test_a_foreign_bench_is_told_in_one_line(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "another package named `bench`" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+SEEDED = ("sweep", "search", "train", "evaluate-subnets", "accuracy", "verify", "deploy",
+          "selfcheck", "quickstart")  # fmt: skip
+
+
+@pytest.mark.parametrize("command", SEEDED)
+def test_a_negative_seed_is_one_line(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([command, "--seed", "-1"])
+    assert stopped.value.code == 2
+    error = capsys.readouterr().err
+    assert "--seed: expected a whole number of at least 0, got '-1'" in error
+    assert error.count("\n") == 1

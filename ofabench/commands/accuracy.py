@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ofabench.arguments import add_json, add_out, add_progress, positive_int
+from ofabench.arguments import add_json, add_out, add_progress, positive_int, seed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +57,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="N",
         help="validation images to judge each on (2000)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of what is drawn")
+    parser.add_argument("--seed", type=seed, default=0, help="of what is drawn")
     add_progress(parser)
     add_json(parser)
     add_out(parser, "A.parquet")

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ofabench.arguments import add_checkpoint, add_json, add_out, add_progress, positive_int
+from ofabench.arguments import add_checkpoint, add_json, add_out, add_progress, positive_int, seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -60,7 +60,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help=f"training images for the batch norms' statistics ({CALIBRATION_IMAGES})",
     )
     parser.add_argument("--data", metavar="NAME", help="data set (that of the training)")
-    parser.add_argument("--seed", type=int, default=0, help="of the networks and images drawn")
+    parser.add_argument("--seed", type=seed, default=0, help="of the networks and images drawn")
     add_progress(parser)
     add_json(parser)
     add_out(parser, "NETWORKS.parquet")

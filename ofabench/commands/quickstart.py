@@ -5,6 +5,7 @@ import sys
 import time
 from pathlib import Path
 
+from ofabench.arguments import seed
 from ofabench.device_arguments import add_wait
 
 
@@ -21,7 +22,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--out", type=Path, default=Path("runs/quickstart"), metavar="DIR", help="folder of the run"
     )
-    parser.add_argument("--seed", type=int, default=0, help="decides what is drawn (0)")
+    parser.add_argument("--seed", type=seed, default=0, help="decides what is drawn (0)")
     parser.add_argument("--force", action="store_true", help="measure though the CPU is busy")
     add_wait(parser)
     parser.set_defaults(run=run)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ofabench.arguments import add_json, add_progress, positive_int
+from ofabench.arguments import add_json, add_progress, positive_int, seed
 from ofabench.device_arguments import add_device, device_in, measuring_on
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--passes", type=positive_int, default=10, help="of each load (10)")
     parser.add_argument("--threads", type=positive_int, default=1, metavar="N")
     parser.add_argument("--cores", metavar="0,1", help="as of `ofabench sweep`")
-    parser.add_argument("--seed", type=int, default=0, help="of blocks, orders and inputs")
+    parser.add_argument("--seed", type=seed, default=0, help="of blocks, orders and inputs")
     parser.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="folder to make")
     add_progress(parser)
     add_json(parser)

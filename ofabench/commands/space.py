@@ -5,8 +5,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ofabench.arguments import add_json, add_pick, positive_int
+from ofabench.arguments import add_json, add_pick, positive_int, resolutions, seed
 from ofabench.space_networks import run_check, run_export_net
+from ofabench.space_sample import run_sample
 
 if TYPE_CHECKING:
     from supernet.space import SearchSpace
@@ -32,7 +33,7 @@ may be left out); [[stages]] as above. Acts: none, relu, relu6, hswish.
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `space list`, `space show`, `space check` and `space export-net`."""
+    """Add `space list`, `show`, `sample`, `check` and `export-net`."""
     parser = subparsers.add_parser(
         "space", help="the spaces; a network's parameters, MACs, members"
     )
@@ -50,6 +51,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--toml", action="store_true", help="print the space's TOML, to start one of your own from"
     )
     show.set_defaults(run=run_show)
+    _add_sample(actions)
     check = actions.add_parser(
         "check",
         help="count the networks of a file and find the spaces that hold them",
@@ -83,6 +85,27 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     export.set_defaults(run=run_export_net)
     for action in (listing, show, check):
         add_json(action)
+
+
+def _add_sample(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    sample = actions.add_parser(
+        "sample",
+        help="write random networks of a space as an archs file",
+        description="Networks are distinct. Each choice (resolution, depths, then kernels and "
+        "expansion ratios of the blocks that are there) is drawn uniformly and independently, as "
+        "in the training of once-for-all networks; so shallow networks are more frequent than "
+        "their share of the space. More networks of the same seed begin with the fewer.",
+    )
+    sample.add_argument("space", metavar="NAME|FILE.toml", help="see `ofabench space list`")
+    sample.add_argument(
+        "-n", "--networks", type=positive_int, default=100, metavar="N", help="how many (100)"
+    )
+    sample.add_argument("--seed", type=seed, default=0, help="decides which ones (0)")
+    sample.add_argument(
+        "--resolutions", type=resolutions, metavar="PX,PX", help="only networks of these"
+    )
+    sample.add_argument("--out", type=Path, metavar="A.jsonl", help="instead of standard output")
+    sample.set_defaults(run=run_sample)
 
 
 def run_list(args: argparse.Namespace) -> int:

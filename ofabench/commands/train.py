@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench.errors import FileError, InputError, InterruptedSweepError
 from ofabench import training_limits
-from ofabench.arguments import add_out, add_progress, add_space, positive_int, seconds
+from ofabench.arguments import add_out, add_progress, add_space, positive_int, seconds, seed
 
 if TYPE_CHECKING:
     from supernet.train.checkpoint import Checkpoint, Recipe
@@ -45,7 +45,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="NAME|FILE.toml",
         help="digits, digits-sandwich, ofa-2020, sandwich, or phases of your own (digits-sandwich)",
     )
-    parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="decides all (0)")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="decides all (0)")
     parser.add_argument("--resume", action="store_true", help="go on with SUPERNET.safetensors")
     _add_running(parser)
     training_limits.add_arguments(parser)
@@ -197,9 +197,3 @@ def _show(checkpoint: "Checkpoint", out: Path) -> None:
     seconds_ = sum(record.seconds for record in checkpoint.records)
     print(f"used {hours:.3g} device hours, {energy_wh:.3g} Wh ({how})")
     print(f"supernet of {checkpoint.space.name}, trained in {seconds_:.0f} s: {out}")
-
-
-def _seed(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text!r}")
-    return int(text)
