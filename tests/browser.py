@@ -106,11 +106,13 @@ class Page:
         place = self.run(
             "const box = [...document.querySelectorAll('section')].find((one) => "
             "one.querySelector('h2').textContent === arguments[0]).querySelector('.figure');"
-            "box.scrollIntoView({block: 'center', behavior: 'instant'});"
             "const layout = box._fullLayout, at = box._fullData[arguments[1]];"
-            "const edge = box.getBoundingClientRect();"
             "const x = layout[at.xaxis.replace('x', 'xaxis')], i = arguments[2];"
             "const y = layout[at.yaxis.replace('y', 'yaxis')];"
+            # A picture of several panels is higher than the window: the point itself is centred.
+            "const far = box.getBoundingClientRect().top + y._offset + y.d2p(at.y[i]);"
+            "window.scrollBy({top: far - window.innerHeight / 2, behavior: 'instant'});"
+            "const edge = box.getBoundingClientRect();"
             "const left = edge.left + x._offset, top = edge.top + y._offset;"
             "return [left + x.d2p(at.x[i]), top + y.d2p(at.y[i])]",
             section,
