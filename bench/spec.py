@@ -21,10 +21,11 @@ KINDS = (
 )
 ACTS = ("none", "relu", "relu6", "hswish")
 
+# No size or width has more than 9 digits; Python refuses to read thousands of them.
 _KEY = re.compile(
-    r"(?P<kind>[a-z_]+)-(?P<in_size>\d+)x(?P<in_channels>\d+)-m(?P<mid_channels>\d+)"
-    r"-o(?P<out_channels>\d+)-k(?P<kernel>\d+)-s(?P<stride>\d+)-(?P<act>[a-z0-9]+)"
-    r"-se(?P<se>\d+)-r(?P<residual>[01])"
+    r"(?P<kind>[a-z_]+)-(?P<in_size>N)x(?P<in_channels>N)-m(?P<mid_channels>N)"
+    r"-o(?P<out_channels>N)-k(?P<kernel>N)-s(?P<stride>N)-(?P<act>[a-z0-9]+)"
+    r"-se(?P<se>N)-r(?P<residual>[01])".replace("N", "[0-9]{1,9}")
 )
 
 

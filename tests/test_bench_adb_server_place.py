@@ -56,6 +56,7 @@ def test_the_server_is_where_adb_looks(
         ({S: "tcp:[::1]"}, r"'tcp:\[::1\]'"),
         ({S: "tcp:"}, "'tcp:'"),
         ({S: "vsock:2"}, "'vsock:2'"),
+        ({S: "vsock:4294967296:1"}, "'vsock:4294967296:1'"),  # beyond 32 bits
         ({A: ""}, "ANDROID_ADB_SERVER_ADDRESS makes the server's place 'tcp::5037'"),
         ({P: "no"}, "ANDROID_ADB_SERVER_PORT is 'no', expected a number from 1 to 65535"),
         ({P: "0"}, "ANDROID_ADB_SERVER_PORT is '0'"),

@@ -53,7 +53,10 @@ def test_what_changes_a_figures_meaning_is_in_its_target() -> None:
         CudaOptions(launch="lazy")
 
 
-@pytest.mark.parametrize("address", ["cuda", "cuda:", "cuda:x", "cuda:-1", "cuda:0:1"])
+LONG = pytest.param("cuda:" + "1" * 5000, id="long")
+
+
+@pytest.mark.parametrize("address", ["cuda", "cuda:", "cuda:x", "cuda:-1", "cuda:0:1", LONG])
 def test_what_is_no_gpu_is_refused(address: str) -> None:
     with pytest.raises(InputError, match="a GPU is called cuda:0"):
         get_device(address)

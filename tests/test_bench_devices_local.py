@@ -187,7 +187,7 @@ def test_as_many_cores_as_threads_are_chosen(monkeypatch: pytest.MonkeyPatch) ->
             choose_cores(threads, cores)
 
 
-@pytest.mark.parametrize("text", ["", "a", "0,", "-1", "0-3"])
+@pytest.mark.parametrize("text", ["", "a", "0,", "-1", "0-3", pytest.param("1" * 5000, id="long")])
 def test_cores_that_are_no_numbers_are_refused(text: str) -> None:
     with pytest.raises(InputError, match="cores are numbers"):
         parse_cores(text)

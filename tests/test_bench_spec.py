@@ -43,6 +43,12 @@ def test_other_text_is_no_key(text: str) -> None:
         BlockSpec.parse(text)
 
 
+@pytest.mark.parametrize("number", ["1" * 10, "1" * 5000, "\u0663"], ids=["10", "5000", "arabic"])
+def test_a_number_that_no_key_has_is_no_key(number: str) -> None:
+    with pytest.raises(InputError, match="not the key of a block"):
+        BlockSpec.parse(f"max_pool-{number}x8-m0-o8-k3-s2-none-se0-r0")
+
+
 def test_key_is_as_documented() -> None:
     spec = BlockSpec.parse("mbconv-28x40-m240-o40-k5-s1-hswish-se64-r1")
     assert spec == BlockSpec(

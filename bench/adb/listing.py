@@ -20,13 +20,13 @@ _STATE = (
 )
 _TAIL = (
     r"(?:;? (?P<path>(?!product:|model:|device:|transport_id:)[^\s:]+:\S+))?(?: product:.*?)?"
-    r"(?: model:(?P<model>\S*))?(?: device:.*?)?(?: transport_id:(?P<id>[0-9]+))?\s*"
+    r"(?: model:(?P<model>\S*))?(?: device:.*?)?(?: transport_id:(?P<id>[0-9]{1,20}))?\s*"
 )
 _LINE = re.compile(rf"(?P<serial>.+)\s(?P<state>{_STATE}){_TAIL}", re.ASCII)
 _OTHER = re.compile(
     rf"(?P<serial>\S{{22,}}|\S.{{21}}) (?P<state>\S+)(?P<rest>.*?){_TAIL}", re.ASCII
 )
-_BY_ID = re.compile(r"transport_id:(?P<id>[0-9]+)", re.ASCII)
+_BY_ID = re.compile(r"transport_id:(?P<id>[0-9]{1,20})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,7 +76,7 @@ class MarkedProcess(Process):
             elif rest.startswith(b"e "):
                 self._err += rest[2:] + b"\n"
                 del self._err[:-MAX_ERR_BYTES]
-            elif rest.startswith(b"s ") and rest[2:].isdigit():
+            elif rest.startswith(b"s ") and rest[2:].isdigit() and len(rest) < 6:
                 self._told_status = int(rest[2:])
             elif rest == b"x" and self._told_status is not None:
                 self.status = self._told_status

@@ -23,8 +23,10 @@ SOCKET, ADDRESS, PORT_NAME = (
 )
 FORMS = "tcp:PORT, tcp:HOST:PORT, localfilesystem:PATH, localabstract:NAME or vsock:CID:PORT"
 _FILE_KINDS = ("localfilesystem", "local")
-_INTEGER = re.compile(r"\s*[+-]?(?:0[xX][0-9A-Fa-f]+|[0-9]+)", re.ASCII)
-_DECIMAL = re.compile(r"\s*[+-]?[0-9]+", re.ASCII)
+# More digits than any port has, and fewer than Python refuses to read.
+_INTEGER = re.compile(r"\s*[+-]?(?:0[xX][0-9A-Fa-f]{1,99}|[0-9]{1,99})", re.ASCII)
+_DECIMAL = re.compile(r"\s*[+-]?[0-9]{1,99}", re.ASCII)
+_COUNT = re.compile(r"[0-9]{1,10}", re.ASCII)
 _BRACKETED = re.compile(r"\[(?P<host>[^\]]*)\]:(?P<port>.*)")
 
 
@@ -55,7 +57,7 @@ class ServerPlace:
         if colon and kind == "localabstract" and sys.platform.startswith("linux"):
             return cls(text, "abstract", rest)
         cid, colon, port = rest.partition(":")
-        if kind == "vsock" and colon and cid.isdecimal() and port.isdecimal() and int(port):
+        if kind == "vsock" and colon and _is_word(cid) and _is_word(port) and int(port):
             return cls(text, "vsock", cid, int(port))
         raise InputError(f"{source} is {text!r}, expected {FORMS}")
 
@@ -130,6 +132,11 @@ def server_place(environment: Mapping[str, str] = os.environ) -> ServerPlace:
     if ADDRESS in environment:
         return ServerPlace.parse(f"tcp:{environment[ADDRESS]}:{port}", ADDRESS)
     return ServerPlace(f"tcp:{port}", "tcp", "", port)
+
+
+def _is_word(text: str) -> bool:
+    """Whether it is a number of 32 bits, as vsock's are."""
+    return _COUNT.fullmatch(text) is not None and int(text) < 1 << 32
 
 
 def _tcp(rest: str, text: str, source: str) -> tuple[str, int]:

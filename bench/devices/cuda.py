@@ -1,6 +1,7 @@
 """An NVIDIA GPU: models on its own stream, timed by its own marks."""
 
 import os
+import re
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ from bench.errors import DeviceError, InputError
 from bench.model import random_model
 from bench.passes import check_plan, run_passes
 from bench.spec import Target
+
+_NUMBER = re.compile(r"[0-9]{1,6}")
 
 DEFAULTS = CudaOptions()
 
@@ -197,7 +200,7 @@ class CudaDevice:
 def index_in(address: str) -> int:
     """The number in `cuda:N`; `InputError` for anything else."""
     kind, _, number = address.partition(":")
-    if kind != "cuda" or not number.isdecimal():
+    if kind != "cuda" or not _NUMBER.fullmatch(number):
         raise InputError(f"device is {address!r}, a GPU is called cuda:0, cuda:1, ...")
     return int(number)
 

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -15,6 +16,8 @@ from bench.errors import DeviceError, InputError
 from bench.model import random_model
 from bench.spec import Target
 from bench.timing import time_passes
+
+_CORE = re.compile(r"[0-9]{1,6}")
 
 
 class LocalDevice:
@@ -105,7 +108,7 @@ def pinned(cores: str) -> Iterator[frozenset[int]]:
 def parse_cores(text: str) -> frozenset[int]:
     """Read core numbers like `0,2`."""
     parts = text.split(",")
-    if not all(part.strip().isdecimal() for part in parts):
+    if not all(_CORE.fullmatch(part.strip()) for part in parts):
         raise InputError(f"cores are numbers with commas between, like 0 or 0,1; got {text!r}")
     return frozenset(int(part) for part in parts)
 

@@ -22,6 +22,7 @@ from tests.fuzz.target import FuzzTarget, text_of
 WAIT_S = 5.0
 PLACE = ServerPlace("tcp:5037", "tcp", "", 5037)
 MARK = b"@@status-0"
+LONG = b"1" * 5000  # digits; Python reads no number of so many
 BANNER = b"device::ro.product.model=SM-N950F;features=shell_v2,cmd,stat_v2\0"
 
 
@@ -233,6 +234,9 @@ TARGETS = (
         name="adb_server_list",
         read=read_server_list,
         seeds=lambda: [b"OKAY" + sized(_DEVICES), b"OKAY0000", b"FAIL" + sized(b"no devices")],
+        regressions=lambda: [
+            b"OKAY" + sized(b"0123456789ABCDEF       device usb:1-2 transport_id:" + LONG)
+        ],
         largest=1 << 16,
     ),
     FuzzTarget(
@@ -247,12 +251,14 @@ TARGETS = (
     FuzzTarget(
         name="adb_marked_shell",
         read=read_marked_shell,
+        regressions=lambda: [b"\5%s s %s\n" % (MARK, LONG)],
         seeds=lambda: [b"\x05one\ntwo\n%s e warning\n%s s 3\n%s x\n" % (MARK, MARK, MARK)],
         largest=1 << 13,
     ),
     FuzzTarget(
         name="adb_server_place",
         read=read_server_place,
+        regressions=lambda: [LONG, b"tcp:host:" + LONG, b"vsock:1:" + LONG],
         seeds=lambda: [b"tcp:host:5037", b"localfilesystem:/run/adb", b"vsock:2:5037", b"5038"],
         largest=1 << 13,
     ),
