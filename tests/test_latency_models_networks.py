@@ -48,6 +48,23 @@ def test_latency_and_spread_stand_beside_the_choices() -> None:
     assert spread.tolist() == pytest.approx([0.0525, 0.0], abs=2e-4)
 
 
+def test_the_same_scatter_is_the_same_spread_whatever_the_latency() -> None:
+    scatter = np.array([0.95, 0.975, 1.0, 1.0, 1.025, 1.05])
+    measured = [measurement((ms * scatter).tolist()) for ms in (0.3, 7.0)]
+
+    made = NetworksTable.from_measurements(pd.DataFrame({"a": [1, 2]}), measured, "tiny")
+
+    spread = made.spread(COLUMN)
+    assert spread is not None
+    assert spread.tolist() == pytest.approx([0.0525, 0.0525], abs=2e-4)
+
+
+def test_a_file_without_an_ending_is_parquet(tmp_path: Path) -> None:
+    pd.DataFrame({"a_ms": [1.0, 2.0]}).to_parquet(tmp_path / "networks")
+
+    assert NetworksTable.load(tmp_path / "networks").latencies_ms("a_ms").tolist() == [1.0, 2.0]
+
+
 def test_a_table_says_where_it_comes_from() -> None:
     measured = replace(measurement([2.0] * 6), facts={"cpu": "fast"}, taken_at="2026-01-01")
     choices = pd.DataFrame({"resolution": [32]}, index=[7])

@@ -11,7 +11,7 @@ from supernet.search.grid import Grid, Parts, StageParts
 from supernet.search.lowered import lowered
 from supernet.search.relaxed import Separable, least_bound, least_of, relax, repeated, spread_of
 from tests.sampling_spaces import MOBILE, RESNET, Everything
-from tests.search_sums import random_parts, total
+from tests.search_sums import best_by_trying, random_parts, total
 
 Floats = NDArray[np.float64]
 SPACES = {"mobile": MOBILE, "resnet": RESNET}
@@ -177,6 +177,19 @@ def test_the_bound_holds_for_every_network_within_the_limits(seed: int) -> None:
     assert best.values[0] <= best.bound <= relaxed.bound.max() + 1e-12
 
 
+def test_a_best_network_far_below_the_bound_is_found() -> None:
+    far = 0
+    for seed in range(8):
+        problem = problem_of("mobile", 2, seed, tightness=0.15)
+        best, tried = best_of_sum(problem), best_by_trying(problem, CODES["mobile"])
+
+        assert (best is None) == (tried is None)
+        if best is not None:
+            assert best.values[0] == pytest.approx(tried)
+            far += best.bound - best.values[0] > problem.whole / 64
+    assert far >= 2  # what is asked at first, 1/256 below the bound, is lowered more than once
+
+
 def test_what_is_worth_no_more_than_is_asked_is_not_found() -> None:
     problem = problem_of("mobile", 1, seed=2)
     best = best_of_sum(problem)
@@ -220,6 +233,17 @@ def test_a_search_that_was_cut_short_does_not_claim_to_be_exact(most: int, exact
     assert cut.bound >= full.values[0] - 1e-9
     if exact:
         assert cut.values[0] == full.values[0]
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_under_one_limit_what_is_dominated_is_dropped_and_nothing_else(name: str) -> None:
+    problem = problem_of(name, 1, seed=4, tightness=0.3)
+    full, least = best_of_sum(problem), best_of_sum(problem, effort=Effort(most=1))
+
+    assert full is not None
+    assert least is not None
+    assert least.exact
+    assert least.values[0] == full.values[0]
 
 
 def test_resolutions_that_are_left_out_make_it_inexact() -> None:
