@@ -10,6 +10,7 @@ from typing import Any, Self
 from bench.devices.host_facts import cpu_model
 from bench.energy_counters import Counter, NvmlCounter, RaplCounter, cards_from
 from bench.errors import InputError
+from bench.files import VALUE_DAMAGE
 
 # Server CPUs' design power over their cores is 4 to 7 W: AMD EPYC 7763 has 280 W for 64 cores,
 # Intel Xeon Platinum 8380 270 W for 40.
@@ -59,7 +60,7 @@ class Usage:
                 energy_j=float(data["energy_j"]),
                 how=str(data["how"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except VALUE_DAMAGE as error:
             raise InputError(f"a usage lacks or has a wrong {error}; measure it again") from error
         amounts = found.processes, found.cores, found.wall_s, found.device_s, found.energy_j
         if not all(0 <= amount < float("inf") for amount in amounts):

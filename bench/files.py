@@ -31,6 +31,13 @@ ZIP_DAMAGE = (  # what zipfile makes of a damaged archive, depending on where th
 )
 
 
+VALUE_DAMAGE = (  # what Python makes of a file's values that are not what they must be
+    ArithmeticError,  # infinity as a whole number,
+    AttributeError,  # a list where an object belongs
+    LookupError,
+    TypeError,
+    ValueError,
+)
 TORCH_DAMAGE = (  # what torch.load raises for a file of another kind, or a damaged one
     pickle.UnpicklingError,
     RuntimeError,

@@ -19,7 +19,7 @@ from bench import store_rows as rows
 from bench.derive import Load, derive_measurements
 from bench.devices.base import Facts, PassResult, Workload
 from bench.errors import DeviceError, FileError, InputError, TargetMismatchError
-from bench.files import parse_json
+from bench.files import VALUE_DAMAGE, parse_json
 from bench.measurement import Measurement
 from bench.planner import SweepPlan
 from bench.spec import Target
@@ -60,7 +60,7 @@ class SweepStore:
         try:
             self.target = Target.from_json(parse_json(meta["target"]))
             self.plan = SweepPlan.from_json(parse_json(meta["plan"]))
-        except (KeyError, TypeError, ValueError, InputError) as error:
+        except (*VALUE_DAMAGE, InputError) as error:
             raise FileError(f"{path} lacks its target or plan ({error}); sweep again") from error
 
     @classmethod
@@ -260,5 +260,5 @@ class SweepStore:
         try:
             with sqlite_file.told(self.path, "read"):
                 yield
-        except (KeyError, TypeError, ValueError, InputError) as error:
+        except (*VALUE_DAMAGE, InputError) as error:
             raise FileError(f"{self.path} is damaged ({error}); sweep again") from error

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.errors import FileError, InputError, TargetMismatchError
-from bench.files import read_bytes
+from bench.files import VALUE_DAMAGE, read_bytes
 from bench.measurement import Measurement
 from bench.spec import Target
 from latency_models.columns import numbers_of, shown
@@ -91,7 +91,7 @@ class NetworksTable:
                 column: Target.from_json(target)
                 for column, target in metadata.get("targets", {}).items()
             }
-        except (InputError, KeyError, TypeError, ValueError) as error:
+        except (*VALUE_DAMAGE, InputError) as error:
             raise FileError(f"{path} has damaged metadata ({error}); make it again") from error
         return cls(
             frame=_flat(path, frame),

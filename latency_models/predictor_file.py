@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from bench.errors import FileError, InputError
+from bench.files import VALUE_DAMAGE
 from bench.spec import BlockSpec
 from latency_models.compose import Composition, CompositionChoice
 from latency_models.correction import Correction
@@ -70,7 +71,7 @@ def load_predictor(path: Path) -> dict[str, Any]:
             "choices": _choices(parts.get("choice", frame[:0])),
             "composition_choice": _composition_choice(parts.get("composition_choice")),
         }
-    except (KeyError, ValueError, TypeError, InputError) as error:
+    except (*VALUE_DAMAGE, InputError) as error:
         raise FileError(f"{path} is damaged ({error}); fit it again") from error
 
 

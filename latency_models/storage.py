@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from bench.errors import FileError, InputError, first_line
-from bench.files import parse_json, read_bytes, write_bytes
+from bench.files import VALUE_DAMAGE, parse_json, read_bytes, write_bytes
 from bench.spec import Target
 
 _KEY = b"ofabench"
@@ -106,7 +106,7 @@ def target_and_provenance(metadata: Mapping[str, Any]) -> tuple[Target, dict[str
         raise InputError("its metadata lack the target or the provenance")
     try:
         return Target.from_json(target), provenance
-    except (TypeError, ValueError) as error:
+    except VALUE_DAMAGE as error:
         raise InputError(f"its target is damaged ({error})") from error
 
 

@@ -10,6 +10,7 @@ from torch import nn
 
 from bench.blocks import build_network
 from bench.errors import FileError, InputError, first_line
+from bench.files import VALUE_DAMAGE
 from bench.layers import NORM_EPS
 from bench.spec import BlockSpec
 from supernet.card import Normalisation
@@ -71,7 +72,7 @@ def load_network(path: Path) -> CutNetwork:
             provenance=metadata["provenance"],
             class_names=read_class_names(metadata.get("class_names"), blocks[-1].out_channels),
         )
-    except (KeyError, TypeError, ValueError, RuntimeError, InputError) as error:
+    except (*VALUE_DAMAGE, RuntimeError, InputError) as error:
         raise FileError(f"{path} is damaged ({first_line(error)}); extract it again") from error
 
 

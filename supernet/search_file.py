@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import FileError, InputError
-from bench.files import parse_json, read_bytes, write_text
+from bench.files import VALUE_DAMAGE, parse_json, read_bytes, write_text
 from supernet.arch import ArchConfig, parse_line
 from supernet.search.engine import SearchResult
 from supernet.space import SearchSpace
@@ -111,7 +111,7 @@ def read_network(path: Path, pick: int | None = None) -> FoundNetwork:
             predicted={str(name): float(value) for name, value in data["predictions"].items()},
             limits={str(name): float(value) for name, value in data["limits"].items()},
         )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except VALUE_DAMAGE as error:
         raise FileError(f"{path} is a damaged search result ({error}); search again") from error
 
 

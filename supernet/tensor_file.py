@@ -17,7 +17,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from bench.errors import FileError
-from bench.files import parse_json, read_bytes, write_bytes
+from bench.files import VALUE_DAMAGE, parse_json, read_bytes, write_bytes
 
 Tensors = dict[str, Tensor]
 
@@ -52,7 +52,7 @@ def load_tensors(path: Path, *, what: str) -> tuple[dict[str, Any], dict[str, Te
     try:
         told = _header(content)
         tensors: Tensors = load(content)
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+    except (*VALUE_DAMAGE, SafetensorError) as error:
         raise FileError(refusal) from error
     if told.get("what") != what:
         raise FileError(

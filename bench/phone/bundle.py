@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import FileError, InputError
-from bench.files import cache_folder, make_folder, read_bytes, read_json, write_bytes, write_text
+from bench.files import (
+    VALUE_DAMAGE,
+    cache_folder,
+    make_folder,
+    read_bytes,
+    read_json,
+    write_bytes,
+    write_text,
+)
 from bench.phone.compilers import Compiler, compile_runner, find_compiler, sources
 from bench.phone.debs import libraries
 from bench.phone.wheel import LIBRARY, installed_library, litert_version, phone_library
@@ -98,7 +106,7 @@ def read_bundle(folder: Path) -> Bundle:
             files={str(name): str(found) for name, found in sums.items()},
             start=STARTS[abi],
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except VALUE_DAMAGE as error:
         raise FileError(f"{folder / MANIFEST} is no bundle's manifest; remove {folder}") from error
     for name, expected in bundle.files.items():
         if checksum(read_bytes(folder / name)) != expected:

@@ -140,13 +140,13 @@ def _single(args: argparse.Namespace, training: "Amount") -> "tuple[Approach | N
 
 def _read_single(path: Path) -> "Amount":
     from bench.errors import FileError
-    from bench.files import read_json
+    from bench.files import VALUE_DAMAGE, read_json
     from supernet.cost import amount_of
 
     data = read_json(path)
     try:
         return amount_of(float(data["device_s"]), float(data["energy_j"]))
-    except (KeyError, TypeError, ValueError) as error:
+    except VALUE_DAMAGE as error:
         raise FileError(
             f"{path} does not tell a training's `device_s` and `energy_j` as numbers ({error}); "
             "give its device seconds by --single-s"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import FileError
+from bench.files import VALUE_DAMAGE
 from ofabench.deploy_folder import FORMAT
 from ofabench.report.outcome import Outcome, read_outcome
 
@@ -26,6 +27,6 @@ def read_deployment(path: Path, data: Any) -> dict[str, Outcome]:
             for one in data["latency"]
             if one["verification"] is not None
         ]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except VALUE_DAMAGE as error:
         raise FileError(f"{path} is a damaged card ({error!r}); deploy again") from error
     return {one.target: one for one in found}

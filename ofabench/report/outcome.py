@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from bench.errors import FileError
-from bench.files import read_json
+from bench.files import VALUE_DAMAGE, read_json
 from ofabench.report.words import arch_of, in_words, space_named
 from ofabench.verdicts import REPEATS
 from supernet.verification import Figure, Verification
@@ -140,7 +140,7 @@ def read_outcome(path: Path, data: Any, name: str | None = None) -> Outcome:
             target=str(data.get("target", "")),
             extrapolated=len(data.get("extrapolated", ())),
         )
-    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+    except VALUE_DAMAGE as error:
         raise FileError(
             f"{path} is not what `ofabench verify --out` writes ({error!r}); verify again"
         ) from error

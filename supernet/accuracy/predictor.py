@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.errors import FileError, InputError
+from bench.files import VALUE_DAMAGE
 from latency_models.storage import load_frame, origin, save_frame
 from supernet.accuracy.cross_validation import CrossValidation
 from supernet.accuracy.kernels import Kernel, KernelModel, fit_kernel
@@ -130,7 +131,7 @@ class AccuracyPredictor:
                 cross_validation=CrossValidation.from_json(about["cross_validation"]),
                 provenance=about["provenance"],
             )
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except VALUE_DAMAGE as error:
             raise FileError(
                 f"{path} is a damaged accuracy predictor ({error}); make it again with "
                 "`ofabench accuracy`"

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 from bench.errors import FileError
-from bench.files import parse_json, write_text
+from bench.files import VALUE_DAMAGE, parse_json, write_text
 from supernet.train.dataset import Score
 
 WHAT = "evaluations of sub-networks"
@@ -128,7 +128,7 @@ def _read(file: BinaryIO, path: Path, conditions: Conditions) -> dict[Code, Scor
             data = parse_json(line)
             code = tuple(int(value) for value in data["code"])
             told = {field.name: data[field.name] for field in fields(Score)}
-        except (KeyError, TypeError, ValueError) as error:
+        except VALUE_DAMAGE as error:
             raise FileError(
                 f"{path}, line {number} is damaged ({error}); remove that line, or measure again"
             ) from error

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from bench.energy import Usage
 from bench.errors import FileError, InputError, first_line
+from bench.files import VALUE_DAMAGE
 from supernet.class_names import ClassNames, read_class_names
 from supernet.model import SuperNet
 from supernet.space import SearchSpace
@@ -182,7 +183,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     try:
         checkpoint = _checkpoint(metadata, groups, str(path))
         _check_shapes(checkpoint)
-    except (KeyError, TypeError, ValueError, RuntimeError, InputError) as error:
+    except (*VALUE_DAMAGE, RuntimeError, InputError) as error:
         raise FileError(f"{path} is damaged ({first_line(error)}); train it again") from error
     return checkpoint
 

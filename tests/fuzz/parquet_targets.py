@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
@@ -123,6 +124,12 @@ def _metadata_of(content: Callable[[], bytes]) -> list[bytes]:
     return [_table(content()).schema.metadata[KEY]]
 
 
+def _huge_numbers(content: Callable[[], bytes]) -> list[bytes]:
+    """Metadata with numbers that no code, thread or version can be."""
+    (metadata,) = _metadata_of(content)
+    return [re.sub(rb"\b1\b", number, metadata) for number in (b"1" * 30, b"Infinity", b"NaN")]
+
+
 def _changes(change: dict[str, Any]) -> list[bytes]:
     return [b"{}", json.dumps(change).encode()]
 
@@ -217,6 +224,7 @@ def _targets() -> list[FuzzTarget]:
                 name=f"{name}_metadata",
                 read=partial(read_metadata, read, content),
                 seeds=partial(_metadata_of, content),
+                regressions=partial(_huge_numbers, content),
                 largest=1 << 14,
             ),
             FuzzTarget(
@@ -228,4 +236,18 @@ def _targets() -> list[FuzzTarget]:
     return found
 
 
-TARGETS = tuple(_targets())
+def read_csv(data: bytes) -> None:
+    """A networks table of others as text."""
+    read_networks(file_of(data, ".csv"))
+
+
+@cache
+def _csv() -> bytes:
+    frame = judged(TINY.sample(np.random.default_rng(1), 3)).frame
+    return str(frame.to_csv(index=False)).encode()
+
+
+TARGETS = (
+    *_targets(),
+    FuzzTarget(name="networks_csv", read=read_csv, seeds=lambda: [_csv()]),
+)
