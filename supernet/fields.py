@@ -1,6 +1,7 @@
 """Reading a TOML table field by field, so that a wrong one is told by its name."""
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from itertools import pairwise
 from typing import Any
 
@@ -115,6 +116,11 @@ class Fields:
             return self._table.pop(field)
         if default is None:
             path = f"{self._name}.{field}" if self._name else field
+            for unread in get_close_matches(field, self._table, n=1, cutoff=0.75):
+                raise InputError(
+                    f"{self._where}: {path} is missing, and there is {unread}, which may be meant "
+                    f"for it; expected {expected}"
+                )
             raise InputError(f"{self._where}: {path} is missing, expected {expected}")
         return default
 

@@ -20,6 +20,7 @@ from supernet.codes import Codes, Layout
 from supernet.encoding import codes_of_frame, decode, encode
 from supernet.families import FAMILIES
 from supernet.fields import Fields
+from supernet.space_keys import check_keys
 from supernet.units import BlockPlace, Position, Unit, position_of
 
 if TYPE_CHECKING:
@@ -76,9 +77,11 @@ class SearchSpace:
     def from_toml(cls, text: str, where: str = "space") -> Self:
         """Read a space from TOML text; `where` names its source in the errors (`InputError`)."""
         try:
-            fields = Fields(tomllib.loads(text), where)
+            data = tomllib.loads(text)
         except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise InputError(f"{where} is not TOML: {error}") from error
+        check_keys(data, where)
+        fields = Fields(data, where)
         name = fields.text("name")
         family = fields.text("family", allowed=tuple(FAMILIES))
         resolutions = fields.integers("resolutions", minimum=4)

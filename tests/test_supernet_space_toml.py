@@ -1,7 +1,11 @@
 """Spaces from a user's TOML: read as the shipped ones are, and wrong fields told by name."""
 
 import contextlib
+import copy
+import json
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -9,6 +13,7 @@ from hypothesis import strategies as st
 
 from bench.errors import FileError, InputError
 from supernet.space import SearchSpace
+from supernet.space_keys import KEYS
 
 MBCONV = """\
 name = "mine"
@@ -115,12 +120,13 @@ def test_a_resnet_of_the_users_is_what_its_text_says() -> None:
         ("to = 48", "to = 40000", "resolutions is .* and an end up to 32767"),
         ("multiplier = 0.5", "multiplier = -1.0", "width_multiplier is -1.0, expected a number"),
         ("multiplier = 0.5", "multiplier = nan", "width_multiplier is nan, expected a number"),
-        ("divisor = 4", "divisr = 4", "divisr is 4, expected no such field here"),
+        ("divisor = 4", "divisr = 4", r"divisr is an unknown key; did you mean divisor\?"),
         ("kernel = 5", "kernel = 4", "stem.kernel is 4, expected an odd number of at least 1"),
         ("se = true\nact", "se = 1\nact", "first.se is 1, expected true or false"),
         ('"relu6"', '"gelu"', "first.act is 'gelu', expected one of none, relu, relu6, hswish"),
         ("[[stages]]", "[stages]", r"stages is .*, expected at least one table \[\[stages\]\]"),
-        ("[first]", "[fist]", "first is missing, expected a table"),
+        ("[first]", "[fist]", r"fist is an unknown key; did you mean first\?"),
+        ("[first]", "[other]", "other is an unknown key; expected one of classes, divisor, "),
         ("[2, 4]", "[2, 99]", r"stages\[0\].depths is \[2, 99\], .* at most 32"),
         ("width = 40", 'width = "40"', r"stages\[0\].width is '40', expected a whole number"),
         ("[2, 4]", "[4, 2]", r"stages\[0\].depths is \[4, 2\], expected a list of whole numbers"),
@@ -131,11 +137,15 @@ def test_a_resnet_of_the_users_is_what_its_text_says() -> None:
         ("[1.5, 3]", "[1, 3]", r"stages\[0\].expands is \[1, 3\], expected ratios that widen 12"),
         ("[1.5, 3]", "[1.5, nan]", r"stages\[0\].expands is \[1.5, nan\]"),
         ("[1.5, 3]", "[1.5, inf]", r"stages\[0\].expands is \[1.5, inf\]"),
-        ("final_expand = 64", "final = 64", "head.final_expand is missing"),
+        (
+            "final_expand = 64",
+            "final = 64",
+            r"head.final is an unknown key; did you mean final_expand\?",
+        ),
         (
             "final_expand = 64",
             "final_expand = 64\nmix = 3",
-            "head.mix is 3, expected no such field",
+            r"head.mix is an unknown key; expected one of act, f",
         ),
         ("[head]", "[head", "is not TOML"),
         ("[3, 9]", "[" * 20_000, "is not TOML"),
@@ -202,3 +212,74 @@ def test_any_damage_is_told_or_harmless(at: int, instead: str, length: int) -> N
     with contextlib.suppress(InputError):
         space = SearchSpace.from_toml(text)
         space.blocks(space.largest())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        # An unknown key comes before a missing one, wherever either is.
+        ('name = "mine"\n', 'nmae = "mine"\n', r"nmae is an unknown key; did you mean name\?"),
+        ("classes = 7\n", "", "classes is missing"),
+        ("family =", "famly =", r"famly is an unknown key; did you mean family\?"),
+        ("depths = [2, 4]", "depth = [2, 4]", r"stages\[0\].depth is an unknown .* mean depths\?"),
+        ("depths = [2, 4]", "dephts = 3", r"stages\[0\].dephts is an unknown .* mean depths\?"),
+        ("kernel = 5", "kernels = [5]", r"stem.kernels is an unknown key; did you mean kernel\?"),
+        ("[[stages]]", "[[stage]]", r"stage is an unknown key; did you mean stages\?"),
+        ("divisor = 4", "widths = [1]", "widths is an unknown key; expected one of classes, d"),
+    ],
+)
+def test_an_unknown_key_is_named_with_the_nearest(old: str, new: str, told: str) -> None:
+    if "unknown" in told:
+        text = MBCONV.replace(old, new, 1).replace("in_channels = 4\n", "", 1)  # missing as well
+    else:
+        text = MBCONV.replace("classes = 7\n", "", 1)
+    with pytest.raises(InputError, match=told):
+        SearchSpace.from_toml(text)
+
+
+@pytest.mark.parametrize(("family", "text"), [("mbconv", MBCONV), ("resnet", RESNET)])
+def test_the_reference_has_just_the_keys_that_are_read(family: str, text: str) -> None:
+    """Required keys are missed, others are not, and each is accepted with a value of its kind."""
+    values: dict[str, object] = {
+        "norm_eps": 1e-3, "divisor": 4, "width_multiplier": 0.5, "kernel": 5, "stride": 2,
+        "se": True, "kernels": [3, 5], "depths": [1], "feature_mix": 32,
+    }  # fmt: skip
+    document = tomllib.loads(text)
+    document["resolutions"] = [32]
+    for table, keys in KEYS[family].items():
+        for key in keys:
+            for value in (None, values.get(key.name)):
+                changed = copy.deepcopy(document)
+                where: Any = changed[table] if table else changed
+                where = where[0] if isinstance(where, list) else where
+                where.pop(key.name, None)
+                if value is not None:
+                    where[key.name] = value
+                if value is None and key.default is None:
+                    with pytest.raises(InputError, match=f"{key.name} is missing"):
+                        SearchSpace.from_toml(_toml(changed))
+                else:
+                    SearchSpace.from_toml(_toml(changed))
+
+
+def test_the_page_on_spaces_has_every_key() -> None:
+    page = Path("docs/spaces.md").read_text(encoding="utf-8")
+    for family, tables in KEYS.items():
+        part = page.partition(f"## {family}")[2].partition("\n## ")[0]
+        shared = page.partition("## Every space")[2].partition("\n## ")[0]
+        for keys in tables.values():
+            for key in keys:
+                default = "required" if key.default is None else key.default
+                row = f"| `{key.name}` | {key.values} | {default} | {key.meaning} |"
+                assert row in part or row in shared
+
+
+def _toml(values: dict[str, Any]) -> str:
+    """The document as TOML: JSON writes its values alike, but for tables."""
+    tables = {key: value for key, value in values.items() if isinstance(value, dict)}
+    lists = {key: value for key, value in values.items() if key == "stages"}
+    lines = [f"{k} = {json.dumps(v)}" for k, v in values.items() if k not in {**tables, **lists}]
+    for key, table in [*tables.items(), *(("stages", one) for one in values["stages"])]:
+        lines.append(f"[[{key}]]" if key in lists else f"[{key}]")
+        lines += [f"{k} = {json.dumps(v)}" for k, v in table.items()]
+    return "\n".join(lines)

@@ -24,6 +24,7 @@ class Scores:
     """
 
     name, channels, classes = "scores", 2, 2
+    class_names = ("first", "second")
 
     def __init__(self, images: int, *, repeats: bool) -> None:
         self.repeats = repeats

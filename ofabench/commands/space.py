@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ofabench.arguments import add_json, add_pick, positive_int, resolutions, seed
 from ofabench.space_networks import run_check, run_export_net
 from ofabench.space_sample import run_sample
+from supernet.space_keys import reference
 
 if TYPE_CHECKING:
     from supernet.space import SearchSpace
@@ -22,13 +23,8 @@ of a run.config beside it, or --resolution. --json tells which network of its sp
 """
 _SHOW = """\
 A space is a TOML file; `show tiny --toml` prints one to start from, and `--space FILE.toml` works
-wherever a name does. Fields of every space: name, family (mbconv or resnet), in_channels, classes,
-resolutions (a list, or {from, to, step}), and divisor (widths are multiples of it, 8).
-mbconv: width_multiplier; [stem] and [first] with width, kernel, stride, act (first also se); one
-[[stages]] each with width, stride, act, se, depths, kernels, expands; [head] with final_expand,
-act and perhaps feature_mix.
-resnet: widths (multipliers); [stem] with width, stride, act, depths ([0, 1]: the middle convolution
-may be left out); [[stages]] as above. Acts: none, relu, relu6, hswish.
+wherever a name does. Its keys (docs/spaces.md says more):
+
 """
 
 
@@ -43,7 +39,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     show = actions.add_parser(
         "show",
         help="choices, sizes and blocks of one space",
-        description=_SHOW,
+        description=_SHOW + reference(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     show.add_argument("space", metavar="NAME|FILE.toml", help="see `ofabench space list`")
