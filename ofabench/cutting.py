@@ -114,7 +114,7 @@ def arch_of(text: str, space: "SearchSpace", pick: int | None = None) -> "ArchCo
         if pick is not None:
             raise InputError(f"--arch {text} is one network; --pick is for a file of several")
         return space.largest() if text == "largest" else space.smallest()
-    found = read_network(Path(text), pick)
+    found = read_network(Path(text), pick, space)
     if found.space != space.name:
         raise InputError(
             f"{text} holds a network of {found.space}, the checkpoint is of {space.name}; "

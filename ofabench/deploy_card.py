@@ -50,14 +50,18 @@ class Found:
 
 def read_search(path: Path | None, pick: int | None = None) -> dict[str, Any] | None:
     """The JSON values of a search's result; None where `path` is an archs file, or none."""
+    from supernet.arch_file import written_network
     from supernet.search_file import FORMAT as SEARCH_FORMAT
     from supernet.search_file import read_network, read_values
 
     if path is None:
         return None
-    read_network(path, pick)  # which says what is wrong with a file that is neither
-    data: dict[str, Any] = read_values(path, pick)
-    return data if data.get("format") == SEARCH_FORMAT else None
+    data = read_values(path, pick)
+    if not isinstance(data, dict) or data.get("format") != SEARCH_FORMAT:
+        written_network(data, str(path))  # which says what is wrong with a file that is neither
+        return None
+    read_network(path, pick)  # and this with a damaged result
+    return data
 
 
 def card_json(

@@ -152,7 +152,7 @@ def _check_result(given: Given, network: Any) -> None:
 
     if given.search_path is None:
         return
-    found = read_network(given.search_path, given.pick)
+    found = read_network(given.search_path, given.pick, network.space)
     if (found.space, found.arch) != (network.space, network.arch):
         raise InputError(
             f"{given.search_path} is of another network than the one to deploy; give the result "

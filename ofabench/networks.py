@@ -119,33 +119,30 @@ def _drift_by_references(
     return drift_by_references(networks.provenance.get("references") or {}, then)
 
 
-def read_archs(path: Path, asked: str | None) -> Iterator[tuple["SearchSpace", "ArchConfig"]]:
-    """Read the networks of an archs file, each with its space; empty lines are passed over.
+def read_archs(
+    path: Path, space: "SearchSpace | None"
+) -> Iterator[tuple["SearchSpace", "ArchConfig"]]:
+    """Read the networks of an archs file, each with its space.
 
-    `asked` is a space file for the lines' space where that is not a shipped one.
+    `space` is that of networks that name none or its name; others name a shipped one, or are of
+    the only shipped one that has such a network.
     """
-    from supernet.space import SearchSpace, parse_line
+    from supernet.arch_file import find_network, parse_networks
 
-    spaces: dict[str, SearchSpace] = {}
-    if asked is not None:
-        own = SearchSpace.load(asked)
-        spaces[own.name] = own
-    for number, line in numbered_lines(path):
-        try:
-            name, arch = parse_line(line)
-            if name not in spaces:
-                spaces[name] = SearchSpace.load(name)
-            yield spaces[name], spaces[name].canonical(arch)
-        except InputError as error:
-            raise InputError(f"{path}, line {number}: {error}") from error
+    for network in parse_networks(read_text(path), str(path)):
+        yield find_network(network, space)
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Lines of an archs file from 1 on; empty ones are passed over. `InputError` if no text."""
-    try:
-        lines = read_bytes(path).decode().splitlines()
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not text: {error}") from error
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
         if line.strip():
             yield number, line
+
+
+def read_text(path: Path) -> str:
+    """Text of a file, without a byte order mark; `InputError` where it is no text."""
+    try:
+        return read_bytes(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not text: {error}") from error

@@ -46,8 +46,9 @@ def run_export_net(args: argparse.Namespace) -> int:
     from supernet.search_file import read_network
     from supernet.space import SearchSpace
 
-    found = read_network(args.arch, args.pick)
-    space = SearchSpace.load(args.space or found.space)
+    given = None if args.space is None else SearchSpace.load(args.space)
+    found = read_network(args.arch, args.pick, given)
+    space = given or SearchSpace.load(found.space)
     if found.space != space.name:
         raise InputError(
             f"{args.arch} holds a network of {found.space}, --space is {space.name}: "

@@ -92,7 +92,7 @@ def _archs(args: argparse.Namespace, space: "SearchSpace") -> "list[ArchConfig]"
 
     if args.archs is None:
         return []
-    found = list(read_archs(args.archs, args.space if args.space.endswith(".toml") else None))
+    found = list(read_archs(args.archs, space))
     for other, _ in found:
         if other != space:
             raise InputError(f"{args.archs} has a network of {other.name}, not of {space.name}")

@@ -2,19 +2,25 @@
 
 The file is a JSON list; each network has a `name`, its shapes (see supernet.shapes) and, where
 known, `params_m` and `macs_m` in millions and `latency_ms`. Read as well are OFA's network files
-(`net.config`, see supernet.net_config; one, or a list) and lines of an archs file
-(`SearchSpace.to_line`).
+(`net.config`, see supernet.net_config; one, or a list) and archs files (supernet.arch_file).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.errors import InputError
-from bench.files import parse_json, read_bytes, read_json
+from bench.files import read_bytes, read_json
 from bench.spec import BlockSpec
-from supernet.arch import ArchConfig, parse_line
+from supernet.arch import ArchConfig
+from supernet.arch_file import (
+    WrittenNetwork,
+    holds_network,
+    parse_values,
+    spaces_of,
+    written_network,
+)
 from supernet.membership import find_arch
 from supernet.net_config import blocks_of, is_net_config
 from supernet.shapes import LARGEST, read_field, rebuild
@@ -57,35 +63,31 @@ def read_networks(
 ) -> list[PublishedNetwork]:
     """Read a file of networks; `InputError` names the network and the field that is wrong.
 
-    Published networks have ImageNet's 1000 classes and 3 input channels. Lines of an archs file
-    are of one of `spaces`. `resolution`, px, is that of OFA's network files; without it, it is
-    their `image_size` or `resolution`, or the `image_size` of a `run.config` beside the file.
+    Published networks have ImageNet's 1000 classes and 3 input channels. Networks of an archs file
+    are of those of `spaces` that they name, or that have one like them. `resolution`, px, is that
+    of OFA's network files; without it, it is their `image_size` or `resolution`, or the
+    `image_size` of a `run.config` beside the file; networks by their choices may lack theirs too.
     """
     try:
-        text = read_bytes(path).decode()
+        text = read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is no file of networks: {error}") from error
-    try:
-        data = parse_json(text)
-    except ValueError:
-        return _read_lines(text, path, spaces)
-    if isinstance(data, dict) and "space" in data:
-        return _read_lines(text, path, spaces)
-    if is_net_config(data):
-        # The authors' files are all called net.config: their folders tell them apart.
-        name = path.absolute().parent.name if path.name == "net.config" else path.name
-        return [_ofa_network(data, name, path, str(path), resolution)]
-    if not isinstance(data, list) or not data:
+    values = list(parse_values(text, str(path)))
+    if not text.strip():
+        raise InputError(f"{path} is empty, expected a JSON list of networks or an archs file")
+    known = list(spaces)
+    networks: list[PublishedNetwork] = []
+    for value, where in values:
+        if is_net_config(value):
+            networks.append(_ofa_network(value, path, where, resolution))
+        elif not _has_shapes(value) and holds_network(value):
+            networks += _of_spaces(written_network(value, where), path, known, resolution)
+        elif where != str(path):
+            networks.append(_network(value, where))
+    if not networks:
         raise InputError(
             f"{path} holds no JSON list of networks; see `ofabench space check --help`"
         )
-    networks = []
-    for i, entry in enumerate(data):
-        where = f"{path}, network {i}"
-        if is_net_config(entry):
-            networks.append(_ofa_network(entry, f"network {i}", path, where, resolution))
-        else:
-            networks.append(_network(entry, where))
     return networks
 
 
@@ -103,29 +105,29 @@ def shipped_spaces() -> list[SearchSpace]:
     return [SearchSpace.load(name) for name in space_names()]
 
 
-def _read_lines(text: str, path: Path, spaces: Iterable[SearchSpace]) -> list[PublishedNetwork]:
-    known = {space.name: space for space in spaces}
-    networks = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            name, arch = parse_line(line)
-            if name not in known:
-                raise InputError(f"space is {name!r}, expected one of {', '.join(known)}")
-            blocks = known[name].blocks(arch)
-        except InputError as error:
-            raise InputError(f"{path}, line {number}: {error}") from error
-        networks.append(PublishedNetwork(name=f"{name}, line {number}", blocks=blocks))
-    if not networks:
-        raise InputError(f"{path} is empty, expected a JSON list of networks or an archs file")
-    return networks
+def _has_shapes(value: Any) -> bool:
+    """Whether a value is a network by its shapes, perhaps a damaged one."""
+    return isinstance(value, dict) and any(name in value for name in ("net", "blocks", "stem_out"))
+
+
+def _of_spaces(
+    network: WrittenNetwork, path: Path, known: Sequence[SearchSpace], resolution: int | None
+) -> list[PublishedNetwork]:
+    """The network in each space that has one like it; a line that names none may be of several."""
+    at = network.where.removeprefix(str(path)).removeprefix(", ") or "line 1"
+    return [
+        PublishedNetwork(name=f"{space.name}, {at}", blocks=space.blocks(arch))
+        for space, arch in spaces_of(network, known, resolution)
+    ]
 
 
 def _ofa_network(
-    config: dict[str, Any], name: str, path: Path, where: str, resolution: int | None
+    config: dict[str, Any], path: Path, where: str, resolution: int | None
 ) -> PublishedNetwork:
     size = _ofa_resolution(config, path, where) if resolution is None else resolution
+    at = where.removeprefix(str(path)).removeprefix(", ")
+    # The authors' files are all called net.config: their folders tell them apart.
+    name = at or (path.absolute().parent.name if path.name == "net.config" else path.name)
     return PublishedNetwork(name=name, blocks=blocks_of(config, size, where))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import FileError, InputError
 from bench.files import VALUE_DAMAGE, parse_json, read_bytes, write_text
 from supernet.arch import ArchConfig, parse_line
+from supernet.arch_file import find_network, parse_values, written_network
 from supernet.search.engine import SearchResult
 from supernet.space import SearchSpace
 
@@ -96,12 +97,27 @@ def write_json(path: Path, data: Mapping[str, Any]) -> None:
     write_text(path, json.dumps(data, indent=2, allow_nan=False) + "\n")
 
 
-def read_network(path: Path, pick: int | None = None) -> FoundNetwork:
-    """Read a network of a search's result or of an archs file; see `read_values` for `pick`."""
+def read_network(
+    path: Path, pick: int | None = None, space: SearchSpace | str | None = None
+) -> FoundNetwork:
+    """Read a network of a search's result or of an archs file; see `read_values` for `pick`.
+
+    `space` is that of a network that names none; a name is of a shipped one, and loaded where it
+    is needed.
+    """
     data = read_values(path, pick)
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        space, arch = parse_line(json.dumps(data))
-        return FoundNetwork(space=space, arch=arch)
+    if isinstance(data, dict) and data.get("format") == FORMAT:
+        return _result(path, data)
+    network = written_network(data, str(path))
+    if network.space is not None and network.is_complete:
+        return FoundNetwork(space=network.space, arch=ArchConfig.from_json(dict(network.fields)))
+    if network.space is None and isinstance(space, str):
+        space = SearchSpace.load(space)
+    of, arch = find_network(network, space if isinstance(space, SearchSpace) else None)
+    return FoundNetwork(space=of.name, arch=arch)
+
+
+def _result(path: Path, data: dict[str, Any]) -> FoundNetwork:
     try:
         space, arch = parse_line(json.dumps(data["arch"]))
         return FoundNetwork(
@@ -116,33 +132,39 @@ def read_network(path: Path, pick: int | None = None) -> FoundNetwork:
 
 
 def read_values(path: Path, pick: int | None = None) -> Any:
-    """Read the JSON values of a network: a search's result, or a line of an archs file.
+    """Read the values of a network: a search's result, or a network of an archs file.
 
-    `pick` (from 1) chooses one of a front, in its order, or one line. `InputError` where the file
-    has no such one, or several and `pick` is None; `FileError` where it holds none.
+    `pick` (from 1) chooses one of a front or of an archs file, in its order. `InputError` where the
+    file has no such one, or several and `pick` is None; `FileError` where it holds none.
     """
-    text = read_bytes(path).decode(errors="replace").strip()
+    text = read_bytes(path).decode("utf-8-sig", errors="replace").strip()
+    if not text:
+        raise FileError(f"{path} is empty, expected a search's result or a line of an archs file")
     try:
-        data = parse_json(text)
-    except ValueError:
-        lines = [line for line in text.splitlines() if line.strip()]
-        if not (len(lines) > 1 and lines[0].startswith("{") and lines[0].endswith("}")):
-            raise FileError(
-                f"{path} is neither a search's result nor a line of an archs file"
-            ) from None
-        place = _place(path, len(lines), pick)
-        try:
-            return parse_json(lines[place])
-        except ValueError as error:
-            raise FileError(f"{path}, line {place + 1}, is no JSON: {error}") from error
+        values = [value for value, _ in parse_values(text, str(path))]
+    except InputError as error:
+        raise FileError(
+            f"{path} is neither a search's result nor a line of an archs file ({error})"
+        ) from error
+    data = _whole(text)
     if not isinstance(data, dict) or "front" not in data:
-        if pick not in (None, 1):
+        if not values:
+            raise FileError(f"{path} holds no network, expected a search's result or archs file")
+        if len(values) == 1 and pick not in (None, 1):
             raise InputError(f"{path} holds one network, --pick {pick} asks for another")
-        return data
+        return values[0] if len(values) == 1 else values[_place(path, len(values), pick)]
     front = data["front"]
     if not isinstance(front, list) or not front or not all(isinstance(v, dict) for v in front):
         raise FileError(f"{path} is a damaged search result (its front); search again")
     return {**front[_place(path, len(front), pick)], "provenance": data.get("provenance")}
+
+
+def _whole(text: str) -> Any:
+    """JSON value of a text; None where it is none."""
+    try:
+        return parse_json(text)
+    except ValueError:
+        return None
 
 
 def _place(path: Path, count: int, pick: int | None) -> int:

@@ -197,7 +197,10 @@ def test_any_damaged_network_is_told_or_still_one(
         (b"\xff\xfe", "is no file of networks"),
         (b"[" * 100_000, "not a line"),
         (b"hello\n", "line 1: not a line of an archs file"),
-        (b'{"space": "mars", "resolution": 1, "depths": [], "kernels": [], "expands": []}', "line"),
+        (
+            b'{"space": "mars", "resolution": 1, "depths": [], "kernels": [], "expands": []}',
+            "expected one of",
+        ),
     ],
 )
 def test_a_file_of_something_else_is_told(tmp_path: Path, content: bytes, told: str) -> None:

@@ -3,6 +3,7 @@
 import io
 from collections import OrderedDict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -87,7 +88,7 @@ def test_other_objects_are_refused_by_name(tmp_path: Path, extra: object, name: 
 
 def test_an_object_inside_a_numpy_scalar_is_refused(tmp_path: Path) -> None:
     class Scalar:
-        def __reduce__(self) -> object:
+        def __reduce__(self) -> tuple[Any, ...]:
             return np.float64(1).__reduce__()[0], (np.dtype("O"), Runs())
 
     with pytest.raises(FileError, match=r"tensors \(eval\)"):

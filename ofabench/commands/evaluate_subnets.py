@@ -125,7 +125,7 @@ def _codes(args: argparse.Namespace, space: "SearchSpace") -> "Codes":
 
     given = space.encode([])
     if args.archs is not None:
-        pairs = list(read_archs(args.archs, None))
+        pairs = list(read_archs(args.archs, space))
         others = {of.name for of, _ in pairs} - {space.name}
         if others or not pairs:
             found = f"networks of {', '.join(sorted(others))}" if others else "no network"

@@ -11,7 +11,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser("predict", help="predict the latency of networks")
     parser.add_argument("predictor", type=Path, metavar="P.parquet")
     parser.add_argument("--archs", type=Path, required=True, metavar="A.jsonl")
-    parser.add_argument("--space", metavar="FILE.toml|onehot", help="where it is not a shipped one")
+    parser.add_argument(
+        "--space",
+        metavar="NAME|FILE.toml|onehot",
+        help="of networks that do not name theirs, or where it is not a shipped one",
+    )
     parser.set_defaults(run=run)
 
 
@@ -22,6 +26,7 @@ def run(args: argparse.Namespace) -> int:
     from latency_models.predictors import LatencyPredictor
     from ofabench.networks import ONEHOT, read_archs
     from ofabench.onehot import predict_onehot
+    from supernet.space import SearchSpace
 
     if args.space == ONEHOT:
         for line in list(predict_onehot(args.predictor, args.archs)):
@@ -29,7 +34,8 @@ def run(args: argparse.Namespace) -> int:
         return 0
     predictor = LatencyPredictor.load(args.predictor)
     # All are read before any is printed: a bad line yields no half of a result.
-    networks = list(read_archs(args.archs, args.space))
+    space = None if args.space is None else SearchSpace.load(args.space)
+    networks = list(read_archs(args.archs, space))
     if not networks:
         raise InputError(f"{args.archs} holds no network")
     for space, arch in networks:

@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
     content, card = read_exported(args.model)
     predictor = None if args.latency is None else LatencyPredictor.load(args.latency)
-    found = None if args.result is None else read_network(args.result, args.pick)
+    found = None if args.result is None else read_network(args.result, args.pick, card.space)
     _check(args, card, found)
     judge = _judge(args, card)
     backend = get_backend(args.backend or card.backend)
