@@ -30,7 +30,10 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
         help="of many random networks, those --networks that say most of the others",
     )
     parser.add_argument(
-        "--archs", type=Path, metavar="A.jsonl", help="the networks of this file as well"
+        "--archs",
+        type=Path,
+        metavar="A.jsonl",
+        help="the networks of this file as well, also as OFA prints them",
     )
     parser.add_argument(
         "--budget",

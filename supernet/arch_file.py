@@ -51,7 +51,10 @@ class WrittenNetwork:
 
 def parse_networks(text: str, where: str) -> list[WrittenNetwork]:
     """Networks of a file's text; `InputError` names `where` and what is wrong."""
-    return [written_network(value, at) for value, at in parse_values(text, where)]
+    values = list(parse_values(text, where))
+    if len(values) == 1 and values[0][1] == where and "\n" not in text.strip():
+        values = [(values[0][0], f"{where}, line 1")]
+    return [written_network(value, at) for value, at in values]
 
 
 def parse_values(text: str, where: str) -> Iterator[tuple[Any, str]]:
@@ -102,12 +105,13 @@ def _unwrapped(value: Any) -> dict[str, Any] | None:
             value = inside[0] if len(inside) == 1 else None
         if not isinstance(value, dict):
             return None
-        if "depths" in value or is_ofa_arch(value):
+        wrapper = next((name for name in WRAPPERS if name in value), None)
+        ours = "depths" in value or (wrapper is None and "space" in value)
+        if ours or is_ofa_arch(value):
             fields = {str(name): one for name, one in value.items()}
             if any(name in fields for name in SIZES):
                 outer = {name: one for name, one in outer.items() if name == "space"}
             return {**outer, **fields}
-        wrapper = next((name for name in WRAPPERS if name in value), None)
         if wrapper is None:
             return None
         outer |= {name: value[name] for name in ("space", *SIZES) if name in value}

@@ -17,9 +17,11 @@ _CHECK = """\
 FILE.json is a JSON list of networks by their shapes: name, net (MobileNetV3 or ProxylessNASNets),
 resolution, stem_out, final_expand, feature_mix, and blocks, each with in_channels, mid,
 out_channels, kernel, stride, act, se and residual; params_m and macs_m are what its publisher
-counts, in millions. A file of lines {"space": ..., "resolution": ..., "depths": ...} will do too,
-and so will OFA's network JSON (net.config), or a list of it: its resolution is its image_size, that
-of a run.config beside it, or --resolution. --json tells which network of its space each one is.
+counts, in millions. Archs files will do too, {"space": ..., "resolution": ..., "depths": ...} a
+line, as well as networks as OFA prints them, {"ks": ..., "e": ..., "d": ..., "r": [224]} (one that
+names no space is shown for each that has one like it), and OFA's network JSON (net.config), or a
+list of it: its resolution is its image_size, that of a run.config beside it, or --resolution.
+--json tells which network of its space each one is.
 """
 _SHOW = """\
 A space is a TOML file; `show tiny --toml` prints one to start from, and `--space FILE.toml` works
@@ -62,7 +64,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="look in this space (may be given again; default: all shipped ones)",
     )
     check.add_argument(
-        "--resolution", type=positive_int, metavar="PX", help="side of the images of a net.config"
+        "--resolution",
+        type=positive_int,
+        metavar="PX",
+        help="side of the images where the network does not say it",
     )
     check.set_defaults(run=run_check)
     export = actions.add_parser("export-net", help="write a network as OFA's net.config, JSON")
@@ -75,7 +80,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     add_pick(export)
     export.add_argument(
-        "--space", metavar="NAME|FILE.toml", help="where the network's is not a shipped one"
+        "--space",
+        metavar="NAME|FILE.toml",
+        help="where the network does not name its, or it is not a shipped one",
     )
     export.add_argument("--out", type=Path, metavar="net.config", help="instead of standard output")
     export.set_defaults(run=run_export_net)
