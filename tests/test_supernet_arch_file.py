@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.errors import FileError, InputError
@@ -136,6 +136,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(fields=st.fixed_dictionaries({}, optional=dict.fromkeys(["ks", "e", "d", "r", "w"], VALUES)))
 def test_any_values_are_a_network_or_one_line(fields: dict[str, Any]) -> None:
     for space in (W10, RESNET):
@@ -150,14 +151,16 @@ def test_one_network_of_a_file_in_a_space(tmp_path: Path) -> None:
     path.write_text(str({"wid": None, **OFA}))
 
     for space in (W10, W10.name):
-        found = read_network(path, space)
+        found = read_network(path, space=space)
         assert (found.space, found.arch, found.limits) == (W10.name, W10.smallest(128), None)
     with pytest.raises(InputError, match="give --space"):
         read_network(path)
 
     path.write_text(json.dumps([OFA, OFA]))
     with pytest.raises(InputError, match="holds 2 networks, expected one"):
-        read_network(path, W10)
+        read_network(path, space=W10)
+    path.write_text(json.dumps([OFA, {**OFA, "r": 160}]))
+    assert read_network(path, 2, W10).arch == W10.smallest(160)
     path.write_text(" \n")
     with pytest.raises(FileError, match="is empty, expected a search's result"):
-        read_network(path, W10)
+        read_network(path, space=W10)
