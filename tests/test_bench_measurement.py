@@ -57,6 +57,28 @@ def test_the_interval_comes_from_loads_whatever_single_samples_do() -> None:
     assert not wide.settled
 
 
+def test_raw_figures_are_as_timed_with_no_drift_divided_out() -> None:
+    # Two replicates of three bursts; the second ran on a machine half as fast.
+    samples = [[[9, 2.0], [9, 2.2], [9, 1.8]], [[9, 4.0], [9, 4.4], [9, 3.6]]]
+
+    one = measured(samples, [[1.0] * 3, [2.0] * 3])
+
+    assert one.median_ms == pytest.approx(2.0)
+    assert measured([[[2.0]]], [[4.0]]).raw_ms == 2.0
+    assert one.raw_ms == pytest.approx(2.9)  # of 1.8, 2.0, 2.2, 3.6, 4.0, 4.4
+    # Replicates' medians are 2 and 4: logarithms' standard deviation ln 2 / sqrt 2, t = 12.706.
+    reach = 12.706 * math.log(2) / math.sqrt(2)
+    expected = (2.9 * math.exp(-reach), 2.9 * math.exp(reach))
+    assert one.raw_interval_ms == pytest.approx(expected, rel=1e-6)
+
+
+def test_an_interval_may_be_wider_than_its_middle() -> None:
+    one = measured([[[1.0]], [[math.e]]], [[1.0], [1.0]])
+
+    reach = 12.706 / math.sqrt(2)  # one unit of logarithm between two
+    assert one.half_width == pytest.approx(math.sinh(reach), rel=1e-6)
+
+
 def test_one_load_has_no_interval_and_never_settles() -> None:
     one = measured([[[2.0]]], [[1.0]])
 
