@@ -199,6 +199,15 @@ def test_a_call_that_the_clock_would_distort_is_looped_and_a_long_one_is_not() -
     assert result.samples_ns[1, 0] == pytest.approx(100_000, rel=0.011)
 
 
+def test_a_call_that_the_clock_does_not_see_is_timed_once() -> None:
+    machine = FakeMachine()
+
+    (result,) = machine.passes([machine.call("nothing", 0)], LoadPlan(passes=1, calls=2))
+
+    assert result.samples_ns.tolist() == [[0.0, 0.0]]
+    assert len(machine.log) == 2 + 2
+
+
 def test_nothing_is_collected_while_a_pass_is_timed() -> None:
     states: list[bool] = []
     calls = [lambda: states.append(gc.isenabled())]
