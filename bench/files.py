@@ -9,6 +9,7 @@ import shutil
 import struct
 import sys
 import tempfile
+import tomllib
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -129,6 +130,14 @@ def parse_json(text: str | bytes) -> Any:
     """Value of JSON text; `ValueError` for anything else, also where it is nested too deep."""
     try:
         return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Tables of TOML text; `ValueError` for anything else, also where it is nested too deep."""
+    try:
+        return tomllib.loads(text)
     except RecursionError as error:
         raise ValueError("it is nested too deep") from error
 

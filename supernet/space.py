@@ -1,7 +1,6 @@
 """`SearchSpace`: a space of networks as data, and the only walk from a network to its blocks."""
 
 import json
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from bench.errors import InputError
-from bench.files import read_bytes
+from bench.files import parse_toml, read_bytes
 from bench.layers import NORM_EPS
 from bench.spec import BlockSpec
 from supernet.arch import ArchConfig, parse_line
@@ -77,8 +76,8 @@ class SearchSpace:
     def from_toml(cls, text: str, where: str = "space") -> Self:
         """Read a space from TOML text; `where` names its source in the errors (`InputError`)."""
         try:
-            data = tomllib.loads(text)
-        except (tomllib.TOMLDecodeError, RecursionError) as error:
+            data = parse_toml(text)
+        except ValueError as error:
             raise InputError(f"{where} is not TOML: {error}") from error
         check_keys(data, where)
         fields = Fields(data, where)

@@ -1,14 +1,13 @@
 """`Schedule`: progressive shrinking as data, and what its numbers mean at each step."""
 
 import math
-import tomllib
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Self
 
 from bench.errors import FileError, InputError
-from bench.files import read_bytes
+from bench.files import parse_toml, read_bytes
 from supernet.fields import Fields
 
 IMPORTED = 'name = "imported"\nphases = []'
@@ -105,8 +104,8 @@ class Schedule:
     def from_toml(cls, text: str, where: str = "schedule") -> Self:
         """Read a schedule from TOML; `where` names its source in the errors (`InputError`)."""
         try:
-            fields = Fields(tomllib.loads(text), where)
-        except tomllib.TOMLDecodeError as error:
+            fields = Fields(parse_toml(text), where)
+        except ValueError as error:
             raise InputError(f"{where} is not TOML: {error}") from error
         schedule = cls(
             name=fields.text("name"),

@@ -90,12 +90,25 @@ def _shipped(package: str) -> list[bytes]:
     return [file.read_bytes() for file in files if file.name.endswith(".toml")]
 
 
+def _too_deep_or_long() -> list[bytes]:
+    """Lists that are nested deeper, and a number that is longer, than Python reads."""
+    return [b"a = " + b"[" * 3000, b"a = " + b"1" * 5000]
+
+
 TARGETS = (
-    FuzzTarget(name="space_toml", read=read_space, seeds=lambda: [MBCONV, RESNET]),
+    FuzzTarget(
+        name="space_toml",
+        read=read_space,
+        seeds=lambda: [MBCONV, RESNET],
+        regressions=_too_deep_or_long,
+    ),
     FuzzTarget(
         name="schedule_toml",
         read=read_schedule,
         seeds=lambda: _shipped("supernet.train.schedules"),
+        regressions=_too_deep_or_long,
     ),
-    FuzzTarget(name="fleet_toml", read=read_fleet, seeds=lambda: [FLEET]),
+    FuzzTarget(
+        name="fleet_toml", read=read_fleet, seeds=lambda: [FLEET], regressions=_too_deep_or_long
+    ),
 )
