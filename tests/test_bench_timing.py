@@ -231,7 +231,7 @@ def test_a_collector_that_was_off_stays_off() -> None:
         gc.enable()
 
 
-@pytest.mark.parametrize("plan", [{"passes": 0}, {"calls": -1}])
+@pytest.mark.parametrize("plan", [{"passes": 0}, {"calls": 0}, {"calls": -1}])
 def test_a_plan_that_times_nothing_is_refused(plan: dict[str, int]) -> None:
     with pytest.raises(InputError, match="must be at least 1"):
         next(time_passes([lambda: None], LoadPlan(**plan)))

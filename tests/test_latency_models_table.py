@@ -78,8 +78,12 @@ def test_what_was_measured_goes_with_its_interval_and_where_it_comes_from() -> N
     reference = Workload(role="reference", blocks=(STEM,), label="compute")
 
     made = LatencyTable.from_measurements(
-        [measurement(STEM, 0.5), scattered, replace(measurement(STEM, 3.0), workload=reference)],
-        {"space": "mine", "facts": {"cpu": "slow"}},
+        [
+            measurement(STEM, 0.5),
+            replace(scattered, facts={}, taken_at="later"),
+            replace(measurement(STEM, 3.0), workload=reference),
+        ],
+        {"space": "mine"},
     )
 
     # Logarithms 0 and ln 1.2, twice each, have standard deviation 0.10526; Student's t of four is
@@ -90,7 +94,9 @@ def test_what_was_measured_goes_with_its_interval_and_where_it_comes_from() -> N
     assert made.rows["loads"].tolist() == [6, 4]
     assert made.provenance["references"] == {"compute": 3.0}
     assert made.provenance["measured"] == "2026-01-01T00:00:00"
-    assert (made.provenance["space"], made.provenance["facts"]) == ("mine", {"cpu": "slow"})
+    assert (made.provenance["space"], made.provenance["facts"]) == ("mine", {"cpu": "fast"})
+    said = LatencyTable.from_measurements([measurement(STEM, 0.5)], {"facts": {"cpu": "slow"}})
+    assert said.provenance["facts"] == {"cpu": "slow"}
 
 
 def test_figures_that_are_not_given_are_unknown_and_settled() -> None:
@@ -147,6 +153,9 @@ def test_the_nearest_block_is_of_the_same_kind_then_of_the_nearest_size() -> Non
     assert nearest([same_size, tiny], pool) == tiny.key  # another kind is 8 away
     far = replace(pool, in_size=1, in_channels=4, out_channels=4)  # ln 8 + 2 ln 20 = 8.1
     assert nearest([far, same_size], pool) == same_size.key
+    # The other way round: of the same kind is nearer whichever comes first by its name.
+    stem = replace(tiny, kind="stem")
+    assert nearest([pool, stem], same_size) == stem.key
     assert nearest([], pool) == "none: the table is empty"
 
 
