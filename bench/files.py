@@ -27,6 +27,7 @@ ZIP_DAMAGE = (  # what zipfile makes of a damaged archive, depending on where th
     EOFError,
     OSError,
     struct.error,
+    OverflowError,  # ... as a place that no file has
     zlib.error,
     lzma.LZMAError,
 )

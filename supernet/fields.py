@@ -54,10 +54,11 @@ class Fields:
         return int(value)
 
     def number(self, field: str, *, default: float | None = None) -> float:
-        """Read a number above 0."""
-        value = self._take(field, "a number above 0", default)
-        if not _is_number(value) or not 0 < value < float("inf"):
-            raise self.error(field, value, "a number above 0")
+        """Read a number above 0, at most the largest code."""
+        expected = f"a number above 0, at most {_LARGEST}"
+        value = self._take(field, expected, default)
+        if not _is_number(value) or not 0 < value <= _LARGEST:
+            raise self.error(field, value, expected)
         return float(value)
 
     def integers(

@@ -20,12 +20,15 @@ from supernet.encoding import codes_of_frame, decode, encode
 from supernet.families import FAMILIES
 from supernet.fields import Fields
 from supernet.space_keys import check_keys
-from supernet.units import BlockPlace, Position, Unit, position_of
+from supernet.units import BlockPlace, Position, Unit, count_options, position_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["ArchConfig", "BlockPlace", "Codes", "Position", "SearchSpace", "Unit", "parse_line"]
+
+# Blocks that a space's networks choose from, which are all listed: about 1 s. OFA's have 16,000.
+MOST_OPTIONS = 100_000
 
 
 def space_names() -> list[str]:
@@ -89,6 +92,12 @@ class SearchSpace:
         norm_eps = fields.number("norm_eps", default=NORM_EPS)
         plan = FAMILIES[family](fields, resolutions, in_channels, classes)
         fields.done()
+        options = sum(count_options(unit, plan.layout) for unit in plan.units)
+        if options > MOST_OPTIONS:
+            raise InputError(
+                f"{where}: its networks have {options} blocks to choose from, expected at most "
+                f"{MOST_OPTIONS}; give fewer resolutions, or fewer choices a stage"
+            )
         return cls(
             name=name,
             family=family,

@@ -1,6 +1,7 @@
 """Units: the blocks that a supernet shares, and the static block that a choice cuts from one."""
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -128,20 +129,29 @@ class Position:
 def position_of(unit: Unit, layout: Layout) -> Position:
     """List all that a unit's place can hold, over every value of the columns that decide it."""
     slot_columns = {unit.kernel_column, unit.expand_column} - {None}
-    allowed = []
-    for column in unit.columns:
-        values = layout.columns[column].values
-        allowed.append((0, *values) if column in slot_columns else values)
+    columns, allowed = unit.columns, _allowed(unit, layout)
     row = [0] * len(layout.columns)
     options = []
     for values in itertools.product(*allowed):
-        for column, value in zip(unit.columns, values, strict=True):
+        for column, value in zip(columns, values, strict=True):
             row[column] = value
         # An absent block has neither kernel nor expand; one without the other is no network.
-        if len({row[column] == 0 for column in unit.columns if column in slot_columns}) < 2:
+        if len({row[column] == 0 for column in slot_columns}) < 2:
             spec = unit.spec(row)
             options.append((values, () if spec is None else (spec,)))
-    return Position(name=unit.name, columns=unit.columns, options=tuple(options))
+    return Position(name=unit.name, columns=columns, options=tuple(options))
+
+
+def count_options(unit: Unit, layout: Layout) -> int:
+    """How many options `position_of` tries."""
+    return math.prod(map(len, _allowed(unit, layout)))
+
+
+def _allowed(unit: Unit, layout: Layout) -> list[tuple[int, ...]]:
+    """Values of each column that decides a unit; 0 too where an absent block has none."""
+    slots = (unit.kernel_column, unit.expand_column)
+    values = [(column, layout.columns[column].values) for column in unit.columns]
+    return [(0, *found) if column in slots else tuple(found) for column, found in values]
 
 
 def make_divisible(value: float, divisor: int) -> int:

@@ -1,5 +1,6 @@
 """What every backend checks and makes before a model is called."""
 
+import math
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -10,6 +11,7 @@ from bench.errors import FileError, InputError
 from bench.spec import Target
 
 T = TypeVar("T")
+MOST_VALUES = 1 << 26  # of an input or output, 256 MB; 446 images of 224 x 224 pixels
 
 
 def check_precision(target: Target, known: tuple[str, ...] = ("fp32",)) -> None:
@@ -42,6 +44,19 @@ def only_pair(inputs: Sequence[T], outputs: Sequence[T]) -> tuple[T, T]:
     return inputs[0], outputs[0]
 
 
+def check_fixed(shape: Sequence[int | str | None], does: str) -> None:
+    """Raise `FileError` for a shape with sides that are not fixed, or with too many values.
+
+    `does` says whether the model file takes or gives it.
+    """
+    sides = [side for side in shape if isinstance(side, int) and side > 0]
+    if len(sides) < len(shape) or math.prod(sides) > MOST_VALUES:
+        raise FileError(
+            f"model file {does} a tensor of shape {list(shape)}, expected fixed sides of at "
+            f"most {MOST_VALUES} values in all: export it again with fixed sizes"
+        )
+
+
 def check_file_input(shape: Sequence[int | str | None], is_float32: bool, target: Target) -> None:
     """Raise `FileError` for a model file that takes no images, `InputError` for another batch."""
     if len(shape) != 4 or not is_float32:
@@ -49,6 +64,7 @@ def check_file_input(shape: Sequence[int | str | None], is_float32: bool, target
             f"model file takes a tensor of shape {list(shape)}, expected float32 images "
             "(batch, channels, height, width)"
         )
+    check_fixed(shape, "takes")
     if shape[0] != target.batch:
         raise InputError(
             f"model file is for batch {shape[0]}, the target has batch {target.batch}: "

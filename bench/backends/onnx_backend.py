@@ -10,6 +10,7 @@ import numpy as np
 from bench.backends.base import Array
 from bench.backends.inputs import (
     check_file_input,
+    check_fixed,
     check_images,
     check_precision,
     only_pair,
@@ -31,6 +32,7 @@ class OnnxModel:
 
         (given, made) = only_pair(session.get_inputs(), session.get_outputs())
         check_file_input(given.shape, given.type == "tensor(float)", target)
+        check_fixed(made.shape, "gives")
         self._shape = tuple(given.shape)
         self._given = OrtValue.ortvalue_from_shape_and_type(list(given.shape), np.float32)
         self._given.update_inplace(random_images(self._shape, seed))

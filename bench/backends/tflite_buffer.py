@@ -5,6 +5,7 @@ the old `tflite-runtime`, from the package `tflite`; both are generated from the
 All operators are of version 1, which every TFLite runtime of the last years reads.
 """
 
+import math
 import struct
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +15,7 @@ import flatbuffers
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.backends.inputs import MOST_VALUES
 from bench.errors import FileError, MissingRuntimeError
 
 _FILE_IDENTIFIER = b"TFL3"
@@ -40,7 +42,7 @@ def schema() -> Any:
 def check_whole(content: bytes) -> None:
     """Raise `FileError` where a TFLite file is foreign or cut short.
 
-    LiteRT looks for itself; `tflite-runtime` does not, and the process would die.
+    LiteRT looks for most of it itself; `tflite-runtime` does not, and the process would die.
     """
     if content[4:8] != _FILE_IDENTIFIER:
         raise FileError(f"not a TFLite file: it begins with {content[:8]!r}, not with ....TFL3")
@@ -52,6 +54,8 @@ def check_whole(content: bytes) -> None:
 
 def _read_all(model: Any) -> None:
     """Touch all that an interpreter follows: reading past the end raises."""
+    if not (model.BuffersLength() and model.OperatorCodesLength() and model.SubgraphsLength()):
+        raise ValueError("it has no graph, operators or buffers")
     for place in range(model.BuffersLength()):
         model.Buffers(place).DataAsNumpy()
     for place in range(model.OperatorCodesLength()):
@@ -60,13 +64,31 @@ def _read_all(model: Any) -> None:
         graph = model.Subgraphs(place)
         for index in range(graph.TensorsLength()):
             tensor = graph.Tensors(index)
-            tensor.ShapeAsNumpy()
+            _check_shape(tensor.ShapeAsNumpy())
             _check_index(tensor.Buffer(), model.BuffersLength())
         for index in range(graph.OperatorsLength()):
             operator = graph.Operators(index)
             _check_index(operator.OpcodeIndex(), model.OperatorCodesLength())
             for used in (operator.InputsAsNumpy(), operator.OutputsAsNumpy()):
-                _check_index(int(np.max(used)), graph.TensorsLength())
+                _check_indices(used, graph.TensorsLength())
+        for used in (graph.InputsAsNumpy(), graph.OutputsAsNumpy()):
+            _check_indices(used, graph.TensorsLength())
+
+
+def _check_shape(shape: NDArray[np.int32] | int) -> None:
+    """Refuse a tensor that would take more memory than any input or output; 0 is no shape."""
+    sides = np.atleast_1d(shape).tolist()
+    if math.prod(sides) > MOST_VALUES or min(sides, default=0) < 0:
+        raise ValueError(f"a tensor has the shape {sides}, expected at most {MOST_VALUES} values")
+
+
+def _check_indices(indices: NDArray[np.int32] | int, length: int) -> None:
+    """Refuse what is no entry of a list; -1 is none, and 0 alone is an empty list of indices."""
+    found = np.atleast_1d(indices)
+    if isinstance(indices, np.ndarray) and found.size:
+        _check_index(int(found.max()), length)
+        if found.min() < -1:
+            raise IndexError(f"entry {found.min()} of a list")
 
 
 def _check_index(index: int, length: int) -> None:

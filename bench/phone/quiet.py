@@ -1,5 +1,6 @@
 """Whether a phone is fit to be measured: left alone, cool, with charge enough."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ LEAST_BATTERY = 15  # percent; most phones save power below it
 MAX_CPU_C = 60.0  # idle phones are at 30 to 45
 TICKS_A_SECOND = 100  # USER_HZ, of /proc/PID/stat
 SAMPLE_S = 1
+_UPTIME = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,9})?")
 # The daemon that carries the question, and what the question itself is made of.
 OURS = frozenset({"adbd", "sh", "cat", "sleep", "mksh"})
 
@@ -82,8 +84,7 @@ def _sample(answer: str) -> tuple[float, Mapping[_Process, int]] | None:
     """Seconds since the start of the system, and ticks that each process used."""
     lines = answer.splitlines()
     uptime = lines[0].split()[0] if lines and lines[0].split() else ""
-    whole, point, part = uptime.partition(".")
-    if number(whole) is None or (point and number(part) is None):
+    if not _UPTIME.fullmatch(uptime):
         return None
     return float(uptime), dict(filter(None, map(_ticks, lines[1:])))
 

@@ -24,6 +24,7 @@ UNREADABLE = (  # what Pillow makes of a file that is no image, depending on its
     IndexError,
     TypeError,
     OverflowError,
+    MemoryError,  # a piece that says it is of gigabytes
     RuntimeError,
     struct.error,
     zlib.error,

@@ -44,6 +44,13 @@ def _turned() -> bytes:
     return _image("JPEG", exif=exif.tobytes())
 
 
+def _large_chunk() -> bytes:
+    """A PNG whose pixels say that they take 4 GB: a MemoryError where less may be mapped."""
+    content = _image("PNG")
+    place = content.index(b"IDAT")
+    return content[: place - 4] + b"\xff" * 4 + content[place:]
+
+
 def _seeds() -> list[bytes]:
     assert FORMATS.keys() <= SUFFIXES
     more = [_image("PNG", "P"), _image("PNG", "RGBA"), _image("PNG", "I;16"), _image("TIFF", "F")]
@@ -51,4 +58,12 @@ def _seeds() -> list[bytes]:
     return [*(_image(kind) for kind in FORMATS.values()), *more, *packed, _turned()]
 
 
-TARGETS = (FuzzTarget(name="image_file", read=read_image, seeds=_seeds, largest=1 << 13),)
+TARGETS = (
+    FuzzTarget(
+        name="image_file",
+        read=read_image,
+        seeds=_seeds,
+        regressions=lambda: [_large_chunk()],
+        largest=1 << 13,
+    ),
+)

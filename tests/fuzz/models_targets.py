@@ -1,5 +1,9 @@
 """Model files of ONNX and TFLite, as far as loading goes."""
 
+import struct
+
+import onnx
+
 from bench.backends.onnx_backend import OnnxBackend
 from bench.backends.tflite_backend import TfliteBackend
 from bench.backends.tflite_buffer import check_whole
@@ -27,23 +31,52 @@ def read_tflite(data: bytes) -> None:
     TfliteBackend().load_file(data, TFLITE)
 
 
+def _unfixed_shapes() -> list[bytes]:
+    """Models whose input or output has a side that is a name, absent, 0 or larger than memory."""
+    found = []
+    for value in ("input", "output"):
+        for side in ("n", None, 0, 1 << 40):
+            model = onnx.load_from_string(OnnxBackend().serialise(MODEL))
+            shape = getattr(model.graph, value)[0].type.tensor_type.shape.dim[3]
+            shape.Clear()
+            if isinstance(side, str):
+                shape.dim_param = side
+            elif side is not None:
+                shape.dim_value = side
+            found.append(model.SerializeToString())
+    return found
+
+
+def _emptied() -> list[bytes]:
+    """A model whose first table ends before its graphs, and one that takes 2^40 values."""
+    content = TfliteBackend().serialise(MODEL)
+    table = int.from_bytes(content[:4], "little")
+    fields = table - int.from_bytes(content[table : table + 4], "little", signed=True)
+    empty = content[:fields] + struct.pack("<H", 6) + content[fields + 2 :]
+    shape = struct.pack("<5i", 4, 1, 8, 8, 3)
+    return [empty, content.replace(shape, struct.pack("<5i", 4, 1 << 20, 1 << 10, 1 << 10, 1))]
+
+
 TARGETS = (
     FuzzTarget(
         name="onnx_file",
         read=read_onnx,
         seeds=lambda: [OnnxBackend().serialise(MODEL)],
+        regressions=_unfixed_shapes,
         largest=1 << 14,
     ),
     FuzzTarget(
         name="tflite_header",
         read=check_whole,
         seeds=lambda: [TfliteBackend().serialise(MODEL)],
+        regressions=_emptied,
         largest=1 << 14,
     ),
     FuzzTarget(
         name="tflite_file",
         read=read_tflite,
         seeds=lambda: [TfliteBackend().serialise(MODEL)],
+        regressions=_emptied,
         largest=1 << 14,
     ),
 )

@@ -167,7 +167,12 @@ TARGETS = (
     ),
     *_sections(),
     FuzzTarget(name="phone_settings", read=read_before, seeds=lambda: _texts(told(BEFORE))),
-    FuzzTarget(name="phone_busy", read=read_busy, seeds=lambda: _texts(told(BUSY))),
+    FuzzTarget(
+        name="phone_busy",
+        read=read_busy,
+        seeds=lambda: _texts(told(BUSY)),
+        regressions=lambda: _texts(told({**BUSY, "before": "0.-1 5\n"})),
+    ),
     FuzzTarget(
         name="benchmark_output",
         read=lambda data: parse_output(text_of(data)),

@@ -95,12 +95,19 @@ def _too_deep_or_long() -> list[bytes]:
     return [b"a = " + b"[" * 3000, b"a = " + b"1" * 5000]
 
 
+def _beyond() -> list[bytes]:
+    """Spaces with a width that is infinite, and with more blocks than are listed within 1 s."""
+    wide = MBCONV.replace(b"width_multiplier = 1.3", b"width_multiplier = 1e308")
+    many = MBCONV.replace(b"to = 24, step = 4", b"to = 32000, step = 4")
+    return [*_too_deep_or_long(), wide, many]
+
+
 TARGETS = (
     FuzzTarget(
         name="space_toml",
         read=read_space,
         seeds=lambda: [MBCONV, RESNET],
-        regressions=_too_deep_or_long,
+        regressions=_beyond,
     ),
     FuzzTarget(
         name="schedule_toml",

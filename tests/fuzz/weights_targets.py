@@ -2,6 +2,7 @@
 
 import io
 import json
+import struct
 import zipfile
 from collections.abc import Callable
 from functools import cache, partial
@@ -150,6 +151,22 @@ def _pickle(seed: Callable[[], bytes]) -> list[bytes]:
         return [archive.read(n) for n in archive.namelist() if n.endswith("data.pkl")]
 
 
+def _zip_places() -> list[bytes]:
+    """A zip archive whose file is said to be where no file can be, by a field of 64 bits."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("a", b"")
+    content = buffer.getvalue()
+    end = content.rindex(b"PK\5\6")
+    start = int.from_bytes(content[end + 16 : end + 20], "little")
+    entry, more = content[start:end], struct.pack("<HHQ", 1, 8, 1 << 63)
+    entry = (
+        entry[:30] + struct.pack("<H", len(more)) + entry[32:42] + b"\xff" * 4 + entry[46:] + more
+    )
+    tail = content[end : end + 12] + struct.pack("<I", len(entry)) + content[end + 16 :]
+    return [content[:start] + entry + tail]
+
+
 TARGETS = (
     FuzzTarget(
         name="supernet_checkpoint",
@@ -194,6 +211,7 @@ TARGETS = (
         name="torch_model",
         read=model_from_bytes,
         seeds=lambda: [_model()],
+        regressions=_zip_places,
         largest=1 << 14,
     ),
     FuzzTarget(
