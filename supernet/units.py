@@ -128,7 +128,8 @@ class Position:
 
 def position_of(unit: Unit, layout: Layout) -> Position:
     """List all that a unit's place can hold, over every value of the columns that decide it."""
-    slot_columns = {unit.kernel_column, unit.expand_column} - {None}
+    slots = (unit.kernel_column, unit.expand_column)
+    slot_columns = [column for column in slots if column is not None]
     columns, allowed = unit.columns, _allowed(unit, layout)
     row = [0] * len(layout.columns)
     options = []
