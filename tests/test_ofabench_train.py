@@ -1,6 +1,7 @@
 """`ofabench train` and `extract`, and what they say to bad input."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,9 +67,8 @@ def test_train_and_extract(
 
     made = ["--schedule", str(schedule), "--seed", "3", "--threads", "1", "--out", str(out)]
     assert main(["train", "--space", "tiny", *made]) == 0
-    assert f"supernet of tiny, trained in 0 s: {out}" in capsys.readouterr().out.replace(
-        "in 1 s", "in 0 s"
-    )
+    told = capsys.readouterr().out
+    assert re.search(rf"supernet of tiny, trained in \d+ s: {re.escape(str(out))}", told)
     assert torch.get_num_threads() == 1
     assert load_trained(out).seed == 3
 
