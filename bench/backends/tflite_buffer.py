@@ -65,6 +65,7 @@ def _read_all(model: Any) -> None:
         for index in range(graph.TensorsLength()):
             tensor = graph.Tensors(index)
             _check_shape(tensor.ShapeAsNumpy())
+            (tensor.Name() or b"").decode()
             _check_index(tensor.Buffer(), model.BuffersLength())
         for index in range(graph.OperatorsLength()):
             operator = graph.Operators(index)

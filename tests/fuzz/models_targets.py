@@ -6,7 +6,7 @@ import onnx
 
 from bench.backends.onnx_backend import OnnxBackend
 from bench.backends.tflite_backend import TfliteBackend
-from bench.backends.tflite_buffer import check_whole
+from bench.backends.tflite_buffer import check_whole, schema
 from bench.model import random_model
 from bench.spec import BlockSpec, Target
 from tests.fuzz.target import FuzzTarget
@@ -47,14 +47,17 @@ def _unfixed_shapes() -> list[bytes]:
     return found
 
 
-def _emptied() -> list[bytes]:
-    """A model whose first table ends before its graphs, and one that takes 2^40 values."""
+def _damaged_tflite() -> list[bytes]:
+    """A model without its graphs, one with a tensor of 2^40 values, one with a name of no text."""
     content = TfliteBackend().serialise(MODEL)
     table = int.from_bytes(content[:4], "little")
     fields = table - int.from_bytes(content[table : table + 4], "little", signed=True)
     empty = content[:fields] + struct.pack("<H", 6) + content[fields + 2 :]
     shape = struct.pack("<5i", 4, 1, 8, 8, 3)
-    return [empty, content.replace(shape, struct.pack("<5i", 4, 1 << 20, 1 << 10, 1 << 10, 1))]
+    large = struct.pack("<5i", 4, 1 << 20, 1 << 10, 1 << 10, 1)
+    name = schema().Model.GetRootAs(content, 0).Subgraphs(0).Tensors(0).Name()
+    renamed = content.replace(name, b"\xff" * len(name))
+    return [empty, content.replace(shape, large), renamed]
 
 
 TARGETS = (
@@ -69,14 +72,14 @@ TARGETS = (
         name="tflite_header",
         read=check_whole,
         seeds=lambda: [TfliteBackend().serialise(MODEL)],
-        regressions=_emptied,
+        regressions=_damaged_tflite,
         largest=1 << 14,
     ),
     FuzzTarget(
         name="tflite_file",
         read=read_tflite,
         seeds=lambda: [TfliteBackend().serialise(MODEL)],
-        regressions=_emptied,
+        regressions=_damaged_tflite,
         largest=1 << 14,
     ),
 )
