@@ -22,9 +22,8 @@ from tests.fuzz.changes import changed
 from tests.fuzz.target import LIMIT_BYTES, LIMIT_S, FuzzTarget
 
 INSTRUMENTED = ["bench", "latency_models", "supernet", "ofabench", "yaml", "PIL", "tomllib"]
-HANG_S = (
-    60  # by the clock, which may jump on a virtual machine; after it libFuzzer ends the process
-)
+# After it libFuzzer ends the process; by the clock, which may jump on a virtual machine.
+HANG_S = 60
 # What may be mapped above the start; a reader that asks for more gets a MemoryError.
 MAPPED_BYTES = 4 * LIMIT_BYTES
 WRITE_EVERY_S = 0.5
