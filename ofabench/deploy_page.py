@@ -8,8 +8,9 @@ from bench.spec import BlockSpec
 from ofabench.deploy_sample import snippet
 from ofabench.markdown import escaped, verbatim
 from ofabench.verdicts import FIGURES, figure_verdicts
+from supernet.card import Accuracies
 from supernet.class_names import LABELS
-from supernet.wilson import share_in_words, wilson_interval
+from supernet.wilson import share_in_words
 
 Card = Mapping[str, Any]
 _LISTED = 100  # names of classes; a file beside the page holds all
@@ -63,10 +64,11 @@ def _accuracy(card: Card) -> Iterator[str]:
         yield f"The search predicted {predicted:.2%} of validation images."
     pair = card["model"]["accuracies"]
     if pair is not None:
+        both = Accuracies(**pair)
         yield (
-            f"On {pair['images']} {pair['part']} images: "
-            f"{_share(pair, 'before')} by the float32 network in torch, "
-            f"{_share(pair, 'after')} by this file."
+            f"On {both.images} {both.part} images: "
+            f"{share_in_words(both.before, both.before_interval)} by the float32 network in torch, "
+            f"{share_in_words(both.after, both.after_interval)} by this file."
         )
     close = card["model"]["closeness"]
     ratio = "" if close["snr_db"] is None else f", signal to noise {close['snr_db']:.1f} dB"
@@ -81,12 +83,6 @@ def _accuracy(card: Card) -> Iterator[str]:
         yield (
             f"Quantised after training, calibrated on {images} training images of {verbatim(data)}."
         )
-
-
-def _share(pair: Mapping[str, Any], when: str) -> str:
-    """An accuracy before or after, with its 95 % interval."""
-    found = (pair[when], pair[f"{when}_error"], pair["images"], pair["groups"])
-    return share_in_words(pair[when], wilson_interval(*found))
 
 
 def _latency(card: Card) -> Iterator[str]:
