@@ -30,7 +30,7 @@ def from_checkpoint(path: Path, arch: str, data: str | None, pick: int | None = 
     from supernet.accuracy.judge import normalisation_of
     from supernet.network_file import CutNetwork
     from supernet.train.checkpoint import load_trained
-    from supernet.train.parts import open_data
+    from supernet.train.open_data import open_data
     from supernet.train.recalibrate import CALIBRATION_IMAGES, extract_calibrated
 
     checkpoint = load_trained(path)
@@ -85,7 +85,7 @@ def _class_names(checkpoint: "Checkpoint", parts: "Parts", data: str | None) -> 
 def _data_for(name: str, network: "CutNetwork") -> "Parts":
     from bench.errors import InputError
     from supernet.accuracy.judge import normalisation_of
-    from supernet.train.dataset import get_dataset
+    from supernet.train.open_data import get_dataset
 
     first = network.blocks[0]
     data = get_dataset(name, channels=first.in_channels, size=first.in_size)

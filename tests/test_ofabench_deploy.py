@@ -28,10 +28,11 @@ from supernet.card import read_exported
 from supernet.export import run_file
 from supernet.model import SuperNet
 from supernet.space import SearchSpace
-from supernet.train import dataset
+from supernet.train import open_data
 from supernet.train.checkpoint import Checkpoint, Recipe, load_checkpoint, save_checkpoint
-from supernet.train.dataset import DatasetParts
+from supernet.train.dataset import resize
 from supernet.train.digits import load_digits_parts
+from supernet.train.digits_parts import DatasetParts
 from supernet.train.schedule import Schedule
 
 TINY = SearchSpace.load("tiny")
@@ -55,7 +56,7 @@ def small_digits(seed: int) -> DatasetParts:
 
 @pytest.fixture(autouse=True)
 def _few_images_and_one_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(dataset._DATASETS, "digits", small_digits)
+    monkeypatch.setitem(open_data._DATASETS, "digits", small_digits)
     monkeypatch.setattr(cli, "COMMANDS", ("deploy",))
 
 
@@ -140,7 +141,7 @@ def test_a_folder_to_hand_on(
     assert card["peak_memory_bytes"] == 5000
     test = small_digits(0).test
     size = ARCH.resolution
-    pixels = dataset.resize(test.images, size).contiguous().numpy()
+    pixels = resize(test.images, size).contiguous().numpy()
     right = run_file(content, get_backend("onnx"), pixels).argmax(axis=1) == test.labels.numpy()
     assert card["accuracy"]["accuracy"] == pytest.approx(right.mean())
     assert card["accuracy"]["accuracy_images"] == 50

@@ -16,10 +16,12 @@ from supernet.accuracy import measure, mlp_fit
 from supernet.accuracy.predictor import AccuracyPredictor
 from supernet.model import SuperNet
 from supernet.space import SearchSpace
-from supernet.train import dataset
+from supernet.train import open_data
 from supernet.train.checkpoint import Checkpoint, Recipe, save_checkpoint
-from supernet.train.dataset import DatasetParts, Score, get_dataset
+from supernet.train.dataset import Score
 from supernet.train.digits import load_digits_parts
+from supernet.train.digits_parts import DatasetParts
+from supernet.train.open_data import get_dataset
 from supernet.train.recalibrate import measure_accuracy as measured_alone
 from supernet.train.schedule import IMPORTED, Schedule
 
@@ -33,7 +35,7 @@ def small_digits(seed: int) -> DatasetParts:
 
 @pytest.fixture(autouse=True)
 def _few_images_and_commands(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(dataset._DATASETS, "digits", small_digits)
+    monkeypatch.setitem(open_data._DATASETS, "digits", small_digits)
     monkeypatch.setattr(cli, "COMMANDS", ("evaluate_subnets", "accuracy"))
     monkeypatch.setattr(mlp_fit, "WIDTHS", (16,))
     monkeypatch.setattr(mlp_fit, "LEAST_STEPS", 20)
@@ -177,7 +179,7 @@ def test_images_that_the_networks_do_not_take_are_refused(
         return replace(small_digits(seed), classes=11)
 
     save(tmp_path / "net.safetensors")
-    monkeypatch.setitem(dataset._DATASETS, "digits", other_images)
+    monkeypatch.setitem(open_data._DATASETS, "digits", other_images)
 
     assert (
         "the space tiny has 1 input channels and 10 classes, the data digits 1 and 11"

@@ -14,10 +14,12 @@ from supernet.card import read_exported
 from supernet.export import run_file
 from supernet.model import SuperNet
 from supernet.space import SearchSpace
-from supernet.train import dataset
+from supernet.train import open_data
 from supernet.train.checkpoint import Checkpoint, Recipe, save_checkpoint
-from supernet.train.dataset import Dataset, DatasetParts, get_dataset, resize
+from supernet.train.dataset import Dataset, resize
 from supernet.train.digits import load_digits_parts
+from supernet.train.digits_parts import DatasetParts
+from supernet.train.open_data import get_dataset
 from supernet.train.recalibrate import extract_calibrated
 from supernet.train.schedule import Schedule
 from supernet.wilson import share_in_words
@@ -40,7 +42,7 @@ def small_digits(seed: int) -> DatasetParts:
 
 @pytest.fixture(autouse=True)
 def _few_images_and_commands(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(dataset._DATASETS, "digits", small_digits)
+    monkeypatch.setitem(open_data._DATASETS, "digits", small_digits)
     monkeypatch.setattr(cli, "COMMANDS", ("accuracy", "extract", "export"))
 
 

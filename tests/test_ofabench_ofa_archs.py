@@ -10,10 +10,10 @@ from ofabench import cli
 from supernet.model import SuperNet
 from supernet.network_file import load_network
 from supernet.space import SearchSpace
-from supernet.train import dataset
+from supernet.train import open_data
 from supernet.train.checkpoint import Checkpoint, Recipe, save_checkpoint
-from supernet.train.dataset import DatasetParts
 from supernet.train.digits import load_digits_parts
+from supernet.train.digits_parts import DatasetParts
 from supernet.train.schedule import Schedule
 from tests.search_runs import TARGET, latency
 
@@ -49,7 +49,7 @@ def checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         splits = load_digits_parts(train=200, validation=100, test=100, seed=seed)
         return DatasetParts(name="digits", channels=1, classes=10, size=32, splits=splits)
 
-    monkeypatch.setitem(dataset._DATASETS, "digits", few)
+    monkeypatch.setitem(open_data._DATASETS, "digits", few)
     schedule = "name = 'none'\n[[phases]]\nname = 'full'\nepochs = 1\nlr = 0.1\nbatch = 8\n"
     recipe = Recipe(space=TINY, schedule=Schedule.from_toml(schedule), data="digits", seed=4)
     path, state = tmp_path / "net.safetensors", SuperNet(TINY, seed=4).state_dict()

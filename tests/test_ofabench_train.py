@@ -14,10 +14,10 @@ from supernet.model import SuperNet
 from supernet.network_file import load_network
 from supernet.space import SearchSpace
 from supernet.tensor_file import digest_tensors
-from supernet.train import dataset as datasets
+from supernet.train import open_data
 from supernet.train.checkpoint import Checkpoint, Recipe, load_trained, save_checkpoint
-from supernet.train.dataset import DatasetParts
 from supernet.train.digits import load_digits_parts
+from supernet.train.digits_parts import DatasetParts
 from supernet.train.schedule import Schedule
 
 SCHEDULE = """
@@ -36,7 +36,7 @@ def few_images(monkeypatch: pytest.MonkeyPatch) -> None:
         return DatasetParts(name="digits", channels=1, classes=10, size=32, splits=splits)
 
     monkeypatch.setattr(cli, "COMMANDS", ("train", "extract"))
-    monkeypatch.setitem(datasets._DATASETS, "digits", few)
+    monkeypatch.setitem(open_data._DATASETS, "digits", few)
 
 
 @pytest.fixture

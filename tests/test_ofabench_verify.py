@@ -23,9 +23,9 @@ from supernet.card import Normalisation
 from supernet.export import Form, export
 from supernet.network_file import CutNetwork
 from supernet.space import SearchSpace
-from supernet.train import dataset
-from supernet.train.dataset import DatasetParts
+from supernet.train import open_data
 from supernet.train.digits import load_digits_parts
+from supernet.train.digits_parts import DatasetParts
 
 TINY = SearchSpace.load("tiny")
 ARCH = TINY.smallest(24)
@@ -42,7 +42,7 @@ def small_digits(seed: int) -> DatasetParts:
 
 @pytest.fixture(autouse=True)
 def _only_this_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(dataset._DATASETS, "digits", small_digits)
+    monkeypatch.setitem(open_data._DATASETS, "digits", small_digits)
     monkeypatch.setattr(cli, "COMMANDS", ("verify",))
 
 

@@ -31,8 +31,8 @@ from supernet.train.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from supernet.train.dataset import get_dataset
 from supernet.train.folder_parts import open_folder
+from supernet.train.open_data import get_dataset
 from supernet.train.schedule import Schedule
 from tests.image_folders import CLASSES, make_folder
 

@@ -5,8 +5,9 @@ import torch
 from sklearn.datasets import load_digits
 
 from bench.errors import InputError
-from supernet.train.dataset import Dataset, get_dataset, resize, score
+from supernet.train.dataset import Dataset, resize, score
 from supernet.train.digits import BASE_ROWS, Splits, compose, load_digits_parts
+from supernet.train.open_data import get_dataset
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +138,7 @@ def test_score_needs_two_groups() -> None:
 
 
 def test_get_dataset_normalises(monkeypatch: pytest.MonkeyPatch, small: Splits) -> None:
-    monkeypatch.setattr("supernet.train.dataset.load_digits_parts", lambda **_: small)
+    monkeypatch.setattr("supernet.train.digits_parts.load_digits_parts", lambda **_: small)
     data = get_dataset("digits", seed=3)
     assert (data.channels, data.size, data.classes) == (1, 32, 10)
     assert abs(float(data.train.images.mean())) < 0.1

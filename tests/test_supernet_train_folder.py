@@ -9,10 +9,10 @@ import pytest
 
 from bench.errors import InputError
 from supernet.space import SearchSpace
-from supernet.train.dataset import get_dataset
 from supernet.train.folder import list_folder
 from supernet.train.folder_parts import open_folder
-from supernet.train.parts import Parts, open_data
+from supernet.train.open_data import get_dataset, open_data
+from supernet.train.parts import Parts
 from supernet.train.source import Source
 from tests.image_folders import CLASSES, make_folder
 

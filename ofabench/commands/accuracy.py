@@ -115,7 +115,7 @@ def _measured(args: argparse.Namespace) -> "Measured":
     from ofabench.progress import get_progress
     from supernet.accuracy.measure import CALIBRATION_IMAGES, choose_networks, measure_pairs
     from supernet.train.checkpoint import load_trained
-    from supernet.train.parts import open_data
+    from supernet.train.open_data import open_data
 
     checkpoint = load_trained(args.checkpoint)
     supernet, space = checkpoint.supernet(), checkpoint.space

@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     from supernet.accuracy.store import Conditions, EvaluationStore
     from supernet.tensor_file import digest_tensors
     from supernet.train.checkpoint import load_trained
-    from supernet.train.parts import open_data
+    from supernet.train.open_data import open_data
 
     if not args.out.parent.is_dir():  # told before minutes of measuring, not after
         raise FileError(f"cannot write {args.out}: the folder {args.out.parent} does not exist")

@@ -107,7 +107,7 @@ def _train(args: argparse.Namespace, ranks: "Ranks") -> int:
     from ofabench.stopping import wish_to_stop
     from supernet.space import SearchSpace
     from supernet.train.checkpoint import Recipe, load_checkpoint
-    from supernet.train.parts import open_data
+    from supernet.train.open_data import open_data
     from supernet.train.running import Running
     from supernet.train.schedule import Schedule
     from supernet.train.trainer import train

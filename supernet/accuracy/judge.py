@@ -9,7 +9,8 @@ from bench.errors import InputError
 from supernet.card import Card, Normalisation
 from supernet.class_names import check_same
 from supernet.export import run_file
-from supernet.train.dataset import Score, get_dataset, resize, score
+from supernet.train.dataset import Score, resize, score
+from supernet.train.open_data import get_dataset
 from supernet.train.parts import Images, Parts
 
 IMAGES_AT_ONCE = 500

@@ -6,10 +6,7 @@ from typing import Protocol
 import numpy as np
 from torch import Tensor
 
-from bench.errors import InputError
-from supernet.class_names import ClassNames, check_same
-from supernet.space import SearchSpace
-from supernet.train import dataset
+from supernet.class_names import ClassNames
 from supernet.train.dataset import Dataset
 from supernet.train.source import Broken, Source
 
@@ -69,30 +66,3 @@ class Parts(Protocol):
     def broken(self) -> tuple[Broken, ...]:
         """Give the images met so far, of any part, that could not be read."""
         ...
-
-
-def open_data(
-    name: str,
-    space: SearchSpace,
-    *,
-    workers: int | None = None,
-    labels: bool = True,
-    class_names: ClassNames = (),
-) -> Parts:
-    """Data set `name` (see `get_dataset`) for networks of `space`.
-
-    `InputError` where its channels differ from the space's, or, where `labels` are used, its
-    classes do, or are named otherwise than `class_names`.
-    """
-    data = dataset.get_dataset(
-        name, channels=space.in_channels, size=max(space.resolutions), workers=workers
-    )
-    if data.channels != space.in_channels or (labels and data.classes != space.classes):
-        raise InputError(
-            f"the space {space.name} has {space.in_channels} input channels and {space.classes} "
-            f"classes, the data {name} {data.channels} and {data.classes}; give other data, or a "
-            "space with these"
-        )
-    if labels:
-        check_same(class_names, data.class_names, name)
-    return data

@@ -21,10 +21,10 @@ from supernet.depthwise import use_fast_depthwise
 from supernet.model import initialise
 from supernet.sampling.draws import UniformDraws
 from supernet.space import ArchConfig, SearchSpace
-from supernet.train.dataset import get_dataset
 from supernet.train.distill import loss_of
 from supernet.train.engine import make_optimiser
 from supernet.train.epoch import EpochPlan
+from supernet.train.open_data import get_dataset
 from supernet.train.recalibrate import (
     CALIBRATION_IMAGES,
     channels_last,

@@ -19,7 +19,7 @@ from bench.errors import OfabenchError
 from bench.files import write_text
 from supernet.space import SearchSpace
 from supernet.train.checkpoint import Recipe, load_checkpoint, load_trained
-from supernet.train.dataset import get_dataset
+from supernet.train.open_data import get_dataset
 from supernet.train.running import Running
 from supernet.train.sampling import Sampling
 from supernet.train.schedule import Phase, Schedule

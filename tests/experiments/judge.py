@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from bench.files import read_bytes, write_atomically
 from supernet.space import ArchConfig, SearchSpace
 from supernet.train.checkpoint import load_trained
-from supernet.train.dataset import Dataset, get_dataset
+from supernet.train.dataset import Dataset
+from supernet.train.open_data import get_dataset
 from supernet.train.recalibrate import CALIBRATION_IMAGES, extract_calibrated, right_answers
 from tests.experiments.arms import DATA, SPACE, Study, run_child
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from bench.files import write_text
 from supernet.space import ArchConfig, SearchSpace
-from supernet.train.dataset import get_dataset
+from supernet.train.open_data import get_dataset
 from supernet.train.schedule import Schedule
 from tests.experiments.arms import DATA, SPACE, Arm, Study, scaled, seconds_a_step, total_s
 from tests.experiments.figures import difference, images_error, table, where_and_when

@@ -20,8 +20,8 @@ import torch
 from supernet.constraints import Constraint, macs
 from supernet.space import SearchSpace
 from supernet.train.checkpoint import Recipe
-from supernet.train.dataset import get_dataset
 from supernet.train.engine import Engine
+from supernet.train.open_data import get_dataset
 from supernet.train.sampling import Sampling
 from supernet.train.schedule import Schedule
 from supernet.train.tensor_source import TensorSource
