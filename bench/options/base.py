@@ -1,0 +1,129 @@
+"""The base of all dataclasses of options: checks, and reading from and writing to plain values."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from bench.errors import InputError
+from bench.options import values
+from bench.options.fields import OptionField, nested_fields, own_fields
+
+
+class Options:
+    """Base of frozen dataclasses of options; every value is checked when one is made.
+
+    A field that `option` made may have a value in words (`"5m"`), a list where it is a tuple and a
+    text where it is a path: it becomes what the annotation says. A wrong value or type is an
+    `InputError`. Fields that neither `option` nor `nested` made are for Python alone.
+
+    Rules about several fields go into `check`, not `__post_init__`.
+
+    Example:
+        >>> @dataclass(frozen=True, slots=True, kw_only=True)
+        ... class SweepOptions(Options):
+        ...     replicates: int = option(3, help="models made afresh", minimum=1)
+        ...     budget_s: float | None = option(None, flag="--budget", unit=SECONDS, help="time")
+        >>> SweepOptions(budget_s="5m")
+        SweepOptions(replicates=3, budget_s=300.0)
+    """
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        """Check every field, and store its value in the field's type."""
+        from bench.options.reading import read_nested
+
+        cls = type(self)
+        for name, option in own_fields(cls).items():
+            object.__setattr__(self, name, checked(option, getattr(self, name), name))
+        for name, inner in nested_fields(cls).items():
+            given = getattr(self, name)
+            if isinstance(given, Mapping):
+                object.__setattr__(self, name, read_nested(inner, given, name))
+            elif not isinstance(given, inner.cls):
+                kind = inner.cls.__name__
+                raise InputError(f"{name} is {given!r}, expected {kind} or a dictionary")
+        _check_sets(self)
+        self.check()
+
+    def check(self) -> None:
+        """Raise `InputError` where fields do not fit together; for subclasses to define."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the options as plain values for JSON: texts, numbers, lists and dictionaries."""
+        own, inner = own_fields(type(self)), nested_fields(type(self))
+        result: dict[str, Any] = {}
+        for each in dataclasses.fields(self):  # type: ignore[arg-type]
+            if each.name in own:
+                result[each.name] = _plain(getattr(self, each.name))
+            elif each.name in inner:
+                result[each.name] = getattr(self, each.name).to_dict()
+        return result
+
+    @classmethod
+    def from_dict(cls, mapping: Mapping[str, Any]) -> Self:
+        """Return the options that `to_dict` wrote; `InputError` for unknown keys or bad values."""
+        return cls.read(mapping)
+
+    @classmethod
+    def read(cls, mapping: Mapping[str, Any], where: str = "") -> Self:
+        """Return options from a table of TOML or JSON.
+
+        Args:
+            mapping: values by field name, or by name on the command line; dashes or underscores.
+            where: what messages begin with, as a file's name; "" for nothing.
+
+        Raises:
+            InputError: an unknown key ("did you mean ..."), a bad value, one that is missing.
+        """
+        from bench.options.reading import read_options
+
+        return read_options(cls, mapping, where)
+
+
+def checked(option: OptionField, value: object, key: str, *, bare: bool = True) -> Any:
+    """Return a value in the option's type; `InputError` under the name `key` where it has none."""
+    try:
+        return values.check(option, value, bare=bare)
+    except values.BadValueError as error:
+        place = "" if error.place is None else f"[{error.place}]"
+        message = f"{key}{place} is {_shown(error.value)}, expected {error.expected}"
+        raise InputError(message) from None
+
+
+def _shown(value: object) -> str:
+    """A value for a message: numbers and words as they are, in quotes what is a text."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _check_sets(options: Options) -> None:
+    """See that of options that exclude each other no two are given."""
+    for exactly, members in sets_of(own_fields(type(options)).values()):
+        given = [each.name for each in members if getattr(options, each.name) != each.default]
+        names = [each.name for each in members]
+        if len(given) > 1:
+            raise InputError(f"{' and '.join(given)} exclude each other: give one of them")
+        if exactly and not given:
+            raise InputError(f"expected one of {', '.join(names)}, got none")
+
+
+def sets_of(options: Iterable[OptionField]) -> list[tuple[bool, list[OptionField]]]:
+    """Return the sets of options that exclude each other, and whether one must be given."""
+    found: dict[tuple[bool, str], list[OptionField]] = {}
+    for each in options:
+        declared = each.declared
+        if declared.exactly_one is not None:
+            found.setdefault((True, declared.exactly_one), []).append(each)
+        elif declared.at_most_one is not None:
+            found.setdefault((False, declared.at_most_one), []).append(each)
+    return [(exactly, members) for (exactly, _), members in found.items()]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,167 @@
+"""Options of a dataclass, flattened: their types, names and defaults."""
+
+import dataclasses
+import types
+import typing
+from dataclasses import MISSING, dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.options.declare import KEY, Declaration, NestedDeclaration
+
+if TYPE_CHECKING:
+    from bench.options.base import Options
+
+TYPES = (int, float, str, bool, Path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptionField:
+    """One option of a dataclass, or of one nested in it.
+
+    `path` is the field's name after those of the fields that it is nested in. `type` is that of the
+    value, or of each value where `many`. `default` is `dataclasses.MISSING` where it is required.
+    """
+
+    path: tuple[str, ...]
+    type: type[Any]
+    many: bool
+    optional: bool
+    choices: tuple[str | int, ...] | None
+    default: Any
+    group: str | None
+    declared: Declaration
+
+    @property
+    def name(self) -> str:
+        """The field's own name."""
+        return self.path[-1]
+
+    @property
+    def dotted(self) -> str:
+        """The field's name after those that it is nested in, as `phone.runner`."""
+        return ".".join(self.path)
+
+    @property
+    def required(self) -> bool:
+        """Whether a value must be given."""
+        return self.default is MISSING
+
+    @property
+    def inverted(self) -> bool:
+        """Whether naming it on the command line makes it False."""
+        return self.type is bool and self.default is True and not self.many
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Names on the command line, none of a positional argument."""
+        if self.declared.positional:
+            return ()
+        if self.declared.flags:
+            return self.declared.flags
+        words = self.name.replace("_", "-")
+        return (f"--no-{words}",) if self.inverted else (f"--{words}",)
+
+    @property
+    def flag(self) -> str:
+        """The long name on the command line; a positional argument's metavar."""
+        if self.declared.positional:
+            return self.declared.metavar or self.name
+        return max(self.flags, key=len)
+
+
+@cache
+def own_fields(cls: "type[Options]") -> dict[str, OptionField]:
+    """Options that are fields of the class itself, by name."""
+    hints = typing.get_type_hints(cls)
+    return {
+        each.name: _option_field(cls, each, hints[each.name])
+        for each in dataclasses.fields(cls)
+        if isinstance(each.metadata.get(KEY), Declaration)
+    }
+
+
+@cache
+def nested_fields(cls: "type[Options]") -> dict[str, NestedDeclaration]:
+    """Fields that are dataclasses of options themselves, by name."""
+    found = ((each.name, each.metadata.get(KEY)) for each in dataclasses.fields(cls))
+    return {name: each for name, each in found if isinstance(each, NestedDeclaration)}
+
+
+@cache
+def option_fields(cls: "type[Options]") -> tuple[OptionField, ...]:
+    """All options of a class in declared order, with those of nested ones in their place."""
+    own, inner = own_fields(cls), nested_fields(cls)
+    result: list[OptionField] = []
+    for each in dataclasses.fields(cls):
+        if each.name in own:
+            result.append(own[each.name])
+        elif each.name in inner:
+            result += _of_nested(each.name, inner[each.name])
+    return tuple(result)
+
+
+def _of_nested(name: str, declared: NestedDeclaration) -> list[OptionField]:
+    return [
+        dataclasses.replace(
+            each,
+            path=(name, *each.path),
+            group=each.group or declared.group,
+            default=_default_in(declared, each),
+        )
+        for each in option_fields(declared.cls)
+    ]
+
+
+def _default_in(declared: NestedDeclaration, option: OptionField) -> Any:
+    """The option's default, unless the nesting field has another."""
+    value: Any = declared.defaults
+    for name in option.path:
+        if isinstance(value, dict) or hasattr(value, "keys"):
+            if name not in value:
+                return option.default
+            value = value[name]
+        else:
+            value = getattr(value, name)
+    return value
+
+
+def _option_field(cls: "type[Options]", field: "dataclasses.Field[Any]", hint: Any) -> OptionField:
+    declared: Declaration = field.metadata[KEY]
+    inner, optional = _without_none(hint)
+    many = typing.get_origin(inner) is tuple
+    if many:
+        inner = typing.get_args(inner)[0]
+    choices = declared.choices
+    if typing.get_origin(inner) is typing.Literal:
+        choices = choices or typing.get_args(inner)
+        inner = type(typing.get_args(inner)[0])
+    if inner not in TYPES:
+        raise TypeError(f"{cls.__name__}.{field.name}: options cannot be of the type {hint}")
+    if many and not (declared.positional or declared.repeat or declared.separator):
+        raise TypeError(f"{cls.__name__}.{field.name} needs positional, repeat or separator")
+    return OptionField(
+        path=(field.name,),
+        type=inner,
+        many=many,
+        optional=optional,
+        choices=choices,
+        default=field.default,
+        group=declared.group,
+        declared=declared,
+    )
+
+
+def _without_none(hint: Any) -> tuple[Any, bool]:
+    if typing.get_origin(hint) in (types.UnionType, typing.Union):
+        rest = [each for each in typing.get_args(hint) if each is not type(None)]
+        if len(rest) == 1:
+            return rest[0], True
+    return hint, False
+
+
+def opposite(flag: str) -> str:
+    """Return the flag that takes back what another says: `--no-json` of `--json`."""
+    name = flag.removeprefix("--no-")
+    return f"--{name}" if name != flag else f"--no-{flag.removeprefix('--')}"

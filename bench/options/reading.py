@@ -1,0 +1,152 @@
+"""Options read from tables (TOML, JSON), and made of values that come from several places."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from bench.errors import InputError
+from bench.options.base import Options, checked
+from bench.options.declare import NestedDeclaration
+from bench.options.fields import OptionField, nested_fields, option_fields, own_fields
+from bench.options.suggest import did_you_mean
+
+T = TypeVar("T", bound=Options)
+
+
+def read_options(cls: type[T], mapping: Mapping[str, Any], where: str = "") -> T:
+    """Return options from one table; see `Options.read`."""
+    given = read_values(cls, mapping, where)
+    missing = missing_options(option_fields(cls), given)
+    if missing:
+        names = ", ".join(each.dotted for each in missing)
+        raise InputError(f"{_at(where)}a value of {names} is missing")
+    return build(cls, given)
+
+
+def read_nested(nested: NestedDeclaration, mapping: Mapping[str, Any], where: str) -> Options:
+    """Return options from the table of a nesting field, with its defaults for what is not there."""
+    given = {**flattened(nested.defaults), **read_values(nested.cls, mapping, where)}
+    missing = missing_options(option_fields(nested.cls), given)
+    if missing:
+        names = ", ".join(each.dotted for each in missing)
+        raise InputError(f"{_at(where)}a value of {names} is missing")
+    return build(nested.cls, given)
+
+
+def missing_options(
+    options: Iterable[OptionField], given: Mapping[str, object]
+) -> list[OptionField]:
+    """Return the required options that have no value among those by dotted name."""
+    return [each for each in options if each.required and each.dotted not in given]
+
+
+def read_values(cls: type[Options], mapping: Mapping[str, Any], where: str = "") -> dict[str, Any]:
+    """Return the checked values that a table gives, by dotted field name.
+
+    Options of a nested dataclass may stand in a table of its field's name, or among the others.
+    """
+    found: dict[str, tuple[str, Any]] = {}
+    _read_table(cls, mapping, where, (), found)
+    return {name: value for name, (_, value) in found.items()}
+
+
+def _read_table(
+    cls: type[Options],
+    mapping: Mapping[str, Any],
+    where: str,
+    prefix: tuple[str, ...],
+    found: dict[str, tuple[str, Any]],
+) -> None:
+    """Add the values of a table, by dotted name, each with the key that it was found under."""
+    if not isinstance(mapping, Mapping):
+        raise InputError(f"{_at(where)}expected a table of options, got {mapping!r}")
+    known = _spellings(cls, prefix)
+    tables = _tables(cls, prefix)
+    for key, value in mapping.items():
+        name = _spelling(str(key))
+        if name in tables and isinstance(value, Mapping):
+            inner = f"{where}: {key}" if where else str(key)
+            _read_table(cls, value, inner, (*prefix, tables[name]), found)
+            continue
+        option = known.get(name)
+        if option is None:
+            raise InputError(f"{_at(where)}unknown key {key!r}{_hint(name, known, tables)}")
+        if option.dotted in found:
+            first = found[option.dotted][0]
+            raise InputError(f"{_at(where)}{first} and {key} are the same option: give one")
+        found[option.dotted] = (str(key), _value(option, value, str(key), where))
+
+
+def _value(option: OptionField, value: Any, key: str, where: str) -> Any:
+    """One checked value; a name of the command line means what it means there."""
+    own_name = _spelling(key) == option.name
+    result = checked(option, value, f"{_at(where)}{key}", bare=own_name or option.declared.bare)
+    return not result if option.inverted and not own_name and result is not None else result
+
+
+def _hint(name: str, known: Mapping[str, OptionField], tables: Mapping[str, str]) -> str:
+    listed = sorted({each.name for each in known.values()} | set(tables.values()))
+    return did_you_mean(name, listed) or f"; known are {', '.join(listed)}"
+
+
+def _tables(cls: type[Options], prefix: tuple[str, ...]) -> dict[str, str]:
+    for name in prefix:
+        cls = nested_fields(cls)[name].cls
+    return {name: name for name in nested_fields(cls)}
+
+
+def _spellings(cls: type[Options], prefix: tuple[str, ...]) -> dict[str, OptionField]:
+    """Options by every name they have in a table; the nearest where two have one name."""
+    options = [
+        each
+        for each in option_fields(cls)
+        if each.path[: len(prefix)] == prefix and each.declared.toml
+    ]
+    options.sort(key=lambda each: len(each.path))
+    result: dict[str, OptionField] = {}
+    for each in options:
+        result.setdefault(each.name, each)
+    for each in options:
+        for flag in (*each.flags, *each.declared.aliases):
+            result.setdefault(_spelling(flag), each)
+    return result
+
+
+def _spelling(key: str) -> str:
+    return key.lstrip("-").replace("-", "_")
+
+
+def build(cls: type[T], given: Mapping[str, Any]) -> T:
+    """Return options of values by dotted field name, with defaults for the others."""
+    arguments = {name: given[name] for name in own_fields(cls) if name in given}
+    for name, nested in nested_fields(cls).items():
+        start = f"{name}."
+        inner = {key[len(start) :]: given[key] for key in given if key.startswith(start)}
+        if inner:
+            arguments[name] = build(nested.cls, {**flattened(nested.defaults), **inner})
+    return cls(**arguments)
+
+
+def flattened(mapping: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values by dotted field name, of some that may be options or mappings themselves."""
+    result: dict[str, Any] = {}
+    for key, value in mapping.items():
+        if isinstance(value, Options):
+            for each in option_fields(type(value)):
+                result[f"{key}.{each.dotted}"] = value_of(value, each)
+        elif isinstance(value, Mapping):
+            result |= {f"{key}.{name}": each for name, each in flattened(value).items()}
+        else:
+            result[key] = value
+    return result
+
+
+def value_of(options: Options, option: OptionField) -> Any:
+    """Return the value that an option has in a dataclass, or in one nested in it."""
+    value: Any = options
+    for name in option.path:
+        value = getattr(value, name)
+    return value
+
+
+def _at(where: str) -> str:
+    return f"{where}: " if where else ""

@@ -1,0 +1,207 @@
+"""Values of options: read from text, checked, written as text again."""
+
+import math
+import operator
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.options.fields import OptionField
+from bench.options.units import plain_text
+
+_MOST_DIGITS = 19
+
+
+class BadValueError(ValueError):
+    """A value that an option cannot have; the message says what is expected.
+
+    `value` is the value, or the one of several, that is wrong; `place` which of several.
+    """
+
+    def __init__(self, expected: str, value: object, place: int | None = None) -> None:
+        super().__init__(f"expected {expected}, got {value!r}")
+        self.expected = expected
+        self.value = value
+        self.place = place
+
+
+def expected(option: OptionField) -> str:
+    """Return what a value must be, as "a whole number of at least 1"."""
+    declared = option.declared
+    if option.choices:
+        return f"one of {', '.join(str(each) for each in option.choices)}"
+    if option.type is bool:
+        return "true or false"
+    if option.type is Path:
+        return "a path"
+    if option.type is str:
+        return "a text"
+    if declared.unit is not None and declared.unit.like is not None:
+        like = declared.unit.like
+        return like if _has_no_bounds(option) else f"{like}, {_bounds_words(option)}"
+    noun = "a whole number" if option.type is int else "a number"
+    words = _bounds_words(option)
+    return f"{noun} {words}" if words else noun
+
+
+def _has_no_bounds(option: OptionField) -> bool:
+    declared = option.declared
+    return declared.minimum is declared.maximum is declared.above is declared.below is None
+
+
+def _bounds(option: OptionField) -> tuple[float | None, float | None, float | None, float | None]:
+    """Minimum, maximum, above and below; the unit's own where the option sets none."""
+    declared = option.declared
+    if not _has_no_bounds(option) or declared.unit is None:
+        return declared.minimum, declared.maximum, declared.above, declared.below
+    unit = declared.unit
+    if option.type is int and unit.above == 0:
+        return 1, None, None, None
+    return unit.minimum, None, unit.above, None
+
+
+def _bounds_words(option: OptionField) -> str:
+    minimum, maximum, above, below = _bounds(option)
+    if minimum is not None and maximum is not None:
+        return f"from {plain_text(minimum)} to {plain_text(maximum)}"
+    words = (
+        ("of at least", minimum),
+        ("above", above),
+        ("of at most", maximum),
+        ("below", below),
+    )
+    return " and ".join(f"{word} {plain_text(value)}" for word, value in words if value is not None)
+
+
+def parse(option: OptionField, text: str, *, bare: bool | None = None) -> Any:
+    """Return the value that a text is, as on the command line; `BadValueError` where it is none.
+
+    A tuple's values are read one by one (`repeat`, positional), or all at once with `separator`.
+    """
+    separator = option.declared.separator
+    if option.many and separator is not None:
+        return tuple(_parse_one(option, part.strip(), bare) for part in text.split(separator))
+    return _parse_one(option, text, bare)
+
+
+def _parse_one(option: OptionField, text: str, bare: bool | None) -> Any:
+    value: Any = text
+    if option.type is Path:
+        value = Path(text)
+    elif option.type is int or option.type is float:
+        value = _parse_number(option, text, option.declared.bare if bare is None else bare)
+    if value is None or not _allowed(option, value):
+        raise BadValueError(expected(option), text)
+    return value
+
+
+def _parse_number(option: OptionField, text: str, bare: bool) -> int | float | None:
+    unit = option.declared.unit
+    if option.type is int and (unit is None or (bare and text.strip().isdecimal())):
+        digits = text.strip().removeprefix("-").removeprefix("+")
+        if not (digits.isascii() and digits.isdecimal() and len(digits) <= _MOST_DIGITS):
+            return None
+        return int(text)
+    if unit is None:
+        return _finite(text)
+    value = unit.parse(text, bare=bare)
+    if value is None or option.type is float:
+        return value
+    return round(value) if math.isclose(value, round(value), rel_tol=1e-12) else None
+
+
+def _finite(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) and "_" not in text else None
+
+
+def _allowed(option: OptionField, value: Any) -> bool:
+    if option.choices is not None:
+        return value in option.choices
+    if option.type is not int and option.type is not float:
+        return True
+    minimum, maximum, above, below = _bounds(option)
+    return (
+        (minimum is None or value >= minimum)
+        and (maximum is None or value <= maximum)
+        and (above is None or value > above)
+        and (below is None or value < below)
+    )
+
+
+def check(option: OptionField, value: Any, *, bare: bool = True) -> Any:
+    """Return a value of Python or TOML in the option's type; `BadValueError` where it has none.
+
+    Texts with units become numbers, lists become tuples, texts become paths. `bare` is whether a
+    number may stand for one in the option's unit.
+    """
+    if value is None and (option.optional or option.default is None):
+        return None
+    if not option.many:
+        return _check_one(option, value, bare)
+    if isinstance(value, str) and option.declared.separator is not None:
+        return parse(option, value, bare=bare)
+    if isinstance(value, str | bytes) or not isinstance(value, Sequence):
+        raise BadValueError(f"a list, each {expected(option)}", value)
+    if not value and option.default != ():
+        raise BadValueError(f"at least one, each {expected(option)}", value)
+    result = []
+    for place, each in enumerate(value):
+        try:
+            result.append(_check_one(option, each, bare))
+        except BadValueError as error:
+            raise BadValueError(error.expected, each, place) from None
+    return tuple(result)
+
+
+def _check_one(option: OptionField, value: Any, bare: bool) -> Any:
+    result = _in_type(option, value, bare)
+    if result is None or not _allowed(option, result):
+        raise BadValueError(expected(option), value)
+    return result
+
+
+def _in_type(option: OptionField, value: Any, bare: bool) -> Any:
+    """The value in the option's type; None where it is of another."""
+    wanted = option.type
+    if wanted is bool or wanted is str:
+        return value if isinstance(value, wanted) else None
+    if wanted is Path:
+        return Path(value) if isinstance(value, str | os.PathLike) else None
+    if isinstance(value, str) and option.declared.unit is not None:
+        return _parse_number(option, value, bare and option.declared.bare)
+    if isinstance(value, str | bool) or not bare:
+        return None
+    return _whole(value) if wanted is int else _real(value)
+
+
+def _whole(value: Any) -> int | None:
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None
+
+
+def _real(value: Any) -> float | None:
+    if not hasattr(value, "__float__"):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def text_of(option: OptionField, value: Any) -> str:
+    """Return one value as text that `parse` reads as the same."""
+    if isinstance(value, tuple):
+        return (option.declared.separator or " ").join(text_of(option, each) for each in value)
+    if option.declared.unit is not None and isinstance(value, float | int):
+        return option.declared.unit.format(value, bare=option.declared.bare)
+    if isinstance(value, float):
+        return plain_text(value)
+    return str(value)
