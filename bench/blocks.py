@@ -108,7 +108,7 @@ class Block(nn.Module):
 
 
 def activate(x: Tensor, act: str) -> Tensor:
-    """Apply one of `bench.spec.ACTS`."""
+    """Apply one of `bench.shape.ACTS`."""
     match act:
         case "none":
             return x

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from bench.devices.base import THROTTLED, Facts, PassResult, Workload
 from bench.levels import LoadTimes, common_levels, kept_passes, marked_passes
 from bench.measurement import Measurement, warm_ns
-from bench.planner import SweepPlan
+from bench.plan import SweepPlan
 from bench.references import reference_places
-from bench.spec import Target
+from bench.target import Target
 
 Floats = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from bench.devices.base import LoadCosts, Workload
 from bench.layers import layers_of
-from bench.planner import SweepPlan
+from bench.plan import SweepPlan
 from bench.references import with_references
 
 ANCHORS = 8  # blocks of the first group that all others repeat, to be tied by more than references

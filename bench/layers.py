@@ -1,4 +1,4 @@
-"""The layers that a `BlockSpec` stands for: the one definition of what a block computes.
+"""The layers that a `BlockShape` stands for: the one definition of what a block computes.
 
 `build_block` (torch), the ONNX and TFLite graphs, weights, MACs and parameters are all derived
 from it, so that what is counted, timed, trained and shipped cannot drift apart.
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from bench.errors import InputError
-from bench.spec import BlockSpec
+from bench.shape import BlockShape
 
 NORM_EPS = 1e-5  # as OFA's networks have, but for its ProxylessNAS
 
@@ -131,12 +131,12 @@ class BlockLayers:
 
 
 @lru_cache(maxsize=65536)
-def layers_of(spec: BlockSpec) -> BlockLayers:
+def layers_of(spec: BlockShape) -> BlockLayers:
     """Write a block out as layers."""
     return _BUILDERS[spec.kind](spec)
 
 
-def _conv_block(spec: BlockSpec) -> BlockLayers:
+def _conv_block(spec: BlockShape) -> BlockLayers:
     conv = Conv(
         name="conv",
         in_size=spec.in_size,
@@ -150,7 +150,7 @@ def _conv_block(spec: BlockSpec) -> BlockLayers:
     return BlockLayers(main=(conv,), shortcut=() if spec.residual else None)
 
 
-def _mbconv(spec: BlockSpec) -> BlockLayers:
+def _mbconv(spec: BlockShape) -> BlockLayers:
     size, mid = spec.in_size, spec.mid_channels
     main: list[Layer] = []
     if mid != spec.in_channels:
@@ -183,7 +183,7 @@ def _mbconv(spec: BlockSpec) -> BlockLayers:
     return BlockLayers(main=tuple(main), shortcut=() if spec.residual else None)
 
 
-def _bottleneck(spec: BlockSpec) -> BlockLayers:
+def _bottleneck(spec: BlockShape) -> BlockLayers:
     size, out_size, mid, act = spec.in_size, spec.out_size, spec.mid_channels, spec.act
     main = (
         Conv(name="reduce", in_size=size, in_channels=spec.in_channels, out_channels=mid, act=act),
@@ -215,7 +215,7 @@ def _bottleneck(spec: BlockSpec) -> BlockLayers:
     return BlockLayers(main=main, shortcut=shortcut, act=act)
 
 
-def _pool(spec: BlockSpec) -> BlockLayers:
+def _pool(spec: BlockShape) -> BlockLayers:
     if spec.out_channels != spec.in_channels:
         raise InputError(f"a {spec.kind} keeps its channels, got {spec.key}")
     how = {"max_pool": "max", "avg_pool": "global"}[spec.kind]
@@ -229,7 +229,7 @@ def _pool(spec: BlockSpec) -> BlockLayers:
     return BlockLayers(main=(pool,))
 
 
-def _classifier(spec: BlockSpec) -> BlockLayers:
+def _classifier(spec: BlockShape) -> BlockLayers:
     if spec.in_size != 1:
         raise InputError(f"a classifier takes a 1x1 feature map, got {spec.key}")
     linear = Linear(name="linear", in_channels=spec.in_channels, out_channels=spec.out_channels)

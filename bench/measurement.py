@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.devices.base import Facts, Workload
-from bench.spec import Target
+from bench.target import Target
 
 Floats = NDArray[np.float64]
 

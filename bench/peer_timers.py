@@ -17,7 +17,7 @@ from bench.cuda.visits import Queue
 from bench.devices.base import LoadPlan, Workload
 from bench.devices.cuda import CudaDevice
 from bench.measurement import warm_ns
-from bench.spec import Target
+from bench.target import Target
 
 Floats = NDArray[np.float64]
 Timer = Callable[[Driver, Queue], float]

@@ -17,12 +17,14 @@ from bench.devices.base import Device, Facts, Workload
 from bench.devices.device_lock import measuring
 from bench.errors import DeviceError
 from bench.model import random_model
-from bench.planner import ListPlanner, SweepPlan
+from bench.plan import SweepPlan
+from bench.planner import ListPlanner
 from bench.progress import NoProgress, Progress
 from bench.repeatability import compare_sweeps
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
 from bench.store import SweepStore
 from bench.sweep import run_sweep
+from bench.target import Target
 
 OUTPUTS = 5  # blocks whose outputs are held against this machine's
 TOLERANCE = {"fp32": 1e-4, "fp16": 2e-2}  # of the largest output

@@ -1,176 +1,27 @@
-"""`BlockSpec` and `Target`: the keys of every measurement, table and prediction.
+"""`BlockSpec`: the key of every measurement, table and prediction.
 
 Standard library only: a table can be read and a network costed without torch.
 """
 
-import re
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Self
+from dataclasses import dataclass, fields
 
-from bench.errors import InputError
-
-KINDS = (
-    "stem",  # convolution, norm, activation
-    "mbconv",  # inverted residual: [expand], depthwise, [squeeze-excite], project
-    "bottleneck",  # ResNet-D: reduce, spatial, expand, shortcut with average pooling
-    "max_pool",
-    "final_expand",  # 1x1 convolution with norm at the last feature size
-    "avg_pool",  # global
-    "feature_mix",  # 1x1 convolution without norm, after global pooling
-    "classifier",
-)
-ACTS = ("none", "relu", "relu6", "hswish")
-
-# No size or width has more than 9 digits; Python refuses to read thousands of them.
-_KEY = re.compile(
-    r"(?P<kind>[a-z_]+)-(?P<in_size>N)x(?P<in_channels>N)-m(?P<mid_channels>N)"
-    r"-o(?P<out_channels>N)-k(?P<kernel>N)-s(?P<stride>N)-(?P<act>[a-z0-9]+)"
-    r"-se(?P<se>N)-r(?P<residual>[01])".replace("N", "[0-9]{1,9}")
-)
+from bench.layers import layers_of
+from bench.shape import BlockShape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class BlockSpec:
-    """One static block: integers, never ratios. Sizes in pixels (square), widths in channels.
-
-    `mid_channels` is the hidden width (0 where a kind has none; equal to `in_channels` in an
-    `mbconv` without expansion). `se` is the width that squeeze-excite squeezes to, 0 for none.
-    `residual` says that the input is added to the output (a bottleneck always has a shortcut).
-    """
-
-    kind: str
-    in_size: int
-    in_channels: int
-    out_channels: int
-    mid_channels: int = 0
-    kernel: int = 1
-    stride: int = 1
-    act: str = "none"
-    se: int = 0
-    residual: bool = False
-
-    def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise InputError(f"block kind is {self.kind!r}, expected one of {', '.join(KINDS)}")
-        if self.act not in ACTS:
-            raise InputError(f"activation is {self.act!r}, expected one of {', '.join(ACTS)}")
-        for name in ("in_size", "in_channels", "out_channels", "kernel", "stride"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} of a {self.kind} is {getattr(self, name)}, at least 1")
-        if self.kernel % 2 == 0:
-            raise InputError(f"kernel of a {self.kind} is {self.kernel}, expected an odd number")
-        if self.kind in ("mbconv", "bottleneck") and self.mid_channels < 1:
-            raise InputError(f"mid_channels of a {self.kind} is {self.mid_channels}, at least 1")
-        shape_kept = self.stride == 1 and self.in_channels == self.out_channels
-        if self.residual and self.kind != "bottleneck" and not shape_kept:
-            raise InputError(f"a residual {self.kind} must keep its shape, got {self.key}")
-
-    @property
-    def out_size(self) -> int:
-        """Side of the output in pixels; 'same' padding, so ceil(in_size / stride)."""
-        if self.kind == "avg_pool":
-            return 1
-        return (self.in_size - 1) // self.stride + 1
-
-    @property
-    def key(self) -> str:
-        """A string that `parse` reads back; unique for each spec."""
-        return (
-            f"{self.kind}-{self.in_size}x{self.in_channels}-m{self.mid_channels}"
-            f"-o{self.out_channels}-k{self.kernel}-s{self.stride}-{self.act}"
-            f"-se{self.se}-r{int(self.residual)}"
-        )
-
-    @classmethod
-    def parse(cls, key: str) -> Self:
-        """Read a `key` back; `InputError` where the text is not one."""
-        match = _KEY.fullmatch(key)
-        if match is None:
-            example = "mbconv-28x40-m240-o40-k5-s1-hswish-se64-r1"
-            raise InputError(f"not the key of a block: {key!r}; one looks like {example}")
-        text = match.groupdict()
-        kind, act, residual = text.pop("kind"), text.pop("act"), text.pop("residual") == "1"
-        numbers = {name: int(value) for name, value in text.items()}
-        return cls(kind=kind, act=act, residual=residual, **numbers)
-
-    # MACs, parameters and bytes follow from the layers, see bench.layers.
+class BlockSpec(BlockShape):
+    """One static block, and what it costs to compute: that follows from its layers."""
 
     @property
     def macs(self) -> int:
         """Multiply-accumulates of one inference at batch 1."""
-        from bench.layers import layers_of
-
         return layers_of(self).macs
-
-    @property
-    def in_bytes(self) -> int:
-        """Input activations of one float32 image."""
-        return 4 * self.in_size**2 * self.in_channels
-
-    @property
-    def out_bytes(self) -> int:
-        """Output activations of one float32 image."""
-        return 4 * self.out_size**2 * self.out_channels
 
     @property
     def params(self) -> int:
         """Trainable parameters, norms' scales and shifts included."""
-        from bench.layers import layers_of
-
         return layers_of(self).params
 
 
 SPEC_FIELDS = tuple(f.name for f in fields(BlockSpec))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Target:
-    """What a figure was measured on. Two unlike targets never share a table.
-
-    `device` is a slug of the hardware itself ("intel-xeon-processor", "sm-n950f"), not an address;
-    `cores` lists the cores the process is pinned to ("0", "0,1"; "" for unpinned); `options` are
-    sorted pairs that change what a figure means (cache state, graph or eager, ...).
-    """
-
-    device: str
-    backend: str
-    backend_version: str
-    precision: str = "fp32"
-    threads: int = 1
-    cores: str = ""
-    batch: int = 1
-    options: tuple[tuple[str, str], ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.threads < 1:
-            raise InputError(f"threads must be at least 1, got {self.threads}")
-        if self.batch < 1:
-            raise InputError(f"batch must be at least 1, got {self.batch}")
-        object.__setattr__(self, "options", tuple(sorted((k, v) for k, v in self.options)))
-
-    @property
-    def key(self) -> str:
-        """One line that names the target in full."""
-        parts = [self.device, f"{self.backend}-{self.backend_version}", self.precision]
-        parts += [f"t{self.threads}", f"c{self.cores or 'any'}", f"b{self.batch}"]
-        return "/".join(parts + [f"{name}={value}" for name, value in self.options])
-
-    @property
-    def column(self) -> str:
-        """Name of this target's column in a networks table; letters, digits, `_`; ends in `_ms`."""
-        text = f"{self.device}_{self.backend}_{self.precision}_t{self.threads}_b{self.batch}"
-        return re.sub(r"[^a-z0-9]+", "_", text.lower()) + "_ms"
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Self:
-        names = {f.name for f in fields(cls)}
-        if set(data) != names:
-            raise InputError(f"a target has the fields {sorted(names)}, got {sorted(data)}")
-        options = tuple((str(name), str(value)) for name, value in data["options"])
-        return cls(**{**data, "options": options})
-
-    def with_options(self, **options: str) -> Self:
-        return replace(self, options=tuple({**dict(self.options), **options}.items()))

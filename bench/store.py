@@ -21,8 +21,8 @@ from bench.devices.base import Facts, PassResult, Workload
 from bench.errors import DeviceError, FileError, InputError, TargetMismatchError
 from bench.files import VALUE_DAMAGE, parse_json
 from bench.measurement import Measurement
-from bench.planner import SweepPlan
-from bench.spec import Target
+from bench.plan import SweepPlan
+from bench.target import Target
 
 if TYPE_CHECKING:
     import pandas as pd

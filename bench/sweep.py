@@ -19,11 +19,12 @@ from bench.errors import (
 )
 from bench.groups import free_memory_bytes, lay_groups
 from bench.pass_looks import PassLooks
-from bench.planner import Planner, SweepPlan
+from bench.plan import SweepPlan
+from bench.planner import Planner
 from bench.progress import NoProgress, PassWatcher, Progress
-from bench.spec import Target
 from bench.store import SweepStore
 from bench.store_rows import Group
+from bench.target import Target
 
 QUIET: Progress = NoProgress()
 LOAD_TRIES = 5  # of a load that breaks off, a device that comes back in between

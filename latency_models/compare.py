@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bench.errors import InputError
 from bench.measurement import student_t
-from bench.spec import Target
+from bench.target import Target
 from latency_models.table import LatencyTable
 
 Floats = NDArray[np.float64]

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.layers import Conv, Layer, Linear, SqueezeExcite, layers_of
-from bench.spec import ACTS, BlockSpec
+from bench.shape import ACTS
+from bench.spec import BlockSpec
 
 # Millions (of multiply-accumulates, elements, bytes), but for `launches`, a count.
 PHYSICAL = (

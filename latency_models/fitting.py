@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from bench.errors import InputError, TargetMismatchError
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
+from bench.target import Target
 from latency_models.compose import (
     Composition,
     CompositionChoice,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from bench.errors import FileError, InputError, TargetMismatchError
 from bench.files import VALUE_DAMAGE, read_bytes
 from bench.measurement import Measurement
-from bench.spec import Target
+from bench.target import Target
 from latency_models.columns import numbers_of, shown
 from latency_models.storage import decoded, load_any_frame, origin, save_frame
 

@@ -8,7 +8,7 @@ per_unit, choice, composition_choice), `name` (a block's key, `kind/quantity`, o
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from bench.spec import BlockSpec
 from latency_models.compose import Composition, CompositionChoice
 from latency_models.correction import Correction
 from latency_models.features import PHYSICAL
+from latency_models.fitted import FittedPredictor
 from latency_models.regression import Choice
 from latency_models.regression_rows import PARTS, model_rows, read_models, rows
 from latency_models.storage import (
@@ -27,9 +28,6 @@ from latency_models.storage import (
     save_frame,
     target_and_provenance,
 )
-
-if TYPE_CHECKING:
-    from latency_models.predictors import LatencyPredictor
 
 WHAT = "latency predictor"
 COLUMNS = {
@@ -44,7 +42,7 @@ COLUMNS = {
 }
 
 
-def save_predictor(predictor: "LatencyPredictor", path: Path) -> None:
+def save_predictor(predictor: FittedPredictor, path: Path) -> None:
     """Write a predictor as parquet, whole or not at all."""
     frame = pd.concat(list(_parts(predictor)), ignore_index=True)[list(COLUMNS)]
     metadata = {"target": predictor.target.to_json(), "provenance": dict(predictor.provenance)}
@@ -75,7 +73,7 @@ def load_predictor(path: Path) -> dict[str, Any]:
         raise FileError(f"{path} is damaged ({error}); fit it again") from error
 
 
-def _parts(predictor: "LatencyPredictor") -> Iterator[pd.DataFrame]:
+def _parts(predictor: FittedPredictor) -> Iterator[pd.DataFrame]:
     known = predictor.known
     for place, quantity in enumerate(("warm", "cold")):
         if known:

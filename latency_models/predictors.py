@@ -1,21 +1,21 @@
 """`LatencyPredictor`: exact table entries where there are any, regression elsewhere, composed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import MissingEntryError
-from bench.spec import BlockSpec, Target
-from latency_models.compose import Composition, CompositionChoice
-from latency_models.correction import Correction
+from bench.spec import BlockSpec
 from latency_models.domain import Domain
 from latency_models.features import feature_matrix
-from latency_models.regression import Choice, Regression
+from latency_models.fitted import FittedPredictor
+from latency_models.predictor_file import load_predictor, save_predictor
+from latency_models.regression import Regression
 from latency_models.table import nearest
 
 Floats = NDArray[np.float64]
@@ -41,27 +41,9 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LatencyPredictor:
-    """What a network of `BlockSpec`s costs on `target`, in ms.
+class LatencyPredictor(FittedPredictor):
+    """What a network of `BlockSpec`s costs on `target`, in ms: predicts from what was fitted."""
 
-    `known` holds measured (warm, cold) ms; `models` the regressions by (kind, quantity), among
-    them those of the kind `*`; `inferred` what blocks cost inside a network, ms, where whole
-    networks told it, and `seen` the blocks of networks that were all it was fitted on. `fitted`
-    holds the latencies, ms, of the networks fitted on, by `network_key`. `choices` and
-    `composition_choice` say how the forms were chosen.
-    """
-
-    target: Target
-    provenance: Mapping[str, Any]
-    known: Mapping[BlockSpec, tuple[float, float]]
-    models: Mapping[tuple[str, str], Regression]
-    inferred: Mapping[BlockSpec, float] = field(default_factory=dict)
-    seen: tuple[BlockSpec, ...] = ()
-    fitted: Mapping[str, float] = field(default_factory=dict)
-    composition: Composition = field(default_factory=Composition)
-    correction: Correction = field(default_factory=Correction)
-    choices: tuple[Choice, ...] = ()
-    composition_choice: CompositionChoice | None = None
     domain: Domain = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -145,15 +127,11 @@ class LatencyPredictor:
 
     def save(self, path: Path) -> None:
         """Write everything as one parquet table."""
-        from latency_models.predictor_file import save_predictor
-
         save_predictor(self, path)
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read a predictor; `FileError` where the file is damaged or something else."""
-        from latency_models.predictor_file import load_predictor
-
         return cls(**load_predictor(path))
 
 

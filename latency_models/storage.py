@@ -13,7 +13,7 @@ import pandas as pd
 
 from bench.errors import FileError, InputError, first_line
 from bench.files import VALUE_DAMAGE, parse_json, read_bytes, write_bytes
-from bench.spec import Target
+from bench.target import Target
 
 _KEY = b"ofabench"
 # What pyarrow makes of a damaged file, and of the description of a frame that pandas leaves in it.

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from bench.errors import FileError, InputError, MissingEntryError, TargetMismatchError
 from bench.measurement import Measurement
-from bench.spec import SPEC_FIELDS, BlockSpec, Target
+from bench.spec import SPEC_FIELDS, BlockSpec
+from bench.target import Target
 from latency_models.storage import (
     load_frame,
     origin,

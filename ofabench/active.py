@@ -16,7 +16,7 @@ from bench.devices.base import LoadCosts, Workload
 from bench.errors import InputError
 from bench.groups import ANCHORS, estimated_ns
 from bench.measurement import Measurement
-from bench.planner import SweepPlan
+from bench.plan import SweepPlan
 from bench.references import with_references
 from latency_models.design import block_beliefs, covering, network_beliefs, rough_ms
 from latency_models.features import feature_matrix

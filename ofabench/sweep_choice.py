@@ -9,7 +9,8 @@ from ofabench.arguments import resolutions, seconds
 
 if TYPE_CHECKING:
     from bench.devices.base import Device
-    from bench.planner import Planner, SweepPlan
+    from bench.plan import SweepPlan
+    from bench.planner import Planner
     from supernet.space import ArchConfig, SearchSpace
 
 

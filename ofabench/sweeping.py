@@ -9,12 +9,13 @@ import numpy as np
 from bench.backends.base import Backend
 from bench.devices.base import Device, Workload
 from bench.errors import FileError, InputError, InterruptedSweepError, OfabenchError
-from bench.planner import Planner, SweepPlan
+from bench.plan import SweepPlan
+from bench.planner import Planner
 from bench.progress import Progress
-from bench.spec import Target
 from bench.store import SweepStore
 from bench.summary import SweepSummary, summarise
 from bench.sweep import run_sweep
+from bench.target import Target
 
 if TYPE_CHECKING:
     from supernet.space import ArchConfig, SearchSpace

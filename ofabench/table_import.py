@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from bench.errors import InputError
-from bench.spec import Target
+from bench.target import Target
 from ofabench.table_show import print_costs
 
 if TYPE_CHECKING:

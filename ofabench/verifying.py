@@ -12,7 +12,8 @@ from ofabench.arguments import add_progress, positive_float, positive_int, seed
 if TYPE_CHECKING:
     from bench.backends.base import Backend
     from bench.devices.base import Device
-    from bench.spec import BlockSpec, Target
+    from bench.spec import BlockSpec
+    from bench.target import Target
     from latency_models.predictors import LatencyPredictor
     from supernet.card import Card
     from supernet.verify import Bench
@@ -145,7 +146,7 @@ def _limit_ms(asked: Asked) -> float | None:
 
 
 def _bench(args: argparse.Namespace, device: "Device", backend: "Backend", asked: Asked) -> "Bench":
-    from bench.planner import SweepPlan
+    from bench.plan import SweepPlan
     from ofabench.progress import get_sweep_progress
     from supernet.verify import Bench
 

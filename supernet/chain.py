@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from bench.spec import ACTS
+from bench.shape import ACTS
 from supernet.codes import Layout
 from supernet.fields import Fields
 from supernet.stages import Stage

@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.backends.base import Array, Backend
 from bench.files import write_bytes, write_text
-from bench.spec import Target
+from bench.target import Target
 from supernet.card import Accuracies, Calibration, Card, Closeness, card_path
 from supernet.closeness import check_close, compare
 from supernet.model_metadata import with_class_names

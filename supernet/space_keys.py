@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.errors import InputError
 from bench.layers import NORM_EPS
-from bench.spec import ACTS
+from bench.shape import ACTS
 
 _ACTS = ", ".join(ACTS)
 _WIDTH = "whole number, at least 1"

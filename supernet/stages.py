@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.spec import ACTS
+from bench.shape import ACTS
 from supernet.codes import Column, Layout
 from supernet.fields import Fields
 

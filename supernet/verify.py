@@ -18,12 +18,14 @@ from bench.devices.device_lock import measuring
 from bench.errors import InterruptedSweepError, TargetMismatchError
 from bench.measurement import Measurement
 from bench.model import Model
-from bench.planner import ListPlanner, SweepPlan
+from bench.plan import SweepPlan
+from bench.planner import ListPlanner
 from bench.progress import NoProgress, Progress
 from bench.session_drift import SessionDrift, drift_by_length, drift_by_references
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
 from bench.store import SweepStore
 from bench.sweep import run_sweep
+from bench.target import Target
 from latency_models.predictors import LatencyPredictor
 
 

@@ -10,7 +10,7 @@ from bench.cuda.driver import Driver, OutOfMemory
 from bench.cuda.options import CudaOptions
 from bench.devices.cuda import CudaDevice
 from bench.errors import DeviceError
-from bench.spec import Target
+from bench.target import Target
 from tests.fake_nvml import FakeCardState
 
 QUEUE_NS, LAUNCH_NS, WAIT_NS = 300.0, 4_000.0, 2_000.0  # of the host

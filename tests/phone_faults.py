@@ -21,11 +21,13 @@ from bench.errors import DeviceError
 from bench.phone.connection import Connection
 from bench.phone.options import PhoneOptions
 from bench.phone.running import MODEL_S
-from bench.planner import ListPlanner, SweepPlan
+from bench.plan import SweepPlan
+from bench.planner import ListPlanner
 from bench.progress import NoProgress
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
 from bench.store import SweepStore
 from bench.sweep import run_sweep
+from bench.target import Target
 from tests.phone_control import PhoneControl
 
 TIMEOUTS = Timeouts(connect_s=5.0, answer_s=10.0, confirm_s=2.0, reconnect_s=30.0)

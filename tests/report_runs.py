@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from bench.session_drift import SessionDrift
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
+from bench.target import Target
 from latency_models.networks import NetworksTable
 from latency_models.predictors import LatencyPredictor
 from latency_models.table import LatencyTable, frame_of

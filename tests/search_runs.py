@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.spec import Target
+from bench.target import Target
 from latency_models.compose import Composition, CompositionChoice
 from latency_models.features import PHYSICAL
 from latency_models.predictors import LatencyPredictor

@@ -11,7 +11,8 @@ from bench.backends.registry import BACKENDS, get_backend
 from bench.blocks import network_of
 from bench.errors import FileError, InputError
 from bench.model import Model, random_model
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
+from bench.target import Target
 
 BLOCKS = [
     "stem-32x3-m0-o16-k3-s2-hswish-se0-r0",

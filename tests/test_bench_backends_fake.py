@@ -2,7 +2,8 @@ import pytest
 
 from bench.backends.fake import FakeBackend, block_cost_ns
 from bench.model import random_model
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
+from bench.target import Target
 
 STEM = BlockSpec.parse("stem-32x3-m0-o16-k3-s2-hswish-se0-r0")
 SMALL = BlockSpec.parse("mbconv-16x16-m48-o16-k3-s1-relu-se0-r1")

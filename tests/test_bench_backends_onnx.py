@@ -14,7 +14,8 @@ from bench.backends.onnx_graph import OPSET, onnx_bytes
 from bench.blocks import build_network, model_of
 from bench.errors import FileError, InputError
 from bench.model import Model, random_model
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
+from bench.target import Target
 
 CHAINS = {
     "mobilenet": [

@@ -13,7 +13,8 @@ from bench.backends.tflite_graph import tflite_bytes
 from bench.blocks import network_of
 from bench.errors import FileError, InputError
 from bench.model import Model, random_model
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
+from bench.target import Target
 
 TARGET = Target(device="test", backend="tflite", backend_version="0")
 KEYS = [

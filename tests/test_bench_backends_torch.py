@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from bench.backends.torch_backend import TorchBackend, model_from_bytes
 from bench.errors import FileError
 from bench.model import random_model
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
+from bench.target import Target
 
 BLOCKS = [
     BlockSpec.parse("stem-8x3-m0-o8-k3-s2-hswish-se0-r0"),

@@ -18,7 +18,8 @@ from bench.cuda.torch_driver import arithmetic
 from bench.cuda.torch_models import load_torch
 from bench.errors import InputError, MissingRuntimeError
 from bench.model import random_model
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
+from bench.target import Target
 from tests.fake_card import FakeCard
 
 SPEC = BlockSpec.parse("mbconv-14x16-m48-o16-k3-s1-hswish-se8-r1")

@@ -5,9 +5,10 @@ import pytest
 
 from bench.derive import Load, Pass, derive_measurements, load_marks, spans_ns
 from bench.devices.base import THROTTLED, Workload
-from bench.planner import SweepPlan
+from bench.plan import SweepPlan
 from bench.references import COMPUTE, MEMORY
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
+from bench.target import Target
 
 TARGET = Target(device="d", backend="b", backend_version="1")
 SMALL, LARGE = (

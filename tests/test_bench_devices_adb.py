@@ -18,11 +18,13 @@ from bench.errors import DeviceError, InputError
 from bench.phone import phone as phone_module
 from bench.phone.options import PhoneOptions
 from bench.phone.settings import RESTORE
-from bench.planner import ListPlanner, SweepPlan
+from bench.plan import SweepPlan
+from bench.planner import ListPlanner
 from bench.progress import NoProgress
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
 from bench.store import SweepStore
 from bench.sweep import run_sweep
+from bench.target import Target
 from tests.phone_bundle import fake_bundle
 from tests.phone_roots import set_battery, setting
 from tests.pocket_phone.phone import DaemonOptions, PocketPhone

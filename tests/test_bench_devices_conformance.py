@@ -20,7 +20,8 @@ from bench.devices.registry import get_device
 from bench.errors import MissingRuntimeError
 from bench.model import random_model
 from bench.phone.options import PhoneOptions
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
+from bench.target import Target
 from tests.fake_card import fake_gpu
 from tests.pocket_phone.phone import DaemonOptions, PocketPhone
 

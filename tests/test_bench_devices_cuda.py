@@ -14,11 +14,13 @@ from bench.devices.cuda import CudaDevice, index_in
 from bench.devices.registry import get_device
 from bench.errors import DeviceError, InputError, MissingRuntimeError, UnrunnableError
 from bench.model import random_model
-from bench.planner import ListPlanner, SweepPlan
+from bench.plan import SweepPlan
+from bench.planner import ListPlanner
 from bench.references import with_references
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
 from bench.store import SweepStore
 from bench.sweep import run_sweep
+from bench.target import Target
 from tests.fake_card import FLUSH_NS, FakeCard, fake_gpu
 from tests.fake_nvml import CALM, FakeCardState
 

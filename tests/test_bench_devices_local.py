@@ -15,7 +15,7 @@ from bench.devices.registry import found_devices, get_device
 from bench.devices.watch import LinuxWatch, stolen_ticks
 from bench.errors import DeviceError, InputError
 from bench.references import COMPUTE
-from bench.spec import Target
+from bench.target import Target
 
 CPUINFO = """\
 processor\t: 0

@@ -23,11 +23,13 @@ from bench.phone.asking import MARK
 from bench.phone.fleet import FleetPhone
 from bench.phone.identity import identity_script, parse_identity
 from bench.phone.options import PhoneOptions
-from bench.planner import ListPlanner, SweepPlan
+from bench.plan import SweepPlan
+from bench.planner import ListPlanner
 from bench.selfcheck import self_check
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
 from bench.store import SweepStore
 from bench.sweep import run_sweep
+from bench.target import Target
 from ofabench import cli, device_arguments
 from ofabench.commands.sweep import resume_command
 from ofabench.fleet_sweep import member_of

@@ -5,7 +5,8 @@ import pytest
 
 from bench.devices.base import Workload
 from bench.measurement import Measurement, interval, student_t
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
+from bench.target import Target
 
 SPEC = BlockSpec(kind="avg_pool", in_size=7, in_channels=8, out_channels=8)
 TARGET = Target(device="d", backend="b", backend_version="1")

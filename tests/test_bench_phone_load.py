@@ -21,7 +21,8 @@ from bench.phone.options import PhoneOptions
 from bench.phone.phone import RUNNER_PID, Phone
 from bench.phone.settings import GUARD, RESTORE
 from bench.references import with_references
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
+from bench.target import Target
 from tests.phone_bundle import fake_bundle
 from tests.phone_here import HereConnection
 from tests.phone_roots import (

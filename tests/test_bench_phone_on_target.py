@@ -17,7 +17,8 @@ from bench.phone.changes import Change
 from bench.phone.options import PhoneOptions
 from bench.phone.phone import Phone
 from bench.phone.settings import GUARD, RESTORE, WORK, changed, claim
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
+from bench.target import Target
 from tests.phone_faults import answer
 from tests.phone_target.phone import RealPhone
 

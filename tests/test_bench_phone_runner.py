@@ -31,7 +31,8 @@ from bench.phone.runner_text import (
     parse_line,
 )
 from bench.phone.temperatures import parse_zones
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
+from bench.target import Target
 from tests.phone_texts import QUALCOMM_ZONES, zones
 
 SPECS = (

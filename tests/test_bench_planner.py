@@ -8,8 +8,10 @@ import pytest
 from bench.devices.base import Workload
 from bench.errors import InputError
 from bench.measurement import Measurement
-from bench.planner import ListPlanner, SettlingPlanner, SweepPlan
-from bench.spec import BlockSpec, Target
+from bench.plan import SweepPlan
+from bench.planner import ListPlanner, SettlingPlanner
+from bench.spec import BlockSpec
+from bench.target import Target
 
 TARGET = Target(device="d", backend="b", backend_version="1")
 A, B, C = (

@@ -7,10 +7,11 @@ import pytest
 
 from bench.devices.base import PassResult, Workload
 from bench.errors import InputError, TargetMismatchError
-from bench.planner import SweepPlan
+from bench.plan import SweepPlan
 from bench.repeatability import compare_sweeps
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
 from bench.store import SweepStore
+from bench.target import Target
 
 PLAN = SweepPlan(loads=6, passes=1, calls=1)
 TARGET = Target(device="d", backend="fake", backend_version="1")

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.errors import InputError
-from bench.spec import ACTS, KINDS, BlockSpec, Target
+from bench.shape import ACTS, KINDS
+from bench.spec import BlockSpec
+from bench.target import Target
 
 widths = st.integers(1, 4096)
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from bench import sqlite_file
 from bench.devices.base import PassResult, Workload
 from bench.errors import DeviceError, FileError, InputError, TargetMismatchError
-from bench.planner import SweepPlan
-from bench.spec import BlockSpec, Target
+from bench.plan import SweepPlan
+from bench.spec import BlockSpec
 from bench.store import SweepStore
+from bench.target import Target
 
 TARGET = Target(device="d", backend="fake", backend_version="1")
 PLAN = SweepPlan(loads=2, passes=2, calls=2, asked=(("space", "tiny"),))

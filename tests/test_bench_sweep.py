@@ -18,13 +18,15 @@ from bench.devices.fake import FakeDevice, Flaws
 from bench.errors import InputError, InterruptedSweepError, TargetMismatchError
 from bench.groups import footprint_bytes, lay_groups
 from bench.measurement import Measurement
-from bench.planner import ListPlanner, Planner, SettlingPlanner, SweepPlan
+from bench.plan import SweepPlan
+from bench.planner import ListPlanner, Planner, SettlingPlanner
 from bench.progress import NoProgress, Progress
 from bench.references import COMPUTE, COPIES, MEMORY, with_references
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
 from bench.store import SweepStore
 from bench.summary import summarise
 from bench.sweep import run_sweep
+from bench.target import Target
 
 FLAWS = Flaws(noise=0.02, layout=0.01, level=0.1, drift=0.05, stumbles=0.01, memory_swing=0.05)
 DEVICE = FakeDevice(flaws=FLAWS)

@@ -12,12 +12,14 @@ from bench.backends.fake import FakeBackend
 from bench.devices.base import THROTTLED, LoadPlan, PassResult, Workload
 from bench.devices.fake import FakeDevice, Flaws
 from bench.errors import DeviceError, DeviceLostError
-from bench.planner import ListPlanner, SweepPlan
+from bench.plan import SweepPlan
+from bench.planner import ListPlanner
 from bench.progress import NoProgress
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
 from bench.store import SweepStore
 from bench.summary import summarise
 from bench.sweep import LOAD_TRIES, run_sweep
+from bench.target import Target
 
 TARGET = Target(device="fake", backend="fake", backend_version="1")
 PLAN = SweepPlan(loads=2, passes=3, calls=2)

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
+from bench.target import Target
 from latency_models.dense import compile_dense, compile_spread
 from latency_models.features import PHYSICAL, feature_matrix
 from latency_models.fitting import fit_predictor

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bench.errors import InputError
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
+from bench.target import Target
 from latency_models.compose import Composition
 from latency_models.dense import compile_dense, compile_spread, macs_of
 from latency_models.dense_cost import compile_max, compile_sum

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bench.errors import FileError
-from bench.spec import Target
+from bench.target import Target
 from latency_models.categories.predictor import CategoryPredictor, codes_of
 from latency_models.formats.fbnet import OPERATORS, from_fbnet
 

@@ -12,7 +12,8 @@ from pyarrow import parquet
 from bench.devices.base import Workload
 from bench.errors import FileError, InputError, TargetMismatchError
 from bench.measurement import Measurement
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
+from bench.target import Target
 from latency_models.networks import NetworksTable, foreign_target
 from latency_models.storage import save_frame
 

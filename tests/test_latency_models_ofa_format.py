@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bench.errors import FileError, InputError
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
+from bench.target import Target
 from latency_models.formats.ofa import from_ofa, to_ofa
 from latency_models.formats.ofa_keys import RATIO, key_of, parse_key, squeezed
 from latency_models.formats.ofa_keys import WIDE as WIDE_STYLE

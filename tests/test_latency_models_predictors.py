@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from bench.errors import FileError, InputError, MissingEntryError, TargetMismatchError
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
+from bench.target import Target
 from latency_models.features import ALL, PHYSICAL, feature_matrix
 from latency_models.fitting import fit_predictor
 from latency_models.predictor_file import WHAT

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from bench.devices.base import Workload
 from bench.errors import FileError, InputError, MissingEntryError, TargetMismatchError
 from bench.measurement import Measurement
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
+from bench.target import Target
 from latency_models.storage import load_frame, save_frame
 from latency_models.table import LatencyTable, frame_of, nearest
 

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bench.errors import FileError
-from bench.spec import Target
+from bench.target import Target
 from latency_models.formats.tfnas import from_tfnas
 from latency_models.table import LatencyTable
 

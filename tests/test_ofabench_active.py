@@ -9,10 +9,10 @@ from bench.backends.fake import FakeBackend
 from bench.devices.base import LoadCosts
 from bench.devices.fake import FakeDevice
 from bench.errors import InputError, InterruptedSweepError
-from bench.planner import SweepPlan
-from bench.spec import Target
+from bench.plan import SweepPlan
 from bench.store import SweepStore
 from bench.sweep import run_sweep
+from bench.target import Target
 from latency_models.domain import Domain
 from ofabench import cli
 from ofabench.active import Budget, BudgetPlanner, informative_networks

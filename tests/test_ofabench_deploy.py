@@ -17,7 +17,7 @@ from markdown_it import MarkdownIt
 
 from bench.backends.registry import get_backend
 from bench.devices.local import LocalDevice
-from bench.spec import Target
+from bench.target import Target
 from latency_models.compose import Composition
 from latency_models.predictors import LatencyPredictor
 from ofabench import cli

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bench.errors import FileError
-from bench.spec import Target
+from bench.target import Target
 from latency_models.fitting import fit_predictor
 from latency_models.networks import NetworksTable
 from latency_models.predictors import LatencyPredictor

@@ -12,7 +12,7 @@ from bench.devices.adb import AdbDevice
 from bench.errors import MissingRuntimeError
 from bench.model import random_model
 from bench.phone.bundle import ensure_bundle
-from bench.planner import SweepPlan
+from bench.plan import SweepPlan
 from bench.store import SweepStore
 from ofabench import cli
 from ofabench.sweeping import make_target

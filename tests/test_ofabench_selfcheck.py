@@ -9,7 +9,7 @@ import pytest
 from bench.backends.base import Array, Backend
 from bench.devices.fake import FakeDevice
 from bench.repeatability import compare_sweeps
-from bench.spec import Target
+from bench.target import Target
 from ofabench import cli
 
 SMALL = ("--space", "tiny", "--device", "fake", "--blocks", "6", "--loads", "2", "--passes", "2")

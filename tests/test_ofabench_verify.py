@@ -14,7 +14,8 @@ from bench.backends.registry import get_backend
 from bench.blocks import build_network, network_of
 from bench.devices.local import LocalDevice
 from bench.model import random_model
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
+from bench.target import Target
 from latency_models.compose import Composition
 from latency_models.predictors import LatencyPredictor
 from ofabench import cli

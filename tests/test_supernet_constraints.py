@@ -7,7 +7,7 @@ import pytest
 
 from bench.activation_memory import peak_values
 from bench.errors import InputError
-from bench.spec import Target
+from bench.target import Target
 from bench.weight_bytes import weight_bytes
 from latency_models.compose import Composition, CompositionChoice
 from latency_models.features import PHYSICAL

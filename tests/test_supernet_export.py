@@ -13,7 +13,7 @@ from bench.backends.registry import get_backend
 from bench.blocks import build_network
 from bench.errors import FileError, InputError
 from bench.model import Model
-from bench.spec import Target
+from bench.target import Target
 from supernet.card import Normalisation, card_path, read_exported
 from supernet.closeness import TOLERANCE
 from supernet.export import Form, export, make_file, run_file

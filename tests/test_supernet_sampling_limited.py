@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from bench.errors import InfeasibleError
-from bench.spec import Target
+from bench.target import Target
 from latency_models.compose import Composition
 from latency_models.features import PHYSICAL
 from latency_models.predictors import LatencyPredictor

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from bench.errors import InputError
 from bench.model import check_chain
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
+from bench.target import Target
 from latency_models.formats.ofa import from_ofa
 from supernet.space import ArchConfig, SearchSpace, parse_line, space_names
 from supernet.units import BlockPlace, make_divisible

@@ -16,10 +16,11 @@ from bench.devices.fake import NO_FLAWS, FakeDevice, Flaws
 from bench.errors import DeviceError, FileError, InputError, TargetMismatchError
 from bench.measurement import Measurement
 from bench.model import random_model
-from bench.planner import SweepPlan
+from bench.plan import SweepPlan
 from bench.session_drift import drift_by_references
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
 from bench.store import SweepStore
+from bench.target import Target
 from latency_models.predictors import LatencyPredictor
 from supernet.space import SearchSpace
 from supernet.verification import Expected, Verification, verify

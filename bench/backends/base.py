@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.model import Model
-from bench.spec import Target
+from bench.target import Target
 
 Array = NDArray[np.float32]
 

@@ -13,7 +13,8 @@ from bench.backends.base import Array
 from bench.backends.inputs import check_precision
 from bench.backends.torch_backend import TorchBackend, model_from_bytes
 from bench.model import Model
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
+from bench.target import Target
 
 _CALL_NS = 3_000.0
 _BLOCK_NS = 1_500.0

@@ -18,7 +18,7 @@ from bench.backends.inputs import (
 )
 from bench.errors import FileError, MissingRuntimeError
 from bench.model import Model
-from bench.spec import Target
+from bench.target import Target
 from bench.weight_bytes import PRECISIONS
 
 _INSTALL = "pip install onnxruntime onnx"

@@ -5,7 +5,7 @@ from typing import NoReturn
 from bench.backends.onnx_backend import OnnxBackend
 from bench.errors import InputError
 from bench.model import Model
-from bench.spec import Target
+from bench.target import Target
 
 
 class TensorrtBackend(OnnxBackend):

@@ -17,7 +17,7 @@ from bench.backends.inputs import (
 )
 from bench.errors import FileError, MissingRuntimeError
 from bench.model import Model
-from bench.spec import Target
+from bench.target import Target
 from bench.weight_bytes import PRECISIONS
 
 

@@ -15,7 +15,8 @@ from bench.backends.inputs import check_images, check_precision, random_images
 from bench.errors import FileError, InputError, MissingRuntimeError, first_line
 from bench.files import TORCH_DAMAGE, zip_damage
 from bench.model import Model, weight_shapes
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
+from bench.target import Target
 
 if TYPE_CHECKING:
     from torch import Tensor

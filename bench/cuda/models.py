@@ -6,7 +6,7 @@ from bench.backends.base import Array
 from bench.cuda.driver import Driver
 from bench.cuda.options import CudaOptions
 from bench.errors import InputError
-from bench.spec import Target
+from bench.target import Target
 
 RUNTIMES = ("torch", "onnx", "tensorrt")
 

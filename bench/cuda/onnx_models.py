@@ -25,7 +25,7 @@ from bench.cuda.driver import Driver, OutOfMemory
 from bench.cuda.options import CudaOptions
 from bench.errors import FileError, InputError, MissingRuntimeError
 from bench.files import cache_folder
-from bench.spec import Target
+from bench.target import Target
 
 CUDA, TENSORRT = "CUDAExecutionProvider", "TensorrtExecutionProvider"
 _INSTALL = {

@@ -8,7 +8,7 @@ from bench.backends.base import Array
 from bench.backends.inputs import check_images, check_precision
 from bench.cuda.driver import Driver
 from bench.cuda.options import CudaOptions
-from bench.spec import Target
+from bench.target import Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,7 +17,7 @@ from bench.phone.options import PhoneOptions
 from bench.phone.phone import Phone
 from bench.phone.quiet import check_fit
 from bench.phone.wheel import litert_version
-from bench.spec import Target
+from bench.target import Target
 
 DEFAULTS = PhoneOptions()
 PRECISIONS = ("fp32", "fp16")

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.backends.base import Array, Backend
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
+from bench.target import Target
 
 Facts = Mapping[str, str | int | float | bool | None]
 """What is known of a device at a moment; what a machine does not tell is None, never left out."""

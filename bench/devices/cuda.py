@@ -23,7 +23,7 @@ from bench.devices.local import choose_cores, pinned
 from bench.errors import DeviceError, InputError
 from bench.model import random_model
 from bench.passes import check_plan, run_passes
-from bench.spec import Target
+from bench.target import Target
 
 _NUMBER = re.compile(r"[0-9]{1,6}")
 

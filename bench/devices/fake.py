@@ -11,7 +11,7 @@ from bench.backends.fake import FakeBackend, FakeModel
 from bench.devices.base import Facts, LoadCosts, LoadPlan, PassResult, Workload
 from bench.errors import DeviceError, UnrunnableError
 from bench.model import Model
-from bench.spec import Target
+from bench.target import Target
 from bench.timing import time_passes
 
 MEMORY_BOUND_BYTES = 4_000_000  # weights of a model that the fake caches do not hold

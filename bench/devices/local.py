@@ -14,7 +14,7 @@ from bench.devices.base import Facts, LoadCosts, LoadPlan, PassResult, Workload
 from bench.devices.watch import LinuxWatch
 from bench.errors import DeviceError, InputError
 from bench.model import random_model
-from bench.spec import Target
+from bench.target import Target
 from bench.timing import time_passes
 
 _CORE = re.compile(r"[0-9]{1,6}")

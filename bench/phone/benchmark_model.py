@@ -29,7 +29,7 @@ from bench.phone.phone import RUNNER_PID, Phone, read_moment
 from bench.phone.preparing import changes_for, with_room
 from bench.phone.settings import WORK, changed
 from bench.references import reference_places
-from bench.spec import Target
+from bench.target import Target
 
 FOLDER, PROGRAM = f"{WORK}/benchmark", "benchmark_model"
 VISIT_S = 300.0  # the program itself stops after 150 s

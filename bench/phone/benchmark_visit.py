@@ -16,7 +16,7 @@ from bench.phone.benchmark_delegate import Delegation, delegation, refusal
 from bench.phone.benchmark_output import BenchmarkOutput, parse_output
 from bench.phone.cores import mask_of
 from bench.phone.settings import error_line
-from bench.spec import Target
+from bench.target import Target
 
 SIGNALLED = 128
 ENDED_FROM_OUTSIDE = (1, 2, 9, 13, 15)  # HUP, INT, KILL, PIPE, TERM: no fault of the program's

@@ -11,7 +11,7 @@ from bench.phone.connection import Connection
 from bench.phone.phone import Phone
 from bench.phone.preparing import run_argv
 from bench.phone.settings import WORK, error_line
-from bench.spec import Target
+from bench.target import Target
 
 FOLDER = f"{WORK}/infer"
 TIMEOUT_S = 300.0

@@ -17,7 +17,7 @@ from bench.phone.running import Loaded, RunnerProcess, share_whole
 from bench.phone.settings import changed
 from bench.phone.watching import Heat, WatchedPasses
 from bench.references import reference_places
-from bench.spec import Target
+from bench.target import Target
 
 
 class PhoneLoads:

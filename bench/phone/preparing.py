@@ -23,7 +23,7 @@ from bench.phone.models import CACHE_BYTES, free_bytes
 from bench.phone.phone import ASK_S, BUNDLE, RUNNER_PID, Phone
 from bench.phone.runner_text import Job
 from bench.phone.settings import WORK
-from bench.spec import Target
+from bench.target import Target
 
 JOB = "job"
 

@@ -5,22 +5,20 @@ category was measured.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bench.errors import FileError, InputError
+from latency_models.categories.costs import CategoryCosts
 from latency_models.storage import load_frame, require_columns, save_frame, target_and_provenance
-
-if TYPE_CHECKING:
-    from latency_models.categories.predictor import CategoryPredictor
 
 WHAT = "predictor of categories"
 COLUMNS = {"column": "text", "category": "int", "cost_ms": "float", "seen": "bool"}
 
 
-def save_categories(predictor: "CategoryPredictor", path: Path) -> None:
+def save_categories(predictor: CategoryCosts, path: Path) -> None:
     """Write a predictor as parquet, whole or not at all."""
     rows = [
         (column, category, cost_ms, category in predictor.seen[column])

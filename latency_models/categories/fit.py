@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import InputError
-from bench.spec import Target
+from bench.target import Target
 from latency_models.blend import Problem, Rows, blend, grid_of
 from latency_models.categories.kernels import (
     Vocabulary,

@@ -4,7 +4,6 @@ For spaces of which nothing is known but that an architecture is a row of whole 
 onehot`): an operator by position, say. No block, no MACs: a category is a name and nothing more.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -14,7 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.errors import InputError
-from bench.spec import Target
+from latency_models.categories.costs import CategoryCosts
+from latency_models.categories.file import load_categories, save_categories
 from latency_models.columns import is_whole, numbers_of, whole_numbers
 
 Floats = NDArray[np.float64]
@@ -23,18 +23,8 @@ _NOT_CATEGORIES = ("_ms", "_spread")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CategoryPredictor:
-    """What each category of each column adds to a latency, in ms.
-
-    `costs_ms` holds, by column, costs by category, which add up to the latency. `seen` are the
-    categories that were measured, here or by a prior; the others' costs are what their column
-    and their name tell, and a network with one of them is extrapolated.
-    """
-
-    target: Target
-    provenance: Mapping[str, Any]
-    costs_ms: Mapping[str, Mapping[int, float]]
-    seen: Mapping[str, frozenset[int]]
+class CategoryPredictor(CategoryCosts):
+    """Latency in ms as a sum of what each category of each column adds."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -65,15 +55,11 @@ class CategoryPredictor:
 
     def save(self, path: Path) -> None:
         """Write everything as one parquet table."""
-        from latency_models.categories.file import save_categories
-
         save_categories(self, path)
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read a predictor; `FileError` where the file is damaged or something else."""
-        from latency_models.categories.file import load_categories
-
         return cls(**load_categories(path))
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from bench.errors import FileError, InputError, first_line
 from bench.files import parse_json, read_bytes
-from bench.spec import Target
+from bench.target import Target
 from latency_models.categories.predictor import CategoryPredictor
 from latency_models.storage import decoded, origin
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from bench.errors import FileError, InputError
 from bench.files import read_bytes
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
+from bench.target import Target
 from latency_models.formats.figures import Figure, Z, read_figures
 from latency_models.formats.ofa_keys import RATIO, WIDE, key_of, parse_key
 from latency_models.storage import origin

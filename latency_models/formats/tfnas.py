@@ -15,7 +15,8 @@ from pathlib import Path
 
 from bench.errors import FileError, InputError
 from bench.files import read_bytes
-from bench.spec import BlockSpec, Target
+from bench.spec import BlockSpec
+from bench.target import Target
 from latency_models.storage import decoded, origin
 from latency_models.table import LatencyTable, frame_of
 

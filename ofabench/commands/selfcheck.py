@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bench.devices.base import Device, Workload
     from bench.peer_timers import TimerFigures
     from bench.selfcheck import SelfCheck
-    from bench.spec import Target
+    from bench.target import Target
 
 EXIT_FAILED_CHECK = 1
 RESOLUTION = 160
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace, device: "Device") -> "SelfCheck":
     from bench.backends.registry import get_backend
     from bench.files import make_folder, write_text
-    from bench.planner import SweepPlan
+    from bench.plan import SweepPlan
     from bench.selfcheck import self_check
     from ofabench.progress import get_sweep_progress
     from ofabench.sweeping import make_target, sweep_work

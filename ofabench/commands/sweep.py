@@ -20,8 +20,8 @@ from ofabench.sweep_choice import (
 
 if TYPE_CHECKING:
     from bench.devices.base import Device
-    from bench.spec import Target
     from bench.summary import SweepSummary
+    from bench.target import Target
 
 UNRUNNABLE_SHOWN = 5
 DEFAULTS = {"loads": 6, "passes": 30, "calls": 3}
@@ -87,7 +87,7 @@ def _sweep(args: argparse.Namespace, device: "Device") -> int:
     """Sweep, then sum up."""
     from bench.backends.registry import get_backend
     from bench.errors import InputError
-    from bench.planner import SweepPlan
+    from bench.plan import SweepPlan
     from ofabench.progress import get_sweep_progress
     from ofabench.sweeping import check_out, make_target, open_store, sweep_into
     from supernet.space import SearchSpace

@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from bench.spec import Target
+from bench.target import Target
 from latency_models.table import LatencyTable
 from ofabench.report.figures import colours, finish
 from ofabench.report.inputs import Inputs

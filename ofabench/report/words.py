@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.errors import InputError, OfabenchError
-from bench.spec import Target
+from bench.target import Target
 from latency_models.networks import NetworksTable
 from ofabench.networks import space_of
 from supernet.arch import ArchConfig

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from bench.devices.base import PassResult, Workload
-from bench.planner import SweepPlan
-from bench.spec import BlockSpec, Target
+from bench.plan import SweepPlan
+from bench.spec import BlockSpec
 from bench.store import SweepStore
 from bench.store_rows import checksum
+from bench.target import Target
 from tests.fuzz.target import FuzzTarget, file_of, scratch_folder
 
 TARGET = Target(device="d", backend="fake", backend_version="1")

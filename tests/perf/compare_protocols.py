@@ -31,9 +31,9 @@ from bench.derive import Load, Pass, derive_measurements
 from bench.devices.base import LoadPlan, Workload
 from bench.devices.local import LocalDevice, load_models, pinned
 from bench.passes import collector_off
-from bench.planner import SweepPlan
+from bench.plan import SweepPlan
 from bench.references import with_references
-from bench.spec import Target
+from bench.target import Target
 from ofabench.sweeping import make_target
 from supernet.space import SearchSpace
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from bench.backends.registry import get_backend
 from bench.devices.registry import get_device
-from bench.planner import SweepPlan
+from bench.plan import SweepPlan
 from bench.session_drift import SessionDrift, drift_by_references
 from latency_models.predictors import LatencyPredictor
 from ofabench.verifying import company_of

@@ -28,10 +28,12 @@ from bench.devices.base import Workload
 from bench.errors import OfabenchError
 from bench.model import random_model
 from bench.phone.options import PhoneOptions
-from bench.planner import ListPlanner, SweepPlan
-from bench.spec import BlockSpec, Target
+from bench.plan import SweepPlan
+from bench.planner import ListPlanner
+from bench.spec import BlockSpec
 from bench.store import SweepStore
 from bench.sweep import run_sweep
+from bench.target import Target
 from ofabench.progress import TerminalProgress
 from ofabench.sweeping import make_target
 from supernet.space import SearchSpace

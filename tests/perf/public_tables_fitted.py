@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.spec import Target
+from bench.target import Target
 from latency_models.categories.fit import fit_categories
 from latency_models.categories.predictor import CategoryPredictor, codes_of
 from latency_models.evaluate import best_constant, evaluate

@@ -27,7 +27,7 @@ from bench.model import random_model
 from bench.phone.bundle import Bundle, ensure_bundle
 from bench.phone.runner_text import PASS, Job, PassEnded, parse_line
 from bench.references import with_references
-from bench.spec import Target
+from bench.target import Target
 from supernet.space import SearchSpace
 
 Floats = NDArray[np.float64]

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from bench.spec import Target
+from bench.target import Target
 from latency_models.fitting import fit_predictor
 from latency_models.formats.figures import read_figures
 from latency_models.formats.ofa import from_ofa

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from bench.errors import InfeasibleError
-from bench.spec import Target
+from bench.target import Target
 from latency_models.fitting import fit_predictor
 from latency_models.formats.ofa import from_ofa
 from supernet.accuracy.ofa_published import OfaPublished

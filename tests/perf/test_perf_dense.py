@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.spec import Target
+from bench.target import Target
 from latency_models.dense import compile_dense
 from latency_models.features import PHYSICAL
 from latency_models.gathers import Floats

@@ -10,11 +10,12 @@ from bench.backends.fake import FakeBackend
 from bench.devices.base import LoadPlan, Workload
 from bench.devices.fake import FakeDevice, Flaws
 from bench.devices.watch import LinuxWatch
-from bench.planner import ListPlanner, SweepPlan
+from bench.plan import SweepPlan
+from bench.planner import ListPlanner
 from bench.repeatability import compare_sweeps
-from bench.spec import Target
 from bench.store import SweepStore
 from bench.sweep import run_sweep
+from bench.target import Target
 from bench.timing import time_passes
 from supernet.space import SearchSpace
 

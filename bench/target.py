@@ -1,0 +1,60 @@
+"""`Target`: what a figure was measured on."""
+
+import re
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Self
+
+from bench.errors import InputError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Target:
+    """What a figure was measured on. Two unlike targets never share a table.
+
+    `device` is a slug of the hardware itself ("intel-xeon-processor", "sm-n950f"), not an address;
+    `cores` lists the cores the process is pinned to ("0", "0,1"; "" for unpinned); `options` are
+    sorted pairs that change what a figure means (cache state, graph or eager, ...).
+    """
+
+    device: str
+    backend: str
+    backend_version: str
+    precision: str = "fp32"
+    threads: int = 1
+    cores: str = ""
+    batch: int = 1
+    options: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.threads < 1:
+            raise InputError(f"threads must be at least 1, got {self.threads}")
+        if self.batch < 1:
+            raise InputError(f"batch must be at least 1, got {self.batch}")
+        object.__setattr__(self, "options", tuple(sorted((k, v) for k, v in self.options)))
+
+    @property
+    def key(self) -> str:
+        """One line that names the target in full."""
+        parts = [self.device, f"{self.backend}-{self.backend_version}", self.precision]
+        parts += [f"t{self.threads}", f"c{self.cores or 'any'}", f"b{self.batch}"]
+        return "/".join(parts + [f"{name}={value}" for name, value in self.options])
+
+    @property
+    def column(self) -> str:
+        """Name of this target's column in a networks table; letters, digits, `_`; ends in `_ms`."""
+        text = f"{self.device}_{self.backend}_{self.precision}_t{self.threads}_b{self.batch}"
+        return re.sub(r"[^a-z0-9]+", "_", text.lower()) + "_ms"
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        names = {f.name for f in fields(cls)}
+        if set(data) != names:
+            raise InputError(f"a target has the fields {sorted(names)}, got {sorted(data)}")
+        options = tuple((str(name), str(value)) for name, value in data["options"])
+        return cls(**{**data, "options": options})
+
+    def with_options(self, **options: str) -> Self:
+        return replace(self, options=tuple({**dict(self.options), **options}.items()))
