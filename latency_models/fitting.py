@@ -6,20 +6,19 @@ from typing import Any
 
 import numpy as np
 
+from bench.blocks.spec import BlockSpec
 from bench.errors import InputError, TargetMismatchError
-from bench.spec import BlockSpec
-from bench.target import Target
-from latency_models.compose import (
+from bench.protocol.target import Target
+from latency_models.evaluation.evaluate import macs_line
+from latency_models.networks.compose import (
     Composition,
     CompositionChoice,
     fit_composition,
     spread_of,
 )
-from latency_models.correction import fit_correction
-from latency_models.evaluate import macs_line
-from latency_models.features import feature_matrix
-from latency_models.few_networks import all_blocks, fit_few
-from latency_models.predictors import (
+from latency_models.networks.correction import fit_correction
+from latency_models.networks.few_networks import all_blocks, fit_few
+from latency_models.predictors.predictor import (
     POOLED,
     QUANTITIES,
     Floats,
@@ -27,9 +26,17 @@ from latency_models.predictors import (
     Network,
     network_key,
 )
-from latency_models.regression import Choice, Regression, fit_form, fit_kind, fit_pooled, rows_of
-from latency_models.storage import origin
-from latency_models.table import LatencyTable
+from latency_models.regression.features import feature_matrix
+from latency_models.regression.regression import (
+    Choice,
+    Regression,
+    fit_form,
+    fit_kind,
+    fit_pooled,
+    rows_of,
+)
+from latency_models.tables.storage import origin
+from latency_models.tables.table import LatencyTable
 
 _SEED = 0
 LEAST_TO_BLEND = 8  # networks

@@ -2,6 +2,6 @@
 
 import sys
 
-from ofabench.cli import main
+from ofabench.cli.main import main
 
 sys.exit(main())

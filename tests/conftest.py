@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.phone_roots import ModelName
 from tests.phone_target.build import NoTargetError, ensure_adbd
 from tests.phone_target.phone import RealPhone
+from tests.support.phone_roots import ModelName
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

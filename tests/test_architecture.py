@@ -48,11 +48,11 @@ def test_torch_load_never_unpickles(path: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "heavy"),
     [
-        ("bench.spec", ("torch", "numpy")),
-        ("bench.measurement", ("torch", "onnxruntime")),
-        ("latency_models.table", ("torch", "sklearn")),
-        ("supernet.space", ("torch", "sklearn")),
-        ("ofabench.cli", ("torch", "sklearn", "pandas", "onnxruntime")),
+        ("bench.blocks.spec", ("torch", "numpy")),
+        ("bench.timing.measurement", ("torch", "onnxruntime")),
+        ("latency_models.tables.table", ("torch", "sklearn")),
+        ("supernet.space.space", ("torch", "sklearn")),
+        ("ofabench.cli.main", ("torch", "sklearn", "pandas", "onnxruntime")),
     ],
 )
 def test_a_light_module_imports_nothing_heavy(module: str, heavy: tuple[str, ...]) -> None:

@@ -9,12 +9,12 @@ import zlib
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from bench.backends.base import Array
 from bench.backends.inputs import check_precision
 from bench.backends.torch_backend import TorchBackend, model_from_bytes
-from bench.model import Model
-from bench.spec import BlockSpec
-from bench.target import Target
+from bench.blocks.model import Model
+from bench.blocks.spec import BlockSpec
+from bench.protocol.backend import Array
+from bench.protocol.target import Target
 
 _CALL_NS = 3_000.0
 _BLOCK_NS = 1_500.0

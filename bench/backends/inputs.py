@@ -6,9 +6,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from bench.backends.base import Array
 from bench.errors import FileError, InputError
-from bench.target import Target
+from bench.protocol.backend import Array
+from bench.protocol.target import Target
 
 T = TypeVar("T")
 MOST_VALUES = 1 << 26  # of an input or output, 256 MB; 446 images of 224 x 224 pixels

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from bench.backends.base import Array
 from bench.backends.inputs import (
     check_file_input,
     check_fixed,
@@ -16,10 +15,11 @@ from bench.backends.inputs import (
     only_pair,
     random_images,
 )
+from bench.blocks.model import Model
+from bench.blocks.weight_bytes import PRECISIONS
 from bench.errors import FileError, MissingRuntimeError
-from bench.model import Model
-from bench.target import Target
-from bench.weight_bytes import PRECISIONS
+from bench.protocol.backend import Array
+from bench.protocol.target import Target
 
 _INSTALL = "pip install onnxruntime onnx"
 

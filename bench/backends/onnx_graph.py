@@ -10,10 +10,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+from bench.blocks.layers import Conv, Layer, Linear, Pool, SqueezeExcite, layers_of
+from bench.blocks.model import Model, Weights
+from bench.blocks.spec import BlockSpec
 from bench.errors import InputError
-from bench.layers import Conv, Layer, Linear, Pool, SqueezeExcite, layers_of
-from bench.model import Model, Weights
-from bench.spec import BlockSpec
 
 OPSET = 17  # HardSwish came with 14; onnxruntime has read 17 since 1.12
 IR_VERSION = 8

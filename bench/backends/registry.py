@@ -1,7 +1,7 @@
 """Backends by name; importing this imports no runtime."""
 
-from bench.backends.base import Backend
 from bench.errors import InputError
+from bench.protocol.backend import Backend
 
 BACKENDS = ("torch", "onnx", "tflite", "fake")  # that run on this machine's processor
 

@@ -1,11 +1,11 @@
-"""TensorRT through onnxruntime: ONNX files, run on NVIDIA GPUs alone (see `bench.cuda`)."""
+"""TensorRT through onnxruntime: ONNX files, run on NVIDIA GPUs alone (see `bench.devices.cuda`)."""
 
 from typing import NoReturn
 
 from bench.backends.onnx_backend import OnnxBackend
+from bench.blocks.model import Model
 from bench.errors import InputError
-from bench.model import Model
-from bench.target import Target
+from bench.protocol.target import Target
 
 
 class TensorrtBackend(OnnxBackend):

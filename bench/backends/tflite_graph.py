@@ -7,10 +7,10 @@ alike; where the two differ, padding is an operator of its own, which XNNPACK jo
 import numpy as np
 
 from bench.backends.tflite_buffer import Flatbuffer, Tensor, schema
+from bench.blocks.layers import Conv, Layer, Linear, Pool, SqueezeExcite, layers_of
+from bench.blocks.model import Array, Model, Weights
+from bench.blocks.spec import BlockSpec
 from bench.errors import InputError
-from bench.layers import Conv, Layer, Linear, Pool, SqueezeExcite, layers_of
-from bench.model import Array, Model, Weights
-from bench.spec import BlockSpec
 
 
 def tflite_bytes(model: Model, batch: int = 1) -> bytes:

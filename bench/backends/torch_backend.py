@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.backends.base import Array
 from bench.backends.inputs import check_images, check_precision, random_images
+from bench.blocks.model import Model, weight_shapes
+from bench.blocks.spec import BlockSpec
 from bench.errors import FileError, InputError, MissingRuntimeError, first_line
 from bench.files import TORCH_DAMAGE, zip_damage
-from bench.model import Model, weight_shapes
-from bench.spec import BlockSpec
-from bench.target import Target
+from bench.protocol.backend import Array
+from bench.protocol.target import Target
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -98,7 +98,7 @@ class TorchBackend:
         check_precision(target)
         import torch
 
-        from bench.blocks import network_of
+        from bench.blocks.torch_modules import network_of
 
         torch.set_num_threads(target.threads)
         network = network_of(model)

@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from bench.backends.base import Array, Backend
 from bench.backends.fake import FakeBackend, FakeModel
-from bench.devices.base import Facts, LoadCosts, LoadPlan, PassResult, Workload
+from bench.blocks.model import Model
 from bench.errors import DeviceError, UnrunnableError
-from bench.model import Model
-from bench.target import Target
-from bench.timing import time_passes
+from bench.protocol.backend import Array, Backend
+from bench.protocol.device import Facts, LoadCosts, LoadPlan, PassResult, Workload
+from bench.protocol.target import Target
+from bench.timing.host_visits import time_passes
 
 MEMORY_BOUND_BYTES = 4_000_000  # weights of a model that the fake caches do not hold
 BURST_NS = 50_000_000  # memory is slow in one of four stretches of this length

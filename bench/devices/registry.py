@@ -5,12 +5,12 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.backends.registry import get_backend
-from bench.devices.base import Device, Facts
 from bench.errors import DeviceError, InputError, MissingRuntimeError
+from bench.protocol.device import Device, Facts
 
 if TYPE_CHECKING:
-    from bench.cuda.options import CudaOptions
-    from bench.phone.options import PhoneOptions
+    from bench.devices.android.phone.options import PhoneOptions
+    from bench.devices.cuda.options import CudaOptions
 
 KNOWN = (
     "cpu (this machine), cuda:0 (an NVIDIA GPU), adb:SERIAL, adb:HOST:PORT or "
@@ -30,7 +30,7 @@ def get_device(
     for something, and `close` ends that.
     """
     if address == "cpu":
-        from bench.devices.local import LocalDevice
+        from bench.devices.cpu.local import LocalDevice
 
         return LocalDevice()
     if address == "fake":
@@ -39,13 +39,13 @@ def get_device(
         flaws = Flaws(noise=0.02, layout=0.01, level=0.03, stumbles=0.001, memory_swing=0.05)
         return FakeDevice(flaws=flaws)
     if address.startswith("cuda"):
-        from bench.cuda.options import CudaOptions
-        from bench.devices.cuda import CudaDevice
+        from bench.devices.cuda.device import CudaDevice
+        from bench.devices.cuda.options import CudaOptions
 
         return CudaDevice(address, cuda or CudaOptions())
     if address.startswith("adb:"):
-        from bench.devices.adb import AdbDevice
-        from bench.phone.options import PhoneOptions
+        from bench.devices.android.device import AdbDevice
+        from bench.devices.android.phone.options import PhoneOptions
 
         return AdbDevice(address, phone or PhoneOptions())
     raise InputError(f"device is {address!r}, expected one of: {KNOWN}")
@@ -71,7 +71,7 @@ def found_devices(tell: Callable[[str], None]) -> list[Found]:
     Of a phone no more is told than its model: facts take a connection, see `describe`. `tell`
     hears why phones could not be listed; the other devices are.
     """
-    from bench.cuda.found import found_gpus
+    from bench.devices.cuda.found import found_gpus
 
     gpus = [
         Found(address=gpu.address, slug=gpu.slug, backends={}, facts={}, state=gpu.state)
@@ -81,7 +81,7 @@ def found_devices(tell: Callable[[str], None]) -> list[Found]:
 
 
 def _found_phones(tell: Callable[[str], None]) -> list[Found]:
-    from bench.adb.found import found_phones
+    from bench.devices.android.adb.found import found_phones
 
     try:
         phones = found_phones()

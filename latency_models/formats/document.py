@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from bench.errors import InputError
-from latency_models.storage import decoded
+from latency_models.tables.storage import decoded
 
 LARGEST_BYTES = 4 << 20  # a table of 96 blocks at 25 resolutions is 0.5 MB
 MOST_NODES = 200_000

@@ -15,9 +15,9 @@ from typing import Any
 
 from bench.errors import FileError, InputError, first_line
 from bench.files import parse_json, read_bytes
-from bench.target import Target
-from latency_models.categories.predictor import CategoryPredictor
-from latency_models.storage import decoded, origin
+from bench.protocol.target import Target
+from latency_models.networks.categories.predictor import CategoryPredictor
+from latency_models.tables.storage import decoded, origin
 
 # Kernel, expansion, groups of both 1x1 convolutions; an expansion by 1 is a convolution too.
 OPERATORS = ("k3_e1", "k3_e1_g2", "k3_e3", "k3_e6", "k5_e1", "k5_e1_g2", "k5_e3", "k5_e6", "skip")

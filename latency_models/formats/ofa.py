@@ -10,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.blocks.spec import BlockSpec
 from bench.errors import FileError, InputError
 from bench.files import read_bytes
-from bench.spec import BlockSpec
-from bench.target import Target
+from bench.protocol.target import Target
 from latency_models.formats.figures import Figure, Z, read_figures
 from latency_models.formats.ofa_keys import RATIO, WIDE, key_of, parse_key
-from latency_models.storage import origin
-from latency_models.table import LatencyTable, frame_of
+from latency_models.tables.storage import origin
+from latency_models.tables.table import LatencyTable, frame_of
 
 
 def from_ofa(paths: Sequence[Path], target: Target) -> LatencyTable:

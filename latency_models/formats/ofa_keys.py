@@ -8,8 +8,8 @@ Source: mit-han-lab/once-for-all, `latency_lookup_table`.
 import re
 from typing import Any
 
+from bench.blocks.spec import BlockSpec
 from bench.errors import InputError
-from bench.spec import BlockSpec
 
 WIDE, RATIO = "MobileNetV3", "ProxylessNAS"
 

@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from bench.blocks.spec import BlockSpec
 from bench.errors import FileError, InputError
 from bench.files import read_bytes
-from bench.spec import BlockSpec
-from bench.target import Target
-from latency_models.storage import decoded, origin
-from latency_models.table import LatencyTable, frame_of
+from bench.protocol.target import Target
+from latency_models.tables.storage import decoded, origin
+from latency_models.tables.table import LatencyTable, frame_of
 
 COLUMNS = ("block", "res", "cin", "se_mid", "cout", "k", "s", "act", "mid", "ms")
 # TF-NAS's swish is x * sigmoid(x), and its squeeze-excite has that and a sigmoid inside: a

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.errors import FileError
-from bench.store import SweepStore
-from latency_models.table import LatencyTable
+from bench.sweep.store import SweepStore
+from latency_models.tables.table import LatencyTable
 from ofabench.report.blocks import block_sections, machine_sections
 from ofabench.report.devices import device_sections
 from ofabench.report.drawing import drawing_sections

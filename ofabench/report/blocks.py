@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from latency_models.table import LatencyTable
+from latency_models.tables.table import LatencyTable
 from ofabench.report.figures import latency_against_macs
 from ofabench.report.heat import latency_heat_map
 from ofabench.report.inputs import Inputs

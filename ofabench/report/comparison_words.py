@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from latency_models.compare import Comparison, Move
+from latency_models.evaluation.compare import Comparison, Move
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,8 +8,8 @@ from typing import Any
 
 from bench.errors import FileError
 from bench.files import VALUE_DAMAGE
-from ofabench.deploy_folder import FORMAT
 from ofabench.report.outcome import Outcome, read_outcome
+from ofabench.workflows.deploy.deploy_folder import FORMAT
 
 
 def is_deployment(data: Any) -> bool:

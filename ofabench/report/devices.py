@@ -7,13 +7,13 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from bench.target import Target
-from latency_models.table import LatencyTable
+from bench.protocol.target import Target
+from latency_models.tables.table import LatencyTable
 from ofabench.report.figures import colours, finish
 from ofabench.report.inputs import Inputs
 from ofabench.report.page import Section, plain
 from ofabench.report.words import in_words, short_target, space_named, space_of_table
-from supernet.space import SearchSpace
+from supernet.space.space import SearchSpace
 
 Floats = NDArray[np.float64]
 LEAST_COMMON = 5  # blocks or networks; fewer are no picture

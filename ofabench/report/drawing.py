@@ -7,9 +7,9 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from bench.blocks.spec import BlockSpec
 from bench.errors import MissingEntryError
-from bench.spec import BlockSpec
-from latency_models.predictors import LatencyPredictor, Prediction
+from latency_models.predictors.predictor import LatencyPredictor, Prediction
 from ofabench.report.figures import COLOURS, finish
 from ofabench.report.inputs import Inputs
 from ofabench.report.page import Section, plain

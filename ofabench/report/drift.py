@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.derive import Load, load_marks, spans_ns
-from bench.devices.base import Workload
-from bench.levels import LoadTimes, common_levels
-from bench.measurement import warm_ns
-from bench.references import reference_places
-from bench.store import SweepStore
+from bench.protocol.device import Workload
+from bench.sweep.store import SweepStore
+from bench.timing.derive import Load, load_marks, spans_ns
+from bench.timing.levels import LoadTimes, common_levels
+from bench.timing.measurement import warm_ns
+from bench.timing.references import reference_places
 
 Floats = NDArray[np.float64]
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)

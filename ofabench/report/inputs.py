@@ -7,13 +7,14 @@ from typing import Any
 
 from bench.errors import FileError, InputError
 from bench.files import parse_json, read_bytes
-from bench.sqlite_file import HEADER as SQLITE
-from bench.store import SweepStore
-from latency_models import networks, predictor_file, table
-from latency_models.networks import NetworksTable
-from latency_models.predictors import LatencyPredictor
-from latency_models.storage import load_any_frame
-from latency_models.table import LatencyTable
+from bench.sweep.sqlite_file import HEADER as SQLITE
+from bench.sweep.store import SweepStore
+from latency_models.predictors import file as predictor_file
+from latency_models.predictors.predictor import LatencyPredictor
+from latency_models.tables import networks, table
+from latency_models.tables.networks import NetworksTable
+from latency_models.tables.storage import load_any_frame
+from latency_models.tables.table import LatencyTable
 from ofabench.report.deployment import is_deployment, read_deployment
 from ofabench.report.outcome import Outcome, is_outcome, read_outcome
 from ofabench.report.searches import Search, is_search, read_search

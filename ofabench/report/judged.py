@@ -5,15 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from bench.spec import BlockSpec
-from latency_models.evaluate import Evaluation, best_constant, evaluate, macs_alone
-from latency_models.networks import NetworksTable
-from latency_models.predictors import LatencyPredictor
-from ofabench.networks import judging
+from bench.blocks.spec import BlockSpec
+from latency_models.evaluation.evaluate import Evaluation, best_constant, evaluate, macs_alone
+from latency_models.predictors.predictor import LatencyPredictor
+from latency_models.tables.networks import NetworksTable
 from ofabench.report.figures import Floats, Pairs, predicted_against_measured
 from ofabench.report.inputs import Inputs
 from ofabench.report.page import Section
 from ofabench.report.words import in_words, short_target, space_of_table
+from ofabench.workflows.latency.networks import judging
 
 Verdict = dict[str, Evaluation]  # by what told it: the predictor, then what it must beat
 

@@ -12,9 +12,9 @@ import pandas as pd
 from bench.errors import FileError
 from bench.files import VALUE_DAMAGE, read_json
 from ofabench.report.words import arch_of, in_words, space_named
-from ofabench.verdicts import REPEATS
-from supernet.verification import Figure, Verification
-from supernet.wilson import share_in_words
+from ofabench.workflows.deploy.verdicts import REPEATS
+from supernet.data.wilson import share_in_words
+from supernet.verification.verdicts import Figure, Verification
 
 VERIFIED = ".verified.json"
 NEEDED = {"predicted_ms", "measured", "drift_corrected", "prediction_within_tolerance"}

@@ -7,8 +7,8 @@ from typing import Any
 
 from bench.errors import FileError, InputError
 from ofabench.report.outcome import finite
-from supernet.arch import ArchConfig
-from supernet.search_file import FORMAT
+from supernet.search.result_file import FORMAT
+from supernet.space.arch import ArchConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.errors import InputError, OfabenchError
-from bench.target import Target
-from latency_models.networks import NetworksTable
-from ofabench.networks import space_of
-from supernet.arch import ArchConfig
-from supernet.space import SearchSpace
+from bench.protocol.target import Target
+from latency_models.tables.networks import NetworksTable
+from ofabench.workflows.latency.networks import space_of
+from supernet.space.arch import ArchConfig
+from supernet.space.space import SearchSpace
 
 BREAK = "<br>"  # Plotly's own; every other letter that comes from a file is escaped
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from supernet.accuracy.cross_validation import CrossValidation, HeldOut
 from supernet.accuracy.predictor import MOST_KERNEL_PAIRS, AccuracyPredictor, Kind, fit_accuracy
-from supernet.codes import Codes
-from supernet.constraints import CodedSpace
+from supernet.constraints.constraints import CodedSpace
+from supernet.space.codes import Codes
 
 HELD_OUT = 5  # one network in so many is kept back
 LEAST_PAIRS = 20  # with fewer there is nothing to keep back

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.errors import InputError
-from bench.progress import Progress
-from supernet.codes import Codes
-from supernet.model import SuperNet
-from supernet.space import ArchConfig, SearchSpace
-from supernet.train.dataset import Dataset, Score, resize, score
+from bench.protocol.progress import Progress
+from supernet.data.dataset import Dataset, Score, resize, score
+from supernet.space.codes import Codes
+from supernet.space.space import ArchConfig, SearchSpace
 from supernet.train.recalibrate import channels_last, recalibrate
+from supernet.weights.model import SuperNet
 
 BATCH = 100  # images judged at a time: with 500, a narrow network's maps no longer fit the cache
 CALIBRATION_IMAGES = 2000

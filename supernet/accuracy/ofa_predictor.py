@@ -6,7 +6,7 @@ encoders: MobileNetV3 and ProxylessNAS have the image sizes, the kernel of every
 expand ratio of every block; ResNet-50 has the image sizes, whether the stem's middle convolution is
 there, the width of the stem's two parts and of every stage, then the expand ratio of every block.
 Inputs of an absent block are all 0. Source: mit-han-lab/once-for-all (Apache-2.0),
-`ofa.nas.accuracy_predictor`; tests/test_supernet_accuracy_ofa_peer.py compares with that package.
+`ofa.nas.accuracy_predictor`; tests/supernet/accuracy/test_ofa_peer.py compares with that package.
 """
 
 import hashlib
@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from bench.errors import FileError, InputError
 from bench.files import read_bytes
-from supernet.coded_space import CodedSpace, column_values
-from supernet.codes import Codes
-from supernet.space import SearchSpace
+from supernet.space.coded_space import CodedSpace, column_values
+from supernet.space.codes import Codes
+from supernet.space.space import SearchSpace
 
 # Image sizes that the package or its examples use, by their number; a file does not name them.
 MOBILE_SIZES = ((224,), (128, 160, 192, 224), tuple(range(128, 225, 4)))

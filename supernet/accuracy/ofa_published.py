@@ -19,11 +19,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.blocks.spec import BlockSpec
 from bench.errors import FileError, InputError
 from bench.files import read_bytes
-from bench.spec import BlockSpec
-from supernet.coded_space import CodedSpace, blocks_of
-from supernet.codes import Codes
+from supernet.space.coded_space import CodedSpace, blocks_of
+from supernet.space.codes import Codes
 
 TRAINED_ON, ALSO_FOR = "ofa-mbv3-w1.0", "ofa-mbv3-w1.2"
 LAYERS = {"0": (400, 128), "2": (400, 400), "4": (400, 400), "6": (1, 400)}
@@ -130,7 +130,7 @@ class OfaPublished:
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """State dict of a torch file as arrays; `FileError` where it is none, as `read_state`."""
-    from supernet.torch_file import read_state
+    from supernet.weights.torch_file import read_state
 
     tensors = read_state(path).tensors
     return {name: _array(path, name, tensor) for name, tensor in tensors.items()}
@@ -165,7 +165,7 @@ def one_hot(codes: Codes) -> Floats:
 
 @lru_cache(maxsize=2)
 def _shipped_blocks(name: str) -> set[BlockSpec]:
-    from supernet.space import SearchSpace
+    from supernet.space.space import SearchSpace
 
     return blocks_of(SearchSpace.load(name))
 

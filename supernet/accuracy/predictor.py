@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from bench.errors import FileError, InputError
 from bench.files import VALUE_DAMAGE
-from latency_models.storage import load_frame, origin, save_frame
+from latency_models.tables.storage import load_frame, origin, save_frame
 from supernet.accuracy.cross_validation import CrossValidation
 from supernet.accuracy.kernels import Kernel, KernelModel, fit_kernel
 from supernet.accuracy.mlp import MlpModel
-from supernet.coded_space import CodedSpace, Thermometer, column_values, thermometer
-from supernet.codes import Codes
+from supernet.space.coded_space import CodedSpace, Thermometer, column_values, thermometer
+from supernet.space.codes import Codes
 
 MIN_PAIRS = 10  # fewer cannot be cross-validated in five parts of two
 MOST_KERNEL_PAIRS = 5000  # the effort of a kernel grows with their cube: here it is some seconds

@@ -20,8 +20,8 @@ from bench.files import read_bytes
 from supernet.accuracy.ofa_predictor import OfaPredictor, is_ofa_predictor
 from supernet.accuracy.ofa_published import OfaPublished, read_arrays
 from supernet.accuracy.predictor import AccuracyPredictor
-from supernet.coded_space import CodedSpace
-from supernet.codes import Codes
+from supernet.space.coded_space import CodedSpace
+from supernet.space.codes import Codes
 
 OFA_PREFIX = "ofa:"
 

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Self
 
 from bench.errors import FileError
 from bench.files import VALUE_DAMAGE, parse_json, write_text
-from supernet.train.dataset import Score
+from supernet.data.dataset import Score
 
 WHAT = "evaluations of sub-networks"
 Code = tuple[int, ...]

@@ -11,8 +11,8 @@ from typing import Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from supernet.codes import Codes
-from supernet.sampling.additive import Additive, StageCost
+from supernet.constraints.additive import Additive, StageCost
+from supernet.space.codes import Codes
 
 Floats = NDArray[np.float64]
 Bins = NDArray[np.int64]

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from supernet.codes import Codes, Layout
+from supernet.space.codes import Codes, Layout
 
 
 class Draws(Protocol):

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import InputError
-from supernet.codes import Codes, Layout
-from supernet.constraints import thermometer
+from supernet.constraints.constraints import thermometer
+from supernet.space.codes import Codes, Layout
 
 if TYPE_CHECKING:
     import torch

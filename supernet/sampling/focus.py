@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import InputError
-from supernet.codes import Codes
-from supernet.constraints import Costs
+from supernet.constraints.constraints import Costs
 from supernet.sampling.draws import Draws
 from supernet.sampling.estimate import LossEstimate
+from supernet.space.codes import Codes
 
 Floats = NDArray[np.float64]
 HOW = ("best-up", "worst-up")

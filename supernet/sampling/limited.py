@@ -7,11 +7,9 @@ from typing import Self
 import numpy as np
 
 from bench.errors import InfeasibleError
-from supernet.codes import Codes, Layout
-from supernet.constraints import Constraint
-from supernet.sampling.additive import Additive
-from supernet.sampling.counting import Counting
-from supernet.sampling.feasible import (
+from supernet.constraints.additive import Additive
+from supernet.constraints.constraints import Constraint
+from supernet.constraints.feasible import (
     Floats,
     Limits,
     Propose,
@@ -20,7 +18,9 @@ from supernet.sampling.feasible import (
     sequence,
     uniform,
 )
+from supernet.sampling.counting import Counting
 from supernet.sampling.mutation import Walk
+from supernet.space.codes import Codes, Layout
 
 RARE = 0.01  # where fewer candidates are taken, something better than rejection is tried
 _PILOT = 1024  # candidates of each resolution that acceptance is estimated on

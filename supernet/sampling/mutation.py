@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from supernet.codes import Codes, Layout
-from supernet.sampling.feasible import Limits, cheapest
+from supernet.constraints.feasible import Limits, cheapest
+from supernet.space.codes import Codes, Layout
 
 _WALKERS = 512
 _SETTLING = 400  # moves of every walker down into the limits, and as many within them

@@ -11,10 +11,10 @@ from typing import Self
 import numpy as np
 
 from bench.errors import InputError
-from supernet.codes import Codes, Layout
-from supernet.constraints import Constraint
+from supernet.constraints.constraints import Constraint
+from supernet.constraints.feasible import Limits, largest, smallest
 from supernet.sampling.draws import Draws
-from supernet.sampling.feasible import Limits, largest, smallest
+from supernet.space.codes import Codes, Layout
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,8 @@ from typing import cast
 
 import numpy as np
 
-from supernet.codes import Codes
 from supernet.search.problem import Problem, Rows, Scored
+from supernet.space.codes import Codes
 
 _LEAST_ROOM = 1024
 

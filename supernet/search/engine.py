@@ -12,16 +12,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from bench.blocks.spec import BlockSpec
 from bench.errors import InfeasibleError, InputError
-from bench.spec import BlockSpec
-from supernet.arch import ArchConfig
-from supernet.constraints import Constraint
+from supernet.constraints.constraints import Constraint
 from supernet.search.archive import Archive
 from supernet.search.evolution import Evolution
 from supernet.search.infeasible import why_infeasible
 from supernet.search.problem import Accuracies, Problem, Scored, SearchedSpace
 from supernet.search.strategy import Strategy
 from supernet.search.watch import Look, NoWatcher, Watcher
+from supernet.space.arch import ArchConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,11 +13,11 @@ from typing import ClassVar
 import numpy as np
 
 from bench.errors import InputError
-from supernet.codes import Codes
 from supernet.search.archive import first_of_each
 from supernet.search.guide import Guide
 from supernet.search.problem import Problem, Scored
 from supernet.search.strategy import Proposals
+from supernet.space.codes import Codes
 
 _SIZES = 5  # resolutions that are climbed at, before any other may be chosen
 

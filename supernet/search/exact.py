@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from supernet.codes import Codes
 from supernet.search.built import Asked, Built, Picks
 from supernet.search.grid import Floats, Grid
 from supernet.search.lowered import lowered
 from supernet.search.relaxed import Relaxed, Separable, least_bound
+from supernet.space.codes import Codes
 
 _SLIP = 1e-12  # relative: a sum in another order may exceed a limit by rounding
 _FIRST_GAP = 1 / 256  # of what all choices change, below the bound

@@ -12,7 +12,6 @@ from typing import ClassVar
 import numpy as np
 
 from bench.errors import InfeasibleError, InputError
-from supernet.codes import Codes
 from supernet.search.archive import first_of_each
 from supernet.search.dominance import extended, is_new, spread_over
 from supernet.search.engine import Plan, Run, SearchResult, result_of
@@ -20,6 +19,7 @@ from supernet.search.guide import Guide
 from supernet.search.infeasible import why_infeasible
 from supernet.search.problem import Floats, Problem, Scored
 from supernet.search.strategy import Proposals
+from supernet.space.codes import Codes
 
 MOST_OBJECTIVES = 2
 _SLIP = 1e-9  # relative: sums in another order

@@ -12,10 +12,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from supernet.codes import Codes, Layout
-from supernet.constraints import Costs
-from supernet.sampling.additive import Additive
-from supernet.sampling.probes import WidthChoice, chain_of, reference_costs
+from supernet.constraints.additive import Additive
+from supernet.constraints.constraints import Costs
+from supernet.constraints.probes import WidthChoice, chain_of, reference_costs
+from supernet.space.codes import Codes, Layout
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]

@@ -12,13 +12,13 @@ from typing import Self
 
 import numpy as np
 
-from supernet.codes import Codes
 from supernet.search.exact import Effort, best_of_sum
 from supernet.search.grid import Floats, Grid, Parts, StageParts
 from supernet.search.linear import Probes
 from supernet.search.problem import Problem, Scored
 from supernet.search.relaxed import Separable, least_of, spread_of
 from supernet.search.sums import Sums, most_of
+from supernet.space.codes import Codes
 
 _PROPOSED = 8  # networks for each sum
 # Under one limit the best is found anyway; under several, proposals are looked at, not believed.

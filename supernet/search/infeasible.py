@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from supernet.codes import Codes
-from supernet.constraints import Constraint
-from supernet.sampling.additive import Additive
-from supernet.sampling.feasible import cheapest
+from supernet.constraints.additive import Additive
+from supernet.constraints.constraints import Constraint
+from supernet.constraints.feasible import cheapest
 from supernet.search.problem import Problem
+from supernet.space.codes import Codes
 
 
 def least_cost(problem: Problem, limit: Constraint) -> tuple[float, bool]:

@@ -9,9 +9,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from supernet.codes import Codes
-from supernet.sampling.probes import WidthChoice
+from supernet.constraints.probes import WidthChoice
 from supernet.search.grid import Floats, Grid, Parts, StageParts
+from supernet.space.codes import Codes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import InputError
-from supernet.codes import Codes, Layout
-from supernet.constraints import CodedSpace, Constraint, Costs
+from supernet.constraints.constraints import CodedSpace, Constraint, Costs
+from supernet.space.codes import Codes, Layout
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]

@@ -10,8 +10,8 @@ from typing import Protocol
 
 import numpy as np
 
-from supernet.codes import Codes
 from supernet.search.problem import Problem, Scored
+from supernet.space.codes import Codes
 
 Proposals = Generator[Codes, Scored, None]
 

@@ -12,12 +12,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from supernet.codes import Codes, Layout
-from supernet.constraints import Constraint, Costs
-from supernet.sampling.probes import chain_of, probe_stage
+from supernet.constraints.constraints import Constraint, Costs
+from supernet.constraints.probes import chain_of, probe_stage
 from supernet.search.grid import Floats, Grid, Parts, StageParts
 from supernet.search.hopeless import hopeless
 from supernet.search.problem import Problem
+from supernet.space.codes import Codes, Layout
 
 _SAMPLED = 256
 _SLIP = 1e-9

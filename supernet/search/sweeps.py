@@ -8,9 +8,9 @@ from typing import ClassVar
 import numpy as np
 
 from bench.errors import InputError
-from supernet.codes import Layout
 from supernet.search.problem import Problem
 from supernet.search.strategy import Proposals
+from supernet.space.codes import Layout
 
 MOST_NETWORKS = 5_000_000  # beyond which looking at every one takes too long
 

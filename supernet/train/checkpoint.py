@@ -7,14 +7,14 @@ from typing import Any
 
 from torch import Tensor
 
-from bench.energy import Usage
+from bench.energy.meter import Usage
 from bench.errors import FileError, InputError, first_line
 from bench.files import VALUE_DAMAGE
-from supernet.class_names import ClassNames, read_class_names
-from supernet.model import SuperNet
-from supernet.space import SearchSpace
-from supernet.tensor_file import Tensors, load_tensors, save_tensors
+from supernet.data.class_names import ClassNames, read_class_names
+from supernet.space.space import SearchSpace
 from supernet.train.schedule import Schedule
+from supernet.weights.model import SuperNet
+from supernet.weights.tensor_file import Tensors, load_tensors, save_tensors
 
 WHAT = "supernet"
 _PLAIN: Mapping[str, Callable[[Any], Any]] = {

@@ -4,10 +4,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from supernet.model import SuperNet
-from supernet.tensor_file import Tensors
+from supernet.data.source import Batch, Source, Wanted
 from supernet.train.recalibrate import BATCH, CALIBRATION_IMAGES, channels_last, recalibrate
-from supernet.train.source import Batch, Source, Wanted
+from supernet.weights.model import SuperNet
+from supernet.weights.tensor_file import Tensors
 
 _CHUNK = 500
 

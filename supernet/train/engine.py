@@ -7,15 +7,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from supernet.model import SuperNet
-from supernet.space import ArchConfig
-from supernet.tensor_file import Tensors
+from supernet.data.source import Batch
+from supernet.space.space import ArchConfig
 from supernet.train.checkpoint import Recipe
 from supernet.train.distill import Teacher, loss_of
 from supernet.train.ranks import GradientMean
 from supernet.train.running import Running
 from supernet.train.schedule import Phase, Schedule
-from supernet.train.source import Batch
+from supernet.weights.model import SuperNet
+from supernet.weights.tensor_file import Tensors
 
 PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 

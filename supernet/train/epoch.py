@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from supernet.codes import Codes
+from supernet.data.source import Wanted
 from supernet.sampling.draws import Draws
+from supernet.space.codes import Codes
 from supernet.train.schedule import Phase
-from supernet.train.source import Wanted
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import torch
 
-from bench.energy import EnergyMeter
-from supernet.tensor_file import Tensors
+from bench.energy.meter import EnergyMeter
 from supernet.train.checkpoint import Checkpoint, EpochRecord, save_checkpoint
 from supernet.train.distill import Teacher
 from supernet.train.engine import Engine
 from supernet.train.epoch import EpochPlan
 from supernet.train.running import Running
+from supernet.weights.tensor_file import Tensors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bench.errors import InputError
-from supernet.model import SuperNet
-from supernet.space import ArchConfig
-from supernet.train.dataset import Dataset, Score, resize, score
+from supernet.data.dataset import Dataset, Score, resize, score
+from supernet.space.space import ArchConfig
+from supernet.weights.model import SuperNet
 
 _Module = TypeVar("_Module", bound=nn.Module)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from bench.progress import NoProgress, Progress
+from bench.protocol.progress import NoProgress, Progress
 from supernet.train.ranks import Ranks
 
 

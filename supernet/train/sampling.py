@@ -6,17 +6,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bench.errors import InfeasibleError, InputError
-from supernet.codes import Layout
-from supernet.constraints import Constraint, Costs
+from supernet.constraints.constraints import Constraint, Costs
 from supernet.sampling.draws import Draws, UniformDraws
 from supernet.sampling.estimate import LossEstimate
 from supernet.sampling.focus import FocusedDraws
 from supernet.sampling.limited import LimitedDraws
 from supernet.sampling.sandwich import SandwichDraws
-from supernet.space import ArchConfig, SearchSpace
-from supernet.tensor_file import Tensors
+from supernet.space.codes import Layout
+from supernet.space.space import ArchConfig, SearchSpace
 from supernet.train.epoch import EpochPlan
 from supernet.train.schedule import CHOICES, Phase
+from supernet.weights.tensor_file import Tensors
 
 Losses = Sequence[Sequence[float]]
 

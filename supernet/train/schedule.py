@@ -8,7 +8,7 @@ from typing import Self
 
 from bench.errors import FileError, InputError
 from bench.files import parse_toml, read_bytes
-from supernet.fields import Fields
+from supernet.space.fields import Fields
 
 IMPORTED = 'name = "imported"\nphases = []'
 """TOML of no training at all: what weights that were trained elsewhere have for a schedule."""

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.errors import InputError, InterruptedSweepError
-from supernet.class_names import check_same
-from supernet.model import SuperNet
+from supernet.data.class_names import check_same
+from supernet.data.source import Source
 from supernet.train.checkpoint import Checkpoint, Recipe, load_checkpoint, save_checkpoint
 from supernet.train.distill import Teacher
 from supernet.train.engine import Engine
@@ -18,7 +18,7 @@ from supernet.train.recalibrate import channels_last
 from supernet.train.running import Running
 from supernet.train.sampling import PhaseSpace, Sampling
 from supernet.train.schedule import Phase
-from supernet.train.source import Source
+from supernet.weights.model import SuperNet
 
 
 def train(

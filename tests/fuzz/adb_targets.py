@@ -5,17 +5,23 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from unittest import mock
 
-from bench.adb.address import Address
-from bench.adb.content import hash_program, hashes
-from bench.adb.daemon import DaemonLink
-from bench.adb.link import parse_banner
-from bench.adb.listing import Listed, find, name_of
-from bench.adb.marked_shell import MarkedProcess
-from bench.adb.server import ServerLink, listed
-from bench.adb.server_place import ADDRESS, PORT_NAME, SOCKET, ServerPlace, server_place
-from bench.adb.shell import EXIT, STDERR, STDOUT, Completed, Process, packet
-from bench.adb.sync import PushFile, Sync
-from bench.adb.wire import HEADER, VERSION, Wire
+from bench.devices.android.adb.address import Address
+from bench.devices.android.adb.content import hash_program, hashes
+from bench.devices.android.adb.daemon import DaemonLink
+from bench.devices.android.adb.link import parse_banner
+from bench.devices.android.adb.listing import Listed, find, name_of
+from bench.devices.android.adb.marked_shell import MarkedProcess
+from bench.devices.android.adb.server import ServerLink, listed
+from bench.devices.android.adb.server_place import (
+    ADDRESS,
+    PORT_NAME,
+    SOCKET,
+    ServerPlace,
+    server_place,
+)
+from bench.devices.android.adb.shell import EXIT, STDERR, STDOUT, Completed, Process, packet
+from bench.devices.android.adb.sync import PushFile, Sync
+from bench.devices.android.adb.wire import HEADER, VERSION, Wire
 from bench.errors import InputError
 from tests.fuzz.target import FuzzTarget, text_of
 

@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from supernet.train.decode import SUFFIXES, Asked, centre_view, try_decode
+from supernet.data.decode import SUFFIXES, Asked, centre_view, try_decode
 from tests.fuzz.target import FuzzTarget, file_of
 
 FORMATS = {

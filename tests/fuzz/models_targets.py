@@ -7,9 +7,9 @@ import onnx
 from bench.backends.onnx_backend import OnnxBackend
 from bench.backends.tflite_backend import TfliteBackend
 from bench.backends.tflite_buffer import check_whole, schema
-from bench.model import random_model
-from bench.spec import BlockSpec
-from bench.target import Target
+from bench.blocks.model import random_model
+from bench.blocks.spec import BlockSpec
+from bench.protocol.target import Target
 from tests.fuzz.target import FuzzTarget
 
 MODEL = random_model(

@@ -10,21 +10,21 @@ from unittest import mock
 
 import numpy as np
 
-from latency_models.categories.predictor import CategoryPredictor
-from latency_models.networks import foreign_target
-from ofabench.deploy_folder import FORMAT
-from ofabench.deploy_search import digest_of_search
-from ofabench.networks import read_archs
-from ofabench.onehot import predict_onehot
+from latency_models.networks.categories.predictor import CategoryPredictor
+from latency_models.tables.networks import foreign_target
 from ofabench.report.inputs import read_inputs
+from ofabench.workflows.deploy.deploy_folder import FORMAT
+from ofabench.workflows.deploy.deploy_search import digest_of_search
+from ofabench.workflows.latency.networks import read_archs
+from ofabench.workflows.latency.onehot import predict_onehot
 from supernet.accuracy.store import WHAT, Conditions, EvaluationStore
-from supernet.card import CARD_FORMAT, card_path, read_exported
-from supernet.net_config_export import net_config
-from supernet.published import member_of, read_networks
-from supernet.search_file import read_network
-from supernet.space import SearchSpace
+from supernet.export.card import CARD_FORMAT, card_path, read_exported
+from supernet.published.net_config_export import net_config
+from supernet.published.published import member_of, read_networks
+from supernet.search.result_file import read_network
+from supernet.space.space import SearchSpace
 from tests.fuzz.target import FuzzTarget, file_of
-from tests.report_runs import log_lines, result, verified
+from tests.support.report_runs import log_lines, result, verified
 
 TINY = SearchSpace.load("tiny")
 MODEL = b"a model"

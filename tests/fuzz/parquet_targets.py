@@ -13,14 +13,18 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
-from latency_models.categories.predictor import CategoryPredictor, category_columns, codes_of
-from latency_models.networks import NetworksTable, foreign_target
-from latency_models.predictors import LatencyPredictor
-from latency_models.table import LatencyTable
+from latency_models.networks.categories.predictor import (
+    CategoryPredictor,
+    category_columns,
+    codes_of,
+)
+from latency_models.predictors.predictor import LatencyPredictor
+from latency_models.tables.networks import NetworksTable, foreign_target
+from latency_models.tables.table import LatencyTable
 from supernet.accuracy.predictor import AccuracyPredictor, fit_accuracy
-from supernet.space import SearchSpace
+from supernet.space.space import SearchSpace
 from tests.fuzz.target import FuzzTarget, file_of, scratch_folder
-from tests.report_runs import judged, predictor, table
+from tests.support.report_runs import judged, predictor, table
 
 KEY = b"ofabench"
 TINY = SearchSpace.load("tiny")

@@ -6,23 +6,23 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from bench.adb.shell import Completed
+from bench.devices.android.adb.shell import Completed
+from bench.devices.android.benchmark_model.output import parse_output
+from bench.devices.android.benchmark_model.profile import parse_profile
+from bench.devices.android.benchmark_model.visit import judged
+from bench.devices.android.facts.asking import MARK
+from bench.devices.android.facts.cores import choose_cores
+from bench.devices.android.facts.facts import parse_facts, parse_properties
+from bench.devices.android.facts.moment import changes_between, parse_moment
+from bench.devices.android.facts.quiet import check_fit, parse_busy
+from bench.devices.android.phone.changes import clock_changes, parse_before, screen_changes
+from bench.devices.android.runner.debs import package_files
+from bench.devices.android.runner.runner_text import event_line, parse_line
 from bench.errors import OfabenchError
-from bench.phone.asking import MARK
-from bench.phone.benchmark_output import parse_output
-from bench.phone.benchmark_profile import parse_profile
-from bench.phone.benchmark_visit import judged
-from bench.phone.changes import clock_changes, parse_before, screen_changes
-from bench.phone.cores import choose_cores
-from bench.phone.debs import package_files
-from bench.phone.facts import parse_facts, parse_properties
-from bench.phone.moment import changes_between, parse_moment
-from bench.phone.quiet import check_fit, parse_busy
-from bench.phone.runner_text import event_line, parse_line
-from tests.benchmark_samples import SAMPLES
 from tests.fuzz.archives import deb
 from tests.fuzz.target import FuzzTarget, text_of
-from tests.phone_texts import NOTE8, NOTE8_MOMENT, PIXEL2, PIXEL2_MOMENT, told
+from tests.support.benchmark_samples import SAMPLES
+from tests.support.phone_texts import NOTE8, NOTE8_MOMENT, PIXEL2, PIXEL2_MOMENT, told
 
 BEFORE = {
     "stay_on": "0",

@@ -4,8 +4,8 @@ from importlib import resources
 
 import numpy as np
 
-from bench.phone.fleet import Fleet
-from supernet.space import SearchSpace
+from bench.devices.android.phone.fleet import Fleet
+from supernet.space.space import SearchSpace
 from supernet.train.schedule import Schedule
 from tests.fuzz.target import FuzzTarget, file_of
 

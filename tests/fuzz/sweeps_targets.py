@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from bench.devices.base import PassResult, Workload
-from bench.plan import SweepPlan
-from bench.spec import BlockSpec
-from bench.store import SweepStore
-from bench.store_rows import checksum
-from bench.target import Target
+from bench.blocks.spec import BlockSpec
+from bench.protocol.device import PassResult, Workload
+from bench.protocol.target import Target
+from bench.sweep.store import SweepStore
+from bench.sweep.store_rows import checksum
+from bench.timing.plan import SweepPlan
 from tests.fuzz.target import FuzzTarget, file_of, scratch_folder
 
 TARGET = Target(device="d", backend="fake", backend_version="1")

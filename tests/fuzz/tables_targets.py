@@ -2,7 +2,7 @@
 
 import json
 
-from bench.target import Target
+from bench.protocol.target import Target
 from latency_models.formats.fbnet import OPERATORS, from_fbnet
 from latency_models.formats.ofa import from_ofa
 from latency_models.formats.tfnas import COLUMNS, from_tfnas

@@ -12,18 +12,18 @@ import torch
 from torch import Tensor
 
 from bench.backends.torch_backend import TorchBackend, model_from_bytes
-from bench.blocks import build_network
-from bench.model import random_model
-from bench.spec import BlockSpec
+from bench.blocks.model import random_model
+from bench.blocks.spec import BlockSpec
+from bench.blocks.torch_modules import build_network
 from supernet.accuracy.ofa_published import OfaPublished
-from supernet.card import Normalisation
-from supernet.model import SuperNet
-from supernet.network_file import CutNetwork, load_network, save_network
-from supernet.space import SearchSpace
-from supernet.tensor_file import load_tensors, save_tensors
-from supernet.torch_file import read_state
+from supernet.export.card import Normalisation
+from supernet.export.network_file import CutNetwork, load_network, save_network
+from supernet.space.space import SearchSpace
 from supernet.train.checkpoint import Checkpoint, Recipe, load_checkpoint, save_checkpoint
 from supernet.train.schedule import IMPORTED, Schedule
+from supernet.weights.model import SuperNet
+from supernet.weights.tensor_file import load_tensors, save_tensors
+from supernet.weights.torch_file import read_state
 from tests.fuzz.target import FuzzTarget, file_of, scratch_folder
 
 SPACE = SearchSpace.from_toml(

@@ -7,9 +7,9 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.backends.registry import get_backend
-from bench.model import Model, random_model
-from bench.spec import BlockSpec
-from bench.target import Target
+from bench.blocks.model import Model, random_model
+from bench.blocks.spec import BlockSpec
+from bench.protocol.target import Target
 
 # In, hidden and out channels, size, stride, act, se: the elastic stages of OFA-MobileNetV3 at 224.
 STAGES = [

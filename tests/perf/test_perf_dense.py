@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.target import Target
-from latency_models.dense import compile_dense
-from latency_models.features import PHYSICAL
-from latency_models.gathers import Floats
-from latency_models.predictors import LatencyPredictor
-from latency_models.regression import Regression
-from supernet.codes import Codes
-from supernet.space import SearchSpace
+from bench.protocol.target import Target
+from latency_models.predictors.predictor import LatencyPredictor
+from latency_models.regression.features import PHYSICAL
+from latency_models.regression.regression import Regression
+from latency_models.vectorized.dense import compile_dense
+from latency_models.vectorized.gathers import Floats
+from supernet.space.codes import Codes
+from supernet.space.space import SearchSpace
 
 NETWORKS = 1_000_000
 NETWORKS_OF_LOOP = 2000

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from supernet.codes import Codes
-from supernet.space import SearchSpace
+from supernet.space.codes import Codes
+from supernet.space.space import SearchSpace
 
 MILLION = 1_000_000
 FEW = 2_000  # enough where the calls are only to be seen to work

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import psutil
 
-from tests.phone_control import PhoneControl
+from tests.support.phone_control import PhoneControl
 
 LIMIT_S = 20.0
 T = TypeVar("T")

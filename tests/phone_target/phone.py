@@ -12,12 +12,12 @@ from typing import Self
 
 import psutil
 
-from tests import phone_roots
-from tests.phone_proxy import Proxy
-from tests.phone_roots import ModelName
 from tests.phone_target.dialog import Dialog
 from tests.phone_target.helper import Helper
 from tests.phone_target.root import make_phone_root
+from tests.support import phone_roots
+from tests.support.phone_proxy import Proxy
+from tests.support.phone_roots import ModelName
 
 HERE = Path(__file__).parent
 DISK_BYTES = 512 << 20  # of memory, where it is used

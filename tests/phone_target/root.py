@@ -5,8 +5,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.phone_dumps import emulated_cpuinfo
-from tests.phone_roots import ModelName, make_root
+from tests.support.phone_dumps import emulated_cpuinfo
+from tests.support.phone_roots import ModelName, make_root
 
 SHELL = "shell:x:2000"
 # Programs of Debian's toybox that only a rooted phone has, or that would speak of this machine.

@@ -9,10 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from tests import phone_roots
-from tests.phone_models import MODELS
-from tests.phone_proxy import Proxy
-from tests.phone_roots import ModelName, make_root
 from tests.pocket_phone import shell, wire
 from tests.pocket_phone.disk import Disk
 from tests.pocket_phone.keys import Screen
@@ -21,6 +17,10 @@ from tests.pocket_phone.programs import SHELL, Programs
 from tests.pocket_phone.session import Persona, Service, Session
 from tests.pocket_phone.stream import Stream
 from tests.pocket_phone.sync import SyncService
+from tests.support import phone_roots
+from tests.support.phone_models import MODELS
+from tests.support.phone_proxy import Proxy
+from tests.support.phone_roots import ModelName, make_root
 
 ABIS = {"x86_64": "x86_64", "aarch64": "arm64-v8a", "arm64": "arm64-v8a"}
 # What Android 9's adbd says, and that of platform-tools 29.0.6 (transport.cpp), which is about

@@ -1,0 +1,1 @@
+"""Blocks: the one definition of what is timed, trained and shipped."""

@@ -1,0 +1,1 @@
+"""TensorFlow's `benchmark_model` as the second runner on a phone."""

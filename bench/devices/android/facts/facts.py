@@ -1,0 +1,202 @@
+"""What a phone is: model, SoC, Android, cores. What it does not tell is None.
+
+Names of properties and files are those of Android's own build and of Linux's cpufreq
+(Documentation/admin-guide/pm/cpufreq.rst).
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from bench.devices.android.facts.asking import answers, file_lines, number, script
+from bench.devices.android.facts.slug import slug_of
+from bench.protocol.device import Facts
+
+CPU = "/sys/devices/system/cpu"
+EMULATED = "ro.ofabench.emulated"  # set by targets that are no phones: names what runs the code
+_PROPERTY = re.compile(r"^\[([^\]\n]+)\]: \[(.*?)\]$", re.MULTILINE | re.DOTALL)
+_SOC = ("ro.soc.model", "ro.hardware.chipname", "ro.chipname", "ro.board.platform")
+CLOCK_KHZ = (10_000, 10_000_000)  # 10 MHz to 10 GHz: what a core may run at
+UNSET = ("", "unknown", "null")  # android.os.Build.UNKNOWN is "unknown"
+SDK = (1, 10_000)  # 10000 is what builds in development say
+_IMPLEMENTERS = {"0x41": "ARM", "0x51": "Qualcomm", "0x53": "Samsung", "0x48": "HiSilicon"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Core:
+    """One processor core; frequencies in kHz."""
+
+    number: int
+    online: bool = True
+    min_khz: int | None = None
+    max_khz: int | None = None
+    governor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhoneFacts:
+    """Everything about a phone that stays as it is while it runs."""
+
+    model: str | None = None
+    manufacturer: str | None = None
+    device: str | None = None
+    soc: str | None = None
+    cpu_parts: str | None = None  # implementer and part numbers of /proc/cpuinfo
+    android_version: str | None = None
+    android_sdk: int | None = None
+    build_fingerprint: str | None = None
+    security_patch: str | None = None
+    abi: str | None = None
+    kernel: str | None = None
+    machine: str | None = None
+    boot_id: str | None = None
+    emulated: str | None = None
+    cores: tuple[Core, ...] = ()
+
+    def slug(self) -> str:
+        """The model as in `Target.device`; what emulates, where it is no phone.
+
+        Where the model's name has no Latin form, the device's code name tells it from others.
+        """
+        names = (self.emulated,) if self.emulated else (self.model, self.device)
+        return slug_of([name for name in names if name])
+
+    def flat(self) -> Facts:
+        """As facts of a device, under the names that this machine's facts have too."""
+        fastest = max((c.max_khz for c in self.cores if c.max_khz is not None), default=None)
+        return {
+            "model": self.model,
+            "manufacturer": self.manufacturer,
+            "device": self.device,
+            "soc": self.soc,
+            "cpu_model": self.soc,
+            "cpu_parts": self.cpu_parts,
+            "cpu_cores": len(self.cores) or None,
+            "cpu_cores_online": _joined(str(c.number) for c in self.cores if c.online),
+            "cores_max_khz": _joined(str(c.max_khz) for c in self.cores),
+            "cores_min_khz": _joined(str(c.min_khz) for c in self.cores),
+            "governors": _joined(str(c.governor) for c in self.cores),
+            "governor": _joined(dict.fromkeys(c.governor for c in self.cores if c.governor)),
+            "frequency_max_khz": fastest,
+            "android_version": self.android_version,
+            "android_sdk": self.android_sdk,
+            "build_fingerprint": self.build_fingerprint,
+            "security_patch": self.security_patch,
+            "abi": self.abi,
+            "kernel": self.kernel,
+            "os": self.android_version and f"Android {self.android_version}",
+            "machine": self.machine,
+            "boot_id": self.boot_id,
+            "emulated": self.emulated,
+        }
+
+
+def facts_script() -> str:
+    """Shell script whose output `parse_facts` reads."""
+    wanted = " ".join(
+        f"{CPU}/cpu[0-9]*/cpufreq/{name}"
+        for name in ("cpuinfo_min_freq", "cpuinfo_max_freq", "scaling_governor")
+    )
+    return script(
+        {
+            "getprop": "getprop",
+            "uname": "uname -r; uname -m",
+            "cpus": f"first {CPU}/possible {CPU}/present {CPU}/online; ls -d {CPU}/cpu[0-9]*",
+            "cpufreq": f"first {wanted}",
+            "cpuinfo": "cat /proc/cpuinfo",
+            "boot_id": "cat /proc/sys/kernel/random/boot_id",
+        }
+    )
+
+
+def parse_facts(text: str) -> PhoneFacts:
+    """Read what `facts_script` wrote; nothing in it is an error."""
+    told = answers(text)
+    props = parse_properties(told.get("getprop", ""))
+    info = parse_cpuinfo(told.get("cpuinfo", ""))
+    uname = told.get("uname", "").split()
+    return PhoneFacts(
+        model=props.get("ro.product.model"),
+        manufacturer=props.get("ro.product.manufacturer"),
+        device=props.get("ro.product.device"),
+        soc=next((props[name] for name in _SOC if name in props), None) or info.get("Hardware"),
+        cpu_parts=info.get("parts"),
+        android_version=props.get("ro.build.version.release"),
+        android_sdk=_within(number(props.get("ro.build.version.sdk")), SDK),
+        build_fingerprint=props.get("ro.build.fingerprint"),
+        security_patch=props.get("ro.build.version.security_patch"),
+        abi=props.get("ro.product.cpu.abi"),
+        kernel=uname[0] if uname else None,
+        machine=uname[1] if len(uname) > 1 else None,
+        boot_id=told.get("boot_id", "").strip() or None,
+        emulated=props.get(EMULATED),
+        cores=_cores(told.get("cpus", ""), told.get("cpufreq", "")),
+    )
+
+
+def parse_properties(text: str) -> dict[str, str]:
+    """Read `getprop`'s lines, `[name]: [value]`; what says nothing is left out."""
+    return {n: value for n, value in _PROPERTY.findall(text) if value.strip().lower() not in UNSET}
+
+
+def parse_cpuinfo(text: str) -> dict[str, str]:
+    """What an ARM /proc/cpuinfo tells: `Hardware`, and the kinds of cores as `parts`."""
+    found: dict[str, str] = {}
+    parts: dict[str, None] = {}
+    implementer = ""
+    for line in text.splitlines():
+        name, _, value = (part.strip() for part in line.partition(":"))
+        if name == "Hardware" and value:
+            found["Hardware"] = value
+        elif name == "CPU implementer":
+            implementer = _IMPLEMENTERS.get(value, value)
+        elif name == "CPU part" and value:
+            parts[f"{implementer} {value}".strip()] = None
+    if parts:
+        found["parts"] = ", ".join(parts)
+    return found
+
+
+def parse_core_list(text: str | None) -> frozenset[int]:
+    """Read the kernel's lists of cores, as `0-3,5`."""
+    found: set[int] = set()
+    for part in (text or "").split(","):
+        first, dash, last = part.partition("-")
+        low, high = number(first), number(last if dash else first)
+        if low is not None and high is not None and 0 <= low <= high < 1024:
+            found.update(range(low, high + 1))
+    return frozenset(found)
+
+
+def _cores(cpus: str, cpufreq: str) -> tuple[Core, ...]:
+    files, known = file_lines(cpus), file_lines(cpufreq)
+    listed = {number(line.removeprefix(f"{CPU}/cpu")) for line in cpus.splitlines()}
+    numbers = parse_core_list(files.get(f"{CPU}/present"))
+    numbers = numbers or parse_core_list(files.get(f"{CPU}/possible"))
+    numbers = numbers or frozenset(n for n in listed if n is not None and n >= 0)
+    online = parse_core_list(files.get(f"{CPU}/online")) or numbers
+    return tuple(_core(n, n in online, known) for n in sorted(numbers))
+
+
+def _core(which: int, online: bool, known: Mapping[str, str]) -> Core:
+    freq = f"{CPU}/cpu{which}/cpufreq"
+    return Core(
+        number=which,
+        online=online,
+        min_khz=plausible_khz(number(known.get(f"{freq}/cpuinfo_min_freq"))),
+        max_khz=plausible_khz(number(known.get(f"{freq}/cpuinfo_max_freq"))),
+        governor=known.get(f"{freq}/scaling_governor") or None,
+    )
+
+
+def plausible_khz(value: int | None) -> int | None:
+    """Return a core's frequency as it is; None where no core can run at it."""
+    return _within(value, CLOCK_KHZ)
+
+
+def _within(value: int | None, limits: tuple[int, int]) -> int | None:
+    return value if value is not None and limits[0] <= value <= limits[1] else None
+
+
+def _joined(parts: Iterable[str]) -> str | None:
+    return ",".join(parts) or None

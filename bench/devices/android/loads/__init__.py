@@ -1,0 +1,1 @@
+"""Loads on a phone: prepared, run, watched."""

@@ -1,0 +1,1 @@
+"""A phone in use: connection, settings, model files, options."""

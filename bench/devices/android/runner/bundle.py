@@ -1,0 +1,177 @@
+"""The bundle: the runner with all that it needs, a folder to be pushed to a phone.
+
+Built from package registries once and kept: the sources, LiteRT's version and the compiler make
+its name, and a manifest of checksums tells whether it is whole.
+"""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.devices.android.runner.compilers import Compiler, compile_runner, find_compiler, sources
+from bench.devices.android.runner.debs import libraries
+from bench.devices.android.runner.wheel import (
+    LIBRARY,
+    installed_library,
+    litert_version,
+    phone_library,
+)
+from bench.errors import FileError, InputError
+from bench.files import (
+    VALUE_DAMAGE,
+    cache_folder,
+    make_folder,
+    read_bytes,
+    read_json,
+    write_bytes,
+    write_text,
+)
+
+ABIS = ("arm64-v8a", "x86_64")
+RUNNER, MANIFEST = "runner", "MANIFEST.json"
+STARTS = {
+    # Android has no glibc: the bundle's own loader starts the program.
+    "arm64-v8a": ("./ld-linux-aarch64.so.1", "--library-path", ".", f"./{RUNNER}"),
+    "x86_64": (f"./{RUNNER}",),
+}
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """A whole bundle. `files` are SHA-256 sums by name; `start` is argv inside the folder."""
+
+    folder: Path
+    abi: str
+    litert_version: str
+    compiler: str
+    files: Mapping[str, str]
+    start: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "format": _FORMAT,
+            "abi": self.abi,
+            "litert_version": self.litert_version,
+            "compiler": self.compiler,
+            "files": dict(self.files),
+        }
+
+
+def ensure_bundle(
+    abi: str = "arm64-v8a",
+    *,
+    cache: Path | None = None,
+    debs: Path | None = None,
+    compiler: str | None = None,
+    tell: Callable[[str], None] = lambda text: None,
+) -> Bundle:
+    """Return the bundle for `abi`, built where it is not kept yet or is damaged.
+
+    `debs` and `compiler` are for where apt or a compiler are not to be had; `tell` hears what is
+    done. `InputError` for another processor, `MissingRuntimeError` without compiler or LiteRT,
+    `DeviceError` or `FileError` where a part cannot be fetched.
+    """
+    if abi not in ABIS:
+        raise InputError(f"no runner for processors of kind {abi!r}, expected {' or '.join(ABIS)}")
+    version, found = litert_version(), find_compiler(abi, compiler)
+    home = (cache or cache_folder()) / "bundles"
+    folder = home / f"{abi}-{version}-{_key(abi, version, found)}"
+    if folder.exists():
+        try:
+            return read_bundle(folder)
+        except FileError as error:
+            tell(f"{error}; building it anew")
+            shutil.rmtree(folder)
+    _make_home(home)
+    try:
+        with make_folder(folder) as made:
+            _fill(made, abi, version, found, debs, tell)
+    except FileError:
+        if not folder.is_dir():  # else another process was first
+            raise
+    return read_bundle(folder)
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """Read a bundle; `FileError` where a file is missing or is not what its manifest says."""
+    manifest = read_json(folder / MANIFEST)
+    try:
+        abi, sums = manifest["abi"], dict(manifest["files"])
+        bundle = Bundle(
+            folder=folder,
+            abi=abi,
+            litert_version=str(manifest["litert_version"]),
+            compiler=str(manifest["compiler"]),
+            files={str(name): str(found) for name, found in sums.items()},
+            start=STARTS[abi],
+        )
+    except VALUE_DAMAGE as error:
+        raise FileError(f"{folder / MANIFEST} is no bundle's manifest; remove {folder}") from error
+    for name, expected in bundle.files.items():
+        if checksum(read_bytes(folder / name)) != expected:
+            raise FileError(f"{folder / name} is damaged; remove {folder}")
+    return bundle
+
+
+def checksum(content: bytes) -> str:
+    """SHA-256 in hex."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _fill(  # noqa: PLR0913, PLR0917
+    folder: Path,
+    abi: str,
+    version: str,
+    compiler: Compiler,
+    debs: Path | None,
+    tell: Callable[[str], None],
+) -> None:
+    parts: dict[str, bytes] = {}
+    if abi == "x86_64":
+        parts[LIBRARY] = installed_library()
+    else:
+        tell(f"fetching LiteRT {version} for arm64 through pip")
+        parts[LIBRARY] = phone_library(version)
+        tell("fetching Debian's arm64 libraries" + (f" from {debs}" if debs else " through apt"))
+        parts |= libraries(debs)
+    for name, content in parts.items():
+        write_bytes(folder / name, content)
+    tell(f"compiling the runner with {compiler.name}")
+    with tempfile.TemporaryDirectory(prefix="ofabench-cc-") as place:
+        program = Path(place) / RUNNER
+        compile_runner(compiler, folder / LIBRARY, version, program)
+        parts[RUNNER] = read_bytes(program)
+    write_bytes(folder / RUNNER, parts[RUNNER])
+    for name in (RUNNER, "ld-linux-aarch64.so.1"):
+        if name in parts:
+            (folder / name).chmod(0o755)
+    bundle = Bundle(
+        folder=folder,
+        abi=abi,
+        litert_version=version,
+        compiler=compiler.name,
+        files={name: checksum(content) for name, content in sorted(parts.items())},
+        start=STARTS[abi],
+    )
+    write_text(folder / MANIFEST, json.dumps(bundle.to_json(), indent=2) + "\n")
+
+
+def _key(abi: str, version: str, compiler: Compiler) -> str:
+    """Name of what the bundle is made of."""
+    made_of = hashlib.sha256(f"{_FORMAT} {abi} {version} {compiler.name}".encode())
+    for name, content in sources().items():
+        made_of.update(name.encode() + b"\0" + content + b"\0")
+    return made_of.hexdigest()[:16]
+
+
+def _make_home(home: Path) -> None:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"cannot make the cache {home}: {error.strerror or error}") from error

@@ -1,0 +1,86 @@
+"""Compiling the runner: for a phone with a cross compiler, for this machine with its own."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from importlib.util import find_spec
+from pathlib import Path
+from shutil import which
+
+from bench.errors import DeviceError, MissingRuntimeError
+
+GCC = {"arm64-v8a": "aarch64-linux-gnu-gcc", "x86_64": "cc"}
+ZIG_TARGETS = {"arm64-v8a": "aarch64-linux-gnu.2.34", "x86_64": "x86_64-linux-gnu.2.34"}
+FLAGS = ("-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra")
+_TIMEOUT_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Compiler:
+    """A C compiler's command, and the name that tells it from others."""
+
+    command: tuple[str, ...]
+    name: str
+
+
+def find_compiler(abi: str, wanted: str | None = None) -> Compiler:
+    """Take `wanted` ("gcc", "zig" or a path), else what is there.
+
+    `MissingRuntimeError` says how to install one.
+    """
+    if wanted not in (None, "gcc", "zig"):
+        path = which(wanted)
+        if path is None:
+            raise MissingRuntimeError(f"compiler {wanted} is not there; name gcc, zig or a path")
+        return Compiler((path,), Path(path).name)
+    gcc = which(GCC[abi])
+    if gcc is not None and wanted != "zig":
+        return Compiler((gcc,), GCC[abi])
+    if wanted != "gcc" and find_spec("ziglang") is not None:
+        target = ZIG_TARGETS[abi]
+        return Compiler((sys.executable, "-m", "ziglang", "cc", "-target", target), "zig")
+    raise MissingRuntimeError(
+        f"the runner needs a C compiler for {abi}: pip install ziglang, "
+        f"or on Debian apt-get install gcc-{'aarch64-linux-gnu' if abi == 'arm64-v8a' else '12'}"
+    )
+
+
+def sources() -> dict[str, bytes]:
+    """The runner's source files by name."""
+    folder = files("bench.devices.android.runner") / "source"
+    names = sorted(item.name for item in folder.iterdir() if item.name.endswith((".c", ".h")))
+    return {name: (folder / name).read_bytes() for name in names}
+
+
+def compile_runner(compiler: Compiler, library: Path, version: str, out: Path) -> None:
+    """Compile and link the runner against `library`, LiteRT's; `DeviceError` tells why not."""
+    with as_file(files("bench.devices.android.runner") / "source") as folder:
+        c_files = sorted(str(path) for path in folder.glob("*.c"))
+        link = (
+            str(library),
+            "-lm",
+            "-Wl,-rpath,$ORIGIN",
+            "-Wl,--allow-shlib-undefined",
+        )
+        define = f'-DLITERT_VERSION="{version}"'
+        _run([*compiler.command, *FLAGS, define, "-o", str(out), *c_files, *link], compiler.name)
+
+
+def _run(command: Sequence[str], name: str) -> None:
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise DeviceError(f"compiler {name} failed: {error}; name another by --compiler") from error
+    if done.returncode != 0:
+        lines = [line for line in done.stderr.splitlines() if "error" in line] or [done.stderr]
+        raise DeviceError(f"compiler {name} failed: {lines[0][:300]}; name another by --compiler")

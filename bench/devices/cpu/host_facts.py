@@ -1,0 +1,166 @@
+"""What this machine tells about itself; what it does not tell is None."""
+
+import os
+import platform
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from bench.devices.android.facts.asking import number
+from bench.devices.android.facts.temperatures import celsius, hottest_c
+from bench.protocol.device import Facts
+
+ROOT = Path("/")
+LIBRARIES = (
+    "ofabench",
+    "numpy",
+    "torch",
+    "onnxruntime",
+    "ai-edge-litert",
+    "tflite-runtime",
+)
+
+
+def host_facts(root: Path = ROOT) -> dict[str, str | int | float | bool | None]:
+    """Every fact of the machine, read under `root` (another one in tests)."""
+    import psutil
+
+    cpu = root / "sys/devices/system/cpu"
+    info = cpu_info(root)
+    memory = psutil.virtual_memory()
+    return {
+        "cpu_model": cpu_model(root),
+        "cpu_microcode": info.get("microcode"),
+        "cpu_cores": os.cpu_count(),
+        "cpu_cores_allowed": _cores(allowed_cores()),
+        "cpu_physical_cores": psutil.cpu_count(logical=False),
+        "cpu_features": _features(info.get("flags") or info.get("Features") or ""),
+        **_cache_facts(cpu / "cpu0/cache"),
+        "governor": _read(cpu / "cpu0/cpufreq/scaling_governor"),
+        "frequency_driver": _read(cpu / "cpu0/cpufreq/scaling_driver"),
+        "frequency_min_khz": _read_int(cpu / "cpu0/cpufreq/scaling_min_freq"),
+        "frequency_max_khz": _read_int(cpu / "cpu0/cpufreq/scaling_max_freq"),
+        "turbo_off": _read(cpu / "intel_pstate/no_turbo"),
+        "smt": _read(cpu / "smt/control"),
+        "transparent_hugepages": _chosen(root / "sys/kernel/mm/transparent_hugepage/enabled"),
+        "virtual_machine": virtual_machine(root),
+        "memory_total_bytes": int(memory.total),
+        "kernel": platform.release(),
+        "os": platform.platform(),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        **{f"{name}_version": _library(name) for name in LIBRARIES},
+        **moment_facts(root),
+    }
+
+
+def moment_facts(root: Path = ROOT) -> dict[str, str | int | float | bool | None]:
+    """Those that change from pass to pass; cheap enough to be read between passes."""
+    import psutil
+
+    cpufreq = root / "sys/devices/system/cpu/cpu0/cpufreq"
+    return {
+        "taken_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "frequency_now_khz": _read_int(cpufreq / "scaling_cur_freq"),
+        "temperature_c": _temperature(root),
+        "memory_available_bytes": int(psutil.virtual_memory().available),
+    }
+
+
+def slug(root: Path = ROOT) -> str:
+    """The processor's name as a slug: `intel-xeon-processor`."""
+    text = (cpu_model(root) or platform.machine() or "unknown").lower()
+    text = re.sub(r"\((r|tm|c)\)|@.*$|\bcpu\b|\b\d+-core\b", " ", text)
+    return re.sub(r"[^a-z0-9]+", "-", text).strip("-") or "unknown"
+
+
+def host_slug() -> str:
+    """Name of this machine among others: of its host, in letters, digits and dashes."""
+    return re.sub(r"[^a-z0-9]+", "-", platform.node().lower()).strip("-") or "host"
+
+
+def cpu_model(root: Path = ROOT) -> str | None:
+    """The processor's full name, or None."""
+    info = cpu_info(root)
+    found = info.get("model name") or info.get("Model") or info.get("Hardware")
+    return (
+        found or _read(root / "sys/firmware/devicetree/base/model") or platform.processor() or None
+    )
+
+
+def cpu_info(root: Path = ROOT) -> dict[str, str]:
+    """First processor's entries of /proc/cpuinfo."""
+    text = _read(root / "proc/cpuinfo") or ""
+    pairs = (line.partition(":") for line in text.split("\n\n")[0].splitlines())
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def virtual_machine(root: Path = ROOT) -> bool | None:
+    """Whether this is a guest; None where nothing says."""
+    flags = cpu_info(root).get("flags")
+    if flags is not None:
+        return "hypervisor" in flags.split()
+    return None
+
+
+def allowed_cores() -> list[int]:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def _cache_facts(folder: Path) -> Facts:
+    found: dict[str, str | None] = {"cache_l1d": None, "cache_l2": None, "cache_l3": None}
+    for index in sorted(folder.glob("index*")):
+        level, kind = _read(index / "level"), _read(index / "type")
+        name = f"cache_l{level}" + ("d" if level == "1" else "")
+        if kind != "Instruction" and name in found:
+            found[name] = _read(index / "size")
+    return found
+
+
+def _temperature(root: Path) -> float | None:
+    """The hottest sensor of the processor, else of the board: other parts' may never move."""
+    found: dict[str, float] = {}
+    for zone in sorted((root / "sys/class/thermal").glob("thermal_zone*")):
+        name, value = _read(zone / "type") or zone.name, celsius(_read_int(zone / "temp"))
+        if value is not None:
+            found[name] = max(value, found.get(name, value))
+    return hottest_c(found)
+
+
+def _features(flags: str) -> str | None:
+    wanted = re.compile(r"(avx|amx|fma|neon|asimd|sve|dotprod|i8mm|bf16|vnni)")
+    found = sorted(flag for flag in flags.split() if wanted.search(flag))
+    return " ".join(found) or None
+
+
+def _cores(cores: Iterable[int]) -> str:
+    return ",".join(map(str, cores))
+
+
+def _library(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _chosen(path: Path) -> str | None:
+    match = re.search(r"\[(\w+)\]", _read(path) or "")
+    return match.group(1) if match else None
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(errors="replace").strip("\x00\n ") or None
+    except OSError:
+        return None
+
+
+def _read_int(path: Path) -> int | None:
+    return number(_read(path))

@@ -1,0 +1,132 @@
+"""This machine's processor."""
+
+import gc
+import os
+import re
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+
+from bench.blocks.model import random_model
+from bench.devices.cpu import host_facts, quiet
+from bench.devices.cpu.watch import LinuxWatch
+from bench.errors import DeviceError, InputError
+from bench.protocol.backend import Array, Backend, LoadedModel
+from bench.protocol.device import Facts, LoadCosts, LoadPlan, PassResult, Workload
+from bench.protocol.target import Target
+from bench.timing.host_visits import time_passes
+
+_CORE = re.compile(r"[0-9]{1,6}")
+
+
+class LocalDevice:
+    """The processor that this process runs on."""
+
+    @property
+    def address(self) -> str:
+        return "cpu"
+
+    def slug(self) -> str:
+        return host_facts.slug()
+
+    def facts(self) -> Facts:
+        return host_facts.host_facts()
+
+    def runtime_version(self, backend: Backend) -> str:
+        return backend.version()
+
+    def choose_cores(self, threads: int, wanted: str | None) -> str:
+        """See the function of that name."""
+        return choose_cores(threads, wanted)
+
+    def options(self) -> tuple[tuple[str, str], ...]:
+        return ()
+
+    def load_costs(self) -> LoadCosts:
+        return LoadCosts()
+
+    def lock_name(self) -> str:
+        return f"cpu-{host_facts.host_slug()}"
+
+    def check_quiet(self) -> None:
+        quiet.check_quiet()
+
+    def infer(self, content: bytes, images: Array, backend: Backend, target: Target) -> Array:
+        """Through the backend, in this process."""
+        return backend.load_file(content, target).infer(images)
+
+    def run_load(
+        self, work: Sequence[Workload], backend: Backend, target: Target, plan: LoadPlan
+    ) -> Generator[PassResult]:
+        """Make the models in an order of this load's own, pinned to the target's cores."""
+        with pinned(target.cores) as cores:
+            models = load_models(work, backend, target, plan.seed)
+            whole_process = target.threads > 1
+            with LinuxWatch(cores, whole_process=whole_process) as watch:
+                yield from time_passes(
+                    [model.run for model in models],
+                    plan,
+                    watch=watch,
+                    facts=host_facts.moment_facts,
+                )
+
+    def close(self) -> None:
+        """Nothing was changed."""
+
+
+def load_models(
+    work: Sequence[Workload], backend: Backend, target: Target, seed: int
+) -> list[LoadedModel]:
+    """Load every workload, memory laid out by `seed`: that is part of what a load varies."""
+    gc.collect()  # what an earlier load held is given back first
+    made: dict[int, LoadedModel] = {}
+    for place in np.random.default_rng([seed, 1]).permutation(len(work)).tolist():
+        model = random_model(work[place].blocks, seed=seed)
+        made[place] = backend.load(model, target, seed=seed)
+    return [made[place] for place in range(len(work))]
+
+
+@contextmanager
+def pinned(cores: str) -> Iterator[frozenset[int]]:
+    """Keep this process to `cores` ("0,1"; "" for all) within, threads it starts included."""
+    before = host_facts.allowed_cores()
+    wanted = parse_cores(cores) if cores else frozenset(before)
+    if not wanted <= set(before):
+        allowed = ",".join(map(str, before))
+        raise DeviceError(f"cores {cores} were asked for, this process may use {allowed}")
+    if not hasattr(os, "sched_setaffinity"):
+        yield wanted
+        return
+    os.sched_setaffinity(0, wanted)
+    try:
+        yield wanted
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def parse_cores(text: str) -> frozenset[int]:
+    """Read core numbers like `0,2`."""
+    parts = text.split(",")
+    if not all(_CORE.fullmatch(part.strip()) for part in parts):
+        raise InputError(f"cores are numbers with commas between, like 0 or 0,1; got {text!r}")
+    return frozenset(int(part) for part in parts)
+
+
+def choose_cores(threads: int, wanted: str | None = None) -> str:
+    """Cores for `Target.cores`: as many as threads, the first allowed ones unless told.
+
+    `any` leaves the process unpinned. `InputError` where there are fewer cores than threads, or
+    one that this process may not use.
+    """
+    allowed = host_facts.allowed_cores()
+    if threads > len(allowed):
+        raise InputError(f"{threads} threads were asked for, this process has {len(allowed)} cores")
+    if wanted == "any":
+        return ""
+    cores = allowed[:threads] if wanted is None else sorted(parse_cores(wanted))
+    if not set(cores) <= set(allowed):
+        raise InputError(f"cores are {wanted}, this process may use {','.join(map(str, allowed))}")
+    if len(cores) < threads:
+        raise InputError(f"{threads} threads need as many cores, got {wanted}")
+    return ",".join(map(str, cores))

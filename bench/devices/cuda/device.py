@@ -1,0 +1,211 @@
+"""An NVIDIA GPU: models on its own stream, timed by its own marks."""
+
+import os
+import re
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
+
+from bench.blocks.model import random_model
+from bench.devices.cpu import host_facts
+from bench.devices.cpu.local import choose_cores, pinned
+from bench.devices.cuda.card import Card
+from bench.devices.cuda.driver import Driver
+from bench.devices.cuda.loading import full_means, load_items
+from bench.devices.cuda.models import Loader, loader_of, runtime_version
+from bench.devices.cuda.options import CudaOptions
+from bench.devices.cuda.settle import settle
+from bench.devices.cuda.visits import CudaVisits, Item, make_item
+from bench.devices.cuda.watch import CardWatch, check_quiet
+from bench.errors import DeviceError, InputError
+from bench.protocol.backend import Array, Backend
+from bench.protocol.device import Facts, LoadCosts, LoadPlan, PassResult, Workload
+from bench.protocol.target import Target
+from bench.timing.passes import check_plan, run_passes
+
+_NUMBER = re.compile(r"[0-9]{1,6}")
+
+DEFAULTS = CudaOptions()
+
+
+class CudaDevice:
+    """The card at `cuda:N`, N as torch numbers those that CUDA_VISIBLE_DEVICES leaves.
+
+    `driver`, `card`, `loader` and the host's clock are given by tests; else driver and card are
+    made when first needed.
+    """
+
+    def __init__(  # noqa: PLR0913
+        self,
+        address: str,
+        options: CudaOptions = DEFAULTS,
+        *,
+        driver: Driver | None = None,
+        card: Card | None = None,
+        loader: Callable[[str], Loader] = loader_of,
+        clock_ns: Callable[[], int] = time.perf_counter_ns,
+    ) -> None:
+        self._index = index_in(address)
+        self._options = options
+        self._given = driver, card
+        self._loader = loader
+        self._clock_ns = clock_ns
+        self._own_pids: set[int] = {os.getpid()}
+
+    @property
+    def address(self) -> str:
+        return f"cuda:{self._index}"
+
+    def slug(self) -> str:
+        return self._card.facts().slug()
+
+    def facts(self) -> Facts:
+        """The card's, and its host's; memory that is available is the card's."""
+        card = self._card.facts()
+        now = self._card.moment()
+        return {
+            **host_facts.host_facts(),
+            **card.facts(),
+            "gpu_temperature_c": now.temperature_c,
+            "gpu_clock_sm_mhz": now.clock_sm_mhz,
+            "gpu_power_w": now.power_w,
+            "gpu_other_processes": len(self._others()),
+            "memory_available_bytes": card.memory_free_bytes,
+        }
+
+    def runtime_version(self, backend: Backend) -> str:
+        if self._given[0] is not None:
+            return backend.version()
+        return runtime_version(backend.name)
+
+    def choose_cores(self, threads: int, wanted: str | None) -> str:
+        """Cores of the host, which queues the work; unpinned unless asked for."""
+        return choose_cores(threads, wanted or "any")
+
+    def options(self) -> tuple[tuple[str, str], ...]:
+        return self._options.pairs()
+
+    def load_costs(self) -> LoadCosts:
+        """A teraMAC a second; a visit's flushing, holding and looking shared among its calls."""
+        return LoadCosts(ns_per_mac=1e-3, ns_per_call=100_000.0, inner_shared=True)
+
+    def lock_name(self) -> str:
+        """The card's own number, which no CUDA_VISIBLE_DEVICES changes."""
+        uuid = self._card.facts().uuid or f"{self._index}-{host_facts.host_slug()}"
+        return f"cuda-{uuid.lower()}"
+
+    def check_quiet(self) -> None:
+        check_quiet(self._card, self.address, self._own_pids)
+
+    def infer(self, content: bytes, images: Array, backend: Backend, target: Target) -> Array:
+        refusal = DeviceError("the GPU has no room for this model at this batch")
+        with self._arithmetic(), full_means(self._driver, refusal):
+            loader = self._loader(backend.name)
+            model = loader(self._driver, content, target, self._options, 0)
+            with self._driver.at_work():  # behind what put the model there
+                return model.infer(images)
+
+    def run_load(
+        self, work: Sequence[Workload], backend: Backend, target: Target, plan: LoadPlan
+    ) -> Generator[PassResult]:
+        """Put the models on the card in an order of this load's own; see `Device`."""
+        check_plan(plan)
+        with self.loaded(work, backend, target, plan.seed) as items:
+            yield from self._passes(items, plan)
+
+    @contextmanager
+    def loaded(
+        self, work: Sequence[Workload], backend: Backend, target: Target, seed: int
+    ) -> Iterator[list[Item]]:
+        """Models on the card, ready to be called, for as long as the block lasts."""
+        with pinned(target.cores), self._arithmetic():
+            items: list[Item] = []
+            try:
+                items += load_items(
+                    self._driver, work, lambda one: self._item(one, backend, target, seed), seed
+                )
+                yield items
+            finally:
+                items.clear()
+                self._driver.free()
+
+    def _passes(self, items: Sequence[Item], plan: LoadPlan) -> Iterator[PassResult]:
+        driver, watch = self._driver, CardWatch(self._card, lambda: self._own_pids)
+        settled_s = settle(driver, items[-1].once, self._sm_mhz, lambda: self._clock_ns() / 1e9)
+        visits = CudaVisits(
+            driver,
+            items,
+            plan.calls,
+            watch,
+            look=watch.look,
+            clock_ns=self._clock_ns,
+        )
+        for number, result in enumerate(run_passes(visits, plan, watch.facts)):
+            yield result if number else _settled(result, settled_s)
+
+    def close(self) -> None:
+        """Nothing of the card was changed."""
+
+    def _item(self, one: Workload, backend: Backend, target: Target, seed: int) -> Item:
+        content = backend.serialise(random_model(one.blocks, seed=seed), target.batch)
+        load = self._loader(backend.name)
+        model = load(self._driver, content, target, self._options, seed)
+        recorded = model.recordable and self._options.launch != "eager"
+        return make_item(self._driver, model.run, recorded=recorded)
+
+    @contextmanager
+    def _arithmetic(self) -> Iterator[None]:
+        from bench.devices.cuda.torch_driver import arithmetic
+
+        with arithmetic(tf32=self._options.tf32):
+            yield
+
+    def _sm_mhz(self) -> int | None:
+        return self._card.moment().clock_sm_mhz
+
+    def _others(self) -> list[int]:
+        return [one.pid for one in self._card.processes() if one.pid not in self._own_pids]
+
+    @property
+    def driver(self) -> Driver:
+        """What queues the work, for those who time it otherwise."""
+        return self._driver
+
+    @cached_property
+    def _driver(self) -> Driver:
+        given = self._given[0]
+        if given is not None:
+            return given
+        from bench.devices.cuda.torch_driver import TorchDriver
+
+        # In a container the driver knows this process by another number than we do.
+        before = {one.pid for one in self._card.processes()}
+        driver = TorchDriver(self._index)
+        self._own_pids |= {one.pid for one in self._card.processes()} - before
+        return driver
+
+    @cached_property
+    def _card(self) -> Card:
+        given = self._given[1]
+        if given is not None:
+            return given
+        from bench.devices.cuda.nvml import NvmlCard
+        from bench.devices.cuda.torch_driver import uuid_of
+
+        return NvmlCard(uuid_of(self._index))
+
+
+def index_in(address: str) -> int:
+    """The number in `cuda:N`; `InputError` for anything else."""
+    kind, _, number = address.partition(":")
+    if kind != "cuda" or not _NUMBER.fullmatch(number):
+        raise InputError(f"device is {address!r}, a GPU is called cuda:0, cuda:1, ...")
+    return int(number)
+
+
+def _settled(result: PassResult, settled_s: float) -> PassResult:
+    """A load's first pass, which tells how long warming up took."""
+    facts = {**result.facts, "settled_s": round(settled_s, 3)}
+    return replace(result, facts=facts)

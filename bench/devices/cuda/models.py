@@ -1,0 +1,66 @@
+"""Models on a card: one way in for every runtime that has one."""
+
+from typing import Protocol
+
+from bench.devices.cuda.driver import Driver
+from bench.devices.cuda.options import CudaOptions
+from bench.errors import InputError
+from bench.protocol.backend import Array
+from bench.protocol.target import Target
+
+RUNTIMES = ("torch", "onnx", "tensorrt")
+
+
+class CudaModel(Protocol):
+    """A model on the card, its inputs and outputs in the card's memory."""
+
+    @property
+    def recordable(self) -> bool:
+        """Whether `run` only queues kernels, so that a graph of it can be recorded."""
+        ...
+
+    def run(self) -> object:
+        """Queue one inference: what is timed, and nothing else. To be called at work."""
+        ...
+
+    def infer(self, images: Array) -> Array:
+        """Outputs for NCHW `images`; copies both ways, waits."""
+        ...
+
+
+class Loader(Protocol):
+    """Makes a model of a file's content."""
+
+    def __call__(
+        self, driver: Driver, content: bytes, target: Target, options: CudaOptions, seed: int
+    ) -> CudaModel: ...
+
+
+def loader_of(backend: str) -> Loader:
+    """The loader of a backend's files; `InputError` where no runtime of ours runs them on GPUs."""
+    match backend:
+        case "torch":
+            from bench.devices.cuda.torch_models import load_torch
+
+            return load_torch
+        case "onnx":
+            from bench.devices.cuda.onnx_models import load_onnx
+
+            return load_onnx
+        case "tensorrt":
+            from bench.devices.cuda.onnx_models import load_tensorrt
+
+            return load_tensorrt
+    raise InputError(f"backend {backend} does not run on GPUs, expected {' or '.join(RUNTIMES)}")
+
+
+def runtime_version(backend: str) -> str:
+    """Version of what runs a backend's files; `MissingRuntimeError` says how to install it."""
+    if backend == "torch":
+        from bench.devices.cuda.torch_models import torch_version
+
+        return torch_version()
+    loader_of(backend)
+    from bench.devices.cuda.onnx_models import onnx_version
+
+    return onnx_version(tensorrt=backend == "tensorrt")

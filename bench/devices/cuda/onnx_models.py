@@ -1,0 +1,189 @@
+"""onnxruntime on a card: its CUDA provider, or TensorRT through it.
+
+Inputs and outputs are bound to the card's memory, and a run does not wait for the card unless
+onnxruntime's own graph is replayed, which waits in most of its versions.
+"""
+
+import hashlib
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.backends.inputs import (
+    check_file_input,
+    check_images,
+    check_precision,
+    only_pair,
+    random_images,
+)
+from bench.backends.onnx_backend import OnnxBackend, refusals
+from bench.devices.cuda.driver import Driver, OutOfMemory
+from bench.devices.cuda.options import CudaOptions
+from bench.errors import FileError, InputError, MissingRuntimeError
+from bench.files import cache_folder
+from bench.protocol.backend import Array
+from bench.protocol.target import Target
+
+CUDA, TENSORRT = "CUDAExecutionProvider", "TensorrtExecutionProvider"
+_INSTALL = {
+    CUDA: "pip uninstall -y onnxruntime, then pip install onnxruntime-gpu",
+    TENSORRT: "pip install onnxruntime-gpu tensorrt, of versions that go together",
+}
+_FULL = ("out of memory", "Failed to allocate memory", "CUDA_ERROR_OUT_OF_MEMORY")
+
+
+def onnx_version(*, tensorrt: bool) -> str:
+    """Version of onnxruntime; `MissingRuntimeError` where it has not the provider."""
+    found = OnnxBackend().version()
+    import onnxruntime
+
+    wanted = TENSORRT if tensorrt else CUDA
+    if wanted not in onnxruntime.get_available_providers():
+        raise MissingRuntimeError(
+            f"this onnxruntime {found} has no {wanted}: {_INSTALL[wanted]} (the two builds of "
+            "onnxruntime must not be installed together)"
+        )
+    return f"{found}+{_tensorrt_version()}" if tensorrt else found
+
+
+class OnnxCudaModel:
+    """A session with its input and output bound to the card's memory."""
+
+    recordable = False  # the session does more than queue kernels
+
+    def __init__(self, session: Any, target: Target, index: int, seed: int) -> None:
+        from onnxruntime import OrtValue, RunOptions
+
+        given, made = only_pair(session.get_inputs(), session.get_outputs())
+        check_file_input(given.shape, given.type == "tensor(float)", target)
+        self._shape = tuple(given.shape)
+        place = ("cuda", index)
+        self._given = OrtValue.ortvalue_from_numpy(random_images(self._shape, seed), *place)
+        self._made = OrtValue.ortvalue_from_shape_and_type(list(made.shape), np.float32, *place)
+        self._session = session
+        self._binding = session.io_binding()
+        self._binding.bind_ortvalue_input(given.name, self._given)
+        self._binding.bind_ortvalue_output(made.name, self._made)
+        self._options = RunOptions()
+        self._options.add_run_config_entry("disable_synchronize_execution_providers", "1")
+
+    def run(self) -> object:
+        self._session.run_with_iobinding(self._binding, self._options)
+        return None
+
+    def infer(self, images: Array) -> Array:
+        kept = np.array(self._given.numpy())
+        self._given.update_inplace(check_images(images, self._shape))
+        self._session.run_with_iobinding(self._binding)
+        result = np.array(self._made.numpy())
+        self._given.update_inplace(kept)
+        return result
+
+
+def load_onnx(
+    driver: Driver, content: bytes, target: Target, options: CudaOptions, seed: int
+) -> OnnxCudaModel:
+    """Put an ONNX file on the card by onnxruntime's CUDA provider."""
+    onnx_version(tensorrt=False)
+    check_precision(target)
+    return _load(driver, content, target, [cuda_provider(driver, options)], seed)
+
+
+def load_tensorrt(
+    driver: Driver, content: bytes, target: Target, options: CudaOptions, seed: int
+) -> OnnxCudaModel:
+    """The same by TensorRT. Engines are kept by content: building one takes seconds to minutes."""
+    onnx_version(tensorrt=True)
+    check_precision(target, ("fp32", "fp16", "bf16"))
+    providers = [
+        tensorrt_provider(driver, content, target, options),
+        cuda_provider(driver, options),
+    ]
+    return _load(driver, content, target, providers, seed)
+
+
+def cuda_provider(driver: Driver, options: CudaOptions) -> tuple[str, dict[str, str]]:
+    """The CUDA provider's name and options."""
+    _refuse_compile(options)
+    return CUDA, {
+        "device_id": str(index_of(driver)),
+        "user_compute_stream": str(driver.stream),
+        "cudnn_conv_algo_search": "EXHAUSTIVE",
+        "enable_cuda_graph": str(int(options.launch == "graph")),
+        "use_tf32": str(int(options.tf32)),
+    }
+
+
+def tensorrt_provider(
+    driver: Driver, content: bytes, target: Target, options: CudaOptions
+) -> tuple[str, dict[str, str]]:
+    """TensorRT's name and options."""
+    _refuse_compile(options)
+    key = "\n".join([hashlib.sha256(content).hexdigest(), target.key]).encode()
+    folder = engines_folder() / hashlib.sha256(key).hexdigest()[:24]
+    folder.mkdir(parents=True, exist_ok=True)
+    return TENSORRT, {
+        "device_id": str(index_of(driver)),
+        "user_compute_stream": str(driver.stream),
+        "trt_fp16_enable": str(int(target.precision == "fp16")),
+        "trt_bf16_enable": str(int(target.precision == "bf16")),
+        "trt_engine_cache_enable": "1",
+        "trt_engine_cache_path": str(folder),
+        "trt_timing_cache_enable": "1",
+        "trt_timing_cache_path": str(engines_folder()),
+        "trt_cuda_graph_enable": str(int(options.launch == "graph")),
+    }
+
+
+def engines_folder() -> Path:
+    """Where engines are kept."""
+    return cache_folder() / "tensorrt"
+
+
+def index_of(driver: Driver) -> int:
+    """The card's number in a driver's place."""
+    return int(driver.place.partition(":")[2])
+
+
+def _load(
+    driver: Driver,
+    content: bytes,
+    target: Target,
+    providers: list[tuple[str, dict[str, str]]],
+    seed: int,
+) -> OnnxCudaModel:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.log_severity_level = 3
+    # All of the graph on the card, or none: part of it on the host is another device's latency.
+    options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    try:
+        session = onnxruntime.InferenceSession(
+            content, options, providers=providers, enable_fallback=0
+        )
+        loaded = OnnxCudaModel(session, target, index_of(driver), seed)
+        loaded.run()  # looks for algorithms, builds engines, records graphs
+    except refusals() as error:
+        line = " ".join(str(error).split())[:200]
+        if any(sign in line for sign in _FULL):
+            raise OutOfMemory(line) from error
+        raise FileError(f"not an ONNX file that {providers[0][0]} can run: {line}") from error
+    return loaded
+
+
+def _refuse_compile(options: CudaOptions) -> None:
+    if options.launch == "compile":
+        raise InputError("--launch compile is torch's; onnxruntime takes graph or eager")
+
+
+@cache
+def _tensorrt_version() -> str:
+    try:
+        return f"tensorrt{version('tensorrt')}"
+    except PackageNotFoundError:  # its libraries may come with the system
+        return "tensorrt"

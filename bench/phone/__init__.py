@@ -1,1 +1,0 @@
-"""What an Android phone is, as far as measuring on it goes; `bench.adb` is the way to it."""

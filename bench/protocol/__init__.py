@@ -1,0 +1,1 @@
+"""The types and interfaces that backends, devices and sweeps share."""

@@ -1,0 +1,1 @@
+"""Sweeps: what is measured next, how it is stored and resumed."""

@@ -1,0 +1,164 @@
+"""From a plan to measurements: groups, loads and passes, stored as they end, resumed where left."""
+
+import time
+from contextlib import closing
+from datetime import UTC, datetime
+
+import numpy as np
+
+from bench.devices.device_lock import measuring
+from bench.errors import (
+    DeviceError,
+    DeviceLostError,
+    InterruptedSweepError,
+    TargetMismatchError,
+    UnrunnableError,
+)
+from bench.protocol.backend import Backend
+from bench.protocol.device import Device, Facts, PassResult
+from bench.protocol.progress import NoProgress, PassWatcher, Progress
+from bench.protocol.target import Target
+from bench.sweep.groups import free_memory_bytes, lay_groups
+from bench.sweep.pass_looks import PassLooks
+from bench.sweep.planner import Planner
+from bench.sweep.store import SweepStore
+from bench.sweep.store_rows import Group
+from bench.timing.derive import load_marks
+from bench.timing.plan import SweepPlan
+
+QUIET: Progress = NoProgress()
+LOAD_TRIES = 5  # of a load that breaks off, a device that comes back in between
+
+
+def run_sweep(  # noqa: PLR0913, PLR0917
+    device: Device,
+    backend: Backend,
+    target: Target,
+    planner: Planner,
+    plan: SweepPlan,
+    store: SweepStore,
+    progress: Progress = QUIET,
+    *,
+    forced: bool = False,
+    resume_with: str = "the same command and --resume",
+) -> None:
+    """Measure what `planner` asks for, until it asks for nothing more.
+
+    `store` is new or resumed, of this target and plan. Loads go round the groups, so that a
+    block's loads lie far apart in time. Ctrl-C ends with `InterruptedSweepError`, which names
+    `resume_with`; whatever ends it, finished loads are kept. `DeviceInUseError` where another
+    process measures on the device: `bench.devices.device_lock.measuring` around this waits for it.
+    """
+    if store.target != target or store.plan != plan:
+        raise TargetMismatchError(f"{store.path} was made for another target or plan; resume it")
+    sweep = _Sweep(device, backend, store, progress)
+    try:
+        with measuring(device):
+            sweep.run(planner, forced=forced)
+    except KeyboardInterrupt as error:
+        done, wanted = len(store.loads()), len(store.groups()) * plan.loads
+        raise InterruptedSweepError(
+            f"stopped with {done} of {wanted} loads done, which {store.path} keeps; "
+            f"go on with: {resume_with}"
+        ) from error
+    finally:
+        progress.close()
+
+
+def unfinished_loads(store: SweepStore) -> list[tuple[Group, int]]:
+    """What is laid out and not measured: each round's first loads before its second ones."""
+    done = {(load.group, load.number) for load in store.loads()}
+    wanted = [
+        (group.round, number, group.number, group)
+        for group in store.groups()
+        for number in range(store.plan.loads)
+        if (group.number, number) not in done
+    ]
+    return [(group, number) for _, number, _, group in sorted(wanted, key=lambda w: w[:3])]
+
+
+class _Sweep:
+    """One session of a sweep."""
+
+    def __init__(
+        self, device: Device, backend: Backend, store: SweepStore, progress: Progress
+    ) -> None:
+        self._device = device
+        self._backend = backend
+        self._store = store
+        self._progress = progress
+        self._shown = 0  # passes of the load in hand that the progress was told of
+        self._looks = PassLooks()
+
+    def run(self, planner: Planner, *, forced: bool) -> None:
+        """Finish what is laid out, then ask for more, until there is none."""
+        started_s = time.monotonic()
+        store, facts = self._store, self._device.facts()
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        session = store.begin_session(facts, now, forced=forced)
+        while todo := unfinished_loads(store) or self._next_round(planner, facts):
+            self._progress.start(len(todo) * store.plan.passes, "measuring")
+            self._looks.begin(len(todo))
+            for laid, number in todo:
+                self._looks.begin_load()
+                # As it is now: what cannot run has been taken out of it since.
+                group = next(one for one in store.groups() if one.number == laid.number)
+                load_id = self._load(group, number)
+                store.finish_load(load_id, session, time.monotonic() - started_s)
+
+    def _next_round(self, planner: Planner, facts: Facts) -> list[tuple[Group, int]]:
+        store = self._store
+        work = planner.next(store.measurements(), store.unrunnable())
+        if not work:
+            return []
+        free_bytes = free_memory_bytes(facts, store.plan)
+        target, costs = store.target, self._device.load_costs()
+        store.add_groups(
+            lay_groups(work, store.plan, target.batch, free_bytes, costs, target.precision)
+        )
+        return unfinished_loads(store)
+
+    def _load(self, group: Group, number: int) -> int:
+        """Measure a load, from its start again where it broke off; return its id, unfinished."""
+        tried = 0
+        while True:
+            load_id = self._store.begin_load(group.number, number)
+            try:
+                self._measure(group, number, load_id)
+                return load_id
+            except DeviceLostError as error:
+                self._store.drop_load(load_id)
+                tried += 1
+                if tried == LOAD_TRIES:
+                    raise DeviceError(
+                        f"load {number + 1} broke off {tried} times, at last so: {error}"
+                    ) from error
+                note = f"taken again: {error}"
+            except UnrunnableError as error:
+                self._store.drop_load(load_id)
+                one = self._store.exclude(group.number, error.place, error.reason)
+                group = next(g for g in self._store.groups() if g.number == group.number)
+                note = f"left out, {error.reason}: {one.key}"
+            self._progress.advance(-self._shown, note=note)
+
+    def _measure(self, group: Group, number: int, load_id: int) -> None:
+        """Store passes until enough are unmarked, or the device has no more to give."""
+        plan = self._store.plan
+        load_plan = plan.load_plan(group.number, number)
+        note = f"load {number + 1} of {plan.loads}"
+        results: list[PassResult] = []
+        self._shown = 0
+        run = self._device.run_load(group.work, self._backend, self._store.target, load_plan)
+        with closing(run) as passes:
+            for taken, result in enumerate(passes, start=1):
+                self._store.add_pass(load_id, taken - 1, result)
+                results.append(result)
+                if isinstance(self._progress, PassWatcher):
+                    self._progress.show_pass(self._looks.look(results, group.work))
+                if taken <= plan.passes:
+                    self._shown = taken
+                    self._progress.advance(note=note)
+                if taken >= plan.passes:
+                    marked = load_marks(results, group.work)
+                    if np.count_nonzero(~marked) >= plan.passes:
+                        break

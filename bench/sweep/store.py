@@ -1,0 +1,264 @@
+"""A sweep on disk: every sample, pass by pass, in one SQLite file.
+
+Nothing derived is stored. A load whose end is not stored never counts: resuming drops it and
+measures it again from its start, and what is finished is never touched.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from bench.errors import DeviceError, FileError, InputError, TargetMismatchError
+from bench.files import VALUE_DAMAGE, parse_json
+from bench.protocol.device import Facts, PassResult, Workload
+from bench.protocol.target import Target
+from bench.sweep import sqlite_file
+from bench.sweep import store_rows as rows
+from bench.timing.derive import Load, derive_measurements
+from bench.timing.measurement import Measurement
+from bench.timing.plan import SweepPlan
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE session (
+    id INTEGER PRIMARY KEY, started_at TEXT NOT NULL, forced INTEGER NOT NULL,
+    facts TEXT NOT NULL, wall_s REAL NOT NULL DEFAULT 0);
+CREATE TABLE workload (
+    id INTEGER PRIMARY KEY, role TEXT NOT NULL, blocks TEXT NOT NULL, label TEXT NOT NULL,
+    UNIQUE (role, blocks));
+CREATE TABLE load_group (
+    id INTEGER PRIMARY KEY, round INTEGER NOT NULL, workloads TEXT NOT NULL);
+CREATE TABLE load (
+    id INTEGER PRIMARY KEY, group_id INTEGER NOT NULL REFERENCES load_group (id),
+    number INTEGER NOT NULL, finished INTEGER NOT NULL DEFAULT 0, UNIQUE (group_id, number));
+CREATE TABLE pass (
+    load_id INTEGER NOT NULL REFERENCES load (id) ON DELETE CASCADE, number INTEGER NOT NULL,
+    samples_ns BLOB NOT NULL, visits BLOB NOT NULL, retaken INTEGER NOT NULL,
+    facts TEXT NOT NULL, crc32 INTEGER NOT NULL, PRIMARY KEY (load_id, number));
+"""
+# samples_ns: float64, little-endian, places x calls; visits: int64, little-endian.
+# crc32: of samples_ns, visits and facts, since SQLite itself does not check content.
+
+
+class SweepStore:
+    """A sweep's file; make one with `create`, `open` (to read) or `resume`."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._db = connection
+        with sqlite_file.told(path, "read"):
+            meta = dict(self._db.execute("SELECT name, value FROM meta"))
+        try:
+            self.target = Target.from_json(parse_json(meta["target"]))
+            self.plan = SweepPlan.from_json(parse_json(meta["plan"]))
+        except (*VALUE_DAMAGE, InputError) as error:
+            raise FileError(f"{path} lacks its target or plan ({error}); sweep again") from error
+
+    @classmethod
+    def create(cls, path: Path, target: Target, plan: SweepPlan) -> Self:
+        """Start a new file; `FileError` where it exists or cannot be written."""
+        path = Path(path)
+        connection = sqlite_file.create(path, SCHEMA)
+        try:
+            meta = {"target": target.to_json(), "plan": plan.to_json()}
+            with sqlite_file.transaction(connection, path):
+                for name, value in meta.items():
+                    row = (name, json.dumps(value, sort_keys=True))
+                    connection.execute("INSERT INTO meta VALUES (?, ?)", row)
+            return cls(path, connection)
+        except BaseException:
+            connection.close()
+            sqlite_file.remove(path)
+            raise
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open to read; changes nothing on disk. `FileError` where it is no whole sweep."""
+        return cls._checked(Path(path), sqlite_file.open_to_read)
+
+    @classmethod
+    def resume(cls, path: Path, target: Target, plan: SweepPlan) -> Self:
+        """Open to go on; see `check` for what is refused."""
+        cls.check(path, target, plan)
+        return cls._checked(Path(path), sqlite_file.open_to_write)
+
+    @classmethod
+    def check(cls, path: Path, target: Target, plan: SweepPlan) -> None:
+        """Raise where `path` is no sweep of this target and plan; nothing on disk changes."""
+        with cls.open(path) as found:
+            if found.target != target:
+                raise TargetMismatchError(
+                    f"{path} holds a sweep of {found.target.key}, asked is {target.key}; "
+                    "name another --out, or ask for the same target"
+                )
+            difference = found.plan.difference(plan)
+        if difference:
+            raise InputError(
+                f"{path} was swept with {difference}; resume it with the same options, "
+                "or name another --out"
+            )
+
+    @classmethod
+    def _checked(cls, path: Path, opener: Callable[[Path], sqlite3.Connection]) -> Self:
+        connection = opener(path)
+        try:
+            return cls(path, connection)
+        except BaseException:
+            connection.close()
+            raise
+
+    def close(self) -> None:
+        self._db.close()
+
+    def discard(self) -> None:
+        """Close, and delete the file."""
+        self.close()
+        sqlite_file.remove(self.path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # --- writing
+
+    def begin_session(self, facts: Facts, started_at: str, *, forced: bool) -> int:
+        """Note that measuring starts, and drop the load that an earlier session left unfinished."""
+        row = (started_at, int(forced), json.dumps(dict(facts), sort_keys=True))
+        with sqlite_file.transaction(self._db, self.path):
+            self._db.execute("DELETE FROM load WHERE finished = 0")
+            sql = "INSERT INTO session (started_at, forced, facts) VALUES (?, ?, ?)"
+            return int(self._db.execute(sql, row).lastrowid or 0)
+
+    def add_groups(self, groups: Sequence[Sequence[Workload]]) -> None:
+        """Fix what a round measures together."""
+        with sqlite_file.transaction(self._db, self.path):
+            sql = "SELECT coalesce(max(round) + 1, 0) FROM load_group"
+            (this_round,) = self._db.execute(sql).fetchone()
+            for work in groups:
+                ids = json.dumps([self._workload_id(workload) for workload in work])
+                sql = "INSERT INTO load_group (round, workloads) VALUES (?, ?)"
+                self._db.execute(sql, (this_round, ids))
+
+    def exclude(self, group: int, place: int, reason: str) -> Workload:
+        """Take what the device cannot run out of a group, and remember why.
+
+        `DeviceError` where loads of the group are finished with it: it ran then.
+        """
+        laid = next(one for one in self.groups() if one.number == group)
+        one = laid.work[place]
+        if any(load.group == group for load in self.loads()):
+            raise DeviceError(
+                f"{one.key} ran in an earlier load of this sweep and does not now ({reason}); "
+                "find out what changed, then go on with --resume"
+            )
+        if one.role == "reference":
+            raise DeviceError(f"the device cannot run the reference {one.key}: {reason}")
+        with sqlite_file.transaction(self._db, self.path):
+            ids = [self._workload_id(other) for other in laid.work if other != one]
+            sql = "UPDATE load_group SET workloads = ? WHERE id = ?"
+            self._db.execute(sql, (json.dumps(ids), group))
+            rows.note_unrunnable(self._db, one, reason)
+        return one
+
+    def begin_load(self, group: int, number: int) -> int:
+        """Note that a load begins; it counts from `finish_load` on."""
+        with sqlite_file.transaction(self._db, self.path):
+            sql = "INSERT INTO load (group_id, number) VALUES (?, ?)"
+            return int(self._db.execute(sql, (group, number)).lastrowid or 0)
+
+    def add_pass(self, load_id: int, number: int, result: PassResult) -> None:
+        """Store one pass as it ends; `DeviceError` where a sample is no time."""
+        samples_ns = np.asarray(result.samples_ns, dtype=rows.FLOATS)
+        if not (np.isfinite(samples_ns).all() and (samples_ns > 0).all()):
+            raise DeviceError("the device gave a time that is not above 0; its clock is broken")
+        samples = samples_ns.tobytes()
+        visits = np.asarray(result.order, dtype=rows.INTS).tobytes()
+        facts = json.dumps(dict(result.facts), sort_keys=True)
+        check = rows.checksum(samples, visits, facts)
+        row = (load_id, number, samples, visits, result.retaken, facts, check)
+        with sqlite_file.transaction(self._db, self.path):
+            self._db.execute("INSERT INTO pass VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+
+    def drop_load(self, load_id: int) -> None:
+        """Forget a load that broke off, with its passes."""
+        with sqlite_file.transaction(self._db, self.path):
+            self._db.execute("DELETE FROM load WHERE id = ? AND NOT finished", (load_id,))
+
+    def finish_load(self, load_id: int, session: int, wall_s: float) -> None:
+        """Let a load count, and note how long its session has taken so far."""
+        with sqlite_file.transaction(self._db, self.path):
+            self._db.execute("UPDATE load SET finished = 1 WHERE id = ?", (load_id,))
+            self._db.execute("UPDATE session SET wall_s = ? WHERE id = ?", (wall_s, session))
+
+    def _workload_id(self, workload: Workload) -> int:
+        row = (workload.role, " ".join(block.key for block in workload.blocks))
+        sql = "INSERT OR IGNORE INTO workload (role, blocks, label) VALUES (?, ?, ?)"
+        self._db.execute(sql, (*row, workload.label))
+        sql = "SELECT id FROM workload WHERE role = ? AND blocks = ?"
+        (number,) = self._db.execute(sql, row).fetchone()
+        return int(number)
+
+    # --- reading
+
+    def groups(self) -> list[rows.Group]:
+        """What is laid out so far, in the order of measuring."""
+        with self._reading():
+            return rows.groups(self._db)
+
+    def loads(self) -> list[Load]:
+        """Every finished load, in the order of measuring."""
+        with self._reading():
+            return rows.loads(self._db)
+
+    def measurements(self) -> list[Measurement]:
+        """Every block, network and reference that has a finished load."""
+        with self._reading():
+            known = rows.workloads(self._db)
+            return derive_measurements(self.loads(), known, self.target, self.plan, self.facts)
+
+    def unrunnable(self) -> dict[Workload, str]:
+        """What the device cannot run, and why."""
+        with self._reading():
+            return rows.unrunnable(self._db)
+
+    def sessions(self) -> list[rows.Session]:
+        """When it was measured, with what facts, for how long."""
+        with self._reading():
+            return rows.sessions(self._db)
+
+    @property
+    def facts(self) -> Facts:
+        """Facts of the device when the sweep began; `forced` where any session was."""
+        sessions = self.sessions()
+        if not sessions:
+            return {}
+        return {**sessions[0].facts, "forced": any(session.forced for session in sessions)}
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Every sample of the finished loads, one a row."""
+        with self._reading():
+            return rows.samples_frame(self.loads(), rows.workloads(self._db))
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            with sqlite_file.told(self.path, "read"):
+                yield
+        except (*VALUE_DAMAGE, InputError) as error:
+            raise FileError(f"{self.path} is damaged ({error}); sweep again") from error

@@ -1,0 +1,1 @@
+"""Timing: passes in random order, samples and statistics, drift."""

@@ -1,0 +1,117 @@
+"""From the passes of loads to measurements: which passes count, and at what level."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.protocol.device import THROTTLED, Facts, PassResult, Workload
+from bench.protocol.target import Target
+from bench.timing.levels import LoadTimes, common_levels, kept_passes, marked_passes
+from bench.timing.measurement import Measurement, warm_ns
+from bench.timing.plan import SweepPlan
+from bench.timing.references import reference_places
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pass:
+    """One stored pass; see `PassResult`."""
+
+    samples_ns: Floats  # places x calls
+    visits: NDArray[np.int64]
+    retaken: int
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Load:
+    """One finished load."""
+
+    group: int
+    number: int
+    workloads: tuple[int, ...]  # a workload's number, for each place
+    passes: tuple[Pass, ...]
+
+    @property
+    def samples_ns(self) -> Floats:
+        """Passes x places x calls."""
+        return np.stack([one.samples_ns for one in self.passes])
+
+
+def load_marks(
+    passes: Sequence[Pass] | Sequence[PassResult], work: Sequence[Workload]
+) -> NDArray[np.bool_]:
+    """Which passes are not to be relied on; `work` names what is at each place.
+
+    Those about which the references disagree, and those in which the device throttled itself.
+    """
+    samples_ns = np.stack([one.samples_ns for one in passes])
+    throttled = np.array([one.facts.get(THROTTLED) is True for one in passes], dtype=np.bool_)
+    return marked_passes(samples_ns, *reference_places(list(work))) | throttled
+
+
+def derive_measurements(
+    loads: Sequence[Load],
+    known: Mapping[int, Workload],
+    target: Target,
+    plan: SweepPlan,
+    facts: Facts,
+) -> list[Measurement]:
+    """One measurement for each workload, in the order of their numbers."""
+    samples, times = [], []
+    for load in loads:
+        work = [known[number] for number in load.workloads]
+        which = kept_passes(load_marks(load.passes, work), plan.passes)
+        samples.append(load.samples_ns[which])
+        one = LoadTimes(
+            group=load.group,
+            workloads=load.workloads,
+            times_ns=warm_ns(samples[-1]),
+            spans_ns=np.stack([spans_ns(load.passes[i]) for i in which]),
+        )
+        times.append(one)
+    levels = common_levels(times)
+    parts: dict[int, list[tuple[Floats, Floats]]] = defaultdict(list)
+    taken_at: dict[int, str] = {}
+    for load, kept, level in zip(loads, samples, levels, strict=True):
+        for number, places in _places(load).items():
+            samples_ns = kept[:, places, :].reshape(-1, kept.shape[2])
+            parts[number].append((samples_ns, level[:, places].ravel()))
+            taken_at.setdefault(number, str(load.passes[0].facts.get("taken_at", "")))
+    return [
+        Measurement(
+            workload=known[number],
+            target=target,
+            samples_ns=np.stack([samples_ns for samples_ns, _ in parts[number]]),
+            levels=np.stack([level for _, level in parts[number]]),
+            facts=facts,
+            taken_at=taken_at[number],
+        )
+        for number in sorted(parts)
+    ]
+
+
+def spans_ns(one: Pass) -> Floats:
+    """When each place's visit that counts began and ended within its pass, places x 2.
+
+    Told from what the visits took; what lies between them, reading counters, is not known.
+    """
+    took_ns = one.samples_ns.sum(axis=1)[one.visits]
+    ended_ns = np.cumsum(took_ns)
+    found = np.empty((len(one.samples_ns), 2))
+    # Where a place was visited again, the last visit overwrites: it is the one that counts.
+    found[one.visits, 0] = ended_ns - took_ns
+    found[one.visits, 1] = ended_ns
+    return found
+
+
+def _places(load: Load) -> dict[int, list[int]]:
+    """Where each workload is visited in a pass."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for place, number in enumerate(load.workloads):
+        found[number].append(place)
+    return found

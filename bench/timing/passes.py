@@ -1,0 +1,163 @@
+"""Time many calls the way a network meets them: each once a pass, every pass in a new order.
+
+A call repeated by itself finds its weights in the nearest cache, and its figure keeps whatever
+level the machine had in that minute. Shuffled passes lay both over all calls alike; what moves
+all of them together is told apart in `bench.timing.levels`.
+"""
+
+import gc
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.errors import InputError
+from bench.protocol.device import Facts, LoadPlan, PassResult
+
+RETAKE_ROUNDS = 3
+RETAKE_SHARE = 0.5  # of a pass's time spent on retaking, after which no further round begins
+
+
+class Watch(Protocol):
+    """Knows whether what was just timed was disturbed from outside."""
+
+    def reset(self) -> None:
+        """Forget all that happened before now."""
+        ...
+
+    def begin(self) -> None:
+        """A visit begins: forget earlier switches."""
+        ...
+
+    def switched(self) -> bool:
+        """Whether the work was switched out since `begin`."""
+        ...
+
+    def stolen(self, *, last: bool = False) -> bool | None:
+        """Whether time was stolen since last told; None where, unless `last`, it is too soon."""
+        ...
+
+
+class NoWatch:
+    """Sees nothing; for clocks that nothing disturbs."""
+
+    def reset(self) -> None:
+        pass
+
+    def begin(self) -> None:
+        pass
+
+    def switched(self) -> bool:
+        return False
+
+    def stolen(self, *, last: bool = False) -> bool | None:
+        del last
+        return False
+
+
+class Visits(Protocol):
+    """Makes and times visits, by the host's clock or by that of an accelerator."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """How many workloads there are, and calls a visit."""
+        ...
+
+    @property
+    def watch(self) -> Watch:
+        """Tells what disturbed them."""
+        ...
+
+    def visit(self, item: int, into_ns: NDArray[np.float64]) -> bool:
+        """Time one visit into `into_ns`; True when nothing disturbed it."""
+        ...
+
+    def now_ns(self) -> int:
+        """Time by a clock that goes on while visits are made."""
+        ...
+
+    def touch(self, item: int) -> None:
+        """Call untimed, to put another model's data into the caches."""
+        ...
+
+
+def check_plan(plan: LoadPlan) -> None:
+    """Raise `InputError` for a plan that measures nothing."""
+    if plan.passes < 1 or plan.calls < 1:
+        got = f"{plan.passes} and {plan.calls}"
+        raise InputError(f"passes and calls must be at least 1, got {got}")
+
+
+def run_passes(
+    visits: Visits, plan: LoadPlan, facts: Callable[[], Facts] = dict
+) -> Iterator[PassResult]:
+    """Yield each pass as it ends; `facts` is asked after it. Closing the iterator early is fine."""
+    rng = np.random.default_rng(plan.seed)
+    gc.collect()  # what making the models left behind
+    for _ in range(plan.passes):
+        with collector_off():
+            samples_ns, order, retaken, kept = _one_pass(visits, rng)
+        now = {**facts(), "disturbed_visits_kept": kept}
+        yield PassResult(samples_ns=samples_ns, order=order, retaken=retaken, facts=now)
+
+
+@contextmanager
+def collector_off() -> Iterator[None]:
+    """Let nothing be collected within."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _one_pass(
+    visits: Visits, rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.int64], int, int]:
+    """Samples, the order of all visits, how many were retakes, and disturbed ones that remain.
+
+    A disturbed visit is taken again after all others, not at once: its first call must find the
+    caches as another model left them.
+    """
+    samples_ns = np.empty(visits.shape)
+    order: list[int] = []
+    pending = rng.permutation(visits.shape[0])
+    began_ns, most_ns = visits.now_ns(), math.inf
+    for _ in range(1 + RETAKE_ROUNDS):
+        if order and order[-1] == pending[0] and visits.shape[0] > 1:
+            visits.touch((order[-1] + 1) % visits.shape[0])
+        bad = _round(visits, pending, samples_ns)
+        order += pending.tolist()
+        spent_ns = visits.now_ns() - began_ns
+        most_ns = min(most_ns, (1 + RETAKE_SHARE) * spent_ns)
+        if not bad or spent_ns > most_ns:
+            break
+        pending = rng.permutation(sorted(bad))
+    retaken = len(order) - visits.shape[0]
+    return samples_ns, np.array(order, dtype=np.int64), retaken, len(bad)
+
+
+def _round(visits: Visits, pending: NDArray[np.int64], samples_ns: NDArray[np.float64]) -> set[int]:
+    """Visit all that is pending; return what was disturbed.
+
+    The hypervisor's theft is told only every clock tick, so it condemns all visits since it was
+    last known not to steal.
+    """
+    bad: set[int] = set()
+    unsure: list[int] = []
+    visits.watch.reset()
+    for place, item in enumerate(pending.tolist(), start=1):
+        if not visits.visit(item, samples_ns[item]):
+            bad.add(item)
+        unsure.append(item)
+        stolen = visits.watch.stolen(last=place == len(pending))
+        if stolen:
+            bad.update(unsure)
+        if stolen is not None:
+            unsure.clear()
+    return bad

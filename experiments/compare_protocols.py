@@ -1,0 +1,263 @@
+"""Compare ways to time blocks on this machine: do they repeat, and do they add up to networks?
+
+    python experiments/compare_protocols.py --backend onnx --space ofa-mbv3-w1.0 --networks 40
+
+Two processes measure the same blocks and networks, one after the other, by every protocol; about
+two minutes a backend. Nothing else may run meanwhile. Per protocol it prints
+
+- `repeat_p95`: 95th percentile of a block's difference between the processes, common level out;
+- `sum_ratio`: median of the sum of blocks over the whole network;
+- `within_5`, `within_10`, `miss`: a slope for each feature and a constant for each block are
+  fitted on half of the networks in the first process, and judged on the other half in the second,
+  common level out; `miss` is the standard deviation of the relative error;
+- `seconds`: what measuring the blocks took.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.backends.registry import get_backend
+from bench.devices.cpu.local import LocalDevice, load_models, pinned
+from bench.protocol.backend import Backend
+from bench.protocol.device import LoadPlan, Workload
+from bench.protocol.target import Target
+from bench.timing.derive import Load, Pass, derive_measurements
+from bench.timing.passes import collector_off
+from bench.timing.plan import SweepPlan
+from bench.timing.references import with_references
+from ofabench.workflows.sweep.sweeping import make_target
+from supernet.space.space import SearchSpace
+
+Floats = NDArray[np.float64]
+LOOP_S = 0.08  # of each block, when it is looped by itself
+FLUSH_BYTES = 64_000_000  # written between visits; more than a core's own caches hold
+BLOCK_PLAN = SweepPlan(loads=6, passes=30, calls=3)
+NETWORK_PLAN = SweepPlan(loads=4, passes=10, calls=3)
+FLUSH_PLAN = SweepPlan(loads=3, passes=4, calls=1)
+FEATURES = {
+    "looped one by one": ("looped",),
+    "shuffled, cold": ("cold",),
+    "shuffled, warm": ("warm",),
+    "shuffled, cold and warm": ("cold", "warm"),
+    "cache flushed": ("flushed",),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--backend", default="onnx")
+    parser.add_argument("--space", default="ofa-mbv3-w1.0")
+    parser.add_argument("--networks", type=int, default=40)
+    parser.add_argument("--resolutions", default="", help="like 160,224; default: two")
+    parser.add_argument("--json", type=Path, help="file for the figures")
+    parser.add_argument("--force", action="store_true", help="although the machine is in use")
+    parser.add_argument("--measure-into", type=Path, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.measure_into:
+        measure(args, args.measure_into)
+        return
+    if not args.force:
+        LocalDevice().check_quiet()
+    with tempfile.TemporaryDirectory() as folder:
+        runs = [Path(folder) / name for name in ("first.json", "second.json")]
+        for run in runs:
+            command = [sys.executable, __file__, *sys.argv[1:], "--measure-into", str(run)]
+            subprocess.run(command, check=True)
+        first, second = (Run.read(run) for run in runs)
+    figures = compare(first, second)
+    if args.json:
+        args.json.write_text(json.dumps(figures, indent=2))
+    show(len(first.ms["warm"]), figures)
+
+
+def work_of(args: argparse.Namespace) -> tuple[list[Workload], list[Workload]]:
+    """The networks, and every block that they are made of."""
+    space = SearchSpace.load(args.space)
+    known = space.resolutions
+    sizes = [known[len(known) // 3], known[-1]]
+    if args.resolutions:
+        sizes = [int(text) for text in args.resolutions.split(",")]
+    archs = space.sample(np.random.default_rng(0), args.networks, sizes)
+    networks = [Workload(role="network", blocks=space.blocks(arch)) for arch in archs]
+    specs = dict.fromkeys(spec for network in networks for spec in network.blocks)
+    return networks, [Workload(role="block", blocks=(spec,)) for spec in specs]
+
+
+def measure(args: argparse.Namespace, out: Path) -> None:
+    """Time everything by every protocol in this process."""
+    networks, blocks = work_of(args)
+    backend = get_backend(args.backend)
+    target = make_target(LocalDevice(), backend)
+    seconds: dict[str, float] = {}
+    started = time.monotonic()
+    shuffled = sweep(blocks, backend, target, BLOCK_PLAN)
+    seconds["cold"] = seconds["warm"] = time.monotonic() - started
+    started = time.monotonic()
+    found = {
+        "warm": shuffled.last.tolist(),
+        "cold": shuffled.first.tolist(),
+        "looped": looped(blocks, backend, target).tolist(),
+    }
+    seconds["looped"] = time.monotonic() - started
+    started = time.monotonic()
+    found["flushed"] = flushed(blocks, backend, target).tolist()
+    seconds["flushed"] = time.monotonic() - started
+    whole = sweep(networks, backend, target, NETWORK_PLAN)
+    # Networks were not in the passes of the blocks: the references bring both to one level.
+    level = common_ratio(shuffled.references, whole.references)
+    found["network"] = (whole.last / level).tolist()
+    place = {block.blocks[0]: i for i, block in enumerate(blocks)}
+    members = [[place[spec] for spec in network.blocks] for network in networks]
+    out.write_text(json.dumps({"ms": found, "seconds": seconds, "members": members}))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shuffled:
+    """Medians in ms of a sweep's work, first and last call of the visits, and of its references."""
+
+    first: Floats
+    last: Floats
+    references: Floats
+
+
+def sweep(work: list[Workload], backend: Backend, target: Target, plan: SweepPlan) -> Shuffled:
+    """Shuffled passes as `ofabench sweep` makes them."""
+    places = with_references(work)
+    number = {one: i for i, one in enumerate(dict.fromkeys(places))}
+    loads = []
+    for load in range(plan.loads):
+        load_plan = LoadPlan(passes=plan.passes, calls=plan.calls, seed=load)
+        passes = tuple(
+            Pass(samples_ns=one.samples_ns, visits=one.order, retaken=one.retaken, facts=one.facts)
+            for one in LocalDevice().run_load(places, backend, target, load_plan)
+        )
+        ids = tuple(number[one] for one in places)
+        loads.append(Load(group=0, number=load, workloads=ids, passes=passes))
+    known = {i: one for one, i in number.items()}
+    found = derive_measurements(loads, known, target, plan, {})
+    last = np.array([one.warm_ms for one in found])
+    first = np.array([one.cold_ms for one in found[: len(work)]])
+    return Shuffled(first=first, last=last[: len(work)], references=last[len(work) :])
+
+
+def looped(blocks: list[Workload], backend: Backend, target: Target) -> Floats:
+    """Each block called over and over, one block after the other; median ms."""
+    found = []
+    with pinned(target.cores):
+        for block in blocks:
+            (model,) = load_models([block], backend, target, seed=0)
+            times_ns: list[int] = []
+            with collector_off():
+                until_ns = time.perf_counter_ns() + LOOP_S * 1e9
+                while not times_ns or time.perf_counter_ns() < until_ns:
+                    start_ns = time.perf_counter_ns()
+                    model.run()
+                    times_ns.append(time.perf_counter_ns() - start_ns)
+            found.append(np.median(times_ns) / 1e6)
+    return np.array(found)
+
+
+def flushed(blocks: list[Workload], backend: Backend, target: Target) -> Floats:
+    """Shuffled, one call a visit, a large buffer written before each; median ms of load medians."""
+    buffer = np.zeros(FLUSH_BYTES // 8)
+    medians = []
+    with pinned(target.cores):
+        for load in range(FLUSH_PLAN.loads):
+            models = load_models(blocks, backend, target, seed=load)
+            rng = np.random.default_rng(load)
+            times_ns = np.empty((FLUSH_PLAN.passes, len(models)))
+            for model in models:
+                model.run()
+            for in_pass in times_ns:
+                with collector_off():
+                    for place in rng.permutation(len(models)).tolist():
+                        buffer += 1
+                        start_ns = time.perf_counter_ns()
+                        models[place].run()
+                        in_pass[place] = time.perf_counter_ns() - start_ns
+            logs = np.log(times_ns)
+            level = np.median(logs - np.median(logs, axis=0), axis=1)
+            medians.append(np.exp(np.median(logs - level[:, None], axis=0)) / 1e6)
+    median_ms: Floats = np.median(medians, axis=0)
+    return median_ms
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What one process measured: ms of blocks by protocol, of networks, and who is made of what."""
+
+    ms: dict[str, Floats]
+    seconds: dict[str, float]
+    members: list[list[int]]  # places of each network's blocks
+
+    @classmethod
+    def read(cls, path: Path) -> "Run":
+        data = json.loads(path.read_text())
+        ms = {name: np.array(values) for name, values in data["ms"].items()}
+        return cls(ms=ms, seconds=data["seconds"], members=data["members"])
+
+    def design(self, names: tuple[str, ...]) -> Floats:
+        """Networks x (a sum for each feature, and the number of blocks)."""
+        sums = [[self.ms[name][places].sum() for name in names] for places in self.members]
+        return np.column_stack([np.array(sums), [len(places) for places in self.members]])
+
+
+def compare(first: Run, second: Run) -> list[dict[str, float | str]]:
+    """Figures of each protocol."""
+    half = len(first.members) // 2
+    level = common_ratio(first.ms["warm"], second.ms["warm"])
+    measured_ms = second.ms["network"][half:] / level
+    figures: list[dict[str, float | str]] = []
+    for title, names in FEATURES.items():
+        design, fit_ms = first.design(names), first.ms["network"][:half]
+        slopes = np.linalg.lstsq(design[:half] / fit_ms[:, None], np.ones(half), rcond=None)[0]
+        error = design[half:] @ slopes / measured_ms - 1
+        differences = [difference(first.ms[name], second.ms[name]) for name in names]
+        figures.append(
+            {
+                "protocol": title,
+                "repeat_p95": float(max(np.percentile(one, 95) for one in differences)),
+                "sum_ratio": float(np.median(design[:, 0] / first.ms["network"])),
+                "within_5": float((np.abs(error) <= 0.05).mean()),
+                "within_10": float((np.abs(error) <= 0.10).mean()),
+                "miss": float(error.std()),
+                "seconds": max(first.seconds[name] for name in names),
+            }
+        )
+    networks = difference(first.ms["network"], second.ms["network"])
+    repeat = float(np.percentile(networks, 95))
+    figures.append({"protocol": "whole networks", "repeat_p95": repeat, "level": level})
+    return figures
+
+
+def common_ratio(first: Floats, second: Floats) -> float:
+    return float(np.exp(np.median(np.log(second / first))))
+
+
+def difference(first: Floats, second: Floats) -> Floats:
+    """Relative difference of each, the common level out."""
+    result: Floats = np.abs(second / first / common_ratio(first, second) - 1)
+    return result
+
+
+def show(blocks: int, figures: list[dict[str, float | str]]) -> None:
+    columns = ("repeat_p95", "sum_ratio", "within_5", "within_10", "miss", "seconds")
+    print(f"{blocks} blocks")
+    print(f"{'protocol':<26}" + "".join(f"{name:>12}" for name in columns))
+    for row in figures:
+        cells = (f"{row[name]:>12.3f}" if name in row else f"{'':>12}" for name in columns)
+        print(f"{row['protocol']:<26}" + "".join(cells))
+    print(f"the common level moved by {float(figures[-1]['level']) - 1:+.1%} between the processes")
+
+
+if __name__ == "__main__":
+    main()

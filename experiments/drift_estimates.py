@@ -1,0 +1,111 @@
+"""What follows a network's drift: single blocks measured beside it, or the reference workloads?
+
+Each model file is measured several times, each time in a session of its own, and its latency is
+compared with the prediction: as measured, and corrected by either estimate of drift, whether or
+not the estimates agree. On a machine that does nothing else:
+
+    python -m experiments.drift_estimates runs/quickstart --tries 3
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bench.backends.registry import get_backend
+from bench.devices.registry import get_device
+from bench.timing.plan import SweepPlan
+from bench.timing.session_drift import SessionDrift, drift_by_references
+from latency_models.predictors.predictor import LatencyPredictor
+from ofabench.workflows.deploy.verifying import company_of
+from supernet.export.card import read_exported
+from supernet.verification.verdicts import Expected, verify
+from supernet.verification.verify import Bench, drift_since_sweep, measure_file, references_ms
+
+TOLERANCE = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Try:
+    """One measurement of one file, beside its prediction."""
+
+    name: str
+    predicted_ms: float
+    raw_ms: float
+    session_ms: float  # drift within the session divided out
+    by_blocks: SessionDrift | None
+    by_references: SessionDrift | None
+
+    @property
+    def errors(self) -> dict[str, float]:
+        """Latency over prediction, less 1, by how it is corrected."""
+        found = {"as measured": self.raw_ms / self.predicted_ms - 1}
+        for name, drift in (("blocks", self.by_blocks), ("references", self.by_references)):
+            if drift is not None:
+                found[f"by {name}"] = self.session_ms / drift.ratio / self.predicted_ms - 1
+        if self.by_blocks is not None:
+            applied = self.by_blocks.applied
+            found["as verify decides"] = found["by blocks" if applied else "as measured"]
+        return found
+
+
+def main() -> int:
+    """Measure, print a line a try, then the summary."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path, help="folder of `ofabench quickstart`")
+    parser.add_argument("--tries", type=int, default=3)
+    parser.add_argument("--force", action="store_true")
+    args = parser.parse_args()
+    tries = list(_tries(args.run, args.tries, args.force))
+    print("\n| corrected | tries | mean error | worst | within 5 % | within 10 % |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for name in tries[0].errors:
+        error = np.abs([one.errors[name] for one in tries if name in one.errors])
+        print(
+            f"| {name} | {len(error)} | {error.mean():.1%} | {error.max():.1%} | "
+            f"{np.mean(error <= 0.05):.0%} | {np.mean(error <= TOLERANCE):.0%} |"
+        )
+    return 0
+
+
+def _tries(run: Path, count: int, force: bool) -> Iterator[Try]:
+    predictor = LatencyPredictor.load(run / "latency.parquet")
+    models = sorted(run.glob("*.onnx"))
+    for number in range(count):
+        for model in models:
+            one = _measure(model, predictor, number, force)
+            errors = ", ".join(f"{name} {error:+.1%}" for name, error in one.errors.items())
+            print(f"{one.name} ({one.predicted_ms:.4f} ms): {errors}", flush=True)
+            yield one
+
+
+def _measure(model: Path, predictor: LatencyPredictor, seed: int, force: bool) -> Try:
+    content, card = read_exported(model)
+    bench = Bench(
+        device=get_device("cpu"),
+        backend=get_backend(card.backend),
+        target=predictor.target,
+        plan=SweepPlan(seed=seed, loads=6, passes=30),
+        company=company_of(predictor, seed),
+        forced=force,
+    )
+    measurements = measure_file(content, card.blocks, bench)
+    predicted_ms = predictor.predict(card.blocks).ms
+    found = verify(measurements, Expected(predicted_ms=predicted_ms))
+    network = next(one for one in measurements if one.workload.role == "network")
+    then = predictor.provenance.get("references") or {}
+    return Try(
+        name=model.stem,
+        predicted_ms=predicted_ms,
+        raw_ms=found.measured.ms,
+        session_ms=network.median_ms,
+        by_blocks=drift_since_sweep(measurements, predictor),
+        by_references=drift_by_references(references_ms(measurements), then),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

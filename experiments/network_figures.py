@@ -1,0 +1,107 @@
+"""What `whole_networks` found of one target: predictions against networks, and their noise."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from experiments.network_steps import TargetSteps
+from latency_models.evaluation.evaluate import Evaluation, evaluate
+from latency_models.evaluation.judge import Verdict, judge
+from latency_models.predictors.predictor import LatencyPredictor
+from latency_models.tables.networks import NetworksTable
+from ofabench.workflows.latency.networks import judging
+from supernet.space.space import SearchSpace
+
+HEAD = (
+    "| target | what | networks | within 5 % | within 10 % | Spearman | mean error | bias |\n"
+    "| --- | --- | --- | --- | --- | --- | --- | --- |"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """All of one target. `unseen` are networks of resolutions that no block was measured at."""
+
+    name: str
+    judged: Verdict
+    unseen: Evaluation
+    again: Evaluation  # the same networks, measured twice
+    again_drift_corrected: Evaluation  # with the drift between the two processes divided out
+    searched: Verdict
+
+    def lines(self) -> Iterator[str]:
+        judged = self.judged
+        yield self._line("predicted", judged.model)
+        if judged.drift_corrected is not None:
+            yield self._line("predicted, drift-corrected", judged.drift_corrected)
+        yield self._line("resolutions never measured", self.unseen)
+        if judged.plain_sum is not None:
+            yield self._line("sum of blocks", judged.plain_sum)
+        yield self._line("MACs alone", judged.macs_alone)
+        yield self._line("best constant", judged.best_constant)
+        yield self._line("measured twice", self.again)
+        yield self._line("measured twice, drift-corrected", self.again_drift_corrected)
+        yield self._line("searched", self.searched.model)
+        if self.searched.drift_corrected is not None:
+            yield self._line("searched, drift-corrected", self.searched.drift_corrected)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "judged": self.judged.to_json(),
+            "unseen": self.unseen.to_json(),
+            "again": self.again.to_json(),
+            "again_drift_corrected": self.again_drift_corrected.to_json(),
+            "searched": self.searched.to_json(),
+        }
+
+    def _line(self, what: str, one: Evaluation) -> str:
+        rank = "-" if one.spearman is None else f"{one.spearman:.4f}"
+        return (
+            f"| {self.name} | {what} | {one.n} | {one.within_5:.1%} | {one.within_10:.1%} | "
+            f"{rank} | {one.mape:.1%} | {one.bias:+.1%} |"
+        )
+
+
+def figures_of(target: TargetSteps) -> Figures:
+    """Judge a target's predictor on what was measured by other processes."""
+    space = SearchSpace.load(target.amount.space)
+    predictor = LatencyPredictor.load(target.at("predictor.parquet"))
+    tables = {
+        name: NetworksTable.load(target.at(f"{name}-n.parquet"))
+        for name in ("judge", "again", "searched")
+    }
+    ms = {name: one.latencies_ms(one.column_or_only(None)) for name, one in tables.items()}
+    verdicts, judged_on = {}, {}
+    for name in ("judge", "searched"):
+        table = tables[name]
+        on = judging(table, table.column_or_only(None), space, predictor)
+        judged_on[name] = on
+        verdicts[name] = judge(predictor, space.choices, on.codes, on.measured)
+    judged, sizes = verdicts["judge"], judged_on["judge"].codes[:, 0]
+    unseen = ~np.isin(sizes, target.amount.measured_resolutions())
+    judged_ms = judged_on["judge"].measured.ms
+    first, second = _paired(space, tables["judge"], tables["again"], ms)
+    ratio = float(np.median(second / first))
+    return Figures(
+        name=target.name,
+        judged=judged,
+        unseen=evaluate(judged.predicted_ms[unseen], judged_ms[unseen]),
+        again=evaluate(second, first),
+        again_drift_corrected=evaluate(second / ratio, first),
+        searched=verdicts["searched"],
+    )
+
+
+def _paired(
+    space: SearchSpace,
+    one: NetworksTable,
+    other: NetworksTable,
+    ms: dict[str, np.ndarray[Any, np.dtype[np.float64]]],
+) -> tuple[np.ndarray[Any, np.dtype[np.float64]], np.ndarray[Any, np.dtype[np.float64]]]:
+    """Latencies of the same networks in both tables."""
+    keys = [[code.tobytes() for code in space.codes_of(table.frame)] for table in (one, other)]
+    place = {key: row for row, key in enumerate(keys[1])}
+    rows = [row for row, key in enumerate(keys[0]) if key in place]
+    return ms["judge"][rows], ms["again"][[place[keys[0][row]] for row in rows]]

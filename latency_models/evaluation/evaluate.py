@@ -1,0 +1,146 @@
+"""How good a prediction is, beside what no effort at all would reach."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.errors import InputError
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """Figures over n networks. Shares are fractions; None where a rank has no meaning.
+
+    within_5, within_10: share predicted within 5 % and 10 % of the measured latency.
+    spearman, kendall: rank correlations. mape: mean absolute relative error.
+    bias: median of predicted / measured, minus 1.
+    """
+
+    n: int
+    within_5: float
+    within_10: float
+    spearman: float | None
+    kendall: float | None
+    mape: float
+    bias: float
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def evaluate(predicted_ms: Floats, measured_ms: Floats) -> Evaluation:
+    """Compare predictions with measurements, both (n,) in ms."""
+    predicted, measured = np.asarray(predicted_ms, float), np.asarray(measured_ms, float)
+    if predicted.shape != measured.shape or predicted.ndim != 1 or not len(predicted):
+        raise InputError(
+            f"got {predicted.shape} predictions and {measured.shape} measurements, "
+            "expected as many of each and at least one"
+        )
+    bad = np.flatnonzero(~(np.isfinite(measured) & (measured > 0)))
+    if len(bad):
+        raise InputError(
+            f"measured latency of network {bad[0]} is {measured[bad[0]]}, expected ms above 0"
+        )
+    error = predicted / measured - 1
+    return Evaluation(
+        n=len(measured),
+        within_5=float(np.mean(np.abs(error) <= 0.05)),
+        within_10=float(np.mean(np.abs(error) <= 0.10)),
+        spearman=_rank_correlation("spearmanr", predicted, measured),
+        kendall=_rank_correlation("kendalltau", predicted, measured),
+        mape=float(np.mean(np.abs(error))),
+        bias=float(np.median(error)),
+    )
+
+
+def best_constant(measured_ms: Floats) -> Evaluation:
+    """Figures of one latency said of every network: an upper bound of what a constant reaches.
+
+    Each figure takes the constant that is best for it on the judged networks themselves.
+    """
+    measured = np.sort(np.asarray(measured_ms, dtype=float))
+    # Mean |c / m - 1| is least at the median of the latencies weighted by 1 / m.
+    weight = np.cumsum(1 / measured)
+    middle = measured[int(np.searchsorted(weight, weight[-1] / 2))]
+    return Evaluation(
+        n=len(measured),
+        within_5=_most_in_band(measured, 0.05),
+        within_10=_most_in_band(measured, 0.10),
+        spearman=None,
+        kendall=None,
+        mape=float(np.mean(np.abs(middle / measured - 1))),
+        bias=0.0,
+    )
+
+
+def _most_in_band(ordered_ms: Floats, share: float) -> float:
+    """Largest part of the latencies that one constant is within `share` of."""
+    # The best constant lies at the upper edge of some latency's band: c = m * (1 + share).
+    highest = ordered_ms * (1 + share) / (1 - share) * (1 + 1e-12)
+    reached = np.searchsorted(ordered_ms, highest, side="right") - np.arange(len(ordered_ms))
+    return float(reached.max() / len(ordered_ms))
+
+
+def macs_line(macs: Floats, measured_ms: Floats) -> tuple[float, float]:
+    """Fit constant (ms) and slope (ms per MAC) on measured networks; neither is negative."""
+    from latency_models.networks.compose import fit_robust
+
+    constant, slope = fit_robust(np.column_stack([np.ones(len(macs)), macs]), measured_ms)
+    return float(constant), float(slope)
+
+
+def macs_alone(
+    macs: Floats, measured_ms: Floats, line: tuple[float, float] | None = None
+) -> Evaluation:
+    """Figures of a line through MACs, from `macs_line` of other networks.
+
+    Without one, the line is a scale fitted on the judged networks themselves, which flatters it.
+    """
+    constant, slope = line or (0.0, float(np.median(measured_ms / macs)))
+    return evaluate(constant + slope * macs, measured_ms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeatability:
+    """How far measurements of the same networks differ between loads: the ceiling.
+
+    Of each network the half-width of its 95 % interval over its latency; here its median and
+    95th percentile over the n networks that have one, and the share within 5 % and 10 %.
+    """
+
+    n: int
+    median: float
+    p95: float
+    within_5: float
+    within_10: float
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def repeatability(spread: Sequence[float] | Floats) -> Repeatability | None:
+    """Summary of relative half-widths; None where no network has one."""
+    known = np.asarray(spread, dtype=float)
+    known = known[np.isfinite(known)]
+    if not len(known):
+        return None
+    return Repeatability(
+        n=len(known),
+        median=float(np.median(known)),
+        p95=float(np.quantile(known, 0.95)),
+        within_5=float(np.mean(known <= 0.05)),
+        within_10=float(np.mean(known <= 0.10)),
+    )
+
+
+def _rank_correlation(name: str, predicted: Floats, measured: Floats) -> float | None:
+    from scipy import stats
+
+    if np.ptp(predicted) == 0 or np.ptp(measured) == 0:
+        return None
+    return float(getattr(stats, name)(predicted, measured).statistic)

@@ -1,0 +1,1 @@
+"""From blocks to networks: calibration, few networks, priors."""

@@ -1,0 +1,226 @@
+"""Fit a `CategoryPredictor` on whole networks, few or many, with other devices' as priors.
+
+Candidates are what costs look like before any network is asked: all alike, as on another device,
+or as on the mean of all. What they miss is a Gaussian process over categories
+(`categories.kernels`), and all are weighed by their evidence (`blend`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.errors import InputError
+from bench.protocol.target import Target
+from latency_models.networks.categories.kernels import (
+    Vocabulary,
+    device_kernels,
+    own_kernels,
+    shape_of,
+)
+from latency_models.networks.categories.predictor import CategoryPredictor, Codes, stem_of
+from latency_models.regression.blend import Problem, Rows, blend, grid_of
+from latency_models.tables.storage import origin
+
+Floats = NDArray[np.float64]
+
+NOISE, SKEW = (0.003, 0.01, 0.03, 0.06, 0.12), (1.0, 4.0)
+# Relative standard deviations that are tried of kernels: by name, near by, independent.
+ALONE = ((0.0, 0.01, 0.03, 0.1), (0.0, 0.015, 0.05, 0.15), (0.0, 0.015, 0.05))
+# With priors also of a mix of devices, and of what is alike on them.
+WITH_PRIORS = (
+    (0.0, 0.005),
+    (0.0,),
+    (0.0, 0.015),
+    (0.0, 0.015, 0.05, 0.15),
+    (0.0, 0.015, 0.05, 0.15),
+)
+_LEVEL = 0.3  # of the mean latency, before any network is asked
+_FLAT = "alike"
+_MEAN = "mean of priors"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CategoryFit:
+    """The predictor, the likeliest candidate's name, and the mean relative error when left out."""
+
+    predictor: CategoryPredictor
+    candidate: str
+    error: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Candidate:
+    """Costs' shape (m,), how large it is expected to be in relative latency, and its odds."""
+
+    name: str
+    shape: Floats
+    size: float
+    odds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Data:
+    counts: Floats  # (n, m)
+    measured_ms: Floats  # (n,)
+    kernels: Floats  # (k, m, m)
+
+    @property
+    def usual_ms(self) -> float:
+        return float(np.median(self.measured_ms))
+
+
+def fit_categories(  # noqa: PLR0913
+    columns: tuple[str, ...],
+    codes: Codes,
+    measured_ms: Floats,
+    target: Target,
+    *,
+    priors: Mapping[str, CategoryPredictor] | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> CategoryFit:
+    """Fit categories (n, columns) with latencies in ms (n,).
+
+    `InputError` where a prior is of other columns.
+    """
+    others = dict(priors or {})
+    for name, prior in others.items():
+        if set(prior.columns) != set(columns):
+            raise InputError(
+                f"the prior {name} has the columns {', '.join(prior.columns)}, expected those of "
+                f"the networks: {', '.join(columns)}"
+            )
+    vocabulary = _vocabulary(columns, codes, list(others.values()))
+    told = [shape_of(vocabulary, _costs_of(vocabulary, prior)) for prior in others.values()]
+    kernels = own_kernels(vocabulary)
+    if told:
+        devices = device_kernels(vocabulary, [shape for shape, _ in told])
+        kernels = np.concatenate([kernels, devices])
+    data = _Data(counts=vocabulary.counts(codes), measured_ms=measured_ms, kernels=kernels)
+    sizes = [
+        scale / max(_mean_ms(prior), 1e-9)
+        for (_, scale), prior in zip(told, others.values(), strict=True)
+    ]
+    candidates = _candidates(vocabulary, list(others), [shape for shape, _ in told], sizes)
+    deviations, mean_ms, left_out_ms, best = _fit(data, candidates)
+    costs = _shared_out(vocabulary, deviations, mean_ms)
+    predictor = CategoryPredictor(
+        target=target,
+        provenance={"fitted": origin(), **(provenance or {})},
+        costs_ms=costs,
+        seen=_seen(columns, codes, list(others.values())),
+    )
+    error = float(np.mean(np.abs(left_out_ms)))
+    return CategoryFit(predictor=predictor, candidate=best, error=error)
+
+
+def _vocabulary(
+    columns: tuple[str, ...], codes: Codes, priors: Sequence[CategoryPredictor]
+) -> Vocabulary:
+    """Columns of one name share their categories: what one of them may hold, so may the others."""
+    by_stem: dict[str, set[int]] = {}
+    for place, column in enumerate(columns):
+        own = by_stem.setdefault(stem_of(column), set())
+        own.update(np.unique(codes[:, place]).tolist())
+        for prior in priors:
+            own.update(prior.costs_ms[column])
+    return Vocabulary(
+        columns=columns,
+        categories=tuple(tuple(sorted(by_stem[stem_of(column)])) for column in columns),
+    )
+
+
+def _costs_of(vocabulary: Vocabulary, prior: CategoryPredictor) -> Floats:
+    """A prior's costs (m,); where it does not know a category, its column's mean."""
+    result = []
+    for column, categories in zip(vocabulary.columns, vocabulary.categories, strict=True):
+        costs = prior.costs_ms[column]
+        usual = float(np.mean(list(costs.values())))
+        result += [costs.get(category, usual) for category in categories]
+    return np.array(result)
+
+
+def _mean_ms(prior: CategoryPredictor) -> float:
+    return float(sum(np.mean(list(costs.values())) for costs in prior.costs_ms.values()))
+
+
+def _seen(
+    columns: tuple[str, ...], codes: Codes, priors: Sequence[CategoryPredictor]
+) -> dict[str, frozenset[int]]:
+    found = {}
+    for place, column in enumerate(columns):
+        measured = frozenset(np.unique(codes[:, place]).tolist())
+        found[column] = measured.union(*(prior.seen[column] for prior in priors))
+    return found
+
+
+def _candidates(
+    vocabulary: Vocabulary, names: list[str], shapes: list[Floats], sizes: list[float]
+) -> list[_Candidate]:
+    """Without priors, costs that are all alike; else the mean of all devices, and each of them."""
+    if not shapes:
+        flat = np.zeros(len(vocabulary.owner))
+        return [_Candidate(name=_FLAT, shape=flat, size=0.0, odds=1.0)]
+    size = float(np.exp(np.mean(np.log(np.maximum(sizes, 1e-6)))))
+    if len(shapes) == 1:
+        return [_Candidate(name=names[0], shape=shapes[0], size=size, odds=1.0)]
+    mean, _ = shape_of(vocabulary, np.mean(shapes, axis=0))
+    return [
+        _Candidate(name=_MEAN, shape=mean, size=size, odds=0.5),
+        *(
+            _Candidate(name=name, shape=shape, size=size, odds=0.5 / len(shapes))
+            for name, shape in zip(names, shapes, strict=True)
+        ),
+    ]
+
+
+def _problem(data: _Data, candidate: _Candidate, rows: Rows) -> Problem:
+    counts = data.counts[rows]
+    shape = counts @ candidate.shape
+    return Problem(
+        values=data.measured_ms[rows] / data.usual_ms - 1 - candidate.size * shape,
+        fixed=_LEVEL**2 + candidate.size**2 * np.outer(shape, shape),
+        parts=counts @ data.kernels @ counts.T,
+        log_odds=float(np.log(candidate.odds)),
+    )
+
+
+def _fit(data: _Data, candidates: list[_Candidate]) -> tuple[Floats, float, Floats, str]:
+    """Deviations (m,) and mean in ms, relative errors when left out, likeliest candidate."""
+    scales = WITH_PRIORS if len(data.kernels) > len(ALONE) else ALONE
+    rows, explanations = blend(
+        lambda place, which: _problem(data, candidates[place], which),
+        len(candidates),
+        len(data.counts),
+        grid_of(*scales, NOISE, SKEW),
+    )
+    counts = data.counts[rows]
+    relative, mean, left_out = np.zeros(counts.shape[1]), 1.0, np.zeros(len(rows))
+    parts = np.zeros((len(data.kernels), len(rows)))
+    for one in explanations:
+        candidate = candidates[one.candidate]
+        slope = 1 + candidate.size * float((counts @ candidate.shape) @ one.weights)
+        relative += one.share * slope * candidate.size * candidate.shape
+        mean += one.share * _LEVEL**2 * float(one.weights.sum())
+        parts += one.share * np.outer(one.scales[:-2] ** 2, one.weights)
+        left_out += one.share * one.left_out
+    for kernel, weights in zip(data.kernels, parts, strict=True):
+        relative += kernel @ (counts.T @ weights)
+    error = left_out * data.usual_ms / data.measured_ms[rows]
+    best = candidates[max(explanations, key=lambda one: one.share).candidate].name
+    return relative * data.usual_ms, mean * data.usual_ms, error, best
+
+
+def _shared_out(
+    vocabulary: Vocabulary, deviations: Floats, mean_ms: float
+) -> dict[str, dict[int, float]]:
+    """Costs by column and category: an equal part of the mean, and the category's deviation."""
+    part = mean_ms / len(vocabulary.columns)
+    costs: dict[str, dict[int, float]] = {column: {} for column in vocabulary.columns}
+    for place, value, ms in zip(
+        vocabulary.owner.tolist(), vocabulary.values.tolist(), deviations.tolist(), strict=True
+    ):
+        costs[vocabulary.columns[place]][value] = part + ms
+    return costs

@@ -1,0 +1,95 @@
+"""What one category's cost tells of another's: by its name, its place, and other devices.
+
+Costs count from the mean of their column, because a sum over columns tells no more. All kernels
+have a mean variance of one over the number of columns, so that a scale is about the relative
+standard deviation of a network's latency which it explains.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latency_models.networks.categories.predictor import stem_of
+
+Floats = NDArray[np.float64]
+
+PLACES = 5.0  # columns of one name this far apart still tell much of each other
+EMBEDDED = 0.7  # distance, in costs on other devices, at which categories tell much
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vocabulary:
+    """Every category of every column, in the order of costs (m,)."""
+
+    columns: tuple[str, ...]
+    categories: tuple[tuple[int, ...], ...]  # by column, ascending
+
+    @property
+    def owner(self) -> NDArray[np.int64]:
+        """Place of each category's column, (m,)."""
+        return np.repeat(np.arange(len(self.columns)), [len(one) for one in self.categories])
+
+    @property
+    def values(self) -> NDArray[np.int64]:
+        """Categories by themselves, (m,)."""
+        return np.concatenate([np.array(one, dtype=np.int64) for one in self.categories])
+
+    def counts(self, codes: NDArray[np.int64]) -> Floats:
+        """Rows of categories (n, columns) as ones and zeros, (n, m)."""
+        owner, values = self.owner, self.values
+        result: Floats = (codes[:, owner] == values[None, :]).astype(np.float64)
+        return result
+
+    def centred(self, costs: Floats) -> Floats:
+        """Costs (m, ...) less their column's mean."""
+        owner = self.owner
+        same = (owner[:, None] == owner[None, :]).astype(np.float64)
+        result: Floats = costs - (same / same.sum(axis=1, keepdims=True)) @ costs
+        return result
+
+
+def own_kernels(vocabulary: Vocabulary) -> Floats:
+    """Kernels (3, m, m): one name costs alike wherever it stands, or near by, or nothing does."""
+    owner, values = vocabulary.owner, vocabulary.values
+    stems = np.array([stem_of(column) for column in vocabulary.columns])
+    same = (values[:, None] == values[None, :]) & (stems[owner][:, None] == stems[owner][None, :])
+    # Places are counted among the columns of one name.
+    place = np.array(
+        [i for _, group in groupby(stems.tolist()) for i in range(len(list(group)))], dtype=float
+    )[owner]
+    near = np.exp(-np.abs(place[:, None] - place[None, :]) / PLACES)
+    kernels = (same.astype(np.float64), same * near, np.eye(len(owner)))
+    return np.stack([_normal(vocabulary, kernel) for kernel in kernels])
+
+
+def device_kernels(vocabulary: Vocabulary, priors: Sequence[Floats]) -> Floats:
+    """Kernels (2, m, m) from costs on other devices, each (m,): a mix of them, or alike on them.
+
+    A device that many others resemble counts less: twelve GPUs are not twelve opinions.
+    """
+    costs = np.stack(priors, axis=1)
+    alike = (costs.T @ costs / len(costs)) ** 2
+    weights = 1 / alike.sum(axis=1)
+    weights /= weights.sum()
+    squares = np.zeros((len(costs), len(costs)))
+    for weight, column in zip(weights, costs.T, strict=True):
+        squares += weight * (column[:, None] - column[None, :]) ** 2
+    kernels = ((costs * weights) @ costs.T, np.exp(-0.5 * squares / EMBEDDED**2))
+    return np.stack([_normal(vocabulary, kernel) for kernel in kernels])
+
+
+def shape_of(vocabulary: Vocabulary, costs: Floats) -> tuple[Floats, float]:
+    """Costs (m,) from their columns' means, to a root mean square of one, and that scale."""
+    centred = vocabulary.centred(costs)
+    scale = float(np.sqrt(np.mean(centred**2)))
+    return centred / max(scale, 1e-300), scale
+
+
+def _normal(vocabulary: Vocabulary, kernel: Floats) -> Floats:
+    centred = vocabulary.centred(vocabulary.centred(kernel).T)
+    variance = float(np.mean(np.diagonal(centred))) * len(vocabulary.columns)
+    result: Floats = centred / variance if variance > 1e-12 else 0.0 * centred
+    return result

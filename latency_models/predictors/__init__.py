@@ -1,0 +1,1 @@
+"""Latency predictors and their files."""

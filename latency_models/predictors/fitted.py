@@ -1,0 +1,35 @@
+"""`FittedPredictor`: the fields of a latency predictor, which its file holds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.blocks.spec import BlockSpec
+from bench.protocol.target import Target
+from latency_models.networks.compose import Composition, CompositionChoice
+from latency_models.networks.correction import Correction
+from latency_models.regression.regression import Choice, Regression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittedPredictor:
+    """What a fit learnt of `target`; `LatencyPredictor` predicts from it.
+
+    `known` holds measured (warm, cold) ms; `models` the regressions by (kind, quantity), among
+    them those of the kind `*`; `inferred` what blocks cost inside a network, ms, where whole
+    networks told it, and `seen` the blocks of networks that were all it was fitted on. `fitted`
+    holds the latencies, ms, of the networks fitted on, by `network_key`. `choices` and
+    `composition_choice` say how the forms were chosen.
+    """
+
+    target: Target
+    provenance: Mapping[str, Any]
+    known: Mapping[BlockSpec, tuple[float, float]]
+    models: Mapping[tuple[str, str], Regression]
+    inferred: Mapping[BlockSpec, float] = field(default_factory=dict)
+    seen: tuple[BlockSpec, ...] = ()
+    fitted: Mapping[str, float] = field(default_factory=dict)
+    composition: Composition = field(default_factory=Composition)
+    correction: Correction = field(default_factory=Correction)
+    choices: tuple[Choice, ...] = ()
+    composition_choice: CompositionChoice | None = None

@@ -1,0 +1,1 @@
+"""Regression: features of blocks and the models fitted on them."""

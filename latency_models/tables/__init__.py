@@ -1,0 +1,1 @@
+"""Tables: latencies of blocks, latencies of networks, and their files."""

@@ -1,0 +1,168 @@
+"""Tables of measured whole networks: choices by columns, then ms by columns. Ours or others'.
+
+What the choices mean is the space's affair; here they are columns like any other.
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.errors import FileError, InputError, TargetMismatchError
+from bench.files import VALUE_DAMAGE, read_bytes
+from bench.protocol.target import Target
+from bench.timing.measurement import Measurement
+from latency_models.tables.columns import numbers_of, shown
+from latency_models.tables.storage import decoded, load_any_frame, origin, save_frame
+
+WHAT = "networks table"
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NetworksTable:
+    """One row a network. `space` and the targets of columns are None or absent in others' tables.
+
+    A column `<name>_ms` holds latencies; `<name>_spread` beside it, where it is, the half-width
+    of their 95 % intervals over the latency.
+    """
+
+    frame: pd.DataFrame
+    space: str | None
+    targets: Mapping[str, Target]
+    provenance: Mapping[str, Any]
+
+    @classmethod
+    def from_measurements(
+        cls,
+        choices: pd.DataFrame,
+        measurements: Sequence[Measurement],
+        space: str,
+        references_ms: Mapping[str, float] | None = None,
+    ) -> Self:
+        """Put latencies beside the networks' choices, row by row; all of one target.
+
+        `references_ms` are those measured beside them, which tie them to other sweeps.
+        """
+        targets = {one.target for one in measurements}
+        if len(targets) != 1:
+            raise TargetMismatchError(
+                f"networks of {len(targets)} targets cannot share a table, expected one"
+            )
+        (target,) = targets
+        ms = np.array([one.median_ms for one in measurements])
+        width = np.array([one.interval_ms[1] - one.interval_ms[0] for one in measurements])
+        figures = {target.column: ms, spread_column(target.column): width / 2 / ms}
+        return cls(
+            frame=choices.reset_index(drop=True).assign(**figures),
+            space=space,
+            targets={target.column: target},
+            provenance={
+                "facts": dict(measurements[0].facts),
+                "measured": str(measurements[0].taken_at),
+                "references": dict(references_ms or {}),
+                **origin(),
+            },
+        )
+
+    def save(self, path: Path) -> None:
+        """Write parquet; space, targets and provenance in its metadata."""
+        targets = {column: target.to_json() for column, target in self.targets.items()}
+        metadata = {"space": self.space, "targets": targets, "provenance": dict(self.provenance)}
+        save_frame(path, self.frame, what=WHAT, metadata=metadata)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read our tables or others', parquet or CSV; `FileError` where the file is neither."""
+        if path.suffix.lower() == ".csv":
+            frame = _read_csv(path)
+            metadata: dict[str, Any] = {}
+        else:
+            frame, metadata = load_any_frame(path)
+        if metadata.get("what", WHAT) != WHAT:
+            raise FileError(f"{path} is a {metadata['what']}, expected a {WHAT}")
+        try:
+            targets = {
+                column: Target.from_json(target)
+                for column, target in metadata.get("targets", {}).items()
+            }
+        except (*VALUE_DAMAGE, InputError) as error:
+            raise FileError(f"{path} has damaged metadata ({error}); make it again") from error
+        return cls(
+            frame=_flat(path, frame),
+            space=metadata.get("space"),
+            targets=targets,
+            provenance=metadata.get("provenance", {}),
+        )
+
+    def column_or_only(self, column: str | None) -> str:
+        """Return the named latency column, or the only one; `InputError` lists those there are."""
+        known = [name for name in self.frame.columns if str(name).endswith("_ms")]
+        listed = ", ".join(known) or "none"
+        if column is None and len(known) != 1:
+            raise InputError(f"--column must be one of the table's latencies: {listed}")
+        name = column or known[0]
+        if name not in known:
+            raise InputError(f"no latency column {name!r} in the networks table; it has: {listed}")
+        return name
+
+    def latencies_ms(self, column: str) -> Floats:
+        """Latencies of a column, (n,); `InputError` names a row that is not a number above 0."""
+        ms = numbers_of(self.frame[column])
+        bad = np.flatnonzero(~(np.isfinite(ms) & (ms > 0)))
+        if len(bad) or not len(ms):
+            row = int(bad[0]) if len(bad) else 0
+            told = f"{shown(self.frame, column, row)} in row {row}" if len(bad) else "empty"
+            raise InputError(f"column {column!r} is {told}, expected ms above 0")
+        return ms
+
+    def spread(self, column: str) -> Floats | None:
+        """Relative half-widths of a column's intervals, (n,); None where the table has none."""
+        name = spread_column(column)
+        if name not in self.frame.columns:
+            return None
+        return numbers_of(self.frame[name])
+
+    def target_of(self, column: str) -> Target | None:
+        """Target that a column was measured on; None in others' tables."""
+        return self.targets.get(column)
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    try:
+        text = decoded(read_bytes(path))
+        frame = pd.read_csv(io.StringIO(text), low_memory=False, skipinitialspace=True)
+    except (InputError, ValueError) as error:  # pandas' errors of parsing are ValueErrors
+        raise FileError(f"{path} is no CSV: {str(error).splitlines()[0]}") from error
+    name = str(frame.columns[0])
+    for separator in ";\t":
+        if len(frame.columns) == 1 and separator in name:
+            raise FileError(f"{path} has columns between {separator!r}, expected commas")
+    return frame
+
+
+def _flat(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows numbered from 0, with what pandas kept as a named index as columns like the others."""
+    frame = frame.rename(columns=str)
+    named = [str(name) for name in frame.index.names if name is not None]
+    if named and not set(named) & set(frame.columns):
+        frame = frame.reset_index()
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise FileError(f"{path} has the column {twice[0]!r} twice; drop one")
+    return frame.reset_index(drop=True)
+
+
+def spread_column(column: str) -> str:
+    """Name of the column that says how repeatable a latency column is."""
+    return column.removesuffix("_ms") + "_spread"
+
+
+def foreign_target(column: str) -> Target:
+    """Target for a column of which nothing but the name is known."""
+    return Target(device=column.removesuffix("_ms"), backend="unknown", backend_version="unknown")

@@ -1,0 +1,1 @@
+"""A predictor compiled for a space: arrays and gathers."""

@@ -1,0 +1,78 @@
+"""A sweep on the terminal while it runs: passes, the machine's level, what was disturbed."""
+
+import time
+
+from rich.console import Console, RenderableType
+
+from bench.protocol.progress import PassLook
+from ofabench.display.live import Clock, LivePanel, bar, duration, line, words
+
+SECONDS_BETWEEN_REDRAWS = 0.5
+_BAR = 24
+
+
+class SweepPanel:
+    """A `bench.protocol.progress.Progress` that is shown passes too.
+
+    It draws only when told, which is between passes, and at most twice a second.
+    """
+
+    def __init__(self, console: Console | None = None, clock: Clock = time.monotonic) -> None:
+        self._panel = LivePanel(SECONDS_BETWEEN_REDRAWS, console, clock)
+        self._what, self._note = "", ""
+        self._total = self._done = 0
+        self._started_s = 0.0
+        self._look: PassLook | None = None
+
+    def start(self, total: int, what: str) -> None:
+        """Begin a stretch of `total` passes."""
+        self._what, self._total, self._done = what, total, 0
+        self._started_s = self._panel.clock()
+        self._draw()
+
+    def show_pass(self, look: PassLook) -> None:
+        """Take a look; the step that follows draws it."""
+        self._look = look
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        """Tell of passes; a step back, which a fault brings, is drawn at once."""
+        self._done += steps
+        if self._look is None or not note.startswith("load "):
+            self._note = note or self._note  # which load it is, the look tells
+        if self._panel.due or steps < 1 or self._done >= self._total:
+            self._draw()
+
+    def close(self) -> None:
+        """Leave the last picture."""
+        if self._what:
+            self._draw()
+        self._panel.stop()
+        self._what = ""
+
+    def _draw(self) -> None:
+        rows: list[RenderableType] = [self._steps()]
+        if self._look is not None:
+            rows.append(_counts(self._look))
+        if self._note:
+            rows.append(words(self._note))
+        self._panel.draw(self._what, rows)
+
+    def _steps(self) -> RenderableType:
+        spent_s = self._panel.clock() - self._started_s
+        times = duration(spent_s)
+        if self._done > 0:
+            left_s = spent_s / self._done * max(self._total - self._done, 0)
+            times += f", {duration(left_s)} left"
+        share = self._done / self._total if self._total else 0.0
+        counted = f"{self._done:,} of {self._total:,} passes"
+        return line(bar(share, width=_BAR), words(counted), words(times))
+
+
+def _counts(look: PassLook) -> RenderableType:
+    style = "yellow" if abs(look.level - 1) > 0.05 else ""
+    return line(
+        words(f"load {look.load} of {look.loads}"),
+        words(f"level {look.level:.3f}", style),
+        words(f"{look.marked} passes marked"),
+        words(f"{look.retaken} visits retaken"),
+    )

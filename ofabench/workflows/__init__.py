@@ -1,0 +1,1 @@
+"""Workflows: what commands do, as plain functions."""

@@ -1,0 +1,1 @@
+"""From a network to a folder to hand on: cut, export, verify, write."""

@@ -1,0 +1,200 @@
+"""The card of a deployment as JSON values: all that is known of the file, and of what made it."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.files import read_bytes
+from ofabench.workflows.deploy.deploy_folder import FORMAT
+
+if TYPE_CHECKING:
+    from latency_models.predictors.predictor import LatencyPredictor
+    from supernet.data.dataset import Score
+    from supernet.export.card import Card
+
+NO_VERIFY = "not asked (--no-verify)"
+ELSEWHERE = "of another device: predicted only"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """What a deployment is made from, read once: the search's result (JSON values) if any."""
+
+    search: Mapping[str, Any] | None
+    search_path: Path | None
+    pick: int | None = None  # which one of a front
+    predictors: "tuple[tuple[Path, LatencyPredictor], ...]"
+    weights: Path
+
+    @property
+    def predicted_accuracy(self) -> float | None:
+        return None if self.search is None else float(self.search["accuracy"])
+
+    @property
+    def limits(self) -> Mapping[str, float]:
+        return {} if self.search is None else self.search["limits"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What was found out: accuracy on test images, and verdicts by their predictors' targets."""
+
+    score: "Score | None"
+    data: str
+    unjudged: str
+    verdicts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    unverified: str = ELSEWHERE
+
+
+def read_search(path: Path | None, pick: int | None = None) -> dict[str, Any] | None:
+    """The JSON values of a search's result; None where `path` is an archs file, or none."""
+    from supernet.search.result_file import FORMAT as SEARCH_FORMAT
+    from supernet.search.result_file import read_network, read_values
+    from supernet.space.arch_file import written_network
+
+    if path is None:
+        return None
+    data = read_values(path, pick)
+    if not isinstance(data, dict) or data.get("format") != SEARCH_FORMAT:
+        written_network(data, str(path))  # which says what is wrong with a file that is neither
+        return None
+    read_network(path, pick)  # and this with a damaged result
+    return data
+
+
+def card_json(
+    card: "Card", file: str, given: Given, found: Found, request: Mapping[str, Any]
+) -> dict[str, Any]:
+    """All of it; `page_of` makes the page of nothing else."""
+    from latency_models.tables.storage import origin
+    from ofabench.workflows.deploy.verdicts import accuracy_json
+
+    return {
+        "format": FORMAT,
+        "made": origin(),
+        "model": {"file": file, **card.to_json()},
+        "accuracy": {
+            **accuracy_json(found.score, given.predicted_accuracy),
+            "data": found.data,
+            "not_measured": found.unjudged,
+        },
+        "latency": [latency_json(card, one, given, found) for _, one in given.predictors],
+        "limits": limits_json(card, given),
+        "peak_memory_bytes": _peak_bytes(given.search),
+        "search": None
+        if given.search is None
+        else {key: value for key, value in given.search.items() if key != "history"},
+        "sources": sources_json(card, given),
+        "request": dict(request),
+    }
+
+
+def latency_json(
+    card: "Card", predictor: "LatencyPredictor", given: Given, found: Found
+) -> dict[str, Any]:
+    """One target's line: what was predicted of it (for its own precision), and measured."""
+    key = predictor.target.key
+    prediction = predictor.predict(card.blocks)
+    measured = found.verdicts.get(key)
+    bounds = {} if given.search is None else given.search.get("bounds") or {}
+    return {
+        "target": key,
+        "predicted_ms": prediction.ms,
+        "std_ms": prediction.std_ms,
+        "bound_ms": bounds.get(key),
+        "limit_ms": given.limits.get(key),
+        "unmeasured": [one.key for one in prediction.unmeasured],
+        "extrapolated": [one.key for one in prediction.extrapolated],
+        "verification": measured,
+        "not_measured": "" if measured is not None else _why_not(card, predictor, found),
+        "verdict": "" if measured is None else verdict_of(measured),
+    }
+
+
+def limits_json(card: "Card", given: Given) -> list[dict[str, Any]]:
+    """The search's other limits: what it predicted, and what the file has where that is counted."""
+    search, targets = given.search or {}, {one.target.key for _, one in given.predictors}
+    counted = {"macs": card.macs, "params": card.params, "model size": card.size_bytes}
+    found = []
+    for name, limit in given.limits.items():
+        if name in targets:
+            continue
+        actual = counted.get(name)
+        found.append(
+            {
+                "name": name,
+                "unit": (search.get("units") or {}).get(name, ""),
+                "predicted": search["predictions"].get(name),
+                "limit": limit,
+                "actual": actual,
+                "met": None if actual is None else actual <= limit,
+            }
+        )
+    return found
+
+
+def verdict_of(verification: Mapping[str, Any]) -> str:
+    """In a few words, the two deciding verdicts: on the prediction, and on the limit."""
+    words = []
+    within = verification["prediction_within_tolerance"]
+    if within is None:
+        words.append(f"measured as {verification['precision']}, predicted for another precision")
+    else:
+        words.append(f"prediction {'' if within else 'NOT '}within tolerance")
+    if verification["limit_met"] is not None:
+        words.append("limit met" if verification["limit_met"] else "limit NOT MET")
+    return ", ".join(words)
+
+
+def _why_not(card: "Card", predictor: "LatencyPredictor", found: Found) -> str:
+    from supernet.verification.verify import comparable
+
+    why = found.unverified
+    if not comparable(card.precision, predictor.target):
+        why += f"; predicted for {predictor.target.precision}, this file is {card.precision}"
+    return why
+
+
+def sources_json(card: "Card", given: Given) -> list[dict[str, Any]]:
+    """Every file that went into it, with its sum and all that it says of itself."""
+    found = [_source("weights", given.weights, card.space, card.provenance)]
+    if given.search_path is not None:
+        told = {} if given.search is None else given.search.get("provenance") or {}
+        found.append(_source("search", given.search_path, card.space, told))
+        for one in _search_sources(told):
+            found.append(one)
+    for path, predictor in given.predictors:
+        found.append(_source("latency predictor", path, predictor.target.key, predictor.provenance))
+    return found
+
+
+def _search_sources(told: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
+    """What the search was made with, as far as its result says."""
+    accuracy = told.get("accuracy")
+    if not isinstance(accuracy, dict) or "file" not in accuracy:
+        return []
+    return [
+        {
+            "what": "accuracy predictor",
+            "file": accuracy["file"],
+            "of": "-",
+            "sha256": accuracy.get("sha256", ""),
+            "provenance": accuracy.get("provenance") or {},
+        }
+    ]
+
+
+def _source(what: str, path: Path, of: str, provenance: Mapping[str, Any]) -> dict[str, Any]:
+    digest = hashlib.sha256(read_bytes(path)).hexdigest()
+    told = dict(provenance)
+    return {"what": what, "file": path.name, "of": of, "sha256": digest, "provenance": told}
+
+
+def _peak_bytes(search: Mapping[str, Any] | None) -> float | None:
+    """The search's figure for peak memory, where it had one."""
+    if search is None:
+        return None
+    names = [name for name in search["predictions"] if "memory" in name]
+    return float(search["predictions"][names[0]]) if names else None

@@ -1,0 +1,174 @@
+"""What `verify` and `deploy` share: measure a file, and judge it by prediction and limit."""
+
+import argparse
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ofabench.cli.arguments import add_progress, positive_float, positive_int, seed
+
+if TYPE_CHECKING:
+    from bench.blocks.spec import BlockSpec
+    from bench.protocol.backend import Backend
+    from bench.protocol.device import Device
+    from bench.protocol.target import Target
+    from latency_models.predictors.predictor import LatencyPredictor
+    from supernet.export.card import Card
+    from supernet.verification.verify import Bench
+
+OUTPUTS_COMPARED = 4  # images on which a file's outputs there are held beside those here
+COMPANY = 100  # blocks of the predictor's sweep that are measured beside the network
+
+
+def add_measuring(parser: argparse.ArgumentParser) -> None:
+    """Add how a file is measured and judged."""
+    add_progress(parser)
+    parser.add_argument(
+        "--tolerance",
+        type=positive_float,
+        default=0.1,
+        metavar="SHARE",
+        help="share of the prediction by which the measurement may differ (0.1)",
+    )
+    parser.add_argument("--loads", type=positive_int, default=6, help="as of a sweep (6)")
+    parser.add_argument("--passes", type=positive_int, default=30, help="of each load (30)")
+    parser.add_argument("--seed", type=seed, default=0, help="of orders, weights and inputs")
+    parser.add_argument("--force", action="store_true", help="measure though the device is busy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """One verification: which file, on which target, judged by what.
+
+    `predictor` is None where the file is only measured; `limits` are a search's, by target.
+    """
+
+    content: bytes
+    card: "Card"
+    target: "Target"
+    predictor: "LatencyPredictor | None" = None
+    limits: Mapping[str, float] | None = None
+    keep: Path | None = None
+
+
+def target_for(card: "Card", predictor: "LatencyPredictor") -> "Target":
+    """Name what a file is measured on beside a predictor: its target, in the file's precision."""
+    from supernet.verification.verify import comparable
+
+    if comparable(card.precision, predictor.target):
+        return predictor.target
+    return replace(predictor.target, precision=card.precision)
+
+
+def measure(
+    args: argparse.Namespace, device: "Device", backend: "Backend", asked: Asked
+) -> dict[str, Any]:
+    """Measure the file; JSON values of its latency, judged by its prediction and its limit.
+
+    The keys are those of `Verification.to_json`, and what was verified on which target. Nothing is
+    predicted of a file of another precision than the predictor's.
+    """
+    from bench.errors import InputError
+    from supernet.verification.verdicts import Expected, verify
+    from supernet.verification.verify import drift_since_sweep, measure_file
+
+    swept = None if asked.predictor is None else asked.predictor.target
+    if asked.keep is not None and asked.target.precision != "fp32" and asked.target != swept:
+        raise InputError(
+            f"samples of a file of {asked.target.precision} are not kept: the blocks beside it are "
+            "float32, and a table made of them would be wrong; leave out --keep"
+        )
+    bench = _bench(args, device, backend, asked)
+    measurements = measure_file(asked.content, asked.card.blocks, bench, asked.keep)
+    predictor, predicted_ms, drift = asked.predictor, None, None
+    if predictor is not None and asked.target == predictor.target:
+        predicted_ms = predictor.predict(asked.card.blocks).ms
+        drift = drift_since_sweep(measurements, predictor)
+    expected = Expected(
+        predicted_ms=predicted_ms, limit_ms=_limit_ms(asked), tolerance=args.tolerance
+    )
+    verification = verify(measurements, expected, drift)
+    return {
+        **_verified(asked),
+        **verification.to_json(),
+        "on_device": _on_device(device, backend, asked),
+    }
+
+
+def _verified(asked: Asked) -> dict[str, Any]:
+    """What is verified: the file by its digest, the target, what the predictor says of it."""
+    predictor, blocks = asked.predictor, asked.card.blocks
+    other = predictor is not None and asked.target != predictor.target
+    return {
+        "model_sha256": hashlib.sha256(asked.content).hexdigest(),
+        "target": asked.target.key,
+        "precision": asked.card.precision,
+        "prediction_of_another_precision": {
+            "target": predictor.target.key,
+            "predicted_ms": predictor.predict(blocks).ms,
+        }
+        if predictor is not None and other
+        else None,
+        "extrapolated": []
+        if predictor is None
+        else [one.key for one in blocks if one not in predictor.domain],
+    }
+
+
+def _on_device(device: "Device", backend: "Backend", asked: Asked) -> dict[str, Any] | None:
+    """How near the file's outputs there are to those here; None where the device is this machine.
+
+    Accuracies are measured here, by the same file: this says whether they hold there.
+    """
+    import numpy as np
+
+    from supernet.export.closeness import compare
+    from supernet.export.export import run_file
+
+    if device.address == "cpu":
+        return None
+    first = asked.card.blocks[0]
+    shape = (OUTPUTS_COMPARED, first.in_channels, first.in_size, first.in_size)
+    images = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
+    here = run_file(asked.content, backend, images, asked.card.precision)
+    there = [device.infer(asked.content, one[None], backend, asked.target) for one in images]
+    return asdict(compare(here, np.concatenate(there), "random"))
+
+
+def _limit_ms(asked: Asked) -> float | None:
+    """The search's limit on this device; what was limited is the latency, in any precision."""
+    limits = asked.limits or {}
+    targets = [asked.target] if asked.predictor is None else [asked.predictor.target]
+    targets.append(replace(asked.target, precision="fp32"))
+    return next((limits[one.key] for one in targets if one.key in limits), None)
+
+
+def _bench(args: argparse.Namespace, device: "Device", backend: "Backend", asked: Asked) -> "Bench":
+    from bench.timing.plan import SweepPlan
+    from ofabench.display.progress import get_sweep_progress
+    from supernet.verification.verify import Bench
+
+    return Bench(
+        device=device,
+        backend=backend,
+        target=asked.target,
+        plan=SweepPlan(loads=args.loads, passes=args.passes, seed=args.seed),
+        progress=get_sweep_progress(args.progress),
+        company=company_of(asked.predictor, args.seed),
+        forced=args.force,
+    )
+
+
+def company_of(predictor: "LatencyPredictor | None", seed: int) -> "tuple[BlockSpec, ...]":
+    """Blocks of the predictor's sweep, drawn by `seed`."""
+    import numpy as np
+
+    if predictor is None:
+        return ()
+    known = list(predictor.known)
+    drawn = np.random.default_rng(seed).choice(
+        len(known), size=min(COMPANY, len(known)), replace=False
+    )
+    return tuple(known[i] for i in drawn.tolist())

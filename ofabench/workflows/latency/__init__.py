@@ -1,0 +1,1 @@
+"""Tables and networks files for fits, evaluations and predictions."""

@@ -1,0 +1,63 @@
+"""Warnings of what is suspicious in a table of measured networks, on stderr."""
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from bench.blocks.spec import BlockSpec
+    from latency_models.networks.plausibility import Floats
+    from latency_models.predictors.predictor import LatencyPredictor
+    from latency_models.tables.networks import NetworksTable
+
+
+def warn_of_networks(
+    column: str,
+    codes: "NDArray[Any]",
+    measured_ms: "Floats",
+    baselines: "Mapping[str, Floats]",
+    macs: "Floats | None" = None,
+) -> None:
+    """Print what is suspicious in networks, rows of codes (n, columns), and their latencies (n,).
+
+    `baselines` are what they were expected to take, by name; `macs` are theirs, where known.
+    """
+    from latency_models.networks.plausibility import duplicates, other_unit
+
+    twice, unit = duplicates(codes, measured_ms), other_unit(measured_ms, baselines, macs)
+    if twice:
+        print(f"ofabench: warning: {twice}", file=sys.stderr)
+    if unit:
+        print(f"ofabench: warning: latencies of {column!r}: {unit}", file=sys.stderr)
+
+
+def sums_of_blocks(
+    predictor: "LatencyPredictor", networks: "Sequence[Sequence[BlockSpec]]"
+) -> "Floats":
+    """What a predictor's blocks add up to, ms (n,), before anything that networks told it."""
+    specs = _unique(networks)
+    ms = dict(zip(specs, predictor.alone_ms(specs)[0].tolist(), strict=True))
+    return np.array([sum(ms[spec] for spec in network) for network in networks])
+
+
+def macs_of(networks: "Sequence[Sequence[BlockSpec]]") -> "Floats":
+    """Multiply-accumulates of networks, (n,)."""
+    macs = {spec: float(spec.macs) for spec in _unique(networks)}
+    return np.array([sum(macs[spec] for spec in network) for network in networks])
+
+
+def _unique(networks: "Sequence[Sequence[BlockSpec]]") -> "list[BlockSpec]":
+    return list(dict.fromkeys(spec for network in networks for spec in network))
+
+
+def other_columns(networks: "NetworksTable", column: str) -> "dict[str, Floats]":
+    """Latencies of the same networks on other targets, by column; NaN where there is none."""
+    from latency_models.tables.columns import numbers_of
+
+    names = [str(name) for name in networks.frame.columns if str(name).endswith("_ms")]
+    return {name: numbers_of(networks.frame[name]) for name in names if name != column}

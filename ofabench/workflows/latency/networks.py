@@ -1,0 +1,148 @@
+"""Networks tables and archs files joined with their spaces, for the commands."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.errors import InputError
+from bench.files import read_bytes
+from bench.timing.session_drift import SessionDrift, drift_by_length, drift_by_references
+
+if TYPE_CHECKING:
+    from bench.timing.measurement import Measurement
+    from latency_models.evaluation.judge import Measured
+    from latency_models.predictors.predictor import LatencyPredictor
+    from latency_models.tables.networks import NetworksTable
+    from latency_models.vectorized.words import Codes
+    from supernet.space.space import ArchConfig, SearchSpace
+
+ONEHOT = "onehot"  # no space by itself: columns of whole numbers are categories
+
+
+def space_of(table: "NetworksTable", asked: str | None) -> "SearchSpace":
+    """Space of a table: the one asked for, else the one that its metadata name or hold."""
+    from supernet.space.space import SearchSpace
+
+    name = asked or table.space
+    if name is None:
+        raise InputError("the networks table does not name its space: give it with --space")
+    if name == ONEHOT:
+        raise InputError("onehot knows no blocks: only fit, evaluate and predict take it")
+    text = table.provenance.get("space_toml")
+    if asked is None and isinstance(text, str):
+        return SearchSpace.from_toml(text, name)
+    return SearchSpace.load(name)
+
+
+def networks_table(measurements: Sequence["Measurement"], asked: str | None) -> "NetworksTable":
+    """Table of the measured networks of a sweep; their labels say which they are."""
+    from latency_models.tables.networks import NetworksTable
+    from supernet.space.space import SearchSpace, parse_line, space_names
+    from supernet.verification.verify import references_ms
+
+    networks = [one for one in measurements if one.workload.role == "network"]
+    if not networks:
+        raise InputError("the sweep holds no whole networks: sweep with --networks N")
+    lines = [parse_line(one.workload.label) for one in networks]
+    names = {name for name, _ in lines}
+    if len(names) > 1:
+        raise InputError(f"the networks are of several spaces: {', '.join(sorted(names))}")
+    (name,) = names
+    if asked is None and name not in space_names():
+        raise InputError(
+            f"the sweep is of the space {name!r}, which ofabench does not ship: give the file "
+            "that it was swept with, --space FILE.toml"
+        )
+    space = SearchSpace.load(asked or name)
+    frame = space.to_frame([arch for _, arch in lines])
+    references = references_ms(measurements)
+    table = NetworksTable.from_measurements(frame, networks, asked or space.name, references)
+    if space.name in space_names():
+        return table
+    # The table carries its space along, wherever it goes and whatever becomes of the file.
+    return replace(table, provenance={**table.provenance, "space_toml": space.text})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judging:
+    """Networks that a predictor is judged on: codes (n, columns), and what was measured of them.
+
+    `fitted` of the table's networks were fitted on: they are left out, unless all were.
+    """
+
+    codes: "Codes"
+    measured: "Measured"
+    fitted: int
+
+
+def judging(
+    networks: "NetworksTable", column: str, space: "SearchSpace", predictor: "LatencyPredictor"
+) -> Judging:
+    """The networks of a table that a predictor was not fitted on, and the drift since its sweep.
+
+    Drift is estimated from networks fitted on that are in the table too, where there are three or
+    more, else from the reference workloads of both sweeps.
+    """
+    from latency_models.evaluation.judge import Measured
+    from latency_models.predictors.predictor import network_key
+
+    ms, spread, codes = (
+        networks.latencies_ms(column),
+        networks.spread(column),
+        space.codes_of(networks.frame),
+    )
+    then_ms = np.array(
+        [
+            predictor.fitted.get(network_key(space.blocks(arch)), np.nan)
+            for arch in space.decode(codes)
+        ]
+    )
+    known = np.isfinite(then_ms)
+    drift = drift_by_length("networks in common", then_ms, ms)
+    judged = np.ones(len(ms), dtype=bool) if known.all() else ~known
+    measured = Measured(
+        ms=ms[judged],
+        spread=None if spread is None else spread[judged],
+        drift=drift or _drift_by_references(networks, predictor),
+    )
+    return Judging(codes=codes[judged], measured=measured, fitted=int(known.sum()))
+
+
+def _drift_by_references(
+    networks: "NetworksTable", predictor: "LatencyPredictor"
+) -> SessionDrift | None:
+    """Estimate drift from the predictor's sweep to the networks' by their reference workloads."""
+    then = predictor.provenance.get("references") or {}
+    return drift_by_references(networks.provenance.get("references") or {}, then)
+
+
+def read_archs(
+    path: Path, space: "SearchSpace | None"
+) -> Iterator[tuple["SearchSpace", "ArchConfig"]]:
+    """Read the networks of an archs file, each with its space.
+
+    `space` is that of networks that name none or its name; others name a shipped one, or are of
+    the only shipped one that has such a network.
+    """
+    from supernet.space.arch_file import find_network, parse_networks
+
+    for network in parse_networks(read_text(path), str(path)):
+        yield find_network(network, space)
+
+
+def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Lines of an archs file from 1 on; empty ones are passed over. `InputError` if no text."""
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        if line.strip():
+            yield number, line
+
+
+def read_text(path: Path) -> str:
+    """Text of a file, without a byte order mark; `InputError` where it is no text."""
+    try:
+        return read_bytes(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not text: {error}") from error

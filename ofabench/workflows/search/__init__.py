@@ -1,0 +1,1 @@
+"""Searches, and networks of a space."""

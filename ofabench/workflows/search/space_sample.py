@@ -1,0 +1,63 @@
+"""Random networks of a space, as an archs file."""
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.errors import InputError
+
+if TYPE_CHECKING:
+    from supernet.space.space import Codes, SearchSpace
+
+_FIRST_DRAW = 1024
+_DRAWS_EACH = 1000  # at most so many draws for each network that is wanted
+
+
+def run_sample(args: argparse.Namespace) -> int:
+    """Write distinct random networks, one a line."""
+    from bench.files import write_text
+    from supernet.space.space import SearchSpace
+
+    space = SearchSpace.load(args.space)
+    if args.resolutions:
+        space = space.narrowed(args.resolutions)
+    archs = space.decode(distinct_networks(space, args.networks, args.seed))
+    lines = "".join(json.dumps({"space": space.name, **arch.to_json()}) + "\n" for arch in archs)
+    if args.out is None:
+        print(lines, end="")
+        return 0
+    write_text(args.out, lines)
+    print(f"{len(archs)} networks of {space.name}: {args.out}", file=sys.stderr)
+    return 0
+
+
+def distinct_networks(space: "SearchSpace", n: int, seed: int) -> "Codes":
+    """Draw `n` networks, each choice uniform, and leave out those drawn before: codes (n, columns).
+
+    More networks of the same seed begin with the fewer. `InputError` where the space has not so
+    many, or where they are not found in a reasonable time.
+    """
+    there_are = space.count() * len(space.resolutions)
+    if n > there_are:
+        raise InputError(
+            f"{n} distinct networks of {space.name} are wanted, it has {there_are}; ask for fewer"
+        )
+    rng = np.random.default_rng(seed)
+    drawn = space.sample_codes(rng, _FIRST_DRAW)
+    while len(chosen := _first_of_each(drawn)) < n:
+        if len(drawn) > _DRAWS_EACH * n:
+            raise InputError(
+                f"{len(drawn)} draws gave {len(chosen)} distinct networks of {space.name}, which "
+                f"has {there_are}; ask for fewer than {n}"
+            )
+        # Draws of fixed sizes, so that what is drawn does not depend on how many are wanted.
+        drawn = np.concatenate([drawn, space.sample_codes(rng, len(drawn))])
+    return chosen[:n]
+
+
+def _first_of_each(codes: "Codes") -> "Codes":
+    _, first = np.unique(codes, axis=0, return_index=True)
+    return np.asarray(codes[np.sort(first)])

@@ -1,0 +1,1 @@
+"""Sweeps of a space on one device or several."""

@@ -1,0 +1,1 @@
+"""Limits on networks and the costs that they limit."""

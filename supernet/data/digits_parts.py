@@ -1,0 +1,75 @@
+"""The composed digits as a data set: three parts of normalised tensors, drawn when first read."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+
+from supernet.data.class_names import ClassNames
+from supernet.data.dataset import Dataset
+from supernet.data.digits import CLASSES, SIZE, Part, Splits, load_digits_parts
+from supernet.data.source import Broken
+from supernet.data.tensor_source import TensorSource
+
+# About the mean and the standard deviation of the training bytes (tests hold them to it).
+_MEAN, _SPREAD = 45.0, 41.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetParts:
+    """Train, validation and test of one data set, each made when first read.
+
+    Read `test` once, at the end: whatever was decided by it is no longer tested by it. An image
+    of bytes was made the networks' input by (byte - `mean`) / `spread`.
+    """
+
+    name: str
+    channels: int
+    classes: int
+    size: int
+    splits: Splits
+    mean: tuple[float, ...] = (_MEAN,)
+    spread: tuple[float, ...] = (_SPREAD,)
+    class_names: ClassNames = tuple(map(str, range(CLASSES)))
+
+    @property
+    def train_source(self) -> TensorSource:
+        return TensorSource(self.train, self.name, self.class_names)
+
+    @cached_property
+    def train(self) -> Dataset:
+        return _from_part(self.splits.train)
+
+    @cached_property
+    def validation(self) -> Dataset:
+        return _from_part(self.splits.validation)
+
+    @cached_property
+    def test(self) -> Dataset:
+        return _from_part(self.splits.test)
+
+    def broken(self) -> tuple[Broken, ...]:
+        """Give none: images that are drawn here can be read."""
+        return ()
+
+
+def open_digits(seed: int) -> DatasetParts:
+    """Return the composed digits of this seed; none is drawn yet."""
+    return DatasetParts(
+        name="digits",
+        channels=1,
+        classes=CLASSES,
+        size=SIZE,
+        splits=load_digits_parts(seed=seed),
+    )
+
+
+def _from_part(part: Part) -> Dataset:
+    images = torch.from_numpy(part.images).float().sub_(_MEAN).div_(_SPREAD)
+    return Dataset(
+        # On a CPU, convolutions of narrow networks train twice as fast on channels last.
+        images=images.contiguous(memory_format=torch.channels_last),
+        labels=torch.from_numpy(part.labels),
+        groups=torch.from_numpy(part.groups),
+        classes=CLASSES,
+    )

@@ -1,0 +1,147 @@
+"""A folder of images in ImageNet's layout: ROOT/train/CLASS/* and ROOT/val/CLASS/*.
+
+Classes are the folders' names, sorted. Some training images are held out for validation, chosen by
+a hash of their names, so that images that are added later leave the others where they are.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.errors import FileError, InputError
+from supernet.data.decode import SUFFIXES
+from supernet.data.source import Broken, shown
+
+LAYOUT = "ROOT/train/CLASS/*.jpg and ROOT/val/CLASS/*.jpg"
+HELD_OUT, MOST_HELD_OUT = 0.1, 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageFiles:
+    """Images of one part: paths below `root` (CLASS/FILE), labels int64 (n,), in a fixed order.
+
+    The order is that of a hash, so that the first ones are drawn from all classes. `broken` are
+    what had an image's name and was no file.
+    """
+
+    root: Path
+    classes: tuple[str, ...]
+    names: tuple[str, ...]
+    labels: NDArray[np.int64]
+    broken: tuple[Broken, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def path(self, image: int) -> Path:
+        """Path of the image at this place."""
+        return self.root / self.names[image]
+
+    def take(self, chosen: NDArray[np.int64]) -> "ImageFiles":
+        """Those at the places `chosen`, in that order."""
+        names = tuple(self.names[place] for place in chosen)
+        return replace(self, names=names, labels=self.labels[chosen])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderFiles:
+    """Three parts of a folder: validation is held out from its training images."""
+
+    train: ImageFiles
+    validation: ImageFiles
+    test: ImageFiles
+
+
+def list_folder(root: Path, seed: int) -> FolderFiles:
+    """List the images of a folder without opening one; `seed` decides which are held out.
+
+    `InputError` names what differs from the layout: a part or class that lacks, or is empty.
+    """
+    for part in ("train", "val"):
+        if not (root / part).is_dir():
+            raise InputError(f"{shown(root)} has no folder {part}/; expected {LAYOUT}")
+    train, test = _list_part(root / "train", seed), _list_part(root / "val", seed)
+    for name in sorted(set(train.classes) ^ set(test.classes)):
+        has, lacks = ("train", "val") if name in train.classes else ("val", "train")
+        raise InputError(
+            f"{shown(root / has / name)} is a class that {lacks}/ lacks; both need the same classes"
+        )
+    held = _held_out(train, seed)
+    if not held.any():
+        raise InputError(
+            f"{shown(train.root)} has {len(train)} images, too few to hold any out for "
+            f"validation; add images (about {HELD_OUT:.0%} are held out)"
+        )
+    return FolderFiles(
+        train=train.take(np.flatnonzero(~held)),
+        validation=replace(train.take(np.flatnonzero(held)), broken=()),
+        test=test,
+    )
+
+
+def _list_part(root: Path, seed: int) -> ImageFiles:
+    names: list[str] = []
+    labels: list[int] = []
+    broken: list[Broken] = []
+    try:
+        classes = sorted(entry.name for entry in _visible(root) if entry.is_dir())
+        for label, name in enumerate(classes):
+            before = len(names)
+            for entry in _visible(root / name):
+                if os.path.splitext(entry.name)[1].lower() not in SUFFIXES:
+                    continue
+                if entry.is_file():
+                    names.append(f"{name}/{entry.name}")
+                    labels.append(label)
+                else:  # to open a pipe would wait for ever
+                    broken.append(Broken(root / name / entry.name, "it is no regular file"))
+            if len(names) == before:
+                raise InputError(
+                    f"the class folder {shown(root / name)} has no images; add some "
+                    f"({', '.join(sorted(SUFFIXES))}), or remove the class"
+                )
+    except OSError as error:
+        raise FileError(f"cannot list {shown(root)}: {error.strerror or error}") from error
+    if not classes:
+        raise InputError(f"{shown(root)} has no class folders; expected {LAYOUT}")
+    files = ImageFiles(
+        root=root,
+        classes=tuple(classes),
+        names=tuple(names),
+        labels=np.array(labels, np.int64),
+        broken=tuple(sorted(broken)),
+    )
+    return _shuffled(files, seed)
+
+
+def _visible(folder: Path) -> Iterator[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        yield from (entry for entry in entries if not entry.name.startswith("."))
+
+
+def _shuffled(files: ImageFiles, seed: int) -> ImageFiles:
+    """Order by hash; by name where two hashes are equal."""
+    hashes = _hashes(files, seed).tolist()
+    order = sorted(range(len(files)), key=lambda place: (hashes[place], files.names[place]))
+    return files.take(np.array(order, np.int64))
+
+
+def _held_out(files: ImageFiles, seed: int) -> NDArray[np.bool_]:
+    """Whether each image is for validation: it has a low hash, and is not its class's last one."""
+    held = _hashes(files, seed) < HELD_OUT * 2**64
+    held[np.flatnonzero(held)[MOST_HELD_OUT:]] = False  # the order is that of the hashes
+    left = np.bincount(files.labels[~held], minlength=len(files.classes))
+    for label in np.flatnonzero(left == 0):
+        held[np.flatnonzero(files.labels == label)[-1]] = False
+    return held
+
+
+def _hashes(files: ImageFiles, seed: int) -> NDArray[np.uint64]:
+    start = f"{seed}:".encode()
+    found = (hashlib.sha256(start + os.fsencode(name)).digest()[:8] for name in files.names)
+    return np.frombuffer(b"".join(found), ">u8").astype(np.uint64)

@@ -1,0 +1,1 @@
+"""Sub-networks as files of a runtime, with their cards."""

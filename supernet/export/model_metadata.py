@@ -1,0 +1,32 @@
+"""Names of classes inside a model file, where its runtime's format has a place for them."""
+
+import json
+
+from supernet.data.class_names import ClassNames
+from supernet.export.card import Normalisation
+
+ONNX_KEY = "class_names"  # of ModelProto.metadata_props; its value is a JSON list
+
+
+def with_class_names(
+    content: bytes, backend: str, names: ClassNames, normalisation: Normalisation
+) -> bytes:
+    """Return the model file `content` with `names` in its metadata; unchanged without names.
+
+    ONNX: metadata_props. TFLite: metadata with an associated labels.txt, and the normalisation.
+    Other formats have no place for them: the card beside the file names them.
+    """
+    if not names:
+        return content
+    if backend == "onnx":
+        import onnx
+
+        extra = onnx.ModelProto()
+        extra.metadata_props.add(key=ONNX_KEY, value=json.dumps(names))
+        # Serialised messages put one after the other are one message with the fields of both.
+        return content + bytes(extra.SerializeToString())
+    if backend == "tflite":
+        from supernet.export.tflite_metadata import with_metadata
+
+        return with_metadata(content, names, normalisation)
+    return content

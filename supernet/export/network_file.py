@@ -1,0 +1,91 @@
+"""One sub-network with its own weights as a file: what `ofabench extract` writes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from bench.blocks.layers import NORM_EPS
+from bench.blocks.spec import BlockSpec
+from bench.blocks.torch_modules import build_network
+from bench.errors import FileError, InputError, first_line
+from bench.files import VALUE_DAMAGE
+from supernet.data.class_names import ClassNames, read_class_names
+from supernet.export.card import Normalisation
+from supernet.space.space import ArchConfig
+from supernet.weights.tensor_file import load_tensors, save_tensors
+
+WHAT = "sub-network"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CutNetwork:
+    """A sub-network: modules of `build_network(blocks)`, in evaluation mode once loaded.
+
+    Its images are prepared by `normalisation`, and resized to `arch.resolution`. `class_names` is
+    empty where they are not known.
+    """
+
+    space: str
+    arch: ArchConfig
+    blocks: tuple[BlockSpec, ...]
+    network: nn.Sequential
+    normalisation: Normalisation
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    class_names: ClassNames = ()
+
+
+def save_network(path: Path, cut: CutNetwork) -> None:
+    """Write `cut`, whole or not at all."""
+    metadata = {
+        "space": cut.space,
+        "arch": cut.arch.to_json(),
+        "blocks": [spec.key for spec in cut.blocks],
+        "normalisation": {
+            "mean": list(cut.normalisation.mean),
+            "std": list(cut.normalisation.std),
+        },
+        "norm_eps": _norm_eps(cut.network),
+        "provenance": dict(cut.provenance),
+        "class_names": list(cut.class_names),
+    }
+    save_tensors(path, what=WHAT, metadata=metadata, network=cut.network.state_dict())
+
+
+def load_network(path: Path) -> CutNetwork:
+    """Read back what `save_network` wrote; `FileError` where the file is another's, or damaged."""
+    metadata, groups = load_tensors(path, what=WHAT)
+    try:
+        blocks = tuple(BlockSpec.parse(key) for key in metadata["blocks"])
+        return CutNetwork(
+            space=str(metadata["space"]),
+            arch=ArchConfig.from_json(metadata["arch"]),
+            blocks=blocks,
+            network=_network(blocks, groups["network"], float(metadata["norm_eps"])),
+            normalisation=Normalisation(
+                mean=tuple(float(value) for value in metadata["normalisation"]["mean"]),
+                std=tuple(float(value) for value in metadata["normalisation"]["std"]),
+            ),
+            provenance=metadata["provenance"],
+            class_names=read_class_names(metadata.get("class_names"), blocks[-1].out_channels),
+        )
+    except (*VALUE_DAMAGE, RuntimeError, InputError) as error:
+        raise FileError(f"{path} is damaged ({first_line(error)}); extract it again") from error
+
+
+def _norm_eps(network: nn.Module) -> float:
+    """What its norms add to the variance, the same for all."""
+    found = (module.eps for module in network.modules() if isinstance(module, nn.BatchNorm2d))
+    return next(found, NORM_EPS)
+
+
+def _network(
+    blocks: Sequence[BlockSpec], state: Mapping[str, torch.Tensor], norm_eps: float
+) -> nn.Sequential:
+    with torch.device("meta"):
+        network = build_network(blocks, norm_eps=norm_eps)
+    network.load_state_dict(state, assign=True)
+    return network.eval().requires_grad_(False)

@@ -1,0 +1,1 @@
+"""Spaces of networks as data: architectures, encodings, blocks."""

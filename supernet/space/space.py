@@ -1,0 +1,287 @@
+"""`SearchSpace`: a space of networks as data, and the only walk from a network to its blocks."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from bench.blocks.layers import NORM_EPS
+from bench.blocks.spec import BlockSpec
+from bench.errors import InputError
+from bench.files import parse_toml, read_bytes
+from supernet.space.arch import ArchConfig, parse_line
+from supernet.space.codes import Codes, Layout
+from supernet.space.encoding import codes_of_frame, decode, encode
+from supernet.space.families import FAMILIES
+from supernet.space.fields import Fields
+from supernet.space.space_keys import check_keys
+from supernet.space.units import BlockPlace, Position, Unit, count_options, position_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["ArchConfig", "BlockPlace", "Codes", "Position", "SearchSpace", "Unit", "parse_line"]
+
+# Blocks that a space's networks choose from, which are all listed: about 1 s. OFA's have 16,000.
+MOST_OPTIONS = 100_000
+
+
+def space_names() -> list[str]:
+    """Names of the shipped spaces, sorted."""
+    folder = resources.files("supernet.space.shipped")
+    return sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name[-5:] == ".toml")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchSpace:
+    """Every choice of a family of sub-networks, read from TOML.
+
+    `text` is that TOML, so that what is made from a space can carry it along (`from_toml`).
+    `norm_eps` is what its networks' norms add to the variance.
+    """
+
+    name: str
+    family: str
+    resolutions: tuple[int, ...]
+    classes: int
+    in_channels: int
+    norm_eps: float
+    units: tuple[Unit, ...] = field(repr=False)
+    layout: Layout = field(repr=False)
+    text: str = field(repr=False, compare=False)
+
+    @classmethod
+    def load(cls, name_or_path: str | Path) -> Self:
+        """Load a shipped space by its name, or one from a `.toml` file.
+
+        `InputError` names the known spaces, or the field of the file that is wrong; `FileError`
+        where the file cannot be read.
+        """
+        name = str(name_or_path)
+        if name.endswith(".toml"):
+            space = cls.from_toml(_text(read_bytes(Path(name_or_path)), name), name)
+            if space.name in space_names() and space != cls.load(space.name):
+                # Lines and tables name their space: two of one name would be mixed up.
+                raise InputError(f"{name}: name is {space.name!r}, which ofabench ships; rename it")
+            return space
+        known = space_names()
+        if name not in known:
+            raise InputError(f"unknown space {name!r}; known: {', '.join(known)}, or a .toml file")
+        file = resources.files("supernet.space.shipped") / f"{name}.toml"
+        return cls.from_toml(file.read_text(encoding="utf-8"), name)
+
+    @classmethod
+    def from_toml(cls, text: str, where: str = "space") -> Self:
+        """Read a space from TOML text; `where` names its source in the errors (`InputError`)."""
+        try:
+            data = parse_toml(text)
+        except ValueError as error:
+            raise InputError(f"{where} is not TOML: {error}") from error
+        check_keys(data, where)
+        fields = Fields(data, where)
+        name = fields.text("name")
+        family = fields.text("family", allowed=tuple(FAMILIES))
+        resolutions = fields.integers("resolutions", minimum=4)
+        classes = fields.integer("classes", minimum=2)
+        in_channels = fields.integer("in_channels")
+        norm_eps = fields.number("norm_eps", default=NORM_EPS)
+        plan = FAMILIES[family](fields, resolutions, in_channels, classes)
+        fields.done()
+        options = sum(count_options(unit, plan.layout) for unit in plan.units)
+        if options > MOST_OPTIONS:
+            raise InputError(
+                f"{where}: its networks have {options} blocks to choose from, expected at most "
+                f"{MOST_OPTIONS}; give fewer resolutions, or fewer choices a stage"
+            )
+        return cls(
+            name=name,
+            family=family,
+            resolutions=resolutions,
+            classes=classes,
+            in_channels=in_channels,
+            norm_eps=norm_eps,
+            units=plan.units,
+            layout=plan.layout,
+            text=text,
+        )
+
+    # Networks.
+
+    def largest(self, resolution: int | None = None) -> ArchConfig:
+        """Return the network of every largest choice, at the largest or the given resolution."""
+        return self._extreme(-1, resolution)
+
+    def smallest(self, resolution: int | None = None) -> ArchConfig:
+        """Return the network of every smallest choice, at the smallest or the given resolution."""
+        return self._extreme(0, resolution)
+
+    def sample(
+        self, rng: np.random.Generator, n: int, resolutions: Sequence[int] | None = None
+    ) -> list[ArchConfig]:
+        """Draw `n` networks, each choice uniform, as OFA does; `resolutions` narrows them."""
+        return self.decode(self.sample_codes(rng, n, resolutions))
+
+    def canonical(self, arch: ArchConfig) -> ArchConfig:
+        """Drop what absent blocks would have had; `InputError` where the space has no such one."""
+        return self.decode(self.encode([arch]))[0]
+
+    def check(self, arch: ArchConfig) -> None:
+        """Raise `InputError`, naming the choice, if the space does not hold `arch`."""
+        self.encode([arch])
+
+    def count(self) -> int:
+        """Exact number of networks of one resolution."""
+        return self.layout.count()
+
+    def narrowed(self, resolutions: Sequence[int]) -> Self:
+        """Return the space with only these resolutions, under the same name."""
+        kept = tuple(sorted(set(self._within(resolutions) or self.resolutions)))
+        return replace(self, resolutions=kept, layout=self.layout.narrowed(kept))
+
+    # Encodings, (n, columns) int16; see supernet.space.codes.
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the encoding's columns, which are those of a networks table."""
+        return self.layout.names
+
+    def encode(self, archs: Sequence[ArchConfig]) -> Codes:
+        """Canonical codes of `archs`, (n, columns); `InputError` for one outside the space."""
+        return encode(self.layout, archs, self.name)
+
+    def decode(self, codes: Codes) -> list[ArchConfig]:
+        """Networks of canonical codes."""
+        return decode(self.layout, codes)
+
+    def check_codes(self, codes: Codes) -> None:
+        """Raise `InputError` for the first code that the space does not allow."""
+        self.layout.check(codes, self.name)
+
+    def sample_codes(
+        self, rng: np.random.Generator, n: int, resolutions: Sequence[int] | None = None
+    ) -> Codes:
+        """Draw `n` networks as codes; see `sample`."""
+        return self.layout.sample(rng, n, self._within(resolutions))
+
+    def mutate_codes(
+        self,
+        codes: Codes,
+        rng: np.random.Generator,
+        p: float,
+        resolutions: Sequence[int] | None = None,
+    ) -> Codes:
+        """Draw each choice anew with probability `p`; a block that appears is drawn whole."""
+        return self.layout.mutate(codes, rng, p, self._within(resolutions))
+
+    def crossover_codes(self, a: Codes, b: Codes, rng: np.random.Generator) -> Codes:
+        """Take each choice of a child from one of two parents, row by row."""
+        return self.layout.cross(a, b, rng)
+
+    # Tables and lines.
+
+    def to_frame(self, archs: Sequence[ArchConfig]) -> "pd.DataFrame":
+        """Networks as a table of codes with the space's columns."""
+        return self.frame_of(self.encode(archs))
+
+    def from_frame(self, frame: "pd.DataFrame") -> list[ArchConfig]:
+        """Networks of a table; what it has for absent blocks is dropped, other columns ignored."""
+        return self.decode(self.codes_of(frame))
+
+    def frame_of(self, codes: Codes) -> "pd.DataFrame":
+        """Codes as a table, one column a choice."""
+        import pandas as pd
+
+        return pd.DataFrame(codes, columns=self.columns)
+
+    def codes_of(self, frame: "pd.DataFrame") -> Codes:
+        """Canonical codes of a networks table; `InputError` names a missing column or bad code."""
+        return codes_of_frame(self.layout, frame, self.name)
+
+    def to_line(self, arch: ArchConfig) -> str:
+        """One line of an archs file: JSON, with the space's name; `parse_line` reads it."""
+        return json.dumps({"space": self.name, **self.canonical(arch).to_json()})
+
+    def from_line(self, text: str) -> ArchConfig:
+        """Read a line of an archs file; `InputError` if it is of another space."""
+        name, arch = parse_line(text)
+        if name != self.name:
+            raise InputError(f"the line is of the space {name!r}, expected {self.name!r}")
+        return self.canonical(arch)
+
+    # Blocks.
+
+    def walk(self, arch: ArchConfig) -> tuple[tuple[str, BlockSpec], ...]:
+        """Blocks of a network in order, each with the name of the unit it is cut from.
+
+        The only walk: `InputError` where the space does not hold `arch`.
+        """
+        row = self.encode([arch])[0].tolist()
+        found = []
+        for position, options in self._options:
+            for spec in options[tuple(row[column] for column in position.columns)]:
+                found.append((position.name, spec))
+        return tuple(found)
+
+    def blocks(self, arch: ArchConfig) -> tuple[BlockSpec, ...]:
+        """Blocks of a network in order."""
+        return tuple(spec for _, spec in self.walk(arch))
+
+    def max_blocks(self) -> tuple[BlockSpec, ...]:
+        """Blocks of the largest network."""
+        return self.blocks(self.largest())
+
+    def unit_specs(self, resolution: int | None = None) -> dict[str, BlockSpec]:
+        """Each unit's largest block, which every sub-network's is cut from, in order."""
+        return dict(self.walk(self.largest(resolution)))
+
+    @cached_property
+    def places(self) -> dict[str, BlockPlace | None]:
+        """Where each unit sits among the elastic stages; None outside them."""
+        return {unit.name: unit.place for unit in self.units}
+
+    @cached_property
+    def choices(self) -> tuple[Position, ...]:
+        """Every position of a network with all it can hold, for dense evaluation."""
+        return tuple(position_of(unit, self.layout) for unit in self.units)
+
+    def unique_blocks(self, resolutions: Sequence[int] | None = None) -> tuple[BlockSpec, ...]:
+        """Return every block that networks of these resolutions can have, once, in order."""
+        wanted = set(self._within(resolutions) or self.resolutions)
+        return tuple(
+            {
+                spec: None
+                for position in self.choices
+                for values, specs in position.options
+                if values[0] in wanted
+                for spec in specs
+            }
+        )
+
+    @cached_property
+    def _options(self) -> list[tuple[Position, dict[tuple[int, ...], tuple[BlockSpec, ...]]]]:
+        return [(position, dict(position.options)) for position in self.choices]
+
+    def _extreme(self, which: int, resolution: int | None) -> ArchConfig:
+        row = [column.values[which] for column in self.layout.columns]
+        if resolution is not None:
+            (row[0],) = self._within((resolution,)) or row[:1]
+        return self.decode(self.layout.canonical(np.array([row], dtype=np.int16)))[0]
+
+    def _within(self, resolutions: Sequence[int] | None) -> Sequence[int] | None:
+        for resolution in resolutions or ():
+            if resolution not in self.resolutions:
+                known = ", ".join(map(str, self.resolutions))
+                raise InputError(f"{self.name} has no resolution {resolution}, it has {known}")
+        return resolutions
+
+
+def _text(content: bytes, name: str) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name} is not TOML: {error}") from error

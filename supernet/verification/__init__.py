@@ -1,0 +1,1 @@
+"""Verdicts on exported networks: measured latency, accuracy of the file."""

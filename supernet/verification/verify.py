@@ -1,0 +1,189 @@
+"""Measure an exported network, and judge it by its predicted latency and its limit.
+
+The file itself is measured, by the protocol of a sweep, beside single blocks and the two reference
+workloads. The predictor's file holds what the same blocks and references took in its sweep: how
+much longer they take now is the drift since then.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from bench.blocks.model import Model
+from bench.blocks.spec import BlockSpec
+from bench.devices.device_lock import measuring
+from bench.errors import InterruptedSweepError, TargetMismatchError
+from bench.protocol.backend import Backend, LoadedModel
+from bench.protocol.device import Device, Workload
+from bench.protocol.progress import NoProgress, Progress
+from bench.protocol.target import Target
+from bench.sweep.planner import ListPlanner
+from bench.sweep.run import run_sweep
+from bench.sweep.store import SweepStore
+from bench.timing.measurement import Measurement
+from bench.timing.plan import SweepPlan
+from bench.timing.session_drift import SessionDrift, drift_by_length, drift_by_references
+from latency_models.predictors.predictor import LatencyPredictor
+
+
+def comparable(precision: str, target: Target) -> bool:
+    """Whether a predictor of `target` says anything of a file of `precision`.
+
+    A target of fp16 is a phone that computes float32 files in half precision: those are what was
+    swept there, and what was predicted.
+    """
+    return precision == target.precision or (precision, target.precision) == ("fp32", "fp16")
+
+
+class FileBackend:
+    """A backend that loads a given file wherever the network that it holds is asked for.
+
+    The file may be of any precision. All else (references, blocks beside it) is float32 where the
+    backend makes it, so that only the file's own figure is of the target's precision.
+    """
+
+    gives_file = True  # of whatever precision: a device need not have made it
+
+    def __init__(self, inner: Backend, blocks: Sequence[BlockSpec], content: bytes) -> None:
+        self.name = inner.name
+        self.file_suffix = inner.file_suffix
+        self._inner = inner
+        self._blocks = tuple(blocks)
+        self._content = content
+
+    def version(self) -> str:
+        return self._inner.version()
+
+    def options(self) -> tuple[tuple[str, str], ...]:
+        return self._inner.options()
+
+    def serialise(self, model: Model, batch: int = 1) -> bytes:
+        """Give the file itself where its network is asked for: a device may take files alone."""
+        if model.blocks == self._blocks:
+            return self._content
+        return self._inner.serialise(model, batch)
+
+    def load(self, model: Model, target: Target, *, seed: int = 0) -> LoadedModel:
+        if model.blocks == self._blocks:
+            return self.load_file(self._content, target, seed=seed)
+        return self._inner.load(model, replace(target, precision="fp32"), seed=seed)
+
+    def load_file(self, content: bytes, target: Target, *, seed: int = 0) -> LoadedModel:
+        return self._inner.load_file(content, target, seed=seed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """What measures: a device and a backend that are what `target` names, and by which plan.
+
+    `company` are blocks that are measured in the same passes, besides the network's own: a network
+    among few models finds more of itself in the caches than it did in a sweep among many.
+    """
+
+    device: Device
+    backend: Backend
+    target: Target
+    plan: SweepPlan = field(default_factory=SweepPlan)
+    progress: Progress = field(default_factory=NoProgress)
+    company: tuple[BlockSpec, ...] = ()
+    forced: bool = False  # measure though the device is busy
+
+
+def check_target(bench: Bench) -> None:
+    """Raise `TargetMismatchError` unless device and backend are what the target names."""
+    target, device, backend = bench.target, bench.device, bench.backend
+    asked = dict(target.options)
+    options = (*backend.options(), *device.options())
+    differences = [
+        f"{what} is {now}, the predictor's {then}"
+        for what, now, then in (
+            ("the device", device.slug(), target.device),
+            ("the backend", backend.name, target.backend),
+            ("its version", device.runtime_version(backend), target.backend_version),
+            *((f"option {name}", now, asked.get(name)) for name, now in options),
+        )
+        if now != then
+    ]
+    if differences:
+        raise TargetMismatchError(
+            f"{'; '.join(differences)}: verify on the predictor's own target, or sweep and fit here"
+        )
+
+
+def measure_file(
+    content: bytes, blocks: Sequence[BlockSpec], bench: Bench, keep: Path | None = None
+) -> list[Measurement]:
+    """Measure a model file, single blocks, and the references in the same passes.
+
+    Every sample goes to `keep`, a new sweep file, where it is given. `DeviceError` where the
+    device is busy, `TargetMismatchError` where it is not the target's.
+    """
+    check_target(bench)
+    with measuring(bench.device):
+        if not bench.forced:
+            bench.device.check_quiet()
+        return _measured(content, blocks, bench, keep)
+
+
+def _measured(
+    content: bytes, blocks: Sequence[BlockSpec], bench: Bench, keep: Path | None
+) -> list[Measurement]:
+    network = Workload(role="network", blocks=tuple(blocks))
+    beside = dict.fromkeys([*blocks, *bench.company])
+    company = [Workload(role="block", blocks=(block,)) for block in beside]
+    planner = ListPlanner([network, *company])
+    wrapped = FileBackend(bench.backend, blocks, content)
+    with tempfile.TemporaryDirectory(prefix="ofabench-") as folder:
+        path = keep or Path(folder) / "verify.sqlite"
+        with SweepStore.create(path, bench.target, bench.plan) as store:
+            _sweep(bench, wrapped, planner, store)
+            return store.measurements()
+
+
+def _sweep(bench: Bench, backend: Backend, planner: ListPlanner, store: SweepStore) -> None:
+    try:
+        run_sweep(
+            bench.device,
+            backend,
+            bench.target,
+            planner,
+            bench.plan,
+            store,
+            bench.progress,
+            forced=bench.forced,
+        )
+    except InterruptedSweepError as error:
+        # A verification takes seconds, and does not go on from what is measured.
+        raise InterruptedSweepError("stopped before it was measured; verify again") from error
+
+
+def drift_since_sweep(
+    measurements: Sequence[Measurement], predictor: LatencyPredictor
+) -> SessionDrift | None:
+    """Estimate how much slower the device is than in the predictor's sweep; None where unknown.
+
+    By the single blocks measured beside the network that the predictor knows from its sweep. They
+    follow whole networks more closely than the two reference workloads do, which are asked only
+    where the predictor knows no blocks (`docs/deploy.md`, "Drift").
+    """
+    then_ms, now_ms = [], []
+    for one in measurements:
+        if one.workload.role == "block" and one.workload.blocks[0] in predictor.known:
+            warm_ms, cold_ms = predictor.known[one.workload.blocks[0]]
+            then_ms.append(cold_ms if one.cold else warm_ms)
+            now_ms.append(one.median_ms)
+    by_blocks = drift_by_length("blocks measured beside it", np.array(then_ms), np.array(now_ms))
+    then_references = predictor.provenance.get("references") or {}
+    return by_blocks or drift_by_references(references_ms(measurements), then_references)
+
+
+def references_ms(measurements: Sequence[Measurement]) -> dict[str, float]:
+    """Latency of each reference workload, by its label."""
+    return {
+        one.workload.label: one.median_ms
+        for one in measurements
+        if one.workload.role == "reference"
+    }

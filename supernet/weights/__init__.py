@@ -1,0 +1,1 @@
+"""Weights: the supernet, its elastic slices, checkpoints of others."""

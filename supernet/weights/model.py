@@ -1,0 +1,105 @@
+"""`SuperNet`: every network of a space over one set of shared weights.
+
+Which sub-network runs is an argument of `forward`, never a state of the module.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from bench.blocks.torch_modules import build_network
+from supernet.space.space import ArchConfig, SearchSpace
+from supernet.weights.channel_order import sort_channels
+from supernet.weights.elastic import SharedBlock
+
+
+class SuperNet(nn.Module):
+    """One shared block for each unit of `space`; `seed` alone decides the first weights.
+
+    Images are float tensors (n, in_channels, resolution, resolution), logits (n, classes).
+    """
+
+    def __init__(self, space: SearchSpace, seed: int = 0) -> None:
+        super().__init__()
+        self.space = space
+        columns = space.layout.columns
+        specs = space.unit_specs()
+        shared = {}
+        with torch.device("meta"):
+            for unit in space.units:
+                spec, kernel = specs[unit.name], unit.kernel_column
+                smallest = spec.kernel if kernel is None else columns[kernel].values[0]
+                shared[_member(unit.name)] = SharedBlock(spec, smallest, space.norm_eps)
+        self.units = nn.ModuleDict(shared)
+        self.to_empty(device="cpu")
+        initialise(self, torch.Generator().manual_seed(seed))
+
+    def unit(self, name: str) -> SharedBlock:
+        """Shared block of the unit `name`, as `SearchSpace.walk` names it."""
+        return cast(SharedBlock, self.units[_member(name)])
+
+    def forward(self, images: Tensor, arch: ArchConfig) -> Tensor:
+        """Logits of the sub-network `arch`; `InputError` if the space does not hold it."""
+        x = images
+        for name, spec in self.space.walk(arch):
+            x = self.unit(name)(x, spec)
+        return x
+
+    def extract(self, arch: ArchConfig) -> nn.Sequential:
+        """Copy the sub-network `arch` into plain modules made by `build_network`.
+
+        It is in this network's mode, and has this network's running statistics: recalibrate it.
+        """
+        walk = self.space.walk(arch)
+        with torch.device("meta"):
+            network = build_network([spec for _, spec in walk], norm_eps=self.space.norm_eps)
+        state = {
+            f"{place}.{key}": tensor.detach().clone(memory_format=torch.contiguous_format)
+            for place, (name, spec) in enumerate(walk)
+            for key, tensor in self.unit(name).state(spec).items()
+        }
+        network.load_state_dict(state, assign=True)
+        return network.train(self.training)
+
+    def sort_channels(self, kept_mid: Mapping[str, Sequence[int]] | None = None) -> None:
+        """Put the most important hidden channels of every unit first; see `channel_order`.
+
+        `kept_mid` gives, by unit, hidden widths whose channels must stay the ones they are.
+        """
+        for unit in self.space.units:
+            shared = self.unit(unit.name)
+            sort_channels(shared.block, shared.spec, (kept_mid or {}).get(unit.name, ()))
+
+
+def _member(unit: str) -> str:
+    return unit.replace(".", "_")  # a ModuleDict's names have no dots
+
+
+@torch.no_grad()
+def initialise(network: nn.Module, generator: torch.Generator) -> None:
+    """Give `network` its first weights, from `generator` alone.
+
+    He's rule by fan-out for convolutions, as OFA; uniform linear layers; identity norms.
+    """
+    for module in network.modules():
+        match module:
+            case nn.Conv2d():
+                fan_out = module.out_channels * math.prod(module.kernel_size) // module.groups
+                module.weight.normal_(0.0, math.sqrt(2.0 / fan_out), generator=generator)
+                if module.bias is not None:
+                    module.bias.zero_()
+            case nn.Linear():
+                bound = 1.0 / math.sqrt(module.in_features)
+                module.weight.uniform_(-bound, bound, generator=generator)
+                module.bias.zero_()
+            case nn.BatchNorm2d():
+                module.reset_running_stats()
+                module.reset_parameters()
+            case SharedBlock():
+                for size, matrix in module.transforms.items():
+                    matrix.copy_(torch.eye(int(size) ** 2))
+            case _:
+                pass

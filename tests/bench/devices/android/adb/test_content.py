@@ -1,0 +1,82 @@
+"""What a phone says of its hash programs and of its files, damaged on the way or not."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.devices.android.adb.content import PROGRAMS, hash_program, push_missing
+from bench.devices.android.adb.shell import Completed
+from bench.devices.android.adb.sync import PushFile
+from bench.errors import DeviceError, DeviceLostError
+
+WHOLE = "sha256sum\nsha1sum\nmd5sum\n"
+
+
+class Told:
+    """A phone that answers each command with the next of some texts, and takes any file."""
+
+    def __init__(self, *answers: str | bytes) -> None:
+        self._answers = [one.encode() if isinstance(one, str) else one for one in answers]
+        self.pushed: list[str] = []
+
+    def run(self, argv: Sequence[str], *, timeout_s: float = 30.0, stdin: bytes = b"") -> Completed:
+        del argv, timeout_s, stdin
+        return Completed(0, self._answers.pop(0), b"")
+
+    def push(
+        self, files: Sequence[PushFile], progress: Callable[[int], None] = lambda count: None
+    ) -> None:
+        del progress
+        self.pushed += [file.path for file in files]
+
+
+@pytest.mark.parametrize(
+    ("said", "chosen"), [(WHOLE, "sha256sum"), ("md5sum\n", "md5sum"), ("sha1sum", "sha1sum")]
+)
+def test_the_first_program_that_the_phone_has_is_chosen(said: str, chosen: str) -> None:
+    assert hash_program(Told(said)) == chosen
+
+
+def test_a_phone_without_any_is_too_old() -> None:
+    with pytest.raises(DeviceError, match="none of sha256sum, sha1sum, md5sum; is it Android 6"):
+        hash_program(Told("\n"))
+
+
+@pytest.mark.parametrize("place", range(len("sha256sum")))
+@pytest.mark.parametrize("bit", range(8))
+def test_a_program_with_a_damaged_bit_is_never_used(place: int, bit: int) -> None:
+    damaged = bytearray(WHOLE.encode())
+    damaged[place] ^= 1 << bit
+
+    with pytest.raises(DeviceLostError, match="garbled"):
+        hash_program(Told(bytes(damaged)))
+
+
+@given(st.binary())
+def test_garbage_gives_a_known_program_or_an_error(said: bytes) -> None:
+    try:
+        chosen = hash_program(Told(said))
+    except DeviceError:
+        return
+    assert chosen in PROGRAMS
+
+
+@pytest.mark.parametrize("damaged", ["0" * 64 + "  ./job", "", "\0\0", "{0} ./jpb", "{0}./job"])
+def test_a_file_whose_hash_came_damaged_is_sent_again(damaged: str) -> None:
+    digest = hashlib.sha256(b"content").hexdigest()
+    phone = Told("", WHOLE, damaged.format(digest), f"{digest}  ./job.part\n", "")
+
+    sent_bytes = push_missing(phone, "/data/work", {"job": b"content"})
+
+    assert sent_bytes == 7
+    assert phone.pushed == ["/data/work/job.part"]
+
+
+def test_a_file_that_did_not_arrive_as_it_was_sent_is_told() -> None:
+    phone = Told("", WHOLE, "", f"{hashlib.sha256(b'cxntent').hexdigest()}  ./job.part\n")
+
+    with pytest.raises(DeviceLostError, match="is not what was sent"):
+        push_missing(phone, "/data/work", {"job": b"content"})

@@ -1,0 +1,175 @@
+"""What `benchmark_model` prints, read: several versions' outputs, whole, cut and damaged."""
+
+from dataclasses import astuple
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from bench.devices.android.benchmark_model.delegate import Delegation, delegation, refusal
+from bench.devices.android.benchmark_model.output import Runs, parse_output
+from bench.devices.android.benchmark_model.profile import OperatorTime, TypeTime, parse_profile
+from bench.devices.android.benchmark_model.visit import samples_of
+from bench.errors import DeviceError
+from tests.support.benchmark_samples import LITERT_GPU, SAMPLES, TF_1_13, TF_1_15_PROFILE, TF_2_4
+
+NAMES = st.sampled_from(sorted(SAMPLES))
+
+
+def test_every_version_gives_its_mean_and_its_first() -> None:
+    found = {name: parse_output(text) for name, text in SAMPLES.items()}
+
+    runs = {name: one.runs for name, one in found.items()}
+    assert {name: (one.count, one.first_us, one.avg_us) for name, one in runs.items()} == {
+        "1.13": (50, 81_000, 80_660.1),
+        "1.15": (4, 4_400, 4_100),
+        "2.4": (3, 900, 700),
+        "LiteRT": (5, 3_000, 2_200),
+    }
+    assert (found["1.13"].init_us, found["1.13"].warmup.avg_us) == (4_108, 82_500)
+    assert found["2.4"].memory_mb == (2.5, 3.25)
+    assert found["LiteRT"].memory_mb == (40.5, 41)
+    assert found["LiteRT"].runs.median_us == 2_000
+    assert found["1.13"].runs.median_us is None
+
+
+def test_the_profile_gives_operators_and_types() -> None:
+    found = parse_profile(TF_1_15_PROFILE)
+
+    assert [astuple(one) for one in found.operators] == [
+        astuple(one)
+        for one in (
+            OperatorTime(
+                node_type="CONV_2D", name="[stem/conv]", first_ms=3, avg_ms=2.8, share=0.7, calls=1
+            ),
+            OperatorTime(
+                node_type="DEPTHWISE_CONV_2D",
+                name="[dw]",
+                first_ms=1.2,
+                avg_ms=1.2,
+                share=0.3,
+                calls=1,
+            ),
+        )
+    ]
+    assert found.types == (
+        TypeTime(node_type="CONV_2D", count=1, avg_ms=2.8, share=0.7),
+        TypeTime(node_type="DEPTHWISE_CONV_2D", count=1, avg_ms=1.2, share=0.3),
+    )
+    assert found.inside_delegate == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("2 nodes observed", "3 nodes observed", "one number of nodes everywhere"),
+        ("100.000%", "90.000%", r"\[cdf%\] of 100.000"),
+        ("2.800\t", "x\t", "a number in place of 'x'"),
+        ("[Name]", "[Label]", r"a column \[name\]"),
+        ("nodes observed", "", "a profile that ends with"),
+    ],
+)
+def test_a_profile_that_contradicts_itself_is_refused(old: str, new: str, words: str) -> None:
+    with pytest.raises(DeviceError, match=words):
+        parse_profile(TF_1_15_PROFILE.replace(old, new))
+
+
+@given(NAMES, st.data())
+def test_a_cut_output_is_never_taken_for_whole(name: str, data: st.DataObject) -> None:
+    text = SAMPLES[name]
+    whole = parse_output(text)
+    cut = text[: data.draw(st.integers(0, len(text)))]
+
+    try:
+        found = parse_output(cut)
+    except DeviceError:
+        return
+    # Only what comes after the summary may be missing.
+    assert (found.runs, found.warmup, found.init_us) == (whole.runs, whole.warmup, whole.init_us)
+
+
+@given(st.text())
+def test_any_text_gives_an_error_and_nothing_else(text: str) -> None:
+    with pytest.raises(DeviceError, match="not to be understood"):
+        parse_output(text)
+
+
+@given(NAMES, st.integers(0, 10_000), st.characters(codec="ascii"))
+def test_a_damaged_output_raises_nothing_else(name: str, place: int, sign: str) -> None:
+    text = SAMPLES[name]
+    place %= len(text)
+
+    try:
+        found = parse_output(text[:place] + sign + text[place + 1 :])
+    except DeviceError:
+        return
+    # A mean that is told twice cannot be changed in one place.
+    assert found.runs.avg_us == parse_output(text).runs.avg_us
+
+
+@given(st.integers(0, 10_000), st.characters(codec="ascii"))
+@example(TF_1_15_PROFILE.index("[cdf%]") + 1, "0")
+def test_a_damaged_profile_raises_nothing_else(place: int, sign: str) -> None:
+    place %= len(TF_1_15_PROFILE)
+
+    try:
+        found = parse_profile(TF_1_15_PROFILE[:place] + sign + TF_1_15_PROFILE[place + 1 :])
+    except DeviceError:
+        return
+    assert len(found.operators) == 2
+
+
+def test_a_mean_that_its_runs_do_not_have_is_refused() -> None:
+    with pytest.raises(DeviceError, match="700 us in the summary too, got 7"):
+        parse_output(TF_2_4.replace("Inference (avg): 700", "Inference (avg): 7"))
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"first_us": 50.0}, "least <= each <= most"),
+        ({"avg_us": 195.0}, "a mean that its calls can have"),
+        ({"std_us": 90.0}, "a deviation that its calls can have"),
+    ],
+)
+def test_figures_of_other_calls_are_told(changed: dict[str, float], words: str) -> None:
+    sound = {
+        "first_us": 200.0,
+        "last_us": 100.0,
+        "min_us": 100.0,
+        "max_us": 200.0,
+        "avg_us": 120.0,
+        "std_us": 40.0,
+    }
+
+    assert Runs(count=5, **sound).contradiction() == ""
+    assert Runs(count=5, **{**sound, **changed}).contradiction() == words
+
+
+def test_a_delegate_that_fell_back_is_told() -> None:
+    words = (
+        "INFO: Though GPU delegate is explicitly applied, the model graph will not be executed "
+        "by the delegate.\n"
+    )
+
+    assert refusal(LITERT_GPU, "gpu") == ""
+    assert refusal(f"{TF_2_4}{words}", "gpu").startswith("Though GPU")
+    assert refusal(f"{TF_2_4}{words}", "nnapi") == ""
+
+
+def test_how_much_of_a_model_a_delegate_took_is_told_or_refused() -> None:
+    partly = LITERT_GPU.replace("completely executed", "partially executed")
+
+    assert delegation(LITERT_GPU, "gpu") == Delegation(whole=True)
+    assert delegation(partly, "gpu") == Delegation(whole=False)
+    with pytest.raises(DeviceError, match="does not say how much of a model its delegate xnnpack"):
+        delegation(TF_2_4, "xnnpack")
+    unknown = f"Unconsumed cmdline flags: --use_gpu=true\n{LITERT_GPU}"
+    with pytest.raises(DeviceError, match="does not know --use_gpu=true"):
+        delegation(unknown, "gpu")
+
+
+def test_samples_say_no_more_than_was_told() -> None:
+    # Three calls of 700 us in the mean, the first 900: the others take 600 each.
+    assert samples_of(parse_output(TF_2_4)).tolist() == [900_000, 600_000, 600_000]
+    assert samples_of(parse_output(TF_1_13))[0] == 81_000_000

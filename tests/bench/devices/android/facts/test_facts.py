@@ -1,0 +1,292 @@
+"""What a phone tells of itself: a Note8 on Android 9, a Pixel 2 on Android 11, and garbage."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench.devices.android.facts.asking import MARK, answers, number, script
+from bench.devices.android.facts.facts import (
+    PhoneFacts,
+    facts_script,
+    parse_core_list,
+    parse_cpuinfo,
+    parse_facts,
+    parse_properties,
+)
+from bench.devices.android.facts.moment import Moment, moment_script, parse_moment
+from tests.support.phone_here import HereConnection
+from tests.support.phone_roots import ModelName, make_root, set_frequency_limit, set_temperature
+from tests.support.phone_texts import NOTE8, NOTE8_MOMENT, PIXEL2, PIXEL2_MOMENT, told
+
+
+def test_a_note8_is_read() -> None:
+    facts = parse_facts(told(NOTE8))
+
+    assert (facts.model, facts.manufacturer, facts.device) == ("SM-N950F", "samsung", "greatlte")
+    assert (facts.soc, facts.abi) == ("exynos8895", "arm64-v8a")
+    assert (facts.android_version, facts.android_sdk) == ("9", 28)
+    assert (facts.security_patch, facts.kernel) == ("2019-12-01", "4.4.111-17671090")
+    assert facts.cpu_parts == "ARM 0xd03, Samsung 0x001"
+    assert facts.emulated is None
+    assert facts.slug() == "sm-n950f"
+    assert [core.max_khz for core in facts.cores] == [1690000] * 4 + [2314000] * 4
+    assert {core.min_khz for core in facts.cores} == {300000, 741000}
+    assert facts.cores[7].governor == "schedutil"
+    assert all(core.online for core in facts.cores)
+
+
+def test_a_pixel_2_is_read() -> None:
+    facts = parse_facts(told(PIXEL2))
+
+    assert (facts.slug(), facts.soc, facts.android_sdk) == ("pixel-2", "msm8998", 30)
+
+
+def test_facts_have_the_names_that_every_device_has_and_are_json() -> None:
+    flat = {**parse_facts(told(NOTE8)).flat(), **parse_moment(told(NOTE8_MOMENT)).flat()}
+
+    assert json.loads(json.dumps(flat)) == flat
+    assert (flat["cpu_model"], flat["cpu_cores"], flat["os"]) == ("exynos8895", 8, "Android 9")
+    assert flat["governor"] == "interactive,schedutil"
+    assert flat["frequency_max_khz"] == 2314000
+    assert flat["cores_max_khz"] == ",".join(["1690000"] * 4 + ["2314000"] * 4)
+    assert flat["memory_available_bytes"] == 2750836 * 1024
+
+
+@pytest.mark.parametrize(
+    ("model", "device", "slug"),
+    [
+        ("SM-N950F", "greatlte", "sm-n950f"),
+        ("红米", "begonia", "begonia"),
+        ("红米 8", "olive", "8-olive"),  # not the 8 of another maker
+        ("小米 8", "dipper", "8-dipper"),
+        ("Ｐ４０", "ana", "p40"),  # letters of full width have a Latin form
+        ("Téléphone 2", "tel", "telephone-2"),
+        ("Note 13 Pro+", "zircon", "note-13-pro-plus"),  # not the Note 13 Pro
+        ("红米", None, "phone-89afd2d0"),
+        ("红米 8", "橄榄", "8-c103b5e9"),
+        ("--", "olive", "olive"),
+        (None, "olive", "olive"),
+        ("unknown", "olive", "olive"),  # android.os.Build.UNKNOWN
+        (None, None, "unknown-phone"),
+    ],
+)
+def test_no_two_models_share_a_slug(model: str | None, device: str | None, slug: str) -> None:
+    known = {"ro.product.model": model, "ro.product.device": device}
+    properties = "\n".join(f"[{name}]: [{value}]" for name, value in known.items() if value)
+
+    assert parse_facts(told({**NOTE8, "getprop": properties})).slug() == slug
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ({"cpuinfo_max_freq": 4_294_967_295, "cpuinfo_min_freq": 0}, (None, None)),
+        ({"cpuinfo_max_freq": -1, "cpuinfo_min_freq": 300_000}, (300_000, None)),
+        ({"cpuinfo_max_freq": 10_000_000, "cpuinfo_min_freq": 10_000}, (10_000, 10_000_000)),
+        ({"cpuinfo_max_freq": 10_000_001, "cpuinfo_min_freq": 9_999}, (None, None)),
+    ],
+)
+def test_a_frequency_that_no_core_has_is_not_known(
+    files: dict[str, int], found: tuple[int | None, int | None]
+) -> None:
+    folder = "/sys/devices/system/cpu/cpu0/cpufreq"
+    cpufreq = "\n".join(f"{folder}/{name} {value}" for name, value in files.items())
+
+    core = parse_facts(told({**NOTE8, "cpufreq": cpufreq})).cores[0]
+
+    assert (core.min_khz, core.max_khz) == found
+
+
+def test_what_a_phone_cannot_say_of_itself_now_is_not_known() -> None:
+    folder = "/sys/devices/system/cpu/cpu0/cpufreq"
+    now = parse_moment(
+        told(
+            {
+                **NOTE8_MOMENT,
+                "cpufreq": f"{folder}/scaling_cur_freq 4294967295\n{folder}/scaling_max_freq 0",
+                "memory": "MemTotal: 12 kB\nMemAvailable: 5 kB",
+                "load": "123456.78 0 0",
+            }
+        )
+    )
+
+    assert (now.frequencies_khz, now.limits_khz) == ({}, {})
+    assert (now.memory_total_bytes, now.memory_available_bytes) == (None, None)
+    assert now.load_average is None
+
+
+def test_no_more_memory_is_free_than_there_is() -> None:
+    memory = "MemTotal: 4000000 kB\nMemAvailable: 4000001 kB"
+
+    now = parse_moment(told({**NOTE8_MOMENT, "memory": memory}))
+
+    assert (now.memory_total_bytes, now.memory_available_bytes) == (4_096_000_000, None)
+
+
+def test_properties_that_say_nothing_are_passed_over() -> None:
+    properties = (
+        "[ro.soc.model]: [unknown]\n[ro.board.platform]: [sm8250]\n[ro.build.version.sdk]: [0]"
+    )
+
+    facts = parse_facts(told({**NOTE8, "getprop": properties}))
+
+    assert (facts.soc, facts.android_sdk) == ("sm8250", None)
+
+
+def test_what_emulates_a_phone_is_never_named_as_one() -> None:
+    properties = NOTE8["getprop"] + "\n[ro.ofabench.emulated]: [qemu-aarch64]"
+
+    assert parse_facts(told({**NOTE8, "getprop": properties})).slug() == "qemu-aarch64"
+
+
+def test_a_phone_that_tells_nothing_has_no_facts() -> None:
+    assert parse_facts("") == PhoneFacts()
+    assert parse_moment("") == Moment()
+    assert PhoneFacts().slug() == "unknown-phone"
+    assert set(PhoneFacts().flat().values()) == {None}
+    assert set(Moment().flat().values()) == {None}
+
+
+def test_a_core_that_is_offline_is_known_to_be() -> None:
+    cpus = NOTE8["cpus"].replace("/online 0-7", "/online 0-3,5")
+
+    facts = parse_facts(told({**NOTE8, "cpus": cpus}))
+
+    assert [core.number for core in facts.cores if core.online] == [0, 1, 2, 3, 5]
+    assert len(facts.cores) == 8
+
+
+def test_cores_are_counted_by_their_folders_where_no_list_is_told() -> None:
+    folders = "\n".join(NOTE8["cpus"].splitlines()[3:])
+
+    assert len(parse_facts(told({**NOTE8, "cpus": folders})).cores) == 8
+
+
+@pytest.mark.parametrize(
+    ("text", "cores"),
+    [
+        ("0-3,5", {0, 1, 2, 3, 5}),
+        ("0", {0}),
+        ("", set()),
+        (None, set()),
+        ("3-1,x,-2,1-", set()),
+        ("0-99999999", set()),
+    ],
+)
+def test_lists_of_cores(text: str | None, cores: set[int]) -> None:
+    assert parse_core_list(text) == cores
+
+
+def test_the_moment_of_a_note8() -> None:
+    now = parse_moment(told(NOTE8_MOMENT))
+
+    assert now.frequencies_khz == {**dict.fromkeys(range(4), 455000), 4: 2314000} | dict.fromkeys(
+        (5, 6, 7), 2314000
+    )
+    assert now.limits_khz[0] == 1690000
+    assert now.temperatures_c == {"BIG": 41.5, "LITTLE": 39.0, "battery": 31.2}
+    assert now.temperature_c == 41.5
+    assert (now.battery_level, now.battery_status, now.plugged) == (83, "charging", "usb")
+    assert now.battery_temperature_c == 31.2
+    assert now.thermal_status is None  # Android 9 has no such service
+    assert now.screen_on is True
+    assert now.power_save is False
+    assert (now.load_average, now.memory_total_bytes) == (2.75, 5696752 * 1024)
+
+
+def test_the_moment_of_a_pixel_2_without_readable_zones() -> None:
+    now = parse_moment(told(PIXEL2_MOMENT))
+
+    assert now.temperatures_c == {"cpu0-silver-usr": 38.5, "cpu0-gold-usr": 41.25, "battery": 55.0}
+    assert now.temperature_c == 41.25
+    assert now.flat()["thermal_status"] == "moderate"
+    assert (now.battery_level, now.battery_status, now.plugged) == (75, "discharging", "no")
+    assert (now.screen_on, now.power_save) == (False, True)
+
+
+@pytest.mark.parametrize("text", ["", "1_0", "٣", "1.5", "9" * 5000, "+1", "--1"])
+def test_only_plain_digits_are_a_number(text: str) -> None:
+    assert number(text) is None
+
+
+@pytest.mark.parametrize(
+    ("model", "slug", "soc", "fastest"),
+    [
+        ("note8", "sm-n950f", "exynos8895", 2_314_000),
+        ("pixel2", "pixel-2", "msm8998", 2_361_600),
+    ],
+)
+def test_the_scripts_run_on_a_phones_tree(
+    tmp_path: Path, model: ModelName, slug: str, soc: str, fastest: int
+) -> None:
+    make_root(tmp_path, model, emulated="")
+    set_temperature(tmp_path, 71.5)
+    set_frequency_limit(tmp_path, 7, 1_000_000)
+    phone = HereConnection(tmp_path)
+
+    facts = parse_facts(phone.run(["sh", "-c", facts_script()]).out.decode())
+    now = parse_moment(phone.run(["sh", "-c", moment_script()]).out.decode())
+
+    assert (facts.slug(), facts.soc, facts.abi) == (slug, soc, "arm64-v8a")
+    assert [core.max_khz for core in facts.cores[4:]] == [fastest] * 4
+    assert facts.boot_id == (tmp_path / "proc/sys/kernel/random/boot_id").read_text().strip()
+    assert now.temperature_c == 71.5
+    assert (now.frequencies_khz[7], now.limits_khz[7]) == (1_000_000, 1_000_000)
+    assert (now.battery_level, now.plugged, now.screen_on) == (87, "usb", True)
+    assert now.power_save is False
+    assert now.thermal_status == (0 if model == "pixel2" else None)
+    assert None not in (facts.kernel, now.load_average, now.memory_available_bytes)
+
+
+def test_the_facts_script_answers_for_what_is_there(tmp_path: Path) -> None:
+    make_root(tmp_path, "note8")
+    cpu = tmp_path / "sys/devices/system/cpu"
+    (cpu / "present").write_text("0-1\n")
+    (cpu / "online").write_text("0")  # no end of line
+    shutil.rmtree(cpu / "cpu1/cpufreq")
+    (tmp_path / "system/bin/getprop").unlink()
+
+    facts = parse_facts(HereConnection(tmp_path).run(["sh", "-c", facts_script()]).out.decode())
+
+    assert [(c.online, c.max_khz) for c in facts.cores] == [(True, 1690000), (False, None)]
+    assert facts.model is None
+
+
+def shell(text: str) -> str:
+    done = subprocess.run(["sh", "-c", text], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_an_answer_without_an_end_of_line_does_not_run_into_the_next() -> None:
+    text = shell(script({"one": "printf first", "none": "false", "two": "printf 'a\\n\\nb\\n'"}))
+
+    assert answers(text) == {"one": "first", "two": "a\n\nb"}
+
+
+GARBAGE = st.one_of(st.text(), st.text(alphabet="0123456789-,.:/ \n[]{}=acmpuT"))
+
+
+@given(st.dictionaries(st.sampled_from(sorted({*NOTE8, *NOTE8_MOMENT})), GARBAGE), GARBAGE)
+@settings(max_examples=150, deadline=None)
+def test_garbage_gives_facts_that_are_json_and_never_an_error(
+    sections: dict[str, str], noise: str
+) -> None:
+    for text in (noise, told({**NOTE8, **sections}), told({**PIXEL2_MOMENT, **sections})):
+        flat = {**parse_facts(text).flat(), **parse_moment(text).flat()}
+        assert json.loads(json.dumps(flat, allow_nan=False)) == flat
+        assert parse_facts(text).slug()
+
+
+@given(st.text())
+def test_garbage_in_one_section_stays_in_it(noise: str) -> None:
+    text = told({**NOTE8, "cpuinfo": noise.replace(MARK, "")})
+
+    assert parse_facts(text).model == "SM-N950F"
+    assert isinstance(parse_cpuinfo(noise), dict)
+    assert isinstance(parse_properties(noise), dict)

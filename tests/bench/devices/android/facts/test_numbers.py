@@ -1,0 +1,82 @@
+"""Numbers in what a phone says that Python would not read: they are passed over, never an error."""
+
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from bench.devices.android.adb.shell import Completed
+from bench.devices.android.facts.facts import CPU
+from bench.devices.android.loads.watching import pass_facts
+from bench.devices.android.phone.changes import Before, clock_changes
+from bench.devices.android.phone.connection import Connection
+from bench.devices.android.phone.models import free_bytes, listed
+from bench.devices.android.runner.runner_text import PassEnded
+from bench.errors import InputError
+
+TOO_LONG = "9" * 5000  # int() refuses more than 4300 digits
+
+
+def phone_that_says(text: str) -> Connection:
+    class One:
+        def run(self, *_: Any, **__: Any) -> Completed:
+            return Completed(status=0, out=text.encode(), err=b"")
+
+    return cast(Connection, One())
+
+
+@pytest.mark.parametrize(
+    ("line", "free"),
+    [
+        ("/dev/block/dm-5 100 60 40 60% /data", 40 * 1024),
+        (f"/dev/block/dm-5 100 60 {TOO_LONG} 60% /data", None),
+        ("/dev/block/dm-5 100 60 -40 60% /data", None),
+    ],
+)
+def test_room_on_the_phone(line: str, free: int | None) -> None:
+    header = "Filesystem 1K-blocks Used Available Use% Mounted on\n"
+
+    assert free_bytes(phone_that_says(header + line)) == free
+
+
+def test_sizes_of_files() -> None:
+    said = f"12 a.tflite\n{TOO_LONG} b.tflite\n-1 c.tflite\n"
+
+    assert listed(phone_that_says(said)) == {"a.tflite": 12}
+
+
+def test_frequencies_that_a_core_has() -> None:
+    folder = f"{CPU}/cpu0/cpufreq"
+    said = {
+        "scaling_min_freq": "300000",
+        "scaling_max_freq": "1900800",
+        "cpuinfo_min_freq": "300000",
+        "cpuinfo_max_freq": "1900800",
+        "scaling_available_frequencies": f"300000 {TOO_LONG} 1900800",
+    }
+    before = Before(as_root="su -c", clocks={f"{folder}/{k}": text for k, text in said.items()})
+
+    with pytest.raises(InputError, match=r"core 0 has 300000, 1900800$"):
+        clock_changes(before, [0], 5)
+
+
+def test_cores_and_clocks_of_a_pass() -> None:
+    ended = PassEnded(
+        number=0,
+        began_ns=0,
+        ended_ns=10,
+        samples_ns=np.ones((1, 1)),
+        order=np.zeros(1, dtype=np.int64),
+        retaken=0,
+        kept=0,
+        frequencies_khz={
+            "cpu0": 1_900_800,
+            "cpu1": 4_294_967_295,
+            "cpu2": 0,
+            f"cpu{TOO_LONG}": 1_900_800,
+        },
+    )
+
+    facts = pass_facts(ended, [], None)
+
+    assert (facts["frequency_now_khz"], facts["frequencies_khz"]) == (1_900_800, "0=1900800")

@@ -1,0 +1,235 @@
+"""Sensors of phones: which are temperatures, of what, in which unit, and which are off."""
+
+import re
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.devices.android.facts.moment import moment_script, parse_moment
+from bench.devices.android.facts.quiet import check_fit
+from bench.devices.android.facts.temperatures import (
+    NOT_CELSIUS,
+    PERCENTAGES,
+    Part,
+    celsius,
+    hal_parts,
+    hottest_c,
+    nearest_part,
+    only_temperatures,
+    parse_hal,
+    parse_zones,
+    part_of,
+    plausible_c,
+)
+from tests.support.phone_here import HereConnection
+from tests.support.phone_roots import add_zone, make_root, set_battery
+from tests.support.phone_texts import (
+    HAL_OF_ALL_TYPES,
+    NOTE8_MOMENT,
+    PIXEL2_THERMAL,
+    QUALCOMM_ZONES,
+    SAMSUNG_THERMAL,
+    told,
+    zones,
+)
+
+
+@pytest.mark.parametrize(
+    ("reading", "value"),
+    [
+        (38500, 38.5),
+        (-5000, -5.0),
+        (385, 38.5),
+        (38, 38.0),
+        (5, 5.0),
+        (150, None),  # 150 degrees
+        (151, 15.1),
+        (1000, 100.0),
+        (1001, None),  # 1 to 5 V or A, never a chip at 1 to 5 degrees
+        (4999, None),
+        (5000, 5.0),
+        (124_999, 124.999),
+        (125_000, None),  # a thermistor that is not there
+        (0, None),  # a sensor that is off
+        (4, None),  # a state
+        (-1, None),
+        (-19, None),  # ENODEV
+        (-273, None),
+        (-4999, None),
+        (-19_999, -19.999),
+        (-40_000, None),
+        (-273_000, None),
+        (-2_147_483_648, None),
+        (None, None),
+    ],
+)
+def test_a_zone_tells_thousandths_tenths_or_degrees(
+    reading: int | None, value: float | None
+) -> None:
+    assert celsius(reading) == value
+
+
+def test_the_hottest_sensor_is_of_the_processor_where_one_is() -> None:
+    assert hottest_c({"battery": 50.0, "skin": 45.0, "cpu-0-0": 40.0, "gpu": 60.0}) == 40.0
+    assert hottest_c({"battery": 50.0, "skin": 45.0}) == 45.0
+    assert hottest_c({"battery": 50.0}) == 50.0
+    assert hottest_c({"soc": 97.0, "vbat": 4.2}, 31.0) == 31.0
+    assert hottest_c({}, 31.0) == 31.0
+    assert hottest_c({}) is None
+
+
+def test_sensors_of_one_name_keep_the_hottest_and_nameless_ones_their_folder() -> None:
+    zone = "/sys/class/thermal/thermal_zone"
+    text = f"{zone}0/type cpu\n{zone}0/temp 40000\n{zone}1/type cpu\n{zone}1/temp 42000\n"
+
+    assert parse_zones(f"{text}{zone}7/temp 30000") == {"cpu": 42.0, "thermal_zone7": 30.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("cpu-0-0-usr", Part.CORES),
+        ("cpu0-silver-usr", Part.CORES),
+        ("apc-1-max-step", Part.CORES),
+        ("mtktscpu", Part.CORES),
+        ("BIG", Part.CORES),
+        ("cluster0", Part.CORES),
+        ("tsens_tz_sensor7", Part.CHIP),
+        ("soc-thermal", Part.CHIP),  # Rockchip's: a temperature, unlike Qualcomm's `soc`
+        ("xo-therm-usr", Part.BOARD),
+        ("gpuss-0-usr", Part.OTHER),
+        ("gpu-skin-avg-step", Part.OTHER),
+        ("pm8150b_tz", Part.OTHER),
+        ("bms", Part.OTHER),
+        ("maxfg", Part.OTHER),
+        ("G3D", Part.OTHER),
+        ("mtktsbattery", Part.OTHER),
+        *((name, None) for name in ("soc", "SOC", "socd", "soc#12", "vbat_too_low", "ibat-vhigh")),
+        *((name, None) for name in ("ocp_cpu1", "soft_ocp_cpu2#40", "vdroop1", "batoilo")),
+        *((name, None) for name in ("lmh-dcvs-01", "bcl-virt-monitor", "battery_cycle", "smpl_gm")),
+    ],
+)
+def test_a_name_tells_what_a_sensor_is_on(name: str, part: Part | None) -> None:
+    assert part_of(name) == part
+
+
+def test_the_batterys_percentage_is_no_temperature_of_the_processor() -> None:
+    found = parse_zones(zones({"cpu-0-0-usr": 34000, "soc": 97}))
+
+    assert found == {"cpu-0-0-usr": 34.0}
+    assert hottest_c(found) == 34.0
+
+
+def test_volts_amperes_limits_and_counts_are_left_out_of_the_facts() -> None:
+    assert parse_zones(zones(QUALCOMM_ZONES)) == {
+        "cpu-0-0-usr": 34.0,
+        "cpu-1-7-step": 33.2,
+        "gpuss-0-usr": 36.1,
+        "xo-therm-usr": 28.423,
+        "battery": 25.5,
+    }
+
+
+def test_a_full_phone_whose_zones_hold_its_charge_is_measured(tmp_path: Path) -> None:
+    make_root(tmp_path, "pixel2")
+    for name, reading in QUALCOMM_ZONES.items():
+        add_zone(tmp_path, name, reading)
+    set_battery(tmp_path, level=97)
+
+    now = parse_moment(HereConnection(tmp_path).run(["sh", "-c", moment_script()]).out.decode())
+
+    assert (now.temperature_c, now.battery_level, now.plugged) == (34.0, 97, "usb")
+    check_fit(now, None)
+
+
+def test_the_hals_type_decides_and_not_the_name() -> None:
+    now = parse_moment(told({**NOTE8_MOMENT, "zones": "", "thermal": SAMSUNG_THERMAL}))
+
+    assert now.temperatures_c == {"AP": 45.6, "PA": 50.7, "BAT": 33.3}
+    assert now.temperature_c == 45.6
+
+
+def test_types_that_are_no_temperatures_are_left_out() -> None:
+    assert parse_hal(HAL_OF_ALL_TYPES) == {
+        "CPU0": 41.2,
+        "GPU0": 57.5,
+        "nsp0": 44.0,
+        "SOC": 45.0,
+        "VIRTUAL-SKIN": 33.1,
+        "cpu7-usr": 40.5,
+    }
+    assert hal_parts(HAL_OF_ALL_TYPES) == {
+        "CPU0": Part.CORES,
+        "GPU0": Part.OTHER,
+        "nsp0": Part.OTHER,
+        "SOC": Part.CHIP,
+        "VIRTUAL-SKIN": Part.BOARD,
+        "cpu7-usr": Part.CORES,
+    }
+    now = parse_moment(told({**NOTE8_MOMENT, "zones": "", "thermal": HAL_OF_ALL_TYPES}))
+    assert now.temperature_c == 41.2
+
+
+@pytest.mark.parametrize(("kind", "name"), [(6, "CPU0"), (7, "cpu-0-0-usr"), (8, "soc")])
+def test_what_limits_the_battery_is_never_a_temperature(kind: int, name: str) -> None:
+    reading = f"\tTemperature{{mValue=50.0, mType={kind}, mName={name}, mStatus=0}}"
+
+    assert parse_hal(f"Current temperatures from HAL:\n{reading}\n") == {}
+
+
+def test_of_one_name_the_sensor_nearest_to_the_cores_counts() -> None:
+    lines = [
+        f"\tTemperature{{mValue={value}, mType={kind}, mName=a, mStatus=0}}"
+        for value, kind in ((60.0, 1), (40.0, 0), (42.0, 0), (70.0, 3))
+    ]
+    dump = "\n".join(["Current temperatures from HAL:", *lines])
+
+    assert (parse_hal(dump), hal_parts(dump)) == ({"a": 42.0}, {"a": Part.CORES})
+
+
+def test_what_the_hal_said_long_ago_does_not_count() -> None:
+    cached, _, _ = PIXEL2_THERMAL.partition("HAL Ready")
+
+    assert parse_hal(cached) == {}
+
+
+def test_the_hal_counts_where_the_zones_are_of_other_parts_alone() -> None:
+    battery = zones({"battery": 31000, "soc": 97})
+    now = parse_moment(told({**NOTE8_MOMENT, "zones": battery, "thermal": SAMSUNG_THERMAL}))
+
+    assert (now.temperature_c, now.parts["AP"]) == (45.6, Part.CORES)
+
+
+def test_zones_count_where_they_are_as_near_as_the_hal() -> None:
+    now = parse_moment(told({**NOTE8_MOMENT, "thermal": SAMSUNG_THERMAL}))
+
+    assert (now.temperature_c, now.parts) == (41.5, {})
+
+
+def test_readings_of_the_runner_are_held_to_the_same() -> None:
+    said = {"soc": 97.0, "vbat#4": 4.2, "cpu": 40.0, "cpu#3": 0.0, "cpu#5": 150.0, "skin": -40.0}
+
+    assert only_temperatures(said) == {"cpu": 40.0}
+    assert nearest_part(said) == Part.CORES
+    assert nearest_part({"soc": 97.0}) == Part.NOTHING
+
+
+def test_the_runner_leaves_out_the_same_zones() -> None:
+    folder = files("bench.devices.android.runner") / "source"
+    source = (folder / "sensors.c").read_text(encoding="utf-8")
+    lists = {
+        name: tuple(re.findall(r'"(\w+)"', words))
+        for name, words in re.findall(r"(\w+)\[\] = \{([^}]*)\}", source)
+    }
+
+    assert lists == {"percentages": PERCENTAGES, "not_celsius": NOT_CELSIUS}
+
+
+@given(st.integers())
+def test_no_reading_gives_what_no_sensor_measures(reading: int) -> None:
+    value = celsius(reading)
+
+    assert value is None or plausible_c(value) == value

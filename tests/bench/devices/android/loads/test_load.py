@@ -1,0 +1,452 @@
+"""Loads on a phone of files and shell, with a runner that says what the test wants it to."""
+
+import json
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.backends.tflite_backend import TfliteBackend
+from bench.blocks.spec import BlockSpec
+from bench.devices.android.facts.moment import Moment, changes_between
+from bench.devices.android.loads import preparing
+from bench.devices.android.loads.load import PhoneLoads
+from bench.devices.android.phone import phone as phone_module
+from bench.devices.android.phone.models import MODELS
+from bench.devices.android.phone.options import PhoneOptions
+from bench.devices.android.phone.phone import RUNNER_PID, Phone
+from bench.devices.android.phone.settings import GUARD, RESTORE
+from bench.errors import DeviceError, DeviceLostError
+from bench.protocol.device import LoadPlan, PassResult, Workload
+from bench.protocol.target import Target
+from bench.timing.references import with_references
+from tests.support.phone_bundle import fake_bundle
+from tests.support.phone_here import HereConnection
+from tests.support.phone_roots import (
+    CPU,
+    add_zone,
+    give_root,
+    make_root,
+    set_frequency_limit,
+    set_temperature,
+    set_thermal_status,
+    setting,
+)
+from tests.support.phone_texts import SAMSUNG_THERMAL
+
+POOL = BlockSpec(kind="avg_pool", in_size=8, in_channels=8, out_channels=8)
+WIDE = BlockSpec(kind="avg_pool", in_size=8, in_channels=64, out_channels=64)
+WORK = [Workload(role="block", blocks=(POOL,))] * 2
+WITH_REFERENCES = with_references([Workload(role="block", blocks=(POOL,))])
+PLAN = LoadPlan(passes=5, calls=2, seed=3)
+BACKEND = TfliteBackend()
+
+
+class Bench:
+    """A phone, what it tells its user, and a clock that only waiting moves."""
+
+    def __init__(self, root: Path, options: PhoneOptions) -> None:
+        self.root = root
+        self.connection = HereConnection(root)
+        self.words: list[str] = []
+        self.now_s = 0.0
+        self.while_waiting: Callable[[], None] = lambda: None
+        self.phone = Phone(lambda: self.connection, options, self.words.append)
+        self.loads = PhoneLoads(self.phone, lambda: self.now_s, self._sleep)
+
+    def script(self, *passes: Mapping[str, Any]) -> None:
+        (self.root / "phone/passes.json").write_text(json.dumps(passes))
+
+    def passes(self, work: Sequence[Workload] = WORK, **how: Any) -> Iterator[PassResult]:
+        target = Target(
+            **{
+                "device": "here",
+                "backend": "tflite",
+                "backend_version": "1",
+                "cores": "4",
+                **how,
+            }
+        )
+        return self.loads.run(work, BACKEND, target, PLAN)
+
+    def on(self, path: str) -> Path:
+        return self.root / path.lstrip("/")
+
+    def _sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+        self.while_waiting()
+
+
+Benches = Callable[..., Bench]
+
+
+@pytest.fixture
+def benches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Benches]:
+    made: list[Bench] = []
+    (tmp_path / "bundle").mkdir()
+    bundle = fake_bundle(tmp_path / "bundle")
+    monkeypatch.setattr(phone_module, "ensure_bundle", lambda *_, **__: bundle)
+
+    def make(model: Any = "note8", **options: Any) -> Bench:
+        make_root(tmp_path / model, model, abi="x86_64", emulated="here")
+        made.append(Bench(tmp_path / model, PhoneOptions(**options)))
+        return made[-1]
+
+    yield make
+    for bench in made:
+        bench.connection.end()
+
+
+def facts(results: Sequence[PassResult], name: str) -> list[object]:
+    return [result.facts[name] for result in results]
+
+
+def test_a_load_gives_its_passes_and_leaves_nothing_behind(benches: Benches) -> None:
+    bench = benches()
+
+    results = list(bench.passes())
+
+    assert len(results) == PLAN.passes
+    for result in results:
+        assert result.samples_ns.tolist() == [[1e6 * place] * 2 for place in range(1, 3)]
+        assert sorted(result.order.tolist()) == [0, 1]
+        assert json.loads(json.dumps(dict(result.facts))) == dict(result.facts)
+    first = results[0].facts
+    assert first["load_changed"] == "stay_on"
+    assert first["whole_graphs_share"] == 1.0
+    assert (first["frequency_now_khz"], first["temperature_c"]) == (2_314_000, 38.0)
+    assert (first["battery_level"], first["plugged"], first["screen_on"]) == (87, "usb", True)
+    assert facts(results, "throttled") == [False] * 5
+    assert "load_changed" not in results[1].facts
+    assert bench.words == []
+    for path in (RESTORE, GUARD):
+        assert not bench.on(path).exists()
+    assert setting(bench.root, "global/stay_on_while_plugged_in") == "0"
+
+
+def test_the_job_says_what_the_target_does(benches: Benches) -> None:
+    bench = benches()
+
+    list(bench.passes(WITH_REFERENCES, threads=2, cores="4,5", precision="fp16"))
+
+    job = bench.on("/data/local/tmp/ofabench/job").read_text().splitlines()
+    assert job[:6] == ["ofabench-job 1", "threads 2", "cores 30", "fp16 1", "calls 2", "seed 3"]
+    assert len(job) == 6 + len(WITH_REFERENCES)
+    assert len(set(job[6:])) == 3  # copies of the references share a file
+
+
+def test_models_are_sent_once(benches: Benches) -> None:
+    bench = benches()
+    first = list(bench.passes(WITH_REFERENCES))
+    second = list(bench.passes([Workload(role="block", blocks=(WIDE,)), *WITH_REFERENCES]))
+    third = list(bench.passes([Workload(role="block", blocks=(WIDE,)), *WITH_REFERENCES]))
+
+    models = [path for path in bench.connection.pushed if path.startswith(MODELS)]
+    assert len(models) == len(set(models)) == 4
+    sent = [int(str(load[0].facts["load_sent_bytes"])) for load in (first, second, third)]
+    assert sent[0] > 16_000_000  # the memory reference alone
+    assert 0 < sent[1] < 10_000
+    assert sent[2] == 0
+
+
+def test_a_load_left_early_ends_the_runner_and_puts_settings_back(benches: Benches) -> None:
+    bench = benches()
+    left = bench.passes()
+    next(left)
+    runner = int(bench.on(RUNNER_PID).read_text())
+    left.close()  # type: ignore[attr-defined]
+
+    assert bench.connection.processes[-1].popen.wait(timeout=10) == -signal.SIGKILL
+    assert bench.connection.processes[-1].popen.pid == runner
+    assert not bench.on(RESTORE).exists()
+    assert len(list(bench.passes())) == PLAN.passes
+
+
+def test_fixed_performance_mode_is_used_where_the_phone_has_it(benches: Benches) -> None:
+    bench = benches("pixel2")
+    left = bench.passes()
+    first = next(left)
+
+    assert first.facts["load_changed"] == "fixed_performance,stay_on"
+    assert bench.on("phone/fixed_performance").read_text() == "true\n"
+    list(left)
+    assert bench.on("phone/fixed_performance").read_text() == "false\n"
+
+
+def test_a_fixed_frequency_takes_its_place(benches: Benches) -> None:
+    bench = benches("pixel2", frequency_khz=1_804_800)
+    give_root(bench.root)
+    left = bench.passes()
+    first = next(left)
+
+    limit = bench.root / CPU / "cpu4/cpufreq/scaling_max_freq"
+    assert first.facts["load_changed"] == "clock4,stay_on"
+    assert limit.read_text() == "1804800\n"
+    list(left)
+    assert limit.read_text() == "2361600\n"
+
+
+def test_a_clock_that_falls_marks_the_pass_and_the_phone_is_waited_for(benches: Benches) -> None:
+    bench = benches()
+    hot = f"{bench.root}/sys/class/thermal/thermal_zone0/temp"
+    bench.script({}, {"khz": 1_469_000, "celsius": 80.0, "write": {hot: "80000\n"}})
+
+    def cool() -> None:
+        set_temperature(bench.root, 60.0 if bench.now_s < 10 else 38.5)
+
+    bench.while_waiting = cool
+    results = list(bench.passes())
+
+    assert facts(results, "throttled") == [False, True, False, False, False]
+    assert facts(results, "throttled_by")[1] == "the clock is 1.47 GHz, it was 2.31 GHz"
+    # The third pass had been granted already; the wait comes before the fourth.
+    assert facts(results, "cooled_s") == [0.0, 0.0, 0.0, 10.0, 0.0]
+    assert bench.words == [
+        "cooling down for at most 120 s (the clock is 1.47 GHz, it was 2.31 GHz; 80.0 C, "
+        "it was 38.0 C at the start)"
+    ]
+
+
+def test_waits_have_limits(benches: Benches) -> None:
+    bench = benches(cool_wait_s=20.0, cool_total_s=30.0)
+    zone = f"{bench.root}/sys/class/thermal/thermal_zone0/temp"
+    slow = {"khz": 1_000_000, "write": {zone: "80000\n"}}
+    bench.script({}, slow, slow, slow, slow)
+
+    results = [list(bench.passes()) for _ in range(3)]
+
+    for load, waited_s in zip(results, (20.0, 10.0, 0.0), strict=True):
+        assert facts(load, "throttled") == [False, True, True, True, True]
+        assert facts(load, "cooled_s") == [0.0, 0.0, 0.0, waited_s, 0.0]
+    assert [words[:32] for words in bench.words] == [
+        "cooling down for at most 20 s (t",
+        "cooling down for at most 10 s (t",
+        "no time to cool down is left: wh",
+    ]
+
+
+@pytest.mark.parametrize("sign", ["limit", "status", "reference"])
+def test_other_signs_of_heat_are_seen(benches: Benches, sign: str) -> None:
+    bench = benches("pixel2")
+    bench.while_waiting = lambda: None
+    if sign == "reference":
+        bench.script({}, {"slower": 1.3, "celsius": 60.0}, {})
+    left = bench.passes(WITH_REFERENCES)
+    next(left)
+    if sign == "limit":
+        set_frequency_limit(bench.root, 4, 1_000_000)
+    if sign == "status":
+        set_thermal_status(bench.root, 3)
+    bench.now_s += 100.0  # so that the phone is looked at again
+    rest = list(left)
+
+    assert True in facts(rest, "throttled")
+    words = {
+        "limit": "core 4 is held to 1.00 GHz",
+        "status": "Android's thermal status is severe",
+        "reference": "the compute reference takes 30% longer",
+    }
+    assert words[sign] in facts(rest, "throttled_by")
+
+
+def test_heat_is_seen_beside_the_batterys_percentage(benches: Benches) -> None:
+    bench = benches()
+    add_zone(bench.root, "soc", 97)  # per cent, and it never moves
+    bench.script(
+        {"sensors": {"soc": 97.0}}, {"slower": 1.3, "celsius": 60.0, "sensors": {"soc": 97.0}}, {}
+    )
+
+    results = list(bench.passes(WITH_REFERENCES))
+
+    # The start is at 38 C and not at 97: the second pass is 22 C hotter.
+    assert facts(results, "temperature_c") == [38.0, 60.0, 38.0, 38.0, 38.0]
+    assert facts(results, "throttled") == [False, True, False, False, False]
+    assert "soc" not in str(facts(results, "temperatures_c"))
+
+
+def test_the_hal_counts_where_the_runner_reads_other_parts_alone(benches: Benches) -> None:
+    bench = benches()
+    for zone in (bench.root / "sys/class/thermal").iterdir():
+        (zone / "type").write_text("battery\n")  # and no zone of the processor can be read
+    bench.on("phone/dumps/thermalservice").write_text(SAMSUNG_THERMAL)
+    bench.script(*[{"sensors": {"BIG": None, "battery": 30.0 + n}} for n in range(5)])
+
+    results = list(bench.passes())
+
+    assert facts(results, "temperature_c") == [45.6] * 5
+
+
+def test_screen_and_cable_are_looked_at_while_it_measures(benches: Benches) -> None:
+    bench = benches()
+    left = bench.passes()
+    first = next(left)
+    bench.on("phone/dumps/battery").write_text("AC powered: false\nlevel: 12\nscale: 100\n")
+    bench.now_s += 30.0
+    last = list(left)[-1]
+
+    assert (first.facts["battery_level"], last.facts["battery_level"]) == (87, 12)
+    assert last.facts["plugged"] == "no"
+    assert bench.words == ["while the phone was measured, it was unplugged"]
+
+
+def test_a_processor_that_has_no_runner_is_refused(benches: Benches) -> None:
+    bench = benches()
+    properties = bench.root / "system/build.prop"
+    properties.write_text(properties.read_text().replace("ro.ofabench.emulated=here", ""))
+
+    with pytest.raises(DeviceError, match="Android for x86_64, an emulator perhaps"):
+        next(bench.passes())
+
+
+def test_models_that_are_not_taken_whole_are_told_once_and_counted(benches: Benches) -> None:
+    bench = benches()
+    bench.on("phone/not_whole").touch()
+
+    first = next(bench.passes())
+    list(bench.passes())
+
+    assert first.facts["whole_graphs_share"] == 0.0
+    assert [words for words in bench.words if "whole" in words] == [
+        "XNNPACK did not take 1 models whole, parts of them run by slower code: "
+        "block:avg_pool-8x8-m0-o8-k1-s1-none-se0-r0"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ({"signal": 9}, "ended by signal 9"),
+        ({"say": "nonsense\n"}, "garbled"),
+    ],
+)
+def test_a_load_that_breaks_off_can_be_made_again(
+    benches: Benches, fault: Mapping[str, Any], words: str
+) -> None:
+    bench = benches()
+    bench.script({}, fault)
+    with pytest.raises(DeviceLostError, match=words):
+        list(bench.passes())
+    assert not bench.on(RESTORE).exists()
+
+    bench.script()
+
+    assert len(list(bench.passes())) == PLAN.passes
+
+
+def test_a_lost_connection_is_made_anew_by_the_next_load(benches: Benches) -> None:
+    bench = benches()
+    left = bench.passes()
+    next(left)
+    bench.connection.cut()
+    with pytest.raises(DeviceLostError, match="the connection broke"):
+        list(left)
+
+    assert len(list(bench.passes())) == PLAN.passes
+    assert bench.connection.reconnects == 1
+    assert setting(bench.root, "global/stay_on_while_plugged_in") == "0"
+
+
+def test_another_phone_at_the_address_is_refused(benches: Benches) -> None:
+    bench = benches()
+    list(bench.passes())
+    bench.phone.facts()
+    bench.connection.lost = True
+    properties = bench.root / "system/build.prop"
+    properties.write_text(properties.read_text().replace("SM-N950F", "SM-G950F"))
+
+    with pytest.raises(DeviceError, match=r"another phone answers now: SM-G950F .* was SM-N950F"):
+        next(bench.passes())
+
+
+def test_another_session_on_the_phone_is_not_disturbed(benches: Benches) -> None:
+    bench = benches()
+    other = Bench(bench.root, PhoneOptions())
+    left = bench.passes()
+    next(left)
+
+    with pytest.raises(DeviceError, match="another ofabench measures on this phone"):
+        next(other.passes())
+
+    assert len(list(left)) == PLAN.passes - 1
+
+
+def test_a_full_phone_is_cleared_of_other_loads_models(benches: Benches) -> None:
+    bench = benches()
+    list(bench.passes([Workload(role="block", blocks=(WIDE,)), *WORK]))
+    bench.connection.room_bytes = 100  # a job fits, a model does not
+    bench.connection.before_run = lambda argv: _give_room(bench, argv)
+
+    list(bench.passes())
+    other = BlockSpec(kind="avg_pool", in_size=4, in_channels=64, out_channels=64)
+    results = list(bench.passes([Workload(role="block", blocks=(other,)), *WORK]))
+
+    assert len(results) == PLAN.passes
+    assert bench.words == ["the phone is full: models of other loads are removed from it"]
+    assert len(list(bench.on(MODELS).iterdir())) == 2
+
+
+def _give_room(bench: Bench, argv: Sequence[str]) -> None:
+    if "rm -f -- " in argv[-1]:
+        bench.connection.room_bytes = 1 << 30
+
+
+def test_a_phone_that_stays_full_says_what_is_needed(
+    benches: Benches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = benches()
+    list(bench.passes())
+    bench.connection.room_bytes = 100
+    monkeypatch.setattr(preparing, "free_bytes", lambda _: 77)
+    content = BACKEND.serialise(preparing_model(WIDE))
+
+    with pytest.raises(DeviceError) as error:
+        list(bench.passes([Workload(role="block", blocks=(WIDE,)), *WORK]))
+
+    assert f"still needs {len(content)} bytes in /data/local/tmp/ofabench, 77 are" in str(
+        error.value
+    )
+    assert not bench.on(RESTORE).exists()
+
+
+def preparing_model(block: BlockSpec) -> Any:
+    from bench.blocks.model import random_model
+
+    return random_model((block,), seed=0)
+
+
+def test_a_cache_that_grows_too_large_is_cleared_before_a_load(
+    benches: Benches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = benches()
+    monkeypatch.setattr(preparing, "CACHE_BYTES", 100)
+    list(bench.passes([Workload(role="block", blocks=(WIDE,))]))
+    before = {path.name for path in bench.on(MODELS).iterdir()}
+
+    list(bench.passes())
+    list(bench.passes())
+
+    after = {path.name for path in bench.on(MODELS).iterdir()}
+    assert len(before) == 1
+    assert before.isdisjoint(after)
+    assert bench.words == []
+
+
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        (Moment(screen_on=False), "its screen went off, it was plugged in"),
+        (Moment(screen_on=True, plugged="no", power_save=True), "battery saver came on"),
+        (
+            Moment(screen_on=True, plugged="no", thermal_status=3),
+            "its thermal status rose to severe",
+        ),
+        (Moment(plugged="no", thermal_status=0), ""),
+    ],
+)
+def test_what_changed_while_it_was_measured_is_told(now: Moment, words: str) -> None:
+    before = Moment(screen_on=True, plugged="no", power_save=False, thermal_status=0)
+
+    assert changes_between(before, replace(now, plugged=now.plugged or "usb")) == words

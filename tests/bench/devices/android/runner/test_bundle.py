@@ -1,0 +1,228 @@
+"""The runner's bundle: whole or built anew, and every way in which a part may be missing."""
+
+import io
+import lzma
+import subprocess
+import tarfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from bench.devices.android.runner import bundle as bundles
+from bench.devices.android.runner import compilers, debs, wheel
+from bench.devices.android.runner.bundle import ensure_bundle, read_bundle
+from bench.devices.android.runner.compilers import Compiler
+from bench.errors import DeviceError, FileError, InputError, MissingRuntimeError
+
+
+@pytest.fixture
+def parts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Parts that cost nothing; what was fetched and compiled is in the list."""
+    made: list[str] = []
+
+    def compiled(compiler: Compiler, library: Path, version: str, out: Path) -> None:
+        made.append(f"{compiler.name} {library.name} {version}")
+        out.write_bytes(b"program")
+
+    monkeypatch.setattr(bundles, "litert_version", lambda: "9.8.7")
+    monkeypatch.setattr(bundles, "find_compiler", lambda abi, wanted: Compiler(("x",), "testcc"))
+    monkeypatch.setattr(bundles, "phone_library", lambda version: b"library")
+    monkeypatch.setattr(bundles, "libraries", lambda folder: {"libc.so.6": b"c", "libm.so.6": b"m"})
+    monkeypatch.setattr(bundles, "compile_runner", compiled)
+    return made
+
+
+def deb(files: Mapping[str, bytes | str], *, member: str = "data.tar.xz") -> bytes:
+    """Make a package: content of a file, or the name that a link leads to."""
+    inside = io.BytesIO()
+    with tarfile.open(fileobj=inside, mode="w") as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            if isinstance(content, str):
+                info.type, info.linkname = tarfile.SYMTYPE, content
+                archive.addfile(info)
+            else:
+                info.size = len(content)
+                archive.addfile(info, io.BytesIO(content))
+    made = b"!<arch>\n"
+    for name, content in (("debian-binary", b"2.0\n0"), (member, lzma.compress(inside.getvalue()))):
+        made += f"{name:<16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(content):<10}`\n".encode()
+        made += content + b"\n" * (len(content) % 2)
+    return made
+
+
+def debs_in(folder: Path) -> None:
+    """Write packages with every library, as Debian lays them out."""
+    place = "./lib/aarch64-linux-gnu"
+    names = [name for name in debs.LIBRARIES if "libstdc++" not in name and "gcc" not in name]
+    own = {f"{place}/{name}": name.encode() for name in names}
+    stdc: dict[str, bytes | str] = {
+        "./usr/lib/aarch64-linux-gnu/libstdc++.so.6": "libstdc++.so.6.0.30",
+        "./usr/lib/aarch64-linux-gnu/libstdc++.so.6.0.30": b"stdc++",
+        "./usr/share/gdb/auto-load/usr/lib/libc.so.6": b"no library of its",
+    }
+    (folder / "libc6_2.36_arm64.deb").write_bytes(deb(own))
+    (folder / "libstdc++6_12_arm64.deb").write_bytes(deb(stdc))
+    (folder / "libgcc-s1_12_arm64.deb").write_bytes(deb({f"{place}/libgcc_s.so.1": b"gcc"}))
+
+
+def test_it_is_built_once_and_read_again(parts: list[str], tmp_path: Path) -> None:
+    first = ensure_bundle(cache=tmp_path)
+    again = ensure_bundle(cache=tmp_path)
+
+    assert parts == ["testcc libLiteRt.so 9.8.7"]
+    assert first == again
+    assert set(first.files) == {"libLiteRt.so", "libc.so.6", "libm.so.6", "runner"}
+    # sha256 of b"c"
+    assert first.files["libc.so.6"].startswith("2e7d2c03a9507ae265ecf5b5356885a5")
+    assert first.folder.name.startswith("arm64-v8a-9.8.7-")
+    assert (first.folder / "runner").stat().st_mode & 0o111
+    assert first.start[0] == "./ld-linux-aarch64.so.1"
+
+
+def test_two_that_build_at_once_end_with_one(
+    parts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def library_meanwhile(version: str) -> bytes:
+        del version
+        monkeypatch.setattr(bundles, "phone_library", lambda version: b"library")
+        ensure_bundle(cache=tmp_path)  # another process, which is done sooner
+        return b"library"
+
+    monkeypatch.setattr(bundles, "phone_library", library_meanwhile)
+
+    late = ensure_bundle(cache=tmp_path)
+
+    assert len(parts) == 2
+    assert late == read_bundle(late.folder)
+    assert [one.name for one in (tmp_path / "bundles").iterdir()] == [late.folder.name]
+
+
+def test_a_damaged_one_is_built_anew(parts: list[str], tmp_path: Path) -> None:
+    told: list[str] = []
+    folder = ensure_bundle(cache=tmp_path).folder
+    (folder / "libc.so.6").write_bytes(b"cut")
+    with pytest.raises(FileError, match=r"libc\.so\.6 is damaged"):
+        read_bundle(folder)
+
+    ensure_bundle(cache=tmp_path, tell=told.append)
+
+    assert len(parts) == 2
+    assert "is damaged" in told[0]
+    assert (folder / "libc.so.6").read_bytes() == b"c"
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"abi": "z80", "files": {}}'])
+def test_a_foreign_manifest_is_no_bundle(tmp_path: Path, text: str) -> None:
+    (tmp_path / "MANIFEST.json").write_text(text)
+
+    with pytest.raises(FileError, match=r"MANIFEST\.json"):
+        read_bundle(tmp_path)
+
+
+def test_what_cannot_be_compiled_leaves_nothing(
+    parts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise DeviceError("compiler testcc failed")
+
+    monkeypatch.setattr(bundles, "compile_runner", refuse)
+
+    with pytest.raises(DeviceError, match="testcc failed"):
+        ensure_bundle(cache=tmp_path)
+
+    assert list((tmp_path / "bundles").iterdir()) == []
+
+
+def test_another_processor_is_refused(parts: list[str], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="'armeabi-v7a', expected arm64-v8a or x86_64"):
+        ensure_bundle("armeabi-v7a", cache=tmp_path)
+
+
+def test_libraries_come_from_named_packages(tmp_path: Path) -> None:
+    debs_in(tmp_path)
+
+    found = debs.libraries(tmp_path)
+
+    assert set(found) == set(debs.LIBRARIES)
+    assert found["libstdc++.so.6"] == b"stdc++"
+    assert found["libc.so.6"] == b"libc.so.6"
+
+
+def test_a_missing_or_foreign_package_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match=r"no \*_arm64\.deb of libc6"):
+        debs.libraries(tmp_path)
+    debs_in(tmp_path)
+    (tmp_path / "libgcc-s1_12_arm64.deb").unlink()
+    with pytest.raises(FileError, match=r"no arm64 libgcc_s\.so\.1 in the packages libc6_2"):
+        debs.libraries(tmp_path)
+    (tmp_path / "libgcc-s1_12_arm64.deb").write_bytes(deb({}, member="data.tar.zst"))
+    with pytest.raises(FileError, match="packed by zstd"):
+        debs.libraries(tmp_path)
+
+
+@pytest.mark.parametrize("cut", [0, 4, 30, 100, 200])
+def test_a_damaged_package_is_told(tmp_path: Path, cut: int) -> None:
+    debs_in(tmp_path)
+    file = tmp_path / "libgcc-s1_12_arm64.deb"
+    file.write_bytes(file.read_bytes()[:cut])
+
+    with pytest.raises(FileError, match=r"libgcc-s1_12_arm64\.deb"):
+        debs.libraries(tmp_path)
+
+
+def test_without_apt_the_packages_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(debs, "which", lambda name: None)
+
+    with pytest.raises(DeviceError, match="here is no apt-get; give --debs FOLDER"):
+        debs.libraries(None)
+
+
+def test_a_registry_that_does_not_answer_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> subprocess.CompletedProcess[str]:
+        told = "W: something\nE: Failed to fetch\nE: more\n"
+        return subprocess.CompletedProcess([], 100, "", told)
+
+    monkeypatch.setattr(subprocess, "run", refuse)
+    monkeypatch.setattr(debs, "which", lambda name: name)
+
+    with pytest.raises(DeviceError, match=r"packages \(E: Failed to fetch\); give --debs"):
+        debs.libraries(None)
+    with pytest.raises(DeviceError, match=r"pip cannot fetch ai-edge-litert==1\.2\.3 for arm64"):
+        wheel.phone_library("1.2.3")
+
+
+def test_a_wheel_without_the_library_is_told(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.whl", "w") as archive:
+        archive.writestr("other", "text")
+    (tmp_path / "b.whl").write_bytes(b"PK")
+
+    for name in ("a.whl", "b.whl"):
+        with pytest.raises(FileError, match=rf"{name} has no whole libLiteRt\.so"):
+            wheel.library_in(tmp_path / name)
+
+
+def test_no_compiler_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compilers, "which", lambda name: None)
+    monkeypatch.setattr(compilers, "find_spec", lambda name: None)
+
+    with pytest.raises(MissingRuntimeError, match="pip install ziglang"):
+        compilers.find_compiler("arm64-v8a")
+    with pytest.raises(MissingRuntimeError, match="compiler /no/cc is not there"):
+        compilers.find_compiler("arm64-v8a", "/no/cc")
+
+
+def test_zig_serves_where_gcc_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compilers, "which", lambda name: None)
+    monkeypatch.setattr(compilers, "find_spec", lambda name: object())
+
+    found = compilers.find_compiler("arm64-v8a")
+
+    assert found.name == "zig"
+    assert found.command[-1] == "aarch64-linux-gnu.2.34"
+
+
+def test_the_sources_are_where_an_installed_package_finds_them() -> None:
+    assert {"main.c", "litert.c", "passes.c", "events.h"} <= set(compilers.sources())

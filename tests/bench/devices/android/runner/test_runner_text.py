@@ -1,0 +1,158 @@
+"""Job files, and event lines: whole ones are read, cut and damaged ones never."""
+
+import json
+import zlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.devices.android.runner.runner_text import (
+    Begin,
+    End,
+    Failed,
+    Job,
+    ModelLoaded,
+    PassEnded,
+    Ready,
+    event_line,
+    parse_line,
+)
+from bench.errors import DeviceError, DeviceLostError, InputError
+
+PASS: dict[str, Any] = {
+    "event": "pass",
+    "number": 0,
+    "began_ns": 100,
+    "ended_ns": 900,
+    "samples_ns": [[10.5, 9], [20, 19]],
+    "order": [1, 0, 1],
+    "retaken": 1,
+    "kept": 0,
+    "frequencies_khz": {"cpu0": 1690000, "cpu4": None},
+    "temperatures_c": {"cpu-0-0": 38.5},
+    "load_average": 1.25,
+}
+
+
+def test_a_job_is_lines_of_key_and_value() -> None:
+    job = Job(threads=2, cores="30", fp16=True, calls=3, seed=7, models=("models/a.tflite",) * 2)
+
+    assert job.text() == (
+        "ofabench-job 1\nthreads 2\ncores 30\nfp16 1\ncalls 3\nseed 7\n"
+        "model models/a.tflite\nmodel models/a.tflite\n"
+    )
+
+
+@pytest.mark.parametrize("path", ["", "a b", "a\nseed 1", "/absolute", "-x", "ä"])
+def test_a_path_that_a_job_cannot_hold_is_refused(path: str) -> None:
+    job = Job(threads=1, cores="0", fp16=False, calls=1, seed=0, models=(path,))
+
+    with pytest.raises(InputError, match="model file is"):
+        job.text()
+
+
+def test_a_line_is_json_a_tab_and_its_crc() -> None:
+    assert event_line({"event": "end", "passes": 3}) == b'{"event":"end","passes":3}\t%08x\n' % (
+        zlib.crc32(b'{"event":"end","passes":3}')
+    )
+
+
+def test_events_are_read() -> None:
+    def read(**event: object) -> object:
+        return parse_line(event_line(event))
+
+    assert read(event="begin", version="1", litert="2.3.0", clock_cost_ns=31) == Begin(
+        version="1", litert="2.3.0", clock_cost_ns=31.0
+    )
+    assert read(event="model", place=2, file="m", whole_graph=False, load_ns=5) == ModelLoaded(
+        place=2, file="m", whole_graph=False, load_ns=5
+    )
+    assert read(event="ready", loops=[1, 4]) == Ready(loops=(1, 4))
+    assert read(event="end", passes=3) == End(passes=3)
+    assert read(event="error", what="no such file", file="m") == Failed(
+        what="no such file", file="m"
+    )
+    assert read(event="error", what="no such file") == Failed(what="no such file")
+    assert read(event="weather", sky="blue") is None
+
+
+def test_a_pass_is_read() -> None:
+    found = parse_line(event_line({**PASS, "new": "ignored"}))
+
+    assert isinstance(found, PassEnded)
+    assert found.samples_ns.tolist() == [[10.5, 9.0], [20.0, 19.0]]
+    assert found.order.tolist() == [1, 0, 1]
+    assert (found.number, found.began_ns, found.ended_ns) == (0, 100, 900)
+    assert (found.retaken, found.kept, found.load_average) == (1, 0, 1.25)
+    assert found.frequencies_khz == {"cpu0": 1690000}
+    assert found.temperatures_c == {"cpu-0-0": 38.5}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("number", True),
+        ("number", -1),
+        ("number", 1.0),
+        ("began_ns", "100"),
+        ("samples_ns", []),
+        ("samples_ns", [[1.0], [1.0, 2.0]]),
+        ("samples_ns", [[]]),
+        ("samples_ns", [[0.0, 1.0]]),
+        ("samples_ns", [[True, 1.0]]),
+        ("order", [0.5]),
+        ("order", None),
+        ("frequencies_khz", [1]),
+        ("temperatures_c", {"cpu": "hot"}),
+        ("load_average", "high"),
+        ("event", 3),
+    ],
+)
+def test_a_whole_line_that_says_something_else_than_it_must_is_another_version(
+    field: str, value: object
+) -> None:
+    with pytest.raises(DeviceError, match=f"has {field} .*expected.*build its bundle anew") as it:
+        parse_line(event_line({**PASS, field: value}))
+
+    assert not isinstance(it.value, DeviceLostError)
+
+
+@pytest.mark.parametrize("text", [b"[1]", b"nonsense", b'{"event":"end","passes":NaN}', b"\xff"])
+def test_a_whole_line_without_an_event_is_another_version(text: bytes) -> None:
+    with pytest.raises(DeviceError, match="the runner wrote"):
+        parse_line(text + b"\t%08x\n" % zlib.crc32(text))
+
+
+def test_numbers_that_no_double_holds_are_refused() -> None:
+    line = json.dumps(PASS).replace("10.5", "1e999").encode()
+
+    with pytest.raises(DeviceError, match="samples_ns"):
+        parse_line(line + b"\t%08x" % zlib.crc32(line))
+
+
+LINE = event_line(PASS)
+
+
+@given(st.integers(0, len(LINE) - 3))
+def test_a_cut_line_is_garbled(length: int) -> None:
+    with pytest.raises(DeviceLostError, match="garbled"):
+        parse_line(LINE[:length])
+
+
+@given(st.integers(0, len(LINE) - 2), st.integers(1, 255))
+def test_a_line_with_a_damaged_byte_is_garbled(place: int, change: int) -> None:
+    damaged = bytearray(LINE)
+    damaged[place] ^= change
+
+    with pytest.raises(DeviceLostError, match="garbled"):
+        parse_line(bytes(damaged))
+
+
+@given(st.binary(max_size=60))
+def test_noise_is_a_device_error(noise: bytes) -> None:
+    with pytest.raises(DeviceError):
+        parse_line(noise)
+    with pytest.raises(DeviceError, match="build its bundle anew"):
+        parse_line(noise + b"\t%08x\n" % zlib.crc32(noise))

@@ -1,0 +1,164 @@
+"""A card as NVML tells of it, by a package of the real one's names."""
+
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pynvml
+import pytest
+
+from bench.devices.cuda import nvml
+from bench.devices.cuda.card import CardMoment, CardProcess
+from bench.devices.cuda.found import found_gpus
+from bench.errors import DeviceError
+from tests.support.fake_nvml import H100, fake_package
+
+NOT_TOLD = pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
+LOST = pynvml.NVMLError(pynvml.NVML_ERROR_GPU_IS_LOST)
+ANSWERS: dict[str, Any] = {
+    "nvmlInit": None,
+    "nvmlDeviceGetCount": 1,
+    "nvmlDeviceGetHandleByUUID": "card",
+    "nvmlDeviceGetHandleByIndex": "card",
+    "nvmlDeviceGetUUID": b"GPU-1",
+    "nvmlDeviceGetName": b"NVIDIA H100 80GB HBM3",
+    "nvmlDeviceGetCudaComputeCapability": (9, 0),
+    "nvmlSystemGetDriverVersion": "580.1",
+    "nvmlSystemGetCudaDriverVersion_v2": 13_000,
+    "nvmlDeviceGetMemoryInfo": SimpleNamespace(total=80 << 30, free=79 << 30),
+    "nvmlDeviceGetMaxClockInfo": 1_980,
+    "nvmlDeviceGetEnforcedPowerLimit": 700_000,
+    "nvmlDeviceGetTemperatureThreshold": 87,
+    "nvmlDeviceGetMigMode": [0, 0],
+    "nvmlDeviceGetPersistenceMode": 1,
+    "nvmlDeviceGetEccMode": [1, 1],
+    "nvmlDeviceGetCurrPcieLinkGeneration": 5,
+    "nvmlDeviceGetCurrPcieLinkWidth": 16,
+    "nvmlDeviceGetPowerUsage": 301_500,
+    "nvmlDeviceGetClockInfo": 1_755,
+    "nvmlDeviceGetTemperature": 41,
+    "nvmlDeviceGetCurrentClocksThrottleReasons": 4,
+    "nvmlDeviceGetComputeRunningProcesses": [SimpleNamespace(pid=7, usedGpuMemory=1 << 20)],
+    "nvmlDeviceGetGraphicsRunningProcesses": [
+        SimpleNamespace(pid=3, usedGpuMemory=None),
+        SimpleNamespace(pid=7, usedGpuMemory=1 << 20),
+    ],
+    "nvmlDeviceGetUtilizationRates": SimpleNamespace(gpu=25),
+}
+
+
+@pytest.fixture(autouse=True)
+def _forgotten() -> None:
+    nvml._started.cache_clear()
+
+
+def card(monkeypatch: pytest.MonkeyPatch, **other: Any) -> nvml.NvmlCard:
+    monkeypatch.setitem(sys.modules, "pynvml", fake_package(**{**ANSWERS, **other}))
+    return nvml.NvmlCard("GPU-1")
+
+
+def test_it_tells_what_a_card_is_in_our_units(monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = card(monkeypatch).facts()
+
+    assert facts == type(H100)(**{**_fields(H100), "clock_memory_max_mhz": 1_980})
+    assert facts.slug() == "nvidia-h100-80gb-hbm3"
+
+
+def test_it_tells_how_a_card_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = card(monkeypatch)
+
+    assert found.moment() == CardMoment(
+        clock_sm_mhz=1_755, clock_memory_mhz=1_755, temperature_c=41, power_w=301.5, reasons=4
+    )
+    assert found.busy_share() == 0.25
+
+
+def test_a_process_that_computes_and_draws_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert card(monkeypatch).processes() == [
+        CardProcess(pid=3, used_bytes=None),
+        CardProcess(pid=7, used_bytes=1 << 20),
+    ]
+
+
+def test_what_a_card_does_not_tell_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    silent = {
+        name: NOT_TOLD
+        for name in ANSWERS
+        if name.startswith("nvmlDeviceGet") and "Handle" not in name and "Name" not in name
+    }
+    found = card(monkeypatch, **silent)
+
+    assert found.moment() == CardMoment()
+    assert found.processes() == []
+    assert found.busy_share() is None
+    told = _fields(found.facts())
+    assert {name for name, value in told.items() if value is not None} == {
+        "name",
+        "driver_version",
+        "cuda_version",
+    }
+
+
+def test_a_card_that_is_gone_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = card(monkeypatch, nvmlDeviceGetClockInfo=LOST)
+
+    with pytest.raises(DeviceError, match=r"GPU is lost; .*restart the machine"):
+        found.moment()
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (pynvml.NVML_ERROR_DRIVER_NOT_LOADED, "load NVIDIA's driver"),
+        (pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH, "restart the machine"),
+    ],
+)
+def test_a_driver_that_cannot_be_asked_is_told(
+    monkeypatch: pytest.MonkeyPatch, code: int, words: str
+) -> None:
+    with pytest.raises(DeviceError, match=words):
+        card(monkeypatch, nvmlInit=pynvml.NVMLError(code))
+
+
+def test_the_real_library_without_a_driver_says_what_is_missing() -> None:
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        with pytest.raises(DeviceError, match=r"management library says: .*; .*nvidia-smi"):
+            nvml.count()
+    else:
+        assert nvml.count() >= 0
+
+
+def test_cards_are_found_and_say_what_keeps_them_from_being_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    card(monkeypatch)
+
+    (found,) = found_gpus()
+
+    assert (found.address, found.slug) == ("cuda:0", "nvidia-h100-80gb-hbm3")
+    assert found.state == "ready" or "torch" in found.state
+
+
+def test_cards_have_torchs_numbers_where_it_sees_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    card(monkeypatch)
+    monkeypatch.setattr("bench.devices.cuda.found.check_torch", lambda: None)
+    monkeypatch.setattr("bench.devices.cuda.found.uuid_of", lambda number: f"GPU-{number}")
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+
+    assert [(one.address, one.state) for one in found_gpus()] == [
+        ("cuda:0", "ready"),
+        ("cuda:1", "ready"),
+    ]
+
+
+def test_no_driver_is_no_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = pynvml.NVMLError(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)
+    monkeypatch.setitem(sys.modules, "pynvml", fake_package(nvmlInit=error))
+
+    assert found_gpus() == []
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in value.__slots__}

@@ -1,0 +1,198 @@
+"""What every device must do; a new one is added to `DEVICES`."""
+
+import json
+import platform
+import re
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import numpy as np
+import pytest
+
+from bench.backends.inputs import random_images
+from bench.backends.registry import get_backend
+from bench.blocks.model import random_model
+from bench.blocks.spec import BlockSpec
+from bench.devices.android.device import AdbDevice
+from bench.devices.android.phone.options import PhoneOptions
+from bench.devices.cpu.local import LocalDevice
+from bench.devices.fake import FakeDevice, Flaws
+from bench.devices.registry import get_device
+from bench.errors import MissingRuntimeError
+from bench.protocol.backend import Backend
+from bench.protocol.device import Device, LoadPlan, PassResult, Workload
+from bench.protocol.target import Target
+from tests.pocket_phone.phone import DaemonOptions, PocketPhone
+from tests.support.fake_card import fake_gpu
+
+Case = tuple[Device, Backend]
+DEVICES: dict[str, Callable[[], Case]] = {
+    "fake": lambda: (FakeDevice(), get_backend("fake")),
+    "fake with flaws": lambda: (
+        FakeDevice(flaws=Flaws(noise=0.1, level=0.2, drift=0.1, stumbles=0.1)),
+        get_backend("fake"),
+    ),
+    "cpu": lambda: (LocalDevice(), get_backend("torch")),
+    "cuda": lambda: (fake_gpu(), get_backend("fake")),
+}
+POOL = BlockSpec(kind="avg_pool", in_size=8, in_channels=8, out_channels=8)
+NETWORK = (
+    BlockSpec(kind="stem", in_size=8, in_channels=3, out_channels=8, kernel=3),
+    POOL,
+    BlockSpec(kind="classifier", in_size=1, in_channels=8, out_channels=4),
+)
+# The same work may be there several times, as the references are.
+WORK = [Workload(role="block", blocks=(POOL,))] * 6 + [Workload(role="network", blocks=NETWORK)]
+PLAN = LoadPlan(passes=3, calls=2, seed=5)
+
+
+@pytest.fixture(scope="module")
+def pocket_phone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
+    """A phone over ADB: the pocket phone runs programs of this machine, so the real runner too."""
+    if platform.machine() != "x86_64":
+        pytest.skip(f"the pocket phone runs x86_64 programs, this is {platform.machine()}")
+    folder = tmp_path_factory.mktemp("phone")
+    with PocketPhone(folder / "root", options=DaemonOptions(secure=False)) as phone:
+        device = AdbDevice(phone.address, PhoneOptions(keys=folder / "adbkey"))
+        try:
+            device.phone.bundle()
+        except MissingRuntimeError as error:
+            pytest.skip(f"the runner cannot be built here: {error}")
+        with closing(device):
+            yield device, get_backend("tflite")
+
+
+@pytest.fixture(params=[*DEVICES, "adb"])
+def case(request: pytest.FixtureRequest) -> Case:
+    if request.param == "adb":
+        found: Case = request.getfixturevalue("pocket_phone")
+        return found
+    return DEVICES[request.param]()
+
+
+def target(device: Device, backend: Backend) -> Target:
+    return Target(
+        device=device.slug(),
+        backend=backend.name,
+        backend_version=device.runtime_version(backend),
+        cores="",
+    )
+
+
+def passes(case: Case, plan: LoadPlan = PLAN) -> list[PassResult]:
+    device, backend = case
+    return list(device.run_load(WORK, backend, target(device, backend), plan))
+
+
+def test_its_address_finds_it_again(case: Case) -> None:
+    device, _ = case
+
+    assert type(get_device(device.address)) is type(device)
+
+
+def test_its_lock_can_name_a_file(case: Case) -> None:
+    device, _ = case
+    name = device.lock_name()
+
+    assert name is None or re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name)
+    assert device.lock_name() == name
+    assert (name is None) == (device.address == "fake")
+
+
+def test_its_slug_is_one(case: Case) -> None:
+    device, _ = case
+
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", device.slug())
+    assert device.slug() == device.slug()
+
+
+def test_its_facts_are_json_and_name_processor_and_memory(case: Case) -> None:
+    facts = dict(case[0].facts())
+
+    assert json.loads(json.dumps(facts)) == facts
+    assert {"cpu_model", "cpu_cores", "governor", "memory_available_bytes"} <= set(facts)
+
+
+def test_each_pass_times_each_call_of_each_workload(case: Case) -> None:
+    results = passes(case)
+
+    assert len(results) == PLAN.passes
+    for result in results:
+        assert result.samples_ns.shape == (len(WORK), PLAN.calls)
+        assert result.samples_ns.dtype == np.float64
+        assert np.isfinite(result.samples_ns).all()
+        assert (result.samples_ns > 0).all()
+        assert set(result.order.tolist()) == set(range(len(WORK)))
+        assert len(result.order) == len(WORK) + result.retaken
+        assert json.loads(json.dumps(dict(result.facts))) == dict(result.facts)
+        assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", str(result.facts["taken_at"]))
+
+
+def test_passes_come_in_orders_of_their_own_that_the_seed_decides(case: Case) -> None:
+    def orders(plan: LoadPlan) -> list[list[int]]:
+        return [result.order[: len(WORK)].tolist() for result in passes(case, plan)]
+
+    first = orders(PLAN)
+
+    assert first[0] != first[1]
+    assert first[0] == orders(LoadPlan(passes=1, calls=2, seed=5))[0]
+    assert first[0] != orders(LoadPlan(passes=1, calls=2, seed=6))[0]
+
+
+def test_a_load_may_be_left_early_and_another_begun(case: Case) -> None:
+    device, backend = case
+    left = device.run_load(WORK, backend, target(device, backend), PLAN)
+    next(left)
+    left.close()
+
+    assert len(passes(case)) == PLAN.passes
+
+
+def test_a_network_costs_more_than_one_of_its_blocks(case: Case) -> None:
+    last_ns = np.median([result.samples_ns[:, -1] for result in passes(case)], axis=0)
+
+    assert last_ns[6] > last_ns[:6].max()
+
+
+def test_looking_whether_it_is_quiet_measures_nothing_and_returns_none(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.devices.cpu.quiet.others_busy", lambda _: (0.0, "none"))
+    monkeypatch.setattr("bench.devices.android.phone.phone.quiet_script", lambda: "true")
+
+    case[0].check_quiet()
+
+
+def test_it_says_what_runs_the_backend_and_how(case: Case) -> None:
+    device, backend = case
+
+    assert re.fullmatch(r"\S+", device.runtime_version(backend))
+    assert all(re.fullmatch(r"[\w.-]+", word) for pair in device.options() for word in pair)
+
+
+def test_it_chooses_cores_that_a_target_can_hold(case: Case) -> None:
+    device, _ = case
+
+    assert re.fullmatch(r"(\d+(,\d+)*)?", device.choose_cores(1, None))
+    assert device.choose_cores(1, "0") == "0"
+
+
+def test_its_outputs_are_the_backends_own(case: Case) -> None:
+    device, backend = case
+    model = random_model(NETWORK[:1], seed=1)
+    images = random_images((1, *model.input_shape), seed=2)
+    here = target(device, backend)
+
+    found = device.infer(backend.serialise(model), images, backend, here)
+
+    expected = backend.load(model, here).infer(images)
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_it_can_be_closed_twice_and_used_again(case: Case) -> None:
+    device, _ = case
+    device.close()
+    device.close()
+
+    assert len(passes(case)) == PLAN.passes

@@ -1,0 +1,300 @@
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.errors import InputError
+from bench.options import Options
+from tests.support.option_examples import (
+    CommandExample,
+    DeviceExample,
+    LimitsExample,
+    PhoneExample,
+    ReportExample,
+    SweepExample,
+)
+
+
+def said(cls: type[Options], **values: Any) -> str:
+    with pytest.raises(InputError) as stopped:
+        cls(**values)
+    return str(stopped.value)
+
+
+def read_said(cls: type[Options], mapping: Mapping[str, Any]) -> str:
+    with pytest.raises(InputError) as stopped:
+        cls.read(mapping, "f.toml")
+    return str(stopped.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90s", 90.0),
+        ("5m", 300.0),
+        ("1.5h", 5400.0),
+        ("2d", 172800.0),
+        ("3ms", 0.003),
+        ("80us", 8e-5),
+    ],
+)
+def test_times_in_seconds(text: str, seconds: float) -> None:
+    assert SweepExample(budget_s=text).budget_s == pytest.approx(seconds, rel=1e-15)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("max_macs", "2G", 2e9),
+        ("max_macs", "300M", 3e8),
+        ("max_macs", "1.5k", 1500.0),
+        ("max_macs", "300000000", 3e8),
+        ("max_macs", "200e6", 2e8),
+        ("max_size_bytes", "1.5M", 1.5e6),
+        ("max_size_bytes", "64k", 64000.0),
+        ("max_size_bytes", "2G", 2e9),
+        ("max_size_bytes", "512Ki", 524288.0),
+        ("max_size_bytes", "3KiB", 3072.0),
+        ("max_size_bytes", "1MiB", 1048576.0),
+        ("max_size_bytes", "20e6B", 2e7),
+        ("fail_above", "5%", 0.05),
+        ("fail_above", "0.05", 0.05),
+        ("fail_above", "0", 0.0),
+    ],
+)
+def test_counts_bytes_and_shares(name: str, text: str, value: float) -> None:
+    assert getattr(LimitsExample(**{name: text}), name) == value
+
+
+def test_milliseconds_in_a_list_and_frequencies() -> None:
+    limits = LimitsExample(max_latency_ms=["80us", "30", 2, "1.5s"])  # type: ignore[arg-type]
+    assert limits.max_latency_ms == (0.08, 30.0, 2.0, 1500.0)
+    phone = PhoneExample(frequency_khz="1.8GHz")  # type: ignore[arg-type]
+    assert phone.frequency_khz == 1_800_000
+    assert type(phone.frequency_khz) is int
+
+
+def test_lists_texts_and_dictionaries_become_what_the_fields_say() -> None:
+    options = CommandExample(
+        space="tiny",
+        out="x.sqlite",  # type: ignore[arg-type]
+        sweep={"resolutions": [32, 64]},  # type: ignore[arg-type]
+        limits=LimitsExample(latency=["a.parquet"], tolerance=1),  # type: ignore[arg-type]
+    )
+    assert options.out == Path("x.sqlite")
+    assert options.sweep.resolutions == (32, 64)
+    assert options.limits.latency == (Path("a.parquet"),)
+    assert type(options.limits.tolerance) is float
+    assert options.device.device == "cpu"
+    assert DeviceExample().device is None
+    assert SweepExample(resolutions="32,64").resolutions == (32, 64)  # type: ignore[arg-type]
+
+
+def test_nested_defaults_stay_beside_what_is_given() -> None:
+    options = CommandExample(space="tiny", out=Path("x"), device={"wait": True})  # type: ignore[arg-type]
+    assert (options.device.device, options.device.wait) == ("cpu", True)
+
+
+@pytest.mark.parametrize(
+    ("cls", "values", "message"),
+    [
+        (SweepExample, {"replicates": 0}, "replicates is 0, expected a whole number of at least 1"),
+        (
+            SweepExample,
+            {"replicates": "3"},
+            "replicates is '3', expected a whole number of at least 1",
+        ),
+        (
+            SweepExample,
+            {"replicates": 1.5},
+            "replicates is 1.5, expected a whole number of at least 1",
+        ),
+        (
+            SweepExample,
+            {"replicates": True},
+            "replicates is true, expected a whole number of at least 1",
+        ),
+        (
+            SweepExample,
+            {"replicates": None},
+            "replicates is None, expected a whole number of at least 1",
+        ),
+        (SweepExample, {"budget_s": "5"}, "budget_s is '5', expected a time like 90s, 5m or 1h"),
+        (SweepExample, {"budget_s": 0}, "budget_s is 0, expected a time like 90s, 5m or 1h"),
+        (SweepExample, {"budget_s": "0s"}, "budget_s is '0s', expected a time like 90s, 5m or 1h"),
+        (
+            SweepExample,
+            {"resolutions": [32, "x"]},
+            "resolutions[1] is 'x', expected a whole number of at least 1",
+        ),
+        (
+            SweepExample,
+            {"resolutions": 5},
+            "resolutions is 5, expected a list, each a whole number of at least 1",
+        ),
+        (
+            SweepExample,
+            {"resolutions": ()},
+            "resolutions is (), expected at least one, each a whole number of at least 1",
+        ),
+        (SweepExample, {"precision": "int4"}, "precision is 'int4', expected one of fp32, fp16"),
+        (SweepExample, {"precision": "fp16", "budget_s": 5}, "a budget is for fp32"),
+        (LimitsExample, {"latency": "a"}, "latency is 'a', expected a list, each a path"),
+        (LimitsExample, {"max_macs": "2X"}, "max_macs is '2X', expected a number above 0"),
+        (
+            LimitsExample,
+            {"max_size_bytes": "0"},
+            "max_size_bytes is '0', expected bytes like 20e6, 1.5M or 512Ki",
+        ),
+        (
+            LimitsExample,
+            {"fail_above": -0.1},
+            "fail_above is -0.1, expected a share like 5% or 0.05",
+        ),
+        (
+            LimitsExample,
+            {"confidence": 1},
+            "confidence is 1, expected a number above 0 and below 1",
+        ),
+        (LimitsExample, {"tolerance": float("nan")}, "tolerance is nan, expected a number above 0"),
+        (
+            PhoneExample,
+            {"frequency_khz": 0},
+            "frequency_khz is 0, expected a whole number of at least 1",
+        ),
+        (
+            PhoneExample,
+            {"frequency_khz": "0.5kHz"},
+            "frequency_khz is '0.5kHz', expected a whole number of at least 1",
+        ),
+        (DeviceExample, {"wait": 1}, "wait is 1, expected true or false"),
+        (DeviceExample, {"device": Path("cpu")}, "expected a text"),
+        (DeviceExample, {"phone": 3}, "phone is 3, expected PhoneExample or a dictionary"),
+        (
+            DeviceExample,
+            {"phone": {"runer": 1}},
+            "phone: unknown key 'runer', did you mean runner?",
+        ),
+        (ReportExample, {"given": ("a",)}, "expected one of table, checkpoint, got none"),
+        (
+            ReportExample,
+            {"given": (), "table": "t"},
+            "given is (), expected at least one, each a path",
+        ),
+        (
+            ReportExample,
+            {"given": ("a",), "table": "t", "checkpoint": "c"},
+            "table and checkpoint exclude each other",
+        ),
+    ],
+)
+def test_a_wrong_value_is_said_in_words(
+    cls: type[Options], values: dict[str, Any], message: str
+) -> None:
+    assert message in said(cls, **values)
+
+
+def test_replacing_checks_again() -> None:
+    with pytest.raises(InputError, match="seed is -1, expected a whole number of at least 0"):
+        replace(SweepExample(), seed=-1)
+
+
+def test_plain_values_and_back() -> None:
+    options = CommandExample(
+        space="tiny",
+        out=Path("x.sqlite"),
+        sweep=SweepExample(budget_s=90.0, resolutions=(32, 64)),
+        limits=LimitsExample(latency=(Path("a"),)),
+    )
+    plain = options.to_dict()
+    assert plain["sweep"] == {
+        "replicates": 3,
+        "budget_s": 90.0,
+        "resolutions": [32, 64],
+        "precision": "fp32",
+        "seed": 0,
+    }
+    assert plain["out"] == "x.sqlite"
+    assert "progress" not in plain
+    assert CommandExample.from_dict(json.loads(json.dumps(plain))) == options
+
+
+def test_a_table_has_names_of_fields_and_of_the_command_line() -> None:
+    options = CommandExample.read(
+        {
+            "space": "tiny",
+            "out": "o",
+            "no-verify": True,
+            "budget": "5m",
+            "loads": 4,
+            "frequency-khz": 1_000_000,
+            "sweep": {"seed": 3},
+            "device": {"wait": True, "phone": {"runner": "ofabench"}},
+        },
+        "f.toml",
+    )
+    assert options.verify is False
+    assert options.sweep == SweepExample(budget_s=300.0, replicates=4, seed=3)
+    phone = PhoneExample(frequency_khz=1_000_000, runner="ofabench")
+    assert options.device == DeviceExample(device="cpu", wait=True, phone=phone)
+
+
+def test_a_device_may_be_named_beside_its_table() -> None:
+    options = CommandExample.read({"space": "tiny", "out": "o", "device": "adb:1"})
+    assert options.device.device == "adb:1"
+
+
+def test_the_field_of_a_switch_means_what_it_says_in_a_table() -> None:
+    assert CommandExample.read({"space": "s", "out": "o", "verify": False}).verify is False
+    assert CommandExample.read({"space": "s", "out": "o", "no_verify": False}).verify is True
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"budgte": 1}, "f.toml: unknown key 'budgte', did you mean budget_s?"),
+        (
+            {"zzz": 1},
+            "f.toml: unknown key 'zzz'; known are budget_s, precision, replicates, resolutions,",
+        ),
+        ({"budget": 300}, "f.toml: budget is 300, expected a time like 90s, 5m or 1h"),
+        ({"loads": 0}, "f.toml: loads is 0, expected a whole number of at least 1"),
+        (
+            {"loads": 1, "replicates": 2},
+            "f.toml: loads and replicates are the same option: give one",
+        ),
+    ],
+)
+def test_a_wrong_key_or_value_of_a_table(table: dict[str, Any], message: str) -> None:
+    assert message in read_said(SweepExample, table)
+
+
+def test_a_wrong_value_within_a_table_names_the_table() -> None:
+    table = {"space": "s", "out": "o", "device": {"phone": {"frequency_khz": "x"}}}
+    message = read_said(CommandExample, table)
+    assert message.startswith(
+        "f.toml: device: phone: frequency_khz is 'x', expected a whole number"
+    )
+
+
+def test_what_is_missing_in_a_table_is_named() -> None:
+    assert read_said(CommandExample, {"space": "s"}) == "f.toml: a value of out is missing"
+
+
+def test_a_number_of_the_fields_own_unit_may_stand_under_its_name() -> None:
+    assert SweepExample.read({"budget_s": 300}).budget_s == 300.0
+
+
+def test_importing_options_imports_nothing_slow() -> None:
+    code = (
+        "import sys, bench.options; "
+        "print(sorted({m.partition('.')[0] for m in sys.modules} & "
+        "{'argparse', 'numpy', 'torch', 'pandas', 'difflib', 'tomllib', 'rich'}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,112 @@
+"""Sweeps on a device that breaks off or slows itself down: nothing is lost, or kept twice."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.backends.fake import FakeBackend
+from bench.blocks.spec import BlockSpec
+from bench.devices.fake import FakeDevice, Flaws
+from bench.errors import DeviceError, DeviceLostError
+from bench.protocol.backend import Backend
+from bench.protocol.device import THROTTLED, LoadPlan, PassResult, Workload
+from bench.protocol.progress import NoProgress
+from bench.protocol.target import Target
+from bench.sweep.planner import ListPlanner
+from bench.sweep.run import LOAD_TRIES, run_sweep
+from bench.sweep.store import SweepStore
+from bench.sweep.summary import summarise
+from bench.timing.plan import SweepPlan
+
+TARGET = Target(device="fake", backend="fake", backend_version="1")
+PLAN = SweepPlan(loads=2, passes=3, calls=2)
+WORK = [
+    Workload(
+        role="block",
+        blocks=(BlockSpec(kind="stem", in_size=8, in_channels=width, out_channels=8),),
+    )
+    for width in (8, 16, 24)
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BreakingDevice(FakeDevice):
+    """Breaks off before the passes at these places of all that it ever measures."""
+
+    flaws: Flaws = Flaws(level=0.1)  # noqa: RUF009
+    breaks: frozenset[int] = frozenset()
+    throttled: frozenset[int] = frozenset()
+    tries: list[int] = field(default_factory=list)
+
+    def run_load(
+        self, work: Sequence[Workload], backend: Backend, target: Target, plan: LoadPlan
+    ) -> Generator[PassResult]:
+        for result in super().run_load(work, backend, target, plan):
+            place = len(self.tries)
+            self.tries.append(place)
+            if place in self.breaks:
+                raise DeviceLostError("the cable was pulled")
+            hot = place in self.throttled
+            samples_ns = result.samples_ns * (2 if hot else 1)
+            yield replace(result, samples_ns=samples_ns, facts={**result.facts, THROTTLED: hot})
+
+
+class Counter(NoProgress):
+    def __init__(self) -> None:
+        self.done = 0
+        self.notes: list[str] = []
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        self.done += steps
+        self.notes.append(note)
+
+
+def sweep(path: Path, device: FakeDevice, progress: Counter) -> None:
+    with SweepStore.create(path, TARGET, PLAN) as store:
+        run_sweep(device, FakeBackend(), TARGET, ListPlanner(WORK), PLAN, store, progress)
+
+
+def samples(path: Path) -> list[list[bytes]]:
+    with SweepStore.open(path) as store:
+        return [[one.samples_ns.tobytes() for one in load.passes] for load in store.loads()]
+
+
+def test_a_load_that_broke_off_is_measured_again_as_if_it_never_had(tmp_path: Path) -> None:
+    steady, broken = Counter(), Counter()
+    sweep(tmp_path / "steady", BreakingDevice(), steady)
+
+    # The first load breaks before its second pass, the second before its first, and its last.
+    sweep(tmp_path / "broken", BreakingDevice(breaks=frozenset({1, 5, 8})), broken)
+
+    assert samples(tmp_path / "broken") == samples(tmp_path / "steady")
+    assert steady.done == broken.done == 6
+    assert [note for note in broken.notes if "taken again: the cable was pulled" in note]
+
+
+def test_a_device_that_never_comes_back_ends_the_sweep_and_keeps_what_is_done(
+    tmp_path: Path,
+) -> None:
+    device = BreakingDevice(breaks=frozenset(range(4, 100)))
+
+    with pytest.raises(DeviceError, match=rf"load 2 broke off {LOAD_TRIES} times.*cable") as told:
+        sweep(tmp_path / "a", device, Counter())
+
+    assert not isinstance(told.value, DeviceLostError)
+    with SweepStore.open(tmp_path / "a") as store:
+        assert [(load.number, len(load.passes)) for load in store.loads()] == [(0, 3)]
+    assert len(device.tries) == 3 + 1 + LOAD_TRIES  # one pass of load 2 came before it broke
+
+
+def test_throttled_passes_are_marked_repeated_and_left_out(tmp_path: Path) -> None:
+    sweep(tmp_path / "a", BreakingDevice(throttled=frozenset({1})), Counter())
+
+    with SweepStore.open(tmp_path / "a") as store:
+        assert [len(load.passes) for load in store.loads()] == [4, 3]
+        assert summarise(store).marked_passes == 1
+        found = store.measurements()[0]
+    # The throttled pass took twice as long as the others, which are alike.
+    assert found.samples_ns.shape == (2, 3, 2)
+    assert np.ptp(found.samples_ns[0, :, 1]) <= 1  # ns, of rounding

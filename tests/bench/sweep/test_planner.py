@@ -1,0 +1,118 @@
+"""What is measured next, and how often: lists, what is measured again, and plans of loads."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bench.blocks.spec import BlockSpec
+from bench.errors import InputError
+from bench.protocol.device import Workload
+from bench.protocol.target import Target
+from bench.sweep.planner import ListPlanner, SettlingPlanner
+from bench.timing.measurement import Measurement
+from bench.timing.plan import SweepPlan
+
+TARGET = Target(device="d", backend="b", backend_version="1")
+A, B, C = (
+    Workload(
+        role="block",
+        blocks=(BlockSpec(kind="avg_pool", in_size=size, in_channels=8, out_channels=8),),
+    )
+    for size in (7, 14, 28)
+)
+REFERENCE = replace(C, role="reference")
+
+
+def measured(workload: Workload, loads: int, *, settled: bool) -> Measurement:
+    """Loads of the same time, or of times that differ by half."""
+    ms = [1.0 if settled or i % 2 else 1.5 for i in range(loads)]
+    return Measurement(
+        workload=workload,
+        target=TARGET,
+        samples_ns=np.array(ms)[:, None, None] * 1e6,
+        levels=np.ones((loads, 1)),
+    )
+
+
+def test_a_list_is_measured_once_each_in_its_order() -> None:
+    planner = ListPlanner([B, A, B, C])
+
+    assert planner.next([]) == [B, A, C]
+    assert planner.next([measured(B, 2, settled=False)]) == [A, C]
+    assert planner.next([measured(B, 2, settled=False)], unrunnable=[C]) == [A]
+    assert planner.next([measured(one, 2, settled=False) for one in (A, B, C)]) is None
+    with pytest.raises(InputError, match="at least one block or network, got none"):
+        ListPlanner([])
+
+
+def test_what_has_not_settled_is_measured_again_as_often_as_is_asked() -> None:
+    planner = SettlingPlanner([A, B], again=2, loads=4)
+    steady = measured(B, 4, settled=True)
+
+    assert planner.next([steady]) == [A]  # what is not measured comes first
+    for loads, expected in [(4, [A]), (8, [A]), (12, None)]:
+        assert planner.next([measured(A, loads, settled=False), steady]) == expected
+    assert planner.next([measured(A, 4, settled=True), steady]) is None
+
+
+def test_references_and_what_cannot_run_are_not_measured_again() -> None:
+    planner = SettlingPlanner([A, B], again=1, loads=4)
+    done = [measured(one, 4, settled=False) for one in (A, B, REFERENCE)]
+
+    assert planner.next(done) == [A, B]
+    assert planner.next(done, unrunnable=[A]) == [B]
+    assert SettlingPlanner([A, B], again=0, loads=4).next(done) is None
+
+
+@pytest.mark.parametrize("wrong", [{"loads": 0}, {"passes": 0}, {"calls": -1}])
+def test_a_plan_needs_at_least_one_of_each(wrong: dict[str, int]) -> None:
+    (name,) = wrong
+    with pytest.raises(InputError, match=f"{name} must be at least 1, got {wrong[name]}"):
+        SweepPlan(**wrong)  # type: ignore[arg-type]
+    assert SweepPlan(loads=1, passes=1, calls=1).most_passes == 2
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_groups_time_is_above_zero(seconds: float) -> None:
+    with pytest.raises(InputError, match="group_s must be a time above 0 s"):
+        SweepPlan(group_s=seconds)
+    assert SweepPlan(group_s=0.1).group_s == 0.1
+
+
+def test_a_sweep_is_six_loads_of_thirty_passes_of_three_calls_unless_told_otherwise() -> None:
+    plan = SweepPlan()
+
+    assert (plan.loads, plan.passes, plan.calls, plan.group_s) == (6, 30, 3, 60.0)
+    assert (plan.seed, plan.memory_bytes, plan.asked) == (0, None, ())
+
+
+def test_marked_passes_may_be_made_up_for_by_three_tenths() -> None:
+    assert [SweepPlan(passes=n).most_passes for n in (30, 10, 4)] == [39, 13, 6]
+
+
+def test_every_load_of_every_group_has_a_seed_of_its_own_that_the_plans_decides() -> None:
+    plan = SweepPlan(passes=10, calls=5, seed=3)
+
+    seeds = [plan.load_plan(group, load).seed for group in range(3) for load in range(3)]
+
+    assert len(set(seeds)) == 9
+    assert plan.load_plan(1, 2) == SweepPlan(passes=10, calls=5, seed=3).load_plan(1, 2)
+    assert plan.load_plan(1, 2).seed != replace(plan, seed=4).load_plan(1, 2).seed
+    assert (plan.load_plan(0, 0).passes, plan.load_plan(0, 0).calls) == (13, 5)
+
+
+def test_a_plan_comes_back_from_json_and_tells_what_differs() -> None:
+    plan = SweepPlan(loads=2, memory_bytes=5, asked=(("space", "tiny"), ("blocks", "all")))
+    data = plan.to_json()
+
+    assert SweepPlan.from_json(data | {"asked": [["space", "tiny"], ["blocks", "all"]]}) == plan
+    assert plan.asked == (("blocks", "all"), ("space", "tiny"))
+    assert plan.difference(plan) == ""
+    other = replace(plan, loads=3, asked=(("space", "mine"), ("blocks", "all")))
+    assert plan.difference(other) == "loads 2 and not 3, space tiny and not mine"
+    assert plan.difference(replace(plan, asked=(("blocks", "all"),))) == "space tiny and not None"
+    with pytest.raises(InputError, match="a plan has the fields"):
+        SweepPlan.from_json(data | {"more": 1})
+    with pytest.raises(InputError, match="a plan has the fields"):
+        SweepPlan.from_json({"loads": 1})

@@ -1,0 +1,82 @@
+"""Two sweeps against each other, with figures worked out by hand."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.blocks.spec import BlockSpec
+from bench.errors import InputError, TargetMismatchError
+from bench.protocol.device import PassResult, Workload
+from bench.protocol.target import Target
+from bench.sweep.repeatability import compare_sweeps
+from bench.sweep.store import SweepStore
+from bench.timing.plan import SweepPlan
+
+PLAN = SweepPlan(loads=6, passes=1, calls=1)
+TARGET = Target(device="d", backend="fake", backend_version="1")
+SHAKE = np.array([-0.01, 0.01, 0.0, 0.0, -0.005, 0.005])  # of one block, by load
+
+
+def write(path: Path, ms: list[float], target: Target = TARGET, size: int = 8) -> None:
+    """A sweep of blocks that cost `ms`; all but the last repeat exactly, load after load."""
+    work = [
+        Workload(
+            role="block",
+            blocks=(BlockSpec(kind="max_pool", in_size=size + i, in_channels=8, out_channels=8),),
+        )
+        for i in range(len(ms))
+    ]
+    with SweepStore.create(path, target, PLAN) as store:
+        session = store.begin_session({}, "2020-01-01T00:00:00", forced=False)
+        store.add_groups([work])
+        (group,) = store.groups()
+        for load in range(6):
+            load_id = store.begin_load(group.number, load)
+            samples_ns = np.array(ms)[:, None] * 1e6
+            samples_ns[-1] *= 1 + SHAKE[load]
+            order = np.arange(len(ms))
+            store.add_pass(load_id, 0, PassResult(samples_ns=samples_ns, order=order))
+            store.finish_load(load_id, session, 10.0)
+
+
+def test_differences_with_the_level_in_and_out_and_what_intervals_hold(tmp_path: Path) -> None:
+    write(tmp_path / "a", [1.0, 2.0, 4.0, 8.0, 5.0])
+    # 10 % slower in all, and the last block by another 0.5 %: within its interval of 1 %.
+    write(tmp_path / "b", [1.1, 2.2, 4.4, 8.8, 5.5 * 1.005])
+
+    figures = compare_sweeps(tmp_path / "a", tmp_path / "b")
+
+    assert figures["common"] == 5
+    assert figures["level_second_over_first"] == pytest.approx(1.1)
+    assert figures["difference_median"] == pytest.approx(0.1)
+    assert figures["difference_median_level_out"] == pytest.approx(0.0, abs=1e-12)
+    assert figures["difference_p95_level_out"] == pytest.approx(0.005 * 0.8, rel=1e-6)
+    assert figures["first_holds_second"] == 0.0
+    assert figures["wall_s_per_block_first"] == pytest.approx(2.0)
+    assert figures["marked_share_first"] == 0.0
+
+
+def test_intervals_are_held_against_medians_of_their_own_level(tmp_path: Path) -> None:
+    write(tmp_path / "a", [1.0, 2.0, 4.0, 8.0, 5.0])
+    write(tmp_path / "b", [1.0, 2.0, 4.0, 8.0, 5.0 * 1.02])
+
+    inside = compare_sweeps(tmp_path / "a", tmp_path / "a")
+    outside = compare_sweeps(tmp_path / "a", tmp_path / "b")
+
+    assert inside["first_holds_second_level_out"] == 1.0
+    assert outside["first_holds_second_level_out"] == pytest.approx(4 / 5)
+    assert outside["second_holds_first_level_out"] == pytest.approx(4 / 5)
+
+
+def test_unlike_sweeps_are_not_compared(tmp_path: Path) -> None:
+    write(tmp_path / "a", [1.0, 2.0])
+    write(tmp_path / "b", [1.0, 2.0], target=TARGET.with_options(cache="cold"))
+    write(tmp_path / "c", [1.0, 2.0], size=100)
+
+    with pytest.raises(TargetMismatchError, match="cache=cold"):
+        compare_sweeps(tmp_path / "a", tmp_path / "b")
+    with pytest.raises(InputError, match="have no block in common"):
+        compare_sweeps(tmp_path / "a", tmp_path / "c")
+    with pytest.raises(InputError, match="have no network in common"):
+        compare_sweeps(tmp_path / "a", tmp_path / "a", role="network")

@@ -1,0 +1,402 @@
+"""Sweeps on the fake device: stopped anywhere, resumed, and equal to the last digit."""
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.backends.fake import FakeBackend, block_cost_ns
+from bench.blocks.spec import BlockSpec
+from bench.devices.fake import FakeDevice, Flaws
+from bench.errors import InputError, InterruptedSweepError, TargetMismatchError
+from bench.protocol.device import LoadCosts, Workload
+from bench.protocol.progress import NoProgress, Progress
+from bench.protocol.target import Target
+from bench.sweep.groups import footprint_bytes, lay_groups
+from bench.sweep.planner import ListPlanner, Planner, SettlingPlanner
+from bench.sweep.run import run_sweep
+from bench.sweep.store import SweepStore
+from bench.sweep.summary import summarise
+from bench.timing.measurement import Measurement
+from bench.timing.plan import SweepPlan
+from bench.timing.references import COMPUTE, COPIES, MEMORY, with_references
+
+FLAWS = Flaws(noise=0.02, layout=0.01, level=0.1, drift=0.05, stumbles=0.01, memory_swing=0.05)
+DEVICE = FakeDevice(flaws=FLAWS)
+TARGET = Target(device="fake", backend="fake", backend_version="1")
+PLAN = SweepPlan(loads=2, passes=3, calls=2)
+
+
+def blocks(count: int) -> list[Workload]:
+    specs = [
+        BlockSpec(
+            kind="mbconv", in_size=14, in_channels=8 * i, out_channels=8 * i, mid_channels=32 * i
+        )
+        for i in range(1, count + 1)
+    ]
+    return [Workload(role="block", blocks=(spec,)) for spec in specs]
+
+
+def sweep(  # noqa: PLR0913
+    path: Path,
+    *,
+    plan: SweepPlan = PLAN,
+    device: FakeDevice = DEVICE,
+    planner: Planner | None = None,
+    progress: Progress | None = None,
+    resume: bool = False,
+) -> None:
+    opener = SweepStore.resume if resume else SweepStore.create
+    with opener(path, TARGET, plan) as store:
+        run_sweep(
+            device,
+            FakeBackend(),
+            TARGET,
+            planner or ListPlanner(blocks(5)),
+            plan,
+            store,
+            progress or NoProgress(),
+            resume_with="ofabench sweep ... --resume",
+        )
+
+
+def contents(path: Path) -> list[tuple[object, ...]]:
+    """Every row of what was measured, byte for byte; sessions are of when, not of what."""
+    with sqlite3.connect(path) as db:
+        rows = []
+        for table in ("meta", "workload", "load_group", "load", "pass"):
+            found = db.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall()
+            rows += [(table, *row) for row in found]
+    db.close()
+    return rows
+
+
+def measured(path: Path) -> dict[str, Measurement]:
+    with SweepStore.open(path) as store:
+        return {one.workload.key: one for one in store.measurements()}
+
+
+class Stopper(NoProgress):
+    """Does something at each pass's end, or at one of them."""
+
+    def __init__(self, stop_at: int | None = None) -> None:
+        self.passes = 0
+        self.total = 0
+        self._stop_at = stop_at
+
+    def start(self, total: int, what: str) -> None:
+        self.total += total
+        del what
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        del note
+        self.passes += steps
+        self.at_pass()
+        if self.passes == self._stop_at:
+            raise KeyboardInterrupt
+
+    def at_pass(self) -> None:
+        pass
+
+
+def test_every_block_gets_its_samples_and_the_references_theirs(tmp_path: Path) -> None:
+    sweep(tmp_path / "a.sqlite")
+
+    found = measured(tmp_path / "a.sqlite")
+
+    assert set(found) == {work.key for work in [*blocks(5), COMPUTE, MEMORY]}
+    shapes = {key: one.samples_ns.shape for key, one in found.items()}
+    assert shapes.pop(COMPUTE.key) == shapes.pop(MEMORY.key) == (2, 3 * COPIES, 2)
+    assert set(shapes.values()) == {(2, 3, 2)}
+
+
+def test_a_faultless_machine_gives_the_costs_to_the_nanosecond(tmp_path: Path) -> None:
+    sweep(tmp_path / "a.sqlite", device=FakeDevice(flaws=Flaws(cold=0.25)))
+
+    found = measured(tmp_path / "a.sqlite")
+
+    for work in blocks(5):
+        wanted_ms = (3_000 + block_cost_ns(work.blocks[0])) / 1e6
+        assert found[work.key].median_ms == pytest.approx(wanted_ms, rel=1e-3)
+        assert found[work.key].cold_ms == pytest.approx(1.25 * wanted_ms, rel=1e-3)
+        assert found[work.key].settled
+
+
+def test_a_noisy_drifting_machine_gives_the_ratios_between_blocks(tmp_path: Path) -> None:
+    flaws = Flaws(noise=0.02, layout=0.005, level=0.3, drift=0.5, stumbles=0.02)
+    sweep(tmp_path / "a.sqlite", device=FakeDevice(flaws=flaws), plan=SweepPlan())
+
+    found = measured(tmp_path / "a.sqlite")
+    got = np.array([found[work.key].median_ms for work in blocks(5)])
+    wanted = np.array([3_000 + block_cost_ns(work.blocks[0]) for work in blocks(5)])
+
+    assert got / got.mean() == pytest.approx(wanted / wanted.mean(), rel=0.015)
+
+
+def test_the_same_plan_gives_the_same_samples_and_another_seed_others(tmp_path: Path) -> None:
+    for name, plan in (("a", PLAN), ("b", PLAN), ("c", SweepPlan(loads=2, passes=3, seed=1))):
+        sweep(tmp_path / name, plan=plan)
+
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+    assert contents(tmp_path / "a") != contents(tmp_path / "c")
+
+
+@pytest.fixture(scope="module")
+def crashes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sweep of two groups, and what was on disk at each of its passes' ends."""
+    folder = tmp_path_factory.mktemp("crashes")
+    whole = folder / "whole"
+
+    class Copier(Stopper):
+        def at_pass(self) -> None:
+            shutil.copy(whole, folder / f"at{self.passes}")
+            shutil.copy(f"{whole}-wal", folder / f"at{self.passes}-wal")
+
+    sweep(whole, plan=two_groups(), progress=Copier())
+    return folder
+
+
+def two_groups() -> SweepPlan:
+    room = sum(footprint_bytes(work, 1) for work in with_references(blocks(3)))
+    return SweepPlan(loads=2, passes=3, calls=2, memory_bytes=room + 200_000)
+
+
+@pytest.mark.parametrize("boundary", range(1, 13))
+def test_a_sweep_killed_at_a_passes_end_and_resumed_equals_an_undisturbed_one(
+    crashes: Path, tmp_path: Path, boundary: int
+) -> None:
+    path = tmp_path / "killed"
+    shutil.copy(crashes / f"at{boundary}", path)
+    shutil.copy(crashes / f"at{boundary}-wal", f"{path}-wal")
+    with SweepStore.open(path) as store:
+        assert len(store.loads()) == (boundary - 1) // 3  # at most the load in hand is lost
+
+    sweep(path, plan=two_groups(), resume=True)
+
+    assert contents(path) == contents(crashes / "whole")
+    whole = measured(crashes / "whole")
+    for key, one in measured(path).items():
+        assert one.samples_ns.tobytes() == whole[key].samples_ns.tobytes()
+        assert one.levels.tobytes() == whole[key].levels.tobytes()
+        assert (one.facts, one.taken_at) == (whole[key].facts, whole[key].taken_at)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, str(Path(sys.argv[1]) / "tests"))
+import test_bench_sweep as t
+
+class Killer(t.Stopper):
+    def at_pass(self):
+        if self.passes == 5:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+t.sweep(Path(sys.argv[2]), progress=Killer())
+"""
+
+
+def test_kill_9_loses_at_most_the_load_in_hand(tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parents[3]
+    path, whole = tmp_path / "killed", tmp_path / "whole"
+    command = [sys.executable, "-c", KILLED, str(root), str(path)]
+
+    code = subprocess.run(
+        command, cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, check=False
+    ).returncode
+
+    assert code == -signal.SIGKILL
+    with SweepStore.open(path) as store:
+        assert [load.number for load in store.loads()] == [0]
+    sweep(path, resume=True)
+    sweep(whole)
+    assert contents(path) == contents(whole)
+
+
+def test_finished_loads_stay_byte_for_byte(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    with pytest.raises(InterruptedSweepError):
+        sweep(path, progress=Stopper(5))
+    first = [row for row in contents(path) if row[0] == "pass" and row[1] == 1]
+
+    # A device that behaves otherwise from now on shows that the old load is not measured again.
+    sweep(path, device=FakeDevice(flaws=FLAWS, seed=9), resume=True)
+
+    assert [row for row in contents(path) if row[0] == "pass" and row[1] == 1] == first
+
+
+def test_ctrl_c_says_what_is_kept_and_how_to_go_on(tmp_path: Path) -> None:
+    with pytest.raises(InterruptedSweepError) as caught:
+        sweep(tmp_path / "a", progress=Stopper(4))
+
+    told = str(caught.value)
+    assert told.startswith("stopped with 1 of 2 loads done, which ")
+    assert told.endswith("go on with: ofabench sweep ... --resume")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a"]  # closed: no log is left
+
+
+def test_a_finished_sweep_resumed_measures_nothing(tmp_path: Path) -> None:
+    sweep(tmp_path / "a")
+    before, counter = contents(tmp_path / "a"), Stopper()
+
+    sweep(tmp_path / "a", progress=counter, resume=True)
+
+    assert contents(tmp_path / "a") == before
+    assert counter.passes == 0
+
+
+def test_progress_counts_every_pass(tmp_path: Path) -> None:
+    counter = Stopper()
+
+    sweep(tmp_path / "a", plan=two_groups(), progress=counter)
+
+    assert (counter.passes, counter.total) == (12, 12)
+
+
+def test_marked_passes_are_repeated_while_time_lasts_and_left_out(tmp_path: Path) -> None:
+    flaws = Flaws(memory_swing=0.10)
+    plan = SweepPlan(loads=2, passes=10, calls=3)
+    sweep(tmp_path / "a", device=FakeDevice(flaws=flaws), plan=plan)
+
+    with SweepStore.open(tmp_path / "a") as store:
+        summary = summarise(store)
+        taken = [len(load.passes) for load in store.loads()]
+        found = {one.workload.key: one for one in store.measurements()}
+
+    assert summary.marked_passes > 0
+    assert summary.passes == sum(taken) == 20 + summary.marked_passes
+    assert max(taken) <= plan.most_passes == 13
+    assert found[MEMORY.key].samples_ns.shape == (2, 10 * COPIES, 3)
+    # No pass is left in which memory was slow; one of a pass's visits may have been.
+    last_ns = found[MEMORY.key].samples_ns[:, :, -1].reshape(2, 10, COPIES)
+    by_pass_ns = np.median(last_ns, axis=2)
+    assert by_pass_ns.max() / by_pass_ns.min() < 1.02
+
+
+def test_groups_of_unlike_levels_come_to_one_scale(tmp_path: Path) -> None:
+    device = FakeDevice(flaws=Flaws(level=0.5, layout=0.002))
+    sweep(tmp_path / "a", device=device, plan=two_groups())
+
+    found = measured(tmp_path / "a")
+    got = np.array([found[work.key].median_ms for work in blocks(5)])
+    wanted = np.array([3_000 + block_cost_ns(work.blocks[0]) for work in blocks(5)])
+
+    assert got / got.mean() == pytest.approx(wanted / wanted.mean(), rel=0.01)
+
+
+def test_groups_hold_all_work_once_besides_what_ties_them() -> None:
+    work = blocks(40)
+    room = sum(footprint_bytes(one, 1) for one in with_references(work[:25]))
+
+    groups = lay_groups(work, SweepPlan(), 1, room)
+
+    assert len(groups) > 1
+    assert {one for group in groups for one in group} == {*work, COMPUTE, MEMORY}
+    assert all(group.count(MEMORY) == group.count(COMPUTE) == COPIES for group in groups)
+    shared = set.intersection(*(set(group) for group in groups)) - {COMPUTE, MEMORY}
+    assert len(shared) == 8
+    assert all(sum(one in group for group in groups) == 1 for one in set(work) - shared)
+
+
+def test_a_group_measures_about_as_long_as_the_plan_says() -> None:
+    work = blocks(40)
+
+    assert len(lay_groups(work, SweepPlan(group_s=60), 1, 10**12)) == 1
+    assert len(lay_groups(work, SweepPlan(group_s=0.02), 1, 10**12)) > 3
+
+
+def test_a_faster_device_takes_more_into_a_group() -> None:
+    work, fast = blocks(40), LoadCosts(ns_per_mac=1e-3, ns_per_call=5_000.0)
+    plan = SweepPlan(group_s=0.1)
+
+    assert len(lay_groups(work, plan, 1, 10**12, fast)) < len(lay_groups(work, plan, 1, 10**12))
+
+
+def test_what_a_model_takes_follows_from_device_and_precision() -> None:
+    (one,) = blocks(1)
+    (spec,) = one.blocks
+    weights = 2.5 * 4 * spec.params
+    # 14 x 14 pixels of 8 channels come in and go out; 32 channels inside, before and after.
+    ends, inner = 4 * 14**2 * 8, 2 * 4 * 14**2 * 32
+    shared = LoadCosts(inner_shared=True)
+
+    assert footprint_bytes(one, 2) == int(1_500_000 + weights + 2 * (2 * ends + inner))
+    assert footprint_bytes(one, 2, shared) == int(1_500_000 + weights + 2 * ends)
+    half = footprint_bytes(one, 2, shared, "fp16")
+    assert half == int(1_500_000 + (weights + 2 * ends) / 2)
+
+
+def test_what_to_measure_next_may_follow_from_what_is_measured(tmp_path: Path) -> None:
+    class Doubler:
+        """Asks for the block of twice the width of the costliest one, up to 32 channels."""
+
+        def next(
+            self, done: Sequence[Measurement], unrunnable: Collection[Workload] = ()
+        ) -> Sequence[Workload] | None:
+            del unrunnable
+            mine = [one for one in done if one.workload.role == "block"]
+            if not mine:
+                return blocks(1)
+            costliest = max(mine, key=lambda one: one.median_ms)
+            step = costliest.workload.blocks[0].in_channels // 8 * 2
+            return None if step > 4 else [blocks(step)[-1]]
+
+    sweep(tmp_path / "a", planner=Doubler())
+    with pytest.raises(InterruptedSweepError):
+        sweep(tmp_path / "b", planner=Doubler(), progress=Stopper(8))
+    sweep(tmp_path / "b", planner=Doubler(), resume=True)
+
+    widths = [one.workload.blocks[0].in_channels for one in measured(tmp_path / "a").values()]
+    assert {8, 16, 32} <= set(widths)
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+
+def test_what_has_not_settled_is_measured_again_by_itself_later(tmp_path: Path) -> None:
+    device = FakeDevice(flaws=Flaws(noise=0.055, level=0.2))
+    path, work = tmp_path / "a", blocks(8)
+    plan = SweepPlan(passes=3)
+    sweep(path, device=device, plan=plan, planner=ListPlanner(work))
+    before = measured(path)
+    unsettled = {one.key for one in work if not before[one.key].settled}
+
+    again = SettlingPlanner(work, again=1, loads=plan.loads)
+    sweep(path, device=device, plan=plan, planner=again, resume=True)
+
+    after = measured(path)
+    loads = {one.key: after[one.key].loads for one in work}
+    assert 0 < len(unsettled) < len(work)
+    assert loads == {key: 12 if key in unsettled else 6 for key in loads}
+    assert np.mean([after[key].half_width for key in unsettled]) < np.mean(
+        [before[key].half_width for key in unsettled]
+    )
+    assert again.next(list(after.values())) is None
+
+
+def test_a_store_of_another_plan_is_refused(tmp_path: Path) -> None:
+    planner = ListPlanner(blocks(1))
+    with (
+        SweepStore.create(tmp_path / "a", TARGET, PLAN) as store,
+        pytest.raises(TargetMismatchError),
+    ):
+        run_sweep(DEVICE, FakeBackend(), TARGET, planner, SweepPlan(seed=3), store)
+
+
+@pytest.mark.parametrize(
+    "field", [{"loads": 0}, {"passes": -1}, {"calls": 0}, {"group_s": float("nan")}]
+)
+def test_a_plan_that_measures_nothing_is_refused(field: dict[str, int]) -> None:
+    with pytest.raises(InputError):
+        SweepPlan(**field)  # type: ignore[arg-type]
+
+
+def test_no_work_is_refused_and_equal_work_is_measured_once() -> None:
+    with pytest.raises(InputError, match="at least one"):
+        ListPlanner([])
+    assert ListPlanner(blocks(2) + blocks(3)).next([]) == blocks(3)

@@ -1,0 +1,292 @@
+import shutil
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bench.blocks.spec import BlockSpec
+from bench.errors import DeviceError, FileError, InputError, TargetMismatchError
+from bench.protocol.device import PassResult, Workload
+from bench.protocol.target import Target
+from bench.sweep import sqlite_file
+from bench.sweep.store import SweepStore
+from bench.timing.plan import SweepPlan
+
+TARGET = Target(device="d", backend="fake", backend_version="1")
+PLAN = SweepPlan(loads=2, passes=2, calls=2, asked=(("space", "tiny"),))
+WORK = [
+    Workload(
+        role="block", blocks=(BlockSpec(kind="max_pool", in_size=s, in_channels=8, out_channels=8),)
+    )
+    for s in (8, 16)
+]
+
+
+def result(ms: float, retaken: int = 0) -> PassResult:
+    samples_ns = np.array([[2.0, 1.0], [4.0, 2.0]]) * ms * 1e6
+    facts = {"taken_at": "2020-01-01T00:00:00", "governor": None}
+    return PassResult(samples_ns=samples_ns, order=np.array([1, 0]), retaken=retaken, facts=facts)
+
+
+def filled(path: Path, loads: int = 2) -> None:
+    """A sweep with finished loads of two passes each, the second load 1.5 times as slow."""
+    with SweepStore.create(path, TARGET, PLAN) as store:
+        session = store.begin_session({"cpu_cores": 2}, "2020-01-01T00:00:00", forced=False)
+        store.add_groups([WORK])
+        (group,) = store.groups()
+        for number in range(loads):
+            load_id = store.begin_load(group.number, number)
+            for i in range(2):
+                store.add_pass(load_id, i, result(1.0 + 0.5 * number, retaken=i))
+            store.finish_load(load_id, session, 3.0 + number)
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def test_what_is_stored_is_read_back(tmp_path: Path) -> None:
+    filled(tmp_path / "a.sqlite")
+
+    with SweepStore.open(tmp_path / "a.sqlite") as store:
+        assert (store.target, store.plan) == (TARGET, PLAN)
+        assert store.facts == {"cpu_cores": 2, "forced": False}
+        assert [session.wall_s for session in store.sessions()] == [4.0]
+        first, second = store.measurements()
+
+    assert (first.workload, second.workload) == tuple(WORK)
+    assert first.samples_ns.tolist() == [[[2e6, 1e6]] * 2, [[3e6, 1.5e6]] * 2]
+    # Levels 1 and 1.5 on a scale whose median pass is in the middle of the two.
+    assert first.levels[1, 0] / first.levels[0, 0] == pytest.approx(1.5)
+    assert second.median_ms / first.median_ms == pytest.approx(2.0)
+    assert first.interval_ms[1] / first.interval_ms[0] == pytest.approx(1.0)
+    assert first.taken_at == "2020-01-01T00:00:00"
+
+
+def test_samples_come_as_a_table(tmp_path: Path) -> None:
+    filled(tmp_path / "a.sqlite")
+
+    with SweepStore.open(tmp_path / "a.sqlite") as store:
+        frame = store.to_frame()
+
+    assert len(frame) == 2 * 2 * 2 * 2
+    row = frame[(frame["load"] == 1) & (frame["pass"] == 1) & (frame["call"] == 0)].iloc[1]
+    assert (row["key"], row["role"], row["ns"]) == (WORK[1].key, "block", 6e6)
+    assert frame["retaken"].sum() == 2 * 4
+
+
+def test_reading_changes_nothing_on_disk(tmp_path: Path) -> None:
+    filled(tmp_path / "a.sqlite")
+    before = snapshot(tmp_path)
+    assert list(before) == ["a.sqlite"]
+
+    with SweepStore.open(tmp_path / "a.sqlite") as store:
+        store.measurements()
+
+    assert snapshot(tmp_path) == before
+
+
+def test_it_is_in_wal_mode(tmp_path: Path) -> None:
+    filled(tmp_path / "a.sqlite")
+
+    with sqlite3.connect(tmp_path / "a.sqlite") as db:
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    db.close()
+
+
+def test_an_unfinished_load_does_not_count_and_is_dropped_when_measuring_goes_on(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.sqlite"
+    filled(path, loads=1)
+    with SweepStore.resume(path, TARGET, PLAN) as store:
+        store.begin_session({}, "2020-01-02T00:00:00", forced=True)
+        load_id = store.begin_load(store.groups()[0].number, 1)
+        store.add_pass(load_id, 0, result(9.0))
+
+    with SweepStore.resume(path, TARGET, PLAN) as store:
+        assert [load.number for load in store.loads()] == [0]
+        store.begin_session({}, "2020-01-03T00:00:00", forced=False)
+        assert store.facts["forced"] is True
+    with sqlite3.connect(path) as db:
+        assert db.execute("SELECT count(*) FROM pass").fetchone() == (2,)
+    db.close()
+
+
+def test_an_existing_file_is_never_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite"
+    path.write_text("mine")
+
+    with pytest.raises(FileError, match="exists already"):
+        SweepStore.create(path, TARGET, PLAN)
+
+    assert snapshot(tmp_path) == {"a.sqlite": b"mine"}
+
+
+def test_another_target_or_plan_is_refused_and_nothing_changes(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite"
+    filled(path)
+    before = snapshot(tmp_path)
+    other_target = Target(device="d", backend="fake", backend_version="2")
+    other_plan = SweepPlan(loads=2, passes=3, calls=2, asked=(("space", "big"),))
+
+    with pytest.raises(TargetMismatchError, match=r"holds a sweep of d/fake-1.*asked is d/fake-2"):
+        SweepStore.resume(path, other_target, PLAN)
+    with pytest.raises(InputError, match="passes 2 and not 3, space tiny and not big"):
+        SweepStore.resume(path, TARGET, other_plan)
+
+    assert snapshot(tmp_path) == before
+
+
+def test_a_file_that_is_no_sweep_is_told_in_one_line(tmp_path: Path) -> None:
+    text = tmp_path / "text.sqlite"
+    text.write_text("hello")
+    foreign = tmp_path / "foreign.sqlite"
+    with sqlite3.connect(foreign) as db:
+        db.execute("CREATE TABLE meta (name TEXT, value TEXT)")
+    db.close()
+    later = tmp_path / "later.sqlite"
+    filled(later)
+    with sqlite3.connect(later) as db:
+        db.execute(f"PRAGMA user_version = {sqlite_file.SCHEMA_VERSION + 1}")
+    db.close()
+    before = snapshot(tmp_path)
+
+    for path, words in (
+        (text, "not a SQLite file"),
+        (foreign, "something else"),
+        (later, "version 2 of the sweep format, expected 1"),
+        (tmp_path / "absent.sqlite", "No such file"),
+        (tmp_path, "Is a directory"),
+    ):
+        with pytest.raises(FileError, match=words) as caught:
+            SweepStore.resume(path, TARGET, PLAN)
+        assert "\n" not in str(caught.value)
+
+    assert snapshot(tmp_path) == before
+
+
+@pytest.mark.parametrize("damage", ["truncated", "overwritten", "header only"])
+def test_a_damaged_sweep_is_told_in_one_line(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "a.sqlite"
+    filled(path)
+    content = bytearray(path.read_bytes())
+    if damage == "truncated":
+        del content[len(content) // 2 :]
+    elif damage == "header only":
+        del content[16:]
+    else:
+        content[4096:] = b"\xa5" * (len(content) - 4096)
+    path.write_bytes(content)
+    before = snapshot(tmp_path)
+
+    for opener in (SweepStore.open, lambda path: SweepStore.resume(path, TARGET, PLAN)):
+        with pytest.raises(FileError) as caught:
+            opener(path)
+        assert "\n" not in str(caught.value)
+
+    assert snapshot(tmp_path) == before
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.integers(0, 2**32 - 1))
+def test_damage_anywhere_is_an_error_or_harmless(tmp_path: Path, seed: int) -> None:
+    path = tmp_path / "a.sqlite"
+    if not (tmp_path / "whole").exists():
+        filled(tmp_path / "whole")
+    content = bytearray((tmp_path / "whole").read_bytes())
+    with SweepStore.open(tmp_path / "whole") as store:
+        wanted = [one.samples_ns.tobytes() for one in store.measurements()]
+    rng = np.random.default_rng(seed)
+    start = int(rng.integers(len(content)))
+    length = int(rng.choice([1, 8, 300]))
+    content[start : start + length] = rng.bytes(len(content[start : start + length]))
+    path.write_bytes(content)
+
+    try:
+        with SweepStore.open(path) as store:
+            told, found = "", [one.samples_ns.tobytes() for one in store.measurements()]
+    except FileError as error:
+        told, found = str(error), wanted
+
+    assert "\n" not in told
+    assert found == wanted
+
+
+def test_two_sweeps_cannot_write_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite"
+    with SweepStore.create(path, TARGET, PLAN) as store:
+        store.begin_session({}, "now", forced=False)
+
+        with pytest.raises(FileError, match="another sweep is using it"):
+            SweepStore.resume(path, TARGET, PLAN)
+
+
+def test_a_disk_that_fills_up_is_one_line_and_finished_loads_stay(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite"
+    filled(path, loads=1)
+    with SweepStore.resume(path, TARGET, PLAN) as store:
+        store.begin_session({}, "now", forced=False)
+        kept = [load.samples_ns for load in store.loads()]
+        load_id = store.begin_load(store.groups()[0].number, 1)
+        (pages,) = store._db.execute("PRAGMA page_count").fetchone()
+        store._db.execute(f"PRAGMA max_page_count = {pages}")
+        big = PassResult(samples_ns=np.ones((2000, 3)), order=np.arange(2000))
+
+        with pytest.raises(FileError, match=r"disk is full.*free some space.*--resume") as caught:
+            store.add_pass(load_id, 0, big)
+
+        assert "\n" not in str(caught.value)
+    with SweepStore.open(path) as store:
+        assert [load.samples_ns.tobytes() for load in store.loads()] == [
+            samples.tobytes() for samples in kept
+        ]
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="cannot create"):
+        SweepStore.create(tmp_path / "absent" / "a.sqlite", TARGET, PLAN)
+    with pytest.raises(FileError, match="cannot create"):
+        SweepStore.create(Path("/proc/a.sqlite"), TARGET, PLAN)
+
+
+def test_a_file_that_cannot_be_started_whole_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.sweep.store.SCHEMA", "CREATE TABLE meta (name TEXT); nonsense;")
+
+    with pytest.raises(FileError, match="cannot create"):
+        SweepStore.create(tmp_path / "a.sqlite", TARGET, PLAN)
+
+    assert snapshot(tmp_path) == {}
+
+
+def test_a_time_that_is_none_is_refused(tmp_path: Path) -> None:
+    with SweepStore.create(tmp_path / "a.sqlite", TARGET, PLAN) as store:
+        store.begin_session({}, "now", forced=False)
+        store.add_groups([WORK])
+        load_id = store.begin_load(store.groups()[0].number, 0)
+        bad = PassResult(samples_ns=np.array([[0.0, 1.0], [1.0, 1.0]]), order=np.array([0, 1]))
+
+        with pytest.raises(DeviceError, match="not above 0"):
+            store.add_pass(load_id, 0, bad)
+
+
+def test_a_copy_taken_with_its_log_after_a_crash_is_read(tmp_path: Path) -> None:
+    path, crashed = tmp_path / "a.sqlite", tmp_path / "b.sqlite"
+    filled(path, loads=1)
+    with SweepStore.resume(path, TARGET, PLAN) as store:
+        session = store.begin_session({}, "now", forced=False)
+        load_id = store.begin_load(store.groups()[0].number, 1)
+        store.add_pass(load_id, 0, result(1.0))
+        store.finish_load(load_id, session, 1.0)
+        shutil.copy(path, crashed)  # as a crash would leave them: the log not yet in the file
+        shutil.copy(f"{path}-wal", f"{crashed}-wal")
+
+    with SweepStore.open(crashed) as store:
+        assert [load.number for load in store.loads()] == [0, 1]

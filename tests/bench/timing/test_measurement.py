@@ -1,0 +1,108 @@
+import math
+
+import numpy as np
+import pytest
+
+from bench.blocks.spec import BlockSpec
+from bench.protocol.device import Workload
+from bench.protocol.target import Target
+from bench.timing.measurement import Measurement, interval, student_t
+
+SPEC = BlockSpec(kind="avg_pool", in_size=7, in_channels=8, out_channels=8)
+TARGET = Target(device="d", backend="b", backend_version="1")
+
+
+def measured(samples_ms: object, levels: object, target: Target = TARGET) -> Measurement:
+    return Measurement(
+        workload=Workload(role="block", blocks=(SPEC,)),
+        target=target,
+        samples_ns=np.array(samples_ms) * 1e6,
+        levels=np.array(levels),
+    )
+
+
+def test_the_level_is_divided_out_and_the_later_calls_count() -> None:
+    # Two loads of three passes of two calls.
+    one = measured(
+        [[[9, 2.0], [9, 4.4], [9, 2.2]], [[9, 3.0], [9, 2.4], [9, 2.6]]],
+        [[1.0, 2.0, 1.0], [1.0, 1.0, 1.0]],
+    )
+
+    assert one.load_ms().tolist() == pytest.approx([2.2, 2.6])
+    assert one.median_ms == pytest.approx(2.3)  # of 2.0, 2.2, 2.2, 2.4, 2.6, 3.0
+    assert one.cold_ms == pytest.approx(9.0)
+    assert one.warm_ms == one.median_ms
+
+
+def test_a_cold_target_counts_the_first_call() -> None:
+    cold = TARGET.with_options(cache="cold")
+
+    one = measured([[[5.0, 2.0]], [[7.0, 2.0]]], [[1.0], [1.0]], cold)
+
+    assert one.median_ms == one.cold_ms == pytest.approx(6.0)
+    assert one.warm_ms == pytest.approx(2.0)
+
+
+def test_the_interval_comes_from_loads_whatever_single_samples_do() -> None:
+    loads_ms = [2.0, 2.0 * math.e**0.02, 2.0, 2.0 * math.e**-0.02, 2.0, 2.0]
+    samples = [[[ms], [ms], [ms * 50]] for ms in loads_ms]
+
+    one = measured(samples, np.ones((6, 3)))
+
+    # logarithms' standard deviation sqrt(2 * 0.02^2 / 5), t = 2.571, two means of six
+    reach = 2.571 * math.sqrt(2 * 0.02**2 / 5) * math.sqrt(2 / 6)
+    assert one.interval_ms == pytest.approx((2.0 * math.exp(-reach), 2.0 * math.exp(reach)), 1e-3)
+    assert one.half_width == pytest.approx(math.sinh(reach), rel=2e-3)
+    assert one.settled
+    wide = measured([[[ms]] for ms in (2.0, 2.2, 1.9, 2.0, 2.3, 2.0)], np.ones((6, 1)))
+    assert not wide.settled
+
+
+def test_raw_figures_are_as_timed_with_no_drift_divided_out() -> None:
+    # Two replicates of three bursts; the second ran on a machine half as fast.
+    samples = [[[9, 2.0], [9, 2.2], [9, 1.8]], [[9, 4.0], [9, 4.4], [9, 3.6]]]
+
+    one = measured(samples, [[1.0] * 3, [2.0] * 3])
+
+    assert one.median_ms == pytest.approx(2.0)
+    assert measured([[[2.0]]], [[4.0]]).raw_ms == 2.0
+    assert one.raw_ms == pytest.approx(2.9)  # of 1.8, 2.0, 2.2, 3.6, 4.0, 4.4
+    # Replicates' medians are 2 and 4: logarithms' standard deviation ln 2 / sqrt 2, t = 12.706.
+    reach = 12.706 * math.log(2) / math.sqrt(2)
+    expected = (2.9 * math.exp(-reach), 2.9 * math.exp(reach))
+    assert one.raw_interval_ms == pytest.approx(expected, rel=1e-6)
+
+
+def test_an_interval_may_be_wider_than_its_middle() -> None:
+    one = measured([[[1.0]], [[math.e]]], [[1.0], [1.0]])
+
+    reach = 12.706 / math.sqrt(2)  # one unit of logarithm between two
+    assert one.half_width == pytest.approx(math.sinh(reach), rel=1e-6)
+
+
+def test_one_load_has_no_interval_and_never_settles() -> None:
+    one = measured([[[2.0]]], [[1.0]])
+
+    assert one.median_ms == 2.0
+    assert all(math.isnan(end) for end in one.interval_ms)
+    assert one.settled is False
+
+
+@pytest.mark.parametrize(
+    ("freedom", "quantile"),
+    [(1, 12.706), (4, 2.776), (5, 2.571), (6, 2.447), (11, 2.201), (30, 2.042)],
+)
+def test_students_quantiles_are_those_of_the_tables(freedom: int, quantile: float) -> None:
+    assert student_t(freedom) == pytest.approx(quantile, abs=2e-3)
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 5, 6, 7, 12])
+def test_the_interval_holds_another_sweeps_median_as_often_as_it_claims(count: int) -> None:
+    rng = np.random.default_rng(count)
+    held = 0
+    for _ in range(4000):
+        ours, theirs = 0.05 * rng.standard_normal((2, count))
+        low, high = interval(np.exp(ours), float(np.exp(ours.mean())))
+        held += low <= np.exp(theirs.mean()) <= high
+
+    assert held / 4000 == pytest.approx(0.95, abs=0.015)

@@ -1,0 +1,133 @@
+"""`ofabench compare`: what it says, and what its exit code says."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from latency_models.tables.table import LatencyTable
+from ofabench.cli import main as cli
+from ofabench.cli.commands.compare import share
+from ofabench.report.comparison_words import factor
+from tests.support.report_runs import FAKE, PHONE, predictor, table
+
+
+@pytest.fixture(autouse=True)
+def _only_this_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "COMMANDS", ("compare",))
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> tuple[str, str]:
+    """One table, and the same 6 % slower, with its classifier 50 % slower still."""
+    one, other = table(), table(factor=1.06)
+    rows = other.rows.copy()
+    columns = ["latency_ms", "low_ms", "high_ms"]
+    rows.loc[rows["kind"] == "classifier", columns] *= 1.5
+    slower = LatencyTable(target=FAKE, provenance={}, rows=rows)
+    one.save(tmp_path / "a.parquet")
+    slower.save(tmp_path / "b.parquet")
+    return str(tmp_path / "a.parquet"), str(tmp_path / "b.parquet")
+
+
+def test_it_says_what_moved(tables: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["compare", *tables]) == 0
+
+    told = capsys.readouterr().out
+    assert "147 in common, 0 only in A, 0 only in B" in told
+    assert "level      +6.0% (95 % interval +6.0% to +6.0%), B against A" in told
+    assert "1 of 147 blocks outside their 95 % intervals, 7 expected by chance; 1 moved" in told
+    assert "verdict    B is 6.0% slower than A; beside it 1 of 147 blocks moved (class" in told
+
+
+def test_the_exit_code_is_a_check(
+    tables: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["compare", *tables, "--fail-above", "5%"]) == 1
+    assert "FAILED     the common level moved by +6.0%, allowed 5.0%" in capsys.readouterr().out
+
+    assert cli.main(["compare", *tables, "--fail-above", "0.1"]) == 1
+    assert "FAILED     1 blocks that moved are slower by more than 10.0%" in capsys.readouterr().out
+
+    assert cli.main(["compare", *tables, "--fail-above", "60%"]) == 0
+    assert cli.main(["compare", *tables[::-1], "--fail-above", "5%"]) == 0  # faster never fails
+
+
+def test_json_is_for_machines(tables: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["compare", *tables, "--json", "--fail-above", "5%"]) == 1
+
+    told = json.loads(capsys.readouterr().out)
+    assert told["level"]["ratio"] == pytest.approx(1.06)
+    assert [row["kind"] for row in told["moved"]] == ["classifier"]
+    assert told["moved"][0]["beside"] == pytest.approx(1.5)
+    assert told["kinds"]["classifier"]["low"] is None
+    assert len(told["failures"]) == 2
+    assert (told["common"], told["outside"]) == (147, 1)
+
+
+def test_unlike_things_are_refused_in_a_line(
+    tables: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fitted, out = tmp_path / "p.parquet", tmp_path / "c.html"
+    predictor().save(fitted)
+
+    assert cli.main(["compare", tables[0], str(fitted), "--out", str(out)]) == 2
+
+    told = capsys.readouterr().err
+    assert "p.parquet is a latency predictor, expected a latency table" in told
+    assert told.count("\n") == 1
+    assert not out.exists()
+
+
+def test_targets_that_are_more_than_a_version_apart_are_told(
+    tables: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    phone = tmp_path / "phone.parquet"
+    table(PHONE).save(phone)
+
+    assert cli.main(["compare", tables[0], str(phone), "--out", str(tmp_path / "c.html")]) == 0
+
+    caught = capsys.readouterr()
+    assert "the targets differ in device fake and note8" in caught.err
+    assert "B takes 4.09 times what A takes" in caught.out
+    page = (tmp_path / "c.html").read_text()
+    assert "Blocks that moved" in page
+    assert "device fake and note8" in page
+
+
+def test_imported_tables_have_a_level_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = table().rows.assign(low_ms=np.nan, high_ms=np.nan, loads=0)
+    path = tmp_path / "imported.parquet"
+    LatencyTable(target=FAKE, provenance={}, rows=rows).save(path)
+
+    assert cli.main(["compare", str(path), str(path), "--out", str(tmp_path / "c.html")]) == 0
+
+    told = capsys.readouterr().out
+    assert "which blocks moved cannot be told" in told
+    assert "single blocks cannot be told apart without intervals" in told
+
+
+def test_factors_as_a_person_says_them() -> None:
+    assert factor(1.031) == "+3.1%"
+    assert factor(0.7) == "-30.0%"
+    assert factor(2.5) == "2.5 times"
+    assert factor(0.25) == "0.25 times"
+
+
+@pytest.mark.parametrize("text", ["", "%", "five", "-1%", "nan", "inf%"])
+def test_a_share_that_is_none_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["compare", "a", "b", f"--fail-above={text}"])
+    assert stopped.value.code == 2
+    assert "expected a share like 5% or 0.05" in capsys.readouterr().err
+
+
+@given(st.floats(0, 1e6))
+def test_shares_are_read_in_both_ways(value: float) -> None:
+    assert share(repr(value)) == value
+    assert share(f"{value!r}%") == value / 100

@@ -1,0 +1,123 @@
+"""`ofabench cost`, from a checkpoint that tells what it used."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bench.energy.meter import Usage
+from ofabench.cli import main as cli
+from supernet.space.space import SearchSpace
+from supernet.train.checkpoint import Checkpoint, Recipe, save_checkpoint
+from supernet.train.schedule import IMPORTED, Schedule
+from supernet.weights.model import SuperNet
+
+# An hour of two cores in two runs, 20 Wh in all.
+USAGE = tuple(
+    Usage(
+        device="Some CPU",
+        processes=1,
+        cores=2,
+        wall_s=1800.0,
+        device_s=3600.0,
+        energy_j=36_000.0,
+        how=how,
+    )
+    for how in ("rapl", "assumed 5 W a core")
+)
+
+
+@pytest.fixture(autouse=True)
+def _only_this_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "COMMANDS", ("cost",))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A trained supernet that tells what it used, and one that does not."""
+    folder = tmp_path_factory.mktemp("cost")
+    space = SearchSpace.load("tiny")
+    recipe = Recipe(space=space, schedule=Schedule.from_toml(IMPORTED), data="digits")
+    state = SuperNet(space).state_dict()
+    for name, usage in (("net", USAGE), ("silent", ())):
+        checkpoint = Checkpoint(recipe=recipe, phase=0, epoch=0, network=state, usage=usage)
+        save_checkpoint(folder / f"{name}.safetensors", checkpoint)
+    return folder
+
+
+def test_both_lines_by_hand(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "single.json").write_text('{"device_s": 1800, "energy_j": 18000, "more": 1}')
+    out = folder / "cost.json"
+    argv = ["cost", str(folder / "net.safetensors"), "--search-s", "360", "--devices", "5,1"]
+    argv += ["--single", str(folder / "single.json"), "--carbon-g-per-kwh", "500", "--pue", "2"]
+
+    assert cli.main([*argv, "--json", "--out", str(out)]) == 0
+
+    data = json.loads(capsys.readouterr().out)
+    assert json.loads(out.read_text()) == data
+    measured = data["measured"]
+    # Two hours once and 0.1 a device (at 5 W: 0.5 Wh) against half an hour (5 Wh) a device.
+    first, fifth = measured["totals"]
+    assert (first["devices"], fifth["devices"]) == (1, 5)
+    assert first["ours"] == pytest.approx({"device_h": 2.1, "kwh": 0.0205, "co2e_kg": 0.0205})
+    assert fifth["other"] == pytest.approx({"device_h": 2.5, "kwh": 0.025, "co2e_kg": 0.025})
+    assert measured["crosses_at"] == pytest.approx(2 / 0.4)
+    assert measured["cheaper_from"] == 6
+    assert measured["energy_crosses_at"] == pytest.approx(20 / 4.5)
+    assert measured["energy_cheaper_from"] == 5
+    assert data["published"]["crosses_at"]["OFA"]["ProxylessNAS"] == pytest.approx(2.48)
+
+
+def test_every_assumption_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ["cost", str(folder / "net.safetensors"), "--single-s", "1800"]
+
+    assert cli.main(argv) == 0
+
+    out = capsys.readouterr().out
+    for told in (
+        "475 g CO2e a kWh: world average of 2018, IEA",
+        "PUE 1: devices alone",
+        "training's energy: rapl, assumed 5 W a core",
+        "searching is counted as nothing",
+        "draw the power that the supernet's drew",
+        "they cross at N = 4.00: cheaper from 5 devices on",
+        "ICLR 2020, Table 1",
+        "OFA crosses MobileNetV3-Large at N = 6.89",
+    ):
+        assert told in out
+
+
+def test_without_a_single_training_there_is_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["cost", str(folder / "net.safetensors"), "--devices", "2"]) == 0
+
+    out = capsys.readouterr().out
+    assert "      2           2       0.02     0.0095           -          -          -" in out
+    assert "one network's training is not given" in out
+
+
+@pytest.mark.parametrize("content", ["[]", '{"device_s": 1}', '{"device_s": "x", "energy_j": 1}'])
+def test_a_file_that_does_not_tell_is_one_line(
+    content: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = folder / "wrong.json"
+    path.write_text(content)
+
+    assert cli.main(["cost", str(folder / "net.safetensors"), "--single", str(path)]) == 2
+
+    told = capsys.readouterr().err.strip().splitlines()
+    assert len(told) == 1
+    assert "`device_s` and `energy_j`" in told[0]
+
+
+def test_bad_input_is_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    net, silent = str(folder / "net.safetensors"), str(folder / "silent.safetensors")
+
+    assert cli.main(["cost", silent]) == 2
+    assert "does not tell what its training used" in capsys.readouterr().err
+    assert cli.main(["cost", net, "--pue", "0.5"]) == 2
+    assert "PUE of at least 1" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["cost", net, "--devices", "1,x"])
+    assert stopped.value.code == 2

@@ -1,0 +1,415 @@
+"""`ofabench fit`, `evaluate` and `predict` on a sweep of the fake device."""
+
+import importlib.util
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from latency_models.predictors.predictor import LatencyPredictor
+from latency_models.tables.networks import NetworksTable
+from ofabench.cli import main as cli
+from supernet.space.space import SearchSpace
+
+TINY = SearchSpace.load("tiny")
+
+
+@pytest.fixture(autouse=True)
+def _only_these_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "COMMANDS", ("fit", "evaluate", "predict"))
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table, its networks, and two predictors: p of both, b of blocks alone."""
+    folder = tmp_path_factory.mktemp("fit")
+    names = {one: str(folder / one) for one in ("s.sqlite", "t.parquet", "n.parquet")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cli, "COMMANDS", ("sweep", "table", "fit"))
+        sweep = ["sweep", "--space", "tiny", "--device", "fake", "--backend", "fake"]
+        more = ["--blocks", "100", "--networks", "30", "--out", names["s.sqlite"]]
+        assert cli.main([*sweep, *more]) == 0
+        out = ["--out", names["t.parquet"], "--networks-out", names["n.parquet"]]
+        assert cli.main(["table", "build", names["s.sqlite"], *out]) == 0
+        fit = ["fit", names["t.parquet"]]
+        assert cli.main([*fit, "--out", str(folder / "b.parquet")]) == 0
+        networks = ["--networks", names["n.parquet"], "--out", str(folder / "p.parquet")]
+        assert cli.main([*fit, *networks]) == 0
+    return folder
+
+
+Fails = Callable[..., str]
+
+
+@pytest.fixture
+def fails(capsys: pytest.CaptureFixture[str]) -> Fails:
+    def run(*argv: object) -> str:
+        """Run what must exit 2 with one line, and give the line."""
+        capsys.readouterr()
+        try:
+            code: object = cli.main([str(one) for one in argv])
+        except SystemExit as stopped:  # argparse's way to refuse
+            code = stopped.code
+        told = capsys.readouterr()
+        assert code == 2
+        assert told.out == ""
+        assert len(told.err.strip().splitlines()) == 1
+        return told.err
+
+    return run
+
+
+def evaluated(
+    files: Path, capsys: pytest.CaptureFixture[str], predictor: str, *more: str
+) -> dict[str, Any]:
+    capsys.readouterr()
+    argv = ["evaluate", str(files / predictor), "--networks", str(files / "n.parquet"), *more]
+    assert cli.main([*argv, "--json"]) == 0
+    told: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return told
+
+
+def test_fit_tells_its_choices(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = files / "again.parquet"
+    argv = ["fit", str(files / "t.parquet"), "--networks", str(files / "n.parquet")]
+
+    assert cli.main([*argv, "--out", str(out)]) == 0
+
+    told = capsys.readouterr().out
+    assert "mbconv" in told
+    assert "composition" in told
+    one, two = LatencyPredictor.load(out), LatencyPredictor.load(files / "p.parquet")
+    assert one.composition == two.composition
+
+
+def test_evaluate_tells_every_baseline(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = evaluated(files, capsys, "p.parquet")
+
+    assert told["n"] == 30
+    assert told["within_5"] > told["plain_sum"]["within_5"]
+    assert told["within_10"] > told["best_constant"]["within_10"]
+    assert told["spearman"] > 0.98
+    assert told["macs_alone"]["fitted_on"] == "training networks"
+    assert 0 < told["repeatability"]["median"] < 0.1
+    # Blocks and networks are of one sweep: there is no drift between them.
+    assert told["drift"]["ratio"] == 1.0
+    assert told["drift_corrected"]["within_5"] == told["within_5"]
+    # Some of the blocks were not swept.
+    assert 0 < told["extrapolated"] <= 1
+
+
+def test_blocks_alone_are_judged_by_a_scaled_line(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = evaluated(files, capsys, "b.parquet")
+
+    assert told["macs_alone"]["fitted_on"] == "judged networks"
+    assert told["mape"] == pytest.approx(told["plain_sum"]["mape"])
+
+
+def test_drift_between_two_sweeps_is_corrected(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    networks = NetworksTable.load(files / "n.parquet")
+    column = networks.column_or_only(None)
+    slower = {name: 1.2 * ms for name, ms in networks.provenance["references"].items()}
+    frame = networks.frame.assign(**{column: 1.2 * networks.frame[column]})
+    provenance = {**networks.provenance, "references": slower}
+    replace(networks, frame=frame, provenance=provenance).save(tmp_path / "n.parquet")
+    argv = ["evaluate", str(files / "p.parquet"), "--networks", str(tmp_path / "n.parquet")]
+
+    assert cli.main([*argv, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+
+    assert told["drift"]["ratio"] == pytest.approx(1.2)
+    assert told["bias"] == pytest.approx(1 / 1.2 - 1, abs=0.02)
+    assert told["drift_corrected"]["bias"] == pytest.approx(0, abs=0.02)
+
+
+def test_evaluate_for_people(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ["evaluate", str(files / "p.parquet"), "--networks", str(files / "n.parquet")]
+
+    assert cli.main(argv) == 0
+
+    told = capsys.readouterr().out
+    for word in ("predictor", "plain sum", "best constant", "MACs alone", "repeatability"):
+        assert word in told
+
+
+def test_networks_alone_are_enough(files: Path, tmp_path: Path) -> None:
+    out = tmp_path / "w.parquet"
+
+    assert cli.main(["fit", "--networks", str(files / "n.parquet"), "--out", str(out)]) == 0
+
+    networks = NetworksTable.load(files / "n.parquet")
+    measured = networks.latencies_ms(networks.column_or_only(None))
+    blocks = [TINY.blocks(arch) for arch in TINY.from_frame(networks.frame)]
+    predicted = LatencyPredictor.load(out).predict_many(blocks)
+    assert np.mean(np.abs(predicted / measured - 1)) < 0.05
+
+
+def test_predict_one_line_a_network(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archs = TINY.sample(np.random.default_rng(0), 3)
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join(TINY.to_line(arch) for arch in archs) + "\n\n")
+    capsys.readouterr()
+
+    assert cli.main(["predict", str(files / "p.parquet"), "--archs", str(path)]) == 0
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    predictor = LatencyPredictor.load(files / "p.parquet")
+    assert [line["latency_ms"] for line in lines] == [
+        predictor.predict(TINY.blocks(arch)).ms for arch in archs
+    ]
+    assert all(line["space"] == "tiny" for line in lines)
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("matplotlib") is None, reason="matplotlib is not installed"
+)
+def test_plot_is_written(files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    evaluated(files, capsys, "p.parquet", "--plot", str(tmp_path / "p.png"))
+
+    assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_plot_without_matplotlib_says_how(
+    files: Path, fails: Fails, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", _without_matplotlib)
+    both = (files / "p.parquet", "--networks", files / "n.parquet")
+
+    assert "pip install 'ofabench[report]'" in fails("evaluate", *both, "--plot", files / "x.png")
+    assert not (files / "x.png").exists()
+
+
+FIND_SPEC = importlib.util.find_spec
+
+
+def _without_matplotlib(name: str, package: str | None = None) -> object:
+    return None if name == "matplotlib" else FIND_SPEC(name, package)
+
+
+def test_what_is_suspicious_in_networks_is_warned_of(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    networks = NetworksTable.load(files / "n.parquet")
+    column = networks.column_or_only(None)
+    frame = networks.frame.drop(columns=column.replace("_ms", "_spread"))
+    p, plain, odd = files / "p.parquet", tmp_path / "n.csv", tmp_path / "odd.csv"
+    frame.convert_dtypes().to_csv(plain, index=False)
+    doubled = pd.concat([frame, frame.iloc[:2]])
+    doubled.assign(**{column: doubled[column] * 1000}).astype("float64").to_csv(odd, index=False)
+    judge = ["evaluate", str(p), "--space", "tiny", "--networks"]
+    fit = ["fit", str(files / "t.parquet"), "--space", "tiny", "--out", str(tmp_path / "x.parquet")]
+    capsys.readouterr()
+
+    for argv, other in (([*judge], "the predictor"), ([*fit, "--networks"], "the sums of blocks")):
+        assert cli.main([*argv, str(plain)]) == 0
+        assert capsys.readouterr().err == ""
+        assert cli.main([*argv, str(odd)]) == 0
+        twice, unit = capsys.readouterr().err.splitlines()
+        assert twice.startswith("ofabench: warning: 2 of 32 rows are networks of earlier rows")
+        assert unit.startswith(f"ofabench: warning: latencies of {column!r}: they look like micro")
+        assert unit.endswith(f"times that of {other}")
+
+
+def test_fit_refuses(files: Path, tmp_path: Path, fails: Fails) -> None:
+    t, n, out = files / "t.parquet", files / "n.parquet", tmp_path / "p.parquet"
+    to = ("--out", out)
+    other = tmp_path / "other.parquet"
+    NetworksTable.load(n).frame.to_parquet(other)
+    torn = tmp_path / "torn.parquet"
+    torn.write_bytes(t.read_bytes()[:500])
+
+    assert "nothing to fit" in fails("fit", *to)
+    assert "give --networks too" in fails("fit", t, "--column", "a_ms", *to)
+    assert "not a readable parquet file" in fails("fit", torn, *to)
+    assert "expected a latency table" in fails("fit", n, *to)
+    assert "expected a networks table" in fails("fit", t, "--networks", t, *to)
+    assert "no latency column 'a_ms'" in fails("fit", t, "--networks", n, "--column", "a_ms", *to)
+    assert "give it with --space" in fails("fit", "--networks", other, *to)
+    assert "unknown space" in fails("fit", "--networks", other, "--space", "huge", *to)
+    assert "missing" in fails("fit", "--networks", other, "--space", "ofa-resnet50d", *to)
+    assert "cannot write" in fails("fit", t, "--out", tmp_path / "no" / "p.parquet")
+    assert not out.exists()
+
+
+def test_targets_of_table_and_networks_must_agree(
+    files: Path, tmp_path: Path, fails: Fails
+) -> None:
+    networks = NetworksTable.load(files / "n.parquet")
+    targets = {name: replace(one, threads=8) for name, one in networks.targets.items()}
+    other = tmp_path / "n.parquet"
+    replace(networks, targets=targets).save(other)
+    out = tmp_path / "p.parquet"
+
+    told = fails("fit", files / "t.parquet", "--networks", other, "--out", out)
+
+    assert "figures of one target" in told
+    assert not out.exists()
+
+
+def test_evaluate_refuses(files: Path, tmp_path: Path, fails: Fails) -> None:
+    p, n = files / "p.parquet", files / "n.parquet"
+    frame = NetworksTable.load(n).frame
+    outside = tmp_path / "outside.parquet"
+    frame.assign(resolution=33).to_parquet(outside)
+    broken = tmp_path / "broken.parquet"
+    column = NetworksTable.load(n).column_or_only(None)
+    frame.assign(**{column: np.nan}).to_parquet(broken)
+    tiny = ("--space", "tiny")
+
+    assert "expected a latency predictor" in fails("evaluate", n, "--networks", n)
+    assert "resolution of network 0 is 33" in fails("evaluate", p, "--networks", outside, *tiny)
+    assert "nan in row 0" in fails("evaluate", p, "--networks", broken, *tiny)
+    assert "must end in" in fails("evaluate", p, "--networks", n, "--plot", tmp_path / "p.exe")
+    assert "cannot write" in fails(
+        "evaluate", p, "--networks", n, "--plot", tmp_path / "no" / "p.png"
+    )
+
+
+def test_predict_refuses(files: Path, tmp_path: Path, fails: Fails) -> None:
+    p, archs = files / "p.parquet", tmp_path / "a.jsonl"
+    good = TINY.to_line(TINY.smallest())
+
+    assert "cannot read" in fails("predict", p, "--archs", archs)
+    for text, told in (
+        ("", "holds no network"),
+        (f"{good}\n{{}}\n", "line 2"),
+        (good.replace("tiny", "huge"), "unknown space"),
+        ('{"space": "tiny", "resolution": 1}', "line 1"),
+    ):
+        archs.write_text(text)
+        assert told in fails("predict", p, "--archs", archs)
+    archs.write_bytes(b"\xff\xfe")
+    assert "not text" in fails("predict", p, "--archs", archs)
+
+
+def test_networks_alone_with_a_prior(files: Path, tmp_path: Path, fails: Fails) -> None:
+    networks = NetworksTable.load(files / "n.parquet")
+    few = tmp_path / "few.parquet"
+    replace(networks, frame=networks.frame[:6]).save(few)
+    out = tmp_path / "w.parquet"
+    argv = ["fit", "--networks", str(few), "--prior", str(files / "p.parquet"), "--out", str(out)]
+
+    assert cli.main(argv) == 0
+
+    measured = networks.latencies_ms(networks.column_or_only(None))
+    blocks = [TINY.blocks(arch) for arch in TINY.from_frame(networks.frame)]
+    predicted = LatencyPredictor.load(out).predict_many(blocks)
+    assert np.mean(np.abs(predicted / measured - 1)) < 0.05
+    told = fails("fit", files / "t.parquet", "--prior", files / "p.parquet", "--out", out)
+    assert "--prior is for fits on --networks alone" in told
+
+
+@pytest.fixture
+def onehot(tmp_path: Path) -> Path:
+    """Tables of two devices that add up, a.parquet of one and b.parquet of a slower other."""
+    rows = np.random.default_rng(0).integers(0, 4, size=(60, 6))
+    costs = np.random.default_rng(1).gamma(2.0, size=(6, 4))
+    choices = {f"op{place}": rows[:, place] for place in range(6)}
+    ms = costs[np.arange(6), rows].sum(axis=1)
+    frame = pd.DataFrame({"arch_id": np.arange(60), **choices, "fast_ms": ms, "slow_ms": 3 * ms})
+    frame.drop(columns="slow_ms").to_parquet(tmp_path / "a.parquet")
+    frame[:8].drop(columns="fast_ms").to_parquet(tmp_path / "few.parquet")
+    frame[8:].drop(columns="fast_ms").to_parquet(tmp_path / "b.parquet")
+    return tmp_path
+
+
+def fit_onehot(onehot: Path, networks: str, out: str, *more: object) -> list[str]:
+    argv = ["fit", "--networks", onehot / networks, "--space", "onehot", "--out", onehot / out]
+    return [str(one) for one in (*argv, *more)]
+
+
+def test_categories_are_fitted_judged_and_predicted(
+    onehot: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(fit_onehot(onehot, "a.parquet", "p0.parquet")) == 0
+    told = capsys.readouterr().out
+    assert "op0 (4), op1 (4)" in told
+    assert "arch_id" not in told
+    prior = ("--prior", onehot / "p0.parquet")
+    assert cli.main(fit_onehot(onehot, "few.parquet", "p.parquet", *prior)) == 0
+
+    capsys.readouterr()
+    both = [str(onehot / "p.parquet"), "--networks", str(onehot / "b.parquet")]
+    assert cli.main(["evaluate", *both, "--space", "onehot", "--json"]) == 0
+    judged = json.loads(capsys.readouterr().out)
+    assert judged["n"] == 52
+    assert judged["spearman"] > 0.98
+    assert judged["best_constant"]["within_5"] < judged["within_5"]
+    assert judged["macs_alone"] is None
+    assert cli.main(["evaluate", *both, "--space", "onehot"]) == 0
+    assert "best constant" in capsys.readouterr().out
+
+    archs = onehot / "a.jsonl"
+    line = {f"op{place}": 1 for place in range(6)}
+    archs.write_text(f"{json.dumps(line)}\n\n{json.dumps({**line, 'op3': 9})}\n")
+    argv = ["predict", str(onehot / "p.parquet"), "--archs", str(archs), "--space", "onehot"]
+    assert cli.main(argv) == 0
+    known, unknown = (json.loads(one) for one in capsys.readouterr().out.splitlines())
+    assert known["latency_ms"] > 0
+    assert known["extrapolated"] == []
+    assert unknown["extrapolated"] == ["op3=9"]
+    assert unknown["latency_ms"] > 0
+
+
+def test_onehot_refuses(onehot: Path, files: Path, fails: Fails) -> None:
+    assert cli.main(fit_onehot(onehot, "a.parquet", "p0.parquet")) == 0
+    blocks, out = files / "p.parquet", onehot / "x.parquet"
+    few, prior = onehot / "few.parquet", onehot / "p0.parquet"
+    frame = pd.read_parquet(few)
+    frame[["slow_ms"]].to_parquet(onehot / "bare.parquet")
+    frame.rename(columns={"op5": "other"}).to_parquet(onehot / "other.parquet")
+    archs = onehot / "a.jsonl"
+    archs.write_text('{"op0": 1}')
+    space = ("--space", "onehot")
+
+    def fit(networks: Path, *more: object) -> str:
+        return fails("fit", "--networks", networks, *more, *space, "--out", out)
+
+    assert "expected a predictor of categories" in fit(few, "--prior", blocks)
+    assert "no column holds categories" in fit(onehot / "bare.parquet")
+    assert "expected those of the networks" in fit(onehot / "other.parquet", "--prior", prior)
+    table = ("fit", files / "t.parquet", "--networks", few)
+    assert "leave it out" in fails(*table, *space, "--out", out)
+    assert "nothing to fit" in fails("fit", *space, "--out", out)
+    assert "lacks the column 'op5'" in fails(
+        "evaluate", prior, "--networks", onehot / "other.parquet", *space
+    )
+    assert "expected a latency predictor" in fails(
+        "evaluate", prior, "--networks", few, "--space", "tiny"
+    )
+    assert "op1 is None" in fails("predict", prior, "--archs", archs, *space)
+    archs.write_text("[1")
+    assert "line 1: not JSON" in fails("predict", prior, "--archs", archs, *space)
+    archs.write_text("")
+    assert "holds no network" in fails("predict", prior, "--archs", archs, *space)
+    assert not out.exists()
+
+
+def test_published_gpu_latencies(
+    shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """200 networks order 1,000 others on a public column better than MACs alone."""
+    frame = pd.read_parquet(shared_data / "ofa_mbv3_gpu_latency.parquet")
+    train, test, out = (tmp_path / name for name in ("a.parquet", "b.parquet", "p.parquet"))
+    frame[:200].to_parquet(train)
+    frame[200:1200].to_parquet(test)
+    which = ["--column", "titan_xp_64_ms", "--space", "ofa-mbv3-w1.0"]
+
+    assert cli.main(["fit", "--networks", str(train), *which, "--out", str(out)]) == 0
+    capsys.readouterr()
+    assert cli.main(["evaluate", str(out), "--networks", str(test), *which, "--json"]) == 0
+
+    told = json.loads(capsys.readouterr().out)
+    assert told["spearman"] > 0.99 > told["macs_alone"]["spearman"]
+    assert told["within_10"] > 0.98 > told["macs_alone"]["within_10"]

@@ -1,0 +1,64 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ofabench.cli import main as cli
+
+
+def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (name.replace("_", "-") for name in cli.COMMANDS):
+        with pytest.raises(SystemExit) as stopped:
+            cli.main([command, "--help"])
+        assert stopped.value.code == 0
+        assert f"ofabench {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        ([], "COMMAND"),
+        (["swep"], "invalid choice: 'swep'"),
+        (["sweep", "--threads", "0"], "expected a whole number of at least 1, got '0'"),
+        (["search", "--max-latency-ms", "fast"], "expected a number above 0, got 'fast'"),
+        (["search", "--max-latency-ms", "nan"], "expected a number above 0, got 'nan'"),
+    ],
+)
+def test_a_bad_argument_is_one_line(
+    argv: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(argv)
+    assert stopped.value.code == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_a_foreign_bench_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "bench").mkdir()
+    (tmp_path / "bench" / "__init__.py").write_text("")
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r})"
+    code += "; import ofabench.cli.main as c; c.main()"
+    code = code.replace("c.main()", "sys.exit(c.main(['devices']))")
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 2
+    assert "another package named `bench`" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+SEEDED = ("sweep", "search", "train", "evaluate-subnets", "accuracy", "verify", "deploy",
+          "selfcheck", "quickstart")  # fmt: skip
+
+
+@pytest.mark.parametrize("command", SEEDED)
+def test_a_negative_seed_is_one_line(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([command, "--seed", "-1"])
+    assert stopped.value.code == 2
+    error = capsys.readouterr().err
+    assert "--seed: expected a whole number of at least 0, got '-1'" in error
+    assert error.count("\n") == 1

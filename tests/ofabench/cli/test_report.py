@@ -1,0 +1,220 @@
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.errors import FileError
+from ofabench.cli import main as cli
+from ofabench.report import figures
+from ofabench.report.figures import Pairs
+from ofabench.report.front import front_figure
+from ofabench.report.heat import latency_heat_map
+from ofabench.report.outcome import counts_of, outcome_frame, read_outcomes
+from ofabench.report.page import Section, render
+from ofabench.report.training import training_section
+from supernet.train.log import TrainingLog, read_log
+from supernet.verification.verdicts import Verification
+from tests.support.report_runs import verification
+
+FINE = verification(0.4, 0.41, limit_ms=0.45)
+
+VERIFIED = {
+    **verification(0.4, 0.46, 0.42, limit_ms=0.45),
+    "accuracy": 0.9,
+    "accuracy_low": 0.88,
+    "accuracy_high": 0.915,
+    "predicted_accuracy": 0.91,
+    "arch": {"resolution": 32},
+}
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path) -> Path:
+    (tmp_path / "limit-1.verified.json").write_text(json.dumps(VERIFIED))
+    end = VERIFIED | verification(0.25, 0.2)
+    (tmp_path / "smallest.verified.json").write_text(json.dumps(end))
+    return tmp_path
+
+
+def test_outcomes_show_each_latency_with_both_verdicts(run_folder: Path) -> None:
+    outcomes = read_outcomes(run_folder)
+    frame = outcome_frame(outcomes)
+
+    smallest, limit_1 = frame.to_numpy().tolist()
+    assert limit_1 == [
+        "limit-1", "0.4500", "0.4000",
+        "0.4600", "+15.0% OUT", "NOT MET",
+        "0.4200", "+5.0% ok", "met",
+        "90.00% (88.00 to 91.50)",
+    ]  # fmt: skip
+    assert smallest[:9] == [
+        "smallest", "-", "0.2500", "0.2000", "-20.0% OUT", "-", "-", "-", "-",
+    ]  # fmt: skip
+    assert "repeated, ms" not in frame
+
+
+def test_verdicts_are_counted_by_what_decides(run_folder: Path) -> None:
+    """A limit is judged as measured, a prediction drift-corrected where there is a correction."""
+    outcomes = read_outcomes(run_folder)
+
+    assert counts_of(outcomes) == (
+        "0 of 1 limits met, 1 of 2 predictions within 10 % (1 drift-corrected; 0 of 2 as measured)"
+    )
+    assert [one.failed for one in outcomes] == [True, True]
+    assert counts_of(outcomes[:1]) == "0 of 1 predictions within 10 %"
+    fine = [replace(one, verification=Verification.from_json(FINE)) for one in outcomes]
+    assert counts_of(fine) == "2 of 2 limits met, 2 of 2 predictions within 10 %"
+    assert not any(one.failed for one in fine)
+
+
+def test_a_repeat_is_shown_beside_and_counts_nothing(run_folder: Path) -> None:
+    again = verification(0.4, 0.41, limit_ms=0.45)
+    path = run_folder / "limit-1.verified.json"
+    path.write_text(json.dumps(VERIFIED | {"repeats": [again]}))
+    outcomes = read_outcomes(run_folder)
+
+    assert outcome_frame(outcomes)["repeated, ms"].tolist() == ["-", "0.4100"]
+    assert outcomes[1].measured_ms == 0.46
+    assert counts_of(outcomes).startswith("0 of 1 limits met")
+
+
+def test_a_result_of_an_earlier_version_is_one_line(run_folder: Path) -> None:
+    old = {"predicted_ms": 1.0, "measured_ms": 1.0, "levelled_ms": 1.0, "kept": True}
+    (run_folder / "limit-1.verified.json").write_text(json.dumps(old))
+    with pytest.raises(FileError, match="verify again"):
+        read_outcomes(run_folder)
+
+
+def test_what_a_predictor_guessed_is_shown(run_folder: Path) -> None:
+    assert "extrapolated blocks" not in outcome_frame(read_outcomes(run_folder))
+    guessed = VERIFIED | {"extrapolated": ["a", "b"]}
+    (run_folder / "limit-1.verified.json").write_text(json.dumps(guessed))
+    assert outcome_frame(read_outcomes(run_folder))["extrapolated blocks"].tolist() == [0, 2]
+    ms = np.array([0.1, 0.3])
+    pairs = Pairs(measured_ms=ms, predicted_ms=ms, words=["one", "other"], guessed=[0, 2])
+    figure = figures.predicted_against_measured({"judged": pairs})
+    assert figure.data[-1].marker.symbol == ("circle", "circle-open")
+    assert figure.data[-1].text == ("one", "other<br>2 blocks guessed")
+
+
+def test_a_damaged_outcome_is_one_line(run_folder: Path) -> None:
+    (run_folder / "limit-1.verified.json").write_text('{"limit_ms": 1}')
+    with pytest.raises(FileError, match="verify again"):
+        read_outcomes(run_folder)
+
+
+def test_a_page_needs_nothing_from_elsewhere_and_escapes(run_folder: Path) -> None:
+    outcomes = read_outcomes(run_folder)
+    cloud = pd.DataFrame({"predicted_ms": [0.1, 0.3], "accuracy": [0.5, 0.7], "words": ["", ""]})
+    figure = front_figure({}, outcomes, {"": cloud})
+    section = Section(title="<b>", text="a & b", figure=figure, table=outcome_frame(outcomes))
+    page = render("A run", "lead", [section], "foot")
+    assert "<h2>&lt;b&gt;</h2>" in page
+    assert "a &amp; b" in page
+    assert 'id="figure-0"' in page
+    assert not re.search(r"<(script|link|img)[^>]+(src|href)=", page)
+
+
+def test_pictures_hold_what_was_measured() -> None:
+    frame = pd.DataFrame(
+        {
+            "kind": ["mbconv", "mbconv", "stem"],
+            "key": ["a", "b", "c"],
+            "macs": [1e6, 2e6, 3e6],
+            "latency_ms": [1.0, 2.0, 3.0],
+            "low_ms": [0.9, 1.9, 2.9],
+            "high_ms": [1.2, 2.2, 3.2],
+            "in_size": [8, 8, 32],
+            "in_channels": [16, 16, 1],
+            "out_channels": [16, 16, 8],
+            "mid_channels": [32, 64, 0],
+            "stride": [1, 1, 2],
+            "kernel": [3, 5, 3],
+        }
+    )
+    scatter = figures.latency_against_macs(frame)
+    assert [trace.name for trace in scatter.data] == ["mbconv", "stem"]
+    assert list(scatter.data[0].x) == [1.0, 2.0]
+    heat = latency_heat_map(frame)
+    assert heat is not None
+    assert list(heat.data[0].x) == ["k3 e2", "k5 e4"]
+    assert [list(row) for row in heat.data[0].z] == [[1.0, 2.0]]
+    pairs = Pairs(
+        measured_ms=np.array([1.0, 2.0]),
+        predicted_ms=np.array([1.1, 1.9]),
+        words="ab",
+        guessed=[0, 0],
+    )
+    picture = figures.predicted_against_measured({"judged": pairs})
+    assert list(picture.data[-1].y) == [1.1, 1.9]
+
+
+def test_a_folder_that_is_no_run_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "report.html"
+    assert cli.main(["report", str(tmp_path), "--out", str(out)]) == 2
+    error = capsys.readouterr().err
+    assert "is not a finished run" in error
+    assert error.count("\n") == 1
+    assert not out.exists()
+
+
+def _log(path: Path, lines: list[dict[str, object]]) -> Path:
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def test_a_training_log_is_drawn_step_by_step(tmp_path: Path) -> None:
+    line: dict[str, object] = {"kind": "steps", "lr": 0.1, "images_per_s": 50.0}
+    full = {**line, "phase": 0, "name": "full"}
+    lines: list[dict[str, object]] = [
+        {"kind": "run", "space": "tiny", "seed": 3},
+        {**full, "epoch": 0, "step": 9, "loss": 2.0},
+        {**full, "epoch": 0, "step": 11, "loss": 1.5},
+        {**full, "epoch": 1, "step": 9, "loss": 1.0},
+        {**full, "epoch": 1, "step": 11, "loss": 0.5},
+        {**line, "phase": 1, "name": "all", "epoch": 0, "step": 9, "loss": 3.0},
+    ]
+    path = _log(tmp_path / "supernet.jsonl", lines)
+
+    section = training_section(path, path.name)
+    assert section.figure is not None
+
+    assert [trace.name for trace in section.figure.data] == ["full", "all"]
+    assert list(section.figure.data[0].x) == [10, 12, 22, 24]
+    assert list(section.figure.data[1].x) == [34]
+    assert section.table is not None
+    assert section.table["loss of the last epoch"].tolist() == ["0.750", "3.000"]
+    assert section.table["epochs"].tolist() == [2, 1]
+    assert cli.main(["report", str(path), "--out", str(tmp_path / "r.html")]) == 0
+    assert "space tiny, seed 3" in (tmp_path / "r.html").read_text()
+
+
+def test_a_log_that_is_none_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "r.html"
+    cases: list[tuple[list[dict[str, object]], str]] = [
+        ([{"kind": "run"}], "tells of no training step yet"),
+        ([{"kind": "run"}, {"a": 1}], "line 2 is not of a training log"),
+        ([{"a": 1}, {"kind": "run"}], "is not recognised; accepted is a sweep"),
+        ([{"kind": "steps", "phase": 0, "step": 1}], "has lines of steps without one of phase"),
+    ]
+    for lines, says in cases:
+        path = _log(tmp_path / "x.jsonl", lines)
+        assert cli.main(["report", str(path), "--out", str(out)]) == 2
+        assert says in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_log_line_cut_short_by_a_kill_is_dropped(tmp_path: Path) -> None:
+    path = _log(tmp_path / "x.jsonl", [{"kind": "run", "space": "tiny"}])
+    path.write_text(path.read_text() + '{"kind": "ste')
+
+    assert read_log(path) == [{"kind": "run", "space": "tiny"}]
+    log = TrainingLog(path)
+    log.cut((0, 0, 0), {"space": "again"})
+    assert [line["space"] for line in read_log(path)] == ["tiny", "again"]

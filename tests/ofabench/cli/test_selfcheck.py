@@ -1,0 +1,95 @@
+"""`ofabench selfcheck`: a folder that tells all, and a device that computes nonsense."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.devices.fake import FakeDevice
+from bench.protocol.backend import Array, Backend
+from bench.protocol.target import Target
+from bench.sweep.repeatability import compare_sweeps
+from ofabench.cli import main as cli
+
+SMALL = ("--space", "tiny", "--device", "fake", "--blocks", "6", "--loads", "2", "--passes", "2")
+
+
+@pytest.fixture(autouse=True)
+def _only_this_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "COMMANDS", ("selfcheck",))
+
+
+def test_it_leaves_facts_figures_and_every_sample(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "check"
+
+    assert cli.main(["selfcheck", *SMALL, "--out", str(out)]) == 0
+
+    assert "as they must be" in capsys.readouterr().out
+    assert {file.name for file in out.iterdir()} == {
+        "first.sqlite",
+        "second.sqlite",
+        "selfcheck.json",
+    }
+    told = json.loads((out / "selfcheck.json").read_text())
+    assert told["passed"] is True
+    assert len(told["outputs"]) == 5
+    assert max(told["outputs"].values()) < 1e-5
+    assert told["facts_before"]["cpu_cores"] == 8
+    assert told["repeatability"]["common"] == 6
+    expected = compare_sweeps(out / "first.sqlite", out / "second.sqlite")
+    assert told["repeatability"] == pytest.approx(expected)
+    assert sum(key.startswith("block:") for key in told["latencies_ms"]) == 6
+
+
+def test_wrong_outputs_are_told_by_the_exit_code(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true_infer = FakeDevice.infer
+
+    def infer(
+        self: FakeDevice, content: bytes, images: Array, backend: Backend, target: Target
+    ) -> Array:
+        found = true_infer(self, content, images, backend, target)
+        wrong: Array = found + np.float32(0.01) * np.abs(found).max()
+        return wrong
+
+    monkeypatch.setattr(FakeDevice, "infer", infer)
+
+    assert cli.main(["selfcheck", *SMALL, "--json", "--out", str(tmp_path / "check")]) == 1
+
+    told = json.loads(capsys.readouterr().out)
+    assert told["passed"] is False
+    assert min(told["outputs"].values()) == pytest.approx(0.01, rel=1e-3)
+
+
+def test_a_folder_that_exists_is_refused_and_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "check").mkdir()
+
+    assert cli.main(["selfcheck", *SMALL, "--out", str(tmp_path / "check")]) == 2
+
+    assert "check exists; name a folder that does not" in capsys.readouterr().err
+    assert list((tmp_path / "check").iterdir()) == []
+
+
+def test_what_fails_leaves_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["selfcheck", *SMALL, "--backend", "onnx", "--out", str(tmp_path / "check")]
+
+    assert cli.main(arguments) == 2
+
+    assert "runs only the backend fake" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_phones_option_is_refused_elsewhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["selfcheck", *SMALL, "--runner", "benchmark_model", "--out", str(tmp_path / "c")]
+
+    assert cli.main(arguments) == 2
+
+    assert "--runner is for phones (adb:...), the device is fake" in capsys.readouterr().err

@@ -1,0 +1,321 @@
+"""`ofabench verify` on the fake machine: its figures, its exit codes and its refusals."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+
+from bench.backends.fake import FakeBackend, FakeModel
+from bench.backends.registry import get_backend
+from bench.blocks.model import random_model
+from bench.blocks.spec import BlockSpec
+from bench.blocks.torch_modules import build_network, network_of
+from bench.devices.cpu.local import LocalDevice
+from bench.protocol.target import Target
+from latency_models.networks.compose import Composition
+from latency_models.predictors.predictor import LatencyPredictor
+from ofabench.cli import main as cli
+from ofabench.workflows.sweep.sweeping import make_target
+from supernet.data import open_data
+from supernet.data.digits import load_digits_parts
+from supernet.data.digits_parts import DatasetParts
+from supernet.export.card import Normalisation
+from supernet.export.export import Form, export
+from supernet.export.network_file import CutNetwork
+from supernet.space.space import SearchSpace
+
+TINY = SearchSpace.load("tiny")
+ARCH = TINY.smallest(24)
+BLOCKS = TINY.blocks(ARCH)
+TARGET = Target(device="fake", backend="fake", backend_version="1")
+COST_MS = FakeModel(random_model(BLOCKS), TARGET).cost_ns / 1e6
+QUICK = ("--loads", "3", "--passes", "2", "--device", "fake")
+
+
+def small_digits(seed: int) -> DatasetParts:
+    splits = load_digits_parts(train=10, validation=10, test=60, seed=seed)
+    return DatasetParts(name="digits", channels=1, classes=10, size=32, splits=splits)
+
+
+@pytest.fixture(autouse=True)
+def _only_this_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(open_data._DATASETS, "digits", small_digits)
+    monkeypatch.setattr(cli, "COMMANDS", ("verify",))
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    parts = small_digits(0)
+    normalisation = Normalisation(mean=parts.mean, std=parts.spread)
+    cut = CutNetwork(
+        space="tiny",
+        arch=ARCH,
+        blocks=BLOCKS,
+        network=build_network(BLOCKS).eval(),
+        normalisation=normalisation,
+    )
+    export(cut, Form(backend=FakeBackend()), tmp_path / "net.json5")
+    return tmp_path / "net.json5"
+
+
+def predictor(
+    folder: Path,
+    *,
+    predicts_ms: float = COST_MS,
+    target: Target = TARGET,
+    then_ms: Mapping[BlockSpec, float] = MappingProxyType({}),
+) -> str:
+    """A predictor that gives every network the same latency; blocks took `then_ms` in its sweep."""
+    path = folder / "p.parquet"
+    exact_ms = {block: FakeModel(random_model((block,)), TARGET).cost_ns / 1e6 for block in BLOCKS}
+    known = {block: (ms, ms) for block, ms in {**exact_ms, **then_ms}.items()}
+    LatencyPredictor(
+        target=target,
+        provenance={"space": "tiny"},
+        known=known,
+        models={},
+        composition=Composition(overhead_ms=predicts_ms, slope=0.0),
+    ).save(path)
+    return str(path)
+
+
+def verify(model: Path, latency: str, *more: str) -> int:
+    return cli.main(["verify", str(model), "--latency", latency, *QUICK, *more])
+
+
+def test_a_prediction_within_tolerance(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert verify(model, predictor(model.parent), "--json") == 0
+
+    told = json.loads(capsys.readouterr().out)
+    # The fake machine is noisy by a few percent.
+    measured = told["measured"]
+    assert measured["ms"] == pytest.approx(COST_MS, rel=0.08)
+    assert told["predicted_ms"] == pytest.approx(COST_MS)
+    assert measured["low_ms"] <= measured["ms"] <= measured["high_ms"]
+    assert measured["within_tolerance"] is True
+    assert told["prediction_within_tolerance"] is True
+    assert told["accuracy"] is None
+
+
+def test_a_prediction_out_of_tolerance_is_exit_code_1(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    latency = predictor(model.parent, predicts_ms=0.8 * COST_MS)
+
+    assert verify(model, latency) == 1
+    assert "NOT WITHIN 10 % of the prediction" in capsys.readouterr().out
+    assert verify(model, latency, "--tolerance", "0.5") == 0
+    assert ", within 50 % of the prediction" in capsys.readouterr().out
+
+
+def test_both_latencies_are_shown_with_both_verdicts(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Blocks took a tenth in the predictor's sweep: ten times slower since, by all of them."""
+    then = {block: FakeModel(random_model((block,)), TARGET).cost_ns / 1e7 for block in BLOCKS}
+    latency = predictor(model.parent, predicts_ms=0.1 * COST_MS, then_ms=then)
+    result = result_with({TARGET.key: 0.2 * COST_MS}, model.parent / "r.json")
+    out = model.parent / "v.json"
+
+    assert verify(model, latency, "--result", result, "--out", str(out)) == 1
+
+    told, data = capsys.readouterr().out, json.loads(out.read_text())
+    assert data["drift"]["ratio"] == pytest.approx(10, rel=0.1)
+    assert data["drift_corrected"]["ms"] == pytest.approx(0.1 * COST_MS, rel=0.1)
+    assert (data["prediction_within_tolerance"], data["limit_met"]) == (True, False)
+    raw, corrected, drift = told.splitlines()[3:6]
+    assert raw.startswith("  measured ")
+    assert raw.endswith("NOT WITHIN 10 % of the prediction; limit NOT MET")
+    assert corrected.startswith("  drift-corrected ")
+    assert corrected.endswith(", within 10 % of the prediction; limit met")
+    assert drift.endswith(f"since the predictor's sweep, by {len(set(BLOCKS))} blocks measured "
+                          "beside it")  # fmt: skip
+
+
+def test_a_repeat_stands_beside_the_first(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    latency, out = predictor(model.parent), model.parent / "v.json"
+    assert verify(model, latency, "--out", str(out)) == 0
+    first = json.loads(out.read_text())
+
+    assert verify(model, latency, "--out", str(out), "--seed", "5") == 0
+
+    both = json.loads(out.read_text())
+    (again,) = both.pop("repeats")
+    assert both == first
+    assert again["measured"] != first["measured"]
+    assert "repeat 1 (the first measurement counts)" in capsys.readouterr().out
+    # Another question begins a file of its own.
+    assert verify(model, latency, "--out", str(out), "--tolerance", "0.5") == 0
+    assert "repeats" not in json.loads(out.read_text())
+    out.write_text("mine")
+    assert verify(model, latency, "--out", str(out)) == 0
+    assert json.loads(out.read_text())["tolerance"] == 0.1
+
+
+def test_the_file_is_judged_on_test_images(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert verify(model, predictor(model.parent), "--data", "digits", "--json") == 0
+
+    told = json.loads(capsys.readouterr().out)
+    assert 0 <= told["accuracy"] <= 1
+    assert told["accuracy_low"] < told["accuracy"] < told["accuracy_high"]
+
+
+def test_what_was_found_stands_beside_what_is_measured(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = model.parent / "r.json"
+    found = {
+        "format": "ofabench-search-1",
+        "arch": json.loads(TINY.to_line(ARCH)),
+        "accuracy": 0.9,
+        "predictions": {TARGET.key: COST_MS},
+        "limits": {TARGET.key: 2.5},
+    }
+    result.write_text(json.dumps(found))
+    out = model.parent / "v.json"
+
+    assert verify(model, predictor(model.parent), "--result", str(result), "--out", str(out)) == 0
+
+    told = json.loads(out.read_text())
+    assert told["limit_ms"] == 2.5
+    assert told["predicted_accuracy"] == 0.9
+    assert "limit            2.5 ms" in capsys.readouterr().out
+
+    found["arch"] = json.loads(TINY.to_line(TINY.largest()))
+    result.write_text(json.dumps(found))
+    assert verify(model, predictor(model.parent), "--result", str(result)) == 2
+    assert "of another network" in capsys.readouterr().err
+
+
+def result_with(limits: dict[str, float], path: Path) -> str:
+    found = {
+        "format": "ofabench-search-1",
+        "arch": json.loads(TINY.to_line(ARCH)),
+        "accuracy": 0.9,
+        "predictions": {},
+        "limits": limits,
+    }
+    path.write_text(json.dumps(found))
+    return str(path)
+
+
+def test_a_limit_that_is_not_met_is_exit_code_1(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    latency = predictor(model.parent)
+    tight = result_with({TARGET.key: 0.5 * COST_MS}, model.parent / "tight.json")
+    loose = result_with({TARGET.key: 2 * COST_MS}, model.parent / "loose.json")
+
+    assert verify(model, latency, "--result", tight) == 1
+    told = capsys.readouterr().out
+    assert f"limit            {0.5 * COST_MS:g} ms" in told
+    assert ", within 10 % of the prediction; limit NOT MET" in told
+    assert verify(model, latency, "--result", loose) == 0
+    assert "; limit met" in capsys.readouterr().out
+
+
+def test_without_a_predictor_the_file_is_measured(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = replace(TARGET, options=(("cache", "warm"),)).key
+    result = result_with({key: 2 * COST_MS}, model.parent / "r.json")
+
+    assert cli.main(["verify", str(model), *QUICK, "--result", result, "--json"]) == 0
+
+    told = json.loads(capsys.readouterr().out)
+    assert told["target"] == key
+    assert told["measured"]["ms"] == pytest.approx(COST_MS, rel=0.08)
+    assert (told["predicted_ms"], told["limit_met"]) == (None, True)
+    assert told["prediction_within_tolerance"] is None
+
+
+def int8_model(folder: Path) -> Path:
+    images = np.random.default_rng(0).standard_normal((8, 1, 24, 24), dtype=np.float32)
+    form = Form(backend=get_backend("onnx"), precision="int8", calibration=images)
+    parts = small_digits(0)
+    cut = CutNetwork(
+        space="tiny",
+        arch=ARCH,
+        blocks=BLOCKS,
+        network=network_of(random_model(BLOCKS)),
+        normalisation=Normalisation(mean=parts.mean, std=parts.spread),
+    )
+    export(cut, form, folder / "net.onnx")
+    return folder / "net.onnx"
+
+
+def test_int8_is_never_held_against_a_prediction_of_float32(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = make_target(LocalDevice(), get_backend("onnx"))
+    latency, model = predictor(tmp_path, predicts_ms=1e-6, target=target), int8_model(tmp_path)
+    here = ("--device", "cpu", "--loads", "3", "--passes", "2", "--force")
+    argv = ["verify", str(model), "--latency", latency, *here]
+
+    assert cli.main([*argv, "--data", "digits", "--images", "30", "--json"]) == 0
+
+    told = json.loads(capsys.readouterr().out)
+    assert told["target"] == replace(target, precision="int8").key
+    assert told["precision"] == "int8"
+    assert told["measured"]["ms"] > 0
+    assert (told["predicted_ms"], told["measured"]["error"]) == (None, None)
+    assert told["prediction_within_tolerance"] is None
+    assert told["prediction_of_another_precision"] == {"target": target.key, "predicted_ms": 1e-6}
+    assert told["accuracy_images"] == 30
+    assert cli.main(argv) == 0
+    assert "says nothing of a file of int8: no verdict" in capsys.readouterr().out
+    keep = tmp_path / "keep.sqlite"
+    assert cli.main([*argv, "--keep", str(keep)]) == 2
+    assert "samples of a file of int8 are not kept" in one_line(capsys)
+    assert not keep.exists()
+
+
+def one_line(capsys: pytest.CaptureFixture[str]) -> str:
+    told = capsys.readouterr().err.strip()
+    assert len(told.splitlines()) == 1
+    return told
+
+
+def test_bad_input_is_one_line(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    latency = predictor(model.parent)
+
+    assert cli.main(["verify", str(model), "--latency", latency, "--device", "toaster"]) == 2
+    assert "toaster" in one_line(capsys)
+    assert verify(model, latency, "--backend", "abacus") == 2
+    assert "abacus" in one_line(capsys)
+    assert verify(model, latency, "--data", "imagenet") == 2
+    assert "no data set 'imagenet'" in one_line(capsys)
+    assert verify(model.parent / "absent.onnx", latency) == 2
+    assert "cannot read" in one_line(capsys)
+    assert verify(model, str(model)) == 2
+    assert "parquet" in one_line(capsys)
+    with pytest.raises(SystemExit):
+        verify(model, latency, "--tolerance", "nan")
+    assert "expected a number above 0" in one_line(capsys)
+
+
+def test_another_target_is_refused(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = predictor(model.parent, target=replace(TARGET, device="epyc"))
+
+    assert verify(model, other) == 2
+
+    assert "the device is fake, the predictor's epyc" in one_line(capsys)
+    keep = model.parent / "keep.sqlite"
+    assert verify(model, other, "--keep", str(keep)) == 2
+    assert not keep.exists()
+
+
+def test_a_model_without_a_card_is_one_line(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    foreign = model.with_name("resnet.onnx")
+    foreign.write_bytes(model.read_bytes())
+    assert verify(foreign, predictor(model.parent)) == 2
+    error = capsys.readouterr().err
+    assert "resnet.onnx has no card: expected resnet.onnx.json beside it" in error
+    assert "`ofabench export`" in error
+    assert error.count("\n") == 1

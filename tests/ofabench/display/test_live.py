@@ -1,0 +1,266 @@
+"""What searches and sweeps show on a terminal: drawn to a string, and to a pseudo-terminal."""
+
+import io
+import os
+import pty
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from bench.protocol.progress import PassLook, PassWatcher
+from ofabench.display.live import duration, sparkline
+from ofabench.display.live_search import TerminalLook, get_look, share_done, time_left
+from ofabench.display.live_sweep import SweepPanel
+from ofabench.display.progress import (
+    JsonProgress,
+    LineProgress,
+    TerminalProgress,
+    get_progress,
+    get_sweep_progress,
+)
+from supernet.search.watch import Look, NoWatcher
+
+ROOT = Path(__file__).resolve().parents[3]
+TARGET = "note10/tflite-2.3.0/fp32"
+LOOK = Look(
+    what="searching ofa-mbv3-w1.0",
+    evaluated=1500,
+    seconds=3.0,
+    accuracy=0.7612,
+    costs={TARGET: 24.3, "macs": 231e6},
+    limits={TARGET: 30.0, "macs": 220e6},
+    units={TARGET: "ms", "macs": "MACs"},
+    budget=6000,
+    idle=10,
+    patience=40,
+)
+
+
+class Screen:
+    """A console of fixed width that records, and a clock that is set by hand."""
+
+    def __init__(self, width: int = 80) -> None:
+        self.out = io.StringIO()
+        self.console = Console(
+            file=self.out, width=width, force_terminal=True, color_system=None, _environ={}
+        )
+        self.now_s = 0.0
+
+    def clock(self) -> float:
+        return self.now_s
+
+    @property
+    def pictures(self) -> list[str]:
+        return self.out.getvalue().split("╭─ ")[1:]
+
+    @property
+    def last(self) -> list[str]:
+        return [line.strip("│ ") for line in self.pictures[-1].splitlines()]
+
+
+def test_a_search_shows_budget_best_and_limits() -> None:
+    screen = Screen()
+    look = TerminalLook(screen.console, screen.clock)
+
+    look.show(LOOK)
+
+    title, budget, times, best, latency, macs = screen.last[:6]
+    assert title.startswith("searching ofa-mbv3-w1.0 ─")
+    assert budget == "━━━━              1,500 of 6,000 networks"  # a quarter of 16
+    # One generation took 3 s: 30 more would take 90 s, 4,500 more networks 9 s.
+    assert times == "3.0 s, 9.0 s left by evaluations  500 networks/s"
+    assert best == "best accuracy 76.12%"
+    assert latency.split() == [TARGET, "24.3", "of", "30", "ms", "━" * 12 + "╸", "81%"]
+    assert macs.split() == ["macs", "231", "of", "220", "M", "MACs", "━" * 16, "105%"]
+    assert max(map(len, screen.pictures[-1].splitlines())) <= 80
+
+
+def test_what_is_above_its_limit_is_red() -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=80, force_terminal=True, color_system="standard", _environ={})
+
+    TerminalLook(console, lambda: 0.0).show(LOOK)
+
+    latency, macs = [row for row in out.getvalue().splitlines() if " of " in row][1:]
+    assert "\x1b[31m" in macs
+    assert "\x1b[31m" not in latency
+    assert "\x1b[32m" in latency
+
+
+def test_a_search_is_drawn_four_times_a_second_and_when_it_ends() -> None:
+    screen = Screen()
+    look = TerminalLook(screen.console, screen.clock)
+
+    for generation in range(10):
+        screen.now_s = 0.1 * generation  # due at 0, 0.3, 0.6 and 0.9 s
+        look.show(replace(LOOK, evaluated=100 * generation))
+    drawn = len(screen.pictures)
+    look.show(replace(LOOK, evaluated=1234, accuracy=0.79))
+    assert (drawn, len(screen.pictures)) == (4, 4)
+    look.close()
+
+    assert "1,234 of 6,000 networks" in screen.pictures[-1]
+    assert screen.out.getvalue().endswith("\x1b[?25h")  # the cursor is there again
+    look.close()
+
+
+def test_a_search_that_found_nothing_yet_says_so_and_a_front_its_size() -> None:
+    screen = Screen(width=100)
+    look = TerminalLook(screen.console, screen.clock)
+
+    look.show(replace(LOOK, accuracy=None, costs={}, budget=None, patience=None, front=7))
+
+    assert screen.last[1] == "1,500 networks"
+    assert screen.last[2] == "3.0 s  500 networks/s"
+    assert screen.last[3] == "nothing within the limits yet, 7 on the front"
+    assert screen.last[4].split() == [TARGET, "at", "most", "30", "ms"]
+
+
+def test_the_curve_of_best_accuracies_grows() -> None:
+    screen = Screen()
+    look = TerminalLook(screen.console, screen.clock)
+
+    for step in range(8):
+        screen.now_s += 1
+        look.show(replace(LOOK, accuracy=0.70 + 0.01 * step))
+
+    assert screen.last[3] == "best accuracy 77.00%  ▁▂▃▄▅▆▇█"
+
+
+def test_a_narrow_terminal_has_no_bars_of_limits() -> None:
+    screen = Screen(width=48)
+
+    TerminalLook(screen.console, screen.clock).show(LOOK)
+
+    assert screen.last[5].split() == ["macs", "231", "of", "220", "M", "MACs", "105%"]
+
+
+def test_names_are_no_markup() -> None:
+    screen = Screen()
+
+    TerminalLook(screen.console, screen.clock).show(replace(LOOK, what="[red]s[/red]"))
+
+    assert screen.last[0].startswith("[red]s[/red] ─")
+
+
+@pytest.mark.parametrize(
+    ("change", "share", "left"),
+    [
+        ({}, 0.25, (9.0, "evaluations")),
+        ({"budget_s": 5.0}, 0.6, (2.0, "seconds")),
+        ({"idle": 38}, 0.25, (2 * 3.0 / 6, "patience")),
+        ({"budget": None, "idle": 10}, 0.25, (30 * 3.0 / 6, "patience")),
+        ({"budget": None, "patience": None}, 0.0, None),
+        ({"budget_s": 2.0}, 1.5, (0.0, "seconds")),
+    ],
+)
+def test_the_budget_that_ends_first_tells_the_time(
+    change: dict[str, float], share: float, left: tuple[float, str] | None
+) -> None:
+    look = replace(LOOK, **change)  # type: ignore[arg-type]
+
+    assert share_done(look) == pytest.approx(share)
+    found = time_left(look, generations=6)
+    assert (found is None) == (left is None)
+    if found is not None and left is not None:
+        assert found[0] == pytest.approx(left[0])
+        assert found[1] == left[1]
+
+
+def test_a_sweep_shows_passes_level_and_what_was_disturbed() -> None:
+    screen = Screen()
+    panel = SweepPanel(screen.console, screen.clock)
+    assert isinstance(panel, PassWatcher)
+
+    panel.start(40, "measuring")
+    for taken in range(1, 11):
+        screen.now_s = 0.1 * taken  # drawn at the start, and at 0.5 and 1.0 s
+        panel.show_pass(PassLook(load=2, loads=6, level=1.0123, marked=1, retaken=3 * taken))
+        panel.advance(note="load 2 of 6")
+
+    assert len(screen.pictures) == 3
+    assert screen.last[1] == "━━━━━━                    10 of 40 passes  1.0 s, 3.0 s left"
+    assert screen.last[2] == "load 2 of 6  level 1.012  1 passes marked  30 visits retaken"
+    panel.advance(-10, note="taken again: [the cable] was pulled")
+    assert len(screen.pictures) == 4
+    assert screen.last[3] == "taken again: [the cable] was pulled"
+    panel.close()
+
+
+def test_durations_and_curves() -> None:
+    assert [duration(s) for s in (4.24, 59.94, 130, 8000)] == ["4.2 s", "59.9 s", "2:10", "2:13:20"]
+    assert sparkline([1.0], 5) == ""
+    assert sparkline([0.0, 1.0, 2.0, 3.0, 4.0], 3) == "▁▄█"
+    assert sparkline([2.0, 2.0], 5) == "▁▁"
+    assert sparkline([0.0, 7.0], 2, ascii_only=True) == "_#"
+
+
+def test_nothing_is_shown_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert isinstance(get_look(), NoWatcher)
+    for progress in (get_progress("bar"), get_sweep_progress("bar"), TerminalProgress()):
+        progress.start(3, "measuring")
+        progress.advance(3, note="x")
+        progress.close()
+
+    assert capsys.readouterr() == ("", "")
+
+
+def test_lines_are_for_logs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = 100.0
+    monkeypatch.setattr("ofabench.display.progress.time.monotonic", lambda: now_s)
+    progress = get_sweep_progress("lines")
+    assert isinstance(progress, LineProgress)
+
+    progress.start(10, "measuring")
+    now_s += 10
+    progress.advance(note="not yet")
+    now_s += 10
+    progress.advance(note="load 1 of 6")
+    progress.close()
+    progress.close()
+
+    out, told = capsys.readouterr()
+    assert out == ""
+    assert told.splitlines() == [
+        "measuring: 10 steps",
+        "measuring: 2/10, 80 s left  load 1 of 6",
+        "measuring: 2/10 in 20 s",
+    ]
+    assert isinstance(get_sweep_progress("json"), JsonProgress)
+
+
+def test_a_sweep_on_a_real_terminal(tmp_path: Path) -> None:
+    """The panel goes to stderr, a terminal here; stdout, a file, has the result alone."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "ofabench", "sweep", "--space", "tiny", "--device", "cpu"]
+    command += ["--backend", "onnx", "--blocks", "2", "--loads", "1", "--passes", "2", "--force"]
+    command += ["--json", "--out", str(tmp_path / "s.sqlite")]
+    env = {**os.environ, "TERM": "xterm", "COLUMNS": "90"}
+    with (tmp_path / "stdout").open("wb") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=theirs, cwd=ROOT, env=env)
+        os.close(theirs)
+        shown = _read_all(ours)
+        assert process.wait(timeout=60) == 0, shown
+
+    assert "2 of 2 passes" in shown
+    assert "load 1 of 1" in shown
+    assert "level " in shown
+    assert (tmp_path / "stdout").read_text().startswith("{")
+
+
+def _read_all(descriptor: int) -> str:
+    """Read a terminal until the other end is closed, which Linux tells by an error."""
+    parts = []
+    try:
+        while part := os.read(descriptor, 4096):
+            parts.append(part)
+    except OSError:
+        pass
+    os.close(descriptor)
+    return b"".join(parts).decode()

@@ -1,0 +1,279 @@
+"""What a report takes, told by content; and what it refuses in a line."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bench.errors import FileError, InputError
+from ofabench.cli import main as cli
+from ofabench.report.front import front_sections
+from ofabench.report.inputs import read_inputs
+from ofabench.report.searches import read_search
+from ofabench.report.verified import verdict_sections
+from tests.support import report_runs as runs
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One file of every kind."""
+    path = tmp_path_factory.mktemp("run")
+    runs.write_everything(path)
+    return path
+
+
+def test_a_folder_is_sorted_by_what_its_files_are(folder: Path) -> None:
+    found = read_inputs([folder])
+
+    assert list(found.sweeps) == ["sweep.sqlite"]
+    assert list(found.tables) == ["fake-blocks.parquet", "phone-blocks.parquet"]
+    assert list(found.networks) == ["fake-judged.parquet", "phone-judged.parquet"]
+    assert list(found.predictors) == ["fake.parquet", "phone.parquet"]
+    assert list(found.accuracies) == ["accuracy.parquet"]
+    assert {name: one.front for name, one in found.searches.items()} == {
+        "front.json": True,
+        "limit.json": False,
+    }
+    assert list(found.outcomes) == ["limit.verified.json"]
+    assert list(found.logs) == ["supernet.jsonl"]
+    assert [Path(name).name for name in found.passed] == ["notes.md"]
+    assert found.count == 12
+
+
+def test_names_decide_nothing(folder: Path, tmp_path: Path) -> None:
+    kinds = ("sweep.sqlite", "fake-blocks.parquet", "limit.json", "supernet.jsonl", "fake.parquet")
+    for number, name in enumerate(kinds):
+        shutil.copy(folder / name, tmp_path / f"{number}.txt")
+
+    found = read_inputs(sorted(tmp_path.iterdir()))
+
+    assert [list(one) for one in (found.sweeps, found.tables, found.searches)] == [
+        ["0.txt"],
+        ["1.txt"],
+        ["2.txt"],
+    ]
+    assert [list(one) for one in (found.logs, found.predictors)] == [["3.txt"], ["4.txt"]]
+
+
+def test_files_of_one_name_keep_their_folders(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    shutil.copy(folder / "fake.parquet", other / "fake.parquet")
+
+    found = read_inputs([folder, other])
+
+    assert list(found.predictors) == ["fake.parquet", "phone.parquet", "other/fake.parquet"]
+    with pytest.raises(InputError, match="is given twice"):
+        read_inputs([folder / "limit.json"] * 40)
+
+
+def test_the_largest_table_of_a_target_counts(tmp_path: Path) -> None:
+    whole = runs.table()
+    few = type(whole)(target=whole.target, provenance={}, rows=whole.rows[:5])
+    few.save(tmp_path / "a.parquet")
+    whole.save(tmp_path / "b.parquet")
+
+    (found,) = read_inputs([tmp_path]).tables_by_target().values()
+
+    assert len(found) == 147
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("notes.txt", b"hello"),
+        ("empty.json", b""),
+        ("other.json", b'{"a": 1}'),
+        ("list.json", b"[1, 2]"),
+        ("archs.jsonl", b'{"space": "tiny", "resolution": 32}\n{"space": "tiny"}\n'),
+        ("deep.json", b'{"a":' * 100_000),
+        ("image.png", b"\x89PNG\r\n"),
+    ],
+)
+def test_what_is_not_recognised_is_named_with_what_is(
+    name: str, content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = tmp_path / name, tmp_path / "r.html"
+    path.write_bytes(content)
+
+    assert cli.main(["report", str(path), "--out", str(out)]) == 2
+
+    told = capsys.readouterr().err
+    assert f"{path} is not recognised; accepted is a sweep (.sqlite)" in told
+    assert told.count("\n") == 1
+    assert not out.exists()
+
+
+def test_parquet_of_other_programs_is_not_recognised(tmp_path: Path) -> None:
+    path = tmp_path / "other.parquet"
+    pd.DataFrame({"a": [1]}).to_parquet(path)
+
+    with pytest.raises(FileError, match="is not recognised"):
+        read_inputs([path])
+
+
+def test_a_page_is_never_written_over_what_it_tells_of(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = folder / "supernet.jsonl"
+    before = log.read_bytes()
+
+    assert cli.main(["report", str(log), "--out", str(log)]) == 2
+    assert "is one of the files to report" in capsys.readouterr().err
+    assert log.read_bytes() == before
+
+    nowhere = tmp_path / "nowhere" / "r.html"
+    assert cli.main(["report", str(log), "--out", str(nowhere)]) == 2
+    assert "there is no folder" in capsys.readouterr().err
+
+
+def test_what_has_no_picture_by_itself_says_what_it_needs(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "r.html"
+
+    assert cli.main(["report", str(folder / "fake.parquet"), "--out", str(out)]) == 2
+    assert "a predictor needs a table of networks" in capsys.readouterr().err
+
+
+def test_a_search_is_read_with_what_it_tells() -> None:
+    arch = runs.SPACE.smallest()
+    data = runs.result(arch, 0.7, bounds={"a": 1})
+
+    (one,) = read_search(Path("r.json"), data).found
+
+    assert (one.arch, one.accuracy, one.bounds) == (arch, 0.7, {"a": 1.0})
+    assert [evaluated for evaluated, _ in one.history] == [50, 90]  # at 10 nothing was found yet
+    assert list(one.latencies()) == [runs.FAKE.key, runs.PHONE.key]
+
+
+def test_damaged_searches_are_one_line() -> None:
+    good = runs.result(runs.SPACE.smallest(), 0.7)
+    wrong: list[dict[str, Any]] = [
+        {**good, "accuracy": None},
+        {**good, "arch": 3},
+        {**good, "arch": {}},
+        {**good, "predictions": [1]},
+        {**good, "history": [{"a": 1}]},
+        {**good, "accuracy": float("nan")},
+        {**good, "evaluated": float("inf")},
+        {**good, "predictions": {"a": float("inf")}},
+        {"format": good["format"], "front": []},
+        {"format": good["format"], "front": 3},
+        {"format": good["format"]},
+    ]
+    for data in wrong:
+        with pytest.raises(FileError, match=r"r.json is a damaged search result .*; search again"):
+            read_search(Path("r.json"), data)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=8,
+)
+NAMES = st.sampled_from(["arch", "accuracy", "predictions", "limits", "std_ms", "history", "front"])
+
+
+@settings(
+    max_examples=200,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(st.dictionaries(NAMES, JSON, max_size=4))
+def test_any_damage_is_a_file_error(changed: dict[str, Any]) -> None:
+    data = {**runs.result(runs.SPACE.smallest(), 0.7), **changed}
+    try:
+        found = read_search(Path("r.json"), json.loads(json.dumps(data)))
+    except FileError:
+        return
+    assert all(isinstance(one.accuracy, float) for one in found.found)
+
+
+@pytest.mark.parametrize("name", ["sweep.sqlite", "fake-blocks.parquet", "fake.parquet"])
+def test_a_file_cut_short_is_one_line(
+    name: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = (folder / name).read_bytes()
+    path, out = tmp_path / name, tmp_path / "r.html"
+    path.write_bytes(content[: len(content) * 3 // 4])
+
+    assert cli.main(["report", str(path), "--out", str(out)]) == 2
+
+    told = capsys.readouterr().err
+    assert str(path) in told
+    assert told.count("\n") == 1
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "changed", [{"predicted_ms": 0}, {"limit_ms": "x"}, {"accuracy": float("nan")}, {"arch": 3}]
+)
+def test_a_damaged_verification_is_one_line_or_still_told(
+    changed: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = tmp_path / "x.verified.json", tmp_path / "r.html"
+    data = runs.verified(runs.SPACE.smallest(), 0.7) | changed
+    path.write_text(json.dumps(data))
+
+    code = cli.main(["report", str(path), "--out", str(out)])
+
+    if "arch" in changed:  # no picture needs it: it is told as it stands
+        assert code == 0
+        return
+    assert code == 2
+    assert "is not what `ofabench verify --out` writes" in capsys.readouterr().err
+
+
+def _verdict(**changed: Any) -> dict[str, Any]:
+    told = runs.verified(runs.SPACE.smallest(), 0.7, **changed)
+    return {name: told[name] for name in told if "accuracy" not in name and name != "arch"}
+
+
+def test_a_deployment_is_what_was_measured_of_it(tmp_path: Path) -> None:
+    measured = _verdict(target=runs.PHONE.key)
+    card = {
+        "format": "ofabench-deploy-2",
+        "model": {"file": "model.onnx", "space": "tiny", "arch": runs.SPACE.smallest().to_json()},
+        "accuracy": {
+            "predicted_accuracy": 0.7,
+            "accuracy": 0.6,
+            "accuracy_low": 0.5,
+            "accuracy_high": 0.7,
+        },
+        "latency": [
+            {"target": runs.FAKE.key, "verification": None},
+            {"target": runs.PHONE.key, "verification": measured},
+        ],
+    }
+    (tmp_path / "card.json").write_text(json.dumps(card))
+
+    (one,) = read_inputs([tmp_path]).outcomes.values()
+
+    assert (one.name, one.target, one.accuracy) == ("model.onnx", runs.PHONE.key, 0.6)
+    assert one.arch.startswith("24 px<br>stage 1: 1 block")
+    (tmp_path / "card.json").write_text(json.dumps(card | {"model": None}))
+    with pytest.raises(FileError, match="is a damaged card"):
+        read_inputs([tmp_path])
+
+
+def test_a_file_that_no_predictor_tells_of_is_still_measured(tmp_path: Path) -> None:
+    told = runs.verified(runs.SPACE.smallest(), 0.7) | runs.verification(None, 0.05)
+    (tmp_path / "int8.verified.json").write_text(json.dumps(told))
+    found = read_inputs([tmp_path])
+    (one,) = found.outcomes.values()
+    (section,) = front_sections(found)
+    (verdicts,) = verdict_sections(found)
+
+    assert (one.predicted_ms, one.failed, one.measured_ms) == (None, False, 0.05)
+    assert verdicts.text.startswith("nothing was predicted or limited")
+    assert verdicts.table is not None
+    assert verdicts.table[["predicted, ms", "difference"]].to_numpy().tolist() == [["-", "-"]]
+    assert section.figure is not None
+    by_name = {trace.name: len(trace.x) for trace in section.figure.data}
+    assert by_name["verified, as measured"] == 1
+    assert by_name["verified, latency predicted"] == 0

@@ -1,0 +1,163 @@
+"""The command line on phones: the pocket phone, with the real runner built for this machine."""
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bench.backends.registry import get_backend
+from bench.blocks.model import random_model
+from bench.devices.android.device import AdbDevice
+from bench.devices.android.runner.bundle import ensure_bundle
+from bench.errors import MissingRuntimeError
+from bench.sweep.store import SweepStore
+from bench.timing.plan import SweepPlan
+from ofabench.cli import main as cli
+from ofabench.workflows.sweep.sweeping import make_target
+from supernet.space.space import SearchSpace
+from supernet.verification.verify import Bench, measure_file
+from tests.pocket_phone.phone import DaemonOptions, PocketPhone
+
+SMALL = ("--space", "tiny", "--blocks", "4", "--loads", "2", "--passes", "2")
+HERE = ("--backend", "tflite", "--cores", "any", "--force")
+
+
+@pytest.fixture(autouse=True)
+def _here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what is tested, no server of this machine's, and a runner that can be built."""
+    monkeypatch.setattr(cli, "COMMANDS", ("devices", "sweep", "table", "selfcheck"))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(taken.getsockname()[1]))
+    try:
+        ensure_bundle("x86_64")
+    except MissingRuntimeError as error:
+        pytest.skip(f"no runner here: {error}")
+
+
+@pytest.fixture
+def phones(tmp_path: Path) -> Iterator[list[PocketPhone]]:
+    options = DaemonOptions(secure=False)
+    with (
+        PocketPhone(tmp_path / "first", "pixel2", options) as first,
+        PocketPhone(tmp_path / "second", "note8", options) as second,
+    ):
+        yield [first, second]
+        assert first.violations == second.violations == []
+
+
+def test_a_phones_sweep_becomes_a_table(
+    phones: list[PocketPhone], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, table = str(tmp_path / "s.sqlite"), str(tmp_path / "t.parquet")
+
+    assert cli.main(["sweep", *SMALL, *HERE, "--device", phones[1].address, "--out", out]) == 0
+    assert cli.main(["table", "build", out, "--out", table]) == 0
+
+    told = capsys.readouterr().out
+    assert "4 blocks, 0 networks, pocket-phone/tflite-litert-" in told
+    with SweepStore.open(Path(out)) as store:
+        facts = store.loads()[0].passes[0].facts
+        assert store.facts["model"] == "SM-N950F"
+    assert facts["throttled"] is False
+    assert facts["whole_graphs_share"] == 1.0
+    assert "cpu7" not in str(facts["frequencies_khz"])
+
+
+def test_a_phone_is_described_when_asked_for(
+    phones: list[PocketPhone], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["devices", "--device", phones[0].address, "--json"]) == 0
+
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["slug"], found["state"]) == ("pocket-phone", "ready")
+    assert found["backends"]["onnx"] is None
+    assert found["backends"]["tflite"].startswith("litert-")
+    assert found["facts"]["model"] == "Pixel 2"
+
+
+@pytest.mark.parametrize("backend", ["onnx", "torch"])
+def test_a_backend_that_phones_have_not_is_refused(
+    phones: list[PocketPhone], tmp_path: Path, capsys: pytest.CaptureFixture[str], backend: str
+) -> None:
+    words = ["sweep", *SMALL, "--device", phones[0].address, "--backend", backend]
+
+    assert cli.main([*words, "--out", str(tmp_path / "s.sqlite")]) == 2
+
+    assert "phones run the backend tflite" in capsys.readouterr().err
+    assert not (tmp_path / "s.sqlite").exists()
+
+
+def fleet_file(folder: Path, addresses: dict[str, str]) -> Path:
+    tables = [
+        f'[[phone]]\nname = "{name}"\naddress = "{address}"\ncores = "any"\n'
+        for name, address in addresses.items()
+    ]
+    path = folder / "fleet.toml"
+    path.write_text("\n".join(tables))
+    return path
+
+
+def test_a_fleet_is_swept_each_phone_into_a_file_of_its_own_and_gone_on_with(
+    phones: list[PocketPhone], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    addresses = {"one": phones[0].address, "two": phones[1].address}
+    fleet, out = fleet_file(tmp_path, addresses), tmp_path / "fleet"
+    command = ["sweep", *SMALL, "--force", "--fleet", str(fleet), "--out", str(out), "--json"]
+    phones[1].stop()
+
+    assert cli.main(command) == 2
+
+    one, two = json.loads(capsys.readouterr().out)
+    assert (one["code"], one["summary"]["blocks"]) == (0, 4)
+    assert (two["code"], two["summary"]) == (2, None)
+    assert "no phone answers at 127.0.0.1" in two["words"]
+    assert {path.name for path in out.iterdir()} == {"one.sqlite"}
+    before = (out / "one.sqlite").read_bytes()
+
+    phones[1].start()
+    assert cli.main(command) == 0
+
+    one, two = json.loads(capsys.readouterr().out)
+    assert two["summary"]["blocks"] == 4
+    with SweepStore.open(out / "one.sqlite") as store:
+        assert len(store.sessions()) == 2
+    assert len((out / "one.sqlite").read_bytes()) >= len(before)
+
+
+def test_what_the_fleet_file_tells_is_not_told_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fleet = fleet_file(tmp_path, {"one": "adb:127.0.0.1:1"})
+    command = ["sweep", *SMALL, "--fleet", str(fleet), "--device", "cpu"]
+
+    assert cli.main([*command, "--out", str(tmp_path / "out")]) == 2
+
+    assert "--device is told by the fleet file" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_exported_network_is_measured_on_the_phone(
+    phones: list[PocketPhone], tmp_path: Path
+) -> None:
+    space, backend = SearchSpace.load("tiny"), get_backend("tflite")
+    blocks = space.blocks(space.smallest())
+    content = backend.serialise(random_model(blocks, seed=9))
+    device = AdbDevice(phones[0].address, tell=lambda words: None)
+    bench = Bench(
+        device=device,
+        backend=backend,
+        target=make_target(device, backend, cores="any"),
+        plan=SweepPlan(loads=2, passes=2),
+        forced=True,
+    )
+
+    measured = measure_file(content, blocks, bench)
+
+    device.close()
+    (network,) = [one for one in measured if one.workload.role == "network"]
+    assert network.loads == 2
+    assert network.median_ms > 0
+    pushed = [path.read_bytes() for path in (phones[0].root / "data").rglob("*.tflite")]
+    assert content in pushed

@@ -1,0 +1,68 @@
+"""`ofabench verify` on a phone: files of every precision, measured and computed there.
+
+The pocket phone runs the real runner, built for this machine.
+"""
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.backends.registry import get_backend
+from bench.blocks.model import random_model
+from bench.blocks.torch_modules import network_of
+from bench.devices.android.runner.bundle import ensure_bundle
+from bench.errors import MissingRuntimeError
+from ofabench.cli import main as cli
+from supernet.export.card import Normalisation
+from supernet.export.export import Form, export
+from supernet.export.network_file import CutNetwork
+from supernet.space.space import SearchSpace
+from tests.pocket_phone.phone import DaemonOptions, PocketPhone
+
+TINY = SearchSpace.load("tiny")
+ARCH = TINY.smallest(24)
+BLOCKS = TINY.blocks(ARCH)
+
+
+@pytest.fixture
+def phone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PocketPhone]:
+    monkeypatch.setattr(cli, "COMMANDS", ("verify",))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(taken.getsockname()[1]))
+    try:
+        ensure_bundle("x86_64")
+    except MissingRuntimeError as error:
+        pytest.skip(f"no runner here: {error}")
+    with PocketPhone(tmp_path / "phone", "note8", DaemonOptions(secure=False)) as made:
+        yield made
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_a_file_is_measured_and_computed_there(
+    precision: str, phone: PocketPhone, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images = np.random.default_rng(0).standard_normal((8, 1, 24, 24), dtype=np.float32)
+    form = Form(backend=get_backend("tflite"), precision=precision, calibration=images)
+    cut = CutNetwork(
+        space="tiny",
+        arch=ARCH,
+        blocks=BLOCKS,
+        network=network_of(random_model(BLOCKS)),
+        normalisation=Normalisation(mean=(0.3,), std=(0.25,)),
+    )
+    export(cut, form, tmp_path / "net.tflite")
+    quick = ("--loads", "2", "--passes", "2", "--cores", "any", "--force")
+    argv = ["verify", str(tmp_path / "net.tflite"), "--device", phone.address, *quick]
+
+    assert cli.main([*argv, "--json"]) == 0
+
+    told = json.loads(capsys.readouterr().out)
+    assert f"/{precision}/" in told["target"]
+    assert told["measured"]["ms"] > 0
+    assert told["on_device"]["images"] == 4
+    assert told["on_device"]["agreement"] == 1.0
+    assert told["on_device"]["largest"] < 1e-2

@@ -1,0 +1,126 @@
+"""Which networks of a table a predictor is judged on, and how slow the machine was meanwhile."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.errors import FileError
+from bench.protocol.target import Target
+from latency_models.fitting import fit_predictor
+from latency_models.predictors.predictor import LatencyPredictor
+from latency_models.tables.networks import NetworksTable
+from latency_models.tables.table import LatencyTable, frame_of
+from ofabench.report.words import space_of_table
+from ofabench.workflows.latency.networks import judging, space_of
+from supernet.space.space import SearchSpace
+
+TINY = SearchSpace.load("tiny")
+TARGET = Target(device="box", backend="onnx", backend_version="1")
+ARCHS = list(dict.fromkeys(TINY.sample(np.random.default_rng(0), 40)))[:30]
+NETS = [TINY.blocks(arch) for arch in ARCHS]
+MS = np.array([0.1 + sum(block.macs for block in net) / 1e6 for net in NETS])
+
+
+@pytest.fixture(scope="module")
+def predictor() -> LatencyPredictor:
+    """Fitted on the first twelve."""
+    return fit_predictor(None, NETS[:12], MS[:12], target=TARGET, blocks=TINY.unique_blocks())
+
+
+def table(first: int, last: int, slower: float = 1.0) -> NetworksTable:
+    frame = TINY.to_frame(ARCHS[first:last]).assign(box_ms=slower * MS[first:last])
+    return NetworksTable(frame=frame, space="tiny", targets={}, provenance={})
+
+
+def test_a_table_carries_a_space_that_is_not_shipped() -> None:
+    text = TINY.text.replace('name = "tiny"', 'name = "mine"')
+    made = replace(table(0, 3), space="gone.toml", provenance={"space_toml": text})
+    mine = SearchSpace.from_toml(text)
+
+    assert space_of(made, None) == space_of_table(made) == mine
+    assert space_of(made, "tiny") == TINY  # what is asked for comes first
+    lost = replace(made, provenance={})
+    assert space_of_table(lost) is None
+    with pytest.raises(FileError, match=r"gone\.toml"):
+        space_of(lost, None)
+
+
+def test_networks_fitted_on_are_left_out_and_give_the_drift(predictor: LatencyPredictor) -> None:
+    found = judging(table(8, 30, slower=1.25), "box_ms", TINY, predictor)
+
+    assert found.fitted == 4
+    assert found.measured.ms == pytest.approx(1.25 * MS[12:])
+    assert found.codes.tolist() == TINY.encode(ARCHS[12:]).tolist()
+    drift = found.measured.drift
+    assert drift is not None
+    assert (drift.source, drift.workloads) == ("networks in common", 4)
+    assert drift.ratio == pytest.approx(1.25)
+    assert found.measured.drift_corrected_ms == pytest.approx(MS[12:])
+
+
+def test_two_networks_in_common_give_no_drift(predictor: LatencyPredictor) -> None:
+    found = judging(table(10, 30), "box_ms", TINY, predictor)
+
+    assert found.fitted == 2
+    assert len(found.measured.ms) == 18
+    assert found.measured.drift is None
+    assert found.measured.drift_corrected_ms is None
+
+
+def test_references_give_the_drift_where_no_network_does(predictor: LatencyPredictor) -> None:
+    then = replace(predictor, provenance={"references": {"compute": 1.0, "memory": 2.0}})
+    later = replace(table(12, 30), provenance={"references": {"compute": 1.1, "memory": 2.2}})
+
+    found = judging(later, "box_ms", TINY, then)
+
+    assert found.fitted == 0
+    assert found.measured.drift is not None
+    assert found.measured.drift.source == "reference workloads"
+    assert found.measured.drift_corrected_ms == pytest.approx(MS[12:] / 1.1)
+
+
+def test_references_that_disagree_correct_nothing(predictor: LatencyPredictor) -> None:
+    then = replace(predictor, provenance={"references": {"compute": 1.0, "memory": 2.0}})
+    later = replace(table(12, 30), provenance={"references": {"compute": 1.3, "memory": 1.9}})
+
+    found = judging(later, "box_ms", TINY, then)
+
+    assert found.measured.drift is not None
+    assert not found.measured.drift.applied
+    assert found.measured.drift_corrected_ms is None
+
+
+def test_where_all_were_fitted_on_all_are_shown(predictor: LatencyPredictor) -> None:
+    found = judging(table(0, 12), "box_ms", TINY, predictor)
+
+    assert found.fitted == len(found.measured.ms) == 12
+
+
+def test_networks_fitted_on_are_known_after_a_round_trip(
+    predictor: LatencyPredictor, tmp_path: Path
+) -> None:
+    predictor.save(tmp_path / "p.parquet")
+
+    assert dict(LatencyPredictor.load(tmp_path / "p.parquet").fitted) == predictor.fitted
+    assert sorted(predictor.fitted.values()) == pytest.approx(sorted(MS[:12]))
+
+
+def test_blocks_and_networks_are_blended_where_terms_do_not_reach() -> None:
+    """Inside a network, blocks take half of the square root of their time alone: no term is so."""
+    specs = list(TINY.unique_blocks())
+    alone_ms = np.array([0.01 + block.macs / 1e6 for block in specs])
+    inside = dict(zip(specs, (0.5 * np.sqrt(alone_ms)).tolist(), strict=True))
+    rows = frame_of(specs, latency_ms=alone_ms, cold_ms=alone_ms)
+    blocks = LatencyTable(target=TARGET, provenance={}, rows=rows)
+    ms = np.array([sum(inside[block] for block in net) for net in NETS])
+
+    found = fit_predictor(blocks, NETS[:20], ms[:20], blocks=specs)
+
+    choice = found.composition_choice
+    assert choice is not None
+    missed = np.mean(np.abs(found.predict_many(NETS[20:]) / ms[20:] - 1))
+    assert missed < 0.02
+    assert min(error for _, error in choice.errors) == dict(choice.errors)[choice.form]
+    assert not found.predict(NETS[0]).unmeasured

@@ -1,0 +1,159 @@
+"""A GPU's figures, their commands run on the computed device; timers on a computed card."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.backends.fake import FakeBackend
+from bench.blocks.spec import BlockSpec
+from bench.devices.cuda.driver import Driver
+from bench.devices.cuda.peer_timers import OURS_COLD, OURS_WARM, compare, peers, time_by_all
+from bench.devices.cuda.visits import Queue, trial_ns
+from bench.errors import MissingEntryError
+from bench.protocol.device import LoadPlan
+from latency_models.evaluation.additivity import additivity
+from latency_models.tables.table import LatencyTable, frame_of
+from ofabench.cli.commands.selfcheck import default_backend
+from ofabench.workflows.quickstart.steps import run_steps
+from ofabench.workflows.sweep.gpu_check import Amount, TargetCheck, gpu_checks, report, xeon_checks
+from tests.bench.devices.cuda.test_device import POOLS, TARGET
+from tests.support.fake_card import FakeCard, fake_gpu
+
+SMALL = Amount(space="tiny", fitted=4, judged=8, loads=2, passes=2)
+
+
+def test_its_figures_come_of_commands_in_processes_of_their_own(tmp_path: Path) -> None:
+    check = TargetCheck(
+        folder=tmp_path,
+        name="fake",
+        words=("--device", "fake", "--backend", "fake", "--batch", "2"),
+        amount=SMALL,
+    )
+    said: list[str] = []
+    run_steps(check.steps(), said.append)
+
+    figures, lines = report([check])
+
+    found = figures["fake"]
+    assert found["target"]["batch"] == 2
+    assert found["networks"]["n"] == 8
+    assert found["repeatability"]["difference_p95"] < 0.2
+    # The fake device's networks take 8 % less than their blocks, and a call each.
+    assert {one["state"]: one["ratio"] > 1 for one in found["additivity"]} == {
+        "warm": True,
+        "cold": True,
+    }
+    assert found["sweep"]["blocks"] == found["repeatability"]["common"]
+    assert lines[1].startswith("fake ")
+    assert json.loads(json.dumps(figures, allow_nan=False))["fake"]["networks"]["n"] == 8
+    # Started again, it finds everything there.
+    said.clear()
+    run_steps(check.steps(), said.append)
+    assert all("is there already" in line for line in said)
+
+
+def test_a_gpu_is_checked_at_both_batches_and_precisions(tmp_path: Path) -> None:
+    words = ("--device", "cuda:1", "--launch", "graph")
+
+    checks = gpu_checks(tmp_path, words, "torch", SMALL, forced=True)
+
+    assert [check.name for check in checks] == [
+        "batch1-fp32",
+        "batch1-fp16",
+        "batch64-fp32",
+        "batch64-fp16",
+    ]
+    argv = " ".join(checks[3].steps()[0].argv)
+    assert argv.startswith("sweep --space tiny --device cuda:1 --launch graph --backend torch")
+    assert "--batch 64 --precision fp16" in argv
+    assert "--force" in argv
+
+
+def test_only_a_xeons_own_figures_are_taken(tmp_path: Path) -> None:
+    assert xeon_checks(tmp_path, "AMD EPYC", 8, SMALL) == []
+    assert xeon_checks(tmp_path, None, 8, SMALL) == []
+    found = xeon_checks(tmp_path, "Intel(R) Xeon(R) Platinum 8480+", 8, SMALL)
+    assert [check.name for check in found] == [
+        f"cpu-{backend}-{threads}" for backend in ("onnx", "torch", "tflite") for threads in (1, 8)
+    ]
+    assert not any("--wait" in check.words for check in found)
+    waiting = xeon_checks(tmp_path, "Intel(R) Xeon(R) Platinum 8480+", 8, SMALL, wait=True)
+    assert all("--wait" in check.words for check in waiting)
+
+
+def test_timers_are_compared_over_runs() -> None:
+    card = FakeCard()
+
+    def twice(driver: Driver, call: Queue) -> float:
+        return 2 * trial_ns(driver, call) / 1e6
+
+    others = {"twice": (twice, OURS_WARM)}
+    times_ms = time_by_all(
+        fake_gpu(card), POOLS[:2], FakeBackend(), TARGET, 3, others, LoadPlan(passes=2, calls=2)
+    )
+    found = {one.name: one for one in compare(times_ms, others)}
+
+    assert {name: times.shape for name, times in times_ms.items()} == {
+        OURS_WARM: (3, 2),
+        OURS_COLD: (3, 2),
+        "twice": (3, 2),
+    }
+    assert found["twice"].difference_median == pytest.approx(1.0, abs=0.2)
+    assert found[OURS_WARM].difference_median == 0
+    assert found[OURS_WARM].spread_p95 < 1e-6  # a card that repeats itself
+    assert np.all(times_ms[OURS_COLD] > times_ms[OURS_WARM])
+
+
+def test_torchs_timer_is_always_there() -> None:
+    assert "torch.utils.benchmark" in peers()
+
+
+def test_the_state_that_adds_up_has_the_smaller_spread() -> None:
+    specs = [
+        BlockSpec(kind="avg_pool", in_size=size, in_channels=8, out_channels=8)
+        for size in (4, 8, 16)
+    ]
+    rows = frame_of(specs, latency_ms=[1.0, 2.0, 4.0], cold_ms=[3.0, 3.0, 6.0])
+    table = LatencyTable(target=TARGET, provenance={}, rows=rows)
+    networks = [specs[:2], specs[1:], specs]
+    # Half of the sums of later calls: 3, 6 and 7.
+    measured_ms = np.array([1.5, 3.0, 3.5])
+
+    warm, cold = additivity(table, networks, measured_ms)
+
+    assert (warm.state, warm.networks) == ("warm", 3)
+    assert warm.ratio == pytest.approx(2.0)
+    assert warm.spread == pytest.approx(0.0, abs=1e-12)
+    # 6, 9 and 12 over the same.
+    assert cold.ratio == pytest.approx(12 / 3.5)
+    assert cold.spread == pytest.approx(np.std(np.log([4, 3, 12 / 3.5]), ddof=1))
+    unknown = BlockSpec(kind="avg_pool", in_size=5, in_channels=8, out_channels=8)
+    with pytest.raises(MissingEntryError):
+        additivity(table, [[unknown]], np.array([1.0]))
+
+
+def test_without_a_gpu_nothing_is_left_on_disk(tmp_path: Path) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("a GPU is here")
+    out = tmp_path / "check"
+    done = subprocess.run(
+        [sys.executable, "-m", "ofabench", "selfcheck", "--device", "cuda:0", "--out", str(out)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("ofabench: torch ")
+    assert not out.exists()
+    assert [default_backend(name) for name in ("cpu", "cuda:0", "adb:x")] == [
+        "onnx",
+        "torch",
+        "tflite",
+    ]

@@ -1,0 +1,243 @@
+"""`supernet.export.export`: files that compute what torch computes, and the cards beside them."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from torch import nn
+
+from bench.backends.registry import get_backend
+from bench.blocks.model import Model
+from bench.blocks.torch_modules import build_network
+from bench.errors import FileError, InputError
+from bench.protocol.backend import Array, Backend, LoadedModel
+from bench.protocol.target import Target
+from supernet.export.card import Normalisation, card_path, read_exported
+from supernet.export.closeness import TOLERANCE
+from supernet.export.export import Form, export, make_file, run_file
+from supernet.export.network_file import CutNetwork, save_network
+from supernet.space.space import SearchSpace
+
+TINY = SearchSpace.load("tiny")
+ARCH = TINY.smallest(24)
+BLOCKS = TINY.blocks(ARCH)
+FORMATS = ("onnx", "tflite", "torch")
+
+
+def network_with_statistics() -> nn.Sequential:
+    """A network whose norms have statistics of their own, so that folding them matters."""
+    import torch
+
+    generator = torch.Generator().manual_seed(3)
+    network = build_network(BLOCKS)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            fan_in = module.weight[0].numel()
+            module.weight.data.normal_(0, (2 / fan_in) ** 0.5, generator=generator)
+        if isinstance(module, nn.BatchNorm2d):
+            assert module.running_mean is not None
+            assert module.running_var is not None
+            module.running_mean.normal_(0, 0.2, generator=generator)
+            module.running_var.uniform_(0.5, 2.0, generator=generator)
+            module.weight.data.uniform_(0.5, 1.5, generator=generator)
+    return network.eval()
+
+
+def cut_of(network: nn.Sequential) -> CutNetwork:
+    return CutNetwork(
+        space="tiny",
+        arch=ARCH,
+        blocks=BLOCKS,
+        network=network,
+        normalisation=Normalisation(mean=(0.3,), std=(0.25,)),
+        provenance={"checkpoint": "net.pt"},
+    )
+
+
+@pytest.fixture(scope="module")
+def network() -> nn.Sequential:
+    return network_with_statistics()
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_file_computes_what_torch_computes(
+    name: str, network: nn.Sequential, tmp_path: Path
+) -> None:
+    import torch
+
+    backend = get_backend(name)
+    out = tmp_path / f"net{backend.file_suffix}"
+
+    card = export(cut_of(network), Form(backend=backend), out)
+
+    images = np.random.default_rng(9).standard_normal((3, 1, 24, 24), dtype=np.float32)
+    with torch.inference_mode():
+        expected = network(torch.from_numpy(images)).numpy()
+    got = run_file(out.read_bytes(), backend, images)
+    assert got == pytest.approx(expected, abs=TOLERANCE)
+    assert card.largest_difference <= TOLERANCE
+
+
+def test_the_card_says_what_the_file_is(network: nn.Sequential, tmp_path: Path) -> None:
+    out = tmp_path / "net.onnx"
+    card = export(cut_of(network), Form(backend=get_backend("onnx")), out)
+
+    content, read = read_exported(out)
+
+    assert content == out.read_bytes()
+    assert read == card
+    told = json.loads(card_path(out).read_text())
+    assert told["space"] == "tiny"
+    assert told["input_shape"] == [1, 1, 24, 24]
+    assert told["classes"] == 10
+    assert told["normalisation"] == {"mean": [0.3], "std": [0.25]}
+    assert told["macs"] == sum(block.macs for block in BLOCKS)
+    assert told["provenance"]["checkpoint"] == "net.pt"
+
+
+def test_a_network_in_training_is_exported_as_it_infers_and_trains_on(tmp_path: Path) -> None:
+    network = network_with_statistics().train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+
+    export(cut_of(network), Form(backend=get_backend("onnx")), tmp_path / "net.onnx")
+
+    assert network.training
+    assert all((value == before[name]).all() for name, value in network.state_dict().items())
+
+
+class OffBackend:
+    """A runtime whose outputs are off by a little."""
+
+    name = "off"
+    file_suffix = ".off"
+
+    def __init__(self, inner: Backend, off: float) -> None:
+        self._inner = inner
+        self._off = off
+
+    def version(self) -> str:
+        return "1"
+
+    def options(self) -> tuple[tuple[str, str], ...]:
+        return ()
+
+    def serialise(self, model: Model, batch: int = 1) -> bytes:
+        return self._inner.serialise(model, batch)
+
+    def load(self, model: Model, target: Target, *, seed: int = 0) -> LoadedModel:
+        return self.load_file(self.serialise(model), target, seed=seed)
+
+    def load_file(self, content: bytes, target: Target, *, seed: int = 0) -> LoadedModel:
+        return Off(self._inner.load_file(content, target, seed=seed), self._off)
+
+
+class Off:
+    def __init__(self, inner: LoadedModel, off: float) -> None:
+        self._inner = inner
+        self._off = off
+
+    def run(self) -> object:
+        return self._inner.run()
+
+    def infer(self, images: Array) -> Array:
+        return np.asarray(self._inner.infer(images) + np.float32(self._off))
+
+
+@pytest.mark.parametrize("off", [0.5, float("nan")])
+def test_a_file_that_computes_something_else_is_not_written(
+    off: float, network: nn.Sequential, tmp_path: Path
+) -> None:
+    backend = OffBackend(get_backend("torch"), off)
+
+    with pytest.raises(InputError, match=r"off file of fp32 differs .* nothing was written"):
+        export(cut_of(network), Form(backend=backend), tmp_path / "net.off")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_difference_is_relative_to_large_outputs(network: nn.Sequential) -> None:
+    backend = OffBackend(get_backend("torch"), 5e-5)
+
+    made = make_file(cut_of(network), Form(backend=backend))
+
+    assert 0 < made.closeness.largest <= 5.1e-5
+
+
+def test_a_file_changed_after_export_is_told(network: nn.Sequential, tmp_path: Path) -> None:
+    out = tmp_path / "net.onnx"
+    export(cut_of(network), Form(backend=get_backend("onnx")), out)
+    out.write_bytes(out.read_bytes() + b"x")
+
+    with pytest.raises(FileError, match="is not the file that its card"):
+        read_exported(out)
+
+
+def test_a_card_of_an_earlier_version_is_read(network: nn.Sequential, tmp_path: Path) -> None:
+    out = tmp_path / "net.onnx"
+    export(cut_of(network), Form(backend=get_backend("onnx")), out)
+    told = json.loads(card_path(out).read_text())
+    for new in ("precision", "size_bytes", "closeness", "calibration", "accuracies"):
+        del told[new]
+    card_path(out).write_text(json.dumps(told))
+
+    _, card = read_exported(out)
+
+    assert card.precision == "fp32"
+    assert (card.size_bytes, card.closeness, card.accuracies) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("card", "said"),
+    [
+        ("{}", "net.onnx.json is not a card of ours (format None, expected 'ofabench-card-1')"),
+        ("[1]", "net.onnx.json is not a card of ours"),
+        ('{"format": "other"}', "(format 'other', expected"),
+        ('{"format": "ofabench-card-1"}', "net.onnx.json is a damaged card ('normalisation')"),
+    ],
+)
+def test_a_card_of_another_kind_is_one_line(card: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").write_bytes(b"x")
+    (tmp_path / "net.onnx.json").write_text(card)
+
+    with pytest.raises(FileError, match=re.escape(said)) as raised:
+        read_exported(tmp_path / "net.onnx")
+    assert "ofabench export" in str(raised.value)
+
+
+def test_damaged_numbers_of_a_card_are_one_line(network: nn.Sequential, tmp_path: Path) -> None:
+    card = export(cut_of(network), Form(backend=get_backend("torch")), tmp_path / "net.pt")
+    damaged = {**card.to_json(), "size_bytes": float("inf")}
+    (tmp_path / "net.pt.json").write_text(json.dumps(damaged))
+
+    with pytest.raises(FileError, match="damaged card"):
+        read_exported(tmp_path / "net.pt")
+
+
+def test_a_model_without_a_card_says_what_a_card_is(tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").write_bytes(b"x")
+
+    with pytest.raises(FileError) as raised:
+        read_exported(tmp_path / "net.onnx")
+    assert str(raised.value) == (
+        f"{tmp_path}/net.onnx has no card: expected net.onnx.json beside it, a JSON file that says "
+        "which network the model is (its blocks, precision, image normalisation and SHA-256); "
+        "`ofabench export` and `ofabench deploy` write it with the model, so copy it from there, "
+        "or export the network again"
+    )
+
+
+def test_what_is_no_model_file_is_named(network: nn.Sequential, tmp_path: Path) -> None:
+    cut = cut_of(network)
+    export(cut, Form(backend=get_backend("torch")), tmp_path / "net.pt")
+    save_network(tmp_path / "net.safetensors", cut)
+
+    with pytest.raises(FileError, match=r"net\.pt\.json is a card, not a model; give .*net\.pt$"):
+        read_exported(tmp_path / "net.pt.json")
+    with pytest.raises(FileError, match="holds weights in safetensors, expected a model file"):
+        read_exported(tmp_path / "net.safetensors")
+    with pytest.raises(FileError, match="is a folder; name the model file in it"):
+        read_exported(tmp_path)
+    with pytest.raises(FileError, match="cannot read"):
+        read_exported(tmp_path / "nowhere.onnx")

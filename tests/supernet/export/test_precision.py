@@ -1,0 +1,229 @@
+"""Files of float16 and int8: what they hold, how near torch they stay, and what is refused."""
+
+from collections import Counter
+from functools import cache
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+from bench.backends.registry import get_backend
+from bench.blocks.model import random_model
+from bench.blocks.torch_modules import network_of
+from bench.errors import InputError
+from bench.protocol.backend import Array
+from supernet.export import quantise_onnx
+from supernet.export.card import Normalisation
+from supernet.export.closeness import check_close, compare
+from supernet.export.export import Form, Made, make_card, make_file
+from supernet.export.network_file import CutNetwork
+from supernet.export.precision import check_precision, convert
+from supernet.export.quantise_onnx import products_saturate
+from supernet.space.space import SearchSpace
+
+TINY = SearchSpace.load("tiny")
+ARCH = TINY.smallest(24)
+BLOCKS = TINY.blocks(ARCH)
+CONVERTED = [(name, precision) for name in ("onnx", "tflite") for precision in ("fp16", "int8")]
+
+
+def images(n: int, seed: int) -> Array:
+    return np.random.default_rng(seed).standard_normal((n, 1, 24, 24), dtype=np.float32)
+
+
+def cut() -> CutNetwork:
+    return CutNetwork(
+        space="tiny",
+        arch=ARCH,
+        blocks=BLOCKS,
+        network=network_of(random_model(BLOCKS)),
+        normalisation=Normalisation(mean=(0.3,), std=(0.25,)),
+    )
+
+
+def plain(name: str) -> bytes:
+    return get_backend(name).serialise(random_model(BLOCKS))
+
+
+@cache
+def made(name: str, precision: str) -> Made:
+    form = Form(
+        backend=get_backend(name),
+        precision=precision,
+        calibration=images(20, seed=1),
+        calibrated_on="noise",
+        checked=images(30, seed=2),
+        of="images of noise",
+    )
+    folded = cut()
+    return make_file(folded, form)
+
+
+@pytest.mark.parametrize(("name", "precision"), CONVERTED)
+def test_a_coarser_file_is_smaller_and_near_torch(name: str, precision: str) -> None:
+    found = made(name, precision)
+
+    ratio = len(found.content) / len(plain(name))
+    # Of this network a third is not weights, in int8 with their scales.
+    assert ratio < (0.6 if precision == "fp16" else 0.5)
+    assert found.closeness.images == 30
+    assert found.closeness.of == "images of noise"
+    assert found.closeness.snr_db is not None
+    assert found.closeness.snr_db > (50 if precision == "fp16" else 20)
+    assert found.got.dtype == np.float32
+
+
+def tflite_operators(content: bytes) -> Counter[tuple[str, str]]:
+    """Operators of a TFLite file with the type of their first input."""
+    from bench.backends.tflite_buffer import schema
+
+    kinds = schema()
+    ops = {code: name for name, code in vars(kinds.BuiltinOperator).items()}
+    types = {code: name for name, code in vars(kinds.TensorType).items()}
+    model: Any = kinds.ModelT.InitFromPackedBuf(content, 0)
+    graph = model.subgraphs[0]
+    return Counter(
+        (
+            ops[model.operatorCodes[one.opcodeIndex].builtinCode],
+            types[graph.tensors[one.inputs[0]].type],
+        )
+        for one in graph.operators
+    )
+
+
+def test_an_int8_tflite_file_computes_in_integers() -> None:
+    found = tflite_operators(made("tflite", "int8").content)
+
+    floats = {op: n for (op, kind), n in found.items() if kind == "FLOAT32"}
+    assert floats == {"QUANTIZE": 1}  # of the input
+    assert found["DEQUANTIZE", "INT8"] == 1  # of the output
+    before = tflite_operators(plain("tflite"))
+    for op in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD"):
+        assert found[op, "INT8"] == before[op, "FLOAT32"]
+
+
+def test_an_int8_onnx_file_has_integer_weights_by_channel() -> None:
+    model = onnx.load_from_string(made("onnx", "int8").content)
+
+    weights = {one.name: one for one in model.graph.initializer}
+    producers = {node.output[0]: node for node in model.graph.node}
+    convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
+    assert (
+        len(convolutions)
+        == Counter(node.op_type for node in onnx.load_from_string(plain("onnx")).graph.node)["Conv"]
+    )
+    for node in convolutions:
+        image, weight = producers[node.input[0]], producers[node.input[1]]
+        assert (image.op_type, weight.op_type) == ("DequantizeLinear", "DequantizeLinear")
+        stored = weights[weight.input[0]]
+        assert stored.data_type == onnx.TensorProto.INT8
+        assert list(weights[weight.input[1]].dims) == [stored.dims[0]]
+
+
+@pytest.mark.parametrize(
+    ("cpu", "saturates"),
+    [
+        ({"flags": "sse4_2 avx2 fma"}, True),
+        ({"flags": "avx512f avx512bw"}, True),
+        ({"flags": "avx512f avx512_vnni"}, False),
+        ({"flags": "avx2 avx_vnni"}, False),
+        ({"Features": "asimd fphp asimddp"}, False),  # an Arm core
+        ({}, False),
+    ],
+)
+def test_products_saturate_on_x86_without_vnni(cpu: dict[str, str], saturates: bool) -> None:
+    assert products_saturate(cpu) is saturates
+
+
+@pytest.mark.parametrize(("flags", "most"), [("avx2", 64), ("avx512_vnni", 127)])
+def test_weights_have_7_bits_where_products_saturate(
+    flags: str, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quantise_onnx, "cpu_info", lambda: {"flags": flags})
+    model = onnx.load_from_string(quantise_onnx.int8_onnx(plain("onnx"), images(2, seed=1)))
+
+    weights = [
+        onnx.numpy_helper.to_array(one)
+        for one in model.graph.initializer
+        if one.data_type == onnx.TensorProto.INT8 and len(one.dims) == 4
+    ]
+    assert weights
+    assert max(int(np.abs(one.astype(np.int16)).max()) for one in weights) == most
+
+
+def test_a_float16_onnx_file_takes_and_gives_float32() -> None:
+    model = onnx.load_from_string(made("onnx", "fp16").content)
+
+    assert {one.data_type for one in model.graph.initializer} == {onnx.TensorProto.FLOAT16}
+    ends = [*model.graph.input, *model.graph.output]
+    assert {one.type.tensor_type.elem_type for one in ends} == {onnx.TensorProto.FLOAT}
+
+
+def test_nothing_of_the_converters_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    for name, precision in CONVERTED:
+        convert(plain(name), name, precision, images(2, seed=1))
+
+    told = capfd.readouterr()
+    assert told.out == ""
+    # XNNPACK's own line is written by its library, once a process.
+    assert [line for line in told.err.splitlines() if "XNNPACK delegate" not in line] == []
+
+
+def test_a_card_says_what_calibrated_it() -> None:
+    form = Form(
+        backend=get_backend("onnx"),
+        precision="int8",
+        calibration=images(20, seed=1),
+        calibrated_on="noise",
+    )
+
+    card = make_card(cut(), form, made("onnx", "int8"))
+
+    assert card.precision == "int8"
+    assert card.calibration is not None
+    assert (card.calibration.data, card.calibration.images) == ("noise", 20)
+    assert card.size_bytes == len(made("onnx", "int8").content)
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8", "int4"])
+def test_torch_has_float32_alone(precision: str) -> None:
+    with pytest.raises(InputError, match="a torch file is exported as fp32; export to onnx or"):
+        check_precision("torch", precision)
+
+
+def test_int8_without_images_is_refused() -> None:
+    for none in (None, images(0, seed=1)):
+        with pytest.raises(InputError, match="int8 is calibrated on images, got none"):
+            convert(plain("onnx"), "onnx", "int8", none)
+
+
+def test_closeness_by_hand() -> None:
+    expected = np.array([[3.0, 4.0], [0.0, 5.0]], np.float32)
+    got = np.array([[3.5, 4.0], [5.5, 5.0]], np.float32)
+
+    found = compare(expected, got, "some")
+
+    assert found.largest == pytest.approx(5.5 / 5)
+    # Power 9 + 16 + 25 = 50, noise 0.25 + 30.25 = 30.5.
+    assert found.snr_db == pytest.approx(10 * np.log10(50 / 30.5))
+    assert found.agreement == 0.5
+    same = compare(expected, expected, "some")
+    assert (same.largest, same.snr_db, same.agreement) == (0.0, None, 1.0)
+
+
+@pytest.mark.parametrize("off", [0.7, float("nan")])
+def test_an_int8_file_far_from_torch_is_refused(off: float) -> None:
+    expected = np.eye(10, dtype=np.float32)
+    found = compare(expected, expected + np.float32(off), "some")
+
+    with pytest.raises(InputError, match="nothing was written: calibrate on more images"):
+        check_close(found, "onnx", "int8")
+
+
+def test_float16_is_held_to_a_hundredth() -> None:
+    expected = np.eye(10, dtype=np.float32)
+
+    check_close(compare(expected, expected + np.float32(0.009), "some"), "onnx", "fp16")
+    with pytest.raises(InputError, match=r"fp16 differs from torch by 0\.02, at most 0\.01"):
+        check_close(compare(expected, expected + np.float32(0.02), "some"), "onnx", "fp16")

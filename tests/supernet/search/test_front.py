@@ -1,0 +1,266 @@
+"""Fronts of accuracy against one cost or two, on spaces small enough to know the true ones."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from bench.errors import InfeasibleError, InputError
+from supernet.constraints.constraints import Constraint, Costs, macs, params, peak_memory
+from supernet.search.dominance import extended, is_new, spread_over
+from supernet.search.engine import Budget, Plan, SearchResult
+from supernet.search.front import search_front
+from supernet.search.problem import Objective, Problem, Scored
+from supernet.search.watch import Look
+from supernet.space.codes import Codes
+from supernet.space.space import SearchSpace
+from tests.support.sampling_spaces import MOBILE, RESNET, Everything, limit, uneven_ms
+
+Floats = NDArray[np.float64]
+CODES = {space.name: Everything.of(space.layout).codes for space in (MOBILE, RESNET)}
+PLAN = Plan(budget=Budget(evaluations=500, patience=60))
+small_space = pytest.mark.parametrize("space", [MOBILE, RESNET], ids=lambda space: space.name)
+
+
+def accuracy(codes: Codes) -> Floats:
+    """Grows with every choice, by shares that depend on others a little."""
+    weights = np.random.default_rng(5).uniform(0.5, 1.0, size=codes.shape[1])
+    grows = (codes / _LARGEST[codes.shape[1]] * weights).sum(axis=1) / 40
+    odd = np.sin((codes[:, 1:] * np.arange(1.0, codes.shape[1])).sum(axis=1))
+    return np.asarray(0.5 + grows + 0.001 * odd)
+
+
+_LARGEST = {
+    len(space.layout.columns): np.array([column.values[-1] for column in space.layout.columns])
+    for space in (MOBILE, RESNET)
+}
+
+
+def objectives(space: SearchSpace, n: int) -> tuple[Objective, ...]:
+    both = (
+        Objective(name="box", costs=uneven_ms(space), unit="ms"),
+        Objective(name="macs", costs=macs(space.choices), unit="MACs"),
+    )
+    return both[:n]
+
+
+def problem_of(space: SearchSpace, n: int, *limits: Constraint) -> Problem:
+    return Problem(
+        space=space, accuracy=accuracy, constraints=limits, objectives=objectives(space, n)
+    )
+
+
+def true_front(problem: Problem) -> set[tuple[float, ...]]:
+    """Costs and accuracies of all that nothing within the limits is better than, by comparing."""
+    scored = problem.score(CODES[problem.space.name])
+    scored = scored.take(scored.excess == 0)
+    figures = np.column_stack([scored.objectives, -scored.accuracy])
+    front = set()
+    for row in figures:
+        no_worse, better = (figures <= row).all(axis=1), (figures < row).any(axis=1)
+        if not (no_worse & better).any():
+            front.add(tuple(np.abs(row).tolist()))
+    return front
+
+
+def figures(problem: Problem, results: list[SearchResult]) -> list[tuple[float, ...]]:
+    names = [one.name for one in problem.objectives]
+    return [(*(one.predictions[name] for name in names), one.accuracy) for one in results]
+
+
+@small_space
+@pytest.mark.parametrize("n", [1, 2])
+def test_every_network_returned_is_on_the_true_front(space: SearchSpace, n: int) -> None:
+    problem = problem_of(space, n)
+    truth = true_front(problem)
+
+    found = figures(problem, search_front(problem, seed=1, points=10, plan=PLAN))
+
+    assert len(found) == len(set(found)) == 10
+    assert truth.issuperset(found)
+    assert [one[0] for one in found] == sorted(one[0] for one in found)
+    assert found[0][0] == min(one[0] for one in truth)
+    assert max(one[-1] for one in found) == max(one[-1] for one in truth)
+    if n == 2:
+        assert min(one[1] for one in found) == min(one[1] for one in truth)
+
+
+@small_space
+@pytest.mark.parametrize("n", [1, 2])
+def test_a_front_keeps_limits(space: SearchSpace, n: int) -> None:
+    codes = CODES[space.name]
+    costs: tuple[Costs, ...] = (params(space.choices), peak_memory(space.choices))
+    limits = [
+        limit(cost, float(np.quantile(cost(codes), 0.6)), name=name, unit="of it")
+        for cost, name in zip(costs, ("params", "peak memory"), strict=True)
+    ]
+    problem = problem_of(space, n, *limits)
+
+    results = search_front(problem, seed=1, points=8, plan=PLAN)
+
+    assert true_front(problem).issuperset(figures(problem, results))
+    for one in results:
+        code = np.array([one.code], dtype=np.int16)
+        for bound in limits:
+            assert one.predictions[bound.name] == bound.costs(code)[0] <= bound.limit
+        assert one.limits == {bound.name: bound.limit for bound in limits}
+        assert one.units["box"] == "ms"
+        assert one.strategy == "front"
+
+
+def test_the_same_seed_gives_the_same_front() -> None:
+    problem = problem_of(RESNET, 2)
+    short = replace(PLAN, budget=Budget(evaluations=200))
+
+    one, same = (search_front(problem, seed=3, points=6, plan=short) for _ in range(2))
+
+    assert one == same
+    assert {result.evaluated for result in one} == {200}
+    assert {result.seed for result in one} == {3}
+
+
+@pytest.mark.parametrize("points", [1, 2, 3])
+def test_so_many_points_are_returned_the_ends_first(points: int) -> None:
+    problem = problem_of(MOBILE, 1)
+    truth = true_front(problem)
+
+    found = figures(problem, search_front(problem, seed=0, points=points, plan=PLAN))
+
+    assert len(found) == points
+    assert found[-1] == max(truth, key=lambda one: one[-1])
+    if points > 1:
+        assert found[0] == min(truth)
+
+
+def test_a_front_of_one_network_is_that() -> None:
+    smallest = params(MOBILE.choices)(CODES[MOBILE.name]).min()
+    only = limit(params(MOBILE.choices), smallest, name="params", unit="parameters")
+    narrow = MOBILE.narrowed((8,))
+    problem = Problem(
+        space=narrow, accuracy=accuracy, constraints=(only,), objectives=objectives(narrow, 1)
+    )
+
+    (found,) = search_front(problem, seed=0, points=24, plan=PLAN)
+
+    assert found.params == smallest
+
+
+def test_a_limit_that_nothing_meets_is_named() -> None:
+    cost = uneven_ms(MOBILE)
+    least = cost(CODES[MOBILE.name]).min()
+
+    with pytest.raises(InfeasibleError, match=f"the fastest network takes {least:.4g} ms"):
+        search_front(problem_of(MOBILE, 1, limit(cost, least / 2)), seed=0, points=5, plan=PLAN)
+
+
+@pytest.mark.parametrize("n", [0, 3])
+def test_a_front_is_of_one_cost_or_two(n: int) -> None:
+    problem = Problem(space=MOBILE, accuracy=accuracy, objectives=objectives(MOBILE, 1) * n)
+
+    with pytest.raises(InputError, match=f"against 1 or 2 costs, got {n}"):
+        search_front(problem, seed=0, points=5, plan=PLAN)
+
+
+def kernels_of_3_only(costs: Costs) -> Costs:
+    """A device on which a kernel of 5 does not run."""
+    group = slice(MOBILE.layout.kernel_start, MOBILE.layout.expand_start)
+    return lambda codes: np.where((codes[:, group] == 5).any(axis=1), np.inf, costs(codes))
+
+
+def test_what_cannot_run_is_on_no_front() -> None:
+    cost = kernels_of_3_only(uneven_ms(MOBILE))
+    box = Objective(name="box", costs=cost, unit="ms")
+    problem = Problem(space=MOBILE, accuracy=accuracy, objectives=(box,))
+
+    found = figures(problem, search_front(problem, seed=0, points=6, plan=PLAN))
+
+    assert np.isfinite([one[0] for one in found]).all()
+    assert true_front(problem).issuperset(found)
+
+
+def test_a_cost_that_is_no_sum_has_a_front_too() -> None:
+    """Nothing guides there: mutants and children must do."""
+    peak = Objective(name="peak", costs=peak_memory(MOBILE.choices), unit="bytes")
+    problem = Problem(space=MOBILE, accuracy=accuracy, objectives=(peak,))
+
+    found = figures(problem, search_front(problem, seed=0, points=4, plan=PLAN))
+
+    costs = peak.costs(CODES[MOBILE.name])
+    assert found[0][0] == costs.min()
+    assert all(one[-1] >= accuracy(CODES[MOBILE.name])[costs <= one[0]].max() for one in found)
+
+
+def test_who_watches_is_told_of_the_front() -> None:
+    class Watched:
+        looks: list[Look] = []  # noqa: RUF012
+        closed = 0
+
+        def show(self, look: Look) -> None:
+            self.looks.append(look)
+
+        def close(self) -> None:
+            self.closed += 1
+
+    watched = Watched()
+
+    search_front(problem_of(MOBILE, 1), seed=0, points=5, plan=replace(PLAN, watcher=watched))
+
+    sizes = [look.front for look in watched.looks]
+    assert watched.closed == 1
+    assert None not in sizes
+    assert sizes[-1] is not None
+    assert sizes[-1] >= 10
+
+
+def scored(*rows: tuple[float, ...], excess: float = 0.0) -> Scored:
+    """Networks from pairs or triples of costs and, last, accuracy."""
+    table = np.array(rows)
+    return Scored(
+        codes=np.arange(len(rows), dtype=np.int16)[:, None],
+        accuracy=table[:, -1],
+        excess=np.full(len(rows), excess),
+        objectives=table[:, :-1],
+        fresh=np.ones(len(rows), dtype=np.bool_),
+    )
+
+
+def test_a_front_is_extended_by_what_nothing_dominates() -> None:
+    front = extended(scored((1.0, 0.5)).take(np.zeros(0, dtype=np.intp)), scored((2.0, 0.6)))
+    more = scored((3.0, 0.6), (2.0, 0.6), (1.0, 0.5), (2.5, 0.7), (1.0, 0.4))
+
+    front = extended(front, more)
+
+    assert front.objectives[:, 0].tolist() == [1.0, 2.0, 2.5]
+    assert front.accuracy.tolist() == [0.5, 0.6, 0.7]
+    assert front.codes[1].tolist() == [0]  # of equals, the one that was there
+    assert len(extended(front, scored((0.1, 0.9), excess=0.1))) == 3
+
+
+def test_only_a_coarse_step_is_worth_going_on_for() -> None:
+    front = scored((10.0, 0.6))
+
+    assert not is_new(scored((10.0, 0.60009)), front)
+    assert not is_new(scored((9.96, 0.6)), front)
+    assert is_new(scored((10.0, 0.6002)), front)
+    assert is_new(scored((9.9, 0.6)), front)
+    assert not is_new(scored((1.0, 0.9), excess=1.0), front)
+    assert is_new(scored((1.0, 0.9)), front.take(np.zeros(0, dtype=np.intp)))
+
+
+@pytest.mark.parametrize(
+    ("points", "expected"),
+    [(1, [4]), (2, [0, 4]), (3, [0, 2, 4]), (5, [0, 1, 2, 3, 4]), (9, [0, 1, 2, 3, 4])],
+)
+def test_points_are_spread_over_the_front(points: int, expected: list[int]) -> None:
+    # By hand: costs double each time, accuracies rise evenly; the middle is farthest from the ends.
+    front = scored((1, 0.1), (2, 0.2), (4, 0.3), (8, 0.4), (16, 0.5))
+
+    assert spread_over(front, points).tolist() == expected
+
+
+def test_points_of_two_costs_have_the_cheapest_of_each() -> None:
+    rows: Any = [(1, 9, 0.2), (2, 8, 0.3), (5, 5, 0.9), (8, 2, 0.3), (9, 1, 0.2)]
+
+    assert spread_over(scored(*rows), 3).tolist() == [0, 2, 4]

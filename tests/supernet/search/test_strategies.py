@@ -1,0 +1,296 @@
+"""What every strategy keeps to: budgets, limits, seeds, histories, and whoever watches."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from bench.errors import InfeasibleError, InputError
+from supernet.constraints.constraints import Constraint, macs, params
+from supernet.search.engine import Budget, Plan, SearchResult, search
+from supernet.search.evolution import Evolution, RegularisedEvolution
+from supernet.search.strategy import Strategy
+from supernet.search.sweeps import Exhaustive, RandomSearch, every_network
+from supernet.search.watch import Look
+from supernet.space.codes import Codes
+from supernet.space.space import SearchSpace
+from tests.support.sampling_spaces import MOBILE, RESNET, Everything, limit, uneven_ms
+
+Floats = NDArray[np.float64]
+CODES = Everything.of(MOBILE.layout).codes
+STRATEGIES: dict[str, Strategy] = {
+    "evolution": Evolution(population=20),
+    "no climbs": Evolution(population=20, climbs=0),
+    "regularised": RegularisedEvolution(population=20, sample=5, children=5),
+    "random": RandomSearch(batch=20),
+    "exhaustive": Exhaustive(batch=50),
+}
+every_strategy = pytest.mark.parametrize("strategy", STRATEGIES.values(), ids=list(STRATEGIES))
+
+
+def accuracy(codes: Codes) -> Floats:
+    """Grows with every choice, but what one choice brings depends on others."""
+    grows = codes @ np.linspace(0.001, 0.004, codes.shape[1])
+    odd = np.sin(codes.astype(np.float64) @ np.arange(1.0, codes.shape[1] + 1))
+    return np.asarray(0.3 + grows + 0.003 * odd)
+
+
+@dataclass
+class Asked:
+    """An accuracy that remembers what it was asked; fails after so many batches."""
+
+    fails_after: int = 10**9
+    seen: list[Codes] = field(default_factory=list)
+
+    def __call__(self, codes: Codes) -> Floats:
+        if len(self.seen) >= self.fails_after:
+            raise InputError("the accuracy is out of order")
+        self.seen.append(codes.copy())
+        return accuracy(codes)
+
+
+@dataclass
+class Watched:
+    """Keeps every look."""
+
+    looks: list[Look] = field(default_factory=list)
+    closed: int = 0
+
+    def show(self, look: Look) -> None:
+        assert not self.closed
+        self.looks.append(look)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def limits(share: float = 0.4) -> list[Constraint]:
+    """Limits that both bind somewhere."""
+    costs = (uneven_ms(MOBILE), params(MOBILE.choices), macs(MOBILE.choices))
+    names = ("box", "params", "macs")
+    return [
+        limit(cost, float(np.quantile(cost(CODES), share)), name=name)
+        for cost, name in zip(costs, names, strict=True)
+    ]
+
+
+def run(
+    strategy: Strategy,
+    *,
+    accuracy: Callable[[Codes], Floats] = accuracy,
+    constraints: list[Constraint] | None = None,
+    seed: int = 1,
+    **more: Any,
+) -> SearchResult:
+    budget = replace(Budget(evaluations=300, patience=30), **more.pop("budget", {}))
+    constraints = limits() if constraints is None else constraints
+    plan = Plan(strategy=strategy, budget=budget, **more)
+    return search(MOBILE, accuracy, constraints, seed=seed, plan=plan)
+
+
+@every_strategy
+def test_the_network_returned_is_within_every_limit(strategy: Strategy) -> None:
+    found = run(strategy)
+
+    code = np.array([found.code], dtype=np.int16)
+    for one in limits():
+        assert found.predictions[one.name] == one.costs(code)[0] <= one.limit
+        assert found.limits[one.name] == one.limit
+    assert found.accuracy == accuracy(code)[0]
+    assert MOBILE.encode([found.arch]).tolist() == [list(found.code)]
+    assert found.macs == found.predictions["macs"]
+    assert found.bounds == {}
+    assert found.strategy == strategy.name
+
+
+@every_strategy
+def test_the_same_seed_gives_the_same_result(strategy: Strategy) -> None:
+    assert run(strategy, seed=4) == run(strategy, seed=4)
+    # What is random before does not matter.
+    np.random.default_rng(0).random(5)
+    assert run(strategy, seed=4).history == run(strategy, seed=4).history
+
+
+@every_strategy
+@pytest.mark.parametrize("evaluations", [1, 7, 61, 118, 203])
+def test_the_budget_is_of_networks_each_once(strategy: Strategy, evaluations: int) -> None:
+    asked = Asked()
+
+    found = run(strategy, accuracy=asked, constraints=[], budget={"evaluations": evaluations})
+
+    rows = np.concatenate(asked.seen)
+    assert len(rows) == len(np.unique(rows, axis=0)) == found.evaluated
+    assert found.evaluated <= evaluations
+    assert found.accuracy == accuracy(rows).max()
+    assert (MOBILE.layout.canonical(rows) == rows).all()
+
+
+@every_strategy
+def test_history_ascends_to_the_result(strategy: Strategy) -> None:
+    found = run(strategy)
+
+    evaluated = [step.evaluated for step in found.history]
+    told = [step.accuracy for step in found.history if step.accuracy is not None]
+    assert evaluated == sorted(evaluated)
+    assert told == sorted(told)
+    assert told[-1] == found.accuracy
+    assert evaluated[-1] == found.evaluated
+
+
+@every_strategy
+def test_it_ends_when_nothing_better_comes(strategy: Strategy) -> None:
+    watched = Watched()
+    flat = run(
+        strategy,
+        accuracy=lambda codes: np.full(len(codes), 0.5),
+        constraints=[],
+        watcher=watched,
+        budget={"evaluations": 10_000, "patience": 5},
+    )
+
+    idle = [look.idle for look in watched.looks]
+    # The first batch is better than nothing; a tie is no better.
+    assert idle == list(range(len(idle)))
+    assert idle[-1] == 5
+    assert flat.accuracy == 0.5
+
+
+@every_strategy
+def test_it_ends_when_its_seconds_are_over(strategy: Strategy) -> None:
+    ticks, watched = count(), Watched()
+
+    run(
+        strategy,
+        constraints=[],
+        budget={"seconds": 7.0, "evaluations": 10_000, "patience": 10_000},
+        clock=lambda: float(next(ticks)),
+        watcher=watched,
+    )
+
+    # The clock is read when the search begins, and twice a batch.
+    assert [look.seconds for look in watched.looks] == [1.0, 3.0, 5.0, 7.0]
+    assert watched.closed == 1
+    assert {look.budget_s for look in watched.looks} == {7.0}
+
+
+@every_strategy
+def test_who_watches_is_shown_what_is_so(strategy: Strategy) -> None:
+    watched = Watched()
+
+    found = run(strategy, watcher=watched)
+
+    last = watched.looks[-1]
+    assert watched.closed == 1
+    assert [look.evaluated for look in watched.looks] == sorted(
+        look.evaluated for look in watched.looks
+    )
+    assert (last.evaluated, last.accuracy) == (found.evaluated, found.accuracy)
+    assert (dict(last.costs), dict(last.limits)) == (found.predictions, found.limits)
+    assert (last.budget, last.patience, last.front, last.budget_s) == (300, 30, None, None)
+    assert dict(last.units) == {"box": "ms", "params": "ms", "macs": "ms"}
+
+
+@every_strategy
+@pytest.mark.parametrize("batches", [0, 1, 3])
+def test_who_watches_is_let_go_when_a_predictor_fails(strategy: Strategy, batches: int) -> None:
+    watched = Watched()
+
+    with pytest.raises(InputError, match="out of order"):
+        run(strategy, accuracy=Asked(fails_after=batches), watcher=watched)
+
+    assert (len(watched.looks), watched.closed) == (batches, 1)
+
+
+@every_strategy
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_an_accuracy_that_is_no_number_is_refused(strategy: Strategy, wrong: float) -> None:
+    with pytest.raises(InputError, match="no number"):
+        run(strategy, accuracy=lambda codes: np.full(len(codes), wrong))
+
+
+@every_strategy
+def test_limits_that_nothing_meets_are_named(strategy: Strategy) -> None:
+    box = uneven_ms(MOBILE)
+    least = box(CODES).min()
+    watched = Watched()
+
+    with pytest.raises(InfeasibleError) as error:
+        run(strategy, constraints=[limit(box, least * 0.9), *limits()[1:]], watcher=watched)
+
+    assert f"the fastest network takes {least:.4g} ms" in str(error.value)
+    assert f"box: {least * 0.9:g} ms was asked" in str(error.value)
+    assert "params" not in str(error.value)
+    assert watched.closed == 1
+    assert watched.looks[-1].accuracy is None
+
+
+@every_strategy
+def test_what_cannot_run_is_never_returned(strategy: Strategy) -> None:
+    """A kernel of 5 that the device has not costs infinitely much."""
+
+    def cost(codes: Codes) -> Floats:
+        kernels = codes[:, MOBILE.layout.kernel_start : MOBILE.layout.expand_start]
+        return np.where((kernels == 5).any(axis=1), np.inf, uneven_ms(MOBILE)(codes))
+
+    found = run(strategy, constraints=[limit(cost, 1e6)], budget={"evaluations": 800})
+
+    runs = CODES[np.isfinite(cost(CODES))]
+    assert 5 not in found.code[MOBILE.layout.kernel_start : MOBILE.layout.expand_start]
+    if strategy.name in ("evolution", "exhaustive"):
+        assert found.accuracy == accuracy(runs).max()
+
+
+@pytest.mark.parametrize("space", [MOBILE, RESNET], ids=lambda space: space.name)
+def test_every_network_comes_once(space: SearchSpace) -> None:
+    rows = np.array(list(every_network(space.layout)), dtype=np.int16)
+
+    assert len(rows) == space.count() * len(space.resolutions)
+    assert (np.unique(rows, axis=0) == Everything.of(space.layout).codes).all()
+
+
+def test_trying_every_network_finds_the_best() -> None:
+    found = run(Exhaustive(batch=64), budget={"evaluations": 10_000})
+
+    within = np.all([one.costs(CODES) <= one.limit for one in limits()], axis=0)
+    assert found.evaluated == len(CODES) == 800
+    assert found.accuracy == accuracy(CODES[within]).max()
+
+
+def test_a_space_too_large_to_try_is_refused() -> None:
+    tiny = SearchSpace.load("tiny")
+    watched = Watched()
+    plan = Plan(strategy=Exhaustive(), watcher=watched)
+
+    with pytest.raises(InputError, match=r"tiny has 1\.81e\+08 networks, at most .* can be tried"):
+        search(tiny, accuracy, [], seed=0, plan=plan)
+    assert (watched.looks, watched.closed) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    ("make", "wrong"),
+    [
+        (RegularisedEvolution, {"sample": 0}),
+        (RegularisedEvolution, {"sample": 101}),
+        (RegularisedEvolution, {"children": 0}),
+        (RegularisedEvolution, {"children": 101}),
+        (Evolution, {"population": 3}),
+    ],
+)
+def test_a_strategy_that_cannot_run_is_refused(make: Callable[..., Any], wrong: Any) -> None:
+    with pytest.raises(InputError, match="got"):
+        make(**wrong)
+
+
+def test_a_strategy_that_proposes_nothing_is_told() -> None:
+    class Silent:
+        name = "silent"
+
+        def propose(self, problem: object, rng: object) -> Iterator[Codes]:
+            yield from ()
+
+    with pytest.raises(InputError, match="silent proposed no network"):
+        run(Silent())  # type: ignore[arg-type]

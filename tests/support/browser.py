@@ -1,0 +1,170 @@
+"""A real headless Chromium for pages, through Selenium; nothing is downloaded, nothing fetched."""
+
+import base64
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
+
+DESKTOP_PX, PHONE_PX = 1280, 360
+DRAWN_WITHIN_S = 60
+SCREENSHOTS = "OFABENCH_SCREENSHOTS"  # folder; CI keeps it
+DEFAULT_SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "report-screenshots"
+
+
+def programs() -> tuple[str, str]:
+    """Chromium and its driver; skips where either is not installed."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    driver = shutil.which("chromedriver")
+    if found is None or driver is None:
+        missing = "chromium" if found is None else "chromedriver (Debian: chromium-driver)"
+        pytest.skip(f"no browser to look at pages with: {missing} is not installed")
+    return found, driver
+
+
+@contextmanager
+def browser(width_px: int) -> Iterator["Page"]:
+    """A browser whose window is so wide; a narrow one is a phone, with a finger for a mouse."""
+    chromium, driver_path = programs()
+    from selenium.webdriver import Chrome, ChromeOptions
+    from selenium.webdriver.chrome.service import Service
+
+    options = ChromeOptions()
+    options.binary_location = chromium
+    for flag in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"):
+        options.add_argument(flag)
+    if width_px < 600:
+        metrics = {"width": width_px, "height": 740, "pixelRatio": 2.0, "touch": True}
+        options.add_experimental_option("mobileEmulation", {"deviceMetrics": metrics})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    chrome = Chrome(options=options, service=Service(executable_path=driver_path))
+    try:
+        chrome.set_page_load_timeout(DRAWN_WITHIN_S)
+        chrome.set_script_timeout(DRAWN_WITHIN_S)
+        chrome.set_window_size(width_px, 900)
+        yield Page(chrome)
+    finally:
+        chrome.quit()
+
+
+class Page:
+    """What a person sees of a page, and what the browser says of it."""
+
+    def __init__(self, chrome: "Chrome") -> None:
+        self.chrome = chrome
+
+    def open(self, path: Path) -> None:
+        """Open a file and let every picture of it be drawn, as printing does."""
+        self._log("performance")
+        self.chrome.get("about:blank")  # else a page that is opened twice may still be the first
+        self.chrome.get(path.resolve().as_uri())
+        # Asked for again and again: the driver may be back before the page's script has run.
+        self.wait_for(
+            "window.dispatchEvent(new Event('beforeprint'));"
+            "const boxes = [...document.querySelectorAll('.figure')];"
+            "return boxes.length && boxes.every((box) => box.dataset.drawn === 'done')"
+        )
+
+    def run(self, script: str, *arguments: object) -> Any:
+        """Value of a script run in the page."""
+        return self.chrome.execute_script(script, *arguments)
+
+    def complaints(self) -> list[str]:
+        """What the browser's console has to say, since it was last asked."""
+        return [str(entry["message"]) for entry in self._log("browser")]
+
+    def requests(self) -> list[str]:
+        """Addresses that the page has asked for, itself among them."""
+        found = []
+        for entry in self._log("performance"):
+            message = json.loads(entry["message"])["message"]
+            if message["method"] == "Network.requestWillBeSent":
+                found.append(str(message["params"]["request"]["url"]))
+        return [one for one in found if one != "about:blank"]
+
+    def drawn(self) -> dict[str, int]:
+        """How many points, lines, bars and cells each picture shows, by its section's heading."""
+        found: dict[str, int] = self.run(
+            "return Object.fromEntries([...document.querySelectorAll('.figure')].map((box) => "
+            "[box.closest('section').querySelector('h2').textContent, box.querySelectorAll("
+            "'.scatterlayer .point, .scatterlayer .js-line, .barlayer .point, .heatmaplayer image'"
+            ").length]))"
+        )
+        return found
+
+    def point_at(self, section: str, trace: int, point: int) -> str:
+        """Move the mouse onto a point of a picture and read what the page shows of it."""
+        place = self.run(
+            "const box = [...document.querySelectorAll('section')].find((one) => "
+            "one.querySelector('h2').textContent === arguments[0]).querySelector('.figure');"
+            "const layout = box._fullLayout, at = box._fullData[arguments[1]];"
+            "const x = layout[at.xaxis.replace('x', 'xaxis')], i = arguments[2];"
+            "const y = layout[at.yaxis.replace('y', 'yaxis')];"
+            # A picture of several panels is higher than the window: the point itself is centred.
+            "const far = box.getBoundingClientRect().top + y._offset + y.d2p(at.y[i]);"
+            "window.scrollBy({top: far - window.innerHeight / 2, behavior: 'instant'});"
+            "const edge = box.getBoundingClientRect();"
+            "const left = edge.left + x._offset, top = edge.top + y._offset;"
+            "return [left + x.d2p(at.x[i]), top + y.d2p(at.y[i])]",
+            section,
+            trace,
+            point,
+        )
+        self._mouse_to(place[0] - 3, place[1] - 3)
+        self._mouse_to(*place)
+        hover = "[...document.querySelectorAll('.hoverlayer .hovertext')]"
+        self.wait_for(f"return {hover}.length > 0")
+        return str(self.run(f"return {hover}.map((one) => one.textContent).join(' ')"))
+
+    def click(self, x: float, y: float) -> None:
+        """Click at a place of the window."""
+        from selenium.webdriver.common.action_chains import ActionChains
+
+        self._mouse_to(x, y)
+        ActionChains(self.chrome).click().perform()
+
+    def wait_for(self, condition: str) -> None:
+        """Wait until a script's value is true."""
+        until = time.monotonic() + DRAWN_WITHIN_S
+        while not self.run(condition):
+            assert time.monotonic() < until, f"never true: {condition}; {self.complaints()}"
+            time.sleep(0.05)
+
+    def _log(self, name: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.chrome.get_log(name)  # type: ignore[no-untyped-call]
+        return found
+
+    def _mouse_to(self, x: float, y: float) -> None:
+        from selenium.webdriver.common.action_chains import ActionChains
+
+        mouse = ActionChains(self.chrome, duration=50)
+        pointer: Any = mouse.w3c_actions.pointer_action
+        pointer.move_to_location(int(x), int(y))
+        mouse.perform()
+
+    def overflow_px(self) -> int:
+        """By how much the page is wider than its window."""
+        script = "return document.documentElement.scrollWidth - window.innerWidth"
+        return int(self.run(script))
+
+    def screenshot(self, name: str) -> Path:
+        """Keep a picture of the whole page where CI looks for it."""
+        folder = Path(os.environ.get(SCREENSHOTS) or DEFAULT_SCREENSHOTS)
+        folder.mkdir(parents=True, exist_ok=True)
+        size = self.run("return [window.innerWidth, document.documentElement.scrollHeight]")
+        clip = {"x": 0, "y": 0, "width": size[0], "height": min(size[1], 12000), "scale": 1}
+        taken = self.chrome.execute_cdp_cmd(
+            "Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip}
+        )
+        path = folder / f"{name}.png"
+        path.write_bytes(base64.b64decode(taken["data"]))
+        return path

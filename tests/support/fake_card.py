@@ -1,0 +1,161 @@
+"""A GPU that is computed: a stream with a clock of its own, which the host's clock runs beside."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from bench.backends.fake import FakeBackend, FakeModel
+from bench.devices.cuda.device import CudaDevice
+from bench.devices.cuda.driver import Driver, OutOfMemory
+from bench.devices.cuda.options import CudaOptions
+from bench.errors import DeviceError
+from bench.protocol.backend import Array
+from bench.protocol.target import Target
+from tests.support.fake_nvml import FakeCardState
+
+QUEUE_NS, LAUNCH_NS, WAIT_NS = 300.0, 4_000.0, 2_000.0  # of the host
+KERNEL_NS, FLUSH_NS, GRAPH_NS = 2_000.0, 40_000.0, 1_000.0  # of the card
+COLD_FACTOR = 1.5  # of a call after the cache was flushed
+
+
+@dataclass
+class FakeMark:
+    """When the card gets there."""
+
+    at_ns: float
+
+
+@dataclass
+class FakeCard:
+    """A `Driver`. `host_ns` and `card_ns` are how far the host is, and the card will be."""
+
+    memory_bytes: float = float("inf")
+    fails_after: int | None = None  # how many waits
+    place: str = "cuda:0"
+    stream: int = 0
+    host_ns: float = 0.0
+    card_ns: float = 0.0
+    used_bytes: float = 0.0
+    slow: float = 1.0  # everything takes so much longer
+    log: list[str] = field(default_factory=list)
+    _cold: bool = False
+    _recording: list[Callable[[], None]] | None = None
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        yield
+
+    def mark(self) -> FakeMark:
+        self.host_ns += QUEUE_NS
+        self.card_ns = max(self.card_ns, self.host_ns)
+        return FakeMark(self.card_ns)
+
+    def reached(self, mark: FakeMark) -> bool:
+        return mark.at_ns <= self.host_ns
+
+    def between_ns(self, first: FakeMark, last: FakeMark) -> float:
+        assert last.at_ns <= self.host_ns, "not waited for"
+        return last.at_ns - first.at_ns
+
+    def wait(self) -> None:
+        self.log.append("wait")
+        if self.fails_after is not None and self.log.count("wait") > self.fails_after:
+            raise DeviceError("the GPU or its driver failed: unspecified launch failure")
+        self.host_ns = max(self.host_ns, self.card_ns) + WAIT_NS
+
+    def hold(self, for_ns: float) -> None:
+        self.log.append("hold")
+        self._run(for_ns)
+
+    def flush(self) -> None:
+        self.log.append("flush")
+        self._run(FLUSH_NS)
+        self._cold = True
+
+    def record(self, call: Callable[[], object], times: int) -> Callable[[], object]:
+        call()
+        self._recording = []
+        for _ in range(times):
+            call()
+        kernels, self._recording = self._recording, None
+        self.log.append(f"record {times}")
+
+        def replay() -> None:
+            self.host_ns += LAUNCH_NS
+            self._run(GRAPH_NS)
+            for kernel in kernels:
+                kernel()
+
+        return replay
+
+    def free(self) -> None:
+        self.log.append("free")
+        self.used_bytes = 0.0
+
+    def launch(self, cost_ns: float) -> None:
+        """Queue a kernel of a model."""
+        if self._recording is not None:
+            self._recording.append(lambda: self._kernel(cost_ns))
+            return
+        self.host_ns += LAUNCH_NS
+        self._kernel(cost_ns)
+
+    def clock_ns(self) -> int:
+        return round(self.host_ns)
+
+    def clock_s(self) -> float:
+        return self.host_ns / 1e9
+
+    def _kernel(self, cost_ns: float) -> None:
+        factor = COLD_FACTOR if self._cold else 1.0
+        self._cold = False
+        self._run((KERNEL_NS + cost_ns * factor) * self.slow)
+
+    def _run(self, for_ns: float) -> None:
+        self.host_ns += QUEUE_NS
+        self.card_ns = max(self.card_ns, self.host_ns) + for_ns
+
+
+@dataclass
+class FakeCudaModel:
+    """A model of the fake backend on a fake card."""
+
+    card: FakeCard
+    model: FakeModel
+    recordable: bool = True
+
+    def run(self) -> None:
+        self.card.launch(self.model.cost_ns)
+
+    def infer(self, images: Array) -> Array:
+        return self.model.infer(images)
+
+
+def load_fake(
+    driver: Driver, content: bytes, target: Target, options: CudaOptions, seed: int
+) -> FakeCudaModel:
+    """A `Loader` of the fake backend's files."""
+    assert isinstance(driver, FakeCard)
+    model = FakeBackend().load_file(content, target, seed=seed)
+    activations = target.batch * max(b.in_bytes + b.out_bytes for b in model.model.blocks)
+    if driver.used_bytes + activations > driver.memory_bytes:
+        raise OutOfMemory(f"tried to allocate {activations} bytes")
+    driver.used_bytes += activations
+    return FakeCudaModel(driver, model, recordable=options.launch != "eager")
+
+
+def fake_gpu(
+    card: FakeCard | None = None,
+    state: FakeCardState | None = None,
+    options: CudaOptions | None = None,
+) -> CudaDevice:
+    """A GPU on which everything but the driver's calls is real."""
+    driver = card or FakeCard()
+    return CudaDevice(
+        "cuda:0",
+        options or CudaOptions(),
+        driver=driver,
+        card=state or FakeCardState(),
+        loader=lambda _: load_fake,
+        clock_ns=driver.clock_ns,
+    )

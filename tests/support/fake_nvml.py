@@ -1,0 +1,85 @@
+"""What NVML tells of a card, settable; and a package of nvidia-ml-py's names that tells it."""
+
+import os
+import types
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.devices.cuda.card import CardFacts, CardMoment, CardProcess
+from bench.errors import DeviceError
+
+H100 = CardFacts(
+    name="NVIDIA H100 80GB HBM3",
+    uuid="GPU-1",
+    compute_capability="9.0",
+    driver_version="580.1",
+    cuda_version="13.0",
+    memory_total_bytes=80 << 30,
+    memory_free_bytes=79 << 30,
+    clock_sm_max_mhz=1_980,
+    clock_memory_max_mhz=2_619,
+    power_limit_w=700.0,
+    slowdown_c=87,
+    mig=False,
+    persistence=True,
+    ecc=True,
+    pcie_generation=5,
+    pcie_width=16,
+)
+CALM = CardMoment(
+    clock_sm_mhz=1_980, clock_memory_mhz=2_619, temperature_c=40, power_w=300.0, reasons=0
+)
+
+
+@dataclass
+class FakeCardState:
+    """A `Card`. `at` says what it is like at the n-th look."""
+
+    what: CardFacts = H100
+    at: Callable[[int], CardMoment] = lambda _: CALM
+    users: list[CardProcess] = field(
+        default_factory=lambda: [CardProcess(pid=os.getpid(), used_bytes=1 << 30)]
+    )
+    busy: float | None = 0.0
+    lost_at: int | None = None  # the look at which it is gone
+    looks: int = 0
+
+    def facts(self) -> CardFacts:
+        return self.what
+
+    def moment(self) -> CardMoment:
+        self.looks += 1
+        if self.lost_at is not None and self.looks >= self.lost_at:
+            raise DeviceError("NVIDIA's management library says: GPU is lost")
+        return self.at(self.looks)
+
+    def processes(self) -> list[CardProcess]:
+        return self.users
+
+    def busy_share(self) -> float | None:
+        return self.busy
+
+
+def fake_package(**answers: Any) -> types.ModuleType:
+    """A module `pynvml`, its codes those of the real one; a code as an answer is raised."""
+    import pynvml
+
+    module = types.ModuleType("pynvml")
+    for name in dir(pynvml):
+        if name.startswith("NVML"):
+            setattr(module, name, getattr(pynvml, name))
+
+    def answering(name: str) -> Callable[..., Any]:
+        assert hasattr(pynvml, name), f"nvidia-ml-py has no {name}"
+
+        def answer(*_: object) -> Any:
+            if isinstance(answers[name], BaseException):
+                raise answers[name]
+            return answers[name]
+
+        return answer
+
+    for name in answers:
+        setattr(module, name, answering(name))
+    return module

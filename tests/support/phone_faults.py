@@ -1,0 +1,256 @@
+"""Faults of a phone at random points of a sweep, and what must hold after each of them."""
+
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import Self
+
+from bench.backends.registry import get_backend
+from bench.blocks.spec import BlockSpec
+from bench.devices.android.adb.address import Address
+from bench.devices.android.adb.connection import AdbConnection, Timeouts
+from bench.devices.android.device import AdbDevice
+from bench.devices.android.loads.running import MODEL_S
+from bench.devices.android.phone.connection import Connection
+from bench.devices.android.phone.options import PhoneOptions
+from bench.errors import DeviceError
+from bench.protocol.device import Workload
+from bench.protocol.progress import NoProgress
+from bench.protocol.target import Target
+from bench.sweep.planner import ListPlanner
+from bench.sweep.run import run_sweep
+from bench.sweep.store import SweepStore
+from bench.timing.plan import SweepPlan
+from tests.support.phone_control import PhoneControl
+
+TIMEOUTS = Timeouts(connect_s=5.0, answer_s=10.0, confirm_s=2.0, reconnect_s=30.0)
+SPECS = [
+    BlockSpec.parse("mbconv-14x16-m48-o16-k3-s1-hswish-se8-r1"),
+    BlockSpec.parse("stem-16x3-m0-o8-k3-s2-relu-se0-r0"),
+    BlockSpec.parse("classifier-1x64-m0-o10-k1-s1-none-se0-r0"),
+]
+WORK = [Workload(role="block", blocks=(spec,)) for spec in SPECS]
+PASSES, CALLS = 3, 2
+SIGNALS = (signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM)
+# From one pass or error to the next: nothing hangs longer than the longest silence that is borne,
+# of a runner that loads a model.
+MOST_S = MODEL_S + 30.0
+
+
+class Clock(datetime):
+    """This machine's time of day, which someone sets while a sweep runs."""
+
+    ahead_s = 0.0
+
+    @classmethod
+    def jump(cls, seconds: float) -> None:
+        cls.ahead_s += seconds
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Self:
+        return super().now(tz) + timedelta(seconds=cls.ahead_s)
+
+
+class QuickDevice(AdbDevice):
+    """A phone whose coming back is asked for at short intervals, and whose timeouts are short."""
+
+    keys: Path
+
+    def _connect(self) -> Connection:
+        return AdbConnection.connect(
+            Address.parse(self.address),
+            timeouts=TIMEOUTS,
+            keys=self.keys,
+            sleep=lambda seconds: time.sleep(min(seconds, 0.05)),
+        )
+
+
+@dataclass
+class Faults:
+    """Makes faults, and mends what does not mend itself; `made` counts them by name."""
+
+    phone: PhoneControl
+    chance: random.Random
+    made: dict[str, int] = field(default_factory=dict)
+    refused: bool = False
+    last: str = ""  # made
+    last_s: float = field(default_factory=time.monotonic)  # when something last went on
+    longest_s: float = 0.0  # that nothing did
+
+    def kinds(self) -> dict[str, Callable[[], None]]:
+        return {
+            "cut in what comes to the phone": lambda: self._cut(bytes_in=True),
+            "cut in what the phone says": lambda: self._cut(bytes_in=False),
+            "cut now": self.phone.cut,
+            "output garbled": lambda: self.phone.garble_after(self.chance.randrange(30_000)),
+            "daemon killed": self._restart,
+            "runner killed": self._kill,
+            "device full": self._fill,
+            "reboot": self.phone.reboot,
+            "authorisation refused": self._refuse,
+            "clock jumps": lambda: Clock.jump(self.chance.choice((-86_400.0, 3_600.0))),
+        }
+
+    def make(self) -> None:
+        """Make one, of a kind drawn so that all are about equally often."""
+        kinds = self.kinds()
+        least = min(self.made.get(name, 0) for name in kinds)
+        name = self.chance.choice([one for one in kinds if self.made.get(one, 0) == least])
+        self.made[name] = self.made.get(name, 0) + 1
+        self.last = name
+        kinds[name]()
+
+    def went_on(self) -> None:
+        """Check that no hang outlasts its timeouts."""
+        now_s = time.monotonic()
+        self.longest_s = max(self.longest_s, now_s - self.last_s)
+        assert self.longest_s < MOST_S, f"after {self.last}"
+        self.last_s = now_s
+
+    def mend(self) -> None:
+        """What a user would do: make room, allow debugging."""
+        self.phone.free_disk()
+        if self.refused:
+            self.refused = False
+            answer(self.phone, allow=True)
+
+    def _cut(self, *, bytes_in: bool) -> None:
+        count = int(10 ** self.chance.uniform(0, 5))
+        if bytes_in:
+            self.phone.cut_after(bytes_in=count)
+        else:
+            self.phone.cut_after(bytes_out=count)
+
+    def _restart(self) -> None:
+        self.phone.stop()
+        self.phone.start()
+
+    def _kill(self) -> None:
+        for pid in self.phone.processes():
+            with suppress(ProcessLookupError):
+                os.kill(pid, self.chance.choice(SIGNALS))
+
+    def _fill(self) -> None:
+        """A full disk, and nothing of ours on it that could be used again."""
+        self.phone.cut()
+        for file in (self.phone.root / "data/local/tmp").rglob("*.tflite"):
+            file.unlink(missing_ok=True)
+        self.phone.fill_disk()
+
+    def _refuse(self) -> None:
+        self.refused = True
+        self.phone.forget_keys()
+        answer(self.phone, allow=False)
+        self.phone.cut()
+
+
+def answer(phone: PhoneControl, *, allow: bool) -> None:
+    """Answer the dialog when it comes up; a real daemon's is waited for."""
+
+    def later() -> None:
+        # It never came up, or the phone went away meanwhile: another fault was quicker.
+        with suppress(OSError, RuntimeError):
+            phone.answer_dialog(allow)
+
+    threading.Thread(target=later, daemon=True).start()
+
+
+class FaultyProgress(NoProgress):
+    """Makes a fault at a random moment of every other load, or so, until there were enough."""
+
+    def __init__(self, faults: Faults, wanted: int) -> None:
+        self._faults = faults
+        self._wanted = wanted
+        self._next_in = 1
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        del note
+        self._faults.went_on()
+        self._next_in -= max(0, steps)
+        if self._next_in > 0 or sum(self._faults.made.values()) >= self._wanted:
+            return
+        self._next_in = self._faults.chance.randint(1, PASSES)
+        if self._faults.chance.random() < 0.5:
+            self._faults.make()
+        else:  # while the phone works, not between two passes
+            wait_s = 10 ** self._faults.chance.uniform(-3, -0.7)
+            threading.Event().wait(wait_s)
+            self._faults.make()
+
+
+@dataclass(frozen=True)
+class Survived:
+    """What there was."""
+
+    made: dict[str, int]
+    resumed: int
+    loads: int
+    longest_s: float  # without a pass or an error
+
+
+def survive(phone: PhoneControl, keys: Path, path: Path, *, count: int, seed: int) -> Survived:
+    """Sweep with `count` faults, resuming wherever it ends; raise where anything is lost."""
+    faults = Faults(phone, random.Random(seed))
+    backend = get_backend("tflite")
+    plan = SweepPlan(loads=count, passes=PASSES, calls=CALLS, seed=seed)
+    QuickDevice.keys = keys
+    with closing(_device(phone)) as device:
+        target = Target(
+            device=device.slug(),
+            backend="tflite",
+            backend_version=device.runtime_version(backend),
+            cores="",
+        )
+    SweepStore.create(path, target, plan).close()
+    kept: list[tuple[int, int, list[bytes]]] = []
+    resumed = 0
+    while True:
+        progress = FaultyProgress(faults, count)
+        try:
+            with closing(_device(phone)) as device, SweepStore.resume(path, target, plan) as store:
+                run_sweep(device, backend, target, ListPlanner(WORK), plan, store, progress)
+            break
+        except DeviceError:
+            faults.went_on()
+            faults.mend()
+            resumed += 1
+            assert resumed <= 3 * count, "the sweep does not go on"
+        kept = _check_kept(path, kept)
+    _check_kept(path, kept)
+    _check_whole(path, count)
+    return Survived(faults.made, resumed, count, round(faults.longest_s, 1))
+
+
+def _device(phone: PhoneControl) -> QuickDevice:
+    return QuickDevice(phone.address, PhoneOptions(), tell=lambda words: None)
+
+
+def _check_kept(
+    path: Path, before: list[tuple[int, int, list[bytes]]]
+) -> list[tuple[int, int, list[bytes]]]:
+    """Finished loads are what they were, byte for byte; new ones come after them."""
+    with SweepStore.open(path) as store:
+        now = [
+            (load.group, load.number, [one.samples_ns.tobytes() for one in load.passes])
+            for load in store.loads()
+        ]
+    assert now[: len(before)] == before
+    return now
+
+
+def _check_whole(path: Path, loads: int) -> None:
+    """Every load is there once, with all its passes; every block is measured in each."""
+    with SweepStore.open(path) as store:
+        found = store.loads()
+        measured = {m.workload.key: m for m in store.measurements() if m.workload.role == "block"}
+    assert sorted(load.number for load in found) == list(range(loads))
+    assert all(len(load.passes) >= PASSES for load in found)
+    assert set(measured) == {one.key for one in WORK}
+    assert all(one.loads == loads for one in measured.values())

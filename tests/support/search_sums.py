@@ -1,0 +1,72 @@
+"""Random sums over the choices of a space, and the best network of one found in other ways."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from supernet.search.grid import Grid, Parts, StageParts
+from supernet.search.relaxed import Separable
+from supernet.space.codes import Codes
+
+Floats = NDArray[np.float64]
+Places = NDArray[np.intp]
+
+
+def random_parts(
+    grid: Grid, rng: np.random.Generator, *, least: float = 0.0, plain: bool = False
+) -> Parts:
+    """Shares drawn between `least` and 1; `plain` ones depend on depth and option alone."""
+    widths = (grid.enters, *(stage.leaves for stage in grid.stages))
+    resolutions = len(grid.resolutions)
+
+    def draw(*shape: int) -> Floats:
+        return rng.uniform(least, 1.0, size=shape)
+
+    stages = []
+    for number, stage in enumerate(grid.stages):
+        enters, leaves = (len(one.codes) for one in widths[number : number + 2])
+        ahead = (1, 1, leaves) if plain else (resolutions, enters, leaves)
+        blocks = (1, 1, 1) if plain else ahead
+        stages.append(
+            StageParts(
+                depths=draw(*ahead, len(stage.depths)),
+                blocks=draw(*blocks, *stage.options.shape[:2]),
+            )
+        )
+    entry = draw(1 if plain else resolutions, len(grid.enters.codes))
+    return Parts(base=draw(resolutions), entry=entry, stages=tuple(stages))
+
+
+def total(grid: Grid, parts: Parts, codes: Codes) -> Floats:
+    """What a sum comes to for codes (n, columns): the shares of their choices, one by one."""
+    at, enter = _place(codes[:, 0], grid.resolutions), grid.enters.places(codes)
+    found = parts.base[at] + _share(parts.entry, at, enter)
+    for stage, of_stage in zip(grid.stages, parts.stages, strict=True):
+        leave, depth = stage.leaves.places(codes), codes[:, stage.column]
+        widths = (at, enter, leave)
+        found += _share(of_stage.depths, *widths, _place(depth, stage.depths))
+        for block, columns in enumerate(zip(stage.kernels, stage.expands, strict=True)):
+            same = (codes[:, None, list(columns)] == stage.options[block]).all(axis=2)
+            own = _share(of_stage.blocks, *widths, np.full(len(codes), block), same.argmax(axis=1))
+            found += np.where(depth > block, own, 0.0)
+        enter = leave
+    return found
+
+
+def _place(values: Codes, among: Codes) -> Places:
+    """Place of each value among those of its column."""
+    return np.asarray((values[:, None] == among).argmax(axis=1))
+
+
+def _share(values: Floats, *places: Places) -> Floats:
+    """Shares at places along each axis; an axis of length 1 has the same for all."""
+    at = tuple(np.minimum(p, n - 1) for p, n in zip(places, values.shape, strict=True))
+    return np.asarray(values[at])
+
+
+def best_by_trying(problem: Separable, codes: Codes) -> float | None:
+    """Value of the best of these codes within the limits; None where none is."""
+    values = total(problem.grid, problem.value, codes)
+    within = np.ones(len(codes), dtype=np.bool_)
+    for cost, limit in zip(problem.costs, problem.limits, strict=True):
+        within &= total(problem.grid, cost, codes) <= limit * (1 + 1e-12)
+    return float(values[within].max()) if within.any() else None
