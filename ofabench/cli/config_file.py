@@ -1,0 +1,56 @@
+"""`--config FILE.toml`: a command's options from a file.
+
+    # sweep.toml, for `ofabench sweep --config sweep.toml --out xeon.sqlite`
+    space = "ofa-mbv3-w1.0"
+    device = "adb:1234"
+    budget = "5m"              # as on the command line, with dashes or underscores
+    [phone]                    # a nested dataclass; its options may stand above, too
+    frequency_khz = "1.8GHz"
+
+What the command line gives wins over the file, and the file over defaults.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from bench.errors import FileError, InputError
+from bench.options.base import Options
+from bench.options.reading import read_values
+
+_DEST = "config-file"
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """Add `--config`."""
+    parser.add_argument(
+        "--config",
+        dest=_DEST,
+        type=Path,
+        metavar="FILE.toml",
+        help="options that are not given here, as `threads = 2`",
+    )
+
+
+def config_values(cls: type[Options], namespace: argparse.Namespace) -> dict[str, Any]:
+    """Return the values of the file that `--config` names, by dotted field name."""
+    path: Path | None = getattr(namespace, _DEST, None)
+    if path is None:
+        return {}
+    return read_values(cls, read_toml(path), str(path))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return a TOML file's table; `FileError` or `InputError` with its name where there is none."""
+    import tomllib
+
+    try:
+        text = path.read_bytes().decode()
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is not TOML: it is no text in UTF-8") from None
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InputError(f"{path} is not TOML: {error}") from None

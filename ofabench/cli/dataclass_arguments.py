@@ -1,0 +1,234 @@
+"""Arguments derived from a dataclass of options, and the dataclass read from them.
+
+`add_dataclass(parser, cls)` adds an argument for each option, and `--config`.
+`read_dataclass(cls, namespace)` makes the dataclass: the command line wins over the file of
+`--config`, which wins over defaults.
+"""
+
+import argparse
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from bench.options.base import Options, sets_of
+from bench.options.fields import OptionField, opposite, option_fields
+from bench.options.reading import build, flattened, missing_options
+from bench.options.values import BadValueError, parse, text_of
+from ofabench.cli.config_file import add_config, config_values
+from ofabench.cli.parser import UsageError
+
+T = TypeVar("T", bound=Options)
+_PREFIX = "option:"
+_DEFAULTS = "option-defaults"
+_Container = Any  # argparse's parser, group or exclusive group: they share a private base
+
+
+def add_dataclass(
+    parser: argparse.ArgumentParser,
+    cls: type[Options],
+    *,
+    skip: Collection[str] = (),
+    defaults: Mapping[str, Any] | None = None,
+) -> None:
+    """Add an argument for each option of a dataclass, and `--config`.
+
+    Args:
+        parser: a `CommandParser`; with another, the help shows no argument as required.
+        cls: the dataclass.
+        skip: dotted names of fields that get no argument.
+        defaults: by field name, defaults that differ here from those of the class.
+    """
+    changed = flattened(defaults or {})
+    options = [each for each in option_fields(cls) if each.dotted not in skip]
+    containers: dict[str, _Container] = {}
+    sets = _exclusive(options)
+    for each in options:
+        container = _container(parser, each, sets, containers)
+        default = changed.get(each.dotted, each.default)
+        action = _add(container, each, default)
+        if each.required and each.dotted not in changed:
+            action.required = False
+            _required(parser).append(action)
+    _add_opposites(parser, options)
+    parser.set_defaults(**{_DEFAULTS: changed})
+    add_config(parser)
+
+
+def read_dataclass(
+    cls: type[T], namespace: argparse.Namespace, config: Mapping[str, Any] | None = None
+) -> T:
+    """Return the dataclass that parsed arguments give.
+
+    Args:
+        cls: the dataclass of `add_dataclass`.
+        namespace: what the parser returned.
+        config: values by dotted field name that the command line wins over; default: those of the
+            file that `--config` names.
+
+    Raises:
+        UsageError: required arguments are missing, or two that exclude each other are given.
+        InputError: a wrong key or value in the file, or options that do not fit together.
+    """
+    given = {
+        name.removeprefix(_PREFIX): value
+        for name, value in vars(namespace).items()
+        if name.startswith(_PREFIX) and value is not None and value != []
+    }
+    options = option_fields(cls)
+    for each in options:
+        if each.many and each.dotted in given:
+            given[each.dotted] = tuple(given[each.dotted])
+    from_file = dict(config_values(cls, namespace) if config is None else config)
+    for _, members in sets_of(options):
+        if any(each.dotted in given for each in members):
+            from_file = {
+                name: value
+                for name, value in from_file.items()
+                if name not in {each.dotted for each in members}
+            }
+    values = {**getattr(namespace, _DEFAULTS, {}), **from_file, **given}
+    _check_whole(options, values)
+    return build(cls, values)
+
+
+def _check_whole(options: Sequence[OptionField], values: Mapping[str, Any]) -> None:
+    """Say what is missing, or given although it excludes another."""
+    missing = missing_options(options, values)
+    if missing:
+        names = ", ".join(_shown_name(each) for each in missing)
+        raise UsageError(f"the following arguments are required: {names}")
+    for exactly, members in sets_of(options):
+        names = " ".join(_shown_name(each) for each in members)
+        given = [each for each in members if each.dotted in values]
+        if exactly and not given:
+            raise UsageError(f"one of the arguments {names} is required")
+        if len(given) > 1:
+            first, second = given[:2]
+            raise UsageError(f"argument {second.flag}: not allowed with argument {first.flag}")
+
+
+def _shown_name(option: OptionField) -> str:
+    return option.flag if option.declared.positional else "/".join(option.flags)
+
+
+def _required(parser: argparse.ArgumentParser) -> list[Any]:
+    required: list[Any] = getattr(parser, "required", [])
+    return required
+
+
+def _exclusive(options: Sequence[OptionField]) -> dict[str, tuple[str, bool]]:
+    """The set of each option that is in one, and whether one of it must be given."""
+    return {
+        each.dotted: (members[0].dotted, exactly)
+        for exactly, members in sets_of(options)
+        for each in members
+    }
+
+
+def _container(
+    parser: argparse.ArgumentParser,
+    option: OptionField,
+    sets: Mapping[str, tuple[str, bool]],
+    containers: dict[str, _Container],
+) -> _Container:
+    """The parser or the group that an option's argument belongs in."""
+    container: _Container = parser
+    if option.group is not None:
+        key = f"group {option.group}"
+        if key not in containers:
+            containers[key] = parser.add_argument_group(option.group)
+        container = containers[key]
+    if option.dotted in sets:
+        name, exactly = sets[option.dotted]
+        key = f"set {name}"
+        if key not in containers:
+            containers[key] = container.add_mutually_exclusive_group()
+            if exactly:
+                _required(parser).append(containers[key])
+        container = containers[key]
+    return container
+
+
+def _add(container: _Container, option: OptionField, default: Any) -> argparse.Action:
+    """Add one option's argument, and its names that are not listed."""
+    declared = option.declared
+    words = argparse.SUPPRESS if declared.hidden else help_text(option, default)
+    dest = _PREFIX + option.dotted
+    settings: dict[str, Any] = {"default": argparse.SUPPRESS, **_value_settings(option)}
+    if declared.positional:
+        settings["metavar"] = declared.metavar or option.name
+        if not option.required:
+            settings |= {"nargs": "*" if option.many else "?", "default": None}
+        elif option.many:
+            settings["nargs"] = "+"
+        result: argparse.Action = container.add_argument(dest, help=words, **settings)
+        return result
+    result = container.add_argument(*option.flags, dest=dest, help=words, **settings)
+    unlisted = [*declared.aliases]
+    if unlisted:
+        container.add_argument(*unlisted, dest=dest, help=argparse.SUPPRESS, **settings)
+    return result
+
+
+def _add_opposites(parser: argparse.ArgumentParser, options: Sequence[OptionField]) -> None:
+    """Add, unlisted, what takes a switch back that a file gives: `--no-json` of `--json`."""
+    for each in options:
+        if each.type is not bool:
+            continue
+        flag = opposite(each.flag)
+        if flag not in parser._option_string_actions:
+            action = "store_true" if each.inverted else "store_false"
+            words = argparse.SUPPRESS
+            parser.add_argument(
+                flag, dest=_PREFIX + each.dotted, action=action, default=words, help=words
+            )
+
+
+def _value_settings(option: OptionField) -> dict[str, Any]:
+    """What argparse must know to read the option's value."""
+    if option.type is bool:
+        return {"action": "store_false" if option.inverted else "store_true"}
+    settings: dict[str, Any] = {"type": _reader(option)}
+    if option.choices is not None and option.declared.separator is None:
+        settings["choices"] = option.choices
+    metavar = option.declared.metavar or _default_metavar(option)
+    if metavar is not None:
+        settings["metavar"] = metavar
+    if option.many and not option.declared.positional and option.declared.separator is None:
+        settings["action"] = "append"
+    return settings
+
+
+def _default_metavar(option: OptionField) -> str | None:
+    if option.choices is not None and option.declared.separator is None:
+        return None
+    if option.declared.unit is not None:
+        word = option.declared.unit.metavar
+    elif option.type is int or option.type is float:
+        word = "N"
+    else:
+        word = "FILE" if option.type is Path else option.name.upper()
+    return f"{word},..." if option.declared.separator is not None else word
+
+
+def _reader(option: OptionField) -> Any:
+    """The function that argparse turns a text into a value with."""
+
+    def read(text: str) -> Any:
+        try:
+            return parse(option, text)
+        except BadValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    if option.choices is not None and option.declared.separator is None:
+        return option.type
+    return read
+
+
+def help_text(option: OptionField, default: Any) -> str:
+    """Return an option's help for argparse, with its default where the text has `{default}`."""
+    words = option.declared.help
+    if "{default}" in words:
+        shown = "none" if default is None or default == () else text_of(option, default)
+        words = words.replace("{default}", shown)
+    return words.replace("%", "%%")
