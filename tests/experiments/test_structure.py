@@ -21,16 +21,16 @@ FILES = {
     "bench/c.py": (
         "from typing import TYPE_CHECKING\n"
         "if TYPE_CHECKING:\n"
-        "    from bench.devices.fake import Fake\n"
+        "    from bench.inner.fake import Fake\n"
         "import json, os\n"
     ),
     "bench/d.py": "",
-    "bench/devices/fake.py": "from bench import d\n",
-    "supernet/space/space.py": "import bench.a\nfrom bench import nothing\n",
+    "bench/inner/fake.py": "from bench import d\n",
+    "supernet/roof.py": "import bench.a\nfrom bench import nothing\n",
     # The face imports what is inside, which imports its own package: no pair.
     "ofabench/__init__.py": "from ofabench.report.page import page\n",
-    "ofabench/__main__.py": "from ofabench import cli\n",
-    "ofabench/cli/main.py": (
+    "ofabench/__main__.py": "from ofabench import cli_run\n",
+    "ofabench/cli_run.py": (
         "import argparse\n"
         "def run(args: argparse.Namespace) -> int:\n"
         "    return 0\n"
@@ -43,7 +43,7 @@ FILES = {
         "    ) -> None: ...\n"
         "def other(args: SimpleNamespace) -> None: ...\n"
     ),
-    "ofabench/report/page.py": "from ..tools import Tool\nfrom supernet import space\n",
+    "ofabench/report/page.py": "from ..tools import Tool\nfrom supernet import roof\n",
 }  # fmt: skip
 
 
@@ -58,23 +58,23 @@ def test_circles_pairs_and_counts_of_a_small_tree(tmp_path: Path) -> None:
     tree = read_tree(write(tmp_path))
     found = structure_of(tree)
 
-    assert [one for one in tree.imports if one.importer == "supernet/space/space.py"] == [
-        Import("supernet/space/space.py", "bench/__init__.py", 2, ("nothing",)),
-        Import("supernet/space/space.py", "bench/a.py", 1, ("bench.a",)),
+    assert [one for one in tree.imports if one.importer == "supernet/roof.py"] == [
+        Import("supernet/roof.py", "bench/__init__.py", 2, ("nothing",)),
+        Import("supernet/roof.py", "bench/a.py", 1, ("bench.a",)),
     ]
     there = Import("bench/a.py", "bench/b.py", 1, ("f", "g"))
     back = Import("bench/b.py", "bench/a.py", 2, ("bench.a",))
     assert found.circles == (Circle(files=("bench/a.py", "bench/b.py"), ties=(there, back)),)
     assert found.pairs == (
         Pair(
-            folders=("bench", "bench/devices"),
-            there=Import("bench/c.py", "bench/devices/fake.py", 3, ("Fake",)),
-            back=Import("bench/devices/fake.py", "bench/d.py", 1, ("d",)),
+            folders=("bench", "bench/inner"),
+            there=Import("bench/c.py", "bench/inner/fake.py", 3, ("Fake",)),
+            back=Import("bench/inner/fake.py", "bench/d.py", 1, ("d",)),
         ),
     )
     assert found.loose == {"bench": 4, "supernet": 1, "ofabench": 2}
     assert found.namespace == (
-        NamespaceFunction("ofabench/cli/main.py", "run", 2, 2, outside=False),
+        NamespaceFunction("ofabench/cli_run.py", "run", 2, 2, outside=False),
         NamespaceFunction("ofabench/tools.py", "use", 3, 3, outside=True),
     )
     assert found.lines == {"bench": 1 + 5 + 4 + 1, "supernet": 2, "ofabench": 1 + 1 + 3 + 6 + 2}
@@ -87,7 +87,8 @@ def test_a_layer_lies_above_all_that_it_imports_and_a_circle_shares_one() -> Non
 
 
 def test_a_flow_counts_each_function_once_and_climbs_between_packages(tmp_path: Path) -> None:
-    cli, page, space = "ofabench/cli/main.py", "ofabench/report/page.py", "supernet/space/space.py"
+    cli, page, space = "ofabench/cli_run.py", "ofabench/report/page.py", "supernet/roof.py"
+    fake = "bench/inner/fake.py"
     tree = read_tree(write(tmp_path))
     calls = [
         ("ofabench/tools.py", page, "before"),  # by a file of no call: no call up
@@ -98,14 +99,16 @@ def test_a_flow_counts_each_function_once_and_climbs_between_packages(tmp_path: 
         (space, "bench/a.py", "g"),
         ("bench/a.py", space, "done"),  # up; a call up, twice
         ("bench/a.py", space, "again"),
+        ("bench/a.py", fake, "run"),  # folders that import each other: no call up
+        (fake, "bench/d.py", "d"),
         ("", page, "page"),  # up, on a thread
     ]
 
     assert flow_of("sweep", calls, tree) == Flow(
         command="sweep",
-        files=(page, cli, "bench/a.py", space),
-        functions=8,
-        stays=7,
+        files=(page, cli, "bench/a.py", space, fake, "bench/d.py"),
+        functions=10,
+        stays=9,
         climbs=3,
         calls_up=(("bench/a.py", space),),
     )
@@ -113,7 +116,7 @@ def test_a_flow_counts_each_function_once_and_climbs_between_packages(tmp_path: 
 
 def test_the_trail_is_what_is_called_between_parsing_and_the_last_file(tmp_path: Path) -> None:
     files = {
-        "bench/sweep/store.py": (
+        "bench/kept.py": (
             "import os\n"
             "def made(): return 1\n"
             "MADE = made()\n"  # by the import: no call of the flow
@@ -128,7 +131,7 @@ def test_the_trail_is_what_is_called_between_parsing_and_the_last_file(tmp_path:
             "import argparse, sys\n"
             "def before(): pass\n"
             "def run():\n"
-            "    from bench.sweep.store import put\n"
+            "    from bench.kept import put\n"
             "    put(lambda: None)\n"
             "def after(): pass\n"
             "before()\n"
@@ -144,7 +147,7 @@ def test_the_trail_is_what_is_called_between_parsing_and_the_last_file(tmp_path:
     done = subprocess.run(argv, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}, check=False)
 
     assert done.returncode == 3
-    main, store = "ofabench/__main__.py", "bench/sweep/store.py"
+    main, store = "ofabench/__main__.py", "bench/kept.py"
     assert json.loads((tmp_path / "calls.json").read_text()) == [
         [main, main, "run"],
         [main, store, "put"],
@@ -179,8 +182,8 @@ def test_the_command_prints_text_or_json(
 
     assert structure.main(root) == 0
     text = capsys.readouterr().out
-    assert "pairs of folders that import each other: 1\n  bench and bench/devices\n" in text
-    assert "    bench/devices/fake.py:1 -> bench/d.py: d\n" in text
+    assert "pairs of folders that import each other: 1\n  bench and bench/inner\n" in text
+    assert "    bench/inner/fake.py:1 -> bench/d.py: d\n" in text
     assert "functions that take a Namespace: 2, 5 lines; outside the command line: 1\n" in text
     assert "lines: bench 11, supernet 2, ofabench 13; 26 in all\n" in text
 
