@@ -1,1 +1,1 @@
-"""Options of what a user can start: dataclasses for Python, command line, TOML and provenance."""
+"""Every option of every verb: frozen dataclasses, for Python, command line, TOML and provenance."""

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from bench.errors import InputError
+from bench.options import Options, option
 
 LAUNCHES = ("graph", "eager", "compile")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CudaOptions:
+class CudaOptions(Options):
     """What of a GPU's settings changes a figure's meaning.
 
     `launch` is how work reaches the card: "graph" replays a CUDA graph, without the gaps that a
@@ -17,12 +17,13 @@ class CudaOptions:
     products round their inputs to 10 bits of mantissa.
     """
 
-    launch: str = "graph"
-    tf32: bool = False
-
-    def __post_init__(self) -> None:
-        if self.launch not in LAUNCHES:
-            raise InputError(f"launch is {self.launch!r}, expected one of {', '.join(LAUNCHES)}")
+    launch: str = option(
+        "graph",
+        choices=LAUNCHES,
+        help="how work reaches the GPU: replayed as a CUDA graph (default), kernel by kernel, or "
+        "torch.compile",
+    )
+    tf32: bool = option(False, help="let fp32 work round to TF32")
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
         """For `Target.options`."""

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import InputError
+from bench.options import KILOHERTZ, Options, option
 
 RUNNERS = ("ofabench", "benchmark_model")
 DELEGATES = ("xnnpack", "gpu", "nnapi")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PhoneOptions:
+class PhoneOptions(Options):
     """What measures, and what is waited for; the defaults suit an unrooted phone.
 
     `binary` is TensorFlow's benchmark_model for the phone, of the runner of that name, and
@@ -19,20 +20,32 @@ class PhoneOptions:
     `cool_wait_s` at most, all of a sweep's together `cool_total_s`.
     """
 
-    runner: str = "ofabench"
-    binary: Path | None = None
-    delegate: str = "xnnpack"
+    runner: str = option(
+        "ofabench", choices=RUNNERS, help="what measures on the phone (default ofabench, ours)"
+    )
+    binary: Path | None = option(None, metavar="PATH", help="benchmark_model, built for the phone")
+    delegate: str = option(
+        "xnnpack",
+        choices=DELEGATES,
+        help="of benchmark_model (default xnnpack, the processor)",
+    )
+    frequency_khz: int | None = option(
+        None,
+        metavar="KHZ",
+        unit=KILOHERTZ,
+        help="fix the processor's frequency, on a rooted phone; put back afterwards",
+    )
+    debs: Path | None = option(
+        None,
+        metavar="FOLDER",
+        help="Debian's arm64 packages, where apt cannot fetch them; see `ofabench phone bundle`",
+    )
     keys: Path | None = None
-    debs: Path | None = None
-    frequency_khz: int | None = None
     cool_wait_s: float = 120.0
     cool_total_s: float = 600.0
 
-    def __post_init__(self) -> None:
-        for name, known in (("runner", RUNNERS), ("delegate", DELEGATES)):
-            if getattr(self, name) not in known:
-                expected = " or ".join(known)
-                raise InputError(f"{name} is {getattr(self, name)!r}, expected {expected}")
+    def check(self) -> None:
+        """See that runner, its program and its delegate fit together."""
         theirs = self.runner == "benchmark_model"
         if theirs and self.binary is None:
             raise InputError("runner benchmark_model needs --binary, that program for the phone")
