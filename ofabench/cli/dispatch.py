@@ -3,35 +3,22 @@
 import argparse
 import importlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
-from ofabench.cli.command import Command, CommandGroup, add_command_names, command_name
+from ofabench.cli.command import add_command_names, command_name
 from ofabench.cli.parser import CommandParser
+from ofabench.cli.table import Entry
 
 METAVAR = "COMMAND"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A line of the table of commands: its module, which holds `COMMAND`, and its line of help."""
-
-    module: str
-    help: str
-
-    def load(self) -> "Command[Any] | CommandGroup | None":
-        """Import the command; None for a module that has `add_parser` in its place."""
-        found: Command[Any] | CommandGroup | None = getattr(
-            importlib.import_module(self.module), "COMMAND", None
-        )
-        return found
+COMPLETION = "completion"
+_COMPLETION_HELP = "print a script for bash or zsh that completes command lines"
 
 
 def top_parser(table: Mapping[str, Entry], *, version: str, description: str) -> CommandParser:
-    """Make the parser that lists all commands; imports none of them."""
+    """Make the parser that lists all commands and `completion`; imports none of them."""
     parser = CommandParser(prog="ofabench", description=description)
     parser.add_argument("--version", action="version", version=f"ofabench {version}")
-    add_command_names(parser, {name: entry.help for name, entry in table.items()}, METAVAR)
+    lines = {name: entry.help for name, entry in table.items()}
+    add_command_names(parser, {**lines, COMPLETION: _COMPLETION_HELP}, METAVAR)
     return parser
 
 
@@ -48,7 +35,11 @@ def dispatch(table: Mapping[str, Entry], argv: Sequence[str], parser: CommandPar
     if not argv:
         parser.print_help()
         return 2
-    name = command_name(parser, argv, list(table), METAVAR)
+    name = command_name(parser, argv, [*table, COMPLETION], METAVAR)
+    if name == COMPLETION:
+        from ofabench.cli.completion.command import completion_command
+
+        return completion_command(table, _COMPLETION_HELP).main(argv[1:], f"ofabench {name}")
     command = table[name].load()
     if command is None:
         return _run_module(table[name].module, argv)

@@ -1,0 +1,36 @@
+"""`ofabench completion`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bench.options import Options, option
+from ofabench.cli.command import Command
+from ofabench.cli.completion import bash, zsh
+from ofabench.cli.completion.described import completions
+from ofabench.cli.table import Entry
+
+SHELLS = {"bash": bash.script, "zsh": zsh.script}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletionOptions(Options):
+    """Which shell's script is printed."""
+
+    shell: str = option(positional=True, choices=tuple(SHELLS), help="")
+
+
+def completion_command(table: Mapping[str, Entry], help: str) -> Command[CompletionOptions]:
+    """Return the command that prints a script for the commands of a table."""
+
+    def run(options: CompletionOptions) -> int:
+        print(SHELLS[options.shell](completions(table)), end="")
+        return 0
+
+    return Command(
+        name="completion",
+        help=help,
+        description='bash: put eval "$(ofabench completion bash)" into ~/.bashrc. zsh: the same '
+        "with zsh into ~/.zshrc, after compinit.",
+        options=CompletionOptions,
+        run=run,
+    )

@@ -1,0 +1,70 @@
+"""What there is to complete: commands, options, choices and files, from what is declared."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.options.fields import OptionField, option_fields
+from ofabench.cli.command import Command, CommandGroup
+from ofabench.cli.table import Entry
+
+_FILE_WORDS = re.compile(r"FILE|FOLDER|PATH|DIR\b|\.[a-z]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Value:
+    """What follows an option, or stands alone: one of `choices`, a file, or what nobody can list.
+
+    `help` is the first sentence of the option's help text.
+    """
+
+    flags: tuple[str, ...]
+    help: str
+    switch: bool = False
+    choices: tuple[str, ...] = ()
+    file: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """What completes a command: its line of help, and its values or its commands."""
+
+    help: str
+    values: tuple[Value, ...] = ()
+    commands: "Mapping[str, Completion]"
+
+
+def completions(table: Mapping[str, Entry]) -> dict[str, Completion]:
+    """Return what completes each command of a table; imports them all."""
+    return {name: _of_entry(entry) for name, entry in table.items()}
+
+
+def _of_entry(entry: Entry) -> Completion:
+    command = entry.load()
+    if isinstance(command, CommandGroup):
+        inner = {each.name: _of_command(each) for each in command.commands}
+        return Completion(help=entry.help, commands=inner)
+    if command is None:
+        return Completion(help=entry.help, commands={})
+    return _of_command(command)
+
+
+def _of_command(command: Command[Any]) -> Completion:
+    values = [_value(each) for each in option_fields(command.options) if not each.declared.hidden]
+    values.append(Value(flags=("--config",), help="options from a file", file=True))
+    values.append(Value(flags=("-h", "--help"), help="show the help", switch=True))
+    return Completion(help=command.help, values=tuple(values), commands={})
+
+
+def _value(option: OptionField) -> Value:
+    metavar = option.declared.metavar or ""
+    text = option.type is str and _FILE_WORDS.search(metavar) is not None
+    return Value(
+        flags=option.flags,
+        help=re.split(r"[;:.(] |[;:(]|$", option.declared.help, maxsplit=1)[0].strip(),
+        switch=option.type is bool,
+        choices=tuple(str(each) for each in option.choices or ()),
+        file=not option.choices and (option.type is Path or text),
+    )

@@ -1,0 +1,10 @@
+from ofabench.cli.command import Command
+from tests.support.option_examples import CommandExample
+
+
+def run(options: CommandExample) -> int:
+    print(options.space)
+    return 3
+
+
+COMMAND = Command(name="sweep", help="measure", options=CommandExample, run=run)
