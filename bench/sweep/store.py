@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -50,7 +50,11 @@ CREATE TABLE pass (
 
 
 class SweepStore:
-    """A sweep's file; make one with `create`, `open` (to read) or `resume`."""
+    """A sweep's file; make one with `create`, `open` (to read) or `resume`.
+
+    `space_toml` is the text that says which space was swept, as the caller of `create` gave it:
+    None in files made without one. What it means is for others to read.
+    """
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
@@ -60,16 +64,24 @@ class SweepStore:
         try:
             self.target = Target.from_json(parse_json(meta["target"]))
             self.plan = SweepPlan.from_json(parse_json(meta["plan"]))
+            self.space_toml = _text_or_none(parse_json(meta.get("space_toml", "null")))
         except (*VALUE_DAMAGE, InputError) as error:
             raise FileError(f"{path} lacks its target or plan ({error}); sweep again") from error
 
     @classmethod
-    def create(cls, path: Path, target: Target, plan: SweepPlan) -> Self:
-        """Start a new file; `FileError` where it exists or cannot be written."""
+    def create(
+        cls, path: Path, target: Target, plan: SweepPlan, *, space_toml: str | None = None
+    ) -> Self:
+        """Start a new file; `FileError` where it exists or cannot be written.
+
+        `space_toml` is kept as it is, so that the file says which space it is of.
+        """
         path = Path(path)
         connection = sqlite_file.create(path, SCHEMA)
         try:
-            meta = {"target": target.to_json(), "plan": plan.to_json()}
+            meta: dict[str, Any] = {"target": target.to_json(), "plan": plan.to_json()}
+            if space_toml is not None:
+                meta["space_toml"] = space_toml
             with sqlite_file.transaction(connection, path):
                 for name, value in meta.items():
                     row = (name, json.dumps(value, sort_keys=True))
@@ -262,3 +274,10 @@ class SweepStore:
                 yield
         except (*VALUE_DAMAGE, InputError) as error:
             raise FileError(f"{self.path} is damaged ({error}); sweep again") from error
+
+
+def _text_or_none(value: Any) -> str | None:
+    """A text or None; `TypeError` for any other value."""
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"its space is {value!r:.40}, expected a text")
+    return value

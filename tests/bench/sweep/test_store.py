@@ -1,5 +1,6 @@
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,29 @@ def test_what_is_stored_is_read_back(tmp_path: Path) -> None:
     assert second.median_ms / first.median_ms == pytest.approx(2.0)
     assert first.interval_ms[1] / first.interval_ms[0] == pytest.approx(1.0)
     assert first.taken_at == "2020-01-01T00:00:00"
+
+
+def test_a_sweep_keeps_the_text_of_its_space(tmp_path: Path) -> None:
+    text = 'name = "mine"\n# a comment, and a word in Greek: \u03bb\n'
+    SweepStore.create(tmp_path / "a.sqlite", TARGET, PLAN, space_toml=text).close()
+    SweepStore.create(tmp_path / "old.sqlite", TARGET, PLAN).close()
+
+    with SweepStore.open(tmp_path / "a.sqlite") as store:
+        assert store.space_toml == text
+    with SweepStore.resume(tmp_path / "a.sqlite", TARGET, PLAN) as store:
+        assert store.space_toml == text
+    with SweepStore.open(tmp_path / "old.sqlite") as store:
+        assert store.space_toml is None
+
+
+def test_a_space_that_is_no_text_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite"
+    SweepStore.create(path, TARGET, PLAN, space_toml="name = 1").close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE meta SET value = '[1]' WHERE name = 'space_toml'")
+
+    with pytest.raises(FileError, match=r"its space is \[1\], expected a text.*sweep again"):
+        SweepStore.open(path)
 
 
 def test_samples_come_as_a_table(tmp_path: Path) -> None:
