@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,6 +11,7 @@ from bench.options import values
 from bench.options.fields import OptionField, nested_fields, own_fields
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """Base of frozen dataclasses of options; every value is checked when one is made.
 
@@ -27,8 +29,6 @@ class Options:
         >>> SweepOptions(budget_s="5m")
         SweepOptions(replicates=3, budget_s=300.0)
     """
-
-    __slots__ = ()
 
     def __post_init__(self) -> None:
         """Check every field, and store its value in the field's type."""
@@ -54,7 +54,7 @@ class Options:
         """Return the options as plain values for JSON: texts, numbers, lists and dictionaries."""
         own, inner = own_fields(type(self)), nested_fields(type(self))
         result: dict[str, Any] = {}
-        for each in dataclasses.fields(self):  # type: ignore[arg-type]
+        for each in dataclasses.fields(self):
             if each.name in own:
                 result[each.name] = _plain(getattr(self, each.name))
             elif each.name in inner:

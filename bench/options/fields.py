@@ -3,10 +3,11 @@
 import dataclasses
 import types
 import typing
+from collections.abc import Callable
 from dataclasses import MISSING, dataclass
-from functools import cache
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bench.options.declare import KEY, Declaration, NestedDeclaration
 
@@ -14,6 +15,20 @@ if TYPE_CHECKING:
     from bench.options.base import Options
 
 TYPES = (int, float, str, bool, Path)
+T = TypeVar("T")
+
+
+def _once(make: "Callable[[type[Options]], T]") -> "Callable[[type[Options]], T]":
+    """Call a function once for each class."""
+    known: dict[type[Any], T] = {}
+
+    @wraps(make)
+    def get(cls: "type[Options]") -> T:
+        if cls not in known:
+            known[cls] = make(cls)
+        return known[cls]
+
+    return get
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +86,7 @@ class OptionField:
         return max(self.flags, key=len)
 
 
-@cache
+@_once
 def own_fields(cls: "type[Options]") -> dict[str, OptionField]:
     """Options that are fields of the class itself, by name."""
     hints = typing.get_type_hints(cls)
@@ -82,14 +97,14 @@ def own_fields(cls: "type[Options]") -> dict[str, OptionField]:
     }
 
 
-@cache
+@_once
 def nested_fields(cls: "type[Options]") -> dict[str, NestedDeclaration]:
     """Fields that are dataclasses of options themselves, by name."""
     found = ((each.name, each.metadata.get(KEY)) for each in dataclasses.fields(cls))
     return {name: each for name, each in found if isinstance(each, NestedDeclaration)}
 
 
-@cache
+@_once
 def option_fields(cls: "type[Options]") -> tuple[OptionField, ...]:
     """All options of a class in declared order, with those of nested ones in their place."""
     own, inner = own_fields(cls), nested_fields(cls)

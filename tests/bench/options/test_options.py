@@ -68,7 +68,8 @@ def test_times_in_seconds(text: str, seconds: float) -> None:
     ],
 )
 def test_counts_bytes_and_shares(name: str, text: str, value: float) -> None:
-    assert getattr(LimitsExample(**{name: text}), name) == value
+    values: dict[str, Any] = {name: text}
+    assert getattr(LimitsExample(**values), name) == value
 
 
 def test_milliseconds_in_a_list_and_frequencies() -> None:
