@@ -1,60 +1,45 @@
 """`ofabench`: commands, and the one place where errors become a line and an exit code."""
 
-import argparse
-import importlib
 import importlib.util
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING
 
 from ofabench import __version__
 from ofabench.cli.output import guarded_output
 
-COMMANDS = (
-    "quickstart",
-    "devices",
-    "phone",
-    "space",
-    "sweep",
-    "table",
-    "fit",
-    "evaluate",
-    "predict",
-    "train",
-    "evaluate_subnets",
-    "accuracy",
-    "search",
-    "import_ofa",
-    "extract",
-    "export",
-    "verify",
-    "deploy",
-    "selfcheck",
-    "cost",
-    "report",
-    "compare",
-)
+if TYPE_CHECKING:
+    from ofabench.cli.dispatch import Entry
+
+# By name, the line of the help text; a command's module is imported only when it is run.
+COMMANDS = {
+    "quickstart": "the whole loop on this machine, in a few minutes",
+    "devices": "what can be measured from here, with facts",
+    "phone": "build what is pushed to phones",
+    "space": "the spaces; a network's parameters, MACs, members",
+    "sweep": "measure blocks and networks on a device",
+    "table": "latency tables: build, show, import, export",
+    "fit": "fit a latency predictor on what was measured",
+    "evaluate": "judge a predictor on measured networks",
+    "predict": "predict the latency of networks",
+    "train": "train a supernet whose sub-networks share their weights",
+    "evaluate-subnets": "measure the accuracy of a supernet's sub-networks",
+    "accuracy": "fit a predictor of sub-networks' accuracy",
+    "search": "find the most accurate network within limits",
+    "import-ofa": "read a once-for-all network of OFA's authors as a trained supernet",
+    "extract": "cut a sub-network out of a supernet, with weights of its own",
+    "export": "write a sub-network of a supernet as ONNX, TFLite or torch",
+    "verify": "measure an exported network, judge it by its prediction and its limit",
+    "deploy": "search, extract, export, check and verify in one go; leaves a folder to hand on",
+    "selfcheck": "check a device from end to end, and write what was found",
+    "cost": "what a supernet costs against one training for each device",
+    "report": "pictures of runs as one page that opens offline",
+    "compare": "two latency tables: what moved all blocks, and what moved beside it",
+}
+DESCRIPTION = "From a device's own measurements to the best network for it."
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line that says what to do next."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(EXIT_BAD_INPUT, f"ofabench: {message} (see `{self.prog} --help`)\n")
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """Make the parser of every command."""
-    parser = _Parser(prog="ofabench", description=__doc__, allow_abbrev=False)
-    parser.description = "From a device's own measurements to the best network for it."
-    parser.add_argument("--version", action="version", version=f"ofabench {__version__}")
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name in COMMANDS:
-        importlib.import_module(f"ofabench.cli.commands.{name}").add_parser(subparsers)
-    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -83,13 +68,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
 
 
+def commands() -> "dict[str, Entry]":
+    """Return the table of commands."""
+    from ofabench.cli.dispatch import Entry
+
+    return {
+        name: Entry(f"ofabench.cli.commands.{name.replace('-', '_')}", line)
+        for name, line in COMMANDS.items()
+    }
+
+
 def _run(argv: Sequence[str] | None) -> int:
     """Run one command; its exit code."""
+    # Only here: another package may be named `bench`, which `main` has said by now.
     from bench.errors import InterruptedSweepError, OfabenchError
+    from ofabench.cli.dispatch import dispatch, top_parser
+    from ofabench.cli.messages import messages_on_stderr
 
+    table = commands()
     try:
-        args = build_parser().parse_args(argv)
-        code: int = args.run(args)
+        with messages_on_stderr():
+            parser = top_parser(table, version=__version__, description=DESCRIPTION)
+            return dispatch(table, sys.argv[1:] if argv is None else argv, parser)
     except InterruptedSweepError as error:
         _fail(error)
         return EXIT_INTERRUPTED
@@ -98,7 +98,6 @@ def _run(argv: Sequence[str] | None) -> int:
     except KeyboardInterrupt:
         print("ofabench: stopped; nothing half-written is left behind", file=sys.stderr)
         return EXIT_INTERRUPTED
-    return code
 
 
 def _fail(error: Exception | str) -> int:

@@ -1,5 +1,6 @@
 """One measurement at a time on a device: who waits, who is refused, and what ends a lock."""
 
+import argparse
 import os
 import re
 import tempfile
@@ -32,6 +33,7 @@ from bench.sweep.store import SweepStore
 from bench.timing.plan import SweepPlan
 from ofabench.cli import device_arguments
 from ofabench.cli import main as cli
+from ofabench.cli.commands import sweep
 from ofabench.cli.commands.sweep import resume_command
 from ofabench.workflows.quickstart.quickstart import Loop
 from ofabench.workflows.sweep.fleet_sweep import member_of
@@ -360,7 +362,9 @@ def test_children_wait_where_their_parent_was_told_to(tmp_path: Path) -> None:
     phone = FleetPhone(name="a", address="adb:X")
     words = ["sweep", "--space", "tiny", "--fleet", "f.toml", "--out", str(tmp_path)]
     for wait in (True, False):
-        args = cli.build_parser().parse_args([*words, *["--wait"] * wait])
+        parser = argparse.ArgumentParser()
+        sweep.add_parser(parser.add_subparsers())
+        args = parser.parse_args([*words, *["--wait"] * wait])
         steps = Loop(folder=tmp_path, wait=wait).measuring()
 
         assert ("--wait" in member_of(phone, args).arguments) == wait

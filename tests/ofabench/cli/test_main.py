@@ -1,3 +1,4 @@
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -5,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ofabench.cli import main as cli
+from ofabench.cli.messages import messages_on_stderr
 
 
 def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
@@ -18,8 +20,7 @@ def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        ([], "COMMAND"),
-        (["swep"], "invalid choice: 'swep'"),
+        (["swep"], "invalid choice: 'swep', did you mean sweep?"),
         (["sweep", "--threads", "0"], "expected a whole number of at least 1, got '0'"),
         (["search", "--max-latency-ms", "fast"], "expected a number above 0, got 'fast'"),
         (["search", "--max-latency-ms", "nan"], "expected a number above 0, got 'nan'"),
@@ -34,6 +35,33 @@ def test_a_bad_argument_is_one_line(
     error = capsys.readouterr().err
     assert said in error
     assert error.count("\n") == 1
+
+
+def test_no_arguments_print_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == 2
+
+    shown = capsys.readouterr()
+    assert all(f"\n    {name}" in shown.out for name in cli.COMMANDS)
+    assert shown.err == ""
+
+
+def test_every_command_of_the_table_is_there() -> None:
+    for name, entry in cli.commands().items():
+        command = entry.load()
+        assert command is None or command.name == name
+
+
+def test_messages_of_the_packages_are_shown_by_the_command_line_alone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logger = logging.getLogger("supernet.some.module")
+    logger.warning("to nobody")
+    with messages_on_stderr():
+        logger.info("to %s", "the user")
+        logger.debug("to nobody")
+    logger.warning("to nobody")
+
+    assert capsys.readouterr().err == "to the user\n"
 
 
 def test_a_foreign_bench_is_told_in_one_line(tmp_path: Path) -> None:

@@ -1,0 +1,34 @@
+"""What the packages log, shown to who uses the command line; a library's user hears nothing."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+PACKAGES = ("bench", "latency_models", "supernet", "ofabench")
+
+
+class _StderrHandler(logging.Handler):
+    """Writes each message as a line on what is standard error at that moment."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(record.getMessage(), file=sys.stderr, flush=True)
+
+
+@contextmanager
+def messages_on_stderr() -> Iterator[None]:
+    """Show what is logged at INFO and above on standard error, for as long as the block lasts."""
+    handler = _StderrHandler(logging.INFO)
+    loggers = [logging.getLogger(name) for name in PACKAGES]
+    before = [(each.level, each.propagate) for each in loggers]
+    for each in loggers:
+        each.addHandler(handler)
+        each.setLevel(logging.INFO)
+        each.propagate = False
+    try:
+        yield
+    finally:
+        for each, (level, propagate) in zip(loggers, before, strict=True):
+            each.removeHandler(handler)
+            each.setLevel(level)
+            each.propagate = propagate
