@@ -27,7 +27,6 @@ HERE = ("--backend", "tflite", "--cores", "any", "--force")
 @pytest.fixture(autouse=True)
 def _here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only what is tested, no server of this machine's, and a runner that can be built."""
-    monkeypatch.setattr(cli, "COMMANDS", ("devices", "sweep", "table", "selfcheck"))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(taken.getsockname()[1]))
     try:

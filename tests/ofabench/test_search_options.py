@@ -8,7 +8,6 @@ import pytest
 
 from bench.blocks.activation_memory import peak_values
 from bench.blocks.weight_bytes import weight_bytes
-from ofabench.cli import main as cli
 from ofabench.cli.search_arguments import size
 from ofabench.display import live_search
 from supernet.accuracy.predictor import fit_accuracy
@@ -26,11 +25,6 @@ from tests.support.search_runs import (
     search_of,
     write_predictors,
 )
-
-
-@pytest.fixture(autouse=True)
-def _only_this_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "COMMANDS", ("search",))
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,6 @@ BLOCKS = TINY.blocks(ARCH)
 
 @pytest.fixture
 def phone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PocketPhone]:
-    monkeypatch.setattr(cli, "COMMANDS", ("verify",))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(taken.getsockname()[1]))
     try:

@@ -317,9 +317,8 @@ SHORT = ("--loads", "1", "--passes", "1", "--calls", "1", "--force")
 
 
 def test_a_command_is_refused_in_one_line_and_leaves_nothing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli, "COMMANDS", ("sweep",))
     out = tmp_path / "s.sqlite"
     with held_elsewhere(LocalDevice().lock_name()) as holder:
         assert cli.main([*CPU, *SHORT, "--out", str(out)]) == 2
@@ -336,7 +335,6 @@ def test_a_command_waits_and_then_measures(
     monkeypatch: pytest.MonkeyPatch,
     form: str,
 ) -> None:
-    monkeypatch.setattr(cli, "COMMANDS", ("sweep",))
     out = tmp_path / "s.sqlite"
     told = device_arguments._tell_waiting
     with held_elsewhere(LocalDevice().lock_name()) as holder:

@@ -15,11 +15,6 @@ from ofabench.report.comparison_words import factor
 from tests.support.report_runs import FAKE, PHONE, predictor, table
 
 
-@pytest.fixture(autouse=True)
-def _only_this_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "COMMANDS", ("compare",))
-
-
 @pytest.fixture
 def tables(tmp_path: Path) -> tuple[str, str]:
     """One table, and the same 6 % slower, with its classifier 50 % slower still."""

@@ -27,11 +27,6 @@ USAGE = tuple(
 )
 
 
-@pytest.fixture(autouse=True)
-def _only_this_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "COMMANDS", ("cost",))
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A trained supernet that tells what it used, and one that does not."""

@@ -57,7 +57,6 @@ def small_digits(seed: int) -> DatasetParts:
 @pytest.fixture(autouse=True)
 def _few_images_and_one_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(open_data._DATASETS, "digits", small_digits)
-    monkeypatch.setattr(cli, "COMMANDS", ("deploy",))
 
 
 @pytest.fixture(scope="module")

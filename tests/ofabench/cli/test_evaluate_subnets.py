@@ -36,7 +36,6 @@ def small_digits(seed: int) -> DatasetParts:
 @pytest.fixture(autouse=True)
 def _few_images_and_commands(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(open_data._DATASETS, "digits", small_digits)
-    monkeypatch.setattr(cli, "COMMANDS", ("evaluate_subnets", "accuracy"))
     monkeypatch.setattr(mlp_fit, "WIDTHS", (16,))
     monkeypatch.setattr(mlp_fit, "LEAST_STEPS", 20)
 

@@ -43,7 +43,6 @@ def small_digits(seed: int) -> DatasetParts:
 @pytest.fixture(autouse=True)
 def _few_images_and_commands(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(open_data._DATASETS, "digits", small_digits)
-    monkeypatch.setattr(cli, "COMMANDS", ("accuracy", "extract", "export"))
 
 
 @pytest.fixture(scope="module")

@@ -19,27 +19,20 @@ from supernet.space.space import SearchSpace
 TINY = SearchSpace.load("tiny")
 
 
-@pytest.fixture(autouse=True)
-def _only_these_commands(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "COMMANDS", ("fit", "evaluate", "predict"))
-
-
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A table, its networks, and two predictors: p of both, b of blocks alone."""
     folder = tmp_path_factory.mktemp("fit")
     names = {one: str(folder / one) for one in ("s.sqlite", "t.parquet", "n.parquet")}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cli, "COMMANDS", ("sweep", "table", "fit"))
-        sweep = ["sweep", "--space", "tiny", "--device", "fake", "--backend", "fake"]
-        more = ["--blocks", "100", "--networks", "30", "--out", names["s.sqlite"]]
-        assert cli.main([*sweep, *more]) == 0
-        out = ["--out", names["t.parquet"], "--networks-out", names["n.parquet"]]
-        assert cli.main(["table", "build", names["s.sqlite"], *out]) == 0
-        fit = ["fit", names["t.parquet"]]
-        assert cli.main([*fit, "--out", str(folder / "b.parquet")]) == 0
-        networks = ["--networks", names["n.parquet"], "--out", str(folder / "p.parquet")]
-        assert cli.main([*fit, *networks]) == 0
+    sweep = ["sweep", "--space", "tiny", "--device", "fake", "--backend", "fake"]
+    more = ["--blocks", "100", "--networks", "30", "--out", names["s.sqlite"]]
+    assert cli.main([*sweep, *more]) == 0
+    out = ["--out", names["t.parquet"], "--networks-out", names["n.parquet"]]
+    assert cli.main(["table", "build", names["s.sqlite"], *out]) == 0
+    fit = ["fit", names["t.parquet"]]
+    assert cli.main([*fit, "--out", str(folder / "b.parquet")]) == 0
+    networks = ["--networks", names["n.parquet"], "--out", str(folder / "p.parquet")]
+    assert cli.main([*fit, *networks]) == 0
     return folder
 
 

@@ -15,11 +15,6 @@ from supernet.weights.model import SuperNet
 SPACE = SearchSpace.load("ofa-mbv3-w1.0")
 
 
-@pytest.fixture(autouse=True)
-def _one_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "COMMANDS", ("import_ofa",))
-
-
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     state = SuperNet(SPACE, seed=7).state_dict()

@@ -11,11 +11,6 @@ from supernet.search.result_file import read_network
 from tests.support.search_runs import OTHER, TARGET, TINY, fails, latency, search, write_predictors
 
 
-@pytest.fixture(autouse=True)
-def _only_this_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "COMMANDS", ("search",))
-
-
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_predictors(tmp_path_factory.mktemp("predictors"))

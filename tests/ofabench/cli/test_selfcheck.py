@@ -15,11 +15,6 @@ from ofabench.cli import main as cli
 SMALL = ("--space", "tiny", "--device", "fake", "--blocks", "6", "--loads", "2", "--passes", "2")
 
 
-@pytest.fixture(autouse=True)
-def _only_this_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "COMMANDS", ("selfcheck",))
-
-
 def test_it_leaves_facts_figures_and_every_sample(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,11 +22,6 @@ FAKE = ("--space", "tiny", "--device", "fake", "--backend", "fake")
 SMALL = ("--blocks", "4", "--loads", "2", "--passes", "2", "--calls", "2")
 
 
-@pytest.fixture(autouse=True)
-def _only_these_commands(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "COMMANDS", ("sweep", "devices"))
-
-
 def sweep(out: Path, *more: str) -> int:
     return cli.main(["sweep", *FAKE, *SMALL, *more, "--out", str(out)])
 
@@ -75,7 +70,6 @@ def test_the_command_told_next_works_as_printed(
     blocks: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "COMMANDS", ("sweep", "table"))
     text = SearchSpace.load("tiny").text.replace('name = "tiny"', 'name = "mine"')
     (tmp_path / "my space.toml").write_text(text)
     more = ["--space", "my space.toml", "--blocks", blocks, "--networks", "2"]

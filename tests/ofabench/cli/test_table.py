@@ -15,19 +15,12 @@ from supernet.space.space import SearchSpace
 YAML = "Conv-input:224x224x3-output:112x112x24:\n  count: 100\n  mean: 2.0\n  std: 0.5\n"
 
 
-@pytest.fixture(autouse=True)
-def _only_these_commands(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "COMMANDS", ("table",))
-
-
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sweep of a few blocks and networks of `tiny` on the fake device."""
     path = tmp_path_factory.mktemp("sweep") / "s.sqlite"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cli, "COMMANDS", ("sweep",))
-        common = ["sweep", "--space", "tiny", "--device", "fake", "--backend", "fake"]
-        assert cli.main([*common, "--blocks", "20", "--networks", "5", "--out", str(path)]) == 0
+    common = ["sweep", "--space", "tiny", "--device", "fake", "--backend", "fake"]
+    assert cli.main([*common, "--blocks", "20", "--networks", "5", "--out", str(path)]) == 0
     return path
 
 
@@ -215,7 +208,6 @@ def own_space(tmp_path_factory: pytest.TempPathFactory) -> Path:
     text = SearchSpace.load("tiny").text.replace('name = "tiny"', 'name = "mine"')
     (folder / "mine.toml").write_text(text)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cli, "COMMANDS", ("sweep",))
         patch.chdir(folder)
         common = ["sweep", "--space", "mine.toml", "--device", "fake", "--backend", "fake"]
         few = ["--networks", "12", "--loads", "2", "--passes", "2"]
@@ -247,7 +239,6 @@ def test_networks_alone_become_a_table_that_knows_its_space(
     assert not t.exists()
     # Its space goes with it: neither the folder nor the file is needed any more.
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "COMMANDS", ("fit", "evaluate"))
     saved = NetworksTable.load(n)
     replace(saved, space="gone.toml").save(n)
     assert cli.main(["fit", "--networks", str(n), "--out", str(p)]) == 0
@@ -279,13 +270,11 @@ def test_a_missing_block_of_an_own_space_is_measured_by_its_file(
 
 
 def test_a_networks_table_needs_networks(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, out = tmp_path / "s.sqlite", tmp_path / "t.parquet"
-    with monkeypatch.context() as patch:
-        patch.setattr(cli, "COMMANDS", ("sweep",))
-        common = ["sweep", "--space", "tiny", "--device", "fake", "--backend", "fake"]
-        cli.main([*common, "--blocks", "3", "--loads", "2", "--out", str(path)])
+    common = ["sweep", "--space", "tiny", "--device", "fake", "--backend", "fake"]
+    cli.main([*common, "--blocks", "3", "--loads", "2", "--out", str(path)])
     both = ("--out", str(out), "--networks-out", str(tmp_path / "n.parquet"))
 
     assert "--networks N" in fails(capsys, "build", str(path), *both)

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from ofabench.cli import main as cli
 from ofabench.cli.main import main
 from supernet.data import open_data
 from supernet.data.digits import load_digits_parts
@@ -29,13 +28,12 @@ ARCH = SearchSpace.load("tiny").smallest()
 
 @pytest.fixture(autouse=True)
 def few_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give the commands a small draw of the digits; no other command is loaded."""
+    """Give the commands a small draw of the digits."""
 
     def few(seed: int) -> DatasetParts:
         splits = load_digits_parts(train=200, validation=200, test=1, seed=seed)
         return DatasetParts(name="digits", channels=1, classes=10, size=32, splits=splits)
 
-    monkeypatch.setattr(cli, "COMMANDS", ("train", "extract"))
     monkeypatch.setitem(open_data._DATASETS, "digits", few)
 
 

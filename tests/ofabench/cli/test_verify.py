@@ -44,7 +44,6 @@ def small_digits(seed: int) -> DatasetParts:
 @pytest.fixture(autouse=True)
 def _only_this_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(open_data._DATASETS, "digits", small_digits)
-    monkeypatch.setattr(cli, "COMMANDS", ("verify",))
 
 
 @pytest.fixture

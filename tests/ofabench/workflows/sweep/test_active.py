@@ -23,11 +23,6 @@ TARGET = Target(device="fake", backend="fake", backend_version="fake-1")
 PLAN = SweepPlan(loads=2, passes=3, seed=4)
 
 
-@pytest.fixture(autouse=True)
-def _only_these_commands(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "COMMANDS", ("sweep", "table"))
-
-
 def planner(budget_s: float, plan: SweepPlan = PLAN) -> BudgetPlanner:
     costs = FakeDevice().load_costs()
     budget = Budget(budget_s=budget_s, plan=plan, batch=1, costs=costs)
