@@ -9,9 +9,9 @@ from typing import Any
 from ofabench.cli.arguments import add_json, add_pick, positive_int
 from ofabench.cli.device_arguments import add_device
 from ofabench.cli.search_arguments import add_limits
-from ofabench.workflows.deploy.exporting import add_form, add_source
 from ofabench.workflows.deploy.verdicts import failed, show_accuracy, show_latency
 from ofabench.workflows.deploy.verifying import add_measuring
+from ofabench.workflows.export.export import add_form, add_source
 
 FORMATS = ("onnx", "tflite", "torch")
 EXIT_FAILED_CHECK = 1
@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _show(out: Path, card: Mapping[str, Any]) -> None:
     from ofabench.workflows.deploy.deploy_page import amount
-    from ofabench.workflows.deploy.exporting import show_card
+    from ofabench.workflows.export.export import show_card
     from supernet.export.card import Card
 
     model = card["model"]

@@ -4,7 +4,7 @@ import argparse
 import json
 
 from ofabench.cli.arguments import add_json, add_out, add_pick
-from ofabench.workflows.deploy.exporting import (
+from ofabench.workflows.export.export import (
     add_form,
     add_source,
     cut_of,

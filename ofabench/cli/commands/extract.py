@@ -32,8 +32,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Cut the network out, recalibrate it, and write it."""
-    from ofabench.workflows.deploy.cutting import from_checkpoint
     from ofabench.workflows.train.broken_images import tell_broken
+    from ofabench.workflows.train.extraction import from_checkpoint
     from supernet.export.network_file import save_network
 
     cut = from_checkpoint(args.checkpoint, args.arch, args.data, args.pick)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import InputError
 from bench.files import read_bytes
-from ofabench.workflows.deploy.cutting import ENDS
 from ofabench.workflows.deploy.deploy_card import (
     ELSEWHERE,
     NO_VERIFY,
@@ -23,13 +22,14 @@ from ofabench.workflows.deploy.deploy_card import (
 from ofabench.workflows.deploy.deploy_folder import CARD, PAGE, SEARCH, finished, write_folder
 from ofabench.workflows.deploy.deploy_page import page_of
 from ofabench.workflows.deploy.deploy_search import digest_of_search
+from ofabench.workflows.train.extraction import ENDS
 from supernet.data.class_names import LABELS, labels_text
 
 if TYPE_CHECKING:
     from bench.protocol.backend import Backend
     from bench.protocol.device import Device
     from latency_models.predictors.predictor import LatencyPredictor
-    from ofabench.workflows.deploy.exporting import Product
+    from ofabench.workflows.export.export import Product
 
 
 def deploy(args: argparse.Namespace) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def deploy(args: argparse.Namespace) -> dict[str, Any]:
     `args.arch`. Everything that can be refused is, before anything takes time.
     """
     from bench.backends.registry import get_backend
-    from ofabench.workflows.deploy.exporting import cut_of, make_product
+    from ofabench.workflows.export.export import cut_of, make_product
     from ofabench.workflows.train.broken_images import tell_broken
     from supernet.export.precision import check_precision
 

@@ -14,7 +14,7 @@ from supernet.export.precision import CALIBRATION_IMAGES, FP32, INT8
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ofabench.workflows.deploy.cutting import Cut
+    from ofabench.workflows.train.extraction import Cut
     from supernet.data.dataset import Dataset
     from supernet.export.card import Accuracies, Card
     from supernet.export.export import Form, Made
@@ -72,7 +72,7 @@ def add_form(parser: argparse.ArgumentParser, formats: tuple[str, ...]) -> None:
 def cut_of(args: argparse.Namespace) -> "Cut":
     """Cut or read the network that the arguments name, and open the images that are needed."""
     from bench.errors import InputError
-    from ofabench.workflows.deploy.cutting import from_checkpoint, from_network
+    from ofabench.workflows.train.extraction import from_checkpoint, from_network
 
     if args.network is not None:
         if args.arch is not None:

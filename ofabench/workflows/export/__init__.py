@@ -1,0 +1,1 @@
+"""From a network to a file of a runtime, with its card."""
