@@ -22,6 +22,8 @@ class Options:
     Rules about several fields go into `check`, not `__post_init__`.
 
     Example:
+        >>> from dataclasses import dataclass
+        >>> from bench.options import SECONDS, Options, option
         >>> @dataclass(frozen=True, slots=True, kw_only=True)
         ... class SweepOptions(Options):
         ...     replicates: int = option(3, help="models made afresh", minimum=1)

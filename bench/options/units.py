@@ -66,32 +66,28 @@ def plain_text(value: float) -> str:
     return str(value)
 
 
-def _times(second: tuple[float, float]) -> dict[str, tuple[float, float]]:
+def _times(second: int) -> dict[str, tuple[float, float]]:
     """The suffixes of times, the longest first, where a second is so many of the kept unit."""
-    up, down = second
-    return {
-        "d": (86400 * up, down),
-        "h": (3600 * up, down),
-        "m": (60 * up, down),
-        "min": (60 * up, down),
-        "s": (up, down),
-        "ms": (up, 1000 * down) if up == 1 else (up / 1000, down),
-        "us": (up, 1_000_000 * down) if up == 1 else (1, 1_000_000 * down / up),
-        "µs": (up, 1_000_000 * down) if up == 1 else (1, 1_000_000 * down / up),
-    }
+    parts = {"d": (86400, 1), "h": (3600, 1), "m": (60, 1), "min": (60, 1), "s": (1, 1)}
+    parts |= {"ms": (1, 1000), "us": (1, 10**6), "µs": (1, 10**6)}
+    result: dict[str, tuple[float, float]] = {}
+    for suffix, (up, down) in parts.items():
+        shared = math.gcd(up * second, down)
+        result[suffix] = (up * second // shared, down // shared)
+    return result
 
 
 _SIZES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _BINARY_SIZES = {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
 SECONDS = Unit(
-    factors=_times((1, 1)),
+    factors=_times(1),
     metavar="TIME",
     bare=False,
     like="a time like 90s, 5m or 1h",
     above=0,
 )
-MILLISECONDS = Unit(factors=_times((1000, 1)), metavar="MS", above=0)
+MILLISECONDS = Unit(factors=_times(1000), metavar="MS", above=0)
 COUNT = Unit(
     factors={"k": (10**3, 1), "K": (10**3, 1), "M": (10**6, 1), "G": (10**9, 1), "T": (10**12, 1)},
     metavar="N",

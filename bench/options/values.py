@@ -3,6 +3,7 @@
 import math
 import operator
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from bench.options.fields import OptionField
 from bench.options.units import plain_text
 
-_MOST_DIGITS = 19
+_WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
 
 
 class BadValueError(ValueError):
@@ -98,11 +99,10 @@ def _parse_one(option: OptionField, text: str, bare: bool | None) -> Any:
 
 def _parse_number(option: OptionField, text: str, bare: bool) -> int | float | None:
     unit = option.declared.unit
-    if option.type is int and (unit is None or (bare and text.strip().isdecimal())):
-        digits = text.strip().removeprefix("-").removeprefix("+")
-        if not (digits.isascii() and digits.isdecimal() and len(digits) <= _MOST_DIGITS):
-            return None
+    if option.type is int and _WHOLE.fullmatch(text.strip()) and (unit is None or bare):
         return int(text)
+    if option.type is int and unit is None:
+        return None
     if unit is None:
         return _finite(text)
     value = unit.parse(text, bare=bare)

@@ -7,14 +7,15 @@
     [phone]                    # a nested dataclass; its options may stand above, too
     frequency_khz = "1.8GHz"
 
-What the command line gives wins over the file, and the file over defaults.
+What the command line gives wins over the file, and the file over defaults. Paths in it are those
+of the command line: relative ones start from the current folder.
 """
 
 import argparse
 from pathlib import Path
 from typing import Any
 
-from bench.errors import FileError, InputError
+from bench.errors import InputError
 from bench.options.base import Options
 from bench.options.reading import read_values
 
@@ -41,16 +42,13 @@ def config_values(cls: type[Options], namespace: argparse.Namespace) -> dict[str
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Return a TOML file's table; `FileError` or `InputError` with its name where there is none."""
-    import tomllib
+    """Return a TOML file's table; an error with its name where it cannot be read or is no TOML."""
+    from bench.files import parse_toml, read_bytes
 
+    content = read_bytes(path)
     try:
-        text = path.read_bytes().decode()
-    except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror}") from None
+        return parse_toml(content.decode())
     except UnicodeDecodeError:
         raise InputError(f"{path} is not TOML: it is no text in UTF-8") from None
-    try:
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except ValueError as error:
         raise InputError(f"{path} is not TOML: {error}") from None

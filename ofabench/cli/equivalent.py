@@ -13,7 +13,8 @@ from bench.options.values import text_of
 def equivalent_command(command: str, options: Options, *, skip: Collection[str] = ()) -> str:
     """Return the command line that gives the same options, quoted for a shell.
 
-    Options that have their default are left out; the others stand in declared order.
+    Options that have their default are left out; the others stand in declared order. None in place
+    of another default has no name on the command line, and is left out too.
 
     Args:
         command: its name or names, as `sweep` or `table build`.
@@ -21,6 +22,11 @@ def equivalent_command(command: str, options: Options, *, skip: Collection[str] 
         skip: dotted names of fields to leave out.
 
     Example:
+        >>> from dataclasses import dataclass
+        >>> from bench.options import SECONDS, Options, option
+        >>> @dataclass(frozen=True, slots=True, kw_only=True)
+        ... class SweepOptions(Options):
+        ...     budget_s: float | None = option(None, flag="--budget", unit=SECONDS, help="time")
         >>> equivalent_command("sweep", SweepOptions(budget_s="5m"))
         'ofabench sweep --budget 5m'
     """

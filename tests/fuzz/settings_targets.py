@@ -1,13 +1,18 @@
-"""TOML that users write: spaces, training schedules, fleets of phones."""
+"""TOML that users write: spaces, training schedules, fleets of phones, options of commands."""
 
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 
 from bench.devices.android.phone.fleet import Fleet
+from bench.options.reading import build, read_values
+from ofabench.cli.config_file import read_toml
+from ofabench.cli.equivalent import equivalent_command
 from supernet.space.space import SearchSpace
 from supernet.train.schedule import Schedule
 from tests.fuzz.target import FuzzTarget, file_of
+from tests.support.option_examples import CommandExample
 
 FLEET = b"""\
 [[phone]]
@@ -23,6 +28,26 @@ precision = "fp16"
 [[phone]]
 name = "pixel"
 address = "adb:0123456789ABCDEF"
+"""
+CONFIG = b"""\
+space = "tiny"
+table = "t.parquet"
+no-verify = true
+json = true
+latency = ["a.parquet", "b.parquet"]
+max_latency_ms = [30, "80us"]
+max-macs = "2G"
+max_size_bytes = "1.5MiB"
+fail_above = "5%"
+confidence = 0.95
+networks = 20
+
+[sweep]
+budget = "5m"
+resolutions = "32,64"
+
+[device.phone]
+frequency_khz = "1.8GHz"
 """
 # A small space of each family; the shipped ones take half a second each.
 MBCONV = b"""\
@@ -85,6 +110,14 @@ def read_fleet(data: bytes) -> None:
     assert Fleet.load(file_of(data, ".toml")).phones
 
 
+def read_config(data: bytes) -> None:
+    """Options of a command with everything, and the command line that gives the same."""
+    given = read_values(CommandExample, read_toml(file_of(data, ".toml")), "f.toml")
+    options = build(CommandExample, {"space": "tiny", "out": Path("o"), **given})
+    assert CommandExample.from_dict(options.to_dict()) == options
+    equivalent_command("sweep", options)
+
+
 def _shipped(package: str) -> list[bytes]:
     files = sorted(resources.files(package).iterdir(), key=lambda file: file.name)
     return [file.read_bytes() for file in files if file.name.endswith(".toml")]
@@ -117,5 +150,8 @@ TARGETS = (
     ),
     FuzzTarget(
         name="fleet_toml", read=read_fleet, seeds=lambda: [FLEET], regressions=_too_deep_or_long
+    ),
+    FuzzTarget(
+        name="config_toml", read=read_config, seeds=lambda: [CONFIG], regressions=_too_deep_or_long
     ),
 )

@@ -1,15 +1,18 @@
+import doctest
 import json
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench.errors import InputError
-from bench.options import Options
+from bench.options import BYTES, COUNT, MILLISECONDS, SECONDS, Options, Unit, base, option
+from bench.options.fields import own_fields
+from bench.options.values import BadValueError, parse
 from tests.support.option_examples import (
     CommandExample,
     DeviceExample,
@@ -289,6 +292,53 @@ def test_what_is_missing_in_a_table_is_named() -> None:
 
 def test_a_number_of_the_fields_own_unit_may_stand_under_its_name() -> None:
     assert SweepExample.read({"budget_s": 300}).budget_s == 300.0
+
+
+@pytest.mark.parametrize("text", ["-+5", "1_0", "", "0x1", "1e3", "\u0663", "9" * 20, "-"])
+def test_a_whole_number_is_written_in_digits(text: str) -> None:
+    replicates = own_fields(SweepExample)["replicates"]
+    with pytest.raises(BadValueError, match="expected a whole number of at least 1"):
+        parse(replicates, text)
+    assert parse(replicates, "+12") == 12
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "bare", "text"),
+    [
+        (SECONDS, 300.0, False, "5m"),
+        (SECONDS, 5400.0, False, "90m"),
+        (SECONDS, 7200.0, False, "2h"),
+        (SECONDS, 0.25, False, "250ms"),
+        (SECONDS, 0.1 + 0.2, False, "0.30000000000000004s"),
+        (MILLISECONDS, 0.08, False, "80us"),
+        (MILLISECONDS, 30.0, True, "30"),
+        (BYTES, 1.5e6, True, "1500000"),
+        (COUNT, 2e20, True, "2e+20"),
+    ],
+)
+def test_units_write_what_they_read(unit: Unit, value: float, bare: bool, text: str) -> None:
+    assert unit.format(value, bare=bare) == text
+    assert unit.parse(text, bare=bare) == value
+
+
+def test_types_that_options_cannot_have_are_an_error_of_the_declaration() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Wrong(Options):
+        value: dict[str, int] = option(help="")
+
+    @dataclass(frozen=True, kw_only=True)
+    class Unsaid(Options):
+        values: tuple[int, ...] = option((), help="")
+
+    with pytest.raises(TypeError, match=r"Wrong\.value: options cannot be of the type dict"):
+        own_fields(Wrong)
+    with pytest.raises(TypeError, match=r"Unsaid\.values needs positional, repeat or separator"):
+        own_fields(Unsaid)
+
+
+def test_the_example_runs() -> None:
+    assert doctest.testmod(base).attempted >= 4
+    assert doctest.testmod(base).failed == 0
 
 
 def test_importing_options_imports_nothing_slow() -> None:

@@ -4,6 +4,7 @@ import sys
 import pytest
 
 from ofabench.cli.dispatch import dispatch, top_parser
+from ofabench.cli.main import commands
 from tests.support.command_examples import TABLE
 
 PARSER = top_parser(TABLE, version="1.2", description="Measures.")
@@ -41,6 +42,14 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == shown
 
 
+@pytest.mark.parametrize("name", commands())
+def test_a_commands_own_line_is_that_of_the_table(name: str) -> None:
+    entry = commands()[name]
+    command = entry.load()
+    if command is not None:
+        assert (command.name, command.help) == (name, entry.help)
+
+
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
@@ -74,6 +83,7 @@ def test_only_the_chosen_command_is_imported(argv: str, loaded: list[str]) -> No
 import sys, contextlib, io
 from tests.support import command_examples
 from ofabench.cli.dispatch import dispatch, top_parser
+from ofabench.cli.main import commands
 parser = top_parser(command_examples.TABLE, version="1", description="")
 with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
     dispatch(command_examples.TABLE, {argv}, parser)
