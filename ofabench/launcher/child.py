@@ -1,0 +1,59 @@
+"""The worker process: reads a request, runs its function, writes events and the result as JSON.
+
+Its standard output carries events alone: what libraries print there goes to standard error.
+"""
+
+import json
+import logging
+import os
+import sys
+from typing import IO, Any
+
+from bench.errors import InterruptedSweepError, OfabenchError
+
+
+class _EventProgress:
+    """A progress that writes each call as an event."""
+
+    def __init__(self, out: IO[str]) -> None:
+        self._out = out
+
+    def start(self, total: int, what: str) -> None:
+        write(self._out, event="start", total=total, what=what)
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        write(self._out, event="advance", steps=steps, note=note)
+
+    def close(self) -> None:
+        """Say nothing: the parent closes when the worker has ended."""
+
+
+def write(out: IO[str], **event: Any) -> None:
+    """Write one event as a line."""
+    out.write(json.dumps(event) + "\n")
+    out.flush()
+
+
+def main() -> int:
+    """Run the request that standard input holds; 0 where its function returned."""
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        request = json.load(sys.stdin)
+        sys.path[:] = request.pop("path")
+        from ofabench.launcher.request import Request
+
+        result = Request(**request).call(_EventProgress(out))
+    except KeyboardInterrupt:
+        write(out, event="end", error=InterruptedSweepError.__name__, message="stopped")
+        return 1
+    except OfabenchError as error:
+        write(out, event="end", error=type(error).__name__, message=str(error))
+        return 1
+    write(out, event="end", result=result)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

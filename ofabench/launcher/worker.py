@@ -1,0 +1,164 @@
+"""A worker process, seen from the process that starts it."""
+
+import dataclasses
+import json
+import logging
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from typing import IO, Any
+
+from bench import errors
+from bench.errors import InterruptedSweepError, OfabenchError
+from bench.options import Options
+from bench.protocol.progress import NoProgress, Progress
+from ofabench.launcher.request import Function, Request
+
+logger = logging.getLogger(__name__)
+Say = Callable[[str], None]
+LAST_LINES = 5  # of what a worker that broke off had said
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a worker ended: with a result, or with the error that its function raised."""
+
+    result: Any = None
+    error: OfabenchError | None = None
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether it was asked to stop."""
+        return isinstance(self.error, InterruptedSweepError)
+
+
+class Worker:
+    """A process that runs one function of ours; started when it is made.
+
+    Args:
+        function: of the top of a module; takes the options and a progress.
+        options: its options; they travel as JSON.
+        progress: shown what the function tells of itself; None for nothing.
+        say: called with each line that the worker prints or logs; None logs them here.
+        alone: whether a terminal's Ctrl-C passes the worker by, so that `interrupt` alone stops it.
+
+    Raises:
+        InputError: the function or its options cannot be imported by another process.
+    """
+
+    def __init__(
+        self,
+        function: Function,
+        options: Options,
+        *,
+        progress: Progress | None = None,
+        say: Say | None = None,
+        alone: bool = False,
+    ) -> None:
+        request = Request.of(function, options)
+        self._progress = progress or NoProgress()
+        self._say: Say = say or logger.info
+        self._reply: dict[str, Any] | None = None
+        self._words: list[str] = []
+        self._interrupted = False
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "ofabench.launcher.child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=alone,
+        )
+        assert self._process.stdin is not None
+        with self._process.stdin as pipe:
+            json.dump({**dataclasses.asdict(request), "path": sys.path}, pipe)
+        readers = (
+            (self._read_reply, self._process.stdout),
+            (self._read_words, self._process.stderr),
+        )
+        self._threads = [threading.Thread(target=read, args=(pipe,)) for read, pipe in readers]
+        for thread in self._threads:
+            thread.start()
+
+    def interrupt(self) -> None:
+        """Ask it to stop, as Ctrl-C does."""
+        self._interrupted = True
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+
+    def wait(self) -> Outcome:
+        """Wait for its end, and return how it ended."""
+        self._process.wait()
+        for thread in self._threads:
+            thread.join()
+        self._progress.close()
+        if self._reply is None:
+            return Outcome(error=self._broken_off())
+        if "error" in self._reply:
+            return Outcome(error=_error_of(self._reply["error"], self._reply["message"]))
+        return Outcome(result=self._reply["result"])
+
+    def _broken_off(self) -> OfabenchError:
+        if self._interrupted:
+            return InterruptedSweepError("stopped before it began")
+        code, said = self._process.returncode, " / ".join(self._words[-LAST_LINES:])
+        how = f"exit code {code}" if code >= 0 else f"signal {-code}"
+        return OfabenchError(f"a worker process broke off ({how}): {said or 'it said nothing'}")
+
+    def _read_reply(self, pipe: IO[str]) -> None:
+        with pipe:
+            for line in pipe:
+                event = json.loads(line)
+                if event["event"] == "start":
+                    self._progress.start(event["total"], event["what"])
+                elif event["event"] == "advance":
+                    self._progress.advance(event["steps"], event["note"])
+                else:
+                    self._reply = event
+
+    def _read_words(self, pipe: IO[str]) -> None:
+        with pipe:
+            for line in pipe:
+                if line.strip():
+                    self._words.append(line.rstrip("\n"))
+                    self._say(line.rstrip("\n"))
+
+
+def launch(
+    function: Function,
+    options: Options,
+    *,
+    progress: Progress | None = None,
+    say: Say | None = None,
+) -> Any:
+    """Run a function in a worker process and return its result as plain values.
+
+    Args:
+        function, options, progress, say: see `Worker`.
+
+    Raises:
+        OfabenchError: what the function raised, of the same class; or the worker broke off.
+        KeyboardInterrupt: Ctrl-C, after the worker has put back what it changed.
+    """
+    worker = Worker(function, options, progress=progress, say=say)
+    try:
+        outcome = worker.wait()
+    except KeyboardInterrupt:  # the terminal has sent it to the worker too
+        worker.wait()
+        raise
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome.result
+
+
+def _error_of(name: str, message: str) -> OfabenchError:
+    """Return an error of the class `name` of the one tree."""
+    found = getattr(errors, name, OfabenchError)
+    if found is errors.UnrunnableError:  # which needs a place in a load that is not ours
+        found = errors.DeviceError
+    error: OfabenchError = found(message)
+    return error

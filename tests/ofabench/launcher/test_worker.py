@@ -1,0 +1,91 @@
+"""Functions of ours in another process: results, errors, progress, Ctrl-C."""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from bench.errors import (
+    DeviceError,
+    InputError,
+    InterruptedSweepError,
+    OfabenchError,
+    TargetMismatchError,
+)
+from ofabench.launcher import Worker, launch
+from tests.support import launched
+from tests.support.launched import SumOptions
+
+
+class Log:
+    """A progress that remembers its calls."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[object, ...]] = []
+        self.started = threading.Event()
+
+    def start(self, total: int, what: str) -> None:
+        self.calls.append(("start", total, what))
+        self.started.set()
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        self.calls.append((steps, note))
+
+    def close(self) -> None:
+        self.calls.append(("close",))
+
+
+def test_the_result_comes_from_another_process() -> None:
+    progress, said = Log(), list[str]()
+
+    result = launch(launched.add, SumOptions(numbers=(3, 4)), progress=progress, say=said.append)
+
+    assert result["total"] == 7
+    assert result["pid"] != os.getpid()
+    assert progress.calls == [("start", 2, "adding"), (1, "3"), (1, "4"), ("close",)]
+    assert sorted(said) == ["a library prints 3", "a library prints 4", "added"]
+
+
+def test_an_error_is_of_its_own_class() -> None:
+    with pytest.raises(TargetMismatchError, match=r"^got \(2,\), expected none$"):
+        launch(launched.refuse, SumOptions(numbers=(2,)))
+    with pytest.raises(DeviceError, match=r"^no memory$"):
+        launch(launched.cannot_run, SumOptions())
+
+
+def test_a_worker_that_breaks_off_is_told_with_its_last_words() -> None:
+    with pytest.raises(OfabenchError, match=r"broke off \(signal 9\): last words"):
+        launch(launched.break_off, SumOptions())
+    with pytest.raises(OfabenchError, match=r"broke off \(exit code 7\): it said nothing"):
+        launch(launched.forget, SumOptions())
+
+
+def test_an_interrupted_worker_puts_back_what_it_changed(tmp_path: Path) -> None:
+    file, progress = tmp_path / "state", Log()
+    worker = Worker(launched.wait_for_ctrl_c, SumOptions(file=file), progress=progress, alone=True)
+    assert progress.started.wait(30)
+
+    worker.interrupt()
+    outcome = worker.wait()
+
+    assert file.read_text() == "put back"
+    assert outcome.interrupted
+    assert isinstance(outcome.error, InterruptedSweepError)
+    assert str(outcome.error) == "stopped; 3 loads are kept"
+
+
+def test_a_worker_that_is_interrupted_before_it_begins_was_stopped() -> None:
+    worker = Worker(launched.wait_for_ctrl_c, SumOptions(), alone=True)
+
+    worker.interrupt()
+
+    assert worker.wait().interrupted
+
+
+def test_what_another_process_cannot_import_is_refused() -> None:
+    def inner(options: SumOptions, progress: object) -> None:
+        raise AssertionError
+
+    with pytest.raises(InputError, match="cannot run in another process: expected a function"):
+        Worker(inner, SumOptions())

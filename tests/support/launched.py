@@ -1,0 +1,64 @@
+"""Functions that tests run in worker processes."""
+
+import logging
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.errors import InterruptedSweepError, TargetMismatchError, UnrunnableError
+from bench.options import Options, option
+from bench.protocol.progress import Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SumOptions(Options):
+    numbers: tuple[int, ...] = option((), separator=",", help="to add")
+    file: Path | None = option(None, help="to touch")
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    total: int
+    pid: int
+
+    def to_dict(self) -> dict[str, int]:
+        return {"total": self.total, "pid": self.pid}
+
+
+def add(options: SumOptions, progress: Progress) -> Sum:
+    progress.start(len(options.numbers), "adding")
+    for number in options.numbers:
+        print("a library prints", number)
+        progress.advance(note=f"{number}")
+    logging.getLogger("ofabench.test").info("added")
+    return Sum(sum(options.numbers), os.getpid())
+
+
+def refuse(options: SumOptions, progress: Progress) -> None:
+    raise TargetMismatchError(f"got {options.numbers}, expected none")
+
+
+def cannot_run(options: SumOptions, progress: Progress) -> None:
+    raise UnrunnableError("no memory", place=3)
+
+
+def break_off(options: SumOptions, progress: Progress) -> None:
+    print("last words", file=sys.stderr, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def forget(options: SumOptions, progress: Progress) -> None:
+    sys.exit(7)
+
+
+def wait_for_ctrl_c(options: SumOptions, progress: Progress) -> None:
+    try:
+        progress.start(1, "waiting")
+        time.sleep(60)
+    except KeyboardInterrupt:
+        assert options.file is not None
+        options.file.write_text("put back")
+        raise InterruptedSweepError("stopped; 3 loads are kept") from None
