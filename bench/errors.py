@@ -4,6 +4,7 @@ OfabenchError                 exit code 2, one line on stderr, never a traceback
 ├── InputError                an argument or a value in a file is not what it must be
 ├── FileError                 a file is missing, cut short, foreign, or cannot be written
 ├── MissingRuntimeError       a backend's package is not installed
+├── PluginError               another package's backend or device does not do what it must
 ├── DeviceError               a device cannot be reached, or is busy
 │   ├── DeviceInUseError      another ofabench measures on a device
 │   ├── DeviceLostError       a connection or a program on the device broke off; worth another try
@@ -36,6 +37,10 @@ class FileError(OfabenchError):
 
 class MissingRuntimeError(OfabenchError):
     """The package that a backend runs on is not installed."""
+
+
+class PluginError(OfabenchError):
+    """A backend or device of another package cannot be loaded, or lacks what it must have."""
 
 
 class DeviceError(OfabenchError):

@@ -1,3 +1,4 @@
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,15 @@ def _own_adb_server() -> Iterator[None]:
         for name in ("ADB_SERVER_SOCKET", "ANDROID_ADB_SERVER_ADDRESS"):
             patch.delenv(name, raising=False)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _own_plugins() -> Iterator[None]:
+    """What a test registers is known to no other."""
+    yield
+    for name in ("bench.backends.registry", "bench.devices.registry"):
+        if name in sys.modules:
+            sys.modules[name].PLUGINS.clear()
 
 
 @pytest.fixture(scope="session")

@@ -1,21 +1,67 @@
 """Backends by name; importing this imports no runtime."""
 
-from bench.errors import InputError
+from collections.abc import Callable
+
+from bench.errors import InputError, PluginError
 from bench.protocol.backend import Backend
+from bench.protocol.plugins import Plugins
 
 BACKENDS = ("torch", "onnx", "tflite", "fake")  # that run on this machine's processor
+PLUGINS: Plugins[Backend] = Plugins(
+    "backend", "ofabench.backends", Backend, (*BACKENDS, "tensorrt")
+)
+
+
+def register_backend(name: str, factory: Callable[..., Backend]) -> None:
+    """Make a backend known under a name, for this process.
+
+    A package makes its own known to every process, the command line too, by an entry point of the
+    group `ofabench.backends`: `mine = "my_package:MyBackend"`.
+
+    Args:
+        name: what `get_backend` and `--backend` take; lowercase letters, digits, - and _.
+        factory: the class, or a function that makes one, with the backend's options by name (none
+            where none are given). What it makes has that `name`.
+
+    Raises:
+        InputError: the name is taken, or the factory cannot be called.
+
+    Example:
+        >>> from bench.backends.fake import FakeBackend
+        >>> class Twice(FakeBackend):
+        ...     name = "twice"
+        >>> register_backend("twice", Twice)
+        >>> get_backend("twice").name
+        'twice'
+    """
+    PLUGINS.register(name, factory)
 
 
 def get_backend(name: str, **options: bool) -> Backend:
     """Make the backend called `name` with its own options (torch: `compile`).
 
-    `InputError` for a name or an option that does not exist. Whether the runtime is installed
-    shows when `version` or anything after it is called.
+    `InputError` for a name or an option that does not exist, `PluginError` for one of another
+    package that does not work. Whether the runtime is installed shows when `version` or anything
+    after it is called.
     """
+    if name not in PLUGINS.built_in:
+        return _plugin(name, options)
     try:
         return _make(name, options)
     except TypeError as error:
         raise InputError(f"backend {name} has not the options {sorted(options)}") from error
+
+
+def _plugin(name: str, options: dict[str, bool]) -> Backend:
+    backend = PLUGINS.make(name, **options)
+    if backend is None:
+        others = "".join(f", {each}" for each in PLUGINS.names())
+        raise InputError(f"backend is {name!r}, expected torch, onnx, tflite or tensorrt{others}")
+    if backend.name != name:
+        raise PluginError(
+            f"the backend {name} gives its name as {backend.name!r:.80}; both must be the same"
+        )
+    return backend
 
 
 def _make(name: str, options: dict[str, bool]) -> Backend:

@@ -1,12 +1,21 @@
 """Devices by address, and which of them can be measured from here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from bench.backends.registry import PLUGINS as BACKEND_PLUGINS
 from bench.backends.registry import get_backend
-from bench.errors import DeviceError, InputError, MissingRuntimeError
+from bench.errors import (
+    DeviceError,
+    InputError,
+    MissingRuntimeError,
+    OfabenchError,
+    PluginError,
+)
 from bench.protocol.device import Device, Facts
+from bench.protocol.plugins import Plugins
 
 if TYPE_CHECKING:
     from bench.devices.android.phone.options import PhoneOptions
@@ -19,6 +28,36 @@ KNOWN = (
 )
 RUNTIMES = ("torch", "onnx", "tflite")
 CUDA_RUNTIMES = ("torch", "onnx", "tensorrt")
+PLUGINS: Plugins[Device] = Plugins(
+    "device", "ofabench.devices", Device, ("cpu", "cuda", "adb", "fake")
+)
+
+
+def register_device(name: str, factory: Callable[[str], Device]) -> None:
+    """Make a kind of device known under a name, for this process.
+
+    A package makes its own known to every process, the command line too, by an entry point of the
+    group `ofabench.devices`: `mine = "my_package:MyDevice"`.
+
+    Args:
+        name: what its addresses begin with: `mine` for the addresses `mine` and `mine:...`;
+            lowercase letters, digits, - and _.
+        factory: the class, or a function that makes one, given the whole address. Where it has an
+            attribute `addresses`, a function that returns addresses, `ofabench devices` lists
+            these.
+
+    Raises:
+        InputError: the name is taken, or the factory cannot be called.
+
+    Example:
+        >>> from bench.devices.fake import FakeDevice
+        >>> def quiet_machine(address: str) -> FakeDevice:
+        ...     return FakeDevice(address=address)
+        >>> register_device("quiet-machine", quiet_machine)
+        >>> get_device("quiet-machine:1").address
+        'quiet-machine:1'
+    """
+    PLUGINS.register(name, factory)
 
 
 def get_device(
@@ -48,7 +87,20 @@ def get_device(
         from bench.devices.android.phone.options import PhoneOptions
 
         return AdbDevice(address, phone or PhoneOptions())
-    raise InputError(f"device is {address!r}, expected one of: {KNOWN}")
+    return _plugin(address)
+
+
+def _plugin(address: str) -> Device:
+    name = address.partition(":")[0]
+    device = None if name in PLUGINS.built_in else PLUGINS.make(name, address)
+    if device is None:
+        others = "".join(f", {each}" for each in PLUGINS.names())
+        raise InputError(f"device is {address!r}, expected one of: {KNOWN}{others}")
+    if device.address != address:
+        raise PluginError(
+            f"the device {name} gives its address as {device.address!r:.80}, asked was {address!r}"
+        )
+    return device
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +129,38 @@ def found_devices(tell: Callable[[str], None]) -> list[Found]:
         Found(address=gpu.address, slug=gpu.slug, backends={}, facts={}, state=gpu.state)
         for gpu in found_gpus()
     ]
-    return [describe(get_device("cpu")), *gpus, *_found_phones(tell)]
+    return [describe(get_device("cpu")), *gpus, *_found_phones(tell), *_found_plugins(tell)]
+
+
+def _found_plugins(tell: Callable[[str], None]) -> list[Found]:
+    """Devices of other packages, those that list their addresses."""
+    result = []
+    for name in PLUGINS.names():
+        try:
+            result += [_found_plugin(address) for address in _addresses(name)]
+        except OfabenchError as error:
+            tell(f"devices {name}:... are not listed: {error}")
+    return result
+
+
+def _addresses(name: str) -> list[str]:
+    factory = PLUGINS.factory(name)
+    listed: Callable[[], Iterable[str]] | None = getattr(factory, "addresses", None)
+    if not callable(listed):
+        return []
+    found = PLUGINS.guarded(f"the device {name}", "list its addresses", lambda: list(listed()))
+    if not all(isinstance(each, str) for each in found):
+        raise PluginError(f"the device {name} lists addresses that are no texts: {found!r:.80}")
+    return [str(each) for each in found]
+
+
+def _found_plugin(address: str) -> Found:
+    """Describe a device; its state says why where it cannot be reached."""
+    with closing(get_device(address)) as device:
+        try:
+            return describe(device)
+        except DeviceError as error:
+            return Found(address=address, slug="unknown", backends={}, facts={}, state=str(error))
 
 
 def _found_phones(tell: Callable[[str], None]) -> list[Found]:
@@ -103,7 +186,7 @@ def _found_phones(tell: Callable[[str], None]) -> list[Found]:
 def describe(device: Device) -> Found:
     """Tell everything of a device; `DeviceError` where it cannot be reached."""
     names = CUDA_RUNTIMES if device.address.startswith("cuda") else RUNTIMES
-    backends = {name: _version(device, name) for name in names}
+    backends = {name: _version(device, name) for name in (*names, *BACKEND_PLUGINS.names())}
     return Found(
         address=device.address, slug=device.slug(), backends=backends, facts=device.facts()
     )
@@ -113,5 +196,5 @@ def _version(device: Device, backend: str) -> str | None:
     """Version of what runs a backend's files there; None where nothing does."""
     try:
         return device.runtime_version(get_backend(backend))
-    except (MissingRuntimeError, InputError):
+    except (MissingRuntimeError, PluginError, InputError):
         return None

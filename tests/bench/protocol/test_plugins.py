@@ -1,0 +1,254 @@
+"""Backends and devices of other packages: registered, by entry points, and each way to be wrong."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from bench.backends.fake import FakeBackend
+from bench.backends.registry import get_backend, register_backend
+from bench.devices.fake import FakeDevice
+from bench.devices.registry import found_devices, get_device, register_device
+from bench.errors import DeviceError, InputError, MissingRuntimeError, PluginError
+from tests.support.plugin_package import DEVICE, ENTRY_POINTS, install_plugin
+
+
+class Mine(FakeBackend):
+    name = "mine"
+
+    def __init__(self, *, fast: bool = False) -> None:
+        self.fast = fast
+
+
+def machine(address: str) -> FakeDevice:
+    return FakeDevice(address=address)
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder on the path, into which packages may be installed."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return tmp_path
+
+
+def _forget_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    for name in [each for each in sys.modules if each.startswith("tiny_plugin")]:
+        monkeypatch.delitem(sys.modules, name)
+
+
+@pytest.fixture(autouse=True)
+def _fresh_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    _forget_modules(monkeypatch)
+
+
+def test_a_registered_backend_is_made_with_its_options() -> None:
+    register_backend("mine", Mine)
+
+    backend = get_backend("mine", fast=True)
+
+    assert isinstance(backend, Mine)
+    assert backend.fast
+    assert get_backend("mine") is not backend
+
+
+def test_a_registered_device_is_made_for_each_of_its_addresses() -> None:
+    register_device("mine", machine)
+
+    assert get_device("mine").address == "mine"
+    assert get_device("mine:rack/3").address == "mine:rack/3"
+    with pytest.raises(InputError, match=r"device is 'mines:1', expected one of: cpu .*, mine$"):
+        get_device("mines:1")
+    with pytest.raises(InputError, match="device is 'cpu:1'"):
+        get_device("cpu:1")
+
+
+def test_the_unknown_are_refused_with_all_that_are_known() -> None:
+    register_backend("mine", Mine)
+
+    with pytest.raises(InputError, match=r"expected torch, onnx, tflite or tensorrt, mine$"):
+        get_backend("yours")
+
+
+def test_registering_the_same_class_again_replaces_it() -> None:
+    def defined() -> type[Mine]:
+        class Cell(Mine):
+            pass
+
+        return Cell
+
+    first, second = defined(), defined()
+    register_backend("mine", first)
+    register_backend("mine", second)
+
+    assert type(get_backend("mine")) is second
+
+
+@pytest.mark.parametrize(
+    ("name", "factory", "words"),
+    [
+        ("onnx", Mine, "the backend onnx is built in; register another name"),
+        ("tensorrt", Mine, "the backend tensorrt is built in"),
+        ("My backend", Mine, "the name of a backend is 'My backend', expected lowercase letters"),
+        ("", Mine, "the name of a backend is ''"),
+        (3, Mine, "the name of a backend is 3"),
+        ("mine", "my_package:Mine", "is registered with 'my_package:Mine', expected a class"),
+        ("taken", Mine, "the backend taken is registered already, by bench.backends.fake.Fake"),
+    ],
+)
+def test_a_wrong_registration_is_one_line(name: str, factory: type[Mine], words: str) -> None:
+    register_backend("taken", FakeBackend)
+
+    with pytest.raises(InputError) as refused:
+        register_backend(name, factory)
+
+    assert words in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_built_in_device_cannot_be_registered() -> None:
+    for name in ("cpu", "cuda", "adb", "fake"):
+        with pytest.raises(InputError, match=f"the device {name} is built in"):
+            register_device(name, machine)
+
+
+class Half:
+    """A backend that has only some of what it must."""
+
+    name = "half"
+
+    def version(self) -> str:
+        return "1"
+
+
+def test_a_backend_without_the_protocols_methods_names_them() -> None:
+    register_backend("half", Half)  # type: ignore[arg-type]
+
+    with pytest.raises(
+        PluginError,
+        match=r"the backend half \(.*Half\) lacks file_suffix, options\(\), serialise\(\), load\(\)"
+        r", load_file\(\); see bench\.protocol\.backend\.Backend",
+    ):
+        get_backend("half")
+
+
+def test_a_device_without_the_protocols_methods_names_them() -> None:
+    class Bare:
+        def __init__(self, address: str) -> None:
+            self.address = address
+
+    register_device("bare", Bare)  # type: ignore[arg-type]
+
+    with pytest.raises(PluginError, match=r"lacks slug\(\), facts\(\), runtime_version\(\), "):
+        get_device("bare")
+
+
+def test_another_name_or_address_than_the_registered_is_refused() -> None:
+    register_backend("yours", Mine)
+    register_device("elsewhere", lambda address: FakeDevice())
+
+    with pytest.raises(PluginError, match="the backend yours gives its name as 'mine'"):
+        get_backend("yours")
+    with pytest.raises(PluginError, match="gives its address as 'fake', asked was 'elsewhere:2'"):
+        get_device("elsewhere:2")
+
+
+def test_what_raises_when_it_is_made_is_one_line_and_our_own_errors_pass() -> None:
+    def broken(address: str) -> FakeDevice:
+        raise ZeroDivisionError("a\nb")
+
+    def not_there(address: str) -> FakeDevice:
+        raise MissingRuntimeError("pip install mine")
+
+    register_device("broken", broken)
+    register_device("not-there", not_there)
+
+    with pytest.raises(PluginError, match=r"cannot be made \(ZeroDivisionError: a\); correct it"):
+        get_device("broken:1")
+    with pytest.raises(MissingRuntimeError, match="pip install mine"):
+        get_device("not-there")
+
+
+def test_installed_packages_offer_theirs_by_entry_points(installed: Path) -> None:
+    install_plugin(installed)
+
+    assert get_backend("mine").version() == "7"
+    assert get_device("mine:1").slug() == "machine-of-mine"
+
+
+def test_a_built_in_name_is_never_an_entry_points(
+    installed: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    entry_points = ENTRY_POINTS.replace("mine =", "fake =", 1)
+    install_plugin(installed, entry_points=entry_points)
+
+    assert type(get_backend("fake")) is FakeBackend
+    with pytest.raises(InputError), caplog.at_level(logging.WARNING):
+        get_backend("absent")
+    assert caplog.messages == [
+        "the backend fake of the package tiny-plugin is ignored: that name is built in"
+    ]
+
+
+def test_two_packages_with_one_name_are_refused(installed: Path) -> None:
+    install_plugin(installed)
+    install_plugin(installed, distribution="other-plugin")
+
+    with pytest.raises(PluginError, match="mine is in the packages other-plugin and tiny-plugin"):
+        get_backend("mine")
+
+
+@pytest.mark.parametrize(
+    ("backend", "words"),
+    [
+        ("import nothing_of_the_kind", r"cannot be loaded \(ModuleNotFoundError: No module named"),
+        ("1 / 0", r"cannot be loaded \(ZeroDivisionError: division by zero\)"),
+        ("class Other: pass", r"cannot be loaded \(AttributeError: "),
+        ("Backend = 3", "is 3, expected a class or a function that makes one"),
+        ("class Backend: pass", r"lacks name, file_suffix, version\(\), options\(\), "),
+    ],
+)
+def test_a_package_that_does_not_work_is_one_line(
+    installed: Path, backend: str, words: str
+) -> None:
+    install_plugin(installed, backend=backend)
+
+    with pytest.raises(PluginError, match=words) as refused:
+        get_backend("mine")
+
+    assert "\n" not in str(refused.value)
+
+
+def test_devices_that_list_their_addresses_are_found(installed: Path) -> None:
+    install_plugin(installed)
+    register_device("other", machine)  # lists none
+
+    found = {each.address: each for each in found_devices(lambda words: None)}
+
+    assert set(found) == {"cpu", "mine:0", "mine:1"}
+    assert found["mine:1"].slug == "machine-of-mine"
+    assert found["cpu"].backends["mine"] == "7"
+
+
+def test_a_device_that_cannot_be_listed_or_reached_hides_no_other(installed: Path) -> None:
+    install_plugin(installed, device=DEVICE.replace('["mine:0", "mine:1"]', "1 / 0"))
+
+    class Away(FakeDevice):
+        def slug(self) -> str:
+            raise DeviceError("nobody answers")
+
+    def away(address: str) -> FakeDevice:
+        return Away(address=address)
+
+    away.addresses = lambda: ["away:1"]  # type: ignore[attr-defined]
+    register_device("away", away)
+    said: list[str] = []
+
+    found = {each.address: each.state for each in found_devices(said.append)}
+
+    assert found == {"cpu": "ready", "away:1": "nobody answers"}
+    assert said == [
+        "devices mine:... are not listed: the device mine cannot list its addresses "
+        "(ZeroDivisionError: division by zero); correct it, or uninstall its package"
+    ]
