@@ -1,14 +1,15 @@
 """The base of all dataclasses of options: checks, and reading from and writing to plain values."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from bench.errors import InputError
-from bench.options import values
-from bench.options.fields import OptionField, nested_fields, own_fields
+from bench.options.checking import check_sets, checked
+from bench.options.fields import nested_fields, own_fields
+from bench.options.reading import read_options
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,19 +35,18 @@ class Options:
 
     def __post_init__(self) -> None:
         """Check every field, and store its value in the field's type."""
-        from bench.options.reading import read_nested
-
         cls = type(self)
         for name, option in own_fields(cls).items():
             object.__setattr__(self, name, checked(option, getattr(self, name), name))
         for name, inner in nested_fields(cls).items():
             given = getattr(self, name)
             if isinstance(given, Mapping):
-                object.__setattr__(self, name, read_nested(inner, given, name))
+                made = read_options(inner.cls, given, name, inner.defaults)
+                object.__setattr__(self, name, made)
             elif not isinstance(given, inner.cls):
                 kind = inner.cls.__name__
                 raise InputError(f"{name} is {given!r}, expected {kind} or a dictionary")
-        _check_sets(self)
+        check_sets(self)
         self.check()
 
     def check(self) -> None:
@@ -79,50 +79,7 @@ class Options:
         Raises:
             InputError: an unknown key ("did you mean ..."), a bad value, one that is missing.
         """
-        from bench.options.reading import read_options
-
         return read_options(cls, mapping, where)
-
-
-def checked(option: OptionField, value: object, key: str, *, bare: bool = True) -> Any:
-    """Return a value in the option's type; `InputError` under the name `key` where it has none."""
-    try:
-        return values.check(option, value, bare=bare)
-    except values.BadValueError as error:
-        place = "" if error.place is None else f"[{error.place}]"
-        message = f"{key}{place} is {_shown(error.value)}, expected {error.expected}"
-        raise InputError(message) from None
-
-
-def _shown(value: object) -> str:
-    """A value for a message: numbers and words as they are, in quotes what is a text."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
-
-
-def _check_sets(options: Options) -> None:
-    """See that of options that exclude each other no two are given."""
-    for exactly, members in sets_of(own_fields(type(options)).values()):
-        given = [each.name for each in members if getattr(options, each.name) != each.default]
-        names = [each.name for each in members]
-        if len(given) > 1:
-            raise InputError(f"{' and '.join(given)} exclude each other: give one of them")
-        if exactly and not given:
-            raise InputError(f"expected one of {', '.join(names)}, got none")
-
-
-def sets_of(options: Iterable[OptionField]) -> list[tuple[bool, list[OptionField]]]:
-    """Return the sets of options that exclude each other, and whether one must be given."""
-    found: dict[tuple[bool, str], list[OptionField]] = {}
-    for each in options:
-        declared = each.declared
-        if declared.exactly_one is not None:
-            found.setdefault((True, declared.exactly_one), []).append(each)
-        elif declared.at_most_one is not None:
-            found.setdefault((False, declared.at_most_one), []).append(each)
-    return [(exactly, members) for (exactly, _), members in found.items()]
 
 
 def _plain(value: Any) -> Any:

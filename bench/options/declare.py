@@ -3,12 +3,9 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench.options.units import Unit
-
-if TYPE_CHECKING:
-    from bench.options.base import Options
 
 KEY = "ofabench"
 
@@ -42,7 +39,7 @@ class Declaration:
 class NestedDeclaration:
     """What is declared of a field that is a dataclass of options; see `nested`."""
 
-    cls: "type[Options]"
+    cls: type[Any]
     group: str | None
     defaults: Mapping[str, Any]
 
@@ -122,7 +119,7 @@ def option(  # noqa: PLR0913 - one keyword for each thing that may be said of an
 
 
 def nested(
-    cls: "type[Options]",
+    cls: type[Any],
     *,
     group: str | None = None,
     defaults: Mapping[str, Any] | None = None,

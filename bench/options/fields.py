@@ -7,23 +7,20 @@ from collections.abc import Callable
 from dataclasses import MISSING, dataclass
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from bench.options.declare import KEY, Declaration, NestedDeclaration
-
-if TYPE_CHECKING:
-    from bench.options.base import Options
 
 TYPES = (int, float, str, bool, Path)
 T = TypeVar("T")
 
 
-def _once(make: "Callable[[type[Options]], T]") -> "Callable[[type[Options]], T]":
+def _once(make: Callable[[type[Any]], T]) -> Callable[[type[Any]], T]:
     """Call a function once for each class."""
     known: dict[type[Any], T] = {}
 
     @wraps(make)
-    def get(cls: "type[Options]") -> T:
+    def get(cls: type[Any]) -> T:
         if cls not in known:
             known[cls] = make(cls)
         return known[cls]
@@ -87,7 +84,7 @@ class OptionField:
 
 
 @_once
-def own_fields(cls: "type[Options]") -> dict[str, OptionField]:
+def own_fields(cls: type[Any]) -> dict[str, OptionField]:
     """Options that are fields of the class itself, by name."""
     hints = typing.get_type_hints(cls)
     return {
@@ -98,14 +95,14 @@ def own_fields(cls: "type[Options]") -> dict[str, OptionField]:
 
 
 @_once
-def nested_fields(cls: "type[Options]") -> dict[str, NestedDeclaration]:
+def nested_fields(cls: type[Any]) -> dict[str, NestedDeclaration]:
     """Fields that are dataclasses of options themselves, by name."""
     found = ((each.name, each.metadata.get(KEY)) for each in dataclasses.fields(cls))
     return {name: each for name, each in found if isinstance(each, NestedDeclaration)}
 
 
 @_once
-def option_fields(cls: "type[Options]") -> tuple[OptionField, ...]:
+def option_fields(cls: type[Any]) -> tuple[OptionField, ...]:
     """All options of a class in declared order, with those of nested ones in their place."""
     own, inner = own_fields(cls), nested_fields(cls)
     result: list[OptionField] = []
@@ -142,7 +139,7 @@ def _default_in(declared: NestedDeclaration, option: OptionField) -> Any:
     return value
 
 
-def _option_field(cls: "type[Options]", field: "dataclasses.Field[Any]", hint: Any) -> OptionField:
+def _option_field(cls: type[Any], field: "dataclasses.Field[Any]", hint: Any) -> OptionField:
     declared: Declaration = field.metadata[KEY]
     inner, optional = _without_none(hint)
     many = typing.get_origin(inner) is tuple

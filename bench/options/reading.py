@@ -1,35 +1,33 @@
 """Options read from tables (TOML, JSON), and made of values that come from several places."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import is_dataclass
 from typing import Any, TypeVar
 
 from bench.errors import InputError
-from bench.options.base import Options, checked
-from bench.options.declare import NestedDeclaration
+from bench.options.checking import checked
 from bench.options.fields import OptionField, nested_fields, option_fields, own_fields
 from bench.options.suggest import did_you_mean
 
-T = TypeVar("T", bound=Options)
+T = TypeVar("T")
 
 
-def read_options(cls: type[T], mapping: Mapping[str, Any], where: str = "") -> T:
-    """Return options from one table; see `Options.read`."""
-    given = read_values(cls, mapping, where)
+def read_options(
+    cls: type[T],
+    mapping: Mapping[str, Any],
+    where: str = "",
+    defaults: Mapping[str, Any] | None = None,
+) -> T:
+    """Return options from one table; see `Options.read`.
+
+    `defaults` are by field name, for what the table does not give.
+    """
+    given = {**flattened(defaults or {}), **read_values(cls, mapping, where)}
     missing = missing_options(option_fields(cls), given)
     if missing:
         names = ", ".join(each.dotted for each in missing)
         raise InputError(f"{_at(where)}a value of {names} is missing")
     return build(cls, given)
-
-
-def read_nested(nested: NestedDeclaration, mapping: Mapping[str, Any], where: str) -> Options:
-    """Return options from the table of a nesting field, with its defaults for what is not there."""
-    given = {**flattened(nested.defaults), **read_values(nested.cls, mapping, where)}
-    missing = missing_options(option_fields(nested.cls), given)
-    if missing:
-        names = ", ".join(each.dotted for each in missing)
-        raise InputError(f"{_at(where)}a value of {names} is missing")
-    return build(nested.cls, given)
 
 
 def missing_options(
@@ -39,7 +37,7 @@ def missing_options(
     return [each for each in options if each.required and each.dotted not in given]
 
 
-def read_values(cls: type[Options], mapping: Mapping[str, Any], where: str = "") -> dict[str, Any]:
+def read_values(cls: type[Any], mapping: Mapping[str, Any], where: str = "") -> dict[str, Any]:
     """Return the checked values that a table gives, by dotted field name.
 
     Options of a nested dataclass may stand in a table of its field's name, or among the others.
@@ -50,7 +48,7 @@ def read_values(cls: type[Options], mapping: Mapping[str, Any], where: str = "")
 
 
 def _read_table(
-    cls: type[Options],
+    cls: type[Any],
     mapping: Mapping[str, Any],
     where: str,
     prefix: tuple[str, ...],
@@ -88,13 +86,13 @@ def _hint(name: str, known: Mapping[str, OptionField], tables: Mapping[str, str]
     return did_you_mean(name, listed) or f"; known are {', '.join(listed)}"
 
 
-def _tables(cls: type[Options], prefix: tuple[str, ...]) -> dict[str, str]:
+def _tables(cls: type[Any], prefix: tuple[str, ...]) -> dict[str, str]:
     for name in prefix:
         cls = nested_fields(cls)[name].cls
     return {name: name for name in nested_fields(cls)}
 
 
-def _spellings(cls: type[Options], prefix: tuple[str, ...]) -> dict[str, OptionField]:
+def _spellings(cls: type[Any], prefix: tuple[str, ...]) -> dict[str, OptionField]:
     """Options by every name they have in a table; the nearest where two have one name."""
     options = [
         each
@@ -130,7 +128,7 @@ def flattened(mapping: Mapping[str, Any]) -> dict[str, Any]:
     """Return values by dotted field name, of some that may be options or mappings themselves."""
     result: dict[str, Any] = {}
     for key, value in mapping.items():
-        if isinstance(value, Options):
+        if is_dataclass(value):
             for each in option_fields(type(value)):
                 result[f"{key}.{each.dotted}"] = value_of(value, each)
         elif isinstance(value, Mapping):
@@ -140,7 +138,7 @@ def flattened(mapping: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def value_of(options: Options, option: OptionField) -> Any:
+def value_of(options: Any, option: OptionField) -> Any:
     """Return the value that an option has in a dataclass, or in one nested in it."""
     value: Any = options
     for name in option.path:

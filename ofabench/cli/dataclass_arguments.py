@@ -10,7 +10,8 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bench.options.base import Options, sets_of
+from bench.options.base import Options
+from bench.options.checking import sets_of
 from bench.options.fields import OptionField, opposite, option_fields
 from bench.options.reading import build, flattened, missing_options
 from bench.options.values import BadValueError, parse, text_of
