@@ -5,11 +5,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, overload
 
+from torch.utils.data import Dataset
+
 from bench.errors import InputError
 from supernet.data.class_names import ClassNames, check_same
 from supernet.data.digits_parts import DatasetParts, open_digits
 from supernet.data.parts import Parts
+from supernet.data.torch_dataset import PREFIX, TorchData, open_torch_data
+from supernet.data.torch_item import MapDataset
 from supernet.space.space import SearchSpace
+
+Data = str | Path | MapDataset | TorchData | Parts
+"""A data set's name, a folder of images, torch Datasets, or parts that are open already."""
 
 _DATASETS: dict[str, Callable[[int], DatasetParts]] = {"digits": open_digits}
 
@@ -37,6 +44,11 @@ def get_dataset(
     """
     if name in _DATASETS:
         return _DATASETS[name](seed)
+    if name.startswith(PREFIX) and not Path(name).is_dir():
+        raise InputError(
+            f"the data {name} is a torch Dataset, which no name opens; pass the Dataset from "
+            "Python, or give other data by --data"
+        )
     if os.sep in name or "/" in name or Path(name).is_dir():
         # Only here: Pillow is needed for nothing else.
         from supernet.data.folder_parts import open_folder
@@ -49,27 +61,43 @@ def get_dataset(
 
 
 def open_data(
-    name: str,
+    data: Data,
     space: SearchSpace,
     *,
     workers: int | None = None,
     labels: bool = True,
     class_names: ClassNames = (),
 ) -> Parts:
-    """Data set `name` (see `get_dataset`) for networks of `space`.
+    """Data set of this name (see `get_dataset`), or `data` itself, for networks of `space`.
 
     `InputError` where its channels differ from the space's, or, where `labels` are used, its
     classes do, or are named otherwise than `class_names`.
     """
-    data = get_dataset(
-        name, channels=space.in_channels, size=max(space.resolutions), workers=workers
-    )
-    if data.channels != space.in_channels or (labels and data.classes != space.classes):
+    parts = _parts(data, space, workers)
+    name = str(data) if isinstance(data, str | Path) else parts.name
+    if parts.channels != space.in_channels or (labels and parts.classes != space.classes):
         raise InputError(
             f"the space {space.name} has {space.in_channels} input channels and {space.classes} "
-            f"classes, the data {name} {data.channels} and {data.classes}; give other data, or a "
+            f"classes, the data {name} {parts.channels} and {parts.classes}; give other data, or a "
             "space with these"
         )
     if labels:
-        check_same(class_names, data.class_names, name)
+        check_same(class_names, parts.class_names, name)
+    return parts
+
+
+def _parts(data: Data, space: SearchSpace, workers: int | None) -> Parts:
+    if isinstance(data, str | Path):
+        return get_dataset(
+            str(data), channels=space.in_channels, size=max(space.resolutions), workers=workers
+        )
+    if isinstance(data, Dataset):
+        data = TorchData(train=data, workers=workers or 0)
+    if isinstance(data, TorchData):
+        return open_torch_data(data, space)
+    if not hasattr(data, "train_source"):
+        raise InputError(
+            f"the data is a {type(data).__name__}, expected the name of a data set, a folder of "
+            "images, a torch Dataset of (image, label), or a TorchData of several"
+        )
     return data

@@ -30,10 +30,16 @@ class Judge:
     most: int | None = None  # images; all where None
 
     @classmethod
-    def on(cls, name: str, card: Card, most: int | None = None) -> "Judge":
-        """`InputError` where the data set does not exist, or is not what the network takes."""
+    def on(cls, name: str | Parts, card: Card, most: int | None = None) -> "Judge":
+        """`InputError` where the data set does not exist, or is not what the network takes.
+
+        It is given by its name, or open already.
+        """
         first, classes = card.blocks[0], card.blocks[-1].out_channels
-        data = get_dataset(name, channels=first.in_channels, size=first.in_size)
+        if isinstance(name, str):
+            data = get_dataset(name, channels=first.in_channels, size=first.in_size)
+        else:
+            data, name = name, name.name
         if (data.channels, data.classes) != (first.in_channels, classes):
             raise InputError(
                 f"data set {name} has {data.channels} channels and {data.classes} classes, the "

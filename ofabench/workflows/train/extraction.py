@@ -22,10 +22,13 @@ class Cut:
     data: "Parts | None"
 
 
-def from_checkpoint(path: Path, arch: str, data: str | None, pick: int | None = None) -> Cut:
+def from_checkpoint(
+    path: Path, arch: str, data: "str | Parts | None", pick: int | None = None
+) -> Cut:
     """Cut `arch` (see `arch_of`) out of a supernet, its batch norms recalibrated on images.
 
-    They are training images of `data`, or else of what the supernet was trained on.
+    They are training images of `data` (a name, or open already), or else of what the supernet was
+    trained on.
     """
     from supernet.data.open_data import open_data
     from supernet.export.network_file import CutNetwork
@@ -37,6 +40,7 @@ def from_checkpoint(path: Path, arch: str, data: str | None, pick: int | None = 
     space = checkpoint.space
     chosen = arch_of(arch, space, pick)
     parts = open_data(data or checkpoint.data, space, labels=False)
+    named = data if data is None or isinstance(data, str) else parts.name
     images = parts.train_source.calibration(CALIBRATION_IMAGES, chosen.resolution)
     network = CutNetwork(
         space=space.name,
@@ -44,13 +48,13 @@ def from_checkpoint(path: Path, arch: str, data: str | None, pick: int | None = 
         blocks=space.blocks(chosen),
         network=extract_calibrated(checkpoint.supernet(), chosen, images),
         normalisation=normalisation_of(parts),
-        provenance=_provenance(path, checkpoint, data),
-        class_names=_class_names(checkpoint, parts, data),
+        provenance=_provenance(path, checkpoint, named),
+        class_names=_class_names(checkpoint, parts, named),
     )
     return Cut(network, parts)
 
 
-def from_network(path: Path, data: str | None, *, images: bool) -> Cut:
+def from_network(path: Path, data: "str | Parts | None", *, images: bool) -> Cut:
     """Read what `ofabench extract` wrote; open its data, or `data`, where `images` are needed.
 
     `InputError` where the images are not what the network takes, or are prepared otherwise.
@@ -59,13 +63,14 @@ def from_network(path: Path, data: str | None, *, images: bool) -> Cut:
     from supernet.export.network_file import load_network
 
     network = load_network(path)
-    name = data or network.provenance.get("calibration") or network.provenance.get("data")
+    recorded = network.provenance.get("calibration") or network.provenance.get("data")
+    given = data or (str(recorded) if recorded else None)
     if not images:
         return Cut(network, None)
-    if not name:
+    if not given:
         raise InputError(f"{path} does not say what images it was trained on; give --data")
-    parts = _data_for(str(name), network)
-    own = name == network.provenance.get("data")
+    parts = _data_for(given, network)
+    own = (given if isinstance(given, str) else parts.name) == network.provenance.get("data")
     if own and not network.class_names and parts.classes == network.blocks[-1].out_channels:
         network = replace(network, class_names=parts.class_names)  # of a file from before
     return Cut(network, parts)
@@ -82,13 +87,17 @@ def _class_names(checkpoint: "Checkpoint", parts: "Parts", data: str | None) -> 
     return parts.class_names
 
 
-def _data_for(name: str, network: "CutNetwork") -> "Parts":
+def _data_for(given: "str | Parts", network: "CutNetwork") -> "Parts":
     from bench.errors import InputError
     from supernet.data.open_data import get_dataset
     from supernet.verification.judge import normalisation_of
 
     first = network.blocks[0]
-    data = get_dataset(name, channels=first.in_channels, size=first.in_size)
+    if isinstance(given, str):
+        data = get_dataset(given, channels=first.in_channels, size=first.in_size)
+    else:
+        data = given
+    name = given if isinstance(given, str) else data.name
     if data.channels != first.in_channels:
         raise InputError(
             f"data {name} has {data.channels} channels, the network takes {first.in_channels}; "
