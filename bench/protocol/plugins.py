@@ -108,10 +108,10 @@ class Plugins(Generic[T]):
             return None
         where = f"the {self.kind} {name} ({_origin(factory)})"
         made = self.guarded(where, "be made", lambda: factory(*args, **options))
-        lacking = self.guarded(where, "be used", lambda: _lacking(made, self.protocol))
-        if lacking:
+        absent = self.guarded(where, "be used", lambda: lacking(made, self.protocol))
+        if absent:
             raise PluginError(
-                f"{where} lacks {', '.join(lacking)}; see "
+                f"{where} lacks {', '.join(absent)}; see "
                 f"{self.protocol.__module__}.{self.protocol.__name__}"
             )
         return made  # type: ignore[no-any-return]
@@ -139,17 +139,20 @@ def _package(entry_point: EntryPoint) -> str:
     return entry_point.dist.name if entry_point.dist is not None else entry_point.module
 
 
-def _lacking(made: object, protocol: type) -> list[str]:
-    """Members of the protocol that an object has not, methods with brackets."""
+def lacking(made: object, protocol: type) -> list[str]:
+    """Return the members of a protocol that an object has not, methods with brackets.
+
+    Every attribute of the protocol is a text.
+    """
     members = {**getattr(protocol, "__annotations__", {}), **vars(protocol)}
-    lacking = []
+    absent = []
     for name, member in members.items():
         if name.startswith("_"):
             continue
         value = getattr(made, name, None)
         if isinstance(member, FunctionType):
             if not callable(value):
-                lacking.append(f"{name}()")
-        elif not isinstance(value, str):  # every attribute of our protocols is a text
-            lacking.append(name)
-    return lacking
+                absent.append(f"{name}()")
+        elif not isinstance(value, str):
+            absent.append(name)
+    return absent

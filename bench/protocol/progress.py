@@ -44,6 +44,15 @@ class PassWatcher(Protocol):
         ...
 
 
+@runtime_checkable
+class WaitWatcher(Protocol):
+    """A progress that says itself for whom is waited; others leave that to the log."""
+
+    def show_waiting(self, words: str) -> None:
+        """Say who measures on the device now."""
+        ...
+
+
 class NoProgress:
     """Says nothing; for tests and for use as a library."""
 

@@ -5,14 +5,21 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+_PROGRAM = "ofabench: "
 PACKAGES = ("bench", "latency_models", "supernet", "ofabench")
 
 
 class _StderrHandler(logging.Handler):
-    """Writes each message as a line on what is standard error at that moment."""
+    """Writes each message as a line on what is standard error at that moment.
+
+    Warnings begin with the program's name, as errors do.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(record.getMessage(), file=sys.stderr, flush=True)
+        line = record.getMessage()
+        if record.levelno >= logging.WARNING and not line.startswith(_PROGRAM):
+            line = _PROGRAM + line
+        print(line, file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -60,6 +60,12 @@ class JsonProgress:
         if time.monotonic() - self._told >= SECONDS_BETWEEN_REDRAWS or steps < 1:
             self._tell(note)
 
+    def show_waiting(self, words: str) -> None:
+        """Say whom is waited for, as a stretch of one step."""
+        self._state, self._done = {"what": "waiting", "total": 1}, 0
+        self._tell(words)
+        self._state = {}
+
     def close(self) -> None:
         """Tell of the last steps."""
         if self._state:

@@ -1,7 +1,7 @@
 """An Android phone over ADB as a device: it needs USB debugging, and nothing else on it."""
 
 import hashlib
-import sys
+import logging
 from collections.abc import Callable, Generator, Sequence
 
 from bench.devices.android.benchmark_model.loads import BenchmarkLoads, version_of
@@ -24,9 +24,7 @@ PRECISIONS = ("fp32", "fp16")
 FILE_PRECISIONS = (*PRECISIONS, "int8")  # of files that were exported: none is made for a sweep
 
 
-def print_line(words: str) -> None:
-    """Tell the user, beside whatever progress is shown."""
-    print(f"ofabench: {words}", file=sys.stderr, flush=True)
+logger = logging.getLogger(__name__)
 
 
 class AdbDevice:
@@ -37,7 +35,7 @@ class AdbDevice:
         address: str,
         options: PhoneOptions = DEFAULTS,
         *,
-        tell: Callable[[str], None] = print_line,
+        tell: Callable[[str], None] = logger.warning,
     ) -> None:
         from bench.devices.android.adb.address import Address
 

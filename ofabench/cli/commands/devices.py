@@ -1,46 +1,39 @@
 """`ofabench devices`: what can be measured from here, with facts."""
 
-import argparse
 import json
-import sys
+from dataclasses import dataclass
 
-from ofabench.cli.arguments import add_json
-
-
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `devices`."""
-    parser = subparsers.add_parser("devices", help="what can be measured from here, with facts")
-    parser.add_argument("--device", metavar="D", help="only this one, with its facts: adb:SERIAL")
-    add_json(parser)
-    parser.set_defaults(run=run)
+from bench.options import Options, nested
+from ofabench.cli.command import Command
+from ofabench.options import shared
+from ofabench.options.devices import DevicesOptions
 
 
-def run(args: argparse.Namespace) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DevicesCommand(Options):
+    """Which devices are described, and how that is printed."""
+
+    devices: DevicesOptions = nested(DevicesOptions)
+    json: bool = shared.json()
+
+
+def run(options: DevicesCommand) -> int:
     """Print each device, the backends that run on it, and its facts."""
-    from contextlib import closing
+    from ofabench.workflows.devices import device_info, devices
 
-    from bench.devices.registry import describe, found_devices, get_device
-
-    if args.device is not None:
-        with closing(get_device(args.device)) as device:
-            found = [describe(device)]
-    else:
-        found = found_devices(_tell)
-    if args.json:
-        print(json.dumps([device.to_json() for device in found], indent=2))
+    only = options.devices.device
+    listed = devices() if only is None else [device_info(only)]
+    if options.json:
+        print(json.dumps([each.to_dict() for each in listed], indent=2))
         return 0
-    for one in found:
-        print(f"{one.address}  {one.slug}  {one.state}")
-        for name, version in one.backends.items():
+    for device in listed:
+        print(f"{device.address}  {device.slug}  {device.state}")
+        for name, version in device.backends.items():
             print(f"  --backend {name:<20} {version or 'not installed'}")
-        for name, value in one.facts.items():
+        for name, value in device.facts.items():
             print(f"  {name:<30} {'-' if value is None else value}")
-        _show_published(one.facts.get("model"))
+        _show_published(device.facts.get("model"))
     return 0
-
-
-def _tell(words: str) -> None:
-    print(f"ofabench: {words}", file=sys.stderr)
 
 
 def _show_published(model: object) -> None:
@@ -56,3 +49,11 @@ def _show_published(model: object) -> None:
             f"    {net.latency_ms:6.0f} ms  {net.macs_m:5.0f} M MACs at {net.resolution} px, "
             f"top-1 {net.top1:.1f} %"
         )
+
+
+COMMAND = Command(
+    name="devices",
+    help="what can be measured from here, with facts",
+    options=DevicesCommand,
+    run=run,
+)

@@ -59,9 +59,11 @@ def test_messages_of_the_packages_are_shown_by_the_command_line_alone(
     with messages_on_stderr():
         logger.info("to %s", "the user")
         logger.debug("to nobody")
+        logger.warning("as errors are")
+        logger.warning("ofabench: once")
     logger.warning("to nobody")
 
-    assert capsys.readouterr().err == "to the user\n"
+    assert capsys.readouterr().err == "to the user\nofabench: as errors are\nofabench: once\n"
 
 
 def test_a_foreign_bench_is_told_in_one_line(tmp_path: Path) -> None:
