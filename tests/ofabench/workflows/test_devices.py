@@ -166,9 +166,9 @@ def test_another_that_measures_is_named_or_waited_for(
             holder.stdin.close()
 
     with held_elsewhere("counted") as holder:
-        with pytest.raises(DeviceInUseError, match=f"process {holder.pid} "):
-            with measuring_alone(device):
-                pass
+        named = pytest.raises(DeviceInUseError, match=f"process {holder.pid} ")
+        with named, measuring_alone(device):
+            pass
         with measuring_alone(device, wait=True, progress=Progress()):
             pass
 
@@ -191,9 +191,9 @@ def test_waiting_is_logged_where_no_progress_says_it(
 
     handler = Handler()
     logging.getLogger("ofabench").addHandler(handler)
-    with held_elsewhere("counted") as holder:
-        with measuring_alone(registry.get_device("counted"), wait=True):
-            pass
+    device = registry.get_device("counted")
+    with held_elsewhere("counted") as holder, measuring_alone(device, wait=True):
+        pass
     logging.getLogger("ofabench").removeHandler(handler)
 
     assert [line.startswith("waiting for process") for line in caplog.messages] == [True]
