@@ -1,5 +1,6 @@
 """`supernet.data.torch_dataset`: one's own torch Datasets as the parts of a data set."""
 
+import doctest
 import random
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset
 
 from bench.errors import InputError
+from supernet.data import torch_dataset, torch_part
 from supernet.data.dataset import Dataset as Held
 from supernet.data.dataset import resize
 from supernet.data.open_data import get_dataset, open_data
@@ -184,6 +186,39 @@ def assert_same(one: Held, other: Held) -> None:
     assert torch.allclose(one.images, other.images, atol=1e-5)
     assert torch.equal(one.labels, other.labels)
     assert torch.equal(one.groups, other.groups)
+
+
+def test_images_that_take_too_much_memory_are_read_when_drawn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    size = 32 * 12 * 12 * 4  # bytes of the 32 training images as float32
+    monkeypatch.setattr(torch_part, "HELD_BYTES", size)
+    assert isinstance(opened(Pairs(ramps())).train_source, TensorSource)
+    monkeypatch.setattr(torch_part, "HELD_BYTES", size - 1)
+    parts = opened(Pairs(ramps()))
+    assert isinstance(parts.train_source, TorchSource)
+    assert isinstance(parts.validation, Held)
+    assert isinstance(opened(Pairs(ramps()), in_memory=True).train_source, TensorSource)
+
+
+def test_of_images_that_are_not_held_some_say_how_to_normalise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch_part, "SAMPLED", 2)
+    values = [10, 20, 40, 80]
+
+    parts = whole(Pairs([(plain(value), 0) for value in values]), in_memory=False)
+
+    pairs = [(a, b) for a in values for b in values if a < b]
+    expected = [(pytest.approx((a + b) / 2), pytest.approx((b - a) / 2)) for a, b in pairs]
+    assert (parts.mean[0], parts.spread[0]) in expected
+
+
+def test_the_example_runs() -> None:
+    result = doctest.testmod(torch_dataset)
+
+    assert result.attempted > 5
+    assert result.failed == 0
 
 
 def test_images_larger_than_the_space_takes_are_judged_at_its_largest_resolution() -> None:
