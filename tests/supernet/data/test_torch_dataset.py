@@ -210,8 +210,8 @@ def test_of_images_that_are_not_held_some_say_how_to_normalise(
     parts = whole(Pairs([(plain(value), 0) for value in values]), in_memory=False)
 
     pairs = [(a, b) for a in values for b in values if a < b]
-    expected = [(pytest.approx((a + b) / 2), pytest.approx((b - a) / 2)) for a, b in pairs]
-    assert (parts.mean[0], parts.spread[0]) in expected
+    expected = [((a + b) / 2, (b - a) / 2) for a, b in pairs]
+    assert (round(parts.mean[0], 6), round(parts.spread[0], 6)) in expected
 
 
 def test_the_example_runs() -> None:
