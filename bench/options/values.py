@@ -75,23 +75,23 @@ def _bounds_words(option: OptionField) -> str:
     return " and ".join(f"{word} {plain_text(value)}" for word, value in words if value is not None)
 
 
-def parse(option: OptionField, text: str, *, bare: bool | None = None) -> Any:
+def parse(option: OptionField, text: str) -> Any:
     """Return the value that a text is, as on the command line; `BadValueError` where it is none.
 
     A tuple's values are read one by one (`repeat`, positional), or all at once with `separator`.
     """
     separator = option.declared.separator
     if option.many and separator is not None:
-        return tuple(_parse_one(option, part.strip(), bare) for part in text.split(separator))
-    return _parse_one(option, text, bare)
+        return tuple(_parse_one(option, part.strip()) for part in text.split(separator))
+    return _parse_one(option, text)
 
 
-def _parse_one(option: OptionField, text: str, bare: bool | None) -> Any:
+def _parse_one(option: OptionField, text: str) -> Any:
     value: Any = text
     if option.type is Path:
         value = Path(text)
     elif option.type is int or option.type is float:
-        value = _parse_number(option, text, option.declared.bare if bare is None else bare)
+        value = _parse_number(option, text, option.declared.bare)
     if value is None or not _allowed(option, value):
         raise BadValueError(expected(option), text)
     return value
@@ -99,7 +99,7 @@ def _parse_one(option: OptionField, text: str, bare: bool | None) -> Any:
 
 def _parse_number(option: OptionField, text: str, bare: bool) -> int | float | None:
     unit = option.declared.unit
-    if option.type is int and _WHOLE.fullmatch(text.strip()) and (unit is None or bare):
+    if option.type is int and bare and _WHOLE.fullmatch(text.strip()):
         return int(text)
     if option.type is int and unit is None:
         return None
@@ -133,18 +133,18 @@ def _allowed(option: OptionField, value: Any) -> bool:
     )
 
 
-def check(option: OptionField, value: Any, *, bare: bool = True) -> Any:
+def check(option: OptionField, value: Any, *, bare: bool) -> Any:
     """Return a value of Python or TOML in the option's type; `BadValueError` where it has none.
 
     Texts with units become numbers, lists become tuples, texts become paths. `bare` is whether a
     number may stand for one in the option's unit.
     """
-    if value is None and (option.optional or option.default is None):
+    if value is None and option.optional:
         return None
     if not option.many:
         return _check_one(option, value, bare)
     if isinstance(value, str) and option.declared.separator is not None:
-        return parse(option, value, bare=bare)
+        return parse(option, value)
     if isinstance(value, str | bytes) or not isinstance(value, Sequence):
         raise BadValueError(f"a list, each {expected(option)}", value)
     if not value and option.default != ():
@@ -200,7 +200,7 @@ def text_of(option: OptionField, value: Any) -> str:
     """Return one value as text that `parse` reads as the same."""
     if isinstance(value, tuple):
         return (option.declared.separator or " ").join(text_of(option, each) for each in value)
-    if option.declared.unit is not None and isinstance(value, float | int):
+    if option.declared.unit is not None:
         return option.declared.unit.format(value, bare=option.declared.bare)
     if isinstance(value, float):
         return plain_text(value)

@@ -302,6 +302,62 @@ def test_a_whole_number_is_written_in_digits(text: str) -> None:
     assert parse(replicates, "+12") == 12
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds(Options):
+    share: float = option(0.5, minimum=0, maximum=1, help="")
+    level: int = option(3, minimum=1, maximum=5, help="")
+    degrees: float = option(1.0, above=-1, maximum=90, help="")
+    pause_s: float = option(1.0, unit=SECONDS, minimum=0, help="")
+    any: float = option(-1.5, help="")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"share": 1.01}, "share is 1.01, expected a number from 0 to 1"),
+        ({"share": -0.01}, "share is -0.01, expected a number from 0 to 1"),
+        ({"level": 6}, "level is 6, expected a whole number from 1 to 5"),
+        ({"degrees": -1}, "degrees is -1, expected a number above -1 and of at most 90"),
+        ({"pause_s": -1}, "pause_s is -1, expected a time like 90s, 5m or 1h, of at least 0"),
+        ({"any": float("inf")}, "any is inf, expected a number"),
+        ({"any": "1"}, "any is '1', expected a number"),
+    ],
+)
+def test_bounds_in_words(values: dict[str, Any], message: str) -> None:
+    assert said(Bounds, **values) == message
+
+
+def test_values_at_their_bounds() -> None:
+    assert Bounds(share=0, level=1, degrees=90, pause_s=0).share == 0.0
+    assert Bounds(share=1, level=5, degrees=-0.5).level == 5
+    assert Bounds(any=-3).any == -3.0
+
+
+def test_none_is_for_options_that_say_so() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Wrong(Options):
+        value: int = option(None, help="")
+
+    assert said(Wrong) == "value is None, expected a whole number"
+
+
+def test_what_only_looks_like_a_number_is_none() -> None:
+    class Several:
+        def __float__(self) -> float:
+            raise TypeError("only one value can be a number")
+
+    several = Several()
+    assert said(LimitsExample, tolerance=several).endswith("expected a number above 0")
+    assert said(LimitsExample, tolerance=10**400).endswith("expected a number above 0")
+
+
+@pytest.mark.parametrize("text", ["1_0", "nan", "inf", "x", ""])
+def test_a_number_is_finite(text: str) -> None:
+    for name in ("tolerance", "max_macs"):
+        with pytest.raises(BadValueError, match="expected a number above 0"):
+            parse(own_fields(LimitsExample)[name], text)
+
+
 @pytest.mark.parametrize(
     ("unit", "value", "bare", "text"),
     [
