@@ -18,7 +18,13 @@ from bench.files import VALUE_DAMAGE, read_bytes
 from bench.protocol.target import Target
 from bench.timing.measurement import Measurement
 from latency_models.tables.columns import numbers_of, shown
-from latency_models.tables.storage import decoded, load_any_frame, origin, save_frame
+from latency_models.tables.storage import (
+    decoded,
+    html_of,
+    load_any_frame,
+    origin,
+    save_frame,
+)
 
 WHAT = "networks table"
 Floats = NDArray[np.float64]
@@ -70,15 +76,42 @@ class NetworksTable:
             },
         )
 
-    def save(self, path: Path) -> None:
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def __repr__(self) -> str:
+        columns = ", ".join(self.latency_columns) or "no latencies"
+        of = f" of {self.space}" if self.space else ""
+        return f"NetworksTable: {len(self)} networks{of}; {columns}"
+
+    def _repr_html_(self) -> str:
+        return html_of(self, self.frame)
+
+    @property
+    def latency_columns(self) -> list[str]:
+        """Names of the columns that hold latencies."""
+        return [str(name) for name in self.frame.columns if str(name).endswith("_ms")]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what the table is, without its rows, as JSON values."""
+        return {
+            "networks": len(self),
+            "space": self.space,
+            "columns": self.latency_columns,
+            "targets": {column: target.to_json() for column, target in self.targets.items()},
+            "provenance": dict(self.provenance),
+        }
+
+    def save(self, path: str | Path) -> None:
         """Write parquet; space, targets and provenance in its metadata."""
         targets = {column: target.to_json() for column, target in self.targets.items()}
         metadata = {"space": self.space, "targets": targets, "provenance": dict(self.provenance)}
-        save_frame(path, self.frame, what=WHAT, metadata=metadata)
+        save_frame(Path(path), self.frame, what=WHAT, metadata=metadata)
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: str | Path) -> Self:
         """Read our tables or others', parquet or CSV; `FileError` where the file is neither."""
+        path = Path(path)
         if path.suffix.lower() == ".csv":
             frame = _read_csv(path)
             metadata: dict[str, Any] = {}
@@ -102,7 +135,7 @@ class NetworksTable:
 
     def column_or_only(self, column: str | None) -> str:
         """Return the named latency column, or the only one; `InputError` lists those there are."""
-        known = [name for name in self.frame.columns if str(name).endswith("_ms")]
+        known = self.latency_columns
         listed = ", ".join(known) or "none"
         if column is None and len(known) != 1:
             raise InputError(f"--column must be one of the table's latencies: {listed}")

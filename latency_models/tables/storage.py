@@ -1,6 +1,7 @@
 """Parquet files that carry their own description: a pandas table beside JSON metadata."""
 
 import codecs
+import html
 import io
 import json
 from collections.abc import Mapping
@@ -46,6 +47,11 @@ def save_frame(path: Path, frame: pd.DataFrame, *, what: str, metadata: Mapping[
     buffer = io.BytesIO()
     parquet.write_table(table, buffer)
     write_bytes(path, buffer.getvalue())
+
+
+def html_of(summary: object, frame: pd.DataFrame) -> str:
+    """Return HTML for notebooks: a summary in a line, and the frame, shortened where it is long."""
+    return f"<p>{html.escape(str(summary))}</p>\n{frame.to_html(max_rows=10, max_cols=20)}"
 
 
 def load_frame(path: Path, *, what: str) -> tuple[pd.DataFrame, dict[str, Any]]:

@@ -15,6 +15,7 @@ from bench.errors import FileError, InputError, MissingEntryError, TargetMismatc
 from bench.protocol.target import Target
 from bench.timing.measurement import Measurement
 from latency_models.tables.storage import (
+    html_of,
     load_frame,
     origin,
     require_columns,
@@ -119,6 +120,29 @@ class LatencyTable:
     def __len__(self) -> int:
         return len(self.specs)
 
+    def __repr__(self) -> str:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in self._kinds().items())
+        return f"LatencyTable of {self.target.key}: {len(self)} blocks ({kinds})"
+
+    def _repr_html_(self) -> str:
+        return html_of(self, self.frame)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The rows: see the class for their columns."""
+        return self.rows
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what the table is, without its rows, as JSON values."""
+        return {
+            "target": self.target.to_json(),
+            "provenance": dict(self.provenance),
+            "blocks": len(self),
+            "unsettled": int((~self.rows["settled"]).sum()),
+            "kinds": self._kinds(),
+            "sizes": sorted({spec.in_size for spec in self.specs}),
+        }
+
     def __contains__(self, spec: object) -> bool:
         return spec in self._index
 
@@ -141,7 +165,9 @@ class LatencyTable:
     def command_for(self, spec: BlockSpec) -> str:
         """Return the command that would measure a block; capitals stand for what is unknown."""
         target = self.target
-        space = self.provenance.get("space_file", self.provenance.get("space", "SPACE"))
+        known = self.provenance.get("space", "SPACE")
+        known = f"{known}.toml" if "space_toml" in self.provenance else known
+        space = self.provenance.get("space_file", known)
         device = self.provenance.get("device", "DEVICE")
         return (
             f"ofabench sweep --space {shlex.quote(space)} --device {device} "
@@ -149,14 +175,15 @@ class LatencyTable:
             f"--resolutions {self._resolution_of(spec)} --out SWEEP.sqlite"
         )
 
-    def save(self, path: Path) -> None:
+    def save(self, path: str | Path) -> None:
         """Write parquet, target and provenance in its metadata."""
         metadata = {"target": self.target.to_json(), "provenance": dict(self.provenance)}
-        save_frame(path, self.rows, what=WHAT, metadata=metadata)
+        save_frame(Path(path), self.rows, what=WHAT, metadata=metadata)
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: str | Path) -> Self:
         """Read a table; `FileError` where it is damaged or something else."""
+        path = Path(path)
         frame, metadata = load_frame(path, what=WHAT)
         require_columns(path, frame, COLUMNS)
         try:
@@ -164,6 +191,10 @@ class LatencyTable:
             return cls(target=target, provenance=provenance, rows=frame[list(COLUMNS)])
         except InputError as error:
             raise FileError(f"{path}: {error}; make it again") from error
+
+    def _kinds(self) -> dict[str, int]:
+        counts = self.rows["kind"].value_counts().sort_index()
+        return {str(kind): int(count) for kind, count in counts.items()}
 
     def _resolution_of(self, spec: BlockSpec) -> str:
         """Image size at which a network of the swept space has `spec`, where that can be told."""

@@ -25,13 +25,18 @@ COLUMNS = {"column": "text", "category": "int", "cost_ms": "float", "seen": "boo
 
 def save_categories(predictor: CategoryCosts, path: Path) -> None:
     """Write a predictor as parquet, whole or not at all."""
+    metadata = {"target": predictor.target.to_json(), "provenance": dict(predictor.provenance)}
+    save_frame(path, frame_of(predictor), what=WHAT, metadata=metadata)
+
+
+def frame_of(predictor: CategoryCosts) -> pd.DataFrame:
+    """Return a row for each category of each column."""
     rows = [
         (column, category, cost_ms, category in predictor.seen[column])
         for column, costs in predictor.costs_ms.items()
         for category, cost_ms in costs.items()
     ]
-    metadata = {"target": predictor.target.to_json(), "provenance": dict(predictor.provenance)}
-    save_frame(path, pd.DataFrame(rows, columns=list(COLUMNS)), what=WHAT, metadata=metadata)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def load_categories(path: Path) -> dict[str, Any]:

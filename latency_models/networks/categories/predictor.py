@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bench.errors import InputError
 from latency_models.networks.categories.costs import CategoryCosts
-from latency_models.networks.categories.file import load_categories, save_categories
+from latency_models.networks.categories.file import frame_of, load_categories, save_categories
 from latency_models.tables.columns import is_whole, numbers_of, whole_numbers
 
 Floats = NDArray[np.float64]
@@ -30,6 +30,11 @@ class CategoryPredictor(CategoryCosts):
     def columns(self) -> tuple[str, ...]:
         """Columns of which a row of categories is made."""
         return tuple(self.costs_ms)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """Columns, categories, what each costs in ms, and whether it was measured."""
+        return frame_of(self)
 
     def predict(self, codes: Codes) -> Floats:
         """Latencies in ms (n,) of categories (n, columns).

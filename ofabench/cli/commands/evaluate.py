@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ofabench.cli.arguments import add_json
-from ofabench.workflows.latency.networks import ONEHOT
+from ofabench.workflows.latency.spaces import ONEHOT
 
 if TYPE_CHECKING:
     from latency_models.evaluation.evaluate import Floats

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import InputError
 from ofabench.cli.arguments import add_out
-from ofabench.workflows.latency.networks import ONEHOT
+from ofabench.workflows.latency.spaces import ONEHOT
 
 if TYPE_CHECKING:
     from bench.blocks.spec import BlockSpec

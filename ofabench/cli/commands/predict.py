@@ -24,8 +24,9 @@ def run(args: argparse.Namespace) -> int:
     import json
 
     from latency_models.predictors.predictor import LatencyPredictor
-    from ofabench.workflows.latency.networks import ONEHOT, read_archs
+    from ofabench.workflows.latency.networks import read_archs
     from ofabench.workflows.latency.onehot import predict_onehot
+    from ofabench.workflows.latency.spaces import ONEHOT
     from supernet.space.space import SearchSpace
 
     if args.space == ONEHOT:

@@ -113,11 +113,11 @@ def _sweep(args: argparse.Namespace, device: "Device") -> int:
         asked=asked_of(args, space.name),
     )
     planner = planner_of(args, space, device, plan)
-    check_out(args.out, target, plan, resume=args.resume)
+    check_out(args.out, target, plan, space=space, resume=args.resume)
     with measuring_on(args, device):
         if not args.force:
             device.check_quiet()
-        with open_store(args.out, target, plan, resume=args.resume) as store:
+        with open_store(args.out, target, plan, space=space, resume=args.resume) as store:
             summary = sweep_into(
                 store,
                 device,
@@ -157,7 +157,6 @@ def build_command(args: argparse.Namespace, summary: "SweepSummary") -> str:
     words = ["ofabench", "table", "build", str(args.out)]
     words += ["--out", "T.parquet"] if summary.blocks else []
     words += ["--networks-out", "N.parquet"] if summary.networks else []
-    words += option("space", args.space) if args.space.endswith(".toml") else []
     return shlex.join(words)
 
 

@@ -1,13 +1,15 @@
 """`ofabench table`: latency tables from sweeps; shown, exported, imported."""
 
-import argparse
+import json
 import sys
-from pathlib import Path
 
-from ofabench.cli.arguments import add_json, add_out, positive_int
-from ofabench.workflows.latency.table_build import run_build
-from ofabench.workflows.latency.table_import import run_import
-from ofabench.workflows.latency.table_show import rows_of, run_show
+from ofabench.cli.command import Command, CommandGroup
+from ofabench.options.table import (
+    TableBuildOptions,
+    TableExportOptions,
+    TableImportOptions,
+    TableShowOptions,
+)
 
 _FORMATS = """\
 ofa    look-up YAML or JSON of Once-for-All or ProxylessNAS (either style of key): by key the mean,
@@ -19,69 +21,91 @@ fbnet  JSON of FBNet's layers, microseconds by operator; no block of ours has it
 """
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `table` and its actions."""
-    parser = subparsers.add_parser("table", help="latency tables: build, show, import, export")
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+def _build(options: TableBuildOptions) -> int:
+    """Write the tables that are asked for, of what the sweep measured."""
+    from ofabench.workflows.latency.table_build import build_tables
 
-    build = actions.add_parser("build", help="make tables of a sweep's blocks and networks")
-    build.add_argument("sweep", type=Path, metavar="SWEEP.sqlite")
-    build.add_argument("--out", type=Path, metavar="T.parquet", help="table of the blocks")
-    build.add_argument(
-        "--networks-out",
-        type=Path,
-        metavar="N.parquet",
-        help="table of the networks; enough by itself, as for a sweep with --blocks 0",
-    )
-    build.add_argument("--space", metavar="FILE.toml", help="of a space that is not a shipped one")
-    build.set_defaults(run=run_build)
-
-    show = actions.add_parser("show", help="say what a table holds")
-    show.add_argument("table", type=Path, metavar="T.parquet")
-    add_json(show)
-    show.set_defaults(run=run_show)
-
-    importer = actions.add_parser(
-        "import",
-        help="make a table of one in another format",
-        description=_FORMATS,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    importer.add_argument("files", type=Path, nargs="+", metavar="FILE")
-    importer.add_argument("--format", required=True, choices=("ofa", "tfnas", "fbnet"))
-    importer.add_argument("--device", required=True, help="what it was measured on, like note10")
-    importer.add_argument("--backend", required=True, help="what it ran on, like tflite")
-    importer.add_argument("--threads", type=positive_int, default=1)
-    importer.add_argument("--batch", type=positive_int, default=1)
-    importer.add_argument(
-        "--measured-only", action="store_true", help="tfnas: leave interpolated widths out"
-    )
-    add_out(importer, "T.parquet")
-    importer.set_defaults(run=run_import)
-
-    export = actions.add_parser("export", help="write a table in another format")
-    export.add_argument("table", type=Path, metavar="T.parquet")
-    export.add_argument("--format", required=True, choices=("csv", "ofa"))
-    export.add_argument("--out", type=Path, metavar="FILE", help="instead of standard output")
-    export.description = (
-        "ofa writes look-up YAML: ProxylessNAS's style where every block is of ReLU6 without "
-        "squeeze-excite, else MobileNetV3's."
-    )
-    export.set_defaults(run=_export)
+    built = build_tables(options)
+    if built.blocks is not None:
+        unrunnable = len(built.unrunnable)
+        left_out = f"; {unrunnable} could not run" if unrunnable else ""
+        print(f"{options.out}: {len(built.blocks)} blocks of {built.blocks.target.key}{left_out}")
+    elif options.out is not None:
+        print(f"{options.out}: not written, the sweep measured networks alone")
+    if built.networks is not None:
+        print(f"{options.networks_out}: {len(built.networks)} networks")
+    return 0
 
 
-def _export(args: argparse.Namespace) -> int:
+def _show(options: TableShowOptions) -> int:
+    """Print what a table of either kind holds."""
+    from ofabench.workflows.latency.table_show import open_table, table_json, table_words
+
+    table = open_table(options.table)
+    print(json.dumps(table_json(table)) if options.json else table_words(table, str(options.table)))
+    return 0
+
+
+def _import(options: TableImportOptions) -> int:
+    """Read files of another format, and say what became of them."""
+    from latency_models.tables.table import LatencyTable
+    from ofabench.workflows.latency.table_import import import_table
+    from ofabench.workflows.latency.table_show import costs_head
+
+    table = import_table(options)
+    if not isinstance(table, LatencyTable):
+        print(costs_head(table, str(options.out)))
+        print("  `ofabench fit --space onehot --prior` takes it")
+        return 0
+    print(f"{options.out}: {len(table)} blocks of {table.target.key}")
+    for name, value in table.provenance.items():
+        if name.startswith("left_out_") and value:
+            print(f"  {value} rows left out: {name.removeprefix('left_out_').replace('_', ' ')}")
+    base_ms = table.provenance.get("base_ms")
+    if base_ms is not None:
+        print(f"  {base_ms:.3f} ms for the rest of a network are kept in the provenance (base_ms)")
+    return 0
+
+
+def _export(options: TableExportOptions) -> int:
+    """Write a table in another format."""
     from bench.files import write_text
+    from ofabench.workflows.latency.table_show import export_text
 
-    if args.format == "csv":
-        text = rows_of(args.table).to_csv(index=False)
-    else:
-        from latency_models.formats.ofa import to_ofa
-        from latency_models.tables.table import LatencyTable
-
-        text = to_ofa(LatencyTable.load(args.table))
-    if args.out is None:
+    text = export_text(options.table, options.format)
+    if options.out is None:
         sys.stdout.write(text)
     else:
-        write_text(args.out, text)
+        write_text(options.out, text)
     return 0
+
+
+COMMAND = CommandGroup(
+    name="table",
+    help="latency tables: build, show, import, export",
+    commands=(
+        Command(
+            name="build",
+            help="make tables of a sweep's blocks and networks",
+            options=TableBuildOptions,
+            run=_build,
+        ),
+        Command(name="show", help="say what a table holds", options=TableShowOptions, run=_show),
+        Command(
+            name="import",
+            help="make a table of one in another format",
+            description=_FORMATS,
+            options=TableImportOptions,
+            run=_import,
+            raw=True,
+        ),
+        Command(
+            name="export",
+            help="write a table in another format",
+            description="ofa writes look-up YAML: ProxylessNAS's style where every block is of "
+            "ReLU6 without squeeze-excite, else MobileNetV3's.",
+            options=TableExportOptions,
+            run=_export,
+        ),
+    ),
+)

@@ -1,7 +1,7 @@
 """Networks tables and archs files joined with their spaces, for the commands."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,16 +10,14 @@ import numpy as np
 from bench.errors import InputError
 from bench.files import read_bytes
 from bench.timing.session_drift import SessionDrift, drift_by_length, drift_by_references
+from ofabench.workflows.latency.spaces import KeptSpace, kept_space, load_space
 
 if TYPE_CHECKING:
-    from bench.timing.measurement import Measurement
     from latency_models.evaluation.judge import Measured
     from latency_models.predictors.predictor import LatencyPredictor
     from latency_models.tables.networks import NetworksTable
     from latency_models.vectorized.words import Codes
     from supernet.space.space import ArchConfig, SearchSpace
-
-ONEHOT = "onehot"  # no space by itself: columns of whole numbers are categories
 
 
 def space_of(table: "NetworksTable", asked: str | None) -> "SearchSpace":
@@ -29,41 +27,32 @@ def space_of(table: "NetworksTable", asked: str | None) -> "SearchSpace":
     name = asked or table.space
     if name is None:
         raise InputError("the networks table does not name its space: give it with --space")
-    if name == ONEHOT:
-        raise InputError("onehot knows no blocks: only fit, evaluate and predict take it")
     text = table.provenance.get("space_toml")
     if asked is None and isinstance(text, str):
         return SearchSpace.from_toml(text, name)
-    return SearchSpace.load(name)
+    return load_space(name)
 
 
-def networks_table(measurements: Sequence["Measurement"], asked: str | None) -> "NetworksTable":
-    """Table of the measured networks of a sweep; their labels say which they are."""
-    from latency_models.tables.networks import NetworksTable
-    from supernet.space.space import SearchSpace, parse_line, space_names
-    from supernet.verification.verify import references_ms
+def space_to_judge(
+    table: "NetworksTable", given: str | None, predictor: KeptSpace
+) -> "SearchSpace":
+    """Space of a table's networks: what the table says, else what the predictor says.
 
-    networks = [one for one in measurements if one.workload.role == "network"]
-    if not networks:
-        raise InputError("the sweep holds no whole networks: sweep with --networks N")
-    lines = [parse_line(one.workload.label) for one in networks]
-    names = {name for name, _ in lines}
-    if len(names) > 1:
-        raise InputError(f"the networks are of several spaces: {', '.join(sorted(names))}")
-    (name,) = names
-    if asked is None and name not in space_names():
-        raise InputError(
-            f"the sweep is of the space {name!r}, which ofabench does not ship: give the file "
-            "that it was swept with, --space FILE.toml"
-        )
-    space = SearchSpace.load(asked or name)
-    frame = space.to_frame([arch for _, arch in lines])
-    references = references_ms(measurements)
-    table = NetworksTable.from_measurements(frame, networks, asked or space.name, references)
-    if space.name in space_names():
-        return table
-    # The table carries its space along, wherever it goes and whatever becomes of the file.
-    return replace(table, provenance={**table.provenance, "space_toml": space.text})
+    `InputError` where a given one differs from that, or where neither says and none is given.
+    """
+    if table.space is None:
+        if predictor.name is None and given is None:
+            raise InputError(
+                f"the networks table does not name its space, and {predictor.what} is older or "
+                "was fitted on a table that names none: give it with --space"
+            )
+        return predictor.needed(given)
+    kept = kept_space({**table.provenance, "space": table.space}, "the networks table")
+    if kept.space is None and kept.name == predictor.name:
+        kept = predictor
+    if kept.space is not None:
+        return kept.needed(given)
+    return space_of(table, given)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

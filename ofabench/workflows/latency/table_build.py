@@ -1,78 +1,156 @@
-"""`table build`: the tables of a sweep's blocks and of its networks, both written or none."""
+"""Tables of what a sweep measured: of its blocks, and of its whole networks."""
 
-import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.errors import FileError, InputError
+from ofabench.options.table import TableBuildOptions
+from ofabench.workflows.latency.spaces import KeptSpace, kept_space, space_provenance
 
 if TYPE_CHECKING:
-    from bench.timing.measurement import Measurement
-
-
-def run_build(args: argparse.Namespace) -> int:
-    """Write the tables that are asked for, of what the sweep measured."""
     from bench.sweep.store import SweepStore
+    from bench.timing.measurement import Measurement
+    from latency_models.tables.networks import NetworksTable
     from latency_models.tables.table import LatencyTable
-    from ofabench.workflows.latency.networks import networks_table
 
-    _check_paths(args.out, args.networks_out)
-    with SweepStore.open(args.sweep) as store:
-        measurements, asked = store.measurements(), dict(store.plan.asked)
-        unrunnable = {one.key: reason for one, reason in store.unrunnable().items()}
-    told: dict[str, object] = {n: asked[n] for n in ("space", "device") if n in asked}
-    if args.space is not None:
-        _check_space(args.space, asked.get("space"))
-        if args.space.endswith(".toml"):
-            told["space_file"] = args.space
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepTables:
+    """Tables of a sweep; None where it measured none of them, or where it was not wanted.
+
+    `unrunnable` says by workload what the device could not run, and why.
+    """
+
+    blocks: "LatencyTable | None"
+    networks: "NetworksTable | None"
+    unrunnable: Mapping[str, str]
+
+
+def build_tables(options: TableBuildOptions) -> SweepTables:
+    """Write the tables that are asked for, of what a sweep measured: all of them or none.
+
+    Args:
+        options: the sweep, and the files to write.
+
+    Returns:
+        The tables that were written; that of the blocks is not where none was measured.
+
+    Raises:
+        InputError: nothing was measured, or the space that is given is not that of the sweep.
+        FileError: a file cannot be read or written.
+    """
+    from bench.sweep.store import SweepStore
+
+    out, networks_out = options.out, options.networks_out
+    _check_folders(out, networks_out)
+    with SweepStore.open(options.sweep) as store:
+        measured = store.measurements()
+        roles = {one.workload.role for one in measured}
+        alone = "network" in roles and "block" not in roles
+        if alone and networks_out is None:
+            raise InputError(
+                "the sweep measured networks alone, no blocks: give --networks-out N.parquet "
+                "instead of --out"
+            )
+        tables = SweepTables(
+            blocks=None if out is None or alone else _blocks(store, measured, options.space),
+            networks=None if networks_out is None else _networks(store, measured, options.space),
+            unrunnable=_unrunnable(store),
+        )
+    if tables.blocks is not None and out is not None:
+        tables.blocks.save(out)
+    if tables.networks is not None and networks_out is not None:
+        tables.networks.save(networks_out)
+    return tables
+
+
+def blocks_table(store: "SweepStore", space: str | None = None) -> "LatencyTable":
+    """Return the table of a sweep's blocks.
+
+    Args:
+        store: the sweep.
+        space: its name or TOML file, for sweeps of an older ofabench, which do not hold it.
+
+    Raises:
+        InputError: no block was measured, or `space` is not that of the sweep.
+    """
+    return _blocks(store, store.measurements(), space)
+
+
+def networks_table(store: "SweepStore", space: str | None = None) -> "NetworksTable":
+    """Return the table of a sweep's whole networks, which their labels say.
+
+    Args:
+        store: the sweep.
+        space: its name or TOML file, for sweeps of an older ofabench, which do not hold it.
+
+    Raises:
+        InputError: no network was measured, the space is not known, or `space` is another.
+    """
+    return _networks(store, store.measurements(), space)
+
+
+def sweep_space(store: "SweepStore", name: str | None = None) -> KeptSpace:
+    """Return what a sweep says of its space; `name` is that of its networks, where it has any."""
+    from supernet.space.space import space_names
+
+    name = name or dict(store.plan.asked).get("space")
+    toml = None if name in space_names() else store.space_toml
+    return kept_space({"space": name, "space_toml": toml}, "the sweep")
+
+
+def _blocks(
+    store: "SweepStore", measured: "Sequence[Measurement]", space: str | None
+) -> "LatencyTable":
+    from latency_models.tables.table import LatencyTable
+
+    asked, agreed = dict(store.plan.asked), sweep_space(store).agreed(space)
+    provenance: dict[str, Any] = {n: asked[n] for n in ("space", "device") if n in asked}
+    if agreed is not None:
+        provenance |= space_provenance(agreed)
+    if space is not None and space.endswith(".toml"):
+        provenance["space_file"] = space
+    unrunnable = _unrunnable(store)
     if unrunnable:
-        told["unrunnable"] = unrunnable
-    alone = _networks_alone(measurements, args.networks_out)
-    table = networks = None
-    if args.out is not None and not alone:
-        table = LatencyTable.from_measurements(measurements, told)
-    if args.networks_out is not None:
-        networks = networks_table(measurements, args.space)
-    if table is not None:
-        table.save(args.out)
-        left_out = f"; {len(unrunnable)} could not run" if unrunnable else ""
-        print(f"{args.out}: {len(table)} blocks of {table.target.key}{left_out}")
-    elif args.out is not None:
-        print(f"{args.out}: not written, the sweep measured networks alone")
-    if networks is not None:
-        networks.save(args.networks_out)
-        print(f"{args.networks_out}: {len(networks.frame)} networks")
-    return 0
+        provenance["unrunnable"] = unrunnable
+    return LatencyTable.from_measurements(measured, provenance)
 
 
-def _check_paths(out: Path | None, networks_out: Path | None) -> None:
+def _networks(
+    store: "SweepStore", measured: "Sequence[Measurement]", space: str | None
+) -> "NetworksTable":
+    from latency_models.tables.networks import NetworksTable
+    from supernet.space.space import parse_line
+    from supernet.verification.verify import references_ms
+
+    networks = [one for one in measured if one.workload.role == "network"]
+    if not networks:
+        raise InputError("the sweep holds no whole networks: sweep with --networks N")
+    lines = [parse_line(one.workload.label) for one in networks]
+    names = {name for name, _ in lines}
+    if len(names) > 1:
+        raise InputError(f"the networks are of several spaces: {', '.join(sorted(names))}")
+    kept = sweep_space(store, *names)
+    agreed = kept.agreed(space)
+    if agreed is None:
+        raise InputError(
+            f"the sweep is older and of the space {kept.name!r}, which ofabench does not ship: "
+            "give the file that it was swept with, --space FILE.toml"
+        )
+    frame = agreed.to_frame([arch for _, arch in lines])
+    table = NetworksTable.from_measurements(frame, networks, agreed.name, references_ms(measured))
+    # The table carries its space along, wherever it goes and whatever becomes of the file.
+    return replace(table, provenance={**table.provenance, **space_provenance(agreed)})
+
+
+def _check_folders(*paths: Path | None) -> None:
     """Raise before anything is written: of two tables, either both are there or none."""
-    if out is None and networks_out is None:
-        raise InputError("nothing to build: give --out T.parquet, --networks-out N.parquet or both")
-    if out is not None and networks_out is not None and networks_out.resolve() == out.resolve():
-        raise InputError(f"--out and --networks-out are both {out}: name two files")
-    for path in (out, networks_out):
+    for path in paths:
         if path is not None and not path.absolute().parent.is_dir():
             raise FileError(f"cannot write {path}: its folder does not exist; make it first")
 
 
-def _check_space(given: str, swept: str | None) -> None:
-    """`InputError` where the given space is not the one that was swept."""
-    from supernet.space.space import SearchSpace
-
-    name = SearchSpace.load(given).name
-    if swept is not None and name != swept:
-        raise InputError(f"the sweep is of the space {swept!r}, --space {given} is {name!r}")
-
-
-def _networks_alone(measurements: "Sequence[Measurement]", networks_out: Path | None) -> bool:
-    """Whether the sweep has networks and no block; `InputError` where these were not asked for."""
-    roles = {one.workload.role for one in measurements}
-    alone = "network" in roles and "block" not in roles
-    if alone and networks_out is None:
-        raise InputError(
-            "the sweep measured networks alone, no blocks: give --networks-out N.parquet "
-            "instead of --out"
-        )
-    return alone
+def _unrunnable(store: "SweepStore") -> dict[str, str]:
+    return {one.key: reason for one, reason in store.unrunnable().items()}

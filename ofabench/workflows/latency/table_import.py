@@ -1,58 +1,48 @@
 """Tables that others measured, made ours: each format to its importer."""
 
-import argparse
 from typing import TYPE_CHECKING
 
-from bench.errors import InputError
 from bench.protocol.target import Target
-from ofabench.workflows.latency.table_show import print_costs
+from ofabench.options.table import TableImportOptions
 
 if TYPE_CHECKING:
+    from latency_models.networks.categories.predictor import CategoryPredictor
     from latency_models.tables.table import LatencyTable
 
 
-def run_import(args: argparse.Namespace) -> int:
-    """Read files of another format and write our table of them."""
-    if args.measured_only and args.format != "tfnas":
-        raise InputError(f"--measured-only is for --format tfnas, got {args.format}: leave it out")
+def import_table(options: TableImportOptions) -> "LatencyTable | CategoryPredictor":
+    """Read files of another format, and write our table of them.
+
+    Args:
+        options: the files, their format, and what they were measured on.
+
+    Returns:
+        The latencies of blocks, or for `fbnet` the costs of categories.
+
+    Raises:
+        InputError, FileError: a file is not of the format, or cannot be read or written.
+    """
     target = Target(
-        device=args.device,
-        backend=args.backend,
+        device=options.device,
+        backend=options.backend,
         backend_version="unknown",
-        threads=args.threads,
-        batch=args.batch,
+        threads=options.threads,
+        batch=options.batch,
     )
-    if args.format == "fbnet":
-        _import_costs(args, target)
-        return 0
-    table = _read(args, target)
-    table.save(args.out)
-    print(f"{args.out}: {len(table)} blocks of {table.target.key}")
-    for name, value in table.provenance.items():
-        if name.startswith("left_out_") and value:
-            print(f"  {value} rows left out: {name.removeprefix('left_out_').replace('_', ' ')}")
-    if table.provenance.get("base_ms") is not None:
-        base = table.provenance["base_ms"]
-        print(f"  {base:.3f} ms for the rest of a network are kept in the provenance (base_ms)")
-    return 0
+    table = _read(options, target)
+    table.save(options.out)
+    return table
 
 
-def _read(args: argparse.Namespace, target: Target) -> "LatencyTable":
-    if args.format == "tfnas":
+def _read(options: TableImportOptions, target: Target) -> "LatencyTable | CategoryPredictor":
+    if options.format == "fbnet":
+        from latency_models.formats.fbnet import from_fbnet
+
+        return from_fbnet(options.files[0], target)
+    if options.format == "tfnas":
         from latency_models.formats.tfnas import from_tfnas
 
-        return from_tfnas(args.files, target, measured_only=args.measured_only)
+        return from_tfnas(options.files, target, measured_only=options.measured_only)
     from latency_models.formats.ofa import from_ofa
 
-    return from_ofa(args.files, target)
-
-
-def _import_costs(args: argparse.Namespace, target: Target) -> None:
-    from latency_models.formats.fbnet import from_fbnet
-
-    if len(args.files) != 1:
-        raise InputError(f"an FBNet look-up table is one file, got {len(args.files)}")
-    costs = from_fbnet(args.files[0], target)
-    costs.save(args.out)
-    print_costs(costs, str(args.out))
-    print("  `ofabench fit --space onehot --prior` takes it")
+    return from_ofa(options.files, target)

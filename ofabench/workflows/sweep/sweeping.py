@@ -92,19 +92,27 @@ def make_target(  # noqa: PLR0913
     return target.with_options(cache=cache)
 
 
-def check_out(path: Path, target: Target, plan: SweepPlan, *, resume: bool) -> None:
+def check_out(
+    path: Path, target: Target, plan: SweepPlan, *, space: "SearchSpace", resume: bool
+) -> None:
     """Raise what `open_store` would for `path`, and change nothing."""
+    from ofabench.workflows.latency.table_build import sweep_space
+
     if resume:
         SweepStore.check(path, target, plan)
+        with SweepStore.open(path) as store:
+            sweep_space(store).check(space)
     elif path.exists():
         raise FileError(f"{path} exists; go on with it by --resume, or name another --out")
 
 
-def open_store(path: Path, target: Target, plan: SweepPlan, *, resume: bool) -> SweepStore:
-    """Open the sweep at `path` to go on, or start one there."""
+def open_store(
+    path: Path, target: Target, plan: SweepPlan, *, space: "SearchSpace", resume: bool
+) -> SweepStore:
+    """Open the sweep at `path` to go on, or start one there, which keeps its space."""
     if resume:
         return SweepStore.resume(path, target, plan)
-    return SweepStore.create(path, target, plan)
+    return SweepStore.create(path, target, plan, space_toml=space.text)
 
 
 def sweep_into(  # noqa: PLR0913

@@ -79,8 +79,7 @@ def test_the_command_told_next_works_as_printed(
     line = capsys.readouterr().out.splitlines()[-1]
     tables = "" if blocks == "0" else " --out T.parquet"
     assert line == (
-        f"next        ofabench table build 'a b.sqlite'{tables} --networks-out N.parquet "
-        "--space 'my space.toml'"
+        f"next        ofabench table build 'a b.sqlite'{tables} --networks-out N.parquet"
     )
     assert cli.main(shlex.split(line)[2:]) == 0
     assert (tmp_path / "N.parquet").exists()
@@ -303,3 +302,23 @@ def test_devices_tells_facts_and_runtimes(capsys: pytest.CaptureFixture[str]) ->
     (found,) = json.loads(capsys.readouterr().out)
     assert found["address"] == "cpu"
     assert found["backends"]["onnx"]
+
+
+def test_a_sweep_is_resumed_with_the_space_that_it_keeps(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = SearchSpace.load("tiny").text.replace('name = "tiny"', 'name = "mine"')
+    mine, out = tmp_path / "mine.toml", tmp_path / "s.sqlite"
+    mine.write_text(text)
+    argv = ["sweep", *FAKE, *SMALL, "--space", str(mine), "--blocks", "3", "--out", str(out)]
+    assert cli.main(argv) == 0
+    with SweepStore.open(out) as store:
+        assert store.space_toml == text
+    mine.write_text(text.replace("[1, 2, 3]", "[2, 3]", 1))
+    capsys.readouterr()
+
+    assert cli.main([*argv, "--resume"]) == 2
+
+    told = capsys.readouterr().err
+    assert "the sweep is of a space 'mine' with other choices than those of the space asked" in told
+    assert told.count("\n") == 1

@@ -1,6 +1,10 @@
 """`ofabench table`: from a sweep to files, and its refusals."""
 
 import json
+import shlex
+import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -216,6 +220,61 @@ def own_space(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def without_its_space(sweep: Path, to: Path) -> Path:
+    """A copy of a sweep as an older ofabench left it."""
+    shutil.copy(sweep, to)
+    with closing(sqlite3.connect(to)) as connection, connection:
+        connection.execute("DELETE FROM meta WHERE name = 'space_toml'")
+    return to
+
+
+def test_what_a_sweep_prints_as_next_runs_without_the_file_of_its_space(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere, work = tmp_path / "elsewhere", tmp_path / "work"
+    elsewhere.mkdir()
+    work.mkdir()
+    monkeypatch.chdir(work)
+    mine = SearchSpace.load("tiny").text.replace('name = "tiny"', 'name = "mine"')
+    (elsewhere / "mine.toml").write_text(mine)
+    sweep = ["sweep", "--space", str(elsewhere / "mine.toml"), "--device", "fake"]
+    few = ["--blocks", "30", "--networks", "12", "--loads", "2", "--passes", "2"]
+    assert cli.main([*sweep, "--backend", "fake", *few, "--out", "s.sqlite"]) == 0
+    (line,) = [one for one in capsys.readouterr().out.splitlines() if one.startswith("next")]
+    shutil.rmtree(elsewhere)
+
+    assert cli.main(shlex.split(line.removeprefix("next"))[1:]) == 0
+
+    table, networks = LatencyTable.load("T.parquet"), NetworksTable.load("N.parquet")
+    assert (len(table), len(networks)) == (30, 12)
+    assert table.provenance["space_toml"] == networks.provenance["space_toml"] == mine
+    assert table.provenance["space"] == networks.space == "mine"
+    assert "sweep --space mine.toml --device" in table.command_for(table.specs[0])
+    capsys.readouterr()
+    assert cli.main(["table", "show", "T.parquet"]) == 0
+    shown = capsys.readouterr().out
+    assert "space       mine" in shown
+    assert "[[stages]]" not in shown
+
+
+def test_a_space_that_is_given_must_be_that_of_the_sweep(
+    own_space: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    n = tmp_path / "n.parquet"
+    build = ("build", str(own_space / "n.sqlite"), "--networks-out", str(n))
+    fewer = (own_space / "mine.toml").read_text().replace("[1, 2, 3]", "[2, 3]", 1)
+    namesake = tmp_path / "namesake.toml"
+    namesake.write_text(fewer)
+
+    told = fails(capsys, *build, "--space", "tiny")
+    assert "the sweep is of the space 'mine', --space tiny is 'tiny': leave --space out" in told
+    told = fails(capsys, *build, "--space", str(namesake))
+    assert f"a space 'mine' with other choices than those of --space {namesake}" in told
+    assert "'mine', --space is onehot: leave" in fails(capsys, *build, "--space", "onehot")
+    assert not n.exists()
+    assert cli.main(["table", *build, "--space", str(own_space / "mine.toml")]) == 0
+
+
 def test_networks_alone_become_a_table_that_knows_its_space(
     own_space: Path,
     tmp_path: Path,
@@ -223,10 +282,13 @@ def test_networks_alone_become_a_table_that_knows_its_space(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     n, t, p = (tmp_path / name for name in ("n.parquet", "t.parquet", "p.parquet"))
-    build = ["build", str(own_space / "n.sqlite"), "--networks-out", str(n)]
+    older = without_its_space(own_space / "n.sqlite", tmp_path / "older.sqlite")
+    build = ["build", str(older), "--networks-out", str(n)]
     own = ["--space", str(own_space / "mine.toml")]
 
-    assert "does not ship: give the file" in fails(capsys, *build)
+    assert "the sweep is older and of the space 'mine', which ofabench does not ship: give" in (
+        fails(capsys, *build)
+    )
     assert "give --networks-out" in fails(capsys, *build[:2], "--out", str(t), *own)
     assert "nothing to build" in fails(capsys, *build[:2], *own)
     assert "the sweep is of the space 'mine'" in fails(capsys, *build, "--space", "tiny")
