@@ -8,8 +8,8 @@ import pytest
 
 from bench.blocks.activation_memory import peak_values
 from bench.blocks.weight_bytes import weight_bytes
-from ofabench.cli.search_arguments import size
 from ofabench.display import live_search
+from ofabench.options.search import LimitOptions
 from supernet.accuracy.predictor import fit_accuracy
 from supernet.search.result_file import FORMAT
 from supernet.space.space import SearchSpace
@@ -174,7 +174,7 @@ def test_nothing_is_drawn_where_nobody_sees_it(monkeypatch: pytest.MonkeyPatch) 
         (("--session-spread", "0.02"), "--session-spread widens the margin of --confidence"),
         (("--max-macs", "none"), "expected a number above 0, got 'none'"),
         (("--max-params", "-3"), "expected a number above 0"),
-        (("--max-memory-bytes", "1 MB"), "expected bytes like 20e6, 1.5M or 512Ki, got '1 MB'"),
+        (("--max-memory-bytes", "1 XB"), "expected bytes like 20e6, 1.5M or 512Ki, got '1 XB'"),
         (("--max-size-bytes", "0"), "expected bytes like"),
         (("--precision", "int4"), "invalid choice: 'int4'"),
         (("--budget", "0"), "expected a whole number of at least 1, got '0'"),
@@ -279,11 +279,16 @@ def test_the_accuracy_that_ofa_published_is_of_no_other_space(
         ("2GB", 2e9),
         ("3kiB", 3072),
         ("7", 7),
+        ("1 MB", 1e6),
         ("1e+3", 1000),
     ],
 )
 def test_sizes_are_read(text: str, expected: float) -> None:
     assert size(text) == expected
+
+
+def size(text: str) -> float | None:
+    return LimitOptions.read({"max_size_bytes": text}).max_size_bytes
 
 
 def test_the_same_file_is_written_for_the_same_seed(files: Path) -> None:

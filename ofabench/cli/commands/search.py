@@ -1,94 +1,91 @@
 """`ofabench search`: the most accurate network of a space within every limit, or the front."""
 
-import argparse
 import json
 import sys
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from pathlib import Path
 
-from ofabench.cli.arguments import add_json, add_out
-from ofabench.cli.search_arguments import add_search
+from bench.errors import InputError
+from bench.options import Options, nested, option
+from ofabench.cli.command import Command
+from ofabench.options import shared
+from ofabench.options.search import LimitOptions, SearchOptions, latencies, precision
 
-if TYPE_CHECKING:
-    from ofabench.workflows.search.searching import Found
-    from supernet.search.engine import SearchResult
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchCommand(Options):
+    """What is searched, its limits, and how."""
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command to the command line."""
-    parser = subparsers.add_parser(
-        "search", help="find the most accurate network within limits", description=__doc__
+    space: str | None = option(
+        None,
+        metavar="NAME|FILE.toml",
+        help="see `ofabench space list` (default: that of the first --latency, where its file "
+        "has one)",
     )
-    add_search(parser)
-    add_json(parser)
-    add_out(parser, "R.json")
-    parser.set_defaults(run=run)
+    accuracy: str = option(
+        metavar="A.parquet|ofa:FILE[@SIZES]",
+        help="from `ofabench accuracy`, or a predictor of OFA's; SIZES are the image sizes "
+        "of its encoder, as 128,160, where they cannot be inferred",
+    )
+    latency: tuple[Path, ...] = latencies()
+    limits: LimitOptions = nested(LimitOptions)
+    precision: str = precision()
+    pareto: bool = option(
+        False,
+        help="the front of accuracy against one --latency or two; with several --max-latency-ms "
+        "on one, a network for each",
+    )
+    search: SearchOptions = nested(SearchOptions)
+    json: bool = shared.json()
+    out: Path = shared.out("R.json")
+
+    def check(self) -> None:
+        """See that each latency has its limit, unless a front is wanted."""
+        from supernet.search.front import MOST_OBJECTIVES
+
+        latencies, limits = len(self.latency), len(self.limits.max_latency_ms)
+        if not self.pareto and latencies != limits:
+            raise InputError(
+                f"got {latencies} --latency and {limits} --max-latency-ms, expected one limit for "
+                "each"
+            )
+        if self.pareto and not 1 <= latencies <= (1 if limits else MOST_OBJECTIVES):
+            raise InputError(
+                f"--pareto takes one --latency, or two without limits on them, got {latencies}"
+            )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: SearchCommand) -> int:
     """Search, write the result and print it."""
     from ofabench.display.live_search import get_look
-    from ofabench.workflows.search.searching import search_from
-    from supernet.search.result_file import write_json
+    from ofabench.workflows.search.latencies import load_sources, space_known_by
+    from ofabench.workflows.search.limits import Limit, counted_limits, latency_limits, limits_on
+    from ofabench.workflows.search.search import Front, SearchResult, pareto, search
 
-    found = search_from(args, get_look())
-    write_json(args.out, found.data)
-    if args.json:
-        print(json.dumps(found.data, allow_nan=False))
-        return 0
-    if args.pareto:
-        show_front(found)
+    sources = load_sources(options.latency)
+    space = space_known_by(sources) if options.space is None else options.space
+    others = counted_limits(options.limits, options.precision)
+    if options.pareto:
+        costs = limits_on(sources[0], options.limits) or sources
+        found: Front | SearchResult = pareto(
+            space, options.accuracy, costs, others, options=options.search, progress=get_look()
+        )
     else:
-        show(found, found.results[0])
-    print(f"  accuracy by {found.accuracy.describe()}")
-    print(f"written to {args.out}; the accuracy is predicted, expect less", file=sys.stderr)
+        limits: list[Limit] = [*latency_limits(sources, options.limits), *others]
+        found = search(space, options.accuracy, limits, options.search, get_look())
+    found.save(options.out)
+    if options.json:
+        print(json.dumps(found.to_dict(), allow_nan=False))
+        return 0
+    print(found)
+    print(f"written to {options.out}; the accuracy is predicted, expect less", file=sys.stderr)
     return 0
 
 
-def show(found: "Found", result: "SearchResult") -> None:
-    """Print one network with all that is predicted of it."""
-    print(found.space.to_line(result.arch))
-    print(f"  predicted accuracy {result.accuracy:.2%}")
-    for predictor in found.predictors:
-        name, prediction = predictor.target.key, predictor.predict(found.space.blocks(result.arch))
-        margin = (
-            f", at most {result.bounds[name]:.4g} with its margin" if name in result.bounds else ""
-        )
-        print(
-            f"  predicted {prediction.ms:.4g} ms, give or take {prediction.std_ms:.2g}{margin}, "
-            f"of {result.limits[name]:g} ms on {name}"
-        )
-        unmeasured, unlike = len(prediction.unmeasured), len(prediction.extrapolated)
-        if unmeasured:
-            print(f"  {unmeasured} blocks were never measured there, {unlike} are extrapolated")
-    latencies = {predictor.target.key for predictor in found.predictors}
-    for name, limit in result.limits.items():
-        if name not in latencies and result.units[name] != "blocks":
-            print(f"  {name} {result.predictions[name]:,.0f} of {limit:,.0f} {result.units[name]}")
-    print(f"  {result.macs / 1e6:.4g} M MACs, {result.params / 1e6:.4g} M parameters")
-    seconds = found.data["provenance"]["seconds"]
-    print(
-        f"  {result.evaluated:,} networks evaluated in {seconds:.2f} s by {result.strategy}, "
-        f"seed {result.seed}"
-    )
-
-
-def show_front(found: "Found") -> None:
-    """Print a front as a table, from the cheapest."""
-    names = [predictor.target.key for predictor in found.predictors]
-    for place, name in enumerate(names, start=1):
-        print(f"ms {place}: {name}")
-    heads = "".join(f"{f'ms {place}':>10}" for place in range(1, len(names) + 1))
-    print(f"pick  accuracy{heads}  M MACs  M parameters  network")
-    for number, result in enumerate(found.results, start=1):
-        costs = "".join(f"{result.predictions[name]:>10.4g}" for name in names)
-        arch = result.arch
-        print(
-            f"{number:>4}  {result.accuracy:>8.2%}{costs}{result.macs / 1e6:>8.4g}"
-            f"{result.params / 1e6:>14.4g}  "
-            f"{arch.resolution} px, depths {'-'.join(map(str, arch.depths))}"
-        )
-    evaluated, seconds = (
-        max(r.evaluated for r in found.results),
-        found.data["provenance"]["seconds"],
-    )
-    print(f"  {evaluated:,} networks evaluated in {seconds:.2f} s, seed {found.results[0].seed}")
+COMMAND = Command(
+    name="search",
+    help="find the most accurate network within limits",
+    description=__doc__,
+    options=SearchCommand,
+    run=run,
+)

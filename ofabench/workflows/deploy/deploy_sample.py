@@ -32,7 +32,7 @@ def snippet(model: Mapping[str, Any]) -> str:
             _PATH,
             shared[0],
             "from bench.backends.registry import get_backend  # of ofabench",
-            "from bench.blocks.spec import Target",
+            "from bench.protocol.target import Target",
             *shared[1:],
             "given = ((image - mean) / std).transpose(2, 0, 1)[None].astype(np.float32)",
             'target = Target(device="here", backend="torch", backend_version="any")',

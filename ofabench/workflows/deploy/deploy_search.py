@@ -57,15 +57,17 @@ def digest_of_search(path: Path) -> str:
 
 
 def _search(args: argparse.Namespace, out: Path) -> None:
-    from ofabench.cli.search_arguments import FRONT_POINTS, STRATEGIES
     from ofabench.display.live_search import get_look
-    from ofabench.workflows.search.searching import search_from
-    from supernet.search.result_file import write_json
+    from ofabench.options.search import LimitOptions, SearchOptions
+    from ofabench.workflows.search.latencies import load_sources
+    from ofabench.workflows.search.limits import counted_limits, latency_limits
+    from ofabench.workflows.search.search import search
     from supernet.train.checkpoint import load_trained
 
+    given = {name: getattr(args, name) for name in _LIMITS}
+    limits = LimitOptions(**{**given, "max_latency_ms": tuple(args.max_latency_ms)})
+    options = SearchOptions(seed=args.seed, allow_extrapolated=args.allow_extrapolated)
+    costs = latency_limits(load_sources(args.latency), limits)
+    others = counted_limits(limits, args.precision)
     space = load_trained(args.checkpoint).space
-    usual = {"space": space.name, "strategy": STRATEGIES[0], "pareto": False}
-    usual |= {"points": FRONT_POINTS, "resolutions": None}
-    usual |= dict.fromkeys(("budget", "seconds", "patience"))
-    asked = argparse.Namespace(**{**vars(args), **usual})
-    write_json(out, search_from(asked, get_look(), space).data)
+    search(space, args.accuracy, [*costs, *others], options, get_look()).save(out)

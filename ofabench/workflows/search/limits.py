@@ -1,0 +1,213 @@
+"""Limits on what a network may cost, as `search` and `pareto` take them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+from bench.blocks.weight_bytes import check_precision
+from bench.errors import InputError
+from ofabench.options.search import FLOAT32, LimitOptions
+from ofabench.workflows.search.latencies import LatencySource, latency_source
+
+if TYPE_CHECKING:
+    from supernet.constraints.constraints import Constraint, Costs
+    from supernet.space.space import SearchSpace
+    from supernet.space.units import Position
+
+BYTES_A_VALUE = {"fp32": 4, "fp16": 2, "int8": 1}
+
+
+class Limit(Protocol):
+    """What a network may cost at most, before it is known of which space."""
+
+    def constraint(self, space: "SearchSpace", /) -> "Constraint":
+        """Return the limit on encoded networks of a space."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyLimit:
+    """A latency limit in ms on the device of a predictor; `latency_limit` makes it."""
+
+    source: LatencySource
+    max_ms: float
+    confidence: float | None = None
+    session_spread: float = 0.0
+
+    def constraint(self, space: "SearchSpace", /) -> "Constraint":
+        """Return the limit on encoded networks; `InputError` where the predictor cannot keep it."""
+        from supernet.constraints.constraints import latency
+
+        return latency(
+            space, self.source.predictor, self.max_ms, self.confidence, self.session_spread
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountedLimit:
+    """A limit on what follows from the blocks alone: MACs, parameters, peak memory, size."""
+
+    name: str
+    most: float
+    unit: str
+    costs: "Callable[[Sequence[Position]], Costs]"
+
+    def constraint(self, space: "SearchSpace", /) -> "Constraint":
+        """Return the limit on encoded networks."""
+        from supernet.constraints.constraints import Constraint
+
+        return Constraint(
+            name=self.name, costs=self.costs(space.choices), limit=self.most, unit=self.unit
+        )
+
+
+def latency_limit(
+    predictor: Any,
+    max_ms: float | str,
+    *,
+    confidence: float | None = None,
+    session_spread: float = 0.0,
+) -> LatencyLimit:
+    """Return a limit on the latency on one device; give several for several devices at once.
+
+    Args:
+        predictor: a latency predictor, or the file that `ofabench fit` wrote.
+        max_ms: the limit in ms, or a text like `"30ms"`.
+        confidence: the limit holds with this probability, as 0.95, by the predictor's own standard
+            deviation, which is that of one session; None for the prediction alone.
+        session_spread: with a confidence: what networks move by from one session to another, as
+            0.02, a relative standard deviation that is added to the predictor's.
+
+    Raises:
+        InputError: a value is not what it must be.
+        FileError: the file is no latency predictor.
+
+    Example:
+        >>> from tests.support.search_runs import TARGET, latency
+        >>> latency_limit(latency("tiny", TARGET), "2ms").max_ms
+        2.0
+    """
+    read = LimitOptions.read(
+        {
+            "max_latency_ms": [max_ms],
+            "confidence": confidence,
+            "session_spread": session_spread,
+        }
+    )
+    return LatencyLimit(
+        source=latency_source(predictor),
+        max_ms=read.max_latency_ms[0],
+        confidence=read.confidence,
+        session_spread=read.session_spread,
+    )
+
+
+def macs_limit(most: float | str) -> CountedLimit:
+    """Return a limit on multiply-accumulates at batch 1: a number, or a text like `"300M"`.
+
+    Example:
+        >>> macs_limit("300M").most
+        300000000.0
+    """
+    return _macs(_given(LimitOptions.read({"max_macs": most}).max_macs, "MACs"))
+
+
+def params_limit(most: float | str) -> CountedLimit:
+    """Return a limit on trainable parameters: a number, or a text like `"5M"`."""
+    return _params(_given(LimitOptions.read({"max_params": most}).max_params, "parameters"))
+
+
+def memory_limit(most_bytes: float | str, *, precision: str = FLOAT32) -> CountedLimit:
+    """Return a limit on the activations that are alive at once, at batch 1.
+
+    Args:
+        most_bytes: the limit in bytes, or a text like `"512Ki"`.
+        precision: of activations, `fp32`, `fp16` or `int8`.
+    """
+    value = LimitOptions.read({"max_memory_bytes": most_bytes}).max_memory_bytes
+    return _memory(_given(value, "bytes"), precision)
+
+
+def size_limit(most_bytes: float | str, *, precision: str = FLOAT32) -> CountedLimit:
+    """Return a limit on the weights in the file.
+
+    Args:
+        most_bytes: the limit in bytes, or a text like `"1.5M"`.
+        precision: of weights, `fp32`, `fp16` or `int8`.
+    """
+    value = LimitOptions.read({"max_size_bytes": most_bytes}).max_size_bytes
+    return _size(_given(value, "bytes"), precision)
+
+
+def _given(value: float | None, what: str) -> float:
+    if value is None:
+        raise InputError(f"the limit is None, expected {what} above 0")
+    return value
+
+
+def _macs(most: float) -> CountedLimit:
+    from supernet.constraints.counted import macs
+
+    return CountedLimit(name="macs", most=most, unit="MACs", costs=macs)
+
+
+def _params(most: float) -> CountedLimit:
+    from supernet.constraints.counted import params
+
+    return CountedLimit(name="params", most=most, unit="parameters", costs=params)
+
+
+def _memory(most: float, precision: str) -> CountedLimit:
+    from supernet.constraints.counted import peak_memory
+
+    check_precision(precision)
+    costs = partial(peak_memory, bytes_per_value=BYTES_A_VALUE[precision])
+    return CountedLimit(name="peak memory", most=most, unit="bytes", costs=costs)
+
+
+def _size(most: float, precision: str) -> CountedLimit:
+    from supernet.constraints.counted import model_size
+
+    check_precision(precision)
+    costs = partial(model_size, precision=precision)
+    return CountedLimit(name="model size", most=most, unit="bytes", costs=costs)
+
+
+def counted_limits(options: LimitOptions, precision: str) -> list[CountedLimit]:
+    """Return the limits on all but latency that options ask for."""
+    limits = []
+    if options.max_macs is not None:
+        limits.append(_macs(options.max_macs))
+    if options.max_params is not None:
+        limits.append(_params(options.max_params))
+    if options.max_memory_bytes is not None:
+        limits.append(_memory(options.max_memory_bytes, precision))
+    if options.max_size_bytes is not None:
+        limits.append(_size(options.max_size_bytes, precision))
+    return limits
+
+
+def latency_limits(sources: Sequence[LatencySource], options: LimitOptions) -> list[LatencyLimit]:
+    """Return a latency limit for each predictor; `InputError` where there are not as many."""
+    limits_ms = options.max_latency_ms
+    if len(sources) != len(limits_ms):
+        raise InputError(
+            f"got {len(sources)} --latency and {len(limits_ms)} --max-latency-ms, expected one "
+            "limit for each"
+        )
+    return [_latency(*one, options) for one in zip(sources, limits_ms, strict=True)]
+
+
+def limits_on(source: LatencySource, options: LimitOptions) -> list[LatencyLimit]:
+    """Return every latency limit of the options as one on the same predictor."""
+    return [_latency(source, limit_ms, options) for limit_ms in options.max_latency_ms]
+
+
+def _latency(source: LatencySource, limit_ms: float, options: LimitOptions) -> LatencyLimit:
+    return LatencyLimit(
+        source=source,
+        max_ms=limit_ms,
+        confidence=options.confidence,
+        session_spread=options.session_spread,
+    )

@@ -1,0 +1,232 @@
+"""What a search found: a network with all that is predicted of it, or a front of networks."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ofabench.workflows.search.latencies import LatencySource
+from supernet.space.arch import ArchConfig
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.blocks.spec import BlockSpec
+    from supernet.accuracy.source import AccuracySource
+    from supernet.search.engine import SearchResult as FoundNetwork
+    from supernet.search.engine import Step
+    from supernet.space.space import SearchSpace
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchOrigin:
+    """What networks were searched with; `provenance` is JSON values of it."""
+
+    space: "SearchSpace"
+    accuracy: "AccuracySource"
+    latencies: tuple[LatencySource, ...]
+    provenance: Mapping[str, Any]
+
+
+@dataclass(frozen=True, repr=False)
+class SearchResult:
+    """The most accurate network within limits, with what is predicted of it.
+
+    `found` has all figures as the search gave them, `origin` what it searched with.
+    """
+
+    found: "FoundNetwork"
+    origin: SearchOrigin
+
+    @property
+    def space(self) -> "SearchSpace":
+        """The space that was searched."""
+        return self.origin.space
+
+    @property
+    def arch(self) -> ArchConfig:
+        """The network's architecture."""
+        return self.found.arch
+
+    @property
+    def blocks(self) -> "tuple[BlockSpec, ...]":
+        """The network's blocks."""
+        return self.space.blocks(self.arch)
+
+    @property
+    def accuracy(self) -> float:
+        """The predicted accuracy, a fraction; the network was chosen for it: expect less."""
+        return self.found.accuracy
+
+    @property
+    def predictions(self) -> dict[str, float]:
+        """What each limit is about, as predicted, by the limit's name (a target's key: ms)."""
+        return dict(self.found.predictions)
+
+    @property
+    def bounds(self) -> dict[str, float]:
+        """Predictions with the margin of their confidence, ms, by target."""
+        return dict(self.found.bounds)
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """The limits, by name."""
+        return dict(self.found.limits)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates at batch 1."""
+        return self.found.macs
+
+    @property
+    def params(self) -> int:
+        """Trainable parameters."""
+        return self.found.params
+
+    @property
+    def evaluated(self) -> int:
+        """How many networks were evaluated."""
+        return self.found.evaluated
+
+    @property
+    def seed(self) -> int:
+        """The seed; the same seed finds the same network."""
+        return self.found.seed
+
+    @property
+    def strategy(self) -> str:
+        """The strategy's name."""
+        return self.found.strategy
+
+    @property
+    def history(self) -> "tuple[Step, ...]":
+        """The best accuracy within the limits by networks evaluated, at each improvement."""
+        return self.found.history
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON values that `ofabench search --out` writes."""
+        from supernet.search.result_file import result_json
+
+        predictors = [source.predictor for source in self.origin.latencies]
+        return result_json(self.space, self.found, predictors, self.origin.provenance)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write what `ofabench search --out` writes, for `extract`, `export` and `verify`."""
+        from supernet.search.result_file import write_json
+
+        write_json(Path(path), self.to_dict())
+
+    def __str__(self) -> str:
+        return "\n".join(result_lines(self))
+
+    def __repr__(self) -> str:
+        costs = ", ".join(f"{name}: {value:.4g}" for name, value in self.predictions.items())
+        return f"SearchResult({self.arch}, accuracy={self.accuracy:.4f}, predictions={{{costs}}})"
+
+
+class Front(list[SearchResult]):
+    """Networks from the cheapest to the most accurate; a list with a table and a file.
+
+    `origin` is what they were searched with.
+    """
+
+    def __init__(self, results: Iterable[SearchResult], origin: SearchOrigin) -> None:
+        super().__init__(results)
+        self.origin = origin
+
+    @property
+    def frame(self) -> "pd.DataFrame":
+        """A row for each network: accuracy, latencies (ms) by target, MACs, and what is limited."""
+        import pandas as pd
+
+        targets = [source.key for source in self.origin.latencies]
+        rows = [
+            {
+                "accuracy": one.accuracy,
+                **{target: one.predictions[target] for target in targets},
+                **one.predictions,
+                "macs": one.macs,
+                "params": one.params,
+                "resolution": one.arch.resolution,
+                "depths": "-".join(map(str, one.arch.depths)),
+            }
+            for one in self
+        ]
+        return pd.DataFrame(rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON values that `ofabench search --pareto --out` writes."""
+        from supernet.search.result_file import front_json
+
+        predictors = [source.predictor for source in self.origin.latencies]
+        found = [one.found for one in self]
+        return front_json(self.origin.space, found, predictors, self.origin.provenance)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write what `ofabench search --pareto --out` writes."""
+        from supernet.search.result_file import write_json
+
+        write_json(Path(path), self.to_dict())
+
+    def __str__(self) -> str:
+        return "\n".join(front_lines(self))
+
+    def _repr_html_(self) -> str:
+        return str(self.frame.to_html())
+
+
+def result_lines(result: SearchResult) -> Iterator[str]:
+    """Describe one network with all that is predicted of it, for a terminal."""
+    found, origin = result.found, result.origin
+    yield result.space.to_line(result.arch)
+    yield f"  predicted accuracy {result.accuracy:.2%}"
+    for source in origin.latencies:
+        yield from _latency_lines(result, source)
+    latencies = {source.key for source in origin.latencies}
+    for name, limit in found.limits.items():
+        if name not in latencies and found.units[name] != "blocks":
+            yield f"  {name} {found.predictions[name]:,.0f} of {limit:,.0f} {found.units[name]}"
+    yield f"  {result.macs / 1e6:.4g} M MACs, {result.params / 1e6:.4g} M parameters"
+    seconds = origin.provenance["seconds"]
+    yield (
+        f"  {result.evaluated:,} networks evaluated in {seconds:.2f} s by {result.strategy}, "
+        f"seed {result.seed}"
+    )
+    yield f"  accuracy by {origin.accuracy.describe()}"
+
+
+def _latency_lines(result: SearchResult, source: LatencySource) -> Iterator[str]:
+    """One latency: its prediction, its limit, and how many blocks were never measured."""
+    found, prediction = result.found, source.predictor.predict(result.blocks)
+    bound = found.bounds.get(source.key)
+    margin = "" if bound is None else f", at most {bound:.4g} with its margin"
+    limit = found.limits.get(source.key)
+    limited = "" if limit is None else f", of {limit:g} ms"
+    ms = f"{prediction.ms:.4g} ms, give or take {prediction.std_ms:.2g}"
+    yield f"  predicted {ms}{margin}{limited} on {source.key}"
+    unmeasured, unlike = len(prediction.unmeasured), len(prediction.extrapolated)
+    if unmeasured:
+        yield f"  {unmeasured} blocks were never measured there, {unlike} are extrapolated"
+
+
+def front_lines(front: Front) -> Iterator[str]:
+    """Describe a front as a table, from the cheapest, for a terminal."""
+    origin = front.origin
+    names = [source.key for source in origin.latencies]
+    for place, name in enumerate(names, start=1):
+        yield f"ms {place}: {name}"
+    heads = "".join(f"{f'ms {place}':>10}" for place in range(1, len(names) + 1))
+    yield f"pick  accuracy{heads}  M MACs  M parameters  network"
+    for number, result in enumerate(front, start=1):
+        costs = "".join(f"{result.predictions[name]:>10.4g}" for name in names)
+        arch = result.arch
+        yield (
+            f"{number:>4}  {result.accuracy:>8.2%}{costs}{result.macs / 1e6:>8.4g}"
+            f"{result.params / 1e6:>14.4g}  "
+            f"{arch.resolution} px, depths {'-'.join(map(str, arch.depths))}"
+        )
+    evaluated = max(result.evaluated for result in front)
+    seconds = origin.provenance["seconds"]
+    yield f"  {evaluated:,} networks evaluated in {seconds:.2f} s, seed {front[0].seed}"
+    yield f"  accuracy by {origin.accuracy.describe()}"

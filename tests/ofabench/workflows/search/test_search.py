@@ -1,0 +1,261 @@
+"""`search` and `pareto` as Python functions: accuracies and limits of one's own."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench.errors import InfeasibleError, InputError
+from ofabench.options.search import SearchOptions
+from ofabench.workflows.search.search import (
+    latency_limit,
+    macs_limit,
+    memory_limit,
+    on_codes,
+    params_limit,
+    pareto,
+    search,
+    size_limit,
+)
+from supernet.accuracy.predictor import fit_accuracy
+from supernet.search.result_file import read_network
+from supernet.search.watch import Look
+from supernet.space.arch import ArchConfig
+from tests.support.search_runs import OTHER, TARGET, TINY, latency, write_predictors
+
+QUICK = SearchOptions(budget=500, patience=10, seed=3)
+
+
+def deep(archs: list[ArchConfig]) -> list[float]:
+    """Likes depth, then resolution: 0.5 to 0.9 in `tiny`."""
+    return [0.5 + sum(arch.depths) / 100 + arch.resolution / 1000 for arch in archs]
+
+
+def test_two_devices_at_once_with_an_accuracy_function_of_ones_own() -> None:
+    limits = [
+        latency_limit(latency("tiny", TARGET), "3ms"),
+        latency_limit(latency("tiny", OTHER, by_params=True), 0.006),
+    ]
+
+    found = search("tiny", deep, limits, QUICK)
+
+    blocks = TINY.blocks(found.arch)
+    ms = {
+        TARGET.key: sum(block.macs for block in blocks) / 1e6,
+        OTHER.key: sum(block.params for block in blocks) / 30e6,
+    }
+    assert found.predictions == pytest.approx(ms)
+    assert found.limits == {TARGET.key: 3.0, OTHER.key: 0.006}
+    assert all(ms[name] <= limit for name, limit in found.limits.items())
+    assert found.accuracy == pytest.approx(deep([found.arch])[0])
+    assert found.evaluated <= 500
+    assert (found.seed, found.strategy) == (3, "evolution")
+    assert found.history[-1].accuracy == found.accuracy
+    assert found.blocks == blocks
+
+
+def test_a_function_of_codes_finds_what_one_of_architectures_finds() -> None:
+    limit = [macs_limit("2M")]
+
+    by_archs = search(TINY, deep, limit, QUICK)
+    by_codes = search(TINY, on_codes(lambda codes: deep(TINY.decode(codes))), limit, QUICK)
+
+    assert by_archs.arch == by_codes.arch
+    assert by_archs.history == by_codes.history
+    assert by_archs.macs <= 2_000_000
+
+
+def test_a_function_sees_architectures_of_the_resolutions_that_are_searched() -> None:
+    seen: set[int] = set()
+
+    def accuracy(archs: list[ArchConfig]) -> Any:
+        seen.update(arch.resolution for arch in archs)
+        return np.full(len(archs), 0.5)
+
+    options = SearchOptions(budget=200, patience=3, resolutions=(24, 28))
+    found = search("tiny", accuracy, (), options)
+
+    assert seen == {24, 28}
+    assert found.to_dict()["provenance"]["accuracy"]["resolutions"] == [24, 28]
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (lambda archs: [0.5], "an array of shape (1,): expected"),
+        (lambda archs: 0.5, "returned one value, 0.5: expected"),
+        (lambda archs: [[0.5]] * len(archs), "1): expected"),
+        (lambda archs: ["good"] * len(archs), "numbers, one for each network; return a list"),
+        (lambda archs: [0.5] * (len(archs) - 1) + [float("nan")], "returned nan for network"),
+        (lambda archs: [float("inf")] * len(archs), "returned inf for network 0"),
+        (lambda archs: [76.3] * len(archs), "76.3 for network 0, expected a fraction from 0 to 1"),
+        (lambda archs: None, "returned one value, None"),
+    ],
+)
+def test_wrong_values_of_a_function_are_said_in_words(values: Any, told: str) -> None:
+    with pytest.raises(InputError) as error:
+        search("tiny", values, [macs_limit("2M")], QUICK)
+    assert told in str(error.value)
+    with pytest.raises(InputError):
+        search("tiny", on_codes(values), [macs_limit("2M")], QUICK)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "constraints", "told"),
+    [
+        (None, (), "accuracy is None, expected a file"),
+        (deep, "300M", "a constraint is str '300M', expected limits as"),
+        (deep, 3, "expected limits as"),
+    ],
+)
+def test_wrong_arguments_are_said_in_words(accuracy: Any, constraints: Any, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        search("tiny", accuracy, constraints, QUICK)
+
+
+def test_wrong_limits_are_said_in_words() -> None:
+    with pytest.raises(InputError, match="max_macs is 'many', expected a number above 0"):
+        macs_limit("many")
+    with pytest.raises(InputError, match="expected MACs above 0"):
+        macs_limit(None)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="precision of a model file is 'int4'"):
+        size_limit("1M", precision="int4")
+    with pytest.raises(InputError, match="expected a file of `ofabench fit`"):
+        latency_limit(3, 30)
+    with pytest.raises(InputError, match=r"max_latency_ms\[0\] is -1, expected a number above 0"):
+        latency_limit(latency("tiny", TARGET), -1)
+    limit = latency_limit(latency("tiny", TARGET), 3)
+    with pytest.raises(InputError, match="two --latency are of one target"):
+        search("tiny", deep, [limit, limit], QUICK)
+    with pytest.raises(InfeasibleError, match="macs: 1 MACs was asked"):
+        search("tiny", deep, macs_limit(1), QUICK)
+    with pytest.raises(InputError, match=r"expected a name, a \.toml file or a SearchSpace"):
+        search(3, deep, (), QUICK)  # type: ignore[arg-type]
+
+
+def test_limits_take_units_and_precisions() -> None:
+    limits = [params_limit("0.2M"), memory_limit("40k", precision="int8"), size_limit("0.5M")]
+
+    found = search("tiny", deep, limits, QUICK)
+
+    assert found.limits == {"params": 200_000, "peak memory": 40_000, "model size": 500_000}
+    assert found.predictions["params"] == found.params <= 200_000
+
+
+def test_confidence_leaves_room() -> None:
+    sure = latency_limit(latency("tiny", TARGET, spread=0.1), 2, confidence=0.95)
+
+    found = search("tiny", deep, sure, QUICK)
+
+    # Student's t of 20 degrees of freedom, times a spread of a tenth.
+    assert found.bounds[TARGET.key] == pytest.approx(found.predictions[TARGET.key] * 1.1724718)
+    assert found.bounds[TARGET.key] <= 2
+    assert found.to_dict()["provenance"]["confidence"] == 0.95
+
+
+def test_a_result_is_the_commands_file_and_prints_well(tmp_path: Path) -> None:
+    write_predictors(tmp_path)
+    limit = latency_limit(tmp_path / "p.parquet", 2)
+    found = search("tiny", str(tmp_path / "a.parquet"), limit, QUICK)
+
+    found.save(tmp_path / "r.json")
+
+    written = json.loads((tmp_path / "r.json").read_text())
+    assert written == json.loads(json.dumps(found.to_dict()))
+    assert read_network(tmp_path / "r.json").arch == found.arch
+    assert len(written["provenance"]["latency"][0]["sha256"]) == 64
+    assert f"of 2 ms on {TARGET.key}" in str(found)
+    assert str(found).splitlines()[0] == TINY.to_line(found.arch)
+    assert repr(found).startswith("SearchResult(ArchConfig(resolution=")
+
+
+def test_a_predictor_in_memory_finds_what_its_file_finds(tmp_path: Path) -> None:
+    codes = TINY.sample_codes(np.random.default_rng(0), 60)
+    predictor = fit_accuracy(TINY, codes, 0.5 + codes.sum(axis=1) / 1e3)
+    predictor.save(tmp_path / "a.parquet")
+
+    one = search("tiny", predictor, macs_limit("2M"), QUICK)
+    same = search("tiny", tmp_path / "a.parquet", macs_limit("2M"), QUICK)
+
+    assert (one.arch, one.accuracy) == (same.arch, same.accuracy)
+
+
+class Seen:
+    """A progress that counts."""
+
+    def __init__(self) -> None:
+        self.started: list[tuple[int, str]] = []
+        self.done = self.closed = 0
+
+    def start(self, total: int, what: str) -> None:
+        self.started.append((total, what))
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        self.done += steps
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Watching:
+    """A watcher that keeps the last look."""
+
+    last: Look | None = None
+
+    def show(self, look: Look) -> None:
+        self.last = look
+
+    def close(self) -> None:
+        pass
+
+
+def test_progress_counts_networks() -> None:
+    seen, watching = Seen(), Watching()
+
+    found = search("tiny", deep, macs_limit("2M"), QUICK, seen)
+    search("tiny", deep, macs_limit("2M"), QUICK, watching)
+
+    assert seen.started == [(500, "evolution search")]
+    assert (seen.done, seen.closed) == (found.evaluated, 1)
+    assert watching.last is not None
+    assert watching.last.evaluated == found.evaluated
+
+
+def test_a_front_is_a_list_with_a_table_and_a_file(tmp_path: Path) -> None:
+    options = SearchOptions(budget=600, patience=10, points=4)
+    front = pareto("tiny", deep, latency("tiny", TARGET), params_limit("0.2M"), options=options)
+
+    assert isinstance(front, list)
+    ms = [one.predictions[TARGET.key] for one in front]
+    accuracies = [one.accuracy for one in front]
+    assert ms == sorted(ms)
+    assert accuracies == sorted(accuracies)
+    assert len(front) == len(front.frame) <= 4
+    assert list(front.frame.columns[:2]) == ["accuracy", TARGET.key]
+    assert all(one.params <= 200_000 for one in front)
+    assert str(front).splitlines()[0] == f"ms 1: {TARGET.key}"
+    front.save(tmp_path / "front.json")
+    assert read_network(tmp_path / "front.json", 1).arch == front[0].arch
+
+
+def test_a_front_by_limits_has_a_network_for_each() -> None:
+    predictor = latency("tiny", TARGET, spread=0.1)
+    limits = [latency_limit(predictor, 3), latency_limit(predictor, 1, confidence=0.95)]
+
+    front = pareto("tiny", deep, limits, options=QUICK)
+
+    assert [one.limits[TARGET.key] for one in front] == [1, 3]
+    assert front[0].bounds[TARGET.key] <= 1
+    assert front[1].bounds == {}
+
+
+def test_fronts_that_there_cannot_be() -> None:
+    predictor = latency("tiny", TARGET)
+    with pytest.raises(InputError, match="one latency predictor or two, or of limits on one"):
+        pareto("tiny", deep, [])
+    with pytest.raises(InputError, match="not both"):
+        pareto("tiny", deep, [predictor, latency_limit(predictor, 3)])
+    with pytest.raises(InputError, match="a front has a strategy of its own"):
+        pareto("tiny", deep, predictor, options=SearchOptions(strategy="random"))
