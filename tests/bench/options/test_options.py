@@ -10,8 +10,20 @@ from typing import Any
 import pytest
 
 from bench.errors import InputError
-from bench.options import BYTES, COUNT, MILLISECONDS, SECONDS, Options, Unit, base, option
-from bench.options.fields import own_fields
+from bench.options import (
+    BYTES,
+    COUNT,
+    KILOHERTZ,
+    MILLISECONDS,
+    SECONDS,
+    SHARE,
+    Options,
+    Unit,
+    base,
+    nested,
+    option,
+)
+from bench.options.fields import option_fields, own_fields
 from bench.options.values import BadValueError, parse
 from tests.support.option_examples import (
     CommandExample,
@@ -302,6 +314,75 @@ def test_a_whole_number_is_written_in_digits(text: str) -> None:
     assert parse(replicates, "+12") == 12
 
 
+@pytest.mark.parametrize(
+    ("unit", "values"),
+    [
+        (
+            SECONDS,
+            {"d": 86400, "h": 3600, "m": 60, "min": 60, "s": 1, "ms": 1e-3, "us": 1e-6, "µs": 1e-6},
+        ),
+        (
+            MILLISECONDS,
+            {
+                "d": 86.4e6,
+                "h": 3.6e6,
+                "m": 6e4,
+                "min": 6e4,
+                "s": 1e3,
+                "ms": 1,
+                "us": 1e-3,
+                "µs": 1e-3,
+            },
+        ),
+        (COUNT, {"k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}),
+        (BYTES, {"k": 1e3, "M": 1e6, "g": 1e9, "TB": 1e12, "B": 1}),
+        (BYTES, {"Ki": 1024, "MiB": 1048576, "gi": 1073741824, "TiB": 1099511627776}),
+        (KILOHERTZ, {"GHz": 1e6, "MHz": 1e3, "khz": 1, "Hz": 1e-3}),
+        (SHARE, {"%": 0.01}),
+    ],
+)
+def test_every_suffix(unit: Unit, values: dict[str, float]) -> None:
+    for suffix, value in values.items():
+        assert unit.parse(f"1{suffix}", bare=True) == value
+        assert unit.parse(f" 2.5 {suffix}", bare=False) == pytest.approx(2.5 * value, rel=1e-15)
+        assert unit.parse(f"1{suffix}x", bare=True) is None
+    assert unit.parse("1m2", bare=True) is None
+
+
+def test_a_table_is_of_the_field_that_it_is_named_after() -> None:
+    class_and_keys = (("sweep", "runner"), ("limits", "precision"), ("device", "replicates"))
+    for table, key in class_and_keys:
+        message = read_said(CommandExample, {"space": "s", "out": "o", table: {key: "x"}})
+        assert message.startswith(f"f.toml: {table}: unknown key '{key}'")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outer(Options):
+    inner: DeviceExample = nested(
+        DeviceExample,
+        defaults={"phone": PhoneExample(runner="ofabench", frequency_khz=3), "device": "adb:1"},
+    )
+    limits: LimitsExample = nested(LimitsExample, defaults={"tolerance": 0.5})
+    secret: int = option(1, help="", toml=False)
+
+
+def test_defaults_of_a_nesting_field_may_be_options_themselves() -> None:
+    assert Outer().inner.phone.frequency_khz == 3
+    read = Outer.read({"inner": {"phone": {"runner": "benchmark_model"}}})
+    phone = PhoneExample(runner="benchmark_model", frequency_khz=3)
+    assert read.inner == DeviceExample(device="adb:1", phone=phone)
+    assert read.limits.tolerance == 0.5
+    defaults = {each.dotted: each.default for each in option_fields(Outer)}
+    assert defaults["inner.phone.frequency_khz"] == 3
+    assert defaults["inner.phone.binary"] is None
+    assert defaults["limits.tolerance"] == 0.5
+    assert defaults["limits.max_macs"] is None
+
+
+def test_an_option_may_be_kept_out_of_files() -> None:
+    assert "unknown key 'secret'" in read_said(Outer, {"secret": 3})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds(Options):
     share: float = option(0.5, minimum=0, maximum=1, help="")
@@ -362,6 +443,7 @@ def test_a_number_is_finite(text: str) -> None:
     ("unit", "value", "bare", "text"),
     [
         (SECONDS, 300.0, False, "5m"),
+        (SECONDS, 60.0, False, "1m"),
         (SECONDS, 5400.0, False, "90m"),
         (SECONDS, 7200.0, False, "2h"),
         (SECONDS, 0.25, False, "250ms"),
