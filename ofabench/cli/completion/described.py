@@ -10,6 +10,7 @@ from bench.options.fields import OptionField, option_fields
 from ofabench.cli.command import Command, CommandGroup
 from ofabench.cli.table import Entry
 
+_FIRST_WORDS = re.compile(r"[;:(]|[.] (?=[A-Z])")
 _FILE_WORDS = re.compile(r"FILE|FOLDER|PATH|DIR\b|\.[a-z]+")
 
 
@@ -63,7 +64,7 @@ def _value(option: OptionField) -> Value:
     text = option.type is str and _FILE_WORDS.search(metavar) is not None
     return Value(
         flags=option.flags,
-        help=re.split(r"[;:.(] |[;:(]|$", option.declared.help, maxsplit=1)[0].strip(),
+        help=_FIRST_WORDS.split(option.declared.help, maxsplit=1)[0].strip(),
         switch=option.type is bool,
         choices=tuple(str(each) for each in option.choices or ()),
         file=not option.choices and (option.type is Path or text),

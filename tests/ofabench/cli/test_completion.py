@@ -12,6 +12,7 @@ import pytest
 from ofabench.cli.completion import bash, zsh
 from ofabench.cli.completion.described import completions
 from ofabench.cli.dispatch import dispatch, top_parser
+from ofabench.cli.main import commands
 from tests.support.command_examples import TABLE
 
 KNOWN = completions(TABLE)
@@ -159,3 +160,16 @@ def test_the_command_prints_the_scripts(folder: Path, capsys: pytest.CaptureFixt
         printed = capsys.readouterr().out
         assert printed.startswith(("# bash", "#compdef"))
         assert "completion" in printed
+
+
+@needs_bash
+def test_the_script_of_all_commands_is_bash(tmp_path: Path) -> None:
+    known = completions(commands())
+    (tmp_path / "bash").write_text(bash.script(known))
+    subprocess.run(["bash", "-n", str(tmp_path / "bash")], check=True)
+
+
+@pytest.mark.skipif(ZSH is None, reason="zsh is not installed")
+def test_the_script_of_all_commands_is_zsh(tmp_path: Path) -> None:
+    (tmp_path / "zsh").write_text(zsh.script(completions(commands())))
+    subprocess.run(["zsh", "-n", str(tmp_path / "zsh")], check=True)

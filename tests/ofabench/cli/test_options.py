@@ -183,6 +183,20 @@ def test_the_command_line_wins_over_the_file_and_that_over_defaults(tmp_path: Pa
     assert parsed(f"--config {file} --out o --verify").verify is True
 
 
+def test_required_arguments_without_a_name_may_come_from_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text('given = ["a", "b"]\ntable = "t"\n')
+    expected = ReportExample(given=(Path("a"), Path("b")), table=Path("t"))
+    assert parsed(f"--config {file}", ReportExample) == expected
+    given = parsed(f"--config {file} c --checkpoint s", ReportExample)
+    assert given == ReportExample(given=(Path("c"),), checkpoint=Path("s"))
+    file.write_text('table = "t"\ncheckpoint = "s"\n')
+    said = "argument --checkpoint: not allowed with argument --table"
+    assert said in refused(f"--config {file} c", capsys, ReportExample)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
