@@ -15,8 +15,11 @@ from supernet.data.torch_dataset import PREFIX, TorchData, open_torch_data
 from supernet.data.torch_item import MapDataset
 from supernet.space.space import SearchSpace
 
-Data = str | Path | MapDataset | TorchData | Parts
-"""A data set's name, a folder of images, torch Datasets, or parts that are open already."""
+Data = str | Path | MapDataset | tuple[MapDataset, MapDataset] | TorchData | Parts
+"""A data set's name, a folder of images, torch Datasets, or parts that are open already.
+
+Two torch Datasets are those of training and validation.
+"""
 
 _DATASETS: dict[str, Callable[[int], DatasetParts]] = {"digits": open_digits}
 
@@ -93,11 +96,14 @@ def _parts(data: Data, space: SearchSpace, workers: int | None) -> Parts:
         )
     if isinstance(data, Dataset):
         data = TorchData(train=data, workers=workers or 0)
+    if isinstance(data, tuple) and len(data) == 2:
+        data = TorchData(train=data[0], validation=data[1], workers=workers or 0)
     if isinstance(data, TorchData):
         return open_torch_data(data, space)
     if not hasattr(data, "train_source"):
         raise InputError(
             f"the data is a {type(data).__name__}, expected the name of a data set, a folder of "
-            "images, a torch Dataset of (image, label), or a TorchData of several"
+            "images, a torch Dataset of (image, label), a pair of them (training, validation), or "
+            "a TorchData"
         )
     return data

@@ -191,13 +191,18 @@ def load_checkpoint(path: Path) -> Checkpoint:
 def load_trained(path: Path) -> Checkpoint:
     """Load a checkpoint whose training is finished; `InputError` for one that is not."""
     checkpoint = load_checkpoint(path)
+    check_trained(checkpoint, path)
+    return checkpoint
+
+
+def check_trained(checkpoint: Checkpoint, path: Path) -> None:
+    """Raise `InputError` where the training of the checkpoint at `path` is not finished."""
     if not checkpoint.finished:
         phases = checkpoint.schedule.phases
         raise InputError(
             f"{path} is not trained to the end ({checkpoint.phase} of {len(phases)} phases); go on "
             "with `ofabench train --resume`"
         )
-    return checkpoint
 
 
 def _checkpoint(metadata: Mapping[str, Any], groups: dict[str, Tensors], where: str) -> Checkpoint:

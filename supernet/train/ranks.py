@@ -55,6 +55,11 @@ class Ranks:
                 distributed.barrier()
 
 
+def is_first() -> bool:
+    """Whether this process is torchrun's first, or the only one."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 @contextmanager
 def joined(device: str) -> Iterator[Ranks]:
     """Ranks as torchrun's environment tells; joined by NCCL on GPUs, by gloo on CPUs.

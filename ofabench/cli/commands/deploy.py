@@ -8,10 +8,10 @@ from typing import Any
 
 from ofabench.cli.arguments import add_json, add_pick, positive_int
 from ofabench.cli.device_arguments import add_device
+from ofabench.cli.export_arguments import add_form, add_source
 from ofabench.cli.search_arguments import add_limits
 from ofabench.workflows.deploy.verdicts import failed, show_accuracy, show_latency
 from ofabench.workflows.deploy.verifying import add_measuring
-from ofabench.workflows.export.export import add_form, add_source
 
 FORMATS = ("onnx", "tflite", "torch")
 EXIT_FAILED_CHECK = 1
@@ -84,13 +84,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _show(out: Path, card: Mapping[str, Any]) -> None:
     from ofabench.workflows.deploy.deploy_page import amount
-    from ofabench.workflows.export.export import show_card
+    from ofabench.workflows.export.card_text import card_lines
     from supernet.export.card import Card
 
     model = card["model"]
     print(json.dumps({"space": model["space"], **model["arch"]}))
     print(f"  {out}: {model['file']}, {model['size_bytes']:,} bytes, with its card")
-    show_card(Card.from_json(model, out), card["accuracy"]["not_measured"])
+    print("\n".join(card_lines(Card.from_json(model, out), card["accuracy"]["not_measured"])))
     show_accuracy(card["accuracy"])
     for one in card["limits"]:
         if one["met"] is not None:

@@ -1,60 +1,79 @@
 """`ofabench export`: a sub-network of a trained supernet as a file of a runtime."""
 
-import argparse
 import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ofabench.cli.arguments import add_json, add_out, add_pick
-from ofabench.workflows.export.export import (
-    add_form,
-    add_source,
-    cut_of,
-    make_product,
-    show_card,
-)
+from bench.options import option
+from ofabench.cli.command import Command
+from ofabench.options import shared
+from ofabench.options.export import FORMATS, ExportOptions, check_source
 
-FORMATS = ("onnx", "tflite", "torch")
+if TYPE_CHECKING:
+    from ofabench.workflows.export.source import Source
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command to the command line."""
-    parser = subparsers.add_parser(
-        "export",
-        help="write a sub-network of a supernet as ONNX, TFLite or torch",
-        description="Writes the model, checked against torch, and its card beside it (FILE.json), "
-        "and prints its accuracy before and after. No test image is ever looked at.",
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportCommand(ExportOptions):
+    """Which network is exported as what, and its file; here the format must be given."""
+
+    checkpoint: Path | None = option(
+        None, exactly_one="source", metavar="SUPERNET.safetensors", help="from `ofabench train`"
     )
-    add_source(parser)
-    parser.add_argument(
-        "--arch",
+    network: Path | None = option(
+        None, exactly_one="source", metavar="NET.safetensors", help="from `ofabench extract`"
+    )
+    arch: str | None = option(
+        None,
         metavar="R.json",
         help="of a checkpoint: a search's result, a line of an archs file, or one of the words "
         "largest, smallest",
     )
-    add_pick(parser)
-    add_form(parser, FORMATS)
-    add_json(parser)
-    add_out(parser, "FILE")
-    parser.set_defaults(run=run)
+    pick: int | None = shared.pick()
+    format: str = option(choices=FORMATS, help="the file's runtime")
+    data: str | None = option(
+        None,
+        metavar="NAME|FOLDER",
+        help="images: training ones for batch-norm statistics and calibration, validation ones for "
+        "the accuracy (default: what the checkpoint was trained on)",
+    )
+    json: bool = shared.json()
+    out: Path = shared.out("FILE")
+
+    def check(self) -> None:
+        """See that a network is named, or a checkpoint and an architecture."""
+        check_source(network=self.network, arch=self.arch, pick=self.pick)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(options: ExportCommand) -> int:
     """Cut the network out, make its file, hold it against torch, and write it."""
-    from bench.backends.registry import get_backend
-    from ofabench.workflows.train.broken_images import tell_broken
-    from supernet.export.export import write_exported
-    from supernet.export.precision import check_precision
+    from ofabench.workflows.export.export import export
 
-    check_precision(args.format, args.precision)
-    get_backend(args.format).version()  # a missing runtime is told before anything is computed
-    cut = cut_of(args)
-    product = make_product(args, cut)
-    write_exported(args.out, product.content, product.card)
-    if cut.data is not None:
-        tell_broken(cut.data.broken())
-    if args.json:
-        print(json.dumps(product.card.to_json(), allow_nan=False))
-        return 0
-    print(json.dumps({"space": product.card.space, **product.card.arch.to_json()}))
-    print(f"  written to {args.out}, its card beside it")
-    show_card(product.card, product.unjudged)
+    model = export(
+        _network(options),
+        out=options.out,
+        options=options,
+        data=options.data,
+        pick=options.pick,
+    )
+    print(json.dumps(model.card.to_json(), allow_nan=False) if options.json else model)
     return 0
+
+
+def _network(options: ExportCommand) -> "Source":
+    """The network's own file, or its supernet's with the architecture."""
+    if options.network is not None:
+        return options.network
+    assert options.checkpoint is not None
+    return options.checkpoint, options.arch
+
+
+COMMAND = Command(
+    name="export",
+    help="write a sub-network of a supernet as ONNX, TFLite or torch",
+    description="Writes the model, checked against torch, and its card beside it (FILE.json), "
+    "and prints its accuracy before and after. No test image is ever looked at.",
+    options=ExportCommand,
+    run=run,
+)

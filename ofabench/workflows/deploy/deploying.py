@@ -22,14 +22,16 @@ from ofabench.workflows.deploy.deploy_card import (
 from ofabench.workflows.deploy.deploy_folder import CARD, PAGE, SEARCH, finished, write_folder
 from ofabench.workflows.deploy.deploy_page import page_of
 from ofabench.workflows.deploy.deploy_search import digest_of_search
-from ofabench.workflows.train.extraction import ENDS
+from ofabench.workflows.train.given_networks import ENDS
 from supernet.data.class_names import LABELS, labels_text
 
 if TYPE_CHECKING:
     from bench.protocol.backend import Backend
     from bench.protocol.device import Device
     from latency_models.predictors.predictor import LatencyPredictor
-    from ofabench.workflows.export.export import Product
+    from ofabench.options.export import ExportOptions
+    from ofabench.workflows.export.model_file import ExportedModel
+    from ofabench.workflows.train.extraction import ExtractedNetwork
 
 
 def deploy(args: argparse.Namespace) -> dict[str, Any]:
@@ -39,8 +41,9 @@ def deploy(args: argparse.Namespace) -> dict[str, Any]:
     `args.arch`. Everything that can be refused is, before anything takes time.
     """
     from bench.backends.registry import get_backend
-    from ofabench.workflows.export.export import cut_of, make_product
-    from ofabench.workflows.train.broken_images import tell_broken
+    from ofabench.options.export import ExportOptions
+    from ofabench.workflows.export.model_file import make_model
+    from ofabench.workflows.train.broken_images import log_broken
     from supernet.export.precision import check_precision
 
     check_precision(args.format, args.precision)
@@ -53,9 +56,16 @@ def deploy(args: argparse.Namespace) -> dict[str, Any]:
         print(f"{args.out} is there already, finished and whole", file=sys.stderr)
         return there
     with _device(args, backend, given) as (device, here):
-        cut = cut_of(args)
+        form = ExportOptions(
+            format=args.format,
+            precision=args.precision,
+            calibration=args.calibration,
+            images=args.images,
+            accuracy=not args.no_accuracy,
+        )
+        cut = _extracted(args, form)
         _check_result(given, cut.network)
-        product = make_product(args, cut)
+        product = make_model(cut, form)
         verdicts = {}
         for predictor in here:
             verdicts[predictor.target.key] = _verify(
@@ -66,7 +76,7 @@ def deploy(args: argparse.Namespace) -> dict[str, Any]:
     card = card_json(product.card, file, given, found, request)
     write_folder(args.out, _files(card, product, given))
     if cut.data is not None:
-        tell_broken(cut.data.broken())
+        log_broken(cut.data.broken())
     return card
 
 
@@ -112,6 +122,19 @@ def _request(args: argparse.Namespace, given: Given) -> dict[str, Any]:
         "device": None if args.no_verify else args.device,
         **({} if args.pick is None else {"pick": args.pick}),
     }
+
+
+def _extracted(args: argparse.Namespace, form: "ExportOptions") -> "ExtractedNetwork":
+    """Cut or read the network that the arguments name, with the images that are needed."""
+    from ofabench.options.export import check_source
+    from ofabench.workflows.export.model_file import needs_images
+    from ofabench.workflows.export.source import open_network
+
+    pick = args.pick if args.result is None else None
+    check_source(network=args.network, arch=args.arch, pick=pick)
+    if args.network is not None:
+        return open_network(args.network, args.data, images=needs_images(form))
+    return open_network((args.checkpoint, args.arch), args.data, pick=pick)
 
 
 @contextmanager
@@ -170,7 +193,7 @@ def _check_result(given: Given, network: Any) -> None:
 def _verify(
     args: argparse.Namespace,
     on: "tuple[Device | None, Backend]",
-    product: "Product",
+    product: "ExportedModel",
     predictor: "LatencyPredictor",
     given: Given,
 ) -> dict[str, Any]:
@@ -190,7 +213,7 @@ def _verify(
 
 def _judge(
     args: argparse.Namespace,
-    product: "Product",
+    product: "ExportedModel",
     verdicts: Mapping[str, Mapping[str, Any]],
     data: Any,
 ) -> Found:
@@ -207,7 +230,7 @@ def _judge(
     )
 
 
-def _files(card: Mapping[str, Any], product: "Product", given: Given) -> dict[str, bytes]:
+def _files(card: Mapping[str, Any], product: "ExportedModel", given: Given) -> dict[str, bytes]:
     file = card["model"]["file"]
     files = {
         file: product.content,

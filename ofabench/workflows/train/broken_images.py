@@ -1,21 +1,20 @@
-"""What a command says, at its end, of images that it could not read."""
+"""What is said of images that could not be read."""
 
-import sys
+import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from supernet.data.source import Broken
+from supernet.data.source import Broken
 
 SHOWN = 10
+_LOG = logging.getLogger(__name__)
 
 
-def tell_broken(broken: "Sequence[Broken]") -> None:
-    """Name them on stderr, the first ten of many; nothing where there are none."""
+def log_broken(broken: Sequence[Broken]) -> None:
+    """Log a warning that names them, the first ten of many; nothing where there are none."""
     if not broken:
         return
-    print(f"images left out because they cannot be read: {len(broken)}", file=sys.stderr)
+    _LOG.warning("images left out because they cannot be read: %d", len(broken))
     for one in broken[:SHOWN]:
-        print(f"  {one}", file=sys.stderr)
+        _LOG.warning("  %s", one)
     if len(broken) > SHOWN:
-        print(f"  and {len(broken) - SHOWN} more", file=sys.stderr)
+        _LOG.warning("  and %d more", len(broken) - SHOWN)

@@ -1,82 +1,145 @@
-"""A sub-network by itself, from a checkpoint or from what `extract` wrote, and its images."""
+"""A sub-network by itself, from a supernet or from its own file, and its images."""
 
+import json
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from supernet.data.class_names import ClassNames
-    from supernet.data.parts import Parts
-    from supernet.export.network_file import CutNetwork
-    from supernet.space.space import ArchConfig, SearchSpace
-    from supernet.train.checkpoint import Checkpoint
+from torch import nn
 
-ENDS = ("largest", "smallest")
+from bench.blocks.spec import BlockSpec
+from bench.errors import InputError
+from supernet.data.class_names import ClassNames
+from supernet.data.open_data import Data, get_dataset, open_data
+from supernet.data.parts import Parts
+from supernet.export.network_file import CutNetwork, load_network, save_network
+from supernet.space.space import ArchConfig
+from supernet.train.checkpoint import Checkpoint
+from supernet.train.recalibrate import CALIBRATION_IMAGES, extract_calibrated
+from supernet.verification.judge import normalisation_of
+from supernet.weights.tensor_file import digest_tensors
 
 
-@dataclass(frozen=True)
-class Cut:
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class ExtractedNetwork:
     """A sub-network, and the images that it is calibrated and judged on, where any were opened."""
 
-    network: "CutNetwork"
-    data: "Parts | None"
+    network: CutNetwork
+    data: Parts | None = None
+
+    @property
+    def arch(self) -> ArchConfig:
+        """Its architecture."""
+        return self.network.arch
+
+    @property
+    def blocks(self) -> tuple[BlockSpec, ...]:
+        """Its blocks in order."""
+        return self.network.blocks
+
+    @property
+    def module(self) -> nn.Sequential:
+        """The torch module, in evaluation mode: images (n, c, r, r) to logits (n, classes)."""
+        return self.network.network
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one inference."""
+        return sum(block.macs for block in self.blocks)
+
+    @property
+    def params(self) -> int:
+        """Trainable parameters."""
+        return sum(block.params for block in self.blocks)
+
+    def save(self, path: Path | str) -> None:
+        """Write it as a file that `load_extracted` and `ofabench export --network` read."""
+        save_network(Path(path), self.network)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what it is as JSON values."""
+        return {
+            "space": self.network.space,
+            "arch": self.arch.to_json(),
+            "macs": self.macs,
+            "params": self.params,
+            "class_names": list(self.network.class_names) or None,
+            "provenance": dict(self.network.provenance),
+        }
+
+    def __repr__(self) -> str:
+        """Its architecture, and its size below."""
+        line = json.dumps({"space": self.network.space, **self.arch.to_json()})
+        return f"{line}\n  {self.macs:,} multiply-adds, {self.params:,} parameters"
 
 
-def from_checkpoint(
-    path: Path, arch: str, data: "str | Parts | None", pick: int | None = None
-) -> Cut:
-    """Cut `arch` (see `arch_of`) out of a supernet, its batch norms recalibrated on images.
+def extract(
+    checkpoint: Checkpoint, file: str, arch: ArchConfig, data: Data | None
+) -> ExtractedNetwork:
+    """Cut `arch` out of a supernet, its batch norms recalibrated on images.
 
-    They are training images of `data` (a name, or open already), or else of what the supernet was
-    trained on.
+    They are training images of `data`, or else of what the supernet was trained on. `file` is what
+    the supernet's file is called.
     """
-    from supernet.data.open_data import open_data
-    from supernet.export.network_file import CutNetwork
-    from supernet.train.checkpoint import load_trained
-    from supernet.train.recalibrate import CALIBRATION_IMAGES, extract_calibrated
-    from supernet.verification.judge import normalisation_of
-
-    checkpoint = load_trained(path)
     space = checkpoint.space
-    chosen = arch_of(arch, space, pick)
-    parts = open_data(data or checkpoint.data, space, labels=False)
-    named = data if data is None or isinstance(data, str) else parts.name
-    images = parts.train_source.calibration(CALIBRATION_IMAGES, chosen.resolution)
+    parts = open_data(checkpoint.data if data is None else data, space, labels=False)
+    named = _named(data, parts, checkpoint)
+    images = parts.train_source.calibration(CALIBRATION_IMAGES, arch.resolution)
     network = CutNetwork(
         space=space.name,
-        arch=chosen,
-        blocks=space.blocks(chosen),
-        network=extract_calibrated(checkpoint.supernet(), chosen, images),
+        arch=arch,
+        blocks=space.blocks(arch),
+        network=extract_calibrated(checkpoint.supernet(), arch, images),
         normalisation=normalisation_of(parts),
-        provenance=_provenance(path, checkpoint, named),
+        provenance=_provenance(file, checkpoint, named),
         class_names=_class_names(checkpoint, parts, named),
     )
-    return Cut(network, parts)
+    return ExtractedNetwork(network=network, data=parts)
 
 
-def from_network(path: Path, data: "str | Parts | None", *, images: bool) -> Cut:
-    """Read what `ofabench extract` wrote; open its data, or `data`, where `images` are needed.
+def load_extracted(
+    path: Path | str, data: str | Parts | None = None, *, images: bool = False
+) -> ExtractedNetwork:
+    """Return the sub-network of a file that `extract` wrote.
 
-    `InputError` where the images are not what the network takes, or are prepared otherwise.
+    Args:
+        path: its file.
+        data: a name or a folder of images; None for those that it was extracted with.
+        images: whether images are opened: an int8 file and an accuracy need them.
+
+    Raises:
+        FileError: the file is another's, or damaged.
+        InputError: the images are not what the network takes, or are prepared otherwise.
+
+    Example:
+        load_extracted("net.safetensors").module(images)
     """
-    from bench.errors import InputError
-    from supernet.export.network_file import load_network
-
-    network = load_network(path)
+    network = load_network(Path(path))
     recorded = network.provenance.get("calibration") or network.provenance.get("data")
     given = data or (str(recorded) if recorded else None)
     if not images:
-        return Cut(network, None)
+        return ExtractedNetwork(network=network)
     if not given:
         raise InputError(f"{path} does not say what images it was trained on; give --data")
     parts = _data_for(given, network)
     own = (given if isinstance(given, str) else parts.name) == network.provenance.get("data")
     if own and not network.class_names and parts.classes == network.blocks[-1].out_channels:
         network = replace(network, class_names=parts.class_names)  # of a file from before
-    return Cut(network, parts)
+    return ExtractedNetwork(network=network, data=parts)
 
 
-def _class_names(checkpoint: "Checkpoint", parts: "Parts", data: str | None) -> "ClassNames":
+def _named(data: Data | None, parts: Parts, checkpoint: Checkpoint) -> str | None:
+    """The name of data that was given, unless it is a Dataset that the supernet was trained on."""
+    if data is None:
+        return None
+    if isinstance(data, str | os.PathLike):
+        return os.fspath(data)
+    return None if parts.name == checkpoint.data else parts.name
+
+
+def _class_names(checkpoint: Checkpoint, parts: Parts, data: str | None) -> ClassNames:
     """Names of the checkpoint's classes; of one without, those of the images it was trained on.
 
     An imported supernet does not say which these are: then `data`, the images given for it, do.
@@ -87,56 +150,28 @@ def _class_names(checkpoint: "Checkpoint", parts: "Parts", data: str | None) -> 
     return parts.class_names
 
 
-def _data_for(given: "str | Parts", network: "CutNetwork") -> "Parts":
-    from bench.errors import InputError
-    from supernet.data.open_data import get_dataset
-    from supernet.verification.judge import normalisation_of
-
+def _data_for(data: str | Parts, network: CutNetwork) -> Parts:
     first = network.blocks[0]
-    if isinstance(given, str):
-        data = get_dataset(given, channels=first.in_channels, size=first.in_size)
+    if isinstance(data, str):
+        parts = get_dataset(data, channels=first.in_channels, size=first.in_size)
     else:
-        data = given
-    name = given if isinstance(given, str) else data.name
-    if data.channels != first.in_channels:
+        parts = data
+    if parts.channels != first.in_channels:
         raise InputError(
-            f"data {name} has {data.channels} channels, the network takes {first.in_channels}; "
-            "give other data"
+            f"data {parts.name} has {parts.channels} channels, the network takes "
+            f"{first.in_channels}; give other data"
         )
-    if normalisation_of(data) != network.normalisation:
+    if normalisation_of(parts) != network.normalisation:
         raise InputError(
-            f"the network takes images prepared by {network.normalisation}, data {name} gives "
-            f"{normalisation_of(data)}; give the data that it was extracted with"
+            f"the network takes images prepared by {network.normalisation}, data {parts.name} "
+            f"gives {normalisation_of(parts)}; give the data that it was extracted with"
         )
-    return data
+    return parts
 
 
-def arch_of(text: str, space: "SearchSpace", pick: int | None = None) -> "ArchConfig":
-    """Read the architecture that `text` names: a file, or one of the space's ends by a word.
-
-    `pick` chooses one of several in the file.
-    """
-    from bench.errors import InputError
-    from supernet.search.result_file import read_network
-
-    if text in ENDS:
-        if pick is not None:
-            raise InputError(f"--arch {text} is one network; --pick is for a file of several")
-        return space.largest() if text == "largest" else space.smallest()
-    found = read_network(Path(text), pick, space)
-    if found.space != space.name:
-        raise InputError(
-            f"{text} holds a network of {found.space}, the checkpoint is of {space.name}; "
-            "search in the checkpoint's space"
-        )
-    return space.canonical(found.arch)
-
-
-def _provenance(path: Path, checkpoint: "Checkpoint", data: str | None) -> dict[str, Any]:
-    from supernet.weights.tensor_file import digest_tensors
-
+def _provenance(file: str, checkpoint: Checkpoint, data: str | None) -> Mapping[str, Any]:
     return {
-        "checkpoint": path.name,
+        "checkpoint": file,
         "weights": digest_tensors(checkpoint.network),
         "data": checkpoint.data,
         "schedule": checkpoint.schedule.name,

@@ -2,8 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,6 +14,7 @@ from supernet.data.digits import load_digits_parts
 from supernet.data.digits_parts import DatasetParts
 from supernet.export.network_file import load_network
 from supernet.space.space import SearchSpace
+from supernet.train import trainer
 from supernet.train.checkpoint import Checkpoint, Recipe, load_trained, save_checkpoint
 from supernet.train.schedule import Schedule
 from supernet.weights.model import SuperNet
@@ -45,16 +46,22 @@ def schedule(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
+def threads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many threads torch has when a training runs."""
+    seen, whole = [], trainer.train
+
+    def watched(*args: Any) -> SuperNet:
+        seen.append(torch.get_num_threads())
+        return whole(*args)
+
+    monkeypatch.setattr(trainer, "train", watched)
+    return seen
 
 
 def test_train_and_extract(
-    tmp_path: Path, schedule: Path, capsys: pytest.CaptureFixture[str], threads: None
+    tmp_path: Path, schedule: Path, capsys: pytest.CaptureFixture[str], threads: list[int]
 ) -> None:
-    del threads
+    before = torch.get_num_threads()
     out, arch, net = (
         tmp_path / "super.safetensors",
         tmp_path / "a.jsonl",
@@ -67,7 +74,8 @@ def test_train_and_extract(
     assert main(["train", "--space", "tiny", *made]) == 0
     told = capsys.readouterr().out
     assert re.search(rf"supernet of tiny, trained in \d+ s: {re.escape(str(out))}", told)
-    assert torch.get_num_threads() == 1
+    assert threads == [1]
+    assert torch.get_num_threads() == before
     assert load_trained(out).seed == 3
 
     assert main(["extract", "--checkpoint", str(out), "--arch", str(arch), "--out", str(net)]) == 0

@@ -8,7 +8,8 @@ from torch.utils.data import TensorDataset
 
 from bench.backends.registry import get_backend
 from bench.errors import InputError
-from ofabench.workflows.train.extraction import from_checkpoint, from_network
+from ofabench.workflows.train.extraction import load_extracted
+from ofabench.workflows.train.supernet import load_supernet
 from supernet.data.dataset import score
 from supernet.data.open_data import open_data
 from supernet.data.torch_dataset import TorchData, TorchParts
@@ -55,9 +56,9 @@ def test_a_network_is_cut_out_and_read_back_on_its_data(
 ) -> None:
     net = tmp_path / "network.safetensors"
 
-    cut = from_checkpoint(checkpoint, "smallest", parts)
+    cut = load_supernet(checkpoint).extract("smallest", data=parts)
     save_network(net, cut.network)
-    again = from_network(net, parts, images=True)
+    again = load_extracted(net, parts, images=True)
 
     assert cut.data is again.data is parts
     assert cut.network.normalisation.mean == parts.mean
@@ -67,24 +68,24 @@ def test_a_network_is_cut_out_and_read_back_on_its_data(
 
 def test_data_that_only_python_has_is_asked_for(checkpoint: Path) -> None:
     with pytest.raises(InputError, match="is a torch Dataset, which no name opens; pass the Data"):
-        from_checkpoint(checkpoint, "smallest", None)
+        load_supernet(checkpoint).extract("smallest")
 
 
 def test_a_network_is_not_read_on_images_prepared_otherwise(
     checkpoint: Path, parts: TorchParts, tmp_path: Path
 ) -> None:
     net, other = tmp_path / "network.safetensors", noise(1)
-    save_network(net, from_checkpoint(checkpoint, "smallest", parts).network)
+    save_network(net, load_supernet(checkpoint).extract("smallest", data=parts).network)
 
     with pytest.raises(InputError, match=f"data {other.name} gives"):
-        from_network(net, other, images=True)
+        load_extracted(net, other, images=True)
 
 
 def test_an_exported_file_is_judged_on_the_test_items(
     checkpoint: Path, parts: TorchParts, tmp_path: Path
 ) -> None:
     out = tmp_path / "net.onnx"
-    network = from_checkpoint(checkpoint, "largest", parts).network
+    network = load_supernet(checkpoint).extract("largest", data=parts).network
     export(network, Form(backend=get_backend("onnx")), out)
     content, card = read_exported(out)
 

@@ -1,14 +1,15 @@
 """From `train`'s latency arguments to what its sub-networks are restricted to."""
 
-import argparse
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from bench.errors import InputError
-from ofabench.workflows.train.training_limits import add_arguments, sampling_of
+from ofabench.options.train import TrainOptions
+from ofabench.workflows.train.training_limits import sampling_of
 from supernet.train.sampling import Sampling
 from tests.support.search_runs import OTHER, TARGET, TINY, write_predictors
 
@@ -18,10 +19,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_predictors(tmp_path_factory.mktemp("predictors"))
 
 
-def asked(*words: str) -> tuple[Sampling, str]:
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    return sampling_of(parser.parse_args(words), TINY, lambda line: None)
+def asked(**options: Any) -> tuple[Sampling, str]:
+    return sampling_of(TrainOptions(**options), TINY, lambda line: None)
 
 
 def digest(path: Path) -> str:
@@ -36,9 +35,8 @@ def test_without_a_latency_nothing_is_restricted() -> None:
 
 def test_each_latency_has_the_limit_of_its_place(files: Path) -> None:
     first, second = files / "p.parquet", files / "p2.parquet"
-    limits = ("--max-latency-ms", "3", "--max-latency-ms", "1.5")
 
-    sampling, called = asked("--latency", str(first), "--latency", str(second), *limits)
+    sampling, called = asked(latency=(first, second), max_latency_ms=(3, "1500us"))
 
     assert [(one.name, one.limit) for one in sampling.limits] == [
         (TARGET.key, 3.0),
@@ -56,7 +54,7 @@ def test_each_latency_has_the_limit_of_its_place(files: Path) -> None:
 def test_a_focus_compares_by_the_first_and_needs_no_limit(files: Path) -> None:
     path = files / "p.parquet"
 
-    sampling, called = asked("--latency", str(path), "--latency-focus", "worst-up")
+    sampling, called = asked(latency=(path,), latency_focus="worst-up")
 
     assert (sampling.limits, sampling.focus) == ((), "worst-up")
     assert sampling.costs is not None
@@ -64,7 +62,7 @@ def test_a_focus_compares_by_the_first_and_needs_no_limit(files: Path) -> None:
 
 
 def test_two_predictors_of_one_target_are_refused(files: Path) -> None:
-    twice = ("--latency", str(files / "p.parquet"), "--latency", str(files / "sure.parquet"))
+    twice = (files / "p.parquet", files / "sure.parquet")
 
     with pytest.raises(InputError, match="two --latency are of one target"):
-        asked(*twice, "--max-latency-ms", "3", "--max-latency-ms", "2")
+        asked(latency=twice, max_latency_ms=(3, 2))

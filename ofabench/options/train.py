@@ -1,0 +1,101 @@
+"""Options of training a supernet."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.errors import InputError
+from bench.options import MILLISECONDS, SECONDS, Options, option
+
+PRECISIONS = ("float32", "bfloat16", "float16")
+FOCUSES = ("best-up", "worst-up")
+_RUNNING = "how it runs"
+_LIMITS = "training under latency limits"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainOptions(Options):
+    """How a supernet is trained.
+
+    Each latency limit holds on the predictor of the same place in `latency`.
+
+    Example:
+        >>> TrainOptions(schedule="digits", checkpoint_every_s="90s").checkpoint_every_s
+        90.0
+        >>> TrainOptions(latency=["p.parquet"], max_latency_ms=["800us"]).max_latency_ms
+        (0.8,)
+    """
+
+    workers: int | None = option(
+        None, minimum=1, metavar="N", help="of a folder's images (one a core)"
+    )
+    schedule: str = option(
+        "digits-sandwich",
+        metavar="NAME|FILE.toml",
+        help="digits, digits-sandwich, ofa-2020, sandwich, or phases of your own ({default})",
+    )
+    seed: int = option(0, minimum=0, metavar="N", help="decides all ({default})")
+    resume: bool = option(False, help="go on with SUPERNET.safetensors")
+    device: str = option("cpu", metavar="D", group=_RUNNING, help="cpu, cuda or cuda:0 ({default})")
+    threads: int | None = option(
+        None, minimum=1, metavar="N", group=_RUNNING, help="of torch (default: one a core)"
+    )
+    precision: str = option(
+        "float32",
+        choices=PRECISIONS,
+        group=_RUNNING,
+        help="of the forward pass; weights stay float32 ({default})",
+    )
+    compile: bool = option(
+        False, group=_RUNNING, help="compile the network of a phase that trains one alone"
+    )
+    accumulate: int = option(
+        1,
+        minimum=1,
+        metavar="N",
+        group=_RUNNING,
+        help="micro-batches that each process takes a step's images in ({default})",
+    )
+    checkpoint_every_s: float = option(
+        300.0,
+        flag="--checkpoint-every",
+        unit=SECONDS,
+        metavar="TIME",
+        group=_RUNNING,
+        help="within an epoch, like 90s or 5m ({default})",
+    )
+    latency: tuple[Path, ...] = option(
+        (),
+        repeat=True,
+        metavar="P.parquet",
+        group=_LIMITS,
+        help="from `ofabench fit`; once for each device, each with its own --max-latency-ms",
+    )
+    max_latency_ms: tuple[float, ...] = option(
+        (),
+        repeat=True,
+        unit=MILLISECONDS,
+        group=_LIMITS,
+        help="train only sub-networks within it, on the --latency of the same place",
+    )
+    latency_focus: str | None = option(
+        None,
+        choices=FOCUSES,
+        group=_LIMITS,
+        help="of sub-networks that the first --latency finds alike, train the best or the worst "
+        "more (AttentiveNAS), by what the training's own losses tell",
+    )
+
+    def check(self) -> None:
+        """See that the device is one of torch's, and that each latency has its limit."""
+        if self.device != "cpu" and not self.device.startswith("cuda"):
+            raise InputError(f"--device is {self.device!r}, expected cpu, cuda or cuda:N")
+        predictors, limits, focus = len(self.latency), len(self.max_latency_ms), self.latency_focus
+        if predictors != limits and not (focus and predictors == 1 and not limits):
+            raise InputError(
+                f"got {predictors} --latency and {limits} --max-latency-ms, expected one limit "
+                "for each (none for one --latency with --latency-focus)"
+            )
+        if focus and not predictors:
+            raise InputError(
+                f"--latency-focus {focus} compares sub-networks by a --latency: give one"
+            )

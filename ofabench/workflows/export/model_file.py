@@ -1,0 +1,135 @@
+"""A sub-network made into a file of a runtime, held against torch, and judged."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.backends.registry import get_backend
+from ofabench.options.export import ExportOptions
+from ofabench.workflows.export.card_text import card_lines
+from ofabench.workflows.train.extraction import ExtractedNetwork
+from supernet.data.class_names import differ, shortened
+from supernet.data.dataset import Dataset, resize, score
+from supernet.export.card import Accuracies, Card
+from supernet.export.export import Form, Made, make_card, make_file, write_exported
+from supernet.export.precision import INT8, check_precision
+
+CHECKED_IMAGES = 100  # int8 against torch, where no accuracy is asked
+PART = "validation"
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class ExportedModel:
+    """A model file and its card. `path` is None where it is not written.
+
+    `unjudged` says why the card has no accuracies, or is "".
+    """
+
+    content: bytes
+    card: Card
+    unjudged: str = ""
+    path: Path | None = None
+
+    def save(self, path: Path | str) -> "ExportedModel":
+        """Write the file and its card (FILE.json) beside it; return the model as written."""
+        write_exported(Path(path), self.content, self.card)
+        return replace(self, path=Path(path))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the card as JSON values, with the file's path where it is written."""
+        path = {} if self.path is None else {"path": str(self.path)}
+        return {**path, **self.card.to_json()}
+
+    def __repr__(self) -> str:
+        """Its architecture, where it is, how near torch it is, and its accuracy."""
+        line = json.dumps({"space": self.card.space, **self.card.arch.to_json()})
+        where = "not written" if self.path is None else f"written to {self.path}, its card beside"
+        if self.path is not None:
+            where += " it"
+        return "\n".join([line, f"  {where}", *card_lines(self.card, self.unjudged)])
+
+
+def check_form(options: ExportOptions) -> None:
+    """Raise an error where no such file can be made here, before anything is computed."""
+    check_precision(options.format, options.precision)
+    get_backend(options.format).version()
+
+
+def needs_images(options: ExportOptions) -> bool:
+    """Whether images are needed for the file, or for its accuracy."""
+    return options.precision == INT8 or options.accuracy
+
+
+def make_model(extracted: ExtractedNetwork, options: ExportOptions) -> ExportedModel:
+    """Return the file of a sub-network, held against torch, both judged on validation images.
+
+    Nothing is written, and no test image is looked at.
+    """
+    judged, unjudged = _judged_images(extracted, options)
+    data, size = extracted.data, extracted.blocks[0].in_size
+    calibration = None
+    if options.precision == INT8 and data is not None:
+        drawn = data.train_source.calibration(options.calibration, size)
+        calibration = drawn.contiguous().numpy()
+    form = Form(
+        backend=get_backend(options.format),
+        precision=options.precision,
+        calibration=calibration,
+        calibrated_on="" if data is None else data.name,
+        checked=None if judged is None else _pixels(judged, size),
+        of="" if data is None else f"{PART} images of {data.name}",
+    )
+    made = make_file(extracted.network, form)
+    accuracies = None
+    if judged is not None and not unjudged:
+        accuracies = _accuracies(made, judged, "" if data is None else data.name)
+    card = make_card(extracted.network, form, made, accuracies)
+    return ExportedModel(content=made.content, card=card, unjudged=unjudged)
+
+
+def _judged_images(
+    extracted: ExtractedNetwork, options: ExportOptions
+) -> tuple[Dataset | None, str]:
+    """Draw validation images, of which none calibrate; and why they judge nothing, or ''."""
+    data = extracted.data
+    if data is None:
+        return None, "none was asked"
+    unjudged = "" if options.accuracy else "none was asked"
+    classes = extracted.blocks[-1].out_channels
+    if not unjudged and data.classes != classes:
+        unjudged = f"{data.name} has {data.classes} classes, the network {classes}"
+    names = extracted.network.class_names
+    if not unjudged and differ(names, data.class_names):
+        unjudged = (
+            f"the classes of {data.name} are {shortened(data.class_names)}, the network's "
+            f"{shortened(names)}"
+        )
+    if unjudged and options.precision != INT8:
+        return None, unjudged
+    most = CHECKED_IMAGES if unjudged else options.images
+    return data.validation.subset(most, np.random.default_rng(0)), unjudged
+
+
+def _pixels(images: Dataset, size: int) -> NDArray[np.float32]:
+    pixels: NDArray[np.float32] = resize(images.images, size).contiguous().numpy()
+    return pixels
+
+
+def _accuracies(made: Made, judged: Dataset, name: str) -> Accuracies:
+    labels, groups = judged.labels.numpy(), judged.groups.numpy()
+    before = score(made.expected.argmax(axis=1) == labels, groups)
+    after = score(made.got.argmax(axis=1) == labels, groups)
+    return Accuracies(
+        data=name,
+        part=PART,
+        images=len(labels),
+        before=before.accuracy,
+        before_error=before.error,
+        after=after.accuracy,
+        after_error=after.error,
+        groups=after.groups,
+    )

@@ -1,0 +1,61 @@
+"""The network that is exported: of a supernet, or by itself, in memory or in a file."""
+
+from pathlib import Path
+from typing import Any
+
+from torch.utils.data import Dataset
+
+from bench.errors import InputError
+from ofabench.workflows.train.extraction import ExtractedNetwork, load_extracted
+from ofabench.workflows.train.supernet import SuperNet, load_supernet, sub_network
+from supernet.data.open_data import Data
+from supernet.data.torch_dataset import TorchData
+from supernet.space.space import ArchConfig
+
+Source = ExtractedNetwork | str | Path | tuple[SuperNet | str | Path, ArchConfig | str | Path | Any]
+"""A sub-network, its file, or a supernet (or its file) with the architecture of one."""
+_EXPECTED = (
+    "expected a pair (supernet, arch), a sub-network that SuperNet.extract returned, or its file"
+)
+
+
+def open_network(
+    network: Source, data: Data | None = None, *, pick: int | None = None, images: bool = True
+) -> ExtractedNetwork:
+    """Return the sub-network that is given in any way, with its images where they are needed.
+
+    Args:
+        network: see `Source`.
+        data: other images than those that it was trained on.
+        pick: which of several in a file that names the architecture, from 1.
+        images: whether images are needed.
+
+    Raises:
+        InputError: it is nothing of that kind, or the images do not fit it.
+        FileError: a file cannot be read.
+    """
+    if isinstance(network, tuple):
+        if len(network) != 2:
+            raise InputError(f"network is a tuple of {len(network)} values, {_EXPECTED}")
+        supernet, arch = network
+        if not isinstance(supernet, SuperNet):
+            supernet = load_supernet(supernet)
+        return sub_network(supernet, arch, pick=pick, data=data)
+    if pick is not None:
+        raise InputError("--network is one network already; --pick is for --arch")
+    if isinstance(network, ExtractedNetwork):
+        if data is not None:
+            raise InputError("the sub-network has its images: leave data out, or extract with them")
+        return network
+    if isinstance(network, SuperNet):
+        raise InputError(f"network is a supernet without an architecture, {_EXPECTED}")
+    if not isinstance(network, str | Path):
+        raise InputError(f"network is {network!r:.80}, {_EXPECTED}")
+    if data is None or isinstance(data, str | Path):
+        return load_extracted(network, None if data is None else str(data), images=images)
+    if isinstance(data, TorchData | Dataset | tuple):
+        raise InputError(
+            "torch Datasets are opened for a supernet's space: give the pair (supernet, arch) with "
+            "them, or what SuperNet.extract returned"
+        )
+    return load_extracted(network, data, images=images)

@@ -1,0 +1,215 @@
+"""Accuracies of a supernet's sub-networks, measured, as a networks table."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.errors import FileError, InputError, InterruptedSweepError
+from bench.protocol.progress import Progress
+from latency_models.tables.networks import NetworksTable
+from latency_models.tables.storage import origin
+from ofabench.options.accuracy import DRAWN, EvaluationOptions
+from ofabench.workflows.latency.networks import read_archs
+from ofabench.workflows.train.broken_images import log_broken
+from ofabench.workflows.train.given_networks import codes_of
+from supernet.accuracy import measure
+from supernet.accuracy.store import Code, Conditions, EvaluationStore
+from supernet.data.dataset import Score
+from supernet.data.parts import Parts
+from supernet.space.codes import Codes
+from supernet.space.space import ArchConfig, SearchSpace, space_names
+from supernet.train.checkpoint import Checkpoint
+from supernet.weights.tensor_file import digest_tensors
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STORE = ".evaluations.jsonl"
+SPACE_TOML = "space_toml"  # where a networks table has a space that is not shipped
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class MeasuredAccuracies:
+    """Accuracies of sub-networks, as fractions, each with its standard error."""
+
+    space: SearchSpace
+    table: NetworksTable
+
+    @property
+    def frame(self) -> "pd.DataFrame":
+        """A network a row: the space's columns, `accuracy` and `accuracy_error`."""
+        return self.table.frame
+
+    @property
+    def archs(self) -> list[ArchConfig]:
+        """The networks, in the order of the rows."""
+        return self.space.from_frame(self.frame)
+
+    def save(self, path: Path | str) -> None:
+        """Write a networks table, as `ofabench evaluate-subnets` does."""
+        self.table.save(Path(path))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the least, mean and most accuracy, and where they are from, as JSON values."""
+        accuracy, error = self.frame["accuracy"], self.frame["accuracy_error"]
+        return {
+            "networks": len(self.frame),
+            "least": float(accuracy.min()),
+            "mean": float(accuracy.mean()),
+            "most": float(accuracy.max()),
+            "standard_error": float(error.median()),
+            **{name: each for name, each in self.table.provenance.items() if name != SPACE_TOML},
+        }
+
+    def __repr__(self) -> str:
+        """How many networks there are, and their accuracies."""
+        told = self.to_dict()
+        return (
+            f"{told['networks']} networks of {self.space.name}: accuracy {told['least']:.2%} to "
+            f"{told['most']:.2%}, mean {told['mean']:.2%} on {told['images']} {told['part']} "
+            f"images\n  standard error of one accuracy {told['standard_error']:.2%}"
+        )
+
+    def _repr_html_(self) -> str:
+        html: str = self.frame._repr_html_()  # type: ignore[operator]  # of pandas, for notebooks
+        return html
+
+
+def check_folder(out: Path) -> None:
+    """Raise `FileError` where a file has no folder: before minutes of measuring, not after."""
+    if not out.parent.is_dir():
+        raise FileError(f"cannot write {out}: the folder {out.parent} does not exist")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A supernet, what its file is called, and the images that judge its sub-networks.
+
+    `progress` is given each network measured.
+    """
+
+    checkpoint: Checkpoint
+    file: str
+    images: Parts
+    progress: Progress
+
+
+def measure_accuracies(
+    subject: Subject,
+    archs: Sequence[ArchConfig] | Codes | None,
+    options: EvaluationOptions,
+    out: Path | None,
+) -> MeasuredAccuracies:
+    """Measure sub-networks of a supernet; see `SuperNet.evaluate`."""
+    checkpoint, images = subject.checkpoint, subject.images
+    space = checkpoint.space
+    codes = _codes(archs, space, options)
+    validation = images.validation.subset(options.images, np.random.default_rng(options.seed))
+    conditions = Conditions(
+        space=space.name,
+        weights=digest_tensors(checkpoint.network),
+        data=images.name,
+        part=options.part,
+        images=len(validation),
+        calibration=min(options.calibration, len(images.train_source)),
+        seed=options.seed,
+    )
+
+    def measured(missing: Codes) -> Iterable[tuple[int, Score]]:
+        return measure.measure_each(
+            checkpoint.supernet(),
+            missing,
+            lambda size: images.train_source.calibration(conditions.calibration, size),
+            validation,
+        )
+
+    if out is None:
+        scores: dict[Code, Score] = {}
+        _measure(codes, measured, scores.__setitem__, subject.progress)
+    else:
+        scores = _kept(out.with_suffix(STORE), conditions, codes, measured, subject.progress)
+    provenance = {"checkpoint": subject.file, **asdict(conditions), **origin()}
+    table = _table(space, codes, [scores[tuple(code)] for code in codes.tolist()], provenance)
+    found = MeasuredAccuracies(space=space, table=table)
+    if out is not None:
+        found.save(out)
+    log_broken(images.broken())
+    return found
+
+
+def _codes(
+    archs: Sequence[ArchConfig] | Codes | None, space: SearchSpace, options: EvaluationOptions
+) -> Codes:
+    """Networks given, those of the file, then those drawn, each once."""
+    given = [codes_of([] if archs is None else archs, space)]
+    if options.archs is not None:
+        pairs = list(read_archs(options.archs, space))
+        others = {of.name for of, _ in pairs} - {space.name}
+        if others or not pairs:
+            found = f"networks of {', '.join(sorted(others))}" if others else "no network"
+            raise InputError(f"{options.archs} holds {found}, the checkpoint is of {space.name}")
+        given.append(space.encode([arch for _, arch in pairs]))
+    if (archs is None and options.archs is None) or options.networks is not None:
+        given.append(measure.choose_networks(space, options.networks or DRAWN, options.seed))
+    codes = np.concatenate(given)
+    _, first = np.unique(codes, axis=0, return_index=True)
+    if not len(first):
+        raise InputError("archs is empty: give at least one network, or leave it out")
+    return np.asarray(codes[np.sort(first)])
+
+
+def _kept(
+    path: Path,
+    conditions: Conditions,
+    codes: Codes,
+    measured: Callable[[Codes], Iterable[tuple[int, Score]]],
+    progress: Progress,
+) -> dict[Code, Score]:
+    """Scores of a file that grows by each network, with those that it lacked."""
+    with EvaluationStore.open(path, conditions) as store:
+        missing = codes[[tuple(code) not in store.scores for code in codes.tolist()]]
+        if len(missing) < len(codes):
+            kept = len(codes) - len(missing)
+            _LOG.info("%d of %d networks are measured already", kept, len(codes))
+        try:
+            _measure(missing, measured, store.add, progress)
+        except KeyboardInterrupt:
+            raise InterruptedSweepError(
+                f"stopped; {len(store.scores)} networks are kept in {store.path}: go on with the "
+                "same command"
+            ) from None
+        return store.scores
+
+
+def _measure(
+    codes: Codes,
+    measured: Callable[[Codes], Iterable[tuple[int, Score]]],
+    keep: Callable[[Code, Score], None],
+    progress: Progress,
+) -> None:
+    """Keep each network's score as soon as it is measured."""
+    progress.start(len(codes), "measuring accuracies")
+    try:
+        for row, score in measured(codes):
+            keep(tuple(codes[row].tolist()), score)
+            progress.advance(note=f"{score.accuracy:.1%}")
+    finally:
+        progress.close()
+
+
+def _table(
+    space: SearchSpace, codes: Codes, scores: Sequence[Score], provenance: Mapping[str, Any]
+) -> NetworksTable:
+    """Networks with the columns `accuracy` and `accuracy_error`; a space of one's own comes too."""
+    frame = space.frame_of(codes).assign(
+        accuracy=[one.accuracy for one in scores], accuracy_error=[one.error for one in scores]
+    )
+    own = {} if space.name in space_names() else {SPACE_TOML: space.text}
+    return NetworksTable(
+        frame=frame, space=space.name, targets={}, provenance={**provenance, **own}
+    )

@@ -1,0 +1,174 @@
+"""Training a supernet, whose sub-networks share their weights."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from bench.errors import FileError, InputError, InterruptedSweepError
+from bench.protocol.progress import NoProgress, Progress
+from ofabench.options.train import TrainOptions
+from ofabench.workflows.train.broken_images import log_broken
+from ofabench.workflows.train.stopping import wish_to_stop
+from ofabench.workflows.train.supernet import SuperNet, load_supernet
+from ofabench.workflows.train.training_limits import sampling_of
+from supernet.data.open_data import Data, open_data
+from supernet.space.space import SearchSpace
+from supernet.train import trainer
+from supernet.train.checkpoint import Recipe
+from supernet.train.ranks import Ranks, joined
+from supernet.train.running import Running
+from supernet.train.schedule import Schedule
+
+__all__ = ["SuperNet", "load_supernet", "train"]
+
+_LOG = logging.getLogger(__name__)
+
+
+def train(
+    space: SearchSpace | str | Path,
+    data: Data = "digits",
+    *,
+    out: Path | str,
+    options: TrainOptions | None = None,
+    progress: Progress | None = None,
+) -> SuperNet:
+    """Train a supernet, kept in `out` with a log beside it.
+
+    The end of each epoch, and the state every few minutes, is kept; `options.resume` goes on from
+    there. Ctrl-C and SIGTERM save and end. Started by torchrun, all processes train together, and
+    the first one writes.
+
+    Args:
+        space: the space, its name, or a TOML file.
+        data: "digits"; a folder of images with train/CLASS/ and val/CLASS/; a torch Dataset whose
+            items are (image, label); a pair of them for training and validation; or a `TorchData`,
+            which also names them and their classes.
+        out: the supernet's file (safetensors), which must not exist unless it is resumed.
+        options: the schedule, the seed, how it runs, and latency limits.
+        progress: is given each step; None shows nothing.
+
+    Returns:
+        The supernet, trained to the end.
+
+    Raises:
+        InputError: space, data, schedule and options do not fit each other, or the loss diverges.
+        FileError: a file cannot be read or written.
+        InfeasibleError: no network is within the latency limits.
+        InterruptedSweepError: it was stopped; `out` holds what is done.
+
+    Example:
+        from torchvision.datasets import MNIST
+        supernet = ob.train("tiny", MNIST("data", download=True), out="supernet.safetensors")
+        supernet.evaluate().frame
+    """
+    options, path = options or TrainOptions(), _path(out)
+    _check_cuda(options.device)
+    with _threads(options.threads), joined(options.device) as ranks:
+        _train(_space(space), data, path, options, progress, ranks)
+        ranks.wait()  # for the first rank's file
+    return SuperNet(path, None if isinstance(data, str | Path) else data)
+
+
+def _train(  # noqa: PLR0913, PLR0917 - as `train`, and the ranks
+    space: SearchSpace,
+    data: Data,
+    out: Path,
+    options: TrainOptions,
+    progress: Progress | None,
+    ranks: Ranks,
+) -> None:
+    sampling, restricted = sampling_of(options, space, _LOG.info if ranks.first else _say_nothing)
+    schedule = Schedule.load(options.schedule)
+    source = open_data(data, space, workers=options.workers).train_source
+    recipe = Recipe(
+        space=space,
+        schedule=schedule,
+        data=data if isinstance(data, str) else source.name,
+        seed=options.seed,
+        micro_batches=ranks.world * options.accumulate,
+        precision=options.precision,
+        sampling=restricted,
+    )
+    if ranks.first:
+        _check_out(out, resume=options.resume)
+    ranks.wait()  # else the first rank's new checkpoint would be an old one to the others
+    shown = progress if progress is not None and ranks.first else NoProgress()
+    with wish_to_stop() as stop, _stops_in_words(out):
+        running = Running(
+            device=options.device,
+            compiled=options.compile,
+            resume=options.resume,
+            checkpoint_s=options.checkpoint_every_s,
+            ranks=ranks,
+            progress=shown,
+            stop=stop,
+        )
+        trainer.train(recipe, source, out, running, sampling)
+    log_broken(source.broken())
+
+
+@contextmanager
+def _stops_in_words(out: Path) -> Iterator[None]:
+    """Say how to go on, where a training was stopped."""
+    try:
+        yield
+    except InterruptedSweepError:
+        raise InterruptedSweepError(
+            f"training stopped; {out} holds all of it: go on with the same command and --resume"
+        ) from None
+    except KeyboardInterrupt:
+        raise InterruptedSweepError(
+            f"training stopped at once; {out} holds it up to the last checkpoint: go on with the "
+            "same command and --resume"
+        ) from None
+
+
+@contextmanager
+def _threads(threads: int | None) -> Iterator[None]:
+    """Have torch use so many threads within the block; None for as many as it does."""
+    before = torch.get_num_threads()
+    if threads is not None:
+        torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        if threads is not None:
+            torch.set_num_threads(before)
+
+
+def _check_cuda(device: str) -> None:
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise InputError(
+            f"--device {device}: torch {torch.__version__} finds no CUDA device; take --device "
+            "cpu, or install torch's CUDA build"
+        )
+
+
+def _check_out(out: Path, *, resume: bool) -> None:
+    if resume and not out.exists():
+        raise FileError(f"{out} does not exist, so it cannot be resumed; train without --resume")
+    if out.exists() and not resume:
+        raise InputError(
+            f"{out} exists already: go on with it by --resume, remove it, or name another file"
+        )
+
+
+def _space(space: SearchSpace | str | Path) -> SearchSpace:
+    if isinstance(space, SearchSpace):
+        return space
+    if not isinstance(space, str | Path):
+        raise InputError(f"space is {space!r:.80}, expected a SearchSpace, a name or a TOML file")
+    return SearchSpace.load(space)
+
+
+def _path(out: Path | str) -> Path:
+    if not isinstance(out, str | Path):
+        raise InputError(f"out is {out!r:.80}, expected the path of the supernet's file")
+    return Path(out)
+
+
+def _say_nothing(line: str) -> None:
+    del line
