@@ -31,13 +31,13 @@ class DeviceOptions(Options):
         """See that options of phones are given for phones alone, those of GPUs for GPUs alone."""
         kinds = ((self.phone, "adb:", "phones (adb:...)"), (self.cuda, "cuda", "GPUs"))
         for given, prefix, whose in kinds:
-            name = _first_given(given)
+            name = first_given(given)
             if name is not None and self.device is not None and not self.device.startswith(prefix):
                 flag = "--" + name.replace("_", "-")
                 raise InputError(f"{flag} is for {whose}, the device is {self.device}")
 
 
-def _first_given(options: Options) -> str | None:
-    """Name of the first option that differs from its default."""
+def first_given(options: Options) -> str | None:
+    """Return the name of the first option that differs from its default, None where none does."""
     usual = type(options)().to_dict()
     return next((name for name, value in options.to_dict().items() if value != usual[name]), None)

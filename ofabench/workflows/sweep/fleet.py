@@ -1,131 +1,160 @@
-"""Several sweeps at once: a process for each phone, one progress display for all of them."""
+"""Several sweeps at once: a worker process for each phone."""
 
-import signal
-import subprocess
-import sys
-import threading
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any, Protocol
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from bench.errors import OfabenchError
+from bench.protocol.progress import NoProgress, Progress
+from ofabench.launcher import Outcome, Worker
+from ofabench.options.sweep import SweepRequest
+from ofabench.workflows.sweep.sweep import sweep_request
+from ofabench.workflows.sweep.swept import Sweep
 
-from bench.files import parse_json
-
+EXIT_FAILED = 2
 EXIT_INTERRUPTED = 130
+
+
+class MemberWatcher(Progress, Protocol):
+    """The progress of one member, and what it says."""
+
+    def say(self, line: str) -> None:
+        """Show a line that the member printed or logged."""
+        ...
+
+    def end(self, how: str) -> None:
+        """Show that it has ended: done, stopped or failed."""
+        ...
+
+
+class FleetWatcher(Protocol):
+    """Shows how the members of a fleet come along."""
+
+    def member(self, name: str) -> MemberWatcher:
+        """Begin to show a member."""
+        ...
+
+
+class NoMemberWatcher(NoProgress):
+    """Shows nothing of a member."""
+
+    def say(self, line: str) -> None:
+        del line
+
+    def end(self, how: str) -> None:
+        del how
+
+
+class NoFleetWatcher:
+    """Shows nothing."""
+
+    def member(self, name: str) -> MemberWatcher:
+        del name
+        return NoMemberWatcher()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """One sweep: a name that people know the device by, and the command's arguments."""
+    """One sweep of a fleet, and the name that people know its device by."""
 
     name: str
-    arguments: tuple[str, ...]
+    request: SweepRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """How a member's sweep ended: its exit code, its summary where it has one, its last words."""
+class MemberOutcome:
+    """How a member's sweep ended: its summary, or why there is none."""
 
     name: str
-    code: int
+    path: str
     summary: Mapping[str, Any] | None
-    words: str
+    error: OfabenchError | None
+    interrupted: bool
+
+    @property
+    def code(self) -> int:
+        """Exit code of this sweep: 0, 2 where it failed, 130 where it was stopped."""
+        if self.error is None:
+            return 0
+        return EXIT_INTERRUPTED if self.interrupted else EXIT_FAILED
+
+    @property
+    def words(self) -> str:
+        """Why it failed, in one line; empty where it did not."""
+        return "" if self.error is None else " ".join(str(self.error).split())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as values for JSON."""
+        return {
+            "name": self.name,
+            "sweep": self.path,
+            "code": self.code,
+            "words": self.words,
+            "summary": self.summary,
+        }
 
 
-def run_fleet(members: Sequence[Member]) -> list[Outcome]:
-    """Run every member's command to its end and return how each went, in their order.
+def sweep_member(request: SweepRequest, progress: Progress) -> Sweep:
+    """Do one member's sweep; what its worker process runs."""
+    return sweep_request(request, progress, resume_with="the same command")
 
-    Each is a process of its own, so that one that fails or hangs holds up no other. Ctrl-C is
+
+def run_fleet(
+    members: Sequence[Member], watcher: FleetWatcher | None = None
+) -> list[MemberOutcome]:
+    """Run every member's sweep to its end and return how each went, in their order.
+
+    Each is a process by itself, so that one that fails or hangs holds up no other. Ctrl-C is
     passed on once to each, and waited for: every device puts its settings back.
     """
-    with _display() as display:
-        running = [_Running(member, display) for member in members]
-        try:
-            return [one.wait() for one in running]
-        except KeyboardInterrupt:
-            # A second Ctrl-C ends the waiting, not the devices' putting back.
-            for one in running:
-                one.interrupt()
-            return [one.wait() for one in running]
-
-
-def _display() -> Progress:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    return Progress(*columns, console=Console(stderr=True), refresh_per_second=2)
+    watcher = watcher or NoFleetWatcher()
+    running: list[_Running] = []
+    try:
+        running += [_Running(member, watcher) for member in members]
+        return [each.wait() for each in running]
+    except KeyboardInterrupt:
+        # A second Ctrl-C ends the waiting, not the devices' putting back.
+        for each in running:
+            each.interrupt()
+        return [each.wait() for each in running]
+    except BaseException:
+        for each in running:
+            with contextlib.suppress(OSError):
+                each.interrupt()
+        raise
 
 
 class _Running:
-    """A member's process and the threads that read what it writes."""
+    """A member's worker, and what shows it."""
 
-    def __init__(self, member: Member, display: Progress) -> None:
+    def __init__(self, member: Member, watcher: FleetWatcher) -> None:
         self._member = member
-        self._display = display
-        self._task = display.add_task(member.name, total=None, note="starting")
-        self._words = ""
-        self._out = ""
-        # A session of its own: a terminal's Ctrl-C must reach it once, through `interrupt`.
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "ofabench", *member.arguments, "--json", "--progress", "json"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
-        readers = ((self._read_out, self._process.stdout), (self._read_err, self._process.stderr))
-        self._threads = [threading.Thread(target=read, args=(pipe,)) for read, pipe in readers]
-        for thread in self._threads:
-            thread.start()
-
-    def wait(self) -> Outcome:
-        """Wait for its end."""
-        code = self._process.wait()
-        for thread in self._threads:
-            thread.join()
-        note = "done" if code == 0 else "stopped" if code == EXIT_INTERRUPTED else "failed"
-        self._display.update(self._task, note=note)
-        return Outcome(
-            name=self._member.name, code=code, summary=_json_object(self._out), words=self._words
+        self._shown = watcher.member(member.name)
+        # A terminal's Ctrl-C must reach it once, through `interrupt`.
+        self._worker = Worker(
+            sweep_member, member.request, progress=self._shown, say=self._shown.say, alone=True
         )
 
     def interrupt(self) -> None:
         """Ask it to stop, as Ctrl-C does."""
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
+        self._worker.interrupt()
 
-    def _read_out(self, pipe: IO[str]) -> None:
-        with pipe:
-            self._out = pipe.read()
-
-    def _read_err(self, pipe: IO[str]) -> None:
-        with pipe:
-            for line in pipe:
-                told = _json_object(line)
-                if told is not None and "done" in told:
-                    self._display.update(
-                        self._task,
-                        total=told["total"],
-                        completed=told["done"],
-                        note=str(told["note"]),
-                    )
-                elif line.strip():
-                    self._words = line.strip()
+    def wait(self) -> MemberOutcome:
+        """Wait for its end."""
+        outcome = self._worker.wait()
+        result = outcome.result
+        self._shown.end(_how(outcome))
+        return MemberOutcome(
+            name=self._member.name,
+            path=str(self._member.request.out),
+            summary=None if result is None else result["summary"],
+            error=outcome.error,
+            interrupted=outcome.interrupted,
+        )
 
 
-def _json_object(text: str) -> dict[str, Any] | None:
-    """Read one JSON object; None where the text is anything else."""
-    try:
-        found = parse_json(text)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
+def _how(outcome: Outcome) -> str:
+    if outcome.error is None:
+        return "done"
+    return "stopped" if outcome.interrupted else "failed"

@@ -1,99 +1,102 @@
 """`ofabench sweep --fleet`: the same sweep on every phone of a fleet file."""
 
-import argparse
-import json
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from bench.devices.android.phone.options import PhoneOptions
-from ofabench.cli.device_arguments import PHONE_OPTIONS
-from ofabench.workflows.sweep.fleet import EXIT_INTERRUPTED, Member, Outcome, run_fleet
-from ofabench.workflows.sweep.sweep_choice import choice_words
+from bench.devices.android.phone.fleet import Fleet, FleetPhone
+from bench.errors import FileError, InputError
+from ofabench.options.device import DeviceOptions, first_given
+from ofabench.options.sweep import SweepRequest
+from ofabench.workflows.sweep.fleet import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    FleetWatcher,
+    Member,
+    MemberOutcome,
+    run_fleet,
+)
 
-if TYPE_CHECKING:
-    from bench.devices.android.phone.fleet import FleetPhone
 
-# Told by the fleet file, phone by phone.
-FROM_FILE = ("device", "backend", "cores", *PHONE_OPTIONS)
-SHARED = ("space", "batch", "loads", "passes", "calls", "cache")
-EXIT_FAILED = 2
+@dataclass(frozen=True, slots=True)
+class FleetSweep:
+    """How the sweeps of a fleet ended, in the order of its file."""
+
+    members: tuple[MemberOutcome, ...]
+
+    @property
+    def code(self) -> int:
+        """Exit code of all: 0, 2 where one failed, 130 where they were stopped."""
+        codes = {each.code for each in self.members}
+        if EXIT_INTERRUPTED in codes:
+            return EXIT_INTERRUPTED
+        return 0 if codes == {0} else EXIT_FAILED
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return how each ended, as values for JSON."""
+        return {"members": [each.to_dict() for each in self.members]}
 
 
-def sweep_fleet(args: argparse.Namespace) -> int:
-    """Sweep every phone into `--out`, a folder: NAME.sqlite each, gone on with where it is there.
+def sweep_fleet(
+    file: Path, request: SweepRequest, watcher: FleetWatcher | None = None
+) -> FleetSweep:
+    """Sweep every phone of a file into `request.out`, a folder: NAME.sqlite each.
 
-    Exit code 2 where a phone failed; the others' sweeps stand.
+    A sweep that is there already goes on. Those of the others stand where one fails.
+
+    Args:
+        file: the fleet's file; it says device, backend, cores, threads and precision of each.
+        request: what is measured.
+        watcher: shown how the phones come along; None for nothing.
+
+    Raises:
+        InputError: the file or the request is wrong, or the request gives what the file says.
+        FileError: the folder cannot be made.
     """
-    from bench.devices.android.phone.fleet import Fleet
-    from bench.errors import FileError, InputError
-
-    given = [name for name in FROM_FILE if getattr(args, name) is not None]
-    if given:
-        option = "--" + given[0].replace("_", "-")
-        raise InputError(f"{option} is told by the fleet file, phone by phone; leave it out")
-    fleet = Fleet.load(args.fleet)
+    _check_left_out(request)
+    fleet = Fleet.load(file)
     try:
-        args.out.mkdir(exist_ok=True)
+        request.out.mkdir(exist_ok=True)
     except OSError as error:
-        raise FileError(f"cannot make folder {args.out}: {error.strerror or error}") from error
-    outcomes = run_fleet([member_of(phone, args) for phone in fleet.phones])
-    if args.json:
-        print(json.dumps([_as_json(one, args.out) for one in outcomes]))
-    else:
-        for one in outcomes:
-            _show(one, args.out)
-    codes = {one.code for one in outcomes}
-    if EXIT_INTERRUPTED in codes:
-        return EXIT_INTERRUPTED
-    return 0 if codes == {0} else EXIT_FAILED
+        reason = error.strerror or error
+        raise FileError(f"cannot make folder {request.out}: {reason}") from error
+    members = [member_of(phone, request) for phone in fleet.phones]
+    return FleetSweep(tuple(run_fleet(members, watcher)))
 
 
-def member_of(phone: "FleetPhone", args: argparse.Namespace) -> Member:
-    """Write the sweep of one phone as a command line."""
-    out = sweep_path(args.out, phone.name)
-    words = ["sweep", "--device", phone.address, "--backend", phone.backend]
-    words += ["--threads", str(phone.threads), "--precision", phone.precision]
-    if phone.cores is not None:
-        words += ["--cores", phone.cores]
-    for name in PHONE_OPTIONS:
-        value = getattr(phone.options, name)
-        if value != getattr(PhoneOptions(), name):
-            words += ["--" + name.replace("_", "-"), str(value)]
-    for name in SHARED:
-        value = getattr(args, name)
-        if value is not None:
-            words += [f"--{name}", str(value)]
-    words += choice_words(args)
-    words += ["--force"] if args.force else []
-    words += ["--wait"] if args.wait else []
-    words += ["--resume"] if out.exists() else []
-    return Member(name=phone.name, arguments=(*words, "--out", str(out)))
-
-
-def sweep_path(folder: Path, name: str) -> Path:
-    """Where a phone's sweep lies."""
-    return folder / f"{name}.sqlite"
-
-
-def _as_json(one: Outcome, folder: Path) -> dict[str, object]:
-    path = str(sweep_path(folder, one.name))
-    words = "" if one.code == 0 else one.words
-    return {
-        "name": one.name,
-        "sweep": path,
-        "code": one.code,
-        "words": words,
-        "summary": one.summary,
+def _check_left_out(request: SweepRequest) -> None:
+    """`InputError` for the first option that the fleet's file gives, phone by phone."""
+    given = {
+        "device": request.device.device,
+        "backend": request.backend,
+        "cores": request.sweep.cores,
     }
+    names = [name for name, value in given.items() if value is not None]
+    first = names[0] if names else first_given(request.device.phone)
+    if first is not None:
+        option = "--" + first.replace("_", "-")
+        raise InputError(f"{option} is told by the fleet file, phone by phone; leave it out")
 
 
-def _show(one: Outcome, folder: Path) -> None:
-    path = sweep_path(folder, one.name)
-    if one.code == 0 and one.summary is not None:
-        blocks, networks = one.summary["blocks"], one.summary["networks"]
-        width = one.summary["median_half_width"]
-        told = "" if width is None else f", half-width {width:.1%} in the median"
-        print(f"{one.name:<16} {path}: {blocks} blocks, {networks} networks{told}")
-        return
-    words = one.words.removeprefix("ofabench: ")
-    print(f"{one.name:<16} exit code {one.code}: {words or 'no word'}")
+def member_of(phone: FleetPhone, request: SweepRequest) -> Member:
+    """Return the sweep of one phone."""
+    out = request.out / f"{phone.name}.sqlite"
+    own = replace(
+        request.sweep,
+        precision=phone.precision,
+        threads=phone.threads,
+        cores=phone.cores,
+        resume=out.exists(),
+    )
+    return Member(
+        name=phone.name,
+        request=SweepRequest(
+            space=request.space,
+            device=DeviceOptions(
+                device=phone.address, wait=request.device.wait, phone=phone.options
+            ),
+            backend=phone.backend,
+            sweep=own,
+            out=out,
+        ),
+    )

@@ -1,11 +1,11 @@
 """One measurement at a time on a device: who waits, who is refused, and what ends a lock."""
 
-import argparse
 import os
 import re
 import tempfile
 import threading
-from contextlib import ExitStack, closing
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,10 +31,9 @@ from bench.sweep.run import run_sweep
 from bench.sweep.selfcheck import self_check
 from bench.sweep.store import SweepStore
 from bench.timing.plan import SweepPlan
-from ofabench.cli import device_arguments
 from ofabench.cli import main as cli
-from ofabench.cli.commands import sweep
-from ofabench.cli.commands.sweep import resume_command
+from ofabench.cli.commands.sweep import SweepCommand, resume_command
+from ofabench.options.device import DeviceOptions
 from ofabench.workflows.quickstart.quickstart import Loop
 from ofabench.workflows.sweep.fleet_sweep import member_of
 from supernet.verification.verify import Bench, measure_file
@@ -336,15 +335,20 @@ def test_a_command_waits_and_then_measures(
     form: str,
 ) -> None:
     out = tmp_path / "s.sqlite"
-    told = device_arguments._tell_waiting
+    waiting = device_lock.measuring
     with held_elsewhere(LocalDevice().lock_name()) as holder:
 
-        def tell(words: str, form: str) -> None:
-            told(words, form)
-            assert holder.stdin is not None
-            holder.stdin.close()
+        def measuring(
+            device: device_lock.Lockable, *, wait: bool, tell: Callable[[str], None]
+        ) -> AbstractContextManager[None]:
+            def told(words: str) -> None:
+                tell(words)
+                assert holder.stdin is not None
+                holder.stdin.close()
 
-        monkeypatch.setattr(device_arguments, "_tell_waiting", tell)
+            return waiting(device, wait=wait, tell=told)
+
+        monkeypatch.setattr(device_lock, "measuring", measuring)
         monkeypatch.setattr(device_lock, "POLL_S", 0.05)
         code = cli.main([*CPU, *SHORT, "--wait", "--progress", form, "--out", str(out)])
 
@@ -358,15 +362,14 @@ def test_a_command_waits_and_then_measures(
 
 def test_children_wait_where_their_parent_was_told_to(tmp_path: Path) -> None:
     phone = FleetPhone(name="a", address="adb:X")
-    words = ["sweep", "--space", "tiny", "--fleet", "f.toml", "--out", str(tmp_path)]
     for wait in (True, False):
-        parser = argparse.ArgumentParser()
-        sweep.add_parser(parser.add_subparsers())
-        args = parser.parse_args([*words, *["--wait"] * wait])
+        command = SweepCommand(
+            space="tiny", device=DeviceOptions(wait=wait), fleet=Path("f.toml"), out=tmp_path
+        )
         steps = Loop(folder=tmp_path, wait=wait).measuring()
 
-        assert ("--wait" in member_of(phone, args).arguments) == wait
-        assert ("--wait" in resume_command(args)) == wait
+        assert member_of(phone, command).request.device.wait == wait
+        assert ("--wait" in resume_command(command)) == wait
         assert ["--wait" in step.argv for step in steps if step.argv[0] == "sweep"] == [wait] * 2
 
 

@@ -237,10 +237,9 @@ def test_an_unwritable_folder_is_one_line(capsys: pytest.CaptureFixture[str]) ->
 
 RUN = """
 import resource, sys
-from ofabench import cli
+from ofabench.cli import main as cli
 limit = int(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-cli.COMMANDS = ("sweep",)
 sys.exit(cli.main(sys.argv[2:]))
 """
 

@@ -11,31 +11,56 @@
 
 import os
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
 from bench.devices.android.adb.address import Address
-from bench.devices.android.phone.options import DELEGATES, RUNNERS, PhoneOptions
-from bench.devices.android.phone.toml_table import TomlTable, load_toml
-from bench.errors import InputError
+from bench.devices.android.phone.options import PhoneOptions
+from bench.errors import FileError, InputError
+from bench.files import parse_toml, read_bytes
+from bench.options import Options, nested, option
+from bench.options.suggest import did_you_mean
 
-BACKENDS = ("tflite",)
-PRECISIONS = ("fp32", "fp16")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+_NEEDED = {"name": "note8", "address": "adb:SERIAL"}
+_PATHS = ("binary", "debs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FleetPhone:
+class FleetPhone(Options):
     """One phone. `cores` None lets it choose; `name` is safe as the stem of a file's name."""
 
-    name: str
-    address: str
-    backend: str = "tflite"
-    cores: str | None = None
-    threads: int = 1
-    precision: str = "fp32"
-    options: PhoneOptions = field(default_factory=PhoneOptions)
+    name: str = option(help="letters, digits, - and _, at most 64, as note8")
+    address: str = option(help="adb:SERIAL or adb:HOST:PORT")
+    backend: str = option("tflite", choices=("tflite",), help="what runs on it")
+    cores: str | None = option(None, help="big, little, all or a hex mask")
+    threads: int = option(1, minimum=1, help="of the runtime")
+    precision: str = option("fp32", choices=("fp32", "fp16"), help="of weights and activations")
+    options: PhoneOptions = nested(PhoneOptions)
+
+    def check(self) -> None:
+        """See that name, address and cores are what they must be."""
+        if not _NAME.fullmatch(self.name):
+            raise InputError(
+                f"name is {self.name!r:.80}, expected letters, digits, - and _, at most 64"
+            )
+        try:
+            address = str(Address.parse(self.address))
+        except InputError as error:
+            raise InputError(f"address: {error}") from error
+        object.__setattr__(self, "address", address)
+        paths = {name: getattr(self.options, name) for name in _PATHS}
+        for name, value in {"cores": self.cores, **paths}.items():
+            _check_line(name, value)
+
+
+def _check_line(name: str, value: object) -> None:
+    """`InputError` where a text is empty or has characters that cannot be printed."""
+    text = None if value is None else str(value)
+    if text is not None and not (text.strip() and text.isprintable()):
+        raise InputError(f"{name} is {text!r:.60}, expected a line of text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,69 +77,50 @@ class Fleet:
         field that is wrong.
         """
         path = Path(path)
-        fields = load_toml(path)
-        tables = fields.tables("phone")
-        fields.done()
-        if not tables:
-            raise InputError(f"{path} names no phone; give each a table [[phone]]")
+        try:
+            content = parse_toml(read_bytes(path).decode())
+        except ValueError as error:
+            raise FileError(f"{path} is not TOML: {error}") from error
+        tables = _phone_tables(content, path)
         phones = tuple(_phone(table, place, path) for place, table in enumerate(tables, start=1))
         _check_unlike(phones, path)
         return cls(phones)
 
 
+def _phone_tables(content: Mapping[str, Any], path: Path) -> list[Any]:
+    for name in content:
+        if name != "phone":
+            hint = did_you_mean(name, ["phone"]) or "; known is phone"
+            raise InputError(f"{path}: unknown key {name!r:.80}{hint}")
+    tables = content.get("phone", [])
+    if not isinstance(tables, list):
+        raise InputError(f"{path}: phone is {tables!r:.60}, expected tables [[phone]]")
+    if not tables:
+        raise InputError(f"{path} names no phone; give each a table [[phone]]")
+    return tables
+
+
 def _phone(table: Any, place: int, path: Path) -> FleetPhone:
+    """Read one phone's table; every `InputError` begins with file and phone."""
     name = table.get("name") if isinstance(table, dict) else None
-    told = repr(name) if isinstance(name, str) and name else f"number {place}"
-    fields = TomlTable(table, f"{path}: phone {told:.80}")
-    phone = FleetPhone(
-        name=_matching(fields, "name", _NAME, "note8", "letters, digits, - and _, at most 64"),
-        address=_address(fields),
-        backend=fields.text("backend", allowed=BACKENDS) or "tflite",
-        cores=fields.text("cores"),
-        threads=fields.count("threads") or 1,
-        precision=fields.text("precision", allowed=PRECISIONS) or "fp32",
-        options=_options(fields, path.parent),
-    )
-    fields.done()
-    return phone
-
-
-def _options(fields: TomlTable, folder: Path) -> PhoneOptions:
-    runner = fields.text("runner", allowed=RUNNERS)
-    delegate = fields.text("delegate", allowed=DELEGATES)
-    binary, debs = (_beside(folder, fields.text(name)) for name in ("binary", "debs"))
-    frequency_khz = fields.count("frequency_khz")
+    shown = repr(name) if isinstance(name, str) and name else f"number {place}"
+    where = f"{path}: phone {shown:.80}"
+    if not isinstance(table, dict):
+        raise InputError(f"{where} is {table!r:.60}, expected a table")
+    for needed, example in _NEEDED.items():
+        if needed not in table:
+            raise InputError(f"{where}: {needed} is missing; it is like {example!r}")
     try:
-        return PhoneOptions(
-            runner=runner or RUNNERS[0],
-            binary=binary,
-            delegate=delegate or DELEGATES[0],
-            debs=debs,
-            frequency_khz=frequency_khz,
-        )
+        phone = FleetPhone.read(table, where)
     except InputError as error:
-        raise InputError(f"{fields.where}: {error}") from error
+        text = str(error)
+        raise InputError(text if text.startswith(where) else f"{where}: {text}") from error
+    binary, debs = (_beside(path.parent, getattr(phone.options, each)) for each in _PATHS)
+    return replace(phone, options=replace(phone.options, binary=binary, debs=debs))
 
 
-def _beside(folder: Path, name: str | None) -> Path | None:
-    return None if name is None else folder / os.path.expanduser(name)
-
-
-def _matching(
-    fields: TomlTable, name: str, pattern: re.Pattern[str], example: str, expected: str
-) -> str:
-    value = fields.needed(name, example)
-    if not pattern.fullmatch(value):
-        raise InputError(f"{fields.where}: {name} is {value!r:.80}, expected {expected}")
-    return value
-
-
-def _address(fields: TomlTable) -> str:
-    value = fields.needed("address", "adb:SERIAL")
-    try:
-        return str(Address.parse(value))
-    except InputError as error:
-        raise InputError(f"{fields.where}: address: {error}") from error
+def _beside(folder: Path, path: Path | None) -> Path | None:
+    return None if path is None else folder / os.path.expanduser(path)
 
 
 def _check_unlike(phones: tuple[FleetPhone, ...], path: Path) -> None:

@@ -75,7 +75,7 @@ def test_a_fleet_is_read_with_its_defaults_and_paths_beside_it(tmp_path: Path) -
         ("", "names no phone; give each a table [[phone]]"),
         ("phone = 3", "phone is 3, expected tables [[phone]]"),
         ("phone = [3]", "phone number 1 is 3, expected a table"),
-        ("[[phones]]", "unknown field 'phones'; did you mean phone?"),
+        ("[[phones]]", "unknown key 'phones', did you mean phone?"),
         ('[[phone]]\naddress = "adb:X"', "phone number 1: name is missing; it is like 'note8'"),
         ('[[phone]]\nname = "a"', "phone 'a': address is missing; it is like 'adb:SERIAL'"),
         (
@@ -89,16 +89,16 @@ def test_a_fleet_is_read_with_its_defaults_and_paths_beside_it(tmp_path: Path) -
         ),
         ('[[phone]]\nname = "a"\naddress = "adb:"', "address: phone is 'adb:', expected"),
         ('[[phone]]\nname = "a"\naddress = "adb: x"', "address: phone is 'adb: x', expected"),
-        (ONE + "thread = 2", "phone 'a': unknown field 'thread'; did you mean threads?"),
-        (ONE + "zzzzz = 2", "phone 'a': unknown field 'zzzzz'; known: name, address, backend,"),
+        (ONE + "thread = 2", "phone 'a': unknown key 'thread', did you mean threads?"),
+        (ONE + "zzzzz = 2", "phone 'a': unknown key 'zzzzz'; known are address, backend, binary,"),
         (ONE + "threads = 0", "phone 'a': threads is 0, expected a whole number of at least 1"),
-        (ONE + "threads = true", "threads is True, expected a whole number"),
-        (ONE + "cores = 4", "phone 'a': cores is 4, expected a line of text"),
+        (ONE + "threads = true", "threads is true, expected a whole number"),
+        (ONE + "cores = 4", "phone 'a': cores is 4, expected a text"),
         (ONE + 'cores = " "', "cores is ' ', expected a line of text"),
-        (ONE + 'binary = "a\\u0000"', "binary is 'a\\x00', expected a line of text"),
-        (ONE + 'backend = "onnx"', "backend is 'onnx', expected tflite"),
-        (ONE + 'precision = "int8"', "precision is 'int8', expected fp32 or fp16"),
-        (ONE + 'runner = "mine"', "runner is 'mine', expected ofabench or benchmark_model"),
+        (ONE + 'debs = "a\\u0000"', "debs is 'a\\x00', expected a line of text"),
+        (ONE + 'backend = "onnx"', "backend is 'onnx', expected one of tflite"),
+        (ONE + 'precision = "int8"', "precision is 'int8', expected one of fp32, fp16"),
+        (ONE + 'runner = "mine"', "runner is 'mine', expected one of ofabench, benchmark_model"),
         (ONE + 'runner = "benchmark_model"', "phone 'a': runner benchmark_model needs --binary"),
         (ONE + 'delegate = "gpu"', "phone 'a': delegate gpu cannot run in our runner"),
         (
@@ -127,6 +127,14 @@ def test_a_file_that_is_not_there_or_no_toml_is_one_line(tmp_path: Path) -> None
     (tmp_path / "fleet.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(FileError, match=r"fleet\.toml is not TOML: "):
         Fleet.load(tmp_path / "fleet.toml")
+
+
+def test_options_of_a_phone_may_have_units_and_a_table(tmp_path: Path) -> None:
+    text = ONE + 'frequency-khz = "1.9GHz"\nrunner = "ofabench"\n[phone.options]\ndebs = "d"\n'
+
+    (phone,) = load(tmp_path, text).phones
+
+    assert phone.options == PhoneOptions(frequency_khz=1_900_000, debs=tmp_path / "d")
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -1,0 +1,107 @@
+"""Options of a sweep: what of a space is measured, how often, and on what."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.errors import InputError
+from bench.options import SECONDS, Options, nested, option
+from ofabench.options import shared
+from ofabench.options.device import DeviceOptions
+
+LOADS, PASSES, CALLS = 6, 30, 3
+# Within a budget: more blocks, each less often. A regression takes the mean of many.
+BUDGET_LOADS, BUDGET_PASSES = 3, 10
+_CHOSEN_BY_BUDGET = ("blocks", "informative", "archs", "ends", "settle")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepOptions(Options):
+    """What a sweep measures, how often, and with what threads, batch and precision.
+
+    `loads` and `passes` None are 6 and 30, with a budget 3 and 10; see `loads_or_default`.
+    """
+
+    precision: str = option(
+        "fp32", choices=("fp32", "fp16", "bf16"), help="of weights and activations ({default})"
+    )
+    threads: int = option(1, minimum=1, metavar="N", help="of the runtime ({default})")
+    cores: str | None = option(
+        None,
+        metavar="0,1",
+        help="cores to stay on, or any; phones: big (default), little, all or a hex mask too",
+    )
+    batch: int = option(1, minimum=1, metavar="N", help="images an inference ({default})")
+    resolutions: tuple[int, ...] | None = option(
+        None, separator=",", minimum=1, metavar="128,160", help="default: all"
+    )
+    blocks: int | None = option(None, minimum=0, metavar="N", help="only N, drawn by --seed")
+    networks: int = option(0, minimum=0, metavar="N", help="random whole networks as well")
+    informative: bool = option(
+        False, help="of many random networks, those --networks that say most of the others"
+    )
+    archs: Path | None = option(
+        None,
+        metavar="A.jsonl",
+        help="the networks of this file as well, also as OFA prints them",
+    )
+    budget_s: float | None = option(
+        None,
+        flag="--budget",
+        unit=SECONDS,
+        metavar="5m",
+        help="choose what to measure so that it takes about so long (90s, 5m, 1h): the blocks "
+        "and up to --networks networks (default 20) that say most",
+    )
+    ends: bool = option(False, help="the smallest and the largest network as well")
+    seed: int = shared.seed("decides what is drawn, and in which order it is measured")
+    settle: int = option(
+        0,
+        minimum=0,
+        metavar="N",
+        help="measure again, up to N times, what has not settled; with --resume also later",
+    )
+    loads: int | None = option(
+        None,
+        minimum=1,
+        metavar="N",
+        help=f"default {LOADS}, with --budget {BUDGET_LOADS}",
+    )
+    passes: int | None = option(
+        None,
+        minimum=1,
+        metavar="N",
+        help=f"default {PASSES}, with --budget {BUDGET_PASSES}",
+    )
+    calls: int = option(CALLS, minimum=1, metavar="N", help="default {default}")
+    cache: str = option("warm", choices=("warm", "cold"), help="which call of a visit counts")
+    force: bool = option(False, help="measure although others use the device (recorded)")
+    resume: bool = option(False, help="go on with the sweep in --out")
+
+    @property
+    def loads_or_default(self) -> int:
+        """How often models are made afresh."""
+        return self.loads or (LOADS if self.budget_s is None else BUDGET_LOADS)
+
+    @property
+    def passes_or_default(self) -> int:
+        """How often each load goes round all of its models."""
+        return self.passes or (PASSES if self.budget_s is None else BUDGET_PASSES)
+
+    def check(self) -> None:
+        """See that a budget is not given together with what it chooses."""
+        if self.budget_s is None:
+            return
+        listed = [f"--{name}" for name in _CHOSEN_BY_BUDGET if getattr(self, name)]
+        if listed:
+            raise InputError(f"--budget chooses what is measured: leave {', '.join(listed)} out")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepRequest(Options):
+    """A whole sweep in words: of which space, on which device and backend, into which file."""
+
+    space: str = shared.space()
+    device: DeviceOptions = nested(DeviceOptions)
+    backend: str | None = option(None, metavar="B", help="torch, onnx or tflite; phones: tflite")
+    sweep: SweepOptions = nested(SweepOptions)
+    out: Path = shared.out("SWEEP.sqlite|FOLDER")

@@ -1,0 +1,166 @@
+"""A sweep from Python: blocks and networks of a space measured on a device, into one file."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.backends.registry import get_backend
+from bench.errors import InputError
+from bench.protocol.backend import Backend
+from bench.protocol.device import Device
+from bench.protocol.plugins import lacking
+from bench.protocol.progress import NoProgress, Progress
+from ofabench.options.sweep import SweepOptions, SweepRequest
+from ofabench.workflows.devices import DeviceLike, device_in, measuring_alone, waits
+from ofabench.workflows.sweep.swept import Sweep, open_sweep
+from supernet.space.space import SearchSpace
+
+if TYPE_CHECKING:
+    from bench.protocol.target import Target
+
+__all__ = ["Sweep", "open_sweep", "sweep", "sweep_request"]
+DEFAULTS = SweepOptions()
+
+
+def sweep(  # noqa: PLR0913 - one for each thing that a sweep is of
+    space: SearchSpace | str | Path,
+    device: DeviceLike,
+    backend: Backend | str = "onnx",
+    *,
+    out: Path | str,
+    options: SweepOptions = DEFAULTS,
+    progress: Progress | None = None,
+    resume_with: str = "the same call and SweepOptions(resume=True)",
+) -> Sweep:
+    """Measure a space's blocks, and whole networks of it, on a device.
+
+    Args:
+        space: a shipped space's name, a TOML file, or the space.
+        device: an address as `cpu` or `adb:SERIAL`, `DeviceOptions` with one, or an open device.
+        backend: its name (`onnx`, `torch`, `tflite`, a registered one), or the backend.
+        out: the SQLite file to write; every pass is in it as soon as it is over.
+        options: what of the space is measured, how often, and with what.
+        progress: shown how far it is; None for nothing.
+        resume_with: what an interruption's message says to go on with.
+
+    Returns:
+        The finished sweep, whose `blocks()` and `networks()` are tables in milliseconds.
+
+    Raises:
+        InputError: an argument is not what it must be, or the parts do not fit together.
+        FileError: `out` exists (and `resume` is not set), or cannot be written.
+        DeviceError: the device cannot be reached, is busy, or is measured by another process.
+        MissingRuntimeError: the backend's package is not installed.
+        InterruptedSweepError: Ctrl-C; what is done is kept, `resume` goes on with it.
+
+    Example:
+        >>> import tempfile
+        >>> options = SweepOptions(blocks=3, networks=2, loads=2, passes=2)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     done = sweep("tiny", "fake", "fake", out=f"{folder}/s.sqlite", options=options)
+        ...     len(done.blocks()), len(done.networks().frame)
+        (3, 2)
+    """
+    if not isinstance(options, SweepOptions):
+        raise InputError(f"options are {options!r:.80}, expected SweepOptions")
+    with device_in(device) as opened:
+        return _sweep_on(
+            opened,
+            _backend(backend),
+            _space(space),
+            _path(out),
+            options,
+            progress=progress or NoProgress(),
+            wait=waits(device),
+            resume_with=resume_with,
+        )
+
+
+def sweep_request(
+    request: SweepRequest,
+    progress: Progress | None = None,
+    *,
+    resume_with: str = "the same command and --resume",
+) -> Sweep:
+    """Do a sweep that is described in words alone, as on the command line or in a fleet's file."""
+    if request.backend is None:
+        raise InputError("give --backend: torch, onnx or tflite; on phones tflite")
+    return sweep(
+        request.space,
+        request.device,
+        request.backend,
+        out=request.out,
+        options=request.sweep,
+        progress=progress,
+        resume_with=resume_with,
+    )
+
+
+def _sweep_on(  # noqa: PLR0913 - what `sweep` was given, checked
+    device: Device,
+    backend: Backend,
+    space: SearchSpace,
+    out: Path,
+    options: SweepOptions,
+    *,
+    progress: Progress,
+    wait: bool,
+    resume_with: str,
+) -> Sweep:
+    from ofabench.workflows.sweep.sweep_choice import plan_of, planner_of
+    from ofabench.workflows.sweep.sweeping import check_out, open_store, sweep_into
+
+    target = target_of(device, backend, options)
+    plan = plan_of(options, space)
+    planner = planner_of(options, space, device, plan)
+    check_out(out, target, plan, space=space, resume=options.resume)
+    with measuring_alone(device, wait=wait, progress=progress):
+        if not options.force:
+            device.check_quiet()
+        with open_store(out, target, plan, space=space, resume=options.resume) as store:
+            summary = sweep_into(
+                store,
+                device,
+                backend,
+                planner,
+                progress,
+                forced=options.force,
+                resume_with=resume_with,
+            )
+    return Sweep(path=out, target=target, summary=summary)
+
+
+def target_of(device: Device, backend: Backend, options: SweepOptions) -> "Target":
+    """Name what a sweep with these options measures on."""
+    from ofabench.workflows.sweep.sweeping import make_target
+
+    return make_target(
+        device,
+        backend,
+        threads=options.threads,
+        cores=options.cores,
+        batch=options.batch,
+        cache=options.cache,
+        precision=options.precision,
+    )
+
+
+def _backend(given: Backend | str) -> Backend:
+    if isinstance(given, str):
+        return get_backend(given)
+    if lacking(given, Backend):
+        raise InputError(f"backend is {given!r:.80}, expected a name like 'onnx', or a backend")
+    return given
+
+
+def _space(given: SearchSpace | str | Path) -> SearchSpace:
+    if isinstance(given, SearchSpace):
+        return given
+    if isinstance(given, str | Path):
+        return SearchSpace.load(str(given))
+    raise InputError(f"space is {given!r:.80}, expected a name, a TOML file or a SearchSpace")
+
+
+def _path(given: Path | str) -> Path:
+    if isinstance(given, str | Path):
+        return Path(given)
+    raise InputError(f"out is {given!r:.80}, expected the path of a file to write")

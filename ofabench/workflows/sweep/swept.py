@@ -1,0 +1,110 @@
+"""What a sweep left: its figures, and the tables of what it measured."""
+
+import html
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.protocol.target import Target
+from bench.sweep.store import SweepStore
+from bench.sweep.summary import SweepSummary, summarise
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from latency_models.tables.networks import NetworksTable
+    from latency_models.tables.table import LatencyTable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Sweep:
+    """A sweep's file, finished or interrupted; tables are made of it when asked for.
+
+    `target` is what was measured on, `summary` how much was measured and how well.
+    """
+
+    path: Path
+    target: Target
+    summary: SweepSummary
+
+    def blocks(self) -> "LatencyTable":
+        """Return the table of the measured blocks, latencies in milliseconds.
+
+        Raises:
+            InputError: no block was measured.
+        """
+        from ofabench.workflows.latency.table_build import blocks_table
+
+        with SweepStore.open(self.path) as store:
+            return blocks_table(store)
+
+    def networks(self) -> "NetworksTable":
+        """Return the table of the measured whole networks, latencies in milliseconds.
+
+        Raises:
+            InputError: no network was measured, or the file does not hold its space.
+        """
+        from ofabench.workflows.latency.table_build import networks_table
+
+        with SweepStore.open(self.path) as store:
+            return networks_table(store)
+
+    def samples(self) -> "pd.DataFrame":
+        """Return every timed call of the finished loads, one a row, in nanoseconds."""
+        with SweepStore.open(self.path) as store:
+            return store.to_frame()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return path, target and figures as values for JSON; null where there is no figure."""
+        return {
+            "path": str(self.path),
+            "target": self.target.to_json(),
+            "summary": self.summary.to_json(),
+        }
+
+    def __repr__(self) -> str:
+        return f"Sweep({', '.join([str(self.path), self.target.key, *self._words()])})"
+
+    def _repr_html_(self) -> str:
+        rows = {"sweep": str(self.path), "target": self.target.key, **self.summary.to_json()}
+        lines = (
+            f"<tr><th>{html.escape(name)}</th><td>{html.escape(_cell(value))}</td></tr>"
+            for name, value in rows.items()
+        )
+        return f"<table>{''.join(lines)}</table>"
+
+    def _words(self) -> list[str]:
+        words = [f"{self.summary.blocks} blocks", f"{self.summary.networks} networks"]
+        if not self.summary.complete:
+            words.append(f"{self.summary.loads} of {self.summary.loads_wanted} loads")
+        if math.isfinite(self.summary.median_half_width):
+            words.append(f"median half-width {self.summary.median_half_width:.1%}")
+        return words
+
+
+def open_sweep(path: Path | str) -> Sweep:
+    """Return a sweep that was made earlier, finished or interrupted; changes nothing on disk.
+
+    Args:
+        path: its SQLite file.
+
+    Raises:
+        FileError: it cannot be read, or is no whole sweep.
+
+    Example:
+        >>> open_sweep("nowhere.sqlite")
+        Traceback (most recent call last):
+        ...
+        bench.errors.FileError: cannot read nowhere.sqlite: No such file or directory
+    """
+    with SweepStore.open(Path(path)) as store:
+        return Sweep(path=Path(path), target=store.target, summary=summarise(store))
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {reason}" for key, reason in value.items()) or "none"
+    return "-" if value is None else str(value)
