@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from bench.energy.meter import Usage
+from bench.errors import InputError
 from ofabench.cli import main as cli
+from ofabench.options.cost import CostOptions
+from ofabench.workflows.cost import training_cost
 from supernet.space.space import SearchSpace
 from supernet.train.checkpoint import Checkpoint, Recipe, save_checkpoint
 from supernet.train.schedule import IMPORTED, Schedule
@@ -61,6 +64,28 @@ def test_both_lines_by_hand(folder: Path, capsys: pytest.CaptureFixture[str]) ->
     assert measured["energy_crosses_at"] == pytest.approx(20 / 4.5)
     assert measured["energy_cheaper_from"] == 5
     assert data["published"]["crosses_at"]["OFA"]["ProxylessNAS"] == pytest.approx(2.48)
+
+
+def test_the_function_takes_options_and_gives_the_same(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = folder / "net.safetensors"
+    options = CostOptions(
+        checkpoint=checkpoint, single_s=1800, devices=(5, 1, 5), out=tmp_path / "c"
+    )
+
+    found = training_cost(options).to_dict()
+
+    assert capsys.readouterr() == ("", "")
+    assert [row["devices"] for row in found["measured"]["totals"]] == [1, 5]
+    # Two hours once against half an hour a device.
+    assert found["measured"]["crosses_at"] == pytest.approx(4)
+    assert json.loads((tmp_path / "c").read_text())["measured"] == found["measured"]
+    command = ["cost", str(checkpoint), "--single-s", "30m", "--devices", "1,5", "--json"]
+    assert cli.main(command) == 0
+    assert json.loads(capsys.readouterr().out)["measured"] == found["measured"]
+    with pytest.raises(InputError, match="single and single_s exclude each other"):
+        CostOptions(checkpoint=checkpoint, single=folder / "single.json", single_s=3)
 
 
 def test_every_assumption_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

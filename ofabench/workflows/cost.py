@@ -1,0 +1,144 @@
+"""What a supernet for N devices costs, against one training for each of them."""
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.energy.meter import ASSUMED_W_PER_CORE, Usage
+from bench.errors import FileError, InputError
+from bench.files import VALUE_DAMAGE, read_json, write_text
+from ofabench.options.cost import G_PER_KWH, G_SOURCE, CostOptions
+from supernet import cost
+from supernet.cost import NOTHING, Amount, Approach, Grid, amount_of, compared
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingCost:
+    """Both ways by number of devices, the published ones, and every assumption, as JSON values."""
+
+    data: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as values for JSON."""
+        return self.data
+
+
+def training_cost(options: CostOptions) -> TrainingCost:
+    """Return what one supernet costs for N devices, from what its training itself metered.
+
+    Raises:
+        InputError: the checkpoint does not say what its training used.
+        FileError: a file cannot be read or written.
+    """
+    from supernet.train.checkpoint import load_trained
+
+    grid = Grid(g_per_kwh=options.carbon_g_per_kwh, pue=options.pue)
+    checkpoint = load_trained(options.checkpoint)
+    usage = checkpoint.usage
+    if not usage:
+        raise InputError(
+            f"{options.checkpoint} does not tell what its training used (it was imported, or made "
+            "by an older version): train it again"
+        )
+    devices = tuple(sorted({*options.devices}))
+    training = amount_of(sum(each.device_s for each in usage), sum(each.energy_j for each in usage))
+    search, search_words = _search(options.search_s)
+    ours = Approach(name="one supernet for all", once=training, each=search)
+    single, single_words = _single(options, training)
+    data = {
+        "space": checkpoint.space.name,
+        "usage": [each.to_json() for each in usage],
+        "measured": _measured(ours, single, devices, grid),
+        "published": _published(devices),
+        "grid": {"g_per_kwh": grid.g_per_kwh, "pue": grid.pue},
+        "assumptions": [
+            *_training_words(usage),
+            *search_words,
+            *single_words,
+            *_grid_words(options),
+        ],
+    }
+    if options.out is not None:
+        write_text(options.out, json.dumps(data, indent=2, allow_nan=False) + "\n")
+        logger.info("written to %s", options.out)
+    return TrainingCost(data)
+
+
+def _training_words(usage: Sequence[Usage]) -> list[str]:
+    devices = ", ".join(dict.fromkeys(each.device for each in usage))
+    how = ", ".join(dict.fromkeys(each.how for each in usage))
+    return [
+        f"device hours are core hours on a CPU, card hours on cards; trained on {devices}",
+        f"training's energy: {how}",
+    ]
+
+
+def _search(search_s: float | None) -> tuple[Amount, list[str]]:
+    if search_s is None:
+        return NOTHING, ["searching is counted as nothing (--search-s); so is measuring a device"]
+    watts = f"assumed {ASSUMED_W_PER_CORE:g} W a core"
+    words = f"searching's energy: {watts}; measuring a device's latencies is not counted"
+    return amount_of(search_s, search_s * ASSUMED_W_PER_CORE), [words]
+
+
+def _single(options: CostOptions, training: Amount) -> tuple[Approach | None, list[str]]:
+    """Training one network for each device, where its cost is given."""
+    name = "one training each"
+    if options.single is not None:
+        each = _read_single(options.single)
+        return Approach(name=name, once=NOTHING, each=each), []
+    if options.single_s is None:
+        return None, ["one network's training is not given (--single or --single-s)"]
+    hours = options.single_s / 3600
+    if not training.device_h or training.kwh is None:
+        return Approach(name=name, once=NOTHING, each=Amount(device_h=hours)), []
+    each = Amount(device_h=hours, kwh=hours * training.kwh / training.device_h)
+    words = "one network's training is taken to draw the power that the supernet's drew"
+    return Approach(name=name, once=NOTHING, each=each), [words]
+
+
+def _read_single(path: Path) -> Amount:
+    data = read_json(path)
+    try:
+        return amount_of(float(data["device_s"]), float(data["energy_j"]))
+    except VALUE_DAMAGE as error:
+        raise FileError(
+            f"{path} does not tell a training's `device_s` and `energy_j` as numbers ({error}); "
+            "give its device seconds by --single-s"
+        ) from error
+
+
+def _grid_words(options: CostOptions) -> list[str]:
+    given = options.carbon_g_per_kwh
+    source = G_SOURCE if given == G_PER_KWH else "as given"
+    building = "devices alone, no building" if options.pue == 1 else "as given"
+    return [f"{given:g} g CO2e a kWh: {source}", f"PUE {options.pue:g}: {building}"]
+
+
+def _measured(
+    ours: Approach, single: Approach | None, devices: tuple[int, ...], grid: Grid
+) -> dict[str, Any]:
+    if single is not None:
+        return compared(ours, single, devices, grid)
+    alone = compared(ours, Approach(name="", once=NOTHING, each=NOTHING), devices, grid)
+    totals = [{**row, "other": None} for row in alone["totals"]]
+    return {"approaches": alone["approaches"][:1], "totals": totals, "crosses_at": None}
+
+
+def _published(devices: tuple[int, ...]) -> dict[str, Any]:
+    ours, others = cost.PUBLISHED_OURS, cost.PUBLISHED_OTHERS
+    counts = sorted({*devices, cost.PUBLISHED_DEVICES})
+    return {
+        "source": cost.PUBLISHED_SOURCE,
+        "gpu_hours": {
+            each.name: {n: each.total(n).device_h for n in counts} for each in (*others, *ours)
+        },
+        "crosses_at": {
+            each.name: {other.name: cost.crossing(each, other) for other in others} for each in ours
+        },
+    }
