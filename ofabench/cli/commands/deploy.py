@@ -6,12 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ofabench.cli.arguments import add_json, add_pick, positive_int
+from ofabench.cli.arguments import (
+    add_json,
+    add_pick,
+    add_progress,
+    positive_float,
+    positive_int,
+    seed,
+)
 from ofabench.cli.device_arguments import add_device
 from ofabench.cli.export_arguments import add_form, add_source
 from ofabench.cli.search_arguments import add_limits
-from ofabench.workflows.deploy.verdicts import failed, show_accuracy, show_latency
-from ofabench.workflows.deploy.verifying import add_measuring
+from ofabench.workflows.deploy.verdicts import accuracy_lines, failed, latency_lines
 
 FORMATS = ("onnx", "tflite", "torch")
 EXIT_FAILED_CHECK = 1
@@ -65,6 +71,22 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.set_defaults(run=run)
 
 
+def add_measuring(parser: argparse.ArgumentParser) -> None:
+    """Add how a file is measured and judged."""
+    add_progress(parser)
+    parser.add_argument(
+        "--tolerance",
+        type=positive_float,
+        default=0.1,
+        metavar="SHARE",
+        help="share of the prediction by which the measurement may differ (0.1)",
+    )
+    parser.add_argument("--loads", type=positive_int, default=6, help="as of a sweep (6)")
+    parser.add_argument("--passes", type=positive_int, default=30, help="of each load (30)")
+    parser.add_argument("--seed", type=seed, default=0, help="of orders, weights and inputs")
+    parser.add_argument("--force", action="store_true", help="measure though the device is busy")
+
+
 def run(args: argparse.Namespace) -> int:
     """Make the folder, and say what is in it."""
     from ofabench.workflows.deploy.deploy_search import searched
@@ -91,7 +113,8 @@ def _show(out: Path, card: Mapping[str, Any]) -> None:
     print(json.dumps({"space": model["space"], **model["arch"]}))
     print(f"  {out}: {model['file']}, {model['size_bytes']:,} bytes, with its card")
     print("\n".join(card_lines(Card.from_json(model, out), card["accuracy"]["not_measured"])))
-    show_accuracy(card["accuracy"])
+    for line in accuracy_lines(card["accuracy"]):
+        print(line)
     for one in card["limits"]:
         if one["met"] is not None:
             met = "met" if one["met"] else "NOT MET"
@@ -99,7 +122,8 @@ def _show(out: Path, card: Mapping[str, Any]) -> None:
     for one in card["latency"]:
         print(one["target"])
         if one["verification"] is not None:
-            show_latency(one["verification"])
+            for line in latency_lines(one["verification"]):
+                print(line)
             continue
         print(f"  predicted  {one['predicted_ms']:.4g} ms, give or take {one['std_ms']:.2g}")
         if one["limit_ms"] is not None:

@@ -197,10 +197,16 @@ def _verify(
     predictor: "LatencyPredictor",
     given: Given,
 ) -> dict[str, Any]:
-    from ofabench.workflows.deploy.verifying import Asked, measure, target_for
+    from ofabench.display.progress import get_sweep_progress
+    from ofabench.options.verify import JudgingOptions
+    from ofabench.workflows.deploy.verifying import Asked, Place, measure, target_for
 
     device, backend = on
     assert device is not None
+    names = ("tolerance", "loads", "passes", "seed", "force")
+    options = JudgingOptions(**{name: getattr(args, name) for name in names})
+    progress = get_sweep_progress(args.progress)
+    place = Place(device=device, backend=backend, options=options, progress=progress)
     asked = Asked(
         content=product.content,
         card=product.card,
@@ -208,7 +214,7 @@ def _verify(
         predictor=predictor,
         limits=given.limits,
     )
-    return measure(args, device, backend, asked)
+    return measure(place, asked)
 
 
 def _judge(

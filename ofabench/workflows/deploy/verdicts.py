@@ -48,34 +48,34 @@ def accuracy_json(score: "Score | None", predicted: float | None) -> dict[str, A
     }
 
 
-def show_latency(data: Mapping[str, Any]) -> None:
-    """Print prediction and limit, the latency measured and drift-corrected, and the verdicts."""
+def latency_lines(data: Mapping[str, Any]) -> Iterator[str]:
+    """Prediction and limit, the latency measured and drift-corrected, and the verdicts."""
     unlike = data["prediction_of_another_precision"]
     if data["predicted_ms"] is not None:
-        print(f"  predicted        {data['predicted_ms']:.4g} ms")
+        yield f"  predicted        {data['predicted_ms']:.4g} ms"
     elif unlike is not None:
-        print(f"  predicted        {unlike['predicted_ms']:.4g} ms on {unlike['target']},")
-        print(f"                   which says nothing of a file of {data['precision']}: no verdict")
+        yield f"  predicted        {unlike['predicted_ms']:.4g} ms on {unlike['target']},"
+        yield f"                   which says nothing of a file of {data['precision']}: no verdict"
     if data["limit_ms"] is not None:
-        print(f"  limit            {data['limit_ms']:g} ms")
+        yield f"  limit            {data['limit_ms']:g} ms"
     if data["extrapolated"]:
         count = len(data["extrapolated"])
-        print(f"  extrapolated: {count} blocks are unlike any that the predictor was fitted on")
+        yield f"  extrapolated: {count} blocks are unlike any that the predictor was fitted on"
     for line in figure_lines(data):
-        print(f"  {line}")
+        yield f"  {line}"
     if unlike is not None:
         ratio = data["measured"]["ms"] / unlike["predicted_ms"]
-        print(f"                   {ratio:.2f} times that")
+        yield f"                   {ratio:.2f} times that"
     for number, again in enumerate(data.get(REPEATS, ()), start=1):
-        print(f"  repeat {number} (the first measurement counts)")
+        yield f"  repeat {number} (the first measurement counts)"
         for line in figure_lines({**data, **again}):
-            print(f"    {line}")
+            yield f"    {line}"
     close = data["on_device"]
     if close is not None:
         differ = (
             f"differ by {close['largest']:.1g} at most, same class for {close['agreement']:.0%}"
         )
-        print(f"  outputs          there and here {differ} ({close['images']} random images)")
+        yield f"  outputs          there and here {differ} ({close['images']} random images)"
 
 
 def figure_lines(data: Mapping[str, Any]) -> Iterator[str]:
@@ -111,14 +111,14 @@ def _why_uncorrected(drift: Mapping[str, Any] | None) -> str:
     return drift_in_words(drift)
 
 
-def show_accuracy(data: Mapping[str, Any]) -> None:
-    """Print the accuracy on test images, where it was measured."""
+def accuracy_lines(data: Mapping[str, Any]) -> Iterator[str]:
+    """The accuracy on test images, where it was measured."""
     if data["accuracy"] is None:
         return
     line = f"{accuracy_in_words(data)} of {data['accuracy_images']} test images"
     if data["predicted_accuracy"] is not None:
         line += f" (predicted on validation images {data['predicted_accuracy']:.2%})"
-    print(f"  accuracy         {line}")
+    yield f"  accuracy         {line}"
 
 
 def accuracy_in_words(data: Mapping[str, Any]) -> str:

@@ -1,13 +1,13 @@
 """What `verify` and `deploy` share: measure a file, and judge it by prediction and limit."""
 
-import argparse
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ofabench.cli.arguments import add_progress, positive_float, positive_int, seed
+from bench.protocol.progress import NoProgress, Progress
+from ofabench.options.verify import JudgingOptions
 
 if TYPE_CHECKING:
     from bench.blocks.spec import BlockSpec
@@ -20,22 +20,6 @@ if TYPE_CHECKING:
 
 OUTPUTS_COMPARED = 4  # images on which a file's outputs there are held beside those here
 COMPANY = 100  # blocks of the predictor's sweep that are measured beside the network
-
-
-def add_measuring(parser: argparse.ArgumentParser) -> None:
-    """Add how a file is measured and judged."""
-    add_progress(parser)
-    parser.add_argument(
-        "--tolerance",
-        type=positive_float,
-        default=0.1,
-        metavar="SHARE",
-        help="share of the prediction by which the measurement may differ (0.1)",
-    )
-    parser.add_argument("--loads", type=positive_int, default=6, help="as of a sweep (6)")
-    parser.add_argument("--passes", type=positive_int, default=30, help="of each load (30)")
-    parser.add_argument("--seed", type=seed, default=0, help="of orders, weights and inputs")
-    parser.add_argument("--force", action="store_true", help="measure though the device is busy")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +37,16 @@ class Asked:
     keep: Path | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where and how a file is measured, and how it is judged."""
+
+    device: "Device"
+    backend: "Backend"
+    options: JudgingOptions
+    progress: Progress | None = None
+
+
 def target_for(card: "Card", predictor: "LatencyPredictor") -> "Target":
     """Name what a file is measured on beside a predictor: its target, in the file's precision."""
     from supernet.verification.verify import comparable
@@ -62,9 +56,7 @@ def target_for(card: "Card", predictor: "LatencyPredictor") -> "Target":
     return replace(predictor.target, precision=card.precision)
 
 
-def measure(
-    args: argparse.Namespace, device: "Device", backend: "Backend", asked: Asked
-) -> dict[str, Any]:
+def measure(place: Place, asked: Asked) -> dict[str, Any]:
     """Measure the file; JSON values of its latency, judged by its prediction and its limit.
 
     The keys are those of `Verification.to_json`, and what was verified on which target. Nothing is
@@ -80,20 +72,19 @@ def measure(
             f"samples of a file of {asked.target.precision} are not kept: the blocks beside it are "
             "float32, and a table made of them would be wrong; leave out --keep"
         )
-    bench = _bench(args, device, backend, asked)
-    measurements = measure_file(asked.content, asked.card.blocks, bench, asked.keep)
+    measurements = measure_file(asked.content, asked.card.blocks, _bench(place, asked), asked.keep)
     predictor, predicted_ms, drift = asked.predictor, None, None
     if predictor is not None and asked.target == predictor.target:
         predicted_ms = predictor.predict(asked.card.blocks).ms
         drift = drift_since_sweep(measurements, predictor)
     expected = Expected(
-        predicted_ms=predicted_ms, limit_ms=_limit_ms(asked), tolerance=args.tolerance
+        predicted_ms=predicted_ms, limit_ms=_limit_ms(asked), tolerance=place.options.tolerance
     )
     verification = verify(measurements, expected, drift)
     return {
         **_verified(asked),
         **verification.to_json(),
-        "on_device": _on_device(device, backend, asked),
+        "on_device": _on_device(place, asked),
     }
 
 
@@ -117,7 +108,7 @@ def _verified(asked: Asked) -> dict[str, Any]:
     }
 
 
-def _on_device(device: "Device", backend: "Backend", asked: Asked) -> dict[str, Any] | None:
+def _on_device(place: Place, asked: Asked) -> dict[str, Any] | None:
     """How near the file's outputs there are to those here; None where the device is this machine.
 
     Accuracies are measured here, by the same file: this says whether they hold there.
@@ -127,6 +118,7 @@ def _on_device(device: "Device", backend: "Backend", asked: Asked) -> dict[str, 
     from supernet.export.closeness import compare
     from supernet.export.export import run_file
 
+    device, backend = place.device, place.backend
     if device.address == "cpu":
         return None
     first = asked.card.blocks[0]
@@ -145,19 +137,19 @@ def _limit_ms(asked: Asked) -> float | None:
     return next((limits[one.key] for one in targets if one.key in limits), None)
 
 
-def _bench(args: argparse.Namespace, device: "Device", backend: "Backend", asked: Asked) -> "Bench":
+def _bench(place: Place, asked: Asked) -> "Bench":
     from bench.timing.plan import SweepPlan
-    from ofabench.display.progress import get_sweep_progress
     from supernet.verification.verify import Bench
 
+    options = place.options
     return Bench(
-        device=device,
-        backend=backend,
+        device=place.device,
+        backend=place.backend,
         target=asked.target,
-        plan=SweepPlan(loads=args.loads, passes=args.passes, seed=args.seed),
-        progress=get_sweep_progress(args.progress),
-        company=company_of(asked.predictor, args.seed),
-        forced=args.force,
+        plan=SweepPlan(loads=options.loads, passes=options.passes, seed=options.seed),
+        progress=place.progress or NoProgress(),
+        company=company_of(asked.predictor, options.seed),
+        forced=options.force,
     )
 
 

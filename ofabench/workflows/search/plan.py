@@ -39,7 +39,7 @@ def watcher_of(progress: Progress | Watcher | None) -> Watcher:
         return NoWatcher()
     if hasattr(progress, "show"):
         return cast(Watcher, progress)
-    return ProgressWatcher(cast(Progress, progress))
+    return ProgressWatcher(progress)
 
 
 def plan_of(options: SearchOptions, watcher: Watcher) -> "Plan":

@@ -1,0 +1,320 @@
+"""A model file, measured, beside what was predicted of it and its limit."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import FileError, InputError
+from bench.protocol.progress import Progress
+from ofabench.options.verify import VerifyOptions, VerifyRequest, check_target_options
+from ofabench.workflows.deploy.verdicts import (
+    accuracy_json,
+    accuracy_lines,
+    failed,
+    latency_lines,
+    with_repeat,
+)
+from ofabench.workflows.deploy.verifying import Asked, Place, measure, target_for
+from ofabench.workflows.devices import DeviceLike, device_in, measuring_alone, waits
+from ofabench.workflows.search.latencies import latency_source
+
+if TYPE_CHECKING:
+    from bench.protocol.backend import Backend
+    from bench.protocol.device import Device
+    from bench.protocol.target import Target
+    from latency_models.predictors.predictor import LatencyPredictor
+    from supernet.export.card import Card
+    from supernet.search.result_file import FoundNetwork
+    from supernet.verification.verdicts import Figure
+    from supernet.verification.verdicts import Verification as Verdicts
+
+__all__ = ["Verification", "verify"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Verification:
+    """A model file as measured, judged by its prediction and its limit.
+
+    `values` is all of it as JSON values, those of `ofabench verify --out`.
+    """
+
+    values: Mapping[str, Any]
+
+    @property
+    def target(self) -> str:
+        """The key of what it was measured on."""
+        return str(self.values["target"])
+
+    @property
+    def measured_ms(self) -> float:
+        """The median latency as measured, ms: by it the limit is judged."""
+        return self.verdicts.measured.ms
+
+    @property
+    def interval_ms(self) -> tuple[float, float]:
+        """The 95 % interval of `measured_ms`, from replicates."""
+        figure = self.verdicts.measured
+        return figure.low_ms, figure.high_ms
+
+    @property
+    def drift_corrected(self) -> "Figure | None":
+        """The latency divided by the drift since the predictor's sweep; None where not corrected.
+
+        By it the prediction is judged, where there is one.
+        """
+        return self.verdicts.drift_corrected
+
+    @property
+    def predicted_ms(self) -> float | None:
+        """The predicted latency, ms; None where nothing is predicted of such a file."""
+        return self.verdicts.expected.predicted_ms
+
+    @property
+    def limit_ms(self) -> float | None:
+        """The limit on the latency, ms, where there is one."""
+        return self.verdicts.expected.limit_ms
+
+    @property
+    def prediction_within_tolerance(self) -> bool | None:
+        """The verdict on the prediction; None where there is none."""
+        return self.verdicts.prediction_within_tolerance
+
+    @property
+    def limit_met(self) -> bool | None:
+        """The verdict on the limit; None where there is none."""
+        return self.verdicts.limit_met
+
+    @property
+    def failed(self) -> bool:
+        """Whether the prediction is out of tolerance, or the limit not met."""
+        return failed(self.values)
+
+    @property
+    def accuracy(self) -> float | None:
+        """The accuracy on test images, a fraction, where it was measured."""
+        value: float | None = self.values["accuracy"]
+        return value
+
+    @property
+    def verdicts(self) -> "Verdicts":
+        """Both latencies with their intervals and verdicts, and the drift."""
+        from supernet.verification.verdicts import Verification as Verdicts
+
+        return Verdicts.from_json(self.values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as JSON values."""
+        return dict(self.values)
+
+    def save(self, path: str | os.PathLike[str]) -> "Verification":
+        """Write the JSON values; return what the file then holds.
+
+        Where the file holds an earlier verification of the same, this one stands among its
+        `repeats`: the first measurement counts. Any other content is replaced.
+        """
+        from bench.files import read_json, write_text
+
+        path = Path(path)
+        try:
+            first = read_json(path) if path.exists() else None
+        except FileError:
+            first = None  # some other file, which is replaced
+        whole = with_repeat(first, self.values) or self.to_dict()
+        write_text(path, json.dumps(whole, indent=2, allow_nan=False) + "\n")
+        return Verification(whole)
+
+    def __str__(self) -> str:
+        lines = [f"{self.values['model']} on {self.target}"]
+        lines += [*latency_lines(self.values), *accuracy_lines(self.values)]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return (
+            f"Verification(measured_ms={self.measured_ms:.4g}, predicted_ms={self.predicted_ms}, "
+            f"limit_ms={self.limit_ms}, failed={self.failed})"
+        )
+
+
+def verify(  # noqa: PLR0913 - the file, where it is measured, and all that it may be judged by
+    model: Any,
+    device: DeviceLike,
+    predictor: Any = None,
+    *,
+    result: Any = None,
+    pick: int | None = None,
+    limit_ms: float | None = None,
+    data: str | None = None,
+    keep: str | os.PathLike[str] | None = None,
+    options: VerifyOptions | None = None,
+    progress: Progress | None = None,
+) -> Verification:
+    """Measure a model file, and judge it by its prediction and its limit.
+
+    Args:
+        model: what `export` returned, or the path of its file, with its card beside it.
+        device: an address like `"cpu"`, an open device, or `DeviceOptions`.
+        predictor: a latency predictor, or its file; None only measures.
+        result: what `search` found, or its file: its limit on the latency is judged too.
+        pick: which network of `result`, from 1, where it is a front's file.
+        limit_ms: a limit on the latency in ms, in place of a result.
+        data: a data set's name or an image folder, on whose test images the file is judged.
+        keep: a new sweep file that keeps every timing sample.
+        options: how it is measured, and within which tolerance.
+        progress: is shown the measuring; None shows nothing.
+
+    Returns:
+        The latency as measured and drift-corrected, with both verdicts.
+
+    Raises:
+        InputError: arguments do not fit together, or are of another network.
+        TargetMismatchError: the device or the runtime is not the predictor's.
+        DeviceError: the device cannot measure, or is busy.
+        FileError: a file cannot be read.
+
+    Example:
+        >>> found = verify("net.onnx", "cpu", "p.parquet", limit_ms=30)  # doctest: +SKIP
+        >>> found.limit_met, found.prediction_within_tolerance  # doctest: +SKIP
+        (True, True)
+    """
+    from bench.backends.registry import get_backend
+
+    options = options or VerifyOptions()
+    check_target_options(options, predictor)
+    name, content, card = _exported(model)
+    raw = None if predictor is None else latency_source(predictor).predictor
+    found = _found(result, pick, card)
+    judge = _judge(data, card, options.images)
+    backend = get_backend(options.backend or card.backend)
+    with device_in(device) as opened:
+        target = _target(opened, backend, card, raw, options)
+        asked = Asked(
+            content=content,
+            card=card,
+            target=target,
+            predictor=raw,
+            limits=_limits(found, limit_ms, target if raw is None else raw.target),
+            keep=None if keep is None else Path(keep),
+        )
+        place = Place(device=opened, backend=backend, options=options, progress=progress)
+        with measuring_alone(opened, wait=waits(device), progress=progress):
+            verdict = measure(place, asked)
+    score = None if judge is None else judge(content)
+    return Verification(
+        {
+            "model": name,
+            "space": card.space,
+            "arch": card.arch.to_json(),
+            **verdict,
+            **accuracy_json(score, None if found is None else found.accuracy),
+        }
+    )
+
+
+def _exported(model: Any) -> "tuple[str, bytes, Card]":
+    """A model's name, its content and its card."""
+    from supernet.export.card import read_exported
+
+    if isinstance(model, str | os.PathLike):
+        path = Path(model)
+        return path.name, *read_exported(path)
+    if not (hasattr(model, "content") and hasattr(model, "card")):
+        raise InputError(
+            f"the model is {model!r:.60}, expected what `export` returned, or the path of its file"
+        )
+    written = getattr(model, "path", None)
+    return ("model" if written is None else Path(written).name), model.content, model.card
+
+
+def _found(result: Any, pick: int | None, card: "Card") -> "FoundNetwork | None":
+    """What a search found of the network that is verified; `InputError` where it is another."""
+    from supernet.search.result_file import FoundNetwork, read_network
+
+    if result is None:
+        if pick is not None:
+            raise InputError("--pick chooses a network of --result; give both, or leave it out")
+        return None
+    if isinstance(result, str | os.PathLike):
+        found = read_network(Path(result), pick, card.space)
+    else:
+        found = FoundNetwork(
+            space=result.space.name,
+            arch=result.arch,
+            accuracy=result.accuracy,
+            predicted=result.predictions,
+            limits=result.limits,
+        )
+    if (found.space, found.arch) != (card.space, card.arch):
+        raise InputError(
+            "the search's result is of another network than the model file; export that network, "
+            "or give the result that it was exported from"
+        )
+    return found
+
+
+def _limits(
+    found: "FoundNetwork | None", limit_ms: float | None, target: "Target"
+) -> Mapping[str, float] | None:
+    if limit_ms is None:
+        return None if found is None else found.limits
+    if found is not None:
+        raise InputError("the result has the limit already: leave limit_ms or the result out")
+    if isinstance(limit_ms, bool) or not isinstance(limit_ms, int | float) or not limit_ms > 0:
+        raise InputError(f"limit_ms is {limit_ms!r}, expected a number above 0")
+    return {target.key: float(limit_ms)}
+
+
+def _judge(data: str | None, card: "Card", images: int | None) -> Any:
+    """Make what judges a file's content on test images, before anything is measured."""
+    if data is None:
+        return None
+    from supernet.verification.judge import Judge
+
+    return Judge.on(data, card, images)
+
+
+def _target(
+    device: "Device",
+    backend: "Backend",
+    card: "Card",
+    predictor: "LatencyPredictor | None",
+    options: VerifyOptions,
+) -> "Target":
+    """What the file is measured on: the predictor's target, or the device's own."""
+    from ofabench.workflows.sweep.sweeping import make_target
+
+    if predictor is not None:
+        return target_for(card, predictor)
+    return make_target(
+        device,
+        backend,
+        threads=options.threads or 1,
+        cores=options.cores,
+        batch=card.batch,
+        precision=card.precision,
+    )
+
+
+def verify_from(
+    request: VerifyRequest, progress: Progress | None = None
+) -> tuple[Verification, Verification]:
+    """Verify as a request says.
+
+    Returns:
+        This measurement, and what the request's file then holds: the same, or the first
+        measurement of the same with this one among its repeats.
+    """
+    measured = verify(
+        request.model,
+        request.device,
+        request.latency,
+        result=request.result,
+        pick=request.pick,
+        data=request.data,
+        keep=request.keep,
+        options=request.verify,
+        progress=progress,
+    )
+    return measured, measured if request.out is None else measured.save(request.out)
