@@ -51,16 +51,32 @@ class LatencyPredictor(FittedPredictor):
 
     def predict(self, blocks: Network) -> Prediction:
         """Latency of one network, block by block."""
-        costs = self.block_ms(blocks)
-        ms = self.composition.link(np.array([costs.sum()]))
-        variance = np.array([self.block_variance(blocks).sum()])
-        return Prediction(
-            ms=float(ms[0]),
-            std_ms=float(self.composition.std_ms(ms, variance)[0]),
-            per_block_ms=tuple(costs.tolist()),
-            unmeasured=tuple(block for block in blocks if block not in self.known),
-            extrapolated=tuple(block for block in blocks if block not in self.domain),
+        return self.predict_each([blocks])[0]
+
+    def predict_each(self, networks: Sequence[Network]) -> list[Prediction]:
+        """Latency of each network, block by block; a block of several is costed once."""
+        specs = list(dict.fromkeys(block for network in networks for block in network))
+        costs = dict(zip(specs, self.block_ms(specs).tolist(), strict=True))
+        variances = dict(zip(specs, self.block_variance(specs).tolist(), strict=True))
+        outside = {block for block in specs if block not in self.domain}
+        per_block = [np.array([costs[block] for block in network]) for network in networks]
+        ms = self.composition.link(np.array([found.sum() for found in per_block]))
+        variance = np.array(
+            [np.array([variances[block] for block in network]).sum() for network in networks]
         )
+        std_ms = self.composition.std_ms(ms, variance)
+        return [
+            Prediction(
+                ms=of_one,
+                std_ms=std_of_one,
+                per_block_ms=tuple(found.tolist()),
+                unmeasured=tuple(block for block in network if block not in self.known),
+                extrapolated=tuple(block for block in network if block in outside),
+            )
+            for network, found, of_one, std_of_one in zip(
+                networks, per_block, ms.tolist(), std_ms.tolist(), strict=True
+            )
+        ]
 
     def predict_many(self, networks: Sequence[Network]) -> Floats:
         """Latencies in ms, (n,)."""
@@ -125,14 +141,14 @@ class LatencyPredictor(FittedPredictor):
             )
         return model
 
-    def save(self, path: Path) -> None:
+    def save(self, path: str | Path) -> None:
         """Write everything as one parquet table."""
-        save_predictor(self, path)
+        save_predictor(self, Path(path))
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: str | Path) -> Self:
         """Read a predictor; `FileError` where the file is damaged or something else."""
-        return cls(**load_predictor(path))
+        return cls(**load_predictor(Path(path)))
 
 
 def _by_kind(specs: Sequence[BlockSpec], rows: Sequence[int]) -> dict[str, list[int]]:

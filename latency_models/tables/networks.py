@@ -76,6 +76,12 @@ class NetworksTable:
             },
         )
 
+    @classmethod
+    def of_frame(cls, frame: pd.DataFrame, space: str | None = None) -> Self:
+        """Return a table of a frame that someone else made; `FileError` for a column twice."""
+        flat = _flat("the table", frame)
+        return cls(frame=flat, space=space, targets={}, provenance={})
+
     def __len__(self) -> int:
         return len(self.frame)
 
@@ -179,7 +185,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
     return frame
 
 
-def _flat(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
+def _flat(path: Path | str, frame: pd.DataFrame) -> pd.DataFrame:
     """Rows numbered from 0, with what pandas kept as a named index as columns like the others."""
     frame = frame.rename(columns=str)
     named = [str(name) for name in frame.index.names if name is not None]

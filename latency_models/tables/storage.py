@@ -81,12 +81,34 @@ def load_any_frame(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
         told = (table.schema.metadata or {}).get(_KEY)
         metadata = parse_json(told) if told is not None else {}
     except (pa.ArrowException, *_DAMAGE) as error:
-        raise FileError(
-            f"{path} is not a readable parquet file ({first_line(error)}); copy or make it again"
-        ) from error
+        raise _unreadable(path, error) from error
     if not isinstance(metadata, dict):
         raise FileError(f"{path} has damaged metadata; make it again")
     return frame, metadata
+
+
+def _unreadable(path: Path, error: BaseException) -> FileError:
+    return FileError(
+        f"{path} is not a readable parquet file ({first_line(error)}); copy or make it again"
+    )
+
+
+def kind_of(path: Path) -> str | None:
+    """What a file of ours is, as "latency table"; None for others' parquet files.
+
+    `FileError` where it is no parquet file; its rows are not read.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    content = read_bytes(path)
+    try:
+        told = (parquet.read_schema(pa.BufferReader(content)).metadata or {}).get(_KEY)
+        metadata = parse_json(told) if told is not None else {}
+    except (pa.ArrowException, *_DAMAGE) as error:
+        raise _unreadable(path, error) from error
+    kind = metadata.get("what") if isinstance(metadata, dict) else None
+    return kind if isinstance(kind, str) else None
 
 
 def require_columns(path: Path, frame: pd.DataFrame, columns: Mapping[str, str]) -> None:

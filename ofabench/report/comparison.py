@@ -10,9 +10,15 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from latency_models.evaluation.compare import Comparison
-from ofabench.report.comparison_words import AS_PERCENT, factor, interval, rows_of, verdict
 from ofabench.report.figures import COLOURS, colours, finish
 from ofabench.report.page import Section, plain, render
+from ofabench.workflows.latency.comparison_words import (
+    AS_PERCENT,
+    factor,
+    interval,
+    rows_of,
+    verdict,
+)
 
 MOST_LISTED = 200
 

@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -16,7 +15,8 @@ from ofabench.report.inputs import read_inputs
 from ofabench.workflows.deploy.deploy_folder import FORMAT
 from ofabench.workflows.deploy.deploy_search import digest_of_search
 from ofabench.workflows.latency.networks import read_archs
-from ofabench.workflows.latency.onehot import predict_onehot
+from ofabench.workflows.latency.predict_file import predict_file
+from ofabench.workflows.latency.predictor import LatencyPredictor
 from supernet.accuracy.store import WHAT, Conditions, EvaluationStore
 from supernet.export.card import CARD_FORMAT, card_path, read_exported
 from supernet.published.net_config_export import net_config
@@ -55,9 +55,8 @@ def read_lines(data: bytes) -> None:
 
 def read_categories(data: bytes) -> None:
     """Lines of categories, with the latency predicted for each."""
-    with mock.patch.object(CategoryPredictor, "load", return_value=_categories()):
-        for line in predict_onehot(Path("unread"), file_of(data, ".jsonl")):
-            json.dumps(line, allow_nan=False)
+    for line in predict_file(LatencyPredictor.of(_categories()), file_of(data, ".jsonl")):
+        json.dumps(line, allow_nan=False)
 
 
 def read_published(data: bytes) -> None:

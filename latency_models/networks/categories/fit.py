@@ -106,13 +106,14 @@ def fit_categories(  # noqa: PLR0913
     candidates = _candidates(vocabulary, list(others), [shape for shape, _ in told], sizes)
     deviations, mean_ms, left_out_ms, best = _fit(data, candidates)
     costs = _shared_out(vocabulary, deviations, mean_ms)
+    error = float(np.mean(np.abs(left_out_ms)))
+    chosen = {"base": best, "error": error}
     predictor = CategoryPredictor(
         target=target,
-        provenance={"fitted": origin(), **(provenance or {})},
+        provenance={"fitted": origin(), "chosen": chosen, **(provenance or {})},
         costs_ms=costs,
         seen=_seen(columns, codes, list(others.values())),
     )
-    error = float(np.mean(np.abs(left_out_ms)))
     return CategoryFit(predictor=predictor, candidate=best, error=error)
 
 

@@ -58,14 +58,14 @@ class CategoryPredictor(CategoryCosts):
         result: NDArray[np.bool_] = np.any(never, axis=0)
         return result
 
-    def save(self, path: Path) -> None:
+    def save(self, path: str | Path) -> None:
         """Write everything as one parquet table."""
-        save_categories(self, path)
+        save_categories(self, Path(path))
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: str | Path) -> Self:
         """Read a predictor; `FileError` where the file is damaged or something else."""
-        return cls(**load_categories(path))
+        return cls(**load_categories(Path(path)))
 
 
 def category_columns(frame: pd.DataFrame) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
-"""Warnings of what is suspicious in a table of measured networks, on stderr."""
+"""Warnings of what is suspicious in a table of measured networks, logged."""
 
-import sys
+import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from latency_models.predictors.predictor import LatencyPredictor
     from latency_models.tables.networks import NetworksTable
 
+_log = logging.getLogger(__name__)
+
 
 def warn_of_networks(
     column: str,
@@ -23,7 +25,7 @@ def warn_of_networks(
     baselines: "Mapping[str, Floats]",
     macs: "Floats | None" = None,
 ) -> None:
-    """Print what is suspicious in networks, rows of codes (n, columns), and their latencies (n,).
+    """Log what is suspicious in networks, rows of codes (n, columns), and their latencies (n,).
 
     `baselines` are what they were expected to take, by name; `macs` are theirs, where known.
     """
@@ -31,9 +33,9 @@ def warn_of_networks(
 
     twice, unit = duplicates(codes, measured_ms), other_unit(measured_ms, baselines, macs)
     if twice:
-        print(f"ofabench: warning: {twice}", file=sys.stderr)
+        _log.warning("ofabench: warning: %s", twice)
     if unit:
-        print(f"ofabench: warning: latencies of {column!r}: {unit}", file=sys.stderr)
+        _log.warning("ofabench: warning: latencies of %r: %s", column, unit)
 
 
 def sums_of_blocks(

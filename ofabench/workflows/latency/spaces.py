@@ -31,7 +31,7 @@ class KeptSpace:
     space: "SearchSpace | None"
     what: str
 
-    def agreed(self, given: str | Path | None) -> "SearchSpace | None":
+    def agreed(self, given: "str | Path | SearchSpace | None") -> "SearchSpace | None":
         """Return the space that the file says or that is given; None where neither is.
 
         Raises:
@@ -39,10 +39,13 @@ class KeptSpace:
         """
         if given is None:
             return self.space
-        if str(given) == ONEHOT and self.name is not None:
+        if given == ONEHOT and self.name is not None:
             raise InputError(
                 f"{self.what} is of the space {self.name!r}, --space is {ONEHOT}: leave --space out"
             )
+        if not isinstance(given, str | Path):
+            self.check(given)
+            return given
         space = load_space(given)
         self.check(space, f"--space {given}")
         return space
@@ -60,7 +63,7 @@ class KeptSpace:
                 f"{given}: rename one of them"
             )
 
-    def needed(self, given: str | Path | None = None) -> "SearchSpace":
+    def needed(self, given: "str | Path | SearchSpace | None" = None) -> "SearchSpace":
         """Return `agreed`, where one of the two must be there; `InputError` says what to give."""
         space = self.agreed(given)
         if space is None:

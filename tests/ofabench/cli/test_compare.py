@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from latency_models.tables.table import LatencyTable
 from ofabench.cli import main as cli
-from ofabench.cli.commands.compare import share
-from ofabench.report.comparison_words import factor
+from ofabench.options.compare import CompareOptions
+from ofabench.workflows.latency.comparison_words import factor
 from tests.support.report_runs import FAKE, PHONE, predictor, table
 
 
@@ -124,5 +124,8 @@ def test_a_share_that_is_none_is_refused(text: str, capsys: pytest.CaptureFixtur
 
 @given(st.floats(0, 1e6))
 def test_shares_are_read_in_both_ways(value: float) -> None:
+    def share(text: str) -> float | None:
+        return CompareOptions(first="a", second="b", fail_above=text).fail_above  # type: ignore[arg-type]
+
     assert share(repr(value)) == value
     assert share(f"{value!r}%") == value / 100

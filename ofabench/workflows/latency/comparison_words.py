@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 AS_PERCENT = 1.5  # larger factors are told as times
+SHOWN = 10  # blocks that moved
 
 
 def factor(ratio: float) -> str:
@@ -65,6 +66,32 @@ def to_json(found: Comparison) -> dict[str, Any]:
         "only_second": list(found.only_second),
         "verdict": verdict(found),
     }
+
+
+def comparison_lines(found: Comparison) -> Iterator[str]:
+    """What moved all blocks, and what moved beside it, in lines for a terminal."""
+    yield f"A          {found.first.key}"
+    yield f"B          {found.second.key}"
+    counts = f"{len(found.blocks)} in common"
+    counts += f", {len(found.only_first)} only in A, {len(found.only_second)} only in B"
+    yield f"blocks     {counts}"
+    yield f"level      {factor(found.level.ratio)}{interval(found.level)}, B against A"
+    if found.references is not None:
+        yield f"references {factor(found.references)}"
+    yield "beside the level:"
+    for kind, move in found.kinds.items():
+        yield f"  {kind:<14}{move.blocks:>5}  {factor(move.ratio)}{interval(move)}"
+    if not found.tested:
+        yield "  the tables have no intervals from loads: which blocks moved cannot be told"
+        return
+    yield (
+        f"  {found.outside} of {found.tested} blocks outside their 95 % intervals, "
+        f"{found.expected:.0f} expected by chance; {len(found.moved)} moved for sure"
+    )
+    for row in rows_of(found.moved.head(SHOWN)):
+        yield f"    {row.key}  {row.first_ms:.4g} to {row.second_ms:.4g} ms, {factor(row.beside)}"
+    if len(found.moved) > SHOWN:
+        yield f"    and {len(found.moved) - SHOWN} more, in --json and --out"
 
 
 def rows_of(frame: "pd.DataFrame") -> Iterator[Any]:

@@ -1,0 +1,100 @@
+"""Two latency tables compared, and what of their differences is too much."""
+
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import InputError
+from ofabench.workflows.latency.comparison_words import (
+    comparison_lines,
+    factor,
+    rows_of,
+    to_json,
+    verdict,
+)
+
+if TYPE_CHECKING:
+    from latency_models.evaluation.compare import Comparison
+    from latency_models.tables.table import LatencyTable
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class TableComparison:
+    """How the second of two latency tables differs from the first.
+
+    Attributes:
+        found: the figures, by block and by kind of block.
+        failures: what is slower by more than was allowed, in words; none where nothing is.
+    """
+
+    found: "Comparison"
+    failures: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        lines = [*comparison_lines(self.found), f"verdict    {verdict(self.found)}"]
+        return "\n".join([*lines, *(f"FAILED     {failure}" for failure in self.failures)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures, the blocks that moved, and the failures as JSON values."""
+        return {**to_json(self.found), "failures": list(self.failures)}
+
+
+def compare(
+    first: "LatencyTable | str | Path",
+    second: "LatencyTable | str | Path",
+    *,
+    fail_above: float | None = None,
+) -> TableComparison:
+    """Return how the second latency table differs from the first.
+
+    A difference of the targets that is more than one of versions is logged as a warning.
+
+    Args:
+        first, second: tables, or their files.
+        fail_above: the share by which the second may be slower, as 0.05; None for no limit.
+
+    Raises:
+        InputError: the tables have no block in common.
+        FileError: a file cannot be read, or holds something else.
+    """
+    from latency_models.evaluation.compare import compare_tables
+
+    found = compare_tables(_table(first), _table(second))
+    for difference in found.differences():
+        _log.warning("the targets differ in %s: not only a version apart", difference)
+    return TableComparison(found, tuple(_failures(found, fail_above)))
+
+
+def _table(table: "LatencyTable | str | Path") -> "LatencyTable":
+    from latency_models.tables.table import LatencyTable
+
+    if isinstance(table, LatencyTable):
+        return table
+    if isinstance(table, str | os.PathLike):
+        return LatencyTable.load(table)
+    raise InputError(
+        f"a table is given as {type(table).__name__}, expected a LatencyTable or its file"
+    )
+
+
+def _failures(found: "Comparison", limit: float | None) -> list[str]:
+    """What is slower by more than is allowed, in words."""
+    if limit is None:
+        return []
+    failures = []
+    if found.level.ratio > 1 + limit:
+        failures.append(
+            f"the common level moved by {factor(found.level.ratio)}, allowed {limit:.1%}"
+        )
+    slower = found.moved[found.moved["ratio"] > 1 + limit]
+    if len(slower):
+        worst = max(rows_of(slower), key=lambda row: float(row.ratio))
+        failures.append(
+            f"{len(slower)} blocks that moved are slower by more than {limit:.1%}, most "
+            f"{worst.key}: {factor(worst.ratio)}"
+        )
+    return failures

@@ -1,0 +1,162 @@
+"""`fit`: a latency predictor from blocks, from blocks and networks, or from networks alone."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import InputError
+from ofabench.options.fit import FitOptions
+from ofabench.workflows.latency.fit_categories import fit_onehot
+from ofabench.workflows.latency.network_input import as_networks_table
+from ofabench.workflows.latency.network_warnings import (
+    macs_of,
+    other_columns,
+    sums_of_blocks,
+    warn_of_networks,
+)
+from ofabench.workflows.latency.predictor import LatencyPredictor, load_predictor
+from ofabench.workflows.latency.spaces import ONEHOT, space_provenance, without_toml
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from latency_models.tables.networks import NetworksTable
+    from latency_models.tables.table import LatencyTable
+
+__all__ = ["FitOptions", "fit"]
+
+DEFAULTS = FitOptions()
+Prior = "LatencyPredictor | BlockPredictor | str | Path"
+
+
+def fit(
+    blocks: "LatencyTable | str | Path | None" = None,
+    networks: "NetworksTable | pd.DataFrame | str | Path | None" = None,
+    priors: "Sequence[LatencyPredictor | str | Path]" = (),
+    options: FitOptions = DEFAULTS,
+) -> LatencyPredictor:
+    """Return a latency predictor fitted on measured blocks, on measured networks, or on both.
+
+    What is suspicious in the networks is logged as a warning.
+
+    Args:
+        blocks: a `LatencyTable` or its file.
+        networks: a `NetworksTable`, its file, or a pandas DataFrame with the columns of a space,
+            or of categories, and latencies in ms.
+        priors: for networks alone: predictors of other devices, or their files, to start from.
+        options: which column and space the networks have.
+
+    Returns:
+        The predictor of the tables' target; it knows its space or categories.
+
+    Raises:
+        InputError: there is nothing to fit, or a table or an option is not what it must be.
+        TargetMismatchError: blocks and networks were measured on unlike targets.
+        FileError: a file cannot be read, or holds something else.
+
+    Example:
+        >>> import numpy as np
+        >>> from supernet.space.space import SearchSpace
+        >>> space = SearchSpace.load("tiny")
+        >>> archs = space.sample(np.random.default_rng(0), 20)
+        >>> macs = [sum(block.macs for block in space.blocks(arch)) for arch in archs]
+        >>> measured = space.to_frame(archs).assign(box_ms=np.array(macs) / 1e6)
+        >>> fit(networks=measured, options=FitOptions(space="tiny"))
+        LatencyPredictor of box/unknown-unknown/fp32/t1/cany/b1: space tiny
+    """
+    _check(blocks, networks, priors, options)
+    if options.space == ONEHOT:
+        if blocks is not None:
+            raise InputError(
+                "a latency table holds blocks, --space onehot knows none: leave it out"
+            )
+        return fit_onehot(as_networks_table(networks), named_priors(priors), options.column)
+    table = None if blocks is None else _latency_table(blocks)
+    if networks is None:
+        from latency_models.fitting import fit_predictor
+
+        return LatencyPredictor.of(fit_predictor(table))
+    return _fit_networks(table, as_networks_table(networks), priors, options)
+
+
+def named_priors(
+    priors: "Sequence[LatencyPredictor | str | Path]",
+) -> dict[str, LatencyPredictor]:
+    """Return predictors by the names that they have in messages and in what was chosen."""
+    found: dict[str, LatencyPredictor] = {}
+    for place, prior in enumerate(priors):
+        if isinstance(prior, LatencyPredictor):
+            found[f"prior {place}"] = prior
+        elif isinstance(prior, str | os.PathLike):
+            found[str(prior)] = load_predictor(prior)
+        else:
+            raise InputError(
+                f"prior {place} is {type(prior).__name__}, expected a LatencyPredictor or its file"
+            )
+    return found
+
+
+def _check(blocks: Any, networks: Any, priors: Any, options: FitOptions) -> None:
+    """See that what is given goes together."""
+    if not isinstance(options, FitOptions):
+        raise InputError(f"options are {type(options).__name__}, expected FitOptions")
+    if isinstance(priors, str | os.PathLike | LatencyPredictor):
+        raise InputError(f"priors are {type(priors).__name__}, expected a list of them")
+    if blocks is None and networks is None:
+        raise InputError("nothing to fit: give a latency table, --networks N.parquet, or both")
+    if priors and (networks is None or blocks is not None):
+        raise InputError("--prior is for fits on --networks alone: leave the latency table out")
+    if networks is None and (options.column or options.space):
+        raise InputError("--column and --space describe a networks table: give --networks too")
+
+
+def _latency_table(blocks: Any) -> "LatencyTable":
+    from latency_models.tables.table import LatencyTable
+
+    if isinstance(blocks, LatencyTable):
+        return blocks
+    if isinstance(blocks, str | os.PathLike):
+        return LatencyTable.load(Path(blocks))
+    raise InputError(
+        f"blocks are given as {type(blocks).__name__}, expected a LatencyTable or its file"
+    )
+
+
+def _fit_networks(
+    table: "LatencyTable | None",
+    networks: "NetworksTable",
+    priors: "Sequence[LatencyPredictor | str | Path]",
+    options: FitOptions,
+) -> LatencyPredictor:
+    """Fit on networks of a space, with a table of blocks or without."""
+    from latency_models.fitting import fit_predictor
+    from latency_models.tables.networks import foreign_target
+    from ofabench.workflows.latency.networks import space_of
+
+    column = networks.column_or_only(options.column)
+    measured = networks.latencies_ms(column)
+    space = space_of(networks, options.space)
+    codes = space.codes_of(networks.frame)
+    specs = [space.blocks(arch) for arch in space.decode(codes)]
+    target = networks.target_of(column)
+    source = {"column": column, "rows": len(measured), **without_toml(networks.provenance)}
+    provenance = {**space_provenance(space), "networks": source}
+    if table is None:
+        provenance["references"] = networks.provenance.get("references", {})
+        target = target or foreign_target(column)
+    others = {name: prior.block_predictor for name, prior in named_priors(priors).items()}
+    model = fit_predictor(
+        table,
+        specs,
+        measured,
+        target=target,
+        provenance=provenance,
+        blocks=space.unique_blocks(),
+        priors=others,
+    )
+    known = {"the sums of blocks": model} if table is not None else others
+    baselines = {name: sums_of_blocks(one, specs) for name, one in known.items()}
+    baselines |= other_columns(networks, column)
+    warn_of_networks(column, codes, measured, baselines, macs_of(specs))
+    return LatencyPredictor.of(model, space)

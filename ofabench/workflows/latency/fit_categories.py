@@ -1,0 +1,45 @@
+"""`--space onehot`: fit where columns are categories and nothing more."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ofabench.workflows.latency.network_warnings import other_columns, warn_of_networks
+from ofabench.workflows.latency.predictor import LatencyPredictor
+from ofabench.workflows.latency.spaces import ONEHOT, without_toml
+
+if TYPE_CHECKING:
+    from latency_models.tables.networks import NetworksTable
+
+
+def fit_onehot(
+    networks: "NetworksTable", priors: Mapping[str, LatencyPredictor], column: str | None
+) -> LatencyPredictor:
+    """Return a predictor of categories fitted on networks; see `fit`.
+
+    Args:
+        networks: measured networks.
+        priors: predictors of categories of other devices, by name.
+        column: latencies of the networks; None for the only ones.
+    """
+    from latency_models.networks.categories.fit import fit_categories
+    from latency_models.networks.categories.predictor import category_columns, codes_of
+    from latency_models.tables.networks import foreign_target
+
+    column = networks.column_or_only(column)
+    measured = networks.latencies_ms(column)
+    columns = category_columns(networks.frame)
+    codes = codes_of(networks.frame, columns)
+    others = {name: prior.category_predictor for name, prior in priors.items()}
+    source = {"column": column, "rows": len(measured), **without_toml(networks.provenance)}
+    found = fit_categories(
+        columns,
+        codes,
+        measured,
+        networks.target_of(column) or foreign_target(column),
+        priors=others,
+        provenance={"space": ONEHOT, "networks": source},
+    )
+    baselines = {name: one.predict(codes) for name, one in others.items() if one.columns == columns}
+    baselines |= other_columns(networks, column)
+    warn_of_networks(column, codes, measured, baselines)
+    return LatencyPredictor.of(found.predictor)
