@@ -9,8 +9,7 @@ from bench.errors import OfabenchError
 from bench.protocol.progress import NoProgress, Progress
 from ofabench.launcher import Outcome, Worker
 from ofabench.options.sweep import SweepRequest
-from ofabench.workflows.sweep.sweep import sweep_request
-from ofabench.workflows.sweep.swept import Sweep
+from ofabench.workflows.sweep.sweep import sweep_part
 
 EXIT_FAILED = 2
 EXIT_INTERRUPTED = 130
@@ -95,11 +94,6 @@ class MemberOutcome:
         }
 
 
-def sweep_member(request: SweepRequest, progress: Progress) -> Sweep:
-    """Do one member's sweep; what its worker process runs."""
-    return sweep_request(request, progress, resume_with="the same command")
-
-
 def run_fleet(
     members: Sequence[Member], watcher: FleetWatcher | None = None
 ) -> list[MemberOutcome]:
@@ -133,7 +127,7 @@ class _Running:
         self._shown = watcher.member(member.name)
         # A terminal's Ctrl-C must reach it once, through `interrupt`.
         self._worker = Worker(
-            sweep_member, member.request, progress=self._shown, say=self._shown.say, alone=True
+            sweep_part, member.request, progress=self._shown, say=self._shown.say, alone=True
         )
 
     def interrupt(self) -> None:

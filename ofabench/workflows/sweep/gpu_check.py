@@ -1,137 +1,134 @@
-"""A GPU's figures, each by commands that a person can type: for batch 1 and 64, fp32 and fp16.
+"""A GPU's figures: for batch 1 and 64, fp32 and fp16.
 
-Two sweeps of every block, in two processes; networks of the one to fit on, of the other to judge.
 Where the host is an Intel Xeon, its own figures too: no developer of this project has one.
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ofabench.workflows.quickstart.steps import Step
-
-if TYPE_CHECKING:
-    from latency_models.evaluation.additivity import Additivity
+from bench.devices.cpu import host_facts
+from bench.errors import FileError
+from bench.files import read_json, write_text
+from bench.protocol.progress import Progress
+from ofabench.launcher import launch
+from ofabench.options.device import DeviceOptions
+from ofabench.options.selfcheck import SelfCheckRequest
+from ofabench.options.sweep import SweepOptions
+from ofabench.workflows.sweep.self_check import check_device, default_backend
+from ofabench.workflows.sweep.target_check import Amount, TargetCheck
+from ofabench.workflows.tasks import CommandLine, Task, run_tasks
 
 BATCHES = (1, 64)
 PRECISIONS = ("fp32", "fp16")
 XEON_BACKENDS = ("onnx", "torch", "tflite")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Amount:
-    """How much is measured; `blocks` is how many of the space's, None for all."""
+@dataclass(frozen=True, slots=True)
+class CheckedGpu:
+    """Everything that was found of a GPU, as JSON values; `selfcheck.json` in the folder has it."""
 
-    space: str = "ofa-mbv3-w1.0"
-    blocks: int | None = None
-    fitted: int = 20
-    judged: int = 300
-    loads: int = 6
-    passes: int = 30
+    data: Mapping[str, Any]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every output is what it must be."""
+        return bool(self.data["passed"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as values for JSON."""
+        return dict(self.data)
+
+    def lines(self) -> list[str]:
+        """Timers and targets, for people."""
+        return [*_timer_lines(self.data["timers"]), *target_lines(self.data["targets"])]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetCheck:
-    """One target's figures; `words` are the options of `sweep` that name it."""
+def check_gpu(
+    request: SelfCheckRequest,
+    progress: Callable[[], Progress | None] = lambda: None,
+    command_line: CommandLine | None = None,
+) -> CheckedGpu:
+    """Check everything about a GPU; a second start goes on where the first was stopped.
 
-    folder: Path
-    name: str
-    words: tuple[str, ...]
-    amount: Amount
-    forced: bool = False
+    Args:
+        request: which GPU and backend, and the folder to make or to go on in.
+        progress: makes what shows each measurement; see `ofabench.workflows.tasks` for the rest.
+        command_line: writes the command that does the same as a part, for the log.
 
-    def at(self, name: str) -> Path:
-        """A file of this part."""
-        return self.folder / f"{self.name}-{name}"
+    Raises:
+        FileError: the folder is a file.
+        DeviceError: there is no such GPU, or it is used by others.
+    """
+    from bench.devices.cuda.device import index_in
+    from bench.devices.cuda.torch_driver import check_index
 
-    def steps(self) -> list[Step]:
-        """What is run, in order."""
-        fit = Step(
-            title=f"{self.name}: fit",
-            argv=("fit", f"{self.at('first.parquet')}",
-                  "--networks", f"{self.at('first-networks.parquet')}",
-                  "--out", f"{self.at('predictor.parquet')}"),
-            makes=self.at("predictor.parquet"),
-        )  # fmt: skip
-        judge = Step(
-            title=f"{self.name}: judge",
-            argv=("evaluate", f"{self.at('predictor.parquet')}",
-                  "--networks", f"{self.at('second-networks.parquet')}", "--json"),
-            makes=self.at("evaluation.json"),
-            keeps_stdout=True,
-        )  # fmt: skip
-        first = self._swept("first", self.amount.fitted, seed=0, ends=("--ends",))
-        return [*first, *self._swept("second", self.amount.judged, seed=1), fit, judge]
+    check_index(index_in(str(request.device.device)))  # before anything is made on disk
+    if request.out.exists() and not request.out.is_dir():
+        raise FileError(f"{request.out} is a file; name a folder")
+    request.out.mkdir(parents=True, exist_ok=True)
+    checks = _checks(request)
+    parts = [task for check in checks for task in check.tasks(progress)]
+    run_tasks([_quick_check(request, progress), *parts], command_line)
+    quick = request.out / "check"
+    data = {
+        **read_json(quick / "selfcheck.json"),
+        "timers": read_json(quick / "timers.json"),
+        "targets": {check.name: check.figures() for check in checks},
+    }
+    write_text(request.out / "selfcheck.json", json.dumps(data, indent=2) + "\n")
+    return CheckedGpu(data)
 
-    def figures(self) -> dict[str, Any]:
-        """Read what the steps left."""
-        from bench.sweep.repeatability import compare_sweeps
-        from bench.sweep.store import SweepStore
-        from bench.sweep.summary import summarise
 
-        stores = [self.at("first.sqlite"), self.at("second.sqlite")]
-        with SweepStore.open(stores[0]) as store:
-            summary, target = summarise(store), store.target
-        return {
-            "target": target.to_json(),
-            "sweep": summary.to_json(),
-            "repeatability": compare_sweeps(*stores),
-            "networks": json.loads(self.at("evaluation.json").read_text()),
-            "additivity": [asdict(one) for one in self._additivity()],
-        }
+def _quick_check(request: SelfCheckRequest, progress: Callable[[], Progress | None]) -> Task:
+    folder = request.out / "check"
+    options: dict[str, Any] = {
+        "device": request.device,
+        "backend": request.backend or default_backend(str(request.device.device)),
+        "check_options": replace(request.check_options, quick=True),
+        "space": request.space,
+        "out": folder,
+    }
+    quick = SelfCheckRequest(**options)
+    return Task(
+        title="outputs, repeatability, other timers",
+        command="selfcheck",
+        options=options,
+        makes=folder,
+        work=lambda: launch(check_device, quick, progress=progress()),
+    )
 
-    def _swept(
-        self, name: str, networks: int, *, seed: int, ends: Sequence[str] = ()
-    ) -> list[Step]:
-        store, table = self.at(f"{name}.sqlite"), self.at(f"{name}.parquet")
-        amount = self.amount
-        among = () if amount.blocks is None else ("--blocks", f"{amount.blocks}")
-        sweep = Step(
-            title=f"{self.name}: {name} sweep",
-            argv=("sweep", "--space", amount.space, *self.words,
-                  *among, "--networks", f"{networks}", "--seed", f"{seed}", *ends,
-                  "--loads", f"{amount.loads}", "--passes", f"{amount.passes}",
-                  *(("--force",) if self.forced else ()), "--out", f"{store}"),
-            makes=table,
-            resumes=store,
-        )  # fmt: skip
-        build = Step(
-            title=f"{self.name}: {name} tables",
-            argv=("table", "build", f"{store}", "--out", f"{table}",
-                  "--networks-out", f"{self.at(f'{name}-networks.parquet')}"),
-            makes=table,
-        )  # fmt: skip
-        return [sweep, build]
 
-    def _additivity(self) -> "list[Additivity]":
-        from latency_models.evaluation.additivity import additivity
-        from latency_models.tables.networks import NetworksTable
-        from latency_models.tables.table import LatencyTable
-        from ofabench.workflows.latency.networks import space_of
-
-        if self.amount.blocks is not None:  # most networks hold a block that was not measured
-            return []
-        table = LatencyTable.load(self.at("first.parquet"))
-        networks = NetworksTable.load(self.at("first-networks.parquet"))
-        space = space_of(networks, self.amount.space)
-        blocks = [space.blocks(arch) for arch in space.from_frame(networks.frame)]
-        return additivity(table, blocks, networks.latencies_ms(networks.column_or_only(None)))
+def _checks(request: SelfCheckRequest) -> list[TargetCheck]:
+    amount, forced = Amount(space=request.space), request.check_options.force
+    backend = request.backend or default_backend(str(request.device.device))
+    return [
+        *gpu_checks(request.out, request.device, backend, amount, forced=forced),
+        *xeon_checks(
+            request.out,
+            host_facts.cpu_model(),
+            len(host_facts.allowed_cores()),
+            amount,
+            forced=forced,
+            wait=request.device.wait,
+        ),
+    ]
 
 
 def gpu_checks(
-    folder: Path, device: Sequence[str], backend: str, amount: Amount, *, forced: bool = False
+    folder: Path, device: DeviceOptions, backend: str, amount: Amount, *, forced: bool = False
 ) -> list[TargetCheck]:
-    """What is measured on a GPU, named by the words `device`."""
-    on = (*device, "--backend", backend)
+    """Return what is measured on a GPU."""
     return [
         TargetCheck(
             folder=folder,
             name=f"batch{batch}-{precision}",
-            words=(*on, "--batch", f"{batch}", "--precision", precision),
+            device=device,
+            backend=backend,
+            sweep=SweepOptions(batch=batch, precision=precision, force=forced),
             amount=amount,
-            forced=forced,
         )
         for batch in BATCHES
         for precision in PRECISIONS
@@ -147,41 +144,49 @@ def xeon_checks(  # noqa: PLR0913
     forced: bool = False,
     wait: bool = False,
 ) -> list[TargetCheck]:
-    """What is measured on the host's processor: nothing unless it is an Intel Xeon."""
-    waits = ("--wait",) * wait
+    """Return what is measured on the host's processor: nothing unless it is an Intel Xeon."""
     if cpu_model is None or "Xeon" not in cpu_model:
         return []
     return [
         TargetCheck(
             folder=folder,
             name=f"cpu-{backend}-{threads}",
-            words=("--device", "cpu", *waits, "--backend", backend, "--threads", f"{threads}"),
+            device=DeviceOptions(device="cpu", wait=wait),
+            backend=backend,
+            sweep=SweepOptions(threads=threads, force=forced),
             amount=amount,
-            forced=forced,
         )
         for backend in XEON_BACKENDS
         for threads in sorted({1, cores})
     ]
 
 
-def report(checks: Sequence[TargetCheck]) -> tuple[dict[str, Any], list[str]]:
-    """Every check's figures by its name, and lines that tell them."""
-    figures = {check.name: check.figures() for check in checks}
-    lines = [
+def target_lines(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return a table of the targets' figures, for people."""
+    head = (
         f"{'':<14} {'twice: median':>14} {'p95':>6} {'within 5 %':>11} {'10 %':>6} "
         f"{'Spearman':>9} {'sweep':>7}  best sum"
-    ]
-    return figures, [*lines, *(_line(name, one) for name, one in figures.items())]
+    )
+    return [head, *(_line(name, one) for name, one in figures.items())]
 
 
-def _line(name: str, one: dict[str, Any]) -> str:
+def _line(name: str, one: Mapping[str, Any]) -> str:
     twice, networks = one["repeatability"], one["networks"]
     rank = networks["spearman"]
     best = min(one["additivity"], key=lambda state: state["spread"], default=None)
-    told = "-" if best is None else f"{best['state']} (spread {best['spread']:.1%})"
+    sums = "-" if best is None else f"{best['state']} (spread {best['spread']:.1%})"
     spearman = "-" if rank is None else f"{rank:.3f}"
     return (
         f"{name:<14} {twice['difference_median']:>14.1%} {twice['difference_p95']:>6.1%} "
         f"{networks['within_5']:>11.0%} {networks['within_10']:>6.0%} "
-        f"{spearman:>9} {one['sweep']['wall_s']:>5.0f} s  {told}"
+        f"{spearman:>9} {one['sweep']['wall_s']:>5.0f} s  {sums}"
     )
+
+
+def _timer_lines(timers: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line for each timer."""
+    return [
+        f"{one['name']:<24} spread from run to run {one['spread_median']:.1%} (p95 "
+        f"{one['spread_p95']:.1%}), differs from {one['against']} by {one['difference_median']:.1%}"
+        for one in timers
+    ]

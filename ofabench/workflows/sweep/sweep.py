@@ -17,7 +17,7 @@ from supernet.space.space import SearchSpace
 if TYPE_CHECKING:
     from bench.protocol.target import Target
 
-__all__ = ["Sweep", "open_sweep", "sweep", "sweep_request"]
+__all__ = ["Sweep", "open_sweep", "sweep", "sweep_part", "sweep_request"]
 DEFAULTS = SweepOptions()
 
 
@@ -93,6 +93,11 @@ def sweep_request(
         progress=progress,
         resume_with=resume_with,
     )
+
+
+def sweep_part(request: SweepRequest, progress: Progress) -> Sweep:
+    """Do a sweep in a worker process, as a part of what goes on by the same command."""
+    return sweep_request(request, progress, resume_with="the same command")
 
 
 def _sweep_on(  # noqa: PLR0913 - what `sweep` was given, checked

@@ -83,7 +83,8 @@ def test_what_fails_leaves_no_folder(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_a_phones_option_is_refused_elsewhere(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["selfcheck", *SMALL, "--runner", "benchmark_model", "--out", str(tmp_path / "c")]
+    theirs = ("--runner", "benchmark_model", "--binary", "b")
+    arguments = ["selfcheck", *SMALL, *theirs, "--out", str(tmp_path / "c")]
 
     assert cli.main(arguments) == 2
 

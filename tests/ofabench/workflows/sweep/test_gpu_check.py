@@ -1,6 +1,7 @@
 """A GPU's figures, their commands run on the computed device; timers on a computed card."""
 
 import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -11,55 +12,92 @@ import pytest
 from bench.backends.fake import FakeBackend
 from bench.blocks.spec import BlockSpec
 from bench.devices.cuda.driver import Driver
+from bench.devices.cuda.options import CudaOptions
 from bench.devices.cuda.peer_timers import OURS_COLD, OURS_WARM, compare, peers, time_by_all
 from bench.devices.cuda.visits import Queue, trial_ns
 from bench.errors import MissingEntryError
 from bench.protocol.device import LoadPlan
 from latency_models.evaluation.additivity import additivity
 from latency_models.tables.table import LatencyTable, frame_of
-from ofabench.cli.commands.selfcheck import default_backend
-from ofabench.workflows.quickstart.steps import run_steps
-from ofabench.workflows.sweep.gpu_check import Amount, TargetCheck, gpu_checks, report, xeon_checks
+from ofabench.cli.commands.selfcheck import _command_line
+from ofabench.options.device import DeviceOptions
+from ofabench.options.selfcheck import SelfCheckOptions, SelfCheckRequest
+from ofabench.options.sweep import SweepOptions, SweepRequest
+from ofabench.workflows.sweep import gpu_check
+from ofabench.workflows.sweep.gpu_check import gpu_checks, target_lines, xeon_checks
+from ofabench.workflows.sweep.self_check import default_backend
+from ofabench.workflows.sweep.target_check import Amount, TargetCheck
+from ofabench.workflows.tasks import run_tasks
 from tests.bench.devices.cuda.test_device import POOLS, TARGET
 from tests.support.fake_card import FakeCard, fake_gpu
 
 SMALL = Amount(space="tiny", fitted=4, judged=8, loads=2, passes=2)
 
 
-def test_its_figures_come_of_commands_in_processes_of_their_own(tmp_path: Path) -> None:
+def test_its_figures_come_of_sweeps_in_processes_of_their_own(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     check = TargetCheck(
         folder=tmp_path,
         name="fake",
-        words=("--device", "fake", "--backend", "fake", "--batch", "2"),
+        device=DeviceOptions(device="fake"),
+        backend="fake",
+        sweep=SweepOptions(batch=2),
         amount=SMALL,
     )
-    said: list[str] = []
-    run_steps(check.steps(), said.append)
+    with caplog.at_level(logging.INFO, "ofabench"):
+        run_tasks(check.tasks(), _command_line)
 
-    figures, lines = report([check])
+    assert [line for line in caplog.messages if line.startswith("[")] == [
+        f"[{number}/6] fake: {what}"
+        for number, what in enumerate(
+            [
+                "first sweep\n    $ ofabench sweep --space tiny --device fake --backend fake "
+                "--batch 2 --networks 4 --ends --loads 2 --passes 2 --out "
+                f"{tmp_path}/fake-first.sqlite",
+                f"first tables\n    $ ofabench table build {tmp_path}/fake-first.sqlite --out "
+                f"{tmp_path}/fake-first.parquet --networks-out "
+                f"{tmp_path}/fake-first-networks.parquet",
+                "second sweep\n    $ ofabench sweep --space tiny --device fake --backend fake "
+                "--batch 2 --networks 8 --seed 1 --loads 2 --passes 2 --out "
+                f"{tmp_path}/fake-second.sqlite",
+                f"second tables\n    $ ofabench table build {tmp_path}/fake-second.sqlite --out "
+                f"{tmp_path}/fake-second.parquet --networks-out "
+                f"{tmp_path}/fake-second-networks.parquet",
+                f"fit\n    $ ofabench fit {tmp_path}/fake-first.parquet --networks "
+                f"{tmp_path}/fake-first-networks.parquet --out {tmp_path}/fake-predictor.parquet",
+                f"judge\n    $ ofabench evaluate {tmp_path}/fake-predictor.parquet --networks "
+                f"{tmp_path}/fake-second-networks.parquet --json",
+            ],
+            start=1,
+        )
+    ]
+    figures = check.figures()
+    lines = target_lines({"fake": figures})
 
-    found = figures["fake"]
-    assert found["target"]["batch"] == 2
-    assert found["networks"]["n"] == 8
-    assert found["repeatability"]["difference_p95"] < 0.2
+    assert figures["target"]["batch"] == 2
+    assert figures["networks"]["n"] == 8
+    assert figures["repeatability"]["difference_p95"] < 0.2
     # The fake device's networks take 8 % less than their blocks, and a call each.
-    assert {one["state"]: one["ratio"] > 1 for one in found["additivity"]} == {
+    assert {one["state"]: one["ratio"] > 1 for one in figures["additivity"]} == {
         "warm": True,
         "cold": True,
     }
-    assert found["sweep"]["blocks"] == found["repeatability"]["common"]
+    assert figures["sweep"]["blocks"] == figures["repeatability"]["common"]
     assert lines[1].startswith("fake ")
-    assert json.loads(json.dumps(figures, allow_nan=False))["fake"]["networks"]["n"] == 8
+    assert json.loads(json.dumps(figures, allow_nan=False))["networks"]["n"] == 8
     # Started again, it finds everything there.
-    said.clear()
-    run_steps(check.steps(), said.append)
-    assert all("is there already" in line for line in said)
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "ofabench"):
+        run_tasks(check.tasks())
+    assert len(caplog.messages) == 6
+    assert all("is there already" in line for line in caplog.messages)
 
 
 def test_a_gpu_is_checked_at_both_batches_and_precisions(tmp_path: Path) -> None:
-    words = ("--device", "cuda:1", "--launch", "graph")
+    device = DeviceOptions(device="cuda:1", cuda=CudaOptions(launch="eager"))
 
-    checks = gpu_checks(tmp_path, words, "torch", SMALL, forced=True)
+    checks = gpu_checks(tmp_path, device, "torch", SMALL, forced=True)
 
     assert [check.name for check in checks] == [
         "batch1-fp32",
@@ -67,10 +105,28 @@ def test_a_gpu_is_checked_at_both_batches_and_precisions(tmp_path: Path) -> None
         "batch64-fp32",
         "batch64-fp16",
     ]
-    argv = " ".join(checks[3].steps()[0].argv)
-    assert argv.startswith("sweep --space tiny --device cuda:1 --launch graph --backend torch")
-    assert "--batch 64 --precision fp16" in argv
-    assert "--force" in argv
+    assert checks[3].first_sweep() == SweepRequest(
+        space="tiny",
+        device=device,
+        backend="torch",
+        sweep=SweepOptions(
+            batch=64, precision="fp16", networks=4, ends=True, loads=2, passes=2, force=True
+        ),
+        out=tmp_path / "batch64-fp16-first.sqlite",
+    )
+    assert checks[3].second_sweep().sweep == SweepOptions(
+        batch=64, precision="fp16", networks=8, seed=1, loads=2, passes=2, force=True
+    )
+
+
+def test_a_sweep_that_was_begun_goes_on(tmp_path: Path) -> None:
+    (check, *_) = gpu_checks(tmp_path, DeviceOptions(device="cuda:0"), "torch", SMALL)
+    (tmp_path / "batch1-fp32-second.sqlite").touch()
+
+    first, _, second, *_ = check.tasks()
+
+    assert not first.options["sweep"].resume
+    assert second.options["sweep"].resume
 
 
 def test_only_a_xeons_own_figures_are_taken(tmp_path: Path) -> None:
@@ -80,9 +136,53 @@ def test_only_a_xeons_own_figures_are_taken(tmp_path: Path) -> None:
     assert [check.name for check in found] == [
         f"cpu-{backend}-{threads}" for backend in ("onnx", "torch", "tflite") for threads in (1, 8)
     ]
-    assert not any("--wait" in check.words for check in found)
+    assert not any(check.device.wait for check in found)
     waiting = xeon_checks(tmp_path, "Intel(R) Xeon(R) Platinum 8480+", 8, SMALL, wait=True)
-    assert all("--wait" in check.words for check in waiting)
+    assert all(check.device.wait for check in waiting)
+
+
+def test_a_whole_check_of_a_gpu_becomes_one_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The worker's check and the targets' figures are stand-ins: no card is here."""
+    folder = tmp_path / "check"
+    launched: list[SelfCheckRequest] = []
+
+    def launch(function: object, options: SelfCheckRequest, **more: object) -> None:
+        launched.append(options)
+        options.out.mkdir()
+        (options.out / "selfcheck.json").write_text('{"passed": false, "tolerance": 1e-4}')
+        timers = {"name": "cuda", "against": "ours", "spread_median": 0.01}
+        timers |= {"spread_p95": 0.02, "difference_median": 0.03}
+        (options.out / "timers.json").write_text(json.dumps([timers]))
+
+    monkeypatch.setattr("bench.devices.cuda.torch_driver.check_index", lambda index: None)
+    monkeypatch.setattr(gpu_check, "launch", launch)
+    monkeypatch.setattr(gpu_check, "_checks", lambda request: [])
+    request = SelfCheckRequest(
+        device=DeviceOptions(device="cuda:0"), check_options=SelfCheckOptions(loads=2), out=folder
+    )
+    with caplog.at_level(logging.INFO, "ofabench"):
+        checked = gpu_check.check_gpu(request, command_line=_command_line)
+
+    assert request.of_gpu
+    assert not checked.passed
+    assert checked.lines()[0].startswith("cuda  ")
+    assert checked.to_dict() == json.loads((folder / "selfcheck.json").read_text())
+    assert checked.to_dict()["targets"] == {}
+    assert launched == [
+        SelfCheckRequest(
+            device=DeviceOptions(device="cuda:0"),
+            backend="torch",
+            check_options=SelfCheckOptions(loads=2, quick=True),
+            out=folder / "check",
+        )
+    ]
+    assert not launched[0].of_gpu
+    assert caplog.messages[0] == (
+        "[1/1] outputs, repeatability, other timers\n    $ ofabench selfcheck --device cuda:0 "
+        f"--backend torch --quick --loads 2 --out {folder}/check"
+    )
 
 
 def test_timers_are_compared_over_runs() -> None:

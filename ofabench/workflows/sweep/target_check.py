@@ -1,0 +1,176 @@
+"""One target's figures: swept twice, fitted on networks of the one, judged on those of the other.
+
+The two sweeps are of two processes: what a process keeps to itself must not look repeatable.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.files import write_text
+from bench.protocol.progress import Progress
+from ofabench.launcher import launch
+from ofabench.options.device import DeviceOptions
+from ofabench.options.sweep import SweepOptions, SweepRequest
+from ofabench.workflows.sweep.sweep import sweep_part
+from ofabench.workflows.tasks import Task
+
+if TYPE_CHECKING:
+    from latency_models.evaluation.additivity import Additivity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amount:
+    """How much is measured; `blocks` is how many of the space's, None for all."""
+
+    space: str = "ofa-mbv3-w1.0"
+    blocks: int | None = None
+    fitted: int = 20
+    judged: int = 300
+    loads: int = 6
+    passes: int = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetCheck:
+    """What is measured of one target, and the files of it in `folder`.
+
+    `sweep` says batch, precision and threads, and whether others may use the device.
+    """
+
+    folder: Path
+    name: str
+    device: DeviceOptions
+    backend: str
+    sweep: SweepOptions
+    amount: Amount
+
+    def at(self, name: str) -> Path:
+        """A file of this part."""
+        return self.folder / f"{self.name}-{name}"
+
+    def tasks(self, progress: Callable[[], Progress | None] = lambda: None) -> list[Task]:
+        """What is done, in order; `progress` makes what shows a sweep."""
+        return [
+            *self._swept("first", self.first_sweep(), progress),
+            *self._swept("second", self.second_sweep(), progress),
+            self._fitted(),
+            self._judged(),
+        ]
+
+    def first_sweep(self) -> SweepRequest:
+        """The sweep whose networks are fitted on."""
+        return self._request("first", self.amount.fitted, seed=0, ends=True)
+
+    def second_sweep(self) -> SweepRequest:
+        """The sweep whose networks judge."""
+        return self._request("second", self.amount.judged, seed=1, ends=False)
+
+    def figures(self) -> dict[str, Any]:
+        """Read what the tasks left."""
+        from bench.sweep.repeatability import compare_sweeps
+        from bench.sweep.store import SweepStore
+        from bench.sweep.summary import summarise
+
+        stores = [self.at("first.sqlite"), self.at("second.sqlite")]
+        with SweepStore.open(stores[0]) as store:
+            summary, target = summarise(store), store.target
+        return {
+            "target": target.to_json(),
+            "sweep": summary.to_json(),
+            "repeatability": compare_sweeps(*stores),
+            "networks": json.loads(self.at("evaluation.json").read_text()),
+            "additivity": [asdict(one) for one in self._additivity()],
+        }
+
+    def _request(self, name: str, networks: int, *, seed: int, ends: bool) -> SweepRequest:
+        amount = self.amount
+        return SweepRequest(
+            space=amount.space,
+            device=self.device,
+            backend=self.backend,
+            sweep=replace(
+                self.sweep,
+                blocks=amount.blocks,
+                networks=networks,
+                seed=seed,
+                ends=ends,
+                loads=amount.loads,
+                passes=amount.passes,
+            ),
+            out=self.at(f"{name}.sqlite"),
+        )
+
+    def _swept(
+        self, name: str, request: SweepRequest, progress: Callable[[], Progress | None]
+    ) -> list[Task]:
+        from ofabench.options.table import TableBuildOptions
+        from ofabench.workflows.latency.table_build import build_tables
+
+        table, networks = self.at(f"{name}.parquet"), self.at(f"{name}-networks.parquet")
+        resumed = replace(request, sweep=replace(request.sweep, resume=request.out.exists()))
+        tables = TableBuildOptions(sweep=request.out, out=table, networks_out=networks)
+        return [
+            Task(
+                title=f"{self.name}: {name} sweep",
+                command="sweep",
+                options={each: getattr(resumed, each) for each in _REQUEST_FIELDS},
+                makes=table,
+                work=lambda: launch(sweep_part, resumed, progress=progress()),
+            ),
+            Task(
+                title=f"{self.name}: {name} tables",
+                command="table build",
+                options={"sweep": request.out, "out": table, "networks_out": networks},
+                makes=table,
+                work=lambda: build_tables(tables),
+            ),
+        ]
+
+    def _fitted(self) -> Task:
+        from ofabench.workflows.latency.fit import fit
+
+        table, networks = self.at("first.parquet"), self.at("first-networks.parquet")
+        predictor = self.at("predictor.parquet")
+        return Task(
+            title=f"{self.name}: fit",
+            command="fit",
+            options={"table": table, "networks": networks, "out": predictor},
+            makes=predictor,
+            work=lambda: fit(table, networks).save(predictor),
+        )
+
+    def _judged(self) -> Task:
+        predictor, networks = self.at("predictor.parquet"), self.at("second-networks.parquet")
+        return Task(
+            title=f"{self.name}: judge",
+            command="evaluate",
+            options={"predictor": predictor, "networks": networks, "json": True},
+            makes=self.at("evaluation.json"),
+            work=lambda: self._judge(predictor, networks),
+        )
+
+    def _judge(self, predictor: Path, networks: Path) -> None:
+        from ofabench.workflows.latency.predictor import load_predictor
+
+        figures = load_predictor(predictor).evaluate(networks).to_dict()
+        write_text(self.at("evaluation.json"), json.dumps(figures) + "\n")
+
+    def _additivity(self) -> "list[Additivity]":
+        from latency_models.evaluation.additivity import additivity
+        from latency_models.tables.networks import NetworksTable
+        from latency_models.tables.table import LatencyTable
+        from ofabench.workflows.latency.networks import space_of
+
+        if self.amount.blocks is not None:  # most networks hold a block that was not measured
+            return []
+        table = LatencyTable.load(self.at("first.parquet"))
+        networks = NetworksTable.load(self.at("first-networks.parquet"))
+        space = space_of(networks, self.amount.space)
+        blocks = [space.blocks(arch) for arch in space.from_frame(networks.frame)]
+        return additivity(table, blocks, networks.latencies_ms(networks.column_or_only(None)))
+
+
+_REQUEST_FIELDS = ("space", "device", "backend", "sweep", "out")
