@@ -32,10 +32,11 @@ def precision() -> Any:
     )
 
 
-def allow_extrapolated() -> Any:
+def allow_extrapolated(group: str | None = None) -> Any:
     """Return the field `allow_extrapolated: bool`, whether a predictor may guess."""
     return option(
         False,
+        group=group,
         help="networks too with sizes, channels or kernels that were never measured",
     )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.files import read_bytes
 from ofabench.workflows.deploy.deploy_folder import FORMAT
+from ofabench.workflows.deploy.given import Given
 
 if TYPE_CHECKING:
     from latency_models.predictors.predictor import LatencyPredictor
@@ -19,25 +20,6 @@ ELSEWHERE = "of another device: predicted only"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Given:
-    """What a deployment is made from, read once: the search's result (JSON values) if any."""
-
-    search: Mapping[str, Any] | None
-    search_path: Path | None
-    pick: int | None = None  # which one of a front
-    predictors: "tuple[tuple[Path, LatencyPredictor], ...]"
-    weights: Path
-
-    @property
-    def predicted_accuracy(self) -> float | None:
-        return None if self.search is None else float(self.search["accuracy"])
-
-    @property
-    def limits(self) -> Mapping[str, float]:
-        return {} if self.search is None else self.search["limits"]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Found:
     """What was found out: accuracy on test images, and verdicts by their predictors' targets."""
 
@@ -46,22 +28,6 @@ class Found:
     unjudged: str
     verdicts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     unverified: str = ELSEWHERE
-
-
-def read_search(path: Path | None, pick: int | None = None) -> dict[str, Any] | None:
-    """The JSON values of a search's result; None where `path` is an archs file, or none."""
-    from supernet.search.result_file import FORMAT as SEARCH_FORMAT
-    from supernet.search.result_file import read_network, read_values
-    from supernet.space.arch_file import written_network
-
-    if path is None:
-        return None
-    data = read_values(path, pick)
-    if not isinstance(data, dict) or data.get("format") != SEARCH_FORMAT:
-        written_network(data, str(path))  # which says what is wrong with a file that is neither
-        return None
-    read_network(path, pick)  # and this with a damaged result
-    return data
 
 
 def card_json(
@@ -80,7 +46,7 @@ def card_json(
             "data": found.data,
             "not_measured": found.unjudged,
         },
-        "latency": [latency_json(card, one, given, found) for _, one in given.predictors],
+        "latency": [latency_json(card, one, given, found) for one in _predictors(given)],
         "limits": limits_json(card, given),
         "peak_memory_bytes": _peak_bytes(given.search),
         "search": None
@@ -89,6 +55,10 @@ def card_json(
         "sources": sources_json(card, given),
         "request": dict(request),
     }
+
+
+def _predictors(given: Given) -> "list[LatencyPredictor]":
+    return [source.predictor for source in given.latencies]
 
 
 def latency_json(
@@ -115,7 +85,7 @@ def latency_json(
 
 def limits_json(card: "Card", given: Given) -> list[dict[str, Any]]:
     """The search's other limits: what it predicted, and what the file has where that is counted."""
-    search, targets = given.search or {}, {one.target.key for _, one in given.predictors}
+    search, targets = given.search or {}, {one.target.key for one in _predictors(given)}
     counted = {"macs": card.macs, "params": card.params, "model size": card.size_bytes}
     found = []
     for name, limit in given.limits.items():
@@ -165,8 +135,11 @@ def sources_json(card: "Card", given: Given) -> list[dict[str, Any]]:
         found.append(_source("search", given.search_path, card.space, told))
         for one in _search_sources(told):
             found.append(one)
-    for path, predictor in given.predictors:
-        found.append(_source("latency predictor", path, predictor.target.key, predictor.provenance))
+    for source in given.latencies:
+        assert source.file is not None
+        found.append(
+            _source("latency predictor", source.file, source.key, source.predictor.provenance)
+        )
     return found
 
 

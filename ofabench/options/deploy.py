@@ -1,0 +1,94 @@
+"""Options of a deployment: what file is made, whether it is verified, and how."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.errors import InputError
+from bench.options import Options, nested, option
+from ofabench.options import shared
+from ofabench.options.device import DeviceOptions
+from ofabench.options.export import ExportOptions
+from ofabench.options.search import LimitOptions, allow_extrapolated
+from ofabench.options.verify import JudgingOptions
+
+SEARCHED = "in place of --arch, a search in the checkpoint's space"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeployOptions(JudgingOptions):
+    """What file is made (`form`), and how it is measured and judged.
+
+    Example:
+        >>> DeployOptions(form=ExportOptions(format="tflite"), tolerance="5%").tolerance
+        0.05
+    """
+
+    form: ExportOptions = nested(ExportOptions)
+    test_images: int | None = option(None, minimum=1, help="judge on so many (default: all)")
+    verify: bool = option(True, help="measure no latency")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeployRequest(Options):
+    """A whole deployment in words: of which network, made into what, measured where."""
+
+    checkpoint: Path | None = option(
+        None, exactly_one="source", metavar="SUPERNET.safetensors", help="from `ofabench train`"
+    )
+    network: Path | None = option(
+        None, exactly_one="source", metavar="NET.safetensors", help="from `ofabench extract`"
+    )
+    arch: str | None = option(
+        None,
+        metavar="R.json",
+        help="of a checkpoint: a search's result, a line of an archs file, or one of the words "
+        "largest, smallest",
+    )
+    result: Path | None = option(None, metavar="R.json", help="the search's result, with --network")
+    pick: int | None = shared.pick()
+    data: str | None = option(
+        None,
+        metavar="NAME|FOLDER",
+        help="images: training ones for batch-norm statistics and calibration, validation ones for "
+        "the accuracy (default: what the checkpoint was trained on)",
+    )
+    latency: tuple[Path, ...] = option(
+        (),
+        repeat=True,
+        metavar="P.parquet",
+        help="from `ofabench fit`; once for each target. Those of --device are verified, the "
+        "others stay predicted",
+    )
+    accuracy: str | None = option(
+        None,
+        group=SEARCHED,
+        metavar="A.parquet|ofa:FILE[@SIZES]",
+        help="as of `ofabench search`, with its limits",
+    )
+    limits: LimitOptions = nested(LimitOptions, group=SEARCHED)
+    allow_extrapolated: bool = allow_extrapolated(group=SEARCHED)
+    deploy: DeployOptions = nested(DeployOptions)
+    device: DeviceOptions = nested(DeviceOptions, defaults={"device": "cpu"})
+    out: Path = option(metavar="FOLDER", help="folder to make")
+
+    def check(self) -> None:
+        """See that a network is named, or a search that finds one."""
+        if self.accuracy is None:
+            self._check_no_limits()
+            return
+        if self.pick is not None:
+            raise InputError("--accuracy searches for one network: leave --pick out")
+        if self.checkpoint is None or self.arch is not None or self.result is not None:
+            raise InputError(
+                "--accuracy searches the --checkpoint for a network: leave --arch, --network and "
+                "--result out, or leave --accuracy out"
+            )
+
+    def _check_no_limits(self) -> None:
+        usual = LimitOptions().to_dict()
+        for name, value in self.limits.to_dict().items():
+            if value != usual[name]:
+                option = "--" + name.replace("_", "-")
+                raise InputError(
+                    f"{option} limits a search, which needs --accuracy, in place of --arch"
+                )

@@ -1,0 +1,73 @@
+"""A folder to hand on: what is in it, and whether it kept what was promised."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ofabench.workflows.deploy.deploy_page import amount
+from ofabench.workflows.deploy.verdicts import accuracy_lines, failed, latency_lines
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Deployment:
+    """A folder with a model, its card, the search's result and their sums.
+
+    `card` is all that is known of it as JSON values, those of `card.json`.
+    """
+
+    folder: Path
+    card: Mapping[str, Any]
+
+    @property
+    def model(self) -> Path:
+        """The model's file."""
+        return self.folder / str(self.card["model"]["file"])
+
+    @property
+    def accuracy(self) -> float | None:
+        """The accuracy of the file on test images, a fraction, where it was measured."""
+        value: float | None = self.card["accuracy"]["accuracy"]
+        return value
+
+    @property
+    def failed(self) -> bool:
+        """Whether a prediction is out of tolerance, or a limit not met."""
+        verified = [one["verification"] for one in self.card["latency"]]
+        broken = any(one["met"] is False for one in self.card["limits"])
+        return broken or any(failed(one) for one in verified if one is not None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the card as JSON values."""
+        return dict(self.card)
+
+    def __str__(self) -> str:
+        return "\n".join(self._lines())
+
+    def __repr__(self) -> str:
+        return f"Deployment({str(self.folder)!r}, model={self.model.name!r}, failed={self.failed})"
+
+    def _lines(self) -> Iterator[str]:
+        from ofabench.workflows.export.card_text import card_lines
+        from supernet.export.card import Card
+
+        card, model = self.card, self.card["model"]
+        yield json.dumps({"space": model["space"], **model["arch"]})
+        size = model["size_bytes"]
+        yield f"  {self.folder}: {model['file']}, {size:,} bytes, with its card"
+        yield from card_lines(Card.from_json(model, self.folder), card["accuracy"]["not_measured"])
+        yield from accuracy_lines(card["accuracy"])
+        for one in card["limits"]:
+            if one["met"] is not None:
+                met = "met" if one["met"] else "NOT MET"
+                yield f"  {one['name']} {amount(one['actual'])} of {amount(one['limit'])}: {met}"
+        for one in card["latency"]:
+            yield one["target"]
+            if one["verification"] is not None:
+                yield from latency_lines(one["verification"])
+                continue
+            yield f"  predicted  {one['predicted_ms']:.4g} ms, give or take {one['std_ms']:.2g}"
+            if one["limit_ms"] is not None:
+                yield f"  limit      {one['limit_ms']:g} ms"
+            yield f"  measured   no: {one['not_measured']}"
