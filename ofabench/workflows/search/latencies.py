@@ -84,3 +84,8 @@ def space_known_by(sources: Sequence[LatencySource]) -> "SearchSpace":
         "which space is searched? no latency predictor's file has one: give --space NAME or "
         "--space FILE.toml; see `ofabench space list`"
     )
+
+
+def load_latencies(paths: Sequence[Path]) -> "list[LatencyPredictor]":
+    """Load predictors; `InputError` where two are of one target."""
+    return [source.predictor for source in load_sources(paths)]

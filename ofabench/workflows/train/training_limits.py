@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.files import read_bytes
 from ofabench.options.train import TrainOptions
-from ofabench.workflows.search.searching import load_latencies
+from ofabench.workflows.search.latencies import load_latencies
 from supernet.constraints.constraints import latency
 from supernet.space.space import SearchSpace
 from supernet.train.sampling import Sampling
