@@ -1,6 +1,10 @@
-"""What every backend must keep, whatever it runs on."""
+"""What every backend must keep, whatever it runs on.
+
+Those of other packages run here too: OFABENCH_TEST_BACKENDS=mine,... names them.
+"""
 
 import gc
+import os
 
 import numpy as np
 import pytest
@@ -65,7 +69,8 @@ RESNET_D = [
     "classifier-1x96-m0-o10-k1-s1-none-se0-r0",
 ]
 
-pytestmark = pytest.mark.parametrize("name", BACKENDS)
+PLUGINS = [name for name in os.environ.get("OFABENCH_TEST_BACKENDS", "").split(",") if name]
+pytestmark = pytest.mark.parametrize("name", [*BACKENDS, *PLUGINS])
 
 
 def target(name: str, batch: int = 1, threads: int = 1, precision: str = "fp32") -> Target:

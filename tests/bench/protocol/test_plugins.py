@@ -1,6 +1,9 @@
 """Backends and devices of other packages: registered, by entry points, and each way to be wrong."""
 
 import logging
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,8 @@ from bench.devices.fake import FakeDevice
 from bench.devices.registry import found_devices, get_device, register_device
 from bench.errors import DeviceError, InputError, MissingRuntimeError, PluginError
 from tests.support.plugin_package import DEVICE, ENTRY_POINTS, install_plugin
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 class Mine(FakeBackend):
@@ -32,8 +37,6 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _forget_modules(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
     for name in [each for each in sys.modules if each.startswith("tiny_plugin")]:
         monkeypatch.delitem(sys.modules, name)
 
@@ -252,3 +255,27 @@ def test_a_device_that_cannot_be_listed_or_reached_hides_no_other(installed: Pat
         "devices mine:... are not listed: the device mine cannot list its addresses "
         "(ZeroDivisionError: division by zero); correct it, or uninstall its package"
     ]
+
+
+@pytest.mark.parametrize(
+    ("suite", "names", "tests"),
+    [
+        ("backends/test_backends.py", {"OFABENCH_TEST_BACKENDS": "mine"}, "says_what_it_is"),
+        ("devices/test_conformance.py", {"OFABENCH_TEST_DEVICES": "mine:0=mine"}, "slug or times"),
+    ],
+)
+def test_a_package_runs_in_our_own_suites(
+    installed: Path, suite: str, names: dict[str, str], tests: str
+) -> None:
+    install_plugin(installed)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", f"tests/bench/{suite}", "-k", f"mine and ({tests})"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, **names, "PYTHONPATH": f"{installed}:{ROOT}"},
+    )
+
+    assert done.returncode == 0, done.stdout
+    assert " passed" in done.stdout
