@@ -42,6 +42,8 @@ def main() -> int:
     try:
         request = json.load(sys.stdin)
         sys.path[:] = request.pop("path")
+        # What this process is in others' messages, as that of a device's lock.
+        sys.argv[:] = ["ofabench", "worker", request["function"]]
         from ofabench.launcher.request import Request
 
         result = Request(**request).call(_EventProgress(out))

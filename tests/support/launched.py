@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.devices.device_lock import this_process
 from bench.errors import InterruptedSweepError, TargetMismatchError, UnrunnableError
 from bench.options import Options, option
 from bench.protocol.progress import Progress
@@ -35,6 +36,10 @@ def add(options: SumOptions, progress: Progress) -> Sum:
         progress.advance(note=f"{number}")
     logging.getLogger("ofabench.test").info("added")
     return Sum(sum(options.numbers), os.getpid())
+
+
+def who(options: SumOptions, progress: Progress) -> dict[str, str]:
+    return {"command": this_process().command}
 
 
 def refuse(options: SumOptions, progress: Progress) -> None:

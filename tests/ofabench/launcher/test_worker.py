@@ -47,6 +47,12 @@ def test_the_result_comes_from_another_process() -> None:
     assert sorted(said) == ["a library prints 3", "a library prints 4", "added"]
 
 
+def test_a_lock_names_the_worker_by_its_function() -> None:
+    command = launch(launched.who, SumOptions())["command"]
+
+    assert command == "ofabench worker tests.support.launched:who"
+
+
 def test_an_error_is_of_its_own_class() -> None:
     with pytest.raises(TargetMismatchError, match=r"^got \(2,\), expected none$"):
         launch(launched.refuse, SumOptions(numbers=(2,)))
