@@ -37,7 +37,7 @@ class SharedBlock(nn.Module):
         self.block: Block = build_block(spec, norm_eps=norm_eps)
         use_fast_depthwise(self.block)
         sizes = range(spec.kernel - 2, smallest_kernel - 1, -2)
-        self.transforms = nn.ParameterDict({str(k): nn.Parameter(torch.eye(k**2)) for k in sizes})
+        self.transforms = nn.ParameterDict({str(k): nn.Parameter(_identity(k**2)) for k in sizes})
 
     def state(self, spec: BlockSpec) -> dict[str, Tensor]:
         """State dict of the small block `spec`: views of the shared tensors, or made from them."""
@@ -49,6 +49,11 @@ class SharedBlock(nn.Module):
             whole: Tensor = self.block(x)
             return whole
         return _skeleton(spec, self.training, self.norm_eps).run(self.state(spec), x)
+
+
+def _identity(n: int) -> Tensor:
+    """Return the identity matrix (n, n); torch's own `eye` imports its compiler on "meta": 3 s."""
+    return torch.zeros(n, n).fill_diagonal_(1.0)
 
 
 def slice_state(
