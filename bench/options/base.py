@@ -69,6 +69,22 @@ class Options:
         return cls.read(mapping)
 
     @classmethod
+    def or_defaults(cls, options: Self | None) -> Self:
+        """Return options that a caller may leave out; `InputError` where they are of another type.
+
+        Example:
+            >>> class NoOptions(Options):
+            ...     pass
+            >>> type(NoOptions.or_defaults(None)).__name__
+            'NoOptions'
+        """
+        if options is None:
+            return cls()
+        if not isinstance(options, cls):
+            raise InputError(f"options is {options!r:.80}, expected {cls.__name__}")
+        return options
+
+    @classmethod
     def read(cls, mapping: Mapping[str, Any], where: str = "") -> Self:
         """Return options from a table of TOML or JSON.
 

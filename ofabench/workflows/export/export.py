@@ -47,11 +47,15 @@ def export(
         MissingRuntimeError: the runtime is not installed.
 
     Example:
-        supernet = ob.load_supernet("supernet.safetensors")
-        options = ExportOptions(format="tflite", precision="int8")
-        print(ob.export((supernet, "largest"), out="largest.tflite", options=options))
+        >>> from tests.support.micro_supernets import micro_images, save_micro
+        >>> supernet = save_micro("supernet.safetensors")
+        >>> model = export((supernet, "smallest"), data=micro_images(), out="smallest.onnx")
+        >>> model.card.backend, model.card.precision, model.card.accuracies.images
+        ('onnx', 'fp32', 30)
+        >>> Path("smallest.onnx.json").exists()
+        True
     """
-    options = options or ExportOptions()
+    options = ExportOptions.or_defaults(options)
     if out is not None and not isinstance(out, str | Path):
         raise InputError(f"out is {out!r:.80}, expected the path of the model's file")
     check_form(options)

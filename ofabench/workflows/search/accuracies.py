@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,9 +48,15 @@ def on_codes(function: Callable[[Codes], Values]) -> OnCodes:
     return OnCodes(function)
 
 
-Accuracy: TypeAlias = (
-    "str | os.PathLike[str] | AccuracySource | AccuracyPredictor | OnCodes | OnArchs"
-)
+class WithPredictor(Protocol):
+    """What has an accuracy predictor, as `SuperNet.accuracy_predictor` returns it."""
+
+    @property
+    def predictor(self) -> "AccuracyPredictor": ...
+
+
+_Source: TypeAlias = "AccuracySource | AccuracyPredictor | WithPredictor"
+Accuracy: TypeAlias = "str | os.PathLike[str] | _Source | OnCodes | OnArchs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +140,9 @@ def accuracy_of(accuracy: Any, space: "SearchSpace") -> "AccuracySource":
 
     if isinstance(accuracy, str | os.PathLike):
         return open_accuracy(os.fspath(accuracy))
-    if isinstance(accuracy, AccuracyPredictor):
-        return FittedAccuracy(predictor=accuracy, file="a predictor in memory", sha256="")
+    fitted = getattr(accuracy, "predictor", accuracy)
+    if isinstance(fitted, AccuracyPredictor):
+        return FittedAccuracy(predictor=fitted, file="a predictor in memory", sha256="")
     if isinstance(accuracy, OnCodes):
         return FunctionAccuracy(space, accuracy.function, takes_codes=True)
     if hasattr(accuracy, "known_resolutions") and hasattr(accuracy, "check_space"):

@@ -104,7 +104,7 @@ def fit_accuracy(
     told |= table.provenance
     if "accuracy_error" in table.frame.columns:
         told["measured_error"] = float(np.median(numbers_of(table.frame["accuracy_error"])))
-    options = options or AccuracyOptions()
+    options = AccuracyOptions.or_defaults(options)
     return _fit(of, (of.codes_of(table.frame), accuracy), told, options, out)
 
 

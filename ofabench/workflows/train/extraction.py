@@ -41,7 +41,10 @@ class ExtractedNetwork:
 
     @property
     def module(self) -> nn.Sequential:
-        """The torch module, in evaluation mode: images (n, c, r, r) to logits (n, classes)."""
+        """The torch module, images (n, c, r, r) to logits (n, classes), in evaluation mode.
+
+        Its parameters take no gradients; `requires_grad_()` makes them.
+        """
         return self.network.network
 
     @property
@@ -91,7 +94,7 @@ def extract(
         space=space.name,
         arch=arch,
         blocks=space.blocks(arch),
-        network=extract_calibrated(checkpoint.supernet(), arch, images),
+        network=extract_calibrated(checkpoint.supernet(), arch, images).requires_grad_(False),
         normalisation=normalisation_of(parts),
         provenance=_provenance(file, checkpoint, named),
         class_names=_class_names(checkpoint, parts, named),

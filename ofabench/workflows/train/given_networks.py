@@ -32,7 +32,7 @@ def codes_of(archs: Sequence[ArchConfig] | Codes, space: SearchSpace) -> Codes:
     Example:
         >>> tiny = SearchSpace.load("tiny")
         >>> codes_of([tiny.smallest()], tiny).shape
-        (1, 12)
+        (1, 20)
     """
     if isinstance(archs, np.ndarray):
         width = len(space.columns)
@@ -79,6 +79,9 @@ def arch_of(arch: Any, space: SearchSpace, pick: int | None = None) -> ArchConfi
     found = arch if isinstance(arch, ArchConfig) else getattr(arch, "arch", None)
     if not isinstance(found, ArchConfig):
         raise InputError(f"arch is {arch!r:.80}, {_EXPECTED}")
+    of = getattr(arch, "space", None)
+    if isinstance(of, SearchSpace) and of.name != space.name:
+        raise InputError(f"arch is a network of {of.name}, the supernet is of {space.name}")
     return space.canonical(found)
 
 

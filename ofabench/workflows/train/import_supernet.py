@@ -3,6 +3,7 @@
 import logging
 from pathlib import Path
 
+from ofabench.workflows.space import load_space
 from ofabench.workflows.train.supernet import SuperNet
 from supernet.data.open_data import Data
 from supernet.space.space import SearchSpace
@@ -36,8 +37,7 @@ def import_ofa_supernet(
     Example:
         import_ofa_supernet("ofa_mbv3_d234_e346_k357_w1.0", "ofa-mbv3-w1.0", out="s.safetensors")
     """
-    if not isinstance(space, SearchSpace):
-        space = SearchSpace.load(space)
+    space = load_space(space)
     stored = read_state(Path(file))
     network = import_ofa(stored.tensors, space, str(file))
     recipe = Recipe(space=space, schedule=Schedule.from_toml(IMPORTED), data="imagenet", seed=0)

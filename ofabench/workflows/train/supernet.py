@@ -37,8 +37,12 @@ class SuperNet:
     them, and cannot hold them.
 
     Example:
-        supernet = ob.load_supernet("supernet.safetensors")
-        print(supernet.evaluate([supernet.space.smallest(), supernet.space.largest()]))
+        >>> from tests.support.micro_supernets import micro_images, save_micro
+        >>> supernet = load_supernet(save_micro("supernet.safetensors"), data=micro_images())
+        >>> ends = [supernet.space.smallest(), supernet.space.largest()]
+        >>> measured = supernet.evaluate(ends, options=EvaluationOptions(images=30))
+        >>> [*measured.frame.columns[-2:]]
+        ['accuracy', 'accuracy_error']
     """
 
     path: Path
@@ -105,11 +109,11 @@ class SuperNet:
             FileError: a file cannot be read or written.
             InterruptedSweepError: Ctrl-C, where `out` keeps what is measured.
         """
-        if out is not None:
-            check_folder(Path(out))
+        options = EvaluationOptions.or_defaults(options)
         path = None if out is None else Path(out)
-        subject = self._subject(data, progress)
-        return measure_accuracies(subject, archs, options or EvaluationOptions(), path)
+        if path is not None:
+            check_folder(path)
+        return measure_accuracies(self._subject(data, progress), archs, options, path)
 
     def accuracy_predictor(
         self,
@@ -131,9 +135,10 @@ class SuperNet:
             InputError: images that do not fit, too few networks, or the training is not finished.
             FileError: a file cannot be read or written.
         """
+        options = AccuracyOptions.or_defaults(options)
         if out is not None:
             check_folder(Path(out))
-        return measure_and_fit(self._subject(data, progress), options or AccuracyOptions(), out)
+        return measure_and_fit(self._subject(data, progress), options, out)
 
     def extract(
         self,
@@ -218,8 +223,12 @@ def load_supernet(path: Path | str, *, data: Data | None = None) -> SuperNet:
         FileError: the file is missing, another's, or damaged.
 
     Example:
-        supernet = load_supernet("supernet.safetensors")
-        supernet.extract("largest", out="largest.safetensors")
+        >>> from tests.support.micro_supernets import micro_images, save_micro
+        >>> supernet = load_supernet(save_micro("supernet.safetensors"))
+        >>> supernet.space.name, supernet.finished
+        ('micro', True)
+        >>> supernet.extract("largest", data=micro_images()).arch == supernet.space.largest()
+        True
     """
     if not isinstance(path, str | Path):
         raise InputError(f"path is {path!r:.80}, expected a supernet's file")

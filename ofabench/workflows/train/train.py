@@ -10,6 +10,7 @@ import torch
 from bench.errors import FileError, InputError, InterruptedSweepError
 from bench.protocol.progress import NoProgress, Progress
 from ofabench.options.train import TrainOptions
+from ofabench.workflows.space import load_space
 from ofabench.workflows.train.broken_images import log_broken
 from ofabench.workflows.train.stopping import wish_to_stop
 from ofabench.workflows.train.supernet import SuperNet, load_supernet
@@ -35,7 +36,7 @@ def train(
     options: TrainOptions | None = None,
     progress: Progress | None = None,
 ) -> SuperNet:
-    """Train a supernet, kept in `out` with a log beside it.
+    r"""Train a supernet, kept in `out` with a log beside it.
 
     The end of each epoch, and the state every few minutes, is kept; `options.resume` goes on from
     there. Ctrl-C and SIGTERM save and end. Started by torchrun, all processes train together, and
@@ -60,14 +61,20 @@ def train(
         InterruptedSweepError: it was stopped; `out` holds what is done.
 
     Example:
-        from torchvision.datasets import MNIST
-        supernet = ob.train("tiny", MNIST("data", download=True), out="supernet.safetensors")
-        supernet.evaluate().frame
+        >>> from tests.support.micro_supernets import MICRO, micro_dataset
+        >>> short = 'name = "short"\nphases = [{name = "all", epochs = 1, lr = 0.05, batch = 40}]'
+        >>> _ = Path("short.toml").write_text(short)
+        >>> options = TrainOptions(schedule="short.toml", threads=1)
+        >>> supernet = train(MICRO, micro_dataset(), out="s.safetensors", options=options)
+        >>> supernet.finished, len(supernet.records)
+        (True, 1)
+        >>> len(supernet.evaluate([MICRO.smallest(), MICRO.largest()]).frame)
+        2
     """
-    options, path = options or TrainOptions(), _path(out)
+    options, path = TrainOptions.or_defaults(options), _path(out)
     _check_cuda(options.device)
     with _threads(options.threads), joined(options.device) as ranks:
-        _train(_space(space), data, path, options, progress, ranks)
+        _train(load_space(space), data, path, options, progress, ranks)
         ranks.wait()  # for the first rank's file
     return SuperNet(path, None if isinstance(data, str | Path) else data)
 
@@ -154,14 +161,6 @@ def _check_out(out: Path, *, resume: bool) -> None:
         raise InputError(
             f"{out} exists already: go on with it by --resume, remove it, or name another file"
         )
-
-
-def _space(space: SearchSpace | str | Path) -> SearchSpace:
-    if isinstance(space, SearchSpace):
-        return space
-    if not isinstance(space, str | Path):
-        raise InputError(f"space is {space!r:.80}, expected a SearchSpace, a name or a TOML file")
-    return SearchSpace.load(space)
 
 
 def _path(out: Path | str) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.files import read_bytes
 from ofabench.options.train import TrainOptions
-from ofabench.workflows.search.latencies import load_latencies
+from ofabench.workflows.search.latencies import load_sources
 from supernet.constraints.constraints import latency
 from supernet.space.space import SearchSpace
 from supernet.train.sampling import Sampling
@@ -21,7 +21,7 @@ def sampling_of(
     paths, limits_ms, focus = options.latency, options.max_latency_ms, options.latency_focus or ""
     if not paths:
         return Sampling(), ""
-    predictors = load_latencies(paths)
+    predictors = [source.predictor for source in load_sources(paths)]
     without = [_NO_LIMIT_MS] * (len(paths) - len(limits_ms))
     constraints = tuple(
         latency(space, predictor, limit_ms)

@@ -474,6 +474,18 @@ def test_types_that_options_cannot_have_are_an_error_of_the_declaration() -> Non
         own_fields(Unsaid)
 
 
+def test_options_that_a_caller_left_out_are_the_defaults() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Few(Options):
+        value: int = option(3, help="")
+
+    few = Few(value=4)
+    assert Few.or_defaults(None) == Few(value=3)
+    assert Few.or_defaults(few) is few
+    with pytest.raises(InputError, match=r"options is \{'value': 4\}, expected Few"):
+        Few.or_defaults({"value": 4})  # type: ignore[arg-type]
+
+
 def test_the_example_runs() -> None:
     assert doctest.testmod(base).attempted >= 4
     assert doctest.testmod(base).failed == 0
