@@ -1,0 +1,64 @@
+"""The runner for phones, built by a function; what builds it is a stand-in."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench.devices.android.runner.bundle import Bundle
+from bench.errors import FileError, InputError
+from ofabench.options.devices import BundleOptions
+from ofabench.workflows import phone_bundle
+from ofabench.workflows.phone_bundle import build_phone_bundle
+
+
+@pytest.fixture(autouse=True)
+def _built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ensure(
+        abi: str, *, debs: Path | None, compiler: str | None, tell: Callable[[str], None]
+    ) -> Bundle:
+        tell(f"building for {abi} with {debs} by {compiler}")
+        folder = tmp_path / "kept"
+        folder.mkdir(exist_ok=True)
+        (folder / "runner").write_bytes(b"1234567")
+        return Bundle(
+            folder=folder,
+            abi=abi,
+            litert_version="2.3",
+            compiler="gcc",
+            files={"runner": "ab"},
+            start=("runner",),
+        )
+
+    monkeypatch.setattr(phone_bundle, "ensure_bundle", ensure)
+
+
+def test_it_stays_where_it_is_kept_and_says_what_it_builds(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    options = BundleOptions(debs=tmp_path / "debs", compiler="zig")
+    with caplog.at_level(logging.INFO, "ofabench"):
+        made = build_phone_bundle(options)
+
+    assert made.folder == tmp_path / "kept"
+    assert made.sizes_bytes == {"runner": 7}
+    assert made.to_dict()["folder"] == str(tmp_path / "kept")
+    assert made.to_dict()["litert_version"] == "2.3"
+    assert caplog.messages == [f"building for arm64-v8a with {tmp_path}/debs by zig"]
+
+
+def test_a_copy_is_made_where_it_is_wanted_and_never_over_another(tmp_path: Path) -> None:
+    out = tmp_path / "copy"
+
+    made = build_phone_bundle(BundleOptions(abi="x86_64", out=out))
+
+    assert made.folder == out
+    assert (out / "runner").read_bytes() == b"1234567"
+    with pytest.raises(FileError, match="copy exists; name a folder that does not"):
+        build_phone_bundle(BundleOptions(out=out))
+
+
+def test_a_processor_that_is_not_known_is_refused() -> None:
+    with pytest.raises(InputError, match="abi is 'mips', expected one of arm64-v8a, x86_64"):
+        BundleOptions(abi="mips")  # type: ignore[arg-type]
