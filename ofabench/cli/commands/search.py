@@ -19,8 +19,7 @@ class SearchCommand(Options):
     space: str | None = option(
         None,
         metavar="NAME|FILE.toml",
-        help="see `ofabench space list` (default: that of the first --latency, where its file "
-        "has one)",
+        help="see `ofabench space list` (default: that which --latency is of)",
     )
     accuracy: str = option(
         metavar="A.parquet|ofa:FILE[@SIZES]",
@@ -58,12 +57,12 @@ class SearchCommand(Options):
 def run(options: SearchCommand) -> int:
     """Search, write the result and print it."""
     from ofabench.display.live_search import get_look
-    from ofabench.workflows.search.latencies import load_sources, space_known_by
+    from ofabench.workflows.search.latencies import load_sources
     from ofabench.workflows.search.limits import Limit, counted_limits, latency_limits, limits_on
     from ofabench.workflows.search.search import Front, SearchResult, pareto, search
 
     sources = load_sources(options.latency)
-    space = space_known_by(sources) if options.space is None else options.space
+    space = options.space
     others = counted_limits(options.limits, options.precision)
     if options.pareto:
         costs = limits_on(sources[0], options.limits) or sources

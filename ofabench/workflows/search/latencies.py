@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import InputError
 from bench.files import read_bytes
+from ofabench.workflows.latency.spaces import kept_space
 
 if TYPE_CHECKING:
     from latency_models.predictors.predictor import LatencyPredictor
@@ -17,15 +18,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LatencySource:
-    """A latency predictor, and the file that it was loaded from, where there is one."""
+    """A latency predictor of blocks, and the file that it was loaded from, where there is one.
+
+    `known_space` is the space that a predictor in memory was made with.
+    """
 
     predictor: "LatencyPredictor"
     file: Path | None = None
+    known_space: "SearchSpace | None" = None
 
     @property
     def key(self) -> str:
         """The target's key."""
         return self.predictor.target.key
+
+    @property
+    def space(self) -> "SearchSpace | None":
+        """The space that it says it is of; None where it does not hold one."""
+        what = self.key if self.file is None else self.file.name
+        return self.known_space or kept_space(self.predictor.provenance, what).space
 
     def to_json(self) -> dict[str, Any]:
         """Provenance: target, the file's name and digest where there is one, and its own."""
@@ -44,6 +55,7 @@ def latency_source(predictor: Any) -> LatencySource:
         FileError: the file cannot be read, or holds something else.
     """
     from latency_models.predictors.predictor import LatencyPredictor
+    from ofabench.workflows.latency.predictor import LatencyPredictor as AnyPredictor
 
     if isinstance(predictor, LatencySource):
         return predictor
@@ -52,6 +64,8 @@ def latency_source(predictor: Any) -> LatencySource:
         return LatencySource(LatencyPredictor.load(path), path)
     if isinstance(predictor, LatencyPredictor):
         return LatencySource(predictor)
+    if isinstance(predictor, AnyPredictor):
+        return LatencySource(predictor.block_predictor, known_space=predictor.space)
     raise InputError(
         f"the latency predictor is {type(predictor).__name__} {predictor!r:.60}, expected a file "
         "of `ofabench fit` or a LatencyPredictor"
@@ -73,17 +87,14 @@ def check_distinct(sources: Sequence[LatencySource]) -> None:
 
 
 def space_known_by(sources: Sequence[LatencySource]) -> "SearchSpace":
-    """Return the space that the first predictor's file has; `InputError` where none has one."""
-    from supernet.space.space import SearchSpace
-
-    for source in sources:
-        text = source.predictor.provenance.get("space_toml")
-        if isinstance(text, str):
-            return SearchSpace.from_toml(text, f"the space of {source.file or source.key}")
-    raise InputError(
-        "which space is searched? no latency predictor's file has one: give --space NAME or "
-        "--space FILE.toml; see `ofabench space list`"
-    )
+    """Return the space that the predictors say; `InputError` where none says one."""
+    found = next((space for source in sources if (space := source.space) is not None), None)
+    if found is None:
+        raise InputError(
+            "which space is searched? no latency predictor's file says it: give --space NAME or "
+            "--space FILE.toml; see `ofabench space list`"
+        )
+    return found
 
 
 def load_latencies(paths: Sequence[Path]) -> "list[LatencyPredictor]":

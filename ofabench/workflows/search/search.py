@@ -12,7 +12,12 @@ from bench.errors import InputError
 from bench.protocol.progress import Progress
 from ofabench.options.search import SearchOptions
 from ofabench.workflows.search.accuracies import Accuracy, FunctionAccuracy, accuracy_of, on_codes
-from ofabench.workflows.search.latencies import LatencySource, check_distinct, latency_source
+from ofabench.workflows.search.latencies import (
+    LatencySource,
+    check_distinct,
+    latency_source,
+    space_known_by,
+)
 from ofabench.workflows.search.limits import (
     LatencyLimit,
     Limit,
@@ -51,7 +56,7 @@ logger = logging.getLogger(__name__)
 
 
 def search(
-    space: "str | os.PathLike[str] | SearchSpace",
+    space: "str | os.PathLike[str] | SearchSpace | None",
     accuracy: Accuracy,
     constraints: "Limit | Constraint | Sequence[Limit | Constraint]" = (),
     options: SearchOptions | None = None,
@@ -60,7 +65,8 @@ def search(
     """Return the most accurate network of a space that meets every constraint.
 
     Args:
-        space: a search space, its name, or its `.toml` file.
+        space: a search space, its name, or its `.toml` file; None for that of the latency
+            predictors.
         accuracy: a file that `ofabench accuracy` wrote, `"ofa:FILE"`, an accuracy predictor, or a
             function: it takes a list of n `ArchConfig` and returns n accuracies, fractions from 0
             to 1. `on_codes(function)` is one that takes an array of encoded networks, for speed.
@@ -95,7 +101,7 @@ def search(
 
 
 def pareto(  # noqa: PLR0913 - what is searched, its costs and limits, and how
-    space: "str | os.PathLike[str] | SearchSpace",
+    space: "str | os.PathLike[str] | SearchSpace | None",
     accuracy: Accuracy,
     latencies: Any,
     constraints: "Limit | Constraint | Sequence[Limit | Constraint]" = (),
@@ -270,13 +276,13 @@ class _Job:
 
 
 def _prepared(
-    space: "str | os.PathLike[str] | SearchSpace",
+    space: "str | os.PathLike[str] | SearchSpace | None",
     accuracy: Accuracy,
     sources: Sequence[LatencySource],
     options: SearchOptions,
 ) -> _Job:
     """Load and check what is searched."""
-    loaded = load_space(space)
+    loaded = space_known_by(sources) if space is None else load_space(space)
     source = accuracy_of(accuracy, loaded)
     source.check_space(loaded)
     check_distinct(sources)

@@ -1,6 +1,7 @@
 """`search` and `pareto` as Python functions: accuracies and limits of one's own."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,9 @@ import numpy as np
 import pytest
 
 from bench.errors import InfeasibleError, InputError
+from ofabench.cli.main import main
 from ofabench.options.search import SearchOptions
+from ofabench.workflows.latency.predictor import LatencyPredictor
 from ofabench.workflows.search.search import (
     latency_limit,
     macs_limit,
@@ -23,6 +26,7 @@ from supernet.accuracy.predictor import fit_accuracy
 from supernet.search.result_file import read_network
 from supernet.search.watch import Look
 from supernet.space.arch import ArchConfig
+from tests.support.sampling_spaces import MOBILE
 from tests.support.search_runs import OTHER, TARGET, TINY, latency, write_predictors
 
 QUICK = SearchOptions(budget=500, patience=10, seed=3)
@@ -259,3 +263,31 @@ def test_fronts_that_there_cannot_be() -> None:
         pareto("tiny", deep, [predictor, latency_limit(predictor, 3)])
     with pytest.raises(InputError, match="a front has a strategy of its own"):
         pareto("tiny", deep, predictor, options=SearchOptions(strategy="random"))
+
+
+def test_the_space_may_be_that_of_the_latency_predictor(tmp_path: Path) -> None:
+    known = replace(latency("tiny", TARGET), provenance={"space": "tiny"})
+    known.save(tmp_path / "p.parquet")
+    own = replace(known, provenance={"space": "mine", "space_toml": MOBILE.text})
+
+    for given in (known, tmp_path / "p.parquet", LatencyPredictor.of(known)):
+        assert search(None, deep, latency_limit(given, 3), QUICK).space == TINY
+    assert LatencyPredictor.of(latency("tiny", TARGET), "tiny").space == TINY
+    of_mine = LatencyPredictor.of(latency("tiny", TARGET), "tiny")
+    assert search(None, deep, latency_limit(of_mine, 3), QUICK).space == TINY
+    with pytest.raises(InputError, match="no latency predictor's file says it: give --space"):
+        search(None, deep, latency_limit(latency("tiny", TARGET), 3), QUICK)
+    assert latency_limit(own, 3).source.space == MOBILE
+
+
+def test_the_command_asks_for_no_space_that_the_predictor_knows(tmp_path: Path) -> None:
+    write_predictors(tmp_path)
+    known = replace(latency("tiny", TARGET), provenance={"space": "tiny"})
+    known.save(tmp_path / "known.parquet")
+    argv = ["search", "--accuracy", str(tmp_path / "a.parquet"), "--out", str(tmp_path / "r.json")]
+    budget = ["--budget", "300", "--patience", "5", "--max-latency-ms", "3000us"]
+
+    assert main([*argv, *budget, "--latency", str(tmp_path / "known.parquet")]) == 0
+    assert read_network(tmp_path / "r.json").space == "tiny"
+    assert json.loads((tmp_path / "r.json").read_text())["limits"] == {TARGET.key: 3.0}
+    assert main([*argv, *budget, "--latency", str(tmp_path / "p.parquet")]) == 2
