@@ -1,17 +1,16 @@
 """`ofabench space`: the spaces, and whether networks of a file are members of them."""
 
-import argparse
 import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import sys
 
-from ofabench.cli.arguments import add_json, add_pick, positive_int, resolutions, seed
-from ofabench.workflows.search.space_networks import run_check, run_export_net
-from ofabench.workflows.search.space_sample import run_sample
-from supernet.space.space_keys import reference
-
-if TYPE_CHECKING:
-    from supernet.space.space import SearchSpace
+from ofabench.cli.command import Command, CommandGroup
+from ofabench.options.space import (
+    SpaceCheckOptions,
+    SpaceExportNetOptions,
+    SpaceListOptions,
+    SpaceSampleOptions,
+    SpaceShowOptions,
+)
 
 _CHECK = """\
 FILE.json is a JSON list of networks by their shapes: name, net (MobileNetV3 or ProxylessNASNets),
@@ -30,93 +29,13 @@ wherever a name does. Its keys (docs/spaces.md says more):
 """
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `space list`, `show`, `sample`, `check` and `export-net`."""
-    parser = subparsers.add_parser(
-        "space", help="the spaces; a network's parameters, MACs, members"
-    )
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="name the shipped spaces")
-    listing.set_defaults(run=run_list)
-    show = actions.add_parser(
-        "show",
-        help="choices, sizes and blocks of one space",
-        description=_SHOW + reference(),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    show.add_argument("space", metavar="NAME|FILE.toml", help="see `ofabench space list`")
-    show.add_argument(
-        "--toml", action="store_true", help="print the space's TOML, to start one of your own from"
-    )
-    show.set_defaults(run=run_show)
-    _add_sample(actions)
-    check = actions.add_parser(
-        "check",
-        help="count the networks of a file and find the spaces that hold them",
-        description=_CHECK,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    check.add_argument("networks", metavar="FILE.json", type=Path)
-    check.add_argument(
-        "--space",
-        action="append",
-        metavar="NAME|FILE.toml",
-        help="look in this space (may be given again; default: all shipped ones)",
-    )
-    check.add_argument(
-        "--resolution",
-        type=positive_int,
-        metavar="PX",
-        help="side of the images where the network does not say it",
-    )
-    check.set_defaults(run=run_check)
-    export = actions.add_parser("export-net", help="write a network as OFA's net.config, JSON")
-    export.add_argument(
-        "--arch",
-        required=True,
-        type=Path,
-        metavar="R.json|A.jsonl",
-        help="a search's result, or an archs file of one line",
-    )
-    add_pick(export)
-    export.add_argument(
-        "--space",
-        metavar="NAME|FILE.toml",
-        help="where the network does not name its, or it is not a shipped one",
-    )
-    export.add_argument("--out", type=Path, metavar="net.config", help="instead of standard output")
-    export.set_defaults(run=run_export_net)
-    for action in (listing, show, check):
-        add_json(action)
-
-
-def _add_sample(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    sample = actions.add_parser(
-        "sample",
-        help="write random networks of a space as an archs file",
-        description="Networks are distinct. Each choice (resolution, depths, then kernels and "
-        "expansion ratios of the blocks that are there) is drawn uniformly and independently, as "
-        "in the training of once-for-all networks; so shallow networks are more frequent than "
-        "their share of the space. More networks of the same seed begin with the fewer.",
-    )
-    sample.add_argument("space", metavar="NAME|FILE.toml", help="see `ofabench space list`")
-    sample.add_argument(
-        "-n", "--networks", type=positive_int, default=100, metavar="N", help="how many (100)"
-    )
-    sample.add_argument("--seed", type=seed, default=0, help="decides which ones (0)")
-    sample.add_argument(
-        "--resolutions", type=resolutions, metavar="PX,PX", help="only networks of these"
-    )
-    sample.add_argument("--out", type=Path, metavar="A.jsonl", help="instead of standard output")
-    sample.set_defaults(run=run_sample)
-
-
-def run_list(args: argparse.Namespace) -> int:
+def _list(options: SpaceListOptions) -> int:
     """Print the shipped spaces."""
+    from ofabench.workflows.search.space_summary import space_headline
     from supernet.published.published import shipped_spaces
 
-    spaces = [_headline(space) for space in shipped_spaces()]
-    if args.json:
+    spaces = [space_headline(space) for space in shipped_spaces()]
+    if options.json:
         print(json.dumps(spaces, indent=2))
         return 0
     for space in spaces:
@@ -128,25 +47,17 @@ def run_list(args: argparse.Namespace) -> int:
     return 0
 
 
-def run_show(args: argparse.Namespace) -> int:
+def _show(options: SpaceShowOptions) -> int:
     """Print what one space holds."""
-    from supernet.space.space import SearchSpace
+    from ofabench.workflows.search.space_summary import space_summary
+    from ofabench.workflows.space import load_space
 
-    space = SearchSpace.load(args.space)
-    if args.toml:
+    space = load_space(options.space)
+    if options.toml:
         print(space.text, end="")
         return 0
-    columns = {column.name: list(column.values) for column in space.layout.columns}
-    shown: dict[str, Any] = {
-        **_headline(space),
-        "in_channels": space.in_channels,
-        "classes": space.classes,
-        "unique_blocks": len(space.unique_blocks()),
-        "smallest": _size(space, "smallest"),
-        "largest": _size(space, "largest"),
-        "columns": columns,
-    }
-    if args.json:
+    shown = space_summary(space)
+    if options.json:
         print(json.dumps(shown, indent=2))
         return 0
     for name in ("name", "family", "networks", "in_channels", "classes", "unique_blocks"):
@@ -157,29 +68,67 @@ def run_show(args: argparse.Namespace) -> int:
             f"{name:14} {size['resolution']} px, {size['blocks']} blocks, "
             f"{size['params'] / 1e6:.2f} M parameters, {size['macs'] / 1e6:.1f} M MACs"
         )
-    for names, values in _grouped(columns):
+    for names, values in _grouped(shown["columns"]):
         print(f"{names:14} {', '.join(map(str, values))}")
     return 0
 
 
-def _headline(space: "SearchSpace") -> dict[str, Any]:
-    return {
-        "name": space.name,
-        "family": space.family,
-        "resolutions": list(space.resolutions),
-        "networks": space.count(),  # of one resolution
-    }
+def _sample(options: SpaceSampleOptions) -> int:
+    """Write distinct random networks, one a line."""
+    from bench.files import write_text
+    from ofabench.workflows.search.space_sample import sample_networks
+
+    space, archs = sample_networks(options)
+    lines = "".join(space.to_line(arch) + "\n" for arch in archs)
+    if options.out is None:
+        print(lines, end="")
+        return 0
+    write_text(options.out, lines)
+    print(f"{len(archs)} networks of {space.name}: {options.out}", file=sys.stderr)
+    return 0
 
 
-def _size(space: "SearchSpace", which: str) -> dict[str, int]:
-    arch = space.largest() if which == "largest" else space.smallest()
-    blocks = space.blocks(arch)
-    return {
-        "resolution": arch.resolution,
-        "blocks": len(blocks),
-        "params": sum(block.params for block in blocks),
-        "macs": sum(block.macs for block in blocks),
-    }
+def _check(options: SpaceCheckOptions) -> int:
+    """Print each network's counts and the space that holds it."""
+    from ofabench.workflows.search.space_networks import check_networks
+
+    rows = check_networks(options)
+    if options.json:
+        print(json.dumps(rows, indent=2))
+        return 0
+    print(_line("network", "params M", "(published)", "MACs M", "(published)", "space"))
+    for row in rows:
+        params, macs = f"{row['params'] / 1e6:.2f}", f"{row['macs'] / 1e6:.1f}"
+        published = _millions(row["published_params"]), _millions(row["published_macs"])
+        space = row["space"] or "-"
+        print(_line(row["name"], params, published[0], macs, published[1], space))
+    return 0
+
+
+def _export_net(options: SpaceExportNetOptions) -> int:
+    """Write one network as the JSON that OFA's code builds networks from."""
+    from bench.files import write_text
+    from ofabench.workflows.search.space_networks import ofa_network
+
+    text = ofa_network(options)
+    if options.out is None:
+        print(text, end="")
+    else:
+        write_text(options.out, text)
+    return 0
+
+
+def _line(*cells: str) -> str:
+    widths = (45, -9, -11, -9, -11, 0)
+    padded = [
+        cell.ljust(width) if width >= 0 else cell.rjust(-width)
+        for cell, width in zip(cells, widths, strict=True)
+    ]
+    return " ".join(padded)
+
+
+def _millions(count: int | None) -> str:
+    return "-" if count is None else f"{count / 1e6:g}"
 
 
 def _grouped(columns: dict[str, list[int]]) -> list[tuple[str, list[int]]]:
@@ -194,3 +143,51 @@ def _grouped(columns: dict[str, list[int]]) -> list[tuple[str, list[int]]]:
     return [
         (first if first == last else f"{first}..{last}", values) for first, last, values in groups
     ]
+
+
+def _show_description() -> str:
+    """What `show` says of a space's TOML, with every key."""
+    from supernet.space.space_keys import reference
+
+    return _SHOW + reference()
+
+
+COMMAND = CommandGroup(
+    name="space",
+    help="the spaces; a network's parameters, MACs, members",
+    commands=(
+        Command(name="list", help="name the shipped spaces", options=SpaceListOptions, run=_list),
+        Command(
+            name="show",
+            help="choices, sizes and blocks of one space",
+            description=_show_description,
+            options=SpaceShowOptions,
+            run=_show,
+            raw=True,
+        ),
+        Command(
+            name="sample",
+            help="write random networks of a space as an archs file",
+            description="Networks are distinct. Each choice (resolution, depths, then kernels and "
+            "expansion ratios of the blocks that are there) is drawn uniformly and independently, "
+            "as in the training of once-for-all networks; so shallow networks are more frequent "
+            "than their share of the space. More networks of the same seed begin with the fewer.",
+            options=SpaceSampleOptions,
+            run=_sample,
+        ),
+        Command(
+            name="check",
+            help="count the networks of a file and find the spaces that hold them",
+            description=_CHECK,
+            options=SpaceCheckOptions,
+            run=_check,
+            raw=True,
+        ),
+        Command(
+            name="export-net",
+            help="write a network as OFA's net.config, JSON",
+            options=SpaceExportNetOptions,
+            run=_export_net,
+        ),
+    ),
+)

@@ -1,37 +1,27 @@
 """Random networks of a space, as an archs file."""
 
-import argparse
-import json
-import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bench.errors import InputError
+from ofabench.options.space import SpaceSampleOptions
 
 if TYPE_CHECKING:
-    from supernet.space.space import Codes, SearchSpace
+    from supernet.space.space import ArchConfig, Codes, SearchSpace
 
 _FIRST_DRAW = 1024
 _DRAWS_EACH = 1000  # at most so many draws for each network that is wanted
 
 
-def run_sample(args: argparse.Namespace) -> int:
-    """Write distinct random networks, one a line."""
-    from bench.files import write_text
+def sample_networks(options: SpaceSampleOptions) -> "tuple[SearchSpace, list[ArchConfig]]":
+    """Return distinct random networks of a space, and the space."""
     from supernet.space.space import SearchSpace
 
-    space = SearchSpace.load(args.space)
-    if args.resolutions:
-        space = space.narrowed(args.resolutions)
-    archs = space.decode(distinct_networks(space, args.networks, args.seed))
-    lines = "".join(json.dumps({"space": space.name, **arch.to_json()}) + "\n" for arch in archs)
-    if args.out is None:
-        print(lines, end="")
-        return 0
-    write_text(args.out, lines)
-    print(f"{len(archs)} networks of {space.name}: {args.out}", file=sys.stderr)
-    return 0
+    space = SearchSpace.load(options.space)
+    if options.resolutions:
+        space = space.narrowed(options.resolutions)
+    return space, space.decode(distinct_networks(space, options.networks, options.seed))
 
 
 def distinct_networks(space: "SearchSpace", n: int, seed: int) -> "Codes":

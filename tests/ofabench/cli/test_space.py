@@ -1,13 +1,12 @@
 """`ofabench space`: lists, shows and checks, for people and for machines."""
 
-import argparse
 import json
 from pathlib import Path
 
 import pytest
 
 from bench.errors import InputError
-from ofabench.cli.commands import space as command
+from ofabench.cli.commands.space import COMMAND
 from ofabench.cli.main import main
 from supernet.space.space import SearchSpace
 
@@ -15,11 +14,7 @@ FIXTURE = Path(__file__).parents[2] / "support" / "published_networks.json"
 
 
 def run(*argv: str | Path) -> int:
-    parser = argparse.ArgumentParser()
-    command.add_parser(parser.add_subparsers())
-    args = parser.parse_args(["space", *map(str, argv)])
-    code: int = args.run(args)
-    return code
+    return COMMAND.main([str(word) for word in argv], "ofabench space")
 
 
 def test_the_list_names_every_space(capsys: pytest.CaptureFixture[str]) -> None:
