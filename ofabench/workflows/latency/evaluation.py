@@ -116,7 +116,12 @@ def evaluate_blocks(
         predicted_ms=verdict.predicted_ms,
         measured_ms=on.measured.ms,
         choices=space.frame_of(on.codes),
-        figures={**target, **verdict.to_json(), "fitted_on": on.fitted},
+        figures={
+            **target,
+            **verdict.to_json(),
+            "fitted_on": on.fitted,
+            "all_fitted_on": on.fitted == len(networks),
+        },
     )
 
 

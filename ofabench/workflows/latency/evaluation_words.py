@@ -37,9 +37,7 @@ def evaluation_html(figures: Mapping[str, Any]) -> str:
 def _head(told: Mapping[str, Any]) -> Iterator[str]:
     yield f"{told['n']} networks, {told['column']}; predictor of {told['target']}"
     if told.get("fitted_on"):
-        share = (
-            "left out" if told["fitted_on"] != told["n"] else "ALL of them: this is no judgement"
-        )
+        share = "ALL of them: this is no judgement" if told["all_fitted_on"] else "left out"
         yield f"{told['fitted_on']} networks of the table were fitted on: {share}"
 
 

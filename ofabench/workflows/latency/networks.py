@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from supernet.space.space import ArchConfig, SearchSpace
 
 
-def space_of(table: "NetworksTable", asked: str | None) -> "SearchSpace":
+def space_of(table: "NetworksTable", asked: str | Path | None) -> "SearchSpace":
     """Space of a table: the one asked for, else the one that its metadata name or hold."""
     from supernet.space.space import SearchSpace
 
@@ -34,7 +34,7 @@ def space_of(table: "NetworksTable", asked: str | None) -> "SearchSpace":
 
 
 def space_to_judge(
-    table: "NetworksTable", given: str | None, predictor: KeptSpace
+    table: "NetworksTable", given: str | Path | None, predictor: KeptSpace
 ) -> "SearchSpace":
     """Space of a table's networks: what the table says, else what the predictor says.
 

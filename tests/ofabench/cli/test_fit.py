@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,9 @@ import pytest
 
 from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.tables.networks import NetworksTable
+from latency_models.tables.table import LatencyTable
 from ofabench.cli import main as cli
+from ofabench.workflows.latency.predictor import load_predictor
 from supernet.space.space import SearchSpace
 
 TINY = SearchSpace.load("tiny")
@@ -387,6 +390,131 @@ def test_onehot_refuses(onehot: Path, files: Path, fails: Fails) -> None:
     archs.write_text("")
     assert "holds no network" in fails("predict", prior, "--archs", archs, *space)
     assert not out.exists()
+
+
+def test_a_predictor_of_categories_says_so_itself(
+    onehot: Path, files: Path, capsys: pytest.CaptureFixture[str], fails: Fails
+) -> None:
+    assert cli.main(fit_onehot(onehot, "a.parquet", "p.parquet")) == 0
+    p, few = str(onehot / "p.parquet"), onehot / "few.parquet"
+    archs = onehot / "a.jsonl"
+    archs.write_text(json.dumps({f"op{place}": place % 4 for place in range(6)}))
+
+    for argv in (["evaluate", p, "--networks", str(few), "--json"], ["predict", p, "--archs"]):
+        more = [str(archs)] if argv[0] == "predict" else []
+        capsys.readouterr()
+        assert cli.main([*argv, *more]) == 0
+        of_itself = capsys.readouterr().out
+        assert cli.main([*argv, *more, "--space", "onehot"]) == 0
+        assert capsys.readouterr().out == of_itself
+    told = fails("evaluate", p, "--networks", few, "--space", "tiny")
+    assert told == (
+        f"ofabench: {p} is a predictor of categories, --space onehot; expected a latency predictor "
+        "for --space tiny: leave --space out\n"
+    )
+    told = fails("predict", files / "p.parquet", "--archs", archs, "--space", "onehot")
+    assert "is a latency predictor of the space 'tiny'; expected a predictor of categories" in told
+
+
+def test_evaluate_asks_for_no_space_that_the_predictor_knows(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], fails: Fails
+) -> None:
+    nameless = tmp_path / "n.csv"
+    NetworksTable.load(files / "n.parquet").frame.to_csv(nameless, index=False)
+    both = [str(files / "p.parquet"), "--networks", str(nameless)]
+    capsys.readouterr()
+
+    assert cli.main(["evaluate", *both, "--json"]) == 0
+    of_itself = capsys.readouterr().out
+    assert cli.main(["evaluate", *both, "--json", "--space", "tiny"]) == 0
+
+    assert capsys.readouterr().out == of_itself
+    assert json.loads(of_itself)["n"] == 30
+    told = fails("evaluate", *both, "--space", "ofa-resnet50d")
+    assert "p.parquet is of the space 'tiny', --space ofa-resnet50d is 'ofa-resnet50d'" in told
+    named = ("--networks", files / "n.parquet", "--space", "ofa-resnet50d")
+    told = fails("evaluate", files / "p.parquet", *named)
+    assert "the networks table is of the space 'tiny', --space ofa-resnet50d is" in told
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Predictors of a space whose file is gone: b of blocks, p of both, n of networks alone."""
+    work, elsewhere = tmp_path_factory.mktemp("work"), tmp_path_factory.mktemp("elsewhere")
+    toml = elsewhere / "mine.toml"
+    toml.write_text(TINY.text.replace('name = "tiny"', 'name = "mine"'))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(work)
+        sweep = ["sweep", "--space", str(toml), "--device", "fake", "--backend", "fake"]
+        few = ["--blocks", "60", "--networks", "20", "--loads", "2", "--passes", "3"]
+        assert cli.main([*sweep, *few, "--out", "s.sqlite"]) == 0
+        shutil.rmtree(elsewhere)
+        tables = ["--out", "T.parquet", "--networks-out", "N.parquet"]
+        assert cli.main(["table", "build", "s.sqlite", *tables]) == 0
+        assert cli.main(["fit", "T.parquet", "--out", "b.parquet"]) == 0
+        networks = ["--networks", "N.parquet"]
+        assert cli.main(["fit", "T.parquet", *networks, "--out", "p.parquet"]) == 0
+        assert cli.main(["fit", *networks, "--out", "n.parquet"]) == 0
+    NetworksTable.load(work / "N.parquet").frame.to_csv(work / "nameless.csv", index=False)
+    return work
+
+
+@pytest.mark.parametrize("name", ["b", "p", "n"])
+def test_predictors_of_an_own_space_hold_it(
+    own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    predictor, archs = str(own / f"{name}.parquet"), tmp_path / "a.jsonl"
+    arch = TINY.smallest()
+    named = TINY.to_line(arch).replace('"tiny"', '"mine"')
+    archs.write_text(f"{named}\n{json.dumps(arch.to_json())}\n{TINY.to_line(arch)}\n")
+    capsys.readouterr()
+
+    for networks in ("N.parquet", "nameless.csv"):
+        assert cli.main(["evaluate", predictor, "--networks", str(own / networks), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["n"] == 20
+    assert cli.main(["predict", predictor, "--archs", str(archs)]) == 0
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["space"] for line in lines] == ["mine", "mine", "tiny"]
+    assert len({line["latency_ms"] for line in lines}) == 1
+    assert load_predictor(predictor).space == SearchSpace.from_toml(
+        TINY.text.replace('name = "tiny"', 'name = "mine"')
+    )
+
+
+def test_an_older_predictor_of_an_own_space_is_asked_for_it(
+    own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], fails: Fails
+) -> None:
+    predictor = LatencyPredictor.load(own / "b.parquet")
+    older, archs = tmp_path / "older.parquet", tmp_path / "a.jsonl"
+    provenance = {k: v for k, v in predictor.provenance.items() if k != "space_toml"}
+    replace(predictor, provenance=provenance).save(older)
+    text = TINY.text.replace('name = "tiny"', 'name = "mine"')
+    toml = tmp_path / "mine.toml"
+    toml.write_text(text)
+    archs.write_text(json.dumps(TINY.smallest().to_json()))
+    judge = ("evaluate", older, "--networks", own / "nameless.csv")
+
+    for argv in (judge, ("predict", older, "--archs", archs)):
+        told = fails(*argv)
+        assert "is older and names its space 'mine' without holding it: give it with" in told
+        assert "of the space 'mine', --space tiny is 'tiny'" in fails(*argv, "--space", "tiny")
+        capsys.readouterr()
+        assert cli.main([*map(str, argv), "--space", str(toml)]) == 0
+
+
+def test_a_table_that_names_no_space_leaves_the_question(
+    own: Path, tmp_path: Path, fails: Fails
+) -> None:
+    table = LatencyTable.load(own / "T.parquet")
+    bare, p = tmp_path / "bare.parquet", tmp_path / "p.parquet"
+    replace(table, provenance={}).save(bare)
+    assert cli.main(["fit", str(bare), "--out", str(p)]) == 0
+
+    told = fails("evaluate", p, "--networks", own / "nameless.csv")
+
+    assert "the networks table does not name its space, and" in told
+    assert "is older or was fitted on a table that names none: give it with --space" in told
 
 
 def test_published_gpu_latencies(

@@ -1,0 +1,115 @@
+"""`fit` from Python: what it takes, and what it refuses in words of what was expected."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench.errors import FileError, InputError
+from bench.protocol.target import Target
+from latency_models.tables.networks import NetworksTable
+from latency_models.tables.table import LatencyTable, frame_of
+from ofabench.cli import main as cli
+from ofabench.options.fit import FitOptions
+from ofabench.workflows.latency.fit import fit
+from ofabench.workflows.latency.predictor import load_predictor
+from supernet.space.space import SearchSpace
+
+TINY = SearchSpace.load("tiny")
+TARGET = Target(device="box", backend="onnx", backend_version="1")
+ARCHS = list(dict.fromkeys(TINY.sample(np.random.default_rng(1), 40)))[:24]
+MS = np.array([0.1 + sum(block.macs for block in TINY.blocks(arch)) / 1e6 for arch in ARCHS])
+FRAME = TINY.to_frame(ARCHS).assign(box_ms=MS)
+SPECS = TINY.unique_blocks()[::20]  # so few need no choice of form
+BLOCK_MS = np.array([0.001 + spec.macs / 1e6 for spec in SPECS])
+TABLE = LatencyTable(
+    target=TARGET,
+    provenance={"space": "tiny"},
+    rows=frame_of(SPECS, latency_ms=BLOCK_MS, cold_ms=BLOCK_MS),
+)
+NETWORKS = NetworksTable(frame=FRAME[:6], space="tiny", targets={"box_ms": TARGET}, provenance={})
+
+
+def test_tables_their_files_and_the_command_give_one_predictor(tmp_path: Path) -> None:
+    t, n, p = (tmp_path / name for name in ("t.parquet", "n.parquet", "p.parquet"))
+    TABLE.save(t)
+    NETWORKS.save(str(n))
+    assert cli.main(["fit", str(t), "--networks", str(n), "--out", str(p)]) == 0
+    expected = load_predictor(p).predict(FRAME)
+
+    for blocks, networks in ((TABLE, NETWORKS), (t, str(n)), (str(t), NetworksTable.load(n))):
+        found = fit(blocks, networks).predict(FRAME)
+        assert found.ms.tolist() == expected.ms.tolist()
+        assert found.std_ms.tolist() == expected.std_ms.tolist()
+
+
+def test_a_prior_is_a_predictor_or_its_file(tmp_path: Path) -> None:
+    prior, path = fit(TABLE), tmp_path / "prior.parquet"
+    prior.save(path)
+
+    of_object = fit(networks=NETWORKS, priors=[prior])
+    of_file = fit(networks=NETWORKS, priors=[path])
+
+    assert of_object.predict(ARCHS).ms.tolist() == of_file.predict(ARCHS).ms.tolist()
+    error = of_object.predict(ARCHS).ms / MS - 1
+    assert np.mean(np.abs(error)) < 0.05
+    choice = of_object.block_predictor.composition_choice
+    assert choice is not None
+    assert "prior 0" in dict(choice.errors)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({}, "nothing to fit"),
+        ({"blocks": TABLE, "priors": ["p.parquet"]}, "--prior is for fits on --networks alone"),
+        ({"blocks": TABLE, "options": FitOptions(space="tiny")}, "give --networks too"),
+        ({"blocks": FRAME}, "blocks are given as DataFrame, expected a LatencyTable or its file"),
+        ({"networks": ARCHS}, "measured networks are given as list, expected a NetworksTable"),
+        ({"networks": FRAME}, "does not name its space: give it with --space"),
+        ({"networks": NETWORKS, "priors": "p.parquet"}, "priors are str, expected a list of them"),
+        ({"networks": NETWORKS, "priors": [TABLE]}, "prior 0 is LatencyTable, expected a Latency"),
+        ({"networks": NETWORKS, "options": {"space": "tiny"}}, "options are dict, expected Fit"),
+        (
+            {"blocks": TABLE, "networks": NETWORKS, "options": FitOptions(space="onehot")},
+            "a latency table holds blocks, --space onehot knows none",
+        ),
+    ],
+)
+def test_what_does_not_go_together_is_refused(given: dict[str, Any], told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        fit(**given)
+
+
+def test_files_that_are_not_there_are_told() -> None:
+    for given in ({"blocks": "absent.parquet"}, {"networks": "absent.parquet"}):
+        with pytest.raises(FileError, match="cannot read absent"):
+            fit(**given)  # type: ignore[arg-type]
+    with pytest.raises(FileError, match="cannot read absent"):
+        fit(networks=NETWORKS, priors=["absent.parquet"])
+
+
+def test_tables_print_well_and_come_back(tmp_path: Path) -> None:
+    t, n = tmp_path / "t.parquet", tmp_path / "n.parquet"
+    TABLE.save(t)
+    NETWORKS.save(n)
+
+    table, networks = LatencyTable.load(str(t)), NetworksTable.load(str(n))
+
+    assert table.frame.equals(TABLE.frame)
+    assert networks.frame.equals(NETWORKS.frame)
+    assert repr(table).startswith(f"LatencyTable of {TARGET.key}: {len(SPECS)} blocks (")
+    assert f"{sum(spec.kind == 'mbconv' for spec in SPECS)} mbconv" in repr(table)
+    assert repr(networks) == "NetworksTable: 6 networks of tiny; box_ms"
+    for one in (table, networks):
+        assert "<table" in one._repr_html_()
+        assert len(one._repr_html_()) < 20_000  # shortened, however long the table is
+    assert table.to_dict()["blocks"] == len(SPECS)
+    assert networks.to_dict() == {
+        "networks": 6,
+        "space": "tiny",
+        "columns": ["box_ms"],
+        "targets": {"box_ms": TARGET.to_json()},
+        "provenance": {},
+    }
