@@ -68,11 +68,11 @@ class MeasuredAccuracies:
 
     def __repr__(self) -> str:
         """How many networks there are, and their accuracies."""
-        told = self.to_dict()
+        of = self.to_dict()
         return (
-            f"{told['networks']} networks of {self.space.name}: accuracy {told['least']:.2%} to "
-            f"{told['most']:.2%}, mean {told['mean']:.2%} on {told['images']} {told['part']} "
-            f"images\n  standard error of one accuracy {told['standard_error']:.2%}"
+            f"{of['networks']} networks of {self.space.name}: accuracy {of['least']:.2%} to "
+            f"{of['most']:.2%}, mean {of['mean']:.2%} on {of['images']} {of['part']} images\n"
+            f"  standard error of one accuracy {of['standard_error']:.2%}"
         )
 
     def _repr_html_(self) -> str:
@@ -135,11 +135,11 @@ def measure_accuracies(
         scores = _kept(out.with_suffix(STORE), conditions, codes, measured, subject.progress)
     provenance = {"checkpoint": subject.file, **asdict(conditions), **origin()}
     table = _table(space, codes, [scores[tuple(code)] for code in codes.tolist()], provenance)
-    found = MeasuredAccuracies(space=space, table=table)
+    result = MeasuredAccuracies(space=space, table=table)
     if out is not None:
-        found.save(out)
+        result.save(out)
     log_broken(images.broken())
-    return found
+    return result
 
 
 def _codes(
@@ -151,8 +151,8 @@ def _codes(
         pairs = list(read_archs(options.archs, space))
         others = {of.name for of, _ in pairs} - {space.name}
         if others or not pairs:
-            found = f"networks of {', '.join(sorted(others))}" if others else "no network"
-            raise InputError(f"{options.archs} holds {found}, the checkpoint is of {space.name}")
+            held = f"networks of {', '.join(sorted(others))}" if others else "no network"
+            raise InputError(f"{options.archs} holds {held}, the checkpoint is of {space.name}")
         given.append(space.encode([arch for _, arch in pairs]))
     if (archs is None and options.archs is None) or options.networks is not None:
         given.append(measure.choose_networks(space, options.networks or DRAWN, options.seed))
@@ -205,9 +205,9 @@ def _measure(
 def _table(
     space: SearchSpace, codes: Codes, scores: Sequence[Score], provenance: Mapping[str, Any]
 ) -> NetworksTable:
-    """Networks with the columns `accuracy` and `accuracy_error`; a space of one's own comes too."""
+    """Networks with the columns `accuracy` and `accuracy_error`, and a space of the caller."""
     frame = space.frame_of(codes).assign(
-        accuracy=[one.accuracy for one in scores], accuracy_error=[one.error for one in scores]
+        accuracy=[each.accuracy for each in scores], accuracy_error=[each.error for each in scores]
     )
     own = {} if space.name in space_names() else {SPACE_TOML: space.text}
     return NetworksTable(

@@ -85,9 +85,9 @@ def fit_accuracy(
     """
     if out is not None:
         check_folder(Path(out))
-    told: dict[str, Any] = {}
+    provenance: dict[str, Any] = {}
     if isinstance(measured, str | Path):
-        told["table"] = Path(measured).name
+        provenance["table"] = Path(measured).name
         table = NetworksTable.load(Path(measured))
     else:
         table = measured.table if isinstance(measured, MeasuredAccuracies) else measured
@@ -101,11 +101,11 @@ def fit_accuracy(
         raise FileError(f"{where} lacks the column 'accuracy'; make it again")
     accuracy = finite_numbers(table.frame, "accuracy")
     of = _space(measured, table, space)
-    told |= table.provenance
+    provenance |= table.provenance
     if "accuracy_error" in table.frame.columns:
-        told["measured_error"] = float(np.median(numbers_of(table.frame["accuracy_error"])))
+        provenance["measured_error"] = float(np.median(numbers_of(table.frame["accuracy_error"])))
     options = AccuracyOptions.or_defaults(options)
-    return _fit(of, (of.codes_of(table.frame), accuracy), told, options, out)
+    return _fit(of, (of.codes_of(table.frame), accuracy), provenance, options, out)
 
 
 def _space(
@@ -131,20 +131,20 @@ def measure_and_fit(
         validation,
         subject.progress,
     )
-    told = {
+    provenance = {
         "checkpoint": subject.file,
         "data": images.name,
         "part": "validation",
         "images": len(validation),
         "measured_error": float(np.median(pairs.error)),
     }
-    return _fit(space, (pairs.codes, pairs.accuracy), told, options, out)
+    return _fit(space, (pairs.codes, pairs.accuracy), provenance, options, out)
 
 
 def _fit(
     space: SearchSpace,
     pairs: tuple[Codes, NDArray[np.float64]],
-    told: Mapping[str, Any],
+    provenance: Mapping[str, Any],
     options: AccuracyOptions,
     out: Path | str | None,
 ) -> FittedAccuracies:
@@ -154,8 +154,8 @@ def _fit(
     compared = compare(space, codes, accuracy, kinds, options.seed)
     best = compared[0]
     fitted = fit_pairs(space, codes, accuracy, kind=best.kind, seed=options.seed)
-    more = {"seed": options.seed, "compared": [one.to_json() for one in compared]}
-    predictor = fitted.with_provenance({**told, **more})
+    more = {"seed": options.seed, "compared": [each.to_json() for each in compared]}
+    predictor = fitted.with_provenance({**provenance, **more})
     if out is not None:
         predictor.save(Path(out))
     judged = best.held_out or best.cross_validation
@@ -170,9 +170,9 @@ def _lines(predictor: AccuracyPredictor, compared: Sequence[Compared]) -> list[s
         f"{len(predictor.codes)} networks of {predictor.space}: accuracy {low:.2%} to {high:.2%}",
         f"  fitted          {best.kind}: {predictor.model.settings}",
     ]
-    for one in compared:
-        error = f"{one.cross_validation.rmse:.2%} of {one.cross_validation.pairs}"
-        lines.append(f"  {one.kind:<8}        error {error} cross-validated (root mean square)")
+    for each in compared:
+        error = f"{each.cross_validation.rmse:.2%} of {each.cross_validation.pairs}"
+        lines.append(f"  {each.kind:<8}        error {error} cross-validated (root mean square)")
     held = best.held_out
     if held is None:
         lines.append("  held out        none: too few networks to keep some back")

@@ -14,7 +14,7 @@ def log_broken(broken: Sequence[Broken]) -> None:
     if not broken:
         return
     _LOG.warning("images left out because they cannot be read: %d", len(broken))
-    for one in broken[:SHOWN]:
-        _LOG.warning("  %s", one)
+    for each in broken[:SHOWN]:
+        _LOG.warning("  %s", each)
     if len(broken) > SHOWN:
         _LOG.warning("  and %d more", len(broken) - SHOWN)

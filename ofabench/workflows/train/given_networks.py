@@ -76,13 +76,13 @@ def arch_of(arch: Any, space: SearchSpace, pick: int | None = None) -> ArchConfi
         return _named(os.fspath(arch), space, pick)
     if pick is not None:
         raise InputError("pick is for a file of several networks, got a network")
-    found = arch if isinstance(arch, ArchConfig) else getattr(arch, "arch", None)
-    if not isinstance(found, ArchConfig):
+    config = arch if isinstance(arch, ArchConfig) else getattr(arch, "arch", None)
+    if not isinstance(config, ArchConfig):
         raise InputError(f"arch is {arch!r:.80}, {_EXPECTED}")
     of = getattr(arch, "space", None)
     if isinstance(of, SearchSpace) and of.name != space.name:
         raise InputError(f"arch is a network of {of.name}, the supernet is of {space.name}")
-    return space.canonical(found)
+    return space.canonical(config)
 
 
 def _named(text: str, space: SearchSpace, pick: int | None) -> ArchConfig:
@@ -91,10 +91,10 @@ def _named(text: str, space: SearchSpace, pick: int | None) -> ArchConfig:
         if pick is not None:
             raise InputError(f"--arch {text} is one network; --pick is for a file of several")
         return space.largest() if text == "largest" else space.smallest()
-    found = read_network(Path(text), pick, space)
-    if found.space != space.name:
+    network = read_network(Path(text), pick, space)
+    if network.space != space.name:
         raise InputError(
-            f"{text} holds a network of {found.space}, the checkpoint is of {space.name}; "
+            f"{text} holds a network of {network.space}, the checkpoint is of {space.name}; "
             "search in the checkpoint's space"
         )
-    return space.canonical(found.arch)
+    return space.canonical(network.arch)

@@ -162,12 +162,12 @@ class SuperNet:
                 not finished.
             FileError: a file cannot be read or written.
         """
-        found = sub_network(self, arch, pick=pick, data=data)
+        network = sub_network(self, arch, pick=pick, data=data)
         if out is not None:
-            found.save(Path(out))
-        if found.data is not None:
-            log_broken(found.data.broken())
-        return found
+            network.save(Path(out))
+        if network.data is not None:
+            log_broken(network.data.broken())
+        return network
 
     def to_dict(self) -> dict[str, Any]:
         """Return what was trained, by what recipe, and what it took, as JSON values."""
@@ -232,6 +232,6 @@ def load_supernet(path: Path | str, *, data: Data | None = None) -> SuperNet:
     """
     if not isinstance(path, str | Path):
         raise InputError(f"path is {path!r:.80}, expected a supernet's file")
-    found = SuperNet(Path(path), data)
-    found.checkpoint  # noqa: B018 - reads it: what is wrong with the file is said here
-    return found
+    supernet = SuperNet(Path(path), data)
+    supernet.checkpoint  # noqa: B018 - reads it: what is wrong with the file is said here
+    return supernet

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.files import read_bytes
 from ofabench.options.train import TrainOptions
-from ofabench.workflows.search.latencies import load_sources
+from ofabench.workflows.search.latencies import load_latencies
 from supernet.constraints.constraints import latency
 from supernet.space.space import SearchSpace
 from supernet.train.sampling import Sampling
@@ -21,13 +21,13 @@ def sampling_of(
     paths, limits_ms, focus = options.latency, options.max_latency_ms, options.latency_focus or ""
     if not paths:
         return Sampling(), ""
-    predictors = [source.predictor for source in load_sources(paths)]
+    predictors = load_latencies(paths)
     without = [_NO_LIMIT_MS] * (len(paths) - len(limits_ms))
     constraints = tuple(
         latency(space, predictor, limit_ms)
         for predictor, limit_ms in zip(predictors, [*limits_ms, *without], strict=True)
     )
-    told = [
+    names = [
         f"{limit.name} {_digest(path)}" + ("" if without else f" within {limit.limit:g} ms")
         for limit, path in zip(constraints, paths, strict=True)
     ]
@@ -37,7 +37,7 @@ def sampling_of(
         costs=constraints[0].costs,
         tell=tell,
     )
-    return sampling, ", ".join([*told, *([focus] if focus else [])])
+    return sampling, ", ".join([*names, *([focus] if focus else [])])
 
 
 def _digest(path: Path) -> str:

@@ -28,14 +28,14 @@ class TrainingSummary:
     @property
     def phases(self) -> list[PhaseSummary]:
         """The phases that have an epoch done, in order."""
-        found = []
+        summaries = []
         for phase in self.checkpoint.schedule.phases:
             records = [each for each in self.checkpoint.records if each.phase == phase.name]
             if records:
                 seconds = sum(each.seconds for each in records)
                 rate = sum(each.images for each in records) / seconds
-                found.append(PhaseSummary(phase.name, len(records), records[-1].loss, rate))
-        return found
+                summaries.append(PhaseSummary(phase.name, len(records), records[-1].loss, rate))
+        return summaries
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe, the phases and what was used."""

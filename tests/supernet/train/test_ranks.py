@@ -14,7 +14,7 @@ from torch import Tensor
 from bench.errors import InputError
 from supernet.train.checkpoint import load_checkpoint
 from supernet.train.log import read_log
-from supernet.train.ranks import Ranks, joined
+from supernet.train.ranks import Ranks, is_first, joined
 
 ROOT = Path(__file__).resolve().parents[3]
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
@@ -155,6 +155,15 @@ def test_a_rank_that_dies_is_told_in_one_line(tmp_path: Path) -> None:
     (told,) = [line for line in done.stdout.splitlines() if "told:" in line]
     assert "a rank of the training is gone" in told
     assert "with --resume" in told
+
+
+def test_the_first_process_is_the_one_that_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RANK", raising=False)
+    assert is_first()
+    monkeypatch.setenv("RANK", "0")
+    assert is_first()
+    monkeypatch.setenv("RANK", "1")
+    assert not is_first()
 
 
 def test_one_process_alone_sums_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
