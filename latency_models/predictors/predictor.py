@@ -13,6 +13,7 @@ from bench.blocks.spec import BlockSpec
 from bench.errors import MissingEntryError
 from latency_models.predictors.file import load_predictor, save_predictor
 from latency_models.predictors.fitted import FittedPredictor
+from latency_models.predictors.network_blocks import NetworkBlocks
 from latency_models.regression.domain import Domain
 from latency_models.regression.features import feature_matrix
 from latency_models.regression.regression import Regression
@@ -55,28 +56,28 @@ class LatencyPredictor(FittedPredictor):
 
     def predict_each(self, networks: Sequence[Network]) -> list[Prediction]:
         """Latency of each network, block by block; a block of several is costed once."""
-        specs = list(dict.fromkeys(block for network in networks for block in network))
-        costs = dict(zip(specs, self.block_ms(specs).tolist(), strict=True))
-        variances = dict(zip(specs, self.block_variance(specs).tolist(), strict=True))
-        outside = {block for block in specs if block not in self.domain}
-        per_block = [np.array([costs[block] for block in network]) for network in networks]
-        ms = self.composition.link(np.array([found.sum() for found in per_block]))
-        variance = np.array(
-            [np.array([variances[block] for block in network]).sum() for network in networks]
-        )
-        std_ms = self.composition.std_ms(ms, variance)
+        blocks = NetworkBlocks.of(networks)
+        ms, std_ms, costs = self.predict_blocks(blocks)
+        outside = {block for block in blocks.specs if block not in self.domain}
         return [
             Prediction(
                 ms=of_one,
                 std_ms=std_of_one,
-                per_block_ms=tuple(found.tolist()),
+                per_block_ms=tuple(per_block.tolist()),
                 unmeasured=tuple(block for block in network if block not in self.known),
                 extrapolated=tuple(block for block in network if block in outside),
             )
-            for network, found, of_one, std_of_one in zip(
-                networks, per_block, ms.tolist(), std_ms.tolist(), strict=True
+            for network, per_block, of_one, std_of_one in zip(
+                networks, blocks.of_each(costs), ms.tolist(), std_ms.tolist(), strict=True
             )
         ]
+
+    def predict_blocks(self, blocks: NetworkBlocks) -> tuple[Floats, Floats, Floats]:
+        """Latencies and standard deviations in ms (n,), and what each of the blocks adds, in ms."""
+        costs = self.block_ms(blocks.specs)
+        ms = self.composition.link(blocks.sums(costs))
+        variance = blocks.sums(self.block_variance(blocks.specs))
+        return ms, self.composition.std_ms(ms, variance), costs
 
     def predict_many(self, networks: Sequence[Network]) -> Floats:
         """Latencies in ms, (n,)."""

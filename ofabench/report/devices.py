@@ -12,7 +12,7 @@ from latency_models.tables.table import LatencyTable
 from ofabench.report.figures import colours, finish
 from ofabench.report.inputs import Inputs
 from ofabench.report.page import Section, plain
-from ofabench.report.words import in_words, short_target, space_named, space_of_table
+from ofabench.report.words import in_words, short_target, space_of_predictor, space_of_table
 from supernet.space.space import SearchSpace
 
 Floats = NDArray[np.float64]
@@ -104,8 +104,8 @@ def _measured(inputs: Inputs) -> tuple[dict[Target, Floats], list[str], str]:
 def _predicted(inputs: Inputs) -> tuple[dict[Target, Floats], list[str], str]:
     """Latencies of random networks, as every predictor tells them, by target."""
     predictors = inputs.predictors_by_target()
-    names = {str(one.provenance.get("space")) for one in predictors.values()}
-    space = space_named(names.pop()) if len(names) == 1 else None
+    spaces = [space_of_predictor(one) for one in predictors.values()]
+    space = spaces[0] if spaces and all(one == spaces[0] for one in spaces) else None
     if space is None or len(predictors) < 2:
         return {}, [], ""
     archs = space.sample(np.random.default_rng(SEED), NETWORKS)

@@ -5,8 +5,10 @@ from typing import Any
 
 from bench.errors import InputError, OfabenchError
 from bench.protocol.target import Target
+from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.tables.networks import NetworksTable
 from ofabench.workflows.latency.networks import space_of
+from ofabench.workflows.latency.spaces import kept_space
 from supernet.space.arch import ArchConfig
 from supernet.space.space import SearchSpace
 
@@ -33,6 +35,14 @@ def space_of_table(table: NetworksTable) -> SearchSpace | None:
     """The space that a networks table names or carries; None where it is not to be had."""
     try:
         return space_of(table, None)
+    except OfabenchError:
+        return None
+
+
+def space_of_predictor(predictor: LatencyPredictor) -> SearchSpace | None:
+    """The space that a predictor names or carries; None where it is not to be had."""
+    try:
+        return kept_space(predictor.provenance, "the predictor").space
     except OfabenchError:
         return None
 

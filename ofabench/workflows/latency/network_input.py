@@ -12,9 +12,11 @@ from bench.errors import InputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from latency_models.predictors.network_blocks import NetworkBlocks
     from latency_models.tables.networks import NetworksTable
     from supernet.space.space import SearchSpace
 
+MANY = 100  # networks; of so many, arrays of all choices pay
 _LARGEST = 1 << 62  # of whole numbers; beyond, int64 and float64 differ
 
 
@@ -50,6 +52,17 @@ def space_codes(networks: Any, space: "SearchSpace") -> "NDArray[np.int16]":
             f"of {space.name}: {', '.join(space.columns[:3])}, ..."
         )
     return _some(space.encode(archs))
+
+
+def blocks_of(space: "SearchSpace", codes: "NDArray[np.int16]") -> "NetworkBlocks":
+    """Return the blocks of networks of a space, which canonical codes (n, columns) are."""
+    if len(codes) < MANY:
+        from latency_models.predictors.network_blocks import NetworkBlocks
+
+        return NetworkBlocks.of([space.blocks(arch) for arch in space.decode(codes)])
+    from latency_models.vectorized.blocks_of_codes import blocks_of_codes
+
+    return blocks_of_codes(space.choices, codes)
 
 
 def category_codes(networks: Any, columns: tuple[str, ...]) -> "NDArray[np.int64]":

@@ -29,7 +29,7 @@ def space_of(table: "NetworksTable", asked: str | Path | None) -> "SearchSpace":
         raise InputError("the networks table does not name its space: give it with --space")
     text = table.provenance.get("space_toml")
     if asked is None and isinstance(text, str):
-        return SearchSpace.from_toml(text, name)
+        return SearchSpace.from_toml(text, str(name))
     return load_space(name)
 
 

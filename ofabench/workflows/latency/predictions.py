@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from bench.protocol.target import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pandas as pd
 
     from latency_models.networks.categories.predictor import CategoryPredictor
-    from latency_models.predictors.predictor import Prediction
+    from latency_models.predictors.network_blocks import NetworkBlocks
+    from latency_models.predictors.predictor import LatencyPredictor
 
 Floats = NDArray[np.float64]
 
@@ -30,18 +29,22 @@ class Predictions:
         ms: latencies in ms, (n,); infinite where a block could not run on the target.
         std_ms: their standard deviations in ms, (n,); NaN where the predictor has none.
         extrapolated: whether a network has anything unlike all that was measured, (n,).
-        guessed: by network, what that is: keys of blocks, or categories as `op3=9`.
-        unmeasured: by network, keys of its blocks that were not measured by themselves.
         choices: a row a network, its choices as codes.
+        parts: what networks are made of: keys of blocks, or categories as `op3=9`.
+        places: which parts a network has, (n, most parts); below 0 where it has none.
+        strange: whether a part is unlike all that was measured, (parts,).
+        inferred: whether a part is a block that was not measured by itself, (parts,).
     """
 
     target: Target
     ms: Floats
     std_ms: Floats
     extrapolated: NDArray[np.bool_]
-    guessed: tuple[tuple[str, ...], ...]
-    unmeasured: tuple[tuple[str, ...], ...]
     choices: "pd.DataFrame"
+    parts: tuple[str, ...]
+    places: NDArray[np.intp]
+    strange: NDArray[np.bool_]
+    inferred: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.ms)
@@ -63,6 +66,22 @@ class Predictions:
             latency_ms=self.ms, std_ms=self.std_ms, extrapolated=self.extrapolated
         )
 
+    @property
+    def guessed(self) -> tuple[tuple[str, ...], ...]:
+        """By network, its parts that are unlike all that was measured."""
+        return self._parts_that(self.strange)
+
+    @property
+    def unmeasured(self) -> tuple[tuple[str, ...], ...]:
+        """By network, its blocks that were not measured by themselves."""
+        return self._parts_that(self.inferred)
+
+    def _parts_that(self, are: NDArray[np.bool_]) -> tuple[tuple[str, ...], ...]:
+        found = self.places >= 0
+        found &= are[np.where(found, self.places, 0)]
+        rows = zip(self.places, found, strict=True)
+        return tuple(tuple(self.parts[i] for i in row[kept].tolist()) for row, kept in rows)
+
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values: the target, and for each network its choices and figures."""
         rows = self.frame.to_dict("records")
@@ -73,44 +92,48 @@ class Predictions:
 
 
 def predictions_of_blocks(
-    target: Target, found: "Sequence[Prediction]", choices: "pd.DataFrame"
+    predictor: "LatencyPredictor", blocks: "NetworkBlocks", choices: "pd.DataFrame"
 ) -> Predictions:
-    """Return what a predictor of blocks says of networks, whose choices are a row each."""
-    guessed = tuple(tuple(block.key for block in one.extrapolated) for one in found)
+    """Return what a predictor says of networks of blocks, whose choices are a row each."""
+    ms, std_ms, _ = predictor.predict_blocks(blocks)
+    strange = np.array([spec not in predictor.domain for spec in blocks.specs])
+    there = blocks.places >= 0
     return Predictions(
-        target=target,
-        ms=np.array([one.ms for one in found]),
-        std_ms=np.array([one.std_ms for one in found]),
-        extrapolated=np.array([bool(blocks) for blocks in guessed]),
-        guessed=guessed,
-        unmeasured=tuple(tuple(block.key for block in one.unmeasured) for one in found),
+        target=predictor.target,
+        ms=ms,
+        std_ms=std_ms,
+        extrapolated=(there & strange[blocks.places]).any(axis=1),
         choices=choices,
+        parts=tuple(spec.key for spec in blocks.specs),
+        places=blocks.places,
+        strange=strange,
+        inferred=np.array([spec not in predictor.known for spec in blocks.specs]),
     )
 
 
 def predictions_of_categories(
-    predictor: "CategoryPredictor", codes: "NDArray[np.int64]"
+    predictor: "CategoryPredictor", codes: NDArray[np.int64]
 ) -> Predictions:
     """Return what a predictor of categories says of rows of categories (n, columns)."""
     import pandas as pd
 
-    columns, extrapolated = predictor.columns, predictor.extrapolated(codes)
-    guessed = tuple(
-        tuple(
-            f"{column}={value}"
-            for column, value in zip(columns, row, strict=True)
-            if unsure and value not in predictor.seen[column]
-        )
-        for row, unsure in zip(codes.tolist(), extrapolated.tolist(), strict=True)
-    )
+    columns = predictor.columns
+    parts: dict[tuple[str, int], int] = {}
+    places = np.empty(codes.shape, dtype=np.intp)
+    for place, column in enumerate(columns):
+        categories, numbers = np.unique(codes[:, place], return_inverse=True)
+        known = [parts.setdefault((column, one), len(parts)) for one in categories.tolist()]
+        places[:, place] = np.array(known, dtype=np.intp)[numbers]
     return Predictions(
         target=predictor.target,
         ms=predictor.predict(codes),
         std_ms=np.full(len(codes), np.nan),
-        extrapolated=extrapolated,
-        guessed=guessed,
-        unmeasured=((),) * len(codes),
+        extrapolated=predictor.extrapolated(codes),
         choices=pd.DataFrame(codes, columns=list(columns)),
+        parts=tuple(f"{column}={category}" for column, category in parts),
+        places=places,
+        strange=np.array([one not in predictor.seen[column] for column, one in parts]),
+        inferred=np.zeros(len(parts), dtype=np.bool_),
     )
 
 

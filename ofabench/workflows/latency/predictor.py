@@ -15,6 +15,7 @@ from ofabench.workflows.latency.evaluation import (
 )
 from ofabench.workflows.latency.network_input import (
     as_networks_table,
+    blocks_of,
     category_codes,
     space_codes,
 )
@@ -169,9 +170,8 @@ class LatencyPredictor:
             return predictions_of_categories(categories, codes)
         space = self.kept.needed()
         found = space_codes(networks, space)
-        blocks = [space.blocks(arch) for arch in space.decode(found)]
-        predicted = self.block_predictor.predict_each(blocks)
-        return predictions_of_blocks(self.target, predicted, space.frame_of(found))
+        blocks = blocks_of(space, found)
+        return predictions_of_blocks(self.block_predictor, blocks, space.frame_of(found))
 
     def evaluate(
         self,

@@ -230,6 +230,20 @@ def test_predictors_alone_tell_of_random_networks() -> None:
     assert device_sections(Inputs(predictors={"a": runs.predictor()})) == []
 
 
+def test_predictors_hold_a_space_that_is_not_shipped() -> None:
+    text = runs.SPACE.text.replace('name = "tiny"', 'name = "mine"')
+    own = {"space": "mine", "space_toml": text}
+    ours, theirs = (
+        replace(runs.predictor(target), provenance=own) for target in (runs.FAKE, runs.PHONE)
+    )
+
+    (section,) = device_sections(Inputs(predictors={"a": ours, "b": theirs}))
+
+    assert "200 random networks of mine, as the predictors tell them" in section.text
+    older = replace(theirs, provenance={"space": "mine"})
+    assert device_sections(Inputs(predictors={"a": ours, "b": older})) == []
+
+
 def test_each_section_only_where_its_input_is(everything: Inputs) -> None:
     table = everything.tables["fake-blocks.parquet"]
     assert [one.title.split(":")[0] for one in block_sections(Inputs(tables={"t": table}))] == [

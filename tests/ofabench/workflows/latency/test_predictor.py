@@ -82,6 +82,25 @@ def test_every_kind_of_networks_gives_the_same_bits(of_blocks: LatencyPredictor)
     assert one == found.ms[7]
 
 
+def test_many_networks_at_once_have_the_bits_of_the_same_block_by_block(
+    of_blocks: LatencyPredictor,
+) -> None:
+    codes = TINY.sample_codes(np.random.default_rng(2), 300)
+    archs = TINY.decode(codes)
+
+    found = of_blocks.predict(codes)
+
+    each = of_blocks.block_predictor.predict_each([TINY.blocks(arch) for arch in archs])
+    assert found.ms.tolist() == [one.ms for one in each]
+    assert found.std_ms.tolist() == [one.std_ms for one in each]
+    assert found.extrapolated.tolist() == [bool(one.extrapolated) for one in each]
+    keys = [tuple(block.key for block in one.extrapolated) for one in each]
+    assert list(found.guessed) == keys
+    keys = [tuple(block.key for block in one.unmeasured) for one in each]
+    assert list(found.unmeasured) == keys
+    assert 0 < found.extrapolated.sum() < 300
+
+
 def test_predictions_are_those_of_the_command(
     of_blocks: LatencyPredictor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
