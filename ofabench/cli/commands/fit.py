@@ -32,7 +32,7 @@ def run(options: FitCommand) -> int:
 
     predictor = fit(options.table, options.networks, options.prior, options.fit)
     predictor.save(options.out)
-    print(fit_words(predictor))
+    print(fit_words(predictor.model))
     print(f"{options.out}: predictor of {predictor.target.key}")
     return 0
 

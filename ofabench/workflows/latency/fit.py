@@ -59,7 +59,7 @@ def fit(
         >>> import numpy as np
         >>> from supernet.space.space import SearchSpace
         >>> space = SearchSpace.load("tiny")
-        >>> archs = space.sample(np.random.default_rng(0), 20)
+        >>> archs = space.sample(np.random.default_rng(0), 12)
         >>> macs = [sum(block.macs for block in space.blocks(arch)) for arch in archs]
         >>> measured = space.to_frame(archs).assign(box_ms=np.array(macs) / 1e6)
         >>> fit(networks=measured, options=FitOptions(space="tiny"))

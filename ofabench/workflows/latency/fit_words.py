@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from latency_models.networks.categories.predictor import CategoryPredictor
     from latency_models.predictors.predictor import LatencyPredictor as BlockPredictor
-    from ofabench.workflows.latency.predictor import LatencyPredictor
 
 
-def fit_words(predictor: "LatencyPredictor") -> str:
+def fit_words(model: "BlockPredictor | CategoryPredictor") -> str:
     """Return what was chosen when a predictor was fitted, with the errors left out, in lines."""
     from latency_models.networks.categories.predictor import CategoryPredictor
 
-    model = predictor.model
     lines = _of_categories(model) if isinstance(model, CategoryPredictor) else _of_blocks(model)
     return "\n".join(lines)
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from supernet.space.arch import ArchConfig
     from supernet.space.space import SearchSpace
 
-__all__ = ["Evaluation", "LatencyPredictor", "Predictions", "common_space", "load_predictor"]
+__all__ = ["Evaluation", "LatencyPredictor", "Predictions", "load_predictor"]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -154,7 +154,7 @@ class LatencyPredictor:
             >>> from ofabench.workflows.latency.fit import FitOptions, fit
             >>> from supernet.space.space import SearchSpace
             >>> space = SearchSpace.load("tiny")
-            >>> archs = space.sample(np.random.default_rng(0), 20)
+            >>> archs = space.sample(np.random.default_rng(0), 12)
             >>> macs = [sum(block.macs for block in space.blocks(arch)) for arch in archs]
             >>> measured = space.to_frame(archs).assign(box_ms=np.array(macs) / 1e6)
             >>> predictor = fit(networks=measured, options=FitOptions(space="tiny"))
@@ -204,11 +204,11 @@ class LatencyPredictor:
             >>> from ofabench.workflows.latency.fit import FitOptions, fit
             >>> from supernet.space.space import SearchSpace
             >>> space = SearchSpace.load("tiny")
-            >>> archs = space.sample(np.random.default_rng(0), 40)
+            >>> archs = space.sample(np.random.default_rng(0), 24)
             >>> macs = [sum(block.macs for block in space.blocks(arch)) for arch in archs]
             >>> measured = space.to_frame(archs).assign(box_ms=np.array(macs) / 1e6)
-            >>> predictor = fit(networks=measured[:20], options=FitOptions(space="tiny"))
-            >>> evaluation = predictor.evaluate(measured[20:])
+            >>> predictor = fit(networks=measured[:12], options=FitOptions(space="tiny"))
+            >>> evaluation = predictor.evaluate(measured[12:])
             >>> evaluation.within_10 >= evaluation.figures["best_constant"]["within_10"]
             True
         """
@@ -261,7 +261,7 @@ class LatencyPredictor:
     def _repr_html_(self) -> str:
         from ofabench.workflows.latency.fit_words import fit_words
 
-        return f"<p>{html.escape(repr(self))}</p><pre>{html.escape(fit_words(self))}</pre>"
+        return f"<p>{html.escape(repr(self))}</p><pre>{html.escape(fit_words(self.model))}</pre>"
 
 
 def load_predictor(
@@ -295,30 +295,3 @@ def load_predictor(
     of_categories = kind_of(path) == WHAT
     model = CategoryPredictor.load(path) if of_categories else BlockPredictor.load(path)
     return LatencyPredictor.of(model, space, what=str(path))
-
-
-def common_space(
-    predictors: Sequence[LatencyPredictor], space: "str | Path | SearchSpace | None" = None
-) -> "SearchSpace":
-    """Return the space that predictors are of.
-
-    Args:
-        predictors: one or more, all of one space.
-        space: one that is given; it must agree with theirs.
-
-    Raises:
-        InputError: they differ, one is of categories, or neither they nor `space` say one.
-    """
-    found: SearchSpace | None = None
-    first = ""
-    for predictor in predictors:
-        assert predictor.block_predictor is not None  # `InputError` for categories
-        if found is not None:
-            predictor.kept.check(found, f"that of {first}")
-        agreed = predictor.kept.agreed(space)
-        if found is None and agreed is not None:
-            found, first = agreed, predictor.kept.what
-    if found is None:
-        said = predictors[0].kept.lacking if predictors else "nothing names the space"
-        raise InputError(f"{said}: give it with --space")
-    return found

@@ -20,7 +20,6 @@ from ofabench.options.fit import FitOptions
 from ofabench.workflows.latency.fit import fit
 from ofabench.workflows.latency.predictor import (
     LatencyPredictor,
-    common_space,
     load_predictor,
 )
 from supernet.space.space import SearchSpace
@@ -377,24 +376,3 @@ def test_files_of_an_older_ofabench_are_asked_for_their_space(tmp_path: Path) ->
     assert mended.predict(ARCHS).ms.shape == (40,)
     with pytest.raises(InputError, match="of the space 'mine', the space asked for is 'tiny'"):
         LatencyPredictor.of(older.block_predictor, TINY)
-
-
-def test_predictors_of_one_search_are_of_one_space(
-    predictor: LatencyPredictor, of_blocks: LatencyPredictor, categories: LatencyPredictor
-) -> None:
-    own = LatencyPredictor.of(of_blocks.block_predictor, what="own")
-    mine = replace(of_blocks.block_predictor, provenance={"space": "mine"})
-    unknown = LatencyPredictor.of(replace(of_blocks.block_predictor, provenance={}), what="bare")
-
-    assert common_space([predictor, own]) == TINY
-    assert common_space([unknown, own]) == TINY
-    assert common_space([unknown], "tiny") == TINY
-    assert common_space([predictor], TINY) == TINY
-    with pytest.raises(InputError, match="b is of the space 'mine', that of own is 'tiny'"):
-        common_space([own, LatencyPredictor.of(mine, MINE, what="b")])
-    with pytest.raises(InputError, match="own is of the space 'tiny', --space ofa-resnet50d is"):
-        common_space([own], "ofa-resnet50d")
-    with pytest.raises(InputError, match="bare does not name its space: give it with --space"):
-        common_space([unknown])
-    with pytest.raises(InputError, match="is a predictor of categories"):
-        common_space([categories])
