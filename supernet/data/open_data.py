@@ -10,10 +10,9 @@ from torch.utils.data import Dataset
 from bench.errors import InputError
 from supernet.data.class_names import ClassNames, check_same
 from supernet.data.digits_parts import DatasetParts, open_digits
-from supernet.data.parts import Parts
+from supernet.data.parts import ImageNeeds, Parts
 from supernet.data.torch_dataset import PREFIX, TorchData, open_torch_data
 from supernet.data.torch_item import MapDataset
-from supernet.space.space import SearchSpace
 
 Data = str | Path | MapDataset | tuple[MapDataset, MapDataset] | TorchData | Parts
 """A data set's name, a folder of images, torch Datasets, or parts that are open already.
@@ -65,7 +64,7 @@ def get_dataset(
 
 def open_data(
     data: Data,
-    space: SearchSpace,
+    space: ImageNeeds,
     *,
     workers: int | None = None,
     labels: bool = True,
@@ -89,7 +88,7 @@ def open_data(
     return parts
 
 
-def _parts(data: Data, space: SearchSpace, workers: int | None) -> Parts:
+def _parts(data: Data, space: ImageNeeds, workers: int | None) -> Parts:
     if isinstance(data, str | Path):
         return get_dataset(
             str(data), channels=space.in_channels, size=max(space.resolutions), workers=workers

@@ -29,6 +29,22 @@ class Images(Protocol):
         ...
 
 
+class ImageNeeds(Protocol):
+    """What images networks take, as a `SearchSpace` says it: `resolutions` are in pixels."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def in_channels(self) -> int: ...
+
+    @property
+    def classes(self) -> int: ...
+
+    @property
+    def resolutions(self) -> tuple[int, ...]: ...
+
+
 class Parts(Protocol):
     """A data set. An image of bytes became the networks' input by (byte - `mean`) / `spread`.
 

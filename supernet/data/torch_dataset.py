@@ -9,13 +9,12 @@ import numpy as np
 
 from bench.errors import InputError
 from supernet.data.class_names import ClassNames
-from supernet.data.parts import Images
+from supernet.data.parts import ImageNeeds, Images
 from supernet.data.source import Broken, Source
 from supernet.data.torch_images import Scale
 from supernet.data.torch_item import MapDataset
 from supernet.data.torch_items import Items
 from supernet.data.torch_part import Part
-from supernet.space.space import SearchSpace
 
 PREFIX = "torch:"
 HELD_OUT = 0.1  # of the training items, for each part that is not given
@@ -97,7 +96,7 @@ class TorchParts:
         return ()
 
 
-def open_torch_data(data: TorchData, space: SearchSpace) -> TorchParts:
+def open_torch_data(data: TorchData, space: ImageNeeds) -> TorchParts:
     """Return the three parts of torch Datasets, for networks of `space`.
 
     Images are normalised by the mean and spread of the training images. The parts' name is the
@@ -107,6 +106,7 @@ def open_torch_data(data: TorchData, space: SearchSpace) -> TorchParts:
 
     >>> import torch
     >>> from torch.utils.data import TensorDataset
+    >>> from supernet.space.space import SearchSpace
     >>> images = torch.randint(0, 256, (100, 1, 32, 32), dtype=torch.uint8)
     >>> mine = TensorDataset(images, torch.arange(100) % 10)
     >>> parts = open_torch_data(TorchData(train=mine), SearchSpace.load("tiny"))
@@ -138,7 +138,7 @@ def open_torch_data(data: TorchData, space: SearchSpace) -> TorchParts:
     )
 
 
-def _split(data: TorchData, space: SearchSpace) -> tuple[Items, Items, Items]:
+def _split(data: TorchData, space: ImageNeeds) -> tuple[Items, Items, Items]:
     """Open what is given, and hold the rest out of the training items."""
     open_items = partial(
         Items.open, channels=space.in_channels, classes=space.classes, workers=data.workers

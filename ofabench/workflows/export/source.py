@@ -3,13 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from torch.utils.data import Dataset
-
 from bench.errors import InputError
-from ofabench.workflows.train.extraction import ExtractedNetwork, load_extracted
+from ofabench.workflows.train.extraction import ExtractedNetwork, load_extracted, with_images
 from ofabench.workflows.train.supernet import SuperNet, load_supernet, sub_network
 from supernet.data.open_data import Data
-from supernet.data.torch_dataset import TorchData
 from supernet.space.space import ArchConfig
 
 Source = ExtractedNetwork | str | Path | tuple[SuperNet | str | Path, ArchConfig | str | Path | Any]
@@ -44,18 +41,11 @@ def open_network(
     if pick is not None:
         raise InputError("--network is one network already; --pick is for --arch")
     if isinstance(network, ExtractedNetwork):
-        if data is not None:
-            raise InputError("the sub-network has its images: leave data out, or extract with them")
-        return network
+        if data is None and (network.data is not None or not images):
+            return network
+        return with_images(network.network, data, "the sub-network")
     if isinstance(network, SuperNet):
         raise InputError(f"network is a supernet without an architecture, {_EXPECTED}")
     if not isinstance(network, str | Path):
         raise InputError(f"network is {network!r:.80}, {_EXPECTED}")
-    if data is None or isinstance(data, str | Path):
-        return load_extracted(network, None if data is None else str(data), images=images)
-    if isinstance(data, TorchData | Dataset | tuple):
-        raise InputError(
-            "torch Datasets are opened for a supernet's space: give the pair (supernet, arch) with "
-            "them, or what SuperNet.extract returned"
-        )
     return load_extracted(network, data, images=images)

@@ -103,13 +103,14 @@ def extract(
 
 
 def load_extracted(
-    path: Path | str, data: str | Parts | None = None, *, images: bool = False
+    path: Path | str, data: Data | None = None, *, images: bool = False
 ) -> ExtractedNetwork:
     """Return the sub-network of a file that `extract` wrote.
 
     Args:
         path: its file.
-        data: a name or a folder of images; None for those that it was extracted with.
+        data: a name, a folder of images or torch Datasets; None for those that it was extracted
+            with.
         images: whether images are opened: an int8 file and an accuracy need them.
 
     Raises:
@@ -117,17 +118,31 @@ def load_extracted(
         InputError: the images are not what the network takes, or are prepared otherwise.
 
     Example:
-        load_extracted("net.safetensors").module(images)
+        >>> import torch
+        >>> from tests.support.micro_supernets import micro_images, save_micro
+        >>> from ofabench.workflows.train.supernet import load_supernet
+        >>> supernet = load_supernet(save_micro("s.safetensors"), data=micro_images())
+        >>> _ = supernet.extract("largest", out="net.safetensors")
+        >>> load_extracted("net.safetensors").module(torch.zeros(2, 1, 12, 12)).shape
+        torch.Size([2, 3])
     """
     network = load_network(Path(path))
-    recorded = network.provenance.get("calibration") or network.provenance.get("data")
-    given = data or (str(recorded) if recorded else None)
-    if not images:
-        return ExtractedNetwork(network=network)
-    if not given:
-        raise InputError(f"{path} does not say what images it was trained on; give --data")
-    parts = _data_for(given, network)
-    own = (given if isinstance(given, str) else parts.name) == network.provenance.get("data")
+    return with_images(network, data, str(path)) if images else ExtractedNetwork(network=network)
+
+
+def with_images(network: CutNetwork, data: Data | None, where: str) -> ExtractedNetwork:
+    """Open the images of `data`, or those that a sub-network was extracted with.
+
+    `InputError`, which names the sub-network by `where`, if they are not known or do not fit.
+    """
+    if data is None:
+        recorded = network.provenance.get("calibration") or network.provenance.get("data")
+        if not recorded:
+            raise InputError(f"{where} does not say what images it was trained on; give --data")
+        data = str(recorded)
+    parts = _data_for(data, network)
+    name = os.fspath(data) if isinstance(data, str | os.PathLike) else parts.name
+    own = name == network.provenance.get("data")
     if own and not network.class_names and parts.classes == network.blocks[-1].out_channels:
         network = replace(network, class_names=parts.class_names)  # of a file from before
     return ExtractedNetwork(network=network, data=parts)
@@ -153,12 +168,23 @@ def _class_names(checkpoint: Checkpoint, parts: Parts, data: str | None) -> Clas
     return parts.class_names
 
 
-def _data_for(data: str | Parts, network: CutNetwork) -> Parts:
-    first = network.blocks[0]
-    if isinstance(data, str):
-        parts = get_dataset(data, channels=first.in_channels, size=first.in_size)
+@dataclass(frozen=True, slots=True)
+class _Needs:
+    """The images that one network takes."""
+
+    name: str
+    in_channels: int
+    classes: int
+    resolutions: tuple[int, ...]
+
+
+def _data_for(data: Data, network: CutNetwork) -> Parts:
+    first, classes = network.blocks[0], network.blocks[-1].out_channels
+    if isinstance(data, str | os.PathLike):
+        parts = get_dataset(os.fspath(data), channels=first.in_channels, size=first.in_size)
     else:
-        parts = data
+        needs = _Needs(network.space, first.in_channels, classes, (first.in_size,))
+        parts = open_data(data, needs, labels=False)
     if parts.channels != first.in_channels:
         raise InputError(
             f"data {parts.name} has {parts.channels} channels, the network takes "

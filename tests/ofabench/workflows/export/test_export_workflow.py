@@ -12,12 +12,13 @@ from bench.errors import InputError
 from ofabench.cli.main import main
 from ofabench.options.export import ExportOptions
 from ofabench.workflows.export.export import ExportedModel, export
+from ofabench.workflows.train.extraction import load_extracted
 from ofabench.workflows.train.supernet import SuperNet, load_supernet
 from supernet.data.dataset import resize
 from supernet.data.open_data import open_data
 from supernet.export.card import read_exported
 from supernet.export.export import run_file
-from tests.support.micro_supernets import MICRO, micro_dataset, micro_images, save_micro
+from tests.support.micro_supernets import MICRO, micro_images, save_micro
 
 
 @pytest.fixture(scope="module")
@@ -74,10 +75,12 @@ def test_a_network_is_given_in_several_ways(
         export(extracted, options=silent),
         export(net, options=silent),
         export(str(net), data=open_data(micro_images(), MICRO), options=ExportOptions(images=20)),
+        export(net, data=micro_images(), options=ExportOptions(images=20)),
     ]
 
-    assert [one.content for one in found] == [model.content] * 4
-    assert [one.path for one in found] == [None] * 4
+    assert [one.content for one in found] == [model.content] * 5
+    assert [one.path for one in found] == [None] * 5
+    assert found[4].card.accuracies == model.card.accuracies
     assert found[3].card.accuracies == model.card.accuracies
     assert "accuracy: not measured (none was asked)" in repr(found[0])
     assert "not written" in repr(found[0])
@@ -93,7 +96,6 @@ def test_a_network_is_given_in_several_ways(
         (("s", "largest", 1), {}, "network is a tuple of 3 values, expected a pair"),
         ((3, "largest"), {}, "path is 3, expected a supernet's file"),
         ("n", {"pick": 2}, "--network is one network already; --pick is for --arch"),
-        ("n", {"data": micro_dataset()}, "give the pair (supernet, arch) with them"),
         ("n", {"out": 3}, "out is 3, expected the path of the model's file"),
         ("n", {"options": {}}, "options is {}, expected ExportOptions"),
         ("n", {"options": ExportOptions(format="torch", precision="int8")},
@@ -108,11 +110,25 @@ def test_wrong_types_are_told_with_what_is_expected(
     assert says in str(error.value)
 
 
-def test_a_supernet_alone_or_images_twice_are_refused(supernet: SuperNet) -> None:
+def test_a_supernet_alone_and_images_prepared_otherwise_are_refused(supernet: SuperNet) -> None:
     with pytest.raises(InputError, match="network is a supernet without an architecture"):
         export(supernet)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="the sub-network has its images: leave data out"):
-        export(supernet.extract("smallest"), data=micro_images())
+    others = micro_images(seed=5)  # of another mean and standard deviation
+    with pytest.raises(InputError, match="give the data that it was extracted with"):
+        export(supernet.extract("smallest"), data=others)
+
+
+def test_a_network_that_was_read_without_images_opens_them(
+    supernet: SuperNet, model: ExportedModel, tmp_path: Path
+) -> None:
+    supernet.extract("largest", out=tmp_path / "net")
+    network, few = load_extracted(tmp_path / "net"), ExportOptions(images=20)
+
+    assert network.data is None
+    again = export(network, data=micro_images(), options=few)
+    assert (again.content, again.card.accuracies) == (model.content, model.card.accuracies)
+    with pytest.raises(InputError, match="is a torch Dataset, which no name opens"):
+        export(network, options=few)
 
 
 def test_the_command_line_asks_for_a_format(
