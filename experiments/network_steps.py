@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ofabench.workflows.quickstart.steps import Step
+from experiments.steps import Step
 from supernet.space.space import SearchSpace
 
 

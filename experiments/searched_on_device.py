@@ -29,9 +29,9 @@ import torch
 from bench.backends.registry import get_backend
 from bench.blocks.torch_modules import build_network
 from bench.files import read_json, write_text
+from experiments.steps import Step, run_steps
 from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.tables.networks import NetworksTable
-from ofabench.workflows.quickstart.steps import Step, run_steps
 from supernet.accuracy.source import open_accuracy
 from supernet.constraints.constraints import latency
 from supernet.constraints.constraints import measured as measured_alone

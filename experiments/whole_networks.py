@@ -21,7 +21,7 @@ from bench.files import write_text
 from experiments.network_figures import HEAD, figures_of
 from experiments.network_steps import Amount, TargetSteps
 from experiments.searched_networks import anchor_lines, write_searched
-from ofabench.workflows.quickstart.steps import run_steps
+from experiments.steps import run_steps
 from supernet.space.space import SearchSpace
 
 ALL = "onnx:1,onnx:2,tflite:1,tflite:2,torch:1,torch:2"

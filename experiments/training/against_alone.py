@@ -20,8 +20,9 @@ from experiments.training.figures import difference, images_error, table, where_
 from experiments.training.judge import judge, part_of, read_right
 from experiments.training.shrinking import parser_of, sandwich_arm, study_of
 from latency_models.predictors.predictor import LatencyPredictor
-from ofabench.workflows.quickstart.quickstart import Loop
-from ofabench.workflows.quickstart.steps import run_steps
+from ofabench.cli.messages import messages_on_stderr
+from ofabench.workflows.quickstart.loop import Loop
+from ofabench.workflows.tasks import run_tasks
 from supernet.constraints.constraints import latency
 from supernet.space.space import ArchConfig, SearchSpace
 from supernet.train.schedule import Schedule
@@ -46,7 +47,8 @@ def predictor_of_this_cpu(study: Study) -> LatencyPredictor:
     """Sweep this CPU and fit on it, once for a study."""
     folder = study.folder / "latency"
     folder.mkdir(parents=True, exist_ok=True)
-    run_steps(Loop(folder=folder, force=True).measuring(), print)
+    with messages_on_stderr():
+        run_tasks(Loop(folder=folder, force=True).measuring())
     return LatencyPredictor.load(folder / "latency.parquet")
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.files import write_text
+from experiments.steps import Step, run_steps
 from experiments.training.against_alone import predictor_of_this_cpu
 from experiments.training.arms import CHANCE, DATA, SPACE, Arm, Study
 from experiments.training.figures import difference, hypervolume, table, where_and_when
@@ -32,7 +33,6 @@ from experiments.training.shrinking import (
 )
 from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.tables.networks import NetworksTable
-from ofabench.workflows.quickstart.steps import Step, run_steps
 from supernet.constraints.constraints import Constraint, latency
 from supernet.sampling.focus import HOW
 from supernet.sampling.limited import LimitedDraws

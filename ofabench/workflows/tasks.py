@@ -25,15 +25,23 @@ class Task:
     work: Callable[[], object]
 
 
-def run_tasks(tasks: Sequence[Task], command_line: CommandLine | None = None) -> None:
+def run_tasks(
+    tasks: Sequence[Task],
+    command_line: CommandLine | None = None,
+    *,
+    done: int = 0,
+    total: int | None = None,
+) -> None:
     """Do the tasks in order, passing over those whose result is there; each is logged.
 
     Args:
         tasks: what is done.
         command_line: writes the command that does the same, to be logged with the task.
+        done: how many tasks came before these.
+        total: how many there are with those before and after; None for these alone.
     """
-    for number, task in enumerate(tasks, start=1):
-        head = f"[{number}/{len(tasks)}] {task.title}"
+    for number, task in enumerate(tasks, start=done + 1):
+        head = f"[{number}/{total or len(tasks)}] {task.title}"
         if task.makes.exists():
             logger.info("%s: %s is there already", head, task.makes)
             continue

@@ -23,16 +23,9 @@ class ReportCommand(Options):
 
 def run(options: ReportCommand) -> int:
     """Write the page."""
-    from bench.files import write_text
-    from ofabench.report.assemble import render_report
-    from ofabench.report.inputs import check_out
+    from ofabench.report.write import write_report
 
-    check_out(options.out, options.given)
-    page, inputs = render_report(options.given)
-    write_text(options.out, page)
-    passed = f"; passed over {len(inputs.passed)} files of other kinds" if inputs.passed else ""
-    size = f"{len(page.encode()) / 1e6:.1f} MB"
-    print(f"{inputs.count} files, {size}, written to {options.out}{passed}", file=sys.stderr)
+    print(write_report(options.given, options.out), file=sys.stderr)
     return 0
 
 

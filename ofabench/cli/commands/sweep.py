@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from ofabench.workflows.sweep.fleet_sweep import FleetSweep
     from ofabench.workflows.sweep.swept import Sweep
 
-UNRUNNABLE_SHOWN = 5
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepCommand(SweepRequest):
@@ -67,22 +65,11 @@ def _sweep_fleet(options: SweepCommand, fleet: Path) -> int:
 
 
 def _show(done: "Sweep", options: SweepCommand) -> None:
-    summary = done.summary
-    print(f"{done.path}: {summary.blocks} blocks, {summary.networks} networks, {done.target.key}")
-    print(f"time        {summary.wall_s:.0f} s, {summary.wall_s_per_block:.3f} s a block")
-    print(
-        f"intervals   half-width {summary.median_half_width:.1%} in the median, "
-        f"{summary.unsettled} never settled"
-    )
-    print(
-        f"passes      {summary.passes} in {summary.loads} loads, {summary.marked_passes} marked; "
-        f"{summary.retaken_visits} visits retaken, {summary.disturbed_visits_kept} stay disturbed"
-    )
-    for key, reason in list(summary.unrunnable.items())[:UNRUNNABLE_SHOWN]:
-        print(f"left out    {key}: {reason}")
-    if len(summary.unrunnable) > UNRUNNABLE_SHOWN:
-        print(f"left out    {len(summary.unrunnable) - UNRUNNABLE_SHOWN} more; see --json")
-    print(f"next        {build_command(options, summary)}")
+    from ofabench.workflows.sweep.sweep_words import sweep_lines
+
+    for line in sweep_lines(done):
+        print(line)
+    print(f"next        {build_command(options, done.summary)}")
 
 
 def _show_fleet(swept: "FleetSweep") -> None:

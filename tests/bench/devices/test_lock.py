@@ -34,7 +34,7 @@ from bench.timing.plan import SweepPlan
 from ofabench.cli import main as cli
 from ofabench.cli.commands.sweep import SweepCommand, resume_command
 from ofabench.options.device import DeviceOptions
-from ofabench.workflows.quickstart.quickstart import Loop
+from ofabench.workflows.quickstart.loop import Loop
 from ofabench.workflows.sweep.fleet_sweep import member_of
 from supernet.verification.verify import Bench, measure_file
 from tests.pocket_phone.phone import DaemonOptions, PocketPhone
@@ -370,7 +370,7 @@ def test_children_wait_where_their_parent_was_told_to(tmp_path: Path) -> None:
 
         assert member_of(phone, command).request.device.wait == wait
         assert ("--wait" in resume_command(command)) == wait
-        assert ["--wait" in step.argv for step in steps if step.argv[0] == "sweep"] == [wait] * 2
+        assert [step.options["wait"] for step in steps if step.command == "sweep"] == [wait] * 2
 
 
 def test_ctrl_c_ends_waiting(monkeypatch: pytest.MonkeyPatch) -> None:

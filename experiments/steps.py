@@ -1,7 +1,7 @@
-"""The whole loop as a list of commands, each a process of its own.
+"""An experiment as a list of commands, each a process by itself.
 
-A person can type the same commands one by one: quickstart prints each before it runs it. What a
-step makes is kept, so that a second start goes on where the first one was stopped.
+A person can type the same commands one by one: each is printed before it runs. What a step makes is
+kept, so that a second start goes on where the first one was stopped.
 """
 
 import shlex

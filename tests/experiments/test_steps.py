@@ -4,8 +4,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import OfabenchError
-from ofabench.workflows.quickstart.quickstart import NAMES, Loop
-from ofabench.workflows.quickstart.steps import Step, run_steps
+from experiments.steps import Step, run_steps
 from tests.support import report_runs as runs
 
 
@@ -58,16 +57,3 @@ def test_a_failed_check_is_repeated_once_where_asked(tmp_path: Path) -> None:
     said.clear()
     run_steps([check], said.append)
     assert len(said) == 2
-
-
-def test_every_step_of_the_loop_makes_a_file_of_its_own_folder(tmp_path: Path) -> None:
-    loop = Loop(folder=tmp_path, seed=3)
-    steps = [*loop.measuring(), *loop.training(), *loop.searching((1.0, 2.0, 3.0))]
-    for name in NAMES:
-        steps += loop.shipping(name)
-    steps.append(loop.reporting())
-    assert all(step.makes.parent == tmp_path for step in steps)
-    sweeps = [step.argv for step in steps if step.argv[0] == "sweep"]
-    seeds = [argv[argv.index("--seed") + 1] for argv in sweeps]
-    assert seeds == ["3", "4"]  # networks judged on are not those fitted on
-    assert all("--force" not in step.argv for step in steps)
