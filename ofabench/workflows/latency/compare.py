@@ -1,5 +1,6 @@
 """Two latency tables compared, and what of their differences is too much."""
 
+import html
 import logging
 import os
 from dataclasses import dataclass
@@ -37,6 +38,9 @@ class TableComparison:
     def __repr__(self) -> str:
         lines = [*comparison_lines(self.found), f"verdict    {verdict(self.found)}"]
         return "\n".join([*lines, *(f"FAILED     {failure}" for failure in self.failures)])
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(repr(self))}</pre>"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures, the blocks that moved, and the failures as JSON values."""

@@ -1,0 +1,44 @@
+"""Two latency tables compared from Python."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bench.errors import InputError
+from ofabench.cli import main as cli
+from ofabench.workflows.latency.compare import compare
+from tests.support.report_runs import PHONE, table
+
+
+def test_tables_and_their_files_give_what_the_command_prints(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, other, path = table(), table(factor=1.06), tmp_path / "b.parquet"
+    one.save(tmp_path / "a.parquet")
+    other.save(path)
+    argv = ["compare", str(tmp_path / "a.parquet"), str(path), "--fail-above", "5%"]
+    capsys.readouterr()
+    assert cli.main(argv) == 1
+    printed = capsys.readouterr().out
+    assert cli.main([*argv, "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+
+    found = compare(one, path, fail_above=0.05)
+
+    assert f"{found}\n" == printed
+    assert found.to_dict() == told
+    assert found.failures == ("the common level moved by +6.0%, allowed 5.0%",)
+    assert compare(one, str(path), fail_above=0.07).failures == ()
+    assert "B is 6.0% slower than A" in found._repr_html_()
+
+
+def test_unlike_targets_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+    compare(table(), table(PHONE))
+
+    assert "the targets differ in device fake and note8" in caplog.text
+
+
+def test_what_is_no_table_is_refused() -> None:
+    with pytest.raises(InputError, match="given as int, expected a LatencyTable or its file"):
+        compare(table(), 1)  # type: ignore[arg-type]
