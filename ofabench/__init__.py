@@ -14,13 +14,52 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bench.backends.registry import register_backend
+    from bench.backends.registry import get_backend, register_backend
+    from bench.blocks.model import Model
+    from bench.blocks.spec import BlockSpec
+    from bench.devices.cpu.local import LocalDevice
     from bench.devices.registry import register_device
     from bench.errors import OfabenchError
+    from bench.protocol.backend import Array, Backend, LoadedModel
+    from bench.protocol.device import Device, LoadPlan, PassResult, Workload
+    from bench.protocol.target import Target
     from latency_models.tables.networks import NetworksTable
     from latency_models.tables.table import LatencyTable
+    from ofabench.options.accuracy import AccuracyOptions, EvaluationOptions
+    from ofabench.options.deploy import DeployOptions
     from ofabench.options.device import DeviceOptions
+    from ofabench.options.export import ExportOptions
+    from ofabench.options.fit import FitOptions
+    from ofabench.options.search import SearchOptions
+    from ofabench.options.sweep import SweepOptions
+    from ofabench.options.train import TrainOptions
+    from ofabench.options.verify import VerifyOptions
+    from ofabench.workflows.deploy.deploy import deploy
+    from ofabench.workflows.deploy.deployment import Deployment
+    from ofabench.workflows.deploy.verify import Verification, verify
     from ofabench.workflows.devices import DeviceInfo, devices, open_device
+    from ofabench.workflows.export.export import export
+    from ofabench.workflows.export.model_file import ExportedModel
+    from ofabench.workflows.latency.evaluation import Evaluation
+    from ofabench.workflows.latency.fit import fit
+    from ofabench.workflows.latency.predictions import Predictions
+    from ofabench.workflows.latency.predictor import LatencyPredictor, load_predictor
+    from ofabench.workflows.search.accuracies import on_codes
+    from ofabench.workflows.search.limits import (
+        latency_limit,
+        macs_limit,
+        memory_limit,
+        params_limit,
+        size_limit,
+    )
+    from ofabench.workflows.search.result import SearchResult
+    from ofabench.workflows.search.search import pareto, search
+    from ofabench.workflows.space import load_space
+    from ofabench.workflows.sweep.sweep import sweep
+    from ofabench.workflows.sweep.swept import Sweep, open_sweep
+    from ofabench.workflows.train.supernet import SuperNet, load_supernet
+    from ofabench.workflows.train.train import train
+    from supernet.accuracy.predictor import AccuracyPredictor
     from supernet.data.torch_dataset import TorchData
     from supernet.space.arch import ArchConfig
     from supernet.space.space import SearchSpace
@@ -29,33 +68,131 @@ __version__ = "0.1.0"
 
 # By name, the module that holds it. The same names are imported above, for type checkers.
 _MODULES = {
+    "AccuracyOptions": "ofabench.options.accuracy",
+    "AccuracyPredictor": "supernet.accuracy.predictor",
     "ArchConfig": "supernet.space.arch",
+    "Array": "bench.protocol.backend",
+    "Backend": "bench.protocol.backend",
+    "BlockSpec": "bench.blocks.spec",
+    "DeployOptions": "ofabench.options.deploy",
+    "Deployment": "ofabench.workflows.deploy.deployment",
+    "Device": "bench.protocol.device",
     "DeviceInfo": "ofabench.workflows.devices",
     "DeviceOptions": "ofabench.options.device",
+    "Evaluation": "ofabench.workflows.latency.evaluation",
+    "EvaluationOptions": "ofabench.options.accuracy",
+    "ExportOptions": "ofabench.options.export",
+    "ExportedModel": "ofabench.workflows.export.model_file",
+    "FitOptions": "ofabench.options.fit",
+    "LatencyPredictor": "ofabench.workflows.latency.predictor",
     "LatencyTable": "latency_models.tables.table",
+    "LoadPlan": "bench.protocol.device",
+    "LoadedModel": "bench.protocol.backend",
+    "LocalDevice": "bench.devices.cpu.local",
+    "Model": "bench.blocks.model",
     "NetworksTable": "latency_models.tables.networks",
     "OfabenchError": "bench.errors",
+    "PassResult": "bench.protocol.device",
+    "Predictions": "ofabench.workflows.latency.predictions",
+    "SearchOptions": "ofabench.options.search",
+    "SearchResult": "ofabench.workflows.search.result",
     "SearchSpace": "supernet.space.space",
+    "SuperNet": "ofabench.workflows.train.supernet",
+    "Sweep": "ofabench.workflows.sweep.swept",
+    "SweepOptions": "ofabench.options.sweep",
+    "Target": "bench.protocol.target",
     "TorchData": "supernet.data.torch_dataset",
+    "TrainOptions": "ofabench.options.train",
+    "Verification": "ofabench.workflows.deploy.verify",
+    "VerifyOptions": "ofabench.options.verify",
+    "Workload": "bench.protocol.device",
+    "deploy": "ofabench.workflows.deploy.deploy",
     "devices": "ofabench.workflows.devices",
+    "export": "ofabench.workflows.export.export",
+    "fit": "ofabench.workflows.latency.fit",
+    "get_backend": "bench.backends.registry",
+    "latency_limit": "ofabench.workflows.search.limits",
+    "load_predictor": "ofabench.workflows.latency.predictor",
+    "load_space": "ofabench.workflows.space",
+    "load_supernet": "ofabench.workflows.train.supernet",
+    "macs_limit": "ofabench.workflows.search.limits",
+    "memory_limit": "ofabench.workflows.search.limits",
+    "on_codes": "ofabench.workflows.search.accuracies",
     "open_device": "ofabench.workflows.devices",
+    "open_sweep": "ofabench.workflows.sweep.swept",
+    "params_limit": "ofabench.workflows.search.limits",
+    "pareto": "ofabench.workflows.search.search",
     "register_backend": "bench.backends.registry",
     "register_device": "bench.devices.registry",
+    "search": "ofabench.workflows.search.search",
+    "size_limit": "ofabench.workflows.search.limits",
+    "sweep": "ofabench.workflows.sweep.sweep",
+    "train": "ofabench.workflows.train.train",
+    "verify": "ofabench.workflows.deploy.verify",
 }
 
 __all__ = [
+    "AccuracyOptions",
+    "AccuracyPredictor",
     "ArchConfig",
+    "Array",
+    "Backend",
+    "BlockSpec",
+    "DeployOptions",
+    "Deployment",
+    "Device",
     "DeviceInfo",
     "DeviceOptions",
+    "Evaluation",
+    "EvaluationOptions",
+    "ExportOptions",
+    "ExportedModel",
+    "FitOptions",
+    "LatencyPredictor",
     "LatencyTable",
+    "LoadPlan",
+    "LoadedModel",
+    "LocalDevice",
+    "Model",
     "NetworksTable",
     "OfabenchError",
+    "PassResult",
+    "Predictions",
+    "SearchOptions",
+    "SearchResult",
     "SearchSpace",
+    "SuperNet",
+    "Sweep",
+    "SweepOptions",
+    "Target",
     "TorchData",
+    "TrainOptions",
+    "Verification",
+    "VerifyOptions",
+    "Workload",
+    "deploy",
     "devices",
+    "export",
+    "fit",
+    "get_backend",
+    "latency_limit",
+    "load_predictor",
+    "load_space",
+    "load_supernet",
+    "macs_limit",
+    "memory_limit",
+    "on_codes",
     "open_device",
+    "open_sweep",
+    "params_limit",
+    "pareto",
     "register_backend",
     "register_device",
+    "search",
+    "size_limit",
+    "sweep",
+    "train",
+    "verify",
 ]
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())  # silent unless asked for

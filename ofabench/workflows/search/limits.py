@@ -104,7 +104,13 @@ def latency_limit(
 
 
 def macs_limit(most: float | str) -> CountedLimit:
-    """Return a limit on multiply-accumulates at batch 1: a number, or a text like `"300M"`.
+    """Return a limit on multiply-accumulates at batch 1.
+
+    Args:
+        most: a number, or a text like `"300M"`.
+
+    Raises:
+        InputError: it is no number above 0.
 
     Example:
         >>> macs_limit("300M").most
@@ -114,7 +120,18 @@ def macs_limit(most: float | str) -> CountedLimit:
 
 
 def params_limit(most: float | str) -> CountedLimit:
-    """Return a limit on trainable parameters: a number, or a text like `"5M"`."""
+    """Return a limit on trainable parameters.
+
+    Args:
+        most: a number, or a text like `"5M"`.
+
+    Raises:
+        InputError: it is no number above 0.
+
+    Example:
+        >>> params_limit("5M").most
+        5000000.0
+    """
     return _params(_given(LimitOptions.read({"max_params": most}).max_params, "parameters"))
 
 
@@ -124,6 +141,13 @@ def memory_limit(most_bytes: float | str, *, precision: str = FLOAT32) -> Counte
     Args:
         most_bytes: the limit in bytes, or a text like `"512Ki"`.
         precision: of activations, `fp32`, `fp16` or `int8`.
+
+    Raises:
+        InputError: it is no number above 0, or there is no such precision.
+
+    Example:
+        >>> memory_limit("512Ki", precision="int8").most
+        524288.0
     """
     value = LimitOptions.read({"max_memory_bytes": most_bytes}).max_memory_bytes
     return _memory(_given(value, "bytes"), precision)
@@ -135,6 +159,13 @@ def size_limit(most_bytes: float | str, *, precision: str = FLOAT32) -> CountedL
     Args:
         most_bytes: the limit in bytes, or a text like `"1.5M"`.
         precision: of weights, `fp32`, `fp16` or `int8`.
+
+    Raises:
+        InputError: it is no number above 0, or there is no such precision.
+
+    Example:
+        >>> size_limit("1.5M").most
+        1500000.0
     """
     value = LimitOptions.read({"max_size_bytes": most_bytes}).max_size_bytes
     return _size(_given(value, "bytes"), precision)

@@ -191,22 +191,21 @@ def test_a_sweep_killed_at_a_passes_end_and_resumed_equals_an_undisturbed_one(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-sys.path.insert(0, str(Path(sys.argv[1]) / "tests"))
-import test_bench_sweep as t
+from tests.bench.sweep import test_run as t
 
 class Killer(t.Stopper):
     def at_pass(self):
         if self.passes == 5:
             os.kill(os.getpid(), signal.SIGKILL)
 
-t.sweep(Path(sys.argv[2]), progress=Killer())
+t.sweep(Path(sys.argv[1]), progress=Killer())
 """
 
 
 def test_kill_9_loses_at_most_the_load_in_hand(tmp_path: Path) -> None:
     root = Path(__file__).resolve().parents[3]
     path, whole = tmp_path / "killed", tmp_path / "whole"
-    command = [sys.executable, "-c", KILLED, str(root), str(path)]
+    command = [sys.executable, "-c", KILLED, str(path)]
 
     code = subprocess.run(
         command, cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, check=False

@@ -109,7 +109,7 @@ def test_what_goes_wrong_is_told(
         ({"runner": "benchmark_model"}, "needs --binary"),
         ({"binary": Path("x")}, "give both or neither"),
         ({"delegate": "gpu"}, "cannot run in our runner"),
-        ({"runner": "other"}, "expected ofabench or benchmark_model"),
+        ({"runner": "other"}, "expected one of ofabench, benchmark_model"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(fields: dict[str, object], words: str) -> None:
