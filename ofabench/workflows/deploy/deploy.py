@@ -77,10 +77,13 @@ def deploy(  # noqa: PLR0913 - which network, what it is judged by, and where
         TargetMismatchError: no predictor is of the device.
 
     Example:
-        >>> found = ob.search(...)  # doctest: +SKIP
-        >>> made = deploy("net.safetensors", "phone", arch=found)  # doctest: +SKIP
-        >>> made.failed  # doctest: +SKIP
-        False
+        >>> from ofabench.workflows.train.supernet import load_supernet
+        >>> from tests.support.micro_supernets import micro_images, save_micro
+        >>> supernet = load_supernet(save_micro("supernet.safetensors"), data=micro_images())
+        >>> options = DeployOptions(verify=False)
+        >>> made = deploy(supernet, "deployed", arch="smallest", options=options)
+        >>> made.model.name, made.failed
+        ('model.onnx', False)
     """
     with tempfile.TemporaryDirectory(prefix="ofabench-") as folder:
         given = read_given(

@@ -175,9 +175,14 @@ def verify(  # noqa: PLR0913 - the file, where it is measured, and all that it m
         FileError: a file cannot be read.
 
     Example:
-        >>> found = verify("net.onnx", "cpu", "p.parquet", limit_ms=30)  # doctest: +SKIP
-        >>> found.limit_met, found.prediction_within_tolerance  # doctest: +SKIP
-        (True, True)
+        >>> from ofabench.options.device import DeviceOptions
+        >>> from ofabench.workflows.export.export import export
+        >>> from tests.support.micro_supernets import micro_images, save_micro
+        >>> model = export((save_micro("supernet.safetensors"), "smallest"), data=micro_images())
+        >>> cpu = DeviceOptions(device="cpu", wait=True)
+        >>> quick = VerifyOptions(loads=3, passes=2, force=True)
+        >>> verify(model, cpu, limit_ms=1000, options=quick).limit_met
+        True
     """
     from bench.backends.registry import get_backend
 
