@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pandas as pd
+from numpy.typing import NDArray
 
 import ofabench as ob
 
@@ -31,7 +32,7 @@ class PlainModel:
         """One inference: what is timed."""
         return self._session.run(None, self._feed)
 
-    def infer(self, images: ob.Array) -> ob.Array:
+    def infer(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Outputs for images."""
         (made,) = self._session.run(None, {self._name: images})
         return made

@@ -38,11 +38,23 @@ def register_backend(name: str, factory: Callable[..., Backend]) -> None:
 
 
 def get_backend(name: str, **options: bool) -> Backend:
-    """Make the backend called `name` with its own options (torch: `compile`).
+    """Make a backend by its name.
 
-    `InputError` for a name or an option that does not exist, `PluginError` for one of another
-    package that does not work. Whether the runtime is installed shows when `version` or anything
-    after it is called.
+    Args:
+        name: `torch`, `onnx`, `tflite`, `tensorrt`, `fake`, or one that is registered.
+        options: its own options (torch: `compile`).
+
+    Returns:
+        The backend. Whether its runtime is installed shows when `version` or anything after it is
+        called.
+
+    Raises:
+        InputError: there is no such name or option.
+        PluginError: a backend of another package does not work.
+
+    Example:
+        >>> get_backend("onnx").file_suffix
+        '.onnx'
     """
     if name not in PLUGINS.built_in:
         return _plugin(name, options)
