@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bench.devices.cpu.local import LocalDevice
     from bench.devices.registry import register_device
     from bench.errors import OfabenchError
-    from bench.protocol.backend import Array, Backend, LoadedModel
+    from bench.protocol.backend import Backend, LoadedModel
     from bench.protocol.device import Device, LoadPlan, PassResult, Workload
     from bench.protocol.target import Target
     from latency_models.tables.networks import NetworksTable
@@ -71,7 +71,6 @@ _MODULES = {
     "AccuracyOptions": "ofabench.options.accuracy",
     "AccuracyPredictor": "supernet.accuracy.predictor",
     "ArchConfig": "supernet.space.arch",
-    "Array": "bench.protocol.backend",
     "Backend": "bench.protocol.backend",
     "BlockSpec": "bench.blocks.spec",
     "DeployOptions": "ofabench.options.deploy",
@@ -135,7 +134,6 @@ __all__ = [
     "AccuracyOptions",
     "AccuracyPredictor",
     "ArchConfig",
-    "Array",
     "Backend",
     "BlockSpec",
     "DeployOptions",
