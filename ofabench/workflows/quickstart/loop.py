@@ -305,7 +305,7 @@ def _fit(table: Path, networks: Path, out: Path) -> None:
 
     predictor = fit(table, networks)
     predictor.save(out)
-    _say(fit_words(predictor))
+    _say(fit_words(predictor.model))
     _say(f"{out}: predictor of {predictor.target.key}")
 
 
