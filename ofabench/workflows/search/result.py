@@ -1,7 +1,7 @@
 """What a search found: a network with all that is predicted of it, or a front of networks."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -128,12 +128,18 @@ class SearchResult:
 class Front(list[SearchResult]):
     """Networks from the cheapest to the most accurate; a list with a table and a file.
 
-    `origin` is what they were searched with.
+    `origin` is what they were searched with, `objectives` the latencies that accuracy is against.
     """
 
-    def __init__(self, results: Iterable[SearchResult], origin: SearchOrigin) -> None:
+    def __init__(
+        self,
+        results: Iterable[SearchResult],
+        origin: SearchOrigin,
+        objectives: Sequence[LatencySource],
+    ) -> None:
         super().__init__(results)
         self.origin = origin
+        self.objectives = tuple(objectives)
 
     @property
     def frame(self) -> "pd.DataFrame":
@@ -159,7 +165,7 @@ class Front(list[SearchResult]):
         """Return the JSON values that `ofabench search --pareto --out` writes."""
         from supernet.search.result_file import front_json
 
-        predictors = [source.predictor for source in self.origin.latencies]
+        predictors = [source.predictor for source in self.objectives]
         found = [one.found for one in self]
         return front_json(self.origin.space, found, predictors, self.origin.provenance)
 

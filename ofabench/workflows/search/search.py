@@ -1,23 +1,16 @@
 """Searches: the most accurate network of a space within limits, or a front of networks."""
 
-import logging
-import math
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import InputError
 from bench.protocol.progress import Progress
 from ofabench.options.search import SearchOptions
-from ofabench.workflows.search.accuracies import Accuracy, FunctionAccuracy, accuracy_of, on_codes
-from ofabench.workflows.search.latencies import (
-    LatencySource,
-    check_distinct,
-    latency_source,
-    space_known_by,
-)
+from ofabench.workflows.search.accuracies import Accuracy, on_codes
+from ofabench.workflows.search.job import prepared
+from ofabench.workflows.search.latencies import LatencySource, latency_source
 from ofabench.workflows.search.limits import (
     LatencyLimit,
     Limit,
@@ -28,14 +21,10 @@ from ofabench.workflows.search.limits import (
     size_limit,
 )
 from ofabench.workflows.search.plan import plan_of, watcher_of
-from ofabench.workflows.search.result import Front, SearchOrigin, SearchResult
-from ofabench.workflows.space import load_space
+from ofabench.workflows.search.result import Front, SearchResult
 
 if TYPE_CHECKING:
-    from supernet.accuracy.source import AccuracySource
     from supernet.constraints.constraints import Constraint
-    from supernet.search.engine import Plan
-    from supernet.search.engine import SearchResult as FoundNetwork
     from supernet.search.watch import Watcher
     from supernet.space.space import SearchSpace
 
@@ -51,8 +40,6 @@ __all__ = [
     "search",
     "size_limit",
 ]
-
-logger = logging.getLogger(__name__)
 
 
 def search(
@@ -91,8 +78,7 @@ def search(
         True
     """
     given = _sequence(constraints)
-    sources = [one.source for one in given if isinstance(one, LatencyLimit)]
-    job = _prepared(space, accuracy, sources, options or SearchOptions())
+    job = prepared(space, accuracy, _limited(given), _checked(options))
     limits, others = job.constraints(given)
     started = time.monotonic()
     plan = plan_of(job.options, watcher_of(progress))
@@ -135,13 +121,13 @@ def pareto(  # noqa: PLR0913 - what is searched, its costs and limits, and how
         (3, True)
     """
     given, costs = _sequence(constraints), _sequence(latencies)
-    options = options or SearchOptions()
+    options = _checked(options)
     by_limit = [one for one in costs if isinstance(one, LatencyLimit)]
     if by_limit and len(by_limit) != len(costs):
         raise InputError("latencies are predictors, or limits on one device, not both: give one")
     sources = [by_limit[0].source] if by_limit else [latency_source(one) for one in costs]
     _check_front(by_limit, sources, options)
-    job = _prepared(space, accuracy, sources, options)
+    job = prepared(space, accuracy, [*sources, *_limited(given)], options)
     limits, others = job.constraints(given)
     rest = [*limits, *job.measured(), *others]
     started = time.monotonic()
@@ -149,13 +135,24 @@ def pareto(  # noqa: PLR0913 - what is searched, its costs and limits, and how
     if by_limit:
         found = [job.run([one, *rest], plan) for one in job.each_limit(by_limit)]
     else:
-        found = job.run_front(rest, plan)
+        found = job.run_front(sources, rest, plan)
     origin = job.origin(plan, [*by_limit, *given], time.monotonic() - started)
-    return Front((SearchResult(one, origin) for one in found), origin)
+    return Front((SearchResult(one, origin) for one in found), origin, sources)
 
 
 def _sequence(given: Any) -> list[Any]:
     return list(given) if isinstance(given, Sequence) and not isinstance(given, str) else [given]
+
+
+def _limited(given: Sequence[Any]) -> list[LatencySource]:
+    return [one.source for one in given if isinstance(one, LatencyLimit)]
+
+
+def _checked(options: SearchOptions | None) -> SearchOptions:
+    """The options, or the defaults; `InputError` where they are something else."""
+    if options is not None and not isinstance(options, SearchOptions):
+        raise InputError(f"options are {options!r:.80}, expected SearchOptions")
+    return options or SearchOptions()
 
 
 def _check_front(
@@ -174,146 +171,3 @@ def _check_front(
             f"a front has a strategy of its own, got --strategy {options.strategy}: leave it out, "
             "or give --max-latency-ms for each network wanted"
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Job:
-    """What is searched, with everything loaded and checked."""
-
-    space: "SearchSpace"
-    accuracy: "AccuracySource"
-    sources: tuple[LatencySource, ...]
-    resolutions: list[int]
-    options: SearchOptions
-
-    def constraints(self, given: Sequence[Any]) -> "tuple[list[Constraint], list[Constraint]]":
-        """Return the limits on latencies, and those on all else."""
-        from supernet.constraints.constraints import Constraint
-
-        latencies: list[Constraint] = []
-        others: list[Constraint] = []
-        for one in given:
-            if isinstance(one, Constraint):
-                others.append(one)
-            elif hasattr(one, "constraint"):
-                found = others if not isinstance(one, LatencyLimit) else latencies
-                found.append(one.constraint(self.space))
-            else:
-                raise InputError(
-                    f"a constraint is {type(one).__name__} {one!r:.60}, expected limits as "
-                    "latency_limit(predictor, 30) or macs_limit('300M')"
-                )
-        return latencies, others
-
-    def measured(self) -> "list[Constraint]":
-        """Return limits to networks whose latencies no predictor has to guess."""
-        from supernet.constraints.constraints import measured
-
-        if self.options.allow_extrapolated:
-            return []
-        found = (measured(self.space, source.predictor) for source in self.sources)
-        return [one for one in found if one is not None]
-
-    def each_limit(self, limits: Sequence[LatencyLimit]) -> "list[Constraint]":
-        """Return limits on one latency, which is compiled once, the lowest first."""
-        compiled: dict[tuple[float | None, float], Constraint] = {}
-        found = []
-        for one in sorted(limits, key=lambda one: one.max_ms):
-            key = (one.confidence, one.session_spread)
-            if key not in compiled:
-                compiled[key] = one.constraint(self.space)
-            found.append(replace(compiled[key], limit=one.max_ms))
-        return found
-
-    def run(self, limits: "Sequence[Constraint]", plan: "Plan") -> "FoundNetwork":
-        """Search for one network."""
-        from supernet.search.engine import search as search_network
-
-        predict = self.accuracy.predict
-        return search_network(self.space, predict, limits, seed=self.options.seed, plan=plan)
-
-    def run_front(self, limits: "Sequence[Constraint]", plan: "Plan") -> "list[FoundNetwork]":
-        """Search for the front of accuracy against all latencies."""
-        from supernet.constraints.constraints import latency
-        from supernet.search.front import search_front
-        from supernet.search.problem import Objective, Problem
-
-        most = math.nextafter(math.inf, 0)
-        costs = [latency(self.space, source.predictor, most) for source in self.sources]
-        problem = Problem(
-            space=self.space,
-            accuracy=self.accuracy.predict,
-            constraints=tuple(limits),
-            objectives=tuple(
-                Objective(name=one.name, costs=one.costs, unit=one.unit) for one in costs
-            ),
-        )
-        options = self.options
-        return search_front(problem, seed=options.seed, points=options.points, plan=plan)
-
-    def origin(self, plan: "Plan", given: Sequence[Any], seconds: float) -> SearchOrigin:
-        """Return what the search was made with."""
-        from latency_models.tables.storage import origin
-
-        limits = [one for one in given if isinstance(one, LatencyLimit)]
-        provenance = {
-            **origin(),
-            "budget": plan.budget.evaluations,
-            "patience": plan.budget.patience,
-            "confidence": next((one.confidence for one in limits if one.confidence), None),
-            "session_spread": max((one.session_spread for one in limits), default=0.0),
-            "accuracy": self.accuracy.to_json(),
-            "latency": [source.to_json() for source in self.sources],
-            "resolutions": self.resolutions,
-            "seconds": round(seconds, 3),
-        }
-        return SearchOrigin(
-            space=self.space,
-            accuracy=self.accuracy,
-            latencies=self.sources,
-            provenance=provenance,
-        )
-
-
-def _prepared(
-    space: "str | os.PathLike[str] | SearchSpace | None",
-    accuracy: Accuracy,
-    sources: Sequence[LatencySource],
-    options: SearchOptions,
-) -> _Job:
-    """Load and check what is searched."""
-    loaded = space_known_by(sources) if space is None else load_space(space)
-    source = accuracy_of(accuracy, loaded)
-    source.check_space(loaded)
-    check_distinct(sources)
-    label = os.fspath(accuracy) if isinstance(accuracy, str | os.PathLike) else "the predictor"
-    resolutions = _resolutions(options, loaded, source, label)
-    if resolutions:
-        loaded = loaded.narrowed(resolutions)
-        if isinstance(source, FunctionAccuracy):
-            source = replace(source, space=loaded)
-    return _Job(
-        space=loaded,
-        accuracy=source,
-        sources=tuple(sources),
-        resolutions=resolutions,
-        options=options,
-    )
-
-
-def _resolutions(
-    options: SearchOptions, space: "SearchSpace", accuracy: "AccuracySource", label: str
-) -> list[int]:
-    """Sizes to search alone, px: those of the options, or that the predictor knows; [] for all."""
-    wanted = list(options.resolutions or space.resolutions)
-    known = accuracy.known_resolutions(wanted)
-    if len(known) < len(wanted):
-        listed = ",".join(map(str, known))
-        if options.resolutions:
-            missing = next(size for size in wanted if size not in known)
-            raise InputError(
-                f"{label} predicts no accuracy at {missing} px; give --resolutions {listed}"
-            )
-        logger.warning("searching only at %s px, which %s knows", listed, label)
-        return known
-    return list(options.resolutions or ())

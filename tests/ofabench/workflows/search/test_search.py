@@ -291,3 +291,22 @@ def test_the_command_asks_for_no_space_that_the_predictor_knows(tmp_path: Path) 
     assert read_network(tmp_path / "r.json").space == "tiny"
     assert json.loads((tmp_path / "r.json").read_text())["limits"] == {TARGET.key: 3.0}
     assert main([*argv, *budget, "--latency", str(tmp_path / "p.parquet")]) == 2
+
+
+def test_a_front_keeps_a_limit_on_another_device() -> None:
+    other = latency("tiny", OTHER, by_params=True)
+    options = SearchOptions(budget=600, patience=10, points=3)
+
+    front = pareto(
+        "tiny", deep, latency("tiny", TARGET), latency_limit(other, 0.006), options=options
+    )
+
+    assert all(one.predictions[OTHER.key] <= 0.006 for one in front)
+    assert {*front.frame.columns} >= {TARGET.key, OTHER.key}
+    assert front.to_dict()["objectives"] == ["accuracy", TARGET.key]
+    assert len(front.to_dict()["provenance"]["latency"]) == 2
+
+
+def test_options_of_another_kind_are_refused() -> None:
+    with pytest.raises(InputError, match="options are 3, expected SearchOptions"):
+        search("tiny", deep, (), 3)  # type: ignore[arg-type]

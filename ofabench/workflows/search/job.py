@@ -1,0 +1,173 @@
+"""What is searched, with everything loaded and checked; and how it is searched."""
+
+import logging
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import InputError
+from ofabench.options.search import SearchOptions
+from ofabench.workflows.search.accuracies import Accuracy, FunctionAccuracy, accuracy_of
+from ofabench.workflows.search.latencies import LatencySource, check_distinct, space_known_by
+from ofabench.workflows.search.limits import LatencyLimit
+from ofabench.workflows.search.result import SearchOrigin
+from ofabench.workflows.space import load_space
+
+if TYPE_CHECKING:
+    from supernet.accuracy.source import AccuracySource
+    from supernet.constraints.constraints import Constraint
+    from supernet.search.engine import Plan
+    from supernet.search.engine import SearchResult as FoundNetwork
+    from supernet.space.space import SearchSpace
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchJob:
+    """What is searched, with everything loaded and checked."""
+
+    space: "SearchSpace"
+    accuracy: "AccuracySource"
+    sources: tuple[LatencySource, ...]
+    resolutions: list[int]
+    options: SearchOptions
+
+    def constraints(self, given: Sequence[Any]) -> "tuple[list[Constraint], list[Constraint]]":
+        """Return the limits on latencies, and those on all else."""
+        from supernet.constraints.constraints import Constraint
+
+        latencies: list[Constraint] = []
+        others: list[Constraint] = []
+        for one in given:
+            if isinstance(one, Constraint):
+                others.append(one)
+            elif hasattr(one, "constraint"):
+                found = others if not isinstance(one, LatencyLimit) else latencies
+                found.append(one.constraint(self.space))
+            else:
+                raise InputError(
+                    f"a constraint is {type(one).__name__} {one!r:.60}, expected limits as "
+                    "latency_limit(predictor, 30) or macs_limit('300M')"
+                )
+        return latencies, others
+
+    def measured(self) -> "list[Constraint]":
+        """Return limits to networks whose latencies no predictor has to guess."""
+        from supernet.constraints.constraints import measured
+
+        if self.options.allow_extrapolated:
+            return []
+        found = (measured(self.space, source.predictor) for source in self.sources)
+        return [one for one in found if one is not None]
+
+    def each_limit(self, limits: Sequence[LatencyLimit]) -> "list[Constraint]":
+        """Return limits on one latency, which is compiled once, the lowest first."""
+        compiled: dict[tuple[float | None, float], Constraint] = {}
+        found = []
+        for one in sorted(limits, key=lambda one: one.max_ms):
+            key = (one.confidence, one.session_spread)
+            if key not in compiled:
+                compiled[key] = one.constraint(self.space)
+            found.append(replace(compiled[key], limit=one.max_ms))
+        return found
+
+    def run(self, limits: "Sequence[Constraint]", plan: "Plan") -> "FoundNetwork":
+        """Search for one network."""
+        from supernet.search.engine import search as search_network
+
+        predict = self.accuracy.predict
+        return search_network(self.space, predict, limits, seed=self.options.seed, plan=plan)
+
+    def run_front(
+        self,
+        objectives: Sequence[LatencySource],
+        limits: "Sequence[Constraint]",
+        plan: "Plan",
+    ) -> "list[FoundNetwork]":
+        """Search for the front of accuracy against latencies."""
+        from supernet.constraints.constraints import latency
+        from supernet.search.front import search_front
+        from supernet.search.problem import Objective, Problem
+
+        most = math.nextafter(math.inf, 0)
+        costs = [latency(self.space, source.predictor, most) for source in objectives]
+        problem = Problem(
+            space=self.space,
+            accuracy=self.accuracy.predict,
+            constraints=tuple(limits),
+            objectives=tuple(
+                Objective(name=one.name, costs=one.costs, unit=one.unit) for one in costs
+            ),
+        )
+        options = self.options
+        return search_front(problem, seed=options.seed, points=options.points, plan=plan)
+
+    def origin(self, plan: "Plan", given: Sequence[Any], seconds: float) -> SearchOrigin:
+        """Return what the search was made with."""
+        from latency_models.tables.storage import origin
+
+        limits = [one for one in given if isinstance(one, LatencyLimit)]
+        provenance = {
+            **origin(),
+            "budget": plan.budget.evaluations,
+            "patience": plan.budget.patience,
+            "confidence": next((one.confidence for one in limits if one.confidence), None),
+            "session_spread": max((one.session_spread for one in limits), default=0.0),
+            "accuracy": self.accuracy.to_json(),
+            "latency": [source.to_json() for source in self.sources],
+            "resolutions": self.resolutions,
+            "seconds": round(seconds, 3),
+        }
+        return SearchOrigin(
+            space=self.space,
+            accuracy=self.accuracy,
+            latencies=self.sources,
+            provenance=provenance,
+        )
+
+
+def prepared(
+    space: "str | os.PathLike[str] | SearchSpace | None",
+    accuracy: Accuracy,
+    sources: Sequence[LatencySource],
+    options: SearchOptions,
+) -> SearchJob:
+    """Load and check what is searched."""
+    loaded = space_known_by(sources) if space is None else load_space(space)
+    source = accuracy_of(accuracy, loaded)
+    source.check_space(loaded)
+    check_distinct(sources)
+    label = os.fspath(accuracy) if isinstance(accuracy, str | os.PathLike) else "the predictor"
+    resolutions = _resolutions(options, loaded, source, label)
+    if resolutions:
+        loaded = loaded.narrowed(resolutions)
+        if isinstance(source, FunctionAccuracy):
+            source = replace(source, space=loaded)
+    return SearchJob(
+        space=loaded,
+        accuracy=source,
+        sources=tuple(sources),
+        resolutions=resolutions,
+        options=options,
+    )
+
+
+def _resolutions(
+    options: SearchOptions, space: "SearchSpace", accuracy: "AccuracySource", label: str
+) -> list[int]:
+    """Sizes to search alone, px: those of the options, or that the predictor knows; [] for all."""
+    wanted = list(options.resolutions or space.resolutions)
+    known = accuracy.known_resolutions(wanted)
+    if len(known) < len(wanted):
+        listed = ",".join(map(str, known))
+        if options.resolutions:
+            missing = next(size for size in wanted if size not in known)
+            raise InputError(
+                f"{label} predicts no accuracy at {missing} px; give --resolutions {listed}"
+            )
+        logger.warning("searching only at %s px, which %s knows", listed, label)
+        return known
+    return list(options.resolutions or ())
