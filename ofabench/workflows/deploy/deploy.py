@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.errors import InputError
 from bench.protocol.progress import Progress
 from ofabench.options.deploy import DeployOptions, DeployRequest
 from ofabench.options.search import SearchOptions
@@ -85,6 +86,9 @@ def deploy(  # noqa: PLR0913 - which network, what it is judged by, and where
         >>> made.model.name, made.failed
         ('model.onnx', False)
     """
+    options = options or DeployOptions()
+    if not isinstance(options, DeployOptions):
+        raise InputError(f"options are {options!r:.80}, expected DeployOptions")
     with tempfile.TemporaryDirectory(prefix="ofabench-") as folder:
         given = read_given(
             Path(folder),
@@ -95,7 +99,7 @@ def deploy(  # noqa: PLR0913 - which network, what it is judged by, and where
             pick=pick,
             latencies=latencies,
             data=data,
-            options=options or DeployOptions(),
+            options=options,
         )
         return _deploy(given, Path(out), device, progress)
 

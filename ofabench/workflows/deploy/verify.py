@@ -1,22 +1,15 @@
 """A model file, measured, beside what was predicted of it and its limit."""
 
-import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import FileError, InputError
+from bench.errors import InputError
 from bench.protocol.progress import Progress
 from ofabench.options.verify import VerifyOptions, VerifyRequest, check_target_options
-from ofabench.workflows.deploy.verdicts import (
-    accuracy_json,
-    accuracy_lines,
-    failed,
-    latency_lines,
-    with_repeat,
-)
+from ofabench.workflows.deploy.verdicts import accuracy_json
+from ofabench.workflows.deploy.verification import Verification
 from ofabench.workflows.deploy.verifying import Asked, Place, measure, target_for
 from ofabench.workflows.devices import DeviceLike, device_in, measuring_alone, waits
 from ofabench.workflows.search.latencies import latency_source
@@ -28,114 +21,8 @@ if TYPE_CHECKING:
     from latency_models.predictors.predictor import LatencyPredictor
     from supernet.export.card import Card
     from supernet.search.result_file import FoundNetwork
-    from supernet.verification.verdicts import Figure
-    from supernet.verification.verdicts import Verification as Verdicts
 
 __all__ = ["Verification", "verify"]
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Verification:
-    """A model file as measured, judged by its prediction and its limit.
-
-    `values` is all of it as JSON values, those of `ofabench verify --out`.
-    """
-
-    values: Mapping[str, Any]
-
-    @property
-    def target(self) -> str:
-        """The key of what it was measured on."""
-        return str(self.values["target"])
-
-    @property
-    def measured_ms(self) -> float:
-        """The median latency as measured, ms: by it the limit is judged."""
-        return self.verdicts.measured.ms
-
-    @property
-    def interval_ms(self) -> tuple[float, float]:
-        """The 95 % interval of `measured_ms`, from replicates."""
-        figure = self.verdicts.measured
-        return figure.low_ms, figure.high_ms
-
-    @property
-    def drift_corrected(self) -> "Figure | None":
-        """The latency divided by the drift since the predictor's sweep; None where not corrected.
-
-        By it the prediction is judged, where there is one.
-        """
-        return self.verdicts.drift_corrected
-
-    @property
-    def predicted_ms(self) -> float | None:
-        """The predicted latency, ms; None where nothing is predicted of such a file."""
-        return self.verdicts.expected.predicted_ms
-
-    @property
-    def limit_ms(self) -> float | None:
-        """The limit on the latency, ms, where there is one."""
-        return self.verdicts.expected.limit_ms
-
-    @property
-    def prediction_within_tolerance(self) -> bool | None:
-        """The verdict on the prediction; None where there is none."""
-        return self.verdicts.prediction_within_tolerance
-
-    @property
-    def limit_met(self) -> bool | None:
-        """The verdict on the limit; None where there is none."""
-        return self.verdicts.limit_met
-
-    @property
-    def failed(self) -> bool:
-        """Whether the prediction is out of tolerance, or the limit not met."""
-        return failed(self.values)
-
-    @property
-    def accuracy(self) -> float | None:
-        """The accuracy on test images, a fraction, where it was measured."""
-        value: float | None = self.values["accuracy"]
-        return value
-
-    @property
-    def verdicts(self) -> "Verdicts":
-        """Both latencies with their intervals and verdicts, and the drift."""
-        from supernet.verification.verdicts import Verification as Verdicts
-
-        return Verdicts.from_json(self.values)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as JSON values."""
-        return dict(self.values)
-
-    def save(self, path: str | os.PathLike[str]) -> "Verification":
-        """Write the JSON values; return what the file then holds.
-
-        Where the file holds an earlier verification of the same, this one stands among its
-        `repeats`: the first measurement counts. Any other content is replaced.
-        """
-        from bench.files import read_json, write_text
-
-        path = Path(path)
-        try:
-            first = read_json(path) if path.exists() else None
-        except FileError:
-            first = None  # some other file, which is replaced
-        whole = with_repeat(first, self.values) or self.to_dict()
-        write_text(path, json.dumps(whole, indent=2, allow_nan=False) + "\n")
-        return Verification(whole)
-
-    def __str__(self) -> str:
-        lines = [f"{self.values['model']} on {self.target}"]
-        lines += [*latency_lines(self.values), *accuracy_lines(self.values)]
-        return "\n".join(lines)
-
-    def __repr__(self) -> str:
-        return (
-            f"Verification(measured_ms={self.measured_ms:.4g}, predicted_ms={self.predicted_ms}, "
-            f"limit_ms={self.limit_ms}, failed={self.failed})"
-        )
 
 
 def verify(  # noqa: PLR0913 - the file, where it is measured, and all that it may be judged by
@@ -187,6 +74,8 @@ def verify(  # noqa: PLR0913 - the file, where it is measured, and all that it m
     from bench.backends.registry import get_backend
 
     options = options or VerifyOptions()
+    if not isinstance(options, VerifyOptions):
+        raise InputError(f"options are {options!r:.80}, expected VerifyOptions")
     check_target_options(options, predictor)
     name, content, card = _exported(model)
     raw = None if predictor is None else latency_source(predictor).predictor

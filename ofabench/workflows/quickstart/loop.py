@@ -4,8 +4,6 @@ What must not share memory or measurements with the rest (sweeps, training, veri
 worker process of the launcher.
 """
 
-import json
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +14,6 @@ from bench.options import Options
 from bench.protocol.progress import Progress
 from ofabench.launcher import launch
 from ofabench.options.quickstart import AccuracyPart, ExportPart, TrainPart
-from ofabench.options.search import SearchOptions
 from ofabench.options.sweep import SweepRequest
 from ofabench.options.table import TableBuildOptions
 from ofabench.options.verify import VerifyRequest
@@ -27,13 +24,20 @@ from ofabench.workflows.quickstart.parts import (
     train_part,
     verify_part,
 )
+from ofabench.workflows.quickstart.steps import (
+    SPACE,
+    build,
+    fit_latency,
+    judge_latency,
+    say,
+    search_within,
+)
 from ofabench.workflows.sweep.sweep import sweep_part
 from ofabench.workflows.tasks import Task
 
 if TYPE_CHECKING:
     from supernet.search.watch import Watcher
 
-SPACE = "tiny"
 DATA = "digits"
 SCHEDULE = "digits-sandwich"
 FIT_NETWORKS = 20
@@ -44,7 +48,6 @@ ENDS = ("smallest", "largest")
 SEARCHED = tuple(f"limit-{i}" for i in range(1, len(LIMITS) + 1))
 NAMES = (ENDS[0], *SEARCHED, ENDS[1])
 
-logger = logging.getLogger(__name__)
 Values = Mapping[str, Any]
 
 
@@ -112,7 +115,7 @@ class Loop:
                 command="table build",
                 options=built,
                 makes=tables[1],
-                work=lambda: _build(TableBuildOptions.read(built)),
+                work=lambda: build(TableBuildOptions.read(built)),
             ),
         ]
 
@@ -121,7 +124,7 @@ class Loop:
         from ofabench.workflows.sweep.swept import open_sweep
 
         launch(sweep_part, request, progress=self.displays.measuring())
-        _say("\n".join(sweep_lines(open_sweep(request.out))))
+        say("\n".join(sweep_lines(open_sweep(request.out))))
 
     def _fitted(self) -> Task:
         latency = self.folder / "latency.parquet"
@@ -131,7 +134,7 @@ class Loop:
             command="fit",
             options={"table": table, "networks": networks, "out": latency},
             makes=latency,
-            work=lambda: _fit(table, networks, latency),
+            work=lambda: fit_latency(table, networks, latency),
         )
 
     def _judged(self) -> Task:
@@ -142,7 +145,7 @@ class Loop:
             command="evaluate",
             options={"predictor": latency, "networks": networks, "json": True},
             makes=evaluation,
-            work=lambda: _judge(latency, networks, evaluation),
+            work=lambda: judge_latency(latency, networks, evaluation),
         )
 
     def write_ends(self) -> tuple[float, ...]:
@@ -209,21 +212,10 @@ class Loop:
             command="search",
             options=values,
             makes=out,
-            work=lambda: self._search(limit_ms, out),
+            work=lambda: search_within(
+                self.folder, name, limit_ms, seed=self.seed, progress=self.displays.searching()
+            ),
         )
-
-    def _search(self, limit_ms: float, out: Path) -> None:
-        from ofabench.workflows.search.search import latency_limit, search
-
-        found = search(
-            SPACE,
-            self.folder / "accuracy.parquet",
-            latency_limit(self.folder / "latency.parquet", limit_ms),
-            SearchOptions(seed=self.seed),
-            self.displays.searching(),
-        )
-        found.save(out)
-        _say(str(found))
 
     def shipping(self, name: str) -> list[Task]:
         """Export one network, measure the file, judge it on test images."""
@@ -263,7 +255,7 @@ class Loop:
     def _verify(self, request: VerifyRequest) -> None:
         done = self._work(verify_part, request, self.displays.measuring())
         if done.failed:
-            _say("    a check failed, which counts; measured once more, shown beside it")
+            say("    a check failed, which counts; measured once more, shown beside it")
             self._work(verify_part, request, self.displays.measuring())
 
     def reporting(self, report: Callable[[Path, Path], str]) -> Task:
@@ -274,7 +266,7 @@ class Loop:
             command="report",
             options={"given": (self.folder,), "out": page},
             makes=page,
-            work=lambda: _say(report(self.folder, page)),
+            work=lambda: say(report(self.folder, page)),
         )
 
     def _work(
@@ -285,36 +277,5 @@ class Loop:
     ) -> Done:
         """Run a part in a worker process, and say what it came to."""
         done = Done(**launch(part, options, progress=progress or self.displays.working()))
-        _say(done.words)
+        say(done.words)
         return done
-
-
-def _build(options: TableBuildOptions) -> None:
-    from ofabench.workflows.latency.table_build import build_tables
-
-    built = build_tables(options)
-    assert built.blocks is not None
-    assert built.networks is not None
-    _say(f"{options.out}: {len(built.blocks)} blocks of {built.blocks.target.key}")
-    _say(f"{options.networks_out}: {len(built.networks)} networks")
-
-
-def _fit(table: Path, networks: Path, out: Path) -> None:
-    from ofabench.workflows.latency.fit import fit
-    from ofabench.workflows.latency.fit_words import fit_words
-
-    predictor = fit(table, networks)
-    predictor.save(out)
-    _say(fit_words(predictor.model))
-    _say(f"{out}: predictor of {predictor.target.key}")
-
-
-def _judge(latency: Path, networks: Path, out: Path) -> None:
-    from ofabench.workflows.latency.predictor import load_predictor
-
-    figures = load_predictor(latency).evaluate(networks).to_dict()
-    write_text(out, json.dumps(figures) + "\n")
-
-
-def _say(words: str) -> None:
-    logger.info("%s", words)

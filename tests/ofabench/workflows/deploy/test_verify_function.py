@@ -142,6 +142,8 @@ def test_wrong_things_are_said_in_words(model: Path) -> None:
         verify(3, "fake")
     with pytest.raises(InputError, match="expected a file of `ofabench fit`"):
         verify(model, "fake", 3)
+    with pytest.raises(InputError, match="options are 3, expected VerifyOptions"):
+        verify(model, "fake", options=3)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="expected an address like 'cpu'"):
         verify(model, 3)  # type: ignore[arg-type]
     other = Target(device="note10", backend="fake", backend_version="1")

@@ -132,7 +132,7 @@ class Workers:
 def workers(monkeypatch: pytest.MonkeyPatch) -> Workers:
     made = Workers()
     monkeypatch.setattr(loop_module, "launch", made)
-    monkeypatch.setattr(loop_module, "_fit", lambda table, networks, out: fit(table, out))
+    monkeypatch.setattr(loop_module, "fit_latency", lambda table, networks, out: fit(table, out))
     return made
 
 

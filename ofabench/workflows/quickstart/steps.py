@@ -1,0 +1,66 @@
+"""Parts of the loop that are done in its own process; each logs what a person reads of it."""
+
+import json
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.files import write_text
+from bench.protocol.progress import Progress
+from ofabench.options.search import SearchOptions
+from ofabench.options.table import TableBuildOptions
+
+if TYPE_CHECKING:
+    from supernet.search.watch import Watcher
+
+SPACE = "tiny"
+
+logger = logging.getLogger(__name__)
+
+
+def say(words: str) -> None:
+    """Log what a part came to."""
+    logger.info("%s", words)
+
+
+def build(options: TableBuildOptions) -> None:
+    """Make the tables of a sweep of blocks and networks."""
+    from ofabench.workflows.latency.table_build import build_tables
+
+    built = build_tables(options)
+    assert built.blocks is not None
+    assert built.networks is not None
+    say(f"{options.out}: {len(built.blocks)} blocks of {built.blocks.target.key}")
+    say(f"{options.networks_out}: {len(built.networks)} networks")
+
+
+def fit_latency(table: Path, networks: Path, out: Path) -> None:
+    """Fit a latency predictor on blocks and networks, and write it."""
+    from ofabench.workflows.latency.fit import fit
+    from ofabench.workflows.latency.fit_words import fit_words
+
+    predictor = fit(table, networks)
+    predictor.save(out)
+    say(fit_words(predictor.model))
+    say(f"{out}: predictor of {predictor.target.key}")
+
+
+def judge_latency(latency: Path, networks: Path, out: Path) -> None:
+    """Judge a latency predictor on measured networks, and write the figures as JSON."""
+    from ofabench.workflows.latency.predictor import load_predictor
+
+    figures = load_predictor(latency).evaluate(networks).to_dict()
+    write_text(out, json.dumps(figures) + "\n")
+
+
+def search_within(
+    folder: Path, name: str, limit_ms: float, *, seed: int, progress: "Progress | Watcher | None"
+) -> None:
+    """Search for the most accurate network within a latency limit, and write it by its name."""
+    from ofabench.workflows.search.search import latency_limit, search
+
+    limit = latency_limit(folder / "latency.parquet", limit_ms)
+    options = SearchOptions(seed=seed)
+    found = search(SPACE, folder / "accuracy.parquet", limit, options, progress)
+    found.save(folder / f"{name}.json")
+    say(str(found))
