@@ -36,6 +36,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("option", "limit", "name", "unit"),
     [
         ("--max-macs", "2e6", "macs", "MACs"),
+        ("--max-macs", "1.5M", "macs", "MACs"),
         ("--max-params", "200000", "params", "parameters"),
         ("--max-memory-bytes", "40k", "peak memory", "bytes"),
         ("--max-size-bytes", "0.8M", "model size", "bytes"),
@@ -91,7 +92,7 @@ def test_a_strategy_is_taken_and_told(strategy: str, files: Path) -> None:
 def test_confidence_leaves_room(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     limit = ("--latency", str(files / "sure.parquet"), "--max-latency-ms", "2")
 
-    plain, sure = found(files, *limit), found(files, *limit, "--confidence", "0.95")
+    plain, sure = found(files, *limit), found(files, *limit, "--confidence", "95%")
 
     # Student's t of 20 degrees of freedom, times a spread of a tenth.
     ms = sure["predictions"][TARGET.key]

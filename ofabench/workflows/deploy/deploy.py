@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from ofabench.workflows.deploy.deployment import Deployment
 from ofabench.workflows.deploy.given import Given, read_given
 from ofabench.workflows.deploy.verifying import Asked, Place, measure, target_for
 from ofabench.workflows.devices import DeviceLike, device_in, measuring_alone, waits
-from ofabench.workflows.search.latencies import load_sources
+from ofabench.workflows.search.latencies import LatencySource, load_sources
 from ofabench.workflows.search.limits import counted_limits, latency_limits
 from supernet.data.class_names import LABELS, labels_text
 
@@ -111,7 +111,7 @@ def deploy_from(
     latencies = load_sources(request.latency)
     arch: Any = request.arch
     if request.accuracy is not None:
-        arch = _searched(request, watcher)
+        arch = _searched(request, latencies, watcher)
     return deploy(
         request.checkpoint,
         request.out,
@@ -127,7 +127,9 @@ def deploy_from(
     )
 
 
-def _searched(request: DeployRequest, watcher: "Watcher | None") -> "SearchResult":
+def _searched(
+    request: DeployRequest, latencies: Sequence[LatencySource], watcher: "Watcher | None"
+) -> "SearchResult":
     """Search the checkpoint's space for the network that is deployed."""
     from ofabench.workflows.search.search import search
     from supernet.train.checkpoint import load_trained
@@ -135,7 +137,7 @@ def _searched(request: DeployRequest, watcher: "Watcher | None") -> "SearchResul
     assert request.checkpoint is not None
     assert request.accuracy is not None
     options = SearchOptions(seed=request.deploy.seed, allow_extrapolated=request.allow_extrapolated)
-    costs = latency_limits(load_sources(request.latency), request.limits)
+    costs = latency_limits(latencies, request.limits)
     others = counted_limits(request.limits, request.deploy.form.precision)
     space = load_trained(request.checkpoint).space
     return search(space, request.accuracy, [*costs, *others], options, watcher)

@@ -1,5 +1,6 @@
 """A folder to hand on: what is in it, and whether it kept what was promised."""
 
+import html
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -44,6 +45,9 @@ class Deployment:
 
     def __str__(self) -> str:
         return "\n".join(self._lines())
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
 
     def __repr__(self) -> str:
         return f"Deployment({str(self.folder)!r}, model={self.model.name!r}, failed={self.failed})"

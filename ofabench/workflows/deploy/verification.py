@@ -1,5 +1,6 @@
 """A verified model file: its latencies, its verdicts, and its file."""
 
+import html
 import json
 import os
 from collections.abc import Mapping
@@ -116,6 +117,9 @@ class Verification:
         lines = [f"{self.values['model']} on {self.target}"]
         lines += [*latency_lines(self.values), *accuracy_lines(self.values)]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
 
     def __repr__(self) -> str:
         return (

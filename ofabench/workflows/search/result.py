@@ -1,5 +1,6 @@
 """What a search found: a network with all that is predicted of it, or a front of networks."""
 
+import html
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -119,6 +120,9 @@ class SearchResult:
 
     def __str__(self) -> str:
         return "\n".join(result_lines(self))
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
 
     def __repr__(self) -> str:
         costs = ", ".join(f"{name}: {value:.4g}" for name, value in self.predictions.items())

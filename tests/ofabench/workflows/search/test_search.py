@@ -22,7 +22,9 @@ from ofabench.workflows.search.search import (
     search,
     size_limit,
 )
+from ofabench.workflows.train.accuracy_fit import FittedAccuracies
 from supernet.accuracy.predictor import fit_accuracy
+from supernet.accuracy.source import open_accuracy
 from supernet.search.result_file import read_network
 from supernet.search.watch import Look
 from supernet.space.arch import ArchConfig
@@ -173,6 +175,7 @@ def test_a_result_is_the_commands_file_and_prints_well(tmp_path: Path) -> None:
     assert f"of 2 ms on {TARGET.key}" in str(found)
     assert str(found).splitlines()[0] == TINY.to_line(found.arch)
     assert repr(found).startswith("SearchResult(ArchConfig(resolution=")
+    assert found._repr_html_().startswith("<pre>{&quot;space&quot;: &quot;tiny&quot;")
 
 
 def test_a_predictor_in_memory_finds_what_its_file_finds(tmp_path: Path) -> None:
@@ -182,6 +185,11 @@ def test_a_predictor_in_memory_finds_what_its_file_finds(tmp_path: Path) -> None
 
     one = search("tiny", predictor, macs_limit("2M"), QUICK)
     same = search("tiny", tmp_path / "a.parquet", macs_limit("2M"), QUICK)
+    fitted = FittedAccuracies(space=TINY, predictor=predictor, compared=())
+    assert search("tiny", fitted, macs_limit("2M"), QUICK).arch == one.arch
+    opened = open_accuracy(str(tmp_path / "a.parquet"))
+    kept = search("tiny", opened, macs_limit("2M"), QUICK).to_dict()["provenance"]["accuracy"]
+    assert (kept["file"], len(kept["sha256"])) == ("a.parquet", 64)
 
     assert (one.arch, one.accuracy) == (same.arch, same.accuracy)
 
