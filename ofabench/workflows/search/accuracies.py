@@ -140,14 +140,14 @@ def accuracy_of(accuracy: Any, space: "SearchSpace") -> "AccuracySource":
 
     if isinstance(accuracy, str | os.PathLike):
         return open_accuracy(os.fspath(accuracy))
-    fitted = getattr(accuracy, "predictor", accuracy)
-    if isinstance(fitted, AccuracyPredictor):
-        return FittedAccuracy(predictor=fitted, file="a predictor in memory", sha256="")
     if isinstance(accuracy, OnCodes):
         return FunctionAccuracy(space, accuracy.function, takes_codes=True)
     if hasattr(accuracy, "known_resolutions") and hasattr(accuracy, "check_space"):
         source: AccuracySource = accuracy
         return source
+    fitted = getattr(accuracy, "predictor", accuracy)  # of what `SuperNet` fitted
+    if isinstance(fitted, AccuracyPredictor):
+        return FittedAccuracy(predictor=fitted, file="a predictor in memory", sha256="")
     if callable(accuracy):
         return FunctionAccuracy(space, accuracy, takes_codes=False)
     raise InputError(
