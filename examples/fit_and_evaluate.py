@@ -8,8 +8,8 @@ import ofabench as ob
 
 def main(folder: Path, address: str = "cpu", backend: str = "onnx") -> ob.Evaluation:
     """Fit a predictor on one sweep, judge it on the networks of another, and plot both."""
-    fitted_on = ob.SweepOptions(networks=12, ends=True, loads=2, passes=5)
-    judged_on = ob.SweepOptions(blocks=0, networks=30, loads=2, passes=5, seed=1)
+    fitted_on = ob.SweepOptions(networks=12, ends=True, replicates=2, rounds=5)
+    judged_on = ob.SweepOptions(blocks=0, networks=30, replicates=2, rounds=5, seed=1)
     with ob.open_device(address) as device:
         sweep = ob.sweep("tiny", device, backend, out=folder / "fit.sqlite", options=fitted_on)
         others = ob.sweep("tiny", device, backend, out=folder / "judge.sqlite", options=judged_on)

@@ -10,7 +10,7 @@ import ofabench as ob
 
 def main(folder: Path, address: str = "cpu", backend: str = "onnx") -> pd.DataFrame:
     """Measure 20 random blocks of the space `tiny`, and return their latencies, slowest first."""
-    options = ob.SweepOptions(blocks=20, loads=3, passes=10)
+    options = ob.SweepOptions(blocks=20, replicates=3, rounds=10)
     with ob.open_device(address) as device:
         sweep = ob.sweep("tiny", device, backend, out=folder / "blocks.sqlite", options=options)
     frame = sweep.blocks().frame

@@ -92,7 +92,7 @@ def main(folder: Path, *, force: bool = False) -> pd.DataFrame:
     """Measure the same blocks optimised and not, and return both latencies in ms."""
     ob.register_backend("onnx-plain", PlainOnnx)
     ob.register_device("rested-cpu", RestedCpu)
-    options = ob.SweepOptions(blocks=5, loads=2, passes=5, force=force)
+    options = ob.SweepOptions(blocks=5, replicates=2, rounds=5, force=force)
     latencies = {}
     for backend in ("onnx", "onnx-plain"):
         out = folder / f"{backend}.sqlite"

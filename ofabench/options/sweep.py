@@ -8,9 +8,9 @@ from bench.options import SECONDS, Options, nested, option
 from ofabench.options import shared
 from ofabench.options.device import DeviceOptions
 
-LOADS, PASSES, CALLS = 6, 30, 3
+REPLICATES, ROUNDS, BURST = 6, 30, 3
 # Within a budget: more blocks, each less often. A regression takes the mean of many.
-BUDGET_LOADS, BUDGET_PASSES = 3, 10
+BUDGET_REPLICATES, BUDGET_ROUNDS = 3, 10
 _CHOSEN_BY_BUDGET = ("blocks", "informative", "archs", "ends", "settle")
 
 
@@ -18,7 +18,7 @@ _CHOSEN_BY_BUDGET = ("blocks", "informative", "archs", "ends", "settle")
 class SweepOptions(Options):
     """What a sweep measures, how often, and with what threads, batch and precision.
 
-    `loads` and `passes` None are 6 and 30, with a budget 3 and 10; see `loads_or_default`.
+    `replicates` and `rounds` None are 6 and 30, with a budget 3 and 10.
     """
 
     precision: str = option(
@@ -60,32 +60,42 @@ class SweepOptions(Options):
         metavar="N",
         help="measure again, up to N times, what has not settled; with --resume also later",
     )
-    loads: int | None = option(
+    replicates: int | None = option(
         None,
         minimum=1,
+        aliases=("--loads",),
         metavar="N",
-        help=f"default {LOADS}, with --budget {BUDGET_LOADS}",
+        help="models, memory and order made afresh so often; default "
+        f"{REPLICATES}, with --budget {BUDGET_REPLICATES}",
     )
-    passes: int | None = option(
+    rounds: int | None = option(
         None,
         minimum=1,
+        aliases=("--passes",),
         metavar="N",
-        help=f"default {PASSES}, with --budget {BUDGET_PASSES}",
+        help="of each replicate, every workload once, in a new order; default "
+        f"{ROUNDS}, with --budget {BUDGET_ROUNDS}",
     )
-    calls: int = option(CALLS, minimum=1, metavar="N", help="default {default}")
+    burst: int = option(
+        BURST,
+        minimum=1,
+        aliases=("--calls",),
+        metavar="N",
+        help="timed samples in a row, the first one cold ({default})",
+    )
     cache: str = option("warm", choices=("warm", "cold"), help="which call of a visit counts")
     force: bool = option(False, help="measure although others use the device (recorded)")
     resume: bool = option(False, help="go on with the sweep in --out")
 
     @property
-    def loads_or_default(self) -> int:
+    def replicates_or_default(self) -> int:
         """How often models are made afresh."""
-        return self.loads or (LOADS if self.budget_s is None else BUDGET_LOADS)
+        return self.replicates or (REPLICATES if self.budget_s is None else BUDGET_REPLICATES)
 
     @property
-    def passes_or_default(self) -> int:
-        """How often each load goes round all of its models."""
-        return self.passes or (PASSES if self.budget_s is None else BUDGET_PASSES)
+    def rounds_or_default(self) -> int:
+        """How often each replicate goes round all of its models."""
+        return self.rounds or (ROUNDS if self.budget_s is None else BUDGET_ROUNDS)
 
     def check(self) -> None:
         """See that a budget is not given together with what it chooses."""

@@ -19,8 +19,8 @@ class JudgingOptions(Options):
         unit=FRACTION,
         help="share of the prediction by which the measurement may differ ({default})",
     )
-    loads: int = option(6, minimum=1, help="as of a sweep ({default})")
-    passes: int = option(30, minimum=1, help="of each load ({default})")
+    replicates: int = option(6, minimum=1, aliases=("--loads",), help="as of a sweep ({default})")
+    rounds: int = option(30, minimum=1, aliases=("--passes",), help="of each replicate ({default})")
     seed: int = shared.seed("of orders, weights and inputs")
     force: bool = option(False, help="measure though the device is busy")
 

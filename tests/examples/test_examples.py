@@ -36,7 +36,7 @@ class OtherDevice(FakeDevice):
 
 def predictor(folder: Path, name: str, device: ob.Device | str) -> Path:
     """Fit a predictor of blocks of `tiny` on a device."""
-    options = ob.SweepOptions(loads=2, passes=2)
+    options = ob.SweepOptions(replicates=2, rounds=2)
     sweep = ob.sweep("tiny", device, "fake", out=folder / f"{name}.sqlite", options=options)
     ob.fit(sweep.blocks()).save(folder / f"{name}.parquet")
     return folder / f"{name}.parquet"

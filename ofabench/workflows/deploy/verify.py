@@ -67,7 +67,7 @@ def verify(  # noqa: PLR0913 - the file, where it is measured, and all that it m
         >>> from tests.support.micro_supernets import micro_images, save_micro
         >>> model = export((save_micro("supernet.safetensors"), "smallest"), data=micro_images())
         >>> cpu = DeviceOptions(device="cpu", wait=True)
-        >>> quick = VerifyOptions(loads=3, passes=2, force=True)
+        >>> quick = VerifyOptions(replicates=3, rounds=2, force=True)
         >>> verify(model, cpu, limit_ms=1000, options=quick).limit_met
         True
     """

@@ -146,7 +146,7 @@ def _bench(place: Place, asked: Asked) -> "Bench":
         device=place.device,
         backend=place.backend,
         target=asked.target,
-        plan=SweepPlan(loads=options.loads, passes=options.passes, seed=options.seed),
+        plan=SweepPlan(loads=options.replicates, passes=options.rounds, seed=options.seed),
         progress=place.progress or NoProgress(),
         company=company_of(asked.predictor, options.seed),
         forced=options.force,

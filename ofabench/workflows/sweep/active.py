@@ -103,7 +103,7 @@ class BudgetPlanner:
             raise InputError(
                 f"--budget {budget_s:g}s is too little for one block in "
                 f"{self._budget.plan.loads} loads of {self._budget.plan.passes} passes: give more, "
-                "or fewer --loads and --passes"
+                "or fewer --replicates and --rounds"
             )
         return work or None
 

@@ -86,7 +86,7 @@ def _check(request: SelfCheckRequest, device: Device, progress: Progress) -> Sel
             target,
             [one.blocks[0] for one in work],
             folder,
-            SweepPlan(loads=options.loads, passes=options.passes, seed=options.seed),
+            SweepPlan(loads=options.replicates, passes=options.rounds, seed=options.seed),
             progress,
         )
         if device.address.startswith("cuda"):
@@ -110,7 +110,7 @@ def _timers(
 
     assert isinstance(device, CudaDevice)
     options = request.check_options
-    plan = LoadPlan(passes=options.passes, calls=3, seed=options.seed)
+    plan = LoadPlan(passes=options.rounds, calls=3, seed=options.seed)
     others = peers()
     times_ms = time_by_all(device, work, backend, target, TIMER_RUNS, others, plan)
     return compare(times_ms, others)

@@ -54,7 +54,7 @@ def sweep(  # noqa: PLR0913 - one for each thing that a sweep is of
 
     Example:
         >>> import tempfile
-        >>> options = SweepOptions(blocks=3, networks=2, loads=2, passes=2)
+        >>> options = SweepOptions(blocks=3, networks=2, replicates=2, rounds=2)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     done = sweep("tiny", "fake", "fake", out=f"{folder}/s.sqlite", options=options)
         ...     len(done.blocks()), len(done.networks().frame)

@@ -57,9 +57,9 @@ def _archs(path: Path | None, space: SearchSpace) -> list[ArchConfig]:
 def plan_of(options: SweepOptions, space: SearchSpace) -> SweepPlan:
     """How often the sweep measures, with the words of what was asked."""
     return SweepPlan(
-        loads=options.loads_or_default,
-        passes=options.passes_or_default,
-        calls=options.calls,
+        loads=options.replicates_or_default,
+        passes=options.rounds_or_default,
+        calls=options.burst,
         seed=options.seed,
         asked=asked_of(options, space.name),
     )

@@ -97,8 +97,8 @@ class TargetCheck:
                 networks=networks,
                 seed=seed,
                 ends=ends,
-                loads=amount.loads,
-                passes=amount.passes,
+                replicates=amount.loads,
+                rounds=amount.passes,
             ),
             out=self.at(f"{name}.sqlite"),
         )

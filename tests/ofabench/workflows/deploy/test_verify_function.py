@@ -30,7 +30,7 @@ ARCH = TINY.smallest(24)
 BLOCKS = TINY.blocks(ARCH)
 TARGET = Target(device="fake", backend="fake", backend_version="1")
 COST_MS = FakeModel(random_model(BLOCKS), TARGET).cost_ns / 1e6
-QUICK = VerifyOptions(loads=3, passes=2)
+QUICK = VerifyOptions(replicates=3, rounds=2)
 
 
 def predictor(predicts_ms: float = COST_MS) -> LatencyPredictor:
@@ -111,7 +111,9 @@ def test_what_a_search_found_limits_the_latency(model: Path) -> None:
 def test_a_repeat_stands_beside_the_first(model: Path, tmp_path: Path) -> None:
     out = tmp_path / "v.json"
     first = verify(model, "fake", predictor(), options=QUICK).save(out)
-    again = verify(model, "fake", predictor(), options=VerifyOptions(loads=3, passes=2, seed=5))
+    again = verify(
+        model, "fake", predictor(), options=VerifyOptions(replicates=3, rounds=2, seed=5)
+    )
 
     both = again.save(out)
 

@@ -105,7 +105,7 @@ class Workers:
         if part.__name__ == self.fails:
             raise DeviceError("cpu is busy")
         if isinstance(options, SweepRequest):
-            quick = replace(options.sweep, loads=2, passes=2)
+            quick = replace(options.sweep, replicates=2, rounds=2)
             return sweep("tiny", "fake", "fake", out=options.out, options=quick).to_dict()
         return self.part(options).to_dict()
 

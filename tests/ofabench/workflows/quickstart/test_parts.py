@@ -68,7 +68,13 @@ def test_parts_make_the_next_ones_files_and_say_what_they_came_to(tmp_path: Path
         NoProgress(),
     )
     assert f"written to {model}" in exported.words
-    request = {"model": model, "loads": 3, "passes": 2, "force": True, "out": tmp_path / "v.json"}
+    request = {
+        "model": model,
+        "replicates": 3,
+        "rounds": 2,
+        "force": True,
+        "out": tmp_path / "v.json",
+    }
     for repeats in range(2):
         verified = verify_part(VerifyRequest.read(request), NoProgress())
         assert verified.words.startswith("net.onnx on ")

@@ -19,7 +19,7 @@ from ofabench.workflows.sweep.fleet import Member, MemberWatcher, run_fleet
 from ofabench.workflows.sweep.fleet_sweep import FleetSweep, member_of, sweep_fleet
 from ofabench.workflows.sweep.sweep import open_sweep
 
-SMALL = SweepOptions(blocks=3, loads=2, passes=2, calls=2)
+SMALL = SweepOptions(blocks=3, replicates=2, rounds=2, burst=2)
 
 
 def request(out: Path, sweep: SweepOptions = SMALL, backend: str = "fake") -> SweepRequest:
@@ -86,7 +86,7 @@ def test_one_that_fails_holds_up_no_other(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_reaches_each_once_and_all_go_on_later(tmp_path: Path) -> None:
-    long = replace(SMALL, blocks=30, loads=200)
+    long = replace(SMALL, blocks=30, replicates=200)
     members = [
         Member(name=name, request=request(tmp_path / f"{name}.sqlite", long)) for name in "ab"
     ]

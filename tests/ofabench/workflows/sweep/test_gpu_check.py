@@ -53,13 +53,13 @@ def test_its_figures_come_of_sweeps_in_processes_of_their_own(
         for number, what in enumerate(
             [
                 "first sweep\n    $ ofabench sweep --space tiny --device fake --backend fake "
-                "--batch 2 --networks 4 --ends --loads 2 --passes 2 --out "
+                "--batch 2 --networks 4 --ends --replicates 2 --rounds 2 --out "
                 f"{tmp_path}/fake-first.sqlite",
                 f"first tables\n    $ ofabench table build {tmp_path}/fake-first.sqlite --out "
                 f"{tmp_path}/fake-first.parquet --networks-out "
                 f"{tmp_path}/fake-first-networks.parquet",
                 "second sweep\n    $ ofabench sweep --space tiny --device fake --backend fake "
-                "--batch 2 --networks 8 --seed 1 --loads 2 --passes 2 --out "
+                "--batch 2 --networks 8 --seed 1 --replicates 2 --rounds 2 --out "
                 f"{tmp_path}/fake-second.sqlite",
                 f"second tables\n    $ ofabench table build {tmp_path}/fake-second.sqlite --out "
                 f"{tmp_path}/fake-second.parquet --networks-out "
@@ -110,12 +110,12 @@ def test_a_gpu_is_checked_at_both_batches_and_precisions(tmp_path: Path) -> None
         device=device,
         backend="torch",
         sweep=SweepOptions(
-            batch=64, precision="fp16", networks=4, ends=True, loads=2, passes=2, force=True
+            batch=64, precision="fp16", networks=4, ends=True, replicates=2, rounds=2, force=True
         ),
         out=tmp_path / "batch64-fp16-first.sqlite",
     )
     assert checks[3].second_sweep().sweep == SweepOptions(
-        batch=64, precision="fp16", networks=8, seed=1, loads=2, passes=2, force=True
+        batch=64, precision="fp16", networks=8, seed=1, replicates=2, rounds=2, force=True
     )
 
 
@@ -160,7 +160,9 @@ def test_a_whole_check_of_a_gpu_becomes_one_file(
     monkeypatch.setattr(gpu_check, "launch", launch)
     monkeypatch.setattr(gpu_check, "_checks", lambda request: [])
     request = SelfCheckRequest(
-        device=DeviceOptions(device="cuda:0"), check_options=SelfCheckOptions(loads=2), out=folder
+        device=DeviceOptions(device="cuda:0"),
+        check_options=SelfCheckOptions(replicates=2),
+        out=folder,
     )
     with caplog.at_level(logging.INFO, "ofabench"):
         checked = gpu_check.check_gpu(request, command_line=_command_line)
@@ -174,14 +176,14 @@ def test_a_whole_check_of_a_gpu_becomes_one_file(
         SelfCheckRequest(
             device=DeviceOptions(device="cuda:0"),
             backend="torch",
-            check_options=SelfCheckOptions(loads=2, quick=True),
+            check_options=SelfCheckOptions(replicates=2, quick=True),
             out=folder / "check",
         )
     ]
     assert not launched[0].of_gpu
     assert caplog.messages[0] == (
         "[1/1] outputs, repeatability, other timers\n    $ ofabench selfcheck --device cuda:0 "
-        f"--backend torch --quick --loads 2 --out {folder}/check"
+        f"--backend torch --quick --replicates 2 --out {folder}/check"
     )
 
 

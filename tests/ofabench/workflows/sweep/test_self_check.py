@@ -12,7 +12,7 @@ from ofabench.options.selfcheck import SelfCheckOptions, SelfCheckRequest
 from ofabench.workflows.sweep.self_check import check_device
 
 FAKE = DeviceOptions(device="fake")
-SMALL = SelfCheckOptions(blocks=6, loads=2, passes=2)
+SMALL = SelfCheckOptions(blocks=6, replicates=2, rounds=2)
 
 
 def test_it_gives_what_it_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

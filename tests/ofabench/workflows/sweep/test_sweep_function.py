@@ -28,7 +28,7 @@ from supernet.space.space import SearchSpace
 from tests.support.plugin_package import DEVICE, install_plugin
 
 ROOT = Path(__file__).resolve().parents[4]
-SMALL = SweepOptions(blocks=4, networks=3, loads=2, passes=2, calls=2)
+SMALL = SweepOptions(blocks=4, networks=3, replicates=2, rounds=2, burst=2)
 
 
 def swept(path: Path, options: SweepOptions = SMALL, **more: Any) -> Sweep:
@@ -157,9 +157,9 @@ def test_options_are_checked_when_they_are_made(options: dict[str, Any], words: 
 def test_loads_and_passes_are_fewer_within_a_budget() -> None:
     whole, budget = SweepOptions(), SweepOptions(budget_s=300)
 
-    assert (whole.loads_or_default, whole.passes_or_default) == (6, 30)
-    assert (budget.loads_or_default, budget.passes_or_default) == (3, 10)
-    assert SweepOptions(budget_s=60, loads=9, passes=8).loads_or_default == 9
+    assert (whole.replicates_or_default, whole.rounds_or_default) == (6, 30)
+    assert (budget.replicates_or_default, budget.rounds_or_default) == (3, 10)
+    assert SweepOptions(budget_s=60, replicates=9, rounds=8).replicates_or_default == 9
 
 
 def test_a_device_in_use_is_refused_unless_forced(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ class Stopping:
 
 
 def test_an_interrupted_sweep_goes_on_to_the_same_samples(tmp_path: Path) -> None:
-    options = replace(SMALL, loads=4)
+    options = replace(SMALL, replicates=4)
     whole = swept(tmp_path / "whole.sqlite", options)
     progress = Stopping(after=5)
     with pytest.raises(InterruptedSweepError) as stopped:
@@ -208,7 +208,7 @@ def test_an_interrupted_sweep_goes_on_to_the_same_samples(tmp_path: Path) -> Non
     with pytest.raises(FileError, match="exists; go on with it by --resume"):
         swept(tmp_path / "part.sqlite", options)
     with pytest.raises(InputError, match="passes 2 and not 3"):
-        swept(tmp_path / "part.sqlite", replace(options, resume=True, passes=3))
+        swept(tmp_path / "part.sqlite", replace(options, resume=True, rounds=3))
 
     done = swept(tmp_path / "part.sqlite", replace(options, resume=True))
 
