@@ -1,7 +1,6 @@
 """The scripts in examples/, on the fake device or a few images."""
 
 import importlib.util
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -9,9 +8,7 @@ import pandas as pd
 import pytest
 
 import ofabench as ob
-from bench.backends.registry import PLUGINS as BACKENDS
 from bench.devices.fake import FakeDevice, Flaws
-from bench.devices.registry import PLUGINS as DEVICES
 from tests.support.training_child import SPACE
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -84,15 +81,6 @@ def test_train_own_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert "accuracy" in capsys.readouterr().out
 
 
-@pytest.fixture
-def forgets_plugins() -> Iterator[None]:
-    """Forget what a test registers."""
-    yield
-    BACKENDS.clear()
-    DEVICES.clear()
-
-
-@pytest.mark.usefixtures("forgets_plugins")
 def test_plug_in(tmp_path: Path) -> None:
     frame = load("plug_in").main(tmp_path, force=True)
 
