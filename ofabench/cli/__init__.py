@@ -8,7 +8,7 @@ How a command is written, in `ofabench/cli/commands/compare.py`:
     from pathlib import Path
 
     from bench.options import SHARE, Options, nested, option
-    from ofabench.cli.command import Command
+    from ofabench.cli.derived.command import Command
     from ofabench.options import shared
 
 
@@ -39,26 +39,9 @@ How a command is written, in `ofabench/cli/commands/compare.py`:
         run=run,
     )
 
-What replaces what:
-
-    add_argument("--x", type=positive_int, default=3)x: int = option(3, minimum=1, help=...)
-    required=True                                    no default
-    type=seed                                        shared.seed("decides ...")
-    type=positive_float                              above=0
-    type=seconds                                     x_s: float = option(flag="--x", unit=SECONDS)
-    type=resolutions                                 tuple[int, ...], separator=",", minimum=1
-    action="append"                                  tuple[X, ...] with repeat=True, default ()
-    nargs="+" of a positional argument               tuple[X, ...] with positional=True
-    add_mutually_exclusive_group(required=True)      exactly_one="NAME" on each (else at_most_one)
-    add_argument_group("phones")                     nested(PhoneOptions, group="phones")
-    action="store_true"                              bool, default False
-    "--no-verify"                                    verify: bool = option(True, ...)
-    help="... (%(default)s)"                         help="... ({default})"
-    a name that is only accepted                     aliases=("--loads",)
-    actions of `table`, `space`, `phone`             CommandGroup(name, help, commands=(...))
-
 What a library function takes is a dataclass that knows nothing of output; a command nests it, with
-`--json`, `--progress` and `--out` as fields beside it (`ofabench.cli.command`). Rules about several
-options are in `check` of the dataclass, so that they hold from Python too. `--config`, hints at
-what a misspelt name may have meant, and shell completion come with `Command`.
+`--json`, `--progress` and `--out` as fields beside it (`ofabench.cli.derived.command`). Rules about
+several options are in `check` of the dataclass, so that they hold from Python too. `--config`,
+hints at what a misspelt name may have meant, and shell completion come with `Command`. Actions of a
+command, as `table build`, are a `CommandGroup`.
 '''

@@ -1,12 +1,10 @@
 """From the first argument to the one module that is imported for it."""
 
-import argparse
-import importlib
 from collections.abc import Mapping, Sequence
 
-from ofabench.cli.command import add_command_names, command_name
-from ofabench.cli.parser import CommandParser
-from ofabench.cli.table import Entry
+from ofabench.cli.derived.command import add_command_names, command_name
+from ofabench.cli.derived.parser import CommandParser
+from ofabench.cli.derived.table import Entry
 
 METAVAR = "COMMAND"
 COMPLETION = "completion"
@@ -40,17 +38,4 @@ def dispatch(table: Mapping[str, Entry], argv: Sequence[str], parser: CommandPar
         from ofabench.cli.completion.command import completion_command
 
         return completion_command(table, _COMPLETION_HELP).main(argv[1:], f"ofabench {name}")
-    command = table[name].load()
-    if command is None:
-        return _run_module(table[name].module, argv)
-    return command.main(argv[1:], f"ofabench {name}")
-
-
-def _run_module(module: str, argv: Sequence[str]) -> int:
-    """Run a command whose module adds its arguments to argparse itself."""
-    parser = CommandParser(prog="ofabench")
-    subparsers = parser.add_subparsers(dest="command", metavar=METAVAR, required=True)
-    importlib.import_module(module).add_parser(subparsers)
-    args: argparse.Namespace = parser.parse_args(argv)
-    code: int = args.run(args)
-    return code
+    return table[name].load().main(argv[1:], f"ofabench {name}")

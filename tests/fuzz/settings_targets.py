@@ -7,8 +7,8 @@ import numpy as np
 
 from bench.devices.android.phone.fleet import Fleet
 from bench.options.reading import build, read_values
-from ofabench.cli.config_file import read_toml
-from ofabench.cli.equivalent import equivalent_command
+from ofabench.cli.derived.config_file import read_toml
+from ofabench.cli.derived.equivalent import equivalent_command
 from supernet.space.space import SearchSpace
 from supernet.train.schedule import Schedule
 from tests.fuzz.target import FuzzTarget, file_of

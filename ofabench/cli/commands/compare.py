@@ -3,7 +3,7 @@
 import json
 import sys
 
-from ofabench.cli.command import Command
+from ofabench.cli.derived.command import Command
 from ofabench.options.compare import CompareOptions
 
 EXIT_FAILED_CHECK = 1

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 
 from bench.options import Options, nested
-from ofabench.cli.command import Command
+from ofabench.cli.derived.command import Command
 from ofabench.options import shared
 from ofabench.options.cost import CostOptions
 

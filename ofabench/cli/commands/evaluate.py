@@ -2,7 +2,7 @@
 
 import json
 
-from ofabench.cli.command import Command
+from ofabench.cli.derived.command import Command
 from ofabench.options.evaluate import EvaluateOptions
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.options import option
-from ofabench.cli.command import Command
+from ofabench.cli.derived.command import Command
 from ofabench.options import shared
 from ofabench.options.export import FORMATS, ExportOptions, check_source
 

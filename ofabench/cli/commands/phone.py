@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.options import Options, nested
-from ofabench.cli.command import Command, CommandGroup
+from ofabench.cli.derived.command import Command, CommandGroup
 from ofabench.options import shared
 from ofabench.options.devices import BundleOptions
 

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ofabench.cli.command import Command
+from ofabench.cli.derived.command import Command
 from ofabench.options.quickstart import QuickstartOptions
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def run(options: QuickstartOptions) -> int:
 
 def command_line(task: "Task") -> str:
     """Write the command that does the same as a part of the loop."""
-    from ofabench.cli.equivalent import equivalent_command
+    from ofabench.cli.derived.equivalent import equivalent_command
 
     name, *actions = task.command.split()
     command: Any = importlib.import_module(f"ofabench.cli.commands.{name}").COMMAND

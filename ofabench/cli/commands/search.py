@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.errors import InputError
 from bench.options import Options, nested, option
-from ofabench.cli.command import Command
+from ofabench.cli.derived.command import Command
 from ofabench.options import shared
 from ofabench.options.search import LimitOptions, SearchOptions, latencies, precision
 

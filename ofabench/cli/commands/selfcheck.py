@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ofabench.cli.command import Command
+from ofabench.cli.derived.command import Command
 from ofabench.options import shared
 from ofabench.options.selfcheck import SelfCheckRequest
 
@@ -54,7 +54,7 @@ def _run_gpu(options: SelfCheckCommand) -> int:
 def _command_line(task: "Task") -> str:
     """Write the command that does the same as a part of the check."""
     from ofabench.cli.commands.fit import FitCommand
-    from ofabench.cli.equivalent import equivalent_command
+    from ofabench.cli.derived.equivalent import equivalent_command
     from ofabench.options.evaluate import EvaluateOptions
     from ofabench.options.sweep import SweepRequest
     from ofabench.options.table import TableBuildOptions

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.options import option
-from ofabench.cli.command import Command
-from ofabench.cli.equivalent import equivalent_command
+from ofabench.cli.derived.command import Command
+from ofabench.cli.derived.equivalent import equivalent_command
 from ofabench.options import shared
 from ofabench.options.sweep import SweepRequest
 

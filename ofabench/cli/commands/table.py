@@ -3,7 +3,7 @@
 import json
 import sys
 
-from ofabench.cli.command import Command, CommandGroup
+from ofabench.cli.derived.command import Command, CommandGroup
 from ofabench.options.table import (
     TableBuildOptions,
     TableExportOptions,

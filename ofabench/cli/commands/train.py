@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.options import Options, nested, option
-from ofabench.cli.command import Command
+from ofabench.cli.derived.command import Command
 from ofabench.options import shared
 from ofabench.options.train import TrainOptions
 

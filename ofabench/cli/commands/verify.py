@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from ofabench.cli.command import Command
+from ofabench.cli.derived.command import Command
 from ofabench.options import shared
 from ofabench.options.verify import VerifyRequest
 

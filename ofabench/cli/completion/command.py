@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.options import Options, option
-from ofabench.cli.command import Command
 from ofabench.cli.completion import bash, zsh
 from ofabench.cli.completion.described import completions
-from ofabench.cli.table import Entry
+from ofabench.cli.derived.command import Command
+from ofabench.cli.derived.table import Entry
 
 SHELLS = {"bash": bash.script, "zsh": zsh.script}
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.options.fields import OptionField, option_fields
-from ofabench.cli.command import Command, CommandGroup
-from ofabench.cli.table import Entry
+from ofabench.cli.derived.command import Command, CommandGroup
+from ofabench.cli.derived.table import Entry
 
 _FIRST_WORDS = re.compile(r"[;:(]|[.] (?=[A-Z])")
 _FILE_WORDS = re.compile(r"FILE|FOLDER|PATH|DIR\b|\.[a-z]+")
@@ -47,8 +47,6 @@ def _of_entry(entry: Entry) -> Completion:
     if isinstance(command, CommandGroup):
         inner = {each.name: _of_command(each) for each in command.commands}
         return Completion(help=entry.help, commands=inner)
-    if command is None:
-        return Completion(help=entry.help, commands={})
     return _of_command(command)
 
 

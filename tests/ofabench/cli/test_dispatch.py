@@ -24,12 +24,6 @@ def test_a_command_runs_with_its_arguments(capsys: pytest.CaptureFixture[str]) -
     assert "ShowExample(table=" in capsys.readouterr().out
 
 
-def test_a_command_may_add_its_arguments_itself(capsys: pytest.CaptureFixture[str]) -> None:
-    assert dispatch(TABLE, ["old-way", "--threads", "5"], PARSER) == 5
-    assert stopped(["old-way", "--thread", "5"]) == 2
-    assert "unrecognized arguments: --thread 5" in capsys.readouterr().err
-
-
 def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert stopped(["--version"]) == 0
     assert capsys.readouterr().out == "ofabench 1.2\n"
@@ -87,7 +81,7 @@ from ofabench.cli.main import commands
 parser = top_parser(command_examples.TABLE, version="1", description="")
 with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
     dispatch(command_examples.TABLE, {argv}, parser)
-print(*[n for n in ("sweep", "table", "old_way") if hasattr(command_examples, n)])
+print(*[n for n in ("sweep", "table") if hasattr(command_examples, n)])
 print(*[n for n in ("torch", "numpy", "pandas", "rich", "tomllib") if n in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -47,8 +47,7 @@ def test_no_arguments_print_the_help(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_every_command_of_the_table_is_there() -> None:
     for name, entry in cli.commands().items():
-        command = entry.load()
-        assert command is None or command.name == name
+        assert entry.load().name == name
 
 
 def test_messages_of_the_packages_are_shown_by_the_command_line_alone(

@@ -1,9 +1,8 @@
 """Commands with everything, each in a module as those of the product are."""
 
-from ofabench.cli.table import Entry
+from ofabench.cli.derived.table import Entry
 
 TABLE = {
     "sweep": Entry("tests.support.command_examples.sweep", "measure blocks: [all] of 100%"),
     "table": Entry("tests.support.command_examples.table", "latency tables"),
-    "old-way": Entry("tests.support.command_examples.old_way", "adds its arguments itself"),
 }

@@ -1,4 +1,4 @@
-from ofabench.cli.command import Command
+from ofabench.cli.derived.command import Command
 from tests.support.option_examples import CommandExample
 
 

@@ -2,7 +2,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.options import Options, option
-from ofabench.cli.command import Command, CommandGroup
+from ofabench.cli.derived.command import Command, CommandGroup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

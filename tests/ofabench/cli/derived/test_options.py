@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from bench.errors import FileError, InputError
 from bench.options import Options, option
-from ofabench.cli import equivalent
-from ofabench.cli.command import Command, CommandGroup
-from ofabench.cli.dataclass_arguments import add_dataclass, read_dataclass
-from ofabench.cli.equivalent import equivalent_command
-from ofabench.cli.parser import CommandParser
+from ofabench.cli.derived import equivalent
+from ofabench.cli.derived.command import Command, CommandGroup
+from ofabench.cli.derived.dataclass_arguments import add_dataclass, read_dataclass
+from ofabench.cli.derived.equivalent import equivalent_command
+from ofabench.cli.derived.parser import CommandParser
 from tests.support.option_examples import (
     CommandExample,
     DeviceExample,

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from bench.errors import OfabenchError
-from ofabench.cli.did_you_mean import suggestion
+from ofabench.cli.derived.did_you_mean import suggestion
 
 EXIT_BAD_INPUT = 2
 

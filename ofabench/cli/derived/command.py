@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from bench.options.base import Options
-from ofabench.cli.dataclass_arguments import add_dataclass, read_dataclass
-from ofabench.cli.did_you_mean import unknown_command
-from ofabench.cli.parser import CommandParser, UsageError
+from ofabench.cli.derived.dataclass_arguments import add_dataclass, read_dataclass
+from ofabench.cli.derived.did_you_mean import unknown_command
+from ofabench.cli.derived.parser import CommandParser, UsageError
 
 T = TypeVar("T", bound=Options)
 

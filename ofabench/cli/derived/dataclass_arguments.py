@@ -15,8 +15,8 @@ from bench.options.checking import sets_of
 from bench.options.fields import OptionField, opposite, option_fields
 from bench.options.reading import build, flattened, missing_options
 from bench.options.values import BadValueError, parse, text_of
-from ofabench.cli.config_file import add_config, config_values
-from ofabench.cli.parser import UsageError
+from ofabench.cli.derived.config_file import add_config, config_values
+from ofabench.cli.derived.parser import UsageError
 
 T = TypeVar("T", bound=Options)
 _PREFIX = "option:"

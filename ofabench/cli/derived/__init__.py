@@ -1,0 +1,1 @@
+"""From dataclasses of options to commands: arguments, `--config`, help, command lines."""
