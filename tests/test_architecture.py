@@ -39,6 +39,20 @@ def test_imports_run_one_way_and_nothing_is_pickled(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_only_the_command_line_reads_arguments_and_prints(path: Path) -> None:
+    """Elsewhere, functions take options and objects, and say things by logging and progress."""
+    place = path.relative_to(ROOT).parts
+    if place[:2] == ("ofabench", "cli"):
+        return
+    assert "argparse" not in set(imports(path))
+    if place[:2] == ("ofabench", "display"):
+        return
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id != "print", f"{path}:{node.lineno}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_torch_load_never_unpickles(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
