@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from ofabench.options.verify import VerifyOptions
     from ofabench.workflows.deploy.deploy import deploy
     from ofabench.workflows.deploy.deployment import Deployment
-    from ofabench.workflows.deploy.verify import Verification, verify
+    from ofabench.workflows.deploy.verification import Verification
+    from ofabench.workflows.deploy.verify import verify
     from ofabench.workflows.devices import DeviceInfo, devices, open_device
     from ofabench.workflows.export.export import export
     from ofabench.workflows.export.model_file import ExportedModel
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
         params_limit,
         size_limit,
     )
-    from ofabench.workflows.search.result import SearchResult
+    from ofabench.workflows.search.result import Front, SearchResult
     from ofabench.workflows.search.search import pareto, search
     from ofabench.workflows.space import load_space
     from ofabench.workflows.sweep.sweep import sweep
@@ -83,6 +84,7 @@ _MODULES = {
     "ExportOptions": "ofabench.options.export",
     "ExportedModel": "ofabench.workflows.export.model_file",
     "FitOptions": "ofabench.options.fit",
+    "Front": "ofabench.workflows.search.result",
     "LatencyPredictor": "ofabench.workflows.latency.predictor",
     "LatencyTable": "latency_models.tables.table",
     "LoadPlan": "bench.protocol.device",
@@ -102,7 +104,7 @@ _MODULES = {
     "Target": "bench.protocol.target",
     "TorchData": "supernet.data.torch_dataset",
     "TrainOptions": "ofabench.options.train",
-    "Verification": "ofabench.workflows.deploy.verify",
+    "Verification": "ofabench.workflows.deploy.verification",
     "VerifyOptions": "ofabench.options.verify",
     "Workload": "bench.protocol.device",
     "deploy": "ofabench.workflows.deploy.deploy",
@@ -146,6 +148,7 @@ __all__ = [
     "ExportOptions",
     "ExportedModel",
     "FitOptions",
+    "Front",
     "LatencyPredictor",
     "LatencyTable",
     "LoadPlan",
