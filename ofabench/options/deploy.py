@@ -32,26 +32,12 @@ class DeployOptions(JudgingOptions):
 class DeployRequest(Options):
     """A whole deployment in words: of which network, made into what, measured where."""
 
-    checkpoint: Path | None = option(
-        None, exactly_one="source", metavar="SUPERNET.safetensors", help="from `ofabench train`"
-    )
-    network: Path | None = option(
-        None, exactly_one="source", metavar="NET.safetensors", help="from `ofabench extract`"
-    )
-    arch: str | None = option(
-        None,
-        metavar="R.json",
-        help="of a checkpoint: a search's result, a line of an archs file, or one of the words "
-        "largest, smallest",
-    )
+    checkpoint: Path | None = shared.checkpoint_or_network()
+    network: Path | None = shared.network_or_checkpoint()
+    arch: str | None = shared.arch_of_checkpoint()
     result: Path | None = option(None, metavar="R.json", help="the search's result, with --network")
     pick: int | None = shared.pick()
-    data: str | None = option(
-        None,
-        metavar="NAME|FOLDER",
-        help="images: training ones for batch-norm statistics and calibration, validation ones for "
-        "the accuracy (default: what the checkpoint was trained on)",
-    )
+    data: str | None = shared.images_of_export()
     latency: tuple[Path, ...] = option(
         (),
         repeat=True,

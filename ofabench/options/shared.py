@@ -58,3 +58,37 @@ def progress() -> Any:
         help="on stderr: bar on a terminal, else nothing (default); lines, for logs; json, for "
         "programs",
     )
+
+
+def checkpoint_or_network() -> Any:
+    """Return the field `checkpoint: Path | None`, in place of `network`."""
+    return option(
+        None, exactly_one="source", metavar="SUPERNET.safetensors", help="from `ofabench train`"
+    )
+
+
+def network_or_checkpoint() -> Any:
+    """Return the field `network: Path | None`, in place of `checkpoint`."""
+    return option(
+        None, exactly_one="source", metavar="NET.safetensors", help="from `ofabench extract`"
+    )
+
+
+def arch_of_checkpoint() -> Any:
+    """Return the field `arch: str | None`, which network of a checkpoint."""
+    return option(
+        None,
+        metavar="R.json",
+        help="of a checkpoint: a search's result, a line of an archs file, or one of the words "
+        "largest, smallest",
+    )
+
+
+def images_of_export() -> Any:
+    """Return the field `data: str | None`, the images that a file is made and judged with."""
+    return option(
+        None,
+        metavar="NAME|FOLDER",
+        help="images: training ones for batch-norm statistics and calibration, validation ones for "
+        "the accuracy (default: what the checkpoint was trained on)",
+    )

@@ -18,26 +18,12 @@ if TYPE_CHECKING:
 class ExportCommand(ExportOptions):
     """Which network is exported as what, and its file; here the format must be given."""
 
-    checkpoint: Path | None = option(
-        None, exactly_one="source", metavar="SUPERNET.safetensors", help="from `ofabench train`"
-    )
-    network: Path | None = option(
-        None, exactly_one="source", metavar="NET.safetensors", help="from `ofabench extract`"
-    )
-    arch: str | None = option(
-        None,
-        metavar="R.json",
-        help="of a checkpoint: a search's result, a line of an archs file, or one of the words "
-        "largest, smallest",
-    )
+    checkpoint: Path | None = shared.checkpoint_or_network()
+    network: Path | None = shared.network_or_checkpoint()
+    arch: str | None = shared.arch_of_checkpoint()
     pick: int | None = shared.pick()
     format: str = option(choices=FORMATS, help="the file's runtime")
-    data: str | None = option(
-        None,
-        metavar="NAME|FOLDER",
-        help="images: training ones for batch-norm statistics and calibration, validation ones for "
-        "the accuracy (default: what the checkpoint was trained on)",
-    )
+    data: str | None = shared.images_of_export()
     json: bool = shared.json()
     out: Path = shared.out("FILE")
 
