@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+import matplotlib.pyplot as plt
+
 import ofabench as ob
 
 
@@ -20,8 +22,9 @@ def main(folder: Path, address: str = "cpu", backend: str = "onnx") -> ob.Evalua
     predictor.save(folder / "latency.parquet")
 
     evaluation = predictor.evaluate(others.networks())
-    plot = evaluation.frame.plot.scatter("predicted_ms", "measured_ms")
-    plot.figure.savefig(folder / "latency.png")
+    figure, axes = plt.subplots()
+    evaluation.frame.plot.scatter("predicted_ms", "measured_ms", ax=axes)
+    figure.savefig(folder / "latency.png")
     return evaluation
 
 

@@ -35,7 +35,7 @@ class PlainModel:
     def infer(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Outputs for images."""
         (made,) = self._session.run(None, {self._name: images})
-        return made
+        return np.asarray(made, dtype=np.float32)
 
 
 class PlainOnnx:
