@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import InputError
 from bench.protocol.progress import Progress
 from ofabench.options.deploy import DeployOptions, DeployRequest
 from ofabench.options.search import SearchOptions
@@ -86,9 +85,7 @@ def deploy(  # noqa: PLR0913 - which network, what it is judged by, and where
         >>> made.model.name, made.failed
         ('model.onnx', False)
     """
-    options = options or DeployOptions()
-    if not isinstance(options, DeployOptions):
-        raise InputError(f"options are {options!r:.80}, expected DeployOptions")
+    options = DeployOptions.or_defaults(options)
     with tempfile.TemporaryDirectory(prefix="ofabench-") as folder:
         given = read_given(
             Path(folder),
