@@ -9,6 +9,8 @@ import numpy as np
 from bench.blocks.spec import BlockSpec
 from bench.errors import InputError, TargetMismatchError
 from bench.protocol.target import Target
+from latency_models.drift.kept import DRIFT_MEAN, kept_log
+from latency_models.drift.model import DriftModel
 from latency_models.evaluation.evaluate import macs_line
 from latency_models.networks.compose import (
     Composition,
@@ -56,7 +58,8 @@ def fit_predictor(  # noqa: PLR0913
 
     On networks alone, costs are also inferred for `blocks`, those of the space, and predictors of
     other devices may be `priors`, by name. `target` is that of the networks: needed without a
-    table, and compared with the table's (`TargetMismatchError`). `InputError` where there is
+    table, and compared with the table's (`TargetMismatchError`). Where the provenance has a drift
+    log, all latencies are fitted at the mean over its sessions. `InputError` where there is
     nothing to fit, or a latency is not a number above 0.
     """
     if (networks is None) != (measured_ms is None):
@@ -64,6 +67,10 @@ def fit_predictor(  # noqa: PLR0913
     if networks is not None and measured_ms is not None:
         _check_networks(networks, measured_ms)
     told = dict(provenance or {})
+    mean = _drift_mean({**({} if table is None else table.provenance), **told})
+    if mean != 1.0:
+        told[DRIFT_MEAN] = mean
+        measured_ms = None if measured_ms is None else measured_ms * mean
     if networks is not None and measured_ms is not None:
         macs = np.array([float(sum(block.macs for block in network)) for network in networks])
         told["macs_line"] = macs_line(macs, measured_ms)  # a baseline for `judge`
@@ -78,18 +85,25 @@ def fit_predictor(  # noqa: PLR0913
             f"the table is of {table.target.key}, the networks of {target.key}; "
             "fit on figures of one target"
         )
-    return _fit_on_table(table, networks, measured_ms, told, blocks)
+    return _fit_on_table(table, networks, measured_ms, told, blocks, mean)
 
 
-def _fit_on_table(
+def _drift_mean(provenance: Mapping[str, Any]) -> float:
+    """The mean over sessions over the sweep's own level, as the drift log says; 1 without one."""
+    log = kept_log(provenance)
+    return 1.0 if log is None else float(np.exp(DriftModel.of(log).log_mean))
+
+
+def _fit_on_table(  # noqa: PLR0913, PLR0917
     table: LatencyTable,
     networks: Sequence[Network] | None,
     measured_ms: Floats | None,
     provenance: Mapping[str, Any],
     space_blocks: Sequence[BlockSpec],
+    drift_mean: float,
 ) -> LatencyPredictor:
-    warm = table.rows["latency_ms"].to_numpy(dtype=np.float64)
-    cold = table.rows["cold_ms"].to_numpy(dtype=np.float64)
+    warm = drift_mean * table.rows["latency_ms"].to_numpy(dtype=np.float64)
+    cold = drift_mean * table.rows["cold_ms"].to_numpy(dtype=np.float64)
     # A source that knows no cold figures gets cold = warm: composition then finds no difference.
     cold = np.where(np.isnan(cold), warm, cold)
     models: dict[tuple[str, str], Regression] = {}

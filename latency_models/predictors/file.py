@@ -16,6 +16,7 @@ import pandas as pd
 from bench.blocks.spec import BlockSpec
 from bench.errors import FileError, InputError
 from bench.files import VALUE_DAMAGE
+from latency_models.drift.kept import kept_log, kept_mean
 from latency_models.networks.compose import Composition, CompositionChoice
 from latency_models.networks.correction import Correction
 from latency_models.predictors.fitted import FittedPredictor
@@ -56,6 +57,7 @@ def load_predictor(path: Path) -> dict[str, Any]:
     parts = {str(part): rows for part, rows in frame.groupby("part", sort=False)}
     try:
         target, provenance = target_and_provenance(metadata)
+        kept_log(provenance), kept_mean(provenance)  # which raise where they are damaged
         return {
             "target": target,
             "provenance": provenance,

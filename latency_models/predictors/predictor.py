@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.blocks.spec import BlockSpec
+from bench.drift.log import DriftLog
 from bench.errors import MissingEntryError
+from latency_models.drift.kept import kept_log, kept_mean
 from latency_models.predictors.file import load_predictor, save_predictor
 from latency_models.predictors.fitted import FittedPredictor
 from latency_models.predictors.network_blocks import NetworkBlocks
@@ -43,12 +45,20 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatencyPredictor(FittedPredictor):
-    """What a network of `BlockSpec`s costs on `target`, in ms: predicts from what was fitted."""
+    """What a network of `BlockSpec`s costs on `target`, in ms: predicts from what was fitted.
+
+    Predictions are of the mean over measurement sessions, as far as `drift_log` knows them: they
+    stand above what was measured in the sweep by the factor `drift_mean`.
+    """
 
     domain: Domain = field(init=False, repr=False, compare=False)
+    drift_log: DriftLog | None = field(init=False, repr=False, compare=False)
+    drift_mean: float = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "domain", Domain.of([*self.known, *self.seen]))
+        object.__setattr__(self, "drift_log", kept_log(self.provenance))
+        object.__setattr__(self, "drift_mean", kept_mean(self.provenance))
 
     def predict(self, blocks: Network) -> Prediction:
         """Latency of one network, block by block."""

@@ -130,6 +130,7 @@ def _fit_networks(
     options: FitOptions,
 ) -> LatencyPredictor:
     """Fit on networks of a space, with a table of blocks or without."""
+    from latency_models.drift.kept import DRIFT
     from latency_models.fitting import fit_predictor
     from latency_models.tables.networks import foreign_target
     from ofabench.workflows.latency.networks import space_of
@@ -142,6 +143,8 @@ def _fit_networks(
     target = networks.target_of(column)
     source = {"column": column, "rows": len(measured), **without_toml(networks.provenance)}
     provenance = {**space_provenance(space), "networks": source}
+    if DRIFT in source:
+        provenance[DRIFT] = source.pop(DRIFT)
     if table is None:
         provenance["references"] = networks.provenance.get("references", {})
         target = target or foreign_target(column)

@@ -1,0 +1,138 @@
+"""`DriftLog`: what the anchor networks of a sweep took in each measurement session.
+
+A measurement session is a stretch of measuring that begins at least `SESSION_GAP_S` after the one
+before it has ended. A session that is cut off and gone on with, or replicates in processes of their
+own, stay one session: whatever slows a machine for minutes is the same in all of it.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.blocks.spec import BlockSpec
+from bench.errors import InputError
+
+Floats = NDArray[np.float64]
+
+SESSION_GAP_S = 300.0
+ANCHORS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anchor:
+    """A whole network that is measured again in later sessions, and its latency in the sweep.
+
+    `ms` is its drift-corrected latency in the sweep, to which sessions are compared. `label` is
+    its line of an archs file.
+    """
+
+    blocks: tuple[BlockSpec, ...]
+    label: str
+    ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnchorSession:
+    """Latencies of the anchors in one session, ms as measured, in the order of the log's anchors.
+
+    `started_at` is ISO 8601 with an offset. `forced` where others used the device meanwhile.
+    """
+
+    started_at: str
+    ms: tuple[float, ...]
+    forced: bool = False
+
+    @property
+    def unix_s(self) -> float:
+        """When it started, in seconds since 1970."""
+        started = datetime.fromisoformat(self.started_at)
+        return (started if started.tzinfo else started.replace(tzinfo=UTC)).timestamp()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftLog:
+    """Anchors, and the sessions that measured them, the oldest first, with the sweep's own."""
+
+    anchors: tuple[Anchor, ...]
+    sessions: tuple[AnchorSession, ...]
+
+    def __post_init__(self) -> None:
+        if not self.anchors or not self.sessions:
+            raise InputError("a drift log has at least one anchor and one session")
+        for session in self.sessions:
+            if len(session.ms) != len(self.anchors):
+                raise InputError(
+                    f"the session of {session.started_at} has {len(session.ms)} latencies, "
+                    f"expected {len(self.anchors)}, one of each anchor"
+                )
+        values = [one.ms for one in self.anchors] + [ms for s in self.sessions for ms in s.ms]
+        if not all(math.isfinite(ms) and ms > 0 for ms in values):
+            raise InputError("a drift log's latencies are above 0 ms")
+        ordered = sorted(self.sessions, key=lambda session: session.unix_s)
+        object.__setattr__(self, "sessions", tuple(ordered))
+
+    @property
+    def times_s(self) -> Floats:
+        """When each session started, in seconds since 1970, (s,)."""
+        return np.array([session.unix_s for session in self.sessions])
+
+    @property
+    def log_ratios(self) -> Floats:
+        """Log of each anchor's latency in each session over that in the sweep, (s, anchors)."""
+        now = np.array([session.ms for session in self.sessions])
+        return np.asarray(np.log(now / np.array([one.ms for one in self.anchors])))
+
+    @property
+    def log_drift(self) -> Floats:
+        """Log of the drift since the sweep by session, (s,): the median over the anchors."""
+        return np.asarray(np.median(self.log_ratios, axis=1))
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values, as provenance keeps them."""
+        return {
+            "anchors": [
+                {"blocks": [b.key for b in one.blocks], "label": one.label, "ms": one.ms}
+                for one in self.anchors
+            ],
+            "sessions": [
+                {"started_at": one.started_at, "ms": list(one.ms), "forced": one.forced}
+                for one in self.sessions
+            ],
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read `to_json`'s values; `InputError`, `ValueError`, `KeyError` or `TypeError` else."""
+        return cls(
+            anchors=tuple(
+                Anchor(
+                    blocks=tuple(BlockSpec.parse(key) for key in one["blocks"]),
+                    label=str(one["label"]),
+                    ms=float(one["ms"]),
+                )
+                for one in data["anchors"]
+            ),
+            sessions=tuple(
+                AnchorSession(
+                    started_at=str(one["started_at"]),
+                    ms=tuple(float(ms) for ms in one["ms"]),
+                    forced=bool(one["forced"]),
+                )
+                for one in data["sessions"]
+            ),
+        )
+
+
+def choose_anchors(latencies_ms: Sequence[float], count: int = ANCHORS) -> list[int]:
+    """Places of up to `count` networks spread over the range of latency, the fastest first.
+
+    Those at equal steps of the rank from the fastest to the slowest, both among them.
+    """
+    order = np.argsort(np.asarray(latencies_ms, dtype=np.float64), kind="stable")
+    steps = np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int)
+    return [int(order[step]) for step in steps]
