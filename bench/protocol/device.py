@@ -52,6 +52,9 @@ class PassResult:
     order: NDArray[np.int64]  # places in the order of all visits, retakes included
     retaken: int = 0  # visits taken again: switched out, or time stolen by the hypervisor
     facts: Facts = field(default_factory=dict)  # clocks, temperature, load average, ... now
+    # Samples of the visits that were taken again, `retaken` x calls, in the order of `order`; NaN
+    # where the device timed a visit wrongly. None where it does not give them.
+    dropped_ns: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

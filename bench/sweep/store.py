@@ -206,6 +206,7 @@ class SweepStore:
         row = (load_id, number, samples, visits, result.retaken, facts, check)
         with sqlite_file.transaction(self._db, self.path):
             self._db.execute("INSERT INTO pass VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            rows.keep_dropped(self._db, load_id, number, result)
 
     def drop_load(self, load_id: int) -> None:
         """Forget a load that broke off, with its passes."""

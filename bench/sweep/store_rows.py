@@ -8,15 +8,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.blocks.spec import BlockSpec
+from bench.errors import DeviceError
 from bench.files import parse_json
-from bench.protocol.device import Facts, Workload
+from bench.protocol.device import Facts, PassResult, Workload
 from bench.timing.derive import Load, Pass
 
 if TYPE_CHECKING:
     import pandas as pd
 
+# Samples of the visits that were taken again, of passes that have some; made when first needed, so
+# that files without are as they were. float64, little-endian, retaken x calls; NaN for no time.
+DROPPED = """
+CREATE TABLE IF NOT EXISTS dropped (
+    load_id INTEGER NOT NULL REFERENCES load (id) ON DELETE CASCADE, number INTEGER NOT NULL,
+    samples_ns BLOB NOT NULL, crc32 INTEGER NOT NULL, PRIMARY KEY (load_id, number))
+"""
 UNRUNNABLE = "unrunnable"  # in meta: reasons by the workloads' keys
 FLOATS, INTS = np.dtype("<f8"), np.dtype("<i8")
 
@@ -137,18 +146,57 @@ def checksum(samples: bytes, visits: bytes, facts: str) -> int:
     return zlib.crc32(facts.encode(), zlib.crc32(visits, zlib.crc32(samples)))
 
 
+def keep_dropped(db: sqlite3.Connection, load_id: int, number: int, result: PassResult) -> None:
+    """Store the samples of visits that were taken again, where the device gives some.
+
+    `DeviceError` where they are not as many as visits were, or one is no time.
+    """
+    if result.dropped_ns is None or not len(result.dropped_ns):
+        return
+    samples_ns = np.asarray(result.dropped_ns, dtype=FLOATS)
+    if samples_ns.shape != (result.retaken, result.samples_ns.shape[1]) or (samples_ns <= 0).any():
+        raise DeviceError(
+            f"the device gave {samples_ns.shape} times of {result.retaken} visits that were taken "
+            "again, expected as many, all above 0"
+        )
+    samples = samples_ns.tobytes()
+    db.execute(DROPPED)
+    row = (load_id, number, samples, zlib.crc32(samples))
+    db.execute("INSERT INTO dropped VALUES (?, ?, ?, ?)", row)
+
+
+def _dropped(db: sqlite3.Connection, load_id: int) -> dict[int, NDArray[np.float64]]:
+    """Of a load's passes by number, the samples of visits that were taken again."""
+    there = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'dropped'").fetchone()
+    if there is None:
+        return {}
+    sql = "SELECT number, samples_ns, crc32 FROM dropped WHERE load_id = ?"
+    found = {}
+    for number, samples, check in db.execute(sql, (load_id,)):
+        if zlib.crc32(samples) != check:
+            raise ValueError(f"a pass of load {load_id} is not what was written")
+        found[int(number)] = np.frombuffer(samples, dtype=FLOATS)
+    return found
+
+
 def _passes(db: sqlite3.Connection, load_id: int, places: int) -> tuple[Pass, ...]:
-    sql = """SELECT samples_ns, visits, retaken, facts, crc32 FROM pass WHERE load_id = ?
+    dropped = _dropped(db, load_id)
+    sql = """SELECT number, samples_ns, visits, retaken, facts, crc32 FROM pass WHERE load_id = ?
              ORDER BY number"""
     found = []
-    for samples, visits, retaken, facts, check in db.execute(sql, (load_id,)):
+    for number, samples, visits, retaken, facts, check in db.execute(sql, (load_id,)):
         if checksum(samples, visits, facts) != check:
             raise ValueError(f"a pass of load {load_id} is not what was written")
+        samples_ns = np.frombuffer(samples, dtype=FLOATS).reshape(places, -1)
+        again_ns = dropped.get(number)
         one = Pass(
-            samples_ns=np.frombuffer(samples, dtype=FLOATS).reshape(places, -1),
+            samples_ns=samples_ns,
             visits=np.frombuffer(visits, dtype=INTS),
             retaken=retaken,
             facts=_object(facts),
+            dropped_ns=None
+            if again_ns is None
+            else again_ns.reshape(retaken, samples_ns.shape[1]),
         )
         found.append(one)
     return tuple(found)

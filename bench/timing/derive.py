@@ -1,7 +1,7 @@
 """From the passes of loads to measurements: which passes count, and at what level."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,18 @@ class Pass:
     visits: NDArray[np.int64]
     retaken: int
     facts: Facts
+    dropped_ns: Floats | None = None  # retaken x calls
+
+    def dropped_of(self, places: Sequence[int]) -> Floats | None:
+        """Samples that were taken again at these places, n x calls; None where not known."""
+        calls = self.samples_ns.shape[1]
+        if self.dropped_ns is None:
+            return None if self.retaken else np.empty((0, calls))
+        # All visits of a place but its last were taken again.
+        _, last = np.unique(self.visits[::-1], return_index=True)
+        again = np.delete(self.visits, len(self.visits) - 1 - last)
+        found: Floats = self.dropped_ns[np.isin(again, places)]
+        return found[np.isfinite(found).all(axis=1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,10 +74,11 @@ def derive_measurements(
     facts: Facts,
 ) -> list[Measurement]:
     """One measurement for each workload, in the order of their numbers."""
-    samples, times = [], []
+    samples, times, kept_of = [], [], []
     for load in loads:
         work = [known[number] for number in load.workloads]
         which = kept_passes(load_marks(load.passes, work), plan.passes)
+        kept_of.append(frozenset(which.tolist()))
         samples.append(load.samples_ns[which])
         one = LoadTimes(
             group=load.group,
@@ -75,19 +88,21 @@ def derive_measurements(
         )
         times.append(one)
     levels = common_levels(times)
-    parts: dict[int, list[tuple[Floats, Floats]]] = defaultdict(list)
+    parts: dict[int, list[tuple[Floats, Floats, Floats | None]]] = defaultdict(list)
     taken_at: dict[int, str] = {}
-    for load, kept, level in zip(loads, samples, levels, strict=True):
+    for load, kept, level, which in zip(loads, samples, levels, kept_of, strict=True):
         for number, places in _places(load).items():
             samples_ns = kept[:, places, :].reshape(-1, kept.shape[2])
-            parts[number].append((samples_ns, level[:, places].ravel()))
+            disturbed_ns = _disturbed_ns(load, places, which)
+            parts[number].append((samples_ns, level[:, places].ravel(), disturbed_ns))
             taken_at.setdefault(number, str(load.passes[0].facts.get("taken_at", "")))
     return [
         Measurement(
             workload=known[number],
             target=target,
-            samples_ns=np.stack([samples_ns for samples_ns, _ in parts[number]]),
-            levels=np.stack([level for _, level in parts[number]]),
+            samples_ns=np.stack([samples_ns for samples_ns, _, _ in parts[number]]),
+            levels=np.stack([level for _, level, _ in parts[number]]),
+            disturbed_ns=tuple(disturbed_ns for _, _, disturbed_ns in parts[number]),
             facts=facts,
             taken_at=taken_at[number],
         )
@@ -107,6 +122,19 @@ def spans_ns(one: Pass) -> Floats:
     found[one.visits, 0] = ended_ns - took_ns
     found[one.visits, 1] = ended_ns
     return found
+
+
+def _disturbed_ns(load: Load, places: list[int], kept: Collection[int]) -> Floats | None:
+    """Samples at the places that do not count for the median, n x calls; None where not known.
+
+    Those of visits that were taken again, and of passes that are left out.
+    """
+    found = [one.dropped_of(places) for one in load.passes]
+    found += [
+        one.samples_ns[places] for number, one in enumerate(load.passes) if number not in kept
+    ]
+    known = [samples_ns for samples_ns in found if samples_ns is not None]
+    return np.concatenate(known) if len(known) == len(found) else None
 
 
 def _places(load: Load) -> dict[int, list[int]]:

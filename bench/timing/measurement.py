@@ -1,21 +1,19 @@
 """`Measurement`: every sample of one block or network; statistics are derived from them."""
 
-import math
 from dataclasses import dataclass, field
 from functools import cached_property
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.protocol.device import Facts, Workload
 from bench.protocol.target import Target
+from bench.timing.intervals import interval
+from bench.timing.tail import Tail
 
 Floats = NDArray[np.float64]
 
 SETTLED_HALF_WIDTH = 0.05  # relative; a wider interval is marked, and worth measuring again
-# Quantiles of Student's t at 97.5 %, by degrees of freedom; from 6 on a series is exact enough.
-_T975 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -25,6 +23,10 @@ class Measurement:
     `samples_ns` is load x pass x call, as measured; `levels` (load x pass) is the machine's
     slowness at each visit as a factor, to be divided out. `taken_at` is ISO 8601, of the first
     pass. A reference has as many passes a load as it has visits.
+
+    `disturbed_ns` (of each load n x call) are samples that count for tails alone: of bursts that
+    were disturbed and repeated, and of passes left out. None of a load whose device does not give
+    them; empty where none is known of any load.
     """
 
     workload: Workload
@@ -33,6 +35,7 @@ class Measurement:
     levels: Floats
     facts: Facts = field(default_factory=dict)
     taken_at: str = ""
+    disturbed_ns: tuple[Floats | None, ...] = ()
 
     @property
     def cold(self) -> bool:
@@ -74,6 +77,42 @@ class Measurement:
         """95 % interval of `raw_ms`, from the replicates' medians as timed; see `interval`."""
         return interval(np.median(self._timed_ns(), axis=1) / 1e6, self.raw_ms)
 
+    @cached_property
+    def tail(self) -> Tail:
+        """Percentiles of single samples as timed, the disturbed ones among them; see `Tail`."""
+        extra = [self._counted(one) for one in self.disturbed_ns if one is not None]
+        whole = self.disturbed_ns and len(extra) == len(self.disturbed_ns)
+        disturbed = sum(one.size for one in extra) if whole else None
+        return Tail.of([self._tail_ns(load) for load in range(self.loads)], disturbed)
+
+    @property
+    def p90_ms(self) -> float:
+        """90th percentile of single samples as timed, the disturbed ones among them."""
+        return self.tail.p90_ms
+
+    @property
+    def p99_ms(self) -> float | None:
+        """99th percentile likewise; None below `P99_SAMPLES` samples."""
+        return self.tail.p99_ms
+
+    @property
+    def corrected_p90_ms(self) -> float:
+        """`p90_ms` as it would be at the common level: the drift of the median is divided out."""
+        return self.p90_ms * self.median_ms / self.raw_ms
+
+    def _tail_ns(self, load: int) -> Floats:
+        """Every sample of a load that counts, (n,)."""
+        disturbed_ns = self.disturbed_ns[load] if self.disturbed_ns else None
+        parts = [self.samples_ns[load], *([] if disturbed_ns is None else [disturbed_ns])]
+        return np.concatenate([self._counted(one) for one in parts])
+
+    def _counted(self, samples_ns: Floats) -> Floats:
+        """Of n bursts (n x call), the samples that count as warm or as cold, (m,)."""
+        several = samples_ns.shape[1] > 1
+        which = slice(0, 1) if self.cold else slice(1 if several else 0, None)
+        found: Floats = samples_ns[:, which].ravel()
+        return found
+
     def _timed_ns(self, *, cold: bool | None = None) -> Floats:
         which = self.cold if cold is None else cold
         return self.samples_ns[:, :, 0] if which else warm_ns(self.samples_ns)
@@ -106,30 +145,3 @@ def warm_ns(samples_ns: Floats) -> Floats:
     later = samples_ns[..., 1:] if samples_ns.shape[-1] > 1 else samples_ns
     found: Floats = np.median(later, axis=-1)
     return found
-
-
-def interval(values: Floats, middle: float) -> tuple[float, float]:
-    """Where 95 of 100 like sweeps would have their latency, given `values` > 0 of one's own loads.
-
-    Both sweeps err, this one and the other, and so the extremes of six loads are too narrow: they
-    hold another six loads' in 90 of 100 cases even where loads are independent. Taken is
-    Student's t on logarithms, with the variance of a difference of two means, about `middle`.
-    One load tells nothing: NaN.
-    """
-    count = len(values)
-    if count < 2:
-        return float("nan"), float("nan")
-    spread = float(np.log(values).std(ddof=1))
-    reach = student_t(count - 1) * spread * math.sqrt(2 / count)
-    return middle * math.exp(-reach), middle * math.exp(reach)
-
-
-def student_t(freedom: int) -> float:
-    """Quantile of Student's t at 97.5 %, within 0.002."""
-    if freedom in _T975:
-        return _T975[freedom]
-    z = NormalDist().inv_cdf(0.975)
-    first = (z**3 + z) / (4 * freedom)
-    second = (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
-    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * freedom**3)
-    return z + first + second + third

@@ -9,6 +9,7 @@ import gc
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -83,6 +84,10 @@ class Visits(Protocol):
         """Call untimed, to put another model's data into the caches."""
         ...
 
+    def mistimed(self, item: int) -> bool:
+        """Whether the last visit's samples hold what no inference took, as gaps in a queue."""
+        ...
+
 
 def check_plan(plan: LoadPlan) -> None:
     """Raise `InputError` for a plan that measures nothing."""
@@ -99,9 +104,8 @@ def run_passes(
     gc.collect()  # what making the models left behind
     for _ in range(plan.passes):
         with collector_off():
-            samples_ns, order, retaken, kept = _one_pass(visits, rng)
-        now = {**facts(), "disturbed_visits_kept": kept}
-        yield PassResult(samples_ns=samples_ns, order=order, retaken=retaken, facts=now)
+            taken, kept = _one_pass(visits, rng)
+        yield replace(taken, facts={**facts(), "disturbed_visits_kept": kept})
 
 
 @contextmanager
@@ -116,19 +120,18 @@ def collector_off() -> Iterator[None]:
             gc.enable()
 
 
-def _one_pass(
-    visits: Visits, rng: np.random.Generator
-) -> tuple[NDArray[np.float64], NDArray[np.int64], int, int]:
-    """Samples, the order of all visits, how many were retakes, and disturbed ones that remain.
+def _one_pass(visits: Visits, rng: np.random.Generator) -> tuple[PassResult, int]:
+    """A pass without facts, and how many of the visits that count were disturbed.
 
     A disturbed visit is taken again after all others, not at once: its first call must find the
     caches as another model left them.
     """
     samples_ns = np.empty(visits.shape)
+    dropped_ns = [np.empty((0, visits.shape[1]))]
     order: list[int] = []
     pending = rng.permutation(visits.shape[0])
     began_ns, most_ns = visits.now_ns(), math.inf
-    for _ in range(1 + RETAKE_ROUNDS):
+    for number in range(1 + RETAKE_ROUNDS):
         if order and order[-1] == pending[0] and visits.shape[0] > 1:
             visits.touch((order[-1] + 1) % visits.shape[0])
         bad = _round(visits, pending, samples_ns)
@@ -137,9 +140,26 @@ def _one_pass(
         most_ns = min(most_ns, (1 + RETAKE_SHARE) * spent_ns)
         if not bad or spent_ns > most_ns:
             break
+        if number < RETAKE_ROUNDS:
+            dropped_ns.append(_dropped(visits, pending, bad, samples_ns))
         pending = rng.permutation(sorted(bad))
-    retaken = len(order) - visits.shape[0]
-    return samples_ns, np.array(order, dtype=np.int64), retaken, len(bad)
+    taken = PassResult(
+        samples_ns=samples_ns,
+        order=np.array(order, dtype=np.int64),
+        retaken=len(order) - visits.shape[0],
+        dropped_ns=np.concatenate(dropped_ns),
+    )
+    return taken, len(bad)
+
+
+def _dropped(
+    visits: Visits, taken: NDArray[np.int64], bad: set[int], samples_ns: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Samples of the visits of a round that are taken again, in their order."""
+    places = [item for item in taken.tolist() if item in bad]
+    found = samples_ns[places].copy()
+    found[[visits.mistimed(item) for item in places]] = np.nan
+    return found
 
 
 def _round(visits: Visits, pending: NDArray[np.int64], samples_ns: NDArray[np.float64]) -> set[int]:

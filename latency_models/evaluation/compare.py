@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bench.errors import InputError
 from bench.protocol.target import Target
-from bench.timing.measurement import student_t
+from bench.timing.intervals import student_t
 from latency_models.tables.table import LatencyTable
 
 Floats = NDArray[np.float64]

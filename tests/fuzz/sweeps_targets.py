@@ -28,6 +28,7 @@ COLUMNS = {
     "load_group": ("round", "workloads"),
     "load": ("group_id", "number", "finished"),
     "pass": ("load_id", "number", "samples_ns", "visits", "retaken", "facts"),
+    "dropped": ("load_id", "number", "samples_ns"),
 }
 
 
@@ -59,6 +60,7 @@ def read_values(data: bytes) -> None:
             _change(db, line)
         db.create_function("summed", 3, _summed)
         db.execute("UPDATE pass SET crc32 = summed(samples_ns, visits, facts)")
+        db.execute("UPDATE dropped SET crc32 = summed(samples_ns, x'', '')")
         db.commit()
     read_sweep(path)
 
@@ -94,7 +96,13 @@ def _seed() -> Path:
     ]
     samples_ns = np.array([[2e6, 1e6], [4e6, 2e6]])
     facts = {"taken_at": "2020-01-01T00:00:00", "governor": None}
-    result = PassResult(samples_ns=samples_ns, order=np.array([1, 0]), retaken=0, facts=facts)
+    result = PassResult(
+        samples_ns=samples_ns,
+        order=np.array([1, 0, 1]),
+        retaken=1,
+        facts=facts,
+        dropped_ns=np.array([[9e6, 8e6]]),
+    )
     with SweepStore.create(path, TARGET, PLAN) as store:
         session = store.begin_session({"cpu_cores": 2}, "2020-01-01T00:00:00", forced=False)
         store.add_groups([work])

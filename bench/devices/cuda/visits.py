@@ -99,6 +99,7 @@ class CudaVisits:
         self._look = look
         self._clock_ns = clock_ns
         self._hold_ns = [FIRST_HOLD_NS] * len(items)
+        self._late: set[int] = set()  # whose last visit was not queued in time
 
     def visit(self, item: int, into_ns: NDArray[np.float64]) -> bool:
         """See `bench.timing.passes.Visits`; the card is looked at while it works."""
@@ -114,7 +115,9 @@ class CudaVisits:
             into_ns[i] = took_ns / (one.loops if i else 1)
         if not in_time:  # gaps may be in it: hold longer, and visit again
             self._hold_ns[item] = min(2 * self._hold_ns[item], MOST_HOLD_NS)
+            self._late.add(item)
             return False
+        self._late.discard(item)
         return not self.watch.switched()
 
     def now_ns(self) -> int:
@@ -125,6 +128,10 @@ class CudaVisits:
         """See `bench.timing.passes.Visits`."""
         with self._driver.at_work():
             self._items[item].once()
+
+    def mistimed(self, item: int) -> bool:
+        """See `bench.timing.passes.Visits`."""
+        return item in self._late
 
     def _queue(self, item: int, calls: int) -> list[Mark]:
         driver, one = self._driver, self._items[item]

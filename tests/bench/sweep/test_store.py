@@ -1,6 +1,7 @@
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,53 @@ def test_samples_come_as_a_table(tmp_path: Path) -> None:
     row = frame[(frame["load"] == 1) & (frame["pass"] == 1) & (frame["call"] == 0)].iloc[1]
     assert (row["key"], row["role"], row["ns"]) == (WORK[1].key, "block", 6e6)
     assert frame["retaken"].sum() == 2 * 4
+
+
+def test_samples_of_visits_taken_again_are_kept_beside(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite"
+    filled(path)  # made as by a device that gives none
+    dropped = replace(result(1.0, retaken=2), dropped_ns=np.array([[8e6, 9e6], [np.nan] * 2]))
+    with SweepStore.resume(path, TARGET, PLAN) as store:
+        session = store.begin_session({}, "2020-01-02T00:00:00", forced=False)
+        load_id = store.begin_load(1, 2)
+        store.add_pass(load_id, 0, dropped)
+        store.add_pass(load_id, 1, result(1.0))
+        store.finish_load(load_id, session, 1.0)
+
+    with SweepStore.open(path) as store:
+        passes = [one for load in store.loads() for one in load.passes]
+
+    assert [one.dropped_ns is None for one in passes] == [True] * 4 + [False, True]
+    assert passes[4].dropped_ns is not None
+    assert passes[4].dropped_ns[0].tolist() == [8e6, 9e6]
+    assert np.isnan(passes[4].dropped_ns[1]).all()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE dropped SET crc32 = 1")
+    with SweepStore.open(path) as store, pytest.raises(FileError, match="is not what was written"):
+        store.loads()
+
+
+def test_a_file_without_such_samples_has_no_table_of_them(tmp_path: Path) -> None:
+    filled(tmp_path / "a.sqlite")
+
+    with closing(sqlite3.connect(tmp_path / "a.sqlite")) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+
+    assert "pass" in tables
+    assert "dropped" not in tables
+
+
+@pytest.mark.parametrize("times", [[[1.0, 1.0]], [[1.0, 1.0], [0.0, 1.0]]])
+def test_such_samples_that_are_too_few_or_no_times_are_refused(
+    tmp_path: Path, times: list[list[float]]
+) -> None:
+    filled(tmp_path / "a.sqlite", loads=1)
+    with SweepStore.resume(tmp_path / "a.sqlite", TARGET, PLAN) as store:
+        store.begin_session({}, "2020-01-02T00:00:00", forced=False)
+        load_id = store.begin_load(1, 1)
+        wrong = replace(result(1.0, retaken=2), dropped_ns=np.array(times))
+        with pytest.raises(DeviceError, match="of 2 visits that were taken again"):
+            store.add_pass(load_id, 0, wrong)
 
 
 def test_reading_changes_nothing_on_disk(tmp_path: Path) -> None:

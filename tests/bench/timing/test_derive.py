@@ -92,3 +92,34 @@ def test_passes_are_marked_by_references_that_part_or_by_throttling() -> None:
     passes[5] = one_pass([4.0, 1.0, 1.0], **{THROTTLED: False})
 
     assert load_marks(passes, work).tolist() == [False, True, False, False, True, False]
+
+
+def test_samples_taken_again_and_of_passes_left_out_are_kept_for_tails() -> None:
+    def a_pass(times_ms: list[float], dropped_ms: list[float] | None, *order: int) -> Pass:
+        return Pass(
+            samples_ns=np.array(times_ms)[:, None] * 1e6,
+            visits=np.array(order),
+            retaken=len(order) - len(times_ms),
+            facts={THROTTLED: times_ms[0] > 10},
+            dropped_ns=None if dropped_ms is None else np.array(dropped_ms)[:, None] * 1e6,
+        )
+
+    # Place 1 was visited three times, place 0 twice; its first visit was timed wrongly.
+    again = a_pass([2.0, 4.0], [np.nan, 41.0, 42.0], 0, 1, 1, 0, 1)
+    throttled = a_pass([20.0, 40.0], None, 1, 0)
+    load = Load(group=1, number=0, workloads=(3, 5), passes=(throttled, again))
+
+    def extra_ms(*passes: Pass) -> list[list[float] | None]:
+        loads = [Load(group=1, number=0, workloads=(3, 5), passes=passes)]
+        plan = SweepPlan(loads=1, passes=1)
+        found = derive_measurements(loads, {3: SMALL, 5: LARGE}, TARGET, plan, {})
+        return [
+            None if ns is None else (ns / 1e6).ravel().tolist()
+            for one in found
+            for ns in one.disturbed_ns
+        ]
+
+    assert again.dropped_of([0]) is not None
+    assert extra_ms(*load.passes) == [[20.0], [41.0, 42.0, 40.0]]
+    unknown = a_pass([20.0, 40.0], None, 1, 0, 1)
+    assert extra_ms(unknown, again) == [None, None]

@@ -103,6 +103,37 @@ def test_a_visit_that_was_switched_out_is_taken_again_after_all_others() -> None
     assert len(result.order) == 6
     assert result.facts["disturbed_visits_kept"] == 0
     assert result.samples_ns[3].tolist() == [15e3, 10e3, 10e3]
+    assert result.dropped_ns is not None
+    assert result.dropped_ns.tolist() == [[15e3, 10e3, 10e3]]
+
+
+def test_samples_of_visits_that_were_taken_again_are_kept_in_the_order_of_the_visits() -> None:
+    machine = FakeMachine()
+    made: dict[str, int] = {}
+
+    def call(name: str) -> Callable[[], None]:
+        def run() -> None:
+            made[name] = made.get(name, 0) + 1
+            machine.now_ns += 1000 * int(name) + made[name]  # a duration that no other call has
+            machine.log.append(name)
+            machine._switched |= name in {"1", "3"} and made[name] < 5
+
+        return run
+
+    (result,) = machine.passes([call("1"), call("20"), call("3")], LoadPlan(passes=1, calls=1))
+
+    # Two untimed calls of each; the third and fourth of 1 and 3 are dropped, the fifth counts.
+    assert result.samples_ns.tolist() == [[1005.0], [20003.0], [3005.0]]
+    assert result.retaken == 4
+    assert result.dropped_ns is not None
+    seen: dict[int, int] = {}
+    expected = []
+    for place in result.order.tolist():
+        seen[place] = seen.get(place, 2) + 1
+        if place != 1 and seen[place] < 5:
+            expected.append([1000.0 * (place + 1) + seen[place]])
+    assert result.dropped_ns.tolist() == expected
+    assert len(expected) == 4
 
 
 def test_a_retake_right_after_the_same_call_still_begins_cold() -> None:
@@ -155,6 +186,8 @@ def test_what_is_always_disturbed_is_kept_after_a_few_rounds_and_counted() -> No
 
     assert result.retaken == RETAKE_ROUNDS
     assert result.facts["disturbed_visits_kept"] == 1
+    assert result.dropped_ns is not None
+    assert result.dropped_ns.shape == (RETAKE_ROUNDS, 1)  # the last one counts
 
 
 def test_where_all_is_disturbed_a_pass_takes_no_more_than_about_twice_its_time() -> None:

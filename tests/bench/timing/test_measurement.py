@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,7 +7,8 @@ import pytest
 from bench.blocks.spec import BlockSpec
 from bench.protocol.device import Workload
 from bench.protocol.target import Target
-from bench.timing.measurement import Measurement, interval, student_t
+from bench.timing.intervals import interval, student_t
+from bench.timing.measurement import Measurement
 
 SPEC = BlockSpec(kind="avg_pool", in_size=7, in_channels=8, out_channels=8)
 TARGET = Target(device="d", backend="b", backend_version="1")
@@ -71,6 +73,68 @@ def test_raw_figures_are_as_timed_with_no_drift_divided_out() -> None:
     reach = 12.706 * math.log(2) / math.sqrt(2)
     expected = (2.9 * math.exp(-reach), 2.9 * math.exp(reach))
     assert one.raw_interval_ms == pytest.approx(expected, rel=1e-6)
+
+
+def with_disturbed(samples_ms: object, disturbed_ms: list[object], **options: str) -> Measurement:
+    one = measured(samples_ms, np.ones(np.shape(samples_ms)[:2]), TARGET.with_options(**options))
+    extra = [None if ms is None else np.array(ms, dtype=float) * 1e6 for ms in disturbed_ms]
+    return replace(one, disturbed_ns=tuple(extra))
+
+
+def test_a_tail_is_of_single_samples_with_the_disturbed_ones() -> None:
+    # Ten warm samples of 1 to 10 ms in one burst after the other, and one disturbed of 11 ms.
+    samples = [[[90, first, first + 1] for first in range(1, 11, 2)]]
+
+    one = with_disturbed(samples, [[[99, 11, 11]]])
+
+    assert one.median_ms == pytest.approx(5.5)
+    # 12 samples: the 90th percentile lies 0.9 * 11 = 9.9 steps from the first, 11 is the 10th.
+    assert one.p90_ms == pytest.approx(10 + 0.9 * (11 - 10))
+    assert (one.tail.samples, one.tail.disturbed) == (12, 2)
+    assert with_disturbed(samples, [np.empty((0, 3))]).p90_ms == pytest.approx(9.1)
+
+
+def test_a_cold_tail_is_of_first_calls_and_one_of_single_calls_is_of_all() -> None:
+    cold = with_disturbed([[[5, 1], [7, 1]]], [[[9, 1]]], cache="cold")
+
+    assert cold.p90_ms == pytest.approx(7 + 0.8 * 2)  # 1.8 steps from 5 over 7 to 9
+    assert with_disturbed([[[5], [7]]], [[[9]]]).p90_ms == pytest.approx(8.6)
+
+
+def test_a_99th_percentile_needs_500_samples() -> None:
+    few = with_disturbed([[[0, ms] for ms in range(1, 500)]], [np.empty((0, 2))])
+    enough = with_disturbed([[[0, ms] for ms in range(1, 500)]], [[[0, 500]]])
+
+    assert few.p99_ms is None
+    assert enough.p99_ms == pytest.approx(1 + 0.99 * 499)
+
+
+def test_disturbed_samples_that_a_device_does_not_give_are_said_to_be_missing() -> None:
+    assert with_disturbed([[[1.0]], [[2.0]]], [None, np.empty((0, 1))]).tail.disturbed is None
+    assert measured([[[1.0]]], [[1.0]]).tail.disturbed is None
+    assert with_disturbed([[[1.0]]], [np.empty((0, 1))]).tail.disturbed == 0
+
+
+def test_the_interval_of_a_tail_is_of_the_replicates_own_tails() -> None:
+    samples = [[[1.0], [2.0]], [[2.0], [4.0]]]
+
+    tail = with_disturbed(samples, [np.empty((0, 1))] * 2).tail
+
+    # Of 1, 2, 2, 4: 2.7 steps. The replicates' own are 1.9 and 3.8: a factor of 2 apart.
+    assert tail.p90_ms == pytest.approx(2 + 0.7 * 2)
+    reach = 12.706 * math.log(2) / math.sqrt(2)
+    assert tail.low_ms == pytest.approx(3.4 * math.exp(-reach))
+    assert tail.high_ms == pytest.approx(3.4 * math.exp(reach))
+    alone = with_disturbed([[[1.0]]], [None]).tail.to_json()
+    assert (alone["low_ms"], alone["high_ms"], alone["p90_ms"]) == (None, None, 1.0)
+
+
+def test_a_corrected_tail_is_scaled_as_the_median_is() -> None:
+    one = measured([[[2.0], [4.0], [6.0]]], [[2.0, 2.0, 2.0]])
+
+    assert (one.raw_ms, one.median_ms) == (4.0, 2.0)
+    assert one.p90_ms == pytest.approx(5.6)
+    assert one.corrected_p90_ms == pytest.approx(2.8)
 
 
 def test_an_interval_may_be_wider_than_its_middle() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bench.blocks.spec import BlockSpec
 from bench.errors import InputError
-from bench.timing.measurement import student_t
+from bench.timing.intervals import student_t
 from latency_models.evaluation.compare import compare_tables, discoveries
 from latency_models.tables.table import LatencyTable, frame_of
 from tests.support.report_runs import FAKE, PHONE, table
