@@ -194,9 +194,7 @@ def _passes(db: sqlite3.Connection, load_id: int, places: int) -> tuple[Pass, ..
             visits=np.frombuffer(visits, dtype=INTS),
             retaken=retaken,
             facts=_object(facts),
-            dropped_ns=None
-            if again_ns is None
-            else again_ns.reshape(retaken, samples_ns.shape[1]),
+            dropped_ns=None if again_ns is None else again_ns.reshape(retaken, samples_ns.shape[1]),
         )
         found.append(one)
     return tuple(found)
