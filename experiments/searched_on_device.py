@@ -30,6 +30,7 @@ from bench.backends.registry import get_backend
 from bench.blocks.torch_modules import build_network
 from bench.files import read_json, write_text
 from experiments.steps import Step, run_steps
+from latency_models.predictors.margins import margin_of
 from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.tables.networks import NetworksTable
 from supernet.accuracy.source import open_accuracy
@@ -98,7 +99,10 @@ def find(args: argparse.Namespace) -> None:
     exported = []
     for number, limit_ms in enumerate(np.geomspace(least_ms, most_ms, args.limits + 2)[1:-1]):
         for kind, confidence, between in KINDS:
-            limit = latency(space, predictor, float(limit_ms), confidence, between)
+            margin = None
+            if confidence is not None:
+                margin = margin_of(predictor, confidence, horizon_s=3600, session_spread=between)
+            limit = latency(space, predictor, float(limit_ms), margin)
             limits = [limit, *([] if guesses is None else [guesses])]
             found = search(space, accuracy.predict, limits, seed=number)
             name = f"{kind}-{number:02d}"

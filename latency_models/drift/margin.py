@@ -7,7 +7,7 @@ without the drift.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,10 +18,10 @@ from latency_models.drift.model import DriftModel
 from latency_models.drift.process import Forecast
 
 Floats = NDArray[np.float64]
+UpperBound = Callable[[Floats, Floats], Floats]
 
 RAW, CORRECTED = "raw", "corrected"
-HORIZON_S = 86400.0
-_STEPS, _MOST = 96, 1.0  # of relative error, at which the quantile is computed and then read off
+_STEPS, _MOST = 192, 1.0  # of relative error, at which the quantile is computed once for all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class Margin:
 
     confidence: float
     model: DriftModel
-    horizon_s: float = HORIZON_S
+    horizon_s: float
     limit_on: str = RAW
     session_spread: float | None = None
     networks: int = 0
@@ -53,13 +53,22 @@ class Margin:
         if self.limit_on not in {RAW, CORRECTED}:
             raise InputError(f"the limit is on {self.limit_on!r}, expected {RAW} or {CORRECTED}")
 
-    def upper_ms(self, ms: Floats, std_ms: Floats) -> Floats:
-        """What the latencies (n,) stay below at the confidence; `std_ms` is the predictor's."""
-        relative = np.clip(std_ms / ms, 0.0, _MOST)
+    def compiled(self) -> UpperBound:
+        """Return what gives latencies that networks stay below at the confidence, in ms, (n,).
+
+        It takes predictions and the predictor's standard deviations, both in ms, (n,).
+        """
         grid = np.linspace(0.0, 1.0, _STEPS) ** 2 * _MOST
-        logs = np.interp(relative, grid, self._log_upper(grid))
-        found: Floats = ms * np.exp(logs + self.selection)
-        return found
+        logs = self._log_upper(grid) + self.selection
+
+        def upper_ms(ms: Floats, std_ms: Floats) -> Floats:
+            # A network with a block that cannot run takes infinitely long, margin or not.
+            runs = np.isfinite(ms)
+            relative = np.divide(std_ms, ms, out=np.zeros(len(ms)), where=runs)
+            found: Floats = ms * np.exp(np.interp(relative, grid, logs))
+            return found
+
+        return upper_ms
 
     def parts(self, relative_std: float) -> Mapping[str, float]:
         """What each part alone would add, and all of them together, as shares of the prediction.

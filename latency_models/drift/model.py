@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 # What a network's latency differs by from one session to another beside the drift of all, relative
 # standard deviation: the prior, and how many measurements it is worth (docs/drift.md).
 USUAL_SCATTER, SCATTER_WORTH = 0.015, 6.0
-MOST_SESSIONS = 250  # the model's work grows with their cube
+MOST_SESSIONS = 120  # the model's work grows with their cube
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -18,9 +18,17 @@ Floats = NDArray[np.float64]
 # Standard deviation of the log drift over days. The prior is log-normal about `USUAL_STD`: see
 # docs/drift.md for the logs that it was chosen from.
 STDS = np.geomspace(0.004, 0.4, 14)
-USUAL_STD, STD_SPREAD = 0.05, 0.8
+USUAL_STD, STD_SPREAD = 0.08, 0.8
 # Shares of the variance: another in every session, forgotten within hours, within days.
-SHARES = ((0.1, 0.7, 0.2), (0.1, 0.4, 0.5), (0.1, 0.1, 0.8), (0.4, 0.4, 0.2), (0.4, 0.1, 0.5))
+SHARES = (
+    (0.01, 0.9, 0.09),
+    (0.01, 0.5, 0.49),
+    (0.01, 0.2, 0.79),
+    (0.2, 0.7, 0.1),
+    (0.2, 0.3, 0.5),
+    (0.6, 0.3, 0.1),
+    (0.6, 0.1, 0.3),
+)
 HOURS_S = (900.0, 3600.0, 14400.0)
 DAYS_S = 3 * 86400.0
 MEAN_VARIANCE = 1.0  # of the mean, before any session: next to nothing is known of it

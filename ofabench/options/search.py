@@ -10,6 +10,8 @@ from bench.options import BYTES, COUNT, MILLISECONDS, SECONDS, Options, Unit, op
 STRATEGIES = ("evolution", "regularised", "random", "exhaustive")
 FRONT_POINTS = 24
 FLOAT32 = "fp32"
+RAW, CORRECTED = "raw", "corrected"
+HORIZON_S = 86400.0
 FRACTION = Unit(factors={"%": (1, 100)}, metavar="SHARE", above=0)
 
 
@@ -56,15 +58,28 @@ class LimitOptions(Options):
     confidence: float | None = option(
         None,
         unit=FRACTION,
-        help="each latency limit holds with this probability, as 0.95, by the predictor's own "
-        "standard deviation, which is that of one session",
+        help="each latency limit holds with this probability, as 0.95, in another measurement "
+        "session: a margin for prediction error, scatter, drift and the choosing itself",
     )
-    session_spread: float = option(
-        0.0,
+    horizon_s: float = option(
+        HORIZON_S,
+        flag="--horizon",
+        unit=SECONDS,
+        metavar="1d",
+        help="with --confidence: how long after the last session of the drift log ({default})",
+    )
+    limit_on: str = option(
+        RAW,
+        choices=(RAW, CORRECTED),
+        help="with --confidence: latency limits are on what is measured, drift and all, or on "
+        "the drift-corrected latency, where clocks are fixed ({default})",
+    )
+    session_spread: float | None = option(
+        None,
         unit=FRACTION,
         minimum=0,
-        help="with --confidence: what networks move by from one session to another, as 0.02, a "
-        "standard deviation that is added to the predictor's",
+        help="with --confidence: a standard deviation between sessions, as 0.02, in place of what "
+        "the drift log says",
     )
     max_macs: float | None = option(None, unit=COUNT, help="limit, e.g. 200e6 or 200M")
     max_params: float | None = option(None, unit=COUNT, help="limit, e.g. 5e6 or 5M")
@@ -81,8 +96,12 @@ class LimitOptions(Options):
         """See that what belongs to a latency limit is given with one."""
         if self.confidence is not None and not self.max_latency_ms:
             raise InputError("--confidence is of latency limits, and there is no --max-latency-ms")
-        if self.session_spread and self.confidence is None:
-            raise InputError("--session-spread widens the margin of --confidence: give that too")
+        if self.confidence is not None:
+            return
+        if self.session_spread is not None:
+            raise InputError("--session-spread is of the margin of --confidence: give that too")
+        if (self.horizon_s, self.limit_on) != (HORIZON_S, RAW):
+            raise InputError("--horizon and --limit-on are of --confidence: give that too")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ predictor tells is here, where wanted with a margin for what the predictor is un
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from bench.errors import InputError
 from supernet.constraints.counted import SummedCost, macs, model_size, params, peak_memory
 from supernet.space.coded_space import CodedSpace, Costs, blocks_of, column_values, thermometer
-from supernet.space.codes import Codes
 
 if TYPE_CHECKING:
+    from latency_models.drift.margin import Margin
     from latency_models.predictors.predictor import LatencyPredictor
+    from latency_models.vectorized.dense import DenseSpread
 
 __all__ = [
     "EXTRAPOLATED",
@@ -66,45 +67,49 @@ class Constraint:
         return np.maximum(costs / self.limit - 1.0, 0.0)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CompiledLatency:
+    """A latency predictor compiled for a space, to make limits of; `latency` is for one limit."""
+
+    name: str
+    spread: "DenseSpread"
+
+    @classmethod
+    def of(cls, space: CodedSpace, predictor: "LatencyPredictor") -> Self:
+        """Compile; `InputError` where the predictor is of another space."""
+        from latency_models.vectorized.dense import compile_spread
+
+        _check_space(space, predictor)
+        return cls(name=predictor.target.key, spread=compile_spread(predictor, space.choices))
+
+    def limit(self, max_ms: float, margin: "Margin | None" = None) -> Constraint:
+        """Limit of `max_ms`; see `latency` for the margin."""
+        predicted = self.spread.latency.predict
+        if margin is None:
+            return Constraint(name=self.name, costs=predicted, limit=max_ms, unit="ms")
+        upper_ms, spread = margin.compiled(), self.spread
+        return Constraint(
+            name=self.name,
+            costs=lambda codes: upper_ms(*spread.predict(codes)),
+            limit=max_ms,
+            unit="ms",
+            predicted=predicted,
+            confidence=margin.confidence,
+        )
+
+
 def latency(
     space: CodedSpace,
     predictor: "LatencyPredictor",
     max_ms: float,
-    confidence: float | None = None,
-    session_spread: float = 0.0,
+    margin: "Margin | None" = None,
 ) -> Constraint:
     """Limit of `max_ms` on the predictor's target; `InputError` if it is of another space.
 
-    With a `confidence`, in [0.5, 1), the limit holds with that probability: costs are one-sided
-    upper bounds, the prediction and a quantile times its standard deviation. The quantile is
-    Student's t with as many degrees of freedom as networks that the composition was fitted on
-    less one; the normal's where their number is not known. It is on the scale of the sweep:
-    what another session moves is not in it but by `session_spread`, a relative standard deviation
-    that is added to the prediction's own. `InputError` where the predictor was fitted on no whole
-    networks, so that it knows no spread.
+    With a `margin` (`latency_models.predictors.margins.margin_of`) costs are what the latencies
+    stay below with its confidence; without, they are the predictions.
     """
-    from latency_models.vectorized.dense import compile_dense, compile_spread
-
-    _check_space(space, predictor)
-    name = predictor.target.key
-    if confidence is None:
-        costs = compile_dense(predictor, space.choices).predict
-        return Constraint(name=name, costs=costs, limit=max_ms, unit="ms")
-    quantile = _quantile(predictor, confidence)
-    spread = compile_spread(predictor, space.choices)
-
-    def bound(codes: Codes) -> NDArray[np.float64]:
-        ms, std_ms = spread.predict(codes)
-        return ms + quantile * np.hypot(std_ms, session_spread * ms)
-
-    return Constraint(
-        name=name,
-        costs=bound,
-        limit=max_ms,
-        unit="ms",
-        predicted=spread.latency.predict,
-        confidence=confidence,
-    )
+    return CompiledLatency.of(space, predictor).limit(max_ms, margin)
 
 
 def measured(space: CodedSpace, predictor: "LatencyPredictor") -> Constraint | None:
@@ -135,21 +140,3 @@ def _check_space(space: CodedSpace, predictor: "LatencyPredictor") -> None:
             f"of which the space {space.name} has {shared}: it is of another space; sweep "
             f"{space.name} on the device and fit again"
         )
-
-
-def _quantile(predictor: "LatencyPredictor", confidence: float) -> float:
-    """Standard deviations above the prediction that the truth is within by this probability."""
-    from scipy.special import ndtri, stdtrit
-
-    if not 0.5 <= confidence < 1:
-        raise InputError(f"confidence is {confidence}, expected at least 0.5 and below 1, as 0.95")
-    chosen = predictor.composition_choice
-    networks = 0 if chosen is None else chosen.networks
-    if predictor.composition.spread == 0 and networks == 0:
-        raise InputError(
-            f"the latency predictor of {predictor.target.key} does not know how far it is off, so "
-            "no confidence can be kept: fit it with `ofabench fit --networks`"
-        )
-    if networks == 0:
-        return float(ndtri(confidence))
-    return float(stdtrit(max(networks - 1, 1), confidence))

@@ -94,9 +94,12 @@ def test_confidence_leaves_room(files: Path, capsys: pytest.CaptureFixture[str])
 
     plain, sure = found(files, *limit), found(files, *limit, "--confidence", "95%")
 
-    # Student's t of 20 degrees of freedom, times a spread of a tenth.
     ms = sure["predictions"][TARGET.key]
-    assert sure["bounds"][TARGET.key] == pytest.approx(ms * 1.1724718)
+    (margin,) = sure["margins"]
+    assert sure["bounds"][TARGET.key] == pytest.approx(
+        ms * (1 + margin["parts"]["margin"]), rel=1e-4
+    )
+    assert (margin["horizon_s"], margin["limit_on"], margin["sessions"]) == (86400, "raw", 1)
     assert sure["bounds"][TARGET.key] <= 2 == sure["limits"][TARGET.key]
     assert (plain["bounds"], plain["confidence"], sure["confidence"]) == ({}, None, 0.95)
     assert ms < plain["predictions"][TARGET.key] <= 2
@@ -172,7 +175,11 @@ def test_nothing_is_drawn_where_nobody_sees_it(monkeypatch: pytest.MonkeyPatch) 
         (("--resolutions", "24,x"), "expected a whole number of at least 1, got 'x'"),
         (("--confidence", "0.9"), "there is no --max-latency-ms"),
         (("--confidence", "sure"), "expected a number above 0, got 'sure'"),
-        (("--session-spread", "0.02"), "--session-spread widens the margin of --confidence"),
+        (("--session-spread", "0.02"), "--session-spread is of the margin of --confidence"),
+        (("--horizon", "1h"), "--horizon and --limit-on are of --confidence"),
+        (("--limit-on", "corrected"), "--horizon and --limit-on are of --confidence"),
+        (("--limit-on", "mean"), "invalid choice: 'mean'"),
+        (("--horizon", "5"), "expected a time like 90s, 5m or 1h, got '5'"),
         (("--max-macs", "none"), "expected a number above 0, got 'none'"),
         (("--max-params", "-3"), "expected a number above 0"),
         (("--max-memory-bytes", "1 XB"), "expected bytes like 20e6, 1.5M or 512Ki, got '1 XB'"),

@@ -4,7 +4,7 @@ import logging
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import InputError
@@ -17,7 +17,7 @@ from ofabench.workflows.space import load_space
 
 if TYPE_CHECKING:
     from supernet.accuracy.source import AccuracySource
-    from supernet.constraints.constraints import Constraint
+    from supernet.constraints.constraints import CompiledLatency, Constraint
     from supernet.search.engine import Plan
     from supernet.search.engine import SearchResult as FoundNetwork
     from supernet.space.space import SearchSpace
@@ -34,25 +34,36 @@ class SearchJob:
     sources: tuple[LatencySource, ...]
     resolutions: list[int]
     options: SearchOptions
+    compiled: "dict[str, CompiledLatency]" = field(default_factory=dict, repr=False, compare=False)
 
-    def constraints(self, given: Sequence[Any]) -> "tuple[list[Constraint], list[Constraint]]":
-        """Return the limits on latencies, and those on all else."""
+    def constraints(self, given: Sequence[Any]) -> "tuple[list[LatencyLimit], list[Constraint]]":
+        """Return the limits on latencies, and compiled those on all else."""
         from supernet.constraints.constraints import Constraint
 
-        latencies: list[Constraint] = []
+        latencies: list[LatencyLimit] = []
         others: list[Constraint] = []
         for one in given:
             if isinstance(one, Constraint):
                 others.append(one)
+            elif isinstance(one, LatencyLimit):
+                latencies.append(one)
             elif hasattr(one, "constraint"):
-                found = others if not isinstance(one, LatencyLimit) else latencies
-                found.append(one.constraint(self.space))
+                others.append(one.constraint(self.space))
             else:
                 raise InputError(
                     f"a constraint is {type(one).__name__} {one!r:.60}, expected limits as "
                     "latency_limit(predictor, 30) or macs_limit('300M')"
                 )
         return latencies, others
+
+    def limit(self, limit: LatencyLimit) -> "Constraint":
+        """Return a limit on encoded networks; each predictor is compiled once."""
+        from supernet.constraints.constraints import CompiledLatency
+
+        source = limit.source
+        if source.key not in self.compiled:
+            self.compiled[source.key] = CompiledLatency.of(self.space, source.predictor)
+        return self.compiled[source.key].limit(limit.max_ms, limit.margin)
 
     def measured(self) -> "list[Constraint]":
         """Return limits to networks whose latencies no predictor has to guess."""
@@ -62,17 +73,6 @@ class SearchJob:
             return []
         found = (measured(self.space, source.predictor) for source in self.sources)
         return [one for one in found if one is not None]
-
-    def each_limit(self, limits: Sequence[LatencyLimit]) -> "list[Constraint]":
-        """Return limits on one latency, which is compiled once, the lowest first."""
-        compiled: dict[tuple[float | None, float], Constraint] = {}
-        found = []
-        for one in sorted(limits, key=lambda one: one.max_ms):
-            key = (one.confidence, one.session_spread)
-            if key not in compiled:
-                compiled[key] = one.constraint(self.space)
-            found.append(replace(compiled[key], limit=one.max_ms))
-        return found
 
     def run(self, limits: "Sequence[Constraint]", plan: "Plan") -> "FoundNetwork":
         """Search for one network."""
@@ -115,7 +115,9 @@ class SearchJob:
             "budget": plan.budget.evaluations,
             "patience": plan.budget.patience,
             "confidence": next((one.confidence for one in limits if one.confidence), None),
-            "session_spread": max((one.session_spread for one in limits), default=0.0),
+            "horizon_s": next((one.horizon_s for one in limits if one.confidence), None),
+            "limit_on": next((one.limit_on for one in limits if one.confidence), None),
+            "session_spread": next((one.session_spread for one in limits if one.confidence), None),
             "accuracy": self.accuracy.to_json(),
             "latency": [source.to_json() for source in self.sources],
             "resolutions": self.resolutions,

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from bench.blocks.weight_bytes import check_precision
 from bench.errors import InputError
-from ofabench.options.search import FLOAT32, LimitOptions
+from ofabench.options.search import FLOAT32, HORIZON_S, RAW, LimitOptions
 from ofabench.workflows.search.latencies import LatencySource, latency_source
 
 if TYPE_CHECKING:
+    from latency_models.drift.margin import Margin
     from supernet.constraints.constraints import Constraint, Costs
     from supernet.space.space import SearchSpace
     from supernet.space.units import Position
@@ -33,15 +34,40 @@ class LatencyLimit:
     source: LatencySource
     max_ms: float
     confidence: float | None = None
-    session_spread: float = 0.0
+    horizon_s: float = HORIZON_S
+    limit_on: str = RAW
+    session_spread: float | None = None
+    selection: float = 0.0
+
+    @property
+    def margin(self) -> "Margin | None":
+        """What is added to predictions; None without a confidence.
+
+        `InputError` where the predictor does not know its error.
+        """
+        if self.confidence is None:
+            return None
+        from latency_models.predictors.margins import margin_of
+
+        return margin_of(
+            self.source.predictor,
+            self.confidence,
+            horizon_s=self.horizon_s,
+            limit_on=self.limit_on,
+            session_spread=self.session_spread,
+            selection=self.selection,
+        )
+
+    @property
+    def plain(self) -> "LatencyLimit":
+        """The limit without a margin."""
+        return LatencyLimit(source=self.source, max_ms=self.max_ms)
 
     def constraint(self, space: "SearchSpace", /) -> "Constraint":
         """Return the limit on encoded networks; `InputError` where the predictor cannot keep it."""
         from supernet.constraints.constraints import latency
 
-        return latency(
-            space, self.source.predictor, self.max_ms, self.confidence, self.session_spread
-        )
+        return latency(space, self.source.predictor, self.max_ms, self.margin)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,22 +88,29 @@ class CountedLimit:
         )
 
 
-def latency_limit(
+def latency_limit(  # noqa: PLR0913 - a limit, and what its margin is for
     predictor: Any,
     max_ms: float | str,
     *,
     confidence: float | None = None,
-    session_spread: float = 0.0,
+    horizon: float | str = HORIZON_S,
+    limit_on: str = RAW,
+    session_spread: float | None = None,
 ) -> LatencyLimit:
     """Return a limit on the latency on one device; give several for several devices at once.
 
     Args:
         predictor: a latency predictor, or the file that `ofabench fit` wrote.
         max_ms: the limit in ms, or a text like `"30ms"`.
-        confidence: the limit holds with this probability, as 0.95, by the predictor's own standard
-            deviation, which is that of one session; None for the prediction alone.
-        session_spread: with a confidence: what networks move by from one session to another, as
-            0.02, a relative standard deviation that is added to the predictor's.
+        confidence: the limit holds with this probability, as 0.95, in another measurement session:
+            a margin for prediction error, scatter, drift and the choosing itself; None for the
+            prediction alone.
+        horizon: with a confidence: seconds, or a text like `"1h"`, after the last session of the
+            predictor's drift log.
+        limit_on: with a confidence: `"raw"` for the latency as measured, `"corrected"` for the
+            drift-corrected one.
+        session_spread: with a confidence: a relative standard deviation between sessions, as 0.02,
+            in place of what the drift log says.
 
     Raises:
         InputError: a value is not what it must be.
@@ -92,15 +125,12 @@ def latency_limit(
         {
             "max_latency_ms": [max_ms],
             "confidence": confidence,
+            "horizon_s": horizon,
+            "limit_on": limit_on,
             "session_spread": session_spread,
         }
     )
-    return LatencyLimit(
-        source=latency_source(predictor),
-        max_ms=read.max_latency_ms[0],
-        confidence=read.confidence,
-        session_spread=read.session_spread,
-    )
+    return _latency(latency_source(predictor), read.max_latency_ms[0], read)
 
 
 def macs_limit(most: float | str) -> CountedLimit:
@@ -240,5 +270,7 @@ def _latency(source: LatencySource, limit_ms: float, options: LimitOptions) -> L
         source=source,
         max_ms=limit_ms,
         confidence=options.confidence,
+        horizon_s=options.horizon_s,
+        limit_on=options.limit_on,
         session_spread=options.session_spread,
     )

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bench.blocks.spec import BlockSpec
+    from ofabench.workflows.search.margin_report import MarginReport
     from supernet.accuracy.source import AccuracySource
     from supernet.search.engine import SearchResult as FoundNetwork
     from supernet.search.engine import Step
@@ -34,11 +35,13 @@ class SearchOrigin:
 class SearchResult:
     """The most accurate network within limits, with what is predicted of it.
 
-    `found` has all figures as the search gave them, `origin` what it searched with.
+    `found` has all figures as the search gave them, `origin` what it searched with, `margins` what
+    the margins of its latency limits are made of.
     """
 
     found: "FoundNetwork"
     origin: SearchOrigin
+    margins: "tuple[MarginReport, ...]" = ()
 
     @property
     def space(self) -> "SearchSpace":
@@ -110,7 +113,8 @@ class SearchResult:
         from supernet.search.result_file import result_json
 
         predictors = [source.predictor for source in self.origin.latencies]
-        return result_json(self.space, self.found, predictors, self.origin.provenance)
+        found = result_json(self.space, self.found, predictors, self.origin.provenance)
+        return {**found, "margins": [one.to_dict() for one in self.margins]}
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write what `ofabench search --out` writes, for `extract`, `export` and `verify`."""
@@ -171,7 +175,10 @@ class Front(list[SearchResult]):
 
         predictors = [source.predictor for source in self.objectives]
         found = [one.found for one in self]
-        return front_json(self.origin.space, found, predictors, self.origin.provenance)
+        data = front_json(self.origin.space, found, predictors, self.origin.provenance)
+        for of_one, result in zip(data["front"], self, strict=True):
+            of_one["margins"] = [one.to_dict() for one in result.margins]
+        return data
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write what `ofabench search --pareto --out` writes."""
@@ -216,6 +223,9 @@ def _latency_lines(result: SearchResult, source: LatencySource) -> Iterator[str]
     ms = f"{prediction.ms:.4g} ms, give or take {prediction.std_ms:.2g}"
     yield f"  predicted {ms}{margin}{limited} on {source.key}"
     unmeasured, unlike = len(prediction.unmeasured), len(prediction.extrapolated)
+    for report in result.margins:
+        if report.target == source.key:
+            yield from (f"  {line}" for line in report.lines(result.accuracy))
     if unmeasured:
         yield f"  {unmeasured} blocks were never measured there, {unlike} are extrapolated"
 

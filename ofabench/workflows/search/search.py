@@ -20,6 +20,7 @@ from ofabench.workflows.search.limits import (
     params_limit,
     size_limit,
 )
+from ofabench.workflows.search.margins import search_with_margins
 from ofabench.workflows.search.plan import plan_of, watcher_of
 from ofabench.workflows.search.result import Front, SearchResult
 
@@ -82,8 +83,8 @@ def search(
     limits, others = job.constraints(given)
     started = time.monotonic()
     plan = plan_of(job.options, watcher_of(progress))
-    found = job.run([*limits, *job.measured(), *others], plan)
-    return SearchResult(found, job.origin(plan, given, time.monotonic() - started))
+    found, margins = search_with_margins(job, limits, [*job.measured(), *others], plan)
+    return SearchResult(found, job.origin(plan, given, time.monotonic() - started), margins)
 
 
 def pareto(  # noqa: PLR0913 - what is searched, its costs and limits, and how
@@ -129,15 +130,18 @@ def pareto(  # noqa: PLR0913 - what is searched, its costs and limits, and how
     _check_front(by_limit, sources, options)
     job = prepared(space, accuracy, [*sources, *_limited(given)], options)
     limits, others = job.constraints(given)
-    rest = [*limits, *job.measured(), *others]
+    rest = [*job.measured(), *others]
     started = time.monotonic()
     plan = plan_of(job.options, watcher_of(progress))
     if by_limit:
-        found = [job.run([one, *rest], plan) for one in job.each_limit(by_limit)]
+        lowest_first = sorted(by_limit, key=lambda one: one.max_ms)
+        found = [search_with_margins(job, [one, *limits], rest, plan) for one in lowest_first]
     else:
-        found = job.run_front(sources, rest, plan)
+        fixed = [job.limit(one) for one in limits]
+        found = [(one, ()) for one in job.run_front(sources, [*fixed, *rest], plan)]
     origin = job.origin(plan, [*by_limit, *given], time.monotonic() - started)
-    return Front((SearchResult(one, origin) for one in found), origin, sources)
+    results = (SearchResult(one, origin, margins) for one, margins in found)
+    return Front(results, origin, sources)
 
 
 def _sequence(given: Any) -> list[Any]:

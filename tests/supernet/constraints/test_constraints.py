@@ -9,7 +9,9 @@ from bench.blocks.activation_memory import peak_values
 from bench.blocks.weight_bytes import weight_bytes
 from bench.errors import InputError
 from bench.protocol.target import Target
+from latency_models.drift.margin import Margin
 from latency_models.networks.compose import Composition, CompositionChoice
+from latency_models.predictors.margins import margin_of
 from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.regression.features import PHYSICAL
 from latency_models.regression.regression import Regression
@@ -43,6 +45,11 @@ def predictor(spread: float, networks: int | None, *, known: bool = True) -> Lat
         composition=Composition(spread=spread),
         composition_choice=chosen,
     )
+
+
+def still(known: LatencyPredictor, confidence: float, session_spread: float = 0.0) -> Margin:
+    """A margin without scatter, and without any drift but the given one."""
+    return margin_of(known, confidence, horizon_s=3600, session_spread=session_spread)
 
 
 def test_what_is_counted_of_a_code_is_that_of_its_blocks() -> None:
@@ -92,10 +99,12 @@ def test_without_confidence_costs_are_the_prediction() -> None:
 def test_a_bound_is_the_prediction_and_a_quantile_of_its_spread(
     networks: int | None, confidence: float, quantile: float
 ) -> None:
-    limit = latency(SPACE, predictor(0.1, networks), max_ms=20, confidence=confidence)
+    limit = latency(
+        SPACE, predictor(0.1, networks), 20, still(predictor(0.1, networks), confidence)
+    )
 
     blocks = np.array([float(len(net)) for net in NETWORKS])
-    np.testing.assert_allclose(limit.costs(CODES), blocks * (1 + 0.1 * quantile), rtol=1e-6)
+    np.testing.assert_allclose(limit.costs(CODES), blocks * np.exp(0.1 * quantile), rtol=1e-4)
     assert limit.predicted is not None
     assert limit.predicted(CODES).tolist() == blocks.tolist()
     assert limit.confidence == confidence
@@ -104,11 +113,11 @@ def test_a_bound_is_the_prediction_and_a_quantile_of_its_spread(
 def test_what_sessions_move_widens_a_bound() -> None:
     known = predictor(0.03, 21)
 
-    limit = latency(SPACE, known, max_ms=20, confidence=0.95, session_spread=0.04)
+    limit = latency(SPACE, known, 20, still(known, 0.95, 0.04 * 1.724718 / 1.644854))
 
     blocks = np.array([float(len(net)) for net in NETWORKS])
-    expected = blocks * (1 + 1.724718 * 0.05)  # 3, 4 and 5 make a right angle
-    np.testing.assert_allclose(limit.costs(CODES), expected, rtol=1e-6)
+    expected = blocks * np.exp(1.724718 * 0.05)  # 3, 4 and 5 make a right angle
+    np.testing.assert_allclose(limit.costs(CODES), expected, rtol=1e-4)
     assert limit.predicted is not None
     assert limit.predicted(CODES).tolist() == blocks.tolist()
 
@@ -117,23 +126,23 @@ def test_a_bound_holds_what_blocks_are_uncertain_by() -> None:
     """Blocks that were never measured have a spread of their own beside the networks'."""
     guessing = predictor(0.03, 21, known=False)
 
-    limit = latency(SPACE, guessing, max_ms=20, confidence=0.95)
+    limit = latency(SPACE, guessing, 20, still(guessing, 0.95))
 
     told = [guessing.predict(net) for net in NETWORKS]
-    expected = [one.ms + 1.724718 * one.std_ms for one in told]
+    expected = [one.ms * np.exp(1.724718 * one.std_ms / one.ms) for one in told]
     assert told[0].std_ms > 0.031 * told[0].ms
-    np.testing.assert_allclose(limit.costs(CODES), expected, rtol=1e-6)
+    np.testing.assert_allclose(limit.costs(CODES), expected, rtol=1e-4)
 
 
 def test_a_predictor_without_spread_can_keep_no_confidence() -> None:
     with pytest.raises(InputError, match=r"fit it with `ofabench fit --networks`"):
-        latency(SPACE, predictor(0.0, None), max_ms=20, confidence=0.95)
+        still(predictor(0.0, None), 0.95)
 
 
 @pytest.mark.parametrize("confidence", [0.49, 1.0, float("nan"), -1.0])
 def test_a_confidence_that_is_none_is_told(confidence: float) -> None:
     with pytest.raises(InputError, match=r"at least 0.5 and below 1"):
-        latency(SPACE, predictor(0.1, 21), max_ms=20, confidence=confidence)
+        still(predictor(0.1, 21), confidence)
 
 
 @pytest.mark.parametrize("limit", [0.0, -1.0, float("nan"), float("inf")])
@@ -185,6 +194,6 @@ def test_networks_with_a_block_that_is_guessed_are_beyond_the_limit() -> None:
 
 
 def test_networks_without_a_spread_that_were_measured_keep_a_confidence() -> None:
-    limit = latency(SPACE, predictor(0.0, 21), max_ms=20, confidence=0.95)
+    limit = latency(SPACE, predictor(0.0, 21), 20, still(predictor(0.0, 21), 0.95))
 
     assert limit.costs(CODES).tolist() == [float(len(net)) for net in NETWORKS]

@@ -1,6 +1,7 @@
 """`search` and `pareto` as Python functions: accuracies and limits of one's own."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from supernet.accuracy.source import open_accuracy
 from supernet.search.result_file import read_network
 from supernet.search.watch import Look
 from supernet.space.arch import ArchConfig
+from tests.support.drift_logs import drifting
 from tests.support.sampling_spaces import MOBILE
 from tests.support.search_runs import OTHER, TARGET, TINY, latency, write_predictors
 
@@ -151,14 +153,62 @@ def test_limits_take_units_and_precisions() -> None:
 
 
 def test_confidence_leaves_room() -> None:
-    sure = latency_limit(latency("tiny", TARGET, spread=0.1), 2, confidence=0.95)
+    sure = latency_limit(
+        latency("tiny", TARGET, spread=0.1), 2, confidence=0.95, session_spread=0.0
+    )
 
     found = search("tiny", deep, sure, QUICK)
 
+    (report,) = found.margins
     # Student's t of 20 degrees of freedom, times a spread of a tenth.
-    assert found.bounds[TARGET.key] == pytest.approx(found.predictions[TARGET.key] * 1.1724718)
-    assert found.bounds[TARGET.key] <= 2
-    assert found.to_dict()["provenance"]["confidence"] == 0.95
+    assert report.parts["prediction"] == pytest.approx(math.exp(0.1724718) - 1, rel=1e-4)
+    both = (1 + report.parts["prediction"]) * (1 + report.parts["selection"])
+    bound_ms = found.bounds[TARGET.key]
+    assert bound_ms == pytest.approx(found.predictions[TARGET.key] * both, rel=1e-4)
+    assert bound_ms == pytest.approx(
+        found.predictions[TARGET.key] * (1 + report.parts["margin"]), rel=1e-4
+    )
+    assert bound_ms <= 2
+    assert found.accuracy < report.accuracy_without
+    data = found.to_dict()
+    assert (data["provenance"]["confidence"], data["provenance"]["session_spread"]) == (0.95, 0.0)
+    assert data["margins"] == [report.to_dict()]
+
+
+def test_a_limit_that_holds_on_another_day_leaves_more_room() -> None:
+    predictor = latency("tiny", TARGET, spread=0.01)
+
+    bounds = []
+    for limit_on, horizon in (("corrected", "1d"), ("raw", "10m"), ("raw", "1d")):
+        limit = latency_limit(predictor, 2, confidence=0.95, limit_on=limit_on, horizon=horizon)
+        found = search("tiny", deep, limit, QUICK)
+        (report,) = found.margins
+        bounds.append(report.parts["margin"])
+        lines = str(found).splitlines()
+        assert any(
+            line.startswith(f"  margin {report.parts['margin']:.1%} at 0.95") for line in lines
+        )
+        # One session says nothing of drift, and a line says what would.
+        assert ("ofabench drift" in str(found)) == (limit_on == "raw")
+
+    assert bounds == sorted(bounds)
+    assert bounds[0] < 0.5 * bounds[2]
+
+
+def test_a_drift_log_narrows_the_margin() -> None:
+    one = latency("tiny", TARGET, spread=0.01)
+    quiet = drifting([1.0, 1.01] * 10, every_s=7200)
+    known = replace(one, provenance={"drift": quiet.to_json()})
+
+    found = [
+        search("tiny", deep, latency_limit(predictor, 2, confidence=0.95), QUICK)
+        for predictor in (one, known)
+    ]
+
+    assert found[1].margins[0].parts["drift"] < 0.3 * found[0].margins[0].parts["drift"]
+    assert found[1].accuracy >= found[0].accuracy
+    assert found[1].margins[0].sessions == 20
+    assert "ofabench drift" not in str(found[1])
 
 
 def test_a_result_is_the_commands_file_and_prints_well(tmp_path: Path) -> None:

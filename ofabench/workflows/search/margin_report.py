@@ -1,0 +1,63 @@
+"""`MarginReport`: what the margin of a latency limit is made of, and what it costs."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bench.options import SECONDS
+from ofabench.options.search import RAW
+
+PARTS = ("drift", "scatter", "prediction", "selection")
+FEW_SESSIONS = 8
+SPANS = 4.0  # the horizon may be so many times the span of the known sessions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarginReport:
+    """What the margin of a limit was, for the network found.
+
+    `parts` are shares of the prediction: what drift, scatter, prediction error and selection would
+    each add alone, and `margin`, all of them together. `sessions` are those of the drift log, the
+    sweep's own among them, `span_s` from the first to the last. `accuracy_without` is what a search
+    without margins found, a fraction.
+    """
+
+    target: str
+    confidence: float
+    horizon_s: float
+    limit_on: str
+    session_spread: float | None
+    parts: Mapping[str, float]
+    sessions: int
+    span_s: float
+    accuracy_without: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as JSON values."""
+        return {**asdict(self), "parts": dict(self.parts)}
+
+    def lines(self, accuracy: float) -> list[str]:
+        """Say what the margin is made of, what it costs, and what would narrow it."""
+        horizon = SECONDS.format(self.horizon_s, bare=False)
+        within = f"for {horizon}" if self.limit_on == RAW else "drift-corrected"
+        alone = ", ".join(f"{name} {self.parts[name]:.1%}" for name in PARTS)
+        cost = 100 * (self.accuracy_without - accuracy)
+        found = [
+            f"margin {self.parts['margin']:.1%} at {self.confidence:.4g} {within} (alone: {alone})"
+            f"; it costs {cost:.2f} points of predicted accuracy"
+        ]
+        drifts = self.limit_on == RAW and self.session_spread is None
+        if drifts and (self.sessions < FEW_SESSIONS or self.span_s < self.horizon_s / SPANS):
+            count = "1 session" if self.sessions == 1 else f"{self.sessions} sessions"
+            found.append(
+                f"drift is known from {count} over {_hours(self.span_s)}: `ofabench drift "
+                "SWEEP.sqlite --every 10m --for 2h`, on several days, then table build and fit, "
+                "would narrow it"
+            )
+        return found
+
+
+def _hours(span_s: float) -> str:
+    if span_s < 5400:
+        return f"{span_s / 60:.0f} minutes"
+    return f"{span_s / 3600:.0f} hours" if span_s < 2 * 86400 else f"{span_s / 86400:.0f} days"

@@ -1,0 +1,51 @@
+"""What a drift log says of the mean over sessions, of sessions to come, and of scatter."""
+
+import numpy as np
+import pytest
+
+from latency_models.drift.model import SCATTER_WORTH, USUAL_SCATTER, DriftModel
+from tests.support.drift_logs import ANCHORS, drifting, log_of
+
+HOUR = 3600.0
+
+
+def test_without_a_log_the_prior_speaks() -> None:
+    model = DriftModel.of(None)
+
+    assert (model.sessions, model.span_s, model.log_mean) == (1, 0.0, 0.0)
+    assert model.scatter == pytest.approx(USUAL_SCATTER)
+    assert model.forecast(24 * HOUR).mean == pytest.approx(0.0)
+    assert 0.1 < model.forecast(24 * HOUR).std < 0.25
+
+
+def test_the_mean_over_sessions_is_that_of_the_log_not_of_the_sweep() -> None:
+    """The sweep was a lucky session: seven later ones were 10 % slower."""
+    model = DriftModel.of(drifting([1.0, *[1.1] * 7], every_s=12 * HOUR))
+
+    assert np.log(1.06) < model.log_mean < np.log(1.1)
+    assert (model.sessions, model.span_s) == (8, 7 * 12 * HOUR)
+
+
+def test_the_forecast_is_about_the_mean() -> None:
+    model = DriftModel.of(drifting([1.0, 1.1, 1.0, 1.1, 1.0, 1.1], every_s=24 * HOUR))
+
+    assert abs(model.forecast(240 * HOUR).mean) < 0.02
+
+
+def test_scatter_is_what_is_left_of_the_anchors() -> None:
+    """Two anchors of three move apart by 4 % and back; its prior is worth six measurements."""
+    log = log_of(
+        [
+            (place * HOUR, [a.ms * r for a, r in zip(ANCHORS, (1.0, up, down), strict=True)])
+            for place, (up, down) in enumerate([(1.04, 0.96), (0.96, 1.04)] * 5)
+        ]
+    )
+
+    model = DriftModel.of(log)
+
+    logs = np.log([[1.0, 1.04, 0.96], [1.0, 0.96, 1.04]] * 5)
+    squares = float(((logs - logs.mean(axis=0)) ** 2).sum())
+    freedom = 9 * 2
+    expected = (SCATTER_WORTH * USUAL_SCATTER**2 + squares) / (SCATTER_WORTH + freedom)
+    assert model.scatter == pytest.approx(np.sqrt(expected))
+    assert model.scatter_freedom == SCATTER_WORTH + freedom
