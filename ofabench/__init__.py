@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ofabench.options.accuracy import AccuracyOptions, EvaluationOptions
     from ofabench.options.deploy import DeployOptions
     from ofabench.options.device import DeviceOptions
+    from ofabench.options.drift import DriftOptions
     from ofabench.options.export import ExportOptions
     from ofabench.options.fit import FitOptions
     from ofabench.options.search import SearchOptions
@@ -56,6 +57,8 @@ if TYPE_CHECKING:
     from ofabench.workflows.search.result import Front, SearchResult
     from ofabench.workflows.search.search import pareto, search
     from ofabench.workflows.space import load_space
+    from ofabench.workflows.sweep.drift import drift
+    from ofabench.workflows.sweep.drift_report import DriftReport
     from ofabench.workflows.sweep.sweep import sweep
     from ofabench.workflows.sweep.swept import Sweep, open_sweep
     from ofabench.workflows.train.supernet import SuperNet, load_supernet
@@ -79,6 +82,8 @@ _MODULES = {
     "Device": "bench.protocol.device",
     "DeviceInfo": "ofabench.workflows.devices",
     "DeviceOptions": "ofabench.options.device",
+    "DriftOptions": "ofabench.options.drift",
+    "DriftReport": "ofabench.workflows.sweep.drift_report",
     "Evaluation": "ofabench.workflows.latency.evaluation",
     "EvaluationOptions": "ofabench.options.accuracy",
     "ExportOptions": "ofabench.options.export",
@@ -109,6 +114,7 @@ _MODULES = {
     "Workload": "bench.protocol.device",
     "deploy": "ofabench.workflows.deploy.deploy",
     "devices": "ofabench.workflows.devices",
+    "drift": "ofabench.workflows.sweep.drift",
     "export": "ofabench.workflows.export.export",
     "fit": "ofabench.workflows.latency.fit",
     "get_backend": "bench.backends.registry",
@@ -143,6 +149,8 @@ __all__ = [
     "Device",
     "DeviceInfo",
     "DeviceOptions",
+    "DriftOptions",
+    "DriftReport",
     "Evaluation",
     "EvaluationOptions",
     "ExportOptions",
@@ -173,6 +181,7 @@ __all__ = [
     "Workload",
     "deploy",
     "devices",
+    "drift",
     "export",
     "fit",
     "get_backend",

@@ -1,8 +1,6 @@
 """From a plan to measurements: groups, loads and passes, stored as they end, resumed where left."""
 
-import time
 from contextlib import closing
-from datetime import UTC, datetime
 
 import numpy as np
 
@@ -15,10 +13,12 @@ from bench.errors import (
     UnrunnableError,
 )
 from bench.protocol.backend import Backend
+from bench.protocol.clock import Clock, SystemClock
 from bench.protocol.device import Device, Facts, PassResult
 from bench.protocol.progress import NoProgress, PassWatcher, Progress
 from bench.protocol.target import Target
 from bench.sweep.groups import free_memory_bytes, lay_groups
+from bench.sweep.load_times import Span, iso
 from bench.sweep.pass_looks import PassLooks
 from bench.sweep.planner import Planner
 from bench.sweep.store import SweepStore
@@ -27,6 +27,7 @@ from bench.timing.derive import load_marks
 from bench.timing.plan import SweepPlan
 
 QUIET: Progress = NoProgress()
+SYSTEM: Clock = SystemClock()
 LOAD_TRIES = 5  # of a load that breaks off, a device that comes back in between
 
 
@@ -41,6 +42,7 @@ def run_sweep(  # noqa: PLR0913, PLR0917
     *,
     forced: bool = False,
     resume_with: str = "the same command and --resume",
+    clock: Clock = SYSTEM,
 ) -> None:
     """Measure what `planner` asks for, until it asks for nothing more.
 
@@ -51,7 +53,7 @@ def run_sweep(  # noqa: PLR0913, PLR0917
     """
     if store.target != target or store.plan != plan:
         raise TargetMismatchError(f"{store.path} was made for another target or plan; resume it")
-    sweep = _Sweep(device, backend, store, progress)
+    sweep = _Sweep(device, backend, store, progress, clock)
     try:
         with measuring(device):
             sweep.run(planner, forced=forced)
@@ -81,21 +83,26 @@ class _Sweep:
     """One session of a sweep."""
 
     def __init__(
-        self, device: Device, backend: Backend, store: SweepStore, progress: Progress
+        self,
+        device: Device,
+        backend: Backend,
+        store: SweepStore,
+        progress: Progress,
+        clock: Clock,
     ) -> None:
         self._device = device
         self._backend = backend
         self._store = store
         self._progress = progress
+        self._clock = clock
         self._shown = 0  # passes of the load in hand that the progress was told of
         self._looks = PassLooks()
 
     def run(self, planner: Planner, *, forced: bool) -> None:
         """Finish what is laid out, then ask for more, until there is none."""
-        started_s = time.monotonic()
+        started_s = self._clock.monotonic()
         store, facts = self._store, self._device.facts()
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        session = store.begin_session(facts, now, forced=forced)
+        session = store.begin_session(facts, iso(self._clock.now()), forced=forced)
         while todo := unfinished_loads(store) or self._next_round(planner, facts):
             self._progress.start(len(todo) * store.plan.passes, "measuring")
             self._looks.begin(len(todo))
@@ -103,8 +110,8 @@ class _Sweep:
                 self._looks.begin_load()
                 # As it is now: what cannot run has been taken out of it since.
                 group = next(one for one in store.groups() if one.number == laid.number)
-                load_id = self._load(group, number)
-                store.finish_load(load_id, session, time.monotonic() - started_s)
+                load_id, span_s = self._load(group, number)
+                store.finish_load(load_id, session, self._clock.monotonic() - started_s, span_s)
 
     def _next_round(self, planner: Planner, facts: Facts) -> list[tuple[Group, int]]:
         store = self._store
@@ -118,14 +125,18 @@ class _Sweep:
         )
         return unfinished_loads(store)
 
-    def _load(self, group: Group, number: int) -> int:
-        """Measure a load, from its start again where it broke off; return its id, unfinished."""
+    def _load(self, group: Group, number: int) -> tuple[int, Span]:
+        """Measure a load, from its start again where it broke off.
+
+        Returns its id, unfinished, and when it was measured.
+        """
         tried = 0
         while True:
+            begun_s = self._clock.now()
             load_id = self._store.begin_load(group.number, number)
             try:
                 self._measure(group, number, load_id)
-                return load_id
+                return load_id, (begun_s, self._clock.now())
             except DeviceLostError as error:
                 self._store.drop_load(load_id)
                 tried += 1

@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from bench.drift.log import DriftLog
 from bench.errors import DeviceError, FileError, InputError, TargetMismatchError
 from bench.files import VALUE_DAMAGE, parse_json
 from bench.protocol.device import Facts, PassResult, Workload
 from bench.protocol.target import Target
-from bench.sweep import sqlite_file
+from bench.sweep import drift_rows, sqlite_file
 from bench.sweep import store_rows as rows
+from bench.sweep.drift_log import Spell, drift_log_of, network_bursts_ms
+from bench.sweep.load_times import Span, load_times, note_time
 from bench.timing.derive import Load, derive_measurements
 from bench.timing.measurement import Measurement
 from bench.timing.plan import SweepPlan
@@ -213,11 +216,32 @@ class SweepStore:
         with sqlite_file.transaction(self._db, self.path):
             self._db.execute("DELETE FROM load WHERE id = ? AND NOT finished", (load_id,))
 
-    def finish_load(self, load_id: int, session: int, wall_s: float) -> None:
-        """Let a load count, and note how long its session has taken so far."""
+    def finish_load(
+        self, load_id: int, session: int, wall_s: float, span_s: Span | None = None
+    ) -> None:
+        """Let a load count, and note how long its session has taken so far.
+
+        `span_s` is when the load began and ended, seconds since 1970.
+        """
         with sqlite_file.transaction(self._db, self.path):
             self._db.execute("UPDATE load SET finished = 1 WHERE id = ?", (load_id,))
             self._db.execute("UPDATE session SET wall_s = ? WHERE id = ?", (wall_s, session))
+            if span_s is not None:
+                note_time(self._db, load_id, *span_s)
+
+    def add_drift_session(self, session: drift_rows.DriftSession) -> None:
+        """Store a session of the anchor networks whole; the first one fixes the anchors.
+
+        It changes nothing of `measurements`. `InputError` where the sweep has no anchors.
+        """
+        log = self.drift_log()
+        if log is None:
+            raise InputError(f"{self.path} holds no whole networks, so it has no anchors")
+        chosen = [
+            Workload(role="network", blocks=one.blocks, label=one.label) for one in log.anchors
+        ]
+        with sqlite_file.transaction(self._db, self.path):
+            drift_rows.add_session(self._db, session, chosen)
 
     def _workload_id(self, workload: Workload) -> int:
         row = (workload.role, " ".join(block.key for block in workload.blocks))
@@ -244,6 +268,51 @@ class SweepStore:
         with self._reading():
             known = rows.workloads(self._db)
             return derive_measurements(self.loads(), known, self.target, self.plan, self.facts)
+
+    def load_times(self) -> list[Span]:
+        """When each load of `loads` began and ended, seconds since 1970."""
+        with self._reading():
+            begun = [session.started_at for session in rows.sessions(self._db)]
+            return load_times(self._db, rows.loads(self._db), begun[0] if begun else None)
+
+    def drift_sessions(self) -> list[drift_rows.DriftSession]:
+        """Every session of the anchor networks after the sweep, the oldest first."""
+        with self._reading():
+            return drift_rows.sessions(self._db)
+
+    def drift_log(self, measured: Sequence[Measurement] | None = None) -> DriftLog | None:
+        """What the anchor networks took, in the sweep's own sessions and in those after it.
+
+        The anchors are chosen over the range of latency, and fixed from the first drift session
+        on. Stretches of measuring less than `SESSION_GAP_S` apart are one session; one that lacks
+        an anchor is left out. None where no network was measured. `measured` saves deriving
+        `measurements` once more.
+        """
+        measured = self.measurements() if measured is None else measured
+        with self._reading():
+            return drift_log_of(measured, self._spells(), drift_rows.anchors(self._db))
+
+    def _spells(self) -> list[Spell]:
+        cold = dict(self.target.options).get("cache") == "cold"
+        known, forced = rows.workloads(self._db), bool(self.facts.get("forced"))
+        parts = [
+            (span, tuple(known[i] for i in load.workloads), load.passes, self.plan.passes, forced)
+            for load, span in zip(self.loads(), self.load_times(), strict=True)
+        ]
+        for session in self.drift_sessions():
+            parts += [
+                (session.span_s, load.work, load.passes, session.rounds, session.forced)
+                for load in session.loads
+            ]
+        return [
+            Spell(
+                started_s=span[0],
+                ended_s=span[1],
+                bursts_ms=network_bursts_ms(passes, work, rounds, cold=cold),
+                forced=forced,
+            )
+            for span, work, passes, rounds, forced in parts
+        ]
 
     def unrunnable(self) -> dict[Workload, str]:
         """What the device cannot run, and why."""

@@ -4,7 +4,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -95,10 +95,10 @@ def note_unrunnable(db: sqlite3.Connection, one: Workload, reason: str) -> None:
 
 def _reasons(db: sqlite3.Connection) -> dict[str, str]:
     found = db.execute("SELECT value FROM meta WHERE name = ?", (UNRUNNABLE,)).fetchone()
-    return _object(found[0]) if found else {}
+    return json_object(found[0]) if found else {}
 
 
-def _object(text: str) -> dict[str, Any]:
+def json_object(text: str) -> dict[str, Any]:
     """Read a JSON object; `ValueError` for any other value."""
     value = parse_json(text)
     if not isinstance(value, dict):
@@ -110,7 +110,7 @@ def sessions(db: sqlite3.Connection) -> list[Session]:
     """All sessions, oldest first."""
     sql = "SELECT started_at, forced, facts, wall_s FROM session ORDER BY id"
     return [
-        Session(started_at=at, forced=bool(forced), facts=_object(facts), wall_s=wall_s)
+        Session(started_at=at, forced=bool(forced), facts=json_object(facts), wall_s=wall_s)
         for at, forced, facts, wall_s in db.execute(sql)
     ]
 
@@ -184,17 +184,27 @@ def _passes(db: sqlite3.Connection, load_id: int, places: int) -> tuple[Pass, ..
     sql = """SELECT number, samples_ns, visits, retaken, facts, crc32 FROM pass WHERE load_id = ?
              ORDER BY number"""
     found = []
-    for number, samples, visits, retaken, facts, check in db.execute(sql, (load_id,)):
-        if checksum(samples, visits, facts) != check:
-            raise ValueError(f"a pass of load {load_id} is not what was written")
-        samples_ns = np.frombuffer(samples, dtype=FLOATS).reshape(places, -1)
-        again_ns = dropped.get(number)
-        one = Pass(
-            samples_ns=samples_ns,
-            visits=np.frombuffer(visits, dtype=INTS),
-            retaken=retaken,
-            facts=_object(facts),
-            dropped_ns=None if again_ns is None else again_ns.reshape(retaken, samples_ns.shape[1]),
-        )
-        found.append(one)
+    for number, *row in db.execute(sql, (load_id,)):
+        one = checked_pass(row, places, f"load {load_id}")
+        found.append(with_dropped(one, dropped.get(number)))
     return tuple(found)
+
+
+def checked_pass(row: Sequence[Any], places: int, where: str) -> Pass:
+    """Read a pass: samples, visits, retaken, facts, checksum; `ValueError` where it is damaged."""
+    samples, visits, retaken, facts, check = row
+    if checksum(samples, visits, facts) != check:
+        raise ValueError(f"a pass of {where} is not what was written")
+    return Pass(
+        samples_ns=np.frombuffer(samples, dtype=FLOATS).reshape(places, -1),
+        visits=np.frombuffer(visits, dtype=INTS),
+        retaken=retaken,
+        facts=json_object(facts),
+    )
+
+
+def with_dropped(one: Pass, again_ns: NDArray[np.float64] | None) -> Pass:
+    """Add the samples of visits that were taken again, where any are kept."""
+    if again_ns is None:
+        return one
+    return replace(one, dropped_ns=again_ns.reshape(one.retaken, one.samples_ns.shape[1]))

@@ -19,6 +19,7 @@ COMMANDS = {
     "phone": "build what is pushed to phones",
     "space": "the spaces; a network's parameters, MACs, members",
     "sweep": "measure blocks and networks on a device",
+    "drift": "measure the anchor networks of a sweep again, to learn how sessions differ",
     "table": "latency tables: build, show, import, export",
     "fit": "fit a latency predictor on what was measured",
     "evaluate": "judge a predictor on measured networks",

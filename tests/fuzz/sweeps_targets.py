@@ -37,7 +37,7 @@ def read_sweep(path: Path) -> None:
     with SweepStore.open(path) as store:
         readings: list[Callable[[], object]] = [
             store.groups, store.loads, store.sessions, store.unrunnable, store.measurements,
-            store.to_frame,
+            store.to_frame, store.load_times, store.drift_sessions, store.drift_log,
         ]  # fmt: skip
         for reading in readings:
             reading()

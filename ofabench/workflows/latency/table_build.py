@@ -115,6 +115,7 @@ def _blocks(
     unrunnable = _unrunnable(store)
     if unrunnable:
         provenance["unrunnable"] = unrunnable
+    provenance |= _drift(store, measured)
     return LatencyTable.from_measurements(measured, provenance)
 
 
@@ -142,7 +143,16 @@ def _networks(
     frame = agreed.to_frame([arch for _, arch in lines])
     table = NetworksTable.from_measurements(frame, networks, agreed.name, references_ms(measured))
     # The table carries its space along, wherever it goes and whatever becomes of the file.
-    return replace(table, provenance={**table.provenance, **space_provenance(agreed)})
+    provenance = {**table.provenance, **space_provenance(agreed), **_drift(store, measured)}
+    return replace(table, provenance=provenance)
+
+
+def _drift(store: "SweepStore", measured: "Sequence[Measurement]") -> dict[str, Any]:
+    """The drift log as provenance keeps it; nothing where no network was measured."""
+    from latency_models.drift.kept import DRIFT
+
+    log = store.drift_log(measured)
+    return {} if log is None else {DRIFT: log.to_json()}
 
 
 def _check_folders(*paths: Path | None) -> None:

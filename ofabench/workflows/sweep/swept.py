@@ -13,6 +13,7 @@ from bench.sweep.summary import SweepSummary, summarise
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bench.drift.log import DriftLog
     from latency_models.tables.networks import NetworksTable
     from latency_models.tables.table import LatencyTable
 
@@ -54,6 +55,15 @@ class Sweep:
         """Return every timed call of the finished loads, one a row, in nanoseconds."""
         with SweepStore.open(self.path) as store:
             return store.to_frame()
+
+    @property
+    def drift_log(self) -> "DriftLog | None":
+        """What its anchor networks took, in the sweep and in sessions of `drift` after it.
+
+        None where it measured no whole network.
+        """
+        with SweepStore.open(self.path) as store:
+            return store.drift_log()
 
     def to_dict(self) -> dict[str, Any]:
         """Return path, target and figures as values for JSON; null where there is no figure."""

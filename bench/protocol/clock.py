@@ -1,0 +1,33 @@
+"""The wall clock that measurement sessions are dated and kept apart by; tests have their own."""
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Says what time it is, and waits."""
+
+    def now(self) -> float:
+        """Return the time of day, in seconds since 1970; it may jump."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds since some moment; it never jumps."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait so long."""
+        ...
+
+
+class SystemClock:
+    """The clock of this machine."""
+
+    def now(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)

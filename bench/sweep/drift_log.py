@@ -1,0 +1,99 @@
+"""The drift log of a sweep: its own measurement sessions, and those that measured anchors later."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.drift.log import SESSION_GAP_S, Anchor, AnchorSession, DriftLog, choose_anchors
+from bench.protocol.device import Workload
+from bench.sweep.load_times import iso
+from bench.timing.derive import Pass, load_marks
+from bench.timing.levels import kept_passes
+from bench.timing.measurement import Measurement, warm_ns
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Spell:
+    """A stretch of measuring without a gap, and what networks took in it, ms as measured."""
+
+    started_s: float
+    ended_s: float
+    bursts_ms: Mapping[Workload, Floats]
+    forced: bool
+
+
+def network_bursts_ms(
+    passes: Sequence[Pass], work: Sequence[Workload], rounds: int, *, cold: bool
+) -> dict[Workload, Floats]:
+    """What each network of a load took in the bursts that count, ms as measured."""
+    which = kept_passes(load_marks(passes, work), rounds)
+    samples_ns = np.stack([passes[i].samples_ns for i in which])
+    times_ns = samples_ns[..., 0] if cold else warm_ns(samples_ns)
+    networks = dict.fromkeys(one for one in work if one.role == "network")
+    return {
+        one: times_ns[:, [place for place, other in enumerate(work) if other == one]].ravel() / 1e6
+        for one in networks
+    }
+
+
+def merged(spells: Sequence[Spell]) -> list[Spell]:
+    """Measurement sessions: spells less than `SESSION_GAP_S` apart are one; the oldest first."""
+    groups: list[list[Spell]] = []
+    for spell in sorted(spells, key=lambda one: (one.started_s, one.ended_s)):
+        if groups and spell.started_s - max(o.ended_s for o in groups[-1]) < SESSION_GAP_S:
+            groups[-1].append(spell)
+        else:
+            groups.append([spell])
+    return [_together(group) for group in groups]
+
+
+def drift_log_of(
+    measured: Sequence[Measurement], spells: Sequence[Spell], fixed: Sequence[Workload] | None
+) -> DriftLog | None:
+    """The log of a sweep; None where it measured no network, or all anchors in no session.
+
+    `measured` is all that the sweep measured, `spells` its loads and its drift sessions. `fixed`
+    are the anchors of earlier drift sessions; where there are none, they are chosen among the
+    networks that were measured in the most sessions. `KeyError` where the sweep lacks an anchor.
+    """
+    sessions = merged(spells)
+    ms = {one.workload: one.median_ms for one in measured if one.workload.role == "network"}
+    if fixed is None:
+        fixed = _chosen(ms, sessions)
+    named = {one: one for one in ms}  # with the label that the sweep keeps
+    anchors = tuple(Anchor(blocks=one.blocks, label=named[one].label, ms=ms[one]) for one in fixed)
+    found = tuple(
+        AnchorSession(
+            started_at=iso(session.started_s),
+            ms=tuple(float(np.median(session.bursts_ms[one])) for one in fixed),
+            forced=session.forced,
+        )
+        for session in sessions
+        if all(one in session.bursts_ms for one in fixed)
+    )
+    return DriftLog(anchors=anchors, sessions=found) if anchors and found else None
+
+
+def _chosen(ms: Mapping[Workload, float], sessions: Sequence[Spell]) -> list[Workload]:
+    times = Counter(one for session in sessions for one in session.bursts_ms if one in ms)
+    most = max(times.values(), default=0)
+    candidates = [one for one in ms if times[one] == most]
+    return [candidates[i] for i in choose_anchors([ms[one] for one in candidates])]
+
+
+def _together(group: Sequence[Spell]) -> Spell:
+    networks = dict.fromkeys(one for spell in group for one in spell.bursts_ms)
+    return Spell(
+        started_s=group[0].started_s,
+        ended_s=max(spell.ended_s for spell in group),
+        bursts_ms={
+            one: np.concatenate([s.bursts_ms[one] for s in group if one in s.bursts_ms])
+            for one in networks
+        },
+        forced=any(spell.forced for spell in group),
+    )

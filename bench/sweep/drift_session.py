@@ -1,0 +1,164 @@
+"""One session of a sweep's anchor networks: measured as a sweep is, in under half a minute."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.drift.log import SESSION_GAP_S, Anchor, DriftLog
+from bench.errors import InputError, TargetMismatchError
+from bench.protocol.backend import Backend
+from bench.protocol.clock import Clock
+from bench.protocol.device import Device, Workload
+from bench.protocol.progress import Progress
+from bench.protocol.target import Target
+from bench.sweep.drift_rows import DriftLoad, DriftSession
+from bench.sweep.load_times import iso
+from bench.sweep.planner import ListPlanner
+from bench.sweep.run import run_sweep
+from bench.sweep.store import SweepStore
+from bench.timing.plan import SPARE_SHARE, SweepPlan
+
+REPLICATES, ROUNDS, LEAST_ROUNDS = 2, 8, 2
+SESSION_S = 25.0  # at most, of timed samples, rounds that are repeated among them
+CLOCK_STEP_S = 5.0  # by which the clock may move against the time that passes
+
+
+def session_plan(anchors: Sequence[Anchor], calls: int, seed: int) -> SweepPlan:
+    """How often the anchors are measured: 2 replicates of 8 rounds, fewer where they are slow.
+
+    At least 2 rounds, in bursts as the sweep's: where even these take more than `SESSION_S`, they
+    do.
+    """
+    round_s = sum(anchor.ms for anchor in anchors) * calls / 1000
+    rounds = int(SESSION_S / (REPLICATES * (1 + SPARE_SHARE) * round_s))
+    return SweepPlan(
+        loads=REPLICATES,
+        passes=max(LEAST_ROUNDS, min(ROUNDS, rounds)),
+        calls=calls,
+        seed=seed,
+    )
+
+
+def check_same_target(device: Device, backend: Backend, target: Target, path: Path) -> None:
+    """Raise `TargetMismatchError` unless device and backend are what the sweep was measured on."""
+    kept = dict(target.options)
+    options = (*backend.options(), *device.options())
+    differences = [
+        f"{what} is {now}, the sweep's {then}"
+        for what, now, then in (
+            ("the device", device.slug(), target.device),
+            ("the backend", backend.name, target.backend),
+            ("its version", device.runtime_version(backend), target.backend_version),
+            *((f"option {name}", now, kept.get(name)) for name, now in options),
+        )
+        if now != then
+    ]
+    if differences:
+        raise TargetMismatchError(
+            f"{'; '.join(differences)}: a drift log is of one target; give the --device of "
+            f"{path}, or sweep here into a file for this one"
+        )
+
+
+def drift_log_to_extend(store: SweepStore) -> DriftLog:
+    """The log of a finished sweep that has anchors; `InputError` for any other."""
+    done, wanted = len(store.loads()), len(store.groups()) * store.plan.loads
+    if done < wanted:
+        raise InputError(
+            f"{store.path} has {done} of {wanted} loads: finish the sweep first, by its command "
+            "and --resume"
+        )
+    log = store.drift_log()
+    if log is None:
+        raise InputError(
+            f"{store.path} holds no whole networks, so there are no anchors to measure: sweep with "
+            "--networks 5 or more, or with --budget"
+        )
+    return log
+
+
+def last_ended_s(store: SweepStore) -> float:
+    """When the last measuring of the file ended, seconds since 1970."""
+    ends = [ended for _, ended in store.load_times()]
+    return max([*ends, *(session.span_s[1] for session in store.drift_sessions())])
+
+
+def wait_s(last_s: float, now_s: float) -> float:
+    """How long it is until a session begins that is another one; `InputError` where time ran back.
+
+    `last_s` is when the last measuring ended.
+    """
+    if now_s < last_s - CLOCK_STEP_S:
+        raise InputError(
+            f"the clock says {iso(now_s)[:19]}, the last session ended at {iso(last_s)[:19]} (UTC):"
+            " set the clock right, then measure again"
+        )
+    return max(0.0, last_s + SESSION_GAP_S - now_s)
+
+
+def measure_session(  # noqa: PLR0913 - what measures, what is measured, and by which clock
+    device: Device,
+    backend: Backend,
+    store: SweepStore,
+    log: DriftLog,
+    progress: Progress,
+    *,
+    forced: bool,
+    clock: Clock,
+) -> DriftSession:
+    """Measure the anchors once; nothing is stored yet.
+
+    `TargetMismatchError` where the device cannot run one of them any more, `InputError` where the
+    clock jumped meanwhile.
+    """
+    work = [Workload(role="network", blocks=o.blocks, label=o.label) for o in log.anchors]
+    # Orders, weights and inputs differ by session.
+    seed = store.plan.seed + 1000 + len(store.drift_sessions())
+    plan = session_plan(log.anchors, store.plan.calls, seed)
+    started_s, begun_s = clock.now(), clock.monotonic()
+    with (
+        tempfile.TemporaryDirectory(prefix="ofabench-") as folder,
+        SweepStore.create(Path(folder) / "drift.sqlite", store.target, plan) as own,
+    ):
+        run_sweep(
+            device,
+            backend,
+            store.target,
+            ListPlanner(work),
+            plan,
+            own,
+            progress,
+            forced=forced,
+            clock=clock,
+        )
+        _check_all_ran(own)
+        loads, facts = _loads(own), own.sessions()[0].facts
+    ended_s, took_s = clock.now(), clock.monotonic() - begun_s
+    jump_s = ended_s - started_s - took_s
+    if abs(jump_s) > CLOCK_STEP_S:
+        raise InputError(
+            f"the clock jumped by {jump_s:+.0f} s while the anchors were measured, which are not "
+            "kept: measure again"
+        )
+    return DriftSession(
+        started_at=iso(started_s),
+        ended_at=iso(ended_s),
+        forced=forced,
+        rounds=plan.passes,
+        facts=facts,
+        loads=loads,
+    )
+
+
+def _loads(own: SweepStore) -> tuple[DriftLoad, ...]:
+    work = {group.number: group.work for group in own.groups()}
+    return tuple(DriftLoad(work=work[load.group], passes=load.passes) for load in own.loads())
+
+
+def _check_all_ran(own: SweepStore) -> None:
+    """Raise where the device cannot run an anchor, which it could in the sweep."""
+    for one, reason in own.unrunnable().items():
+        raise TargetMismatchError(
+            f"the anchor network {one.label or one.key} does not run any more ({reason}): find out "
+            "what changed on the device, or sweep again"
+        )

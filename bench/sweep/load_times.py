@@ -1,0 +1,76 @@
+"""When each load of a sweep was measured, by the clock of the machine that drives it.
+
+The table is made when it is first written: files of older versions lack it, and their loads are
+dated by the facts of their passes.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from bench.timing.derive import Load
+
+SCHEMA = """CREATE TABLE IF NOT EXISTS load_time (
+    load_id INTEGER PRIMARY KEY REFERENCES load (id) ON DELETE CASCADE,
+    started_at TEXT NOT NULL, ended_at TEXT NOT NULL)"""
+
+Span = tuple[float, float]  # began and ended, seconds since 1970
+
+
+def iso(unix_s: float) -> str:
+    """Write a time, given in seconds since 1970, as ISO 8601 to the millisecond."""
+    return datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="milliseconds")
+
+
+def unix_s(text: str) -> float:
+    """Read a time in ISO 8601, one without an offset as UTC; `ValueError` for any other text."""
+    moment = datetime.fromisoformat(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def note_time(db: sqlite3.Connection, load_id: int, started_s: float, ended_s: float) -> None:
+    """Keep when a load was measured."""
+    db.execute(SCHEMA)
+    row = (load_id, iso(started_s), iso(ended_s))
+    db.execute("INSERT OR REPLACE INTO load_time VALUES (?, ?, ?)", row)
+
+
+def load_times(
+    db: sqlite3.Connection, loads: Sequence[Load], first_session_at: str | None
+) -> list[Span]:
+    """When each of all finished `loads` was measured, in their order.
+
+    By the file's own note, else by the passes' `taken_at`; where neither says it, all of it at the
+    time of the first session, None where that is not known either.
+    """
+    sql = "SELECT id FROM load WHERE finished = 1 ORDER BY id"
+    numbers = [int(number) for (number,) in db.execute(sql)]
+    noted = _noted(db)
+    spans = []
+    for number, load in zip(numbers, loads, strict=True):
+        span = noted.get(number) or _by_passes(load)
+        if span is None:
+            begun_s = 0.0 if first_session_at is None else unix_s(first_session_at)
+            span = (begun_s, begun_s)
+        spans.append(span)
+    return spans
+
+
+def _noted(db: sqlite3.Connection) -> dict[int, Span]:
+    if not has_table(db, "load_time"):
+        return {}
+    rows = db.execute("SELECT load_id, started_at, ended_at FROM load_time")
+    return {int(number): (unix_s(begun), unix_s(ended)) for number, begun, ended in rows}
+
+
+def _by_passes(load: Load) -> Span | None:
+    moments = [one.facts.get("taken_at") for one in load.passes]
+    times_s = [unix_s(one) for one in moments if isinstance(one, str) and one]
+    return (min(times_s), max(times_s)) if times_s else None
+
+
+def has_table(db: sqlite3.Connection, name: str) -> bool:
+    """Whether the file has a table of this name."""
+    sql = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?"
+    (count,) = db.execute(sql, (name,)).fetchone()
+    return bool(count)

@@ -1,0 +1,42 @@
+"""`ofabench drift`: the anchor networks of a sweep, measured again in later sessions."""
+
+import json
+from dataclasses import dataclass
+
+from ofabench.cli.derived.command import Command
+from ofabench.cli.derived.equivalent import equivalent_command
+from ofabench.options import shared
+from ofabench.options.drift import DriftRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftCommand(DriftRequest):
+    """A drift log, and how it is shown."""
+
+    progress: str = shared.progress()
+    json: bool = shared.json()
+
+
+def run(options: DriftCommand) -> int:
+    """Measure the anchors, and print all sessions."""
+    from ofabench.display.progress import get_sweep_progress
+    from ofabench.workflows.sweep.drift import drift_request
+
+    done = drift_request(
+        options,
+        get_sweep_progress(options.progress),
+        resume_with=equivalent_command("drift", options, skip=("progress", "json")),
+    )
+    print(json.dumps(done.to_dict(), allow_nan=False) if options.json else done)
+    return 0
+
+
+COMMAND = Command(
+    name="drift",
+    help="measure the anchor networks of a sweep again, to learn how sessions differ",
+    description="One measurement session of up to five networks of the sweep takes under 30 s and "
+    "goes into the sweep's file; `table build` and `fit` hand the log on. Each session is measured "
+    "in a new process, and begins at least five minutes after the end of the one before.",
+    options=DriftCommand,
+    run=run,
+)

@@ -1,0 +1,70 @@
+"""Options of a drift log: how often the anchor networks of a sweep are measured again."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.drift.log import SESSION_GAP_S
+from bench.errors import InputError
+from bench.options import SECONDS, Options, nested, option
+from ofabench.options import shared
+from ofabench.options.device import DeviceOptions
+
+
+def check_every(every_s: float | None, flag: str = "--every") -> None:
+    """Raise `InputError` where measurement sessions would be too close to be two."""
+    if every_s is not None and every_s < SESSION_GAP_S:
+        raise InputError(
+            f"{flag} is {every_s:g} s, expected at least {SESSION_GAP_S:g} s (5m): what is "
+            "measured within five minutes is one measurement session"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftOptions(Options):
+    """How often the anchors are measured, and for how long; once where `every_s` is None.
+
+    Example:
+        >>> DriftOptions(every_s="10m", for_s="2h").for_s
+        7200.0
+    """
+
+    every_s: float | None = option(
+        None,
+        flag="--every",
+        unit=SECONDS,
+        metavar="5m",
+        help="measure again and again, so long from the start of one session to that of the next, "
+        "at least 5m (default: one session)",
+    )
+    for_s: float | None = option(
+        None,
+        flag="--for",
+        unit=SECONDS,
+        metavar="2h",
+        help="with --every: end after so long (default: at Ctrl-C)",
+    )
+    force: bool = option(False, help="measure although others use the device (recorded)")
+
+    def check(self) -> None:
+        """See that sessions are far enough apart, and that what belongs together is given."""
+        check_every(self.every_s)
+        if self.for_s is not None and self.every_s is None:
+            raise InputError("--for ends what --every repeats: give both, or leave --for out")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftRequest(Options):
+    """A whole drift log in words: of which sweep, on which device, how often."""
+
+    sweep: Path = option(positional=True, metavar="SWEEP.sqlite", help="from `ofabench sweep`")
+    device: DeviceOptions = nested(DeviceOptions, defaults={"device": "cpu"})
+    drift: DriftOptions = nested(DriftOptions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftPart(Options):
+    """One session, for a process of its own."""
+
+    sweep: Path = shared.out("SWEEP.sqlite")
+    device: DeviceOptions = nested(DeviceOptions)
+    force: bool = option(False, help="measure although others use the device (recorded)")

@@ -1,0 +1,24 @@
+"""Sweeps that were measured some time ago, so that a test need not wait."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from bench.sweep.load_times import has_table, iso, unix_s
+
+TABLES = {"load_time": "load_id", "drift_session": "id"}
+
+
+def age(path: Path, seconds: float) -> None:
+    """Move all that a sweep's file has measured so far into the past."""
+    with closing(sqlite3.connect(path)) as db, db:
+        for table, key in TABLES.items():
+            if not has_table(db, table):
+                continue
+            sql = f"SELECT {key}, started_at, ended_at FROM {table}"
+            for number, *times in db.execute(sql).fetchall():
+                moved = [iso(unix_s(one) - seconds) for one in times]
+                db.execute(
+                    f"UPDATE {table} SET started_at = ?, ended_at = ? WHERE {key} = ?",
+                    (*moved, number),
+                )
