@@ -1,0 +1,183 @@
+"""Do networks that were searched under limits keep them in later sessions?
+
+    python -m experiments.limits_in_sessions find --latency P.parquet --accuracy ofa:A.pth --out DIR
+    python -m experiments.limits_in_sessions measure --latency P.parquet --out DIR
+    python -m experiments.limits_in_sessions report --out DIR
+
+`find` searches under 30 limits, each without a margin, with a margin for the predictor's error
+alone (what `--confidence` once was), and with the whole one. `measure` is one measurement session:
+it times all networks in a process by itself, while nothing else may run; do it in at least three
+sessions, as far apart as the limits are to hold. `report` counts, by session and margin, how many
+networks were within their limit as measured. Networks of one session move together: thirty of them
+in three sessions say about as much of drift as three networks.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bench.errors import OfabenchError
+from bench.files import read_json, write_text
+from bench.sweep.store import SweepStore
+from latency_models.predictors.predictor import LatencyPredictor
+from ofabench.launcher import launch
+from ofabench.options.device import DeviceOptions
+from ofabench.options.search import SearchOptions
+from ofabench.options.sweep import SweepOptions, SweepRequest
+from ofabench.workflows.search.limits import LatencyLimit
+from ofabench.workflows.search.result import SearchResult
+from ofabench.workflows.search.search import latency_limit, search
+from ofabench.workflows.sweep.sweep import sweep_part
+from supernet.space.space import SearchSpace
+
+NONE, PREDICTION, WHOLE = "no margin", "prediction error alone", "whole margin"
+MARGINS = (NONE, PREDICTION, WHOLE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Searched:
+    """A network found under a limit; `accuracy` is predicted, a fraction."""
+
+    margin: str
+    limit_ms: float
+    line: str
+    predicted_ms: float
+    bound_ms: float | None
+    accuracy: float
+
+
+def main() -> int:
+    """Find, measure or report."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=("find", "measure", "report"))
+    parser.add_argument("--latency", type=Path, metavar="P.parquet")
+    parser.add_argument("--accuracy", metavar="A.parquet|ofa:FILE")
+    parser.add_argument("--limits", type=int, default=30)
+    parser.add_argument("--confidence", type=float, default=0.95)
+    parser.add_argument("--horizon", default="1h")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    try:
+        if args.what == "find":
+            _find(args)
+        elif args.what == "measure":
+            _measure(args.out, LatencyPredictor.load(args.latency))
+        else:
+            print("\n".join(_report(args.out)))
+    except OfabenchError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def _find(args: argparse.Namespace) -> None:
+    predictor = LatencyPredictor.load(args.latency)
+    options = SearchOptions(budget=8000, patience=40)
+    fastest_ms = _edge_ms(args, predictor, 1e6, largest=False)
+    slowest_ms = _edge_ms(args, predictor, 1e6, largest=True)
+    found = []
+    for limit_ms in np.geomspace(1.3 * fastest_ms, slowest_ms, args.limits).tolist():
+        for margin in MARGINS:
+            limit = _limit(predictor, limit_ms, margin, args)
+            one = search(None, args.accuracy, limit, options)
+            found.append(_searched(one, margin, limit_ms, predictor))
+            print(f"{margin}, {limit_ms:.2f} ms: {one.accuracy:.2%}", flush=True)
+    write_text(
+        args.out / "searched.json", json.dumps([asdict(one) for one in found], indent=1) + "\n"
+    )
+    lines = dict.fromkeys(one.line for one in found)
+    write_text(args.out / "networks.jsonl", "".join(f"{line}\n" for line in lines))
+
+
+def _edge_ms(
+    args: argparse.Namespace, predictor: LatencyPredictor, limit_ms: float, *, largest: bool
+) -> float:
+    """Latency of the most accurate network of all, or of the smallest one."""
+    limit = latency_limit(predictor, limit_ms)
+    free = search(None, args.accuracy, limit, SearchOptions(budget=4000, patience=20))
+    if largest:
+        return float(free.predictions[predictor.target.key])
+    return predictor.predict(free.space.blocks(free.space.smallest(free.space.resolutions[0]))).ms
+
+
+def _limit(
+    predictor: LatencyPredictor, limit_ms: float, margin: str, args: argparse.Namespace
+) -> LatencyLimit:
+    if margin == NONE:
+        return latency_limit(predictor, limit_ms)
+    whole = latency_limit(predictor, limit_ms, confidence=args.confidence, horizon=args.horizon)
+    if margin == WHOLE or whole.margin is None:
+        return whole
+    alone = whole.margin.parts(predictor.composition.spread)["prediction"]
+    return latency_limit(predictor, limit_ms / (1 + alone))
+
+
+def _searched(
+    one: SearchResult, margin: str, limit_ms: float, predictor: LatencyPredictor
+) -> Searched:
+    key = predictor.target.key
+    return Searched(
+        margin=margin,
+        limit_ms=limit_ms,
+        line=one.space.to_line(one.arch),
+        predicted_ms=one.predictions[key],
+        bound_ms=one.bounds.get(key),
+        accuracy=one.accuracy,
+    )
+
+
+def _measure(out: Path, predictor: LatencyPredictor) -> None:
+    target, number = predictor.target, int(time.time())
+    space = SearchSpace.load(str(predictor.provenance["space"]))
+    sweep = SweepOptions(
+        archs=out / "networks.jsonl",
+        blocks=0,
+        threads=target.threads,
+        replicates=3,
+        rounds=8,
+        seed=number % 100_000,
+    )
+    request = SweepRequest(
+        space=space.name,
+        device=DeviceOptions(device="cpu"),
+        backend=target.backend,
+        sweep=sweep,
+        out=out / f"session-{number}.sqlite",
+    )
+    done = launch(sweep_part, request)
+    print(f"{request.out}: {done.summary.networks} networks in {done.summary.wall_s:.0f} s")
+
+
+def _report(out: Path) -> Iterator[str]:
+    searched = [Searched(**one) for one in read_json(out / "searched.json")]
+    yield "| session | margin | within the limit, as measured | latency over limit, median |"
+    yield "| --- | --- | --- | --- |"
+    for path in sorted(out.glob("session-*.sqlite")):
+        with SweepStore.open(path) as store:
+            started_at = store.sessions()[0].started_at
+            raw_ms = {
+                one.workload.label: one.raw_ms
+                for one in store.measurements()
+                if one.workload.role == "network"
+            }
+        for margin in MARGINS:
+            own = [one for one in searched if one.margin == margin]
+            over = np.array([raw_ms[one.line] / one.limit_ms for one in own])
+            yield (
+                f"| {started_at[:16]} | {margin} | {(over <= 1).sum()} of {len(own)} | "
+                f"{np.median(over) - 1:+.1%} |"
+            )
+    accuracy = {m: np.mean([one.accuracy for one in searched if one.margin == m]) for m in MARGINS}
+    costs = ", ".join(f"{m} {100 * (accuracy[NONE] - a):.2f}" for m, a in accuracy.items())
+    yield f"\npoints of predicted accuracy below that without a margin, in the mean: {costs}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
