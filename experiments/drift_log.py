@@ -224,8 +224,8 @@ def _coverage(sessions: Sessions, known: int) -> Iterator[str]:
     for gap_min in GAPS_MIN:
         if splits.get(gap_min):
             shares = [f"{np.mean(inside[gap_min, one]):.2f}" for one in NOMINAL]
-            margin = np.mean(widths[gap_min, 0.95]) - 1
-            yield f"| {gap_min:g} min | {splits[gap_min]} | {' | '.join(shares)} | {margin:.1%} |"
+            width = np.mean(widths[gap_min, 0.95]) - 1
+            yield f"| {gap_min:g} min | {splits[gap_min]} | {' | '.join(shares)} | {width:.1%} |"
 
 
 if __name__ == "__main__":

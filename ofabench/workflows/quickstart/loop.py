@@ -25,6 +25,8 @@ from ofabench.workflows.quickstart.parts import (
     verify_part,
 )
 from ofabench.workflows.quickstart.steps import (
+    CONFIDENCE,
+    HORIZON_S,
     SPACE,
     build,
     fit_latency,
@@ -204,6 +206,8 @@ class Loop:
             "accuracy": str(self.folder / "accuracy.parquet"),
             "latency": (self.folder / "latency.parquet",),
             "max_latency_ms": (limit_ms,),
+            "confidence": CONFIDENCE,
+            "horizon_s": HORIZON_S,
             "seed": self.seed,
             "out": out,
         }
