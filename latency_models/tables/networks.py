@@ -17,6 +17,7 @@ from bench.errors import FileError, InputError, TargetMismatchError
 from bench.files import VALUE_DAMAGE, read_bytes
 from bench.protocol.target import Target
 from bench.timing.measurement import Measurement
+from bench.timing.statistic import MEDIAN, P90
 from latency_models.tables.columns import numbers_of, shown
 from latency_models.tables.storage import (
     decoded,
@@ -35,7 +36,8 @@ class NetworksTable:
     """One row a network. `space` and the targets of columns are None or absent in others' tables.
 
     A column `<name>_ms` holds latencies; `<name>_spread` beside it, where it is, the half-width
-    of their 95 % intervals over the latency.
+    of their 95 % intervals over the latency; `<name>_p90` and `<name>_p99` the percentiles of
+    single samples in ms, with the disturbed ones, scaled as the latency is drift-corrected.
     """
 
     frame: pd.DataFrame
@@ -63,7 +65,11 @@ class NetworksTable:
         (target,) = targets
         ms = np.array([one.median_ms for one in measurements])
         width = np.array([one.interval_ms[1] - one.interval_ms[0] for one in measurements])
-        figures = {target.column: ms, spread_column(target.column): width / 2 / ms}
+        figures = {
+            target.column: ms,
+            spread_column(target.column): width / 2 / ms,
+            **_tail_columns(target.column, measurements),
+        }
         return cls(
             frame=choices.reset_index(drop=True).assign(**figures),
             space=space,
@@ -150,8 +156,12 @@ class NetworksTable:
             raise InputError(f"no latency column {name!r} in the networks table; it has: {listed}")
         return name
 
-    def latencies_ms(self, column: str) -> Floats:
-        """Latencies of a column, (n,); `InputError` names a row that is not a number above 0."""
+    def latencies_ms(self, column: str, statistic: str = MEDIAN) -> Floats:
+        """Latencies of a column, (n,); `InputError` names a row that is not a number above 0.
+
+        Their 90th percentiles where the statistic is `p90`; `InputError` where the table has none.
+        """
+        column = self._column_of(column, statistic)
         ms = numbers_of(self.frame[column])
         bad = np.flatnonzero(~(np.isfinite(ms) & (ms > 0)))
         if len(bad) or not len(ms):
@@ -159,6 +169,17 @@ class NetworksTable:
             told = f"{shown(self.frame, column, row)} in row {row}" if len(bad) else "empty"
             raise InputError(f"column {column!r} is {told}, expected ms above 0")
         return ms
+
+    def _column_of(self, column: str, statistic: str) -> str:
+        if statistic == MEDIAN:
+            return column
+        found = tail_column(column, statistic)
+        if found not in self.frame.columns:
+            raise InputError(
+                f"the networks table has no {statistic} of {column!r} (a column {found!r}): build "
+                "it of a sweep with `ofabench table build --networks-out`, or leave --statistic out"
+            )
+        return found
 
     def spread(self, column: str) -> Floats | None:
         """Relative half-widths of a column's intervals, (n,); None where the table has none."""
@@ -200,6 +221,20 @@ def _flat(path: Path | str, frame: pd.DataFrame) -> pd.DataFrame:
 def spread_column(column: str) -> str:
     """Name of the column that says how repeatable a latency column is."""
     return column.removesuffix("_ms") + "_spread"
+
+
+def tail_column(column: str, statistic: str) -> str:
+    """Name of the column that holds a percentile of a latency column's samples."""
+    return f"{column.removesuffix('_ms')}_{statistic}"
+
+
+def _tail_columns(column: str, measurements: Sequence[Measurement]) -> dict[str, Floats]:
+    """The p90 of every network; the p99 where some network has samples enough, NaN elsewhere."""
+    scale = np.array([one.median_ms / one.raw_ms for one in measurements])
+    p90 = np.array([one.p90_ms for one in measurements])
+    p99 = np.array([np.nan if one.p99_ms is None else one.p99_ms for one in measurements])
+    found = {tail_column(column, P90): p90 * scale}
+    return found if np.isnan(p99).all() else {**found, tail_column(column, "p99"): p99 * scale}
 
 
 def foreign_target(column: str) -> Target:

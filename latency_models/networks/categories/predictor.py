@@ -20,6 +20,7 @@ from latency_models.tables.columns import is_whole, numbers_of, whole_numbers
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 _NOT_CATEGORIES = ("_ms", "_spread")
+_TAILS = ("_p90", "_p99")  # no categories where the latencies that they are of stand beside them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +76,8 @@ def category_columns(frame: pd.DataFrame) -> tuple[str, ...]:
     has another value in every row and no sibling (`op0`, `op1`, ...) of the same name. A sibling of
     categories that holds anything but whole numbers is an error, which names its row.
     """
-    others = [str(name) for name in frame.columns if not str(name).endswith(_NOT_CATEGORIES)]
+    names = [str(name) for name in frame.columns if not str(name).endswith(_NOT_CATEGORIES)]
+    others = [name for name in names if not _is_tail(name, frame)]
     whole = [name for name in others if _holds_whole_numbers(frame[name])]
     stems = [stem_of(name) for name in whole]
     for name in others:
@@ -105,6 +107,10 @@ def _holds_whole_numbers(column: "pd.Series[Any]") -> bool:
         return True
     numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
     return bool(numeric and len(column) and is_whole(numbers_of(column)).all())
+
+
+def _is_tail(column: str, frame: pd.DataFrame) -> bool:
+    return column.endswith(_TAILS) and f"{column[:-4]}_ms" in frame.columns
 
 
 def _is_id(column: str) -> bool:

@@ -40,7 +40,9 @@ def table() -> NetworksTable:
 def test_latency_and_spread_stand_beside_the_choices() -> None:
     made = table()
 
-    assert list(made.frame.columns) == ["resolution", COLUMN, "box_onnx_fp32_t1_b1_spread"]
+    stem = "box_onnx_fp32_t1_b1"
+    assert list(made.frame.columns) == ["resolution", COLUMN, f"{stem}_spread", f"{stem}_p90"]
+    assert made.latency_columns == [COLUMN]
     assert made.latencies_ms(COLUMN).tolist() == [2.0, 4.0]
     # Logarithms of the loads have standard deviation 0.0354; Student's t of six is 2.571, for
     # a difference of two means of six: 2.571 * 0.0354 * sqrt(2 / 6) = 0.0525.
@@ -58,6 +60,30 @@ def test_the_same_scatter_is_the_same_spread_whatever_the_latency() -> None:
     spread = made.spread(COLUMN)
     assert spread is not None
     assert spread.tolist() == pytest.approx([0.0525, 0.0525], abs=2e-4)
+
+
+def test_percentiles_stand_beside_on_the_scale_of_the_latencies() -> None:
+    # 600 warm samples of 1 to 600 ms, measured at half the usual speed.
+    samples = np.arange(1, 601, dtype=float).reshape(2, 300, 1) * 1e6
+    slow = replace(measurement([1.0]), samples_ns=samples, levels=np.full((2, 300), 2.0))
+    few = measurement([2.0, 2.0])
+
+    made = NetworksTable.from_measurements(pd.DataFrame({"a": [1, 2]}), [slow, few], "tiny")
+    alone = NetworksTable.from_measurements(pd.DataFrame({"a": [1]}), [few], "tiny")
+
+    assert made.latencies_ms(COLUMN).tolist() == pytest.approx([150.25, 2.0])
+    # The percentiles of 1 to 600 are 540.1 and 594.01, half of that once drift-corrected.
+    assert made.latencies_ms(COLUMN, "p90").tolist() == pytest.approx([270.05, 2.0])
+    assert made.frame["box_onnx_fp32_t1_b1_p99"][0] == pytest.approx(297.005)
+    assert np.isnan(made.frame["box_onnx_fp32_t1_b1_p99"][1])
+    assert "box_onnx_fp32_t1_b1_p99" not in alone.frame.columns
+
+
+def test_a_table_without_percentiles_says_how_to_make_one_with() -> None:
+    foreign = NetworksTable.of_frame(pd.DataFrame({"note8_ms": [1.0, 2.0]}))
+
+    with pytest.raises(InputError, match=r"no p90 of 'note8_ms' \(a column 'note8_p90'\): build"):
+        foreign.latencies_ms("note8_ms", "p90")
 
 
 def test_a_file_without_an_ending_is_parquet(tmp_path: Path) -> None:

@@ -80,10 +80,13 @@ def test_columns_that_number_rows_are_no_categories() -> None:
             "kernel": [3, 5, 3],
             "share": [0.1, 0.2, 0.3],
             "there_ms": [3, 4, 5],
+            "there_p90": [4, 4, 6],
         }
     )
 
     assert category_columns(frame) == ("op0", "op1", "kernel")
+    # Of latencies that are not there, it is a column like any other.
+    assert "there_p90" in category_columns(frame.drop(columns="there_ms"))
     with pytest.raises(InputError, match="no column holds categories"):
         category_columns(frame[["arch_id", "share", "there_ms"]])
 
