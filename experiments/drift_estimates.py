@@ -1,8 +1,8 @@
-"""What follows a network's drift: single blocks measured beside it, or the reference workloads?
+"""What follows a network's drift: anchor networks, single blocks, or the reference workloads?
 
 Each model file is measured several times, each time in a session of its own, and its latency is
-compared with the prediction: as measured, and corrected by either estimate of drift, whether or
-not the estimates agree. On a machine that does nothing else:
+compared with the prediction: as measured, and corrected by each estimate of drift, whether or
+not its parts agree. On a machine that does nothing else:
 
     python -m experiments.drift_estimates runs/quickstart --tries 3
 """
@@ -18,12 +18,13 @@ import numpy as np
 from bench.backends.registry import get_backend
 from bench.devices.registry import get_device
 from bench.timing.plan import SweepPlan
-from bench.timing.session_drift import SessionDrift, drift_by_references
+from bench.timing.session_drift import SessionDrift, drift_by_length, drift_by_references
 from latency_models.predictors.predictor import LatencyPredictor
 from ofabench.workflows.deploy.verifying import company_of
 from supernet.export.card import read_exported
+from supernet.verification.drift import blocks_ms, drift_since_sweep, references_ms
 from supernet.verification.verdicts import Expected, verify
-from supernet.verification.verify import Bench, drift_since_sweep, measure_file, references_ms
+from supernet.verification.verify import Bench, measure_file
 
 TOLERANCE = 0.1
 
@@ -36,6 +37,8 @@ class Try:
     predicted_ms: float
     raw_ms: float
     session_ms: float  # drift within the session divided out
+    drift: SessionDrift | None  # as `verify` has it
+    by_anchors: SessionDrift | None
     by_blocks: SessionDrift | None
     by_references: SessionDrift | None
 
@@ -43,12 +46,17 @@ class Try:
     def errors(self) -> dict[str, float]:
         """Latency over prediction, less 1, by how it is corrected."""
         found = {"as measured": self.raw_ms / self.predicted_ms - 1}
-        for name, drift in (("blocks", self.by_blocks), ("references", self.by_references)):
+        estimates = (
+            ("by anchors", self.by_anchors),
+            ("by blocks", self.by_blocks),
+            ("by references", self.by_references),
+            ("as verify decides", self.drift),
+        )
+        for name, drift in estimates:
             if drift is not None:
-                found[f"by {name}"] = self.session_ms / drift.ratio / self.predicted_ms - 1
-        if self.by_blocks is not None:
-            applied = self.by_blocks.applied
-            found["as verify decides"] = found["by blocks" if applied else "as measured"]
+                found[name] = self.session_ms / drift.ratio / self.predicted_ms - 1
+        if self.drift is not None and not self.drift.applied:
+            found["as verify decides"] = found["as measured"]
         return found
 
 
@@ -90,19 +98,23 @@ def _measure(model: Path, predictor: LatencyPredictor, seed: int, force: bool) -
         target=predictor.target,
         plan=SweepPlan(seed=seed, loads=6, passes=30),
         company=company_of(predictor, seed),
+        anchors=() if predictor.drift_log is None else predictor.drift_log.anchors,
         forced=force,
     )
     measurements = measure_file(content, card.blocks, bench)
     predicted_ms = predictor.predict(card.blocks).ms
-    found = verify(measurements, Expected(predicted_ms=predicted_ms))
-    network = next(one for one in measurements if one.workload.role == "network")
+    found = verify(measurements, Expected(predicted_ms=predicted_ms), blocks=card.blocks)
+    network = next(one for one in measurements if one.workload.blocks == card.blocks)
+    drift = drift_since_sweep(measurements, predictor, card.blocks)
     then = predictor.provenance.get("references") or {}
     return Try(
         name=model.stem,
         predicted_ms=predicted_ms,
         raw_ms=found.measured.ms,
         session_ms=network.median_ms,
-        by_blocks=drift_since_sweep(measurements, predictor),
+        drift=drift,
+        by_anchors=None if drift is None or drift.weak else drift,
+        by_blocks=drift_by_length("blocks", *blocks_ms(measurements, predictor)),
         by_references=drift_by_references(references_ms(measurements), then),
     )
 

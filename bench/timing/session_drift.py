@@ -3,6 +3,10 @@
 It is estimated from workloads that both sessions measured. A device does not drift by one number:
 call overhead, arithmetic and memory can move apart. So there are several estimates, of short and
 long workloads or of each reference workload, and a correction is applied only where they agree.
+
+Whole networks follow whole networks best: where both sessions measured the anchor networks, each
+of them is an estimate, and the correction is their median. They disagree by as much as the middle
+half of them spans, so that one of five that moved alone decides nothing.
 """
 
 import math
@@ -15,6 +19,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+LEAST_ANCHORS = 3  # fewer could not disagree
+ANCHORS_SOURCE, REFERENCES_SOURCE = "anchor networks", "reference workloads"
 PARTS = ("shortest third", "middle third", "longest third")
 
 
@@ -24,17 +30,40 @@ class SessionDrift:
 
     `ratio` is time now over time then, the median over `workloads` (1.1: 10 % slower now).
     `estimates` are the same ratio by part of the workloads. `source` says what the workloads are.
+    `weak` where they are known to follow whole networks poorly. `middle_half`: the estimates
+    disagree by what the middle half of them spans, else by what all of them span.
     """
 
     source: str
     workloads: int
     ratio: float
     estimates: Mapping[str, float]
+    weak: bool = False
+    middle_half: bool = False
 
     @property
     def disagreement(self) -> float:
-        """Largest estimate over the smallest, less 1."""
-        return max(self.estimates.values()) / min(self.estimates.values()) - 1.0
+        """Largest estimate over the smallest, less 1; of the middle half where that counts."""
+        return math.exp(self._span) - 1.0
+
+    @property
+    def standard_error(self) -> float | None:
+        """Of the ratio as the median of the estimates, relative, by what their middle half spans.
+
+        None where the ratio is not the median of the estimates.
+        """
+        if not self.middle_half:
+            return None
+        # The middle half of a normal distribution spans 1.349 standard deviations, and its median
+        # has 1.2533 times the standard error of a mean.
+        return 1.2533 * self._span / 1.349 / math.sqrt(len(self.estimates))
+
+    @property
+    def _span(self) -> float:
+        logs = np.log(np.array(list(self.estimates.values())))
+        ends = (0.25, 0.75) if self.middle_half else (0.0, 1.0)
+        low, high = np.quantile(logs, ends).tolist()
+        return float(high - low)
 
     @property
     def correction(self) -> float:
@@ -54,6 +83,9 @@ class SessionDrift:
             "estimates": dict(self.estimates),
             "disagreement": self.disagreement,
             "applied": self.applied,
+            "weak": self.weak,
+            "middle_half": self.middle_half,
+            "standard_error": self.standard_error,
         }
 
     @classmethod
@@ -68,7 +100,28 @@ class SessionDrift:
             workloads=int(data["workloads"]),
             ratio=ratio,
             estimates=estimates,
+            weak=bool(data.get("weak", False)),
+            middle_half=bool(data.get("middle_half", False)),
         )
+
+
+def drift_by_anchors(then_ms: Floats, now_ms: Floats) -> SessionDrift | None:
+    """Estimate drift from the latencies of the same whole networks, both (n,), NaN where unknown.
+
+    None where fewer than `LEAST_ANCHORS` are known.
+    """
+    known = np.isfinite(then_ms) & np.isfinite(now_ms) & (then_ms > 0) & (now_ms > 0)
+    if known.sum() < LEAST_ANCHORS:
+        return None
+    ratios = (now_ms[known] / then_ms[known]).tolist()
+    names = [f"anchor {n} of {ms:.3g} ms" for n, ms in enumerate(then_ms[known].tolist(), start=1)]
+    return SessionDrift(
+        source=ANCHORS_SOURCE,
+        workloads=len(ratios),
+        ratio=float(np.exp(np.median(np.log(ratios)))),
+        estimates=dict(zip(names, ratios, strict=True)),
+        middle_half=True,
+    )
 
 
 def drift_by_length(source: str, then_ms: Floats, now_ms: Floats) -> SessionDrift | None:
@@ -93,30 +146,45 @@ def drift_by_length(source: str, then_ms: Floats, now_ms: Floats) -> SessionDrif
 
 
 def drift_by_references(
-    now_ms: Mapping[str, float], then_ms: Mapping[str, float]
+    now_ms: Mapping[str, float],
+    then_ms: Mapping[str, float],
+    others: Mapping[str, float] | None = None,
 ) -> SessionDrift | None:
     """Estimate drift from reference workloads, by label: a weak estimate, of their geometric mean.
 
-    None where fewer than two are in both sessions: one could not disagree.
+    `others` are ratios by what else both sessions measured: they are no part of the mean, but a
+    correction that they disagree with is not applied. None where fewer than two references are in
+    both sessions: one could not disagree.
     """
     ratios = {name: now_ms[name] / then_ms[name] for name in sorted(now_ms.keys() & then_ms.keys())}
     if len(ratios) < 2:
         return None
     return SessionDrift(
-        source="reference workloads",
+        source=REFERENCES_SOURCE,
         workloads=len(ratios),
         ratio=math.exp(sum(math.log(ratio) for ratio in ratios.values()) / len(ratios)),
-        estimates=ratios,
+        estimates={**ratios, **(others or {})},
+        weak=True,
     )
 
 
 def drift_in_words(data: Mapping[str, Any]) -> str:
     """One line of `to_json`'s values: the drift, by what, and why none is corrected if none is."""
     source = f"{data['workloads']} {data['source']}"
-    if data["applied"]:
-        return f"{data['ratio'] - 1:+.1%} since the predictor's sweep, by {source}"
+    if data.get("weak"):
+        source += " (weak: they follow whole networks poorly)"
     parts = ", ".join(f"{name} {ratio - 1:+.1%}" for name, ratio in data["estimates"].items())
+    if not data["applied"]:
+        which = "the middle half of estimates" if data.get("middle_half") else "estimates"
+        differ = "differs" if data.get("middle_half") else "differ"
+        return (
+            f"not corrected: {which} by {source} {differ} by {data['disagreement']:.1%} ({parts}), "
+            f"more than the {data['ratio'] - 1:+.1%} they would correct"
+        )
+    error = data.get("standard_error")
+    if error is None:
+        return f"{data['ratio'] - 1:+.1%} since the predictor's sweep, by {source}"
     return (
-        f"not corrected: estimates by {source} differ by {data['disagreement']:.1%} ({parts}), "
-        f"more than the {data['ratio'] - 1:+.1%} they would correct"
+        f"{data['ratio'] - 1:+.1%} (standard error {error:.1%}) against the predictor's level, "
+        f"by the median of {source}: {parts}"
     )

@@ -1,6 +1,7 @@
 """`Tail`: how long the slowest inferences take."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -50,4 +51,38 @@ class Tail:
 
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON values; None for an end of the interval that one replicate lacks."""
-        return {k: None if v != v else v for k, v in asdict(self).items()}  # noqa: PLR0124
+        return {
+            name: None if isinstance(value, float) and math.isnan(value) else value
+            for name, value in asdict(self).items()
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Tail":
+        """Read `to_json`'s values; `ValueError`, `TypeError` or `KeyError` for others."""
+
+        def number(name: str) -> float:
+            value = data[name]
+            return math.nan if value is None else float(value)
+
+        p99_ms, disturbed = data["p99_ms"], data["disturbed"]
+        return cls(
+            p90_ms=float(data["p90_ms"]),
+            low_ms=number("low_ms"),
+            high_ms=number("high_ms"),
+            p99_ms=None if p99_ms is None else float(p99_ms),
+            samples=int(data["samples"]),
+            disturbed=None if disturbed is None else int(disturbed),
+        )
+
+    @property
+    def in_words(self) -> str:
+        """Both percentiles, and of which samples."""
+        p99 = "-" if self.p99_ms is None else f"{self.p99_ms:.4g} ms"
+        of = f"{self.samples} samples"
+        if self.disturbed is None:
+            of += ", disturbed ones not among them: the device does not give those"
+        else:
+            of += f", {self.disturbed} of them disturbed"
+        if self.p99_ms is None:
+            of += f"; a p99 needs {P99_SAMPLES}"
+        return f"p90 {self.p90_ms:.4g} ms, p99 {p99} ({of})"

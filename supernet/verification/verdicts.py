@@ -3,6 +3,8 @@
 A limit is judged by the latency as measured (raw), as a user will have it. A prediction is on the
 scale of the predictor's own sweep, so it is judged by the drift-corrected latency where drift can
 be corrected, else by the latency as measured. Both latencies have both verdicts.
+
+A latency is the median, or the 90th percentile of single samples where the statistic is `p90`.
 """
 
 import math
@@ -10,9 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+from bench.blocks.spec import BlockSpec
 from bench.errors import DeviceError, InputError
 from bench.timing.measurement import Measurement
 from bench.timing.session_drift import SessionDrift
+from bench.timing.statistic import MEDIAN, P90
+from bench.timing.tail import Tail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +40,14 @@ class Figure:
 class Expected:
     """What a network is judged by: its predicted latency and its limit, ms, where there are any.
 
-    `tolerance` is the share of the prediction by which a latency may differ from it.
+    `tolerance` is the share of the prediction by which a latency may differ from it. `statistic`
+    says what of the samples both are of: the median, or `p90`.
     """
 
     predicted_ms: float | None = None
     limit_ms: float | None = None
     tolerance: float = 0.1
+    statistic: str = MEDIAN
 
     def judge(self, ms: float, interval_ms: tuple[float, float]) -> Figure:
         """Judge one latency."""
@@ -60,13 +67,16 @@ class Verification:
     """A network as measured (raw) and drift-corrected, each judged by what was expected of it.
 
     `drift_corrected` is None where there is no correction: `drift` is unknown (None), or its
-    estimates disagree by more than it would correct.
+    estimates disagree by more than it would correct. `median_ms` and `tail` are the raw figures,
+    whichever is judged; None in files of an older ofabench.
     """
 
     expected: Expected
     measured: Figure
     drift: SessionDrift | None = None
     drift_corrected: Figure | None = None
+    median_ms: float | None = None
+    tail: Tail | None = None
 
     @property
     def prediction_within_tolerance(self) -> bool | None:
@@ -93,6 +103,8 @@ class Verification:
             "measured": asdict(self.measured),
             "drift": None if self.drift is None else self.drift.to_json(),
             "drift_corrected": None if corrected is None else asdict(corrected),
+            "median_ms": self.median_ms,
+            "tail": None if self.tail is None else self.tail.to_json(),
             "prediction_within_tolerance": self.prediction_within_tolerance,
             "limit_met": self.limit_met,
         }
@@ -105,13 +117,17 @@ class Verification:
             predicted_ms=None if predicted_ms is None else _latency(predicted_ms),
             limit_ms=None if limit_ms is None else _latency(limit_ms),
             tolerance=_latency(data["tolerance"]),
+            statistic=str(data.get("statistic", MEDIAN)),
         )
         drift, corrected = data["drift"], data["drift_corrected"]
+        median_ms, tail = data.get("median_ms"), data.get("tail")
         return cls(
             expected=expected,
             measured=_judged(expected, data["measured"]),
             drift=None if drift is None else SessionDrift.from_json(drift),
             drift_corrected=None if corrected is None else _judged(expected, corrected),
+            median_ms=None if median_ms is None else _latency(median_ms),
+            tail=None if tail is None else Tail.from_json(tail),
         )
 
 
@@ -128,27 +144,57 @@ def _latency(value: Any) -> float:
 
 
 def verify(
-    measurements: Sequence[Measurement], expected: Expected, drift: SessionDrift | None = None
+    measurements: Sequence[Measurement],
+    expected: Expected,
+    drift: SessionDrift | None = None,
+    blocks: Sequence[BlockSpec] | None = None,
 ) -> Verification:
-    """Judge the one network among `measurements` by what was expected of it.
+    """Judge the network of these blocks among `measurements` by what was expected of it.
 
-    `InputError` where the prediction is no latency, `DeviceError` where not one network was
-    measured.
+    Without `blocks` it is the only network. `InputError` where the prediction is no latency,
+    `DeviceError` where not one such network was measured.
     """
     predicted_ms = expected.predicted_ms
     if predicted_ms is not None and not (math.isfinite(predicted_ms) and predicted_ms > 0):
         raise InputError(f"the predicted latency is {predicted_ms}, expected ms above 0")
-    networks = [one for one in measurements if one.workload.role == "network"]
-    if len(networks) != 1:
-        raise DeviceError(f"the device measured {len(networks)} networks, expected 1; run it again")
-    network, corrected = networks[0], None
+    network = _network(measurements, blocks)
+    corrected = None
     if drift is not None and drift.applied:
-        low_ms, high_ms = network.interval_ms
-        interval_ms = (low_ms / drift.ratio, high_ms / drift.ratio)
-        corrected = expected.judge(network.median_ms / drift.ratio, interval_ms)
+        corrected = _corrected(network, expected, drift.ratio)
     return Verification(
         expected=expected,
-        measured=expected.judge(network.raw_ms, network.raw_interval_ms),
+        measured=_raw(network, expected),
         drift=drift,
         drift_corrected=corrected,
+        median_ms=network.raw_ms,
+        tail=network.tail,
     )
+
+
+def _network(
+    measurements: Sequence[Measurement], blocks: Sequence[BlockSpec] | None
+) -> Measurement:
+    networks = [one for one in measurements if one.workload.role == "network"]
+    if blocks is not None:
+        networks = [one for one in networks if one.workload.blocks == tuple(blocks)]
+    if len(networks) != 1:
+        raise DeviceError(f"the device measured {len(networks)} networks, expected 1; run it again")
+    return networks[0]
+
+
+def _raw(network: Measurement, expected: Expected) -> Figure:
+    """The latency as measured, judged."""
+    if expected.statistic == P90:
+        tail = network.tail
+        return expected.judge(tail.p90_ms, (tail.low_ms, tail.high_ms))
+    return expected.judge(network.raw_ms, network.raw_interval_ms)
+
+
+def _corrected(network: Measurement, expected: Expected, ratio: float) -> Figure:
+    """The latency drift-corrected, within its session and since the sweep, judged."""
+    ms, (low_ms, high_ms) = network.median_ms, network.interval_ms
+    if expected.statistic == P90:
+        # A tail drifts as its median does: single samples have no drift of their own.
+        scale, tail = network.median_ms / network.raw_ms, network.tail
+        ms, low_ms, high_ms = tail.p90_ms * scale, tail.low_ms * scale, tail.high_ms * scale
+    return expected.judge(ms / ratio, (low_ms / ratio, high_ms / ratio))

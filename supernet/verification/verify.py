@@ -1,8 +1,8 @@
 """Measure an exported network, and judge it by its predicted latency and its limit.
 
-The file itself is measured, by the protocol of a sweep, beside single blocks and the two reference
-workloads. The predictor's file holds what the same blocks and references took in its sweep: how
-much longer they take now is the drift since then.
+The file itself is measured, by the protocol of a sweep, beside the predictor's anchor networks,
+single blocks and the two reference workloads. The predictor's file holds what the anchors took in
+its sweep (`supernet.verification.drift`). The blocks are company alone.
 """
 
 import tempfile
@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-
 from bench.blocks.model import Model
 from bench.blocks.spec import BlockSpec
 from bench.devices.device_lock import measuring
+from bench.drift.log import Anchor
 from bench.errors import InterruptedSweepError, TargetMismatchError
 from bench.protocol.backend import Backend, LoadedModel
 from bench.protocol.device import Device, Workload
@@ -25,8 +24,6 @@ from bench.sweep.run import run_sweep
 from bench.sweep.store import SweepStore
 from bench.timing.measurement import Measurement
 from bench.timing.plan import SweepPlan
-from bench.timing.session_drift import SessionDrift, drift_by_length, drift_by_references
-from latency_models.predictors.predictor import LatencyPredictor
 
 
 def comparable(precision: str, target: Target) -> bool:
@@ -81,6 +78,7 @@ class Bench:
 
     `company` are blocks that are measured in the same passes, besides the network's own: a network
     among few models finds more of itself in the caches than it did in a sweep among many.
+    `anchors` are whole networks, measured in the same rounds to follow drift.
     """
 
     device: Device
@@ -89,6 +87,7 @@ class Bench:
     plan: SweepPlan = field(default_factory=SweepPlan)
     progress: Progress = field(default_factory=NoProgress)
     company: tuple[BlockSpec, ...] = ()
+    anchors: tuple[Anchor, ...] = ()
     forced: bool = False  # measure though the device is busy
 
 
@@ -116,7 +115,7 @@ def check_target(bench: Bench) -> None:
 def measure_file(
     content: bytes, blocks: Sequence[BlockSpec], bench: Bench, keep: Path | None = None
 ) -> list[Measurement]:
-    """Measure a model file, single blocks, and the references in the same passes.
+    """Measure a model file, the anchors, single blocks, and the references in the same passes.
 
     Every sample goes to `keep`, a new sweep file, where it is given. `DeviceError` where the
     device is busy, `TargetMismatchError` where it is not the target's.
@@ -134,7 +133,8 @@ def _measured(
     network = Workload(role="network", blocks=tuple(blocks))
     beside = dict.fromkeys([*blocks, *bench.company])
     company = [Workload(role="block", blocks=(block,)) for block in beside]
-    planner = ListPlanner([network, *company])
+    anchors = [Workload(role="network", blocks=a.blocks, label=a.label) for a in bench.anchors]
+    planner = ListPlanner([network, *anchors, *company])
     wrapped = FileBackend(bench.backend, blocks, content)
     with tempfile.TemporaryDirectory(prefix="ofabench-") as folder:
         path = keep or Path(folder) / "verify.sqlite"
@@ -158,32 +158,3 @@ def _sweep(bench: Bench, backend: Backend, planner: ListPlanner, store: SweepSto
     except InterruptedSweepError as error:
         # A verification takes seconds, and does not go on from what is measured.
         raise InterruptedSweepError("stopped before it was measured; verify again") from error
-
-
-def drift_since_sweep(
-    measurements: Sequence[Measurement], predictor: LatencyPredictor
-) -> SessionDrift | None:
-    """Estimate how much slower the device is than in the predictor's sweep; None where unknown.
-
-    By the single blocks measured beside the network that the predictor knows from its sweep. They
-    follow whole networks more closely than the two reference workloads do, which are asked only
-    where the predictor knows no blocks (`docs/deploy.md`, "Drift").
-    """
-    then_ms, now_ms = [], []
-    for one in measurements:
-        if one.workload.role == "block" and one.workload.blocks[0] in predictor.known:
-            warm_ms, cold_ms = predictor.known[one.workload.blocks[0]]
-            then_ms.append(cold_ms if one.cold else warm_ms)
-            now_ms.append(one.median_ms)
-    by_blocks = drift_by_length("blocks measured beside it", np.array(then_ms), np.array(now_ms))
-    then_references = predictor.provenance.get("references") or {}
-    return by_blocks or drift_by_references(references_ms(measurements), then_references)
-
-
-def references_ms(measurements: Sequence[Measurement]) -> dict[str, float]:
-    """Latency of each reference workload, by its label."""
-    return {
-        one.workload.label: one.median_ms
-        for one in measurements
-        if one.workload.role == "reference"
-    }

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from bench.timing.session_drift import drift_in_words
+from bench.timing.statistic import MEDIAN
+from bench.timing.tail import Tail
 
 if TYPE_CHECKING:
     from supernet.data.dataset import Score
@@ -28,10 +30,12 @@ def with_repeat(first: Any, again: Mapping[str, Any]) -> dict[str, Any] | None:
 
     The same: file, target, prediction, limit and tolerance.
     """
-    same = ("model_sha256", "target", "predicted_ms", "limit_ms", "tolerance")
-    if not isinstance(first, dict) or any(first.get(key) != again[key] for key in same):
+    same = ("model_sha256", "target", "predicted_ms", "limit_ms", "tolerance", "statistic")
+    first = {"statistic": MEDIAN, **first} if isinstance(first, dict) else None
+    if first is None or any(first.get(key) != again[key] for key in same):
         return None
-    kept = ("measured", "drift", "drift_corrected", "prediction_within_tolerance", "limit_met")
+    kept = ("measured", "drift", "drift_corrected", "median_ms", "tail",
+            "prediction_within_tolerance", "limit_met")  # fmt: skip
     repeats = first.get(REPEATS, [])
     return {**first, REPEATS: [*repeats, {key: again[key] for key in kept}]}
 
@@ -51,13 +55,14 @@ def accuracy_json(score: "Score | None", predicted: float | None) -> dict[str, A
 def latency_lines(data: Mapping[str, Any]) -> Iterator[str]:
     """Prediction and limit, the latency measured and drift-corrected, and the verdicts."""
     unlike = data["prediction_of_another_precision"]
+    of = _of(data)
     if data["predicted_ms"] is not None:
-        yield f"  predicted        {data['predicted_ms']:.4g} ms"
+        yield f"  predicted        {data['predicted_ms']:.4g} ms{of}"
     elif unlike is not None:
         yield f"  predicted        {unlike['predicted_ms']:.4g} ms on {unlike['target']},"
         yield f"                   which says nothing of a file of {data['precision']}: no verdict"
     if data["limit_ms"] is not None:
-        yield f"  limit            {data['limit_ms']:g} ms"
+        yield f"  limit            {data['limit_ms']:g} ms{of}"
     if data["extrapolated"]:
         count = len(data["extrapolated"])
         yield f"  extrapolated: {count} blocks are unlike any that the predictor was fitted on"
@@ -79,19 +84,29 @@ def latency_lines(data: Mapping[str, Any]) -> Iterator[str]:
 
 
 def figure_lines(data: Mapping[str, Any]) -> Iterator[str]:
-    """The latency as measured, then drift-corrected or why not, each with its verdicts."""
+    """The latency as measured, drift-corrected or why not, with verdicts; then the percentiles."""
     for name in FIGURES:
         figure = data[name]
         if figure is None:
             if data["predicted_ms"] is not None:
                 yield f"{_NAMES[name]:<16} - ({_why_uncorrected(data['drift'])})"
             continue
-        line = f"{_NAMES[name]:<16} {figure['ms']:.4g} ms"
+        line = f"{_NAMES[name]:<16} {figure['ms']:.4g} ms{_of(data)}"
         line += f" (95 % interval {figure['low_ms']:.4g} to {figure['high_ms']:.4g})"
         verdicts = figure_verdicts(figure, data["tolerance"])
         yield f"{line}: {verdicts}" if verdicts else line
     if data["drift_corrected"] is not None:
         yield f"{'drift':<16} {drift_in_words(data['drift'])}"
+    tail = data.get("tail")
+    if tail is not None:
+        words = f"median {data['median_ms']:.4g} ms, {Tail.from_json(tail).in_words}"
+        yield f"{'samples':<16} {words}"
+
+
+def _of(data: Mapping[str, Any]) -> str:
+    """What of the samples latencies are, where it is not the median."""
+    statistic = data.get("statistic", MEDIAN)
+    return "" if statistic == MEDIAN else f" ({statistic})"
 
 
 def figure_verdicts(figure: Mapping[str, Any], tolerance: float) -> str:

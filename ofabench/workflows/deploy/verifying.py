@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.protocol.progress import NoProgress, Progress
+from bench.timing.statistic import MEDIAN
 from ofabench.options.verify import JudgingOptions
 
 if TYPE_CHECKING:
     from bench.blocks.spec import BlockSpec
+    from bench.drift.log import Anchor
     from bench.protocol.backend import Backend
     from bench.protocol.device import Device
     from bench.protocol.target import Target
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from supernet.verification.verify import Bench
 
 OUTPUTS_COMPARED = 4  # images on which a file's outputs there are held beside those here
+ONE_GROUP_S = 3600.0  # the file and the anchors are in the same rounds, however long these take
 COMPANY = 100  # blocks of the predictor's sweep that are measured beside the network
 
 
@@ -27,6 +30,7 @@ class Asked:
     """One verification: which file, on which target, judged by what.
 
     `predictor` is None where the file is only measured; `limits` are a search's, by target.
+    `statistic` is what prediction and limit are of.
     """
 
     content: bytes
@@ -34,6 +38,7 @@ class Asked:
     target: "Target"
     predictor: "LatencyPredictor | None" = None
     limits: Mapping[str, float] | None = None
+    statistic: str = MEDIAN
     keep: Path | None = None
 
 
@@ -63,8 +68,9 @@ def measure(place: Place, asked: Asked) -> dict[str, Any]:
     predicted of a file of another precision than the predictor's.
     """
     from bench.errors import InputError
+    from supernet.verification.drift import drift_since_sweep
     from supernet.verification.verdicts import Expected, verify
-    from supernet.verification.verify import drift_since_sweep, measure_file
+    from supernet.verification.verify import measure_file
 
     swept = None if asked.predictor is None else asked.predictor.target
     if asked.keep is not None and asked.target.precision != "fp32" and asked.target != swept:
@@ -76,11 +82,14 @@ def measure(place: Place, asked: Asked) -> dict[str, Any]:
     predictor, predicted_ms, drift = asked.predictor, None, None
     if predictor is not None and asked.target == predictor.target:
         predicted_ms = predictor.predict(asked.card.blocks).ms
-        drift = drift_since_sweep(measurements, predictor)
+        drift = drift_since_sweep(measurements, predictor, asked.card.blocks)
     expected = Expected(
-        predicted_ms=predicted_ms, limit_ms=_limit_ms(asked), tolerance=place.options.tolerance
+        predicted_ms=predicted_ms,
+        limit_ms=_limit_ms(asked),
+        tolerance=place.options.tolerance,
+        statistic=asked.statistic,
     )
-    verification = verify(measurements, expected, drift)
+    verification = verify(measurements, expected, drift, asked.card.blocks)
     return {
         **_verified(asked),
         **verification.to_json(),
@@ -146,11 +155,22 @@ def _bench(place: Place, asked: Asked) -> "Bench":
         device=place.device,
         backend=place.backend,
         target=asked.target,
-        plan=SweepPlan(loads=options.replicates, passes=options.rounds, seed=options.seed),
+        plan=SweepPlan(
+            loads=options.replicates, passes=options.rounds, seed=options.seed, group_s=ONE_GROUP_S
+        ),
         progress=place.progress or NoProgress(),
         company=company_of(asked.predictor, options.seed),
+        anchors=_anchors(asked),
         forced=options.force,
     )
+
+
+def _anchors(asked: Asked) -> "tuple[Anchor, ...]":
+    """Networks by which drift is followed, where something is predicted of such a file."""
+    predictor = asked.predictor
+    if predictor is None or asked.target != predictor.target or predictor.drift_log is None:
+        return ()
+    return predictor.drift_log.anchors
 
 
 def company_of(predictor: "LatencyPredictor | None", seed: int) -> "tuple[BlockSpec, ...]":

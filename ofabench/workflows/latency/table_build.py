@@ -124,7 +124,7 @@ def _networks(
 ) -> "NetworksTable":
     from latency_models.tables.networks import NetworksTable
     from supernet.space.space import parse_line
-    from supernet.verification.verify import references_ms
+    from supernet.verification.drift import references_ms
 
     networks = [one for one in measured if one.workload.role == "network"]
     if not networks:

@@ -7,6 +7,7 @@ import pytest
 
 from bench.timing.session_drift import (
     SessionDrift,
+    drift_by_anchors,
     drift_by_length,
     drift_by_references,
     drift_in_words,
@@ -35,6 +36,36 @@ def test_thirds_by_length_have_estimates_of_their_own() -> None:
     assert drift.applied  # they differ by 21.5 %, the correction is 24.9 %
 
 
+def test_anchors_are_each_an_estimate_and_the_correction_is_their_median() -> None:
+    then = np.array([1.0, 2.0, 3.0, 4.0, 5.0, np.nan])
+    now = then * np.array([1.1, 1.08, 1.5, 1.12, 1.0, 1.0])
+
+    drift = drift_by_anchors(then, now)
+
+    assert drift is not None
+    assert (drift.source, drift.workloads, drift.weak) == ("anchor networks", 5, False)
+    assert drift.ratio == pytest.approx(1.1)
+    assert drift.estimates["anchor 3 of 3 ms"] == pytest.approx(1.5)
+    # Sorted 1.0, 1.08, 1.1, 1.12, 1.5: the middle half reaches from the second to the fourth.
+    assert drift.disagreement == pytest.approx(1.12 / 1.08 - 1)
+    assert drift.applied
+    expected = 1.2533 * np.log(1.12 / 1.08) / 1.349 / np.sqrt(5)
+    assert drift.standard_error == pytest.approx(expected)
+    assert drift_by_anchors(then[3:], now[3:]) is None
+
+
+def test_anchors_whose_middle_half_spans_more_than_the_correction_are_not_applied() -> None:
+    then = np.ones(5)
+
+    close = drift_by_anchors(then, np.array([0.9, 1.02, 1.05, 1.06, 1.4]))
+    apart = drift_by_anchors(then, np.array([0.9, 1.0, 1.05, 1.06, 1.4]))
+
+    assert close is not None
+    assert apart is not None
+    assert close.applied  # 3.9 % apart, a correction of 5 %
+    assert not apart.applied  # 6 % apart
+
+
 def test_what_was_not_measured_then_is_left_out() -> None:
     then = np.array([np.nan, 1.0, 2.0, 3.0, np.inf, 0.0])
 
@@ -54,7 +85,21 @@ def test_references_are_each_an_estimate() -> None:
     assert drift.estimates == {"compute": 2.0, "memory": 4.5}
     assert drift.disagreement == pytest.approx(1.25)
     assert drift.applied  # 125 % apart, a correction of 200 %
+    assert drift.weak
+    assert drift.standard_error is None
     assert drift_by_references({"compute": 2.0}, {"compute": 1.0, "memory": 2.0}) is None
+
+
+def test_others_are_no_part_of_the_references_mean_but_may_disagree() -> None:
+    then = {"compute": 1.0, "memory": 1.0}
+    agreed = drift_by_references({"compute": 1.2, "memory": 1.3}, then, {"blocks": 1.25})
+    against = drift_by_references({"compute": 1.2, "memory": 1.3}, then, {"blocks": 1.0})
+
+    assert agreed is not None
+    assert against is not None
+    assert agreed.ratio == against.ratio == pytest.approx(1.56**0.5)
+    assert agreed.applied
+    assert not against.applied  # 30 % apart, a correction of 24.9 %
 
 
 @pytest.mark.parametrize(
@@ -86,6 +131,34 @@ def test_in_words_it_says_why_nothing_is_corrected() -> None:
         "+5.0% they would correct"
     )
     assert drift_in_words(agreed.to_json()) == "+5.0% since the predictor's sweep, by 9 blocks"
+    old = {key: value for key, value in agreed.to_json().items()
+           if key not in {"weak", "middle_half", "standard_error"}}  # fmt: skip
+    assert drift_in_words(old) == drift_in_words(agreed.to_json())
+
+
+def test_in_words_anchors_are_named_each_and_references_are_said_to_be_weak() -> None:
+    then = np.array([1.0, 2.0, 4.0])
+    agreed = drift_by_anchors(then, then * np.array([1.1, 1.1, 1.1]))
+    apart = drift_by_anchors(then, then * np.array([0.9, 1.01, 1.1]))
+    weak = drift_by_references({"a": 1.1, "b": 1.1}, {"a": 1.0, "b": 1.0})
+
+    assert agreed is not None
+    assert apart is not None
+    assert weak is not None
+    each = "anchor 1 of 1 ms +10.0%, anchor 2 of 2 ms +10.0%, anchor 3 of 4 ms +10.0%"
+    assert drift_in_words(agreed.to_json()) == (
+        "+10.0% (standard error 0.0%) against the predictor's level, by the median of 3 anchor "
+        f"networks: {each}"
+    )
+    assert drift_in_words(apart.to_json()) == (
+        "not corrected: the middle half of estimates by 3 anchor networks differs by 10.6% "
+        "(anchor 1 of 1 ms -10.0%, anchor 2 of 2 ms +1.0%, anchor 3 of 4 ms +10.0%), more than "
+        "the +1.0% they would correct"
+    )
+    assert drift_in_words(weak.to_json()) == (
+        "+10.0% since the predictor's sweep, by 2 reference workloads (weak: they follow whole "
+        "networks poorly)"
+    )
 
 
 def test_it_comes_back_from_its_json() -> None:

@@ -1,10 +1,8 @@
 """`ofabench verify` on the fake machine: its figures, its exit codes and its refusals."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -12,9 +10,9 @@ import pytest
 from bench.backends.fake import FakeBackend, FakeModel
 from bench.backends.registry import get_backend
 from bench.blocks.model import random_model
-from bench.blocks.spec import BlockSpec
 from bench.blocks.torch_modules import build_network, network_of
 from bench.devices.cpu.local import LocalDevice
+from bench.drift.log import Anchor, AnchorSession, DriftLog
 from bench.protocol.target import Target
 from latency_models.networks.compose import Composition
 from latency_models.predictors.predictor import LatencyPredictor
@@ -66,20 +64,35 @@ def predictor(
     *,
     predicts_ms: float = COST_MS,
     target: Target = TARGET,
-    then_ms: Mapping[BlockSpec, float] = MappingProxyType({}),
+    slower: float | None = None,
 ) -> str:
-    """A predictor that gives every network the same latency; blocks took `then_ms` in its sweep."""
+    """A predictor that gives every network the same latency.
+
+    With anchor networks that are `slower` now by this factor than they were in its sweep.
+    """
     path = folder / "p.parquet"
     exact_ms = {block: FakeModel(random_model((block,)), TARGET).cost_ns / 1e6 for block in BLOCKS}
-    known = {block: (ms, ms) for block, ms in {**exact_ms, **then_ms}.items()}
+    known = {block: (ms, ms) for block, ms in exact_ms.items()}
+    log = {} if slower is None else {"drift": drift_log(slower).to_json()}
     LatencyPredictor(
         target=target,
-        provenance={"space": "tiny"},
+        provenance={"space": "tiny", **log},
         known=known,
         models={},
         composition=Composition(overhead_ms=predicts_ms, slope=0.0),
     ).save(path)
     return str(path)
+
+
+def drift_log(slower: float) -> DriftLog:
+    """Of five networks that took a share of what they take now."""
+    anchors = []
+    for number, arch in enumerate(TINY.sample(np.random.default_rng(1), 5)):
+        blocks = TINY.blocks(arch)
+        ms = FakeModel(random_model(blocks), TARGET).cost_ns / 1e6 / slower
+        anchors.append(Anchor(blocks=blocks, label=f"anchor {number}", ms=ms))
+    session = AnchorSession(started_at="2026-01-01T00:00", ms=tuple(one.ms for one in anchors))
+    return DriftLog(anchors=tuple(anchors), sessions=(session,))
 
 
 def verify(model: Path, latency: str, *more: str) -> int:
@@ -114,9 +127,8 @@ def test_a_prediction_out_of_tolerance_is_exit_code_1(
 def test_both_latencies_are_shown_with_both_verdicts(
     model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Blocks took a tenth in the predictor's sweep: ten times slower since, by all of them."""
-    then = {block: FakeModel(random_model((block,)), TARGET).cost_ns / 1e7 for block in BLOCKS}
-    latency = predictor(model.parent, predicts_ms=0.1 * COST_MS, then_ms=then)
+    """Anchors took a tenth in the predictor's sweep: ten times slower since, by all of them."""
+    latency = predictor(model.parent, predicts_ms=0.1 * COST_MS, slower=10.0)
     result = result_with({TARGET.key: 0.2 * COST_MS}, model.parent / "r.json")
     out = model.parent / "v.json"
 
@@ -126,13 +138,15 @@ def test_both_latencies_are_shown_with_both_verdicts(
     assert data["drift"]["ratio"] == pytest.approx(10, rel=0.1)
     assert data["drift_corrected"]["ms"] == pytest.approx(0.1 * COST_MS, rel=0.1)
     assert (data["prediction_within_tolerance"], data["limit_met"]) == (True, False)
-    raw, corrected, drift = told.splitlines()[3:6]
+    raw, corrected, drift, samples = told.splitlines()[3:7]
     assert raw.startswith("  measured ")
     assert raw.endswith("NOT WITHIN 10 % of the prediction; limit NOT MET")
     assert corrected.startswith("  drift-corrected ")
     assert corrected.endswith(", within 10 % of the prediction; limit met")
-    assert drift.endswith(f"since the predictor's sweep, by {len(set(BLOCKS))} blocks measured "
-                          "beside it")  # fmt: skip
+    assert "against the predictor's level, by the median of 5 anchor networks: anchor 1" in drift
+    assert samples.startswith("  samples          median ")
+    assert "; a p99 needs 500)" in samples
+    assert data["tail"]["p90_ms"] >= data["median_ms"] == data["measured"]["ms"]
 
 
 def test_a_repeat_stands_beside_the_first(model: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,27 +14,29 @@ from bench.backends.fake import FakeBackend, FakeModel
 from bench.blocks.model import random_model
 from bench.blocks.spec import BlockSpec
 from bench.devices.fake import NO_FLAWS, FakeDevice, Flaws
+from bench.drift.log import Anchor, AnchorSession, DriftLog
 from bench.errors import DeviceError, FileError, InputError, TargetMismatchError
 from bench.protocol.backend import LoadedModel
+from bench.protocol.device import Workload
 from bench.protocol.target import Target
 from bench.sweep.store import SweepStore
 from bench.timing.measurement import Measurement
 from bench.timing.plan import SweepPlan
-from bench.timing.session_drift import drift_by_references
+from bench.timing.session_drift import SessionDrift, drift_by_references
 from latency_models.predictors.predictor import LatencyPredictor
 from supernet.space.space import SearchSpace
+from supernet.verification.drift import drift_since_sweep, references_ms
 from supernet.verification.verdicts import Expected, Verification, verify
 from supernet.verification.verify import (
     Bench,
     FileBackend,
-    drift_since_sweep,
     measure_file,
-    references_ms,
 )
 
 TINY = SearchSpace.load("tiny")
 BLOCKS = TINY.blocks(TINY.smallest())
 TARGET = Target(device="fake", backend="fake", backend_version="1")
+ANCHOR_ARCHS = TINY.sample(np.random.default_rng(1), 5)
 CONTENT = FakeBackend().serialise(random_model(BLOCKS))
 PLAN = SweepPlan(loads=3, passes=2, calls=2)
 
@@ -49,14 +51,25 @@ def bench(flaws: Flaws = NO_FLAWS, **other: object) -> Bench:
     )
 
 
+def costs_ms(blocks: tuple[BlockSpec, ...]) -> float:
+    """What the fake machine takes for a network once it is warm."""
+    return FakeModel(random_model(blocks), TARGET).cost_ns / 1e6
+
+
+def anchors() -> tuple[Anchor, ...]:
+    return tuple(
+        Anchor(blocks=TINY.blocks(arch), label=f"anchor {n}", ms=costs_ms(TINY.blocks(arch)))
+        for n, arch in enumerate(ANCHOR_ARCHS)
+    )
+
+
 @lru_cache
 def measured() -> tuple[Measurement, ...]:
-    return tuple(measure_file(CONTENT, BLOCKS, bench()))
+    return tuple(measure_file(CONTENT, BLOCKS, replace(bench(), anchors=anchors())))
 
 
 def exact_ms() -> float:
-    """What the fake machine takes for the network once it is warm."""
-    return FakeModel(random_model(BLOCKS), TARGET).cost_ns / 1e6
+    return costs_ms(BLOCKS)
 
 
 def predictor(then: Mapping[BlockSpec, float] | None = None, **provenance: Any) -> LatencyPredictor:
@@ -65,17 +78,20 @@ def predictor(then: Mapping[BlockSpec, float] | None = None, **provenance: Any) 
     return LatencyPredictor(target=TARGET, provenance=provenance, known=known, models={})
 
 
-def slower(factor: float, **by_role: float) -> list[Measurement]:
-    """The measurements as of a device that drifted; blocks and references may drift apart."""
-    return [
-        Measurement(
-            workload=one.workload,
-            target=one.target,
-            samples_ns=one.samples_ns * by_role.get(one.workload.role, factor),
-            levels=one.levels,
-        )
-        for one in measured()
-    ]
+def anchored(**provenance: Any) -> LatencyPredictor:
+    """Has the anchors in its drift log, and knows no block."""
+    session = AnchorSession(started_at="2026-01-01T00:00", ms=tuple(a.ms for a in anchors()))
+    log = DriftLog(anchors=anchors(), sessions=(session,))
+    return predictor(**provenance, drift=log.to_json())
+
+
+def slower(factor: float, **by_name: float) -> list[Measurement]:
+    """The measurements as of a device that drifted; roles and single anchors may drift apart."""
+
+    def of(one: Workload) -> float:
+        return by_name.get(one.label.replace(" ", "_"), by_name.get(one.role, factor))
+
+    return [replace(one, samples_ns=one.samples_ns * of(one.workload)) for one in measured()]
 
 
 def blocks_ms() -> dict[BlockSpec, float]:
@@ -87,7 +103,8 @@ def blocks_ms() -> dict[BlockSpec, float]:
 def test_a_quiet_machine_gives_back_what_the_network_costs() -> None:
     measurements = measured()
 
-    found = verify(measurements, Expected(predicted_ms=exact_ms(), limit_ms=1.01 * exact_ms()))
+    expected = Expected(predicted_ms=exact_ms(), limit_ms=1.01 * exact_ms())
+    found = verify(measurements, expected, blocks=BLOCKS)
 
     # One call's reading of the fake clock is rounded to a ns.
     assert found.measured.ms == pytest.approx(exact_ms(), rel=1e-4)
@@ -95,21 +112,21 @@ def test_a_quiet_machine_gives_back_what_the_network_costs() -> None:
     assert (found.drift, found.drift_corrected) == (None, None)
     assert (found.prediction_within_tolerance, found.limit_met) == (True, True)
     roles = [one.workload.role for one in measurements]
-    assert roles.count("network") == 1
+    assert roles.count("network") == 1 + 5
     assert roles.count("reference") == 2
     assert roles.count("block") == len(set(BLOCKS))
 
 
 def test_measured_is_raw_and_drift_has_a_figure_of_its_own() -> None:
     measurements = slower(1.5)
-    drift = drift_since_sweep(measurements, predictor(blocks_ms()))
+    drift = drift_since_sweep(measurements, anchored())
     expected = Expected(predicted_ms=exact_ms(), limit_ms=1.2 * exact_ms())
 
-    found = verify(measurements, expected, drift)
+    found = verify(measurements, expected, drift, BLOCKS)
 
     assert drift is not None
-    assert (drift.source, drift.workloads) == ("blocks measured beside it", len(set(BLOCKS)))
-    assert drift.ratio == pytest.approx(1.5, rel=1e-6)
+    assert (drift.source, drift.workloads, drift.weak) == ("anchor networks", 5, False)
+    assert drift.ratio == pytest.approx(1.5, rel=1e-4)
     assert found.drift_corrected is not None
     assert found.measured.ms == pytest.approx(1.5 * exact_ms(), rel=1e-4)
     assert found.drift_corrected.ms == pytest.approx(exact_ms(), rel=1e-4)
@@ -121,57 +138,122 @@ def test_measured_is_raw_and_drift_has_a_figure_of_its_own() -> None:
 
 
 def test_drift_within_the_session_stays_in_the_raw_figure() -> None:
-    """Of three replicates two ran at twice the time: raw says so, the corrected one does not."""
+    """Of three replicates two ran at twice the time: raw says so, the corrected one does not.
+
+    All is 10 % slower than in the sweep beside that.
+    """
     factors = np.array([1.0, 2.0, 2.0])[:, None, None]
     measurements = [
-        Measurement(
-            workload=one.workload,
-            target=one.target,
-            samples_ns=one.samples_ns * factors,
-            levels=one.levels * factors[:, :, 0],
-        )
-        for one in measured()
+        replace(one, samples_ns=one.samples_ns * factors, levels=one.levels * factors[:, :, 0])
+        for one in slower(1.1)
     ]
-    drift = drift_since_sweep(measurements, predictor(blocks_ms()))
+    drift = drift_since_sweep(measurements, anchored())
 
-    found = verify(measurements, Expected(predicted_ms=exact_ms()), drift)
+    found = verify(measurements, Expected(predicted_ms=exact_ms()), drift, BLOCKS)
 
-    assert found.measured.ms == pytest.approx(2 * exact_ms(), rel=1e-4)
+    assert found.measured.ms == pytest.approx(2.2 * exact_ms(), rel=1e-4)
     assert found.drift_corrected is not None
     assert found.drift_corrected.ms == pytest.approx(exact_ms(), rel=1e-4)
 
 
-def test_cold_latencies_are_compared_with_cold_ones() -> None:
+def test_one_anchor_that_moved_alone_decides_nothing() -> None:
+    """Four are 10 % slower, one twice as slow: the middle half of them agrees."""
+    drift = drift_since_sweep(slower(1.1, anchor_2=2.0), anchored())
+
+    assert drift is not None
+    assert drift.ratio == pytest.approx(1.1, rel=1e-4)
+    assert drift.disagreement == pytest.approx(0.0, abs=1e-3)
+    assert drift.applied
+
+
+def test_anchors_that_disagree_by_more_than_they_would_correct_correct_nothing() -> None:
+    """The median is +3 %; the middle half reaches from -5 % to +8 %, 13.7 % apart."""
+    factors = {"anchor_0": 0.9, "anchor_1": 0.95, "anchor_3": 1.08, "anchor_4": 1.2}
+    measurements = slower(1.03, **factors)
+
+    drift = drift_since_sweep(measurements, anchored())
+    found = verify(measurements, Expected(predicted_ms=exact_ms()), drift, BLOCKS)
+
+    assert drift is not None
+    assert drift.ratio == pytest.approx(1.03, rel=1e-4)
+    assert drift.disagreement == pytest.approx(1.08 / 0.95 - 1, rel=1e-3)
+    assert not drift.applied
+    assert found.drift_corrected is None
+
+
+def test_predictions_are_of_the_mean_over_sessions_and_drift_is_told_against_it() -> None:
+    drift = drift_since_sweep(slower(1.5), anchored(drift_mean=1.2))
+
+    assert drift is not None
+    assert drift.ratio == pytest.approx(1.25, rel=1e-4)
+
+
+def test_the_network_that_is_judged_is_no_anchor_of_itself() -> None:
+    judged = anchors()[2].blocks
+
+    drift = drift_since_sweep(slower(1.1, anchor_2=2.0), anchored(), judged)
+
+    assert drift is not None
+    assert drift.workloads == 4
+    measurements = measure_file(CONTENT, judged, replace(bench(), anchors=anchors()))
+    assert [one.workload.role for one in measurements].count("network") == 5
+
+
+def test_anchors_that_no_longer_run_are_left_out_and_two_are_too_few() -> None:
+    def without(*labels: str) -> list[Measurement]:
+        return [one for one in slower(1.5) if one.workload.label not in labels]
+
+    three = drift_since_sweep(without("anchor 0", "anchor 1"), anchored())
+
+    assert three is not None
+    assert three.workloads == 3
+    assert drift_since_sweep(without("anchor 0", "anchor 1", "anchor 2"), anchored()) is None
+
+
+def test_references_are_asked_only_where_there_are_no_anchors_and_are_weak() -> None:
+    then = references_ms(measured())
+    measurements = slower(1.5, reference=1.8)
+
+    by_references = drift_since_sweep(measurements, predictor(references=then))
+    by_anchors = drift_since_sweep(measurements, anchored(references=then))
+
+    assert by_references is not None
+    assert by_anchors is not None
+    assert (by_references.source, by_references.weak) == ("reference workloads", True)
+    assert by_references.ratio == pytest.approx(1.8, rel=1e-6)
+    assert (by_anchors.source, by_anchors.ratio) == ("anchor networks", pytest.approx(1.5))
+    assert drift_since_sweep(measurements, predictor()) is None
+
+
+@pytest.mark.parametrize(("blocks", "applied"), [(1.7, True), (1.1, True), (0.9, False)])
+def test_blocks_beside_it_speak_against_references_and_never_correct(
+    blocks: float, applied: bool
+) -> None:
+    """At +80 % by references, blocks at -10 % are 100 % away; those at +10 % only 63.6 %."""
+    then = references_ms(measured())
+
+    drift = drift_since_sweep(
+        slower(1.5, reference=1.8, block=blocks), predictor(blocks_ms(), references=then)
+    )
+
+    assert drift is not None
+    assert drift.ratio == pytest.approx(1.8, rel=1e-6)
+    assert drift.estimates["blocks beside it"] == pytest.approx(blocks, rel=1e-6)
+    assert drift.applied is applied
+
+
+def test_cold_blocks_are_compared_with_cold_ones() -> None:
     cold = replace(TARGET, options=(("cache", "cold"),))
-    measurements = [
-        Measurement(workload=one.workload, target=cold, samples_ns=one.samples_ns,
-                    levels=one.levels)
-        for one in measured()
-    ]  # fmt: skip
+    measurements = [replace(one, target=cold) for one in measured()]
     then = {
         one.workload.blocks[0]: one.cold_ms / 2 for one in measured()
         if one.workload.role == "block"
     }  # fmt: skip
 
-    drift = drift_since_sweep(measurements, predictor(then))
+    drift = drift_since_sweep(measurements, predictor(then, references=references_ms(measurements)))
 
     assert drift is not None
-    assert drift.ratio == pytest.approx(1.0, rel=1e-6)
-
-
-def test_references_are_asked_only_where_no_block_is_known() -> None:
-    then = references_ms(measured())
-    measurements = slower(1.5, reference=1.8)
-
-    by_references = drift_since_sweep(measurements, predictor(references=then))
-    by_blocks = drift_since_sweep(measurements, predictor(blocks_ms(), references=then))
-
-    assert by_references is not None
-    assert by_blocks is not None
-    assert by_references.source == "reference workloads"
-    assert by_references.ratio == pytest.approx(1.8, rel=1e-6)
-    assert by_blocks.ratio == pytest.approx(1.5, rel=1e-6)
-    assert drift_since_sweep(measurements, predictor()) is None
+    assert drift.estimates["blocks beside it"] == pytest.approx(1.0, rel=1e-6)
 
 
 def test_estimates_that_disagree_correct_nothing() -> None:
@@ -181,8 +263,8 @@ def test_estimates_that_disagree_correct_nothing() -> None:
     assert agree is not None
     assert apart is not None
 
-    corrected = verify(measured(), Expected(predicted_ms=1.0), agree)
-    raw = verify(measured(), Expected(predicted_ms=1.0), apart)
+    corrected = verify(measured(), Expected(predicted_ms=1.0), agree, BLOCKS)
+    raw = verify(measured(), Expected(predicted_ms=1.0), apart, BLOCKS)
 
     assert corrected.drift_corrected is not None
     assert raw.drift_corrected is None
@@ -201,24 +283,61 @@ def test_a_latency_is_judged_by_prediction_and_limit(ms: float, within: bool, me
 
 
 def test_without_prediction_or_limit_there_is_no_verdict() -> None:
-    found = verify(measured(), Expected())
+    found = verify(measured(), Expected(), blocks=BLOCKS)
 
     assert (found.prediction_within_tolerance, found.limit_met, found.failed) == (None, None, False)
 
 
 def test_a_verification_comes_back_from_its_json() -> None:
-    drift = drift_since_sweep(slower(1.5), predictor(blocks_ms()))
-    found = verify(slower(1.5), Expected(predicted_ms=1.0, limit_ms=2.0), drift)
+    drift = drift_since_sweep(slower(1.5), anchored())
+    expected = Expected(predicted_ms=1.0, limit_ms=2.0, statistic="p90")
+    found = verify(slower(1.5), expected, drift, BLOCKS)
 
     data = json.loads(json.dumps(found.to_json()))
 
     assert Verification.from_json(data) == found
     damaged: list[dict[str, Any]] = [
-        {"tolerance": 0}, {"limit_ms": float("nan")}, {"measured": {}},
+        {"tolerance": 0}, {"limit_ms": float("nan")}, {"measured": {}}, {"tail": {}},
     ]  # fmt: skip
     for changed in damaged:
         with pytest.raises((KeyError, ValueError)):
             Verification.from_json(data | changed)
+
+
+def test_a_verification_of_an_older_ofabench_is_read() -> None:
+    data = verify(measured(), Expected(predicted_ms=1.0), blocks=BLOCKS).to_json()
+    for name in ("statistic", "median_ms", "tail"):
+        del data[name]
+
+    found = Verification.from_json(data)
+
+    assert (found.expected.statistic, found.median_ms, found.tail) == ("median", None, None)
+
+
+def test_with_the_statistic_p90_prediction_and_limit_are_judged_by_it() -> None:
+    """Warm bursts of 1 and 2 ms, replicates alike, at half the usual speed; anchors 25 % slower."""
+    samples = np.array([[[9.0, 1.0], [9.0, 2.0]]] * 3) * 1e6
+    network = replace(
+        next(one for one in measured() if one.workload.blocks == BLOCKS),
+        samples_ns=samples,
+        levels=np.full((3, 2), 2.0),
+        disturbed_ns=(np.array([[9.0, 8.0]]) * 1e6, np.empty((0, 2)), np.empty((0, 2))),
+    )
+    drift = SessionDrift(source="a", workloads=3, ratio=1.25, estimates={"a": 1.25})
+    expected = Expected(predicted_ms=2.0, limit_ms=2.0, statistic="p90")
+
+    found = verify([network], expected, drift, BLOCKS)
+    by_median = verify([network], replace(expected, statistic="median"), drift, BLOCKS)
+
+    # Of 1, 1, 1, 2, 2, 2, 8 the 90th percentile is 5.4 steps from the first: 2 + 0.4 * 6.
+    assert found.measured.ms == pytest.approx(4.4)
+    assert found.limit_met is False
+    assert found.drift_corrected is not None
+    assert found.drift_corrected.ms == pytest.approx(4.4 / 2 / 1.25)
+    assert found.drift_corrected.within_tolerance is False
+    assert found.median_ms == by_median.measured.ms == pytest.approx(1.5)
+    assert by_median.limit_met is True
+    assert by_median.tail == found.tail
 
 
 class WatchedBackend(FakeBackend):
@@ -315,6 +434,8 @@ def test_what_cannot_be_judged_is_refused() -> None:
 
     with pytest.raises(DeviceError, match="measured 0 networks"):
         verify(blocks, Expected(predicted_ms=1.0))
+    with pytest.raises(DeviceError, match="measured 6 networks"):
+        verify(measurements, Expected(predicted_ms=1.0))
     for wrong in (float("nan"), 0.0):
         with pytest.raises(InputError, match="predicted latency"):
             verify(measurements, Expected(predicted_ms=wrong))
