@@ -23,6 +23,7 @@ from latency_models.predictors.fitted import FittedPredictor
 from latency_models.regression.features import PHYSICAL
 from latency_models.regression.regression import Choice
 from latency_models.regression.regression_rows import PARTS, model_rows, read_models, rows
+from latency_models.tables.statistic import kept_statistic
 from latency_models.tables.storage import (
     load_frame,
     require_columns,
@@ -57,7 +58,8 @@ def load_predictor(path: Path) -> dict[str, Any]:
     parts = {str(part): rows for part, rows in frame.groupby("part", sort=False)}
     try:
         target, provenance = target_and_provenance(metadata)
-        kept_log(provenance), kept_mean(provenance)  # which raise where they are damaged
+        for kept in (kept_log, kept_mean, kept_statistic):
+            kept(provenance)  # which raises where it is damaged
         return {
             "target": target,
             "provenance": provenance,

@@ -19,6 +19,7 @@ from latency_models.predictors.network_blocks import NetworkBlocks
 from latency_models.regression.domain import Domain
 from latency_models.regression.features import feature_matrix
 from latency_models.regression.regression import Regression
+from latency_models.tables.statistic import kept_statistic
 from latency_models.tables.table import nearest
 
 Floats = NDArray[np.float64]
@@ -48,17 +49,20 @@ class LatencyPredictor(FittedPredictor):
     """What a network of `BlockSpec`s costs on `target`, in ms: predicts from what was fitted.
 
     Predictions are of the mean over measurement sessions, as far as `drift_log` knows them: they
-    stand above what was measured in the sweep by the factor `drift_mean`.
+    stand above what was measured in the sweep by the factor `drift_mean`. `statistic` says what of
+    a network's samples they are: the median, or `p90`.
     """
 
     domain: Domain = field(init=False, repr=False, compare=False)
     drift_log: DriftLog | None = field(init=False, repr=False, compare=False)
     drift_mean: float = field(init=False, repr=False, compare=False)
+    statistic: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "domain", Domain.of([*self.known, *self.seen]))
         object.__setattr__(self, "drift_log", kept_log(self.provenance))
         object.__setattr__(self, "drift_mean", kept_mean(self.provenance))
+        object.__setattr__(self, "statistic", kept_statistic(self.provenance))
 
     def predict(self, blocks: Network) -> Prediction:
         """Latency of one network, block by block."""

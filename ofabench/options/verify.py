@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bench.errors import InputError
 from bench.options import Options, nested, option
+from bench.timing.statistic import STATISTICS
 from ofabench.options import shared
 from ofabench.options.device import DeviceOptions
 from ofabench.options.search import FRACTION
@@ -18,6 +19,11 @@ class JudgingOptions(Options):
         0.1,
         unit=FRACTION,
         help="share of the prediction by which the measurement may differ ({default})",
+    )
+    statistic: str | None = option(
+        None,
+        choices=STATISTICS,
+        help="what limit and prediction are of (default: what the predictor predicts, else median)",
     )
     replicates: int = option(6, minimum=1, aliases=("--loads",), help="as of a sweep ({default})")
     rounds: int = option(30, minimum=1, aliases=("--passes",), help="of each replicate ({default})")

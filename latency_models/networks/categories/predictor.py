@@ -16,6 +16,7 @@ from bench.errors import InputError
 from latency_models.networks.categories.costs import CategoryCosts
 from latency_models.networks.categories.file import frame_of, load_categories, save_categories
 from latency_models.tables.columns import is_whole, numbers_of, whole_numbers
+from latency_models.tables.statistic import kept_statistic
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -31,6 +32,11 @@ class CategoryPredictor(CategoryCosts):
     def columns(self) -> tuple[str, ...]:
         """Columns of which a row of categories is made."""
         return tuple(self.costs_ms)
+
+    @property
+    def statistic(self) -> str:
+        """What of a network's samples is predicted: the median, or `p90`."""
+        return kept_statistic(self.provenance)
 
     @property
     def frame(self) -> pd.DataFrame:

@@ -17,7 +17,13 @@ from ofabench.workflows.deploy.deploy_folder import CARD, PAGE, SEARCH, finished
 from ofabench.workflows.deploy.deploy_page import page_of
 from ofabench.workflows.deploy.deployment import Deployment
 from ofabench.workflows.deploy.given import Given, read_given
-from ofabench.workflows.deploy.verifying import Asked, Place, measure, target_for
+from ofabench.workflows.deploy.verifying import (
+    Asked,
+    Place,
+    measure,
+    statistic_of,
+    target_for,
+)
 from ofabench.workflows.devices import DeviceLike, device_in, measuring_alone, waits
 from ofabench.workflows.search.latencies import LatencySource, load_sources
 from ofabench.workflows.search.limits import counted_limits, latency_limits
@@ -185,6 +191,7 @@ def _device(
         for source in given.latencies:
             try:
                 _check_target(opened, backend, source.predictor)
+                statistic_of(given.options, source.predictor)  # refused before anything is made
                 here.append(source.predictor)
             except TargetMismatchError as error:
                 why.append(str(error).partition(":")[0])
@@ -216,6 +223,7 @@ def _verify(
         target=target_for(model.card, predictor),
         predictor=predictor,
         limits=given.limits,
+        statistic=statistic_of(given.options, predictor),
     )
     return measure(place, asked)
 

@@ -72,6 +72,7 @@ def latency_json(
     return {
         "target": key,
         "predicted_ms": prediction.ms,
+        "statistic": predictor.statistic,
         "std_ms": prediction.std_ms,
         "bound_ms": bounds.get(key),
         "limit_ms": given.limits.get(key),

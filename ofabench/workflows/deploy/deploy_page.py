@@ -5,9 +5,10 @@ from typing import Any
 
 from bench.blocks.spec import BlockSpec
 from bench.timing.session_drift import drift_in_words
+from bench.timing.tail import Tail
 from ofabench.workflows.deploy.deploy_sample import snippet
 from ofabench.workflows.deploy.markdown import escaped, verbatim
-from ofabench.workflows.deploy.verdicts import FIGURES, figure_verdicts
+from ofabench.workflows.deploy.verdicts import FIGURES, figure_verdicts, of_statistic
 from supernet.data.class_names import LABELS
 from supernet.data.wilson import share_in_words
 from supernet.export.card import Accuracies
@@ -94,7 +95,7 @@ def _latency(card: Card) -> Iterator[str]:
     yield "| target | predicted, ms | limit, ms | measured, ms | drift-corrected, ms |"
     yield "| --- | --- | --- | --- | --- |"
     for one in card["latency"]:
-        predicted = f"{one['predicted_ms']:.4g} ± {one['std_ms']:.2g}"
+        predicted = f"{one['predicted_ms']:.4g} ± {one['std_ms']:.2g}{of_statistic(one)}"
         confidence = (card["search"] or {}).get("confidence")
         if one["bound_ms"] is not None:
             sure = "with its margin" if confidence is None else f"with {confidence:.4g} confidence"
@@ -111,6 +112,11 @@ def _latency(card: Card) -> Iterator[str]:
     for one in card["latency"]:
         if one["verification"] is not None and one["verification"]["drift"] is not None:
             yield f"Drift on {one['target']}: {drift_in_words(one['verification']['drift'])}."
+    for one in card["latency"]:
+        tail = (one["verification"] or {}).get("tail")
+        if tail is not None:
+            median = f"median {one['verification']['median_ms']:.4g} ms"
+            yield f"Samples on {one['target']}: {median}, {Tail.from_json(tail).in_words}."
 
 
 def _figure(one: Mapping[str, Any], name: str) -> str:

@@ -55,7 +55,7 @@ def accuracy_json(score: "Score | None", predicted: float | None) -> dict[str, A
 def latency_lines(data: Mapping[str, Any]) -> Iterator[str]:
     """Prediction and limit, the latency measured and drift-corrected, and the verdicts."""
     unlike = data["prediction_of_another_precision"]
-    of = _of(data)
+    of = of_statistic(data)
     if data["predicted_ms"] is not None:
         yield f"  predicted        {data['predicted_ms']:.4g} ms{of}"
     elif unlike is not None:
@@ -91,7 +91,7 @@ def figure_lines(data: Mapping[str, Any]) -> Iterator[str]:
             if data["predicted_ms"] is not None:
                 yield f"{_NAMES[name]:<16} - ({_why_uncorrected(data['drift'])})"
             continue
-        line = f"{_NAMES[name]:<16} {figure['ms']:.4g} ms{_of(data)}"
+        line = f"{_NAMES[name]:<16} {figure['ms']:.4g} ms{of_statistic(data)}"
         line += f" (95 % interval {figure['low_ms']:.4g} to {figure['high_ms']:.4g})"
         verdicts = figure_verdicts(figure, data["tolerance"])
         yield f"{line}: {verdicts}" if verdicts else line
@@ -103,7 +103,7 @@ def figure_lines(data: Mapping[str, Any]) -> Iterator[str]:
         yield f"{'samples':<16} {words}"
 
 
-def _of(data: Mapping[str, Any]) -> str:
+def of_statistic(data: Mapping[str, Any]) -> str:
     """What of the samples latencies are, where it is not the median."""
     statistic = data.get("statistic", MEDIAN)
     return "" if statistic == MEDIAN else f" ({statistic})"

@@ -17,6 +17,7 @@ from ofabench.workflows.deploy.verdicts import (
 )
 
 if TYPE_CHECKING:
+    from bench.timing.tail import Tail
     from supernet.verification.verdicts import Figure
     from supernet.verification.verdicts import Verification as Verdicts
 
@@ -37,8 +38,18 @@ class Verification:
 
     @property
     def measured_ms(self) -> float:
-        """The median latency as measured, ms: by it the limit is judged."""
+        """The latency as measured, ms, by which the limit is judged: of `statistic`."""
         return self.verdicts.measured.ms
+
+    @property
+    def statistic(self) -> str:
+        """What of the samples is judged: `median`, or `p90`."""
+        return self.verdicts.expected.statistic
+
+    @property
+    def tail(self) -> "Tail | None":
+        """Percentiles of single samples as measured; None in files of an older ofabench."""
+        return self.verdicts.tail
 
     @property
     def interval_ms(self) -> tuple[float, float]:

@@ -10,7 +10,13 @@ from bench.protocol.progress import Progress
 from ofabench.options.verify import VerifyOptions, VerifyRequest, check_target_options
 from ofabench.workflows.deploy.verdicts import accuracy_json
 from ofabench.workflows.deploy.verification import Verification
-from ofabench.workflows.deploy.verifying import Asked, Place, measure, target_for
+from ofabench.workflows.deploy.verifying import (
+    Asked,
+    Place,
+    measure,
+    statistic_of,
+    target_for,
+)
 from ofabench.workflows.devices import DeviceLike, device_in, measuring_alone, waits
 from ofabench.workflows.search.latencies import latency_source
 
@@ -79,6 +85,7 @@ def verify(  # noqa: PLR0913 - the file, where it is measured, and all that it m
     check_target_options(options, predictor)
     name, content, card = _exported(model)
     raw = None if predictor is None else latency_source(predictor).predictor
+    statistic = statistic_of(options, raw)
     found = _found(result, pick, card)
     judge = _judge(data, card, options.images)
     backend = get_backend(options.backend or card.backend)
@@ -90,6 +97,7 @@ def verify(  # noqa: PLR0913 - the file, where it is measured, and all that it m
             target=target,
             predictor=raw,
             limits=_limits(found, limit_ms, target if raw is None else raw.target),
+            statistic=statistic,
             keep=None if keep is None else Path(keep),
         )
         place = Place(device=opened, backend=backend, options=options, progress=progress)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.errors import InputError
 from bench.protocol.progress import NoProgress, Progress
 from bench.timing.statistic import MEDIAN
 from ofabench.options.verify import JudgingOptions
@@ -52,6 +53,22 @@ class Place:
     progress: Progress | None = None
 
 
+def statistic_of(options: JudgingOptions, predictor: "LatencyPredictor | None") -> str:
+    """What a file is judged by: the option's, the predictor's, else the median.
+
+    `InputError` where the option and the predictor differ.
+    """
+    wanted = options.statistic
+    if predictor is None:
+        return wanted or MEDIAN
+    if wanted not in {None, predictor.statistic}:
+        raise InputError(
+            f"the predictor predicts the {predictor.statistic} of a network's samples, --statistic "
+            f"is {wanted}: fit one with --statistic {wanted}, or leave --statistic out"
+        )
+    return predictor.statistic
+
+
 def target_for(card: "Card", predictor: "LatencyPredictor") -> "Target":
     """Name what a file is measured on beside a predictor: its target, in the file's precision."""
     from supernet.verification.verify import comparable
@@ -67,7 +84,6 @@ def measure(place: Place, asked: Asked) -> dict[str, Any]:
     The keys are those of `Verification.to_json`, and what was verified on which target. Nothing is
     predicted of a file of another precision than the predictor's.
     """
-    from bench.errors import InputError
     from supernet.verification.drift import drift_since_sweep
     from supernet.verification.verdicts import Expected, verify
     from supernet.verification.verify import measure_file

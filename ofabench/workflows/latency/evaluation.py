@@ -109,7 +109,11 @@ def evaluate_blocks(
     verdict = judge(predictor, space.choices, on.codes, on.measured)
     expected = {"the predictor": verdict.predicted_ms}
     warn_of_networks(column, on.codes, on.measured.ms, expected)
-    target = {"column": column, "target": predictor.target.key}
+    target = {
+        "column": column,
+        "target": predictor.target.key,
+        "statistic": predictor.statistic,
+    }
     return Evaluation(
         target=predictor.target,
         column=column,
@@ -137,7 +141,7 @@ def evaluate_categories(
     from latency_models.evaluation.evaluate import best_constant, evaluate, repeatability
     from latency_models.networks.categories.predictor import codes_of
 
-    measured = networks.latencies_ms(column)
+    measured = networks.latencies_ms(column, predictor.statistic)
     codes = codes_of(networks.frame, predictor.columns)
     predicted, spread = predictor.predict(codes), networks.spread(column)
     warn_of_networks(column, codes, measured, {"the predictor": predicted})
@@ -145,6 +149,7 @@ def evaluate_categories(
     figures = {
         "column": column,
         "target": predictor.target.key,
+        "statistic": predictor.statistic,
         **evaluate(predicted, measured).to_json(),
         "drift": None,
         "drift_corrected": None,

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bench.timing.session_drift import drift_in_words
+from bench.timing.statistic import MEDIAN
 
 FIGURES = ("within_5", "within_10", "spearman", "kendall", "mape", "bias")
 
@@ -35,7 +36,8 @@ def evaluation_html(figures: Mapping[str, Any]) -> str:
 
 
 def _head(told: Mapping[str, Any]) -> Iterator[str]:
-    yield f"{told['n']} networks, {told['column']}; predictor of {told['target']}"
+    of = "" if told.get("statistic", MEDIAN) == MEDIAN else f" ({told['statistic']} of samples)"
+    yield f"{told['n']} networks, {told['column']}{of}; predictor of {told['target']}"
     if told.get("fitted_on"):
         share = "ALL of them: this is no judgement" if told["all_fitted_on"] else "left out"
         yield f"{told['fitted_on']} networks of the table were fitted on: {share}"

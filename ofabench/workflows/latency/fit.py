@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import InputError
+from bench.timing.statistic import MEDIAN
 from ofabench.options.fit import FitOptions
 from ofabench.workflows.latency.fit_categories import fit_onehot
 from ofabench.workflows.latency.network_input import as_networks_table
@@ -71,7 +72,7 @@ def fit(
             raise InputError(
                 "a latency table holds blocks, --space onehot knows none: leave it out"
             )
-        return fit_onehot(as_networks_table(networks), named_priors(priors), options.column)
+        return fit_onehot(as_networks_table(networks), named_priors(priors), options)
     table = None if blocks is None else _latency_table(blocks)
     if networks is None:
         from latency_models.fitting import fit_predictor
@@ -109,6 +110,11 @@ def _check(blocks: Any, networks: Any, priors: Any, options: FitOptions) -> None
         raise InputError("--prior is for fits on --networks alone: leave the latency table out")
     if networks is None and (options.column or options.space):
         raise InputError("--column and --space describe a networks table: give --networks too")
+    if networks is None and options.statistic != MEDIAN:
+        raise InputError(
+            f"--statistic {options.statistic} needs --networks: tails of blocks do not add up to "
+            "the tail of a network, so blocks alone say nothing of it"
+        )
 
 
 def _latency_table(blocks: Any) -> "LatencyTable":
@@ -133,16 +139,21 @@ def _fit_networks(
     from latency_models.drift.kept import DRIFT
     from latency_models.fitting import fit_predictor
     from latency_models.tables.networks import foreign_target
+    from latency_models.tables.statistic import statistic_provenance
     from ofabench.workflows.latency.networks import space_of
 
     column = networks.column_or_only(options.column)
-    measured = networks.latencies_ms(column)
+    measured = networks.latencies_ms(column, options.statistic)
     space = space_of(networks, options.space)
     codes = space.codes_of(networks.frame)
     specs = [space.blocks(arch) for arch in space.decode(codes)]
     target = networks.target_of(column)
     source = {"column": column, "rows": len(measured), **without_toml(networks.provenance)}
-    provenance = {**space_provenance(space), "networks": source}
+    provenance = {
+        **space_provenance(space),
+        **statistic_provenance(options.statistic),
+        "networks": source,
+    }
     if DRIFT in source:
         provenance[DRIFT] = source.pop(DRIFT)
     if table is None:

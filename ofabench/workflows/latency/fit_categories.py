@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from ofabench.options.fit import FitOptions
 from ofabench.workflows.latency.network_warnings import other_columns, warn_of_networks
 from ofabench.workflows.latency.predictor import LatencyPredictor
 from ofabench.workflows.latency.spaces import ONEHOT, without_toml
@@ -12,21 +13,22 @@ if TYPE_CHECKING:
 
 
 def fit_onehot(
-    networks: "NetworksTable", priors: Mapping[str, LatencyPredictor], column: str | None
+    networks: "NetworksTable", priors: Mapping[str, LatencyPredictor], options: FitOptions
 ) -> LatencyPredictor:
     """Return a predictor of categories fitted on networks; see `fit`.
 
     Args:
         networks: measured networks.
         priors: predictors of categories of other devices, by name.
-        column: latencies of the networks; None for the only ones.
+        options: which latencies the networks have.
     """
     from latency_models.networks.categories.fit import fit_categories
     from latency_models.networks.categories.predictor import category_columns, codes_of
     from latency_models.tables.networks import foreign_target
+    from latency_models.tables.statistic import statistic_provenance
 
-    column = networks.column_or_only(column)
-    measured = networks.latencies_ms(column)
+    column = networks.column_or_only(options.column)
+    measured = networks.latencies_ms(column, options.statistic)
     columns = category_columns(networks.frame)
     codes = codes_of(networks.frame, columns)
     others = {name: prior.category_predictor for name, prior in priors.items()}
@@ -37,7 +39,11 @@ def fit_onehot(
         measured,
         networks.target_of(column) or foreign_target(column),
         priors=others,
-        provenance={"space": ONEHOT, "networks": source},
+        provenance={
+            "space": ONEHOT,
+            **statistic_provenance(options.statistic),
+            "networks": source,
+        },
     )
     baselines = {name: one.predict(codes) for name, one in others.items() if one.columns == columns}
     baselines |= other_columns(networks, column)

@@ -1,7 +1,10 @@
 """What a fit chose, in lines."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, Any
+
+from bench.timing.statistic import MEDIAN
 
 if TYPE_CHECKING:
     from latency_models.networks.categories.predictor import CategoryPredictor
@@ -13,6 +16,9 @@ def fit_words(model: "BlockPredictor | CategoryPredictor") -> str:
     from latency_models.networks.categories.predictor import CategoryPredictor
 
     lines = _of_categories(model) if isinstance(model, CategoryPredictor) else _of_blocks(model)
+    if model.statistic != MEDIAN:
+        note = f"statistic     {model.statistic} of each network's samples; blocks stay medians"
+        lines = chain(lines, [note])
     return "\n".join(lines)
 
 

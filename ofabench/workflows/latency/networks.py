@@ -1,6 +1,6 @@
 """Networks tables and archs files joined with their spaces, for the commands."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.errors import InputError
-from bench.files import read_bytes
-from bench.timing.session_drift import SessionDrift, drift_by_length, drift_by_references
+from bench.files import VALUE_DAMAGE, read_bytes
+from bench.timing.session_drift import (
+    SessionDrift,
+    drift_by_anchors,
+    drift_by_length,
+    drift_by_references,
+)
 from ofabench.workflows.latency.spaces import KeptSpace, kept_space, load_space
 
 if TYPE_CHECKING:
+    from bench.blocks.spec import BlockSpec
+    from bench.drift.log import DriftLog
     from latency_models.evaluation.judge import Measured
     from latency_models.predictors.predictor import LatencyPredictor
     from latency_models.tables.networks import NetworksTable
@@ -72,25 +79,23 @@ def judging(
 ) -> Judging:
     """The networks of a table that a predictor was not fitted on, and the drift since its sweep.
 
-    Drift is estimated from networks fitted on that are in the table too, where there are three or
-    more, else from the reference workloads of both sweeps.
+    Drift is estimated from the predictor's anchor networks where three or more of them are in the
+    table or in its drift log, else from networks fitted on that are in the table too, where there
+    are three or more, else from the reference workloads of both sweeps, which are weak.
     """
     from latency_models.evaluation.judge import Measured
     from latency_models.predictors.predictor import network_key
 
     ms, spread, codes = (
-        networks.latencies_ms(column),
+        networks.latencies_ms(column, predictor.statistic),
         networks.spread(column),
         space.codes_of(networks.frame),
     )
-    then_ms = np.array(
-        [
-            predictor.fitted.get(network_key(space.blocks(arch)), np.nan)
-            for arch in space.decode(codes)
-        ]
-    )
+    specs = [space.blocks(arch) for arch in space.decode(codes)]
+    then_ms = np.array([predictor.fitted.get(network_key(one), np.nan) for one in specs])
     known = np.isfinite(then_ms)
-    drift = drift_by_length("networks in common", then_ms, ms)
+    drift = _drift_by_anchors(networks, column, specs, predictor)
+    drift = drift or drift_by_length("networks in common", then_ms, ms)
     judged = np.ones(len(ms), dtype=bool) if known.all() else ~known
     measured = Measured(
         ms=ms[judged],
@@ -100,11 +105,42 @@ def judging(
     return Judging(codes=codes[judged], measured=measured, fitted=int(known.sum()))
 
 
+def _drift_by_anchors(
+    networks: "NetworksTable",
+    column: str,
+    specs: "Sequence[tuple[BlockSpec, ...]]",
+    predictor: "LatencyPredictor",
+) -> SessionDrift | None:
+    """Estimate drift from the predictor's anchors that the table, or its own drift log, has."""
+    if predictor.drift_log is None:
+        return None
+    log = _log_of(networks)
+    now_ms = {} if log is None else {anchor.blocks: anchor.ms for anchor in log.anchors}
+    now_ms |= dict(zip(specs, networks.latencies_ms(column).tolist(), strict=True))
+    anchors = predictor.drift_log.anchors
+    return drift_by_anchors(
+        predictor.drift_mean * np.array([anchor.ms for anchor in anchors]),
+        np.array([now_ms.get(anchor.blocks, np.nan) for anchor in anchors]),
+    )
+
+
+def _log_of(networks: "NetworksTable") -> "DriftLog | None":
+    from latency_models.drift.kept import kept_log
+
+    try:
+        return kept_log(networks.provenance)
+    except VALUE_DAMAGE as error:
+        raise InputError(
+            f"the networks table's drift log is damaged ({error}); build the table again"
+        ) from error
+
+
 def _drift_by_references(
     networks: "NetworksTable", predictor: "LatencyPredictor"
 ) -> SessionDrift | None:
     """Estimate drift from the predictor's sweep to the networks' by their reference workloads."""
-    then = predictor.provenance.get("references") or {}
+    told = predictor.provenance.get("references") or {}
+    then = {name: predictor.drift_mean * ms for name, ms in told.items()}
     return drift_by_references(networks.provenance.get("references") or {}, then)
 
 

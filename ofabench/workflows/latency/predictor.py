@@ -89,6 +89,11 @@ class LatencyPredictor:
         return self.model.target
 
     @property
+    def statistic(self) -> str:
+        """What of a network's samples is predicted: `median`, or `p90`."""
+        return self.model.statistic
+
+    @property
     def provenance(self) -> Mapping[str, Any]:
         """What it was fitted on, when, and by which version, as JSON values."""
         return self.model.provenance

@@ -65,6 +65,7 @@ def predictor(
     predicts_ms: float = COST_MS,
     target: Target = TARGET,
     slower: float | None = None,
+    **provenance: str,
 ) -> str:
     """A predictor that gives every network the same latency.
 
@@ -76,7 +77,7 @@ def predictor(
     log = {} if slower is None else {"drift": drift_log(slower).to_json()}
     LatencyPredictor(
         target=target,
-        provenance={"space": "tiny", **log},
+        provenance={"space": "tiny", **log, **provenance},
         known=known,
         models={},
         composition=Composition(overhead_ms=predicts_ms, slope=0.0),
@@ -147,6 +148,44 @@ def test_both_latencies_are_shown_with_both_verdicts(
     assert samples.startswith("  samples          median ")
     assert "; a p99 needs 500)" in samples
     assert data["tail"]["p90_ms"] >= data["median_ms"] == data["measured"]["ms"]
+
+
+def test_a_predictor_of_p90_is_judged_by_p90_and_no_other_statistic(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    latency = predictor(model.parent, statistic="p90")
+    result = result_with({TARGET.key: 2 * COST_MS}, model.parent / "r.json")
+
+    assert verify(model, latency, "--result", result, "--tolerance", "0.9") == 0
+
+    told = capsys.readouterr().out
+    assert f"  predicted        {COST_MS:.4g} ms (p90)" in told
+    assert f"  limit            {2 * COST_MS:g} ms (p90)" in told
+    assert " ms (p90) (95 % interval " in told
+    assert verify(model, latency, "--tolerance", "0.9", "--json") == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["statistic"] == "p90"
+    assert data["measured"]["ms"] == data["tail"]["p90_ms"] > data["median_ms"]
+    assert verify(model, latency, "--statistic", "median") == 2
+    assert "predicts the p90 of a network's samples, --statistic is median" in (
+        capsys.readouterr().err
+    )
+    assert verify(model, predictor(model.parent), "--statistic", "p90") == 2
+    assert "fit one with --statistic p90, or leave --statistic out" in capsys.readouterr().err
+
+
+def test_a_limit_alone_is_judged_by_p90_where_asked(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = replace(TARGET, options=(("cache", "warm"),)).key
+    result = result_with({key: 2 * COST_MS}, model.parent / "r.json")
+    argv = ["verify", str(model), *QUICK, "--result", result, "--json"]
+
+    assert cli.main([*argv, "--statistic", "p90"]) == 0
+
+    data = json.loads(capsys.readouterr().out)
+    assert data["limit_met"] is True
+    assert data["measured"]["ms"] == data["tail"]["p90_ms"]
 
 
 def test_a_repeat_stands_beside_the_first(model: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 """`fit` from Python: what it takes, and what it refuses in words of what was expected."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +60,75 @@ def test_a_prior_is_a_predictor_or_its_file(tmp_path: Path) -> None:
     assert "prior 0" in dict(choice.errors)
 
 
+@pytest.mark.parametrize("blocks", [None, TABLE])
+def test_with_the_statistic_p90_the_networks_p90_is_predicted_and_blocks_stay(
+    blocks: LatencyTable | None, tmp_path: Path
+) -> None:
+    """Tails are half as long again as the median, less a constant: no sum of blocks' tails."""
+    frame = FRAME.assign(box_p90=1.5 * MS + 0.2)
+    networks = NetworksTable(
+        frame=frame[:16], space="tiny", targets={"box_ms": TARGET}, provenance={}
+    )
+
+    fit(blocks, networks, options=FitOptions(statistic="p90")).save(tmp_path / "p.parquet")
+    found = load_predictor(tmp_path / "p.parquet")
+
+    assert found.statistic == found.block_predictor.statistic == "p90"
+    assert found.provenance["statistic"] == "p90"
+    assert found.predict(ARCHS).ms == pytest.approx(1.5 * MS + 0.2, rel=0.05)
+    if blocks is not None:
+        known = found.block_predictor.known
+        assert [known[spec][0] for spec in SPECS] == pytest.approx(BLOCK_MS.tolist())
+    evaluation = found.evaluate(NetworksTable.of_frame(frame[16:], "tiny"))
+    assert evaluation.measured_ms == pytest.approx(1.5 * MS[16:] + 0.2)
+    assert evaluation.to_dict()["statistic"] == "p90"
+    assert "box_ms (p90 of samples)" in str(evaluation)
+    assert "p90 of each network's samples; blocks stay medians" in found._repr_html_().replace(
+        "&#x27;", "'"
+    )
+
+
+def test_a_predictor_of_medians_says_so_and_its_file_is_as_before() -> None:
+    found = fit(TABLE, NETWORKS)
+
+    assert found.statistic == "median"
+    assert "statistic" not in found.provenance
+
+
+def test_categories_predict_p90_too() -> None:
+    frame = FRAME.assign(box_p90=2 * MS)
+
+    found = fit(networks=frame, options=FitOptions(space="onehot", statistic="p90"))
+
+    assert found.statistic == "p90"
+    assert "box_p90" not in found.columns
+    assert found.evaluate(frame).measured_ms == pytest.approx(2 * MS)
+
+
+def test_a_file_of_a_statistic_that_nobody_knows_is_damaged(tmp_path: Path) -> None:
+    model = fit(networks=NETWORKS).block_predictor
+    odd = replace(model, provenance={**model.provenance, "statistic": "median"})
+    object.__setattr__(odd, "provenance", {**model.provenance, "statistic": "best"})
+    odd.save(tmp_path / "p.parquet")
+
+    with pytest.raises(FileError, match="its statistic is 'best', expected median or p90"):
+        load_predictor(tmp_path / "p.parquet")
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [
         ({}, "nothing to fit"),
         ({"blocks": TABLE, "priors": ["p.parquet"]}, "--prior is for fits on --networks alone"),
         ({"blocks": TABLE, "options": FitOptions(space="tiny")}, "give --networks too"),
+        (
+            {"blocks": TABLE, "options": FitOptions(statistic="p90")},
+            "--statistic p90 needs --networks: tails of blocks do not add up",
+        ),
+        (
+            {"networks": NETWORKS, "options": FitOptions(statistic="p90")},
+            "has no p90 of 'box_ms' .a column 'box_p90'.: build it of a sweep",
+        ),
         ({"blocks": FRAME}, "blocks are given as DataFrame, expected a LatencyTable or its file"),
         ({"networks": ARCHS}, "measured networks are given as list, expected a NetworksTable"),
         ({"networks": FRAME}, "does not name its space: give it with --space"),

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.errors import FileError
+from bench.drift.log import Anchor, AnchorSession, DriftLog
+from bench.errors import FileError, InputError
 from bench.protocol.target import Target
 from latency_models.fitting import fit_predictor
 from latency_models.predictors.predictor import LatencyPredictor
@@ -60,6 +61,77 @@ def test_networks_fitted_on_are_left_out_and_give_the_drift(predictor: LatencyPr
     assert found.measured.drift_corrected_ms == pytest.approx(MS[12:])
 
 
+def log_of(places: list[int], slower: float = 1.0) -> DriftLog:
+    """Anchors at these places of `NETS`, measured at this speed in their sweep."""
+    anchors = tuple(
+        Anchor(blocks=NETS[place], label=str(place), ms=slower * MS[place]) for place in places
+    )
+    session = AnchorSession(started_at="2026-01-01T00:00", ms=tuple(one.ms for one in anchors))
+    return DriftLog(anchors=anchors, sessions=(session,))
+
+
+def with_log(predictor: LatencyPredictor, *places: int, **told: float) -> LatencyPredictor:
+    return replace(predictor, provenance={"drift": log_of(list(places)).to_json(), **told})
+
+
+def test_the_predictors_anchors_among_the_networks_give_the_drift(
+    predictor: LatencyPredictor,
+) -> None:
+    """Of five anchors three are measured again, one of them slower by much more than the rest."""
+    later = table(8, 30, slower=1.25)
+    later.frame.loc[2, "box_ms"] *= 3  # network 10, an anchor
+
+    found = judging(later, "box_ms", TINY, with_log(predictor, 0, 1, 8, 10, 11))
+
+    drift = found.measured.drift
+    assert drift is not None
+    assert (drift.source, drift.workloads) == ("anchor networks", 3)
+    assert drift.ratio == pytest.approx(1.25)
+    # The middle half of 1.25, 1.25 and 3.75 reaches to the square root of 1.25 * 3.75.
+    assert drift.disagreement == pytest.approx(3**0.5 - 1)
+    # Anchors that were fitted on are no networks that were held out.
+    assert found.fitted == 4
+    assert found.codes.tolist() == TINY.encode(ARCHS[12:]).tolist()
+
+
+def test_anchors_of_the_judged_sweep_give_the_drift_where_no_row_does(
+    predictor: LatencyPredictor,
+) -> None:
+    swept = {"drift": log_of([0, 3, 5, 20], slower=1.5).to_json()}
+    later = replace(table(12, 30, slower=1.5), provenance=swept)
+
+    found = judging(later, "box_ms", TINY, with_log(predictor, 0, 3, 5, 7, 9, drift_mean=1.2))
+
+    assert found.measured.drift is not None
+    assert found.measured.drift.workloads == 3
+    assert found.measured.drift.ratio == pytest.approx(1.5 / 1.2)
+    assert found.measured.drift_corrected_ms == pytest.approx(1.2 * MS[12:])
+
+
+def test_a_damaged_drift_log_of_the_judged_sweep_is_refused(predictor: LatencyPredictor) -> None:
+    later = replace(table(12, 30), provenance={"drift": {"anchors": []}})
+
+    with pytest.raises(InputError, match="the networks table's drift log is damaged"):
+        judging(later, "box_ms", TINY, with_log(predictor, 0, 1, 2))
+
+
+def test_a_predictor_of_p90_is_judged_on_p90_and_follows_anchors_by_their_medians(
+    predictor: LatencyPredictor,
+) -> None:
+    later = table(0, 30, slower=1.25)
+    later.frame["box_p90"] = 2 * later.frame["box_ms"]
+    of_p90 = with_log(predictor, 0, 3, 5)
+    of_p90 = replace(of_p90, provenance={**of_p90.provenance, "statistic": "p90"})
+
+    found = judging(later, "box_ms", TINY, of_p90)
+
+    assert found.measured.ms == pytest.approx(2.5 * MS[12:])
+    assert found.measured.drift is not None
+    assert found.measured.drift.ratio == pytest.approx(1.25)
+    with pytest.raises(InputError, match="has no p90 of 'box_ms'"):
+        judging(table(0, 30), "box_ms", TINY, of_p90)
+
+
 def test_two_networks_in_common_give_no_drift(predictor: LatencyPredictor) -> None:
     found = judging(table(10, 30), "box_ms", TINY, predictor)
 
@@ -78,6 +150,7 @@ def test_references_give_the_drift_where_no_network_does(predictor: LatencyPredi
     assert found.fitted == 0
     assert found.measured.drift is not None
     assert found.measured.drift.source == "reference workloads"
+    assert found.measured.drift.weak
     assert found.measured.drift_corrected_ms == pytest.approx(MS[12:] / 1.1)
 
 
