@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ofabench.options.drift import DriftOptions
     from ofabench.options.export import ExportOptions
     from ofabench.options.fit import FitOptions
+    from ofabench.options.measured_search import MeasuringOptions
     from ofabench.options.search import SearchOptions
     from ofabench.options.sweep import SweepOptions
     from ofabench.options.train import TrainOptions
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
         params_limit,
         size_limit,
     )
+    from ofabench.workflows.search.loop.result import MeasuredSearch
+    from ofabench.workflows.search.loop.search import search_on_device
     from ofabench.workflows.search.result import Front, SearchResult
     from ofabench.workflows.search.search import pareto, search
     from ofabench.workflows.space import load_space
@@ -95,6 +98,8 @@ _MODULES = {
     "LoadPlan": "bench.protocol.device",
     "LoadedModel": "bench.protocol.backend",
     "LocalDevice": "bench.devices.cpu.local",
+    "MeasuredSearch": "ofabench.workflows.search.loop.result",
+    "MeasuringOptions": "ofabench.options.measured_search",
     "Model": "bench.blocks.model",
     "NetworksTable": "latency_models.tables.networks",
     "OfabenchError": "bench.errors",
@@ -132,6 +137,7 @@ _MODULES = {
     "register_backend": "bench.backends.registry",
     "register_device": "bench.devices.registry",
     "search": "ofabench.workflows.search.search",
+    "search_on_device": "ofabench.workflows.search.loop.search",
     "size_limit": "ofabench.workflows.search.limits",
     "sweep": "ofabench.workflows.sweep.sweep",
     "train": "ofabench.workflows.train.train",
@@ -162,6 +168,8 @@ __all__ = [
     "LoadPlan",
     "LoadedModel",
     "LocalDevice",
+    "MeasuredSearch",
+    "MeasuringOptions",
     "Model",
     "NetworksTable",
     "OfabenchError",
@@ -199,6 +207,7 @@ __all__ = [
     "register_backend",
     "register_device",
     "search",
+    "search_on_device",
     "size_limit",
     "sweep",
     "train",

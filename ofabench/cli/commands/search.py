@@ -4,12 +4,19 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.errors import InputError
 from bench.options import Options, nested, option
 from ofabench.cli.derived.command import Command
 from ofabench.options import shared
+from ofabench.options.measured_search import MeasuredSearchOptions
 from ofabench.options.search import LimitOptions, SearchOptions, latencies, precision
+
+if TYPE_CHECKING:
+    from ofabench.workflows.search.limits import Limit
+
+EXIT_NOT_MET = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +42,9 @@ class SearchCommand(Options):
         "on one, a network for each",
     )
     search: SearchOptions = nested(SearchOptions)
+    measured: MeasuredSearchOptions = nested(
+        MeasuredSearchOptions, group="with the device in the loop"
+    )
     json: bool = shared.json()
     out: Path = shared.out("R.json")
 
@@ -43,6 +53,11 @@ class SearchCommand(Options):
         from supernet.search.front import MOST_OBJECTIVES
 
         latencies, limits = len(self.latency), len(self.limits.max_latency_ms)
+        if self.measured.device is not None and (self.pareto or (latencies, limits) != (1, 1)):
+            raise InputError(
+                f"--measure-on takes one --latency with one --max-latency-ms, and no --pareto; got "
+                f"{latencies} and {limits}"
+            )
         if not self.pareto and latencies != limits:
             raise InputError(
                 f"got {latencies} --latency and {limits} --max-latency-ms, expected one limit for "
@@ -64,6 +79,8 @@ def run(options: SearchCommand) -> int:
     sources = load_sources(options.latency)
     space = options.space
     others = counted_limits(options.limits, options.precision)
+    if options.measured.device is not None:
+        return _on_device(options, [*latency_limits(sources, options.limits), *others])
     if options.pareto:
         costs = limits_on(sources[0], options.limits) or sources
         found: Front | SearchResult = pareto(
@@ -79,6 +96,30 @@ def run(options: SearchCommand) -> int:
     print(found)
     print(f"written to {options.out}; the accuracy is predicted, expect less", file=sys.stderr)
     return 0
+
+
+def _on_device(options: SearchCommand, limits: "list[Limit]") -> int:
+    """Search with the device in the loop; 1 where the limit was met by nothing that was tried."""
+    from ofabench.display.live_search import get_look
+    from ofabench.display.progress import get_sweep_progress
+    from ofabench.workflows.search.loop.search import search_on_device
+
+    measured = options.measured
+    found = search_on_device(
+        options.space,
+        options.accuracy,
+        limits,
+        measured.device_options,
+        folder=measured.measured or options.out.with_suffix(".measured"),
+        options=options.search,
+        measuring=measured.measuring,
+        progress=get_sweep_progress("bar"),
+        watcher=get_look(),
+    )
+    found.save(options.out)
+    print(json.dumps(found.to_dict(), allow_nan=False) if options.json else found)
+    print(f"written to {options.out}; measured networks are in {found.folder}", file=sys.stderr)
+    return 0 if found.limit_met else EXIT_NOT_MET
 
 
 COMMAND = Command(

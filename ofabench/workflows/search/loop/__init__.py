@@ -1,0 +1,1 @@
+"""Search with the device in the loop: measure what looks best, learn from it, search again."""

@@ -1,0 +1,165 @@
+"""`search_on_device`: a search whose best networks are measured, as a Python function."""
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import InputError
+from bench.protocol.progress import Progress
+from ofabench.options.device import DeviceOptions
+from ofabench.options.measured_search import MeasuringOptions
+from ofabench.options.search import SearchOptions
+from ofabench.workflows.search.accuracies import Accuracy
+from ofabench.workflows.search.job import prepared
+from ofabench.workflows.search.latencies import LatencySource
+from ofabench.workflows.search.limits import LatencyLimit, Limit
+from ofabench.workflows.search.loop.deciding import Decider, in_another_process
+from ofabench.workflows.search.loop.loop import Loop
+from ofabench.workflows.search.loop.question import Question, State
+from ofabench.workflows.search.loop.result import MeasuredSearch
+from ofabench.workflows.search.plan import plan_of, watcher_of
+from ofabench.workflows.search.result import SearchResult
+
+if TYPE_CHECKING:
+    from ofabench.workflows.devices import DeviceLike
+    from supernet.constraints.constraints import Constraint
+    from supernet.search.watch import Watcher
+    from supernet.space.space import SearchSpace
+
+__all__ = ["MeasuredSearch", "MeasuringOptions", "search_on_device"]
+
+
+def search_on_device(  # noqa: PLR0913 - what is searched, its limits, and where it is measured
+    space: "str | os.PathLike[str] | SearchSpace | None",
+    accuracy: Accuracy,
+    constraints: "Limit | Constraint | Sequence[Limit | Constraint]",
+    device: str | DeviceOptions,
+    *,
+    folder: str | os.PathLike[str],
+    options: SearchOptions | None = None,
+    measuring: MeasuringOptions | None = None,
+    progress: Progress | None = None,
+    watcher: "Progress | Watcher | None" = None,
+) -> MeasuredSearch:
+    """Return the most accurate network that met its latency limit when it was measured.
+
+    Each iteration measures the networks that look best beside the predictor's anchors, corrects the
+    predictor by them, and searches again, until the best network within the limit is a measured
+    one. That one is measured again in a fresh process, which alone decides.
+
+    Args:
+        space, accuracy: as of `search`.
+        constraints: one limit of `latency_limit`, which is measured, and others on anything else.
+        device: an address like `"cpu"`, or `DeviceOptions`; what the predictor is of.
+        folder: keeps all that is measured; the same call goes on with what is in it.
+        options: how to search, and until when.
+        measuring: how much is measured in an iteration, and how often at most.
+        progress: is shown the measuring; None shows nothing.
+        watcher: is shown the searches; None shows nothing.
+
+    Returns:
+        The network, with every candidate that was measured and every deciding measurement;
+        `limit_met` says whether the last of these was within the limit.
+
+    Raises:
+        InfeasibleError: no network is predicted within the limits, or none was measured within.
+        TargetMismatchError: the device is not what the predictor is of.
+        DeviceError: the device is busy or was lost; what is measured is kept.
+        InputError: an argument is wrong, or the folder has measurements of another search.
+
+    Example:
+        >>> import tempfile
+        >>> from ofabench.workflows.latency.fit import fit
+        >>> from ofabench.workflows.search.limits import latency_limit
+        >>> from ofabench.workflows.sweep.sweep import SweepOptions, sweep
+        >>> quick = SweepOptions(networks=10, replicates=2, rounds=2, resolutions=(32,))
+        >>> deep = lambda archs: [0.5 + sum(arch.depths) / 100 for arch in archs]
+        >>> with tempfile.TemporaryDirectory() as here:
+        ...     swept = sweep("tiny", "fake", "fake", out=f"{here}/s.sqlite", options=quick)
+        ...     limit = latency_limit(fit(swept.blocks(), swept.networks()), "0.3ms")
+        ...     found = search_on_device(
+        ...         "tiny",
+        ...         deep,
+        ...         limit,
+        ...         "fake",
+        ...         folder=f"{here}/measured",
+        ...         options=SearchOptions(budget=300, patience=5, resolutions=(32,)),
+        ...         measuring=MeasuringOptions(candidates=4, iterations=2, rounds=2),
+        ...     )
+        >>> found.iterations <= 2, len(found.tries) >= 1
+        (True, True)
+    """
+    if not isinstance(device, str | DeviceOptions):
+        raise InputError(
+            f"device is {device!r:.80}, expected an address like 'cpu' or DeviceOptions: another "
+            "process measures on it too"
+        )
+    where = DeviceOptions(device=device) if isinstance(device, str) else device
+    measuring = MeasuringOptions.or_defaults(measuring)
+    question, given = asked(space, accuracy, constraints, options, measuring)
+    decider = in_another_process(where, force=measuring.force, progress=progress)
+    return run_loop(question, given, where, Path(folder), decider, progress, watcher)
+
+
+def asked(
+    space: Any,
+    accuracy: Accuracy,
+    constraints: Any,
+    options: SearchOptions | None,
+    measuring: MeasuringOptions,
+) -> tuple[Question, list[Any]]:
+    """Return what is asked, loaded and checked, and the constraints as a list."""
+    given = list(constraints) if isinstance(constraints, Sequence) else [constraints]
+    latencies = [one for one in given if isinstance(one, LatencyLimit)]
+    if len(latencies) != 1:
+        raise InputError(
+            f"got {len(latencies)} latency limits, expected one: a search that measures is of one "
+            "device (one --latency with its --max-latency-ms)"
+        )
+    (limit,) = latencies
+    job = prepared(space, accuracy, [limit.source], SearchOptions.or_defaults(options))
+    _, others = job.constraints([one for one in given if one is not limit])
+    return (
+        Question(job=job, limit=limit, others=(*job.measured(), *others), measuring=measuring),
+        given,
+    )
+
+
+def run_loop(  # noqa: PLR0913, PLR0917 - the parts of one loop
+    question: Question,
+    given: Sequence[Any],
+    device: "DeviceLike",
+    folder: Path,
+    decider: Decider,
+    progress: Progress | None = None,
+    watcher: "Progress | Watcher | None" = None,
+) -> MeasuredSearch:
+    """Run a loop to its end, the decision; see `search_on_device`."""
+    plan = plan_of(question.job.options, watcher_of(watcher))
+    state = State(folder)
+    loop = Loop(
+        question=question,
+        state=state,
+        device=device,
+        decider=decider,
+        plan=plan,
+        progress=progress,
+    )
+    started = time.monotonic()
+    ended = loop.measured()
+    tries, decided = loop.decided(ended)
+    origin = replace(
+        question.job.origin(plan, given, time.monotonic() - started),
+        latencies=(LatencySource(ended.known.searched, known_space=question.job.space),),
+    )
+    return MeasuredSearch(
+        result=SearchResult(loop.network(ended, decided.line), origin),
+        knowledge=ended.known,
+        tries=tuple(tries),
+        decided=decided,
+        ended=ended.why,
+        folder=folder,
+    )
