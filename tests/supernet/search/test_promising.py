@@ -1,0 +1,81 @@
+"""Candidates that are worth measuring: accurate, about the limit, and none twice."""
+
+import numpy as np
+
+from supernet.constraints.constraints import Constraint, macs
+from supernet.search.engine import Budget, Plan
+from supernet.search.promising import Searched, Wanted, promising
+from supernet.space.codes import Codes
+from supernet.space.space import SearchSpace
+
+TINY = SearchSpace.load("tiny").narrowed((32,))
+MOST = 3e6
+
+
+def accuracy(codes: Codes) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    return np.asarray(0.5 + codes[:, 1:].sum(axis=1) / 1000)
+
+
+def searched() -> Searched:
+    return Searched(
+        space=TINY,
+        accuracy=accuracy,
+        limit=Constraint(name="macs", costs=macs(TINY.choices), limit=MOST, unit="MACs"),
+        others=(),
+        seed=0,
+        plan=Plan(budget=Budget(evaluations=2000, patience=16)),
+    )
+
+
+def wanted(count: int, shares: tuple[float, ...], seen: Codes | None = None) -> Wanted:
+    return Wanted(count=count, shares=shares, seen=TINY.encode([]) if seen is None else seen)
+
+
+def test_half_is_of_the_limit_and_the_rest_of_the_other_limits() -> None:
+    task = searched()
+    run = task.run()
+
+    found = promising(task, run, wanted(8, (1.0, 0.8, 1.2)))
+
+    costs = macs(TINY.choices)(found)
+    assert len({one.tobytes() for one in found}) == 8
+    assert (costs[:4] <= MOST).all()
+    assert (costs[4:6] <= 0.8 * MOST).all()
+    assert (costs[6:] <= 1.2 * MOST).all()
+    # The best of the whole limit comes first, and the higher limit has better ones.
+    best = accuracy(found[:1])[0]
+    assert best >= run.archive.all().top(1).accuracy[0]
+    assert best == accuracy(found[:6]).max()
+    assert accuracy(found[6:]).max() > best
+
+
+def test_networks_differ_in_two_choices_or_more() -> None:
+    task = searched()
+
+    found = promising(task, task.run(), wanted(6, (1.0,)))
+
+    apart = [(one != other).sum() for i, one in enumerate(found) for other in found[:i]]
+    assert min(apart) >= 2
+
+
+def test_what_was_seen_does_not_come_again() -> None:
+    task = searched()
+    run = task.run()
+    first = promising(task, run, wanted(6, (1.0, 0.9)))
+
+    second = promising(task, run, wanted(6, (1.0, 0.9), seen=first))
+
+    assert len(second) == 6
+    assert not {one.tobytes() for one in first} & {one.tobytes() for one in second}
+
+
+def test_where_there_are_not_as_many_all_there_are_come() -> None:
+    task = searched()
+    run = task.run()
+    everything = run.archive.all().codes
+    within = everything[macs(TINY.choices)(everything) <= MOST]
+
+    found = promising(task, run, wanted(20_000, (1.0, 1e-6)))
+
+    assert {one.tobytes() for one in within} <= {one.tobytes() for one in found}
+    assert (macs(TINY.choices)(found) <= MOST).all()
