@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.predictors.refit import scaled
 from ofabench.options.measured_search import MeasuringOptions
 from ofabench.options.search import SearchOptions
-from ofabench.workflows.search.limits import LatencyLimit, latency_limit
+from ofabench.workflows.search.limits import latency_limit
 from ofabench.workflows.search.loop.measuring import measure
 from ofabench.workflows.search.loop.result import MeasuredSearch
 from ofabench.workflows.search.loop.search import asked, run_loop
@@ -123,14 +124,15 @@ def deciding_on(device: FakeDevice) -> Callable[[Path], None]:
 
 def loop(
     folder: Path,
-    limit: LatencyLimit | None = None,
+    constraints: Any = None,
     *,
     device: FakeDevice | None = None,
     deciding: FakeDevice | None = None,
     measuring: MeasuringOptions = FEW,
 ) -> MeasuredSearch:
     """Run a loop on fake devices; by default all without flaws, the limit 0.3 ms."""
-    limit = limit or latency_limit(predictor(), 0.3)
-    question, given = asked(SMALL, deep, limit, QUICK, measuring)
+    if constraints is None:
+        constraints = latency_limit(predictor(), 0.3)
+    question, given = asked(SMALL, deep, constraints, QUICK, measuring)
     decider = deciding_on(deciding or FakeDevice())
     return run_loop(question, given, device or FakeDevice(), folder, decider)

@@ -1,0 +1,201 @@
+"""A loop that broke off, its deciding measurements, its files, and what it refuses."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.devices.fake import FakeDevice
+from bench.errors import (
+    DeviceError,
+    DeviceLostError,
+    FileError,
+    InputError,
+    InterruptedSweepError,
+    TargetMismatchError,
+)
+from latency_models.predictors.predictor import LatencyPredictor
+from latency_models.tables.networks import NetworksTable
+from ofabench.options.measured_search import MeasuringOptions
+from ofabench.options.table import TableBuildOptions
+from ofabench.workflows.latency.table_build import build_tables
+from ofabench.workflows.search.limits import latency_limit
+from ofabench.workflows.search.loop.result import MeasuredSearch
+from ofabench.workflows.search.loop.search import search_on_device
+from tests.support.loop_runs import FEW, QUICK, SMALL, SlowDevice, deep, loop, predictor, truth_ms
+
+LIMIT = 0.3
+
+
+def measured(found: MeasuredSearch) -> dict[str, Any]:
+    """All that was measured, but where it is kept."""
+    values: dict[str, Any] = found.to_dict()["measured"]
+    return {name: value for name, value in values.items() if name != "folder"}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> MeasuredSearch:
+    """The loop that nothing interrupts: 2 loads of 2 rounds an iteration, several iterations."""
+    found = loop(tmp_path_factory.mktemp("whole") / "m")
+    assert found.iterations > 1
+    return found
+
+
+@pytest.mark.parametrize("at", [0, 3, 5])
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), DeviceLostError("the cable is out")])
+def test_what_broke_off_is_gone_on_with_to_the_same_end(
+    tmp_path: Path, whole: MeasuredSearch, at: int, error: BaseException
+) -> None:
+    kind = InterruptedSweepError if isinstance(error, KeyboardInterrupt) else DeviceError
+
+    with pytest.raises(kind, match="the same command"):
+        loop(tmp_path / "m", device=SlowDevice(break_at=at, error=error))
+    resumed = loop(tmp_path / "m")
+
+    assert measured(resumed) == measured(whole)
+    assert resumed.arch == whole.arch
+
+
+def test_a_deciding_measurement_that_broke_off_is_gone_on_with(
+    tmp_path: Path, whole: MeasuredSearch
+) -> None:
+    with pytest.raises(InterruptedSweepError, match="the same command"):
+        loop(tmp_path / "m", deciding=SlowDevice(break_at=3, error=KeyboardInterrupt()))
+    resumed = loop(tmp_path / "m", device=SlowDevice(break_at=0))
+
+    assert measured(resumed) == measured(whole)
+
+
+def test_a_finished_loop_measures_nothing_again(tmp_path: Path) -> None:
+    first = loop(tmp_path / "m")
+    never = SlowDevice(break_at=0)
+
+    again = loop(tmp_path / "m", device=never, deciding=never)
+
+    assert measured(again) == measured(first)
+
+
+def test_tries_are_counted_and_the_last_one_decides(tmp_path: Path) -> None:
+    # The first deciding measurement, of 4 loads, is 20 % slower.
+    deciding = SlowDevice(factors=(1.2, 1.2, 1.2, 1.2, 1.0))
+
+    found = loop(tmp_path / "m", deciding=deciding)
+
+    assert [one.limit_met for one in found.tries] == [False, True]
+    assert found.limit_met
+    assert found.decided == found.tries[1]
+    assert found.decided.line == SMALL.to_line(found.arch)
+    assert "limit met at try 2 of 2; with more tries a pass says less" in str(found)
+    best = sorted((one.accuracy for one in found.candidates if one.within), reverse=True)
+    assert found.accuracy == best[1]
+
+
+def test_where_no_try_meets_the_limit_it_says_so_and_tries_no_more(tmp_path: Path) -> None:
+    two = replace(FEW, tries=2)
+
+    found = loop(tmp_path / "m", deciding=SlowDevice(factors=(1.2,)), measuring=two)
+    again = loop(tmp_path / "m", deciding=SlowDevice(break_at=0), measuring=two)
+    more = loop(tmp_path / "m", measuring=replace(FEW, tries=3))
+
+    assert not found.limit_met
+    assert len(found.tries) == 2
+    assert "limit NOT met at any of 2 tries; this one came nearest" in str(found)
+    assert found.decided.raw_ms == min(one.raw_ms for one in found.tries)
+    assert again.tries == found.tries
+    assert [one.limit_met for one in more.tries] == [False, False, True]
+    assert "limit met at try 3 of 3" in str(more)
+
+
+def test_where_no_anchor_runs_any_more_it_is_said(tmp_path: Path) -> None:
+    room = max(one.in_bytes + one.out_bytes for one in SMALL.blocks(SMALL.smallest()))
+
+    with pytest.raises(DeviceError, match="none of the predictor's anchor networks runs"):
+        loop(tmp_path / "m", device=FakeDevice(room_bytes=room - 1))
+
+
+def test_what_it_measured_makes_tables_and_a_predictor(tmp_path: Path) -> None:
+    found = loop(tmp_path / "m")
+
+    sweep, out = tmp_path / "m" / "candidates.sqlite", tmp_path / "n.parquet"
+    build_tables(TableBuildOptions(sweep=sweep, networks_out=out))
+
+    table = NetworksTable.load(out)
+    assert len(table) == len(found.candidates) + 5  # the anchors too
+    assert table.space == "tiny"
+    kept = LatencyPredictor.load(tmp_path / "m" / "predictor.parquet")
+    blocks = SMALL.blocks(found.arch)
+    assert kept.predict(blocks).ms == pytest.approx(truth_ms(blocks), rel=0.02)
+    assert kept.drift_log is not None
+
+
+@pytest.mark.parametrize(
+    ("constraints", "told"),
+    [
+        ([], "got 0 latency limits, expected one"),
+        (
+            [latency_limit(predictor(), 1), latency_limit(predictor(), 2)],
+            "got 2 latency limits, expected one",
+        ),
+    ],
+)
+def test_it_is_of_one_device(tmp_path: Path, constraints: Any, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        loop(tmp_path / "m", constraints)
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_device_than_the_predictors_is_refused(tmp_path: Path) -> None:
+    given = predictor()
+    other = replace(given, target=replace(given.target, device="other"))
+
+    with pytest.raises(TargetMismatchError, match="device fake, not other; measure on that"):
+        loop(tmp_path / "m", latency_limit(other, LIMIT))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_busy_device_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(DeviceError, match="fake is busy: a video"):
+        loop(tmp_path / "m", device=FakeDevice(busy_with="a video"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_of_another_search_is_refused(tmp_path: Path) -> None:
+    loop(tmp_path / "m")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("mine")
+
+    with pytest.raises(InputError, match=r"max_latency_ms 0.3, not max_latency_ms 0.25"):
+        loop(tmp_path / "m", latency_limit(predictor(), 0.25))
+    with pytest.raises(InputError, match=r"rounds 2, not rounds 3"):
+        loop(tmp_path / "m", measuring=replace(FEW, rounds=3))
+    with pytest.raises(FileError, match="holds no search's measurements"):
+        loop(tmp_path / "full")
+    with pytest.raises(FileError, match="its folder does not exist"):
+        loop(tmp_path / "no" / "m")
+    (tmp_path / "m" / "search.json").write_text("[]")
+    with pytest.raises(FileError, match="search.json is damaged"):
+        loop(tmp_path / "m")
+
+
+def test_an_open_device_is_refused_for_another_process_cannot_have_it(tmp_path: Path) -> None:
+    limit, device = latency_limit(predictor(), LIMIT), FakeDevice()
+
+    with pytest.raises(InputError, match="another process measures on it too"):
+        search_on_device(SMALL, deep, limit, device, folder=tmp_path / "m")  # type: ignore[arg-type]
+
+
+def test_a_fresh_process_decides(tmp_path: Path) -> None:
+    found = search_on_device(
+        SMALL,
+        deep,
+        latency_limit(predictor(), LIMIT, confidence=0.9),
+        "fake",
+        folder=tmp_path / "m",
+        options=QUICK,
+        measuring=MeasuringOptions(candidates=4, iterations=3, replicates=2, rounds=2),
+    )
+
+    truth = truth_ms(SMALL.blocks(found.arch))
+    assert found.decided.raw_ms == pytest.approx(truth, rel=0.1)  # that device has flaws
+    assert found.limit_met
