@@ -45,7 +45,7 @@ def test_what_blocks_of_one_shape_are_missed_by_corrects_networks_that_have_them
     cost = dict(zip(BLOCKS, given.block_ms(BLOCKS).tolist(), strict=True))
 
     def truth(net: tuple[BlockSpec, ...]) -> float:
-        return 0.003 + sum(cost[one] * slower[one] for one in net)
+        return 0.003 + float(sum(cost[one] * slower[one] for one in net))
 
     nets, others = networks(30, 3), networks(30, 4)
     found = refitted(given, nets, np.array([truth(one) for one in nets]), BLOCKS)

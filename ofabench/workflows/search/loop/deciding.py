@@ -66,8 +66,9 @@ def decide(
     count; a network is never tried twice. All tries there were, the last one decided.
     """
     question = known.question
-    tries = [one for path in state.decided() if (one := read_try(known, path)) is not None]
-    tried = {one.line: one for one in tries}
+    read = [read_try(known, path) for path in state.decided()]
+    tries = [each for each in read if each is not None]
+    tried = {each.line: each for each in tries}
     for one in best:
         done = tried.get(one.line)
         if done is not None and done.limit_met:

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from bench.backends.fake import block_cost_ns
+from bench.blocks.spec import BlockSpec
 from bench.devices.fake import FakeDevice
+from bench.drift.log import DriftLog
 from bench.errors import (
     DeviceError,
     DeviceLostError,
@@ -15,6 +18,7 @@ from bench.errors import (
     InterruptedSweepError,
     TargetMismatchError,
 )
+from latency_models.drift.kept import DRIFT
 from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.tables.networks import NetworksTable
 from ofabench.options.measured_search import MeasuringOptions
@@ -107,11 +111,34 @@ def test_where_no_try_meets_the_limit_it_says_so_and_tries_no_more(tmp_path: Pat
     assert "limit met at try 3 of 3" in str(more)
 
 
-def test_where_no_anchor_runs_any_more_it_is_said(tmp_path: Path) -> None:
-    room = max(one.in_bytes + one.out_bytes for one in SMALL.blocks(SMALL.smallest()))
+HUGE = BlockSpec(kind="stem", in_size=256, in_channels=64, out_channels=64, kernel=3, act="relu")
 
+
+def with_huge_anchors(count: int) -> LatencyPredictor:
+    """A predictor of which so many of the five anchors need 33 MB."""
+    given = predictor()
+    assert given.drift_log is not None
+    own = [
+        replace(one, blocks=(HUGE,), ms=(3000 + block_cost_ns(HUGE)) / 1e6)
+        if place < count
+        else one
+        for place, one in enumerate(given.drift_log.anchors)
+    ]
+    log = DriftLog(anchors=tuple(own), sessions=given.drift_log.sessions)
+    ms = (3000 + 0.9 * block_cost_ns(HUGE) / 0.92) / 1e6  # as far off as the others
+    known = {**given.known, HUGE: (ms, ms)}
+    return replace(given, known=known, provenance={DRIFT: log.to_json()})
+
+
+def test_anchors_that_no_longer_run_are_left_out_and_without_any_it_is_said(tmp_path: Path) -> None:
+    device = FakeDevice(room_bytes=10_000_000)
+
+    found = loop(tmp_path / "one", latency_limit(with_huge_anchors(1), LIMIT), device=device)
     with pytest.raises(DeviceError, match="none of the predictor's anchor networks runs"):
-        loop(tmp_path / "m", device=FakeDevice(room_bytes=room - 1))
+        loop(tmp_path / "all", latency_limit(with_huge_anchors(5), LIMIT), device=device)
+
+    assert [one.anchors for one in found.knowledge.drifts] == [4] * found.iterations
+    assert found.limit_met
 
 
 def test_what_it_measured_makes_tables_and_a_predictor(tmp_path: Path) -> None:
@@ -174,7 +201,7 @@ def test_a_folder_of_another_search_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="its folder does not exist"):
         loop(tmp_path / "no" / "m")
     (tmp_path / "m" / "search.json").write_text("[]")
-    with pytest.raises(FileError, match="search.json is damaged"):
+    with pytest.raises(FileError, match=r"search\.json is damaged"):
         loop(tmp_path / "m")
 
 
