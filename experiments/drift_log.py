@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.drift.log import Anchor, AnchorSession, DriftLog, choose_anchors
+from bench.drift.log import Anchor, AnchorSession, DriftLog, Stretch, choose_anchors
 from bench.errors import OfabenchError
 from bench.options import SECONDS
 from bench.sweep.store import SweepStore
@@ -115,6 +115,7 @@ class Sessions:
 
     times: tuple[str, ...]
     ms: Floats
+    stretches: tuple[tuple[Stretch, ...], ...]  # by session
     anchors: tuple[Anchor, ...]  # latencies to be replaced: only their networks count
     places: list[int]  # of the anchors among the networks
 
@@ -124,7 +125,7 @@ class Sessions:
 
 
 def _read(out: Path, backend: str) -> Sessions:
-    times, rows, networks = [], [], []
+    times, rows, networks, stretches = [], [], [], []
     for path in sorted(out.glob(f"{backend}-*.sqlite")):
         with SweepStore.open(path) as store:
             found = [one for one in store.measurements() if one.workload.role == "network"]
@@ -132,10 +133,18 @@ def _read(out: Path, backend: str) -> Sessions:
             networks = [one.workload for one in found]
             times.append(store.sessions()[0].started_at)
             rows.append([one.raw_ms for one in found])
+            log = store.drift_log()
+            stretches.append(() if log is None else log.stretches)
     ms = np.array(rows)
     places = choose_anchors(np.median(ms, axis=0).tolist())
     anchors = [Anchor(blocks=networks[p].blocks, label=networks[p].label, ms=1.0) for p in places]
-    return Sessions(times=tuple(times), ms=ms, anchors=tuple(anchors), places=places)
+    return Sessions(
+        times=tuple(times),
+        ms=ms,
+        stretches=tuple(stretches),
+        anchors=tuple(anchors),
+        places=places,
+    )
 
 
 def _report(out: Path, backend: str) -> Iterator[str]:
@@ -185,6 +194,7 @@ def _log(sessions: Sessions, rows: Sequence[int]) -> DriftLog:
             AnchorSession(started_at=sessions.times[row], ms=tuple(ms[row].tolist()))
             for row in rows
         ),
+        stretches=sessions.stretches[rows[0]],
     )
 
 

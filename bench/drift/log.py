@@ -50,16 +50,36 @@ class AnchorSession:
     @property
     def unix_s(self) -> float:
         """When it started, in seconds since 1970."""
-        started = datetime.fromisoformat(self.started_at)
-        return (started if started.tzinfo else started.replace(tzinfo=UTC)).timestamp()
+        return _unix_s(self.started_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """A part of the sweep, about as long as a drift session: one replicate of one group.
+
+    `log_drift` is the log of what its networks took over their latency in the whole sweep, the
+    median over them. It is no session, but it says how restless the machine is within minutes.
+    """
+
+    started_at: str
+    log_drift: float
+
+    @property
+    def unix_s(self) -> float:
+        """When it started, in seconds since 1970."""
+        return _unix_s(self.started_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftLog:
-    """Anchors, and the sessions that measured them, the oldest first, with the sweep's own."""
+    """Anchors, and the sessions that measured them, the oldest first, with the sweep's own.
+
+    `stretches` are parts of the sweep's own sessions, the oldest first.
+    """
 
     anchors: tuple[Anchor, ...]
     sessions: tuple[AnchorSession, ...]
+    stretches: tuple[Stretch, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.anchors or not self.sessions:
@@ -73,8 +93,11 @@ class DriftLog:
         values = [one.ms for one in self.anchors] + [ms for s in self.sessions for ms in s.ms]
         if not all(math.isfinite(ms) and ms > 0 for ms in values):
             raise InputError("a drift log's latencies are above 0 ms")
-        ordered = sorted(self.sessions, key=lambda session: session.unix_s)
-        object.__setattr__(self, "sessions", tuple(ordered))
+        if not all(math.isfinite(one.log_drift) for one in self.stretches):
+            raise InputError("the drift of a stretch is a number")
+        for name in ("sessions", "stretches"):
+            ordered = sorted(getattr(self, name), key=lambda one: one.unix_s)
+            object.__setattr__(self, name, tuple(ordered))
 
     @property
     def times_s(self) -> Floats:
@@ -103,6 +126,9 @@ class DriftLog:
                 {"started_at": one.started_at, "ms": list(one.ms), "forced": one.forced}
                 for one in self.sessions
             ],
+            "stretches": [
+                {"started_at": one.started_at, "log_drift": one.log_drift} for one in self.stretches
+            ],
         }
 
     @classmethod
@@ -125,7 +151,17 @@ class DriftLog:
                 )
                 for one in data["sessions"]
             ),
+            stretches=tuple(
+                Stretch(started_at=str(one["started_at"]), log_drift=float(one["log_drift"]))
+                for one in data.get("stretches", ())
+            ),
         )
+
+
+def _unix_s(text: str) -> float:
+    """Read ISO 8601, a time without an offset as UTC."""
+    moment = datetime.fromisoformat(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def choose_anchors(latencies_ms: Sequence[float], count: int = ANCHORS) -> list[int]:

@@ -1,13 +1,20 @@
 """The drift log of a sweep: its own measurement sessions, and those that measured anchors later."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.drift.log import SESSION_GAP_S, Anchor, AnchorSession, DriftLog, choose_anchors
+from bench.drift.log import (
+    SESSION_GAP_S,
+    Anchor,
+    AnchorSession,
+    DriftLog,
+    Stretch,
+    choose_anchors,
+)
 from bench.protocol.device import Workload
 from bench.sweep.load_times import iso
 from bench.timing.derive import Pass, load_marks
@@ -53,15 +60,18 @@ def merged(spells: Sequence[Spell]) -> list[Spell]:
 
 
 def drift_log_of(
-    measured: Sequence[Measurement], spells: Sequence[Spell], fixed: Sequence[Workload] | None
+    measured: Sequence[Measurement],
+    own: Sequence[Spell],
+    later: Sequence[Spell],
+    fixed: Sequence[Workload] | None,
 ) -> DriftLog | None:
     """The log of a sweep; None where it measured no network, or all anchors in no session.
 
-    `measured` is all that the sweep measured, `spells` its loads and its drift sessions. `fixed`
+    `measured` is all that the sweep measured, `own` its loads, `later` its drift sessions. `fixed`
     are the anchors of earlier drift sessions; where there are none, they are chosen among the
     networks that were measured in the most sessions. `KeyError` where the sweep lacks an anchor.
     """
-    sessions = merged(spells)
+    sessions = merged([*own, *later])
     ms = {one.workload: one.median_ms for one in measured if one.workload.role == "network"}
     if fixed is None:
         fixed = _chosen(ms, sessions)
@@ -76,7 +86,21 @@ def drift_log_of(
         for session in sessions
         if all(one in session.bursts_ms for one in fixed)
     )
-    return DriftLog(anchors=anchors, sessions=found) if anchors and found else None
+    if not anchors or not found:
+        return None
+    return DriftLog(anchors=anchors, sessions=found, stretches=tuple(_stretches(own, ms)))
+
+
+def _stretches(own: Sequence[Spell], ms: Mapping[Workload, float]) -> Iterator[Stretch]:
+    """Each load that measured networks, by how they differ from their latencies in the sweep."""
+    for spell in own:
+        logs = [
+            float(np.log(np.median(bursts_ms) / ms[one]))
+            for one, bursts_ms in spell.bursts_ms.items()
+            if one in ms
+        ]
+        if logs:
+            yield Stretch(started_at=iso(spell.started_s), log_drift=float(np.median(logs)))
 
 
 def _chosen(ms: Mapping[Workload, float], sessions: Sequence[Spell]) -> list[Workload]:

@@ -290,21 +290,24 @@ class SweepStore:
         """
         measured = self.measurements() if measured is None else measured
         with self._reading():
-            return drift_log_of(measured, self._spells(), drift_rows.anchors(self._db))
+            own, later = self._spells()
+            return drift_log_of(measured, own, later, drift_rows.anchors(self._db))
 
-    def _spells(self) -> list[Spell]:
+    def _spells(self) -> tuple[list[Spell], list[Spell]]:
+        """The sweep's loads, and the loads of its drift sessions."""
         cold = dict(self.target.options).get("cache") == "cold"
         known, forced = rows.workloads(self._db), bool(self.facts.get("forced"))
         parts = [
             (span, tuple(known[i] for i in load.workloads), load.passes, self.plan.passes, forced)
             for load, span in zip(self.loads(), self.load_times(), strict=True)
         ]
+        count = len(parts)
         for session in self.drift_sessions():
             parts += [
                 (session.span_s, load.work, load.passes, session.rounds, session.forced)
                 for load in session.loads
             ]
-        return [
+        spells = [
             Spell(
                 started_s=span[0],
                 ended_s=span[1],
@@ -313,6 +316,7 @@ class SweepStore:
             )
             for span, work, passes, rounds, forced in parts
         ]
+        return spells[:count], spells[count:]
 
     def unrunnable(self) -> dict[Workload, str]:
         """What the device cannot run, and why."""

@@ -15,6 +15,11 @@ ANCHORS = tuple(
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
+def after(seconds: float) -> str:
+    """A time so long after the start."""
+    return (START + timedelta(seconds=seconds)).isoformat()
+
+
 def log_of(
     sessions: Sequence[tuple[float, Sequence[float]]], anchors: tuple[Anchor, ...] = ANCHORS
 ) -> DriftLog:
@@ -22,8 +27,7 @@ def log_of(
     return DriftLog(
         anchors=anchors,
         sessions=tuple(
-            AnchorSession(started_at=(START + timedelta(seconds=after_s)).isoformat(), ms=tuple(ms))
-            for after_s, ms in sessions
+            AnchorSession(started_at=after(after_s), ms=tuple(ms)) for after_s, ms in sessions
         ),
     )
 

@@ -1,6 +1,7 @@
 """A drift log: what anchors took in each session, and what follows of it."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.drift.log import Anchor, AnchorSession, DriftLog, choose_anchors
+from bench.drift.log import Anchor, AnchorSession, DriftLog, Stretch, choose_anchors
 from bench.errors import InputError
-from tests.support.drift_logs import ANCHORS, log_of
+from tests.support.drift_logs import ANCHORS, after, log_of
 
 
 def test_drift_is_the_median_over_the_anchors() -> None:
@@ -51,6 +52,23 @@ def test_json_gives_the_same_log(sessions: list[tuple[int, tuple[float, ...]]]) 
     log = log_of(sessions)
 
     assert DriftLog.from_json(log.to_json()) == log
+
+
+def test_stretches_are_kept_in_order() -> None:
+    log = log_of([(0, (10.0, 20.0, 40.0))])
+    late, early = (
+        Stretch(started_at=after(after_s), log_drift=drift)
+        for after_s, drift in ((60, 0.1), (0, -0.1))
+    )
+
+    log = replace(log, stretches=(late, early))
+
+    assert log.stretches == (early, late)
+    assert DriftLog.from_json(log.to_json()) == log
+    older = {name: value for name, value in log.to_json().items() if name != "stretches"}
+    assert DriftLog.from_json(older).stretches == ()
+    with pytest.raises(InputError, match="a stretch is a number"):
+        replace(log, stretches=(Stretch(started_at=after(0), log_drift=math.nan),))
 
 
 @pytest.mark.parametrize(

@@ -192,13 +192,13 @@ def test_sessions_that_lack_an_anchor_are_left_out(tmp_path: Path) -> None:
         measured = store.measurements()
 
     log = drift_log_of(
-        measured, [spell(0, n0=[1.0], n1=[2.0]), spell(9000, n0=[1.0])], NETWORKS[:2]
+        measured, [spell(0, n0=[1.0], n1=[2.0]), spell(9000, n0=[1.0])], [], NETWORKS[:2]
     )
 
     assert log is not None
     assert len(log.sessions) == 1
     # Where no session has both, none can be compared.
-    assert drift_log_of(measured, [spell(0, n0=[1.0])], NETWORKS[:2]) is None
+    assert drift_log_of(measured, [spell(0, n0=[1.0])], [], NETWORKS[:2]) is None
 
 
 def test_anchors_are_chosen_among_those_of_all_sessions(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_anchors_are_chosen_among_those_of_all_sessions(tmp_path: Path) -> None:
         measured = store.measurements()
     spells = [spell(0, n0=[1.0], n1=[2.0]), spell(9000, n0=[1.0], n1=[2.0], n2=[3.0])]
 
-    log = drift_log_of(measured, spells, None)
+    log = drift_log_of(measured, spells, [], None)
 
     assert log is not None
     assert [one.label for one in log.anchors] == ["net 16", "net 32"]
@@ -382,3 +382,26 @@ def test_another_target_is_refused(tmp_path: Path) -> None:
     assert "the device is fake, the sweep's phone" in told
     assert "the backend is fake, the sweep's onnx" in told
     assert "\n" not in told
+
+
+def test_loads_that_measured_networks_are_stretches(tmp_path: Path) -> None:
+    """Each by the median over its networks."""
+    swept(tmp_path / "s.sqlite", NETWORKS[:2], FakeClock())
+    with SweepStore.open(tmp_path / "s.sqlite") as store:
+        measured = [one for one in store.measurements() if one.workload in NETWORKS[:2]]
+    first, second = (
+        next(one.median_ms for one in measured if one.workload == network)
+        for network in NETWORKS[:2]
+    )
+
+    log = drift_log_of(
+        measured,
+        [spell(0, n0=[1.3 * first], n1=[second]), spell(40, n1=[0.9 * second]), spell(80)],
+        [spell(9000, n0=[1.0], n1=[1.0])],
+        NETWORKS[:2],
+    )
+
+    assert log is not None
+    drifts = [one.log_drift for one in log.stretches]
+    np.testing.assert_allclose(drifts, [np.log(1.3) / 2, np.log(0.9)])
+    assert [one.unix_s - log.stretches[0].unix_s for one in log.stretches] == [0.0, 40.0]

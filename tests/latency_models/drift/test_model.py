@@ -1,10 +1,13 @@
 """What a drift log says of the mean over sessions, of sessions to come, and of scatter."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from bench.drift.log import Stretch
 from latency_models.drift.model import SCATTER_WORTH, USUAL_SCATTER, DriftModel
-from tests.support.drift_logs import ANCHORS, drifting, log_of
+from tests.support.drift_logs import ANCHORS, after, drifting, log_of
 
 HOUR = 3600.0
 
@@ -24,6 +27,34 @@ def test_the_mean_over_sessions_is_that_of_the_log_not_of_the_sweep() -> None:
 
     assert np.log(1.06) < model.log_mean < np.log(1.1)
     assert (model.sessions, model.span_s) == (8, 7 * 12 * HOUR)
+
+
+def test_a_restless_sweep_forecasts_more_drift_than_a_quiet_one() -> None:
+    """Of one session nothing but its own minutes is known, and these say something."""
+    alone = drifting([1.0], every_s=HOUR)
+    rng = np.random.default_rng(0)
+    stds = {}
+    for std in (0.003, 0.15):
+        stretches = tuple(
+            Stretch(started_at=after(60 * minute), log_drift=float(std * rng.standard_normal()))
+            for minute in range(12)
+        )
+        stds[std] = DriftModel.of(replace(alone, stretches=stretches)).forecast(HOUR).std
+
+    prior = DriftModel.of(alone).forecast(HOUR).std
+    assert stds[0.003] < prior < stds[0.15]
+    assert stds[0.15] > 0.15
+    # The minutes of one session cannot promise a quiet next hour.
+    assert stds[0.003] > 0.01
+
+
+def test_a_session_with_stretches_is_known_by_them_alone() -> None:
+    log = drifting([1.0, 1.2, 1.2], every_s=2 * HOUR)
+    stretches = (Stretch(started_at=after(30), log_drift=0.1),)
+
+    model = DriftModel.of(replace(log, stretches=stretches))
+
+    np.testing.assert_allclose(model.observed_log_drift, [0.1, np.log(1.2), np.log(1.2)])
 
 
 def test_the_forecast_is_about_the_mean() -> None:
