@@ -75,8 +75,10 @@ def _predicted(before: Knowledge, networks: Sequence[Workload]) -> dict[Workload
     """What each network was predicted at before it was measured, ms."""
     found = {one.workload: one.predicted_ms for one in before.candidates}
     fresh = [one for one in networks if one not in found]
-    ms = before.predictor.predict_many([one.blocks for one in fresh]) if fresh else []
-    return {**found, **dict(zip(fresh, map(float, ms), strict=True))}
+    if not fresh:
+        return found
+    ms = before.predictor.predict_many([one.blocks for one in fresh]).tolist()
+    return {**found, **dict(zip(fresh, ms, strict=True))}
 
 
 def _own_anchors(first: Iteration) -> tuple[Anchor, ...]:
