@@ -24,8 +24,9 @@ class Candidate:
     """A network that was measured in an iteration (from 1), `line` of an archs file.
 
     Latencies in ms: `predicted_ms` before it was measured and `corrected_ms`, are of the mean over
-    sessions; `raw_ms` is as measured; `judged_ms` is what is held to the limit: the latency as
-    measured, with a confidence the corrected one with its margin.
+    sessions; `raw_ms` is as measured. `judged_ms` is what is held to the limit: the corrected one,
+    with a confidence what it stays below in sessions to come. Iterations differ in drift, so the
+    latency as measured is not compared here: it decides later, by itself.
     """
 
     iteration: int
@@ -79,27 +80,9 @@ class Knowledge:
         return 1.0 if self.log is None else float(np.exp(DriftModel.of(self.log).log_mean))
 
     @property
-    def now(self) -> float:
-        """The last iteration's drift over the mean over sessions; 1 before the first."""
-        return self.drifts[-1].ratio / self.mean if self.drifts else 1.0
-
-    @cached_property
-    def searched(self) -> "LatencyPredictor":
-        """The predictor that is searched by.
-
-        With a confidence a limit is about sessions to come, else about this one: predictions are
-        then at the level of the last iteration.
-        """
-        from latency_models.predictors.refit import scaled
-
-        if self.question.limit.confidence is not None or self.now == 1.0:
-            return self.predictor
-        return scaled(self.predictor, self.now, self.question.blocks)
-
-    @property
     def constraint(self) -> "Constraint":
         """The latency limit by what is known."""
-        return self.question.limit_by(self.searched)
+        return self.question.limit_by(self.predictor)
 
     def upper_ms(self, ms: Floats, std_ms: Floats) -> Floats:
         """What measured networks stay below at the limit's confidence, in sessions to come, (n,).

@@ -154,7 +154,7 @@ def _candidates(
         [ms / known.drifts[place].ratio * known.mean for place, ms in measured.values()]
     )
     errors = [np.hypot(iterations[place].error, known.drifts[place].error) for place in places]
-    judged_ms = raw_ms
+    judged_ms = corrected_ms
     if question.limit.confidence is not None:
         judged_ms = known.upper_ms(corrected_ms, corrected_ms * np.array(errors))
     codes = space.encode([space.from_line(work.label) for work in works])

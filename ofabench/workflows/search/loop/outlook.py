@@ -1,5 +1,6 @@
 """What a search says with all that is known by now, and what it would measure next."""
 
+import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,13 +24,15 @@ class Outlook:
     """What a search says with all that is known: its run, and the best network there is.
 
     `best` is a measured candidate within the limit where nothing unmeasured is predicted to be more
-    accurate within it; None where something is, or where nothing is within it at all.
+    accurate within it; None where something is, or where nothing is within it at all. `feasible`
+    where something unmeasured is predicted within it. The search took `seconds`.
     """
 
     searched: "Searched"
     run: Run
     best: Candidate | None
     feasible: bool
+    seconds: float
 
 
 def look(known: Knowledge, plan: Plan, unrunnable: Collection[Workload] = ()) -> Outlook:
@@ -46,7 +49,9 @@ def look(known: Knowledge, plan: Plan, unrunnable: Collection[Workload] = ()) ->
         seed=job.options.seed,
         plan=plan,
     )
+    started = time.monotonic()
     run = searched.run()
+    seconds = time.monotonic() - started
     gone = {one.tobytes() for one in _gone(known, unrunnable)}
     fresh = run.archive.all()
     fresh = fresh.take(fresh.excess == 0)
@@ -56,7 +61,11 @@ def look(known: Knowledge, plan: Plan, unrunnable: Collection[Workload] = ()) ->
     best = _best_measured(known)
     beaten = best is None or best.accuracy < most
     return Outlook(
-        searched=searched, run=run, best=None if beaten else best, feasible=bool(len(fresh))
+        searched=searched,
+        run=run,
+        best=None if beaten else best,
+        feasible=bool(len(fresh)),
+        seconds=seconds,
     )
 
 

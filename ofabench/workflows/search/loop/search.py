@@ -1,7 +1,6 @@
 """`search_on_device`: a search whose best networks are measured, as a Python function."""
 
 import os
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -148,12 +147,11 @@ def run_loop(  # noqa: PLR0913, PLR0917 - the parts of one loop
         plan=plan,
         progress=progress,
     )
-    started = time.monotonic()
     ended = loop.measured()
     tries, decided = loop.decided(ended)
     origin = replace(
-        question.job.origin(plan, given, time.monotonic() - started),
-        latencies=(LatencySource(ended.known.searched, known_space=question.job.space),),
+        question.job.origin(plan, given, ended.outlook.seconds),
+        latencies=(LatencySource(ended.known.predictor, known_space=question.job.space),),
     )
     return MeasuredSearch(
         result=SearchResult(loop.network(ended, decided.line), origin),
