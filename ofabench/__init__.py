@@ -35,10 +35,12 @@ if TYPE_CHECKING:
     from ofabench.options.search import SearchOptions
     from ofabench.options.sweep import SweepOptions
     from ofabench.options.train import TrainOptions
-    from ofabench.options.verify import VerifyOptions
+    from ofabench.options.verify import VerifyOptions, VerifyRequest
     from ofabench.workflows.deploy.deploy import deploy
     from ofabench.workflows.deploy.deployment import Deployment
+    from ofabench.workflows.deploy.tries import verify_tries
     from ofabench.workflows.deploy.verification import Verification
+    from ofabench.workflows.deploy.verification_tries import VerificationTries
     from ofabench.workflows.deploy.verify import verify
     from ofabench.workflows.devices import DeviceInfo, devices, open_device
     from ofabench.workflows.export.export import export
@@ -115,7 +117,9 @@ _MODULES = {
     "TorchData": "supernet.data.torch_dataset",
     "TrainOptions": "ofabench.options.train",
     "Verification": "ofabench.workflows.deploy.verification",
+    "VerificationTries": "ofabench.workflows.deploy.verification_tries",
     "VerifyOptions": "ofabench.options.verify",
+    "VerifyRequest": "ofabench.options.verify",
     "Workload": "bench.protocol.device",
     "deploy": "ofabench.workflows.deploy.deploy",
     "devices": "ofabench.workflows.devices",
@@ -142,6 +146,7 @@ _MODULES = {
     "sweep": "ofabench.workflows.sweep.sweep",
     "train": "ofabench.workflows.train.train",
     "verify": "ofabench.workflows.deploy.verify",
+    "verify_tries": "ofabench.workflows.deploy.tries",
 }
 
 __all__ = [
@@ -185,7 +190,9 @@ __all__ = [
     "TorchData",
     "TrainOptions",
     "Verification",
+    "VerificationTries",
     "VerifyOptions",
+    "VerifyRequest",
     "Workload",
     "deploy",
     "devices",
@@ -212,6 +219,7 @@ __all__ = [
     "sweep",
     "train",
     "verify",
+    "verify_tries",
 ]
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())  # silent unless asked for

@@ -30,7 +30,8 @@ SCHEMA = (
         session_id INTEGER NOT NULL REFERENCES drift_session (id) ON DELETE CASCADE,
         load INTEGER NOT NULL, number INTEGER NOT NULL, samples_ns BLOB NOT NULL,
         visits BLOB NOT NULL, retaken INTEGER NOT NULL, facts TEXT NOT NULL,
-        crc32 INTEGER NOT NULL, dropped_ns BLOB, dropped_crc32 INTEGER, PRIMARY KEY (session_id, load, number))""",
+        crc32 INTEGER NOT NULL, dropped_ns BLOB, dropped_crc32 INTEGER,
+        PRIMARY KEY (session_id, load, number))""",
 )
 # loads: for each load, the workloads at its places as [role, blocks, label].
 # dropped_ns: samples of visits that were taken again, null where the device gives none.

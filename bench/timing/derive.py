@@ -90,10 +90,10 @@ def derive_measurements(
     levels = common_levels(times)
     parts: dict[int, list[tuple[Floats, Floats, Floats | None]]] = defaultdict(list)
     taken_at: dict[int, str] = {}
-    for load, kept, level, which in zip(loads, samples, levels, kept_of, strict=True):
+    for load, kept, level, numbers in zip(loads, samples, levels, kept_of, strict=True):
         for number, places in _places(load).items():
             samples_ns = kept[:, places, :].reshape(-1, kept.shape[2])
-            disturbed_ns = _disturbed_ns(load, places, which)
+            disturbed_ns = _disturbed_ns(load, places, numbers)
             parts[number].append((samples_ns, level[:, places].ravel(), disturbed_ns))
             taken_at.setdefault(number, str(load.passes[0].facts.get("taken_at", "")))
     return [

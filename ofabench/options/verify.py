@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.drift.log import SESSION_GAP_S
 from bench.errors import InputError
-from bench.options import Options, nested, option
+from bench.options import SECONDS, Options, nested, option
 from bench.timing.statistic import STATISTICS
 from ofabench.options import shared
 from ofabench.options.device import DeviceOptions
+from ofabench.options.drift import check_every
 from ofabench.options.search import FRACTION
 
 
@@ -48,7 +50,12 @@ class VerifyOptions(JudgingOptions):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyRequest(Options):
-    """A whole verification in words: of which file, on which device, judged by what."""
+    """A whole verification in words: of which file, on which device, judged by what.
+
+    Example:
+        >>> VerifyRequest(model="net.onnx", tries=5, every_s="10m").every_s
+        600.0
+    """
 
     model: Path = option(positional=True, metavar="MODEL", help="from `ofabench export`")
     latency: Path | None = option(
@@ -70,8 +77,27 @@ class VerifyRequest(Options):
         help="write the result as JSON too; beside the first one where the file verifies the same",
     )
 
+    tries: int = option(
+        1,
+        minimum=1,
+        help="measure so often, each time in a new process; MLPerf Mobile's rule takes 5 "
+        "({default})",
+    )
+    every_s: float = option(
+        SESSION_GAP_S,
+        flag="--every",
+        unit=SECONDS,
+        metavar="5m",
+        help="with --tries: least time from the end of one to the start of the next (5m)",
+    )
+
     def check(self) -> None:
         """See that what belongs together is given together."""
+        check_every(self.every_s)
+        if self.tries == 1 and self.every_s != SESSION_GAP_S:
+            raise InputError("--every is the time between --tries: give --tries 5 too")
+        if self.tries > 1 and self.keep is not None:
+            raise InputError("--keep keeps the samples of one try: leave it out, or leave --tries")
         if self.pick is not None and self.result is None:
             raise InputError("--pick chooses a network of --result; give both, or leave it out")
         check_target_options(self.verify, self.latency)

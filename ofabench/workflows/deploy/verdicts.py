@@ -89,7 +89,7 @@ def figure_lines(data: Mapping[str, Any]) -> Iterator[str]:
         figure = data[name]
         if figure is None:
             if data["predicted_ms"] is not None:
-                yield f"{_NAMES[name]:<16} - ({_why_uncorrected(data['drift'])})"
+                yield f"{_NAMES[name]:<16} - ({drift_line(data['drift'])})"
             continue
         line = f"{_NAMES[name]:<16} {figure['ms']:.4g} ms{of_statistic(data)}"
         line += f" (95 % interval {figure['low_ms']:.4g} to {figure['high_ms']:.4g})"
@@ -120,7 +120,8 @@ def figure_verdicts(figure: Mapping[str, Any], tolerance: float) -> str:
     return "; ".join(words)
 
 
-def _why_uncorrected(drift: Mapping[str, Any] | None) -> str:
+def drift_line(drift: Mapping[str, Any] | None) -> str:
+    """The drift in words, or that it is unknown."""
     if drift is None:
         return "the predictor holds nothing measured to compare with: drift is unknown"
     return drift_in_words(drift)

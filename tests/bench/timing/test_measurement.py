@@ -1,5 +1,6 @@
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,8 +76,9 @@ def test_raw_figures_are_as_timed_with_no_drift_divided_out() -> None:
     assert one.raw_interval_ms == pytest.approx(expected, rel=1e-6)
 
 
-def with_disturbed(samples_ms: object, disturbed_ms: list[object], **options: str) -> Measurement:
-    one = measured(samples_ms, np.ones(np.shape(samples_ms)[:2]), TARGET.with_options(**options))
+def with_disturbed(samples_ms: object, disturbed_ms: list[Any], **options: str) -> Measurement:
+    levels = np.ones(np.array(samples_ms).shape[:2])
+    one = measured(samples_ms, levels, TARGET.with_options(**options))
     extra = [None if ms is None else np.array(ms, dtype=float) * 1e6 for ms in disturbed_ms]
     return replace(one, disturbed_ns=tuple(extra))
 

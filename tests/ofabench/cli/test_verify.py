@@ -17,6 +17,10 @@ from bench.protocol.target import Target
 from latency_models.networks.compose import Composition
 from latency_models.predictors.predictor import LatencyPredictor
 from ofabench.cli import main as cli
+from ofabench.launcher import launch
+from ofabench.options.device import DeviceOptions
+from ofabench.options.verify import VerifyOptions, VerifyRequest
+from ofabench.workflows.deploy.tries import verify_part
 from ofabench.workflows.sweep.sweeping import make_target
 from supernet.data import open_data
 from supernet.data.digits import load_digits_parts
@@ -371,3 +375,17 @@ def test_a_model_without_a_card_is_one_line(
     assert "resnet.onnx has no card: expected resnet.onnx.json beside it" in error
     assert "`ofabench export`" in error
     assert error.count("\n") == 1
+
+
+def test_a_try_is_measured_in_a_process_of_its_own(model: Path) -> None:
+    request = VerifyRequest(
+        model=model,
+        latency=Path(predictor(model.parent)),
+        device=DeviceOptions(device="fake"),
+        verify=VerifyOptions(replicates=3, rounds=2),
+    )
+
+    found = launch(verify_part, request)
+
+    assert found["measured"]["ms"] == pytest.approx(COST_MS, rel=0.08)
+    assert found["prediction_within_tolerance"] is True

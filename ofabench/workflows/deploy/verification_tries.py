@@ -1,0 +1,132 @@
+"""`VerificationTries`: several verifications of one file, how far apart, and their verdicts."""
+
+import html
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ofabench.workflows.deploy.verdicts import (
+    accuracy_lines,
+    drift_line,
+    figure_verdicts,
+    of_statistic,
+)
+from ofabench.workflows.deploy.verification import Verification
+
+FORMAT = "ofabench-tries-1"
+MLPERF_TRIES, MLPERF_RANGE = 5, 0.05  # MLPerf Mobile's rules, version 4.0, "Replicability"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class VerificationTries:
+    """One model file, verified several times.
+
+    Attributes:
+        tries: the verifications, the oldest first.
+        wanted: how many tries there are to be.
+        every_s: least time from the end of one to the start of the next, s.
+    """
+
+    tries: tuple[Verification, ...]
+    wanted: int
+    every_s: float
+
+    @property
+    def measured_ms(self) -> tuple[float, ...]:
+        """The latency of every try as measured, ms."""
+        return tuple(one.measured_ms for one in self.tries)
+
+    @property
+    def range(self) -> float:
+        """How far the tries lie apart: the largest latency over the smallest, less 1."""
+        return max(self.measured_ms) / min(self.measured_ms) - 1.0
+
+    @property
+    def mlperf_met(self) -> bool | None:
+        """Whether all tries lie within 5 %; None where there are fewer than five."""
+        if len(self.tries) < MLPERF_TRIES:
+            return None
+        return max(self.measured_ms) <= min(self.measured_ms) * (1.0 + MLPERF_RANGE)
+
+    @property
+    def limit_share(self) -> float | None:
+        """Share of the tries that meet the limit, as measured; None where there is no limit."""
+        return _share([one.limit_met for one in self.tries])
+
+    @property
+    def prediction_share(self) -> float | None:
+        """Share of the tries within tolerance of the prediction; None where there is none."""
+        return _share([one.prediction_within_tolerance for one in self.tries])
+
+    @property
+    def failed(self) -> bool:
+        """Whether a try misses its limit or its prediction, or the tries lie too far apart."""
+        return self.mlperf_met is False or any(one.failed for one in self.tries)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as JSON values."""
+        return {
+            "format": FORMAT,
+            "tries": [one.to_dict() for one in self.tries],
+            "wanted": self.wanted,
+            "every_s": self.every_s,
+            "range": self.range,
+            "mlperf_met": self.mlperf_met,
+            "limit_share": self.limit_share,
+            "prediction_share": self.prediction_share,
+        }
+
+    def __str__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+    def __repr__(self) -> str:
+        return (
+            f"VerificationTries({len(self.tries)} of {self.wanted}, range={self.range:.2%}, "
+            f"mlperf_met={self.mlperf_met}, limit_share={self.limit_share})"
+        )
+
+    def _lines(self) -> Iterator[str]:
+        first = self.tries[0].values
+        yield f"{first['model']} on {first['target']}"
+        of = of_statistic(first)
+        if first["predicted_ms"] is not None:
+            yield f"  predicted        {first['predicted_ms']:.4g} ms{of}"
+        if first["limit_ms"] is not None:
+            yield f"  limit            {first['limit_ms']:g} ms{of}"
+        for number, one in enumerate(self.tries, start=1):
+            yield from _try_lines(number, one.values)
+        count = len(self.tries)
+        yield f"  range            {self.range:.1%} over {count} tries, largest to smallest{of}"
+        yield f"  MLPerf Mobile    {self._mlperf()}"
+        for name, share in (("limit met", self.limit_share), ("predicted", self.prediction_share)):
+            if share is not None:
+                yield f"  {name:<16} in {round(share * count)} of {count} tries ({share:.0%})"
+        yield from accuracy_lines(first)
+
+    def _mlperf(self) -> str:
+        if self.mlperf_met is None:
+            return f"- (its rule is of {MLPERF_TRIES} tries, there are {len(self.tries)})"
+        verdict = "met" if self.mlperf_met else "NOT MET"
+        return f"{verdict}: {len(self.tries)} tries within {100 * MLPERF_RANGE:g} %"
+
+
+def _share(verdicts: list[bool | None]) -> float | None:
+    judged = [one for one in verdicts if one is not None]
+    return sum(judged) / len(judged) if judged else None
+
+
+def _try_lines(number: int, values: Mapping[str, Any]) -> Iterator[str]:
+    figure = values["measured"]
+    at = str(values["started_at"])[11:16]
+    verdicts = figure_verdicts(figure, values["tolerance"])
+    line = f"  try {number}, {at}     {figure['ms']:.4g} ms{of_statistic(values)}"
+    yield f"{line}: {verdicts}" if verdicts else line
+    corrected = values["drift_corrected"]
+    if corrected is not None:
+        verdicts = figure_verdicts(corrected, values["tolerance"])
+        yield f"    drift-corrected {corrected['ms']:.4g} ms: {verdicts}"
+    elif values["predicted_ms"] is not None:
+        yield f"    drift-corrected - ({drift_line(values['drift'])})"
