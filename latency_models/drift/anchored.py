@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -54,22 +54,26 @@ class AnchorDrift:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stretch:
-    """Latencies of the anchors in one stretch, ms as measured, and when it was (ISO 8601)."""
+class AnchorTimes:
+    """Latencies of the anchors in one stretch, ms as measured, and when it was (ISO 8601).
+
+    `forced` where others used the device meanwhile.
+    """
 
     started_at: str
     ended_at: str
     ms: tuple[float, ...]
+    forced: bool = False
 
 
-def sessions_of(stretches: Sequence[Stretch]) -> list[AnchorSession]:
+def sessions_of(stretches: Sequence[AnchorTimes]) -> list[AnchorSession]:
     """Put stretches, in the order of measuring, together to measurement sessions.
 
     Those that begin less than `SESSION_GAP_S` after the end of the one before are of one session,
     which has their geometric mean; those in which an anchor did not run are left out.
     """
     whole = [one for one in stretches if all(math.isfinite(ms) for ms in one.ms)]
-    groups: list[list[Stretch]] = []
+    groups: list[list[AnchorTimes]] = []
     for one in whole:
         if groups and _unix_s(one.started_at) - _unix_s(groups[-1][-1].ended_at) < SESSION_GAP_S:
             groups[-1].append(one)
@@ -79,6 +83,7 @@ def sessions_of(stretches: Sequence[Stretch]) -> list[AnchorSession]:
         AnchorSession(
             started_at=group[0].started_at,
             ms=tuple(np.exp(np.mean(np.log([one.ms for one in group]), axis=0)).tolist()),
+            forced=any(one.forced for one in group),
         )
         for group in groups
     ]
@@ -93,7 +98,7 @@ def with_sessions(
     """
     if log is None:
         return DriftLog(anchors=tuple(anchors), sessions=tuple(sessions)) if sessions else None
-    return DriftLog(anchors=log.anchors, sessions=(*log.sessions, *sessions))
+    return replace(log, sessions=(*log.sessions, *sessions))
 
 
 def _unix_s(text: str) -> float:

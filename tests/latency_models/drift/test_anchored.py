@@ -1,14 +1,15 @@
 """Drift of a stretch of measuring by its anchors, and stretches as measurement sessions."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from bench.blocks.spec import BlockSpec
-from bench.drift.log import Anchor, AnchorSession, DriftLog
+from bench.drift.log import Anchor, AnchorSession, DriftLog, Stretch
 from bench.errors import DeviceError
-from latency_models.drift.anchored import AnchorDrift, Stretch, sessions_of, with_sessions
+from latency_models.drift.anchored import AnchorDrift, AnchorTimes, sessions_of, with_sessions
 
 BLOCK = BlockSpec(kind="classifier", in_size=1, in_channels=8, out_channels=4)
 
@@ -35,9 +36,9 @@ def test_anchors_that_do_not_run_are_left_out() -> None:
         AnchorDrift.of(np.array([1.0]), np.array([math.nan]))
 
 
-def stretch(start: str, end: str, *ms: float) -> Stretch:
+def stretch(start: str, end: str, *ms: float) -> AnchorTimes:
     day = "2026-01-01T"
-    return Stretch(started_at=f"{day}{start}+00:00", ended_at=f"{day}{end}+00:00", ms=ms)
+    return AnchorTimes(started_at=f"{day}{start}+00:00", ended_at=f"{day}{end}+00:00", ms=ms)
 
 
 def test_stretches_less_than_five_minutes_apart_are_one_session() -> None:
@@ -58,6 +59,14 @@ def test_stretches_less_than_five_minutes_apart_are_one_session() -> None:
     assert found[1].ms == pytest.approx((3.0, 5.0))
 
 
+def test_a_session_is_forced_where_a_part_of_it_was() -> None:
+    first = stretch("10:00:00", "10:01:00", 1.0)
+    later = stretch("10:02:00", "10:03:00", 1.0)
+
+    assert not sessions_of([first, later])[0].forced
+    assert sessions_of([first, replace(later, forced=True)])[0].forced
+
+
 def test_a_clock_that_went_back_makes_no_session() -> None:
     found = sessions_of(
         [stretch("10:00:00", "10:01:00", 1.0), stretch("09:00:00", "09:01:00", 1.0)]
@@ -70,8 +79,11 @@ def test_sessions_join_the_log_or_make_one() -> None:
     anchor = Anchor(blocks=(BLOCK,), label="a", ms=1.0)
     first = AnchorSession(started_at="2026-01-01T09:00:00+00:00", ms=(1.0,))
     (later,) = sessions_of([stretch("10:00:00", "10:01:00", 1.1)])
-    log = DriftLog(anchors=(anchor,), sessions=(first,))
+    part = Stretch(started_at="2026-01-01T09:00:00+00:00", log_drift=0.01)
+    log = DriftLog(anchors=(anchor,), sessions=(first,), stretches=(part,))
 
-    assert with_sessions(log, [], [later]) == DriftLog(anchors=(anchor,), sessions=(first, later))
+    assert with_sessions(log, [], [later]) == DriftLog(
+        anchors=(anchor,), sessions=(first, later), stretches=(part,)
+    )
     assert with_sessions(None, [anchor], [later]) == DriftLog(anchors=(anchor,), sessions=(later,))
     assert with_sessions(None, [anchor], []) is None

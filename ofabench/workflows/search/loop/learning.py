@@ -98,13 +98,21 @@ def _anchor_ms(iteration: Iteration, anchors: Sequence[Anchor]) -> Floats:
 
 
 def _sessions(iterations: Sequence[Iteration], anchors: Sequence[Anchor]) -> list[AnchorSession]:
-    from latency_models.drift.anchored import Stretch, sessions_of
+    from latency_models.drift.anchored import AnchorTimes, sessions_of
 
     stretches = []
     for one in iterations:
         raw = {work.blocks: found.raw_ms for work, found in one.measurements.items()}
-        ms = tuple(raw.get(anchor.blocks, float("nan")) for anchor in anchors)
-        stretches.append(Stretch(started_at=one.started_at, ended_at=one.ended_at, ms=ms))
+        stretches.append(
+            AnchorTimes(
+                started_at=one.started_at,
+                ended_at=one.ended_at,
+                ms=tuple(raw.get(anchor.blocks, float("nan")) for anchor in anchors),
+                forced=any(
+                    found.facts.get("forced") is True for found in one.measurements.values()
+                ),
+            )
+        )
     return sessions_of(stretches)
 
 

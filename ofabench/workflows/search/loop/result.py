@@ -130,7 +130,19 @@ def _lines(found: MeasuredSearch) -> Iterator[str]:
         "  candidates were measured as networks of blocks with random weights, as sweeps measure "
         "them"
     )
+    yield _chosen(found)
     yield _verdict(found)
+
+
+def _chosen(found: MeasuredSearch) -> str:
+    """What the network took when it was chosen, beside what it is held to the limit at."""
+    (one,) = (each for each in found.candidates if each.line == found.decided.line)
+    limit = found.knowledge.question.limit
+    held = "" if limit.confidence is None else f", at most {one.judged_ms:.4g} with its margin"
+    return (
+        f"  chosen in iteration {one.iteration}: {one.raw_ms:.4g} ms as measured, "
+        f"{one.corrected_ms:.4g} ms at the mean over sessions{held}"
+    )
 
 
 def _verdict(found: MeasuredSearch) -> str:

@@ -42,6 +42,7 @@ def test_it_finds_a_network_within_where_plain_search_finds_one_that_is_not(tmp_
     assert found.decided.raw_ms == pytest.approx(chosen, rel=1e-4)  # the clock has whole ns
     assert found.ended.startswith("the best network within the limit is measured")
     # It is the most accurate one that was measured within the limit.
+    assert "  chosen in iteration " in str(found)
     within = [one.accuracy for one in found.candidates if one.within]
     assert found.accuracy == max(within) == deep([found.arch])[0]
 
