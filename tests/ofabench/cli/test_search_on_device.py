@@ -28,8 +28,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(files: Path, out: Path, *more: str) -> int:
-    common = ("search", "--space", "tiny", "--accuracy", str(files / "a.parquet"))
-    common += ("--resolutions", "32", "--budget", "600", "--patience", "10", "--out", str(out))
+    common = ["search", "--space", "tiny", "--accuracy", str(files / "a.parquet")]
+    common += ["--resolutions", "32", "--budget", "600", "--patience", "10", "--out", str(out)]
     return main([*common, *more])
 
 
