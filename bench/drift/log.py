@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.blocks.spec import BlockSpec
+from bench.drift.gap import SESSION_GAP_S
 from bench.errors import InputError
 
+__all__ = ["SESSION_GAP_S", "Anchor", "AnchorSession", "DriftLog", "choose_anchors"]
 Floats = NDArray[np.float64]
 
-SESSION_GAP_S = 300.0
 ANCHORS = 5
 
 

@@ -7,14 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.drift.log import (
-    SESSION_GAP_S,
-    Anchor,
-    AnchorSession,
-    DriftLog,
-    Stretch,
-    choose_anchors,
-)
+from bench.drift.gap import SESSION_GAP_S
+from bench.drift.log import Anchor, AnchorSession, DriftLog, Stretch, choose_anchors
 from bench.protocol.device import Workload
 from bench.sweep.load_times import iso
 from bench.timing.derive import Pass, load_marks

@@ -4,8 +4,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.drift.log import SESSION_GAP_S, Anchor, DriftLog
-from bench.errors import InputError, TargetMismatchError
+from bench.drift.log import Anchor, DriftLog
+from bench.errors import InputError, InterruptedSweepError, TargetMismatchError
 from bench.protocol.backend import Backend
 from bench.protocol.clock import Clock
 from bench.protocol.device import Device, Workload
@@ -16,11 +16,12 @@ from bench.sweep.load_times import iso
 from bench.sweep.planner import ListPlanner
 from bench.sweep.run import run_sweep
 from bench.sweep.store import SweepStore
+from bench.sweep.waiting import CLOCK_STEP_S
 from bench.timing.plan import SPARE_SHARE, SweepPlan
 
 REPLICATES, ROUNDS, LEAST_ROUNDS = 2, 8, 2
+REFERENCES_S = 0.01  # all references once
 SESSION_S = 25.0  # at most, of timed samples, rounds that are repeated among them
-CLOCK_STEP_S = 5.0  # by which the clock may move against the time that passes
 
 
 def session_plan(anchors: Sequence[Anchor], calls: int, seed: int) -> SweepPlan:
@@ -37,6 +38,17 @@ def session_plan(anchors: Sequence[Anchor], calls: int, seed: int) -> SweepPlan:
         calls=calls,
         seed=seed,
     )
+
+
+def session_s(anchors: Sequence[Anchor], calls: int, wall_share: float) -> float:
+    """About how long a session takes.
+
+    `wall_share` is wall time over the time of timed samples, as in the sweep: models are made, and
+    disturbed visits are taken again.
+    """
+    plan = session_plan(anchors, calls, 0)
+    round_s = calls * (sum(one.ms for one in anchors) / 1000 + REFERENCES_S)
+    return wall_share * plan.loads * plan.passes * round_s
 
 
 def check_same_target(device: Device, backend: Backend, target: Target, path: Path) -> None:
@@ -83,19 +95,6 @@ def last_ended_s(store: SweepStore) -> float:
     return max([*ends, *(session.span_s[1] for session in store.drift_sessions())])
 
 
-def wait_s(last_s: float, now_s: float) -> float:
-    """How long it is until a session begins that is another one; `InputError` where time ran back.
-
-    `last_s` is when the last measuring ended.
-    """
-    if now_s < last_s - CLOCK_STEP_S:
-        raise InputError(
-            f"the clock says {iso(now_s)[:19]}, the last session ended at {iso(last_s)[:19]} (UTC):"
-            " set the clock right, then measure again"
-        )
-    return max(0.0, last_s + SESSION_GAP_S - now_s)
-
-
 def measure_session(  # noqa: PLR0913 - what measures, what is measured, and by which clock
     device: Device,
     backend: Backend,
@@ -106,7 +105,7 @@ def measure_session(  # noqa: PLR0913 - what measures, what is measured, and by 
     forced: bool,
     clock: Clock,
 ) -> DriftSession:
-    """Measure the anchors once; nothing is stored yet.
+    """Measure the anchors once; nothing is stored yet, and nothing where it is stopped.
 
     `TargetMismatchError` where the device cannot run one of them any more, `InputError` where the
     clock jumped meanwhile.
@@ -120,17 +119,20 @@ def measure_session(  # noqa: PLR0913 - what measures, what is measured, and by 
         tempfile.TemporaryDirectory(prefix="ofabench-") as folder,
         SweepStore.create(Path(folder) / "drift.sqlite", store.target, plan) as own,
     ):
-        run_sweep(
-            device,
-            backend,
-            store.target,
-            ListPlanner(work),
-            plan,
-            own,
-            progress,
-            forced=forced,
-            clock=clock,
-        )
+        try:
+            run_sweep(
+                device,
+                backend,
+                store.target,
+                ListPlanner(work),
+                plan,
+                own,
+                progress,
+                forced=forced,
+                clock=clock,
+            )
+        except InterruptedSweepError as error:
+            raise KeyboardInterrupt from error  # a session is not gone on with
         _check_all_ran(own)
         loads, facts = _loads(own), own.sessions()[0].facts
     ended_s, took_s = clock.now(), clock.monotonic() - begun_s

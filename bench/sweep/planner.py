@@ -1,10 +1,11 @@
 """What to measure next."""
 
 from collections.abc import Collection, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bench.errors import InputError
 from bench.protocol.device import Workload
+from bench.sweep.spent import Spent
 from bench.timing.measurement import Measurement
 
 
@@ -21,6 +22,17 @@ class Planner(Protocol):
 
         What is `unrunnable` is not asked for again.
         """
+        ...
+
+
+@runtime_checkable
+class SpentWatcher(Protocol):
+    """A planner that works within a time, and is shown what of it is spent before each round."""
+
+    budget_s: float
+
+    def note_spent(self, spent: Spent) -> None:
+        """Take what the loads that count have taken so far."""
         ...
 
 

@@ -20,9 +20,13 @@ from bench.protocol.target import Target
 from bench.sweep.groups import free_memory_bytes, lay_groups
 from bench.sweep.load_times import Span, iso
 from bench.sweep.pass_looks import PassLooks
-from bench.sweep.planner import Planner
+from bench.sweep.planner import Planner, SpentWatcher
+from bench.sweep.spent import spent
+from bench.sweep.spread import AT_ONCE, Spread
+from bench.sweep.steps import Steps
 from bench.sweep.store import SweepStore
 from bench.sweep.store_rows import Group
+from bench.sweep.waiting import wait_s, wait_until
 from bench.timing.derive import load_marks
 from bench.timing.plan import SweepPlan
 
@@ -43,8 +47,11 @@ def run_sweep(  # noqa: PLR0913, PLR0917
     forced: bool = False,
     resume_with: str = "the same command and --resume",
     clock: Clock = SYSTEM,
+    spread: Spread = AT_ONCE,
 ) -> None:
     """Measure what `planner` asks for, until it asks for nothing more.
+
+    `spread` says in how many measurement sessions; between them it waits.
 
     `store` is new or resumed, of this target and plan. Loads go round the groups, so that a
     block's loads lie far apart in time. Ctrl-C ends with `InterruptedSweepError`, which names
@@ -53,7 +60,8 @@ def run_sweep(  # noqa: PLR0913, PLR0917
     """
     if store.target != target or store.plan != plan:
         raise TargetMismatchError(f"{store.path} was made for another target or plan; resume it")
-    sweep = _Sweep(device, backend, store, progress, clock)
+    spread.check(plan.loads)
+    sweep = _Sweep(device, backend, store, progress, clock, spread)
     try:
         with measuring(device):
             sweep.run(planner, forced=forced)
@@ -79,23 +87,31 @@ def unfinished_loads(store: SweepStore) -> list[tuple[Group, int]]:
     return [(group, number) for _, number, _, group in sorted(wanted, key=lambda w: w[:3])]
 
 
+def _wall_s(store: SweepStore) -> float:
+    """Wall seconds that the sweep has taken so far, as far as they are known."""
+    so_far = spent(store)
+    return 0.0 if so_far is None else so_far.wall_s
+
+
 class _Sweep:
     """One session of a sweep."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917
         self,
         device: Device,
         backend: Backend,
         store: SweepStore,
         progress: Progress,
         clock: Clock,
+        spread: Spread,
     ) -> None:
         self._device = device
         self._backend = backend
         self._store = store
         self._progress = progress
-        self._clock = clock
-        self._shown = 0  # passes of the load in hand that the progress was told of
+        self._clock, self._spread = clock, spread
+        self._waited_s = 0.0
+        self._steps = Steps(progress, clock, None, 0.0)
         self._looks = PassLooks()
 
     def run(self, planner: Planner, *, forced: bool) -> None:
@@ -103,18 +119,47 @@ class _Sweep:
         started_s = self._clock.monotonic()
         store, facts = self._store, self._device.facts()
         session = store.begin_session(facts, iso(self._clock.now()), forced=forced)
+        budget_s = planner.budget_s if isinstance(planner, SpentWatcher) else None
+        self._steps = Steps(self._progress, self._clock, budget_s, _wall_s(store))
         while todo := unfinished_loads(store) or self._next_round(planner, facts):
-            self._progress.start(len(todo) * store.plan.passes, "measuring")
             self._looks.begin(len(todo))
-            for laid, number in todo:
-                self._looks.begin_load()
-                # As it is now: what cannot run has been taken out of it since.
-                group = next(one for one in store.groups() if one.number == laid.number)
-                load_id, span_s = self._load(group, number)
-                store.finish_load(load_id, session, self._clock.monotonic() - started_s, span_s)
+            for number, stretch in self._spread.stretches(todo, store.plan.loads):
+                self._await_session(number, stretch[0])
+                self._steps.start(len(stretch) * store.plan.passes, self._spread.words(number))
+                for laid, replicate in stretch:
+                    self._looks.begin_load()
+                    # As it is now: what cannot run has been taken out of it since.
+                    group = next(one for one in store.groups() if one.number == laid.number)
+                    load_id, span_s = self._load(group, replicate)
+                    wall_s = self._clock.monotonic() - started_s - self._waited_s
+                    store.finish_load(load_id, session, wall_s, span_s)
+
+    def _await_session(self, session: int, first: tuple[Group, int]) -> None:
+        """Wait until the next measurement session may begin, unless it has begun."""
+        if session == 0:
+            return
+        store, loads, spread = self._store, self._store.plan.loads, self._spread
+        rounds = {group.number: group for group in store.groups()}
+        begun = any(
+            rounds[load.group].round == first[0].round
+            and spread.session_of(rounds[load.group], load.number, loads) == session
+            for load in store.loads()
+        )
+        if begun:
+            return
+        now_s = self._clock.now()
+        left_s = wait_s(store.load_times()[-1][1], now_s, spread.every_s)
+        begun_s = self._clock.monotonic()
+        words = f"until {spread.words(session)}; after Ctrl-C, --resume goes on in time"
+        wait_until(now_s + left_s, self._clock, self._progress, lambda _: words)
+        waited_s = self._clock.monotonic() - begun_s
+        self._waited_s += waited_s
+        self._steps.waited(waited_s)
 
     def _next_round(self, planner: Planner, facts: Facts) -> list[tuple[Group, int]]:
         store = self._store
+        if isinstance(planner, SpentWatcher) and (so_far := spent(store)) is not None:
+            planner.note_spent(so_far)
         work = planner.next(store.measurements(), store.unrunnable())
         if not work:
             return []
@@ -150,7 +195,7 @@ class _Sweep:
                 one = self._store.exclude(group.number, error.place, error.reason)
                 group = next(g for g in self._store.groups() if g.number == group.number)
                 note = f"left out, {error.reason}: {one.key}"
-            self._progress.advance(-self._shown, note=note)
+            self._steps.back(note)
 
     def _measure(self, group: Group, number: int, load_id: int) -> None:
         """Store passes until enough are unmarked, or the device has no more to give."""
@@ -158,7 +203,7 @@ class _Sweep:
         load_plan = plan.load_plan(group.number, number)
         note = f"load {number + 1} of {plan.loads}"
         results: list[PassResult] = []
-        self._shown = 0
+        self._steps.begin_load()
         run = self._device.run_load(group.work, self._backend, self._store.target, load_plan)
         with closing(run) as passes:
             for taken, result in enumerate(passes, start=1):
@@ -167,8 +212,7 @@ class _Sweep:
                 if isinstance(self._progress, PassWatcher):
                     self._progress.show_pass(self._looks.look(results, group.work))
                 if taken <= plan.passes:
-                    self._shown = taken
-                    self._progress.advance(note=note)
+                    self._steps.passed(note)
                 if taken >= plan.passes:
                     marked = load_marks(results, group.work)
                     if np.count_nonzero(~marked) >= plan.passes:

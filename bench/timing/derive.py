@@ -27,14 +27,26 @@ class Pass:
     facts: Facts
     dropped_ns: Floats | None = None  # retaken x calls
 
-    def dropped_of(self, places: Sequence[int]) -> Floats | None:
-        """Samples that were taken again at these places, n x calls; None where not known."""
-        calls = self.samples_ns.shape[1]
-        if self.dropped_ns is None:
-            return None if self.retaken else np.empty((0, calls))
-        # All visits of a place but its last were taken again.
+    def again(self) -> NDArray[np.int64]:
+        """Places of the visits that were taken again: all visits of a place but its last."""
+        if not self.retaken:
+            return self.visits[:0]
         _, last = np.unique(self.visits[::-1], return_index=True)
-        again = np.delete(self.visits, len(self.visits) - 1 - last)
+        return np.delete(self.visits, len(self.visits) - 1 - last)
+
+    def dropped_of(
+        self, places: Sequence[int], again: NDArray[np.int64] | None = None
+    ) -> Floats | None:
+        """Samples that were taken again at these places, n x calls; None where not known.
+
+        `again` saves asking `self.again` for each of many places.
+        """
+        calls = self.samples_ns.shape[1]
+        if not self.retaken:
+            return np.empty((0, calls))
+        if self.dropped_ns is None:
+            return None
+        again = self.again() if again is None else again
         found: Floats = self.dropped_ns[np.isin(again, places)]
         return found[np.isfinite(found).all(axis=1)]
 
@@ -91,9 +103,10 @@ def derive_measurements(
     parts: dict[int, list[tuple[Floats, Floats, Floats | None]]] = defaultdict(list)
     taken_at: dict[int, str] = {}
     for load, kept, level, numbers in zip(loads, samples, levels, kept_of, strict=True):
+        dropped = [one.again() for one in load.passes]
         for number, places in _places(load).items():
             samples_ns = kept[:, places, :].reshape(-1, kept.shape[2])
-            disturbed_ns = _disturbed_ns(load, places, numbers)
+            disturbed_ns = _disturbed_ns(load, places, numbers, dropped)
             parts[number].append((samples_ns, level[:, places].ravel(), disturbed_ns))
             taken_at.setdefault(number, str(load.passes[0].facts.get("taken_at", "")))
     return [
@@ -124,12 +137,14 @@ def spans_ns(one: Pass) -> Floats:
     return found
 
 
-def _disturbed_ns(load: Load, places: list[int], kept: Collection[int]) -> Floats | None:
+def _disturbed_ns(
+    load: Load, places: list[int], kept: Collection[int], again: Sequence[NDArray[np.int64]]
+) -> Floats | None:
     """Samples at the places that do not count for the median, n x calls; None where not known.
 
     Those of visits that were taken again, and of passes that are left out.
     """
-    found = [one.dropped_of(places) for one in load.passes]
+    found = [one.dropped_of(places, a) for one, a in zip(load.passes, again, strict=True)]
     found += [
         one.samples_ns[places] for number, one in enumerate(load.passes) if number not in kept
     ]

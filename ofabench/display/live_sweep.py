@@ -64,7 +64,8 @@ class SweepPanel:
             left_s = spent_s / self._done * max(self._total - self._done, 0)
             times += f", {duration(left_s)} left"
         share = self._done / self._total if self._total else 0.0
-        counted = f"{self._done:,} of {self._total:,} passes"
+        unit = "s" if self._what.endswith("(seconds)") else "passes"
+        counted = f"{self._done:,} of {self._total:,} {unit}"
         return line(bar(share, width=_BAR), words(counted), words(times))
 
 

@@ -3,20 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.drift.log import SESSION_GAP_S
 from bench.errors import InputError
 from bench.options import SECONDS, Options, nested, option
 from ofabench.options import shared
 from ofabench.options.device import DeviceOptions
-
-
-def check_every(every_s: float | None, flag: str = "--every") -> None:
-    """Raise `InputError` where measurement sessions would be too close to be two."""
-    if every_s is not None and every_s < SESSION_GAP_S:
-        raise InputError(
-            f"{flag} is {every_s:g} s, expected at least {SESSION_GAP_S:g} s (5m): what is "
-            "measured within five minutes is one measurement session"
-        )
+from ofabench.options.sessions import check_every
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

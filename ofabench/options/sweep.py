@@ -7,6 +7,7 @@ from bench.errors import InputError
 from bench.options import SECONDS, Options, nested, option
 from ofabench.options import shared
 from ofabench.options.device import DeviceOptions
+from ofabench.options.sessions import check_every
 
 REPLICATES, ROUNDS, BURST = 6, 30, 3
 # Within a budget: more blocks, each less often. A regression takes the mean of many.
@@ -50,10 +51,25 @@ class SweepOptions(Options):
         unit=SECONDS,
         metavar="5m",
         help="choose what to measure so that it takes about so long (90s, 5m, 1h): the blocks "
-        "and up to --networks networks (default 20) that say most",
+        "and up to --networks networks that say most (default: 20, and more where time is left)",
     )
     ends: bool = option(False, help="the smallest and the largest network as well")
     seed: int = shared.seed("decides what is drawn, and in which order it is measured")
+    sessions: int = option(
+        1,
+        minimum=1,
+        metavar="N",
+        help="spread the replicates over N measurement sessions ({default}); with --budget those "
+        "of the main round",
+    )
+    every_s: float | None = option(
+        None,
+        flag="--every",
+        unit=SECONDS,
+        metavar="5m",
+        help="with --sessions: from the end of one session to the start of the next, at least 5m "
+        "(default)",
+    )
     settle: int = option(
         0,
         minimum=0,
@@ -98,7 +114,15 @@ class SweepOptions(Options):
         return self.rounds or (ROUNDS if self.budget_s is None else BUDGET_ROUNDS)
 
     def check(self) -> None:
-        """See that a budget is not given together with what it chooses."""
+        """See that options fit together, and that sessions are far enough apart."""
+        check_every(self.every_s)
+        if self.every_s is not None and self.sessions == 1:
+            raise InputError("--every says how far --sessions are apart: give both, or neither")
+        if self.sessions > self.replicates_or_default:
+            raise InputError(
+                f"--sessions is {self.sessions}, but {self.replicates_or_default} replicates are "
+                f"split among them: give --replicates {self.sessions} or more, or fewer sessions"
+            )
         if self.budget_s is None:
             return
         listed = [f"--{name}" for name in _CHOSEN_BY_BUDGET if getattr(self, name)]

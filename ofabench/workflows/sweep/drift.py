@@ -15,15 +15,14 @@ from bench.sweep.drift_session import (
     drift_log_to_extend,
     last_ended_s,
     measure_session,
-    wait_s,
 )
 from bench.sweep.load_times import iso
 from bench.sweep.store import SweepStore
+from bench.sweep.waiting import wait_s, wait_until
 from ofabench.options.drift import DriftOptions, DriftPart, DriftRequest
 from ofabench.workflows.devices import DeviceLike, device_in, measuring_alone, waits
 from ofabench.workflows.sweep.drift_report import DriftReport
 from ofabench.workflows.sweep.swept import Sweep
-from ofabench.workflows.sweep.waiting import wait_until
 
 __all__ = ["DriftReport", "drift", "drift_part", "drift_request"]
 logger = logging.getLogger(__name__)
@@ -150,7 +149,7 @@ def keep_log(  # noqa: PLR0913 - what is logged, how often, and what tests repla
             if options.every_s is None:
                 break
             due_s = max(started_s + options.every_s, _first_due_s(path, clock, wait=True))
-    except KeyboardInterrupt as error:
+    except (KeyboardInterrupt, InterruptedSweepError) as error:
         raise InterruptedSweepError(_stopped(path, measured, end_s, clock, resume_with)) from error
     finally:
         progress.close()

@@ -111,7 +111,8 @@ def _sweep_on(  # noqa: PLR0913 - what `sweep` was given, checked
     wait: bool,
     resume_with: str,
 ) -> Sweep:
-    from ofabench.workflows.sweep.sweep_choice import plan_of, planner_of
+    from ofabench.workflows.sweep.last_session import measure_anchors
+    from ofabench.workflows.sweep.sweep_choice import plan_of, planner_of, spread_of
     from ofabench.workflows.sweep.sweeping import check_out, open_store, sweep_into
 
     target = target_of(device, backend, options)
@@ -130,7 +131,10 @@ def _sweep_on(  # noqa: PLR0913 - what `sweep` was given, checked
                 progress,
                 forced=options.force,
                 resume_with=resume_with,
+                spread=spread_of(options),
             )
+            if options.budget_s is not None:
+                measure_anchors(store, device, backend, options.budget_s, progress, options.force)
     return Sweep(path=out, target=target, summary=summary)
 
 

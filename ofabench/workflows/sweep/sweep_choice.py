@@ -3,10 +3,12 @@
 import hashlib
 from pathlib import Path
 
+from bench.drift.gap import SESSION_GAP_S
 from bench.errors import InputError
 from bench.files import read_bytes
 from bench.protocol.device import Device
 from bench.sweep.planner import Planner, SettlingPlanner
+from bench.sweep.spread import Spread
 from bench.timing.plan import SweepPlan
 from ofabench.options.sweep import SweepOptions
 from ofabench.workflows.sweep.sweeping import sweep_work
@@ -29,7 +31,8 @@ def planner_of(
             seed=options.seed,
         )
         return SettlingPlanner(work, again=options.settle, loads=plan.loads)
-    from ofabench.workflows.sweep.active import NETWORKS, Budget, BudgetPlanner
+    from ofabench.workflows.sweep.active import Budget, BudgetPlanner
+    from ofabench.workflows.sweep.last_session import reserve_s
 
     return BudgetPlanner(
         space,
@@ -37,8 +40,9 @@ def planner_of(
             budget_s=options.budget_s, plan=plan, batch=options.batch, costs=device.load_costs()
         ),
         resolutions=options.resolutions,
-        networks=options.networks or NETWORKS,
+        networks=options.networks or None,
         seed=options.seed,
+        reserve_s=reserve_s(options.budget_s),
     )
 
 
@@ -78,7 +82,22 @@ def asked_of(options: SweepOptions, space: str) -> tuple[tuple[str, str], ...]:
         *((("informative", "yes"),) if options.informative else ()),
         *((("archs", _digest(options.archs)),) if options.archs is not None else ()),
         *((("budget", f"{options.budget_s:g} s"),) if options.budget_s is not None else ()),
+        *((("sessions", _sessions(options)),) if options.sessions > 1 else ()),
     )
+
+
+def spread_of(options: SweepOptions) -> Spread:
+    """In how many measurement sessions which round is measured: of a budget its main round."""
+    return Spread(
+        sessions=options.sessions,
+        every_s=SESSION_GAP_S if options.every_s is None else options.every_s,
+        round=0 if options.budget_s is None else 1,
+    )
+
+
+def _sessions(options: SweepOptions) -> str:
+    spread = spread_of(options)
+    return f"{spread.sessions}, {spread.every_s:g} s apart"
 
 
 def _digest(path: Path) -> str:

@@ -13,6 +13,7 @@ from bench.protocol.progress import Progress
 from bench.protocol.target import Target
 from bench.sweep.planner import Planner
 from bench.sweep.run import run_sweep
+from bench.sweep.spread import AT_ONCE, Spread
 from bench.sweep.store import SweepStore
 from bench.sweep.summary import SweepSummary, summarise
 from bench.timing.plan import SweepPlan
@@ -124,6 +125,7 @@ def sweep_into(  # noqa: PLR0913
     *,
     forced: bool = False,
     resume_with: str,
+    spread: Spread = AT_ONCE,
 ) -> SweepSummary:
     """Sweep to the end. What fails before its first load is finished leaves no file behind."""
     try:
@@ -137,6 +139,7 @@ def sweep_into(  # noqa: PLR0913
             progress,
             forced=forced,
             resume_with=resume_with,
+            spread=spread,
         )
     except InterruptedSweepError:
         raise

@@ -26,12 +26,12 @@ from bench.sweep.drift_session import (
     last_ended_s,
     measure_session,
     session_plan,
-    wait_s,
 )
 from bench.sweep.load_times import iso
 from bench.sweep.planner import ListPlanner
 from bench.sweep.run import run_sweep
 from bench.sweep.store import SweepStore
+from bench.sweep.waiting import wait_s
 from bench.timing.derive import Pass
 from bench.timing.plan import SweepPlan
 from tests.support.clocks import NOON_S, FakeClock

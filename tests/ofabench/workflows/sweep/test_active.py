@@ -45,11 +45,11 @@ def test_more_time_measures_more_and_both_blocks_and_networks(tmp_path: Path) ->
             assert {0, 1} <= rounds
 
     assert 0 < counts[0][0] < counts[1][0] <= len(TINY.unique_blocks())
-    assert 0 < counts[0][1] <= counts[1][1] <= 20
+    assert 0 < counts[0][1] <= counts[1][1]
 
 
 def test_enough_time_measures_every_block_once_and_ends(tmp_path: Path) -> None:
-    with swept(tmp_path / "all.sqlite", 600.0) as store:
+    with swept(tmp_path / "all.sqlite", 60.0) as store:
         blocks = [o.workload.blocks[0] for o in store.measurements() if o.workload.role == "block"]
 
     assert set(blocks) == set(TINY.unique_blocks())

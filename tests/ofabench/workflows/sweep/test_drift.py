@@ -24,6 +24,7 @@ from bench.sweep.load_times import iso
 from bench.sweep.planner import ListPlanner
 from bench.sweep.run import run_sweep
 from bench.sweep.store import SweepStore
+from bench.sweep.waiting import wait_until
 from bench.timing.plan import SweepPlan
 from latency_models.drift.kept import kept_log
 from ofabench.cli import main as cli
@@ -31,7 +32,6 @@ from ofabench.options.drift import DriftOptions
 from ofabench.options.sweep import SweepOptions
 from ofabench.workflows.sweep.drift import keep_log
 from ofabench.workflows.sweep.sweeping import make_target, sweep_work
-from ofabench.workflows.sweep.waiting import wait_until
 from supernet.space.space import SearchSpace
 from tests.support.aged_sweeps import age
 from tests.support.clocks import NOON_S, FakeClock

@@ -2,10 +2,27 @@
 
 from collections.abc import Callable
 
+from bench.drift.gap import SESSION_GAP_S
+from bench.errors import InputError
 from bench.protocol.clock import Clock
 from bench.protocol.progress import Progress
+from bench.sweep.load_times import iso
 
 STEP_S = 1.0
+CLOCK_STEP_S = 5.0  # by which the clock may move against the time that passes
+
+
+def wait_s(last_s: float, now_s: float, gap_s: float = SESSION_GAP_S) -> float:
+    """How long it is until a session begins that is another one; `InputError` where time ran back.
+
+    `last_s` is when the last measuring ended.
+    """
+    if now_s < last_s - CLOCK_STEP_S:
+        raise InputError(
+            f"the clock says {iso(now_s)[:19]}, the last session ended at {iso(last_s)[:19]} (UTC):"
+            " set the clock right, then measure again"
+        )
+    return max(0.0, last_s + gap_s - now_s)
 
 
 def wait_until(

@@ -1,0 +1,13 @@
+"""What options that repeat measuring have in common."""
+
+from bench.drift.gap import SESSION_GAP_S
+from bench.errors import InputError
+
+
+def check_every(every_s: float | None, flag: str = "--every") -> None:
+    """Raise `InputError` where measurement sessions would be too close to be two."""
+    if every_s is not None and every_s < SESSION_GAP_S:
+        raise InputError(
+            f"{flag} is {every_s:g} s, expected at least {SESSION_GAP_S:g} s (5m): what is "
+            "measured within five minutes is one measurement session"
+        )

@@ -1,0 +1,203 @@
+"""Sweeps over several measurement sessions: what is measured when, killed and resumed too."""
+
+from pathlib import Path
+
+import pytest
+
+from bench.backends.fake import FakeBackend
+from bench.blocks.spec import BlockSpec
+from bench.devices.fake import FakeDevice
+from bench.errors import InputError, InterruptedSweepError
+from bench.protocol.device import Workload
+from bench.protocol.progress import NoProgress, Progress
+from bench.protocol.target import Target
+from bench.sweep.load_times import iso
+from bench.sweep.planner import ListPlanner, SettlingPlanner
+from bench.sweep.run import run_sweep
+from bench.sweep.spread import Spread
+from bench.sweep.store import SweepStore
+from bench.sweep.store_rows import Group
+from bench.timing.plan import SweepPlan
+from tests.support.clocks import NOON_S, FakeClock
+
+BACKEND = FakeBackend()
+TARGET = Target(device="fake", backend="fake", backend_version=BACKEND.version())
+PLAN = SweepPlan(loads=6, passes=1, calls=2)
+THREE = Spread(sessions=3, every_s=600.0)
+WORK = [
+    Workload(
+        role="network",
+        blocks=(BlockSpec(kind="mbconv", in_size=8, in_channels=n, out_channels=n, mid_channels=n),)
+        * 2,
+        label=f"net {n}",
+    )
+    for n in (8, 16, 24)
+]
+
+
+class Stops(NoProgress):
+    """Ctrl-C at the nth step of a stretch whose name begins so."""
+
+    def __init__(self, what: str, step: int) -> None:
+        self._what, self._left = what, step
+        self._on = False
+
+    def start(self, total: int, what: str) -> None:
+        self._on = what.startswith(self._what)
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        if self._on:
+            self._left -= steps
+            if self._left <= 0:
+                raise KeyboardInterrupt
+
+
+class Told(NoProgress):
+    """Keeps what it is told of."""
+
+    def __init__(self) -> None:
+        self.stretches: list[tuple[int, str]] = []
+        self.notes: list[str] = []
+
+    def start(self, total: int, what: str) -> None:
+        self.stretches.append((total, what))
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        self.notes.append(note)
+
+
+def sweep(
+    path: Path, clock: FakeClock, progress: Progress | None = None, spread: Spread = THREE
+) -> None:
+    opener = SweepStore.resume if path.exists() else SweepStore.create
+    with opener(path, TARGET, PLAN) as store:
+        run_sweep(
+            FakeDevice(),
+            BACKEND,
+            TARGET,
+            ListPlanner(WORK),
+            PLAN,
+            store,
+            progress or NoProgress(),
+            clock=clock,
+            spread=spread,
+        )
+
+
+def starts_s(path: Path) -> list[float]:
+    with SweepStore.open(path) as store:
+        return [begun - NOON_S for begun, _ in store.load_times()]
+
+
+def test_replicates_are_split_among_the_sessions(tmp_path: Path) -> None:
+    told = Told()
+
+    sweep(tmp_path / "s.sqlite", FakeClock(), told)
+
+    assert starts_s(tmp_path / "s.sqlite") == [0, 0, 600, 600, 1200, 1200]
+    assert told.stretches == [
+        (2, "measuring, session 1 of 3"),
+        (600, "waiting (seconds)"),
+        (2, "measuring, session 2 of 3"),
+        (600, "waiting (seconds)"),
+        (2, "measuring, session 3 of 3"),
+    ]
+    assert any(note.startswith("until session 2 of 3") for note in told.notes)
+    with SweepStore.open(tmp_path / "s.sqlite") as store:
+        log = store.drift_log()
+        # Waits are no cost of measuring.
+        assert [session.wall_s for session in store.sessions()] == [0.0]
+    assert log is not None
+    assert [s.started_at for s in log.sessions] == [iso(NOON_S + at) for at in (0, 600, 1200)]
+
+
+def test_the_time_between_counts_from_the_end_of_a_session(tmp_path: Path) -> None:
+    # Each look at this clock takes a second: a load is begun and ended, 1 s later.
+    sweep(tmp_path / "s.sqlite", FakeClock(tick_s=1.0), spread=Spread(sessions=2, every_s=600.0))
+
+    with SweepStore.open(tmp_path / "s.sqlite") as store:
+        times = store.load_times()
+    assert 600 <= times[3][0] - times[2][1] < 610
+
+
+@pytest.mark.parametrize(
+    ("what", "step", "later_s", "expected"),
+    [
+        # In the first wait, after 100 s; gone on with 50 s later: 450 s more are waited.
+        ("waiting", 100, 50.0, [0, 0, 600, 600, 1200, 1200]),
+        # In the first wait; gone on with the next day: at once.
+        ("waiting", 100, 86_400.0, [0, 0, 86_500, 86_500, 87_100, 87_100]),
+        # In the second load of the second session: the rest of it is measured at once.
+        ("measuring, session 2", 2, 30.0, [0, 0, 600, 630, 1230, 1230]),
+    ],
+)
+def test_killed_and_resumed_it_goes_on_at_the_right_time(
+    tmp_path: Path, what: str, step: int, later_s: float, expected: list[float]
+) -> None:
+    path, clock = tmp_path / "s.sqlite", FakeClock()
+    with pytest.raises(InterruptedSweepError, match="of 6 loads done"):
+        sweep(path, clock, Stops(what, step))
+    clock.sleep_quietly(later_s)
+
+    sweep(path, clock)
+
+    assert starts_s(path) == pytest.approx(expected)
+
+
+def test_a_clock_set_back_between_sessions_is_one_line(tmp_path: Path) -> None:
+    path, clock = tmp_path / "s.sqlite", FakeClock()
+    with pytest.raises(InterruptedSweepError):
+        sweep(path, clock, Stops("waiting", 10))
+    clock.jump(-4000)
+
+    with pytest.raises(InputError, match="the clock says 2026-03-01T10:53:30, the last session"):
+        sweep(path, clock)
+
+
+def test_rounds_that_follow_are_measured_at_once(tmp_path: Path) -> None:
+    path, clock = tmp_path / "s.sqlite", FakeClock()
+    plan = SweepPlan(loads=2, passes=1, calls=2)
+
+    class Again(SettlingPlanner):
+        """Measures all of it twice."""
+
+        rounds = iter(range(9))
+
+        def next(self, done, unrunnable=()):  # type: ignore[no-untyped-def]
+            return WORK if next(self.rounds) < 2 else None
+
+    with SweepStore.create(path, TARGET, plan) as store:
+        run_sweep(
+            FakeDevice(),
+            BACKEND,
+            TARGET,
+            Again(WORK, again=1, loads=2),
+            plan,
+            store,
+            clock=clock,
+            spread=Spread(sessions=2),
+        )
+
+    assert starts_s(path) == [0, 300, 300, 300]
+
+
+def test_sessions_by_hand() -> None:
+    group = Group(number=1, round=0, work=())
+
+    assert [Spread(sessions=3).session_of(group, n, 6) for n in range(6)] == [0, 0, 1, 1, 2, 2]
+    # Five replicates in three sessions: 0, 3/5, 6/5, 9/5 and 12/5, rounded down.
+    assert [Spread(sessions=3).session_of(group, n, 5) for n in range(5)] == [0, 0, 1, 1, 2]
+    assert Spread(sessions=3, round=1).session_of(group, 5, 6) == 0
+
+
+@pytest.mark.parametrize(
+    ("spread", "told"),
+    [
+        (Spread(sessions=7), "6 replicates cannot be spread over 7 sessions.*--replicates 7"),
+        (Spread(sessions=0), "cannot be spread over 0 sessions"),
+        (Spread(sessions=2, every_s=299.0), "at least 300 s apart, got 299 s"),
+    ],
+)
+def test_what_cannot_be_is_one_line(tmp_path: Path, spread: Spread, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        sweep(tmp_path / "s.sqlite", FakeClock(), spread=spread)

@@ -1,0 +1,260 @@
+"""`sweep --budget`: the time is used, whatever measuring costs beside the timed samples."""
+
+from collections import Counter
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.backends.fake import FakeBackend
+from bench.devices.fake import FakeDevice, Flaws
+from bench.errors import InterruptedSweepError
+from bench.protocol.backend import Backend
+from bench.protocol.device import LoadPlan, PassResult, Workload
+from bench.protocol.progress import NoProgress, Progress
+from bench.protocol.target import Target
+from bench.sweep.load_times import iso
+from bench.sweep.run import run_sweep
+from bench.sweep.spent import spent
+from bench.sweep.store import SweepStore
+from bench.timing.plan import SweepPlan
+from ofabench.cli import main as cli
+from ofabench.workflows.sweep.active import Budget, BudgetPlanner
+from ofabench.workflows.sweep.front_networks import front_networks
+from supernet.space.space import ArchConfig, SearchSpace
+from tests.support.clocks import FakeClock
+
+TINY = SearchSpace.load("tiny")
+TARGET = Target(device="fake", backend="fake", backend_version="fake-1")
+PLAN = SweepPlan(loads=2, passes=3, seed=4)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WallDevice(FakeDevice):
+    """A computed device in a wall clock's time, `slow` times that of its timed samples."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+    slow: float = 1.0
+
+    def run_load(
+        self, work: Sequence[Workload], backend: Backend, target: Target, plan: LoadPlan
+    ) -> Generator[PassResult]:
+        for result in FakeDevice.run_load(self, work, backend, target, plan):
+            self.clock.sleep_quietly(self.slow * float(result.samples_ns.sum()) / 1e9)
+            yield replace(result, facts={**result.facts, "taken_at": iso(self.clock.now_s)})
+
+
+def planner(budget_s: float, networks: int | None = None) -> BudgetPlanner:
+    budget = Budget(budget_s=budget_s, plan=PLAN, batch=1, costs=FakeDevice().load_costs())
+    return BudgetPlanner(TINY, budget, seed=4, networks=networks)
+
+
+def sweep(  # noqa: PLR0913
+    path: Path,
+    budget_s: float,
+    device: FakeDevice,
+    clock: FakeClock,
+    *,
+    networks: int | None = None,
+    progress: Progress | None = None,
+) -> SweepStore:
+    opener = SweepStore.resume if path.exists() else SweepStore.create
+    store = opener(path, TARGET, PLAN)
+    try:
+        run_sweep(
+            device,
+            FakeBackend(),
+            TARGET,
+            planner(budget_s, networks),
+            PLAN,
+            store,
+            progress or NoProgress(),
+            clock=clock,
+        )
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def roles(store: SweepStore) -> Counter[str]:
+    return Counter(one.workload.role for one in store.measurements())
+
+
+@pytest.mark.parametrize(("budget_s", "slow"), [(3.0, 1.0), (12.0, 4.0)])
+def test_it_ends_within_85_to_105_percent_of_the_time(
+    tmp_path: Path, budget_s: float, slow: float
+) -> None:
+    clock = FakeClock()
+    device = WallDevice(flaws=Flaws(noise=0.02, stumbles=0.02), clock=clock, slow=slow)
+
+    with sweep(tmp_path / "s.sqlite", budget_s, device, clock) as store:
+        found = spent(store)
+    assert found is not None
+    assert found.wall_s == pytest.approx(clock.passed_s)
+    # Stored times are exact to a millisecond, of loads that take some tenths of a second.
+    assert found.share == pytest.approx(slow, rel=0.05)
+    assert found.making_s < 0.2 * found.passes_s
+
+    assert 0.85 * budget_s <= clock.passed_s <= 1.05 * budget_s
+
+
+def test_a_device_with_a_clock_of_its_own_is_not_judged_by_the_wall(tmp_path: Path) -> None:
+    with sweep(tmp_path / "s.sqlite", 6.0, FakeDevice(), FakeClock()) as store:
+        assert spent(store) is None
+        samples_s = sum(float(o.samples_ns.sum()) for o in store.measurements()) / 1e9
+    assert samples_s > 0.3
+
+
+def test_time_that_is_left_goes_to_more_networks(tmp_path: Path) -> None:
+    device = FakeDevice(flaws=Flaws(noise=0.05))
+    with sweep(tmp_path / "s.sqlite", 30.0, device, FakeClock()) as store:
+        counts, first = roles(store), {g.round: g for g in store.groups()}
+
+    assert counts["network"] > 20
+    assert counts["block"] == len(TINY.unique_blocks())
+    assert len(first) >= 3
+
+
+def test_networks_that_the_user_counts_are_measured_again_in_place_of_more(tmp_path: Path) -> None:
+    with sweep(tmp_path / "s.sqlite", 20.0, FakeDevice(), FakeClock(), networks=4) as store:
+        networks = [one for one in store.measurements() if one.workload.role == "network"]
+
+    assert len(networks) == 4
+    assert all(PLAN.loads < one.loads <= 10 * PLAN.loads for one in networks)
+
+
+def test_stopped_and_resumed_the_wall_clock_decides_the_same(tmp_path: Path) -> None:
+    clocks = [FakeClock(), FakeClock()]
+    devices = [WallDevice(clock=clock, slow=4.0) for clock in clocks]
+    with sweep(tmp_path / "whole.sqlite", 6.0, devices[0], clocks[0]) as store:
+        expected = [group.work for group in store.groups()]
+
+    class Stops(NoProgress):
+        steps = 0
+
+        def advance(self, steps: int = 1, note: str = "") -> None:
+            self.steps += 1
+            if self.steps == 8:
+                raise KeyboardInterrupt
+
+    with pytest.raises(InterruptedSweepError):
+        sweep(tmp_path / "part.sqlite", 6.0, devices[1], clocks[1], progress=Stops())
+    with sweep(tmp_path / "part.sqlite", 6.0, devices[1], clocks[1]) as store:
+        found = [group.work for group in store.groups()]
+
+    # What was measured before the stop, and chosen by it, is the same; the wall decides the rest.
+    assert found[:2] == expected[:2]
+    assert len(found) >= 2
+
+
+def test_progress_shows_the_seconds_of_the_whole_budget(tmp_path: Path) -> None:
+    class Told(NoProgress):
+        def __init__(self) -> None:
+            self.stretches: list[tuple[int, str]] = []
+            self.done = 0
+
+        def start(self, total: int, what: str) -> None:
+            self.stretches.append((total, what))
+
+        def advance(self, steps: int = 1, note: str = "") -> None:
+            self.done += steps
+
+    told, clock = Told(), FakeClock()
+    device = WallDevice(clock=clock, slow=4.0)
+
+    sweep(tmp_path / "s.sqlite", 6.0, device, clock, progress=told).close()
+
+    assert told.stretches == [(6, "measuring (seconds)")]
+    assert told.done == int(clock.passed_s)
+    # Resumed, it begins where it was.
+    again = Told()
+    sweep(tmp_path / "s.sqlite", 8.0, device, clock, progress=again).close()
+    assert again.stretches == [(8, "measuring (seconds)")]
+    assert again.done == int(clock.passed_s)
+
+
+def test_front_networks_are_larger_than_random_ones_of_the_same_latency() -> None:
+    costs_ms = {
+        spec: 0.01 + spec.macs / 1e8 + (0.02 if spec.kernel == 5 else 0.0)
+        for spec in TINY.unique_blocks()
+    }
+    rng = np.random.default_rng(0)
+
+    def ms(arch: ArchConfig) -> float:
+        return sum(costs_ms[block] for block in TINY.blocks(arch))
+
+    def macs(arch: ArchConfig) -> int:
+        return sum(block.macs for block in TINY.blocks(arch))
+
+    front = front_networks(TINY, rng, costs_ms, 12)
+    random = TINY.sample(np.random.default_rng(1), 400)
+
+    assert 6 <= len(front) <= 12
+    assert [ms(arch) for arch in front] == sorted(ms(arch) for arch in front)
+    for arch in front:
+        within = [macs(other) for other in random if abs(ms(other) / ms(arch) - 1) < 0.03]
+        assert len(within) < 20 or macs(arch) >= np.percentile(within, 90)
+
+
+def test_front_networks_are_of_the_asked_resolutions_and_the_same_by_seed() -> None:
+    costs_ms = {spec: 1.0 + spec.macs / 1e6 for spec in TINY.unique_blocks()}
+
+    first = front_networks(TINY, np.random.default_rng(3), costs_ms, 8, [24])
+
+    assert first == front_networks(TINY, np.random.default_rng(3), costs_ms, 8, [24])
+    assert {arch.resolution for arch in first} == {24}
+
+
+def run(tmp_path: Path, *more: str) -> int:
+    common = ("sweep", "--space", "tiny", "--device", "fake", "--backend", "fake")
+    return cli.main([*common, "--out", str(tmp_path / "s.sqlite"), *more])
+
+
+def test_a_budget_ends_with_the_anchors_once_more(tmp_path: Path) -> None:
+    few = ("--loads", "2", "--passes", "3", "--budget", "8s")
+
+    assert run(tmp_path, *few) == 0
+    assert run(tmp_path, *few, "--resume") == 0  # which adds none
+
+    with SweepStore.open(tmp_path / "s.sqlite") as store:
+        (session,) = store.drift_sessions()
+        log = store.drift_log()
+    assert log is not None
+    assert (len(log.anchors), len(session.loads)) == (5, 2)
+    # Within five minutes of the sweep it is the same measurement session.
+    assert len(log.sessions) == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (("--every", "6m"), "--every says how far --sessions are apart"),
+        (("--sessions", "2", "--every", "4m"), "--every is 240 s, expected at least 300 s (5m)"),
+        (("--sessions", "7"), "--sessions is 7, but 6 replicates are split among them"),
+        (("--sessions", "4", "--budget", "5m"), "but 3 replicates are split"),
+        (("--sessions", "0"), "--sessions"),
+    ],
+)
+def test_sessions_that_do_not_fit_are_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], told: str
+) -> None:
+    try:
+        code = run(tmp_path, *more)
+    except SystemExit as error:  # of argparse
+        code = int(str(error))
+
+    assert code == 2
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "s.sqlite").exists()
+
+
+def test_other_sessions_are_no_resume(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    few = ("--blocks", "1", "--loads", "2", "--passes", "1")
+    assert run(tmp_path, *few) == 0
+
+    assert run(tmp_path, *few, "--sessions", "2", "--resume") == 2
+
+    assert "sessions None and not 2, 300 s apart" in capsys.readouterr().err
