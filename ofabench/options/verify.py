@@ -9,8 +9,8 @@ from bench.options import SECONDS, Options, nested, option
 from bench.timing.statistic import STATISTICS
 from ofabench.options import shared
 from ofabench.options.device import DeviceOptions
-from ofabench.options.drift import check_every
 from ofabench.options.search import FRACTION
+from ofabench.options.sessions import check_every
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

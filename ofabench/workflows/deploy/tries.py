@@ -17,10 +17,10 @@ from bench.files import read_bytes, read_json, write_text
 from bench.protocol.clock import Clock, SystemClock
 from bench.protocol.progress import NoProgress, Progress
 from bench.sweep.load_times import iso
+from bench.sweep.waiting import wait_until
 from ofabench.options.verify import VerifyRequest
 from ofabench.workflows.deploy.verification import Verification
 from ofabench.workflows.deploy.verification_tries import FORMAT, VerificationTries
-from ofabench.workflows.sweep.waiting import wait_until
 
 __all__ = ["VerificationTries", "verify_tries"]
 logger = logging.getLogger(__name__)
