@@ -67,7 +67,7 @@ def decide(
     """
     question = known.question
     read = [read_try(known, path) for path in state.decided()]
-    tries = [each for each in read if each is not None]
+    tries = sorted((each for each in read if each is not None), key=lambda one: one.measured_at)
     tried = {each.line: each for each in tries}
     for one in best:
         done = tried.get(one.line)

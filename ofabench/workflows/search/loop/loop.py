@@ -58,8 +58,8 @@ class Loop:
             check_feasible(first)
         with device_in(self.device) as device:
             check_target(device, get_backend(self.question.target.backend), self.question.target)
-            if not self.question.measuring.force:
-                device.check_quiet()
+            if first is not None and not self.question.measuring.force:
+                device.check_quiet()  # before anything is written; measuring looks again
             with self.state.open(self.question) as store:
                 return self._iterate(device, store, first)
 

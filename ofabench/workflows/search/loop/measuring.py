@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -139,12 +139,16 @@ def iterations(store: SweepStore) -> list[Iteration]:
 
 
 def only_iteration(path: Path) -> Iteration | None:
-    """What a deciding measurement's file holds; None where it is not measured to its end."""
+    """What a deciding measurement's file holds; None where it is not measured to its end.
+
+    It started when its session did, by this machine's clock, so that tries have an order.
+    """
     with SweepStore.open(path) as store:
         found = iterations(store)
+        began = [one.started_at for one in store.sessions()]
     if len(found) > 1:
         raise FileError(f"{path} is no deciding measurement; name another folder, --measured")
-    return found[0] if found else None
+    return replace(found[0], started_at=began[0]) if found else None
 
 
 def _error(measured: Sequence[Measurement]) -> float:

@@ -110,8 +110,8 @@ class State:
         return self.folder / f"deciding-{key}.sqlite"
 
     def decided(self) -> list[Path]:
-        """Deciding measurements there are, the earliest first."""
-        return sorted(self.folder.glob("deciding-*.sqlite"), key=lambda one: one.stat().st_ctime_ns)
+        """Deciding measurements there are, finished or not."""
+        return sorted(self.folder.glob("deciding-*.sqlite"))
 
     def check(self, question: Question) -> None:
         """Raise where the folder holds something else, or another question; changes nothing."""

@@ -33,9 +33,10 @@ LIMIT = 0.3
 
 
 def measured(found: MeasuredSearch) -> dict[str, Any]:
-    """All that was measured, but where it is kept."""
+    """All that was measured, but where it is kept and when it was decided."""
     values: dict[str, Any] = found.to_dict()["measured"]
-    return {name: value for name, value in values.items() if name != "folder"}
+    tries = [{**one, "measured_at": ""} for one in (values.pop("deciding"), *values.pop("tries"))]
+    return {"tries": tries, **{name: one for name, one in values.items() if name != "folder"}}
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +79,7 @@ def test_a_finished_loop_measures_nothing_again(tmp_path: Path) -> None:
     again = loop(tmp_path / "m", device=never, deciding=never)
 
     assert measured(again) == measured(first)
+    assert measured(loop(tmp_path / "m", device=FakeDevice(busy_with="a video"))) == measured(first)
 
 
 def test_tries_are_counted_and_the_last_one_decides(tmp_path: Path) -> None:
@@ -108,6 +110,7 @@ def test_where_no_try_meets_the_limit_it_says_so_and_tries_no_more(tmp_path: Pat
     assert found.decided.raw_ms == min(one.raw_ms for one in found.tries)
     assert again.tries == found.tries
     assert [one.limit_met for one in more.tries] == [False, False, True]
+    assert more.tries[:2] == found.tries  # in the order of measuring
     assert "limit met at try 3 of 3" in str(more)
 
 
