@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import FileError, InputError
 from bench.files import VALUE_DAMAGE, parse_json, read_bytes, write_text
+from latency_models.tables.statistic import STATISTIC, kept_statistic
 from supernet.search.engine import SearchResult
 from supernet.space.arch import ArchConfig, parse_line
 from supernet.space.arch_file import find_network, parse_values, written_network
@@ -28,6 +29,7 @@ class FoundNetwork:
     """An architecture from a file: a search's result, or a line of an archs file.
 
     `accuracy` (a fraction) and `predicted` (cost by limit's name) are there after a search.
+    `statistics` says by target what of a network's samples its latency is of: the median, or `p90`.
     """
 
     space: str
@@ -35,6 +37,7 @@ class FoundNetwork:
     accuracy: float | None = None
     predicted: Mapping[str, float] | None = None
     limits: Mapping[str, float] | None = None
+    statistics: Mapping[str, str] = field(default_factory=dict)
 
 
 def result_json(
@@ -47,7 +50,8 @@ def result_json(
 
     `bounds` are predictions with their margin, where limits hold with a `confidence`. By target,
     `std_ms` is how uncertain the prediction is, `unmeasured` names the blocks that a regression
-    told, `extrapolated` those among them that are unlike all that it was fitted on.
+    told, `extrapolated` those among them that are unlike all that it was fitted on; `statistics` is
+    what of a network's samples the latency is.
     """
     blocks = space.blocks(result.arch)
     found = {predictor.target.key: predictor.predict(blocks) for predictor in predictors}
@@ -62,6 +66,7 @@ def result_json(
         "confidence": result.confidence,
         "limits": result.limits,
         "units": result.units,
+        "statistics": {one.target.key: one.statistic for one in predictors},
         "std_ms": {key: one.std_ms for key, one in found.items()},
         "unmeasured": {key: [b.key for b in one.unmeasured] for key, one in found.items()},
         "extrapolated": {key: [b.key for b in one.extrapolated] for key, one in found.items()},
@@ -126,6 +131,10 @@ def _result(path: Path, data: dict[str, Any]) -> FoundNetwork:
             accuracy=float(data["accuracy"]),
             predicted={str(name): float(value) for name, value in data["predictions"].items()},
             limits={str(name): float(value) for name, value in data["limits"].items()},
+            statistics={
+                str(target): kept_statistic({STATISTIC: value})
+                for target, value in data.get("statistics", {}).items()
+            },
         )
     except VALUE_DAMAGE as error:
         raise FileError(f"{path} is a damaged search result ({error}); search again") from error

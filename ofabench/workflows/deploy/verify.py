@@ -85,19 +85,21 @@ def verify(  # noqa: PLR0913 - the file, where it is measured, and all that it m
     check_target_options(options, predictor)
     name, content, card = _exported(model)
     raw = None if predictor is None else latency_source(predictor).predictor
-    statistic = statistic_of(options, raw)
+    statistic_of(options, raw)  # refused before anything is opened
     found = _found(result, pick, card)
     judge = _judge(data, card, options.images)
     backend = get_backend(options.backend or card.backend)
     with device_in(device) as opened:
         target = _target(opened, backend, card, raw, options)
+        limited = target if raw is None else raw.target
+        searched = None if found is None else found.statistics.get(limited.key)
         asked = Asked(
             content=content,
             card=card,
             target=target,
             predictor=raw,
-            limits=_limits(found, limit_ms, target if raw is None else raw.target),
-            statistic=statistic,
+            limits=_limits(found, limit_ms, limited),
+            statistic=statistic_of(options, raw, searched),
             keep=None if keep is None else Path(keep),
         )
         place = Place(device=opened, backend=backend, options=options, progress=progress)
@@ -147,6 +149,7 @@ def _found(result: Any, pick: int | None, card: "Card") -> "FoundNetwork | None"
             accuracy=result.accuracy,
             predicted=result.predictions,
             limits=result.limits,
+            statistics={one.key: one.predictor.statistic for one in result.origin.latencies},
         )
     if (found.space, found.arch) != (card.space, card.arch):
         raise InputError(

@@ -53,14 +53,23 @@ class Place:
     progress: Progress | None = None
 
 
-def statistic_of(options: JudgingOptions, predictor: "LatencyPredictor | None") -> str:
-    """What a file is judged by: the option's, the predictor's, else the median.
+def statistic_of(
+    options: JudgingOptions, predictor: "LatencyPredictor | None", searched: str | None = None
+) -> str:
+    """What a file is judged by: the option's, the predictor's, the search's, else the median.
 
-    `InputError` where the option and the predictor differ.
+    `searched` is what the limit of a search's result is of. `InputError` where two of them differ.
     """
     wanted = options.statistic
+    judged = wanted if predictor is None else predictor.statistic
+    if searched is not None and judged not in {None, searched}:
+        whose = "--statistic" if predictor is None else "the predictor"
+        raise InputError(
+            f"the result was searched with a limit on the {searched}, {whose} is of the {judged}: "
+            "give those that it was searched with"
+        )
     if predictor is None:
-        return wanted or MEDIAN
+        return wanted or searched or MEDIAN
     if wanted not in {None, predictor.statistic}:
         raise InputError(
             f"the predictor predicts the {predictor.statistic} of a network's samples, --statistic "

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.timing.statistic import MEDIAN
 from ofabench.workflows.search.latencies import LatencySource
 from supernet.space.arch import ArchConfig
 
@@ -220,7 +221,9 @@ def _latency_lines(result: SearchResult, source: LatencySource) -> Iterator[str]
     margin = "" if bound is None else f", at most {bound:.4g} with its margin"
     limit = found.limits.get(source.key)
     limited = "" if limit is None else f", of {limit:g} ms"
-    ms = f"{prediction.ms:.4g} ms, give or take {prediction.std_ms:.2g}"
+    statistic = source.predictor.statistic
+    of = "" if statistic == MEDIAN else f" ({statistic})"
+    ms = f"{prediction.ms:.4g} ms{of}, give or take {prediction.std_ms:.2g}"
     yield f"  predicted {ms}{margin}{limited} on {source.key}"
     unmeasured, unlike = len(prediction.unmeasured), len(prediction.extrapolated)
     for report in result.margins:

@@ -192,6 +192,28 @@ def test_a_limit_alone_is_judged_by_p90_where_asked(
     assert data["measured"]["ms"] == data["tail"]["p90_ms"]
 
 
+def test_a_limit_is_judged_by_what_it_was_searched_on(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = replace(TARGET, options=(("cache", "warm"),)).key
+    result = Path(result_with({key: 2 * COST_MS}, model.parent / "r.json"))
+    data = json.loads(result.read_text())
+    result.write_text(json.dumps({**data, "statistics": {key: "p90", TARGET.key: "p90"}}))
+    argv = ["verify", str(model), *QUICK, "--result", str(result), "--json"]
+
+    assert cli.main(argv) == 0
+    assert json.loads(capsys.readouterr().out)["statistic"] == "p90"
+    assert cli.main([*argv, "--statistic", "median"]) == 2
+    assert "was searched with a limit on the p90, --statistic is of the median" in (
+        capsys.readouterr().err
+    )
+    assert verify(model, predictor(model.parent), "--result", str(result)) == 2
+    assert "limit on the p90, the predictor is of the median" in capsys.readouterr().err
+    result.write_text(json.dumps({**data, "statistics": {key: "best"}}))
+    assert cli.main(argv) == 2
+    assert "is a damaged search result (its statistic is 'best'" in capsys.readouterr().err
+
+
 def test_a_repeat_stands_beside_the_first(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     latency, out = predictor(model.parent), model.parent / "v.json"
     assert verify(model, latency, "--out", str(out)) == 0
