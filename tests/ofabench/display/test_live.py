@@ -191,6 +191,18 @@ def test_a_sweep_shows_passes_level_and_what_was_disturbed() -> None:
     panel.close()
 
 
+def test_a_budget_is_shown_in_seconds() -> None:
+    screen = Screen()
+    panel = SweepPanel(screen.console, screen.clock)
+
+    panel.start(60, "measuring (seconds)")
+    screen.now_s = 15.0
+    panel.advance(15, note="load 1 of 3")
+
+    assert "15 of 60 s  15.0 s, 45.0 s left" in screen.last[1]
+    panel.close()
+
+
 def test_durations_and_curves() -> None:
     assert [duration(s) for s in (4.24, 59.94, 130, 8000)] == ["4.2 s", "59.9 s", "2:10", "2:13:20"]
     assert sparkline([1.0], 5) == ""
