@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import InputError
 from bench.protocol.progress import Progress
+from bench.timing.statistic import MEDIAN
 from ofabench.options.device import DeviceOptions
 from ofabench.options.measured_search import MeasuringOptions
 from ofabench.options.search import SearchOptions
@@ -119,6 +120,12 @@ def asked(
             "device (one --latency with its --max-latency-ms)"
         )
     (limit,) = latencies
+    statistic = limit.source.predictor.statistic
+    if statistic != MEDIAN:
+        raise InputError(
+            f"the predictor is of the {statistic}, a search that measures compares medians: give a "
+            f"predictor of the {MEDIAN}, or leave out --measure-on and use `ofabench verify`"
+        )
     job = prepared(space, accuracy, [limit.source], SearchOptions.or_defaults(options))
     _, others = job.constraints([one for one in given if one is not limit])
     return (

@@ -175,6 +175,15 @@ def test_it_is_of_one_device(tmp_path: Path, constraints: Any, told: str) -> Non
     assert not list(tmp_path.iterdir())
 
 
+def test_a_predictor_of_the_p90_is_refused(tmp_path: Path) -> None:
+    given = predictor()
+    tails = replace(given, provenance={**given.provenance, "statistic": "p90"})
+
+    with pytest.raises(InputError, match=r"the predictor is of the p90, .* compares medians"):
+        loop(tmp_path / "m", latency_limit(tails, LIMIT))
+    assert not list(tmp_path.iterdir())
+
+
 def test_another_device_than_the_predictors_is_refused(tmp_path: Path) -> None:
     given = predictor()
     other = replace(given, target=replace(given.target, device="other"))
