@@ -11,6 +11,9 @@ import pandas as pd
 
 from bench.errors import FileError
 from bench.files import VALUE_DAMAGE, read_json
+from bench.timing.session_drift import SessionDrift
+from bench.timing.statistic import MEDIAN
+from bench.timing.tail import Tail
 from ofabench.report.words import arch_of, in_words, space_named
 from ofabench.workflows.deploy.verdicts import REPEATS
 from supernet.data.wilson import share_in_words
@@ -77,6 +80,14 @@ def outcome_frame(outcomes: Sequence[Outcome]) -> pd.DataFrame:
             ", ".join(f"{one.measured.ms:.4f}" for one in outcome.repeats) or "-"
             for outcome in outcomes
         ]
+    found = [outcome.verification for outcome in outcomes]
+    if any(one.drift is not None for one in found):
+        frame["drift"] = [_drift(one.drift) for one in found]
+    if any(one.tail is not None for one in found):
+        frame["p90, ms"] = ["-" if one.tail is None else f"{one.tail.p90_ms:.4f}" for one in found]
+        frame["p99, ms"] = [_p99(one.tail) for one in found]
+    if any(one.expected.statistic != MEDIAN for one in found):
+        frame["judged by"] = [one.expected.statistic for one in found]
     if any(outcome.extrapolated for outcome in outcomes):
         frame["extrapolated blocks"] = [outcome.extrapolated for outcome in outcomes]
     return frame
@@ -157,6 +168,17 @@ def _row(outcome: Outcome) -> dict[str, str]:
         **_cells(found.drift_corrected, "drift-corrected"),
         "accuracy on test images": _accuracy(outcome),
     }
+
+
+def _drift(drift: SessionDrift | None) -> str:
+    if drift is None:
+        return "-"
+    source = f"{drift.workloads} {drift.source}{' (weak)' if drift.weak else ''}"
+    return f"{drift.ratio - 1:+.1%} by {source}{'' if drift.applied else ', not corrected'}"
+
+
+def _p99(tail: Tail | None) -> str:
+    return "-" if tail is None or tail.p99_ms is None else f"{tail.p99_ms:.4f}"
 
 
 def _cells(figure: Figure | None, name: str) -> dict[str, str]:

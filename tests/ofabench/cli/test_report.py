@@ -49,12 +49,28 @@ def test_outcomes_show_each_latency_with_both_verdicts(run_folder: Path) -> None
         "limit-1", "0.4500", "0.4000",
         "0.4600", "+15.0% OUT", "NOT MET",
         "0.4200", "+5.0% ok", "met",
-        "90.00% (88.00 to 91.50)",
+        "90.00% (88.00 to 91.50)", "+9.5% by 9 blocks",
     ]  # fmt: skip
     assert smallest[:9] == [
         "smallest", "-", "0.2500", "0.2000", "-20.0% OUT", "-", "-", "-", "-",
     ]  # fmt: skip
     assert "repeated, ms" not in frame
+
+
+def test_percentiles_and_what_is_judged_by_are_shown_where_they_are_known(
+    run_folder: Path,
+) -> None:
+    tail = {"p90_ms": 0.5, "low_ms": None, "high_ms": None, "p99_ms": None, "samples": 400,
+            "disturbed": 4}  # fmt: skip
+    changed = VERIFIED | {"tail": tail, "median_ms": 0.46, "statistic": "p90", "drift": None}
+    (run_folder / "limit-1.verified.json").write_text(json.dumps(changed))
+
+    frame = outcome_frame(read_outcomes(run_folder))
+
+    assert frame["p90, ms"].tolist() == ["-", "0.5000"]
+    assert frame["p99, ms"].tolist() == ["-", "-"]
+    assert frame["judged by"].tolist() == ["median", "p90"]
+    assert "drift" not in frame
 
 
 def test_verdicts_are_counted_by_what_decides(run_folder: Path) -> None:

@@ -109,12 +109,14 @@ def test_a_visit_that_was_not_queued_in_time_is_disturbed_and_held_longer_next()
     made = visits(card, item(card, SHORT_NS, recorded=False), calls=9)
 
     _, first = one_visit(made)
+    assert made.mistimed(0)  # the gaps in it are no latency: no tail holds them
     for _ in range(4):
         _, later = one_visit(made)
 
     # 8 times 9 launches of 4.3 us take five times the first hold.
     assert LAUNCH_NS * 8 * 9 > FIRST_HOLD_NS
     assert (first, later) == (False, True)
+    assert not made.mistimed(0)
 
 
 def test_the_cache_is_flushed_before_each_visit_and_not_within() -> None:
