@@ -3,8 +3,9 @@
 A base comes first (`bases`): one bottleneck or another, physical features, another device. What it
 misses is a Gaussian process (`robust_gp`): blocks that are alike are missed alike (`similarity`),
 and so is work of one kind. Bases and scales are weighed by their evidence (`blend`), so that ten
-networks move little and thousands much. The result is one cost a block, and a network stays their
-sum.
+networks move little and thousands much. Ridge on blocks or a constant takes the place of all that
+where it misses networks left out by surely less (`plain`). The result is one cost a block, and a
+network stays their sum.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,8 +16,10 @@ from numpy.typing import NDArray
 
 from bench.blocks.spec import BlockSpec
 from latency_models.networks.bases import Base, bases, fit_features
-from latency_models.regression.blend import Explanation, Problem, Rows, blend, grid_of, level_of
+from latency_models.regression.blend import Explanation, Rows, blend, grid_of, level_of
 from latency_models.regression.features import PHYSICAL, feature_matrix
+from latency_models.regression.plain import CONSTANT, better_plain
+from latency_models.regression.refine import Problem
 from latency_models.regression.similarity import similarity
 
 Floats = NDArray[np.float64]
@@ -97,16 +100,18 @@ def fit_few(
         len(data.counts),
         grid_of(ALIKE, WORK, NOISE, SKEW),
     )
-    costs_ms, overhead_ms, left_out_ms = _blended(data, told, work, rows, explanations)
+    blended = _blended(data, told, work, rows, explanations)
+    likeliest = told[max(explanations, key=lambda one: one.share).candidate]
+    name, (costs_ms, overhead_ms, left_out_ms) = _weighed(data, likeliest, rows, blended)
     level = level_of(data.measured_ms[rows], left_out_ms)
     error = float(np.mean(np.abs(level * left_out_ms / data.measured_ms[rows] - 1)))
-    base = told[max(explanations, key=lambda one: one.share).candidate].name
+    features = fit_features(data.counts, data.physical, data.measured_ms)[:-1]
     return FewFit(
         costs_ms=dict(zip(specs, (level * costs_ms).tolist(), strict=True)),
-        coefficients=fit_features(data.counts, data.physical, data.measured_ms)[:-1],
+        coefficients=0 * features if name == CONSTANT else features,
         overhead_ms=level * overhead_ms,
-        base=base,
-        errors=((base, error),),
+        base=name,
+        errors=((name, error),),
     )
 
 
@@ -155,6 +160,30 @@ def _problem(data: _Data, base: Base, work: Floats, rows: Rows) -> Problem:
     )
 
 
+def _weighed(
+    data: _Data, base: Base, rows: Rows, blended: tuple[Floats, float, Floats]
+) -> tuple[str, tuple[Floats, float, Floats]]:
+    """The name of what is kept, and the like of `_blended`.
+
+    That is the blend, or a constant, or ridge on the blocks' counts, where one of these misses
+    networks left out by surely less. Ridge is beside a free multiple of the base: a block that no
+    network has costs that.
+    """
+    counts, measured, usual = data.counts[rows], data.measured_ms[rows], data.usual_ms
+    amount = _BASE_FREE * (counts @ base.costs_ms) / usual
+    matrix = np.column_stack([counts, amount])
+    plain = better_plain(
+        matrix, measured / usual, (measured - blended[2]) / usual, measured / usual
+    )
+    if plain is None:
+        return base.name, blended
+    multiple = _BASE_FREE * plain.coefficients[-1]
+    costs_ms = multiple * base.costs_ms + usual * plain.coefficients[:-1]
+    left_out_ms = np.maximum(measured - usual * plain.left_out, _SMALLEST_PART * measured)
+    name = plain.name if plain.name == CONSTANT else f"{base.name}, {plain.name}"
+    return name, (costs_ms, usual * plain.intercept, left_out_ms)
+
+
 def _blended(
     data: _Data, told: Sequence[Base], work: Floats, rows: Rows, explanations: Sequence[Explanation]
 ) -> tuple[Floats, float, Floats]:
@@ -181,4 +210,5 @@ def _blended(
     return costs_ms, overhead_ms, np.maximum(left_out_ms, _SMALLEST_PART * data.measured_ms[rows])
 
 
+_BASE_FREE = 10.0  # how much less ridge's penalty minds the base than a block
 _SMALLEST_PART = 0.1  # of a latency: a left-out prediction below that has no logarithm to speak of

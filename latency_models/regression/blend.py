@@ -5,41 +5,26 @@ those parts and the noise may be). From few networks none is sure, so all are av
 evidence; from many, the likeliest is refined.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latency_models.regression.robust_gp import Posterior, solve
+from latency_models.regression.refine import STEP, Problem, posterior, refine, starts_of
+from latency_models.regression.robust_gp import FEW_ROUNDS, ROUNDS, Posterior
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 MOST_TO_AVERAGE = 40  # networks; more leave little doubt, and cost their cube by explanation
 TO_START_FROM = 32  # networks, where there are more than are averaged over
+TO_REFINE_COARSELY = 80  # networks, from every start
 MOST_TO_REFINE = 200
 MOST_TO_FIT = 1500
-REFINED = 4  # of the candidates
+REFINED = 4  # of the candidates, and of where their starts lead
 _SMALLEST_SHARE = 1e-3
-_WORTHWHILE = 0.1  # of evidence: less is not worth another look at every scale
 _LEVEL_ROUNDS, _LEVEL_FREEDOM, _LEVEL_WIDTH, _LEVEL_DOUBT = 30, 3.0, 0.04, 10
-_LEAST, _MOST, _STEP = 1e-3, 0.6, 2.0  # of scales, relative
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """A candidate's view of n networks, in relative latency.
-
-    `values` (n,) is what it missed; `fixed` (n, n) the covariance of what it leaves open at any
-    scales; `parts` (k, n, n) those that scales multiply; `log_odds` its prior, and the logarithm
-    of what turns a density of `values` into one of latencies.
-    """
-
-    values: Floats
-    fixed: Floats
-    parts: Floats
-    log_odds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,22 +54,52 @@ def blend(
     """
     few = networks <= MOST_TO_AVERAGE
     rows = spread_rows(networks, networks if few else TO_START_FROM)
-    tried = [_try(problem_of(one, rows), grid) for one in range(candidates)]
+    rounds = ROUNDS if few else FEW_ROUNDS
+    tried = [posterior(problem_of(one, rows), grid, rounds) for one in range(candidates)]
     evidence = np.array([found.evidence for found in tried])  # (candidates, g)
     if few:
         return rows, _average(evidence, tried, grid)
-    more = spread_rows(networks, MOST_TO_REFINE)
-    best = np.argsort(-evidence.max(axis=1), kind="stable")[:REFINED].tolist()
-    problems = [problem_of(one, more) for one in best]
-    refined = [
-        _refine(problem, grid[evidence[one].argmax()], _STEP)
-        for one, problem in zip(best, problems, strict=True)
-    ]
-    place = int(np.argmax([found for found, _ in refined]))
-    _, scales = _refine(problems[place], refined[place][1], _STEP**0.5)
+    ends = _refined(problem_of, evidence, grid, networks)
     rows = spread_rows(networks, MOST_TO_FIT)
-    last = _try(problem_of(best[place], rows), scales[None])
-    return rows, [_explanation(best[place], scales, 1.0, last, 0)]
+    if networks > MOST_TO_REFINE:
+        ends = ends[:1]  # there is little doubt left, and each costs the cube of its networks
+    found = [posterior(problem_of(one, rows), scales[None]) for one, scales in ends]
+    shares = _shares(np.array([one.evidence[0] for one in found]))
+    return rows, [
+        _explanation(one, scales, share, last, 0)
+        for (one, scales), share, last in zip(ends, shares.tolist(), found, strict=True)
+        if share > 0
+    ]
+
+
+def _refined(
+    problem_of: ProblemOf, evidence: Floats, grid: Floats, networks: int
+) -> list[tuple[int, Floats]]:
+    """Candidates and scales, the likeliest first, from several starts of each good candidate."""
+    skews = np.unique(grid[:, -1]).tolist()
+    best = np.argsort(-evidence.max(axis=1), kind="stable")[:REFINED].tolist()
+    coarse = spread_rows(networks, TO_REFINE_COARSELY)
+    ends = [
+        (one, refine(problem, start, STEP, skews, FEW_ROUNDS))
+        for one in best
+        for problem in [problem_of(one, coarse)]
+        for start in starts_of(evidence[one], grid)
+    ]
+    more = spread_rows(networks, MOST_TO_REFINE)
+    problems = {one: problem_of(one, more) for one in best}
+    ends = _likeliest(problems, ends)[:REFINED]
+    one, scales = ends[0]
+    finer = refine(problems[one], scales, STEP**0.5, skews, FEW_ROUNDS)
+    return _likeliest(problems, [(one, finer), *ends[1:]])
+
+
+def _likeliest(
+    problems: Mapping[int, Problem], ends: Sequence[tuple[int, Floats]]
+) -> list[tuple[int, Floats]]:
+    """Each once, the likeliest first."""
+    once = list({(one, tuple(scales.tolist())): (one, scales) for one, scales in ends}.values())
+    evidence = [posterior(problems[one], scales[None]).evidence[0] for one, scales in once]
+    return [once[place] for place in np.argsort(-np.array(evidence), kind="stable").tolist()]
 
 
 def spread_rows(networks: int, most: int) -> Rows:
@@ -97,21 +112,19 @@ def grid_of(*choices: Sequence[float]) -> Floats:
     return np.stack(np.meshgrid(*choices, indexing="ij"), axis=-1).reshape(-1, len(choices))
 
 
-def _try(problem: Problem, grid: Floats) -> Posterior:
-    """Solve under each of the scales; the evidence is that of latencies, with the prior odds."""
-    covariances = problem.fixed + np.tensordot(grid[:, :-2] ** 2, problem.parts, axes=1)
-    found = solve(covariances, problem.values, grid[:, -2], grid[:, -1])
-    return replace(found, evidence=found.evidence + problem.log_odds)
-
-
 def _average(evidence: Floats, tried: Sequence[Posterior], grid: Floats) -> list[Explanation]:
-    shares = np.exp(evidence - evidence.max())
-    shares[shares < _SMALLEST_SHARE * shares.max()] = 0.0
-    shares /= shares.sum()
+    shares = _shares(evidence)
     return [
         _explanation(one, grid[place], float(shares[one, place]), tried[one], place)
         for one, place in np.argwhere(shares > 0).tolist()
     ]
+
+
+def _shares(evidence: Floats) -> Floats:
+    shares: Floats = np.exp(evidence - evidence.max())
+    shares[shares < _SMALLEST_SHARE * shares.max()] = 0.0
+    shares /= shares.sum()
+    return shares
 
 
 def _explanation(
@@ -124,27 +137,6 @@ def _explanation(
         weights=found.weights[place],
         left_out=found.left_out[place],
     )
-
-
-def _refine(problem: Problem, start: Floats, step: float) -> tuple[float, Floats]:
-    """Multiply and divide one scale at a time while that makes the networks likelier."""
-    best, scales = float(_try(problem, start[None]).evidence[0]), start
-    improved = True
-    while improved:
-        improved = False
-        for place in range(len(scales) - 1):  # all but the skew
-            tries = np.stack([_moved(scales, place, step), _moved(scales, place, 1 / step)])
-            found = _try(problem, tries).evidence
-            if found.max() > best + _WORTHWHILE:
-                best, scales, improved = float(found.max()), tries[found.argmax()], True
-    return best, scales
-
-
-def _moved(scales: Floats, place: int, factor: float) -> Floats:
-    moved = scales.copy()
-    # A part that was left out may come in, and a tiny one go.
-    moved[place] = np.clip(max(moved[place], _LEAST) * factor, _LEAST, _MOST)
-    return moved
 
 
 def level_of(measured_ms: Floats, left_out_ms: Floats) -> float:

@@ -14,6 +14,7 @@ Floats = NDArray[np.float64]
 
 FREEDOM = 4.0  # degrees of it, of the noise
 ROUNDS = 8  # of reweighting
+FEW_ROUNDS = 4  # where only an order among scales is asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,18 +31,20 @@ class Posterior:
     evidence: Floats
 
 
-def solve(covariances: Floats, values: Floats, noises: Floats, skews: Floats) -> Posterior:
+def solve(
+    covariances: Floats, values: Floats, noises: Floats, skews: Floats, rounds: int = ROUNDS
+) -> Posterior:
     """Fit values (n,) under covariances (g, n, n), each known to within its noise (g,).
 
     `skews` (g,) say how many times wider the noise is above a latent value than below it.
     """
     below = np.repeat(noises[:, None], len(values), axis=1)
     size, trust = below, np.ones_like(below)
-    for round_ in range(ROUNDS):
+    for round_ in range(rounds):
         variance = size**2 / trust
         inverse = np.linalg.inv(_with_diagonal(covariances, variance))
         weights = inverse @ values
-        if round_ < ROUNDS - 1:
+        if round_ < rounds - 1:
             # What is left of each value once the latent one is taken away, and how sure that is.
             missed = variance * weights
             unsure = variance - variance**2 * np.diagonal(inverse, axis1=1, axis2=2)

@@ -2,7 +2,8 @@
 
 Candidates are what costs look like before any network is asked: all alike, as on another device,
 or as on the mean of all. What they miss is a Gaussian process over categories
-(`categories.kernels`), and all are weighed by their evidence (`blend`).
+(`categories.kernels`), and all are weighed by their evidence (`blend`). Ridge on categories or a
+constant takes the place of all that where it misses networks left out by surely less (`plain`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +22,9 @@ from latency_models.networks.categories.kernels import (
     shape_of,
 )
 from latency_models.networks.categories.predictor import CategoryPredictor, Codes, stem_of
-from latency_models.regression.blend import Problem, Rows, blend, grid_of
+from latency_models.regression.blend import Rows, blend, grid_of
+from latency_models.regression.plain import better_plain
+from latency_models.regression.refine import Problem
 from latency_models.tables.storage import origin
 
 Floats = NDArray[np.float64]
@@ -198,6 +201,7 @@ def _fit(data: _Data, candidates: list[_Candidate]) -> tuple[Floats, float, Floa
         grid_of(*scales, NOISE, SKEW),
     )
     counts = data.counts[rows]
+    values = data.measured_ms[rows] / data.usual_ms - 1
     relative, mean, left_out = np.zeros(counts.shape[1]), 1.0, np.zeros(len(rows))
     parts = np.zeros((len(data.kernels), len(rows)))
     for one in explanations:
@@ -209,8 +213,12 @@ def _fit(data: _Data, candidates: list[_Candidate]) -> tuple[Floats, float, Floa
         left_out += one.share * one.left_out
     for kernel, weights in zip(data.kernels, parts, strict=True):
         relative += kernel @ (counts.T @ weights)
-    error = left_out * data.usual_ms / data.measured_ms[rows]
     best = candidates[max(explanations, key=lambda one: one.share).candidate].name
+    plain = better_plain(counts, values, left_out, 1 + values)
+    if plain is not None:
+        relative, mean, left_out = plain.coefficients, 1 + plain.intercept, plain.left_out
+        best = plain.name
+    error = left_out / (1 + values)
     return relative * data.usual_ms, mean * data.usual_ms, error, best
 
 

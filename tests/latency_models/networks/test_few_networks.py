@@ -96,6 +96,35 @@ def test_other_networks_are_predicted(count: int) -> None:
     assert 0 < dict(fit.errors)[fit.base] < 0.1
 
 
+def test_costs_that_are_like_no_base_are_found_by_ridge() -> None:
+    """No block costs what its work or its like do: kernels ranked other networks by 0.33."""
+    generator = np.random.default_rng(5)
+    cost = dict(zip(EVERY, generator.gamma(1.0, size=len(EVERY)).tolist(), strict=True))
+    networks = [TINY.blocks(arch) for arch in TINY.sample(generator, 300)]
+    measured = np.array([1 + sum(cost[block] for block in one) for one in networks])
+
+    fit = fit_few(networks[:100], measured[:100], EVERY)
+
+    found = evaluate(predicted_ms(fit, networks[100:]), measured[100:])
+    assert fit.base.endswith(", ridge")
+    assert found.spearman is not None
+    assert found.spearman > 0.9
+    # What networks left out were missed by is about what others are missed by.
+    assert dict(fit.errors)[fit.base] == pytest.approx(found.mape, rel=0.3)
+
+
+def test_latencies_that_no_network_tells_are_predicted_as_a_constant() -> None:
+    networks = networks_of(40)
+    generator = np.random.default_rng(0)
+    measured = np.exp(0.01 * generator.normal(size=40))
+
+    fit = fit_few(networks, measured, EVERY)
+
+    others = predicted_ms(fit, networks_of(100, seed=7))
+    assert np.abs(others - 1).max() < 0.05
+    assert dict(fit.errors)[fit.base] < 0.015
+
+
 def test_more_networks_tell_more() -> None:
     others = networks_of(200, seed=7)
 

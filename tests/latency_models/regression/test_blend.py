@@ -6,7 +6,6 @@ import pytest
 from latency_models.regression.blend import (
     MOST_TO_AVERAGE,
     Floats,
-    Problem,
     ProblemOf,
     Rows,
     blend,
@@ -14,6 +13,7 @@ from latency_models.regression.blend import (
     level_of,
     spread_rows,
 )
+from latency_models.regression.refine import Problem
 
 GRID = grid_of((0.0, 0.1), (0.01, 0.1), (1.0,))
 
