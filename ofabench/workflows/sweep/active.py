@@ -9,6 +9,7 @@ such as a search finds, on blocks that are left, at last on measuring again what
 """
 
 import importlib
+import math
 from collections.abc import Collection, Sequence
 
 import numpy as np
@@ -101,8 +102,7 @@ class BudgetPlanner:
         left_s = budget_s - self._reserve_s - prices.spent_s
         if known and self._out_of_time(prices.spent_s):
             return None
-        anchors = 1 + ANCHORS / len(self._fixed) if known else 1
-        room_s = left_s - anchors * float(prices.of(self._fixed).sum())
+        room_s = left_s - self._fixed_s(prices, left_s)
         gone = {*known, *unrunnable}
         if not known:
             work = self._choose_blocks(prices, max(room_s - (1 - FIRST_SHARE) * left_s, 0), gone)
@@ -118,6 +118,13 @@ class BudgetPlanner:
                 "or fewer --replicates and --rounds"
             )
         return work or None
+
+    def _fixed_s(self, prices: Prices, left_s: float) -> float:
+        """What references take, and blocks that groups after a round's first one repeat."""
+        plan = self._budget.plan
+        groups = max(1, math.ceil(left_s / (plan.loads * plan.group_s)))
+        repeated_s = ANCHORS * float(prices.of(self._blocks).mean())
+        return groups * _sum(prices, self._fixed) + (groups - 1) * repeated_s
 
     def _out_of_time(self, spent_s: float) -> bool:
         return self.budget_s - self._reserve_s - spent_s < LEAST_SHARE * self.budget_s

@@ -18,13 +18,14 @@ from bench.protocol.target import Target
 from bench.sweep.load_times import iso
 from bench.sweep.run import run_sweep
 from bench.sweep.spent import spent
+from bench.sweep.spread import AT_ONCE, Spread
 from bench.sweep.store import SweepStore
 from bench.timing.plan import SweepPlan
 from ofabench.cli import main as cli
 from ofabench.workflows.sweep.active import Budget, BudgetPlanner
 from ofabench.workflows.sweep.front_networks import front_networks
 from supernet.space.space import ArchConfig, SearchSpace
-from tests.support.clocks import FakeClock
+from tests.support.clocks import NOON_S, FakeClock
 
 TINY = SearchSpace.load("tiny")
 TARGET = Target(device="fake", backend="fake", backend_version="fake-1")
@@ -59,6 +60,7 @@ def sweep(  # noqa: PLR0913
     *,
     networks: int | None = None,
     progress: Progress | None = None,
+    spread: Spread = AT_ONCE,
 ) -> SweepStore:
     opener = SweepStore.resume if path.exists() else SweepStore.create
     store = opener(path, TARGET, PLAN)
@@ -72,6 +74,7 @@ def sweep(  # noqa: PLR0913
             store,
             progress or NoProgress(),
             clock=clock,
+            spread=spread,
         )
     except BaseException:
         store.close()
@@ -148,6 +151,30 @@ def test_stopped_and_resumed_the_wall_clock_decides_the_same(tmp_path: Path) -> 
     # What was measured before the stop, and chosen by it, is the same; the wall decides the rest.
     assert found[:2] == expected[:2]
     assert len(found) >= 2
+
+
+def test_a_budget_is_spread_over_sessions_by_its_main_round(tmp_path: Path) -> None:
+    clock = FakeClock()
+    device = WallDevice(clock=clock, slow=4.0)
+    spread = Spread(sessions=2, every_s=600.0, round=1)
+
+    with sweep(tmp_path / "s.sqlite", 6.0, device, clock, spread=spread) as store:
+        rounds = {group.number: group.round for group in store.groups()}
+        spans = list(zip(store.loads(), store.load_times(), strict=True))
+        found, log = spent(store), store.drift_log()
+
+    # The wait is no part of what is spent.
+    assert clock.slept_s == pytest.approx(600.0)
+    assert found is not None
+    assert found.wall_s == pytest.approx(clock.passed_s - 600.0, abs=0.01)
+    assert 0.85 * 6.0 <= found.wall_s <= 1.05 * 6.0
+    late = [
+        (rounds[load.group], load.number) for load, (begun, _) in spans if begun > NOON_S + 600.0
+    ]
+    assert late[0] == (1, 1)
+    assert {number for round_, number in late if round_ == 1} == {1}
+    assert log is not None
+    assert len(log.sessions) == 2
 
 
 def test_progress_shows_the_seconds_of_the_whole_budget(tmp_path: Path) -> None:
