@@ -132,7 +132,8 @@ def test_a_session_is_kept_and_changes_nothing_of_the_sweep(tmp_path: Path) -> N
         log, (session,) = store.drift_log(), store.drift_sessions()
     assert log is not None
     assert [s.started_at for s in log.sessions] == [iso(NOON_S), iso(NOON_S + 3600)]
-    assert (len(session.loads), session.rounds) == (2, 8)
+    assert (len(session.loads), session.rounds) == (2, 30)
+    assert all(BLOCK in load.work for load in session.loads)  # company, as in the sweep
     now_ms = np.array(log.sessions[1].ms) / np.array([one.ms for one in log.anchors])
     assert np.ptp(now_ms) < 1e-4
     assert abs(log.log_drift[1]) > 0.01
@@ -309,9 +310,9 @@ def test_slow_anchors_are_measured_in_fewer_rounds() -> None:
     def plan_of(ms: float) -> SweepPlan:
         return session_plan([Anchor(blocks=(), label="", ms=ms)] * 5, 3, seed=7)
 
-    assert (plan_of(20.0).loads, plan_of(20.0).passes, plan_of(20.0).calls) == (2, 8, 3)
-    # A round of 5 x 160 ms x 3 calls is 2.4 s; 25 s hold 2 x 1.3 of them 4.006 times.
-    assert plan_of(160.0).passes == 4
+    assert (plan_of(5.0).loads, plan_of(5.0).passes, plan_of(5.0).calls) == (2, 30, 3)
+    # A round of 5 x 80 ms x 3 calls is 1.2 s; 12 s hold 2 x 1.3 of them 3.8 times.
+    assert plan_of(80.0).passes == 3
     assert plan_of(2000.0).passes == 2
 
 
