@@ -3,8 +3,11 @@
 import html
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from bench.errors import FileError, InputError
+from bench.files import read_json
 from ofabench.workflows.deploy.verdicts import (
     accuracy_lines,
     drift_line,
@@ -111,6 +114,18 @@ class VerificationTries:
             return f"- (its rule is of {MLPERF_TRIES} tries, there are {len(self.tries)})"
         verdict = "met" if self.mlperf_met else "NOT MET"
         return f"{verdict}: {len(self.tries)} tries within {100 * MLPERF_RANGE:g} %"
+
+
+def check_no_tries(path: Path) -> None:
+    """Raise `InputError` where a file holds tries, which one verification would replace."""
+    try:
+        data = read_json(path) if path.exists() else None
+    except FileError:
+        return  # some other file, which `Verification.save` replaces
+    if isinstance(data, dict) and data.get("format") == FORMAT:
+        raise InputError(
+            f"{path} holds tries of a verification: name another --out, or add --tries"
+        )
 
 
 def _share(verdicts: list[bool | None]) -> float | None:

@@ -10,6 +10,7 @@ from bench.protocol.progress import Progress
 from ofabench.options.verify import VerifyOptions, VerifyRequest, check_target_options
 from ofabench.workflows.deploy.verdicts import accuracy_json
 from ofabench.workflows.deploy.verification import Verification
+from ofabench.workflows.deploy.verification_tries import check_no_tries
 from ofabench.workflows.deploy.verifying import (
     Asked,
     Place,
@@ -211,6 +212,8 @@ def verify_from(
         This measurement, and what the request's file then holds: the same, or the first
         measurement of the same with this one among its repeats.
     """
+    if request.out is not None:
+        check_no_tries(request.out)
     measured = verify(
         request.model,
         request.device,

@@ -198,6 +198,19 @@ def test_the_command_shows_tries_that_are_all_there(
     assert (data["wanted"], data["mlperf_met"], data["limit_share"]) == (5, False, 0.8)
 
 
+def test_one_verification_replaces_no_tries(
+    request_: VerifyRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert request_.out is not None
+    keep(request_, Runs(FakeClock(), *[2.0] * 5))
+    before = request_.out.read_text()
+
+    assert cli.main(["verify", str(request_.model), "--out", str(request_.out)]) == 2
+
+    assert "holds tries of a verification: name another --out" in capsys.readouterr().err
+    assert request_.out.read_text() == before
+
+
 @pytest.mark.parametrize(
     ("more", "told"),
     [
