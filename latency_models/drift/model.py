@@ -54,8 +54,11 @@ class DriftModel:
 
     @cached_property
     def log_mean(self) -> float:
-        """Log of the mean over sessions over the sweep's own latencies."""
-        return self._weighed.mean().mean
+        """Log of the mean over sessions over the sweep's own latencies.
+
+        0 where no other session is known: its stretches say how restless it was, no more.
+        """
+        return self._weighed.mean().mean if self.sessions > 1 else 0.0
 
     def forecast(self, horizon_s: float) -> Forecast:
         """Log drift of a session so long after the last one, about the mean over sessions.

@@ -41,6 +41,7 @@ def test_a_restless_sweep_forecasts_more_drift_than_a_quiet_one() -> None:
         )
         stds[std] = DriftModel.of(replace(alone, stretches=stretches)).forecast(HOUR).std
 
+    assert DriftModel.of(replace(alone, stretches=stretches)).log_mean == 0.0
     prior = DriftModel.of(alone).forecast(HOUR).std
     assert stds[0.003] < prior < stds[0.15]
     assert stds[0.15] > 0.15
