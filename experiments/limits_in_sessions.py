@@ -1,11 +1,13 @@
 """Do networks that were searched under limits keep them in later sessions?
 
     python -m experiments.limits_in_sessions find --latency P.parquet --accuracy ofa:A.pth --out DIR
+    python -m experiments.limits_in_sessions loop --latency P.parquet --accuracy ofa:A.pth --out DIR
     python -m experiments.limits_in_sessions measure --latency P.parquet --out DIR
     python -m experiments.limits_in_sessions report --out DIR
 
 `find` searches under 30 limits, each without a margin, with a margin for the predictor's error
-alone (what `--confidence` once was), and with the whole one. `measure` is one measurement session:
+alone (what `--confidence` once was), and with the whole one. `loop` searches under the same limits
+with the device in the loop; stopped, it goes on. `measure` is one measurement session:
 it times all networks in a process by itself, while nothing else may run; do it in at least three
 sessions, as far apart as the limits are to hold. `report` counts, by session and margin, how many
 networks were within their limit as measured. Networks of one session move together: thirty of them
@@ -16,13 +18,13 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from bench.errors import OfabenchError
+from bench.errors import InfeasibleError, OfabenchError
 from bench.files import read_json, write_text
 from bench.sweep.store import SweepStore
 from latency_models.predictors.predictor import LatencyPredictor
@@ -31,6 +33,7 @@ from ofabench.options.device import DeviceOptions
 from ofabench.options.search import SearchOptions
 from ofabench.options.sweep import SweepOptions, SweepRequest
 from ofabench.workflows.search.limits import LatencyLimit
+from ofabench.workflows.search.loop.search import search_on_device
 from ofabench.workflows.search.result import SearchResult
 from ofabench.workflows.search.search import latency_limit, search
 from ofabench.workflows.sweep.sweep import sweep_part
@@ -38,6 +41,7 @@ from supernet.space.space import SearchSpace
 
 NONE, PREDICTION, WHOLE = "no margin", "prediction error alone", "whole margin"
 MARGINS = (NONE, PREDICTION, WHOLE)
+LOOP = "device in the loop"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +54,23 @@ class Searched:
     predicted_ms: float
     bound_ms: float | None
     accuracy: float
+    deciding_ms: float | None = None  # of the loop: the deciding measurement, and all that it took
+    tries: int = 0
+    seconds: float = 0.0
+
+
+def _read(path: Path) -> list[Searched]:
+    return [Searched(**one) for one in read_json(path)] if path.exists() else []
+
+
+def _write(path: Path, found: Sequence[Searched]) -> None:
+    write_text(path, json.dumps([asdict(one) for one in found], indent=1) + "\n")
 
 
 def main() -> int:
     """Find, measure or report."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("find", "measure", "report"))
+    parser.add_argument("what", choices=("find", "loop", "measure", "report"))
     parser.add_argument("--latency", type=Path, metavar="P.parquet")
     parser.add_argument("--accuracy", metavar="A.parquet|ofa:FILE")
     parser.add_argument("--limits", type=int, default=30)
@@ -67,6 +82,8 @@ def main() -> int:
     try:
         if args.what == "find":
             _find(args)
+        elif args.what == "loop":
+            _loop(args)
         elif args.what == "measure":
             _measure(args.out, LatencyPredictor.load(args.latency))
         else:
@@ -89,11 +106,40 @@ def _find(args: argparse.Namespace) -> None:
             one = search(None, args.accuracy, limit, options)
             found.append(_searched(one, margin, limit_ms, predictor))
             print(f"{margin}, {limit_ms:.2f} ms: {one.accuracy:.2%}", flush=True)
-    write_text(
-        args.out / "searched.json", json.dumps([asdict(one) for one in found], indent=1) + "\n"
-    )
-    lines = dict.fromkeys(one.line for one in found)
-    write_text(args.out / "networks.jsonl", "".join(f"{line}\n" for line in lines))
+    _write(args.out / "searched.json", found)
+
+
+def _loop(args: argparse.Namespace) -> None:
+    """Search with the device in the loop under each limit; what an earlier run did is kept."""
+    predictor = LatencyPredictor.load(args.latency)
+    path = args.out / "looped.json"
+    done = _read(path)
+    limits_ms = [one.limit_ms for one in _read(args.out / "searched.json") if one.margin == NONE]
+    for number, limit_ms in enumerate(limits_ms):
+        if any(one.limit_ms == limit_ms for one in done):
+            continue
+        started = time.monotonic()
+        try:
+            found = search_on_device(
+                None,
+                args.accuracy,
+                _limit(predictor, limit_ms, WHOLE, args),
+                "cpu",
+                folder=args.out / f"loop-{number:02d}",
+                options=SearchOptions(budget=8000, patience=40),
+            )
+        except InfeasibleError as error:
+            print(f"{limit_ms:.2f} ms: {error}", flush=True)
+            continue
+        one = replace(
+            _searched(found.result, LOOP, limit_ms, predictor),
+            deciding_ms=found.decided.raw_ms,
+            tries=len(found.tries),
+            seconds=time.monotonic() - started,
+        )
+        done = [*done, one]
+        _write(path, done)
+        print(f"{limit_ms:.2f} ms: {found.limit_met}, {one.seconds:.0f} s", flush=True)
 
 
 def _edge_ms(
@@ -135,9 +181,13 @@ def _searched(
 
 def _measure(out: Path, predictor: LatencyPredictor) -> None:
     target, number = predictor.target, int(time.time())
+    searched = [*_read(out / "searched.json"), *_read(out / "looped.json")]
+    archs = out / f"session-{number}.jsonl"
+    lines = dict.fromkeys(one.line for one in searched)
+    write_text(archs, "".join(f"{line}\n" for line in lines))
     space = SearchSpace.load(str(predictor.provenance["space"]))
     sweep = SweepOptions(
-        archs=out / "networks.jsonl",
+        archs=archs,
         blocks=0,
         threads=target.threads,
         replicates=3,
@@ -156,7 +206,9 @@ def _measure(out: Path, predictor: LatencyPredictor) -> None:
 
 
 def _report(out: Path) -> Iterator[str]:
-    searched = [Searched(**one) for one in read_json(out / "searched.json")]
+    searched, looped = _read(out / "searched.json"), _read(out / "looped.json")
+    kinds = [*MARGINS, *([LOOP] if looped else [])]
+    searched += looped
     yield "| session | margin | within the limit, as measured | latency over limit, median |"
     yield "| --- | --- | --- | --- |"
     for path in sorted(out.glob("session-*.sqlite")):
@@ -167,16 +219,28 @@ def _report(out: Path) -> Iterator[str]:
                 for one in store.measurements()
                 if one.workload.role == "network"
             }
-        for margin in MARGINS:
-            own = [one for one in searched if one.margin == margin]
+        for margin in kinds:
+            own = [one for one in searched if one.margin == margin and one.line in raw_ms]
+            if not own:
+                continue
             over = np.array([raw_ms[one.line] / one.limit_ms for one in own])
             yield (
                 f"| {started_at[:16]} | {margin} | {(over <= 1).sum()} of {len(own)} | "
                 f"{np.median(over) - 1:+.1%} |"
             )
-    accuracy = {m: np.mean([one.accuracy for one in searched if one.margin == m]) for m in MARGINS}
-    costs = ", ".join(f"{m} {100 * (accuracy[NONE] - a):.2f}" for m, a in accuracy.items())
-    yield f"\npoints of predicted accuracy below that without a margin, in the mean: {costs}"
+    yield "\npoints of predicted accuracy below that without a margin, in the mean:"
+    for margin in kinds[1:]:
+        accuracy = {one.limit_ms: one.accuracy for one in searched if one.margin == margin}
+        plain = {one.limit_ms: one.accuracy for one in searched if one.margin == NONE}
+        cost = np.mean([plain[limit_ms] - found for limit_ms, found in accuracy.items()])
+        yield f"- {margin}: {100 * cost:.2f} ({len(accuracy)} limits)"
+    if looped:
+        met = sum(one.deciding_ms is not None and one.deciding_ms <= one.limit_ms for one in looped)
+        tries, seconds = sum(one.tries for one in looped), [one.seconds for one in looped]
+        yield (
+            f"\nin the loop, {met} of {len(looped)} met their limit at the deciding measurement, "
+            f"by {tries} tries in all; {np.median(seconds):.0f} s a limit in the median"
+        )
 
 
 if __name__ == "__main__":

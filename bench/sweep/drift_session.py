@@ -12,7 +12,6 @@ from bench.protocol.backend import Backend
 from bench.protocol.clock import Clock
 from bench.protocol.device import Device, Workload
 from bench.protocol.progress import Progress
-from bench.protocol.target import Target
 from bench.sweep.drift_rows import DriftLoad, DriftSession
 from bench.sweep.load_times import iso
 from bench.sweep.planner import ListPlanner
@@ -55,27 +54,6 @@ def session_s(anchors: Sequence[Anchor], calls: int, wall_share: float) -> float
     plan = session_plan(anchors, calls, 0)
     round_s = calls * (sum(one.ms for one in anchors) / 1000 + REFERENCES_S)
     return wall_share * plan.loads * plan.passes * round_s
-
-
-def check_same_target(device: Device, backend: Backend, target: Target, path: Path) -> None:
-    """Raise `TargetMismatchError` unless device and backend are what the sweep was measured on."""
-    kept = dict(target.options)
-    options = (*backend.options(), *device.options())
-    differences = [
-        f"{what} is {now}, the sweep's {then}"
-        for what, now, then in (
-            ("the device", device.slug(), target.device),
-            ("the backend", backend.name, target.backend),
-            ("its version", device.runtime_version(backend), target.backend_version),
-            *((f"option {name}", now, kept.get(name)) for name, now in options),
-        )
-        if now != then
-    ]
-    if differences:
-        raise TargetMismatchError(
-            f"{'; '.join(differences)}: a drift log is of one target; give the --device of "
-            f"{path}, or sweep here into a file for this one"
-        )
 
 
 def drift_log_to_extend(store: SweepStore) -> DriftLog:

@@ -14,10 +14,11 @@ from bench.blocks.model import Model
 from bench.blocks.spec import BlockSpec
 from bench.devices.device_lock import measuring
 from bench.drift.log import Anchor
-from bench.errors import InterruptedSweepError, TargetMismatchError
+from bench.errors import InterruptedSweepError
 from bench.protocol.backend import Backend, LoadedModel
 from bench.protocol.device import Device, Workload
 from bench.protocol.progress import NoProgress, Progress
+from bench.protocol.same_target import check_same_target
 from bench.protocol.target import Target
 from bench.sweep.planner import ListPlanner
 from bench.sweep.run import run_sweep
@@ -93,23 +94,13 @@ class Bench:
 
 def check_target(bench: Bench) -> None:
     """Raise `TargetMismatchError` unless device and backend are what the target names."""
-    target, device, backend = bench.target, bench.device, bench.backend
-    asked = dict(target.options)
-    options = (*backend.options(), *device.options())
-    differences = [
-        f"{what} is {now}, the predictor's {then}"
-        for what, now, then in (
-            ("the device", device.slug(), target.device),
-            ("the backend", backend.name, target.backend),
-            ("its version", device.runtime_version(backend), target.backend_version),
-            *((f"option {name}", now, asked.get(name)) for name, now in options),
-        )
-        if now != then
-    ]
-    if differences:
-        raise TargetMismatchError(
-            f"{'; '.join(differences)}: verify on the predictor's own target, or sweep and fit here"
-        )
+    check_same_target(
+        bench.device,
+        bench.backend,
+        bench.target,
+        whose="the predictor's",
+        remedy="verify on the predictor's own target, or sweep and fit here",
+    )
 
 
 def measure_file(

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from bench.drift.log import DriftLog
     from latency_models.networks.categories.predictor import CategoryPredictor
     from latency_models.predictors.predictor import LatencyPredictor as BlockPredictor
     from latency_models.tables.networks import NetworksTable
@@ -92,6 +93,13 @@ class LatencyPredictor:
     def statistic(self) -> str:
         """What of a network's samples is predicted: `median`, or `p90`."""
         return self.model.statistic
+
+    @property
+    def drift_log(self) -> "DriftLog | None":
+        """What anchor networks took in each known measurement session; None where none is kept."""
+        from latency_models.drift.kept import kept_log
+
+        return kept_log(self.provenance)
 
     @property
     def provenance(self) -> Mapping[str, Any]:

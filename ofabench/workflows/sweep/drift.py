@@ -10,8 +10,8 @@ from bench.errors import DeviceError, InputError, InterruptedSweepError
 from bench.protocol.clock import Clock, SystemClock
 from bench.protocol.device import Device
 from bench.protocol.progress import NoProgress, Progress
+from bench.protocol.same_target import check_same_target
 from bench.sweep.drift_session import (
-    check_same_target,
     drift_log_to_extend,
     last_ended_s,
     measure_session,
@@ -184,7 +184,14 @@ def _check_target(path: Path, device: Device) -> None:
     from bench.backends.registry import get_backend
 
     with SweepStore.open(path) as store:
-        check_same_target(device, get_backend(store.target.backend), store.target, path)
+        check_same_target(
+            device,
+            get_backend(store.target.backend),
+            store.target,
+            whose="the sweep's",
+            remedy=f"a drift log is of one target; give the --device of {path}, or sweep here into "
+            "a file for this one",
+        )
         drift_log_to_extend(store)
 
 

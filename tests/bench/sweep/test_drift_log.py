@@ -21,7 +21,6 @@ from bench.protocol.target import Target
 from bench.sweep.drift_log import Spell, drift_log_of, merged
 from bench.sweep.drift_rows import DriftLoad, DriftSession
 from bench.sweep.drift_session import (
-    check_same_target,
     drift_log_to_extend,
     last_ended_s,
     measure_session,
@@ -370,19 +369,6 @@ def test_an_unfinished_sweep_takes_no_session(tmp_path: Path) -> None:
         store.add_groups([NETWORKS])
         with pytest.raises(InputError, match="has 0 of 2 loads: finish the sweep first"):
             drift_log_to_extend(store)
-
-
-def test_another_target_is_refused(tmp_path: Path) -> None:
-    check_same_target(FakeDevice(), BACKEND, TARGET, tmp_path)
-    other = Target(device="phone", backend="onnx", backend_version="1")
-
-    with pytest.raises(TargetMismatchError) as caught:
-        check_same_target(FakeDevice(), BACKEND, other, tmp_path)
-
-    told = str(caught.value)
-    assert "the device is fake, the sweep's phone" in told
-    assert "the backend is fake, the sweep's onnx" in told
-    assert "\n" not in told
 
 
 def test_loads_that_measured_networks_are_stretches(tmp_path: Path) -> None:

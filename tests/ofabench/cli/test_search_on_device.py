@@ -102,7 +102,7 @@ def test_exit_code_1_where_no_try_meets_the_limit(
         ),
         (
             ("--measure-on", "cpu", "--latency", "P", "--max-latency-ms", "0.3"),
-            "--measure-on cpu is not what the predictor is of (fake/fake-1/fp32",
+            "give the predictor's own target to --measure-on",
         ),
         (
             ("--measure-on", "there", "--latency", "P", "--max-latency-ms", "0.3"),

@@ -13,6 +13,7 @@ from ofabench.workflows.search.loop.question import Question
 
 if TYPE_CHECKING:
     from latency_models.drift.anchored import AnchorDrift
+    from latency_models.drift.margin import Margin
     from latency_models.predictors.predictor import LatencyPredictor
     from supernet.constraints.constraints import Constraint
 
@@ -24,9 +25,10 @@ class Candidate:
     """A network that was measured in an iteration (from 1), `line` of an archs file.
 
     Latencies in ms: `predicted_ms` before it was measured and `corrected_ms`, are of the mean over
-    sessions; `raw_ms` is as measured. `judged_ms` is what is held to the limit: the corrected one,
-    with a confidence what it stays below in sessions to come. Iterations differ in drift, so the
-    latency as measured is not compared here: it decides later, by itself.
+    sessions, the latter with the relative standard error `error`; `raw_ms` is as measured.
+    `judged_ms` is what is held to the limit: the corrected one, with a confidence what it stays
+    below in sessions to come. Iterations differ in drift, so the latency as measured is not
+    compared here: it decides later, by itself.
     """
 
     iteration: int
@@ -36,6 +38,7 @@ class Candidate:
     predicted_ms: float
     raw_ms: float
     corrected_ms: float
+    error: float
     judged_ms: float
     within: bool
 
@@ -51,6 +54,7 @@ _FIGURES = (
     "predicted_ms",
     "raw_ms",
     "corrected_ms",
+    "error",
     "judged_ms",
     "within",
 )
@@ -84,24 +88,25 @@ class Knowledge:
         """The latency limit by what is known."""
         return self.question.limit_by(self.predictor)
 
-    def upper_ms(self, ms: Floats, std_ms: Floats) -> Floats:
-        """What measured networks stay below at the limit's confidence, in sessions to come, (n,).
+    @cached_property
+    def margin(self) -> "Margin | None":
+        """What measured networks are held to the limit with, in sessions to come.
 
-        `ms` (n,) are latencies at the mean over sessions, `std_ms` (n,) their standard errors.
+        Their prediction error is that of the measurement. None without a confidence.
         """
         from latency_models.drift.margin import Margin
         from latency_models.drift.model import DriftModel
 
         limit = self.question.limit
-        assert limit.confidence is not None
-        margin = Margin(
+        if limit.confidence is None:
+            return None
+        return Margin(
             confidence=limit.confidence,
             model=DriftModel.of(self.log),
             horizon_s=limit.horizon_s,
             limit_on=limit.limit_on,
             session_spread=limit.session_spread,
         )
-        return margin.compiled()(ms, std_ms)
 
     def anchor_work(self) -> list[Workload]:
         """The anchors as they are measured."""

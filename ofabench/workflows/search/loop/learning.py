@@ -163,8 +163,8 @@ def _candidates(
     )
     errors = [np.hypot(iterations[place].error, known.drifts[place].error) for place in places]
     judged_ms = corrected_ms
-    if question.limit.confidence is not None:
-        judged_ms = known.upper_ms(corrected_ms, corrected_ms * np.array(errors))
+    if known.margin is not None:
+        judged_ms = known.margin.compiled()(corrected_ms, corrected_ms * np.array(errors))
     codes = space.encode([space.from_line(work.label) for work in works])
     accuracies = np.clip(question.job.accuracy.predict(codes), 0.0, 1.0)
     for row, work in enumerate(works):
@@ -176,6 +176,7 @@ def _candidates(
             predicted_ms=predicted[work],
             raw_ms=float(raw_ms[row]),
             corrected_ms=float(corrected_ms[row]),
+            error=float(errors[row]),
             judged_ms=float(judged_ms[row]),
             within=bool(judged_ms[row] <= question.limit.max_ms),
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from bench.backends.registry import get_backend
 from bench.protocol.device import Device
 from bench.protocol.progress import NoProgress, Progress
+from bench.protocol.same_target import check_same_target
 from bench.sweep.run import unfinished_loads
 from bench.sweep.store import SweepStore
 from ofabench.options.measured_search import DECIDING
@@ -20,7 +21,7 @@ from ofabench.workflows.search.loop.outlook import (
     check_measured,
     look,
 )
-from ofabench.workflows.search.loop.question import Question, State, check_target
+from ofabench.workflows.search.loop.question import Question, State
 from supernet.search.engine import Plan
 from supernet.search.engine import SearchResult as FoundNetwork
 
@@ -57,7 +58,13 @@ class Loop:
             first = look(learn(self.question, ()), self.plan)
             check_feasible(first)
         with device_in(self.device) as device:
-            check_target(device, get_backend(self.question.target.backend), self.question.target)
+            check_same_target(
+                device,
+                get_backend(self.question.target.backend),
+                self.question.target,
+                whose="the predictor's",
+                remedy="give the predictor's own target to --measure-on, or sweep and fit here",
+            )
             if first is not None and not self.question.measuring.force:
                 device.check_quiet()  # before anything is written; measuring looks again
             with self.state.open(self.question) as store:

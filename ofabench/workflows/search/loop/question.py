@@ -1,15 +1,14 @@
 """What a search with the device in the loop asks, and the folder that keeps its measurements."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import FileError, InputError, TargetMismatchError
+from bench.errors import FileError, InputError
 from bench.files import read_json, write_text
-from bench.protocol.device import Device
 from bench.sweep.store import SweepStore
 from bench.timing.plan import SweepPlan
 from ofabench.options.measured_search import DECIDING, MeasuringOptions
@@ -19,7 +18,6 @@ from ofabench.workflows.search.limits import LatencyLimit
 
 if TYPE_CHECKING:
     from bench.blocks.spec import BlockSpec
-    from bench.protocol.backend import Backend
     from bench.protocol.target import Target
     from latency_models.predictors.predictor import LatencyPredictor
     from supernet.constraints.constraints import Constraint
@@ -156,23 +154,3 @@ class State:
 def _named(name: str, values: Mapping[str, Any]) -> str:
     words = json.dumps(values.get(name))
     return f"{name} {words if len(words) <= 60 else words[:57] + '...'}"
-
-
-def check_target(device: Device, backend: "Backend", target: "Target") -> None:
-    """Raise `TargetMismatchError` unless device and backend are what the target names."""
-    asked = dict(target.options)
-    now: Sequence[tuple[str, object, object]] = (
-        ("device", device.slug(), target.device),
-        ("backend", backend.name, target.backend),
-        ("its version", device.runtime_version(backend), target.backend_version),
-        *(
-            (f"option {name}", value, asked.get(name))
-            for name, value in (*backend.options(), *device.options())
-        ),
-    )
-    differences = [f"{what} {got}, not {wanted}" for what, got, wanted in now if got != wanted]
-    if differences:
-        raise TargetMismatchError(
-            f"--measure-on {device.address} is not what the predictor is of ({target.key}): "
-            f"{'; '.join(differences)}; measure on that target, or sweep and fit here"
-        )

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from supernet.space.space import SearchSpace
 
 
+_PARTS = {"drift": "drift", "scatter": "scatter", "prediction": "measurement error"}
+
+
 @dataclass(frozen=True, repr=False, kw_only=True)
 class MeasuredSearch:
     """The most accurate network whose limit was met when measured, or the one that came nearest.
@@ -137,12 +140,20 @@ def _lines(found: MeasuredSearch) -> Iterator[str]:
 def _chosen(found: MeasuredSearch) -> str:
     """What the network took when it was chosen, beside what it is held to the limit at."""
     (one,) = (each for each in found.candidates if each.line == found.decided.line)
-    limit = found.knowledge.question.limit
-    held = "" if limit.confidence is None else f", at most {one.judged_ms:.4g} with its margin"
     return (
         f"  chosen in iteration {one.iteration}: {one.raw_ms:.4g} ms as measured, "
-        f"{one.corrected_ms:.4g} ms at the mean over sessions{held}"
+        f"{one.corrected_ms:.4g} ms at the mean over sessions{_held(found, one)}"
     )
+
+
+def _held(found: MeasuredSearch, one: Candidate) -> str:
+    """What the network stays below at the confidence, and what that margin is made of."""
+    margin = found.knowledge.margin
+    if margin is None:
+        return ""
+    parts = margin.parts(one.error)
+    alone = ", ".join(f"{words} {parts[name]:.1%}" for name, words in _PARTS.items())
+    return f", at most {one.judged_ms:.4g} with a margin of {parts['margin']:.1%} (alone: {alone})"
 
 
 def _verdict(found: MeasuredSearch) -> str:

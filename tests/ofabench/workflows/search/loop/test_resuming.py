@@ -188,7 +188,9 @@ def test_another_device_than_the_predictors_is_refused(tmp_path: Path) -> None:
     given = predictor()
     other = replace(given, target=replace(given.target, device="other"))
 
-    with pytest.raises(TargetMismatchError, match="device fake, not other; measure on that"):
+    with pytest.raises(
+        TargetMismatchError, match="the device is fake, the predictor's other: give the"
+    ):
         loop(tmp_path / "m", latency_limit(other, LIMIT))
     assert not list(tmp_path.iterdir())
 

@@ -1,0 +1,47 @@
+"""Whether a device and a backend are what a target names."""
+
+from dataclasses import replace
+
+import pytest
+
+from bench.backends.registry import get_backend
+from bench.devices.fake import FakeDevice
+from bench.errors import TargetMismatchError
+from bench.protocol.same_target import check_same_target
+from bench.protocol.target import Target
+
+BACKEND = get_backend("fake")
+TARGET = Target(device="fake", backend="fake", backend_version=BACKEND.version())
+
+
+def check(target: Target) -> None:
+    check_same_target(FakeDevice(), BACKEND, target, whose="the sweep's", remedy="sweep here")
+
+
+def test_the_same_is_accepted() -> None:
+    check(TARGET)
+    # What a device and a backend do not set by themselves is no matter of theirs.
+    check(replace(TARGET, threads=4, precision="fp16", options=(("cache", "cold"),)))
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"device": "phone"}, "the device is fake, the sweep's phone: sweep here"),
+        ({"backend": "onnx"}, "the backend is fake, the sweep's onnx: sweep here"),
+        (
+            {"backend_version": "0"},
+            f"its version is {BACKEND.version()}, the sweep's 0: sweep",
+        ),
+        (
+            {"device": "phone", "backend": "onnx"},
+            "the device is fake, the sweep's phone; the backend is fake, the sweep's onnx: sweep",
+        ),
+    ],
+)
+def test_another_is_refused_in_one_line(other: dict[str, str], message: str) -> None:
+    with pytest.raises(TargetMismatchError) as caught:
+        check(replace(TARGET, **other))  # type: ignore[arg-type]
+
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
