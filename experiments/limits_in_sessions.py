@@ -7,7 +7,7 @@
 
 `find` searches under 30 limits, each without a margin, with a margin for the predictor's error
 alone (what `--confidence` once was), and with the whole one. `loop` searches under the same limits
-with the device in the loop; stopped, it goes on. `measure` is one measurement session:
+with the device in the loop; stopped, it continues. `measure` is one measurement session:
 it times all networks in a process by itself, while nothing else may run; do it in at least three
 sessions, as far apart as the limits are to hold. `report` counts, by session and margin, how many
 networks were within their limit as measured. Networks of one session move together: thirty of them

@@ -150,7 +150,7 @@ class _Sweep:
         now_s = self._clock.now()
         left_s = wait_s(store.load_times()[-1][1], now_s, spread.every_s)
         begun_s = self._clock.monotonic()
-        words = f"until {spread.words(session)}; after Ctrl-C, --resume goes on in time"
+        words = f"until {spread.words(session)}; after Ctrl-C, --resume continues in time"
         wait_until(now_s + left_s, self._clock, self._progress, lambda _: words)
         waited_s = self._clock.monotonic() - begun_s
         self._waited_s += waited_s

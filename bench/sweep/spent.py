@@ -32,7 +32,7 @@ class Spent:
 def spent(store: SweepStore) -> Spent | None:
     """What the finished loads took; None where nothing is measured, or wall time says nothing.
 
-    It does not on a device with a clock of its own (a computed one).
+    It does not on a device that computes its time.
     """
     making_s = passes_s = timed_s = 0.0
     loads, times = store.loads(), store.load_times()

@@ -1,4 +1,4 @@
-"""The steps that a sweep's progress is told of: passes, or seconds of a budget."""
+"""The steps in which a sweep's progress is shown: passes, or seconds of a budget."""
 
 from bench.protocol.clock import Clock
 from bench.protocol.progress import Progress

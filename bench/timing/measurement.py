@@ -92,12 +92,12 @@ class Measurement:
 
     @property
     def p99_ms(self) -> float | None:
-        """99th percentile likewise; None below `P99_SAMPLES` samples."""
+        """99th percentile of the same samples; None below `P99_SAMPLES` samples."""
         return self.tail.p99_ms
 
     @property
     def corrected_p90_ms(self) -> float:
-        """`p90_ms` as it would be at the common level: the drift of the median is divided out."""
+        """`p90_ms` as it would be at the common level: without the drift of the median."""
         return self.p90_ms * self.median_ms / self.raw_ms
 
     def _tail_ns(self, load: int) -> Floats:

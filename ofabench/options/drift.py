@@ -54,7 +54,7 @@ class DriftRequest(Options):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftPart(Options):
-    """One session, for a process of its own."""
+    """One session, for a separate process."""
 
     sweep: Path = shared.out("SWEEP.sqlite")
     device: DeviceOptions = nested(DeviceOptions)

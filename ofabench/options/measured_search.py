@@ -67,7 +67,8 @@ class MeasuredSearchOptions(Options):
     measured: Path | None = option(
         None,
         metavar="FOLDER",
-        help="keeps all that is measured; the same command goes on with it (default: beside --out)",
+        help="keeps all that is measured; the same command continues with it (default: "
+        "beside --out)",
     )
     wait: bool = option(
         False, help="where another ofabench measures on the device, wait for its end"

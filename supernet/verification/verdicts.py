@@ -194,7 +194,7 @@ def _corrected(network: Measurement, expected: Expected, ratio: float) -> Figure
     """The latency drift-corrected, within its session and since the sweep, judged."""
     ms, (low_ms, high_ms) = network.median_ms, network.interval_ms
     if expected.statistic == P90:
-        # A tail drifts as its median does: single samples have no drift of their own.
+        # A tail drifts as its median does: the drift of a single sample is not known.
         scale, tail = network.median_ms / network.raw_ms, network.tail
         ms, low_ms, high_ms = tail.p90_ms * scale, tail.low_ms * scale, tail.high_ms * scale
     return expected.judge(ms / ratio, (low_ms / ratio, high_ms / ratio))

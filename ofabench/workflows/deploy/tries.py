@@ -1,4 +1,4 @@
-"""Several tries of a verification, each in a process of its own and minutes apart.
+"""Several tries of a verification, each in a separate process and minutes apart.
 
 MLPerf Mobile calls a result replicable where five tries, five minutes apart, lie within 5 %.
 """
@@ -31,11 +31,11 @@ Measure = Callable[[VerifyRequest], Mapping[str, Any]]
 def verify_tries(
     request: VerifyRequest, progress: Progress | None = None, *, resume_with: str = "the same call"
 ) -> VerificationTries:
-    """Verify a model file several times, each try in a process of its own.
+    """Verify a model file several times, each try in a separate process.
 
     Between the end of a try and the start of the next lie at least `request.every_s`. Where
     `request.out` is given, each try is kept there as it ends, and a later call with the same
-    request goes on from those that it holds.
+    request continues from those that it holds.
 
     Args:
         request: the file, the device, what it is judged by, and how many tries.

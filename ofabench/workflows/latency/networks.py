@@ -139,8 +139,8 @@ def _drift_by_references(
     networks: "NetworksTable", predictor: "LatencyPredictor"
 ) -> SessionDrift | None:
     """Estimate drift from the predictor's sweep to the networks' by their reference workloads."""
-    told = predictor.provenance.get("references") or {}
-    then = {name: predictor.drift_mean * ms for name, ms in told.items()}
+    references = predictor.provenance.get("references") or {}
+    then = {name: predictor.drift_mean * ms for name, ms in references.items()}
     return drift_by_references(networks.provenance.get("references") or {}, then)
 
 

@@ -39,7 +39,7 @@ def measure_anchors(  # noqa: PLR0913, PLR0917
         return
     log = drift_log_to_extend(store)
     clock, so_far = SystemClock(), spent(store)
-    if so_far is not None:  # else the device has a clock of its own
+    if so_far is not None:  # else the device computes its time
         since_s = clock.now() - store.load_times()[-1][1]
         needed_s = session_s(log.anchors, store.plan.calls, so_far.share)
         if so_far.wall_s + since_s + needed_s > LATE * budget_s:

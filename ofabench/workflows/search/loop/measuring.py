@@ -90,7 +90,7 @@ def measure(
             )
     except DeviceError as error:
         raise DeviceError(
-            f"{error}; what is measured is kept in {folder}, the same command goes on with it"
+            f"{error}; what is measured is kept in {folder}, the same command continues with it"
         ) from error
 
 

@@ -123,18 +123,18 @@ def check_measured(known: Knowledge, outlook: Outlook) -> None:
         return
     limit = known.question.limit
     nearest = min(known.candidates, key=lambda one: one.judged_ms, default=None)
-    told = (
+    words = (
         "none could run"
         if nearest is None
         else f"the nearest came to {nearest.judged_ms:.4g} ms"
         + (" with its margin" if limit.confidence is not None else "")
     )
     more = (
-        "others are predicted within it: the same command with more --iterations goes on"
+        "others are predicted within it: the same command with more --iterations continues"
         if outlook.feasible
         else "give a higher limit"
     )
     raise InfeasibleError(
         f"none of the {len(known.candidates)} networks that were measured is within "
-        f"{limit.max_ms:g} ms on {known.question.target.key}, {told}; {more}"
+        f"{limit.max_ms:g} ms on {known.question.target.key}, {words}; {more}"
     )

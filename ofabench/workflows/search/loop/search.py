@@ -54,7 +54,7 @@ def search_on_device(  # noqa: PLR0913 - what is searched, its limits, and where
         space, accuracy: as of `search`.
         constraints: one limit of `latency_limit`, which is measured, and others on anything else.
         device: an address like `"cpu"`, or `DeviceOptions`; what the predictor is of.
-        folder: keeps all that is measured; the same call goes on with what is in it.
+        folder: keeps all that is measured; the same call continues with what is in it.
         options: how to search, and until when.
         measuring: how much is measured in an iteration, and how often at most.
         progress: is shown the measuring; None shows nothing.

@@ -162,7 +162,7 @@ def test_where_nothing_measured_is_within_it_is_said_and_more_iterations_go_on(
         loop(tmp_path / "m", limit, measuring=replace(FEW, iterations=1))
     found = loop(tmp_path / "m", limit)
 
-    assert "more --iterations goes on" in str(told.value)
+    assert "more --iterations continues" in str(told.value)
     assert found.limit_met
     assert found.iterations > 1
 
