@@ -202,7 +202,8 @@ def _measure(out: Path, predictor: LatencyPredictor) -> None:
         out=out / f"session-{number}.sqlite",
     )
     done = launch(sweep_part, request)
-    print(f"{request.out}: {done.summary.networks} networks in {done.summary.wall_s:.0f} s")
+    summary = done["summary"]
+    print(f"{request.out}: {summary['networks']} networks in {summary['wall_s']:.0f} s")
 
 
 def _report(out: Path) -> Iterator[str]:
