@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import InputError
+from latency_models.drift.limit_on import CORRECTED, LIMITS_ON, RAW
 from latency_models.drift.model import DriftModel
 from latency_models.drift.process import Forecast
 
 Floats = NDArray[np.float64]
 UpperBound = Callable[[Floats, Floats], Floats]
 
-RAW, CORRECTED = "raw", "corrected"
 _STEPS, _MOST = 192, 1.0  # of relative error, at which the quantile is computed once for all
 
 
@@ -50,8 +50,9 @@ class Margin:
             )
         if not (math.isfinite(self.horizon_s) and self.horizon_s > 0):
             raise InputError(f"the horizon is {self.horizon_s} s, expected a time above 0")
-        if self.limit_on not in {RAW, CORRECTED}:
-            raise InputError(f"the limit is on {self.limit_on!r}, expected {RAW} or {CORRECTED}")
+        if self.limit_on not in LIMITS_ON:
+            wanted = " or ".join(LIMITS_ON)
+            raise InputError(f"the limit is on {self.limit_on!r}, expected {wanted}")
 
     def compiled(self) -> UpperBound:
         """Return what gives latencies that networks stay below at the confidence, in ms, (n,).

@@ -1,7 +1,8 @@
 """The margin that a predictor's limits keep: its own error, and the drift log in its file."""
 
 from bench.errors import InputError
-from latency_models.drift.margin import RAW, Margin
+from latency_models.drift.limit_on import RAW
+from latency_models.drift.margin import Margin
 from latency_models.drift.model import DriftModel
 from latency_models.predictors.predictor import LatencyPredictor
 

@@ -34,7 +34,7 @@ class DriftOptions(Options):
         metavar="2h",
         help="with --every: end after so long (default: at Ctrl-C)",
     )
-    force: bool = option(False, help="measure although others use the device (recorded)")
+    force: bool = shared.force()
 
     def check(self) -> None:
         """See that sessions are far enough apart, and that what belongs together is given."""
@@ -58,4 +58,4 @@ class DriftPart(Options):
 
     sweep: Path = shared.out("SWEEP.sqlite")
     device: DeviceOptions = nested(DeviceOptions)
-    force: bool = option(False, help="measure although others use the device (recorded)")
+    force: bool = shared.force()

@@ -8,6 +8,7 @@ from bench.devices.cuda.options import CudaOptions
 from bench.errors import InputError
 from bench.options import SECONDS, Options, nested, option
 from bench.options.fields import own_fields
+from ofabench.options import shared
 from ofabench.options.device import DeviceOptions, first_given
 
 DECIDING = 2  # times as many replicates as an iteration has
@@ -50,7 +51,7 @@ class MeasuringOptions(Options):
     rounds: int = option(
         10, flag="--measure-rounds", minimum=1, metavar="N", help="of each replicate ({default})"
     )
-    force: bool = option(False, help="measure although others use the device (recorded)")
+    force: bool = shared.force()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,4 +112,4 @@ class MeasureLaidOut(Options):
 
     sweep: Path = option(metavar="SWEEP.sqlite", help="file with what is laid out")
     device: DeviceOptions = nested(DeviceOptions)
-    force: bool = option(False, help="measure although others use the device (recorded)")
+    force: bool = shared.force()

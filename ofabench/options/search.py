@@ -6,11 +6,11 @@ from typing import Any
 from bench.blocks.weight_bytes import PRECISIONS
 from bench.errors import InputError
 from bench.options import BYTES, COUNT, MILLISECONDS, SECONDS, Options, Unit, option
+from latency_models.drift.limit_on import LIMITS_ON, RAW
 
 STRATEGIES = ("evolution", "regularised", "random", "exhaustive")
 FRONT_POINTS = 24
 FLOAT32 = "fp32"
-RAW, CORRECTED = "raw", "corrected"
 HORIZON_S = 86400.0
 FRACTION = Unit(factors={"%": (1, 100)}, metavar="SHARE", above=0)
 
@@ -70,7 +70,7 @@ class LimitOptions(Options):
     )
     limit_on: str = option(
         RAW,
-        choices=(RAW, CORRECTED),
+        choices=LIMITS_ON,
         help="with --confidence: latency limits are on what is measured, drift and all, or on "
         "the drift-corrected latency, where clocks are fixed ({default})",
     )

@@ -60,6 +60,11 @@ def progress() -> Any:
     )
 
 
+def force() -> Any:
+    """Return the field `force: bool`, whether a device in use is measured all the same."""
+    return option(False, help="measure although others use the device (recorded)")
+
+
 def checkpoint_or_network() -> Any:
     """Return the field `checkpoint: Path | None`, in place of `network`."""
     return option(

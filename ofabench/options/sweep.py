@@ -100,7 +100,7 @@ class SweepOptions(Options):
         help="timed samples in a row, the first one cold ({default})",
     )
     cache: str = option("warm", choices=("warm", "cold"), help="which call of a visit counts")
-    force: bool = option(False, help="measure although others use the device (recorded)")
+    force: bool = shared.force()
     resume: bool = option(False, help="go on with the sweep in --out")
 
     @property

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from bench.blocks.weight_bytes import check_precision
 from bench.errors import InputError
-from ofabench.options.search import FLOAT32, HORIZON_S, RAW, LimitOptions
+from latency_models.drift.limit_on import RAW
+from ofabench.options.search import FLOAT32, HORIZON_S, LimitOptions
 from ofabench.workflows.search.latencies import LatencySource, latency_source
 
 if TYPE_CHECKING:

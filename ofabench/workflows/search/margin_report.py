@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bench.options import SECONDS
-from ofabench.options.search import RAW
+from latency_models.drift.limit_on import RAW
 
 PARTS = ("drift", "scatter", "prediction", "selection")
 FEW_SESSIONS = 8

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from bench.errors import InputError
-from latency_models.drift.margin import CORRECTED, Margin
+from latency_models.drift.limit_on import CORRECTED
+from latency_models.drift.margin import Margin
 from latency_models.drift.model import SCATTER_WORTH, USUAL_SCATTER, DriftModel
 from tests.support.drift_logs import drifting
 

@@ -12,10 +12,10 @@ from bench.protocol.progress import Progress
 from bench.sweep.store import SweepStore
 from bench.timing.measurement import Measurement
 from bench.timing.references import with_references
+from latency_models.drift.limit_on import CORRECTED
 from ofabench.launcher import launch
 from ofabench.options.device import DeviceOptions
 from ofabench.options.measured_search import MeasureLaidOut
-from ofabench.options.search import CORRECTED
 from ofabench.workflows.search.loop.knowledge import Candidate, Knowledge
 from ofabench.workflows.search.loop.measuring import measure_laid_out, only_iteration
 from ofabench.workflows.search.loop.question import Question, State
