@@ -1,7 +1,7 @@
 """`DriftModel`: what a drift log says of sessions to come, and of what networks scatter by."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ class DriftModel:
     scatter_freedom: float
 
     @classmethod
+    @lru_cache(maxsize=8)  # many limits are of one log, whose weighing takes a while
     def of(cls, log: DriftLog | None) -> "DriftModel":
         """The model of a log."""
         squares, freedom = (0.0, 0) if log is None else _scatter(log)

@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.drift.log import DriftLog
 from bench.errors import DeviceError, InputError, InterruptedSweepError
-from bench.protocol.clock import Clock, SystemClock
+from bench.protocol.clock import Clock, SystemClock, iso
 from bench.protocol.device import Device
 from bench.protocol.progress import NoProgress, Progress
 from bench.protocol.same_target import check_same_target
@@ -16,7 +16,6 @@ from bench.sweep.drift_session import (
     last_ended_s,
     measure_session,
 )
-from bench.sweep.load_times import iso
 from bench.sweep.store import SweepStore
 from bench.sweep.waiting import wait_s, wait_until
 from ofabench.options.drift import DriftOptions, DriftPart, DriftRequest
@@ -78,7 +77,7 @@ after it: measure in 300 s, or give --every 5m, which waits
         raise InputError(f"options are {options!r:.80}, expected DriftOptions")
     shown = progress or NoProgress()
     with device_in(device) as opened:
-        _check_target(path, opened)
+        _check(path, opened)
 
         def session() -> None:
             _measure(path, opened, shown, force=options.force, wait=waits(device), clock=SYSTEM)
@@ -101,7 +100,7 @@ def drift_request(
     shown = progress or NoProgress()
     part = DriftPart(sweep=request.sweep, device=request.device, force=request.drift.force)
     with device_in(request.device) as device:
-        _check_target(request.sweep, device)
+        _check(request.sweep, device)
 
     def session() -> None:
         launch(drift_part, part, progress=shown, say=logger.warning)
@@ -164,10 +163,10 @@ def _measure(  # noqa: PLR0913 - a session's file, device, and how it is taken
     """Measure a session and write it to the file, which nobody else writes meanwhile."""
     from bench.backends.registry import get_backend
 
-    _check_target(path, device)
     with SweepStore.open(path) as store:
         target, plan = store.target, store.plan
         backend = get_backend(target.backend)
+        _check_target(store, device)
     with measuring_alone(device, wait=wait, progress=progress):
         if not force:
             device.check_quiet()
@@ -179,26 +178,30 @@ def _measure(  # noqa: PLR0913 - a session's file, device, and how it is taken
             store.add_drift_session(found)
 
 
-def _check_target(path: Path, device: Device) -> None:
+def _check(path: Path, device: Device) -> None:
     """Raise what hinders a session, before anything is waited for."""
+    with SweepStore.open(path) as store:
+        _check_target(store, device)
+        drift_log_to_extend(store)
+
+
+def _check_target(store: SweepStore, device: Device) -> None:
+    """Raise `TargetMismatchError` where the device is not the sweep's target."""
     from bench.backends.registry import get_backend
 
-    with SweepStore.open(path) as store:
-        check_same_target(
-            device,
-            get_backend(store.target.backend),
-            store.target,
-            whose="the sweep's",
-            remedy=f"a drift log is of one target; give the --device of {path}, or sweep here into "
-            "a file for this one",
-        )
-        drift_log_to_extend(store)
+    check_same_target(
+        device,
+        get_backend(store.target.backend),
+        store.target,
+        whose="the sweep's",
+        remedy=f"a drift log is of one target; give the --device of {store.path}, or sweep here "
+        "into a file for this one",
+    )
 
 
 def _first_due_s(path: Path, clock: Clock, *, wait: bool) -> float:
     """When the next session may begin; `InputError` where it is not yet, unless it may wait."""
     with SweepStore.open(path) as store:
-        drift_log_to_extend(store)
         last_s = last_ended_s(store)
     now_s = clock.now()
     left_s = wait_s(last_s, now_s)
