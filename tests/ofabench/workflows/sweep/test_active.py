@@ -14,9 +14,9 @@ from bench.sweep.run import run_sweep
 from bench.sweep.store import SweepStore
 from bench.timing.plan import SweepPlan
 from latency_models.regression.domain import Domain
-from ofabench.cli import main as cli
 from ofabench.workflows.sweep.active import Budget, BudgetPlanner, informative_networks
 from supernet.space.space import SearchSpace
+from tests.support.sweep_commands import refused, run_sweep_command
 
 TINY = SearchSpace.load("tiny")
 TARGET = Target(device="fake", backend="fake", backend_version="fake-1")
@@ -124,10 +124,11 @@ def test_informative_networks_are_of_the_asked_sizes() -> None:
     assert {arch.resolution for arch in archs} == {24}
 
 
+FEW = ("--loads", "2", "--passes", "3")
+
+
 def run(tmp_path: Path, *more: str) -> int:
-    common = ("sweep", "--space", "tiny", "--device", "fake", "--backend", "fake")
-    few = ("--loads", "2", "--passes", "3", "--out", str(tmp_path / "s.sqlite"))
-    return cli.main([*common, *few, *more])
+    return run_sweep_command(tmp_path, *FEW, *more)
 
 
 def test_the_command_sweeps_within_a_budget(tmp_path: Path) -> None:
@@ -176,14 +177,7 @@ def test_another_file_of_networks_is_no_resume(
 def test_what_does_not_go_together_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], told: str
 ) -> None:
-    try:
-        code = run(tmp_path, *more)
-    except SystemExit as error:  # of argparse
-        code = int(str(error))
-
-    assert code == 2
-    assert told in capsys.readouterr().err
-    assert not (tmp_path / "s.sqlite").exists()
+    assert told in refused(tmp_path, capsys, *FEW, *more)
 
 
 def test_a_network_of_another_space_is_refused(

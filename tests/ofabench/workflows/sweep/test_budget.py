@@ -12,20 +12,20 @@ from bench.backends.fake import FakeBackend
 from bench.devices.fake import FakeDevice, Flaws
 from bench.errors import InterruptedSweepError
 from bench.protocol.backend import Backend
+from bench.protocol.clock import iso
 from bench.protocol.device import LoadPlan, PassResult, Workload
 from bench.protocol.progress import NoProgress, Progress
 from bench.protocol.target import Target
-from bench.sweep.load_times import iso
 from bench.sweep.run import run_sweep
 from bench.sweep.spent import spent
 from bench.sweep.spread import AT_ONCE, Spread
 from bench.sweep.store import SweepStore
 from bench.timing.plan import SweepPlan
-from ofabench.cli import main as cli
 from ofabench.workflows.sweep.active import Budget, BudgetPlanner
 from ofabench.workflows.sweep.front_networks import front_networks
 from supernet.space.space import ArchConfig, SearchSpace
 from tests.support.clocks import NOON_S, FakeClock
+from tests.support.sweep_commands import refused, run_sweep_command
 
 TINY = SearchSpace.load("tiny")
 TARGET = Target(device="fake", backend="fake", backend_version="fake-1")
@@ -235,16 +235,11 @@ def test_front_networks_are_of_the_asked_resolutions_and_the_same_by_seed() -> N
     assert {arch.resolution for arch in first} == {24}
 
 
-def run(tmp_path: Path, *more: str) -> int:
-    common = ("sweep", "--space", "tiny", "--device", "fake", "--backend", "fake")
-    return cli.main([*common, "--out", str(tmp_path / "s.sqlite"), *more])
-
-
 def test_a_budget_ends_with_the_anchors_once_more(tmp_path: Path) -> None:
     few = ("--loads", "2", "--passes", "3", "--budget", "8s")
 
-    assert run(tmp_path, *few) == 0
-    assert run(tmp_path, *few, "--resume") == 0  # which adds none
+    assert run_sweep_command(tmp_path, *few) == 0
+    assert run_sweep_command(tmp_path, *few, "--resume") == 0  # which adds none
 
     with SweepStore.open(tmp_path / "s.sqlite") as store:
         (session,) = store.drift_sessions()
@@ -268,20 +263,13 @@ def test_a_budget_ends_with_the_anchors_once_more(tmp_path: Path) -> None:
 def test_sessions_that_do_not_fit_are_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], told: str
 ) -> None:
-    try:
-        code = run(tmp_path, *more)
-    except SystemExit as error:  # of argparse
-        code = int(str(error))
-
-    assert code == 2
-    assert told in capsys.readouterr().err
-    assert not (tmp_path / "s.sqlite").exists()
+    assert told in refused(tmp_path, capsys, *more)
 
 
 def test_other_sessions_are_no_resume(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     few = ("--blocks", "1", "--loads", "2", "--passes", "1")
-    assert run(tmp_path, *few) == 0
+    assert run_sweep_command(tmp_path, *few) == 0
 
-    assert run(tmp_path, *few, "--sessions", "2", "--resume") == 2
+    assert run_sweep_command(tmp_path, *few, "--sessions", "2", "--resume") == 2
 
     assert "sessions None and not 2, 300 s apart" in capsys.readouterr().err

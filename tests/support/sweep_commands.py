@@ -1,0 +1,24 @@
+"""`ofabench sweep` of the space `tiny` on the fake device, into `s.sqlite` of a folder."""
+
+from pathlib import Path
+
+import pytest
+
+from ofabench.cli import main as cli
+
+
+def run_sweep_command(folder: Path, *more: str) -> int:
+    """Run the command with more options; its exit code."""
+    common = ("sweep", "--space", "tiny", "--device", "fake", "--backend", "fake")
+    return cli.main([*common, "--out", str(folder / "s.sqlite"), *more])
+
+
+def refused(folder: Path, capsys: pytest.CaptureFixture[str], *more: str) -> str:
+    """What a sweep that must be refused, and leave nothing behind, prints on stderr."""
+    try:
+        code = run_sweep_command(folder, *more)
+    except SystemExit as error:  # of argparse
+        code = int(str(error))
+    assert code == 2
+    assert not (folder / "s.sqlite").exists()
+    return capsys.readouterr().err
