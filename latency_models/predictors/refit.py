@@ -141,7 +141,7 @@ def _solve(
 
 
 def _spread(predictor: LatencyPredictor, left_out: Floats) -> float:
-    """What networks are missed by, before and since, relative standard deviation."""
+    """Relative standard deviation of errors on networks, of the fit and since."""
     before = predictor.composition.spread
     worth = SPREAD_WORTH if before > 0 else 0.0
     squares = worth * before**2 + float(np.sum(left_out**2))

@@ -79,9 +79,8 @@ def selection_effect(  # noqa: PLR0913 - a search's parts, and the predictor tha
             continue
         codes = np.concatenate([np.array([found.code], dtype=np.int16), random])
         off = np.log(predicted(codes) / wrong_ms(codes))
-        logs.append(
-            float(off[0] - np.median(off[1:]))
-        )  # what random networks are off by is no gain
+        # What random networks are off by is no gain of the search.
+        logs.append(float(off[0] - np.median(off[1:])))
     return Selection(logs=tuple(logs))
 
 
