@@ -1,14 +1,13 @@
 """`DriftLog`: what the anchor networks of a sweep took in each measurement session.
 
 A measurement session is a stretch of measuring that begins at least `SESSION_GAP_S` after the one
-before it has ended. A session that is cut off and gone on with, or replicates in processes of their
-own, stay one session: whatever slows a machine for minutes is the same in all of it.
+before it has ended. A session that is killed and resumed, or replicates in separate processes, stay
+one session: whatever slows a machine for minutes is the same in all of it.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Self
 
 import numpy as np
@@ -17,6 +16,8 @@ from numpy.typing import NDArray
 from bench.blocks.spec import BlockSpec
 from bench.drift.gap import SESSION_GAP_S
 from bench.errors import InputError
+from bench.protocol.clock import unix_s
+from bench.protocol.device import Workload
 
 __all__ = ["SESSION_GAP_S", "Anchor", "AnchorSession", "DriftLog", "choose_anchors"]
 Floats = NDArray[np.float64]
@@ -36,6 +37,11 @@ class Anchor:
     label: str
     ms: float
 
+    @property
+    def workload(self) -> Workload:
+        """The network as it is measured."""
+        return Workload(role="network", blocks=self.blocks, label=self.label)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnchorSession:
@@ -51,7 +57,7 @@ class AnchorSession:
     @property
     def unix_s(self) -> float:
         """When it started, in seconds since 1970."""
-        return _unix_s(self.started_at)
+        return unix_s(self.started_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +74,7 @@ class Stretch:
     @property
     def unix_s(self) -> float:
         """When it started, in seconds since 1970."""
-        return _unix_s(self.started_at)
+        return unix_s(self.started_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,12 +163,6 @@ class DriftLog:
                 for one in data.get("stretches", ())
             ),
         )
-
-
-def _unix_s(text: str) -> float:
-    """Read ISO 8601, a time without an offset as UTC."""
-    moment = datetime.fromisoformat(text)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def choose_anchors(latencies_ms: Sequence[float], count: int = ANCHORS) -> list[int]:

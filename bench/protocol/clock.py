@@ -1,6 +1,7 @@
 """The wall clock that measurement sessions are dated and kept apart by; tests have their own."""
 
 import time
+from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -31,3 +32,14 @@ class SystemClock:
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
+
+
+def iso(unix_s: float) -> str:
+    """Write a time, given in seconds since 1970, as ISO 8601 to the millisecond."""
+    return datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="milliseconds")
+
+
+def unix_s(text: str) -> float:
+    """Read a time in ISO 8601, one without an offset as UTC; `ValueError` for any other text."""
+    moment = datetime.fromisoformat(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

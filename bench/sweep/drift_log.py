@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.drift.gap import SESSION_GAP_S
+from bench.drift.gap import by_session
 from bench.drift.log import Anchor, AnchorSession, DriftLog, Stretch, choose_anchors
+from bench.protocol.clock import iso
 from bench.protocol.device import Workload
-from bench.sweep.load_times import iso
 from bench.timing.derive import Pass, load_marks
 from bench.timing.levels import kept_passes
 from bench.timing.measurement import Measurement, warm_ns
@@ -44,12 +44,8 @@ def network_bursts_ms(
 
 def merged(spells: Sequence[Spell]) -> list[Spell]:
     """Measurement sessions: spells less than `SESSION_GAP_S` apart are one; the oldest first."""
-    groups: list[list[Spell]] = []
-    for spell in sorted(spells, key=lambda one: (one.started_s, one.ended_s)):
-        if groups and spell.started_s - max(o.ended_s for o in groups[-1]) < SESSION_GAP_S:
-            groups[-1].append(spell)
-        else:
-            groups.append([spell])
+    ordered = sorted(spells, key=lambda one: (one.started_s, one.ended_s))
+    groups = by_session(ordered, lambda one: (one.started_s, one.ended_s))
     return [_together(group) for group in groups]
 
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.blocks.spec import BlockSpec
 from bench.files import parse_json
+from bench.protocol.clock import unix_s
 from bench.protocol.device import Facts, Workload
 from bench.sweep import store_rows as rows
-from bench.sweep.load_times import has_table, unix_s
+from bench.sweep.sqlite_file import has_table
 from bench.timing.derive import Pass
 
 SCHEMA = (
@@ -71,7 +71,7 @@ def anchors(db: sqlite3.Connection) -> list[Workload] | None:
     if not has_table(db, "drift_anchor"):
         return None
     found = db.execute("SELECT blocks, label FROM drift_anchor ORDER BY place").fetchall()
-    return [_workload("network", blocks, label) for blocks, label in found] or None
+    return [rows.workload_of("network", blocks, label) for blocks, label in found] or None
 
 
 def add_session(db: sqlite3.Connection, session: DriftSession, chosen: Sequence[Workload]) -> None:
@@ -80,9 +80,12 @@ def add_session(db: sqlite3.Connection, session: DriftSession, chosen: Sequence[
         db.execute(statement)
     if anchors(db) is None:
         for place, one in enumerate(chosen):
-            row = (place, _blocks(one), one.label)
+            row = (place, rows.blocks_text(one), one.label)
             db.execute("INSERT INTO drift_anchor VALUES (?, ?, ?)", row)
-    work = [[[one.role, _blocks(one), one.label] for one in load.work] for load in session.loads]
+    work = [
+        [[one.role, rows.blocks_text(one), one.label] for one in load.work]
+        for load in session.loads
+    ]
     sql = """INSERT INTO drift_session (started_at, ended_at, forced, rounds, facts, loads)
              VALUES (?, ?, ?, ?, ?, ?)"""
     facts = json.dumps(dict(session.facts), sort_keys=True)
@@ -104,7 +107,7 @@ def sessions(db: sqlite3.Connection) -> list[DriftSession]:
              ORDER BY id"""
     found = []
     for number, started_at, ended_at, forced, rounds, facts, loads in db.execute(sql).fetchall():
-        work = [tuple(_workload(*one) for one in load) for load in parse_json(loads)]
+        work = [tuple(rows.workload_of(*one) for one in load) for load in parse_json(loads)]
         one = DriftSession(
             started_at=started_at,
             ended_at=ended_at,
@@ -145,12 +148,3 @@ def _pass_row(one: Pass) -> tuple[bytes, bytes, int, str, int, bytes | None, int
         return (*head, None, None)
     dropped = np.asarray(one.dropped_ns, dtype=rows.FLOATS).tobytes()
     return (*head, dropped, zlib.crc32(dropped))
-
-
-def _blocks(workload: Workload) -> str:
-    return " ".join(block.key for block in workload.blocks)
-
-
-def _workload(role: str, blocks: str, label: str) -> Workload:
-    specs = tuple(BlockSpec.parse(key) for key in blocks.split(" "))
-    return Workload(role=role, blocks=specs, label=label)

@@ -9,11 +9,10 @@ import numpy as np
 from bench.drift.log import Anchor, DriftLog
 from bench.errors import InputError, InterruptedSweepError, TargetMismatchError
 from bench.protocol.backend import Backend
-from bench.protocol.clock import Clock
+from bench.protocol.clock import Clock, iso
 from bench.protocol.device import Device, Workload
 from bench.protocol.progress import Progress
 from bench.sweep.drift_rows import DriftLoad, DriftSession
-from bench.sweep.load_times import iso
 from bench.sweep.planner import ListPlanner
 from bench.sweep.run import run_sweep
 from bench.sweep.store import SweepStore
@@ -96,7 +95,7 @@ def measure_session(  # noqa: PLR0913 - what measures, what is measured, and by 
     """
     # Orders, weights, inputs and company differ by session.
     seed = store.plan.seed + 1000 + len(store.drift_sessions())
-    work = [Workload(role="network", blocks=o.blocks, label=o.label) for o in log.anchors]
+    work = [anchor.workload for anchor in log.anchors]
     work += _company(store, seed)
     plan = session_plan(log.anchors, store.plan.calls, seed)
     started_s, begun_s = clock.now(), clock.monotonic()
@@ -117,7 +116,7 @@ def measure_session(  # noqa: PLR0913 - what measures, what is measured, and by 
                 clock=clock,
             )
         except InterruptedSweepError as error:
-            raise KeyboardInterrupt from error  # a session is not gone on with
+            raise KeyboardInterrupt from error  # a session is not resumed
         _check_all_ran(own)
         loads, facts = _loads(own), own.sessions()[0].facts
     ended_s, took_s = clock.now(), clock.monotonic() - begun_s

@@ -6,26 +6,15 @@ dated by the facts of their passes.
 
 import sqlite3
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
+from bench.drift.gap import Span
+from bench.protocol.clock import iso, unix_s
+from bench.sweep.sqlite_file import has_table
 from bench.timing.derive import Load
 
 SCHEMA = """CREATE TABLE IF NOT EXISTS load_time (
     load_id INTEGER PRIMARY KEY REFERENCES load (id) ON DELETE CASCADE,
     started_at TEXT NOT NULL, ended_at TEXT NOT NULL)"""
-
-Span = tuple[float, float]  # began and ended, seconds since 1970
-
-
-def iso(unix_s: float) -> str:
-    """Write a time, given in seconds since 1970, as ISO 8601 to the millisecond."""
-    return datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="milliseconds")
-
-
-def unix_s(text: str) -> float:
-    """Read a time in ISO 8601, one without an offset as UTC; `ValueError` for any other text."""
-    moment = datetime.fromisoformat(text)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def note_time(db: sqlite3.Connection, load_id: int, started_s: float, ended_s: float) -> None:
@@ -67,10 +56,3 @@ def _by_passes(load: Load) -> Span | None:
     moments = [one.facts.get("taken_at") for one in load.passes]
     times_s = [unix_s(one) for one in moments if isinstance(one, str) and one]
     return (min(times_s), max(times_s)) if times_s else None
-
-
-def has_table(db: sqlite3.Connection, name: str) -> bool:
-    """Whether the file has a table of this name."""
-    sql = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?"
-    (count,) = db.execute(sql, (name,)).fetchone()
-    return bool(count)

@@ -5,6 +5,7 @@ from contextlib import closing
 import numpy as np
 
 from bench.devices.device_lock import measuring
+from bench.drift.gap import Span
 from bench.errors import (
     DeviceError,
     DeviceLostError,
@@ -13,12 +14,11 @@ from bench.errors import (
     UnrunnableError,
 )
 from bench.protocol.backend import Backend
-from bench.protocol.clock import Clock, SystemClock
+from bench.protocol.clock import Clock, SystemClock, iso
 from bench.protocol.device import Device, Facts, PassResult
 from bench.protocol.progress import NoProgress, PassWatcher, Progress
 from bench.protocol.target import Target
 from bench.sweep.groups import free_memory_bytes, lay_groups
-from bench.sweep.load_times import Span, iso
 from bench.sweep.pass_looks import PassLooks
 from bench.sweep.planner import Planner, SpentWatcher
 from bench.sweep.spent import spent

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from bench.sweep.load_times import Span, unix_s
+from bench.drift.gap import Span
+from bench.protocol.clock import unix_s
 from bench.sweep.store import SweepStore
 from bench.timing.derive import Load
 

@@ -136,3 +136,10 @@ def _reason(error: Exception) -> str:
     if isinstance(error, damaged) and not isinstance(error, sqlite3.OperationalError):
         return f"it is damaged or no sweep ({text}); restore a copy, or sweep again"
     return text
+
+
+def has_table(db: sqlite3.Connection, name: str) -> bool:
+    """Whether the file has a table of this name."""
+    sql = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?"
+    (count,) = db.execute(sql, (name,)).fetchone()
+    return bool(count)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from bench.drift.gap import Span
 from bench.drift.log import DriftLog
 from bench.errors import DeviceError, FileError, InputError, TargetMismatchError
 from bench.files import VALUE_DAMAGE, parse_json
@@ -22,7 +23,7 @@ from bench.protocol.target import Target
 from bench.sweep import drift_rows, sqlite_file
 from bench.sweep import store_rows as rows
 from bench.sweep.drift_log import Spell, drift_log_of, network_bursts_ms
-from bench.sweep.load_times import Span, load_times, note_time
+from bench.sweep.load_times import load_times, note_time
 from bench.timing.derive import Load, derive_measurements
 from bench.timing.measurement import Measurement
 from bench.timing.plan import SweepPlan
@@ -237,14 +238,12 @@ class SweepStore:
         log = self.drift_log()
         if log is None:
             raise InputError(f"{self.path} holds no whole networks, so it has no anchors")
-        chosen = [
-            Workload(role="network", blocks=one.blocks, label=one.label) for one in log.anchors
-        ]
+        chosen = [anchor.workload for anchor in log.anchors]
         with sqlite_file.transaction(self._db, self.path):
             drift_rows.add_session(self._db, session, chosen)
 
     def _workload_id(self, workload: Workload) -> int:
-        row = (workload.role, " ".join(block.key for block in workload.blocks))
+        row = (workload.role, rows.blocks_text(workload))
         sql = "INSERT OR IGNORE INTO workload (role, blocks, label) VALUES (?, ?, ?)"
         self._db.execute(sql, (*row, workload.label))
         sql = "SELECT id FROM workload WHERE role = ? AND blocks = ?"

@@ -14,6 +14,7 @@ from bench.blocks.spec import BlockSpec
 from bench.errors import DeviceError
 from bench.files import parse_json
 from bench.protocol.device import Facts, PassResult, Workload
+from bench.sweep.sqlite_file import has_table
 from bench.timing.derive import Load, Pass
 
 if TYPE_CHECKING:
@@ -53,9 +54,19 @@ def workloads(db: sqlite3.Connection) -> dict[int, Workload]:
     """All workloads by their numbers."""
     found = {}
     for number, role, blocks, label in db.execute("SELECT id, role, blocks, label FROM workload"):
-        specs = tuple(BlockSpec.parse(key) for key in blocks.split(" "))
-        found[int(number)] = Workload(role=role, blocks=specs, label=label)
+        found[int(number)] = workload_of(role, blocks, label)
     return found
+
+
+def blocks_text(workload: Workload) -> str:
+    """The blocks of a workload as a file keeps them."""
+    return " ".join(block.key for block in workload.blocks)
+
+
+def workload_of(role: str, blocks: str, label: str) -> Workload:
+    """A workload of what a file keeps; see `blocks_text`."""
+    specs = tuple(BlockSpec.parse(key) for key in blocks.split(" "))
+    return Workload(role=role, blocks=specs, label=label)
 
 
 def groups(db: sqlite3.Connection) -> list[Group]:
@@ -167,8 +178,7 @@ def keep_dropped(db: sqlite3.Connection, load_id: int, number: int, result: Pass
 
 def _dropped(db: sqlite3.Connection, load_id: int) -> dict[int, NDArray[np.float64]]:
     """Of a load's passes by number, the samples of visits that were taken again."""
-    there = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'dropped'").fetchone()
-    if there is None:
+    if not has_table(db, "dropped"):
         return {}
     sql = "SELECT number, samples_ns, crc32 FROM dropped WHERE load_id = ?"
     found = {}

@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 from bench.drift.gap import SESSION_GAP_S
 from bench.errors import InputError
-from bench.protocol.clock import Clock
+from bench.protocol.clock import Clock, iso
 from bench.protocol.progress import Progress
-from bench.sweep.load_times import iso
 
 STEP_S = 1.0
 CLOCK_STEP_S = 5.0  # by which the clock may move against the time that passes

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.drift.log import SESSION_GAP_S, Anchor, AnchorSession, DriftLog
+from bench.drift.gap import by_session
+from bench.drift.log import Anchor, AnchorSession, DriftLog
 from bench.errors import DeviceError
+from bench.protocol.clock import unix_s
 from latency_models.drift.model import SCATTER_WORTH, USUAL_SCATTER
 
 Floats = NDArray[np.float64]
@@ -73,12 +74,7 @@ def sessions_of(stretches: Sequence[AnchorTimes]) -> list[AnchorSession]:
     which has their geometric mean; those in which an anchor did not run are left out.
     """
     whole = [one for one in stretches if all(math.isfinite(ms) for ms in one.ms)]
-    groups: list[list[AnchorTimes]] = []
-    for one in whole:
-        if groups and _unix_s(one.started_at) - _unix_s(groups[-1][-1].ended_at) < SESSION_GAP_S:
-            groups[-1].append(one)
-        else:
-            groups.append([one])
+    groups = by_session(whole, lambda one: (unix_s(one.started_at), unix_s(one.ended_at)))
     return [
         AnchorSession(
             started_at=group[0].started_at,
@@ -99,8 +95,3 @@ def with_sessions(
     if log is None:
         return DriftLog(anchors=tuple(anchors), sessions=tuple(sessions)) if sessions else None
     return replace(log, sessions=(*log.sessions, *sessions))
-
-
-def _unix_s(text: str) -> float:
-    at = datetime.fromisoformat(text)
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()

@@ -124,7 +124,7 @@ def _measured(
     network = Workload(role="network", blocks=tuple(blocks))
     beside = dict.fromkeys([*blocks, *bench.company])
     company = [Workload(role="block", blocks=(block,)) for block in beside]
-    anchors = [Workload(role="network", blocks=a.blocks, label=a.label) for a in bench.anchors]
+    anchors = [anchor.workload for anchor in bench.anchors]
     planner = ListPlanner([network, *anchors, *company])
     wrapped = FileBackend(bench.backend, blocks, content)
     with tempfile.TemporaryDirectory(prefix="ofabench-") as folder:

@@ -4,7 +4,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from bench.sweep.load_times import has_table, iso, unix_s
+from bench.protocol.clock import iso, unix_s
+from bench.sweep.sqlite_file import has_table
 
 TABLES = {"load_time": "load_id", "drift_session": "id"}
 

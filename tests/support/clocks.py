@@ -1,6 +1,6 @@
 """A clock that moves when a test says so, or when something sleeps."""
 
-from bench.sweep.load_times import unix_s
+from bench.protocol.clock import unix_s
 
 NOON_S = unix_s("2026-03-01T12:00:00+00:00")
 

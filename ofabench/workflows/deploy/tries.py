@@ -14,9 +14,8 @@ from typing import Any
 from bench.drift.log import SESSION_GAP_S
 from bench.errors import InputError, InterruptedSweepError
 from bench.files import read_bytes, read_json, write_text
-from bench.protocol.clock import Clock, SystemClock
+from bench.protocol.clock import Clock, SystemClock, iso
 from bench.protocol.progress import NoProgress, Progress
-from bench.sweep.load_times import iso
 from bench.sweep.waiting import wait_until
 from ofabench.options.verify import VerifyRequest
 from ofabench.workflows.deploy.verification import Verification

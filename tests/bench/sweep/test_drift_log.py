@@ -15,6 +15,7 @@ from bench.blocks.spec import BlockSpec
 from bench.devices.fake import FakeDevice, Flaws
 from bench.drift.log import Anchor
 from bench.errors import FileError, InputError, TargetMismatchError
+from bench.protocol.clock import iso
 from bench.protocol.device import Workload
 from bench.protocol.progress import NoProgress
 from bench.protocol.target import Target
@@ -26,7 +27,6 @@ from bench.sweep.drift_session import (
     measure_session,
     session_plan,
 )
-from bench.sweep.load_times import iso
 from bench.sweep.planner import ListPlanner
 from bench.sweep.run import run_sweep
 from bench.sweep.store import SweepStore

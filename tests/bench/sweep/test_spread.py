@@ -8,10 +8,10 @@ from bench.backends.fake import FakeBackend
 from bench.blocks.spec import BlockSpec
 from bench.devices.fake import FakeDevice
 from bench.errors import InputError, InterruptedSweepError
+from bench.protocol.clock import iso
 from bench.protocol.device import Workload
 from bench.protocol.progress import NoProgress, Progress
 from bench.protocol.target import Target
-from bench.sweep.load_times import iso
 from bench.sweep.planner import ListPlanner, SettlingPlanner
 from bench.sweep.run import run_sweep
 from bench.sweep.spread import Spread

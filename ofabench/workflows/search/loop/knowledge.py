@@ -110,9 +110,7 @@ class Knowledge:
 
     def anchor_work(self) -> list[Workload]:
         """The anchors as they are measured."""
-        return [
-            Workload(role="network", blocks=one.blocks, label=one.label) for one in self.anchors
-        ]
+        return [anchor.workload for anchor in self.anchors]
 
     def to_json(self) -> dict[str, Any]:
         """JSON values: anchors, drift of each iteration, candidates."""

@@ -18,9 +18,9 @@ from bench.errors import (
     InterruptedSweepError,
     TargetMismatchError,
 )
+from bench.protocol.clock import iso
 from bench.protocol.progress import NoProgress
 from bench.sweep.drift_session import drift_log_to_extend, measure_session
-from bench.sweep.load_times import iso
 from bench.sweep.planner import ListPlanner
 from bench.sweep.run import run_sweep
 from bench.sweep.store import SweepStore
