@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 # Standard deviation of the log drift over days. The prior is log-normal about `USUAL_STD`: see
 # docs/drift.md for the logs that it was chosen from.
 STDS = np.geomspace(0.004, 0.4, 14)
-USUAL_STD, STD_SPREAD = 0.08, 0.8
+USUAL_STD, STD_SPREAD = 0.11, 0.8
 # Shares of the variance: another in every session, forgotten within hours, within days.
 SHARES = (
     (0.01, 0.9, 0.09),
