@@ -1,4 +1,4 @@
-"""The one error tree. Every message says what was got, what was expected and what to do next.
+"""The error tree. Every message states what was got, what was expected and what to do next.
 
 OfabenchError                 exit code 2, one line on stderr, never a traceback
 ├── InputError                an argument or a value in a file is not what it must be
@@ -84,4 +84,4 @@ class OutputError(OfabenchError):
 
 
 class InterruptedSweepError(OfabenchError):
-    """The user stopped a sweep; finished loads are kept and `--resume` goes on."""
+    """The user stopped a sweep; finished replicates are kept and `--resume` continues."""

@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and read with one clear line when they are not as told."""
+"""Files written completely or not at all, and read with one clear line where they are damaged."""
 
 import io
 import json

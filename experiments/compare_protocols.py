@@ -5,11 +5,11 @@
 Two processes measure the same blocks and networks, one after the other, by every protocol; about
 two minutes a backend. Nothing else may run meanwhile. Per protocol it prints
 
-- `repeat_p95`: 95th percentile of a block's difference between the processes, common level out;
+- `repeat_p95`: 95th percentile of a block's difference between the processes, drift-corrected;
 - `sum_ratio`: median of the sum of blocks over the whole network;
 - `within_5`, `within_10`, `miss`: a slope for each feature and a constant for each block are
   fitted on half of the networks in the first process, and judged on the other half in the second,
-  common level out; `miss` is the standard deviation of the relative error;
+  drift-corrected; `miss` is the standard deviation of the relative error;
 - `seconds`: what measuring the blocks took.
 """
 
@@ -30,7 +30,7 @@ from bench.devices.cpu.local import LocalDevice, load_models, pinned
 from bench.protocol.backend import Backend
 from bench.protocol.device import LoadPlan, Workload
 from bench.protocol.target import Target
-from bench.timing.derive import Load, Pass, derive_measurements
+from bench.timing.aggregation import Load, Pass, derive_measurements
 from bench.timing.passes import collector_off
 from bench.timing.plan import SweepPlan
 from bench.timing.references import with_references
@@ -244,7 +244,7 @@ def common_ratio(first: Floats, second: Floats) -> float:
 
 
 def difference(first: Floats, second: Floats) -> Floats:
-    """Relative difference of each, the common level out."""
+    """Drift-corrected relative difference of each."""
     result: Floats = np.abs(second / first / common_ratio(first, second) - 1)
     return result
 

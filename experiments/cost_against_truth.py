@@ -4,7 +4,7 @@
 
 Takes the sweeps of `whole_networks`: of their blocks, only a share is given to the fit, those that
 a random draw or the active choice of `sweep --budget` would measure, beside the same 20 networks.
-Judged on the networks that another process measured, the level since the fit divided out by
+Judged on the networks that another process measured, drift-corrected by
 networks that both measured.
 """
 
@@ -22,10 +22,10 @@ from bench.errors import OfabenchError
 from experiments.network_steps import Amount, TargetSteps
 from latency_models.evaluation.evaluate import Evaluation, evaluate
 from latency_models.fitting import fit_predictor
-from latency_models.regression.design import block_beliefs, rough_ms
+from latency_models.regression.active_learning import block_beliefs, rough_ms
 from latency_models.tables.networks import NetworksTable
 from latency_models.tables.table import LatencyTable
-from latency_models.vectorized.dense import compile_dense
+from latency_models.vectorized.vectorized_predictor import compile_dense
 from ofabench.workflows.latency.networks import judging
 from supernet.space.space import SearchSpace
 

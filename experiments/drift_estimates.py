@@ -21,7 +21,7 @@ from bench.timing.plan import SweepPlan
 from bench.timing.session_drift import SessionDrift, drift_by_length, drift_by_references
 from latency_models.predictors.predictor import LatencyPredictor
 from ofabench.workflows.deploy.verifying import company_of
-from supernet.export.card import read_exported
+from supernet.export.model_card import read_exported
 from supernet.verification.drift import blocks_ms, drift_since_sweep, references_ms
 from supernet.verification.verdicts import Expected, verify
 from supernet.verification.verify import Bench, measure_file
@@ -36,7 +36,7 @@ class Try:
     name: str
     predicted_ms: float
     raw_ms: float
-    session_ms: float  # drift within the session divided out
+    session_ms: float  # corrected for drift within the session
     drift: SessionDrift | None  # as `verify` has it
     by_anchors: SessionDrift | None
     by_blocks: SessionDrift | None

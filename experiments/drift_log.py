@@ -39,7 +39,7 @@ SPACE, NETWORKS, DRAWN = "ofa-mbv3-w1.0", 16, 400
 NOMINAL = (0.5, 0.8, 0.9, 0.95, 0.99)
 GAPS_MIN = (10.0, 30.0, 60.0)
 KNOWN = (1, 3, 6)  # sessions in a row that a fit sees
-NEAR = 0.25  # a session is at a gap where it is within so much of it
+NEAR = 0.4  # a session is at a gap where it is within so much of it
 
 
 def main() -> int:
@@ -235,7 +235,8 @@ def _coverage(sessions: Sessions, known: int) -> Iterator[str]:
         if splits.get(gap_min):
             shares = [f"{np.mean(inside[gap_min, one]):.2f}" for one in NOMINAL]
             width = np.mean(widths[gap_min, 0.95]) - 1
-            yield f"| {gap_min:g} min | {splits[gap_min]} | {' | '.join(shares)} | {width:.1%} |"
+            ends = f"{(1 - NEAR) * gap_min:g} to {(1 + NEAR) * gap_min:g}"
+            yield f"| {ends} min | {splits[gap_min]} | {' | '.join(shares)} | {width:.1%} |"
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from latency_models.fitting import fit_predictor
 from latency_models.networks.categories.fit import fit_categories
 from latency_models.networks.categories.predictor import Codes, category_columns, codes_of
 from latency_models.tables.networks import NetworksTable, foreign_target
-from latency_models.vectorized.dense import compile_dense
+from latency_models.vectorized.vectorized_predictor import compile_dense
 from supernet.space.space import SearchSpace
 
 Floats = NDArray[np.float64]

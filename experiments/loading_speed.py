@@ -24,10 +24,10 @@ from PIL import Image
 from torch.nn import functional as F  # noqa: N812
 
 from bench.devices.cpu.host_facts import cpu_model
+from supernet.data.batch_stream import BatchRequest, Source
 from supernet.data.dataset import Dataset
 from supernet.data.digits import compose
 from supernet.data.folder_parts import open_folder
-from supernet.data.source import Source, Wanted
 from supernet.data.tensor_source import TensorSource
 from supernet.space.space import SearchSpace
 from supernet.weights.model import SuperNet
@@ -89,7 +89,7 @@ def speed(source: Source, resolution: int, seconds: float) -> tuple[float, float
     """Images a second and CPU milliseconds an image, medians over turns, once the stream runs."""
     rng = np.random.default_rng(0)
     wanted = [
-        Wanted(images=rng.integers(0, len(source), BATCH), resolution=resolution, seed=(k,))
+        BatchRequest(images=rng.integers(0, len(source), BATCH), resolution=resolution, seed=(k,))
         for k in range(10_000)
     ]
     rates, costs_ms, stream = [], [], source.stream(wanted)
@@ -119,7 +119,9 @@ def share_of_a_step() -> float:
     optimiser = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9)
     archs = space.sample(rng, DIGITS_STEPS)
     wanted = [
-        Wanted(images=rng.integers(0, 1000, DIGITS_BATCH), resolution=arch.resolution, seed=(k,))
+        BatchRequest(
+            images=rng.integers(0, 1000, DIGITS_BATCH), resolution=arch.resolution, seed=(k,)
+        )
         for k, arch in enumerate(archs)
     ]
     stream, reading_s, begun = TensorSource(dataset, "digits").stream(wanted), 0.0, 0.0

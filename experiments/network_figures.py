@@ -8,7 +8,7 @@ import numpy as np
 
 from experiments.network_steps import TargetSteps
 from latency_models.evaluation.evaluate import Evaluation, evaluate
-from latency_models.evaluation.judge import Verdict, judge
+from latency_models.evaluation.evaluation import Verdict, judge
 from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.tables.networks import NetworksTable
 from ofabench.workflows.latency.networks import judging
@@ -28,7 +28,7 @@ class Figures:
     judged: Verdict
     unseen: Evaluation
     again: Evaluation  # the same networks, measured twice
-    again_drift_corrected: Evaluation  # with the drift between the two processes divided out
+    again_drift_corrected: Evaluation  # corrected for drift between the processes
     searched: Verdict
 
     def lines(self) -> Iterator[str]:

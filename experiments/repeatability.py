@@ -3,7 +3,7 @@
     python experiments/repeatability.py A.sqlite B.sqlite [--json]
 
 Prints the median and the 95th percentile of the relative difference of the blocks' latencies, with
-the common level divided out and not; the share of one sweep's 95 % intervals that hold the
+drift-corrected and raw; the share of one sweep's 95 % intervals that hold the
 other's medians (near 0.95 they are honest), both ways; and wall seconds a block.
 """
 

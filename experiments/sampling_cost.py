@@ -20,7 +20,7 @@ import numpy as np
 from latency_models.fitting import fit_predictor
 from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.tables.table import LatencyTable
-from latency_models.vectorized.dense import compile_dense
+from latency_models.vectorized.vectorized_predictor import compile_dense
 from supernet.constraints.constraints import Constraint, Costs, macs
 from supernet.sampling.draws import Draws, UniformDraws
 from supernet.sampling.estimate import LossEstimate

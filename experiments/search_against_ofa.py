@@ -30,8 +30,8 @@ from latency_models.formats.ofa import from_ofa
 from latency_models.predictors.predictor import LatencyPredictor
 from supernet.accuracy.ofa_published import OfaPublished
 from supernet.constraints.constraints import latency
-from supernet.search.engine import Budget, Plan, SearchResult, search
-from supernet.search.watch import Look
+from supernet.search.callbacks import SearchProgress
+from supernet.search.engine import Budget, SearchPlan, SearchResult, search
 from supernet.space.space import SearchSpace
 from tests.peer_ofa.install import NoPeerError, ensure_peer
 
@@ -45,7 +45,7 @@ class Trace:
 
     reached: list[tuple[float, float]]
 
-    def show(self, look: Look) -> None:
+    def show(self, look: SearchProgress) -> None:
         if look.accuracy is not None:
             self.reached.append((look.seconds, look.accuracy))
 
@@ -65,7 +65,7 @@ class Ours:
     latency: LatencyPredictor
     accuracy: OfaPublished
 
-    def search(self, limit_ms: float, seed: int, plan: Plan) -> tuple[SearchResult, float]:
+    def search(self, limit_ms: float, seed: int, plan: SearchPlan) -> tuple[SearchResult, float]:
         """Search, from the predictors on: making arrays of the table counts; also in seconds."""
         started = time.perf_counter()
         limit = latency(self.space, self.latency, limit_ms)
@@ -129,11 +129,13 @@ def run_peer(request: dict[str, Any], give_up_s: float) -> dict[int, dict[str, A
 
 
 def compare(ours: Ours, limit_ms: float, seeds: range, theirs: dict[int, dict[str, Any]]) -> None:
-    ours.search(limit_ms, 0, Plan(budget=Budget(evaluations=500)))  # warms up, as theirs does
+    ours.search(limit_ms, 0, SearchPlan(budget=Budget(evaluations=500)))  # warms up, as theirs does
     ratios, gains = [], []
     for seed in seeds:
         trace = Trace([])
-        found, took_s = ours.search(limit_ms, seed, Plan(watcher=trace, clock=time.perf_counter))
+        found, took_s = ours.search(
+            limit_ms, seed, SearchPlan(watcher=trace, clock=time.perf_counter)
+        )
         line = f"{limit_ms:g} ms, seed {seed}: ours {found.accuracy:.4%} in {took_s:.2f} s, "
         line += f"{found.evaluated:,} networks"
         peer = theirs.get(seed)
@@ -142,7 +144,7 @@ def compare(ours: Ours, limit_ms: float, seeds: range, theirs: dict[int, dict[st
             continue
         extra_s = took_s - trace.reached[-1][0]  # arrays of the table, and the end
         equal_s = trace.seconds_to(peer["accuracy"]) + max(extra_s, 0.0)
-        at_equal_time = Plan(
+        at_equal_time = SearchPlan(
             budget=Budget(evaluations=10**9, patience=10**9, seconds=peer["seconds"])
         )
         longer, _ = ours.search(limit_ms, seed, at_equal_time)

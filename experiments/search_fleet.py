@@ -21,7 +21,7 @@ from latency_models.fitting import fit_predictor
 from latency_models.tables.table import LatencyTable
 from supernet.accuracy.ofa_published import OfaPublished
 from supernet.constraints.constraints import Constraint, latency
-from supernet.search.engine import Plan, search
+from supernet.search.engine import SearchPlan, search
 from supernet.search.evolution import Evolution
 from supernet.space.space import SearchSpace
 
@@ -60,7 +60,7 @@ def main() -> int:
                     found, seconds = [], []
                     for seed in range(args.seeds):
                         began = time.perf_counter()
-                        plan = Plan(strategy=strategy)
+                        plan = SearchPlan(strategy=strategy)
                         found.append(search(space, accuracy.predict, chosen, seed=seed, plan=plan))
                         seconds.append(time.perf_counter() - began)
                     told = [one.accuracy for one in found]

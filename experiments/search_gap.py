@@ -23,10 +23,10 @@ from latency_models.fitting import fit_predictor
 from latency_models.formats.ofa import from_ofa
 from supernet.accuracy.ofa_published import OfaPublished
 from supernet.constraints.constraints import Costs, latency
-from supernet.search.engine import Plan, search
+from supernet.search.baseline_strategies import RandomSearch
+from supernet.search.engine import SearchPlan, search
 from supernet.search.evolution import Evolution, RegularisedEvolution
 from supernet.search.strategy import Strategy
-from supernet.search.sweeps import RandomSearch
 from supernet.space.codes import Codes
 from supernet.space.space import SearchSpace
 
@@ -75,7 +75,7 @@ def main() -> int:
             for limit_ms, value in zip(limits_ms.tolist(), best, strict=True):
                 began = time.perf_counter()
                 limit = latency(space, predictor, limit_ms)
-                plan = Plan(strategy=strategy)
+                plan = SearchPlan(strategy=strategy)
                 try:
                     found = search(space, accuracy, [limit], seed=seed, plan=plan)
                 except InfeasibleError:

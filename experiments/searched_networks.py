@@ -9,7 +9,7 @@ from bench.files import write_text
 from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.tables.networks import NetworksTable
 from supernet.constraints.constraints import latency, macs
-from supernet.search.engine import Budget, Plan, search
+from supernet.search.engine import Budget, SearchPlan, search
 from supernet.space.codes import Codes
 from supernet.space.space import SearchSpace
 
@@ -43,7 +43,7 @@ def write_searched(
 
     ends = latency(space, known, 1.0).costs(space.encode([space.smallest(), space.largest()]))
     least_ms, most_ms = ends.tolist()
-    lines, plan = [*anchors], Plan(budget=Budget(evaluations=BUDGET, patience=30))
+    lines, plan = [*anchors], SearchPlan(budget=Budget(evaluations=BUDGET, patience=30))
     for number, limit_ms in enumerate(np.geomspace(least_ms, most_ms, limits + 2)[1:-1].tolist()):
         limit = latency(space, known, limit_ms)
         found = search(space, grown, [limit], seed=number, plan=plan)

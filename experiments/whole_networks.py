@@ -6,7 +6,7 @@ For each target, a backend and a number of threads, in processes of their own: t
 thirds of the space's resolutions and 20 networks are swept, and a predictor is fitted on them; 300
 other networks of all resolutions judge it, and are measured once more, which is how true anything
 could be; 30 networks that a search finds under 30 limits are measured last. Nothing else may run
-meanwhile; about 8 minutes a target. Started again, it goes on where it was stopped.
+meanwhile; about 8 minutes a target. Started again, it continues where it was stopped.
 """
 
 import argparse

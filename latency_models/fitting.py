@@ -9,17 +9,17 @@ import numpy as np
 from bench.blocks.spec import BlockSpec
 from bench.errors import InputError, TargetMismatchError
 from bench.protocol.target import Target
-from latency_models.drift.kept import DRIFT_MEAN, kept_log
 from latency_models.drift.model import DriftModel
+from latency_models.drift.provenance import DRIFT_MEAN, kept_log
 from latency_models.evaluation.evaluate import macs_line
-from latency_models.networks.compose import (
-    Composition,
-    CompositionChoice,
+from latency_models.networks.correction import fit_correction
+from latency_models.networks.few_shot import all_blocks, fit_few
+from latency_models.networks.network_calibration import (
+    CalibrationChoice,
+    NetworkCalibration,
     fit_composition,
     spread_of,
 )
-from latency_models.networks.correction import fit_correction
-from latency_models.networks.few_networks import all_blocks, fit_few
 from latency_models.predictors.predictor import (
     POOLED,
     QUANTITIES,
@@ -136,10 +136,10 @@ def with_composition(
     measured_ms: Floats,
     space_blocks: Sequence[BlockSpec] = (),
 ) -> LatencyPredictor:
-    """Return the same blocks, composed as these measured networks say.
+    """Return the same blocks, calibrated by these measured networks.
 
-    Either by the terms of `Composition` and a correction, or by all that networks alone tell with
-    the blocks' own figures as priors: what networks left out were missed by less.
+    Either by the terms of `NetworkCalibration` and a correction, or by a few-shot fit of the
+    networks with the blocks' latencies as priors: whichever has the lower leave-one-out error.
     """
     composed = _by_terms(blocks, networks, measured_ms)
     composed = replace(composed, fitted=_by_key(networks, measured_ms))
@@ -207,11 +207,11 @@ def _fit_on_networks(  # noqa: PLR0913, PLR0917
         fitted=_by_key(networks, measured_ms),
         seen=tuple(dict.fromkeys(block for network in networks for block in network)),
         models={(POOLED, quantity): model for quantity in QUANTITIES},
-        composition=Composition(
+        composition=NetworkCalibration(
             overhead_ms=found.overhead_ms,
             spread=spread_of(dict(found.errors)[found.base]),
         ),
-        composition_choice=CompositionChoice(
+        composition_choice=CalibrationChoice(
             form=found.base, networks=len(networks), errors=found.errors
         ),
     )

@@ -1,4 +1,4 @@
-"""What networks for N devices cost: one supernet for all, against one training for each.
+"""Cost of networks for N devices: one supernet against one training for each device.
 
 Costs are straight lines in N, so all there is to know is where two of them cross.
 """

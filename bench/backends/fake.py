@@ -1,4 +1,4 @@
-"""A runtime without hardware: costs are computed, so that a sweep can be tested to the last digit.
+"""A simulated runtime: latencies are computed, so that a sweep can be tested exactly.
 
 The numbers that `infer` gives are torch's. `run` does nothing; the fake device moves its own clock
 by `cost_ns`.

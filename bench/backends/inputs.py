@@ -1,4 +1,4 @@
-"""What every backend checks and makes before a model is called."""
+"""Checks and inputs that every backend needs before a model runs."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""`Model` to an ONNX graph, written straight from its layers: about a millisecond a block.
+"""`Model` to an ONNX graph, written directly from its layers: about a millisecond a block.
 
 The exporter of torch takes 30 ms to 1 s for the same nodes; tests hold the two against each other.
 """

@@ -1,4 +1,4 @@
-"""TensorRT through onnxruntime: ONNX files, run on NVIDIA GPUs alone (see `bench.devices.cuda`)."""
+"""TensorRT through onnxruntime: ONNX files on NVIDIA GPUs only (see `bench.devices.cuda`)."""
 
 from typing import NoReturn
 

@@ -1,4 +1,4 @@
-"""`Model` to a TFLite file, written straight from its layers: a few milliseconds a block.
+"""`Model` to a TFLite file, written directly from its layers: a few milliseconds a block.
 
 Inside, images are NHWC. TFLite's `SAME` padding leans to the end where torch pads both sides
 alike; where the two differ, padding is an operator of its own, which XNNPACK joins to what follows.

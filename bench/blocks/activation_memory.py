@@ -1,4 +1,4 @@
-"""How much memory a block's activations need while its layers run one after the other.
+"""Peak memory of a block's activations while its layers run one after the other.
 
 Counted are the tensors that are alive at once: a layer's input and its output, and the block's
 input for as long as a shortcut waits for it. What works element by element is done in place:

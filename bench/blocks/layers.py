@@ -1,4 +1,4 @@
-"""The layers that a `BlockShape` stands for: the one definition of what a block computes.
+"""The layers of a `BlockShape`: the one definition of what a block computes.
 
 `build_block` (torch), the ONNX and TFLite graphs, weights, MACs and parameters are all derived
 from it, so that what is counted, timed, trained and shipped cannot drift apart.

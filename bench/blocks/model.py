@@ -1,4 +1,4 @@
-"""`Model`: a chain of blocks with their weights, which is what a backend loads and times.
+"""`Model`: a chain of blocks with their weights; backends load and time it.
 
 A block is a model of one link, a network one of many, so both take the same path.
 """

@@ -1,4 +1,4 @@
-"""Blocks as torch modules, made from `layers_of`: what is trained, cut out, timed and exported.
+"""Blocks as torch modules, built from `layers_of`: they are trained, extracted, timed, exported.
 
 A block is called with `forward` alone and keeps nothing between calls but batch-norm statistics,
 which are buffers. So it can be made on the meta device and called through
@@ -227,7 +227,7 @@ def _named(name: str, weight: Tensor, bias: Tensor) -> dict[str, Array]:
 
 
 def _array(tensor: Tensor) -> Array:
-    # A copy: training that goes on must not change a model that was taken.
+    # A copy: further training must not change a model that was taken.
     return np.array(tensor.detach().cpu().numpy(), dtype=np.float32, order="C")
 
 

@@ -1,4 +1,4 @@
-"""How many bytes a block's weights take in an exported file, by precision.
+"""Bytes of a block's weights in an exported file, by precision.
 
 Norms are folded in, so each layer with weights has a weight and a bias, as
 `bench.blocks.model.Weights` has them; that is what an ONNX or TFLite file stores, beside its graph.

@@ -1,4 +1,4 @@
-"""A machine that is computed: what it does wrong is told to it, and the same seed does it again."""
+"""A simulated machine: its disturbances are configured, and equal seeds give equal samples."""
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from bench.errors import DeviceError, UnrunnableError
 from bench.protocol.backend import Array, Backend
 from bench.protocol.device import Facts, LoadCosts, LoadPlan, PassResult, Workload
 from bench.protocol.target import Target
-from bench.timing.host_visits import time_passes
+from bench.timing.host_bursts import time_passes
 
 MEMORY_BOUND_BYTES = 4_000_000  # weights of a model that the fake caches do not hold
 BURST_NS = 50_000_000  # memory is slow in one of four stretches of this length
@@ -21,7 +21,7 @@ EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Flaws:
+class SimulatedDisturbances:
     """What a fake machine does wrong; all zero is a machine that repeats itself exactly."""
 
     noise: float = 0.0  # standard deviation of each call's logarithm
@@ -33,14 +33,14 @@ class Flaws:
     cold: float = 0.25  # what a call costs more when another model was called before it
 
 
-NO_FLAWS = Flaws()
+NO_FLAWS = SimulatedDisturbances()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FakeDevice:
     """Device for tests and dry runs; it runs the fake backend by a clock of its own."""
 
-    flaws: Flaws = NO_FLAWS
+    flaws: SimulatedDisturbances = NO_FLAWS
     seed: int = 0
     memory_bytes: int = 4_000_000_000
     room_bytes: int | None = None  # of one model's activations; a larger one cannot run
@@ -116,7 +116,7 @@ def _load(workload: Workload, backend: Backend, target: Target) -> FakeModel:
 class _Machine:
     """Calls, a clock and a watch that agree."""
 
-    def __init__(self, flaws: Flaws, seed: Sequence[int]) -> None:
+    def __init__(self, flaws: SimulatedDisturbances, seed: Sequence[int]) -> None:
         self._flaws = flaws
         self._rng = np.random.default_rng(seed)
         self._level = float(np.exp(flaws.level * self._rng.standard_normal()))

@@ -1,4 +1,4 @@
-"""Devices by address, and which of them can be measured from here."""
+"""Devices by address, and which of them can be measured here."""
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
@@ -73,9 +73,11 @@ def get_device(
 
         return LocalDevice()
     if address == "fake":
-        from bench.devices.fake import FakeDevice, Flaws
+        from bench.devices.fake import FakeDevice, SimulatedDisturbances
 
-        flaws = Flaws(noise=0.02, layout=0.01, level=0.03, stumbles=0.001, memory_swing=0.05)
+        flaws = SimulatedDisturbances(
+            noise=0.02, layout=0.01, level=0.03, stumbles=0.001, memory_swing=0.05
+        )
         return FakeDevice(flaws=flaws)
     if address.startswith("cuda"):
         from bench.devices.cuda.device import CudaDevice
@@ -104,7 +106,7 @@ def _plugin(address: str) -> Device:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class DeviceEntry:
     """A device that can be measured, or could be once its `state` is ready."""
 
     address: str
@@ -117,22 +119,22 @@ class Found:
         return asdict(self)
 
 
-def found_devices(tell: Callable[[str], None]) -> list[Found]:
+def found_devices(tell: Callable[[str], None]) -> list[DeviceEntry]:
     """Every device that can be measured from here: this machine, its GPUs, and phones.
 
     Of a phone no more is told than its model: facts take a connection, see `describe`. `tell`
     hears why phones could not be listed; the other devices are.
     """
-    from bench.devices.cuda.found import found_gpus
+    from bench.devices.cuda.discovery import found_gpus
 
     gpus = [
-        Found(address=gpu.address, slug=gpu.slug, backends={}, facts={}, state=gpu.state)
+        DeviceEntry(address=gpu.address, slug=gpu.slug, backends={}, facts={}, state=gpu.state)
         for gpu in found_gpus()
     ]
     return [describe(get_device("cpu")), *gpus, *_found_phones(tell), *_found_plugins(tell)]
 
 
-def _found_plugins(tell: Callable[[str], None]) -> list[Found]:
+def _found_plugins(tell: Callable[[str], None]) -> list[DeviceEntry]:
     """Devices of other packages, those that list their addresses."""
     result = []
     for name in PLUGINS.names():
@@ -154,17 +156,19 @@ def _addresses(name: str) -> list[str]:
     return [str(each) for each in found]
 
 
-def _found_plugin(address: str) -> Found:
+def _found_plugin(address: str) -> DeviceEntry:
     """Describe a device; its state says why where it cannot be reached."""
     with closing(get_device(address)) as device:
         try:
             return describe(device)
         except DeviceError as error:
-            return Found(address=address, slug="unknown", backends={}, facts={}, state=str(error))
+            return DeviceEntry(
+                address=address, slug="unknown", backends={}, facts={}, state=str(error)
+            )
 
 
-def _found_phones(tell: Callable[[str], None]) -> list[Found]:
-    from bench.devices.android.adb.found import found_phones
+def _found_phones(tell: Callable[[str], None]) -> list[DeviceEntry]:
+    from bench.devices.android.adb.discovery import found_phones
 
     try:
         phones = found_phones()
@@ -172,7 +176,7 @@ def _found_phones(tell: Callable[[str], None]) -> list[Found]:
         tell(f"phones are not listed: {error}")
         return []
     return [
-        Found(
+        DeviceEntry(
             address=phone.address,
             slug=phone.model or "unknown",
             backends={},
@@ -183,11 +187,11 @@ def _found_phones(tell: Callable[[str], None]) -> list[Found]:
     ]
 
 
-def describe(device: Device) -> Found:
+def describe(device: Device) -> DeviceEntry:
     """Tell everything of a device; `DeviceError` where it cannot be reached."""
     names = CUDA_RUNTIMES if device.address.startswith("cuda") else RUNTIMES
     backends = {name: _version(device, name) for name in (*names, *BACKEND_PLUGINS.names())}
-    return Found(
+    return DeviceEntry(
         address=device.address, slug=device.slug(), backends=backends, facts=device.facts()
     )
 

@@ -1,4 +1,4 @@
-"""`DriftLog`: what the anchor networks of a sweep took in each measurement session.
+"""`DriftLog`: latencies of a sweep's anchor networks in each measurement session.
 
 A measurement session is a stretch of measuring that begins at least `SESSION_GAP_S` after the one
 before it has ended. A session that is killed and resumed, or replicates in separate processes, stay
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.blocks.spec import BlockSpec
-from bench.drift.gap import SESSION_GAP_S
+from bench.drift.session_gap import SESSION_GAP_S
 from bench.errors import InputError
 from bench.protocol.clock import unix_s
 from bench.protocol.device import Workload

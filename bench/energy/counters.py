@@ -1,4 +1,4 @@
-"""Energy counters that machines have: RAPL for CPUs, NVML's total for NVIDIA's cards."""
+"""Energy counters: RAPL for CPUs, NVML's total for NVIDIA GPUs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

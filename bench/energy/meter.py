@@ -1,4 +1,4 @@
-"""What a run used: time on a device, and energy, as counted by the device or as assumed."""
+"""Use of a run: device time, and energy, as counted by the device or as assumed."""
 
 import platform
 import time

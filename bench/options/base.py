@@ -1,4 +1,4 @@
-"""The base of all dataclasses of options: checks, and reading from and writing to plain values."""
+"""Base of all dataclasses of options: checks, and conversion from and to plain values."""
 
 import dataclasses
 from collections.abc import Mapping

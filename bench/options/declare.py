@@ -1,4 +1,4 @@
-"""Declaring an option: a dataclass field whose metadata says everything about it."""
+"""Declaration of an option: a dataclass field whose metadata define it completely."""
 
 import dataclasses
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Options read from tables (TOML, JSON), and made of values that come from several places."""
+"""Options read from tables (TOML, JSON), and merged from several sources."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import is_dataclass

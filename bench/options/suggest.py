@@ -1,4 +1,4 @@
-"""What somebody who misspelt a name may have meant."""
+"""Suggestions for misspelt names."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Units of numbers: what a suffix like `ms` or `MiB` means in the unit that a field is kept in."""
+"""Units of numbers: suffixes such as `ms` or `MiB`, converted to the unit of a field."""
 
 import math
 import re

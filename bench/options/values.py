@@ -1,4 +1,4 @@
-"""Values of options: read from text, checked, written as text again."""
+"""Values of options: parsed from text, checked, formatted as text."""
 
 import math
 import operator

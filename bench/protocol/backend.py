@@ -1,4 +1,4 @@
-"""What a backend is: something that turns a `Model` into a file, and a file into calls."""
+"""The interface of a backend: it turns a `Model` into a file, and runs the file."""
 
 from typing import Protocol
 

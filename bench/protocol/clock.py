@@ -1,4 +1,4 @@
-"""The wall clock that measurement sessions are dated and kept apart by; tests have their own."""
+"""The wall clock that dates and separates measurement sessions; tests use a fake one."""
 
 import time
 from datetime import UTC, datetime

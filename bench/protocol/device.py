@@ -1,4 +1,4 @@
-"""What a device is: something that can say what it is, and run one load of a sweep."""
+"""The interface of a device: it states its facts, and runs one replicate of a sweep."""
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field

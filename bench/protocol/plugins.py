@@ -1,4 +1,4 @@
-"""Implementations from other packages, by name: registered in Python, or installed entry points."""
+"""Implementations from other packages by name: registered in Python, or by entry points."""
 
 import logging
 import re

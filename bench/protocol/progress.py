@@ -1,4 +1,4 @@
-"""How long work tells of itself; the terminal's own display lives in the front door."""
+"""Progress of long work; the terminal's display of it is in `ofabench.display`."""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -21,7 +21,7 @@ class Progress(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PassLook:
+class RoundProgress:
     """How a sweep stands after a pass; `marked` passes and `retaken` visits are of this session.
 
     It is in its `load`th of `loads` loads, counted from 1. `level` is what the references take over
@@ -39,7 +39,7 @@ class PassLook:
 class PassWatcher(Protocol):
     """A progress that is shown each pass of a sweep, just before it is told of the step."""
 
-    def show_pass(self, look: PassLook) -> None:
+    def show_pass(self, look: RoundProgress) -> None:
         """Take a look; nothing is measured meanwhile."""
         ...
 

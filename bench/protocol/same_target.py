@@ -1,4 +1,4 @@
-"""Whether a device and a backend are what a target names."""
+"""Checks that a device and a backend match a target."""
 
 from bench.errors import TargetMismatchError
 from bench.protocol.backend import Backend

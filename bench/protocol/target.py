@@ -1,4 +1,4 @@
-"""`Target`: what a figure was measured on."""
+"""`Target`: the device, backend and settings that a figure belongs to."""
 
 import re
 from dataclasses import asdict, dataclass, fields, replace

@@ -1,4 +1,4 @@
-"""The drift log of a sweep: its own measurement sessions, and those that measured anchors later."""
+"""The drift log of a sweep: its own measurement sessions, and later ones of the anchors."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.drift.gap import by_session
 from bench.drift.log import Anchor, AnchorSession, DriftLog, Stretch, choose_anchors
+from bench.drift.session_gap import by_session
 from bench.protocol.clock import iso
 from bench.protocol.device import Workload
-from bench.timing.derive import Pass, load_marks
-from bench.timing.levels import kept_passes
+from bench.timing.aggregation import Pass, load_marks
+from bench.timing.drift import kept_passes
 from bench.timing.measurement import Measurement, warm_ns
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Spell:
+class NetworkStretch:
     """A stretch of measuring without a gap, and what networks took in it, ms as measured."""
 
     started_s: float
@@ -42,7 +42,7 @@ def network_bursts_ms(
     }
 
 
-def merged(spells: Sequence[Spell]) -> list[Spell]:
+def merged(spells: Sequence[NetworkStretch]) -> list[NetworkStretch]:
     """Measurement sessions: spells less than `SESSION_GAP_S` apart are one; the oldest first."""
     ordered = sorted(spells, key=lambda one: (one.started_s, one.ended_s))
     groups = by_session(ordered, lambda one: (one.started_s, one.ended_s))
@@ -51,8 +51,8 @@ def merged(spells: Sequence[Spell]) -> list[Spell]:
 
 def drift_log_of(
     measured: Sequence[Measurement],
-    own: Sequence[Spell],
-    later: Sequence[Spell],
+    own: Sequence[NetworkStretch],
+    later: Sequence[NetworkStretch],
     fixed: Sequence[Workload] | None,
 ) -> DriftLog | None:
     """The log of a sweep; None where it measured no network, or all anchors in no session.
@@ -81,7 +81,7 @@ def drift_log_of(
     return DriftLog(anchors=anchors, sessions=found, stretches=tuple(_stretches(own, ms)))
 
 
-def _stretches(own: Sequence[Spell], ms: Mapping[Workload, float]) -> Iterator[Stretch]:
+def _stretches(own: Sequence[NetworkStretch], ms: Mapping[Workload, float]) -> Iterator[Stretch]:
     """Each load that measured networks, by how they differ from their latencies in the sweep."""
     for spell in own:
         logs = [
@@ -93,16 +93,16 @@ def _stretches(own: Sequence[Spell], ms: Mapping[Workload, float]) -> Iterator[S
             yield Stretch(started_at=iso(spell.started_s), log_drift=float(np.median(logs)))
 
 
-def _chosen(ms: Mapping[Workload, float], sessions: Sequence[Spell]) -> list[Workload]:
+def _chosen(ms: Mapping[Workload, float], sessions: Sequence[NetworkStretch]) -> list[Workload]:
     times = Counter(one for session in sessions for one in session.bursts_ms if one in ms)
     most = max(times.values(), default=0)
     candidates = [one for one in ms if times[one] == most]
     return [candidates[i] for i in choose_anchors([ms[one] for one in candidates])]
 
 
-def _together(group: Sequence[Spell]) -> Spell:
+def _together(group: Sequence[NetworkStretch]) -> NetworkStretch:
     networks = dict.fromkeys(one for spell in group for one in spell.bursts_ms)
-    return Spell(
+    return NetworkStretch(
         started_s=group[0].started_s,
         ended_s=max(spell.ended_s for spell in group),
         bursts_ms={

@@ -1,4 +1,4 @@
-"""Drift sessions in a sweep's file: every sample of the anchor networks, as passes are kept.
+"""Drift sessions in a sweep's file: every sample of the anchor networks.
 
 The tables are made when the first session is written, so that files of older versions stay as they
 are until then. A session is written whole, in one transaction: one that broke off leaves no trace.
@@ -17,7 +17,7 @@ from bench.protocol.clock import unix_s
 from bench.protocol.device import Facts, Workload
 from bench.sweep import store_rows as rows
 from bench.sweep.sqlite_file import has_table
-from bench.timing.derive import Pass
+from bench.timing.aggregation import Pass
 
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS drift_anchor (

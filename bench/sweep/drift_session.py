@@ -1,4 +1,4 @@
-"""One session of a sweep's anchor networks: measured as a sweep is, in under half a minute."""
+"""One session of a sweep's anchor networks, measured as in a sweep, in under half a minute."""
 
 import tempfile
 from collections.abc import Sequence
@@ -60,8 +60,8 @@ def drift_log_to_extend(store: SweepStore) -> DriftLog:
     done, wanted = len(store.loads()), len(store.groups()) * store.plan.loads
     if done < wanted:
         raise InputError(
-            f"{store.path} has {done} of {wanted} loads: finish the sweep first, by its command "
-            "and --resume"
+            f"{store.path} has {done} of {wanted} replicates: finish the sweep first, by its "
+            "command and --resume"
         )
     log = store.drift_log()
     if log is None:

@@ -1,4 +1,4 @@
-"""When each load of a sweep was measured, by the clock of the machine that drives it.
+"""When each replicate of a sweep was measured, by the host's clock.
 
 The table is made when it is first written: files of older versions lack it, and their loads are
 dated by the facts of their passes.
@@ -7,10 +7,10 @@ dated by the facts of their passes.
 import sqlite3
 from collections.abc import Sequence
 
-from bench.drift.gap import Span
+from bench.drift.session_gap import Span
 from bench.protocol.clock import iso, unix_s
 from bench.sweep.sqlite_file import has_table
-from bench.timing.derive import Load
+from bench.timing.aggregation import Load
 
 SCHEMA = """CREATE TABLE IF NOT EXISTS load_time (
     load_id INTEGER PRIMARY KEY REFERENCES load (id) ON DELETE CASCADE,

@@ -1,18 +1,18 @@
-"""What to measure next."""
+"""Planners: which workloads a sweep measures next."""
 
 from collections.abc import Collection, Sequence
 from typing import Protocol, runtime_checkable
 
 from bench.errors import InputError
 from bench.protocol.device import Workload
-from bench.sweep.spent import Spent
+from bench.sweep.elapsed import Spent
 from bench.timing.measurement import Measurement
 
 
 class Planner(Protocol):
     """Says what a sweep measures next.
 
-    It decides from `done` alone, and so a resumed sweep goes on as an undisturbed one would.
+    It decides from `done` alone, and so a resumed sweep continues as an undisturbed one would.
     """
 
     def next(

@@ -1,4 +1,4 @@
-"""Two sweeps of one target held against each other, block by block."""
+"""Repeatability: two sweeps of one target compared block by block."""
 
 from pathlib import Path
 

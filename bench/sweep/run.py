@@ -1,11 +1,11 @@
-"""From a plan to measurements: groups, loads and passes, stored as they end, resumed where left."""
+"""Runs a plan: groups, replicates and rounds, stored as they end, resumed where they stopped."""
 
 from contextlib import closing
 
 import numpy as np
 
 from bench.devices.device_lock import measuring
-from bench.drift.gap import Span
+from bench.drift.session_gap import Span
 from bench.errors import (
     DeviceError,
     DeviceLostError,
@@ -18,16 +18,16 @@ from bench.protocol.clock import Clock, SystemClock, iso
 from bench.protocol.device import Device, Facts, PassResult
 from bench.protocol.progress import NoProgress, PassWatcher, Progress
 from bench.protocol.target import Target
-from bench.sweep.groups import free_memory_bytes, lay_groups
-from bench.sweep.pass_looks import PassLooks
+from bench.sweep.elapsed import spent
+from bench.sweep.live_rounds import PassLooks
+from bench.sweep.memory_batching import free_memory_bytes, lay_groups
 from bench.sweep.planner import Planner, SpentWatcher
-from bench.sweep.spent import spent
 from bench.sweep.spread import AT_ONCE, Spread
 from bench.sweep.steps import Steps
 from bench.sweep.store import SweepStore
 from bench.sweep.store_rows import Group
 from bench.sweep.waiting import wait_s, wait_until
-from bench.timing.derive import load_marks
+from bench.timing.aggregation import load_marks
 from bench.timing.plan import SweepPlan
 
 QUIET: Progress = NoProgress()
@@ -68,7 +68,7 @@ def run_sweep(  # noqa: PLR0913, PLR0917
     except KeyboardInterrupt as error:
         done, wanted = len(store.loads()), len(store.groups()) * plan.loads
         raise InterruptedSweepError(
-            f"stopped with {done} of {wanted} loads done, which {store.path} keeps; "
+            f"stopped with {done} of {wanted} replicates done, which {store.path} keeps; "
             f"go on with: {resume_with}"
         ) from error
     finally:
@@ -201,7 +201,7 @@ class _Sweep:
         """Store passes until enough are unmarked, or the device has no more to give."""
         plan = self._store.plan
         load_plan = plan.load_plan(group.number, number)
-        note = f"load {number + 1} of {plan.loads}"
+        note = f"replicate {number + 1} of {plan.loads}"
         results: list[PassResult] = []
         self._steps.begin_load()
         run = self._device.run_load(group.work, self._backend, self._store.target, load_plan)

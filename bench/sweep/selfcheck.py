@@ -1,4 +1,4 @@
-"""A device checked from end to end: does it compute the right thing, and time it repeatably.
+"""A check of a device: are its outputs right, and its latencies repeatable?
 
 What a user sends back of a device that the developers do not have.
 """

@@ -1,10 +1,10 @@
-"""A sweep spread over several measurement sessions: its replicates are split among them."""
+"""A sweep spread over several measurement sessions, which share its replicates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from bench.drift.gap import SESSION_GAP_S
+from bench.drift.session_gap import SESSION_GAP_S
 from bench.errors import InputError
 from bench.sweep.store_rows import Group
 

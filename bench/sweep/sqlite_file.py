@@ -1,4 +1,4 @@
-"""A SQLite file of our own format: made whole, checked when opened, errors told in one line."""
+"""SQLite files of this project: created whole, checked when opened, with one-line errors."""
 
 import os
 import sqlite3
@@ -131,7 +131,7 @@ def _reason(error: Exception) -> str:
     if "locked" in text:
         return "another sweep is using it; wait for it, or name another file"
     if "full" in text or "disk I/O" in text:
-        return f"{text}; finished loads are kept: free some space and go on with --resume"
+        return f"{text}; finished replicates are kept: free some space and continue with --resume"
     damaged = (sqlite3.DatabaseError, UnicodeDecodeError)
     if isinstance(error, damaged) and not isinstance(error, sqlite3.OperationalError):
         return f"it is damaged or no sweep ({text}); restore a copy, or sweep again"

@@ -1,4 +1,4 @@
-"""The steps in which a sweep's progress is shown: passes, or seconds of a budget."""
+"""Steps of a sweep's progress: rounds, or seconds of a budget."""
 
 from bench.protocol.clock import Clock
 from bench.protocol.progress import Progress

@@ -1,4 +1,4 @@
-"""A sweep on disk: every sample, pass by pass, in one SQLite file.
+"""A sweep on disk: every sample, round by round, in one SQLite file.
 
 Nothing derived is stored. A load whose end is not stored never counts: resuming drops it and
 measures it again from its start, and what is finished is never touched.
@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from bench.drift.gap import Span
 from bench.drift.log import DriftLog
+from bench.drift.session_gap import Span
 from bench.errors import DeviceError, FileError, InputError, TargetMismatchError
 from bench.files import VALUE_DAMAGE, parse_json
 from bench.protocol.device import Facts, PassResult, Workload
 from bench.protocol.target import Target
 from bench.sweep import drift_rows, sqlite_file
 from bench.sweep import store_rows as rows
-from bench.sweep.drift_log import Spell, drift_log_of, network_bursts_ms
+from bench.sweep.drift_log import NetworkStretch, drift_log_of, network_bursts_ms
 from bench.sweep.load_times import load_times, note_time
-from bench.timing.derive import Load, derive_measurements
+from bench.timing.aggregation import Load, derive_measurements
 from bench.timing.measurement import Measurement
 from bench.timing.plan import SweepPlan
 
@@ -292,7 +292,7 @@ class SweepStore:
             own, later = self._spells()
             return drift_log_of(measured, own, later, drift_rows.anchors(self._db))
 
-    def _spells(self) -> tuple[list[Spell], list[Spell]]:
+    def _spells(self) -> tuple[list[NetworkStretch], list[NetworkStretch]]:
         """The sweep's loads, and the loads of its drift sessions."""
         cold = dict(self.target.options).get("cache") == "cold"
         known, forced = rows.workloads(self._db), bool(self.facts.get("forced"))
@@ -307,7 +307,7 @@ class SweepStore:
                 for load in session.loads
             ]
         spells = [
-            Spell(
+            NetworkStretch(
                 started_s=span[0],
                 ended_s=span[1],
                 bursts_ms=network_bursts_ms(passes, work, rounds, cold=cold),

@@ -1,4 +1,4 @@
-"""What the tables of a sweep's file say, as values."""
+"""Rows of a sweep's file as values."""
 
 import json
 import sqlite3
@@ -15,7 +15,7 @@ from bench.errors import DeviceError
 from bench.files import parse_json
 from bench.protocol.device import Facts, PassResult, Workload
 from bench.sweep.sqlite_file import has_table
-from bench.timing.derive import Load, Pass
+from bench.timing.aggregation import Load, Pass
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,4 +1,4 @@
-"""What a sweep came to, in a few figures."""
+"""Summary of a sweep in a few figures."""
 
 from collections import Counter
 from dataclasses import asdict, dataclass
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bench.sweep.store import SweepStore
-from bench.timing.derive import load_marks
+from bench.timing.aggregation import load_marks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

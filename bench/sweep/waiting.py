@@ -1,8 +1,8 @@
-"""Waiting for the next measurement session, seen by a progress."""
+"""Waiting for the next measurement session, shown as progress."""
 
 from collections.abc import Callable
 
-from bench.drift.gap import SESSION_GAP_S
+from bench.drift.session_gap import SESSION_GAP_S
 from bench.errors import InputError
 from bench.protocol.clock import Clock, iso
 from bench.protocol.progress import Progress

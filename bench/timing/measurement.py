@@ -1,5 +1,6 @@
 """`Measurement`: every sample of one block or network; statistics are derived from them."""
 
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -69,7 +70,7 @@ class Measurement:
 
     @cached_property
     def raw_ms(self) -> float:
-        """The latency as timed: median over all bursts, no drift divided out."""
+        """The latency as timed: median over all bursts, not drift-corrected."""
         return float(np.median(self._timed_ns())) / 1e6
 
     @cached_property
@@ -99,6 +100,11 @@ class Measurement:
     def corrected_p90_ms(self) -> float:
         """`p90_ms` as it would be at the common level: without the drift of the median."""
         return self.p90_ms * self.median_ms / self.raw_ms
+
+    @property
+    def corrected_p99_ms(self) -> float:
+        """`p99_ms`, corrected as the p90 is; NaN where there is none."""
+        return math.nan if self.p99_ms is None else self.p99_ms * self.median_ms / self.raw_ms
 
     def _tail_ns(self, load: int) -> Floats:
         """Every sample of a load that counts, (n,)."""

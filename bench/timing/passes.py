@@ -1,8 +1,8 @@
-"""Time many calls the way a network meets them: each once a pass, every pass in a new order.
+"""Random interleaving: every workload once a round, each round in a new order.
 
 A call repeated by itself finds its weights in the nearest cache, and its figure keeps whatever
 level the machine had in that minute. Shuffled passes lay both over all calls alike; what moves
-all of them together is told apart in `bench.timing.levels`.
+all of them together is estimated by `bench.timing.drift`.
 """
 
 import gc
@@ -59,7 +59,7 @@ class NoWatch:
         return False
 
 
-class Visits(Protocol):
+class BurstTimer(Protocol):
     """Makes and times visits, by the host's clock or by that of an accelerator."""
 
     @property
@@ -93,11 +93,11 @@ def check_plan(plan: LoadPlan) -> None:
     """Raise `InputError` for a plan that measures nothing."""
     if plan.passes < 1 or plan.calls < 1:
         got = f"{plan.passes} and {plan.calls}"
-        raise InputError(f"passes and calls must be at least 1, got {got}")
+        raise InputError(f"rounds and samples must be at least 1, got {got}")
 
 
 def run_passes(
-    visits: Visits, plan: LoadPlan, facts: Callable[[], Facts] = dict
+    visits: BurstTimer, plan: LoadPlan, facts: Callable[[], Facts] = dict
 ) -> Iterator[PassResult]:
     """Yield each pass as it ends; `facts` is asked after it. Closing the iterator early is fine."""
     rng = np.random.default_rng(plan.seed)
@@ -120,7 +120,7 @@ def collector_off() -> Iterator[None]:
             gc.enable()
 
 
-def _one_pass(visits: Visits, rng: np.random.Generator) -> tuple[PassResult, int]:
+def _one_pass(visits: BurstTimer, rng: np.random.Generator) -> tuple[PassResult, int]:
     """A pass without facts, and how many of the visits that count were disturbed.
 
     A disturbed visit is taken again after all others, not at once: its first call must find the
@@ -153,7 +153,7 @@ def _one_pass(visits: Visits, rng: np.random.Generator) -> tuple[PassResult, int
 
 
 def _dropped(
-    visits: Visits, taken: NDArray[np.int64], bad: set[int], samples_ns: NDArray[np.float64]
+    visits: BurstTimer, taken: NDArray[np.int64], bad: set[int], samples_ns: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Samples of the visits of a round that are taken again, in their order."""
     places = [item for item in taken.tolist() if item in bad]
@@ -162,7 +162,9 @@ def _dropped(
     return found
 
 
-def _round(visits: Visits, pending: NDArray[np.int64], samples_ns: NDArray[np.float64]) -> set[int]:
+def _round(
+    visits: BurstTimer, pending: NDArray[np.int64], samples_ns: NDArray[np.float64]
+) -> set[int]:
     """Visit all that is pending; return what was disturbed.
 
     The hypervisor's theft is told only every clock tick, so it condemns all visits since it was

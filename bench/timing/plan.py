@@ -1,4 +1,4 @@
-"""`SweepPlan`: how often a sweep measures."""
+"""`SweepPlan`: how many replicates, rounds and samples a sweep measures."""
 
 import math
 from dataclasses import asdict, dataclass, fields

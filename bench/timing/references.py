@@ -1,4 +1,4 @@
-"""Two references that every load holds: one that computes, one that waits for memory.
+"""Reference workloads in every replicate: one compute-bound, one memory-bound.
 
 They bring loads, groups, sessions and resumed sweeps to a common scale, and show when compute and
 memory moved apart. Working sets decide which is which: a 3x3 convolution of 147 KB of weights used

@@ -1,4 +1,4 @@
-"""Drift between two measurement sessions: how much slower a device is now than it was then.
+"""Drift between two measurement sessions: how much slower a device is now than then.
 
 It is estimated from workloads that both sessions measured. A device does not drift by one number:
 call overhead, arithmetic and memory can move apart. So there are several estimates, of short and
@@ -185,6 +185,6 @@ def drift_in_words(data: Mapping[str, Any]) -> str:
     if error is None:
         return f"{data['ratio'] - 1:+.1%} since the predictor's sweep, by {source}"
     return (
-        f"{data['ratio'] - 1:+.1%} (standard error {error:.1%}) against the predictor's level, "
+        f"{data['ratio'] - 1:+.1%} (standard error {error:.1%}) against the predictor's sessions, "
         f"by the median of {source}: {parts}"
     )

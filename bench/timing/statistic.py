@@ -1,3 +1,3 @@
-"""Which figure of a measurement a limit or a prediction is of."""
+"""Which statistic of a measurement a limit or a prediction refers to."""
 
 MEDIAN, P90 = STATISTICS = ("median", "p90")

@@ -1,4 +1,4 @@
-"""`Tail`: how long the slowest inferences take."""
+"""`Tail`: latencies of the slowest inferences, p90 and p99."""
 
 import math
 from collections.abc import Mapping, Sequence

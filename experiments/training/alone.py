@@ -19,8 +19,8 @@ from bench.energy.meter import EnergyMeter, Usage
 from bench.files import write_text
 from experiments.training.arms import DATA, SPACE
 from experiments.training.judge import write_right
+from supernet.data.batch_stream import Source
 from supernet.data.open_data import get_dataset
-from supernet.data.source import Source
 from supernet.sampling.draws import UniformDraws
 from supernet.space.space import ArchConfig, SearchSpace
 from supernet.train.distill import loss_of

@@ -1,6 +1,6 @@
 """Arms of an experiment: supernets trained by `ofabench train`, as many at once as there are jobs.
 
-Each is a process of one thread. What is there already is kept, what was begun is gone on with.
+Each is a process of one thread. Finished ones are kept, started ones are continued.
 """
 
 import subprocess
@@ -21,7 +21,7 @@ from supernet.data.open_data import get_dataset
 from supernet.data.tensor_source import TensorSource
 from supernet.space.space import SearchSpace
 from supernet.train.checkpoint import Recipe, load_checkpoint, load_trained
-from supernet.train.running import Running
+from supernet.train.run_options import Running
 from supernet.train.sampling import Sampling
 from supernet.train.schedule import Phase, Schedule
 from supernet.train.trainer import train

@@ -1,3 +1,3 @@
-"""What a latency limit is on: the latency as measured, or the drift-corrected one."""
+"""What a latency limit applies to: the latency as measured, or the drift-corrected one."""
 
 RAW, CORRECTED = LIMITS_ON = ("raw", "corrected")

@@ -1,4 +1,4 @@
-"""`DriftModel`: what a drift log says of sessions to come, and of what networks scatter by."""
+"""`DriftModel`: forecast of later sessions from a drift log, and scatter of networks."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache

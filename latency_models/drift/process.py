@@ -1,4 +1,4 @@
-"""How a machine's speed wanders between sessions: hypotheses, weighed by what a log shows.
+"""Drift between sessions as a random process: hypotheses, weighted by the drift log.
 
 The log of the drift at a time is a mean, a part that is forgotten within minutes or hours, a part
 that is forgotten within days (both Ornstein-Uhlenbeck processes, of covariance exp(-gap / time)),

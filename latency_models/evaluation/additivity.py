@@ -1,4 +1,4 @@
-"""Which state of the caches adds up: sums of blocks over whole networks, first calls or later."""
+"""Which state of the caches adds up to networks: cold or warm samples of blocks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ STATES = {"warm": "latency_ms", "cold": "cold_ms"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Additivity:
-    """`ratio` is the median of sum over network; `spread` what remains once that is divided out.
+    """`ratio` is the median of sum over network; `spread` that of the remaining deviations.
 
     Of two states, the one whose spread is smaller adds up better, whatever its ratio.
     """

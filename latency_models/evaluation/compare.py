@@ -1,7 +1,7 @@
-"""Two latency tables held against each other: what moved all blocks, and what moved beside it.
+"""Two latency tables compared: the drift of all blocks, and changes of single ones.
 
 The level is the median ratio: it is the machine's, its driver's, its clock's. A block has moved
-beside it where its ratio, the level divided out, lies further off than the loads of both tables
+beside it where its ratio, drift-corrected, lies further off than the loads of both tables
 allow. Of many blocks some always do, and so Benjamini and Hochberg's procedure (1995) says which
 moved for sure.
 """
@@ -39,7 +39,7 @@ class Move:
 class Comparison:
     """`blocks` has a row a block in common.
 
-    Its columns: `key`, `kind`, `first_ms`, `second_ms`, `ratio`, `beside` (the level divided out),
+    Its columns: `key`, `kind`, `first_ms`, `second_ms`, `ratio`, `beside` (drift-corrected),
     `low` and `high` (where `beside` lies for 95 of 100 blocks that did not move; NaN where a table
     has no intervals), `p`, `outside`, `moved`. `kinds` are moves beside the level. `references` is
     how much slower the two references are in the second, None where a table has none.

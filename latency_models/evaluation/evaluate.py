@@ -1,4 +1,4 @@
-"""How good a prediction is, beside what no effort at all would reach."""
+"""Metrics of predictions, with the trivial baselines."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -88,7 +88,7 @@ def _most_in_band(ordered_ms: Floats, share: float) -> float:
 
 def macs_line(macs: Floats, measured_ms: Floats) -> tuple[float, float]:
     """Fit constant (ms) and slope (ms per MAC) on measured networks; neither is negative."""
-    from latency_models.networks.compose import fit_robust
+    from latency_models.networks.network_calibration import fit_robust
 
     constant, slope = fit_robust(np.column_stack([np.ones(len(macs)), macs]), measured_ms)
     return float(constant), float(slope)

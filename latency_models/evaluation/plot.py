@@ -1,4 +1,4 @@
-"""Pictures; matplotlib is an extra and imported only here."""
+"""Plots; matplotlib is an extra and imported only here."""
 
 import importlib.util
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""YAML and JSON files as trees that know their lines: what look-up tables are written in.
+"""YAML and JSON files as trees with line numbers, for look-up tables.
 
 Every JSON file that matters here is YAML too, so one parser reads both. It gives events, which are
 read one by one: nothing is constructed, an alias is the node that it names (a tree of aliases never

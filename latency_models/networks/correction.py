@@ -1,4 +1,4 @@
-"""What a whole network's blocks cost together beyond what each was measured at, by its blocks.
+"""Correction of a network's sum of blocks, fitted on whole networks by their blocks.
 
 Fused launches, caches that a neighbour filled, threads that are awake already: such effects show
 in whole networks only. What networks were missed by is told apart by kinds of work, and by blocks

@@ -1,4 +1,4 @@
-"""What is suspicious in measured networks: rows that are there twice, latencies in another unit."""
+"""Plausibility of measured networks: repeated rows, latencies in another unit."""
 
 from collections.abc import Mapping
 

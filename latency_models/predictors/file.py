@@ -16,9 +16,9 @@ import pandas as pd
 from bench.blocks.spec import BlockSpec
 from bench.errors import FileError, InputError
 from bench.files import VALUE_DAMAGE
-from latency_models.drift.kept import kept_log, kept_mean
-from latency_models.networks.compose import Composition, CompositionChoice
+from latency_models.drift.provenance import kept_log, kept_mean
 from latency_models.networks.correction import Correction
+from latency_models.networks.network_calibration import CalibrationChoice, NetworkCalibration
 from latency_models.predictors.fitted import FittedPredictor
 from latency_models.regression.features import PHYSICAL
 from latency_models.regression.regression import Choice
@@ -68,7 +68,7 @@ def load_predictor(path: Path) -> dict[str, Any]:
             "seen": tuple(BlockSpec.parse(key) for key in parts.get("seen", frame[:0])["name"]),
             "fitted": _items(parts.get("fitted", frame[:0])),
             "models": read_models(frame[frame["part"].isin(PARTS)]),
-            "composition": Composition(**_items(parts["composition"])),
+            "composition": NetworkCalibration(**_items(parts["composition"])),
             "correction": _correction(parts, frame[:0]),
             "choices": _choices(parts.get("choice", frame[:0])),
             "composition_choice": _composition_choice(parts.get("composition_choice")),
@@ -157,8 +157,8 @@ def _choices(table: pd.DataFrame) -> tuple[Choice, ...]:
     return tuple(choices)
 
 
-def _composition_choice(table: pd.DataFrame | None) -> CompositionChoice | None:
+def _composition_choice(table: pd.DataFrame | None) -> CalibrationChoice | None:
     if table is None:
         return None
     form, count, errors = _chosen(table)
-    return CompositionChoice(form=form, networks=int(count), errors=errors)
+    return CalibrationChoice(form=form, networks=int(count), errors=errors)

@@ -6,8 +6,8 @@ from typing import Any
 
 from bench.blocks.spec import BlockSpec
 from bench.protocol.target import Target
-from latency_models.networks.compose import Composition, CompositionChoice
 from latency_models.networks.correction import Correction
+from latency_models.networks.network_calibration import CalibrationChoice, NetworkCalibration
 from latency_models.regression.regression import Choice, Regression
 
 
@@ -29,7 +29,7 @@ class FittedPredictor:
     inferred: Mapping[BlockSpec, float] = field(default_factory=dict)
     seen: tuple[BlockSpec, ...] = ()
     fitted: Mapping[str, float] = field(default_factory=dict)
-    composition: Composition = field(default_factory=Composition)
+    composition: NetworkCalibration = field(default_factory=NetworkCalibration)
     correction: Correction = field(default_factory=Correction)
     choices: tuple[Choice, ...] = ()
-    composition_choice: CompositionChoice | None = None
+    composition_choice: CalibrationChoice | None = None

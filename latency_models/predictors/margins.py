@@ -1,4 +1,4 @@
-"""The margin that a predictor's limits keep: its own error, and the drift log in its file."""
+"""The margin of a predictor's limits: its error, and the drift log in its file."""
 
 from bench.errors import InputError
 from latency_models.drift.limit_on import RAW

@@ -1,4 +1,4 @@
-"""`LatencyPredictor`: exact table entries where there are any, regression elsewhere, composed."""
+"""`LatencyPredictor`: table entries where measured, regression elsewhere, calibrated."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bench.blocks.spec import BlockSpec
 from bench.drift.log import DriftLog
 from bench.errors import MissingEntryError
-from latency_models.drift.kept import kept_log, kept_mean
+from latency_models.drift.provenance import kept_log, kept_mean
 from latency_models.predictors.file import load_predictor, save_predictor
 from latency_models.predictors.fitted import FittedPredictor
 from latency_models.predictors.network_blocks import NetworkBlocks

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bench.blocks.spec import BlockSpec
 from bench.errors import InputError
-from latency_models.networks.compose import CompositionChoice
+from latency_models.networks.network_calibration import CalibrationChoice
 from latency_models.predictors.network_blocks import NetworkBlocks
 from latency_models.predictors.predictor import LatencyPredictor, network_key
 from latency_models.regression.similarity import similarity
@@ -148,10 +148,10 @@ def _spread(predictor: LatencyPredictor, left_out: Floats) -> float:
     return float(np.sqrt(squares / (worth + len(left_out))))
 
 
-def _choice(predictor: LatencyPredictor, left_out: Floats) -> CompositionChoice:
+def _choice(predictor: LatencyPredictor, left_out: Floats) -> CalibrationChoice:
     before = predictor.composition_choice
     errors = () if before is None else before.errors
-    return CompositionChoice(
+    return CalibrationChoice(
         form=FORM,
         networks=len(left_out) + (0 if before is None else before.networks),
         errors=(*errors, (FORM, float(np.mean(np.abs(left_out))))),

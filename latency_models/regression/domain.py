@@ -1,4 +1,4 @@
-"""What a predictor was fitted on, so that it can say where it guesses.
+"""The domain of a fit, to say where a predictor extrapolates.
 
 A block is inside where everything of its shape was seen in some measured block of its kind, though
 not all of it in one: sizes, channel counts, kernel, stride, activation. What was never seen is

@@ -1,4 +1,4 @@
-"""A block as physical numbers: work by kind of operation, bytes moved, launches, padding.
+"""Physical features of a block: work by kind of operation, bytes moved, launches, padding.
 
 All are non-negative and grow with the block, so that a non-negative combination of them is a
 roofline-like cost that extrapolates sanely. This is the only place where a block becomes numbers.

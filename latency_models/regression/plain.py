@@ -1,6 +1,6 @@
-"""Ridge and constant: what any fit must be as good as, so that they are candidates beside it.
+"""Ridge and constant: simple candidates that every fit is compared with.
 
-They are weighed by what networks left out are missed by, the same networks for all, and take the
+They are compared by their leave-one-out errors on the same networks, and take the
 place of a fit only where they are surely better: by more than chance, as the differences network
 by network say.
 """

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bench.blocks.spec import BlockSpec
 from latency_models.regression.features import PHYSICAL, feature_matrix
-from latency_models.regression.smooth import Smooth, fit_smooth
+from latency_models.regression.gaussian_process import BlockProcess, fit_smooth
 from latency_models.regression.trees import Trees, grow
 
 FLOOR_MS = 1e-4  # no block is free, however little of what was fitted it has
@@ -37,7 +37,7 @@ class Regression:
 
     coefficients: Floats | None  # one for each of PHYSICAL, ms a unit, not negative
     trees: Trees | None = None
-    smooth: Smooth | None = None
+    smooth: BlockProcess | None = None
     spread: float = UNJUDGED_SPREAD
 
     def predict(self, matrix: Floats) -> Floats:

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from latency_models.regression.features import ALL, PHYSICAL
+from latency_models.regression.gaussian_process import LENGTHS, BlockProcess
 from latency_models.regression.regression import Regression
-from latency_models.regression.smooth import LENGTHS, Smooth
 from latency_models.regression.trees import Trees
 
 PARTS = ("linear", "tree", "smooth", "spread")
@@ -70,7 +70,7 @@ def _tree_rows(name: str, trees: Trees) -> pd.DataFrame:
     return pd.concat([whole, roots, nodes], ignore_index=True)
 
 
-def _smooth_rows(name: str, smooth: Smooth) -> Iterator[pd.DataFrame]:
+def _smooth_rows(name: str, smooth: BlockProcess) -> Iterator[pd.DataFrame]:
     numbers = np.arange(len(smooth.weights))
     yield rows("smooth", name, ["stretch"], [smooth.stretch])
     yield rows("smooth", name, "weight", smooth.weights, index=numbers)
@@ -78,12 +78,12 @@ def _smooth_rows(name: str, smooth: Smooth) -> Iterator[pd.DataFrame]:
         yield rows("smooth", name, item, smooth.places[:, column], index=numbers)
 
 
-def _smooth(table: pd.DataFrame) -> Smooth:
+def _smooth(table: pd.DataFrame) -> BlockProcess:
     columns = {
         str(item): of_one.sort_values("index")["value"].to_numpy(dtype=float)
         for item, of_one in table.groupby("item", sort=False)
     }
-    return Smooth(
+    return BlockProcess(
         stretch=float(columns["stretch"][0]),
         places=np.column_stack([columns[name] for name in LENGTHS]),
         weights=columns["weight"],

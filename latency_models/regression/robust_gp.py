@@ -1,4 +1,4 @@
-"""Gaussian-process regression whose noise has heavy tails, heavier towards the slow side.
+"""Gaussian-process regression with heavy-tailed noise, heavier on the slow side.
 
 Some measurements of whole networks are far off, nearly all of them slow (other work took the card
 for a moment, a clock stepped down). A two-piece Student-t noise, by reweighting, lets those count

@@ -1,4 +1,4 @@
-"""How alike two blocks are: what one block's cost tells of another's.
+"""Similarity of two blocks: the covariance of their costs.
 
 A squared-exponential kernel over a block's shape, as in Gaussian-process regression (Rasmussen and
 Williams, 2006, chapter 4): blocks of unlike kinds tell nothing of each other.
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bench.blocks.spec import BlockSpec
 from latency_models.regression.features import feature_matrix
-from latency_models.regression.smooth import places
+from latency_models.regression.gaussian_process import places
 
 Floats = NDArray[np.float64]
 

@@ -1,4 +1,4 @@
-"""Gradient-boosted trees: grown by scikit-learn, kept and evaluated as flat arrays of nodes."""
+"""Gradient-boosted trees: fitted by scikit-learn, stored and evaluated as arrays of nodes."""
 
 from dataclasses import dataclass, replace
 

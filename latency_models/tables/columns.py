@@ -1,4 +1,4 @@
-"""Columns of tables that others made, as numbers, whatever type a join or a CSV gave them.
+"""Columns of imported tables as numbers, whatever type a join or a CSV gave them.
 
 A join turns whole numbers into float64, `convert_dtypes` into nullable Int64, a CSV with one wrong
 cell into text. What counts is what the cells hold; an error names the row (from 0) and the column.

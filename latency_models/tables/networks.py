@@ -1,4 +1,4 @@
-"""Tables of measured whole networks: choices by columns, then ms by columns. Ours or others'.
+"""Networks tables: choices by columns, then latencies by columns, ours or imported.
 
 What the choices mean is the space's affair; here they are columns like any other.
 """
@@ -230,11 +230,11 @@ def tail_column(column: str, statistic: str) -> str:
 
 def _tail_columns(column: str, measurements: Sequence[Measurement]) -> dict[str, Floats]:
     """The p90 of every network; the p99 where some network has samples enough, NaN elsewhere."""
-    scale = np.array([one.median_ms / one.raw_ms for one in measurements])
-    p90 = np.array([one.p90_ms for one in measurements])
-    p99 = np.array([np.nan if one.p99_ms is None else one.p99_ms for one in measurements])
-    found = {tail_column(column, P90): p90 * scale}
-    return found if np.isnan(p99).all() else {**found, tail_column(column, "p99"): p99 * scale}
+    tails = {P90: np.array([one.corrected_p90_ms for one in measurements])}
+    p99 = np.array([one.corrected_p99_ms for one in measurements])
+    if not np.isnan(p99).all():
+        tails["p99"] = p99
+    return {tail_column(column, name): values for name, values in tails.items()}
 
 
 def foreign_target(column: str) -> Target:

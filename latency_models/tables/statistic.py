@@ -1,4 +1,4 @@
-"""What of a network's samples a predictor predicts, as its provenance keeps it."""
+"""The statistic that a predictor predicts, in its provenance."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Parquet files that carry their own description: a pandas table beside JSON metadata."""
+"""Parquet files that describe themselves: a pandas table with JSON metadata."""
 
 import codecs
 import html

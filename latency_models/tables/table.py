@@ -1,4 +1,4 @@
-"""`LatencyTable`: what every block costs on one target, as a pandas table."""
+"""`LatencyTable`: latencies of all blocks on one target, as a pandas table."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -39,9 +39,12 @@ COLUMNS = {
     "cold_ms": "float",
     "low_ms": "float",
     "high_ms": "float",
+    "p90_ms": "float",
+    "p99_ms": "float",
     "loads": "int",
     "settled": "bool",
 }
+_LATER = ("p90_ms", "p99_ms")  # files of an older ofabench have no such columns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,7 +52,8 @@ class LatencyTable:
     """Blocks by rows: the fields of `BlockSpec`, then figures in ms.
 
     `latency_ms` is the block's time (last call of a visit), `cold_ms` that of the first call,
-    `low_ms` and `high_ms` the 95 % interval from `loads` loads; NaN where a source has none.
+    `low_ms` and `high_ms` the 95 % interval from `loads` loads, `p90_ms` and `p99_ms` percentiles
+    of all samples, drift-corrected (p99 from 500 samples on); NaN where a source has none.
     `provenance` holds JSON values: device facts, date, code version, source.
     """
 
@@ -112,6 +116,8 @@ class LatencyTable:
                 cold_ms=[one.cold_ms for one in blocks],
                 low_ms=[one.interval_ms[0] for one in blocks],
                 high_ms=[one.interval_ms[1] for one in blocks],
+                p90_ms=[one.corrected_p90_ms for one in blocks],
+                p99_ms=[one.corrected_p99_ms for one in blocks],
                 loads=[one.loads for one in blocks],
                 settled=[one.settled for one in blocks],
             ),
@@ -185,6 +191,7 @@ class LatencyTable:
         """Read a table; `FileError` where it is damaged or something else."""
         path = Path(path)
         frame, metadata = load_frame(path, what=WHAT)
+        frame = frame.assign(**{name: np.nan for name in _LATER if name not in frame})
         require_columns(path, frame, COLUMNS)
         try:
             target, provenance = target_and_provenance(metadata)

@@ -1,4 +1,4 @@
-"""The blocks of encoded networks, a few gathers for all of them."""
+"""Blocks of encoded networks by array lookups."""
 
 from collections.abc import Sequence
 
@@ -6,9 +6,9 @@ import numpy as np
 
 from bench.blocks.spec import BlockSpec
 from latency_models.predictors.network_blocks import ABSENT, NetworkBlocks
-from latency_models.vectorized.dense_cost import compile_sum
-from latency_models.vectorized.gathers import Floats, Position
-from latency_models.vectorized.words import Codes
+from latency_models.vectorized.lookup_arrays import Floats, Position
+from latency_models.vectorized.packed_codes import Codes
+from latency_models.vectorized.vectorized_cost import compile_sum
 
 
 def blocks_of_codes(choices: Sequence[Position], codes: Codes) -> NetworkBlocks:

@@ -1,4 +1,4 @@
-"""From the first argument to the one module that is imported for it."""
+"""Imports the one module that a command needs."""
 
 from collections.abc import Mapping, Sequence
 

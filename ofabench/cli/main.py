@@ -1,4 +1,4 @@
-"""`ofabench`: commands, and the one place where errors become a line and an exit code."""
+"""`ofabench`: the commands, and the place where errors become a line and an exit code."""
 
 import importlib.util
 import sys
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 is success, 1 a result that fails its check, 2 bad input.
 
     2 is also a result that could not be printed. A reader that closes standard output early ends
-    nothing: the command goes on in silence and has the exit code that it would have had.
+    nothing: the command continues silently and has the exit code that it would have had.
     """
     with guarded_output() as output:
         foreign = foreign_bench()

@@ -1,4 +1,4 @@
-"""What the packages log, shown to who uses the command line; a library's user hears nothing."""
+"""Log messages of the packages, shown by the command line; the library prints nothing."""
 
 import logging
 import sys

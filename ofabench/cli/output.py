@@ -1,4 +1,4 @@
-"""Standard output and standard error of the command line, which may be full, closed or unread.
+"""Standard output and error of the command line, which may be full, closed or unread.
 
 A result that cannot be printed must not stop what a command does besides: files are still written,
 and the failure is reported once, at the end.

@@ -1,4 +1,4 @@
-"""A panel on the terminal that is redrawn now and then, and the small parts it is made of."""
+"""A panel on the terminal that is redrawn regularly, and its parts."""
 
 import sys
 import time

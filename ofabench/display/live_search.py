@@ -1,4 +1,4 @@
-"""A search on the terminal while it runs: budget, best accuracy, limits, front."""
+"""A search on the terminal: budget, best accuracy, limits, front."""
 
 import time
 
@@ -15,7 +15,7 @@ from ofabench.display.live import (
     sparkline,
     words,
 )
-from supernet.search.watch import Look, NoWatcher, Watcher
+from supernet.search.callbacks import NoWatcher, SearchProgress, Watcher
 
 SECONDS_BETWEEN_REDRAWS = 0.25
 WIDE = 60  # columns of a terminal, below which limits have no bars
@@ -34,12 +34,12 @@ class TerminalLook:
 
     def __init__(self, console: Console | None = None, clock: Clock = time.monotonic) -> None:
         self._panel = LivePanel(SECONDS_BETWEEN_REDRAWS, console, clock)
-        self._last: Look | None = None
-        self._drawn: Look | None = None
+        self._last: SearchProgress | None = None
+        self._drawn: SearchProgress | None = None
         self._generations = 0
         self._accuracies: list[float] = []
 
-    def show(self, look: Look) -> None:
+    def show(self, look: SearchProgress) -> None:
         """Take a look, and draw it if enough time has passed."""
         self._last = look
         self._generations += 1
@@ -55,14 +55,14 @@ class TerminalLook:
         self._panel.stop()
         self._last, self._generations, self._accuracies = None, 0, []
 
-    def _draw(self, look: Look) -> None:
+    def _draw(self, look: SearchProgress) -> None:
         self._drawn = look
         rows: list[RenderableType] = [*self._budget(look), self._best(look)]
         if look.limits:
             rows.append(_limits(look, bars=self._panel.console.width >= WIDE))
         self._panel.draw(look.what, rows)
 
-    def _budget(self, look: Look) -> list[RenderableType]:
+    def _budget(self, look: SearchProgress) -> list[RenderableType]:
         evaluated = f"{look.evaluated:,}"
         if look.budget is not None:
             evaluated += f" of {look.budget:,}"
@@ -76,7 +76,7 @@ class TerminalLook:
             line(words(times), words(speed)),
         ]
 
-    def _best(self, look: Look) -> RenderableType:
+    def _best(self, look: SearchProgress) -> RenderableType:
         told = "nothing within the limits yet"
         if look.accuracy is not None:
             told = f"best accuracy {look.accuracy:.2%}"
@@ -87,7 +87,7 @@ class TerminalLook:
         return line(words(told, "bold"), words(sparks, "green"))
 
 
-def share_done(look: Look) -> float:
+def share_done(look: SearchProgress) -> float:
     """How much of the budget that is used most is used; stagnation only where it is all there is.
 
     For a search may find something better at any time, and then patience begins anew.
@@ -102,7 +102,7 @@ def share_done(look: Look) -> float:
     return max(shares, default=0.0)
 
 
-def time_left(look: Look, generations: int) -> tuple[float, str] | None:
+def time_left(look: SearchProgress, generations: int) -> tuple[float, str] | None:
     """Seconds until the budget that ends first, and its name; None where nothing tells."""
     found: list[tuple[float, str]] = []
     if look.budget is not None and look.evaluated > 0:
@@ -126,7 +126,7 @@ def amount(value: float | None, limit: float, unit: str) -> str:
     return f"{told} {limit / scale:.4g} {shown}".rstrip()
 
 
-def _limits(look: Look, *, bars: bool) -> RenderableType:
+def _limits(look: SearchProgress, *, bars: bool) -> RenderableType:
     """A row for each limit: what the best network costs, and what share of the limit that is."""
     grid = Table.grid(padding=(0, 2, 0, 0), expand=True)
     grid.add_column(ratio=1, min_width=8, no_wrap=True, overflow="ellipsis")

@@ -1,10 +1,10 @@
-"""A sweep on the terminal while it runs: passes, the machine's level, what was disturbed."""
+"""A sweep on the terminal: rounds, drift, disturbances."""
 
 import time
 
 from rich.console import Console, RenderableType
 
-from bench.protocol.progress import PassLook
+from bench.protocol.progress import RoundProgress
 from ofabench.display.live import Clock, LivePanel, bar, duration, line, words
 
 SECONDS_BETWEEN_REDRAWS = 0.5
@@ -22,7 +22,7 @@ class SweepPanel:
         self._what, self._note = "", ""
         self._total = self._done = 0
         self._started_s = 0.0
-        self._look: PassLook | None = None
+        self._look: RoundProgress | None = None
 
     def start(self, total: int, what: str) -> None:
         """Begin a stretch of `total` passes."""
@@ -30,7 +30,7 @@ class SweepPanel:
         self._started_s = self._panel.clock()
         self._draw()
 
-    def show_pass(self, look: PassLook) -> None:
+    def show_pass(self, look: RoundProgress) -> None:
         """Take a look; the step that follows draws it."""
         self._look = look
 
@@ -64,16 +64,16 @@ class SweepPanel:
             left_s = spent_s / self._done * max(self._total - self._done, 0)
             times += f", {duration(left_s)} left"
         share = self._done / self._total if self._total else 0.0
-        unit = "s" if self._what.endswith("(seconds)") else "passes"
+        unit = "s" if self._what.endswith("(seconds)") else "rounds"
         counted = f"{self._done:,} of {self._total:,} {unit}"
         return line(bar(share, width=_BAR), words(counted), words(times))
 
 
-def _counts(look: PassLook) -> RenderableType:
+def _counts(look: RoundProgress) -> RenderableType:
     style = "yellow" if abs(look.level - 1) > 0.05 else ""
     return line(
-        words(f"load {look.load} of {look.loads}"),
-        words(f"level {look.level:.3f}", style),
-        words(f"{look.marked} passes marked"),
-        words(f"{look.retaken} visits retaken"),
+        words(f"replicate {look.load} of {look.loads}"),
+        words(f"drift {look.level:.3f}", style),
+        words(f"{look.marked} rounds disturbed"),
+        words(f"{look.retaken} bursts repeated"),
     )

@@ -1,4 +1,4 @@
-"""Progress: on a terminal a bar with time left, in a log lines if asked for, for programs JSON."""
+"""Progress: a bar with time left on a terminal, lines for logs, JSON for programs."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""What a worker is asked: a function and its options, as JSON."""
+"""The request to a worker: a function and its options, as JSON."""
 
 import dataclasses
 import importlib

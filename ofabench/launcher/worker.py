@@ -1,4 +1,4 @@
-"""A worker process, seen from the process that starts it."""
+"""A worker process, from the side of the process that starts it."""
 
 import dataclasses
 import json
@@ -40,7 +40,7 @@ class Worker:
     Args:
         function: of the top of a module; takes the options and a progress.
         options: its options; they travel as JSON.
-        progress: shown what the function tells of itself; None for nothing.
+        progress: shows the function's progress; None for nothing.
         say: called with each line that the worker prints or logs; None logs them here.
         alone: whether a terminal's Ctrl-C passes the worker by, so that `interrupt` alone stops it.
 

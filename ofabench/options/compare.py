@@ -1,4 +1,4 @@
-"""Options of `compare`: which tables, and what is too much."""
+"""Options of `compare`: the two tables, and the allowed difference."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ class CompareOptions(Options):
         None,
         unit=SHARE,
         metavar="5%",
-        help="fail where B is slower than A by more: the common level, or a block that moved",
+        help="fail where B is slower than A by more: all blocks, or a significantly changed one",
     )
     out: Path | None = option(None, metavar="COMPARE.html", help="write a page with pictures")
     json: bool = shared.json()

@@ -1,4 +1,4 @@
-"""Options of `ofabench cost`: one supernet for N devices, and what it is compared with."""
+"""Options of `ofabench cost`: one supernet for N devices, and the alternative."""
 
 from dataclasses import dataclass
 from pathlib import Path

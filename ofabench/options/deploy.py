@@ -1,4 +1,4 @@
-"""Options of a deployment: what file is made, whether it is verified, and how."""
+"""Options of a deployment: format, precision, verification."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Options of `evaluate`: on which networks a predictor is judged."""
+"""Options of `evaluate`: the held-out networks."""
 
 from dataclasses import dataclass
 from pathlib import Path

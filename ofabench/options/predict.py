@@ -1,4 +1,4 @@
-"""Options of `predict`: whose latency is predicted."""
+"""Options of `predict`: the predictor and the networks."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Options of the whole loop on this machine, and of its parts that are processes of their own."""
+"""Options of the quickstart, and of its parts in separate processes."""
 
 from dataclasses import dataclass
 from pathlib import Path

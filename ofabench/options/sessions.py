@@ -1,6 +1,6 @@
-"""What options that repeat measuring have in common."""
+"""Common options of commands that repeat measuring."""
 
-from bench.drift.gap import SESSION_GAP_S
+from bench.drift.session_gap import SESSION_GAP_S
 from bench.errors import InputError
 
 

@@ -1,4 +1,4 @@
-"""Options that many dataclasses have, each as a function that makes the field.
+"""Options that several dataclasses share, each as a function that makes the field.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitCommand(Options):

@@ -99,7 +99,7 @@ class SweepOptions(Options):
         metavar="N",
         help="timed samples in a row, the first one cold ({default})",
     )
-    cache: str = option("warm", choices=("warm", "cold"), help="which call of a visit counts")
+    cache: str = option("warm", choices=("warm", "cold"), help="which samples of a burst count")
     force: bool = shared.force()
     resume: bool = option(False, help="go on with the sweep in --out")
 

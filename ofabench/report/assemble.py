@@ -1,4 +1,4 @@
-"""What was given to a report, as one page: each section only where its input is there."""
+"""Assembles a report page: each section only where its input is given."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

@@ -1,13 +1,13 @@
-"""Latency by block, and what was measured on: one section or more a latency table."""
+"""Latency by block, and facts of the device: sections for each latency table."""
 
 import pandas as pd
 
 from latency_models.tables.table import LatencyTable
+from ofabench.report.architecture_text import short_target
 from ofabench.report.figures import latency_against_macs
-from ofabench.report.heat import latency_heat_map
+from ofabench.report.heat_map import latency_heat_map
 from ofabench.report.inputs import Inputs
 from ofabench.report.page import Section
-from ofabench.report.words import short_target
 
 LONGEST = 60  # letters of a fact; a list of CPU features is no reading
 
@@ -33,7 +33,7 @@ def block_sections(inputs: Inputs) -> list[Section]:
             Section(
                 title=f"Latency by block: {where}",
                 text=f"{len(table)} blocks of {table.target.key}: every one that multiplies, over "
-                "its multiply-accumulates; bars are the 95 % intervals from the loads.",
+                "its multiply-accumulates; bars are 95 % intervals from replicates.",
                 figure=latency_against_macs(frame),
             )
         )
@@ -72,5 +72,5 @@ def _frame(table: LatencyTable) -> pd.DataFrame:
 
 
 def _told(value: object) -> str:
-    text = "not told" if value is None else str(value)
+    text = "unknown" if value is None else str(value)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

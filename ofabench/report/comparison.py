@@ -1,4 +1,4 @@
-"""Two latency tables held against each other, as a page."""
+"""Two latency tables compared, as a page."""
 
 import math
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from latency_models.evaluation.compare import Comparison
 from ofabench.report.figures import COLOURS, colours, finish
 from ofabench.report.page import Section, plain, render
-from ofabench.workflows.latency.comparison_words import (
+from ofabench.workflows.latency.comparison_text import (
     AS_PERCENT,
     factor,
     interval,
@@ -41,28 +41,28 @@ def _sections(found: Comparison) -> Iterator[Section]:
     )
     chance = (
         f"{found.outside} of {found.tested} blocks lie outside their 95 % intervals, "
-        f"{found.expected:.0f} would by chance; {len(found.moved)} moved for sure (filled; at a "
-        "false discovery rate of 5 %)."
+        f"{found.expected:.0f} would by chance; {len(found.moved)} changed significantly (filled; "
+        "at a false discovery rate of 5 %)."
         if found.tested
-        else "The tables have no intervals from loads, so which blocks moved cannot be told."
+        else "No intervals from replicates: significant changes cannot be detected."
     )
     yield Section(
         title="Ratio by block",
-        text="Latency in B over latency in A, over latency in A. The line is the common level. "
+        text="Latency in B over latency in A, against latency in A. The line is the drift. "
         + chance,
         figure=ratio_figure(found),
     )
     yield Section(
-        title="Beside the level, by kind of block",
-        text="Median ratio of each kind, the common level divided out; bars are 95 % intervals "
+        title="Drift-corrected, by kind of block",
+        text="Median drift-corrected ratio of each kind; bars are 95 % intervals "
         "of the median, where there are six blocks or more.",
         figure=kinds_figure(found),
     )
     if len(found.moved):
         few = f" The first {MOST_LISTED} are listed." if len(found.moved) > MOST_LISTED else ""
         yield Section(
-            title="Blocks that moved",
-            text=f"The farthest from the common level first.{few}",
+            title="Blocks that changed",
+            text=f"The largest change first.{few}",
             table=_listed(found.moved.head(MOST_LISTED)),
         )
     for name, only in (("A", found.only_first), ("B", found.only_second)):
@@ -118,7 +118,7 @@ def kinds_figure(found: Comparison) -> go.Figure:
         hovertemplate="%{y}: %{text}<extra></extra>",
         showlegend=False,
     )
-    figure = finish(go.Figure(dots), "beside the common level", "")
+    figure = finish(go.Figure(dots), "drift-corrected change", "")
     figure.add_vline(x=0, line={"color": "#1f2430", "width": 1})
     figure.update_xaxes(tickformat="+.0%")
     figure.update_yaxes(automargin=True, title_text=None)
@@ -127,7 +127,7 @@ def kinds_figure(found: Comparison) -> go.Figure:
 
 def _hover(row: Any) -> str:
     told = f"{row.key}<br>{row.first_ms:.4g} to {row.second_ms:.4g} ms: {factor(row.ratio)}"
-    told += f"<br>beside the level {factor(row.beside)}"
+    told += f"<br>drift-corrected {factor(row.beside)}"
     if not math.isnan(row.low):
         told += f", by chance {factor(row.low)} to {factor(row.high)}"
     return told
@@ -135,11 +135,13 @@ def _hover(row: Any) -> str:
 
 def _summary(found: Comparison) -> pd.DataFrame:
     rows = {
-        "common level, B over A": f"{factor(found.level.ratio)}{interval(found.level)}",
-        "references, B over A": "-" if found.references is None else factor(found.references),
+        "drift, B over A": f"{factor(found.level.ratio)}{interval(found.level)}",
+        "reference workloads, B over A": "-"
+        if found.references is None
+        else factor(found.references),
         "blocks in common": str(len(found.blocks)),
         "outside their intervals": f"{found.outside} ({found.expected:.0f} expected by chance)",
-        "moved for sure": str(len(found.moved)),
+        "changed significantly": str(len(found.moved)),
         "only in A, only in B": f"{len(found.only_first)}, {len(found.only_second)}",
     }
     return pd.DataFrame({"figure": list(rows), "value": list(rows.values())})
@@ -152,7 +154,7 @@ def _listed(moved: pd.DataFrame) -> pd.DataFrame:
             "A, ms": f"{row.first_ms:.4g}",
             "B, ms": f"{row.second_ms:.4g}",
             "B over A": factor(row.ratio),
-            "beside the level": factor(row.beside),
+            "drift-corrected": factor(row.beside),
             "by chance": f"{factor(row.low)} to {factor(row.high)}",
         }
         for row in rows_of(moved)

@@ -1,4 +1,4 @@
-"""A deployment's card as a report shows it: what was measured of the file, target by target.
+"""A deployment's card in a report: measurements of the file by target.
 
 The search that chose it is a file of its own in the same folder.
 """

@@ -1,4 +1,4 @@
-"""Devices side by side: the same blocks, and the same networks, on two targets or more."""
+"""Devices compared: the same blocks and networks on two targets or more."""
 
 from collections.abc import Iterator, Mapping
 
@@ -9,10 +9,15 @@ from numpy.typing import NDArray
 
 from bench.protocol.target import Target
 from latency_models.tables.table import LatencyTable
+from ofabench.report.architecture_text import (
+    in_words,
+    short_target,
+    space_of_predictor,
+    space_of_table,
+)
 from ofabench.report.figures import colours, finish
 from ofabench.report.inputs import Inputs
 from ofabench.report.page import Section, plain
-from ofabench.report.words import in_words, short_target, space_of_predictor, space_of_table
 from supernet.space.space import SearchSpace
 
 Floats = NDArray[np.float64]

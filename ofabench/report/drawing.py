@@ -1,4 +1,4 @@
-"""A network drawn block by block: each as wide as the latency that it adds."""
+"""A network drawn block by block, each as wide as its latency."""
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
@@ -10,11 +10,11 @@ from plotly.subplots import make_subplots
 from bench.blocks.spec import BlockSpec
 from bench.errors import MissingEntryError
 from latency_models.predictors.predictor import LatencyPredictor, Prediction
+from ofabench.report.architecture_text import in_words, short_target, space_named
 from ofabench.report.figures import COLOURS, finish
 from ofabench.report.inputs import Inputs
 from ofabench.report.page import Section, plain
-from ofabench.report.searches import Found
-from ofabench.report.words import in_words, short_target, space_named
+from ofabench.report.searches import SearchedNetwork
 
 MOST_DRAWN = 6  # networks
 PANEL_PX, AROUND_PX = 210, 130
@@ -151,7 +151,7 @@ def _totals(found: dict[str, tuple[LatencyPredictor, Prediction]]) -> pd.DataFra
     )
 
 
-def _chosen(inputs: Inputs) -> Iterator[tuple[str, Found]]:
+def _chosen(inputs: Inputs) -> Iterator[tuple[str, SearchedNetwork]]:
     """Single results, then of each front the fastest, the middle one, the most accurate."""
     for name, search in inputs.searches.items():
         if not search.front:

@@ -1,4 +1,4 @@
-"""A sweep's samples in the order of measuring: how the machine moved, and what it left behind."""
+"""A sweep's samples in the order of measuring: drift and residuals."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from bench.protocol.device import Workload
 from bench.sweep.store import SweepStore
-from bench.timing.derive import Load, load_marks, spans_ns
-from bench.timing.levels import LoadTimes, common_levels
+from bench.timing.aggregation import Load, load_marks, spans_ns
+from bench.timing.drift import LoadTimes, common_levels
 from bench.timing.measurement import warm_ns
 from bench.timing.references import reference_places
 
@@ -23,7 +23,7 @@ class Drift:
 
     `level` is how slow the machine was in a pass, 1 in the median; `compute` and `memory` are what
     the two references say by themselves (NaN without them). `residual` holds `QUANTILES` of what
-    blocks and networks still lie off their own medians, the level divided out. `load` counts loads
+    blocks and networks still deviate from their medians, drift-corrected. `load` counts loads
     in the order of measuring.
     """
 

@@ -1,4 +1,4 @@
-"""Pictures of a run, from plain tables."""
+"""Charts of a run, from plain tables."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

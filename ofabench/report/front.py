@@ -1,4 +1,4 @@
-"""Accuracy against latency: what searches chose, and what became of it on the device."""
+"""Accuracy against latency: the networks of searches, and their measurements."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from ofabench.report.architecture_text import in_words, space_named
 from ofabench.report.figures import colours, finish
 from ofabench.report.inputs import Inputs
 from ofabench.report.outcome import Outcome, in_order
 from ofabench.report.page import Section, plain
-from ofabench.report.searches import Found, Search
+from ofabench.report.searches import Search, SearchedNetwork
 from ofabench.report.verified import outcome_traces
-from ofabench.report.words import in_words, space_named
 
 PANEL_PX, LEGEND_PX = 400, 90
 MOST_LIMITS = 12  # lines; more would hide what they limit
@@ -111,7 +111,7 @@ def _panels(
         yield Panel(title=title, accuracy="accuracy, test", traces=measured, limits=limits)
 
 
-def found_words(one: Found) -> str:
+def found_words(one: SearchedNetwork) -> str:
     """What a person who points at a chosen network reads."""
     lines = [f"accuracy {one.accuracy:.2%} (predicted)"]
     for name, value in one.predictions.items():

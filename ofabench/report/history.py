@@ -1,16 +1,16 @@
-"""How a search came to its network: best accuracy over networks evaluated."""
+"""History of a search: best accuracy over networks evaluated."""
 
 import plotly.graph_objects as go
 
 from ofabench.report.figures import colours, finish
 from ofabench.report.inputs import Inputs
 from ofabench.report.page import Section, plain
-from ofabench.report.searches import Found
+from ofabench.report.searches import SearchedNetwork
 
 
 def history_sections(inputs: Inputs) -> list[Section]:
     """One picture of all searches that kept their history."""
-    lines: dict[str, Found] = {}
+    lines: dict[str, SearchedNetwork] = {}
     for name, search in inputs.searches.items():
         best = max(search.found, key=lambda one: one.accuracy)
         if best.history:

@@ -1,4 +1,4 @@
-"""What was given to a report, told apart by content: a file's name decides nothing."""
+"""Inputs of a report, recognised by content."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Predicted against measured networks, one section a predictor that any table of networks meets."""
+"""Predicted against measured networks, a section for each predictor with a networks table."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,10 @@ from bench.blocks.spec import BlockSpec
 from latency_models.evaluation.evaluate import Evaluation, best_constant, evaluate, macs_alone
 from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.tables.networks import NetworksTable
+from ofabench.report.architecture_text import in_words, short_target, space_of_table
 from ofabench.report.figures import Floats, Pairs, predicted_against_measured
 from ofabench.report.inputs import Inputs
 from ofabench.report.page import Section
-from ofabench.report.words import in_words, short_target, space_of_table
 from ofabench.workflows.latency.networks import judging
 
 Verdict = dict[str, Evaluation]  # by what told it: the predictor, then what it must beat

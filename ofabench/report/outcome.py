@@ -1,4 +1,4 @@
-"""What became of the networks of a run: predicted, measured, judged on test images."""
+"""Outcome of a run's networks: predicted, measured, accuracy on test images."""
 
 import math
 from collections.abc import Sequence
@@ -14,8 +14,8 @@ from bench.files import VALUE_DAMAGE, read_json
 from bench.timing.session_drift import SessionDrift
 from bench.timing.statistic import MEDIAN
 from bench.timing.tail import Tail
-from ofabench.report.words import arch_of, in_words, space_named
-from ofabench.workflows.deploy.verdicts import REPEATS
+from ofabench.report.architecture_text import arch_of, in_words, space_named
+from ofabench.workflows.deploy.verification_text import REPEATS
 from supernet.data.wilson import share_in_words
 from supernet.verification.verdicts import Figure, Verification
 

@@ -1,4 +1,4 @@
-"""The HTML around the pictures: no template engine, every text escaped, nothing from elsewhere."""
+"""The HTML page around the charts: all text escaped, no external resources."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Samples over time: a sweep's levels, its disturbances, and what its blocks still scatter by."""
+"""Samples over time: a sweep's drift, its disturbances, and the residuals of its blocks."""
 
 from collections.abc import Callable
 
@@ -52,7 +52,7 @@ def drift_figure(drift: Drift) -> go.Figure:
     for name, values, colour, width in (
         ("compute reference", drift.compute, COLOURS[2], 1),
         ("memory reference", drift.memory, COLOURS[5], 1),
-        ("level of everything", drift.level, COLOURS[0], 2),
+        ("drift", drift.level, COLOURS[0], 2),
     ):
         if not np.isnan(values).all():
             line = go.Scatter(
@@ -71,14 +71,14 @@ def drift_figure(drift: Drift) -> go.Figure:
         y=each(drift.level - 1)[marks],
         text=[hover[i] for i in marks],
         mode="markers",
-        name="marked: references disagree",
+        name="disturbed: references disagree",
         marker={"symbol": "x", "color": COLOURS[1], "size": 8},
-        hovertemplate="marked, %{text}<extra></extra>",
+        hovertemplate="disturbed, %{text}<extra></extra>",
     )
     figure.add_trace(crosses, row=1, col=1)
     for name, counts, colour in (
-        ("visits taken again", drift.retaken, COLOURS[6]),
-        ("disturbed, kept", drift.disturbed, COLOURS[4]),
+        ("bursts repeated", drift.retaken, COLOURS[6]),
+        ("still disturbed", drift.disturbed, COLOURS[4]),
     ):
         bars = go.Bar(
             x=at,
@@ -126,7 +126,7 @@ def _add_residuals(figure: go.Figure, at: Numbers, quantiles: Numbers) -> None:
         mode="lines",
         name="their median",
         line={"color": COLOURS[0], "width": 1},
-        hovertemplate="pass %{x}: median %{y:+.2%}, 90 %% from %{customdata[0]:+.1%} to "
+        hovertemplate="round %{x}: median %{y:+.2%}, 90 %% from %{customdata[0]:+.1%} to "
         "%{customdata[1]:+.1%}<extra></extra>".replace("%%", "%"),
     )
     figure.add_trace(middle, row=3, col=1)
@@ -134,10 +134,10 @@ def _add_residuals(figure: go.Figure, at: Numbers, quantiles: Numbers) -> None:
 
 def _finish(figure: go.Figure, drift: Drift) -> go.Figure:
     figure = finish(figure, "", "")
-    figure.update_xaxes(title_text="pass, in the order of measuring", row=3, col=1)
+    figure.update_xaxes(title_text="round, in the order of measuring", row=3, col=1)
     figure.update_xaxes(title_text=None, row=1, col=1)
     figure.update_yaxes(title_text="slower by", tickformat="+.0%", row=1, col=1)
-    figure.update_yaxes(title_text="visits", rangemode="tozero", row=2, col=1)
+    figure.update_yaxes(title_text="bursts", rangemode="tozero", row=2, col=1)
     figure.update_yaxes(title_text="off own median", tickformat="+.0%", row=3, col=1)
     starts = np.flatnonzero(np.r_[True, np.diff(drift.load) != 0])
     ends = np.r_[starts[1:], len(drift)]
@@ -152,24 +152,23 @@ def _finish(figure: go.Figure, drift: Drift) -> go.Figure:
 
 def _hover(drift: Drift, some: NDArray[np.int64]) -> str:
     first, last = int(some[0]), int(some[-1])
-    passes = f"pass {first + 1}" if first == last else f"passes {first + 1} to {last + 1}"
+    rounds = f"round {first + 1}" if first == last else f"rounds {first + 1} to {last + 1}"
     when = drift.taken_at[first][:19].replace("T", " ")
-    return plain(f"{passes}, load {drift.load[first] + 1}, group {drift.group[first]}, {when}")
+    return plain(f"{rounds}, replicate {drift.load[first] + 1}, group {drift.group[first]}, {when}")
 
 
 def _section(name: str, drift: Drift) -> Section:
     spread = np.median(drift.residual[:, 4] - drift.residual[:, 0]) / 2
     text = (
-        f"{name}: {len(drift)} passes in {int(drift.load[-1]) + 1} loads (shaded by turns). Above: "
-        "how much slower than usual the whole machine was in each pass, and what the two "
-        f"references say; {int(drift.marked.sum())} passes are marked because they disagree. "
-        f"Middle: {int(drift.retaken.sum())} visits taken again because they were disturbed, "
-        f"{int(drift.disturbed.sum())} still disturbed then. Below: how far blocks and networks "
-        f"lie off their own medians when the level is divided out (90 % within ±{spread:.1%} in "
-        "the median pass)."
+        f"{name}: {len(drift)} rounds in {int(drift.load[-1]) + 1} replicates (alternately "
+        "shaded). Top: the drift of the whole machine in each round, and that of the two reference "
+        f"workloads; in {int(drift.marked.sum())} disturbed rounds these disagree. "
+        f"Middle: {int(drift.retaken.sum())} bursts repeated because they were disturbed, "
+        f"{int(drift.disturbed.sum())} still disturbed then. Bottom: drift-corrected deviations of "
+        f"blocks and networks from their medians (90 % within ±{spread:.1%} in the median round)."
     )
     if len(drift) > MOST_POINTS:
-        text += f" Neighbouring passes are drawn together, by medians, {MOST_POINTS} points in all."
+        text += f" Neighbouring rounds are drawn as medians, {MOST_POINTS} points in all."
     return Section(title=f"Samples over time: {name}", text=text, figure=drift_figure(drift))
 
 
@@ -177,14 +176,14 @@ def _overview(found: dict[str, Drift], drawn: int) -> Section:
     rows = [
         {
             "sweep": name,
-            "loads": int(one.load[-1]) + 1,
-            "passes": len(one),
-            "marked": int(one.marked.sum()),
-            "visits": one.visits,
-            "taken again": int(one.retaken.sum()),
+            "replicates": int(one.load[-1]) + 1,
+            "rounds": len(one),
+            "disturbed": int(one.marked.sum()),
+            "bursts": one.visits,
+            "repeated": int(one.retaken.sum()),
             "still disturbed": int(one.disturbed.sum()),
-            "level, lowest": f"{one.level.min() - 1:+.1%}",
-            "level, highest": f"{one.level.max() - 1:+.1%}",
+            "drift, lowest": f"{one.level.min() - 1:+.1%}",
+            "drift, highest": f"{one.level.max() - 1:+.1%}",
             "90 % of residuals within": f"±{np.median(np.ptp(one.residual, axis=1)) / 2:.1%}",
         }
         for name, one in found.items()

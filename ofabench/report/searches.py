@@ -12,7 +12,7 @@ from supernet.space.arch import ArchConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class SearchedNetwork:
     """One network that a search chose; costs by the names of their constraints."""
 
     space: str
@@ -35,7 +35,7 @@ class Found:
 class Search:
     """A search's file; `front` says that its networks were found as one front."""
 
-    found: tuple[Found, ...]
+    found: tuple[SearchedNetwork, ...]
     front: bool
     strategy: str = ""
 
@@ -69,10 +69,10 @@ def read_search(path: Path, data: Any) -> Search:
         raise FileError(f"{path} is a damaged search result ({error}); search again") from error
 
 
-def _found(data: Any) -> Found:
+def _found(data: Any) -> SearchedNetwork:
     arch = dict(data["arch"])
     space = str(arch.pop("space", data.get("space")))
-    return Found(
+    return SearchedNetwork(
         space=space,
         arch=ArchConfig.from_json(arch),
         accuracy=finite(data["accuracy"]),

@@ -1,4 +1,4 @@
-"""A training log as a section of a report: the loss over steps, and what each phase came to."""
+"""A training log in a report: the loss over steps, and the result of each phase."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Verified networks on a report: their verdicts, and their accuracy against latency."""
+"""Verified networks in a report: verdicts, and accuracy against latency."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""What a supernet for N devices costs, against one training for each of them."""
+"""Cost of a supernet for N devices, against one training for each device."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""The tables of `ofabench cost`, for people."""
+"""The tables of `ofabench cost` as text."""
 
 from typing import Any
 

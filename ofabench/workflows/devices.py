@@ -1,4 +1,4 @@
-"""Devices: which there are, one of them opened, and being the only one that measures on it."""
+"""Devices: listing, opening, and locking one while it is measured."""
 
 import html
 import logging
@@ -18,7 +18,7 @@ from bench.protocol.progress import Progress, WaitWatcher
 from ofabench.options.device import DeviceOptions
 
 if TYPE_CHECKING:
-    from bench.devices.registry import Found
+    from bench.devices.registry import DeviceEntry
 
 __all__ = ["DeviceInfo", "OpenedDevice", "devices", "open_device"]
 __all__ += ["register_backend", "register_device"]
@@ -41,7 +41,7 @@ class DeviceInfo:
     state: str = "ready"
 
     @classmethod
-    def of(cls, found: "Found") -> Self:
+    def of(cls, found: "DeviceEntry") -> Self:
         """Take over what a registry knows of a device."""
         return cls(**asdict(found))
 

@@ -1,4 +1,4 @@
-"""The runner that is pushed to phones, built here, and copied where it is wanted."""
+"""The phone runner's bundle, built here and copied where it is wanted."""
 
 import logging
 import shutil

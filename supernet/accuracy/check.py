@@ -1,4 +1,4 @@
-"""Which kind of accuracy predictor to take, and how good it is on networks kept back for that."""
+"""Choice of an accuracy predictor, and its error on held-out networks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How good a predictor of accuracies is on networks that it was not fitted on."""
+"""Cross-validated errors of accuracy predictors."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Self

@@ -1,4 +1,4 @@
-"""Kernel ridge regression: the kernels, their solution, and the choice by cross-validation."""
+"""Kernel ridge regression: kernels, solution, and choice by cross-validation."""
 
 from dataclasses import asdict, dataclass
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""Sub-networks and their accuracy, measured from a supernet on images that it was not trained on.
+"""Accuracies of sub-networks, measured from a supernet on held-out images.
 
 Each is cut out, its batch norms take their statistics over training images (OFA: 2,000), and it
 judges validation images. Nothing of how a supernet is judged may leak into it, so the two are

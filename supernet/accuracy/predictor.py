@@ -1,4 +1,4 @@
-"""Predicts a sub-network's accuracy from its code, and how sure it is of that.
+"""Predicts a sub-network's accuracy from its encoding, with a standard deviation.
 
 Two kinds of model stand behind it: kernel ridge regression (`supernet.accuracy.kernels`) and an
 ensemble of neural networks (`supernet.accuracy.mlp`). What is stored is one pandas table, a

@@ -1,4 +1,4 @@
-"""Where a search has its accuracies from: a predictor of ours, or one of OFA's.
+"""Sources of accuracies for a search: our predictors, or OFA's.
 
 `open_accuracy` takes what a user writes: a file that `ofabench accuracy` wrote, or `ofa:FILE`,
 with the image sizes of the predictor's encoder behind it where they cannot be inferred:
@@ -105,7 +105,7 @@ def open_accuracy(text: str) -> AccuracySource:
 
 
 def _open_ofa(text: str) -> AccuracySource:
-    """Open OFA's published predictor or one in the newer form, told apart by their tensors."""
+    """Open OFA's published predictor or one in the newer form, recognised by their tensors."""
     name = text.removeprefix(OFA_PREFIX)
     sizes: tuple[int, ...] = ()
     behind = re.fullmatch(r"(.*)@(\d{1,5}(?:,\d{1,5})*)", name, re.ASCII)

@@ -1,4 +1,4 @@
-"""Accuracies of sub-networks as they are measured: a file of lines that only grows.
+"""Measured accuracies of sub-networks in an append-only file of lines.
 
 The first line says what was measured, and on what; each other line is one network's. A process
 that is killed leaves at most one line cut short, which the next one drops.

@@ -1,6 +1,6 @@
-"""Limits that a search keeps: what a network may cost at most, and how its cost is told.
+"""Constraints of a search: upper bounds on costs, and the functions that compute the costs.
 
-What is counted (MACs, parameters, memory, size) is in supernet.constraints.counted; what a
+What is counted (MACs, parameters, memory, size) is in supernet.constraints.static_costs; what a
 predictor tells is here, where wanted with a margin for what the predictor is uncertain by.
 """
 
@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import InputError
-from supernet.constraints.counted import SummedCost, macs, model_size, params, peak_memory
+from supernet.constraints.static_costs import SummedCost, macs, model_size, params, peak_memory
 from supernet.space.coded_space import CodedSpace, Costs, blocks_of, column_values, thermometer
 
 if TYPE_CHECKING:
     from latency_models.drift.margin import Margin
     from latency_models.predictors.predictor import LatencyPredictor
-    from latency_models.vectorized.dense import DenseSpread
+    from latency_models.vectorized.vectorized_predictor import VectorizedSpread
 
 __all__ = [
     "EXTRAPOLATED",
@@ -72,12 +72,12 @@ class CompiledLatency:
     """A latency predictor compiled for a space, to make limits of; `latency` is for one limit."""
 
     name: str
-    spread: "DenseSpread"
+    spread: "VectorizedSpread"
 
     @classmethod
     def of(cls, space: CodedSpace, predictor: "LatencyPredictor") -> Self:
         """Compile; `InputError` where the predictor is of another space."""
-        from latency_models.vectorized.dense import compile_spread
+        from latency_models.vectorized.vectorized_predictor import compile_spread
 
         _check_space(space, predictor)
         return cls(name=predictor.target.key, spread=compile_spread(predictor, space.choices))
@@ -117,8 +117,8 @@ def measured(space: CodedSpace, predictor: "LatencyPredictor") -> Constraint | N
 
     Outside its domain a predictor is least true, and a search goes where it is too low.
     """
-    from latency_models.vectorized.dense import extrapolated_of
-    from latency_models.vectorized.dense_cost import compile_sum
+    from latency_models.vectorized.vectorized_cost import compile_sum
+    from latency_models.vectorized.vectorized_predictor import extrapolated_of
 
     count = extrapolated_of(predictor)
     if not count(list(blocks_of(space))).any():

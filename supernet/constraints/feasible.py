@@ -1,4 +1,4 @@
-"""Several limits together: which networks are within them, and the cheapest networks there are."""
+"""Several limits together: which networks meet them, and the cheapest networks."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How a training image differs each time it is drawn: cropped, mirrored, its colours jittered.
+"""Augmentation of training images: crop, flip, colour jitter.
 
 The values are those that OFA (Cai et al., 2020) trains ImageNet with. All that is drawn comes
 from the seed that is given; no generator of a library's own is touched.

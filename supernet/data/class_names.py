@@ -1,6 +1,6 @@
-"""Names of classes: what a network's outputs stand for, in the order of its outputs.
+"""Names of classes, in the order of a network's outputs.
 
-They come from the data that a supernet was trained on (`Parts.class_names`), and go with it into
+They come from the data that a supernet was trained on (`DataParts.class_names`), and are copied to
 checkpoints, extracted networks, cards and model files. An empty tuple means that they are not
 known: files written before names were kept have none.
 """

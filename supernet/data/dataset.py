@@ -1,4 +1,4 @@
-"""Data as the trainer reads it: normalised tensors, batches, resizing, and honest scores."""
+"""Data as the trainer reads them: normalised tensors, batches, resizing, scores."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""One image file, of whatever kind, to the square of bytes that is asked for."""
+"""Decoding of one image file to a square of bytes."""
 
 import struct
 import zlib
@@ -51,7 +51,7 @@ Choose = Callable[[int, int], View]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class DecodeRequest:
     """An image, at `resolution` pixels a side.
 
     A JPEG is decoded at 1/2, 1/4 or 1/8 of its size where that leaves `gap` times as many pixels
@@ -75,7 +75,7 @@ def centre_view(width: int, height: int, share: float = 0.875) -> View:
     return View(left, top, left + side, top + side)
 
 
-def decode(asked: Asked) -> NDArray[np.uint8]:
+def decode(asked: DecodeRequest) -> NDArray[np.uint8]:
     """Read the image: bytes (r, r, channels). One of `UNREADABLE` where that cannot be done."""
     with asked.path.open("rb") as file, Image.open(file) as image:
         pixels = image.width * image.height
@@ -102,7 +102,7 @@ def decode(asked: Asked) -> NDArray[np.uint8]:
     return found[:, ::-1] if view.flip else found
 
 
-def try_decode(asked: Asked) -> NDArray[np.uint8] | str:
+def try_decode(asked: DecodeRequest) -> NDArray[np.uint8] | str:
     """Read the image as `decode` does, or say why it cannot be read."""
     try:
         return decode(asked)

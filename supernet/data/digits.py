@@ -1,4 +1,4 @@
-"""Composed digits: small real handwriting made into a task that can tell networks apart.
+"""Composed digits: a task made of small handwritten digits that separates networks.
 
 scikit-learn's 1,797 digits of 8x8 pixels are too easy by themselves: 9,000 parameters already get
 97 %. Here each image, 32x32 pixels with one channel, shows several digits, and the label is that

@@ -5,10 +5,10 @@ from functools import cached_property
 
 import torch
 
+from supernet.data.batch_stream import Broken
 from supernet.data.class_names import ClassNames
 from supernet.data.dataset import Dataset
 from supernet.data.digits import CLASSES, SIZE, Part, Splits, load_digits_parts
-from supernet.data.source import Broken
 from supernet.data.tensor_source import TensorSource
 
 # About the mean and the standard deviation of the training bytes (tests hold them to it).

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import FileError, InputError
+from supernet.data.batch_stream import Broken, shown
 from supernet.data.decode import SUFFIXES
-from supernet.data.source import Broken, shown
 
 LAYOUT = "ROOT/train/CLASS/*.jpg and ROOT/val/CLASS/*.jpg"
 HELD_OUT, MOST_HELD_OUT = 0.1, 10_000

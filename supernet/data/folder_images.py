@@ -1,4 +1,4 @@
-"""Images of a folder as evaluation sees them: the middle squares, read when they are asked for.
+"""Images of a folder for evaluation: centre crops, read on demand.
 
 They are prepared as for ImageNet, and held at one size; smaller resolutions are resized from there.
 """
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.errors import InputError
+from supernet.data.batch_stream import shown
 from supernet.data.dataset import Dataset, choose
-from supernet.data.decode import Asked, centre_view
+from supernet.data.decode import DecodeRequest, centre_view
 from supernet.data.reader import ImageReader
-from supernet.data.source import shown
 
 # ImageNet's, over bytes; for grey images the mean of the three.
 MEANS = {1: (114.495,), 3: (123.675, 116.28, 103.53)}
@@ -93,8 +93,8 @@ class FolderImages:
         files = self.reader.files
         groups = [chosen[start : start + size] for start in range(0, len(chosen), size)]
 
-        def ask(group: int, place: int) -> Asked:
-            return Asked(
+        def ask(group: int, place: int) -> DecodeRequest:
+            return DecodeRequest(
                 path=files.path(int(groups[group][place])),
                 channels=self.reader.channels,
                 resolution=self.size,

@@ -1,22 +1,22 @@
-"""A folder of images as a data set, of which no image is opened before it is asked for."""
+"""A folder of images as a data set; no image is opened before it is needed."""
 
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from bench.errors import InputError
+from supernet.data.batch_stream import Broken, shown
 from supernet.data.class_names import ClassNames
 from supernet.data.folder import list_folder
 from supernet.data.folder_images import MEANS, SPREADS, FolderImages
 from supernet.data.folder_source import FolderSource
 from supernet.data.loader import default_workers
 from supernet.data.reader import ImageReader
-from supernet.data.source import Broken, shown
 
 
 @dataclass(frozen=True, kw_only=True)
 class FolderParts:
-    """A folder's three parts; see `supernet.data.parts.Parts`."""
+    """A folder's three parts; see `supernet.data.parts.DataParts`."""
 
     name: str
     train_source: FolderSource

@@ -1,4 +1,4 @@
-"""Training on a folder of images, which differ each time they are drawn."""
+"""Batches for training from a folder of images, augmented at each draw."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,11 +9,11 @@ from torch import Tensor
 
 from bench.errors import InputError
 from supernet.data.augment import Augmentation
+from supernet.data.batch_stream import Batch, BatchRequest, Broken
 from supernet.data.class_names import ClassNames, of_folders
-from supernet.data.decode import Asked
+from supernet.data.decode import DecodeRequest
 from supernet.data.folder_images import FolderImages, normalise_
 from supernet.data.reader import ImageReader, Pixels
-from supernet.data.source import Batch, Broken, Wanted
 
 _GAP = 1.0  # see `decode.Asked`
 _PIECE = 4  # of images; at 224 pixels a third of the time that whole batches of 64 take
@@ -46,16 +46,16 @@ class FolderSource:
     def __len__(self) -> int:
         return len(self.reader.files)
 
-    def stream(self, wanted: Sequence[Wanted]) -> Iterator[Batch]:
+    def stream(self, wanted: Sequence[BatchRequest]) -> Iterator[Batch]:
         """Give the batches in order, two read ahead; an image that cannot be read is left out.
 
         `InputError` where nothing of a batch can be read, or where `ImageReader.read` says so.
         """
         files, view = self.reader.files, self.augmentation.view
 
-        def ask(number: int, place: int) -> Asked:
+        def ask(number: int, place: int) -> DecodeRequest:
             one = wanted[number]
-            return Asked(
+            return DecodeRequest(
                 path=files.path(int(one.images[place])),
                 channels=self.channels,
                 resolution=one.resolution,

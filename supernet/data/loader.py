@@ -1,4 +1,4 @@
-"""Images decoded ahead of their use, in threads, and given in the order they were asked in.
+"""Images decoded ahead of use in threads, returned in the order of the requests.
 
 Pillow lets go of the interpreter's lock while it decodes and resizes, so threads keep all cores
 busy, and cost no copying between processes (`experiments/loading_speed.py`).

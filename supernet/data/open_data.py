@@ -10,11 +10,11 @@ from torch.utils.data import Dataset
 from bench.errors import InputError
 from supernet.data.class_names import ClassNames, check_same
 from supernet.data.digits_parts import DatasetParts, open_digits
-from supernet.data.parts import ImageNeeds, Parts
+from supernet.data.parts import DataParts, ImageNeeds
 from supernet.data.torch_dataset import PREFIX, TorchData, open_torch_data
 from supernet.data.torch_item import MapDataset
 
-Data = str | Path | MapDataset | tuple[MapDataset, MapDataset] | TorchData | Parts
+Data = str | Path | MapDataset | tuple[MapDataset, MapDataset] | TorchData | DataParts
 """A data set's name, a folder of images, torch Datasets, or parts that are open already.
 
 Two torch Datasets are those of training and validation.
@@ -28,7 +28,7 @@ def get_dataset(name: Literal["digits"] = ..., seed: int = ...) -> DatasetParts:
 @overload
 def get_dataset(
     name: str, seed: int = ..., *, channels: int = ..., size: int = ..., workers: int | None = ...
-) -> Parts: ...
+) -> DataParts: ...
 def get_dataset(
     name: str = "digits",
     seed: int = 0,
@@ -36,7 +36,7 @@ def get_dataset(
     channels: int = 3,
     size: int = 224,
     workers: int | None = None,
-) -> Parts:
+) -> DataParts:
     """Parts of the data set of this name, or of a folder of images (see `train.folder_parts`).
 
     A folder is told by a separator in `name`, or by being there. Its images get so many `channels`
@@ -69,7 +69,7 @@ def open_data(
     workers: int | None = None,
     labels: bool = True,
     class_names: ClassNames = (),
-) -> Parts:
+) -> DataParts:
     """Data set of this name (see `get_dataset`), or `data` itself, for networks of `space`.
 
     `InputError` where its channels differ from the space's, or, where `labels` are used, its
@@ -88,7 +88,7 @@ def open_data(
     return parts
 
 
-def _parts(data: Data, space: ImageNeeds, workers: int | None) -> Parts:
+def _parts(data: Data, space: ImageNeeds, workers: int | None) -> DataParts:
     if isinstance(data, str | Path):
         return get_dataset(
             str(data), channels=space.in_channels, size=max(space.resolutions), workers=workers

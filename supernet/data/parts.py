@@ -1,4 +1,4 @@
-"""What commands ask of a data set, be it in memory or on disk."""
+"""The interface of a data set, in memory or on disk."""
 
 from collections.abc import Iterator
 from typing import Protocol
@@ -6,9 +6,9 @@ from typing import Protocol
 import numpy as np
 from torch import Tensor
 
+from supernet.data.batch_stream import Broken, Source
 from supernet.data.class_names import ClassNames
 from supernet.data.dataset import Dataset
-from supernet.data.source import Broken, Source
 
 
 class Images(Protocol):
@@ -45,7 +45,7 @@ class ImageNeeds(Protocol):
     def resolutions(self) -> tuple[int, ...]: ...
 
 
-class Parts(Protocol):
+class DataParts(Protocol):
     """A data set. An image of bytes became the networks' input by (byte - `mean`) / `spread`.
 
     `mean` and `spread` are by channel. Read `test` once, at the end: whatever was decided by it is

@@ -1,4 +1,4 @@
-"""Batches of the images of a folder, and the account of those that cannot be read."""
+"""Batches of a folder's images, and the count of unreadable ones."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.errors import InputError
-from supernet.data.decode import Asked, try_decode
+from supernet.data.batch_stream import Broken, shown
+from supernet.data.decode import DecodeRequest, try_decode
 from supernet.data.folder import ImageFiles
 from supernet.data.loader import in_order
-from supernet.data.source import Broken, shown
 
 MANY = 5  # broken images from which on more is wrong than these images
 
@@ -44,7 +44,7 @@ class ImageReader:
         self._by_class: Counter[int] = Counter()
 
     def read(
-        self, groups: Sequence[NDArray[np.int64]], ask: Callable[[int, int], Asked]
+        self, groups: Sequence[NDArray[np.int64]], ask: Callable[[int, int], DecodeRequest]
     ) -> Iterator[Pixels]:
         """Give the pixels of each group of images, where `ask(group, place)` says how one is read.
 

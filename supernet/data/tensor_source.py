@@ -1,4 +1,4 @@
-"""Training on images that are in memory, each the same whenever it is drawn."""
+"""Batches for training from images in memory."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from supernet.data.batch_stream import Batch, BatchRequest, Broken
 from supernet.data.class_names import ClassNames
 from supernet.data.dataset import Dataset, resize
-from supernet.data.source import Batch, Broken, Wanted
 
 
 @dataclass(frozen=True)
 class TensorSource:
     """A `Source` over a data set in memory: resized, and else as it is.
 
-    Nothing about its batches is random, so a `Wanted`'s seed is not used.
+    Nothing about its batches is random, so a `BatchRequest`'s seed is not used.
     """
 
     dataset: Dataset
@@ -37,7 +37,7 @@ class TensorSource:
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def stream(self, wanted: Sequence[Wanted]) -> Iterator[Batch]:
+    def stream(self, wanted: Sequence[BatchRequest]) -> Iterator[Batch]:
         """Give the batches in order, each made when it is asked for."""
         for one in wanted:
             index = torch.from_numpy(one.images)

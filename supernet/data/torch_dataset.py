@@ -1,4 +1,4 @@
-"""Torch Datasets of the user's, images with labels, as data to train on and be judged by."""
+"""Torch Datasets of users as data for training and evaluation."""
 
 import hashlib
 from collections.abc import Sequence
@@ -8,9 +8,9 @@ from functools import cached_property, partial
 import numpy as np
 
 from bench.errors import InputError
+from supernet.data.batch_stream import Broken, Source
 from supernet.data.class_names import ClassNames
 from supernet.data.parts import ImageNeeds, Images
-from supernet.data.source import Broken, Source
 from supernet.data.torch_images import Scale
 from supernet.data.torch_item import MapDataset
 from supernet.data.torch_items import Items
@@ -62,7 +62,7 @@ class TorchData:
 
 @dataclass(frozen=True, kw_only=True)
 class TorchParts:
-    """The three parts of a torch Dataset; see `supernet.data.parts.Parts`.
+    """The three parts of a torch Dataset; see `supernet.data.parts.DataParts`.
 
     `name` is that of the data with a digest of the training and validation items.
     """

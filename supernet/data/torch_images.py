@@ -1,4 +1,4 @@
-"""Images of a torch `Dataset` that are read each time they are asked for, not held in memory."""
+"""Images of a torch `Dataset` that are read on demand, not kept in memory."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from supernet.data.batch_stream import Batch, BatchRequest, Broken
 from supernet.data.class_names import ClassNames
 from supernet.data.dataset import Dataset, choose, resize
-from supernet.data.source import Batch, Broken, Wanted
 from supernet.data.torch_items import Items, to_bytes
 
 READ_AT_ONCE = 100
@@ -104,7 +104,7 @@ class TorchSource:
     def __len__(self) -> int:
         return len(self.items)
 
-    def stream(self, wanted: Sequence[Wanted]) -> Iterator[Batch]:
+    def stream(self, wanted: Sequence[BatchRequest]) -> Iterator[Batch]:
         """Give the batches in order; with workers, some are read ahead."""
         read = self.items.read([one.images for one in wanted], [one.seed for one in wanted])
         for one, raw in zip(wanted, read, strict=True):

@@ -1,4 +1,4 @@
-"""One item of a torch `Dataset`, checked; what of it is random is seeded."""
+"""One item of a torch `Dataset`, checked, with seeded randomness."""
 
 import random
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""One part of a torch `Dataset`, looked at: whether it varies, its digest, its mean and spread."""
+"""One part of a torch `Dataset`: whether it varies, its digest, mean and deviation."""
 
 import hashlib
 from collections.abc import Iterator
@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from supernet.data.batch_stream import Source
 from supernet.data.class_names import ClassNames
 from supernet.data.dataset import Dataset, choose
 from supernet.data.parts import Images
-from supernet.data.source import Source
 from supernet.data.tensor_source import TensorSource
 from supernet.data.torch_images import READ_AT_ONCE, STILL, Scale, TorchImages, TorchSource
 from supernet.data.torch_items import Items, Raw, to_bytes

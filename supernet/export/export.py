@@ -1,4 +1,4 @@
-"""A sub-network as a file of a runtime, checked against torch before it is put in place."""
+"""Exports a sub-network to a runtime's file, checked against torch before it is kept."""
 
 import hashlib
 import json
@@ -11,15 +11,21 @@ import numpy as np
 from bench.files import write_bytes, write_text
 from bench.protocol.backend import Array, Backend
 from bench.protocol.target import Target
-from supernet.export.card import Accuracies, Calibration, Card, Closeness, card_path
-from supernet.export.closeness import check_close, compare
+from supernet.export.model_card import (
+    Accuracies,
+    Calibration,
+    ModelCard,
+    OutputDifference,
+    card_path,
+)
 from supernet.export.model_metadata import with_class_names
+from supernet.export.output_check import check_close, compare
 from supernet.export.precision import FP32, check_precision, convert
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from supernet.export.network_file import CutNetwork
+    from supernet.export.network_file import StandaloneNetwork
 
 CHECKED_INPUTS = 4
 RANDOM = "random"
@@ -50,10 +56,10 @@ class Made:
     content: bytes
     expected: Array
     got: Array
-    closeness: Closeness
+    closeness: OutputDifference
 
 
-def make_file(cut: "CutNetwork", form: Form) -> Made:
+def make_file(cut: "StandaloneNetwork", form: Form) -> Made:
     """Make a file of `cut`; `InputError` where it is not close enough to torch."""
     from bench.blocks.torch_modules import model_of
 
@@ -77,11 +83,11 @@ def make_file(cut: "CutNetwork", form: Form) -> Made:
 
 
 def make_card(
-    cut: "CutNetwork", form: Form, made: Made, accuracies: Accuracies | None = None
-) -> Card:
+    cut: "StandaloneNetwork", form: Form, made: Made, accuracies: Accuracies | None = None
+) -> ModelCard:
     """Describe a file that was made of `cut`."""
     images = form.calibration if form.precision == "int8" else None
-    return Card(
+    return ModelCard(
         space=cut.space,
         arch=cut.arch,
         backend=form.backend.name,
@@ -102,13 +108,13 @@ def make_card(
     )
 
 
-def write_exported(out: Path, content: bytes, card: Card) -> None:
+def write_exported(out: Path, content: bytes, card: ModelCard) -> None:
     """Write a model file, and its card beside it."""
     write_bytes(out, content)
     write_text(card_path(out), json.dumps(card.to_json(), indent=2, allow_nan=False) + "\n")
 
 
-def export(cut: "CutNetwork", form: Form, out: Path) -> Card:
+def export(cut: "StandaloneNetwork", form: Form, out: Path) -> ModelCard:
     """Write `cut` as a file, and its card beside it; nothing where it is not close to torch."""
     made = make_file(cut, form)
     card = make_card(cut, form, made)
@@ -141,7 +147,7 @@ def run_file(content: bytes, backend: Backend, images: Array, precision: str = F
     return np.concatenate([loaded.infer(images[i : i + 1]) for i in range(len(images))])
 
 
-def _random_images(cut: "CutNetwork") -> Array:
+def _random_images(cut: "StandaloneNetwork") -> Array:
     first = cut.blocks[0]
     shape = (CHECKED_INPUTS, first.in_channels, first.in_size, first.in_size)
     return np.random.default_rng(0).standard_normal(shape, dtype=np.float32)

@@ -1,9 +1,9 @@
-"""Names of classes inside a model file, where its runtime's format has a place for them."""
+"""Names of classes inside a model file, where its format has a place for them."""
 
 import json
 
 from supernet.data.class_names import ClassNames
-from supernet.export.card import Normalisation
+from supernet.export.model_card import Normalisation
 
 ONNX_KEY = "class_names"  # of ModelProto.metadata_props; its value is a JSON list
 

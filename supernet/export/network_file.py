@@ -14,7 +14,7 @@ from bench.blocks.torch_modules import build_network
 from bench.errors import FileError, InputError, first_line
 from bench.files import VALUE_DAMAGE
 from supernet.data.class_names import ClassNames, read_class_names
-from supernet.export.card import Normalisation
+from supernet.export.model_card import Normalisation
 from supernet.space.space import ArchConfig
 from supernet.weights.tensor_file import load_tensors, save_tensors
 
@@ -22,7 +22,7 @@ WHAT = "sub-network"
 
 
 @dataclass(frozen=True, kw_only=True)
-class CutNetwork:
+class StandaloneNetwork:
     """A sub-network: modules of `build_network(blocks)`, in evaluation mode once loaded.
 
     Its images are prepared by `normalisation`, and resized to `arch.resolution`. `class_names` is
@@ -38,7 +38,7 @@ class CutNetwork:
     class_names: ClassNames = ()
 
 
-def save_network(path: Path, cut: CutNetwork) -> None:
+def save_network(path: Path, cut: StandaloneNetwork) -> None:
     """Write `cut`, whole or not at all."""
     metadata = {
         "space": cut.space,
@@ -55,12 +55,12 @@ def save_network(path: Path, cut: CutNetwork) -> None:
     save_tensors(path, what=WHAT, metadata=metadata, network=cut.network.state_dict())
 
 
-def load_network(path: Path) -> CutNetwork:
+def load_network(path: Path) -> StandaloneNetwork:
     """Read back what `save_network` wrote; `FileError` where the file is another's, or damaged."""
     metadata, groups = load_tensors(path, what=WHAT)
     try:
         blocks = tuple(BlockSpec.parse(key) for key in metadata["blocks"])
-        return CutNetwork(
+        return StandaloneNetwork(
             space=str(metadata["space"]),
             arch=ArchConfig.from_json(metadata["arch"]),
             blocks=blocks,

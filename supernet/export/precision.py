@@ -1,4 +1,4 @@
-"""What precisions a file of each runtime can have, and how one is made of a float32 file.
+"""Precisions of each runtime's files, and how a float32 file is converted.
 
 float16: weights of half the size. int8: weights and activations of a quarter, by post-training
 quantisation: the range of every activation is taken from images, that of weights by channel.

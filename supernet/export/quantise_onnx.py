@@ -9,7 +9,7 @@ from bench.devices.cpu.host_facts import cpu_info
 from bench.errors import MissingRuntimeError
 from bench.files import read_bytes
 from bench.protocol.backend import Array
-from supernet.export.quiet import quiet
+from supernet.export.log_silencing import quiet
 
 _INSTALL = "pip install onnxruntime onnx"
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from bench.errors import MissingRuntimeError
 from bench.protocol.backend import Array
-from supernet.export.quiet import quiet
+from supernet.export.log_silencing import quiet
 
 _SIGNATURE = "serving_default"
 _FILE_IDENTIFIER = b"TFL3"

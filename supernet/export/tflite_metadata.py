@@ -1,4 +1,4 @@
-"""Metadata of a TFLite file: how its image is prepared, and what its outputs are called.
+"""Metadata of a TFLite file: normalisation of its input, names of its outputs.
 
 The format is TensorFlow's: a flatbuffer (metadata_schema.fbs, identifier M001) in a buffer of the
 model that is called TFLITE_METADATA, and the file of labels in a zip archive after the model's end.
@@ -16,7 +16,7 @@ from flatbuffers import number_types
 from flatbuffers.table import Table
 
 from supernet.data.class_names import LABELS, ClassNames, labels_text
-from supernet.export.card import Normalisation
+from supernet.export.model_card import Normalisation
 
 _METADATA = "TFLITE_METADATA"
 _FILE_IDENTIFIER, _METADATA_IDENTIFIER = b"TFL3", b"M001"

@@ -12,8 +12,8 @@ from typing import Any
 
 from bench.blocks.spec import BlockSpec
 from bench.errors import InputError
-from supernet.published.shapes import read_field, spec_or_told
-from supernet.space.units import make_divisible
+from supernet.published.published_blocks import read_field, spec_or_told
+from supernet.space.shared_blocks import make_divisible
 
 ACTS = {None: "none", "none": "none", "relu": "relu", "relu6": "relu6", "h_swish": "hswish"}
 MOBILENET, PROXYLESS = "MobileNetV3", "ProxylessNASNets"

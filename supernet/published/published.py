@@ -1,6 +1,6 @@
-"""Networks that others published, rebuilt from their shapes to blocks.
+"""Published networks rebuilt as blocks from their shapes.
 
-The file is a JSON list; each network has a `name`, its shapes (see supernet.published.shapes) and,
+The file is a JSON list; each network has a `name`, its shapes (see `published_blocks`) and,
 where known, `params_m` and `macs_m` in millions and `latency_ms`. Read as well are OFA's network
 files (`net.config`, see supernet.published.net_config; one, or a list) and archs files
 (supernet.space.arch_file).
@@ -15,7 +15,7 @@ from bench.blocks.spec import BlockSpec
 from bench.errors import InputError
 from bench.files import read_bytes, read_json
 from supernet.published.net_config import blocks_of, is_net_config
-from supernet.published.shapes import LARGEST, read_field, rebuild
+from supernet.published.published_blocks import LARGEST, read_field, rebuild
 from supernet.space.arch import ArchConfig
 from supernet.space.arch_file import (
     WrittenNetwork,

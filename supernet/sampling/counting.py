@@ -1,4 +1,4 @@
-"""Networks within a limit that few meet, drawn by counting how many there are.
+"""Exact draws of networks within a tight limit, by counting them.
 
 Dynamic programming over a binned cost. Each part of the cost is rounded down, so that no network
 within the limit is lost: what is drawn is uniform among the networks whose binned cost fits, and
@@ -11,7 +11,7 @@ from typing import Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from supernet.constraints.additive import Additive, StageCost
+from supernet.constraints.additive_costs import Additive, StageCost
 from supernet.space.codes import Codes
 
 Floats = NDArray[np.float64]

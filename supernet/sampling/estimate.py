@@ -1,4 +1,4 @@
-"""`LossEstimate`: which sub-networks lose least, learnt from the losses of training itself.
+"""`LossEstimate`: a regression of training losses on choices.
 
 Ridge regression on the thermometer features of codes. Networks of one step saw the same images
 with the same weights, so it is their differences from the step's mean that tell; earlier epochs

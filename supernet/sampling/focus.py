@@ -1,4 +1,4 @@
-"""`FocusedDraws`: training's attention on the best or the worst of networks that cost alike.
+"""`FocusedDraws`: attention to the best or worst of networks with similar cost (AttentiveNAS).
 
 In the manner of AttentiveNAS (Wang et al., CVPR 2021): among candidates of like cost the one of
 highest (best-up) or lowest (worst-up) predicted accuracy is trained. There a target cost is drawn

@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 
 from bench.errors import InfeasibleError
-from supernet.constraints.additive import Additive
+from supernet.constraints.additive_costs import Additive
 from supernet.constraints.constraints import Constraint
 from supernet.constraints.feasible import (
     Floats,

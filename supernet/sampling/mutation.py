@@ -1,4 +1,4 @@
-"""Networks within limits that are too tight to draw and too coupled to count: a random walk.
+"""Draws within limits too tight to sample and too coupled to count: a random walk.
 
 Metropolis: each choice is redrawn with some chance, and a step that leaves the limits is not
 taken. Redrawing is reversible under uniform draws, so the walk's own distribution is the uniform

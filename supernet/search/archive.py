@@ -1,4 +1,4 @@
-"""All networks that a search has looked at, each once."""
+"""Archive of all networks that a search has evaluated, each once."""
 
 from dataclasses import replace
 from typing import cast

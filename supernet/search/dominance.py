@@ -1,4 +1,4 @@
-"""Which networks none is better than: Pareto dominance in accuracy and costs."""
+"""Pareto dominance in accuracy and costs."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""Runs a strategy: scores what it proposes, keeps the best, and ends it in time.
+"""Runs a strategy: evaluates its proposals, keeps the best, and ends it in time.
 
 A whole batch is one array of codes, and every predictor sees it at once. What is returned was
 chosen for its predicted accuracy, which is therefore too high on average: the truth is what is
@@ -16,11 +16,11 @@ from bench.blocks.spec import BlockSpec
 from bench.errors import InfeasibleError, InputError
 from supernet.constraints.constraints import Constraint
 from supernet.search.archive import Archive
+from supernet.search.callbacks import NoWatcher, SearchProgress, Watcher
 from supernet.search.evolution import Evolution
 from supernet.search.infeasible import why_infeasible
 from supernet.search.problem import Accuracies, Problem, Scored, SearchedSpace
 from supernet.search.strategy import Strategy
-from supernet.search.watch import Look, NoWatcher, Watcher
 from supernet.space.arch import ArchConfig
 
 
@@ -45,7 +45,7 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class SearchPlan:
     """How to search, until when, and who watches."""
 
     strategy: Strategy = field(default_factory=Evolution)
@@ -93,14 +93,14 @@ def search(
     constraints: Sequence[Constraint],
     *,
     seed: int,
-    plan: Plan | None = None,
+    plan: SearchPlan | None = None,
 ) -> SearchResult:
     """Find the network with the highest `accuracy(codes)` that meets every constraint.
 
     The same seed gives the same result, unless seconds end it. `InfeasibleError` names the limits
     that nothing meets, and the network that comes nearest.
     """
-    plan = plan or Plan()
+    plan = plan or SearchPlan()
     problem = Problem.of(space, accuracy, constraints)
     run = Run(problem, plan)
     best = run.to_the_end(seed)
@@ -154,7 +154,7 @@ def _blocks(space: SearchedSpace, code: tuple[int, ...]) -> Iterator[BlockSpec]:
 class Run:
     """One search, and what it has seen."""
 
-    def __init__(self, problem: Problem, plan: Plan) -> None:
+    def __init__(self, problem: Problem, plan: SearchPlan) -> None:
         self.archive = Archive(problem)
         self.history: list[Step] = []
         self.strategy_name = plan.strategy.name
@@ -217,9 +217,9 @@ class Run:
         accuracy = as_share(best.accuracy[0]) if best is not None and within else None
         return Step(evaluated=len(self.archive), accuracy=accuracy)
 
-    def _look(self) -> Look:
+    def _look(self) -> SearchProgress:
         problem, budget = self._problem, self._plan.budget
-        return Look(
+        return SearchProgress(
             what=f"{self.strategy_name} search",
             evaluated=len(self.archive),
             seconds=self._plan.clock() - self._started,

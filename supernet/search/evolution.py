@@ -1,7 +1,7 @@
-"""Evolution: good networks are changed and crossed, and the best of all stay.
+"""Evolutionary search: mutation, crossover, and selection of the best of all.
 
 By default it is guided: its first networks, and each better one that it comes upon, are climbed
-from by exact optima of accuracy's own one-choice changes (supernet.search.guide), so that chance
+from by exact optima of accuracy's own one-choice changes (`local_search`), so that chance
 is left only what interactions hide.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from bench.errors import InputError
 from supernet.search.archive import first_of_each
-from supernet.search.guide import Guide
+from supernet.search.local_search import LocalSearch
 from supernet.search.problem import Problem, Scored
 from supernet.search.strategy import Proposals
 from supernet.space.codes import Codes
@@ -53,7 +53,7 @@ class Evolution:
         random = problem.layout.sample(rng, self.population)
         ranked = yield np.concatenate([problem.extremes(), random])
         ranked = ranked.take(first_of_each(ranked)).top(self.population)
-        guide = Guide.of(problem) if self.climbs else None
+        guide = LocalSearch.of(problem) if self.climbs else None
         if guide is not None:
             for start in _best_of_sizes(ranked, problem.space.resolutions):
                 ranked = self._with(ranked, (yield from guide.climb(start, hold=True)))
@@ -85,7 +85,7 @@ class Evolution:
         return np.concatenate([mutated, crossed])
 
 
-def _is_worth(guide: Guide, ranked: Scored) -> bool:
+def _is_worth(guide: LocalSearch, ranked: Scored) -> bool:
     """Whether to climb on: where no sum led within the limits, none will."""
     return not guide.sums.is_exact or not ranked.excess[0] > 0
 

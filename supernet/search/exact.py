@@ -1,7 +1,7 @@
 """The exact best network of a sum under limits on sums: dynamic programming with bounds.
 
 Networks are built up choice by choice. What is built so far is dropped where a limit is exceeded,
-where the relaxation (supernet.search.relaxed) says that no network with it reaches what is asked,
+where the relaxation (`lagrangian_bound`) says that no network with it reaches what is asked,
 and, under one limit, where something else costs no more and is worth no less. What is asked begins
 just below the bound and comes down until a network reaches it: that one is the best.
 """
@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from supernet.search.built import Asked, Built, Picks
+from supernet.search.dual_descent import lowered
 from supernet.search.grid import Floats, Grid
-from supernet.search.lowered import lowered
-from supernet.search.relaxed import Relaxed, Separable, least_bound
+from supernet.search.lagrangian_bound import Relaxed, Separable, least_bound
+from supernet.search.partial_networks import Built, PartialBounds, Picks
 from supernet.space.codes import Codes
 
 _SLIP = 1e-12  # relative: a sum in another order may exceed a limit by rounding
@@ -36,7 +36,7 @@ class Best:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Effort:
+class SearchEffort:
     """How far to go: networks half built that are kept, and resolutions that are gone into.
 
     `steps` are those by which the bound of several limits is lowered before networks are built.
@@ -47,11 +47,11 @@ class Effort:
     steps: int = 40
 
 
-_UTMOST = Effort()
+_UTMOST = SearchEffort()
 
 
 def best_of_sum(
-    problem: Separable, keep: int = 1, above: float = -np.inf, effort: Effort = _UTMOST
+    problem: Separable, keep: int = 1, above: float = -np.inf, effort: SearchEffort = _UTMOST
 ) -> Best | None:
     """Find the best networks of any resolution; None where none is within the limits.
 
@@ -154,7 +154,7 @@ class _Builder:
         left = problem.limits - np.array([cost.base[0] for cost in problem.costs])
         prices, self._base = relaxed.prices[0], float(problem.value.base[0])
         slip = _SLIP * (abs(asked) + abs(self._base))
-        self._asked = Asked(
+        self._asked = PartialBounds(
             prices=prices,
             limits=left + problem.limits * _SLIP,
             least=asked - slip - self._base - float(prices @ left),

@@ -1,7 +1,7 @@
-"""The Pareto front: networks than which none is more accurate and no dearer in any objective.
+"""The Pareto front of accuracy and costs.
 
 Limits on the objectives are set one after the other over all that the space can do, and the best
-network under each is climbed to (supernet.search.guide); between, networks of the front have
+network under each is climbed to (supernet.search.local_search); between, networks of the front have
 mutants and children, and limits go where the front is thinnest.
 """
 
@@ -14,9 +14,9 @@ import numpy as np
 from bench.errors import InfeasibleError, InputError
 from supernet.search.archive import first_of_each
 from supernet.search.dominance import extended, is_new, spread_over
-from supernet.search.engine import Plan, Run, SearchResult, result_of
-from supernet.search.guide import Guide
+from supernet.search.engine import Run, SearchPlan, SearchResult, result_of
 from supernet.search.infeasible import why_infeasible
+from supernet.search.local_search import LocalSearch
 from supernet.search.problem import Floats, Problem, Scored
 from supernet.search.strategy import Proposals
 from supernet.space.codes import Codes
@@ -42,7 +42,7 @@ class FrontSearch:
         random = problem.layout.sample(rng, self.population)
         known = yield np.concatenate([problem.extremes(), random])
         runs = known.objectives[np.isfinite(known.objectives).all(axis=1)]
-        guide = Guide.of(problem) if len(runs) else None
+        guide = LocalSearch.of(problem) if len(runs) else None
         known = self._with(known.take(_NONE), known)
         waiting: list[Floats] = []
         if guide is not None:
@@ -61,7 +61,7 @@ class FrontSearch:
                 known = self._with(known, children)
 
     def _ends(
-        self, guide: Guide, known: Scored
+        self, guide: LocalSearch, known: Scored
     ) -> Generator[Codes, Scored, tuple[Scored, list[Floats]]]:
         """Limits at the front's ends: the cheapest by each objective, and no limit at all.
 
@@ -94,7 +94,9 @@ class FrontSearch:
         return np.concatenate([mutated, layout.cross(parents[1], parents[2], rng)])
 
 
-def search_front(problem: Problem, *, seed: int, points: int, plan: Plan) -> list[SearchResult]:
+def search_front(
+    problem: Problem, *, seed: int, points: int, plan: SearchPlan
+) -> list[SearchResult]:
     """Find the front of a problem with objectives; return `points` of it, from the cheapest.
 
     The same seed gives the same front, unless seconds end the search. `InfeasibleError` where
@@ -118,7 +120,7 @@ def search_front(problem: Problem, *, seed: int, points: int, plan: Plan) -> lis
 class FrontRun(Run):
     """A search that keeps a front, and goes on while that moves."""
 
-    def __init__(self, problem: Problem, plan: Plan) -> None:
+    def __init__(self, problem: Problem, plan: SearchPlan) -> None:
         super().__init__(problem, plan)
         self.front = problem.nothing()
 
@@ -165,7 +167,7 @@ def _under(scored: Scored, limits: Floats) -> Scored:
     return replace(scored, excess=scored.excess + over)
 
 
-def _climb(guide: Guide, start: Scored, limits: Floats) -> Generator[Codes, Scored, Scored]:
+def _climb(guide: LocalSearch, start: Scored, limits: Floats) -> Generator[Codes, Scored, Scored]:
     """Climb under limits on the objectives; return all that was looked at on the way."""
     climb = guide.within(limits).climb(_under(start, limits))
     seen = start

@@ -1,6 +1,6 @@
 """Choices of a space laid out as arrays: by resolution, stage, depth, block and option.
 
-What adds up over choices, a cost or a linear model of accuracy, is `Parts`: its shares by choice.
+What adds up over choices, a cost or a linear model of accuracy, is `GridSum`: its shares by choice.
 Axes are R resolutions, E and L widths that a stage is entered and left with, D depths, S blocks
 of a stage, O options of a block (its kernel and expansion). An axis on which nothing depends may
 have length 1.
@@ -12,9 +12,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from supernet.constraints.additive import Additive
+from supernet.constraints.additive_costs import Additive
+from supernet.constraints.choice_effects import WidthChoice, chain_of, reference_costs
 from supernet.constraints.constraints import Costs
-from supernet.constraints.probes import WidthChoice, chain_of, reference_costs
 from supernet.space.codes import Codes, Layout
 
 Floats = NDArray[np.float64]
@@ -82,7 +82,7 @@ class StageParts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class GridSum:
     """A sum: `base` (R,) + `entry` (R, E) of the first width + one share for each choice made."""
 
     base: Floats
@@ -120,9 +120,9 @@ class Parts:
             base=every(additive.least, np.inf), entry=every(additive.entry), stages=tuple(stages)
         )
 
-    def at(self, resolution: int) -> "Parts":
+    def at(self, resolution: int) -> "GridSum":
         """Return the shares at one resolution, by its place."""
-        return Parts(
+        return GridSum(
             base=at_resolution(self.base, resolution),
             entry=at_resolution(self.entry, resolution),
             stages=tuple(stage.at(resolution) for stage in self.stages),

@@ -1,8 +1,8 @@
-"""Says why nothing is within the limits: which bind, and what the fastest network takes."""
+"""Explains why no network meets the limits: which bind, and the fastest network."""
 
 import numpy as np
 
-from supernet.constraints.additive import Additive
+from supernet.constraints.additive_costs import Additive
 from supernet.constraints.constraints import Constraint
 from supernet.constraints.feasible import cheapest
 from supernet.search.problem import Problem

@@ -1,4 +1,4 @@
-"""Accuracy around one network as a sum over choices: what each choice changes, made alone.
+"""A linear model of accuracy around one network: the effect of each single change.
 
 The changes are asked of the accuracy itself, one small batch for each network. Where accuracy is a
 sum over choices anyway, this is the accuracy everywhere.
@@ -9,8 +9,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from supernet.constraints.probes import WidthChoice
-from supernet.search.grid import Floats, Grid, Parts, StageParts
+from supernet.constraints.choice_effects import WidthChoice
+from supernet.search.grid import Floats, Grid, GridSum, StageParts
 from supernet.space.codes import Codes
 
 
@@ -50,7 +50,7 @@ class Probes:
         codes = layout.canonical(np.concatenate(groups))
         return cls(grid=grid, around=around, codes=codes, ends=tuple(ends))
 
-    def parts(self, accuracy: Floats) -> Parts:
+    def parts(self, accuracy: Floats) -> GridSum:
         """Shares by choice from the accuracies (n,) of `codes`."""
         groups = iter([accuracy[begin:end] for begin, end in pairwise(self.ends)])
         base = next(groups)
@@ -70,9 +70,9 @@ class Probes:
                     options = stage.options[block, :, place]
                     blocks[0, 0, 0, block] += change[np.searchsorted(values, options)]
             stages.append(StageParts(depths=depths, blocks=blocks))
-        return Parts(base=base, entry=entry, stages=tuple(stages))
+        return GridSum(base=base, entry=entry, stages=tuple(stages))
 
-    def nearer(self, value: Parts, price: float) -> Parts:
+    def nearer(self, value: GridSum, price: float) -> GridSum:
         """Charge `price` for each choice that differs from this network's; its own are free."""
 
         def moved(choice: WidthChoice) -> Floats:
@@ -92,7 +92,7 @@ class Probes:
                 )
             )
         differs = self.grid.resolutions != self.around[0]
-        return Parts(
+        return GridSum(
             base=value.base - price * differs,
             entry=value.entry - moved(self.grid.enters),
             stages=tuple(stages),

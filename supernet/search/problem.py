@@ -1,4 +1,4 @@
-"""What is searched: a space, how accurate its networks are, and what each may cost."""
+"""The search problem: a space, accuracies, and limits."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The networks of a search that are most worth measuring: accurate, and about the limit.
+"""The most promising networks to measure: accurate, and near the limit.
 
 Besides the limit itself, networks are searched for at limits somewhat lower and higher: where
 predictions are off, the best network within the limit is the best one predicted at another.
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from supernet.constraints.constraints import Constraint
-from supernet.search.engine import Plan, Run
+from supernet.search.engine import Run, SearchPlan
 from supernet.search.problem import Accuracies, Problem, SearchedSpace
 from supernet.space.codes import Codes
 
@@ -21,7 +21,7 @@ NEIGHBOURS = 3000  # best networks of a search that candidates are taken of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class CandidateCount:
     """How many networks are wanted in all, at which shares of the limit, and which not again.
 
     Half of them are at the first share, the rest equally many at each of the others. `seen` are
@@ -42,7 +42,7 @@ class Searched:
     limit: Constraint
     others: tuple[Constraint, ...]
     seed: int
-    plan: Plan
+    plan: SearchPlan
 
     def problem(self, share: float = 1.0) -> Problem:
         """The problem at so much of the limit."""
@@ -64,7 +64,7 @@ class Searched:
         return run
 
 
-def promising(searched: Searched, run: Run, wanted: Wanted) -> Codes:
+def promising(searched: Searched, run: Run, wanted: CandidateCount) -> Codes:
     """Distinct networks (n, columns), the most accurate predicted within each share of the limit.
 
     `run` is that of the whole limit. Fewer than wanted where there are no more.
@@ -86,7 +86,7 @@ def promising(searched: Searched, run: Run, wanted: Wanted) -> Codes:
     return chosen
 
 
-def _counts(wanted: Wanted) -> list[int]:
+def _counts(wanted: CandidateCount) -> list[int]:
     """How many of each share."""
     others = len(wanted.shares) - 1
     rest = wanted.count // 2 if others else 0

@@ -1,4 +1,4 @@
-"""What a search writes: the network found, its figures, and what they were predicted with."""
+"""The file of a search: the network, its figures, and the predictors used."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""How much too fast a searched network is predicted, because it was searched: the winner's curse.
+"""The selection effect (winner's curse): how much too fast a searched network is predicted.
 
 A search prefers blocks that a predictor takes for faster than they are. How much that comes to is
 simulated: errors of the size that the predictor states are drawn for every block, networks are
@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from bench.blocks.spec import BlockSpec
 from bench.errors import InfeasibleError
-from latency_models.vectorized.dense import compile_spread
-from latency_models.vectorized.dense_cost import compile_sum
-from latency_models.vectorized.gathers import CostOf
+from latency_models.vectorized.lookup_arrays import CostOf
+from latency_models.vectorized.vectorized_cost import compile_sum
+from latency_models.vectorized.vectorized_predictor import compile_spread
 from supernet.constraints.constraints import Constraint, Costs
-from supernet.search.engine import Budget, Plan, search
+from supernet.search.engine import Budget, SearchPlan, search
 from supernet.search.problem import Accuracies, SearchedSpace
 from supernet.space.coded_space import blocks_of
 from supernet.space.codes import Codes
@@ -74,7 +74,9 @@ def selection_effect(  # noqa: PLR0913 - a search's parts, and the predictor tha
 
         wrong = replace(limited, costs=upper, predicted=wrong_ms)
         try:
-            found = search(space, accuracy, [wrong, *others], seed=seed, plan=Plan(budget=BUDGET))
+            found = search(
+                space, accuracy, [wrong, *others], seed=seed, plan=SearchPlan(budget=BUDGET)
+            )
         except InfeasibleError:
             continue
         codes = np.concatenate([np.array([found.code], dtype=np.int16), random])

@@ -1,4 +1,4 @@
-"""How networks to look at are proposed: one interface for every strategy.
+"""The interface of a search strategy: it proposes networks.
 
 A strategy is asked for a generator. It yields codes (n, columns), is sent back what they are worth
 (`Scored`, in the same order), and yields again, until it has nothing more to propose. Budgets,

@@ -1,4 +1,4 @@
-"""Limits of a problem as sums over choices, and choices that no limit leaves room for.
+"""Limits as sums over choices, and choices that no limit permits.
 
 A choice that by itself exceeds a limit is forbidden; a limit that nothing else can exceed is then
 none any more. So limits that only forbid, as a network's peak over its blocks or a count that must
@@ -12,10 +12,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from supernet.constraints.choice_effects import chain_of, probe_stage
 from supernet.constraints.constraints import Constraint, Costs
-from supernet.constraints.probes import chain_of, probe_stage
-from supernet.search.grid import Floats, Grid, Parts, StageParts
-from supernet.search.hopeless import hopeless
+from supernet.search.grid import Floats, Grid, GridSum, StageParts
+from supernet.search.infeasible_resolutions import hopeless
 from supernet.search.problem import Problem
 from supernet.space.codes import Codes, Layout
 
@@ -45,7 +45,7 @@ class Sums:
     `is_exact` where that is all that they ask. The costs of objectives come last, without limit.
     """
 
-    costs: tuple[Parts, ...]
+    costs: tuple[GridSum, ...]
     limits: Floats
     forbidden: tuple[Forbidden, ...]
     is_exact: bool
@@ -53,14 +53,14 @@ class Sums:
     @classmethod
     def of(cls, problem: Problem, grid: Grid) -> Self | None:
         """Take a problem's limits apart; None where an objective cannot be."""
-        costs: list[Parts] = []
+        costs: list[GridSum] = []
         limits: list[float] = []
         masks: list[tuple[Forbidden, ...]] = []
         is_exact = True
         for limit in problem.constraints:
-            cost, scale = Parts.of_costs(grid, limit.costs), 1.0
+            cost, scale = GridSum.of_costs(grid, limit.costs), 1.0
             if cost is None and limit.predicted is not None:
-                cost = Parts.of_costs(grid, limit.predicted)
+                cost = GridSum.of_costs(grid, limit.predicted)
                 scale, is_exact = _share(problem, limit), False
             if cost is None:
                 masks.append(_dear_alone(problem, grid, limit))
@@ -74,7 +74,7 @@ class Sums:
         if costs:
             masks.append(_at(grid, hopeless(grid, tuple(costs), np.array(limits))))
         for objective in problem.objectives:
-            cost = Parts.of_costs(grid, objective.costs)
+            cost = GridSum.of_costs(grid, objective.costs)
             if cost is None:
                 return None
             mask, cost = _dear(cost, np.inf)
@@ -91,7 +91,7 @@ class Sums:
         kept = self.limits[: len(self.limits) - len(limits)]
         return replace(self, limits=np.concatenate([kept, limits]))
 
-    def allowed(self, value: Parts, penalty: float) -> Parts:
+    def allowed(self, value: GridSum, penalty: float) -> GridSum:
         """Take `penalty` off a value for each choice that is forbidden."""
         if not self.forbidden:
             return value
@@ -115,7 +115,7 @@ def _at(grid: Grid, resolutions: Masks) -> tuple[Forbidden, ...]:
     )
 
 
-def _dear(cost: Parts, limit: float) -> tuple[tuple[Forbidden, ...], Parts]:
+def _dear(cost: GridSum, limit: float) -> tuple[tuple[Forbidden, ...], GridSum]:
     """What exceeds the limit by itself, and the cost with nothing in its place."""
     left = (
         limit
@@ -140,13 +140,13 @@ def _dear(cost: Parts, limit: float) -> tuple[tuple[Forbidden, ...], Parts]:
     return tuple(masks), replace(cost, base=base, stages=tuple(stages))
 
 
-def _can_exceed(cost: Parts, limit: float) -> bool:
+def _can_exceed(cost: GridSum, limit: float) -> bool:
     """Whether what is left of the choices may still exceed the limit together."""
     possible = most_of(cost)[cost.base <= limit]
     return bool((possible > limit * (1 + _SLIP)).any())
 
 
-def most_of(cost: Parts) -> Floats:
+def most_of(cost: GridSum) -> Floats:
     """What no network of a resolution exceeds, (R,)."""
     most: Floats = cost.base + cost.entry.max(axis=1)
     for stage in cost.stages:

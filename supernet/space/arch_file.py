@@ -1,4 +1,4 @@
-"""Files of networks by their choices: ours (`SearchSpace.to_line`) and as the package `ofa` prints.
+"""Files of architectures: ours (`SearchSpace.to_line`) and those of the package `ofa`.
 
 A file is lines, one JSON value, or a list of them; a line may be a Python dictionary as `print`
 writes it. A network may be wrapped under `config`, `arch` and the like, stand beside its figures in

@@ -1,4 +1,4 @@
-"""What search and predictors need of a space: encoded networks, and what their columns may have."""
+"""The interface of a space for search and predictors: encoded networks and their columns."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bench.blocks.spec import BlockSpec
 from supernet.space.arch import ArchConfig
 from supernet.space.codes import Codes
-from supernet.space.units import Position
+from supernet.space.shared_blocks import Position
 
 Costs = Callable[[Codes], NDArray[np.float64]]
 """What each encoded architecture costs, in the limit's own unit."""

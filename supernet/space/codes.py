@@ -1,4 +1,4 @@
-"""Encodings: networks as rows of small integers, worked on a million at a time.
+"""Encodings: networks as rows of small integers, processed a million at a time.
 
 A row is `resolution, d0.., ks0.., e0.., w0..`. Resolutions, depths and kernels stand for
 themselves; expands and widths too where all are whole, else times 100. What a network lacks is 0.

@@ -1,4 +1,4 @@
-"""Between networks, rows of a networks table, and codes (see supernet.space.codes)."""
+"""Conversion between networks, rows of a networks table, and codes."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

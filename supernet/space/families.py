@@ -1,4 +1,4 @@
-"""From a space's TOML to its units: one builder a family; every space of a family is data.
+"""From a space's TOML to its shared blocks: one builder for each family.
 
 `mbconv`: stem, a first block of fixed shape, elastic stages of inverted residuals, a head (OFA's
 MobileNetV3 and ProxylessNAS). `resnet`: ResNet-D's three-convolution stem (the middle one may be
@@ -8,22 +8,24 @@ left out), max pooling, elastic stages of bottlenecks, with a choice of widths b
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from supernet.space.chain import Chain
+from supernet.space.block_chain import Chain
 from supernet.space.codes import Layout
+from supernet.space.elastic_stages import layout_of, read_stage
 from supernet.space.fields import Fields
-from supernet.space.stages import layout_of, read_stage
-from supernet.space.units import Channels, Unit, make_divisible
+from supernet.space.shared_blocks import Channels, Unit, make_divisible
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class FamilyLayout:
     """What a family makes of a TOML: the units in the order of the walk, and the encoding."""
 
     units: tuple[Unit, ...]
     layout: Layout
 
 
-def read_mbconv(fields: Fields, resolutions: Sequence[int], in_channels: int, classes: int) -> Plan:
+def read_mbconv(
+    fields: Fields, resolutions: Sequence[int], in_channels: int, classes: int
+) -> FamilyLayout:
     """Read a space of inverted residuals; `InputError` names a wrong field."""
     multiplier = fields.number("width_multiplier", default=1.0)
     divisor = fields.integer("divisor", default=8)
@@ -50,10 +52,12 @@ def read_mbconv(fields: Fields, resolutions: Sequence[int], in_channels: int, cl
     chain.add_head(head, widen, classes)
     for table in (stem, first, head):
         table.done()
-    return Plan(units=chain.units, layout=layout)
+    return FamilyLayout(units=chain.units, layout=layout)
 
 
-def read_resnet(fields: Fields, resolutions: Sequence[int], in_channels: int, classes: int) -> Plan:
+def read_resnet(
+    fields: Fields, resolutions: Sequence[int], in_channels: int, classes: int
+) -> FamilyLayout:
     """Read a space of bottlenecks; `InputError` names a wrong field."""
     divisor = fields.integer("divisor", default=8)
     multipliers = fields.numbers("widths")
@@ -87,10 +91,10 @@ def read_resnet(fields: Fields, resolutions: Sequence[int], in_channels: int, cl
         chain.add_stage(f"s{number + 1}", "bottleneck", stage, number + 1, out)
     chain.add_classifier(classes)
     stem.done()
-    return Plan(units=chain.units, layout=layout)
+    return FamilyLayout(units=chain.units, layout=layout)
 
 
-FAMILIES: dict[str, Callable[[Fields, Sequence[int], int, int], Plan]] = {
+FAMILIES: dict[str, Callable[[Fields, Sequence[int], int, int], FamilyLayout]] = {
     "mbconv": read_mbconv,
     "resnet": read_resnet,
 }

@@ -1,4 +1,4 @@
-"""Reading a TOML table field by field, so that a wrong one is told by its name."""
+"""Strict reading of a TOML table, with errors that name the field."""
 
 from collections.abc import Sequence
 from difflib import get_close_matches

@@ -1,4 +1,4 @@
-"""From blocks back to the architecture: which networks of a space, if any, has these shapes."""
+"""From blocks back to the architecture: which network of a space has these shapes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ import numpy as np
 
 from bench.blocks.spec import BlockSpec
 from supernet.space.arch import ArchConfig
+from supernet.space.shared_blocks import Position
 from supernet.space.space import SearchSpace
-from supernet.space.units import Position
 
 
 def find_arch(space: SearchSpace, blocks: Sequence[BlockSpec]) -> ArchConfig | None:

@@ -19,8 +19,8 @@ from supernet.space.codes import Codes, Layout
 from supernet.space.encoding import codes_of_frame, decode, encode
 from supernet.space.families import FAMILIES
 from supernet.space.fields import Fields
+from supernet.space.shared_blocks import BlockPlace, Position, Unit, count_options, position_of
 from supernet.space.space_keys import check_keys
-from supernet.space.units import BlockPlace, Position, Unit, count_options, position_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,4 +1,4 @@
-"""Every key of a space's TOML, for its reference and for naming a misspelt one."""
+"""Every key of a space's TOML, for the reference and for misspelt keys."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

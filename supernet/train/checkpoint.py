@@ -1,4 +1,4 @@
-"""A supernet on disk, finished or between two epochs of its training."""
+"""A supernet on disk, trained or between two steps of its training."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field

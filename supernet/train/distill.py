@@ -1,10 +1,10 @@
-"""The full network as teacher, and the loss that its soft labels are part of."""
+"""The full network as teacher, and the distillation loss."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from supernet.data.source import Batch, Source, Wanted
+from supernet.data.batch_stream import Batch, BatchRequest, Source
 from supernet.train.recalibrate import BATCH, CALIBRATION_IMAGES, channels_last, recalibrate
 from supernet.weights.model import SuperNet
 from supernet.weights.tensor_file import Tensors
@@ -59,7 +59,7 @@ def soft_labels(
     """Class probabilities (images, classes) that the teacher gives to every image of a source."""
     everything = torch.arange(len(source)).numpy()
     wanted = [
-        Wanted(images=everything[start : start + _CHUNK], resolution=resolution, seed=(0,))
+        BatchRequest(images=everything[start : start + _CHUNK], resolution=resolution, seed=(0,))
         for start in range(0, len(source), _CHUNK)
     ]
     found = [teacher(batch.images.to(device)) for batch in source.stream(wanted)]

@@ -1,4 +1,4 @@
-"""One optimisation step: sub-networks, micro-batches, ranks, and what precision they run in."""
+"""One optimisation step: sub-networks, micro-batches, ranks, precision."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -7,12 +7,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from supernet.data.source import Batch
+from supernet.data.batch_stream import Batch
 from supernet.space.space import ArchConfig
 from supernet.train.checkpoint import Recipe
 from supernet.train.distill import Teacher, loss_of
-from supernet.train.ranks import GradientMean
-from supernet.train.running import Running
+from supernet.train.distributed import GradientMean
+from supernet.train.run_options import Running
 from supernet.train.schedule import Phase, Schedule
 from supernet.weights.model import SuperNet
 from supernet.weights.tensor_file import Tensors

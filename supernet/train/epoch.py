@@ -1,4 +1,4 @@
-"""An epoch laid out before its first step: the order of the images, and every step's networks."""
+"""Plan of an epoch: the order of the images, and the networks of every step."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from supernet.data.source import Wanted
+from supernet.data.batch_stream import BatchRequest
 from supernet.sampling.draws import Draws
 from supernet.space.codes import Codes
 from supernet.train.schedule import Phase
@@ -48,7 +48,7 @@ class EpochPlan:
         """Learning rate of a step of this epoch."""
         return self.phase.lr_at(self.key[2] * self.steps + step, self.steps)
 
-    def wanted(self, first: int, parts: Iterable[int], of: int) -> list[Wanted]:
+    def wanted(self, first: int, parts: Iterable[int], of: int) -> list[BatchRequest]:
         """Micro-batches `parts` out of `of` of each step from `first` on, in order."""
         size, numbers = self.phase.batch // of, list(parts)
         found = []
@@ -58,5 +58,5 @@ class EpochPlan:
                 start = step * self.phase.batch + part * size
                 chosen = self.order[start : start + size]
                 seed = (*self.key, step, part)
-                found.append(Wanted(images=chosen, resolution=resolution, seed=seed))
+                found.append(BatchRequest(images=chosen, resolution=resolution, seed=seed))
         return found

@@ -1,4 +1,4 @@
-"""The training log: JSON lines beside the checkpoint, one every few steps, for people and plots.
+"""The training log: JSON lines beside the checkpoint.
 
 A line of steps has `phase`, `epoch`, `step` (all counted from 0; `step` is the last one that it
 tells of), the mean `loss` since the line before it, `lr`, and `images_per_s`, each image counted

@@ -1,4 +1,4 @@
-"""Batch-norm statistics for one cut-out network, and how often it is right.
+"""Batch-norm recalibration of an extracted network, and its accuracy.
 
 A sub-network's activations are not those that the shared running statistics were taken over, so
 it is given its own: mean and variance averaged over batches of images (OFA: 2,000 images).

@@ -1,4 +1,4 @@
-"""Which sub-networks a phase may draw."""
+"""Sub-networks that a phase may draw."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

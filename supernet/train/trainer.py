@@ -1,4 +1,4 @@
-"""Training a supernet phase by phase, so that any step's end is a place to go on from."""
+"""Trains a supernet phase by phase; it can continue from the end of any step."""
 
 import math
 from collections.abc import Sequence
@@ -6,16 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.errors import InputError, InterruptedSweepError
+from supernet.data.batch_stream import Source
 from supernet.data.class_names import check_same
-from supernet.data.source import Source
 from supernet.train.checkpoint import Checkpoint, Recipe, load_checkpoint, save_checkpoint
+from supernet.train.checkpointing import Checkpointer, EpochProgress
 from supernet.train.distill import Teacher
 from supernet.train.engine import Engine
 from supernet.train.epoch import EpochPlan
-from supernet.train.keeper import Keeper, SoFar
 from supernet.train.log import EVERY_STEPS, TrainingLog
 from supernet.train.recalibrate import channels_last
-from supernet.train.running import Running
+from supernet.train.run_options import Running
 from supernet.train.sampling import PhaseSpace, Sampling
 from supernet.train.schedule import Phase
 from supernet.weights.model import SuperNet
@@ -55,7 +55,7 @@ def train(
             save_checkpoint(out, checkpoint)
     if running.ranks.first and not checkpoint.finished:
         log.cut(checkpoint.place, recipe.about(), anew=not resume)
-    keeper = Keeper(checkpoint, out, running)
+    keeper = Checkpointer(checkpoint, out, running)
     trainer = _Trainer(keeper, source, log, running, sampling)
     trainer.run()
     return trainer.engine.network.eval()
@@ -68,7 +68,12 @@ def steps_in(phases: Sequence[Phase], images: int) -> int:
 
 class _Trainer:
     def __init__(
-        self, keeper: Keeper, source: Source, log: TrainingLog, running: Running, sampling: Sampling
+        self,
+        keeper: Checkpointer,
+        source: Source,
+        log: TrainingLog,
+        running: Running,
+        sampling: Sampling,
     ) -> None:
         checkpoint = keeper.checkpoint
         self.recipe, self.source, self.log, self.keeper = checkpoint.recipe, source, log, keeper
@@ -124,10 +129,10 @@ class _Trainer:
             if self.stopping:
                 self._stop()
 
-    def _run_epoch(self, plan: EpochPlan) -> SoFar:
+    def _run_epoch(self, plan: EpochPlan) -> EpochProgress:
         begun, clock = self.keeper.checkpoint, self.running.clock
         losses, started_s = list(begun.losses), clock() - begun.seconds
-        so_far = SoFar(plan=plan, losses=losses, seconds=begun.seconds)
+        so_far = EpochProgress(plan=plan, losses=losses, seconds=begun.seconds)
         wanted = plan.wanted(begun.step, self.parts, self.recipe.micro_batches)
         stream = iter(self.source.stream(wanted))
         teacher = self.teacher if plan.phase.distillation and not plan.phase.sandwich else None
@@ -150,7 +155,7 @@ class _Trainer:
         self.ranks.wait()  # torchrun ends the others once one has ended: the first is to save
         raise InterruptedSweepError("training was told to stop; everything up to here is saved")
 
-    def _tell(self, so_far: SoFar) -> None:
+    def _tell(self, so_far: EpochProgress) -> None:
         """Log and show the last step; `InputError` where it diverged."""
         plan, losses, step = so_far.plan, so_far.losses, len(so_far.losses) - 1
         phase, (_, number, epoch) = plan.phase, plan.key

@@ -1,4 +1,4 @@
-"""The drift since a predictor's sweep, by what is measured beside the file that is verified."""
+"""Drift since a predictor's sweep, by workloads measured beside the verified file."""
 
 from collections.abc import Sequence
 

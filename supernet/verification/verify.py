@@ -1,4 +1,4 @@
-"""Measure an exported network, and judge it by its predicted latency and its limit.
+"""Measures an exported network, and compares it with its prediction and its limit.
 
 The file itself is measured, by the protocol of a sweep, beside the predictor's anchor networks,
 single blocks and the two reference workloads. The predictor's file holds what the anchors took in

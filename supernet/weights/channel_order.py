@@ -1,4 +1,4 @@
-"""The order of a block's hidden channels: smaller blocks take the first, so the best come first."""
+"""Order of a block's hidden channels by importance: smaller blocks use the first."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise

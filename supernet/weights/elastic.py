@@ -1,4 +1,4 @@
-"""Small blocks cut out of a large one: which part of each shared tensor a smaller block uses.
+"""Elastic slices: which part of each shared tensor a smaller block uses.
 
 A smaller block takes the first channels of every tensor; `supernet.weights.channel_order` decides
 which come first. A smaller kernel is the centre of the larger one, times a learned matrix that all

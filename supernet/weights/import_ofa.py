@@ -1,4 +1,4 @@
-"""Weights of the once-for-all networks that OFA's authors trained, as weights of a `SuperNet`.
+"""Import of the once-for-all weights of OFA's authors into a `SuperNet`.
 
 Their files are torch files of a state dict, as the PyPI package `ofa` writes and reads them
 (`OFAMobileNetV3`, `OFAProxylessNASNets`, `OFAResNets`). The tensors are the same as ours; only

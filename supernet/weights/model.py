@@ -1,4 +1,4 @@
-"""`SuperNet`: every network of a space over one set of shared weights.
+"""`SuperNet`: all networks of a space over one set of shared weights.
 
 Which sub-network runs is an argument of `forward`, never a state of the module.
 """

@@ -1,4 +1,4 @@
-"""Torch files of others: the state dict in a checkpoint, without wrappers' prefixes in its names.
+"""Torch files of other projects: the state dict in a checkpoint, without wrappers' prefixes.
 
 Nothing of a file is run: `torch.load` gets `weights_only=True`, which builds tensors and plain
 values alone. Numpy scalars, such as a best accuracy or an epoch, are allowed besides, but none is

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import ofabench as ob
-from bench.devices.fake import FakeDevice, Flaws
+from bench.devices.fake import FakeDevice, SimulatedDisturbances
 from tests.support.training_child import SPACE
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -55,7 +55,7 @@ def test_fit_and_evaluate(tmp_path: Path) -> None:
 
 
 def test_search_two_devices(tmp_path: Path) -> None:
-    slower = OtherDevice(flaws=Flaws(level=0.5), seed=3)
+    slower = OtherDevice(flaws=SimulatedDisturbances(level=0.5), seed=3)
     files = [predictor(tmp_path, "a", "fake"), predictor(tmp_path, "b", slower)]
     loaded = [ob.load_predictor(file) for file in files]
     ends = [

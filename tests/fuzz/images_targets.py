@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from supernet.data.decode import SUFFIXES, Asked, centre_view, try_decode
+from supernet.data.decode import SUFFIXES, DecodeRequest, centre_view, try_decode
 from tests.fuzz.target import FuzzTarget, file_of
 
 FORMATS = {
@@ -23,7 +23,9 @@ def read_image(data: bytes) -> None:
     """A file as a colour image and as a grey one; either may be refused with a reason."""
     path = file_of(data, ".png")
     for channels in (1, 3):
-        asked = Asked(path=path, channels=channels, resolution=24, choose=centre_view, gap=2.0)
+        asked = DecodeRequest(
+            path=path, channels=channels, resolution=24, choose=centre_view, gap=2.0
+        )
         found = try_decode(asked)
         if isinstance(found, str):
             assert found.strip(), "no reason"

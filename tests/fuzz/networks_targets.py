@@ -18,7 +18,7 @@ from ofabench.workflows.latency.networks import read_archs
 from ofabench.workflows.latency.predict_file import predict_file
 from ofabench.workflows.latency.predictor import LatencyPredictor
 from supernet.accuracy.store import WHAT, Conditions, EvaluationStore
-from supernet.export.card import CARD_FORMAT, card_path, read_exported
+from supernet.export.model_card import CARD_FORMAT, card_path, read_exported
 from supernet.published.net_config_export import net_config
 from supernet.published.published import member_of, read_networks
 from supernet.search.result_file import read_network

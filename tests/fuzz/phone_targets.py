@@ -10,12 +10,12 @@ from bench.devices.android.adb.shell import Completed
 from bench.devices.android.benchmark_model.output import parse_output
 from bench.devices.android.benchmark_model.profile import parse_profile
 from bench.devices.android.benchmark_model.visit import judged
-from bench.devices.android.facts.asking import MARK
+from bench.devices.android.facts.busy_check import check_fit, parse_busy
 from bench.devices.android.facts.cores import choose_cores
+from bench.devices.android.facts.device_state import changes_between, parse_moment
 from bench.devices.android.facts.facts import parse_facts, parse_properties
-from bench.devices.android.facts.moment import changes_between, parse_moment
-from bench.devices.android.facts.quiet import check_fit, parse_busy
-from bench.devices.android.phone.changes import clock_changes, parse_before, screen_changes
+from bench.devices.android.facts.shell_queries import MARK
+from bench.devices.android.phone.settings_changes import clock_changes, parse_before, screen_changes
 from bench.devices.android.runner.debs import package_files
 from bench.devices.android.runner.runner_text import event_line, parse_line
 from bench.errors import OfabenchError

@@ -16,8 +16,8 @@ from bench.blocks.model import random_model
 from bench.blocks.spec import BlockSpec
 from bench.blocks.torch_modules import build_network
 from supernet.accuracy.ofa_published import OfaPublished
-from supernet.export.card import Normalisation
-from supernet.export.network_file import CutNetwork, load_network, save_network
+from supernet.export.model_card import Normalisation
+from supernet.export.network_file import StandaloneNetwork, load_network, save_network
 from supernet.space.space import SearchSpace
 from supernet.train.checkpoint import Checkpoint, Recipe, load_checkpoint, save_checkpoint
 from supernet.train.schedule import IMPORTED, Schedule
@@ -116,7 +116,9 @@ def _network() -> Path:
     blocks = SPACE.blocks(arch)
     shades = Normalisation(mean=(0.5,), std=(0.25,))
     network = build_network(blocks).eval()
-    cut = CutNetwork(space="least", arch=arch, blocks=blocks, network=network, normalisation=shades)
+    cut = StandaloneNetwork(
+        space="least", arch=arch, blocks=blocks, network=network, normalisation=shades
+    )
     save_network(path, cut)
     return path
 

@@ -1,6 +1,6 @@
 """Which one-token changes of a module its tests notice.
 
-    python -m tests.mutation bench/timing/levels.py [--count 40] [--seed 1]
+    python -m tests.mutation bench/timing/drift.py [--count 40] [--seed 1]
 
 Works in a copy: the working tree is not changed. `areas.toml` names the tests of each module,
 `equivalent.toml` the changes that no test can notice, with the reason.

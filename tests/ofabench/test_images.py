@@ -10,13 +10,13 @@ import torch
 from bench.errors import InputError
 from ofabench.cli import main as cli
 from ofabench.workflows.train.broken_images import log_broken
-from supernet.data.source import Broken
-from supernet.export.card import read_exported
+from supernet.data.batch_stream import Broken
+from supernet.export.model_card import read_exported
 from supernet.export.network_file import load_network
 from supernet.space.space import SearchSpace
 from supernet.train.checkpoint import Checkpoint, Recipe, load_trained, save_checkpoint
 from supernet.train.schedule import Schedule
-from supernet.verification.judge import Judge
+from supernet.verification.accuracy_evaluation import Judge
 from supernet.weights.model import SuperNet
 from tests.support import training_child
 from tests.support.image_folders import CLASSES, make_folder

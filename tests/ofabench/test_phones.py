@@ -133,7 +133,7 @@ def test_what_the_fleet_file_tells_is_not_told_again(
 
     assert cli.main([*command, "--out", str(tmp_path / "out")]) == 2
 
-    assert "--device is told by the fleet file" in capsys.readouterr().err
+    assert "the fleet file says --device" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

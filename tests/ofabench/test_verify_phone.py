@@ -17,9 +17,9 @@ from bench.blocks.torch_modules import network_of
 from bench.devices.android.runner.bundle import ensure_bundle
 from bench.errors import MissingRuntimeError
 from ofabench.cli import main as cli
-from supernet.export.card import Normalisation
 from supernet.export.export import Form, export
-from supernet.export.network_file import CutNetwork
+from supernet.export.model_card import Normalisation
+from supernet.export.network_file import StandaloneNetwork
 from supernet.space.space import SearchSpace
 from tests.pocket_phone.phone import DaemonOptions, PocketPhone
 
@@ -46,7 +46,7 @@ def test_a_file_is_measured_and_computed_there(
 ) -> None:
     images = np.random.default_rng(0).standard_normal((8, 1, 24, 24), dtype=np.float32)
     form = Form(backend=get_backend("tflite"), precision=precision, calibration=images)
-    cut = CutNetwork(
+    cut = StandaloneNetwork(
         space="tiny",
         arch=ARCH,
         blocks=BLOCKS,

@@ -10,8 +10,8 @@ from bench.protocol.target import Target
 from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.regression.features import PHYSICAL
 from latency_models.regression.regression import Regression
-from latency_models.vectorized.dense import compile_dense
-from latency_models.vectorized.gathers import Floats
+from latency_models.vectorized.lookup_arrays import Floats
+from latency_models.vectorized.vectorized_predictor import compile_dense
 from supernet.space.codes import Codes
 from supernet.space.space import SearchSpace
 

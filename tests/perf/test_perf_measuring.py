@@ -7,19 +7,21 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.backends.fake import FakeBackend
-from bench.devices.cpu.watch import LinuxWatch
-from bench.devices.fake import FakeDevice, Flaws
+from bench.devices.cpu.disturbance_monitor import LinuxWatch
+from bench.devices.fake import FakeDevice, SimulatedDisturbances
 from bench.protocol.device import LoadPlan, Workload
 from bench.protocol.target import Target
 from bench.sweep.planner import ListPlanner
 from bench.sweep.repeatability import compare_sweeps
 from bench.sweep.run import run_sweep
 from bench.sweep.store import SweepStore
-from bench.timing.host_visits import time_passes
+from bench.timing.host_bursts import time_passes
 from bench.timing.plan import SweepPlan
 from supernet.space.space import SearchSpace
 
-FLAWS = Flaws(noise=0.03, layout=0.01, level=0.05, drift=0.02, stumbles=0.002, memory_swing=0.03)
+FLAWS = SimulatedDisturbances(
+    noise=0.03, layout=0.01, level=0.05, drift=0.02, stumbles=0.002, memory_swing=0.03
+)
 TARGET = Target(device="fake", backend="fake", backend_version="1")
 
 

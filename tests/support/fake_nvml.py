@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.devices.cuda.card import CardFacts, CardMoment, CardProcess
+from bench.devices.cuda.gpu_state import CardFacts, CardMoment, CardProcess
 from bench.errors import DeviceError
 
 H100 = CardFacts(
@@ -34,7 +34,7 @@ CALM = CardMoment(
 
 @dataclass
 class FakeCardState:
-    """A `Card`. `at` says what it is like at the n-th look."""
+    """A `GpuState`. `at` says what it is like at the n-th look."""
 
     what: CardFacts = H100
     at: Callable[[int], CardMoment] = lambda _: CALM

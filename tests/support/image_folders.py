@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from supernet.data.batch_stream import BatchRequest
 from supernet.data.digits import compose
-from supernet.data.source import Wanted
 
 CLASSES = ("a four", "naïve", "zz")
 
@@ -32,10 +32,10 @@ def coloured(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return (share * [40, 60, 220] + (1 - share) * [220, 200, 150]).astype(np.uint8)
 
 
-def wanted(n: int = 4, batch: int = 6) -> list[Wanted]:
+def wanted(n: int = 4, batch: int = 6) -> list[BatchRequest]:
     """Batches of two resolutions, one after the other."""
     rng = np.random.default_rng(0)
     return [
-        Wanted(images=rng.permutation(50)[:batch], resolution=16 + 8 * (k % 2), seed=(7, k))
+        BatchRequest(images=rng.permutation(50)[:batch], resolution=16 + 8 * (k % 2), seed=(7, k))
         for k in range(n)
     ]

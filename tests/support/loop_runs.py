@@ -17,8 +17,8 @@ from bench.protocol.backend import Backend
 from bench.protocol.device import LoadPlan, PassResult, Workload
 from bench.protocol.target import Target
 from bench.sweep.store import SweepStore
-from latency_models.drift.kept import DRIFT
-from latency_models.networks.compose import Composition, CompositionChoice
+from latency_models.drift.provenance import DRIFT
+from latency_models.networks.network_calibration import CalibrationChoice, NetworkCalibration
 from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.predictors.refit import scaled
 from ofabench.options.measured_search import MeasuringOptions
@@ -50,8 +50,10 @@ def exact() -> LatencyPredictor:
         provenance={},
         known={block: (ms, ms) for block, ms in alone.items()},
         models={},
-        composition=Composition(overhead_ms=0.003, slope=0.92, block_ms=-0.92 * 0.003, spread=0.01),
-        composition_choice=CompositionChoice(form="sum", networks=20, errors=(("sum", 0.01),)),
+        composition=NetworkCalibration(
+            overhead_ms=0.003, slope=0.92, block_ms=-0.92 * 0.003, spread=0.01
+        ),
+        composition_choice=CalibrationChoice(form="sum", networks=20, errors=(("sum", 0.01),)),
     )
 
 

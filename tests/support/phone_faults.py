@@ -17,7 +17,7 @@ from bench.blocks.spec import BlockSpec
 from bench.devices.android.adb.address import Address
 from bench.devices.android.adb.connection import AdbConnection, Timeouts
 from bench.devices.android.device import AdbDevice
-from bench.devices.android.loads.running import MODEL_S
+from bench.devices.android.loads.runner_session import MODEL_S
 from bench.devices.android.phone.connection import Connection
 from bench.devices.android.phone.options import PhoneOptions
 from bench.errors import DeviceError

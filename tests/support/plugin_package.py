@@ -16,7 +16,7 @@ class Backend(FakeBackend):
 DEVICE = '''
 from dataclasses import dataclass
 from bench.backends.fake import FakeBackend
-from bench.devices.fake import FakeDevice, Flaws
+from bench.devices.fake import FakeDevice, SimulatedDisturbances
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine(FakeDevice):
@@ -32,7 +32,7 @@ class Machine(FakeDevice):
         return FakeDevice().run_load(work, FakeBackend(), target, plan)
 
 def make(address):
-    return Machine(address=address, flaws=Flaws(noise=0.01))
+    return Machine(address=address, flaws=SimulatedDisturbances(noise=0.01))
 
 make.addresses = lambda: ["mine:0", "mine:1"]
 '''

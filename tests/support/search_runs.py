@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bench.protocol.target import Target
-from latency_models.networks.compose import Composition, CompositionChoice
+from latency_models.networks.network_calibration import CalibrationChoice, NetworkCalibration
 from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.regression.features import PHYSICAL
 from latency_models.regression.regression import Regression
@@ -48,13 +48,13 @@ def latency(
     blocks = SearchSpace.load(space).unique_blocks(resolutions)
     work = {block: block.params / 30 if by_params else block.macs for block in blocks}
     launches = np.array([float(name == "launches") for name in PHYSICAL])
-    chosen = CompositionChoice(form="sum", networks=21, errors=(("sum", spread),))
+    chosen = CalibrationChoice(form="sum", networks=21, errors=(("sum", spread),))
     return LatencyPredictor(
         target=target,
         provenance={},
         known={block: (done * NS_A_MAC / 1e6,) * 2 for block, done in work.items()},
         models={("*", what): Regression(coefficients=launches) for what in ("warm", "cold")},
-        composition=Composition(spread=spread),
+        composition=NetworkCalibration(spread=spread),
         composition_choice=chosen if spread else None,
     )
 

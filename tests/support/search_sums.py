@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from supernet.search.grid import Grid, Parts, StageParts
-from supernet.search.relaxed import Separable
+from supernet.search.grid import Grid, GridSum, StageParts
+from supernet.search.lagrangian_bound import Separable
 from supernet.space.codes import Codes
 
 Floats = NDArray[np.float64]
@@ -13,7 +13,7 @@ Places = NDArray[np.intp]
 
 def random_parts(
     grid: Grid, rng: np.random.Generator, *, least: float = 0.0, plain: bool = False
-) -> Parts:
+) -> GridSum:
     """Shares drawn between `least` and 1; `plain` ones depend on depth and option alone."""
     widths = (grid.enters, *(stage.leaves for stage in grid.stages))
     resolutions = len(grid.resolutions)
@@ -33,10 +33,10 @@ def random_parts(
             )
         )
     entry = draw(1 if plain else resolutions, len(grid.enters.codes))
-    return Parts(base=draw(resolutions), entry=entry, stages=tuple(stages))
+    return GridSum(base=draw(resolutions), entry=entry, stages=tuple(stages))
 
 
-def total(grid: Grid, parts: Parts, codes: Codes) -> Floats:
+def total(grid: Grid, parts: GridSum, codes: Codes) -> Floats:
     """What a sum comes to for codes (n, columns): the shares of their choices, one by one."""
     at, enter = _place(codes[:, 0], grid.resolutions), grid.enters.places(codes)
     found = parts.base[at] + _share(parts.entry, at, enter)

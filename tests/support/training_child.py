@@ -11,13 +11,13 @@ from pathlib import Path
 import torch
 
 from bench.errors import InterruptedSweepError
-from ofabench.workflows.train.stopping import wish_to_stop
+from ofabench.workflows.train.graceful_stop import wish_to_stop
 from supernet.data.dataset import Dataset
 from supernet.data.tensor_source import TensorSource
 from supernet.space.space import SearchSpace
 from supernet.train.checkpoint import Recipe
-from supernet.train.ranks import joined
-from supernet.train.running import Running
+from supernet.train.distributed import joined
+from supernet.train.run_options import Running
 from supernet.train.schedule import Schedule
 from supernet.train.trainer import train
 

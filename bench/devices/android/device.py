@@ -1,13 +1,13 @@
-"""An Android phone over ADB as a device: it needs USB debugging, and nothing else on it."""
+"""An Android phone over ADB as a device: it needs USB debugging, and nothing installed."""
 
 import hashlib
 import logging
 from collections.abc import Callable, Generator, Sequence
 
 from bench.devices.android.benchmark_model.loads import BenchmarkLoads, version_of
+from bench.devices.android.facts.busy_check import check_fit
 from bench.devices.android.facts.cores import choose_cores
 from bench.devices.android.facts.identity import identity_script, parse_identity
-from bench.devices.android.facts.quiet import check_fit
 from bench.devices.android.loads.inference import infer_on
 from bench.devices.android.loads.load import PhoneLoads
 from bench.devices.android.phone.connection import Connection

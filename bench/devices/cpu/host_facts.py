@@ -1,4 +1,4 @@
-"""What this machine tells about itself; what it does not tell is None."""
+"""Facts of this machine; None where unknown."""
 
 import os
 import platform
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from bench.devices.android.facts.asking import number
+from bench.devices.android.facts.shell_queries import number
 from bench.devices.android.facts.temperatures import celsius, hottest_c
 from bench.protocol.device import Facts
 

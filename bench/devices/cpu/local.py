@@ -1,4 +1,4 @@
-"""This machine's processor."""
+"""This machine's CPU as a device."""
 
 import gc
 import os
@@ -9,13 +9,13 @@ from contextlib import contextmanager
 import numpy as np
 
 from bench.blocks.model import random_model
-from bench.devices.cpu import host_facts, quiet
-from bench.devices.cpu.watch import LinuxWatch
+from bench.devices.cpu import busy_check, host_facts
+from bench.devices.cpu.disturbance_monitor import LinuxWatch
 from bench.errors import DeviceError, InputError
 from bench.protocol.backend import Array, Backend, LoadedModel
 from bench.protocol.device import Facts, LoadCosts, LoadPlan, PassResult, Workload
 from bench.protocol.target import Target
-from bench.timing.host_visits import time_passes
+from bench.timing.host_bursts import time_passes
 
 _CORE = re.compile(r"[0-9]{1,6}")
 
@@ -50,7 +50,7 @@ class LocalDevice:
         return f"cpu-{host_facts.host_slug()}"
 
     def check_quiet(self) -> None:
-        quiet.check_quiet()
+        busy_check.check_quiet()
 
     def infer(self, content: bytes, images: Array, backend: Backend, target: Target) -> Array:
         """Through the backend, in this process."""

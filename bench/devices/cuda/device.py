@@ -1,4 +1,4 @@
-"""An NVIDIA GPU: models on its own stream, timed by its own marks."""
+"""An NVIDIA GPU as a device: models on a separate stream, timed by CUDA events."""
 
 import os
 import re
@@ -11,14 +11,14 @@ from functools import cached_property
 from bench.blocks.model import random_model
 from bench.devices.cpu import host_facts
 from bench.devices.cpu.local import choose_cores, pinned
-from bench.devices.cuda.card import Card
+from bench.devices.cuda.disturbance_monitor import CardWatch, check_quiet
 from bench.devices.cuda.driver import Driver
+from bench.devices.cuda.event_timing import CudaVisits, Item, make_item
+from bench.devices.cuda.gpu_state import GpuState
 from bench.devices.cuda.loading import full_means, load_items
 from bench.devices.cuda.models import Loader, loader_of, runtime_version
 from bench.devices.cuda.options import CudaOptions
-from bench.devices.cuda.settle import settle
-from bench.devices.cuda.visits import CudaVisits, Item, make_item
-from bench.devices.cuda.watch import CardWatch, check_quiet
+from bench.devices.cuda.warmup import settle
 from bench.errors import DeviceError, InputError
 from bench.protocol.backend import Array, Backend
 from bench.protocol.device import Facts, LoadCosts, LoadPlan, PassResult, Workload
@@ -43,7 +43,7 @@ class CudaDevice:
         options: CudaOptions = DEFAULTS,
         *,
         driver: Driver | None = None,
-        card: Card | None = None,
+        card: GpuState | None = None,
         loader: Callable[[str], Loader] = loader_of,
         clock_ns: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
@@ -187,7 +187,7 @@ class CudaDevice:
         return driver
 
     @cached_property
-    def _card(self) -> Card:
+    def _card(self) -> GpuState:
         given = self._given[1]
         if given is not None:
             return given

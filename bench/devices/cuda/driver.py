@@ -1,4 +1,4 @@
-"""What is needed of CUDA to time work on a card: a stream, marks in it, graphs.
+"""The interface to CUDA that timing needs: a stream, events, graphs.
 
 All is queued on one stream of our own; nothing waits for the card but `wait`.
 """

@@ -1,4 +1,4 @@
-"""A load's models put on the card, and what it means where they do not fit."""
+"""Loading a replicate's models onto the GPU, and errors where they do not fit."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from bench.devices.cuda.driver import Driver, OutOfMemory
-from bench.devices.cuda.visits import Item
+from bench.devices.cuda.event_timing import Item
 from bench.errors import DeviceError, UnrunnableError
 from bench.protocol.device import Workload
 

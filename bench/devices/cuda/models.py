@@ -1,4 +1,4 @@
-"""Models on a card: one way in for every runtime that has one."""
+"""Models on a GPU: one interface for every runtime."""
 
 from typing import Protocol
 

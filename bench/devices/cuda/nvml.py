@@ -1,10 +1,10 @@
-"""A card as NVIDIA's management library tells of it (package nvidia-ml-py)."""
+"""A GPU by NVIDIA's management library (package nvidia-ml-py)."""
 
 from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar
 
-from bench.devices.cuda.card import CardFacts, CardMoment, CardProcess
+from bench.devices.cuda.gpu_state import CardFacts, CardMoment, CardProcess
 from bench.errors import DeviceError, MissingRuntimeError
 
 T = TypeVar("T")
@@ -54,7 +54,7 @@ def count() -> int:
 
 
 class NvmlCard:
-    """See `Card`; `uuid` is the card's own, since torch numbers cards differently."""
+    """See `GpuState`; `uuid` is the card's own, since torch numbers cards differently."""
 
     def __init__(self, uuid: str) -> None:
         self._nvml = library()
@@ -70,7 +70,7 @@ class NvmlCard:
             raise _refusal(nvml, error) from error
 
     def facts(self) -> CardFacts:
-        """See `Card`."""
+        """See `GpuState`."""
         nvml, card, ask = self._nvml, self._handle, self._ask
         memory = ask(lambda: nvml.nvmlDeviceGetMemoryInfo(card))
         limit_mw = ask(lambda: nvml.nvmlDeviceGetEnforcedPowerLimit(card))
@@ -102,7 +102,7 @@ class NvmlCard:
         )
 
     def moment(self) -> CardMoment:
-        """See `Card`."""
+        """See `GpuState`."""
         nvml, card, ask = self._nvml, self._handle, self._ask
         power_mw = ask(lambda: nvml.nvmlDeviceGetPowerUsage(card))
         return CardMoment(
@@ -114,7 +114,7 @@ class NvmlCard:
         )
 
     def processes(self) -> list[CardProcess]:
-        """See `Card`."""
+        """See `GpuState`."""
         nvml, card = self._nvml, self._handle
         lists = (
             self._ask(lambda: nvml.nvmlDeviceGetComputeRunningProcesses(card)),
@@ -125,7 +125,7 @@ class NvmlCard:
         return [CardProcess(pid=pid, used_bytes=used) for pid, used in sorted(found.items())]
 
     def busy_share(self) -> float | None:
-        """See `Card`."""
+        """See `GpuState`."""
         rates = self._ask(lambda: self._nvml.nvmlDeviceGetUtilizationRates(self._handle))
         return None if rates is None else rates.gpu / 100
 

@@ -1,4 +1,4 @@
-"""onnxruntime on a card: its CUDA provider, or TensorRT through it.
+"""onnxruntime on a GPU: its CUDA provider, or TensorRT through it.
 
 Inputs and outputs are bound to the card's memory, and a run does not wait for the card unless
 onnxruntime's own graph is replayed, which waits in most of its versions.

@@ -1,4 +1,4 @@
-"""How models are launched on a GPU, and in which arithmetic."""
+"""Options of a GPU: how models are launched, and in which arithmetic."""
 
 from dataclasses import dataclass
 

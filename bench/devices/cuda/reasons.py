@@ -1,4 +1,4 @@
-"""Why a card's clocks are below their maximum, as NVML tells it."""
+"""Reasons why a GPU's clocks are below their maximum, by NVML."""
 
 # Bits of nvmlDeviceGetCurrentClocksEventReasons, nvml.h; called throttle reasons before.
 NAMES = {

@@ -1,4 +1,4 @@
-"""PyTorch on a card: norms folded, channels_last, the target's precision."""
+"""PyTorch on a GPU: norms folded, channels_last, the target's precision."""
 
 from typing import TYPE_CHECKING
 

@@ -22,9 +22,9 @@ from latency_models.networks.categories.kernels import (
     shape_of,
 )
 from latency_models.networks.categories.predictor import CategoryPredictor, Codes, stem_of
-from latency_models.regression.blend import Rows, blend, grid_of
+from latency_models.regression.hyperparameters import Likelihood
+from latency_models.regression.model_averaging import Rows, blend, grid_of
 from latency_models.regression.plain import better_plain
-from latency_models.regression.refine import Problem
 from latency_models.tables.storage import origin
 
 Floats = NDArray[np.float64]
@@ -180,10 +180,10 @@ def _candidates(
     ]
 
 
-def _problem(data: _Data, candidate: _Candidate, rows: Rows) -> Problem:
+def _problem(data: _Data, candidate: _Candidate, rows: Rows) -> Likelihood:
     counts = data.counts[rows]
     shape = counts @ candidate.shape
-    return Problem(
+    return Likelihood(
         values=data.measured_ms[rows] / data.usual_ms - 1 - candidate.size * shape,
         fixed=_LEVEL**2 + candidate.size**2 * np.outer(shape, shape),
         parts=counts @ data.kernels @ counts.T,

@@ -1,4 +1,4 @@
-"""What one category's cost tells of another's: by its name, its place, and other devices.
+"""Covariance of categories' costs: by name, by position, and by other devices.
 
 Costs count from the mean of their column, because a sum over columns tells no more. All kernels
 have a mean variance of one over the number of columns, so that a scale is about the relative

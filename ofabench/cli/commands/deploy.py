@@ -1,4 +1,4 @@
-"""`ofabench deploy`: from a supernet, and a search or its result, to a folder to hand on."""
+"""`ofabench deploy`: from a supernet and a search, or its result, to a deployment folder."""
 
 import json
 from dataclasses import dataclass

@@ -46,7 +46,7 @@ COMMAND = Command(
     help="measure the accuracy of a supernet's sub-networks",
     description="Each network is cut out, its batch norms recalibrated on training images, and "
     "judged on validation images. What is measured is kept in a file beside the output: the "
-    "same command goes on where it was stopped, and measures only what is new.",
+    "same command continues where it was stopped, and measures only what is new.",
     options=EvaluateSubnetsCommand,
     run=run,
 )

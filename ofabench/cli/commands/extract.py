@@ -39,7 +39,7 @@ def run(options: ExtractCommand) -> int:
 COMMAND = Command(
     name="extract",
     help="cut a sub-network out of a supernet, with weights of its own",
-    description="Its batch-norm statistics are taken anew, on training images.",
+    description="Its batch-norm statistics are recalibrated on training images.",
     options=ExtractCommand,
     run=run,
 )

@@ -28,7 +28,7 @@ class FitCommand(Options):
 def run(options: FitCommand) -> int:
     """Fit, say what was chosen, and write the predictor."""
     from ofabench.workflows.latency.fit import fit
-    from ofabench.workflows.latency.fit_words import fit_words
+    from ofabench.workflows.latency.fit_text import fit_words
 
     predictor = fit(options.table, options.networks, options.prior, options.fit)
     predictor.save(options.out)

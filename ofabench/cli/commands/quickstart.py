@@ -10,7 +10,7 @@ from ofabench.cli.derived.command import Command
 from ofabench.options.quickstart import QuickstartOptions
 
 if TYPE_CHECKING:
-    from ofabench.workflows.tasks import Task
+    from ofabench.workflows.pipeline import Task
 
 EXIT_FAILED_CHECK = 1
 
@@ -61,7 +61,7 @@ COMMAND = Command(
     help="the whole loop on this machine, in a few minutes",
     description="Measures this CPU, fits and checks a latency predictor, trains a small "
     "supernet, searches it at three limits, exports and measures what was found. "
-    "Started again, it goes on where it was stopped. Exit code 1 where a limit is not met or "
+    "Started again, it continues where it was stopped. Exit code 1 where a limit is not met or "
     "a prediction is out of tolerance.",
     options=QuickstartOptions,
     run=run,

@@ -32,7 +32,7 @@ def run(options: ReportCommand) -> int:
 COMMAND = Command(
     name="report",
     help="pictures of runs as one page that opens offline",
-    description="Folders and files in any mix, told apart by content: sweeps, latency tables, "
+    description="Folders and files in any mix, recognised by content: sweeps, latency tables, "
     "networks tables, predictors, searches, verified networks, training logs.",
     options=ReportCommand,
     run=run,

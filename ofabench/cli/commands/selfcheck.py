@@ -1,4 +1,4 @@
-"""`ofabench selfcheck`: whether a device computes and times what it should; a file to send back."""
+"""`ofabench selfcheck`: checks a device's outputs and latencies, for a report to us."""
 
 import json
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from ofabench.options import shared
 from ofabench.options.selfcheck import SelfCheckRequest
 
 if TYPE_CHECKING:
+    from ofabench.workflows.pipeline import Task
     from ofabench.workflows.sweep.self_check import CheckedDevice
-    from ofabench.workflows.tasks import Task
 
 EXIT_FAILED_CHECK = 1
 
@@ -82,7 +82,7 @@ def _show(checked: "CheckedDevice") -> None:
     print(
         f"  repeatability  {figures['common']:.0f} blocks swept twice: median "
         f"{figures['difference_median']:.1%}, 95th percentile {figures['difference_p95']:.1%} "
-        f"(level out {figures['difference_median_level_out']:.1%}, "
+        f"(drift-corrected {figures['difference_median_level_out']:.1%}, "
         f"{figures['difference_p95_level_out']:.1%})"
     )
     print(f"  timed calls    {found.timed_share:.0%} of the wall time")

@@ -65,7 +65,7 @@ def _sweep_fleet(options: SweepCommand, fleet: Path) -> int:
 
 
 def _show(done: "Sweep", options: SweepCommand) -> None:
-    from ofabench.workflows.sweep.sweep_words import sweep_lines
+    from ofabench.workflows.sweep.sweep_text import sweep_lines
 
     for line in sweep_lines(done):
         print(line)
@@ -93,7 +93,7 @@ def build_command(options: SweepCommand, summary: "SweepSummary") -> str:
 
 
 def resume_command(options: SweepCommand) -> str:
-    """Write the command that goes on with this sweep."""
+    """Write the command that continues this sweep."""
     again = replace(options, sweep=replace(options.sweep, resume=True))
     return equivalent_command("sweep", again, skip=("progress", "json"))
 

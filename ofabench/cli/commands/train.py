@@ -33,7 +33,7 @@ def run(options: TrainCommand) -> int:
     """Train, and say what each phase came to."""
     from ofabench.display.progress import get_progress
     from ofabench.workflows.train.train import train
-    from supernet.train.ranks import is_first
+    from supernet.train.distributed import is_first
 
     supernet = train(
         options.space,
@@ -51,7 +51,7 @@ COMMAND = Command(
     name="train",
     help="train a supernet whose sub-networks share their weights",
     description="The end of each epoch, and the state every few minutes, is kept in "
-    "SUPERNET.safetensors; `--resume` goes on from there. A log is written beside it (.jsonl).",
+    "SUPERNET.safetensors; `--resume` continues from there. A log is written beside it (.jsonl).",
     epilog=EPILOG,
     raw=True,
     options=TrainCommand,

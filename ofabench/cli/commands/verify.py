@@ -47,7 +47,7 @@ COMMAND = Command(
     name="verify",
     help="measure an exported network, judge it by its prediction and its limit",
     description="Exit code 1 where the latency is out of tolerance of its prediction "
-    "(drift-corrected where drift can be told, else as measured), or above the search's limit "
+    "(drift-corrected where drift is known, else as measured), or above the search's limit "
     "(always as measured). A file of another precision than the predictor's is measured, and "
     "shown beside the prediction without a verdict. With --tries, exit code 1 where any try fails "
     "so, or where five or more lie further apart than MLPerf Mobile's 5 percent.",

@@ -1,4 +1,4 @@
-"""bash's completion of our command lines."""
+"""Completion for bash."""
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping

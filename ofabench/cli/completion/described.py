@@ -1,4 +1,4 @@
-"""What there is to complete: commands, options, choices and files, from what is declared."""
+"""What can be completed: commands, options, choices and files, from their declarations."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""zsh's completion of our command lines."""
+"""Completion for zsh."""
 
 import re
 import shlex

@@ -1,4 +1,4 @@
-"""What a command is: a name, its options, and a function that takes them.
+"""`Command`: a name, its options, and a function that takes them.
 
 A command's module holds the dataclass of its options, a function, and the declaration; see the
 example in `ofabench.cli`. Options that are about output alone (`--json`, `--progress`, `--out`)

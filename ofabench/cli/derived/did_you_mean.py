@@ -1,4 +1,4 @@
-"""Misspelt commands and options: what may have been meant."""
+"""Suggestions for misspelt commands and options."""
 
 from collections.abc import Iterable, Sequence
 

@@ -1,4 +1,4 @@
-"""The command line that gives the same options, for people to read and run themselves."""
+"""The command line that is equivalent to some options."""
 
 import shlex
 from collections.abc import Collection

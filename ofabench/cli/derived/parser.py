@@ -1,4 +1,4 @@
-"""An argument parser whose errors are one line, with what may have been meant."""
+"""An argument parser with one-line errors and suggestions."""
 
 import argparse
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""From a search's result to a folder to hand on: cut, export, check, judge, measure, write."""
+"""Deployment: from a search's result to a folder with the model, checked, measured, documented."""
 
 import json
 import logging
@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 from bench.protocol.progress import Progress
 from ofabench.options.deploy import DeployOptions, DeployRequest
 from ofabench.options.search import SearchOptions
-from ofabench.workflows.deploy.deploy_card import ELSEWHERE, NO_VERIFY, Found, card_json
+from ofabench.workflows.deploy.deploy_card import ELSEWHERE, NO_VERIFY, DeploymentResults, card_json
 from ofabench.workflows.deploy.deploy_folder import CARD, PAGE, SEARCH, finished, write_folder
 from ofabench.workflows.deploy.deploy_page import page_of
 from ofabench.workflows.deploy.deployment import Deployment
-from ofabench.workflows.deploy.given import Given, read_given
+from ofabench.workflows.deploy.given import DeploymentInputs, read_given
 from ofabench.workflows.deploy.verifying import (
-    Asked,
     Place,
+    VerificationTask,
     measure,
     statistic_of,
     target_for,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from latency_models.predictors.predictor import LatencyPredictor
     from ofabench.workflows.export.model_file import ExportedModel
     from ofabench.workflows.search.result import SearchResult
-    from supernet.search.watch import Watcher
+    from supernet.search.callbacks import Watcher
 
 __all__ = ["Deployment", "deploy"]
 
@@ -146,7 +146,9 @@ def _searched(
     return search(space, request.accuracy, [*costs, *others], options, watcher)
 
 
-def _deploy(given: Given, out: Path, device: DeviceLike, progress: Progress | None) -> Deployment:
+def _deploy(
+    given: DeploymentInputs, out: Path, device: DeviceLike, progress: Progress | None
+) -> Deployment:
     """Leave the folder, or nothing. What can be refused is, before anything takes time."""
     from bench.backends.registry import get_backend
     from ofabench.workflows.export.model_file import check_form, make_model
@@ -175,7 +177,7 @@ def _deploy(given: Given, out: Path, device: DeviceLike, progress: Progress | No
 
 @contextmanager
 def _device(
-    given: Given, device: DeviceLike, backend: "Backend", progress: Progress | None
+    given: DeploymentInputs, device: DeviceLike, backend: "Backend", progress: Progress | None
 ) -> "Iterator[tuple[Place | None, list[LatencyPredictor]]]":
     """Where to verify, and which predictors are of it; none where it is not wanted.
 
@@ -214,10 +216,13 @@ def _check_target(device: "Device", backend: "Backend", predictor: "LatencyPredi
 
 
 def _verify(
-    place: Place | None, model: "ExportedModel", predictor: "LatencyPredictor", given: Given
+    place: Place | None,
+    model: "ExportedModel",
+    predictor: "LatencyPredictor",
+    given: DeploymentInputs,
 ) -> dict[str, Any]:
     assert place is not None
-    asked = Asked(
+    asked = VerificationTask(
         content=model.content,
         card=model.card,
         target=target_for(model.card, predictor),
@@ -229,10 +234,13 @@ def _verify(
 
 
 def _judge(
-    given: Given, model: "ExportedModel", verdicts: Mapping[str, Mapping[str, Any]], data: Any
-) -> Found:
+    given: DeploymentInputs,
+    model: "ExportedModel",
+    verdicts: Mapping[str, Mapping[str, Any]],
+    data: Any,
+) -> DeploymentResults:
     """Judge the file on test images, last: nothing is decided by them."""
-    from supernet.verification.judge import Judge
+    from supernet.verification.accuracy_evaluation import Judge
 
     options = given.options
     score, name = None, "" if data is None else data.name
@@ -242,7 +250,7 @@ def _judge(
         else:
             judge = Judge.on(name, model.card, options.test_images)
         score = judge(model.content)
-    return Found(
+    return DeploymentResults(
         score=score,
         data=name,
         unjudged=model.unjudged,
@@ -251,7 +259,9 @@ def _judge(
     )
 
 
-def _files(card: Mapping[str, Any], model: "ExportedModel", given: Given) -> dict[str, bytes]:
+def _files(
+    card: Mapping[str, Any], model: "ExportedModel", given: DeploymentInputs
+) -> dict[str, bytes]:
     file = card["model"]["file"]
     files = {
         file: model.content,

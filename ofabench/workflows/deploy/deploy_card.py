@@ -1,4 +1,4 @@
-"""The card of a deployment as JSON values: all that is known of the file, and of what made it."""
+"""The card of a deployment as JSON values: everything known of the file and its origin."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 from bench.files import read_bytes
 from ofabench.workflows.deploy.deploy_folder import FORMAT
-from ofabench.workflows.deploy.given import Given
+from ofabench.workflows.deploy.given import DeploymentInputs
 
 if TYPE_CHECKING:
     from latency_models.predictors.predictor import LatencyPredictor
     from supernet.data.dataset import Score
-    from supernet.export.card import Card
+    from supernet.export.model_card import ModelCard
 
 NO_VERIFY = "not asked (--no-verify)"
 ELSEWHERE = "of another device: predicted only"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class DeploymentResults:
     """What was found out: accuracy on test images, and verdicts by their predictors' targets."""
 
     score: "Score | None"
@@ -31,11 +31,15 @@ class Found:
 
 
 def card_json(
-    card: "Card", file: str, given: Given, found: Found, request: Mapping[str, Any]
+    card: "ModelCard",
+    file: str,
+    given: DeploymentInputs,
+    found: DeploymentResults,
+    request: Mapping[str, Any],
 ) -> dict[str, Any]:
     """All of it; `page_of` makes the page of nothing else."""
     from latency_models.tables.storage import origin
-    from ofabench.workflows.deploy.verdicts import accuracy_json
+    from ofabench.workflows.deploy.verification_text import accuracy_json
 
     return {
         "format": FORMAT,
@@ -57,12 +61,15 @@ def card_json(
     }
 
 
-def _predictors(given: Given) -> "list[LatencyPredictor]":
+def _predictors(given: DeploymentInputs) -> "list[LatencyPredictor]":
     return [source.predictor for source in given.latencies]
 
 
 def latency_json(
-    card: "Card", predictor: "LatencyPredictor", given: Given, found: Found
+    card: "ModelCard",
+    predictor: "LatencyPredictor",
+    given: DeploymentInputs,
+    found: DeploymentResults,
 ) -> dict[str, Any]:
     """One target's line: what was predicted of it (for its own precision), and measured."""
     key = predictor.target.key
@@ -84,7 +91,7 @@ def latency_json(
     }
 
 
-def limits_json(card: "Card", given: Given) -> list[dict[str, Any]]:
+def limits_json(card: "ModelCard", given: DeploymentInputs) -> list[dict[str, Any]]:
     """The search's other limits: what it predicted, and what the file has where that is counted."""
     search, targets = given.search or {}, {one.target.key for one in _predictors(given)}
     counted = {"macs": card.macs, "params": card.params, "model size": card.size_bytes}
@@ -119,7 +126,7 @@ def verdict_of(verification: Mapping[str, Any]) -> str:
     return ", ".join(words)
 
 
-def _why_not(card: "Card", predictor: "LatencyPredictor", found: Found) -> str:
+def _why_not(card: "ModelCard", predictor: "LatencyPredictor", found: DeploymentResults) -> str:
     from supernet.verification.verify import comparable
 
     why = found.unverified
@@ -128,7 +135,7 @@ def _why_not(card: "Card", predictor: "LatencyPredictor", found: Found) -> str:
     return why
 
 
-def sources_json(card: "Card", given: Given) -> list[dict[str, Any]]:
+def sources_json(card: "ModelCard", given: DeploymentInputs) -> list[dict[str, Any]]:
     """Every file that went into it, with its sum and all that it says of itself."""
     found = [_source("weights", given.weights, card.space, card.provenance)]
     if given.search_path is not None:

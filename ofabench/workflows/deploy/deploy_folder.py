@@ -1,4 +1,4 @@
-"""The folder that `deploy` leaves: whole or not at all, with sums that `sha256sum -c` accepts."""
+"""The folder of a deployment: complete or absent, with sums for `sha256sum -c`."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""The card of a deployment for a person: Markdown, made of the card's JSON values alone."""
+"""The card of a deployment as Markdown, made of the card's JSON values alone."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,10 +8,10 @@ from bench.timing.session_drift import drift_in_words
 from bench.timing.tail import Tail
 from ofabench.workflows.deploy.deploy_sample import snippet
 from ofabench.workflows.deploy.markdown import escaped, verbatim
-from ofabench.workflows.deploy.verdicts import FIGURES, figure_verdicts, of_statistic
+from ofabench.workflows.deploy.verification_text import FIGURES, figure_verdicts, of_statistic
 from supernet.data.class_names import LABELS
 from supernet.data.wilson import share_in_words
-from supernet.export.card import Accuracies
+from supernet.export.model_card import Accuracies
 
 Card = Mapping[str, Any]
 _LISTED = 100  # names of classes; a file beside the page holds all

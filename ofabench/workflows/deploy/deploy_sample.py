@@ -1,4 +1,4 @@
-"""The sample code of a deployment: Python that runs the model on one image."""
+"""Sample code of a deployment: Python that runs the model on one image."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

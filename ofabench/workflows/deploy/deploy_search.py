@@ -1,4 +1,4 @@
-"""The search whose result a deployment is of, as its file has it."""
+"""The search in a deployment, as its file has it."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""A folder to hand on: what is in it, and whether it kept what was promised."""
+"""`Deployment`: a folder with its contents and its verdicts."""
 
 import html
 import json
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ofabench.workflows.deploy.deploy_page import amount
-from ofabench.workflows.deploy.verdicts import accuracy_lines, failed, latency_lines
+from ofabench.workflows.deploy.verification_text import accuracy_lines, failed, latency_lines
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -54,13 +54,15 @@ class Deployment:
 
     def _lines(self) -> Iterator[str]:
         from ofabench.workflows.export.card_text import card_lines
-        from supernet.export.card import Card
+        from supernet.export.model_card import ModelCard
 
         card, model = self.card, self.card["model"]
         yield json.dumps({"space": model["space"], **model["arch"]})
         size = model["size_bytes"]
         yield f"  {self.folder}: {model['file']}, {size:,} bytes, with its card"
-        yield from card_lines(Card.from_json(model, self.folder), card["accuracy"]["not_measured"])
+        yield from card_lines(
+            ModelCard.from_json(model, self.folder), card["accuracy"]["not_measured"]
+        )
         yield from accuracy_lines(card["accuracy"])
         for one in card["limits"]:
             if one["met"] is not None:

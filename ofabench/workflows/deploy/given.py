@@ -1,4 +1,4 @@
-"""What a deployment is made from, each thing with the file that it is in."""
+"""Inputs of a deployment, each with its file."""
 
 import hashlib
 import os
@@ -22,7 +22,7 @@ ENDS = ("largest", "smallest")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Given:
+class DeploymentInputs:
     """What a deployment is made from: a network, latency predictors, and what it was searched with.
 
     `supernet` and `network` are files or objects, one of them None; `weights` is the file. `arch`
@@ -115,7 +115,7 @@ def read_given(  # noqa: PLR0913 - as of `deploy`
     latencies: Any,
     data: Any,
     options: DeployOptions,
-) -> Given:
+) -> DeploymentInputs:
     """Read what a deployment is made from; what is in memory is written into `folder`."""
     weights = _weights(folder, supernet, network)
     arch = _arch_file(folder, arch, supernet)
@@ -125,7 +125,7 @@ def read_given(  # noqa: PLR0913 - as of `deploy`
         raise InputError("--pick chooses a network of --arch or --result; name a file of several")
     check_source(network=network, arch=arch, pick=pick if named is None else None)
     search = read_search(path, pick)
-    return Given(
+    return DeploymentInputs(
         supernet=supernet,
         network=network,
         weights=weights,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import FileError
-from ofabench.workflows.deploy.verdicts import (
+from ofabench.workflows.deploy.verification_text import (
     accuracy_lines,
     failed,
     latency_lines,

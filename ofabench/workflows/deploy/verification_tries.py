@@ -8,13 +8,13 @@ from typing import Any
 
 from bench.errors import FileError, InputError
 from bench.files import read_json
-from ofabench.workflows.deploy.verdicts import (
+from ofabench.workflows.deploy.verification import Verification
+from ofabench.workflows.deploy.verification_text import (
     accuracy_lines,
     drift_line,
     figure_verdicts,
     of_statistic,
 )
-from ofabench.workflows.deploy.verification import Verification
 
 FORMAT = "ofabench-tries-1"
 MLPERF_TRIES, MLPERF_RANGE = 5, 0.05  # MLPerf Mobile's rules, version 4.0, "Replicability"

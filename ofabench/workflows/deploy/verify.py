@@ -1,4 +1,4 @@
-"""A model file, measured, beside what was predicted of it and its limit."""
+"""Verifies a model file: measures it, and compares it with its prediction and its limit."""
 
 import os
 from collections.abc import Mapping
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import InputError
 from bench.protocol.progress import Progress
 from ofabench.options.verify import VerifyOptions, VerifyRequest, check_target_options
-from ofabench.workflows.deploy.verdicts import accuracy_json
 from ofabench.workflows.deploy.verification import Verification
+from ofabench.workflows.deploy.verification_text import accuracy_json
 from ofabench.workflows.deploy.verification_tries import check_no_tries
 from ofabench.workflows.deploy.verifying import (
-    Asked,
     Place,
+    VerificationTask,
     measure,
     statistic_of,
     target_for,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bench.protocol.device import Device
     from bench.protocol.target import Target
     from latency_models.predictors.predictor import LatencyPredictor
-    from supernet.export.card import Card
+    from supernet.export.model_card import ModelCard
     from supernet.search.result_file import FoundNetwork
 
 __all__ = ["Verification", "verify"]
@@ -94,7 +94,7 @@ def verify(  # noqa: PLR0913 - the file, where it is measured, and all that it m
         target = _target(opened, backend, card, raw, options)
         limited = target if raw is None else raw.target
         searched = None if found is None else found.statistics.get(limited.key)
-        asked = Asked(
+        asked = VerificationTask(
             content=content,
             card=card,
             target=target,
@@ -118,9 +118,9 @@ def verify(  # noqa: PLR0913 - the file, where it is measured, and all that it m
     )
 
 
-def _exported(model: Any) -> "tuple[str, bytes, Card]":
+def _exported(model: Any) -> "tuple[str, bytes, ModelCard]":
     """A model's name, its content and its card."""
-    from supernet.export.card import read_exported
+    from supernet.export.model_card import read_exported
 
     if isinstance(model, str | os.PathLike):
         path = Path(model)
@@ -133,7 +133,7 @@ def _exported(model: Any) -> "tuple[str, bytes, Card]":
     return ("model" if written is None else Path(written).name), model.content, model.card
 
 
-def _found(result: Any, pick: int | None, card: "Card") -> "FoundNetwork | None":
+def _found(result: Any, pick: int | None, card: "ModelCard") -> "FoundNetwork | None":
     """What a search found of the network that is verified; `InputError` where it is another."""
     from supernet.search.result_file import FoundNetwork, read_network
 
@@ -172,11 +172,11 @@ def _limits(
     return {target.key: float(limit_ms)}
 
 
-def _judge(data: str | None, card: "Card", images: int | None) -> Any:
+def _judge(data: str | None, card: "ModelCard", images: int | None) -> Any:
     """Make what judges a file's content on test images, before anything is measured."""
     if data is None:
         return None
-    from supernet.verification.judge import Judge
+    from supernet.verification.accuracy_evaluation import Judge
 
     return Judge.on(data, card, images)
 
@@ -184,7 +184,7 @@ def _judge(data: str | None, card: "Card", images: int | None) -> Any:
 def _target(
     device: "Device",
     backend: "Backend",
-    card: "Card",
+    card: "ModelCard",
     predictor: "LatencyPredictor | None",
     options: VerifyOptions,
 ) -> "Target":

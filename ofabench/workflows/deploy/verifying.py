@@ -1,4 +1,4 @@
-"""What `verify` and `deploy` share: measure a file, and judge it by prediction and limit."""
+"""The common part of `verify` and `deploy`: measure a file, give the verdicts."""
 
 import hashlib
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bench.protocol.device import Device
     from bench.protocol.target import Target
     from latency_models.predictors.predictor import LatencyPredictor
-    from supernet.export.card import Card
+    from supernet.export.model_card import ModelCard
     from supernet.verification.verify import Bench
 
 OUTPUTS_COMPARED = 4  # images on which a file's outputs there are held beside those here
@@ -27,7 +27,7 @@ COMPANY = 100  # blocks of the predictor's sweep that are measured beside the ne
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class VerificationTask:
     """One verification: which file, on which target, judged by what.
 
     `predictor` is None where the file is only measured; `limits` are a search's, by target.
@@ -35,7 +35,7 @@ class Asked:
     """
 
     content: bytes
-    card: "Card"
+    card: "ModelCard"
     target: "Target"
     predictor: "LatencyPredictor | None" = None
     limits: Mapping[str, float] | None = None
@@ -78,7 +78,7 @@ def statistic_of(
     return predictor.statistic
 
 
-def target_for(card: "Card", predictor: "LatencyPredictor") -> "Target":
+def target_for(card: "ModelCard", predictor: "LatencyPredictor") -> "Target":
     """Name what a file is measured on beside a predictor: its target, in the file's precision."""
     from supernet.verification.verify import comparable
 
@@ -87,7 +87,7 @@ def target_for(card: "Card", predictor: "LatencyPredictor") -> "Target":
     return replace(predictor.target, precision=card.precision)
 
 
-def measure(place: Place, asked: Asked) -> dict[str, Any]:
+def measure(place: Place, asked: VerificationTask) -> dict[str, Any]:
     """Measure the file; JSON values of its latency, judged by its prediction and its limit.
 
     The keys are those of `Verification.to_json`, and what was verified on which target. Nothing is
@@ -122,7 +122,7 @@ def measure(place: Place, asked: Asked) -> dict[str, Any]:
     }
 
 
-def _verified(asked: Asked) -> dict[str, Any]:
+def _verified(asked: VerificationTask) -> dict[str, Any]:
     """What is verified: the file by its digest, the target, what the predictor says of it."""
     predictor, blocks = asked.predictor, asked.card.blocks
     other = predictor is not None and asked.target != predictor.target
@@ -142,15 +142,15 @@ def _verified(asked: Asked) -> dict[str, Any]:
     }
 
 
-def _on_device(place: Place, asked: Asked) -> dict[str, Any] | None:
+def _on_device(place: Place, asked: VerificationTask) -> dict[str, Any] | None:
     """How near the file's outputs there are to those here; None where the device is this machine.
 
     Accuracies are measured here, by the same file: this says whether they hold there.
     """
     import numpy as np
 
-    from supernet.export.closeness import compare
     from supernet.export.export import run_file
+    from supernet.export.output_check import compare
 
     device, backend = place.device, place.backend
     if device.address == "cpu":
@@ -163,7 +163,7 @@ def _on_device(place: Place, asked: Asked) -> dict[str, Any] | None:
     return asdict(compare(here, np.concatenate(there), "random"))
 
 
-def _limit_ms(asked: Asked) -> float | None:
+def _limit_ms(asked: VerificationTask) -> float | None:
     """The search's limit on this device; what was limited is the latency, in any precision."""
     limits = asked.limits or {}
     targets = [asked.target] if asked.predictor is None else [asked.predictor.target]
@@ -171,7 +171,7 @@ def _limit_ms(asked: Asked) -> float | None:
     return next((limits[one.key] for one in targets if one.key in limits), None)
 
 
-def _bench(place: Place, asked: Asked) -> "Bench":
+def _bench(place: Place, asked: VerificationTask) -> "Bench":
     from bench.timing.plan import SweepPlan
     from supernet.verification.verify import Bench
 
@@ -190,7 +190,7 @@ def _bench(place: Place, asked: Asked) -> "Bench":
     )
 
 
-def _anchors(asked: Asked) -> "tuple[Anchor, ...]":
+def _anchors(asked: VerificationTask) -> "tuple[Anchor, ...]":
     """Networks by which drift is followed, where something is predicted of such a file."""
     predictor = asked.predictor
     if predictor is None or asked.target != predictor.target or predictor.drift_log is None:

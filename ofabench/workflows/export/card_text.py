@@ -1,10 +1,10 @@
-"""What an exported file is, in a few lines for people."""
+"""An exported file's card in a few lines of text."""
 
 from supernet.data.wilson import share_in_words
-from supernet.export.card import Card
+from supernet.export.model_card import ModelCard
 
 
-def card_lines(card: Card, unjudged: str) -> list[str]:
+def card_lines(card: ModelCard, unjudged: str) -> list[str]:
     """Return what a file is, how near torch it is, and what that does to its accuracy.
 
     `unjudged` says why its accuracy is not measured, where it is not.
@@ -29,7 +29,7 @@ def card_lines(card: Card, unjudged: str) -> list[str]:
     ]
 
 
-def _file(card: Card) -> str:
+def _file(card: ModelCard) -> str:
     size = 0 if card.size_bytes is None else card.size_bytes
     words = f"{card.backend} of {card.precision}, {size / 1e6:.3g} MB"
     if card.calibration is not None:

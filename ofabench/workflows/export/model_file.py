@@ -1,4 +1,4 @@
-"""A sub-network made into a file of a runtime, held against torch, and judged."""
+"""A sub-network as a file of a runtime, compared with torch, with its accuracies."""
 
 import json
 from dataclasses import dataclass, replace
@@ -14,8 +14,8 @@ from ofabench.workflows.export.card_text import card_lines
 from ofabench.workflows.train.extraction import ExtractedNetwork
 from supernet.data.class_names import differ, shortened
 from supernet.data.dataset import Dataset, resize, score
-from supernet.export.card import Accuracies, Card
 from supernet.export.export import Form, Made, make_card, make_file, write_exported
+from supernet.export.model_card import Accuracies, ModelCard
 from supernet.export.precision import INT8, check_precision
 
 CHECKED_IMAGES = 100  # int8 against torch, where no accuracy is asked
@@ -30,7 +30,7 @@ class ExportedModel:
     """
 
     content: bytes
-    card: Card
+    card: ModelCard
     unjudged: str = ""
     path: Path | None = None
 

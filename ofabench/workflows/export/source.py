@@ -1,4 +1,4 @@
-"""The network that is exported: of a supernet, or by itself, in memory or in a file."""
+"""The network to export: from a supernet or alone, in memory or in a file."""
 
 from pathlib import Path
 from typing import Any

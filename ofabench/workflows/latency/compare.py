@@ -1,4 +1,4 @@
-"""Two latency tables compared, and what of their differences is too much."""
+"""Comparison of two latency tables, and whether the difference is allowed."""
 
 import html
 import logging
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import InputError
-from ofabench.workflows.latency.comparison_words import (
+from ofabench.workflows.latency.comparison_text import (
     comparison_lines,
     factor,
     rows_of,
@@ -92,7 +92,7 @@ def _failures(found: "Comparison", limit: float | None) -> list[str]:
     failures = []
     if found.level.ratio > 1 + limit:
         failures.append(
-            f"the common level moved by {factor(found.level.ratio)}, allowed {limit:.1%}"
+            f"all blocks together changed by {factor(found.level.ratio)}, allowed {limit:.1%}"
         )
     slower = found.moved[found.moved["ratio"] > 1 + limit]
     if len(slower):

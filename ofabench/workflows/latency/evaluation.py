@@ -1,4 +1,4 @@
-"""`Evaluation`: predicted beside measured networks, with what the figures must be held against."""
+"""`Evaluation`: predicted against measured networks, with the baselines."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.protocol.target import Target
-from ofabench.workflows.latency.evaluation_words import evaluation_html, evaluation_words
+from ofabench.workflows.latency.evaluation_text import evaluation_html, evaluation_words
 from ofabench.workflows.latency.network_warnings import warn_of_networks
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def evaluate_blocks(
 
     What is suspicious in the table is logged as a warning.
     """
-    from latency_models.evaluation.judge import judge
+    from latency_models.evaluation.evaluation import judge
     from ofabench.workflows.latency.networks import judging
 
     on = judging(networks, column, space, predictor)

@@ -136,7 +136,7 @@ def _fit_networks(
     options: FitOptions,
 ) -> LatencyPredictor:
     """Fit on networks of a space, with a table of blocks or without."""
-    from latency_models.drift.kept import DRIFT
+    from latency_models.drift.provenance import DRIFT
     from latency_models.fitting import fit_predictor
     from latency_models.tables.networks import foreign_target
     from latency_models.tables.statistic import statistic_provenance

@@ -1,4 +1,4 @@
-"""`--space onehot`: fit where columns are categories and nothing more."""
+"""`--space onehot`: fits on categorical columns."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING

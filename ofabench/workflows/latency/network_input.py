@@ -1,4 +1,4 @@
-"""Networks as callers give them: architectures, codes, or a table; read as codes."""
+"""Networks from callers: architectures, codes, or a table; read as codes."""
 
 import os
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Warnings of what is suspicious in a table of measured networks, logged."""
+"""Warnings about implausible rows in a table of measured networks, logged."""
 
 import logging
 from typing import TYPE_CHECKING, Any

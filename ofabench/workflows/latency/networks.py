@@ -1,4 +1,4 @@
-"""Networks tables and archs files joined with their spaces, for the commands."""
+"""Networks tables and architecture files together with their spaces."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ from ofabench.workflows.latency.spaces import KeptSpace, kept_space, load_space
 if TYPE_CHECKING:
     from bench.blocks.spec import BlockSpec
     from bench.drift.log import DriftLog
-    from latency_models.evaluation.judge import Measured
+    from latency_models.evaluation.evaluation import Measured
     from latency_models.predictors.predictor import LatencyPredictor
     from latency_models.tables.networks import NetworksTable
-    from latency_models.vectorized.words import Codes
+    from latency_models.vectorized.packed_codes import Codes
     from supernet.space.space import ArchConfig, SearchSpace
 
 
@@ -83,7 +83,7 @@ def judging(
     table or in its drift log, else from networks fitted on that are in the table too, where there
     are three or more, else from the reference workloads of both sweeps, which are weak.
     """
-    from latency_models.evaluation.judge import Measured
+    from latency_models.evaluation.evaluation import Measured
     from latency_models.predictors.predictor import network_key
 
     ms, spread, codes = (
@@ -125,7 +125,7 @@ def _drift_by_anchors(
 
 
 def _log_of(networks: "NetworksTable") -> "DriftLog | None":
-    from latency_models.drift.kept import kept_log
+    from latency_models.drift.provenance import kept_log
 
     try:
         return kept_log(networks.provenance)

@@ -1,4 +1,4 @@
-"""`LatencyPredictor`: what networks cost on a device, predicted; and the file that it is."""
+"""`LatencyPredictor`: predicts latencies of networks on a device; stored in a file."""
 
 import html
 from collections.abc import Mapping, Sequence
@@ -97,7 +97,7 @@ class LatencyPredictor:
     @property
     def drift_log(self) -> "DriftLog | None":
         """What anchor networks took in each known measurement session; None where none is kept."""
-        from latency_models.drift.kept import kept_log
+        from latency_models.drift.provenance import kept_log
 
         return kept_log(self.provenance)
 
@@ -272,7 +272,7 @@ class LatencyPredictor:
         return f"LatencyPredictor of {self.target.key}: {of}"
 
     def _repr_html_(self) -> str:
-        from ofabench.workflows.latency.fit_words import fit_words
+        from ofabench.workflows.latency.fit_text import fit_words
 
         return f"<p>{html.escape(repr(self))}</p><pre>{html.escape(fit_words(self.model))}</pre>"
 

@@ -1,4 +1,4 @@
-"""Which space a file is of: what the file says, and what is given for files that do not say.
+"""The space of a file: as the file says, or as given for files that do not say.
 
 Sweeps, tables and predictors keep the name of their space and, where ofabench does not ship it,
 its TOML. What is given must agree with what a file says.

@@ -1,4 +1,4 @@
-"""Tables of what a sweep measured: of its blocks, and of its whole networks."""
+"""Tables of a sweep: of its blocks, and of its networks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -149,7 +149,7 @@ def _networks(
 
 def _drift(store: "SweepStore", measured: "Sequence[Measurement]") -> dict[str, Any]:
     """The drift log as provenance keeps it; nothing where no network was measured."""
-    from latency_models.drift.kept import DRIFT
+    from latency_models.drift.provenance import DRIFT
 
     log = store.drift_log(measured)
     return {} if log is None else {DRIFT: log.to_json()}

@@ -1,4 +1,4 @@
-"""Tables that others measured, made ours: each format to its importer."""
+"""Import of other projects' tables, by format."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""What a table holds, in words and as JSON: latencies of blocks, or costs of categories."""
+"""Contents of a table as text and as JSON: latencies of blocks, or costs of categories."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,10 +104,14 @@ def _blocks_words(table: "LatencyTable") -> str:
             told = ", ".join(f"{key}={one}" for key, one in value.items() if one is not None)
         if name != UNPRINTED:
             lines.append(f"{name:<11} {told}")
-    lines.append(f"blocks      {len(rows)}, {int((~rows['settled']).sum())} of them never settled")
+    lines.append(
+        f"blocks      {len(rows)}, {int((~rows['settled']).sum())} of them with wide intervals"
+    )
     width = (rows["high_ms"] - rows["low_ms"]) / 2 / rows["latency_ms"]
     if width.notna().any():
-        lines.append(f"intervals   half-width {width.median():.1%} in the median, 95 % of loads")
+        lines.append(
+            f"intervals   half-width {width.median():.1%} in the median, 95 %, from replicates"
+        )
     by_kind = rows.groupby("kind")["latency_ms"].agg(["count", "min", "median", "max"])
     lines.append(
         by_kind.rename(columns=lambda name: name if name == "count" else f"{name}_ms").to_string()

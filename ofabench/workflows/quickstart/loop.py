@@ -1,4 +1,4 @@
-"""The parts of the loop: in which order, with which files between, and where each runs.
+"""The tasks of the quickstart: their order, their files, and where each runs.
 
 What must not share memory or measurements with the rest (sweeps, training, verification) runs in a
 worker process of the launcher.
@@ -17,6 +17,7 @@ from ofabench.options.quickstart import AccuracyPart, ExportPart, TrainPart
 from ofabench.options.sweep import SweepRequest
 from ofabench.options.table import TableBuildOptions
 from ofabench.options.verify import VerifyRequest
+from ofabench.workflows.pipeline import Task
 from ofabench.workflows.quickstart.parts import (
     Done,
     accuracy_part,
@@ -35,10 +36,9 @@ from ofabench.workflows.quickstart.steps import (
     search_within,
 )
 from ofabench.workflows.sweep.sweep import sweep_part
-from ofabench.workflows.tasks import Task
 
 if TYPE_CHECKING:
-    from supernet.search.watch import Watcher
+    from supernet.search.callbacks import Watcher
 
 DATA = "digits"
 SCHEDULE = "digits-sandwich"
@@ -122,7 +122,7 @@ class Loop:
         ]
 
     def _sweep(self, request: SweepRequest) -> None:
-        from ofabench.workflows.sweep.sweep_words import sweep_lines
+        from ofabench.workflows.sweep.sweep_text import sweep_lines
         from ofabench.workflows.sweep.swept import open_sweep
 
         launch(sweep_part, request, progress=self.displays.measuring())

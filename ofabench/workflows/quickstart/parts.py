@@ -1,4 +1,4 @@
-"""Parts of the loop that are processes of their own; each returns what a person reads of it."""
+"""Tasks of the quickstart that run in separate processes; each returns a text."""
 
 from dataclasses import asdict, dataclass
 from typing import Any

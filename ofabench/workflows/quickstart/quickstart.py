@@ -1,4 +1,4 @@
-"""The whole loop on this machine: measure, fit, train, search, export, verify, report."""
+"""The quickstart: measure, fit, train, search, export, verify, report on this machine."""
 
 import logging
 from collections.abc import Callable
@@ -6,8 +6,8 @@ from pathlib import Path
 
 from bench.errors import FileError, OfabenchError
 from ofabench.options.quickstart import QuickstartOptions
+from ofabench.workflows.pipeline import CommandLine, run_tasks
 from ofabench.workflows.quickstart.loop import NAMES, Displays, Loop
-from ofabench.workflows.tasks import CommandLine, run_tasks
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ def quickstart(
 
     Raises:
         FileError: the folder cannot be made.
-        OfabenchError: a part failed; started again, the loop goes on with that part.
+        OfabenchError: a part failed; started again, the loop continues there.
     """
     loop = Loop(
         folder=options.out,
@@ -45,7 +45,7 @@ def quickstart(
     try:
         _run(loop, report, command_line)
     except OfabenchError:
-        logger.info("stopped; started again, it goes on from here")
+        logger.info("stopped; started again, it continues from here")
         raise
 
 

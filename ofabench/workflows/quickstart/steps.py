@@ -1,4 +1,4 @@
-"""Parts of the loop that are done in its own process; each logs what a person reads of it."""
+"""Tasks of the quickstart that run in its own process; each logs a text."""
 
 import json
 import logging
@@ -11,7 +11,7 @@ from ofabench.options.search import SearchOptions
 from ofabench.options.table import TableBuildOptions
 
 if TYPE_CHECKING:
-    from supernet.search.watch import Watcher
+    from supernet.search.callbacks import Watcher
 
 SPACE = "tiny"
 # Limits hold with this probability in the hour after the sweep: the loop ends well within it.
@@ -39,7 +39,7 @@ def build(options: TableBuildOptions) -> None:
 def fit_latency(table: Path, networks: Path, out: Path) -> None:
     """Fit a latency predictor on blocks and networks, and write it."""
     from ofabench.workflows.latency.fit import fit
-    from ofabench.workflows.latency.fit_words import fit_words
+    from ofabench.workflows.latency.fit_text import fit_words
 
     predictor = fit(table, networks)
     predictor.save(out)

@@ -1,4 +1,4 @@
-"""Where a search has its accuracies from: a file, a predictor, or a function of the user's."""
+"""Accuracies of a search: from a file, a predictor, or a function of the user's."""
 
 import os
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""What is searched, with everything loaded and checked; and how it is searched."""
+"""A search job: everything loaded and checked, and the options of the search."""
 
 import logging
 import math
@@ -18,7 +18,7 @@ from ofabench.workflows.space import load_space
 if TYPE_CHECKING:
     from supernet.accuracy.source import AccuracySource
     from supernet.constraints.constraints import CompiledLatency, Constraint
-    from supernet.search.engine import Plan
+    from supernet.search.engine import SearchPlan
     from supernet.search.engine import SearchResult as FoundNetwork
     from supernet.space.space import SearchSpace
 
@@ -74,7 +74,7 @@ class SearchJob:
         found = (measured(self.space, source.predictor) for source in self.sources)
         return [one for one in found if one is not None]
 
-    def run(self, limits: "Sequence[Constraint]", plan: "Plan") -> "FoundNetwork":
+    def run(self, limits: "Sequence[Constraint]", plan: "SearchPlan") -> "FoundNetwork":
         """Search for one network."""
         from supernet.search.engine import search as search_network
 
@@ -85,7 +85,7 @@ class SearchJob:
         self,
         objectives: Sequence[LatencySource],
         limits: "Sequence[Constraint]",
-        plan: "Plan",
+        plan: "SearchPlan",
     ) -> "list[FoundNetwork]":
         """Search for the front of accuracy against latencies."""
         from supernet.constraints.constraints import latency
@@ -105,7 +105,7 @@ class SearchJob:
         options = self.options
         return search_front(problem, seed=options.seed, points=options.points, plan=plan)
 
-    def origin(self, plan: "Plan", given: Sequence[Any], seconds: float) -> SearchOrigin:
+    def origin(self, plan: "SearchPlan", given: Sequence[Any], seconds: float) -> SearchOrigin:
         """Return what the search was made with."""
         from latency_models.tables.storage import origin
 

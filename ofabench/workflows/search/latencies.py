@@ -1,4 +1,4 @@
-"""Latency predictors of a search, and the files that they are from."""
+"""Latency predictors of a search, and their files."""
 
 import hashlib
 import os

@@ -14,8 +14,8 @@ from ofabench.workflows.search.latencies import LatencySource, latency_source
 if TYPE_CHECKING:
     from latency_models.drift.margin import Margin
     from supernet.constraints.constraints import Constraint, Costs
+    from supernet.space.shared_blocks import Position
     from supernet.space.space import SearchSpace
-    from supernet.space.units import Position
 
 BYTES_A_VALUE = {"fp32": 4, "fp16": 2, "int8": 1}
 
@@ -209,19 +209,19 @@ def _given(value: float | None, what: str) -> float:
 
 
 def _macs(most: float) -> CountedLimit:
-    from supernet.constraints.counted import macs
+    from supernet.constraints.static_costs import macs
 
     return CountedLimit(name="macs", most=most, unit="MACs", costs=macs)
 
 
 def _params(most: float) -> CountedLimit:
-    from supernet.constraints.counted import params
+    from supernet.constraints.static_costs import params
 
     return CountedLimit(name="params", most=most, unit="parameters", costs=params)
 
 
 def _memory(most: float, precision: str) -> CountedLimit:
-    from supernet.constraints.counted import peak_memory
+    from supernet.constraints.static_costs import peak_memory
 
     check_precision(precision)
     costs = partial(peak_memory, bytes_per_value=BYTES_A_VALUE[precision])
@@ -229,7 +229,7 @@ def _memory(most: float, precision: str) -> CountedLimit:
 
 
 def _size(most: float, precision: str) -> CountedLimit:
-    from supernet.constraints.counted import model_size
+    from supernet.constraints.static_costs import model_size
 
     check_precision(precision)
     costs = partial(model_size, precision=precision)

@@ -1,4 +1,4 @@
-"""`MarginReport`: what the margin of a latency limit is made of, and what it costs."""
+"""`MarginReport`: the parts of a latency limit's margin, and its cost in accuracy."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass

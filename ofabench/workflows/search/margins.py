@@ -10,7 +10,7 @@ from ofabench.workflows.search.margin_report import MarginReport
 
 if TYPE_CHECKING:
     from supernet.constraints.constraints import Constraint
-    from supernet.search.engine import Plan
+    from supernet.search.engine import SearchPlan
     from supernet.search.engine import SearchResult as FoundNetwork
 
 
@@ -18,7 +18,7 @@ def search_with_margins(
     job: SearchJob,
     limits: Sequence[LatencyLimit],
     others: "Sequence[Constraint]",
-    plan: "Plan",
+    plan: "SearchPlan",
 ) -> "tuple[FoundNetwork, tuple[MarginReport, ...]]":
     """Search for a network; where limits have margins, also without, to say what they cost.
 

@@ -1,14 +1,14 @@
-"""Which strategy a search has, until when it runs, and who watches it."""
+"""The plan of a search: strategy, budget, callbacks."""
 
 import math
 from typing import TYPE_CHECKING, cast
 
 from bench.protocol.progress import Progress
 from ofabench.options.search import SearchOptions
-from supernet.search.watch import Look, NoWatcher, Watcher
+from supernet.search.callbacks import NoWatcher, SearchProgress, Watcher
 
 if TYPE_CHECKING:
-    from supernet.search.engine import Plan
+    from supernet.search.engine import SearchPlan
 
 
 class ProgressWatcher:
@@ -18,7 +18,7 @@ class ProgressWatcher:
         self._progress = progress
         self._done: int | None = None
 
-    def show(self, look: Look) -> None:
+    def show(self, look: SearchProgress) -> None:
         """Report the networks evaluated since the last look."""
         if self._done is None:
             self._progress.start(look.budget or 0, look.what)
@@ -42,12 +42,12 @@ def watcher_of(progress: Progress | Watcher | None) -> Watcher:
     return ProgressWatcher(progress)
 
 
-def plan_of(options: SearchOptions, watcher: Watcher) -> "Plan":
+def plan_of(options: SearchOptions, watcher: Watcher) -> "SearchPlan":
     """Return which strategy is used, and until when."""
-    from supernet.search.engine import Budget, Plan
+    from supernet.search.baseline_strategies import MOST_NETWORKS, Exhaustive, RandomSearch
+    from supernet.search.engine import Budget, SearchPlan
     from supernet.search.evolution import Evolution, RegularisedEvolution
     from supernet.search.strategy import Strategy
-    from supernet.search.sweeps import MOST_NETWORKS, Exhaustive, RandomSearch
 
     strategies: tuple[Strategy, ...] = (
         Evolution(), RegularisedEvolution(), RandomSearch(), Exhaustive()
@@ -60,4 +60,4 @@ def plan_of(options: SearchOptions, watcher: Watcher) -> "Plan":
         seconds=options.seconds or math.inf,
         patience=options.patience or (MOST_NETWORKS if every else usual.patience),
     )
-    return Plan(strategy=strategy, budget=budget, watcher=watcher)
+    return SearchPlan(strategy=strategy, budget=budget, watcher=watcher)

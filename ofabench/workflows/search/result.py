@@ -1,4 +1,4 @@
-"""What a search found: a network with all that is predicted of it, or a front of networks."""
+"""Results of searches: a network with its predictions, or a front of networks."""
 
 import html
 import os

@@ -26,7 +26,7 @@ from ofabench.workflows.search.result import Front, SearchResult
 
 if TYPE_CHECKING:
     from supernet.constraints.constraints import Constraint
-    from supernet.search.watch import Watcher
+    from supernet.search.callbacks import Watcher
     from supernet.space.space import SearchSpace
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Networks of others as members of our spaces, and networks of ours as others write them."""
+"""Networks of other formats as members of a space, and the reverse."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Random networks of a space, as an archs file."""
+"""Random networks of a space, as an architecture file."""
 
 from typing import TYPE_CHECKING
 

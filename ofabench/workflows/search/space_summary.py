@@ -1,4 +1,4 @@
-"""What a space holds, in figures."""
+"""Summary of a space in figures."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""What a drift log shows: by session, how much slower everything was than in the sweep."""
+"""Report of a drift log: by session, how much slower all was than in the sweep."""
 
 import html
 from collections.abc import Iterator

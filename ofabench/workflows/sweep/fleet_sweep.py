@@ -42,7 +42,7 @@ def sweep_fleet(
 ) -> FleetSweep:
     """Sweep every phone of a file into `request.out`, a folder: NAME.sqlite each.
 
-    A sweep that is there already goes on. Those of the others stand where one fails.
+    An existing sweep continues. Where one fails, the others are kept.
 
     Args:
         file: the fleet's file; it says device, backend, cores, threads and precision of each.
@@ -75,7 +75,7 @@ def _check_left_out(request: SweepRequest) -> None:
     first = names[0] if names else first_given(request.device.phone)
     if first is not None:
         option = "--" + first.replace("_", "-")
-        raise InputError(f"{option} is told by the fleet file, phone by phone; leave it out")
+        raise InputError(f"the fleet file says {option} for each phone; leave it out")
 
 
 def member_of(phone: FleetPhone, request: SweepRequest) -> Member:

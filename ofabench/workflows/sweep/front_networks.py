@@ -1,4 +1,4 @@
-"""Networks such as a search finds: of those that take as long, the largest."""
+"""Networks such as a search finds: the largest of those with equal latency."""
 
 from collections.abc import Mapping, Sequence
 

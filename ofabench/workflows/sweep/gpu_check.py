@@ -1,4 +1,4 @@
-"""A GPU's figures: for batch 1 and 64, fp32 and fp16.
+"""Self-check of a GPU at batch 1 and 64, fp32 and fp16.
 
 Where the host is an Intel Xeon, its own figures too: no developer of this project has one.
 """
@@ -17,9 +17,9 @@ from ofabench.launcher import launch
 from ofabench.options.device import DeviceOptions
 from ofabench.options.selfcheck import SelfCheckRequest
 from ofabench.options.sweep import SweepOptions
+from ofabench.workflows.pipeline import CommandLine, Task, run_tasks
 from ofabench.workflows.sweep.self_check import check_device, default_backend
 from ofabench.workflows.sweep.target_check import Amount, TargetCheck
-from ofabench.workflows.tasks import CommandLine, Task, run_tasks
 
 BATCHES = (1, 64)
 PRECISIONS = ("fp32", "fp16")
@@ -51,11 +51,11 @@ def check_gpu(
     progress: Callable[[], Progress | None] = lambda: None,
     command_line: CommandLine | None = None,
 ) -> CheckedGpu:
-    """Check everything about a GPU; a second start goes on where the first was stopped.
+    """Check everything about a GPU; a second start continues where the first was stopped.
 
     Args:
         request: which GPU and backend, and the folder to make or to go on in.
-        progress: makes what shows each measurement; see `ofabench.workflows.tasks` for the rest.
+        progress: makes what shows each measurement; see `ofabench.workflows.pipeline` for the rest.
         command_line: writes the command that does the same as a part, for the log.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The anchor networks once more, at the end of a sweep with a budget."""
+"""The anchor networks measured once more at the end of a sweep with a budget."""
 
 import logging
 
@@ -8,7 +8,7 @@ from bench.protocol.clock import SystemClock
 from bench.protocol.device import Device
 from bench.protocol.progress import Progress
 from bench.sweep.drift_session import drift_log_to_extend, measure_session, session_s
-from bench.sweep.spent import spent
+from bench.sweep.elapsed import spent
 from bench.sweep.store import SweepStore
 
 logger = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""What measuring a workload costs in seconds, from what is measured so far."""
+"""Seconds that measuring a workload takes, from the measurements so far."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from bench.blocks.spec import BlockSpec
 from bench.protocol.device import LoadCosts, Workload
-from bench.sweep.groups import estimated_ns
-from bench.sweep.spent import Spent
+from bench.sweep.elapsed import Spent
+from bench.sweep.memory_batching import estimated_ns
 from bench.timing.measurement import Measurement
 from bench.timing.plan import SweepPlan
 from latency_models.regression.features import feature_matrix

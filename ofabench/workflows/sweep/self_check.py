@@ -1,4 +1,4 @@
-"""A device checked from end to end, into a folder that developers who lack the device ask for."""
+"""Self-check of a device, into a folder that can be sent to the developers."""
 
 import json
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from ofabench.workflows.sweep.sweeping import make_target, sweep_work
 from supernet.space.space import SearchSpace
 
 if TYPE_CHECKING:
-    from bench.devices.cuda.peer_timers import TimerFigures
+    from bench.devices.cuda.timer_comparison import TimerFigures
 
 RESOLUTION = 160
 DEFAULT_BACKENDS = {"cpu": "onnx", "fake": "fake", "cuda": "torch"}  # phones run tflite
@@ -105,7 +105,7 @@ def _timers(
     work: Sequence[Workload],
 ) -> "list[TimerFigures]":
     from bench.devices.cuda.device import CudaDevice
-    from bench.devices.cuda.peer_timers import compare, peers, time_by_all
+    from bench.devices.cuda.timer_comparison import compare, peers, time_by_all
     from bench.protocol.device import LoadPlan
 
     assert isinstance(device, CudaDevice)

@@ -1,4 +1,4 @@
-"""A sweep from Python: blocks and networks of a space measured on a device, into one file."""
+"""A sweep: measures blocks and networks of a space on a device, into one file."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,7 +50,7 @@ def sweep(  # noqa: PLR0913 - one for each thing that a sweep is of
         FileError: `out` exists (and `resume` is not set), or cannot be written.
         DeviceError: the device cannot be reached, is busy, or is measured by another process.
         MissingRuntimeError: the backend's package is not installed.
-        InterruptedSweepError: Ctrl-C; what is done is kept, `resume` goes on with it.
+        InterruptedSweepError: Ctrl-C; what is done is kept, and `resume` continues.
 
     Example:
         >>> import tempfile
@@ -96,7 +96,7 @@ def sweep_request(
 
 
 def sweep_part(request: SweepRequest, progress: Progress) -> Sweep:
-    """Do a sweep in a worker process, as a part of what goes on by the same command."""
+    """Do a sweep in a worker process, as a part of what the same command continues."""
     return sweep_request(request, progress, resume_with="the same command")
 
 

@@ -1,9 +1,9 @@
-"""What a sweep measures: the planner that options make, and the words that are kept of them."""
+"""What a sweep measures: its planner from the options, and the record of the options."""
 
 import hashlib
 from pathlib import Path
 
-from bench.drift.gap import SESSION_GAP_S
+from bench.drift.session_gap import SESSION_GAP_S
 from bench.errors import InputError
 from bench.files import read_bytes
 from bench.protocol.device import Device
@@ -31,7 +31,7 @@ def planner_of(
             seed=options.seed,
         )
         return SettlingPlanner(work, again=options.settle, loads=plan.loads)
-    from ofabench.workflows.sweep.active import Budget, BudgetPlanner
+    from ofabench.workflows.sweep.budget_planner import Budget, BudgetPlanner
     from ofabench.workflows.sweep.last_session import reserve_s
 
     return BudgetPlanner(
@@ -101,5 +101,5 @@ def _sessions(options: SweepOptions) -> str:
 
 
 def _digest(path: Path) -> str:
-    """What a file says, so that a sweep is not gone on with by another's networks."""
+    """Digest of a file's content, so that no sweep continues with other networks."""
     return f"{path.name} sha256:{hashlib.sha256(read_bytes(path)).hexdigest()[:16]}"

@@ -1,4 +1,4 @@
-"""What a sweep of a space measures, and on what target."""
+"""Workloads and target of a sweep of a space."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,7 +49,7 @@ def sweep_work(  # noqa: PLR0913
     rng = np.random.default_rng([seed, 1])
     drawn = [*archs]
     if networks and informative:
-        from ofabench.workflows.sweep.active import informative_networks
+        from ofabench.workflows.sweep.budget_planner import informative_networks
 
         drawn += informative_networks(space, rng, networks, resolutions)
     elif networks:

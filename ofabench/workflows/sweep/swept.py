@@ -1,4 +1,4 @@
-"""What a sweep left: its figures, and the tables of what it measured."""
+"""`Sweep`: the result of a sweep, with its figures and tables."""
 
 import html
 import math
@@ -87,7 +87,7 @@ class Sweep:
     def _words(self) -> list[str]:
         words = [f"{self.summary.blocks} blocks", f"{self.summary.networks} networks"]
         if not self.summary.complete:
-            words.append(f"{self.summary.loads} of {self.summary.loads_wanted} loads")
+            words.append(f"{self.summary.loads} of {self.summary.loads_wanted} replicates")
         if math.isfinite(self.summary.median_half_width):
             words.append(f"median half-width {self.summary.median_half_width:.1%}")
         return words

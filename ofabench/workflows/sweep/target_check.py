@@ -1,4 +1,4 @@
-"""One target's figures: swept twice, fitted on networks of the one, judged on those of the other.
+"""Self-check of one target: swept twice, fitted on one sweep, evaluated on the other.
 
 The two sweeps are of two processes: what a process keeps to itself must not look repeatable.
 """
@@ -14,8 +14,8 @@ from bench.protocol.progress import Progress
 from ofabench.launcher import launch
 from ofabench.options.device import DeviceOptions
 from ofabench.options.sweep import SweepOptions, SweepRequest
+from ofabench.workflows.pipeline import Task
 from ofabench.workflows.sweep.sweep import sweep_part
-from ofabench.workflows.tasks import Task
 
 if TYPE_CHECKING:
     from latency_models.evaluation.additivity import Additivity

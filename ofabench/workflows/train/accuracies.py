@@ -19,7 +19,7 @@ from ofabench.workflows.train.given_networks import codes_of
 from supernet.accuracy import measure
 from supernet.accuracy.store import Code, Conditions, EvaluationStore
 from supernet.data.dataset import Score
-from supernet.data.parts import Parts
+from supernet.data.parts import DataParts
 from supernet.space.codes import Codes
 from supernet.space.space import ArchConfig, SearchSpace, space_names
 from supernet.train.checkpoint import Checkpoint
@@ -95,7 +95,7 @@ class Subject:
 
     checkpoint: Checkpoint
     file: str
-    images: Parts
+    images: DataParts
     progress: Progress
 
 

@@ -1,4 +1,4 @@
-"""A predictor of sub-networks' accuracies, fitted on measured ones and judged on others."""
+"""A predictor of sub-networks' accuracies, fitted and evaluated on measured ones."""
 
 import logging
 from collections.abc import Mapping, Sequence

@@ -1,9 +1,9 @@
-"""What is said of images that could not be read."""
+"""Messages about images that cannot be read."""
 
 import logging
 from collections.abc import Sequence
 
-from supernet.data.source import Broken
+from supernet.data.batch_stream import Broken
 
 SHOWN = 10
 _LOG = logging.getLogger(__name__)

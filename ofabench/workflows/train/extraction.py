@@ -1,4 +1,4 @@
-"""A sub-network by itself, from a supernet or from its own file, and its images."""
+"""An extracted sub-network, from a supernet or from its file, with its images."""
 
 import json
 import os
@@ -13,12 +13,12 @@ from bench.blocks.spec import BlockSpec
 from bench.errors import InputError
 from supernet.data.class_names import ClassNames
 from supernet.data.open_data import Data, get_dataset, open_data
-from supernet.data.parts import Parts
-from supernet.export.network_file import CutNetwork, load_network, save_network
+from supernet.data.parts import DataParts
+from supernet.export.network_file import StandaloneNetwork, load_network, save_network
 from supernet.space.space import ArchConfig
 from supernet.train.checkpoint import Checkpoint
 from supernet.train.recalibrate import CALIBRATION_IMAGES, extract_calibrated
-from supernet.verification.judge import normalisation_of
+from supernet.verification.accuracy_evaluation import normalisation_of
 from supernet.weights.tensor_file import digest_tensors
 
 
@@ -26,8 +26,8 @@ from supernet.weights.tensor_file import digest_tensors
 class ExtractedNetwork:
     """A sub-network, and the images that it is calibrated and judged on, where any were opened."""
 
-    network: CutNetwork
-    data: Parts | None = None
+    network: StandaloneNetwork
+    data: DataParts | None = None
 
     @property
     def arch(self) -> ArchConfig:
@@ -90,7 +90,7 @@ def extract(
     parts = open_data(checkpoint.data if data is None else data, space, labels=False)
     named = _named(data, parts, checkpoint)
     images = parts.train_source.calibration(CALIBRATION_IMAGES, arch.resolution)
-    network = CutNetwork(
+    network = StandaloneNetwork(
         space=space.name,
         arch=arch,
         blocks=space.blocks(arch),
@@ -130,7 +130,7 @@ def load_extracted(
     return with_images(network, data, str(path)) if images else ExtractedNetwork(network=network)
 
 
-def with_images(network: CutNetwork, data: Data | None, where: str) -> ExtractedNetwork:
+def with_images(network: StandaloneNetwork, data: Data | None, where: str) -> ExtractedNetwork:
     """Open the images of `data`, or those that a sub-network was extracted with.
 
     `InputError`, which names the sub-network by `where`, if they are not known or do not fit.
@@ -148,7 +148,7 @@ def with_images(network: CutNetwork, data: Data | None, where: str) -> Extracted
     return ExtractedNetwork(network=network, data=parts)
 
 
-def _named(data: Data | None, parts: Parts, checkpoint: Checkpoint) -> str | None:
+def _named(data: Data | None, parts: DataParts, checkpoint: Checkpoint) -> str | None:
     """The name of data that was given, unless it is a Dataset that the supernet was trained on."""
     if data is None:
         return None
@@ -157,7 +157,7 @@ def _named(data: Data | None, parts: Parts, checkpoint: Checkpoint) -> str | Non
     return None if parts.name == checkpoint.data else parts.name
 
 
-def _class_names(checkpoint: Checkpoint, parts: Parts, data: str | None) -> ClassNames:
+def _class_names(checkpoint: Checkpoint, parts: DataParts, data: str | None) -> ClassNames:
     """Names of the checkpoint's classes; of one without, those of the images it was trained on.
 
     An imported supernet does not say which these are: then `data`, the images given for it, do.
@@ -178,7 +178,7 @@ class _Needs:
     resolutions: tuple[int, ...]
 
 
-def _data_for(data: Data, network: CutNetwork) -> Parts:
+def _data_for(data: Data, network: StandaloneNetwork) -> DataParts:
     first, classes = network.blocks[0], network.blocks[-1].out_channels
     if isinstance(data, str | os.PathLike):
         parts = get_dataset(os.fspath(data), channels=first.in_channels, size=first.in_size)

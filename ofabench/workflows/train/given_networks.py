@@ -1,4 +1,4 @@
-"""Networks as a caller gives them: architectures, codes, words, files."""
+"""Networks from callers: architectures, codes, names, files."""
 
 import os
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""A once-for-all network that OFA's authors trained, as a supernet."""
+"""Import of a once-for-all network of OFA's authors as a supernet."""
 
 import logging
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A trained supernet: its file, and what is done with it."""
+"""`SuperNet`: a trained supernet, its file, and what can be done with it."""
 
 import html
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from ofabench.workflows.train.extraction import ExtractedNetwork, extract
 from ofabench.workflows.train.given_networks import arch_of
 from ofabench.workflows.train.training_summary import TrainingSummary
 from supernet.data.open_data import Data, open_data
-from supernet.data.parts import Parts
+from supernet.data.parts import DataParts
 from supernet.space.codes import Codes
 from supernet.space.space import ArchConfig, SearchSpace
 from supernet.train.checkpoint import Checkpoint, EpochRecord, check_trained, load_checkpoint
@@ -74,7 +74,7 @@ class SuperNet:
         return self.checkpoint.finished
 
     @cached_property
-    def images(self) -> Parts:
+    def images(self) -> DataParts:
         """The images that it was trained on: training, validation and test."""
         data = self.checkpoint.data if self.data is None else self.data
         return open_data(data, self.space, class_names=self.checkpoint.class_names)

@@ -1,4 +1,4 @@
-"""Training a supernet, whose sub-networks share their weights."""
+"""Trains a supernet, whose sub-networks share their weights."""
 
 import logging
 from collections.abc import Iterator
@@ -12,15 +12,15 @@ from bench.protocol.progress import NoProgress, Progress
 from ofabench.options.train import TrainOptions
 from ofabench.workflows.space import load_space
 from ofabench.workflows.train.broken_images import log_broken
-from ofabench.workflows.train.stopping import wish_to_stop
+from ofabench.workflows.train.graceful_stop import wish_to_stop
 from ofabench.workflows.train.supernet import SuperNet, load_supernet
 from ofabench.workflows.train.training_limits import sampling_of
 from supernet.data.open_data import Data, open_data
 from supernet.space.space import SearchSpace
 from supernet.train import trainer
 from supernet.train.checkpoint import Recipe
-from supernet.train.ranks import Ranks, joined
-from supernet.train.running import Running
+from supernet.train.distributed import Ranks, joined
+from supernet.train.run_options import Running
 from supernet.train.schedule import Schedule
 
 __all__ = ["SuperNet", "load_supernet", "train"]
@@ -38,7 +38,7 @@ def train(
 ) -> SuperNet:
     r"""Train a supernet, kept in `out` with a log beside it.
 
-    The end of each epoch, and the state every few minutes, is kept; `options.resume` goes on from
+    The end of each epoch, and the state every few minutes, is kept; `options.resume` continues from
     there. Ctrl-C and SIGTERM save and end. Started by torchrun, all processes train together, and
     the first one writes.
 

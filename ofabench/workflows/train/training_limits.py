@@ -1,4 +1,4 @@
-"""What a training restricts sub-networks to, from measured latency predictors."""
+"""Latency limits of a training, by measured predictors."""
 
 import hashlib
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What a training came to, phase by phase."""
+"""Summary of a training by phase."""
 
 import html
 from dataclasses import dataclass

@@ -21,7 +21,7 @@ from bench.blocks.spec import BlockSpec
 from bench.devices.android.device import AdbDevice
 from bench.devices.android.phone.options import PhoneOptions
 from bench.devices.cpu.local import LocalDevice
-from bench.devices.fake import FakeDevice, Flaws
+from bench.devices.fake import FakeDevice, SimulatedDisturbances
 from bench.devices.registry import get_device
 from bench.errors import MissingRuntimeError
 from bench.protocol.backend import Backend
@@ -34,7 +34,7 @@ Case = tuple[Device, Backend]
 DEVICES: dict[str, Callable[[], Case]] = {
     "fake": lambda: (FakeDevice(), get_backend("fake")),
     "fake with flaws": lambda: (
-        FakeDevice(flaws=Flaws(noise=0.1, level=0.2, drift=0.1, stumbles=0.1)),
+        FakeDevice(flaws=SimulatedDisturbances(noise=0.1, level=0.2, drift=0.1, stumbles=0.1)),
         get_backend("fake"),
     ),
     "cpu": lambda: (LocalDevice(), get_backend("torch")),
@@ -172,7 +172,7 @@ def test_a_network_costs_more_than_one_of_its_blocks(case: Case) -> None:
 def test_looking_whether_it_is_quiet_measures_nothing_and_returns_none(
     case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bench.devices.cpu.quiet.others_busy", lambda _: (0.0, "none"))
+    monkeypatch.setattr("bench.devices.cpu.busy_check.others_busy", lambda _: (0.0, "none"))
     monkeypatch.setattr("bench.devices.android.phone.phone.quiet_script", lambda: "true")
 
     case[0].check_quiet()

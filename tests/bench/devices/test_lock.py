@@ -16,8 +16,8 @@ from bench.blocks.spec import BlockSpec
 from bench.devices import device_lock
 from bench.devices.android.adb.shell import Completed
 from bench.devices.android.device import AdbDevice
-from bench.devices.android.facts.asking import MARK
 from bench.devices.android.facts.identity import identity_script, parse_identity
+from bench.devices.android.facts.shell_queries import MARK
 from bench.devices.android.phone.fleet import FleetPhone
 from bench.devices.android.phone.options import PhoneOptions
 from bench.devices.cpu.local import LocalDevice

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from bench.backends.fake import FakeBackend
 from bench.blocks.spec import BlockSpec
-from bench.devices.fake import FakeDevice, Flaws
+from bench.devices.fake import FakeDevice, SimulatedDisturbances
 from bench.drift.log import Anchor
 from bench.errors import FileError, InputError, TargetMismatchError
 from bench.protocol.clock import iso
 from bench.protocol.device import Workload
 from bench.protocol.progress import NoProgress
 from bench.protocol.target import Target
-from bench.sweep.drift_log import Spell, drift_log_of, merged
+from bench.sweep.drift_log import NetworkStretch, drift_log_of, merged
 from bench.sweep.drift_rows import DriftLoad, DriftSession
 from bench.sweep.drift_session import (
     drift_log_to_extend,
@@ -31,7 +31,7 @@ from bench.sweep.planner import ListPlanner
 from bench.sweep.run import run_sweep
 from bench.sweep.store import SweepStore
 from bench.sweep.waiting import wait_s
-from bench.timing.derive import Pass
+from bench.timing.aggregation import Pass
 from bench.timing.plan import SweepPlan
 from tests.support.clocks import NOON_S, FakeClock
 
@@ -124,7 +124,7 @@ def test_a_session_is_kept_and_changes_nothing_of_the_sweep(tmp_path: Path) -> N
     clock.sleep(3600)
 
     # Every call of this load takes as long as the machine's level says: the same for all.
-    add_session(path, clock, FakeDevice(flaws=Flaws(level=0.3), seed=1))
+    add_session(path, clock, FakeDevice(flaws=SimulatedDisturbances(level=0.3), seed=1))
 
     with SweepStore.open(path) as store:
         assert {o.workload.key: o.samples_ns.tolist() for o in store.measurements()} == before
@@ -165,9 +165,11 @@ def test_sessions_less_than_five_minutes_apart_are_one(tmp_path: Path) -> None:
     assert [s.started_at for s in log.sessions] == [iso(NOON_S), iso(NOON_S + 599)]
 
 
-def spell(started_s: float, **ms: list[float]) -> Spell:
+def spell(started_s: float, **ms: list[float]) -> NetworkStretch:
     bursts = {NETWORKS[int(name[1:])]: np.array(values) for name, values in ms.items()}
-    return Spell(started_s=started_s, ended_s=started_s + 10, bursts_ms=bursts, forced=False)
+    return NetworkStretch(
+        started_s=started_s, ended_s=started_s + 10, bursts_ms=bursts, forced=False
+    )
 
 
 def test_merged_by_hand() -> None:
@@ -367,7 +369,7 @@ def test_an_unfinished_sweep_takes_no_session(tmp_path: Path) -> None:
     with SweepStore.create(tmp_path / "s.sqlite", TARGET, PLAN) as store:
         store.begin_session({}, iso(NOON_S), forced=False)
         store.add_groups([NETWORKS])
-        with pytest.raises(InputError, match="has 0 of 2 loads: finish the sweep first"):
+        with pytest.raises(InputError, match="has 0 of 2 replicates: finish the sweep first"):
             drift_log_to_extend(store)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from bench.backends.fake import FakeBackend
 from bench.blocks.spec import BlockSpec
-from bench.devices.fake import FakeDevice, Flaws
+from bench.devices.fake import FakeDevice, SimulatedDisturbances
 from bench.errors import DeviceError, DeviceLostError
 from bench.protocol.backend import Backend
 from bench.protocol.device import THROTTLED, LoadPlan, PassResult, Workload
@@ -36,7 +36,7 @@ WORK = [
 class BreakingDevice(FakeDevice):
     """Breaks off before the passes at these places of all that it ever measures."""
 
-    flaws: Flaws = Flaws(level=0.1)  # noqa: RUF009
+    flaws: SimulatedDisturbances = SimulatedDisturbances(level=0.1)  # noqa: RUF009
     breaks: frozenset[int] = frozenset()
     throttled: frozenset[int] = frozenset()
     tries: list[int] = field(default_factory=list)

@@ -14,12 +14,12 @@ import pytest
 
 from bench.backends.fake import FakeBackend, block_cost_ns
 from bench.blocks.spec import BlockSpec
-from bench.devices.fake import FakeDevice, Flaws
+from bench.devices.fake import FakeDevice, SimulatedDisturbances
 from bench.errors import InputError, InterruptedSweepError, TargetMismatchError
 from bench.protocol.device import LoadCosts, Workload
 from bench.protocol.progress import NoProgress, Progress
 from bench.protocol.target import Target
-from bench.sweep.groups import footprint_bytes, lay_groups
+from bench.sweep.memory_batching import footprint_bytes, lay_groups
 from bench.sweep.planner import ListPlanner, Planner, SettlingPlanner
 from bench.sweep.run import run_sweep
 from bench.sweep.store import SweepStore
@@ -28,7 +28,9 @@ from bench.timing.measurement import Measurement
 from bench.timing.plan import SweepPlan
 from bench.timing.references import COMPUTE, COPIES, MEMORY, with_references
 
-FLAWS = Flaws(noise=0.02, layout=0.01, level=0.1, drift=0.05, stumbles=0.01, memory_swing=0.05)
+FLAWS = SimulatedDisturbances(
+    noise=0.02, layout=0.01, level=0.1, drift=0.05, stumbles=0.01, memory_swing=0.05
+)
 DEVICE = FakeDevice(flaws=FLAWS)
 TARGET = Target(device="fake", backend="fake", backend_version="1")
 PLAN = SweepPlan(loads=2, passes=3, calls=2)
@@ -118,7 +120,7 @@ def test_every_block_gets_its_samples_and_the_references_theirs(tmp_path: Path) 
 
 
 def test_a_faultless_machine_gives_the_costs_to_the_nanosecond(tmp_path: Path) -> None:
-    sweep(tmp_path / "a.sqlite", device=FakeDevice(flaws=Flaws(cold=0.25)))
+    sweep(tmp_path / "a.sqlite", device=FakeDevice(flaws=SimulatedDisturbances(cold=0.25)))
 
     found = measured(tmp_path / "a.sqlite")
 
@@ -130,7 +132,7 @@ def test_a_faultless_machine_gives_the_costs_to_the_nanosecond(tmp_path: Path) -
 
 
 def test_a_noisy_drifting_machine_gives_the_ratios_between_blocks(tmp_path: Path) -> None:
-    flaws = Flaws(noise=0.02, layout=0.005, level=0.3, drift=0.5, stumbles=0.02)
+    flaws = SimulatedDisturbances(noise=0.02, layout=0.005, level=0.3, drift=0.5, stumbles=0.02)
     sweep(tmp_path / "a.sqlite", device=FakeDevice(flaws=flaws), plan=SweepPlan())
 
     found = measured(tmp_path / "a.sqlite")
@@ -236,7 +238,7 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(tmp_path: Path) -> None:
         sweep(tmp_path / "a", progress=Stopper(4))
 
     told = str(caught.value)
-    assert told.startswith("stopped with 1 of 2 loads done, which ")
+    assert told.startswith("stopped with 1 of 2 replicates done, which ")
     assert told.endswith("go on with: ofabench sweep ... --resume")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a"]  # closed: no log is left
 
@@ -260,7 +262,7 @@ def test_progress_counts_every_pass(tmp_path: Path) -> None:
 
 
 def test_marked_passes_are_repeated_while_time_lasts_and_left_out(tmp_path: Path) -> None:
-    flaws = Flaws(memory_swing=0.10)
+    flaws = SimulatedDisturbances(memory_swing=0.10)
     plan = SweepPlan(loads=2, passes=10, calls=3)
     sweep(tmp_path / "a", device=FakeDevice(flaws=flaws), plan=plan)
 
@@ -280,7 +282,7 @@ def test_marked_passes_are_repeated_while_time_lasts_and_left_out(tmp_path: Path
 
 
 def test_groups_of_unlike_levels_come_to_one_scale(tmp_path: Path) -> None:
-    device = FakeDevice(flaws=Flaws(level=0.5, layout=0.002))
+    device = FakeDevice(flaws=SimulatedDisturbances(level=0.5, layout=0.002))
     sweep(tmp_path / "a", device=device, plan=two_groups())
 
     found = measured(tmp_path / "a")
@@ -358,7 +360,7 @@ def test_what_to_measure_next_may_follow_from_what_is_measured(tmp_path: Path) -
 
 
 def test_what_has_not_settled_is_measured_again_by_itself_later(tmp_path: Path) -> None:
-    device = FakeDevice(flaws=Flaws(noise=0.055, level=0.2))
+    device = FakeDevice(flaws=SimulatedDisturbances(noise=0.055, level=0.2))
     path, work = tmp_path / "a", blocks(8)
     plan = SweepPlan(passes=3)
     sweep(path, device=device, plan=plan, planner=ListPlanner(work))

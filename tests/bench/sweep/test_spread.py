@@ -123,9 +123,9 @@ def test_the_time_between_counts_from_the_end_of_a_session(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("what", "step", "later_s", "expected"),
     [
-        # In the first wait, after 100 s; gone on with 50 s later: 450 s more are waited.
+        # In the first wait, after 100 s; continued 50 s later: 450 s more are waited.
         ("waiting", 100, 50.0, [0, 0, 600, 600, 1200, 1200]),
-        # In the first wait; gone on with the next day: at once.
+        # In the first wait; continued the next day: at once.
         ("waiting", 100, 86_400.0, [0, 0, 86_500, 86_500, 87_100, 87_100]),
         # In the second load of the second session: the rest of it is measured at once.
         ("measuring, session 2", 2, 30.0, [0, 0, 600, 630, 1230, 1230]),
@@ -135,7 +135,7 @@ def test_killed_and_resumed_it_goes_on_at_the_right_time(
     tmp_path: Path, what: str, step: int, later_s: float, expected: list[float]
 ) -> None:
     path, clock = tmp_path / "s.sqlite", FakeClock()
-    with pytest.raises(InterruptedSweepError, match="of 6 loads done"):
+    with pytest.raises(InterruptedSweepError, match="of 6 replicates done"):
         sweep(path, clock, Stops(what, step))
     clock.sleep_quietly(later_s)
 

@@ -147,7 +147,7 @@ def test_in_words_anchors_are_named_each_and_references_are_said_to_be_weak() ->
     assert weak is not None
     each = "anchor 1 of 1 ms +10.0%, anchor 2 of 2 ms +10.0%, anchor 3 of 4 ms +10.0%"
     assert drift_in_words(agreed.to_json()) == (
-        "+10.0% (standard error 0.0%) against the predictor's level, by the median of 3 anchor "
+        "+10.0% (standard error 0.0%) against the predictor's sessions, by the median of 3 anchor "
         f"networks: {each}"
     )
     assert drift_in_words(apart.to_json()) == (

@@ -15,7 +15,7 @@ from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.regression.features import PHYSICAL, feature_matrix
 from latency_models.regression.regression import FORMS, fit_form, rows_of
 from latency_models.tables.table import LatencyTable, frame_of
-from latency_models.vectorized.dense import compile_dense, compile_spread
+from latency_models.vectorized.vectorized_predictor import compile_dense, compile_spread
 
 TARGET = Target(device="box", backend="onnx", backend_version="1.0")
 SIZES, WIDTHS, KERNELS = (8, 12, 16, 24), (48, 64, 96), (3, 5, 7)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from latency_models.tables.table import LatencyTable
 from ofabench.cli import main as cli
 from ofabench.options.compare import CompareOptions
-from ofabench.workflows.latency.comparison_words import factor
+from ofabench.workflows.latency.comparison_text import factor
 from tests.support.report_runs import FAKE, PHONE, predictor, table
 
 
@@ -33,16 +33,21 @@ def test_it_says_what_moved(tables: tuple[str, str], capsys: pytest.CaptureFixtu
 
     told = capsys.readouterr().out
     assert "147 in common, 0 only in A, 0 only in B" in told
-    assert "level      +6.0% (95 % interval +6.0% to +6.0%), B against A" in told
-    assert "1 of 147 blocks outside their 95 % intervals, 7 expected by chance; 1 moved" in told
-    assert "verdict    B is 6.0% slower than A; beside it 1 of 147 blocks moved (class" in told
+    assert "drift      +6.0% (95 % interval +6.0% to +6.0%), B against A" in told
+    assert "1 of 147 blocks outside their 95 % intervals, 7 expected by chance; 1 changed" in told
+    assert (
+        "verdict    B is 6.0% slower than A; drift-corrected, 1 of 147 blocks changed (class"
+        in told
+    )
 
 
 def test_the_exit_code_is_a_check(
     tables: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["compare", *tables, "--fail-above", "5%"]) == 1
-    assert "FAILED     the common level moved by +6.0%, allowed 5.0%" in capsys.readouterr().out
+    assert (
+        "FAILED     all blocks together changed by +6.0%, allowed 5.0%" in capsys.readouterr().out
+    )
 
     assert cli.main(["compare", *tables, "--fail-above", "0.1"]) == 1
     assert "FAILED     1 blocks that moved are slower by more than 10.0%" in capsys.readouterr().out
@@ -87,9 +92,9 @@ def test_targets_that_are_more_than_a_version_apart_are_told(
 
     caught = capsys.readouterr()
     assert "the targets differ in device fake and note8" in caught.err
-    assert "B takes 4.09 times what A takes" in caught.out
+    assert "B takes 4.09 times as long as A" in caught.out
     page = (tmp_path / "c.html").read_text()
-    assert "Blocks that moved" in page
+    assert "Blocks that changed" in page
     assert "device fake and note8" in page
 
 
@@ -103,8 +108,8 @@ def test_imported_tables_have_a_level_alone(
     assert cli.main(["compare", str(path), str(path), "--out", str(tmp_path / "c.html")]) == 0
 
     told = capsys.readouterr().out
-    assert "which blocks moved cannot be told" in told
-    assert "single blocks cannot be told apart without intervals" in told
+    assert "significant changes cannot be detected" in told
+    assert "without intervals, changes of single blocks cannot be detected" in told
 
 
 def test_factors_as_a_person_says_them() -> None:

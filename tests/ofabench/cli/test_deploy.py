@@ -18,7 +18,7 @@ from markdown_it import MarkdownIt
 from bench.backends.registry import get_backend
 from bench.devices.cpu.local import LocalDevice
 from bench.protocol.target import Target
-from latency_models.networks.compose import Composition
+from latency_models.networks.network_calibration import NetworkCalibration
 from latency_models.predictors.predictor import LatencyPredictor
 from ofabench.cli import main as cli
 from ofabench.workflows.sweep.sweeping import make_target
@@ -27,9 +27,9 @@ from supernet.data import open_data
 from supernet.data.dataset import resize
 from supernet.data.digits import load_digits_parts
 from supernet.data.digits_parts import DatasetParts
-from supernet.export import closeness
-from supernet.export.card import read_exported
+from supernet.export import output_check
 from supernet.export.export import run_file
+from supernet.export.model_card import read_exported
 from supernet.space.space import SearchSpace
 from supernet.train.checkpoint import Checkpoint, Recipe, load_checkpoint, save_checkpoint
 from supernet.train.schedule import Schedule
@@ -79,7 +79,7 @@ def predictor(path: Path, target: Target, predicts_ms: float) -> str:
         provenance={"space": "tiny", "date": "2026-01-02", "code_version": "0.0.9"},
         known=dict.fromkeys(BLOCKS, (0.0001, 0.0001)),
         models={},
-        composition=Composition(overhead_ms=predicts_ms, slope=0.0),
+        composition=NetworkCalibration(overhead_ms=predicts_ms, slope=0.0),
     ).save(path)
     return str(path)
 
@@ -218,8 +218,8 @@ def test_the_pages_snippet_runs(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(closeness, "LEAST_AGREEMENT", 0.0)  # it is not trained
-    monkeypatch.setattr(closeness, "LEAST_SNR_DB", 0.0)
+    monkeypatch.setattr(output_check, "LEAST_AGREEMENT", 0.0)  # it is not trained
+    monkeypatch.setattr(output_check, "LEAST_SNR_DB", 0.0)
     out = tmp_path / "net"
     more = ["--format", form, "--precision", precision, "--calibration", "10", "--no-accuracy"]
     assert deploy(checkpoint, "smallest", out, *more) == 0
@@ -392,7 +392,7 @@ def test_nothing_is_left_where_a_step_fails(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(closeness, "LEAST_SNR_DB", 1000.0)
+    monkeypatch.setattr(output_check, "LEAST_SNR_DB", 1000.0)
     more = ["--precision", "int8", "--calibration", "5", "--no-accuracy"]
 
     assert deploy(checkpoint, "smallest", tmp_path / "net", *more) == 2
@@ -420,8 +420,8 @@ def test_what_does_not_fit_is_told_before_anything_is_done(
 def test_an_int8_file_has_no_verdict_beside_a_prediction_of_float32(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(closeness, "LEAST_AGREEMENT", 0.0)
-    monkeypatch.setattr(closeness, "LEAST_SNR_DB", 0.0)
+    monkeypatch.setattr(output_check, "LEAST_AGREEMENT", 0.0)
+    monkeypatch.setattr(output_check, "LEAST_SNR_DB", 0.0)
     latency = predictor(tmp_path / "here.parquet", here(), 1e-6)
     out = tmp_path / "net"
     more = ["--precision", "int8", "--calibration", "10", "--no-accuracy", "--latency", latency]

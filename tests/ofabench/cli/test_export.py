@@ -15,9 +15,9 @@ from supernet.data.digits import load_digits_parts
 from supernet.data.digits_parts import DatasetParts
 from supernet.data.open_data import get_dataset
 from supernet.data.wilson import share_in_words
-from supernet.export import closeness
-from supernet.export.card import read_exported
+from supernet.export import output_check
 from supernet.export.export import run_file
+from supernet.export.model_card import read_exported
 from supernet.space.space import SearchSpace
 from supernet.train.checkpoint import Checkpoint, Recipe, save_checkpoint
 from supernet.train.recalibrate import extract_calibrated
@@ -110,7 +110,7 @@ def test_int8_tells_accuracy_before_and_after(
 ) -> None:
     monkeypatch.setattr(DatasetParts, "test", property(no_test_images))
     # An untrained network's classes are near ties, which int8 decides otherwise.
-    monkeypatch.setattr(closeness, "LEAST_AGREEMENT", 0.1)
+    monkeypatch.setattr(output_check, "LEAST_AGREEMENT", 0.1)
     out = tmp_path / "net.onnx"
     argv = ["export", "--checkpoint", str(checkpoint), "--arch", line(tmp_path), "--out", str(out)]
     more = ["--format", "onnx", "--precision", "int8", "--calibration", "30", "--images", "80"]

@@ -78,7 +78,7 @@ def test_fit_tells_its_choices(files: Path, capsys: pytest.CaptureFixture[str]) 
 
     told = capsys.readouterr().out
     assert "mbconv" in told
-    assert "composition" in told
+    assert "calibration" in told
     one, two = LatencyPredictor.load(out), LatencyPredictor.load(files / "p.parquet")
     assert one.composition == two.composition
 

@@ -12,7 +12,7 @@ from ofabench.cli import main as cli
 from ofabench.report import figures
 from ofabench.report.figures import Pairs
 from ofabench.report.front import front_figure
-from ofabench.report.heat import latency_heat_map
+from ofabench.report.heat_map import latency_heat_map
 from ofabench.report.outcome import counts_of, outcome_frame, read_outcomes
 from ofabench.report.page import Section, render
 from ofabench.report.training import training_section

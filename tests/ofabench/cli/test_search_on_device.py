@@ -56,7 +56,7 @@ def test_it_writes_a_result_and_says_what_decided(
     assert measured["limit_met"] is True
     assert measured["deciding"]["raw_ms"] <= 0.3
     assert SMALL.to_line(read_network(out).arch) == measured["deciding"]["network"]
-    # The same command goes on with what is there: nothing is measured again.
+    # The same command continues with what is there: nothing is measured again.
     before = sorted((tmp_path / "r.measured").iterdir())
     assert run(files, out, *on_fake(files, "--confidence", "0.9", "--json")) == 0
     assert json.loads(capsys.readouterr().out)["measured"] == measured

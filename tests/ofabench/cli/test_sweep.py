@@ -283,7 +283,7 @@ def test_ctrl_c_leaves_a_sweep_that_the_told_command_finishes(tmp_path: Path) ->
     assert process.returncode == 130
     assert "Traceback" not in told
     line = told.splitlines()[-1]
-    assert "loads done, which" in line
+    assert "replicates done, which" in line
     command = shlex.split(line.partition("go on with: ")[2])
     assert command[:2] == ["ofabench", "sweep"]
     assert cli.main(command[1:]) == 0

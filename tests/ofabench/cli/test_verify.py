@@ -14,7 +14,7 @@ from bench.blocks.torch_modules import build_network, network_of
 from bench.devices.cpu.local import LocalDevice
 from bench.drift.log import Anchor, AnchorSession, DriftLog
 from bench.protocol.target import Target
-from latency_models.networks.compose import Composition
+from latency_models.networks.network_calibration import NetworkCalibration
 from latency_models.predictors.predictor import LatencyPredictor
 from ofabench.cli import main as cli
 from ofabench.launcher import launch
@@ -25,9 +25,9 @@ from ofabench.workflows.sweep.sweeping import make_target
 from supernet.data import open_data
 from supernet.data.digits import load_digits_parts
 from supernet.data.digits_parts import DatasetParts
-from supernet.export.card import Normalisation
 from supernet.export.export import Form, export
-from supernet.export.network_file import CutNetwork
+from supernet.export.model_card import Normalisation
+from supernet.export.network_file import StandaloneNetwork
 from supernet.space.space import SearchSpace
 
 TINY = SearchSpace.load("tiny")
@@ -52,7 +52,7 @@ def _only_this_command(monkeypatch: pytest.MonkeyPatch) -> None:
 def model(tmp_path: Path) -> Path:
     parts = small_digits(0)
     normalisation = Normalisation(mean=parts.mean, std=parts.spread)
-    cut = CutNetwork(
+    cut = StandaloneNetwork(
         space="tiny",
         arch=ARCH,
         blocks=BLOCKS,
@@ -84,7 +84,7 @@ def predictor(
         provenance={"space": "tiny", **log, **provenance},
         known=known,
         models={},
-        composition=Composition(overhead_ms=predicts_ms, slope=0.0),
+        composition=NetworkCalibration(overhead_ms=predicts_ms, slope=0.0),
     ).save(path)
     return str(path)
 
@@ -148,7 +148,7 @@ def test_both_latencies_are_shown_with_both_verdicts(
     assert raw.endswith("NOT WITHIN 10 % of the prediction; limit NOT MET")
     assert corrected.startswith("  drift-corrected ")
     assert corrected.endswith(", within 10 % of the prediction; limit met")
-    assert "against the predictor's level, by the median of 5 anchor networks: anchor 1" in drift
+    assert "against the predictor's sessions, by the median of 5 anchor networks: anchor 1" in drift
     assert samples.startswith("  samples          median ")
     assert "; a p99 needs 500)" in samples
     assert data["tail"]["p90_ms"] >= data["median_ms"] == data["measured"]["ms"]
@@ -315,7 +315,7 @@ def int8_model(folder: Path) -> Path:
     images = np.random.default_rng(0).standard_normal((8, 1, 24, 24), dtype=np.float32)
     form = Form(backend=get_backend("onnx"), precision="int8", calibration=images)
     parts = small_digits(0)
-    cut = CutNetwork(
+    cut = StandaloneNetwork(
         space="tiny",
         arch=ARCH,
         blocks=BLOCKS,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench.protocol.progress import PassLook, PassWatcher
+from bench.protocol.progress import PassWatcher, RoundProgress
 from ofabench.display.live import duration, sparkline
 from ofabench.display.live_search import TerminalLook, get_look, share_done, time_left
 from ofabench.display.live_sweep import SweepPanel
@@ -22,11 +22,11 @@ from ofabench.display.progress import (
     get_progress,
     get_sweep_progress,
 )
-from supernet.search.watch import Look, NoWatcher
+from supernet.search.callbacks import NoWatcher, SearchProgress
 
 ROOT = Path(__file__).resolve().parents[3]
 TARGET = "note10/tflite-2.3.0/fp32"
-LOOK = Look(
+LOOK = SearchProgress(
     what="searching ofa-mbv3-w1.0",
     evaluated=1500,
     seconds=3.0,
@@ -179,12 +179,12 @@ def test_a_sweep_shows_passes_level_and_what_was_disturbed() -> None:
     panel.start(40, "measuring")
     for taken in range(1, 11):
         screen.now_s = 0.1 * taken  # drawn at the start, and at 0.5 and 1.0 s
-        panel.show_pass(PassLook(load=2, loads=6, level=1.0123, marked=1, retaken=3 * taken))
+        panel.show_pass(RoundProgress(load=2, loads=6, level=1.0123, marked=1, retaken=3 * taken))
         panel.advance(note="load 2 of 6")
 
     assert len(screen.pictures) == 3
-    assert screen.last[1] == "━━━━━━                    10 of 40 passes  1.0 s, 3.0 s left"
-    assert screen.last[2] == "load 2 of 6  level 1.012  1 passes marked  30 visits retaken"
+    assert screen.last[1] == "━━━━━━                    10 of 40 rounds  1.0 s, 3.0 s left"
+    assert screen.last[2] == "replicate 2 of 6  drift 1.012  1 rounds disturbed  30 bursts repeated"
     panel.advance(-10, note="taken again: [the cable] was pulled")
     assert len(screen.pictures) == 4
     assert screen.last[3] == "taken again: [the cable] was pulled"
@@ -260,9 +260,9 @@ def test_a_sweep_on_a_real_terminal(tmp_path: Path) -> None:
         shown = _read_all(ours)
         assert process.wait(timeout=60) == 0, shown
 
-    assert "2 of 2 passes" in shown
-    assert "load 1 of 1" in shown
-    assert "level " in shown
+    assert "2 of 2 rounds" in shown
+    assert "replicate 1 of 1" in shown
+    assert "drift " in shown
     assert (tmp_path / "stdout").read_text().startswith("{")
 
 

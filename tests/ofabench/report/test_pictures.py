@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ofabench.report.architecture_text import in_words, short_target
 from ofabench.report.assemble import render_report
 from ofabench.report.blocks import block_sections
 from ofabench.report.devices import device_sections
 from ofabench.report.drawing import drawing_sections
 from ofabench.report.front import front_sections
-from ofabench.report.heat import latency_heat_map
+from ofabench.report.heat_map import latency_heat_map
 from ofabench.report.history import history_sections
 from ofabench.report.inputs import Inputs, read_inputs
 from ofabench.report.judged import judged_sections
@@ -21,7 +22,6 @@ from ofabench.report.page import plain
 from ofabench.report.samples import sample_sections
 from ofabench.report.searches import Search, read_search
 from ofabench.report.verified import verdict_sections
-from ofabench.report.words import in_words, short_target
 from supernet.space.arch import ArchConfig
 from supernet.space.space import SearchSpace
 from tests.support import report_runs as runs

@@ -34,7 +34,7 @@ def test_every_pass_of_a_sweep_is_told(everything: Inputs) -> None:
     assert (np.diff(drift.residual, axis=1) >= 0).all()
     assert drift.retaken.sum() == 0
     (section,) = sample_sections(everything)
-    assert f"{len(drift)} passes in 3 loads" in section.text
+    assert f"{len(drift)} rounds in 3 replicates" in section.text
 
 
 def test_bins_hold_each_pass_once_and_never_two_loads() -> None:
@@ -71,7 +71,7 @@ def test_a_long_sweep_is_thinned_and_keeps_what_is_marked(everything: Inputs) ->
     figure = drift_figure(long)
 
     assert len(figure.data[0].x) <= 600
-    (crosses,) = [one for one in figure.data if one.name.startswith("marked")]
+    (crosses,) = [one for one in figure.data if one.name.startswith("disturbed: ")]
     assert len(crosses.x) == 1
     assert len(figure.to_json()) < 300_000
 

@@ -10,7 +10,7 @@ from bench.blocks.weight_bytes import weight_bytes
 from bench.errors import InputError
 from bench.protocol.target import Target
 from latency_models.drift.margin import Margin
-from latency_models.networks.compose import Composition, CompositionChoice
+from latency_models.networks.network_calibration import CalibrationChoice, NetworkCalibration
 from latency_models.predictors.margins import margin_of
 from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.regression.features import PHYSICAL
@@ -35,14 +35,14 @@ def predictor(spread: float, networks: int | None, *, known: bool = True) -> Lat
     """Every block takes 1 ms; the spread of networks is relative."""
     chosen = None
     if networks is not None:
-        chosen = CompositionChoice(form="sum", networks=networks, errors=(("sum", 0.0),))
+        chosen = CalibrationChoice(form="sum", networks=networks, errors=(("sum", 0.0),))
     model = Regression(coefficients=np.linspace(0.01, 0.02, len(PHYSICAL)), spread=0.2)
     return LatencyPredictor(
         target=Target(device="box", backend="onnx", backend_version="1"),
         provenance={},
         known=dict.fromkeys(SPACE.unique_blocks(), (1.0, 1.0)) if known else {},
         models={("*", "warm"): model, ("*", "cold"): model},
-        composition=Composition(spread=spread),
+        composition=NetworkCalibration(spread=spread),
         composition_choice=chosen,
     )
 

@@ -19,10 +19,10 @@ from bench.errors import FileError, InputError
 from supernet.data.class_names import check_same, labels_text, one_line, read_class_names
 from supernet.data.folder_parts import open_folder
 from supernet.data.open_data import get_dataset
-from supernet.export import closeness
-from supernet.export.card import Card, Normalisation, read_exported
+from supernet.export import output_check
 from supernet.export.export import Form, export, run_file
-from supernet.export.network_file import CutNetwork, load_network, save_network
+from supernet.export.model_card import ModelCard, Normalisation, read_exported
+from supernet.export.network_file import StandaloneNetwork, load_network, save_network
 from supernet.space.space import SearchSpace
 from supernet.train.checkpoint import (
     WHAT,
@@ -42,9 +42,9 @@ ODD = ("disc", "two\nlines", "<b>&|`", "ünï ±", " ", "-", "a\u2028b", "x" * 2
 TINY_NAMES = tuple("0123456789")
 
 
-def cut(names: tuple[str, ...]) -> CutNetwork:
+def cut(names: tuple[str, ...]) -> StandaloneNetwork:
     blocks = TINY.blocks(ARCH)
-    return CutNetwork(
+    return StandaloneNetwork(
         space="tiny",
         arch=ARCH,
         blocks=blocks,
@@ -127,9 +127,9 @@ def test_cards_name_them(tmp_path: Path) -> None:
     assert card.class_names == ODD
     assert read_exported(tmp_path / "net.pt")[1] == card
     before = {key: value for key, value in card.to_json().items() if key != "class_names"}
-    assert Card.from_json(before, tmp_path).class_names == ()
+    assert ModelCard.from_json(before, tmp_path).class_names == ()
     with pytest.raises(FileError, match="damaged card"):
-        Card.from_json({**before, "class_names": ["disc"]}, tmp_path)
+        ModelCard.from_json({**before, "class_names": ["disc"]}, tmp_path)
 
 
 def test_an_onnx_file_names_them(tmp_path: Path) -> None:
@@ -152,8 +152,8 @@ def test_an_onnx_file_names_them(tmp_path: Path) -> None:
 def test_a_tflite_file_names_them(
     precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(closeness, "LEAST_AGREEMENT", 0.0)  # it is not trained
-    monkeypatch.setattr(closeness, "LEAST_SNR_DB", -99.0)
+    monkeypatch.setattr(output_check, "LEAST_AGREEMENT", 0.0)  # it is not trained
+    monkeypatch.setattr(output_check, "LEAST_SNR_DB", -99.0)
     images = np.random.default_rng(0).standard_normal((20, 1, 24, 24), dtype=np.float32)
     backend = get_backend("tflite")
     form = Form(backend=backend, precision=precision, calibration=images)

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from supernet.data.decode import Asked, View, centre_view, decode, try_decode
+from supernet.data.decode import DecodeRequest, View, centre_view, decode, try_decode
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
@@ -22,11 +22,13 @@ def whole(width: int, height: int) -> View:
 
 def ask(
     path: Path, *, channels: int = 3, resolution: int = 4, view: View | None = None, gap: float = 1
-) -> Asked:
+) -> DecodeRequest:
     def chosen(width: int, height: int) -> View:
         return view or whole(width, height)
 
-    return Asked(path=path, channels=channels, resolution=resolution, choose=chosen, gap=gap)
+    return DecodeRequest(
+        path=path, channels=channels, resolution=resolution, choose=chosen, gap=gap
+    )
 
 
 def two_halves(width: int = 8, height: int = 4) -> Image.Image:
@@ -91,7 +93,7 @@ def test_a_turned_image_is_viewed_by_its_upright_sides(tmp_path: Path) -> None:
         asked_of.append((width, height))
         return View(0, 0, 4, 4)
 
-    top = decode(Asked(path=path, channels=3, resolution=4, choose=chosen, gap=1))
+    top = decode(DecodeRequest(path=path, channels=3, resolution=4, choose=chosen, gap=1))
 
     assert asked_of == [(4, 8)]
     assert flat(top) == [*RED]  # turned clockwise, what was left is up
@@ -152,7 +154,7 @@ def test_an_image_of_one_pixel(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     Image.new("RGB", (1, 1), RED).save(path)
 
-    asked = Asked(path=path, channels=3, resolution=8, choose=centre_view, gap=2)
+    asked = DecodeRequest(path=path, channels=3, resolution=8, choose=centre_view, gap=2)
     assert flat(decode(asked)) == [*RED]
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from bench.errors import InputError
+from supernet.data.batch_stream import Source
 from supernet.data.folder import list_folder
 from supernet.data.folder_parts import open_folder
 from supernet.data.open_data import get_dataset, open_data
-from supernet.data.parts import Parts
-from supernet.data.source import Source
+from supernet.data.parts import DataParts
 from supernet.space.space import SearchSpace
 from tests.support.image_folders import CLASSES, make_folder
 
@@ -47,7 +47,7 @@ def test_parts_and_classes_come_from_the_folders(shared: Path) -> None:
 
 
 def test_the_parts_are_what_commands_ask_for(shared: Path) -> None:
-    parts: Parts = get_dataset(str(shared), size=32)
+    parts: DataParts = get_dataset(str(shared), size=32)
     source: Source = parts.train_source
 
     assert (parts.channels, parts.classes, parts.name) == (3, 3, str(shared))

@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 
 from supernet.data.augment import Augmentation
+from supernet.data.batch_stream import Batch, BatchRequest
 from supernet.data.dataset import resize
-from supernet.data.decode import Asked, centre_view, decode
+from supernet.data.decode import DecodeRequest, centre_view, decode
 from supernet.data.folder_images import FolderImages
 from supernet.data.folder_parts import open_folder
 from supernet.data.folder_source import FolderSource
-from supernet.data.source import Batch, Wanted
 from tests.support.image_folders import make_folder, wanted
 
 
@@ -25,7 +25,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_folder(tmp_path_factory.mktemp("images"), train=20, val=4)
 
 
-def read(root: Path, of: list[Wanted], workers: int = 1) -> list[Batch]:
+def read(root: Path, of: list[BatchRequest], workers: int = 1) -> list[Batch]:
     return list(open_folder(root, workers=workers).train_source.stream(of))
 
 
@@ -50,7 +50,7 @@ def test_a_batch_holds_the_images_wanted_augmented_and_normalised(shared: Path) 
     assert batch.images.is_contiguous(memory_format=torch.channels_last)
     for place, image in enumerate(want.images):
         view = augmentation.view(32, 32, seed=want.seed, place=place)
-        asked = Asked(
+        asked = DecodeRequest(
             path=files.path(int(image)),
             channels=3,
             resolution=16,
@@ -82,7 +82,7 @@ def test_a_stream_begun_later_gives_the_same_batches(shared: Path) -> None:
 def test_an_image_differs_each_time_it_is_drawn(shared: Path) -> None:
     (first, second) = read(
         shared,
-        [Wanted(images=np.arange(4), resolution=16, seed=(0, epoch)) for epoch in range(2)],
+        [BatchRequest(images=np.arange(4), resolution=16, seed=(0, epoch)) for epoch in range(2)],
     )
 
     assert not torch.equal(first.images, second.images)
@@ -135,7 +135,9 @@ def test_calibration_images_are_the_first_as_evaluation_sees_them(shared: Path) 
 def middle(source: FolderSource, image: int, size: int) -> torch.Tensor:
     """The middle square of an image, normalised by hand."""
     path = source.reader.files.path(image)
-    square = decode(Asked(path=path, channels=3, resolution=size, choose=centre_view, gap=2))
+    square = decode(
+        DecodeRequest(path=path, channels=3, resolution=size, choose=centre_view, gap=2)
+    )
     floats = torch.from_numpy(square.copy()).permute(2, 0, 1) / 255
     mean, spread = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
     return (floats - mean[:, None, None]) / spread[:, None, None]
@@ -145,7 +147,7 @@ def test_evaluation_reads_only_what_is_drawn(shared: Path, monkeypatch: pytest.M
     validation = open_folder(shared, size=32, workers=1).validation
     names: list[str] = []
 
-    def black(asked: Asked) -> NDArray[np.uint8]:
+    def black(asked: DecodeRequest) -> NDArray[np.uint8]:
         names.append(asked.path.name)
         return np.zeros((32, 32, 3), np.uint8)
 

@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 
 from bench.errors import InputError
+from supernet.data.batch_stream import BatchRequest, Broken
 from supernet.data.folder import list_folder
 from supernet.data.folder_images import FolderImages
 from supernet.data.folder_parts import FolderParts, open_folder
 from supernet.data.reader import ImageReader
-from supernet.data.source import Broken, Wanted
 from tests.support.image_folders import CLASSES, make_folder, wanted
 
 
@@ -90,7 +90,7 @@ def test_a_piece_of_which_nothing_can_be_read_is_left_out(folder: Path) -> None:
 def test_a_batch_mostly_broken_is_an_error(folder: Path) -> None:
     parts = open_folder(folder, workers=2)
     damage(parts, list(range(5)))
-    want = Wanted(images=np.arange(9), resolution=16, seed=(0,))
+    want = BatchRequest(images=np.arange(9), resolution=16, seed=(0,))
 
     with pytest.raises(
         InputError, match=r"5 of 9 images of .*train cannot be read, the first .*: it"
@@ -101,7 +101,7 @@ def test_a_batch_mostly_broken_is_an_error(folder: Path) -> None:
 def test_a_batch_wholly_broken_is_an_error(folder: Path) -> None:
     parts = open_folder(folder, workers=2)
     damage(parts, [0, 1])
-    want = Wanted(images=np.arange(2), resolution=16, seed=(0,))
+    want = BatchRequest(images=np.arange(2), resolution=16, seed=(0,))
 
     with pytest.raises(InputError, match=r"no image of a batch of 2 of .* can be read"):
         list(parts.train_source.stream([want]))
@@ -112,7 +112,9 @@ def test_a_class_of_which_nothing_can_be_read_is_an_error(folder: Path) -> None:
     labels = parts.train_source.reader.files.labels
     (lost,), (others,) = np.nonzero(labels == 1), np.nonzero(labels != 1)
     damage(parts, lost.tolist())
-    of = [Wanted(images=np.array([one, *others[:3]]), resolution=16, seed=(0,)) for one in lost]
+    of = [
+        BatchRequest(images=np.array([one, *others[:3]]), resolution=16, seed=(0,)) for one in lost
+    ]
 
     stream = parts.train_source.stream(of)
     for _ in of[:-1]:
@@ -151,7 +153,7 @@ def test_names_that_are_no_text(folder: Path) -> None:
     assert source is not None
 
     place = source.reader.files.names.index(name[6:])
-    of = Wanted(images=np.array([place, *range(3)]), resolution=16, seed=(0,))
+    of = BatchRequest(images=np.array([place, *range(3)]), resolution=16, seed=(0,))
     list(source.stream([of]))
 
     (broken,) = [one for one in source.broken() if one.path.name.endswith(".jpg")]

@@ -15,11 +15,11 @@ from torch.utils.data import Dataset, IterableDataset
 
 from bench.errors import InputError
 from supernet.data import torch_dataset, torch_part
+from supernet.data.batch_stream import BatchRequest
 from supernet.data.dataset import Dataset as Held
 from supernet.data.dataset import resize
 from supernet.data.open_data import get_dataset, open_data
-from supernet.data.parts import Parts
-from supernet.data.source import Wanted
+from supernet.data.parts import DataParts
 from supernet.data.tensor_source import TensorSource
 from supernet.data.torch_dataset import TorchData, TorchParts, open_torch_data
 from supernet.data.torch_images import TorchImages, TorchSource
@@ -74,7 +74,7 @@ def test_images_are_normalised_by_the_training_images() -> None:
     # The mean of 0 and 100, and the root of the mean of 50 * 50.
     assert (parts.mean, parts.spread) == ((50.0,), (50.0,))
     (batch,) = parts.train_source.stream(
-        [Wanted(images=np.array([1, 0]), resolution=8, seed=(0, 1))]
+        [BatchRequest(images=np.array([1, 0]), resolution=8, seed=(0, 1))]
     )
     assert batch.images.shape == (2, 1, 8, 8)
     assert torch.allclose(batch.images, torch.tensor([1.0, -1.0])[:, None, None, None])
@@ -158,8 +158,8 @@ def test_items_read_when_drawn_are_those_held_in_memory() -> None:
     pairs = Pairs(ramps())
     held, read = opened(pairs), opened(pairs, in_memory=False)
     wanted = [
-        Wanted(images=np.array([5, 0, 30]), resolution=8, seed=(0, 1)),
-        Wanted(images=np.array([2]), resolution=12, seed=(0, 2)),
+        BatchRequest(images=np.array([5, 0, 30]), resolution=8, seed=(0, 1)),
+        BatchRequest(images=np.array([2]), resolution=12, seed=(0, 2)),
     ]
 
     assert isinstance(held.train_source, TensorSource)
@@ -234,7 +234,9 @@ def test_images_larger_than_the_space_takes_are_judged_at_its_largest_resolution
 
 def test_workers_read_the_same() -> None:
     pairs = Pairs(ramps(), noisy)
-    wanted = [Wanted(images=np.array([5, 0, 30]), resolution=8, seed=(0, n)) for n in range(3)]
+    wanted = [
+        BatchRequest(images=np.array([5, 0, 30]), resolution=8, seed=(0, n)) for n in range(3)
+    ]
 
     alone, shared = (opened(pairs, workers=n) for n in (0, 2))
 
@@ -263,7 +265,7 @@ def test_items_that_vary_are_read_each_time_and_follow_the_batchs_seed() -> None
 
     def drawn(*seed: int) -> Tensor:
         chosen = np.array([3, 4])
-        (batch,) = source.stream([Wanted(images=chosen, resolution=12, seed=seed)])
+        (batch,) = source.stream([BatchRequest(images=chosen, resolution=12, seed=seed)])
         return batch.images
 
     assert isinstance(source, TorchSource)
@@ -308,7 +310,7 @@ def test_the_name_is_of_the_items() -> None:
 
 def test_commands_take_parts_datasets_and_names_alike() -> None:
     pairs = Pairs(ramps())
-    parts: Parts = open_data(pairs, MICRO)
+    parts: DataParts = open_data(pairs, MICRO)
 
     assert parts.name == opened(pairs).name
     assert open_data(parts, MICRO) is parts
@@ -394,7 +396,9 @@ def test_an_item_that_is_met_in_training_is_said_in_one_line(workers: int) -> No
 
     with pytest.raises(InputError, match=r"^item 1500 of the training Dataset has the label 9,"):
         list(
-            parts.train_source.stream([Wanted(images=np.array([1, 1500]), resolution=8, seed=(0,))])
+            parts.train_source.stream(
+                [BatchRequest(images=np.array([1, 1500]), resolution=8, seed=(0,))]
+            )
         )
 
 

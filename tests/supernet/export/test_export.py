@@ -14,10 +14,10 @@ from bench.blocks.torch_modules import build_network
 from bench.errors import FileError, InputError
 from bench.protocol.backend import Array, Backend, LoadedModel
 from bench.protocol.target import Target
-from supernet.export.card import Normalisation, card_path, read_exported
-from supernet.export.closeness import TOLERANCE
 from supernet.export.export import Form, export, make_file, run_file
-from supernet.export.network_file import CutNetwork, save_network
+from supernet.export.model_card import Normalisation, card_path, read_exported
+from supernet.export.network_file import StandaloneNetwork, save_network
+from supernet.export.output_check import TOLERANCE
 from supernet.space.space import SearchSpace
 
 TINY = SearchSpace.load("tiny")
@@ -45,8 +45,8 @@ def network_with_statistics() -> nn.Sequential:
     return network.eval()
 
 
-def cut_of(network: nn.Sequential) -> CutNetwork:
-    return CutNetwork(
+def cut_of(network: nn.Sequential) -> StandaloneNetwork:
+    return StandaloneNetwork(
         space="tiny",
         arch=ARCH,
         blocks=BLOCKS,

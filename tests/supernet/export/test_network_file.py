@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from bench.blocks.torch_modules import build_network
-from supernet.export.card import Normalisation
-from supernet.export.network_file import CutNetwork, load_network, save_network
+from supernet.export.model_card import Normalisation
+from supernet.export.network_file import StandaloneNetwork, load_network, save_network
 from supernet.space.space import SearchSpace
 
 
@@ -18,7 +18,9 @@ def test_a_network_read_back_has_the_same_logits(eps: float, tmp_path: Path) -> 
     blocks = space.blocks(arch)
     network = build_network(blocks, norm_eps=eps).eval()
     shades = Normalisation(mean=(0.5,), std=(0.25,))
-    cut = CutNetwork(space="tiny", arch=arch, blocks=blocks, network=network, normalisation=shades)
+    cut = StandaloneNetwork(
+        space="tiny", arch=arch, blocks=blocks, network=network, normalisation=shades
+    )
     images = torch.rand(2, 1, arch.resolution, arch.resolution)
 
     save_network(tmp_path / "net", cut)

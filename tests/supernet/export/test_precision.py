@@ -14,10 +14,10 @@ from bench.blocks.torch_modules import network_of
 from bench.errors import InputError
 from bench.protocol.backend import Array
 from supernet.export import quantise_onnx
-from supernet.export.card import Normalisation
-from supernet.export.closeness import check_close, compare
 from supernet.export.export import Form, Made, make_card, make_file
-from supernet.export.network_file import CutNetwork
+from supernet.export.model_card import Normalisation
+from supernet.export.network_file import StandaloneNetwork
+from supernet.export.output_check import check_close, compare
 from supernet.export.precision import check_precision, convert
 from supernet.export.quantise_onnx import products_saturate
 from supernet.space.space import SearchSpace
@@ -32,8 +32,8 @@ def images(n: int, seed: int) -> Array:
     return np.random.default_rng(seed).standard_normal((n, 1, 24, 24), dtype=np.float32)
 
 
-def cut() -> CutNetwork:
-    return CutNetwork(
+def cut() -> StandaloneNetwork:
+    return StandaloneNetwork(
         space="tiny",
         arch=ARCH,
         blocks=BLOCKS,

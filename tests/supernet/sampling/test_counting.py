@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.blocks.spec import BlockSpec
-from supernet.constraints.additive import Additive
+from supernet.constraints.additive_costs import Additive
 from supernet.constraints.constraints import SummedCost, macs, params
 from supernet.constraints.feasible import cheapest, largest, smallest
 from supernet.sampling.counting import Counting

@@ -7,11 +7,11 @@ from scipy.stats import chi2
 
 from bench.errors import InfeasibleError
 from bench.protocol.target import Target
-from latency_models.networks.compose import Composition
+from latency_models.networks.network_calibration import NetworkCalibration
 from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.regression.features import PHYSICAL
 from latency_models.regression.regression import Regression
-from supernet.constraints.additive import Additive
+from supernet.constraints.additive_costs import Additive
 from supernet.constraints.constraints import latency, macs
 from supernet.constraints.feasible import Limits
 from supernet.sampling.limited import LimitedDraws, Rejection
@@ -127,7 +127,7 @@ def test_a_predictors_latency_is_kept_to() -> None:
         provenance={},
         known={},
         models={("*", "warm"): model, ("*", "cold"): model},
-        composition=Composition(overhead_ms=0.5, slope=1.1),
+        composition=NetworkCalibration(overhead_ms=0.5, slope=1.1),
     )
     some = [
         predictor.predict(space.blocks(arch)).ms

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
-from supernet.search.built import Asked, Built
 from supernet.search.exact import best_of_sum
-from supernet.search.grid import Grid, Parts
-from supernet.search.relaxed import Separable, least_bound
+from supernet.search.grid import Grid, GridSum
+from supernet.search.lagrangian_bound import Separable, least_bound
+from supernet.search.partial_networks import Built, PartialBounds
 from supernet.space.space import SearchSpace
 from tests.support.sampling_spaces import MOBILE, RESNET, Everything
 from tests.support.search_sums import best_by_trying, random_parts, total
@@ -65,7 +65,7 @@ def program_value(problem: Separable, at: int) -> float | None:
     """Best value at one resolution: binaries for widths, depths by widths, options by depth."""
     sums, grid, program = (problem.value, *problem.costs), problem.grid, Program()
 
-    def shares(pick: Callable[[Parts], Floats], *places: int) -> list[float]:
+    def shares(pick: Callable[[GridSum], Floats], *places: int) -> list[float]:
         arrays = [pick(one) for one in sums]
         return [
             float(a[tuple(min(p, n - 1) for p, n in zip(places, a.shape, strict=True))])
@@ -212,7 +212,7 @@ def test_pairs_are_those_that_reach_what_is_asked() -> None:
         picks = np.arange(len(values), dtype=np.int16)[:, None]
         return Built(np.array(values), np.array(costs)[:, None], picks)
 
-    asked = Asked(prices=np.array([0.5]), limits=np.array([4.0]), least=3.0)
+    asked = PartialBounds(prices=np.array([0.5]), limits=np.array([4.0]), least=3.0)
     one, other = built([1, 2], [0, 2]), built([3, 1, 6], [2, 0, 4])
 
     # By hand: reduced 1, 1 and 2, 1, 4; with 0.5 to come at least 2.5 is asked of two together.

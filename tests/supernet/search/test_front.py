@@ -9,18 +9,18 @@ from numpy.typing import NDArray
 
 from bench.errors import InfeasibleError, InputError
 from supernet.constraints.constraints import Constraint, Costs, macs, params, peak_memory
+from supernet.search.callbacks import SearchProgress
 from supernet.search.dominance import extended, is_new, spread_over
-from supernet.search.engine import Budget, Plan, SearchResult
+from supernet.search.engine import Budget, SearchPlan, SearchResult
 from supernet.search.front import search_front
 from supernet.search.problem import Objective, Problem, Scored
-from supernet.search.watch import Look
 from supernet.space.codes import Codes
 from supernet.space.space import SearchSpace
 from tests.support.sampling_spaces import MOBILE, RESNET, Everything, limit, uneven_ms
 
 Floats = NDArray[np.float64]
 CODES = {space.name: Everything.of(space.layout).codes for space in (MOBILE, RESNET)}
-PLAN = Plan(budget=Budget(evaluations=500, patience=60))
+PLAN = SearchPlan(budget=Budget(evaluations=500, patience=60))
 small_space = pytest.mark.parametrize("space", [MOBILE, RESNET], ids=lambda space: space.name)
 
 
@@ -194,10 +194,10 @@ def test_a_cost_that_is_no_sum_has_a_front_too() -> None:
 
 def test_who_watches_is_told_of_the_front() -> None:
     class Watched:
-        looks: list[Look] = []  # noqa: RUF012
+        looks: list[SearchProgress] = []  # noqa: RUF012
         closed = 0
 
-        def show(self, look: Look) -> None:
+        def show(self, look: SearchProgress) -> None:
             self.looks.append(look)
 
         def close(self) -> None:

@@ -3,8 +3,8 @@
 import numpy as np
 
 from supernet.constraints.constraints import Constraint, macs
-from supernet.search.engine import Budget, Plan
-from supernet.search.promising import Searched, Wanted, promising
+from supernet.search.engine import Budget, SearchPlan
+from supernet.search.promising import CandidateCount, Searched, promising
 from supernet.space.codes import Codes
 from supernet.space.space import SearchSpace
 
@@ -23,12 +23,14 @@ def searched() -> Searched:
         limit=Constraint(name="macs", costs=macs(TINY.choices), limit=MOST, unit="MACs"),
         others=(),
         seed=0,
-        plan=Plan(budget=Budget(evaluations=2000, patience=16)),
+        plan=SearchPlan(budget=Budget(evaluations=2000, patience=16)),
     )
 
 
-def wanted(count: int, shares: tuple[float, ...], seen: Codes | None = None) -> Wanted:
-    return Wanted(count=count, shares=shares, seen=TINY.encode([]) if seen is None else seen)
+def wanted(count: int, shares: tuple[float, ...], seen: Codes | None = None) -> CandidateCount:
+    return CandidateCount(
+        count=count, shares=shares, seen=TINY.encode([]) if seen is None else seen
+    )
 
 
 def test_half_is_of_the_limit_and_the_rest_of_the_other_limits() -> None:

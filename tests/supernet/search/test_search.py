@@ -18,11 +18,11 @@ from supernet.constraints.constraints import (
     params,
     thermometer,
 )
-from supernet.search.engine import Budget, Plan, search
+from supernet.search.engine import Budget, SearchPlan, search
 from supernet.search.evolution import Evolution
 from supernet.space.arch import ArchConfig
 from supernet.space.codes import Codes, Column, Layout
-from supernet.space.units import Position
+from supernet.space.shared_blocks import Position
 
 KERNELS, EXPANDS, DEPTHS, RESOLUTIONS = (3, 5), (2, 3), (1, 2), (8, 16)
 
@@ -103,7 +103,7 @@ class ToySpace:
 
 
 SPACE = ToySpace()
-QUICK = Plan(strategy=Evolution(population=8), budget=Budget(evaluations=400, patience=30))
+QUICK = SearchPlan(strategy=Evolution(population=8), budget=Budget(evaluations=400, patience=30))
 
 
 def toy_accuracy(codes: Codes) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -200,7 +200,7 @@ def test_the_same_seed_gives_the_same_result_and_history() -> None:
 
 
 def test_the_budget_is_kept_and_the_history_counts_it() -> None:
-    plan = Plan(strategy=Evolution(population=8), budget=Budget(evaluations=10))
+    plan = SearchPlan(strategy=Evolution(population=8), budget=Budget(evaluations=10))
 
     found = search(SPACE, toy_accuracy, [], seed=2, plan=plan)
 

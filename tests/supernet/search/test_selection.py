@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from latency_models.networks.compose import Composition
+from latency_models.networks.network_calibration import NetworkCalibration
 from supernet.constraints.constraints import latency
 from supernet.search.selection import DRAWS, selection_effect
 from supernet.space.codes import Codes
@@ -58,7 +58,7 @@ def test_a_limit_that_nothing_meets_says_nothing() -> None:
 
 
 def test_equal_seeds_give_equal_effects() -> None:
-    predictor = replace(predictor_of("tiny", TARGET), composition=Composition(spread=0.05))
+    predictor = replace(predictor_of("tiny", TARGET), composition=NetworkCalibration(spread=0.05))
     limit = latency(SPACE, predictor, LARGEST_MS / 2)
 
     first, second, other = (

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from bench.errors import InfeasibleError, InputError
 from supernet.constraints.constraints import Constraint, macs, params
-from supernet.search.engine import Budget, Plan, SearchResult, search
+from supernet.search.baseline_strategies import Exhaustive, RandomSearch, every_network
+from supernet.search.callbacks import SearchProgress
+from supernet.search.engine import Budget, SearchPlan, SearchResult, search
 from supernet.search.evolution import Evolution, RegularisedEvolution
 from supernet.search.strategy import Strategy
-from supernet.search.sweeps import Exhaustive, RandomSearch, every_network
-from supernet.search.watch import Look
 from supernet.space.codes import Codes
 from supernet.space.space import SearchSpace
 from tests.support.sampling_spaces import MOBILE, RESNET, Everything, limit, uneven_ms
@@ -57,10 +57,10 @@ class Asked:
 class Watched:
     """Keeps every look."""
 
-    looks: list[Look] = field(default_factory=list)
+    looks: list[SearchProgress] = field(default_factory=list)
     closed: int = 0
 
-    def show(self, look: Look) -> None:
+    def show(self, look: SearchProgress) -> None:
         assert not self.closed
         self.looks.append(look)
 
@@ -88,7 +88,7 @@ def run(
 ) -> SearchResult:
     budget = replace(Budget(evaluations=300, patience=30), **more.pop("budget", {}))
     constraints = limits() if constraints is None else constraints
-    plan = Plan(strategy=strategy, budget=budget, **more)
+    plan = SearchPlan(strategy=strategy, budget=budget, **more)
     return search(MOBILE, accuracy, constraints, seed=seed, plan=plan)
 
 
@@ -263,7 +263,7 @@ def test_trying_every_network_finds_the_best() -> None:
 def test_a_space_too_large_to_try_is_refused() -> None:
     tiny = SearchSpace.load("tiny")
     watched = Watched()
-    plan = Plan(strategy=Exhaustive(), watcher=watched)
+    plan = SearchPlan(strategy=Exhaustive(), watcher=watched)
 
     with pytest.raises(InputError, match=r"tiny has 1\.81e\+08 networks, at most .* can be tried"):
         search(tiny, accuracy, [], seed=0, plan=plan)

@@ -16,15 +16,15 @@ from supernet.constraints.constraints import (
     params,
     peak_memory,
 )
-from supernet.search.engine import Budget, Plan, search
+from supernet.search.engine import Budget, SearchPlan, search
 from supernet.search.evolution import Evolution
 from supernet.search.exact import best_of_sum
-from supernet.search.grid import Grid, Parts, StageParts
-from supernet.search.guide import Guide
-from supernet.search.hopeless import hopeless
+from supernet.search.grid import Grid, GridSum, StageParts
+from supernet.search.infeasible_resolutions import hopeless
+from supernet.search.lagrangian_bound import Separable
 from supernet.search.linear import Probes
+from supernet.search.local_search import LocalSearch
 from supernet.search.problem import Objective, Problem
-from supernet.search.relaxed import Separable
 from supernet.search.sums import Sums
 from supernet.space.codes import Codes, Column, Layout
 from supernet.space.space import SearchSpace
@@ -69,7 +69,7 @@ class OneHot:
 def test_a_cost_is_the_sum_of_its_parts(space: SearchSpace, cost: Callable[[Any], Costs]) -> None:
     grid, costs = grid_of(space.layout), cost(space.choices)
 
-    parts = Parts.of_costs(grid, costs)
+    parts = GridSum.of_costs(grid, costs)
 
     codes = np.concatenate(
         [
@@ -88,7 +88,7 @@ def ms(block: BlockSpec) -> float:
 
 
 def test_a_peak_is_no_sum() -> None:
-    assert Parts.of_costs(grid_of(MOBILE.layout), peak_memory(MOBILE.choices)) is None
+    assert GridSum.of_costs(grid_of(MOBILE.layout), peak_memory(MOBILE.choices)) is None
 
 
 @every_space
@@ -149,7 +149,7 @@ UNEVEN = Layout(
 def test_blocks_may_have_unlike_many_options() -> None:
     grid, codes = grid_of(UNEVEN), Everything.of(UNEVEN).codes
     weights = np.array([0.0, 0.3, 0.2, 0.4, 1.0, 1.5])
-    parts = Parts.of_costs(grid, lambda some: some @ weights)
+    parts = GridSum.of_costs(grid, lambda some: some @ weights)
     assert len(codes) == 1 + 2 + 2 * 6
     assert parts is not None
     np.testing.assert_allclose(total(grid, parts, codes), codes @ weights)
@@ -168,22 +168,22 @@ def test_blocks_may_have_unlike_many_options() -> None:
         UNEVEN.check(best.codes, "uneven")
 
 
-def padded(parts: Parts) -> Parts:
+def padded(parts: GridSum) -> GridSum:
     """The first block has two options; the others stand for its last."""
     (stage,) = parts.stages
     blocks = stage.blocks.copy()
     blocks[..., 0, 2:] = blocks[..., 0, 1:2]
-    return Parts(
+    return GridSum(
         base=parts.base,
         entry=parts.entry,
         stages=(StageParts(depths=stage.depths, blocks=blocks),),
     )
 
 
-def zero(grid: Grid) -> Parts:
+def zero(grid: Grid) -> GridSum:
     rng = np.random.default_rng(0)
     drawn = random_parts(grid, rng)
-    return Parts(
+    return GridSum(
         base=drawn.base * 0,
         entry=drawn.entry * 0,
         stages=tuple(
@@ -284,9 +284,11 @@ def test_a_limit_with_a_margin_is_kept_and_nearly_used_up(space: SearchSpace, sh
     codes, accuracy = CODES[space.name], OneHot(space.layout, 7)
     cost = with_margin(space, 1.0).costs
     bound = with_margin(space, float(np.quantile(cost(codes), share)))
-    plan = Plan(strategy=Evolution(population=20), budget=Budget(evaluations=700, patience=15))
+    plan = SearchPlan(
+        strategy=Evolution(population=20), budget=Budget(evaluations=700, patience=15)
+    )
     grid = grid_of(space.layout)
-    assert Parts.of_costs(grid, cost) is None
+    assert GridSum.of_costs(grid, cost) is None
     assert not sums_of(space, bound).is_exact
 
     found = search(space, accuracy, [bound], seed=2, plan=plan)
@@ -303,7 +305,7 @@ def test_a_guide_proposes_networks_within_sums(space: SearchSpace) -> None:
     costs = (uneven_ms(space), params(space.choices), peak_memory(space.choices))
     limits = [limit(cost, float(np.quantile(cost(codes), 0.5)), name=str(cost)) for cost in costs]
     problem = Problem.of(space, accuracy, limits)
-    guide = Guide.of(problem)
+    guide = LocalSearch.of(problem)
     assert guide is not None
     probes = Probes.around_network(guide.grid, codes[0])
 
@@ -367,7 +369,7 @@ def test_a_size_at_which_nothing_runs_hides_no_other(space: SearchSpace) -> None
 
     most = float(np.quantile(cost(codes[codes[:, 0] < largest]), 0.3))
     accuracy, bound = OneHot(space.layout, 9), limit(cost, most)
-    plan = Plan(budget=Budget(evaluations=300, patience=5))
+    plan = SearchPlan(budget=Budget(evaluations=300, patience=5))
 
     sums = sums_of(space, bound)
     found = search(space, accuracy, [bound], seed=0, plan=plan)

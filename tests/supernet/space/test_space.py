@@ -13,8 +13,8 @@ from bench.blocks.spec import BlockSpec
 from bench.errors import InputError
 from bench.protocol.target import Target
 from latency_models.formats.ofa import from_ofa
+from supernet.space.shared_blocks import BlockPlace, make_divisible
 from supernet.space.space import ArchConfig, SearchSpace, parse_line, space_names
-from supernet.space.units import BlockPlace, make_divisible
 
 NAMES = ["ofa-mbv3-w1.0", "ofa-mbv3-w1.2", "ofa-proxyless-w1.3", "ofa-resnet50d", "tiny"]
 SPACES = {name: SearchSpace.load(name) for name in NAMES}

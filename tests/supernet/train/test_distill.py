@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from supernet.data.source import Batch, Broken, Wanted
+from supernet.data.batch_stream import Batch, BatchRequest, Broken
 from supernet.train import distill
 from supernet.train.distill import Teacher, loss_of, soft_labels
 
@@ -39,7 +39,7 @@ class Scores:
         images = self._images[index][:, :, None, None]
         return Batch(images=images, labels=torch.zeros(len(places)).long(), index=index)
 
-    def stream(self, wanted: Sequence[Wanted]) -> Iterator[Batch]:
+    def stream(self, wanted: Sequence[BatchRequest]) -> Iterator[Batch]:
         for one in wanted:
             self.batches.append((one.images.tolist(), one.resolution))
             yield self.at(*one.images.tolist())

@@ -12,11 +12,11 @@ from torch.utils.data import Dataset, TensorDataset
 from bench.errors import InputError, InterruptedSweepError
 from supernet.accuracy.measure import choose_networks, measure_each
 from supernet.data.open_data import open_data
-from supernet.data.parts import Parts
+from supernet.data.parts import DataParts
 from supernet.data.torch_dataset import TorchData
 from supernet.space.space import SearchSpace
 from supernet.train.checkpoint import Recipe, load_checkpoint, load_trained
-from supernet.train.running import Running
+from supernet.train.run_options import Running
 from supernet.train.schedule import Schedule
 from supernet.train.trainer import train
 from tests.support.training_child import SPACE, make_images
@@ -51,7 +51,7 @@ def stripes(n: int = 300, seed: int = 0) -> tuple[Tensor, Tensor]:
     return (made.images * 40 + 128).clamp(0, 255).byte(), made.labels
 
 
-def run(parts: Parts, out: Path, **how: Any) -> None:
+def run(parts: DataParts, out: Path, **how: Any) -> None:
     recipe = Recipe(space=MICRO, schedule=SHORT, data=parts.name)
     train(recipe, parts.train_source, out, Running(**how))
 
@@ -61,7 +61,7 @@ def after(steps: int) -> Any:
     return lambda: next(answers, True)
 
 
-def accuracies(parts: Parts, out: Path) -> list[float]:
+def accuracies(parts: DataParts, out: Path) -> list[float]:
     validation = parts.validation.subset(60, np.random.default_rng(0))
     networks = choose_networks(MICRO, 4, 0)
     trained = load_trained(out).supernet()
@@ -75,7 +75,7 @@ def accuracies(parts: Parts, out: Path) -> list[float]:
 def test_a_training_learns_is_resumed_and_is_judged(tmp_path: Path, varies: bool) -> None:
     kind = Flipped if varies else TensorDataset
 
-    def parts() -> Parts:
+    def parts() -> DataParts:
         data = TorchData(
             train=kind(*stripes()),
             validation=TensorDataset(*stripes(90, seed=1)),

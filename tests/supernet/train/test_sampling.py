@@ -15,7 +15,7 @@ from supernet.space.codes import Codes
 from supernet.space.space import ArchConfig, SearchSpace
 from supernet.train.checkpoint import Recipe, load_checkpoint
 from supernet.train.engine import Engine, share_weights
-from supernet.train.running import Running
+from supernet.train.run_options import Running
 from supernet.train.sampling import Sampling
 from supernet.train.schedule import Schedule
 from supernet.train.trainer import train

@@ -23,7 +23,7 @@ from supernet.train.checkpoint import (
 )
 from supernet.train.distill import loss_of
 from supernet.train.recalibrate import measure_accuracy, recalibrate, right_answers
-from supernet.train.running import Running
+from supernet.train.run_options import Running
 from supernet.train.schedule import Schedule
 from supernet.train.trainer import train
 from supernet.weights.model import SuperNet

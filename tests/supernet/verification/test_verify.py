@@ -13,7 +13,7 @@ import pytest
 from bench.backends.fake import FakeBackend, FakeModel
 from bench.blocks.model import random_model
 from bench.blocks.spec import BlockSpec
-from bench.devices.fake import NO_FLAWS, FakeDevice, Flaws
+from bench.devices.fake import NO_FLAWS, FakeDevice, SimulatedDisturbances
 from bench.drift.log import Anchor, AnchorSession, DriftLog
 from bench.errors import DeviceError, FileError, InputError, TargetMismatchError
 from bench.protocol.backend import LoadedModel
@@ -41,7 +41,7 @@ CONTENT = FakeBackend().serialise(random_model(BLOCKS))
 PLAN = SweepPlan(loads=3, passes=2, calls=2)
 
 
-def bench(flaws: Flaws = NO_FLAWS, **other: object) -> Bench:
+def bench(flaws: SimulatedDisturbances = NO_FLAWS, **other: object) -> Bench:
     return Bench(
         device=FakeDevice(flaws=flaws, busy_with=str(other.get("busy_with", ""))),
         backend=FakeBackend(),
@@ -443,7 +443,7 @@ def test_what_cannot_be_judged_is_refused() -> None:
 
 
 def test_noise_of_a_real_machine_is_within_the_interval() -> None:
-    flaws = Flaws(noise=0.02, layout=0.01, level=0.03, stumbles=0.001)
+    flaws = SimulatedDisturbances(noise=0.02, layout=0.01, level=0.03, stumbles=0.001)
 
     found = verify(measure_file(CONTENT, BLOCKS, bench(flaws)), Expected(predicted_ms=exact_ms()))
 

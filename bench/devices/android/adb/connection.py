@@ -1,4 +1,4 @@
-"""A connection to a phone: commands and files, and coming back after a cable was pulled."""
+"""A connection to a phone for commands and files, which reconnects after a pulled cable."""
 
 import random
 import time

@@ -1,4 +1,4 @@
-"""Files on a phone by content: what is there is not sent again, what was sent is checked."""
+"""Files on a phone by content: present ones are not sent again, sent ones are verified."""
 
 import hashlib
 import shlex

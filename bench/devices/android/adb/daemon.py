@@ -1,4 +1,4 @@
-"""A link to a phone's own daemon: the handshake, and streams over one connection."""
+"""A link to a phone's daemon: the handshake, and streams over one connection."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress

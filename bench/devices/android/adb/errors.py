@@ -1,4 +1,4 @@
-"""What may go wrong between here and a phone; all of it within `bench.errors.DeviceError`."""
+"""Errors between this machine and a phone; all are `bench.errors.DeviceError`."""
 
 from bench.errors import DeviceError
 

@@ -1,4 +1,4 @@
-"""RSA keys that phones know this machine by: those that `adb` uses, or one made where it would be.
+"""RSA keys by which phones know this machine: adb's own, or a new one in its place.
 
 A private key is PKCS#8 in PEM; its public one is a C structure in base64 (AOSP,
 system/core/libcrypto_utils/android_pubkey.c).

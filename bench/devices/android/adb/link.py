@@ -1,4 +1,4 @@
-"""What a way to a phone is: named services opened as streams of bytes.
+"""The interface of a link to a phone: named services opened as streams of bytes.
 
 A link, its streams and all that is made of them belong to one thread.
 """

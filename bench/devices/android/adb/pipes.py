@@ -1,4 +1,4 @@
-"""adb-shell's transports, TCP and USB, as pipes of bytes whose errors are the system's own."""
+"""adb-shell's transports, TCP and USB, as byte pipes that raise the system's errors."""
 
 import socket
 from typing import Any

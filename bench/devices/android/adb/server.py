@@ -1,4 +1,4 @@
-"""A running adb server, which holds the phones on USB at most desks (AOSP, adb's SERVICES.TXT)."""
+"""A running adb server, which usually holds the phones on USB (AOSP, adb's SERVICES.TXT)."""
 
 import socket
 

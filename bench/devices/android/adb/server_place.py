@@ -1,4 +1,4 @@
-"""Where the adb server is: read from the environment as `adb` reads it (AOSP, commandline.cpp).
+"""Address of the adb server, from the environment as `adb` reads it (AOSP, commandline.cpp).
 
 `ADB_SERVER_SOCKET` comes first, whole; without it `ANDROID_ADB_SERVER_ADDRESS` and
 `ANDROID_ADB_SERVER_PORT` make `tcp:ADDRESS:PORT`, and without these it is `tcp:5037`.

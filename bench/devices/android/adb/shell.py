@@ -1,4 +1,4 @@
-"""Commands on a phone by the shell protocol, version 2: exit status, and both outputs apart.
+"""Shell protocol, version 2: exit status, standard output and standard error of commands.
 
 A packet is a byte that says what it is, its length, its bytes (AOSP, adb's shell_protocol.h).
 """

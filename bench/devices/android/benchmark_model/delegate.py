@@ -1,4 +1,4 @@
-"""What `benchmark_model` says of its delegate: whether it took the model, and all of it.
+"""What `benchmark_model` prints about its delegate: whether it took the whole model.
 
 Sentences are those of tensorflow/lite/tools/benchmark/benchmark_tflite_model.cc and of the
 providers in tensorflow/lite/tools/delegates. Old versions ("Applied GPU delegate.") do not say how

@@ -1,4 +1,4 @@
-"""The second runner: TensorFlow's `benchmark_model`, which the user brings, built for the phone.
+"""The second runner: TensorFlow's `benchmark_model`, built for the phone, from the user.
 
 It reaches what the bundle's C library cannot: GPU and NNAPI drivers. Its protocol is weaker: each
 visit is a process of its own, which finds nothing in the caches, with memory of its own, and its
@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 
 from bench.devices.android.adb.content import push_missing
 from bench.devices.android.benchmark_model.delegate import Delegation
-from bench.devices.android.benchmark_model.visit import Visit, judged, words
+from bench.devices.android.benchmark_model.visit import BenchmarkBurst, judged, words
 from bench.devices.android.facts.cooling import CoolDown, HeatWatch, Signs
 from bench.devices.android.facts.cores import parse_list
-from bench.devices.android.facts.moment import Moment, joined
+from bench.devices.android.facts.device_state import PhoneState, joined
 from bench.devices.android.loads.preparing import changes_for, with_room
 from bench.devices.android.phone.connection import Connection
 from bench.devices.android.phone.phone import RUNNER_PID, Phone, read_moment
-from bench.devices.android.phone.settings import WORK, changed
+from bench.devices.android.phone.settings_guard import WORK, changed
 from bench.files import read_bytes
 from bench.protocol.backend import Backend
 from bench.protocol.device import THROTTLED, Facts, LoadPlan, PassResult, Workload
@@ -97,7 +97,9 @@ class BenchmarkLoads:
                 self._tell_parts(facts)
                 yield PassResult(samples_ns=samples_ns, order=order, facts=facts)
 
-    def _visit(self, connection: Connection, model: str, target: Target, calls: int) -> Visit:
+    def _visit(
+        self, connection: Connection, model: str, target: Target, calls: int
+    ) -> BenchmarkBurst:
         started = words(f"{FOLDER}/{PROGRAM}", model, target, self._delegate, calls)
         done = connection.run(["sh", "-c", START, "ofabench", *started], timeout_s=VISIT_S)
         return judged(done, self._delegate, calls)
@@ -171,7 +173,7 @@ class _Heat:
         }
 
 
-def _signs(now: Moment, compute_ns: NDArray[np.float64]) -> Signs:
+def _signs(now: PhoneState, compute_ns: NDArray[np.float64]) -> Signs:
     """What is to be seen after a pass; clocks are left out, they have fallen idle by then."""
     later = compute_ns[:, 1:] if compute_ns.shape[1] > 1 else compute_ns
     return Signs(

@@ -1,4 +1,4 @@
-"""What TensorFlow's `benchmark_model` prints of latency and memory, read and held against itself.
+"""Latency and memory that TensorFlow's `benchmark_model` prints, parsed and cross-checked.
 
 Formats are those of its sources: tensorflow/lite/tools/benchmark/benchmark_model.cc and
 tensorflow/core/util/stats_calculator.h, from TensorFlow 1.13 to LiteRT (tflite/tools/benchmark).

@@ -1,4 +1,4 @@
-"""What TensorFlow's `benchmark_model` prints with `--enable_op_profiling=true`: time by operator.
+"""Time by operator, which `benchmark_model` prints with `--enable_op_profiling=true`.
 
 Formats are those of tensorflow/core/util/stats_calculator.cc (tables of columns after tabs, in
 older versions with [start]) and tensorflow/lite/profiling/profile_summary_formatter.cc (which

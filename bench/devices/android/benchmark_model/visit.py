@@ -1,4 +1,4 @@
-"""One visit by `benchmark_model`: the words that start it, and what its end means.
+"""One burst by `benchmark_model`: its command line, and the meaning of its exit.
 
 It prints no call's time but the first one's, and a mean. So of a visit's samples the first is the
 first call after the warm-up, and each later one is the mean of the others. Its clock has whole
@@ -14,7 +14,7 @@ from bench.devices.android.adb.shell import Completed
 from bench.devices.android.benchmark_model.delegate import Delegation, delegation, refusal
 from bench.devices.android.benchmark_model.output import BenchmarkOutput, parse_output
 from bench.devices.android.facts.cores import mask_of
-from bench.devices.android.phone.settings import error_line
+from bench.devices.android.phone.settings_guard import error_line
 from bench.errors import DeviceError, DeviceLostError
 from bench.protocol.target import Target
 
@@ -23,7 +23,7 @@ ENDED_FROM_OUTSIDE = (1, 2, 9, 13, 15)  # HUP, INT, KILL, PIPE, TERM: no fault o
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Visit:
+class BenchmarkBurst:
     """What a visit gave: the time of each call in ns, and what the delegate did."""
 
     samples_ns: NDArray[np.float64]
@@ -59,7 +59,7 @@ def arguments(model: str, target: Target, delegate: str, calls: int) -> list[str
     return options
 
 
-def judged(done: Completed, delegate: str, calls: int) -> Visit:
+def judged(done: Completed, delegate: str, calls: int) -> BenchmarkBurst:
     """What the program gave, where it did what it was started for.
 
     `DeviceLostError` where it was ended from outside; `DeviceError` where the delegate did not
@@ -82,7 +82,7 @@ def judged(done: Completed, delegate: str, calls: int) -> Visit:
             f"benchmark_model made {output.runs.count} runs, it was asked for {calls}; "
             "a call takes too long for it, or the program is of another kind"
         )
-    return Visit(samples_ns=samples_of(output), delegation=delegation(text, delegate))
+    return BenchmarkBurst(samples_ns=samples_of(output), delegation=delegation(text, delegate))
 
 
 def samples_of(output: BenchmarkOutput) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""What `dumpsys battery` says: charge, temperature, sources of power.
+"""Battery facts from `dumpsys battery`: charge, temperature, sources of power.
 
 The format is that of Android's BatteryService.dumpInternal: `AC powered`, `USB powered`, `Wireless
 powered` (4.2 on), `Dock powered` (13 on) and what makers add; temperature in tenths of a degree;
@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bench.devices.android.facts.asking import number
+from bench.devices.android.facts.shell_queries import number
 from bench.devices.android.facts.temperatures import plausible_c
 
 BATTERY_STATES = {1: "unknown", 2: "charging", 3: "discharging", 4: "not charging", 5: "full"}

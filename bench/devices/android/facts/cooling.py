@@ -1,4 +1,4 @@
-"""Sees that a phone slows itself down, and waits until it is as cool as it was.
+"""Detects thermal throttling of a phone, and waits until it has cooled down.
 
 Phones are cooled by their case alone: after seconds to minutes of work they lower their clocks.
 No single sign is enough. Clocks fall, their limits are lowered, Android says so, and the compute
@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bench.devices.android.facts.moment import THERMAL_STATES, Moment
+from bench.devices.android.facts.device_state import THERMAL_STATES, PhoneState
 
 FALLEN = 0.95  # of the highest clock so far; governors step by less than phones do when hot
 SLOWER = 1.10  # of the reference's best median in the load
@@ -120,7 +120,7 @@ class CoolDown:
         self._sleep = sleep
         self._told_spent = False
 
-    def wait(self, why: str, look: Callable[[], Moment]) -> float:
+    def wait(self, why: str, look: Callable[[], PhoneState]) -> float:
         """Wait until it is cool or a limit is reached; return the seconds that passed."""
         began_s = self._clock_s()
         most_s = min(self._wait_s, self._left_s)
@@ -152,7 +152,7 @@ class CoolDown:
 
     def _tell_spent(self) -> None:
         if not self._told_spent:
-            self._tell("no time to cool down is left: what is throttled is marked and goes on")
+            self._tell("no time is left to cool down: throttled rounds are marked")
             self._told_spent = True
 
 

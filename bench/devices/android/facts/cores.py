@@ -1,4 +1,4 @@
-"""Which of a phone's cores are used: clusters by their highest frequency, and names for them."""
+"""Cores of a phone: clusters by their highest frequency, and names for them."""
 
 import re
 from collections.abc import Iterable, Sequence

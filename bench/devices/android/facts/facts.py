@@ -1,4 +1,4 @@
-"""What a phone is: model, SoC, Android, cores. What it does not tell is None.
+"""Facts of a phone: model, SoC, Android version, cores. None where unknown.
 
 Names of properties and files are those of Android's own build and of Linux's cpufreq
 (Documentation/admin-guide/pm/cpufreq.rst).
@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bench.devices.android.facts.asking import answers, file_lines, number, script
+from bench.devices.android.facts.shell_queries import answers, file_lines, number, script
 from bench.devices.android.facts.slug import slug_of
 from bench.protocol.device import Facts
 

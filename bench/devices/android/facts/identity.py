@@ -1,10 +1,10 @@
-"""Which phone it is, however it is reached: by cable, over the network, through a server."""
+"""Identity of a phone, the same over cable, network or server."""
 
 import hashlib
 import re
 
 from bench.devices.android.adb.shell import Completed
-from bench.devices.android.facts.asking import answers, script
+from bench.devices.android.facts.shell_queries import answers, script
 
 # Serials that are many phones': of emulators, and of boards that nobody numbered.
 _SHARED = re.compile(r"unknown|0?123456789abcdef|(.)\1*|emulator.*|android.*", re.IGNORECASE)

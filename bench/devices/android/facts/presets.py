@@ -1,4 +1,4 @@
-"""Phones that figures were published for: their cores, and networks to compare one's own with."""
+"""Phones with published figures: their cores, and networks to compare with."""
 
 import tomllib
 from dataclasses import dataclass

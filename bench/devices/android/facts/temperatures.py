@@ -1,4 +1,4 @@
-"""Temperatures from a phone's sensors: the part that a sensor is on, its unit, its plausible range.
+"""Temperatures from a phone's sensors: the sensor's part, its unit, its plausible range.
 
 Two sources: the thermal zones of Linux (/sys/class/thermal), which have a name of the maker's and
 a number without a unit, and Android's thermal HAL (`dumpsys thermalservice`), which states a type
@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from enum import IntEnum
 
-from bench.devices.android.facts.asking import file_lines, number
+from bench.devices.android.facts.shell_queries import file_lines, number
 
 ZONES = "/sys/class/thermal"
 # Outside of it (bounds included) no sensor of a phone in use can be: thermistors that are not

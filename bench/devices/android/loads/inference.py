@@ -1,4 +1,4 @@
-"""Outputs of a model file, computed on the phone: to hold them against this machine's."""
+"""Outputs of a model file computed on the phone, to compare with this machine's."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from bench.devices.android.adb.content import push_missing
 from bench.devices.android.loads.preparing import run_argv
 from bench.devices.android.phone.connection import Connection
 from bench.devices.android.phone.phone import Phone
-from bench.devices.android.phone.settings import WORK, error_line
+from bench.devices.android.phone.settings_guard import WORK, error_line
 from bench.errors import DeviceError, FileError
 from bench.protocol.backend import Array
 from bench.protocol.target import Target

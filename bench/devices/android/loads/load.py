@@ -1,4 +1,4 @@
-"""One load on a phone: settings changed, passes run and watched, everything put back."""
+"""One replicate on a phone: settings changed, rounds run and monitored, settings restored."""
 
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -6,13 +6,13 @@ from contextlib import contextmanager, suppress
 
 from bench.devices.android.facts.cooling import CoolDown, HeatWatch
 from bench.devices.android.facts.cores import parse_list
-from bench.devices.android.facts.moment import Moment, changes_between
+from bench.devices.android.facts.device_state import PhoneState, changes_between
+from bench.devices.android.loads.disturbance_monitor import Heat, WatchedPasses
 from bench.devices.android.loads.preparing import Prepared, changes_for, prepare
-from bench.devices.android.loads.running import Loaded, RunnerProcess, share_whole
-from bench.devices.android.loads.watching import Heat, WatchedPasses
+from bench.devices.android.loads.runner_session import Loaded, RunnerProcess, share_whole
 from bench.devices.android.phone.connection import Connection, Process
 from bench.devices.android.phone.phone import Phone, end_runner, read_moment
-from bench.devices.android.phone.settings import changed
+from bench.devices.android.phone.settings_guard import changed
 from bench.errors import DeviceLostError
 from bench.protocol.backend import Backend
 from bench.protocol.device import Facts, LoadPlan, PassResult, Workload
@@ -70,7 +70,7 @@ class PhoneLoads:
                 raise
             self._tell_changes(before, connection)
 
-    def _heat_for(self, cores: str, now: Moment) -> Heat:
+    def _heat_for(self, cores: str, now: PhoneState) -> Heat:
         """Heat as it is followed for these cores; the first load's start is everyone's."""
         options = self._phone.options
         if self._heat is None or self._heat.cores != cores:
@@ -88,7 +88,7 @@ class PhoneLoads:
         self._heat.watch.begin_load()
         return self._heat
 
-    def _tell_changes(self, before: Moment, connection: Connection) -> None:
+    def _tell_changes(self, before: PhoneState, connection: Connection) -> None:
         """Look at the phone after a load, and say what is not as it was before."""
         with suppress(DeviceLostError):
             words = changes_between(before, read_moment(connection))

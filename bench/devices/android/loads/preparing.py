@@ -1,4 +1,4 @@
-"""What a load needs before it can start: the runner, model files and a job on the phone."""
+"""Preparation of a replicate: the runner, model files and a job on the phone."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,10 @@ from typing import TypeVar
 from bench.devices.android.adb.content import push_missing
 from bench.devices.android.adb.errors import DeviceFullError
 from bench.devices.android.facts.cores import mask_of, parse_list
-from bench.devices.android.phone.changes import (
+from bench.devices.android.phone.connection import Connection
+from bench.devices.android.phone.models import CACHE_BYTES, free_bytes
+from bench.devices.android.phone.phone import ASK_S, BUNDLE, RUNNER_PID, Phone
+from bench.devices.android.phone.settings_changes import (
     Change,
     before_script,
     clock_changes,
@@ -15,10 +18,7 @@ from bench.devices.android.phone.changes import (
     parse_before,
     screen_changes,
 )
-from bench.devices.android.phone.connection import Connection
-from bench.devices.android.phone.models import CACHE_BYTES, free_bytes
-from bench.devices.android.phone.phone import ASK_S, BUNDLE, RUNNER_PID, Phone
-from bench.devices.android.phone.settings import WORK
+from bench.devices.android.phone.settings_guard import WORK
 from bench.devices.android.runner.runner_text import Job
 from bench.errors import DeviceError
 from bench.protocol.backend import Backend

@@ -1,4 +1,4 @@
-"""What is asked of a connection to a phone; `android.adb.connection` has the real one.
+"""The interface of a connection to a phone; `android.adb.connection` implements it.
 
 All of it raises `DeviceLostError` where the connection broke or stayed silent past a timeout.
 """

@@ -1,4 +1,4 @@
-"""A fleet file: several phones, and how each of them is to be measured.
+"""A fleet file: several phones, and the options of each.
 
     [[phone]]
     name = "note8"                     # also the stem of its sweep's file

@@ -1,4 +1,4 @@
-"""Model files of a load on the phone: named by their content, sent once, cleared out when many.
+"""Model files on the phone: named by content, sent once, old ones deleted.
 
 Values of weights do not matter to time, so every load uses the same ones and thus the same
 files; what a load varies is made on the phone: the order of loading, memory, inputs, visits.
@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 from bench.blocks.model import random_model
 from bench.devices.android.adb.content import push_missing
-from bench.devices.android.facts.asking import number
+from bench.devices.android.facts.shell_queries import number
 from bench.devices.android.phone.connection import Connection
-from bench.devices.android.phone.settings import WORK, error_line
+from bench.devices.android.phone.settings_guard import WORK, error_line
 from bench.errors import DeviceError
 from bench.protocol.backend import Backend
 from bench.protocol.device import Workload

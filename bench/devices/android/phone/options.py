@@ -1,4 +1,4 @@
-"""How a phone is to be measured, as far as a user may choose."""
+"""Options of measuring a phone."""
 
 from dataclasses import dataclass
 from pathlib import Path

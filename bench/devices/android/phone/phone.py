@@ -1,4 +1,4 @@
-"""A phone: reached when it is first asked for something, and again when the connection broke.
+"""A phone: connected at first use, and reconnected after the connection broke.
 
 Everything asked here may be asked twice, so a lost connection is no error before it stays lost.
 """
@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from bench.devices.android.adb.content import push_missing
+from bench.devices.android.facts.busy_check import Busy, parse_busy, quiet_script
+from bench.devices.android.facts.device_state import PhoneState, moment_script, parse_moment
 from bench.devices.android.facts.facts import PhoneFacts, facts_script, parse_facts
-from bench.devices.android.facts.moment import Moment, moment_script, parse_moment
-from bench.devices.android.facts.quiet import Busy, parse_busy, quiet_script
-from bench.devices.android.phone.changes import FIXED_MODE_SDK, fixed_mode_command
 from bench.devices.android.phone.connection import Connection
 from bench.devices.android.phone.models import ModelShelf
 from bench.devices.android.phone.options import PhoneOptions
-from bench.devices.android.phone.settings import WORK, claim
+from bench.devices.android.phone.settings_changes import FIXED_MODE_SDK, fixed_mode_command
+from bench.devices.android.phone.settings_guard import WORK, claim
 from bench.devices.android.runner.bundle import Bundle, ensure_bundle
 from bench.errors import DeviceError, DeviceLostError
 
@@ -67,7 +67,7 @@ class Phone:
             self._facts = self.ask(read_facts)
         return self._facts
 
-    def moment(self) -> Moment:
+    def moment(self) -> PhoneState:
         """What it is now."""
         return self.ask(read_moment)
 
@@ -167,7 +167,7 @@ def read_facts(connection: Connection) -> PhoneFacts:
     return parse_facts(_asked(connection, facts_script()))
 
 
-def read_moment(connection: Connection) -> Moment:
+def read_moment(connection: Connection) -> PhoneState:
     """Ask once what a phone is now."""
     return parse_moment(_asked(connection, moment_script()))
 

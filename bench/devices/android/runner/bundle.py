@@ -1,4 +1,4 @@
-"""The bundle: the runner with all that it needs, a folder to be pushed to a phone.
+"""The bundle: the runner and its libraries, a folder to push to a phone.
 
 Built from package registries once and kept: the sources, LiteRT's version and the compiler make
 its name, and a manifest of checksums tells whether it is whole.
@@ -73,7 +73,7 @@ def ensure_bundle(
 ) -> Bundle:
     """Return the bundle for `abi`, built where it is not kept yet or is damaged.
 
-    `debs` and `compiler` are for where apt or a compiler are not to be had; `tell` hears what is
+    `debs` and `compiler` are for hosts without apt or a compiler; `tell` hears what is
     done. `InputError` for another processor, `MissingRuntimeError` without compiler or LiteRT,
     `DeviceError` or `FileError` where a part cannot be fetched.
     """
@@ -86,7 +86,7 @@ def ensure_bundle(
         try:
             return read_bundle(folder)
         except FileError as error:
-            tell(f"{error}; building it anew")
+            tell(f"{error}; building it again")
             shutil.rmtree(folder)
     _make_home(home)
     try:

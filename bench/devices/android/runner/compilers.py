@@ -1,4 +1,4 @@
-"""Compiling the runner: for a phone with a cross compiler, for this machine with its own."""
+"""Compiling the runner: for a phone with a cross compiler, for this machine with the native one."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""A JSON object from a phone, read strictly: every field is of the type it must have."""
+"""Strict reading of a JSON object from a phone: every field must have its type."""
 
 import math
 from collections.abc import Mapping
@@ -66,7 +66,7 @@ class Fields:
         kind, value = self._said.get("event"), self._said.get(name)
         raise DeviceError(
             f"the runner's event {kind!r:.20} has {name} {value!r:.60}, expected {expected}; "
-            "runner and host are of different versions: build its bundle anew"
+            "runner and host are of different versions: build its bundle again"
         )
 
 

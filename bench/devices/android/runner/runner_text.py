@@ -1,4 +1,4 @@
-"""What is said to the on-phone runner and what it says: job files, and lines of events.
+"""The protocol of the on-phone runner: job files, and lines of events.
 
 A job is lines of `key value`. An event is a JSON object, a tab, and zlib's CRC-32 of the JSON's
 bytes in 8 hex digits: a line that a broken connection cut or damaged is never taken for whole.
@@ -130,10 +130,10 @@ def parse_line(line: bytes) -> Event | None:
     try:
         said = json.loads(match[1], parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise DeviceError(f"the runner wrote no JSON ({error}); build its bundle anew") from error
+        raise DeviceError(f"the runner wrote no JSON ({error}); build its bundle again") from error
     if not isinstance(said, dict):
         raise DeviceError(
-            f"the runner wrote {said!r:.60}, expected an event; build its bundle anew"
+            f"the runner wrote {said!r:.60}, expected an event; build its bundle again"
         )
     fields = Fields(said)
     reader = _READERS.get(fields.text("event"))

@@ -1,4 +1,4 @@
-"""LiteRT's C library: of this machine's own installation, or of the wheel for a phone's processor.
+"""LiteRT's C library: from this machine's installation, or from the wheel for a phone's CPU.
 
 The wheel comes from wherever pip is set up to take packages from, in the version installed here,
 so that phone and host run the same code.

@@ -1,4 +1,4 @@
-"""The deciding measurement of the network chosen, in a process that had no part in choosing it."""
+"""The deciding measurement of the chosen network, in a process that had no part in choosing."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -118,7 +118,7 @@ def read_try(known: Knowledge, path: Path) -> Try | None:
 def _corrected(
     known: Knowledge, measured: Measurement, anchors: dict[Any, float], beside: dict[Any, float]
 ) -> float | None:
-    from latency_models.drift.anchored import AnchorDrift
+    from latency_models.drift.anchor_drift import AnchorDrift
 
     if not beside:
         return None
@@ -128,7 +128,7 @@ def _corrected(
 
 
 def _laid_out(known: Knowledge, state: State, work: Workload) -> Path:
-    """A file with the network and the anchors to be measured beside it; gone on with if there."""
+    """A file with the network and its anchors to be measured; continued if it exists."""
     from latency_models.predictors.predictor import network_key
 
     question: Question = known.question

@@ -1,4 +1,4 @@
-"""What the measured candidates say: of the machine's drift, of the predictor, and of themselves."""
+"""Knowledge from the measured candidates: drift, corrected predictor, latencies."""
 
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -12,7 +12,7 @@ from bench.protocol.device import Workload
 from ofabench.workflows.search.loop.question import Question
 
 if TYPE_CHECKING:
-    from latency_models.drift.anchored import AnchorDrift
+    from latency_models.drift.anchor_drift import AnchorDrift
     from latency_models.drift.margin import Margin
     from latency_models.predictors.predictor import LatencyPredictor
     from supernet.constraints.constraints import Constraint

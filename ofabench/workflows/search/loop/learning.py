@@ -1,4 +1,4 @@
-"""From what iterations measured to what is known of drift, the predictor and the candidates."""
+"""Learns from measured iterations: drift, the predictor, and the candidates."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -39,7 +39,7 @@ def _nothing_measured(question: Question) -> Knowledge:
 
 def _after(question: Question, iterations: Sequence[Iteration], before: Knowledge) -> Knowledge:
     """What is known after the last of these iterations."""
-    from latency_models.drift.anchored import AnchorDrift, with_sessions
+    from latency_models.drift.anchor_drift import AnchorDrift, with_sessions
 
     anchors = before.anchors or _own_anchors(iterations[0])
     then_ms = np.array([one.ms for one in anchors])
@@ -98,7 +98,7 @@ def _anchor_ms(iteration: Iteration, anchors: Sequence[Anchor]) -> Floats:
 
 
 def _sessions(iterations: Sequence[Iteration], anchors: Sequence[Anchor]) -> list[AnchorSession]:
-    from latency_models.drift.anchored import AnchorTimes, sessions_of
+    from latency_models.drift.anchor_drift import AnchorTimes, sessions_of
 
     stretches = []
     for one in iterations:
@@ -132,7 +132,7 @@ def _measured(
 
 def _on_scale(known: Knowledge) -> "LatencyPredictor":
     """The predictor that was given, at the mean over the sessions known by now."""
-    from latency_models.drift.kept import DRIFT, DRIFT_MEAN
+    from latency_models.drift.provenance import DRIFT, DRIFT_MEAN
     from latency_models.predictors.refit import scaled
 
     given, log, mean = known.question.predictor, known.log, known.mean

@@ -1,4 +1,4 @@
-"""The loop: search, measure what looks best, learn from it, search again; then decide."""
+"""The loop: search, measure candidates, correct the predictor, repeat; then decide."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ from ofabench.workflows.search.loop.outlook import (
     look,
 )
 from ofabench.workflows.search.loop.question import Question, State
-from supernet.search.engine import Plan
+from supernet.search.engine import SearchPlan
 from supernet.search.engine import SearchResult as FoundNetwork
 
 
@@ -43,7 +43,7 @@ class Loop:
     state: State
     device: DeviceLike
     decider: Decider
-    plan: Plan
+    plan: SearchPlan
     progress: Progress | None = None
 
     def measured(self) -> Ended:

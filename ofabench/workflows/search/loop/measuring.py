@@ -1,4 +1,4 @@
-"""Measuring what is laid out in a sweep's file, and what each iteration of it measured."""
+"""Measures the candidates of each iteration into a sweep's file."""
 
 from collections.abc import Collection, Sequence
 from contextlib import closing
@@ -11,10 +11,10 @@ from bench.backends.registry import get_backend
 from bench.errors import DeviceError, FileError
 from bench.protocol.device import Device, Workload
 from bench.protocol.progress import Progress
-from bench.sweep.groups import footprint_bytes, free_memory_bytes, lay_groups
+from bench.sweep.memory_batching import footprint_bytes, free_memory_bytes, lay_groups
 from bench.sweep.run import run_sweep, unfinished_loads
 from bench.sweep.store import SweepStore
-from bench.timing.derive import derive_measurements
+from bench.timing.aggregation import derive_measurements
 from bench.timing.measurement import Measurement
 from ofabench.options.measured_search import MeasureLaidOut
 from ofabench.workflows.devices import device_of, measuring_alone

@@ -1,4 +1,4 @@
-"""What a search says with all that is known by now, and what it would measure next."""
+"""The search with all current knowledge, and the candidates to measure next."""
 
 import time
 from collections.abc import Collection
@@ -10,7 +10,7 @@ import numpy as np
 from bench.errors import InfeasibleError
 from bench.protocol.device import Workload
 from ofabench.workflows.search.loop.knowledge import Candidate, Knowledge
-from supernet.search.engine import Plan, Run
+from supernet.search.engine import Run, SearchPlan
 
 if TYPE_CHECKING:
     from supernet.search.promising import Searched
@@ -35,7 +35,7 @@ class Outlook:
     seconds: float
 
 
-def look(known: Knowledge, plan: Plan, unrunnable: Collection[Workload] = ()) -> Outlook:
+def look(known: Knowledge, plan: SearchPlan, unrunnable: Collection[Workload] = ()) -> Outlook:
     """Search with what is known; what is `unrunnable` is no network to choose."""
     from supernet.search.promising import Searched
 
@@ -73,11 +73,11 @@ def candidates(
     known: Knowledge, outlook: Outlook, unrunnable: Collection[Workload] = ()
 ) -> list[Workload]:
     """The networks to measure next: none that was, or that the device cannot run."""
-    from supernet.search.promising import Wanted, promising
+    from supernet.search.promising import CandidateCount, promising
 
     space = known.question.job.space
     shift = float(np.clip(known.predictor.composition.spread, LEAST_SHIFT, MOST_SHIFT))
-    wanted = Wanted(
+    wanted = CandidateCount(
         count=known.question.measuring.candidates,
         shares=(1.0, 1 - shift, 1 + shift, 1 - 2 * shift),
         seen=_gone(known, unrunnable),

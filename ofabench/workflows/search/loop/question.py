@@ -1,4 +1,4 @@
-"""What a search with the device in the loop asks, and the folder that keeps its measurements."""
+"""The task of a search with the device in the loop, and the folder of its measurements."""
 
 import json
 from collections.abc import Mapping
@@ -65,7 +65,7 @@ class Question:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """What must be the same for measurements to be gone on with, as JSON values."""
+        """What must be equal for measurements to be continued, as JSON values."""
         limit, source = self.limit, self.limit.source.to_json()
         asked = {
             "space": self.job.space.name,

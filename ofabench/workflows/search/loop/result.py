@@ -1,4 +1,4 @@
-"""What a search with the device in the loop found: the network, and all that was measured."""
+"""Result of a search with the device in the loop: the network, and all measurements."""
 
 import html
 import os

@@ -26,7 +26,7 @@ from ofabench.workflows.search.result import SearchResult
 if TYPE_CHECKING:
     from ofabench.workflows.devices import DeviceLike
     from supernet.constraints.constraints import Constraint
-    from supernet.search.watch import Watcher
+    from supernet.search.callbacks import Watcher
     from supernet.space.space import SearchSpace
 
 __all__ = ["MeasuredSearch", "MeasuringOptions", "search_on_device"]

@@ -16,7 +16,7 @@ from bench.blocks.spec import BlockSpec
 from bench.devices.android.device import AdbDevice
 from bench.devices.android.phone import phone as phone_module
 from bench.devices.android.phone.options import PhoneOptions
-from bench.devices.android.phone.settings import RESTORE
+from bench.devices.android.phone.settings_guard import RESTORE
 from bench.errors import DeviceError, InputError
 from bench.protocol.device import LoadPlan, Workload
 from bench.protocol.progress import NoProgress

@@ -12,10 +12,10 @@ from bench.backends.registry import get_backend
 from bench.blocks.model import random_model
 from bench.blocks.spec import BlockSpec
 from bench.devices.android.device import AdbDevice
-from bench.devices.android.phone.changes import Change
 from bench.devices.android.phone.options import PhoneOptions
 from bench.devices.android.phone.phone import Phone
-from bench.devices.android.phone.settings import GUARD, RESTORE, WORK, changed, claim
+from bench.devices.android.phone.settings_changes import Change
+from bench.devices.android.phone.settings_guard import GUARD, RESTORE, WORK, changed, claim
 from bench.errors import DeviceLostError, OfabenchError
 from bench.protocol.device import LoadPlan, Workload
 from bench.protocol.target import Target

@@ -7,9 +7,9 @@ import psutil
 import pytest
 
 from bench.backends.registry import get_backend
-from bench.devices.cpu import host_facts, quiet
+from bench.devices.cpu import busy_check, host_facts
+from bench.devices.cpu.disturbance_monitor import LinuxWatch, stolen_ticks
 from bench.devices.cpu.local import LocalDevice, choose_cores, parse_cores, pinned
-from bench.devices.cpu.watch import LinuxWatch, stolen_ticks
 from bench.devices.fake import FakeDevice
 from bench.devices.registry import found_devices, get_device
 from bench.errors import DeviceError, InputError
@@ -152,7 +152,9 @@ def test_theft_is_seen_when_a_tick_has_passed_or_at_the_last(tmp_path: Path) -> 
 
 def test_being_switched_out_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     counts = iter([1, 1, 4])
-    monkeypatch.setattr("bench.devices.cpu.watch._switch_counter", lambda _: lambda: next(counts))
+    monkeypatch.setattr(
+        "bench.devices.cpu.disturbance_monitor._switch_counter", lambda _: lambda: next(counts)
+    )
     with LinuxWatch(frozenset(), whole_process=True) as watch:
         assert watch.switched() is False
         assert watch.switched() is True
@@ -195,18 +197,18 @@ def test_cores_that_are_no_numbers_are_refused(text: str) -> None:
 
 def test_other_processes_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     used = iter([{("make", 7): 1.0, ("idle", 8): 5.0}, {("make", 7): 1.5, ("idle", 8): 5.0}])
-    monkeypatch.setattr(quiet, "_seconds", lambda: next(used))
+    monkeypatch.setattr(busy_check, "_seconds", lambda: next(used))
     times = iter([10.0, 11.0])
     monkeypatch.setattr("time.monotonic", lambda: next(times))
     monkeypatch.setattr("time.sleep", lambda _: None)
 
     with pytest.raises(DeviceError, match=r"use 50% of a core \(most: make, process 7\).*--force"):
-        quiet.check_quiet()
+        busy_check.check_quiet()
 
 
 def test_this_process_does_not_count_as_another() -> None:
-    assert all(number != os.getpid() for _, number in quiet._seconds())
-    assert all(isinstance(seconds, float) for seconds in quiet._seconds().values())
+    assert all(number != os.getpid() for _, number in busy_check._seconds())
+    assert all(isinstance(seconds, float) for seconds in busy_check._seconds().values())
     assert psutil.Process().name()
 
 

@@ -8,8 +8,8 @@ import pynvml
 import pytest
 
 from bench.devices.cuda import nvml
-from bench.devices.cuda.card import CardMoment, CardProcess
-from bench.devices.cuda.found import found_gpus
+from bench.devices.cuda.discovery import found_gpus
+from bench.devices.cuda.gpu_state import CardMoment, CardProcess
 from bench.errors import DeviceError
 from tests.support.fake_nvml import H100, fake_package
 
@@ -143,8 +143,8 @@ def test_cards_are_found_and_say_what_keeps_them_from_being_measured(
 
 def test_cards_have_torchs_numbers_where_it_sees_them(monkeypatch: pytest.MonkeyPatch) -> None:
     card(monkeypatch)
-    monkeypatch.setattr("bench.devices.cuda.found.check_torch", lambda: None)
-    monkeypatch.setattr("bench.devices.cuda.found.uuid_of", lambda number: f"GPU-{number}")
+    monkeypatch.setattr("bench.devices.cuda.discovery.check_torch", lambda: None)
+    monkeypatch.setattr("bench.devices.cuda.discovery.uuid_of", lambda number: f"GPU-{number}")
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
 
     assert [(one.address, one.state) for one in found_gpus()] == [

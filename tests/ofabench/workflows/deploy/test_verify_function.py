@@ -13,15 +13,15 @@ from bench.blocks.torch_modules import build_network
 from bench.devices.registry import get_device
 from bench.errors import InputError, TargetMismatchError
 from bench.protocol.target import Target
-from latency_models.networks.compose import Composition
+from latency_models.networks.network_calibration import NetworkCalibration
 from latency_models.predictors.predictor import LatencyPredictor
 from ofabench.options.search import SearchOptions
 from ofabench.options.verify import VerifyOptions, VerifyRequest
 from ofabench.workflows.deploy.verify import verify
 from ofabench.workflows.search.search import latency_limit, search
-from supernet.export.card import Card, Normalisation, read_exported
 from supernet.export.export import Form, export
-from supernet.export.network_file import CutNetwork
+from supernet.export.model_card import ModelCard, Normalisation, read_exported
+from supernet.export.network_file import StandaloneNetwork
 from supernet.space.space import SearchSpace
 from tests.support.search_runs import latency
 
@@ -41,13 +41,13 @@ def predictor(predicts_ms: float = COST_MS) -> LatencyPredictor:
         provenance={"space": "tiny"},
         known={block: (ms, ms) for block, ms in known.items()},
         models={},
-        composition=Composition(overhead_ms=predicts_ms, slope=0.0),
+        composition=NetworkCalibration(overhead_ms=predicts_ms, slope=0.0),
     )
 
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    cut = CutNetwork(
+    cut = StandaloneNetwork(
         space="tiny",
         arch=ARCH,
         blocks=BLOCKS,
@@ -61,7 +61,7 @@ def model(tmp_path: Path) -> Path:
 @dataclass
 class InMemory:
     content: bytes
-    card: Card
+    card: ModelCard
 
 
 def test_a_file_is_measured_and_judged(model: Path) -> None:
@@ -150,7 +150,11 @@ def test_wrong_things_are_said_in_words(model: Path) -> None:
         verify(model, 3)  # type: ignore[arg-type]
     other = Target(device="note10", backend="fake", backend_version="1")
     elsewhere = LatencyPredictor(
-        target=other, provenance={}, known=predictor().known, models={}, composition=Composition()
+        target=other,
+        provenance={},
+        known=predictor().known,
+        models={},
+        composition=NetworkCalibration(),
     )
     with pytest.raises(TargetMismatchError, match="the device is fake, the predictor's note10"):
         verify(model, "fake", elsewhere, options=QUICK)

@@ -16,8 +16,8 @@ from ofabench.workflows.train.extraction import load_extracted
 from ofabench.workflows.train.supernet import SuperNet, load_supernet
 from supernet.data.dataset import resize
 from supernet.data.open_data import open_data
-from supernet.export.card import read_exported
 from supernet.export.export import run_file
+from supernet.export.model_card import read_exported
 from tests.support.micro_supernets import MICRO, micro_images, save_micro
 
 

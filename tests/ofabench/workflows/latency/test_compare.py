@@ -28,7 +28,7 @@ def test_tables_and_their_files_give_what_the_command_prints(
 
     assert f"{found}\n" == printed
     assert found.to_dict() == told
-    assert found.failures == ("the common level moved by +6.0%, allowed 5.0%",)
+    assert found.failures == ("all blocks together changed by +6.0%, allowed 5.0%",)
     assert compare(one, str(path), fail_above=0.07).failures == ()
     assert "B is 6.0% slower than A" in found._repr_html_()
 

@@ -229,7 +229,7 @@ def test_a_predictor_says_what_it_is(
     }
     for one in (p, c):
         json.dumps(one.to_dict(), allow_nan=False)
-        assert "mean error when left out" in one._repr_html_()
+        assert "leave-one-out error" in one._repr_html_()
     assert p.block_predictor.predict(TINY.blocks(ARCHS[0])).ms == p.predict(ARCHS[0]).ms[0]
     assert c.category_predictor.columns == ("a0", "a1")
 
@@ -286,8 +286,8 @@ def test_an_evaluation_has_figures_and_a_frame(predictor: LatencyPredictor) -> N
     assert found.spearman is not None
     assert found.kendall is not None
     assert found.spearman >= found.kendall > 0.8
-    assert "20 networks of the table were fitted on: left out" in str(found)
-    assert "ALL of them: this is no judgement" in str(predictor.evaluate(FRAME[:20]))
+    assert "20 networks of the table were fitted on: excluded" in str(found)
+    assert "ALL of them, so nothing is held-out" in str(predictor.evaluate(FRAME[:20]))
     html = found._repr_html_()
     # The head, the predictor with and without drift, the constant, and MACs.
     assert html.count("<tr>") == 5

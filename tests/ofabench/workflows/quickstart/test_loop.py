@@ -11,17 +11,17 @@ import pytest
 
 from bench.errors import DeviceError
 from bench.files import read_json
-from latency_models.networks.compose import Composition
+from latency_models.networks.network_calibration import NetworkCalibration
 from ofabench.cli import main as cli
 from ofabench.cli.commands.quickstart import command_line
 from ofabench.options.quickstart import AccuracyPart, ExportPart, TrainPart
 from ofabench.options.sweep import SweepRequest
 from ofabench.options.verify import VerifyRequest
+from ofabench.workflows.pipeline import Task
 from ofabench.workflows.quickstart import loop as loop_module
 from ofabench.workflows.quickstart.loop import NAMES, Loop
 from ofabench.workflows.quickstart.parts import Done
 from ofabench.workflows.sweep.sweep import sweep
-from ofabench.workflows.tasks import Task
 from supernet.accuracy.predictor import fit_accuracy
 from supernet.search.result_file import read_network
 from supernet.space.space import SearchSpace
@@ -141,7 +141,7 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> Workers:
 def fit(table: Path, out: Path) -> None:
     """A predictor by formula, in no time."""
     assert table.exists()
-    replace(runs.predictor(), composition=Composition(spread=0.01)).save(out)
+    replace(runs.predictor(), composition=NetworkCalibration(spread=0.01)).save(out)
 
 
 def test_the_whole_loop_goes_on_where_it_stopped(
@@ -153,7 +153,7 @@ def test_the_whole_loop_goes_on_where_it_stopped(
     told = capsys.readouterr().err
     assert told.splitlines()[-1] == "ofabench: cpu is busy"
     assert "[7/22] train the supernet by the sandwich rule" in told
-    assert "stopped; started again, it goes on from here" in told
+    assert "stopped; started again, it continues from here" in told
     assert workers.seen == ["sweep_part", "sweep_part", "train_part"]
 
     workers.fails = ""

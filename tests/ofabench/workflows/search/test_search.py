@@ -26,8 +26,8 @@ from ofabench.workflows.search.search import (
 from ofabench.workflows.train.accuracy_fit import FittedAccuracies
 from supernet.accuracy.predictor import fit_accuracy
 from supernet.accuracy.source import open_accuracy
+from supernet.search.callbacks import SearchProgress
 from supernet.search.result_file import read_network
-from supernet.search.watch import Look
 from supernet.space.arch import ArchConfig
 from tests.support.drift_logs import drifting
 from tests.support.sampling_spaces import MOBILE
@@ -264,9 +264,9 @@ class Seen:
 class Watching:
     """A watcher that keeps the last look."""
 
-    last: Look | None = None
+    last: SearchProgress | None = None
 
-    def show(self, look: Look) -> None:
+    def show(self, look: SearchProgress) -> None:
         self.last = look
 
     def close(self) -> None:

@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 
 from bench.backends.fake import FakeBackend
-from bench.devices.fake import FakeDevice, Flaws
+from bench.devices.fake import FakeDevice, SimulatedDisturbances
 from bench.errors import InterruptedSweepError
 from bench.protocol.backend import Backend
 from bench.protocol.clock import iso
 from bench.protocol.device import LoadPlan, PassResult, Workload
 from bench.protocol.progress import NoProgress, Progress
 from bench.protocol.target import Target
+from bench.sweep.elapsed import spent
 from bench.sweep.run import run_sweep
-from bench.sweep.spent import spent
 from bench.sweep.spread import AT_ONCE, Spread
 from bench.sweep.store import SweepStore
 from bench.timing.plan import SweepPlan
-from ofabench.workflows.sweep.active import Budget, BudgetPlanner
+from ofabench.workflows.sweep.budget_planner import Budget, BudgetPlanner
 from ofabench.workflows.sweep.front_networks import front_networks
 from supernet.space.space import ArchConfig, SearchSpace
 from tests.support.clocks import NOON_S, FakeClock
@@ -91,7 +91,9 @@ def test_it_ends_within_85_to_105_percent_of_the_time(
     tmp_path: Path, budget_s: float, slow: float
 ) -> None:
     clock = FakeClock()
-    device = WallDevice(flaws=Flaws(noise=0.02, stumbles=0.02), clock=clock, slow=slow)
+    device = WallDevice(
+        flaws=SimulatedDisturbances(noise=0.02, stumbles=0.02), clock=clock, slow=slow
+    )
 
     with sweep(tmp_path / "s.sqlite", budget_s, device, clock) as store:
         found = spent(store)
@@ -112,7 +114,7 @@ def test_a_device_with_a_clock_of_its_own_is_not_judged_by_the_wall(tmp_path: Pa
 
 
 def test_time_that_is_left_goes_to_more_networks(tmp_path: Path) -> None:
-    device = FakeDevice(flaws=Flaws(noise=0.05))
+    device = FakeDevice(flaws=SimulatedDisturbances(noise=0.05))
     with sweep(tmp_path / "s.sqlite", 30.0, device, FakeClock()) as store:
         counts, first = roles(store), {g.round: g for g in store.groups()}
 

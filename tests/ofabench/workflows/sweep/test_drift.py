@@ -26,7 +26,7 @@ from bench.sweep.run import run_sweep
 from bench.sweep.store import SweepStore
 from bench.sweep.waiting import wait_until
 from bench.timing.plan import SweepPlan
-from latency_models.drift.kept import kept_log
+from latency_models.drift.provenance import kept_log
 from ofabench.cli import main as cli
 from ofabench.options.drift import DriftOptions
 from ofabench.options.sweep import SweepOptions

@@ -155,7 +155,7 @@ def test_what_the_file_says_is_not_given_again(
     out = tmp_path / "out"
     command = replace(SweepRequest(space="tiny", out=out), **given)
 
-    with pytest.raises(InputError, match=f"^{flag} is told by the fleet file, phone by phone"):
+    with pytest.raises(InputError, match=f"^the fleet file says {flag} for each phone"):
         sweep_fleet(tmp_path / "fleet.toml", command)
 
     assert not out.exists()

@@ -12,9 +12,9 @@ import pytest
 from bench.backends.fake import FakeBackend
 from bench.blocks.spec import BlockSpec
 from bench.devices.cuda.driver import Driver
+from bench.devices.cuda.event_timing import Queue, trial_ns
 from bench.devices.cuda.options import CudaOptions
-from bench.devices.cuda.peer_timers import OURS_COLD, OURS_WARM, compare, peers, time_by_all
-from bench.devices.cuda.visits import Queue, trial_ns
+from bench.devices.cuda.timer_comparison import OURS_COLD, OURS_WARM, compare, peers, time_by_all
 from bench.errors import MissingEntryError
 from bench.protocol.device import LoadPlan
 from latency_models.evaluation.additivity import additivity
@@ -23,11 +23,11 @@ from ofabench.cli.commands.selfcheck import _command_line
 from ofabench.options.device import DeviceOptions
 from ofabench.options.selfcheck import SelfCheckOptions, SelfCheckRequest
 from ofabench.options.sweep import SweepOptions, SweepRequest
+from ofabench.workflows.pipeline import run_tasks
 from ofabench.workflows.sweep import gpu_check
 from ofabench.workflows.sweep.gpu_check import gpu_checks, target_lines, xeon_checks
 from ofabench.workflows.sweep.self_check import default_backend
 from ofabench.workflows.sweep.target_check import Amount, TargetCheck
-from ofabench.workflows.tasks import run_tasks
 from tests.bench.devices.cuda.test_device import POOLS, TARGET
 from tests.support.fake_card import FakeCard, fake_gpu
 

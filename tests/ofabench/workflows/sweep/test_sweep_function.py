@@ -199,11 +199,11 @@ def test_an_interrupted_sweep_goes_on_to_the_same_samples(tmp_path: Path) -> Non
 
     assert progress.calls == ["measuring 8", "close"]
     assert str(stopped.value) == (
-        f"stopped with 2 of 4 loads done, which {tmp_path / 'part.sqlite'} keeps; "
+        f"stopped with 2 of 4 replicates done, which {tmp_path / 'part.sqlite'} keeps; "
         "go on with: the same call and SweepOptions(resume=True)"
     )
     part = open_sweep(tmp_path / "part.sqlite")
-    assert "2 of 4 loads" in repr(part)
+    assert "2 of 4 replicates" in repr(part)
     assert len(part.blocks()) == 4
     with pytest.raises(FileError, match="exists; go on with it by --resume"):
         swept(tmp_path / "part.sqlite", options)

@@ -13,14 +13,14 @@ from ofabench.workflows.train.supernet import load_supernet
 from supernet.data.dataset import score
 from supernet.data.open_data import open_data
 from supernet.data.torch_dataset import TorchData, TorchParts
-from supernet.export.card import read_exported
 from supernet.export.export import Form, export
+from supernet.export.model_card import read_exported
 from supernet.export.network_file import save_network
 from supernet.space.space import SearchSpace
 from supernet.train.checkpoint import Checkpoint, Recipe, save_checkpoint
 from supernet.train.recalibrate import right_answers
 from supernet.train.schedule import Schedule
-from supernet.verification.judge import Judge
+from supernet.verification.accuracy_evaluation import Judge
 from supernet.weights.model import SuperNet
 from tests.support.training_child import SPACE
 

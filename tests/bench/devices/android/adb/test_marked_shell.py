@@ -15,9 +15,9 @@ from bench.devices.android.adb.content import push_missing
 from bench.devices.android.adb.link import Stream
 from bench.devices.android.adb.marked_shell import MarkedProcess
 from bench.devices.android.device import AdbDevice
-from bench.devices.android.phone.changes import Change
 from bench.devices.android.phone.options import PhoneOptions
-from bench.devices.android.phone.settings import GUARD, RESTORE, WORK, changed
+from bench.devices.android.phone.settings_changes import Change
+from bench.devices.android.phone.settings_guard import GUARD, RESTORE, WORK, changed
 from bench.errors import DeviceError, DeviceLostError
 from tests.phone_target.phone import RealPhone
 from tests.pocket_phone.phone import DaemonOptions, PocketPhone

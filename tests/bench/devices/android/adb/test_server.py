@@ -10,8 +10,8 @@ import pytest
 
 from bench.devices.android.adb.address import Address
 from bench.devices.android.adb.connection import AdbConnection
+from bench.devices.android.adb.discovery import FoundPhone, found_phones
 from bench.devices.android.adb.errors import UnauthorizedError
-from bench.devices.android.adb.found import FoundPhone, found_phones
 from bench.devices.android.adb.listing import Listed, find, name_of, parse_listed
 from bench.devices.android.adb.server import ServerLink, listed
 from bench.devices.android.adb.server_place import ServerPlace

@@ -8,7 +8,7 @@ import pytest
 
 from bench.devices.android.adb.address import Address
 from bench.devices.android.adb.connection import AdbConnection, Timeouts
-from bench.devices.android.adb.found import found_phones
+from bench.devices.android.adb.discovery import found_phones
 from bench.devices.android.adb.server import listed
 from bench.devices.android.adb.server_place import ServerPlace, server_place
 from bench.errors import DeviceError, InputError

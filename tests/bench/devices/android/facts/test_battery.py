@@ -3,7 +3,7 @@
 import pytest
 
 from bench.devices.android.facts.battery import Battery, parse_battery
-from bench.devices.android.phone.changes import parse_before
+from bench.devices.android.phone.settings_changes import parse_before
 from tests.support.phone_texts import NOTE8_BATTERY, told
 
 CHARGE = "  status: 2\n  present: true\n  level: 80\n  scale: 100\n  temperature: 301\n"

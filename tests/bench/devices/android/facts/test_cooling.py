@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from bench.devices.android.facts.cooling import CoolDown, HeatWatch, Signs
-from bench.devices.android.facts.moment import Moment
+from bench.devices.android.facts.device_state import PhoneState
 
 BIG = (4, 5)
 
@@ -119,11 +119,11 @@ class Kitchen:
             sleep=self._sleep,
         )
 
-    def look(self) -> Moment:
+    def look(self) -> PhoneState:
         if self._hot_c is None:
-            return Moment()
+            return PhoneState()
         now_c = max(self._hot_c - (self.now_s - 100.0) / 4, self._cool_c)
-        return Moment(temperatures_c={"cpu": now_c})
+        return PhoneState(temperatures_c={"cpu": now_c})
 
     def _sleep(self, seconds: float) -> None:
         assert 0 < seconds <= 5.0
@@ -155,9 +155,7 @@ def test_a_wait_has_a_limit_and_so_have_all_together() -> None:
     waits_s = [cool_down.wait("hot", kitchen.look) for _ in range(4)]
 
     assert waits_s == [40.0, 40.0, 10.0, 0.0]
-    assert kitchen.words[-1] == (
-        "no time to cool down is left: what is throttled is marked and goes on"
-    )
+    assert kitchen.words[-1] == ("no time is left to cool down: throttled rounds are marked")
     assert cool_down.wait("hot", kitchen.look) == 0.0
     assert len(kitchen.words) == 4
 
@@ -177,7 +175,7 @@ def test_looking_takes_time_too() -> None:
     kitchen = Kitchen(90.0, cool_c=60.0)
     looks: Iterator[int] = iter(range(100))
 
-    def look() -> Moment:
+    def look() -> PhoneState:
         next(looks)
         kitchen.now_s += 8.0
         return kitchen.look()

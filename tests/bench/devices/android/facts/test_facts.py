@@ -1,4 +1,4 @@
-"""What a phone tells of itself: a Note8 on Android 9, a Pixel 2 on Android 11, and garbage."""
+"""Facts of a phone: a Note8 on Android 9, a Pixel 2 on Android 11, and garbage."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.devices.android.facts.asking import MARK, answers, number, script
+from bench.devices.android.facts.device_state import PhoneState, moment_script, parse_moment
 from bench.devices.android.facts.facts import (
     PhoneFacts,
     facts_script,
@@ -18,7 +18,7 @@ from bench.devices.android.facts.facts import (
     parse_facts,
     parse_properties,
 )
-from bench.devices.android.facts.moment import Moment, moment_script, parse_moment
+from bench.devices.android.facts.shell_queries import MARK, answers, number, script
 from tests.support.phone_here import HereConnection
 from tests.support.phone_roots import ModelName, make_root, set_frequency_limit, set_temperature
 from tests.support.phone_texts import NOTE8, NOTE8_MOMENT, PIXEL2, PIXEL2_MOMENT, told
@@ -146,10 +146,10 @@ def test_what_emulates_a_phone_is_never_named_as_one() -> None:
 
 def test_a_phone_that_tells_nothing_has_no_facts() -> None:
     assert parse_facts("") == PhoneFacts()
-    assert parse_moment("") == Moment()
+    assert parse_moment("") == PhoneState()
     assert PhoneFacts().slug() == "unknown-phone"
     assert set(PhoneFacts().flat().values()) == {None}
-    assert set(Moment().flat().values()) == {None}
+    assert set(PhoneState().flat().values()) == {None}
 
 
 def test_a_core_that_is_offline_is_known_to_be() -> None:

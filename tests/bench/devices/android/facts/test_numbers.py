@@ -7,10 +7,10 @@ import pytest
 
 from bench.devices.android.adb.shell import Completed
 from bench.devices.android.facts.facts import CPU
-from bench.devices.android.loads.watching import pass_facts
-from bench.devices.android.phone.changes import Before, clock_changes
+from bench.devices.android.loads.disturbance_monitor import pass_facts
 from bench.devices.android.phone.connection import Connection
 from bench.devices.android.phone.models import free_bytes, listed
+from bench.devices.android.phone.settings_changes import Before, clock_changes
 from bench.devices.android.runner.runner_text import PassEnded
 from bench.errors import InputError
 

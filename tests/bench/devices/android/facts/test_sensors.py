@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.devices.android.facts.moment import moment_script, parse_moment
-from bench.devices.android.facts.quiet import check_fit
+from bench.devices.android.facts.busy_check import check_fit
+from bench.devices.android.facts.device_state import moment_script, parse_moment
 from bench.devices.android.facts.temperatures import (
     NOT_CELSIUS,
     PERCENTAGES,

@@ -11,14 +11,14 @@ import pytest
 
 from bench.backends.tflite_backend import TfliteBackend
 from bench.blocks.spec import BlockSpec
-from bench.devices.android.facts.moment import Moment, changes_between
+from bench.devices.android.facts.device_state import PhoneState, changes_between
 from bench.devices.android.loads import preparing
 from bench.devices.android.loads.load import PhoneLoads
 from bench.devices.android.phone import phone as phone_module
 from bench.devices.android.phone.models import MODELS
 from bench.devices.android.phone.options import PhoneOptions
 from bench.devices.android.phone.phone import RUNNER_PID, Phone
-from bench.devices.android.phone.settings import GUARD, RESTORE
+from bench.devices.android.phone.settings_guard import GUARD, RESTORE
 from bench.errors import DeviceError, DeviceLostError
 from bench.protocol.device import LoadPlan, PassResult, Workload
 from bench.protocol.target import Target
@@ -224,7 +224,7 @@ def test_waits_have_limits(benches: Benches) -> None:
     assert [words[:32] for words in bench.words] == [
         "cooling down for at most 20 s (t",
         "cooling down for at most 10 s (t",
-        "no time to cool down is left: wh",
+        "no time is left to cool down: th",
     ]
 
 
@@ -437,16 +437,16 @@ def test_a_cache_that_grows_too_large_is_cleared_before_a_load(
 @pytest.mark.parametrize(
     ("now", "words"),
     [
-        (Moment(screen_on=False), "its screen went off, it was plugged in"),
-        (Moment(screen_on=True, plugged="no", power_save=True), "battery saver came on"),
+        (PhoneState(screen_on=False), "its screen went off, it was plugged in"),
+        (PhoneState(screen_on=True, plugged="no", power_save=True), "battery saver came on"),
         (
-            Moment(screen_on=True, plugged="no", thermal_status=3),
+            PhoneState(screen_on=True, plugged="no", thermal_status=3),
             "its thermal status rose to severe",
         ),
-        (Moment(plugged="no", thermal_status=0), ""),
+        (PhoneState(plugged="no", thermal_status=0), ""),
     ],
 )
-def test_what_changed_while_it_was_measured_is_told(now: Moment, words: str) -> None:
-    before = Moment(screen_on=True, plugged="no", power_save=False, thermal_status=0)
+def test_what_changed_while_it_was_measured_is_told(now: PhoneState, words: str) -> None:
+    before = PhoneState(screen_on=True, plugged="no", power_save=False, thermal_status=0)
 
     assert changes_between(before, replace(now, plugged=now.plugged or "usb")) == words

@@ -113,7 +113,7 @@ def test_a_pass_is_read() -> None:
 def test_a_whole_line_that_says_something_else_than_it_must_is_another_version(
     field: str, value: object
 ) -> None:
-    with pytest.raises(DeviceError, match=f"has {field} .*expected.*build its bundle anew") as it:
+    with pytest.raises(DeviceError, match=f"has {field} .*expected.*build its bundle again") as it:
         parse_line(event_line({**PASS, field: value}))
 
     assert not isinstance(it.value, DeviceLostError)
@@ -154,5 +154,5 @@ def test_a_line_with_a_damaged_byte_is_garbled(place: int, change: int) -> None:
 def test_noise_is_a_device_error(noise: bytes) -> None:
     with pytest.raises(DeviceError):
         parse_line(noise)
-    with pytest.raises(DeviceError, match="build its bundle anew"):
+    with pytest.raises(DeviceError, match="build its bundle again"):
         parse_line(noise + b"\t%08x\n" % zlib.crc32(noise))

@@ -18,7 +18,7 @@ from bench.errors import (
     InterruptedSweepError,
     TargetMismatchError,
 )
-from latency_models.drift.kept import DRIFT
+from latency_models.drift.provenance import DRIFT
 from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.tables.networks import NetworksTable
 from ofabench.options.measured_search import MeasuringOptions

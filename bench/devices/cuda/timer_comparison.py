@@ -1,0 +1,113 @@
+"""Timer comparison: our latencies of blocks against those of other timers, in one run.
+
+`torch.utils.benchmark` times many calls in a row by the host's clock: to be held against our later
+calls. `triton.testing.do_bench` flushes the second-level cache before each call: to be held against
+our first ones.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.devices.cuda.device import CudaDevice
+from bench.devices.cuda.driver import Driver
+from bench.devices.cuda.event_timing import Queue
+from bench.protocol.backend import Backend
+from bench.protocol.device import LoadPlan, Workload
+from bench.protocol.target import Target
+from bench.timing.measurement import warm_ns
+
+Floats = NDArray[np.float64]
+Timer = Callable[[Driver, Queue], float]
+LEAST_S = 0.1  # of each timing by torch
+OURS_WARM, OURS_COLD = "ofabench", "ofabench, first calls"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimerFigures:
+    """One timer. Differences from ours and spreads from run to run are fractions.
+
+    A spread is a block's standard deviation over the runs, over its mean.
+    """
+
+    name: str
+    against: str
+    difference_median: float
+    difference_p95: float
+    spread_median: float
+    spread_p95: float
+
+
+def torch_ms(driver: Driver, call: Queue) -> float:
+    """By `torch.utils.benchmark`, median."""
+    from torch.utils.benchmark import Timer
+
+    timer = Timer("call()", globals={"call": call})
+    with driver.at_work():
+        return float(timer.blocked_autorange(min_run_time=LEAST_S).median) * 1e3
+
+
+def triton_ms(driver: Driver, call: Queue) -> float:
+    """By `triton.testing.do_bench`, median."""
+    from triton.testing import do_bench
+
+    with driver.at_work():
+        return float(do_bench(call, return_mode="median"))
+
+
+def peers() -> dict[str, tuple[Timer, str]]:
+    """Timers that are installed, and which of our figures each is to be held against."""
+    found: dict[str, tuple[Timer, str]] = {"torch.utils.benchmark": (torch_ms, OURS_WARM)}
+    try:
+        import triton.testing  # noqa: F401
+    except ImportError:
+        return found
+    return {**found, "triton.testing.do_bench": (triton_ms, OURS_COLD)}
+
+
+def time_by_all(  # noqa: PLR0913, PLR0917
+    device: CudaDevice,
+    work: Sequence[Workload],
+    backend: Backend,
+    target: Target,
+    runs: int,
+    others: Mapping[str, tuple[Timer, str]],
+    plan: LoadPlan,
+) -> dict[str, Floats]:
+    """Times in ms, runs x workloads, of each timer by name. Each run loads every model afresh."""
+    found: dict[str, list[Floats]] = {name: [] for name in (OURS_WARM, OURS_COLD, *others)}
+    for run in range(runs):
+        own = LoadPlan(passes=plan.passes, calls=plan.calls, seed=plan.seed + run)
+        passes = list(device.run_load(work, backend, target, own))
+        samples_ns = np.stack([one.samples_ns for one in passes])
+        found[OURS_WARM].append(np.median(warm_ns(samples_ns), axis=0) / 1e6)
+        found[OURS_COLD].append(np.median(samples_ns[:, :, 0], axis=0) / 1e6)
+        with device.loaded(work, backend, target, own.seed) as items:
+            for name, (timer, _) in others.items():
+                found[name].append(np.array([timer(device.driver, one.once) for one in items]))
+    return {name: np.stack(times) for name, times in found.items()}
+
+
+def compare(
+    times_ms: Mapping[str, Floats], others: Mapping[str, tuple[Timer, str]]
+) -> list[TimerFigures]:
+    """Figures of our timer, and of each other one against it."""
+    against = {OURS_WARM: OURS_WARM, OURS_COLD: OURS_COLD}
+    against |= {name: ours for name, (_, ours) in others.items()}
+    return [_figures(name, ours, times_ms) for name, ours in against.items()]
+
+
+def _figures(name: str, ours: str, times_ms: Mapping[str, Floats]) -> TimerFigures:
+    mine, theirs = np.median(times_ms[ours], axis=0), np.median(times_ms[name], axis=0)
+    difference = np.abs(theirs / mine - 1)
+    spread = times_ms[name].std(axis=0, ddof=1) / times_ms[name].mean(axis=0)
+    return TimerFigures(
+        name=name,
+        against=ours,
+        difference_median=float(np.median(difference)),
+        difference_p95=float(np.percentile(difference, 95)),
+        spread_median=float(np.median(spread)),
+        spread_p95=float(np.percentile(spread, 95)),
+    )

@@ -1,0 +1,110 @@
+"""Prior costs of blocks: by one bottleneck or another, or as on another device.
+
+A device is bound by launches, by memory, by dense or by depthwise work, or by a mix of them; which
+mix is told by networks. Predictors of other devices are mixed with the same bottlenecks.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latency_models.networks.network_calibration import fit_robust
+from latency_models.regression.features import PHYSICAL
+
+Floats = NDArray[np.float64]
+
+BOTTLENECKS = {
+    "launches": ("launches",),
+    "memory": ("bytes_in", "bytes_out", "bytes_inner"),
+    "dense": ("macs_pointwise", "macs_spatial", "macs_linear"),
+    "depthwise": ("macs_depthwise_3", "macs_depthwise_5", "macs_depthwise_7"),
+}
+STEPS = 4  # a mix is in quarters
+FEATURES = "features"
+MEAN = "mean of priors"
+MIXED = (0.0, 0.25, 0.5)  # of a bottleneck, in a prior
+ROWS_FOR_FEATURES = 40  # fewer networks would be fitted by as many costs rather than tell them
+_LEAST_MS = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """Costs of blocks (m,) in ms, and its prior odds."""
+
+    name: str
+    costs_ms: Floats
+    odds: float
+
+
+def bases(
+    counts: Floats, physical: Floats, measured_ms: Floats, priors: Mapping[str, Floats]
+) -> list[Base]:
+    """Every base for networks of blocks, counts (n, m), each scaled to their latencies (n,).
+
+    `physical` (m, PHYSICAL) is work by kind; `priors` are costs in ms on other devices (m,).
+    """
+    kinds = _per_network(counts, _bottlenecks(physical))
+    groups = [{_name(mix): kinds @ np.array(mix) for mix in _mixes()}]
+    told = {name: costs for name, costs in priors.items() if np.isfinite(costs).all()}
+    if told:
+        elsewhere = _per_network(counts, np.column_stack(list(told.values())))
+        if len(told) > 1:
+            elsewhere = np.column_stack([elsewhere, elsewhere.mean(axis=1)])
+        groups.append(_mixed([*told, MEAN][: elsewhere.shape[1]], elsewhere, kinds))
+    odds = [(name, costs, 1 / len(group)) for group in groups for name, costs in group.items()]
+    if len(counts) >= ROWS_FOR_FEATURES:
+        fitted = fit_features(counts, physical, measured_ms)
+        # What was fitted to the networks is likelier for that alone: the Bayesian information
+        # criterion says how much.
+        fair = ROWS_FOR_FEATURES ** (-np.count_nonzero(fitted) / 2)
+        odds.append((FEATURES, physical @ fitted[:-1], fair / len(groups[0])))
+    return [
+        Base(name=name, costs_ms=_scaled(counts, costs, measured_ms), odds=odd)
+        for name, costs, odd in odds
+    ]
+
+
+def fit_features(counts: Floats, physical: Floats, measured_ms: Floats) -> Floats:
+    """Non-negative cost of each kind of work, ms a unit, and the overhead, (PHYSICAL + 1,)."""
+    return fit_robust(np.column_stack([counts @ physical, np.ones(len(counts))]), measured_ms)
+
+
+def _bottlenecks(physical: Floats) -> Floats:
+    columns = [[PHYSICAL.index(kind) for kind in kinds] for kinds in BOTTLENECKS.values()]
+    return np.column_stack([physical[:, which].sum(axis=1) for which in columns])
+
+
+def _mixes() -> list[tuple[float, ...]]:
+    every = product(range(STEPS + 1), repeat=len(BOTTLENECKS))
+    return [tuple(part / STEPS for part in mix) for mix in every if sum(mix) == STEPS]
+
+
+def _name(mix: tuple[float, ...]) -> str:
+    return " + ".join(
+        f"{part:.0%} {name}" for part, name in zip(mix, BOTTLENECKS, strict=True) if part
+    )
+
+
+def _per_network(counts: Floats, costs: Floats) -> Floats:
+    """Costs (m, k) in units of what a usual network takes."""
+    usual = np.median(counts @ costs, axis=0)
+    result: Floats = costs / np.where(usual > 0, usual, np.inf)
+    return result
+
+
+def _mixed(names: list[str], elsewhere: Floats, kinds: Floats) -> dict[str, Floats]:
+    found = {}
+    for name, costs in zip(names, elsewhere.T, strict=True):
+        found[name] = costs
+        for part, (place, kind) in product(MIXED[1:], enumerate(BOTTLENECKS)):
+            found[f"{name}, {part:.0%} {kind}"] = (1 - part) * costs + part * kinds[:, place]
+    return found
+
+
+def _scaled(counts: Floats, costs: Floats, measured_ms: Floats) -> Floats:
+    totals = np.maximum(counts @ costs, _LEAST_MS)
+    result: Floats = np.maximum(costs * float(np.median(measured_ms / totals)), _LEAST_MS)
+    return result

@@ -1,0 +1,72 @@
+"""A predictor compiled for a space: array lookups for many networks, no Python loop."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.blocks.spec import BlockSpec
+from latency_models.networks.network_calibration import NetworkCalibration
+from latency_models.predictors.predictor import LatencyPredictor
+from latency_models.vectorized.lookup_arrays import CostOf, Floats, Position
+from latency_models.vectorized.packed_codes import Codes
+from latency_models.vectorized.vectorized_cost import VectorizedCost, compile_sum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VectorizedLatency:
+    """Latency of encoded networks; equal to `LatencyPredictor.predict` to 1e-6."""
+
+    costs: VectorizedCost
+    composition: NetworkCalibration
+
+    def predict(self, codes: Codes) -> Floats:
+        """Latencies in ms (n,) of codes (n, columns); `InputError` for codes outside the space."""
+        return self.composition.link(self.costs.total(codes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VectorizedSpread:
+    """Standard deviation of the latency of encoded networks, as `Prediction.std_ms`."""
+
+    latency: VectorizedLatency
+    variance: VectorizedCost | None  # None where no block has any
+
+    def std_ms(self, codes: Codes) -> Floats:
+        """Standard deviations in ms (n,) of codes (n, columns)."""
+        return self.predict(codes)[1]
+
+    def predict(self, codes: Codes) -> tuple[Floats, Floats]:
+        """Latencies and their standard deviations in ms, both (n,), of codes (n, columns)."""
+        ms = self.latency.predict(codes)
+        variance = np.zeros(len(ms)) if self.variance is None else self.variance.total(codes)
+        return ms, self.latency.composition.std_ms(ms, variance)
+
+
+def compile_spread(predictor: LatencyPredictor, choices: Sequence[Position]) -> VectorizedSpread:
+    """Latency and variance of every option of every position, as arrays."""
+    variance = compile_sum(predictor.block_variance, choices)
+    return VectorizedSpread(
+        latency=compile_dense(predictor, choices),
+        variance=None if variance.is_zero else variance,
+    )
+
+
+def compile_dense(predictor: LatencyPredictor, choices: Sequence[Position]) -> VectorizedLatency:
+    """Cost every option of every position once, as arrays."""
+    costs = compile_sum(predictor.block_ms, choices)
+    return VectorizedLatency(costs=costs, composition=predictor.composition)
+
+
+def extrapolated_of(predictor: LatencyPredictor) -> CostOf:
+    """1 for each block outside the predictor's domain, for `compile_sum`; 0 for the others."""
+
+    def count(specs: Sequence[BlockSpec]) -> Floats:
+        return np.array([spec not in predictor.domain for spec in specs], dtype=np.float64)
+
+    return count
+
+
+def macs_of(specs: Sequence[BlockSpec]) -> Floats:
+    """Multiply-accumulates of each block, for `compile_sum`."""
+    return np.array([spec.macs for spec in specs], dtype=np.float64)

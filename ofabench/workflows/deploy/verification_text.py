@@ -1,0 +1,144 @@
+"""The verdicts of a verification as JSON values and as text.
+
+A limit is judged by the latency as measured (raw), as a user will have it. A prediction is judged
+by the drift-corrected latency where there is one, else as measured. Both are always shown. The
+first measurement of a file counts; a repeat is shown beside it.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from bench.timing.session_drift import drift_in_words
+from bench.timing.statistic import MEDIAN
+from bench.timing.tail import Tail
+
+if TYPE_CHECKING:
+    from supernet.data.dataset import Score
+
+REPEATS = "repeats"
+FIGURES = ("measured", "drift_corrected")
+_NAMES = {"measured": "measured", "drift_corrected": "drift-corrected"}
+
+
+def failed(verdict: Mapping[str, Any]) -> bool:
+    """Whether the prediction is out of tolerance, or a limit not met."""
+    return verdict["prediction_within_tolerance"] is False or verdict["limit_met"] is False
+
+
+def with_repeat(first: Any, again: Mapping[str, Any]) -> dict[str, Any] | None:
+    """`first` with `again` among its repeats; None unless both verify the same file likewise.
+
+    The same: file, target, prediction, limit and tolerance.
+    """
+    same = ("model_sha256", "target", "predicted_ms", "limit_ms", "tolerance", "statistic")
+    first = {"statistic": MEDIAN, **first} if isinstance(first, dict) else None
+    if first is None or any(first.get(key) != again[key] for key in same):
+        return None
+    kept = ("measured", "drift", "drift_corrected", "median_ms", "tail",
+            "prediction_within_tolerance", "limit_met")  # fmt: skip
+    repeats = first.get(REPEATS, [])
+    return {**first, REPEATS: [*repeats, {key: again[key] for key in kept}]}
+
+
+def accuracy_json(score: "Score | None", predicted: float | None) -> dict[str, Any]:
+    """JSON values of the accuracy on test images, beside the search's prediction of it."""
+    low, high = (None, None) if score is None else score.interval
+    return {
+        "predicted_accuracy": predicted,
+        "accuracy": None if score is None else score.accuracy,
+        "accuracy_low": low,
+        "accuracy_high": high,
+        "accuracy_images": None if score is None else score.images,
+    }
+
+
+def latency_lines(data: Mapping[str, Any]) -> Iterator[str]:
+    """Prediction and limit, the latency measured and drift-corrected, and the verdicts."""
+    unlike = data["prediction_of_another_precision"]
+    of = of_statistic(data)
+    if data["predicted_ms"] is not None:
+        yield f"  predicted        {data['predicted_ms']:.4g} ms{of}"
+    elif unlike is not None:
+        yield f"  predicted        {unlike['predicted_ms']:.4g} ms on {unlike['target']},"
+        yield f"                   which says nothing of a file of {data['precision']}: no verdict"
+    if data["limit_ms"] is not None:
+        yield f"  limit            {data['limit_ms']:g} ms{of}"
+    if data["extrapolated"]:
+        count = len(data["extrapolated"])
+        yield f"  extrapolated: {count} blocks are unlike any that the predictor was fitted on"
+    for line in figure_lines(data):
+        yield f"  {line}"
+    if unlike is not None:
+        ratio = data["measured"]["ms"] / unlike["predicted_ms"]
+        yield f"                   {ratio:.2f} times that"
+    for number, again in enumerate(data.get(REPEATS, ()), start=1):
+        yield f"  repeat {number} (the first measurement counts)"
+        for line in figure_lines({**data, **again}):
+            yield f"    {line}"
+    close = data["on_device"]
+    if close is not None:
+        differ = (
+            f"differ by {close['largest']:.1g} at most, same class for {close['agreement']:.0%}"
+        )
+        yield f"  outputs          there and here {differ} ({close['images']} random images)"
+
+
+def figure_lines(data: Mapping[str, Any]) -> Iterator[str]:
+    """The latency as measured, drift-corrected or why not, with verdicts; then the percentiles."""
+    for name in FIGURES:
+        figure = data[name]
+        if figure is None:
+            if data["predicted_ms"] is not None:
+                yield f"{_NAMES[name]:<16} - ({drift_line(data['drift'])})"
+            continue
+        line = f"{_NAMES[name]:<16} {figure['ms']:.4g} ms{of_statistic(data)}"
+        line += f" (95 % interval {figure['low_ms']:.4g} to {figure['high_ms']:.4g})"
+        verdicts = figure_verdicts(figure, data["tolerance"])
+        yield f"{line}: {verdicts}" if verdicts else line
+    if data["drift_corrected"] is not None:
+        yield f"{'drift':<16} {drift_in_words(data['drift'])}"
+    tail = data.get("tail")
+    if tail is not None:
+        words = f"median {data['median_ms']:.4g} ms, {Tail.from_json(tail).in_words}"
+        yield f"{'samples':<16} {words}"
+
+
+def of_statistic(data: Mapping[str, Any]) -> str:
+    """What of the samples latencies are, where it is not the median."""
+    statistic = data.get("statistic", MEDIAN)
+    return "" if statistic == MEDIAN else f" ({statistic})"
+
+
+def figure_verdicts(figure: Mapping[str, Any], tolerance: float) -> str:
+    """Both verdicts of one latency in a few words; empty where there is neither."""
+    words = []
+    if figure["within_tolerance"] is not None:
+        verdict = "within" if figure["within_tolerance"] else "NOT WITHIN"
+        words.append(f"{figure['error']:+.1%}, {verdict} {100 * tolerance:g} % of the prediction")
+    if figure["limit_met"] is not None:
+        words.append("limit met" if figure["limit_met"] else "limit NOT MET")
+    return "; ".join(words)
+
+
+def drift_line(drift: Mapping[str, Any] | None) -> str:
+    """The drift in words, or that it is unknown."""
+    if drift is None:
+        return "the predictor holds nothing measured to compare with: drift is unknown"
+    return drift_in_words(drift)
+
+
+def accuracy_lines(data: Mapping[str, Any]) -> Iterator[str]:
+    """The accuracy on test images, where it was measured."""
+    if data["accuracy"] is None:
+        return
+    line = f"{accuracy_in_words(data)} of {data['accuracy_images']} test images"
+    if data["predicted_accuracy"] is not None:
+        line += f" (predicted on validation images {data['predicted_accuracy']:.2%})"
+    yield f"  accuracy         {line}"
+
+
+def accuracy_in_words(data: Mapping[str, Any]) -> str:
+    """The accuracy with its 95 % interval, where it was measured."""
+    from supernet.data.wilson import share_in_words
+
+    return share_in_words(data["accuracy"], (data["accuracy_low"], data["accuracy_high"]))

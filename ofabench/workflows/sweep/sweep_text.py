@@ -1,0 +1,28 @@
+"""The result of a sweep in a few lines of text."""
+
+from collections.abc import Iterator
+
+from bench.timing.measurement import SETTLED_HALF_WIDTH
+from ofabench.workflows.sweep.swept import Sweep
+
+UNRUNNABLE_SHOWN = 5
+
+
+def sweep_lines(done: Sweep) -> Iterator[str]:
+    """What was measured, how long it took, how well, and what was skipped."""
+    summary = done.summary
+    yield f"{done.path}: {summary.blocks} blocks, {summary.networks} networks, {done.target.key}"
+    yield f"time        {summary.wall_s:.0f} s, {summary.wall_s_per_block:.3f} s a block"
+    yield (
+        f"intervals   half-width {summary.median_half_width:.1%} in the median, "
+        f"{summary.unsettled} wider than {SETTLED_HALF_WIDTH:.0%}"
+    )
+    yield (
+        f"rounds      {summary.passes} in {summary.loads} replicates, "
+        f"{summary.marked_passes} disturbed; {summary.retaken_visits} bursts repeated, "
+        f"{summary.disturbed_visits_kept} still disturbed"
+    )
+    for key, reason in list(summary.unrunnable.items())[:UNRUNNABLE_SHOWN]:
+        yield f"skipped     {key}: {reason}"
+    if len(summary.unrunnable) > UNRUNNABLE_SHOWN:
+        yield f"skipped     {len(summary.unrunnable) - UNRUNNABLE_SHOWN} more; see --json"

@@ -1,0 +1,246 @@
+"""The model card: a small JSON file beside an exported model that describes it.
+
+Whoever gets both needs nothing else: the card says how images must be prepared, what the file
+computes in, how far it is from torch, and how often it is right.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from bench.blocks.spec import BlockSpec
+from bench.errors import FileError, InputError, first_line
+from bench.files import read_bytes, read_json
+from supernet.data.class_names import ClassNames, read_class_names
+from supernet.data.wilson import wilson_interval
+from supernet.space.arch import ArchConfig
+
+CARD_FORMAT = "ofabench-card-1"
+_Part = TypeVar("_Part")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Normalisation:
+    """How an image of bytes becomes the network's input: (byte - mean) / std, by channel."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """What told a quantised file the range of its activations: so many training images."""
+
+    data: str
+    images: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accuracies:
+    """How often the float32 network is right and how often the file, on the same images.
+
+    Fractions, each with its standard error over groups of images; `part` says which images of
+    `data` they were. `groups` is None in cards of before it was kept.
+    """
+
+    data: str
+    part: str
+    images: int
+    before: float
+    before_error: float
+    after: float
+    after_error: float
+    groups: int | None = None
+
+    @property
+    def before_interval(self) -> tuple[float, float]:
+        """95 % interval of `before`."""
+        return wilson_interval(self.before, self.before_error, self.images, self.groups)
+
+    @property
+    def after_interval(self) -> tuple[float, float]:
+        """95 % interval of `after`."""
+        return wilson_interval(self.after, self.after_error, self.images, self.groups)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputDifference:
+    """How near a file's outputs are to torch's, over `images` of a kind.
+
+    `largest` is the largest difference over the largest output (where that is above 1), `snr_db`
+    the power of torch's outputs over that of the difference, None where there is none, and
+    `agreement` the share of images that both put in the same class.
+    """
+
+    largest: float
+    snr_db: float | None
+    agreement: float
+    images: int
+    of: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """What a model file is.
+
+    `closeness` is None in cards from before files had precisions, `accuracies` and `calibration`
+    where there were none. `class_names` is empty where they are not known.
+    """
+
+    space: str
+    arch: ArchConfig
+    backend: str
+    batch: int
+    blocks: tuple[BlockSpec, ...]
+    normalisation: Normalisation
+    sha256: str
+    largest_difference: float
+    precision: str = "fp32"
+    size_bytes: int | None = None
+    closeness: OutputDifference | None = None
+    calibration: Calibration | None = None
+    accuracies: Accuracies | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    class_names: ClassNames = ()
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one inference."""
+        return sum(block.macs for block in self.blocks)
+
+    @property
+    def params(self) -> int:
+        """Trainable parameters."""
+        return sum(block.params for block in self.blocks)
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values; input and output shapes, MACs and parameters are added for readers."""
+        first, last = self.blocks[0], self.blocks[-1]
+        return {
+            "format": CARD_FORMAT,
+            "space": self.space,
+            "arch": self.arch.to_json(),
+            "backend": self.backend,
+            "precision": self.precision,
+            "input_shape": [self.batch, first.in_channels, first.in_size, first.in_size],
+            "classes": last.out_channels,
+            "class_names": list(self.class_names) or None,
+            "normalisation": {
+                "mean": list(self.normalisation.mean),
+                "std": list(self.normalisation.std),
+            },
+            "macs": self.macs,
+            "params": self.params,
+            "blocks": [block.key for block in self.blocks],
+            "sha256": self.sha256,
+            "size_bytes": self.size_bytes,
+            "largest_difference": self.largest_difference,
+            "closeness": _json_or_none(self.closeness),
+            "calibration": _json_or_none(self.calibration),
+            "accuracies": _json_or_none(self.accuracies),
+            "provenance": dict(self.provenance),
+        }
+
+    @classmethod
+    def from_json(cls, data: Any, where: Path) -> Self:
+        """Read `to_json` back, of this version or an earlier; `FileError` where it is none."""
+        form = data.get("format") if isinstance(data, dict) else None
+        if form != CARD_FORMAT:
+            raise FileError(
+                f"{where} is not a card of ours (format {form!r:.40}, expected {CARD_FORMAT!r}), "
+                "the JSON file that `ofabench export` writes beside a model; export it again"
+            )
+        try:
+            normalisation, size_bytes = data["normalisation"], data.get("size_bytes")
+            blocks = tuple(BlockSpec.parse(key) for key in data["blocks"])
+            return cls(
+                space=str(data["space"]),
+                arch=ArchConfig.from_json(data["arch"]),
+                backend=str(data["backend"]),
+                batch=int(data["input_shape"][0]),
+                blocks=blocks,
+                normalisation=Normalisation(
+                    mean=tuple(float(value) for value in normalisation["mean"]),
+                    std=tuple(float(value) for value in normalisation["std"]),
+                ),
+                sha256=str(data["sha256"]),
+                largest_difference=float(data["largest_difference"]),
+                precision=str(data.get("precision", "fp32")),
+                size_bytes=None if size_bytes is None else int(size_bytes),
+                closeness=_read_or_none(OutputDifference, data.get("closeness")),
+                calibration=_read_or_none(Calibration, data.get("calibration")),
+                accuracies=_read_or_none(Accuracies, data.get("accuracies")),
+                provenance=dict(data["provenance"]),
+                class_names=read_class_names(data.get("class_names"), blocks[-1].out_channels),
+            )
+        except (
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            TypeError,
+            ValueError,
+            InputError,
+        ) as error:
+            line = first_line(error)
+            raise FileError(
+                f"{where} is a damaged card ({line}); make it again with `ofabench export`"
+            ) from error
+
+
+def card_path(model: Path) -> Path:
+    """Where a model file's card lies: `net.onnx` has `net.onnx.json`."""
+    return model.with_name(model.name + ".json")
+
+
+def read_exported(model: Path) -> tuple[bytes, ModelCard]:
+    """Read a model file and its card.
+
+    `FileError` where the model or the card cannot be read, or the card is that of another file.
+    """
+    if model.is_dir():
+        raise FileError(
+            f"{model} is a folder; name the model file in it, which has its card (MODEL.json) "
+            "beside it"
+        )
+    content = read_bytes(model)
+    path = card_path(model)
+    if not path.exists():
+        raise FileError(_no_card(model, content))
+    card = ModelCard.from_json(read_json(path), path)
+    found = hashlib.sha256(content).hexdigest()
+    if found != card.sha256:
+        raise FileError(
+            f"{model} is not the file that its card {path.name} describes (sha256 {found[:12]}, "
+            f"expected {card.sha256[:12]}); export it again"
+        )
+    return content, card
+
+
+def _no_card(model: Path, content: bytes) -> str:
+    """Say what a card is and how to get one, for a model file that has none."""
+    described = model.with_suffix("")
+    if model.suffix == ".json" and described.exists():
+        return f"{model} is a card, not a model; give {described}"
+    if b'"__metadata__"' in content[:200]:
+        return (
+            f"{model} holds weights in safetensors, expected a model file of a runtime; write one "
+            "with `ofabench export` (--checkpoint or --network)"
+        )
+    return (
+        f"{model} has no card: expected {card_path(model).name} beside it, a JSON file that says "
+        "which network the model is (its blocks, precision, image normalisation and SHA-256); "
+        "`ofabench export` and `ofabench deploy` write it with the model, so copy it from there, "
+        "or export the network again"
+    )
+
+
+def _json_or_none(
+    value: Calibration | Accuracies | OutputDifference | None,
+) -> dict[str, Any] | None:
+    return None if value is None else asdict(value)
+
+
+def _read_or_none(kind: type[_Part], data: Any) -> _Part | None:
+    return None if data is None else kind(**data)

@@ -1,0 +1,101 @@
+"""A chain of blocks: each takes the channels and the size that the one before gives."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from bench.blocks.shape import ACTS
+from supernet.space.codes import Layout
+from supernet.space.elastic_stages import Stage
+from supernet.space.fields import Fields
+from supernet.space.shared_blocks import BlockPlace, Channels, Unit
+
+
+class Chain:
+    """Units added one after the other; each takes what the one before gives."""
+
+    def __init__(self, in_channels: int, divisor: int, layout: Layout) -> None:
+        self.channels = Channels.fixed(in_channels)
+        self._divisor, self._layout = divisor, layout
+        self._units: list[Unit] = []
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        return tuple(self._units)
+
+    def add(self, unit: Unit) -> None:
+        """Add a unit; what it gets from those before it is filled in."""
+        placed = replace(
+            unit,
+            in_channels=self.channels,
+            strides=tuple(before.stride for before in self._units),
+            divisor=self._divisor,
+            expand_scale=self._layout.expand_scale,
+        )
+        self._units.append(placed)
+        self.channels = unit.out_channels
+
+    def add_fixed(self, name: str, kind: str, table: Fields, widen: Callable[[int], int]) -> None:
+        """Add the stem, or the first block, which keeps its width inside."""
+        is_stem = kind == "stem"
+        unit = Unit(
+            name=name,
+            kind=kind,
+            out_channels=Channels.fixed(widen(table.integer("width"))),
+            stride=table.integer("stride", default=2 if is_stem else 1),
+            kernel=table.integer("kernel", odd=True, default=3),
+            act=table.text("act", allowed=ACTS),
+            se=False if is_stem else table.flag("se", default=False),
+            residual=not is_stem,
+        )
+        self.add(unit)
+
+    def add_deep_stem(self, table: Fields, hidden: Channels, out: Channels) -> None:
+        """Add ResNet-D's stem: two or three 3x3 convolutions and a max pooling."""
+        act, stride = table.text("act", allowed=ACTS), table.integer("stride", default=2)
+        first = Unit(name="stem.conv0", kind="stem", out_channels=hidden, kernel=3, act=act)
+        self.add(replace(first, stride=stride))
+        # d0 counts this convolution, so it also says whether the network has it.
+        self.add(replace(first, name="stem.conv1", residual=True, presence=1))
+        self.add(replace(first, name="stem.conv2", out_channels=out))
+        self.add(Unit(name="stem.pool", kind="max_pool", out_channels=out, stride=2, kernel=3))
+
+    def add_stage(self, name: str, kind: str, stage: Stage, depth: int, out: Channels) -> None:
+        """Add a stage's blocks up to its largest depth; the first one strides and widens."""
+        for index in range(stage.depths[-1]):
+            slot = self._layout.slots.index((depth, index))
+            kernel_column = self._layout.kernel_start + slot
+            unit = Unit(
+                name=f"{name}.b{index}",
+                kind=kind,
+                out_channels=out,
+                stride=stage.stride if index == 0 else 1,
+                act=stage.act,
+                se=stage.se,
+                residual=True,
+                presence=kernel_column,
+                kernel_column=kernel_column,
+                expand_column=self._layout.expand_start + slot,
+                place=BlockPlace(stage=depth, index=index),
+            )
+            self.add(unit)
+
+    def add_head(self, table: Fields, widen: Callable[[int], int], classes: int) -> None:
+        """Add the last convolution, the pooling, perhaps a mix of features, and the classifier."""
+        act = table.text("act", allowed=ACTS)
+        expanded = Channels.fixed(widen(table.integer("final_expand")))
+        final = Unit(name="head.final_expand", kind="final_expand", out_channels=expanded, act=act)
+        self.add(final)
+        mixed = None
+        if "feature_mix" in table:
+            mixed = Channels.fixed(widen(table.integer("feature_mix")))
+        self.add_classifier(classes, mixed, act)
+
+    def add_classifier(
+        self, classes: int, mixed: Channels | None = None, act: str = "none"
+    ) -> None:
+        self.add(Unit(name="head.avg_pool", kind="avg_pool", out_channels=self.channels))
+        if mixed is not None:
+            mix = Unit(name="head.feature_mix", kind="feature_mix", out_channels=mixed, act=act)
+            self.add(mix)
+        out = Channels.fixed(classes)
+        self.add(Unit(name="head.classifier", kind="classifier", out_channels=out))

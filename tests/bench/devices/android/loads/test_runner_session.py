@@ -1,0 +1,239 @@
+"""A load on the runner: what is granted, what is read, and what is made of every kind of end."""
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import pytest
+
+from bench.devices.android.loads.runner_session import RunnerProcess, share_whole
+from bench.devices.android.runner.runner_text import event_line
+from bench.errors import DeviceError, DeviceLostError
+
+BEGIN = {"event": "begin", "version": "1", "litert": "2.3.0", "clock_cost_ns": 30.0}
+END = {"event": "end", "passes": 2}
+
+
+def model(place: int, *, whole: bool = True) -> dict[str, Any]:
+    seconds = 2_000_000_000
+    return {
+        "event": "model",
+        "place": place,
+        "file": "m",
+        "whole_graph": whole,
+        "load_ns": seconds,
+    }
+
+
+def a_pass(number: int, **other: object) -> dict[str, Any]:
+    return {
+        "event": "pass",
+        "number": number,
+        "began_ns": number * 10**9,
+        "ended_ns": (number + 1) * 10**9,
+        "samples_ns": [[1e6, 1e6], [2e6, 2e6]],
+        "order": [1, 0],
+        "retaken": 0,
+        "kept": 0,
+        "frequencies_khz": {},
+        "temperatures_c": {},
+        "load_average": None,
+        **other,
+    }
+
+
+READY = [BEGIN, model(1), model(0, whole=False), {"event": "ready", "loops": [1, 4]}]
+
+
+class Script:
+    """A process that says what it is told to, a second before each line."""
+
+    def __init__(
+        self, *said: Mapping[str, Any] | bytes, status: int | None = 0, err: bytes = b""
+    ) -> None:
+        self._lines = [one if isinstance(one, bytes) else event_line(one) for one in said]
+        self.status = status
+        self.err = err
+        self.written = b""
+        self.patience_s: list[float] = []
+        self.now_s = 0.0
+
+    def read_line(self, timeout_s: float) -> bytes | None:
+        self.patience_s.append(timeout_s)
+        self.now_s += 1.0
+        return self._lines.pop(0) if self._lines else None
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+    def close_stdin(self) -> None:
+        raise AssertionError("not for the load to do")
+
+    def close(self) -> None:
+        raise AssertionError("not for the load to do")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def runner(script: Script) -> RunnerProcess:
+    return RunnerProcess(script, 2, 2, clock_s=lambda: script.now_s)
+
+
+def loaded(*said: Mapping[str, Any] | bytes, **how: Any) -> tuple[RunnerProcess, Script]:
+    script = Script(*READY, *said, **how)
+    running = runner(script)
+    running.load(lambda: None)
+    return running, script
+
+
+def test_what_it_says_before_the_first_pass_is_kept() -> None:
+    seen: list[int] = []
+
+    found = runner(Script(*READY)).load(lambda: seen.append(1))
+
+    assert (found.litert, found.clock_cost_ns) == ("2.3.0", 30.0)
+    assert (found.whole_graphs, found.loops) == ((False, True), (1, 4))
+    assert (found.load_s, found.ready_s) == (4.0, 4.0)
+    assert len(seen) == 2
+    assert share_whole(found.whole_graphs) == 0.5
+
+
+def test_passes_are_granted_two_ahead_and_read_as_they_end() -> None:
+    running, script = loaded(a_pass(0), a_pass(1), a_pass(2), {**END, "passes": 3})
+
+    assert running.idle
+    running.grant()
+    assert script.written == b"pass\npass\n"
+    assert running.next_pass().samples_ns.tolist() == [[1e6, 1e6], [2e6, 2e6]]
+    running.grant()
+    assert script.written == b"pass\n" * 3
+    assert not running.idle
+    assert [running.next_pass().number for _ in range(2)] == [1, 2]
+    assert running.idle
+    running.stop()
+    assert script.written == b"pass\npass\npass\nstop\n"
+
+
+def test_a_stop_reads_what_was_granted() -> None:
+    running, script = loaded(a_pass(0), a_pass(1), END)
+    running.grant()
+
+    running.stop()
+
+    assert script.written.endswith(b"stop\n")
+    assert running.idle
+
+
+def test_a_pass_may_stay_silent_for_ten_times_what_one_took() -> None:
+    long = a_pass(1, began_ns=10**9, ended_ns=5 * 10**9)
+    running, script = loaded(a_pass(0), long, a_pass(2), a_pass(3))
+    running.grant(4)
+
+    for _ in range(4):
+        running.next_pass()
+
+    # Before the first: two calls of each took a second. Later: the longest pass was 1 s, then 4 s.
+    assert script.patience_s[-4:] == [20.0, 20.0, 40.0, 40.0]
+
+
+def test_events_that_are_not_known_are_passed_over() -> None:
+    running, _ = loaded({"event": "weather"}, a_pass(0), {"event": "weather"}, END)
+    running.grant(1)
+
+    running.stop()
+
+    assert running.idle
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (b'{"event":"pa', "garbled"),
+        (a_pass(1), r"gave pass 1 of \(2, 2\), expected 0 of \(2, 2\)"),
+        (a_pass(0, samples_ns=[[1.0]]), r"gave pass 0 of \(1, 1\)"),
+    ],
+)
+def test_what_a_broken_line_leaves_can_be_taken_again(
+    said: Mapping[str, Any] | bytes, words: str
+) -> None:
+    running, _ = loaded(said)
+    running.grant()
+
+    with pytest.raises(DeviceLostError, match=words):
+        running.next_pass()
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (137, "ended by signal 9, as Android does when memory is short"),
+        (139, "ended by signal 11$"),
+        (0, "ended before its last pass"),
+        (None, "output ended, and it did not"),
+    ],
+)
+def test_a_runner_that_breaks_off_can_be_started_again(status: int | None, words: str) -> None:
+    running, _ = loaded(status=status)
+    running.grant()
+
+    with pytest.raises(DeviceLostError, match=words):
+        running.next_pass()
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (3, "cannot do this load: no job"),
+        (4, "cannot do this load: no job"),
+        (127, r"does not start \(exit status 127\): no job"),
+    ],
+)
+def test_a_runner_that_cannot_is_not_started_again(status: int, words: str) -> None:
+    with pytest.raises(DeviceError, match=words) as error:
+        runner(Script(status=status, err=b"no\njob\n")).load(lambda: None)
+
+    assert not isinstance(error.value, DeviceLostError)
+
+
+def test_the_runners_own_words_are_passed_on() -> None:
+    said = {"event": "error", "what": "not a model", "file": "models/a.tflite"}
+
+    with pytest.raises(DeviceError, match=r"not a model \(models/a.tflite\)"):
+        runner(Script(BEGIN, said, status=3)).load(lambda: None)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [BEGIN, BEGIN],
+        [BEGIN, model(0), model(0)],
+        [BEGIN, model(0), {"event": "ready", "loops": [1]}],
+        [BEGIN, model(0), model(1), {"event": "ready", "loops": [1]}],
+        [model(0)],
+    ],
+)
+def test_a_runner_that_loads_something_else_is_refused(said: Sequence[Mapping[str, Any]]) -> None:
+    with pytest.raises(DeviceError, match=r"the runner (said|loaded)"):
+        runner(Script(*said)).load(lambda: None)
+
+
+@pytest.mark.parametrize("order", [[0, 0], [1, 0, 1], [0, 2]])
+def test_a_pass_that_leaves_a_model_out_is_refused(order: list[int]) -> None:
+    running, _ = loaded(a_pass(0, order=order))
+    running.grant()
+
+    with pytest.raises(DeviceError, match="did not visit every model"):
+        running.next_pass()
+
+
+def test_no_models_are_whole() -> None:
+    assert share_whole(()) == 1.0

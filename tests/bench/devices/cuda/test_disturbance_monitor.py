@@ -1,0 +1,96 @@
+"""What held a card back, and who else used it."""
+
+import os
+from dataclasses import replace
+
+import pytest
+
+from bench.devices.cuda.disturbance_monitor import CardWatch, check_quiet, pass_facts
+from bench.devices.cuda.gpu_state import CardMoment, CardProcess
+from bench.devices.cuda.reasons import names_of
+from bench.errors import DeviceError
+from bench.protocol.device import THROTTLED
+from tests.support.fake_nvml import CALM, FakeCardState
+
+HOT = replace(CALM, reasons=0x40, temperature_c=90, clock_sm_mhz=1_200)
+CAPPED = replace(CALM, reasons=0x4, power_w=700.0, clock_sm_mhz=1_700)
+STRANGER = CardProcess(pid=999_999_999, used_bytes=3 << 20)
+ME = {os.getpid()}
+
+
+def visit(watch: CardWatch) -> bool:
+    """Whether a visit was disturbed, looked at as `CudaVisits` does."""
+    watch.begin()
+    watch.look()
+    return watch.switched()
+
+
+def test_reasons_have_names() -> None:
+    assert names_of(0) == []
+    assert names_of(0x44) == ["sw_power_cap", "hw_thermal_slowdown"]
+    assert names_of(0x1000) == ["reason_0x1000"]
+
+
+def test_a_visit_is_disturbed_where_the_card_throttled_before_during_or_after_it() -> None:
+    # Looks: 1 begins the first visit, 2 and 3 are in it, then two a visit.
+    watch = CardWatch(FakeCardState(at=lambda look: HOT if look == 5 else CALM))
+
+    assert [visit(watch) for _ in range(4)] == [False, True, True, False]
+
+
+def test_the_power_limit_disturbs_no_visit_and_is_kept_apart() -> None:
+    watch = CardWatch(FakeCardState(at=lambda look: CAPPED if look > 3 else CALM))
+
+    assert [visit(watch) for _ in range(2)] == [False, False]
+    facts = watch.facts()
+    assert facts["power_capped_share"] == 0.4
+    assert facts["clock_reasons"] == "sw_power_cap"
+    assert facts[THROTTLED] is False
+
+
+def test_a_pass_is_summed_up() -> None:
+    facts = pass_facts([CALM, HOT, CardMoment()], others=1)
+
+    assert facts == {
+        "clock_sm_mhz": 1_980,
+        "clock_sm_least_mhz": 1_200,
+        "clock_sm_most_mhz": 1_980,
+        "temperature_c": 90,
+        "power_w": 300.0,
+        "clock_reasons": "hw_thermal_slowdown",
+        "power_capped_share": 0.0,
+        "other_processes": 1,
+        THROTTLED: True,
+        "throttled_by": "hw_thermal_slowdown,another_process",
+    }
+
+
+def test_another_process_disturbs_the_round_in_which_it_is_seen() -> None:
+    card = FakeCardState()
+    watch = CardWatch(card)
+    card.users.append(STRANGER)
+
+    assert watch.stolen() is None
+    assert watch.stolen(last=True) is True
+    card.users.remove(STRANGER)
+    assert watch.stolen(last=True) is False
+    assert watch.facts()["throttled_by"] == "another_process"
+    assert watch.facts()["other_processes"] == 0
+
+
+def test_a_quiet_card_is_left_in_peace() -> None:
+    check_quiet(FakeCardState(busy=None), "cuda:0", ME)
+    check_quiet(FakeCardState(busy=0.01), "cuda:0", ME)
+
+
+@pytest.mark.parametrize(
+    ("card", "words"),
+    [
+        (FakeCardState(users=[STRANGER]), r"cuda:0 is used by 1 .*process 999999999 \(3 MiB\)"),
+        (FakeCardState(users=[CardProcess(pid=1, used_bytes=None)]), r"size unknown.*--force"),
+        (FakeCardState(busy=0.5), "cuda:0 is 50% busy"),
+    ],
+)
+def test_a_card_in_use_is_refused(card: FakeCardState, words: str) -> None:
+    with pytest.raises(DeviceError, match=words):
+        check_quiet(card, "cuda:0", ME)

@@ -1,0 +1,89 @@
+"""What is worth measuring: by hand on small beliefs, then on the blocks of a space."""
+
+import numpy as np
+import pytest
+
+from latency_models.regression.active_learning import (
+    BlockPosterior,
+    block_beliefs,
+    covering,
+    network_beliefs,
+    rough_ms,
+)
+from latency_models.regression.domain import Domain
+from supernet.space.space import SearchSpace
+
+TINY = SearchSpace.load("tiny")
+
+
+def three(noise: float = 0.01) -> BlockPosterior:
+    """The first two are nearly the same; what is asked is their sum and the third."""
+    covariance = np.array([[1.0, 0.9, 0.0], [0.9, 1.0, 0.0], [0.0, 0.0, 0.5]])
+    asked = np.array([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    return BlockPosterior(covariance=covariance, cross=asked @ covariance, noise=noise)
+
+
+def test_what_tells_most_comes_first_and_its_twin_last() -> None:
+    # Gains: 1.9^2 / 1 for either twin, 0.5^2 / 0.5 for the third; then (1.9 - 0.9 * 1.9)^2 / 0.19.
+    assert three().choose(np.ones(3), 3.0) == [0, 2, 1]
+
+
+def test_a_price_counts_and_a_budget_binds() -> None:
+    assert three().choose(np.array([10.0, 1.0, 1.0]), 2.5) == [1, 2]
+    assert three().choose(np.array([10.0, 1.0, 1.0]), 0.5) == []
+    assert three().choose(np.ones(3), 3.0, most=1) == [0]
+    assert three().choose(np.ones(3), 3.0, but=[0]) == [1, 2]
+
+
+def test_what_is_measured_is_known_to_the_noise() -> None:
+    beliefs = three(noise=1.0).given([0])
+
+    # 1 - 1 / (1 + 1) of the first, 1 - 0.81 / 2 of its twin, nothing less of the third.
+    assert np.diag(beliefs.covariance) == pytest.approx([0.5, 0.595, 0.5])
+    assert three().given([]).covariance.tolist() == three().covariance.tolist()
+    assert beliefs.choose(np.ones(3), 3.0, but=[0]) == three(noise=1.0).choose(np.ones(3), 3.0)[1:]
+
+
+def test_a_few_blocks_leave_little_open_and_random_ones_more() -> None:
+    specs = TINY.unique_blocks()
+    nets = [TINY.blocks(arch) for arch in TINY.sample(np.random.default_rng(0), 100)]
+    beliefs = block_beliefs(specs, nets, rough_ms(specs))
+
+    def left(rows: list[int]) -> float:
+        """Mean variance of the networks, over what it was."""
+        cross = np.sum(beliefs.cross**2) - np.sum(beliefs.given(rows).cross ** 2)
+        return float(1 - cross / np.sum(beliefs.cross**2))
+
+    chosen = beliefs.choose(np.ones(len(specs)), len(specs) / 10)
+    draws = [
+        np.random.default_rng(seed).permutation(len(specs))[: len(chosen)].tolist()
+        for seed in range(5)
+    ]
+
+    assert len(chosen) == len(specs) // 10
+    assert left(chosen) < 0.2
+    assert left(chosen) < min(left(draw) for draw in draws)
+
+
+def test_informative_networks_are_unlike_each_other() -> None:
+    specs = TINY.unique_blocks()
+    archs = TINY.sample(np.random.default_rng(0), 60)
+    nets = [TINY.blocks(arch) for arch in archs]
+
+    chosen = network_beliefs(specs, nets, rough_ms(specs)).choose(np.ones(60), 8.0)
+
+    totals = np.array([rough_ms(net).sum() for net in nets])
+    assert len(set(chosen)) == 8
+    assert np.ptp(np.log(totals[chosen])) > 0.6 * np.ptp(np.log(totals))
+
+
+def test_a_cover_leaves_no_block_outside() -> None:
+    specs = TINY.unique_blocks()
+
+    cover = covering(specs, np.ones(len(specs)), float(len(specs)))
+
+    domain = Domain.of(specs[row] for row in cover)
+    assert all(spec in domain for spec in specs)
+    assert len(cover) < len(specs) / 3
+    assert covering(specs, np.ones(len(specs)), 2.0) == cover[:2]
+    assert covering(specs, np.ones(len(specs)), 99.0, measured=cover) == []
