@@ -31,7 +31,7 @@ fuzz: $(READY)
 perf: $(READY)
 	$(BIN)/python -m pytest tests/perf --benchmark-enable --benchmark-only
 
-# make mutate MODULE=bench/timing/levels.py [COUNT=40] [SEED=1] [ARGS=...]
+# make mutate MODULE=bench/timing/drift.py [COUNT=40] [SEED=1] [ARGS=...]
 mutate: $(READY)
 	@$(BIN)/python -c 'import cosmic_ray' 2>/dev/null || \
 	  $(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint constraints.txt --editable '.[mutation]'

@@ -1,0 +1,112 @@
+"""README and docs: what they tell a newcomer to paste works, and their links lead somewhere."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ofabench.cli.main import main
+from supernet.data import open_data
+from supernet.data.digits import load_digits_parts
+from supernet.data.digits_parts import DatasetParts
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+PAGES = sorted(
+    path for folder in (ROOT, ROOT / "docs", ROOT / "docs/results", ROOT / "data")
+    for path in folder.glob("*.md")
+)  # fmt: skip
+MEASURING = ("sweep", "verify")  # other tests run beside this one: --force measures all the same
+LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|(?:src|srcset)=\"([^\"]+)\"")
+
+
+def _block(language: str) -> str:
+    """The one code block of a language in README."""
+    blocks = re.findall(rf"^```{language}\n(.*?)^```$", README.read_text(), re.M | re.S)
+    assert len(blocks) == 1
+    return str(blocks[0])
+
+
+def _anchors(page: Path) -> set[str]:
+    """Anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.M)
+    plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
+    return {heading.replace(" ", "-") for heading in plain}
+
+
+def _prose(page: Path) -> Iterator[tuple[int, str]]:
+    """Lines outside of tables and code, with their numbers."""
+    code = False
+    for number, line in enumerate(page.read_text().splitlines(), start=1):
+        if line.startswith("```"):
+            code = not code
+        elif not (code or line.startswith(("|", "    ", "  <", "<"))):
+            yield number, line
+
+
+@pytest.fixture
+def few_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the commands a small draw of the digits."""
+
+    def few(seed: int) -> DatasetParts:
+        splits = load_digits_parts(train=200, validation=200, test=100, seed=seed)
+        return DatasetParts(name="digits", channels=1, classes=10, size=32, splits=splits)
+
+    monkeypatch.setitem(open_data._DATASETS, "digits", few)
+
+
+@pytest.mark.usefixtures("few_images")
+def test_the_shell_block_works_from_top_to_bottom(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = _block("sh").replace("\\\n", " ").strip().splitlines()
+    assert len(lines) >= 9
+    for line in lines:
+        program, *argv = shlex.split(line)
+        assert program == "ofabench"
+        forced = ["--force"] if argv[0] in MEASURING else []
+        # A network of 200 images may miss a verdict, on a machine that other tests use as well.
+        fine = (0, 1) if argv[0] == "verify" else (0,)
+        assert main([*argv, *forced]) in fine, line
+    assert (tmp_path / "report.html").stat().st_size > 1_000_000
+
+
+@pytest.mark.usefixtures("few_images")
+def test_the_python_block_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    block = _block("python").replace("networks=20", "networks=20, force=True")
+    assert len(block.splitlines()) <= 14
+    exec(compile(block, "README.md", "exec"), {"__name__": "readme"})
+    assert (tmp_path / "found.json").exists()
+
+
+def test_readme_is_short() -> None:
+    assert len(README.read_text().splitlines()) <= 150
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for match in LINK.finditer(page.read_text()):
+        address = match[1] or match[2]
+        if address.startswith(("http://", "https://")):
+            continue
+        name, _, anchor = address.partition("#")
+        target = page if not name else page.parent / name
+        assert target.exists(), f"{page.name} links to {address}"
+        if anchor:
+            assert anchor in _anchors(target), f"{page.name} links to {address}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_lines_of_prose_are_at_most_120_columns(page: Path) -> None:
+    assert [number for number, line in _prose(page) if len(line) > 120] == []
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs/README.md").read_text()
+    for page in (*(ROOT / "docs").glob("*.md"), *(ROOT / "docs/results").glob("*.md")):
+        name = str(page.relative_to(ROOT / "docs"))
+        assert name == "README.md" or f"]({name})" in index, name
