@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from latency_models.drift.provenance import DRIFT
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -95,15 +97,22 @@ def _names(codes: "pd.Series[int]", costs: "CategoryPredictor") -> list[str]:
     return [str(known.get(code, code)) for code in codes]
 
 
+def _fact(name: str, value: Any) -> str:
+    """A value of the provenance in a line; of a drift log only how long it is."""
+    if name == DRIFT and isinstance(value, dict):
+        anchors, sessions = (len(value.get(part, ())) for part in ("anchors", "sessions"))
+        return f"{anchors} anchor networks, {sessions} measurement sessions"
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={one}" for key, one in value.items() if one is not None)
+    return str(value)
+
+
 def _blocks_words(table: "LatencyTable") -> str:
     rows = table.rows
     lines = [f"target      {table.target.key}"]
     for name, value in table.provenance.items():
-        told = value
-        if isinstance(value, dict):
-            told = ", ".join(f"{key}={one}" for key, one in value.items() if one is not None)
         if name != UNPRINTED:
-            lines.append(f"{name:<11} {told}")
+            lines.append(f"{name:<11} {_fact(name, value)}")
     lines.append(
         f"blocks      {len(rows)}, {int((~rows['settled']).sum())} of them with wide intervals"
     )

@@ -66,7 +66,9 @@ def test_show_for_people_and_machines(
     capsys.readouterr()
 
     assert cli.main(["table", "show", str(t)]) == 0
-    assert "mbconv" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "mbconv" in shown
+    assert "drift       5 anchor networks, 1 measurement sessions\n" in shown
 
     assert cli.main(["table", "show", str(t), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
