@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from ofabench.cli.main import main
-from supernet.data import open_data
-from supernet.data.digits import load_digits_parts
-from supernet.data.digits_parts import DatasetParts
+from tests.support.few_digits import use_few_digits
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -49,12 +47,7 @@ def _prose(page: Path) -> Iterator[tuple[int, str]]:
 @pytest.fixture
 def few_images(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give the commands a small draw of the digits."""
-
-    def few(seed: int) -> DatasetParts:
-        splits = load_digits_parts(train=200, validation=200, test=100, seed=seed)
-        return DatasetParts(name="digits", channels=1, classes=10, size=32, splits=splits)
-
-    monkeypatch.setitem(open_data._DATASETS, "digits", few)
+    use_few_digits(monkeypatch, test=100)
 
 
 @pytest.mark.usefixtures("few_images")

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 Codes = NDArray[np.int16]
 Numbers = NDArray[np.uint64]
-_NARROW = (
-    15  # with more than 4 bits a code the shifts of `PackedCode.read` would run into each other
-)
+# The largest code of 4 bits: with more, the shifts of `PackedCode.read` would overlap.
+_NARROW = 15
 _LANE = 16  # bits of a code
 
 

@@ -134,11 +134,10 @@ def _hover(row: Any) -> str:
 
 
 def _summary(found: Comparison) -> pd.DataFrame:
+    references = "-" if found.references is None else factor(found.references)
     rows = {
         "drift, B over A": f"{factor(found.level.ratio)}{interval(found.level)}",
-        "reference workloads, B over A": "-"
-        if found.references is None
-        else factor(found.references),
+        "reference workloads, B over A": references,
         "blocks in common": str(len(found.blocks)),
         "outside their intervals": f"{found.outside} ({found.expected:.0f} expected by chance)",
         "changed significantly": str(len(found.moved)),

@@ -7,14 +7,12 @@ import pytest
 
 from bench.sweep.store import SweepStore
 from ofabench.cli import main as cli
-from supernet.data import open_data
-from supernet.data.digits import load_digits_parts
-from supernet.data.digits_parts import DatasetParts
 from supernet.export.network_file import load_network
 from supernet.space.space import SearchSpace
 from supernet.train.checkpoint import Checkpoint, Recipe, save_checkpoint
 from supernet.train.schedule import Schedule
 from supernet.weights.model import SuperNet
+from tests.support.few_digits import use_few_digits
 from tests.support.search_runs import TARGET, latency
 
 TINY, MBV3 = SearchSpace.load("tiny"), SearchSpace.load("ofa-mbv3-w1.0")
@@ -45,11 +43,7 @@ def mobile(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    def few(seed: int) -> DatasetParts:
-        splits = load_digits_parts(train=200, validation=100, test=100, seed=seed)
-        return DatasetParts(name="digits", channels=1, classes=10, size=32, splits=splits)
-
-    monkeypatch.setitem(open_data._DATASETS, "digits", few)
+    use_few_digits(monkeypatch, validation=100, test=100)
     schedule = "name = 'none'\n[[phases]]\nname = 'full'\nepochs = 1\nlr = 0.1\nbatch = 8\n"
     recipe = Recipe(space=TINY, schedule=Schedule.from_toml(schedule), data="digits", seed=4)
     path, state = tmp_path / "net.safetensors", SuperNet(TINY, seed=4).state_dict()

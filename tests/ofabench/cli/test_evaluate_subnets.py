@@ -16,7 +16,6 @@ from supernet.accuracy import measure, mlp_fit
 from supernet.accuracy.predictor import AccuracyPredictor
 from supernet.data import open_data
 from supernet.data.dataset import Score
-from supernet.data.digits import load_digits_parts
 from supernet.data.digits_parts import DatasetParts
 from supernet.data.open_data import get_dataset
 from supernet.space.space import SearchSpace
@@ -24,18 +23,14 @@ from supernet.train.checkpoint import Checkpoint, Recipe, save_checkpoint
 from supernet.train.recalibrate import measure_accuracy as measured_alone
 from supernet.train.schedule import IMPORTED, Schedule
 from supernet.weights.model import SuperNet
+from tests.support.few_digits import few_digits, use_few_digits
 
 TINY = SearchSpace.load("tiny")
 
 
-def small_digits(seed: int) -> DatasetParts:
-    splits = load_digits_parts(train=200, validation=200, test=200, seed=seed)
-    return DatasetParts(name="digits", channels=1, classes=10, size=32, splits=splits)
-
-
 @pytest.fixture(autouse=True)
 def _few_images_and_commands(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(open_data._DATASETS, "digits", small_digits)
+    use_few_digits(monkeypatch)
     monkeypatch.setattr(mlp_fit, "WIDTHS", (16,))
     monkeypatch.setattr(mlp_fit, "LEAST_STEPS", 20)
 
@@ -175,7 +170,7 @@ def test_images_that_the_networks_do_not_take_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def other_images(seed: int) -> DatasetParts:
-        return replace(small_digits(seed), classes=11)
+        return replace(few_digits(seed), classes=11)
 
     save(tmp_path / "net.safetensors")
     monkeypatch.setitem(open_data._DATASETS, "digits", other_images)

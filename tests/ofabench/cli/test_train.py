@@ -9,9 +9,6 @@ import pytest
 import torch
 
 from ofabench.cli.main import main
-from supernet.data import open_data
-from supernet.data.digits import load_digits_parts
-from supernet.data.digits_parts import DatasetParts
 from supernet.export.network_file import load_network
 from supernet.space.space import SearchSpace
 from supernet.train import trainer
@@ -19,6 +16,7 @@ from supernet.train.checkpoint import Checkpoint, Recipe, load_trained, save_che
 from supernet.train.schedule import Schedule
 from supernet.weights.model import SuperNet
 from supernet.weights.tensor_file import digest_tensors
+from tests.support.few_digits import use_few_digits
 
 SCHEDULE = """
 name = "shortest"
@@ -30,12 +28,7 @@ ARCH = SearchSpace.load("tiny").smallest()
 @pytest.fixture(autouse=True)
 def few_images(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give the commands a small draw of the digits."""
-
-    def few(seed: int) -> DatasetParts:
-        splits = load_digits_parts(train=200, validation=200, test=1, seed=seed)
-        return DatasetParts(name="digits", channels=1, classes=10, size=32, splits=splits)
-
-    monkeypatch.setitem(open_data._DATASETS, "digits", few)
+    use_few_digits(monkeypatch, test=1)
 
 
 @pytest.fixture
