@@ -27,13 +27,18 @@ has `<layer>.reduce.*` and `<layer>.expand.*`, as 1x1 convolutions. Every bias i
 
 @dataclass(frozen=True)
 class Model:
-    """Blocks in order of execution, each with its weights."""
+    """Blocks in order of execution, each with its weights; or a model file without blocks.
+
+    `file` is the digest by which `bench.backends.model_files.ModelFilesBackend` knows the file.
+    """
 
     blocks: tuple[BlockSpec, ...]
     weights: tuple[Weights, ...]
+    file: str = ""
 
     def __post_init__(self) -> None:
-        check_chain(self.blocks)
+        if not self.file:
+            check_chain(self.blocks)
         if len(self.weights) != len(self.blocks):
             raise InputError(f"{len(self.blocks)} blocks came with {len(self.weights)} weights")
 

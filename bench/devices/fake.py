@@ -89,7 +89,7 @@ class FakeDevice:
     ) -> Generator[PassResult]:
         """Time by the fake clock; what happens depends on the load's seed and nothing before it."""
         for place, one in enumerate(work):
-            needed = target.batch * max(b.in_bytes + b.out_bytes for b in one.blocks)
+            needed = target.batch * max((b.in_bytes + b.out_bytes for b in one.blocks), default=0)
             if self.room_bytes is not None and needed > self.room_bytes:
                 raise UnrunnableError("out of memory", place=place)
         machine = _Machine(self.flaws, [self.seed, plan.seed])
@@ -106,7 +106,8 @@ def _load(workload: Workload, backend: Backend, target: Target) -> FakeModel:
     # By name, for a backend that loads files in place of models wraps another.
     if backend.name == FakeBackend.name:
         # The costs of a fake model do not depend on its weights, so none are made.
-        model = Model(workload.blocks, ({},) * len(workload.blocks))
+        weights = ({},) * len(workload.blocks)
+        model = Model(workload.blocks, weights, file=workload.file)
         loaded = backend.load(model, target)
         if isinstance(loaded, FakeModel):
             return loaded

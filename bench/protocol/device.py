@@ -20,19 +20,25 @@ THROTTLED = "throttled"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """Something to time: one block, a whole network, or a reference.
+    """Something to time: a block, a whole network, a reference, or a model file.
 
-    `label` is the front door's own text for it (a network's architecture as JSON); `bench`
-    keeps it and never reads it. Two workloads are the same if role and blocks are.
+    A block, network or reference consists of `blocks`; a model file has none, and `file` is the
+    digest of its content and input shapes. `label` is the caller's own text for the workload (a
+    network's architecture as JSON); `bench` stores it and never reads it. `footprint_bytes` and
+    `estimate_ns` say about how much memory a model file needs and how long an inference takes.
+    Two workloads are equal if role, blocks and file are.
     """
 
-    role: str  # "block", "network", "reference"
-    blocks: tuple[BlockSpec, ...]
+    role: str  # "block", "network", "reference", "model", "operator"
+    blocks: tuple[BlockSpec, ...] = ()
     label: str = field(default="", compare=False)
+    file: str = ""
+    footprint_bytes: int = field(default=0, compare=False)
+    estimate_ns: float = field(default=0.0, compare=False)
 
     @property
     def key(self) -> str:
-        return self.role + ":" + "|".join(block.key for block in self.blocks)
+        return self.role + ":" + (self.file or "|".join(block.key for block in self.blocks))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,6 +55,8 @@ def footprint_bytes(
     workload: Workload, batch: int, costs: LoadCosts = USUAL, precision: str = "fp32"
 ) -> int:
     """About what a loaded model takes: weights, activations, the runtime's own."""
+    if workload.file:
+        return workload.footprint_bytes
     weights = 4 * sum(block.params for block in workload.blocks)
     if costs.inner_shared:
         activations = workload.blocks[0].in_bytes
@@ -71,6 +73,8 @@ def estimated_ns(
     workload: Workload, plan: SweepPlan, batch: int, costs: LoadCosts = USUAL
 ) -> float:
     """About what one load spends on a workload."""
+    if workload.file:
+        return plan.passes * plan.calls * workload.estimate_ns
     macs = sum(layers_of(block).macs for block in workload.blocks)
     return plan.passes * plan.calls * (costs.ns_per_call + batch * macs * costs.ns_per_mac)
 

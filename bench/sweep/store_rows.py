@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS dropped (
     load_id INTEGER NOT NULL REFERENCES load (id) ON DELETE CASCADE, number INTEGER NOT NULL,
     samples_ns BLOB NOT NULL, crc32 INTEGER NOT NULL, PRIMARY KEY (load_id, number))
 """
+FILE = "file:"  # before the digest of a model file
 UNRUNNABLE = "unrunnable"  # in meta: reasons by the workloads' keys
 FLOATS, INTS = np.dtype("<f8"), np.dtype("<i8")
 
@@ -59,12 +60,16 @@ def workloads(db: sqlite3.Connection) -> dict[int, Workload]:
 
 
 def blocks_text(workload: Workload) -> str:
-    """The blocks of a workload as a file keeps them."""
+    """Return a workload's block keys as a sweep file stores them, or `file:` and a digest."""
+    if workload.file:
+        return FILE + workload.file
     return " ".join(block.key for block in workload.blocks)
 
 
 def workload_of(role: str, blocks: str, label: str) -> Workload:
     """A workload of what a file keeps; see `blocks_text`."""
+    if blocks.startswith(FILE):
+        return Workload(role=role, file=blocks.removeprefix(FILE), label=label)
     specs = tuple(BlockSpec.parse(key) for key in blocks.split(" "))
     return Workload(role=role, blocks=specs, label=label)
 

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from bench.blocks.model import random_model
 from bench.devices.cpu import busy_check, host_facts
 from bench.devices.cpu.disturbance_monitor import LinuxWatch
 from bench.errors import DeviceError, InputError
 from bench.protocol.backend import Array, Backend, LoadedModel
 from bench.protocol.device import Facts, LoadCosts, LoadPlan, PassResult, Workload
 from bench.protocol.target import Target
+from bench.protocol.workload_model import workload_model
 from bench.timing.host_bursts import time_passes
 
 _CORE = re.compile(r"[0-9]{1,6}")
@@ -82,7 +82,7 @@ def load_models(
     gc.collect()  # what an earlier load held is given back first
     made: dict[int, LoadedModel] = {}
     for place in np.random.default_rng([seed, 1]).permutation(len(work)).tolist():
-        model = random_model(work[place].blocks, seed=seed)
+        model = workload_model(work[place], seed)
         made[place] = backend.load(model, target, seed=seed)
     return [made[place] for place in range(len(work))]
 

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 
-from bench.blocks.model import random_model
 from bench.devices.cpu import host_facts
 from bench.devices.cpu.local import choose_cores, pinned
 from bench.devices.cuda.disturbance_monitor import CardWatch, check_quiet
@@ -23,6 +22,7 @@ from bench.errors import DeviceError, InputError
 from bench.protocol.backend import Array, Backend
 from bench.protocol.device import Facts, LoadCosts, LoadPlan, PassResult, Workload
 from bench.protocol.target import Target
+from bench.protocol.workload_model import workload_model
 from bench.timing.passes import check_plan, run_passes
 
 _NUMBER = re.compile(r"[0-9]{1,6}")
@@ -149,7 +149,7 @@ class CudaDevice:
         """Nothing of the card was changed."""
 
     def _item(self, one: Workload, backend: Backend, target: Target, seed: int) -> Item:
-        content = backend.serialise(random_model(one.blocks, seed=seed), target.batch)
+        content = backend.serialise(workload_model(one, seed), target.batch)
         load = self._loader(backend.name)
         model = load(self._driver, content, target, self._options, seed)
         recorded = model.recordable and self._options.launch != "eager"

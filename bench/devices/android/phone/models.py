@@ -9,7 +9,6 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bench.blocks.model import random_model
 from bench.devices.android.adb.content import push_missing
 from bench.devices.android.facts.shell_queries import number
 from bench.devices.android.phone.connection import Connection
@@ -17,6 +16,7 @@ from bench.devices.android.phone.settings_guard import WORK, error_line
 from bench.errors import DeviceError
 from bench.protocol.backend import Backend
 from bench.protocol.device import Workload
+from bench.protocol.workload_model import workload_model
 
 MODELS = f"{WORK}/models"
 WEIGHT_SEED = 0
@@ -78,7 +78,7 @@ class ModelShelf:
         for key, one in {_key(one, batch): one for one in work}.items():
             if self._names.get(key) in (self._present or ()):
                 continue
-            content = backend.serialise(random_model(one.blocks, seed=WEIGHT_SEED), batch)
+            content = backend.serialise(workload_model(one, WEIGHT_SEED), batch)
             name = file_name(content, backend.file_suffix)
             self._names[key] = name
             if name not in (self._present or ()):
@@ -122,7 +122,7 @@ def free_bytes(connection: Connection) -> int | None:
 
 
 def _key(one: Workload, batch: int) -> tuple[str, int]:
-    return "|".join(block.key for block in one.blocks), batch
+    return one.file or "|".join(block.key for block in one.blocks), batch
 
 
 def _batches(files: Iterator[tuple[str, bytes]]) -> Iterator[Mapping[str, bytes]]:
