@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.blocks.spec import BlockSpec
+from bench.digests import content_digest
 from bench.drift.log import DriftLog
 from bench.errors import MissingEntryError
 from latency_models.drift.provenance import kept_log, kept_mean
@@ -175,4 +175,4 @@ def _by_kind(specs: Sequence[BlockSpec], rows: Sequence[int]) -> dict[str, list[
 
 def network_key(network: Network) -> str:
     """Short name of a network: equal for equal blocks in equal order."""
-    return sha256("|".join(block.key for block in network).encode()).hexdigest()[:16]
+    return content_digest("|".join(block.key for block in network))[:16]

@@ -9,7 +9,6 @@ Inputs of an absent block are all 0. Source: mit-han-lab/once-for-all (Apache-2.
 `ofa.nas.accuracy_predictor`; tests/supernet/accuracy/test_ofa_peer.py compares with that package.
 """
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,8 +19,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.digests import file_digest
 from bench.errors import FileError, InputError
-from bench.files import read_bytes
 from supernet.space.coded_space import CodedSpace, column_values
 from supernet.space.codes import Codes
 from supernet.space.space import SearchSpace
@@ -118,7 +117,7 @@ class OfaPredictor:
             biases=tuple(state[f"layers.{i}.0.bias"].astype(np.float32) for i in range(layers)),
             base=float(state["base_acc"][0]),
             file=path.name,
-            sha256=hashlib.sha256(read_bytes(path)).hexdigest(),
+            sha256=file_digest(path),
         )
 
     def predict(self, codes: Codes) -> NDArray[np.float64]:

@@ -9,7 +9,6 @@ ImageNet accuracy (gatech-sysml/compofa) by 6.06 points, with 0.33 points (RMSE)
 taken off, and Kendall's tau is 0.771.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.blocks.spec import BlockSpec
+from bench.digests import file_digest
 from bench.errors import FileError, InputError
-from bench.files import read_bytes
 from supernet.space.coded_space import CodedSpace, blocks_of
 from supernet.space.codes import Codes
 
@@ -68,7 +67,7 @@ class OfaPublished:
             weights=tuple(weights),
             biases=tuple(state[f"{layer}.bias"].astype(np.float32) for layer in LAYERS),
             file=path.name,
-            sha256=hashlib.sha256(read_bytes(path)).hexdigest(),
+            sha256=file_digest(path),
         )
 
     def predict(self, codes: Codes) -> NDArray[np.float64]:

@@ -5,7 +5,6 @@ with the image sizes of the predictor's encoder behind it where they cannot be i
 `ofa:FILE@128,160,192,224`.
 """
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.digests import file_digest
 from bench.errors import InputError
-from bench.files import read_bytes
 from supernet.accuracy.ofa_predictor import OfaPredictor, is_ofa_predictor
 from supernet.accuracy.ofa_published import OfaPublished, read_arrays
 from supernet.accuracy.predictor import AccuracyPredictor
@@ -100,7 +99,7 @@ def open_accuracy(text: str) -> AccuracySource:
     if text.startswith(OFA_PREFIX):
         return _open_ofa(text)
     path = Path(text)
-    digest = hashlib.sha256(read_bytes(path)).hexdigest()
+    digest = file_digest(path)
     return FittedAccuracy(predictor=AccuracyPredictor.load(path), file=path.name, sha256=digest)
 
 

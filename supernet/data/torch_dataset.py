@@ -1,12 +1,12 @@
 """Torch Datasets of users as data for training and evaluation."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
 import numpy as np
 
+from bench.digests import content_digest
 from bench.errors import InputError
 from supernet.data.batch_stream import Broken, Source
 from supernet.data.class_names import ClassNames
@@ -122,7 +122,7 @@ def open_torch_data(data: TorchData, space: ImageNeeds) -> TorchParts:
     first, second, third = _split(data, space)
     learnt, judged = Part.look(first, data.in_memory), Part.look(second, data.in_memory)
     scale, size = learnt.scale, max(space.resolutions)
-    digest = hashlib.sha256((learnt.digest + judged.digest).encode()).hexdigest()
+    digest = content_digest(learnt.digest + judged.digest)
     name = f"{PREFIX}{data.name}:{digest[:16]}"
     return TorchParts(
         name=name,

@@ -1,6 +1,5 @@
 """Exports a sub-network to a runtime's file, checked against torch before it is kept."""
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bench.digests import content_digest
 from bench.files import write_bytes, write_text
 from bench.protocol.backend import Array, Backend
 from bench.protocol.target import Target
@@ -94,7 +94,7 @@ def make_card(
         batch=1,
         blocks=tuple(cut.blocks),
         normalisation=cut.normalisation,
-        sha256=hashlib.sha256(made.content).hexdigest(),
+        sha256=content_digest(made.content),
         largest_difference=made.closeness.largest,
         precision=form.precision,
         size_bytes=len(made.content),

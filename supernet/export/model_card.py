@@ -4,13 +4,13 @@ Whoever gets both needs nothing else: the card says how images must be prepared,
 computes in, how far it is from torch, and how often it is right.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from bench.blocks.spec import BlockSpec
+from bench.digests import content_digest
 from bench.errors import FileError, InputError, first_line
 from bench.files import read_bytes, read_json
 from supernet.data.class_names import ClassNames, read_class_names
@@ -209,7 +209,7 @@ def read_exported(model: Path) -> tuple[bytes, ModelCard]:
     if not path.exists():
         raise FileError(_no_card(model, content))
     card = ModelCard.from_json(read_json(path), path)
-    found = hashlib.sha256(content).hexdigest()
+    found = content_digest(content)
     if found != card.sha256:
         raise FileError(
             f"{model} is not the file that its card {path.name} describes (sha256 {found[:12]}, "

@@ -1,6 +1,5 @@
 """An Android phone over ADB as a device: it needs USB debugging, and nothing installed."""
 
-import hashlib
 import logging
 from collections.abc import Callable, Generator, Sequence
 
@@ -14,6 +13,7 @@ from bench.devices.android.phone.connection import Connection
 from bench.devices.android.phone.options import PhoneOptions
 from bench.devices.android.phone.phone import Phone
 from bench.devices.android.runner.wheel import litert_version
+from bench.digests import content_digest
 from bench.errors import InputError
 from bench.protocol.backend import Array, Backend
 from bench.protocol.device import Facts, LoadCosts, LoadPlan, PassResult, Workload
@@ -87,7 +87,7 @@ class AdbDevice:
         """By what the phone says of itself, so that it is one over cable, network and server."""
         asked = ["sh", "-c", identity_script()]
         own = self.phone.ask(lambda connection: parse_identity(connection.run(asked)))
-        return f"phone-{own or hashlib.sha256(self.address.encode()).hexdigest()[:16]}"
+        return f"phone-{own or content_digest(self.address)[:16]}"
 
     def check_quiet(self) -> None:
         """Raise `DeviceError` for other work, heat, an empty battery or battery saver."""

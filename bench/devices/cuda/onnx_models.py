@@ -4,7 +4,6 @@ Inputs and outputs are bound to the card's memory, and a run does not wait for t
 onnxruntime's own graph is replayed, which waits in most of its versions.
 """
 
-import hashlib
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,6 +21,7 @@ from bench.backends.inputs import (
 from bench.backends.onnx_backend import OnnxBackend, refusals
 from bench.devices.cuda.driver import Driver, OutOfMemory
 from bench.devices.cuda.options import CudaOptions
+from bench.digests import content_digest
 from bench.errors import FileError, InputError, MissingRuntimeError
 from bench.files import cache_folder
 from bench.protocol.backend import Array
@@ -122,8 +122,7 @@ def tensorrt_provider(
 ) -> tuple[str, dict[str, str]]:
     """TensorRT's name and options."""
     _refuse_compile(options)
-    key = "\n".join([hashlib.sha256(content).hexdigest(), target.key]).encode()
-    folder = engines_folder() / hashlib.sha256(key).hexdigest()[:24]
+    folder = engines_folder() / content_digest(f"{content_digest(content)}\n{target.key}")[:24]
     folder.mkdir(parents=True, exist_ok=True)
     return TENSORRT, {
         "device_id": str(index_of(driver)),

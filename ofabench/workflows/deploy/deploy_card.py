@@ -1,12 +1,11 @@
 """The card of a deployment as JSON values: everything known of the file and its origin."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.files import read_bytes
+from bench.digests import file_digest
 from ofabench.workflows.deploy.deploy_folder import FORMAT
 from ofabench.workflows.deploy.given import DeploymentInputs
 
@@ -168,9 +167,13 @@ def _search_sources(told: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
 
 
 def _source(what: str, path: Path, of: str, provenance: Mapping[str, Any]) -> dict[str, Any]:
-    digest = hashlib.sha256(read_bytes(path)).hexdigest()
-    told = dict(provenance)
-    return {"what": what, "file": path.name, "of": of, "sha256": digest, "provenance": told}
+    return {
+        "what": what,
+        "file": path.name,
+        "of": of,
+        "sha256": file_digest(path),
+        "provenance": dict(provenance),
+    }
 
 
 def _peak_bytes(search: Mapping[str, Any] | None) -> float | None:

@@ -1,11 +1,11 @@
 """The folder of a deployment: complete or absent, with sums for `sha256sum -c`."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bench.digests import content_digest, file_digest
 from bench.errors import FileError, OfabenchError
 from bench.files import make_folder, read_bytes, read_json, write_bytes
 
@@ -24,7 +24,7 @@ def write_folder(out: Path, files: Mapping[str, bytes]) -> None:
 
 def sums_of(files: Mapping[str, bytes]) -> str:
     """Lines of `sha256sum`, sorted by name."""
-    lines = (f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files))
+    lines = (f"{content_digest(files[name])}  {name}\n" for name in sorted(files))
     return "".join(lines)
 
 
@@ -71,7 +71,7 @@ def json_value(value: Any) -> Any:
 def _check_sums(out: Path) -> None:
     for line in read_bytes(out / SUMS).decode(errors="replace").splitlines():
         digest, _, name = line.partition("  ")
-        if hashlib.sha256(read_bytes(out / name)).hexdigest() != digest:
+        if file_digest(out / name) != digest:
             raise FileError(
                 f"{out / name} was changed since it was deployed; name another folder, or remove "
                 "this one"

@@ -1,10 +1,10 @@
 """The search in a deployment, as its file has it."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
+from bench.digests import content_digest
 from bench.files import parse_json, read_bytes
 
 
@@ -14,10 +14,10 @@ def digest_of_search(path: Path) -> str:
     try:
         found = parse_json(content)
     except ValueError:
-        return hashlib.sha256(content).hexdigest()
+        return content_digest(content)
     if isinstance(found, dict):
         found.pop("provenance", None)
-    return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
+    return content_digest(json.dumps(found, sort_keys=True))
 
 
 def read_search(path: Path | None, pick: int | None = None) -> dict[str, Any] | None:

@@ -1,14 +1,13 @@
 """Inputs of a deployment, each with its file."""
 
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.digests import file_digest
 from bench.errors import InputError
-from bench.files import read_bytes
 from ofabench.options.deploy import DeployOptions
 from ofabench.options.device import DeviceOptions
 from ofabench.options.export import check_source
@@ -66,16 +65,16 @@ class DeploymentInputs:
             arch = digest_of_search(Path(arch))
         data = self.data
         return {
-            "weights": _digest(self.weights),
+            "weights": file_digest(self.weights),
             "arch": arch,
-            "result": None if self.result is None else _digest(self.result),
+            "result": None if self.result is None else file_digest(self.result),
             "format": form.format,
             "precision": form.precision,
             "data": data if data is None else str(getattr(data, "name", data)),
             "calibration": form.calibration if form.precision == "int8" else None,
             "images": form.images if form.accuracy else None,
             "test_images": options.test_images if form.accuracy else None,
-            "latency": [_digest(_file(source)) for source in self.latencies],
+            "latency": [file_digest(_file(source)) for source in self.latencies],
             "device": _address(device) if options.verify else None,
             **({} if self.pick is None else {"pick": self.pick}),
         }
@@ -199,10 +198,6 @@ def _latency_files(folder: Path, latencies: Any) -> tuple[LatencySource, ...]:
 def _file(source: LatencySource) -> Path:
     assert source.file is not None
     return source.file
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(read_bytes(path)).hexdigest()
 
 
 def _address(device: Any) -> str | None:

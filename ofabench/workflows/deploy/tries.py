@@ -3,17 +3,16 @@
 MLPerf Mobile calls a result replicable where five tries, five minutes apart, lie within 5 %.
 """
 
-import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
+from bench.digests import file_digest
 from bench.drift.log import SESSION_GAP_S
 from bench.errors import InputError, InterruptedSweepError
-from bench.files import read_bytes, read_json, write_text
+from bench.files import read_json, write_text
 from bench.protocol.clock import Clock, SystemClock, iso
 from bench.protocol.progress import NoProgress, Progress
 from bench.sweep.waiting import wait_until
@@ -156,15 +155,11 @@ def _identity(request: VerifyRequest) -> dict[str, Any]:
     """What must be the same for tries to be of one thing."""
     files = (("model", request.model), ("latency", request.latency), ("result", request.result))
     return {
-        **{name: None if path is None else _digest(path) for name, path in files},
+        **{name: None if path is None else file_digest(path) for name, path in files},
         "pick": request.pick,
         "device": request.device.device,
         "verify": {k: v for k, v in request.verify.to_dict().items() if k != "force"},
     }
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(read_bytes(path)).hexdigest()
 
 
 def _note(done: int, wanted: int) -> Callable[[float], str]:

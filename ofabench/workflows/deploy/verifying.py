@@ -1,11 +1,11 @@
 """The common part of `verify` and `deploy`: measure a file, give the verdicts."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.digests import content_digest
 from bench.errors import InputError
 from bench.protocol.progress import NoProgress, Progress
 from bench.timing.statistic import MEDIAN
@@ -127,7 +127,7 @@ def _verified(asked: VerificationTask) -> dict[str, Any]:
     predictor, blocks = asked.predictor, asked.card.blocks
     other = predictor is not None and asked.target != predictor.target
     return {
-        "model_sha256": hashlib.sha256(asked.content).hexdigest(),
+        "model_sha256": content_digest(asked.content),
         "target": asked.target.key,
         "precision": asked.card.precision,
         "prediction_of_another_precision": {

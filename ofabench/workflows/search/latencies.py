@@ -1,14 +1,13 @@
 """Latency predictors of a search, and their files."""
 
-import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.digests import file_digest
 from bench.errors import InputError
-from bench.files import read_bytes
 from ofabench.workflows.latency.spaces import kept_space
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ class LatencySource:
         found: dict[str, Any] = {"target": self.key}
         if self.file is not None:
             found["file"] = self.file.name
-            found["sha256"] = hashlib.sha256(read_bytes(self.file)).hexdigest()
+            found["sha256"] = file_digest(self.file)
         return {**found, "provenance": dict(self.predictor.provenance)}
 
 

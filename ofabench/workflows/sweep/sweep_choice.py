@@ -1,11 +1,10 @@
 """What a sweep measures: its planner from the options, and the record of the options."""
 
-import hashlib
 from pathlib import Path
 
+from bench.digests import file_digest
 from bench.drift.session_gap import SESSION_GAP_S
 from bench.errors import InputError
-from bench.files import read_bytes
 from bench.protocol.device import Device
 from bench.sweep.planner import Planner, SettlingPlanner
 from bench.sweep.spread import Spread
@@ -102,4 +101,4 @@ def _sessions(options: SweepOptions) -> str:
 
 def _digest(path: Path) -> str:
     """Digest of a file's content, so that no sweep continues with other networks."""
-    return f"{path.name} sha256:{hashlib.sha256(read_bytes(path)).hexdigest()[:16]}"
+    return f"{path.name} sha256:{file_digest(path)[:16]}"

@@ -1,10 +1,8 @@
 """Latency limits of a training, by measured predictors."""
 
-import hashlib
 from collections.abc import Callable
-from pathlib import Path
 
-from bench.files import read_bytes
+from bench.digests import file_digest
 from ofabench.options.train import TrainOptions
 from ofabench.workflows.search.latencies import load_latencies
 from supernet.constraints.constraints import latency
@@ -28,7 +26,8 @@ def sampling_of(
         for predictor, limit_ms in zip(predictors, [*limits_ms, *without], strict=True)
     )
     names = [
-        f"{limit.name} {_digest(path)}" + ("" if without else f" within {limit.limit:g} ms")
+        f"{limit.name} {file_digest(path)[:12]}"
+        + ("" if without else f" within {limit.limit:g} ms")
         for limit, path in zip(constraints, paths, strict=True)
     ]
     sampling = Sampling(
@@ -38,7 +37,3 @@ def sampling_of(
         tell=tell,
     )
     return sampling, ", ".join([*names, *([focus] if focus else [])])
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(read_bytes(path)).hexdigest()[:12]

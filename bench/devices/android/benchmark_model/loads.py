@@ -6,7 +6,6 @@ calls are not told one by one, see `bench.devices.android.benchmark_model.visit`
 read while it works, only between passes; heat is seen by what else tells it.
 """
 
-import hashlib
 import time
 from collections.abc import Callable, Generator, Sequence
 from datetime import UTC, datetime
@@ -25,7 +24,7 @@ from bench.devices.android.loads.preparing import changes_for, with_room
 from bench.devices.android.phone.connection import Connection
 from bench.devices.android.phone.phone import RUNNER_PID, Phone, read_moment
 from bench.devices.android.phone.settings_guard import WORK, changed
-from bench.files import read_bytes
+from bench.digests import file_digest
 from bench.protocol.backend import Backend
 from bench.protocol.device import THROTTLED, Facts, LoadPlan, PassResult, Workload
 from bench.protocol.target import Target
@@ -39,7 +38,7 @@ START = f'echo $$ > {RUNNER_PID} && exec "$@"'  # its number kept, so that it ca
 
 def version_of(binary: Path) -> str:
     """Name the program by its content: it does not tell a version."""
-    return f"{PROGRAM}-{hashlib.sha256(read_bytes(binary)).hexdigest()[:12]}"
+    return f"{PROGRAM}-{file_digest(binary)[:12]}"
 
 
 class BenchmarkLoads:

@@ -1,10 +1,10 @@
 """Identity of a phone, the same over cable, network or server."""
 
-import hashlib
 import re
 
 from bench.devices.android.adb.shell import Completed
 from bench.devices.android.facts.shell_queries import answers, script
+from bench.digests import content_digest
 
 # Serials that are many phones': of emulators, and of boards that nobody numbered.
 _SHARED = re.compile(r"unknown|0?123456789abcdef|(.)\1*|emulator.*|android.*", re.IGNORECASE)
@@ -32,4 +32,4 @@ def parse_identity(done: Completed) -> str | None:
     serials = (told.get(name, "").strip() for name in ("serial", "boot_serial"))
     own = (one for one in serials if len(one) >= LEAST_CHARACTERS and not _SHARED.fullmatch(one))
     found = next(own, None) or told.get("boot_id", "").strip()
-    return hashlib.sha256(found.encode()).hexdigest()[:16] if found else None
+    return content_digest(found)[:16] if found else None

@@ -1,9 +1,10 @@
 """Names of phones as slugs: lower-case Latin letters, digits and hyphens."""
 
-import hashlib
 import re
 import unicodedata
 from collections.abc import Sequence
+
+from bench.digests import content_digest
 
 UNKNOWN = "unknown-phone"
 
@@ -23,7 +24,7 @@ def slug_of(names: Sequence[str]) -> str:
     text = "\n".join(names)
     if not text:
         return UNKNOWN
-    return "-".join([*(words or ["phone"]), hashlib.sha256(text.encode()).hexdigest()[:8]])
+    return "-".join([*(words or ["phone"]), content_digest(text)[:8]])
 
 
 def _latin(name: str) -> tuple[str, bool]:

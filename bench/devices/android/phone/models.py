@@ -4,7 +4,6 @@ Values of weights do not matter to time, so every load uses the same ones and th
 files; what a load varies is made on the phone: the order of loading, memory, inputs, visits.
 """
 
-import hashlib
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from bench.devices.android.adb.content import push_missing
 from bench.devices.android.facts.shell_queries import number
 from bench.devices.android.phone.connection import Connection
 from bench.devices.android.phone.settings_guard import WORK, error_line
+from bench.digests import content_digest
 from bench.errors import DeviceError
 from bench.protocol.backend import Backend
 from bench.protocol.device import Workload
@@ -87,7 +87,7 @@ class ModelShelf:
 
 def file_name(content: bytes, suffix: str) -> str:
     """A file's name by what it holds."""
-    return hashlib.sha256(content).hexdigest()[:32] + suffix
+    return content_digest(content)[:32] + suffix
 
 
 def listed(connection: Connection) -> dict[str, int]:

@@ -21,6 +21,7 @@ from bench.devices.android.runner.wheel import (
     litert_version,
     phone_library,
 )
+from bench.digests import content_digest, file_digest
 from bench.errors import FileError, InputError
 from bench.files import (
     VALUE_DAMAGE,
@@ -114,14 +115,9 @@ def read_bundle(folder: Path) -> Bundle:
     except VALUE_DAMAGE as error:
         raise FileError(f"{folder / MANIFEST} is no bundle's manifest; remove {folder}") from error
     for name, expected in bundle.files.items():
-        if checksum(read_bytes(folder / name)) != expected:
+        if file_digest(folder / name) != expected:
             raise FileError(f"{folder / name} is damaged; remove {folder}")
     return bundle
-
-
-def checksum(content: bytes) -> str:
-    """SHA-256 in hex."""
-    return hashlib.sha256(content).hexdigest()
 
 
 def _fill(  # noqa: PLR0913, PLR0917
@@ -156,7 +152,7 @@ def _fill(  # noqa: PLR0913, PLR0917
         abi=abi,
         litert_version=version,
         compiler=compiler.name,
-        files={name: checksum(content) for name, content in sorted(parts.items())},
+        files={name: content_digest(content) for name, content in sorted(parts.items())},
         start=STARTS[abi],
     )
     write_text(folder / MANIFEST, json.dumps(bundle.to_json(), indent=2) + "\n")
