@@ -122,7 +122,8 @@ def _signs(ended: PassEnded, now: PhoneState, compute: Sequence[int]) -> Signs:
 
 
 def _by_core(ended: PassEnded) -> dict[int, int]:
-    names = ((number(name.removeprefix("cpu")), khz) for name, khz in ended.frequencies_khz.items())
+    clocks = ended.frequencies_khz.items()
+    names = ((number(name.removeprefix("cpu")), round(khz)) for name, khz in clocks)
     return {
         core: khz
         for core, khz in names

@@ -7,16 +7,17 @@ bytes in 8 hex digits: a line that a broken connection cut or damaged is never t
 import json
 import re
 import zlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Never
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.devices.android.facts.temperatures import only_temperatures
-from bench.devices.android.runner.fields import Fields
 from bench.errors import DeviceError, DeviceLostError, InputError
+from bench.reading import Count, Number, Positive, from_plain
 
 JOB_VERSION = 1
 PASS, STOP = b"pass\n", b"stop\n"
@@ -58,47 +59,51 @@ class Begin:
 
     version: str
     litert: str
-    clock_cost_ns: float
+    clock_cost_ns: Number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelLoaded:
     """One model is in memory; `whole_graph` where XNNPACK took every operator of it."""
 
-    place: int
+    place: Count
     file: str
     whole_graph: bool
-    load_ns: int
+    load_ns: Count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
     """Every model was called once; `loops` are calls timed together, for each."""
 
-    loops: tuple[int, ...]
+    loops: tuple[Count, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PassEnded:
     """One pass by the phone's raw monotonic clock; times in ns, places x calls."""
 
-    number: int
-    began_ns: int
-    ended_ns: int
+    number: Count
+    began_ns: Count
+    ended_ns: Count
     samples_ns: NDArray[np.float64]
     order: NDArray[np.int64]
-    retaken: int
-    kept: int  # disturbed visits that were kept
-    frequencies_khz: Mapping[str, int] = field(default_factory=dict)
-    temperatures_c: Mapping[str, float] = field(default_factory=dict)
-    load_average: float | None = None
+    retaken: Count
+    kept: Count  # disturbed visits that were kept
+    frequencies_khz: Mapping[str, Number]
+    temperatures_c: Mapping[str, Number]
+    load_average: Number | None = None
+
+    def __post_init__(self) -> None:
+        """Keep what is a temperature."""
+        object.__setattr__(self, "temperatures_c", only_temperatures(self.temperatures_c))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:
     """The runner ends as it was told to."""
 
-    passes: int
+    passes: Count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +115,15 @@ class Failed:
 
 
 Event = Begin | ModelLoaded | Ready | PassEnded | End | Failed
+_EVENTS: Mapping[str, type[Event]] = {
+    "begin": Begin,
+    "model": ModelLoaded,
+    "ready": Ready,
+    "pass": PassEnded,
+    "end": End,
+    "error": Failed,
+}
+_Rows = tuple[tuple[Positive, ...], ...]
 
 
 def event_line(event: Mapping[str, Any]) -> bytes:
@@ -135,53 +149,45 @@ def parse_line(line: bytes) -> Event | None:
         raise DeviceError(
             f"the runner wrote {said!r:.60}, expected an event; build its bundle again"
         )
-    fields = Fields(said)
-    reader = _READERS.get(fields.text("event"))
-    return reader(fields) if reader else None
+    advice = "runner and host are of different versions: build its bundle again"
+    name = said.pop("event", None)
+    if not isinstance(name, str):
+        raise DeviceError(f"the runner's event is {name!r:.60}, expected a string; {advice}")
+    if name not in _EVENTS:
+        return None
+    return from_plain(
+        _EVENTS[name],
+        {key: _known(value) for key, value in said.items()},
+        f"the runner's event {name!r}",
+        error=DeviceError,
+        advice=advice,
+        other_keys=True,
+        decode=_array,
+    )
 
 
 def _no_constant(name: str) -> Never:
     raise ValueError(f"{name} is no number")
 
 
-def _begin(said: Fields) -> Begin:
-    return Begin(
-        version=said.text("version"),
-        litert=said.text("litert"),
-        clock_cost_ns=said.number("clock_cost_ns"),
-    )
+def _known(value: Any) -> Any:
+    """Leave out the readings that are null: sensors that could not be read."""
+    if not isinstance(value, dict):
+        return value
+    return {name: reading for name, reading in value.items() if reading is not None}
 
 
-def _model(said: Fields) -> ModelLoaded:
-    return ModelLoaded(
-        place=said.count("place"),
-        file=said.text("file"),
-        whole_graph=said.flag("whole_graph"),
-        load_ns=said.count("load_ns"),
-    )
-
-
-def _pass(said: Fields) -> PassEnded:
-    frequencies = said.readings("frequencies_khz")
-    return PassEnded(
-        number=said.count("number"),
-        began_ns=said.count("began_ns"),
-        ended_ns=said.count("ended_ns"),
-        samples_ns=said.times("samples_ns"),
-        order=np.array(said.counts("order"), dtype=np.int64),
-        retaken=said.count("retaken"),
-        kept=said.count("kept"),
-        frequencies_khz={name: round(value) for name, value in frequencies.items()},
-        temperatures_c=only_temperatures(said.readings("temperatures_c")),
-        load_average=said.number_or_none("load_average"),
-    )
-
-
-_READERS: Mapping[str, Callable[[Fields], Event]] = {
-    "begin": _begin,
-    "model": _model,
-    "ready": lambda said: Ready(loops=said.counts("loops")),
-    "pass": _pass,
-    "end": lambda said: End(passes=said.count("passes")),
-    "error": lambda said: Failed(what=said.text("what"), file=said.text("file", "")),
-}
+def _array(kind: Any, value: Any) -> NDArray[Any]:
+    """Make an array of rows of times, or of places, from lists."""
+    is_times = kind == NDArray[np.float64]
+    try:
+        if is_times:
+            array = np.array(msgspec.convert(value, _Rows), dtype=np.float64)
+        else:
+            array = np.array(msgspec.convert(value, tuple[Count, ...]), dtype=np.int64)
+    except ValueError:
+        array = np.empty(0)
+    if array.size == 0:
+        times = "rows of equal length, of times above 0"
+        raise ValueError(times if is_times else "a list of whole numbers of at least 0")
+    return array

@@ -75,6 +75,7 @@ def test_cores_and_clocks_of_a_pass() -> None:
             "cpu2": 0,
             f"cpu{TOO_LONG}": 1_900_800,
         },
+        temperatures_c={},
     )
 
     facts = pass_facts(ended, [], None)

@@ -1,0 +1,32 @@
+"""Plain data (of JSON and TOML) read into dataclasses strictly, and written back.
+
+Fields say what they take by their annotation: `from_plain` converts nothing silently and refuses
+keys that no field has. An error names the source, the field, its value and what was expected.
+"""
+
+from bench.reading.convert import from_plain, to_plain
+from bench.reading.kinds import (
+    AscendingInts,
+    Count,
+    NonNegative,
+    Number,
+    Positive,
+    PositiveInt,
+    Rule,
+    Text,
+    is_ascending,
+)
+
+__all__ = [
+    "AscendingInts",
+    "Count",
+    "NonNegative",
+    "Number",
+    "Positive",
+    "PositiveInt",
+    "Rule",
+    "Text",
+    "from_plain",
+    "is_ascending",
+    "to_plain",
+]

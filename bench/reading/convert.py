@@ -1,0 +1,161 @@
+"""Plain data to dataclasses and back, with one line that names the field that is wrong."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from bench.errors import InputError, OfabenchError
+from bench.reading.annotations import (
+    bare,
+    children,
+    expected,
+    fields_of,
+    is_table,
+    members,
+    rules_of,
+)
+
+T = TypeVar("T")
+Decode = Callable[[type[Any], Any], Any]
+
+_MISSING = re.compile(r"Object missing required field `(.*)`")
+
+
+def from_plain(  # noqa: PLR0913 - one reader of all that is written
+    cls: type[T],
+    data: Any,
+    where: str,
+    *,
+    error: type[OfabenchError] = InputError,
+    advice: str = "",
+    other_keys: bool = False,
+    decode: Decode | None = None,
+) -> T:
+    """Return a dataclass made of plain data, each field of the type that its annotation says.
+
+    A list becomes a tuple and a whole number a float where the annotation says so; no other value
+    is converted. A `ValueError` from `__post_init__` is reported with the table's place.
+
+    Args:
+        cls: a dataclass; its fields may be dataclasses, lists and mappings of them, unions with
+            None, and `Annotated` with `msgspec.Meta` or `Rule`.
+        data: dictionaries, lists, texts, numbers, booleans and None.
+        where: what the error begins with, as a file's name.
+        error: class of the error.
+        advice: what to do next; ends the error.
+        other_keys: whether keys that no field has are ignored, as in files that may be newer.
+        decode: makes a value of a type that msgspec does not know (its `dec_hook`); the text of
+            its `ValueError` says what is expected.
+
+    Raises:
+        error: one line with `where`, the field, its value and what was expected.
+    """
+    problem = None if other_keys else _unknown_key(cls, data, "")
+    if problem is None:
+        try:
+            result = msgspec.convert(data, cls, dec_hook=decode)
+        except (msgspec.ValidationError, RecursionError) as refused:
+            problem = _refused_value(cls, data, "", decode) or str(refused)
+        else:
+            problem = _broken_rule(cls, result, "")
+            if problem is None:
+                return result
+    raise error(f"{where}: {problem}" + (f"; {advice}" if advice else "")) from None
+
+
+def to_plain(value: Any) -> Any:
+    """Return a dataclass, or what holds dataclasses, as plain data for JSON.
+
+    Tuples become lists, paths texts, and numpy's numbers and arrays those of Python.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(inside) for key, inside in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_plain(inside) for inside in value]
+    if is_dataclass(value):
+        return {field.name: to_plain(getattr(value, field.name)) for field in fields(value)}
+    return msgspec.to_builtins(value, enc_hook=_encode)
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
+
+
+def _unknown_key(annotation: Any, data: Any, place: str) -> str | None:
+    """Say which key no field has, with the nearest that one has; None where there is none."""
+    for member in members(annotation):
+        cls = bare(member)
+        if is_table(cls) and isinstance(data, Mapping):
+            known = [*fields_of(cls)]
+            for key in data:
+                if key not in known:
+                    return f"{_join(place, key)} is an unknown key; {_hint(str(key), known)}"
+    inside = ((_unknown_key(a, v, place + step)) for step, a, v in children(annotation, data))
+    return next(filter(None, inside), None)
+
+
+def _refused_value(annotation: Any, data: Any, place: str, decode: Decode | None) -> str | None:
+    """Say which innermost value is not what it must be; None where all are."""
+    try:
+        msgspec.convert(data, annotation, dec_hook=decode)
+    except msgspec.ValidationError as refused:
+        inside = (
+            _refused_value(a, v, place + step, decode) for step, a, v in children(annotation, data)
+        )
+        return next(filter(None, inside), None) or _own_problem(annotation, data, place, refused)
+    return None
+
+
+def _own_problem(annotation: Any, data: Any, place: str, refused: msgspec.ValidationError) -> str:
+    """Say what is wrong with a value of which all inside is right."""
+    if refused.__cause__ is not None:  # what `__post_init__` or `decode` raised
+        if not any(is_table(bare(each)) for each in members(annotation)):
+            return _wrong(place, data, str(refused))
+        return f"{place[1:]}: {refused}" if place else str(refused)
+    missing = _MISSING.match(str(refused))
+    if missing is None:
+        return _wrong(place, data, expected(annotation))
+    name, known = missing[1], _fields_with(annotation, missing[1])
+    near = get_close_matches(name, [key for key in data if key not in known], n=1, cutoff=0.75)
+    hint = f", and there is {near[0]}, which may be meant for it" if near else ""
+    return f"{_join(place, name)} is missing{hint}, expected {expected(known[name])}"
+
+
+def _fields_with(annotation: Any, name: str) -> Mapping[str, Any]:
+    tables = (fields_of(bare(each)) for each in members(annotation) if is_table(bare(each)))
+    return next(known for known in tables if name in known)
+
+
+def _broken_rule(annotation: Any, result: Any, place: str) -> str | None:
+    """Say which converted value breaks a rule of its field; None where all are kept."""
+    if result is None:
+        return None
+    for rule in rules_of(annotation):
+        if not rule.holds(result):
+            return _wrong(place, to_plain(result), rule.expected)
+    inside = (_broken_rule(a, v, place + step) for step, a, v in children(annotation, result))
+    return next(filter(None, inside), None)
+
+
+def _wrong(place: str, value: Any, wanted: str) -> str:
+    return f"{place[1:] + ' is ' if place else ''}{value!r:.80}, expected {wanted}"
+
+
+def _join(place: str, name: object) -> str:
+    return f"{place}.{name}".lstrip(".")
+
+
+def _hint(name: str, known: Sequence[str]) -> str:
+    """Return the known name that is nearest, or all of them, as a question or an expectation."""
+    near = get_close_matches(name, known, n=1)
+    near += [each for each in known if each.startswith(name) or name.startswith(each)]
+    return f"did you mean {near[0]}?" if near else f"expected one of {', '.join(sorted(known))}"
