@@ -1,23 +1,14 @@
 """Plots; matplotlib is an extra and imported only here."""
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import InputError, MissingRuntimeError
+from bench.errors import InputError
 from bench.files import write_atomically
 
 _FORMATS = (".png", ".svg", ".pdf")
-
-
-def check_matplotlib() -> None:
-    """Raise `MissingRuntimeError`, which says how to install it, where matplotlib is missing."""
-    if importlib.util.find_spec("matplotlib") is None:
-        raise MissingRuntimeError(
-            "--plot needs matplotlib, which is not installed: pip install 'ofabench[report]'"
-        )
 
 
 def plot_predictions(

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.errors import MissingRuntimeError
+from bench.extras import missing_extra
 from bench.protocol.backend import Array
 from supernet.export.log_silencing import quiet
 
@@ -115,10 +115,8 @@ def _package() -> SimpleNamespace:
         from ai_edge_quantizer import calibrator, qtyping, quantizer, recipe_manager
         from ai_edge_quantizer.utils import qsv_utils
     except ImportError as error:
-        raise MissingRuntimeError(
-            "float16 and int8 TFLite files need ai-edge-quantizer, which is not installed: "
-            "pip install ai-edge-quantizer (it needs ai-edge-litert, not tflite-runtime)"
-        ) from error
+        # It needs ai-edge-litert: tflite-runtime is not enough.
+        raise missing_extra("ai_edge_quantizer", "float16 and int8 TFLite files need") from error
     return SimpleNamespace(
         calibrator=calibrator,
         qsv_utils=qsv_utils,

@@ -1,10 +1,13 @@
 """Which GPUs are present, and whether they can be measured."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench.devices.cuda import nvml
 from bench.devices.cuda.torch_driver import check_torch, uuid_of
 from bench.errors import DeviceError, MissingRuntimeError
+
+CARDS = Path("/proc/driver/nvidia/gpus")  # the driver has a folder there for each card
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +23,14 @@ def found_gpus() -> list[FoundGpu]:
     """Every card, by torch's numbers where torch sees any; none where there is no driver."""
     try:
         count = nvml.count()
-    except (DeviceError, MissingRuntimeError):
+    except DeviceError:
         return []
+    except MissingRuntimeError as error:
+        cards = len(list(CARDS.iterdir())) if CARDS.is_dir() else 0
+        return [
+            FoundGpu(address=f"cuda:{number}", slug="nvidia-gpu", state=str(error))
+            for number in range(cards)
+        ]
     try:
         check_torch()
     except (DeviceError, MissingRuntimeError) as error:

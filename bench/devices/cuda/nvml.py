@@ -5,7 +5,8 @@ from functools import cache
 from typing import Any, TypeVar
 
 from bench.devices.cuda.gpu_state import CardFacts, CardMoment, CardProcess
-from bench.errors import DeviceError, MissingRuntimeError
+from bench.errors import DeviceError
+from bench.extras import missing_extra
 
 T = TypeVar("T")
 _TEMPERATURE_GPU = 0
@@ -26,10 +27,7 @@ def library() -> Any:
     try:
         import pynvml
     except ImportError as error:
-        raise MissingRuntimeError(
-            "GPUs are looked at through NVML, whose package is not installed: "
-            "pip install nvidia-ml-py"
-        ) from error
+        raise missing_extra("pynvml", "GPUs need") from error
     _started()
     return pynvml
 

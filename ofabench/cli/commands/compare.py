@@ -11,9 +11,12 @@ EXIT_FAILED_CHECK = 1
 
 def run(options: CompareOptions) -> int:
     """Print what moved; say by the exit code whether it is too much."""
+    from bench.extras import check_extra
     from bench.files import write_text
     from ofabench.workflows.latency.compare import compare
 
+    if options.out is not None:
+        check_extra("plotly", "--out needs")
     compared = compare(options.first, options.second, fail_above=options.fail_above)
     if options.out is not None:
         from ofabench.report.comparison import render_comparison

@@ -8,11 +8,12 @@ from ofabench.options.evaluate import EvaluateOptions
 
 def run(options: EvaluateOptions) -> int:
     """Print the figures as a table or as JSON."""
-    from latency_models.evaluation.plot import check_matplotlib, plot_predictions
+    from bench.extras import check_extra
+    from latency_models.evaluation.plot import plot_predictions
     from ofabench.workflows.latency.predictor import load_predictor
 
     if options.plot is not None:
-        check_matplotlib()
+        check_extra("matplotlib", "--plot needs")
     found = load_predictor(options.predictor).evaluate(
         options.networks, column=options.column, space=options.space
     )

@@ -17,12 +17,14 @@ EXIT_FAILED_CHECK = 1
 
 def run(options: QuickstartOptions) -> int:
     """Run every step, then show what was predicted and measured, and count the verdicts."""
+    from bench.extras import check_extra
     from ofabench.display.live_search import get_look
     from ofabench.display.progress import get_progress, get_sweep_progress
     from ofabench.report.outcome import counts_of, outcome_text, read_outcomes
     from ofabench.workflows.quickstart.loop import Displays
     from ofabench.workflows.quickstart.quickstart import quickstart
 
+    check_extra("plotly", "the quickstart's report page needs")
     started = time.monotonic()
     displays = Displays(
         measuring=lambda: get_sweep_progress("bar"),

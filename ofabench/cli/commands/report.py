@@ -23,6 +23,9 @@ class ReportCommand(Options):
 
 def run(options: ReportCommand) -> int:
     """Write the page."""
+    from bench.extras import check_extra
+
+    check_extra("plotly", "report pages need")
     from ofabench.report.write import write_report
 
     print(write_report(options.given, options.out), file=sys.stderr)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.backends.registry import get_backend
+from bench.extras import check_extra
 from ofabench.options.export import ExportOptions
 from ofabench.workflows.export.card_text import card_lines
 from ofabench.workflows.train.extraction import ExtractedNetwork
@@ -16,7 +17,7 @@ from supernet.data.class_names import differ, shortened
 from supernet.data.dataset import Dataset, resize, score
 from supernet.export.export import Form, Made, make_card, make_file, write_exported
 from supernet.export.model_card import Accuracies, ModelCard
-from supernet.export.precision import INT8, check_precision
+from supernet.export.precision import FP32, INT8, check_precision
 
 CHECKED_IMAGES = 100  # int8 against torch, where no accuracy is asked
 PART = "validation"
@@ -57,6 +58,8 @@ def check_form(options: ExportOptions) -> None:
     """Raise an error where no such file can be made here, before anything is computed."""
     check_precision(options.format, options.precision)
     get_backend(options.format).version()
+    if options.format == "tflite" and options.precision != FP32:
+        check_extra("ai_edge_quantizer", "float16 and int8 TFLite files need")
 
 
 def needs_images(options: ExportOptions) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from bench.errors import FileError, InputError, InterruptedSweepError
+from bench.extras import check_extra
 from bench.protocol.progress import NoProgress, Progress
 from ofabench.options.train import TrainOptions
 from ofabench.workflows.space import load_space
@@ -15,6 +16,7 @@ from ofabench.workflows.train.broken_images import log_broken
 from ofabench.workflows.train.graceful_stop import wish_to_stop
 from ofabench.workflows.train.supernet import SuperNet, load_supernet
 from ofabench.workflows.train.training_limits import sampling_of
+from supernet.data.folder_source import FolderSource
 from supernet.data.open_data import Data, open_data
 from supernet.space.space import SearchSpace
 from supernet.train import trainer
@@ -58,6 +60,7 @@ def train(
         InputError: space, data, schedule and options do not fit each other, or the loss diverges.
         FileError: a file cannot be read or written.
         InfeasibleError: no network is within the latency limits.
+        MissingRuntimeError: an extra is missing that the data needs.
         InterruptedSweepError: it was stopped; `out` holds what is done.
 
     Example:
@@ -90,6 +93,8 @@ def _train(  # noqa: PLR0913, PLR0917 - as `train`, and the ranks
     sampling, restricted = sampling_of(options, space, _LOG.info if ranks.first else _say_nothing)
     schedule = Schedule.load(options.schedule)
     source = open_data(data, space, workers=options.workers).train_source
+    if isinstance(source, FolderSource):
+        check_extra("kornia", "training on a folder of images needs")
     recipe = Recipe(
         space=space,
         schedule=schedule,

@@ -15,7 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.errors import FileError, MissingRuntimeError
+from bench.errors import FileError
+from bench.extras import missing_extra
 from bench.files import read_bytes
 
 if TYPE_CHECKING:
@@ -134,7 +135,5 @@ def _write_new(path: Path, content: bytes, mode: int) -> None:
 
 
 def _check_library() -> None:
-    if find_spec("cryptography") is None:
-        raise MissingRuntimeError(
-            "phones need the package cryptography, which is not installed: pip install adb-shell"
-        )
+    if find_spec("cryptography") is None:  # adb-shell brings it
+        raise missing_extra("adb_shell", "phones need")

@@ -4,6 +4,7 @@ import socket
 from typing import Any
 
 from bench.errors import DeviceError, MissingRuntimeError
+from bench.extras import missing_extra
 
 _USB_TIMEOUT = -7  # LIBUSB_ERROR_TIMEOUT
 
@@ -18,9 +19,7 @@ class TcpPipe:
             from adb_shell.exceptions import TcpTimeoutException
             from adb_shell.transport.tcp_transport import TcpTransport
         except ImportError as error:
-            raise MissingRuntimeError(
-                "phones need the package adb-shell, which is not installed: pip install adb-shell"
-            ) from error
+            raise missing_extra("adb_shell", "phones need") from error
         self._timeout_error: type[Exception] = TcpTimeoutException
         self._transport: Any = TcpTransport(host, port)
         try:
