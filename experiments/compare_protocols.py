@@ -34,7 +34,7 @@ from bench.timing.aggregation import Load, Pass, derive_measurements
 from bench.timing.passes import collector_off
 from bench.timing.plan import SweepPlan
 from bench.timing.references import with_references
-from ofabench.workflows.sweep.sweeping import make_target
+from ofabench.workflows.sweep.sweep_setup import make_target
 from supernet.space.space import SearchSpace
 
 Floats = NDArray[np.float64]

@@ -20,7 +20,7 @@ from bench.devices.registry import get_device
 from bench.timing.plan import SweepPlan
 from bench.timing.session_drift import SessionDrift, drift_by_length, drift_by_references
 from latency_models.predictors.predictor import LatencyPredictor
-from ofabench.workflows.deploy.verifying import company_of
+from ofabench.workflows.deploy.verification_task import company_of
 from supernet.export.model_card import read_exported
 from supernet.verification.drift import blocks_ms, drift_since_sweep, references_ms
 from supernet.verification.verdicts import Expected, verify

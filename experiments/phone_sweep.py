@@ -35,7 +35,7 @@ from bench.sweep.run import run_sweep
 from bench.sweep.store import SweepStore
 from bench.timing.plan import SweepPlan
 from ofabench.display.progress import TerminalProgress
-from ofabench.workflows.sweep.sweeping import make_target
+from ofabench.workflows.sweep.sweep_setup import make_target
 from supernet.space.space import SearchSpace
 from tests.phone_target.build import NoTargetError, ensure_adbd
 from tests.phone_target.phone import RealPhone

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from ofabench.options.verify import VerifyOptions, VerifyRequest
     from ofabench.workflows.deploy.deploy import deploy
     from ofabench.workflows.deploy.deployment import Deployment
-    from ofabench.workflows.deploy.tries import verify_tries
+    from ofabench.workflows.deploy.repeated_verification import verify_tries
     from ofabench.workflows.deploy.verification import Verification
     from ofabench.workflows.deploy.verification_tries import VerificationTries
     from ofabench.workflows.deploy.verify import verify
@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     from ofabench.workflows.sweep.drift import drift
     from ofabench.workflows.sweep.drift_report import DriftReport
     from ofabench.workflows.sweep.sweep import sweep
-    from ofabench.workflows.sweep.swept import Sweep, open_sweep
+    from ofabench.workflows.sweep.sweep_result import Sweep, open_sweep
     from ofabench.workflows.train.supernet import SuperNet, load_supernet
     from ofabench.workflows.train.train import train
     from supernet.accuracy.predictor import AccuracyPredictor
@@ -111,7 +111,7 @@ _MODULES = {
     "SearchResult": "ofabench.workflows.search.result",
     "SearchSpace": "supernet.space.space",
     "SuperNet": "ofabench.workflows.train.supernet",
-    "Sweep": "ofabench.workflows.sweep.swept",
+    "Sweep": "ofabench.workflows.sweep.sweep_result",
     "SweepOptions": "ofabench.options.sweep",
     "Target": "bench.protocol.target",
     "TorchData": "supernet.data.torch_dataset",
@@ -135,7 +135,7 @@ _MODULES = {
     "memory_limit": "ofabench.workflows.search.limits",
     "on_codes": "ofabench.workflows.search.accuracies",
     "open_device": "ofabench.workflows.devices",
-    "open_sweep": "ofabench.workflows.sweep.swept",
+    "open_sweep": "ofabench.workflows.sweep.sweep_result",
     "params_limit": "ofabench.workflows.search.limits",
     "pareto": "ofabench.workflows.search.search",
     "register_backend": "bench.backends.registry",
@@ -146,7 +146,7 @@ _MODULES = {
     "sweep": "ofabench.workflows.sweep.sweep",
     "train": "ofabench.workflows.train.train",
     "verify": "ofabench.workflows.deploy.verify",
-    "verify_tries": "ofabench.workflows.deploy.tries",
+    "verify_tries": "ofabench.workflows.deploy.repeated_verification",
 }
 
 __all__ = [

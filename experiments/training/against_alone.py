@@ -22,7 +22,7 @@ from experiments.training.shrinking import parser_of, sandwich_arm, study_of
 from latency_models.predictors.predictor import LatencyPredictor
 from ofabench.cli.messages import messages_on_stderr
 from ofabench.workflows.pipeline import run_tasks
-from ofabench.workflows.quickstart.loop import Loop
+from ofabench.workflows.quickstart.tasks import Loop
 from supernet.constraints.constraints import latency
 from supernet.space.space import ArchConfig, SearchSpace
 from supernet.train.schedule import Schedule

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from ofabench.cli.derived.command import add_command_names, command_name
+from ofabench.cli.derived.command_entry import Entry
 from ofabench.cli.derived.parser import CommandParser
-from ofabench.cli.derived.table import Entry
 
 METAVAR = "COMMAND"
 COMPLETION = "completion"

@@ -10,7 +10,7 @@ from ofabench import __version__
 from ofabench.cli.output import guarded_output
 
 if TYPE_CHECKING:
-    from ofabench.cli.derived.table import Entry
+    from ofabench.cli.derived.command_entry import Entry
 
 # By name, the line of the help text; a command's module is imported only when it is run.
 COMMANDS = {
@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def commands() -> "dict[str, Entry]":
     """Return the table of commands."""
-    from ofabench.cli.derived.table import Entry
+    from ofabench.cli.derived.command_entry import Entry
 
     return {
         name: Entry(f"ofabench.cli.commands.{name.replace('-', '_')}", line)

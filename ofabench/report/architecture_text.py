@@ -8,7 +8,7 @@ from bench.protocol.target import Target
 from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.tables.networks import NetworksTable
 from ofabench.workflows.latency.networks import space_of
-from ofabench.workflows.latency.spaces import kept_space
+from ofabench.workflows.latency.stored_space import stored_space
 from supernet.space.arch import ArchConfig
 from supernet.space.space import SearchSpace
 
@@ -42,7 +42,7 @@ def space_of_table(table: NetworksTable) -> SearchSpace | None:
 def space_of_predictor(predictor: LatencyPredictor) -> SearchSpace | None:
     """The space that a predictor names or contains; None where it is not available."""
     try:
-        return kept_space(predictor.provenance, "the predictor").space
+        return stored_space(predictor.provenance, "the predictor").space
     except OfabenchError:
         return None
 

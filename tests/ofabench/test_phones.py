@@ -15,7 +15,7 @@ from bench.errors import MissingRuntimeError
 from bench.sweep.store import SweepStore
 from bench.timing.plan import SweepPlan
 from ofabench.cli import main as cli
-from ofabench.workflows.sweep.sweeping import make_target
+from ofabench.workflows.sweep.sweep_setup import make_target
 from supernet.space.space import SearchSpace
 from supernet.verification.verify import Bench, measure_file
 from tests.pocket_phone.phone import DaemonOptions, PocketPhone

@@ -9,7 +9,7 @@ import pytest
 from bench.errors import FileError, InputError
 from ofabench.cli import main as cli
 from ofabench.workflows.deploy.deploy_search import read_search
-from ofabench.workflows.train.given_networks import arch_of
+from ofabench.workflows.train.network_arguments import arch_of
 from supernet.published.net_config_export import net_config
 from supernet.search.result_file import read_network, read_values
 from supernet.space.space import SearchSpace

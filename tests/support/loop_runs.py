@@ -26,7 +26,7 @@ from ofabench.options.search import SearchOptions
 from ofabench.workflows.search.limits import latency_limit
 from ofabench.workflows.search.loop.measuring import measure
 from ofabench.workflows.search.loop.result import MeasuredSearch
-from ofabench.workflows.search.loop.search import asked, run_loop
+from ofabench.workflows.search.loop.search import loop_task, run_loop
 from supernet.space.arch import ArchConfig
 from supernet.space.space import SearchSpace
 
@@ -135,6 +135,6 @@ def loop(
     """Run a loop on fake devices; by default all without flaws, the limit 0.3 ms."""
     if constraints is None:
         constraints = latency_limit(predictor(), 0.3)
-    question, given = asked(SMALL, deep, constraints, QUICK, measuring)
+    task, limits = loop_task(SMALL, deep, constraints, QUICK, measuring)
     decider = deciding_on(deciding or FakeDevice())
-    return run_loop(question, given, device or FakeDevice(), folder, decider)
+    return run_loop(task, limits, device or FakeDevice(), folder, decider)

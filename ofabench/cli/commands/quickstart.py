@@ -21,8 +21,8 @@ def run(options: QuickstartOptions) -> int:
     from ofabench.display.live_search import get_look
     from ofabench.display.progress import get_progress, get_sweep_progress
     from ofabench.report.outcome import counts_of, outcome_text, read_outcomes
-    from ofabench.workflows.quickstart.loop import Displays
     from ofabench.workflows.quickstart.quickstart import quickstart
+    from ofabench.workflows.quickstart.tasks import Displays
 
     check_extra("plotly", "the quickstart's report page needs")
     started = time.monotonic()

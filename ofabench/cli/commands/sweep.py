@@ -15,7 +15,7 @@ from ofabench.options.sweep import SweepRequest
 if TYPE_CHECKING:
     from bench.sweep.summary import SweepSummary
     from ofabench.workflows.sweep.fleet_sweep import FleetSweep
-    from ofabench.workflows.sweep.swept import Sweep
+    from ofabench.workflows.sweep.sweep_result import Sweep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

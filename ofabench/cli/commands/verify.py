@@ -34,7 +34,7 @@ def run(options: VerifyCommand) -> int:
 def _run_tries(options: VerifyCommand) -> int:
     """Measure several times; the exit code is 0 where every try passes, and MLPerf's rule."""
     from ofabench.display.progress import get_sweep_progress
-    from ofabench.workflows.deploy.tries import verify_tries
+    from ofabench.workflows.deploy.repeated_verification import verify_tries
 
     request = VerifyRequest(**{f.name: getattr(options, f.name) for f in fields(VerifyRequest)})
     again = equivalent_command("verify", options, skip=("progress", "json"))

@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 
-from ofabench.cli.completion.described import Completion
+from ofabench.cli.completion.completions import Completion
 
 _START = """\
 # bash completion of ofabench: eval "$(ofabench completion bash)"

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from bench.options import Options, option
 from ofabench.cli.completion import bash, zsh
-from ofabench.cli.completion.described import completions
+from ofabench.cli.completion.completions import completions
 from ofabench.cli.derived.command import Command
-from ofabench.cli.derived.table import Entry
+from ofabench.cli.derived.command_entry import Entry
 
 SHELLS = {"bash": bash.script, "zsh": zsh.script}
 

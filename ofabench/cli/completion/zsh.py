@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Mapping
 
-from ofabench.cli.completion.described import Completion, Value
+from ofabench.cli.completion.completions import Completion, Value
 
 _END = """\
 if [[ ${funcstack[1]} == _ofabench ]]; then

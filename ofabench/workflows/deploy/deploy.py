@@ -16,9 +16,9 @@ from ofabench.workflows.deploy.deploy_card import ELSEWHERE, NO_VERIFY, Deployme
 from ofabench.workflows.deploy.deploy_folder import CARD, PAGE, SEARCH, finished, write_folder
 from ofabench.workflows.deploy.deploy_page import page_of
 from ofabench.workflows.deploy.deployment import Deployment
-from ofabench.workflows.deploy.given import DeploymentInputs, read_given
-from ofabench.workflows.deploy.verifying import (
-    Place,
+from ofabench.workflows.deploy.deployment_inputs import DeploymentInputs, read_inputs
+from ofabench.workflows.deploy.verification_task import (
+    MeasurementSetup,
     VerificationTask,
     measure,
     statistic_of,
@@ -93,7 +93,7 @@ def deploy(  # noqa: PLR0913 - which network, what it is judged by, and where
     """
     options = DeployOptions.or_defaults(options)
     with tempfile.TemporaryDirectory(prefix="ofabench-") as folder:
-        given = read_given(
+        given = read_inputs(
             Path(folder),
             supernet=supernet,
             network=network,
@@ -178,7 +178,7 @@ def _deploy(
 @contextmanager
 def _device(
     given: DeploymentInputs, device: DeviceLike, backend: "Backend", progress: Progress | None
-) -> "Iterator[tuple[Place | None, list[LatencyPredictor]]]":
+) -> "Iterator[tuple[MeasurementSetup | None, list[LatencyPredictor]]]":
     """Where to verify, and which predictors are of it; none where it is not wanted.
 
     `TargetMismatchError` where it is wanted, and no predictor is of the device.
@@ -205,7 +205,9 @@ def _device(
         with measuring_alone(opened, wait=waits(device), progress=progress):
             if not given.options.force:
                 opened.check_quiet()
-            place = Place(device=opened, backend=backend, options=given.options, progress=progress)
+            place = MeasurementSetup(
+                device=opened, backend=backend, options=given.options, progress=progress
+            )
             yield place, here
 
 
@@ -216,7 +218,7 @@ def _check_target(device: "Device", backend: "Backend", predictor: "LatencyPredi
 
 
 def _verify(
-    place: Place | None,
+    place: MeasurementSetup | None,
     model: "ExportedModel",
     predictor: "LatencyPredictor",
     given: DeploymentInputs,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.digests import file_digest
 from ofabench.workflows.deploy.deploy_folder import FORMAT
-from ofabench.workflows.deploy.given import DeploymentInputs
+from ofabench.workflows.deploy.deployment_inputs import DeploymentInputs
 
 if TYPE_CHECKING:
     from latency_models.predictors.predictor import LatencyPredictor

@@ -9,15 +9,15 @@ from bench.errors import InputError
 from bench.protocol.progress import Progress
 from ofabench.options.verify import VerifyOptions, VerifyRequest, check_target_options
 from ofabench.workflows.deploy.verification import Verification
-from ofabench.workflows.deploy.verification_text import accuracy_json
-from ofabench.workflows.deploy.verification_tries import check_no_tries
-from ofabench.workflows.deploy.verifying import (
-    Place,
+from ofabench.workflows.deploy.verification_task import (
+    MeasurementSetup,
     VerificationTask,
     measure,
     statistic_of,
     target_for,
 )
+from ofabench.workflows.deploy.verification_text import accuracy_json
+from ofabench.workflows.deploy.verification_tries import check_no_tries
 from ofabench.workflows.devices import DeviceLike, device_in, measuring_alone, waits
 from ofabench.workflows.search.latencies import latency_source
 
@@ -103,7 +103,7 @@ def verify(  # noqa: PLR0913 - the file, where it is measured, and all that it m
             statistic=statistic_of(options, raw, searched),
             keep=None if keep is None else Path(keep),
         )
-        place = Place(device=opened, backend=backend, options=options, progress=progress)
+        place = MeasurementSetup(device=opened, backend=backend, options=options, progress=progress)
         with measuring_alone(opened, wait=waits(device), progress=progress):
             verdict = measure(place, asked)
     score = None if judge is None else judge(content)
@@ -189,7 +189,7 @@ def _target(
     options: VerifyOptions,
 ) -> "Target":
     """What the file is measured on: the predictor's target, or the device's own."""
-    from ofabench.workflows.sweep.sweeping import make_target
+    from ofabench.workflows.sweep.sweep_setup import make_target
 
     if predictor is not None:
         return target_for(card, predictor)

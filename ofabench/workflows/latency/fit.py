@@ -17,7 +17,7 @@ from ofabench.workflows.latency.network_warnings import (
     warn_of_networks,
 )
 from ofabench.workflows.latency.predictor import LatencyPredictor, load_predictor
-from ofabench.workflows.latency.spaces import ONEHOT, space_provenance, without_toml
+from ofabench.workflows.latency.stored_space import ONEHOT, space_provenance, without_toml
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from ofabench.options.fit import FitOptions
 from ofabench.workflows.latency.network_warnings import other_columns, warn_of_networks
 from ofabench.workflows.latency.predictor import LatencyPredictor
-from ofabench.workflows.latency.spaces import ONEHOT, without_toml
+from ofabench.workflows.latency.stored_space import ONEHOT, without_toml
 
 if TYPE_CHECKING:
     from latency_models.tables.networks import NetworksTable

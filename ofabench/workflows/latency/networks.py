@@ -15,7 +15,7 @@ from bench.timing.session_drift import (
     drift_by_length,
     drift_by_references,
 )
-from ofabench.workflows.latency.spaces import KeptSpace, kept_space, load_space
+from ofabench.workflows.latency.stored_space import StoredSpace, load_space, stored_space
 
 if TYPE_CHECKING:
     from bench.blocks.spec import BlockSpec
@@ -41,7 +41,7 @@ def space_of(table: "NetworksTable", asked: str | Path | None) -> "SearchSpace":
 
 
 def space_to_judge(
-    table: "NetworksTable", given: str | Path | None, predictor: KeptSpace
+    table: "NetworksTable", given: str | Path | None, predictor: StoredSpace
 ) -> "SearchSpace":
     """Space of a table's networks: what the table says, else what the predictor says.
 
@@ -54,7 +54,7 @@ def space_to_judge(
                 "was fitted on a table that names none: give it with --space"
             )
         return predictor.needed(given)
-    kept = kept_space({**table.provenance, "space": table.space}, "the networks table")
+    kept = stored_space({**table.provenance, "space": table.space}, "the networks table")
     if kept.space is None and kept.name == predictor.name:
         kept = predictor
     if kept.space is not None:

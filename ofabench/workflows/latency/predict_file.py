@@ -10,7 +10,7 @@ from bench.errors import InputError
 from bench.files import parse_json
 from ofabench.workflows.latency.networks import numbered_lines, read_text
 from ofabench.workflows.latency.predictor import LatencyPredictor
-from ofabench.workflows.latency.spaces import ONEHOT
+from ofabench.workflows.latency.stored_space import ONEHOT
 
 if TYPE_CHECKING:
     from latency_models.networks.categories.predictor import CategoryPredictor

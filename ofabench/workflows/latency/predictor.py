@@ -24,7 +24,7 @@ from ofabench.workflows.latency.predictions import (
     predictions_of_blocks,
     predictions_of_categories,
 )
-from ofabench.workflows.latency.spaces import ONEHOT, KeptSpace, kept_space
+from ofabench.workflows.latency.stored_space import ONEHOT, StoredSpace, stored_space
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +53,7 @@ class LatencyPredictor:
     """
 
     model: "BlockPredictor | CategoryPredictor"
-    kept: KeptSpace
+    kept: StoredSpace
 
     @classmethod
     def of(
@@ -74,7 +74,7 @@ class LatencyPredictor:
         Raises:
             InputError: the model is of another space, or of categories where a space is given.
         """
-        made = cls(model, kept_space(model.provenance, what))
+        made = cls(model, stored_space(model.provenance, what))
         if made._categories is None and space != ONEHOT:
             found = made.kept.agreed(space)
             if found is None:

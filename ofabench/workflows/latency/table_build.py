@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import FileError, InputError
 from ofabench.options.table import TableBuildOptions
-from ofabench.workflows.latency.spaces import KeptSpace, kept_space, space_provenance
+from ofabench.workflows.latency.stored_space import StoredSpace, space_provenance, stored_space
 
 if TYPE_CHECKING:
     from bench.sweep.store import SweepStore
@@ -92,13 +92,13 @@ def networks_table(store: "SweepStore", space: str | None = None) -> "NetworksTa
     return _networks(store, store.measurements(), space)
 
 
-def sweep_space(store: "SweepStore", name: str | None = None) -> KeptSpace:
+def sweep_space(store: "SweepStore", name: str | None = None) -> StoredSpace:
     """Return what a sweep says of its space; `name` is that of its networks, where it has any."""
     from supernet.space.space import space_names
 
     name = name or dict(store.plan.asked).get("space")
     toml = None if name in space_names() else store.space_toml
-    return kept_space({"space": name, "space_toml": toml}, "the sweep")
+    return stored_space({"space": name, "space_toml": toml}, "the sweep")
 
 
 def _blocks(

@@ -7,7 +7,7 @@ from pathlib import Path
 from bench.errors import FileError, OfabenchError
 from ofabench.options.quickstart import QuickstartOptions
 from ofabench.workflows.pipeline import CommandLine, run_tasks
-from ofabench.workflows.quickstart.loop import NAMES, Displays, Loop
+from ofabench.workflows.quickstart.tasks import NAMES, Displays, QuickstartTasks
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def quickstart(
         FileError: the folder cannot be made.
         OfabenchError: a part failed; started again, the loop continues there.
     """
-    loop = Loop(
+    loop = QuickstartTasks(
         folder=options.out,
         seed=options.seed,
         force=options.force,
@@ -49,7 +49,9 @@ def quickstart(
         raise
 
 
-def _run(loop: Loop, report: Callable[[Path, Path], str], command_line: CommandLine | None) -> None:
+def _run(
+    loop: QuickstartTasks, report: Callable[[Path, Path], str], command_line: CommandLine | None
+) -> None:
     measuring = loop.measuring()
     total = len(measuring) + 2 + (len(NAMES) - 2) + 2 * len(NAMES) + 1
     run_tasks(measuring, command_line, total=total)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.digests import file_digest
 from bench.errors import InputError
-from ofabench.workflows.latency.spaces import kept_space
+from ofabench.workflows.latency.stored_space import stored_space
 
 if TYPE_CHECKING:
     from latency_models.predictors.predictor import LatencyPredictor
@@ -35,7 +35,7 @@ class LatencySource:
     def space(self) -> "SearchSpace | None":
         """The space that it says it is of; None where it does not hold one."""
         what = self.key if self.file is None else self.file.name
-        return self.known_space or kept_space(self.predictor.provenance, what).space
+        return self.known_space or stored_space(self.predictor.provenance, what).space
 
     def to_json(self) -> dict[str, Any]:
         """Provenance: target, the file's name and digest where there is one, and its own."""

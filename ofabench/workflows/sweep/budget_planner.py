@@ -28,10 +28,10 @@ from latency_models.regression.active_learning import (
     rough_ms,
 )
 from ofabench.workflows.sweep.front_networks import front_networks
-from ofabench.workflows.sweep.prices import Budget, Prices
+from ofabench.workflows.sweep.measuring_times import MeasuringTimes, SweepBudget
 from supernet.space.space import ArchConfig, SearchSpace
 
-__all__ = ["NETWORKS", "Budget", "BudgetPlanner", "informative_networks"]
+__all__ = ["NETWORKS", "BudgetPlanner", "SweepBudget", "informative_networks"]
 Floats = NDArray[np.float64]
 
 NETWORKS = 20  # to learn a composition on
@@ -68,7 +68,7 @@ class BudgetPlanner:
     def __init__(  # noqa: PLR0913
         self,
         space: SearchSpace,
-        budget: Budget,
+        budget: SweepBudget,
         *,
         resolutions: Sequence[int] | None = None,
         networks: int | None = None,
@@ -103,7 +103,7 @@ class BudgetPlanner:
         budget_s = self.budget_s
         if known and self._spent is not None and self._out_of_time(self._spent.wall_s):
             return None
-        prices = Prices(self._budget, self._specs, done, self._spent)
+        prices = MeasuringTimes(self._budget, self._specs, done, self._spent)
         left_s = budget_s - self._reserve_s - prices.spent_s
         if known and self._out_of_time(prices.spent_s):
             return None
@@ -124,7 +124,7 @@ class BudgetPlanner:
             )
         return work or None
 
-    def _fixed_s(self, prices: Prices, left_s: float) -> float:
+    def _fixed_s(self, prices: MeasuringTimes, left_s: float) -> float:
         """What references take, and blocks that groups after a round's first one repeat."""
         plan = self._budget.plan
         groups = max(1, math.ceil(left_s / (plan.loads * plan.group_s)))
@@ -135,7 +135,7 @@ class BudgetPlanner:
         return self.budget_s - self._reserve_s - spent_s < LEAST_SHARE * self.budget_s
 
     def _main_round(
-        self, prices: Prices, room_s: float, gone: Collection[Workload]
+        self, prices: MeasuringTimes, room_s: float, gone: Collection[Workload]
     ) -> list[Workload]:
         """Networks, what the domain lacks, then what tells most."""
         work = self._choose_networks(prices, NETWORKS_SHARE * room_s, gone)
@@ -149,7 +149,7 @@ class BudgetPlanner:
 
     def _later_round(
         self,
-        prices: Prices,
+        prices: MeasuringTimes,
         room_s: float,
         gone: Collection[Workload],
         done: Sequence[Measurement],
@@ -163,7 +163,9 @@ class BudgetPlanner:
         room_s -= _sum(prices, blocks)
         return [*work, *blocks, *self._again(prices, room_s, done)]
 
-    def _front(self, prices: Prices, room_s: float, gone: Collection[Workload]) -> list[Workload]:
+    def _front(
+        self, prices: MeasuringTimes, room_s: float, gone: Collection[Workload]
+    ) -> list[Workload]:
         """Networks of the front that were not measured, from one end of it to the other."""
         measured = sum(one.role == "network" for one in gone)
         count = self._most_networks - measured
@@ -184,7 +186,9 @@ class BudgetPlanner:
             count = min(count - 1, int(count * room_s / total_s))
         return []
 
-    def _again(self, prices: Prices, room_s: float, done: Sequence[Measurement]) -> list[Workload]:
+    def _again(
+        self, prices: MeasuringTimes, room_s: float, done: Sequence[Measurement]
+    ) -> list[Workload]:
         """What is measured and least certain, networks first, as much as there is time for."""
         most = AGAIN * self._budget.plan.loads
         open_ = [one for one in done if one.workload.role != "reference" and one.loads < most]
@@ -202,7 +206,7 @@ class BudgetPlanner:
         return Workload(role="network", blocks=self._space.blocks(arch), label=label)
 
     def _choose_networks(
-        self, prices: Prices, room_s: float, gone: Collection[Workload]
+        self, prices: MeasuringTimes, room_s: float, gone: Collection[Workload]
     ) -> list[Workload]:
         beliefs = network_beliefs(self._specs, self._nets, prices.costs_ms)
         taken = [row for row, one in enumerate(self._networks) if one in gone]
@@ -212,7 +216,7 @@ class BudgetPlanner:
         return [self._networks[row] for row in chosen]
 
     def _choose_blocks(
-        self, prices: Prices, room_s: float, gone: Collection[Workload]
+        self, prices: MeasuringTimes, room_s: float, gone: Collection[Workload]
     ) -> list[Workload]:
         taken = [row for row, one in enumerate(self._blocks) if one in gone]
         beliefs = block_beliefs(self._specs, self._nets, prices.costs_ms).given(taken)
@@ -225,7 +229,7 @@ def _prepare() -> None:
     importlib.import_module("sklearn.linear_model")
 
 
-def _sum(prices: Prices, work: Sequence[Workload]) -> float:
+def _sum(prices: MeasuringTimes, work: Sequence[Workload]) -> float:
     return float(prices.of(work).sum())
 
 

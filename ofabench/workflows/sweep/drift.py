@@ -21,7 +21,7 @@ from bench.sweep.waiting import wait_s, wait_until
 from ofabench.options.drift import DriftOptions, DriftPart, DriftRequest
 from ofabench.workflows.devices import DeviceLike, device_in, measuring_alone, waits
 from ofabench.workflows.sweep.drift_report import DriftReport
-from ofabench.workflows.sweep.swept import Sweep
+from ofabench.workflows.sweep.sweep_result import Sweep
 
 __all__ = ["DriftReport", "drift", "drift_part", "drift_request"]
 logger = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from ofabench.options.selfcheck import SelfCheckRequest
 from ofabench.options.sweep import SweepOptions
 from ofabench.workflows.pipeline import CommandLine, Task, run_tasks
 from ofabench.workflows.sweep.self_check import check_device, default_backend
-from ofabench.workflows.sweep.target_check import Amount, TargetCheck
+from ofabench.workflows.sweep.target_check import CheckSize, TargetCheck
 
 BATCHES = (1, 64)
 PRECISIONS = ("fp32", "fp16")
@@ -102,7 +102,7 @@ def _quick_check(request: SelfCheckRequest, progress: Callable[[], Progress | No
 
 
 def _checks(request: SelfCheckRequest) -> list[TargetCheck]:
-    amount, forced = Amount(space=request.space), request.check_options.force
+    amount, forced = CheckSize(space=request.space), request.check_options.force
     backend = request.backend or default_backend(str(request.device.device))
     return [
         *gpu_checks(request.out, request.device, backend, amount, forced=forced),
@@ -118,7 +118,7 @@ def _checks(request: SelfCheckRequest) -> list[TargetCheck]:
 
 
 def gpu_checks(
-    folder: Path, device: DeviceOptions, backend: str, amount: Amount, *, forced: bool = False
+    folder: Path, device: DeviceOptions, backend: str, amount: CheckSize, *, forced: bool = False
 ) -> list[TargetCheck]:
     """Return what is measured on a GPU."""
     return [
@@ -139,7 +139,7 @@ def xeon_checks(  # noqa: PLR0913
     folder: Path,
     cpu_model: str | None,
     cores: int,
-    amount: Amount,
+    amount: CheckSize,
     *,
     forced: bool = False,
     wait: bool = False,

@@ -17,7 +17,7 @@ from bench.sweep.selfcheck import SelfCheck, self_check
 from bench.timing.plan import SweepPlan
 from ofabench.options.selfcheck import SelfCheckRequest
 from ofabench.workflows.devices import device_in, measuring_alone
-from ofabench.workflows.sweep.sweeping import make_target, sweep_work
+from ofabench.workflows.sweep.sweep_setup import make_target, sweep_work
 from supernet.space.space import SearchSpace
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from bench.protocol.plugins import lacking
 from bench.protocol.progress import NoProgress, Progress
 from ofabench.options.sweep import SweepOptions, SweepRequest
 from ofabench.workflows.devices import DeviceLike, device_in, measuring_alone, waits
-from ofabench.workflows.sweep.swept import Sweep, open_sweep
+from ofabench.workflows.sweep.sweep_result import Sweep, open_sweep
 from supernet.space.space import SearchSpace
 
 if TYPE_CHECKING:
@@ -111,9 +111,9 @@ def _sweep_on(  # noqa: PLR0913 - what `sweep` was given, checked
     wait: bool,
     resume_with: str,
 ) -> Sweep:
-    from ofabench.workflows.sweep.last_session import measure_anchors
-    from ofabench.workflows.sweep.sweep_choice import plan_of, planner_of, spread_of
-    from ofabench.workflows.sweep.sweeping import check_out, open_store, sweep_into
+    from ofabench.workflows.sweep.anchor_session import measure_anchors
+    from ofabench.workflows.sweep.sweep_plan import plan_of, planner_of, spread_of
+    from ofabench.workflows.sweep.sweep_setup import check_out, open_store, sweep_into
 
     target = target_of(device, backend, options)
     plan = plan_of(options, space)
@@ -140,7 +140,7 @@ def _sweep_on(  # noqa: PLR0913 - what `sweep` was given, checked
 
 def target_of(device: Device, backend: Backend, options: SweepOptions) -> "Target":
     """Name what a sweep with these options measures on."""
-    from ofabench.workflows.sweep.sweeping import make_target
+    from ofabench.workflows.sweep.sweep_setup import make_target
 
     return make_target(
         device,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from bench.timing.measurement import SETTLED_HALF_WIDTH
-from ofabench.workflows.sweep.swept import Sweep
+from ofabench.workflows.sweep.sweep_result import Sweep
 
 UNRUNNABLE_SHOWN = 5
 

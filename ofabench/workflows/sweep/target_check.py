@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Amount:
+class CheckSize:
     """How much is measured; `blocks` is how many of the space's, None for all."""
 
     space: str = "ofa-mbv3-w1.0"
@@ -45,7 +45,7 @@ class TargetCheck:
     device: DeviceOptions
     backend: str
     sweep: SweepOptions
-    amount: Amount
+    amount: CheckSize
 
     def at(self, name: str) -> Path:
         """A file of this part."""

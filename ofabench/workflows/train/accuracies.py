@@ -15,7 +15,7 @@ from latency_models.tables.storage import origin
 from ofabench.options.accuracy import DRAWN, EvaluationOptions
 from ofabench.workflows.latency.networks import read_archs
 from ofabench.workflows.train.broken_images import log_broken
-from ofabench.workflows.train.given_networks import codes_of
+from ofabench.workflows.train.network_arguments import codes_of
 from supernet.accuracy import measure
 from supernet.accuracy.store import Code, Conditions, EvaluationStore
 from supernet.data.dataset import Score

@@ -15,7 +15,7 @@ from latency_models.tables.networks import NetworksTable
 from ofabench.options.accuracy import AccuracyOptions
 from ofabench.workflows.latency.networks import space_of
 from ofabench.workflows.train.accuracies import MeasuredAccuracies, Subject, check_folder
-from ofabench.workflows.train.given_networks import codes_of
+from ofabench.workflows.train.network_arguments import codes_of
 from supernet.accuracy.check import Compared, compare, kinds_for
 from supernet.accuracy.measure import CALIBRATION_IMAGES, choose_networks, measure_pairs
 from supernet.accuracy.predictor import AccuracyPredictor

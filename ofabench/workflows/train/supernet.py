@@ -20,7 +20,7 @@ from ofabench.workflows.train.accuracies import (
 from ofabench.workflows.train.accuracy_fit import FittedAccuracies, measure_and_fit
 from ofabench.workflows.train.broken_images import log_broken
 from ofabench.workflows.train.extraction import ExtractedNetwork, extract
-from ofabench.workflows.train.given_networks import arch_of
+from ofabench.workflows.train.network_arguments import arch_of
 from ofabench.workflows.train.training_summary import TrainingSummary
 from supernet.data.open_data import Data, open_data
 from supernet.data.parts import DataParts

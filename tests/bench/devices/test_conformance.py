@@ -28,7 +28,7 @@ from bench.protocol.backend import Backend
 from bench.protocol.device import Device, LoadPlan, PassResult, Workload
 from bench.protocol.target import Target
 from tests.pocket_phone.phone import DaemonOptions, PocketPhone
-from tests.support.fake_card import fake_gpu
+from tests.support.fake_gpu import fake_gpu
 
 Case = tuple[Device, Backend]
 DEVICES: dict[str, Callable[[], Case]] = {

@@ -34,12 +34,12 @@ from bench.timing.plan import SweepPlan
 from ofabench.cli import main as cli
 from ofabench.cli.commands.sweep import SweepCommand, resume_command
 from ofabench.options.device import DeviceOptions
-from ofabench.workflows.quickstart.loop import Loop
+from ofabench.workflows.quickstart.tasks import Loop
 from ofabench.workflows.sweep.fleet_sweep import member_of
 from supernet.verification.verify import Bench, measure_file
 from tests.pocket_phone.phone import DaemonOptions, PocketPhone
 from tests.support.device_lock_holder import HOLDER, held_elsewhere
-from tests.support.fake_card import fake_gpu
+from tests.support.fake_gpu import fake_gpu
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ofabench.cli.completion import bash, zsh
-from ofabench.cli.completion.described import completions
+from ofabench.cli.completion.completions import completions
 from ofabench.cli.dispatch import dispatch, top_parser
 from ofabench.cli.main import commands
 from tests.support.command_examples import TABLE

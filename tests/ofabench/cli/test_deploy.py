@@ -21,7 +21,7 @@ from bench.protocol.target import Target
 from latency_models.networks.network_calibration import NetworkCalibration
 from latency_models.predictors.predictor import LatencyPredictor
 from ofabench.cli import main as cli
-from ofabench.workflows.sweep.sweeping import make_target
+from ofabench.workflows.sweep.sweep_setup import make_target
 from supernet.accuracy.predictor import fit_accuracy
 from supernet.data import open_data
 from supernet.data.dataset import resize

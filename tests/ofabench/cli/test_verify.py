@@ -20,8 +20,8 @@ from ofabench.cli import main as cli
 from ofabench.launcher import launch
 from ofabench.options.device import DeviceOptions
 from ofabench.options.verify import VerifyOptions, VerifyRequest
-from ofabench.workflows.deploy.tries import verify_part
-from ofabench.workflows.sweep.sweeping import make_target
+from ofabench.workflows.deploy.repeated_verification import verify_part
+from ofabench.workflows.sweep.sweep_setup import make_target
 from supernet.data import open_data
 from supernet.data.digits import load_digits_parts
 from supernet.data.digits_parts import DatasetParts

@@ -16,20 +16,21 @@ from latency_models.drift.limit_on import CORRECTED
 from ofabench.launcher import launch
 from ofabench.options.device import DeviceOptions
 from ofabench.options.measured_search import MeasureLaidOut
-from ofabench.workflows.search.loop.knowledge import Candidate, Knowledge
+from ofabench.workflows.search.loop.loop_state import Candidate, LoopState
 from ofabench.workflows.search.loop.measuring import measure_laid_out, only_iteration
-from ofabench.workflows.search.loop.question import Question, State
+from ofabench.workflows.search.loop.task import LoopFolder, LoopTask
 
 Decider = Callable[[Path], None]
-"""Measures what is laid out in a file, in another process."""
+"""Measures the planned workloads of a file, in another process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Try:
-    """A network's deciding measurement, `line` of an archs file; latencies in ms.
+    """Deciding measurement of one network; `line` is its architecture, latencies are in ms.
 
-    `raw_ms` with its 95 % interval is as measured, `corrected_ms` at the mean over sessions by the
-    anchors beside it, None where there are none. `limit_met` is by that which the limit is on.
+    `raw_ms` with its 95 % interval is as measured; `corrected_ms` is for the mean over sessions, by
+    the anchors measured with it, None without anchors. `limit_met` compares the limit with the
+    latency that it is about.
     """
 
     line: str
@@ -40,15 +41,17 @@ class Try:
     limit_met: bool
 
     def to_json(self) -> dict[str, Any]:
-        """JSON values; null where two replicates are too few for an interval."""
+        """Return JSON values; null where two replicates are too few for an interval."""
         values = asdict(self)
         values["network"] = values.pop("line")
-        values["raw_interval_ms"] = [None if np.isnan(x) else x for x in self.raw_interval_ms]
+        values["raw_interval_ms"] = [
+            None if np.isnan(bound_ms) else bound_ms for bound_ms in self.raw_interval_ms
+        ]
         return values
 
 
 def in_another_process(device: DeviceOptions, *, force: bool, progress: Progress | None) -> Decider:
-    """Return what measures a file's work on the device in a worker process."""
+    """Return a function that measures a file's workloads on the device in a worker process."""
 
     def decide(path: Path) -> None:
         options = MeasureLaidOut(sweep=path, device=device, force=force)
@@ -58,84 +61,90 @@ def in_another_process(device: DeviceOptions, *, force: bool, progress: Progress
 
 
 def decide(
-    known: Knowledge, state: State, best: Sequence[Candidate], decider: Decider
+    state: LoopState, folder: LoopFolder, best: Sequence[Candidate], decider: Decider
 ) -> list[Try]:
-    """Measure the best candidates in turn until one meets the limit, or tries are used up.
+    """Measure the best candidates in turn until one meets the limit or all tries are used.
 
-    `best` are those that may be chosen, the best first. Tries of an earlier run of the same search
-    count; a network is never tried twice. All tries there were, the last one decided.
+    `best` is sorted, the most accurate first. Tries of an earlier run of the same search count; no
+    network is tried twice. Returns all tries; the last one decides.
     """
-    question = known.question
-    read = [read_try(known, path) for path in state.decided()]
-    tries = sorted((each for each in read if each is not None), key=lambda one: one.measured_at)
-    tried = {each.line: each for each in tries}
-    for one in best:
-        done = tried.get(one.line)
-        if done is not None and done.limit_met:
-            return [*(each for each in tries if each != done), done]
-        if done is not None:
+    task = state.task
+    finished = [read_try(state, path) for path in folder.decided()]
+    tries = sorted(
+        (attempt for attempt in finished if attempt is not None),
+        key=lambda attempt: attempt.measured_at,
+    )
+    tried = {attempt.line: attempt for attempt in tries}
+    for candidate in best:
+        earlier = tried.get(candidate.line)
+        if earlier is not None and earlier.limit_met:
+            return [*(attempt for attempt in tries if attempt != earlier), earlier]
+        if earlier is not None:
             continue
-        if len(tries) >= question.measuring.tries:
+        if len(tries) >= task.measuring.tries:
             break
-        path = _laid_out(known, state, one.workload)
+        path = _planned_file(state, folder, candidate.workload)
         decider(path)
-        found = read_try(known, path)
-        assert found is not None
-        tries.append(found)
-        if found.limit_met:
+        attempt = read_try(state, path)
+        assert attempt is not None
+        tries.append(attempt)
+        if attempt.limit_met:
             break
     return tries
 
 
-def read_try(known: Knowledge, path: Path) -> Try | None:
-    """Read a deciding measurement; None where it is not measured to its end."""
-    done = only_iteration(path)
-    if done is None:
+def read_try(state: LoopState, path: Path) -> Try | None:
+    """Read a deciding measurement; None if it is unfinished."""
+    iteration = only_iteration(path)
+    if iteration is None:
         return None
-    anchors = {one.blocks: one.ms for one in known.anchors}
-    # The network stands first in the file; it may be an anchor too.
-    work = done.networks[0]
-    measured = done.measurements[work]
-    beside = {
-        one.blocks: found.median_ms
-        for one, found in done.measurements.items()
-        if one.blocks in anchors and one.blocks != work.blocks
+    anchors = {anchor.blocks: anchor.ms for anchor in state.anchors}
+    # The first workload of the file is the network; it may be an anchor too.
+    network = iteration.networks[0]
+    measurement = iteration.measurements[network]
+    anchor_ms = {
+        other.blocks: beside.median_ms
+        for other, beside in iteration.measurements.items()
+        if other.blocks in anchors and other.blocks != network.blocks
     }
-    corrected = _corrected(known, measured, anchors, beside)
-    limit = known.question.limit
+    corrected = _corrected(state, measurement, anchors, anchor_ms)
+    limit = state.task.limit
     on_corrected = limit.limit_on == CORRECTED and corrected is not None
-    judged_ms = corrected if on_corrected else measured.raw_ms
+    judged_ms = corrected if on_corrected else measurement.raw_ms
     return Try(
-        line=work.label,
-        measured_at=done.started_at,
-        raw_ms=measured.raw_ms,
-        raw_interval_ms=measured.raw_interval_ms,
+        line=network.label,
+        measured_at=iteration.started_at,
+        raw_ms=measurement.raw_ms,
+        raw_interval_ms=measurement.raw_interval_ms,
         corrected_ms=corrected,
         limit_met=bool(judged_ms is not None and judged_ms <= limit.max_ms),
     )
 
 
 def _corrected(
-    known: Knowledge, measured: Measurement, anchors: dict[Any, float], beside: dict[Any, float]
+    state: LoopState,
+    measurement: Measurement,
+    anchors: dict[Any, float],
+    anchor_ms: dict[Any, float],
 ) -> float | None:
     from latency_models.drift.anchor_drift import AnchorDrift
 
-    if not beside:
+    if not anchor_ms:
         return None
-    then_ms = np.array([anchors[blocks] for blocks in beside])
-    drift = AnchorDrift.of(then_ms, np.array(list(beside.values())))
-    return measured.median_ms / drift.ratio * known.mean
+    sweep_ms = np.array([anchors[blocks] for blocks in anchor_ms])
+    drift = AnchorDrift.of(sweep_ms, np.array(list(anchor_ms.values())))
+    return measurement.median_ms / drift.ratio * state.mean
 
 
-def _laid_out(known: Knowledge, state: State, work: Workload) -> Path:
-    """A file with the network and its anchors to be measured; continued if it exists."""
+def _planned_file(state: LoopState, folder: LoopFolder, network: Workload) -> Path:
+    """Return the file that plans a network and its anchors; an existing one is continued."""
     from latency_models.predictors.predictor import network_key
 
-    question: Question = known.question
-    path = state.deciding(network_key(work.blocks))
+    task: LoopTask = state.task
+    path = folder.deciding(network_key(network.blocks))
     if not path.exists():
-        beside = [one for one in known.anchor_work() if one.blocks != work.blocks]
-        plan, text = question.plan(deciding=True), question.job.space.text
-        with SweepStore.create(path, question.target, plan, space_toml=text) as store:
-            store.add_groups([with_references([work, *beside])])
+        anchors = [anchor for anchor in state.anchor_work() if anchor.blocks != network.blocks]
+        plan, space_toml = task.plan(deciding=True), task.job.space.text
+        with SweepStore.create(path, task.target, plan, space_toml=space_toml) as store:
+            store.add_groups([with_references([network, *anchors])])
     return path

@@ -1,4 +1,4 @@
-"""Learns from measured iterations: drift, the predictor, and the candidates."""
+"""State of the loop from measured iterations: drift, corrected predictor, candidates."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -8,168 +8,178 @@ import numpy as np
 
 from bench.drift.log import Anchor, AnchorSession, choose_anchors
 from bench.protocol.device import Workload
-from ofabench.workflows.search.loop.knowledge import Candidate, Floats, Knowledge
+from ofabench.workflows.search.loop.loop_state import Candidate, Floats, LoopState
 from ofabench.workflows.search.loop.measuring import Iteration
-from ofabench.workflows.search.loop.question import Question
+from ofabench.workflows.search.loop.task import LoopTask
 
 if TYPE_CHECKING:
     from latency_models.predictors.predictor import LatencyPredictor
 
 
-def learn(question: Question, iterations: Sequence[Iteration]) -> Knowledge:
-    """Put together what the iterations say, each network as it was known before its own."""
-    known = _nothing_measured(question)
+def state_after(task: LoopTask, iterations: Sequence[Iteration]) -> LoopState:
+    """Return the state after these iterations; predictions of a network are from before its own."""
+    state = _initial_state(task)
     for count in range(1, len(iterations) + 1):
-        known = _after(question, iterations[:count], known)
-    return known
+        state = _after(task, iterations[:count], state)
+    return state
 
 
-def _nothing_measured(question: Question) -> Knowledge:
-    log = question.predictor.drift_log
-    return Knowledge(
-        question=question,
+def _initial_state(task: LoopTask) -> LoopState:
+    log = task.predictor.drift_log
+    return LoopState(
+        task=task,
         anchors=() if log is None else log.anchors,
         own_anchors=log is None,
         log=log,
         drifts=(),
         candidates=(),
-        predictor=question.predictor,
+        predictor=task.predictor,
     )
 
 
-def _after(question: Question, iterations: Sequence[Iteration], before: Knowledge) -> Knowledge:
-    """What is known after the last of these iterations."""
+def _after(task: LoopTask, iterations: Sequence[Iteration], previous: LoopState) -> LoopState:
+    """State after the last of these iterations."""
     from latency_models.drift.anchor_drift import AnchorDrift, with_sessions
 
-    anchors = before.anchors or _own_anchors(iterations[0])
-    then_ms = np.array([one.ms for one in anchors])
-    drifts = tuple(AnchorDrift.of(then_ms, _anchor_ms(one, anchors)) for one in iterations)
-    log = with_sessions(question.predictor.drift_log, anchors, _sessions(iterations, anchors))
-    found = replace(before, anchors=anchors, log=log, drifts=drifts, candidates=())
-    measured = _measured(iterations, () if before.own_anchors else anchors)
+    anchors = previous.anchors or _own_anchors(iterations[0])
+    sweep_ms = np.array([anchor.ms for anchor in anchors])
+    drifts = tuple(
+        AnchorDrift.of(sweep_ms, _anchor_ms(iteration, anchors)) for iteration in iterations
+    )
+    log = with_sessions(task.predictor.drift_log, anchors, _sessions(iterations, anchors))
+    state = replace(previous, anchors=anchors, log=log, drifts=drifts, candidates=())
+    measured = _measured(iterations, () if previous.own_anchors else anchors)
     corrected_ms = {
-        work: ms / drifts[place].ratio * found.mean for work, (place, ms) in measured.items()
+        work: ms / drifts[index].ratio * state.mean for work, (index, ms) in measured.items()
     }
-    found = replace(found, predictor=_refitted(found, corrected_ms))
-    predicted = _predicted(before, list(measured))
-    return replace(found, candidates=tuple(_candidates(found, iterations, measured, predicted)))
+    state = replace(state, predictor=_refitted(state, corrected_ms))
+    predicted = _predicted(previous, list(measured))
+    return replace(state, candidates=tuple(_candidates(state, iterations, measured, predicted)))
 
 
-def _refitted(known: Knowledge, corrected_ms: Mapping[Workload, float]) -> "LatencyPredictor":
-    """The predictor that was given, as the measured networks and the anchors correct it."""
+def _refitted(state: LoopState, corrected_ms: Mapping[Workload, float]) -> "LatencyPredictor":
+    """The task's predictor, corrected by the measured networks and the anchors."""
     from latency_models.predictors.refit import refitted
 
-    base = _on_scale(known)
+    base = _at_session_mean(state)
     if not corrected_ms:
         return base
-    nets = [work.blocks for work in corrected_ms]
+    networks = [work.blocks for work in corrected_ms]
     ms = list(corrected_ms.values())
-    if not known.own_anchors:  # networks of its fit, at the level that predictions have
-        nets += [one.blocks for one in known.anchors]
-        ms += [one.ms * known.mean for one in known.anchors]
-    blocks = known.question.blocks
-    return refitted(base, nets, np.array(ms), blocks, judged=len(corrected_ms))
+    if not state.own_anchors:  # networks of its fit, at the mean over sessions as predictions are
+        networks += [anchor.blocks for anchor in state.anchors]
+        ms += [anchor.ms * state.mean for anchor in state.anchors]
+    blocks = state.task.blocks
+    return refitted(base, networks, np.array(ms), blocks, judged=len(corrected_ms))
 
 
-def _predicted(before: Knowledge, networks: Sequence[Workload]) -> dict[Workload, float]:
-    """What each network was predicted at before it was measured, ms."""
-    found = {one.workload: one.predicted_ms for one in before.candidates}
-    fresh = [one for one in networks if one not in found]
-    if not fresh:
-        return found
-    ms = before.predictor.predict_many([one.blocks for one in fresh]).tolist()
-    return {**found, **dict(zip(fresh, ms, strict=True))}
+def _predicted(previous: LoopState, networks: Sequence[Workload]) -> dict[Workload, float]:
+    """The prediction of each network before it was measured, ms."""
+    predicted_ms = {network.workload: network.predicted_ms for network in previous.candidates}
+    new = [network for network in networks if network not in predicted_ms]
+    if not new:
+        return predicted_ms
+    ms = previous.predictor.predict_many([network.blocks for network in new]).tolist()
+    return {**predicted_ms, **dict(zip(new, ms, strict=True))}
 
 
 def _own_anchors(first: Iteration) -> tuple[Anchor, ...]:
-    """Candidates of the first iteration that tie the later ones to it."""
-    ms = [first.measurements[one].median_ms for one in first.networks]
-    chosen = [first.networks[place] for place in choose_anchors(ms)]
+    """Candidates of the first iteration that serve as anchors in the later ones."""
+    ms = [first.measurements[network].median_ms for network in first.networks]
+    chosen = [first.networks[index] for index in choose_anchors(ms)]
     return tuple(
-        Anchor(blocks=one.blocks, label=one.label, ms=first.measurements[one].median_ms)
-        for one in chosen
+        Anchor(blocks=network.blocks, label=network.label, ms=first.measurements[network].median_ms)
+        for network in chosen
     )
 
 
 def _anchor_ms(iteration: Iteration, anchors: Sequence[Anchor]) -> Floats:
-    """Each anchor's latency in an iteration, NaN where it did not run, (anchors,)."""
-    by_blocks = {one.blocks: found.median_ms for one, found in iteration.measurements.items()}
-    return np.array([by_blocks.get(one.blocks, np.nan) for one in anchors])
+    """Each anchor's latency in an iteration, ms, NaN if it did not run; (anchors,)."""
+    by_blocks = {
+        anchor.blocks: measurement.median_ms
+        for anchor, measurement in iteration.measurements.items()
+    }
+    return np.array([by_blocks.get(anchor.blocks, np.nan) for anchor in anchors])
 
 
 def _sessions(iterations: Sequence[Iteration], anchors: Sequence[Anchor]) -> list[AnchorSession]:
     from latency_models.drift.anchor_drift import AnchorTimes, sessions_of
 
-    stretches = []
-    for one in iterations:
-        raw = {work.blocks: found.raw_ms for work, found in one.measurements.items()}
-        stretches.append(
+    times = []
+    for iteration in iterations:
+        raw_ms = {
+            work.blocks: measurement.raw_ms for work, measurement in iteration.measurements.items()
+        }
+        times.append(
             AnchorTimes(
-                started_at=one.started_at,
-                ended_at=one.ended_at,
-                ms=tuple(raw.get(anchor.blocks, float("nan")) for anchor in anchors),
+                started_at=iteration.started_at,
+                ended_at=iteration.ended_at,
+                ms=tuple(raw_ms.get(anchor.blocks, float("nan")) for anchor in anchors),
                 forced=any(
-                    found.facts.get("forced") is True for found in one.measurements.values()
+                    measurement.facts.get("forced") is True
+                    for measurement in iteration.measurements.values()
                 ),
             )
         )
-    return sessions_of(stretches)
+    return sessions_of(times)
 
 
 def _measured(
     iterations: Sequence[Iteration], anchors: Sequence[Anchor]
 ) -> dict[Workload, tuple[int, float]]:
-    """Candidates with the place of the iteration that measured them first, and their ms in it."""
-    known = {one.blocks for one in anchors}
-    found: dict[Workload, tuple[int, float]] = {}
-    for place, iteration in enumerate(iterations):
+    """Candidates with the index of the iteration that first measured them, and their ms in it."""
+    excluded = {anchor.blocks for anchor in anchors}
+    first_measured: dict[Workload, tuple[int, float]] = {}
+    for index, iteration in enumerate(iterations):
         for work in iteration.networks:
-            if work.blocks not in known:
-                known.add(work.blocks)
-                found[work] = (place, iteration.measurements[work].median_ms)
-    return found
+            if work.blocks not in excluded:
+                excluded.add(work.blocks)
+                first_measured[work] = (index, iteration.measurements[work].median_ms)
+    return first_measured
 
 
-def _on_scale(known: Knowledge) -> "LatencyPredictor":
-    """The predictor that was given, at the mean over the sessions known by now."""
+def _at_session_mean(state: LoopState) -> "LatencyPredictor":
+    """The task's predictor, scaled to the mean over all sessions so far."""
     from latency_models.drift.provenance import DRIFT, DRIFT_MEAN
     from latency_models.predictors.refit import scaled
 
-    given, log, mean = known.question.predictor, known.log, known.mean
-    # Without anchors it is not known how its scale and this one compare: candidates say that.
-    factor = 1.0 if given.drift_log is None else mean / given.drift_mean
-    base = given if factor == 1.0 else scaled(given, factor, known.question.blocks)
+    predictor, log, mean = state.task.predictor, state.log, state.mean
+    # Without anchors in the file, only candidates relate its scale to this one.
+    factor = 1.0 if predictor.drift_log is None else mean / predictor.drift_mean
+    scaled_predictor = predictor if factor == 1.0 else scaled(predictor, factor, state.task.blocks)
     if log is None:
-        return base
-    kept = {DRIFT: log.to_json(), DRIFT_MEAN: mean}
-    return replace(base, provenance={**base.provenance, **kept})
+        return scaled_predictor
+    drift_provenance = {DRIFT: log.to_json(), DRIFT_MEAN: mean}
+    return replace(scaled_predictor, provenance={**scaled_predictor.provenance, **drift_provenance})
 
 
 def _candidates(
-    known: Knowledge,
+    state: LoopState,
     iterations: Sequence[Iteration],
     measured: Mapping[Workload, tuple[int, float]],
     predicted: Mapping[Workload, float],
 ) -> Iterator[Candidate]:
-    """Each measured candidate with its figures, in the order of measuring."""
-    question, space = known.question, known.question.job.space
-    works = list(measured)
-    if not works:
+    """Each measured candidate with its figures, in the order of measurement."""
+    task, space = state.task, state.task.job.space
+    networks = list(measured)
+    if not networks:
         return
-    places = [measured[work][0] for work in works]
-    raw_ms = np.array([iterations[measured[work][0]].measurements[work].raw_ms for work in works])
-    corrected_ms = np.array(
-        [ms / known.drifts[place].ratio * known.mean for place, ms in measured.values()]
+    indices = [measured[work][0] for work in networks]
+    raw_ms = np.array(
+        [iterations[measured[work][0]].measurements[work].raw_ms for work in networks]
     )
-    errors = [np.hypot(iterations[place].error, known.drifts[place].error) for place in places]
+    corrected_ms = np.array(
+        [ms / state.drifts[index].ratio * state.mean for index, ms in measured.values()]
+    )
+    errors = [np.hypot(iterations[index].error, state.drifts[index].error) for index in indices]
     judged_ms = corrected_ms
-    if known.margin is not None:
-        judged_ms = known.margin.compiled()(corrected_ms, corrected_ms * np.array(errors))
-    codes = space.encode([space.from_line(work.label) for work in works])
-    accuracies = np.clip(question.job.accuracy.predict(codes), 0.0, 1.0)
-    for row, work in enumerate(works):
+    if state.margin is not None:
+        judged_ms = state.margin.compiled()(corrected_ms, corrected_ms * np.array(errors))
+    codes = space.encode([space.from_line(work.label) for work in networks])
+    accuracies = np.clip(task.job.accuracy.predict(codes), 0.0, 1.0)
+    for row, work in enumerate(networks):
         yield Candidate(
-            iteration=places[row] + 1,
+            iteration=indices[row] + 1,
             line=work.label,
             workload=work,
             accuracy=float(accuracies[row]),
@@ -178,5 +188,5 @@ def _candidates(
             corrected_ms=float(corrected_ms[row]),
             error=float(errors[row]),
             judged_ms=float(judged_ms[row]),
-            within=bool(judged_ms[row] <= question.limit.max_ms),
+            within=bool(judged_ms[row] <= task.limit.max_ms),
         )

@@ -10,82 +10,82 @@ from bench.sweep.run import unfinished_loads
 from bench.sweep.store import SweepStore
 from ofabench.options.measured_search import DECIDING
 from ofabench.workflows.devices import DeviceLike, device_in, waits
-from ofabench.workflows.search.loop.deciding import Decider, Try, decide
-from ofabench.workflows.search.loop.knowledge import Knowledge
-from ofabench.workflows.search.loop.learning import learn
-from ofabench.workflows.search.loop.measuring import iterations, lay_out, measure
-from ofabench.workflows.search.loop.outlook import (
-    Outlook,
+from ofabench.workflows.search.loop.candidate_search import (
+    CandidateSearch,
     candidates,
     check_feasible,
     check_measured,
-    look,
+    search_candidates,
 )
-from ofabench.workflows.search.loop.question import Question, State
+from ofabench.workflows.search.loop.deciding import Decider, Try, decide
+from ofabench.workflows.search.loop.learning import state_after
+from ofabench.workflows.search.loop.loop_state import LoopState
+from ofabench.workflows.search.loop.measuring import iterations, lay_out, measure
+from ofabench.workflows.search.loop.task import LoopFolder, LoopTask
 from supernet.search.engine import SearchPlan
 from supernet.search.engine import SearchResult as FoundNetwork
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ended:
-    """How the loop ended: what is known, the last search, and why, in words."""
+class LoopEnd:
+    """End of the loop: its state, the last search, and the reason in words."""
 
-    known: Knowledge
-    outlook: Outlook
-    why: str
+    state: LoopState
+    search: CandidateSearch
+    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Loop:
-    """A question, where it is measured, and what keeps it."""
+    """A task, the device that measures it, and the folder that stores it."""
 
-    question: Question
-    state: State
+    task: LoopTask
+    folder: LoopFolder
     device: DeviceLike
     decider: Decider
     plan: SearchPlan
     progress: Progress | None = None
 
-    def measured(self) -> Ended:
-        """Search and measure until the best network is measured, or iterations or time are over.
+    def measured(self) -> LoopEnd:
+        """Search and measure until the best network is measured, or iterations or time run out.
 
         `InfeasibleError` where no network is predicted within the limits, before anything is
         measured or written.
         """
-        self.state.check(self.question)
+        self.folder.check(self.task)
         first = None
-        if not self.state.candidates.exists():
-            first = look(learn(self.question, ()), self.plan)
+        if not self.folder.candidates.exists():
+            first = search_candidates(state_after(self.task, ()), self.plan)
             check_feasible(first)
         with device_in(self.device) as device:
             check_same_target(
                 device,
-                get_backend(self.question.target.backend),
-                self.question.target,
+                get_backend(self.task.target.backend),
+                self.task.target,
                 whose="the predictor's",
                 remedy="give the predictor's own target to --measure-on, or sweep and fit here",
             )
-            if first is not None and not self.question.measuring.force:
-                device.check_quiet()  # before anything is written; measuring looks again
-            with self.state.open(self.question) as store:
+            if first is not None and not self.task.measuring.force:
+                device.check_quiet()  # before anything is written; measuring checks again
+            with self.folder.open(self.task) as store:
                 return self._iterate(device, store, first)
 
-    def _iterate(self, device: Device, store: SweepStore, first: Outlook | None) -> Ended:
-        self._measure(device, store)  # what an earlier run had laid out
+    def _iterate(self, device: Device, store: SweepStore, first: CandidateSearch | None) -> LoopEnd:
+        self._measure(device, store)  # what an earlier run had planned
         while True:
-            done = iterations(store)
-            known = learn(self.question, done)
-            outlook = first or look(known, self.plan, store.unrunnable())
+            finished = iterations(store)
+            state = state_after(self.task, finished)
+            search = first or search_candidates(state, self.plan, store.unrunnable())
             first = None
-            if done:
-                known.predictor.save(self.state.predictor)
-            why = self._ended(store, known, outlook)
-            if why is None and not (chosen := candidates(known, outlook, store.unrunnable())):
-                why = "every network that is predicted near the limit is measured"
-            if why is not None:
-                check_measured(known, outlook)
-                return Ended(known=known, outlook=outlook, why=why)
-            lay_out(store, device, chosen, known.anchor_work())
+            if finished:
+                state.predictor.save(self.folder.predictor)
+            reason = self._ended(store, state, search)
+            if reason is None and not (chosen := candidates(state, search, store.unrunnable())):
+                reason = "every network that is predicted near the limit is measured"
+            if reason is not None:
+                check_measured(state, search)
+                return LoopEnd(state=state, search=search, reason=reason)
+            lay_out(store, device, chosen, state.anchor_work())
             self._measure(device, store)
 
     def _measure(self, device: Device, store: SweepStore) -> None:
@@ -95,42 +95,42 @@ class Loop:
             store,
             device,
             self.progress or NoProgress(),
-            forced=self.question.measuring.force,
+            forced=self.task.measuring.force,
             wait=waits(self.device),
         )
 
-    def _ended(self, store: SweepStore, known: Knowledge, outlook: Outlook) -> str | None:
-        """Why nothing more is measured; None where it is."""
-        options, done = self.question.measuring, len(known.drifts)
-        if not done:
+    def _ended(self, store: SweepStore, state: LoopState, search: CandidateSearch) -> str | None:
+        """Return the reason to measure nothing more; None to continue."""
+        options, finished = self.task.measuring, len(state.drifts)
+        if not finished:
             return None
-        if outlook.best is not None:
+        if search.best is not None:
             return "the best network within the limit is measured, and none better is predicted"
-        if not outlook.feasible:
+        if not search.feasible:
             return "nothing that is not measured is predicted within the limit"
-        if done >= options.iterations:
-            return f"{done} iterations are measured (--iterations)"
-        spent_s = sum(one.wall_s for one in store.sessions())
-        next_s = spent_s / done * (1 + DECIDING / 2)  # one more iteration, and then to decide
+        if finished >= options.iterations:
+            return f"{finished} iterations are measured (--iterations)"
+        spent_s = sum(session.wall_s for session in store.sessions())
+        next_s = spent_s / finished * (1 + DECIDING / 2)  # one more iteration, and then to decide
         if options.budget_s is not None and spent_s + next_s > options.budget_s:
             return f"another iteration would exceed the budget ({spent_s:.0f} s are spent)"
         return None
 
-    def decided(self, ended: Ended) -> tuple[list[Try], Try]:
-        """Every deciding measurement, and that of the network that is chosen by them."""
+    def decided(self, end: LoopEnd) -> tuple[list[Try], Try]:
+        """Return every deciding measurement, and the one of the chosen network."""
         best = sorted(
-            (one for one in ended.known.candidates if one.within),
-            key=lambda one: (-one.accuracy, one.judged_ms),
+            (candidate for candidate in end.state.candidates if candidate.within),
+            key=lambda candidate: (-candidate.accuracy, candidate.judged_ms),
         )
-        tries = decide(ended.known, self.state, best, self.decider)
-        met = [one for one in tries if one.limit_met]
-        nearest = min(tries, key=lambda one: one.raw_ms)
-        return tries, met[-1] if met else nearest
+        tries = decide(end.state, self.folder, best, self.decider)
+        successful = [attempt for attempt in tries if attempt.limit_met]
+        nearest = min(tries, key=lambda attempt: attempt.raw_ms)
+        return tries, successful[-1] if successful else nearest
 
-    def network(self, ended: Ended, line: str) -> FoundNetwork:
-        """All figures of one network, by the last search."""
+    def network(self, end: LoopEnd, line: str) -> FoundNetwork:
+        """Return all figures of one network, by the last search."""
         from supernet.search.engine import result_of
 
-        problem, space = ended.outlook.searched.problem(), self.question.job.space
+        problem, space = end.search.searched.problem(), self.task.job.space
         scored = problem.score(space.encode([space.from_line(line)]))
-        return result_of(problem, scored, ended.outlook.run, self.question.job.options.seed)
+        return result_of(problem, scored, end.search.run, self.task.job.options.seed)

@@ -1,4 +1,4 @@
-"""Measures the candidates of each iteration into a sweep's file."""
+"""Measurement of each iteration's candidates, stored in a sweep's file."""
 
 from collections.abc import Collection, Sequence
 from contextlib import closing
@@ -19,14 +19,14 @@ from bench.timing.measurement import Measurement
 from ofabench.options.measured_search import MeasureLaidOut
 from ofabench.workflows.devices import device_of, measuring_alone
 
-LEAST_ERROR = 0.002  # of a latency, relative: three replicates that agree by chance say no less
+LEAST_ERROR = 0.002  # relative, of a latency: three replicates may agree by chance
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Iteration:
-    """What one iteration measured, all in one stretch: networks in the order of the file.
+    """Measurements of one iteration: networks in the order of the file.
 
-    `error` is the relative standard error of a latency, by its replicates, pooled over networks.
+    `error` is the relative standard error of a latency, from replicates, pooled over networks.
     """
 
     number: int
@@ -38,10 +38,10 @@ class Iteration:
 
 
 class _NothingMore:
-    """A planner: what is laid out is all."""
+    """Planner that adds nothing to what is planned already."""
 
     def next(self, done: Sequence[Measurement], unrunnable: Collection[Workload] = ()) -> None:
-        """Ask for nothing."""
+        """Return None: nothing more to measure."""
         del done, unrunnable
 
 
@@ -51,11 +51,13 @@ def lay_out(
     candidates: Sequence[Workload],
     anchors: Sequence[Workload],
 ) -> None:
-    """Fix what the next iteration measures: anchors beside the candidates of every group."""
+    """Plan the next iteration: every group has candidates and the anchors."""
     plan, target, costs = store.plan, store.target, device.load_costs()
-    anchors = [one for one in anchors if one not in candidates and one not in store.unrunnable()]
+    anchors = [
+        work for work in anchors if work not in candidates and work not in store.unrunnable()
+    ]
     room = free_memory_bytes(device.facts(), plan)
-    room -= sum(footprint_bytes(one, target.batch, costs, target.precision) for one in anchors)
+    room -= sum(footprint_bytes(work, target.batch, costs, target.precision) for work in anchors)
     groups = lay_groups(candidates, plan, target.batch, room, costs, target.precision)
     store.add_groups([[*anchors, *group] for group in groups])
 
@@ -68,7 +70,7 @@ def measure(
     forced: bool = False,
     wait: bool = False,
 ) -> None:
-    """Measure what is laid out and not measured yet; what is finished is kept, whatever happens."""
+    """Measure what is planned and not measured yet; finished replicates are kept on any error."""
     if not unfinished_loads(store):
         return
     backend = get_backend(store.target.backend)
@@ -90,12 +92,13 @@ def measure(
             )
     except DeviceError as error:
         raise DeviceError(
-            f"{error}; what is measured is kept in {folder}, the same command continues with it"
+            f"{error}; finished measurements are kept in {folder}, the same command continues with "
+            "them"
         ) from error
 
 
 def measure_laid_out(options: MeasureLaidOut, progress: Progress) -> dict[str, str]:
-    """Measure what is laid out in a file, in a worker process that had no part in choosing it."""
+    """Measure what a file plans, in a worker process that had no part in choosing it."""
     with SweepStore.open(options.sweep) as store:
         target, plan = store.target, store.plan
     with (
@@ -107,55 +110,61 @@ def measure_laid_out(options: MeasureLaidOut, progress: Progress) -> dict[str, s
 
 
 def iterations(store: SweepStore) -> list[Iteration]:
-    """Every iteration that is measured to its end, the first one first."""
+    """Return every finished iteration, the first one first."""
     groups, loads = store.groups(), store.loads()
     unfinished = {group.round for group, _ in unfinished_loads(store)}
-    found = []
+    finished = []
     for number in sorted({group.round for group in groups} - unfinished):
         work = {group.number: group.work for group in groups if group.round == number}
-        own = [load for load in loads if load.group in work]
-        known = {
-            place: one
-            for load in own
-            for place, one in zip(load.workloads, work[load.group], strict=True)
+        iteration_loads = [load for load in loads if load.group in work]
+        workloads = {
+            place: item
+            for load in iteration_loads
+            for place, item in zip(load.workloads, work[load.group], strict=True)
         }
-        measured = derive_measurements(own, known, store.target, store.plan, store.facts)
-        networks = {one.workload: one for one in measured if one.workload.role == "network"}
-        if not networks:
-            continue  # nothing of it could run
-        times = [str(one.facts.get("taken_at", "")) for load in own for one in load.passes]
-        times = [one for one in times if one] or [store.sessions()[0].started_at]
-        found.append(
+        measurements = derive_measurements(
+            iteration_loads, workloads, store.target, store.plan, store.facts
+        )
+        of_networks = {
+            item.workload: item for item in measurements if item.workload.role == "network"
+        }
+        if not of_networks:
+            continue  # none of its networks could run
+        times = [
+            str(item.facts.get("taken_at", "")) for load in iteration_loads for item in load.passes
+        ]
+        times = [item for item in times if item] or [store.sessions()[0].started_at]
+        finished.append(
             Iteration(
                 number=number,
-                networks=tuple(networks),
-                measurements=networks,
+                networks=tuple(of_networks),
+                measurements=of_networks,
                 started_at=times[0],
                 ended_at=times[-1],
-                error=_error(list(networks.values())),
+                error=_error(list(of_networks.values())),
             )
         )
-    return found
+    return finished
 
 
 def only_iteration(path: Path) -> Iteration | None:
-    """What a deciding measurement's file holds; None where it is not measured to its end.
+    """Return the iteration in a deciding measurement's file; None if it is unfinished.
 
-    It started when its session did, by this machine's clock, so that tries have an order.
+    It starts when its session started, by this machine's clock, so that tries have an order.
     """
     with SweepStore.open(path) as store:
-        found = iterations(store)
-        began = [one.started_at for one in store.sessions()]
-    if len(found) > 1:
+        finished = iterations(store)
+        started = [session.started_at for session in store.sessions()]
+    if len(finished) > 1:
         raise FileError(f"{path} is no deciding measurement; name another folder, --measured")
-    return replace(found[0], started_at=began[0]) if found else None
+    return replace(finished[0], started_at=started[0]) if finished else None
 
 
-def _error(measured: Sequence[Measurement]) -> float:
-    """Relative standard error of a network's latency, by its replicates, pooled."""
+def _error(measurements: Sequence[Measurement]) -> float:
+    """Relative standard error of a network's latency, from replicates, pooled over networks."""
     squares = [
-        float(np.var(np.log(one.load_ms()), ddof=1)) / one.loads
-        for one in measured
-        if one.loads > 1
+        float(np.var(np.log(measurement.load_ms()), ddof=1)) / measurement.loads
+        for measurement in measurements
+        if measurement.loads > 1
     ]
     return max(float(np.sqrt(np.mean(squares))) if squares else 0.0, LEAST_ERROR)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ofabench.workflows.search.loop.deciding import Try
-from ofabench.workflows.search.loop.knowledge import Candidate, Knowledge
+from ofabench.workflows.search.loop.loop_state import Candidate, LoopState
 from ofabench.workflows.search.result import SearchResult
 from supernet.space.arch import ArchConfig
 
@@ -21,18 +21,18 @@ _PARTS = {"drift": "drift", "scatter": "scatter", "prediction": "measurement err
 
 @dataclass(frozen=True, repr=False, kw_only=True)
 class MeasuredSearch:
-    """The most accurate network whose limit was met when measured, or the one that came nearest.
+    """The most accurate network that met its limit when measured, or the nearest to it.
 
     Attributes:
-        result: the network with what is predicted of it, by the predictor as corrected.
-        knowledge: all that was measured to choose it.
-        tries: every deciding measurement, in their order; `decided` is the one of this network.
-        ended: why no more iterations were measured, in words.
-        folder: what keeps the measurements.
+        result: the network with its predictions, by the corrected predictor.
+        knowledge: all measurements that led to the choice.
+        tries: every deciding measurement, in order; `decided` is the one of this network.
+        ended: the reason why no more iterations were measured.
+        folder: the folder with the measurements.
     """
 
     result: SearchResult
-    knowledge: Knowledge
+    knowledge: LoopState
     tries: tuple[Try, ...]
     decided: Try
     ended: str
@@ -60,7 +60,7 @@ class MeasuredSearch:
 
     @property
     def predictions(self) -> dict[str, float]:
-        """What each limit is about, as predicted, by the limit's name (a target's key: ms)."""
+        """Predictions by the limits' names (for a target's key: ms)."""
         return self.result.predictions
 
     @property
@@ -70,12 +70,12 @@ class MeasuredSearch:
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
-        """Every candidate that was measured, in the order of measuring."""
+        """Every measured candidate, in the order of measurement."""
         return self.knowledge.candidates
 
     @property
     def iterations(self) -> int:
-        """How many iterations measured candidates."""
+        """Number of measured iterations."""
         return len(self.knowledge.drifts)
 
     def to_dict(self) -> dict[str, Any]:
@@ -85,7 +85,7 @@ class MeasuredSearch:
             "measured": {
                 "limit_met": self.limit_met,
                 "deciding": self.decided.to_json(),
-                "tries": [one.to_json() for one in self.tries],
+                "tries": [candidate.to_json() for candidate in self.tries],
                 "iterations": self.iterations,
                 "ended": self.ended,
                 "folder": str(self.folder),
@@ -94,7 +94,7 @@ class MeasuredSearch:
         }
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write what `ofabench search --out` writes, for `extract`, `export` and `verify`."""
+        """Write the file of `ofabench search --out`, for `extract`, `export` and `verify`."""
         from supernet.search.result_file import write_json
 
         write_json(Path(path), self.to_dict())
@@ -112,63 +112,64 @@ class MeasuredSearch:
         )
 
 
-def _lines(found: MeasuredSearch) -> Iterator[str]:
-    """What was measured, and what that decided, for a terminal."""
-    known = found.knowledge
-    for number, drift in enumerate(known.drifts, start=1):
-        own = [one for one in known.candidates if one.iteration == number]
-        within = sum(one.within for one in own)
+def _lines(search: MeasuredSearch) -> Iterator[str]:
+    """Describe the measurements and the decision, for a terminal."""
+    state = search.knowledge
+    for number, drift in enumerate(state.drifts, start=1):
+        of_iteration = [
+            candidate for candidate in state.candidates if candidate.iteration == number
+        ]
+        within = sum(candidate.within for candidate in of_iteration)
         yield (
-            f"  iteration {number}: {len(own)} networks measured, {within} within; drift "
+            f"  iteration {number}: {len(of_iteration)} networks measured, {within} within; drift "
             f"{drift.ratio - 1:+.1%} by {drift.anchors} anchors (they differ by "
             f"{drift.disagreement:.1%})"
         )
-    yield f"  ended: {found.ended}"
-    if known.own_anchors:
+    yield f"  ended: {search.ended}"
+    if state.own_anchors:
         yield (
-            "  the predictor's file has no anchors: drift is that since the first iteration, by "
+            "  the predictor's file has no anchors: drift is since the first iteration, by "
             "networks of it"
         )
-    yield (
-        "  candidates were measured as networks of blocks with random weights, as sweeps measure "
-        "them"
-    )
-    yield _chosen(found)
-    yield _verdict(found)
+    yield "  candidates were measured with random weights, as in sweeps"
+    yield _chosen(search)
+    yield _verdict(search)
 
 
-def _chosen(found: MeasuredSearch) -> str:
-    """What the network took when it was chosen, beside what it is held to the limit at."""
-    (one,) = (each for each in found.candidates if each.line == found.decided.line)
+def _chosen(search: MeasuredSearch) -> str:
+    """The latency of the network when it was chosen, and the bound compared with the limit."""
+    (candidate,) = (each for each in search.candidates if each.line == search.decided.line)
     return (
-        f"  chosen in iteration {one.iteration}: {one.raw_ms:.4g} ms as measured, "
-        f"{one.corrected_ms:.4g} ms at the mean over sessions{_held(found, one)}"
+        f"  chosen in iteration {candidate.iteration}: {candidate.raw_ms:.4g} ms as measured, "
+        f"{candidate.corrected_ms:.4g} ms at the mean over sessions{_held(search, candidate)}"
     )
 
 
-def _held(found: MeasuredSearch, one: Candidate) -> str:
-    """What the network stays below at the confidence, and what that margin is made of."""
-    margin = found.knowledge.margin
+def _held(search: MeasuredSearch, candidate: Candidate) -> str:
+    """The bound at the confidence, and the parts of its margin."""
+    margin = search.knowledge.margin
     if margin is None:
         return ""
-    parts = margin.parts(one.error)
-    alone = ", ".join(f"{words} {parts[name]:.1%}" for name, words in _PARTS.items())
-    return f", at most {one.judged_ms:.4g} with a margin of {parts['margin']:.1%} (alone: {alone})"
+    parts = margin.parts(candidate.error)
+    each_alone = ", ".join(f"{label} {parts[name]:.1%}" for name, label in _PARTS.items())
+    margin_text = f"a margin of {parts['margin']:.1%} (alone: {each_alone})"
+    return f", at most {candidate.judged_ms:.4g} with {margin_text}"
 
 
-def _verdict(found: MeasuredSearch) -> str:
-    decided, limit = found.decided, found.knowledge.question.limit
-    count, place = len(found.tries), found.tries.index(decided) + 1
+def _verdict(search: MeasuredSearch) -> str:
+    decided, limit = search.decided, search.knowledge.task.limit
+    count, number = len(search.tries), search.tries.index(decided) + 1
     corrected = decided.corrected_ms
-    beside = "" if corrected is None else f", {corrected:.4g} ms drift-corrected"
-    words = "limit met" if decided.limit_met else "limit NOT met"
+    corrected_text = "" if corrected is None else f", {corrected:.4g} ms drift-corrected"
+    verdict = "limit met" if decided.limit_met else "limit NOT met"
     if count == 1:
         which = "at try 1 of 1"
     elif decided.limit_met:
-        which = f"at try {place} of {count}; with more tries a pass says less"
+        which = f"at try {number} of {count}; after more tries, meeting the limit means less"
     else:
-        which = f"at any of {count} tries; this one came nearest"
+        which = f"in any of {count} tries; this one came nearest"
     return (
-        f"  {words} {which}: {decided.raw_ms:.4g} ms as measured{beside}, of {limit.max_ms:g} ms, "
-        "in a process that had no part in choosing"
+        f"  {verdict} {which}: {decided.raw_ms:.4g} ms as measured{corrected_text}, of "
+        f"{limit.max_ms:g} ms, "
+        "in a new process that had no part in the choice"
     )

@@ -1,4 +1,4 @@
-"""`search_on_device`: a search whose best networks are measured, as a Python function."""
+"""`search_on_device`: a search that measures its best networks on the device."""
 
 import os
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ from ofabench.workflows.search.latencies import LatencySource
 from ofabench.workflows.search.limits import LatencyLimit, Limit
 from ofabench.workflows.search.loop.deciding import Decider, in_another_process
 from ofabench.workflows.search.loop.loop import Loop
-from ofabench.workflows.search.loop.question import Question, State
 from ofabench.workflows.search.loop.result import MeasuredSearch
+from ofabench.workflows.search.loop.task import LoopFolder, LoopTask
 from ofabench.workflows.search.plan import plan_of, watcher_of
 from ofabench.workflows.search.result import SearchResult
 
@@ -46,18 +46,18 @@ def search_on_device(  # noqa: PLR0913 - what is searched, its limits, and where
 ) -> MeasuredSearch:
     """Return the most accurate network that met its latency limit when it was measured.
 
-    Each iteration measures the networks that look best beside the predictor's anchors, corrects the
-    predictor by them, and searches again, until the best network within the limit is a measured
-    one. That one is measured again in a fresh process, which alone decides.
+    Each iteration measures the networks that are predicted best, together with the predictor's
+    anchors, corrects the predictor, and searches again, until the best network within the limit is
+    a measured one. That network is measured again in a new process, which alone decides.
 
     Args:
         space, accuracy: as of `search`.
-        constraints: one limit of `latency_limit`, which is measured, and others on anything else.
-        device: an address like `"cpu"`, or `DeviceOptions`; what the predictor is of.
-        folder: keeps all that is measured; the same call continues with what is in it.
+        constraints: one limit of `latency_limit`, which is measured, and any limits on other costs.
+        device: an address like `"cpu"`, or `DeviceOptions`: the device of the predictor.
+        folder: keeps all measurements; the same call continues from them.
         options: how to search, and until when.
-        measuring: how much is measured in an iteration, and how often at most.
-        progress: is shown the measuring; None shows nothing.
+        measuring: how much an iteration measures, and the largest number of iterations.
+        progress: is shown the measurements; None shows nothing.
         watcher: is shown the searches; None shows nothing.
 
     Returns:
@@ -65,9 +65,10 @@ def search_on_device(  # noqa: PLR0913 - what is searched, its limits, and where
         `limit_met` says whether the last of these was within the limit.
 
     Raises:
-        InfeasibleError: no network is predicted within the limits, or none was measured within.
-        TargetMismatchError: the device is not what the predictor is of.
-        DeviceError: the device is busy or was lost; what is measured is kept.
+        InfeasibleError: no network is predicted within the limits, or no measured network is within
+            them.
+        TargetMismatchError: the device is not the predictor's.
+        DeviceError: the device is busy or was lost; finished measurements are kept.
         InputError: an argument is wrong, or the folder has measurements of another search.
 
     Example:
@@ -97,74 +98,76 @@ def search_on_device(  # noqa: PLR0913 - what is searched, its limits, and where
             f"device is {device!r:.80}, expected an address like 'cpu' or DeviceOptions: another "
             "process measures on it too"
         )
-    where = DeviceOptions(device=device) if isinstance(device, str) else device
+    address = DeviceOptions(device=device) if isinstance(device, str) else device
     measuring = MeasuringOptions.or_defaults(measuring)
-    question, given = asked(space, accuracy, constraints, options, measuring)
-    decider = in_another_process(where, force=measuring.force, progress=progress)
-    return run_loop(question, given, where, Path(folder), decider, progress, watcher)
+    task, constraints = loop_task(space, accuracy, constraints, options, measuring)
+    decider = in_another_process(address, force=measuring.force, progress=progress)
+    return run_loop(task, constraints, address, Path(folder), decider, progress, watcher)
 
 
-def asked(
+def loop_task(
     space: Any,
     accuracy: Accuracy,
     constraints: Any,
     options: SearchOptions | None,
     measuring: MeasuringOptions,
-) -> tuple[Question, list[Any]]:
-    """Return what is asked, loaded and checked, and the constraints as a list."""
-    given = list(constraints) if isinstance(constraints, Sequence) else [constraints]
-    latencies = [one for one in given if isinstance(one, LatencyLimit)]
+) -> tuple[LoopTask, list[Any]]:
+    """Return the task, loaded and checked, and the constraints as a list."""
+    constraints = list(constraints) if isinstance(constraints, Sequence) else [constraints]
+    latencies = [constraint for constraint in constraints if isinstance(constraint, LatencyLimit)]
     if len(latencies) != 1:
         raise InputError(
-            f"got {len(latencies)} latency limits, expected one: a search that measures is of one "
+            f"got {len(latencies)} latency limits, expected one: a search that measures has one "
             "device (one --latency with its --max-latency-ms)"
         )
     (limit,) = latencies
     statistic = limit.source.predictor.statistic
     if statistic != MEDIAN:
         raise InputError(
-            f"the predictor is of the {statistic}, a search that measures compares medians: give a "
-            f"predictor of the {MEDIAN}, or leave out --measure-on and use `ofabench verify`"
+            f"the predictor predicts the {statistic}, but a search that measures compares medians: "
+            f"give a predictor of the {MEDIAN}, or leave out --measure-on and use `ofabench verify`"
         )
     job = prepared(space, accuracy, [limit.source], SearchOptions.or_defaults(options))
-    _, others = job.constraints([one for one in given if one is not limit])
+    _, others = job.constraints(
+        [constraint for constraint in constraints if constraint is not limit]
+    )
     return (
-        Question(job=job, limit=limit, others=(*job.measured(), *others), measuring=measuring),
-        given,
+        LoopTask(job=job, limit=limit, others=(*job.measured(), *others), measuring=measuring),
+        constraints,
     )
 
 
 def run_loop(  # noqa: PLR0913, PLR0917 - the parts of one loop
-    question: Question,
-    given: Sequence[Any],
+    task: LoopTask,
+    constraints: Sequence[Any],
     device: "DeviceLike",
     folder: Path,
     decider: Decider,
     progress: Progress | None = None,
     watcher: "Progress | Watcher | None" = None,
 ) -> MeasuredSearch:
-    """Run a loop to its end, the decision; see `search_on_device`."""
-    plan = plan_of(question.job.options, watcher_of(watcher))
-    state = State(folder)
+    """Run a loop up to the deciding measurement; see `search_on_device`."""
+    plan = plan_of(task.job.options, watcher_of(watcher))
+    loop_folder = LoopFolder(folder)
     loop = Loop(
-        question=question,
-        state=state,
+        task=task,
+        folder=loop_folder,
         device=device,
         decider=decider,
         plan=plan,
         progress=progress,
     )
-    ended = loop.measured()
-    tries, decided = loop.decided(ended)
+    end = loop.measured()
+    tries, decided = loop.decided(end)
     origin = replace(
-        question.job.origin(plan, given, ended.outlook.seconds),
-        latencies=(LatencySource(ended.known.predictor, known_space=question.job.space),),
+        task.job.origin(plan, constraints, end.search.seconds),
+        latencies=(LatencySource(end.state.predictor, known_space=task.job.space),),
     )
     return MeasuredSearch(
-        result=SearchResult(loop.network(ended, decided.line), origin),
-        knowledge=ended.known,
+        result=SearchResult(loop.network(end, decided.line), origin),
+        knowledge=end.state,
         tries=tuple(tries),
         decided=decided,
-        ended=ended.why,
+        ended=end.reason,
         folder=folder,
     )

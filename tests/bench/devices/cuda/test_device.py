@@ -21,7 +21,7 @@ from bench.sweep.run import run_sweep
 from bench.sweep.store import SweepStore
 from bench.timing.plan import SweepPlan
 from bench.timing.references import with_references
-from tests.support.fake_card import FLUSH_NS, FakeCard, fake_gpu
+from tests.support.fake_gpu import FLUSH_NS, FakeCard, fake_gpu
 from tests.support.fake_nvml import CALM, FakeCardState
 
 TARGET = Target(device="nvidia-h100-80gb-hbm3", backend="fake", backend_version="1", batch=64)

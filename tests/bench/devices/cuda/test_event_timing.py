@@ -11,7 +11,7 @@ from bench.devices.cuda.event_timing import FIRST_HOLD_NS, CudaVisits, Item, mak
 from bench.devices.cuda.warmup import LAST, MOST_S, ROUND_S, settle
 from bench.protocol.device import LoadPlan
 from bench.timing.passes import NoWatch, run_passes
-from tests.support.fake_card import COLD_FACTOR, GRAPH_NS, KERNEL_NS, LAUNCH_NS, QUEUE_NS, FakeCard
+from tests.support.fake_gpu import COLD_FACTOR, GRAPH_NS, KERNEL_NS, LAUNCH_NS, QUEUE_NS, FakeCard
 
 LONG_NS, SHORT_NS = 200_000.0, 3_000.0
 

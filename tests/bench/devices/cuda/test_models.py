@@ -20,7 +20,7 @@ from bench.devices.cuda.torch_driver import arithmetic
 from bench.devices.cuda.torch_models import load_torch
 from bench.errors import InputError, MissingRuntimeError
 from bench.protocol.target import Target
-from tests.support.fake_card import FakeCard
+from tests.support.fake_gpu import FakeCard
 
 SPEC = BlockSpec.parse("mbconv-14x16-m48-o16-k3-s1-hswish-se8-r1")
 MODEL = random_model((SPEC,), seed=1)

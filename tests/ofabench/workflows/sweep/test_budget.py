@@ -21,7 +21,7 @@ from bench.sweep.run import run_sweep
 from bench.sweep.spread import AT_ONCE, Spread
 from bench.sweep.store import SweepStore
 from bench.timing.plan import SweepPlan
-from ofabench.workflows.sweep.budget_planner import Budget, BudgetPlanner
+from ofabench.workflows.sweep.budget_planner import BudgetPlanner, SweepBudget
 from ofabench.workflows.sweep.front_networks import front_networks
 from supernet.space.space import ArchConfig, SearchSpace
 from tests.support.clocks import NOON_S, FakeClock
@@ -48,7 +48,7 @@ class WallDevice(FakeDevice):
 
 
 def planner(budget_s: float, networks: int | None = None) -> BudgetPlanner:
-    budget = Budget(budget_s=budget_s, plan=PLAN, batch=1, costs=FakeDevice().load_costs())
+    budget = SweepBudget(budget_s=budget_s, plan=PLAN, batch=1, costs=FakeDevice().load_costs())
     return BudgetPlanner(TINY, budget, seed=4, networks=networks)
 
 

@@ -14,7 +14,7 @@ from bench.sweep.run import run_sweep
 from bench.sweep.store import SweepStore
 from bench.timing.plan import SweepPlan
 from latency_models.regression.domain import Domain
-from ofabench.workflows.sweep.budget_planner import Budget, BudgetPlanner, informative_networks
+from ofabench.workflows.sweep.budget_planner import BudgetPlanner, SweepBudget, informative_networks
 from supernet.space.space import SearchSpace
 from tests.support.sweep_commands import refused, run_sweep_command
 
@@ -25,7 +25,7 @@ PLAN = SweepPlan(loads=2, passes=3, seed=4)
 
 def planner(budget_s: float, plan: SweepPlan = PLAN) -> BudgetPlanner:
     costs = FakeDevice().load_costs()
-    budget = Budget(budget_s=budget_s, plan=plan, batch=1, costs=costs)
+    budget = SweepBudget(budget_s=budget_s, plan=plan, batch=1, costs=costs)
     return BudgetPlanner(TINY, budget, seed=4)
 
 
@@ -108,7 +108,7 @@ def test_no_time_for_anything_is_told() -> None:
 
 def test_slow_devices_measure_less() -> None:
     slow = LoadCosts(ns_per_mac=1.0, ns_per_call=1e6)
-    budget = Budget(budget_s=30.0, plan=PLAN, batch=1, costs=slow)
+    budget = SweepBudget(budget_s=30.0, plan=PLAN, batch=1, costs=slow)
 
     few, many = BudgetPlanner(TINY, budget, seed=4).next([]), planner(30.0).next([])
 

@@ -31,7 +31,7 @@ from ofabench.cli import main as cli
 from ofabench.options.drift import DriftOptions
 from ofabench.options.sweep import SweepOptions
 from ofabench.workflows.sweep.drift import keep_log
-from ofabench.workflows.sweep.sweeping import make_target, sweep_work
+from ofabench.workflows.sweep.sweep_setup import make_target, sweep_work
 from supernet.space.space import SearchSpace
 from tests.support.aged_sweeps import age
 from tests.support.clocks import NOON_S, FakeClock

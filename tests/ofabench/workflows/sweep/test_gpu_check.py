@@ -27,11 +27,11 @@ from ofabench.workflows.pipeline import run_tasks
 from ofabench.workflows.sweep import gpu_check
 from ofabench.workflows.sweep.gpu_check import gpu_checks, target_lines, xeon_checks
 from ofabench.workflows.sweep.self_check import default_backend
-from ofabench.workflows.sweep.target_check import Amount, TargetCheck
+from ofabench.workflows.sweep.target_check import CheckSize, TargetCheck
 from tests.bench.devices.cuda.test_device import POOLS, TARGET
-from tests.support.fake_card import FakeCard, fake_gpu
+from tests.support.fake_gpu import FakeCard, fake_gpu
 
-SMALL = Amount(space="tiny", fitted=4, judged=8, loads=2, passes=2)
+SMALL = CheckSize(space="tiny", fitted=4, judged=8, loads=2, passes=2)
 
 
 def test_its_figures_come_of_sweeps_in_processes_of_their_own(

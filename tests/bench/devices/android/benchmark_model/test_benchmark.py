@@ -13,7 +13,7 @@ from bench.devices.android.device import AdbDevice
 from bench.devices.android.phone.options import PhoneOptions
 from bench.errors import DeviceError, InputError
 from bench.protocol.device import THROTTLED, LoadPlan, Workload
-from ofabench.workflows.sweep.sweeping import make_target
+from ofabench.workflows.sweep.sweep_setup import make_target
 from tests.pocket_phone.phone import DaemonOptions, PocketPhone
 
 # Prints what a program of 2.4 would, a graph's size deciding its time; notes how it was called.

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bench.devices.android.facts.busy_check import Busy, check_fit, parse_busy, quiet_script
 from bench.devices.android.facts.device_state import PhoneState
 from bench.errors import DeviceError
-from tests.support.phone_here import HereConnection
+from tests.support.local_phone import HereConnection
 from tests.support.phone_roots import make_root
 from tests.support.phone_texts import told
 

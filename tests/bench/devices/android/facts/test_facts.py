@@ -19,7 +19,7 @@ from bench.devices.android.facts.facts import (
     parse_properties,
 )
 from bench.devices.android.facts.shell_queries import MARK, answers, number, script
-from tests.support.phone_here import HereConnection
+from tests.support.local_phone import HereConnection
 from tests.support.phone_roots import ModelName, make_root, set_frequency_limit, set_temperature
 from tests.support.phone_texts import NOTE8, NOTE8_MOMENT, PIXEL2, PIXEL2_MOMENT, told
 

@@ -24,7 +24,7 @@ from bench.devices.android.facts.temperatures import (
     part_of,
     plausible_c,
 )
-from tests.support.phone_here import HereConnection
+from tests.support.local_phone import HereConnection
 from tests.support.phone_roots import add_zone, make_root, set_battery
 from tests.support.phone_texts import (
     HAL_OF_ALL_TYPES,

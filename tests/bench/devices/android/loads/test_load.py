@@ -23,8 +23,8 @@ from bench.errors import DeviceError, DeviceLostError
 from bench.protocol.device import LoadPlan, PassResult, Workload
 from bench.protocol.target import Target
 from bench.timing.references import with_references
+from tests.support.local_phone import HereConnection
 from tests.support.phone_bundle import fake_bundle
-from tests.support.phone_here import HereConnection
 from tests.support.phone_roots import (
     CPU,
     add_zone,

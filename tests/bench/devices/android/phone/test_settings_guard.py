@@ -29,7 +29,7 @@ from bench.devices.android.phone.settings_guard import (
     restore_text,
 )
 from bench.errors import DeviceError, DeviceLostError, InputError
-from tests.support.phone_here import HereConnection
+from tests.support.local_phone import HereConnection
 from tests.support.phone_roots import (
     CPU,
     ModelName,

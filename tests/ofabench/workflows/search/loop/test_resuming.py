@@ -92,7 +92,7 @@ def test_tries_are_counted_and_the_last_one_decides(tmp_path: Path) -> None:
     assert found.limit_met
     assert found.decided == found.tries[1]
     assert found.decided.line == SMALL.to_line(found.arch)
-    assert "limit met at try 2 of 2; with more tries a pass says less" in str(found)
+    assert "limit met at try 2 of 2; after more tries, meeting the limit means less" in str(found)
     best = sorted((one.accuracy for one in found.candidates if one.within), reverse=True)
     assert found.accuracy == best[1]
 
@@ -106,7 +106,7 @@ def test_where_no_try_meets_the_limit_it_says_so_and_tries_no_more(tmp_path: Pat
 
     assert not found.limit_met
     assert len(found.tries) == 2
-    assert "limit NOT met at any of 2 tries; this one came nearest" in str(found)
+    assert "limit NOT met in any of 2 tries; this one came nearest" in str(found)
     assert found.decided.raw_ms == min(one.raw_ms for one in found.tries)
     assert again.tries == found.tries
     assert [one.limit_met for one in more.tries] == [False, False, True]
@@ -179,7 +179,7 @@ def test_a_predictor_of_the_p90_is_refused(tmp_path: Path) -> None:
     given = predictor()
     tails = replace(given, provenance={**given.provenance, "statistic": "p90"})
 
-    with pytest.raises(InputError, match=r"the predictor is of the p90, .* compares medians"):
+    with pytest.raises(InputError, match=r"the predictor predicts the p90, .* compares medians"):
         loop(tmp_path / "m", latency_limit(tails, LIMIT))
     assert not list(tmp_path.iterdir())
 
@@ -210,7 +210,7 @@ def test_a_folder_of_another_search_is_refused(tmp_path: Path) -> None:
         loop(tmp_path / "m", latency_limit(predictor(), 0.25))
     with pytest.raises(InputError, match=r"rounds 2, not rounds 3"):
         loop(tmp_path / "m", measuring=replace(FEW, rounds=3))
-    with pytest.raises(FileError, match="holds no search's measurements"):
+    with pytest.raises(FileError, match="holds no measurements of a search"):
         loop(tmp_path / "full")
     with pytest.raises(FileError, match="its folder does not exist"):
         loop(tmp_path / "no" / "m")

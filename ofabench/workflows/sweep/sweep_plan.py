@@ -10,7 +10,7 @@ from bench.sweep.planner import Planner, SettlingPlanner
 from bench.sweep.spread import Spread
 from bench.timing.plan import SweepPlan
 from ofabench.options.sweep import SweepOptions
-from ofabench.workflows.sweep.sweeping import sweep_work
+from ofabench.workflows.sweep.sweep_setup import sweep_work
 from supernet.space.space import ArchConfig, SearchSpace
 
 
@@ -30,12 +30,12 @@ def planner_of(
             seed=options.seed,
         )
         return SettlingPlanner(work, again=options.settle, loads=plan.loads)
-    from ofabench.workflows.sweep.budget_planner import Budget, BudgetPlanner
-    from ofabench.workflows.sweep.last_session import reserve_s
+    from ofabench.workflows.sweep.anchor_session import reserve_s
+    from ofabench.workflows.sweep.budget_planner import BudgetPlanner, SweepBudget
 
     return BudgetPlanner(
         space,
-        Budget(
+        SweepBudget(
             budget_s=options.budget_s, plan=plan, batch=options.batch, costs=device.load_costs()
         ),
         resolutions=options.resolutions,
@@ -64,11 +64,11 @@ def plan_of(options: SweepOptions, space: SearchSpace) -> SweepPlan:
         passes=options.rounds_or_default,
         calls=options.burst,
         seed=options.seed,
-        asked=asked_of(options, space.name),
+        asked=sweep_request_facts(options, space.name),
     )
 
 
-def asked_of(options: SweepOptions, space: str) -> tuple[tuple[str, str], ...]:
+def sweep_request_facts(options: SweepOptions, space: str) -> tuple[tuple[str, str], ...]:
     """What the user asked to be measured, in words, for `SweepPlan.asked`."""
     sizes = "all" if options.resolutions is None else ",".join(map(str, options.resolutions))
     blocks = "all" if options.blocks is None else str(options.blocks)

@@ -18,9 +18,9 @@ from ofabench.options.quickstart import AccuracyPart, ExportPart, TrainPart
 from ofabench.options.sweep import SweepRequest
 from ofabench.options.verify import VerifyRequest
 from ofabench.workflows.pipeline import Task
-from ofabench.workflows.quickstart import loop as loop_module
-from ofabench.workflows.quickstart.loop import NAMES, Loop
-from ofabench.workflows.quickstart.parts import Done
+from ofabench.workflows.quickstart import tasks as loop_module
+from ofabench.workflows.quickstart.tasks import NAMES, QuickstartTasks
+from ofabench.workflows.quickstart.worker_tasks import TaskResult
 from ofabench.workflows.sweep.sweep import sweep
 from supernet.accuracy.predictor import fit_accuracy
 from supernet.search.result_file import read_network
@@ -30,7 +30,7 @@ from tests.support import report_runs as runs
 TINY = SearchSpace.load("tiny")
 
 
-def tasks_of(loop: Loop) -> list[Task]:
+def tasks_of(loop: QuickstartTasks) -> list[Task]:
     tasks = [*loop.measuring(), *loop.training(), *loop.searching((1.0, 2.0, 3.0))]
     for name in NAMES:
         tasks += loop.shipping(name)
@@ -38,7 +38,7 @@ def tasks_of(loop: Loop) -> list[Task]:
 
 
 def test_every_part_makes_a_file_of_its_own_folder(tmp_path: Path) -> None:
-    tasks = tasks_of(Loop(folder=tmp_path, seed=3))
+    tasks = tasks_of(QuickstartTasks(folder=tmp_path, seed=3))
 
     assert all(task.makes.parent == tmp_path for task in tasks)
     seeds = [task.options["seed"] for task in tasks if task.command == "sweep"]
@@ -48,7 +48,7 @@ def test_every_part_makes_a_file_of_its_own_folder(tmp_path: Path) -> None:
 
 def test_each_part_has_the_command_that_does_the_same(tmp_path: Path) -> None:
     f = tmp_path
-    lines = [command_line(task) for task in tasks_of(Loop(folder=f, seed=3))]
+    lines = [command_line(task) for task in tasks_of(QuickstartTasks(folder=f, seed=3))]
 
     assert lines[:4] == [
         "ofabench sweep --space tiny --device cpu --backend onnx --networks 20 --ends --seed 3 "
@@ -75,7 +75,9 @@ def test_each_part_has_the_command_that_does_the_same(tmp_path: Path) -> None:
     )
     assert lines[-1] == f"ofabench report {f} --out {f}/report.html"
     assert not any("--force" in line or "--wait" in line for line in lines)
-    forced = [command_line(task) for task in tasks_of(Loop(folder=f, force=True, wait=True))]
+    forced = [
+        command_line(task) for task in tasks_of(QuickstartTasks(folder=f, force=True, wait=True))
+    ]
     measuring = [line for line in forced if line.split()[1] in ("sweep", "verify")]
     assert len(measuring) == 2 + len(NAMES)
     assert all("--force" in line and "--wait" in line for line in measuring)
@@ -84,7 +86,7 @@ def test_each_part_has_the_command_that_does_the_same(tmp_path: Path) -> None:
 def test_what_was_begun_is_resumed(tmp_path: Path) -> None:
     for name in ("networks.sqlite", "supernet.safetensors"):
         (tmp_path / name).write_text("")
-    tasks = tasks_of(Loop(folder=tmp_path))
+    tasks = tasks_of(QuickstartTasks(folder=tmp_path))
 
     resumed = [task.title for task in tasks if task.options.get("resume")]
     assert resumed == [
@@ -111,23 +113,23 @@ class Workers:
             return sweep("tiny", "fake", "fake", out=options.out, options=quick).to_dict()
         return self.part(options).to_dict()
 
-    def part(self, options: Any) -> Done:
+    def part(self, options: Any) -> TaskResult:
         if isinstance(options, TrainPart):
             options.out.write_bytes(b"weights")
-            return Done(words="trained")
+            return TaskResult(words="trained")
         if isinstance(options, AccuracyPart):
             codes = TINY.sample_codes(np.random.default_rng(0), 60)
             fit_accuracy(TINY, codes, 0.5 + codes.sum(axis=1) / 1e3).save(options.out)
-            return Done(words="learnt")
+            return TaskResult(words="learnt")
         if isinstance(options, ExportPart):
             options.out.write_bytes(b"model")
-            return Done(words=f"exported {options.out.name}")
+            return TaskResult(words=f"exported {options.out.name}")
         assert isinstance(options, VerifyRequest)
         assert options.out is not None
         assert options.latency is not None
         arch = read_network(options.out.parent / f"{options.model.stem}.json").arch
         options.out.write_text(json.dumps(runs.verified(arch, 0.9)))
-        return Done(words=f"verified {options.model.name}", failed=next(self.verdicts))
+        return TaskResult(words=f"verified {options.model.name}", failed=next(self.verdicts))
 
 
 @pytest.fixture

@@ -103,7 +103,7 @@ class DeploymentInputs:
             )
 
 
-def read_given(  # noqa: PLR0913 - as of `deploy`
+def read_inputs(  # noqa: PLR0913 - as of `deploy`
     folder: Path,
     *,
     supernet: Any,
@@ -158,7 +158,7 @@ def _weights(folder: Path, supernet: Any, network: Any) -> Path:
 
 def _arch_file(folder: Path, arch: Any, supernet: Any) -> str | None:
     """What names the architecture: a word, or a file; one in memory is written into the folder."""
-    from ofabench.workflows.train.given_networks import arch_of
+    from ofabench.workflows.train.network_arguments import arch_of
     from ofabench.workflows.train.supernet import load_supernet
 
     if arch is None or isinstance(arch, str | os.PathLike):

@@ -26,8 +26,8 @@ FORMAT = "ofabench-measured-search-1"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
-    """A search for one network within one latency limit and others, and how it is measured."""
+class LoopTask:
+    """Search for the best network within one latency limit and others, and how to measure it."""
 
     job: SearchJob
     limit: LatencyLimit
@@ -36,26 +36,26 @@ class Question:
 
     @property
     def predictor(self) -> "LatencyPredictor":
-        """The predictor that was given."""
+        """Return the latency predictor of the task."""
         return self.limit.source.predictor
 
     @property
     def target(self) -> "Target":
-        """What is measured on."""
+        """Return the target of the measurements."""
         return self.predictor.target
 
     @cached_property
     def blocks(self) -> "tuple[BlockSpec, ...]":
-        """Every block of the space."""
+        """Return every block of the space."""
         return self.job.space.unique_blocks()
 
     def limit_by(self, predictor: "LatencyPredictor") -> "Constraint":
-        """The latency limit as another predictor of the same target has it."""
+        """Return the latency limit, with predictions of another predictor of the same target."""
         source = LatencySource(predictor, known_space=self.job.space)
         return replace(self.limit, source=source).constraint(self.job.space)
 
     def plan(self, *, deciding: bool = False) -> SweepPlan:
-        """How often networks are measured, in an iteration or to decide."""
+        """Return the measurement plan of an iteration, or of a deciding measurement."""
         options, space = self.measuring, self.job.space.name
         return SweepPlan(
             loads=options.replicates * (DECIDING if deciding else 1),
@@ -65,9 +65,9 @@ class Question:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """What must be equal for measurements to be continued, as JSON values."""
+        """Return what must be equal for measurements to be continued, as JSON values."""
         limit, source = self.limit, self.limit.source.to_json()
-        asked = {
+        values = {
             "space": self.job.space.name,
             "resolutions": self.job.resolutions,
             "target": self.target.key,
@@ -78,79 +78,79 @@ class Question:
             "limit_on": limit.limit_on,
             "session_spread": limit.session_spread,
             "accuracy": self.job.accuracy.to_json(),
-            "others": {one.name: one.limit for one in self.others},
+            "others": {constraint.name: constraint.limit for constraint in self.others},
             "seed": self.job.options.seed,
             "replicates": self.measuring.replicates,
             "rounds": self.measuring.rounds,
         }
-        found: dict[str, Any] = json.loads(json.dumps(asked))
-        return found
+        result: dict[str, Any] = json.loads(json.dumps(values))
+        return result
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """The folder of a loop: what it asked, a sweep of its candidates, deciding measurements."""
+class LoopFolder:
+    """Folder of a loop: its task, the sweep of its candidates, its deciding measurements."""
 
     folder: Path
 
     @property
     def candidates(self) -> Path:
-        """Sweep of all candidates, a round an iteration."""
+        """Return the path of the sweep of all candidates."""
         return self.folder / "candidates.sqlite"
 
     @property
     def predictor(self) -> Path:
-        """The predictor as the measured candidates correct it."""
+        """Return the path of the predictor as corrected by the measured candidates."""
         return self.folder / "predictor.parquet"
 
     def deciding(self, key: str) -> Path:
-        """Sweep of one network's deciding measurement."""
+        """Return the path of one network's deciding measurement."""
         return self.folder / f"deciding-{key}.sqlite"
 
     def decided(self) -> list[Path]:
-        """Deciding measurements there are, finished or not."""
+        """Return the files of the deciding measurements, finished or not."""
         return sorted(self.folder.glob("deciding-*.sqlite"))
 
-    def check(self, question: Question) -> None:
-        """Raise where the folder holds something else, or another question; changes nothing."""
+    def check(self, task: LoopTask) -> None:
+        """Raise if the folder belongs to another task or is no such folder; changes nothing."""
         if not self.folder.exists():
             if not self.folder.absolute().parent.is_dir():
-                raise FileError(f"cannot make {self.folder}: its folder does not exist")
+                raise FileError(f"cannot create {self.folder}: its parent folder does not exist")
             return
-        if not self._asked.exists():
+        if not self._task_file.exists():
             if not self.folder.is_dir() or any(self.folder.iterdir()):
                 raise FileError(
-                    f"{self.folder} is there and holds no search's measurements: name another "
+                    f"{self.folder} exists and holds no measurements of a search: name another "
                     "folder, --measured"
                 )
             return
-        kept = read_json(self._asked)
-        if not isinstance(kept, Mapping) or kept.get("format") != FORMAT:
-            raise FileError(f"{self._asked} is damaged; name another folder, --measured")
-        for name, value in question.to_json().items():
-            if kept.get(name) != value:
+        stored = read_json(self._task_file)
+        if not isinstance(stored, Mapping) or stored.get("format") != FORMAT:
+            raise FileError(f"{self._task_file} is damaged; name another folder, --measured")
+        for name, value in task.to_json().items():
+            if stored.get(name) != value:
                 raise InputError(
-                    f"{self.folder} has measurements of a search with {_named(name, kept)}, not "
+                    f"{self.folder} has measurements of a search with {_named(name, stored)}, not "
                     f"{_named(name, {name: value})}: give the same, or name another --measured"
                 )
 
-    def open(self, question: Question) -> SweepStore:
-        """Open the candidates' sweep to go on, or make folder and sweep."""
-        if not self._asked.exists():
+    def open(self, task: LoopTask) -> SweepStore:
+        """Open the candidates' sweep to continue it, or create folder and sweep."""
+        if not self._task_file.exists():
             self.folder.mkdir(exist_ok=True)
-            asked = {"format": FORMAT, **question.to_json()}
-            write_text(self._asked, json.dumps(asked, indent=2) + "\n")
-        plan = question.plan()
+            values = {"format": FORMAT, **task.to_json()}
+            write_text(self._task_file, json.dumps(values, indent=2) + "\n")
+        plan = task.plan()
         if self.candidates.exists():
-            return SweepStore.resume(self.candidates, question.target, plan)
-        text = question.job.space.text
-        return SweepStore.create(self.candidates, question.target, plan, space_toml=text)
+            return SweepStore.resume(self.candidates, task.target, plan)
+        text = task.job.space.text
+        return SweepStore.create(self.candidates, task.target, plan, space_toml=text)
 
     @property
-    def _asked(self) -> Path:
+    def _task_file(self) -> Path:
         return self.folder / "search.json"
 
 
 def _named(name: str, values: Mapping[str, Any]) -> str:
-    words = json.dumps(values.get(name))
-    return f"{name} {words if len(words) <= 60 else words[:57] + '...'}"
+    text = json.dumps(values.get(name))
+    return f"{name} {text if len(text) <= 60 else text[:57] + '...'}"

@@ -24,7 +24,7 @@ MOST_BESIDE = 1.2  # planning before the second round is much of the first, and 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
+class SweepBudget:
     """How long a sweep may take, and what time goes by."""
 
     budget_s: float
@@ -33,7 +33,7 @@ class Budget:
     costs: LoadCosts
 
 
-class Prices:
+class MeasuringTimes:
     """Seconds by workload, as what is `done` says; `spent` is what that took, None if unknown.
 
     A call takes what it took where it was measured, else what the measured blocks say of it, else
@@ -43,7 +43,7 @@ class Prices:
 
     def __init__(
         self,
-        budget: Budget,
+        budget: SweepBudget,
         specs: Sequence[BlockSpec],
         done: Sequence[Measurement],
         spent: Spent | None = None,
@@ -83,7 +83,9 @@ class Prices:
         return estimated_ns(one, ONE_CALL, self._budget.batch, self._budget.costs) / 1e6
 
 
-def _costs_ms(specs: Sequence[BlockSpec], done: Sequence[Measurement], budget: Budget) -> Floats:
+def _costs_ms(
+    specs: Sequence[BlockSpec], done: Sequence[Measurement], budget: SweepBudget
+) -> Floats:
     """Roughly what each block takes: from what is measured, else from the device's costs."""
     pairs = [
         (one.workload.blocks[0], one.median_ms) for one in done if one.workload.role == "block"
@@ -103,7 +105,7 @@ def _own_s(one: Measurement) -> float:
     return OVERHEAD * float(one.samples_ns.sum()) / 1e9 + one.loads * _load_s(one.workload)
 
 
-def _loads(one: Measurement, budget: Budget) -> float:
+def _loads(one: Measurement, budget: SweepBudget) -> float:
     """In how many loads of the plan it was measured; a reference has several visits a pass."""
     plan = budget.plan
     return float(one.samples_ns.size) / (plan.passes * plan.calls)

@@ -9,7 +9,7 @@ from ofabench.options.verify import VerifyRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
+class TaskResult:
     """What a part came to in words, and whether a check of its failed."""
 
     words: str
@@ -20,36 +20,36 @@ class Done:
         return asdict(self)
 
 
-def train_part(part: TrainPart, progress: Progress) -> Done:
+def train_part(part: TrainPart, progress: Progress) -> TaskResult:
     """Train a supernet."""
     from ofabench.workflows.train.train import train
 
     trained = train(part.space, part.data, out=part.out, options=part.training, progress=progress)
-    return Done(words=str(trained))
+    return TaskResult(words=str(trained))
 
 
-def accuracy_part(part: AccuracyPart, progress: Progress) -> Done:
+def accuracy_part(part: AccuracyPart, progress: Progress) -> TaskResult:
     """Measure sub-networks of a supernet, and fit an accuracy predictor on them."""
     from ofabench.workflows.train.supernet import load_supernet
 
     fitted = load_supernet(part.checkpoint).accuracy_predictor(
         out=part.out, options=part.accuracy, progress=progress
     )
-    return Done(words=str(fitted))
+    return TaskResult(words=str(fitted))
 
 
-def export_part(part: ExportPart, progress: Progress) -> Done:
+def export_part(part: ExportPart, progress: Progress) -> TaskResult:
     """Export a sub-network."""
     from ofabench.workflows.export.export import export
 
     del progress
     model = export((part.checkpoint, part.arch), out=part.out, options=part.form)
-    return Done(words=str(model))
+    return TaskResult(words=str(model))
 
 
-def verify_part(request: VerifyRequest, progress: Progress) -> Done:
+def verify_part(request: VerifyRequest, progress: Progress) -> TaskResult:
     """Measure a file and judge it; a repeat is shown beside the first measurement."""
     from ofabench.workflows.deploy.verify import verify_from
 
     measured, shown = verify_from(request, progress)
-    return Done(words=str(shown), failed=measured.failed)
+    return TaskResult(words=str(shown), failed=measured.failed)

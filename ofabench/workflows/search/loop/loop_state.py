@@ -1,4 +1,4 @@
-"""Knowledge from the measured candidates: drift, corrected predictor, latencies."""
+"""State of the loop: measured candidates, drift, corrected predictor."""
 
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bench.drift.log import Anchor, DriftLog
 from bench.protocol.device import Workload
-from ofabench.workflows.search.loop.question import Question
+from ofabench.workflows.search.loop.task import LoopTask
 
 if TYPE_CHECKING:
     from latency_models.drift.anchor_drift import AnchorDrift
@@ -22,13 +22,13 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A network that was measured in an iteration (from 1), `line` of an archs file.
+    """Network that was measured in an iteration (counted from 1); `line` is its architecture.
 
-    Latencies in ms: `predicted_ms` before it was measured and `corrected_ms`, are of the mean over
-    sessions, the latter with the relative standard error `error`; `raw_ms` is as measured.
-    `judged_ms` is what is held to the limit: the corrected one, with a confidence what it stays
-    below in sessions to come. Iterations differ in drift, so the latency as measured is not
-    compared here: it decides later, by itself.
+    Latencies are in ms. `predicted_ms` (before it was measured) and `corrected_ms` are for the mean
+    over sessions, the latter with the relative standard error `error`; `raw_ms` is as measured.
+    `judged_ms` is compared with the limit: the corrected latency or, with a confidence, the bound
+    that it stays below in later sessions. Drift differs between iterations, so the latency as
+    measured is not compared here; the deciding measurement uses it.
     """
 
     iteration: int
@@ -43,7 +43,7 @@ class Candidate:
     within: bool
 
     def to_json(self) -> dict[str, Any]:
-        """JSON values; the network is its line."""
+        """Return JSON values; the network is its line."""
         values = {name: getattr(self, name) for name in _FIGURES}
         return {"network": self.line, **values}
 
@@ -61,14 +61,15 @@ _FIGURES = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Knowledge:
-    """All that iterations say. `drifts` are by iteration; `predictor` is of the mean over sessions.
+class LoopState:
+    """State after some iterations. `drifts` has one item an iteration.
 
-    `anchors` tie iterations together; `own_anchors` where the predictor's file has none, so that
-    they are candidates of the first iteration, measured again in the later ones.
+    `predictor` predicts the mean over sessions. `anchors` are measured in every iteration, to
+    estimate drift; `own_anchors` is True if the predictor's file has none: the anchors are then
+    candidates of the first iteration.
     """
 
-    question: Question
+    task: LoopTask
     anchors: tuple[Anchor, ...]
     own_anchors: bool
     log: DriftLog | None
@@ -78,26 +79,25 @@ class Knowledge:
 
     @cached_property
     def mean(self) -> float:
-        """The mean over sessions over the anchors' own latencies; 1 where there are none."""
+        """Return the anchors' mean over sessions divided by their latencies; 1 without anchors."""
         from latency_models.drift.model import DriftModel
 
         return 1.0 if self.log is None else float(np.exp(DriftModel.of(self.log).log_mean))
 
     @property
     def constraint(self) -> "Constraint":
-        """The latency limit by what is known."""
-        return self.question.limit_by(self.predictor)
+        """Return the latency limit by the corrected predictor."""
+        return self.task.limit_by(self.predictor)
 
     @cached_property
     def margin(self) -> "Margin | None":
-        """What measured networks are held to the limit with, in sessions to come.
-
-        Their prediction error is that of the measurement. None without a confidence.
+        """Return the margin of measured networks for later sessions; None without a confidence.
+        Their prediction error is that of the measurement.
         """
         from latency_models.drift.margin import Margin
         from latency_models.drift.model import DriftModel
 
-        limit = self.question.limit
+        limit = self.task.limit
         if limit.confidence is None:
             return None
         return Margin(
@@ -109,15 +109,15 @@ class Knowledge:
         )
 
     def anchor_work(self) -> list[Workload]:
-        """The anchors as they are measured."""
+        """Return the anchors as workloads."""
         return [anchor.workload for anchor in self.anchors]
 
     def to_json(self) -> dict[str, Any]:
-        """JSON values: anchors, drift of each iteration, candidates."""
+        """Return JSON values: anchors, drift of each iteration, candidates."""
         return {
-            "anchors": [one.label for one in self.anchors],
+            "anchors": [item.label for item in self.anchors],
             "anchors_from": "first iteration" if self.own_anchors else "predictor",
             "mean_drift": self.mean,
-            "drift": [asdict(one) for one in self.drifts],
-            "candidates": [one.to_json() for one in self.candidates],
+            "drift": [asdict(item) for item in self.drifts],
+            "candidates": [item.to_json() for item in self.candidates],
         }

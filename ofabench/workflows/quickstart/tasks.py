@@ -18,14 +18,7 @@ from ofabench.options.sweep import SweepRequest
 from ofabench.options.table import TableBuildOptions
 from ofabench.options.verify import VerifyRequest
 from ofabench.workflows.pipeline import Task
-from ofabench.workflows.quickstart.parts import (
-    Done,
-    accuracy_part,
-    export_part,
-    train_part,
-    verify_part,
-)
-from ofabench.workflows.quickstart.steps import (
+from ofabench.workflows.quickstart.local_tasks import (
     CONFIDENCE,
     HORIZON_S,
     SPACE,
@@ -34,6 +27,13 @@ from ofabench.workflows.quickstart.steps import (
     judge_latency,
     say,
     search_within,
+)
+from ofabench.workflows.quickstart.worker_tasks import (
+    TaskResult,
+    accuracy_part,
+    export_part,
+    train_part,
+    verify_part,
 )
 from ofabench.workflows.sweep.sweep import sweep_part
 
@@ -67,7 +67,7 @@ class Displays:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Loop:
+class QuickstartTasks:
     """One run in one folder."""
 
     folder: Path
@@ -122,8 +122,8 @@ class Loop:
         ]
 
     def _sweep(self, request: SweepRequest) -> None:
+        from ofabench.workflows.sweep.sweep_result import open_sweep
         from ofabench.workflows.sweep.sweep_text import sweep_lines
-        from ofabench.workflows.sweep.swept import open_sweep
 
         launch(sweep_part, request, progress=self.displays.measuring())
         say("\n".join(sweep_lines(open_sweep(request.out))))
@@ -275,11 +275,11 @@ class Loop:
 
     def _work(
         self,
-        part: Callable[[Any, Progress], Done],
+        part: Callable[[Any, Progress], TaskResult],
         options: Options,
         progress: Progress | None = None,
-    ) -> Done:
+    ) -> TaskResult:
         """Run a part in a worker process, and say what it came to."""
-        done = Done(**launch(part, options, progress=progress or self.displays.working()))
+        done = TaskResult(**launch(part, options, progress=progress or self.displays.working()))
         say(done.words)
         return done

@@ -7,7 +7,7 @@ import pytest
 from bench.protocol.progress import NoProgress
 from ofabench.options.quickstart import AccuracyPart, ExportPart, TrainPart
 from ofabench.options.verify import VerifyRequest
-from ofabench.workflows.quickstart.parts import (
+from ofabench.workflows.quickstart.worker_tasks import (
     accuracy_part,
     export_part,
     train_part,

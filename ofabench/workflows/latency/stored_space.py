@@ -20,7 +20,7 @@ _NAME, _TOML = "space", "space_toml"  # keys of a file's provenance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeptSpace:
+class StoredSpace:
     """What a file says of its space.
 
     `name` is None where it says nothing; `space` is None where it does not hold the space that it
@@ -102,7 +102,7 @@ def without_toml(provenance: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in provenance.items() if key != _TOML}
 
 
-def kept_space(provenance: Mapping[str, Any], what: str) -> KeptSpace:
+def stored_space(provenance: Mapping[str, Any], what: str) -> StoredSpace:
     """Return what a file says of its space.
 
     Args:
@@ -116,14 +116,14 @@ def kept_space(provenance: Mapping[str, Any], what: str) -> KeptSpace:
 
     name, text = provenance.get(_NAME), provenance.get(_TOML)
     if name in space_names():
-        return KeptSpace(name=name, space=_shipped(name), what=what)
+        return StoredSpace(name=name, space=_shipped(name), what=what)
     if text is None:  # predictors of an older ofabench have it from their networks alone
         networks = provenance.get("networks")
         text = networks.get(_TOML) if isinstance(networks, Mapping) else None
     if isinstance(text, str):
         space = SearchSpace.from_toml(text, f"the space in {what}")
-        return KeptSpace(name=space.name, space=space, what=what)
-    return KeptSpace(name=name if isinstance(name, str) else None, space=None, what=what)
+        return StoredSpace(name=space.name, space=space, what=what)
+    return StoredSpace(name=name if isinstance(name, str) else None, space=None, what=what)
 
 
 @lru_cache(maxsize=8)

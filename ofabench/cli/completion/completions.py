@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.options.fields import OptionField, option_fields
 from ofabench.cli.derived.command import Command, CommandGroup
-from ofabench.cli.derived.table import Entry
+from ofabench.cli.derived.command_entry import Entry
 
 _FIRST_WORDS = re.compile(r"[;:(]|[.] (?=[A-Z])")
 _FILE_WORDS = re.compile(r"FILE|FOLDER|PATH|DIR\b|\.[a-z]+")

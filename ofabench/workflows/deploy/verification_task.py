@@ -44,7 +44,7 @@ class VerificationTask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class MeasurementSetup:
     """Where and how a file is measured, and how it is judged."""
 
     device: "Device"
@@ -87,7 +87,7 @@ def target_for(card: "ModelCard", predictor: "LatencyPredictor") -> "Target":
     return replace(predictor.target, precision=card.precision)
 
 
-def measure(place: Place, asked: VerificationTask) -> dict[str, Any]:
+def measure(place: MeasurementSetup, asked: VerificationTask) -> dict[str, Any]:
     """Measure the file; JSON values of its latency, judged by its prediction and its limit.
 
     The keys are those of `Verification.to_json`, and what was verified on which target. Nothing is
@@ -142,7 +142,7 @@ def _verified(asked: VerificationTask) -> dict[str, Any]:
     }
 
 
-def _on_device(place: Place, asked: VerificationTask) -> dict[str, Any] | None:
+def _on_device(place: MeasurementSetup, asked: VerificationTask) -> dict[str, Any] | None:
     """How near the file's outputs there are to those here; None where the device is this machine.
 
     Accuracies are measured here, by the same file: this says whether they hold there.
@@ -171,7 +171,7 @@ def _limit_ms(asked: VerificationTask) -> float | None:
     return next((limits[one.key] for one in targets if one.key in limits), None)
 
 
-def _bench(place: Place, asked: VerificationTask) -> "Bench":
+def _bench(place: MeasurementSetup, asked: VerificationTask) -> "Bench":
     from bench.timing.plan import SweepPlan
     from supernet.verification.verify import Bench
 

@@ -12,7 +12,7 @@ from bench.errors import DeviceError, InputError, InterruptedSweepError
 from bench.protocol.progress import NoProgress
 from ofabench.cli import main as cli
 from ofabench.options.verify import VerifyOptions, VerifyRequest
-from ofabench.workflows.deploy.tries import keep_tries
+from ofabench.workflows.deploy.repeated_verification import keep_tries
 from ofabench.workflows.deploy.verification import Verification
 from ofabench.workflows.deploy.verification_tries import VerificationTries
 from supernet.verification.verdicts import Expected
