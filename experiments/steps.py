@@ -41,7 +41,7 @@ def run_steps(
     for number, step in enumerate(steps, start=done + 1):
         head = f"[{number}/{total or len(steps)}] {step.title}"
         if step.makes.exists():
-            say(f"{head}: {step.makes} is there already")
+            say(f"{head}: {step.makes} exists already")
             continue
         argv = step.argv
         if step.resumes is not None and step.resumes.exists():

@@ -22,7 +22,7 @@ from experiments.training.shrinking import parser_of, sandwich_arm, study_of
 from latency_models.predictors.predictor import LatencyPredictor
 from ofabench.cli.messages import messages_on_stderr
 from ofabench.workflows.pipeline import run_tasks
-from ofabench.workflows.quickstart.tasks import Loop
+from ofabench.workflows.quickstart.tasks import QuickstartTasks
 from supernet.constraints.constraints import latency
 from supernet.space.space import ArchConfig, SearchSpace
 from supernet.train.schedule import Schedule
@@ -48,7 +48,7 @@ def predictor_of_this_cpu(study: Study) -> LatencyPredictor:
     folder = study.folder / "latency"
     folder.mkdir(parents=True, exist_ok=True)
     with messages_on_stderr():
-        run_tasks(Loop(folder=folder, force=True).measuring())
+        run_tasks(QuickstartTasks(folder=folder, force=True).measuring())
     return LatencyPredictor.load(folder / "latency.parquet")
 
 

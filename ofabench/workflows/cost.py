@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class TrainingCost:
-    """Both ways by number of devices, the published ones, and every assumption, as JSON values."""
+    """Costs by number of devices, published costs, and all assumptions, as JSON values."""
 
     data: dict[str, Any]
 
@@ -29,10 +29,10 @@ class TrainingCost:
 
 
 def training_cost(options: CostOptions) -> TrainingCost:
-    """Return what one supernet costs for N devices, from what its training itself metered.
+    """Return the cost of one supernet for N devices, from the usage metered in its training.
 
     Raises:
-        InputError: the checkpoint does not say what its training used.
+        InputError: the checkpoint has no usage of its training.
         FileError: a file cannot be read or written.
     """
     from supernet.train.checkpoint import load_trained
@@ -42,24 +42,24 @@ def training_cost(options: CostOptions) -> TrainingCost:
     usage = checkpoint.usage
     if not usage:
         raise InputError(
-            f"{options.checkpoint} does not tell what its training used (it was imported, or made "
+            f"{options.checkpoint} has no metered usage of its training (it was imported, or made "
             "by an older version): train it again"
         )
     devices = tuple(sorted({*options.devices}))
-    training = amount_of(sum(each.device_s for each in usage), sum(each.energy_j for each in usage))
-    search, search_words = _search(options.search_s)
+    training = amount_of(sum(run.device_s for run in usage), sum(run.energy_j for run in usage))
+    search, search_assumptions = _search(options.search_s)
     ours = Approach(name="one supernet for all", once=training, each=search)
-    single, single_words = _single(options, training)
+    single, single_assumptions = _single(options, training)
     data = {
         "space": checkpoint.space.name,
-        "usage": [each.to_json() for each in usage],
+        "usage": [run.to_json() for run in usage],
         "measured": _measured(ours, single, devices, grid),
         "published": _published(devices),
         "grid": {"g_per_kwh": grid.g_per_kwh, "pue": grid.pue},
         "assumptions": [
             *_training_words(usage),
-            *search_words,
-            *single_words,
+            *search_assumptions,
+            *single_assumptions,
             *_grid_words(options),
         ],
     }
@@ -71,23 +71,23 @@ def training_cost(options: CostOptions) -> TrainingCost:
 
 def _training_words(usage: Sequence[Usage]) -> list[str]:
     devices = ", ".join(dict.fromkeys(each.device for each in usage))
-    how = ", ".join(dict.fromkeys(each.how for each in usage))
+    sources = ", ".join(dict.fromkeys(each.how for each in usage))
     return [
-        f"device hours are core hours on a CPU, card hours on cards; trained on {devices}",
-        f"training's energy: {how}",
+        f"device hours are core hours on a CPU and GPU hours on a GPU; trained on {devices}",
+        f"training's energy: {sources}",
     ]
 
 
 def _search(search_s: float | None) -> tuple[Amount, list[str]]:
     if search_s is None:
-        return NOTHING, ["searching is counted as nothing (--search-s); so is measuring a device"]
+        return NOTHING, ["searching counts as zero (--search-s), and so does measuring a device"]
     watts = f"assumed {ASSUMED_W_PER_CORE:g} W a core"
-    words = f"searching's energy: {watts}; measuring a device's latencies is not counted"
-    return amount_of(search_s, search_s * ASSUMED_W_PER_CORE), [words]
+    assumption = f"searching's energy: {watts}; measuring a device's latencies is not counted"
+    return amount_of(search_s, search_s * ASSUMED_W_PER_CORE), [assumption]
 
 
 def _single(options: CostOptions, training: Amount) -> tuple[Approach | None, list[str]]:
-    """Training one network for each device, where its cost is given."""
+    """One training for each device, if its cost is given; and its assumptions."""
     name = "one training each"
     if options.single is not None:
         each = _read_single(options.single)
@@ -98,8 +98,8 @@ def _single(options: CostOptions, training: Amount) -> tuple[Approach | None, li
     if not training.device_h or training.kwh is None:
         return Approach(name=name, once=NOTHING, each=Amount(device_h=hours)), []
     each = Amount(device_h=hours, kwh=hours * training.kwh / training.device_h)
-    words = "one network's training is taken to draw the power that the supernet's drew"
-    return Approach(name=name, once=NOTHING, each=each), [words]
+    assumption = "one network's training is assumed to draw the same power as the supernet's"
+    return Approach(name=name, once=NOTHING, each=each), [assumption]
 
 
 def _read_single(path: Path) -> Amount:
@@ -108,16 +108,16 @@ def _read_single(path: Path) -> Amount:
         return amount_of(float(data["device_s"]), float(data["energy_j"]))
     except VALUE_DAMAGE as error:
         raise FileError(
-            f"{path} does not tell a training's `device_s` and `energy_j` as numbers ({error}); "
+            f"{path} has no numbers `device_s` and `energy_j` of a training ({error}); "
             "give its device seconds by --single-s"
         ) from error
 
 
 def _grid_words(options: CostOptions) -> list[str]:
-    given = options.carbon_g_per_kwh
-    source = G_SOURCE if given == G_PER_KWH else "as given"
-    building = "devices alone, no building" if options.pue == 1 else "as given"
-    return [f"{given:g} g CO2e a kWh: {source}", f"PUE {options.pue:g}: {building}"]
+    g_per_kwh = options.carbon_g_per_kwh
+    source = G_SOURCE if g_per_kwh == G_PER_KWH else "as given"
+    overhead = "devices alone, no building" if options.pue == 1 else "as given"
+    return [f"{g_per_kwh:g} g CO2e a kWh: {source}", f"PUE {options.pue:g}: {overhead}"]
 
 
 def _measured(

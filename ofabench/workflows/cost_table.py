@@ -1,4 +1,4 @@
-"""The tables of `ofabench cost` as text."""
+"""Tables of `ofabench cost` as text."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from supernet.cost import first_cheaper
 
 
 def cost_lines(data: dict[str, Any]) -> list[str]:
-    """Both tables and the assumptions, for people."""
+    """Return both tables and the assumptions as lines."""
     measured, published = data["measured"], data["published"]
     lines = [f"measured, supernet of {data['space']}:"]
     lines.append(f"{'':>7}  {'one supernet for all':^32}  {'one training each':^32}")
@@ -23,17 +23,17 @@ def cost_lines(data: dict[str, Any]) -> list[str]:
     for name, hours in published["gpu_hours"].items():
         lines.append(f"{name:<26}" + "".join(f"{hours[n]:>11,.0f}" for n in counts))
     for name, crossings in published["crosses_at"].items():
-        at = ", ".join(f"{other} at N = {_short(n)}" for other, n in crossings.items())
-        lines.append(f"{name} crosses {at}")
-    lines += ["", "assumed or given:", *(f"- {one}" for one in data["assumptions"])]
+        points = ", ".join(f"{other} at N = {_short(n)}" for other, n in crossings.items())
+        lines.append(f"{name} crosses {points}")
+    lines += ["", "assumed or given:", *(f"- {assumption}" for assumption in data["assumptions"])]
     return lines
 
 
-def _crossing_line(what: str, crosses_at: float | None) -> str:
+def _crossing_line(quantity: str, crosses_at: float | None) -> str:
     if crosses_at is None:
-        return f"  by {what} the supernet is never the cheaper"
+        return f"  by {quantity} the supernet is never the cheaper"
     first = first_cheaper(crosses_at)
-    return f"  by {what} they cross at N = {crosses_at:.2f}: cheaper from {first} devices on"
+    return f"  by {quantity} they cross at N = {crosses_at:.2f}: cheaper from {first} devices on"
 
 
 def _cells(amount: dict[str, float | None] | None) -> str:

@@ -27,11 +27,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class DeviceInfo:
-    """What is known of a device that can be measured, or could be once its `state` is ready.
+    """Facts of a device that can be measured as soon as its `state` is ready.
 
-    `address` is what `open_device` takes, `slug` the hardware's own name as in a `Target`.
-    `backends` has each runtime's version, None where it is not installed. Phones and GPUs have
-    neither backends nor facts in the list of `devices`: those take a connection, see `device_info`.
+    `address` is the argument of `open_device`, `slug` the hardware's name in a `Target`. `backends`
+    has each runtime's version, None if it is not installed. In the list of `devices`, phones and
+    GPUs have neither backends nor facts: these need a connection, see `device_info`.
     """
 
     address: str
@@ -41,9 +41,9 @@ class DeviceInfo:
     state: str = "ready"
 
     @classmethod
-    def of(cls, found: "DeviceEntry") -> Self:
-        """Take over what a registry knows of a device."""
-        return cls(**asdict(found))
+    def of(cls, entry: "DeviceEntry") -> Self:
+        """Copy a registry's entry of a device."""
+        return cls(**asdict(entry))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as values for JSON."""
@@ -64,10 +64,10 @@ class DeviceInfo:
 
 
 def devices() -> list[DeviceInfo]:
-    """Return every device that can be measured from here: this machine, its GPUs, phones, others.
+    """Return every device that can be measured here: this machine, its GPUs, phones, others.
 
-    Devices of other packages are there where they list their addresses. What cannot be listed is
-    logged as a warning.
+    Devices of other packages are included if they list their addresses. Devices that cannot be
+    listed are logged as warnings.
 
     Example:
         >>> [each.address for each in devices()][0]
@@ -77,7 +77,7 @@ def devices() -> list[DeviceInfo]:
 
 
 def device_info(address: str) -> DeviceInfo:
-    """Return all that is known of one device.
+    """Return the facts of one device.
 
     Args:
         address: as `devices` lists it.
@@ -95,18 +95,18 @@ def device_info(address: str) -> DeviceInfo:
 
 
 class OpenedDevice:
-    """A device to be used in a `with` block, at whose end it is closed; see `open_device`."""
+    """Device for a `with` block, closed at its end; see `open_device`."""
 
     def __init__(self, device: Device) -> None:
         self.device = device
 
     @property
     def address(self) -> str:
-        """What it was opened by."""
+        """The address that it was opened with."""
         return self.device.address
 
     def close(self) -> None:
-        """Put back what was changed on the device and let go of it."""
+        """Restore changed settings of the device and close the connection."""
         self.device.close()
 
     def __enter__(self) -> Device:
@@ -125,30 +125,30 @@ class OpenedDevice:
 
 
 DeviceLike: TypeAlias = Device | OpenedDevice | DeviceOptions | str
-"""What the verbs take as a device: an open one, or an address, with options or without."""
+"""A device argument of the public functions: an open device, an address, or options."""
 
 
 def open_device(address: str, options: DeviceOptions | None = None) -> OpenedDevice:
     """Return a device for a `with` block, which closes it at its end.
 
-    A phone or a GPU is reached when it is first asked for something.
+    Phones and GPUs are connected at the first use.
 
-    Args:
-        address: `cpu`, `cuda:0`, `adb:SERIAL`, `adb:HOST:PORT`, `fake`, or that of a registered
-            device; see `devices`.
-        options: what phones and GPUs are measured with; its `device` is not looked at.
+        Args:
+            address: `cpu`, `cuda:0`, `adb:SERIAL`, `adb:HOST:PORT`, `fake`, or that of a registered
+                device; see `devices`.
+            options: options for phones and GPUs; its `device` is ignored.
 
-    Returns:
-        What gives the `bench.protocol.device.Device` in the `with` block.
+        Returns:
+            A context manager that gives the `bench.protocol.device.Device`.
 
-    Raises:
-        InputError: there is no such device, or the options are for another kind.
-        PluginError: a registered device does not work.
+        Raises:
+            InputError: there is no such device, or the options are for another kind.
+            PluginError: a registered device does not work.
 
-    Example:
-        >>> with open_device("fake") as device:
-        ...     device.facts()["cpu_cores"]
-        8
+        Example:
+            >>> with open_device("fake") as device:
+            ...     device.facts()["cpu_cores"]
+            8
     """
     if not isinstance(address, str):
         raise InputError(f"the address of a device is {address!r:.80}, expected a text like 'cpu'")
@@ -168,15 +168,15 @@ def device_of(options: DeviceOptions) -> Device:
 
 
 @contextmanager
-def device_in(given: DeviceLike) -> Iterator[Device]:
-    """Give the device for as long as the block lasts; one that is opened here is closed."""
-    if isinstance(given, str):
-        given = DeviceOptions(device=given)
-    if isinstance(given, DeviceOptions):
-        with closing(device_of(given)) as device:
+def device_in(source: DeviceLike) -> Iterator[Device]:
+    """Open the device for the block; a device opened here is closed at its end."""
+    if isinstance(source, str):
+        source = DeviceOptions(device=source)
+    if isinstance(source, DeviceOptions):
+        with closing(device_of(source)) as device:
             yield device
         return
-    device = given.device if isinstance(given, OpenedDevice) else given
+    device = source.device if isinstance(source, OpenedDevice) else source
     if lacking(device, Device):
         raise InputError(
             f"device is {device!r:.80}, expected an address like 'cpu' or an open device: "
@@ -185,22 +185,22 @@ def device_in(given: DeviceLike) -> Iterator[Device]:
     yield device
 
 
-def waits(given: DeviceLike) -> bool:
-    """Return whether another's measurement on the device is waited for."""
-    return isinstance(given, DeviceOptions) and given.wait
+def waits(device: DeviceLike) -> bool:
+    """Return whether to wait for another measurement on the device."""
+    return isinstance(device, DeviceOptions) and device.wait
 
 
 @contextmanager
 def measuring_alone(
     device: Device, *, wait: bool = False, progress: Progress | None = None
 ) -> Iterator[None]:
-    """Be the only one that measures on the device, for as long as the block lasts.
+    """Lock the device for the block, so that no other process measures on it.
 
-    With `wait` another's end is waited for, which the progress shows or the log has; else
-    `DeviceInUseError` names the other.
+    With `wait` it waits for another measurement to end and shows that on the progress or in the
+    log; else `DeviceInUseError` names the other process.
     """
     from bench.devices.device_lock import measuring
 
-    tell = progress.show_waiting if isinstance(progress, WaitWatcher) else logger.warning
-    with measuring(device, wait=wait, tell=tell):
+    notify = progress.show_waiting if isinstance(progress, WaitWatcher) else logger.warning
+    with measuring(device, wait=wait, tell=notify):
         yield

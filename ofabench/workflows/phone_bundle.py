@@ -1,4 +1,4 @@
-"""The phone runner's bundle, built here and copied where it is wanted."""
+"""Bundle of the phone runner, built here and copied to a folder on request."""
 
 import logging
 import shutil
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PhoneBundle:
-    """The runner with its libraries, in a folder."""
+    """Folder with the runner and its libraries."""
 
     folder: Path
     bundle: Bundle
@@ -27,15 +27,15 @@ class PhoneBundle:
         return {name: (self.folder / name).stat().st_size for name in self.bundle.files}
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the folder and what is known of the bundle, as values for JSON."""
+        """Return the folder and the bundle's facts, as values for JSON."""
         return {"folder": str(self.folder), **self.bundle.to_json()}
 
 
 def build_phone_bundle(options: BundleOptions) -> PhoneBundle:
-    """Return the runner for phones, built where it is not kept yet, and copied to `options.out`.
+    """Return the runner for phones, built if not cached, and copied to `options.out`.
 
     Raises:
-        FileError: the folder to make is there already.
+        FileError: the folder to make exists already.
         MissingRuntimeError: a compiler or a package is missing.
     """
     if options.out is not None and options.out.exists():
@@ -45,6 +45,6 @@ def build_phone_bundle(options: BundleOptions) -> PhoneBundle:
     )
     if options.out is None:
         return PhoneBundle(bundle.folder, bundle)
-    with make_folder(options.out) as made:
-        shutil.copytree(bundle.folder, made, dirs_exist_ok=True)
+    with make_folder(options.out) as folder:
+        shutil.copytree(bundle.folder, folder, dirs_exist_ok=True)
     return PhoneBundle(options.out, bundle)

@@ -1,4 +1,4 @@
-"""A pipeline of tasks: results are kept, so that a second start continues where one stopped."""
+"""Pipeline of tasks: finished results are kept, so that a second start continues."""
 
 import logging
 import time
@@ -13,9 +13,10 @@ CommandLine = Callable[["Task"], str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One part: what it makes, how, and which command a person would type for the same.
+    """One task: its result file, its function, and the equivalent command.
 
-    `command` is that command's name and `options` its options by field name; `work` does it.
+    `command` is the command's name and `options` its options by field name; `work` runs it and
+    writes the file `makes`.
     """
 
     title: str
@@ -32,18 +33,18 @@ def run_tasks(
     done: int = 0,
     total: int | None = None,
 ) -> None:
-    """Do the tasks in order, passing over those whose result is there; each is logged.
+    """Run the tasks in order, skipping those whose result exists; each is logged.
 
     Args:
-        tasks: what is done.
-        command_line: writes the command that does the same, to be logged with the task.
-        done: how many tasks came before these.
-        total: how many there are with those before and after; None for these alone.
+        tasks: the tasks to run.
+        command_line: returns the equivalent command, which is logged with the task.
+        done: the number of tasks before these.
+        total: the number of all tasks, before and after included; None for these alone.
     """
     for number, task in enumerate(tasks, start=done + 1):
         head = f"[{number}/{total or len(tasks)}] {task.title}"
         if task.makes.exists():
-            logger.info("%s: %s is there already", head, task.makes)
+            logger.info("%s: %s exists already", head, task.makes)
             continue
         line = "" if command_line is None else f"\n    $ {command_line(task)}"
         logger.info("%s%s", head, line)

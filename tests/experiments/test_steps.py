@@ -22,7 +22,7 @@ def test_a_step_runs_once_and_its_command_is_told(tmp_path: Path) -> None:
 
     said.clear()
     run_steps([show(tmp_path)], said.append, done=4, total=9)
-    assert said == [f"[5/9] show: {tmp_path / 'shown.txt'} is there already"]
+    assert said == [f"[5/9] show: {tmp_path / 'shown.txt'} exists already"]
 
 
 def test_a_step_that_was_begun_is_resumed(tmp_path: Path) -> None:

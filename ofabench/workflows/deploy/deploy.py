@@ -1,4 +1,4 @@
-"""Deployment: from a search's result to a folder with the model, checked, measured, documented."""
+"""Deployment: a folder with the searched network's model file, verified and documented."""
 
 import json
 import logging
@@ -56,31 +56,31 @@ def deploy(  # noqa: PLR0913 - which network, what it is judged by, and where
     options: DeployOptions | None = None,
     progress: Progress | None = None,
 ) -> Deployment:
-    """Leave a folder to hand on: a model, its card, the search's result and their sums.
+    """Make a folder to ship: a model, its card, the search's result and their checksums.
 
     Args:
         supernet: a trained supernet, or its file; None with `network`.
-        out: the folder to make. Where it is there, finished and of the same request, it is left
-            as it is; nothing is ever written over.
-        arch: which network of the supernet: what `search` found, an `ArchConfig`, one of the words
-            largest and smallest, or a file of a search's result or of archs.
-        network: a sub-network by itself, or its file, in place of a supernet.
-        result: what `search` found of `network`, or its file.
+        out: the folder to make. A finished one of the same request is returned as it is; nothing is
+            ever overwritten.
+        arch: which network of the supernet: a search's result, an `ArchConfig`, one of the words
+            largest and smallest, or a file with a search's result or with architectures.
+        network: an extracted sub-network, or its file, in place of a supernet.
+        result: the search's result for `network`, or its file.
         pick: which of several in a file, from 1.
         latencies: latency predictors or their files; those of the device are verified, the others
-            stay predicted.
-        data: other images than those of the training: a data set's name or a folder.
-        device: where the file is measured: an address, an open device, or `DeviceOptions`.
-        options: what file is made, and how it is measured and judged.
-        progress: is shown the measuring; None shows nothing.
+            only predict.
+        data: other images than the training's: a data set's name or a folder.
+        device: the device that measures the file: an address, an open device, or `DeviceOptions`.
+        options: the file's format, and how it is measured and judged.
+        progress: is shown the measurements; None shows nothing.
 
     Returns:
         The folder with its card: accuracies, latencies as predicted and measured, all limits.
 
     Raises:
-        InputError: arguments do not fit together; nothing is made then.
-        FileError: a file cannot be read, or the folder is there and is something else.
-        TargetMismatchError: no predictor is of the device.
+        InputError: arguments do not fit together; then nothing is written.
+        FileError: a file cannot be read, or the folder exists and is something else.
+        TargetMismatchError: no predictor has the device as its target.
 
     Example:
         >>> from ofabench.workflows.train.supernet import load_supernet
@@ -93,7 +93,7 @@ def deploy(  # noqa: PLR0913 - which network, what it is judged by, and where
     """
     options = DeployOptions.or_defaults(options)
     with tempfile.TemporaryDirectory(prefix="ofabench-") as folder:
-        given = read_inputs(
+        inputs = read_inputs(
             Path(folder),
             supernet=supernet,
             network=network,
@@ -104,13 +104,13 @@ def deploy(  # noqa: PLR0913 - which network, what it is judged by, and where
             data=data,
             options=options,
         )
-        return _deploy(given, Path(out), device, progress)
+        return _deploy(inputs, Path(out), device, progress)
 
 
 def deploy_from(
     request: DeployRequest, progress: Progress | None = None, watcher: "Watcher | None" = None
 ) -> Deployment:
-    """Deploy as a request says, after the search that it may ask for, which `watcher` is shown."""
+    """Deploy as a request says, after its search if it has one; `watcher` is shown the search."""
     latencies = load_sources(request.latency)
     arch: Any = request.arch
     if request.accuracy is not None:
@@ -133,7 +133,7 @@ def deploy_from(
 def _searched(
     request: DeployRequest, latencies: Sequence[LatencySource], watcher: "Watcher | None"
 ) -> "SearchResult":
-    """Search the checkpoint's space for the network that is deployed."""
+    """Search the checkpoint's space for the network to deploy."""
     from ofabench.workflows.search.search import search
     from supernet.train.checkpoint import load_trained
 
@@ -147,68 +147,71 @@ def _searched(
 
 
 def _deploy(
-    given: DeploymentInputs, out: Path, device: DeviceLike, progress: Progress | None
+    inputs: DeploymentInputs, out: Path, device: DeviceLike, progress: Progress | None
 ) -> Deployment:
-    """Leave the folder, or nothing. What can be refused is, before anything takes time."""
+    """Write the whole folder or nothing. All checks come before anything that takes time."""
     from bench.backends.registry import get_backend
     from ofabench.workflows.export.model_file import check_form, make_model
     from ofabench.workflows.train.broken_images import log_broken
 
-    options = given.options
+    options = inputs.options
     check_form(options.form)
     backend = get_backend(options.form.format)
-    request = given.request(device)
-    there = finished(out, request)
-    if there is not None:
-        logger.info("%s is there already, finished and whole", out)
-        return Deployment(out, there)
-    with _device(given, device, backend, progress) as (place, here):
-        extracted = given.open()
-        given.check_result(extracted.network)
+    request = inputs.request(device)
+    existing = finished(out, request)
+    if existing is not None:
+        logger.info("%s exists already, finished and complete", out)
+        return Deployment(out, existing)
+    with _setup(inputs, device, backend, progress) as (setup, predictors):
+        extracted = inputs.open()
+        inputs.check_result(extracted.network)
         model = make_model(extracted, options.form)
-        verdicts = {one.target.key: _verify(place, model, one, given) for one in here}
-    found = _judge(given, model, verdicts, extracted.data)
-    card = card_json(model.card, f"model{backend.file_suffix}", given, found, request)
-    write_folder(out, _files(card, model, given))
+        verdicts = {
+            predictor.target.key: _verify(setup, model, predictor, inputs)
+            for predictor in predictors
+        }
+    results = _judge(inputs, model, verdicts, extracted.data)
+    card = card_json(model.card, f"model{backend.file_suffix}", inputs, results, request)
+    write_folder(out, _files(card, model, inputs))
     if extracted.data is not None:
         log_broken(extracted.data.broken())
     return Deployment(out, card)
 
 
 @contextmanager
-def _device(
-    given: DeploymentInputs, device: DeviceLike, backend: "Backend", progress: Progress | None
+def _setup(
+    inputs: DeploymentInputs, device: DeviceLike, backend: "Backend", progress: Progress | None
 ) -> "Iterator[tuple[MeasurementSetup | None, list[LatencyPredictor]]]":
-    """Where to verify, and which predictors are of it; none where it is not wanted.
+    """Yield the setup for verifying and the predictors of its device; None and [] without.
 
-    `TargetMismatchError` where it is wanted, and no predictor is of the device.
+    `TargetMismatchError` if a verification is wanted and no predictor is of the device.
     """
     from bench.errors import TargetMismatchError
 
-    if not given.options.verify or not given.latencies:
+    if not inputs.options.verify or not inputs.latencies:
         yield None, []
         return
     with device_in(device) as opened:
-        here, why = [], []
-        for source in given.latencies:
+        predictors, mismatches = [], []
+        for source in inputs.latencies:
             try:
                 _check_target(opened, backend, source.predictor)
-                statistic_of(given.options, source.predictor)  # refused before anything is made
-                here.append(source.predictor)
+                statistic_of(inputs.options, source.predictor)  # raises before anything is written
+                predictors.append(source.predictor)
             except TargetMismatchError as error:
-                why.append(str(error).partition(":")[0])
-        if not here:
+                mismatches.append(str(error).partition(":")[0])
+        if not predictors:
             raise TargetMismatchError(
-                f"no --latency is of the device {opened.address} and {backend.name}: "
-                f"{'; '.join(why)}; name its --device, or leave it predicted by --no-verify"
+                f"no --latency has the target {opened.address} with {backend.name}: "
+                f"{'; '.join(mismatches)}; give the --device of one, or do not measure: --no-verify"
             )
         with measuring_alone(opened, wait=waits(device), progress=progress):
-            if not given.options.force:
+            if not inputs.options.force:
                 opened.check_quiet()
-            place = MeasurementSetup(
-                device=opened, backend=backend, options=given.options, progress=progress
+            setup = MeasurementSetup(
+                device=opened, backend=backend, options=inputs.options, progress=progress
             )
-            yield place, here
+            yield setup, predictors
 
 
 def _check_target(device: "Device", backend: "Backend", predictor: "LatencyPredictor") -> None:
@@ -218,36 +221,36 @@ def _check_target(device: "Device", backend: "Backend", predictor: "LatencyPredi
 
 
 def _verify(
-    place: MeasurementSetup | None,
+    setup: MeasurementSetup | None,
     model: "ExportedModel",
     predictor: "LatencyPredictor",
-    given: DeploymentInputs,
+    inputs: DeploymentInputs,
 ) -> dict[str, Any]:
-    assert place is not None
-    asked = VerificationTask(
+    assert setup is not None
+    task = VerificationTask(
         content=model.content,
         card=model.card,
         target=target_for(model.card, predictor),
         predictor=predictor,
-        limits=given.limits,
-        statistic=statistic_of(given.options, predictor),
+        limits=inputs.limits,
+        statistic=statistic_of(inputs.options, predictor),
     )
-    return measure(place, asked)
+    return measure(setup, task)
 
 
 def _judge(
-    given: DeploymentInputs,
+    inputs: DeploymentInputs,
     model: "ExportedModel",
     verdicts: Mapping[str, Mapping[str, Any]],
     data: Any,
 ) -> DeploymentResults:
-    """Judge the file on test images, last: nothing is decided by them."""
+    """Measure the file's accuracy on test images, last: no decision depends on it."""
     from supernet.verification.accuracy_evaluation import Judge
 
-    options = given.options
+    options = inputs.options
     score, name = None, "" if data is None else data.name
     if not model.unjudged:
-        if given.data_in_memory:
+        if inputs.data_in_memory:
             judge = Judge(data, model.card, options.test_images)
         else:
             judge = Judge.on(name, model.card, options.test_images)
@@ -262,7 +265,7 @@ def _judge(
 
 
 def _files(
-    card: Mapping[str, Any], model: "ExportedModel", given: DeploymentInputs
+    card: Mapping[str, Any], model: "ExportedModel", inputs: DeploymentInputs
 ) -> dict[str, bytes]:
     file = card["model"]["file"]
     files = {
@@ -273,8 +276,8 @@ def _files(
     }
     if model.card.class_names:
         files[LABELS] = labels_text(model.card.class_names).encode()
-    if given.search is not None:
-        files[SEARCH] = _json(given.search)
+    if inputs.search is not None:
+        files[SEARCH] = _json(inputs.search)
     return files
 
 

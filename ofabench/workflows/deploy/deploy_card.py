@@ -1,4 +1,4 @@
-"""The card of a deployment as JSON values: everything known of the file and its origin."""
+"""Card of a deployment as JSON values: the file, its figures and its origin."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from supernet.data.dataset import Score
     from supernet.export.model_card import ModelCard
 
-NO_VERIFY = "not asked (--no-verify)"
+NO_VERIFY = "not requested (--no-verify)"
 ELSEWHERE = "of another device: predicted only"
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeploymentResults:
-    """What was found out: accuracy on test images, and verdicts by their predictors' targets."""
+    """Results of a deployment: accuracy on test images, and verdicts by target."""
 
     score: "Score | None"
     data: str
@@ -32,11 +32,11 @@ class DeploymentResults:
 def card_json(
     card: "ModelCard",
     file: str,
-    given: DeploymentInputs,
-    found: DeploymentResults,
+    inputs: DeploymentInputs,
+    results: DeploymentResults,
     request: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """All of it; `page_of` makes the page of nothing else."""
+    """Return the whole card; `page_of` writes the page from it alone."""
     from latency_models.tables.storage import origin
     from ofabench.workflows.deploy.verification_text import accuracy_json
 
@@ -45,61 +45,66 @@ def card_json(
         "made": origin(),
         "model": {"file": file, **card.to_json()},
         "accuracy": {
-            **accuracy_json(found.score, given.predicted_accuracy),
-            "data": found.data,
-            "not_measured": found.unjudged,
+            **accuracy_json(results.score, inputs.predicted_accuracy),
+            "data": results.data,
+            "not_measured": results.unjudged,
         },
-        "latency": [latency_json(card, one, given, found) for one in _predictors(given)],
-        "limits": limits_json(card, given),
-        "peak_memory_bytes": _peak_bytes(given.search),
+        "latency": [
+            latency_json(card, predictor, inputs, results) for predictor in _predictors(inputs)
+        ],
+        "limits": limits_json(card, inputs),
+        "peak_memory_bytes": _peak_bytes(inputs.search),
         "search": None
-        if given.search is None
-        else {key: value for key, value in given.search.items() if key != "history"},
-        "sources": sources_json(card, given),
+        if inputs.search is None
+        else {key: value for key, value in inputs.search.items() if key != "history"},
+        "sources": sources_json(card, inputs),
         "request": dict(request),
     }
 
 
-def _predictors(given: DeploymentInputs) -> "list[LatencyPredictor]":
-    return [source.predictor for source in given.latencies]
+def _predictors(inputs: DeploymentInputs) -> "list[LatencyPredictor]":
+    return [source.predictor for source in inputs.latencies]
 
 
 def latency_json(
     card: "ModelCard",
     predictor: "LatencyPredictor",
-    given: DeploymentInputs,
-    found: DeploymentResults,
+    inputs: DeploymentInputs,
+    results: DeploymentResults,
 ) -> dict[str, Any]:
-    """One target's line: what was predicted of it (for its own precision), and measured."""
+    """Return one target's row: the prediction (for the target's precision) and the measurement."""
     key = predictor.target.key
     prediction = predictor.predict(card.blocks)
-    measured = found.verdicts.get(key)
-    bounds = {} if given.search is None else given.search.get("bounds") or {}
+    measured = results.verdicts.get(key)
+    bounds = {} if inputs.search is None else inputs.search.get("bounds") or {}
     return {
         "target": key,
         "predicted_ms": prediction.ms,
         "statistic": predictor.statistic,
         "std_ms": prediction.std_ms,
         "bound_ms": bounds.get(key),
-        "limit_ms": given.limits.get(key),
-        "unmeasured": [one.key for one in prediction.unmeasured],
-        "extrapolated": [one.key for one in prediction.extrapolated],
+        "limit_ms": inputs.limits.get(key),
+        "unmeasured": [block.key for block in prediction.unmeasured],
+        "extrapolated": [block.key for block in prediction.extrapolated],
         "verification": measured,
-        "not_measured": "" if measured is not None else _why_not(card, predictor, found),
+        "not_measured": "" if measured is not None else _why_not(card, predictor, results),
         "verdict": "" if measured is None else verdict_of(measured),
     }
 
 
-def limits_json(card: "ModelCard", given: DeploymentInputs) -> list[dict[str, Any]]:
-    """The search's other limits: what it predicted, and what the file has where that is counted."""
-    search, targets = given.search or {}, {one.target.key for one in _predictors(given)}
+def limits_json(card: "ModelCard", inputs: DeploymentInputs) -> list[dict[str, Any]]:
+    """Return the search's other limits, with predictions and with the file's values if known."""
+    search, targets = (
+        inputs.search or {},
+        {predictor.target.key for predictor in _predictors(inputs)},
+    )
     counted = {"macs": card.macs, "params": card.params, "model size": card.size_bytes}
-    found = []
-    for name, limit in given.limits.items():
+    rows = []
+    for name, limit in inputs.limits.items():
         if name in targets:
             continue
         actual = counted.get(name)
-        found.append(
+        rows.append(
             {
                 "name": name,
                 "unit": (search.get("units") or {}).get(name, ""),
@@ -109,11 +114,11 @@ def limits_json(card: "ModelCard", given: DeploymentInputs) -> list[dict[str, An
                 "met": None if actual is None else actual <= limit,
             }
         )
-    return found
+    return rows
 
 
 def verdict_of(verification: Mapping[str, Any]) -> str:
-    """In a few words, the two deciding verdicts: on the prediction, and on the limit."""
+    """Return the two verdicts in words: on the prediction, and on the limit."""
     words = []
     within = verification["prediction_within_tolerance"]
     if within is None:
@@ -125,34 +130,33 @@ def verdict_of(verification: Mapping[str, Any]) -> str:
     return ", ".join(words)
 
 
-def _why_not(card: "ModelCard", predictor: "LatencyPredictor", found: DeploymentResults) -> str:
+def _why_not(card: "ModelCard", predictor: "LatencyPredictor", results: DeploymentResults) -> str:
     from supernet.verification.verify import comparable
 
-    why = found.unverified
+    reason = results.unverified
     if not comparable(card.precision, predictor.target):
-        why += f"; predicted for {predictor.target.precision}, this file is {card.precision}"
-    return why
+        reason += f"; predicted for {predictor.target.precision}, this file is {card.precision}"
+    return reason
 
 
-def sources_json(card: "ModelCard", given: DeploymentInputs) -> list[dict[str, Any]]:
-    """Every file that went into it, with its sum and all that it says of itself."""
-    found = [_source("weights", given.weights, card.space, card.provenance)]
-    if given.search_path is not None:
-        told = {} if given.search is None else given.search.get("provenance") or {}
-        found.append(_source("search", given.search_path, card.space, told))
-        for one in _search_sources(told):
-            found.append(one)
-    for source in given.latencies:
+def sources_json(card: "ModelCard", inputs: DeploymentInputs) -> list[dict[str, Any]]:
+    """Return every input file with its digest and its provenance."""
+    sources = [_source("weights", inputs.weights, card.space, card.provenance)]
+    if inputs.search_path is not None:
+        provenance = {} if inputs.search is None else inputs.search.get("provenance") or {}
+        sources.append(_source("search", inputs.search_path, card.space, provenance))
+        sources += _search_sources(provenance)
+    for source in inputs.latencies:
         assert source.file is not None
-        found.append(
+        sources.append(
             _source("latency predictor", source.file, source.key, source.predictor.provenance)
         )
-    return found
+    return sources
 
 
-def _search_sources(told: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
-    """What the search was made with, as far as its result says."""
-    accuracy = told.get("accuracy")
+def _search_sources(provenance: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
+    """The accuracy predictor of the search, if its result names one."""
+    accuracy = provenance.get("accuracy")
     if not isinstance(accuracy, dict) or "file" not in accuracy:
         return []
     return [
@@ -166,9 +170,9 @@ def _search_sources(told: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
     ]
 
 
-def _source(what: str, path: Path, of: str, provenance: Mapping[str, Any]) -> dict[str, Any]:
+def _source(kind: str, path: Path, of: str, provenance: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "what": what,
+        "what": kind,
         "file": path.name,
         "of": of,
         "sha256": file_digest(path),
@@ -177,7 +181,7 @@ def _source(what: str, path: Path, of: str, provenance: Mapping[str, Any]) -> di
 
 
 def _peak_bytes(search: Mapping[str, Any] | None) -> float | None:
-    """The search's figure for peak memory, where it had one."""
+    """The search's prediction of peak memory, if it had that limit."""
     if search is None:
         return None
     names = [name for name in search["predictions"] if "memory" in name]

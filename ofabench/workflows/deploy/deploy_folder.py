@@ -1,4 +1,4 @@
-"""The folder of a deployment: complete or absent, with sums for `sha256sum -c`."""
+"""Folder of a deployment: complete or absent, with checksums for `sha256sum -c`."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ CARD, PAGE, SEARCH, SUMS = "card.json", "card.md", "search.json", "SHA256SUMS"
 
 
 def write_folder(out: Path, files: Mapping[str, bytes]) -> None:
-    """Write `files` by name and their sums into the new folder `out`, made beside and renamed."""
+    """Write `files` by name and their checksums into the new folder `out`, atomically."""
     with make_folder(out) as folder:
         for name, content in files.items():
             write_bytes(folder / name, content)
@@ -23,20 +23,20 @@ def write_folder(out: Path, files: Mapping[str, bytes]) -> None:
 
 
 def sums_of(files: Mapping[str, bytes]) -> str:
-    """Lines of `sha256sum`, sorted by name."""
+    """Return lines in the format of `sha256sum`, sorted by name."""
     lines = (f"{content_digest(files[name])}  {name}\n" for name in sorted(files))
     return "".join(lines)
 
 
 def finished(out: Path, request: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The card of a folder that is there and is what is asked for; None where nothing is there.
+    """Return the card of an existing deployment of the same request; None if there is no folder.
 
-    `FileError` where something else is there: another deployment, one that was changed since, or
-    what is no deployment at all. Nothing is ever written over.
+    `FileError` if the folder is something else: another deployment, a changed one, or no
+    deployment. Nothing is ever overwritten.
     """
     if not out.exists():
-        if not out.parent.is_dir():  # told before minutes of work, not after
-            raise FileError(f"cannot make {out}: the folder {out.parent} does not exist")
+        if not out.parent.is_dir():  # checked before minutes of work
+            raise FileError(f"cannot create {out}: the folder {out.parent} does not exist")
         return None
     try:
         card = read_json(out / CARD)
@@ -59,12 +59,12 @@ def finished(out: Path, request: Mapping[str, Any]) -> dict[str, Any] | None:
             f"{out} holds another deployment (other {', '.join(changed) or 'options'}); name "
             "another folder, or remove it"
         )
-    found: dict[str, Any] = card
-    return found
+    values: dict[str, Any] = card
+    return values
 
 
 def json_value(value: Any) -> Any:
-    """`value` as it comes back from a JSON file."""
+    """Return `value` after a round trip through JSON."""
     return json.loads(json.dumps(value))
 
 

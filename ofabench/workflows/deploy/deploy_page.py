@@ -1,4 +1,4 @@
-"""The card of a deployment as Markdown, made of the card's JSON values alone."""
+"""Card of a deployment as Markdown, from the card's JSON values alone."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,7 +14,7 @@ from supernet.data.wilson import share_in_words
 from supernet.export.model_card import Accuracies
 
 Card = Mapping[str, Any]
-_LISTED = 100  # names of classes; a file beside the page holds all
+_LISTED = 100  # class names on the page; a separate file has all
 
 
 def page_of(card: Card) -> str:
@@ -51,32 +51,35 @@ def _summary(card: Card) -> Iterator[str]:
 
 
 def _accuracy(card: Card) -> Iterator[str]:
-    found, predicted = card["accuracy"], card["accuracy"]["predicted_accuracy"]
+    accuracy, predicted = card["accuracy"], card["accuracy"]["predicted_accuracy"]
     yield ""
-    if found["accuracy"] is None:
-        yield f"Not measured: {escaped(found['not_measured'])}."
+    if accuracy["accuracy"] is None:
+        yield f"Not measured: {escaped(accuracy['not_measured'])}."
     else:
         yield (
-            f"**{found['accuracy']:.2%}** of {found['accuracy_images']} test images of "
-            f"{verbatim(found['data'])}, by this file itself (95 % interval "
-            f"{100 * found['accuracy_low']:.2f} to {100 * found['accuracy_high']:.2f} %)."
+            f"**{accuracy['accuracy']:.2%}** of {accuracy['accuracy_images']} test images of "
+            f"{verbatim(accuracy['data'])}, by this file (95 % interval "
+            f"{100 * accuracy['accuracy_low']:.2f} to {100 * accuracy['accuracy_high']:.2f} %)."
         )
     if predicted is not None:
         yield f"The search predicted {predicted:.2%} of validation images."
-    pair = card["model"]["accuracies"]
-    if pair is not None:
-        both = Accuracies(**pair)
+    accuracies = card["model"]["accuracies"]
+    if accuracies is not None:
+        both = Accuracies(**accuracies)
         yield (
             f"On {both.images} {both.part} images: "
             f"{share_in_words(both.before, both.before_interval)} by the float32 network in torch, "
             f"{share_in_words(both.after, both.after_interval)} by this file."
         )
-    close = card["model"]["closeness"]
-    ratio = "" if close["snr_db"] is None else f", signal to noise {close['snr_db']:.1f} dB"
+    difference = card["model"]["closeness"]
+    ratio = (
+        "" if difference["snr_db"] is None else f", signal to noise {difference['snr_db']:.1f} dB"
+    )
     yield (
-        f"Its outputs differ from torch's by {close['largest']:.2g} of the largest at most{ratio}; "
-        f"the same class for {close['agreement']:.1%} ({close['images']} "
-        f"{escaped(close['of'])})."
+        f"Its outputs differ from torch's by {difference['largest']:.2g} of the largest at "
+        f"most{ratio}; "
+        f"the same class for {difference['agreement']:.1%} ({difference['images']} "
+        f"{escaped(difference['of'])})."
     )
     calibration = card["model"]["calibration"]
     if calibration is not None:
@@ -94,36 +97,36 @@ def _latency(card: Card) -> Iterator[str]:
     yield ""
     yield "| target | predicted, ms | limit, ms | measured, ms | drift-corrected, ms |"
     yield "| --- | --- | --- | --- | --- |"
-    for one in card["latency"]:
-        predicted = f"{one['predicted_ms']:.4g} ± {one['std_ms']:.2g}{of_statistic(one)}"
+    for row in card["latency"]:
+        predicted = f"{row['predicted_ms']:.4g} ± {row['std_ms']:.2g}{of_statistic(row)}"
         confidence = (card["search"] or {}).get("confidence")
-        if one["bound_ms"] is not None:
-            sure = "with its margin" if confidence is None else f"with {confidence:.4g} confidence"
-            predicted += f" (at most {one['bound_ms']:.4g} {sure})"
-        limit = "-" if one["limit_ms"] is None else f"{one['limit_ms']:g}"
-        figures = [_figure(one, name) for name in FIGURES]
-        yield f"| {one['target']} | {predicted} | {limit} | {' | '.join(figures)} |"
+        if row["bound_ms"] is not None:
+            how = "with its margin" if confidence is None else f"with {confidence:.4g} confidence"
+            predicted += f" (at most {row['bound_ms']:.4g} {how})"
+        limit = "-" if row["limit_ms"] is None else f"{row['limit_ms']:g}"
+        figures = [_figure(row, name) for name in FIGURES]
+        yield f"| {row['target']} | {predicted} | {limit} | {' | '.join(figures)} |"
     yield ""
     yield (
         "± is one standard deviation of the prediction; in brackets the 95 % interval of the "
         "measurement. The limit is judged by the latency as measured, the prediction by the "
-        "drift-corrected one where there is one. What was not measured is only predicted."
+        "drift-corrected one where there is one. Targets without a measurement are only predicted."
     )
-    for one in card["latency"]:
-        if one["verification"] is not None and one["verification"]["drift"] is not None:
-            yield f"Drift on {one['target']}: {drift_in_words(one['verification']['drift'])}."
-    for one in card["latency"]:
-        tail = (one["verification"] or {}).get("tail")
+    for row in card["latency"]:
+        if row["verification"] is not None and row["verification"]["drift"] is not None:
+            yield f"Drift on {row['target']}: {drift_in_words(row['verification']['drift'])}."
+    for row in card["latency"]:
+        tail = (row["verification"] or {}).get("tail")
         if tail is not None:
-            median = f"median {one['verification']['median_ms']:.4g} ms"
-            yield f"Samples on {one['target']}: {median}, {Tail.from_json(tail).in_words}."
+            median = f"median {row['verification']['median_ms']:.4g} ms"
+            yield f"Samples on {row['target']}: {median}, {Tail.from_json(tail).in_words}."
 
 
-def _figure(one: Mapping[str, Any], name: str) -> str:
-    """One latency with its interval and its verdicts; why there is none."""
-    verification = one["verification"]
+def _figure(row: Mapping[str, Any], name: str) -> str:
+    """One latency with its interval and verdicts, or the reason why there is none."""
+    verification = row["verification"]
     if verification is None:
-        return f"- ({one['not_measured']})" if name == "measured" else "-"
+        return f"- ({row['not_measured']})" if name == "measured" else "-"
     figure = verification[name]
     if figure is None:
         return "-"
@@ -136,17 +139,17 @@ def _limits(card: Card) -> Iterator[str]:
     yield ""
     yield "| of the search | predicted | limit | of this file | |"
     yield "| --- | --- | --- | --- | --- |"
-    for one in card["limits"]:
-        told = {None: "predicted only", True: "met", False: "NOT MET"}[one["met"]]
+    for row in card["limits"]:
+        verdict = {None: "predicted only", True: "met", False: "NOT MET"}[row["met"]]
         figures = [
-            "-" if one[key] is None else f"{amount(one[key])} {one['unit']}".rstrip()
+            "-" if row[key] is None else f"{amount(row[key])} {row['unit']}".rstrip()
             for key in ("predicted", "limit", "actual")
         ]
-        yield f"| {one['name']} | {' | '.join(figures)} | {told} |"
+        yield f"| {row['name']} | {' | '.join(figures)} | {verdict} |"
 
 
 def amount(value: float) -> str:
-    """Write a figure: a whole number in full, another one to six digits."""
+    """Format a number: a whole number in full, any other with six digits."""
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.6g}"
 
 
@@ -173,11 +176,12 @@ def _architecture(model: Mapping[str, Any]) -> Iterator[str]:
     yield "| block | input | hidden | output | kernel | stride | activation | SE | MACs |"
     yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
     for key in model["blocks"]:
-        one = BlockSpec.parse(key)
+        block = BlockSpec.parse(key)
         yield (
-            f"| {one.kind} | {one.in_size} x {one.in_size} x {one.in_channels} | "
-            f"{one.mid_channels or '-'} | {one.out_channels} | {one.kernel} | {one.stride} | "
-            f"{one.act} | {one.se or '-'} | {one.macs:,} |"
+            f"| {block.kind} | {block.in_size} x {block.in_size} x {block.in_channels} | "
+            f"{block.mid_channels or '-'} | {block.out_channels} | {block.kernel} | {block.stride} "
+            "| "
+            f"{block.act} | {block.se or '-'} | {block.macs:,} |"
         )
 
 
@@ -198,11 +202,12 @@ def _sources(card: Card) -> Iterator[str]:
     yield ""
     yield "| what | file | of | date | ofabench | SHA-256 |"
     yield "| --- | --- | --- | --- | --- | --- |"
-    for one in card["sources"]:
-        told = one["provenance"]
+    for source in card["sources"]:
+        provenance = source["provenance"]
         yield (
-            f"| {one['what']} | {verbatim(one['file'])} | {escaped(one['of'])} | "
-            f"{told.get('date', '-')} | {told.get('code_version', '-')} | `{one['sha256']}` |"
+            f"| {source['what']} | {verbatim(source['file'])} | {escaped(source['of'])} | "
+            f"{provenance.get('date', '-')} | {provenance.get('code_version', '-')} | "
+            f"`{source['sha256']}` |"
         )
     yield ""
-    yield "All that is known of each is in `card.json`; `sha256sum -c SHA256SUMS` checks the files."
+    yield "`card.json` has all of their provenance; `sha256sum -c SHA256SUMS` checks the files."

@@ -9,7 +9,7 @@ _PATH = "from pathlib import Path"
 
 
 def snippet(model: Mapping[str, Any]) -> str:
-    """Python that runs the model on one image; it needs numpy and the runtime."""
+    """Return Python code that runs the model on one image with numpy and the runtime."""
     _, channels, size, _ = model["input_shape"]
     mean, std = model["normalisation"]["mean"], model["normalisation"]["std"]
     shared = [
@@ -55,7 +55,7 @@ def snippet(model: Mapping[str, Any]) -> str:
 
 
 def _reading_names(model: Mapping[str, Any], lines: Sequence[str]) -> Iterator[str]:
-    """Put the reading of the names of classes before the image, where there are any."""
+    """Insert the line that reads class names, if there are any, before the image."""
     if model["class_names"] and _PATH not in lines:
         yield _PATH
     for line in lines:

@@ -1,4 +1,4 @@
-"""The search in a deployment, as its file has it."""
+"""Search result of a deployment, read from its file."""
 
 import json
 from pathlib import Path
@@ -9,19 +9,19 @@ from bench.files import parse_json, read_bytes
 
 
 def digest_of_search(path: Path) -> str:
-    """What a search found, whenever and from wherever it was run; of another file its content."""
+    """Return a digest of a search's result without its provenance, or of another file's content."""
     content = read_bytes(path)
     try:
-        found = parse_json(content)
+        values = parse_json(content)
     except ValueError:
         return content_digest(content)
-    if isinstance(found, dict):
-        found.pop("provenance", None)
-    return content_digest(json.dumps(found, sort_keys=True))
+    if isinstance(values, dict):
+        values.pop("provenance", None)
+    return content_digest(json.dumps(values, sort_keys=True))
 
 
 def read_search(path: Path | None, pick: int | None = None) -> dict[str, Any] | None:
-    """The JSON values of a search's result; None where `path` is an archs file, or none."""
+    """Return the JSON values of a search's result; None if `path` is None or an archs file."""
     from supernet.search.result_file import FORMAT as SEARCH_FORMAT
     from supernet.search.result_file import read_network, read_values
     from supernet.space.arch_file import written_network
@@ -30,7 +30,7 @@ def read_search(path: Path | None, pick: int | None = None) -> dict[str, Any] | 
         return None
     data = read_values(path, pick)
     if not isinstance(data, dict) or data.get("format") != SEARCH_FORMAT:
-        written_network(data, str(path))  # which says what is wrong with a file that is neither
+        written_network(data, str(path))  # raises if the file is neither
         return None
-    read_network(path, pick)  # and this with a damaged result
+    read_network(path, pick)  # raises if the result is damaged
     return data

@@ -13,9 +13,9 @@ from ofabench.workflows.deploy.verification_text import accuracy_lines, failed, 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Deployment:
-    """A folder with a model, its card, the search's result and their sums.
+    """A folder with a model, its card, the search's result and their checksums.
 
-    `card` is all that is known of it as JSON values, those of `card.json`.
+    `card` has the JSON values of `card.json`.
     """
 
     folder: Path
@@ -28,16 +28,16 @@ class Deployment:
 
     @property
     def accuracy(self) -> float | None:
-        """The accuracy of the file on test images, a fraction, where it was measured."""
+        """The accuracy of the file on test images, a fraction; None if not measured."""
         value: float | None = self.card["accuracy"]["accuracy"]
         return value
 
     @property
     def failed(self) -> bool:
-        """Whether a prediction is out of tolerance, or a limit not met."""
-        verified = [one["verification"] for one in self.card["latency"]]
-        broken = any(one["met"] is False for one in self.card["limits"])
-        return broken or any(failed(one) for one in verified if one is not None)
+        """Whether a prediction is not within tolerance, or a limit not met."""
+        verified = [row["verification"] for row in self.card["latency"]]
+        broken = any(row["met"] is False for row in self.card["limits"])
+        return broken or any(failed(row) for row in verified if row is not None)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the card as JSON values."""
@@ -64,16 +64,16 @@ class Deployment:
             ModelCard.from_json(model, self.folder), card["accuracy"]["not_measured"]
         )
         yield from accuracy_lines(card["accuracy"])
-        for one in card["limits"]:
-            if one["met"] is not None:
-                met = "met" if one["met"] else "NOT MET"
-                yield f"  {one['name']} {amount(one['actual'])} of {amount(one['limit'])}: {met}"
-        for one in card["latency"]:
-            yield one["target"]
-            if one["verification"] is not None:
-                yield from latency_lines(one["verification"])
+        for row in card["limits"]:
+            if row["met"] is not None:
+                met = "met" if row["met"] else "NOT MET"
+                yield f"  {row['name']} {amount(row['actual'])} of {amount(row['limit'])}: {met}"
+        for row in card["latency"]:
+            yield row["target"]
+            if row["verification"] is not None:
+                yield from latency_lines(row["verification"])
                 continue
-            yield f"  predicted  {one['predicted_ms']:.4g} ms, give or take {one['std_ms']:.2g}"
-            if one["limit_ms"] is not None:
-                yield f"  limit      {one['limit_ms']:g} ms"
-            yield f"  measured   no: {one['not_measured']}"
+            yield f"  predicted  {row['predicted_ms']:.4g} ms, give or take {row['std_ms']:.2g}"
+            if row["limit_ms"] is not None:
+                yield f"  limit      {row['limit_ms']:g} ms"
+            yield f"  measured   no: {row['not_measured']}"

@@ -1,4 +1,4 @@
-"""Inputs of a deployment, each with its file."""
+"""Inputs of a deployment: network, predictors and search result, each with its file."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -22,11 +22,11 @@ ENDS = ("largest", "smallest")
 
 @dataclass(frozen=True, kw_only=True)
 class DeploymentInputs:
-    """What a deployment is made from: a network, latency predictors, and what it was searched with.
+    """Inputs of a deployment: a network, latency predictors, and its search's result.
 
     `supernet` and `network` are files or objects, one of them None; `weights` is the file. `arch`
-    names a file or is one of the words `ENDS`. `search` is the search's result (JSON values) if
-    any, in `search_path`; `pick` which one of a front.
+    is a file's path or one of the words `ENDS`. `search` is the search's result as JSON values, if
+    any, read from `search_path`; `pick` is the number of the network in a front.
     """
 
     supernet: Any = None
@@ -53,12 +53,12 @@ class DeploymentInputs:
 
     @property
     def data_in_memory(self) -> bool:
-        """Whether the images are objects, which no name opens again."""
+        """Whether the images are in memory and cannot be opened again by a name."""
         data = self.data if self.data is not None else getattr(self.supernet, "data", None)
         return data is not None and not isinstance(data, str | os.PathLike)
 
     def request(self, device: Any) -> dict[str, Any]:
-        """Return what is wanted, in values that are equal where the same is wanted again."""
+        """Return the request as JSON values, which are equal for equal requests."""
         form, options = self.options.form, self.options
         arch = self.arch
         if arch is not None and arch not in ENDS:
@@ -80,7 +80,7 @@ class DeploymentInputs:
         }
 
     def open(self) -> "ExtractedNetwork":
-        """Cut or read the network, with the images that are needed."""
+        """Extract or read the network, with the images that are needed."""
         from ofabench.workflows.export.model_file import needs_images
         from ofabench.workflows.export.source import open_network
 
@@ -90,13 +90,13 @@ class DeploymentInputs:
         return open_network((self.supernet, self.arch), self.data, pick=pick)
 
     def check_result(self, network: Any) -> None:
-        """Raise `InputError` where the search's result is of another network."""
+        """Raise `InputError` if the search's result is of another network."""
         from supernet.search.result_file import read_network
 
         if self.search_path is None:
             return
-        found = read_network(self.search_path, self.pick, network.space)
-        if (found.space, found.arch) != (network.space, network.arch):
+        searched = read_network(self.search_path, self.pick, network.space)
+        if (searched.space, searched.arch) != (network.space, network.arch):
             raise InputError(
                 f"{self.search_path} is of another network than the one to deploy; give the "
                 "result that it was extracted from"
@@ -115,21 +115,23 @@ def read_inputs(  # noqa: PLR0913 - as of `deploy`
     data: Any,
     options: DeployOptions,
 ) -> DeploymentInputs:
-    """Read what a deployment is made from; what is in memory is written into `folder`."""
+    """Read the inputs of a deployment; objects in memory are written into `folder`."""
     weights = _weights(folder, supernet, network)
     arch = _arch_file(folder, arch, supernet)
-    named = _result_file(folder, result)
-    path = Path(arch) if named is None and arch is not None and arch not in ENDS else named
+    result_file = _result_file(folder, result)
+    path = (
+        Path(arch) if result_file is None and arch is not None and arch not in ENDS else result_file
+    )
     if path is None and pick is not None:
         raise InputError("--pick chooses a network of --arch or --result; name a file of several")
-    check_source(network=network, arch=arch, pick=pick if named is None else None)
+    check_source(network=network, arch=arch, pick=pick if result_file is None else None)
     search = read_search(path, pick)
     return DeploymentInputs(
         supernet=supernet,
         network=network,
         weights=weights,
         arch=arch,
-        result=named,
+        result=result_file,
         pick=pick,
         search=search,
         search_path=path if search is not None else None,
@@ -140,24 +142,24 @@ def read_inputs(  # noqa: PLR0913 - as of `deploy`
 
 
 def _weights(folder: Path, supernet: Any, network: Any) -> Path:
-    """The file that the network's weights are from."""
+    """The file with the network's weights."""
     if (supernet is None) == (network is None):
         raise InputError("give a supernet or a network, one of them")
-    given = supernet if network is None else network
-    if isinstance(given, str | os.PathLike):
-        return Path(given)
+    source = supernet if network is None else network
+    if isinstance(source, str | os.PathLike):
+        return Path(source)
     if network is None and hasattr(supernet, "path"):
         return Path(supernet.path)
     if network is not None and hasattr(network, "save"):
         path = folder / "network.safetensors"
         network.save(path)
         return path
-    what = "supernet" if network is None else "network"
-    raise InputError(f"the {what} is {given!r:.60}, expected a {what} or its file")
+    kind = "supernet" if network is None else "network"
+    raise InputError(f"the {kind} is {source!r:.60}, expected a {kind} or its file")
 
 
 def _arch_file(folder: Path, arch: Any, supernet: Any) -> str | None:
-    """What names the architecture: a word, or a file; one in memory is written into the folder."""
+    """The architecture's word or file; one in memory is written into the folder."""
     from ofabench.workflows.train.network_arguments import arch_of
     from ofabench.workflows.train.supernet import load_supernet
 
@@ -176,7 +178,9 @@ def _result_file(folder: Path, result: Any) -> Path | None:
     if result is None or isinstance(result, str | os.PathLike):
         return None if result is None else Path(result)
     if not hasattr(result, "save"):
-        raise InputError(f"the result is {result!r:.60}, expected what `search` found, or its file")
+        raise InputError(
+            f"the result is {result!r:.60}, expected a result of `search`, or its file"
+        )
     path = folder / "search.json"
     result.save(path)
     return path
@@ -185,13 +189,13 @@ def _result_file(folder: Path, result: Any) -> Path | None:
 def _latency_files(folder: Path, latencies: Any) -> tuple[LatencySource, ...]:
     """Latency predictors with their files; those in memory are written into the folder."""
     several = isinstance(latencies, Sequence) and not isinstance(latencies, str)
-    sources = [latency_source(one) for one in (latencies if several else [latencies])]
+    sources = [latency_source(latency) for latency in (latencies if several else [latencies])]
     check_distinct(sources)
-    for place, source in enumerate(sources):
+    for index, source in enumerate(sources):
         if source.file is None:
-            path = folder / f"latency-{place + 1}.parquet"
+            path = folder / f"latency-{index + 1}.parquet"
             source.predictor.save(path)
-            sources[place] = replace(source, file=path)
+            sources[index] = replace(source, file=path)
     return tuple(sources)
 
 

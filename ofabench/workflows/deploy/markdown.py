@@ -1,4 +1,4 @@
-"""Text from users' files, such as names of classes, in Markdown: none of it becomes markup."""
+"""Escaping of text from users' files, such as class names, in Markdown."""
 
 import re
 
@@ -6,15 +6,15 @@ from supernet.data.class_names import one_line
 
 
 def verbatim(text: str) -> str:
-    """Write `text` as a code span, in which nothing is markup."""
-    shown = one_line(text)
-    longest = max((len(run) for run in re.findall("`+", shown)), default=0)
+    """Return `text` as a code span, in which nothing is markup."""
+    line = one_line(text)
+    longest = max((len(run) for run in re.findall("`+", line)), default=0)
     fence = "`" * (longest + 1)
-    room = " " if shown[0] in "` " or shown[-1] in "` " else ""
-    span = f"{fence}{room}{shown}{room}{fence}"
+    padding = " " if line[0] in "` " or line[-1] in "` " else ""
+    span = f"{fence}{padding}{line}{padding}{fence}"
     return span.replace("|", "\\|")  # in a table it would end the cell
 
 
 def escaped(text: str) -> str:
-    """Write `text` within a sentence or a cell, with what would be markup as HTML entities."""
-    return re.sub(r"[&<>`*\[\]\\|]", lambda found: f"&#{ord(found[0])};", one_line(text))
+    """Return `text` for a sentence or a cell, with markup characters as HTML entities."""
+    return re.sub(r"[&<>`*\[\]\\|]", lambda match: f"&#{ord(match[0])};", one_line(text))

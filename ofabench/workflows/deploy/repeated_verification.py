@@ -1,4 +1,4 @@
-"""Several tries of a verification, each in a separate process and minutes apart.
+"""Repeated verification: several tries, each in a separate process and minutes apart.
 
 MLPerf Mobile calls a result replicable where five tries, five minutes apart, lie within 5 %.
 """
@@ -31,22 +31,21 @@ def verify_tries(
 ) -> VerificationTries:
     """Verify a model file several times, each try in a separate process.
 
-    Between the end of a try and the start of the next lie at least `request.every_s`. Where
-    `request.out` is given, each try is kept there as it ends, and a later call with the same
-    request continues from those that it holds.
+    The pause between two tries is at least `request.every_s`. With `request.out` each finished try
+    is stored there, and a later call with the same request continues from the stored tries.
 
     Args:
-        request: the file, the device, what it is judged by, and how many tries.
-        progress: is shown the measuring and the waiting; None shows nothing.
-        resume_with: how to go on, for the message of a try that was stopped.
+        request: the file, the device, prediction and limit, and the number of tries.
+        progress: is shown measuring and waiting; None shows nothing.
+        resume_with: how to continue, for the message of an interruption.
 
     Returns:
-        Every try, how far they lie apart, and the verdicts.
+        Every try, their range, and the verdicts.
 
     Raises:
-        InputError: `request.out` holds something else than tries of the same.
-        InterruptedSweepError: Ctrl-C; finished tries are kept where `request.out` is given.
-        OfabenchError: what `verify` raises.
+        InputError: `request.out` holds something else than tries of the same request.
+        InterruptedSweepError: Ctrl-C; finished tries are kept if `request.out` is given.
+        OfabenchError: any error of `verify`.
 
     Example:
         >>> from pathlib import Path
@@ -56,13 +55,15 @@ def verify_tries(
     """
     from ofabench.launcher import launch
 
-    shown = progress or NoProgress()
+    display = progress or NoProgress()
 
-    def measure(one: VerifyRequest) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = launch(verify_part, one, progress=shown, say=logger.warning)
-        return found
+    def measure(attempt: VerifyRequest) -> Mapping[str, Any]:
+        values: Mapping[str, Any] = launch(
+            verify_part, attempt, progress=display, say=logger.warning
+        )
+        return values
 
-    return keep_tries(request, measure, shown, resume_with=resume_with)
+    return keep_tries(request, measure, display, resume_with=resume_with)
 
 
 def verify_part(request: VerifyRequest, progress: Progress) -> dict[str, Any]:
@@ -80,34 +81,34 @@ def keep_tries(
     resume_with: str,
     clock: Clock = SYSTEM,
 ) -> VerificationTries:
-    """Call `measure` for every try that is not there yet, and keep each as it ends."""
-    done = _kept(request)
+    """Call `measure` for every missing try, and store each finished one."""
+    done = _stored_tries(request)
     try:
         while len(done) < request.tries:
             if done:
-                # A clock that was set back makes it wait no longer than the whole pause.
+                # If the clock was set back, wait no longer than the whole pause.
                 now_s = clock.now()
                 due_s = min(float(done[-1]["ended_s"]), now_s) + request.every_s
                 wait_until(due_s, clock, progress, _note(len(done), request.tries))
             started_s = clock.now()
-            found = measure(_one(request, first=not done))
+            verdict = measure(_single_try(request, first=not done))
             times = {"started_at": iso(started_s), "ended_s": clock.now()}
-            done.append({**found, **times})
-            _keep(request, done)
+            done.append({**verdict, **times})
+            _store_tries(request, done)
     except KeyboardInterrupt as error:
-        kept = f"which {request.out} keeps; go on with: {resume_with}"
+        how_to_continue = f"stored in {request.out}; continue with: {resume_with}"
         if request.out is None:
-            kept = "which nothing keeps: give --out V.json to go on from them"
+            how_to_continue = "not stored: give --out V.json to continue from them"
         raise InterruptedSweepError(
-            f"stopped after {len(done)} of {request.tries} tries, {kept}"
+            f"stopped after {len(done)} of {request.tries} tries, {how_to_continue}"
         ) from error
     finally:
         progress.close()
     return _tries(request, done)
 
 
-def _one(request: VerifyRequest, *, first: bool) -> VerifyRequest:
-    """What one process does; accuracy is judged once, since it is the same in every try."""
+def _single_try(request: VerifyRequest, *, first: bool) -> VerifyRequest:
+    """The request of one process; accuracy is measured once, it is the same in every try."""
     data = request.data if first else None
     return replace(request, tries=1, every_s=SESSION_GAP_S, out=None, data=data)
 
@@ -120,39 +121,39 @@ def _tries(request: VerifyRequest, done: list[dict[str, Any]]) -> VerificationTr
     )
 
 
-def _keep(request: VerifyRequest, done: list[dict[str, Any]]) -> None:
+def _store_tries(request: VerifyRequest, done: list[dict[str, Any]]) -> None:
     if request.out is None:
         return
     values = {**_tries(request, done).to_dict(), "request": _identity(request)}
     write_text(request.out, json.dumps(values, indent=2, allow_nan=False) + "\n")
 
 
-def _kept(request: VerifyRequest) -> list[dict[str, Any]]:
-    """The tries that the file holds; none where there is no file."""
+def _stored_tries(request: VerifyRequest) -> list[dict[str, Any]]:
+    """The tries in the request's file; none if there is no file."""
     identity = _identity(request)
     out = request.out
     if out is None or not out.exists():
         return []
     data = read_json(out)
     if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise InputError(f"{out} is there and holds no tries of a verification: name another --out")
+        raise InputError(f"{out} exists and holds no tries of a verification: name another --out")
     if data.get("request") != identity:
         raise InputError(
             f"{out} holds tries of another model, target, limit or of other options: name another "
             "--out, or give the same ones"
         )
     tries = data.get("tries")
-    if not isinstance(tries, list) or not all(_is_try(one) for one in tries):
+    if not isinstance(tries, list) or not all(_is_try(item) for item in tries):
         raise InputError(f"{out} is damaged: its tries are no verifications; name another --out")
     return tries
 
 
-def _is_try(one: Any) -> bool:
-    return isinstance(one, dict) and isinstance(one.get("ended_s"), int | float)
+def _is_try(item: Any) -> bool:
+    return isinstance(item, dict) and isinstance(item.get("ended_s"), int | float)
 
 
 def _identity(request: VerifyRequest) -> dict[str, Any]:
-    """What must be the same for tries to be of one thing."""
+    """What must be equal for tries to belong together."""
     files = (("model", request.model), ("latency", request.latency), ("result", request.result))
     return {
         **{name: None if path is None else file_digest(path) for name, path in files},

@@ -24,26 +24,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Verification:
-    """A model file as measured, judged by its prediction and its limit.
+    """Measurement of a model file, compared with its prediction and its limit.
 
-    `values` is all of it as JSON values, those of `ofabench verify --out`.
+    `values` has the JSON values of `ofabench verify --out`.
     """
 
     values: Mapping[str, Any]
 
     @property
     def target(self) -> str:
-        """The key of what it was measured on."""
+        """The key of the target."""
         return str(self.values["target"])
 
     @property
     def measured_ms(self) -> float:
-        """The latency as measured, ms, by which the limit is judged: of `statistic`."""
+        """The `statistic` of the latency as measured, ms; the limit is compared with it."""
         return self.verdicts.measured.ms
 
     @property
     def statistic(self) -> str:
-        """What of the samples is judged: `median`, or `p90`."""
+        """The statistic of the timing samples: `median`, or `p90`."""
         return self.verdicts.expected.statistic
 
     @property
@@ -53,46 +53,45 @@ class Verification:
 
     @property
     def interval_ms(self) -> tuple[float, float]:
-        """The 95 % interval of `measured_ms`, from replicates."""
+        """The 95 % confidence interval of `measured_ms`, from replicates."""
         figure = self.verdicts.measured
         return figure.low_ms, figure.high_ms
 
     @property
     def drift_corrected(self) -> "Figure | None":
-        """The latency divided by the drift since the predictor's sweep; None where not corrected.
-
-        By it the prediction is judged, where there is one.
+        """The latency divided by the drift since the predictor's sweep; None if not corrected. The
+        prediction is compared with it.
         """
         return self.verdicts.drift_corrected
 
     @property
     def predicted_ms(self) -> float | None:
-        """The predicted latency, ms; None where nothing is predicted of such a file."""
+        """The predicted latency, ms; None without a prediction for such a file."""
         return self.verdicts.expected.predicted_ms
 
     @property
     def limit_ms(self) -> float | None:
-        """The limit on the latency, ms, where there is one."""
+        """The limit on the latency, ms; None without a limit."""
         return self.verdicts.expected.limit_ms
 
     @property
     def prediction_within_tolerance(self) -> bool | None:
-        """The verdict on the prediction; None where there is none."""
+        """The verdict on the prediction; None without a prediction."""
         return self.verdicts.prediction_within_tolerance
 
     @property
     def limit_met(self) -> bool | None:
-        """The verdict on the limit; None where there is none."""
+        """The verdict on the limit; None without a limit."""
         return self.verdicts.limit_met
 
     @property
     def failed(self) -> bool:
-        """Whether the prediction is out of tolerance, or the limit not met."""
+        """Whether the prediction is not within tolerance, or the limit not met."""
         return failed(self.values)
 
     @property
     def accuracy(self) -> float | None:
-        """The accuracy on test images, a fraction, where it was measured."""
+        """The accuracy on test images, a fraction; None if not measured."""
         value: float | None = self.values["accuracy"]
         return value
 
@@ -104,13 +103,12 @@ class Verification:
         return Verdicts.from_json(self.values)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of it as JSON values."""
+        """Return the JSON values."""
         return dict(self.values)
 
     def save(self, path: str | os.PathLike[str]) -> "Verification":
-        """Write the JSON values; return what the file then holds.
-
-        Where the file holds an earlier verification of the same, this one stands among its
+        """Write the JSON values; return the verification that the file then holds. If the file
+        holds an earlier verification of the same model and target, this one is added to its
         `repeats`: the first measurement counts. Any other content is replaced.
         """
         from bench.files import read_json, write_text
@@ -119,7 +117,7 @@ class Verification:
         try:
             first = read_json(path) if path.exists() else None
         except FileError:
-            first = None  # some other file, which is replaced
+            first = None  # another file, which is replaced
         whole = with_repeat(first, self.values) or self.to_dict()
         write_text(path, json.dumps(whole, indent=2, allow_nan=False) + "\n")
         return Verification(whole)

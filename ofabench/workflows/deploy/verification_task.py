@@ -1,4 +1,4 @@
-"""The common part of `verify` and `deploy`: measure a file, give the verdicts."""
+"""Task of verifying one file: measurement and verdicts, shared by `verify` and `deploy`."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from supernet.export.model_card import ModelCard
     from supernet.verification.verify import Bench
 
-OUTPUTS_COMPARED = 4  # images on which a file's outputs there are held beside those here
-ONE_GROUP_S = 3600.0  # the file and the anchors are in the same rounds, however long these take
-COMPANY = 100  # blocks of the predictor's sweep that are measured beside the network
+OUTPUTS_COMPARED = 4  # images for comparing the file's outputs on the device with those here
+ONE_GROUP_S = 3600.0  # one group: file and anchors are in the same rounds, however long these take
+COMPANY = 100  # blocks of the predictor's sweep that are measured with the network
 
 
 @dataclass(frozen=True, kw_only=True)
 class VerificationTask:
-    """One verification: which file, on which target, judged by what.
+    """Task of one verification: the file, its target, its prediction and limits.
 
-    `predictor` is None where the file is only measured; `limits` are a search's, by target.
-    `statistic` is what prediction and limit are of.
+    `predictor` is None if the file is only measured; `limits` are a search's, by target.
+    `statistic` applies to prediction and limit. `keep` is a new sweep file for the samples.
     """
 
     content: bytes
@@ -45,7 +45,7 @@ class VerificationTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasurementSetup:
-    """Where and how a file is measured, and how it is judged."""
+    """Device, backend and options of the measurement of a file."""
 
     device: "Device"
     backend: "Backend"
@@ -56,30 +56,30 @@ class MeasurementSetup:
 def statistic_of(
     options: JudgingOptions, predictor: "LatencyPredictor | None", searched: str | None = None
 ) -> str:
-    """What a file is judged by: the option's, the predictor's, the search's, else the median.
+    """Return the statistic of a verification: of options, predictor or search, else the median.
 
-    `searched` is what the limit of a search's result is of. `InputError` where two of them differ.
+    `searched` is the statistic of a search's limit. `InputError` if two of them differ.
     """
-    wanted = options.statistic
-    judged = wanted if predictor is None else predictor.statistic
-    if searched is not None and judged not in {None, searched}:
+    requested = options.statistic
+    known = requested if predictor is None else predictor.statistic
+    if searched is not None and known not in {None, searched}:
         whose = "--statistic" if predictor is None else "the predictor"
         raise InputError(
-            f"the result was searched with a limit on the {searched}, {whose} is of the {judged}: "
-            "give those that it was searched with"
+            f"the search had a limit on the {searched}, {whose} has the {known}: give those of the "
+            "search"
         )
     if predictor is None:
-        return wanted or searched or MEDIAN
-    if wanted not in {None, predictor.statistic}:
+        return requested or searched or MEDIAN
+    if requested not in {None, predictor.statistic}:
         raise InputError(
             f"the predictor predicts the {predictor.statistic} of a network's samples, --statistic "
-            f"is {wanted}: fit one with --statistic {wanted}, or leave --statistic out"
+            f"is {requested}: fit one with --statistic {requested}, or leave --statistic out"
         )
     return predictor.statistic
 
 
 def target_for(card: "ModelCard", predictor: "LatencyPredictor") -> "Target":
-    """Name what a file is measured on beside a predictor: its target, in the file's precision."""
+    """Return the target of a file: the predictor's, in the file's precision."""
     from supernet.verification.verify import comparable
 
     if comparable(card.precision, predictor.target):
@@ -87,119 +87,125 @@ def target_for(card: "ModelCard", predictor: "LatencyPredictor") -> "Target":
     return replace(predictor.target, precision=card.precision)
 
 
-def measure(place: MeasurementSetup, asked: VerificationTask) -> dict[str, Any]:
-    """Measure the file; JSON values of its latency, judged by its prediction and its limit.
+def measure(setup: MeasurementSetup, task: VerificationTask) -> dict[str, Any]:
+    """Measure the file; return JSON values of its latency and the verdicts.
 
-    The keys are those of `Verification.to_json`, and what was verified on which target. Nothing is
-    predicted of a file of another precision than the predictor's.
+    The keys are those of `Verification.to_json`, and file and target. There is no prediction for a
+    file of another precision than the predictor's.
     """
     from supernet.verification.drift import drift_since_sweep
     from supernet.verification.verdicts import Expected, verify
     from supernet.verification.verify import measure_file
 
-    swept = None if asked.predictor is None else asked.predictor.target
-    if asked.keep is not None and asked.target.precision != "fp32" and asked.target != swept:
+    predictor_target = None if task.predictor is None else task.predictor.target
+    if (
+        task.keep is not None
+        and task.target.precision != "fp32"
+        and task.target != predictor_target
+    ):
         raise InputError(
-            f"samples of a file of {asked.target.precision} are not kept: the blocks beside it are "
-            "float32, and a table made of them would be wrong; leave out --keep"
+            f"samples of a file of {task.target.precision} cannot be kept: the blocks measured "
+            "with it are float32, and a table made of them would be wrong; leave out --keep"
         )
-    measurements = measure_file(asked.content, asked.card.blocks, _bench(place, asked), asked.keep)
-    predictor, predicted_ms, drift = asked.predictor, None, None
-    if predictor is not None and asked.target == predictor.target:
-        predicted_ms = predictor.predict(asked.card.blocks).ms
-        drift = drift_since_sweep(measurements, predictor, asked.card.blocks)
+    measurements = measure_file(task.content, task.card.blocks, _bench(setup, task), task.keep)
+    predictor, predicted_ms, drift = task.predictor, None, None
+    if predictor is not None and task.target == predictor.target:
+        predicted_ms = predictor.predict(task.card.blocks).ms
+        drift = drift_since_sweep(measurements, predictor, task.card.blocks)
     expected = Expected(
         predicted_ms=predicted_ms,
-        limit_ms=_limit_ms(asked),
-        tolerance=place.options.tolerance,
-        statistic=asked.statistic,
+        limit_ms=_limit_ms(task),
+        tolerance=setup.options.tolerance,
+        statistic=task.statistic,
     )
-    verification = verify(measurements, expected, drift, asked.card.blocks)
+    verification = verify(measurements, expected, drift, task.card.blocks)
     return {
-        **_verified(asked),
+        **_identity(task),
         **verification.to_json(),
-        "on_device": _on_device(place, asked),
+        "on_device": _on_device(setup, task),
     }
 
 
-def _verified(asked: VerificationTask) -> dict[str, Any]:
-    """What is verified: the file by its digest, the target, what the predictor says of it."""
-    predictor, blocks = asked.predictor, asked.card.blocks
-    other = predictor is not None and asked.target != predictor.target
+def _identity(task: VerificationTask) -> dict[str, Any]:
+    """The file's digest, its target, and the extrapolated blocks."""
+    predictor, blocks = task.predictor, task.card.blocks
+    other_precision = predictor is not None and task.target != predictor.target
     return {
-        "model_sha256": content_digest(asked.content),
-        "target": asked.target.key,
-        "precision": asked.card.precision,
+        "model_sha256": content_digest(task.content),
+        "target": task.target.key,
+        "precision": task.card.precision,
         "prediction_of_another_precision": {
             "target": predictor.target.key,
             "predicted_ms": predictor.predict(blocks).ms,
         }
-        if predictor is not None and other
+        if predictor is not None and other_precision
         else None,
         "extrapolated": []
         if predictor is None
-        else [one.key for one in blocks if one not in predictor.domain],
+        else [block.key for block in blocks if block not in predictor.domain],
     }
 
 
-def _on_device(place: MeasurementSetup, asked: VerificationTask) -> dict[str, Any] | None:
-    """How near the file's outputs there are to those here; None where the device is this machine.
+def _on_device(setup: MeasurementSetup, task: VerificationTask) -> dict[str, Any] | None:
+    """Difference of the file's outputs on the device from those here; None on this machine.
 
-    Accuracies are measured here, by the same file: this says whether they hold there.
+    Accuracies are measured here, with the same file; equal outputs mean that they hold there.
     """
     import numpy as np
 
     from supernet.export.export import run_file
     from supernet.export.output_check import compare
 
-    device, backend = place.device, place.backend
+    device, backend = setup.device, setup.backend
     if device.address == "cpu":
         return None
-    first = asked.card.blocks[0]
+    first = task.card.blocks[0]
     shape = (OUTPUTS_COMPARED, first.in_channels, first.in_size, first.in_size)
     images = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
-    here = run_file(asked.content, backend, images, asked.card.precision)
-    there = [device.infer(asked.content, one[None], backend, asked.target) for one in images]
+    here = run_file(task.content, backend, images, task.card.precision)
+    there = [device.infer(task.content, image[None], backend, task.target) for image in images]
     return asdict(compare(here, np.concatenate(there), "random"))
 
 
-def _limit_ms(asked: VerificationTask) -> float | None:
-    """The search's limit on this device; what was limited is the latency, in any precision."""
-    limits = asked.limits or {}
-    targets = [asked.target] if asked.predictor is None else [asked.predictor.target]
-    targets.append(replace(asked.target, precision="fp32"))
-    return next((limits[one.key] for one in targets if one.key in limits), None)
+def _limit_ms(task: VerificationTask) -> float | None:
+    """The search's limit on this device, for any precision of the file."""
+    limits = task.limits or {}
+    targets = [task.target] if task.predictor is None else [task.predictor.target]
+    targets.append(replace(task.target, precision="fp32"))
+    return next((limits[target.key] for target in targets if target.key in limits), None)
 
 
-def _bench(place: MeasurementSetup, asked: VerificationTask) -> "Bench":
+def _bench(setup: MeasurementSetup, task: VerificationTask) -> "Bench":
     from bench.timing.plan import SweepPlan
     from supernet.verification.verify import Bench
 
-    options = place.options
+    options = setup.options
     return Bench(
-        device=place.device,
-        backend=place.backend,
-        target=asked.target,
+        device=setup.device,
+        backend=setup.backend,
+        target=task.target,
         plan=SweepPlan(
             loads=options.replicates, passes=options.rounds, seed=options.seed, group_s=ONE_GROUP_S
         ),
-        progress=place.progress or NoProgress(),
-        company=company_of(asked.predictor, options.seed),
-        anchors=_anchors(asked),
+        progress=setup.progress or NoProgress(),
+        company=blocks_measured_with(task.predictor, options.seed),
+        anchors=_anchors(task),
         forced=options.force,
     )
 
 
-def _anchors(asked: VerificationTask) -> "tuple[Anchor, ...]":
-    """Networks by which drift is followed, where something is predicted of such a file."""
-    predictor = asked.predictor
-    if predictor is None or asked.target != predictor.target or predictor.drift_log is None:
+def _anchors(task: VerificationTask) -> "tuple[Anchor, ...]":
+    """Anchor networks for the drift, if the predictor applies to such a file."""
+    predictor = task.predictor
+    if predictor is None or task.target != predictor.target or predictor.drift_log is None:
         return ()
     return predictor.drift_log.anchors
 
 
-def company_of(predictor: "LatencyPredictor | None", seed: int) -> "tuple[BlockSpec, ...]":
-    """Blocks of the predictor's sweep, drawn by `seed`."""
+def blocks_measured_with(
+    predictor: "LatencyPredictor | None", seed: int
+) -> "tuple[BlockSpec, ...]":
+    """Return random blocks of the predictor's sweep, drawn by `seed`."""
     import numpy as np
 
     if predictor is None:

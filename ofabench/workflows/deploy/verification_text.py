@@ -1,8 +1,8 @@
-"""The verdicts of a verification as JSON values and as text.
+"""Verdicts of a verification as JSON values and as text.
 
-A limit is judged by the latency as measured (raw), as a user will have it. A prediction is judged
-by the drift-corrected latency where there is one, else as measured. Both are always shown. The
-first measurement of a file counts; a repeat is shown beside it.
+A limit is compared with the latency as measured (raw), which a user will get. A prediction is
+compared with the drift-corrected latency if there is one, else with the latency as measured. Both
+are always shown. The first measurement of a file counts; repeats are shown with it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,27 +21,27 @@ _NAMES = {"measured": "measured", "drift_corrected": "drift-corrected"}
 
 
 def failed(verdict: Mapping[str, Any]) -> bool:
-    """Whether the prediction is out of tolerance, or a limit not met."""
+    """Whether the prediction is not within tolerance, or a limit not met."""
     return verdict["prediction_within_tolerance"] is False or verdict["limit_met"] is False
 
 
 def with_repeat(first: Any, again: Mapping[str, Any]) -> dict[str, Any] | None:
-    """`first` with `again` among its repeats; None unless both verify the same file likewise.
+    """Return `first` with `again` added to its repeats; None unless both verify the same.
 
-    The same: file, target, prediction, limit and tolerance.
+    The same means equal file, target, prediction, limit, tolerance and statistic.
     """
     same = ("model_sha256", "target", "predicted_ms", "limit_ms", "tolerance", "statistic")
     first = {"statistic": MEDIAN, **first} if isinstance(first, dict) else None
     if first is None or any(first.get(key) != again[key] for key in same):
         return None
-    kept = ("measured", "drift", "drift_corrected", "median_ms", "tail",
+    keys = ("measured", "drift", "drift_corrected", "median_ms", "tail",
             "prediction_within_tolerance", "limit_met")  # fmt: skip
     repeats = first.get(REPEATS, [])
-    return {**first, REPEATS: [*repeats, {key: again[key] for key in kept}]}
+    return {**first, REPEATS: [*repeats, {key: again[key] for key in keys}]}
 
 
 def accuracy_json(score: "Score | None", predicted: float | None) -> dict[str, Any]:
-    """JSON values of the accuracy on test images, beside the search's prediction of it."""
+    """Return JSON values of the accuracy on test images and of the search's prediction."""
     low, high = (None, None) if score is None else score.interval
     return {
         "predicted_accuracy": predicted,
@@ -53,38 +53,39 @@ def accuracy_json(score: "Score | None", predicted: float | None) -> dict[str, A
 
 
 def latency_lines(data: Mapping[str, Any]) -> Iterator[str]:
-    """Prediction and limit, the latency measured and drift-corrected, and the verdicts."""
-    unlike = data["prediction_of_another_precision"]
-    of = of_statistic(data)
+    """Yield prediction, limit, latency as measured and drift-corrected, and verdicts."""
+    other_precision = data["prediction_of_another_precision"]
+    of_text = of_statistic(data)
     if data["predicted_ms"] is not None:
-        yield f"  predicted        {data['predicted_ms']:.4g} ms{of}"
-    elif unlike is not None:
-        yield f"  predicted        {unlike['predicted_ms']:.4g} ms on {unlike['target']},"
-        yield f"                   which says nothing of a file of {data['precision']}: no verdict"
+        yield f"  predicted        {data['predicted_ms']:.4g} ms{of_text}"
+    elif other_precision is not None:
+        target = other_precision["target"]
+        yield f"  predicted        {other_precision['predicted_ms']:.4g} ms on {target},"
+        precision = data["precision"]
+        yield f"                   which does not apply to a file of {precision}: no verdict"
     if data["limit_ms"] is not None:
-        yield f"  limit            {data['limit_ms']:g} ms{of}"
+        yield f"  limit            {data['limit_ms']:g} ms{of_text}"
     if data["extrapolated"]:
         count = len(data["extrapolated"])
-        yield f"  extrapolated: {count} blocks are unlike any that the predictor was fitted on"
+        yield f"  extrapolated: {count} blocks differ from all that the predictor was fitted on"
     for line in figure_lines(data):
         yield f"  {line}"
-    if unlike is not None:
-        ratio = data["measured"]["ms"] / unlike["predicted_ms"]
+    if other_precision is not None:
+        ratio = data["measured"]["ms"] / other_precision["predicted_ms"]
         yield f"                   {ratio:.2f} times that"
     for number, again in enumerate(data.get(REPEATS, ()), start=1):
         yield f"  repeat {number} (the first measurement counts)"
         for line in figure_lines({**data, **again}):
             yield f"    {line}"
-    close = data["on_device"]
-    if close is not None:
-        differ = (
-            f"differ by {close['largest']:.1g} at most, same class for {close['agreement']:.0%}"
-        )
-        yield f"  outputs          there and here {differ} ({close['images']} random images)"
+    difference = data["on_device"]
+    if difference is not None:
+        same_class = f"same class for {difference['agreement']:.0%}"
+        differ = f"differ by {difference['largest']:.1g} at most, {same_class}"
+        yield f"  outputs          there and here {differ} ({difference['images']} random images)"
 
 
 def figure_lines(data: Mapping[str, Any]) -> Iterator[str]:
-    """The latency as measured, drift-corrected or why not, with verdicts; then the percentiles."""
+    """Yield the latency as measured and drift-corrected (or why not), then the percentiles."""
     for name in FIGURES:
         figure = data[name]
         if figure is None:
@@ -104,13 +105,13 @@ def figure_lines(data: Mapping[str, Any]) -> Iterator[str]:
 
 
 def of_statistic(data: Mapping[str, Any]) -> str:
-    """What of the samples latencies are, where it is not the median."""
+    """Return the statistic in brackets, or nothing for the median."""
     statistic = data.get("statistic", MEDIAN)
     return "" if statistic == MEDIAN else f" ({statistic})"
 
 
 def figure_verdicts(figure: Mapping[str, Any], tolerance: float) -> str:
-    """Both verdicts of one latency in a few words; empty where there is neither."""
+    """Return the verdicts of one latency in words; empty without verdicts."""
     words = []
     if figure["within_tolerance"] is not None:
         verdict = "within" if figure["within_tolerance"] else "NOT WITHIN"
@@ -121,14 +122,14 @@ def figure_verdicts(figure: Mapping[str, Any], tolerance: float) -> str:
 
 
 def drift_line(drift: Mapping[str, Any] | None) -> str:
-    """The drift in words, or that it is unknown."""
+    """Return the drift in words, or that it is unknown."""
     if drift is None:
-        return "the predictor holds nothing measured to compare with: drift is unknown"
+        return "the predictor has no measurements to compare with: drift is unknown"
     return drift_in_words(drift)
 
 
 def accuracy_lines(data: Mapping[str, Any]) -> Iterator[str]:
-    """The accuracy on test images, where it was measured."""
+    """Yield the accuracy on test images, if it was measured."""
     if data["accuracy"] is None:
         return
     line = f"{accuracy_in_words(data)} of {data['accuracy_images']} test images"
@@ -138,7 +139,7 @@ def accuracy_lines(data: Mapping[str, Any]) -> Iterator[str]:
 
 
 def accuracy_in_words(data: Mapping[str, Any]) -> str:
-    """The accuracy with its 95 % interval, where it was measured."""
+    """Return the accuracy with its 95 % interval."""
     from supernet.data.wilson import share_in_words
 
     return share_in_words(data["accuracy"], (data["accuracy_low"], data["accuracy_high"]))

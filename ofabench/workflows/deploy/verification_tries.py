@@ -1,4 +1,4 @@
-"""`VerificationTries`: several verifications of one file, how far apart, and their verdicts."""
+"""`VerificationTries`: several verifications of one file, their range and verdicts."""
 
 import html
 from collections.abc import Iterator, Mapping
@@ -26,8 +26,8 @@ class VerificationTries:
 
     Attributes:
         tries: the verifications, the oldest first.
-        wanted: how many tries there are to be.
-        every_s: least time from the end of one to the start of the next, s.
+        wanted: the requested number of tries.
+        every_s: shortest pause between two tries, s.
     """
 
     tries: tuple[Verification, ...]
@@ -37,40 +37,40 @@ class VerificationTries:
     @property
     def measured_ms(self) -> tuple[float, ...]:
         """The latency of every try as measured, ms."""
-        return tuple(one.measured_ms for one in self.tries)
+        return tuple(attempt.measured_ms for attempt in self.tries)
 
     @property
     def range(self) -> float:
-        """How far the tries lie apart: the largest latency over the smallest, less 1."""
+        """Relative range of the tries: the largest latency over the smallest, minus 1."""
         return max(self.measured_ms) / min(self.measured_ms) - 1.0
 
     @property
     def mlperf_met(self) -> bool | None:
-        """Whether all tries lie within 5 %; None where there are fewer than five."""
+        """Whether all tries are within 5 %; None for fewer than five tries."""
         if len(self.tries) < MLPERF_TRIES:
             return None
         return max(self.measured_ms) <= min(self.measured_ms) * (1.0 + MLPERF_RANGE)
 
     @property
     def limit_share(self) -> float | None:
-        """Share of the tries that meet the limit, as measured; None where there is no limit."""
-        return _share([one.limit_met for one in self.tries])
+        """Fraction of the tries that meet the limit, as measured; None without a limit."""
+        return _share([attempt.limit_met for attempt in self.tries])
 
     @property
     def prediction_share(self) -> float | None:
-        """Share of the tries within tolerance of the prediction; None where there is none."""
-        return _share([one.prediction_within_tolerance for one in self.tries])
+        """Fraction of the tries within tolerance of the prediction; None without a prediction."""
+        return _share([attempt.prediction_within_tolerance for attempt in self.tries])
 
     @property
     def failed(self) -> bool:
-        """Whether a try misses its limit or its prediction, or the tries lie too far apart."""
-        return self.mlperf_met is False or any(one.failed for one in self.tries)
+        """Whether a try misses its limit or its prediction, or the range is above MLPerf's 5 %."""
+        return self.mlperf_met is False or any(attempt.failed for attempt in self.tries)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of it as JSON values."""
+        """Return JSON values: tries, range and verdicts."""
         return {
             "format": FORMAT,
-            "tries": [one.to_dict() for one in self.tries],
+            "tries": [attempt.to_dict() for attempt in self.tries],
             "wanted": self.wanted,
             "every_s": self.every_s,
             "range": self.range,
@@ -99,8 +99,8 @@ class VerificationTries:
             yield f"  predicted        {first['predicted_ms']:.4g} ms{of}"
         if first["limit_ms"] is not None:
             yield f"  limit            {first['limit_ms']:g} ms{of}"
-        for number, one in enumerate(self.tries, start=1):
-            yield from _try_lines(number, one.values)
+        for number, attempt in enumerate(self.tries, start=1):
+            yield from _try_lines(number, attempt.values)
         count = len(self.tries)
         yield f"  range            {self.range:.1%} over {count} tries, largest to smallest{of}"
         yield f"  MLPerf Mobile    {self._mlperf()}"
@@ -111,17 +111,17 @@ class VerificationTries:
 
     def _mlperf(self) -> str:
         if self.mlperf_met is None:
-            return f"- (its rule is of {MLPERF_TRIES} tries, there are {len(self.tries)})"
+            return f"- (its rule needs {MLPERF_TRIES} tries, there are {len(self.tries)})"
         verdict = "met" if self.mlperf_met else "NOT MET"
         return f"{verdict}: {len(self.tries)} tries within {100 * MLPERF_RANGE:g} %"
 
 
 def check_no_tries(path: Path) -> None:
-    """Raise `InputError` where a file holds tries, which one verification would replace."""
+    """Raise `InputError` if a file holds tries, which one verification would replace."""
     try:
         data = read_json(path) if path.exists() else None
     except FileError:
-        return  # some other file, which `Verification.save` replaces
+        return  # another file, which `Verification.save` replaces
     if isinstance(data, dict) and data.get("format") == FORMAT:
         raise InputError(
             f"{path} holds tries of a verification: name another --out, or add --tries"
@@ -129,15 +129,15 @@ def check_no_tries(path: Path) -> None:
 
 
 def _share(verdicts: list[bool | None]) -> float | None:
-    judged = [one for one in verdicts if one is not None]
-    return sum(judged) / len(judged) if judged else None
+    known = [verdict for verdict in verdicts if verdict is not None]
+    return sum(known) / len(known) if known else None
 
 
 def _try_lines(number: int, values: Mapping[str, Any]) -> Iterator[str]:
     figure = values["measured"]
-    at = str(values["started_at"])[11:16]
+    time = str(values["started_at"])[11:16]
     verdicts = figure_verdicts(figure, values["tolerance"])
-    line = f"  try {number}, {at}     {figure['ms']:.4g} ms{of_statistic(values)}"
+    line = f"  try {number}, {time}     {figure['ms']:.4g} ms{of_statistic(values)}"
     yield f"{line}: {verdicts}" if verdicts else line
     corrected = values["drift_corrected"]
     if corrected is not None:

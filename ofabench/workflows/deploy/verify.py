@@ -1,4 +1,4 @@
-"""Verifies a model file: measures it, and compares it with its prediction and its limit."""
+"""`verify`: measure a model file, compare it with its prediction and its limit."""
 
 import os
 from collections.abc import Mapping
@@ -45,25 +45,25 @@ def verify(  # noqa: PLR0913 - the file, where it is measured, and all that it m
     options: VerifyOptions | None = None,
     progress: Progress | None = None,
 ) -> Verification:
-    """Measure a model file, and judge it by its prediction and its limit.
+    """Measure a model file, and compare it with its prediction and its limit.
 
     Args:
-        model: what `export` returned, or the path of its file, with its card beside it.
+        model: the result of `export`, or the path of its file, with its card in the same folder.
         device: an address like `"cpu"`, an open device, or `DeviceOptions`.
-        predictor: a latency predictor, or its file; None only measures.
-        result: what `search` found, or its file: its limit on the latency is judged too.
-        pick: which network of `result`, from 1, where it is a front's file.
+        predictor: a latency predictor, or its file; None to measure only.
+        result: the search's result, or its file; its latency limit is checked too.
+        pick: which network of `result`, from 1, if it is a front's file.
         limit_ms: a limit on the latency in ms, in place of a result.
-        data: a data set's name or an image folder, on whose test images the file is judged.
-        keep: a new sweep file that keeps every timing sample.
-        options: how it is measured, and within which tolerance.
-        progress: is shown the measuring; None shows nothing.
+        data: a data set's name or an image folder, to measure the accuracy on its test images.
+        keep: a new sweep file to store every timing sample.
+        options: how to measure, and the tolerance.
+        progress: is shown the measurements; None shows nothing.
 
     Returns:
         The latency as measured and drift-corrected, with both verdicts.
 
     Raises:
-        InputError: arguments do not fit together, or are of another network.
+        InputError: arguments do not fit together, or belong to another network.
         TargetMismatchError: the device or the runtime is not the predictor's.
         DeviceError: the device cannot measure, or is busy.
         FileError: a file cannot be read.
@@ -85,41 +85,43 @@ def verify(  # noqa: PLR0913 - the file, where it is measured, and all that it m
         raise InputError(f"options are {options!r:.80}, expected VerifyOptions")
     check_target_options(options, predictor)
     name, content, card = _exported(model)
-    raw = None if predictor is None else latency_source(predictor).predictor
-    statistic_of(options, raw)  # refused before anything is opened
-    found = _found(result, pick, card)
-    judge = _judge(data, card, options.images)
+    block_predictor = None if predictor is None else latency_source(predictor).predictor
+    statistic_of(options, block_predictor)  # raises before anything is opened
+    result_network = _searched_network(result, pick, card)
+    accuracy_judge = _judge(data, card, options.images)
     backend = get_backend(options.backend or card.backend)
     with device_in(device) as opened:
-        target = _target(opened, backend, card, raw, options)
-        limited = target if raw is None else raw.target
-        searched = None if found is None else found.statistics.get(limited.key)
-        asked = VerificationTask(
+        target = _target(opened, backend, card, block_predictor, options)
+        limited = target if block_predictor is None else block_predictor.target
+        statistic = None
+        if result_network is not None:
+            statistic = result_network.statistics.get(limited.key)
+        task = VerificationTask(
             content=content,
             card=card,
             target=target,
-            predictor=raw,
-            limits=_limits(found, limit_ms, limited),
-            statistic=statistic_of(options, raw, searched),
+            predictor=block_predictor,
+            limits=_limits(result_network, limit_ms, limited),
+            statistic=statistic_of(options, block_predictor, statistic),
             keep=None if keep is None else Path(keep),
         )
-        place = MeasurementSetup(device=opened, backend=backend, options=options, progress=progress)
+        setup = MeasurementSetup(device=opened, backend=backend, options=options, progress=progress)
         with measuring_alone(opened, wait=waits(device), progress=progress):
-            verdict = measure(place, asked)
-    score = None if judge is None else judge(content)
+            verdict = measure(setup, task)
+    score = None if accuracy_judge is None else accuracy_judge(content)
     return Verification(
         {
             "model": name,
             "space": card.space,
             "arch": card.arch.to_json(),
             **verdict,
-            **accuracy_json(score, None if found is None else found.accuracy),
+            **accuracy_json(score, None if result_network is None else result_network.accuracy),
         }
     )
 
 
 def _exported(model: Any) -> "tuple[str, bytes, ModelCard]":
-    """A model's name, its content and its card."""
+    """The model's name, content and card."""
     from supernet.export.model_card import read_exported
 
     if isinstance(model, str | os.PathLike):
@@ -127,14 +129,14 @@ def _exported(model: Any) -> "tuple[str, bytes, ModelCard]":
         return path.name, *read_exported(path)
     if not (hasattr(model, "content") and hasattr(model, "card")):
         raise InputError(
-            f"the model is {model!r:.60}, expected what `export` returned, or the path of its file"
+            f"the model is {model!r:.60}, expected a result of `export`, or the path of its file"
         )
-    written = getattr(model, "path", None)
-    return ("model" if written is None else Path(written).name), model.content, model.card
+    path_written = getattr(model, "path", None)
+    return ("model" if path_written is None else Path(path_written).name), model.content, model.card
 
 
-def _found(result: Any, pick: int | None, card: "ModelCard") -> "FoundNetwork | None":
-    """What a search found of the network that is verified; `InputError` where it is another."""
+def _searched_network(result: Any, pick: int | None, card: "ModelCard") -> "FoundNetwork | None":
+    """The searched network with its predictions; `InputError` if the file is another network."""
     from supernet.search.result_file import FoundNetwork, read_network
 
     if result is None:
@@ -142,30 +144,32 @@ def _found(result: Any, pick: int | None, card: "ModelCard") -> "FoundNetwork | 
             raise InputError("--pick chooses a network of --result; give both, or leave it out")
         return None
     if isinstance(result, str | os.PathLike):
-        found = read_network(Path(result), pick, card.space)
+        searched = read_network(Path(result), pick, card.space)
     else:
-        found = FoundNetwork(
+        searched = FoundNetwork(
             space=result.space.name,
             arch=result.arch,
             accuracy=result.accuracy,
             predicted=result.predictions,
             limits=result.limits,
-            statistics={one.key: one.predictor.statistic for one in result.origin.latencies},
+            statistics={
+                source.key: source.predictor.statistic for source in result.origin.latencies
+            },
         )
-    if (found.space, found.arch) != (card.space, card.arch):
+    if (searched.space, searched.arch) != (card.space, card.arch):
         raise InputError(
             "the search's result is of another network than the model file; export that network, "
             "or give the result that it was exported from"
         )
-    return found
+    return searched
 
 
 def _limits(
-    found: "FoundNetwork | None", limit_ms: float | None, target: "Target"
+    searched: "FoundNetwork | None", limit_ms: float | None, target: "Target"
 ) -> Mapping[str, float] | None:
     if limit_ms is None:
-        return None if found is None else found.limits
-    if found is not None:
+        return None if searched is None else searched.limits
+    if searched is not None:
         raise InputError("the result has the limit already: leave limit_ms or the result out")
     if isinstance(limit_ms, bool) or not isinstance(limit_ms, int | float) or not limit_ms > 0:
         raise InputError(f"limit_ms is {limit_ms!r}, expected a number above 0")
@@ -173,7 +177,7 @@ def _limits(
 
 
 def _judge(data: str | None, card: "ModelCard", images: int | None) -> Any:
-    """Make what judges a file's content on test images, before anything is measured."""
+    """Open the test images for the accuracy, before anything is measured."""
     if data is None:
         return None
     from supernet.verification.accuracy_evaluation import Judge
@@ -188,7 +192,7 @@ def _target(
     predictor: "LatencyPredictor | None",
     options: VerifyOptions,
 ) -> "Target":
-    """What the file is measured on: the predictor's target, or the device's own."""
+    """The target to measure on: the predictor's, or the device with its defaults."""
     from ofabench.workflows.sweep.sweep_setup import make_target
 
     if predictor is not None:
@@ -209,8 +213,8 @@ def verify_from(
     """Verify as a request says.
 
     Returns:
-        This measurement, and what the request's file then holds: the same, or the first
-        measurement of the same with this one among its repeats.
+        This measurement, and the content of the request's file afterwards: the same, or an earlier
+        measurement with this one among its repeats.
     """
     if request.out is not None:
         check_no_tries(request.out)

@@ -1,1 +1,1 @@
-"""From a network to a file of a runtime, with its card."""
+"""Export of a network to a runtime's file, with its card."""

@@ -1,21 +1,22 @@
-"""An exported file's card in a few lines of text."""
+"""Card of an exported file in a few lines of text."""
 
 from supernet.data.wilson import share_in_words
 from supernet.export.model_card import ModelCard
 
 
 def card_lines(card: ModelCard, unjudged: str) -> list[str]:
-    """Return what a file is, how near torch it is, and what that does to its accuracy.
+    """Return a file's format, its difference from torch, and its accuracies.
 
-    `unjudged` says why its accuracy is not measured, where it is not.
+    `unjudged` is the reason why its accuracy is not measured, or "".
     """
     lines = [f"  {_file(card)}"]
-    close = card.closeness
-    if close is not None:
-        ratio = "" if close.snr_db is None else f", signal to noise {close.snr_db:.1f} dB"
+    difference = card.closeness
+    if difference is not None:
+        ratio = "" if difference.snr_db is None else f", signal to noise {difference.snr_db:.1f} dB"
         lines.append(
-            f"  differs from torch by {close.largest:.1g} at most{ratio}, same class for "
-            f"{close.agreement:.1%} ({close.images} {close.of}{' images' * (close.of == 'random')})"
+            f"  differs from torch by {difference.largest:.1g} at most{ratio}, same class for "
+            f"{difference.agreement:.1%} ({difference.images} "
+            f"{difference.of}{' images' * (difference.of == 'random')})"
         )
     measured = card.accuracies
     if measured is None:
@@ -31,8 +32,8 @@ def card_lines(card: ModelCard, unjudged: str) -> list[str]:
 
 def _file(card: ModelCard) -> str:
     size = 0 if card.size_bytes is None else card.size_bytes
-    words = f"{card.backend} of {card.precision}, {size / 1e6:.3g} MB"
+    text = f"{card.backend} of {card.precision}, {size / 1e6:.3g} MB"
     if card.calibration is not None:
         images, data = card.calibration.images, card.calibration.data
-        words += f", calibrated on {images} training images of {data}"
-    return words
+        text += f", calibrated on {images} training images of {data}"
+    return text

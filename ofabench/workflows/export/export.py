@@ -1,4 +1,4 @@
-"""Exporting a sub-network: a file of a runtime, with its card."""
+"""`export`: a sub-network as a runtime's file, with its card."""
 
 from pathlib import Path
 
@@ -25,24 +25,25 @@ def export(
     data: Data | None = None,
     pick: int | None = None,
 ) -> ExportedModel:
-    """Make a file of a sub-network for a runtime, checked against torch.
+    """Write a sub-network as a runtime's file, checked against torch.
 
     Args:
         network: a pair (supernet, arch), each in memory or a file; a sub-network that
-            `SuperNet.extract` returned; or the file that it or `ofabench extract` wrote. `arch`
-            may also be what a search found, or one of the words largest and smallest.
-        out: the model's file, with its card (FILE.json) beside it; None to write none.
-        options: the runtime (onnx, tflite or torch), the precision, and how many images are used.
-        data: other images than those that the network was trained on.
-        pick: which of several in a file that `arch` names, from 1.
+            `SuperNet.extract` returned; or the file that it or `ofabench extract` wrote. `arch` may
+            also be a search's result, or one of the words largest and smallest.
+        out: the model's file; its card is written as FILE.json in the same folder. None writes
+            nothing.
+        options: the runtime (onnx, tflite or torch), the precision, and the number of images.
+        data: other images than the training's.
+        pick: which network of the file `arch`, from 1.
 
     Returns:
-        The file's content and its card: its images' normalisation, how far it is from torch, and
-        its accuracy on validation images before and after. No test image is looked at.
+        The file's content and its card: normalisation of images, difference from torch, and
+        accuracy on validation images before and after. No test image is used.
 
     Raises:
-        InputError: the network, options or images do not fit each other, or the file is not close
-            enough to torch.
+        InputError: the network, options or images do not fit each other, or the file's outputs
+            differ too much from torch's.
         FileError: a file cannot be read or written.
         MissingRuntimeError: the runtime is not installed.
 

@@ -1,4 +1,4 @@
-"""A sub-network as a file of a runtime, compared with torch, with its accuracies."""
+"""Model file: a sub-network in a runtime's format, compared with torch, with accuracies."""
 
 import json
 from dataclasses import dataclass, replace
@@ -19,15 +19,15 @@ from supernet.export.export import Form, Made, make_card, make_file, write_expor
 from supernet.export.model_card import Accuracies, ModelCard
 from supernet.export.precision import FP32, INT8, check_precision
 
-CHECKED_IMAGES = 100  # int8 against torch, where no accuracy is asked
+CHECKED_IMAGES = 100  # to compare int8 with torch if no accuracy is wanted
 PART = "validation"
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class ExportedModel:
-    """A model file and its card. `path` is None where it is not written.
+    """A model file and its card; `path` is None if it is not written.
 
-    `unjudged` says why the card has no accuracies, or is "".
+    `unjudged` is the reason why the card has no accuracies, or "".
     """
 
     content: bytes
@@ -36,26 +36,26 @@ class ExportedModel:
     path: Path | None = None
 
     def save(self, path: Path | str) -> "ExportedModel":
-        """Write the file and its card (FILE.json) beside it; return the model as written."""
+        """Write the file and its card (FILE.json); return the model with its path."""
         write_exported(Path(path), self.content, self.card)
         return replace(self, path=Path(path))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the card as JSON values, with the file's path where it is written."""
+        """Return the card as JSON values, with the file's path if it is written."""
         path = {} if self.path is None else {"path": str(self.path)}
         return {**path, **self.card.to_json()}
 
     def __repr__(self) -> str:
-        """Its architecture, where it is, how near torch it is, and its accuracy."""
+        """Return architecture, path, difference from torch, and accuracies in a few lines."""
         line = json.dumps({"space": self.card.space, **self.card.arch.to_json()})
-        where = "not written" if self.path is None else f"written to {self.path}, its card beside"
+        where = "not written" if self.path is None else f"written to {self.path}, with its card"
         if self.path is not None:
             where += " it"
         return "\n".join([line, f"  {where}", *card_lines(self.card, self.unjudged)])
 
 
 def check_form(options: ExportOptions) -> None:
-    """Raise an error where no such file can be made here, before anything is computed."""
+    """Raise an error if such a file cannot be made here, before anything is computed."""
     check_precision(options.format, options.precision)
     get_backend(options.format).version()
     if options.format == "tflite" and options.precision != FP32:
@@ -63,33 +63,33 @@ def check_form(options: ExportOptions) -> None:
 
 
 def needs_images(options: ExportOptions) -> bool:
-    """Whether images are needed for the file, or for its accuracy."""
+    """Return whether images are needed for the file, or for its accuracy."""
     return options.precision == INT8 or options.accuracy
 
 
 def make_model(extracted: ExtractedNetwork, options: ExportOptions) -> ExportedModel:
-    """Return the file of a sub-network, held against torch, both judged on validation images.
+    """Return a sub-network's file, compared with torch, with both accuracies.
 
-    Nothing is written, and no test image is looked at.
+    Nothing is written. Accuracies are of validation images; no test image is used.
     """
-    judged, unjudged = _judged_images(extracted, options)
+    validation, unjudged = _judged_images(extracted, options)
     data, size = extracted.data, extracted.blocks[0].in_size
     calibration = None
     if options.precision == INT8 and data is not None:
-        drawn = data.train_source.calibration(options.calibration, size)
-        calibration = drawn.contiguous().numpy()
+        images = data.train_source.calibration(options.calibration, size)
+        calibration = images.contiguous().numpy()
     form = Form(
         backend=get_backend(options.format),
         precision=options.precision,
         calibration=calibration,
         calibrated_on="" if data is None else data.name,
-        checked=None if judged is None else _pixels(judged, size),
+        checked=None if validation is None else _pixels(validation, size),
         of="" if data is None else f"{PART} images of {data.name}",
     )
     made = make_file(extracted.network, form)
     accuracies = None
-    if judged is not None and not unjudged:
-        accuracies = _accuracies(made, judged, "" if data is None else data.name)
+    if validation is not None and not unjudged:
+        accuracies = _accuracies(made, validation, "" if data is None else data.name)
     card = make_card(extracted.network, form, made, accuracies)
     return ExportedModel(content=made.content, card=card, unjudged=unjudged)
 
@@ -97,11 +97,11 @@ def make_model(extracted: ExtractedNetwork, options: ExportOptions) -> ExportedM
 def _judged_images(
     extracted: ExtractedNetwork, options: ExportOptions
 ) -> tuple[Dataset | None, str]:
-    """Draw validation images, of which none calibrate; and why they judge nothing, or ''."""
+    """Draw validation images (never for calibration); and why they give no accuracy, or ''."""
     data = extracted.data
     if data is None:
-        return None, "none was asked"
-    unjudged = "" if options.accuracy else "none was asked"
+        return None, "not requested"
+    unjudged = "" if options.accuracy else "not requested"
     classes = extracted.blocks[-1].out_channels
     if not unjudged and data.classes != classes:
         unjudged = f"{data.name} has {data.classes} classes, the network {classes}"
@@ -113,8 +113,8 @@ def _judged_images(
         )
     if unjudged and options.precision != INT8:
         return None, unjudged
-    most = CHECKED_IMAGES if unjudged else options.images
-    return data.validation.subset(most, np.random.default_rng(0)), unjudged
+    count = CHECKED_IMAGES if unjudged else options.images
+    return data.validation.subset(count, np.random.default_rng(0)), unjudged
 
 
 def _pixels(images: Dataset, size: int) -> NDArray[np.float32]:
@@ -122,8 +122,8 @@ def _pixels(images: Dataset, size: int) -> NDArray[np.float32]:
     return pixels
 
 
-def _accuracies(made: Made, judged: Dataset, name: str) -> Accuracies:
-    labels, groups = judged.labels.numpy(), judged.groups.numpy()
+def _accuracies(made: Made, images: Dataset, name: str) -> Accuracies:
+    labels, groups = images.labels.numpy(), images.groups.numpy()
     before = score(made.expected.argmax(axis=1) == labels, groups)
     after = score(made.got.argmax(axis=1) == labels, groups)
     return Accuracies(

@@ -1,4 +1,4 @@
-"""The network to export: from a supernet or alone, in memory or in a file."""
+"""Source of an export: a network of a supernet or an extracted one, in memory or a file."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from supernet.data.open_data import Data
 from supernet.space.space import ArchConfig
 
 Source = ExtractedNetwork | str | Path | tuple[SuperNet | str | Path, ArchConfig | str | Path | Any]
-"""A sub-network, its file, or a supernet (or its file) with the architecture of one."""
+"""A sub-network, its file, or a pair of a supernet (or its file) and an architecture."""
 _EXPECTED = (
     "expected a pair (supernet, arch), a sub-network that SuperNet.extract returned, or its file"
 )
@@ -19,16 +19,16 @@ _EXPECTED = (
 def open_network(
     network: Source, data: Data | None = None, *, pick: int | None = None, images: bool = True
 ) -> ExtractedNetwork:
-    """Return the sub-network that is given in any way, with its images where they are needed.
+    """Return the sub-network of a source, with its images if they are needed.
 
     Args:
         network: see `Source`.
-        data: other images than those that it was trained on.
-        pick: which of several in a file that names the architecture, from 1.
+        data: other images than the training's.
+        pick: which network of the architecture's file, from 1.
         images: whether images are needed.
 
     Raises:
-        InputError: it is nothing of that kind, or the images do not fit it.
+        InputError: it is no such source, or the images do not fit it.
         FileError: a file cannot be read.
     """
     if isinstance(network, tuple):
@@ -39,7 +39,7 @@ def open_network(
             supernet = load_supernet(supernet)
         return sub_network(supernet, arch, pick=pick, data=data)
     if pick is not None:
-        raise InputError("--network is one network already; --pick is for --arch")
+        raise InputError("--pick is for --arch; --network is a single network")
     if isinstance(network, ExtractedNetwork):
         if data is None and (network.data is not None or not images):
             return network

@@ -1,4 +1,4 @@
-"""Accuracies of a search: from a file, a predictor, or a function of the user's."""
+"""Accuracies of a search: from a file, a predictor, or a user's function."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Values: TypeAlias = "Sequence[float] | NDArray[Any]"
 OnArchs = Callable[[list[ArchConfig]], Values]
-_SLACK = 0.5  # a regression may leave 0 to 1 by a little; percentages leave it by far
+_SLACK = 0.5  # a regression may be slightly outside 0 to 1, percentages are far outside
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def on_codes(function: Callable[[Codes], Values]) -> OnCodes:
 
 
 class WithPredictor(Protocol):
-    """What has an accuracy predictor, as `SuperNet.accuracy_predictor` returns it."""
+    """Object with an accuracy predictor, as `SuperNet.accuracy_predictor` returns."""
 
     @property
     def predictor(self) -> "AccuracyPredictor": ...
@@ -61,31 +61,31 @@ Accuracy: TypeAlias = "str | os.PathLike[str] | _Source | OnCodes | OnArchs"
 
 @dataclass(frozen=True, slots=True)
 class FunctionAccuracy:
-    """A function of the user's as a source of accuracies; what it returns is checked."""
+    """User's function as a source of accuracies; its result is checked."""
 
     space: "SearchSpace"
     function: Callable[..., Values]
     takes_codes: bool
 
     def predict(self, codes: Codes, /) -> NDArray[np.float64]:
-        """Accuracies of encoded networks (n,), by the function."""
-        given = codes if self.takes_codes else self.space.decode(codes)
-        return _checked(self.function(given), len(codes))
+        """Return accuracies of encoded networks (n,), by the function."""
+        networks = codes if self.takes_codes else self.space.decode(codes)
+        return _checked(self.function(networks), len(codes))
 
     def check_space(self, space: "CodedSpace", /) -> None:
-        """Take every space: the function is of the one that is searched."""
+        """Accept every space: the function applies to the one that is searched."""
         del space
 
     def known_resolutions(self, resolutions: Sequence[int], /) -> list[int]:
-        """Return all of them."""
+        """Return all given resolutions."""
         return list(resolutions)
 
     def describe(self) -> str:
-        """Name the function."""
+        """Return the function's name in words."""
         return f"the function {_name_of(self.function)}"
 
     def to_json(self) -> dict[str, Any]:
-        """Provenance, as of an `AccuracySource`."""
+        """Return provenance like that of an `AccuracySource`."""
         return {
             "kind": "function",
             "space": self.space.name,
@@ -96,29 +96,30 @@ class FunctionAccuracy:
 
 
 def _checked(values: Any, n: int) -> NDArray[np.float64]:
-    """What an accuracy function returned, as numbers (n,); `InputError` where it is not that."""
-    wanted = f"expected {n} numbers, one for each network"
+    """Check what an accuracy function returned: finite numbers (n,), else `InputError`."""
+    expected = f"expected {n} numbers, one for each network"
     try:
         array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):
         raise InputError(
-            f"the accuracy function returned {_short(values)}: {wanted}; return a list or an array"
+            f"the accuracy function returned {_short(values)}: {expected}; return a list or an "
+            "array"
         ) from None
     if array.shape != (n,):
         shape = f"an array of shape {array.shape}" if array.ndim else f"one value, {_short(values)}"
-        raise InputError(f"the accuracy function returned {shape}: {wanted}")
-    wrong = ~np.isfinite(array)
-    if wrong.any():
-        place = int(wrong.argmax())
+        raise InputError(f"the accuracy function returned {shape}: {expected}")
+    not_finite = ~np.isfinite(array)
+    if not_finite.any():
+        row = int(not_finite.argmax())
         raise InputError(
-            f"the accuracy function returned {array[place]} for network {place}, expected a finite "
-            "number: return a low accuracy for networks that are to be avoided"
+            f"the accuracy function returned {array[row]} for network {row}, expected a finite "
+            "number: return a low accuracy for networks to avoid"
         )
     far = np.abs(array - 0.5) > 0.5 + _SLACK
     if far.any():
-        place = int(far.argmax())
+        row = int(far.argmax())
         raise InputError(
-            f"the accuracy function returned {array[place]:g} for network {place}, expected a "
+            f"the accuracy function returned {array[row]:g} for network {row}, expected a "
             "fraction from 0 to 1: divide percentages by 100"
         )
     return array
@@ -134,7 +135,7 @@ def _name_of(function: Callable[..., Any]) -> str:
 
 
 def accuracy_of(accuracy: Any, space: "SearchSpace") -> "AccuracySource":
-    """Return the source of accuracies that a caller of `search` means; `InputError` for none."""
+    """Return the source of accuracies for `search`'s argument; `InputError` for anything else."""
     from supernet.accuracy.predictor import AccuracyPredictor
     from supernet.accuracy.source import FittedAccuracy, open_accuracy
 
@@ -145,7 +146,7 @@ def accuracy_of(accuracy: Any, space: "SearchSpace") -> "AccuracySource":
     if hasattr(accuracy, "known_resolutions") and hasattr(accuracy, "check_space"):
         source: AccuracySource = accuracy
         return source
-    fitted = getattr(accuracy, "predictor", accuracy)  # of what `SuperNet` fitted
+    fitted = getattr(accuracy, "predictor", accuracy)  # from `SuperNet.accuracy_predictor`
     if isinstance(fitted, AccuracyPredictor):
         return FittedAccuracy(predictor=fitted, file="a predictor in memory", sha256="")
     if callable(accuracy):

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchJob:
-    """What is searched, with everything loaded and checked."""
+    """Inputs of a search, loaded and checked."""
 
     space: "SearchSpace"
     accuracy: "AccuracySource"
@@ -36,22 +36,25 @@ class SearchJob:
     options: SearchOptions
     compiled: "dict[str, CompiledLatency]" = field(default_factory=dict, repr=False, compare=False)
 
-    def constraints(self, given: Sequence[Any]) -> "tuple[list[LatencyLimit], list[Constraint]]":
-        """Return the limits on latencies, and compiled those on all else."""
+    def constraints(
+        self, constraints: Sequence[Any]
+    ) -> "tuple[list[LatencyLimit], list[Constraint]]":
+        """Return the limits on latencies, and all other limits compiled."""
         from supernet.constraints.constraints import Constraint
 
         latencies: list[LatencyLimit] = []
         others: list[Constraint] = []
-        for one in given:
-            if isinstance(one, Constraint):
-                others.append(one)
-            elif isinstance(one, LatencyLimit):
-                latencies.append(one)
-            elif hasattr(one, "constraint"):
-                others.append(one.constraint(self.space))
+        for constraint in constraints:
+            if isinstance(constraint, Constraint):
+                others.append(constraint)
+            elif isinstance(constraint, LatencyLimit):
+                latencies.append(constraint)
+            elif hasattr(constraint, "constraint"):
+                others.append(constraint.constraint(self.space))
             else:
                 raise InputError(
-                    f"a constraint is {type(one).__name__} {one!r:.60}, expected limits as "
+                    f"a constraint is {type(constraint).__name__} {constraint!r:.60}, expected "
+                    "limits as "
                     "latency_limit(predictor, 30) or macs_limit('300M')"
                 )
         return latencies, others
@@ -66,13 +69,13 @@ class SearchJob:
         return self.compiled[source.key].limit(limit.max_ms, limit.margin)
 
     def measured(self) -> "list[Constraint]":
-        """Return limits to networks whose latencies no predictor has to guess."""
+        """Return constraints that exclude networks with extrapolated latencies."""
         from supernet.constraints.constraints import measured
 
         if self.options.allow_extrapolated:
             return []
-        found = (measured(self.space, source.predictor) for source in self.sources)
-        return [one for one in found if one is not None]
+        constraints = (measured(self.space, source.predictor) for source in self.sources)
+        return [constraint for constraint in constraints if constraint is not None]
 
     def run(self, limits: "Sequence[Constraint]", plan: "SearchPlan") -> "FoundNetwork":
         """Search for one network."""
@@ -92,32 +95,36 @@ class SearchJob:
         from supernet.search.front import search_front
         from supernet.search.problem import Objective, Problem
 
-        most = math.nextafter(math.inf, 0)
-        costs = [latency(self.space, source.predictor, most) for source in objectives]
+        no_limit = math.nextafter(math.inf, 0)
+        costs = [latency(self.space, source.predictor, no_limit) for source in objectives]
         problem = Problem(
             space=self.space,
             accuracy=self.accuracy.predict,
             constraints=tuple(limits),
             objectives=tuple(
-                Objective(name=one.name, costs=one.costs, unit=one.unit) for one in costs
+                Objective(name=cost.name, costs=cost.costs, unit=cost.unit) for cost in costs
             ),
         )
         options = self.options
         return search_front(problem, seed=options.seed, points=options.points, plan=plan)
 
-    def origin(self, plan: "SearchPlan", given: Sequence[Any], seconds: float) -> SearchOrigin:
-        """Return what the search was made with."""
+    def origin(
+        self, plan: "SearchPlan", constraints: Sequence[Any], seconds: float
+    ) -> SearchOrigin:
+        """Return the inputs of the search and their provenance."""
         from latency_models.tables.storage import origin
 
-        limits = [one for one in given if isinstance(one, LatencyLimit)]
+        limits = [limit for limit in constraints if isinstance(limit, LatencyLimit)]
         provenance = {
             **origin(),
             "budget": plan.budget.evaluations,
             "patience": plan.budget.patience,
-            "confidence": next((one.confidence for one in limits if one.confidence), None),
-            "horizon_s": next((one.horizon_s for one in limits if one.confidence), None),
-            "limit_on": next((one.limit_on for one in limits if one.confidence), None),
-            "session_spread": next((one.session_spread for one in limits if one.confidence), None),
+            "confidence": next((limit.confidence for limit in limits if limit.confidence), None),
+            "horizon_s": next((limit.horizon_s for limit in limits if limit.confidence), None),
+            "limit_on": next((limit.limit_on for limit in limits if limit.confidence), None),
+            "session_spread": next(
+                (limit.session_spread for limit in limits if limit.confidence), None
+            ),
             "accuracy": self.accuracy.to_json(),
             "latency": [source.to_json() for source in self.sources],
             "resolutions": self.resolutions,
@@ -137,7 +144,7 @@ def prepared(
     sources: Sequence[LatencySource],
     options: SearchOptions,
 ) -> SearchJob:
-    """Load and check what is searched."""
+    """Load and check the inputs of a search."""
     loaded = space_known_by(sources) if space is None else load_space(space)
     source = accuracy_of(accuracy, loaded)
     source.check_space(loaded)
@@ -160,13 +167,13 @@ def prepared(
 def _resolutions(
     options: SearchOptions, space: "SearchSpace", accuracy: "AccuracySource", label: str
 ) -> list[int]:
-    """Sizes to search alone, px: those of the options, or that the predictor knows; [] for all."""
-    wanted = list(options.resolutions or space.resolutions)
-    known = accuracy.known_resolutions(wanted)
-    if len(known) < len(wanted):
+    """Resolutions to search, px: from the options or known to the predictor; [] for all."""
+    requested = list(options.resolutions or space.resolutions)
+    known = accuracy.known_resolutions(requested)
+    if len(known) < len(requested):
         listed = ",".join(map(str, known))
         if options.resolutions:
-            missing = next(size for size in wanted if size not in known)
+            missing = next(size for size in requested if size not in known)
             raise InputError(
                 f"{label} predicts no accuracy at {missing} px; give --resolutions {listed}"
             )

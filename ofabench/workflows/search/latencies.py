@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LatencySource:
-    """A latency predictor of blocks, and the file that it was loaded from, where there is one.
+    """Latency predictor of blocks, and the file that it was loaded from, if any.
 
-    `known_space` is the space that a predictor in memory was made with.
+    `known_space` is the space of a predictor in memory.
     """
 
     predictor: "LatencyPredictor"
@@ -33,21 +33,21 @@ class LatencySource:
 
     @property
     def space(self) -> "SearchSpace | None":
-        """The space that it says it is of; None where it does not hold one."""
-        what = self.key if self.file is None else self.file.name
-        return self.known_space or stored_space(self.predictor.provenance, what).space
+        """The predictor's space; None if its provenance has none."""
+        name = self.key if self.file is None else self.file.name
+        return self.known_space or stored_space(self.predictor.provenance, name).space
 
     def to_json(self) -> dict[str, Any]:
-        """Provenance: target, the file's name and digest where there is one, and its own."""
-        found: dict[str, Any] = {"target": self.key}
+        """Return the target, the file's name and digest if any, and the predictor's provenance."""
+        values: dict[str, Any] = {"target": self.key}
         if self.file is not None:
-            found["file"] = self.file.name
-            found["sha256"] = file_digest(self.file)
-        return {**found, "provenance": dict(self.predictor.provenance)}
+            values["file"] = self.file.name
+            values["sha256"] = file_digest(self.file)
+        return {**values, "provenance": dict(self.predictor.provenance)}
 
 
 def latency_source(predictor: Any) -> LatencySource:
-    """Return the latency predictor that a caller means: a file's path, or a predictor.
+    """Return the latency predictor of an argument: a file's path, or a predictor.
 
     Raises:
         InputError: it is neither.
@@ -72,30 +72,30 @@ def latency_source(predictor: Any) -> LatencySource:
 
 
 def load_sources(paths: Sequence[Path]) -> list[LatencySource]:
-    """Load predictors; `InputError` where two are of one target."""
+    """Load predictors; `InputError` if two have the same target."""
     sources = [latency_source(path) for path in paths]
     check_distinct(sources)
     return sources
 
 
 def check_distinct(sources: Sequence[LatencySource]) -> None:
-    """Raise `InputError` where two predictors are of one target."""
+    """Raise `InputError` if two predictors have the same target."""
     keys = [source.key for source in sources]
     if len(set(keys)) < len(keys):
-        raise InputError(f"two --latency are of one target: {', '.join(keys)}; give each once")
+        raise InputError(f"two --latency have the same target: {', '.join(keys)}; give each once")
 
 
 def space_known_by(sources: Sequence[LatencySource]) -> "SearchSpace":
-    """Return the space that the predictors say; `InputError` where none says one."""
-    found = next((space for source in sources if (space := source.space) is not None), None)
-    if found is None:
+    """Return the space in the predictors' provenance; `InputError` if none has one."""
+    known = next((space for source in sources if (space := source.space) is not None), None)
+    if known is None:
         raise InputError(
-            "which space is searched? no latency predictor's file says it: give --space NAME or "
+            "which space is searched? no latency predictor's file names it: give --space NAME or "
             "--space FILE.toml; see `ofabench space list`"
         )
-    return found
+    return known
 
 
 def load_latencies(paths: Sequence[Path]) -> "list[LatencyPredictor]":
-    """Load predictors; `InputError` where two are of one target."""
+    """Load predictors; `InputError` if two have the same target."""
     return [source.predictor for source in load_sources(paths)]

@@ -1,4 +1,4 @@
-"""Limits on what a network may cost, as `search` and `pareto` take them."""
+"""Limits on a network's costs, for `search` and `pareto`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ BYTES_A_VALUE = {"fp32": 4, "fp16": 2, "int8": 1}
 
 
 class Limit(Protocol):
-    """What a network may cost at most, before it is known of which space."""
+    """Limit on a network's cost, before the space is known."""
 
     def constraint(self, space: "SearchSpace", /) -> "Constraint":
         """Return the limit on encoded networks of a space."""
@@ -42,9 +42,9 @@ class LatencyLimit:
 
     @property
     def margin(self) -> "Margin | None":
-        """What is added to predictions; None without a confidence.
+        """Return the margin added to predictions; None without a confidence.
 
-        `InputError` where the predictor does not know its error.
+        `InputError` if the predictor does not know its error.
         """
         if self.confidence is None:
             return None
@@ -73,7 +73,7 @@ class LatencyLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountedLimit:
-    """A limit on what follows from the blocks alone: MACs, parameters, peak memory, size."""
+    """A limit on a cost that follows from the blocks: MACs, parameters, peak memory, size."""
 
     name: str
     most: float
@@ -104,17 +104,17 @@ def latency_limit(  # noqa: PLR0913 - a limit, and what its margin is for
         predictor: a latency predictor, or the file that `ofabench fit` wrote.
         max_ms: the limit in ms, or a text like `"30ms"`.
         confidence: the limit holds with this probability, as 0.95, in another measurement session:
-            a margin for prediction error, scatter, drift and the choosing itself; None for the
+            a margin for prediction error, scatter, drift and selection effect; None for the
             prediction alone.
         horizon: with a confidence: seconds, or a text like `"1h"`, after the last session of the
             predictor's drift log.
         limit_on: with a confidence: `"raw"` for the latency as measured, `"corrected"` for the
             drift-corrected one.
         session_spread: with a confidence: a relative standard deviation between sessions, as 0.02,
-            in place of what the drift log says.
+            in place of that of the drift log.
 
     Raises:
-        InputError: a value is not what it must be.
+        InputError: a value is invalid.
         FileError: the file is no latency predictor.
 
     Example:
@@ -122,7 +122,7 @@ def latency_limit(  # noqa: PLR0913 - a limit, and what its margin is for
         >>> latency_limit(latency("tiny", TARGET), "2ms").max_ms
         2.0
     """
-    read = LimitOptions.read(
+    options = LimitOptions.read(
         {
             "max_latency_ms": [max_ms],
             "confidence": confidence,
@@ -131,7 +131,7 @@ def latency_limit(  # noqa: PLR0913 - a limit, and what its margin is for
             "session_spread": session_spread,
         }
     )
-    return _latency(latency_source(predictor), read.max_latency_ms[0], read)
+    return _latency(latency_source(predictor), options.max_latency_ms[0], options)
 
 
 def macs_limit(most: float | str) -> CountedLimit:
@@ -147,7 +147,7 @@ def macs_limit(most: float | str) -> CountedLimit:
         >>> macs_limit("300M").most
         300000000.0
     """
-    return _macs(_given(LimitOptions.read({"max_macs": most}).max_macs, "MACs"))
+    return _macs(_required(LimitOptions.read({"max_macs": most}).max_macs, "MACs"))
 
 
 def params_limit(most: float | str) -> CountedLimit:
@@ -163,11 +163,11 @@ def params_limit(most: float | str) -> CountedLimit:
         >>> params_limit("5M").most
         5000000.0
     """
-    return _params(_given(LimitOptions.read({"max_params": most}).max_params, "parameters"))
+    return _params(_required(LimitOptions.read({"max_params": most}).max_params, "parameters"))
 
 
 def memory_limit(most_bytes: float | str, *, precision: str = FLOAT32) -> CountedLimit:
-    """Return a limit on the activations that are alive at once, at batch 1.
+    """Return a limit on the peak memory of activations, at batch 1.
 
     Args:
         most_bytes: the limit in bytes, or a text like `"512Ki"`.
@@ -181,7 +181,7 @@ def memory_limit(most_bytes: float | str, *, precision: str = FLOAT32) -> Counte
         524288.0
     """
     value = LimitOptions.read({"max_memory_bytes": most_bytes}).max_memory_bytes
-    return _memory(_given(value, "bytes"), precision)
+    return _memory(_required(value, "bytes"), precision)
 
 
 def size_limit(most_bytes: float | str, *, precision: str = FLOAT32) -> CountedLimit:
@@ -199,12 +199,12 @@ def size_limit(most_bytes: float | str, *, precision: str = FLOAT32) -> CountedL
         1500000.0
     """
     value = LimitOptions.read({"max_size_bytes": most_bytes}).max_size_bytes
-    return _size(_given(value, "bytes"), precision)
+    return _size(_required(value, "bytes"), precision)
 
 
-def _given(value: float | None, what: str) -> float:
+def _required(value: float | None, unit: str) -> float:
     if value is None:
-        raise InputError(f"the limit is None, expected {what} above 0")
+        raise InputError(f"the limit is None, expected {unit} above 0")
     return value
 
 
@@ -237,7 +237,7 @@ def _size(most: float, precision: str) -> CountedLimit:
 
 
 def counted_limits(options: LimitOptions, precision: str) -> list[CountedLimit]:
-    """Return the limits on all but latency that options ask for."""
+    """Return the options' limits on costs other than latency."""
     limits = []
     if options.max_macs is not None:
         limits.append(_macs(options.max_macs))
@@ -251,18 +251,21 @@ def counted_limits(options: LimitOptions, precision: str) -> list[CountedLimit]:
 
 
 def latency_limits(sources: Sequence[LatencySource], options: LimitOptions) -> list[LatencyLimit]:
-    """Return a latency limit for each predictor; `InputError` where there are not as many."""
+    """Return a latency limit for each predictor; `InputError` if the counts differ."""
     limits_ms = options.max_latency_ms
     if len(sources) != len(limits_ms):
         raise InputError(
             f"got {len(sources)} --latency and {len(limits_ms)} --max-latency-ms, expected one "
             "limit for each"
         )
-    return [_latency(*one, options) for one in zip(sources, limits_ms, strict=True)]
+    return [
+        _latency(source, limit_ms, options)
+        for source, limit_ms in zip(sources, limits_ms, strict=True)
+    ]
 
 
 def limits_on(source: LatencySource, options: LimitOptions) -> list[LatencyLimit]:
-    """Return every latency limit of the options as one on the same predictor."""
+    """Return the options' latency limits, all for the same predictor."""
     return [_latency(source, limit_ms, options) for limit_ms in options.max_latency_ms]
 
 

@@ -9,17 +9,17 @@ from latency_models.drift.limit_on import RAW
 
 PARTS = ("drift", "scatter", "prediction", "selection")
 FEW_SESSIONS = 8
-SPANS = 4.0  # the horizon may be so many times the span of the known sessions
+SPANS = 4.0  # the horizon may be at most so many times the span of the known sessions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarginReport:
-    """What the margin of a limit was, for the network found.
+    """Margin of a latency limit, for the chosen network.
 
-    `parts` are shares of the prediction: what drift, scatter, prediction error and selection would
-    each add alone, and `margin`, all of them together. `sessions` are those of the drift log, the
-    sweep's own among them, `span_s` from the first to the last. `accuracy_without` is what a search
-    without margins found, a fraction.
+    `parts` are fractions of the prediction: what drift, scatter, prediction error and selection
+    would each add alone, and `margin`, all of them together. `sessions` counts the sessions of the
+    drift log with the sweep's, `span_s` is the time from the first to the last. `accuracy_without`
+    is the accuracy that a search without margins reaches, a fraction.
     """
 
     target: str
@@ -37,24 +37,25 @@ class MarginReport:
         return {**asdict(self), "parts": dict(self.parts)}
 
     def lines(self, accuracy: float) -> list[str]:
-        """Say what the margin is made of, what it costs, and what would narrow it."""
+        """Return the margin's parts, its cost in accuracy, and how to narrow it, as lines."""
         horizon = SECONDS.format(self.horizon_s, bare=False)
         within = f"for {horizon}" if self.limit_on == RAW else "drift-corrected"
-        alone = ", ".join(f"{name} {self.parts[name]:.1%}" for name in PARTS)
+        each_alone = ", ".join(f"{name} {self.parts[name]:.1%}" for name in PARTS)
         cost = 100 * (self.accuracy_without - accuracy)
-        found = [
-            f"margin {self.parts['margin']:.1%} at {self.confidence:.4g} {within} (alone: {alone})"
+        lines = [
+            f"margin {self.parts['margin']:.1%} at {self.confidence:.4g} {within} (alone: "
+            f"{each_alone})"
             f"; it costs {cost:.2f} points of predicted accuracy"
         ]
         drifts = self.limit_on == RAW and self.session_spread is None
         if drifts and (self.sessions < FEW_SESSIONS or self.span_s < self.horizon_s / SPANS):
             count = "1 session" if self.sessions == 1 else f"{self.sessions} sessions"
-            found.append(
+            lines.append(
                 f"drift is known from {count} over {_hours(self.span_s)}: `ofabench drift "
                 "SWEEP.sqlite --every 10m --for 2h`, on several days, then table build and fit, "
                 "would narrow it"
             )
-        return found
+        return lines
 
 
 def _hours(span_s: float) -> str:

@@ -20,54 +20,54 @@ def search_with_margins(
     others: "Sequence[Constraint]",
     plan: "SearchPlan",
 ) -> "tuple[FoundNetwork, tuple[MarginReport, ...]]":
-    """Search for a network; where limits have margins, also without, to say what they cost.
+    """Search for a network; if limits have margins, also without them, to know their cost.
 
     Both searches share the seconds of the plan.
     """
     if all(limit.confidence is None for limit in limits):
         return job.run([*map(job.limit, limits), *others], plan), ()
     plan = replace(plan, budget=replace(plan.budget, seconds=plan.budget.seconds / 2))
-    without = job.run([*(job.limit(one.plain) for one in limits), *others], plan)
-    kept = _with_selection(job, limits, others)
-    found = job.run([*map(job.limit, kept), *others], plan)
+    without = job.run([*(job.limit(limit.plain) for limit in limits), *others], plan)
+    widened = _with_selection(job, limits, others)
+    network = job.run([*map(job.limit, widened), *others], plan)
     reports = [
-        _report(job, limit, found, without.accuracy)
-        for limit in kept
+        _report(job, limit, network, without.accuracy)
+        for limit in widened
         if limit.confidence is not None
     ]
-    return found, tuple(reports)
+    return network, tuple(reports)
 
 
 def _with_selection(
     job: SearchJob, limits: Sequence[LatencyLimit], others: "Sequence[Constraint]"
 ) -> list[LatencyLimit]:
-    """Return the limits, with the selection effect in the margins of those that have one."""
+    """Return the limits with the selection effect added to their margins."""
     from supernet.search.selection import selection_effect
 
     compiled = [job.limit(limit) for limit in limits]
 
-    def widened(place: int, limit: LatencyLimit) -> LatencyLimit:
+    def widened(index: int, limit: LatencyLimit) -> LatencyLimit:
         if limit.confidence is None:
             return limit
         effect = selection_effect(
             job.space,
             job.accuracy.predict,
-            compiled[place],
-            [*compiled[:place], *compiled[place + 1 :], *others],
+            compiled[index],
+            [*compiled[:index], *compiled[index + 1 :], *others],
             limit.source.predictor,
             seed=job.options.seed,
         )
         return replace(limit, selection=effect.log_mean)
 
-    return [widened(place, limit) for place, limit in enumerate(limits)]
+    return [widened(index, limit) for index, limit in enumerate(limits)]
 
 
 def _report(
-    job: SearchJob, limit: LatencyLimit, found: "FoundNetwork", accuracy_without: float
+    job: SearchJob, limit: LatencyLimit, network: "FoundNetwork", accuracy_without: float
 ) -> MarginReport:
     margin = limit.margin
     assert margin is not None
-    prediction = limit.source.predictor.predict(job.space.blocks(found.arch))
+    prediction = limit.source.predictor.predict(job.space.blocks(network.arch))
     return MarginReport(
         target=limit.source.key,
         confidence=margin.confidence,

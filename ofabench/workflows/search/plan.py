@@ -18,23 +18,23 @@ class ProgressWatcher:
         self._progress = progress
         self._done: int | None = None
 
-    def show(self, look: SearchProgress) -> None:
-        """Report the networks evaluated since the last look."""
+    def show(self, progress: SearchProgress) -> None:
+        """Report the networks evaluated since the last call."""
         if self._done is None:
-            self._progress.start(look.budget or 0, look.what)
+            self._progress.start(progress.budget or 0, progress.what)
             self._done = 0
-        note = "" if look.accuracy is None else f"best accuracy {look.accuracy:.2%}"
-        self._progress.advance(look.evaluated - self._done, note)
-        self._done = look.evaluated
+        note = "" if progress.accuracy is None else f"best accuracy {progress.accuracy:.2%}"
+        self._progress.advance(progress.evaluated - self._done, note)
+        self._done = progress.evaluated
 
     def close(self) -> None:
-        """End the stretch."""
+        """End the progress."""
         self._progress.close()
         self._done = None
 
 
 def watcher_of(progress: Progress | Watcher | None) -> Watcher:
-    """Return what watches a search: a watcher itself, or a progress; None sees nothing."""
+    """Return the watcher of a search: a watcher as given, or one that shows a progress."""
     if progress is None:
         return NoWatcher()
     if hasattr(progress, "show"):
@@ -43,7 +43,7 @@ def watcher_of(progress: Progress | Watcher | None) -> Watcher:
 
 
 def plan_of(options: SearchOptions, watcher: Watcher) -> "SearchPlan":
-    """Return which strategy is used, and until when."""
+    """Return the strategy, the budget and the watcher of a search."""
     from supernet.search.baseline_strategies import MOST_NETWORKS, Exhaustive, RandomSearch
     from supernet.search.engine import Budget, SearchPlan
     from supernet.search.evolution import Evolution, RegularisedEvolution
@@ -52,12 +52,12 @@ def plan_of(options: SearchOptions, watcher: Watcher) -> "SearchPlan":
     strategies: tuple[Strategy, ...] = (
         Evolution(), RegularisedEvolution(), RandomSearch(), Exhaustive()
     )  # fmt: skip
-    strategy = {one.name: one for one in strategies}[options.strategy]
-    every = options.strategy == "exhaustive"
-    usual = Budget()
+    strategy = {strategy.name: strategy for strategy in strategies}[options.strategy]
+    exhaustive = options.strategy == "exhaustive"
+    default = Budget()
     budget = Budget(
-        evaluations=options.budget or (MOST_NETWORKS if every else usual.evaluations),
+        evaluations=options.budget or (MOST_NETWORKS if exhaustive else default.evaluations),
         seconds=options.seconds or math.inf,
-        patience=options.patience or (MOST_NETWORKS if every else usual.patience),
+        patience=options.patience or (MOST_NETWORKS if exhaustive else default.patience),
     )
     return SearchPlan(strategy=strategy, budget=budget, watcher=watcher)

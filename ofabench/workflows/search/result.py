@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchOrigin:
-    """What networks were searched with; `provenance` is JSON values of it."""
+    """Inputs of a search; `provenance` has them as JSON values."""
 
     space: "SearchSpace"
     accuracy: "AccuracySource"
@@ -34,10 +34,10 @@ class SearchOrigin:
 
 @dataclass(frozen=True, repr=False)
 class SearchResult:
-    """The most accurate network within limits, with what is predicted of it.
+    """The most accurate network within limits, with its predictions.
 
-    `found` has all figures as the search gave them, `origin` what it searched with, `margins` what
-    the margins of its latency limits are made of.
+    `found` has all figures of the search, `origin` its inputs, `margins` the parts of the margins
+    of its latency limits.
     """
 
     found: "FoundNetwork"
@@ -66,12 +66,12 @@ class SearchResult:
 
     @property
     def predictions(self) -> dict[str, float]:
-        """What each limit is about, as predicted, by the limit's name (a target's key: ms)."""
+        """Predictions by the limits' names (for a target's key: ms)."""
         return dict(self.found.predictions)
 
     @property
     def bounds(self) -> dict[str, float]:
-        """Predictions with the margin of their confidence, ms, by target."""
+        """Predictions plus their margins, ms, by target."""
         return dict(self.found.bounds)
 
     @property
@@ -91,7 +91,7 @@ class SearchResult:
 
     @property
     def evaluated(self) -> int:
-        """How many networks were evaluated."""
+        """Number of evaluated networks."""
         return self.found.evaluated
 
     @property
@@ -106,7 +106,9 @@ class SearchResult:
 
     @property
     def history(self) -> "tuple[Step, ...]":
-        """The best accuracy within the limits by networks evaluated, at each improvement."""
+        """Each improvement: the best accuracy within the limits, and the networks evaluated so
+        far.
+        """
         return self.found.history
 
     def to_dict(self) -> dict[str, Any]:
@@ -114,11 +116,11 @@ class SearchResult:
         from supernet.search.result_file import result_json
 
         predictors = [source.predictor for source in self.origin.latencies]
-        found = result_json(self.space, self.found, predictors, self.origin.provenance)
-        return {**found, "margins": [one.to_dict() for one in self.margins]}
+        values = result_json(self.space, self.found, predictors, self.origin.provenance)
+        return {**values, "margins": [report.to_dict() for report in self.margins]}
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write what `ofabench search --out` writes, for `extract`, `export` and `verify`."""
+        """Write the file of `ofabench search --out`, for `extract`, `export` and `verify`."""
         from supernet.search.result_file import write_json
 
         write_json(Path(path), self.to_dict())
@@ -137,7 +139,7 @@ class SearchResult:
 class Front(list[SearchResult]):
     """Networks from the cheapest to the most accurate; a list with a table and a file.
 
-    `origin` is what they were searched with, `objectives` the latencies that accuracy is against.
+    `origin` has the inputs of the search, `objectives` the latencies besides accuracy.
     """
 
     def __init__(
@@ -152,21 +154,21 @@ class Front(list[SearchResult]):
 
     @property
     def frame(self) -> "pd.DataFrame":
-        """A row for each network: accuracy, latencies (ms) by target, MACs, and what is limited."""
+        """A row for each network: accuracy, latencies (ms) by target, MACs, and limited costs."""
         import pandas as pd
 
         targets = [source.key for source in self.origin.latencies]
         rows = [
             {
-                "accuracy": one.accuracy,
-                **{target: one.predictions[target] for target in targets},
-                **one.predictions,
-                "macs": one.macs,
-                "params": one.params,
-                "resolution": one.arch.resolution,
-                "depths": "-".join(map(str, one.arch.depths)),
+                "accuracy": result.accuracy,
+                **{target: result.predictions[target] for target in targets},
+                **result.predictions,
+                "macs": result.macs,
+                "params": result.params,
+                "resolution": result.arch.resolution,
+                "depths": "-".join(map(str, result.arch.depths)),
             }
-            for one in self
+            for result in self
         ]
         return pd.DataFrame(rows)
 
@@ -175,14 +177,14 @@ class Front(list[SearchResult]):
         from supernet.search.result_file import front_json
 
         predictors = [source.predictor for source in self.objectives]
-        found = [one.found for one in self]
-        data = front_json(self.origin.space, found, predictors, self.origin.provenance)
-        for of_one, result in zip(data["front"], self, strict=True):
-            of_one["margins"] = [one.to_dict() for one in result.margins]
+        networks = [result.found for result in self]
+        data = front_json(self.origin.space, networks, predictors, self.origin.provenance)
+        for item, result in zip(data["front"], self, strict=True):
+            item["margins"] = [result.to_dict() for result in result.margins]
         return data
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write what `ofabench search --pareto --out` writes."""
+        """Write the file of `ofabench search --pareto --out`."""
         from supernet.search.result_file import write_json
 
         write_json(Path(path), self.to_dict())
@@ -195,16 +197,16 @@ class Front(list[SearchResult]):
 
 
 def result_lines(result: SearchResult) -> Iterator[str]:
-    """Describe one network with all that is predicted of it, for a terminal."""
-    found, origin = result.found, result.origin
+    """Describe one network with its predictions, for a terminal."""
+    network, origin = result.found, result.origin
     yield result.space.to_line(result.arch)
     yield f"  predicted accuracy {result.accuracy:.2%}"
     for source in origin.latencies:
         yield from _latency_lines(result, source)
     latencies = {source.key for source in origin.latencies}
-    for name, limit in found.limits.items():
-        if name not in latencies and found.units[name] != "blocks":
-            yield f"  {name} {found.predictions[name]:,.0f} of {limit:,.0f} {found.units[name]}"
+    for name, limit in network.limits.items():
+        if name not in latencies and network.units[name] != "blocks":
+            yield f"  {name} {network.predictions[name]:,.0f} of {limit:,.0f} {network.units[name]}"
     yield f"  {result.macs / 1e6:.4g} M MACs, {result.params / 1e6:.4g} M parameters"
     seconds = origin.provenance["seconds"]
     yield (
@@ -215,31 +217,31 @@ def result_lines(result: SearchResult) -> Iterator[str]:
 
 
 def _latency_lines(result: SearchResult, source: LatencySource) -> Iterator[str]:
-    """One latency: its prediction, its limit, and how many blocks were never measured."""
-    found, prediction = result.found, source.predictor.predict(result.blocks)
-    bound = found.bounds.get(source.key)
+    """One latency: its prediction, its limit, and the number of blocks never measured."""
+    network, prediction = result.found, source.predictor.predict(result.blocks)
+    bound = network.bounds.get(source.key)
     margin = "" if bound is None else f", at most {bound:.4g} with its margin"
-    limit = found.limits.get(source.key)
-    limited = "" if limit is None else f", of {limit:g} ms"
+    limit = network.limits.get(source.key)
+    limit_text = "" if limit is None else f", of {limit:g} ms"
     statistic = source.predictor.statistic
-    of = "" if statistic == MEDIAN else f" ({statistic})"
-    ms = f"{prediction.ms:.4g} ms{of}, give or take {prediction.std_ms:.2g}"
-    yield f"  predicted {ms}{margin}{limited} on {source.key}"
-    unmeasured, unlike = len(prediction.unmeasured), len(prediction.extrapolated)
+    statistic_text = "" if statistic == MEDIAN else f" ({statistic})"
+    ms = f"{prediction.ms:.4g} ms{statistic_text}, give or take {prediction.std_ms:.2g}"
+    yield f"  predicted {ms}{margin}{limit_text} on {source.key}"
+    unmeasured, extrapolated = len(prediction.unmeasured), len(prediction.extrapolated)
     for report in result.margins:
         if report.target == source.key:
             yield from (f"  {line}" for line in report.lines(result.accuracy))
     if unmeasured:
-        yield f"  {unmeasured} blocks were never measured there, {unlike} are extrapolated"
+        yield f"  {unmeasured} blocks were never measured there, {extrapolated} are extrapolated"
 
 
 def front_lines(front: Front) -> Iterator[str]:
-    """Describe a front as a table, from the cheapest, for a terminal."""
+    """Describe a front as a table, the fastest network first, for a terminal."""
     origin = front.origin
     names = [source.key for source in origin.latencies]
-    for place, name in enumerate(names, start=1):
-        yield f"ms {place}: {name}"
-    heads = "".join(f"{f'ms {place}':>10}" for place in range(1, len(names) + 1))
+    for column, name in enumerate(names, start=1):
+        yield f"ms {column}: {name}"
+    heads = "".join(f"{f'ms {column}':>10}" for column in range(1, len(names) + 1))
     yield f"pick  accuracy{heads}  M MACs  M parameters  network"
     for number, result in enumerate(front, start=1):
         costs = "".join(f"{result.predictions[name]:>10.4g}" for name in names)

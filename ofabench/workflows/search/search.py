@@ -61,15 +61,15 @@ def search(
         constraints: limits of `latency_limit`, `macs_limit`, `params_limit`, `memory_limit` and
             `size_limit`; a latency limit for each of several devices.
         options: how to search, and until when.
-        progress: is shown the networks evaluated; None shows nothing.
+        progress: is shown the number of evaluated networks; None shows nothing.
 
     Returns:
-        The network, with what is predicted of it. It was chosen for its predicted accuracy: expect
-        less. Equal seeds give equal networks, unless `options.seconds` ends the search.
+        The network with its predictions. It was chosen for its predicted accuracy: expect less.
+        Equal seeds give equal networks, unless `options.seconds` ends the search.
 
     Raises:
-        InfeasibleError: no network meets the constraints; it names what comes nearest.
-        InputError: an argument is wrong, or the accuracy function returned no n finite numbers.
+        InfeasibleError: no network meets the constraints; the message names the nearest.
+        InputError: an argument is wrong, or the accuracy function did not return n finite numbers.
 
     Example:
         >>> quick = SearchOptions(budget=300, patience=5)
@@ -78,13 +78,13 @@ def search(
         >>> found.macs <= 1_000_000
         True
     """
-    given = _sequence(constraints)
-    job = prepared(space, accuracy, _limited(given), _checked(options))
-    limits, others = job.constraints(given)
+    constraints = _sequence(constraints)
+    job = prepared(space, accuracy, _limited(constraints), _checked(options))
+    limits, others = job.constraints(constraints)
     started = time.monotonic()
     plan = plan_of(job.options, watcher_of(progress))
-    found, margins = search_with_margins(job, limits, [*job.measured(), *others], plan)
-    return SearchResult(found, job.origin(plan, given, time.monotonic() - started), margins)
+    network, margins = search_with_margins(job, limits, [*job.measured(), *others], plan)
+    return SearchResult(network, job.origin(plan, constraints, time.monotonic() - started), margins)
 
 
 def pareto(  # noqa: PLR0913 - what is searched, its costs and limits, and how
@@ -96,15 +96,15 @@ def pareto(  # noqa: PLR0913 - what is searched, its costs and limits, and how
     options: SearchOptions | None = None,
     progress: "Progress | Watcher | None" = None,
 ) -> Front:
-    """Return networks of which none is both less accurate and slower than another.
+    """Return the Pareto front: networks that no other one beats in both accuracy and latency.
 
     Args:
         space, accuracy, progress: as of `search`.
-        latencies: one latency predictor or two (or their files): the front is of accuracy against
+        latencies: one or two latency predictors, or their files: the front is of accuracy against
             their latencies. Or several limits of `latency_limit` on one device: the most accurate
             network within each.
-        constraints: limits that every network meets, on other things than these latencies.
-        options: how to search; `options.points` says how many networks.
+        constraints: limits that every network meets, on other costs than these latencies.
+        options: how to search; `options.points` is the number of networks.
 
     Returns:
         The networks from the cheapest, as a list that has a table (`.frame`) and a file (`.save`).
@@ -121,39 +121,43 @@ def pareto(  # noqa: PLR0913 - what is searched, its costs and limits, and how
         >>> len(front), front[0].accuracy < front[-1].accuracy
         (3, True)
     """
-    given, costs = _sequence(constraints), _sequence(latencies)
+    constraints, latencies = _sequence(constraints), _sequence(latencies)
     options = _checked(options)
-    by_limit = [one for one in costs if isinstance(one, LatencyLimit)]
-    if by_limit and len(by_limit) != len(costs):
+    by_limit = [one for one in latencies if isinstance(one, LatencyLimit)]
+    if by_limit and len(by_limit) != len(latencies):
         raise InputError("latencies are predictors, or limits on one device, not both: give one")
-    sources = [by_limit[0].source] if by_limit else [latency_source(one) for one in costs]
+    sources = [by_limit[0].source] if by_limit else [latency_source(one) for one in latencies]
     _check_front(by_limit, sources, options)
-    job = prepared(space, accuracy, [*sources, *_limited(given)], options)
-    limits, others = job.constraints(given)
-    rest = [*job.measured(), *others]
+    job = prepared(space, accuracy, [*sources, *_limited(constraints)], options)
+    limits, others = job.constraints(constraints)
+    fixed_others = [*job.measured(), *others]
     started = time.monotonic()
     plan = plan_of(job.options, watcher_of(progress))
     if by_limit:
         lowest_first = sorted(by_limit, key=lambda one: one.max_ms)
-        found = [search_with_margins(job, [one, *limits], rest, plan) for one in lowest_first]
+        networks = [
+            search_with_margins(job, [one, *limits], fixed_others, plan) for one in lowest_first
+        ]
     else:
         fixed = [job.limit(one) for one in limits]
-        found = [(one, ()) for one in job.run_front(sources, [*fixed, *rest], plan)]
-    origin = job.origin(plan, [*by_limit, *given], time.monotonic() - started)
-    results = (SearchResult(one, origin, margins) for one, margins in found)
+        networks = [(one, ()) for one in job.run_front(sources, [*fixed, *fixed_others], plan)]
+    origin = job.origin(plan, [*by_limit, *constraints], time.monotonic() - started)
+    results = (SearchResult(one, origin, margins) for one, margins in networks)
     return Front(results, origin, sources)
 
 
-def _sequence(given: Any) -> list[Any]:
-    return list(given) if isinstance(given, Sequence) and not isinstance(given, str) else [given]
+def _sequence(values: Any) -> list[Any]:
+    return (
+        list(values) if isinstance(values, Sequence) and not isinstance(values, str) else [values]
+    )
 
 
-def _limited(given: Sequence[Any]) -> list[LatencySource]:
-    return [one.source for one in given if isinstance(one, LatencyLimit)]
+def _limited(constraints: Sequence[Any]) -> list[LatencySource]:
+    return [constraint.source for constraint in constraints if isinstance(constraint, LatencyLimit)]
 
 
 def _checked(options: SearchOptions | None) -> SearchOptions:
-    """The options, or the defaults; `InputError` where they are something else."""
+    """Return the options or the defaults; `InputError` for anything else."""
     if options is not None and not isinstance(options, SearchOptions):
         raise InputError(f"options are {options!r:.80}, expected SearchOptions")
     return options or SearchOptions()
@@ -162,16 +166,20 @@ def _checked(options: SearchOptions | None) -> SearchOptions:
 def _check_front(
     by_limit: Sequence[LatencyLimit], sources: Sequence[LatencySource], options: SearchOptions
 ) -> None:
-    """See that the latencies of a front are such as there can be."""
+    """Raise if the latencies of a front are too many or do not fit together."""
     from supernet.search.front import MOST_OBJECTIVES
 
-    if len({one.source.key for one in by_limit}) > 1 or not 1 <= len(sources) <= MOST_OBJECTIVES:
+    if (
+        len({limit.source.key for limit in by_limit}) > 1
+        or not 1 <= len(sources) <= MOST_OBJECTIVES
+    ):
         raise InputError(
-            "a front is of accuracy against one latency predictor or two, or of limits on one, got "
+            "a front has one or two latency predictors, or several limits on one predictor, got "
             f"{len(by_limit) or len(sources)} latencies"
         )
     if not by_limit and options.strategy != SearchOptions().strategy:
         raise InputError(
-            f"a front has a strategy of its own, got --strategy {options.strategy}: leave it out, "
-            "or give --max-latency-ms for each network wanted"
+            f"a front has its own strategy, got --strategy {options.strategy}: leave it out, or "
+            "give "
+            "--max-latency-ms once for each network"
         )

@@ -1,4 +1,4 @@
-"""Networks of other formats as members of a space, and the reverse."""
+"""Networks of other formats as members of a space, and back."""
 
 import json
 from typing import Any
@@ -8,7 +8,7 @@ from ofabench.options.space import SpaceCheckOptions, SpaceExportNetOptions
 
 
 def check_networks(options: SpaceCheckOptions) -> list[dict[str, Any]]:
-    """Return each network's counts and the space that holds it, as JSON values."""
+    """Return each network's MACs, parameters and space, as JSON values."""
     from supernet.published.published import member_of, read_networks, shipped_spaces
     from supernet.space.space import SearchSpace
 
@@ -31,17 +31,17 @@ def check_networks(options: SpaceCheckOptions) -> list[dict[str, Any]]:
 
 
 def ofa_network(options: SpaceExportNetOptions) -> str:
-    """Return one network as the JSON that OFA's code builds networks from."""
+    """Return one network as the JSON from which OFA's code builds networks."""
     from supernet.published.net_config_export import net_config
     from supernet.search.result_file import read_network
     from supernet.space.space import SearchSpace
 
-    given = None if options.space is None else SearchSpace.load(options.space)
-    found = read_network(options.arch, options.pick, given)
-    space = given or SearchSpace.load(found.space)
-    if found.space != space.name:
+    named_space = None if options.space is None else SearchSpace.load(options.space)
+    network = read_network(options.arch, options.pick, named_space)
+    space = named_space or SearchSpace.load(network.space)
+    if network.space != space.name:
         raise InputError(
-            f"{options.arch} holds a network of {found.space}, --space is {space.name}: "
+            f"{options.arch} holds a network of {network.space}, --space is {space.name}: "
             "give the space of the network"
         )
-    return json.dumps(net_config(space.blocks(space.canonical(found.arch))), indent=4) + "\n"
+    return json.dumps(net_config(space.blocks(space.canonical(network.arch))), indent=4) + "\n"

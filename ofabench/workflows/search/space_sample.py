@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from supernet.space.space import ArchConfig, Codes, SearchSpace
 
 _FIRST_DRAW = 1024
-_DRAWS_EACH = 1000  # at most so many draws for each network that is wanted
+_DRAWS_EACH = 1000  # at most so many draws for each wanted network
 
 
 def sample_networks(options: SpaceSampleOptions) -> "tuple[SearchSpace, list[ArchConfig]]":
@@ -25,15 +25,16 @@ def sample_networks(options: SpaceSampleOptions) -> "tuple[SearchSpace, list[Arc
 
 
 def distinct_networks(space: "SearchSpace", n: int, seed: int) -> "Codes":
-    """Draw `n` networks, each choice uniform, and leave out those drawn before: codes (n, columns).
+    """Draw `n` distinct networks, each choice uniform: codes (n, columns).
 
-    More networks of the same seed begin with the fewer. `InputError` where the space has not so
-    many, or where they are not found in a reasonable time.
+    A larger draw with the same seed begins with the smaller one. `InputError` if the space has
+    fewer networks, or if too many draws would be needed.
     """
-    there_are = space.count() * len(space.resolutions)
-    if n > there_are:
+    available = space.count() * len(space.resolutions)
+    if n > available:
         raise InputError(
-            f"{n} distinct networks of {space.name} are wanted, it has {there_are}; ask for fewer"
+            f"got --networks {n}, but {space.name} has only {available} distinct networks; ask for "
+            "fewer"
         )
     rng = np.random.default_rng(seed)
     drawn = space.sample_codes(rng, _FIRST_DRAW)
@@ -41,9 +42,9 @@ def distinct_networks(space: "SearchSpace", n: int, seed: int) -> "Codes":
         if len(drawn) > _DRAWS_EACH * n:
             raise InputError(
                 f"{len(drawn)} draws gave {len(chosen)} distinct networks of {space.name}, which "
-                f"has {there_are}; ask for fewer than {n}"
+                f"has {available}; ask for fewer than {n}"
             )
-        # Draws of fixed sizes, so that what is drawn does not depend on how many are wanted.
+        # Draws of fixed sizes, so that the networks do not depend on `n`.
         drawn = np.concatenate([drawn, space.sample_codes(rng, len(drawn))])
     return chosen[:n]
 

@@ -34,7 +34,7 @@ from bench.timing.plan import SweepPlan
 from ofabench.cli import main as cli
 from ofabench.cli.commands.sweep import SweepCommand, resume_command
 from ofabench.options.device import DeviceOptions
-from ofabench.workflows.quickstart.tasks import Loop
+from ofabench.workflows.quickstart.tasks import QuickstartTasks
 from ofabench.workflows.sweep.fleet_sweep import member_of
 from supernet.verification.verify import Bench, measure_file
 from tests.pocket_phone.phone import DaemonOptions, PocketPhone
@@ -366,7 +366,7 @@ def test_children_wait_where_their_parent_was_told_to(tmp_path: Path) -> None:
         command = SweepCommand(
             space="tiny", device=DeviceOptions(wait=wait), fleet=Path("f.toml"), out=tmp_path
         )
-        steps = Loop(folder=tmp_path, wait=wait).measuring()
+        steps = QuickstartTasks(folder=tmp_path, wait=wait).measuring()
 
         assert member_of(phone, command).request.device.wait == wait
         assert ("--wait" in resume_command(command)) == wait

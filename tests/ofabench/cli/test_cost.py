@@ -98,8 +98,8 @@ def test_every_assumption_is_named(folder: Path, capsys: pytest.CaptureFixture[s
         "475 g CO2e a kWh: world average of 2018, IEA",
         "PUE 1: devices alone",
         "training's energy: rapl, assumed 5 W a core",
-        "searching is counted as nothing",
-        "draw the power that the supernet's drew",
+        "searching counts as zero",
+        "draw the same power as the supernet's",
         "they cross at N = 4.00: cheaper from 5 devices on",
         "ICLR 2020, Table 1",
         "OFA crosses MobileNetV3-Large at N = 6.89",
@@ -135,7 +135,7 @@ def test_bad_input_is_one_line(folder: Path, capsys: pytest.CaptureFixture[str])
     net, silent = str(folder / "net.safetensors"), str(folder / "silent.safetensors")
 
     assert cli.main(["cost", silent]) == 2
-    assert "does not tell what its training used" in capsys.readouterr().err
+    assert "has no metered usage of its training" in capsys.readouterr().err
     assert cli.main(["cost", net, "--pue", "0.5"]) == 2
     assert "PUE of at least 1" in capsys.readouterr().err
     with pytest.raises(SystemExit) as stopped:

@@ -171,10 +171,10 @@ def test_the_card_names_every_source(checkpoint: Path, tmp_path: Path) -> None:
     page = (out / "card.md").read_text()
     row = f"| latency predictor | `here.parquet` | {here().key} | 2026-01-02 | 0.0.9 |"
     assert row in page
-    assert "not asked (--no-verify)" in page
+    assert "not requested (--no-verify)" in page
     assert page.count("| mbconv |") == sum(one.kind == "mbconv" for one in BLOCKS)
     assert "The search predicted 75.00% of validation images." in page
-    assert "(at most 3 with 0.95 confidence) | 2 | - (not asked (--no-verify)) | - |" in page
+    assert "(at most 3 with 0.95 confidence) | 2 | - (not requested (--no-verify)) | - |" in page
 
 
 def test_a_limit_on_the_files_size_is_held_against_the_file(
@@ -364,7 +364,7 @@ def test_a_finished_folder_is_left_as_it_is(
 
     assert deploy(checkpoint, "smallest", out, "--no-accuracy") == 0
 
-    assert "is there already, finished and whole" in capsys.readouterr().err
+    assert "exists already, finished and complete" in capsys.readouterr().err
     assert deploy(checkpoint, "largest", out, "--no-accuracy") == 2
     assert "holds another deployment (other arch)" in refused(capsys)
     assert {path.name: path.stat().st_mtime_ns for path in out.iterdir()} == before
@@ -408,9 +408,9 @@ def test_what_does_not_fit_is_told_before_anything_is_done(
     out = tmp_path / "net"
 
     assert deploy(checkpoint, "smallest", out, "--latency", phone) == 2
-    assert "no --latency is of the device cpu and onnx" in refused(capsys)
+    assert "no --latency has the target cpu with onnx" in refused(capsys)
     assert deploy(checkpoint, "smallest", out, "--latency", phone, "--latency", phone) == 2
-    assert "two --latency are of one target" in refused(capsys)
+    assert "two --latency have the same target" in refused(capsys)
     other = search(tmp_path / "r.json", {}, TINY.largest())
     assert deploy(checkpoint, "smallest", out, "--result", other) == 2
     assert "of another network than the one to deploy" in refused(capsys)

@@ -160,7 +160,7 @@ def test_no_accuracy_is_said(
 
     assert cli.main([*argv, "--no-accuracy", "--out", out]) == 0
 
-    assert "accuracy: not measured (none was asked)" in capsys.readouterr().out
+    assert "accuracy: not measured (not requested)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -165,7 +165,7 @@ def test_limits_without_their_latency(files: Path, capsys: pytest.CaptureFixture
     assert "--pareto takes one --latency" in fails(capsys, files, "--pareto")
     p = str(files / "p.parquet")
     twice = ("--latency", p, "--max-latency-ms", "9", "--latency", p, "--max-latency-ms", "8")
-    assert "of one target" in fails(capsys, files, *twice)
+    assert "have the same target" in fails(capsys, files, *twice)
 
 
 def test_a_folder_that_does_not_exist(files: Path, capsys: pytest.CaptureFixture[str]) -> None:

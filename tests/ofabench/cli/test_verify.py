@@ -204,11 +204,9 @@ def test_a_limit_is_judged_by_what_it_was_searched_on(
     assert cli.main(argv) == 0
     assert json.loads(capsys.readouterr().out)["statistic"] == "p90"
     assert cli.main([*argv, "--statistic", "median"]) == 2
-    assert "was searched with a limit on the p90, --statistic is of the median" in (
-        capsys.readouterr().err
-    )
+    assert "had a limit on the p90, --statistic has the median" in (capsys.readouterr().err)
     assert verify(model, predictor(model.parent), "--result", str(result)) == 2
-    assert "limit on the p90, the predictor is of the median" in capsys.readouterr().err
+    assert "limit on the p90, the predictor has the median" in capsys.readouterr().err
     result.write_text(json.dumps({**data, "statistics": {key: "best"}}))
     assert cli.main(argv) == 2
     assert "is a damaged search result (its statistic is 'best'" in capsys.readouterr().err
@@ -345,7 +343,7 @@ def test_int8_is_never_held_against_a_prediction_of_float32(
     assert told["prediction_of_another_precision"] == {"target": target.key, "predicted_ms": 1e-6}
     assert told["accuracy_images"] == 30
     assert cli.main(argv) == 0
-    assert "says nothing of a file of int8: no verdict" in capsys.readouterr().out
+    assert "does not apply to a file of int8: no verdict" in capsys.readouterr().out
     keep = tmp_path / "keep.sqlite"
     assert cli.main([*argv, "--keep", str(keep)]) == 2
     assert "samples of a file of int8 are not kept" in one_line(capsys)

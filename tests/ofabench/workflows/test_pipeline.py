@@ -1,4 +1,4 @@
-"""Work in parts: what is there already is passed over, the rest is done in order and logged."""
+"""Work in parts: what exists already is passed over, the rest is done in order and logged."""
 
 import logging
 from pathlib import Path
@@ -30,7 +30,7 @@ def test_only_what_is_missing_is_done_and_each_is_logged(
     assert (tmp_path / "a").read_text() == "before"
     assert (tmp_path / "b").read_text() == "made"
     assert caplog.messages == [
-        f"[1/2] write a: {tmp_path}/a is there already",
+        f"[1/2] write a: {tmp_path}/a exists already",
         f"[2/2] write b\n    $ ofabench show {tmp_path}/b",
         "    0 s",
     ]

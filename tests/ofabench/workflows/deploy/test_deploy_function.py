@@ -69,7 +69,7 @@ def test_an_architecture_in_memory_is_deployed_once(
     caplog.set_level(logging.INFO)
     again = deploy(checkpoint, tmp_path / "net", arch=arch, options=QUICK)
     assert again.to_dict() == made.to_dict()
-    assert "net is there already, finished and whole" in caplog.text
+    assert "net exists already, finished and complete" in caplog.text
     with pytest.raises(FileError, match="holds another deployment \\(other arch\\)"):
         deploy(checkpoint, tmp_path / "net", arch="smallest", options=QUICK)
 
@@ -93,7 +93,7 @@ def test_what_a_search_found_is_deployed_with_predictors_in_memory(
     files = {one["what"]: one["file"] for one in card["sources"]}
     assert files["search"] == "search.json"
     assert files["latency predictor"] == "latency-1.parquet"
-    assert "not asked (--no-verify)" in str(made)
+    assert "not requested (--no-verify)" in str(made)
 
 
 def test_a_network_in_memory_is_deployed(checkpoint: Path, tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_network_in_memory_is_deployed(checkpoint: Path, tmp_path: Path) -> No
         ({"supernet": 3, "arch": "smallest"}, "the supernet is 3, expected a supernet or its file"),
         ({}, "give --arch"),
         ({"arch": "smallest", "latencies": 3}, "expected a file of `ofabench fit`"),
-        ({"arch": "smallest", "result": 3}, "the result is 3, expected what `search` found"),
+        ({"arch": "smallest", "result": 3}, "the result is 3, expected a result of `search`"),
         ({"arch": "smallest", "pick": 2}, "--pick chooses a network of --arch or --result"),
         ({"arch": 3}, "arch is 3, expected an ArchConfig"),
     ],

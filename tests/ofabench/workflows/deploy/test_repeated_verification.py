@@ -109,16 +109,16 @@ def test_the_tries_are_shown_each_with_the_verdicts_over_all() -> None:
         "  predicted        2 ms",
         "  limit            2 ms",
         "  try 1, 12:00     1.9 ms: -5.0%, within 10 % of the prediction; limit met",
-        "    drift-corrected - (the predictor holds nothing measured to compare with: drift is "
+        "    drift-corrected - (the predictor has no measurements to compare with: drift is "
         "unknown)",
         "  try 2, 12:01     2.1 ms: +5.0%, within 10 % of the prediction; limit NOT MET",
-        "    drift-corrected - (the predictor holds nothing measured to compare with: drift is "
+        "    drift-corrected - (the predictor has no measurements to compare with: drift is "
         "unknown)",
         "  try 3, 12:02     2.3 ms: +15.0%, NOT WITHIN 10 % of the prediction; limit NOT MET",
-        "    drift-corrected - (the predictor holds nothing measured to compare with: drift is "
+        "    drift-corrected - (the predictor has no measurements to compare with: drift is "
         "unknown)",
         "  range            21.1% over 3 tries, largest to smallest",
-        "  MLPerf Mobile    - (its rule is of 5 tries, there are 3)",
+        "  MLPerf Mobile    - (its rule needs 5 tries, there are 3)",
         "  limit met        in 1 of 3 tries (33%)",
         "  predicted        in 2 of 3 tries (67%)",
     ]
@@ -150,7 +150,7 @@ def test_a_device_that_fails_loses_no_try(request_: VerifyRequest) -> None:
 
 
 def test_without_a_file_a_stop_says_that_nothing_keeps_them(request_: VerifyRequest) -> None:
-    with pytest.raises(InterruptedSweepError, match="which nothing keeps: give --out"):
+    with pytest.raises(InterruptedSweepError, match="not stored: give --out"):
         keep(replace(request_, out=None), Runs(FakeClock(), 2.0, KeyboardInterrupt()))
 
 

@@ -140,7 +140,7 @@ def test_arguments_that_do_not_fit_are_said_in_words(
 
 
 def test_wrong_things_are_said_in_words(model: Path) -> None:
-    with pytest.raises(InputError, match="the model is 3, expected what `export` returned"):
+    with pytest.raises(InputError, match="the model is 3, expected a result of `export`"):
         verify(3, "fake")
     with pytest.raises(InputError, match="expected a file of `ofabench fit`"):
         verify(model, "fake", 3)

@@ -82,7 +82,7 @@ def test_a_network_is_given_in_several_ways(
     assert [one.path for one in found] == [None] * 5
     assert found[4].card.accuracies == model.card.accuracies
     assert found[3].card.accuracies == model.card.accuracies
-    assert "accuracy: not measured (none was asked)" in repr(found[0])
+    assert "accuracy: not measured (not requested)" in repr(found[0])
     assert "not written" in repr(found[0])
     assert sorted(tmp_path.iterdir()) == before
     saved = found[0].save(tmp_path / "again.onnx")

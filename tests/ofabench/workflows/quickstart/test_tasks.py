@@ -18,7 +18,7 @@ from ofabench.options.quickstart import AccuracyPart, ExportPart, TrainPart
 from ofabench.options.sweep import SweepRequest
 from ofabench.options.verify import VerifyRequest
 from ofabench.workflows.pipeline import Task
-from ofabench.workflows.quickstart import tasks as loop_module
+from ofabench.workflows.quickstart import tasks as tasks_module
 from ofabench.workflows.quickstart.tasks import NAMES, QuickstartTasks
 from ofabench.workflows.quickstart.worker_tasks import TaskResult
 from ofabench.workflows.sweep.sweep import sweep
@@ -135,8 +135,8 @@ class Workers:
 @pytest.fixture
 def workers(monkeypatch: pytest.MonkeyPatch) -> Workers:
     made = Workers()
-    monkeypatch.setattr(loop_module, "launch", made)
-    monkeypatch.setattr(loop_module, "fit_latency", lambda table, networks, out: fit(table, out))
+    monkeypatch.setattr(tasks_module, "launch", made)
+    monkeypatch.setattr(tasks_module, "fit_latency", lambda table, networks, out: fit(table, out))
     return made
 
 
@@ -165,7 +165,7 @@ def test_the_whole_loop_goes_on_where_it_stopped(
     printed = capsys.readouterr()
     lines = printed.err.splitlines()
     assert lines[0] == (
-        f"[1/22] measure this CPU: every block and some networks: {out}/networks.parquet is there "
+        f"[1/22] measure this CPU: every block and some networks: {out}/networks.parquet exists "
         "already"
     )
     assert "[22/22] report" in printed.err

@@ -135,7 +135,7 @@ def test_wrong_limits_are_said_in_words() -> None:
     with pytest.raises(InputError, match=r"max_latency_ms\[0\] is -1, expected a number above 0"):
         latency_limit(latency("tiny", TARGET), -1)
     limit = latency_limit(latency("tiny", TARGET), 3)
-    with pytest.raises(InputError, match="two --latency are of one target"):
+    with pytest.raises(InputError, match="two --latency have the same target"):
         search("tiny", deep, [limit, limit], QUICK)
     with pytest.raises(InfeasibleError, match="macs: 1 MACs was asked"):
         search("tiny", deep, macs_limit(1), QUICK)
@@ -315,11 +315,11 @@ def test_a_front_by_limits_has_a_network_for_each() -> None:
 
 def test_fronts_that_there_cannot_be() -> None:
     predictor = latency("tiny", TARGET)
-    with pytest.raises(InputError, match="one latency predictor or two, or of limits on one"):
+    with pytest.raises(InputError, match="one or two latency predictors, or several limits on one"):
         pareto("tiny", deep, [])
     with pytest.raises(InputError, match="not both"):
         pareto("tiny", deep, [predictor, latency_limit(predictor, 3)])
-    with pytest.raises(InputError, match="a front has a strategy of its own"):
+    with pytest.raises(InputError, match="a front has its own strategy"):
         pareto("tiny", deep, predictor, options=SearchOptions(strategy="random"))
 
 
@@ -333,7 +333,7 @@ def test_the_space_may_be_that_of_the_latency_predictor(tmp_path: Path) -> None:
     assert LatencyPredictor.of(latency("tiny", TARGET), "tiny").space == TINY
     of_mine = LatencyPredictor.of(latency("tiny", TARGET), "tiny")
     assert search(None, deep, latency_limit(of_mine, 3), QUICK).space == TINY
-    with pytest.raises(InputError, match="no latency predictor's file says it: give --space"):
+    with pytest.raises(InputError, match="no latency predictor's file names it: give --space"):
         search(None, deep, latency_limit(latency("tiny", TARGET), 3), QUICK)
     assert latency_limit(own, 3).source.space == MOBILE
 

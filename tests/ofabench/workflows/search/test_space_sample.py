@@ -48,7 +48,7 @@ def test_every_network_of_a_small_space() -> None:
     assert SMALL.count() == 2  # depths 2 and 4, at each of three resolutions
     codes = distinct_networks(SMALL, 6, seed=0)
     assert len({tuple(row) for row in codes.tolist()}) == 6
-    with pytest.raises(InputError, match="7 distinct networks of mine are wanted, it has 6"):
+    with pytest.raises(InputError, match="got --networks 7, but mine has only 6 distinct networks"):
         distinct_networks(SMALL, 7, seed=0)
 
 

@@ -91,7 +91,7 @@ def test_its_figures_come_of_sweeps_in_processes_of_their_own(
     with caplog.at_level(logging.INFO, "ofabench"):
         run_tasks(check.tasks())
     assert len(caplog.messages) == 6
-    assert all("is there already" in line for line in caplog.messages)
+    assert all("exists already" in line for line in caplog.messages)
 
 
 def test_a_gpu_is_checked_at_both_batches_and_precisions(tmp_path: Path) -> None:

@@ -64,5 +64,5 @@ def test_a_focus_compares_by_the_first_and_needs_no_limit(files: Path) -> None:
 def test_two_predictors_of_one_target_are_refused(files: Path) -> None:
     twice = (files / "p.parquet", files / "sure.parquet")
 
-    with pytest.raises(InputError, match="two --latency are of one target"):
+    with pytest.raises(InputError, match="two --latency have the same target"):
         asked(latency=twice, max_latency_ms=(3, 2))
