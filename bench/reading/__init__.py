@@ -4,7 +4,7 @@ Fields say what they take by their annotation: `from_plain` converts nothing sil
 keys that no field has. An error names the source, the field, its value and what was expected.
 """
 
-from bench.reading.convert import from_plain, to_plain
+from bench.reading.convert import from_plain, to_plain, wrong_value
 from bench.reading.kinds import (
     AscendingInts,
     Count,
@@ -29,4 +29,5 @@ __all__ = [
     "from_plain",
     "is_ascending",
     "to_plain",
+    "wrong_value",
 ]

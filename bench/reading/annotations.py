@@ -29,7 +29,7 @@ _MOST_SHOWN = 1 << 62  # a bound that only a field of 64 bits has is not named
 
 
 @cache
-def fields_of(cls: type[Any]) -> Mapping[str, Any]:
+def fields_of(cls: Any) -> Mapping[str, Any]:
     """Return the annotations of a dataclass's or typed dictionary's fields by name."""
     return get_type_hints(cls, include_extras=True)
 
@@ -46,8 +46,9 @@ def bare(annotation: Any) -> Any:
 
 def rules_of(annotation: Any) -> tuple[Rule, ...]:
     """Return the rules in an annotation's metadata, or in that of what is there if not None."""
-    optional = members(annotation)
-    own = _metadata(annotation) or (_metadata(optional[0]) if len(optional) == 1 else ())
+    inner = members(annotation)
+    own = _metadata(annotation)
+    own += _metadata(inner[0]) if len(inner) == 1 and inner != (annotation,) else ()
     return tuple(entry for entry in own if isinstance(entry, Rule))
 
 

@@ -119,11 +119,11 @@ def _own_problem(annotation: Any, data: Any, place: str, refused: msgspec.Valida
     """Say what is wrong with a value of which all inside is right."""
     if refused.__cause__ is not None:  # what `__post_init__` or `decode` raised
         if not any(is_table(bare(each)) for each in members(annotation)):
-            return _wrong(place, data, str(refused))
+            return wrong_value(place[1:], data, str(refused.__cause__) or expected(annotation))
         return f"{place[1:]}: {refused}" if place else str(refused)
     missing = _MISSING.match(str(refused))
     if missing is None:
-        return _wrong(place, data, expected(annotation))
+        return wrong_value(place[1:], data, expected(annotation))
     name, known = missing[1], _fields_with(annotation, missing[1])
     near = get_close_matches(name, [key for key in data if key not in known], n=1, cutoff=0.75)
     hint = f", and there is {near[0]}, which may be meant for it" if near else ""
@@ -141,13 +141,14 @@ def _broken_rule(annotation: Any, result: Any, place: str) -> str | None:
         return None
     for rule in rules_of(annotation):
         if not rule.holds(result):
-            return _wrong(place, to_plain(result), rule.expected)
+            return wrong_value(place[1:], result, rule.expected)
     inside = (_broken_rule(a, v, place + step) for step, a, v in children(annotation, result))
     return next(filter(None, inside), None)
 
 
-def _wrong(place: str, value: Any, wanted: str) -> str:
-    return f"{place[1:] + ' is ' if place else ''}{value!r:.80}, expected {wanted}"
+def wrong_value(field: str, value: Any, wanted: str) -> str:
+    """Return the text for a value of a field that is not what it must be."""
+    return f"{field + ' is ' if field else ''}{to_plain(value)!r:.80}, expected {wanted}"
 
 
 def _join(place: str, name: object) -> str:

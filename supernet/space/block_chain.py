@@ -3,11 +3,9 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from bench.blocks.shape import ACTS
 from supernet.space.codes import Layout
-from supernet.space.elastic_stages import Stage
-from supernet.space.fields import Fields
 from supernet.space.shared_blocks import BlockPlace, Channels, Unit
+from supernet.space.tables import DeepStemTable, FirstTable, HeadTable, Stage, StemTable
 
 
 class Chain:
@@ -34,26 +32,25 @@ class Chain:
         self._units.append(placed)
         self.channels = unit.out_channels
 
-    def add_fixed(self, name: str, kind: str, table: Fields, widen: Callable[[int], int]) -> None:
+    def add_fixed(self, table: StemTable | FirstTable, widen: Callable[[int], int]) -> None:
         """Add the stem, or the first block, which keeps its width inside."""
-        is_stem = kind == "stem"
+        is_stem = isinstance(table, StemTable)
         unit = Unit(
-            name=name,
-            kind=kind,
-            out_channels=Channels.fixed(widen(table.integer("width"))),
-            stride=table.integer("stride", default=2 if is_stem else 1),
-            kernel=table.integer("kernel", odd=True, default=3),
-            act=table.text("act", allowed=ACTS),
-            se=False if is_stem else table.flag("se", default=False),
+            name="stem" if is_stem else "first",
+            kind="stem" if is_stem else "mbconv",
+            out_channels=Channels.fixed(widen(table.width)),
+            stride=table.stride,
+            kernel=table.kernel,
+            act=table.act,
+            se=isinstance(table, FirstTable) and table.se,
             residual=not is_stem,
         )
         self.add(unit)
 
-    def add_deep_stem(self, table: Fields, hidden: Channels, out: Channels) -> None:
+    def add_deep_stem(self, table: DeepStemTable, hidden: Channels, out: Channels) -> None:
         """Add ResNet-D's stem: two or three 3x3 convolutions and a max pooling."""
-        act, stride = table.text("act", allowed=ACTS), table.integer("stride", default=2)
-        first = Unit(name="stem.conv0", kind="stem", out_channels=hidden, kernel=3, act=act)
-        self.add(replace(first, stride=stride))
+        first = Unit(name="stem.conv0", kind="stem", out_channels=hidden, kernel=3, act=table.act)
+        self.add(replace(first, stride=table.stride))
         # d0 counts this convolution, so it also says whether the network has it.
         self.add(replace(first, name="stem.conv1", residual=True, presence=1))
         self.add(replace(first, name="stem.conv2", out_channels=out))
@@ -79,15 +76,13 @@ class Chain:
             )
             self.add(unit)
 
-    def add_head(self, table: Fields, widen: Callable[[int], int], classes: int) -> None:
+    def add_head(self, table: HeadTable, widen: Callable[[int], int], classes: int) -> None:
         """Add the last convolution, the pooling, perhaps a mix of features, and the classifier."""
-        act = table.text("act", allowed=ACTS)
-        expanded = Channels.fixed(widen(table.integer("final_expand")))
+        act, expanded = table.act, Channels.fixed(widen(table.final_expand))
         final = Unit(name="head.final_expand", kind="final_expand", out_channels=expanded, act=act)
         self.add(final)
-        mixed = None
-        if "feature_mix" in table:
-            mixed = Channels.fixed(widen(table.integer("feature_mix")))
+        mix = table.feature_mix
+        mixed = None if mix is None else Channels.fixed(widen(mix))
         self.add_classifier(classes, mixed, act)
 
     def add_classifier(

@@ -1,41 +1,9 @@
-"""Elastic stages: the choices that a space's TOML gives each, and the encoding of them."""
+"""The encoding of the choices that a space's TOML gives its elastic stages."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from bench.blocks.shape import ACTS
 from supernet.space.codes import Column, Layout
-from supernet.space.fields import Fields
-
-_DEEPEST = 32  # blocks of a stage; what is more is a slip of the pen
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """Choices of one elastic stage, as its table gives them."""
-
-    width: int
-    stride: int
-    act: str
-    se: bool
-    depths: tuple[int, ...]
-    kernels: tuple[int, ...]
-    expands: tuple[float, ...]
-
-
-def read_stage(table: Fields, kernels: tuple[int, ...] | None = None) -> Stage:
-    """Read the table of a stage; `kernels` are those it has where it names none."""
-    stage = Stage(
-        width=table.integer("width"),
-        stride=table.integer("stride"),
-        act=table.text("act", allowed=ACTS),
-        se=table.flag("se", default=False),
-        depths=table.integers("depths", maximum=_DEEPEST),
-        kernels=table.integers("kernels", odd=True, default=kernels),
-        expands=table.numbers("expands"),
-    )
-    table.done()
-    return stage
+from supernet.space.tables import Stage
 
 
 def layout_of(

@@ -5,14 +5,15 @@ MobileNetV3 and ProxylessNAS). `resnet`: ResNet-D's three-convolution stem (the 
 left out), max pooling, elastic stages of bottlenecks, with a choice of widths by stage.
 """
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from bench.errors import InputError
+from bench.reading import wrong_value
 from supernet.space.block_chain import Chain
 from supernet.space.codes import Layout
-from supernet.space.elastic_stages import layout_of, read_stage
-from supernet.space.fields import Fields
+from supernet.space.elastic_stages import layout_of
 from supernet.space.shared_blocks import Channels, Unit, make_divisible
+from supernet.space.tables import MbconvTable, ResnetTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,55 +24,42 @@ class FamilyLayout:
     layout: Layout
 
 
-def read_mbconv(
-    fields: Fields, resolutions: Sequence[int], in_channels: int, classes: int
-) -> FamilyLayout:
-    """Read a space of inverted residuals; `InputError` names a wrong field."""
-    multiplier = fields.number("width_multiplier", default=1.0)
-    divisor = fields.integer("divisor", default=8)
+def lay_mbconv(table: MbconvTable, where: str) -> FamilyLayout:
+    """Build a space of inverted residuals; `InputError` where a stage does not widen."""
 
     def widen(width: int) -> int:
-        return make_divisible(width * multiplier, divisor)
+        return make_divisible(width * table.width_multiplier, table.divisor)
 
-    stem, first, head = fields.table("stem"), fields.table("first"), fields.table("head")
-    tables = fields.tables("stages")
-    stages = [read_stage(table) for table in tables]
-    layout = layout_of(resolutions, [s.depths for s in stages], stages, first_stage=0, widths=[])
-    chain = Chain(in_channels, divisor, layout)
-    chain.add_fixed("stem", "stem", stem, widen)
-    chain.add_fixed("first", "mbconv", first, widen)
+    stages = table.stages
+    layout = layout_of(
+        table.resolutions, [s.depths for s in stages], stages, first_stage=0, widths=[]
+    )
+    chain = Chain(table.in_channels, table.divisor, layout)
+    chain.add_fixed(table.stem, widen)
+    chain.add_fixed(table.first, widen)
     for number, stage in enumerate(stages):
         out = Channels.fixed(widen(stage.width))
         for before in (chain.channels, out):
             narrow = before.at(())
-            if make_divisible(round(narrow * stage.expands[0]), divisor) <= narrow:
+            if make_divisible(round(narrow * stage.expands[0]), table.divisor) <= narrow:
                 # Such a block would have no expanding convolution to share with the others.
                 expected = f"ratios that widen {narrow} channels"
-                raise tables[number].error("expands", list(stage.expands), expected)
+                problem = wrong_value(f"stages[{number}].expands", stage.expands, expected)
+                raise InputError(f"{where}: {problem}")
         chain.add_stage(f"s{number + 1}", "mbconv", stage, number, out)
-    chain.add_head(head, widen, classes)
-    for table in (stem, first, head):
-        table.done()
+    chain.add_head(table.head, widen, table.classes)
     return FamilyLayout(units=chain.units, layout=layout)
 
 
-def read_resnet(
-    fields: Fields, resolutions: Sequence[int], in_channels: int, classes: int
-) -> FamilyLayout:
-    """Read a space of bottlenecks; `InputError` names a wrong field."""
-    divisor = fields.integer("divisor", default=8)
-    multipliers = fields.numbers("widths")
-    stem = fields.table("stem")
-    stages = [read_stage(table, kernels=(3,)) for table in fields.tables("stages")]
-    stem_depths = stem.integers("depths", minimum=0, default=(0, 1))
-    if stem_depths[-1] > 1:
-        raise stem.error("depths", list(stem_depths), "[0], [1] or [0, 1]")
+def lay_resnet(table: ResnetTable) -> FamilyLayout:
+    """Build a space of bottlenecks."""
+    stages = table.stages
     layout = layout_of(
-        resolutions,
-        [stem_depths, *(s.depths for s in stages)],
+        table.resolutions,
+        [table.stem.depths, *(s.depths for s in stages)],
         stages,
         first_stage=1,
-        widths=[multipliers] * (2 + len(stages)),
+        widths=[table.widths] * (2 + len(stages)),
     )
 
     def elastic(choice: int, base: int, halved: bool = False) -> Channels:
@@ -79,22 +67,20 @@ def read_resnet(
         column = layout.width_start + choice
         widths = []
         for code in layout.columns[column].values:
-            width = make_divisible(base * (code / layout.width_scale), divisor)
-            widths.append((code, make_divisible(width // 2, divisor) if halved else width))
+            width = make_divisible(base * (code / layout.width_scale), table.divisor)
+            widths.append((code, make_divisible(width // 2, table.divisor) if halved else width))
         return Channels(by_code=tuple(widths), column=column)
 
-    chain = Chain(in_channels, divisor, layout)
-    width = stem.integer("width")
-    chain.add_deep_stem(stem, elastic(0, width, halved=True), elastic(1, width))
+    chain = Chain(table.in_channels, table.divisor, layout)
+    width = table.stem.width
+    chain.add_deep_stem(table.stem, elastic(0, width, halved=True), elastic(1, width))
     for number, stage in enumerate(stages):
         out = elastic(2 + number, stage.width)
         chain.add_stage(f"s{number + 1}", "bottleneck", stage, number + 1, out)
-    chain.add_classifier(classes)
-    stem.done()
+    chain.add_classifier(table.classes)
     return FamilyLayout(units=chain.units, layout=layout)
 
 
-FAMILIES: dict[str, Callable[[Fields, Sequence[int], int, int], FamilyLayout]] = {
-    "mbconv": read_mbconv,
-    "resnet": read_resnet,
-}
+def lay(table: MbconvTable | ResnetTable, where: str) -> FamilyLayout:
+    """Build the space of a TOML; `where` begins the errors."""
+    return lay_mbconv(table, where) if isinstance(table, MbconvTable) else lay_resnet(table)

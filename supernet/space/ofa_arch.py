@@ -9,11 +9,11 @@ the stem's (2: its middle convolution is there), and `w` holds indices into the 
 Source: mit-han-lab/once-for-all, `ofa.imagenet_classification.elastic_nn.networks`.
 """
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.errors import InputError
+from bench.files import parse_toml
 from supernet.space.arch import ArchConfig
 from supernet.space.space import SearchSpace
 
@@ -187,7 +187,7 @@ def _widths(fields: Mapping[str, Any], space: SearchSpace) -> tuple[float, ...]:
 def _check_only_width(name: str, value: Any, space: SearchSpace) -> None:
     """Accept a width where a space has one: its index 0, or its multiplier."""
     values = value if isinstance(value, list | tuple) else [value]
-    multiplier = tomllib.loads(space.text).get("width_multiplier", 1.0)
+    multiplier = parse_toml(space.text).get("width_multiplier", 1.0)
     for one in values:
         index = isinstance(one, int) and not isinstance(one, bool) and one == 0
         if one is not None and not index and _number(one, name) != multiplier:

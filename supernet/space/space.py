@@ -6,21 +6,20 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 
-from bench.blocks.layers import NORM_EPS
 from bench.blocks.spec import BlockSpec
 from bench.errors import InputError
 from bench.files import parse_toml, read_bytes
+from bench.reading import from_plain
 from supernet.space.arch import ArchConfig, parse_line
 from supernet.space.codes import Codes, Layout
 from supernet.space.encoding import codes_of_frame, decode, encode
-from supernet.space.families import FAMILIES
-from supernet.space.fields import Fields
+from supernet.space.families import lay
 from supernet.space.shared_blocks import BlockPlace, Position, Unit, count_options, position_of
-from supernet.space.space_keys import check_keys
+from supernet.space.tables import TABLES, read_choices
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +34,11 @@ def space_names() -> list[str]:
     """Names of the shipped spaces, sorted."""
     folder = resources.files("supernet.space.shipped")
     return sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name[-5:] == ".toml")
+
+
+@dataclass(frozen=True)
+class _Family:
+    family: Literal["mbconv", "resnet"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,16 +86,9 @@ class SearchSpace:
             data = parse_toml(text)
         except ValueError as error:
             raise InputError(f"{where} is not TOML: {error}") from error
-        check_keys(data, where)
-        fields = Fields(data, where)
-        name = fields.text("name")
-        family = fields.text("family", allowed=tuple(FAMILIES))
-        resolutions = fields.integers("resolutions", minimum=4)
-        classes = fields.integer("classes", minimum=2)
-        in_channels = fields.integer("in_channels")
-        norm_eps = fields.number("norm_eps", default=NORM_EPS)
-        plan = FAMILIES[family](fields, resolutions, in_channels, classes)
-        fields.done()
+        family = from_plain(_Family, data, where, other_keys=True).family
+        table = from_plain(TABLES[family], data, where, decode=read_choices)
+        plan = lay(table, where)
         options = sum(count_options(unit, plan.layout) for unit in plan.units)
         if options > MOST_OPTIONS:
             raise InputError(
@@ -99,12 +96,12 @@ class SearchSpace:
                 f"{MOST_OPTIONS}; give fewer resolutions, or fewer choices a stage"
             )
         return cls(
-            name=name,
-            family=family,
-            resolutions=resolutions,
-            classes=classes,
-            in_channels=in_channels,
-            norm_eps=norm_eps,
+            name=table.name,
+            family=table.family,
+            resolutions=tuple(table.resolutions),
+            classes=table.classes,
+            in_channels=table.in_channels,
+            norm_eps=table.norm_eps,
             units=plan.units,
             layout=plan.layout,
             text=text,

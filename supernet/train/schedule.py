@@ -1,19 +1,22 @@
 """`Schedule`: progressive shrinking as data, and what its numbers mean at each step."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from importlib import resources
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Literal, Self
+
+from msgspec import Meta
 
 from bench.errors import FileError, InputError
 from bench.files import parse_toml, read_bytes
-from supernet.space.fields import Fields
+from bench.reading import NonNegative, Text, from_plain, wrong_value
+from supernet.space.tables import LARGEST, Number, Whole
 
 IMPORTED = 'name = "imported"\nphases = []'
 """TOML of no training at all: what weights that were trained elsewhere have for a schedule."""
 
-SAMPLINGS = ("uniform", "sandwich")
+_Fraction = Annotated[float, Meta(ge=0, lt=1)]
 CHOICES = ("resolutions", "depths", "kernels", "expands", "widths")
 
 
@@ -30,19 +33,19 @@ class Phase:
     learns from the labels and teaches the others in place, its smallest, and random ones (BigNAS).
     """
 
-    name: str
-    epochs: int
-    lr: float
-    batch: int
-    warmup_epochs: float = 0.0
-    subnets: int = 1
-    sampling: str = "uniform"
-    distillation: float = 0.0
-    resolutions: int | None = None
-    depths: int | None = None
-    kernels: int | None = None
-    expands: int | None = None
-    widths: int | None = None
+    name: Text
+    epochs: Whole
+    lr: Number
+    batch: Annotated[int, Meta(ge=2, le=LARGEST)]
+    warmup_epochs: NonNegative = 0.0
+    subnets: Whole = 1
+    sampling: Literal["uniform", "sandwich"] = "uniform"
+    distillation: NonNegative = 0.0
+    resolutions: Whole | None = None
+    depths: Whole | None = None
+    kernels: Whole | None = None
+    expands: Whole | None = None
+    widths: Whole | None = None
 
     @property
     def sandwich(self) -> bool:
@@ -65,19 +68,25 @@ class Phase:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule:
+class _Table:
+    """The keys of a schedule's TOML."""
+
+    name: Text
+    phases: tuple[Phase, ...]
+    momentum: _Fraction = 0.0
+    weight_decay: _Fraction = 0.0
+    label_smoothing: _Fraction = 0.0
+    clip_norm: NonNegative = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule(_Table):
     """Phases in order, and the optimiser that they share (SGD with Nesterov momentum).
 
     Gradients longer than `clip_norm` are shortened to it; 0 for none. `text` is the TOML it was
     read from: two runs with equal texts train alike.
     """
 
-    name: str
-    phases: tuple[Phase, ...]
-    momentum: float = 0.9
-    weight_decay: float = 0.0
-    label_smoothing: float = 0.0
-    clip_norm: float = 0.0
     text: str = field(repr=False, compare=False)
 
     @classmethod
@@ -104,26 +113,21 @@ class Schedule:
     def from_toml(cls, text: str, where: str = "schedule") -> Self:
         """Read a schedule from TOML; `where` names its source in the errors (`InputError`)."""
         try:
-            fields = Fields(parse_toml(text), where)
+            data = parse_toml(text)
         except ValueError as error:
             raise InputError(f"{where} is not TOML: {error}") from error
-        schedule = cls(
-            name=fields.text("name"),
-            momentum=_fraction(fields, "momentum"),
-            weight_decay=_fraction(fields, "weight_decay"),
-            label_smoothing=_fraction(fields, "label_smoothing"),
-            clip_norm=_optional(fields, "clip_norm"),
-            phases=tuple(_read_phase(table) for table in fields.tables("phases", minimum=0)),
-            text=text,
-        )
-        fields.done()
+        table = from_plain(_Table, data, where)
+        for number, phase in enumerate(table.phases):
+            problem = _problem(phase, f"phases[{number}]")
+            if problem:
+                raise InputError(f"{where}: {problem}")
+        values = {key.name: getattr(table, key.name) for key in fields(table)}
+        schedule = cls(**values, text=text)
         first = schedule.phases[0] if schedule.phases else None
         if first is not None and first.distillation and not first.sandwich:
-            raise fields.error(
-                "phases[0].distillation",
-                first.distillation,
-                "none: the full network that teaches is trained by the first phase",
-            )
+            expected = "none: the full network that teaches is trained by the first phase"
+            problem = wrong_value("phases[0].distillation", first.distillation, expected)
+            raise InputError(f"{where}: {problem}")
         return schedule
 
 
@@ -133,33 +137,12 @@ def schedule_names() -> list[str]:
     return sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name[-5:] == ".toml")
 
 
-def _read_phase(table: Fields) -> Phase:
-    epochs = table.integer("epochs")
-    phase = Phase(
-        name=table.text("name"),
-        epochs=epochs,
-        lr=table.number("lr"),
-        batch=table.integer("batch", minimum=2),
-        warmup_epochs=_optional(table, "warmup_epochs"),
-        subnets=table.integer("subnets", default=1),
-        sampling=table.text("sampling", allowed=SAMPLINGS) if "sampling" in table else "uniform",
-        distillation=_optional(table, "distillation"),
-        **{name: table.integer(name) for name in CHOICES if name in table},
-    )
-    if phase.warmup_epochs >= epochs:
-        raise table.error("warmup_epochs", phase.warmup_epochs, f"less than the {epochs} epochs")
+def _problem(phase: Phase, place: str) -> str:
+    """Say what in a phase does not fit together; "" where all does."""
+    if phase.warmup_epochs >= phase.epochs:
+        expected = f"less than the {phase.epochs} epochs"
+        return wrong_value(f"{place}.warmup_epochs", phase.warmup_epochs, expected)
     if phase.sandwich and phase.subnets < 2:
-        raise table.error("subnets", phase.subnets, "2 or more: the largest and the smallest")
-    table.done()
-    return phase
-
-
-def _optional(fields: Fields, name: str) -> float:
-    return fields.number(name) if name in fields else 0.0
-
-
-def _fraction(fields: Fields, name: str) -> float:
-    value = _optional(fields, name)
-    if value >= 1:
-        raise fields.error(name, value, "a number below 1")
-    return value
+        expected = "2 or more: the largest and the smallest"
+        return wrong_value(f"{place}.subnets", phase.subnets, expected)
+    return ""

@@ -68,7 +68,7 @@ def test_shipped_schedules_end_with_every_network(name: str) -> None:
         ("lr = 0.1", 'lr = "x"', r"phases\[0\].lr is 'x'"),
         ("batch = 8\ndepths", "batch = 1\ndepths", r"phases\[0\].batch is 1"),
         ("depths = 1", "depths = 0", r"phases\[0\].depths is 0"),
-        ("depths = 1", "depth = 1", "no such field"),
+        ("depths = 1", "depth = 1", r"phases\[0\].depth is an unknown key; did you mean depths"),
         ("momentum = 0.9", "momentum = 1.0", "momentum is 1.0"),
         ("warmup_epochs = 0.5", "warmup_epochs = 1", "less than the 1 epochs"),
         ("depths = 1", "distillation = 1.0", "trained by the first phase"),
@@ -76,7 +76,7 @@ def test_shipped_schedules_end_with_every_network(name: str) -> None:
         ("subnets = 2", 'sampling = "best"', r"sampling is 'best'"),
         ("momentum = 0.9", "clip_norm = -1", "clip_norm is -1"),
         ('name = "short"', "", "name is missing"),
-        ("[[phases]]", "[[phase]]", "phases is missing"),
+        ("[[phases]]", "[[phase]]", "phase is an unknown key; did you mean phases"),
         ("momentum = 0.9", "momentum =", "not TOML"),
     ],
 )
