@@ -14,11 +14,15 @@ from bench.backends.inputs import (
     only_pair,
     random_images,
 )
-from bench.blocks.model import Model
+from bench.backends.native_messages import without_lines
+from bench.blocks.model import Model, random_model
+from bench.blocks.spec import BlockSpec
 from bench.blocks.weight_bytes import PRECISIONS
 from bench.errors import FileError, MissingRuntimeError
 from bench.protocol.backend import Array
 from bench.protocol.target import Target
+
+_POOL = BlockSpec(kind="avg_pool", in_size=1, in_channels=1, out_channels=1)
 
 
 class TfliteModel:
@@ -83,6 +87,7 @@ class TfliteBackend:
 
 def _load(content: bytes, target: Target, seed: int) -> TfliteModel:
     _, make = _runtime()
+    start_xnnpack()
     try:
         interpreter = make(model_content=content, num_threads=target.threads)
         interpreter.allocate_tensors()
@@ -90,6 +95,20 @@ def _load(content: bytes, target: Target, seed: int) -> TfliteModel:
         line = " ".join(str(error).split())[:200]
         raise FileError(f"not a TFLite file that this runtime can run: {line}") from error
     return TfliteModel(interpreter, target, seed)
+
+
+@cache
+def start_xnnpack() -> None:
+    """Have XNNPACK's library write its notice, which it does once in a process, where none sees it.
+
+    A pool of one pixel is run for that, so that whatever is said of other models is seen at once.
+    """
+    from bench.backends.tflite_graph import tflite_bytes
+
+    _, make = _runtime()
+    pool = random_model((_POOL,))
+    with without_lines("Created TensorFlow Lite XNNPACK delegate"):
+        make(model_content=tflite_bytes(pool, 1), num_threads=1).allocate_tensors()
 
 
 @cache

@@ -84,9 +84,11 @@ def _run(argv: Sequence[str] | None) -> int:
     # Only here: another package may be named `bench`, which `main` has said by now.
     from bench.errors import InterruptedSweepError, OfabenchError
     from ofabench.cli.dispatch import dispatch, top_parser
-    from ofabench.cli.messages import messages_on_stderr
+    from ofabench.cli.messages import hide_warnings_for_programmers, messages_on_stderr
 
     table = commands()
+    if argv is None:  # as a program, and not from Python
+        hide_warnings_for_programmers()
     try:
         with messages_on_stderr():
             parser = top_parser(table, version=__version__, description=DESCRIPTION)

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,6 +21,15 @@ class _StderrHandler(logging.Handler):
         if record.levelno >= logging.WARNING and not line.startswith(_PROGRAM):
             line = _PROGRAM + line
         print(line, file=sys.stderr, flush=True)
+
+
+def hide_warnings_for_programmers() -> None:
+    """Hide Python's warnings, which packages give to programmers, unless `-W` asks for them.
+
+    What a user is to know is logged or raised.
+    """
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
 
 
 @contextmanager

@@ -4,8 +4,9 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
+from ofabench.display.live import Bars
 from ofabench.workflows.sweep.fleet import MemberWatcher
 
 
@@ -22,7 +23,7 @@ class FleetDisplay:
             TextColumn("{task.fields[note]}", markup=False),
         )
         shown_on = console or Console(stderr=True)
-        self._bars = Progress(*columns, console=shown_on, refresh_per_second=2)
+        self._bars = Bars(*columns, console=shown_on, refresh_per_second=2)
 
     def member(self, name: str) -> MemberWatcher:
         """Begin to show a member."""
@@ -44,7 +45,7 @@ class FleetDisplay:
 class _MemberBar:
     """One member's bar."""
 
-    def __init__(self, bars: Progress, name: str) -> None:
+    def __init__(self, bars: Bars, name: str) -> None:
         self._bars = bars
         self._task = bars.add_task(name, total=None, note="starting")
 

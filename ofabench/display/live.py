@@ -1,23 +1,76 @@
 """A panel on the terminal that is redrawn regularly, and its parts."""
 
+import signal
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.live import Live
 from rich.panel import Panel
+from rich.progress import Progress
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 Clock = Callable[[], float]
+_FREE = 4  # columns on the right: a terminal that shows ^C there must not begin a new line
 _SPARKS, _ASCII_SPARKS = "▁▂▃▄▅▆▇█", "_.-~=+*#"
 
 
 def on_terminal() -> bool:
     """Whether a person sees stderr, so that something may be drawn there."""
     return sys.stderr.isatty()
+
+
+class _Narrower:
+    """Draws something in all columns but the last ones."""
+
+    def __init__(self, inner: RenderableType) -> None:
+        self._inner = inner
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield from console.render(
+            self._inner, options.update(width=max(options.max_width - _FREE, 1))
+        )
+
+
+@contextmanager
+def _whole_pictures() -> Iterator[None]:
+    """Have Ctrl-C wait for the end of the block: half a picture would stay, and another follow."""
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield
+        return
+    pressed: list[tuple[int, FrameType | None]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: pressed.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if pressed:
+        handler(*pressed[0])
+
+
+class Bars(Progress):
+    """Bars of rich that leave the last columns free, as panels do, and are drawn whole."""
+
+    def refresh(self) -> None:
+        """Draw the bars as they are now."""
+        with _whole_pictures():
+            super().refresh()
+
+    def stop(self) -> None:
+        """Leave the last picture."""
+        with _whole_pictures():
+            super().stop()
+
+    def get_renderable(self) -> RenderableType:
+        """Return the bars, cut short where the terminal is narrow."""
+        return _Narrower(super().get_renderable())
 
 
 class LivePanel:
@@ -49,17 +102,19 @@ class LivePanel:
         grid = Table.grid(expand=True)
         for row in rows:
             grid.add_row(row)
-        panel = Panel(grid, title=Text(title), title_align="left")
-        if self._live is None:
-            self._live = Live(console=self.console, auto_refresh=False, redirect_stdout=False)
-            self._live.start()
-        self._live.update(panel, refresh=True)
+        panel = _Narrower(Panel(grid, title=Text(title), title_align="left"))
+        with _whole_pictures():
+            if self._live is None:
+                self._live = Live(console=self.console, auto_refresh=False, redirect_stdout=False)
+                self._live.start()
+            self._live.update(panel, refresh=True)
         self._drawn_s = self.clock()
 
     def stop(self) -> None:
         """Leave the last picture and go on below it."""
         if self._live is not None:
-            self._live.stop()
+            with _whole_pictures():
+                self._live.stop()
             self._live = None
         self._drawn_s = float("-inf")
 

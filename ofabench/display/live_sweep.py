@@ -37,7 +37,7 @@ class SweepPanel:
     def advance(self, steps: int = 1, note: str = "") -> None:
         """Tell of passes; a step back, which a fault brings, is drawn at once."""
         self._done += steps
-        if self._look is None or not note.startswith("load "):
+        if self._look is None or not note.startswith("replicate "):
             self._note = note or self._note  # which load it is, the look tells
         if self._panel.due or steps < 1 or self._done >= self._total:
             self._draw()

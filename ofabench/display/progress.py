@@ -13,10 +13,9 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.progress import Progress as Bar
 
 from bench.protocol.progress import Progress
-from ofabench.display.live import on_terminal
+from ofabench.display.live import Bars, on_terminal
 
 SECONDS_BETWEEN_LINES = 15.0  # in a log, where a bar cannot redraw itself
 SECONDS_BETWEEN_REDRAWS = 0.5
@@ -118,7 +117,7 @@ class TerminalProgress:
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console
-        self._bar: Bar | None = None
+        self._bar: Bars | None = None
         self._task = TaskID(0)
         self._total = self._done = 0
         self._told = 0.0
@@ -141,7 +140,7 @@ class TerminalProgress:
         )
         # Drawn only when told of a step: a thread that redraws would disturb what is measured.
         console = self._console or Console(stderr=True)
-        self._bar = Bar(*columns, console=console, auto_refresh=False)
+        self._bar = Bars(*columns, console=console, auto_refresh=False)
         self._bar.start()
         self._task = self._bar.add_task(what, total=total, note="")
         self._bar.refresh()

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import sys
+import warnings
 from typing import IO, Any
 
 from bench.errors import InterruptedSweepError, OfabenchError
@@ -38,6 +39,8 @@ def main() -> int:
     """Run the request that standard input holds; 0 where its function returned."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # they are for programmers
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         request = json.load(sys.stdin)

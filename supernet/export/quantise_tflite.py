@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.backends.tflite_backend import start_xnnpack
 from bench.extras import missing_extra
 from bench.protocol.backend import Array
 from supernet.export.log_silencing import quiet
@@ -79,6 +80,7 @@ def _ranges(
         num_threads=os.cpu_count() or 1,
         qsv_update_func=package.qsv_utils.min_max_update,
     )
+    start_xnnpack()
     calibrator.calibrate({_SIGNATURE: samples}, manager)
     ranges: dict[str, Any] = calibrator.get_model_qsvs()
     return ranges

@@ -180,7 +180,7 @@ def test_a_sweep_shows_passes_level_and_what_was_disturbed() -> None:
     for taken in range(1, 11):
         screen.now_s = 0.1 * taken  # drawn at the start, and at 0.5 and 1.0 s
         panel.show_pass(RoundProgress(load=2, loads=6, level=1.0123, marked=1, retaken=3 * taken))
-        panel.advance(note="load 2 of 6")
+        panel.advance(note="replicate 2 of 6")
 
     assert len(screen.pictures) == 3
     assert screen.last[1] == "━━━━━━                    10 of 40 rounds  1.0 s, 3.0 s left"
