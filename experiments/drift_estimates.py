@@ -20,7 +20,7 @@ from bench.devices.registry import get_device
 from bench.timing.plan import SweepPlan
 from bench.timing.session_drift import SessionDrift, drift_by_length, drift_by_references
 from latency_models.predictors.predictor import LatencyPredictor
-from ofabench.workflows.deploy.verification_task import company_of
+from ofabench.workflows.deploy.verification_task import blocks_measured_with
 from supernet.export.model_card import read_exported
 from supernet.verification.drift import blocks_ms, drift_since_sweep, references_ms
 from supernet.verification.verdicts import Expected, verify
@@ -97,7 +97,7 @@ def _measure(model: Path, predictor: LatencyPredictor, seed: int, force: bool) -
         backend=get_backend(card.backend),
         target=predictor.target,
         plan=SweepPlan(seed=seed, loads=6, passes=30),
-        company=company_of(predictor, seed),
+        company=blocks_measured_with(predictor, seed),
         anchors=() if predictor.drift_log is None else predictor.drift_log.anchors,
         forced=force,
     )

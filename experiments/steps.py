@@ -50,7 +50,7 @@ def run_steps(
         started = time.monotonic()
         failed = _run(step, argv) == EXIT_FAILED_CHECK
         if failed and step.repeats_failed_check:
-            say("    a check failed, which counts; measured once more, shown beside it")
+            say("    a check failed, which counts; measured once more for comparison")
             _run(step, argv)
         say(f"    {time.monotonic() - started:.0f} s")
 

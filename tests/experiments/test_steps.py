@@ -53,7 +53,7 @@ def test_a_failed_check_is_repeated_once_where_asked(tmp_path: Path) -> None:
     said: list[str] = []
 
     run_steps([replace(check, repeats_failed_check=True)], said.append)
-    assert said[1] == "    a check failed, which counts; measured once more, shown beside it"
+    assert said[1] == "    a check failed, which counts; measured once more for comparison"
     said.clear()
     run_steps([check], said.append)
     assert len(said) == 2

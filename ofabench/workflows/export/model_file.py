@@ -49,8 +49,6 @@ class ExportedModel:
         """Return architecture, path, difference from torch, and accuracies in a few lines."""
         line = json.dumps({"space": self.card.space, **self.card.arch.to_json()})
         where = "not written" if self.path is None else f"written to {self.path}, with its card"
-        if self.path is not None:
-            where += " it"
         return "\n".join([line, f"  {where}", *card_lines(self.card, self.unjudged)])
 
 

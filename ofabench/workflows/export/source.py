@@ -39,7 +39,7 @@ def open_network(
             supernet = load_supernet(supernet)
         return sub_network(supernet, arch, pick=pick, data=data)
     if pick is not None:
-        raise InputError("--pick is for --arch; --network is a single network")
+        raise InputError("--network is one network already; --pick is for --arch")
     if isinstance(network, ExtractedNetwork):
         if data is None and (network.data is not None or not images):
             return network

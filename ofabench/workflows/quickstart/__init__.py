@@ -1,1 +1,1 @@
-"""The whole loop on this machine, step by step."""
+"""Quickstart: the whole loop on this machine, task by task."""

@@ -1,4 +1,4 @@
-"""Tasks of the quickstart that run in its own process; each logs a text."""
+"""Local tasks of the quickstart: they run in its own process and log a text."""
 
 import json
 import logging
@@ -14,26 +14,26 @@ if TYPE_CHECKING:
     from supernet.search.callbacks import Watcher
 
 SPACE = "tiny"
-# Limits hold with this probability in the hour after the sweep: the loop ends well within it.
+# Limits hold with this probability in the hour after the sweep, which is longer than the loop.
 CONFIDENCE, HORIZON_S = 0.9, 3600.0
 
 logger = logging.getLogger(__name__)
 
 
-def say(words: str) -> None:
-    """Log what a part came to."""
-    logger.info("%s", words)
+def say(text: str) -> None:
+    """Log a task's result."""
+    logger.info("%s", text)
 
 
 def build(options: TableBuildOptions) -> None:
     """Make the tables of a sweep of blocks and networks."""
     from ofabench.workflows.latency.table_build import build_tables
 
-    built = build_tables(options)
-    assert built.blocks is not None
-    assert built.networks is not None
-    say(f"{options.out}: {len(built.blocks)} blocks of {built.blocks.target.key}")
-    say(f"{options.networks_out}: {len(built.networks)} networks")
+    tables = build_tables(options)
+    assert tables.blocks is not None
+    assert tables.networks is not None
+    say(f"{options.out}: {len(tables.blocks)} blocks of {tables.blocks.target.key}")
+    say(f"{options.networks_out}: {len(tables.networks)} networks")
 
 
 def fit_latency(table: Path, networks: Path, out: Path) -> None:
@@ -48,7 +48,7 @@ def fit_latency(table: Path, networks: Path, out: Path) -> None:
 
 
 def judge_latency(latency: Path, networks: Path, out: Path) -> None:
-    """Judge a latency predictor on measured networks, and write the figures as JSON."""
+    """Evaluate a latency predictor on measured networks, and write the figures as JSON."""
     from ofabench.workflows.latency.predictor import load_predictor
 
     figures = load_predictor(latency).evaluate(networks).to_dict()
@@ -65,6 +65,6 @@ def search_within(
         folder / "latency.parquet", limit_ms, confidence=CONFIDENCE, horizon=HORIZON_S
     )
     options = SearchOptions(seed=seed)
-    found = search(SPACE, folder / "accuracy.parquet", limit, options, progress)
-    found.save(folder / f"{name}.json")
-    say(str(found))
+    result = search(SPACE, folder / "accuracy.parquet", limit, options, progress)
+    result.save(folder / f"{name}.json")
+    say(str(result))

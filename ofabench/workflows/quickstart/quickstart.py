@@ -19,19 +19,20 @@ def quickstart(
     displays: Displays | None = None,
     command_line: CommandLine | None = None,
 ) -> None:
-    """Run every part of the loop whose result is not there yet; the log says what is done.
+    """Run every task of the loop whose result does not exist yet; the log names each task.
 
     Args:
-        options: the folder, and what is drawn.
-        report: writes the page (second) of a folder (first), and returns what to say of it.
-        displays: what makes each part's progress; None shows nothing.
-        command_line: writes the command that does the same as a part, for the log.
+        options: the folder, and the seed.
+        report: writes the report of a folder (first argument) to a page (second), returns a text
+            for the log.
+        displays: functions that return each task's display; None shows nothing.
+        command_line: returns the equivalent command of a task, for the log.
 
     Raises:
         FileError: the folder cannot be made.
-        OfabenchError: a part failed; started again, the loop continues there.
+        OfabenchError: a task failed; a second start continues there.
     """
-    loop = QuickstartTasks(
+    tasks = QuickstartTasks(
         folder=options.out,
         seed=options.seed,
         force=options.force,
@@ -39,25 +40,25 @@ def quickstart(
         displays=displays or Displays(),
     )
     try:
-        loop.folder.mkdir(parents=True, exist_ok=True)
+        tasks.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise FileError(f"cannot make the folder {loop.folder}: {error.strerror}") from error
+        raise FileError(f"cannot create the folder {tasks.folder}: {error.strerror}") from error
     try:
-        _run(loop, report, command_line)
+        _run(tasks, report, command_line)
     except OfabenchError:
-        logger.info("stopped; started again, it continues from here")
+        logger.info("stopped; a second start continues from here")
         raise
 
 
 def _run(
-    loop: QuickstartTasks, report: Callable[[Path, Path], str], command_line: CommandLine | None
+    tasks: QuickstartTasks, report: Callable[[Path, Path], str], command_line: CommandLine | None
 ) -> None:
-    measuring = loop.measuring()
+    measuring = tasks.measuring()
     total = len(measuring) + 2 + (len(NAMES) - 2) + 2 * len(NAMES) + 1
     run_tasks(measuring, command_line, total=total)
-    limits_ms = loop.write_ends()
-    rest = [*loop.training(), *loop.searching(limits_ms)]
+    limits_ms = tasks.write_ends()
+    other_tasks = [*tasks.training(), *tasks.searching(limits_ms)]
     for name in NAMES:
-        rest += loop.shipping(name)
-    rest.append(loop.reporting(report))
-    run_tasks(rest, command_line, done=len(measuring), total=total)
+        other_tasks += tasks.shipping(name)
+    other_tasks.append(tasks.reporting(report))
+    run_tasks(other_tasks, command_line, done=len(measuring), total=total)

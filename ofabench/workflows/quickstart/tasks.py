@@ -1,7 +1,7 @@
-"""The tasks of the quickstart: their order, their files, and where each runs.
+"""Tasks of the quickstart: their order, their files, and where each runs.
 
-What must not share memory or measurements with the rest (sweeps, training, verification) runs in a
-worker process of the launcher.
+Tasks that must not share memory with the rest (sweeps, training, verification) run in worker
+processes.
 """
 
 from collections.abc import Callable, Mapping
@@ -59,7 +59,7 @@ def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Displays:
-    """What makes the progress of each kind of work; that of a default shows nothing."""
+    """Functions that return the display of each kind of work; the defaults show nothing."""
 
     measuring: Callable[[], Progress | None] = _nothing
     working: Callable[[], Progress | None] = _nothing
@@ -68,7 +68,7 @@ class Displays:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuickstartTasks:
-    """One run in one folder."""
+    """Tasks of one run of the quickstart in one folder."""
 
     folder: Path
     seed: int = 0
@@ -81,7 +81,7 @@ class QuickstartTasks:
         return {"force": self.force, "wait": self.wait}
 
     def measuring(self) -> list[Task]:
-        """Measure and fit; judge on other networks, measured by another process."""
+        """Return the tasks that measure and fit, and evaluate on networks of another process."""
         every = {"networks": FIT_NETWORKS, "ends": True, "seed": self.seed}
         other = {"blocks": 1, "networks": JUDGED_NETWORKS, "seed": self.seed + 1}
         return [
@@ -91,22 +91,22 @@ class QuickstartTasks:
             self._judged(),
         ]
 
-    def _swept(self, what: str, how: Values, blocks: str, networks: str) -> list[Task]:
+    def _swept(self, title: str, own: Values, blocks: str, networks: str) -> list[Task]:
         store = self.folder / f"{networks}.sqlite"
         tables = [self.folder / f"{name}.parquet" for name in (blocks, networks)]
         values = {
             "space": SPACE,
             "device": "cpu",
             "backend": "onnx",
-            **how,
+            **own,
             **self._forced,
             "resume": store.exists(),
             "out": store,
         }
-        built = {"sweep": store, "out": tables[0], "networks_out": tables[1]}
+        table_options = {"sweep": store, "out": tables[0], "networks_out": tables[1]}
         return [
             Task(
-                title=f"measure this CPU: {what}",
+                title=f"measure this CPU: {title}",
                 command="sweep",
                 options=values,
                 makes=tables[1],
@@ -115,9 +115,9 @@ class QuickstartTasks:
             Task(
                 title="make its tables",
                 command="table build",
-                options=built,
+                options=table_options,
                 makes=tables[1],
-                work=lambda: build(TableBuildOptions.read(built)),
+                work=lambda: build(TableBuildOptions.read(table_options)),
             ),
         ]
 
@@ -143,7 +143,7 @@ class QuickstartTasks:
         latency, evaluation = self.folder / "latency.parquet", self.folder / "evaluation.json"
         networks = self.folder / "judged.parquet"
         return Task(
-            title="hold it against networks it never saw, measured by another process",
+            title="evaluate it on other networks, measured by another process",
             command="evaluate",
             options={"predictor": latency, "networks": networks, "json": True},
             makes=evaluation,
@@ -151,7 +151,7 @@ class QuickstartTasks:
         )
 
     def write_ends(self) -> tuple[float, ...]:
-        """Write the smallest and the largest network's lines; return the limits between, in ms."""
+        """Write the smallest and the largest network; return latency limits between, in ms."""
         from latency_models.predictors.predictor import LatencyPredictor
         from supernet.space.space import SearchSpace
 
@@ -164,10 +164,10 @@ class QuickstartTasks:
         return tuple(round(low_ms + share * (high_ms - low_ms), 4) for share in LIMITS)
 
     def training(self) -> list[Task]:
-        """Train the supernet, and learn which of its networks are accurate."""
-        supernet, words = self.folder / "supernet.safetensors", self.folder / "training.txt"
+        """Return the tasks that train the supernet and fit the accuracy predictor."""
+        supernet, summary = self.folder / "supernet.safetensors", self.folder / "training.txt"
         accuracy = self.folder / "accuracy.parquet"
-        trained = {
+        train_options = {
             "space": SPACE,
             "data": DATA,
             "schedule": SCHEDULE,
@@ -175,29 +175,32 @@ class QuickstartTasks:
             "resume": supernet.exists(),
             "out": supernet,
         }
-        learnt = {"checkpoint": supernet, "networks": ACCURACY_NETWORKS, "out": accuracy}
+        fit_options = {"checkpoint": supernet, "networks": ACCURACY_NETWORKS, "out": accuracy}
         return [
             Task(
                 title="train the supernet by the sandwich rule",
                 command="train",
-                options=trained,
-                makes=words,
+                options=train_options,
+                makes=summary,
                 work=lambda: write_text(
-                    words, self._work(train_part, TrainPart.read(trained)).words + "\n"
+                    summary, self._work(train_part, TrainPart.read(train_options)).words + "\n"
                 ),
             ),
             Task(
                 title="measure sub-networks on validation images, fit an accuracy predictor",
                 command="accuracy",
-                options=learnt,
+                options=fit_options,
                 makes=accuracy,
-                work=lambda: self._work(accuracy_part, AccuracyPart.read(learnt)),
+                work=lambda: self._work(accuracy_part, AccuracyPart.read(fit_options)),
             ),
         ]
 
     def searching(self, limits_ms: tuple[float, ...]) -> list[Task]:
-        """Search within each limit."""
-        return [self._searched(*one) for one in zip(SEARCHED, limits_ms, strict=True)]
+        """Return the searches, one for each limit."""
+        return [
+            self._searched(name, limit_ms)
+            for name, limit_ms in zip(SEARCHED, limits_ms, strict=True)
+        ]
 
     def _searched(self, name: str, limit_ms: float) -> Task:
         out = self.folder / f"{name}.json"
@@ -222,16 +225,16 @@ class QuickstartTasks:
         )
 
     def shipping(self, name: str) -> list[Task]:
-        """Export one network, measure the file, judge it on test images."""
+        """Return the tasks that export one network and verify its file on test images."""
         model, verdict = self.folder / f"{name}.onnx", self.folder / f"{name}.verified.json"
         arch = self.folder / f"{name}.json"
-        exported = {
+        export_options = {
             "checkpoint": self.folder / "supernet.safetensors",
             "arch": str(arch),
             "format": "onnx",
             "out": model,
         }
-        verified = {
+        verify_options = {
             "model": model,
             "latency": self.folder / "latency.parquet",
             **({"result": arch} if name in SEARCHED else {}),
@@ -243,27 +246,27 @@ class QuickstartTasks:
             Task(
                 title=f"export the {name} network",
                 command="export",
-                options=exported,
+                options=export_options,
                 makes=model,
-                work=lambda: self._work(export_part, ExportPart.read(exported)),
+                work=lambda: self._work(export_part, ExportPart.read(export_options)),
             ),
             Task(
-                title=f"measure the {name} network's file, judge it on test images",
+                title=f"measure the {name} network's file and its accuracy on test images",
                 command="verify",
-                options=verified,
+                options=verify_options,
                 makes=verdict,
-                work=lambda: self._verify(VerifyRequest.read(verified)),
+                work=lambda: self._verify(VerifyRequest.read(verify_options)),
             ),
         ]
 
     def _verify(self, request: VerifyRequest) -> None:
-        done = self._work(verify_part, request, self.displays.measuring())
-        if done.failed:
-            say("    a check failed, which counts; measured once more, shown beside it")
+        result = self._work(verify_part, request, self.displays.measuring())
+        if result.failed:
+            say("    a check failed, which counts; measured once more for comparison")
             self._work(verify_part, request, self.displays.measuring())
 
     def reporting(self, report: Callable[[Path, Path], str]) -> Task:
-        """Write the report by a function of the folder and the page that returns its words."""
+        """Return the task that writes the report, by a function of the folder and the page."""
         page = self.folder / "report.html"
         return Task(
             title="report",
@@ -279,7 +282,7 @@ class QuickstartTasks:
         options: Options,
         progress: Progress | None = None,
     ) -> TaskResult:
-        """Run a part in a worker process, and say what it came to."""
-        done = TaskResult(**launch(part, options, progress=progress or self.displays.working()))
-        say(done.words)
-        return done
+        """Run a task in a worker process, and log its result."""
+        result = TaskResult(**launch(part, options, progress=progress or self.displays.working()))
+        say(result.words)
+        return result

@@ -1,4 +1,4 @@
-"""Tasks of the quickstart that run in separate processes; each returns a text."""
+"""Worker tasks of the quickstart: they run in separate processes and return a text."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from ofabench.options.verify import VerifyRequest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskResult:
-    """What a part came to in words, and whether a check of its failed."""
+    """Result of a task as text, and whether a check failed."""
 
     words: str
     failed: bool = False
@@ -48,7 +48,7 @@ def export_part(part: ExportPart, progress: Progress) -> TaskResult:
 
 
 def verify_part(request: VerifyRequest, progress: Progress) -> TaskResult:
-    """Measure a file and judge it; a repeat is shown beside the first measurement."""
+    """Measure a file and verify it; a repeat is shown with the first measurement."""
     from ofabench.workflows.deploy.verify import verify_from
 
     measured, shown = verify_from(request, progress)

@@ -1,4 +1,4 @@
-"""The anchor networks measured once more at the end of a sweep with a budget."""
+"""Session of the anchor networks at the end of a sweep with a budget."""
 
 import logging
 
@@ -12,12 +12,12 @@ from bench.sweep.elapsed import spent
 from bench.sweep.store import SweepStore
 
 logger = logging.getLogger(__name__)
-RESERVED_SHARE, RESERVED_S = 0.08, 8.0  # of the budget, at most so much
-LATE = 1.02  # the share of the budget at which it has ended at the latest
+RESERVED_SHARE, RESERVED_S = 0.08, 8.0  # of the budget, and at most these seconds
+LATE = 1.02  # of the budget: the session must end before
 
 
 def reserve_s(budget_s: float) -> float:
-    """What of a budget is left for the anchors."""
+    """Return the seconds of a budget that are reserved for the anchors."""
     return min(RESERVED_SHARE * budget_s, RESERVED_S)
 
 
@@ -29,28 +29,28 @@ def measure_anchors(  # noqa: PLR0913, PLR0917
     progress: Progress,
     forced: bool,
 ) -> None:
-    """Measure the anchors once more where the budget has time left, and keep it in the file.
+    """Measure the anchors once more if the budget has time left, and store the result.
 
-    It is within five minutes of the sweep, and so part of its last measurement session: it fixes
-    the anchors, and says what they take among few models, as in all sessions to come. The sweep is
-    whole without it: a device that fails is a warning.
+    It is within five minutes of the sweep, and so part of its last measurement session. It fixes
+    the anchors, and measures them among few models, as all later sessions do. The sweep is complete
+    without it: a failing device is only a warning.
     """
     if store.drift_sessions() or store.drift_log() is None:
         return
     log = drift_log_to_extend(store)
-    clock, so_far = SystemClock(), spent(store)
-    if so_far is not None:  # else the device computes its time
+    clock, time_spent = SystemClock(), spent(store)
+    if time_spent is not None:  # None: the device simulates time
         since_s = clock.now() - store.load_times()[-1][1]
-        needed_s = session_s(log.anchors, store.plan.calls, so_far.share)
-        if so_far.wall_s + since_s + needed_s > LATE * budget_s:
+        needed_s = session_s(log.anchors, store.plan.calls, time_spent.share)
+        if time_spent.wall_s + since_s + needed_s > LATE * budget_s:
             return
     try:
-        found = measure_session(device, backend, store, log, progress, forced=forced, clock=clock)
+        session = measure_session(device, backend, store, log, progress, forced=forced, clock=clock)
     except KeyboardInterrupt as error:
         raise InterruptedSweepError(
-            f"stopped while the anchors were measured once more; the sweep in {store.path} is whole"
+            f"stopped while the anchors were measured again; the sweep in {store.path} is complete"
         ) from error
     except (DeviceError, TargetMismatchError) as error:
         logger.warning("the anchors are not measured at the end of the sweep: %s", error)
         return
-    store.add_drift_session(found)
+    store.add_drift_session(session)

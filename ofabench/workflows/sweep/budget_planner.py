@@ -1,11 +1,12 @@
-"""`ofabench sweep --budget`: chooses the most informative blocks and networks for a time budget.
+"""Planner of `ofabench sweep --budget`: chooses informative blocks and networks.
 
-A planner of `bench.sweep.run`: it sees what is measured, believes something of the rest
-(regression.active_learning), and asks for what tells most of random networks for its price. A
-first round is chosen blindly and tells what things cost here; then come networks, and blocks by
-which every size, width and kernel of the space was seen, and blocks where that leaves most open.
-What is left of the time is spent in further rounds, priced by what those before took: on networks
-such as a search finds, on blocks that are left, at last on measuring again what is least certain.
+A planner of `bench.sweep.run`: from the measurements so far it has a posterior of all latencies
+(`regression.active_learning`), and chooses the workloads that lower the variance of random networks
+most for their time. A small first iteration measures how long things take here. The main iteration
+measures networks, blocks that cover every size, width and kernel of the space, and the most
+uncertain blocks. The rest of the time goes to further iterations, timed by the earlier ones:
+networks near the Pareto front, remaining blocks, and at last repeated measurements of the most
+uncertain workloads.
 """
 
 import importlib
@@ -34,14 +35,14 @@ from supernet.space.space import ArchConfig, SearchSpace
 __all__ = ["NETWORKS", "BudgetPlanner", "SweepBudget", "informative_networks"]
 Floats = NDArray[np.float64]
 
-NETWORKS = 20  # to learn a composition on
-MOST_NETWORKS = 200  # where time is left, unless the user says how many
-FIRST_SHARE, NETWORKS_SHARE, COVER_SHARE = 0.1, 0.4, 0.5  # of the time, of what is left of it
-MAIN_SHARE = 0.75  # of what the first round leaves; the rest is spent at prices that are known well
-LEAST_SHARE = 0.05  # of the time, that is worth another round
-FRONT_SHARE = 0.6  # of a later round, for networks
-AGAIN = 10  # rounds in which a workload is measured, at most
-POOL = 300  # random networks that the beliefs are about, and that networks are chosen of
+NETWORKS = 20  # for the network calibration
+MOST_NETWORKS = 200  # if time is left and the user gives no number
+FIRST_SHARE, NETWORKS_SHARE, COVER_SHARE = 0.1, 0.4, 0.5  # of the budget, of its rest
+MAIN_SHARE = 0.75  # of the time after the first iteration; the rest is for later iterations
+LEAST_SHARE = 0.05  # of the budget: less is not worth another iteration
+FRONT_SHARE = 0.6  # of a later iteration, for networks
+AGAIN = 10  # iterations that measure the same workload, at most
+POOL = 300  # random networks: the posterior is about them, and networks are chosen from them
 
 
 def informative_networks(
@@ -50,19 +51,19 @@ def informative_networks(
     count: int,
     resolutions: Sequence[int] | None = None,
 ) -> list[ArchConfig]:
-    """The `count` of many random networks that say most of the others."""
+    """Return the `count` of many random networks that are most informative about the others."""
     archs = list(dict.fromkeys(space.sample(rng, max(POOL, 2 * count), resolutions)))
-    specs, nets = space.unique_blocks(resolutions), [space.blocks(arch) for arch in archs]
-    beliefs = network_beliefs(specs, nets, rough_ms(specs))
-    chosen = beliefs.choose(np.ones(len(archs)), float(count))
+    specs, networks = space.unique_blocks(resolutions), [space.blocks(arch) for arch in archs]
+    posterior = network_beliefs(specs, networks, rough_ms(specs))
+    chosen = posterior.choose(np.ones(len(archs)), float(count))
     return [archs[row] for row in chosen]
 
 
 class BudgetPlanner:
-    """See `bench.sweep.planner.Planner`. It decides from what is measured alone.
+    """Planner for a time budget, see `bench.sweep.planner.Planner`.
 
-    `networks` is how many networks are measured at most; None for 20 at first, and more where time
-    is left. `reserve_s` is left for what follows the sweep.
+    It decides from measurements alone. `networks` is the largest number of networks; None for 20,
+    and more if time is left. `reserve_s` is reserved for measurements after the sweep.
     """
 
     def __init__(  # noqa: PLR0913
@@ -83,7 +84,7 @@ class BudgetPlanner:
         archs = list(dict.fromkeys(space.sample(rng, POOL, resolutions)))
         self._blocks = [Workload(role="block", blocks=(spec,)) for spec in self._specs]
         self._networks = [self._network(arch) for arch in archs]
-        self._nets = [one.blocks for one in self._networks]
+        self._nets = [workload.blocks for workload in self._networks]
         self._first_networks = NETWORKS if networks is None else networks
         self._most_networks = MOST_NETWORKS if networks is None else networks
         self._fixed = with_references([])
@@ -98,141 +99,161 @@ class BudgetPlanner:
     def next(
         self, done: Sequence[Measurement], unrunnable: Collection[Workload] = ()
     ) -> Sequence[Workload] | None:
-        """Return what the rest of the time is best spent on; None where it is spent."""
-        known = {one.workload for one in done if one.workload.role != "reference"}
+        """Return the workloads of the next iteration; None if the budget is used."""
+        known = {
+            measurement.workload for measurement in done if measurement.workload.role != "reference"
+        }
         budget_s = self.budget_s
         if known and self._spent is not None and self._out_of_time(self._spent.wall_s):
             return None
-        prices = MeasuringTimes(self._budget, self._specs, done, self._spent)
-        left_s = budget_s - self._reserve_s - prices.spent_s
-        if known and self._out_of_time(prices.spent_s):
+        times = MeasuringTimes(self._budget, self._specs, done, self._spent)
+        left_s = budget_s - self._reserve_s - times.spent_s
+        if known and self._out_of_time(times.spent_s):
             return None
-        room_s = left_s - self._fixed_s(prices, left_s)
-        gone = {*known, *unrunnable}
+        room_s = left_s - self._fixed_s(times, left_s)
+        excluded = {*known, *unrunnable}
         if not known:
-            work = self._choose_blocks(prices, max(room_s - (1 - FIRST_SHARE) * left_s, 0), gone)
-            work = work or self._choose_blocks(prices, room_s, gone)[:1]
-        elif not any(one.role == "network" for one in gone):
-            work = self._main_round(prices, min(room_s, MAIN_SHARE * left_s), gone)
+            chosen = self._choose_blocks(
+                times, max(room_s - (1 - FIRST_SHARE) * left_s, 0), excluded
+            )
+            chosen = chosen or self._choose_blocks(times, room_s, excluded)[:1]
+        elif not any(workload.role == "network" for workload in excluded):
+            chosen = self._main_iteration(times, min(room_s, MAIN_SHARE * left_s), excluded)
         else:
-            work = self._later_round(prices, room_s, gone, done)
-        if not known and not work:
+            chosen = self._later_iteration(times, room_s, excluded, done)
+        if not known and not chosen:
             raise InputError(
-                f"--budget {budget_s:g}s is too little for one block in "
-                f"{self._budget.plan.loads} replicates of {self._budget.plan.passes} rounds: give "
+                f"--budget {budget_s:g}s is too short for one block in {self._budget.plan.loads} "
+                f"replicates of {self._budget.plan.passes} rounds: give "
                 "more, or fewer --replicates and --rounds"
             )
-        return work or None
+        return chosen or None
 
-    def _fixed_s(self, prices: MeasuringTimes, left_s: float) -> float:
-        """What references take, and blocks that groups after a round's first one repeat."""
+    def _fixed_s(self, times: MeasuringTimes, left_s: float) -> float:
+        """Seconds for references, and for blocks that later groups of an iteration repeat."""
         plan = self._budget.plan
         groups = max(1, math.ceil(left_s / (plan.loads * plan.group_s)))
-        repeated_s = ANCHORS * float(prices.of(self._blocks).mean())
-        return groups * _sum(prices, self._fixed) + (groups - 1) * repeated_s
+        repeated_s = ANCHORS * float(times.of(self._blocks).mean())
+        return groups * _sum(times, self._fixed) + (groups - 1) * repeated_s
 
     def _out_of_time(self, spent_s: float) -> bool:
         return self.budget_s - self._reserve_s - spent_s < LEAST_SHARE * self.budget_s
 
-    def _main_round(
-        self, prices: MeasuringTimes, room_s: float, gone: Collection[Workload]
+    def _main_iteration(
+        self, times: MeasuringTimes, room_s: float, excluded: Collection[Workload]
     ) -> list[Workload]:
-        """Networks, what the domain lacks, then what tells most."""
-        work = self._choose_networks(prices, NETWORKS_SHARE * room_s, gone)
-        room_s -= _sum(prices, work)
-        taken = [row for row, one in enumerate(self._blocks) if one in gone]
-        covers = covering(self._specs, prices.of(self._blocks), COVER_SHARE * room_s, taken)
-        cover = [self._blocks[row] for row in covers if self._blocks[row] not in gone]
-        work += cover
-        room_s -= _sum(prices, cover)
-        return work + self._choose_blocks(prices, room_s, {*gone, *cover})
+        """Networks, blocks missing in the domain, then the most informative blocks."""
+        chosen = self._choose_networks(times, NETWORKS_SHARE * room_s, excluded)
+        room_s -= _sum(times, chosen)
+        known_rows = [row for row, workload in enumerate(self._blocks) if workload in excluded]
+        rows = covering(self._specs, times.of(self._blocks), COVER_SHARE * room_s, known_rows)
+        covering_blocks = [self._blocks[row] for row in rows if self._blocks[row] not in excluded]
+        chosen += covering_blocks
+        room_s -= _sum(times, covering_blocks)
+        return chosen + self._choose_blocks(times, room_s, {*excluded, *covering_blocks})
 
-    def _later_round(
+    def _later_iteration(
         self,
-        prices: MeasuringTimes,
+        times: MeasuringTimes,
         room_s: float,
-        gone: Collection[Workload],
+        excluded: Collection[Workload],
         done: Sequence[Measurement],
     ) -> list[Workload]:
-        """Networks such as a search finds, blocks that are left, and what is least certain."""
-        blocks_left = any(one not in gone for one in self._blocks)
+        """Networks near the front, remaining blocks, and repeats of uncertain workloads."""
+        blocks_left = any(workload not in excluded for workload in self._blocks)
         share_s = FRONT_SHARE * room_s if blocks_left else room_s
-        work = self._front(prices, share_s, gone)
-        room_s -= _sum(prices, work)
-        blocks = self._choose_blocks(prices, room_s, gone) if blocks_left else []
-        room_s -= _sum(prices, blocks)
-        return [*work, *blocks, *self._again(prices, room_s, done)]
+        networks = self._front(times, share_s, excluded)
+        room_s -= _sum(times, networks)
+        blocks = self._choose_blocks(times, room_s, excluded) if blocks_left else []
+        room_s -= _sum(times, blocks)
+        return [*networks, *blocks, *self._repeats(times, room_s, done)]
 
     def _front(
-        self, prices: MeasuringTimes, room_s: float, gone: Collection[Workload]
+        self, times: MeasuringTimes, room_s: float, excluded: Collection[Workload]
     ) -> list[Workload]:
-        """Networks of the front that were not measured, from one end of it to the other."""
-        measured = sum(one.role == "network" for one in gone)
+        """Unmeasured networks near the Pareto front, spread over all latencies."""
+        measured = sum(workload.role == "network" for workload in excluded)
         count = self._most_networks - measured
         if count <= 0 or room_s <= 0:
             return []
-        costs_ms = dict(zip(self._specs, prices.costs_ms.tolist(), strict=True))
+        costs_ms = dict(zip(self._specs, times.costs_ms.tolist(), strict=True))
         rng = np.random.default_rng([self._seed, 3, measured])
         archs = front_networks(self._space, rng, costs_ms, self._most_networks, self._resolutions)
-        found = [one for one in map(self._network, dict.fromkeys(archs)) if one not in gone]
-        # As many as there is time for, evenly over the front.
-        prices_s = prices.of(found)
-        count = min(count, len(found))
+        networks = [
+            workload
+            for workload in map(self._network, dict.fromkeys(archs))
+            if workload not in excluded
+        ]
+        # As many as fit into the time, evenly over the front.
+        network_s = times.of(networks)
+        count = min(count, len(networks))
         while count > 0:
-            rows = np.linspace(0, len(found) - 1, count).round().astype(int)
-            total_s = float(prices_s[rows].sum())
+            rows = np.linspace(0, len(networks) - 1, count).round().astype(int)
+            total_s = float(network_s[rows].sum())
             if total_s <= room_s:
-                return [found[row] for row in rows]
+                return [networks[row] for row in rows]
             count = min(count - 1, int(count * room_s / total_s))
         return []
 
-    def _again(
-        self, prices: MeasuringTimes, room_s: float, done: Sequence[Measurement]
+    def _repeats(
+        self, times: MeasuringTimes, room_s: float, done: Sequence[Measurement]
     ) -> list[Workload]:
-        """What is measured and least certain, networks first, as much as there is time for."""
-        most = AGAIN * self._budget.plan.loads
-        open_ = [one for one in done if one.workload.role != "reference" and one.loads < most]
-        # An interval of one replicate is not known: it comes first.
-        open_.sort(key=lambda one: (one.workload.role != "network", -_width(one), one.workload.key))
-        work: list[Workload] = []
-        for one, price_s in zip(open_, prices.of([o.workload for o in open_]), strict=True):
-            if price_s <= room_s:
-                room_s -= float(price_s)
-                work.append(one.workload)
-        return work
+        """The most uncertain measured workloads, networks first, as many as fit into the time."""
+        most_replicates = AGAIN * self._budget.plan.loads
+        repeatable = [
+            measurement
+            for measurement in done
+            if measurement.workload.role != "reference" and measurement.loads < most_replicates
+        ]
+        # One replicate has no interval: such workloads come first.
+        repeatable.sort(
+            key=lambda measurement: (
+                measurement.workload.role != "network",
+                -_width(measurement),
+                measurement.workload.key,
+            )
+        )
+        chosen: list[Workload] = []
+        for measurement, time_s in zip(
+            repeatable, times.of([item.workload for item in repeatable]), strict=True
+        ):
+            if time_s <= room_s:
+                room_s -= float(time_s)
+                chosen.append(measurement.workload)
+        return chosen
 
     def _network(self, arch: ArchConfig) -> Workload:
         label = self._space.to_line(arch)
         return Workload(role="network", blocks=self._space.blocks(arch), label=label)
 
     def _choose_networks(
-        self, prices: MeasuringTimes, room_s: float, gone: Collection[Workload]
+        self, times: MeasuringTimes, room_s: float, excluded: Collection[Workload]
     ) -> list[Workload]:
-        beliefs = network_beliefs(self._specs, self._nets, prices.costs_ms)
-        taken = [row for row, one in enumerate(self._networks) if one in gone]
-        chosen = beliefs.choose(
-            prices.of(self._networks), room_s, most=self._first_networks, but=taken
+        posterior = network_beliefs(self._specs, self._nets, times.costs_ms)
+        excluded_rows = [row for row, workload in enumerate(self._networks) if workload in excluded]
+        chosen = posterior.choose(
+            times.of(self._networks), room_s, most=self._first_networks, but=excluded_rows
         )
         return [self._networks[row] for row in chosen]
 
     def _choose_blocks(
-        self, prices: MeasuringTimes, room_s: float, gone: Collection[Workload]
+        self, times: MeasuringTimes, room_s: float, excluded: Collection[Workload]
     ) -> list[Workload]:
-        taken = [row for row, one in enumerate(self._blocks) if one in gone]
-        beliefs = block_beliefs(self._specs, self._nets, prices.costs_ms).given(taken)
-        chosen = beliefs.choose(prices.of(self._blocks), room_s, but=taken)
+        excluded_rows = [row for row, workload in enumerate(self._blocks) if workload in excluded]
+        posterior = block_beliefs(self._specs, self._nets, times.costs_ms).given(excluded_rows)
+        chosen = posterior.choose(times.of(self._blocks), room_s, but=excluded_rows)
         return [self._blocks[row] for row in chosen]
 
 
 def _prepare() -> None:
-    """Import what choosing takes: seconds on a busy machine, which are no part of the budget."""
+    """Import slow modules before the budget starts: seconds on a busy machine."""
     importlib.import_module("sklearn.linear_model")
 
 
-def _sum(prices: MeasuringTimes, work: Sequence[Workload]) -> float:
-    return float(prices.of(work).sum())
+def _sum(times: MeasuringTimes, workloads: Sequence[Workload]) -> float:
+    return float(times.of(workloads).sum())
 
 
-def _width(one: Measurement) -> float:
-    """Half-width of the interval, infinite where one replicate tells none."""
-    return one.half_width if one.loads > 1 else float("inf")
+def _width(measurement: Measurement) -> float:
+    """Half-width of the interval, infinite for one replicate."""
+    return measurement.half_width if measurement.loads > 1 else float("inf")

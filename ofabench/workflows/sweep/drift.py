@@ -36,26 +36,25 @@ def drift(
     options: DriftOptions = DEFAULTS,
     progress: Progress | None = None,
 ) -> DriftReport:
-    """Measure the anchor networks of a sweep again, in one measurement session or in many.
+    """Measure the anchor networks of a sweep again, in one measurement session or several.
 
     The anchors are up to five networks of the sweep, from its fastest to its slowest. A session
-    takes under 30 s, is stored in the sweep's file at its end, and is of this process; the command
-    `ofabench drift` takes a new process for each.
+    takes under 30 s and is stored in the sweep's file at its end. All sessions run in this process;
+    the command `ofabench drift` starts a new process for each.
 
     Args:
         sweep: a finished sweep that measured networks, or its file.
         device: the sweep's own: an address like `"cpu"`, an open device, or `DeviceOptions`.
         options: how often, and for how long.
-        progress: is shown the measuring and the waiting; None shows nothing.
+        progress: is shown measuring and waiting; None shows nothing.
 
     Returns:
-        The log of all sessions, those of earlier calls among them.
+        The log of all sessions, including those of earlier calls.
 
     Raises:
         InputError: the sweep has no networks or is not finished, the last session ended less than
-            five minutes ago (with `every_s` that is waited for), or the clock is behind it.
-        TargetMismatchError: device or runtime are not the sweep's, or cannot run an anchor any
-            more.
+            five minutes ago (with `every_s` it waits instead), or the clock is behind it.
+        TargetMismatchError: device or runtime are not the sweep's, or cannot run an anchor.
         DeviceError: the device cannot be reached, or is busy.
         InterruptedSweepError: Ctrl-C; finished sessions are kept.
 
@@ -75,14 +74,14 @@ after it: measure in 300 s, or give --every 5m, which waits
     path = _path(sweep)
     if not isinstance(options, DriftOptions):
         raise InputError(f"options are {options!r:.80}, expected DriftOptions")
-    shown = progress or NoProgress()
+    display = progress or NoProgress()
     with device_in(device) as opened:
         _check(path, opened)
 
         def session() -> None:
-            _measure(path, opened, shown, force=options.force, wait=waits(device), clock=SYSTEM)
+            _measure(path, opened, display, force=options.force, wait=waits(device), clock=SYSTEM)
 
-        return keep_log(path, options, session, shown, resume_with="the same call")
+        return keep_log(path, options, session, display, resume_with="the same call")
 
 
 def drift_request(
@@ -91,21 +90,23 @@ def drift_request(
     *,
     resume_with: str = "the same command",
 ) -> DriftReport:
-    """Keep a log that is described in words alone, each session in a new process.
+    """Extend the drift log of a request, each session in a new process.
 
-    How memory is laid out is settled when a process starts: a later user's process has another.
+    Each process has its own memory layout, which affects latencies, and so will a user's.
     """
     from ofabench.launcher import launch
 
-    shown = progress or NoProgress()
-    part = DriftPart(sweep=request.sweep, device=request.device, force=request.drift.force)
+    display = progress or NoProgress()
+    session_options = DriftPart(
+        sweep=request.sweep, device=request.device, force=request.drift.force
+    )
     with device_in(request.device) as device:
         _check(request.sweep, device)
 
     def session() -> None:
-        launch(drift_part, part, progress=shown, say=logger.warning)
+        launch(drift_part, session_options, progress=display, say=logger.warning)
 
-    return keep_log(request.sweep, request.drift, session, shown, resume_with=resume_with)
+    return keep_log(request.sweep, request.drift, session, display, resume_with=resume_with)
 
 
 def drift_part(part: DriftPart, progress: Progress) -> dict[str, Any]:
@@ -126,12 +127,12 @@ def keep_log(  # noqa: PLR0913 - what is logged, how often, and what tests repla
     resume_with: str,
     clock: Clock = SYSTEM,
 ) -> DriftReport:
-    """Call `session`, which adds one to the file, as often as the options say."""
+    """Call `session`, which adds a session to the file, as often as the options say."""
     measured, skipped = 0, list[str]()
-    begun_s = clock.now()
-    end_s = None if options.for_s is None else begun_s + options.for_s
+    first_s = clock.now()
+    end_s = None if options.for_s is None else first_s + options.for_s
     due_s = _first_due_s(path, clock, wait=options.every_s is not None)
-    failed: DeviceError | None = None
+    last_error: DeviceError | None = None
     try:
         while end_s is None or due_s <= end_s or not measured + len(skipped):
             wait_until(due_s, clock, progress, _wait_note(end_s))
@@ -142,7 +143,7 @@ def keep_log(  # noqa: PLR0913 - what is logged, how often, and what tests repla
             except DeviceError as error:
                 if options.every_s is None:
                     raise
-                failed = error
+                last_error = error
                 skipped.append(f"{iso(started_s)[:16].replace('T', ' ')}: {error}")
                 logger.warning("a session is skipped: %s", error)
             if options.every_s is None:
@@ -152,15 +153,15 @@ def keep_log(  # noqa: PLR0913 - what is logged, how often, and what tests repla
         raise InterruptedSweepError(_stopped(path, measured, end_s, clock, resume_with)) from error
     finally:
         progress.close()
-    if failed is not None and not measured:
-        raise failed
+    if last_error is not None and not measured:
+        raise last_error
     return _report(path, measured, tuple(skipped))
 
 
 def _measure(  # noqa: PLR0913 - a session's file, device, and how it is taken
     path: Path, device: Device, progress: Progress, *, force: bool, wait: bool, clock: Clock
 ) -> None:
-    """Measure a session and write it to the file, which nobody else writes meanwhile."""
+    """Measure a session and write it to the file, while holding the device's lock."""
     from bench.backends.registry import get_backend
 
     with SweepStore.open(path) as store:
@@ -172,21 +173,21 @@ def _measure(  # noqa: PLR0913 - a session's file, device, and how it is taken
             device.check_quiet()
         with SweepStore.resume(path, target, plan) as store:
             log = drift_log_to_extend(store)
-            found = measure_session(
+            session = measure_session(
                 device, backend, store, log, progress, forced=force, clock=clock
             )
-            store.add_drift_session(found)
+            store.add_drift_session(session)
 
 
 def _check(path: Path, device: Device) -> None:
-    """Raise what hinders a session, before anything is waited for."""
+    """Raise if a session is not possible, before any waiting."""
     with SweepStore.open(path) as store:
         _check_target(store, device)
         drift_log_to_extend(store)
 
 
 def _check_target(store: SweepStore, device: Device) -> None:
-    """Raise `TargetMismatchError` where the device is not the sweep's target."""
+    """Raise `TargetMismatchError` if the device is not the sweep's target."""
     from bench.backends.registry import get_backend
 
     check_same_target(
@@ -194,13 +195,13 @@ def _check_target(store: SweepStore, device: Device) -> None:
         get_backend(store.target.backend),
         store.target,
         whose="the sweep's",
-        remedy=f"a drift log is of one target; give the --device of {store.path}, or sweep here "
-        "into a file for this one",
+        remedy=f"a drift log has one target; give the --device of {store.path}, or make a new sweep "
+        "of this one",
     )
 
 
 def _first_due_s(path: Path, clock: Clock, *, wait: bool) -> float:
-    """When the next session may begin; `InputError` where it is not yet, unless it may wait."""
+    """When the next session may begin; `InputError` if it is later and must not wait."""
     with SweepStore.open(path) as store:
         last_s = last_ended_s(store)
     now_s = clock.now()
@@ -224,7 +225,9 @@ def _wait_note(end_s: float | None) -> Callable[[float], str]:
 
 def _stopped(path: Path, measured: int, end_s: float | None, clock: Clock, resume_with: str) -> str:
     left = "" if end_s is None else f" (--for had {max(end_s - clock.now(), 0) / 60:.0f}m left)"
-    return f"stopped after {measured} sessions, which {path} keeps; go on with: {resume_with}{left}"
+    return (
+        f"stopped after {measured} sessions, stored in {path}; continue with: {resume_with}{left}"
+    )
 
 
 def _report(path: Path, measured: int, skipped: tuple[str, ...]) -> DriftReport:
@@ -235,9 +238,9 @@ def _report(path: Path, measured: int, skipped: tuple[str, ...]) -> DriftReport:
         )
 
 
-def _path(given: Sweep | Path | str) -> Path:
-    if isinstance(given, Sweep):
-        return given.path
-    if isinstance(given, str | Path):
-        return Path(given)
-    raise InputError(f"the sweep is {given!r:.80}, expected a Sweep or the path of its file")
+def _path(sweep: Sweep | Path | str) -> Path:
+    if isinstance(sweep, Sweep):
+        return sweep.path
+    if isinstance(sweep, str | Path):
+        return Path(sweep)
+    raise InputError(f"the sweep is {sweep!r:.80}, expected a Sweep or the path of its file")

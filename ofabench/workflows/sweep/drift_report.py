@@ -1,4 +1,4 @@
-"""Report of a drift log: by session, how much slower all was than in the sweep."""
+"""Report of a drift log: by session, how much slower everything was than in the sweep."""
 
 import html
 from collections.abc import Iterator
@@ -17,10 +17,10 @@ HEADS = ("session (UTC)", "drift", "anchors from", "to", "note")
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class DriftReport:
-    """The drift log of a sweep, after `measured` sessions more.
+    """Drift log of a sweep, after `measured` new sessions.
 
-    `log` has the anchors and all sessions, `skipped` says of each session that could not be
-    measured when and why.
+    `log` has the anchors and all sessions, `skipped` a text for each session that failed: when and
+    why.
     """
 
     path: Path
@@ -35,7 +35,7 @@ class DriftReport:
         return {
             "path": str(self.path),
             "target": self.target.to_json(),
-            "anchors": [{"label": one.label, "ms": one.ms} for one in self.log.anchors],
+            "anchors": [{"label": anchor.label, "ms": anchor.ms} for anchor in self.log.anchors],
             "sessions": [
                 {
                     "started_at": session.started_at,
@@ -52,7 +52,7 @@ class DriftReport:
         }
 
     def lines(self) -> Iterator[str]:
-        """Yield the table of sessions for a terminal, the last ones where they are many."""
+        """Yield the table of sessions for a terminal; of many sessions only the last ones."""
         log = self.log
         counted = f"{len(log.anchors)} anchor networks in {len(log.sessions)} sessions"
         yield f"{self.path}: {counted}, {self.measured} of them new; {self.target.key}"
@@ -66,8 +66,8 @@ class DriftReport:
             ).rstrip()
         if len(log.sessions) > SHOWN:
             yield f"{len(log.sessions) - SHOWN} earlier sessions; see --json"
-        for words in self.skipped:
-            yield f"skipped     {words}"
+        for text in self.skipped:
+            yield f"skipped     {text}"
 
     def __repr__(self) -> str:
         return "\n".join(self.lines())
@@ -83,13 +83,13 @@ class DriftReport:
     def _rows(self) -> list[tuple[str, ...]]:
         rows = []
         for session, drifts in zip(self.log.sessions, self._drifts(), strict=True):
-            moment = session.started_at[:16].replace("T", " ")
+            start = session.started_at[:16].replace("T", " ")
             note = "forced" if session.forced else ""
-            rows.append((moment, *(f"{one:+.1%}" for one in drifts), note))
+            rows.append((start, *(f"{drift:+.1%}" for drift in drifts), note))
         return rows
 
     def _drifts(self) -> list[tuple[float, float, float]]:
-        """Of each session the drift since the sweep, and the least and largest of an anchor."""
+        """For each session: drift since the sweep, and the lowest and highest of an anchor."""
         ratios = np.expm1(self.log.log_ratios)
         drift = np.expm1(self.log.log_drift)
         low, high = ratios.min(axis=1), ratios.max(axis=1)

@@ -16,27 +16,27 @@ EXIT_INTERRUPTED = 130
 
 
 class MemberWatcher(Progress, Protocol):
-    """The progress of one member, and what it says."""
+    """Display of one member: its progress and its messages."""
 
     def say(self, line: str) -> None:
         """Show a line that the member printed or logged."""
         ...
 
     def end(self, how: str) -> None:
-        """Show that it has ended: done, stopped or failed."""
+        """Show how it ended: done, stopped or failed."""
         ...
 
 
 class FleetWatcher(Protocol):
-    """Shows how the members of a fleet come along."""
+    """Display of a fleet: one row for each member."""
 
     def member(self, name: str) -> MemberWatcher:
-        """Begin to show a member."""
+        """Return the display of a member."""
         ...
 
 
 class NoMemberWatcher(NoProgress):
-    """Shows nothing of a member."""
+    """Display of a member that shows nothing."""
 
     def say(self, line: str) -> None:
         del line
@@ -46,7 +46,7 @@ class NoMemberWatcher(NoProgress):
 
 
 class NoFleetWatcher:
-    """Shows nothing."""
+    """Display of a fleet that shows nothing."""
 
     def member(self, name: str) -> MemberWatcher:
         del name
@@ -55,7 +55,7 @@ class NoFleetWatcher:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """One sweep of a fleet, and the name that people know its device by."""
+    """One sweep of a fleet, and the name of its device."""
 
     name: str
     request: SweepRequest
@@ -63,7 +63,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberOutcome:
-    """How a member's sweep ended: its summary, or why there is none."""
+    """End of a member's sweep: its summary or its error."""
 
     name: str
     path: str
@@ -73,14 +73,14 @@ class MemberOutcome:
 
     @property
     def code(self) -> int:
-        """Exit code of this sweep: 0, 2 where it failed, 130 where it was stopped."""
+        """Exit code of this sweep: 0, 2 if it failed, 130 if it was stopped."""
         if self.error is None:
             return 0
         return EXIT_INTERRUPTED if self.interrupted else EXIT_FAILED
 
     @property
     def words(self) -> str:
-        """Why it failed, in one line; empty where it did not."""
+        """Error in one line; empty without an error."""
         return "" if self.error is None else " ".join(str(self.error).split())
 
     def to_dict(self) -> dict[str, Any]:
@@ -97,10 +97,10 @@ class MemberOutcome:
 def run_fleet(
     members: Sequence[Member], watcher: FleetWatcher | None = None
 ) -> list[MemberOutcome]:
-    """Run every member's sweep to its end and return how each went, in their order.
+    """Run every member's sweep to its end and return how each ended, in their order.
 
-    Each is a process by itself, so that one that fails or hangs holds up no other. Ctrl-C is
-    passed on once to each, and waited for: every device puts its settings back.
+    Each runs in its own process, so that one that fails or hangs does not block the others. Ctrl-C
+    is sent once to each, and this waits for all: every device restores its settings.
     """
     watcher = watcher or NoFleetWatcher()
     running: list[_Running] = []
@@ -108,7 +108,7 @@ def run_fleet(
         running += [_Running(member, watcher) for member in members]
         return [each.wait() for each in running]
     except KeyboardInterrupt:
-        # A second Ctrl-C ends the waiting, not the devices' putting back.
+        # A second Ctrl-C ends the waiting, while devices still restore their settings.
         for each in running:
             each.interrupt()
         return [each.wait() for each in running]
@@ -120,14 +120,14 @@ def run_fleet(
 
 
 class _Running:
-    """A member's worker, and what shows it."""
+    """Running sweep of a member: its worker and its display."""
 
     def __init__(self, member: Member, watcher: FleetWatcher) -> None:
         self._member = member
-        self._shown = watcher.member(member.name)
+        self._display = watcher.member(member.name)
         # A terminal's Ctrl-C must reach it once, through `interrupt`.
         self._worker = Worker(
-            sweep_part, member.request, progress=self._shown, say=self._shown.say, alone=True
+            sweep_part, member.request, progress=self._display, say=self._display.say, alone=True
         )
 
     def interrupt(self) -> None:
@@ -138,7 +138,7 @@ class _Running:
         """Wait for its end."""
         outcome = self._worker.wait()
         result = outcome.result
-        self._shown.end(_how(outcome))
+        self._display.end(_how(outcome))
         return MemberOutcome(
             name=self._member.name,
             path=str(self._member.request.out),

@@ -20,13 +20,13 @@ from ofabench.workflows.sweep.fleet import (
 
 @dataclass(frozen=True, slots=True)
 class FleetSweep:
-    """How the sweeps of a fleet ended, in the order of its file."""
+    """Results of a fleet's sweeps, in the order of its file."""
 
     members: tuple[MemberOutcome, ...]
 
     @property
     def code(self) -> int:
-        """Exit code of all: 0, 2 where one failed, 130 where they were stopped."""
+        """Exit code of all: 0, 2 if one failed, 130 if they were stopped."""
         codes = {each.code for each in self.members}
         if EXIT_INTERRUPTED in codes:
             return EXIT_INTERRUPTED
@@ -42,18 +42,18 @@ def sweep_fleet(
 ) -> FleetSweep:
     """Sweep every phone of a file into `request.out`, a folder: NAME.sqlite each.
 
-    An existing sweep continues. Where one fails, the others are kept.
+    An existing sweep is continued. If one fails, the others are kept.
 
     Args:
-        file: the fleet's file; it says device, backend, cores, threads and precision of each.
+        file: the fleet's file, with device, backend, cores, threads and precision of each phone.
         request: what is measured.
-        watcher: shown how the phones come along; None for nothing.
+        watcher: is shown the progress of each phone; None shows nothing.
 
     Raises:
-        InputError: the file or the request is wrong, or the request gives what the file says.
+        InputError: the file or the request is wrong, or the request repeats an option of the file.
         FileError: the folder cannot be made.
     """
-    _check_left_out(request)
+    _check_only_in_file(request)
     fleet = Fleet.load(file)
     try:
         request.out.mkdir(exist_ok=True)
@@ -64,14 +64,14 @@ def sweep_fleet(
     return FleetSweep(tuple(run_fleet(members, watcher)))
 
 
-def _check_left_out(request: SweepRequest) -> None:
-    """`InputError` for the first option that the fleet's file gives, phone by phone."""
-    given = {
+def _check_only_in_file(request: SweepRequest) -> None:
+    """Raise `InputError` for the first option that only the fleet's file may give."""
+    options = {
         "device": request.device.device,
         "backend": request.backend,
         "cores": request.sweep.cores,
     }
-    names = [name for name, value in given.items() if value is not None]
+    names = [name for name, value in options.items() if value is not None]
     first = names[0] if names else first_given(request.device.phone)
     if first is not None:
         option = "--" + first.replace("_", "-")
@@ -81,7 +81,7 @@ def _check_left_out(request: SweepRequest) -> None:
 def member_of(phone: FleetPhone, request: SweepRequest) -> Member:
     """Return the sweep of one phone."""
     out = request.out / f"{phone.name}.sqlite"
-    own = replace(
+    sweep = replace(
         request.sweep,
         precision=phone.precision,
         threads=phone.threads,
@@ -96,7 +96,7 @@ def member_of(phone: FleetPhone, request: SweepRequest) -> Member:
                 device=phone.address, wait=request.device.wait, phone=phone.options
             ),
             backend=phone.backend,
-            sweep=own,
+            sweep=sweep,
             out=out,
         ),
     )

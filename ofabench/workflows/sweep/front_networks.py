@@ -1,4 +1,4 @@
-"""Networks such as a search finds: the largest of those with equal latency."""
+"""Networks near the Pareto front: the largest among those with similar latency."""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,11 +21,11 @@ def front_networks(
     count: int,
     resolutions: Sequence[int] | None = None,
 ) -> list[ArchConfig]:
-    """Up to `count` networks near the front of MACs against latency, spread over the latencies.
+    """Return up to `count` networks near the front of MACs against latency, over all latencies.
 
-    A search under a limit finds networks that are accurate for their latency; MACs stand for
-    accuracy, of which nothing is known yet, and `costs_ms` of the blocks for latency. Random
-    networks, and changed ones of the best of them, are ranked within their stretch of latency.
+    A search under a limit returns networks that are accurate for their latency. Here MACs stand for
+    the accuracy, which is not known yet, and sums of the blocks' `costs_ms` for the latency. Random
+    networks, and mutations of the best of them, are ranked within intervals of latency.
     """
     codes = space.sample_codes(rng, DRAWN, resolutions)
     for _ in range(GENERATIONS):
@@ -38,12 +38,12 @@ def front_networks(
 def _best(
     space: SearchSpace, codes: Codes, costs_ms: Mapping[BlockSpec, float], count: int
 ) -> list[int]:
-    """Rows of the network of most MACs in each of `count` stretches of latency."""
+    """Rows of the networks with most MACs in each of `count` intervals of latency."""
     ms, macs = _sums(space, codes, costs_ms)
     edges = np.linspace(np.log(ms.min()), np.log(ms.max()), count + 1)
-    stretch = np.clip(np.searchsorted(edges, np.log(ms), side="right") - 1, 0, count - 1)
-    order = np.lexsort((ms, -macs, stretch))
-    _, first = np.unique(stretch[order], return_index=True)
+    interval = np.clip(np.searchsorted(edges, np.log(ms), side="right") - 1, 0, count - 1)
+    order = np.lexsort((ms, -macs, interval))
+    _, first = np.unique(interval[order], return_index=True)
     return [int(row) for row in order[first]]
 
 
@@ -55,7 +55,11 @@ def _sums(
     for position in space.choices:
         values, row_of = np.unique(codes[:, position.columns], axis=0, return_inverse=True)
         options = dict(position.options)
-        held = [options[tuple(one)] for one in values.tolist()]
-        ms += np.array([sum(costs_ms[b] for b in blocks) for blocks in held])[row_of.ravel()]
-        macs += np.array([float(sum(b.macs for b in blocks)) for blocks in held])[row_of.ravel()]
+        blocks_of = [options[tuple(code)] for code in values.tolist()]
+        ms += np.array([sum(costs_ms[block] for block in blocks) for blocks in blocks_of])[
+            row_of.ravel()
+        ]
+        macs += np.array([float(sum(block.macs for block in blocks)) for blocks in blocks_of])[
+            row_of.ravel()
+        ]
     return ms, macs

@@ -1,6 +1,6 @@
 """Self-check of a GPU at batch 1 and 64, fp32 and fp16.
 
-Where the host is an Intel Xeon, its own figures too: no developer of this project has one.
+On an Intel Xeon host it checks the CPU too: the developers have none.
 """
 
 import json
@@ -28,13 +28,13 @@ XEON_BACKENDS = ("onnx", "torch", "tflite")
 
 @dataclass(frozen=True, slots=True)
 class CheckedGpu:
-    """Everything that was found of a GPU, as JSON values; `selfcheck.json` in the folder has it."""
+    """Results of a GPU's check as JSON values, those of `selfcheck.json` in the folder."""
 
     data: Mapping[str, Any]
 
     @property
     def passed(self) -> bool:
-        """Whether every output is what it must be."""
+        """Whether every output is correct."""
         return bool(self.data["passed"])
 
     def to_dict(self) -> dict[str, Any]:
@@ -42,7 +42,7 @@ class CheckedGpu:
         return dict(self.data)
 
     def lines(self) -> list[str]:
-        """Timers and targets, for people."""
+        """Return timers and targets as lines."""
         return [*_timer_lines(self.data["timers"]), *target_lines(self.data["targets"])]
 
 
@@ -51,16 +51,16 @@ def check_gpu(
     progress: Callable[[], Progress | None] = lambda: None,
     command_line: CommandLine | None = None,
 ) -> CheckedGpu:
-    """Check everything about a GPU; a second start continues where the first was stopped.
+    """Check a GPU; a second start continues an interrupted check.
 
     Args:
-        request: which GPU and backend, and the folder to make or to go on in.
-        progress: makes what shows each measurement; see `ofabench.workflows.pipeline` for the rest.
-        command_line: writes the command that does the same as a part, for the log.
+        request: which GPU and backend, and the folder to create or to continue.
+        progress: returns the display of each measurement.
+        command_line: returns the equivalent command of a task, for the log.
 
     Raises:
         FileError: the folder is a file.
-        DeviceError: there is no such GPU, or it is used by others.
+        DeviceError: there is no such GPU, or others use it.
     """
     from bench.devices.cuda.device import index_in
     from bench.devices.cuda.torch_driver import check_index
@@ -102,15 +102,15 @@ def _quick_check(request: SelfCheckRequest, progress: Callable[[], Progress | No
 
 
 def _checks(request: SelfCheckRequest) -> list[TargetCheck]:
-    amount, forced = CheckSize(space=request.space), request.check_options.force
+    size, forced = CheckSize(space=request.space), request.check_options.force
     backend = request.backend or default_backend(str(request.device.device))
     return [
-        *gpu_checks(request.out, request.device, backend, amount, forced=forced),
+        *gpu_checks(request.out, request.device, backend, size, forced=forced),
         *xeon_checks(
             request.out,
             host_facts.cpu_model(),
             len(host_facts.allowed_cores()),
-            amount,
+            size,
             forced=forced,
             wait=request.device.wait,
         ),
@@ -118,9 +118,9 @@ def _checks(request: SelfCheckRequest) -> list[TargetCheck]:
 
 
 def gpu_checks(
-    folder: Path, device: DeviceOptions, backend: str, amount: CheckSize, *, forced: bool = False
+    folder: Path, device: DeviceOptions, backend: str, size: CheckSize, *, forced: bool = False
 ) -> list[TargetCheck]:
-    """Return what is measured on a GPU."""
+    """Return the checks of a GPU's targets."""
     return [
         TargetCheck(
             folder=folder,
@@ -128,7 +128,7 @@ def gpu_checks(
             device=device,
             backend=backend,
             sweep=SweepOptions(batch=batch, precision=precision, force=forced),
-            amount=amount,
+            size=size,
         )
         for batch in BATCHES
         for precision in PRECISIONS
@@ -139,12 +139,12 @@ def xeon_checks(  # noqa: PLR0913
     folder: Path,
     cpu_model: str | None,
     cores: int,
-    amount: CheckSize,
+    size: CheckSize,
     *,
     forced: bool = False,
     wait: bool = False,
 ) -> list[TargetCheck]:
-    """Return what is measured on the host's processor: nothing unless it is an Intel Xeon."""
+    """Return the checks of the host's processor: none unless it is an Intel Xeon."""
     if cpu_model is None or "Xeon" not in cpu_model:
         return []
     return [
@@ -154,7 +154,7 @@ def xeon_checks(  # noqa: PLR0913
             device=DeviceOptions(device="cpu", wait=wait),
             backend=backend,
             sweep=SweepOptions(threads=threads, force=forced),
-            amount=amount,
+            size=size,
         )
         for backend in XEON_BACKENDS
         for threads in sorted({1, cores})
@@ -162,31 +162,33 @@ def xeon_checks(  # noqa: PLR0913
 
 
 def target_lines(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return a table of the targets' figures, for people."""
+    """Return a table of the targets' figures as lines."""
     head = (
         f"{'':<14} {'twice: median':>14} {'p95':>6} {'within 5 %':>11} {'10 %':>6} "
         f"{'Spearman':>9} {'sweep':>7}  best sum"
     )
-    return [head, *(_line(name, one) for name, one in figures.items())]
+    return [head, *(_line(name, row) for name, row in figures.items())]
 
 
-def _line(name: str, one: Mapping[str, Any]) -> str:
-    twice, networks = one["repeatability"], one["networks"]
+def _line(name: str, row: Mapping[str, Any]) -> str:
+    repeatability, networks = row["repeatability"], row["networks"]
     rank = networks["spearman"]
-    best = min(one["additivity"], key=lambda state: state["spread"], default=None)
+    best = min(row["additivity"], key=lambda state: state["spread"], default=None)
     sums = "-" if best is None else f"{best['state']} (spread {best['spread']:.1%})"
     spearman = "-" if rank is None else f"{rank:.3f}"
     return (
-        f"{name:<14} {twice['difference_median']:>14.1%} {twice['difference_p95']:>6.1%} "
+        f"{name:<14} {repeatability['difference_median']:>14.1%} "
+        f"{repeatability['difference_p95']:>6.1%} "
         f"{networks['within_5']:>11.0%} {networks['within_10']:>6.0%} "
-        f"{spearman:>9} {one['sweep']['wall_s']:>5.0f} s  {sums}"
+        f"{spearman:>9} {row['sweep']['wall_s']:>5.0f} s  {sums}"
     )
 
 
 def _timer_lines(timers: Sequence[Mapping[str, Any]]) -> list[str]:
     """A line for each timer."""
     return [
-        f"{one['name']:<24} spread from run to run {one['spread_median']:.1%} (p95 "
-        f"{one['spread_p95']:.1%}), differs from {one['against']} by {one['difference_median']:.1%}"
-        for one in timers
+        f"{timer['name']:<24} spread from run to run {timer['spread_median']:.1%} (p95 "
+        f"{timer['spread_p95']:.1%}), differs from {timer['against']} by "
+        f"{timer['difference_median']:.1%}"
+        for timer in timers
     ]

@@ -1,4 +1,4 @@
-"""Seconds that measuring a workload takes, from the measurements so far."""
+"""Measuring times of workloads in seconds, estimated from the measurements so far."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ from latency_models.regression.regression import fit_pooled
 
 Floats = NDArray[np.float64]
 
-OVERHEAD = 1.1  # wall time over the time of timed calls
-LOAD_S, LOAD_BLOCK_S = 0.006, 0.006  # to make a model and load it, and more for each block
-ONE_CALL = SweepPlan(loads=1, passes=1, calls=1)
-MOST_BESIDE = 1.2  # planning before the second round is much of the first, and little of all
+OVERHEAD = 1.1  # wall time over the time of timing samples
+LOAD_S, LOAD_BLOCK_S = 0.006, 0.006  # to build and load a model, and more for each block
+ONE_SAMPLE = SweepPlan(loads=1, passes=1, calls=1)
+MOST_OVERHEAD = 1.2  # limit: planning is a large share of the first iteration only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepBudget:
-    """How long a sweep may take, and what time goes by."""
+    """Time budget of a sweep, and what its measuring times depend on."""
 
     budget_s: float
     plan: SweepPlan
@@ -34,11 +34,11 @@ class SweepBudget:
 
 
 class MeasuringTimes:
-    """Seconds by workload, as what is `done` says; `spent` is what that took, None if unknown.
+    """Seconds to measure each workload, from the measurements `done` and the time `spent` on them.
 
-    A call takes what it took where it was measured, else what the measured blocks say of it, else
-    what the device's rough costs say. What passes take beside timed samples (visits that are taken
-    again) and what making models takes are as they were so far, and so is planning between rounds.
+    A timing sample takes the measured latency, else the prediction from measured blocks, else the
+    device's rough estimate. Overheads (repeated bursts, building models, planning) are as in the
+    sweep so far; `spent` is None if they are unknown.
     """
 
     def __init__(
@@ -49,50 +49,57 @@ class MeasuringTimes:
         spent: Spent | None = None,
     ) -> None:
         self._budget = budget
-        self._known_ms = {one.workload: one.median_ms for one in done}
+        self._known_ms = {measurement.workload: measurement.median_ms for measurement in done}
         self.costs_ms = _costs_ms(specs, done, budget)
         self._block_ms = dict(zip(specs, self.costs_ms.tolist(), strict=True))
         self._timed, self._making = OVERHEAD, 1.0
-        self.spent_s = sum(_own_s(one) for one in done)
+        self.spent_s = sum(_measurement_s(measurement) for measurement in done)
         if spent is not None:
             self.spent_s = spent.wall_s
-            timed_s = sum(_loads(one, budget) * self._timed_s(one.workload) for one in done)
-            made_s = sum(_loads(one, budget) * _load_s(one.workload) for one in done)
-            beside = spent.wall_s / (spent.passes_s + spent.making_s)
-            self._timed = min(beside, MOST_BESIDE) * spent.passes_s / timed_s
-            self._making = min(beside, MOST_BESIDE) * spent.making_s / made_s
+            timed_s = sum(
+                _replicates(measurement, budget) * self._timed_s(measurement.workload)
+                for measurement in done
+            )
+            model_s = sum(
+                _replicates(measurement, budget) * _load_s(measurement.workload)
+                for measurement in done
+            )
+            overhead = spent.wall_s / (spent.passes_s + spent.making_s)
+            self._timed = min(overhead, MOST_OVERHEAD) * spent.passes_s / timed_s
+            self._making = min(overhead, MOST_OVERHEAD) * spent.making_s / model_s
 
     def of(self, work: Sequence[Workload]) -> Floats:
-        """Seconds that each workload takes in all loads of a round."""
+        """Return the seconds of each workload in all replicates of an iteration, (n,)."""
         loads = self._budget.plan.loads
-        prices_s = [
-            loads * (self._timed * self._timed_s(one) + self._making * _load_s(one)) for one in work
+        times_s = [
+            loads * (self._timed * self._timed_s(workload) + self._making * _load_s(workload))
+            for workload in work
         ]
-        return np.array(prices_s, dtype=np.float64)
+        return np.array(times_s, dtype=np.float64)
 
-    def _timed_s(self, one: Workload) -> float:
-        """Of timed samples, in one load."""
+    def _timed_s(self, workload: Workload) -> float:
+        """Seconds of timing samples, in one replicate."""
         plan = self._budget.plan
-        return plan.passes * plan.calls * self._call_ms(one) / 1000
+        return plan.passes * plan.calls * self._sample_ms(workload) / 1000
 
-    def _call_ms(self, one: Workload) -> float:
-        if one in self._known_ms:
-            return float(self._known_ms[one])
-        if all(block in self._block_ms for block in one.blocks):
-            return float(sum(self._block_ms[block] for block in one.blocks))
-        return estimated_ns(one, ONE_CALL, self._budget.batch, self._budget.costs) / 1e6
+    def _sample_ms(self, workload: Workload) -> float:
+        if workload in self._known_ms:
+            return float(self._known_ms[workload])
+        if all(block in self._block_ms for block in workload.blocks):
+            return float(sum(self._block_ms[block] for block in workload.blocks))
+        return estimated_ns(workload, ONE_SAMPLE, self._budget.batch, self._budget.costs) / 1e6
 
 
 def _costs_ms(
     specs: Sequence[BlockSpec], done: Sequence[Measurement], budget: SweepBudget
 ) -> Floats:
-    """Roughly what each block takes: from what is measured, else from the device's costs."""
+    """Rough latency of each block, ms: from measurements, else from the device's estimate."""
     pairs = [
-        (one.workload.blocks[0], one.median_ms) for one in done if one.workload.role == "block"
+        (item.workload.blocks[0], item.median_ms) for item in done if item.workload.role == "block"
     ]
     if not pairs:
         work = [Workload(role="block", blocks=(spec,)) for spec in specs]
-        ns = [estimated_ns(one, ONE_CALL, budget.batch, budget.costs) for one in work]
+        ns = [estimated_ns(item, ONE_SAMPLE, budget.batch, budget.costs) for item in work]
         return np.array(ns) / 1e6
     model = fit_pooled(
         feature_matrix([spec for spec, _ in pairs]), np.array([ms for _, ms in pairs])
@@ -100,15 +107,17 @@ def _costs_ms(
     return model.predict(feature_matrix(specs))
 
 
-def _own_s(one: Measurement) -> float:
-    """What a measured workload took, as far as its samples say it."""
-    return OVERHEAD * float(one.samples_ns.sum()) / 1e9 + one.loads * _load_s(one.workload)
+def _measurement_s(measurement: Measurement) -> float:
+    """Seconds that a measurement took, by its samples."""
+    return OVERHEAD * float(measurement.samples_ns.sum()) / 1e9 + measurement.loads * _load_s(
+        measurement.workload
+    )
 
 
-def _loads(one: Measurement, budget: SweepBudget) -> float:
-    """In how many loads of the plan it was measured; a reference has several visits a pass."""
+def _replicates(measurement: Measurement, budget: SweepBudget) -> float:
+    """Number of replicates, by samples; a reference has several bursts in a round."""
     plan = budget.plan
-    return float(one.samples_ns.size) / (plan.passes * plan.calls)
+    return float(measurement.samples_ns.size) / (plan.passes * plan.calls)
 
 
 def _load_s(workload: Workload) -> float:

@@ -30,35 +30,35 @@ TIMER_RUNS = 5
 
 @dataclass(frozen=True, slots=True)
 class CheckedDevice:
-    """What a check found; `folder` holds it, with every sample."""
+    """Results of a check; `folder` has them and every sample."""
 
     folder: Path
     check: SelfCheck
 
     @property
     def passed(self) -> bool:
-        """Whether every output is what it must be."""
+        """Whether every output is correct."""
         return self.check.passed
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything that was found as values for JSON."""
-        found: dict[str, Any] = json.loads(json.dumps(self.check.to_json()))
-        return found
+        """Return all results as values for JSON."""
+        values: dict[str, Any] = json.loads(json.dumps(self.check.to_json()))
+        return values
 
 
 def default_backend(address: str) -> str:
-    """Return what a device is checked with where nothing is given."""
+    """Return the default backend of a device."""
     return DEFAULT_BACKENDS.get(address.partition(":")[0], "tflite")
 
 
 def check_device(request: SelfCheckRequest, progress: Progress | None = None) -> CheckedDevice:
-    """Check a device: facts, outputs against torch's here, and two sweeps against each other.
+    """Check a device: its facts, its outputs against torch, and two sweeps against each other.
 
-    A GPU is checked as with `quick`; `gpu_check.check_gpu` does the rest.
+    For a GPU this is the quick check; `gpu_check.check_gpu` does the rest.
 
     Args:
         request: which device and backend, how many blocks, and the folder to make.
-        progress: shown how far it is; None for nothing.
+        progress: is shown the progress; None shows nothing.
 
     Raises:
         FileError: the folder exists, or cannot be made.
@@ -80,21 +80,21 @@ def _check(request: SelfCheckRequest, device: Device, progress: Progress) -> Sel
     target = make_target(device, backend, threads=options.threads, cores=options.cores)
     alone = measuring_alone(device, wait=request.device.wait, progress=progress)
     with alone, make_folder(request.out) as folder:
-        found = self_check(
+        check = self_check(
             device,
             backend,
             target,
-            [one.blocks[0] for one in work],
+            [workload.blocks[0] for workload in work],
             folder,
             SweepPlan(loads=options.replicates, passes=options.rounds, seed=options.seed),
             progress,
         )
         if device.address.startswith("cuda"):
             timers = _timers(request, device, backend, target, work)
-            text = json.dumps([asdict(one) for one in timers], indent=2)
+            text = json.dumps([asdict(workload) for workload in timers], indent=2)
             write_text(folder / "timers.json", text + "\n")
-        write_text(folder / "selfcheck.json", json.dumps(found.to_json(), indent=2) + "\n")
-    return found
+        write_text(folder / "selfcheck.json", json.dumps(check.to_json(), indent=2) + "\n")
+    return check
 
 
 def _timers(

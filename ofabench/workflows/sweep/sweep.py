@@ -1,4 +1,4 @@
-"""A sweep: measures blocks and networks of a space on a device, into one file."""
+"""`sweep`: measure blocks and networks of a space on a device, into one file."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,20 +37,20 @@ def sweep(  # noqa: PLR0913 - one for each thing that a sweep is of
         space: a shipped space's name, a TOML file, or the space.
         device: an address as `cpu` or `adb:SERIAL`, `DeviceOptions` with one, or an open device.
         backend: its name (`onnx`, `torch`, `tflite`, a registered one), or the backend.
-        out: the SQLite file to write; every pass is in it as soon as it is over.
-        options: what of the space is measured, how often, and with what.
-        progress: shown how far it is; None for nothing.
-        resume_with: what an interruption's message says to go on with.
+        out: the SQLite file to write; every round is stored as soon as it ends.
+        options: which blocks and networks are measured, how often, and how.
+        progress: is shown the progress; None shows nothing.
+        resume_with: how to continue, for the message of an interruption.
 
     Returns:
         The finished sweep, whose `blocks()` and `networks()` are tables in milliseconds.
 
     Raises:
-        InputError: an argument is not what it must be, or the parts do not fit together.
+        InputError: an argument is invalid, or the arguments do not fit together.
         FileError: `out` exists (and `resume` is not set), or cannot be written.
         DeviceError: the device cannot be reached, is busy, or is measured by another process.
         MissingRuntimeError: the backend's package is not installed.
-        InterruptedSweepError: Ctrl-C; what is done is kept, and `resume` continues.
+        InterruptedSweepError: Ctrl-C; finished rounds are kept, and `resume` continues.
 
     Example:
         >>> import tempfile
@@ -81,7 +81,7 @@ def sweep_request(
     *,
     resume_with: str = "the same command and --resume",
 ) -> Sweep:
-    """Do a sweep that is described in words alone, as on the command line or in a fleet's file."""
+    """Run the sweep of a request, as the command line and fleet files make them."""
     if request.backend is None:
         raise InputError("give --backend: torch, onnx or tflite; on phones tflite")
     return sweep(
@@ -96,7 +96,7 @@ def sweep_request(
 
 
 def sweep_part(request: SweepRequest, progress: Progress) -> Sweep:
-    """Do a sweep in a worker process, as a part of what the same command continues."""
+    """Run a sweep in a worker process, as a task of a command that continues it."""
     return sweep_request(request, progress, resume_with="the same command")
 
 
@@ -139,7 +139,7 @@ def _sweep_on(  # noqa: PLR0913 - what `sweep` was given, checked
 
 
 def target_of(device: Device, backend: Backend, options: SweepOptions) -> "Target":
-    """Name what a sweep with these options measures on."""
+    """Return the target of a sweep with these options."""
     from ofabench.workflows.sweep.sweep_setup import make_target
 
     return make_target(
@@ -153,23 +153,23 @@ def target_of(device: Device, backend: Backend, options: SweepOptions) -> "Targe
     )
 
 
-def _backend(given: Backend | str) -> Backend:
-    if isinstance(given, str):
-        return get_backend(given)
-    if lacking(given, Backend):
-        raise InputError(f"backend is {given!r:.80}, expected a name like 'onnx', or a backend")
-    return given
+def _backend(backend: Backend | str) -> Backend:
+    if isinstance(backend, str):
+        return get_backend(backend)
+    if lacking(backend, Backend):
+        raise InputError(f"backend is {backend!r:.80}, expected a name like 'onnx', or a backend")
+    return backend
 
 
-def _space(given: SearchSpace | str | Path) -> SearchSpace:
-    if isinstance(given, SearchSpace):
-        return given
-    if isinstance(given, str | Path):
-        return SearchSpace.load(str(given))
-    raise InputError(f"space is {given!r:.80}, expected a name, a TOML file or a SearchSpace")
+def _space(space: SearchSpace | str | Path) -> SearchSpace:
+    if isinstance(space, SearchSpace):
+        return space
+    if isinstance(space, str | Path):
+        return SearchSpace.load(str(space))
+    raise InputError(f"space is {space!r:.80}, expected a name, a TOML file or a SearchSpace")
 
 
-def _path(given: Path | str) -> Path:
-    if isinstance(given, str | Path):
-        return Path(given)
-    raise InputError(f"out is {given!r:.80}, expected the path of a file to write")
+def _path(out: Path | str) -> Path:
+    if isinstance(out, str | Path):
+        return Path(out)
+    raise InputError(f"out is {out!r:.80}, expected the path of a file to write")

@@ -1,4 +1,4 @@
-"""What a sweep measures: its planner from the options, and the record of the options."""
+"""Plan of a sweep: its planner and its repetitions, from the options."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from supernet.space.space import ArchConfig, SearchSpace
 def planner_of(
     options: SweepOptions, space: SearchSpace, device: Device, plan: SweepPlan
 ) -> Planner:
-    """What decides on what is measured: the user's list, or a budget."""
+    """Return the planner: of a fixed list of workloads, or of a time budget."""
     if options.budget_s is None:
         work = sweep_work(
             space,
@@ -50,15 +50,15 @@ def _archs(path: Path | None, space: SearchSpace) -> list[ArchConfig]:
 
     if path is None:
         return []
-    found = list(read_archs(path, space))
-    for other, _ in found:
-        if other != space:
-            raise InputError(f"{path} has a network of {other.name}, not of {space.name}")
-    return [arch for _, arch in found]
+    networks = list(read_archs(path, space))
+    for network_space, _ in networks:
+        if network_space != space:
+            raise InputError(f"{path} has a network of {network_space.name}, not of {space.name}")
+    return [arch for _, arch in networks]
 
 
 def plan_of(options: SweepOptions, space: SearchSpace) -> SweepPlan:
-    """How often the sweep measures, with the words of what was asked."""
+    """Return the numbers of replicates, rounds and samples, with the request's facts."""
     return SweepPlan(
         loads=options.replicates_or_default,
         passes=options.rounds_or_default,
@@ -69,7 +69,7 @@ def plan_of(options: SweepOptions, space: SearchSpace) -> SweepPlan:
 
 
 def sweep_request_facts(options: SweepOptions, space: str) -> tuple[tuple[str, str], ...]:
-    """What the user asked to be measured, in words, for `SweepPlan.asked`."""
+    """Return the request's options in words, for `SweepPlan.asked`."""
     sizes = "all" if options.resolutions is None else ",".join(map(str, options.resolutions))
     blocks = "all" if options.blocks is None else str(options.blocks)
     return (
@@ -86,7 +86,7 @@ def sweep_request_facts(options: SweepOptions, space: str) -> tuple[tuple[str, s
 
 
 def spread_of(options: SweepOptions) -> Spread:
-    """In how many measurement sessions which round is measured: of a budget its main round."""
+    """Return how the measurements are spread over sessions: of a budget its main iteration."""
     return Spread(
         sessions=options.sessions,
         every_s=SESSION_GAP_S if options.every_s is None else options.every_s,

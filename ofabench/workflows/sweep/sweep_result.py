@@ -1,4 +1,4 @@
-"""`Sweep`: the result of a sweep, with its figures and tables."""
+"""`Sweep`: result of a sweep, with its figures and tables."""
 
 import html
 import math
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Sweep:
-    """A sweep's file, finished or interrupted; tables are made of it when asked for.
+    """File of a sweep, finished or interrupted; its tables are made on request.
 
-    `target` is what was measured on, `summary` how much was measured and how well.
+    `target` is the target of the measurements, `summary` their numbers and intervals.
     """
 
     path: Path
@@ -52,21 +52,21 @@ class Sweep:
             return networks_table(store)
 
     def samples(self) -> "pd.DataFrame":
-        """Return every timed call of the finished loads, one a row, in nanoseconds."""
+        """Return every timing sample of the finished replicates, one in a row, in nanoseconds."""
         with SweepStore.open(self.path) as store:
             return store.to_frame()
 
     @property
     def drift_log(self) -> "DriftLog | None":
-        """What its anchor networks took, in the sweep and in sessions of `drift` after it.
+        """Latencies of its anchor networks, in the sweep and in later sessions of `drift`.
 
-        None where it measured no whole network.
+        None if it measured no whole network.
         """
         with SweepStore.open(self.path) as store:
             return store.drift_log()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return path, target and figures as values for JSON; null where there is no figure."""
+        """Return path, target and figures as values for JSON; null for a missing figure."""
         return {
             "path": str(self.path),
             "target": self.target.to_json(),
@@ -74,7 +74,7 @@ class Sweep:
         }
 
     def __repr__(self) -> str:
-        return f"Sweep({', '.join([str(self.path), self.target.key, *self._words()])})"
+        return f"Sweep({', '.join([str(self.path), self.target.key, *self._counts()])})"
 
     def _repr_html_(self) -> str:
         rows = {"sweep": str(self.path), "target": self.target.key, **self.summary.to_json()}
@@ -84,23 +84,23 @@ class Sweep:
         )
         return f"<table>{''.join(lines)}</table>"
 
-    def _words(self) -> list[str]:
-        words = [f"{self.summary.blocks} blocks", f"{self.summary.networks} networks"]
+    def _counts(self) -> list[str]:
+        counts = [f"{self.summary.blocks} blocks", f"{self.summary.networks} networks"]
         if not self.summary.complete:
-            words.append(f"{self.summary.loads} of {self.summary.loads_wanted} replicates")
+            counts.append(f"{self.summary.loads} of {self.summary.loads_wanted} replicates")
         if math.isfinite(self.summary.median_half_width):
-            words.append(f"median half-width {self.summary.median_half_width:.1%}")
-        return words
+            counts.append(f"median half-width {self.summary.median_half_width:.1%}")
+        return counts
 
 
 def open_sweep(path: Path | str) -> Sweep:
-    """Return a sweep that was made earlier, finished or interrupted; changes nothing on disk.
+    """Return an existing sweep, finished or interrupted; changes nothing on disk.
 
     Args:
         path: its SQLite file.
 
     Raises:
-        FileError: it cannot be read, or is no whole sweep.
+        FileError: it cannot be read, or is no complete sweep file.
 
     Example:
         >>> open_sweep("nowhere.sqlite")

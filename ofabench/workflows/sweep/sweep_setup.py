@@ -1,4 +1,4 @@
-"""Workloads and target of a sweep of a space."""
+"""Setup of a sweep: workloads, target, and file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,36 +33,35 @@ def sweep_work(  # noqa: PLR0913
     archs: Sequence["ArchConfig"] = (),
     seed: int = 0,
 ) -> list[Workload]:
-    """List `blocks` random ones of the space's unique blocks (None for all), and networks.
+    """Return workloads: `blocks` random blocks of the space (None for all), and networks.
 
-    The networks are random, or those of many random ones that say most of the rest where they are
-    to be `informative`; `ends` adds the smallest and the largest, so that what is fitted on
-    networks need not reach beyond them; `archs` are more of them. A network's label is its line of
-    an archs file. `InputError` for a resolution that the space lacks, and where nothing is left
-    to measure.
+    The networks are random or, with `informative`, those of many random ones that are most
+    informative about the rest. `ends` adds the smallest and the largest, so that fits need not
+    extrapolate beyond them; `archs` are added too. A network's label is its line of an archs file.
+    `InputError` for a resolution that the space lacks, and if nothing is left to measure.
     """
     unique = space.unique_blocks(resolutions)
     if blocks is not None and blocks < len(unique):
         chosen = np.random.default_rng([seed, 0]).choice(len(unique), size=blocks, replace=False)
         unique = tuple(unique[i] for i in sorted(chosen.tolist()))
-    work = [Workload(role="block", blocks=(spec,)) for spec in unique]
+    workloads = [Workload(role="block", blocks=(spec,)) for spec in unique]
     rng = np.random.default_rng([seed, 1])
-    drawn = [*archs]
+    archs_drawn = [*archs]
     if networks and informative:
         from ofabench.workflows.sweep.budget_planner import informative_networks
 
-        drawn += informative_networks(space, rng, networks, resolutions)
+        archs_drawn += informative_networks(space, rng, networks, resolutions)
     elif networks:
-        drawn += space.sample(rng, networks, resolutions)
+        archs_drawn += space.sample(rng, networks, resolutions)
     if ends:
         sizes = tuple(resolutions or space.resolutions)
-        drawn += [space.smallest(min(sizes)), space.largest(max(sizes))]
-    for arch in dict.fromkeys(drawn):
+        archs_drawn += [space.smallest(min(sizes)), space.largest(max(sizes))]
+    for arch in dict.fromkeys(archs_drawn):
         label = space.to_line(arch)
-        work.append(Workload(role="network", blocks=space.blocks(arch), label=label))
-    if not work:
+        workloads.append(Workload(role="network", blocks=space.blocks(arch), label=label))
+    if not workloads:
         raise InputError("nothing to measure: give --blocks or --networks at least 1")
-    return work
+    return workloads
 
 
 def make_target(  # noqa: PLR0913
@@ -75,10 +74,10 @@ def make_target(  # noqa: PLR0913
     cache: str = "warm",
     precision: str = "fp32",
 ) -> Target:
-    """Name what is measured on. `cores` None lets the device choose.
+    """Return the target of measurements; with `cores` None the device chooses.
 
-    `MissingRuntimeError` where the backend's package is missing, `InputError` for threads or
-    cores that the device has not.
+    `MissingRuntimeError` if the backend's package is missing, `InputError` for threads or cores
+    that the device does not have.
     """
     target = Target(
         device=device.slug(),
@@ -96,7 +95,7 @@ def make_target(  # noqa: PLR0913
 def check_out(
     path: Path, target: Target, plan: SweepPlan, *, space: "SearchSpace", resume: bool
 ) -> None:
-    """Raise what `open_store` would for `path`, and change nothing."""
+    """Raise the errors of `open_store` for `path`, and change nothing."""
     from ofabench.workflows.latency.table_build import sweep_space
 
     if resume:
@@ -104,13 +103,13 @@ def check_out(
         with SweepStore.open(path) as store:
             sweep_space(store).check(space)
     elif path.exists():
-        raise FileError(f"{path} exists; go on with it by --resume, or name another --out")
+        raise FileError(f"{path} exists; continue it with --resume, or name another --out")
 
 
 def open_store(
     path: Path, target: Target, plan: SweepPlan, *, space: "SearchSpace", resume: bool
 ) -> SweepStore:
-    """Open the sweep at `path` to go on, or start one there, which keeps its space."""
+    """Open the sweep at `path` to continue it, or create one that stores its space."""
     if resume:
         return SweepStore.resume(path, target, plan)
     return SweepStore.create(path, target, plan, space_toml=space.text)
@@ -127,7 +126,7 @@ def sweep_into(  # noqa: PLR0913
     resume_with: str,
     spread: Spread = AT_ONCE,
 ) -> SweepSummary:
-    """Sweep to the end. What fails before its first load is finished leaves no file behind."""
+    """Sweep to the end. A failure before the first finished replicate leaves no file."""
     try:
         run_sweep(
             device,

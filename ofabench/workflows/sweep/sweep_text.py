@@ -1,4 +1,4 @@
-"""The result of a sweep in a few lines of text."""
+"""Result of a sweep in a few lines of text."""
 
 from collections.abc import Iterator
 
@@ -8,10 +8,10 @@ from ofabench.workflows.sweep.sweep_result import Sweep
 UNRUNNABLE_SHOWN = 5
 
 
-def sweep_lines(done: Sweep) -> Iterator[str]:
-    """What was measured, how long it took, how well, and what was skipped."""
-    summary = done.summary
-    yield f"{done.path}: {summary.blocks} blocks, {summary.networks} networks, {done.target.key}"
+def sweep_lines(sweep: Sweep) -> Iterator[str]:
+    """Yield counts, time, intervals, rounds and skipped workloads of a sweep."""
+    summary = sweep.summary
+    yield f"{sweep.path}: {summary.blocks} blocks, {summary.networks} networks, {sweep.target.key}"
     yield f"time        {summary.wall_s:.0f} s, {summary.wall_s_per_block:.3f} s a block"
     yield (
         f"intervals   half-width {summary.median_half_width:.1%} in the median, "

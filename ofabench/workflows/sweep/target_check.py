@@ -1,6 +1,6 @@
-"""Self-check of one target: swept twice, fitted on one sweep, evaluated on the other.
+"""Self-check of one target: two sweeps, a fit on the first, an evaluation on the second.
 
-The two sweeps are of two processes: what a process keeps to itself must not look repeatable.
+Each sweep has its own process, so that effects of a single process do not look repeatable.
 """
 
 import json
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckSize:
-    """How much is measured; `blocks` is how many of the space's, None for all."""
+    """Numbers of blocks (None for all), networks, replicates and rounds of a check."""
 
     space: str = "ofa-mbv3-w1.0"
     blocks: int | None = None
-    fitted: int = 20
-    judged: int = 300
+    fit_networks: int = 20
+    test_networks: int = 300
     loads: int = 6
-    passes: int = 30
+    rounds: int = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetCheck:
-    """What is measured of one target, and the files of it in `folder`.
+    """Check of one target, with its files in `folder`.
 
-    `sweep` says batch, precision and threads, and whether others may use the device.
+    `sweep` has batch, precision and threads, and whether others may use the device.
     """
 
     folder: Path
@@ -45,14 +45,14 @@ class TargetCheck:
     device: DeviceOptions
     backend: str
     sweep: SweepOptions
-    amount: CheckSize
+    size: CheckSize
 
     def at(self, name: str) -> Path:
-        """A file of this part."""
+        """Return the path of a file of this check."""
         return self.folder / f"{self.name}-{name}"
 
     def tasks(self, progress: Callable[[], Progress | None] = lambda: None) -> list[Task]:
-        """What is done, in order; `progress` makes what shows a sweep."""
+        """Return the tasks in order; `progress` returns the display of a sweep."""
         return [
             *self._swept("first", self.first_sweep(), progress),
             *self._swept("second", self.second_sweep(), progress),
@@ -61,15 +61,15 @@ class TargetCheck:
         ]
 
     def first_sweep(self) -> SweepRequest:
-        """The sweep whose networks are fitted on."""
-        return self._request("first", self.amount.fitted, seed=0, ends=True)
+        """Return the sweep for the fit."""
+        return self._request("first", self.size.fit_networks, seed=0, ends=True)
 
     def second_sweep(self) -> SweepRequest:
-        """The sweep whose networks judge."""
-        return self._request("second", self.amount.judged, seed=1, ends=False)
+        """Return the sweep for the evaluation."""
+        return self._request("second", self.size.test_networks, seed=1, ends=False)
 
     def figures(self) -> dict[str, Any]:
-        """Read what the tasks left."""
+        """Read the figures from the tasks' files."""
         from bench.sweep.repeatability import compare_sweeps
         from bench.sweep.store import SweepStore
         from bench.sweep.summary import summarise
@@ -82,23 +82,23 @@ class TargetCheck:
             "sweep": summary.to_json(),
             "repeatability": compare_sweeps(*stores),
             "networks": json.loads(self.at("evaluation.json").read_text()),
-            "additivity": [asdict(one) for one in self._additivity()],
+            "additivity": [asdict(item) for item in self._additivity()],
         }
 
     def _request(self, name: str, networks: int, *, seed: int, ends: bool) -> SweepRequest:
-        amount = self.amount
+        size = self.size
         return SweepRequest(
-            space=amount.space,
+            space=size.space,
             device=self.device,
             backend=self.backend,
             sweep=replace(
                 self.sweep,
-                blocks=amount.blocks,
+                blocks=size.blocks,
                 networks=networks,
                 seed=seed,
                 ends=ends,
-                replicates=amount.loads,
-                rounds=amount.passes,
+                replicates=size.loads,
+                rounds=size.rounds,
             ),
             out=self.at(f"{name}.sqlite"),
         )
@@ -116,7 +116,7 @@ class TargetCheck:
             Task(
                 title=f"{self.name}: {name} sweep",
                 command="sweep",
-                options={each: getattr(resumed, each) for each in _REQUEST_FIELDS},
+                options={field: getattr(resumed, field) for field in _REQUEST_FIELDS},
                 makes=table,
                 work=lambda: launch(sweep_part, resumed, progress=progress()),
             ),
@@ -145,7 +145,7 @@ class TargetCheck:
     def _judged(self) -> Task:
         predictor, networks = self.at("predictor.parquet"), self.at("second-networks.parquet")
         return Task(
-            title=f"{self.name}: judge",
+            title=f"{self.name}: evaluate",
             command="evaluate",
             options={"predictor": predictor, "networks": networks, "json": True},
             makes=self.at("evaluation.json"),
@@ -164,11 +164,11 @@ class TargetCheck:
         from latency_models.tables.table import LatencyTable
         from ofabench.workflows.latency.networks import space_of
 
-        if self.amount.blocks is not None:  # most networks hold a block that was not measured
+        if self.size.blocks is not None:  # most networks have a block that was not measured
             return []
         table = LatencyTable.load(self.at("first.parquet"))
         networks = NetworksTable.load(self.at("first-networks.parquet"))
-        space = space_of(networks, self.amount.space)
+        space = space_of(networks, self.size.space)
         blocks = [space.blocks(arch) for arch in space.from_frame(networks.frame)]
         return additivity(table, blocks, networks.latencies_ms(networks.column_or_only(None)))
 

@@ -164,7 +164,7 @@ def _check_out(out: Path, *, resume: bool) -> None:
         raise FileError(f"{out} does not exist, so it cannot be resumed; train without --resume")
     if out.exists() and not resume:
         raise InputError(
-            f"{out} exists already: go on with it by --resume, remove it, or name another file"
+            f"{out} exists already: continue it with --resume, remove it, or name another file"
         )
 
 

@@ -126,7 +126,7 @@ def test_the_tries_are_shown_each_with_the_verdicts_over_all() -> None:
 
 def test_tries_that_were_stopped_are_kept_and_gone_on_from(request_: VerifyRequest) -> None:
     clock = FakeClock()
-    with pytest.raises(InterruptedSweepError, match=r"after 2 of 5 tries, which .*v\.json keeps"):
+    with pytest.raises(InterruptedSweepError, match=r"after 2 of 5 tries, stored in .*v\.json"):
         keep(request_, Runs(clock, 2.0, 2.02, KeyboardInterrupt()))
     assert len(json.loads(request_.out.read_text())["tries"]) == 2  # type: ignore[union-attr]
     ended_s = 60 + 360  # of the second try

@@ -55,7 +55,7 @@ def test_a_file_and_its_card_are_written(
 def test_it_is_shown_and_told_as_values(model: ExportedModel) -> None:
     lines = repr(model).splitlines()
     assert json.loads(lines[0]) == {"space": "micro", **MICRO.largest().to_json()}
-    assert lines[1] == f"  written to {model.path}, its card beside it"
+    assert lines[1] == f"  written to {model.path}, with its card"
     assert lines[2].startswith("  onnx of fp32, ")
     assert "20 validation images of torch:noise:" in lines[-1]
     told = json.loads(json.dumps(model.to_dict()))

@@ -155,7 +155,7 @@ def test_the_whole_loop_goes_on_where_it_stopped(
     told = capsys.readouterr().err
     assert told.splitlines()[-1] == "ofabench: cpu is busy"
     assert "[7/22] train the supernet by the sandwich rule" in told
-    assert "stopped; started again, it continues from here" in told
+    assert "stopped; a second start continues from here" in told
     assert workers.seen == ["sweep_part", "sweep_part", "train_part"]
 
     workers.fails = ""
@@ -172,7 +172,7 @@ def test_the_whole_loop_goes_on_where_it_stopped(
     assert f"    $ ofabench report {out} --out {out}/report.html" in lines
     assert "verified limit-1.onnx" in lines
     assert workers.seen.count("verify_part") == len(NAMES) + 1
-    assert "    a check failed, which counts; measured once more, shown beside it" in lines
+    assert "    a check failed, which counts; measured once more for comparison" in lines
     assert (out / "training.txt").read_text() == "trained\n"
     assert read_json(out / "evaluation.json")
     assert (out / "report.html").stat().st_size > 10_000
@@ -190,4 +190,4 @@ def test_a_folder_that_cannot_be_made_is_one_line(
 
     assert cli.main(["quickstart", "--out", str(tmp_path / "file")]) == 2
 
-    assert "cannot make the folder" in capsys.readouterr().err
+    assert "cannot create the folder" in capsys.readouterr().err

@@ -102,7 +102,7 @@ def test_what_cannot_run_is_not_asked_for() -> None:
 
 
 def test_no_time_for_anything_is_told() -> None:
-    with pytest.raises(InputError, match="too little for one block in 2 replicates of 3 rounds"):
+    with pytest.raises(InputError, match="too short for one block in 2 replicates of 3 rounds"):
         planner(0.01).next([])
 
 

@@ -31,7 +31,7 @@ from ofabench.workflows.sweep.target_check import CheckSize, TargetCheck
 from tests.bench.devices.cuda.test_device import POOLS, TARGET
 from tests.support.fake_gpu import FakeCard, fake_gpu
 
-SMALL = CheckSize(space="tiny", fitted=4, judged=8, loads=2, passes=2)
+SMALL = CheckSize(space="tiny", fit_networks=4, test_networks=8, loads=2, rounds=2)
 
 
 def test_its_figures_come_of_sweeps_in_processes_of_their_own(
@@ -43,7 +43,7 @@ def test_its_figures_come_of_sweeps_in_processes_of_their_own(
         device=DeviceOptions(device="fake"),
         backend="fake",
         sweep=SweepOptions(batch=2),
-        amount=SMALL,
+        size=SMALL,
     )
     with caplog.at_level(logging.INFO, "ofabench"):
         run_tasks(check.tasks(), _command_line)
@@ -66,7 +66,7 @@ def test_its_figures_come_of_sweeps_in_processes_of_their_own(
                 f"{tmp_path}/fake-second-networks.parquet",
                 f"fit\n    $ ofabench fit {tmp_path}/fake-first.parquet --networks "
                 f"{tmp_path}/fake-first-networks.parquet --out {tmp_path}/fake-predictor.parquet",
-                f"judge\n    $ ofabench evaluate {tmp_path}/fake-predictor.parquet --networks "
+                f"evaluate\n    $ ofabench evaluate {tmp_path}/fake-predictor.parquet --networks "
                 f"{tmp_path}/fake-second-networks.parquet --json",
             ],
             start=1,

@@ -205,7 +205,7 @@ def test_an_interrupted_sweep_goes_on_to_the_same_samples(tmp_path: Path) -> Non
     part = open_sweep(tmp_path / "part.sqlite")
     assert "2 of 4 replicates" in repr(part)
     assert len(part.blocks()) == 4
-    with pytest.raises(FileError, match="exists; go on with it by --resume"):
+    with pytest.raises(FileError, match="exists; continue it with --resume"):
         swept(tmp_path / "part.sqlite", options)
     with pytest.raises(InputError, match="passes 2 and not 3"):
         swept(tmp_path / "part.sqlite", replace(options, resume=True, rounds=3))
