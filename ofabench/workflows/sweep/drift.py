@@ -195,8 +195,8 @@ def _check_target(store: SweepStore, device: Device) -> None:
         get_backend(store.target.backend),
         store.target,
         whose="the sweep's",
-        remedy=f"a drift log has one target; give the --device of {store.path}, or make a new sweep "
-        "of this one",
+        remedy=f"a drift log has one target; give the --device of {store.path}, or make a new "
+        "sweep of this one",
     )
 
 
