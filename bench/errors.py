@@ -2,6 +2,7 @@
 
 OfabenchError                 exit code 2, one line on stderr, never a traceback
 ├── InputError                an argument or a value in a file is not what it must be
+│   └── WrongValueError       a value in data that was read
 ├── FileError                 a file is missing, cut short, foreign, or cannot be written
 ├── MissingRuntimeError       a backend's package is not installed
 ├── PluginError               another package's backend or device does not do what it must
@@ -29,6 +30,10 @@ def first_line(error: BaseException) -> str:
 
 class InputError(OfabenchError):
     """An argument, or a value inside a file, is not what it must be."""
+
+
+class WrongValueError(InputError, ValueError):
+    """A value in data that was read is not what it must be; a `ValueError` as Python's own is."""
 
 
 class FileError(OfabenchError):

@@ -23,6 +23,7 @@ from typing import Protocol
 
 from bench.errors import DeviceInUseError, FileError
 from bench.files import state_folder
+from bench.reading import from_plain
 
 POLL_S = 1.0
 WRITTEN_S = 0.5  # within which a process that has the lock has written who it is
@@ -184,7 +185,7 @@ def _holder(file: FileIO) -> str:
         file.seek(0)
         try:
             found = json.loads(file.read())
-            return str(Holder(**found))
+            return str(from_plain(Holder, found, "a lock"))
         except (ValueError, TypeError):  # not written yet
             if time.monotonic() > deadline_s:
                 return "another process"

@@ -18,6 +18,7 @@ from bench.drift.session_gap import SESSION_GAP_S
 from bench.errors import InputError
 from bench.protocol.clock import unix_s
 from bench.protocol.device import Workload
+from bench.reading import from_plain, to_plain
 
 __all__ = ["SESSION_GAP_S", "Anchor", "AnchorSession", "DriftLog", "choose_anchors"]
 Floats = NDArray[np.float64]
@@ -129,13 +130,8 @@ class DriftLog:
                 {"blocks": [b.key for b in one.blocks], "label": one.label, "ms": one.ms}
                 for one in self.anchors
             ],
-            "sessions": [
-                {"started_at": one.started_at, "ms": list(one.ms), "forced": one.forced}
-                for one in self.sessions
-            ],
-            "stretches": [
-                {"started_at": one.started_at, "log_drift": one.log_drift} for one in self.stretches
-            ],
+            "sessions": to_plain(self.sessions),
+            "stretches": to_plain(self.stretches),
         }
 
     @classmethod
@@ -151,16 +147,10 @@ class DriftLog:
                 for one in data["anchors"]
             ),
             sessions=tuple(
-                AnchorSession(
-                    started_at=str(one["started_at"]),
-                    ms=tuple(float(ms) for ms in one["ms"]),
-                    forced=bool(one["forced"]),
-                )
-                for one in data["sessions"]
+                from_plain(AnchorSession, session, "a session") for session in data["sessions"]
             ),
             stretches=tuple(
-                Stretch(started_at=str(one["started_at"]), log_drift=float(one["log_drift"]))
-                for one in data.get("stretches", ())
+                from_plain(Stretch, stretch, "a stretch") for stretch in data.get("stretches", ())
             ),
         )
 

@@ -9,8 +9,7 @@ from typing import Any, Self
 
 from bench.devices.cpu.host_facts import cpu_model
 from bench.energy.counters import Counter, NvmlCounter, RaplCounter, cards_from
-from bench.errors import InputError
-from bench.files import VALUE_DAMAGE
+from bench.reading import Count, NonNegative, from_plain
 
 # Server CPUs' design power over their cores is 4 to 7 W: AMD EPYC 7763 has 280 W for 64 cores,
 # Intel Xeon Platinum 8380 270 W for 40.
@@ -31,11 +30,11 @@ class Usage:
     """
 
     device: str
-    processes: int
-    cores: int
-    wall_s: float
-    device_s: float
-    energy_j: float
+    processes: Count
+    cores: Count
+    wall_s: NonNegative
+    device_s: NonNegative
+    energy_j: NonNegative
     how: str
 
     @property
@@ -50,22 +49,7 @@ class Usage:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Read what `to_json` wrote; `InputError` where it is anything else."""
-        try:
-            found = cls(
-                device=str(data["device"]),
-                processes=int(data["processes"]),
-                cores=int(data["cores"]),
-                wall_s=float(data["wall_s"]),
-                device_s=float(data["device_s"]),
-                energy_j=float(data["energy_j"]),
-                how=str(data["how"]),
-            )
-        except VALUE_DAMAGE as error:
-            raise InputError(f"a usage lacks or has a wrong {error}; measure it again") from error
-        amounts = found.processes, found.cores, found.wall_s, found.device_s, found.energy_j
-        if not all(0 <= amount < float("inf") for amount in amounts):
-            raise InputError(f"a usage has amounts {amounts}, expected numbers of at least 0")
-        return found
+        return from_plain(cls, data, "a usage", advice="measure it again", other_keys=True)
 
 
 class EnergyMeter:

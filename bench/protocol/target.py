@@ -1,10 +1,11 @@
 """`Target`: the device, backend and settings that a figure belongs to."""
 
 import re
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 from bench.errors import InputError
+from bench.reading import from_plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -49,12 +50,8 @@ class Target:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Self:
-        names = {f.name for f in fields(cls)}
-        if set(data) != names:
-            raise InputError(f"a target has the fields {sorted(names)}, got {sorted(data)}")
-        options = tuple((str(name), str(value)) for name, value in data["options"])
-        return cls(**{**data, "options": options})
+    def from_json(cls, data: Any) -> Self:
+        return from_plain(cls, data, "a target")
 
     def with_options(self, **options: str) -> Self:
         return replace(self, options=tuple({**dict(self.options), **options}.items()))

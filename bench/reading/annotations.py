@@ -84,6 +84,30 @@ def children(annotation: Any, value: Any) -> Iterator[tuple[str, Any, Any]]:
                     yield f"[{place}]", inside[0 if repeated else place], each
 
 
+@cache
+def holds_table(annotation: Any) -> bool:
+    """Return whether there is a table in it, at any depth."""
+    return any(is_table(bare(each)) for each in members(annotation)) or any(
+        holds_table(inside) for inside in _inside(annotation)
+    )
+
+
+@cache
+def holds_rule(annotation: Any) -> bool:
+    """Return whether there is a rule in it, at any depth."""
+    return bool(rules_of(annotation)) or any(holds_rule(inside) for inside in _inside(annotation))
+
+
+def _inside(annotation: Any) -> Iterator[Any]:
+    """Yield the annotations directly inside."""
+    for member in members(annotation):
+        kind = bare(member)
+        if is_table(kind):
+            yield from fields_of(kind).values()
+        elif _is_mapping(kind) or _is_sequence(kind):
+            yield from (inside for inside in get_args(kind) if inside is not Ellipsis)
+
+
 def expected(annotation: Any, *, plural: bool = False) -> str:
     """Return what an annotation takes in words, as "a whole number of at least 1"."""
     rules = rules_of(annotation)

@@ -9,12 +9,14 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from bench.errors import InputError, OfabenchError
+from bench.errors import OfabenchError, WrongValueError
 from bench.reading.annotations import (
     bare,
     children,
     expected,
     fields_of,
+    holds_rule,
+    holds_table,
     is_table,
     members,
     rules_of,
@@ -31,7 +33,7 @@ def from_plain(  # noqa: PLR0913 - one reader of all that is written
     data: Any,
     where: str,
     *,
-    error: type[OfabenchError] = InputError,
+    error: type[OfabenchError] = WrongValueError,
     advice: str = "",
     other_keys: bool = False,
     decode: Decode | None = None,
@@ -99,7 +101,11 @@ def _unknown_key(annotation: Any, data: Any, place: str) -> str | None:
             for key in data:
                 if key not in known:
                     return f"{_join(place, key)} is an unknown key; {_hint(str(key), known)}"
-    inside = ((_unknown_key(a, v, place + step)) for step, a, v in children(annotation, data))
+    inside = (
+        _unknown_key(a, v, place + step)
+        for step, a, v in children(annotation, data)
+        if holds_table(a)
+    )
     return next(filter(None, inside), None)
 
 
@@ -137,12 +143,16 @@ def _fields_with(annotation: Any, name: str) -> Mapping[str, Any]:
 
 def _broken_rule(annotation: Any, result: Any, place: str) -> str | None:
     """Say which converted value breaks a rule of its field; None where all are kept."""
-    if result is None:
+    if result is None or not holds_rule(annotation):
         return None
     for rule in rules_of(annotation):
         if not rule.holds(result):
             return wrong_value(place[1:], result, rule.expected)
-    inside = (_broken_rule(a, v, place + step) for step, a, v in children(annotation, result))
+    inside = (
+        _broken_rule(a, v, place + step)
+        for step, a, v in children(annotation, result)
+        if holds_rule(a)
+    )
     return next(filter(None, inside), None)
 
 

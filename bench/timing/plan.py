@@ -1,13 +1,14 @@
 """`SweepPlan`: how many replicates, rounds and samples a sweep measures."""
 
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
 
 from bench.errors import InputError
 from bench.protocol.device import LoadPlan
+from bench.reading import from_plain
 
 SPARE_SHARE = 0.3
 
@@ -51,11 +52,8 @@ class SweepPlan:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Self:
-        names = {f.name for f in fields(cls)}
-        if set(data) != names:
-            raise InputError(f"a plan has the fields {sorted(names)}, got {sorted(data)}")
-        return cls(**{**data, "asked": tuple((str(k), str(v)) for k, v in data["asked"])})
+    def from_json(cls, data: Any) -> Self:
+        return from_plain(cls, data, "a plan")
 
     def difference(self, other: "SweepPlan") -> str:
         """Say in words what differs from `other`, '' when nothing does."""

@@ -12,10 +12,12 @@ half of them spans, so that one of five that moved alone decides nothing.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bench.reading import Positive, Rule, from_plain
 
 Floats = NDArray[np.float64]
 
@@ -36,8 +38,8 @@ class SessionDrift:
 
     source: str
     workloads: int
-    ratio: float
-    estimates: Mapping[str, float]
+    ratio: Positive
+    estimates: Annotated[Mapping[str, Positive], Rule(bool, "ratios above 0 by name")]
     weak: bool = False
     middle_half: bool = False
 
@@ -91,18 +93,7 @@ class SessionDrift:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Read `to_json`'s values; what is derived is derived again."""
-        estimates = {str(name): float(ratio) for name, ratio in data["estimates"].items()}
-        ratio = float(data["ratio"])
-        if not all(0 < one < math.inf for one in (ratio, *estimates.values())) or not estimates:
-            raise ValueError(f"drift of {ratio} by estimates {estimates}, expected ratios above 0")
-        return cls(
-            source=str(data["source"]),
-            workloads=int(data["workloads"]),
-            ratio=ratio,
-            estimates=estimates,
-            weak=bool(data.get("weak", False)),
-            middle_half=bool(data.get("middle_half", False)),
-        )
+        return from_plain(cls, data, "a session's drift", other_keys=True)
 
 
 def drift_by_anchors(then_ms: Floats, now_ms: Floats) -> SessionDrift | None:

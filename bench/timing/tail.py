@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.reading import Count, from_plain
 from bench.timing.intervals import interval
 
 Floats = NDArray[np.float64]
@@ -29,8 +30,8 @@ class Tail:
     low_ms: float
     high_ms: float
     p99_ms: float | None
-    samples: int
-    disturbed: int | None
+    samples: Count
+    disturbed: Count | None
 
     @classmethod
     def of(cls, replicates_ns: Sequence[Floats], disturbed: int | None) -> "Tail":
@@ -58,21 +59,9 @@ class Tail:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Tail":
-        """Read `to_json`'s values; `ValueError`, `TypeError` or `KeyError` for others."""
-
-        def number(name: str) -> float:
-            value = data[name]
-            return math.nan if value is None else float(value)
-
-        p99_ms, disturbed = data["p99_ms"], data["disturbed"]
-        return cls(
-            p90_ms=float(data["p90_ms"]),
-            low_ms=number("low_ms"),
-            high_ms=number("high_ms"),
-            p99_ms=None if p99_ms is None else float(p99_ms),
-            samples=int(data["samples"]),
-            disturbed=None if disturbed is None else int(disturbed),
-        )
+        """Read `to_json`'s values; `WrongValueError` for others."""
+        ends = {name: math.nan for name in ("low_ms", "high_ms") if data.get(name, 0) is None}
+        return from_plain(cls, {**data, **ends}, "a tail", other_keys=True)
 
     @property
     def in_words(self) -> str:

@@ -8,13 +8,14 @@ import fcntl
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 from bench.errors import FileError
 from bench.files import VALUE_DAMAGE, parse_json, write_text
+from bench.reading import from_plain
 from supernet.data.dataset import Score
 
 WHAT = "evaluations of sub-networks"
@@ -127,12 +128,12 @@ def _read(file: BinaryIO, path: Path, conditions: Conditions) -> dict[Code, Scor
         try:
             data = parse_json(line)
             code = tuple(int(value) for value in data["code"])
-            told = {field.name: data[field.name] for field in fields(Score)}
+            score = from_plain(Score, data, "a score", other_keys=True)
         except VALUE_DAMAGE as error:
             raise FileError(
                 f"{path}, line {number} is damaged ({error}); remove that line, or measure again"
             ) from error
-        scores[code] = Score(**told)
+        scores[code] = score
     file.truncate(len(whole))
     file.seek(len(whole))
     return scores

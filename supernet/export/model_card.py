@@ -5,14 +5,15 @@ computes in, how far it is from torch, and how often it is right.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from bench.blocks.spec import BlockSpec
 from bench.digests import content_digest
 from bench.errors import FileError, InputError, first_line
-from bench.files import read_bytes, read_json
+from bench.files import VALUE_DAMAGE, read_bytes, read_json
+from bench.reading import from_plain, to_plain
 from supernet.data.class_names import ClassNames, read_class_names
 from supernet.data.wilson import wilson_interval
 from supernet.space.arch import ArchConfig
@@ -127,19 +128,16 @@ class ModelCard:
             "input_shape": [self.batch, first.in_channels, first.in_size, first.in_size],
             "classes": last.out_channels,
             "class_names": list(self.class_names) or None,
-            "normalisation": {
-                "mean": list(self.normalisation.mean),
-                "std": list(self.normalisation.std),
-            },
+            "normalisation": to_plain(self.normalisation),
             "macs": self.macs,
             "params": self.params,
             "blocks": [block.key for block in self.blocks],
             "sha256": self.sha256,
             "size_bytes": self.size_bytes,
             "largest_difference": self.largest_difference,
-            "closeness": _json_or_none(self.closeness),
-            "calibration": _json_or_none(self.calibration),
-            "accuracies": _json_or_none(self.accuracies),
+            "closeness": to_plain(self.closeness),
+            "calibration": to_plain(self.calibration),
+            "accuracies": to_plain(self.accuracies),
             "provenance": dict(self.provenance),
         }
 
@@ -153,7 +151,7 @@ class ModelCard:
                 "the JSON file that `ofabench export` writes beside a model; export it again"
             )
         try:
-            normalisation, size_bytes = data["normalisation"], data.get("size_bytes")
+            size_bytes = data.get("size_bytes")
             blocks = tuple(BlockSpec.parse(key) for key in data["blocks"])
             return cls(
                 space=str(data["space"]),
@@ -161,10 +159,7 @@ class ModelCard:
                 backend=str(data["backend"]),
                 batch=int(data["input_shape"][0]),
                 blocks=blocks,
-                normalisation=Normalisation(
-                    mean=tuple(float(value) for value in normalisation["mean"]),
-                    std=tuple(float(value) for value in normalisation["std"]),
-                ),
+                normalisation=from_plain(Normalisation, data["normalisation"], "normalisation"),
                 sha256=str(data["sha256"]),
                 largest_difference=float(data["largest_difference"]),
                 precision=str(data.get("precision", "fp32")),
@@ -175,14 +170,7 @@ class ModelCard:
                 provenance=dict(data["provenance"]),
                 class_names=read_class_names(data.get("class_names"), blocks[-1].out_channels),
             )
-        except (
-            ArithmeticError,
-            AttributeError,
-            LookupError,
-            TypeError,
-            ValueError,
-            InputError,
-        ) as error:
+        except (*VALUE_DAMAGE, InputError) as error:
             line = first_line(error)
             raise FileError(
                 f"{where} is a damaged card ({line}); make it again with `ofabench export`"
@@ -236,11 +224,5 @@ def _no_card(model: Path, content: bytes) -> str:
     )
 
 
-def _json_or_none(
-    value: Calibration | Accuracies | OutputDifference | None,
-) -> dict[str, Any] | None:
-    return None if value is None else asdict(value)
-
-
 def _read_or_none(kind: type[_Part], data: Any) -> _Part | None:
-    return None if data is None else kind(**data)
+    return None if data is None else from_plain(kind, data, kind.__name__, other_keys=True)

@@ -13,6 +13,7 @@ from bench.blocks.spec import BlockSpec
 from bench.blocks.torch_modules import build_network
 from bench.errors import FileError, InputError, first_line
 from bench.files import VALUE_DAMAGE
+from bench.reading import from_plain
 from supernet.data.class_names import ClassNames, read_class_names
 from supernet.export.model_card import Normalisation
 from supernet.space.space import ArchConfig
@@ -65,10 +66,7 @@ def load_network(path: Path) -> StandaloneNetwork:
             arch=ArchConfig.from_json(metadata["arch"]),
             blocks=blocks,
             network=_network(blocks, groups["network"], float(metadata["norm_eps"])),
-            normalisation=Normalisation(
-                mean=tuple(float(value) for value in metadata["normalisation"]["mean"]),
-                std=tuple(float(value) for value in metadata["normalisation"]["std"]),
-            ),
+            normalisation=from_plain(Normalisation, metadata["normalisation"], "normalisation"),
             provenance=metadata["provenance"],
             class_names=read_class_names(metadata.get("class_names"), blocks[-1].out_channels),
         )

@@ -1,12 +1,21 @@
 """`ArchConfig`: which sub-network of a space; and the line of an archs file that holds one."""
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from bench.errors import InputError
 from bench.files import parse_json
+from bench.reading import Rule, from_plain
 
 _LARGEST = 2**31  # no choice of any space comes near it
+
+
+def _are_in_range(values: tuple[float, ...]) -> bool:
+    return all(abs(value) <= _LARGEST for value in values)  # nan is not either
+
+
+_Whole = Annotated[tuple[int, ...], Rule(_are_in_range, "a list of whole numbers")]
+_Numbers = Annotated[tuple[int | float, ...], Rule(_are_in_range, "a list of numbers")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -20,11 +29,11 @@ class ArchConfig:
     have a choice of them.
     """
 
-    resolution: int
-    depths: tuple[int, ...]
-    kernels: tuple[int, ...]
-    expands: tuple[float, ...]
-    widths: tuple[float, ...] = ()
+    resolution: Annotated[int, Rule(lambda value: abs(value) <= _LARGEST, "a whole number")]
+    depths: _Whole
+    kernels: _Whole
+    expands: _Numbers
+    widths: _Numbers = ()
 
     def to_json(self) -> dict[str, Any]:
         """Fields as JSON values; `widths` only where there are any."""
@@ -39,21 +48,7 @@ class ArchConfig:
     @classmethod
     def from_json(cls, data: Any) -> Self:
         """Read `to_json` back; `InputError` names the field that is not what it must be."""
-        if not isinstance(data, dict):
-            raise InputError(f"an architecture is a JSON object, got {type(data).__name__}")
-        known = ("resolution", "depths", "kernels", "expands", "widths")
-        missing = [name for name in known[:4] if name not in data]
-        unknown = sorted(set(data) - set(known))
-        if missing or unknown:
-            wrong = f"lacks {missing[0]!r}" if missing else f"has a field {unknown[0]!r}"
-            raise InputError(f"an architecture {wrong}; its fields are {', '.join(known)}")
-        return cls(
-            resolution=_integer(data["resolution"], "resolution"),
-            depths=tuple(_integer(v, "depths") for v in _list(data["depths"], "depths")),
-            kernels=tuple(_integer(v, "kernels") for v in _list(data["kernels"], "kernels")),
-            expands=tuple(_number(v, "expands") for v in _list(data["expands"], "expands")),
-            widths=tuple(_number(v, "widths") for v in _list(data.get("widths", []), "widths")),
-        )
+        return from_plain(cls, data, "an architecture")
 
 
 def parse_line(text: str) -> tuple[str, ArchConfig]:
@@ -71,22 +66,3 @@ def parse_line(text: str) -> tuple[str, ArchConfig]:
             "`ofabench space list` lists them"
         )
     return data.pop("space"), ArchConfig.from_json(data)
-
-
-def _list(value: Any, name: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise InputError(f"{name} of an architecture is {value!r}, expected a list of numbers")
-    return value
-
-
-def _integer(value: Any, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > _LARGEST:
-        raise InputError(f"{name} of an architecture holds {value!r}, expected a whole number")
-    return value
-
-
-def _number(value: Any, name: str) -> float:
-    # Not a number compares false with everything, so it is refused here too.
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST:
-        raise InputError(f"{name} of an architecture holds {value!r}, expected a number")
-    return value

@@ -23,7 +23,7 @@ class Key:
 Tables = Mapping[str, Sequence[Key]]
 
 
-def _tables(cls: type[Any]) -> Tables:
+def _tables(cls: Any) -> Tables:
     """Keys by table, "" for those outside of any."""
     found = {"": list(_keys(cls))}
     for name, annotation in fields_of(cls).items():
@@ -34,7 +34,7 @@ def _tables(cls: type[Any]) -> Tables:
     return found
 
 
-def _keys(cls: type[Any]) -> Iterator[Key]:
+def _keys(cls: Any) -> Iterator[Key]:
     annotations = fields_of(cls)
     for field in fields(cls):
         annotation = annotations[field.name]

@@ -10,6 +10,7 @@ from torch import Tensor
 from bench.energy.meter import Usage
 from bench.errors import FileError, InputError, first_line
 from bench.files import VALUE_DAMAGE
+from bench.reading import from_plain
 from supernet.data.class_names import ClassNames, read_class_names
 from supernet.space.space import SearchSpace
 from supernet.train.schedule import Schedule
@@ -216,7 +217,9 @@ def _checkpoint(metadata: Mapping[str, Any], groups: dict[str, Tensors], where: 
         **{name: int(metadata[name]) for name in _COUNTS},
         seconds=float(metadata["seconds"]),
         losses=tuple(tuple(float(loss) for loss in step) for step in metadata["losses"]),
-        records=tuple(EpochRecord(**record) for record in metadata["records"]),
+        records=tuple(
+            from_plain(EpochRecord, record, "an epoch's record") for record in metadata["records"]
+        ),
         usage=tuple(Usage.from_json(usage) for usage in metadata["usage"]),
         class_names=read_class_names(metadata.get("class_names"), space.classes),
         network=groups["network"],

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from bench.blocks.spec import BlockSpec
 from bench.errors import DeviceError, InputError
+from bench.reading import Positive, from_plain
 from bench.timing.measurement import Measurement
 from bench.timing.session_drift import SessionDrift
 from bench.timing.statistic import MEDIAN, P90
@@ -44,9 +45,9 @@ class Expected:
     says what of the samples both are of: the median, or `p90`.
     """
 
-    predicted_ms: float | None = None
-    limit_ms: float | None = None
-    tolerance: float = 0.1
+    predicted_ms: Positive | None = None
+    limit_ms: Positive | None = None
+    tolerance: Positive = 0.1
     statistic: str = MEDIAN
 
     def judge(self, ms: float, interval_ms: tuple[float, float]) -> Figure:
@@ -111,36 +112,41 @@ class Verification:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Read `to_json`'s values and judge them again; `ValueError` where one is no figure."""
-        limit_ms, predicted_ms = data["limit_ms"], data["predicted_ms"]
-        expected = Expected(
-            predicted_ms=None if predicted_ms is None else _latency(predicted_ms),
-            limit_ms=None if limit_ms is None else _latency(limit_ms),
-            tolerance=_latency(data["tolerance"]),
-            statistic=str(data.get("statistic", MEDIAN)),
-        )
-        drift, corrected = data["drift"], data["drift_corrected"]
-        median_ms, tail = data.get("median_ms"), data.get("tail")
+        """Read `to_json`'s values and judge them again; `WrongValueError` where one is wrong."""
+        values = from_plain(_Values, data, "a verification", other_keys=True)
+        expected = from_plain(Expected, data, "a verification", other_keys=True)
+        corrected = values.drift_corrected
         return cls(
             expected=expected,
-            measured=_judged(expected, data["measured"]),
-            drift=None if drift is None else SessionDrift.from_json(drift),
-            drift_corrected=None if corrected is None else _judged(expected, corrected),
-            median_ms=None if median_ms is None else _latency(median_ms),
-            tail=None if tail is None else Tail.from_json(tail),
+            measured=values.measured.judged_by(expected),
+            drift=None if values.drift is None else SessionDrift.from_json(values.drift),
+            drift_corrected=None if corrected is None else corrected.judged_by(expected),
+            median_ms=values.median_ms,
+            tail=None if values.tail is None else Tail.from_json(values.tail),
         )
 
 
-def _judged(expected: Expected, figure: Mapping[str, Any]) -> Figure:
-    ms, low_ms, high_ms = (_latency(figure[name]) for name in ("ms", "low_ms", "high_ms"))
-    return expected.judge(ms, (low_ms, high_ms))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Interval:
+    """What is read of a figure; its verdicts are given again."""
+
+    ms: Positive
+    low_ms: Positive
+    high_ms: Positive
+
+    def judged_by(self, expected: Expected) -> Figure:
+        return expected.judge(self.ms, (self.low_ms, self.high_ms))
 
 
-def _latency(value: Any) -> float:
-    number = float(value)
-    if not 0 < number < math.inf:
-        raise ValueError(f"{value} is no figure above 0")
-    return number
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Values:
+    """What is read of a verification, beside `Expected`."""
+
+    measured: _Interval
+    drift: dict[str, Any] | None
+    drift_corrected: _Interval | None
+    median_ms: Positive | None = None
+    tail: dict[str, Any] | None = None
 
 
 def verify(

@@ -126,7 +126,7 @@ def test_target_needs_at_least_one(field: str) -> None:
 
 
 def test_target_of_other_fields_is_refused() -> None:
-    with pytest.raises(InputError, match="a target has the fields"):
+    with pytest.raises(InputError, match="a target: backend is missing, expected a string"):
         Target.from_json({"device": "d"})
 
 

@@ -239,7 +239,7 @@ def test_json_goes_there_and_back() -> None:
     )
 
     assert Usage.from_json(json.loads(json.dumps(used.to_json()))) == used
-    with pytest.raises(InputError, match="'how'"):
+    with pytest.raises(InputError, match="how is missing"):
         Usage.from_json({k: v for k, v in used.to_json().items() if k != "how"})
     with pytest.raises(InputError, match="at least 0"):
         Usage.from_json({**used.to_json(), "energy_j": float("nan")})

@@ -113,8 +113,11 @@ def test_several_or_no_spaces_are_told() -> None:
         ('[{"ks": 3}]', "network 0: a line of an archs file"),
         (json.dumps({**OFA, "space": 3}), "space is 3, expected the name of a space"),
         (json.dumps({**OFA, "space": "mars"}), r"a\.jsonl, line 1: unknown space 'mars'"),
-        (json.dumps({**OURS, "bits": 8}), r"a\.jsonl, line 1: an architecture has a field 'bits'"),
-        ('{"space": "tiny", "resolution": 1}', "line 1: an architecture lacks 'depths'"),
+        (
+            json.dumps({**OURS, "bits": 8}),
+            r"line 1: an architecture: bits is an unknown key",
+        ),
+        ('{"space": "tiny", "resolution": 1}', "line 1: an architecture: depths is missing"),
         ("__import__('os')", "not a line of an archs file"),
     ],
 )

@@ -239,23 +239,26 @@ def test_a_network_outside_the_space_is_told_by_its_choice(
         ("[" * 100_000, "not a line of an archs file"),
         ("[1]", "'space' names its space"),
         ('{"space": 3}', "'space' names its space"),
-        ('{"space": "tiny"}', "lacks 'resolution'"),
-        ('{"space": "tiny", "resolution": 24, "depth": []}', "lacks 'depths'"),
+        ('{"space": "tiny"}', "an architecture: resolution is missing, expected a whole number"),
+        (
+            '{"space": "tiny", "resolution": 24, "depth": []}',
+            "depth is an unknown key; did you",
+        ),
         (
             '{"space": "tiny", "resolution": 24.5, "depths": [], "kernels": [], "expands": []}',
-            "resolution of an architecture holds 24.5, expected a whole number",
+            "an architecture: resolution is 24.5, expected a whole number",
         ),
         (
             '{"space": "tiny", "resolution": 24, "depths": 3, "kernels": [], "expands": []}',
-            "depths of an architecture is 3, expected a list",
+            "an architecture: depths is 3, expected a list of whole numbers",
         ),
         (
             '{"space": "t", "resolution": 24, "depths": [], "kernels": [], "expands": [NaN]}',
-            "expands of an architecture holds nan",
+            r"an architecture: expands is \[nan\], expected a list of numbers",
         ),
         (
             '{"space": "t", "resolution": 1, "depths": [], "kernels": [], "expands": [], "x": 1}',
-            "has a field 'x'",
+            "an architecture: x is an unknown key; expected one of depths, ",
         ),
     ],
 )
