@@ -22,7 +22,7 @@ from bench.errors import OfabenchError
 from experiments.network_steps import Amount, TargetSteps
 from latency_models.evaluation.evaluate import Evaluation, evaluate
 from latency_models.fitting import fit_predictor
-from latency_models.regression.active_learning import block_beliefs, rough_ms
+from latency_models.regression.active_learning import block_prior, rough_ms
 from latency_models.tables.networks import NetworksTable
 from latency_models.tables.table import LatencyTable
 from latency_models.vectorized.vectorized_predictor import compile_dense
@@ -96,8 +96,8 @@ def active_order(measured: Measured) -> list[int]:
     sizes = sorted({spec.in_size for spec in specs if spec.kind == "stem"})
     archs = space.sample(np.random.default_rng(7), POOL, sizes)
     nets = [space.blocks(arch) for arch in archs]
-    beliefs = block_beliefs(specs, nets, rough_ms(specs))
-    return beliefs.choose(np.ones(len(specs)), float(len(specs)))
+    prior = block_prior(specs, nets, rough_ms(specs))
+    return prior.choose(np.ones(len(specs)), float(len(specs)))
 
 
 def judged(measured: Measured, rows: list[int]) -> Evaluation:

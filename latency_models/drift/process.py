@@ -1,10 +1,10 @@
-"""Drift between sessions as a random process: hypotheses, weighted by the drift log.
+"""Drift between sessions as a Gaussian process: hypotheses, weighted by the drift log.
 
-The log of the drift at a time is a mean, a part that is forgotten within minutes or hours, a part
-that is forgotten within days (both Ornstein-Uhlenbeck processes, of covariance exp(-gap / time)),
-and a part that is another in every session. How large they are, and how fast the first is
-forgotten, is not known: a grid of hypotheses stands for it, with the prior below. Three sessions
-within half an hour say little of the next day, and the weights of the hypotheses say so.
+The log drift at a time is the sum of a mean, a part that decays within minutes or hours, a part
+that decays within days (both Ornstein-Uhlenbeck processes, of covariance exp(-gap / time)), and an
+independent part of each session. The sizes of the parts and the decay time of the first are not
+known: they are averaged over a grid of hypotheses with the prior below. Three sessions within half
+an hour determine little about the next day, and the weights of the hypotheses reflect that.
 """
 
 from dataclasses import dataclass
@@ -13,13 +13,15 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from latency_models.regression.gaussian_process import GaussianProcess
+
 Floats = NDArray[np.float64]
 
 # Standard deviation of the log drift over days. The prior is log-normal about `USUAL_STD`: see
 # docs/drift.md for the logs that it was chosen from.
 STDS = np.geomspace(0.004, 0.4, 14)
 USUAL_STD, STD_SPREAD = 0.11, 0.8
-# Shares of the variance: another in every session, forgotten within hours, within days.
+# Shares of the variance: independent in each session, decaying within hours, within days.
 SHARES = (
     (0.01, 0.9, 0.09),
     (0.01, 0.5, 0.49),
@@ -31,12 +33,12 @@ SHARES = (
 )
 HOURS_S = (900.0, 3600.0, 14400.0)
 DAYS_S = 3 * 86400.0
-MEAN_VARIANCE = 1.0  # of the mean, before any session: next to nothing is known of it
+MEAN_VARIANCE = 1.0  # prior of the mean: nearly nothing is known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Hypotheses:
-    """The grid, one hypothesis an entry: variances of the three parts (k,), times in s (k,)."""
+    """The grid, a hypothesis an entry: variances of the three parts (k,), decay times in s (k,)."""
 
     session: Floats
     hours: Floats
@@ -46,7 +48,7 @@ class Hypotheses:
 
     @classmethod
     def prior(cls) -> "Hypotheses":
-        """Every hypothesis, with its weight before anything is measured."""
+        """Return every hypothesis, with its prior weight."""
         rows = list(product(STDS.tolist(), SHARES, HOURS_S))
         variance = np.array([std**2 for std, _, _ in rows])
         shares = np.array([share for _, share, _ in rows])
@@ -60,11 +62,11 @@ class Hypotheses:
         )
 
     def covariance(self, gaps_s: Floats) -> Floats:
-        """Covariance of the drift at two times so far apart, (k, *gaps); the session's part not."""
+        """Return covariances (k, *gaps) over time gaps in s, without the part of each session."""
         expand = (slice(None), *(None,) * gaps_s.ndim)
         fast = self.hours[expand] * np.exp(-gaps_s / self.hours_s[expand])
-        found: Floats = fast + self.days[expand] * np.exp(-gaps_s / DAYS_S)
-        return found
+        covariance: Floats = fast + self.days[expand] * np.exp(-gaps_s / DAYS_S)
+        return covariance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -86,7 +88,7 @@ class Forecast:
         return float(np.sqrt(second - self.mean**2))
 
     def quantiles(self, probability: float, extra_std: Floats) -> Floats:
-        """Log drift and an independent normal error beside it stay below these, (n,).
+        """Return quantiles (n,) of log drift plus an independent normal error.
 
         `extra_std` (n,) is the standard deviation of the error.
         """
@@ -100,8 +102,8 @@ class Forecast:
             middle = (low + high) / 2
             below = self.weights @ ndtr((middle - self.means[:, None]) / stds) < probability
             low, high = np.where(below, middle, low), np.where(below, high, middle)
-        found: Floats = (low + high) / 2
-        return found
+        quantiles: Floats = (low + high) / 2
+        return quantiles
 
 
 _LEAST_VARIANCE = 1e-18  # where nothing is uncertain, the quantile is the mean
@@ -110,59 +112,60 @@ _HALVINGS = 50  # of an interval of a few units: far below any figure shown
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Weighed:
-    """Hypotheses weighed by the drift (s,) of sessions at times in s (s,)."""
+    """Hypotheses weighted by the log drift of sessions.
+
+    Attributes:
+        hypotheses: the grid, k of them.
+        times_s: (s,), of the sessions.
+        weights: (k,), 1 in all.
+        process: of the sessions' drift, under each hypothesis.
+        solved: (k, s), weights of the sessions in a posterior mean.
+    """
 
     hypotheses: Hypotheses
     times_s: Floats
-    weights: Floats  # (k,), 1 in all
-    factors: Floats  # Cholesky factors of the sessions' covariance, (k, s, s)
-    solved: Floats  # covariance^-1 @ drift, (k, s)
+    weights: Floats
+    process: GaussianProcess
+    solved: Floats
 
     @classmethod
     def by(cls, times_s: Floats, log_drift: Floats) -> "Weighed":
-        """Weigh the prior's hypotheses by how likely each makes the drift of the sessions."""
+        """Weight the prior's hypotheses by the likelihood of the log drift (s,) of sessions."""
         hypotheses = Hypotheses.prior()
         gaps_s = np.abs(times_s[:, None] - times_s[None, :])
-        covariance = hypotheses.covariance(gaps_s) + MEAN_VARIANCE
-        covariance += hypotheses.session[:, None, None] * np.eye(len(times_s))
-        factors = np.linalg.cholesky(covariance)
-        solved = np.linalg.solve(
-            covariance, np.broadcast_to(log_drift, factors.shape[:2])[..., None]
-        )
-        solved = solved[..., 0]
-        log_det = 2 * np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
-        logs = hypotheses.log_weights - 0.5 * (solved @ log_drift + log_det)
+        covariances = hypotheses.covariance(gaps_s) + MEAN_VARIANCE
+        process = GaussianProcess.of(covariances, hypotheses.session[:, None])
+        logs = hypotheses.log_weights + process.log_likelihood(log_drift)
         weights = np.exp(logs - logs.max())
         return cls(
             hypotheses=hypotheses,
             times_s=times_s,
             weights=weights / weights.sum(),
-            factors=np.asarray(factors, dtype=np.float64),
-            solved=np.asarray(solved, dtype=np.float64),
+            process=process,
+            solved=process.weights(log_drift),
         )
 
     def mean(self) -> Forecast:
-        """What is known of the mean over sessions."""
+        """Return the forecast of the mean over sessions."""
         shared = np.full((len(self.weights), len(self.times_s)), MEAN_VARIANCE)
         return self._forecast(shared, np.full(len(self.weights), MEAN_VARIANCE))
 
     def at(self, time_s: float) -> Forecast:
-        """What is known of the drift of a session at a time."""
+        """Return the forecast of the drift of a session at a time."""
         parts = self.hypotheses
         shared = parts.covariance(np.abs(time_s - self.times_s)) + MEAN_VARIANCE
         own = parts.session + parts.hours + parts.days + MEAN_VARIANCE
         return self._forecast(shared, own)
 
     def variance_at_gap(self, gap_s: float) -> float:
-        """Variance of the log ratio of two sessions so far apart."""
+        """Return the variance of the log ratio of two sessions so far apart."""
         parts = self.hypotheses
         shared = parts.covariance(np.array([gap_s]))[:, 0]
         own = parts.session + parts.hours + parts.days
         return float(self.weights @ (2 * (own - shared)))
 
     def _forecast(self, shared: Floats, own: Floats) -> Forecast:
-        """Condition on the sessions: covariances with them (k, s), `own` variances (k,)."""
+        """Condition on the sessions: covariances with them (k, s), prior variances (k,)."""
         means = np.einsum("ks,ks->k", shared, self.solved)
-        half = np.linalg.solve(self.factors, shared[..., None])[..., 0]
-        variances = np.maximum(own - np.einsum("ks,ks->k", half, half), 0.0)
+        variances = self.process.variances(shared[:, None, :], own[:, None])[:, 0]
         return Forecast(weights=self.weights, means=means, variances=variances)

@@ -1,7 +1,7 @@
-"""Network calibration: link(overhead + sum of what each block costs inside a network).
+"""Network calibration: overhead + sum of what each block costs inside a network.
 
-A block's cost inside a network is linear in what was measured of it alone (warm, and how much
-more it takes cold). So a network stays a sum over its blocks, which dense evaluation gathers.
+A block's cost inside a network is linear in its latency alone (warm, and how much more it takes
+cold). So a network stays a sum over its blocks, which vectorized evaluation looks up.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-_ROUNDS = 20  # of reweighting; the weights settle within ten
+_ROUNDS = 20  # of reweighting; the weights converge within ten
 _HUBER = 0.02  # relative error beyond which a network counts less
 
 
@@ -19,9 +19,9 @@ _HUBER = 0.02  # relative error beyond which a network counts less
 class NetworkCalibration:
     """ms = overhead_ms + sum over blocks of (slope * warm + cold_slope * (cold - warm) + block_ms).
 
-    `block_ms` is negative where measuring a block alone costs a call that a network makes once
-    for all; the others are not. The default is the plain sum of warm blocks. `spread` is the
-    relative standard deviation of networks that the fit had not seen.
+    `block_ms` may be negative, where a block alone pays for a call that a network makes once; the
+    others may not. The default is the plain sum of warm blocks. `spread` is the relative standard
+    deviation of held-out networks.
     """
 
     overhead_ms: float = 0.0
@@ -31,25 +31,25 @@ class NetworkCalibration:
     spread: float = 0.0
 
     def block_cost(self, warm_ms: Floats, cold_ms: Floats) -> Floats:
-        """What each block adds to a network, in ms, (n,).
+        """Return what each block adds to a network, in ms, (n,).
 
-        Below 0 for the smallest blocks where `block_ms` is: no floor is put under them, for the
-        fit has none, and what it says of whole networks would be lost.
+        It may be below 0 for the smallest blocks where `block_ms` is. There is no floor, because
+        the fit has none: sums of whole networks would no longer be those of the fit.
         """
         work = self.slope * warm_ms + self.cold_slope * np.maximum(cold_ms - warm_ms, 0.0)
         return work + self.block_ms
 
     def link(self, total_ms: Floats) -> Floats:
-        """Network latency in ms from the sum of its blocks' costs; monotone."""
+        """Return network latency in ms from the sum of its blocks' costs; monotone."""
         return self.overhead_ms + total_ms
 
     def std_ms(self, ms: Floats, variance: Floats) -> Floats:
-        """Standard deviation, ms, of latencies (n,) whose blocks' variances sum up to (n,)."""
-        found: Floats = np.sqrt((self.spread * ms) ** 2 + variance)
-        return found
+        """Return standard deviations in ms of latencies (n,), with their blocks' variances (n,)."""
+        std_ms: Floats = np.sqrt((self.spread * ms) ** 2 + variance)
+        return std_ms
 
     def to_items(self) -> dict[str, float]:
-        """Its numbers by name, as `Composition(**items)` takes them."""
+        """Return its fields by name, as the constructor takes them."""
         return asdict(self)
 
 
@@ -68,7 +68,7 @@ _SIGNED = "block_ms"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationChoice:
-    """The form kept, and the leave-one-out mean absolute relative error of each form tried."""
+    """Chosen form, and the leave-one-out mean absolute relative error of each form tried."""
 
     form: str
     networks: int
@@ -76,17 +76,17 @@ class CalibrationChoice:
 
 
 def spread_of(error: float) -> float:
-    """Standard deviation of relative errors from their mean size, as few are far off."""
+    """Return the standard deviation of relative errors from their mean size, as of a normal one."""
     return float(error * np.sqrt(np.pi / 2))
 
 
 def fit_composition(
     warm_ms: Sequence[Floats], cold_ms: Sequence[Floats], measured_ms: Floats
 ) -> tuple[NetworkCalibration, CalibrationChoice]:
-    """Fit on networks given as arrays of their blocks' warm and cold latencies.
+    """Fit on networks (n,), given as arrays of their blocks' warm and cold latencies in ms.
 
-    Forms are compared by leaving one network out at a time, the plain sum among them; of forms
-    that are equal within the standard error the simplest is kept.
+    Forms, the plain sum among them, are compared by their leave-one-out errors; of forms that are
+    equal within the standard error the simplest is chosen.
     """
     pairs = list(zip(warm_ms, cold_ms, strict=True))
     columns = {
@@ -108,43 +108,43 @@ def fit_composition(
     spread = spread_of(float(np.mean(errors[form])))
     if form == "sum":
         return NetworkCalibration(spread=spread), choice
-    found = _fit_terms(columns, dict(_FORMS)[form], measured_ms)
-    return NetworkCalibration(**{"slope": 0.0, **found, "spread": spread}), choice
+    terms = _fit_terms(columns, dict(_FORMS)[form], measured_ms)
+    return NetworkCalibration(**{"slope": 0.0, **terms, "spread": spread}), choice
 
 
 def fit_robust(design: Floats, measured_ms: Floats) -> Floats:
-    """Non-negative weights of the columns for least Huber loss of the relative error."""
+    """Return non-negative weights of the columns with the least Huber loss of relative errors."""
     from scipy.optimize import nnls
 
     relative = design / measured_ms[:, None]
     scale = np.maximum(np.sqrt(np.mean(relative**2, axis=0)), 1e-300)
     unit = relative / scale
-    weights = np.ones(len(measured_ms))
-    found = np.zeros(design.shape[1])
+    trust = np.ones(len(measured_ms))
+    before = np.zeros(design.shape[1])
     for _ in range(_ROUNDS):
-        root = np.sqrt(weights)
-        new, _ = nnls(unit * root[:, None], root)
-        missed = np.abs(unit @ new - 1)
-        weights = np.minimum(1.0, _HUBER / np.maximum(missed, 1e-12))
-        if np.allclose(new, found, rtol=1e-9, atol=0):
+        root = np.sqrt(trust)
+        weights, _ = nnls(unit * root[:, None], root)
+        errors = np.abs(unit @ weights - 1)
+        trust = np.minimum(1.0, _HUBER / np.maximum(errors, 1e-12))
+        if np.allclose(weights, before, rtol=1e-9, atol=0):
             break
-        found = new
-    result: Floats = new / scale
+        before = weights
+    result: Floats = weights / scale
     return result
 
 
 def _fit_terms(
     columns: dict[str, Floats], terms: tuple[str, ...], measured_ms: Floats
 ) -> dict[str, float]:
-    """Fit some terms, each not negative but for the signed one."""
+    """Fit terms, none of them negative except the signed one."""
     design = [columns[term] for term in terms]
     if _SIGNED in terms:
         design.append(-columns[_SIGNED])
     weights = fit_robust(np.stack(design, axis=1), measured_ms).tolist()
-    found = dict(zip(terms, weights, strict=False))
+    fitted = dict(zip(terms, weights, strict=False))
     if _SIGNED in terms:
-        found[_SIGNED] -= weights[-1]
-    return found
+        fitted[_SIGNED] -= weights[-1]
+    return fitted
 
 
 def _leave_one_out(
@@ -154,8 +154,8 @@ def _leave_one_out(
     for out in range(len(measured_ms)):
         kept = np.arange(len(measured_ms)) != out
         others = {name: column[kept] for name, column in columns.items()}
-        found = _fit_terms(others, terms, measured_ms[kept])
-        predicted = sum(weight * columns[term][out] for term, weight in found.items())
+        fitted = _fit_terms(others, terms, measured_ms[kept])
+        predicted = sum(weight * columns[term][out] for term, weight in fitted.items())
         errors[out] = abs(predicted / measured_ms[out] - 1)
     return errors
 
@@ -163,9 +163,9 @@ def _leave_one_out(
 def _simplest_of_the_best(errors: dict[str, Floats]) -> str:
     best = min(errors, key=lambda name: float(np.mean(errors[name])))
     for name, error in errors.items():
-        # Paired: the same networks are hard for every form.
-        more = error - errors[best]
-        noise = float(np.std(more)) / np.sqrt(len(more))
-        if float(np.mean(more)) <= noise:
+        # Paired, because the same networks are difficult for every form.
+        excess = error - errors[best]
+        noise = float(np.std(excess)) / np.sqrt(len(excess))
+        if float(np.mean(excess)) <= noise:
             return name
     return best

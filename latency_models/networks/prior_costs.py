@@ -1,7 +1,7 @@
 """Prior costs of blocks: by one bottleneck or another, or as on another device.
 
-A device is bound by launches, by memory, by dense or by depthwise work, or by a mix of them; which
-mix is told by networks. Predictors of other devices are mixed with the same bottlenecks.
+A device is bound by launches, memory, dense or depthwise work, or by a mix of them; networks show
+by which. Predictors of other devices are mixed with the same bottlenecks.
 """
 
 from collections.abc import Mapping
@@ -26,49 +26,49 @@ STEPS = 4  # a mix is in quarters
 FEATURES = "features"
 MEAN = "mean of priors"
 MIXED = (0.0, 0.25, 0.5)  # of a bottleneck, in a prior
-ROWS_FOR_FEATURES = 40  # fewer networks would be fitted by as many costs rather than tell them
+ROWS_FOR_FEATURES = 40  # fewer networks do not determine as many costs
 _LEAST_MS = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Base:
-    """Costs of blocks (m,) in ms, and its prior odds."""
+class PriorCosts:
+    """Costs of blocks (m,) in ms, and their prior odds."""
 
     name: str
     costs_ms: Floats
     odds: float
 
 
-def bases(
+def prior_costs(
     counts: Floats, physical: Floats, measured_ms: Floats, priors: Mapping[str, Floats]
-) -> list[Base]:
-    """Every base for networks of blocks, counts (n, m), each scaled to their latencies (n,).
+) -> list[PriorCosts]:
+    """Return all prior costs for networks of blocks, counts (n, m), scaled to latencies (n,).
 
     `physical` (m, PHYSICAL) is work by kind; `priors` are costs in ms on other devices (m,).
     """
     kinds = _per_network(counts, _bottlenecks(physical))
     groups = [{_name(mix): kinds @ np.array(mix) for mix in _mixes()}]
-    told = {name: costs for name, costs in priors.items() if np.isfinite(costs).all()}
-    if told:
-        elsewhere = _per_network(counts, np.column_stack(list(told.values())))
-        if len(told) > 1:
+    complete = {name: costs for name, costs in priors.items() if np.isfinite(costs).all()}
+    if complete:
+        elsewhere = _per_network(counts, np.column_stack(list(complete.values())))
+        if len(complete) > 1:
             elsewhere = np.column_stack([elsewhere, elsewhere.mean(axis=1)])
-        groups.append(_mixed([*told, MEAN][: elsewhere.shape[1]], elsewhere, kinds))
+        groups.append(_mixed([*complete, MEAN][: elsewhere.shape[1]], elsewhere, kinds))
     odds = [(name, costs, 1 / len(group)) for group in groups for name, costs in group.items()]
     if len(counts) >= ROWS_FOR_FEATURES:
         fitted = fit_features(counts, physical, measured_ms)
-        # What was fitted to the networks is likelier for that alone: the Bayesian information
-        # criterion says how much.
+        # Costs that were fitted on the networks are likelier for that alone: by how much, the
+        # Bayesian information criterion estimates.
         fair = ROWS_FOR_FEATURES ** (-np.count_nonzero(fitted) / 2)
         odds.append((FEATURES, physical @ fitted[:-1], fair / len(groups[0])))
     return [
-        Base(name=name, costs_ms=_scaled(counts, costs, measured_ms), odds=odd)
+        PriorCosts(name=name, costs_ms=_scaled(counts, costs, measured_ms), odds=odd)
         for name, costs, odd in odds
     ]
 
 
 def fit_features(counts: Floats, physical: Floats, measured_ms: Floats) -> Floats:
-    """Non-negative cost of each kind of work, ms a unit, and the overhead, (PHYSICAL + 1,)."""
+    """Return non-negative costs of kinds of work, ms a unit, and an overhead, (PHYSICAL + 1,)."""
     return fit_robust(np.column_stack([counts @ physical, np.ones(len(counts))]), measured_ms)
 
 
@@ -89,19 +89,19 @@ def _name(mix: tuple[float, ...]) -> str:
 
 
 def _per_network(counts: Floats, costs: Floats) -> Floats:
-    """Costs (m, k) in units of what a usual network takes."""
+    """Return costs (m, k) over their sum in a usual network."""
     usual = np.median(counts @ costs, axis=0)
     result: Floats = costs / np.where(usual > 0, usual, np.inf)
     return result
 
 
 def _mixed(names: list[str], elsewhere: Floats, kinds: Floats) -> dict[str, Floats]:
-    found = {}
+    costs_of = {}
     for name, costs in zip(names, elsewhere.T, strict=True):
-        found[name] = costs
+        costs_of[name] = costs
         for part, (place, kind) in product(MIXED[1:], enumerate(BOTTLENECKS)):
-            found[f"{name}, {part:.0%} {kind}"] = (1 - part) * costs + part * kinds[:, place]
-    return found
+            costs_of[f"{name}, {part:.0%} {kind}"] = (1 - part) * costs + part * kinds[:, place]
+    return costs_of
 
 
 def _scaled(counts: Floats, costs: Floats, measured_ms: Floats) -> Floats:

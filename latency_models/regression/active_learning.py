@@ -1,32 +1,39 @@
-"""Active learning: what to measure next to learn most about networks per second.
+"""Active learning: which measurements reduce the uncertainty of networks most per second.
 
-Costs of blocks are taken for a Gaussian process, in relative terms, of which a measurement tells
-one value. Chosen one after the other is what lowers the mean variance of random networks most for
-its price (Krause, Singh and Guestrin, 2008, compare such criteria; this one is the A-optimal one).
+Relative costs of blocks are a Gaussian process, and a measurement observes one value of it.
+Candidates are chosen greedily, each the one that lowers the mean variance of random networks most
+for its price (the A-optimal criterion; Krause, Singh and Guestrin, 2008, compare it with others).
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.blocks.spec import BlockSpec
+from latency_models.regression.block_kernel import WITHIN_KIND
 from latency_models.regression.domain import values_of
-from latency_models.regression.features import PHYSICAL, feature_matrix
-from latency_models.regression.gaussian_process import kernel, places
+from latency_models.regression.features import PHYSICAL, block_sums, feature_matrix
+from latency_models.regression.gaussian_process import GaussianProcess
 
 Floats = NDArray[np.float64]
 
-# Relative standard deviations: of what is smooth in a block's shape, of kinds of work, of a
-# block's own, and of what a measurement misses.
-ALIKE, WORK, OWN, NOISE = 0.15, 0.2, 0.02, 0.02
-STRETCH = 1.2
+# Relative standard deviations: of a block's cost by its shape, by kinds of work, independent of
+# others, and of a measurement.
+SIMILAR, WORK, INDEPENDENT, NOISE = 0.15, 0.2, 0.02, 0.02
+KERNEL = replace(WITHIN_KIND, stretch=1.2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockPosterior:
-    """`covariance` (n, n) of candidates, `cross` (targets, n) of what is asked with them."""
+    """Covariance of candidates that can be measured, and with the targets to predict.
+
+    Attributes:
+        covariance: (n, n), of the candidates.
+        cross: (targets, n).
+        noise: standard deviation of a measurement.
+    """
 
     covariance: Floats
     cross: Floats
@@ -37,34 +44,45 @@ class BlockPosterior:
         if not measured:
             return self
         rows = list(measured)
-        noisy = self.covariance[np.ix_(rows, rows)] + self.noise**2 * np.eye(len(rows))
-        told = np.linalg.solve(noisy, self.covariance[rows])
+        square = self.covariance[np.ix_(rows, rows)]
+        process = GaussianProcess.of(square[None], self.noise**2)
+        (whitened,) = process.whiten(self.covariance[rows])
+        (targets,) = process.whiten(self.cross[:, rows].T)
         return BlockPosterior(
-            covariance=self.covariance - self.covariance[:, rows] @ told,
-            cross=self.cross - self.cross[:, rows] @ told,
+            covariance=self.covariance - whitened.T @ whitened,
+            cross=self.cross - targets.T @ whitened,
             noise=self.noise,
         )
 
     def choose(
-        self, prices: Floats, budget: float, *, most: int | None = None, but: Sequence[int] = ()
+        self,
+        prices: Floats,
+        budget: float,
+        *,
+        most: int | None = None,
+        excluded: Sequence[int] = (),
     ) -> list[int]:
-        """Candidates to measure, best first, for at most `budget`, in the unit of `prices` (n,).
+        """Return candidates to measure, best first, for at most `budget`.
 
-        `but` are excluded.
+        Args:
+            prices: (n,), of measuring each, in the unit of `budget`.
+            budget: for all together.
+            most: how many at most; all where None.
+            excluded: candidates that are not chosen.
         """
         covariance, cross = self.covariance.copy(), self.cross.copy()
-        open_ = np.ones(len(prices), dtype=bool)
-        open_[list(but)] = False
+        left = np.ones(len(prices), dtype=bool)
+        left[list(excluded)] = False
         chosen: list[int] = []
         while len(chosen) < (len(prices) if most is None else most):
-            affordable = open_ & (prices <= budget)
+            affordable = left & (prices <= budget)
             if not affordable.any():
                 break
             variance = np.diag(covariance) + self.noise**2
             gain = np.sum(cross**2, axis=0) / variance / prices
             best = int(np.argmax(np.where(affordable, gain, -np.inf)))
             chosen.append(best)
-            open_[best] = False
+            left[best] = False
             budget -= float(prices[best])
             row = covariance[best] / variance[best]
             cross -= np.outer(cross[:, best], row)
@@ -75,85 +93,70 @@ class BlockPosterior:
 def covering(
     specs: Sequence[BlockSpec], prices: Floats, budget: float, measured: Collection[int] = ()
 ) -> list[int]:
-    """Blocks by which everything that any of them has was seen, for at most `budget`.
+    """Return blocks that together have every value that any of `specs` has, for at most `budget`.
 
-    After them no block is outside the predictor's domain. Cheapest by what each adds, greedily.
+    After them no block is outside the predictor's domain. Chosen greedily, by new values for the
+    price; `measured` are rows of `specs` that need no more.
     """
-    has = [{(spec.kind, *pair) for pair in values_of(spec)} for spec in specs]
-    unseen = set().union(*has) - set().union(*(has[row] for row in measured))
+    values = [{(spec.kind, *pair) for pair in values_of(spec)} for spec in specs]
+    unseen = set().union(*values) - set().union(*(values[row] for row in measured))
     chosen: list[int] = []
     while unseen:
-        adds = np.array([len(values & unseen) for values in has], dtype=np.float64)
-        worth = np.where(prices <= budget, adds / prices, 0.0)
+        new = np.array([len(own & unseen) for own in values], dtype=np.float64)
+        worth = np.where(prices <= budget, new / prices, 0.0)
         best = int(np.argmax(worth))
         if worth[best] == 0:
             break
         chosen.append(best)
         budget -= float(prices[best])
-        unseen -= has[best]
+        unseen -= values[best]
     return chosen
 
 
-def block_beliefs(
+def block_prior(
     specs: Sequence[BlockSpec], networks: Sequence[Sequence[BlockSpec]], costs_ms: Floats
 ) -> BlockPosterior:
-    """Prior of blocks' relative costs; the targets are networks whose blocks are all among `specs`.
+    """Return the prior of blocks' relative costs; the targets are networks of these blocks.
 
-    `costs_ms` (specs,) is roughly what each takes.
+    `costs_ms` (specs,) are rough costs.
     """
     covariance = _covariance(specs, costs_ms)
-    inside_ms = _inside_ms(specs, networks, costs_ms)
-    shares = inside_ms / inside_ms.sum(axis=1, keepdims=True)
+    parts_ms = block_sums(networks, specs) * costs_ms
+    shares = parts_ms / parts_ms.sum(axis=1, keepdims=True)
     return BlockPosterior(covariance=covariance, cross=shares @ covariance, noise=NOISE)
 
 
-def network_beliefs(
+def network_prior(
     specs: Sequence[BlockSpec], networks: Sequence[Sequence[BlockSpec]], costs_ms: Floats
 ) -> BlockPosterior:
-    """Prior of networks' relative latencies; the targets are all of them."""
-    inside_ms = _inside_ms(specs, networks, costs_ms)
-    totals_ms = inside_ms.sum(axis=1)
-    shares = inside_ms / totals_ms[:, None]
-    # A constant of each network, over its latency: what it pays besides its blocks.
-    fixed = 1 / totals_ms / np.mean(1 / totals_ms)
+    """Return the prior of networks' relative latencies; the targets are all of the networks."""
+    parts_ms = block_sums(networks, specs) * costs_ms
+    totals_ms = parts_ms.sum(axis=1)
+    shares = parts_ms / totals_ms[:, None]
+    # A constant overhead of each network, relative to its latency.
+    overhead = 1 / totals_ms / np.mean(1 / totals_ms)
     covariance = shares @ _covariance(specs, costs_ms) @ shares.T
-    covariance = covariance + WORK**2 * np.outer(fixed, fixed)
+    covariance = covariance + WORK**2 * np.outer(overhead, overhead)
     return BlockPosterior(covariance=covariance, cross=covariance.copy(), noise=NOISE)
 
 
 def rough_ms(specs: Sequence[BlockSpec]) -> Floats:
-    """What blocks take in proportion, where nothing is known: MACs, bytes and launches, (n,)."""
+    """Return costs (n,) by MACs, bytes and launches, right in proportion where nothing is known."""
     matrix = feature_matrix(specs, ("launches", "bytes_in", "bytes_out", "bytes_inner"))
     macs = np.array([spec.macs for spec in specs], dtype=np.float64) / 1e6
-    found: Floats = 0.02 * macs + 0.05 * matrix[:, 1:].sum(axis=1) + 0.005 * matrix[:, 0]
-    return found
-
-
-def _work_shares(specs: Sequence[BlockSpec], costs_ms: Floats) -> Floats:
-    """Work by kind over a block's cost, so that each kind is about as large as any other."""
-    amounts = feature_matrix(specs, PHYSICAL) / costs_ms[:, None]
-    size = np.sqrt(np.mean(amounts**2, axis=0))
-    found: Floats = amounts / np.where(size > 0, size, 1.0) / np.sqrt(len(PHYSICAL))
-    return found
+    costs_ms: Floats = 0.02 * macs + 0.05 * matrix[:, 1:].sum(axis=1) + 0.005 * matrix[:, 0]
+    return costs_ms
 
 
 def _covariance(specs: Sequence[BlockSpec], costs_ms: Floats) -> Floats:
-    """Of blocks' relative costs, (specs, specs)."""
-    where = places(feature_matrix(specs)) / STRETCH
-    kinds = np.array([spec.kind for spec in specs])
-    alike = kernel(where, where) * (kinds[:, None] == kinds[None, :])
-    work = _work_shares(specs, costs_ms)
-    found: Floats = ALIKE**2 * alike + OWN**2 * np.eye(len(specs)) + WORK**2 * work @ work.T
-    return found
-
-
-def _inside_ms(
-    specs: Sequence[BlockSpec], networks: Sequence[Sequence[BlockSpec]], costs_ms: Floats
-) -> Floats:
-    """What each block takes of each network, (networks, specs)."""
-    place = {spec: column for column, spec in enumerate(specs)}
-    found = np.zeros((len(networks), len(specs)))
-    for row, network in enumerate(networks):
-        columns = [place[block] for block in network]
-        np.add.at(found[row], columns, costs_ms[columns])
-    return found
+    """Covariance of blocks' relative costs, (specs, specs)."""
+    amounts = feature_matrix(specs, PHYSICAL) / costs_ms[:, None]
+    # Every kind of work has the same mean square.
+    size = np.sqrt(np.mean(amounts**2, axis=0))
+    work = amounts / np.where(size > 0, size, 1.0) / np.sqrt(len(PHYSICAL))
+    covariance: Floats = (
+        SIMILAR**2 * KERNEL.between(specs, specs)
+        + INDEPENDENT**2 * np.eye(len(specs))
+        + WORK**2 * work @ work.T
+    )
+    return covariance

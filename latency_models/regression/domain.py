@@ -1,8 +1,8 @@
-"""The domain of a fit, to say where a predictor extrapolates.
+"""Domain of a fit: where a predictor interpolates, and where it extrapolates.
 
-A block is inside where everything of its shape was seen in some measured block of its kind, though
-not all of it in one: sizes, channel counts, kernel, stride, activation. What was never seen is
-guessed by a regression, however near it lies.
+A block is inside where each value of its shape (sizes, channel counts, kernel, stride, activation)
+was seen in some measured block of its kind, not necessarily in the same one. With any other value
+it is extrapolated, however near that lies.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,13 +16,13 @@ _FIELDS = ("in_size", "in_channels", "mid_channels", "out_channels", "kernel", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Domain:
-    """Values that were seen, by kind and by field."""
+    """Values that were measured, by kind and field."""
 
     seen: Mapping[str, Mapping[str, frozenset[Any]]]
 
     @classmethod
     def of(cls, specs: Iterable[BlockSpec]) -> Self:
-        """The domain of a fit on these blocks."""
+        """Return the domain of a fit on these blocks."""
         seen: dict[str, dict[str, set[Any]]] = {}
         for spec in specs:
             of_kind = seen.setdefault(spec.kind, {name: set() for name, _ in values_of(spec)})
@@ -39,7 +39,7 @@ class Domain:
         return isinstance(spec, BlockSpec) and self.why_outside(spec) is None
 
     def why_outside(self, spec: BlockSpec) -> str | None:
-        """What of a block was never seen, in words; None where all was."""
+        """Return in words which value of a block was never measured; None where all were."""
         of_kind = self.seen.get(spec.kind)
         if of_kind is None:
             return f"no {spec.kind} was measured"
@@ -51,7 +51,7 @@ class Domain:
 
 
 def values_of(spec: BlockSpec) -> list[tuple[str, Any]]:
-    """What of a block must have been seen, by name."""
+    """Return the values of a block that must have been measured, by name."""
     return [
         *((name, getattr(spec, name)) for name in _FIELDS),
         ("squeeze-excite", spec.se > 0),

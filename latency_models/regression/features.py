@@ -1,7 +1,7 @@
 """Physical features of a block: work by kind of operation, bytes moved, launches, padding.
 
 All are non-negative and grow with the block, so that a non-negative combination of them is a
-roofline-like cost that extrapolates sanely. This is the only place where a block becomes numbers.
+roofline-like cost that extrapolates sensibly. Only this module turns blocks into numbers.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ PHYSICAL = (
     "bytes_inner",
     "bytes_weights",
 )
-# What tells blocks of one kind apart, for trees alone; not a cost by itself.
+# Differences between blocks of one kind that are no cost in themselves: for trees and kernels.
 SHAPE = (
     "in_size",
     "out_size",
@@ -54,9 +54,37 @@ ALL = PHYSICAL + SHAPE
 
 
 def feature_matrix(specs: Sequence[BlockSpec], columns: Sequence[str] = ALL) -> NDArray[np.float64]:
-    """Blocks by features, (n, len(columns))."""
+    """Return the features of blocks, (n, len(columns))."""
     matrix = np.array([_row(spec) for spec in specs], dtype=np.float64).reshape(-1, len(ALL))
     return matrix[:, [ALL.index(name) for name in columns]]
+
+
+def block_sums(
+    networks: Sequence[Sequence[BlockSpec]],
+    specs: Sequence[BlockSpec],
+    amounts: Sequence[NDArray[np.float64]] | None = None,
+) -> NDArray[np.float64]:
+    """Return (networks, specs): how often each network has each block.
+
+    With `amounts`, by network an array for its blocks, these are summed up instead.
+    """
+    place = {spec: column for column, spec in enumerate(specs)}
+    sums = np.zeros((len(networks), len(specs)))
+    for row, network in enumerate(networks):
+        columns = [place[block] for block in network]
+        np.add.at(sums[row], columns, 1.0 if amounts is None else amounts[row])
+    return sums
+
+
+def work_units(work: NDArray[np.float64], usual_ms: float) -> NDArray[np.float64]:
+    """Return the amount of each kind of work, (k,), that stands for 1 ms of a usual network.
+
+    `work` (n, k) is that of networks of about `usual_ms`. In these units all kinds are about
+    equally large, and have a norm of about `usual_ms` together.
+    """
+    usual = work.mean(axis=0)
+    units: NDArray[np.float64] = np.where(usual > 0, usual, 1.0) / usual_ms * np.sqrt(work.shape[1])
+    return units
 
 
 @lru_cache(maxsize=65536)
@@ -100,8 +128,8 @@ def _add_conv(sums: dict[str, float], conv: Conv) -> None:
     sums["launches"] += 1
     sums["bytes_inner"] += 4 * elements
     if conv.groups > 1:
-        known = min(max(conv.kernel, 3), 7)
-        sums[f"macs_depthwise_{known}"] += macs
+        kernel = min(max(conv.kernel, 3), 7)
+        sums[f"macs_depthwise_{kernel}"] += macs
         sums["elements_depthwise"] += elements
     elif conv.kernel == 1:
         sums["macs_pointwise"] += macs

@@ -1,113 +1,103 @@
-"""A Gaussian process over a block's shape, which corrects the errors of similar blocks.
+"""Gaussian-process regression for given covariances: posterior, likelihood and leave-one-out.
 
-Trees need many rows of a kind before they say anything; this says something from a handful, and
-says least far from what was measured. The posterior mean is a weighted sum of kernels at the
-measured blocks (Rasmussen and Williams, 2006, equation 2.25): a table of knots.
+Equations are those of Rasmussen and Williams, 2006, chapters 2 and 5. Every process in this
+repository is solved here; who uses it says what its covariance is.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from itertools import product
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latency_models.regression.features import ALL
-from latency_models.regression.model_averaging import spread_rows
-
 Floats = NDArray[np.float64]
 
-# How far two blocks may lie apart and still tell something of each other: doublings of sizes and
-# widths, steps of a kernel's half-width, the rest in its own units.
-LENGTHS = {
-    "in_size": 1.0,
-    "in_channels": 1.5,
-    "mid_channels": 1.0,
-    "out_channels": 1.5,
-    "kernel": 1.0,
-    "stride": 1.0,
-    "act": 1.0,
-    "se": 1.0,
-    "residual": 2.0,
-}
-_DOUBLINGS = ("in_size", "out_size", "in_channels", "mid_channels", "out_channels")
-# Tried: stretches of all lengths, standard deviations of what is smooth and of noise, both of
-# the logarithm of a latency.
-STRETCHES, SCALES, NOISES = (0.4, 0.7, 1.2, 2.0), (0.05, 0.15, 0.4), (0.005, 0.01, 0.02, 0.04)
-MOST_TO_CHOOSE = 250  # rows that the three are chosen on; a solution costs their cube
+# Added to a diagonal, relative to its mean, where rounding left a covariance indefinite.
+_JITTERS = (0.0, 1e-12, 1e-9, 1e-6, 1e-3)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BlockProcess:
-    """`places` (knots, LENGTHS), in lengths times `stretch`; `weights` (knots,)."""
+@dataclass(frozen=True, slots=True, eq=False)
+class GaussianProcess:
+    """Zero-mean processes under g covariances, each observed at n points with noise.
 
-    stretch: float
-    places: Floats
-    weights: Floats
+    Attributes:
+        whitening: (g, n, n), inverse of the lower Cholesky factor of covariance plus noise.
+    """
 
-    def predict(self, matrix: Floats) -> Floats:
-        """Logarithm of the factor, (n,), for blocks whose features, `ALL`, are `matrix`' rows."""
-        found: Floats = self._alike(matrix) @ self.weights
-        return found
+    whitening: Floats
 
-    def times(self, share: float) -> "BlockProcess":
-        """Part of the correction."""
-        return replace(self, weights=share * self.weights)
+    @classmethod
+    def of(cls, covariances: Floats, noise_variances: Floats | float) -> "GaussianProcess":
+        """Factorise covariances (g, n, n) plus noise variances, which broadcast to (g, n)."""
+        observed = np.array(covariances, dtype=np.float64)
+        rows = np.arange(observed.shape[-1])
+        observed[:, rows, rows] += noise_variances
+        return cls(_inverses(_cholesky(observed)))
 
-    def far(self, matrix: Floats) -> Floats:
-        """How little the nearest knot tells of each block, (n,): 0 at a knot, 1 far from all."""
-        nearest = self._alike(matrix).max(axis=1, initial=0.0)
-        found: Floats = np.sqrt(1 - np.minimum(nearest, 1.0) ** 2)
-        return found
+    def whiten(self, columns: Floats) -> Floats:
+        """Return columns, which broadcast to (g, n, m), with the observations decorrelated."""
+        result: Floats = self.whitening @ columns
+        return result
 
-    def _alike(self, matrix: Floats) -> Floats:
-        return kernel(places(matrix) / self.stretch, self.places)
+    def weights(self, values: Floats) -> Floats:
+        """Return (g, n): a posterior mean is a covariance with the n points times these."""
+        whitened = self.whitening @ values
+        result: Floats = np.einsum("gji,gj->gi", self.whitening, whitened)
+        return result
 
+    def left_out(self, values: Floats) -> Floats:
+        """Return values (n,) less their means given all others, (g, n)."""
+        result: Floats = self.weights(values) * self.left_out_variances
+        return result
 
-def fit_smooth(matrix: Floats, logs: Floats) -> BlockProcess:
-    """Fit what is left of the logarithms (n,) of latencies; scales by the rows' likelihood."""
-    where = places(matrix)
-    few = spread_rows(len(logs), MOST_TO_CHOOSE)
-    best: tuple[float, float, float, float] | None = None
-    for stretch, scale in product(STRETCHES, SCALES):
-        alike = scale**2 * kernel(where[few] / stretch, where[few] / stretch)
-        for noise in NOISES:
-            found = _log_likelihood(alike, logs[few], noise)
-            if best is None or found > best[0]:
-                best = found, stretch, scale, noise
-    assert best is not None
-    _, stretch, scale, noise = best
-    knots = where / stretch
-    covariance = scale**2 * kernel(knots, knots) + noise**2 * np.eye(len(knots))
-    weights = np.asarray(scale**2 * np.linalg.solve(covariance, logs), dtype=np.float64)
-    return BlockProcess(stretch=stretch, places=knots, weights=weights)
+    @property
+    def left_out_variances(self) -> Floats:
+        """Variances of the observation of each point given all others, (g, n)."""
+        result: Floats = 1 / np.einsum("gji,gji->gi", self.whitening, self.whitening)
+        return result
 
+    def log_likelihood(self, values: Floats) -> Floats:
+        """Return the logarithm of the density of values (n,), (g,)."""
+        whitened = self.whitening @ values
+        log_diagonal = np.log(np.diagonal(self.whitening, axis1=1, axis2=2)).sum(axis=1)
+        half_log_2pi = 0.5 * len(values) * np.log(2 * np.pi)
+        result: Floats = log_diagonal - 0.5 * (whitened**2).sum(axis=1) - half_log_2pi
+        return result
 
-def places(matrix: Floats, lengths: Mapping[str, float] = LENGTHS) -> Floats:
-    """Where blocks lie, in lengths, (n, lengths), from their features, `ALL`."""
-    columns = []
-    for name, length in lengths.items():
-        column = matrix[:, ALL.index(name)]
-        if name in _DOUBLINGS:
-            column = np.log2(1 + column)
-        elif name == "kernel":
-            column = column / 2
-        elif name == "se":
-            column = (column > 0).astype(np.float64)
-        columns.append(column / length)
-    return np.column_stack(columns)
+    def variances(self, cross: Floats, prior: Floats) -> Floats:
+        """Return posterior variances (g, m), without noise.
+
+        `cross` broadcasts to (g, m, n), covariances with the observed points; `prior` to (g, m).
+        """
+        explained = (self.whiten(np.swapaxes(cross, -1, -2)) ** 2).sum(axis=1)
+        result: Floats = np.maximum(prior - explained, 0.0)
+        return result
 
 
-def kernel(some: Floats, others: Floats) -> Floats:
-    """Squared-exponential similarity, 0 to 1, (len(some), len(others))."""
-    squares = np.sum(some**2, axis=1)[:, None] + np.sum(others**2, axis=1)[None, :]
-    squares -= 2 * some @ others.T
-    found: Floats = np.exp(-0.5 * np.maximum(squares, 0.0))
-    return found
+def _cholesky(matrices: Floats) -> Floats:
+    """Return lower Cholesky factors (g, n, n), with jitter where one is indefinite by rounding."""
+    try:
+        return np.asarray(np.linalg.cholesky(matrices))
+    except np.linalg.LinAlgError:
+        return np.stack([_with_jitter(matrix) for matrix in matrices])
 
 
-def _log_likelihood(alike: Floats, logs: Floats, noise: float) -> float:
-    """Logarithm of the rows' density, constant terms left out."""
-    factor = np.linalg.cholesky(alike + noise**2 * np.eye(len(logs)))
-    whitened = np.linalg.solve(factor, logs)
-    return float(-0.5 * whitened @ whitened - np.log(np.diag(factor)).sum())
+def _with_jitter(matrix: Floats) -> Floats:
+    size = float(np.abs(np.diagonal(matrix)).mean())
+    for jitter in _JITTERS[:-1]:
+        try:
+            return np.asarray(np.linalg.cholesky(matrix + jitter * size * np.eye(len(matrix))))
+        except np.linalg.LinAlgError:
+            continue
+    return np.asarray(np.linalg.cholesky(matrix + _JITTERS[-1] * size * np.eye(len(matrix))))
+
+
+def _inverses(lower: Floats) -> Floats:
+    """Return the inverses (g, n, n) of lower triangular matrices."""
+    from scipy.linalg.lapack import dtrtri
+
+    result = np.empty_like(lower)
+    for place, factor in enumerate(lower):
+        # LAPACK is column-major: the transposed view is an upper triangle to it.
+        inverse, _ = dtrtri(factor.T, lower=0)
+        result[place] = inverse.T
+    return result

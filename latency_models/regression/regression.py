@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bench.blocks.spec import BlockSpec
 from latency_models.regression.features import PHYSICAL, feature_matrix
-from latency_models.regression.gaussian_process import BlockProcess, fit_smooth
+from latency_models.regression.smooth_correction import SmoothCorrection, fit_smooth
 from latency_models.regression.trees import Trees, grow
 
 FLOOR_MS = 1e-4  # no block is free, however little of what was fitted it has
@@ -22,7 +22,7 @@ FORMS = {
     "linear*trees": 30,
     "linear*both": 30,
 }
-UNJUDGED_SPREAD = 0.3  # of forms that too few rows could judge
+UNKNOWN_SPREAD = 0.3  # where rows are too few for held-out ones
 
 Floats = NDArray[np.float64]
 
@@ -31,17 +31,16 @@ Floats = NDArray[np.float64]
 class Regression:
     """ms = max(features @ coefficients, FLOOR_MS) * exp(trees) * exp(smooth).
 
-    What is None is left out; without coefficients the first factor is 1. `spread` is the relative
-    standard deviation of rows left out.
+    Factors that are None are 1. `spread` is the relative standard deviation of held-out rows.
     """
 
-    coefficients: Floats | None  # one for each of PHYSICAL, ms a unit, not negative
+    coefficients: Floats | None  # (PHYSICAL,), ms a unit, not negative
     trees: Trees | None = None
-    smooth: BlockProcess | None = None
-    spread: float = UNJUDGED_SPREAD
+    smooth: SmoothCorrection | None = None
+    spread: float = UNKNOWN_SPREAD
 
     def predict(self, matrix: Floats) -> Floats:
-        """Latencies in ms (n,) of blocks whose features, `ALL`, are the rows of `matrix`."""
+        """Return latencies in ms (n,) of blocks with features `ALL` (n, ALL)."""
         ms = np.ones(len(matrix))
         if self.coefficients is not None:
             ms = np.maximum(matrix[:, : len(PHYSICAL)] @ self.coefficients, FLOOR_MS)
@@ -52,9 +51,9 @@ class Regression:
         return ms
 
     def spread_of(self, matrix: Floats) -> Floats:
-        """Relative standard deviation of each prediction, (n,); wider far from what was fitted."""
+        """Return relative standard deviations (n,), larger far from the rows of the fit."""
         far = np.zeros(len(matrix)) if self.smooth is None else self.smooth.far(matrix)
-        return np.maximum(self.spread, UNJUDGED_SPREAD * far**2)
+        return np.maximum(self.spread, UNKNOWN_SPREAD * far**2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,34 +65,34 @@ class Rows:
     of_kind: NDArray[np.bool_]
 
     def without(self, out: NDArray[np.bool_]) -> "Rows":
-        """Return all but the rows left out."""
+        """Return all rows but those of the mask `out` (n,)."""
         kept = ~out
         return Rows(matrix=self.matrix[kept], ms=self.ms[kept], of_kind=self.of_kind[kept])
 
 
 def rows_of(kind: str, specs: Sequence[BlockSpec], ms: Floats) -> Rows:
-    """Rows of a table, with a view to one kind."""
+    """Return the rows of a table, with a mask of one kind."""
     of_kind = np.array([spec.kind == kind for spec in specs])
     return Rows(matrix=feature_matrix(specs), ms=ms, of_kind=of_kind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What cross-validation found: mean absolute relative error of each form tried, by name."""
+    """Result of cross-validation: mean absolute relative error of each form tried, by name."""
 
     kind: str
     rows: int
     form: str
-    errors: tuple[tuple[str, float], ...]  # empty where there were too few rows to judge
+    errors: tuple[tuple[str, float], ...]  # empty where there were too few rows
 
     @property
     def error(self) -> float:
-        """Error of the chosen form; NaN where there were too few rows to judge."""
+        """Return the error of the chosen form; NaN where there were too few rows."""
         return dict(self.errors).get(self.form, float("nan"))
 
 
 def fit_pooled(matrix: Floats, ms: Floats) -> Regression:
-    """Fit one cost for all kinds at once: what kinds with few or no rows fall back on."""
+    """Fit costs for all kinds at once, which kinds with few or no rows use."""
     return Regression(coefficients=fit_costs(matrix[:, : len(PHYSICAL)], ms))
 
 
@@ -102,20 +101,20 @@ def fit_kind(
 ) -> tuple[Regression, Choice]:
     """Fit every form that the rows of `kind` allow, and keep the best in cross-validation.
 
-    `specs` and `ms` are the whole table: blocks of other kinds tell of `kind` too.
+    `specs` and `ms` are the whole table: blocks of other kinds contribute to pooled costs.
     """
     rows = rows_of(kind, specs, ms)
     count = int(rows.of_kind.sum())
-    missed: dict[str, Floats] = {}
+    held_out: dict[str, Floats] = {}
     if count >= FORMS["linear"]:
         folds = _folds(specs, rows.of_kind, seed)
-        missed = {name: _left_out(name, rows, folds, seed) for name in _names(count)}
-    errors = {name: float(np.mean(np.abs(error))) for name, error in missed.items()}
+        held_out = {name: _held_out(name, rows, folds, seed) for name in _names(count)}
+    errors = {name: float(np.mean(np.abs(error))) for name, error in held_out.items()}
     form = min(errors, key=lambda name: errors[name]) if errors else "pooled"
     choice = Choice(kind=kind, rows=count, form=form, errors=tuple(errors.items()))
     model = fit_form(form, rows, seed)
-    if missed:
-        model = replace(model, spread=float(np.sqrt(np.mean(missed[form] ** 2))))
+    if held_out:
+        model = replace(model, spread=float(np.sqrt(np.mean(held_out[form] ** 2))))
     return model, choice
 
 
@@ -130,21 +129,21 @@ def fit_form(form: str, rows: Rows, seed: int) -> Regression:
     if form != "pooled":
         costs = fit_costs(own[:, : len(PHYSICAL)], own_ms, costs)
     base = Regression(coefficients=costs)
-    left = np.log(own_ms / base.predict(own))
+    residuals = np.log(own_ms / base.predict(own))
     if form == "linear*trees":
-        return replace(base, trees=grow(own, left, seed=seed))
+        return replace(base, trees=grow(own, residuals, seed=seed))
     if form == "linear*smooth":
-        return replace(base, smooth=fit_smooth(own, left))
+        return replace(base, smooth=fit_smooth(own, residuals))
     if form == "linear*both":
-        trees, smooth = grow(own, left, seed=seed), fit_smooth(own, left)
+        trees, smooth = grow(own, residuals, seed=seed), fit_smooth(own, residuals)
         return replace(base, trees=trees.times(0.5), smooth=smooth.times(0.5))
     return base
 
 
 def fit_costs(matrix: Floats, ms: Floats, prior: Floats | None = None) -> Floats:
-    """Non-negative costs of features, by least squares of the relative error.
+    """Return non-negative costs of features, by least squares of the relative error.
 
-    `prior` pulls weakly, so that features which the rows do not tell apart keep its costs.
+    `prior` has a small weight: features that the rows cannot distinguish keep its costs.
     """
     from sklearn.linear_model import LinearRegression
 
@@ -157,8 +156,8 @@ def fit_costs(matrix: Floats, ms: Floats, prior: Floats | None = None) -> Floats
     weak = np.sqrt(1e-3 * len(ms)) * np.eye(int(used.sum()))
     towards = np.zeros(int(used.sum())) if prior is None else (prior * scale)[used]
     model = LinearRegression(positive=True, fit_intercept=False)
-    wanted = np.concatenate([np.ones(len(ms)), np.diag(weak) * towards])
-    model.fit(np.concatenate([unit, weak]), wanted)
+    targets = np.concatenate([np.ones(len(ms)), np.diag(weak) * towards])
+    model.fit(np.concatenate([unit, weak]), targets)
     costs = np.zeros(matrix.shape[1]) if prior is None else prior.copy()
     costs[used] = model.coef_ / scale[used]
     return costs
@@ -171,15 +170,15 @@ def _names(rows: int) -> list[str]:
 def _folds(
     specs: Sequence[BlockSpec], of_kind: NDArray[np.bool_], seed: int
 ) -> list[NDArray[np.bool_]]:
-    """Masks of the rows left out: at random, and, where sizes are many, whole sizes.
+    """Masks of held-out rows: at random and, where there are many sizes, whole sizes.
 
-    A regression serves blocks missing here and there, and resolutions missing altogether.
+    A regression predicts single blocks that were not measured, and whole resolutions.
     """
     count = int(of_kind.sum())
     of_row = np.full(len(specs), -1)
     of_row[of_kind] = np.random.default_rng(seed).permutation(np.arange(count) % _FOLDS)
     folds = [of_row == fold for fold in range(_FOLDS)]
-    sizes = sorted({spec.in_size for spec, own in zip(specs, of_kind, strict=True) if own})
+    sizes = sorted({spec.in_size for spec, inside in zip(specs, of_kind, strict=True) if inside})
     if len(sizes) >= 2 * _FOLDS:
         place = {size: number % _FOLDS for number, size in enumerate(sizes)}
         of_row = np.array([place.get(spec.in_size, -1) for spec in specs])
@@ -187,10 +186,10 @@ def _folds(
     return folds
 
 
-def _left_out(form: str, rows: Rows, folds: list[NDArray[np.bool_]], seed: int) -> Floats:
-    """Relative errors of the rows left out, fold after fold."""
-    found = []
+def _held_out(form: str, rows: Rows, folds: list[NDArray[np.bool_]], seed: int) -> Floats:
+    """Relative errors of the held-out rows, fold after fold."""
+    errors = []
     for out in folds:
         model = fit_form(form, rows.without(out), seed)
-        found.append(model.predict(rows.matrix[out]) / rows.ms[out] - 1)
-    return np.concatenate(found)
+        errors.append(model.predict(rows.matrix[out]) / rows.ms[out] - 1)
+    return np.concatenate(errors)

@@ -7,15 +7,15 @@ import numpy as np
 import pandas as pd
 
 from latency_models.regression.features import ALL, PHYSICAL
-from latency_models.regression.gaussian_process import LENGTHS, BlockProcess
 from latency_models.regression.regression import Regression
+from latency_models.regression.smooth_correction import LENGTHS, SmoothCorrection
 from latency_models.regression.trees import Trees
 
 PARTS = ("linear", "tree", "smooth", "spread")
 
 
 def rows(part: str, name: Any, item: Any, value: Any, **more: Any) -> pd.DataFrame:
-    """Some rows of the table; columns that are not given are blank."""
+    """Return rows of the table; columns that are not given are blank."""
     blank = {"index": 0, "threshold": np.nan, "left": -1, "right": -1}
     columns = {"part": part, "name": name, "item": item, "value": value, **blank, **more}
     if all(np.isscalar(column) for column in columns.values()):
@@ -24,7 +24,7 @@ def rows(part: str, name: Any, item: Any, value: Any, **more: Any) -> pd.DataFra
 
 
 def model_rows(name: str, model: Regression) -> Iterator[pd.DataFrame]:
-    """Everything of a regression, under its `kind/quantity`."""
+    """Yield all parts of a regression, under its `kind/quantity`."""
     yield rows("spread", name, "", model.spread)
     if model.coefficients is not None:
         yield rows("linear", name, list(PHYSICAL), model.coefficients)
@@ -35,11 +35,11 @@ def model_rows(name: str, model: Regression) -> Iterator[pd.DataFrame]:
 
 
 def read_models(table: pd.DataFrame) -> dict[tuple[str, str], Regression]:
-    """Regressions by (kind, quantity); `KeyError` or `ValueError` where rows are damaged."""
+    """Return regressions by (kind, quantity); `KeyError` or `ValueError` where rows are damaged."""
     models: dict[tuple[str, str], Regression] = {}
-    for name, of_one in table.groupby("name", sort=False):
+    for name, group in table.groupby("name", sort=False):
         kind, quantity = str(name).split("/")
-        parts = {str(part): of_part for part, of_part in of_one.groupby("part", sort=False)}
+        parts = {str(part): of_part for part, of_part in group.groupby("part", sort=False)}
         costs = None
         if "linear" in parts:
             by_name = parts["linear"].set_index("item")["value"]
@@ -70,7 +70,7 @@ def _tree_rows(name: str, trees: Trees) -> pd.DataFrame:
     return pd.concat([whole, roots, nodes], ignore_index=True)
 
 
-def _smooth_rows(name: str, smooth: BlockProcess) -> Iterator[pd.DataFrame]:
+def _smooth_rows(name: str, smooth: SmoothCorrection) -> Iterator[pd.DataFrame]:
     numbers = np.arange(len(smooth.weights))
     yield rows("smooth", name, ["stretch"], [smooth.stretch])
     yield rows("smooth", name, "weight", smooth.weights, index=numbers)
@@ -78,12 +78,12 @@ def _smooth_rows(name: str, smooth: BlockProcess) -> Iterator[pd.DataFrame]:
         yield rows("smooth", name, item, smooth.places[:, column], index=numbers)
 
 
-def _smooth(table: pd.DataFrame) -> BlockProcess:
+def _smooth(table: pd.DataFrame) -> SmoothCorrection:
     columns = {
-        str(item): of_one.sort_values("index")["value"].to_numpy(dtype=float)
-        for item, of_one in table.groupby("item", sort=False)
+        str(item): group.sort_values("index")["value"].to_numpy(dtype=float)
+        for item, group in table.groupby("item", sort=False)
     }
-    return BlockProcess(
+    return SmoothCorrection(
         stretch=float(columns["stretch"][0]),
         places=np.column_stack([columns[name] for name in LENGTHS]),
         weights=columns["weight"],

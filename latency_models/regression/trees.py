@@ -10,19 +10,19 @@ _ROWS_AT_ONCE = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trees:
-    """A sum of regression trees. Nodes are numbered through; a leaf is its own left and right."""
+    """Sum of regression trees, as arrays of all their nodes; a leaf is its own left and right."""
 
     base: float
     depth: int
     roots: NDArray[np.int64]
-    feature: NDArray[np.int64]  # column of the matrix that a node looks at
+    feature: NDArray[np.int64]  # column of the matrix that a node compares
     threshold: NDArray[np.float64]
     left: NDArray[np.int64]  # where the feature is at most the threshold
     right: NDArray[np.int64]
     value: NDArray[np.float64]  # of leaves, learning rate included
 
     def predict(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Sum of the trees for each row of a matrix (n, features)."""
+        """Return the sum of the trees (n,) for the rows of a matrix (n, features)."""
         parts = [
             self._predict(matrix[start : start + _ROWS_AT_ONCE])
             for start in range(0, len(matrix), _ROWS_AT_ONCE)
@@ -30,11 +30,11 @@ class Trees:
         return np.concatenate(parts) if parts else np.zeros(0)
 
     def times(self, share: float) -> "Trees":
-        """Part of the sum."""
+        """Return a share of the sum."""
         return replace(self, base=share * self.base, value=share * self.value)
 
     def _predict(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        # scikit-learn compares in single precision; so must we, or ties fall on other sides.
+        # scikit-learn compares in single precision: in double, ties would take other branches.
         single = matrix.astype(np.float32)
         rows = np.arange(len(single))[:, None]
         node = np.broadcast_to(self.roots, (len(single), len(self.roots)))
@@ -51,7 +51,7 @@ def grow(matrix: NDArray[np.float64], values: NDArray[np.float64], *, seed: int)
 
 
 def grow_sklearn(matrix: NDArray[np.float64], values: NDArray[np.float64], *, seed: int) -> object:
-    """Fit scikit-learn's own model, which `from_sklearn` turns into arrays."""
+    """Fit scikit-learn's model, which `from_sklearn` converts to arrays."""
     from sklearn.ensemble import GradientBoostingRegressor
 
     model = GradientBoostingRegressor(
@@ -67,8 +67,8 @@ def grow_sklearn(matrix: NDArray[np.float64], values: NDArray[np.float64], *, se
 
 
 def from_sklearn(model: object) -> Trees:
-    """Flatten a fitted `GradientBoostingRegressor` with squared error."""
-    trees = [one.tree_ for one in model.estimators_[:, 0]]  # type: ignore[attr-defined]
+    """Return the trees of a fitted `GradientBoostingRegressor` with squared error."""
+    trees = [tree.tree_ for tree in model.estimators_[:, 0]]  # type: ignore[attr-defined]
     rate: float = model.learning_rate  # type: ignore[attr-defined]
     counts = np.array([tree.node_count for tree in trees])
     roots = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)

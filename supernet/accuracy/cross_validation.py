@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 PARTS = 5
-MOST_COMPARED = 1000  # pairs on which ways of fitting are compared: the effort grows with them
+MOST_COMPARED = 1000  # pairs on which fits are compared: their time grows with the cube
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrossValidation:
-    """Errors on pairs that the fit had not seen; accuracies are fractions.
+    """Errors on held-out pairs; accuracies are fractions.
 
-    `constant_rmse` is what the best constant does, the baseline. `spearman` is nan where all
+    `constant_rmse` is the error of the best constant, the baseline. `spearman` is nan where all
     accuracies are equal.
     """
 
@@ -28,7 +28,7 @@ class CrossValidation:
 
     @classmethod
     def of(cls, predicted: Array, values: Array, part: NDArray[np.int64]) -> Self:
-        """Judge `predicted` (n,), each from a fit on the pairs of other parts than its own."""
+        """Compare `predicted` (n,), each from a fit on the other parts, with `values` (n,)."""
         constant = np.array([values[part != p].mean() for p in part])
         return cls(
             pairs=len(values),
@@ -57,9 +57,9 @@ class CrossValidation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldOut:
-    """Figures on `judged` pairs that decided nothing, of a fit on `fitted` others.
+    """Errors on held-out pairs, `judged` of them, of a fit on `fitted` others.
 
-    Errors are fractions; `constant_rmse` is that of the mean of the pairs fitted on. `kendall` and
+    Errors are fractions; `constant_rmse` is that of the fitted pairs' mean. `kendall` and
     `spearman` are None where all accuracies, or all predictions, are equal.
     """
 
@@ -72,7 +72,7 @@ class HeldOut:
 
     @classmethod
     def of(cls, predicted: Array, values: Array, fitted: Array) -> Self:
-        """Judge `predicted` against `values`, both (n,); `fitted` (m,) were fitted on."""
+        """Compare `predicted` with `values` (n,), of a fit on the accuracies `fitted` (m,)."""
         from scipy.stats import kendalltau
 
         rank = spearman(predicted, values)
@@ -91,19 +91,19 @@ class HeldOut:
 
 
 def deal(n: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Choose pairs to compare by, at most `MOST_COMPARED` of `n`, and which part each is in."""
+    """Return at most `MOST_COMPARED` of `n` pairs in random order, and the part of each."""
     rng = np.random.default_rng(seed)
     drawn = rng.permutation(n)[:MOST_COMPARED]
     return drawn, rng.permutation(len(drawn)) % PARTS
 
 
 def root_mean_square(errors: Array) -> float:
-    """Of errors (n,)."""
+    """Return the root mean square of errors (n,)."""
     return float(np.sqrt(np.mean(errors**2)))
 
 
 def spearman(predicted: Array, values: Array) -> float:
-    """Rank correlation; nan where all of one are equal."""
+    """Return the rank correlation; nan where all predictions, or all values, are equal."""
     from scipy.stats import rankdata
 
     a, b = rankdata(predicted), rankdata(values)

@@ -1,4 +1,4 @@
-"""Kernel ridge regression: kernels, solution, and choice by cross-validation."""
+"""Kernel ridge regression of accuracies: kernels, fits, and choice by cross-validation."""
 
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -7,18 +7,21 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from latency_models.regression.block_kernel import squared_exponential
+from latency_models.regression.gaussian_process import GaussianProcess
 from supernet.accuracy.cross_validation import PARTS, Array, CrossValidation, deal, root_mean_square
 
 RIDGES = tuple(float(10.0**power) for power in np.arange(-4.0, 3.1, 0.5))
-SCALES = (0.03, 0.1, 0.3, 1.0)  # of a kernel's gamma, over the number of features
+SCALES = (0.03, 0.1, 0.3, 1.0)  # of a kernel's gamma, times the number of features
 _ROWS_AT_ONCE = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kernel:
-    """How alike two networks' features are. `ridge` holds the fit back.
+    """Covariance of two networks' accuracies by their features.
 
     "linear" is 1 + g x.y, "quadratic" its square (all pairs of choices), "rbf" exp(-g |x - y|^2).
+    `ridge` is the variance of the noise, relative to that of the signal.
     """
 
     name: str
@@ -26,18 +29,21 @@ class Kernel:
     ridge: float
 
     def between(self, a: Array, b: Array) -> Array:
-        """Similarities of features `a` (n, f) and `b` (m, f): (n, m)."""
-        inner = a @ b.T
+        """Return covariances (n, m) of features `a` (n, f) and `b` (m, f)."""
         if self.name == "rbf":
-            squares = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1) - 2 * inner
-            return np.asarray(np.exp(-self.gamma * squares))
-        return self._of_product(inner)
+            unit = np.sqrt(2 * self.gamma)
+            return squared_exponential(unit * a, unit * b)
+        return self._of_product(a @ b.T)
 
     def with_itself(self, features: Array) -> Array:
-        """Similarity of each network with itself: (n,)."""
+        """Return the variance of each network, (n,)."""
         if self.name == "rbf":
             return np.ones(len(features))
         return self._of_product((features * features).sum(axis=1))
+
+    def process(self, features: Array) -> GaussianProcess:
+        """Return the Gaussian process observed at features (n, f)."""
+        return GaussianProcess.of(self.between(features, features)[None], self.ridge)
 
     def _of_product(self, inner: Array) -> Array:
         linear = 1.0 + self.gamma * inner
@@ -56,9 +62,13 @@ class Kernel:
 
 @dataclass(frozen=True, kw_only=True)
 class KernelModel:
-    """Accuracies as a weighted sum of similarities to the networks that were fitted on.
+    """Accuracies as a weighted sum of covariances with the networks of the fit.
 
-    `support` (n, f) are their features, `values` (n,) their accuracies, `weights` (n,) theirs.
+    Attributes:
+        kernel: of the covariances.
+        support: (n, f), features of the networks of the fit.
+        values: (n,), their accuracies.
+        weights: (n,), those of the sum.
     """
 
     kind: ClassVar[str] = "kernel"
@@ -69,23 +79,23 @@ class KernelModel:
 
     @property
     def settings(self) -> str:
-        """What was chosen, for people."""
+        """Return the chosen kernel in words."""
         kernel = self.kernel
         return f"{kernel.name} kernel, gamma {kernel.gamma:.2g}, ridge {kernel.ridge:.2g}"
 
     def predict(self, features: Array) -> Array:
-        """Accuracies of networks by their features (n, f): (n,)."""
+        """Return accuracies (n,) of networks by their features (n, f)."""
         if self.kernel.name != "rbf":
             constant, linear, square = self._polynomial
-            found = constant + features @ linear
+            predicted = constant + features @ linear
             if square is not None:
-                found += ((features @ square) * features).sum(axis=1)
-            return np.asarray(found)
+                predicted += ((features @ square) * features).sum(axis=1)
+            return np.asarray(predicted)
         parts = np.array_split(features, max(1, -(-len(features) // _ROWS_AT_ONCE)))
-        return np.concatenate([self._weighed(part) for part in parts])
+        return np.concatenate([self._by_distance(part) for part in parts])
 
-    def _weighed(self, features: Array) -> Array:
-        """The same by similarities (n, m), each made in the place of the one before."""
+    def _by_distance(self, features: Array) -> Array:
+        """The same with an rbf kernel, in one array (n, m)."""
         similar = features @ self._scaled_support.T
         similar -= self._scaled_squares
         similar -= self.kernel.gamma * (features * features).sum(axis=1)[:, None]
@@ -104,55 +114,47 @@ class KernelModel:
     def _polynomial(self) -> tuple[float, Array, Array | None]:
         """Constant, linear (f,) and square terms (f, f) that a polynomial kernel adds up to.
 
-        So the effort for a network does not grow with those that were fitted on.
+        With them the time for a network does not grow with the number of networks of the fit.
         """
-        gamma, drawn = self.kernel.gamma, self.support.T @ self.weights
+        gamma, projected = self.kernel.gamma, self.support.T @ self.weights
         constant = float(self.values.mean() + self.weights.sum())
         if self.kernel.name == "linear":
-            return constant, gamma * drawn, None
+            return constant, gamma * projected, None
         square = gamma**2 * (self.support.T * self.weights) @ self.support
-        return constant, 2 * gamma * drawn, square
+        return constant, 2 * gamma * projected, square
 
     def spread(self, features: Array) -> Array:
-        """Standard deviation of a measured accuracy around its prediction, (n,).
+        """Return standard deviations (n,) of measured accuracies around their predictions.
 
-        That of the Gaussian process whose mean this is (Rasmussen and Williams 2006, section
-        2.2): `ridge` is the noise's variance over the signal's, whose scale is the likeliest.
+        They are those of the Gaussian process of which `predict` is the mean (Rasmussen and
+        Williams 2006, section 2.2), with the signal's variance of maximum likelihood.
         """
         scale = float((self.values - self.values.mean()) @ self.weights) / len(self.values)
         parts = np.array_split(features, max(1, -(-len(features) // _ROWS_AT_ONCE)))
-        unknown = np.concatenate([self._unknown(part) for part in parts])
-        return np.asarray(np.sqrt(max(scale, 0.0) * (unknown + self.kernel.ridge)))
+        variances = np.concatenate([self._variances(part) for part in parts])
+        return np.asarray(np.sqrt(max(scale, 0.0) * (variances + self.kernel.ridge)))
 
-    def _unknown(self, features: Array) -> Array:
-        from scipy.linalg import cho_solve
-
-        similarity = self.kernel.between(features, self.support)
-        known = (similarity * cho_solve((self._factor, True), similarity.T).T).sum(axis=1)
-        return np.asarray(np.maximum(self.kernel.with_itself(features) - known, 0.0))
+    def _variances(self, features: Array) -> Array:
+        cross, own = self.kernel.between(features, self.support), self.kernel.with_itself(features)
+        return self._process.variances(cross, own)[0]
 
     @cached_property
-    def _factor(self) -> Array:
-        factor = np.linalg.cholesky(_held_back(self.kernel, self.support))
-        return np.asarray(factor, dtype=np.float64)
+    def _process(self) -> GaussianProcess:
+        return self.kernel.process(self.support)
 
 
 def fit_kernel(features: Array, values: Array, seed: int) -> tuple[KernelModel, CrossValidation]:
     """Fit on features (n, f) and accuracies (n,), by the kernel that `choose` prefers."""
-    kernel, found = choose(features, values, seed)
-    weights = solve(kernel, features, values)
-    return KernelModel(kernel=kernel, support=features, values=values, weights=weights), found
-
-
-def solve(kernel: Kernel, features: Array, values: Array) -> Array:
-    """Weights (n,) with which similarities to `features` predict `values` around their mean."""
-    return np.asarray(np.linalg.solve(_held_back(kernel, features), values - values.mean()))
+    kernel, cross_validation = choose(features, values, seed)
+    weights = kernel.process(features).weights(values - values.mean())[0]
+    model = KernelModel(kernel=kernel, support=features, values=values, weights=weights)
+    return model, cross_validation
 
 
 def choose(features: Array, values: Array, seed: int) -> tuple[Kernel, CrossValidation]:
     """Return the kernel with the least error on held-out parts, and that error.
 
-    Of very many pairs a part is drawn, for the effort grows with their cube.
+    Of many pairs some are drawn, because the time grows with their cube.
     """
     drawn, part = deal(len(values), seed)
     features, values = features[drawn], values[drawn]
@@ -167,18 +169,6 @@ def choose(features: Array, values: Array, seed: int) -> tuple[Kernel, CrossVali
     return best[1], CrossValidation.of(best[2], values, part)
 
 
-class _Spectrum:
-    """One eigendecomposition, which solves for every ridge."""
-
-    def __init__(self, kernel: Kernel, features: Array, values: Array) -> None:
-        eigenvalues, self._vectors = np.linalg.eigh(kernel.between(features, features))
-        self._eigenvalues = np.maximum(eigenvalues, 0.0)
-        self._projected = self._vectors.T @ (values - values.mean())
-
-    def weights(self, ridge: float) -> Array:
-        return np.asarray(self._vectors @ (self._projected / (self._eigenvalues + ridge)))
-
-
 def _candidates(features: int) -> list[tuple[str, float]]:
     over = max(features, 1)
     scaled = [(name, scale / over) for name in ("quadratic", "rbf") for scale in SCALES]
@@ -190,17 +180,17 @@ def _held_out(
 ) -> dict[float, Array]:
     """Predictions (n,) for each part from a fit on the others, by ridge."""
     predicted = {ridge: np.empty(len(values)) for ridge in RIDGES}
+    kernel = Kernel(name=name, gamma=gamma, ridge=0.0)
+    covariance = kernel.between(features, features)
     for p in range(PARTS):
         seen, unseen = part != p, part == p
-        kernel = Kernel(name=name, gamma=gamma, ridge=0.0)
-        spectrum = _Spectrum(kernel, features[seen], values[seen])
-        similarity = kernel.between(features[unseen], features[seen])
+        # One eigendecomposition solves for every ridge.
+        eigenvalues, vectors = np.linalg.eigh(covariance[np.ix_(seen, seen)])
+        mean = values[seen].mean()
+        projected = vectors.T @ (values[seen] - mean)
+        cross = covariance[np.ix_(unseen, seen)] @ vectors
         for ridge in RIDGES:
-            predicted[ridge][unseen] = values[seen].mean() + similarity @ spectrum.weights(ridge)
+            predicted[ridge][unseen] = mean + cross @ (
+                projected / (np.maximum(eigenvalues, 0.0) + ridge)
+            )
     return predicted
-
-
-def _held_back(kernel: Kernel, features: Array) -> Array:
-    similarity = kernel.between(features, features)
-    similarity[np.diag_indices_from(similarity)] += kernel.ridge
-    return similarity

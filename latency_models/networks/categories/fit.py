@@ -1,9 +1,9 @@
-"""Fit a `CategoryPredictor` on whole networks, few or many, with other devices' as priors.
+"""Fit a `CategoryPredictor` on whole networks, few or many, with other devices as priors.
 
-Candidates are what costs look like before any network is asked: all alike, as on another device,
-or as on the mean of all. What they miss is a Gaussian process over categories
-(`categories.kernels`), and all are weighed by their evidence (`blend`). Ridge on categories or a
-constant takes the place of all that where it misses networks left out by surely less (`plain`).
+Candidates are prior costs: equal for all categories, as on another device, or as on the mean of
+all. Their residuals are a Gaussian process over categories (`categories.kernels`), and candidates
+are averaged by their evidence (`model_averaging`). Ridge regression on categories or a constant
+replaces all that where its leave-one-out error is significantly lower (`plain`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,17 +22,17 @@ from latency_models.networks.categories.kernels import (
     shape_of,
 )
 from latency_models.networks.categories.predictor import CategoryPredictor, Codes, stem_of
-from latency_models.regression.hyperparameters import Likelihood
-from latency_models.regression.model_averaging import Rows, blend, grid_of
+from latency_models.regression.model_averaging import average
 from latency_models.regression.plain import better_plain
+from latency_models.regression.variance_components import Rows, VarianceComponents, grid_of
 from latency_models.tables.storage import origin
 
 Floats = NDArray[np.float64]
 
 NOISE, SKEW = (0.003, 0.01, 0.03, 0.06, 0.12), (1.0, 4.0)
-# Relative standard deviations that are tried of kernels: by name, near by, independent.
+# Relative standard deviations that are tried, by kernel: by name, near by, independent.
 ALONE = ((0.0, 0.01, 0.03, 0.1), (0.0, 0.015, 0.05, 0.15), (0.0, 0.015, 0.05))
-# With priors also of a mix of devices, and of what is alike on them.
+# With priors also: a mix of devices, and similar on them.
 WITH_PRIORS = (
     (0.0, 0.005),
     (0.0,),
@@ -40,14 +40,14 @@ WITH_PRIORS = (
     (0.0, 0.015, 0.05, 0.15),
     (0.0, 0.015, 0.05, 0.15),
 )
-_LEVEL = 0.3  # of the mean latency, before any network is asked
+_MEAN_STD = 0.3  # prior relative standard deviation of the mean latency
 _FLAT = "alike"
 _MEAN = "mean of priors"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CategoryFit:
-    """The predictor, the likeliest candidate's name, and the mean relative error when left out."""
+    """The predictor, the likeliest candidate's name, and the leave-one-out mean relative error."""
 
     predictor: CategoryPredictor
     candidate: str
@@ -56,7 +56,7 @@ class CategoryFit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Candidate:
-    """Costs' shape (m,), how large it is expected to be in relative latency, and its odds."""
+    """Shape of costs (m,), its expected size in relative latency, and its prior odds."""
 
     name: str
     shape: Floats
@@ -96,17 +96,17 @@ def fit_categories(  # noqa: PLR0913
                 f"the networks: {', '.join(columns)}"
             )
     vocabulary = _vocabulary(columns, codes, list(others.values()))
-    told = [shape_of(vocabulary, _costs_of(vocabulary, prior)) for prior in others.values()]
+    shapes = [shape_of(vocabulary, _costs_of(vocabulary, prior)) for prior in others.values()]
     kernels = own_kernels(vocabulary)
-    if told:
-        devices = device_kernels(vocabulary, [shape for shape, _ in told])
+    if shapes:
+        devices = device_kernels(vocabulary, [shape for shape, _ in shapes])
         kernels = np.concatenate([kernels, devices])
     data = _Data(counts=vocabulary.counts(codes), measured_ms=measured_ms, kernels=kernels)
     sizes = [
         scale / max(_mean_ms(prior), 1e-9)
-        for (_, scale), prior in zip(told, others.values(), strict=True)
+        for (_, scale), prior in zip(shapes, others.values(), strict=True)
     ]
-    candidates = _candidates(vocabulary, list(others), [shape for shape, _ in told], sizes)
+    candidates = _candidates(vocabulary, list(others), [shape for shape, _ in shapes], sizes)
     deviations, mean_ms, left_out_ms, best = _fit(data, candidates)
     costs = _shared_out(vocabulary, deviations, mean_ms)
     error = float(np.mean(np.abs(left_out_ms)))
@@ -123,7 +123,7 @@ def fit_categories(  # noqa: PLR0913
 def _vocabulary(
     columns: tuple[str, ...], codes: Codes, priors: Sequence[CategoryPredictor]
 ) -> Vocabulary:
-    """Columns of one name share their categories: what one of them may hold, so may the others."""
+    """Categories by column; columns of one name share all of theirs."""
     by_stem: dict[str, set[int]] = {}
     for place, column in enumerate(columns):
         own = by_stem.setdefault(stem_of(column), set())
@@ -137,7 +137,7 @@ def _vocabulary(
 
 
 def _costs_of(vocabulary: Vocabulary, prior: CategoryPredictor) -> Floats:
-    """A prior's costs (m,); where it does not know a category, its column's mean."""
+    """Costs of a prior (m,); of a category that it does not know, its column's mean."""
     result = []
     for column, categories in zip(vocabulary.columns, vocabulary.categories, strict=True):
         costs = prior.costs_ms[column]
@@ -153,17 +153,17 @@ def _mean_ms(prior: CategoryPredictor) -> float:
 def _seen(
     columns: tuple[str, ...], codes: Codes, priors: Sequence[CategoryPredictor]
 ) -> dict[str, frozenset[int]]:
-    found = {}
+    seen = {}
     for place, column in enumerate(columns):
         measured = frozenset(np.unique(codes[:, place]).tolist())
-        found[column] = measured.union(*(prior.seen[column] for prior in priors))
-    return found
+        seen[column] = measured.union(*(prior.seen[column] for prior in priors))
+    return seen
 
 
 def _candidates(
     vocabulary: Vocabulary, names: list[str], shapes: list[Floats], sizes: list[float]
 ) -> list[_Candidate]:
-    """Without priors, costs that are all alike; else the mean of all devices, and each of them."""
+    """Equal costs without priors; otherwise the mean of all devices, and each of them."""
     if not shapes:
         flat = np.zeros(len(vocabulary.owner))
         return [_Candidate(name=_FLAT, shape=flat, size=0.0, odds=1.0)]
@@ -180,22 +180,22 @@ def _candidates(
     ]
 
 
-def _problem(data: _Data, candidate: _Candidate, rows: Rows) -> Likelihood:
+def _problem(data: _Data, candidate: _Candidate, rows: Rows) -> VarianceComponents:
     counts = data.counts[rows]
     shape = counts @ candidate.shape
-    return Likelihood(
+    return VarianceComponents(
         values=data.measured_ms[rows] / data.usual_ms - 1 - candidate.size * shape,
-        fixed=_LEVEL**2 + candidate.size**2 * np.outer(shape, shape),
+        fixed=_MEAN_STD**2 + candidate.size**2 * np.outer(shape, shape),
         parts=counts @ data.kernels @ counts.T,
         log_odds=float(np.log(candidate.odds)),
     )
 
 
 def _fit(data: _Data, candidates: list[_Candidate]) -> tuple[Floats, float, Floats, str]:
-    """Deviations (m,) and mean in ms, relative errors when left out, likeliest candidate."""
+    """Deviations (m,) and mean in ms, relative leave-one-out errors, likeliest candidate."""
     scales = WITH_PRIORS if len(data.kernels) > len(ALONE) else ALONE
-    rows, explanations = blend(
-        lambda place, which: _problem(data, candidates[place], which),
+    rows, hypotheses = average(
+        lambda number, which: _problem(data, candidates[number], which),
         len(candidates),
         len(data.counts),
         grid_of(*scales, NOISE, SKEW),
@@ -204,16 +204,17 @@ def _fit(data: _Data, candidates: list[_Candidate]) -> tuple[Floats, float, Floa
     values = data.measured_ms[rows] / data.usual_ms - 1
     relative, mean, left_out = np.zeros(counts.shape[1]), 1.0, np.zeros(len(rows))
     parts = np.zeros((len(data.kernels), len(rows)))
-    for one in explanations:
-        candidate = candidates[one.candidate]
-        slope = 1 + candidate.size * float((counts @ candidate.shape) @ one.weights)
-        relative += one.share * slope * candidate.size * candidate.shape
-        mean += one.share * _LEVEL**2 * float(one.weights.sum())
-        parts += one.share * np.outer(one.scales[:-2] ** 2, one.weights)
-        left_out += one.share * one.left_out
+    for hypothesis in hypotheses:
+        candidate, share = candidates[hypothesis.candidate], hypothesis.share
+        weights = hypothesis.weights
+        slope = 1 + candidate.size * float((counts @ candidate.shape) @ weights)
+        relative += share * slope * candidate.size * candidate.shape
+        mean += share * _MEAN_STD**2 * float(weights.sum())
+        parts += share * np.outer(hypothesis.scales[:-2] ** 2, weights)
+        left_out += share * hypothesis.left_out
     for kernel, weights in zip(data.kernels, parts, strict=True):
         relative += kernel @ (counts.T @ weights)
-    best = candidates[max(explanations, key=lambda one: one.share).candidate].name
+    best = candidates[max(hypotheses, key=lambda h: h.share).candidate].name
     plain = better_plain(counts, values, left_out, 1 + values)
     if plain is not None:
         relative, mean, left_out = plain.coefficients, 1 + plain.intercept, plain.left_out
@@ -225,7 +226,7 @@ def _fit(data: _Data, candidates: list[_Candidate]) -> tuple[Floats, float, Floa
 def _shared_out(
     vocabulary: Vocabulary, deviations: Floats, mean_ms: float
 ) -> dict[str, dict[int, float]]:
-    """Costs by column and category: an equal part of the mean, and the category's deviation."""
+    """Costs by column and category: an equal part of the mean plus the category's deviation."""
     part = mean_ms / len(vocabulary.columns)
     costs: dict[str, dict[int, float]] = {column: {} for column in vocabulary.columns}
     for place, value, ms in zip(

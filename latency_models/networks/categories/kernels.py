@@ -1,8 +1,8 @@
 """Covariance of categories' costs: by name, by position, and by other devices.
 
-Costs count from the mean of their column, because a sum over columns tells no more. All kernels
-have a mean variance of one over the number of columns, so that a scale is about the relative
-standard deviation of a network's latency which it explains.
+Costs are relative to the mean of their column: a sum over columns determines no more. All kernels
+have a mean variance of one over the number of columns, so that a standard deviation is about that
+of the relative latency of networks that the kernel explains.
 """
 
 from collections.abc import Sequence
@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latency_models.networks.categories.predictor import stem_of
+from latency_models.regression.block_kernel import squared_exponential
 
 Floats = NDArray[np.float64]
 
-PLACES = 5.0  # columns of one name this far apart still tell much of each other
-EMBEDDED = 0.7  # distance, in costs on other devices, at which categories tell much
+PLACES = 5.0  # columns of one name at which the correlation of their categories falls to 1/e
+EMBEDDED = 0.7  # length scale of costs on other devices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,21 +31,21 @@ class Vocabulary:
     @property
     def owner(self) -> NDArray[np.int64]:
         """Place of each category's column, (m,)."""
-        return np.repeat(np.arange(len(self.columns)), [len(one) for one in self.categories])
+        return np.repeat(np.arange(len(self.columns)), [len(column) for column in self.categories])
 
     @property
     def values(self) -> NDArray[np.int64]:
         """Categories by themselves, (m,)."""
-        return np.concatenate([np.array(one, dtype=np.int64) for one in self.categories])
+        return np.concatenate([np.array(column, dtype=np.int64) for column in self.categories])
 
     def counts(self, codes: NDArray[np.int64]) -> Floats:
-        """Rows of categories (n, columns) as ones and zeros, (n, m)."""
+        """Return rows of categories (n, columns) as ones and zeros, (n, m)."""
         owner, values = self.owner, self.values
         result: Floats = (codes[:, owner] == values[None, :]).astype(np.float64)
         return result
 
     def centred(self, costs: Floats) -> Floats:
-        """Costs (m, ...) less their column's mean."""
+        """Return costs (m, ...) less their column's mean."""
         owner = self.owner
         same = (owner[:, None] == owner[None, :]).astype(np.float64)
         result: Floats = costs - (same / same.sum(axis=1, keepdims=True)) @ costs
@@ -52,7 +53,7 @@ class Vocabulary:
 
 
 def own_kernels(vocabulary: Vocabulary) -> Floats:
-    """Kernels (3, m, m): one name costs alike wherever it stands, or near by, or nothing does."""
+    """Return kernels (3, m, m): equal names are similar anywhere, or near by, or none is."""
     owner, values = vocabulary.owner, vocabulary.values
     stems = np.array([stem_of(column) for column in vocabulary.columns])
     same = (values[:, None] == values[None, :]) & (stems[owner][:, None] == stems[owner][None, :])
@@ -66,23 +67,21 @@ def own_kernels(vocabulary: Vocabulary) -> Floats:
 
 
 def device_kernels(vocabulary: Vocabulary, priors: Sequence[Floats]) -> Floats:
-    """Kernels (2, m, m) from costs on other devices, each (m,): a mix of them, or alike on them.
+    """Return kernels (2, m, m) from costs on other devices, each (m,): a mix of them, or similar.
 
-    A device that many others resemble counts less: twelve GPUs are not twelve opinions.
+    A device that many others resemble counts less: twelve GPUs are not twelve kinds of device.
     """
     costs = np.stack(priors, axis=1)
-    alike = (costs.T @ costs / len(costs)) ** 2
-    weights = 1 / alike.sum(axis=1)
+    similar = (costs.T @ costs / len(costs)) ** 2
+    weights = 1 / similar.sum(axis=1)
     weights /= weights.sum()
-    squares = np.zeros((len(costs), len(costs)))
-    for weight, column in zip(weights, costs.T, strict=True):
-        squares += weight * (column[:, None] - column[None, :]) ** 2
-    kernels = ((costs * weights) @ costs.T, np.exp(-0.5 * squares / EMBEDDED**2))
+    positions = costs * np.sqrt(weights) / EMBEDDED
+    kernels = ((costs * weights) @ costs.T, squared_exponential(positions, positions))
     return np.stack([_normal(vocabulary, kernel) for kernel in kernels])
 
 
 def shape_of(vocabulary: Vocabulary, costs: Floats) -> tuple[Floats, float]:
-    """Costs (m,) from their columns' means, to a root mean square of one, and that scale."""
+    """Return costs (m,) less their columns' means, scaled to a mean square of 1, and the scale."""
     centred = vocabulary.centred(costs)
     scale = float(np.sqrt(np.mean(centred**2)))
     return centred / max(scale, 1e-300), scale

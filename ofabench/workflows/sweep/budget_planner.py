@@ -23,9 +23,9 @@ from bench.sweep.memory_batching import ANCHORS
 from bench.timing.measurement import Measurement
 from bench.timing.references import with_references
 from latency_models.regression.active_learning import (
-    block_beliefs,
+    block_prior,
     covering,
-    network_beliefs,
+    network_prior,
     rough_ms,
 )
 from ofabench.workflows.sweep.front_networks import front_networks
@@ -54,7 +54,7 @@ def informative_networks(
     """Return the `count` of many random networks that are most informative about the others."""
     archs = list(dict.fromkeys(space.sample(rng, max(POOL, 2 * count), resolutions)))
     specs, networks = space.unique_blocks(resolutions), [space.blocks(arch) for arch in archs]
-    posterior = network_beliefs(specs, networks, rough_ms(specs))
+    posterior = network_prior(specs, networks, rough_ms(specs))
     chosen = posterior.choose(np.ones(len(archs)), float(count))
     return [archs[row] for row in chosen]
 
@@ -229,10 +229,10 @@ class BudgetPlanner:
     def _choose_networks(
         self, times: MeasuringTimes, room_s: float, excluded: Collection[Workload]
     ) -> list[Workload]:
-        posterior = network_beliefs(self._specs, self._nets, times.costs_ms)
+        posterior = network_prior(self._specs, self._nets, times.costs_ms)
         excluded_rows = [row for row, workload in enumerate(self._networks) if workload in excluded]
         chosen = posterior.choose(
-            times.of(self._networks), room_s, most=self._first_networks, but=excluded_rows
+            times.of(self._networks), room_s, most=self._first_networks, excluded=excluded_rows
         )
         return [self._networks[row] for row in chosen]
 
@@ -240,8 +240,8 @@ class BudgetPlanner:
         self, times: MeasuringTimes, room_s: float, excluded: Collection[Workload]
     ) -> list[Workload]:
         excluded_rows = [row for row, workload in enumerate(self._blocks) if workload in excluded]
-        posterior = block_beliefs(self._specs, self._nets, times.costs_ms).given(excluded_rows)
-        chosen = posterior.choose(times.of(self._blocks), room_s, but=excluded_rows)
+        posterior = block_prior(self._specs, self._nets, times.costs_ms).given(excluded_rows)
+        chosen = posterior.choose(times.of(self._blocks), room_s, excluded=excluded_rows)
         return [self._blocks[row] for row in chosen]
 
 

@@ -12,7 +12,7 @@ from bench.blocks.spec import BlockSpec
 from latency_models.evaluation.evaluate import evaluate
 from latency_models.fitting import fit_predictor
 from latency_models.networks.few_shot import FewShotFit, all_blocks, fit_few
-from latency_models.networks.prior_costs import BOTTLENECKS, MEAN, bases
+from latency_models.networks.prior_costs import BOTTLENECKS, MEAN, prior_costs
 from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.regression.features import PHYSICAL, feature_matrix
 from latency_models.tables.networks import foreign_target
@@ -50,7 +50,7 @@ def test_bases_are_mixes_that_meet_the_usual_latency() -> None:
     measured = device_ms(networks)
     physical = feature_matrix(EVERY, PHYSICAL)
 
-    found = bases(counts, physical, measured, {})
+    found = prior_costs(counts, physical, measured, {})
 
     assert len(found) == 35  # four quarters over four bottlenecks
     assert {"100% launches", "50% memory + 50% dense"} < {one.name for one in found}
@@ -68,7 +68,7 @@ def test_priors_are_mixed_with_bottlenecks_and_one_that_cannot_run_a_block_is_no
     broken = COSTS.copy()
     broken[0] = np.inf
 
-    found = bases(
+    found = prior_costs(
         counts,
         feature_matrix(EVERY, PHYSICAL),
         device_ms(networks),

@@ -1,13 +1,13 @@
-"""What is worth measuring: by hand on small beliefs, then on the blocks of a space."""
+"""What is worth measuring: by hand on three candidates, then on the blocks of a space."""
 
 import numpy as np
 import pytest
 
 from latency_models.regression.active_learning import (
     BlockPosterior,
-    block_beliefs,
+    block_prior,
     covering,
-    network_beliefs,
+    network_prior,
     rough_ms,
 )
 from latency_models.regression.domain import Domain
@@ -17,10 +17,10 @@ TINY = SearchSpace.load("tiny")
 
 
 def three(noise: float = 0.01) -> BlockPosterior:
-    """The first two are nearly the same; what is asked is their sum and the third."""
+    """The first two are nearly the same; the targets are their sum and the third."""
     covariance = np.array([[1.0, 0.9, 0.0], [0.9, 1.0, 0.0], [0.0, 0.0, 0.5]])
-    asked = np.array([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
-    return BlockPosterior(covariance=covariance, cross=asked @ covariance, noise=noise)
+    targets = np.array([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    return BlockPosterior(covariance=covariance, cross=targets @ covariance, noise=noise)
 
 
 def test_what_tells_most_comes_first_and_its_twin_last() -> None:
@@ -32,29 +32,30 @@ def test_a_price_counts_and_a_budget_binds() -> None:
     assert three().choose(np.array([10.0, 1.0, 1.0]), 2.5) == [1, 2]
     assert three().choose(np.array([10.0, 1.0, 1.0]), 0.5) == []
     assert three().choose(np.ones(3), 3.0, most=1) == [0]
-    assert three().choose(np.ones(3), 3.0, but=[0]) == [1, 2]
+    assert three().choose(np.ones(3), 3.0, excluded=[0]) == [1, 2]
 
 
 def test_what_is_measured_is_known_to_the_noise() -> None:
-    beliefs = three(noise=1.0).given([0])
+    prior = three(noise=1.0)
+    posterior = prior.given([0])
 
     # 1 - 1 / (1 + 1) of the first, 1 - 0.81 / 2 of its twin, nothing less of the third.
-    assert np.diag(beliefs.covariance) == pytest.approx([0.5, 0.595, 0.5])
+    assert np.diag(posterior.covariance) == pytest.approx([0.5, 0.595, 0.5])
     assert three().given([]).covariance.tolist() == three().covariance.tolist()
-    assert beliefs.choose(np.ones(3), 3.0, but=[0]) == three(noise=1.0).choose(np.ones(3), 3.0)[1:]
+    assert posterior.choose(np.ones(3), 3.0, excluded=[0]) == prior.choose(np.ones(3), 3.0)[1:]
 
 
 def test_a_few_blocks_leave_little_open_and_random_ones_more() -> None:
     specs = TINY.unique_blocks()
     nets = [TINY.blocks(arch) for arch in TINY.sample(np.random.default_rng(0), 100)]
-    beliefs = block_beliefs(specs, nets, rough_ms(specs))
+    prior = block_prior(specs, nets, rough_ms(specs))
 
     def left(rows: list[int]) -> float:
         """Mean variance of the networks, over what it was."""
-        cross = np.sum(beliefs.cross**2) - np.sum(beliefs.given(rows).cross ** 2)
-        return float(1 - cross / np.sum(beliefs.cross**2))
+        cross = np.sum(prior.cross**2) - np.sum(prior.given(rows).cross ** 2)
+        return float(1 - cross / np.sum(prior.cross**2))
 
-    chosen = beliefs.choose(np.ones(len(specs)), len(specs) / 10)
+    chosen = prior.choose(np.ones(len(specs)), len(specs) / 10)
     draws = [
         np.random.default_rng(seed).permutation(len(specs))[: len(chosen)].tolist()
         for seed in range(5)
@@ -70,7 +71,7 @@ def test_informative_networks_are_unlike_each_other() -> None:
     archs = TINY.sample(np.random.default_rng(0), 60)
     nets = [TINY.blocks(arch) for arch in archs]
 
-    chosen = network_beliefs(specs, nets, rough_ms(specs)).choose(np.ones(60), 8.0)
+    chosen = network_prior(specs, nets, rough_ms(specs)).choose(np.ones(60), 8.0)
 
     totals = np.array([rough_ms(net).sum() for net in nets])
     assert len(set(chosen)) == 8

@@ -1,86 +1,89 @@
-"""The smooth correction of blocks' costs, against scikit-learn's own Gaussian process."""
+"""`latency_models.regression.gaussian_process`: by hand, and against scikit-learn."""
 
 import numpy as np
 import pytest
 
-from bench.blocks.spec import BlockSpec
-from latency_models.regression.features import feature_matrix
-from latency_models.regression.gaussian_process import (
-    LENGTHS,
-    NOISES,
-    SCALES,
-    fit_smooth,
-    kernel,
-    places,
-)
+from latency_models.regression.gaussian_process import GaussianProcess
+
+RNG = np.random.default_rng(0)
+POINTS, OTHERS = RNG.normal(size=(12, 2)), RNG.normal(size=(5, 2))
+VALUES = RNG.normal(size=12)
 
 
-def blocks(sizes: tuple[int, ...]) -> list[BlockSpec]:
-    return [
-        BlockSpec(kind="mbconv", in_size=size, in_channels=16, mid_channels=mid, out_channels=16,
-                  kernel=kernel_size, act="hswish")
-        for size in sizes for mid in (48, 64, 96) for kernel_size in (3, 5, 7)
-    ]  # fmt: skip
+def rbf(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.asarray(np.exp(-0.5 * ((a[:, None] - b[None]) ** 2).sum(axis=2)))
 
 
-def wavy(specs: list[BlockSpec]) -> np.ndarray:
-    return np.array([0.2 * np.sin(np.log2(spec.in_size)) for spec in specs])
+def two(noise: float) -> GaussianProcess:
+    """Two points with a prior variance of 1 and a covariance of 0.5."""
+    return GaussianProcess.of(np.array([[[1.0, 0.5], [0.5, 1.0]]]), noise)
 
 
-def test_similarity_by_hand() -> None:
-    one, other = blocks((16,))[0], blocks((16,))[1]  # a step apart in half-width
+def test_two_points_by_hand() -> None:
+    process, values = two(1.0), np.array([1.0, 3.0])
 
-    found = kernel(places(feature_matrix([one])), places(feature_matrix([one, other])))
+    # The inverse of [[2, 0.5], [0.5, 2]] is [[2, -0.5], [-0.5, 2]] / 3.75.
+    assert process.weights(values) == pytest.approx(np.array([[0.5, 5.5]]) / 3.75)
+    # Given the other alone, the means are 0.5 / 2 times its value.
+    assert process.left_out(values) == pytest.approx(np.array([[1 - 0.75, 3 - 0.25]]))
+    assert process.left_out_variances == pytest.approx(np.full((1, 2), 2 - 0.25 / 2))
+    # The quadratic form is 17 / 3.75, the determinant 3.75.
+    assert process.log_likelihood(values) == pytest.approx(
+        [-0.5 * (17 / 3.75 + np.log(3.75)) - np.log(2 * np.pi)]
+    )
+    # Of the first point itself: 1 - (1, 0.5) (2, -0.5; -0.5, 2) (1, 0.5)' / 3.75.
+    cross = np.array([[1.0, 0.5]])
+    assert process.variances(cross, np.ones(1)) == pytest.approx(np.array([[1 - 2.0 / 3.75]]))
 
-    assert found[0] == pytest.approx([1.0, np.exp(-0.5 / LENGTHS["kernel"] ** 2)])
 
+def test_many_covariances_are_solved_at_once() -> None:
+    covariances = np.stack([0.5 * rbf(POINTS, POINTS), 2.0 * rbf(POINTS, POINTS)])
+    noises = np.array([[0.1], [0.4]])
 
-def test_sizes_between_those_that_were_seen() -> None:
-    seen, between = blocks((8, 12, 16, 24, 32)), blocks((20, 28))
+    both = GaussianProcess.of(covariances, noises)
 
-    smooth = fit_smooth(feature_matrix(seen), wavy(seen))
-
-    np.testing.assert_allclose(smooth.predict(feature_matrix(between)), wavy(between), atol=0.02)
-
-
-def test_far_from_all_it_says_nothing_and_says_so() -> None:
-    seen = blocks((8, 12, 16))
-    smooth = fit_smooth(feature_matrix(seen), wavy(seen))
-    far = [BlockSpec(kind="mbconv", in_size=4096, in_channels=4096, mid_channels=9000,
-                     out_channels=4096, kernel=31)]  # fmt: skip
-
-    assert smooth.predict(feature_matrix(far)) == pytest.approx([0.0], abs=1e-6)
-    assert smooth.far(feature_matrix(far)) == pytest.approx([1.0], abs=1e-6)
-    assert smooth.far(feature_matrix(seen)) == pytest.approx(np.zeros(len(seen)), abs=1e-6)
+    for place in range(2):
+        alone = GaussianProcess.of(covariances[place : place + 1], noises[place])
+        assert both.weights(VALUES)[place] == pytest.approx(alone.weights(VALUES)[0])
+        assert both.log_likelihood(VALUES)[place] == pytest.approx(alone.log_likelihood(VALUES)[0])
+        assert both.left_out(VALUES)[place] == pytest.approx(alone.left_out(VALUES)[0])
 
 
 def test_it_is_scikit_learns() -> None:
     from sklearn.gaussian_process import GaussianProcessRegressor
-    from sklearn.gaussian_process.kernels import RBF, ConstantKernel
+    from sklearn.gaussian_process.kernels import RBF
 
-    seen, others = blocks((8, 12, 16, 24)), blocks((10, 20))
-    logs = wavy(seen) + 0.01 * np.random.default_rng(0).standard_normal(len(seen))
+    peer = GaussianProcessRegressor(RBF(1.0), alpha=0.3, optimizer=None).fit(POINTS, VALUES)
+    mean, std = peer.predict(OTHERS, return_std=True)
 
-    smooth = fit_smooth(feature_matrix(seen), logs)
+    process = GaussianProcess.of(rbf(POINTS, POINTS)[None], 0.3)
 
-    ours = smooth.predict(feature_matrix(others))
-    theirs = []
-    for scale in SCALES:
-        for noise in NOISES:
-            process = GaussianProcessRegressor(
-                ConstantKernel(scale**2) * RBF(smooth.stretch), alpha=noise**2, optimizer=None
-            ).fit(places(feature_matrix(seen)), logs)
-            likelihood = process.log_marginal_likelihood_value_
-            theirs.append((likelihood, process.predict(places(feature_matrix(others)))))
-    # The likeliest of those tried, and equal to it.
-    _, expected = max(theirs, key=lambda pair: pair[0])
-    np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-9)
+    cross = rbf(OTHERS, POINTS)
+    assert cross @ process.weights(VALUES)[0] == pytest.approx(mean)
+    assert process.variances(cross, np.ones(5))[0] == pytest.approx(std**2)
+    assert process.log_likelihood(VALUES)[0] == pytest.approx(peer.log_marginal_likelihood_value_)
 
 
-def test_part_of_it() -> None:
-    seen = blocks((8, 16))
-    smooth = fit_smooth(feature_matrix(seen), wavy(seen))
+def test_left_out_is_a_fit_without_the_point() -> None:
+    process = GaussianProcess.of(rbf(POINTS, POINTS)[None], 0.3)
 
-    half = smooth.times(0.5).predict(feature_matrix(seen))
+    for out in range(len(POINTS)):
+        rest = np.delete(np.arange(len(POINTS)), out)
+        others = GaussianProcess.of(rbf(POINTS[rest], POINTS[rest])[None], 0.3)
+        cross = rbf(POINTS[[out]], POINTS[rest])
+        mean = cross[0] @ others.weights(VALUES[rest])[0]
+        variance = others.variances(cross, np.ones(1))[0, 0] + 0.3
+        assert process.left_out(VALUES)[0, out] == pytest.approx(VALUES[out] - mean)
+        assert process.left_out_variances[0, out] == pytest.approx(variance)
 
-    np.testing.assert_allclose(half, smooth.predict(feature_matrix(seen)) / 2, rtol=1e-12)
+
+def test_a_covariance_that_rounding_made_indefinite_is_solved() -> None:
+    """An overhead of 1e9 times a network's base, as of prior costs of nearly nothing."""
+    covariances = np.stack([np.full((3, 3), 1e18), np.eye(3)])
+
+    process = GaussianProcess.of(covariances, 1e-6)
+
+    assert np.isfinite(process.weights(np.ones(3))).all()
+    assert process.log_likelihood(np.ones(3))[1] == pytest.approx(
+        -1.5 * (1 + np.log(2 * np.pi)), abs=1e-5
+    )

@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from latency_models.regression.plain import (
-    LEAST_TO_WEIGH,
+    LEAST_TO_COMPARE,
     PENALTIES,
     RIDGE,
     better_plain,
@@ -64,10 +64,10 @@ def test_a_constant_is_the_median_and_each_row_is_missed_by_the_others_median() 
 
 
 def test_another_must_be_surely_better_and_the_best_of_those_is_taken() -> None:
-    errors = np.where(np.arange(LEAST_TO_WEIGH) % 2, 0.1, -0.1)  # signs count for nothing
+    errors = np.where(np.arange(LEAST_TO_COMPARE) % 2, 0.1, -0.1)  # signs count for nothing
     better, best = 0.9 * errors, 0.5 * errors
     # On average as good as `better`, but by one network of twenty: that is chance.
-    lucky = 0.1 * np.ones(LEAST_TO_WEIGH)
+    lucky = 0.1 * np.ones(LEAST_TO_COMPARE)
     lucky[3] = -0.08
 
     assert surely_better(errors, [better, best]) == 1
@@ -76,9 +76,9 @@ def test_another_must_be_surely_better_and_the_best_of_those_is_taken() -> None:
 
 
 def test_a_fit_gives_way_to_what_is_surely_better_than_it_from_twenty_rows_on() -> None:
-    matrix = np.eye(2)[np.arange(LEAST_TO_WEIGH) % 2]
-    values = matrix @ [1.0, 2.0] + 0.001 * GENERATOR.normal(size=LEAST_TO_WEIGH)
-    poor, unit = np.full(LEAST_TO_WEIGH, 0.8), np.ones(LEAST_TO_WEIGH)
+    matrix = np.eye(2)[np.arange(LEAST_TO_COMPARE) % 2]
+    values = matrix @ [1.0, 2.0] + 0.001 * GENERATOR.normal(size=LEAST_TO_COMPARE)
+    poor, unit = np.full(LEAST_TO_COMPARE, 0.8), np.ones(LEAST_TO_COMPARE)
 
     found = better_plain(matrix, values, poor, unit)
 

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from bench.errors import FileError, InputError
-from supernet.accuracy.kernels import Kernel, KernelModel, solve
+from supernet.accuracy.kernels import Kernel, KernelModel
 from supernet.accuracy.predictor import AccuracyPredictor, fit_accuracy
 from supernet.space.space import Codes, SearchSpace
 
@@ -31,9 +31,9 @@ def test_ridge_regression_by_hand() -> None:
     # [[2, 0], [0, 2]] for g = 1, so that weights are -1 / 3 and 1 / 3 for a ridge of 1.
     kernel = Kernel(name="linear", gamma=1.0, ridge=1.0)
 
-    weights = solve(kernel, np.array([[-1.0], [1.0]]), np.array([1.0, 3.0]))
+    weights = kernel.process(np.array([[-1.0], [1.0]])).weights(np.array([-1.0, 1.0]))
 
-    assert weights == pytest.approx([-1 / 3, 1 / 3])
+    assert weights == pytest.approx(np.array([[-1 / 3, 1 / 3]]))
 
 
 @pytest.mark.parametrize(
