@@ -9,13 +9,13 @@ Floats = NDArray[np.float64]
 
 # Between a unit and the next lies a factor of 1,000; predictors of a device are never so far off.
 _FACTOR = 300.0
-# What no device does: MACs a second of one image, with ms that only a small network could take.
+# Bounds of all devices: MACs a second of one image, and ms that only a small network takes.
 _FASTEST, _FAST_MS = 5e12, 0.1
 _SLOWEST = 5e7
 
 
 def duplicates(codes: NDArray[np.integer], measured_ms: Floats) -> str | None:
-    """Say which networks, rows of codes (n, columns), are there more than once; None if none is."""
+    """Return in words which rows of codes (n, columns) occur more than once; None if none does."""
     _, first, inverse = np.unique(codes, axis=0, return_index=True, return_inverse=True)
     again = np.flatnonzero(first[inverse.ravel()] != np.arange(len(codes)))
     if not len(again):
@@ -32,11 +32,11 @@ def duplicates(codes: NDArray[np.integer], measured_ms: Floats) -> str | None:
 def other_unit(
     measured_ms: Floats, baselines: Mapping[str, Floats], macs: Floats | None = None
 ) -> str | None:
-    """Say that latencies (n,) look like another unit than ms; None where they do not.
+    """Return in words which other unit than ms latencies (n,) seem to have; None if it is ms.
 
-    They do where they are a factor of about 1,000 from every one of `baselines`, by name what the
-    networks were expected to take in ms; without one, where no device computes `macs` so fast or
-    so slowly.
+    That is where they differ by a factor of about 1,000 from each of `baselines` (expected
+    latencies in ms, by name) or, without baselines, where no device computes `macs` so fast or so
+    slowly.
     """
     ratios = {
         name: float(np.median(measured_ms[known] / expected[known]))
@@ -68,6 +68,6 @@ def _unit_by_rate(rate: float, median_ms: float) -> str | None:
 
 
 def _closest(ratios: Mapping[str, float]) -> str:
-    """How far the latencies are from the baseline that they are nearest to."""
-    name = min(ratios, key=lambda one: abs(np.log(ratios[one])))
+    """Ratio of the latencies to the nearest baseline, in words."""
+    name = min(ratios, key=lambda baseline: abs(np.log(ratios[baseline])))
     return f"{ratios[name]:.3g} times that of {name}"

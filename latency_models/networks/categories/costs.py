@@ -11,9 +11,9 @@ from bench.protocol.target import Target
 class CategoryCosts:
     """What each category of each column adds to a latency, in ms.
 
-    `costs_ms` holds, by column, costs by category, which add up to the latency. `seen` are the
-    categories that were measured, here or by a prior; the others' costs are what their column
-    and their name tell, and a network with one of them is extrapolated.
+    `costs_ms` has, by column, costs by category, which add up to the latency. `seen` are the
+    categories that were measured, here or by a prior; the costs of the others are predicted from
+    their column and name, and networks with any of those are extrapolated.
     """
 
     target: Target

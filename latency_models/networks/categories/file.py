@@ -41,7 +41,7 @@ def frame_of(predictor: CategoryCosts) -> pd.DataFrame:
 
 
 def load_categories(path: Path) -> dict[str, Any]:
-    """Read the fields of a `CategoryPredictor`; `FileError` where the file is not one."""
+    """Return the fields of a `CategoryPredictor`; `FileError` for any other file."""
     frame, metadata = load_frame(path, what=WHAT)
     require_columns(path, frame, COLUMNS)
     try:

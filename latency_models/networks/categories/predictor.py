@@ -1,7 +1,7 @@
 """`CategoryPredictor`: latency as a sum over columns of what their categories cost.
 
-For spaces of which nothing is known but that an architecture is a row of whole numbers (`--space
-onehot`): an operator by position, say. No block, no MACs: a category is a name and nothing more.
+For spaces in which an architecture is a row of whole numbers of unknown meaning (`--space onehot`),
+for example an operator by position. There are no blocks and no MACs, only names of categories.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from latency_models.tables.statistic import kept_statistic
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 _NOT_CATEGORIES = ("_ms", "_spread")
-_TAILS = ("_p90", "_p99")  # no categories where the latencies that they are of stand beside them
+_TAILS = ("_p90", "_p99")  # no categories beside a column of latencies of the same name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,23 +30,23 @@ class CategoryPredictor(CategoryCosts):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Columns of which a row of categories is made."""
+        """Columns of a row of categories."""
         return tuple(self.costs_ms)
 
     @property
     def statistic(self) -> str:
-        """What of a network's samples is predicted: the median, or `p90`."""
+        """Predicted statistic of a network's samples: the median, or `p90`."""
         return kept_statistic(self.provenance)
 
     @property
     def frame(self) -> pd.DataFrame:
-        """Columns, categories, what each costs in ms, and whether it was measured."""
+        """Columns, categories, the cost of each in ms, and whether it was measured."""
         return frame_of(self)
 
     def predict(self, codes: Codes) -> Floats:
-        """Latencies in ms (n,) of categories (n, columns).
+        """Return latencies in ms (n,) of categories (n, columns).
 
-        A category that the predictor does not know costs what those of its column do on average.
+        An unknown category has the mean cost of its column.
         """
         total = np.zeros(len(codes))
         for place, costs in enumerate(self.costs_ms.values()):
@@ -57,7 +57,7 @@ class CategoryPredictor(CategoryCosts):
         return total
 
     def extrapolated(self, codes: Codes) -> NDArray[np.bool_]:
-        """Whether a network (n,) has a category that was never measured."""
+        """Return whether each network (n,) has a category that was never measured."""
         never = [
             ~np.isin(codes[:, place], sorted(self.seen[column]))
             for place, column in enumerate(self.columns)
@@ -76,35 +76,35 @@ class CategoryPredictor(CategoryCosts):
 
 
 def category_columns(frame: pd.DataFrame) -> tuple[str, ...]:
-    """Columns of whole numbers that are categories; `InputError` where there are none.
+    """Return the columns of whole numbers that are categories; `InputError` if there are none.
 
-    No category is a latency, or a column that numbers the rows: one that is called an id, or that
-    has another value in every row and no sibling (`op0`, `op1`, ...) of the same name. A sibling of
-    categories that holds anything but whole numbers is an error, which names its row.
+    Latencies are not, nor columns that number the rows: those called an id, or with a different
+    value in every row and no sibling (`op0`, `op1`, ...) of the same name. A sibling of categories
+    with anything but whole numbers is an error, which names its row.
     """
     names = [str(name) for name in frame.columns if not str(name).endswith(_NOT_CATEGORIES)]
     others = [name for name in names if not _is_tail(name, frame)]
     whole = [name for name in others if _holds_whole_numbers(frame[name])]
     stems = [stem_of(name) for name in whole]
     for name in others:
-        # `op5` beside `op0`, `op1`, ...: one wrong cell must not drop the column.
+        # `op5` beside `op0`, `op1`, ...: a wrong cell must not drop the column.
         if name not in whole and name != stem_of(name) and stem_of(name) in stems:
             whole_numbers(frame, name)
-    found = tuple(
+    categories = tuple(
         name
         for name, stem in zip(whole, stems, strict=True)
         if not _is_id(name)
         and (stems.count(stem) > 1 or len(frame) == 1 or frame[name].nunique() < len(frame))
     )
-    if not found:
+    if not categories:
         raise InputError(
             f"no column holds categories: expected whole numbers, got {', '.join(whole) or 'none'}"
         )
-    return found
+    return categories
 
 
 def stem_of(column: str) -> str:
-    """Name without its number: `op` of `op12`."""
+    """Return the name without its number: `op` of `op12`."""
     return column.rstrip("0123456789")
 
 
@@ -127,7 +127,7 @@ def _is_id(column: str) -> bool:
 
 
 def codes_of(frame: pd.DataFrame, columns: tuple[str, ...]) -> Codes:
-    """Categories of a table, (n, columns); `InputError` names row and column of any other cell."""
+    """Return categories (n, columns) of a table; `InputError` names row and column of others."""
     for name in columns:
         if name not in frame.columns:
             raise InputError(f"the networks table lacks the column {name!r}")
