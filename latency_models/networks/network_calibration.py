@@ -108,8 +108,8 @@ def fit_composition(
     spread = spread_of(float(np.mean(errors[form])))
     if form == "sum":
         return NetworkCalibration(spread=spread), choice
-    terms = _fit_terms(columns, dict(_FORMS)[form], measured_ms)
-    return NetworkCalibration(**{"slope": 0.0, **terms, "spread": spread}), choice
+    fitted = _fit_terms(columns, dict(_FORMS)[form], measured_ms)
+    return NetworkCalibration(**{"slope": 0.0, **fitted, "spread": spread}), choice
 
 
 def fit_robust(design: Floats, measured_ms: Floats) -> Floats:

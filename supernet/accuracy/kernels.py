@@ -136,7 +136,8 @@ class KernelModel:
 
     def _variances(self, features: Array) -> Array:
         cross, own = self.kernel.between(features, self.support), self.kernel.with_itself(features)
-        return self._process.variances(cross, own)[0]
+        (variances,) = self._process.variances(cross, own)
+        return np.asarray(variances)
 
     @cached_property
     def _process(self) -> GaussianProcess:
