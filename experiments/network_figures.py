@@ -11,7 +11,7 @@ from latency_models.evaluation.evaluate import Evaluation, evaluate
 from latency_models.evaluation.evaluation import Verdict, judge
 from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.tables.networks import NetworksTable
-from ofabench.workflows.latency.networks import judging
+from ofabench.workflows.latency.networks import held_out_networks
 from supernet.space.space import SearchSpace
 
 HEAD = (
@@ -76,7 +76,7 @@ def figures_of(target: TargetSteps) -> Figures:
     verdicts, judged_on = {}, {}
     for name in ("judge", "searched"):
         table = tables[name]
-        on = judging(table, table.column_or_only(None), space, predictor)
+        on = held_out_networks(table, table.column_or_only(None), space, predictor)
         judged_on[name] = on
         verdicts[name] = judge(predictor, space.choices, on.codes, on.measured)
     judged, sizes = verdicts["judge"], judged_on["judge"].codes[:, 0]

@@ -13,7 +13,7 @@ from ofabench.report.architecture_text import in_words, short_target, space_of_t
 from ofabench.report.figures import Floats, Pairs, predicted_against_measured
 from ofabench.report.inputs import Inputs
 from ofabench.report.page import Section
-from ofabench.workflows.latency.networks import judging
+from ofabench.workflows.latency.networks import held_out_networks
 
 Verdict = dict[str, Evaluation]  # by what told it: the predictor, then what it must beat
 
@@ -43,7 +43,7 @@ def _judge(table: NetworksTable, predictor: LatencyPredictor) -> tuple[Pairs, Ve
     space = space_of_table(table)
     if not columns or space is None:
         return None
-    on = judging(table, columns[0], space, predictor)
+    on = held_out_networks(table, columns[0], space, predictor)
     if on.fitted == len(table.frame):
         return None
     archs = space.decode(on.codes)

@@ -28,11 +28,11 @@ class FitCommand(Options):
 def run(options: FitCommand) -> int:
     """Fit, say what was chosen, and write the predictor."""
     from ofabench.workflows.latency.fit import fit
-    from ofabench.workflows.latency.fit_text import fit_words
+    from ofabench.workflows.latency.fit_text import fit_text
 
     predictor = fit(options.table, options.networks, options.prior, options.fit)
     predictor.save(options.out)
-    print(fit_words(predictor.model))
+    print(fit_text(predictor.model))
     print(f"{options.out}: predictor of {predictor.target.key}")
     return 0
 

@@ -39,10 +39,10 @@ def _build(options: TableBuildOptions) -> int:
 
 def _show(options: TableShowOptions) -> int:
     """Print what a table of either kind holds."""
-    from ofabench.workflows.latency.table_show import open_table, table_json, table_words
+    from ofabench.workflows.latency.table_show import open_table, table_json, table_text
 
     table = open_table(options.table)
-    print(json.dumps(table_json(table)) if options.json else table_words(table, str(options.table)))
+    print(json.dumps(table_json(table)) if options.json else table_text(table, str(options.table)))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Comparison of two latency tables, and whether the difference is allowed."""
+"""`compare`: differences of two latency tables, and whether they are allowed."""
 
 import html
 import logging
@@ -25,11 +25,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class TableComparison:
-    """How the second of two latency tables differs from the first.
+    """Differences of the second of two latency tables from the first.
 
     Attributes:
         found: the figures, by block and by kind of block.
-        failures: what is slower by more than was allowed, in words; none where nothing is.
+        failures: what is slower by more than allowed, in words.
     """
 
     found: "Comparison"
@@ -53,13 +53,14 @@ def compare(
     *,
     fail_above: float | None = None,
 ) -> TableComparison:
-    """Return how the second latency table differs from the first.
+    """Return the differences of the second latency table from the first.
 
-    A difference of the targets that is more than one of versions is logged as a warning.
+    Targets that differ in more than versions are logged as a warning.
 
     Args:
         first, second: tables, or their files.
-        fail_above: the share by which the second may be slower, as 0.05; None for no limit.
+        fail_above: the fraction by which the second may be slower, for example 0.05; None for no
+            limit.
 
     Raises:
         InputError: the tables have no block in common.
@@ -67,10 +68,10 @@ def compare(
     """
     from latency_models.evaluation.compare import compare_tables
 
-    found = compare_tables(_table(first), _table(second))
-    for difference in found.differences():
-        _log.warning("the targets differ in %s: not only a version apart", difference)
-    return TableComparison(found, tuple(_failures(found, fail_above)))
+    comparison = compare_tables(_table(first), _table(second))
+    for difference in comparison.differences():
+        _log.warning("the targets differ in %s, not only in versions", difference)
+    return TableComparison(comparison, tuple(_failures(comparison, fail_above)))
 
 
 def _table(table: "LatencyTable | str | Path") -> "LatencyTable":
@@ -80,21 +81,19 @@ def _table(table: "LatencyTable | str | Path") -> "LatencyTable":
         return table
     if isinstance(table, str | os.PathLike):
         return LatencyTable.load(table)
-    raise InputError(
-        f"a table is given as {type(table).__name__}, expected a LatencyTable or its file"
-    )
+    raise InputError(f"the table is a {type(table).__name__}, expected a LatencyTable or its file")
 
 
-def _failures(found: "Comparison", limit: float | None) -> list[str]:
-    """What is slower by more than is allowed, in words."""
+def _failures(comparison: "Comparison", limit: float | None) -> list[str]:
+    """What is slower by more than allowed, in words."""
     if limit is None:
         return []
     failures = []
-    if found.level.ratio > 1 + limit:
+    if comparison.level.ratio > 1 + limit:
         failures.append(
-            f"all blocks together changed by {factor(found.level.ratio)}, allowed {limit:.1%}"
+            f"all blocks together changed by {factor(comparison.level.ratio)}, allowed {limit:.1%}"
         )
-    slower = found.moved[found.moved["ratio"] > 1 + limit]
+    slower = comparison.moved[comparison.moved["ratio"] > 1 + limit]
     if len(slower):
         worst = max(rows_of(slower), key=lambda row: float(row.ratio))
         failures.append(

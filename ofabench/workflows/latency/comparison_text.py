@@ -1,4 +1,4 @@
-"""The comparison of two latency tables as text and as JSON."""
+"""Comparison of two latency tables as text and as JSON."""
 
 import math
 from collections.abc import Iterator
@@ -9,93 +9,94 @@ from latency_models.evaluation.compare import Comparison, Move
 if TYPE_CHECKING:
     import pandas as pd
 
-AS_PERCENT = 1.5  # larger factors are printed as times
+AS_PERCENT = 1.5  # larger ratios are printed as multiples
 SHOWN = 10  # changed blocks
 
 
 def factor(ratio: float) -> str:
-    """A factor as a person says it: `+3.1 %`, or `2.4 times`."""
+    """Return a ratio as text: `+3.1 %`, or `2.4 times`."""
     if 1 / AS_PERCENT < ratio < AS_PERCENT:
         return f"{ratio - 1:+.1%}"
     return f"{ratio:.3g} times"
 
 
 def interval(move: Move) -> str:
-    """Its 95 % interval in brackets; nothing where there is none."""
+    """Return the 95 % interval in brackets, or nothing if there is none."""
     if math.isnan(move.low):
         return ""
     return f" (95 % interval {factor(move.low)} to {factor(move.high)})"
 
 
-def verdict(found: Comparison) -> str:
-    """The comparison in a line."""
-    drift = _drift_text(found.level)
-    if not found.tested:
+def verdict(comparison: Comparison) -> str:
+    """Return the comparison in one line."""
+    drift = _drift_text(comparison.level)
+    if not comparison.tested:
         return f"{drift}; without intervals, changes of single blocks cannot be detected"
-    count = len(found.moved)
-    if not count and found.outside > found.expected + 3 * math.sqrt(found.expected):
+    count = len(comparison.moved)
+    if not count and comparison.outside > comparison.expected + 3 * math.sqrt(comparison.expected):
         return (
-            f"{drift}; no single block changed significantly, but {found.outside} lie outside "
-            f"their intervals where {found.expected:.0f} are expected by chance: small changes"
+            f"{drift}; no single block changed significantly, but {comparison.outside} are outside "
+            f"their intervals, {comparison.expected:.0f} expected by chance: small changes"
         )
     if not count:
         return f"{drift}; drift-corrected, no block changed significantly"
-    kinds = ", ".join(str(kind) for kind in found.moved["kind"].value_counts().index[:3])
-    worst = found.moved.iloc[0]
+    kinds = ", ".join(str(kind) for kind in comparison.moved["kind"].value_counts().index[:3])
+    worst = comparison.moved.iloc[0]
     return (
-        f"{drift}; drift-corrected, {count} of {found.tested} blocks changed ({kinds}), "
+        f"{drift}; drift-corrected, {count} of {comparison.tested} blocks changed ({kinds}), "
         f"most of all {worst['key']}: {factor(float(worst['beside']))}"
     )
 
 
-def to_json(found: Comparison) -> dict[str, Any]:
-    """JSON values; null where there is no figure."""
+def to_json(comparison: Comparison) -> dict[str, Any]:
+    """Return JSON values; null for a missing figure."""
     return {
-        "first": found.first.key,
-        "second": found.second.key,
-        "differences": found.differences(),
-        "level": _move(found.level),
-        "references": found.references,
-        "kinds": {kind: _move(move) for kind, move in found.kinds.items()},
-        "common": len(found.blocks),
-        "tested": found.tested,
-        "outside": found.outside,
-        "expected_outside": found.expected,
-        "moved": [_clean(row) for row in found.moved.to_dict("records")],
-        "only_first": list(found.only_first),
-        "only_second": list(found.only_second),
-        "verdict": verdict(found),
+        "first": comparison.first.key,
+        "second": comparison.second.key,
+        "differences": comparison.differences(),
+        "level": _move(comparison.level),
+        "references": comparison.references,
+        "kinds": {kind: _move(move) for kind, move in comparison.kinds.items()},
+        "common": len(comparison.blocks),
+        "tested": comparison.tested,
+        "outside": comparison.outside,
+        "expected_outside": comparison.expected,
+        "moved": [_clean(row) for row in comparison.moved.to_dict("records")],
+        "only_first": list(comparison.only_first),
+        "only_second": list(comparison.only_second),
+        "verdict": verdict(comparison),
     }
 
 
-def comparison_lines(found: Comparison) -> Iterator[str]:
-    """The drift of all blocks, and the changes of single ones, in lines for a terminal."""
-    yield f"A          {found.first.key}"
-    yield f"B          {found.second.key}"
-    counts = f"{len(found.blocks)} in common"
-    counts += f", {len(found.only_first)} only in A, {len(found.only_second)} only in B"
+def comparison_lines(comparison: Comparison) -> Iterator[str]:
+    """Yield the drift of all blocks and the changes of single blocks, as lines."""
+    yield f"A          {comparison.first.key}"
+    yield f"B          {comparison.second.key}"
+    counts = f"{len(comparison.blocks)} in common"
+    counts += f", {len(comparison.only_first)} only in A, {len(comparison.only_second)} only in B"
     yield f"blocks     {counts}"
-    yield f"drift      {factor(found.level.ratio)}{interval(found.level)}, B against A"
-    if found.references is not None:
-        yield f"references {factor(found.references)}"
+    yield f"drift      {factor(comparison.level.ratio)}{interval(comparison.level)}, B against A"
+    if comparison.references is not None:
+        yield f"references {factor(comparison.references)}"
     yield "drift-corrected:"
-    for kind, move in found.kinds.items():
+    for kind, move in comparison.kinds.items():
         yield f"  {kind:<14}{move.blocks:>5}  {factor(move.ratio)}{interval(move)}"
-    if not found.tested:
+    if not comparison.tested:
         yield "  no intervals from replicates: significant changes cannot be detected"
         return
     yield (
-        f"  {found.outside} of {found.tested} blocks outside their 95 % intervals, "
-        f"{found.expected:.0f} expected by chance; {len(found.moved)} changed significantly"
+        f"  {comparison.outside} of {comparison.tested} blocks outside their 95 % intervals, "
+        f"{comparison.expected:.0f} expected by chance; {len(comparison.moved)} changed "
+        "significantly"
     )
-    for row in rows_of(found.moved.head(SHOWN)):
+    for row in rows_of(comparison.moved.head(SHOWN)):
         yield f"    {row.key}  {row.first_ms:.4g} to {row.second_ms:.4g} ms, {factor(row.beside)}"
-    if len(found.moved) > SHOWN:
-        yield f"    and {len(found.moved) - SHOWN} more, in --json and --out"
+    if len(comparison.moved) > SHOWN:
+        yield f"    and {len(comparison.moved) - SHOWN} more, in --json and --out"
 
 
 def rows_of(frame: "pd.DataFrame") -> Iterator[Any]:
-    """Rows by the names of their columns."""
+    """Yield the rows of a frame as named tuples."""
     yield from frame.itertuples()
 
 

@@ -1,4 +1,4 @@
-"""`Evaluation`: predicted against measured networks, with the baselines."""
+"""`Evaluation`: predictions compared with measured networks, with baselines."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.protocol.target import Target
-from ofabench.workflows.latency.evaluation_text import evaluation_html, evaluation_words
-from ofabench.workflows.latency.network_warnings import warn_of_networks
+from ofabench.workflows.latency.evaluation_text import evaluation_html, evaluation_text
+from ofabench.workflows.latency.network_warnings import warn_of_implausible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,15 +24,15 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Evaluation:
-    """How well a predictor predicts networks that it was not fitted on.
+    """Errors of a predictor on held-out networks.
 
     Attributes:
-        target: what the predictor predicts for.
-        column: the latencies of the networks table that were predicted.
-        predicted_ms: of the n networks, in ms, (n,).
-        measured_ms: of the same networks, in ms, (n,).
-        choices: a row a network, its choices as codes.
-        figures: every figure by name, as `to_dict` returns them.
+        target: the target of the predictions.
+        column: the column of measured latencies in the networks table.
+        predicted_ms: latencies of the n networks, in ms, (n,).
+        measured_ms: latencies of the same networks, in ms, (n,).
+        choices: the choices of each network as codes, one row each.
+        figures: every figure by name, as in `to_dict`.
     """
 
     target: Target
@@ -46,44 +46,44 @@ class Evaluation:
         return len(self.measured_ms)
 
     def __repr__(self) -> str:
-        return evaluation_words(self.figures)
+        return evaluation_text(self.figures)
 
     def _repr_html_(self) -> str:
         return evaluation_html(self.figures)
 
     @property
     def within_5(self) -> float:
-        """Share of the networks predicted within 5 % of what was measured."""
+        """Fraction of the networks predicted within 5 % of the measurement."""
         return float(self.figures["within_5"])
 
     @property
     def within_10(self) -> float:
-        """Share of the networks predicted within 10 % of what was measured."""
+        """Fraction of the networks predicted within 10 % of the measurement."""
         return float(self.figures["within_10"])
 
     @property
     def mape(self) -> float:
-        """Mean absolute error over the measured latency."""
+        """Mean absolute error relative to the measured latency."""
         return float(self.figures["mape"])
 
     @property
     def bias(self) -> float:
-        """Median of predicted over measured, minus 1."""
+        """Median ratio of predicted to measured latency, minus 1."""
         return float(self.figures["bias"])
 
     @property
     def spearman(self) -> float | None:
-        """Rank correlation; None where all are alike."""
+        """Spearman's rank correlation; None if all values are equal."""
         return _float_or_none(self.figures["spearman"])
 
     @property
     def kendall(self) -> float | None:
-        """Kendall's rank correlation; None where all are alike."""
+        """Kendall's rank correlation; None if all values are equal."""
         return _float_or_none(self.figures["kendall"])
 
     @property
     def frame(self) -> "pd.DataFrame":
-        """The choices with the columns `measured_ms`, `predicted_ms` and `error`, relative."""
+        """The choices with the columns `measured_ms`, `predicted_ms` and `error` (relative)."""
         return self.choices.assign(
             measured_ms=self.measured_ms,
             predicted_ms=self.predicted_ms,
@@ -91,24 +91,24 @@ class Evaluation:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the figures, the baselines (`best_constant`, ...) and the noise as JSON values."""
+        """Return figures, baselines (`best_constant`, ...) and repeatability as JSON values."""
         return dict(self.figures)
 
 
 def evaluate_blocks(
     predictor: "LatencyPredictor", networks: "NetworksTable", column: str, space: "SearchSpace"
 ) -> Evaluation:
-    """Evaluate a predictor of blocks on the networks of a space that it was not fitted on.
+    """Evaluate a predictor of blocks on the held-out networks of a table.
 
-    What is suspicious in the table is logged as a warning.
+    Implausible rows of the table are logged as warnings.
     """
     from latency_models.evaluation.evaluation import judge
-    from ofabench.workflows.latency.networks import judging
+    from ofabench.workflows.latency.networks import held_out_networks
 
-    on = judging(networks, column, space, predictor)
-    verdict = judge(predictor, space.choices, on.codes, on.measured)
+    held_out = held_out_networks(networks, column, space, predictor)
+    verdict = judge(predictor, space.choices, held_out.codes, held_out.measured)
     expected = {"the predictor": verdict.predicted_ms}
-    warn_of_networks(column, on.codes, on.measured.ms, expected)
+    warn_of_implausible(column, held_out.codes, held_out.measured.ms, expected)
     target = {
         "column": column,
         "target": predictor.target.key,
@@ -118,13 +118,13 @@ def evaluate_blocks(
         target=predictor.target,
         column=column,
         predicted_ms=verdict.predicted_ms,
-        measured_ms=on.measured.ms,
-        choices=space.frame_of(on.codes),
+        measured_ms=held_out.measured.ms,
+        choices=space.frame_of(held_out.codes),
         figures={
             **target,
             **verdict.to_json(),
-            "fitted_on": on.fitted,
-            "all_fitted_on": on.fitted == len(networks),
+            "fitted_on": held_out.fitted,
+            "all_fitted_on": held_out.fitted == len(networks),
         },
     )
 
@@ -132,9 +132,9 @@ def evaluate_blocks(
 def evaluate_categories(
     predictor: "CategoryPredictor", networks: "NetworksTable", column: str
 ) -> Evaluation:
-    """Evaluate a predictor of categories; MACs of categories are not known, nor is drift.
+    """Evaluate a predictor of categories, without MACs and drift, which are unknown for these.
 
-    What is suspicious in the table is logged as a warning.
+    Implausible rows of the table are logged as warnings.
     """
     import pandas as pd
 
@@ -144,7 +144,7 @@ def evaluate_categories(
     measured = networks.latencies_ms(column, predictor.statistic)
     codes = codes_of(networks.frame, predictor.columns)
     predicted, spread = predictor.predict(codes), networks.spread(column)
-    warn_of_networks(column, codes, measured, {"the predictor": predicted})
+    warn_of_implausible(column, codes, measured, {"the predictor": predicted})
     ceiling = None if spread is None else repeatability(spread)
     figures = {
         "column": column,

@@ -1,4 +1,4 @@
-"""The figures of an evaluation in lines of text, and as a table for notebooks."""
+"""Figures of an evaluation as lines of text, and as a table for notebooks."""
 
 import html
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from bench.timing.statistic import MEDIAN
 FIGURES = ("within_5", "within_10", "spearman", "kendall", "mape", "bias")
 
 
-def evaluation_words(figures: Mapping[str, Any]) -> str:
+def evaluation_text(figures: Mapping[str, Any]) -> str:
     """Return figures and baselines as lines for a terminal."""
     lines = list(_head(figures))
     lines.append(" " * 32 + "".join(f"{name:>10}" for name in FIGURES))
@@ -35,31 +35,33 @@ def evaluation_html(figures: Mapping[str, Any]) -> str:
     return f"{above}<table><tr>{names}</tr>{rows}</table>{below}"
 
 
-def _head(told: Mapping[str, Any]) -> Iterator[str]:
-    of = "" if told.get("statistic", MEDIAN) == MEDIAN else f" ({told['statistic']} of samples)"
-    yield f"{told['n']} networks, {told['column']}{of}; predictor of {told['target']}"
-    if told.get("fitted_on"):
-        share = "ALL of them, so nothing is held-out" if told["all_fitted_on"] else "excluded"
-        yield f"{told['fitted_on']} networks of the table were fitted on: {share}"
+def _head(figures: Mapping[str, Any]) -> Iterator[str]:
+    statistic, column = figures.get("statistic", MEDIAN), figures["column"]
+    if statistic != MEDIAN:
+        column += f" ({statistic} of samples)"
+    yield f"{figures['n']} networks, {column}; predictor of {figures['target']}"
+    if figures.get("fitted_on"):
+        share = "ALL of them, so none is held-out" if figures["all_fitted_on"] else "excluded"
+        yield f"{figures['fitted_on']} networks of the table were fitted on: {share}"
 
 
-def _rows(told: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
-    """The predictor and each baseline that there is, with its figures as texts."""
-    rows: dict[str, Mapping[str, Any] | None] = {"predictor": told}
-    if told["drift_corrected"] is not None:
-        rows["  drift-corrected"] = told["drift_corrected"]
-    rows["plain sum of blocks"] = told["plain_sum"]
-    rows["best constant (upper bound)"] = told["best_constant"]
-    if told["macs_alone"] is not None:
-        rows[f"MACs alone ({told['macs_alone']['fitted_on']})"] = told["macs_alone"]
-    for name, figures in rows.items():
-        if figures is not None:
-            values = [figures[one] for one in FIGURES]
-            yield name, ["-" if value is None else f"{value:.3f}" for value in values]
+def _rows(figures: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    """The predictor and each available baseline, with the figures as text."""
+    rows: dict[str, Mapping[str, Any] | None] = {"predictor": figures}
+    if figures["drift_corrected"] is not None:
+        rows["  drift-corrected"] = figures["drift_corrected"]
+    rows["plain sum of blocks"] = figures["plain_sum"]
+    rows["best constant (upper bound)"] = figures["best_constant"]
+    if figures["macs_alone"] is not None:
+        rows[f"MACs alone ({figures['macs_alone']['fitted_on']})"] = figures["macs_alone"]
+    for title, row in rows.items():
+        if row is not None:
+            values = [row[name] for name in FIGURES]
+            yield title, ["-" if value is None else f"{value:.3f}" for value in values]
 
 
-def _notes(told: Mapping[str, Any]) -> Iterator[str]:
-    ceiling = told["repeatability"]
+def _notes(figures: Mapping[str, Any]) -> Iterator[str]:
+    ceiling = figures["repeatability"]
     if ceiling is None:
         yield "repeatability of these networks: not in the table"
     else:
@@ -68,9 +70,9 @@ def _notes(told: Mapping[str, Any]) -> Iterator[str]:
             f"the median, {ceiling['p95']:.1%} at p95; {ceiling['within_5']:.3f} within 5 %, "
             f"{ceiling['within_10']:.3f} within 10 %"
         )
-    if told["drift"] is not None:
-        yield f"drift: {drift_in_words(told['drift'])}"
-    if told.get("covered_95") is not None:
-        yield f"{told['covered_95']:.1%} lie within 1.96 of the predictions' standard deviations"
-    if told["extrapolated"]:
-        yield f"{told['extrapolated']:.1%} of the networks have extrapolated blocks"
+    if figures["drift"] is not None:
+        yield f"drift: {drift_in_words(figures['drift'])}"
+    if figures.get("covered_95") is not None:
+        yield f"{figures['covered_95']:.1%} are within 1.96 standard deviations of the prediction"
+    if figures["extrapolated"]:
+        yield f"{figures['extrapolated']:.1%} of the networks have extrapolated blocks"

@@ -1,4 +1,4 @@
-"""`fit`: a latency predictor from blocks, from blocks and networks, or from networks alone."""
+"""`fit`: latency predictor from blocks, from blocks and networks, or from networks alone."""
 
 import os
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from ofabench.workflows.latency.network_warnings import (
     macs_of,
     other_columns,
     sums_of_blocks,
-    warn_of_networks,
+    warn_of_implausible,
 )
 from ofabench.workflows.latency.predictor import LatencyPredictor, load_predictor
 from ofabench.workflows.latency.stored_space import ONEHOT, space_provenance, without_toml
@@ -39,21 +39,21 @@ def fit(
 ) -> LatencyPredictor:
     """Return a latency predictor fitted on measured blocks, on measured networks, or on both.
 
-    What is suspicious in the networks is logged as a warning.
+    Implausible networks are logged as warnings.
 
     Args:
         blocks: a `LatencyTable` or its file.
         networks: a `NetworksTable`, its file, or a pandas DataFrame with the columns of a space,
             or of categories, and latencies in ms.
         priors: for networks alone: predictors of other devices, or their files, to start from.
-        options: which column and space the networks have.
+        options: the column, the space and the statistic of the networks.
 
     Returns:
         The predictor of the tables' target; it knows its space or categories.
 
     Raises:
-        InputError: there is nothing to fit, or a table or an option is not what it must be.
-        TargetMismatchError: blocks and networks were measured on unlike targets.
+        InputError: there is nothing to fit, or a table or an option is invalid.
+        TargetMismatchError: blocks and networks have different targets.
         FileError: a file cannot be read, or holds something else.
 
     Example:
@@ -69,9 +69,7 @@ def fit(
     _check(blocks, networks, priors, options)
     if options.space == ONEHOT:
         if blocks is not None:
-            raise InputError(
-                "a latency table holds blocks, --space onehot knows none: leave it out"
-            )
+            raise InputError("--space onehot fits on networks alone: leave the latency table out")
         return fit_onehot(as_networks_table(networks), named_priors(priors), options)
     table = None if blocks is None else _latency_table(blocks)
     if networks is None:
@@ -84,22 +82,22 @@ def fit(
 def named_priors(
     priors: "Sequence[LatencyPredictor | str | Path]",
 ) -> dict[str, LatencyPredictor]:
-    """Return predictors by the names that they have in messages and in what was chosen."""
-    found: dict[str, LatencyPredictor] = {}
-    for place, prior in enumerate(priors):
+    """Return predictors by their names in messages and in provenance."""
+    named: dict[str, LatencyPredictor] = {}
+    for index, prior in enumerate(priors):
         if isinstance(prior, LatencyPredictor):
-            found[f"prior {place}"] = prior
+            named[f"prior {index}"] = prior
         elif isinstance(prior, str | os.PathLike):
-            found[str(prior)] = load_predictor(prior)
+            named[str(prior)] = load_predictor(prior)
         else:
             raise InputError(
-                f"prior {place} is {type(prior).__name__}, expected a LatencyPredictor or its file"
+                f"prior {index} is {type(prior).__name__}, expected a LatencyPredictor or its file"
             )
-    return found
+    return named
 
 
 def _check(blocks: Any, networks: Any, priors: Any, options: FitOptions) -> None:
-    """See that what is given goes together."""
+    """Raise `InputError` if the arguments do not fit together."""
     if not isinstance(options, FitOptions):
         raise InputError(f"options are {type(options).__name__}, expected FitOptions")
     if isinstance(priors, str | os.PathLike | LatencyPredictor):
@@ -113,7 +111,7 @@ def _check(blocks: Any, networks: Any, priors: Any, options: FitOptions) -> None
     if networks is None and options.statistic != MEDIAN:
         raise InputError(
             f"--statistic {options.statistic} needs --networks: tails of blocks do not add up to "
-            "the tail of a network, so blocks alone say nothing of it"
+            "the tail of a network"
         )
 
 
@@ -124,9 +122,7 @@ def _latency_table(blocks: Any) -> "LatencyTable":
         return blocks
     if isinstance(blocks, str | os.PathLike):
         return LatencyTable.load(Path(blocks))
-    raise InputError(
-        f"blocks are given as {type(blocks).__name__}, expected a LatencyTable or its file"
-    )
+    raise InputError(f"blocks are a {type(blocks).__name__}, expected a LatencyTable or its file")
 
 
 def _fit_networks(
@@ -135,7 +131,7 @@ def _fit_networks(
     priors: "Sequence[LatencyPredictor | str | Path]",
     options: FitOptions,
 ) -> LatencyPredictor:
-    """Fit on networks of a space, with a table of blocks or without."""
+    """Fit on networks of a space, with or without a table of blocks."""
     from latency_models.drift.provenance import DRIFT
     from latency_models.fitting import fit_predictor
     from latency_models.tables.networks import foreign_target
@@ -159,7 +155,7 @@ def _fit_networks(
     if table is None:
         provenance["references"] = networks.provenance.get("references", {})
         target = target or foreign_target(column)
-    others = {name: prior.block_predictor for name, prior in named_priors(priors).items()}
+    block_priors = {name: prior.block_predictor for name, prior in named_priors(priors).items()}
     model = fit_predictor(
         table,
         specs,
@@ -167,10 +163,10 @@ def _fit_networks(
         target=target,
         provenance=provenance,
         blocks=space.unique_blocks(),
-        priors=others,
+        priors=block_priors,
     )
-    known = {"the sums of blocks": model} if table is not None else others
-    baselines = {name: sums_of_blocks(one, specs) for name, one in known.items()}
+    references = {"the sums of blocks": model} if table is not None else block_priors
+    baselines = {name: sums_of_blocks(reference, specs) for name, reference in references.items()}
     baselines |= other_columns(networks, column)
-    warn_of_networks(column, codes, measured, baselines, macs_of(specs))
+    warn_of_implausible(column, codes, measured, baselines, macs_of(specs))
     return LatencyPredictor.of(model, space)

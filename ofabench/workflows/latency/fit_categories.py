@@ -1,10 +1,10 @@
-"""`--space onehot`: fits on categorical columns."""
+"""Fits on categorical columns, `--space onehot`."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ofabench.options.fit import FitOptions
-from ofabench.workflows.latency.network_warnings import other_columns, warn_of_networks
+from ofabench.workflows.latency.network_warnings import other_columns, warn_of_implausible
 from ofabench.workflows.latency.predictor import LatencyPredictor
 from ofabench.workflows.latency.stored_space import ONEHOT, without_toml
 
@@ -20,7 +20,7 @@ def fit_onehot(
     Args:
         networks: measured networks.
         priors: predictors of categories of other devices, by name.
-        options: which latencies the networks have.
+        options: the column and the statistic of the networks' latencies.
     """
     from latency_models.networks.categories.fit import fit_categories
     from latency_models.networks.categories.predictor import category_columns, codes_of
@@ -31,21 +31,25 @@ def fit_onehot(
     measured = networks.latencies_ms(column, options.statistic)
     columns = category_columns(networks.frame)
     codes = codes_of(networks.frame, columns)
-    others = {name: prior.category_predictor for name, prior in priors.items()}
+    category_priors = {name: prior.category_predictor for name, prior in priors.items()}
     source = {"column": column, "rows": len(measured), **without_toml(networks.provenance)}
-    found = fit_categories(
+    fitted = fit_categories(
         columns,
         codes,
         measured,
         networks.target_of(column) or foreign_target(column),
-        priors=others,
+        priors=category_priors,
         provenance={
             "space": ONEHOT,
             **statistic_provenance(options.statistic),
             "networks": source,
         },
     )
-    baselines = {name: one.predict(codes) for name, one in others.items() if one.columns == columns}
+    baselines = {
+        name: prior.predict(codes)
+        for name, prior in category_priors.items()
+        if prior.columns == columns
+    }
     baselines |= other_columns(networks, column)
-    warn_of_networks(column, codes, measured, baselines)
-    return LatencyPredictor.of(found.predictor)
+    warn_of_implausible(column, codes, measured, baselines)
+    return LatencyPredictor.of(fitted.predictor)

@@ -1,4 +1,4 @@
-"""Networks from callers: architectures, codes, or a table; read as codes."""
+"""Networks from callers (architectures, codes, or tables), converted to codes."""
 
 import os
 from collections.abc import Iterable
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from latency_models.tables.networks import NetworksTable
     from supernet.space.space import SearchSpace
 
-MANY = 100  # networks; of so many, arrays of all choices pay
-_LARGEST = 1 << 62  # of whole numbers; beyond, int64 and float64 differ
+MANY = 100  # networks: from here on, arrays of all choices are faster
+_LARGEST = 1 << 62  # largest whole number: beyond, int64 and float64 differ
 
 
 def space_codes(networks: Any, space: "SearchSpace") -> "NDArray[np.int16]":
@@ -26,10 +26,10 @@ def space_codes(networks: Any, space: "SearchSpace") -> "NDArray[np.int16]":
     Args:
         networks: an `ArchConfig`, several, whole numbers (n, columns) as `space.encode` gives
             them, or a pandas DataFrame or a `NetworksTable` with the space's columns.
-        space: whose networks they are.
+        space: the space of the networks.
 
     Raises:
-        InputError: they are something else, are none, or are not of the space.
+        InputError: they are something else, there is none, or they are not of the space.
     """
     from supernet.space.arch import ArchConfig
 
@@ -37,7 +37,7 @@ def space_codes(networks: Any, space: "SearchSpace") -> "NDArray[np.int16]":
         return space.encode([networks])
     frame = frame_of(networks)
     if frame is not None:
-        return _some(space.codes_of(frame))
+        return _at_least_one(space.codes_of(frame))
     if isinstance(networks, np.ndarray):
         codes = _whole_numbers(networks, len(space.columns))
         codes = np.clip(codes, -1, np.iinfo(np.int16).max).astype(np.int16)
@@ -47,15 +47,15 @@ def space_codes(networks: Any, space: "SearchSpace") -> "NDArray[np.int16]":
     if any(not isinstance(arch, ArchConfig) for arch in archs):
         wrong = next(arch for arch in archs if not isinstance(arch, ArchConfig))
         raise InputError(
-            f"networks are given as {_kind(networks, wrong)}, expected ArchConfigs, an array "
+            f"networks are {_kind(networks, wrong)}, expected ArchConfigs, an array "
             f"of codes of shape (networks, {len(space.columns)}), or a DataFrame with the columns "
             f"of {space.name}: {', '.join(space.columns[:3])}, ..."
         )
-    return _some(space.encode(archs))
+    return _at_least_one(space.encode(archs))
 
 
 def blocks_of(space: "SearchSpace", codes: "NDArray[np.int16]") -> "NetworkBlocks":
-    """Return the blocks of networks of a space, which canonical codes (n, columns) are."""
+    """Return the blocks of networks of a space from canonical codes (n, columns)."""
     if len(codes) < MANY:
         from latency_models.predictors.network_blocks import NetworkBlocks
 
@@ -74,7 +74,7 @@ def category_codes(networks: Any, columns: tuple[str, ...]) -> "NDArray[np.int64
         columns: names of the columns.
 
     Raises:
-        InputError: they are something else, or are none.
+        InputError: they are something else, or there is none.
     """
     from latency_models.networks.categories.predictor import codes_of
 
@@ -82,16 +82,16 @@ def category_codes(networks: Any, columns: tuple[str, ...]) -> "NDArray[np.int64
     if frame is not None:
         return codes_of(frame, columns)
     if isinstance(networks, np.ndarray):
-        return _some(_whole_numbers(networks, len(columns)).astype(np.int64))
+        return _at_least_one(_whole_numbers(networks, len(columns)).astype(np.int64))
     raise InputError(
-        f"networks are given as {type(networks).__name__}, and the predictor is of categories: "
-        f"expected an array of whole numbers of shape (networks, {len(columns)}), or a DataFrame "
+        f"networks are a {type(networks).__name__}, and the predictor is of categories: expected "
+        f"an array of whole numbers of shape (networks, {len(columns)}), or a DataFrame "
         f"with the columns {', '.join(columns[:3])}, ..."
     )
 
 
 def frame_of(networks: Any) -> Any:
-    """Return the DataFrame that networks are, or that a networks table holds; else None."""
+    """Return the DataFrame of a networks table or the given one; else None."""
     import pandas as pd
 
     from latency_models.tables.networks import NetworksTable
@@ -102,7 +102,7 @@ def frame_of(networks: Any) -> Any:
 
 
 def as_networks_table(networks: Any) -> "NetworksTable":
-    """Return a table of measured networks that is given as one, as its file, or as a DataFrame.
+    """Return a table of measured networks from a table, its file, or a DataFrame.
 
     Raises:
         InputError: it is something else.
@@ -119,13 +119,13 @@ def as_networks_table(networks: Any) -> "NetworksTable":
     if isinstance(networks, pd.DataFrame):
         return NetworksTable.of_frame(networks)
     raise InputError(
-        f"measured networks are given as {type(networks).__name__}, expected a NetworksTable, its "
+        f"measured networks are a {type(networks).__name__}, expected a NetworksTable, its "
         "file, or a DataFrame with a column of latencies whose name ends in _ms"
     )
 
 
 def _whole_numbers(codes: "NDArray[Any]", columns: int) -> "NDArray[Any]":
-    """See that an array holds whole numbers, so many a row."""
+    """Check that an array holds whole numbers and has so many columns."""
     if codes.ndim != 2 or codes.shape[1] != columns:
         raise InputError(
             f"codes have shape {codes.shape}, expected (networks, {columns}): a row a network"
@@ -134,18 +134,18 @@ def _whole_numbers(codes: "NDArray[Any]", columns: int) -> "NDArray[Any]":
         raise InputError(f"codes are {codes.dtype}, expected whole numbers, as int16")
     if len(codes) and max(abs(int(codes.max())), abs(int(codes.min()))) >= _LARGEST:
         raise InputError(f"codes hold {int(codes.max())}, expected whole numbers below 2^62")
-    return _some(codes)
+    return _at_least_one(codes)
 
 
-def _some(codes: "NDArray[Any]") -> "NDArray[Any]":
-    """See that there is a network."""
+def _at_least_one(codes: "NDArray[Any]") -> "NDArray[Any]":
+    """Check that there is a network."""
     if not len(codes):
         raise InputError("got no network, expected at least one")
     return codes
 
 
 def _kind(networks: Any, wrong: Any) -> str:
-    """What was given, in words."""
+    """The type of an argument, in words."""
     if networks is wrong or not isinstance(networks, list | tuple):
-        return type(networks).__name__
+        return f"a {type(networks).__name__}"
     return f"a {type(networks).__name__} of {type(wrong).__name__}"

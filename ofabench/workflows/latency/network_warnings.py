@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-def warn_of_networks(
+def warn_of_implausible(
     column: str,
     codes: "NDArray[Any]",
     measured_ms: "Floats",
     baselines: "Mapping[str, Floats]",
     macs: "Floats | None" = None,
 ) -> None:
-    """Log what is suspicious in networks, rows of codes (n, columns), and their latencies (n,).
+    """Log implausible networks: rows of codes (n, columns) and latencies (n,).
 
-    `baselines` are what they were expected to take, by name; `macs` are theirs, where known.
+    `baselines` are expected latencies by name; `macs` are the networks' MACs, if known.
     """
     from latency_models.networks.plausibility import duplicates, other_unit
 
-    twice, unit = duplicates(codes, measured_ms), other_unit(measured_ms, baselines, macs)
-    if twice:
-        _log.warning("ofabench: warning: %s", twice)
+    duplicated, unit = duplicates(codes, measured_ms), other_unit(measured_ms, baselines, macs)
+    if duplicated:
+        _log.warning("ofabench: warning: %s", duplicated)
     if unit:
         _log.warning("ofabench: warning: latencies of %r: %s", column, unit)
 
@@ -41,14 +41,14 @@ def warn_of_networks(
 def sums_of_blocks(
     predictor: "LatencyPredictor", networks: "Sequence[Sequence[BlockSpec]]"
 ) -> "Floats":
-    """What a predictor's blocks add up to, ms (n,), before anything that networks told it."""
+    """Return the sums of a predictor's blocks, ms (n,), without network calibration."""
     specs = _unique(networks)
     ms = dict(zip(specs, predictor.alone_ms(specs)[0].tolist(), strict=True))
     return np.array([sum(ms[spec] for spec in network) for network in networks])
 
 
 def macs_of(networks: "Sequence[Sequence[BlockSpec]]") -> "Floats":
-    """Multiply-accumulates of networks, (n,)."""
+    """Return the multiply-accumulates of networks, (n,)."""
     macs = {spec: float(spec.macs) for spec in _unique(networks)}
     return np.array([sum(macs[spec] for spec in network) for network in networks])
 
@@ -58,7 +58,7 @@ def _unique(networks: "Sequence[Sequence[BlockSpec]]") -> "list[BlockSpec]":
 
 
 def other_columns(networks: "NetworksTable", column: str) -> "dict[str, Floats]":
-    """Latencies of the same networks on other targets, by column; NaN where there is none."""
+    """Return latencies of the same networks on other targets, by column; NaN if missing."""
     from latency_models.tables.columns import numbers_of
 
     names = [str(name) for name in networks.frame.columns if str(name).endswith("_ms")]

@@ -1,4 +1,4 @@
-"""Networks tables and architecture files together with their spaces."""
+"""Networks of tables and architecture files, together with their spaces."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -27,46 +27,46 @@ if TYPE_CHECKING:
     from supernet.space.space import ArchConfig, SearchSpace
 
 
-def space_of(table: "NetworksTable", asked: str | Path | None) -> "SearchSpace":
-    """Space of a table: the one asked for, else the one that its metadata name or hold."""
+def space_of(table: "NetworksTable", requested: str | Path | None) -> "SearchSpace":
+    """Return the space of a table: the requested one, else that of its metadata."""
     from supernet.space.space import SearchSpace
 
-    name = asked or table.space
+    name = requested or table.space
     if name is None:
         raise InputError("the networks table does not name its space: give it with --space")
     text = table.provenance.get("space_toml")
-    if asked is None and isinstance(text, str):
+    if requested is None and isinstance(text, str):
         return SearchSpace.from_toml(text, str(name))
     return load_space(name)
 
 
-def space_to_judge(
-    table: "NetworksTable", given: str | Path | None, predictor: StoredSpace
+def space_to_evaluate(
+    table: "NetworksTable", requested: str | Path | None, predictor: StoredSpace
 ) -> "SearchSpace":
-    """Space of a table's networks: what the table says, else what the predictor says.
+    """Return the space of a table's networks: by the table, else by the predictor.
 
-    `InputError` where a given one differs from that, or where neither says and none is given.
+    `InputError` if the requested space differs, or if there is none at all.
     """
     if table.space is None:
-        if predictor.name is None and given is None:
+        if predictor.name is None and requested is None:
             raise InputError(
-                f"the networks table does not name its space, and {predictor.what} is older or "
-                "was fitted on a table that names none: give it with --space"
+                f"the networks table does not name its space, and neither does {predictor.what}: "
+                "give it with --space"
             )
-        return predictor.needed(given)
-    kept = stored_space({**table.provenance, "space": table.space}, "the networks table")
-    if kept.space is None and kept.name == predictor.name:
-        kept = predictor
-    if kept.space is not None:
-        return kept.needed(given)
-    return space_of(table, given)
+        return predictor.needed(requested)
+    stored = stored_space({**table.provenance, "space": table.space}, "the networks table")
+    if stored.space is None and stored.name == predictor.name:
+        stored = predictor
+    if stored.space is not None:
+        return stored.needed(requested)
+    return space_of(table, requested)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judging:
-    """Networks that a predictor is judged on: codes (n, columns), and what was measured of them.
+class HeldOutNetworks:
+    """Networks for an evaluation: codes (n, columns), and their measurements.
 
-    `fitted` of the table's networks were fitted on: they are left out, unless all were.
+    `fitted` networks of the table were used in the fit: they are excluded, unless all were.
     """
 
     codes: "Codes"
@@ -74,14 +74,14 @@ class Judging:
     fitted: int
 
 
-def judging(
+def held_out_networks(
     networks: "NetworksTable", column: str, space: "SearchSpace", predictor: "LatencyPredictor"
-) -> Judging:
-    """The networks of a table that a predictor was not fitted on, and the drift since its sweep.
+) -> HeldOutNetworks:
+    """Return the networks of a table that a predictor was not fitted on, and the drift since then.
 
-    Drift is estimated from the predictor's anchor networks where three or more of them are in the
-    table or in its drift log, else from networks fitted on that are in the table too, where there
-    are three or more, else from the reference workloads of both sweeps, which are weak.
+    Drift is estimated from the predictor's anchor networks if three or more of them are in the
+    table or in its drift log, else from three or more networks of the fit that are in the table
+    too, else from the reference workloads of both sweeps, which are weak.
     """
     from latency_models.evaluation.evaluation import Measured
     from latency_models.predictors.predictor import network_key
@@ -92,17 +92,17 @@ def judging(
         space.codes_of(networks.frame),
     )
     specs = [space.blocks(arch) for arch in space.decode(codes)]
-    then_ms = np.array([predictor.fitted.get(network_key(one), np.nan) for one in specs])
-    known = np.isfinite(then_ms)
+    fitted_ms = np.array([predictor.fitted.get(network_key(spec), np.nan) for spec in specs])
+    in_fit = np.isfinite(fitted_ms)
     drift = _drift_by_anchors(networks, column, specs, predictor)
-    drift = drift or drift_by_length("networks in common", then_ms, ms)
-    judged = np.ones(len(ms), dtype=bool) if known.all() else ~known
+    drift = drift or drift_by_length("networks in common", fitted_ms, ms)
+    chosen = np.ones(len(ms), dtype=bool) if in_fit.all() else ~in_fit
     measured = Measured(
-        ms=ms[judged],
-        spread=None if spread is None else spread[judged],
+        ms=ms[chosen],
+        spread=None if spread is None else spread[chosen],
         drift=drift or _drift_by_references(networks, predictor),
     )
-    return Judging(codes=codes[judged], measured=measured, fitted=int(known.sum()))
+    return HeldOutNetworks(codes=codes[chosen], measured=measured, fitted=int(in_fit.sum()))
 
 
 def _drift_by_anchors(
@@ -111,7 +111,7 @@ def _drift_by_anchors(
     specs: "Sequence[tuple[BlockSpec, ...]]",
     predictor: "LatencyPredictor",
 ) -> SessionDrift | None:
-    """Estimate drift from the predictor's anchors that the table, or its own drift log, has."""
+    """Estimate drift from the predictor's anchors in the table or in the table's drift log."""
     if predictor.drift_log is None:
         return None
     log = _log_of(networks)
@@ -140,8 +140,8 @@ def _drift_by_references(
 ) -> SessionDrift | None:
     """Estimate drift from the predictor's sweep to the networks' by their reference workloads."""
     references = predictor.provenance.get("references") or {}
-    then = {name: predictor.drift_mean * ms for name, ms in references.items()}
-    return drift_by_references(networks.provenance.get("references") or {}, then)
+    predictor_ms = {name: predictor.drift_mean * ms for name, ms in references.items()}
+    return drift_by_references(networks.provenance.get("references") or {}, predictor_ms)
 
 
 def read_archs(
@@ -149,8 +149,8 @@ def read_archs(
 ) -> Iterator[tuple["SearchSpace", "ArchConfig"]]:
     """Read the networks of an archs file, each with its space.
 
-    `space` is that of networks that name none or its name; others name a shipped one, or are of
-    the only shipped one that has such a network.
+    `space` applies to networks that name it or no space; others name a shipped space, or belong to
+    the only shipped space that has such a network.
     """
     from supernet.space.arch_file import find_network, parse_networks
 
@@ -159,14 +159,14 @@ def read_archs(
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Lines of an archs file from 1 on; empty ones are passed over. `InputError` if no text."""
+    """Yield numbered lines of an archs file, without empty ones; `InputError` if it is no text."""
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         if line.strip():
             yield number, line
 
 
 def read_text(path: Path) -> str:
-    """Text of a file, without a byte order mark; `InputError` where it is no text."""
+    """Return the text of a file without byte order mark; `InputError` if it is no text."""
     try:
         return read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:

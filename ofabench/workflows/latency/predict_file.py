@@ -1,4 +1,4 @@
-"""Networks of an archs file with their latencies, a JSON object each."""
+"""Predictions for the networks of an archs file, a JSON object each."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,33 +21,33 @@ if TYPE_CHECKING:
 def predict_file(predictor: LatencyPredictor, archs: Path) -> list[dict[str, Any]]:
     """Return each network of a file with its latency; all are read before any is predicted.
 
-    Networks that name no space are of the predictor's; of a predictor of blocks, those of other
-    spaces that ofabench ships are predicted too.
+    Networks that name no space belong to the predictor's space; a predictor of blocks also predicts
+    networks of other shipped spaces.
 
     Args:
         predictor: of blocks or categories.
         archs: lines of networks; lines of categories for a predictor of these.
 
     Returns:
-        For each network its choices, `latency_ms`, `std_ms` (of blocks alone), the `target`, and
-        what is `extrapolated`.
+        For each network its choices, `latency_ms`, `std_ms` (from blocks only), the `target`, and
+        the `extrapolated` parts.
 
     Raises:
         InputError: a line is no network, or there is none.
         FileError: the file cannot be read.
     """
     categories = predictor.to_dict()["space"] == ONEHOT
-    found = list(_of_categories(predictor, archs) if categories else _of_blocks(predictor, archs))
-    if not found:
+    rows = list(_of_categories(predictor, archs) if categories else _of_blocks(predictor, archs))
+    if not rows:
         raise InputError(f"{archs} holds no network")
-    return found
+    return rows
 
 
 def _of_blocks(predictor: LatencyPredictor, archs: Path) -> Iterator[dict[str, Any]]:
     networks = list(_read(predictor, archs))
     model = predictor.block_predictor
-    found = model.predict_each([space.blocks(arch) for space, arch in networks])
-    for (space, arch), prediction in zip(networks, found, strict=True):
+    predictions = model.predict_each([space.blocks(arch) for space, arch in networks])
+    for (space, arch), prediction in zip(networks, predictions, strict=True):
         yield {
             "space": space.name,
             **arch.to_json(),
@@ -63,19 +63,23 @@ def _read(predictor: LatencyPredictor, archs: Path) -> "Iterator[tuple[SearchSpa
     """Networks of a file, each with its space."""
     from supernet.space.arch_file import find_network, parse_networks
 
-    kept = predictor.kept
+    stored = predictor.kept
     for network in parse_networks(read_text(archs), str(archs)):
-        if kept.space is None and kept.name is not None and network.space in (None, kept.name):
-            raise InputError(f"{network.where}: {kept.lacking}: give it with --space")
-        yield find_network(network, kept.space)
+        if (
+            stored.space is None
+            and stored.name is not None
+            and network.space in (None, stored.name)
+        ):
+            raise InputError(f"{network.where}: {stored.lacking}: give it with --space")
+        yield find_network(network, stored.space)
 
 
 def _of_categories(predictor: LatencyPredictor, archs: Path) -> Iterator[dict[str, Any]]:
     rows = list(_rows(archs, predictor.category_predictor))
     if not rows:
         return
-    found = predictor.predict(np.array(rows, dtype=np.int64))
-    for row, ms, guessed in zip(rows, found.ms.tolist(), found.guessed, strict=True):
+    predictions = predictor.predict(np.array(rows, dtype=np.int64))
+    for row, ms, guessed in zip(rows, predictions.ms.tolist(), predictions.guessed, strict=True):
         yield {
             "space": ONEHOT,
             **dict(zip(predictor.columns, row, strict=True)),
@@ -88,13 +92,13 @@ def _of_categories(predictor: LatencyPredictor, archs: Path) -> Iterator[dict[st
 def _rows(archs: Path, model: "CategoryPredictor") -> Iterator[list[int]]:
     for number, line in numbered_lines(archs):
         try:
-            told = parse_json(line)
+            values_by_column = parse_json(line)
         except ValueError as error:
             raise InputError(f"{archs}, line {number}: not JSON ({error})") from error
         values = []
         for column in model.columns:
-            value = told.get(column) if isinstance(told, dict) else None
-            if isinstance(value, float) and value.is_integer():  # as pandas writes its float64
+            value = values_by_column.get(column) if isinstance(values_by_column, dict) else None
+            if isinstance(value, float) and value.is_integer():  # as pandas writes float64
                 value = int(value)
             if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 1 << 62:
                 raise InputError(

@@ -1,4 +1,4 @@
-"""`Predictions`: latencies of networks, as arrays and as a table."""
+"""`Predictions`: predicted latencies of networks, as arrays and as a table."""
 
 import html
 import math
@@ -25,15 +25,15 @@ class Predictions:
     """Predicted latencies of n networks.
 
     Attributes:
-        target: what they are predicted for.
-        ms: latencies in ms, (n,); infinite where a block could not run on the target.
-        std_ms: their standard deviations in ms, (n,); NaN where the predictor has none.
-        extrapolated: whether a network has anything unlike all that was measured, (n,).
-        choices: a row a network, its choices as codes.
-        parts: what networks are made of: keys of blocks, or categories as `op3=9`.
-        places: which parts a network has, (n, most parts); below 0 where it has none.
-        strange: whether a part is unlike all that was measured, (parts,).
-        inferred: whether a part is a block that was not measured by itself, (parts,).
+        target: the target of the predictions.
+        ms: latencies in ms, (n,); infinite if a block cannot run on the target.
+        std_ms: their standard deviations in ms, (n,); NaN if the predictor has none.
+        extrapolated: whether a network has a part outside of the measured range, (n,).
+        choices: the choices of each network as codes, one row each.
+        parts: parts of networks: keys of blocks, or categories such as `op3=9`.
+        places: the indices of each network's parts, (n, most parts); below 0 for none.
+        strange: whether a part is outside of the measured range, (parts,).
+        inferred: whether a part is a block that was not measured, (parts,).
     """
 
     target: Target
@@ -52,8 +52,8 @@ class Predictions:
     def __repr__(self) -> str:
         count = f"{len(self)} network" + ("" if len(self) == 1 else "s")
         guessed = int(self.extrapolated.sum())
-        words = f"Predictions of {count} on {self.target.key}: {_range_words(self.ms)}"
-        return f"{words}, {guessed} extrapolated" if guessed else words
+        text = f"Predictions of {count} on {self.target.key}: {_range_words(self.ms)}"
+        return f"{text}, {guessed} extrapolated" if guessed else text
 
     def _repr_html_(self) -> str:
         table = self.frame.to_html(max_rows=10, max_cols=20)
@@ -68,19 +68,19 @@ class Predictions:
 
     @property
     def guessed(self) -> tuple[tuple[str, ...], ...]:
-        """By network, its parts that are unlike all that was measured."""
+        """For each network, its parts outside of the measured range."""
         return self._parts_that(self.strange)
 
     @property
     def unmeasured(self) -> tuple[tuple[str, ...], ...]:
-        """By network, its blocks that were not measured by themselves."""
+        """For each network, its blocks that were not measured."""
         return self._parts_that(self.inferred)
 
-    def _parts_that(self, are: NDArray[np.bool_]) -> tuple[tuple[str, ...], ...]:
-        found = self.places >= 0
-        found &= are[np.where(found, self.places, 0)]
-        rows = zip(self.places, found, strict=True)
-        return tuple(tuple(self.parts[i] for i in row[kept].tolist()) for row, kept in rows)
+    def _parts_that(self, selected: NDArray[np.bool_]) -> tuple[tuple[str, ...], ...]:
+        present = self.places >= 0
+        present &= selected[np.where(present, self.places, 0)]
+        rows = zip(self.places, present, strict=True)
+        return tuple(tuple(self.parts[i] for i in row[chosen].tolist()) for row, chosen in rows)
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values: the target, and for each network its choices and figures."""
@@ -94,15 +94,15 @@ class Predictions:
 def predictions_of_blocks(
     predictor: "LatencyPredictor", blocks: "NetworkBlocks", choices: "pd.DataFrame"
 ) -> Predictions:
-    """Return what a predictor says of networks of blocks, whose choices are a row each."""
+    """Return the predictions for networks of blocks; `choices` has one row for each."""
     ms, std_ms, _ = predictor.predict_blocks(blocks)
     strange = np.array([spec not in predictor.domain for spec in blocks.specs])
-    there = blocks.places >= 0
+    present = blocks.places >= 0
     return Predictions(
         target=predictor.target,
         ms=ms,
         std_ms=std_ms,
-        extrapolated=(there & strange[blocks.places]).any(axis=1),
+        extrapolated=(present & strange[blocks.places]).any(axis=1),
         choices=choices,
         parts=tuple(spec.key for spec in blocks.specs),
         places=blocks.places,
@@ -114,16 +114,18 @@ def predictions_of_blocks(
 def predictions_of_categories(
     predictor: "CategoryPredictor", codes: NDArray[np.int64]
 ) -> Predictions:
-    """Return what a predictor of categories says of rows of categories (n, columns)."""
+    """Return the predictions for rows of categories (n, columns)."""
     import pandas as pd
 
     columns = predictor.columns
     parts: dict[tuple[str, int], int] = {}
     places = np.empty(codes.shape, dtype=np.intp)
-    for place, column in enumerate(columns):
-        categories, numbers = np.unique(codes[:, place], return_inverse=True)
-        known = [parts.setdefault((column, one), len(parts)) for one in categories.tolist()]
-        places[:, place] = np.array(known, dtype=np.intp)[numbers]
+    for index, column in enumerate(columns):
+        categories, numbers = np.unique(codes[:, index], return_inverse=True)
+        known = [
+            parts.setdefault((column, category), len(parts)) for category in categories.tolist()
+        ]
+        places[:, index] = np.array(known, dtype=np.intp)[numbers]
     return Predictions(
         target=predictor.target,
         ms=predictor.predict(codes),
@@ -132,7 +134,7 @@ def predictions_of_categories(
         choices=pd.DataFrame(codes, columns=list(columns)),
         parts=tuple(f"{column}={category}" for column, category in parts),
         places=places,
-        strange=np.array([one not in predictor.seen[column] for column, one in parts]),
+        strange=np.array([category not in predictor.seen[column] for column, category in parts]),
         inferred=np.zeros(len(parts), dtype=np.bool_),
     )
 
@@ -143,5 +145,5 @@ def _range_words(ms: Floats) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """A JSON value; None for what is no finite number."""
+    """Return a JSON value; None for numbers that are not finite."""
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,4 +1,4 @@
-"""`LatencyPredictor`: predicts latencies of networks on a device; stored in a file."""
+"""`LatencyPredictor`: predicts latencies of networks on one target; stored in a file."""
 
 import html
 from collections.abc import Mapping, Sequence
@@ -42,14 +42,14 @@ __all__ = ["Evaluation", "LatencyPredictor", "Predictions", "load_predictor"]
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class LatencyPredictor:
-    """Predicts what networks take on one target; it knows its space or its categories.
+    """Predictor of latencies of networks on one target; it knows its space or its categories.
 
-    `fit` and `load_predictor` make one. It wraps a predictor of blocks (`block_predictor`), or one
-    of columns of categories (`category_predictor`) where it was fitted with the space `onehot`.
+    `fit` and `load_predictor` return one. It wraps a predictor of blocks (`block_predictor`), or
+    one of columns of categories (`category_predictor`) if it was fitted with the space `onehot`.
 
     Attributes:
-        model: the predictor that it wraps.
-        kept: what its file says of its space, for messages; `space` is that space.
+        model: the wrapped predictor.
+        kept: the space stored in its file, with its description for messages.
     """
 
     model: "BlockPredictor | CategoryPredictor"
@@ -63,57 +63,56 @@ class LatencyPredictor:
         *,
         what: str = "the predictor",
     ) -> Self:
-        """Return a predictor of blocks or categories with the space that it says it is of.
+        """Return a predictor of blocks or categories with the space of its provenance.
 
         Args:
-            model: what `fit_predictor` or `fit_categories` of `latency_models` made.
-            space: that of its networks, for models that do not say; it must agree with those that
-                do.
-            what: the predictor in words for messages, as the name of its file.
+            model: a result of `fit_predictor` or `fit_categories` of `latency_models`.
+            space: the space of its networks, for models that have none; else it must agree.
+            what: the predictor in words for messages, such as the name of its file.
 
         Raises:
-            InputError: the model is of another space, or of categories where a space is given.
+            InputError: the model is of another space, or of categories although a space is given.
         """
-        made = cls(model, stored_space(model.provenance, what))
-        if made._categories is None and space != ONEHOT:
-            found = made.kept.agreed(space)
-            if found is None:
-                return made
-            return cls(model, replace(made.kept, name=found.name, space=found))
+        predictor = cls(model, stored_space(model.provenance, what))
+        if predictor._categories is None and space != ONEHOT:
+            agreed = predictor.kept.agreed(space)
+            if agreed is None:
+                return predictor
+            return cls(model, replace(predictor.kept, name=agreed.name, space=agreed))
         if space is not None:
-            made.check_kind(space)
-        return made
+            predictor.check_kind(space)
+        return predictor
 
     @property
     def target(self) -> Target:
-        """Device, backend and the rest that latencies are predicted for."""
+        """The target of the predictions."""
         return self.model.target
 
     @property
     def statistic(self) -> str:
-        """What of a network's samples is predicted: `median`, or `p90`."""
+        """The predicted statistic of a network's samples: `median`, or `p90`."""
         return self.model.statistic
 
     @property
     def drift_log(self) -> "DriftLog | None":
-        """What anchor networks took in each known measurement session; None where none is kept."""
+        """Latencies of anchor networks in each known measurement session; None without a log."""
         from latency_models.drift.provenance import kept_log
 
         return kept_log(self.provenance)
 
     @property
     def provenance(self) -> Mapping[str, Any]:
-        """What it was fitted on, when, and by which version, as JSON values."""
+        """Data, date and version of the fit, as JSON values."""
         return self.model.provenance
 
     @property
     def space(self) -> "SearchSpace | None":
-        """Space whose networks it predicts; None for categories, and where its file is older."""
+        """The space of its networks; None for categories, and for older files without it."""
         return self.kept.space
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Columns of the codes that `predict` takes; none where the space is not known."""
+        """Columns of the codes for `predict`; empty if the space is unknown."""
         categories = self._categories
         if categories is not None:
             return categories.columns
@@ -121,7 +120,7 @@ class LatencyPredictor:
 
     @property
     def block_predictor(self) -> "BlockPredictor":
-        """The predictor of blocks, which searches compile; `InputError` where it has categories."""
+        """The predictor of blocks, which searches compile; `InputError` if it has categories."""
         from latency_models.predictors.predictor import LatencyPredictor as BlockPredictor
 
         if not isinstance(self.model, BlockPredictor):
@@ -133,7 +132,7 @@ class LatencyPredictor:
 
     @property
     def category_predictor(self) -> "CategoryPredictor":
-        """The predictor of categories; `InputError` where it is one of blocks."""
+        """The predictor of categories; `InputError` if it is one of blocks."""
         if self._categories is None:
             raise InputError(
                 f"{self.kept.what} is a latency predictor of blocks, expected a predictor of "
@@ -182,9 +181,9 @@ class LatencyPredictor:
             codes = category_codes(networks, categories.columns)
             return predictions_of_categories(categories, codes)
         space = self.kept.needed()
-        found = space_codes(networks, space)
-        blocks = blocks_of(space, found)
-        return predictions_of_blocks(self.block_predictor, blocks, space.frame_of(found))
+        codes_of_space = space_codes(networks, space)
+        blocks = blocks_of(space, codes_of_space)
+        return predictions_of_blocks(self.block_predictor, blocks, space.frame_of(codes_of_space))
 
     def evaluate(
         self,
@@ -193,19 +192,19 @@ class LatencyPredictor:
         column: str | None = None,
         space: str | Path | None = None,
     ) -> Evaluation:
-        """Return how well measured networks are predicted, beside the baselines.
+        """Return the errors on measured networks, with baselines.
 
-        Networks that the predictor was fitted on are left out, unless all were. What is suspicious
-        in the table is logged as a warning.
+        Networks of the fit are excluded, unless all are. Implausible rows of the table are logged
+        as warnings.
 
         Args:
             networks: a `NetworksTable`, its file, or a pandas DataFrame that has the columns of
                 the networks' space and latencies in ms.
-            column: name of the latencies; default: the only ones.
-            space: that of the networks, where neither the table nor the predictor says it.
+            column: the column of latencies; default: the only one.
+            space: the space of the networks, if neither the table nor the predictor has it.
 
         Returns:
-            The figures, the baselines and the noise; it prints as `ofabench evaluate` does.
+            Figures, baselines and repeatability; it prints like `ofabench evaluate`.
 
         Raises:
             InputError: the table lacks a column, has values that are no latencies above 0, or is
@@ -225,38 +224,39 @@ class LatencyPredictor:
             >>> evaluation.within_10 >= evaluation.figures["best_constant"]["within_10"]
             True
         """
-        from ofabench.workflows.latency.networks import space_to_judge
+        from ofabench.workflows.latency.networks import space_to_evaluate
 
         if space is not None:
             self.check_kind(space)
         table = as_networks_table(networks)
-        named = table.column_or_only(column)
+        column_name = table.column_or_only(column)
         categories = self._categories
         if categories is not None:
-            return evaluate_categories(categories, table, named)
-        judged = space_to_judge(table, space, self.kept)
-        return evaluate_blocks(self.block_predictor, table, named, judged)
+            return evaluate_categories(categories, table, column_name)
+        networks_space = space_to_evaluate(table, space, self.kept)
+        return evaluate_blocks(self.block_predictor, table, column_name, networks_space)
 
     def check_kind(self, space: "str | Path | SearchSpace") -> None:
-        """Raise `InputError` where `onehot` is given for blocks, or a space for categories."""
+        """Raise `InputError` for `onehot` with blocks, or a space with categories."""
         if self._categories is not None and space != ONEHOT:
             raise InputError(
                 f"{self.kept.what} is a predictor of categories, --space {ONEHOT}; expected a "
                 f"latency predictor for --space {getattr(space, 'name', space)}: leave --space out"
             )
         if self._categories is None and space == ONEHOT:
-            of = "" if self.kept.name is None else f" of the space {self.kept.name!r}"
+            space_text = "" if self.kept.name is None else f" of the space {self.kept.name!r}"
             raise InputError(
-                f"{self.kept.what} is a latency predictor{of}; expected a predictor of categories "
+                f"{self.kept.what} is a latency predictor{space_text}; expected a predictor of "
+                "categories "
                 f"for --space {ONEHOT}: leave --space out"
             )
 
     def save(self, path: str | Path) -> None:
-        """Write one parquet file, which says itself what it is of."""
+        """Write one parquet file, with target and space."""
         self.model.save(path)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what the predictor is, without what it learnt, as JSON values."""
+        """Return target, space, columns and provenance as JSON values."""
         return {
             "target": self.target.to_json(),
             "space": ONEHOT if self._categories is not None else self.kept.name,
@@ -266,15 +266,15 @@ class LatencyPredictor:
 
     def __repr__(self) -> str:
         if self._categories is not None:
-            of = f"categories of {len(self.columns)} columns"
+            domain = f"categories of {len(self.columns)} columns"
         else:
-            of = f"space {self.kept.name or 'not known'}"
-        return f"LatencyPredictor of {self.target.key}: {of}"
+            domain = f"space {self.kept.name or 'not known'}"
+        return f"LatencyPredictor of {self.target.key}: {domain}"
 
     def _repr_html_(self) -> str:
-        from ofabench.workflows.latency.fit_text import fit_words
+        from ofabench.workflows.latency.fit_text import fit_text
 
-        return f"<p>{html.escape(repr(self))}</p><pre>{html.escape(fit_words(self.model))}</pre>"
+        return f"<p>{html.escape(repr(self))}</p><pre>{html.escape(fit_text(self.model))}</pre>"
 
 
 def load_predictor(
@@ -284,8 +284,7 @@ def load_predictor(
 
     Args:
         path: the file.
-        space: name, TOML file or space, for files of an older ofabench that do not hold it; it
-            must agree with those that do.
+        space: name, TOML file or space, for older files without it; else it must agree.
 
     Returns:
         The predictor, with its space or its categories, target and columns.

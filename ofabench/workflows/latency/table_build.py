@@ -1,4 +1,4 @@
-"""Tables of a sweep: of its blocks, and of its networks."""
+"""Tables built from a sweep: of its blocks, and of its networks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepTables:
-    """Tables of a sweep; None where it measured none of them, or where it was not wanted.
+    """Tables of a sweep; None if nothing of a kind was measured, or if not requested.
 
-    `unrunnable` says by workload what the device could not run, and why.
+    `unrunnable` has the reason for each workload that the device could not run.
     """
 
     blocks: "LatencyTable | None"
@@ -29,16 +29,16 @@ class SweepTables:
 
 
 def build_tables(options: TableBuildOptions) -> SweepTables:
-    """Write the tables that are asked for, of what a sweep measured: all of them or none.
+    """Write the requested tables of a sweep: all of them or none.
 
     Args:
         options: the sweep, and the files to write.
 
     Returns:
-        The tables that were written; that of the blocks is not where none was measured.
+        The written tables; without one of blocks if no block was measured.
 
     Raises:
-        InputError: nothing was measured, or the space that is given is not that of the sweep.
+        InputError: nothing was measured, or the given space is not the sweep's.
         FileError: a file cannot be read or written.
     """
     from bench.sweep.store import SweepStore
@@ -46,17 +46,21 @@ def build_tables(options: TableBuildOptions) -> SweepTables:
     out, networks_out = options.out, options.networks_out
     _check_folders(out, networks_out)
     with SweepStore.open(options.sweep) as store:
-        measured = store.measurements()
-        roles = {one.workload.role for one in measured}
-        alone = "network" in roles and "block" not in roles
-        if alone and networks_out is None:
+        measurements = store.measurements()
+        roles = {measurement.workload.role for measurement in measurements}
+        networks_only = "network" in roles and "block" not in roles
+        if networks_only and networks_out is None:
             raise InputError(
                 "the sweep measured networks alone, no blocks: give --networks-out N.parquet "
                 "instead of --out"
             )
         tables = SweepTables(
-            blocks=None if out is None or alone else _blocks(store, measured, options.space),
-            networks=None if networks_out is None else _networks(store, measured, options.space),
+            blocks=None
+            if out is None or networks_only
+            else _blocks(store, measurements, options.space),
+            networks=None
+            if networks_out is None
+            else _networks(store, measurements, options.space),
             unrunnable=_unrunnable(store),
         )
     if tables.blocks is not None and out is not None:
@@ -71,7 +75,7 @@ def blocks_table(store: "SweepStore", space: str | None = None) -> "LatencyTable
 
     Args:
         store: the sweep.
-        space: its name or TOML file, for sweeps of an older ofabench, which do not hold it.
+        space: its name or TOML file, for older sweeps without it.
 
     Raises:
         InputError: no block was measured, or `space` is not that of the sweep.
@@ -80,20 +84,20 @@ def blocks_table(store: "SweepStore", space: str | None = None) -> "LatencyTable
 
 
 def networks_table(store: "SweepStore", space: str | None = None) -> "NetworksTable":
-    """Return the table of a sweep's whole networks, which their labels say.
+    """Return the table of a sweep's whole networks, from their labels.
 
     Args:
         store: the sweep.
-        space: its name or TOML file, for sweeps of an older ofabench, which do not hold it.
+        space: its name or TOML file, for older sweeps without it.
 
     Raises:
-        InputError: no network was measured, the space is not known, or `space` is another.
+        InputError: no network was measured, the space is unknown, or `space` is another.
     """
     return _networks(store, store.measurements(), space)
 
 
 def sweep_space(store: "SweepStore", name: str | None = None) -> StoredSpace:
-    """Return what a sweep says of its space; `name` is that of its networks, where it has any."""
+    """Return the space of a sweep; `name` is that of its networks, if it has any."""
     from supernet.space.space import space_names
 
     name = name or dict(store.plan.asked).get("space")
@@ -102,12 +106,12 @@ def sweep_space(store: "SweepStore", name: str | None = None) -> StoredSpace:
 
 
 def _blocks(
-    store: "SweepStore", measured: "Sequence[Measurement]", space: str | None
+    store: "SweepStore", measurements: "Sequence[Measurement]", space: str | None
 ) -> "LatencyTable":
     from latency_models.tables.table import LatencyTable
 
-    asked, agreed = dict(store.plan.asked), sweep_space(store).agreed(space)
-    provenance: dict[str, Any] = {n: asked[n] for n in ("space", "device") if n in asked}
+    facts, agreed = dict(store.plan.asked), sweep_space(store).agreed(space)
+    provenance: dict[str, Any] = {n: facts[n] for n in ("space", "device") if n in facts}
     if agreed is not None:
         provenance |= space_provenance(agreed)
     if space is not None and space.endswith(".toml"):
@@ -115,52 +119,54 @@ def _blocks(
     unrunnable = _unrunnable(store)
     if unrunnable:
         provenance["unrunnable"] = unrunnable
-    provenance |= _drift(store, measured)
-    return LatencyTable.from_measurements(measured, provenance)
+    provenance |= _drift(store, measurements)
+    return LatencyTable.from_measurements(measurements, provenance)
 
 
 def _networks(
-    store: "SweepStore", measured: "Sequence[Measurement]", space: str | None
+    store: "SweepStore", measurements: "Sequence[Measurement]", space: str | None
 ) -> "NetworksTable":
     from latency_models.tables.networks import NetworksTable
     from supernet.space.space import parse_line
     from supernet.verification.drift import references_ms
 
-    networks = [one for one in measured if one.workload.role == "network"]
+    networks = [item for item in measurements if item.workload.role == "network"]
     if not networks:
         raise InputError("the sweep holds no whole networks: sweep with --networks N")
-    lines = [parse_line(one.workload.label) for one in networks]
+    lines = [parse_line(item.workload.label) for item in networks]
     names = {name for name, _ in lines}
     if len(names) > 1:
         raise InputError(f"the networks are of several spaces: {', '.join(sorted(names))}")
-    kept = sweep_space(store, *names)
-    agreed = kept.agreed(space)
+    stored = sweep_space(store, *names)
+    agreed = stored.agreed(space)
     if agreed is None:
         raise InputError(
-            f"the sweep is older and of the space {kept.name!r}, which ofabench does not ship: "
-            "give the file that it was swept with, --space FILE.toml"
+            f"the sweep is older and has the space {stored.name!r}, which ofabench does not ship: "
+            "give the space's file, --space FILE.toml"
         )
     frame = agreed.to_frame([arch for _, arch in lines])
-    table = NetworksTable.from_measurements(frame, networks, agreed.name, references_ms(measured))
-    # The table carries its space along, wherever it goes and whatever becomes of the file.
-    provenance = {**table.provenance, **space_provenance(agreed), **_drift(store, measured)}
+    table = NetworksTable.from_measurements(
+        frame, networks, agreed.name, references_ms(measurements)
+    )
+    # The table stores its space, so that it does not depend on the file.
+    provenance = {**table.provenance, **space_provenance(agreed), **_drift(store, measurements)}
     return replace(table, provenance=provenance)
 
 
-def _drift(store: "SweepStore", measured: "Sequence[Measurement]") -> dict[str, Any]:
-    """The drift log as provenance keeps it; nothing where no network was measured."""
+def _drift(store: "SweepStore", measurements: "Sequence[Measurement]") -> dict[str, Any]:
+    """The drift log as provenance; empty if no network was measured."""
     from latency_models.drift.provenance import DRIFT
 
-    log = store.drift_log(measured)
+    log = store.drift_log(measurements)
     return {} if log is None else {DRIFT: log.to_json()}
 
 
 def _check_folders(*paths: Path | None) -> None:
-    """Raise before anything is written: of two tables, either both are there or none."""
+    """Raise before anything is written: either both tables are written or none."""
     for path in paths:
         if path is not None and not path.absolute().parent.is_dir():
             raise FileError(f"cannot write {path}: its folder does not exist; make it first")
 
 
 def _unrunnable(store: "SweepStore") -> dict[str, str]:
-    return {one.key: reason for one, reason in store.unrunnable().items()}
+    return {workload.key: reason for workload, reason in store.unrunnable().items()}

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def import_table(options: TableImportOptions) -> "LatencyTable | CategoryPredictor":
-    """Read files of another format, and write our table of them.
+    """Convert files of another format to a table, and write it.
 
     Args:
-        options: the files, their format, and what they were measured on.
+        options: the files, their format, and their target.
 
     Returns:
         The latencies of blocks, or for `fbnet` the costs of categories.

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from latency_models.networks.categories.predictor import CategoryPredictor
     from latency_models.tables.table import LatencyTable
 
-UNPRINTED = "space_toml"  # of the provenance: a file, not a word
+UNPRINTED = "space_toml"  # part of the provenance: a whole file
 
 
 def open_table(path: Path) -> "LatencyTable | CategoryPredictor":
@@ -31,7 +31,7 @@ def open_table(path: Path) -> "LatencyTable | CategoryPredictor":
 
 
 def table_json(table: "LatencyTable | CategoryPredictor") -> dict[str, Any]:
-    """Return what a table holds as JSON values: its target, its provenance, and how much."""
+    """Return target, provenance and size of a table as JSON values."""
     from latency_models.tables.table import LatencyTable
 
     if isinstance(table, LatencyTable):
@@ -44,8 +44,8 @@ def table_json(table: "LatencyTable | CategoryPredictor") -> dict[str, Any]:
     }
 
 
-def table_words(table: "LatencyTable | CategoryPredictor", name: str) -> str:
-    """Return what a table holds in lines; `name` is that of its file."""
+def table_text(table: "LatencyTable | CategoryPredictor", name: str) -> str:
+    """Return the contents of a table as lines; `name` is its file's name."""
     from latency_models.tables.table import LatencyTable
 
     return _blocks_words(table) if isinstance(table, LatencyTable) else _costs_words(table, name)
@@ -70,7 +70,7 @@ def export_text(path: Path, format: str) -> str:
 
 
 def costs_head(costs: "CategoryPredictor", name: str) -> str:
-    """Return size and gaps of a table of costs by category, in lines."""
+    """Return size and missing categories of a table of costs, as lines."""
     absent = costs.provenance.get("not_measured", [])
     count = sum(map(len, costs.costs_ms.values()))
     lines = [
@@ -92,18 +92,18 @@ def _costs_words(costs: "CategoryPredictor", name: str) -> str:
 
 
 def _names(codes: "pd.Series[int]", costs: "CategoryPredictor") -> list[str]:
-    """Names of categories where the source gave them, else their numbers."""
+    """Names of categories if the source has them, else their numbers."""
     known = dict(enumerate(costs.provenance.get("categories", [])))
     return [str(known.get(code, code)) for code in codes]
 
 
 def _fact(name: str, value: Any) -> str:
-    """A value of the provenance in a line; of a drift log only how long it is."""
+    """A value of the provenance in one line; for a drift log only its length."""
     if name == DRIFT and isinstance(value, dict):
         anchors, sessions = (len(value.get(part, ())) for part in ("anchors", "sessions"))
         return f"{anchors} anchor networks, {sessions} measurement sessions"
     if isinstance(value, dict):
-        return ", ".join(f"{key}={one}" for key, one in value.items() if one is not None)
+        return ", ".join(f"{key}={item}" for key, item in value.items() if item is not None)
     return str(value)
 
 

@@ -39,11 +39,11 @@ def build(options: TableBuildOptions) -> None:
 def fit_latency(table: Path, networks: Path, out: Path) -> None:
     """Fit a latency predictor on blocks and networks, and write it."""
     from ofabench.workflows.latency.fit import fit
-    from ofabench.workflows.latency.fit_text import fit_words
+    from ofabench.workflows.latency.fit_text import fit_text
 
     predictor = fit(table, networks)
     predictor.save(out)
-    say(fit_words(predictor.model))
+    say(fit_text(predictor.model))
     say(f"{out}: predictor of {predictor.target.key}")
 
 

@@ -288,7 +288,7 @@ def test_networks_alone_become_a_table_that_knows_its_space(
     build = ["build", str(older), "--networks-out", str(n)]
     own = ["--space", str(own_space / "mine.toml")]
 
-    assert "the sweep is older and of the space 'mine', which ofabench does not ship: give" in (
+    assert "the sweep is older and has the space 'mine', which ofabench does not ship: give" in (
         fails(capsys, *build)
     )
     assert "give --networks-out" in fails(capsys, *build[:2], "--out", str(t), *own)

@@ -129,15 +129,15 @@ def test_a_file_of_a_statistic_that_nobody_knows_is_damaged(tmp_path: Path) -> N
             {"networks": NETWORKS, "options": FitOptions(statistic="p90")},
             "has no p90 of 'box_ms' .a column 'box_p90'.: build it of a sweep",
         ),
-        ({"blocks": FRAME}, "blocks are given as DataFrame, expected a LatencyTable or its file"),
-        ({"networks": ARCHS}, "measured networks are given as list, expected a NetworksTable"),
+        ({"blocks": FRAME}, "blocks are a DataFrame, expected a LatencyTable or its file"),
+        ({"networks": ARCHS}, "measured networks are a list, expected a NetworksTable"),
         ({"networks": FRAME}, "does not name its space: give it with --space"),
         ({"networks": NETWORKS, "priors": "p.parquet"}, "priors are str, expected a list of them"),
         ({"networks": NETWORKS, "priors": [TABLE]}, "prior 0 is LatencyTable, expected a Latency"),
         ({"networks": NETWORKS, "options": {"space": "tiny"}}, "options are dict, expected Fit"),
         (
             {"blocks": TABLE, "networks": NETWORKS, "options": FitOptions(space="onehot")},
-            "a latency table holds blocks, --space onehot knows none",
+            "--space onehot fits on networks alone",
         ),
     ],
 )

@@ -14,7 +14,7 @@ from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.tables.networks import NetworksTable
 from latency_models.tables.table import LatencyTable, frame_of
 from ofabench.report.architecture_text import space_of_table
-from ofabench.workflows.latency.networks import judging, space_of
+from ofabench.workflows.latency.networks import held_out_networks, space_of
 from supernet.space.space import SearchSpace
 
 TINY = SearchSpace.load("tiny")
@@ -49,7 +49,7 @@ def test_a_table_carries_a_space_that_is_not_shipped() -> None:
 
 
 def test_networks_fitted_on_are_left_out_and_give_the_drift(predictor: LatencyPredictor) -> None:
-    found = judging(table(8, 30, slower=1.25), "box_ms", TINY, predictor)
+    found = held_out_networks(table(8, 30, slower=1.25), "box_ms", TINY, predictor)
 
     assert found.fitted == 4
     assert found.measured.ms == pytest.approx(1.25 * MS[12:])
@@ -82,7 +82,7 @@ def test_the_predictors_anchors_among_the_networks_give_the_drift(
     thrice = np.where(later.frame.index == 2, 3.0, 1.0)  # network 10, an anchor
     later = replace(later, frame=later.frame.assign(box_ms=thrice * later.frame["box_ms"]))
 
-    found = judging(later, "box_ms", TINY, with_log(predictor, 0, 1, 8, 10, 11))
+    found = held_out_networks(later, "box_ms", TINY, with_log(predictor, 0, 1, 8, 10, 11))
 
     drift = found.measured.drift
     assert drift is not None
@@ -101,7 +101,9 @@ def test_anchors_of_the_judged_sweep_give_the_drift_where_no_row_does(
     swept = {"drift": log_of([0, 3, 5, 20], slower=1.5).to_json()}
     later = replace(table(12, 30, slower=1.5), provenance=swept)
 
-    found = judging(later, "box_ms", TINY, with_log(predictor, 0, 3, 5, 7, 9, drift_mean=1.2))
+    found = held_out_networks(
+        later, "box_ms", TINY, with_log(predictor, 0, 3, 5, 7, 9, drift_mean=1.2)
+    )
 
     assert found.measured.drift is not None
     assert found.measured.drift.workloads == 3
@@ -113,7 +115,7 @@ def test_a_damaged_drift_log_of_the_judged_sweep_is_refused(predictor: LatencyPr
     later = replace(table(12, 30), provenance={"drift": {"anchors": []}})
 
     with pytest.raises(InputError, match="the networks table's drift log is damaged"):
-        judging(later, "box_ms", TINY, with_log(predictor, 0, 1, 2))
+        held_out_networks(later, "box_ms", TINY, with_log(predictor, 0, 1, 2))
 
 
 def test_a_predictor_of_p90_is_judged_on_p90_and_follows_anchors_by_their_medians(
@@ -124,17 +126,17 @@ def test_a_predictor_of_p90_is_judged_on_p90_and_follows_anchors_by_their_median
     of_p90 = with_log(predictor, 0, 3, 5)
     of_p90 = replace(of_p90, provenance={**of_p90.provenance, "statistic": "p90"})
 
-    found = judging(later, "box_ms", TINY, of_p90)
+    found = held_out_networks(later, "box_ms", TINY, of_p90)
 
     assert found.measured.ms == pytest.approx(2.5 * MS[12:])
     assert found.measured.drift is not None
     assert found.measured.drift.ratio == pytest.approx(1.25)
     with pytest.raises(InputError, match="has no p90 of 'box_ms'"):
-        judging(table(0, 30), "box_ms", TINY, of_p90)
+        held_out_networks(table(0, 30), "box_ms", TINY, of_p90)
 
 
 def test_two_networks_in_common_give_no_drift(predictor: LatencyPredictor) -> None:
-    found = judging(table(10, 30), "box_ms", TINY, predictor)
+    found = held_out_networks(table(10, 30), "box_ms", TINY, predictor)
 
     assert found.fitted == 2
     assert len(found.measured.ms) == 18
@@ -146,7 +148,7 @@ def test_references_give_the_drift_where_no_network_does(predictor: LatencyPredi
     then = replace(predictor, provenance={"references": {"compute": 1.0, "memory": 2.0}})
     later = replace(table(12, 30), provenance={"references": {"compute": 1.1, "memory": 2.2}})
 
-    found = judging(later, "box_ms", TINY, then)
+    found = held_out_networks(later, "box_ms", TINY, then)
 
     assert found.fitted == 0
     assert found.measured.drift is not None
@@ -159,7 +161,7 @@ def test_references_that_disagree_correct_nothing(predictor: LatencyPredictor) -
     then = replace(predictor, provenance={"references": {"compute": 1.0, "memory": 2.0}})
     later = replace(table(12, 30), provenance={"references": {"compute": 1.3, "memory": 1.9}})
 
-    found = judging(later, "box_ms", TINY, then)
+    found = held_out_networks(later, "box_ms", TINY, then)
 
     assert found.measured.drift is not None
     assert not found.measured.drift.applied
@@ -167,7 +169,7 @@ def test_references_that_disagree_correct_nothing(predictor: LatencyPredictor) -
 
 
 def test_where_all_were_fitted_on_all_are_shown(predictor: LatencyPredictor) -> None:
-    found = judging(table(0, 12), "box_ms", TINY, predictor)
+    found = held_out_networks(table(0, 12), "box_ms", TINY, predictor)
 
     assert found.fitted == len(found.measured.ms) == 12
 

@@ -172,10 +172,10 @@ class Unrelated:
     [
         (
             Unrelated(),
-            "networks are given as Unrelated, expected ArchConfigs, an array of codes of",
+            "networks are a Unrelated, expected ArchConfigs, an array of codes of",
         ),
-        (["a", "b"], "networks are given as a list of str, expected ArchConfigs"),
-        ("a.jsonl", "networks are given as str, expected"),
+        (["a", "b"], "networks are a list of str, expected ArchConfigs"),
+        ("a.jsonl", "networks are a str, expected"),
         ([], "got no network"),
         (np.zeros((2, 3), dtype=int), rf"shape \(2, 3\), expected \(networks, {COLUMNS}\)"),
         (np.zeros(COLUMNS, dtype=int), rf"shape \({COLUMNS},\), expected \(networks, {COLUMNS}\)"),
@@ -287,7 +287,7 @@ def test_an_evaluation_has_figures_and_a_frame(predictor: LatencyPredictor) -> N
     assert found.kendall is not None
     assert found.spearman >= found.kendall > 0.8
     assert "20 networks of the table were fitted on: excluded" in str(found)
-    assert "ALL of them, so nothing is held-out" in str(predictor.evaluate(FRAME[:20]))
+    assert "ALL of them, so none is held-out" in str(predictor.evaluate(FRAME[:20]))
     html = found._repr_html_()
     # The head, the predictor with and without drift, the constant, and MACs.
     assert html.count("<tr>") == 5
