@@ -43,13 +43,13 @@ def share_outside_steps(sampling: Sampling) -> tuple[float, float]:
     )
     images = get_dataset("digits").train.subset(IMAGES, np.random.default_rng(0))
     inside: list[float] = []
-    step: Callable[..., list[float]] = Engine.step
+    step: Callable[..., tuple[list[float], float]] = Engine.step
 
-    def timed(*args: Any) -> list[float]:
+    def timed(*args: Any) -> tuple[list[float], float]:
         started = time.perf_counter()
-        losses = step(*args)
+        figures = step(*args)
         inside.append(time.perf_counter() - started)
-        return losses
+        return figures
 
     with tempfile.TemporaryDirectory() as folder, mock.patch.object(Engine, "step", timed):
         started = time.perf_counter()

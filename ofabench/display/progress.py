@@ -39,6 +39,15 @@ def get_sweep_progress(form: str) -> Progress:
     return get_progress(form)
 
 
+def get_training_progress(form: str) -> Progress:
+    """Make a training's progress; on a terminal a panel with curves of loss and accuracy."""
+    if form == "bar" and on_terminal():
+        from ofabench.display.live_training import TrainingPanel
+
+        return TrainingPanel()
+    return get_progress(form)
+
+
 class JsonProgress:
     """One JSON object a line on stderr: `what`, `total`, `done` and `note`."""
 

@@ -8,9 +8,14 @@ import logging
 import os
 import sys
 import warnings
-from typing import IO, Any
+from dataclasses import asdict
+from typing import IO, TYPE_CHECKING, Any
 
 from bench.errors import InterruptedSweepError, OfabenchError
+
+if TYPE_CHECKING:
+    from bench.protocol.progress import RoundProgress
+    from supernet.train.callbacks import TrainingProgress
 
 
 class _EventProgress:
@@ -24,6 +29,12 @@ class _EventProgress:
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         write(self._out, event="advance", steps=steps, note=note)
+
+    def show_pass(self, look: "RoundProgress") -> None:
+        write(self._out, event="pass", figures=asdict(look))
+
+    def show_step(self, step: "TrainingProgress") -> None:
+        write(self._out, event="step", figures=asdict(step))
 
     def close(self) -> None:
         """Say nothing: the parent closes when the worker has ended."""

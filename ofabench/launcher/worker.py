@@ -13,8 +13,9 @@ from typing import IO, Any
 from bench import errors
 from bench.errors import InterruptedSweepError, OfabenchError
 from bench.options import Options
-from bench.protocol.progress import NoProgress, Progress
+from bench.protocol.progress import NoProgress, PassWatcher, Progress, RoundProgress
 from ofabench.launcher.request import Function, Request
+from supernet.train.callbacks import StepWatcher, TrainingProgress
 
 logger = logging.getLogger(__name__)
 Say = Callable[[str], None]
@@ -117,6 +118,12 @@ class Worker:
                     self._progress.start(event["total"], event["what"])
                 elif event["event"] == "advance":
                     self._progress.advance(event["steps"], event["note"])
+                elif event["event"] == "pass":
+                    if isinstance(self._progress, PassWatcher):
+                        self._progress.show_pass(RoundProgress(**event["figures"]))
+                elif event["event"] == "step":
+                    if isinstance(self._progress, StepWatcher):
+                        self._progress.show_step(TrainingProgress(**event["figures"]))
                 else:
                     self._reply = event
 

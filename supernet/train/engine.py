@@ -67,12 +67,17 @@ class Engine:
         archs: Sequence[ArchConfig],
         batches: Sequence[Batch],
         teacher: Teacher | None,
-    ) -> list[float]:
-        """Train `archs` on this rank's micro-batches; this rank's mean loss of each."""
+    ) -> tuple[list[float], float]:
+        """Train `archs` on this rank's micro-batches.
+
+        Returns:
+            The mean loss of each on this rank, and the share of their images that were classified
+            as labelled.
+        """
         for group in self.optimiser.param_groups:
             group["lr"] = lr
         self.optimiser.zero_grad(set_to_none=True)
-        losses = torch.zeros(len(archs), device=self._device)
+        losses = torch.zeros(len(archs) + 1, device=self._device)  # last, correct answers
         images = [self._moved(batch.images) for batch in batches]
         labels = [batch.labels.to(self._device, non_blocking=True) for batch in batches]
         soft: list[Tensor | None] = [None] * len(batches)
@@ -92,11 +97,13 @@ class Engine:
                 )
                 self._scaler.scale(loss / len(batches)).backward()  # type: ignore[no-untyped-call]
                 losses[number] += loss.detach() / len(batches)
+                losses[-1] += (logits.detach().argmax(1) == labels[part]).sum()
                 if phase.sandwich and phase.distillation and number == 0:
                     soft[part] = F.softmax(logits.detach(), dim=1)
         self._mean()
         self._apply()
-        return losses.tolist()
+        *means, correct = losses.tolist()
+        return means, correct / (len(archs) * sum(map(len, labels)))
 
     def _logits(self, images: Tensor, arch: ArchConfig) -> Tensor:
         static = self._static.get(arch)

@@ -8,6 +8,7 @@ from pathlib import Path
 from bench.errors import InputError, InterruptedSweepError
 from supernet.data.batch_stream import Source
 from supernet.data.class_names import check_same
+from supernet.train.callbacks import StepWatcher, TrainingProgress
 from supernet.train.checkpoint import Checkpoint, Recipe, load_checkpoint, save_checkpoint
 from supernet.train.checkpointing import Checkpointer, EpochProgress
 from supernet.train.distill import Teacher
@@ -64,6 +65,23 @@ def train(
 def steps_in(phases: Sequence[Phase], images: int) -> int:
     """Optimiser steps that phases take on so many images."""
     return sum(phase.epochs * (images // phase.batch) for phase in phases)
+
+
+def images_after(done: tuple[int, int, int], recipe: Recipe, images: int) -> int:
+    """Return how many images are still trained on, each counted once for each sub-network.
+
+    Args:
+        done: phase, epoch and the last step that is done, counted from 0.
+        recipe: what is trained.
+        images: of the data.
+    """
+    number, epoch, step = done
+    left = 0
+    for phase in recipe.schedule.phases[number:]:
+        left += phase.epochs * (images // phase.batch) * phase.batch * phase.subnets
+    phase = recipe.schedule.phases[number]
+    steps_done = epoch * (images // phase.batch) + step + 1
+    return left - steps_done * phase.batch * phase.subnets
 
 
 class _Trainer:
@@ -139,11 +157,11 @@ class _Trainer:
         for step in range(begun.step, plan.steps):
             batches = [next(stream) for _ in self.parts]
             archs = self.recipe.space.decode(plan.codes[step])
-            found = self.engine.step(plan.phase, plan.lr_at(step), archs, batches, teacher)
-            *means, stops = self.ranks.sums([*found, float(self.running.stop())])
-            losses.append(tuple(mean / self.ranks.world for mean in means))
+            own, right = self.engine.step(plan.phase, plan.lr_at(step), archs, batches, teacher)
+            *sums, right, stops = self.ranks.sums([*own, right, float(self.running.stop())])
+            losses.append(tuple(total / self.ranks.world for total in sums))
             so_far = replace(so_far, seconds=clock() - started_s)
-            self._tell(so_far)
+            self._tell(so_far, right / self.ranks.world)
             self.stopping = stops > 0
             if step + 1 < plan.steps and (self.stopping or self.keeper.due):
                 self.keeper.within(so_far, self.engine, self.teacher)
@@ -155,7 +173,7 @@ class _Trainer:
         self.ranks.wait()  # torchrun ends the others once one has ended: the first is to save
         raise InterruptedSweepError("training was told to stop; everything up to here is saved")
 
-    def _tell(self, so_far: EpochProgress) -> None:
+    def _tell(self, so_far: EpochProgress, accuracy: float) -> None:
         """Log and show the last step; `InputError` where it diverged."""
         plan, losses, step = so_far.plan, so_far.losses, len(so_far.losses) - 1
         phase, (_, number, epoch) = plan.phase, plan.key
@@ -164,11 +182,27 @@ class _Trainer:
                 f"training diverged in phase {phase.name!r}, epoch {epoch + 1}, step {step + 1}: "
                 f"the losses are {losses[-1]}; lower the schedule's lr there"
             )
+        images_per_s = len(losses) * phase.batch * phase.subnets / max(so_far.seconds, 1e-9)
+        if isinstance(self.running.progress, StepWatcher):
+            images_left = images_after((number, epoch, step), self.recipe, len(self.source))
+            self.running.progress.show_step(
+                TrainingProgress(
+                    phase=phase.name,
+                    phase_number=number + 1,
+                    phases=len(self.recipe.schedule.phases),
+                    epoch=epoch + 1,
+                    epochs=phase.epochs,
+                    loss=sum(losses[-1]) / phase.subnets,
+                    accuracy=accuracy,
+                    lr=plan.lr_at(step),
+                    images_per_s=images_per_s,
+                    seconds_left=images_left / images_per_s,
+                )
+            )
         note = f"{phase.name} {epoch + 1}/{phase.epochs}, loss {so_far.loss:.3f}"
         self.running.progress.advance(1, note)
         if self.ranks.first and ((step + 1) % EVERY_STEPS == 0 or step + 1 == plan.steps):
             lately = losses[step // EVERY_STEPS * EVERY_STEPS :]
-            images = len(losses) * phase.batch * phase.subnets
             self.log.add(
                 phase=number,
                 name=phase.name,
@@ -176,7 +210,7 @@ class _Trainer:
                 step=step,
                 loss=sum(map(sum, lately)) / (len(lately) * phase.subnets),
                 lr=plan.lr_at(step),
-                images_per_s=images / max(so_far.seconds, 1e-9),
+                images_per_s=images_per_s,
             )
 
 

@@ -11,7 +11,21 @@ from pathlib import Path
 from bench.devices.device_lock import this_process
 from bench.errors import InterruptedSweepError, TargetMismatchError, UnrunnableError
 from bench.options import Options, option
-from bench.protocol.progress import Progress
+from bench.protocol.progress import PassWatcher, Progress, RoundProgress
+from supernet.train.callbacks import StepWatcher, TrainingProgress
+
+STEP = TrainingProgress(
+    phase="kernel",
+    phase_number=2,
+    phases=4,
+    epoch=3,
+    epochs=5,
+    loss=1.25,
+    accuracy=0.5,
+    lr=0.01,
+    images_per_s=2000.0,
+    seconds_left=90.0,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +50,16 @@ def add(options: SumOptions, progress: Progress) -> Sum:
         progress.advance(note=f"{number}")
     logging.getLogger("ofabench.test").info("added")
     return Sum(sum(options.numbers), os.getpid())
+
+
+def show(options: SumOptions, progress: Progress) -> None:
+    """Show figures, as sweeps and trainings do."""
+    assert isinstance(progress, PassWatcher)
+    assert isinstance(progress, StepWatcher)
+    progress.start(1, "showing")
+    progress.show_pass(RoundProgress(load=1, loads=2, level=1.5, marked=3, retaken=4))
+    progress.show_step(STEP)
+    progress.advance()
 
 
 def who(options: SumOptions, progress: Progress) -> dict[str, str]:

@@ -19,7 +19,11 @@ def run(options: QuickstartOptions) -> int:
     """Run every step, then show what was predicted and measured, and count the verdicts."""
     from bench.extras import check_extra
     from ofabench.display.live_search import get_look
-    from ofabench.display.progress import get_progress, get_sweep_progress
+    from ofabench.display.progress import (
+        get_progress,
+        get_sweep_progress,
+        get_training_progress,
+    )
     from ofabench.report.outcome import counts_of, outcome_text, read_outcomes
     from ofabench.workflows.quickstart.quickstart import quickstart
     from ofabench.workflows.quickstart.tasks import Displays
@@ -28,6 +32,7 @@ def run(options: QuickstartOptions) -> int:
     started = time.monotonic()
     displays = Displays(
         measuring=lambda: get_sweep_progress("bar"),
+        training=lambda: get_training_progress("bar"),
         working=lambda: get_progress("bar"),
         searching=get_look,
     )

@@ -31,7 +31,7 @@ class TrainCommand(Options):
 
 def run(options: TrainCommand) -> int:
     """Train, and say what each phase came to."""
-    from ofabench.display.progress import get_progress
+    from ofabench.display.progress import get_training_progress
     from ofabench.workflows.train.train import train
     from supernet.train.distributed import is_first
 
@@ -40,7 +40,7 @@ def run(options: TrainCommand) -> int:
         options.data,
         out=options.out,
         options=options.training,
-        progress=get_progress(options.progress),
+        progress=get_training_progress(options.progress),
     )
     if is_first():
         print(supernet)

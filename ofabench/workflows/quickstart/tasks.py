@@ -62,6 +62,7 @@ class Displays:
     """Functions that return the display of each kind of work; the defaults show nothing."""
 
     measuring: Callable[[], Progress | None] = _nothing
+    training: Callable[[], Progress | None] = _nothing
     working: Callable[[], Progress | None] = _nothing
     searching: "Callable[[], Watcher | Progress | None]" = _nothing
 
@@ -183,7 +184,11 @@ class QuickstartTasks:
                 options=train_options,
                 makes=summary,
                 work=lambda: write_text(
-                    summary, self._work(train_part, TrainPart.read(train_options)).words + "\n"
+                    summary,
+                    self._work(
+                        train_part, TrainPart.read(train_options), self.displays.training()
+                    ).words
+                    + "\n",
                 ),
             ),
             Task(

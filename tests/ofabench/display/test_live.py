@@ -15,14 +15,18 @@ from bench.protocol.progress import PassWatcher, RoundProgress
 from ofabench.display.live import duration, sparkline
 from ofabench.display.live_search import TerminalLook, get_look, share_done, time_left
 from ofabench.display.live_sweep import SweepPanel
+from ofabench.display.live_training import TrainingPanel
 from ofabench.display.progress import (
     JsonProgress,
     LineProgress,
     TerminalProgress,
     get_progress,
     get_sweep_progress,
+    get_training_progress,
 )
 from supernet.search.callbacks import NoWatcher, SearchProgress
+from supernet.train.callbacks import StepWatcher
+from tests.support.launched import STEP
 
 ROOT = Path(__file__).resolve().parents[3]
 TARGET = "note10/tflite-2.3.0/fp32"
@@ -203,6 +207,45 @@ def test_a_budget_is_shown_in_seconds() -> None:
     panel.close()
 
 
+def test_a_training_shows_phase_time_left_and_curves() -> None:
+    screen = Screen(width=100)
+    panel = TrainingPanel(screen.console, screen.clock)
+    assert isinstance(panel, StepWatcher)
+
+    panel.start(400, "train tiny")
+    panel.advance(40)  # done before it was stopped; drawn at 0.5 and 1 s, each of two steps
+    for step in range(1, 5):
+        screen.now_s = 0.25 * step
+        panel.show_step(replace(STEP, loss=4.0 - step, accuracy=0.2 * step, seconds_left=60 - step))
+        panel.advance(note="not shown")
+
+    assert len(screen.pictures) == 3
+    assert screen.last[0].startswith("train tiny ─")
+    assert screen.last[1] == "━━╸                       44 of 400 steps  1.0 s, 56.0 s left"
+    assert screen.last[2] == (
+        "phase kernel (2 of 4)  epoch 3 of 5  2,000 images/s  learning rate 0.01"
+    )
+    # Means of (3, 2) and (1, 0), of (0.2, 0.4) and (0.6, 0.8).
+    assert screen.last[3] == "loss 0.500  █▁  training accuracy 70.0%  ▁█"
+    panel.close()
+    assert "44 of 400 steps" in screen.last[1]
+    assert screen.out.getvalue().endswith("\x1b[?25h")
+
+
+def test_a_training_on_a_narrow_terminal_has_figures_alone() -> None:
+    screen = Screen(width=52)
+    panel = TrainingPanel(screen.console, screen.clock)
+
+    panel.start(4, "train")
+    for step in (1, 2, 3, 4):
+        screen.now_s = float(step)
+        panel.show_step(STEP)
+        panel.advance()
+
+    assert screen.last[3].split() == ["loss", "1.250", "training", "accuracy", "50.0%"]
+    panel.close()
+
+
 def test_durations_and_curves() -> None:
     assert [duration(s) for s in (4.24, 59.94, 130, 8000)] == ["4.2 s", "59.9 s", "2:10", "2:13:20"]
     assert sparkline([1.0], 5) == ""
@@ -213,7 +256,8 @@ def test_durations_and_curves() -> None:
 
 def test_nothing_is_shown_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     assert isinstance(get_look(), NoWatcher)
-    for progress in (get_progress("bar"), get_sweep_progress("bar"), TerminalProgress()):
+    made = [make("bar") for make in (get_progress, get_sweep_progress, get_training_progress)]
+    for progress in (*made, TerminalProgress()):
         progress.start(3, "measuring")
         progress.advance(3, note="x")
         progress.close()

@@ -13,7 +13,9 @@ from bench.errors import (
     OfabenchError,
     TargetMismatchError,
 )
+from bench.protocol.progress import RoundProgress
 from ofabench.launcher import Worker, launch
+from supernet.train.callbacks import TrainingProgress
 from tests.support import launched
 from tests.support.launched import SumOptions
 
@@ -45,6 +47,27 @@ def test_the_result_comes_from_another_process() -> None:
     assert result["pid"] != os.getpid()
     assert progress.calls == [("start", 2, "adding"), (1, "3"), (1, "4"), ("close",)]
     assert sorted(said) == ["a library prints 3", "a library prints 4", "added"]
+
+
+class FigureLog(Log):
+    """A progress that also remembers the figures that it is shown."""
+
+    def show_pass(self, look: RoundProgress) -> None:
+        self.calls.append((look,))
+
+    def show_step(self, step: TrainingProgress) -> None:
+        self.calls.append((step,))
+
+
+def test_figures_reach_a_progress_that_shows_them() -> None:
+    figures, plain = FigureLog(), Log()
+
+    launch(launched.show, SumOptions(numbers=(1,)), progress=figures)
+    launch(launched.show, SumOptions(numbers=(1,)), progress=plain)
+
+    round_progress = RoundProgress(load=1, loads=2, level=1.5, marked=3, retaken=4)
+    assert figures.calls[1:3] == [(round_progress,), (launched.STEP,)]
+    assert plain.calls == [("start", 1, "showing"), (1, ""), ("close",)]
 
 
 def test_a_lock_names_the_worker_by_its_function() -> None:

@@ -51,7 +51,9 @@ class Watch:
         self.seen: dict[str, list[list[ArchConfig]]] = {}
         step = Engine.step
 
-        def watched(engine: Engine, phase: Any, lr: float, archs: Any, *rest: Any) -> list[float]:
+        def watched(
+            engine: Engine, phase: Any, lr: float, archs: Any, *rest: Any
+        ) -> tuple[list[float], float]:
             self.seen.setdefault(phase.name, []).append(list(archs))
             return step(engine, phase, lr, archs, *rest)
 

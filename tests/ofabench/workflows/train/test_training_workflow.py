@@ -13,6 +13,7 @@ from ofabench.workflows.train.supernet import SuperNet, load_supernet
 from ofabench.workflows.train.train import train
 from supernet.data.open_data import open_data
 from supernet.train import trainer
+from supernet.train.callbacks import TrainingProgress
 from supernet.train.checkpoint import Recipe
 from supernet.train.schedule import Schedule
 from tests.support.micro_supernets import MICRO, micro_dataset, micro_images
@@ -77,6 +78,48 @@ def test_a_pair_of_datasets_trains_as_the_trainer_does(
     assert trained.checkpoint.data == parts.name
     found = trained.checkpoint.network
     assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
+
+
+class Figures(Steps):
+    """A progress that is shown the figures of each step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps: list[TrainingProgress] = []
+
+    def show_step(self, step: TrainingProgress) -> None:
+        assert len(self.steps) == self.done
+        self.steps.append(step)
+
+
+def test_each_step_is_shown_with_its_figures(
+    trained: SuperNet, options: TrainOptions, tmp_path: Path
+) -> None:
+    """180 images: 3 steps of 50, then one of 100 in each of two epochs; one network a step."""
+    figures = Figures()
+    pair = (micro_dataset(200), micro_dataset(60, seed=1))
+    train(MICRO, pair, out=tmp_path / "s.safetensors", options=options, progress=figures)
+
+    steps = figures.steps
+    assert [(step.phase, step.phase_number, step.epoch) for step in steps] == [
+        ("full", 1, 1),
+        ("full", 1, 1),
+        ("full", 1, 1),
+        ("all", 2, 1),
+        ("all", 2, 2),
+    ]
+    assert {(step.phases, step.epochs) for step in steps} == {(2, 1), (2, 2)}
+    left = [step.seconds_left * step.images_per_s for step in steps]
+    assert left == pytest.approx([300, 250, 200, 100, 0])
+    # Whole numbers of images are right.
+    right = [
+        step.accuracy * images for step, images in zip(steps, (50, 50, 50, 100, 100), strict=True)
+    ]
+    assert right == pytest.approx([round(count) for count in right])
+    assert all(0 < step.accuracy < 1 for step in steps)
+    losses = [record.loss for record in trained.records]
+    assert sum(step.loss for step in steps[:3]) / 3 == pytest.approx(losses[0])
+    assert [step.loss for step in steps[3:]] == pytest.approx(losses[1:])
 
 
 def test_it_is_shown_as_a_table_and_as_values(trained: SuperNet) -> None:
