@@ -1,14 +1,14 @@
-"""Workflow functions in worker processes of ours: options go in as JSON, the result comes back so.
+"""Launcher of workflow functions in worker processes; options and results are sent as JSON.
 
-What is judged must be measured in another process than what was fitted, and one device's sweep
-must not end with another's. A worker runs one function with its options:
+Measurements for an evaluation need another process than those for the fit, and a failing sweep must
+not stop those of other devices. A worker runs one function with its options:
 
     from ofabench.launcher import launch
 
     summary = launch(sweep_from, options, progress=progress)
 
-The function is named by its module, so that a worker imports it: one of a module's own, that takes
-`(options, progress)` and returns a mapping for JSON, or an object whose `to_dict` gives one.
+The worker imports the function by module and name: it must be at the top of a module, takes
+`(options, progress)`, and returns a mapping for JSON, or an object whose `to_dict` returns one.
 """
 
 from ofabench.launcher.worker import Outcome, Worker, launch

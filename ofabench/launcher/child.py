@@ -1,6 +1,6 @@
-"""The worker process: reads a request, runs its function, writes events and the result as JSON.
+"""Child process of a worker: reads a request, runs its function, writes events as JSON.
 
-Its standard output carries events alone: what libraries print there goes to standard error.
+Only events go to standard output: whatever libraries print there is sent to standard error.
 """
 
 import json
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class _EventProgress:
-    """A progress that writes each call as an event."""
+    """Progress that writes each call as an event."""
 
     def __init__(self, out: IO[str]) -> None:
         self._out = out
@@ -37,7 +37,7 @@ class _EventProgress:
         write(self._out, event="step", figures=asdict(step))
 
     def close(self) -> None:
-        """Say nothing: the parent closes when the worker has ended."""
+        """Do nothing: the parent closes its progress when the worker has ended."""
 
 
 def write(out: IO[str], **event: Any) -> None:
@@ -47,16 +47,16 @@ def write(out: IO[str], **event: Any) -> None:
 
 
 def main() -> int:
-    """Run the request that standard input holds; 0 where its function returned."""
+    """Run the request on standard input; return 0 if its function returned."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     if not sys.warnoptions:
-        warnings.simplefilter("ignore")  # they are for programmers
+        warnings.simplefilter("ignore")  # they are for developers
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         request = json.load(sys.stdin)
         sys.path[:] = request.pop("path")
-        # What this process is in others' messages, as that of a device's lock.
+        # The name of this process in messages of others, such as that of a device's lock.
         sys.argv[:] = ["ofabench", "worker", request["function"]]
         from ofabench.launcher.request import Request
 

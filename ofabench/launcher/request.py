@@ -1,4 +1,4 @@
-"""The request to a worker: a function and its options, as JSON."""
+"""Request to a worker: a function and its options, as JSON."""
 
 import dataclasses
 import importlib
@@ -14,9 +14,9 @@ Function = Callable[[Any, Progress], object]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Request:
-    """A function and its options, both by name, as they travel to a worker.
+    """A function and its options, by name, for a worker.
 
-    `function` and `options_class` are written `module:name`; `options` holds plain values.
+    `function` and `options_class` have the form `module:name`; `options` holds plain values.
     """
 
     function: str
@@ -25,25 +25,25 @@ class Request:
 
     @classmethod
     def of(cls, function: Function, options: Options) -> Self:
-        """Name a function and its options; `InputError` for what another process cannot import."""
+        """Return the request; `InputError` if another process cannot import the function."""
         return cls(
             function=_name(function), options_class=_name(type(options)), options=options.to_dict()
         )
 
     def call(self, progress: Progress) -> Any:
-        """Import the function, make its options, and call it."""
-        options = _named(self.options_class).from_dict(self.options)
-        return plain(_named(self.function)(options, progress))
+        """Import the function, create its options, and call it."""
+        options = _imported(self.options_class).from_dict(self.options)
+        return plain(_imported(self.function)(options, progress))
 
 
 def plain(result: Any) -> Any:
-    """Return what `to_dict` of a result gives, where it has that."""
+    """Return a result's `to_dict()` if it has one, else the result."""
     to_dict = getattr(result, "to_dict", None)
     return result if to_dict is None else to_dict()
 
 
-def _name(thing: Any) -> str:
-    module, name = thing.__module__, thing.__qualname__
+def _name(target: Any) -> str:
+    module, name = target.__module__, target.__qualname__
     if not name.isidentifier() or module == "__main__":
         raise InputError(
             f"{module}.{name} cannot run in another process: expected a function or a class at the "
@@ -52,6 +52,6 @@ def _name(thing: Any) -> str:
     return f"{module}:{name}"
 
 
-def _named(name: str) -> Any:
+def _imported(name: str) -> Any:
     module, _, attribute = name.partition(":")
     return getattr(importlib.import_module(module), attribute)

@@ -1,4 +1,4 @@
-"""A worker process, from the side of the process that starts it."""
+"""Worker process, seen from the process that starts it."""
 
 import dataclasses
 import json
@@ -19,31 +19,31 @@ from supernet.train.callbacks import StepWatcher, TrainingProgress
 
 logger = logging.getLogger(__name__)
 Say = Callable[[str], None]
-LAST_LINES = 5  # of what a worker that broke off had said
+LAST_LINES = 5  # lines of output in the message about a failed worker
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a worker ended: with a result, or with the error that its function raised."""
+    """End of a worker: the result of its function, or the error that it raised."""
 
     result: Any = None
     error: OfabenchError | None = None
 
     @property
     def interrupted(self) -> bool:
-        """Whether it was asked to stop."""
+        """Whether it was interrupted."""
         return isinstance(self.error, InterruptedSweepError)
 
 
 class Worker:
-    """A process that runs one function of ours; started when it is made.
+    """Process that runs one function; it starts with the constructor.
 
     Args:
-        function: of the top of a module; takes the options and a progress.
-        options: its options; they travel as JSON.
-        progress: shows the function's progress; None for nothing.
-        say: called with each line that the worker prints or logs; None logs them here.
-        alone: whether a terminal's Ctrl-C passes the worker by, so that `interrupt` alone stops it.
+        function: a function at the top of a module; takes the options and a progress.
+        options: its options, sent as JSON.
+        progress: is shown the function's progress; None shows nothing.
+        say: is called with each line that the worker prints or logs; None logs them.
+        alone: whether a terminal's Ctrl-C does not reach the worker, only `interrupt` stops it.
 
     Raises:
         InputError: the function or its options cannot be imported by another process.
@@ -62,7 +62,7 @@ class Worker:
         self._progress = progress or NoProgress()
         self._say: Say = say or logger.info
         self._reply: dict[str, Any] | None = None
-        self._words: list[str] = []
+        self._lines: list[str] = []
         self._interrupted = False
         self._process = subprocess.Popen(
             [sys.executable, "-m", "ofabench.launcher.child"],
@@ -79,14 +79,14 @@ class Worker:
             json.dump({**dataclasses.asdict(request), "path": sys.path}, pipe)
         readers = (
             (self._read_reply, self._process.stdout),
-            (self._read_words, self._process.stderr),
+            (self._read_lines, self._process.stderr),
         )
         self._threads = [threading.Thread(target=read, args=(pipe,)) for read, pipe in readers]
         for thread in self._threads:
             thread.start()
 
     def interrupt(self) -> None:
-        """Ask it to stop, as Ctrl-C does."""
+        """Stop it, as Ctrl-C does."""
         self._interrupted = True
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
@@ -98,17 +98,19 @@ class Worker:
             thread.join()
         self._progress.close()
         if self._reply is None:
-            return Outcome(error=self._broken_off())
+            return Outcome(error=self._failure())
         if "error" in self._reply:
             return Outcome(error=_error_of(self._reply["error"], self._reply["message"]))
         return Outcome(result=self._reply["result"])
 
-    def _broken_off(self) -> OfabenchError:
+    def _failure(self) -> OfabenchError:
         if self._interrupted:
-            return InterruptedSweepError("stopped before it began")
-        code, said = self._process.returncode, " / ".join(self._words[-LAST_LINES:])
-        how = f"exit code {code}" if code >= 0 else f"signal {-code}"
-        return OfabenchError(f"a worker process broke off ({how}): {said or 'it said nothing'}")
+            return InterruptedSweepError("stopped before it started")
+        code, output = self._process.returncode, " / ".join(self._lines[-LAST_LINES:])
+        ending = f"exit code {code}" if code >= 0 else f"signal {-code}"
+        return OfabenchError(
+            f"a worker process failed ({ending}): {output or 'it printed nothing'}"
+        )
 
     def _read_reply(self, pipe: IO[str]) -> None:
         with pipe:
@@ -127,11 +129,11 @@ class Worker:
                 else:
                     self._reply = event
 
-    def _read_words(self, pipe: IO[str]) -> None:
+    def _read_lines(self, pipe: IO[str]) -> None:
         with pipe:
             for line in pipe:
                 if line.strip():
-                    self._words.append(line.rstrip("\n"))
+                    self._lines.append(line.rstrip("\n"))
                     self._say(line.rstrip("\n"))
 
 
@@ -148,8 +150,8 @@ def launch(
         function, options, progress, say: see `Worker`.
 
     Raises:
-        OfabenchError: what the function raised, of the same class; or the worker broke off.
-        KeyboardInterrupt: Ctrl-C, after the worker has put back what it changed.
+        OfabenchError: the function's error, with the same class; or the worker failed.
+        KeyboardInterrupt: Ctrl-C, after the worker has restored what it changed.
     """
     worker = Worker(function, options, progress=progress, say=say)
     try:
@@ -163,9 +165,9 @@ def launch(
 
 
 def _error_of(name: str, message: str) -> OfabenchError:
-    """Return an error of the class `name` of the one tree."""
-    found = getattr(errors, name, OfabenchError)
-    if found is errors.UnrunnableError:  # which needs a place in a load that is not ours
-        found = errors.DeviceError
-    error: OfabenchError = found(message)
+    """Return an error of the class `name` in `bench.errors`."""
+    error_class = getattr(errors, name, OfabenchError)
+    if error_class is errors.UnrunnableError:  # its constructor needs more than a message
+        error_class = errors.DeviceError
+    error: OfabenchError = error_class(message)
     return error

@@ -90,7 +90,7 @@ def test_a_supernet_is_trained_on_a_folder_and_a_network_of_it_cut_out(
     assert load_trained(out).data == str(folder)
     assert load_trained(out).class_names == CLASSES
     told = capsys.readouterr().err
-    assert "images left out because they cannot be read: 3" in told
+    assert "images that cannot be read and are skipped: 3" in told
     assert "1.png: it is empty" in told
     assert "2.JPEG: it is no image" in told
     assert "pipe.jpg: it is no regular file" in told
@@ -132,7 +132,7 @@ def test_of_many_broken_images_ten_are_named(caplog: pytest.LogCaptureFixture) -
     log_broken([Broken(Path(f"{number}.jpg"), "it is empty") for number in range(13)])
 
     lines = caplog.messages
-    assert lines[0] == "images left out because they cannot be read: 13"
+    assert lines[0] == "images that cannot be read and are skipped: 13"
     assert lines[1] == "  0.jpg: it is empty"
     assert lines[10:] == ["  9.jpg: it is empty", "  and 3 more"]
 

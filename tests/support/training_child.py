@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from bench.errors import InterruptedSweepError
-from ofabench.workflows.train.graceful_stop import wish_to_stop
+from ofabench.workflows.train.graceful_stop import stop_requested
 from supernet.data.dataset import Dataset
 from supernet.data.tensor_source import TensorSource
 from supernet.space.space import SearchSpace
@@ -97,7 +97,7 @@ def main() -> int:
         micro_batches=args.micro_batches,
     )
     lines = Lines()
-    with joined("cpu") as ranks, wish_to_stop() as stop:
+    with joined("cpu") as ranks, stop_requested() as stop:
         running = Running(
             resume=args.resume,
             checkpoint_s=0.0,  # after every step

@@ -1,1 +1,1 @@
-"""What training and evaluation share on the command line."""
+"""Training of supernets, and evaluation and extraction of sub-networks."""

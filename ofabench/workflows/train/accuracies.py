@@ -1,4 +1,4 @@
-"""Accuracies of a supernet's sub-networks, measured, as a networks table."""
+"""Measured accuracies of a supernet's sub-networks, as a networks table."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 STORE = ".evaluations.jsonl"
-SPACE_TOML = "space_toml"  # where a networks table has a space that is not shipped
+SPACE_TOML = "space_toml"  # key of a networks table's provenance for a space that is not shipped
 _LOG = logging.getLogger(__name__)
 
 
@@ -42,7 +42,7 @@ class MeasuredAccuracies:
 
     @property
     def frame(self) -> "pd.DataFrame":
-        """A network a row: the space's columns, `accuracy` and `accuracy_error`."""
+        """One row for each network: the space's columns, `accuracy` and `accuracy_error`."""
         return self.table.frame
 
     @property
@@ -55,7 +55,7 @@ class MeasuredAccuracies:
         self.table.save(Path(path))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the least, mean and most accuracy, and where they are from, as JSON values."""
+        """Return the lowest, mean and highest accuracy, and the provenance, as JSON values."""
         accuracy, error = self.frame["accuracy"], self.frame["accuracy_error"]
         return {
             "networks": len(self.frame),
@@ -63,16 +63,18 @@ class MeasuredAccuracies:
             "mean": float(accuracy.mean()),
             "most": float(accuracy.max()),
             "standard_error": float(error.median()),
-            **{name: each for name, each in self.table.provenance.items() if name != SPACE_TOML},
+            **{name: value for name, value in self.table.provenance.items() if name != SPACE_TOML},
         }
 
     def __repr__(self) -> str:
-        """How many networks there are, and their accuracies."""
-        of = self.to_dict()
+        """The number of networks and the range of their accuracies."""
+        figures = self.to_dict()
         return (
-            f"{of['networks']} networks of {self.space.name}: accuracy {of['least']:.2%} to "
-            f"{of['most']:.2%}, mean {of['mean']:.2%} on {of['images']} {of['part']} images\n"
-            f"  standard error of one accuracy {of['standard_error']:.2%}"
+            f"{figures['networks']} networks of {self.space.name}: accuracy {figures['least']:.2%} "
+            "to "
+            f"{figures['most']:.2%}, mean {figures['mean']:.2%} on {figures['images']} "
+            f"{figures['part']} images\n"
+            f"  standard error of one accuracy {figures['standard_error']:.2%}"
         )
 
     def _repr_html_(self) -> str:
@@ -81,16 +83,16 @@ class MeasuredAccuracies:
 
 
 def check_folder(out: Path) -> None:
-    """Raise `FileError` where a file has no folder: before minutes of measuring, not after."""
+    """Raise `FileError` if a file's folder does not exist, before minutes of measuring."""
     if not out.parent.is_dir():
         raise FileError(f"cannot write {out}: the folder {out.parent} does not exist")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """A supernet, what its file is called, and the images that judge its sub-networks.
+class EvaluatedSupernet:
+    """A supernet, its file's name, and the images for the accuracies.
 
-    `progress` is given each network measured.
+    `progress` is shown each measured network.
     """
 
     checkpoint: Checkpoint
@@ -100,13 +102,13 @@ class Subject:
 
 
 def measure_accuracies(
-    subject: Subject,
+    supernet: EvaluatedSupernet,
     archs: Sequence[ArchConfig] | Codes | None,
     options: EvaluationOptions,
     out: Path | None,
 ) -> MeasuredAccuracies:
     """Measure sub-networks of a supernet; see `SuperNet.evaluate`."""
-    checkpoint, images = subject.checkpoint, subject.images
+    checkpoint, images = supernet.checkpoint, supernet.images
     space = checkpoint.space
     codes = _codes(archs, space, options)
     validation = images.validation.subset(options.images, np.random.default_rng(options.seed))
@@ -130,10 +132,12 @@ def measure_accuracies(
 
     if out is None:
         scores: dict[Code, Score] = {}
-        _measure(codes, measured, scores.__setitem__, subject.progress)
+        _measure(codes, measured, scores.__setitem__, supernet.progress)
     else:
-        scores = _kept(out.with_suffix(STORE), conditions, codes, measured, subject.progress)
-    provenance = {"checkpoint": subject.file, **asdict(conditions), **origin()}
+        scores = _measure_missing(
+            out.with_suffix(STORE), conditions, codes, measured, supernet.progress
+        )
+    provenance = {"checkpoint": supernet.file, **asdict(conditions), **origin()}
     table = _table(space, codes, [scores[tuple(code)] for code in codes.tolist()], provenance)
     result = MeasuredAccuracies(space=space, table=table)
     if out is not None:
@@ -145,43 +149,43 @@ def measure_accuracies(
 def _codes(
     archs: Sequence[ArchConfig] | Codes | None, space: SearchSpace, options: EvaluationOptions
 ) -> Codes:
-    """Networks given, those of the file, then those drawn, each once."""
-    given = [codes_of([] if archs is None else archs, space)]
+    """Codes of the given networks, those of the file, then random ones, each once."""
+    parts = [codes_of([] if archs is None else archs, space)]
     if options.archs is not None:
         pairs = list(read_archs(options.archs, space))
-        others = {of.name for of, _ in pairs} - {space.name}
+        others = {file_space.name for file_space, _ in pairs} - {space.name}
         if others or not pairs:
-            held = f"networks of {', '.join(sorted(others))}" if others else "no network"
-            raise InputError(f"{options.archs} holds {held}, the checkpoint is of {space.name}")
-        given.append(space.encode([arch for _, arch in pairs]))
+            content = f"networks of {', '.join(sorted(others))}" if others else "no network"
+            raise InputError(f"{options.archs} holds {content}, the checkpoint is of {space.name}")
+        parts.append(space.encode([arch for _, arch in pairs]))
     if (archs is None and options.archs is None) or options.networks is not None:
-        given.append(measure.choose_networks(space, options.networks or DRAWN, options.seed))
-    codes = np.concatenate(given)
+        parts.append(measure.choose_networks(space, options.networks or DRAWN, options.seed))
+    codes = np.concatenate(parts)
     _, first = np.unique(codes, axis=0, return_index=True)
     if not len(first):
         raise InputError("archs is empty: give at least one network, or leave it out")
     return np.asarray(codes[np.sort(first)])
 
 
-def _kept(
+def _measure_missing(
     path: Path,
     conditions: Conditions,
     codes: Codes,
     measured: Callable[[Codes], Iterable[tuple[int, Score]]],
     progress: Progress,
 ) -> dict[Code, Score]:
-    """Scores of a file that grows by each network, with those that it lacked."""
+    """Scores of a file, after measuring those that it lacks; each is stored at once."""
     with EvaluationStore.open(path, conditions) as store:
         missing = codes[[tuple(code) not in store.scores for code in codes.tolist()]]
         if len(missing) < len(codes):
-            kept = len(codes) - len(missing)
-            _LOG.info("%d of %d networks are measured already", kept, len(codes))
+            finished = len(codes) - len(missing)
+            _LOG.info("%d of %d networks are measured already", finished, len(codes))
         try:
             _measure(missing, measured, store.add, progress)
         except KeyboardInterrupt:
             raise InterruptedSweepError(
-                f"stopped; {len(store.scores)} networks are kept in {store.path}: go on with the "
-                "same command"
+                f"stopped; {len(store.scores)} networks are stored in {store.path}: continue with "
+                "the same command"
             ) from None
         return store.scores
 
@@ -189,14 +193,14 @@ def _kept(
 def _measure(
     codes: Codes,
     measured: Callable[[Codes], Iterable[tuple[int, Score]]],
-    keep: Callable[[Code, Score], None],
+    store_score: Callable[[Code, Score], None],
     progress: Progress,
 ) -> None:
-    """Keep each network's score as soon as it is measured."""
+    """Store each network's score as soon as it is measured."""
     progress.start(len(codes), "measuring accuracies")
     try:
         for row, score in measured(codes):
-            keep(tuple(codes[row].tolist()), score)
+            store_score(tuple(codes[row].tolist()), score)
             progress.advance(note=f"{score.accuracy:.1%}")
     finally:
         progress.close()
@@ -205,11 +209,12 @@ def _measure(
 def _table(
     space: SearchSpace, codes: Codes, scores: Sequence[Score], provenance: Mapping[str, Any]
 ) -> NetworksTable:
-    """Networks with the columns `accuracy` and `accuracy_error`, and a space of the caller."""
+    """Table of networks with the columns `accuracy` and `accuracy_error`."""
     frame = space.frame_of(codes).assign(
-        accuracy=[each.accuracy for each in scores], accuracy_error=[each.error for each in scores]
+        accuracy=[score.accuracy for score in scores],
+        accuracy_error=[score.error for score in scores],
     )
-    own = {} if space.name in space_names() else {SPACE_TOML: space.text}
+    space_toml = {} if space.name in space_names() else {SPACE_TOML: space.text}
     return NetworksTable(
-        frame=frame, space=space.name, targets={}, provenance={**provenance, **own}
+        frame=frame, space=space.name, targets={}, provenance={**provenance, **space_toml}
     )

@@ -1,4 +1,4 @@
-"""A predictor of sub-networks' accuracies, fitted and evaluated on measured ones."""
+"""Fit of a predictor of sub-networks' accuracies, evaluated on held-out networks."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from latency_models.tables.columns import finite_numbers, numbers_of
 from latency_models.tables.networks import NetworksTable
 from ofabench.options.accuracy import AccuracyOptions
 from ofabench.workflows.latency.networks import space_of
-from ofabench.workflows.train.accuracies import MeasuredAccuracies, Subject, check_folder
+from ofabench.workflows.train.accuracies import EvaluatedSupernet, MeasuredAccuracies, check_folder
 from ofabench.workflows.train.network_arguments import codes_of
 from supernet.accuracy.check import Compared, compare, kinds_for
 from supernet.accuracy.measure import CALIBRATION_IMAGES, choose_networks, measure_pairs
@@ -28,7 +28,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class FittedAccuracies:
-    """A predictor of accuracies, and what the kinds that were compared came to, best first."""
+    """A predictor of accuracies, and the errors of the compared kinds, best first."""
 
     space: SearchSpace
     predictor: AccuracyPredictor
@@ -43,12 +43,12 @@ class FittedAccuracies:
         self.predictor.save(Path(path))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return its cross-validated figures, its model and where it is from, as JSON values."""
+        """Return its cross-validated figures, its model and its provenance, as JSON values."""
         figures = self.predictor.cross_validation.to_json()
         return {**figures, "model": self.predictor.model.kind, **self.predictor.provenance}
 
     def __repr__(self) -> str:
-        """What was compared, what was fitted, and how good it is."""
+        """The compared kinds, the fitted one, and its errors."""
         return "\n".join(_lines(self.predictor, self.compared))
 
 
@@ -61,17 +61,17 @@ def fit_accuracy(
 ) -> FittedAccuracies:
     """Return a predictor of accuracies that is fitted on measured ones.
 
-    A fifth of the networks is kept back to judge by; then all are fitted on.
+    A fifth of the networks is held-out for the evaluation; the final fit uses all of them.
 
     Args:
-        measured: what `SuperNet.evaluate` returned, a networks table with the column `accuracy`
+        measured: a result of `SuperNet.evaluate`, a networks table with the column `accuracy`
             (fractions), or its file.
-        space: what the networks are of, where the table does not say.
-        options: which model, and the seed.
+        space: the space of the networks, if the table does not have it.
+        options: the model and the seed.
         out: the predictor's file; None to write none.
 
     Raises:
-        InputError: something else was given, or too few networks.
+        InputError: the argument is something else, or has too few networks.
         FileError: the table cannot be read, lacks `accuracy`, or `out` cannot be written.
 
     Example:
@@ -93,19 +93,21 @@ def fit_accuracy(
         table = measured.table if isinstance(measured, MeasuredAccuracies) else measured
         if not isinstance(table, NetworksTable):
             raise InputError(
-                f"measured is a {type(measured).__name__}, expected what SuperNet.evaluate "
-                "returned, a NetworksTable or its file"
+                f"measured is a {type(measured).__name__}, expected a result of SuperNet.evaluate, "
+                "a NetworksTable or its file"
             )
     if "accuracy" not in table.frame.columns:
-        where = measured if isinstance(measured, str | Path) else "the networks table"
-        raise FileError(f"{where} lacks the column 'accuracy'; make it again")
+        source = measured if isinstance(measured, str | Path) else "the networks table"
+        raise FileError(f"{source} lacks the column 'accuracy'; make it again")
     accuracy = finite_numbers(table.frame, "accuracy")
-    of = _space(measured, table, space)
+    loaded_space = _space(measured, table, space)
     provenance |= table.provenance
     if "accuracy_error" in table.frame.columns:
         provenance["measured_error"] = float(np.median(numbers_of(table.frame["accuracy_error"])))
     options = AccuracyOptions.or_defaults(options)
-    return _fit(of, (of.codes_of(table.frame), accuracy), provenance, options, out)
+    return _fit(
+        loaded_space, (loaded_space.codes_of(table.frame), accuracy), provenance, options, out
+    )
 
 
 def _space(
@@ -119,20 +121,20 @@ def _space(
 
 
 def measure_and_fit(
-    subject: Subject, options: AccuracyOptions, out: Path | str | None
+    supernet: EvaluatedSupernet, options: AccuracyOptions, out: Path | str | None
 ) -> FittedAccuracies:
     """Measure networks of a supernet, and fit; see `SuperNet.accuracy_predictor`."""
-    checkpoint, images, space = subject.checkpoint, subject.images, subject.checkpoint.space
+    checkpoint, images, space = supernet.checkpoint, supernet.images, supernet.checkpoint.space
     validation = images.validation.subset(options.images, np.random.default_rng(options.seed))
     pairs = measure_pairs(
         checkpoint.supernet(),
         choose_networks(space, options.networks, options.seed),
         lambda size: images.train_source.calibration(CALIBRATION_IMAGES, size),
         validation,
-        subject.progress,
+        supernet.progress,
     )
     provenance = {
-        "checkpoint": subject.file,
+        "checkpoint": supernet.file,
         "data": images.name,
         "part": "validation",
         "images": len(validation),
@@ -148,18 +150,18 @@ def _fit(
     options: AccuracyOptions,
     out: Path | str | None,
 ) -> FittedAccuracies:
-    """Compare the kinds on networks kept back, fit the best one on all, and write it."""
+    """Compare the kinds on held-out networks, fit the best one on all, and write it."""
     codes, accuracy = pairs
     kinds = kinds_for(options.model, len(codes))
     compared = compare(space, codes, accuracy, kinds, options.seed)
     best = compared[0]
     fitted = fit_pairs(space, codes, accuracy, kind=best.kind, seed=options.seed)
-    more = {"seed": options.seed, "compared": [each.to_json() for each in compared]}
-    predictor = fitted.with_provenance({**provenance, **more})
+    choice = {"seed": options.seed, "compared": [kind.to_json() for kind in compared]}
+    predictor = fitted.with_provenance({**provenance, **choice})
     if out is not None:
         predictor.save(Path(out))
-    judged = best.held_out or best.cross_validation
-    if judged.rmse >= judged.constant_rmse:
+    evaluation = best.held_out or best.cross_validation
+    if evaluation.rmse >= evaluation.constant_rmse:
         _LOG.warning("it predicts no better than a constant: measure more networks")
     return FittedAccuracies(space=space, predictor=predictor, compared=tuple(compared))
 
@@ -170,20 +172,20 @@ def _lines(predictor: AccuracyPredictor, compared: Sequence[Compared]) -> list[s
         f"{len(predictor.codes)} networks of {predictor.space}: accuracy {low:.2%} to {high:.2%}",
         f"  fitted          {best.kind}: {predictor.model.settings}",
     ]
-    for each in compared:
-        error = f"{each.cross_validation.rmse:.2%} of {each.cross_validation.pairs}"
-        lines.append(f"  {each.kind:<8}        error {error} cross-validated (root mean square)")
-    held = best.held_out
-    if held is None:
-        lines.append("  held out        none: too few networks to keep some back")
+    for kind in compared:
+        error = f"{kind.cross_validation.rmse:.2%} of {kind.cross_validation.pairs}"
+        lines.append(f"  {kind.kind:<8}        error {error} cross-validated (root mean square)")
+    held_out = best.held_out
+    if held_out is None:
+        lines.append("  held-out        none: too few networks")
     else:
         ranks = [
             f"{name} {'none' if rank is None else f'{rank:.3f}'}"
-            for name, rank in (("Kendall", held.kendall), ("Spearman", held.spearman))
+            for name, rank in (("Kendall", held_out.kendall), ("Spearman", held_out.spearman))
         ]
-        judged = f"{', '.join(ranks)}: {held.judged} networks"
-        lines.append(f"  held out        error {held.rmse:.2%}, {judged}")
-        constant = f"error {held.constant_rmse:.2%} on the same networks"
+        ranks_text = f"{', '.join(ranks)}: {held_out.judged} networks"
+        lines.append(f"  held-out        error {held_out.rmse:.2%}, {ranks_text}")
+        constant = f"error {held_out.constant_rmse:.2%} on the same networks"
         lines.append(f"  best constant   {constant}")
     measured = predictor.provenance.get("measured_error")
     if measured is not None:

@@ -1,4 +1,4 @@
-"""Messages about images that cannot be read."""
+"""Warnings about images that cannot be read."""
 
 import logging
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ _LOG = logging.getLogger(__name__)
 
 
 def log_broken(broken: Sequence[Broken]) -> None:
-    """Log a warning that names them, the first ten of many; nothing where there are none."""
+    """Log a warning with up to ten of their names; nothing if there are none."""
     if not broken:
         return
-    _LOG.warning("images left out because they cannot be read: %d", len(broken))
+    _LOG.warning("images that cannot be read and are skipped: %d", len(broken))
     for each in broken[:SHOWN]:
         _LOG.warning("  %s", each)
     if len(broken) > SHOWN:

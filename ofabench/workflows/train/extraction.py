@@ -1,4 +1,4 @@
-"""An extracted sub-network, from a supernet or from its file, with its images."""
+"""Extraction of a sub-network from a supernet, and its file, with its images."""
 
 import json
 import os
@@ -24,7 +24,7 @@ from supernet.weights.tensor_file import digest_tensors
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class ExtractedNetwork:
-    """A sub-network, and the images that it is calibrated and judged on, where any were opened."""
+    """A sub-network, and the images for calibration and accuracy, if any were opened."""
 
     network: StandaloneNetwork
     data: DataParts | None = None
@@ -43,7 +43,7 @@ class ExtractedNetwork:
     def module(self) -> nn.Sequential:
         """The torch module, images (n, c, r, r) to logits (n, classes), in evaluation mode.
 
-        Its parameters take no gradients; `requires_grad_()` makes them.
+        Its parameters have no gradients; `requires_grad_()` enables them.
         """
         return self.network.network
 
@@ -58,11 +58,11 @@ class ExtractedNetwork:
         return sum(block.params for block in self.blocks)
 
     def save(self, path: Path | str) -> None:
-        """Write it as a file that `load_extracted` and `ofabench export --network` read."""
+        """Write a file for `load_extracted` and `ofabench export --network`."""
         save_network(Path(path), self.network)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what it is as JSON values."""
+        """Return space, architecture, size and provenance as JSON values."""
         return {
             "space": self.network.space,
             "arch": self.arch.to_json(),
@@ -73,7 +73,7 @@ class ExtractedNetwork:
         }
 
     def __repr__(self) -> str:
-        """Its architecture, and its size below."""
+        """Its architecture and its size."""
         line = json.dumps({"space": self.network.space, **self.arch.to_json()})
         return f"{line}\n  {self.macs:,} multiply-adds, {self.params:,} parameters"
 
@@ -81,10 +81,10 @@ class ExtractedNetwork:
 def extract(
     checkpoint: Checkpoint, file: str, arch: ArchConfig, data: Data | None
 ) -> ExtractedNetwork:
-    """Cut `arch` out of a supernet, its batch norms recalibrated on images.
+    """Extract `arch` from a supernet, with batch norms recalibrated on training images.
 
-    They are training images of `data`, or else of what the supernet was trained on. `file` is what
-    the supernet's file is called.
+    The images are those of `data`, else those of the supernet's training. `file` is the name of the
+    supernet's file.
     """
     space = checkpoint.space
     parts = open_data(checkpoint.data if data is None else data, space, labels=False)
@@ -105,17 +105,16 @@ def extract(
 def load_extracted(
     path: Path | str, data: Data | None = None, *, images: bool = False
 ) -> ExtractedNetwork:
-    """Return the sub-network of a file that `extract` wrote.
+    """Return the sub-network of a file written by `extract`.
 
     Args:
         path: its file.
-        data: a name, a folder of images or torch Datasets; None for those that it was extracted
-            with.
-        images: whether images are opened: an int8 file and an accuracy need them.
+        data: a name, a folder of images or torch Datasets; None for those of its extraction.
+        images: whether to open images, which an int8 file and an accuracy need.
 
     Raises:
-        FileError: the file is another's, or damaged.
-        InputError: the images are not what the network takes, or are prepared otherwise.
+        FileError: the file is of another kind, or damaged.
+        InputError: the images do not fit the network's input, or are normalised differently.
 
     Example:
         >>> import torch
@@ -131,25 +130,25 @@ def load_extracted(
 
 
 def with_images(network: StandaloneNetwork, data: Data | None, where: str) -> ExtractedNetwork:
-    """Open the images of `data`, or those that a sub-network was extracted with.
+    """Open the images of `data`, else those of the sub-network's extraction.
 
-    `InputError`, which names the sub-network by `where`, if they are not known or do not fit.
+    `InputError`, which names the sub-network by `where`, if they are unknown or do not fit.
     """
     if data is None:
         recorded = network.provenance.get("calibration") or network.provenance.get("data")
         if not recorded:
-            raise InputError(f"{where} does not say what images it was trained on; give --data")
+            raise InputError(f"{where} does not name its training images; give --data")
         data = str(recorded)
     parts = _data_for(data, network)
     name = os.fspath(data) if isinstance(data, str | os.PathLike) else parts.name
-    own = name == network.provenance.get("data")
-    if own and not network.class_names and parts.classes == network.blocks[-1].out_channels:
-        network = replace(network, class_names=parts.class_names)  # of a file from before
+    same_data = name == network.provenance.get("data")
+    if same_data and not network.class_names and parts.classes == network.blocks[-1].out_channels:
+        network = replace(network, class_names=parts.class_names)  # older files have no class names
     return ExtractedNetwork(network=network, data=parts)
 
 
 def _named(data: Data | None, parts: DataParts, checkpoint: Checkpoint) -> str | None:
-    """The name of data that was given, unless it is a Dataset that the supernet was trained on."""
+    """The name of the given data, unless it is a Dataset of the supernet's training."""
     if data is None:
         return None
     if isinstance(data, str | os.PathLike):
@@ -158,19 +157,19 @@ def _named(data: Data | None, parts: DataParts, checkpoint: Checkpoint) -> str |
 
 
 def _class_names(checkpoint: Checkpoint, parts: DataParts, data: str | None) -> ClassNames:
-    """Names of the checkpoint's classes; of one without, those of the images it was trained on.
+    """Names of the checkpoint's classes, else those of its training images.
 
-    An imported supernet does not say which these are: then `data`, the images given for it, do.
+    An imported supernet has no training images: the class names of `data` apply.
     """
-    own = data in (None, checkpoint.data) or not checkpoint.schedule.phases
-    if checkpoint.class_names or not own or parts.classes != checkpoint.space.classes:
+    same_data = data in (None, checkpoint.data) or not checkpoint.schedule.phases
+    if checkpoint.class_names or not same_data or parts.classes != checkpoint.space.classes:
         return checkpoint.class_names
     return parts.class_names
 
 
 @dataclass(frozen=True, slots=True)
-class _Needs:
-    """The images that one network takes."""
+class _ImageRequirements:
+    """Requirements of one network on its images."""
 
     name: str
     in_channels: int
@@ -183,8 +182,10 @@ def _data_for(data: Data, network: StandaloneNetwork) -> DataParts:
     if isinstance(data, str | os.PathLike):
         parts = get_dataset(os.fspath(data), channels=first.in_channels, size=first.in_size)
     else:
-        needs = _Needs(network.space, first.in_channels, classes, (first.in_size,))
-        parts = open_data(data, needs, labels=False)
+        requirements = _ImageRequirements(
+            network.space, first.in_channels, classes, (first.in_size,)
+        )
+        parts = open_data(data, requirements, labels=False)
     if parts.channels != first.in_channels:
         raise InputError(
             f"data {parts.name} has {parts.channels} channels, the network takes "
@@ -192,8 +193,8 @@ def _data_for(data: Data, network: StandaloneNetwork) -> DataParts:
         )
     if normalisation_of(parts) != network.normalisation:
         raise InputError(
-            f"the network takes images prepared by {network.normalisation}, data {parts.name} "
-            f"gives {normalisation_of(parts)}; give the data that it was extracted with"
+            f"the network expects images with {network.normalisation}, data {parts.name} has "
+            f"{normalisation_of(parts)}; give the data of its extraction"
         )
     return parts
 

@@ -1,4 +1,4 @@
-"""Graceful stop: SIGTERM and Ctrl-C are noted, and long work ends at the next good place."""
+"""Graceful stop: after SIGTERM or Ctrl-C, long work ends at its next safe point."""
 
 import signal
 import threading
@@ -8,26 +8,28 @@ from types import FrameType
 
 
 @contextmanager
-def wish_to_stop() -> Iterator[Callable[[], bool]]:
-    """Yield a question: has the user, or who runs the machine, asked to stop?
+def stop_requested() -> Iterator[Callable[[], bool]]:
+    """Yield a function that says whether SIGTERM or Ctrl-C was received.
 
-    A second Ctrl-C does not wait and raises `KeyboardInterrupt`. Signals can only be caught in the
-    main thread; in another the answer is always no.
+    A second Ctrl-C raises `KeyboardInterrupt`. Signals can be caught in the main thread only; in
+    other threads the function always returns False.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    asked = threading.Event()
+    requested = threading.Event()
 
-    def wish(number: int, frame: FrameType | None) -> None:
+    def note_signal(number: int, frame: FrameType | None) -> None:
         del frame
-        if asked.is_set() and number == signal.SIGINT:
+        if requested.is_set() and number == signal.SIGINT:
             raise KeyboardInterrupt
-        asked.set()
+        requested.set()
 
-    before = {number: signal.signal(number, wish) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {
+        number: signal.signal(number, note_signal) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
-        yield asked.is_set
+        yield requested.is_set
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)

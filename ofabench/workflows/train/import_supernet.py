@@ -22,11 +22,11 @@ def import_ofa_supernet(
     out: Path | str,
     data: Data | None = None,
 ) -> SuperNet:
-    """Read the weights of a network of the package `ofa` as a trained supernet.
+    """Import the weights of a network of the package `ofa` as a trained supernet.
 
     Args:
-        file: a torch file with its state dict, alone or in a checkpoint. Nothing in it is run.
-        space: what it is of: ofa-mbv3-w1.0, ofa-mbv3-w1.2, ofa-proxyless-w1.3 or ofa-resnet50d.
+        file: a torch file with its state dict, alone or in a checkpoint. No code in it is run.
+        space: its space: ofa-mbv3-w1.0, ofa-mbv3-w1.2, ofa-proxyless-w1.3 or ofa-resnet50d.
         out: the supernet's file (safetensors).
         data: images for its sub-networks' statistics and accuracies; None to give them later.
 
@@ -44,5 +44,7 @@ def import_ofa_supernet(
     save_checkpoint(Path(out), Checkpoint(recipe=recipe, phase=0, epoch=0, network=network))
     if stored.left_out:
         others = ", ".join(map(repr, stored.left_out))
-        _LOG.info("read the weights under %r; %s beside it are left out", stored.place, others)
+        _LOG.info(
+            "read the weights under %r; the other entries %s are ignored", stored.place, others
+        )
     return SuperNet(Path(out), data)

@@ -1,4 +1,4 @@
-"""Networks from callers: architectures, codes, names, files."""
+"""Arguments that name networks: architectures, codes, words, files."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from supernet.space.space import ArchConfig, SearchSpace
 
 ENDS = ("largest", "smallest")
 _EXPECTED = (
-    "expected an ArchConfig, what a search found, one of the words largest and smallest, or a file "
+    "expected an ArchConfig, a search's result, one of the words largest and smallest, or a file "
     "of a search's result or of archs"
 )
 
@@ -24,10 +24,10 @@ def codes_of(archs: Sequence[ArchConfig] | Codes, space: SearchSpace) -> Codes:
 
     Args:
         archs: architectures, or their codes (n, columns) of whole numbers.
-        space: what they must be of.
+        space: the space of the networks.
 
     Raises:
-        InputError: something else was given, or the space has no such network.
+        InputError: the argument is something else, or the space has no such network.
 
     Example:
         >>> tiny = SearchSpace.load("tiny")
@@ -48,23 +48,23 @@ def codes_of(archs: Sequence[ArchConfig] | Codes, space: SearchSpace) -> Codes:
         raise InputError(
             f"archs is {archs!r:.80}, expected a list of ArchConfigs or codes (n, columns)"
         )
-    for place, arch in enumerate(archs):
+    for index, arch in enumerate(archs):
         if not isinstance(arch, ArchConfig):
-            raise InputError(f"archs[{place}] is {arch!r:.80}, expected an ArchConfig")
+            raise InputError(f"archs[{index}] is {arch!r:.80}, expected an ArchConfig")
     return space.encode(list(archs))
 
 
 def arch_of(arch: Any, space: SearchSpace, pick: int | None = None) -> ArchConfig:
-    """Return the architecture that is given in any way, as the space has it.
+    """Return the architecture of an argument, in the space's canonical form.
 
     Args:
         arch: an `ArchConfig`, an object that has one as `.arch`, "largest", "smallest", or a file
             of a search's result or of archs.
-        space: what it must be of.
-        pick: which of several in a file, from 1.
+        space: the space of the network.
+        pick: which network of a file, from 1.
 
     Raises:
-        InputError: it is nothing of that kind, or of another space.
+        InputError: it is something else, or of another space.
         FileError: the file cannot be read.
 
     Example:
@@ -79,9 +79,9 @@ def arch_of(arch: Any, space: SearchSpace, pick: int | None = None) -> ArchConfi
     config = arch if isinstance(arch, ArchConfig) else getattr(arch, "arch", None)
     if not isinstance(config, ArchConfig):
         raise InputError(f"arch is {arch!r:.80}, {_EXPECTED}")
-    of = getattr(arch, "space", None)
-    if isinstance(of, SearchSpace) and of.name != space.name:
-        raise InputError(f"arch is a network of {of.name}, the supernet is of {space.name}")
+    arch_space = getattr(arch, "space", None)
+    if isinstance(arch_space, SearchSpace) and arch_space.name != space.name:
+        raise InputError(f"arch is a network of {arch_space.name}, the supernet is of {space.name}")
     return space.canonical(config)
 
 

@@ -1,4 +1,4 @@
-"""`SuperNet`: a trained supernet, its file, and what can be done with it."""
+"""`SuperNet`: a trained supernet and its file; evaluates and extracts sub-networks."""
 
 import html
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ from bench.errors import InputError
 from bench.protocol.progress import NoProgress, Progress
 from ofabench.options.accuracy import AccuracyOptions, EvaluationOptions
 from ofabench.workflows.train.accuracies import (
+    EvaluatedSupernet,
     MeasuredAccuracies,
-    Subject,
     check_folder,
     measure_accuracies,
 )
@@ -31,10 +31,9 @@ from supernet.train.checkpoint import Checkpoint, EpochRecord, check_trained, lo
 
 @dataclass(frozen=True, repr=False, eq=False)
 class SuperNet:
-    """A supernet's file, read when first needed.
+    """A supernet's file, read at the first use.
 
-    `data` are the images that it was trained on, where these are torch Datasets: a file names
-    them, and cannot hold them.
+    `data` are the training images if these are torch Datasets, which the file only names.
 
     Example:
         >>> from tests.support.micro_supernets import micro_images, save_micro
@@ -55,27 +54,27 @@ class SuperNet:
 
     @property
     def space(self) -> SearchSpace:
-        """The space that its sub-networks are of."""
+        """The space of its sub-networks."""
         return self.checkpoint.space
 
     @property
     def records(self) -> tuple[EpochRecord, ...]:
-        """What each epoch of the training came to."""
+        """Records of the training's epochs: losses, images, seconds."""
         return self.checkpoint.records
 
     @property
     def usage(self) -> tuple[Usage, ...]:
-        """What the runs of the training took of their devices."""
+        """Device time and energy of the training's runs."""
         return self.checkpoint.usage
 
     @property
     def finished(self) -> bool:
-        """Whether it is trained to the end."""
+        """Whether the training is finished."""
         return self.checkpoint.finished
 
     @cached_property
     def images(self) -> DataParts:
-        """The images that it was trained on: training, validation and test."""
+        """The images of its data: training, validation and test."""
         data = self.checkpoint.data if self.data is None else self.data
         return open_data(data, self.space, class_names=self.checkpoint.class_names)
 
@@ -90,30 +89,30 @@ class SuperNet:
     ) -> MeasuredAccuracies:
         """Measure the accuracy of sub-networks.
 
-        Each network is cut out, its batch norms recalibrated on training images, and judged on
-        validation images.
+        Each network is extracted, its batch norms are recalibrated on training images, and its
+        accuracy is measured on validation images.
 
         Args:
-            archs: architectures, or their codes (n, columns); None to draw them.
-            data: other images than those of the training.
-            out: the networks table's file. What is measured is kept in a file beside it at once:
-                the same call again measures only what is new. None writes nothing.
-            options: how many networks are drawn, and how many images judge.
-            progress: is given each network measured; None shows nothing.
+            archs: architectures, or their codes (n, columns); None for random ones.
+            data: other images than the training's.
+            out: the networks table's file. Each accuracy is also stored at once in a file next to
+                it: the same call again measures only missing ones. None writes nothing.
+            options: the numbers of random networks and of images.
+            progress: is shown each measured network; None shows nothing.
 
         Returns:
-            The networks with their accuracies, each network once, in the order given.
+            The networks with their accuracies, each network once, in the given order.
 
         Raises:
             InputError: a network or images that do not fit, or the training is not finished.
             FileError: a file cannot be read or written.
-            InterruptedSweepError: Ctrl-C, where `out` keeps what is measured.
+            InterruptedSweepError: Ctrl-C; with `out` the measured accuracies are kept.
         """
         options = EvaluationOptions.or_defaults(options)
         path = None if out is None else Path(out)
         if path is not None:
             check_folder(path)
-        return measure_accuracies(self._subject(data, progress), archs, options, path)
+        return measure_accuracies(self._evaluated(data, progress), archs, options, path)
 
     def accuracy_predictor(
         self,
@@ -126,10 +125,10 @@ class SuperNet:
         """Measure sub-networks, and fit a predictor of accuracies on them.
 
         Args:
-            data: other images than those of the training.
+            data: other images than the training's.
             out: the predictor's file; None writes nothing.
-            options: how many networks are measured, on how many images, and which model.
-            progress: is given each network measured; None shows nothing.
+            options: the numbers of networks and of images, and the model.
+            progress: is shown each measured network; None shows nothing.
 
         Raises:
             InputError: images that do not fit, too few networks, or the training is not finished.
@@ -138,7 +137,7 @@ class SuperNet:
         options = AccuracyOptions.or_defaults(options)
         if out is not None:
             check_folder(Path(out))
-        return measure_and_fit(self._subject(data, progress), options, out)
+        return measure_and_fit(self._evaluated(data, progress), options, out)
 
     def extract(
         self,
@@ -148,14 +147,14 @@ class SuperNet:
         data: Data | None = None,
         out: Path | str | None = None,
     ) -> ExtractedNetwork:
-        """Cut a sub-network out, its batch norms recalibrated on training images.
+        """Extract a sub-network, with batch norms recalibrated on training images.
 
         Args:
-            arch: an `ArchConfig`, what a search found, "largest", "smallest", or a file of a
-                search's result or of archs.
-            pick: which of several in a file, from 1.
-            data: other images than those of the training.
-            out: its file; None writes nothing.
+            arch: an `ArchConfig`, a search's result, "largest", "smallest", or a file of a search's
+                result or of archs.
+            pick: which network of a file, from 1.
+            data: other images than the training's.
+            out: the sub-network's file; None writes nothing.
 
         Raises:
             InputError: no such network in the space, images that do not fit, or the training is
@@ -170,11 +169,11 @@ class SuperNet:
         return network
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what was trained, by what recipe, and what it took, as JSON values."""
+        """Return recipe, phases, time and energy as JSON values."""
         return {"path": str(self.path), **self._summary.to_dict()}
 
     def __repr__(self) -> str:
-        """Each phase of the training and what it came to, as a table."""
+        """Table of the training's phases."""
         return "\n".join(self._summary.lines(str(self.path)))
 
     def _repr_html_(self) -> str:
@@ -187,15 +186,15 @@ class SuperNet:
 
     @property
     def trained(self) -> Checkpoint:
-        """The file's content; `InputError` where it is not trained to the end."""
+        """The file's content; `InputError` if the training is not finished."""
         check_trained(self.checkpoint, self.path)
         return self.checkpoint
 
-    def _subject(self, data: Data | None, progress: Progress | None) -> Subject:
+    def _evaluated(self, data: Data | None, progress: Progress | None) -> EvaluatedSupernet:
         checkpoint = self.trained
         names = checkpoint.class_names
         images = self.images if data is None else open_data(data, self.space, class_names=names)
-        return Subject(
+        return EvaluatedSupernet(
             checkpoint=checkpoint,
             file=self.path.name,
             images=images,
@@ -206,21 +205,21 @@ class SuperNet:
 def sub_network(
     supernet: SuperNet, arch: ArchConfig | str | Path | Any, *, pick: int | None, data: Data | None
 ) -> ExtractedNetwork:
-    """Cut a sub-network out as `SuperNet.extract` does; write nothing, log nothing."""
+    """Extract a sub-network like `SuperNet.extract`, without writing or logging."""
     checkpoint = supernet.trained
     chosen = arch_of(arch, checkpoint.space, pick)
     return extract(checkpoint, supernet.path.name, chosen, supernet.data if data is None else data)
 
 
 def load_supernet(path: Path | str, *, data: Data | None = None) -> SuperNet:
-    """Return the supernet of a file that `train` or `ofabench import-ofa` wrote.
+    """Return the supernet of a file written by `train` or `ofabench import-ofa`.
 
     Args:
-        path: the file, which `train` may still be writing: `finished` tells.
-        data: the images that it was trained on, where these are torch Datasets.
+        path: the file; the training may still run, see `finished`.
+        data: the training images, if these are torch Datasets.
 
     Raises:
-        FileError: the file is missing, another's, or damaged.
+        FileError: the file is missing, of another kind, or damaged.
 
     Example:
         >>> from tests.support.micro_supernets import micro_images, save_micro

@@ -1,4 +1,4 @@
-"""Trains a supernet, whose sub-networks share their weights."""
+"""`train`: training of a supernet, whose sub-networks share their weights."""
 
 import logging
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from bench.protocol.progress import NoProgress, Progress
 from ofabench.options.train import TrainOptions
 from ofabench.workflows.space import load_space
 from ofabench.workflows.train.broken_images import log_broken
-from ofabench.workflows.train.graceful_stop import wish_to_stop
+from ofabench.workflows.train.graceful_stop import stop_requested
 from ofabench.workflows.train.supernet import SuperNet, load_supernet
 from ofabench.workflows.train.training_limits import sampling_of
 from supernet.data.folder_source import FolderSource
@@ -38,30 +38,30 @@ def train(
     options: TrainOptions | None = None,
     progress: Progress | None = None,
 ) -> SuperNet:
-    r"""Train a supernet, kept in `out` with a log beside it.
+    r"""Train a supernet and write it to `out`, with a log next to it.
 
-    The end of each epoch, and the state every few minutes, is kept; `options.resume` continues from
-    there. Ctrl-C and SIGTERM save and end. Started by torchrun, all processes train together, and
-    the first one writes.
+    The file is written after each epoch and every few minutes; `options.resume` continues from it.
+    Ctrl-C and SIGTERM save and stop. Started by torchrun, all processes train together, and the
+    first one writes.
 
     Args:
         space: the space, its name, or a TOML file.
         data: "digits"; a folder of images with train/CLASS/ and val/CLASS/; a torch Dataset whose
             items are (image, label); a pair of them for training and validation; or a `TorchData`,
             which also names them and their classes.
-        out: the supernet's file (safetensors), which must not exist unless it is resumed.
-        options: the schedule, the seed, how it runs, and latency limits.
-        progress: is given each step; None shows nothing.
+        out: the supernet's file (safetensors); it must not exist unless `options.resume`.
+        options: schedule, seed, device, and latency limits.
+        progress: is shown each step; None shows nothing.
 
     Returns:
-        The supernet, trained to the end.
+        The trained supernet.
 
     Raises:
         InputError: space, data, schedule and options do not fit each other, or the loss diverges.
         FileError: a file cannot be read or written.
         InfeasibleError: no network is within the latency limits.
-        MissingRuntimeError: an extra is missing that the data needs.
-        InterruptedSweepError: it was stopped; `out` holds what is done.
+        MissingRuntimeError: the data needs an extra that is not installed.
+        InterruptedSweepError: it was stopped; `out` has the state.
 
     Example:
         >>> from tests.support.micro_supernets import MICRO, micro_dataset
@@ -90,7 +90,7 @@ def _train(  # noqa: PLR0913, PLR0917 - as `train`, and the ranks
     progress: Progress | None,
     ranks: Ranks,
 ) -> None:
-    sampling, restricted = sampling_of(options, space, _LOG.info if ranks.first else _say_nothing)
+    sampling, restricted = sampling_of(options, space, _LOG.info if ranks.first else _discard)
     schedule = Schedule.load(options.schedule)
     source = open_data(data, space, workers=options.workers).train_source
     if isinstance(source, FolderSource):
@@ -106,16 +106,16 @@ def _train(  # noqa: PLR0913, PLR0917 - as `train`, and the ranks
     )
     if ranks.first:
         _check_out(out, resume=options.resume)
-    ranks.wait()  # else the first rank's new checkpoint would be an old one to the others
-    shown = progress if progress is not None and ranks.first else NoProgress()
-    with wish_to_stop() as stop, _stops_in_words(out):
+    ranks.wait()  # else others could take the first rank's new checkpoint for an old one
+    display = progress if progress is not None and ranks.first else NoProgress()
+    with stop_requested() as stop, _stop_messages(out):
         running = Running(
             device=options.device,
             compiled=options.compile,
             resume=options.resume,
             checkpoint_s=options.checkpoint_every_s,
             ranks=ranks,
-            progress=shown,
+            progress=display,
             stop=stop,
         )
         trainer.train(recipe, source, out, running, sampling)
@@ -123,24 +123,24 @@ def _train(  # noqa: PLR0913, PLR0917 - as `train`, and the ranks
 
 
 @contextmanager
-def _stops_in_words(out: Path) -> Iterator[None]:
-    """Say how to go on, where a training was stopped."""
+def _stop_messages(out: Path) -> Iterator[None]:
+    """Add how to continue to the message of an interrupted training."""
     try:
         yield
     except InterruptedSweepError:
         raise InterruptedSweepError(
-            f"training stopped; {out} holds all of it: go on with the same command and --resume"
+            f"training stopped; {out} has its state: continue with the same command and --resume"
         ) from None
     except KeyboardInterrupt:
         raise InterruptedSweepError(
-            f"training stopped at once; {out} holds it up to the last checkpoint: go on with the "
-            "same command and --resume"
+            f"training stopped at once; {out} has its state at the last checkpoint: continue with "
+            "the same command and --resume"
         ) from None
 
 
 @contextmanager
 def _threads(threads: int | None) -> Iterator[None]:
-    """Have torch use so many threads within the block; None for as many as it does."""
+    """Set torch's number of threads for the block; None leaves it unchanged."""
     before = torch.get_num_threads()
     if threads is not None:
         torch.set_num_threads(threads)
@@ -174,5 +174,5 @@ def _path(out: Path | str) -> Path:
     return Path(out)
 
 
-def _say_nothing(line: str) -> None:
+def _discard(line: str) -> None:
     del line

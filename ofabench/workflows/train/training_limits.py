@@ -1,4 +1,4 @@
-"""Latency limits of a training, by measured predictors."""
+"""Latency limits of a training, by latency predictors."""
 
 from collections.abc import Callable
 
@@ -13,27 +13,27 @@ _NO_LIMIT_MS = float("1e9")
 
 
 def sampling_of(
-    options: TrainOptions, space: SearchSpace, tell: Callable[[str], None]
+    options: TrainOptions, space: SearchSpace, notify: Callable[[str], None]
 ) -> tuple[Sampling, str]:
-    """Restrictions that the options ask for, and what a checkpoint calls them; "" for none."""
+    """Return the restrictions on sampling, and their text for the checkpoint ("" for none)."""
     paths, limits_ms, focus = options.latency, options.max_latency_ms, options.latency_focus or ""
     if not paths:
         return Sampling(), ""
     predictors = load_latencies(paths)
-    without = [_NO_LIMIT_MS] * (len(paths) - len(limits_ms))
+    no_limits = [_NO_LIMIT_MS] * (len(paths) - len(limits_ms))
     constraints = tuple(
         latency(space, predictor, limit_ms)
-        for predictor, limit_ms in zip(predictors, [*limits_ms, *without], strict=True)
+        for predictor, limit_ms in zip(predictors, [*limits_ms, *no_limits], strict=True)
     )
     names = [
         f"{limit.name} {file_digest(path)[:12]}"
-        + ("" if without else f" within {limit.limit:g} ms")
+        + ("" if no_limits else f" within {limit.limit:g} ms")
         for limit, path in zip(constraints, paths, strict=True)
     ]
     sampling = Sampling(
-        limits=() if without else constraints,
+        limits=() if no_limits else constraints,
         focus=focus,
         costs=constraints[0].costs,
-        tell=tell,
+        tell=notify,
     )
     return sampling, ", ".join([*names, *([focus] if focus else [])])

@@ -11,7 +11,7 @@ _HEADS = ("phase", "epochs", "loss of the last", "sub-network images a second")
 
 @dataclass(frozen=True, slots=True)
 class PhaseSummary:
-    """Epochs done of a phase, the mean loss of the last, and images a second in all."""
+    """Finished epochs of a phase, mean loss of the last one, and images per second."""
 
     name: str
     epochs: int
@@ -21,24 +21,24 @@ class PhaseSummary:
 
 @dataclass(frozen=True, slots=True)
 class TrainingSummary:
-    """Figures of a supernet's training, for people and as JSON values."""
+    """Figures of a supernet's training, as text and as JSON values."""
 
     checkpoint: Checkpoint
 
     @property
     def phases(self) -> list[PhaseSummary]:
-        """The phases that have an epoch done, in order."""
+        """The phases with a finished epoch, in order."""
         summaries = []
         for phase in self.checkpoint.schedule.phases:
-            records = [each for each in self.checkpoint.records if each.phase == phase.name]
+            records = [record for record in self.checkpoint.records if record.phase == phase.name]
             if records:
-                seconds = sum(each.seconds for each in records)
-                rate = sum(each.images for each in records) / seconds
+                seconds = sum(record.seconds for record in records)
+                rate = sum(record.images for record in records) / seconds
                 summaries.append(PhaseSummary(phase.name, len(records), records[-1].loss, rate))
         return summaries
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the recipe, the phases and what was used."""
+        """Return recipe, phases, time and energy as JSON values."""
         checkpoint = self.checkpoint
         return {
             **checkpoint.recipe.about(),
@@ -53,12 +53,12 @@ class TrainingSummary:
                 }
                 for phase in self.phases
             ],
-            "seconds": sum(each.seconds for each in checkpoint.records),
-            "usage": [each.to_json() for each in checkpoint.usage],
+            "seconds": sum(item.seconds for item in checkpoint.records),
+            "usage": [item.to_json() for item in checkpoint.usage],
         }
 
     def lines(self, out: str) -> list[str]:
-        """Return a table of the phases, what was used, and where the supernet is."""
+        """Return a table of the phases, time, energy and the supernet's path, as lines."""
         checkpoint, name = self.checkpoint, self.checkpoint.space.name
         if not checkpoint.schedule.phases:
             return [f"supernet of {name}, trained elsewhere: {out}"]
@@ -69,18 +69,18 @@ class TrainingSummary:
         ]
         if checkpoint.recipe.sampling:
             lines.append(f"sub-networks drawn for {checkpoint.recipe.sampling}")
-        used = checkpoint.usage
-        hours = sum(usage.device_s for usage in used) / 3600
-        energy_wh = sum(usage.energy_j for usage in used) / 3600
-        how = ", ".join(dict.fromkeys(usage.how for usage in used))
-        if used:
-            lines.append(f"used {hours:.3g} device hours, {energy_wh:.3g} Wh ({how})")
-        seconds = sum(each.seconds for each in checkpoint.records)
-        trained = f"trained in {seconds:.0f} s" if checkpoint.finished else "not trained to the end"
+        usage = checkpoint.usage
+        hours = sum(run.device_s for run in usage) / 3600
+        energy_wh = sum(run.energy_j for run in usage) / 3600
+        sources = ", ".join(dict.fromkeys(run.how for run in usage))
+        if usage:
+            lines.append(f"used {hours:.3g} device hours, {energy_wh:.3g} Wh ({sources})")
+        seconds = sum(record.seconds for record in checkpoint.records)
+        trained = f"trained in {seconds:.0f} s" if checkpoint.finished else "training not finished"
         return [*lines, f"supernet of {name}, {trained}: {out}"]
 
     def phases_html(self) -> str:
-        """Return the phases as a table of HTML; "" where there are none."""
+        """Return the phases as an HTML table; "" if there are none."""
         rows = [
             (phase.name, str(phase.epochs), f"{phase.loss:.3f}", f"{phase.images_per_s:.0f}")
             for phase in self.phases

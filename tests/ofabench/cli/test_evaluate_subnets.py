@@ -115,7 +115,7 @@ def test_what_was_measured_before_a_stop_is_not_measured_again(
 
     monkeypatch.setattr(measure, "measure_each", stopped)
     assert evaluate(tmp_path, "--networks", "9") == 130
-    assert "5 networks are kept" in capsys.readouterr().err
+    assert "5 networks are stored" in capsys.readouterr().err
     assert not (tmp_path / "n.parquet").exists()
 
     monkeypatch.setattr(measure, "measure_each", whole)
@@ -204,7 +204,7 @@ def test_a_predictor_is_fitted_on_the_table(
 
     assert cli.main([*common, "--model", "mlp"]) == 0
     out = capsys.readouterr().out
-    assert "held out        error" in out
+    assert "held-out        error" in out
     assert "standard error of one measured accuracy 1.00%" in out
     assert AccuracyPredictor.load(tmp_path / "a").model.kind == "mlp"
 

@@ -114,7 +114,7 @@ def test_a_supernet_alone_and_images_prepared_otherwise_are_refused(supernet: Su
     with pytest.raises(InputError, match="network is a supernet without an architecture"):
         export(supernet)  # type: ignore[arg-type]
     others = micro_images(seed=5)  # of another mean and standard deviation
-    with pytest.raises(InputError, match="give the data that it was extracted with"):
+    with pytest.raises(InputError, match="give the data of its extraction"):
         export(supernet.extract("smallest"), data=others)
 
 

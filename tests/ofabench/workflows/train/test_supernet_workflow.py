@@ -188,7 +188,7 @@ def test_networks_of_wrong_types_are_refused(supernet: SuperNet, archs: Any, say
 @pytest.mark.parametrize(
     ("arch", "says"),
     [
-        (3, "arch is 3, expected an ArchConfig, what a search found"),
+        (3, "arch is 3, expected an ArchConfig, a search's result"),
         (Found(ENDS[0], SearchSpace.load("tiny")), "a network of tiny, the supernet is of micro"),
     ],
 )
@@ -224,7 +224,7 @@ def test_images_that_no_file_holds_are_asked_for(supernet: SuperNet) -> None:
 
 
 def test_what_is_no_table_is_not_fitted_on(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="measured is a int, expected what SuperNet"):
+    with pytest.raises(InputError, match="measured is a int, expected a result of SuperNet"):
         fit_accuracy(3)  # type: ignore[arg-type]
     with pytest.raises(FileError, match=r"the folder .* does not exist"):
         fit_accuracy("n.parquet", out=tmp_path / "absent" / "a")

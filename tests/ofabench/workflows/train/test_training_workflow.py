@@ -184,7 +184,7 @@ def test_a_stop_says_how_to_go_on(
     monkeypatch.setattr(trainer, "train", stopped)
     before = torch.get_num_threads()
 
-    with pytest.raises(InterruptedSweepError, match="up to the last checkpoint: go on"):
+    with pytest.raises(InterruptedSweepError, match="at the last checkpoint: continue"):
         train(MICRO, micro_dataset(), out=tmp_path / "s.safetensors", options=options)
 
     assert torch.get_num_threads() == before
