@@ -15,9 +15,11 @@ from bench.backends.inputs import (
     only_pair,
     random_images,
 )
+from bench.backends.onnx_file_model import OnnxFileModel
 from bench.blocks.model import Model
 from bench.blocks.weight_bytes import PRECISIONS
 from bench.errors import FileError, MissingRuntimeError
+from bench.models.model_file import ModelFile
 from bench.protocol.backend import Array
 from bench.protocol.target import Target
 
@@ -78,6 +80,16 @@ class OnnxBackend:
         check_precision(target, PRECISIONS)
         return OnnxModel(_session(content, target.threads), target, seed)
 
+    def load_model_file(self, file: ModelFile, target: Target, *, seed: int = 0) -> OnnxFileModel:
+        """Load an ONNX file of any origin from its path, so that external data is found."""
+        self.version()
+        session = _session(str(file.path), target.threads)
+        try:
+            return OnnxFileModel(session, file, seed)
+        except refusals() as error:
+            line = " ".join(str(error).split())[:200]
+            raise FileError(f"onnxruntime cannot run {file.name}: {line}") from error
+
 
 @cache
 def _runtime_version() -> str:
@@ -96,7 +108,7 @@ def _runtime_version() -> str:
     return str(onnxruntime.__version__)
 
 
-def _session(content: bytes, threads: int) -> Any:
+def _session(content: bytes | str, threads: int) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -131,6 +143,7 @@ def refusals() -> tuple[type[Exception], ...]:
         state.EPFail,
         state.NotImplemented,
         state.RuntimeException,
+        state.NoSuchFile,
         UnicodeDecodeError,  # a message that quotes a damaged name
     )
 

@@ -15,10 +15,12 @@ from bench.backends.inputs import (
     random_images,
 )
 from bench.backends.native_messages import without_lines
+from bench.backends.tflite_file_model import TfliteFileModel
 from bench.blocks.model import Model, random_model
 from bench.blocks.spec import BlockSpec
 from bench.blocks.weight_bytes import PRECISIONS
 from bench.errors import FileError, MissingRuntimeError
+from bench.models.model_file import ModelFile
 from bench.protocol.backend import Array
 from bench.protocol.target import Target
 
@@ -83,6 +85,20 @@ class TfliteBackend:
         check_precision(target, PRECISIONS)
         check_whole(content)
         return _load(content, target, seed)
+
+    def load_model_file(self, file: ModelFile, target: Target, *, seed: int = 0) -> TfliteFileModel:
+        """Load a TFLite file of any origin."""
+        _, make = _runtime()
+        from bench.backends.tflite_buffer import check_whole
+
+        content = file.content()
+        check_whole(content)
+        try:
+            interpreter = make(model_content=content, num_threads=target.threads)
+            return TfliteFileModel(interpreter, file, seed)
+        except (ValueError, RuntimeError) as error:
+            line = " ".join(str(error).split())[:200]
+            raise FileError(f"TFLite cannot run {file.name}: {line}") from error
 
 
 def _load(content: bytes, target: Target, seed: int) -> TfliteModel:

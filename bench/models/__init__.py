@@ -1,0 +1,1 @@
+"""Model files of any origin: content, inputs, and the values they are timed with."""

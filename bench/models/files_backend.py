@@ -1,0 +1,62 @@
+"""A backend that runs given model files, for sweeps whose workloads are files."""
+
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
+
+from bench.blocks.model import Model
+from bench.models.model_file import ModelFile
+from bench.protocol.backend import Backend, LoadedModel
+from bench.protocol.target import Target
+
+
+@runtime_checkable
+class ModelFileLoader(Protocol):
+    """A backend that loads model files with any number of inputs, of any type and shape."""
+
+    def load_model_file(self, file: ModelFile, target: Target, *, seed: int = 0) -> LoadedModel:
+        """Load a file from its place on disk; random inputs are drawn from `seed`."""
+        ...
+
+
+class ModelFilesBackend:
+    """Another backend, which takes a workload's model file from `files` by its digest.
+
+    Reference workloads, which have no file, are made by the other backend.
+    """
+
+    gives_file = True  # of whatever precision: a device need not have made it
+
+    def __init__(self, inner: Backend, files: Mapping[str, ModelFile]) -> None:
+        self.name = inner.name
+        self.file_suffix = inner.file_suffix
+        self._inner = inner
+        self._files = files
+
+    def version(self) -> str:
+        return self._inner.version()
+
+    def options(self) -> tuple[tuple[str, str], ...]:
+        return self._inner.options()
+
+    def serialise(self, model: Model, batch: int = 1) -> bytes:
+        """Return the file's content where the model is one."""
+        if model.file:
+            return self._files[model.file].content()
+        return self._inner.serialise(model, batch)
+
+    def load(self, model: Model, target: Target, *, seed: int = 0) -> LoadedModel:
+        if not model.file:
+            return self._inner.load(model, target, seed=seed)
+        return load_model_file(self._inner, self._files[model.file], target, seed=seed)
+
+    def load_file(self, content: bytes, target: Target, *, seed: int = 0) -> LoadedModel:
+        return self._inner.load_file(content, target, seed=seed)
+
+
+def load_model_file(
+    backend: Backend, file: ModelFile, target: Target, *, seed: int = 0
+) -> LoadedModel:
+    """Load a model file; a backend that is no `ModelFileLoader` gets its content."""
+    if isinstance(backend, ModelFileLoader):
+        return backend.load_model_file(file, target, seed=seed)
+    return backend.load_file(file.content(), target, seed=seed)

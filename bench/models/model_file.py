@@ -1,0 +1,101 @@
+"""`ModelFile`: a model in a runtime's own format, with the inputs that it is timed with."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.errors import FileError, InputError
+from bench.files import read_bytes
+from bench.models.tensors import ShapeChoice
+
+BACKEND_OF_SUFFIX = {".onnx": "onnx", ".tflite": "tflite", ".json": "fake"}
+DIGEST_CHARACTERS = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFile:
+    """A model file of any origin.
+
+    Attributes:
+        path: where it is; files of external data lie beside it.
+        shapes: chosen for its dynamic inputs.
+        values: of its inputs by name; None for random ones.
+        external: files beside it that hold a part of its weights.
+    """
+
+    path: Path
+    shapes: ShapeChoice = field(default_factory=ShapeChoice)
+    values: Mapping[str, NDArray[Any]] | None = None
+    external: tuple[Path, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The file's name without its folder."""
+        return self.path.name
+
+    @property
+    def backend(self) -> str:
+        """The backend that runs files of this suffix; `InputError` for an unknown suffix."""
+        backend = BACKEND_OF_SUFFIX.get(self.path.suffix.lower())
+        if backend is None:
+            raise InputError(
+                f"{self.path} has the suffix {self.path.suffix!r}, expected .onnx or .tflite"
+            )
+        return backend
+
+    @cached_property
+    def digest(self) -> str:
+        """Digest of everything that its latency depends on: content, shapes, input values."""
+        total = hashlib.sha256()
+        for path in (self.path, *self.external):
+            total.update(_file_digest(path))
+        total.update(json.dumps([self.shapes.shapes, self.shapes.batch]).encode())
+        for name in sorted(self.values or {}):
+            value = np.ascontiguousarray((self.values or {})[name])
+            total.update(f"{name} {value.dtype} {value.shape}".encode())
+            total.update(value.tobytes())
+        return total.hexdigest()[:DIGEST_CHARACTERS]
+
+    @cached_property
+    def size_bytes(self) -> int:
+        """Size on disk, external data included."""
+        try:
+            return sum(path.stat().st_size for path in (self.path, *self.external))
+        except OSError as error:
+            raise FileError(f"cannot read {self.path}: {error.strerror or error}") from error
+
+    def content(self) -> bytes:
+        """Read the file itself, for a device that takes files alone."""
+        if self.external:
+            raise InputError(
+                f"{self.name} keeps weights in {self.external[0].name}; such a file runs on this "
+                "machine's processor alone: save it with its weights inside"
+            )
+        return read_bytes(self.path)
+
+
+def read_values(path: Path) -> dict[str, NDArray[Any]]:
+    """Read input values by name from a `.npz` file, which may hold no pickled objects."""
+    content = read_bytes(path)
+    if content[:2] != b"PK":
+        raise FileError(f"{path} is no .npz file: write it by numpy.savez(path, input=array)")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, KeyError) as error:
+        raise FileError(f"{path} is no whole .npz file of plain arrays: {error}") from error
+
+
+def _file_digest(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror or error}") from error
