@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ofabench.options.drift import DriftOptions
     from ofabench.options.export import ExportOptions
     from ofabench.options.fit import FitOptions
+    from ofabench.options.measure import MeasureOptions
     from ofabench.options.measured_search import MeasuringOptions
     from ofabench.options.search import SearchOptions
     from ofabench.options.sweep import SweepOptions
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
     from ofabench.workflows.latency.fit import fit
     from ofabench.workflows.latency.predictions import Predictions
     from ofabench.workflows.latency.predictor import LatencyPredictor, load_predictor
+    from ofabench.workflows.measure.measure import measure
+    from ofabench.workflows.measure.measurements import Measurements, ModelMeasurement
     from ofabench.workflows.search.accuracies import on_codes
     from ofabench.workflows.search.limits import (
         latency_limit,
@@ -100,9 +103,12 @@ _MODULES = {
     "LoadPlan": "bench.protocol.device",
     "LoadedModel": "bench.protocol.backend",
     "LocalDevice": "bench.devices.cpu.local",
+    "MeasureOptions": "ofabench.options.measure",
     "MeasuredSearch": "ofabench.workflows.search.loop.result",
+    "Measurements": "ofabench.workflows.measure.measurements",
     "MeasuringOptions": "ofabench.options.measured_search",
     "Model": "bench.blocks.model",
+    "ModelMeasurement": "ofabench.workflows.measure.measurements",
     "NetworksTable": "latency_models.tables.networks",
     "OfabenchError": "bench.errors",
     "PassResult": "bench.protocol.device",
@@ -132,6 +138,7 @@ _MODULES = {
     "load_space": "ofabench.workflows.space",
     "load_supernet": "ofabench.workflows.train.supernet",
     "macs_limit": "ofabench.workflows.search.limits",
+    "measure": "ofabench.workflows.measure.measure",
     "memory_limit": "ofabench.workflows.search.limits",
     "on_codes": "ofabench.workflows.search.accuracies",
     "open_device": "ofabench.workflows.devices",
@@ -173,9 +180,12 @@ __all__ = [
     "LoadPlan",
     "LoadedModel",
     "LocalDevice",
+    "MeasureOptions",
     "MeasuredSearch",
+    "Measurements",
     "MeasuringOptions",
     "Model",
+    "ModelMeasurement",
     "NetworksTable",
     "OfabenchError",
     "PassResult",
@@ -205,6 +215,7 @@ __all__ = [
     "load_space",
     "load_supernet",
     "macs_limit",
+    "measure",
     "memory_limit",
     "on_codes",
     "open_device",

@@ -1,5 +1,6 @@
 """ONNX files of any origin on onnxruntime: every input and output bound to memory beforehand."""
 
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -33,8 +34,8 @@ class OnnxFileModel:
     """A session whose inputs are filled and whose outputs have memory, ready to be timed."""
 
     def __init__(self, session: Any, file: ModelFile, seed: int) -> None:
-        inputs = input_specs(session)
-        values = _values(inputs, file, seed)
+        self.inputs = input_specs(session)
+        values = _values(self.inputs, file, seed)
         self._session = session
         self._names = list(values)
         self._binding = session.io_binding()
@@ -69,7 +70,9 @@ class OnnxFileModel:
         names = [output.name for output in self._session.get_outputs()]
         for name in names:
             self._binding.bind_output(name)
+        began_ns = time.perf_counter_ns()
         self._session.run_with_iobinding(self._binding)
+        self.first_ns = float(time.perf_counter_ns() - began_ns)
         found = self._binding.get_outputs()
         self._binding.clear_binding_outputs()
         for name, value in zip(names, found, strict=True):
@@ -93,7 +96,9 @@ def external_files(path: Path) -> tuple[Path, ...]:
 
     try:
         model = onnx.load(str(path), load_external_data=False)
-    except (DecodeError, OSError, ValueError) as error:
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror or error}") from error
+    except (DecodeError, ValueError) as error:
         raise FileError(f"{path} is no ONNX file, or is damaged: {error}") from error
     places = {
         ExternalDataInfo(tensor).location

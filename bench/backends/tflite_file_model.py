@@ -1,5 +1,6 @@
 """TFLite files of any origin: every input filled, dynamic ones resized."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -18,17 +19,21 @@ class TfliteFileModel:
     def __init__(self, interpreter: Any, file: ModelFile, seed: int) -> None:
         self._interpreter = interpreter
         self._details = interpreter.get_input_details()
-        inputs = tuple(_input_spec(detail) for detail in self._details)
+        self.inputs = tuple(_input_spec(detail) for detail in self._details)
         if file.values is not None:
-            values = check_values(inputs, file.values)
+            values = check_values(self.inputs, file.values)
         else:
-            values = random_values(fix_shapes(inputs, file.shapes), np.random.default_rng(seed))
+            values = random_values(
+                fix_shapes(self.inputs, file.shapes), np.random.default_rng(seed)
+            )
         self._resize(values)
         interpreter.allocate_tensors()
         for detail in self._details:
             interpreter.set_tensor(detail["index"], values[detail["name"]])
         self.run: Callable[[], object] = interpreter.invoke
+        began_ns = time.perf_counter_ns()
         self.run()
+        self.first_ns = float(time.perf_counter_ns() - began_ns)
 
     def outputs(self) -> list[NDArray[Any]]:
         """Run once and return every output."""

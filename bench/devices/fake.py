@@ -106,8 +106,8 @@ def _load(workload: Workload, backend: Backend, target: Target) -> FakeModel:
     # By name, for a backend that loads files in place of models wraps another.
     if backend.name == FakeBackend.name:
         # The costs of a fake model do not depend on its weights, so none are made.
-        weights = ({},) * len(workload.blocks)
-        model = Model(workload.blocks, weights, file=workload.file)
+        count = len(workload.blocks)
+        model = Model(workload.blocks, ({},) * count, file=workload.file)
         loaded = backend.load(model, target)
         if isinstance(loaded, FakeModel):
             return loaded

@@ -4,16 +4,32 @@ from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 from bench.blocks.model import Model
+from bench.errors import InputError
 from bench.models.model_file import ModelFile
+from bench.models.tensors import InputSpec
 from bench.protocol.backend import Backend, LoadedModel
 from bench.protocol.target import Target
+
+
+class LoadedFile(LoadedModel, Protocol):
+    """A model file that is loaded and has run once, so that its outputs have memory."""
+
+    @property
+    def inputs(self) -> tuple[InputSpec, ...]:
+        """What the file declares of its inputs."""
+        ...
+
+    @property
+    def first_ns(self) -> float:
+        """Duration of that first inference."""
+        ...
 
 
 @runtime_checkable
 class ModelFileLoader(Protocol):
     """A backend that loads model files with any number of inputs, of any type and shape."""
 
-    def load_model_file(self, file: ModelFile, target: Target, *, seed: int = 0) -> LoadedModel:
+    def load_model_file(self, file: ModelFile, target: Target, *, seed: int = 0) -> LoadedFile:
         """Load a file from its place on disk; random inputs are drawn from `seed`."""
         ...
 
@@ -41,16 +57,24 @@ class ModelFilesBackend:
     def serialise(self, model: Model, batch: int = 1) -> bytes:
         """Return the file's content where the model is one."""
         if model.file:
-            return self._files[model.file].content()
+            return self._file(model).content()
         return self._inner.serialise(model, batch)
 
     def load(self, model: Model, target: Target, *, seed: int = 0) -> LoadedModel:
         if not model.file:
             return self._inner.load(model, target, seed=seed)
-        return load_model_file(self._inner, self._files[model.file], target, seed=seed)
+        return load_model_file(self._inner, self._file(model), target, seed=seed)
 
     def load_file(self, content: bytes, target: Target, *, seed: int = 0) -> LoadedModel:
         return self._inner.load_file(content, target, seed=seed)
+
+    def _file(self, model: Model) -> ModelFile:
+        if model.file not in self._files:
+            raise InputError(
+                "the sweep holds an unfinished model file that is not among those given, or has "
+                "changed since: give the same files, or begin a new sweep"
+            )
+        return self._files[model.file]
 
 
 def load_model_file(

@@ -1,6 +1,5 @@
 """`ModelFile`: a model in a runtime's own format, with the inputs that it is timed with."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.digests import content_digest, file_digest
 from bench.errors import FileError, InputError
 from bench.files import read_bytes
 from bench.models.tensors import ShapeChoice
@@ -25,20 +25,17 @@ class ModelFile:
 
     Attributes:
         path: where it is; files of external data lie beside it.
+        name: how results and messages call it.
         shapes: chosen for its dynamic inputs.
         values: of its inputs by name; None for random ones.
         external: files beside it that hold a part of its weights.
     """
 
     path: Path
+    name: str
     shapes: ShapeChoice = field(default_factory=ShapeChoice)
     values: Mapping[str, NDArray[Any]] | None = None
     external: tuple[Path, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """The file's name without its folder."""
-        return self.path.name
 
     @property
     def backend(self) -> str:
@@ -53,15 +50,11 @@ class ModelFile:
     @cached_property
     def digest(self) -> str:
         """Digest of everything that its latency depends on: content, shapes, input values."""
-        total = hashlib.sha256()
-        for path in (self.path, *self.external):
-            total.update(_file_digest(path))
-        total.update(json.dumps([self.shapes.shapes, self.shapes.batch]).encode())
-        for name in sorted(self.values or {}):
-            value = np.ascontiguousarray((self.values or {})[name])
-            total.update(f"{name} {value.dtype} {value.shape}".encode())
-            total.update(value.tobytes())
-        return total.hexdigest()[:DIGEST_CHARACTERS]
+        parts = [file_digest(path) for path in (self.path, *self.external)]
+        parts.append(json.dumps([self.shapes.shapes, self.shapes.batch]))
+        for name, value in sorted((self.values or {}).items()):
+            parts.append(f"{name} {value.dtype} {value.shape} {content_digest(value.tobytes())}")
+        return content_digest("\n".join(parts))[:DIGEST_CHARACTERS]
 
     @cached_property
     def size_bytes(self) -> int:
@@ -91,11 +84,3 @@ def read_values(path: Path) -> dict[str, NDArray[Any]]:
             return {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, KeyError) as error:
         raise FileError(f"{path} is no whole .npz file of plain arrays: {error}") from error
-
-
-def _file_digest(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
-    except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror or error}") from error

@@ -53,19 +53,12 @@ class ShapeChoice:
     shapes: tuple[tuple[str, tuple[int, ...]], ...] = ()
     batch: int | None = None
 
-    def of_only(self, inputs: Sequence[InputSpec]) -> dict[str, tuple[int, ...]]:
-        """Return the shapes by name; `InputError` for a name that the model does not have."""
-        names = [spec.name for spec in inputs]
-        chosen: dict[str, tuple[int, ...]] = {}
-        for name, shape in self.shapes:
-            known = name or (names[0] if len(names) == 1 else "")
-            if known not in names:
-                raise InputError(
-                    f"the model has no input {name!r}, its inputs are "
-                    f"{', '.join(map(str, inputs)) or 'none'}: name one of them"
-                )
-            chosen[known] = shape
-        return chosen
+    def for_inputs(self, inputs: Sequence[InputSpec]) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of these inputs by name; other names are of other models."""
+        names = {spec.name for spec in inputs}
+        only = next(iter(names)) if len(names) == 1 else ""
+        chosen = {(name or only): shape for name, shape in self.shapes}
+        return {name: shape for name, shape in chosen.items() if name in names}
 
 
 def parse_shape(text: str) -> tuple[str, tuple[int, ...]]:
@@ -89,7 +82,7 @@ def fix_shapes(inputs: Sequence[InputSpec], choice: ShapeChoice) -> tuple[InputT
     has in another input, else the batch where it is the first. `InputError` where one stays open,
     or where a chosen shape contradicts the file.
     """
-    chosen = choice.of_only(inputs)
+    chosen = choice.for_inputs(inputs)
     named = _named_dimensions(inputs, chosen)
     tensors = tuple(
         InputTensor(name=spec.name, dtype=spec.dtype, shape=_fixed(spec, chosen, named, choice))
@@ -118,7 +111,7 @@ def check_values(
     for spec in inputs:
         if spec.name not in values:
             given = ", ".join(sorted(values)) or "none"
-            raise InputError(f"no value for the input {spec}; the values given are: {given}")
+            raise InputError(f"no value for {spec}; the values given are: {given}")
         value = values[spec.name]
         if value.dtype.name != spec.dtype:
             raise InputError(f"the value of {spec} is of type {value.dtype.name}")
@@ -170,8 +163,8 @@ def _fixed(
         if not all(isinstance(side, int) for side in sides):
             example = "x".join(str(side) if isinstance(side, int) else "N" for side in sides)
             raise InputError(
-                f"the input {spec} has dynamic dimensions: give --shape {spec.name}={example} "
-                "with numbers, or --batch 1 where only the first one is dynamic"
+                f"{spec} has dynamic dimensions: give --shape {spec.name}={example} with numbers, "
+                "or --batch 1 where only the first one is dynamic"
             )
         shape = tuple(side for side in sides if isinstance(side, int))
     matches = len(shape) == len(spec.shape) and all(
@@ -180,7 +173,7 @@ def _fixed(
     if not matches:
         raise InputError(f"the shape of {spec} was given as {list(shape)}, which does not fit it")
     if math.prod(shape) > MOST_VALUES:
-        raise FileError(f"the input {spec} has {math.prod(shape)} values, at most {MOST_VALUES}")
+        raise FileError(f"{spec} has {math.prod(shape)} values, expected at most {MOST_VALUES}")
     return shape
 
 

@@ -31,6 +31,7 @@ COMMANDS = {
     "import-ofa": "read a once-for-all network of OFA's authors as a trained supernet",
     "extract": "cut a sub-network out of a supernet, with weights of its own",
     "export": "write a sub-network of a supernet as ONNX, TFLite or torch",
+    "measure": "measure ONNX or TFLite files of any origin",
     "verify": "measure an exported network, judge it by its prediction and its limit",
     "deploy": "search, extract, export, check and verify in one go; leaves a folder to hand on",
     "selfcheck": "check a device from end to end, and write what was found",

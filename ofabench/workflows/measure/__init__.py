@@ -1,0 +1,1 @@
+"""Measuring model files of any origin."""

@@ -1,0 +1,146 @@
+"""Parts of a measurement: for each backend its target and the model files that it runs."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.errors import FileError, InputError, OfabenchError
+from bench.models.files_backend import ModelFileLoader
+from bench.models.model_file import ModelFile
+from bench.models.tensors import parse_shape
+from bench.protocol.backend import Backend
+from bench.protocol.device import Device, Workload
+from bench.protocol.progress import Progress
+from bench.protocol.target import Target
+from ofabench.options.measure import MeasureOptions, ProbeRequest
+from ofabench.workflows.measure.model_files import backends_of, read_model
+
+logger = logging.getLogger(__name__)
+ROLE = "model"
+MEMORY_SHARE = 0.8  # of the free memory, above which a model is not loaded
+UNPROBED_BYTES, UNPROBED_NS = 3, 50e6  # memory over file size, and time, where nothing is known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendJob:
+    """One backend's part of a measurement: its target, and its files by workload.
+
+    Files of equal content and inputs are one workload.
+    """
+
+    backend: Backend
+    target: Target
+    work: dict[Workload, list[ModelFile]]
+
+
+def backend_jobs(  # noqa: PLR0913, PLR0917 - the files, where they run, how, and what is said of it
+    paths: Mapping[str, Path],
+    names: Sequence[str] | None,
+    device: Device,
+    options: MeasureOptions,
+    failures: dict[str, str],
+    progress: Progress,
+) -> list[BackendJob]:
+    """Return each backend's files, loaded once each where that can be done beforehand.
+
+    What cannot be measured goes to `failures` by name. `InputError` for a shape of an input that
+    no file has.
+    """
+    jobs: dict[str, BackendJob] = {}
+    inputs: set[str] = set()
+    progress.start(len(paths), "loading models")
+    for name, path in paths.items():
+        try:
+            model = read_model(path, name, options)
+            for backend in backends_of(model, names):
+                job = jobs.get(backend.name) or _job(backend, device, options)
+                cost = _cost(model, job, device, options)
+                inputs.update(cost.get("inputs", ()))
+                job.work.setdefault(_workload(model, cost), []).append(model)
+                jobs[backend.name] = job
+        except (FileError, InputError) as error:
+            failures[name] = str(error)
+        progress.advance(1, name)
+    progress.close()
+    if inputs and not failures:
+        _check_names(options, inputs)
+    return list(jobs.values())
+
+
+def _check_names(options: MeasureOptions, inputs: set[str]) -> None:
+    """Raise `InputError` for a shape whose name is no input's."""
+    for text in options.shape:
+        name, _ = parse_shape(text)
+        if name and name not in inputs:
+            raise InputError(
+                f"--shape names the input {name!r}, the inputs are {', '.join(sorted(inputs))}: "
+                "name one of them"
+            )
+
+
+def _job(backend: Backend, device: Device, options: MeasureOptions) -> BackendJob:
+    from ofabench.workflows.sweep.sweeping import make_target
+
+    target = make_target(
+        device,
+        backend,
+        threads=options.threads,
+        cores=options.cores,
+        cache=options.cache,
+        precision=options.precision,
+    )
+    return BackendJob(backend=backend, target=target, work={})
+
+
+def _workload(model: ModelFile, cost: Mapping[str, Any]) -> Workload:
+    """Return the workload of a file; its label is the cost of loading it, as JSON."""
+    return Workload(
+        role=ROLE,
+        file=model.digest,
+        label=json.dumps({"file": model.name, **cost}),
+        footprint_bytes=cost.get("peak_memory_bytes") or UNPROBED_BYTES * model.size_bytes,
+        estimate_ns=cost.get("estimate_ms", UNPROBED_NS / 1e6) * 1e6,
+    )
+
+
+def _cost(
+    model: ModelFile, job: BackendJob, device: Device, options: MeasureOptions
+) -> dict[str, Any]:
+    """Return the cost of loading a file as JSON; nothing where it is not this machine's."""
+    if device.address == "cpu" and isinstance(job.backend, ModelFileLoader):
+        return _probed(model, job, device, options)
+    return {}
+
+
+def _probed(
+    model: ModelFile, job: BackendJob, device: Device, options: MeasureOptions
+) -> dict[str, Any]:
+    """Load a file in a fresh process, so that one that ends its process ends no other's."""
+    from ofabench.launcher import launch
+    from ofabench.workflows.measure.probe import probe_model
+
+    free_bytes = device.facts().get("memory_available_bytes")
+    if isinstance(free_bytes, int) and model.size_bytes > MEMORY_SHARE * free_bytes:
+        raise InputError(
+            f"{model.name} has {model.size_bytes} bytes, {free_bytes} bytes of memory are free: "
+            "measure it on a machine with more memory"
+        )
+    request = ProbeRequest(
+        file=model.path,
+        backend=job.backend.name,
+        threads=job.target.threads,
+        cores=job.target.cores,
+        shape=options.shape,
+        batch=options.batch,
+        inputs=options.inputs,
+    )
+    try:
+        cost: dict[str, Any] = launch(probe_model, request, say=logger.debug)
+    except (FileError, InputError):
+        raise
+    except OfabenchError as error:
+        raise InputError(f"{model.name} ends the process that loads it: {error}") from error
+    return cost

@@ -1,0 +1,87 @@
+"""Small ONNX files of any origin, written by ONNX's own helpers."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+Shape = Sequence[int | str | None]
+
+
+def save_graph(  # noqa: PLR0913, PLR0917
+    path: Path,
+    nodes: Sequence[Any],
+    inputs: Sequence[tuple[str, int, Shape]],
+    outputs: Sequence[tuple[str, int, Shape | None]],
+    weights: dict[str, np.ndarray[Any, Any]] | None = None,
+    domains: Sequence[str] = (),
+) -> Path:
+    """Write a graph of nodes; inputs and outputs are name, element type, shape."""
+    graph = helper.make_graph(
+        list(nodes),
+        "graph",
+        [helper.make_tensor_value_info(*each) for each in inputs],
+        [helper.make_tensor_value_info(*each) for each in outputs],
+        [numpy_helper.from_array(value, name) for name, value in (weights or {}).items()],
+    )
+    opsets = [helper.make_opsetid("", 17), *(helper.make_opsetid(each, 1) for each in domains)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=9), str(path))
+    return path
+
+
+def save_relu(path: Path, shape: Shape = ("n", 4)) -> Path:
+    """Write y = relu(x) for float32 x of a shape with dynamic dimensions."""
+    node = helper.make_node("Relu", ["x"], ["y"])
+    kind = TensorProto.FLOAT
+    return save_graph(path, [node], [("x", kind, shape)], [("y", kind, shape)])
+
+
+def save_lookup(path: Path) -> Path:
+    """Write rows = table[ids], counts = nonzero(mask): int64 and boolean inputs, two outputs.
+
+    The second output's shape depends on the values of `mask`.
+    """
+    nodes = [
+        helper.make_node("Gather", ["table", "ids"], ["rows"]),
+        helper.make_node("NonZero", ["mask"], ["places"]),
+    ]
+    return save_graph(
+        path,
+        nodes,
+        [("ids", TensorProto.INT64, ["length"]), ("mask", TensorProto.BOOL, ["length"])],
+        [("rows", TensorProto.FLOAT, ["length", 2]), ("places", TensorProto.INT64, None)],
+        {"table": np.array([[0, 1], [10, 11]], dtype=np.float32)},
+    )
+
+
+def save_custom(path: Path) -> Path:
+    """Write a graph with an operator that no runtime has."""
+    node = helper.make_node("Nowhere", ["x"], ["y"], domain="elsewhere")
+    kind = TensorProto.FLOAT
+    return save_graph(path, [node], [("x", kind, [1])], [("y", kind, [1])], domains=["elsewhere"])
+
+
+def save_texts(path: Path) -> Path:
+    """Write a graph whose input is text."""
+    node = helper.make_node("Identity", ["x"], ["y"])
+    kind = TensorProto.STRING
+    return save_graph(path, [node], [("x", kind, [1])], [("y", kind, [1])])
+
+
+def save_external(path: Path) -> Path:
+    """Write y = x + w, with w in the file `weights.bin` beside it."""
+    save_graph(
+        path,
+        [helper.make_node("Add", ["x", "w"], ["y"])],
+        [("x", TensorProto.FLOAT, [300])],
+        [("y", TensorProto.FLOAT, [300])],
+        {"w": np.arange(300, dtype=np.float32)},
+    )
+    model = onnx.load(str(path))
+    onnx.save(
+        model, str(path), save_as_external_data=True, location="weights.bin", size_threshold=0
+    )
+    return path
