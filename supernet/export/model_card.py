@@ -220,7 +220,7 @@ def _no_card(model: Path, content: bytes) -> str:
         f"{model} has no card: expected {card_path(model).name} beside it, a JSON file that says "
         "which network the model is (its blocks, precision, image normalisation and SHA-256); "
         "`ofabench export` and `ofabench deploy` write it with the model, so copy it from there, "
-        "or export the network again"
+        f"or export the network again; `ofabench measure {model}` measures it without a card"
     )
 
 

@@ -224,7 +224,8 @@ def test_a_model_without_a_card_says_what_a_card_is(tmp_path: Path) -> None:
         f"{tmp_path}/net.onnx has no card: expected net.onnx.json beside it, a JSON file that says "
         "which network the model is (its blocks, precision, image normalisation and SHA-256); "
         "`ofabench export` and `ofabench deploy` write it with the model, so copy it from there, "
-        "or export the network again"
+        f"or export the network again; `ofabench measure {tmp_path}/net.onnx` measures it without "
+        "a card"
     )
 
 
