@@ -93,6 +93,7 @@ class TfliteBackend:
 
         content = file.content()
         check_whole(content)
+        start_xnnpack()
         try:
             interpreter = make(model_content=content, num_threads=target.threads)
             return TfliteFileModel(interpreter, file, seed)

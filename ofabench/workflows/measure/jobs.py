@@ -82,7 +82,7 @@ def _check_names(options: MeasureOptions, inputs: set[str]) -> None:
 
 
 def _job(backend: Backend, device: Device, options: MeasureOptions) -> BackendJob:
-    from ofabench.workflows.sweep.sweeping import make_target
+    from ofabench.workflows.sweep.sweep_setup import make_target
 
     target = make_target(
         device,

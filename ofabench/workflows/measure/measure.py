@@ -177,7 +177,7 @@ def _store(path: Path, target: Target, place: _Place) -> "SweepStore":
 
 def _sweep(store: "SweepStore", job: BackendJob, place: _Place) -> None:
     from bench.sweep.planner import ListPlanner
-    from ofabench.workflows.sweep.sweeping import sweep_into
+    from ofabench.workflows.sweep.sweep_setup import sweep_into
 
     files = {workload.file: models[0] for workload, models in job.work.items()}
     sweep_into(
