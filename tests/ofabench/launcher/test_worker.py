@@ -84,7 +84,7 @@ def test_an_error_is_of_its_own_class() -> None:
 
 
 def test_a_worker_that_breaks_off_is_told_with_its_last_words() -> None:
-    with pytest.raises(OfabenchError, match=r"broke off \(signal 9\): last words"):
+    with pytest.raises(OfabenchError, match=r"failed \(signal 9\): last words"):
         launch(launched.break_off, SumOptions())
     with pytest.raises(OfabenchError, match=r"failed \(exit code 7\): it printed nothing"):
         launch(launched.forget, SumOptions())

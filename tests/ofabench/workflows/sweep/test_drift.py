@@ -198,7 +198,7 @@ def test_stopped_it_keeps_what_is_measured_and_says_how_to_go_on(
         log(path, clock, session, every_s=300.0, for_s=7200.0)
 
     told = str(caught.value)
-    assert told.startswith("stopped after 2 sessions, which ")
+    assert told.startswith("stopped after 2 sessions, stored in ")
     assert "go on with: ofabench drift s.sqlite" in told
     assert "--for had 104m left" in told  # 7200 s less 940 s
     assert starts_s(path) == pytest.approx([300, 620])
