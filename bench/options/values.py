@@ -3,15 +3,13 @@
 import math
 import operator
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.integers import parse_integer
 from bench.options.fields import OptionField
 from bench.options.units import plain_text
-
-_WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
 
 
 class BadValueError(ValueError):
@@ -99,8 +97,8 @@ def _parse_one(option: OptionField, text: str) -> Any:
 
 def _parse_number(option: OptionField, text: str, bare: bool) -> int | float | None:
     unit = option.declared.unit
-    if option.type is int and bare and _WHOLE.fullmatch(text.strip()):
-        return int(text)
+    if option.type is int and bare and (whole := parse_integer(text)) is not None:
+        return whole
     if option.type is int and unit is None:
         return None
     if unit is None:

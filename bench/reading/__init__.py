@@ -6,7 +6,6 @@ keys that no field has. An error names the source, the field, its value and what
 
 from bench.reading.convert import from_plain, to_plain, wrong_value
 from bench.reading.kinds import (
-    AscendingInts,
     Count,
     NonNegative,
     Number,
@@ -18,7 +17,6 @@ from bench.reading.kinds import (
 )
 
 __all__ = [
-    "AscendingInts",
     "Count",
     "NonNegative",
     "Number",

@@ -32,7 +32,3 @@ Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 Positive = Annotated[float, Meta(gt=0, le=sys.float_info.max)]
 Number = Annotated[float, Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
 NonNegative = Annotated[float, Meta(ge=0, le=sys.float_info.max)]
-AscendingInts = Annotated[
-    tuple[PositiveInt, ...],
-    Rule(is_ascending, "a list of whole numbers of at least 1, ascending"),
-]

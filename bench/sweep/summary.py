@@ -55,7 +55,9 @@ def summarise(store: SweepStore) -> SweepSummary:
         passes=len(passes),
         marked_passes=sum(int(load_marks(x.passes, work[x.group]).sum()) for x in loads),
         retaken_visits=sum(one.retaken for one in passes),
-        disturbed_visits_kept=sum(_count(one.facts.get("disturbed_visits_kept")) for one in passes),
+        disturbed_visits_kept=sum(
+            count_of(one.facts.get("disturbed_visits_kept")) for one in passes
+        ),
         median_half_width=float(np.median(widths)) if widths else float("nan"),
         unsettled=sum(not measurement.settled for measurement in measured),
         unrunnable={one.key: reason for one, reason in store.unrunnable().items()},
@@ -64,5 +66,6 @@ def summarise(store: SweepStore) -> SweepSummary:
     )
 
 
-def _count(fact: object) -> int:
+def count_of(fact: object) -> int:
+    """Return a fact that is a count; 0 where a device gives none."""
     return fact if isinstance(fact, int) else 0

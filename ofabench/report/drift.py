@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from bench.protocol.device import Workload
 from bench.sweep.store import SweepStore
+from bench.sweep.summary import count_of
 from bench.timing.aggregation import Load, load_marks, spans_ns
 from bench.timing.drift import LoadTimes, common_levels
 from bench.timing.measurement import warm_ns
@@ -71,7 +72,7 @@ def read_drift(path: Path) -> Drift | None:
         ),
         marked=np.concatenate([load_marks(load.passes, work[load.group]) for load in loads]),
         retaken=np.array([one.retaken for one in passes]),
-        disturbed=np.array([_count(one.facts.get("disturbed_visits_kept")) for one in passes]),
+        disturbed=np.array([count_of(one.facts.get("disturbed_visits_kept")) for one in passes]),
         visits=sum(len(one.visits) for one in passes),
     )
 
@@ -119,7 +120,3 @@ def _references(
         else:
             found.append(np.full(len(times_ns), np.nan))
     return found[0], found[1]
-
-
-def _count(fact: object) -> int:
-    return fact if isinstance(fact, int) else 0

@@ -44,8 +44,6 @@ class CodedSpace(Protocol):
 
     def mutate_codes(self, codes: Codes, rng: np.random.Generator, p: float, /) -> Codes: ...
 
-    def crossover_codes(self, a: Codes, b: Codes, rng: np.random.Generator, /) -> Codes: ...
-
 
 def blocks_of(space: CodedSpace) -> set[BlockSpec]:
     """Every block that a network of the space can have."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bench.errors import InputError
-from supernet.data.dataset import Dataset, Score, resize, score
+from supernet.data.dataset import Dataset, resize
 from supernet.space.space import ArchConfig
 from supernet.weights.model import SuperNet
 
@@ -63,14 +63,6 @@ def right_answers(
         for images, labels in dataset.in_order(batch)
     ]
     return torch.cat(right).double().numpy()
-
-
-def measure_accuracy(
-    supernet: SuperNet, arch: ArchConfig, calibration: Tensor, dataset: Dataset
-) -> Score:
-    """Score of the sub-network `arch` on `dataset`, recalibrated on the images `calibration`."""
-    network = extract_calibrated(supernet, arch, calibration)
-    return score(right_answers(network, dataset, arch.resolution), dataset.groups.numpy())
 
 
 def channels_last(network: _Module) -> _Module:

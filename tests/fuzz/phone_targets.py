@@ -17,12 +17,13 @@ from bench.devices.android.facts.facts import parse_facts, parse_properties
 from bench.devices.android.facts.shell_queries import MARK
 from bench.devices.android.phone.settings_changes import clock_changes, parse_before, screen_changes
 from bench.devices.android.runner.debs import package_files
-from bench.devices.android.runner.runner_text import event_line, parse_line
+from bench.devices.android.runner.runner_text import parse_line
 from bench.errors import OfabenchError
 from tests.fuzz.archives import deb
 from tests.fuzz.target import FuzzTarget, text_of
 from tests.support.benchmark_samples import SAMPLES
 from tests.support.phone_texts import NOTE8, NOTE8_MOMENT, PIXEL2, PIXEL2_MOMENT, told
+from tests.support.runner_events import event_line
 
 BEFORE = {
     "stay_on": "0",

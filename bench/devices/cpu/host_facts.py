@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from bench.devices.android.facts.shell_queries import number
 from bench.devices.android.facts.temperatures import celsius, hottest_c
+from bench.integers import parse_integer
 from bench.protocol.device import Facts
 
 ROOT = Path("/")
@@ -163,4 +163,4 @@ def _read(path: Path) -> str | None:
 
 
 def _read_int(path: Path) -> int | None:
-    return number(_read(path))
+    return parse_integer(_read(path))

@@ -2,7 +2,6 @@
 
 import gc
 import os
-import re
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -11,13 +10,12 @@ import numpy as np
 from bench.devices.cpu import busy_check, host_facts
 from bench.devices.cpu.disturbance_monitor import LinuxWatch
 from bench.errors import DeviceError, InputError
+from bench.integers import parse_integer
 from bench.protocol.backend import Array, Backend, LoadedModel
 from bench.protocol.device import Facts, LoadCosts, LoadPlan, PassResult, Workload
 from bench.protocol.target import Target
 from bench.protocol.workload_model import workload_model
 from bench.timing.host_bursts import time_passes
-
-_CORE = re.compile(r"[0-9]{1,6}")
 
 
 class LocalDevice:
@@ -107,10 +105,10 @@ def pinned(cores: str) -> Iterator[frozenset[int]]:
 
 def parse_cores(text: str) -> frozenset[int]:
     """Read core numbers like `0,2`."""
-    parts = text.split(",")
-    if not all(_CORE.fullmatch(part.strip()) for part in parts):
+    cores = {parse_integer(part, minimum=0) for part in text.split(",")}
+    if None in cores:
         raise InputError(f"cores are numbers with commas between, like 0 or 0,1; got {text!r}")
-    return frozenset(int(part) for part in parts)
+    return frozenset(core for core in cores if core is not None)
 
 
 def choose_cores(threads: int, wanted: str | None = None) -> str:

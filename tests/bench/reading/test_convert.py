@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from bench.errors import DeviceError, InputError
 from bench.reading import (
-    AscendingInts,
     Count,
     NonNegative,
     Positive,
@@ -24,6 +23,10 @@ from bench.reading import (
     to_plain,
 )
 
+AscendingInts = Annotated[
+    tuple[PositiveInt, ...],
+    Rule(is_ascending, "a list of whole numbers of at least 1, ascending"),
+]
 Range = TypedDict("Range", {"from": PositiveInt, "to": PositiveInt})
 
 

@@ -20,10 +20,10 @@ from supernet.data.digits_parts import DatasetParts
 from supernet.data.open_data import get_dataset
 from supernet.space.space import SearchSpace
 from supernet.train.checkpoint import Checkpoint, Recipe, save_checkpoint
-from supernet.train.recalibrate import measure_accuracy as measured_alone
 from supernet.train.schedule import IMPORTED, Schedule
 from supernet.weights.model import SuperNet
 from tests.support.few_digits import few_digits, use_few_digits
+from tests.support.measured_accuracy import measure_accuracy as measured_alone
 
 TINY = SearchSpace.load("tiny")
 

@@ -245,7 +245,7 @@ def test_accuracies_are_measured_and_fitted(
 def test_an_accuracy_is_that_of_the_network_by_itself() -> None:
     from bench.protocol.progress import NoProgress
     from supernet.accuracy.measure import choose_networks, measure_pairs
-    from supernet.train.recalibrate import measure_accuracy
+    from tests.support.measured_accuracy import measure_accuracy
 
     supernet, validation = SuperNet(TINY, seed=4).eval(), get_dataset("digits").validation
     codes = choose_networks(TINY, 5, seed=0)

@@ -98,9 +98,6 @@ class ToySpace:
     def mutate_codes(self, codes: Codes, rng: np.random.Generator, p: float, /) -> Codes:
         return self.layout.mutate(codes, rng, p)
 
-    def crossover_codes(self, a: Codes, b: Codes, rng: np.random.Generator, /) -> Codes:
-        return self.layout.cross(a, b, rng)
-
 
 SPACE = ToySpace()
 QUICK = SearchPlan(strategy=Evolution(population=8), budget=Budget(evaluations=400, patience=30))

@@ -22,11 +22,12 @@ from supernet.train.checkpoint import (
     save_checkpoint,
 )
 from supernet.train.distill import loss_of
-from supernet.train.recalibrate import measure_accuracy, recalibrate, right_answers
+from supernet.train.recalibrate import recalibrate, right_answers
 from supernet.train.run_options import Running
 from supernet.train.schedule import Schedule
 from supernet.train.trainer import train
 from supernet.weights.model import SuperNet
+from tests.support.measured_accuracy import measure_accuracy
 from tests.support.training_child import SPACE, make_images
 
 SCHEDULE = """

@@ -31,8 +31,6 @@ _OLD_SUMMARY = re.compile(  # to 2.0; the last name changed in between
     rf"(?:no stats|Inference): (?P<mean>{_NUMBER})"
 )
 _SESSION = re.compile(rf"Initialized session in ({_NUMBER})ms\.?")
-_MEMORY = re.compile(rf"[A-Z][\w ]* \(MB\): init=(-?{_NUMBER}) overall=(-?{_NUMBER})")
-_PEAK = re.compile(rf"Overall peak memory footprint \(MB\) via periodic monitoring: ({_NUMBER})")
 _OTHER_PROGRAM = "BENCHMARK RESULTS"  # of LiteRT's own benchmark, litert/tools
 _DIGITS = 1e-5  # six digits are printed of a mean
 
@@ -89,14 +87,11 @@ class Runs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchmarkOutput:
-    """One run of the program. Memory is in MB: after loading and at the end, and its peak."""
+    """One run of the program."""
 
-    asked_runs: int  # may be fewer than were made, where a least duration was asked for
     runs: Runs
     warmup: Runs
     init_us: float
-    memory_mb: tuple[float, float] | None = None
-    peak_memory_mb: float | None = None
 
 
 def parse_output(text: str) -> BenchmarkOutput:
@@ -111,18 +106,15 @@ def parse_output(text: str) -> BenchmarkOutput:
     summaries = [(i, m) for i, line in enumerate(lines) if (m := _read_summary(line))]
     if len(running) != 2 or len(summaries) != 1:
         raise not_understood("two times `Running benchmark for` and one `inference timings in us`")
-    (warm, _), (regular, asked) = running
+    (warm, _), (regular, _) = running
     at, told = summaries[0]
     warmup = _runs_in(lines[warm + 1 : regular])
     runs = _runs_in(lines[regular + 1 : at])
     _check_summary(told.groupdict(), warmup, runs, lines)
     return BenchmarkOutput(
-        asked_runs=int(asked[1]),
         runs=runs,
         warmup=warmup,
         init_us=float(told["init"]),
-        memory_mb=_memory(lines[at:]),
-        peak_memory_mb=_peak(lines[at:]),
     )
 
 
@@ -195,13 +187,3 @@ def _check_summary(
     for text, figure in pairs:
         if abs(float(text or "nan") - figure) > _DIGITS * figure:
             raise not_understood(f"{figure:g} us in the summary too, got {text}")
-
-
-def _memory(lines: Sequence[str]) -> tuple[float, float] | None:
-    found = [match for line in lines if (match := _MEMORY.fullmatch(line.rstrip()))]
-    return (float(found[0][1]), float(found[0][2])) if found else None
-
-
-def _peak(lines: Sequence[str]) -> float | None:
-    found = [match for line in lines if (match := _PEAK.fullmatch(line.rstrip()))]
-    return float(found[0][1]) if found else None

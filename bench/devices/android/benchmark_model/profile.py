@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.devices.android.benchmark_model.output import ended_lines, not_understood
+from bench.integers import parse_integer
 
 _REGULAR = re.compile(r"(?:Operator-wise )?Profiling Info for Regular Benchmark Runs:")
 _INITIAL = "Profiling Info for Benchmark Initialization:"
@@ -180,6 +181,7 @@ def _share(row: dict[str, str], name: str) -> float | None:
 
 def _count(row: dict[str, str], name: str) -> int:
     text = _text(row, name)
-    if not re.fullmatch(r"\d{1,9}", text, re.ASCII):
+    count = parse_integer(text, minimum=0)
+    if count is None:
         raise not_understood(f"a whole number under [{name}], got {text[:40]!r}")
-    return int(text)
+    return count

@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bench.devices.android.facts.shell_queries import number
 from bench.devices.android.facts.temperatures import plausible_c
+from bench.integers import parse_integer
 
 BATTERY_STATES = {1: "unknown", 2: "charging", 3: "discharging", 4: "not charging", 5: "full"}
 _SOURCE = re.compile(r"(\S.*) powered", re.IGNORECASE)
@@ -33,10 +33,10 @@ def parse_battery(text: str) -> Battery:
     plugged = _plugged(said)
     if said.get("present", "").lower() == "false":
         return Battery(plugged=plugged)
-    tenths = number(said.get("temperature"))
+    tenths = parse_integer(said.get("temperature"))
     return Battery(
-        level=_percent(number(said.get("level")), number(said.get("scale"))),
-        status=BATTERY_STATES.get(number(said.get("status")) or 0),
+        level=_percent(parse_integer(said.get("level")), parse_integer(said.get("scale"))),
+        status=BATTERY_STATES.get(parse_integer(said.get("status")) or 0),
         temperature_c=None if tenths is None else plausible_c(tenths / 10),
         plugged=plugged,
     )

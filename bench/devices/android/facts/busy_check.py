@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from bench.devices.android.facts.cooling import THROTTLING
 from bench.devices.android.facts.device_state import THERMAL_STATES, PhoneState
-from bench.devices.android.facts.shell_queries import answers, number, script
+from bench.devices.android.facts.shell_queries import answers, script
 from bench.errors import DeviceError
+from bench.integers import parse_integer
 
 MAX_BUSY_CORES = 0.30  # of one core; a phone with its screen on is never as idle as a server
 LEAST_BATTERY = 15  # percent; most phones save power below it
@@ -94,9 +95,13 @@ def _ticks(line: str) -> tuple[_Process, int] | None:
     head, _, tail = line.rpartition(")")
     pid, _, name = head.partition(" (")
     fields = tail.split()
-    if number(pid) is None or len(fields) < 20:
+    if parse_integer(pid) is None or len(fields) < 20:
         return None
-    user, system, began = number(fields[11]), number(fields[12]), number(fields[19])
+    user, system, began = (
+        parse_integer(fields[11]),
+        parse_integer(fields[12]),
+        parse_integer(fields[19]),
+    )
     if user is None or system is None or began is None:
         return None
     return _Process(pid=int(pid), began=began, name=name), user + system

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from bench.devices.android.facts.battery import pairs, parse_battery
 from bench.devices.android.facts.facts import CPU, plausible_khz
-from bench.devices.android.facts.shell_queries import answers, file_lines, number, script
+from bench.devices.android.facts.shell_queries import answers, file_lines, script
 from bench.devices.android.facts.temperatures import (
     ZONES,
     Part,
@@ -20,6 +20,7 @@ from bench.devices.android.facts.temperatures import (
     parse_hal,
     parse_zones,
 )
+from bench.integers import parse_integer
 from bench.protocol.device import Facts
 
 THERMAL_STATES = ("none", "light", "moderate", "severe", "critical", "emergency", "shutdown")
@@ -127,7 +128,7 @@ def parse_moment(text: str) -> PhoneState:
     battery = parse_battery(told.get("battery", ""))
     dump = told.get("thermal", "")
     memory = pairs(told.get("memory", ""))
-    status = number(pairs(dump).get("Thermal Status"))
+    status = parse_integer(pairs(dump).get("Thermal Status"))
     temperatures_c, parts = _temperatures(told.get("zones", ""), dump)
     total = _memory_bytes(memory.get("MemTotal"), MEMORY_BYTES[1], least=MEMORY_BYTES[0])
     available = _memory_bytes(memory.get("MemAvailable") or memory.get("MemFree"), total)
@@ -160,7 +161,7 @@ def _temperatures(zones: str, dump: str) -> tuple[dict[str, float], dict[str, Pa
 def _by_core(answer: str, name: str) -> dict[int, int]:
     found: dict[int, int] = {}
     for path, content in file_lines(answer).items():
-        match, value = _CORE_FILE.search(path), number(content)
+        match, value = _CORE_FILE.search(path), parse_integer(content)
         khz = plausible_khz(value)
         if match and match[2] == name and khz is not None:
             found[int(match[1])] = khz
@@ -182,7 +183,7 @@ def _load(text: str) -> float | None:
 
 def _memory_bytes(text: str | None, most: int | None, least: int = 0) -> int | None:
     """Read a line of /proc/meminfo, in kB; None where it cannot be."""
-    kilobytes = number((text or "").removesuffix("kB").strip())
+    kilobytes = parse_integer((text or "").removesuffix("kB").strip())
     if kilobytes is None or most is None or not least <= 1024 * kilobytes <= most:
         return None
     return 1024 * kilobytes

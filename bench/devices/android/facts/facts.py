@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bench.devices.android.facts.shell_queries import answers, file_lines, number, script
+from bench.devices.android.facts.shell_queries import answers, file_lines, script
 from bench.devices.android.facts.slug import slug_of
+from bench.integers import parse_integer
 from bench.protocol.device import Facts
 
 CPU = "/sys/devices/system/cpu"
@@ -122,7 +123,7 @@ def parse_facts(text: str) -> PhoneFacts:
         soc=next((props[name] for name in _SOC if name in props), None) or info.get("Hardware"),
         cpu_parts=info.get("parts"),
         android_version=props.get("ro.build.version.release"),
-        android_sdk=_within(number(props.get("ro.build.version.sdk")), SDK),
+        android_sdk=_within(parse_integer(props.get("ro.build.version.sdk")), SDK),
         build_fingerprint=props.get("ro.build.fingerprint"),
         security_patch=props.get("ro.build.version.security_patch"),
         abi=props.get("ro.product.cpu.abi"),
@@ -162,7 +163,7 @@ def parse_core_list(text: str | None) -> frozenset[int]:
     found: set[int] = set()
     for part in (text or "").split(","):
         first, dash, last = part.partition("-")
-        low, high = number(first), number(last if dash else first)
+        low, high = parse_integer(first), parse_integer(last if dash else first)
         if low is not None and high is not None and 0 <= low <= high < 1024:
             found.update(range(low, high + 1))
     return frozenset(found)
@@ -170,7 +171,7 @@ def parse_core_list(text: str | None) -> frozenset[int]:
 
 def _cores(cpus: str, cpufreq: str) -> tuple[Core, ...]:
     files, known = file_lines(cpus), file_lines(cpufreq)
-    listed = {number(line.removeprefix(f"{CPU}/cpu")) for line in cpus.splitlines()}
+    listed = {parse_integer(line.removeprefix(f"{CPU}/cpu")) for line in cpus.splitlines()}
     numbers = parse_core_list(files.get(f"{CPU}/present"))
     numbers = numbers or parse_core_list(files.get(f"{CPU}/possible"))
     numbers = numbers or frozenset(n for n in listed if n is not None and n >= 0)
@@ -183,8 +184,8 @@ def _core(which: int, online: bool, known: Mapping[str, str]) -> Core:
     return Core(
         number=which,
         online=online,
-        min_khz=plausible_khz(number(known.get(f"{freq}/cpuinfo_min_freq"))),
-        max_khz=plausible_khz(number(known.get(f"{freq}/cpuinfo_max_freq"))),
+        min_khz=plausible_khz(parse_integer(known.get(f"{freq}/cpuinfo_min_freq"))),
+        max_khz=plausible_khz(parse_integer(known.get(f"{freq}/cpuinfo_max_freq"))),
         governor=known.get(f"{freq}/scaling_governor") or None,
     )
 

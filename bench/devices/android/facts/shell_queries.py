@@ -1,6 +1,5 @@
 """Shell queries in one script: all answers of a phone in one round trip."""
 
-import re
 from collections.abc import Mapping
 
 MARK = "@@ofabench"
@@ -8,7 +7,6 @@ MARK = "@@ofabench"
 # are mksh (Android 5 and later) and whatever a test's phone has; nothing beyond POSIX is used.
 PRELUDE = """\
 first() { for f; do v=; if IFS= read -r v < "$f" || [ -n "$v" ]; then echo "$f $v"; fi; done; }"""
-_NUMBER = re.compile(r"-?[0-9]{1,15}")
 
 
 def script(questions: Mapping[str, str]) -> str:
@@ -41,10 +39,3 @@ def file_lines(answer: str) -> dict[str, str]:
     """Read what `first` gave: content by path."""
     pairs = (line.partition(" ") for line in answer.splitlines())
     return {path: content.strip() for path, _, content in pairs if path.startswith("/")}
-
-
-def number(text: str | None) -> int | None:
-    """A whole number in decimal digits, or None for anything else."""
-    # What Python strips, control characters among it, `int` does not take at the ends of a number.
-    stripped = "" if text is None else text.strip()
-    return int(stripped) if _NUMBER.fullmatch(stripped) else None

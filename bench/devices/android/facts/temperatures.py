@@ -13,7 +13,8 @@ import re
 from collections.abc import Mapping
 from enum import IntEnum
 
-from bench.devices.android.facts.shell_queries import file_lines, number
+from bench.devices.android.facts.shell_queries import file_lines
+from bench.integers import parse_integer
 
 ZONES = "/sys/class/thermal"
 # Outside of it (bounds included) no sensor of a phone in use can be: thermistors that are not
@@ -110,7 +111,7 @@ def parse_zones(answer: str) -> dict[str, float]:
     found: dict[str, float] = {}
     for path, content in files.items():
         folder = path.removesuffix("/temp")
-        value = celsius(number(content))
+        value = celsius(parse_integer(content))
         if folder == path or value is None:
             continue
         name = files.get(f"{folder}/type") or folder.removeprefix(f"{ZONES}/")

@@ -13,12 +13,12 @@ from bench.devices.android.facts.cooling import CoolDown, HeatWatch, Signs
 from bench.devices.android.facts.cores import parse_list
 from bench.devices.android.facts.device_state import PhoneState, joined
 from bench.devices.android.facts.facts import plausible_khz
-from bench.devices.android.facts.shell_queries import number
 from bench.devices.android.facts.temperatures import hottest_c, nearest_part
 from bench.devices.android.loads.runner_session import CREDITS, RunnerProcess
 from bench.devices.android.phone.connection import Connection
 from bench.devices.android.phone.phone import read_moment
 from bench.devices.android.runner.runner_text import PassEnded
+from bench.integers import parse_integer
 from bench.protocol.device import THROTTLED, Facts, PassResult
 
 LOOK_EVERY_S = 20.0  # how old what is known of screen, cable and heat may become
@@ -123,7 +123,7 @@ def _signs(ended: PassEnded, now: PhoneState, compute: Sequence[int]) -> Signs:
 
 def _by_core(ended: PassEnded) -> dict[int, int]:
     clocks = ended.frequencies_khz.items()
-    names = ((number(name.removeprefix("cpu")), round(khz)) for name, khz in clocks)
+    names = ((parse_integer(name.removeprefix("cpu")), round(khz)) for name, khz in clocks)
     return {
         core: khz
         for core, khz in names

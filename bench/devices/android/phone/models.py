@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bench.devices.android.adb.content import push_missing
-from bench.devices.android.facts.shell_queries import number
 from bench.devices.android.phone.connection import Connection
 from bench.devices.android.phone.settings_guard import WORK, error_line
 from bench.digests import content_digest
 from bench.errors import DeviceError
+from bench.integers import parse_integer
 from bench.protocol.backend import Backend
 from bench.protocol.device import Workload
 from bench.protocol.workload_model import workload_model
@@ -99,7 +99,7 @@ def listed(connection: Connection) -> dict[str, int]:
     found: dict[str, int] = {}
     for line in done.out.decode(errors="replace").splitlines():
         text, _, name = line.partition(" ")
-        size = number(text)
+        size = parse_integer(text)
         if size is not None and size >= 0:
             found[name] = size
     return found
@@ -117,7 +117,9 @@ def free_bytes(connection: Connection) -> int | None:
     done = connection.run(["df", "-k", WORK])
     lines = done.out.decode(errors="replace").split()
     # The columns may be broken over lines: the fourth number before the mount point is free.
-    numbers = [found for word in lines[-5:] if (found := number(word)) is not None and found >= 0]
+    numbers = [
+        found for word in lines[-5:] if (found := parse_integer(word)) is not None and found >= 0
+    ]
     return numbers[2] * 1024 if len(numbers) == 3 else None
 
 

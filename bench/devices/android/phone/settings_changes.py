@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from bench.devices.android.facts.battery import parse_battery
 from bench.devices.android.facts.facts import CPU
-from bench.devices.android.facts.shell_queries import answers, file_lines, number, script
+from bench.devices.android.facts.shell_queries import answers, file_lines, script
 from bench.errors import DeviceError, InputError
+from bench.integers import parse_integer
 
 STAY_ON = "global stay_on_while_plugged_in"
 SCREEN_OFF = "system screen_off_timeout"
@@ -149,10 +150,12 @@ def clock_changes(before: Before, cores: Sequence[int], khz: int) -> list[Change
 def _clock_change(before: Before, core: int, khz: int) -> Change:
     folder = f"{CPU}/cpu{core}/cpufreq"
     told = {name: (before.clocks or {}).get(f"{folder}/{name}") for name in CLOCK_FILES}
-    low, high, lowest, highest = (number(told[name]) for name in CLOCK_FILES[:4])
+    low, high, lowest, highest = (parse_integer(told[name]) for name in CLOCK_FILES[:4])
     if low is None or high is None or lowest is None or highest is None:
         raise DeviceError(f"core {core} does not tell its frequencies; leave --frequency-khz away")
-    known = [n for word in (told[CLOCK_FILES[4]] or "").split() if (n := number(word)) is not None]
+    known = [
+        n for word in (told[CLOCK_FILES[4]] or "").split() if (n := parse_integer(word)) is not None
+    ]
     if (known and khz not in known) or not lowest <= khz <= highest:
         expected = ", ".join(map(str, known)) or f"{lowest} to {highest}"
         raise InputError(f"frequency is {khz} kHz, core {core} has {expected}")

@@ -20,7 +20,6 @@ RESTORE, GUARD = f"{WORK}/restore.sh", f"{WORK}/guard"
 GUARD_WAIT_S = 15
 RESTORE_TIMEOUT_S = 30.0
 LOST_WAIT_S = 5.0  # where something broke off already: the phone may not be there to answer
-NO_ROOM = "No space left"
 
 # Whether the guardian that wrote its number is still there; a number may be another program's
 # since, so its command line is looked at where the system shows it.

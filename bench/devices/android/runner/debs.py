@@ -15,6 +15,7 @@ from shutil import which
 
 from bench.errors import DeviceError, FileError
 from bench.files import read_bytes
+from bench.integers import parse_integer
 
 PACKAGES = ("libc6", "libstdc++6", "libgcc-s1")
 LIBRARIES = (
@@ -65,11 +66,14 @@ def _data_archive(content: bytes, name: str) -> bytes:
     place = len(_AR_MAGIC)
     while place + _AR_HEADER_BYTES <= len(content):
         header = content[place : place + _AR_HEADER_BYTES]
-        member, size_text = header[:16].decode("ascii", "replace"), header[48:58].strip()
-        if not size_text.isdigit():
+        member, size_text = (
+            header[:16].decode("ascii", "replace"),
+            header[48:58].decode("ascii", "replace"),
+        )
+        size = parse_integer(size_text, minimum=0)
+        if size is None:
             break
         place += _AR_HEADER_BYTES
-        size = int(size_text)
         member = member.strip().rstrip("/")
         if member == "data.tar.zst":
             raise FileError(f"{name} is packed by zstd, which is Ubuntu's way; take Debian's own")

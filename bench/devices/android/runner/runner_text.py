@@ -126,12 +126,6 @@ _EVENTS: Mapping[str, type[Event]] = {
 _Rows = tuple[tuple[Positive, ...], ...]
 
 
-def event_line(event: Mapping[str, Any]) -> bytes:
-    """Write an event as the runner does."""
-    text = json.dumps(event, separators=(",", ":")).encode()
-    return text + b"\t%08x\n" % zlib.crc32(text)
-
-
 def parse_line(line: bytes) -> Event | None:
     """Read one line; None for an event of a kind that is not known here.
 

@@ -25,9 +25,9 @@ from supernet.data.dataset import Score
 from supernet.data.open_data import open_data
 from supernet.space.space import ArchConfig, SearchSpace
 from supernet.train.checkpoint import Checkpoint, Recipe, save_checkpoint
-from supernet.train.recalibrate import measure_accuracy
 from supernet.train.schedule import Schedule
 from supernet.weights import model
+from tests.support.measured_accuracy import measure_accuracy
 from tests.support.micro_supernets import MICRO, micro_images, save_micro
 
 ENDS = [MICRO.smallest(), MICRO.largest()]

@@ -18,7 +18,7 @@ from bench.devices.android.facts.facts import (
     parse_facts,
     parse_properties,
 )
-from bench.devices.android.facts.shell_queries import MARK, answers, number, script
+from bench.devices.android.facts.shell_queries import MARK, answers, script
 from tests.support.local_phone import HereConnection
 from tests.support.phone_roots import ModelName, make_root, set_frequency_limit, set_temperature
 from tests.support.phone_texts import NOTE8, NOTE8_MOMENT, PIXEL2, PIXEL2_MOMENT, told
@@ -207,11 +207,6 @@ def test_the_moment_of_a_pixel_2_without_readable_zones() -> None:
     assert now.flat()["thermal_status"] == "moderate"
     assert (now.battery_level, now.battery_status, now.plugged) == (75, "discharging", "no")
     assert (now.screen_on, now.power_save) == (False, True)
-
-
-@pytest.mark.parametrize("text", ["", "1_0", "٣", "1.5", "9" * 5000, "+1", "--1"])
-def test_only_plain_digits_are_a_number(text: str) -> None:
-    assert number(text) is None
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from typing import Any, Self
 import pytest
 
 from bench.devices.android.loads.runner_session import RunnerProcess, share_whole
-from bench.devices.android.runner.runner_text import event_line
 from bench.errors import DeviceError, DeviceLostError
+from tests.support.runner_events import event_line
 
 BEGIN = {"event": "begin", "version": "1", "litert": "2.3.0", "clock_cost_ns": 30.0}
 END = {"event": "end", "passes": 2}

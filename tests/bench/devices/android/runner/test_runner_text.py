@@ -16,10 +16,10 @@ from bench.devices.android.runner.runner_text import (
     ModelLoaded,
     PassEnded,
     Ready,
-    event_line,
     parse_line,
 )
 from bench.errors import DeviceError, DeviceLostError, InputError
+from tests.support.runner_events import event_line
 
 PASS: dict[str, Any] = {
     "event": "pass",
