@@ -51,8 +51,8 @@ def evaluate(predicted_ms: Floats, measured_ms: Floats) -> Evaluation:
         n=len(measured),
         within_5=float(np.mean(np.abs(error) <= 0.05)),
         within_10=float(np.mean(np.abs(error) <= 0.10)),
-        spearman=_rank_correlation("spearmanr", predicted, measured),
-        kendall=_rank_correlation("kendalltau", predicted, measured),
+        spearman=rank_correlation("spearmanr", predicted, measured),
+        kendall=rank_correlation("kendalltau", predicted, measured),
         mape=float(np.mean(np.abs(error))),
         bias=float(np.median(error)),
     )
@@ -138,7 +138,8 @@ def repeatability(spread: Sequence[float] | Floats) -> Repeatability | None:
     )
 
 
-def _rank_correlation(name: str, predicted: Floats, measured: Floats) -> float | None:
+def rank_correlation(name: str, predicted: Floats, measured: Floats) -> float | None:
+    """Return scipy.stats' correlation of this name; None where all of either (n,) are equal."""
     from scipy import stats
 
     if np.ptp(predicted) == 0 or np.ptp(measured) == 0:

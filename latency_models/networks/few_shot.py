@@ -19,7 +19,7 @@ from bench.blocks.spec import BlockSpec
 from latency_models.networks.prior_costs import PriorCosts, fit_features, prior_costs
 from latency_models.regression.block_kernel import BETWEEN_NETWORKS
 from latency_models.regression.features import PHYSICAL, block_sums, feature_matrix, work_units
-from latency_models.regression.model_averaging import Hypothesis, average, bias_factor
+from latency_models.regression.model_averaging import CandidateMean, average, bias_factor
 from latency_models.regression.plain import CONSTANT, better_plain
 from latency_models.regression.variance_components import Rows, VarianceComponents, grid_of
 
@@ -121,14 +121,14 @@ def fit_few(
     )
     candidates = prior_costs(data.counts, data.physical, data.measured_ms, priors or {})
     work = data.work
-    rows, hypotheses = average(
+    rows, means = average(
         lambda number, which: _problem(data, candidates[number], work, which),
         len(candidates),
         len(data.counts),
         grid_of(SIMILAR, WORK, NOISE, SKEW),
     )
-    averaged = _averaged(data, candidates, work, rows, hypotheses)
-    likeliest = candidates[max(hypotheses, key=lambda h: h.share).candidate]
+    averaged = _averaged(data, candidates, work, rows, means)
+    likeliest = candidates[means[0].candidate]
     fit = _plain(data, likeliest, rows, averaged.left_out_ms) or averaged
     measured = data.measured_ms[rows]
     factor = bias_factor(measured, fit.left_out_ms)
@@ -178,31 +178,22 @@ def _averaged(
     candidates: Sequence[PriorCosts],
     work: Floats,
     rows: Rows,
-    hypotheses: Sequence[Hypothesis],
+    means: Sequence[CandidateMean],
 ) -> _Costs:
-    """Posterior mean over all hypotheses."""
+    """Posterior mean over all candidates."""
     costs_ms, overhead_ms = np.zeros(data.counts.shape[1]), 0.0
     left_out_ms, measured = np.zeros(len(rows)), data.measured_ms[rows]
-    for number in sorted({hypothesis.candidate for hypothesis in hypotheses}):
-        prior = candidates[number]
+    for mean in means:
+        prior = candidates[mean.candidate]
         relative = _relative(data, prior, work, rows)
-        own = [hypothesis for hypothesis in hypotheses if hypothesis.candidate == number]
-        shares = np.array([hypothesis.share for hypothesis in own])
-        weights = np.stack([hypothesis.weights for hypothesis in own])
-        variances = np.stack([hypothesis.scales[:2] ** 2 for hypothesis in own])
-        similar, by_work = (shares[:, None] * variances).T @ weights
-        total = shares @ weights
-        factors = (
-            shares.sum()
-            + _FACTOR**2 * total.sum()
-            + data.similarity @ (relative.shares.T @ similar)
-        )
+        similar, by_work = mean.parts
+        factors = mean.share + _FACTOR**2 * mean.weights.sum()
+        factors = factors + data.similarity @ (relative.shares.T @ similar)
         costs_ms += prior.costs_ms * factors + work @ (relative.amounts.T @ by_work)
-        overhead_ms += _OVERHEAD**2 * float(relative.overhead @ total) * data.usual_ms
-        left_out = shares @ np.stack([hypothesis.left_out for hypothesis in own])
-        left_out_ms += shares.sum() * measured - left_out * relative.base_ms
+        overhead_ms += _OVERHEAD**2 * float(relative.overhead @ mean.weights) * data.usual_ms
+        left_out_ms += mean.share * measured - mean.left_out * relative.base_ms
     return _Costs(
-        name=candidates[max(hypotheses, key=lambda h: h.share).candidate].name,
+        name=candidates[means[0].candidate].name,
         costs_ms=costs_ms,
         overhead_ms=overhead_ms,
         left_out_ms=np.maximum(left_out_ms, _SMALLEST_PART * measured),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 # Added to a diagonal, relative to its mean, where rounding left a covariance indefinite.
-_JITTERS = (0.0, 1e-12, 1e-9, 1e-6, 1e-3)
+_JITTERS = (1e-12, 1e-9, 1e-6)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,21 +74,14 @@ class GaussianProcess:
 
 
 def _cholesky(matrices: Floats) -> Floats:
-    """Return lower Cholesky factors (g, n, n), with jitter where one is indefinite by rounding."""
-    try:
-        return np.asarray(np.linalg.cholesky(matrices))
-    except np.linalg.LinAlgError:
-        return np.stack([_with_jitter(matrix) for matrix in matrices])
-
-
-def _with_jitter(matrix: Floats) -> Floats:
-    size = float(np.abs(np.diagonal(matrix)).mean())
-    for jitter in _JITTERS[:-1]:
+    """Return lower Cholesky factors (g, n, n), with jitter where rounding made one indefinite."""
+    size = np.abs(np.diagonal(matrices, axis1=1, axis2=2)).mean(axis=1)[:, None, None]
+    for jitter in _JITTERS:
         try:
-            return np.asarray(np.linalg.cholesky(matrix + jitter * size * np.eye(len(matrix))))
+            return np.asarray(np.linalg.cholesky(matrices))
         except np.linalg.LinAlgError:
-            continue
-    return np.asarray(np.linalg.cholesky(matrix + _JITTERS[-1] * size * np.eye(len(matrix))))
+            matrices = matrices + jitter * size * np.eye(matrices.shape[1])
+    return np.asarray(np.linalg.cholesky(matrices))
 
 
 def _inverses(lower: Floats) -> Floats:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from latency_models.regression.robust_gp import FEW_ROUNDS, ROUNDS, RobustPosterior
+from latency_models.regression.robust_gp import FEW_ROUNDS, ROUNDS
 from latency_models.regression.variance_components import (
     STEP,
     Rows,
@@ -34,21 +34,22 @@ _BIAS_ROUNDS, _BIAS_FREEDOM, _BIAS_WIDTH, _BIAS_DOUBT = 30, 3.0, 0.04, 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hypothesis:
-    """One candidate under one set of hyperparameters.
+class CandidateMean:
+    """Hypotheses of one candidate, averaged with their shares; shares of all add up to 1.
 
     Attributes:
         candidate: its number.
-        scales: (k + 2,), standard deviations of the parts and the noise, and its skew.
-        share: weight in the average; all add up to 1.
-        weights: (n,) of the rows: a part's mean is its covariance with them, times these.
-        left_out: (n,), each row less its mean given the others.
+        share: of all its hypotheses.
+        weights: (n,), of the rows, summed with shares: a mean is a covariance with the rows,
+            times these.
+        parts: (k, n), the same for each part, times its variance.
+        left_out: (n,), each row less its mean given the others, summed with shares.
     """
 
     candidate: int
-    scales: Floats
     share: float
     weights: Floats
+    parts: Floats
     left_out: Floats
 
 
@@ -57,29 +58,58 @@ ProblemOf = Callable[[int, Rows], VarianceComponents]  # of a candidate, on thes
 
 def average(
     problem_of: ProblemOf, candidates: int, networks: int, grid: Floats
-) -> tuple[Rows, list[Hypothesis]]:
-    """Return the hypotheses with a share, and the rows that they were fitted on.
+) -> tuple[Rows, list[CandidateMean]]:
+    """Return the rows that were fitted, and candidates with a share, that of the likeliest first.
 
     `grid` (g, k + 2) has the hyperparameters to try.
     """
     few = networks <= MOST_TO_AVERAGE
     rows = spread_rows(networks, networks if few else TO_START_FROM)
     rounds = ROUNDS if few else FEW_ROUNDS
-    tried = [problem_of(place, rows).solve(grid, rounds) for place in range(candidates)]
+    tried = [problem_of(number, rows).solve(grid, rounds) for number in range(candidates)]
     evidence = np.array([solution.evidence for solution in tried])  # (candidates, g)
     if few:
-        return rows, _average(evidence, tried, grid)
+        shares = _shares(evidence)
+        numbers, places = np.nonzero(shares)
+        weights, left_out = (
+            np.stack([getattr(tried[n], name)[p] for n, p in zip(numbers, places, strict=True)])
+            for name in ("weights", "left_out")
+        )
+        return rows, _means(numbers, grid[places], shares[numbers, places], weights, left_out)
     ends = _refined(problem_of, evidence, grid, networks)
     rows = spread_rows(networks, MOST_TO_FIT)
     if networks > MOST_TO_REFINE:
         ends = ends[:1]  # there is little doubt left, and each takes time by the cube of networks
     last = [problem_of(candidate, rows).solve(scales[None]) for candidate, scales in ends]
-    shares = _shares(np.array([solution.evidence[0] for solution in last]))
-    return rows, [
-        _hypothesis(candidate, scales, share, solution, 0)
-        for (candidate, scales), share, solution in zip(ends, shares.tolist(), last, strict=True)
-        if share > 0
-    ]
+    return rows, _means(
+        np.array([candidate for candidate, _ in ends]),
+        np.stack([scales for _, scales in ends]),
+        _shares(np.array([solution.evidence[0] for solution in last])),
+        np.concatenate([solution.weights for solution in last]),
+        np.concatenate([solution.left_out for solution in last]),
+    )
+
+
+def _means(
+    candidates: Rows, scales: Floats, shares: Floats, weights: Floats, left_out: Floats
+) -> list[CandidateMean]:
+    """Average hypotheses, each a row of the arguments, by candidate."""
+    means = []
+    for number in dict.fromkeys(candidates[np.argsort(-shares, kind="stable")].tolist()):
+        own = (candidates == number) & (shares > 0)
+        if own.any():
+            share = shares[own]
+            variances = scales[own, :-2] ** 2
+            means.append(
+                CandidateMean(
+                    candidate=number,
+                    share=float(share.sum()),
+                    weights=share @ weights[own],
+                    parts=(share[:, None] * variances).T @ weights[own],
+                    left_out=share @ left_out[own],
+                )
+            )
+    return means
 
 
 def _refined(
@@ -114,31 +144,11 @@ def _likeliest(
     return [once[place] for place in np.argsort(-np.array(evidence), kind="stable").tolist()]
 
 
-def _average(evidence: Floats, tried: Sequence[RobustPosterior], grid: Floats) -> list[Hypothesis]:
-    shares = _shares(evidence)
-    return [
-        _hypothesis(number, grid[place], float(shares[number, place]), tried[number], place)
-        for number, place in np.argwhere(shares > 0).tolist()
-    ]
-
-
 def _shares(evidence: Floats) -> Floats:
     shares: Floats = np.exp(evidence - evidence.max())
     shares[shares < _SMALLEST_SHARE * shares.max()] = 0.0
     shares /= shares.sum()
     return shares
-
-
-def _hypothesis(
-    candidate: int, scales: Floats, share: float, solution: RobustPosterior, place: int
-) -> Hypothesis:
-    return Hypothesis(
-        candidate=candidate,
-        scales=scales,
-        share=share,
-        weights=solution.weights[place],
-        left_out=solution.left_out[place],
-    )
 
 
 def bias_factor(measured_ms: Floats, left_out_ms: Floats) -> float:

@@ -12,12 +12,7 @@ from numpy.typing import NDArray
 
 from latency_models.regression.block_kernel import WITHIN_KIND, squared_exponential
 from latency_models.regression.robust_gp import NORMAL
-from latency_models.regression.variance_components import (
-    MOST_TO_CHOOSE,
-    VarianceComponents,
-    grid_of,
-    spread_rows,
-)
+from latency_models.regression.variance_components import VarianceComponents, grid_of, spread_rows
 
 Floats = NDArray[np.float64]
 
@@ -25,6 +20,7 @@ LENGTHS = WITHIN_KIND.lengths
 # Hyperparameters that are tried: stretches of all lengths, and standard deviations of the
 # correction and of noise, both of the logarithm of a latency.
 STRETCHES, SCALES, NOISES = (0.4, 0.7, 1.2, 2.0), (0.05, 0.15, 0.4), (0.005, 0.01, 0.02, 0.04)
+MOST_TO_CHOOSE = 250  # rows that they are tried on: a solution takes time by their cube
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

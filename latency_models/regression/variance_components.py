@@ -17,7 +17,6 @@ from latency_models.regression.robust_gp import ROUNDS, RobustPosterior, solve
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
-MOST_TO_CHOOSE = 250  # values that a grid is tried on: a solution takes time by their cube
 STEP = 2.0  # factor of a step of a hyperparameter; of the last steps, its root
 _WORTHWHILE = 0.1  # evidence that a step must gain
 _LEAST, _MOST = 1e-3, 0.6  # standard deviations, relative
@@ -56,21 +55,10 @@ class VarianceComponents:
         return replace(solution, evidence=solution.evidence + self.log_odds)
 
     def choose(self, grid: Floats, rounds: int = ROUNDS) -> tuple[Floats, float]:
-        """Return the row of `grid` with the highest evidence, (k + 2,), and that evidence.
-
-        Of many values, it is that of `MOST_TO_CHOOSE`.
-        """
-        rows = spread_rows(len(self.values), MOST_TO_CHOOSE)
-        square = np.ix_(rows, rows)
-        few = replace(
-            self,
-            values=self.values[rows],
-            fixed=np.broadcast_to(self.fixed, self.parts.shape[1:])[square],
-            parts=self.parts[:, square[0], square[1]],
-        )
-        evidence = few.solve(grid, rounds).evidence
-        best = int(evidence.argmax())
-        return grid[best], float(evidence[best])
+        """Return the row of `grid` with the highest evidence, (k + 2,), and that evidence."""
+        evidence = [float(self.solve(row[None], rounds).evidence[0]) for row in grid]
+        best = int(np.argmax(evidence))
+        return grid[best], evidence[best]
 
 
 def grid_of(*choices: Sequence[float]) -> Floats:

@@ -6,6 +6,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from latency_models.evaluation.evaluate import rank_correlation
+
 Array = NDArray[np.float64]
 
 PARTS = 5
@@ -30,12 +32,13 @@ class CrossValidation:
     def of(cls, predicted: Array, values: Array, part: NDArray[np.int64]) -> Self:
         """Compare `predicted` (n,), each from a fit on the other parts, with `values` (n,)."""
         constant = np.array([values[part != p].mean() for p in part])
+        rank = rank_correlation("spearmanr", predicted, values)
         return cls(
             pairs=len(values),
             parts=PARTS,
             rmse=root_mean_square(predicted - values),
             constant_rmse=root_mean_square(constant - values),
-            spearman=spearman(predicted, values),
+            spearman=float("nan") if rank is None else rank,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -73,17 +76,13 @@ class HeldOut:
     @classmethod
     def of(cls, predicted: Array, values: Array, fitted: Array) -> Self:
         """Compare `predicted` with `values` (n,), of a fit on the accuracies `fitted` (m,)."""
-        from scipy.stats import kendalltau
-
-        rank = spearman(predicted, values)
-        flat = np.isnan(rank)
         return cls(
             fitted=len(fitted),
             judged=len(values),
             rmse=root_mean_square(predicted - values),
             constant_rmse=root_mean_square(fitted.mean() - values),
-            kendall=None if flat else float(kendalltau(predicted, values)[0]),
-            spearman=None if flat else rank,
+            kendall=rank_correlation("kendalltau", predicted, values),
+            spearman=rank_correlation("spearmanr", predicted, values),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -100,13 +99,3 @@ def deal(n: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 def root_mean_square(errors: Array) -> float:
     """Return the root mean square of errors (n,)."""
     return float(np.sqrt(np.mean(errors**2)))
-
-
-def spearman(predicted: Array, values: Array) -> float:
-    """Return the rank correlation; nan where all predictions, or all values, are equal."""
-    from scipy.stats import rankdata
-
-    a, b = rankdata(predicted), rankdata(values)
-    if np.ptp(a) == 0 or np.ptp(b) == 0:
-        return float("nan")
-    return float(np.corrcoef(a, b)[0, 1])

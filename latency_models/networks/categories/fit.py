@@ -194,7 +194,7 @@ def _problem(data: _Data, candidate: _Candidate, rows: Rows) -> VarianceComponen
 def _fit(data: _Data, candidates: list[_Candidate]) -> tuple[Floats, float, Floats, str]:
     """Deviations (m,) and mean in ms, relative leave-one-out errors, likeliest candidate."""
     scales = WITH_PRIORS if len(data.kernels) > len(ALONE) else ALONE
-    rows, hypotheses = average(
+    rows, means = average(
         lambda number, which: _problem(data, candidates[number], which),
         len(candidates),
         len(data.counts),
@@ -202,25 +202,22 @@ def _fit(data: _Data, candidates: list[_Candidate]) -> tuple[Floats, float, Floa
     )
     counts = data.counts[rows]
     values = data.measured_ms[rows] / data.usual_ms - 1
-    relative, mean, left_out = np.zeros(counts.shape[1]), 1.0, np.zeros(len(rows))
-    parts = np.zeros((len(data.kernels), len(rows)))
-    for hypothesis in hypotheses:
-        candidate, share = candidates[hypothesis.candidate], hypothesis.share
-        weights = hypothesis.weights
-        slope = 1 + candidate.size * float((counts @ candidate.shape) @ weights)
-        relative += share * slope * candidate.size * candidate.shape
-        mean += share * _MEAN_STD**2 * float(weights.sum())
-        parts += share * np.outer(hypothesis.scales[:-2] ** 2, weights)
-        left_out += share * hypothesis.left_out
-    for kernel, weights in zip(data.kernels, parts, strict=True):
-        relative += kernel @ (counts.T @ weights)
-    best = candidates[max(hypotheses, key=lambda h: h.share).candidate].name
+    relative = np.zeros(counts.shape[1])
+    for mean in means:
+        candidate = candidates[mean.candidate]
+        slope = mean.share + candidate.size * float((counts @ candidate.shape) @ mean.weights)
+        relative += slope * candidate.size * candidate.shape
+        for kernel, weights in zip(data.kernels, mean.parts, strict=True):
+            relative += kernel @ (counts.T @ weights)
+    constant = 1.0 + _MEAN_STD**2 * sum(float(mean.weights.sum()) for mean in means)
+    left_out = np.sum([mean.left_out for mean in means], axis=0)
+    best = candidates[means[0].candidate].name
     plain = better_plain(counts, values, left_out, 1 + values)
     if plain is not None:
-        relative, mean, left_out = plain.coefficients, 1 + plain.intercept, plain.left_out
+        relative, constant, left_out = plain.coefficients, 1 + plain.intercept, plain.left_out
         best = plain.name
     error = left_out / (1 + values)
-    return relative * data.usual_ms, mean * data.usual_ms, error, best
+    return relative * data.usual_ms, constant * data.usual_ms, error, best
 
 
 def _shared_out(

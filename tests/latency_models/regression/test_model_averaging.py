@@ -34,18 +34,32 @@ def of_bases(measured: Floats, bases: list[float]) -> ProblemOf:
 def test_the_candidate_that_fits_has_nearly_all_of_the_average(networks: int) -> None:
     measured = 1 + 0.01 * np.random.default_rng(0).normal(size=networks)
 
-    rows, hypotheses = average(of_bases(measured, [0.0, 1.0, 2.0]), 3, networks, GRID)
+    rows, means = average(of_bases(measured, [0.0, 1.0, 2.0]), 3, networks, GRID)
 
     assert len(rows) == networks
-    assert sum(h.share for h in hypotheses) == pytest.approx(1)
-    assert sum(h.share for h in hypotheses if h.candidate == 1) > 0.99
-    assert all(h.weights.shape == h.left_out.shape == (networks,) for h in hypotheses)
+    assert sum(mean.share for mean in means) == pytest.approx(1)
+    assert sum(mean.share for mean in means if mean.candidate == 1) > 0.99
+    assert all(mean.weights.shape == mean.left_out.shape == (networks,) for mean in means)
+
+
+def test_the_mean_of_a_candidate_is_that_of_its_hypotheses() -> None:
+    """Of two equal candidates, each has half of every sum, a part also times its variance."""
+    grid = grid_of((0.1,), (0.05,), (1.0,))
+    problem = of_bases(np.array([1.1, 0.9, 1.0]), [1.0, 1.0])
+
+    rows, means = average(problem, 2, 3, grid)
+
+    alone = problem(0, rows).solve(grid)
+    for mean in means:
+        assert mean.weights == pytest.approx(0.5 * alone.weights[0])
+        assert mean.left_out == pytest.approx(0.5 * alone.left_out[0])
+        assert mean.parts == pytest.approx(0.01 * 0.5 * alone.weights)
 
 
 def test_candidates_that_fit_equally_share_evenly() -> None:
-    _, hypotheses = average(of_bases(np.ones(10), [1.0, 1.0]), 2, 10, GRID)
+    _, means = average(of_bases(np.ones(10), [1.0, 1.0]), 2, 10, GRID)
 
-    shares = [sum(h.share for h in hypotheses if h.candidate == place) for place in (0, 1)]
+    shares = [sum(mean.share for mean in means if mean.candidate == place) for place in (0, 1)]
     assert shares == pytest.approx([0.5, 0.5])
 
 

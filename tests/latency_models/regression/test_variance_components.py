@@ -5,7 +5,6 @@ import pytest
 
 from latency_models.regression.robust_gp import NORMAL
 from latency_models.regression.variance_components import (
-    MOST_TO_CHOOSE,
     VarianceComponents,
     grid_of,
     refine,
@@ -45,7 +44,7 @@ def test_one_component_by_hand() -> None:
 
 def test_the_likeliest_of_a_grid_is_chosen() -> None:
     """Values of a standard deviation of 0.1 that all are one effect, or none."""
-    count = MOST_TO_CHOOSE + 10
+    count = 60
     spread = 0.1 * np.random.default_rng(0).normal(size=count)
     grid = grid_of((0.0, 0.1), (0.001, 0.1), (1.0,))
 
