@@ -10,8 +10,9 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from latency_models.evaluation.compare import Comparison
-from ofabench.report.figures import COLOURS, colours, finish
-from ofabench.report.page import Section, plain, render
+from ofabench.report.charts import COLOURS, MUTED, colours, finish
+from ofabench.report.page import Chart, Page, Section, plain, render
+from ofabench.report.tables import Column, Table, table_of_rows
 from ofabench.workflows.latency.comparison_text import (
     AS_PERCENT,
     factor,
@@ -30,14 +31,20 @@ def render_comparison(found: Comparison, names: tuple[str, str]) -> str:
     if differences:
         lead += f"The targets differ in {'; '.join(differences)}. "
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return render("ofabench: two tables", lead, [*_sections(found)], f"made {now}")
+    page = Page(
+        title=f"Two tables: {names[0]} and {names[1]}",
+        lead=lead,
+        sections=[*_sections(found)],
+        foot=f"Made by ofabench on {now}.",
+    )
+    return render(page)
 
 
 def _sections(found: Comparison) -> Iterator[Section]:
     yield Section(
         title="Verdict",
         text=f"{verdict(found)[:1].upper()}{verdict(found)[1:]}.",
-        table=_summary(found),
+        tables=(_summary(found),),
     )
     chance = (
         f"{found.outside} of {found.tested} blocks lie outside their 95 % intervals, "
@@ -50,27 +57,32 @@ def _sections(found: Comparison) -> Iterator[Section]:
         title="Ratio by block",
         text="Latency in B over latency in A, against latency in A. The line is the drift. "
         + chance,
-        figure=ratio_figure(found),
+        charts=(Chart(figure=ratio_figure(found)),),
     )
     yield Section(
         title="Drift-corrected, by kind of block",
         text="Median drift-corrected ratio of each kind; bars are 95 % intervals "
         "of the median, where there are six blocks or more.",
-        figure=kinds_figure(found),
+        charts=(Chart(figure=kinds_figure(found)),),
     )
     if len(found.moved):
         few = f" The first {MOST_LISTED} are listed." if len(found.moved) > MOST_LISTED else ""
         yield Section(
             title="Blocks that changed",
             text=f"The largest change first.{few}",
-            table=_listed(found.moved.head(MOST_LISTED)),
+            tables=(_listed(found.moved.head(MOST_LISTED)),),
         )
     for name, only in (("A", found.only_first), ("B", found.only_second)):
         if only:
             yield Section(
                 title=f"Blocks only in {name}",
                 text=f"{len(only)} blocks that the other table lacks.",
-                table=pd.DataFrame({"block": only[:MOST_LISTED]}),
+                tables=(
+                    Table(
+                        name=f"blocks-only-in-{name}",
+                        columns=(Column(name="block", values=only[:MOST_LISTED], text=True),),
+                    ),
+                ),
             )
 
 
@@ -93,9 +105,9 @@ def ratio_figure(found: Comparison) -> go.Figure:
         )
         figure.add_trace(dots)
     level = found.level.ratio
-    figure.add_hline(y=level, line={"color": "#1f2430", "width": 1.5})
-    finish(figure, "in A, ms", "B over A")
-    figure.update_xaxes(type="log")
+    figure.add_hline(y=level, line={"color": MUTED, "width": 1.5})
+    finish(figure, "latency in A, ms", "B over A")
+    figure.update_xaxes(type="log", nticks=6)
     if max(found.blocks["ratio"]) > AS_PERCENT**2 * min(found.blocks["ratio"]):
         figure.update_yaxes(type="log")
     return figure
@@ -119,7 +131,7 @@ def kinds_figure(found: Comparison) -> go.Figure:
         showlegend=False,
     )
     figure = finish(go.Figure(dots), "drift-corrected change", "")
-    figure.add_vline(x=0, line={"color": "#1f2430", "width": 1})
+    figure.add_vline(x=0, line={"color": MUTED, "width": 1})
     figure.update_xaxes(tickformat="+.0%")
     figure.update_yaxes(automargin=True, title_text=None)
     return figure.update_layout(height=130 + 36 * len(kinds))
@@ -133,7 +145,7 @@ def _hover(row: Any) -> str:
     return told
 
 
-def _summary(found: Comparison) -> pd.DataFrame:
+def _summary(found: Comparison) -> Table:
     references = "-" if found.references is None else factor(found.references)
     rows = {
         "drift, B over A": f"{factor(found.level.ratio)}{interval(found.level)}",
@@ -143,10 +155,14 @@ def _summary(found: Comparison) -> pd.DataFrame:
         "changed significantly": str(len(found.moved)),
         "only in A, only in B": f"{len(found.only_first)}, {len(found.only_second)}",
     }
-    return pd.DataFrame({"figure": list(rows), "value": list(rows.values())})
+    columns = (
+        Column(name="figure", values=[*rows], text=True),
+        Column(name="value", values=[*rows.values()], text=True),
+    )
+    return Table(name="comparison", columns=columns)
 
 
-def _listed(moved: pd.DataFrame) -> pd.DataFrame:
+def _listed(moved: pd.DataFrame) -> Table:
     rows = [
         {
             "block": row.key,
@@ -158,7 +174,7 @@ def _listed(moved: pd.DataFrame) -> pd.DataFrame:
         }
         for row in rows_of(moved)
     ]
-    return pd.DataFrame(rows)
+    return table_of_rows("changed-blocks", rows)
 
 
 def _width(value: float) -> float:

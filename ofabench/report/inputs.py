@@ -15,9 +15,11 @@ from latency_models.tables import networks, table
 from latency_models.tables.networks import NetworksTable
 from latency_models.tables.storage import load_any_frame
 from latency_models.tables.table import LatencyTable
-from ofabench.report.deployment import is_deployment, read_deployment
+from ofabench.report.deployment import Deployment, is_deployment, read_deployment
 from ofabench.report.outcome import Outcome, is_outcome, read_outcome
 from ofabench.report.searches import Search, is_search, read_search
+from ofabench.workflows.command_script import is_script, read_script
+from ofabench.workflows.deploy.deploy_folder import CARD
 from supernet.accuracy import predictor as accuracy_predictor
 from supernet.accuracy.predictor import AccuracyPredictor
 from supernet.train.log import read_log
@@ -34,7 +36,7 @@ ACCEPTED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """Everything that was recognised, by its name on the page; `passed` is what was not."""
+    """Everything that was recognised, by file; `skipped` are the files that were not."""
 
     sweeps: dict[str, Path] = field(default_factory=dict)
     tables: dict[str, LatencyTable] = field(default_factory=dict)
@@ -43,40 +45,44 @@ class Inputs:
     accuracies: dict[str, AccuracyPredictor] = field(default_factory=dict)
     searches: dict[str, Search] = field(default_factory=dict)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
+    deployments: dict[str, Deployment] = field(default_factory=dict)
     logs: dict[str, Path] = field(default_factory=dict)
-    passed: list[str] = field(default_factory=list)
+    commands: dict[str, list[str]] = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)
 
     @property
     def count(self) -> int:
-        """How many files are recognised."""
-        return len(self.names())
+        """Number of recognised files; a deployment and its measurements are one."""
+        return len(self.names()) - sum(len(each.outcomes) for each in self.deployments.values())
 
     def names(self) -> list[str]:
-        """Names of all that is recognised."""
+        """Names of everything that is recognised."""
         measured = [*self.sweeps, *self.tables, *self.networks]
         fitted = [*self.predictors, *self.accuracies]
-        return [*measured, *fitted, *self.searches, *self.outcomes, *self.logs]
+        results = [*self.searches, *self.outcomes, *self.deployments]
+        return [*measured, *fitted, *results, *self.logs, *self.commands]
 
     def predictors_by_target(self) -> dict[str, LatencyPredictor]:
-        """One predictor a target: the first given."""
-        found: dict[str, LatencyPredictor] = {}
-        for one in self.predictors.values():
-            found.setdefault(one.target.key, one)
-        return found
+        """One predictor per target: the first given."""
+        first: dict[str, LatencyPredictor] = {}
+        for predictor in self.predictors.values():
+            first.setdefault(predictor.target.key, predictor)
+        return first
 
     def tables_by_target(self) -> dict[str, LatencyTable]:
-        """One table a target: the one with the most blocks."""
-        found: dict[str, LatencyTable] = {}
-        for one in self.tables.values():
-            if len(one) > len(found.get(one.target.key, ())):
-                found[one.target.key] = one
-        return found
+        """One table per target: the one with the most blocks."""
+        largest: dict[str, LatencyTable] = {}
+        for latencies in self.tables.values():
+            if len(latencies) > len(largest.get(latencies.target.key, ())):
+                largest[latencies.target.key] = latencies
+        return largest
 
 
 def read_inputs(given: Sequence[Path]) -> Inputs:
     """Read files and folders; `FileError` for a file that is none of what is accepted.
 
-    Of a folder, what is not recognised is passed over (models, checkpoints, notes lie there too).
+    In a folder, files that are not recognised are skipped (models, checkpoints, notes); a folder
+    inside it is read where it is a deployment.
     """
     inputs = Inputs()
     for path in given:
@@ -85,9 +91,9 @@ def read_inputs(given: Sequence[Path]) -> Inputs:
                 raise FileError(f"{path} is not recognised; accepted is {ACCEPTED}")
             continue
         before = inputs.count
-        for one in sorted(path.iterdir()):
-            if one.is_file() and not _add(inputs, one, _free_name(inputs, one)):
-                inputs.passed.append(str(one))
+        for file in _files_of(path):
+            if not _add(inputs, file, _free_name(inputs, file)):
+                inputs.skipped.append(str(file))
         if inputs.count == before:
             raise FileError(
                 f"{path} is not a finished run, nor has it any file to report; accepted is "
@@ -96,8 +102,21 @@ def read_inputs(given: Sequence[Path]) -> Inputs:
     return inputs
 
 
+def _files_of(folder: Path) -> Iterator[Path]:
+    """Files of a folder by name, then those of the deployments in it."""
+    entries = sorted(folder.iterdir())
+    yield from (entry for entry in entries if entry.is_file())
+    for entry in entries:
+        if entry.is_dir() and (entry / CARD).is_file() and _is_card(entry / CARD):
+            yield from (file for file in sorted(entry.iterdir()) if file.is_file())
+
+
+def _is_card(path: Path) -> bool:
+    return any(is_deployment(data) for data in _json_values(read_bytes(path)))
+
+
 def _free_name(inputs: Inputs, path: Path) -> str:
-    """Name of a file on the page; with its folder where another has the same."""
+    """Name of a file; with its folder where another file has the same name."""
     taken, parts = set(inputs.names()), path.resolve().parts
     for count in range(1, len(parts) + 1):
         name = "/".join(parts[-count:])
@@ -107,15 +126,18 @@ def _free_name(inputs: Inputs, path: Path) -> str:
 
 
 def _add(inputs: Inputs, path: Path, name: str) -> bool:
-    """Read one file into its place; False where it is of no known kind."""
+    """Read one file into `inputs`; False where it is of no known kind."""
     head = _head(path)
     if head.startswith(SQLITE):
-        with SweepStore.open(path):  # a foreign or damaged one is told at once
+        with SweepStore.open(path):  # raises where it is another program's, or damaged
             inputs.sweeps[name] = path
         return True
     if head.startswith(PARQUET):
         return _add_parquet(inputs, path, name)
-    # A checkpoint of gigabytes beside the others is not read to find out that it is none of them.
+    if is_script(head):
+        inputs.commands[name] = read_script(path)
+        return True
+    # Only files that begin like JSON are read whole: checkpoints of gigabytes lie here too.
     return head.lstrip().startswith(b"{") and _add_json(inputs, path, name)
 
 
@@ -129,14 +151,14 @@ def _head(path: Path) -> bytes:
 
 def _add_parquet(inputs: Inputs, path: Path, name: str) -> bool:
     _, metadata = load_any_frame(path)
-    what = metadata.get("what")
-    if what == table.WHAT:
+    kind = metadata.get("what")
+    if kind == table.WHAT:
         inputs.tables[name] = LatencyTable.load(path)
-    elif what == networks.WHAT:
+    elif kind == networks.WHAT:
         inputs.networks[name] = NetworksTable.load(path)
-    elif what == predictor_file.WHAT:
+    elif kind == predictor_file.WHAT:
         inputs.predictors[name] = LatencyPredictor.load(path)
-    elif what == accuracy_predictor.WHAT:
+    elif kind == accuracy_predictor.WHAT:
         inputs.accuracies[name] = AccuracyPredictor.load(path)
     else:
         return False
@@ -150,8 +172,10 @@ def _add_json(inputs: Inputs, path: Path, name: str) -> bool:
         elif is_outcome(data):
             inputs.outcomes[name] = read_outcome(path, data)
         elif is_deployment(data):
-            found = read_deployment(path, data)
-            inputs.outcomes.update({f"{name}, {target}": one for target, one in found.items()})
+            deployment = read_deployment(path, data)
+            inputs.deployments[name] = deployment
+            outcomes = deployment.outcomes.items()
+            inputs.outcomes.update({f"{name}, {target}": each for target, each in outcomes})
         elif isinstance(data, dict) and data.get("kind") in ("run", "steps"):
             read_log(path)
             inputs.logs[name] = path
@@ -162,7 +186,7 @@ def _add_json(inputs: Inputs, path: Path, name: str) -> bool:
 
 
 def _json_values(content: bytes) -> Iterator[Any]:
-    """The file as one value, else its first line: a log's last one may be cut short."""
+    """Yield the file as one value, then its first line: a log's last line may be incomplete."""
     for text in (content, content.split(b"\n", 1)[0]):
         try:
             yield parse_json(text)
@@ -171,7 +195,7 @@ def _json_values(content: bytes) -> Iterator[Any]:
 
 
 def check_out(out: Path, given: Sequence[Path]) -> None:
-    """Raise an error where the page cannot be written, or would be over what it tells of."""
+    """Raise an error where the page cannot be written, or would replace one of its inputs."""
     if not out.absolute().parent.is_dir():
         raise FileError(f"cannot write {out}: there is no folder {out.parent}; make it first")
     if any(out.resolve() == path.resolve() for path in given):

@@ -1,4 +1,4 @@
-"""Outcome of a run's networks: predicted, measured, accuracy on test images."""
+"""Measured networks of a run: predictions, measurements, accuracies on test images."""
 
 import math
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ from bench.timing.tail import Tail
 from ofabench.report.architecture_text import arch_of, in_words, space_named
 from ofabench.workflows.deploy.verification_text import REPEATS
 from supernet.data.wilson import share_in_words
+from supernet.space.arch import ArchConfig
 from supernet.verification.verdicts import Figure, Verification
 
 VERIFIED = ".verified.json"
@@ -26,10 +27,11 @@ EARLIER = {"predicted_ms", "measured_ms", "levelled_ms", "kept"}  # of version 0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """One network that was exported, measured and judged: what `ofabench verify --out` wrote.
+    """One network that was exported and measured: what `ofabench verify --out` wrote.
 
-    Accuracies are fractions: `accuracy` of test images with its 95 % interval, and what the search
-    predicted of validation images. `repeats` are later measurements of the same; the first counts.
+    Accuracies are fractions: `accuracy` on test images with its 95 % interval, and what the search
+    predicted for validation images. `repeats` are later measurements of the same file; the first
+    one counts. `config` is None where the file's architecture cannot be read.
     """
 
     name: str
@@ -41,6 +43,8 @@ class Outcome:
     predicted_accuracy: float | None = None
     target: str = ""
     extrapolated: int = 0  # blocks unlike any that the predictor was fitted on
+    space: str | None = None
+    config: ArchConfig | None = None
 
     @property
     def limit_ms(self) -> float | None:
@@ -63,31 +67,34 @@ class Outcome:
 
 def read_outcomes(folder: Path) -> list[Outcome]:
     """Every verified network of a run, from the fastest; `FileError` where a file is none."""
-    found = [read_outcome(path, read_json(path)) for path in Path(folder).glob(f"*{VERIFIED}")]
-    return in_order(found)
+    return in_order(
+        [read_outcome(path, read_json(path)) for path in Path(folder).glob(f"*{VERIFIED}")]
+    )
 
 
 def in_order(outcomes: Sequence[Outcome]) -> list[Outcome]:
     """From the fastest prediction; what is not predicted is last, by its measurement."""
-    return sorted(outcomes, key=lambda one: (one.predicted_ms or math.inf, one.measured_ms))
+    return sorted(outcomes, key=lambda each: (each.predicted_ms or math.inf, each.measured_ms))
 
 
 def outcome_frame(outcomes: Sequence[Outcome]) -> pd.DataFrame:
-    """One row a network, as a person reads it: each latency with both its verdicts."""
+    """One row per network for a terminal: each latency with both its verdicts."""
     frame = pd.DataFrame([_row(outcome) for outcome in outcomes])
     if any(outcome.repeats for outcome in outcomes):
         frame["repeated, ms"] = [
-            ", ".join(f"{one.measured.ms:.4f}" for one in outcome.repeats) or "-"
+            ", ".join(f"{each.measured.ms:.4f}" for each in outcome.repeats) or "-"
             for outcome in outcomes
         ]
-    found = [outcome.verification for outcome in outcomes]
-    if any(one.drift is not None for one in found):
-        frame["drift"] = [_drift(one.drift) for one in found]
-    if any(one.tail is not None for one in found):
-        frame["p90, ms"] = ["-" if one.tail is None else f"{one.tail.p90_ms:.4f}" for one in found]
-        frame["p99, ms"] = [_p99(one.tail) for one in found]
-    if any(one.expected.statistic != MEDIAN for one in found):
-        frame["judged by"] = [one.expected.statistic for one in found]
+    verified = [outcome.verification for outcome in outcomes]
+    if any(each.drift is not None for each in verified):
+        frame["drift"] = [_drift(each.drift) for each in verified]
+    if any(each.tail is not None for each in verified):
+        frame["p90, ms"] = [
+            "-" if each.tail is None else f"{each.tail.p90_ms:.4f}" for each in verified
+        ]
+        frame["p99, ms"] = [_p99(each.tail) for each in verified]
+    if any(each.expected.statistic != MEDIAN for each in verified):
+        frame["judged by"] = [each.expected.statistic for each in verified]
     if any(outcome.extrapolated for outcome in outcomes):
         frame["extrapolated blocks"] = [outcome.extrapolated for outcome in outcomes]
     return frame
@@ -99,32 +106,55 @@ def outcome_text(outcomes: Sequence[Outcome]) -> str:
 
 
 def counts_of(outcomes: Sequence[Outcome]) -> str:
-    """How many verdicts are met: "3 of 3 limits met, 4 of 5 predictions within 10 %".
-
-    A limit is judged as measured. A prediction is judged drift-corrected where there is a
-    correction; then it is also counted as measured.
-    """
-    all_of = [one.verification for one in outcomes]
-    limits = [one.limit_met for one in all_of if one.limit_met is not None]
-    judged = [one for one in all_of if one.prediction_within_tolerance is not None]
+    """How many verdicts are met: "3 of 3 limits met, 4 of 5 predictions within 10 %"."""
+    counts = Counts.of(outcomes)
     words = []
-    if limits:
-        words.append(f"{sum(limits)} of {len(limits)} limits met")
-    if judged:
-        words.append(_predictions_within(judged))
+    if counts.limits:
+        words.append(f"{counts.limits_met} of {counts.limits} limits met")
+    if counts.predictions:
+        within = f"{counts.within} of {counts.predictions} predictions within {counts.tolerance}"
+        words.append(f"{within} ({counts.corrections})" if counts.corrected else within)
     return ", ".join(words) or "nothing was predicted or limited"
 
 
-def _predictions_within(judged: Sequence[Verification]) -> str:
-    within = sum(one.prediction_within_tolerance is True for one in judged)
-    tolerances = sorted({one.expected.tolerance for one in judged})
-    words = f"{within} of {len(judged)} predictions within "
-    words += " or ".join(f"{100 * one:g} %" for one in tolerances)
-    corrected = sum(one.drift_corrected is not None for one in judged)
-    if corrected:
-        raw = sum(one.measured.within_tolerance is True for one in judged)
-        words += f" ({corrected} drift-corrected; {raw} of {len(judged)} as measured)"
-    return words
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How many verdicts there are, and how many are in favour.
+
+    A limit is judged as measured. A prediction is judged drift-corrected where there is a
+    correction (`corrected` of them); `within_raw` counts them as measured.
+    """
+
+    limits: int
+    limits_met: int
+    predictions: int
+    within: int
+    within_raw: int
+    corrected: int
+    tolerance: str
+
+    @classmethod
+    def of(cls, outcomes: Sequence[Outcome]) -> "Counts":
+        """Count the verdicts of measured networks."""
+        every = [each.verification for each in outcomes]
+        limits = [each.limit_met for each in every if each.limit_met is not None]
+        predicted = [each for each in every if each.prediction_within_tolerance is not None]
+        tolerances = sorted({each.expected.tolerance for each in predicted})
+        return cls(
+            limits=len(limits),
+            limits_met=sum(limits),
+            predictions=len(predicted),
+            within=sum(each.prediction_within_tolerance is True for each in predicted),
+            within_raw=sum(each.measured.within_tolerance is True for each in predicted),
+            corrected=sum(each.drift_corrected is not None for each in predicted),
+            tolerance=" or ".join(f"{100 * share:g} %" for share in tolerances),
+        )
+
+    @property
+    def corrections(self) -> str:
+        """How many predictions are judged drift-corrected, and the count without."""
+        raw = f"{self.within_raw} of {self.predictions} as measured"
+        return f"{self.corrected} drift-corrected; {raw}"
 
 
 def is_outcome(data: Any) -> bool:
@@ -133,7 +163,7 @@ def is_outcome(data: Any) -> bool:
 
 
 def read_outcome(path: Path, data: Any, name: str | None = None) -> Outcome:
-    """Make sense of a verified network's JSON values; `FileError` where they are damaged."""
+    """Read a verified network's JSON values; `FileError` where they are damaged."""
     try:
         accuracy = _number(data["accuracy"])
         return Outcome(
@@ -150,6 +180,8 @@ def read_outcome(path: Path, data: Any, name: str | None = None) -> Outcome:
             arch=_words(data.get("space"), data["arch"]),
             target=str(data.get("target", "")),
             extrapolated=len(data.get("extrapolated", ())),
+            space=None if data.get("space") is None else str(data["space"]),
+            config=arch_of(data["arch"]),
         )
     except VALUE_DAMAGE as error:
         raise FileError(
@@ -158,14 +190,14 @@ def read_outcome(path: Path, data: Any, name: str | None = None) -> Outcome:
 
 
 def _row(outcome: Outcome) -> dict[str, str]:
-    found = outcome.verification
+    verification = outcome.verification
     limit_ms, predicted_ms = outcome.limit_ms, outcome.predicted_ms
     return {
         "network": outcome.name,
         "limit, ms": "-" if limit_ms is None else f"{limit_ms:.4f}",
         "predicted, ms": "-" if predicted_ms is None else f"{predicted_ms:.4f}",
-        **_cells(found.measured, "measured"),
-        **_cells(found.drift_corrected, "drift-corrected"),
+        **_cells(verification.measured, "measured"),
+        **_cells(verification.drift_corrected, "drift-corrected"),
         "accuracy on test images": _accuracy(outcome),
     }
 
@@ -182,7 +214,7 @@ def _p99(tail: Tail | None) -> str:
 
 
 def _cells(figure: Figure | None, name: str) -> dict[str, str]:
-    """Columns of one latency; of which latency the verdicts are is in the columns' names."""
+    """Columns of one latency with its verdicts; `name` says which latency it is."""
     short = "" if name == "measured" else "corrected "
     if figure is None:
         return {f"{name}, ms": "-", f"{short}difference": "-", f"{short}limit": "-"}
@@ -204,7 +236,7 @@ def _accuracy(outcome: Outcome) -> str:
 
 
 def finite(value: Any) -> float:
-    """A number of a JSON file; `ValueError` where it is none, infinite, or not a number."""
+    """Return a number of a JSON file; `ValueError` where it is none or not finite."""
     number = float(value)
     if not math.isfinite(number):
         raise ValueError(f"{number} is no figure")

@@ -1,13 +1,20 @@
-"""The HTML page around the charts: all text escaped, no external resources."""
+"""The HTML page around charts and tables: all text escaped, no external resources."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from html import escape
 from importlib import resources
+from typing import Any
 
-import pandas as pd
 import plotly.graph_objects as go
+from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup
 from plotly.offline import get_plotlyjs
+
+from ofabench.report.glossary import Explainer
+from ofabench.report.tables import Table
 
 # A browser that obeys it fetches nothing, whatever a file's text might have smuggled in.
 POLICY = (
@@ -18,13 +25,61 @@ LEAST_FOR_CONTENTS = 3  # sections; fewer are seen at a glance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """A figure with a caption; narrower than `least_width_px` it scrolls inside its box."""
+
+    figure: go.Figure
+    caption: str = ""
+    least_width_px: int = 0
+
+    @property
+    def height_px(self) -> int:
+        return int(self.figure.layout.height or 0)
+
+    @property
+    def json(self) -> Markup:
+        """The figure as JSON that may stand in a script element."""
+        return _script_json(str(self.figure.to_json()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """One part of a page: a heading, what it says, and a picture or a table."""
+    """One part of a page: a heading, a text, charts side by side, tables.
+
+    `tables_first` says whether the tables stand above the charts.
+    """
 
     title: str
     text: str
-    figure: go.Figure | None = None
-    table: pd.DataFrame | None = None
+    charts: tuple[Chart, ...] = ()
+    tables: tuple[Table, ...] = ()
+    tables_first: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """One figure of the summary; `verdict` colours it: True green, False red, None neither."""
+
+    label: str
+    value: str
+    note: str = ""
+    verdict: bool | None = None
+
+    @property
+    def style(self) -> str:
+        return {True: "good", False: "bad", None: ""}[self.verdict]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Everything that a page shows, from top to bottom."""
+
+    title: str
+    lead: str
+    sections: Sequence[Section]
+    foot: str
+    cards: Sequence[Card] = ()
+    commands: Sequence[str] = ()
 
 
 def plain(text: object) -> str:
@@ -32,53 +87,36 @@ def plain(text: object) -> str:
     return escape(str(text), quote=False)
 
 
-def render(title: str, lead: str, sections: Sequence[Section], foot: str) -> str:
+def render(page: Page) -> str:
     """One HTML document that needs nothing from elsewhere."""
-    body = "\n".join(_section(section, i) for i, section in enumerate(sections))
-    style, script = (
-        (resources.files("ofabench.report") / name).read_text(encoding="utf-8")
-        for name in ("page.css", "page.js")
-    )
-    return (
-        "<!doctype html>\n<html lang='en'>\n<head>\n<meta charset='utf-8'>\n"
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
-        "<meta name='viewport' content='width=device-width, initial-scale=1'>\n"
-        f"<title>{escape(title)}</title>\n<style>{style}</style>\n"
-        f"<script>{get_plotlyjs()}</script>\n</head>\n<body>\n"
-        f"<header><h1>{escape(title)}</h1>\n<p>{escape(lead)}</p></header>\n"
-        "<noscript><p>The pictures need JavaScript; the tables do not.</p></noscript>\n"
-        f"{_contents(sections)}<main>\n{body}\n</main>\n"
-        f"<footer>{escape(foot)}</footer>\n<script>{script}</script>\n</body>\n</html>\n"
+    return _template().render(
+        page=page,
+        policy=POLICY,
+        contents=len(page.sections) >= LEAST_FOR_CONTENTS,
+        explainer=Explainer(),
+        data=_table_json,
+        style=Markup(_resource("page.css")),
+        plotly=Markup(get_plotlyjs()),
+        scripts=[Markup(_resource(name)) for name in ("charts.js", "downloads.js", "meanings.js")],
     )
 
 
-def _contents(sections: Sequence[Section]) -> str:
-    if len(sections) < LEAST_FOR_CONTENTS:
-        return ""
-    items = "\n".join(
-        f"<li><a href='#section-{number}'>{escape(section.title)}</a></li>"
-        for number, section in enumerate(sections)
+@cache
+def _template() -> Template:
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    return f"<nav aria-label='contents'><ol>\n{items}\n</ol></nav>\n"
+    return environment.from_string(_resource("page.html"))
 
 
-def _section(section: Section, number: int) -> str:
-    parts = [f"<h2>{escape(section.title)}</h2>", f"<p>{escape(section.text)}</p>"]
-    if section.table is not None:
-        table = section.table.to_html(index=False, border=0, escape=True)
-        parts.append(f"<div class='wide'>{table}</div>")
-    if section.figure is not None:
-        parts.append(_figure(section.figure, section.title, number))
-    return f"<section id='section-{number}'>\n" + "\n".join(parts) + "\n</section>"
+def _resource(name: str) -> str:
+    return (resources.files("ofabench.report") / name).read_text(encoding="utf-8")
 
 
-def _figure(figure: go.Figure, title: str, number: int) -> str:
-    """A box that the page's script draws into when it comes into view, and what it draws."""
-    # "<" would end the script's element early; JSON may write any letter as a number.
-    data = str(figure.to_json()).replace("<", "\\u003c").replace("\u2028", "\\u2028")
-    height_px = int(figure.layout.height or 0)
-    return (
-        f'<div class="figure" id="figure-{number}" role="img" aria-label="{escape(title)}" '
-        f'style="height:{height_px}px"></div>\n'
-        f'<script type="application/json" id="figure-{number}-data">{data}</script>'
-    )
+def _table_json(table: Table) -> Markup:
+    return _script_json(json.dumps(table.to_json(), ensure_ascii=False))
+
+
+def _script_json(text: Any) -> Markup:
+    """JSON that cannot end its script element: JSON may write any letter as a number."""
+    return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028"))

@@ -1,4 +1,4 @@
-"""A search's file as a report shows it: one network found, or a front of them."""
+"""A search's file as a report shows it: one chosen network, or a front of them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -33,15 +33,17 @@ class SearchedNetwork:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """A search's file; `front` says that its networks were found as one front."""
+    """A search's file: the networks that it found; `front` says that they are one front."""
 
-    found: tuple[SearchedNetwork, ...]
+    networks: tuple[SearchedNetwork, ...]
     front: bool
     strategy: str = ""
 
     def latency_names(self) -> list[str]:
         """Targets whose latency was predicted, in order."""
-        return list(dict.fromkeys(name for one in self.found for name in one.latencies()))
+        return list(
+            dict.fromkeys(name for network in self.networks for name in network.latencies())
+        )
 
 
 def is_search(data: Any) -> bool:
@@ -50,14 +52,14 @@ def is_search(data: Any) -> bool:
 
 
 def read_search(path: Path, data: Any) -> Search:
-    """Make sense of a search's JSON values; `FileError` where they are damaged."""
+    """Read a search's JSON values; `FileError` where they are damaged."""
     try:
         front = "front" in data
         results = data["front"] if front else [data]
-        found = tuple(_found(one) for one in results)
-        if not found:
+        networks = tuple(_network(result) for result in results)
+        if not networks:
             raise ValueError("no network in it")
-        return Search(found=found, front=front, strategy=str(data.get("strategy") or ""))
+        return Search(networks=networks, front=front, strategy=str(data.get("strategy") or ""))
     except (
         ArithmeticError,
         AttributeError,
@@ -69,7 +71,7 @@ def read_search(path: Path, data: Any) -> Search:
         raise FileError(f"{path} is a damaged search result ({error}); search again") from error
 
 
-def _found(data: Any) -> SearchedNetwork:
+def _network(data: Any) -> SearchedNetwork:
     arch = dict(data["arch"])
     space = str(arch.pop("space", data.get("space")))
     return SearchedNetwork(

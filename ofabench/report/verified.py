@@ -1,70 +1,174 @@
-"""Verified networks in a report: verdicts, and accuracy against latency."""
+"""Measured networks in a report: verdicts, and what was deployed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-import plotly.graph_objects as go
-
-from ofabench.report.figures import COLOURS
+from bench.timing.session_drift import SessionDrift
+from bench.timing.statistic import MEDIAN
 from ofabench.report.inputs import Inputs
-from ofabench.report.outcome import Outcome, counts_of, in_order, outcome_frame
-from ofabench.report.page import Section, plain
+from ofabench.report.names import Names
+from ofabench.report.outcome import Outcome, counts_of, in_order
+from ofabench.report.page import Section
+from ofabench.report.tables import (
+    Column,
+    Table,
+    interval_columns,
+    met,
+    milliseconds,
+    percent,
+    signed_percent,
+)
+from supernet.verification.verdicts import Figure
 
-MOST_LABELLED = 8  # networks whose names are written beside them
-_VERDICTS = (
-    "Measured is raw, as a user will have it, and decides whether a limit is met. Drift-corrected "
-    "is brought to the scale of the predictor's sweep where the estimates of drift since then "
-    "agree, and then decides whether a prediction is within tolerance. In brackets: 95 % intervals."
+TEXT = (
+    "Raw latency, as a user will have it, decides whether a limit is met. The drift-corrected "
+    "latency is on the scale of the predictor's sweep; where the estimates of drift agree, it "
+    "decides whether a prediction is within tolerance."
 )
 
 
-def verdict_sections(inputs: Inputs) -> list[Section]:
-    """The verdicts of every verified network, counted; none where nothing was verified."""
+def verdict_sections(inputs: Inputs, names: Names) -> list[Section]:
+    """The verdicts of every measured network; none where nothing was measured."""
+    files = {id(outcome): file for file, outcome in inputs.outcomes.items()}
     outcomes = in_order([*inputs.outcomes.values()])
     if not outcomes:
         return []
-    text = f"{counts_of(outcomes)}. {_VERDICTS}"
-    return [Section(title="Verdicts", text=text, table=outcome_frame(outcomes))]
+    labels = [names.outcomes[files[id(outcome)]] for outcome in outcomes]
+    counts = counts_of(outcomes)
+    return [
+        Section(
+            title="Measured networks",
+            text=f"{counts[:1].upper()}{counts[1:]}. {TEXT}",
+            tables=(verdict_table(outcomes, labels, names), *detail_tables(outcomes, labels)),
+        )
+    ]
 
 
-def outcome_traces(outcomes: Sequence[Outcome]) -> Iterator[go.Scatter]:
-    """Verified networks by their accuracy on test images: measured, and where predicted."""
-    judged = [one for one in outcomes if one.accuracy is not None]
-    predicted = [one for one in judged if one.predicted_ms is not None]
-    if not judged:
-        return
-    yield go.Scatter(
-        x=[x for one in predicted for x in (one.predicted_ms, one.measured_ms, None)],
-        y=[y for one in predicted for y in (one.accuracy, one.accuracy, None)],
-        mode="lines",
-        line={"color": "#8891a5", "width": 1.2},
-        hoverinfo="skip",
-        name="from prediction to measurement",
+def verdict_table(outcomes: Sequence[Outcome], labels: Sequence[str], names: Names) -> Table:
+    """One row per network: prediction, both latencies with their verdicts, percentiles."""
+    verified = [outcome.verification for outcome in outcomes]
+    columns = [
+        Column(name="network", values=labels, text=True),
+        Column(name="limit, ms", values=[each.limit_ms for each in outcomes], show=milliseconds),
+        Column(
+            name="predicted, ms", values=[each.predicted_ms for each in outcomes], show=milliseconds
+        ),
+        *_figures("as measured", [each.measured for each in verified]),
+    ]
+    if any(each.drift_corrected for each in verified):
+        corrected = [each.drift_corrected for each in verified]
+        columns += _figures("drift-corrected", corrected, limits=False)
+    for name in ("p90", "p99"):
+        values = [getattr(each.tail, f"{name}_ms", None) for each in verified]
+        if any(value is not None for value in values):
+            columns.append(Column(name=f"{name}, ms", values=values, show=milliseconds))
+    if any(each.accuracy is not None for each in outcomes):
+        columns += _accuracy(outcomes)
+    if len({each.target for each in outcomes}) > 1:
+        targets = [names.target(each.target) for each in outcomes]
+        columns.insert(1, Column(name="target", values=targets, text=True))
+    return Table(name="measured-networks", columns=tuple(columns))
+
+
+def detail_tables(outcomes: Sequence[Outcome], labels: Sequence[str]) -> tuple[Table, ...]:
+    """Drift of each measurement, repeats and what was extrapolated; none without any of it."""
+    details = tuple(_details(outcomes))
+    if not details:
+        return ()
+    network = Column(name="network", values=labels, text=True)
+    summary = "Drift of each measurement" + (", and repeats" if len(details) > 2 else "")
+    return (Table(name="measured-drift", columns=(network, *details), summary=summary),)
+
+
+def _figures(
+    group: str, figures: Sequence[Figure | None], *, limits: bool = True
+) -> Iterator[Column]:
+    """Columns of one latency: the figure, its interval, the prediction's error, the limit.
+
+    Without `limits`, verdicts on limits are only in the downloads.
+    """
+
+    def each(name: str) -> list[Any]:
+        return [getattr(figure, name, None) for figure in figures]
+
+    yield Column(name="ms", group=group, values=each("ms"), show=milliseconds)
+    yield from interval_columns(group, each("low_ms"), each("high_ms"), milliseconds)
+    yield Column(
+        name="over prediction",
+        group=group,
+        values=each("error"),
+        show=signed_percent,
+        verdicts=each("within_tolerance"),
     )
-    yield go.Scatter(
-        x=[one.predicted_ms for one in predicted],
-        y=[one.accuracy for one in predicted],
-        mode="markers",
-        marker={"color": COLOURS[3], "size": 9, "symbol": "circle-open", "line": {"width": 2}},
-        name="verified, latency predicted",
-        text=[f"{plain(one.name)}<br>{one.arch}" for one in predicted],
-        hovertemplate="%{text}<br>predicted %{x:.4g} ms<extra></extra>",
+    if any(value is not None for value in each("limit_met")):
+        met_or_not = each("limit_met")
+        yield Column(
+            name="limit",
+            group=group,
+            values=met_or_not,
+            show=met,
+            verdicts=met_or_not,
+            where="both" if limits else "file",
+        )
+
+
+def _accuracy(outcomes: Sequence[Outcome]) -> Iterator[Column]:
+    group = "test images"
+    ends = [each.accuracy_interval or (None, None) for each in outcomes]
+    accuracies = [each.accuracy for each in outcomes]
+    yield Column(name="accuracy", group=group, values=accuracies, show=percent)
+    low, high = [low for low, _ in ends], [high for _, high in ends]
+    yield from interval_columns(group, low, high, percent)
+
+
+def _details(outcomes: Sequence[Outcome]) -> Iterator[Column]:
+    """Columns that are there only where some network has something to say in them."""
+    verified = [outcome.verification for outcome in outcomes]
+    if any(each.drift for each in verified):
+        drifts = [each.drift for each in verified]
+        ratios = [None if drift is None else drift.ratio - 1 for drift in drifts]
+        yield Column(name="size", group="drift", values=ratios, show=signed_percent)
+        yield Column(
+            name="estimated from", group="drift", values=[*map(_source, drifts)], text=True
+        )
+    if any(outcome.repeats for outcome in outcomes):
+        repeats = [
+            ", ".join(milliseconds(each.measured.ms) for each in outcome.repeats) or None
+            for outcome in outcomes
+        ]
+        yield Column(name="repeated, ms", values=repeats)
+    if any(each.expected.statistic != MEDIAN for each in verified):
+        statistics = [each.expected.statistic for each in verified]
+        yield Column(name="judged by", values=statistics, text=True)
+    if any(outcome.extrapolated for outcome in outcomes):
+        yield Column(
+            name="extrapolated blocks", values=[outcome.extrapolated for outcome in outcomes]
+        )
+
+
+def _source(drift: SessionDrift | None) -> str | None:
+    if drift is None:
+        return None
+    source = f"{drift.workloads} {drift.source}{' (weak)' if drift.weak else ''}"
+    return source if drift.applied else f"{source}, not corrected"
+
+
+def deployment_sections(inputs: Inputs) -> list[Section]:
+    """What each deployment is; none where none was given."""
+    return [
+        Section(
+            title="Deployed model" if len(inputs.deployments) == 1 else f"Deployed model: {name}",
+            text="From the card of the deployment.",
+            tables=(facts_table("deployment", deployment.facts),),
+        )
+        for name, deployment in inputs.deployments.items()
+    ]
+
+
+def facts_table(name: str, facts: Mapping[str, Any]) -> Table:
+    """Facts in two columns."""
+    columns = (
+        Column(name="fact", values=[*facts], text=True),
+        Column(name="value", values=[*facts.values()], text=True),
     )
-    shares = [one.accuracy or 0.0 for one in judged]
-    ends = [one.accuracy_interval or (0.0, 1.0) for one in judged]
-    yield go.Scatter(
-        x=[one.measured_ms for one in judged],
-        y=shares,
-        error_y={
-            "array": [high - share for share, (_, high) in zip(shares, ends, strict=True)],
-            "arrayminus": [share - low for share, (low, _) in zip(shares, ends, strict=True)],
-            "thickness": 1,
-        },
-        mode="markers+text" if len(judged) <= MOST_LABELLED else "markers",
-        marker={"color": COLOURS[3], "size": 10},
-        name="verified, as measured",
-        text=[plain(one.name) for one in judged],
-        textposition="bottom center",
-        textfont={"size": 10},
-        customdata=[f"{plain(one.name)}<br>{one.arch}" for one in judged],
-        hovertemplate="%{customdata}<br>measured %{x:.4g} ms, %{y:.2%}<extra></extra>",
-    )
+    return Table(name=name, columns=columns)

@@ -9,9 +9,9 @@ from ofabench.report.inputs import check_out
 
 
 def write_report(given: Sequence[Path], out: Path) -> str:
-    """Write the page of files and folders; return what to say of it, in one line."""
+    """Write the page of files and folders; return a line that says what was written."""
     check_out(out, given)
-    page, inputs = render_report(given)
+    page, inputs = render_report(given, out)
     write_text(out, page)
-    passed = f"; passed over {len(inputs.passed)} files of other kinds" if inputs.passed else ""
-    return f"{inputs.count} files, {len(page.encode()) / 1e6:.1f} MB, written to {out}{passed}"
+    skipped = f"; skipped {len(inputs.skipped)} files of other kinds" if inputs.skipped else ""
+    return f"{inputs.count} files, {len(page.encode()) / 1e6:.1f} MB, written to {out}{skipped}"

@@ -15,7 +15,7 @@ import pytest
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
-DESKTOP_PX, PHONE_PX = 1280, 360
+DESKTOP_PX, PHONE_PX = 1400, 360
 DRAWN_WITHIN_S = 60
 SCREENSHOTS = "OFABENCH_SCREENSHOTS"  # folder; CI keeps it
 DEFAULT_SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "report-screenshots"
@@ -32,8 +32,11 @@ def programs() -> tuple[str, str]:
 
 
 @contextmanager
-def browser(width_px: int) -> Iterator["Page"]:
-    """A browser whose window is so wide; a narrow one is a phone, with a finger for a mouse."""
+def browser(width_px: int, *, scheme: str = "light") -> Iterator["Page"]:
+    """A browser with a window of this width; a narrow one is a phone, with a finger for a mouse.
+
+    `scheme` is the reader's preference, light or dark.
+    """
     chromium, driver_path = programs()
     from selenium.webdriver import Chrome, ChromeOptions
     from selenium.webdriver.chrome.service import Service
@@ -51,7 +54,9 @@ def browser(width_px: int) -> Iterator["Page"]:
         chrome.set_page_load_timeout(DRAWN_WITHIN_S)
         chrome.set_script_timeout(DRAWN_WITHIN_S)
         chrome.set_window_size(width_px, 900)
-        yield Page(chrome)
+        page = Page(chrome)
+        page.prefer(scheme)
+        yield page
     finally:
         chrome.quit()
 
@@ -74,6 +79,27 @@ class Page:
             "return boxes.length && boxes.every((box) => box.dataset.drawn === 'done')"
         )
 
+    def prefer(self, scheme: str) -> None:
+        """Set the reader's preference, light or dark."""
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self.chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+    def download(self, selector: str, folder: Path) -> Path:
+        """Click a button that saves a file; return the file."""
+        behaviour = {"behavior": "allow", "downloadPath": str(folder)}
+        self.chrome.execute_cdp_cmd("Browser.setDownloadBehavior", behaviour)
+        before = set(folder.iterdir())
+        self.run("document.querySelector(arguments[0]).click()", selector)
+        until = time.monotonic() + DRAWN_WITHIN_S
+        while True:
+            saved = [
+                path for path in set(folder.iterdir()) - before if path.suffix != ".crdownload"
+            ]
+            if saved and not list(folder.glob("*.crdownload")):
+                return saved[0]
+            assert time.monotonic() < until, f"{selector} saved nothing; {self.complaints()}"
+            time.sleep(0.05)
+
     def run(self, script: str, *arguments: object) -> Any:
         """Value of a script run in the page."""
         return self.chrome.execute_script(script, *arguments)
@@ -92,14 +118,17 @@ class Page:
         return [one for one in found if one != "about:blank"]
 
     def drawn(self) -> dict[str, int]:
-        """How many points, lines, bars and cells each picture shows, by its section's heading."""
-        found: dict[str, int] = self.run(
-            "return Object.fromEntries([...document.querySelectorAll('.figure')].map((box) => "
-            "[box.closest('section').querySelector('h2').textContent, box.querySelectorAll("
-            "'.scatterlayer .point, .scatterlayer .js-line, .barlayer .point, .heatmaplayer image'"
-            ").length]))"
+        """How many points, lines, bars and cells the charts show, the least by section."""
+        counts: dict[str, int] = self.run(
+            "const least = {};"
+            "for (const box of document.querySelectorAll('.figure')) {"
+            "  const title = box.closest('section').querySelector('h2').textContent;"
+            "  const marks = box.querySelectorAll('.scatterlayer .point, .scatterlayer .js-line,'"
+            "    + '.barlayer .point, .heatmaplayer image').length;"
+            "  least[title] = Math.min(least[title] ?? Infinity, marks);"
+            "} return least"
         )
-        return found
+        return counts
 
     def point_at(self, section: str, trace: int, point: int) -> str:
         """Move the mouse onto a point of a picture and read what the page shows of it."""

@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from bench.errors import FileError, OfabenchError
 from ofabench.options.quickstart import QuickstartOptions
-from ofabench.workflows.pipeline import CommandLine, run_tasks
+from ofabench.workflows.command_script import FILE, write_script
+from ofabench.workflows.pipeline import CommandLine, Task, run_tasks
 from ofabench.workflows.quickstart.tasks import NAMES, Displays, QuickstartTasks
 
 logger = logging.getLogger(__name__)
@@ -61,4 +63,14 @@ def _run(
     for name in NAMES:
         other_tasks += tasks.shipping(name)
     other_tasks.append(tasks.reporting(report))
+    if command_line is not None:
+        commands = [command_line(_from_scratch(task)) for task in (*measuring, *other_tasks)]
+        write_script(tasks.folder / FILE, commands)
     run_tasks(other_tasks, command_line, done=len(measuring), total=total)
+
+
+def _from_scratch(task: Task) -> Task:
+    """The task as it is where nothing was begun before."""
+    if "resume" not in task.options:
+        return task
+    return replace(task, options={**task.options, "resume": False})

@@ -5,16 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 
 from bench.errors import FileError
 from ofabench.cli import main as cli
-from ofabench.report import figures
-from ofabench.report.figures import Pairs
-from ofabench.report.front import front_figure
+from ofabench.report import charts
+from ofabench.report.charts import Pairs
 from ofabench.report.heat_map import latency_heat_map
 from ofabench.report.outcome import counts_of, outcome_frame, read_outcomes
-from ofabench.report.page import Section, render
+from ofabench.report.page import Chart, Page, Section, render
+from ofabench.report.tables import table_of_rows
 from ofabench.report.training import training_section
 from supernet.train.log import TrainingLog, read_log
 from supernet.verification.verdicts import Verification
@@ -112,9 +113,9 @@ def test_what_a_predictor_guessed_is_shown(run_folder: Path) -> None:
     assert outcome_frame(read_outcomes(run_folder))["extrapolated blocks"].tolist() == [0, 2]
     ms = np.array([0.1, 0.3])
     pairs = Pairs(measured_ms=ms, predicted_ms=ms, words=["one", "other"], guessed=[0, 2])
-    figure = figures.predicted_against_measured({"judged": pairs})
+    figure = charts.predicted_against_measured({"judged": pairs})
     assert figure.data[-1].marker.symbol == ("circle", "circle-open")
-    assert figure.data[-1].text == ("one", "other<br>2 blocks guessed")
+    assert figure.data[-1].text == ("one", "other<br>2 extrapolated blocks")
 
 
 def test_a_damaged_outcome_is_one_line(run_folder: Path) -> None:
@@ -123,15 +124,22 @@ def test_a_damaged_outcome_is_one_line(run_folder: Path) -> None:
         read_outcomes(run_folder)
 
 
-def test_a_page_needs_nothing_from_elsewhere_and_escapes(run_folder: Path) -> None:
-    outcomes = read_outcomes(run_folder)
-    cloud = pd.DataFrame({"predicted_ms": [0.1, 0.3], "accuracy": [0.5, 0.7], "words": ["", ""]})
-    figure = front_figure({}, outcomes, {"": cloud})
-    section = Section(title="<b>", text="a & b", figure=figure, table=outcome_frame(outcomes))
-    page = render("A run", "lead", [section], "foot")
+def test_a_page_needs_nothing_from_elsewhere_and_escapes() -> None:
+    rows = [{"<i>name</i>": "<script>", "value": 1.5}]
+    section = Section(
+        title="<b>",
+        text="a & b",
+        charts=(Chart(figure=charts.finish(go.Figure(), "x", "y"), caption="<u>"),),
+        tables=(table_of_rows("t", rows),),
+    )
+    page = render(
+        Page(title="A <run>", lead="lead", sections=[section], foot="<foot>", commands=["a < b"])
+    )
+    for text in ("A &lt;run&gt;", "&lt;u&gt;", "&lt;i&gt;name", "&lt;foot&gt;", "a &lt; b"):
+        assert text in page
     assert "<h2>&lt;b&gt;</h2>" in page
     assert "a &amp; b" in page
-    assert 'id="figure-0"' in page
+    assert 'id="figure-0-0"' in page
     assert not re.search(r"<(script|link|img)[^>]+(src|href)=", page)
 
 
@@ -152,7 +160,7 @@ def test_pictures_hold_what_was_measured() -> None:
             "kernel": [3, 5, 3],
         }
     )
-    scatter = figures.latency_against_macs(frame)
+    scatter = charts.latency_against_macs(frame)
     assert [trace.name for trace in scatter.data] == ["mbconv", "stem"]
     assert list(scatter.data[0].x) == [1.0, 2.0]
     heat = latency_heat_map(frame)
@@ -165,7 +173,7 @@ def test_pictures_hold_what_was_measured() -> None:
         words="ab",
         guessed=[0, 0],
     )
-    picture = figures.predicted_against_measured({"judged": pairs})
+    picture = charts.predicted_against_measured({"judged": pairs})
     assert list(picture.data[-1].y) == [1.1, 1.9]
 
 
@@ -198,23 +206,23 @@ def test_a_training_log_is_drawn_step_by_step(tmp_path: Path) -> None:
     ]
     path = _log(tmp_path / "supernet.jsonl", lines)
 
-    section = training_section(path, path.name)
-    assert section.figure is not None
+    section = training_section(path, "Training")
+    (chart,) = section.charts
+    (table,) = section.tables
 
-    assert [trace.name for trace in section.figure.data] == ["full", "all"]
-    assert list(section.figure.data[0].x) == [10, 12, 22, 24]
-    assert list(section.figure.data[1].x) == [34]
-    assert section.table is not None
-    assert section.table["loss of the last epoch"].tolist() == ["0.750", "3.000"]
-    assert section.table["epochs"].tolist() == [2, 1]
+    assert [trace.name for trace in chart.figure.data] == ["full", "all"]
+    assert list(chart.figure.data[0].x) == [10, 12, 22, 24]
+    assert list(chart.figure.data[1].x) == [34]
+    assert table["loss of the last epoch"] == [0.75, 3.0]
+    assert table["epochs"] == [2, 1]
     assert cli.main(["report", str(path), "--out", str(tmp_path / "r.html")]) == 0
-    assert "space tiny, seed 3" in (tmp_path / "r.html").read_text()
+    assert "Space tiny, seed 3" in (tmp_path / "r.html").read_text()
 
 
 def test_a_log_that_is_none_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "r.html"
     cases: list[tuple[list[dict[str, object]], str]] = [
-        ([{"kind": "run"}], "tells of no training step yet"),
+        ([{"kind": "run"}], "has no training step yet"),
         ([{"kind": "run"}, {"a": 1}], "line 2 is not of a training log"),
         ([{"a": 1}, {"kind": "run"}], "is not recognised; accepted is a sweep"),
         ([{"kind": "steps", "phase": 0, "step": 1}], "has lines of steps without one of phase"),

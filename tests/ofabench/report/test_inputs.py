@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from bench.errors import FileError, InputError
 from ofabench.cli import main as cli
-from ofabench.report.front import front_sections
+from ofabench.report.accuracy_latency import front_sections
+from ofabench.report.assemble import page_of
 from ofabench.report.inputs import read_inputs
+from ofabench.report.names import names_of
 from ofabench.report.searches import read_search
 from ofabench.report.verified import verdict_sections
 from tests.support import report_runs as runs
@@ -41,7 +43,7 @@ def test_a_folder_is_sorted_by_what_its_files_are(folder: Path) -> None:
     }
     assert list(found.outcomes) == ["limit.verified.json"]
     assert list(found.logs) == ["supernet.jsonl"]
-    assert [Path(name).name for name in found.passed] == ["notes.md"]
+    assert [Path(name).name for name in found.skipped] == ["notes.md"]
     assert found.count == 12
 
 
@@ -145,7 +147,7 @@ def test_a_search_is_read_with_what_it_tells() -> None:
     arch = runs.SPACE.smallest()
     data = runs.result(arch, 0.7, bounds={"a": 1})
 
-    (one,) = read_search(Path("r.json"), data).found
+    (one,) = read_search(Path("r.json"), data).networks
 
     assert (one.arch, one.accuracy, one.bounds) == (arch, 0.7, {"a": 1.0})
     assert [evaluated for evaluated, _ in one.history] == [50, 90]  # at 10 nothing was found yet
@@ -191,7 +193,7 @@ def test_any_damage_is_a_file_error(changed: dict[str, Any]) -> None:
         found = read_search(Path("r.json"), json.loads(json.dumps(data)))
     except FileError:
         return
-    assert all(isinstance(one.accuracy, float) for one in found.found)
+    assert all(isinstance(network.accuracy, float) for network in found.networks)
 
 
 @pytest.mark.parametrize("name", ["sweep.sqlite", "fake-blocks.parquet", "fake.parquet"])
@@ -266,14 +268,63 @@ def test_a_file_that_no_predictor_tells_of_is_still_measured(tmp_path: Path) -> 
     (tmp_path / "int8.verified.json").write_text(json.dumps(told))
     found = read_inputs([tmp_path])
     (one,) = found.outcomes.values()
-    (section,) = front_sections(found)
-    (verdicts,) = verdict_sections(found)
+    (section,) = front_sections(found, names_of(found))
+    (verdicts,) = verdict_sections(found, names_of(found))
 
     assert (one.predicted_ms, one.failed, one.measured_ms) == (None, False, 0.05)
-    assert verdicts.text.startswith("nothing was predicted or limited")
-    assert verdicts.table is not None
-    assert verdicts.table[["predicted, ms", "difference"]].to_numpy().tolist() == [["-", "-"]]
-    assert section.figure is not None
-    by_name = {trace.name: len(trace.x) for trace in section.figure.data}
-    assert by_name["verified, as measured"] == 1
-    assert by_name["verified, latency predicted"] == 0
+    assert verdicts.text.startswith("Nothing was predicted or limited")
+    (table,) = verdicts.tables
+    assert table["predicted, ms"] == [None]
+    assert table["as measured, over prediction"] == [None]
+    by_name = {trace.name: len(trace.x) for trace in section.charts[0].figure.data}
+    assert by_name["latency measured, with 95 % interval of the accuracy"] == 1
+    assert by_name["latency predicted"] == 0
+
+
+def _card(tmp_path: Path, **changed: Any) -> dict[str, Any]:
+    card = {
+        "format": "ofabench-deploy-2",
+        "made": {"date": "2026-11-28T15:01:43+00:00"},
+        "model": {
+            "file": "model.onnx", "space": "tiny", "arch": runs.SPACE.smallest().to_json(),
+            "backend": "onnx", "precision": "fp32", "macs": 7280, "params": 1227,
+        },
+        "accuracy": {"predicted_accuracy": None, "accuracy": None, "accuracy_low": None,
+                     "accuracy_high": None},
+        "latency": [],
+        **changed,
+    }  # fmt: skip
+    tmp_path.mkdir(exist_ok=True)
+    (tmp_path / "card.json").write_text(json.dumps(card))
+    return card
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_deployment_is_picked_up_from_its_folder_and_the_one_around_it(
+    inside: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _card(tmp_path / "deployed")
+    (tmp_path / "deployed" / "model.onnx").write_bytes(b"x")
+    (tmp_path / "other").mkdir()  # a folder that is no deployment is left alone
+    (tmp_path / "other" / "card.json").write_text("{}")
+    monkeypatch.chdir(tmp_path / "deployed" if inside else tmp_path)
+
+    assert cli.main(["report", ".", "--out", "report.html"]) == 0
+
+    inputs = read_inputs([Path()])
+    assert inputs.count == 1
+    (section,) = page_of(inputs, "", []).sections
+    (table,) = section.tables
+    facts = dict(zip(table["fact"], table["value"], strict=True))
+    assert (facts["file"], facts["MACs"], facts["runtime"]) == ("model.onnx", "7,280", "onnx")
+    assert str(facts["architecture"]).startswith("24 px; stage 1: 1 block")
+
+
+def test_a_deployment_counts_as_one_file_with_its_measurements(tmp_path: Path) -> None:
+    verdicts = [{"target": runs.PHONE.key, "verification": _verdict(target=runs.PHONE.key)}]
+    _card(tmp_path, latency=verdicts)
+
+    inputs = read_inputs([tmp_path])
+
+    assert inputs.count == 1
+    assert len(inputs.outcomes) == 1
