@@ -163,8 +163,9 @@ def _finish(figure: go.Figure) -> go.Figure:
 def _add_limits(figure: go.Figure, limits: Sequence[float]) -> None:
     for limit in limits:
         line = {"color": MUTED, "dash": "dot", "width": 1.2}
-        text = f"{limit:.3g} ms" if len(limits) <= MOST_WRITTEN else None
-        figure.add_vline(x=limit, line=line, annotation_text=text, annotation_position="top")
+        few = len(limits) <= MOST_WRITTEN
+        written = {"annotation_text": f"{limit:.3g} ms", "annotation_position": "top"}
+        figure.add_vline(x=limit, line=line, **(written if few else {}))
 
 
 def _limits(inputs: Inputs, target: str) -> list[float]:

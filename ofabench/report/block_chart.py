@@ -20,6 +20,7 @@ from supernet.space.space import SearchSpace
 
 MOST_DRAWN = 6  # networks beside the smallest and the largest of their space
 BAR_PX, AROUND_PX = 44, 130
+LEAST_SEEN = 0.001  # of a network
 KERNEL_COLOURS = {1: MUTED, 3: COLOURS[0], 5: COLOURS[4], 7: COLOURS[1]}
 TEXT = (
     "Each network is a bar of its blocks in order, as long as its predicted latency; colours are "
@@ -150,7 +151,9 @@ def _widths(prediction: Prediction) -> list[float]:
 
 
 def _rest_ms(prediction: Prediction) -> float:
-    return prediction.ms - sum(_widths(prediction))
+    """What the network takes beside its blocks; 0 where that is less than can be seen."""
+    rest_ms = prediction.ms - sum(_widths(prediction))
+    return rest_ms if rest_ms > LEAST_SEEN * prediction.ms else 0.0
 
 
 def _words(place: int, block: BlockSpec, prediction: Prediction) -> str:
@@ -198,7 +201,7 @@ def _shares(by_target: Mapping[str, Sequence[Bar]], names: Names) -> Table:
         ),
         Column(
             name="beside the blocks",
-            values=[max(_rest_ms(each), 0.0) / each.ms for each in predictions],
+            values=[_rest_ms(each) / each.ms for each in predictions],
             show=percent,
         ),
         Column(name="architecture", values=[_architecture(bar) for _, bar in rows], text=True),

@@ -20,7 +20,7 @@ MET_SHARE = 0.9  # of held-out networks within 10 %: below, the card is red
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Best:
-    """The most accurate network within its limits; `measured` says whether both figures are."""
+    """The most accurate network, within its limit where any is; `measured`, or else predicted."""
 
     name: str
     accuracy: float
@@ -28,6 +28,7 @@ class Best:
     measured: bool
     target: str
     space: str | None
+    limit_met: bool | None = None
 
 
 def page_title(inputs: Inputs, names: Names, made: str) -> str:
@@ -99,10 +100,12 @@ def _best_cards(inputs: Inputs, names: Names) -> Iterator[Card]:
     if best is None:
         return
     how = "measured on test images" if best.measured else "predicted, validation images"
+    missed = best.limit_met is False
     yield Card(
         label="Best network",
         value=f"{percent(best.accuracy)} at {best.ms:.3g} ms",
-        note=f"{best.name}, {how}",
+        note=f"{best.name}, {how}{', limit not met' if missed else ''}",
+        verdict=False if missed else None,
     )
     largest = _largest(inputs, best)
     if largest is not None:
@@ -138,6 +141,7 @@ def _best_measured(inputs: Inputs, names: Names) -> Best | None:
         measured=True,
         target=outcome.target,
         space=outcome.space,
+        limit_met=outcome.verification.limit_met,
     )
 
 

@@ -77,6 +77,7 @@ def test_a_page_is_whole_in_every_window(
         page.open(everything)
 
         drawn = page.drawn()
+        assert "new text" not in page.run("return document.body.textContent")
         assert set(SECTIONS) <= set(drawn)
         assert [name for name, count in drawn.items() if count == 0] == []
         assert page.overflow_px() <= 0

@@ -202,6 +202,7 @@ def test_validation_and_test_images_have_charts_by_target(everything: Inputs) ->
     measured = by_name["latency measured, with 95 % interval of the accuracy"]
     assert measured.error_y.array == pytest.approx([0.02])
     assert measured.error_y.arrayminus == pytest.approx([0.02])
+    assert [a.text for a in validation.layout.annotations if "new text" in str(a.text)] == []
     limits = [shape.x0 for shape in test.layout.shapes]
     assert outcome.limit_ms in limits
     label = next(a for a in test.layout.annotations if str(a.text).startswith("within"))
