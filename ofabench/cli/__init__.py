@@ -14,18 +14,18 @@ How a command is written, in `ofabench/cli/commands/compare.py`:
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class CompareCommand(Options):
-        """Two latency tables, and what is printed of them."""
+        """Options of `ofabench compare`."""
 
         first: Path = option(positional=True, metavar="A.parquet", help="")
         second: Path = option(positional=True, metavar="B.parquet", help="")
-        fail_above: float | None = option(None, unit=SHARE, metavar="5%", help="fail where ...")
+        fail_above: float | None = option(None, unit=SHARE, metavar="5%", help="fail if ...")
         out: Path | None = option(None, metavar="COMPARE.html", help="write a page with pictures")
         json: bool = shared.json()
 
 
     def run(options: CompareCommand) -> int:
-        """Compare two tables; 1 where the second is slower than `--fail-above` allows."""
-        from ofabench.workflows.latency.compare import compare  # heavy imports belong in here
+        """Compare two tables; exit code 1 if the second is slower than `--fail-above` allows."""
+        from ofabench.workflows.latency.compare import compare  # import heavy modules here
 
         print(compare(options.first, options.second))
         return 0
@@ -33,15 +33,15 @@ How a command is written, in `ofabench/cli/commands/compare.py`:
 
     COMMAND = Command(
         name="compare",
-        help="two latency tables: what moved all blocks, and what moved beside it",
-        description="Exit code 1 where ...",
+        help="compare two latency tables: drift of all blocks, and changes of single blocks",
+        description="Exit code 1 if ...",
         options=CompareCommand,
         run=run,
     )
 
-What a library function takes is a dataclass that knows nothing of output; a command nests it, with
-`--json`, `--progress` and `--out` as fields beside it (`ofabench.cli.derived.command`). Rules about
-several options are in `check` of the dataclass, so that they hold from Python too. `--config`,
-hints at what a misspelt name may have meant, and shell completion come with `Command`. Actions of a
-command, as `table build`, are a `CommandGroup`.
+The options of a library function are a dataclass without output options; a command nests it and
+adds `--json`, `--progress` and `--out` as fields (`ofabench.cli.derived.command`). Rules about
+several options are in `check` of the dataclass, so that they apply to Python too. `Command` adds
+`--config`, suggestions for misspelt names, and shell completion. Actions of a command, such as
+`table build`, are a `CommandGroup`.
 '''

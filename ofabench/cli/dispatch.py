@@ -1,4 +1,4 @@
-"""Imports the one module that a command needs."""
+"""Dispatch of the command line: imports only the module of the given command."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +12,7 @@ _COMPLETION_HELP = "print a script for bash or zsh that completes command lines"
 
 
 def top_parser(table: Mapping[str, Entry], *, version: str, description: str) -> CommandParser:
-    """Make the parser that lists all commands and `completion`; imports none of them."""
+    """Return the parser that lists all commands and `completion`; imports none of them."""
     parser = CommandParser(prog="ofabench", description=description)
     parser.add_argument("--version", action="version", version=f"ofabench {version}")
     lines = {name: entry.help for name, entry in table.items()}
@@ -21,14 +21,14 @@ def top_parser(table: Mapping[str, Entry], *, version: str, description: str) ->
 
 
 def dispatch(table: Mapping[str, Entry], argv: Sequence[str], parser: CommandParser) -> int:
-    """Run the command that the first argument names; its exit code.
+    """Run the command that the first argument names; return its exit code.
 
-    Without any argument, the help is printed; that is bad input still.
+    Without arguments it prints the help and returns 2.
 
     Args:
         table: commands by name.
         argv: arguments without the program's name.
-        parser: that of `top_parser`, for `--help`, `--version` and errors.
+        parser: the parser of `top_parser`, for `--help`, `--version` and errors.
     """
     if not argv:
         parser.print_help()

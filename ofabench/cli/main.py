@@ -1,4 +1,4 @@
-"""`ofabench`: the commands, and the place where errors become a line and an exit code."""
+"""`ofabench`: the table of commands, and the conversion of errors to a line and an exit code."""
 
 import importlib.util
 import sys
@@ -12,34 +12,34 @@ from ofabench.cli.output import guarded_output
 if TYPE_CHECKING:
     from ofabench.cli.derived.command_entry import Entry
 
-# By name, the line of the help text; a command's module is imported only when it is run.
+# Lines of help by command; a command's module is imported only when it is run.
 COMMANDS = {
-    "quickstart": "the whole loop on this machine, in a few minutes",
-    "devices": "what can be measured from here, with facts",
-    "phone": "build what is pushed to phones",
-    "space": "the spaces; a network's parameters, MACs, members",
+    "quickstart": "run the whole loop on this machine, in a few minutes",
+    "devices": "list the devices that can be measured here, with facts",
+    "phone": "build the runner that is pushed to phones",
+    "space": "list and show spaces; count parameters and MACs of networks",
     "sweep": "measure blocks and networks on a device",
-    "drift": "measure the anchor networks of a sweep again, to learn how sessions differ",
+    "drift": "measure the anchor networks of a sweep again, to estimate drift between sessions",
     "table": "latency tables: build, show, import, export",
-    "fit": "fit a latency predictor on what was measured",
-    "evaluate": "judge a predictor on measured networks",
+    "fit": "fit a latency predictor on measured blocks and networks",
+    "evaluate": "evaluate a predictor on measured networks",
     "predict": "predict the latency of networks",
     "train": "train a supernet whose sub-networks share their weights",
     "evaluate-subnets": "measure the accuracy of a supernet's sub-networks",
     "accuracy": "fit a predictor of sub-networks' accuracy",
     "search": "find the most accurate network within limits",
-    "import-ofa": "read a once-for-all network of OFA's authors as a trained supernet",
-    "extract": "cut a sub-network out of a supernet, with weights of its own",
+    "import-ofa": "import a once-for-all network of OFA's authors as a trained supernet",
+    "extract": "extract a sub-network of a supernet, with separate weights",
     "export": "write a sub-network of a supernet as ONNX, TFLite or torch",
     "measure": "measure ONNX or TFLite files of any origin",
-    "verify": "measure an exported network, judge it by its prediction and its limit",
-    "deploy": "search, extract, export, check and verify in one go; leaves a folder to hand on",
-    "selfcheck": "check a device from end to end, and write what was found",
-    "cost": "what a supernet costs against one training for each device",
-    "report": "pictures of runs as one page that opens offline",
-    "compare": "two latency tables: what moved all blocks, and what moved beside it",
+    "verify": "measure an exported network, compare it with its prediction and its limit",
+    "deploy": "search, extract, export, check and verify in one command; makes a folder to ship",
+    "selfcheck": "check a device from end to end, and write the results",
+    "cost": "compare the cost of a supernet with one training for each device",
+    "report": "write one HTML page with charts of runs, which opens offline",
+    "compare": "compare two latency tables: drift of all blocks, and changes of single blocks",
 }
-DESCRIPTION = "From a device's own measurements to the best network for it."
+DESCRIPTION = "Measure a device, predict the latency of networks, and find the best network for it."
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 
@@ -47,8 +47,8 @@ EXIT_INTERRUPTED = 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 is success, 1 a result that fails its check, 2 bad input.
 
-    2 is also a result that could not be printed. A reader that closes standard output early ends
-    nothing: the command continues silently and has the exit code that it would have had.
+    2 is also a result that could not be printed. If a reader closes standard output early, the
+    command continues silently and returns its usual exit code.
     """
     with guarded_output() as output:
         foreign = foreign_bench()
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             code = _run(argv)
             output.check()
-        except SystemExit:  # of argparse, after a help text or a wrong argument
+        except SystemExit:  # from argparse, after a help text or a wrong argument
             try:
                 output.check()
             except OutputError as error:
@@ -81,15 +81,15 @@ def commands() -> "dict[str, Entry]":
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    """Run one command; its exit code."""
-    # Only here: another package may be named `bench`, which `main` has said by now.
+    """Run one command; return its exit code."""
+    # Imported here: `main` first checks for another package named `bench`.
     from bench.errors import InterruptedSweepError, OfabenchError
     from ofabench.cli.dispatch import dispatch, top_parser
-    from ofabench.cli.messages import hide_warnings_for_programmers, messages_on_stderr
+    from ofabench.cli.messages import hide_developer_warnings, messages_on_stderr
 
     table = commands()
     if argv is None:  # as a program, and not from Python
-        hide_warnings_for_programmers()
+        hide_developer_warnings()
     try:
         with messages_on_stderr():
             parser = top_parser(table, version=__version__, description=DESCRIPTION)
@@ -100,25 +100,25 @@ def _run(argv: Sequence[str] | None) -> int:
     except OfabenchError as error:
         return _fail(error)
     except KeyboardInterrupt:
-        print("ofabench: stopped; nothing half-written is left behind", file=sys.stderr)
+        print("ofabench: stopped; no file is left half-written", file=sys.stderr)
         return EXIT_INTERRUPTED
 
 
 def _fail(error: Exception | str) -> int:
-    """Print an error in one line; the exit code of bad input."""
+    """Print an error in one line; return the exit code of bad input."""
     print(f"ofabench: {' '.join(str(error).split())}", file=sys.stderr)
     return EXIT_BAD_INPUT
 
 
 def foreign_bench() -> str | None:
-    """Say which `bench` is in the way, where the one that is found is not ours."""
-    found = importlib.util.find_spec("bench")
-    if found is None or found.origin is None:
+    """Return an error if the imported `bench` is another package; else None."""
+    spec = importlib.util.find_spec("bench")
+    if spec is None or spec.origin is None:
         return "its package `bench` is not installed; reinstall with `pip install ofabench`"
-    if (Path(found.origin).parent / "blocks" / "spec.py").is_file():
+    if (Path(spec.origin).parent / "blocks" / "spec.py").is_file():
         return None
     return (
-        f"another package named `bench` is on the path ({found.origin}); "
+        f"another package named `bench` is on the path ({spec.origin}); "
         "uninstall it (`pip uninstall bench`) or start from another folder"
     )
 

@@ -11,7 +11,7 @@ PACKAGES = ("bench", "latency_models", "supernet", "ofabench")
 
 
 class _StderrHandler(logging.Handler):
-    """Writes each message as a line on what is standard error at that moment.
+    """Handler that writes each message as a line on the current standard error.
 
     Warnings begin with the program's name, as errors do.
     """
@@ -23,10 +23,10 @@ class _StderrHandler(logging.Handler):
         print(line, file=sys.stderr, flush=True)
 
 
-def hide_warnings_for_programmers() -> None:
-    """Hide Python's warnings, which packages give to programmers, unless `-W` asks for them.
+def hide_developer_warnings() -> None:
+    """Hide Python's warnings for developers, unless `-W` is given.
 
-    What a user is to know is logged or raised.
+    Messages for users are logged or raised.
     """
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
@@ -34,18 +34,18 @@ def hide_warnings_for_programmers() -> None:
 
 @contextmanager
 def messages_on_stderr() -> Iterator[None]:
-    """Show what is logged at INFO and above on standard error, for as long as the block lasts."""
+    """Show log messages from INFO on standard error, for the block."""
     handler = _StderrHandler(logging.INFO)
     loggers = [logging.getLogger(name) for name in PACKAGES]
-    before = [(each.level, each.propagate) for each in loggers]
-    for each in loggers:
-        each.addHandler(handler)
-        each.setLevel(logging.INFO)
-        each.propagate = False
+    settings = [(logger.level, logger.propagate) for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
     try:
         yield
     finally:
-        for each, (level, propagate) in zip(loggers, before, strict=True):
-            each.removeHandler(handler)
-            each.setLevel(level)
-            each.propagate = propagate
+        for logger, (level, propagate) in zip(loggers, settings, strict=True):
+            logger.removeHandler(handler)
+            logger.setLevel(level)
+            logger.propagate = propagate

@@ -1,7 +1,7 @@
 """Standard output and error of the command line, which may be full, closed or unread.
 
-A result that cannot be printed must not stop what a command does besides: files are still written,
-and the failure is reported once, at the end.
+A failure to print does not stop the command: files are still written, and the failure is reported
+once, at the end.
 """
 
 import errno
@@ -17,7 +17,7 @@ _STDIN, _STDOUT, _STDERR = 0, 1, 2
 class GuardedStream:
     """Text stream whose writes never raise: after the first failure, the rest is dropped.
 
-    `failure` is that first failure, None as long as everything could be written.
+    `failure` is the first failure, None if there was none.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -32,7 +32,7 @@ class GuardedStream:
         if self.failure is None:
             try:
                 self._stream.write(text)
-            except (OSError, ValueError) as error:  # ValueError: closed, or not in its encoding
+            except (OSError, ValueError) as error:  # ValueError: closed, or not encodable
                 self.failure = error
         return len(text)
 
@@ -42,7 +42,7 @@ class GuardedStream:
             self.write(line)
 
     def flush(self) -> None:
-        """Write what is buffered."""
+        """Write the buffered text."""
         if self.failure is None:
             try:
                 self._stream.flush()
@@ -52,9 +52,9 @@ class GuardedStream:
     def check(self) -> None:
         """Raise `OutputError` if something could not be written.
 
-        A reader that closed its end of a pipe early (`| head`) has what it wants: no error.
+        A reader that closed a pipe early (`| head`) is not an error.
         """
-        from bench.errors import OutputError  # only here: another package may be named `bench`
+        from bench.errors import OutputError  # imported here: another package may be named `bench`
 
         self.flush()
         if self.failure is not None and not isinstance(self.failure, BrokenPipeError):
@@ -64,20 +64,22 @@ class GuardedStream:
 
 @contextmanager
 def guarded_output() -> Iterator[GuardedStream]:
-    """Replace `sys.stdout` and `sys.stderr` by streams that never raise; yield that of stdout."""
+    """Replace `sys.stdout` and `sys.stderr` by streams that never raise; yield the one of
+    stdout.
+    """
     _occupy_descriptors()
-    before = sys.stdout, sys.stderr
+    originals = sys.stdout, sys.stderr
     out = GuardedStream(_opened(sys.stdout, _STDOUT))
     err = GuardedStream(_opened(sys.stderr, _STDERR))
     errors = getattr(out, "errors", None)
     if errors == "strict" and hasattr(out, "reconfigure"):
-        # Names of files that are not valid text are printed as the bytes that they are.
+        # File names that are not valid text are printed as their bytes.
         out.reconfigure(errors="surrogateescape")
     sys.stdout, sys.stderr = cast(TextIO, out), cast(TextIO, err)
     try:
         yield out
     finally:
-        sys.stdout, sys.stderr = before
+        sys.stdout, sys.stderr = originals
         for stream, descriptor in ((out, _STDOUT), (err, _STDERR)):
             stream.flush()
             if stream.failure is not None:
@@ -87,10 +89,10 @@ def guarded_output() -> Iterator[GuardedStream]:
 
 
 def _occupy_descriptors() -> None:
-    """Keep the numbers of closed standard streams from files that are opened later.
+    """Reserve the descriptors of closed standard streams.
 
-    Otherwise a file of results could become number 1, and a library's message land in it. They are
-    opened the wrong way round, so that using them still fails.
+    Otherwise a result file could get descriptor 1, and a library's message would be written to it.
+    They are opened in the wrong direction, so that using them still fails.
     """
     for descriptor in (_STDIN, _STDOUT, _STDERR):
         try:
@@ -105,26 +107,26 @@ def _occupy_descriptors() -> None:
 
 
 def _opened(stream: TextIO | None, descriptor: int) -> TextIO:
-    """Return `stream`; Python has none for a descriptor that was closed when it started."""
+    """Return `stream`, or a new one if the descriptor was closed when Python started."""
     if stream is not None:
         return stream
     return open(descriptor, "w", encoding="utf-8", closefd=False)
 
 
 def _discard(stream: GuardedStream, descriptor: int) -> None:
-    """Let what is still buffered go nowhere, so that Python's exit does not fail on it."""
+    """Drop the buffered text, so that Python's exit does not fail on it."""
     try:
         if stream.fileno() != descriptor:
             return
-    except (OSError, ValueError):  # not a file, as under a test, or closed
+    except (OSError, ValueError):  # not a file (in tests), or closed
         return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, descriptor)
-    os.close(nowhere)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, descriptor)
+    os.close(null)
 
 
 def _explain(failure: OSError | ValueError, encoding: str) -> str:
-    """One line: why the result could not be printed, and what to do about it."""
+    """One line: why the result could not be printed, and what to do next."""
     start = "the result could not be printed: standard output"
     if isinstance(failure, UnicodeEncodeError):
         text = failure.object[failure.start : failure.end]
@@ -136,5 +138,5 @@ def _explain(failure: OSError | ValueError, encoding: str) -> str:
         reason = failure.strerror or str(failure)
         if failure.errno in (errno.EBADF, None):
             return f"{start} is closed; redirect it to a file, or leave it open"
-        return f"{start} cannot be written ({reason}); redirect it to where it can be"
+        return f"{start} cannot be written ({reason}); redirect it to another file"
     return f"{start} is closed; redirect it to a file, or leave it open"

@@ -1,1 +1,1 @@
-"""One module a command: it parses and wires, and holds no logic of its own."""
+"""Commands, one module each: options and calls of workflows, without logic."""

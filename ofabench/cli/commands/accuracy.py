@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccuracyCommand(Options):
-    """What is fitted on, how, and the predictor's file."""
+    """Options of `ofabench accuracy`: source, model, and the predictor's file."""
 
     table: Path | None = option(
         None,
@@ -32,7 +32,7 @@ class AccuracyCommand(Options):
         help="from `ofabench train`",
     )
     space: str | None = option(
-        None, metavar="NAME|FILE.toml", help="of the table, where it is not a shipped one"
+        None, metavar="NAME|FILE.toml", help="space of the table, if it is not a shipped one"
     )
     accuracy: AccuracyOptions = nested(AccuracyOptions)
     progress: str = shared.progress()
@@ -41,7 +41,7 @@ class AccuracyCommand(Options):
 
 
 def run(options: AccuracyCommand) -> int:
-    """Measure or read, judge on networks kept back, fit on all, write and print."""
+    """Measure or read accuracies, evaluate on held-out networks, fit on all, write and print."""
     fitted = _fitted(options)
     print(json.dumps(fitted.to_dict()) if options.json else fitted)
     print(f"written to {options.out}", file=sys.stderr)
@@ -68,8 +68,9 @@ def _fitted(options: AccuracyCommand) -> "FittedAccuracies":
 COMMAND = Command(
     name="accuracy",
     help="fit a predictor of sub-networks' accuracy",
-    description="Fits on a table that `evaluate-subnets` measured, or measures networks of a "
-    "checkpoint itself. A fifth of them is kept back to judge by; then all are fitted on.",
+    description="Fits on a table of `evaluate-subnets`, or measures networks of a checkpoint "
+    "itself. A fifth of the networks is held out for the evaluation; the final fit uses all of "
+    "them.",
     options=AccuracyCommand,
     run=run,
 )

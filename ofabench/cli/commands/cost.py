@@ -1,4 +1,4 @@
-"""`ofabench cost`: one supernet for N devices against one training for each of them."""
+"""`ofabench cost`: compare one supernet for N devices with one training for each device."""
 
 import json
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from ofabench.options.cost import CostOptions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostCommand(Options):
-    """What is compared, and how it is printed."""
+    """Options of `ofabench cost`."""
 
     cost: CostOptions = nested(CostOptions)
     json: bool = shared.json()
@@ -32,8 +32,9 @@ def run(options: CostCommand) -> int:
 
 COMMAND = Command(
     name="cost",
-    help="what a supernet costs against one training for each device",
-    description="From what the training itself metered; the paper's figures stand beside it.",
+    help="compare the cost of a supernet with one training for each device",
+    description="Uses the time and energy metered in the training, and shows the paper's figures "
+    "too.",
     options=CostCommand,
     run=run,
 )

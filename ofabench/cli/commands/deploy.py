@@ -1,4 +1,4 @@
-"""`ofabench deploy`: from a supernet and a search, or its result, to a deployment folder."""
+"""`ofabench deploy`: make a deployment folder from a supernet and a search or its result."""
 
 import json
 from dataclasses import dataclass
@@ -12,29 +12,29 @@ EXIT_FAILED_CHECK = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeployCommand(DeployRequest):
-    """A deployment, and how it is shown."""
+    """Options of `ofabench deploy`."""
 
     progress: str = shared.progress()
     json: bool = shared.json()
 
 
 def run(options: DeployCommand) -> int:
-    """Make the folder, and say what is in it."""
+    """Make the folder, and print its contents."""
     from ofabench.display.live_search import get_look
     from ofabench.display.progress import get_sweep_progress
     from ofabench.workflows.deploy.deploy import deploy_from
 
-    made = deploy_from(options, get_sweep_progress(options.progress), get_look())
-    print(json.dumps(made.to_dict(), allow_nan=False) if options.json else made)
-    return EXIT_FAILED_CHECK if made.failed else 0
+    deployment = deploy_from(options, get_sweep_progress(options.progress), get_look())
+    print(json.dumps(deployment.to_dict(), allow_nan=False) if options.json else deployment)
+    return EXIT_FAILED_CHECK if deployment.failed else 0
 
 
 COMMAND = Command(
     name="deploy",
-    help="search, extract, export, check and verify in one go; leaves a folder to hand on",
-    description="The folder holds the model, its card (card.json, and card.md for people), the "
-    "search's result and SHA256SUMS. Exit code 1 where a prediction is out of tolerance or a "
-    "limit is not met: the folder is left, and its card says so.",
+    help="search, extract, export, check and verify in one command; makes a folder to ship",
+    description="The folder has the model, its card (card.json, and card.md to read), the "
+    "search's result and SHA256SUMS. Exit code 1 if a prediction is not within tolerance or a "
+    "limit is not met: the folder is kept, and its card says so.",
     options=DeployCommand,
     run=run,
 )

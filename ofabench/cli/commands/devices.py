@@ -1,4 +1,4 @@
-"""`ofabench devices`: what can be measured from here, with facts."""
+"""`ofabench devices`: list the devices that can be measured here, with facts."""
 
 import json
 from dataclasses import dataclass
@@ -11,20 +11,20 @@ from ofabench.options.devices import DevicesOptions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DevicesCommand(Options):
-    """Which devices are described, and how that is printed."""
+    """Options of `ofabench devices`."""
 
     devices: DevicesOptions = nested(DevicesOptions)
     json: bool = shared.json()
 
 
 def run(options: DevicesCommand) -> int:
-    """Print each device, the backends that run on it, and its facts."""
+    """Print each device, its backends, and its facts."""
     from ofabench.workflows.devices import device_info, devices
 
-    only = options.devices.device
-    listed = devices() if only is None else [device_info(only)]
+    address = options.devices.device
+    listed = devices() if address is None else [device_info(address)]
     if options.json:
-        print(json.dumps([each.to_dict() for each in listed], indent=2))
+        print(json.dumps([device.to_dict() for device in listed], indent=2))
         return 0
     for device in listed:
         print(f"{device.address}  {device.slug}  {device.state}")
@@ -37,23 +37,24 @@ def run(options: DevicesCommand) -> int:
 
 
 def _show_published(model: object) -> None:
-    """Print what others measured on such a phone, where that is known."""
+    """Print published measurements of such a phone, if there are any."""
     from bench.devices.android.facts.presets import preset_of
 
     preset = preset_of(model)
     if preset is None:
         return
     print(f"  published for {preset.maker}, {preset.soc} (OFA's authors, batch 1):")
-    for net in preset.published:
+    for network in preset.published:
         print(
-            f"    {net.latency_ms:6.0f} ms  {net.macs_m:5.0f} M MACs at {net.resolution} px, "
-            f"top-1 {net.top1:.1f} %"
+            f"    {network.latency_ms:6.0f} ms  {network.macs_m:5.0f} M MACs at "
+            f"{network.resolution} px, "
+            f"top-1 {network.top1:.1f} %"
         )
 
 
 COMMAND = Command(
     name="devices",
-    help="what can be measured from here, with facts",
+    help="list the devices that can be measured here, with facts",
     options=DevicesCommand,
     run=run,
 )

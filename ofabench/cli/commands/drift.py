@@ -1,4 +1,4 @@
-"""`ofabench drift`: the anchor networks of a sweep, measured again in later sessions."""
+"""`ofabench drift`: measure the anchor networks of a sweep again, in later sessions."""
 
 import json
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from ofabench.options.drift import DriftRequest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftCommand(DriftRequest):
-    """A drift log, and how it is shown."""
+    """Options of `ofabench drift`."""
 
     progress: str = shared.progress()
     json: bool = shared.json()
@@ -22,21 +22,22 @@ def run(options: DriftCommand) -> int:
     from ofabench.display.progress import get_sweep_progress
     from ofabench.workflows.sweep.drift import drift_request
 
-    done = drift_request(
+    report = drift_request(
         options,
         get_sweep_progress(options.progress),
         resume_with=equivalent_command("drift", options, skip=("progress", "json")),
     )
-    print(json.dumps(done.to_dict(), allow_nan=False) if options.json else done)
+    print(json.dumps(report.to_dict(), allow_nan=False) if options.json else report)
     return 0
 
 
 COMMAND = Command(
     name="drift",
-    help="measure the anchor networks of a sweep again, to learn how sessions differ",
+    help="measure the anchor networks of a sweep again, to estimate drift between sessions",
     description="One measurement session of up to five networks of the sweep takes under 30 s and "
-    "goes into the sweep's file; `table build` and `fit` hand the log on. Each session is measured "
-    "in a new process, and begins at least five minutes after the end of the one before.",
+    "is stored in the sweep's file; `table build` and `fit` pass the log on. Each session is "
+    "measured in a new process, and begins at least five minutes after the end of the previous "
+    "one.",
     options=DriftCommand,
     run=run,
 )

@@ -1,4 +1,4 @@
-"""`ofabench evaluate`: predicted against measured networks, with baselines beside."""
+"""`ofabench evaluate`: compare predictions with measured networks, and with baselines."""
 
 import json
 
@@ -14,19 +14,19 @@ def run(options: EvaluateOptions) -> int:
 
     if options.plot is not None:
         check_extra("matplotlib", "--plot needs")
-    found = load_predictor(options.predictor).evaluate(
+    evaluation = load_predictor(options.predictor).evaluate(
         options.networks, column=options.column, space=options.space
     )
     if options.plot is not None:
-        title = f"{found.column}, {options.space or ''}"
-        plot_predictions(options.plot, found.predicted_ms, found.measured_ms, title)
-    print(json.dumps(found.to_dict()) if options.json else found)
+        title = f"{evaluation.column}, {options.space or ''}"
+        plot_predictions(options.plot, evaluation.predicted_ms, evaluation.measured_ms, title)
+    print(json.dumps(evaluation.to_dict()) if options.json else evaluation)
     return 0
 
 
 COMMAND = Command(
     name="evaluate",
-    help="judge a predictor on measured networks",
+    help="evaluate a predictor on measured networks",
     options=EvaluateOptions,
     run=run,
 )

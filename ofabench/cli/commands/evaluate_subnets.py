@@ -1,4 +1,4 @@
-"""`ofabench evaluate-subnets`: accuracies of a supernet's sub-networks, as a networks table."""
+"""`ofabench evaluate-subnets`: measure accuracies of a supernet's sub-networks."""
 
 import json
 import sys
@@ -13,18 +13,18 @@ from ofabench.options.accuracy import EvaluationOptions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluateSubnetsCommand(Options):
-    """Which sub-networks are measured, on what, and the table's file."""
+    """Options of `ofabench evaluate-subnets`."""
 
     checkpoint: Path = shared.checkpoint()
     evaluation: EvaluationOptions = nested(EvaluationOptions)
-    data: str | None = option(None, metavar="NAME", help="data set (that of the training)")
+    data: str | None = option(None, metavar="NAME", help="data set (default: the training's)")
     progress: str = shared.progress()
     json: bool = shared.json()
     out: Path = shared.out("NETWORKS.parquet")
 
 
 def run(options: EvaluateSubnetsCommand) -> int:
-    """Measure what is not measured yet, then write the table of all that was asked."""
+    """Measure missing accuracies, then write the table of all requested networks."""
     from ofabench.display.progress import get_progress
     from ofabench.workflows.train.accuracies import check_folder
     from ofabench.workflows.train.supernet import load_supernet
@@ -44,9 +44,10 @@ def run(options: EvaluateSubnetsCommand) -> int:
 COMMAND = Command(
     name="evaluate-subnets",
     help="measure the accuracy of a supernet's sub-networks",
-    description="Each network is cut out, its batch norms recalibrated on training images, and "
-    "judged on validation images. What is measured is kept in a file beside the output: the "
-    "same command continues where it was stopped, and measures only what is new.",
+    description="Each network is extracted, its batch norms are recalibrated on training images, "
+    "and its accuracy is measured on validation images. Each accuracy is stored at once in a file "
+    "next to the output: the same command continues after a stop, and measures only missing "
+    "networks.",
     options=EvaluateSubnetsCommand,
     run=run,
 )

@@ -1,4 +1,4 @@
-"""`ofabench export`: a sub-network of a trained supernet as a file of a runtime."""
+"""`ofabench export`: write a sub-network of a trained supernet as a runtime's file."""
 
 import json
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportCommand(ExportOptions):
-    """Which network is exported as what, and its file; here the format must be given."""
+    """Options of `ofabench export`; here the format is required."""
 
     checkpoint: Path | None = shared.checkpoint_or_network()
     network: Path | None = shared.network_or_checkpoint()
@@ -28,12 +28,12 @@ class ExportCommand(ExportOptions):
     out: Path = shared.out("FILE")
 
     def check(self) -> None:
-        """See that a network is named, or a checkpoint and an architecture."""
+        """Require a network, or a checkpoint and an architecture."""
         check_source(network=self.network, arch=self.arch, pick=self.pick)
 
 
 def run(options: ExportCommand) -> int:
-    """Cut the network out, make its file, hold it against torch, and write it."""
+    """Extract the network, make its file, compare it with torch, and write it."""
     from ofabench.workflows.export.export import export
 
     model = export(
@@ -48,7 +48,7 @@ def run(options: ExportCommand) -> int:
 
 
 def _network(options: ExportCommand) -> "Source":
-    """The network's own file, or its supernet's with the architecture."""
+    """The network's file, or the supernet's file with the architecture."""
     if options.network is not None:
         return options.network
     assert options.checkpoint is not None
@@ -58,8 +58,8 @@ def _network(options: ExportCommand) -> "Source":
 COMMAND = Command(
     name="export",
     help="write a sub-network of a supernet as ONNX, TFLite or torch",
-    description="Writes the model, checked against torch, and its card beside it (FILE.json), "
-    "and prints its accuracy before and after. No test image is ever looked at.",
+    description="Writes the model, checked against torch, and its card (FILE.json), and prints "
+    "its accuracy before and after. No test image is used.",
     options=ExportCommand,
     run=run,
 )

@@ -1,4 +1,4 @@
-"""`ofabench extract`: one sub-network of a supernet, with weights of its own."""
+"""`ofabench extract`: write one sub-network of a supernet as a separate network."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,24 +10,24 @@ from ofabench.options import shared
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtractCommand(Options):
-    """Which sub-network, of what, and its file."""
+    """Options of `ofabench extract`."""
 
     checkpoint: Path = shared.checkpoint()
     arch: str = option(
         metavar="R.json|A.jsonl",
-        help="a search's result, an archs file of one line, or one of the words largest, smallest",
+        help="a search's result, an archs file, or one of the words largest, smallest",
     )
     pick: int | None = shared.pick()
     data: str | None = option(
         None,
         metavar="NAME|FOLDER",
-        help="images for the statistics (default: what the checkpoint was trained on)",
+        help="training images for the batch-norm statistics (default: the training's)",
     )
     out: Path = shared.out("NET.safetensors")
 
 
 def run(options: ExtractCommand) -> int:
-    """Cut the network out, recalibrate it, and write it."""
+    """Extract the network, recalibrate it, and write it."""
     from ofabench.workflows.train.supernet import load_supernet
 
     supernet = load_supernet(options.checkpoint)
@@ -38,7 +38,7 @@ def run(options: ExtractCommand) -> int:
 
 COMMAND = Command(
     name="extract",
-    help="cut a sub-network out of a supernet, with weights of its own",
+    help="extract a sub-network of a supernet, with separate weights",
     description="Its batch-norm statistics are recalibrated on training images.",
     options=ExtractCommand,
     run=run,

@@ -1,4 +1,4 @@
-"""`ofabench fit`: a latency predictor from blocks, from blocks and networks, or networks alone."""
+"""`ofabench fit`: fit a latency predictor on blocks, on networks, or on both."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from ofabench.options.fit import FitOptions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitCommand(Options):
-    """What a predictor is fitted on, and where it is written."""
+    """Options of `ofabench fit`."""
 
     table: Path | None = option(None, positional=True, metavar="T.parquet", help="latency table")
     networks: Path | None = option(None, metavar="N.parquet", help="measured networks")
@@ -20,13 +20,13 @@ class FitCommand(Options):
         (),
         repeat=True,
         metavar="P0.parquet",
-        help="with --networks alone: a predictor of another device to start from; may be repeated",
+        help="with --networks alone: predictor of another device to start from; may be repeated",
     )
     out: Path = shared.out("P.parquet")
 
 
 def run(options: FitCommand) -> int:
-    """Fit, say what was chosen, and write the predictor."""
+    """Fit, print the chosen forms, and write the predictor."""
     from ofabench.workflows.latency.fit import fit
     from ofabench.workflows.latency.fit_text import fit_text
 
@@ -39,7 +39,7 @@ def run(options: FitCommand) -> int:
 
 COMMAND = Command(
     name="fit",
-    help="fit a latency predictor on what was measured",
+    help="fit a latency predictor on measured blocks and networks",
     options=FitCommand,
     run=run,
 )

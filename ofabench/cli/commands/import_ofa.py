@@ -1,4 +1,4 @@
-"""`ofabench import-ofa`: a once-for-all network that OFA's authors trained, as a supernet."""
+"""`ofabench import-ofa`: import a once-for-all network of OFA's authors as a supernet."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +10,12 @@ from ofabench.options import shared
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportOfaCommand(Options):
-    """Whose weights are read, of what space, and the supernet's file."""
+    """Options of `ofabench import-ofa`."""
 
     file: Path = option(positional=True, metavar="FILE", help="weights of an OFA network")
     space: str = option(
         metavar="NAME|FILE.toml",
-        help="what it is of: ofa-mbv3-w1.0, ofa-mbv3-w1.2, ofa-proxyless-w1.3 or ofa-resnet50d",
+        help="its space: ofa-mbv3-w1.0, ofa-mbv3-w1.2, ofa-proxyless-w1.3 or ofa-resnet50d",
     )
     out: Path = shared.out("SUPERNET.safetensors")
 
@@ -33,11 +33,11 @@ def run(options: ImportOfaCommand) -> int:
 
 COMMAND = Command(
     name="import-ofa",
-    help="read a once-for-all network of OFA's authors as a trained supernet",
+    help="import a once-for-all network of OFA's authors as a trained supernet",
     description="FILE is a torch file of a network of the package `ofa`: its state dict, alone or "
-    "in a checkpoint under 'state_dict', 'model', 'net', 'state_dict_ema' and the like, the "
-    "first that is there. Prefixes as 'module.' and '_orig_mod.' and numbers beside it do "
-    "not matter. Nothing in it is run.",
+    "in a checkpoint under 'state_dict', 'model', 'net', 'state_dict_ema' and the like, whichever "
+    "comes first. Prefixes such as 'module.' and '_orig_mod.' and other entries are ignored. No "
+    "code in the file is run.",
     options=ImportOfaCommand,
     run=run,
 )

@@ -1,4 +1,4 @@
-"""`ofabench phone`: what is pushed to phones, built and kept on this machine."""
+"""`ofabench phone`: build the runner that is pushed to phones."""
 
 import json
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BundleCommand(Options):
-    """How the runner is built, and how the result is printed."""
+    """Options of `ofabench phone bundle`."""
 
     bundle: BundleOptions = nested(BundleOptions)
     json: bool = shared.json()
 
 
 def run(options: BundleCommand) -> int:
-    """Build the bundle and print what is in it."""
+    """Build the bundle and print its files."""
     from ofabench.workflows.phone_bundle import build_phone_bundle
 
-    made = build_phone_bundle(options.bundle)
+    bundle = build_phone_bundle(options.bundle)
     if options.json:
-        print(json.dumps(made.to_dict()))
+        print(json.dumps(bundle.to_dict()))
     else:
-        _show(made)
+        _show(bundle)
     return 0
 
 
@@ -43,14 +43,14 @@ def _show(made: "PhoneBundle") -> None:
 
 COMMAND = CommandGroup(
     name="phone",
-    help="build what is pushed to phones",
+    help="build the runner that is pushed to phones",
     commands=(
         Command(
             name="bundle",
-            help="the runner with its libraries",
-            description="Build the runner and what it needs from package registries: LiteRT's "
-            "library by pip, glibc by apt or from --debs. It is kept and used again; a sweep "
-            "builds it by itself where it is missing.",
+            help="build the runner with its libraries",
+            description="Builds the runner and fetches its libraries from package registries: "
+            "LiteRT with pip, glibc with apt or from --debs. The result is cached; a sweep builds "
+            "it too if it is missing.",
             options=BundleCommand,
             run=run,
         ),

@@ -1,4 +1,4 @@
-"""`ofabench predict`: the latency of networks, one JSON line each."""
+"""`ofabench predict`: predict the latency of networks, one JSON line each."""
 
 import json
 
@@ -7,7 +7,7 @@ from ofabench.options.predict import PredictOptions
 
 
 def run(options: PredictOptions) -> int:
-    """Print, for each line, its network with its latency, that's spread, and what is guessed."""
+    """Print each network with its latency, standard deviation and extrapolated parts."""
     from ofabench.workflows.latency.predict_file import predict_file
     from ofabench.workflows.latency.predictor import load_predictor
 

@@ -1,4 +1,4 @@
-"""`ofabench quickstart`: the whole loop on this machine, on the space `tiny`."""
+"""`ofabench quickstart`: run the whole loop on this machine, with the space `tiny`."""
 
 import importlib
 import sys
@@ -16,7 +16,7 @@ EXIT_FAILED_CHECK = 1
 
 
 def run(options: QuickstartOptions) -> int:
-    """Run every step, then show what was predicted and measured, and count the verdicts."""
+    """Run every task, then print predictions, measurements and counts of verdicts."""
     from bench.extras import check_extra
     from ofabench.display.live_search import get_look
     from ofabench.display.progress import (
@@ -39,21 +39,21 @@ def run(options: QuickstartOptions) -> int:
     quickstart(options, _report, displays=displays, command_line=command_line)
     outcomes = read_outcomes(options.out)
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
-    words = f"{minutes} min {seconds} s in all; open {options.out / 'report.html'}"
-    print(words, file=sys.stderr, flush=True)
+    summary = f"{minutes} min {seconds} s in all; open {options.out / 'report.html'}"
+    print(summary, file=sys.stderr, flush=True)
     print(outcome_text(outcomes))
     print(counts_of(outcomes))
-    return EXIT_FAILED_CHECK if any(one.failed for one in outcomes) else 0
+    return EXIT_FAILED_CHECK if any(outcome.failed for outcome in outcomes) else 0
 
 
 def command_line(task: "Task") -> str:
-    """Write the command that does the same as a part of the loop."""
+    """Return the command that is equivalent to a task of the loop."""
     from ofabench.cli.derived.equivalent import equivalent_command
 
     name, *actions = task.command.split()
     command: Any = importlib.import_module(f"ofabench.cli.commands.{name}").COMMAND
     for action in actions:
-        command = next(each for each in command.commands if each.name == action)
+        command = next(member for member in command.commands if member.name == action)
     return equivalent_command(task.command, command.options.read(task.options))
 
 
@@ -65,11 +65,11 @@ def _report(folder: Path, page: Path) -> str:
 
 COMMAND = Command(
     name="quickstart",
-    help="the whole loop on this machine, in a few minutes",
+    help="run the whole loop on this machine, in a few minutes",
     description="Measures this CPU, fits and checks a latency predictor, trains a small "
-    "supernet, searches it at three limits, exports and measures what was found. "
-    "Started again, it continues where it was stopped. Exit code 1 where a limit is not met or "
-    "a prediction is out of tolerance.",
+    "supernet, searches it under three limits, exports and measures the chosen networks. A second "
+    "start continues an interrupted run. Exit code 1 if a limit is not met or a prediction is not "
+    "within tolerance.",
     options=QuickstartOptions,
     run=run,
 )

@@ -1,4 +1,4 @@
-"""`ofabench report`: whatever was measured, fitted, searched or trained, as one HTML file."""
+"""`ofabench report`: write one HTML page of sweeps, fits, searches and trainings."""
 
 import sys
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from ofabench.options import shared
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportCommand(Options):
-    """What is reported, and the page's file."""
+    """Options of `ofabench report`."""
 
     given: tuple[Path, ...] = option(
         positional=True,
         metavar="RUN",
-        help="a file, or a folder of them as `ofabench quickstart` leaves",
+        help="a file, or a folder of files such as that of `ofabench quickstart`",
     )
     out: Path = shared.out("REPORT.html")
 
@@ -34,7 +34,7 @@ def run(options: ReportCommand) -> int:
 
 COMMAND = Command(
     name="report",
-    help="pictures of runs as one page that opens offline",
+    help="write one HTML page with charts of runs, which opens offline",
     description="Folders and files in any mix, recognised by content: sweeps, latency tables, "
     "networks tables, predictors, searches, verified networks, training logs.",
     options=ReportCommand,

@@ -1,4 +1,4 @@
-"""`ofabench search`: the most accurate network of a space within every limit, or the front."""
+"""`ofabench search`: find the most accurate network of a space within limits, or a front."""
 
 import json
 import sys
@@ -21,25 +21,25 @@ EXIT_NOT_MET = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchCommand(Options):
-    """What is searched, its limits, and how."""
+    """Options of `ofabench search`."""
 
     space: str | None = option(
         None,
         metavar="NAME|FILE.toml",
-        help="see `ofabench space list` (default: that which --latency is of)",
+        help="see `ofabench space list` (default: the space of --latency)",
     )
     accuracy: str = option(
         metavar="A.parquet|ofa:FILE[@SIZES]",
-        help="from `ofabench accuracy`, or a predictor of OFA's; SIZES are the image sizes "
-        "of its encoder, as 128,160, where they cannot be inferred",
+        help="from `ofabench accuracy`, or a predictor of OFA; SIZES are the image sizes of its "
+        "encoder, such as 128,160, if they cannot be inferred",
     )
     latency: tuple[Path, ...] = latencies()
     limits: LimitOptions = nested(LimitOptions)
     precision: str = precision()
     pareto: bool = option(
         False,
-        help="the front of accuracy against one --latency or two; with several --max-latency-ms "
-        "on one, a network for each",
+        help="find the front of accuracy against one or two --latency; with several "
+        "--max-latency-ms for one --latency, a network for each limit",
     )
     search: SearchOptions = nested(SearchOptions)
     measured: MeasuredSearchOptions = nested(
@@ -49,7 +49,7 @@ class SearchCommand(Options):
     out: Path = shared.out("R.json")
 
     def check(self) -> None:
-        """See that each latency has its limit, unless a front is wanted."""
+        """Require a limit for each latency, unless a front is searched."""
         from supernet.search.front import MOST_OBJECTIVES
 
         latencies, limits = len(self.latency), len(self.limits.max_latency_ms)
@@ -83,49 +83,53 @@ def run(options: SearchCommand) -> int:
         return _on_device(options, [*latency_limits(sources, options.limits), *others])
     if options.pareto:
         costs = limits_on(sources[0], options.limits) or sources
-        found: Front | SearchResult = pareto(
+        result: Front | SearchResult = pareto(
             space, options.accuracy, costs, others, options=options.search, progress=get_look()
         )
     else:
         limits: list[Limit] = [*latency_limits(sources, options.limits), *others]
-        found = search(space, options.accuracy, limits, options.search, get_look())
-    found.save(options.out)
+        result = search(space, options.accuracy, limits, options.search, get_look())
+    result.save(options.out)
     if options.json:
-        print(json.dumps(found.to_dict(), allow_nan=False))
+        print(json.dumps(result.to_dict(), allow_nan=False))
         return 0
-    print(found)
+    print(result)
     print(f"written to {options.out}; the accuracy is predicted, expect less", file=sys.stderr)
     return 0
 
 
 def _on_device(options: SearchCommand, limits: "list[Limit]") -> int:
-    """Search with the device in the loop; 1 where the limit was met by nothing that was tried."""
+    """Search with the device in the loop; exit code 1 if no try met the limit."""
     from ofabench.display.live_search import get_look
     from ofabench.display.progress import get_sweep_progress
     from ofabench.workflows.search.loop.search import search_on_device
 
-    measured = options.measured
-    found = search_on_device(
+    measuring_options = options.measured
+    result = search_on_device(
         options.space,
         options.accuracy,
         limits,
-        measured.device_options,
-        folder=measured.measured or options.out.with_suffix(".measured"),
+        measuring_options.device_options,
+        folder=measuring_options.measured or options.out.with_suffix(".measured"),
         options=options.search,
-        measuring=measured.measuring,
+        measuring=measuring_options.measuring,
         progress=get_sweep_progress("bar"),
         watcher=get_look(),
     )
-    found.save(options.out)
-    print(json.dumps(found.to_dict(), allow_nan=False) if options.json else found)
-    print(f"written to {options.out}; measured networks are in {found.folder}", file=sys.stderr)
-    return 0 if found.limit_met else EXIT_NOT_MET
+    result.save(options.out)
+    print(json.dumps(result.to_dict(), allow_nan=False) if options.json else result)
+    print(f"written to {options.out}; measured networks are in {result.folder}", file=sys.stderr)
+    return 0 if result.limit_met else EXIT_NOT_MET
 
 
 COMMAND = Command(
     name="search",
     help="find the most accurate network within limits",
-    description=__doc__,
+    description="Finds the most accurate network of a space that meets every limit, or with "
+    "--pareto the "
+    "front of accuracy against latency. With --measure-on it measures candidates on the device, "
+    "and "
+    "exit code 1 means that the limit was not met.",
     options=SearchCommand,
     run=run,
 )

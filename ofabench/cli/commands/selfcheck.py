@@ -1,4 +1,4 @@
-"""`ofabench selfcheck`: checks a device's outputs and latencies, for a report to us."""
+"""`ofabench selfcheck`: check a device's outputs and latencies, for a report."""
 
 import json
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ EXIT_FAILED_CHECK = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelfCheckCommand(SelfCheckRequest):
-    """A check of a device, and how it is printed."""
+    """Options of `ofabench selfcheck`."""
 
     progress: str = shared.progress()
     json: bool = shared.json()
 
 
 def run(options: SelfCheckCommand) -> int:
-    """Check, write the folder, and say how it went."""
+    """Check the device, write the folder, and print the results."""
     if options.of_gpu:
         return _run_gpu(options)
     from ofabench.display.progress import get_sweep_progress
@@ -39,7 +39,7 @@ def run(options: SelfCheckCommand) -> int:
 
 
 def _run_gpu(options: SelfCheckCommand) -> int:
-    """Check everything about a GPU, each part with the command that does the same."""
+    """Check a GPU in full; each task is logged with its equivalent command."""
     from ofabench.display.progress import get_sweep_progress
     from ofabench.workflows.sweep.gpu_check import check_gpu
 
@@ -52,7 +52,7 @@ def _run_gpu(options: SelfCheckCommand) -> int:
 
 
 def _command_line(task: "Task") -> str:
-    """Write the command that does the same as a part of the check."""
+    """Return the command that is equivalent to a task of the check."""
     from ofabench.cli.commands.fit import FitCommand
     from ofabench.cli.derived.equivalent import equivalent_command
     from ofabench.options.evaluate import EvaluateOptions
@@ -70,14 +70,14 @@ def _command_line(task: "Task") -> str:
 
 
 def _show(checked: "CheckedDevice") -> None:
-    found = checked.check
-    worst = max(found.outputs.values())
-    verdict = "as they must be" if found.passed else "WRONG"
-    figures = found.repeatability
-    print(f"{found.address}  {found.target.key}")
+    check = checked.check
+    worst = max(check.outputs.values())
+    verdict = "correct" if check.passed else "WRONG"
+    figures = check.repeatability
+    print(f"{check.address}  {check.target.key}")
     print(
-        f"  outputs        of {len(found.outputs)} blocks {verdict}: {worst:.1e} of the largest at "
-        f"most, allowed {found.tolerance:.0e}"
+        f"  outputs        of {len(check.outputs)} blocks {verdict}: {worst:.1e} of the largest at "
+        f"most, allowed {check.tolerance:.0e}"
     )
     print(
         f"  repeatability  {figures['common']:.0f} blocks swept twice: median "
@@ -85,16 +85,16 @@ def _show(checked: "CheckedDevice") -> None:
         f"(drift-corrected {figures['difference_median_level_out']:.1%}, "
         f"{figures['difference_p95_level_out']:.1%})"
     )
-    print(f"  timed calls    {found.timed_share:.0%} of the wall time")
+    print(f"  samples        {check.timed_share:.0%} of the wall time")
     print(f"  facts, latencies and samples are in {checked.folder}")
 
 
 COMMAND = Command(
     name="selfcheck",
-    help="check a device from end to end, and write what was found",
-    description="Facts, outputs against torch's here, and two sweeps against each other. "
-    "Exit code 1 where an output is wrong. The folder is what developers who lack the device "
-    "ask for; read it before you send it: facts.json's lines are in selfcheck.json.",
+    help="check a device from end to end, and write the results",
+    description="Checks facts, outputs (against torch on this machine), and two sweeps against "
+    "each other. Exit code 1 if an output is wrong. Developers without the device may ask for "
+    "this folder; read it before you send it, since selfcheck.json has all facts of facts.json.",
     options=SelfCheckCommand,
     run=run,
 )

@@ -1,4 +1,4 @@
-"""`ofabench space`: the spaces, and whether networks of a file are members of them."""
+"""`ofabench space`: list and show spaces, draw networks, check networks of a file."""
 
 import json
 import sys
@@ -13,18 +13,18 @@ from ofabench.options.space import (
 )
 
 _CHECK = """\
-FILE.json is a JSON list of networks by their shapes: name, net (MobileNetV3 or ProxylessNASNets),
+FILE.json is a JSON list of networks with their shapes: name, net (MobileNetV3 or ProxylessNASNets),
 resolution, stem_out, final_expand, feature_mix, and blocks, each with in_channels, mid,
-out_channels, kernel, stride, act, se and residual; params_m and macs_m are what its publisher
-counts, in millions. Archs files will do too, {"space": ..., "resolution": ..., "depths": ...} a
-line, as well as networks as OFA prints them, {"ks": ..., "e": ..., "d": ..., "r": [224]} (one that
-names no space is shown for each that has one like it), and OFA's network JSON (net.config), or a
-list of it: its resolution is its image_size, that of a run.config beside it, or --resolution.
---json tells which network of its space each one is.
+out_channels, kernel, stride, act, se and residual; params_m and macs_m are the published counts,
+in millions. Also accepted: archs files, one {"space": ..., "resolution": ..., "depths": ...} in
+each line; networks as OFA prints them, {"ks": ..., "e": ..., "d": ..., "r": [224]} (without a
+space, all spaces with such a network are shown); and OFA's network JSON (net.config) or a list of
+these, with the resolution from image_size, from a run.config in the same folder, or from
+--resolution. --json also prints the architecture of each network in its space.
 """
 _SHOW = """\
-A space is a TOML file; `show tiny --toml` prints one to start from, and `--space FILE.toml` works
-wherever a name does. Its keys (docs/spaces.md says more):
+A space is a TOML file; `show tiny --toml` prints one to start from, and `--space FILE.toml` is
+accepted wherever a name is. Its keys (details in docs/spaces.md):
 
 """
 
@@ -48,7 +48,7 @@ def _list(options: SpaceListOptions) -> int:
 
 
 def _show(options: SpaceShowOptions) -> int:
-    """Print what one space holds."""
+    """Print the choices, sizes and blocks of one space."""
     from ofabench.workflows.search.space_summary import space_summary
     from ofabench.workflows.space import load_space
 
@@ -56,25 +56,25 @@ def _show(options: SpaceShowOptions) -> int:
     if options.toml:
         print(space.text, end="")
         return 0
-    shown = space_summary(space)
+    summary = space_summary(space)
     if options.json:
-        print(json.dumps(shown, indent=2))
+        print(json.dumps(summary, indent=2))
         return 0
     for name in ("name", "family", "networks", "in_channels", "classes", "unique_blocks"):
-        print(f"{name.replace('_', ' '):14} {shown[name]}")
+        print(f"{name.replace('_', ' '):14} {summary[name]}")
     for name in ("smallest", "largest"):
-        size = shown[name]
+        size = summary[name]
         print(
             f"{name:14} {size['resolution']} px, {size['blocks']} blocks, "
             f"{size['params'] / 1e6:.2f} M parameters, {size['macs'] / 1e6:.1f} M MACs"
         )
-    for names, values in _grouped(shown["columns"]):
+    for names, values in _grouped(summary["columns"]):
         print(f"{names:14} {', '.join(map(str, values))}")
     return 0
 
 
 def _sample(options: SpaceSampleOptions) -> int:
-    """Write distinct random networks, one a line."""
+    """Write distinct random networks, one in each line."""
     from bench.files import write_text
     from ofabench.workflows.search.space_sample import sample_networks
 
@@ -89,7 +89,7 @@ def _sample(options: SpaceSampleOptions) -> int:
 
 
 def _check(options: SpaceCheckOptions) -> int:
-    """Print each network's counts and the space that holds it."""
+    """Print each network's MACs and parameters, and its space."""
     from ofabench.workflows.search.space_networks import check_networks
 
     rows = check_networks(options)
@@ -106,7 +106,7 @@ def _check(options: SpaceCheckOptions) -> int:
 
 
 def _export_net(options: SpaceExportNetOptions) -> int:
-    """Write one network as the JSON that OFA's code builds networks from."""
+    """Write one network as the JSON from which OFA's code builds networks."""
     from bench.files import write_text
     from ofabench.workflows.search.space_networks import ofa_network
 
@@ -132,7 +132,7 @@ def _millions(count: int | None) -> str:
 
 
 def _grouped(columns: dict[str, list[int]]) -> list[tuple[str, list[int]]]:
-    """Join neighbouring columns of the same choices, so that 46 columns are a few lines."""
+    """Join neighbouring columns with equal choices, so that 46 columns take a few lines."""
     groups: list[tuple[str, str, list[int]]] = []
     for name, values in columns.items():
         same_kind = groups and groups[-1][0].rstrip("0123456789") == name.rstrip("0123456789")
@@ -146,7 +146,7 @@ def _grouped(columns: dict[str, list[int]]) -> list[tuple[str, list[int]]]:
 
 
 def _show_description() -> str:
-    """What `show` says of a space's TOML, with every key."""
+    """The description of `show`, with every key of a space's TOML."""
     from supernet.space.space_keys import reference
 
     return _SHOW + reference()
@@ -154,12 +154,12 @@ def _show_description() -> str:
 
 COMMAND = CommandGroup(
     name="space",
-    help="the spaces; a network's parameters, MACs, members",
+    help="list and show spaces; count parameters and MACs of networks",
     commands=(
-        Command(name="list", help="name the shipped spaces", options=SpaceListOptions, run=_list),
+        Command(name="list", help="list the shipped spaces", options=SpaceListOptions, run=_list),
         Command(
             name="show",
-            help="choices, sizes and blocks of one space",
+            help="show choices, sizes and blocks of one space",
             description=_show_description,
             options=SpaceShowOptions,
             run=_show,
@@ -169,15 +169,16 @@ COMMAND = CommandGroup(
             name="sample",
             help="write random networks of a space as an archs file",
             description="Networks are distinct. Each choice (resolution, depths, then kernels and "
-            "expansion ratios of the blocks that are there) is drawn uniformly and independently, "
-            "as in the training of once-for-all networks; so shallow networks are more frequent "
-            "than their share of the space. More networks of the same seed begin with the fewer.",
+            "expansion ratios of the present blocks) is drawn uniformly and independently, as in "
+            "the training of once-for-all networks; so shallow networks are more frequent than "
+            "their share of the space. A larger draw with the same seed begins with the smaller "
+            "one.",
             options=SpaceSampleOptions,
             run=_sample,
         ),
         Command(
             name="check",
-            help="count the networks of a file and find the spaces that hold them",
+            help="count MACs and parameters of networks in a file, and find their spaces",
             description=_CHECK,
             options=SpaceCheckOptions,
             run=_check,
@@ -185,7 +186,7 @@ COMMAND = CommandGroup(
         ),
         Command(
             name="export-net",
-            help="write a network as OFA's net.config, JSON",
+            help="write a network as OFA's net.config (JSON)",
             options=SpaceExportNetOptions,
             run=_export_net,
         ),

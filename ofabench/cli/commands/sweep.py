@@ -1,4 +1,4 @@
-"""`ofabench sweep`: measure a space's blocks, and whole networks of it, on a device."""
+"""`ofabench sweep`: measure blocks and whole networks of a space on a device."""
 
 import json
 import shlex
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepCommand(SweepRequest):
-    """A sweep on one device or on those of a fleet's file, and how it is printed."""
+    """Options of `ofabench sweep`."""
 
     fleet: Path | None = option(
         None,
         metavar="FLEET.toml",
-        help="several phones at once, each with a file of its own in --out, a folder",
+        help="sweep several phones at once, each into a separate file of the folder --out",
     )
     progress: str = shared.progress()
     json: bool = shared.json()
@@ -38,45 +38,45 @@ def run(options: SweepCommand) -> int:
     from ofabench.display.progress import get_sweep_progress
     from ofabench.workflows.sweep.sweep import sweep_request
 
-    done = sweep_request(
+    sweep = sweep_request(
         options,
         get_sweep_progress(options.progress),
         resume_with=resume_command(options),
     )
     if options.json:
-        print(json.dumps(done.summary.to_json()))
+        print(json.dumps(sweep.summary.to_json()))
     else:
-        _show(done, options)
+        _show(sweep, options)
     return 0
 
 
 def _sweep_fleet(options: SweepCommand, fleet: Path) -> int:
-    """Sweep every phone of a file; 2 where one failed, 130 where they were stopped."""
+    """Sweep every phone of a file; exit code 2 if one failed, 130 if they were stopped."""
     from ofabench.display.fleet import FleetDisplay
     from ofabench.workflows.sweep.fleet_sweep import sweep_fleet
 
     with FleetDisplay() as display:
-        swept = sweep_fleet(fleet, options, display)
+        result = sweep_fleet(fleet, options, display)
     if options.json:
-        print(json.dumps([each.to_dict() for each in swept.members]))
+        print(json.dumps([member.to_dict() for member in result.members]))
     else:
-        _show_fleet(swept)
-    return swept.code
+        _show_fleet(result)
+    return result.code
 
 
-def _show(done: "Sweep", options: SweepCommand) -> None:
+def _show(sweep: "Sweep", options: SweepCommand) -> None:
     from ofabench.workflows.sweep.sweep_text import sweep_lines
 
-    for line in sweep_lines(done):
+    for line in sweep_lines(sweep):
         print(line)
-    print(f"next        {build_command(options, done.summary)}")
+    print(f"next        {build_command(options, sweep.summary)}")
 
 
-def _show_fleet(swept: "FleetSweep") -> None:
-    for member in swept.members:
+def _show_fleet(result: "FleetSweep") -> None:
+    for member in result.members:
         if member.summary is None:
-            words = member.words or "no word"
-            print(f"{member.name:<16} exit code {member.code}: {words}")
+            reason = member.words or "no message"
+            print(f"{member.name:<16} exit code {member.code}: {reason}")
             continue
         blocks, networks = member.summary["blocks"], member.summary["networks"]
         width = member.summary["median_half_width"]
@@ -85,7 +85,7 @@ def _show_fleet(swept: "FleetSweep") -> None:
 
 
 def build_command(options: SweepCommand, summary: "SweepSummary") -> str:
-    """Write the command that makes tables of what this sweep measured."""
+    """Return the command that builds the tables of this sweep."""
     words = ["ofabench", "table", "build", str(options.out)]
     words += ["--out", "T.parquet"] if summary.blocks else []
     words += ["--networks-out", "N.parquet"] if summary.networks else []
@@ -93,7 +93,7 @@ def build_command(options: SweepCommand, summary: "SweepSummary") -> str:
 
 
 def resume_command(options: SweepCommand) -> str:
-    """Write the command that continues this sweep."""
+    """Return the command that continues this sweep."""
     again = replace(options, sweep=replace(options.sweep, resume=True))
     return equivalent_command("sweep", again, skip=("progress", "json"))
 

@@ -1,4 +1,4 @@
-"""`ofabench table`: latency tables from sweeps; shown, exported, imported."""
+"""`ofabench table`: build, show, import and export latency tables."""
 
 import json
 import sys
@@ -12,33 +12,33 @@ from ofabench.options.table import (
 )
 
 _FORMATS = """\
-ofa    look-up YAML or JSON of Once-for-All or ProxylessNAS (either style of key): by key the mean,
-       or {count, mean, std or var, unit}; ms where no unit is stated (ns, us, ms, s); several files
-       of one device make one table
+ofa    look-up YAML or JSON of Once-for-All or ProxylessNAS (either style of key): for each key the
+       mean, or {count, mean, std or var, unit}; the unit is ms unless stated (ns, us, ms, s);
+       several files of one device are merged into one table
 tfnas  CSV of TF-NAS: block,res,cin,se_mid,cout,k,s,act,mid,ms
-fbnet  JSON of FBNet's layers, microseconds by operator; no block of ours has its grouped
-       convolutions, so it becomes costs by category: a prior for `fit --space onehot`
+fbnet  JSON of FBNet's layers, microseconds by operator; our blocks have no such grouped
+       convolutions, so it is imported as costs by category: a prior for `fit --space onehot`
 """
 
 
 def _build(options: TableBuildOptions) -> int:
-    """Write the tables that are asked for, of what the sweep measured."""
+    """Write the requested tables of a sweep."""
     from ofabench.workflows.latency.table_build import build_tables
 
-    built = build_tables(options)
-    if built.blocks is not None:
-        unrunnable = len(built.unrunnable)
-        left_out = f"; {unrunnable} could not run" if unrunnable else ""
-        print(f"{options.out}: {len(built.blocks)} blocks of {built.blocks.target.key}{left_out}")
+    tables = build_tables(options)
+    if tables.blocks is not None:
+        unrunnable = len(tables.unrunnable)
+        note = f"; {unrunnable} could not run" if unrunnable else ""
+        print(f"{options.out}: {len(tables.blocks)} blocks of {tables.blocks.target.key}{note}")
     elif options.out is not None:
         print(f"{options.out}: not written, the sweep measured networks alone")
-    if built.networks is not None:
-        print(f"{options.networks_out}: {len(built.networks)} networks")
+    if tables.networks is not None:
+        print(f"{options.networks_out}: {len(tables.networks)} networks")
     return 0
 
 
 def _show(options: TableShowOptions) -> int:
-    """Print what a table of either kind holds."""
+    """Print the contents of a table of either kind."""
     from ofabench.workflows.latency.table_show import open_table, table_json, table_text
 
     table = open_table(options.table)
@@ -47,7 +47,7 @@ def _show(options: TableShowOptions) -> int:
 
 
 def _import(options: TableImportOptions) -> int:
-    """Read files of another format, and say what became of them."""
+    """Import files of another format, and print a summary."""
     from latency_models.tables.table import LatencyTable
     from ofabench.workflows.latency.table_import import import_table
     from ofabench.workflows.latency.table_show import costs_head
@@ -55,15 +55,17 @@ def _import(options: TableImportOptions) -> int:
     table = import_table(options)
     if not isinstance(table, LatencyTable):
         print(costs_head(table, str(options.out)))
-        print("  `ofabench fit --space onehot --prior` takes it")
+        print("  use it with `ofabench fit --space onehot --prior`")
         return 0
     print(f"{options.out}: {len(table)} blocks of {table.target.key}")
     for name, value in table.provenance.items():
         if name.startswith("left_out_") and value:
-            print(f"  {value} rows left out: {name.removeprefix('left_out_').replace('_', ' ')}")
+            print(f"  {value} rows skipped: {name.removeprefix('left_out_').replace('_', ' ')}")
     base_ms = table.provenance.get("base_ms")
     if base_ms is not None:
-        print(f"  {base_ms:.3f} ms for the rest of a network are kept in the provenance (base_ms)")
+        print(
+            f"  {base_ms:.3f} ms for the rest of a network are stored in the provenance (base_ms)"
+        )
     return 0
 
 
@@ -86,14 +88,16 @@ COMMAND = CommandGroup(
     commands=(
         Command(
             name="build",
-            help="make tables of a sweep's blocks and networks",
+            help="build tables of a sweep's blocks and networks",
             options=TableBuildOptions,
             run=_build,
         ),
-        Command(name="show", help="say what a table holds", options=TableShowOptions, run=_show),
+        Command(
+            name="show", help="show the contents of a table", options=TableShowOptions, run=_show
+        ),
         Command(
             name="import",
-            help="make a table of one in another format",
+            help="import a table of another format",
             description=_FORMATS,
             options=TableImportOptions,
             run=_import,
@@ -101,9 +105,9 @@ COMMAND = CommandGroup(
         ),
         Command(
             name="export",
-            help="write a table in another format",
-            description="ofa writes look-up YAML: ProxylessNAS's style where every block is of "
-            "ReLU6 without squeeze-excite, else MobileNetV3's.",
+            help="export a table to another format",
+            description="ofa writes look-up YAML: in ProxylessNAS's style if all blocks have "
+            "ReLU6 and no squeeze-excite, else in MobileNetV3's.",
             options=TableExportOptions,
             run=_export,
         ),

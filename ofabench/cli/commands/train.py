@@ -1,4 +1,4 @@
-"""`ofabench train`: a supernet, by progressive shrinking or the sandwich rule."""
+"""`ofabench train`: train a supernet by progressive shrinking or the sandwich rule."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,14 +9,14 @@ from ofabench.options import shared
 from ofabench.options.train import TrainOptions
 
 EPILOG = """\
-On several GPUs, or several processes of a CPU:
+On several GPUs, or in several processes on a CPU:
   torchrun --nproc-per-node 8 -m ofabench train --device cuda --space ofa-mbv3-w1.0 ...
-A schedule's batch is that of all processes together. SIGTERM and Ctrl-C save and end."""
+The schedule's batch is the total over all processes. SIGTERM and Ctrl-C save and stop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainCommand(Options):
-    """What is trained on what, how, and where it is kept."""
+    """Options of `ofabench train`."""
 
     space: str = shared.space()
     data: str = option(
@@ -30,7 +30,7 @@ class TrainCommand(Options):
 
 
 def run(options: TrainCommand) -> int:
-    """Train, and say what each phase came to."""
+    """Train, and print a summary of each phase."""
     from ofabench.display.progress import get_training_progress
     from ofabench.workflows.train.train import train
     from supernet.train.distributed import is_first
@@ -50,8 +50,8 @@ def run(options: TrainCommand) -> int:
 COMMAND = Command(
     name="train",
     help="train a supernet whose sub-networks share their weights",
-    description="The end of each epoch, and the state every few minutes, is kept in "
-    "SUPERNET.safetensors; `--resume` continues from there. A log is written beside it (.jsonl).",
+    description="SUPERNET.safetensors is written after each epoch and every few minutes; "
+    "`--resume` continues from it. A log is written next to it (.jsonl).",
     epilog=EPILOG,
     raw=True,
     options=TrainCommand,

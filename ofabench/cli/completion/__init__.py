@@ -1,4 +1,4 @@
-"""Scripts that shells complete our command lines by, derived from the declared commands.
+"""Shell completion scripts, derived from the declared commands.
 
-A script holds all it needs: while somebody types, nothing of ours is run.
+A script is self-contained: completing runs no code of ofabench.
 """

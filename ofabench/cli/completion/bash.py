@@ -32,45 +32,47 @@ complete -F _ofabench ofabench
 """
 
 
-def script(known: Mapping[str, Completion]) -> str:
-    """Return a script to be evaluated by bash 3.2 or newer."""
+def script(commands: Mapping[str, Completion]) -> str:
+    """Return a script for bash 3.2 or newer."""
     lines = [
         "if (( COMP_CWORD == 1 )); then",
-        f"    _ofabench_words {_words([*known, '--help', '--version'])}",
+        f"    _ofabench_words {_words([*commands, '--help', '--version'])}",
         "    return",
         "fi",
         "case $key in",
     ]
-    for name, each in known.items():
-        if each.commands:
+    for name, completion in commands.items():
+        if completion.commands:
             lines += [
                 f"    {shlex.quote(name)})",
                 "        if (( COMP_CWORD == 2 )); then",
-                f"            _ofabench_words {_words([*each.commands, '--help'])}",
+                f"            _ofabench_words {_words([*completion.commands, '--help'])}",
                 "            return",
                 "        fi",
                 '        key="$key ${COMP_WORDS[2]}" ;;',
             ]
-    lines += ["esac", 'case "$key $prev" in', *_after_flags(known), "esac", 'case "$key" in']
-    for key, each in leaves(known):
-        lines += _alone(key, each)
+    lines += ["esac", 'case "$key $prev" in', *_after_flags(commands), "esac", 'case "$key" in']
+    for key, completion in leaves(commands):
+        lines += _names_and_arguments(key, completion)
     lines += ["esac"]
     return _START + "".join(f"    {line}\n" for line in lines) + _END
 
 
-def leaves(known: Mapping[str, Completion], before: str = "") -> Iterator[tuple[str, Completion]]:
-    """Yield the commands that have no commands, by all their names."""
-    for name, each in known.items():
-        if each.commands:
-            yield from leaves(each.commands, f"{before}{name} ")
+def leaves(
+    commands: Mapping[str, Completion], before: str = ""
+) -> Iterator[tuple[str, Completion]]:
+    """Yield the commands without sub-commands, with their full names."""
+    for name, completion in commands.items():
+        if completion.commands:
+            yield from leaves(completion.commands, f"{before}{name} ")
         else:
-            yield before + name, each
+            yield before + name, completion
 
 
-def _after_flags(known: Mapping[str, Completion]) -> Iterator[str]:
-    """Cases for what follows an option that takes a value."""
-    for key, each in leaves(known):
-        for value in each.values:
+def _after_flags(commands: Mapping[str, Completion]) -> Iterator[str]:
+    """Cases for the values of options."""
+    for key, completion in leaves(commands):
+        for value in completion.values:
             if not value.flags or value.switch:
                 continue
             pattern = "|".join(shlex.quote(f"{key} {flag}") for flag in value.flags)
@@ -81,8 +83,8 @@ def _after_flags(known: Mapping[str, Completion]) -> Iterator[str]:
             yield f"    {pattern}) {action} ;;"
 
 
-def _alone(key: str, completion: Completion) -> list[str]:
-    """The case for an option's name, or for an argument that has none."""
+def _names_and_arguments(key: str, completion: Completion) -> list[str]:
+    """The case for an option's name, or for a positional argument."""
     flags = [flag for value in completion.values for flag in value.flags if flag[:2] == "--"]
     bare = [value for value in completion.values if not value.flags]
     lines = [

@@ -1,4 +1,4 @@
-"""`ofabench completion`."""
+"""`ofabench completion`: print a shell completion script."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ SHELLS = {"bash": bash.script, "zsh": zsh.script}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompletionOptions(Options):
-    """Which shell's script is printed."""
+    """Options of `ofabench completion`."""
 
     shell: str = option(positional=True, choices=tuple(SHELLS), help="")
 
@@ -29,8 +29,8 @@ def completion_command(table: Mapping[str, Entry], help: str) -> Command[Complet
     return Command(
         name="completion",
         help=help,
-        description='bash: put eval "$(ofabench completion bash)" into ~/.bashrc. zsh: the same '
-        "with zsh into ~/.zshrc, after compinit.",
+        description='bash: add eval "$(ofabench completion bash)" to ~/.bashrc. zsh: add '
+        'eval "$(ofabench completion zsh)" to ~/.zshrc, after compinit.',
         options=CompletionOptions,
         run=run,
     )

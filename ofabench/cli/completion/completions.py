@@ -1,4 +1,4 @@
-"""What can be completed: commands, options, choices and files, from their declarations."""
+"""Completions of commands, options, choices and files, from their declarations."""
 
 import re
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _FILE_WORDS = re.compile(r"FILE|FOLDER|PATH|DIR\b|\.[a-z]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
-    """What follows an option, or stands alone: one of `choices`, a file, or what nobody can list.
+    """Value of an option or a positional argument: one of `choices`, a file, or any text.
 
     `help` is the first sentence of the option's help text.
     """
@@ -30,7 +30,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """What completes a command: its line of help, and its values or its commands."""
+    """Completion of a command: its line of help, and its values or its commands."""
 
     help: str
     values: tuple[Value, ...] = ()
@@ -38,7 +38,7 @@ class Completion:
 
 
 def completions(table: Mapping[str, Entry]) -> dict[str, Completion]:
-    """Return what completes each command of a table; imports them all."""
+    """Return the completion of each command of a table; imports all commands."""
     return {name: _of_entry(entry) for name, entry in table.items()}
 
 

@@ -63,14 +63,14 @@ def _arguments(completion: Completion) -> list[str]:
 
 def _specs(value: Value) -> list[str]:
     """An option's specification for `_arguments`, for each of its names."""
-    listed = f"({' '.join(value.choices)})" if value.choices else " "
-    action = "_files" if value.file else listed
+    choices = f"({' '.join(value.choices)})" if value.choices else " "
+    action = "_files" if value.file else choices
     if not value.flags:
         return [shlex.quote(f"*:{_plain(value.help) or 'argument'}:{action}")]
-    taken = "" if value.switch else f": :{action}"
-    return [shlex.quote(f"*{flag}[{_plain(value.help)}]{taken}") for flag in value.flags]
+    value_spec = "" if value.switch else f": :{action}"
+    return [shlex.quote(f"*{flag}[{_plain(value.help)}]{value_spec}") for flag in value.flags]
 
 
 def _plain(text: str) -> str:
-    """A text without what `_arguments` and `_describe` read as their own signs."""
+    """A text with the special characters of `_arguments` and `_describe` escaped."""
     return re.sub(r"([\[\]:\\])", r"\\\1", text)

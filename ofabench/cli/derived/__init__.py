@@ -1,1 +1,1 @@
-"""From dataclasses of options to commands: arguments, `--config`, help, command lines."""
+"""Commands derived from dataclasses of options: arguments, `--config`, help, command lines."""

@@ -1,13 +1,13 @@
-"""`Command`: a name, its options, and a function that takes them.
+"""`Command`: a name, its options, and its function.
 
-A command's module holds the dataclass of its options, a function, and the declaration; see the
-example in `ofabench.cli`. Options that are about output alone (`--json`, `--progress`, `--out`)
-are fields of the command's dataclass beside the nested options of the library's function:
+A command's module has the dataclass of its options, a function, and the declaration; see the
+example in `ofabench.cli`. Output options (`--json`, `--progress`, `--out`) are fields of the
+command's dataclass, next to the nested options of the library's function:
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class SweepCommand(Options):
         space: str = shared.space()
-        sweep: SweepOptions = nested(SweepOptions)      # what ofabench.workflows.sweep takes
+        sweep: SweepOptions = nested(SweepOptions)      # of ofabench.workflows.sweep
         progress: str = shared.progress()
         json: bool = shared.json()
         out: Path = shared.out("SWEEP.sqlite")
@@ -30,8 +30,8 @@ T = TypeVar("T", bound=Options)
 class Command(Generic[T]):
     """A command: `run` takes its options and returns the exit code.
 
-    `help` is one line, `description` what its own help begins with (default: `help`), a function
-    where making it takes time. With `raw`, line breaks of description and epilog are kept.
+    `help` is one line. `description` is the text of the command's help page (default: `help`), or a
+    function if it takes time to make. With `raw`, line breaks of description and epilog are kept.
     """
 
     name: str
@@ -43,10 +43,10 @@ class Command(Generic[T]):
     raw: bool = False
 
     def parser(self, prog: str) -> CommandParser:
-        """Make the command's parser; `prog` is its name after those of what it is in."""
+        """Return the command's parser; `prog` is its full name, with the program's."""
         parser = CommandParser(
             prog=prog,
-            description=_words(self.description),
+            description=_text(self.description),
             epilog=self.epilog,
             formatter_class=argparse.RawDescriptionHelpFormatter
             if self.raw
@@ -56,7 +56,7 @@ class Command(Generic[T]):
         return parser
 
     def main(self, argv: Sequence[str], prog: str) -> int:
-        """Run the command with the arguments that stand after its name."""
+        """Run the command with the arguments after its name."""
         parser = self.parser(prog)
         namespace = parser.parse_args(argv)
         try:
@@ -68,7 +68,7 @@ class Command(Generic[T]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandGroup:
-    """A command that has commands, as `table` has `build` and `show`."""
+    """A command with sub-commands, such as `table` with `build` and `show`."""
 
     name: str
     help: str
@@ -77,29 +77,29 @@ class CommandGroup:
     metavar: str = "ACTION"
 
     def parser(self, prog: str) -> CommandParser:
-        """Make the parser that lists the commands."""
+        """Return the parser that lists the commands."""
         parser = CommandParser(prog=prog, description=self.description)
-        lines = {each.name: each.help for each in self.commands}
+        lines = {command.name: command.help for command in self.commands}
         add_command_names(parser, lines, self.metavar)
         return parser
 
     def main(self, argv: Sequence[str], prog: str) -> int:
-        """Run the command that the first argument names with those after it."""
-        known = {each.name: each for each in self.commands}
+        """Run the command that the first argument names, with the arguments after it."""
+        commands = {command.name: command for command in self.commands}
         parser = self.parser(prog)
-        name = command_name(parser, argv, list(known), self.metavar)
-        return known[name].main(argv[1:], f"{prog} {name}")
+        name = command_name(parser, argv, list(commands), self.metavar)
+        return commands[name].main(argv[1:], f"{prog} {name}")
 
 
-def _words(text: str | Callable[[], str] | None) -> str | None:
-    """A text, made where it is a function."""
+def _text(text: str | Callable[[], str] | None) -> str | None:
+    """The text, or the result of a function that makes it."""
     return text() if callable(text) else text
 
 
 def add_command_names(
     parser: argparse.ArgumentParser, lines: "dict[str, str]", metavar: str
 ) -> None:
-    """Add commands to a help text, each with its line; nothing of theirs is imported."""
+    """Add commands to a help text, each with its line, without importing them."""
     names = parser.add_subparsers(dest="command", metavar=metavar, required=True)
     for name, line in lines.items():
         names.add_parser(name, help=line.replace("%", "%%"), add_help=False)
@@ -108,7 +108,7 @@ def add_command_names(
 def command_name(
     parser: CommandParser, argv: Sequence[str], known: Sequence[str], metavar: str
 ) -> str:
-    """Return the command that arguments begin with; else print help or an error, and exit."""
+    """Return the command in the first argument; else print help or an error, and exit."""
     first = argv[0] if argv else "-"
     if first in known:
         return first

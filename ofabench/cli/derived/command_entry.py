@@ -1,4 +1,4 @@
-"""Lines of the table of commands."""
+"""Entry of the table of commands, imported on use."""
 
 import importlib
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from ofabench.cli.derived.command import Command, CommandGroup
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of the table of commands: its module, which holds `COMMAND`, and its line of help."""
+    """Entry of the table of commands: its module, which has `COMMAND`, and its line of help."""
 
     module: str
     help: str
 
     def load(self) -> Command[Any] | CommandGroup:
         """Import the command."""
-        found: Command[Any] | CommandGroup = importlib.import_module(self.module).COMMAND
-        return found
+        command: Command[Any] | CommandGroup = importlib.import_module(self.module).COMMAND
+        return command

@@ -4,11 +4,11 @@
     space = "ofa-mbv3-w1.0"
     device = "adb:1234"
     budget = "5m"              # as on the command line, with dashes or underscores
-    [phone]                    # a nested dataclass; its options may stand above, too
+    [phone]                    # a nested dataclass; its options may also be above
     frequency_khz = "1.8GHz"
 
-What the command line gives wins over the file, and the file over defaults. Paths in it are those
-of the command line: relative ones start from the current folder.
+The command line overrides the file, and the file overrides defaults. Relative paths start from the
+current folder.
 """
 
 import argparse
@@ -29,12 +29,12 @@ def add_config(parser: argparse.ArgumentParser) -> None:
         dest=_DEST,
         type=Path,
         metavar="FILE.toml",
-        help="options that are not given here, as `threads = 2`",
+        help="options not given on the command line, such as `threads = 2`",
     )
 
 
 def config_values(cls: type[Options], namespace: argparse.Namespace) -> dict[str, Any]:
-    """Return the values of the file that `--config` names, by dotted field name."""
+    """Return the values of the `--config` file, by dotted field name."""
     path: Path | None = getattr(namespace, _DEST, None)
     if path is None:
         return {}
@@ -42,13 +42,13 @@ def config_values(cls: type[Options], namespace: argparse.Namespace) -> dict[str
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Return a TOML file's table; an error with its name where it cannot be read or is no TOML."""
+    """Return a TOML file's table; `InputError` if it cannot be read or is not TOML."""
     from bench.files import parse_toml, read_bytes
 
     content = read_bytes(path)
     try:
         return parse_toml(content.decode())
     except UnicodeDecodeError:
-        raise InputError(f"{path} is not TOML: it is no text in UTF-8") from None
+        raise InputError(f"{path} is not TOML: it is not UTF-8 text") from None
     except ValueError as error:
         raise InputError(f"{path} is not TOML: {error}") from None

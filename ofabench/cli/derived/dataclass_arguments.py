@@ -1,8 +1,8 @@
 """Arguments derived from a dataclass of options, and the dataclass read from them.
 
 `add_dataclass(parser, cls)` adds an argument for each option, and `--config`.
-`read_dataclass(cls, namespace)` makes the dataclass: the command line wins over the file of
-`--config`, which wins over defaults.
+`read_dataclass(cls, namespace)` returns the dataclass: the command line overrides the `--config`
+file, which overrides defaults.
 """
 
 import argparse
@@ -36,18 +36,20 @@ def add_dataclass(
     Args:
         parser: a `CommandParser`; with another, the help shows no argument as required.
         cls: the dataclass.
-        skip: dotted names of fields that get no argument.
-        defaults: by field name, defaults that differ here from those of the class.
+        skip: dotted names of fields without an argument.
+        defaults: other defaults than the class has, by field name.
     """
     changed = flattened(defaults or {})
-    options = [each for each in option_fields(cls) if each.dotted not in skip]
+    options = [
+        option_field for option_field in option_fields(cls) if option_field.dotted not in skip
+    ]
     containers: dict[str, _Container] = {}
     sets = _exclusive(options)
-    for each in options:
-        container = _container(parser, each, sets, containers)
-        default = changed.get(each.dotted, each.default)
-        action = _add(container, each, default)
-        if each.required and each.dotted not in changed:
+    for option_field in options:
+        container = _container(parser, option_field, sets, containers)
+        default = changed.get(option_field.dotted, option_field.default)
+        action = _add(container, option_field, default)
+        if option_field.required and option_field.dotted not in changed:
             action.required = False
             _required(parser).append(action)
     _add_opposites(parser, options)
@@ -58,53 +60,53 @@ def add_dataclass(
 def read_dataclass(
     cls: type[T], namespace: argparse.Namespace, config: Mapping[str, Any] | None = None
 ) -> T:
-    """Return the dataclass that parsed arguments give.
+    """Return the dataclass with the values of parsed arguments.
 
     Args:
         cls: the dataclass of `add_dataclass`.
-        namespace: what the parser returned.
-        config: values by dotted field name that the command line wins over; default: those of the
-            file that `--config` names.
+        namespace: the parser's result.
+        config: values by dotted field name, which the command line overrides; default: those of the
+            `--config` file.
 
     Raises:
-        UsageError: required arguments are missing, or two that exclude each other are given.
+        UsageError: required arguments are missing, or two exclude each other.
         InputError: a wrong key or value in the file, or options that do not fit together.
     """
-    given = {
+    from_command_line = {
         name.removeprefix(_PREFIX): value
         for name, value in vars(namespace).items()
         if name.startswith(_PREFIX) and value is not None and value != []
     }
     options = option_fields(cls)
-    for each in options:
-        if each.many and each.dotted in given:
-            given[each.dotted] = tuple(given[each.dotted])
+    for option_field in options:
+        if option_field.many and option_field.dotted in from_command_line:
+            from_command_line[option_field.dotted] = tuple(from_command_line[option_field.dotted])
     from_file = dict(config_values(cls, namespace) if config is None else config)
     for _, members in sets_of(options):
-        if any(each.dotted in given for each in members):
+        if any(option_field.dotted in from_command_line for option_field in members):
             from_file = {
                 name: value
                 for name, value in from_file.items()
-                if name not in {each.dotted for each in members}
+                if name not in {option_field.dotted for option_field in members}
             }
-    values = {**getattr(namespace, _DEFAULTS, {}), **from_file, **given}
-    _check_whole(options, values)
+    values = {**getattr(namespace, _DEFAULTS, {}), **from_file, **from_command_line}
+    _check_complete(options, values)
     return build(cls, values)
 
 
-def _check_whole(options: Sequence[OptionField], values: Mapping[str, Any]) -> None:
-    """Say what is missing, or given although it excludes another."""
+def _check_complete(options: Sequence[OptionField], values: Mapping[str, Any]) -> None:
+    """Raise `UsageError` for missing arguments, and for two that exclude each other."""
     missing = missing_options(options, values)
     if missing:
-        names = ", ".join(_shown_name(each) for each in missing)
+        names = ", ".join(_shown_name(option_field) for option_field in missing)
         raise UsageError(f"the following arguments are required: {names}")
     for exactly, members in sets_of(options):
-        names = " ".join(_shown_name(each) for each in members)
-        given = [each for each in members if each.dotted in values]
-        if exactly and not given:
+        names = " ".join(_shown_name(option_field) for option_field in members)
+        present = [option_field for option_field in members if option_field.dotted in values]
+        if exactly and not present:
             raise UsageError(f"one of the arguments {names} is required")
-        if len(given) > 1:
-            first, second = given[:2]
+        if len(present) > 1:
+            first, second = present[:2]
             raise UsageError(f"argument {second.flag}: not allowed with argument {first.flag}")
 
 
@@ -118,11 +120,11 @@ def _required(parser: argparse.ArgumentParser) -> list[Any]:
 
 
 def _exclusive(options: Sequence[OptionField]) -> dict[str, tuple[str, bool]]:
-    """The set of each option that is in one, and whether one of it must be given."""
+    """For options in an exclusive set: the set's name, and whether one of it is required."""
     return {
-        each.dotted: (members[0].dotted, exactly)
+        option_field.dotted: (members[0].dotted, exactly)
         for exactly, members in sets_of(options)
-        for each in members
+        for option_field in members
     }
 
 
@@ -132,7 +134,7 @@ def _container(
     sets: Mapping[str, tuple[str, bool]],
     containers: dict[str, _Container],
 ) -> _Container:
-    """The parser or the group that an option's argument belongs in."""
+    """The parser or the group for an option's argument."""
     container: _Container = parser
     if option.group is not None:
         key = f"group {option.group}"
@@ -151,9 +153,9 @@ def _container(
 
 
 def _add(container: _Container, option: OptionField, default: Any) -> argparse.Action:
-    """Add one option's argument, and its names that are not listed."""
+    """Add one option's argument, and its unlisted names."""
     declared = option.declared
-    words = argparse.SUPPRESS if declared.hidden else help_text(option, default)
+    help = argparse.SUPPRESS if declared.hidden else help_text(option, default)
     dest = _PREFIX + option.dotted
     settings: dict[str, Any] = {"default": argparse.SUPPRESS, **_value_settings(option)}
     if declared.positional:
@@ -162,9 +164,9 @@ def _add(container: _Container, option: OptionField, default: Any) -> argparse.A
             settings |= {"nargs": "*" if option.many else "?", "default": None}
         elif option.many:
             settings["nargs"] = "+"
-        result: argparse.Action = container.add_argument(dest, help=words, **settings)
+        result: argparse.Action = container.add_argument(dest, help=help, **settings)
         return result
-    result = container.add_argument(*option.flags, dest=dest, help=words, **settings)
+    result = container.add_argument(*option.flags, dest=dest, help=help, **settings)
     unlisted = [*declared.aliases]
     if unlisted:
         container.add_argument(*unlisted, dest=dest, help=argparse.SUPPRESS, **settings)
@@ -172,21 +174,21 @@ def _add(container: _Container, option: OptionField, default: Any) -> argparse.A
 
 
 def _add_opposites(parser: argparse.ArgumentParser, options: Sequence[OptionField]) -> None:
-    """Add, unlisted, what takes a switch back that a file gives: `--no-json` of `--json`."""
-    for each in options:
-        if each.type is not bool:
+    """Add unlisted opposites that override a switch of a file: `--no-json` for `--json`."""
+    for option_field in options:
+        if option_field.type is not bool:
             continue
-        flag = opposite(each.flag)
+        flag = opposite(option_field.flag)
         if flag not in parser._option_string_actions:
-            action = "store_true" if each.inverted else "store_false"
-            words = argparse.SUPPRESS
+            action = "store_true" if option_field.inverted else "store_false"
+            hidden = argparse.SUPPRESS
             parser.add_argument(
-                flag, dest=_PREFIX + each.dotted, action=action, default=words, help=words
+                flag, dest=_PREFIX + option_field.dotted, action=action, default=hidden, help=hidden
             )
 
 
 def _value_settings(option: OptionField) -> dict[str, Any]:
-    """What argparse must know to read the option's value."""
+    """Settings for argparse to read the option's value."""
     if option.type is bool:
         return {"action": "store_false" if option.inverted else "store_true"}
     settings: dict[str, Any] = {"type": _reader(option)}
@@ -213,7 +215,7 @@ def _default_metavar(option: OptionField) -> str | None:
 
 
 def _reader(option: OptionField) -> Any:
-    """The function that argparse turns a text into a value with."""
+    """The function with which argparse converts a text to a value."""
 
     def read(text: str) -> Any:
         try:
@@ -227,9 +229,9 @@ def _reader(option: OptionField) -> Any:
 
 
 def help_text(option: OptionField, default: Any) -> str:
-    """Return an option's help for argparse, with its default where the text has `{default}`."""
-    words = option.declared.help
-    if "{default}" in words:
+    """Return an option's help for argparse, with its default in place of `{default}`."""
+    text = option.declared.help
+    if "{default}" in text:
         shown = "none" if default is None or default == () else text_of(option, default)
-        words = words.replace("{default}", shown)
-    return words.replace("%", "%%")
+        text = text.replace("{default}", shown)
+    return text.replace("%", "%%")

@@ -6,14 +6,14 @@ from bench.options.suggest import did_you_mean
 
 
 def suggestion(unknown: Sequence[str], flags: Iterable[str]) -> str:
-    """Return ", did you mean --threads?" for the first option that is unknown, or ""."""
-    first = next((each for each in unknown if each.startswith("-")), None)
+    """Return ", did you mean --threads?" for the first unknown option, or ""."""
+    first = next((argument for argument in unknown if argument.startswith("-")), None)
     if first is None:
         return ""
     return did_you_mean(first.partition("=")[0], flags)
 
 
-def unknown_command(name: str, known: Sequence[str]) -> str:
-    """Return what is said of a command that there is not."""
-    hint = did_you_mean(name, known)
-    return f"invalid choice: {name!r}{hint or ' (choose from ' + ', '.join(known) + ')'}"
+def unknown_command(name: str, commands: Sequence[str]) -> str:
+    """Return the message for an unknown command."""
+    hint = did_you_mean(name, commands)
+    return f"invalid choice: {name!r}{hint or ' (choose from ' + ', '.join(commands) + ')'}"

@@ -1,4 +1,4 @@
-"""The command line that is equivalent to some options."""
+"""Equivalent command line of given options."""
 
 import shlex
 from collections.abc import Collection
@@ -11,15 +11,15 @@ from bench.options.values import text_of
 
 
 def equivalent_command(command: str, options: Options, *, skip: Collection[str] = ()) -> str:
-    """Return the command line that gives the same options, quoted for a shell.
+    """Return the command line with the same options, quoted for a shell.
 
-    Options that have their default are left out; the others stand in declared order. None in place
-    of another default has no name on the command line, and is left out too.
+    Options with their default are omitted; the others follow in declared order. None in place of
+    another default cannot be written on the command line, and is omitted too.
 
     Args:
-        command: its name or names, as `sweep` or `table build`.
+        command: its name or names, such as `sweep` or `table build`.
         options: the command's options.
-        skip: dotted names of fields to leave out.
+        skip: dotted names of fields to omit.
 
     Example:
         >>> from dataclasses import dataclass
@@ -30,32 +30,32 @@ def equivalent_command(command: str, options: Options, *, skip: Collection[str] 
         >>> equivalent_command("sweep", SweepOptions(budget_s="5m"))
         'ofabench sweep --budget 5m'
     """
-    words = ["ofabench", *command.split()]
-    last: list[str] = []
-    for each in option_fields(type(options)):
-        if each.dotted in skip:
+    command_words = ["ofabench", *command.split()]
+    positional: list[str] = []
+    for option_field in option_fields(type(options)):
+        if option_field.dotted in skip:
             continue
-        given = _words(each, value_of(options, each))
-        if each.declared.positional and any(word.startswith("-") for word in given):
-            last += given
+        arguments = _arguments(option_field, value_of(options, option_field))
+        if option_field.declared.positional and any(word.startswith("-") for word in arguments):
+            positional += arguments
         else:
-            words += given
-    return shlex.join([*words, *(["--", *last] if last else [])])
+            command_words += arguments
+    return shlex.join([*command_words, *(["--", *positional] if positional else [])])
 
 
-def _words(option: OptionField, value: Any) -> list[str]:
-    """The arguments that give an option its value; none where it has its default."""
+def _arguments(option: OptionField, value: Any) -> list[str]:
+    """The arguments of an option's value; none for its default."""
     if value is None or (not option.required and value == option.default):
         return []
     if option.type is bool:
         return [_switch(option, value)]
     if option.many and option.declared.separator is None:
-        return [word for each in value for word in _named(option, text_of(option, each))]
+        return [word for item in value for word in _named(option, text_of(option, item))]
     return _named(option, text_of(option, value))
 
 
 def _switch(option: OptionField, value: bool) -> str:
-    """The flag that makes a bool what it is."""
+    """The flag for a bool's value."""
     if value is not option.inverted:
         return option.flag
     return opposite(option.flag)

@@ -1,4 +1,4 @@
-"""An argument parser with one-line errors and suggestions."""
+"""Argument parser with one-line errors and suggestions."""
 
 import argparse
 from collections.abc import Iterator, Sequence
@@ -12,9 +12,9 @@ EXIT_BAD_INPUT = 2
 
 
 class CommandParser(argparse.ArgumentParser):
-    """A parser of one command; what a file may give is required only after parsing.
+    """Parser of one command; required options may also come from a file.
 
-    `required` holds the actions whose values must be given on the command line or in a file.
+    `required` has the actions whose values must be given on the command line or in a file.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -23,14 +23,14 @@ class CommandParser(argparse.ArgumentParser):
         self.required: list[Any] = []
 
     def error(self, message: str) -> NoReturn:
-        """Print one line that says what to do next, and exit with 2."""
+        """Print the message in one line with a pointer to the help, and exit with 2."""
         line = " ".join(message.split())
         self.exit(EXIT_BAD_INPUT, f"ofabench: {line} (see `{self.prog} --help`)\n")
 
     def parse_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> argparse.Namespace:
-        """Parse arguments; those that are unknown are named, with what may have been meant."""
+        """Parse arguments; the error for unknown ones has a suggestion."""
         result, unknown = self.parse_known_args(args, namespace)
         if unknown:
             hint = suggestion(unknown, listed_flags(self))
@@ -38,32 +38,32 @@ class CommandParser(argparse.ArgumentParser):
         return result
 
     def format_usage(self) -> str:
-        """Write the usage, where required arguments are shown as such."""
+        """Return the usage, with required arguments shown as required."""
         with self._shown_as_required():
             return super().format_usage()
 
     def format_help(self) -> str:
-        """Write the help, where required arguments are shown as such."""
+        """Return the help, with required arguments shown as required."""
         with self._shown_as_required():
             return super().format_help()
 
     @contextmanager
     def _shown_as_required(self) -> Iterator[None]:
-        for each in self.required:
-            each.required = True
+        for action in self.required:
+            action.required = True
         try:
             yield
         finally:
-            for each in self.required:
-                each.required = False
+            for action in self.required:
+                action.required = False
 
 
 class UsageError(OfabenchError):
-    """Arguments that do not make a whole command; its parser's `error` says so."""
+    """Incomplete or conflicting arguments; reported by the parser's `error`."""
 
 
 def listed_flags(parser: argparse.ArgumentParser) -> list[str]:
-    """Return the names of a parser's options that its help lists."""
+    """Return the option names in a parser's help."""
     return [
         flag
         for action in parser._actions

@@ -47,7 +47,7 @@ def test_a_full_disk_is_one_line(arguments: str) -> None:
     assert done.returncode == 2
     assert done.stderr == (
         "ofabench: the result could not be printed: standard output cannot be written "
-        "(No space left on device); redirect it to where it can be\n"
+        "(No space left on device); redirect it to another file\n"
     )
 
 

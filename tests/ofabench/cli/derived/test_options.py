@@ -226,7 +226,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"none.toml"):
         parsed(f"--config {tmp_path / 'none.toml'}")
     (tmp_path / "latin.toml").write_bytes(b'space = "\xe9"')
-    with pytest.raises(InputError, match="no text in UTF-8"):
+    with pytest.raises(InputError, match="not UTF-8 text"):
         parsed(f"--config {tmp_path / 'latin.toml'}")
 
 
