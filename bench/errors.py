@@ -5,31 +5,31 @@ OfabenchError                 exit code 2, one line on stderr, never a traceback
 │   └── WrongValueError       a value in data that was read
 ├── FileError                 a file is missing, cut short, foreign, or cannot be written
 ├── MissingRuntimeError       a backend's package is not installed
-├── PluginError               another package's backend or device does not do what it must
+├── PluginError               another package's backend or device does not follow its interface
 ├── DeviceError               a device cannot be reached, or is busy
 │   ├── DeviceInUseError      another ofabench measures on a device
-│   ├── DeviceLostError       a connection or a program on the device broke off; worth another try
-│   └── UnrunnableError       a model that the device cannot run, whatever is tried
+│   ├── DeviceLostError       a connection or a program on the device ended; a retry may succeed
+│   └── UnrunnableError       a model that the device cannot run, however often it is tried
 ├── MissingEntryError         a table has no entry for a block
-├── TargetMismatchError       two things measured on unlike targets were put together
+├── TargetMismatchError       measurements of different targets were combined
 ├── InfeasibleError           no network meets the limits
-├── OutputError               standard output is full, closed, or has no such characters
-└── InterruptedSweepError     the user stopped a sweep; what is done is kept
+├── OutputError               standard output is full, closed, or cannot show its characters
+└── InterruptedSweepError     the user stopped a sweep; what is finished is kept
 """
 
 
 class OfabenchError(Exception):
-    """Base of all errors that a user can cause or mend."""
+    """Base class of all errors that a user can cause or correct."""
 
 
 def first_line(error: BaseException) -> str:
-    """First line of another library's message; the name of the error where it has none."""
+    """Return the first line of another library's message, or the error's class name."""
     lines = str(error).strip().splitlines()
     return lines[0].strip() if lines else type(error).__name__
 
 
 class InputError(OfabenchError):
-    """An argument, or a value inside a file, is not what it must be."""
+    """An argument, or a value inside a file, is invalid."""
 
 
 class WrongValueError(InputError, ValueError):
@@ -45,7 +45,7 @@ class MissingRuntimeError(OfabenchError):
 
 
 class PluginError(OfabenchError):
-    """A backend or device of another package cannot be loaded, or lacks what it must have."""
+    """A backend or device of another package cannot be loaded, or does not follow its interface."""
 
 
 class DeviceError(OfabenchError):
@@ -53,18 +53,18 @@ class DeviceError(OfabenchError):
 
 
 class DeviceInUseError(DeviceError):
-    """Another process of ofabench measures on a device; the message names it."""
+    """Another process of ofabench measures on a device; the message names that process."""
 
 
 class DeviceLostError(DeviceError):
-    """What was under way on a device broke off: a cable pulled, a daemon or a program gone.
+    """The connection to a device, or a program on it, ended: a pulled cable, a stopped daemon.
 
-    Nothing it gave is to be relied on; the same may well succeed when it is tried again.
+    Its last results must not be used; the same request may succeed when it is tried again.
     """
 
 
 class UnrunnableError(DeviceError):
-    """A workload that the device cannot run even by itself; `place` is where in the load it is."""
+    """A workload that the device cannot run even alone; `place` is its place in the replicate."""
 
     def __init__(self, reason: str, *, place: int) -> None:
         super().__init__(reason)
@@ -73,11 +73,11 @@ class UnrunnableError(DeviceError):
 
 
 class MissingEntryError(OfabenchError):
-    """A latency table holds no entry for a block."""
+    """A latency table has no entry for a block."""
 
 
 class TargetMismatchError(OfabenchError):
-    """Measurements of unlike targets were to be put together."""
+    """Measurements of different targets were to be combined."""
 
 
 class InfeasibleError(OfabenchError):

@@ -1,4 +1,4 @@
-"""Files written completely or not at all, and read with one clear line where they are damaged."""
+"""Writing of files completely or not at all, and reading with one-line errors for damaged files."""
 
 import io
 import json
@@ -19,23 +19,24 @@ from typing import Any
 
 from bench.errors import FileError
 
-ZIP_DAMAGE = (  # what zipfile makes of a damaged archive, depending on where the damage is
+ZIP_DAMAGE = (  # what zipfile raises for a damaged archive, depending on where the damage is
     zipfile.BadZipFile,
     NotImplementedError,  # damage that reads as an unknown compression,
     RuntimeError,  # ... as encryption,
-    ValueError,  # ... as a name that is no text, or a place outside the file
+    ValueError,  # ... as a name that is not text, or an offset outside the file
     EOFError,
     OSError,
     struct.error,
-    OverflowError,  # ... as a place that no file has
+    OverflowError,  # ... as an offset that no file has
     zlib.error,
     lzma.LZMAError,
 )
 
 
-VALUE_DAMAGE = (  # what Python makes of a file's values that are not what they must be
-    ArithmeticError,  # infinity as a whole number,
-    AttributeError,  # a list where an object belongs
+# What Python raises when a file's values have other types or contents than expected.
+VALUE_DAMAGE = (
+    ArithmeticError,  # infinity as an integer,
+    AttributeError,  # a list in place of an object
     LookupError,
     TypeError,
     ValueError,
@@ -57,9 +58,10 @@ TORCH_DAMAGE = (  # what torch.load raises for a file of another kind, or a dama
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """Let `write` fill a temporary file beside `path`, then rename it there.
+    """Let `write` fill a temporary file beside `path`, then rename it to `path`.
 
-    A reader sees the old content or the new, and a failure leaves the old. `FileError` says why.
+    Readers see the old content or the new one; after a failure the old one is left. Raises
+    `FileError`.
     """
     path = Path(path)
     temporary: Path | None = None
@@ -80,20 +82,20 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write `content` to `path`, whole or not at all."""
+    """Write `content` to `path`, completely or not at all."""
     write_atomically(path, lambda temporary: _put(temporary, content))
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` as UTF-8, whole or not at all."""
+    """Write `text` to `path` as UTF-8, completely or not at all."""
     write_bytes(path, text.encode())
 
 
 @contextmanager
 def make_folder(path: Path) -> Iterator[Path]:
-    """Yield a new folder to be filled, which becomes `path` at the end, whole or not at all.
+    """Yield a new folder to fill, which is renamed to `path` at the end.
 
-    `FileError` where something is at `path`, or it cannot be made.
+    Raises `FileError` if `path` exists or cannot be created.
     """
     path = Path(path)
     temporary: Path | None = None
@@ -112,7 +114,7 @@ def make_folder(path: Path) -> Iterator[Path]:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Content of a file; `FileError` where it cannot be read."""
+    """Return the content of a file; `FileError` if it cannot be read."""
     try:
         return Path(path).read_bytes()
     except OSError as error:
@@ -120,7 +122,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read_json(path: Path) -> Any:
-    """Value of a JSON file; `FileError` where it cannot be read or is not JSON."""
+    """Return the value of a JSON file; `FileError` if it cannot be read or is not JSON."""
     try:
         return parse_json(read_bytes(path))
     except ValueError as error:
@@ -128,23 +130,23 @@ def read_json(path: Path) -> Any:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """Value of JSON text; `ValueError` for anything else, also where it is nested too deep."""
+    """Return the value of JSON text; `ValueError` for anything else, also if nested too deeply."""
     try:
         return json.loads(text)
     except RecursionError as error:
-        raise ValueError("it is nested too deep") from error
+        raise ValueError("it is nested too deeply") from error
 
 
 def parse_toml(text: str) -> dict[str, Any]:
-    """Tables of TOML text; `ValueError` for anything else, also where it is nested too deep."""
+    """Return the tables of TOML text; `ValueError` for anything else, also if nested too deeply."""
     try:
         return tomllib.loads(text)
     except RecursionError as error:
-        raise ValueError("it is nested too deep") from error
+        raise ValueError("it is nested too deeply") from error
 
 
 def cache_folder() -> Path:
-    """Where the user's system keeps what can be made again, and ours below it; not made yet."""
+    """Return our folder in the user's cache, for files that can be made again; it may be absent."""
     if "XDG_CACHE_HOME" in os.environ:
         return Path(os.environ["XDG_CACHE_HOME"]) / "ofabench"
     if sys.platform == "darwin":
@@ -153,22 +155,22 @@ def cache_folder() -> Path:
 
 
 def state_folder() -> Path:
-    """Where the user's system keeps what programs remember, and ours below it; not made yet."""
-    named = Path(os.environ.get("XDG_STATE_HOME", ""))
-    if named.is_absolute():
-        return named / "ofabench"
+    """Return our folder for state that programs keep between runs; it may not exist yet."""
+    configured = Path(os.environ.get("XDG_STATE_HOME", ""))
+    if configured.is_absolute():
+        return configured / "ofabench"
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Application Support" / "ofabench"
     return Path.home() / ".local" / "state" / "ofabench"
 
 
 def zip_damage(content: bytes) -> str:
-    """Say what is wrong with a zip archive, which torch's files are; '' where its sums hold."""
+    """Return what is wrong with a zip archive, such as a torch file; "" if its checksums match."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             damaged = archive.testzip()
     except ZIP_DAMAGE as error:
-        return str(error) or "cut short"
+        return str(error) or "truncated"
     return f"{damaged} is damaged" if damaged else ""
 
 
@@ -177,7 +179,7 @@ def _put(path: Path, content: bytes) -> None:
 
 
 def _umask() -> int:
-    """Return the process's umask; it can only be read by setting it."""
+    """Return the process's umask, which can only be read by setting it."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

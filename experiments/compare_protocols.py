@@ -30,8 +30,8 @@ from bench.devices.cpu.local import LocalDevice, load_models, pinned
 from bench.protocol.backend import Backend
 from bench.protocol.device import LoadPlan, Workload
 from bench.protocol.target import Target
-from bench.timing.aggregation import Load, Pass, derive_measurements
-from bench.timing.passes import collector_off
+from bench.timing.aggregation import MeasuredRound, Replicate, derive_measurements
+from bench.timing.interleaving import collector_off
 from bench.timing.plan import SweepPlan
 from bench.timing.references import with_references
 from ofabench.workflows.sweep.sweep_setup import make_target
@@ -40,9 +40,9 @@ from supernet.space.space import SearchSpace
 Floats = NDArray[np.float64]
 LOOP_S = 0.08  # of each block, when it is looped by itself
 FLUSH_BYTES = 64_000_000  # written between visits; more than a core's own caches hold
-BLOCK_PLAN = SweepPlan(loads=6, passes=30, calls=3)
-NETWORK_PLAN = SweepPlan(loads=4, passes=10, calls=3)
-FLUSH_PLAN = SweepPlan(loads=3, passes=4, calls=1)
+BLOCK_PLAN = SweepPlan(replicates=6, rounds=30, samples=3)
+NETWORK_PLAN = SweepPlan(replicates=4, rounds=10, samples=3)
+FLUSH_PLAN = SweepPlan(replicates=3, rounds=4, samples=1)
 FEATURES = {
     "looped one by one": ("looped",),
     "shuffled, cold": ("cold",),
@@ -134,14 +134,16 @@ def sweep(work: list[Workload], backend: Backend, target: Target, plan: SweepPla
     places = with_references(work)
     number = {one: i for i, one in enumerate(dict.fromkeys(places))}
     loads = []
-    for load in range(plan.loads):
-        load_plan = LoadPlan(passes=plan.passes, calls=plan.calls, seed=load)
+    for load in range(plan.replicates):
+        replicate_plan = LoadPlan(passes=plan.rounds, calls=plan.samples, seed=load)
         passes = tuple(
-            Pass(samples_ns=one.samples_ns, visits=one.order, retaken=one.retaken, facts=one.facts)
-            for one in LocalDevice().run_load(places, backend, target, load_plan)
+            MeasuredRound(
+                samples_ns=one.samples_ns, order=one.order, retaken=one.retaken, facts=one.facts
+            )
+            for one in LocalDevice().run_load(places, backend, target, replicate_plan)
         )
         ids = tuple(number[one] for one in places)
-        loads.append(Load(group=0, number=load, workloads=ids, passes=passes))
+        loads.append(Replicate(group=0, number=load, workloads=ids, rounds=passes))
     known = {i: one for one, i in number.items()}
     found = derive_measurements(loads, known, target, plan, {})
     last = np.array([one.warm_ms for one in found])
@@ -171,10 +173,10 @@ def flushed(blocks: list[Workload], backend: Backend, target: Target) -> Floats:
     buffer = np.zeros(FLUSH_BYTES // 8)
     medians = []
     with pinned(target.cores):
-        for load in range(FLUSH_PLAN.loads):
+        for load in range(FLUSH_PLAN.replicates):
             models = load_models(blocks, backend, target, seed=load)
             rng = np.random.default_rng(load)
-            times_ns = np.empty((FLUSH_PLAN.passes, len(models)))
+            times_ns = np.empty((FLUSH_PLAN.rounds, len(models)))
             for model in models:
                 model.run()
             for in_pass in times_ns:

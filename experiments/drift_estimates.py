@@ -96,7 +96,7 @@ def _measure(model: Path, predictor: LatencyPredictor, seed: int, force: bool) -
         device=get_device("cpu"),
         backend=get_backend(card.backend),
         target=predictor.target,
-        plan=SweepPlan(seed=seed, loads=6, passes=30),
+        plan=SweepPlan(seed=seed, replicates=6, rounds=30),
         company=blocks_measured_with(predictor, seed),
         anchors=() if predictor.drift_log is None else predictor.drift_log.anchors,
         forced=force,

@@ -73,7 +73,7 @@ def measure(address: str, folder: Path, args: argparse.Namespace) -> dict[str, f
     unique = SearchSpace.load("ofa-mbv3-w1.0").unique_blocks((args.resolution,))
     chosen = np.random.default_rng(0).choice(len(unique), size=args.blocks, replace=False)
     blocks = [unique[i] for i in sorted(chosen.tolist())]
-    backend, plan = get_backend("tflite"), SweepPlan(loads=args.loads, passes=args.passes)
+    backend, plan = get_backend("tflite"), SweepPlan(replicates=args.loads, rounds=args.passes)
     work = [Workload(role="block", blocks=(block,)) for block in blocks]
     options = PhoneOptions(keys=folder / "adbkey")
     with closing(AdbDevice(address, options)) as device:
@@ -100,11 +100,11 @@ def difference(device: AdbDevice, backend: Backend, target: Target, block: Block
 def shares(path: Path, wall_s: float) -> dict[str, float]:
     """Where the time of a sweep went."""
     with SweepStore.open(path) as store:
-        loads = store.loads()
+        loads = store.replicates()
         found = [one for one in store.measurements() if one.workload.role == "block"]
-    passes_s = sum(number(one.facts["pass_ns"]) for load in loads for one in load.passes) / 1e9
-    ready_s = sum(number(load.passes[0].facts["load_ready_s"]) for load in loads)
-    sent = sum(number(load.passes[0].facts["load_sent_bytes"]) for load in loads)
+    passes_s = sum(number(one.facts["pass_ns"]) for load in loads for one in load.rounds) / 1e9
+    ready_s = sum(number(load.rounds[0].facts["load_ready_s"]) for load in loads)
+    sent = sum(number(load.rounds[0].facts["load_sent_bytes"]) for load in loads)
     return {
         "blocks_measured": float(len(found)),
         "wall_s": wall_s,

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from bench.backends.registry import get_backend
 from bench.blocks.model import random_model
 from bench.devices.android.runner.bundle import Bundle, ensure_bundle
-from bench.devices.android.runner.runner_text import PASS, Job, PassEnded, parse_line
+from bench.devices.android.runner.runner_protocol import PASS, Job, RoundEnded, parse_line
 from bench.devices.cpu.local import LocalDevice, choose_cores, parse_cores
 from bench.errors import OfabenchError
 from bench.protocol.device import LoadPlan, Workload
@@ -110,7 +110,7 @@ def runner_load(
     mask = sum(1 << core for core in parse_cores(cores))
     names = tuple(f"m{number}.tflite" for number in range(count))
     job = Job(
-        threads=1, cores=f"{mask:x}", fp16=False, calls=plan.calls, seed=plan.seed, models=names
+        threads=1, cores=f"{mask:x}", fp16=False, samples=plan.calls, seed=plan.seed, models=names
     )
     (folder / "job").write_text(job.text())
     done = subprocess.run(
@@ -121,7 +121,7 @@ def runner_load(
         check=True,
     )
     events = map(parse_line, done.stdout.splitlines(keepends=True))
-    return [event.samples_ns for event in events if isinstance(event, PassEnded)]
+    return [event.samples_ns for event in events if isinstance(event, RoundEnded)]
 
 
 if __name__ == "__main__":

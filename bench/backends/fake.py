@@ -1,7 +1,7 @@
 """A simulated runtime: latencies are computed, so that a sweep can be tested exactly.
 
-The numbers that `infer` gives are torch's. `run` does nothing; the fake device moves its own clock
-by `cost_ns`.
+The outputs of `infer` are torch's. `run` does nothing; the fake device advances its own clock by
+`cost_ns`.
 """
 
 import math
@@ -25,16 +25,16 @@ _CHAIN_SHARE = 0.92  # blocks in a chain find their inputs in the cache
 
 
 def block_cost_ns(spec: BlockSpec) -> float:
-    """Cost of one block by itself: work, traffic, and up to 4 % that only its key explains."""
+    """Return the cost of one block alone: work, memory traffic, up to 4 % that its key decides."""
     work = spec.macs * _MAC_NS.get(spec.kind, _OTHER_MAC_NS)
     traffic = (spec.in_bytes + spec.out_bytes + 4 * spec.params) * _BYTE_NS
-    quirk = zlib.crc32(spec.key.encode()) % 1000 / 1000
-    return (_BLOCK_NS + work + traffic) * (0.98 + 0.04 * quirk)
+    noise = zlib.crc32(spec.key.encode()) % 1000 / 1000
+    return (_BLOCK_NS + work + traffic) * (0.98 + 0.04 * noise)
 
 
 @dataclass(frozen=True)
 class FakeModel:
-    """Knows what a call costs, and computes through torch when asked for numbers."""
+    """Model with a computed cost per inference; outputs are computed by torch."""
 
     model: Model
     target: Target
@@ -42,7 +42,7 @@ class FakeModel:
 
     @cached_property
     def cost_ns(self) -> float:
-        """Time of one call: a function of blocks, batch and threads alone."""
+        """Time of one inference: a function of blocks, batch size and threads alone."""
         costs = [block_cost_ns(spec) for spec in self.model.blocks]
         share = _CHAIN_SHARE if len(costs) > 1 else 1.0
         return _CALL_NS + share * sum(costs) * self.target.batch / math.sqrt(self.target.threads)
@@ -51,7 +51,7 @@ class FakeModel:
         """Do nothing; see `cost_ns`."""
 
     def infer(self, images: Array) -> Array:
-        """Outputs for `images`, computed by torch."""
+        """Return the outputs for `images`, computed by torch."""
         return TorchBackend().load(self.model, self.target).infer(images)
 
 
@@ -68,7 +68,7 @@ class FakeBackend:
         return ()
 
     def serialise(self, model: Model, batch: int = 1) -> bytes:
-        """The torch backend's file: blocks and weights."""
+        """Return the torch backend's file: blocks and weights."""
         return TorchBackend().serialise(model, batch)
 
     def load(self, model: Model, target: Target, *, seed: int = 0) -> FakeModel:

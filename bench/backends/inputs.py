@@ -15,7 +15,7 @@ MOST_VALUES = 1 << 26  # of an input or output, 256 MB; 446 images of 224 x 224 
 
 
 def check_precision(target: Target, known: tuple[str, ...] = ("fp32",)) -> None:
-    """Raise `InputError` for a precision that the backend does not compute in."""
+    """Raise `InputError` for a precision that the backend does not support."""
     if target.precision not in known:
         expected = " or ".join(known)
         raise InputError(
@@ -24,19 +24,19 @@ def check_precision(target: Target, known: tuple[str, ...] = ("fp32",)) -> None:
 
 
 def random_images(shape: tuple[int, ...], seed: int) -> Array:
-    """Standard normal images of `shape` from `seed`, the same on every backend."""
+    """Return standard normal images of `shape`, drawn from `seed`, equal for every backend."""
     return np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
 
 
 def check_images(images: Array, shape: tuple[int, ...]) -> Array:
-    """`images` as contiguous float32; `InputError` where they have not the model's shape."""
+    """Return `images` as contiguous float32; `InputError` unless they have the model's shape."""
     if tuple(images.shape) != tuple(shape):
         raise InputError(f"images have shape {tuple(images.shape)}, the model takes {tuple(shape)}")
     return np.ascontiguousarray(images, dtype=np.float32)
 
 
 def only_pair(inputs: Sequence[T], outputs: Sequence[T]) -> tuple[T, T]:
-    """The one input and the one output of a model file; `FileError` for any other number."""
+    """Return the single input and output of a model file; `FileError` for any other number."""
     if len(inputs) != 1 or len(outputs) != 1:
         raise FileError(
             f"model file has {len(inputs)} inputs and {len(outputs)} outputs, expected one of each"
@@ -44,21 +44,21 @@ def only_pair(inputs: Sequence[T], outputs: Sequence[T]) -> tuple[T, T]:
     return inputs[0], outputs[0]
 
 
-def check_fixed(shape: Sequence[int | str | None], does: str) -> None:
-    """Raise `FileError` for a shape with sides that are not fixed, or with too many values.
+def check_fixed(shape: Sequence[int | str | None], verb: str) -> None:
+    """Raise `FileError` for a shape with variable sides or with too many values.
 
-    `does` says whether the model file takes or gives it.
+    `does` is "takes" or "gives", for an input or an output of the model file.
     """
     sides = [side for side in shape if isinstance(side, int) and side > 0]
     if len(sides) < len(shape) or math.prod(sides) > MOST_VALUES:
         raise FileError(
-            f"model file {does} a tensor of shape {list(shape)}, expected fixed sides of at "
+            f"model file {verb} a tensor of shape {list(shape)}, expected fixed sides of at "
             f"most {MOST_VALUES} values in all: export it again with fixed sizes"
         )
 
 
 def check_file_input(shape: Sequence[int | str | None], is_float32: bool, target: Target) -> None:
-    """Raise `FileError` for a model file that takes no images, `InputError` for another batch."""
+    """Raise `FileError` unless a model file takes images, `InputError` for another batch size."""
     if len(shape) != 4 or not is_float32:
         raise FileError(
             f"model file takes a tensor of shape {list(shape)}, expected float32 images "

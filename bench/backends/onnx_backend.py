@@ -1,4 +1,4 @@
-"""onnxruntime's CPU provider: every graph optimisation, inputs and outputs bound beforehand."""
+"""onnxruntime's CPU provider: all graph optimisations, inputs and outputs bound beforehand."""
 
 from collections.abc import Callable
 from functools import cache, partial
@@ -27,34 +27,34 @@ _INSTALL = "pip install onnxruntime onnx"
 
 
 class OnnxModel:
-    """A session with its input and output bound to memory that onnxruntime laid out."""
+    """A session with its input and output bound to memory that onnxruntime allocated."""
 
     def __init__(self, session: Any, target: Target, seed: int) -> None:
         from onnxruntime import OrtValue
 
-        (given, made) = only_pair(session.get_inputs(), session.get_outputs())
-        check_file_input(given.shape, given.type == "tensor(float)", target)
-        check_fixed(made.shape, "gives")
-        self._shape = tuple(given.shape)
-        self._given = OrtValue.ortvalue_from_shape_and_type(list(given.shape), np.float32)
-        self._given.update_inplace(random_images(self._shape, seed))
-        self._made = OrtValue.ortvalue_from_shape_and_type(list(made.shape), np.float32)
+        (model_input, model_output) = only_pair(session.get_inputs(), session.get_outputs())
+        check_file_input(model_input.shape, model_input.type == "tensor(float)", target)
+        check_fixed(model_output.shape, "gives")
+        self._shape = tuple(model_input.shape)
+        self._input = OrtValue.ortvalue_from_shape_and_type(list(model_input.shape), np.float32)
+        self._input.update_inplace(random_images(self._shape, seed))
+        self._output = OrtValue.ortvalue_from_shape_and_type(list(model_output.shape), np.float32)
         binding = session.io_binding()
-        binding.bind_ortvalue_input(given.name, self._given)
-        binding.bind_ortvalue_output(made.name, self._made)
+        binding.bind_ortvalue_input(model_input.name, self._input)
+        binding.bind_ortvalue_output(model_output.name, self._output)
         self.run: Callable[[], object] = partial(session.run_with_iobinding, binding)
 
     def infer(self, images: Array) -> Array:
-        kept = np.array(self._given.numpy())
-        self._given.update_inplace(check_images(images, self._shape))
+        previous = np.array(self._input.numpy())
+        self._input.update_inplace(check_images(images, self._shape))
         self.run()
-        result = np.array(self._made.numpy())
-        self._given.update_inplace(kept)
+        result = np.array(self._output.numpy())
+        self._input.update_inplace(previous)
         return result
 
 
 class OnnxBackend:
-    """Graphs written by `onnx_graph`, run by onnxruntime's CPU provider."""
+    """ONNX graphs written by `onnx_graph`, run by onnxruntime's CPU provider."""
 
     name = "onnx"
     file_suffix = ".onnx"
@@ -72,7 +72,7 @@ class OnnxBackend:
         return onnx_bytes(model, batch)
 
     def load(self, model: Model, target: Target, *, seed: int = 0) -> OnnxModel:
-        check_precision(target)  # what is made here is float32
+        check_precision(target)  # models made here are float32
         return self.load_file(self.serialise(model, target.batch), target, seed=seed)
 
     def load_file(self, content: bytes, target: Target, *, seed: int = 0) -> OnnxModel:
@@ -116,7 +116,7 @@ def _session(content: bytes | str, threads: int) -> Any:
     options.inter_op_num_threads = 1
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = 3
-    # Threads of one model must not spin on into the time of the next.
+    # Threads of one model must not keep spinning while the next model runs.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     try:
         # Without the fallback, which prints to stdout and then tries the same again.
@@ -126,13 +126,13 @@ def _session(content: bytes | str, threads: int) -> Any:
     except refusals() as error:
         line = " ".join(str(error).split())[:200]
         raise FileError(f"not an ONNX file that onnxruntime can run: {line}") from error
-    # It would hold the file for a change of providers, which never comes.
+    # The session would keep the file for a change of providers, which never happens.
     session._model_bytes = None
     return session
 
 
 def refusals() -> tuple[type[Exception], ...]:
-    """What onnxruntime raises for a model that it cannot load or run."""
+    """Return the exceptions that onnxruntime raises for a model that it cannot load or run."""
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
     return (

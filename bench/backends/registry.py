@@ -1,4 +1,4 @@
-"""Backends by name; importing this imports no runtime."""
+"""Backends by name; importing this module imports no runtime."""
 
 from collections.abc import Callable
 
@@ -6,22 +6,22 @@ from bench.errors import InputError, PluginError
 from bench.protocol.backend import Backend
 from bench.protocol.plugins import Plugins
 
-BACKENDS = ("torch", "onnx", "tflite", "fake")  # that run on this machine's processor
+BACKENDS = ("torch", "onnx", "tflite", "fake")  # those that run on this machine's processor
 PLUGINS: Plugins[Backend] = Plugins(
     "backend", "ofabench.backends", Backend, (*BACKENDS, "tensorrt")
 )
 
 
 def register_backend(name: str, factory: Callable[..., Backend]) -> None:
-    """Make a backend known under a name, for this process.
+    """Register a backend under a name, for this process.
 
-    A package makes its own known to every process, the command line too, by an entry point of the
-    group `ofabench.backends`: `mine = "my_package:MyBackend"`.
+    A package makes its backend known to every process, including the command line, by an entry
+    point of the group `ofabench.backends`: `mine = "my_package:MyBackend"`.
 
     Args:
         name: what `get_backend` and `--backend` take; lowercase letters, digits, - and _.
-        factory: the class, or a function that makes one, with the backend's options by name (none
-            where none are given). What it makes has that `name`.
+        factory: the class, or a function that creates one, called with the backend's options by
+            name. The backend must have that `name`.
 
     Raises:
         InputError: the name is taken, or the factory cannot be called.
@@ -38,15 +38,15 @@ def register_backend(name: str, factory: Callable[..., Backend]) -> None:
 
 
 def get_backend(name: str, **options: bool) -> Backend:
-    """Make a backend by its name.
+    """Create a backend by its name.
 
     Args:
-        name: `torch`, `onnx`, `tflite`, `tensorrt`, `fake`, or one that is registered.
-        options: its own options (torch: `compile`).
+        name: `torch`, `onnx`, `tflite`, `tensorrt`, `fake`, or a registered name.
+        options: the backend's options (torch: `compile`).
 
     Returns:
-        The backend. Whether its runtime is installed shows when `version` or anything after it is
-        called.
+        The backend. Whether its runtime is installed is checked when `version` or a later method
+        is called.
 
     Raises:
         InputError: there is no such name or option.
@@ -61,13 +61,13 @@ def get_backend(name: str, **options: bool) -> Backend:
     try:
         return _make(name, options)
     except TypeError as error:
-        raise InputError(f"backend {name} has not the options {sorted(options)}") from error
+        raise InputError(f"backend {name} does not have the options {sorted(options)}") from error
 
 
 def _plugin(name: str, options: dict[str, bool]) -> Backend:
     backend = PLUGINS.make(name, **options)
     if backend is None:
-        others = "".join(f", {each}" for each in PLUGINS.names())
+        others = "".join(f", {other}" for other in PLUGINS.names())
         raise InputError(f"backend is {name!r}, expected torch, onnx, tflite or tensorrt{others}")
     if backend.name != name:
         raise PluginError(

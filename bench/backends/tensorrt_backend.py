@@ -9,14 +9,14 @@ from bench.protocol.target import Target
 
 
 class TensorrtBackend(OnnxBackend):
-    """The same files as backend onnx's."""
+    """Backend with the same files as `OnnxBackend`."""
 
     name = "tensorrt"
 
     def load(self, model: Model, target: Target, *, seed: int = 0) -> NoReturn:
-        """Refuse: it has nothing for processors."""
-        raise InputError("backend tensorrt runs on NVIDIA GPUs alone: use --device cuda:0")
+        """Raise `InputError`: TensorRT does not run on processors."""
+        raise InputError("backend tensorrt runs on NVIDIA GPUs only: use --device cuda:0")
 
     def load_file(self, content: bytes, target: Target, *, seed: int = 0) -> NoReturn:
-        """Refuse, as `load`."""
-        raise InputError("backend tensorrt runs on NVIDIA GPUs alone: use --device cuda:0")
+        """Raise `InputError`, as `load`."""
+        raise InputError("backend tensorrt runs on NVIDIA GPUs only: use --device cuda:0")

@@ -32,37 +32,37 @@ class TfliteModel:
 
     def __init__(self, interpreter: Any, target: Target, seed: int) -> None:
         details = interpreter.get_input_details(), interpreter.get_output_details()
-        given, made = only_pair(*details)
-        shape = tuple(int(side) for side in given["shape"])
-        check_file_input(shape, given["dtype"] is np.float32, target)
+        model_input, model_output = only_pair(*details)
+        shape = tuple(int(side) for side in model_input["shape"])
+        check_file_input(shape, model_input["dtype"] is np.float32, target)
         batch, height, width, channels = shape
         self._shape = (batch, channels, height, width)
-        self._given, self._made = given["index"], made["index"]
+        self._input, self._output = model_input["index"], model_output["index"]
         self._interpreter = interpreter
         self._set(random_images(self._shape, seed))
         self.run: Callable[[], object] = interpreter.invoke
 
     def infer(self, images: Array) -> Array:
-        kept = self._interpreter.get_tensor(self._given)
+        previous = self._interpreter.get_tensor(self._input)
         self._set(check_images(images, self._shape))
         self.run()
-        result: Array = self._interpreter.get_tensor(self._made)
-        self._interpreter.set_tensor(self._given, kept)
+        result: Array = self._interpreter.get_tensor(self._output)
+        self._interpreter.set_tensor(self._input, previous)
         return np.ascontiguousarray(result.transpose(0, 3, 1, 2)) if result.ndim == 4 else result
 
     def _set(self, images: Array) -> None:
-        inside = np.ascontiguousarray(images.transpose(0, 2, 3, 1))
-        self._interpreter.set_tensor(self._given, inside)
+        nhwc = np.ascontiguousarray(images.transpose(0, 2, 3, 1))
+        self._interpreter.set_tensor(self._input, nhwc)
 
 
 class TfliteBackend:
-    """Files written by `tflite_graph`, run by an interpreter with XNNPACK."""
+    """TFLite files written by `tflite_graph`, run by an interpreter with XNNPACK."""
 
     name = "tflite"
     file_suffix = ".tflite"
 
     def version(self) -> str:
-        """Say which runtime it is too: "litert-2.3.0" or "tflite-runtime-2.14.0"."""
+        """Return the runtime's name and version: "litert-2.3.0" or "tflite-runtime-2.14.0"."""
         return _runtime()[0]
 
     def options(self) -> tuple[tuple[str, str], ...]:
@@ -75,7 +75,7 @@ class TfliteBackend:
         return tflite_bytes(model, batch)
 
     def load(self, model: Model, target: Target, *, seed: int = 0) -> TfliteModel:
-        check_precision(target)  # what is made here is float32
+        check_precision(target)  # models made here are float32
         return _load(self.serialise(model, target.batch), target, seed)
 
     def load_file(self, content: bytes, target: Target, *, seed: int = 0) -> TfliteModel:
@@ -130,7 +130,7 @@ def start_xnnpack() -> None:
 
 @cache
 def _runtime() -> tuple[str, Callable[..., Any]]:
-    """Name with version, and the interpreter's class."""
+    """Return the runtime's name with its version, and the interpreter's class."""
     try:
         from ai_edge_litert.interpreter import Interpreter
 

@@ -1,8 +1,8 @@
-"""A TFLite flatbuffer while it is written: tensors, operators and their codes.
+"""A TFLite flatbuffer under construction: tensors, operators and their codes.
 
-The schema's own builder functions come from the runtime's package (`ai_edge_litert`) or, beside
-the old `tflite-runtime`, from the package `tflite`; both are generated from the same schema.
-All operators are of version 1, which every TFLite runtime of the last years reads.
+The schema's builder functions come from the runtime's package (`ai_edge_litert`) or, with the old
+`tflite-runtime`, from the package `tflite`; both are generated from the same schema. All operators
+are of version 1, which every TFLite runtime of recent years reads.
 """
 
 import math
@@ -20,40 +20,40 @@ from bench.errors import FileError, MissingRuntimeError
 
 _FILE_IDENTIFIER = b"TFL3"
 _SCHEMA_VERSION = 3
-_DATA_ALIGNMENT = 16  # the schema's force_align of Buffer.data, which Python's API leaves out
+_DATA_ALIGNMENT = 16  # the schema's force_align of Buffer.data, which Python's API does not apply
 
 
 @cache
 def schema() -> Any:
-    """Module with the schema's builder functions and enumerations."""
+    """Return the module with the schema's builder functions and enumerations."""
     try:
-        from ai_edge_litert import schema_py_generated as found
+        from ai_edge_litert import schema_py_generated as module
     except ImportError:
         try:
-            import tflite as found
+            import tflite as module
         except ImportError as error:
             raise MissingRuntimeError(
                 "TFLite's schema is not installed: pip install ai-edge-litert (or, beside "
                 "tflite-runtime: pip install tflite)"
             ) from error
-    return found
+    return module
 
 
 def check_whole(content: bytes) -> None:
-    """Raise `FileError` where a TFLite file is foreign or cut short.
+    """Raise `FileError` for a file that is not TFLite, or is truncated.
 
-    LiteRT looks for most of it itself; `tflite-runtime` does not, and the process would die.
+    LiteRT checks most of this itself; `tflite-runtime` does not, and would crash the process.
     """
     if content[4:8] != _FILE_IDENTIFIER:
         raise FileError(f"not a TFLite file: it begins with {content[:8]!r}, not with ....TFL3")
     try:
         _read_all(schema().Model.GetRootAs(content, 0))
     except (struct.error, ValueError, IndexError, TypeError, AttributeError) as error:
-        raise FileError(f"TFLite file is cut short or damaged: {error}") from error
+        raise FileError(f"TFLite file is truncated or damaged: {error}") from error
 
 
 def _read_all(model: Any) -> None:
-    """Touch all that an interpreter follows: reading past the end raises."""
+    """Access all parts that an interpreter follows: reading past the end raises an error."""
     if not (model.BuffersLength() and model.OperatorCodesLength() and model.SubgraphsLength()):
         raise ValueError("it has no graph, operators or buffers")
     for place in range(model.BuffersLength()):
@@ -77,19 +77,19 @@ def _read_all(model: Any) -> None:
 
 
 def _check_shape(shape: NDArray[np.int32] | int) -> None:
-    """Refuse a tensor that would take more memory than any input or output; 0 is no shape."""
+    """Raise `ValueError` for a tensor larger than any input or output; 0 means no shape."""
     sides = np.atleast_1d(shape).tolist()
     if math.prod(sides) > MOST_VALUES or min(sides, default=0) < 0:
         raise ValueError(f"a tensor has the shape {sides}, expected at most {MOST_VALUES} values")
 
 
 def _check_indices(indices: NDArray[np.int32] | int, length: int) -> None:
-    """Refuse what is no entry of a list; -1 is none, and 0 alone is an empty list of indices."""
-    found = np.atleast_1d(indices)
-    if isinstance(indices, np.ndarray) and found.size:
-        _check_index(int(found.max()), length)
-        if found.min() < -1:
-            raise IndexError(f"entry {found.min()} of a list")
+    """Raise `IndexError` for invalid entries; -1 is none, and 0 alone an empty list of indices."""
+    entries = np.atleast_1d(indices)
+    if isinstance(indices, np.ndarray) and entries.size:
+        _check_index(int(entries.max()), length)
+        if entries.min() < -1:
+            raise IndexError(f"entry {entries.min()} of a list")
 
 
 def _check_index(index: int, length: int) -> None:
@@ -99,14 +99,14 @@ def _check_index(index: int, length: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A tensor of the graph: its place in the subgraph's list, and its shape."""
+    """A tensor of the graph: its index in the subgraph's list, and its shape."""
 
     index: int
     shape: tuple[int, ...]
 
 
 class Flatbuffer:
-    """Takes tensors and operators in order of execution; `finish` gives the file's content."""
+    """Collects tensors and operators in order of execution; `finish` returns the file's content."""
 
     def __init__(self, expected_bytes: int = 1024) -> None:
         self._schema = schema()
@@ -118,7 +118,7 @@ class Flatbuffer:
         self._codes: dict[str, int] = {}
 
     def tensor(self, shape: tuple[int, ...], name: str) -> Tensor:
-        """Add a float32 tensor that is computed (or given)."""
+        """Add a float32 tensor that is computed, or is the input."""
         return self._tensor(shape, name, "FLOAT32", 0)
 
     def constant(self, value: NDArray[np.float32] | NDArray[np.int32], name: str) -> Tensor:
@@ -134,30 +134,30 @@ class Flatbuffer:
     def operator(
         self, op: str, inputs: list[Tensor], output: Tensor, options: str, **fields: int | bool
     ) -> None:
-        """Append builtin operator `op` with its table of options, a name as in the schema."""
-        made = self._table(options, **fields)
+        """Append the builtin operator `op`; `options` names its options table in the schema."""
+        options_table = self._table(options, **fields)
         code = self._codes.setdefault(op, len(self._codes))
-        given = self._int32s([tensor.index for tensor in inputs])
-        result = self._int32s([output.index])
+        input_indices = self._int32s([tensor.index for tensor in inputs])
+        output_indices = self._int32s([output.index])
         operator = self._table(
             "Operator",
             OpcodeIndex=code,
-            Inputs=given,
-            Outputs=result,
+            Inputs=input_indices,
+            Outputs=output_indices,
             BuiltinOptionsType=getattr(self._schema.BuiltinOptions, options),
-            BuiltinOptions=made,
+            BuiltinOptions=options_table,
         )
         self._operators.append(operator)
 
-    def finish(self, given: Tensor, made: Tensor) -> bytes:
-        """Content of a TFLite file with one input and one output."""
+    def finish(self, graph_input: Tensor, graph_output: Tensor) -> bytes:
+        """Return the content of a TFLite file with one input and one output."""
         builder = self._builder
         codes = self._offsets([self._code(op) for op in self._codes])
         subgraph = self._table(
             "SubGraph",
             Tensors=self._offsets(self._tensors),
-            Inputs=self._int32s([given.index]),
-            Outputs=self._int32s([made.index]),
+            Inputs=self._int32s([graph_input.index]),
+            Outputs=self._int32s([graph_output.index]),
             Operators=self._offsets(self._operators),
             Name=builder.CreateString("main"),
         )
@@ -173,14 +173,14 @@ class Flatbuffer:
         return bytes(builder.Output())
 
     def _tensor(self, shape: tuple[int, ...], name: str, kind: str, buffer: int) -> Tensor:
-        made = self._table(
+        table = self._table(
             "Tensor",
             Shape=self._int32s(shape),
             Type=getattr(self._schema.TensorType, kind),
             Buffer=buffer,
             Name=self._builder.CreateString(name),
         )
-        self._tensors.append(made)
+        self._tensors.append(table)
         return Tensor(len(self._tensors) - 1, tuple(shape))
 
     def _code(self, op: str) -> int:

@@ -1,7 +1,7 @@
 """PyTorch on the CPU: norms folded, channels_last, inference mode; eager or `torch.compile`d.
 
 What is timed is what is shipped: a `.pt` file holds the blocks' keys and folded weights, and
-loading it makes the very network that `load` makes.
+loading it creates the same network as `load`.
 """
 
 import io
@@ -33,7 +33,7 @@ class TorchModel:
         self._images = images
         self._network = network
 
-        # As a decorator, inference mode costs one guard a call, which `with` would cost as well.
+        # As a decorator, inference mode costs one guard per call, as `with` would.
         @torch.inference_mode()
         def run() -> "Tensor":
             return network(images)
@@ -43,17 +43,17 @@ class TorchModel:
     def infer(self, images: Array) -> Array:
         import torch
 
-        checked = torch.from_numpy(check_images(images, tuple(self._images.shape)))
+        tensor = torch.from_numpy(check_images(images, tuple(self._images.shape)))
         with torch.inference_mode():
-            kept = self._images.clone()
-            self._images.copy_(checked)
+            previous = self._images.clone()
+            self._images.copy_(tensor)
             result = np.array(self.run().numpy(), order="C")
-            self._images.copy_(kept)
+            self._images.copy_(previous)
         return result
 
 
 class TorchBackend:
-    """`compile=True` runs the network through `torch.compile` (needs a C++ compiler)."""
+    """Backend on PyTorch; `compile=True` uses `torch.compile` (needs a C++ compiler)."""
 
     name = "torch"
     file_suffix = ".pt"
@@ -74,13 +74,14 @@ class TorchBackend:
         return (("mode", "compile" if self._compile else "eager"),)
 
     def serialise(self, model: Model, batch: int = 1) -> bytes:
-        """Keys and folded weights, readable with `torch.load(weights_only=True)`."""
+        """Return keys and folded weights, readable with `torch.load(weights_only=True)`."""
         self.version()
         import torch
 
-        # Copied, for torch takes only arrays that it might write to.
+        # Copied, since torch takes only writable arrays.
         weights = [
-            {n: torch.from_numpy(np.array(w)) for n, w in ws.items()} for ws in model.weights
+            {name: torch.from_numpy(np.array(weight)) for name, weight in named.items()}
+            for named in model.weights
         ]
         content = {
             "format": _FORMAT,
@@ -93,7 +94,7 @@ class TorchBackend:
         return buffer.getvalue()
 
     def load(self, model: Model, target: Target, *, seed: int = 0) -> TorchModel:
-        """Threads are the process's in torch: the last model loaded decides them."""
+        """Load a model. Torch's number of threads is global: the last model loaded decides it."""
         self.version()
         check_precision(target)
         import torch
@@ -104,13 +105,13 @@ class TorchBackend:
         network = network_of(model)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         images = random_images((target.batch, *model.input_shape), seed)
-        # Under inference mode, else it could not be written to there.
+        # Created in inference mode, because it is written to in inference mode.
         with torch.inference_mode():
-            given = torch.from_numpy(images).to(memory_format=torch.channels_last, copy=True)
+            model_input = torch.from_numpy(images).to(memory_format=torch.channels_last, copy=True)
         if not self._compile:
-            return TorchModel(network, given)
-        loaded = TorchModel(torch.compile(network, dynamic=False), given)
-        loaded.run()  # compiles; its cost is no part of an inference
+            return TorchModel(network, model_input)
+        loaded = TorchModel(torch.compile(network, dynamic=False), model_input)
+        loaded.run()  # compiles; its cost is not part of an inference
         return loaded
 
     def load_file(self, content: bytes, target: Target, *, seed: int = 0) -> TorchModel:
@@ -119,10 +120,10 @@ class TorchBackend:
 
 
 def model_from_bytes(content: bytes) -> Model:
-    """Read what `TorchBackend.serialise` made; `FileError` where it is not that."""
+    """Read the content that `TorchBackend.serialise` returned; `FileError` for anything else."""
     import torch
 
-    # The sums inside first: what torch makes of a damaged file is past foreseeing.
+    # Check the checksums first: torch's errors for damaged files are unpredictable.
     if reason := zip_damage(content):
         raise FileError(f"not a model file of backend torch, or damaged: {reason}")
     try:
@@ -130,11 +131,13 @@ def model_from_bytes(content: bytes) -> Model:
         if loaded["format"] != _FORMAT:
             raise FileError(f"model file has format {loaded['format']!r}, expected {_FORMAT!r}")
         blocks = tuple(BlockSpec.parse(key) for key in loaded["blocks"])
-        weights = tuple({n: w.numpy() for n, w in ws.items()} for ws in loaded["weights"])
+        weights = tuple(
+            {name: weight.numpy() for name, weight in named.items()} for named in loaded["weights"]
+        )
         model = Model(blocks, weights)
     except (*TORCH_DAMAGE, InputError) as error:
         line = first_line(error)
-        raise FileError(f"a torch file without a model of ours in it: {line}") from error
+        raise FileError(f"a torch file that holds no model of ofabench: {line}") from error
     for spec, named in zip(blocks, weights, strict=True):
         if {name: value.shape for name, value in named.items()} != weight_shapes(spec):
             raise FileError(f"model file's weights do not fit block {spec.key}")

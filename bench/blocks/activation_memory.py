@@ -1,18 +1,18 @@
-"""Peak memory of a block's activations while its layers run one after the other.
+"""Peak memory of a block's activations while its layers run one after another.
 
-Counted are the tensors that are alive at once: a layer's input and its output, and the block's
-input for as long as a shortcut waits for it. What works element by element is done in place:
-activations, squeeze-excite's scaling, the addition of a shortcut. Padding is part of its layer.
-Weights, and what a runtime keeps for itself, are not counted.
+It counts the tensors that are alive at the same time: a layer's input and output, and the block's
+input while a shortcut needs it. Element-wise operations are in place: activations, squeeze-excite's
+scaling, the addition of a shortcut. Padding is part of its layer. Weights, and memory of the
+runtime itself, are not counted.
 
-It is the peak memory of MCUNet (Lin et al., NeurIPS 2020) and the arena of TensorFlow Lite
-Micro, without their placing of tensors (gaps) and without TinyEngine's in-place depthwise
-convolution. The lifetimes of the tensors in an exported TFLite file give the same number; a runtime
-that pads before it convolves, as TFLite does without XNNPACK, needs more (1.2 to 1.7 times as much
-for networks of `ofa-mbv3-w1.0`, whose strided blocks have the peak).
+It is the peak memory of MCUNet (Lin et al., NeurIPS 2020) and the arena of TensorFlow Lite Micro,
+without the gaps of their tensor placement and without TinyEngine's in-place depthwise convolution.
+The lifetimes of the tensors in an exported TFLite file give the same number; a runtime that pads
+before it convolves, as TFLite does without XNNPACK, needs more (1.2 to 1.7 times as much for
+networks of `ofa-mbv3-w1.0`, whose strided blocks have the peak).
 
-A block's input is its predecessor's output and nothing else is alive between blocks:
-so a network's peak is the largest of its blocks'.
+A block's input is its predecessor's output and nothing else is alive between blocks: so a network's
+peak is the largest of its blocks'.
 """
 
 from collections.abc import Iterator
@@ -24,35 +24,35 @@ from bench.blocks.spec import BlockSpec
 
 @lru_cache(maxsize=65536)
 def peak_values(spec: BlockSpec) -> int:
-    """Most activation values that are alive at once in one inference of one image."""
+    """Return the most activation values alive at once in one inference of one image."""
     layers = layers_of(spec)
-    given = spec.in_size**2 * spec.in_channels
-    made = spec.out_size**2 * spec.out_channels
+    input_values = spec.in_size**2 * spec.in_channels
+    output_values = spec.out_size**2 * spec.out_channels
     shortcut = layers.shortcut
     peak = 0
     for place, layer in enumerate(layers.main):
-        # The first layer's input is the block's, which is there once.
-        kept = given if shortcut is not None and place > 0 else 0
-        peak = max(peak, kept + _alive(layer))
+        # The first layer's input is the block's input, which is counted once.
+        waiting = input_values if shortcut is not None and place > 0 else 0
+        peak = max(peak, waiting + _alive(layer))
     if shortcut is None:
         return peak
     # The block's output waits for the shortcut, then both for their sum.
-    around = [made + _alive(layer) for layer in shortcut]
-    return max(peak, *around, 2 * made)
+    shortcut_peaks = [output_values + _alive(layer) for layer in shortcut]
+    return max(peak, *shortcut_peaks, 2 * output_values)
 
 
 def _alive(layer: Layer) -> int:
-    """Most values alive at once in a layer, its input and output among them."""
+    """Return the most values alive at once in a layer, including its input and output."""
     return max(sum(step) for step in _steps(layer))
 
 
 def _steps(layer: Layer) -> Iterator[tuple[int, ...]]:
-    """Values of the tensors alive at each step of a layer."""
+    """Yield the sizes of the tensors alive at each step of a layer."""
     match layer:
         case Conv():
             yield layer.in_size**2 * layer.in_channels, layer.out_size**2 * layer.out_channels
         case SqueezeExcite():
-            # What is scaled waits for its gate: the mean, squeezed, and wide again.
+            # The scaled values wait for their gate: the mean, squeezed, and wide again.
             scaled = layer.in_size**2 * layer.channels
             yield scaled, layer.channels
             yield scaled, layer.channels, layer.squeezed

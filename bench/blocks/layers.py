@@ -1,7 +1,7 @@
-"""The layers of a `BlockShape`: the one definition of what a block computes.
+"""The layers of a `BlockShape`: the single definition of what a block computes.
 
-`build_block` (torch), the ONNX and TFLite graphs, weights, MACs and parameters are all derived
-from it, so that what is counted, timed, trained and shipped cannot drift apart.
+`build_block` (torch), the ONNX and TFLite graphs, weights, MACs and parameters are all derived from
+it, so that what is counted, timed, trained and shipped stays the same.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from functools import lru_cache
 from bench.blocks.shape import BlockShape
 from bench.errors import InputError
 
-NORM_EPS = 1e-5  # as OFA's networks have, but for its ProxylessNAS
+NORM_EPS = 1e-5  # as in OFA's networks, except its ProxylessNAS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ class SqueezeExcite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """Pooling without weights: `max` 3x3 padded by 1, `avg` 2x2 over what is there, or `global`."""
+    """Pooling without weights: `max` 3x3 padded by 1, `avg` 2x2 without padding, or `global`."""
 
     name: str
     how: str  # "max", "avg", "global"
@@ -111,7 +111,7 @@ Layer = Conv | SqueezeExcite | Pool | Linear
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockLayers:
-    """`act(main(x) + shortcut(x))`; shortcut None means none, an empty one the identity."""
+    """A block as `act(main(x) + shortcut(x))`; shortcut None means none, () the identity."""
 
     main: tuple[Layer, ...]
     shortcut: tuple[Layer, ...] | None = None
@@ -132,7 +132,7 @@ class BlockLayers:
 
 @lru_cache(maxsize=65536)
 def layers_of(spec: BlockShape) -> BlockLayers:
-    """Write a block out as layers."""
+    """Return the layers of a block."""
     return _BUILDERS[spec.kind](spec)
 
 

@@ -1,6 +1,6 @@
-"""`Model`: a chain of blocks with their weights; backends load and time it.
+"""`Model`: a chain of blocks with their weights, which backends load and time.
 
-A block is a model of one link, a network one of many, so both take the same path.
+A block is a chain of length one, so that blocks and networks are handled the same way.
 """
 
 import zlib
@@ -20,8 +20,8 @@ Array = NDArray[np.float32]
 Weights = Mapping[str, Array]
 """One block's inference weights by name: `<layer>.weight` and `<layer>.bias`, norms folded in.
 
-A convolution's weight is (out, in / groups, k, k), a linear layer's (out, in); squeeze-excite
-has `<layer>.reduce.*` and `<layer>.expand.*`, as 1x1 convolutions. Every bias is present.
+A convolution's weight is (out, in / groups, k, k), a linear layer's (out, in); squeeze-excite has
+`<layer>.reduce.*` and `<layer>.expand.*`, as 1x1 convolutions. Every bias is present.
 """
 
 
@@ -50,7 +50,7 @@ class Model:
 
     @cached_property
     def output_shape(self) -> tuple[int, ...]:
-        """(classes,) after a classifier, else (channels, height, width)."""
+        """Shape of the output: (classes,) after a classifier, else (channels, height, width)."""
         last = self.blocks[-1]
         if last.kind == "classifier":
             return (last.out_channels,)
@@ -58,7 +58,7 @@ class Model:
 
 
 def check_chain(blocks: Sequence[BlockSpec]) -> None:
-    """Raise `InputError` where a block does not take what the one before it gives."""
+    """Raise `InputError` if a block does not fit the output of the one before it."""
     if not blocks:
         raise InputError("a model needs at least one block, got none")
     for before, after in pairwise(blocks):
@@ -67,20 +67,24 @@ def check_chain(blocks: Sequence[BlockSpec]) -> None:
 
 
 def random_model(blocks: Sequence[BlockSpec], seed: int = 0) -> Model:
-    """Make a model whose weights depend only on its blocks, their places and `seed`.
+    """Create a model whose weights depend only on its blocks, their places and `seed`.
 
-    Scaled so that activations stay near 1: no denormals, which are slow, and little rounding.
+    The weights are scaled so that activations stay near 1: no denormals, which are slow, and little
+    rounding.
     """
-    return Model(tuple(blocks), tuple(_random_weights(b, i, seed) for i, b in enumerate(blocks)))
+    return Model(
+        tuple(blocks),
+        tuple(_random_weights(block, place, seed) for place, block in enumerate(blocks)),
+    )
 
 
 def weight_shapes(spec: BlockSpec) -> dict[str, tuple[int, ...]]:
-    """Shapes of a block's `Weights`, by name."""
+    """Return the shapes of a block's `Weights`, by name."""
     shapes: dict[str, tuple[int, ...]] = {}
     for layer in layers_of(spec).all:
-        for name, weight in _weights_of(layer):
-            shapes[f"{name}.weight"] = weight
-            shapes[f"{name}.bias"] = weight[:1]
+        for name, shape in _weights_of(layer):
+            shapes[f"{name}.weight"] = shape
+            shapes[f"{name}.bias"] = shape[:1]
     return shapes
 
 
@@ -101,21 +105,21 @@ def _weights_of(layer: Layer) -> list[tuple[str, tuple[int, ...]]]:
 def _random_weights(spec: BlockSpec, place: int, seed: int) -> dict[str, Array]:
     rng = np.random.default_rng([zlib.crc32(spec.key.encode()), place, seed])
     gains = _gains(spec)
-    made: dict[str, Array] = {}
+    weights: dict[str, Array] = {}
     for name, shape in weight_shapes(spec).items():
         scale = np.float32(0.05)
         if len(shape) > 1:
             fan_in = int(np.prod(shape[1:], dtype=np.int64))
             scale = np.float32(np.sqrt(gains[name.removesuffix(".weight")] / fan_in))
-        made[name] = rng.standard_normal(shape, dtype=np.float32) * scale
-    return made
+        weights[name] = rng.standard_normal(shape, dtype=np.float32) * scale
+    return weights
 
 
 def _gains(spec: BlockSpec) -> dict[str, float]:
-    """Variance to draw weights with, times fan-in: 2 before an activation that halves it, else 1.
+    """Return the variance of weights times fan-in: 2 before an activation that halves it, else 1.
 
-    What is added to an identity gets a quarter. Without that, activations of a deep network grow
-    to thousands, where squeeze-excite turns rounding into errors of a thousandth.
+    What is added to an identity gets a quarter. Otherwise activations of a deep network grow to
+    thousands, where squeeze-excite turns rounding into errors of a thousandth.
     """
     layers = layers_of(spec)
     gains: dict[str, float] = {}

@@ -18,7 +18,7 @@ KINDS = (
 )
 ACTS = ("none", "relu", "relu6", "hswish")
 
-# No size or width has more than 9 digits; Python refuses to read thousands of them.
+# No size or width has more than 9 digits; Python refuses to parse thousands of digits.
 _KEY = re.compile(
     r"(?P<kind>[a-z_]+)-(?P<in_size>N)x(?P<in_channels>N)-m(?P<mid_channels>N)"
     r"-o(?P<out_channels>N)-k(?P<kernel>N)-s(?P<stride>N)-(?P<act>[a-z0-9]+)"
@@ -30,9 +30,9 @@ _KEY = re.compile(
 class BlockShape:
     """One static block: integers, never ratios. Sizes in pixels (square), widths in channels.
 
-    `mid_channels` is the hidden width (0 where a kind has none; equal to `in_channels` in an
+    `mid_channels` is the hidden width (0 for kinds without one; equal to `in_channels` in an
     `mbconv` without expansion). `se` is the width that squeeze-excite squeezes to, 0 for none.
-    `residual` says that the input is added to the output (a bottleneck always has a shortcut).
+    `residual`: the input is added to the output (a bottleneck always has a shortcut).
     """
 
     kind: str
@@ -71,7 +71,7 @@ class BlockShape:
 
     @property
     def key(self) -> str:
-        """A string that `parse` reads back; unique for each spec."""
+        """A string that `parse` reads back; unique for each shape."""
         return (
             f"{self.kind}-{self.in_size}x{self.in_channels}-m{self.mid_channels}"
             f"-o{self.out_channels}-k{self.kernel}-s{self.stride}-{self.act}"
@@ -80,7 +80,7 @@ class BlockShape:
 
     @classmethod
     def parse(cls, key: str) -> Self:
-        """Read a `key` back; `InputError` where the text is not one."""
+        """Return the shape of a `key`; `InputError` if the text is not a key."""
         match = _KEY.fullmatch(key)
         if match is None:
             example = "mbconv-28x40-m240-o40-k5-s1-hswish-se64-r1"
@@ -92,10 +92,10 @@ class BlockShape:
 
     @property
     def in_bytes(self) -> int:
-        """Input activations of one float32 image."""
+        """Bytes of the input activations of one float32 image."""
         return 4 * self.in_size**2 * self.in_channels
 
     @property
     def out_bytes(self) -> int:
-        """Output activations of one float32 image."""
+        """Bytes of the output activations of one float32 image."""
         return 4 * self.out_size**2 * self.out_channels

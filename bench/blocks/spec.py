@@ -1,6 +1,6 @@
 """`BlockSpec`: the key of every measurement, table and prediction.
 
-Standard library only: a table can be read and a network costed without torch.
+It needs the standard library only: tables are read and networks predicted without torch.
 """
 
 from dataclasses import dataclass, fields
@@ -11,16 +11,16 @@ from bench.blocks.shape import BlockShape
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class BlockSpec(BlockShape):
-    """One static block, and what it costs to compute: that follows from its layers."""
+    """One static block, and its computational cost, which follows from its layers."""
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of one inference at batch 1."""
+        """Multiply-accumulate operations of one inference at batch 1."""
         return layers_of(self).macs
 
     @property
     def params(self) -> int:
-        """Trainable parameters, norms' scales and shifts included."""
+        """Trainable parameters, including norms' scales and shifts."""
         return layers_of(self).params
 
 

@@ -1,8 +1,8 @@
 """Blocks as torch modules, built from `layers_of`: they are trained, extracted, timed, exported.
 
-A block is called with `forward` alone and keeps nothing between calls but batch-norm statistics,
-which are buffers. So it can be made on the meta device and called through
-`torch.func.functional_call` with other parameters of its own shapes.
+A block is called through `forward` only and keeps no state between calls except batch-norm
+statistics, which are buffers. So it can be created on the meta device and called through
+`torch.func.functional_call` with other parameters of its shapes.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +22,7 @@ BN_MOMENTUM = 0.1  # as in OFA's code
 
 
 class ConvLayer(nn.Module):
-    """`conv`, then `norm` unless folded or absent, then the activation."""
+    """Convolution `conv`, then `norm` unless folded or absent, then the activation."""
 
     def __init__(self, layer: Conv, *, folded: bool) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class ConvLayer(nn.Module):
 
 
 class SqueezeExciteLayer(nn.Module):
-    """`reduce` and `expand` are 1x1 convolutions with bias."""
+    """Squeeze-excite, whose `reduce` and `expand` are 1x1 convolutions with bias."""
 
     def __init__(self, layer: SqueezeExcite) -> None:
         super().__init__()
@@ -77,14 +77,14 @@ class PoolLayer(nn.Module):
 
 
 class LinearLayer(nn.Linear):
-    """Fully connected: (batch, channels, 1, 1) to (batch, classes)."""
+    """Fully connected layer: (batch, channels, 1, 1) to (batch, classes)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return super().forward(input.flatten(1))
 
 
 class Block(nn.Module):
-    """`act(main(x) + shortcut(x))`; the layers go by their names in `layers_of`."""
+    """A block as `act(main(x) + shortcut(x))`; layers have their names from `layers_of`."""
 
     def __init__(self, spec: BlockSpec, *, folded: bool = False) -> None:
         super().__init__()
@@ -122,7 +122,7 @@ def activate(x: Tensor, act: str) -> Tensor:
 
 
 def build_block(spec: BlockSpec, *, folded: bool = False, norm_eps: float = NORM_EPS) -> Block:
-    """Make a block's module; `folded` has biases in place of norms, as `Weights` have.
+    """Create a block's module; `folded` has biases in place of norms, as `Weights` have.
 
     `norm_eps` is what norms add to the variance.
     """
@@ -136,33 +136,33 @@ def build_block(spec: BlockSpec, *, folded: bool = False, norm_eps: float = NORM
 def build_network(
     blocks: Sequence[BlockSpec], *, folded: bool = False, norm_eps: float = NORM_EPS
 ) -> nn.Sequential:
-    """Chain blocks; `InputError` where they do not fit. Flat logits if the last is a classifier."""
+    """Create a chain of blocks; `InputError` if they do not fit. A classifier gives logits."""
     check_chain(blocks)
     return nn.Sequential(*(build_block(spec, folded=folded, norm_eps=norm_eps) for spec in blocks))
 
 
 def fold(module: nn.Module, spec: BlockSpec) -> Weights:
-    """Inference weights of a block made by `build_block(spec)`, its norms folded in, as float32."""
+    """Return float32 inference weights of a block made by `build_block(spec)`, norms folded in."""
     block = cast(Block, module)
-    made: dict[str, Array] = {}
+    weights: dict[str, Array] = {}
     for layer, layer_module in _pairs(block, spec):
         match layer_module:
             case ConvLayer():
                 weight, bias = _folded_conv(layer_module)
-                made |= _named(layer.name, weight, bias)
+                weights |= _named(layer.name, weight, bias)
             case SqueezeExciteLayer():
                 for part in ("reduce", "expand"):
                     conv = getattr(layer_module, part)
-                    made |= _named(f"{layer.name}.{part}", conv.weight, conv.bias)
+                    weights |= _named(f"{layer.name}.{part}", conv.weight, conv.bias)
             case LinearLayer():
-                made |= _named(layer.name, layer_module.weight, layer_module.bias)
+                weights |= _named(layer.name, layer_module.weight, layer_module.bias)
             case _:
                 pass
-    return made
+    return weights
 
 
 def model_of(network: nn.Module, blocks: Sequence[BlockSpec]) -> Model:
-    """`Model` of a network made by `build_network(blocks)`, with its present weights."""
+    """Return the `Model` of a network made by `build_network(blocks)`, with its present weights."""
     modules = list(network.children())
     if len(modules) != len(blocks):
         raise InputError(f"a network of {len(modules)} modules came with {len(blocks)} blocks")
@@ -171,7 +171,7 @@ def model_of(network: nn.Module, blocks: Sequence[BlockSpec]) -> Model:
 
 
 def network_of(model: Model) -> nn.Sequential:
-    """Folded torch network with the weights of `model`, in evaluation mode, without gradients."""
+    """Return a folded torch network with the weights of `model`, without gradients."""
     with torch.device("meta"):
         network = build_network(model.blocks, folded=True)
     state: dict[str, Tensor] = {}
@@ -208,7 +208,7 @@ def _pairs(block: Block, spec: BlockSpec) -> Iterator[tuple[Layer, nn.Module]]:
 
 
 def _folded_conv(module: ConvLayer) -> tuple[Tensor, Tensor]:
-    # In float64: a running variance near 0 would cost digits in float32.
+    # In float64: a running variance near 0 would lose digits in float32.
     weight = module.conv.weight.detach().double()
     bias = weight.new_zeros(weight.shape[0])
     if module.conv.bias is not None:
@@ -227,7 +227,7 @@ def _named(name: str, weight: Tensor, bias: Tensor) -> dict[str, Array]:
 
 
 def _array(tensor: Tensor) -> Array:
-    # A copy: further training must not change a model that was taken.
+    # A copy: further training must not change the model.
     return np.array(tensor.detach().cpu().numpy(), dtype=np.float32, order="C")
 
 

@@ -1,9 +1,9 @@
-"""One measurement at a time on a device: a lock that the kernel releases when its process ends.
+"""A lock for one measurement at a time on a device; the kernel releases it at process end.
 
-The lock is a file that is locked, not one that exists: nothing is left to be cleared after a crash.
-It is the device's own (`Device.lock_name`), however the device is addressed, and holds for all
-processes of one user. Within the process that holds it, taking it again does nothing, so that each
-function that measures takes it, and a command takes it before it looks whether the device is quiet.
+The lock is a file that is locked, not one that exists: nothing is left to clean up after a crash.
+It is the device's (`Device.lock_name`), whatever its address, and holds for all processes of one
+user. In the process that holds it, acquiring it again does nothing: each function that measures
+acquires it, and a command acquires it before it checks that the device is idle.
 """
 
 import json
@@ -26,12 +26,12 @@ from bench.files import state_folder
 from bench.reading import from_plain
 
 POLL_S = 1.0
-WRITTEN_S = 0.5  # within which a process that has the lock has written who it is
+WRITTEN_S = 0.5  # time in which a process that has the lock has written its identity
 COMMAND_CHARACTERS = 160
 
 
 class Lockable(Protocol):
-    """What is needed of a device."""
+    """The members of a device that locking needs."""
 
     @property
     def address(self) -> str: ...
@@ -51,30 +51,30 @@ class Holder:
         return f"process {self.pid} (`{self.command}`, since {self.since})"
 
 
-class _Held(threading.local):
-    """What this thread holds."""
+class _HeldLocks(threading.local):
+    """Names of the locks that this thread holds."""
 
     def __init__(self) -> None:
         self.names: set[str] = set()
 
 
-_held = _Held()
+_held = _HeldLocks()
 _open_files: set[FileIO] = set()
 
 
-def mute(words: str) -> None:
-    """Hear whom is waited for, and say nothing."""
-    del words
+def mute(message: str) -> None:
+    """Ignore messages about waiting."""
+    del message
 
 
 @contextmanager
 def measuring(
     device: Lockable, *, wait: bool = False, tell: Callable[[str], None] = mute
 ) -> Iterator[None]:
-    """Hold the device's lock for as long as the block lasts.
+    """Hold the device's lock for the duration of the block.
 
-    Where another process holds it: `DeviceInUseError` names that process; or, with `wait`, its end
-    is waited for, and `tell` hears for whom. `FileError` where no lock file can be made.
+    If another process holds it, `DeviceInUseError` names that process; with `wait`, its end is
+    awaited, and `tell` receives a message. Raises `FileError` if no lock file can be created.
     """
     name = device.lock_name()
     if name is None or name in _held.names or sys.platform == "win32":
@@ -91,16 +91,16 @@ def measuring(
 
 
 def lock_folders() -> list[Path]:
-    """Where lock files may be, the first that can be written counts; not made yet."""
+    """Return possible folders of lock files, of which the first writable one is used."""
     temporary = Path(tempfile.gettempdir()) / f"ofabench-{os.getuid()}" / "locks"
     try:
         return [state_folder() / "locks", temporary]
-    except RuntimeError:  # nothing says where this user's home is
+    except RuntimeError:  # the user's home folder is unknown
         return [temporary]
 
 
 def this_process() -> Holder:
-    """Return who this process is, for others that wait for it."""
+    """Return the identity of this process, for others that wait for it."""
     program, *rest = sys.argv or [""]
     if Path(program).name in ("ofabench", "__main__.py"):
         program = "ofabench"
@@ -114,18 +114,18 @@ def this_process() -> Holder:
 
 @contextmanager
 def _lock_file(name: str) -> Iterator[FileIO]:
-    """Open a lock's file, which is made where it is missing; closing it releases the lock."""
-    refused: list[str] = []
+    """Open a lock's file, created if missing; closing it releases the lock."""
+    failures: list[str] = []
     for folder in lock_folders():
         path = folder / f"{name}.lock"
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if folder.stat().st_uid != os.getuid():
-                refused.append(f"{folder} is another user's")
+                failures.append(f"{folder} is another user's")
                 continue
             file = open(path, "r+b", buffering=0, opener=_create)  # noqa: SIM115
         except OSError as error:
-            refused.append(f"{path}: {error.strerror or error}")
+            failures.append(f"{path}: {error.strerror or error}")
             continue
         _open_files.add(file)
         try:
@@ -135,8 +135,8 @@ def _lock_file(name: str) -> Iterator[FileIO]:
             file.close()
         return
     raise FileError(
-        f"no lock file can be made, which keeps two measurements apart ({'; '.join(refused)}); "
-        "name a folder that can be written by XDG_STATE_HOME"
+        "no lock file can be created, which prevents simultaneous measurements "
+        f"({'; '.join(failures)}); set XDG_STATE_HOME to a writable folder"
     )
 
 
@@ -145,16 +145,16 @@ def _create(path: str, flags: int) -> int:
 
 
 def _take(file: FileIO, address: str, tell: Callable[[str], None] | None) -> None:
-    """Lock the file and write who has it; `tell` is None where nobody is waited for."""
-    told = ""
+    """Lock the file and write this process into it; without `tell`, never wait for others."""
+    reported = ""
     while not _locked(file):
         holder = _holder(file)
         if tell is None:
             raise DeviceInUseError(
                 f"{address} is being measured by {holder}; let it end, or wait for it by --wait"
             )
-        if holder != told:
-            told = holder
+        if holder != reported:
+            reported = holder
             tell(f"waiting for {holder} to end measuring on {address}")
         time.sleep(POLL_S)
     file.truncate(0)
@@ -163,7 +163,7 @@ def _take(file: FileIO, address: str, tell: Callable[[str], None] | None) -> Non
 
 
 def _locked(file: FileIO) -> bool:
-    """Lock the file; False where another process has it."""
+    """Lock the file; return False if another process holds the lock."""
     import fcntl
 
     try:
@@ -172,20 +172,20 @@ def _locked(file: FileIO) -> bool:
         return False
     except OSError as error:
         raise FileError(
-            f"{file.name} cannot be locked ({error.strerror}), which keeps two measurements apart; "
-            "name a folder of another file system by XDG_STATE_HOME"
+            f"{file.name} cannot be locked ({error.strerror}), which prevents simultaneous "
+            "measurements; set XDG_STATE_HOME to a folder of another file system"
         ) from error
     return True
 
 
 def _holder(file: FileIO) -> str:
-    """Name the process that has the lock, by what it wrote of itself."""
+    """Return the process that holds the lock, as it wrote itself into the file."""
     deadline_s = time.monotonic() + WRITTEN_S
     while True:
         file.seek(0)
         try:
-            found = json.loads(file.read())
-            return str(from_plain(Holder, found, "a lock"))
+            fields = json.loads(file.read())
+            return str(from_plain(Holder, fields, "a lock"))
         except (ValueError, TypeError):  # not written yet
             if time.monotonic() > deadline_s:
                 return "another process"
@@ -193,7 +193,7 @@ def _holder(file: FileIO) -> str:
 
 
 def _close_in_child() -> None:
-    """A forked child, such as a data loader's, must not keep its parent's lock alive."""
+    """Close lock files in a forked child, so that it does not keep its parent's lock."""
     for file in _open_files:
         file.close()
     _open_files.clear()

@@ -10,27 +10,28 @@ from bench.backends.fake import FakeBackend, FakeModel
 from bench.blocks.model import Model
 from bench.errors import DeviceError, UnrunnableError
 from bench.protocol.backend import Array, Backend
-from bench.protocol.device import Facts, LoadCosts, LoadPlan, PassResult, Workload
+from bench.protocol.device import Facts, LoadPlan, ModelCosts, PassResult, Workload
 from bench.protocol.target import Target
-from bench.timing.host_bursts import time_passes
+from bench.timing.host_bursts import time_rounds
 
-MEMORY_BOUND_BYTES = 4_000_000  # weights of a model that the fake caches do not hold
-BURST_NS = 50_000_000  # memory is slow in one of four stretches of this length
+MEMORY_BOUND_BYTES = 4_000_000  # weights of a model that exceed the simulated caches
+BURST_NS = 50_000_000  # memory is slow in one of four intervals of this length
 STUMBLE_FACTOR = 20.0
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedDisturbances:
-    """What a fake machine does wrong; all zero is a machine that repeats itself exactly."""
+    """Disturbances of a simulated machine; with all zero it repeats itself exactly."""
 
-    noise: float = 0.0  # standard deviation of each call's logarithm
-    layout: float = 0.0  # the same for each model of a load: where its memory came to lie
-    level: float = 0.0  # the same for each load: how fast the machine happens to be
-    drift: float = 0.0  # slower by this share for each second that a load lasts
-    stumbles: float = 0.0  # share of calls that are switched out, and seen to be
-    memory_swing: float = 0.0  # memory-bound calls are slower by this share, a quarter of the time
-    cold: float = 0.25  # what a call costs more when another model was called before it
+    noise: float = 0.0  # standard deviation of each inference's logarithm
+    layout: float = 0.0  # the same for each model of a replicate, as by its memory layout
+    level: float = 0.0  # the same for each replicate: the machine's speed
+    drift: float = 0.0  # slower by this share for each second of a replicate
+    stumbles: float = 0.0  # share of inferences that are preempted, and detected
+    # Memory-bound inferences are slower by this share, a quarter of the time.
+    memory_swing: float = 0.0
+    cold: float = 0.25  # extra cost of an inference after another model's
 
 
 NO_FLAWS = SimulatedDisturbances()
@@ -38,13 +39,13 @@ NO_FLAWS = SimulatedDisturbances()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FakeDevice:
-    """Device for tests and dry runs; it runs the fake backend by a clock of its own."""
+    """Device for tests and dry runs; it runs the fake backend with a simulated clock."""
 
     flaws: SimulatedDisturbances = NO_FLAWS
     seed: int = 0
     memory_bytes: int = 4_000_000_000
-    room_bytes: int | None = None  # of one model's activations; a larger one cannot run
-    busy_with: str = ""  # what `check_quiet` complains of
+    room_bytes: int | None = None  # for one model's activations; a larger model cannot run
+    busy_with: str = ""  # reason that `check_quiet` reports
     address: str = "fake"
 
     def slug(self) -> str:
@@ -62,18 +63,18 @@ class FakeDevice:
         return backend.version()
 
     def choose_cores(self, threads: int, wanted: str | None) -> str:
-        """Every core is there."""
+        """Return the wanted cores: every core exists."""
         del threads
         return wanted or ""
 
     def options(self) -> tuple[tuple[str, str], ...]:
         return ()
 
-    def load_costs(self) -> LoadCosts:
-        return LoadCosts()
+    def load_costs(self) -> ModelCosts:
+        return ModelCosts()
 
     def lock_name(self) -> str | None:
-        """None: no other process disturbs what is computed."""
+        """Return None: no other process disturbs computed times."""
         return None
 
     def check_quiet(self) -> None:
@@ -81,31 +82,32 @@ class FakeDevice:
             raise DeviceError(f"device fake is busy: {self.busy_with}; stop it, or use --force")
 
     def infer(self, content: bytes, images: Array, backend: Backend, target: Target) -> Array:
-        """Through the backend, in this process."""
+        """Compute through the backend, in this process."""
         return backend.load_file(content, target).infer(images)
 
     def run_load(
         self, work: Sequence[Workload], backend: Backend, target: Target, plan: LoadPlan
     ) -> Generator[PassResult]:
-        """Time by the fake clock; what happens depends on the load's seed and nothing before it."""
-        for place, one in enumerate(work):
-            needed = target.batch * max((b.in_bytes + b.out_bytes for b in one.blocks), default=0)
+        """Time by the simulated clock; results depend on the replicate's seed only."""
+        for place, workload in enumerate(work):
+            sizes = (block.in_bytes + block.out_bytes for block in workload.blocks)
+            needed = target.batch * max(sizes, default=0)
             if self.room_bytes is not None and needed > self.room_bytes:
                 raise UnrunnableError("out of memory", place=place)
         machine = _Machine(self.flaws, [self.seed, plan.seed])
-        calls = [machine.call(_load(one, backend, target)) for one in work]
-        yield from time_passes(
-            calls, plan, clock_ns=machine.clock_ns, watch=machine, facts=machine.facts
+        inferences = [machine.call(_load(workload, backend, target)) for workload in work]
+        yield from time_rounds(
+            inferences, plan, clock_ns=machine.clock_ns, watch=machine, facts=machine.facts
         )
 
     def close(self) -> None:
-        """Nothing was changed."""
+        """Do nothing: nothing was changed."""
 
 
 def _load(workload: Workload, backend: Backend, target: Target) -> FakeModel:
-    # By name, for a backend that loads files in place of models wraps another.
+    # Compared by name, because a backend for loaded files may wrap another one.
     if backend.name == FakeBackend.name:
-        # The costs of a fake model do not depend on its weights, so none are made.
+        # The costs of a fake model do not depend on its weights, so none are created.
         count = len(workload.blocks)
         model = Model(workload.blocks, ({},) * count, file=workload.file)
         loaded = backend.load(model, target)
@@ -115,7 +117,7 @@ def _load(workload: Workload, backend: Backend, target: Target) -> FakeModel:
 
 
 class _Machine:
-    """Calls, a clock and a watch that agree."""
+    """Consistent inferences, clock and disturbance monitor."""
 
     def __init__(self, flaws: SimulatedDisturbances, seed: Sequence[int]) -> None:
         self._flaws = flaws
@@ -126,17 +128,17 @@ class _Machine:
         self._stumbled = False
 
     def call(self, model: FakeModel) -> Callable[[], None]:
-        """Make a call that moves the clock by what it costs at that moment."""
+        """Return an inference that advances the clock by its cost at that time."""
         weights_bytes = 4 * sum(block.params for block in model.model.blocks)
         memory_bound = weights_bytes > MEMORY_BOUND_BYTES
         layout = np.exp(self._flaws.layout * self._rng.standard_normal())
         cost_ns = float(model.cost_ns * layout)
-        me = object()
+        identity = object()
 
         def run() -> None:
-            factor = self._factor(memory_bound=memory_bound, cold=self._last is not me)
+            factor = self._factor(memory_bound=memory_bound, cold=self._last is not identity)
             self._now_ns += cost_ns * factor
-            self._last = me
+            self._last = identity
 
         return run
 
@@ -153,7 +155,7 @@ class _Machine:
     def begin(self) -> None:
         self._stumbled = False
 
-    def switched(self) -> bool:
+    def preempted(self) -> bool:
         return self._stumbled
 
     def stolen(self, *, last: bool = False) -> bool | None:

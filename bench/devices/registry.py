@@ -34,17 +34,17 @@ PLUGINS: Plugins[Device] = Plugins(
 
 
 def register_device(name: str, factory: Callable[[str], Device]) -> None:
-    """Make a kind of device known under a name, for this process.
+    """Register a kind of device under a name, for this process.
 
-    A package makes its own known to every process, the command line too, by an entry point of the
-    group `ofabench.devices`: `mine = "my_package:MyDevice"`.
+    A package makes its devices known to every process, including the command line, by an entry
+    point of the group `ofabench.devices`: `mine = "my_package:MyDevice"`.
 
     Args:
-        name: what its addresses begin with: `mine` for the addresses `mine` and `mine:...`;
+        name: the beginning of its addresses: `mine` for the addresses `mine` and `mine:...`;
             lowercase letters, digits, - and _.
-        factory: the class, or a function that makes one, given the whole address. Where it has an
-            attribute `addresses`, a function that returns addresses, `ofabench devices` lists
-            these.
+        factory: the class, or a function that creates one, called with the whole address. If it
+            has an attribute `addresses`, a function that returns addresses, `ofabench devices`
+            lists these.
 
     Raises:
         InputError: the name is taken, or the factory cannot be called.
@@ -63,10 +63,10 @@ def register_device(name: str, factory: Callable[[str], Device]) -> None:
 def get_device(
     address: str, *, phone: "PhoneOptions | None" = None, cuda: "CudaOptions | None" = None
 ) -> Device:
-    """Make the device at `address`, with the options of its kind.
+    """Create the device at `address`, with the options of its kind.
 
-    `InputError` where there is no such kind. A phone or a GPU is reached when it is first asked
-    for something, and `close` ends that.
+    Raises `InputError` if there is no such kind. A phone or a GPU is connected at its first use,
+    and `close` disconnects it.
     """
     if address == "cpu":
         from bench.devices.cpu.local import LocalDevice
@@ -96,11 +96,11 @@ def _plugin(address: str) -> Device:
     name = address.partition(":")[0]
     device = None if name in PLUGINS.built_in else PLUGINS.make(name, address)
     if device is None:
-        others = "".join(f", {each}" for each in PLUGINS.names())
+        others = "".join(f", {name}" for name in PLUGINS.names())
         raise InputError(f"device is {address!r}, expected one of: {KNOWN}{others}")
     if device.address != address:
         raise PluginError(
-            f"the device {name} gives its address as {device.address!r:.80}, asked was {address!r}"
+            f"the device {name} gives its address as {device.address!r:.80}, expected {address!r}"
         )
     return device
 
@@ -111,7 +111,7 @@ class DeviceEntry:
 
     address: str
     slug: str
-    backends: Mapping[str, str | None]  # each runtime's version; None where it is not installed
+    backends: Mapping[str, str | None]  # each runtime's version; None if it is not installed
     facts: Facts
     state: str = "ready"
 
@@ -119,23 +119,23 @@ class DeviceEntry:
         return asdict(self)
 
 
-def found_devices(tell: Callable[[str], None]) -> list[DeviceEntry]:
-    """Every device that can be measured from here: this machine, its GPUs, and phones.
+def discover_devices(tell: Callable[[str], None]) -> list[DeviceEntry]:
+    """Return every device that can be measured from here: this machine, its GPUs, and phones.
 
-    Of a phone no more is told than its model: facts take a connection, see `describe`. `tell`
-    hears why phones could not be listed; the other devices are.
+    A phone's entry has its model only: facts need a connection, see `describe`. `tell` receives the
+    reason if phones could not be listed; the other devices are.
     """
-    from bench.devices.cuda.discovery import found_gpus
+    from bench.devices.cuda.discovery import discover_gpus
 
     gpus = [
         DeviceEntry(address=gpu.address, slug=gpu.slug, backends={}, facts={}, state=gpu.state)
-        for gpu in found_gpus()
+        for gpu in discover_gpus()
     ]
     return [describe(get_device("cpu")), *gpus, *_found_phones(tell), *_found_plugins(tell)]
 
 
 def _found_plugins(tell: Callable[[str], None]) -> list[DeviceEntry]:
-    """Devices of other packages, those that list their addresses."""
+    """Return the devices of other packages that list their addresses."""
     result = []
     for name in PLUGINS.names():
         try:
@@ -150,14 +150,14 @@ def _addresses(name: str) -> list[str]:
     listed: Callable[[], Iterable[str]] | None = getattr(factory, "addresses", None)
     if not callable(listed):
         return []
-    found = PLUGINS.guarded(f"the device {name}", "list its addresses", lambda: list(listed()))
-    if not all(isinstance(each, str) for each in found):
-        raise PluginError(f"the device {name} lists addresses that are no texts: {found!r:.80}")
-    return [str(each) for each in found]
+    addresses = PLUGINS.guarded(f"the device {name}", "list its addresses", lambda: list(listed()))
+    if not all(isinstance(address, str) for address in addresses):
+        raise PluginError(f"the device {name} lists addresses that are no texts: {addresses!r:.80}")
+    return [str(address) for address in addresses]
 
 
 def _found_plugin(address: str) -> DeviceEntry:
-    """Describe a device; its state says why where it cannot be reached."""
+    """Return the entry of a device; its state has the reason if it cannot be reached."""
     with closing(get_device(address)) as device:
         try:
             return describe(device)
@@ -168,10 +168,10 @@ def _found_plugin(address: str) -> DeviceEntry:
 
 
 def _found_phones(tell: Callable[[str], None]) -> list[DeviceEntry]:
-    from bench.devices.android.adb.discovery import found_phones
+    from bench.devices.android.adb.discovery import discover_phones
 
     try:
-        phones = found_phones()
+        phones = discover_phones()
     except (DeviceError, InputError) as error:
         tell(f"phones are not listed: {error}")
         return []
@@ -188,7 +188,7 @@ def _found_phones(tell: Callable[[str], None]) -> list[DeviceEntry]:
 
 
 def describe(device: Device) -> DeviceEntry:
-    """Tell everything of a device; `DeviceError` where it cannot be reached."""
+    """Return the entry of a device with its facts; `DeviceError` if it cannot be reached."""
     names = CUDA_RUNTIMES if device.address.startswith("cuda") else RUNTIMES
     backends = {name: _version(device, name) for name in (*names, *BACKEND_PLUGINS.names())}
     return DeviceEntry(
@@ -197,7 +197,7 @@ def describe(device: Device) -> DeviceEntry:
 
 
 def _version(device: Device, backend: str) -> str | None:
-    """Version of what runs a backend's files there; None where nothing does."""
+    """Return the version of a backend's runtime there; None if there is none."""
     try:
         return device.runtime_version(get_backend(backend))
     except (MissingRuntimeError, PluginError, InputError):

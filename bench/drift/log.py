@@ -1,8 +1,8 @@
 """`DriftLog`: latencies of a sweep's anchor networks in each measurement session.
 
-A measurement session is a stretch of measuring that begins at least `SESSION_GAP_S` after the one
-before it has ended. A session that is killed and resumed, or replicates in separate processes, stay
-one session: whatever slows a machine for minutes is the same in all of it.
+A measurement session is a stretch of measuring that begins at least `SESSION_GAP_S` after the end
+of the one before. A session that is killed and resumed, or replicates in separate processes, are
+one session: what slows a machine for minutes is the same throughout.
 """
 
 import math
@@ -30,8 +30,8 @@ ANCHORS = 5
 class Anchor:
     """A whole network that is measured again in later sessions, and its latency in the sweep.
 
-    `ms` is its drift-corrected latency in the sweep, to which sessions are compared. `label` is
-    its line of an archs file.
+    `ms` is its drift-corrected latency in the sweep, to which sessions are compared. `label` is its
+    line of an architectures file.
     """
 
     blocks: tuple[BlockSpec, ...]
@@ -40,7 +40,7 @@ class Anchor:
 
     @property
     def workload(self) -> Workload:
-        """The network as it is measured."""
+        """The network as a workload."""
         return Workload(role="network", blocks=self.blocks, label=self.label)
 
 
@@ -48,7 +48,7 @@ class Anchor:
 class AnchorSession:
     """Latencies of the anchors in one session, ms as measured, in the order of the log's anchors.
 
-    `started_at` is ISO 8601 with an offset. `forced` where others used the device meanwhile.
+    `started_at` is ISO 8601 with an offset. `forced`: others used the device meanwhile.
     """
 
     started_at: str
@@ -57,7 +57,7 @@ class AnchorSession:
 
     @property
     def unix_s(self) -> float:
-        """When it started, in seconds since 1970."""
+        """Start time, in seconds since 1970."""
         return unix_s(self.started_at)
 
 
@@ -65,8 +65,8 @@ class AnchorSession:
 class Stretch:
     """A part of the sweep, about as long as a drift session: one replicate of one group.
 
-    `log_drift` is the log of what its networks took over their latency in the whole sweep, the
-    median over them. It is no session, but it says how restless the machine is within minutes.
+    `log_drift` is the log of its networks' times over their latencies in the whole sweep, the
+    median over networks. It is not a session, but shows how the machine varies within minutes.
     """
 
     started_at: str
@@ -74,7 +74,7 @@ class Stretch:
 
     @property
     def unix_s(self) -> float:
-        """When it started, in seconds since 1970."""
+        """Start time, in seconds since 1970."""
         return unix_s(self.started_at)
 
 
@@ -98,13 +98,15 @@ class DriftLog:
                     f"the session of {session.started_at} has {len(session.ms)} latencies, "
                     f"expected {len(self.anchors)}, one of each anchor"
                 )
-        values = [one.ms for one in self.anchors] + [ms for s in self.sessions for ms in s.ms]
+        values = [anchor.ms for anchor in self.anchors] + [
+            ms for session in self.sessions for ms in session.ms
+        ]
         if not all(math.isfinite(ms) and ms > 0 for ms in values):
             raise InputError("a drift log's latencies are above 0 ms")
-        if not all(math.isfinite(one.log_drift) for one in self.stretches):
+        if not all(math.isfinite(stretch.log_drift) for stretch in self.stretches):
             raise InputError("the drift of a stretch is a number")
         for name in ("sessions", "stretches"):
-            ordered = sorted(getattr(self, name), key=lambda one: one.unix_s)
+            ordered = sorted(getattr(self, name), key=lambda part: part.unix_s)
             object.__setattr__(self, name, tuple(ordered))
 
     @property
@@ -116,7 +118,7 @@ class DriftLog:
     def log_ratios(self) -> Floats:
         """Log of each anchor's latency in each session over that in the sweep, (s, anchors)."""
         now = np.array([session.ms for session in self.sessions])
-        return np.asarray(np.log(now / np.array([one.ms for one in self.anchors])))
+        return np.asarray(np.log(now / np.array([anchor.ms for anchor in self.anchors])))
 
     @property
     def log_drift(self) -> Floats:
@@ -124,11 +126,15 @@ class DriftLog:
         return np.asarray(np.median(self.log_ratios, axis=1))
 
     def to_json(self) -> dict[str, Any]:
-        """JSON values, as provenance keeps them."""
+        """Return JSON values, as stored in provenance."""
         return {
             "anchors": [
-                {"blocks": [b.key for b in one.blocks], "label": one.label, "ms": one.ms}
-                for one in self.anchors
+                {
+                    "blocks": [block.key for block in anchor.blocks],
+                    "label": anchor.label,
+                    "ms": anchor.ms,
+                }
+                for anchor in self.anchors
             ],
             "sessions": to_plain(self.sessions),
             "stretches": to_plain(self.stretches),
@@ -136,15 +142,18 @@ class DriftLog:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Read `to_json`'s values; `InputError`, `ValueError`, `KeyError` or `TypeError` else."""
+        """Read `to_json`'s values.
+
+        Raises `InputError`, `ValueError`, `KeyError` or `TypeError` for others.
+        """
         return cls(
             anchors=tuple(
                 Anchor(
-                    blocks=tuple(BlockSpec.parse(key) for key in one["blocks"]),
-                    label=str(one["label"]),
-                    ms=float(one["ms"]),
+                    blocks=tuple(BlockSpec.parse(key) for key in anchor["blocks"]),
+                    label=str(anchor["label"]),
+                    ms=float(anchor["ms"]),
                 )
-                for one in data["anchors"]
+                for anchor in data["anchors"]
             ),
             sessions=tuple(
                 from_plain(AnchorSession, session, "a session") for session in data["sessions"]
@@ -156,9 +165,9 @@ class DriftLog:
 
 
 def choose_anchors(latencies_ms: Sequence[float], count: int = ANCHORS) -> list[int]:
-    """Places of up to `count` networks spread over the range of latency, the fastest first.
+    """Return the places of up to `count` networks spread over the latencies, the fastest first.
 
-    Those at equal steps of the rank from the fastest to the slowest, both among them.
+    They are at equal steps of the rank, from the fastest to the slowest, both included.
     """
     order = np.argsort(np.asarray(latencies_ms, dtype=np.float64), kind="stable")
     steps = np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int)

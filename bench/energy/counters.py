@@ -5,32 +5,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from bench.devices.cuda.nvml import NvmlCard
+from bench.devices.cuda.nvml import NvmlGpu
 from bench.errors import DeviceError, MissingRuntimeError
 
 ZONES = Path("sys/class/powercap")
-# A package draws less than this. A counter that could have gone round unseen is not believed.
+# A package draws less than this. Readings are rejected if the counter may have wrapped around
+# unseen.
 MOST_W = 500.0
 
 
 class Counter(Protocol):
-    """Energy drawn since the counter was begun with."""
+    """Counts the energy drawn since its creation."""
 
     @property
     def how(self) -> str: ...
 
     def look(self) -> None:
-        """Read the counter, as must be done before it has gone round once."""
+        """Read the counter; it must be read at least once per wrap-around."""
         ...
 
     def energy_j(self) -> float | None:
-        """Joules between the first look and the last; None where the counter failed."""
+        """Return the joules between the first and the last reading; None if the counter failed."""
         ...
 
 
 @dataclass(slots=True)
 class _Zone:
-    """One of RAPL's zones: a counter in microjoules that goes back to 0 after `range_uj`."""
+    """One RAPL zone: a counter in microjoules that wraps to 0 after `range_uj`."""
 
     file: Path
     range_uj: int
@@ -40,10 +41,10 @@ class _Zone:
 
 
 class RaplCounter:
-    """CPU packages and their memory, through Linux's powercap tree (Intel's and AMD's alike).
+    """CPU packages and their memory, through Linux's powercap tree (Intel and AMD).
 
-    It counts all that runs on the machine, not this process alone. Zones within a package are
-    parts of it, and `psys` holds all packages: neither is counted again.
+    It counts everything that runs on the machine, not this process alone. Zones within a package
+    are parts of it, and `psys` includes all packages: neither is counted again.
     """
 
     how = "rapl"
@@ -54,7 +55,7 @@ class RaplCounter:
 
     @classmethod
     def find(cls, root: Path, clock: Callable[[], float]) -> "RaplCounter | None":
-        """Counters of the machine at `root`; None where there are none, or none may be read."""
+        """Return the counters of the machine at `root`; None if it has no readable ones."""
         zones = []
         for folder in sorted((root / ZONES).glob("intel-rapl:*")):
             try:
@@ -65,7 +66,7 @@ class RaplCounter:
                         for file in ("energy_uj", "max_energy_range_uj")
                     )
                     zones.append(_Zone(folder / "energy_uj", range_uj, uj, clock()))
-            except (OSError, ValueError):  # only root may read it, as most systems have it
+            except (OSError, ValueError):  # on most systems only root may read it
                 return None
         return cls(zones, clock) if zones else None
 
@@ -78,9 +79,9 @@ class RaplCounter:
             except (OSError, ValueError):
                 self._failed = True
                 return
-            # Where it may have gone round more than once, what it says is not known.
+            # If it may have wrapped more than once, the reading is unknown.
             self._failed |= (now_s - zone.last_s) * MOST_W * 1e6 >= zone.range_uj
-            # Counted from 0 to the range, both included.
+            # Counts from 0 to the range, both included.
             zone.total_uj += (uj - zone.last_uj) % (zone.range_uj + 1)
             zone.last_uj, zone.last_s = uj, now_s
 
@@ -90,46 +91,46 @@ class RaplCounter:
 
 
 class NvmlCounter:
-    """Cards' own totals since their driver was loaded (Volta and later have them)."""
+    """Total energy of GPUs since their driver was loaded (Volta and later have it)."""
 
     how = "nvml"
 
-    def __init__(self, cards: Sequence[NvmlCard], first_j: Sequence[float]) -> None:
-        self._cards, self._first_j = cards, first_j
+    def __init__(self, gpus: Sequence[NvmlGpu], first_j: Sequence[float]) -> None:
+        self._gpus, self._first_j = gpus, first_j
         self._last_j: list[float | None] = [*first_j]
 
     @classmethod
-    def find(cls, cards: Sequence[NvmlCard]) -> "NvmlCounter | None":
-        """Counters of `cards`; None where one of them has none."""
-        told = [card.energy_j() for card in cards]
-        first_j = [joules for joules in told if joules is not None]
-        return cls(cards, first_j) if cards and len(first_j) == len(cards) else None
+    def find(cls, gpus: Sequence[NvmlGpu]) -> "NvmlCounter | None":
+        """Return the counters of `gpus`; None if one of them has none."""
+        readings = [gpu.energy_j() for gpu in gpus]
+        first_j = [joules for joules in readings if joules is not None]
+        return cls(gpus, first_j) if gpus and len(first_j) == len(gpus) else None
 
     def look(self) -> None:
         """See `Counter`."""
         try:
-            self._last_j = [card.energy_j() for card in self._cards]
-        except DeviceError:  # gone: a run's result is worth more than its energy
-            self._last_j = [None for _ in self._cards]
+            self._last_j = [gpu.energy_j() for gpu in self._gpus]
+        except DeviceError:  # the GPU is gone: keep the run's result, without its energy
+            self._last_j = [None for _ in self._gpus]
 
     def energy_j(self) -> float | None:
         """See `Counter`."""
         last_j = [joules for joules in self._last_j if joules is not None]
-        if len(last_j) < len(self._cards):
+        if len(last_j) < len(self._gpus):
             return None
         return sum(last_j) - sum(self._first_j)
 
 
-def cards_from(number: int, count: int) -> list[NvmlCard]:
-    """Torch's cards `number` and after, `count` at most; none where they cannot be asked."""
+def cards_from(number: int, count: int) -> list[NvmlGpu]:
+    """Return torch's GPUs from `number` on, at most `count`; none if they cannot be queried."""
     import torch
 
     from bench.devices.cuda.torch_driver import uuid_of
 
     try:
         return [
-            NvmlCard(uuid_of(one))
-            for one in range(number, min(number + count, torch.cuda.device_count()))
+            NvmlGpu(uuid_of(index))
+            for index in range(number, min(number + count, torch.cuda.device_count()))
         ]
     except (DeviceError, MissingRuntimeError):
         return []

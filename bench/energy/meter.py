@@ -1,4 +1,4 @@
-"""Use of a run: device time, and energy, as counted by the device or as assumed."""
+"""Resource use of a run: device time, and energy, as counted by the device or as assumed."""
 
 import platform
 import time
@@ -11,22 +11,22 @@ from bench.devices.cpu.host_facts import cpu_model
 from bench.energy.counters import Counter, NvmlCounter, RaplCounter, cards_from
 from bench.reading import Count, NonNegative, from_plain
 
-# Server CPUs' design power over their cores is 4 to 7 W: AMD EPYC 7763 has 280 W for 64 cores,
-# Intel Xeon Platinum 8380 270 W for 40.
+# Server CPUs' design power per core is 4 to 7 W: AMD EPYC 7763 has 280 W for 64 cores, Intel Xeon
+# Platinum 8380 270 W for 40.
 ASSUMED_W_PER_CORE = 5.0
-# The board power of a card of the kind networks are trained on: NVIDIA V100 PCIe 250 W, A100
-# PCIe 300 W, H100 PCIe 350 W. Used only where a card does not even tell its power limit.
+# Board power of GPUs that networks are trained on: NVIDIA V100 PCIe 250 W, A100 PCIe 300 W, H100
+# PCIe 350 W. Used only for a GPU that does not report its power limit.
 ASSUMED_W_PER_CARD = 300.0
 SECONDS_BETWEEN_LOOKS = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What one run used of `device`, a CPU's or a card's name.
+    """Resources that one run used of `device`, the name of a CPU or GPU.
 
-    `device_s` are core-seconds on a CPU (`wall_s` times `cores`), card-seconds on cards, which is
-    what device hours are made of. `cores` are those of all `processes` together. `how` says where
-    `energy_j` is from: "rapl", "nvml", or what was assumed, like "assumed 5 W a core".
+    `device_s` are core-seconds on a CPU (`wall_s` times `cores`), GPU-seconds on GPUs; device hours
+    are computed from them. `cores` are those of all `processes` together. `how` is the source of
+    `energy_j`: "rapl", "nvml", or the assumption, as "assumed 5 W a core".
     """
 
     device: str
@@ -48,15 +48,15 @@ class Usage:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Read what `to_json` wrote; `InputError` where it is anything else."""
+        """Read what `to_json` wrote; `InputError` for anything else."""
         return from_plain(cls, data, "a usage", advice="measure it again", other_keys=True)
 
 
 class EnergyMeter:
-    """Meters a run from `start` to `stop`. Never an error: what cannot be read is assumed.
+    """Meters a run from `start` to `stop`. It raises no errors: unreadable values are assumed.
 
-    `look` is to be called now and then, for a CPU's counter goes round within minutes; it costs
-    nothing more often than each half minute. `stop` may be called again later, for the whole run.
+    Call `look` regularly, because a CPU's counter wraps around within minutes; it reads at most
+    once in half a minute. `stop` may be called again later, for the whole run.
     """
 
     def __init__(
@@ -78,10 +78,10 @@ class EnergyMeter:
         root: Path = Path("/"),
         clock: Callable[[], float] = time.monotonic,
     ) -> Self:
-        """Begin. `device` is torch's name (`cpu`, `cuda:1`); `threads` are one process's.
+        """Start metering. `device` is torch's name (`cpu`, `cuda:1`); `threads` are of one process.
 
-        One meter counts for all `processes` of a run on this machine; on cards each has its own,
-        numbered on from the one named.
+        One meter counts for all `processes` of a run on this machine; on GPUs each has its own,
+        numbered consecutively from the named one.
         """
         cores = threads * processes
         if not device.startswith("cuda"):
@@ -94,29 +94,29 @@ class EnergyMeter:
                 assumed=f"assumed {ASSUMED_W_PER_CORE:g} W a core",
             )
             return cls(facts, RaplCounter.find(root, clock), clock)
-        cards = cards_from(int(device.partition(":")[2] or 0), processes)
-        told = cards[0].facts() if cards else None
-        limit_w = told.power_limit_w if told is not None else None
+        gpus = cards_from(int(device.partition(":")[2] or 0), processes)
+        gpu_facts = gpus[0].facts() if gpus else None
+        limit_w = gpu_facts.power_limit_w if gpu_facts is not None else None
         watts = limit_w or ASSUMED_W_PER_CARD
         facts = _Facts(
-            name=told.name if told is not None else device,
+            name=gpu_facts.name if gpu_facts is not None else device,
             processes=processes,
             cores=cores,
-            devices=len(cards) or processes,
+            devices=len(gpus) or processes,
             assumed_w=watts,
             assumed=f"assumed {watts:g} W a card" + (", its power limit" if limit_w else ""),
         )
-        return cls(facts, NvmlCounter.find(cards), clock)
+        return cls(facts, NvmlCounter.find(gpus), clock)
 
     def look(self) -> None:
-        """Read a counter before it has gone round; may be called as often as is handy."""
+        """Read the counter if half a minute has passed; may be called at any time."""
         now_s = self._clock()
         if self._counter is not None and now_s - self._looked_s >= SECONDS_BETWEEN_LOOKS:
             self._looked_s = now_s
             self._counter.look()
 
     def stop(self) -> Usage:
-        """Return what was used since `start`."""
+        """Return the resources used since `start`."""
         facts, counter = self._facts, self._counter
         wall_s = self._clock() - self._started_s
         if counter is not None:
@@ -136,7 +136,7 @@ class EnergyMeter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Facts:
-    """What is known when a run begins; `devices` are cores or cards that it keeps."""
+    """Known at a run's start; `devices` is the number of cores or GPUs that it occupies."""
 
     name: str
     processes: int

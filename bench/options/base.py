@@ -1,4 +1,4 @@
-"""Base of all dataclasses of options: checks, and conversion from and to plain values."""
+"""Base class of all option dataclasses: checks, and conversion from and to plain values."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ from bench.options.reading import read_options
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Base of frozen dataclasses of options; every value is checked when one is made.
+    """Base class of frozen dataclasses of options; all values are checked at creation.
 
-    A field that `option` made may have a value in words (`"5m"`), a list where it is a tuple and a
-    text where it is a path: it becomes what the annotation says. A wrong value or type is an
-    `InputError`. Fields that neither `option` nor `nested` made are for Python alone.
+    A field made by `option` may be given as text with a unit (`"5m"`), as a list for a tuple, or as
+    text for a path: it is converted to the annotated type. A wrong value or type raises
+    `InputError`. Fields made by neither `option` nor `nested` are for Python only.
 
     Rules about several fields go into `check`, not `__post_init__`.
 
@@ -27,7 +27,7 @@ class Options:
         >>> from bench.options import SECONDS, Options, option
         >>> @dataclass(frozen=True, slots=True, kw_only=True)
         ... class SweepOptions(Options):
-        ...     replicates: int = option(3, help="models made afresh", minimum=1)
+        ...     replicates: int = option(3, help="models created afresh", minimum=1)
         ...     budget_s: float | None = option(None, flag="--budget", unit=SECONDS, help="time")
         >>> SweepOptions(budget_s="5m")
         SweepOptions(replicates=3, budget_s=300.0)
@@ -39,28 +39,28 @@ class Options:
         for name, option in own_fields(cls).items():
             object.__setattr__(self, name, checked(option, getattr(self, name), name))
         for name, inner in nested_fields(cls).items():
-            given = getattr(self, name)
-            if isinstance(given, Mapping):
-                made = read_options(inner.cls, given, name, inner.defaults)
-                object.__setattr__(self, name, made)
-            elif not isinstance(given, inner.cls):
+            value = getattr(self, name)
+            if isinstance(value, Mapping):
+                options = read_options(inner.cls, value, name, inner.defaults)
+                object.__setattr__(self, name, options)
+            elif not isinstance(value, inner.cls):
                 kind = inner.cls.__name__
-                raise InputError(f"{name} is {given!r}, expected {kind} or a dictionary")
+                raise InputError(f"{name} is {value!r}, expected {kind} or a dictionary")
         check_sets(self)
         self.check()
 
     def check(self) -> None:
-        """Raise `InputError` where fields do not fit together; for subclasses to define."""
+        """Raise `InputError` if fields do not fit together; for subclasses to define."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the options as plain values for JSON: texts, numbers, lists and dictionaries."""
+        """Return the options as plain values for JSON: strings, numbers, lists and dictionaries."""
         own, inner = own_fields(type(self)), nested_fields(type(self))
         result: dict[str, Any] = {}
-        for each in dataclasses.fields(self):
-            if each.name in own:
-                result[each.name] = _plain(getattr(self, each.name))
-            elif each.name in inner:
-                result[each.name] = getattr(self, each.name).to_dict()
+        for field in dataclasses.fields(self):
+            if field.name in own:
+                result[field.name] = _plain(getattr(self, field.name))
+            elif field.name in inner:
+                result[field.name] = getattr(self, field.name).to_dict()
         return result
 
     @classmethod
@@ -70,7 +70,7 @@ class Options:
 
     @classmethod
     def or_defaults(cls, options: Self | None) -> Self:
-        """Return options that a caller may leave out; `InputError` where they are of another type.
+        """Return options that a caller may omit; `InputError` if they are of another type.
 
         Example:
             >>> class NoOptions(Options):

@@ -9,7 +9,7 @@ from bench.options.fields import OptionField, own_fields
 
 
 def checked(option: OptionField, value: object, key: str, *, bare: bool = True) -> Any:
-    """Return a value in the option's type; `InputError` under the name `key` where it has none."""
+    """Return a value in the option's type; `InputError`, which names `key`, if it is invalid."""
     try:
         return values.check(option, value, bare=bare)
     except values.BadValueError as error:
@@ -19,7 +19,7 @@ def checked(option: OptionField, value: object, key: str, *, bare: bool = True) 
 
 
 def _shown(value: object) -> str:
-    """A value for a message: numbers and words as they are, in quotes what is a text."""
+    """Return a value for a message: numbers and booleans as they are, strings in quotes."""
     if isinstance(value, bool):
         return str(value).lower()
     text = repr(value)
@@ -27,23 +27,25 @@ def _shown(value: object) -> str:
 
 
 def check_sets(options: Any) -> None:
-    """See that of options that exclude each other no two are given, and one where one must be."""
+    """Raise `InputError` if exclusive options are given together, or a required one is missing."""
     for exactly, members in sets_of(own_fields(type(options)).values()):
-        given = [each.name for each in members if getattr(options, each.name) != each.default]
-        names = [each.name for each in members]
-        if len(given) > 1:
-            raise InputError(f"{' and '.join(given)} exclude each other: give one of them")
-        if exactly and not given:
+        given_names = [
+            option.name for option in members if getattr(options, option.name) != option.default
+        ]
+        names = [option.name for option in members]
+        if len(given_names) > 1:
+            raise InputError(f"{' and '.join(given_names)} exclude each other: give one of them")
+        if exactly and not given_names:
             raise InputError(f"expected one of {', '.join(names)}, got none")
 
 
 def sets_of(options: Iterable[OptionField]) -> list[tuple[bool, list[OptionField]]]:
     """Return the sets of options that exclude each other, and whether one must be given."""
-    found: dict[tuple[bool, str], list[OptionField]] = {}
-    for each in options:
-        declared = each.declared
+    sets: dict[tuple[bool, str], list[OptionField]] = {}
+    for option in options:
+        declared = option.declared
         if declared.exactly_one is not None:
-            found.setdefault((True, declared.exactly_one), []).append(each)
+            sets.setdefault((True, declared.exactly_one), []).append(option)
         elif declared.at_most_one is not None:
-            found.setdefault((False, declared.at_most_one), []).append(each)
-    return [(exactly, members) for (exactly, _), members in found.items()]
+            sets.setdefault((False, declared.at_most_one), []).append(option)
+    return [(exactly, members) for (exactly, _), members in sets.items()]

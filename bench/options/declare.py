@@ -12,7 +12,7 @@ KEY = "ofabench"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declaration:
-    """What is declared of an option; see `option`."""
+    """Properties of an option; see `option`."""
 
     help: str
     flags: tuple[str, ...] = ()
@@ -37,7 +37,7 @@ class Declaration:
 
 @dataclass(frozen=True, slots=True)
 class NestedDeclaration:
-    """What is declared of a field that is a dataclass of options; see `nested`."""
+    """Properties of a field that is a dataclass of options; see `nested`."""
 
     cls: type[Any]
     group: str | None
@@ -70,24 +70,24 @@ def option(  # noqa: PLR0913 - one keyword for each thing that may be said of an
     """Return a dataclass field that is an option of Python, command line and TOML.
 
     Args:
-        default: its value where none is given; without one the option is required.
+        default: its value if none is given; without one the option is required.
         help: one or more sentences; `{default}` in it becomes the default.
         flag: name on the command line, or several that are all listed (`("-n", "--networks")`);
             default: the field's name with dashes. A bool that is True by default has a flag that
             begins with `--no-`, which makes it False.
         aliases: further names on the command line, which work and are not listed.
-        metavar: what stands for the value in the help text.
+        metavar: placeholder for the value in the help text.
         choices: the allowed values; those of a `Literal` need not be repeated.
-        minimum, maximum: bounds that are allowed values themselves.
-        above, below: bounds that are not.
-        unit: what a number is kept in; with it `90s` or `2G` are read too, also from Python.
-        bare: whether the command line takes a number without a unit; default: the unit's own.
+        minimum, maximum: inclusive bounds.
+        above, below: exclusive bounds.
+        unit: unit of a number; with it values like `90s` or `2G` are read too, also from Python.
+        bare: whether the command line accepts a number without a unit; default: the unit's.
         positional: an argument without a name on the command line.
-        separator: a tuple is one text, as `128,160` with ",".
+        separator: a tuple is given as one string, as `128,160` with ",".
         repeat: a tuple is given by repeating the option.
         group: heading in the help text.
-        hidden: works, and is not listed.
-        toml: whether a TOML file may give it.
+        hidden: works, but is not listed.
+        toml: whether a TOML file may set it.
         exactly_one, at_most_one: name of a set of options, of which one must or may be given.
 
     Returns:
@@ -124,10 +124,10 @@ def nested(
     group: str | None = None,
     defaults: Mapping[str, Any] | None = None,
 ) -> Any:
-    """Return a dataclass field that is a dataclass of options itself.
+    """Return a dataclass field that is itself a dataclass of options.
 
-    The command line lists its options among the others; a TOML file may give them so too, or in a
-    table of the field's name.
+    The command line lists its options among the others; a TOML file may set them in the same way,
+    or in a table with the field's name.
 
     Args:
         cls: its class, a frozen dataclass that inherits from `Options`.
@@ -140,9 +140,11 @@ def nested(
     changed = dict(defaults or {})
     metadata = {KEY: NestedDeclaration(cls, group, changed)}
     required = [
-        each.name
-        for each in dataclasses.fields(cls)
-        if each.default is MISSING and each.default_factory is MISSING and each.name not in changed
+        field.name
+        for field in dataclasses.fields(cls)
+        if field.default is MISSING
+        and field.default_factory is MISSING
+        and field.name not in changed
     ]
     if required:
         return dataclasses.field(metadata=metadata)

@@ -15,25 +15,25 @@ TYPES = (int, float, str, bool, Path)
 T = TypeVar("T")
 
 
-def _once(make: Callable[[type[Any]], T]) -> Callable[[type[Any]], T]:
-    """Call a function once for each class."""
+def _once(function: Callable[[type[Any]], T]) -> Callable[[type[Any]], T]:
+    """Return a function that is called only once for each class."""
     known: dict[type[Any], T] = {}
 
-    @wraps(make)
-    def get(cls: type[Any]) -> T:
+    @wraps(function)
+    def cached(cls: type[Any]) -> T:
         if cls not in known:
-            known[cls] = make(cls)
+            known[cls] = function(cls)
         return known[cls]
 
-    return get
+    return cached
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptionField:
     """One option of a dataclass, or of one nested in it.
 
-    `path` is the field's name after those of the fields that it is nested in. `type` is that of the
-    value, or of each value where `many`. `default` is `dataclasses.MISSING` where it is required.
+    `path` is the names of the fields that it is nested in, then the field's name. `type` is that of
+    the value, or of each value if `many`. `default` is `dataclasses.MISSING` for required options.
     """
 
     path: tuple[str, ...]
@@ -47,7 +47,7 @@ class OptionField:
 
     @property
     def name(self) -> str:
-        """The field's own name."""
+        """The field's name."""
         return self.path[-1]
 
     @property
@@ -62,12 +62,12 @@ class OptionField:
 
     @property
     def inverted(self) -> bool:
-        """Whether naming it on the command line makes it False."""
+        """Whether its flag on the command line makes it False."""
         return self.type is bool and self.default is True and not self.many
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """Names on the command line, none of a positional argument."""
+        """Names on the command line, none for a positional argument."""
         if self.declared.positional:
             return ()
         if self.declared.flags:
@@ -85,49 +85,53 @@ class OptionField:
 
 @_once
 def own_fields(cls: type[Any]) -> dict[str, OptionField]:
-    """Options that are fields of the class itself, by name."""
+    """Return options that are fields of the class itself, by name."""
     hints = typing.get_type_hints(cls)
     return {
-        each.name: _option_field(cls, each, hints[each.name])
-        for each in dataclasses.fields(cls)
-        if isinstance(each.metadata.get(KEY), Declaration)
+        field.name: _option_field(cls, field, hints[field.name])
+        for field in dataclasses.fields(cls)
+        if isinstance(field.metadata.get(KEY), Declaration)
     }
 
 
 @_once
 def nested_fields(cls: type[Any]) -> dict[str, NestedDeclaration]:
-    """Fields that are dataclasses of options themselves, by name."""
-    found = ((each.name, each.metadata.get(KEY)) for each in dataclasses.fields(cls))
-    return {name: each for name, each in found if isinstance(each, NestedDeclaration)}
+    """Return fields that are themselves dataclasses of options, by name."""
+    declarations = ((field.name, field.metadata.get(KEY)) for field in dataclasses.fields(cls))
+    return {
+        name: declaration
+        for name, declaration in declarations
+        if isinstance(declaration, NestedDeclaration)
+    }
 
 
 @_once
 def option_fields(cls: type[Any]) -> tuple[OptionField, ...]:
-    """All options of a class in declared order, with those of nested ones in their place."""
+    """Return all options of a class in declared order, with nested ones in their place."""
     own, inner = own_fields(cls), nested_fields(cls)
     result: list[OptionField] = []
-    for each in dataclasses.fields(cls):
-        if each.name in own:
-            result.append(own[each.name])
-        elif each.name in inner:
-            result += _of_nested(each.name, inner[each.name])
+    for field in dataclasses.fields(cls):
+        if field.name in own:
+            result.append(own[field.name])
+        elif field.name in inner:
+            result += _of_nested(field.name, inner[field.name])
     return tuple(result)
 
 
 def _of_nested(name: str, declared: NestedDeclaration) -> list[OptionField]:
     return [
         dataclasses.replace(
-            each,
-            path=(name, *each.path),
-            group=each.group or declared.group,
-            default=_default_in(declared, each),
+            option,
+            path=(name, *option.path),
+            group=option.group or declared.group,
+            default=_default_in(declared, option),
         )
-        for each in option_fields(declared.cls)
+        for option in option_fields(declared.cls)
     ]
 
 
 def _default_in(declared: NestedDeclaration, option: OptionField) -> Any:
-    """The option's default, unless the nesting field has another."""
+    """Return the option's default, unless the nesting field has another."""
     value: Any = declared.defaults
     for name in option.path:
         if isinstance(value, dict) or hasattr(value, "keys"):
@@ -167,13 +171,13 @@ def _option_field(cls: type[Any], field: "dataclasses.Field[Any]", hint: Any) ->
 
 def _without_none(hint: Any) -> tuple[Any, bool]:
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
-        rest = [each for each in typing.get_args(hint) if each is not type(None)]
+        rest = [member for member in typing.get_args(hint) if member is not type(None)]
         if len(rest) == 1:
             return rest[0], True
     return hint, False
 
 
 def opposite(flag: str) -> str:
-    """Return the flag that takes back what another says: `--no-json` of `--json`."""
+    """Return the flag that reverses another: `--no-json` for `--json`."""
     name = flag.removeprefix("--no-")
     return f"--{name}" if name != flag else f"--no-{flag.removeprefix('--')}"

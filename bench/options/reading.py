@@ -20,12 +20,12 @@ def read_options(
 ) -> T:
     """Return options from one table; see `Options.read`.
 
-    `defaults` are by field name, for what the table does not give.
+    `defaults` are by field name, for options that the table does not set.
     """
     given = {**flattened(defaults or {}), **read_values(cls, mapping, where)}
     missing = missing_options(option_fields(cls), given)
     if missing:
-        names = ", ".join(each.dotted for each in missing)
+        names = ", ".join(option.dotted for option in missing)
         raise InputError(f"{_at(where)}a value of {names} is missing")
     return build(cls, given)
 
@@ -33,18 +33,18 @@ def read_options(
 def missing_options(
     options: Iterable[OptionField], given: Mapping[str, object]
 ) -> list[OptionField]:
-    """Return the required options that have no value among those by dotted name."""
-    return [each for each in options if each.required and each.dotted not in given]
+    """Return the required options without a value in `given`, which is by dotted name."""
+    return [option for option in options if option.required and option.dotted not in given]
 
 
 def read_values(cls: type[Any], mapping: Mapping[str, Any], where: str = "") -> dict[str, Any]:
-    """Return the checked values that a table gives, by dotted field name.
+    """Return the checked values of a table, by dotted field name.
 
-    Options of a nested dataclass may stand in a table of its field's name, or among the others.
+    Options of a nested dataclass may be in a table with its field's name, or among the others.
     """
-    found: dict[str, tuple[str, Any]] = {}
-    _read_table(cls, mapping, where, (), found)
-    return {name: value for name, (_, value) in found.items()}
+    values: dict[str, tuple[str, Any]] = {}
+    _read_table(cls, mapping, where, (), values)
+    return {name: value for name, (_, value) in values.items()}
 
 
 def _read_table(
@@ -52,9 +52,9 @@ def _read_table(
     mapping: Mapping[str, Any],
     where: str,
     prefix: tuple[str, ...],
-    found: dict[str, tuple[str, Any]],
+    values: dict[str, tuple[str, Any]],
 ) -> None:
-    """Add the values of a table, by dotted name, each with the key that it was found under."""
+    """Add the values of a table to `values`, by dotted name, each with its key."""
     if not isinstance(mapping, Mapping):
         raise InputError(f"{_at(where)}expected a table of options, got {mapping!r}")
     known = _spellings(cls, prefix)
@@ -63,26 +63,26 @@ def _read_table(
         name = _spelling(str(key))
         if name in tables and isinstance(value, Mapping):
             inner = f"{where}: {key}" if where else str(key)
-            _read_table(cls, value, inner, (*prefix, tables[name]), found)
+            _read_table(cls, value, inner, (*prefix, tables[name]), values)
             continue
         option = known.get(name)
         if option is None:
             raise InputError(f"{_at(where)}unknown key {key!r}{_hint(name, known, tables)}")
-        if option.dotted in found:
-            first = found[option.dotted][0]
+        if option.dotted in values:
+            first = values[option.dotted][0]
             raise InputError(f"{_at(where)}{first} and {key} are the same option: give one")
-        found[option.dotted] = (str(key), _value(option, value, str(key), where))
+        values[option.dotted] = (str(key), _value(option, value, str(key), where))
 
 
 def _value(option: OptionField, value: Any, key: str, where: str) -> Any:
-    """One checked value; a name of the command line means what it means there."""
+    """Return one checked value; under a command-line name it means the same as there."""
     own_name = _spelling(key) == option.name
     result = checked(option, value, f"{_at(where)}{key}", bare=own_name or option.declared.bare)
     return not result if option.inverted and not own_name and result is not None else result
 
 
 def _hint(name: str, known: Mapping[str, OptionField], tables: Mapping[str, str]) -> str:
-    listed = sorted({each.name for each in known.values()} | set(tables.values()))
+    listed = sorted({option.name for option in known.values()} | set(tables.values()))
     return did_you_mean(name, listed) or f"; known are {', '.join(listed)}"
 
 
@@ -93,19 +93,19 @@ def _tables(cls: type[Any], prefix: tuple[str, ...]) -> dict[str, str]:
 
 
 def _spellings(cls: type[Any], prefix: tuple[str, ...]) -> dict[str, OptionField]:
-    """Options by every name they have in a table; the nearest where two have one name."""
+    """Return options by every name they have in a table; the least nested if two share a name."""
     options = [
-        each
-        for each in option_fields(cls)
-        if each.path[: len(prefix)] == prefix and each.declared.toml
+        option
+        for option in option_fields(cls)
+        if option.path[: len(prefix)] == prefix and option.declared.toml
     ]
-    options.sort(key=lambda each: len(each.path))
+    options.sort(key=lambda option: len(option.path))
     result: dict[str, OptionField] = {}
-    for each in options:
-        result.setdefault(each.name, each)
-    for each in options:
-        for flag in (*each.flags, *each.declared.aliases):
-            result.setdefault(_spelling(flag), each)
+    for option in options:
+        result.setdefault(option.name, option)
+    for option in options:
+        for flag in (*option.flags, *option.declared.aliases):
+            result.setdefault(_spelling(flag), option)
     return result
 
 
@@ -114,7 +114,7 @@ def _spelling(key: str) -> str:
 
 
 def build(cls: type[T], given: Mapping[str, Any]) -> T:
-    """Return options of values by dotted field name, with defaults for the others."""
+    """Return options from values by dotted field name, with defaults for the others."""
     arguments = {name: given[name] for name in own_fields(cls) if name in given}
     for name, nested in nested_fields(cls).items():
         start = f"{name}."
@@ -125,21 +125,21 @@ def build(cls: type[T], given: Mapping[str, Any]) -> T:
 
 
 def flattened(mapping: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values by dotted field name, of some that may be options or mappings themselves."""
+    """Return values by dotted field name; some may be option dataclasses or mappings."""
     result: dict[str, Any] = {}
     for key, value in mapping.items():
         if is_dataclass(value):
-            for each in option_fields(type(value)):
-                result[f"{key}.{each.dotted}"] = value_of(value, each)
+            for option in option_fields(type(value)):
+                result[f"{key}.{option.dotted}"] = value_of(value, option)
         elif isinstance(value, Mapping):
-            result |= {f"{key}.{name}": each for name, each in flattened(value).items()}
+            result |= {f"{key}.{name}": item for name, item in flattened(value).items()}
         else:
             result[key] = value
     return result
 
 
 def value_of(options: Any, option: OptionField) -> Any:
-    """Return the value that an option has in a dataclass, or in one nested in it."""
+    """Return the value of an option in a dataclass, or in one nested in it."""
     value: Any = options
     for name in option.path:
         value = getattr(value, name)

@@ -9,12 +9,12 @@ _NUMBER = re.compile(r"(\d+(?:\.\d*)?|\.\d+)((?:[eE][+-]?\d{1,3})?)\s*([^\d\s.]*
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """A unit that a number is kept in, and the suffixes that are converted to it.
+    """The unit of a stored number, and the suffixes that are converted to it.
 
     `factors` gives, for each suffix, the fraction (numerator, denominator) that a number with it is
-    multiplied by. `bare` is whether a number without a suffix is taken, as one in this unit.
-    `like` describes what is expected where "a number" would not do. `above` and `minimum` hold
-    where an option sets no bounds. `metavar` stands for the value in a help text.
+    multiplied by. `bare`: a number without a suffix is allowed, in this unit. `like` describes the
+    expected text in error messages (default: "a number"). `above` and `minimum` apply if an option
+    sets no bounds. `metavar` is the placeholder in a help text.
     """
 
     factors: dict[str, tuple[float, float]]
@@ -26,7 +26,7 @@ class Unit:
     fold_case: bool = False
 
     def parse(self, text: str, *, bare: bool) -> float | None:
-        """Return the number that the text is, in this unit; None where it is none."""
+        """Return the number of the text in this unit; None if it is invalid."""
         match = _NUMBER.fullmatch(text.strip())
         if match is None:
             return _plain(text) if bare else None
@@ -60,14 +60,14 @@ def _plain(text: str) -> float | None:
 
 
 def plain_text(value: float) -> str:
-    """Return a number as text, whole ones without a point."""
+    """Return a number as text, integers without a decimal point."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e16:
         return str(int(value))
     return str(value)
 
 
 def _times(second: int) -> dict[str, tuple[float, float]]:
-    """The suffixes of times, the longest first, where a second is so many of the kept unit."""
+    """Return the suffixes of times, the longest first; `second` is a second in the stored unit."""
     parts = {"d": (86400, 1), "h": (3600, 1), "m": (60, 1), "min": (60, 1), "s": (1, 1)}
     parts |= {"ms": (1, 1000), "us": (1, 10**6), "µs": (1, 10**6)}
     result: dict[str, tuple[float, float]] = {}

@@ -13,9 +13,9 @@ from bench.options.units import plain_text
 
 
 class BadValueError(ValueError):
-    """A value that an option cannot have; the message says what is expected.
+    """An option's value is invalid; the message says what is expected.
 
-    `value` is the value, or the one of several, that is wrong; `place` which of several.
+    `value` is the invalid value, or the invalid item of a list at index `place`.
     """
 
     def __init__(self, expected: str, value: object, place: int | None = None) -> None:
@@ -26,10 +26,10 @@ class BadValueError(ValueError):
 
 
 def expected(option: OptionField) -> str:
-    """Return what a value must be, as "a whole number of at least 1"."""
+    """Return a description of valid values, as "a whole number of at least 1"."""
     declared = option.declared
     if option.choices:
-        return f"one of {', '.join(str(each) for each in option.choices)}"
+        return f"one of {', '.join(str(choice) for choice in option.choices)}"
     if option.type is bool:
         return "true or false"
     if option.type is Path:
@@ -50,7 +50,7 @@ def _has_no_bounds(option: OptionField) -> bool:
 
 
 def _bounds(option: OptionField) -> tuple[float | None, float | None, float | None, float | None]:
-    """Minimum, maximum, above and below; the unit's own where the option sets none."""
+    """Return minimum, maximum, above and below; the unit's bounds if the option sets none."""
     declared = option.declared
     if not _has_no_bounds(option) or declared.unit is None:
         return declared.minimum, declared.maximum, declared.above, declared.below
@@ -64,19 +64,21 @@ def _bounds_words(option: OptionField) -> str:
     minimum, maximum, above, below = _bounds(option)
     if minimum is not None and maximum is not None:
         return f"from {plain_text(minimum)} to {plain_text(maximum)}"
-    words = (
+    bounds = (
         ("of at least", minimum),
         ("above", above),
         ("of at most", maximum),
         ("below", below),
     )
-    return " and ".join(f"{word} {plain_text(value)}" for word, value in words if value is not None)
+    return " and ".join(
+        f"{text} {plain_text(value)}" for text, value in bounds if value is not None
+    )
 
 
 def parse(option: OptionField, text: str) -> Any:
-    """Return the value that a text is, as on the command line; `BadValueError` where it is none.
+    """Return the value of a text, as on the command line; `BadValueError` if it is invalid.
 
-    A tuple's values are read one by one (`repeat`, positional), or all at once with `separator`.
+    A tuple's values are parsed one by one (`repeat`, positional), or together with `separator`.
     """
     separator = option.declared.separator
     if option.many and separator is not None:
@@ -132,10 +134,10 @@ def _allowed(option: OptionField, value: Any) -> bool:
 
 
 def check(option: OptionField, value: Any, *, bare: bool) -> Any:
-    """Return a value of Python or TOML in the option's type; `BadValueError` where it has none.
+    """Return a value of Python or TOML in the option's type; `BadValueError` if it is invalid.
 
-    Texts with units become numbers, lists become tuples, texts become paths. `bare` is whether a
-    number may stand for one in the option's unit.
+    Texts with units become numbers, lists become tuples, texts become paths. `bare`: a number
+    without a unit is allowed.
     """
     if value is None and option.optional:
         return None
@@ -148,11 +150,11 @@ def check(option: OptionField, value: Any, *, bare: bool) -> Any:
     if not value and option.default != ():
         raise BadValueError(f"at least one, each {expected(option)}", value)
     result = []
-    for place, each in enumerate(value):
+    for place, item in enumerate(value):
         try:
-            result.append(_check_one(option, each, bare))
+            result.append(_check_one(option, item, bare))
         except BadValueError as error:
-            raise BadValueError(error.expected, each, place) from None
+            raise BadValueError(error.expected, item, place) from None
     return tuple(result)
 
 
@@ -164,17 +166,17 @@ def _check_one(option: OptionField, value: Any, bare: bool) -> Any:
 
 
 def _in_type(option: OptionField, value: Any, bare: bool) -> Any:
-    """The value in the option's type; None where it is of another."""
-    wanted = option.type
-    if wanted is bool or wanted is str:
-        return value if isinstance(value, wanted) else None
-    if wanted is Path:
+    """Return the value in the option's type; None if it is of another type."""
+    target_type = option.type
+    if target_type is bool or target_type is str:
+        return value if isinstance(value, target_type) else None
+    if target_type is Path:
         return Path(value) if isinstance(value, str | os.PathLike) else None
     if isinstance(value, str) and option.declared.unit is not None:
         return _parse_number(option, value, bare and option.declared.bare)
     if isinstance(value, str | bool) or not bare:
         return None
-    return _whole(value) if wanted is int else _real(value)
+    return _whole(value) if target_type is int else _real(value)
 
 
 def _whole(value: Any) -> int | None:
@@ -195,9 +197,9 @@ def _real(value: Any) -> float | None:
 
 
 def text_of(option: OptionField, value: Any) -> str:
-    """Return one value as text that `parse` reads as the same."""
+    """Return one value as text that `parse` reads as the same value."""
     if isinstance(value, tuple):
-        return (option.declared.separator or " ").join(text_of(option, each) for each in value)
+        return (option.declared.separator or " ").join(text_of(option, item) for item in value)
     if option.declared.unit is not None:
         return option.declared.unit.format(value, bare=option.declared.bare)
     if isinstance(value, float):

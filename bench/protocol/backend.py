@@ -1,4 +1,4 @@
-"""The interface of a backend: it turns a `Model` into a file, and runs the file."""
+"""The interface of a backend: it converts a `Model` to a file and runs the file."""
 
 from typing import Protocol
 
@@ -12,42 +12,42 @@ Array = NDArray[np.float32]
 
 
 class LoadedModel(Protocol):
-    """A model in memory, its inputs and outputs allocated, ready to be called."""
+    """A model in memory with allocated inputs and outputs, ready to run."""
 
     def run(self) -> object:
-        """One inference over the preallocated tensors: what is timed, and nothing else."""
+        """Run one inference over the preallocated tensors; exactly this is timed."""
         ...
 
     def infer(self, images: Array) -> Array:
-        """Outputs for `images`, (batch, channels, height, width); feature maps come as NCHW too."""
+        """Return outputs for `images` (batch, channels, height, width); feature maps are NCHW."""
         ...
 
 
 class Backend(Protocol):
-    """A runtime. Its package is imported when first used, never with this one."""
+    """A runtime. Its package is imported at first use, never with this module."""
 
     name: str
-    file_suffix: str  # of what `serialise` makes: ".onnx", ".tflite", ".pt"
+    file_suffix: str  # of the files that `serialise` makes: ".onnx", ".tflite", ".pt"
 
     def version(self) -> str:
-        """Version of the runtime; `MissingRuntimeError` says how to install it."""
+        """Return the version of the runtime; `MissingRuntimeError` says how to install it."""
         ...
 
     def options(self) -> tuple[tuple[str, str], ...]:
-        """What of this backend's settings changes a figure's meaning, for `Target.options`."""
+        """Return the backend's settings that change what a figure means, for `Target.options`."""
         ...
 
     def serialise(self, model: Model, batch: int = 1) -> bytes:
-        """The model as a file of the runtime's own format."""
+        """Return the model as a file in the runtime's format."""
         ...
 
     def load(self, model: Model, target: Target, *, seed: int = 0) -> LoadedModel:
-        """Make the model ready on this machine with the target's threads, batch and precision.
+        """Prepare the model on this machine with the target's threads, batch size and precision.
 
-        The preallocated input is standard normal from `seed`.
+        The preallocated input is standard normal, drawn from `seed`.
         """
         ...
 
     def load_file(self, content: bytes, target: Target, *, seed: int = 0) -> LoadedModel:
-        """The same from a file's content, for what was exported earlier."""
+        """Prepare a model from a file's content, as for models exported earlier; see `load`."""
         ...

@@ -6,18 +6,18 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Says what time it is, and waits."""
+    """Tells the time, and waits."""
 
     def now(self) -> float:
-        """Return the time of day, in seconds since 1970; it may jump."""
+        """Return the time of day in seconds since 1970; it may jump."""
         ...
 
     def monotonic(self) -> float:
-        """Return seconds since some moment; it never jumps."""
+        """Return the seconds since a fixed point in time; it never jumps."""
         ...
 
     def sleep(self, seconds: float) -> None:
-        """Wait so long."""
+        """Wait for this number of seconds."""
         ...
 
 
@@ -35,11 +35,11 @@ class SystemClock:
 
 
 def iso(unix_s: float) -> str:
-    """Write a time, given in seconds since 1970, as ISO 8601 to the millisecond."""
+    """Format a time, in seconds since 1970, as ISO 8601 with milliseconds."""
     return datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="milliseconds")
 
 
 def unix_s(text: str) -> float:
-    """Read a time in ISO 8601, one without an offset as UTC; `ValueError` for any other text."""
-    moment = datetime.fromisoformat(text)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    """Parse an ISO 8601 time, as UTC if it has no offset; `ValueError` for any other text."""
+    time_of_day = datetime.fromisoformat(text)
+    return (time_of_day if time_of_day.tzinfo else time_of_day.replace(tzinfo=UTC)).timestamp()

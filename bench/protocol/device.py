@@ -1,4 +1,4 @@
-"""The interface of a device: it states its facts, and runs one replicate of a sweep."""
+"""The interface of a device: it reports its facts, and measures one replicate of a sweep."""
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,10 +12,10 @@ from bench.protocol.backend import Array, Backend
 from bench.protocol.target import Target
 
 Facts = Mapping[str, str | int | float | bool | None]
-"""What is known of a device at a moment; what a machine does not tell is None, never left out."""
+"""What is known about a device at one time; unknown facts are None, never missing."""
 
 THROTTLED = "throttled"
-"""Fact of a pass, True where the device slowed itself down: the pass is marked."""
+"""Fact of a round, True if the device throttled itself: the round is disturbed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,32 +43,35 @@ class Workload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadPlan:
-    """How one load is run: everything that its figures depend on besides the device."""
+    """How one replicate is measured: all that its figures depend on besides the device."""
 
-    passes: int = 30  # at most: the sweep stops when enough of them can be used
-    calls: int = 3
-    seed: int = 0  # of this load: order of visits, weights, inputs
+    passes: int = 30  # rounds, at most: the sweep stops when enough of them can be used
+    calls: int = 3  # samples of a burst
+    seed: int = 0  # of this replicate: order of bursts, weights, inputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassResult:
-    """One pass over a load's workloads, as it was measured."""
+    """One round over a replicate's workloads, as it was measured."""
 
-    samples_ns: NDArray[np.float64]  # workloads x calls of a visit, in the order of the workloads
-    order: NDArray[np.int64]  # places in the order of all visits, retakes included
-    retaken: int = 0  # visits taken again: switched out, or time stolen by the hypervisor
-    facts: Facts = field(default_factory=dict)  # clocks, temperature, load average, ... now
-    # Samples of the visits that were taken again, `retaken` x calls, in the order of `order`; NaN
-    # where the device timed a visit wrongly. None where it does not give them.
+    samples_ns: NDArray[np.float64]  # workloads x samples of a burst, in the order of the workloads
+    # The workload of each burst in the order of measuring, repeated bursts included.
+    order: NDArray[np.int64]
+    retaken: int = 0  # number of repeated bursts: preempted, or with time stolen by the hypervisor
+    # Clocks, temperature, load average, ... after the round.
+    facts: Facts = field(default_factory=dict)
+    # Samples of the disturbed bursts that were repeated, `retaken` x samples, in the order of
+    # `order`; NaN where the device timed a burst wrongly. None where the device does not report
+    # them.
     dropped_ns: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoadCosts:
-    """Roughly what models cost a device. Only the sizes of groups follow from it.
+class ModelCosts:
+    """Rough cost of models on a device; only the sizes of groups depend on it.
 
-    The default is a processor that nobody has measured yet: 10 GMAC/s, 50 us a call.
-    `inner_shared`: activations inside all models take the same memory.
+    The default is for an unmeasured processor: 10 GMAC/s, 50 us per inference. `inner_shared`: the
+    inner activations of all models share the same memory.
     """
 
     ns_per_mac: float = 0.1
@@ -81,62 +84,62 @@ class Device(Protocol):
 
     @property
     def address(self) -> str:
-        """What the user typed: `cpu`, `fake`, `adb:SERIAL`, `cuda:0`."""
+        """Return what the user typed: `cpu`, `fake`, `adb:SERIAL`, `cuda:0`."""
         ...
 
     def slug(self) -> str:
-        """The hardware's own name as in `Target.device`; equal on equal hardware."""
+        """Return the hardware's name as in `Target.device`; equal for equal hardware."""
         ...
 
     def facts(self) -> Facts:
-        """Model, cores, clocks, governor, memory, OS, load."""
+        """Return model, cores, clocks, governor, memory, operating system, load."""
         ...
 
     def runtime_version(self, backend: Backend) -> str:
-        """Version of what runs the backend's files here; `InputError` where nothing does."""
+        """Return the version of the runtime for the backend's files; `InputError` if none."""
         ...
 
     def choose_cores(self, threads: int, wanted: str | None) -> str:
-        """Cores for `Target.cores`, from what the user asked for (None: nothing in particular).
+        """Return the cores for `Target.cores`, from the user's choice (None: no preference).
 
-        `InputError` where the device has not as many, or not those.
+        Raises `InputError` if the device has fewer cores, or lacks the chosen ones.
         """
         ...
 
     def options(self) -> tuple[tuple[str, str], ...]:
-        """What of this device's settings changes a figure's meaning, for `Target.options`."""
+        """Return the device's settings that change what a figure means, for `Target.options`."""
         ...
 
-    def load_costs(self) -> LoadCosts:
-        """Roughly what models cost here."""
+    def load_costs(self) -> ModelCosts:
+        """Return the rough cost of models here."""
         ...
 
     def lock_name(self) -> str | None:
-        """Name of this one piece of hardware, however it is addressed; None where none is needed.
+        """Return a name of this piece of hardware, equal for all its addresses; None for no lock.
 
         Letters, digits and dashes; see `bench.devices.device_lock`.
         """
         ...
 
     def check_quiet(self) -> None:
-        """Raise `DeviceError` naming what else is using the device."""
+        """Raise `DeviceError`, naming what else uses the device, unless it is idle."""
         ...
 
     def infer(self, content: bytes, images: Array, backend: Backend, target: Target) -> Array:
-        """Outputs of a model file for NCHW `images`, computed on the device."""
+        """Return the outputs of a model file for NCHW `images`, computed on the device."""
         ...
 
     def run_load(
         self, work: Sequence[Workload], backend: Backend, target: Target, plan: LoadPlan
     ) -> Generator[PassResult]:
-        """Make every model afresh, then yield each pass as it ends.
+        """Measure one replicate: create every model afresh, then yield each round as it ends.
 
-        The caller closes it when it has seen enough, which may be before `plan.passes`.
-        `DeviceLostError` where the load broke off; a new call makes it again from its start, and
-        first sees to it that the device is there.
+        The caller closes the generator when it has enough rounds, perhaps before `plan.passes`.
+        Raises `DeviceLostError` if the connection broke; another call starts the replicate from its
+        beginning, and first makes sure that the device can be reached.
         """
         ...
 
     def close(self) -> None:
-        """Put back what was changed on the device and let go of it; calling it again is fine."""
+        """Restore what was changed on the device and release it; may be called again."""
         ...

@@ -1,4 +1,4 @@
-"""Implementations from other packages by name: registered in Python, or by entry points."""
+"""Implementations from other packages, by name: registered in Python, or by entry points."""
 
 import logging
 import re
@@ -18,10 +18,10 @@ _NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Plugins(Generic[T]):
-    """Factories of one kind of object by name.
+    """Factories of one kind of object, by name.
 
-    `kind` is the word for messages, `group` the group of entry points, `protocol` what each object
-    implements, `built_in` the names that are taken already.
+    `kind` is the kind's name in messages, `group` the entry point group, `protocol` what each
+    object implements, `built_in` the reserved names.
     """
 
     kind: str
@@ -33,8 +33,8 @@ class Plugins(Generic[T]):
     def register(self, name: str, factory: Factory) -> None:
         """Add a factory under a name.
 
-        Registering one function or class again, as a notebook does, replaces it. `InputError` for
-        a name that is taken or that is no name, or a factory that cannot be called.
+        Registering the same function or class again, as a notebook does, replaces it. Raises
+        `InputError` for a name that is reserved or invalid, or for a factory that cannot be called.
         """
         if not (isinstance(name, str) and _NAME.fullmatch(name)):
             raise InputError(
@@ -57,41 +57,41 @@ class Plugins(Generic[T]):
         self._registered[name] = factory
 
     def clear(self) -> None:
-        """Forget what was registered; entry points stay."""
+        """Remove all registered factories; entry points stay."""
         self._registered.clear()
 
     def names(self) -> tuple[str, ...]:
-        """Return all names, sorted; nothing is loaded. A taken name is logged and left out."""
+        """Return all names, sorted, without loading any; a reserved name is logged and skipped."""
         names = set(self._registered)
-        for each in entry_points(group=self.group):
-            if each.name in self.built_in:
+        for entry_point in entry_points(group=self.group):
+            if entry_point.name in self.built_in:
                 logger.warning(
                     "the %s %s of the package %s is ignored: that name is built in",
                     self.kind,
-                    each.name,
-                    _package(each),
+                    entry_point.name,
+                    _package(entry_point),
                 )
             else:
-                names.add(each.name)
+                names.add(entry_point.name)
         return tuple(sorted(names))
 
     def factory(self, name: str) -> Factory | None:
-        """Return the factory of a name, None where there is none.
+        """Return the factory of a name, None if there is none.
 
-        `PluginError` where its package cannot be imported, or where two packages have the name.
+        Raises `PluginError` if its package cannot be imported, or if two packages have the name.
         """
         if name in self._registered:
             return self._registered[name]
-        offered = tuple(entry_points(group=self.group, name=name))
-        if not offered:
+        matches = tuple(entry_points(group=self.group, name=name))
+        if not matches:
             return None
-        if len(offered) > 1:
-            packages = " and ".join(sorted(_package(each) for each in offered))
+        if len(matches) > 1:
+            packages = " and ".join(sorted(_package(match) for match in matches))
             raise PluginError(
                 f"the {self.kind} {name} is in the packages {packages}; uninstall all but one"
             )
-        where = f"the {self.kind} {name} of the package {_package(offered[0])}"
-        factory = self.guarded(where, "be loaded", offered[0].load)
+        where = f"the {self.kind} {name} of the package {_package(matches[0])}"
+        factory = self.guarded(where, "be loaded", matches[0].load)
         if not callable(factory):
             raise PluginError(
                 f"{where} is {factory!r:.80}, expected a class or a function that makes one"
@@ -99,38 +99,38 @@ class Plugins(Generic[T]):
         return factory  # type: ignore[no-any-return]
 
     def make(self, name: str, *args: object, **options: object) -> T | None:
-        """Return a new object of a name, None where no plug-in has the name.
+        """Return a new object of a name, None if no plug-in has the name.
 
-        `PluginError` where it cannot be made, or lacks members of the protocol.
+        Raises `PluginError` if it cannot be created, or lacks members of the protocol.
         """
         factory = self.factory(name)
         if factory is None:
             return None
         where = f"the {self.kind} {name} ({_origin(factory)})"
-        made = self.guarded(where, "be made", lambda: factory(*args, **options))
-        absent = self.guarded(where, "be used", lambda: lacking(made, self.protocol))
+        plugin = self.guarded(where, "be made", lambda: factory(*args, **options))
+        absent = self.guarded(where, "be used", lambda: lacking(plugin, self.protocol))
         if absent:
             raise PluginError(
                 f"{where} lacks {', '.join(absent)}; see "
                 f"{self.protocol.__module__}.{self.protocol.__name__}"
             )
-        return made  # type: ignore[no-any-return]
+        return plugin  # type: ignore[no-any-return]
 
-    def guarded(self, where: str, what: str, call: Callable[[], Any]) -> Any:
-        """Call code of another package, whose faults become one line."""
+    def guarded(self, where: str, action: str, run: Callable[[], Any]) -> Any:
+        """Run code of another package; any exception becomes a one-line `PluginError`."""
         try:
-            return call()
+            return run()
         except OfabenchError:
             raise
-        except Exception as error:  # anything may go wrong in code that is not ours
+        except Exception as error:  # code of another package may raise anything
             raise PluginError(
-                f"{where} cannot {what} ({type(error).__name__}: {first_line(error)}); "
+                f"{where} cannot {action} ({type(error).__name__}: {first_line(error)}); "
                 "correct it, or uninstall its package"
             ) from error
 
 
 def _origin(factory: Factory) -> str:
-    """Where a factory is defined, for messages and to know it again."""
+    """Return where a factory is defined, for messages and to recognise it."""
     name = getattr(factory, "__qualname__", type(factory).__qualname__)
     return f"{getattr(factory, '__module__', '?')}.{name}"
 
@@ -139,17 +139,17 @@ def _package(entry_point: EntryPoint) -> str:
     return entry_point.dist.name if entry_point.dist is not None else entry_point.module
 
 
-def lacking(made: object, protocol: type) -> list[str]:
-    """Return the members of a protocol that an object has not, methods with brackets.
+def lacking(plugin: object, protocol: type) -> list[str]:
+    """Return the members of a protocol that an object lacks, methods with parentheses.
 
-    Every attribute of the protocol is a text.
+    Every attribute of the protocol must be a string.
     """
     members = {**getattr(protocol, "__annotations__", {}), **vars(protocol)}
     absent = []
     for name, member in members.items():
         if name.startswith("_"):
             continue
-        value = getattr(made, name, None)
+        value = getattr(plugin, name, None)
         if isinstance(member, FunctionType):
             if not callable(value):
                 absent.append(f"{name}()")

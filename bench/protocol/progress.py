@@ -1,60 +1,60 @@
-"""Progress of long work; the terminal's display of it is in `ofabench.display`."""
+"""Interfaces for the progress of long work; the terminal displays are in `ofabench.display`."""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 
 class Progress(Protocol):
-    """Told by long work how much there is, and each time some of it is done."""
+    """Receives the number of steps of long work, and each finished step."""
 
     def start(self, total: int, what: str) -> None:
-        """Begin a stretch of `total` steps, named for a person."""
+        """Begin a stage of `total` steps; `what` names it for the user."""
         ...
 
     def advance(self, steps: int = 1, note: str = "") -> None:
-        """Steps done since the last call, with a short note on how it goes."""
+        """Add finished steps, with a short note on the current state."""
         ...
 
     def close(self) -> None:
-        """End the stretch, finished or not."""
+        """End the stage, finished or not."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundProgress:
-    """How a sweep stands after a pass; `marked` passes and `retaken` visits are of this session.
+    """State of a sweep after a round; disturbed rounds and repeated bursts are of this process.
 
-    It is in its `load`th of `loads` loads, counted from 1. `level` is what the references take over
-    what they took in the session's first pass (1.03: the device is 3 % slower now).
+    It is replicate `replicate` of `replicates`, counted from 1. `drift` is the time of the
+    reference workloads over that of the process's first round (1.03: the device is 3 % slower now).
     """
 
-    load: int
-    loads: int
-    level: float
-    marked: int
-    retaken: int
+    replicate: int
+    replicates: int
+    drift: float
+    disturbed_rounds: int
+    repeated_bursts: int
 
 
 @runtime_checkable
-class PassWatcher(Protocol):
-    """A progress that is shown each pass of a sweep, just before it is told of the step."""
+class RoundWatcher(Protocol):
+    """A progress that also receives the state of a sweep after each round, before the step."""
 
-    def show_pass(self, look: RoundProgress) -> None:
-        """Take a look; nothing is measured meanwhile."""
+    def show_round(self, state: RoundProgress) -> None:
+        """Receive the state of the sweep; nothing is measured meanwhile."""
         ...
 
 
 @runtime_checkable
 class WaitWatcher(Protocol):
-    """A progress that says itself for whom is waited; others leave that to the log."""
+    """A progress that displays waiting itself; for others it is logged."""
 
-    def show_waiting(self, words: str) -> None:
-        """Say who measures on the device now."""
+    def show_waiting(self, text: str) -> None:
+        """Display who measures on the device now."""
         ...
 
 
 class NoProgress:
-    """Says nothing; for tests and for use as a library."""
+    """A progress that displays nothing; for tests and for use as a library."""
 
     def start(self, total: int, what: str) -> None:
         del total, what

@@ -1,4 +1,4 @@
-"""`Target`: the device, backend and settings that a figure belongs to."""
+"""`Target`: the device, backend and settings that a figure is for."""
 
 import re
 from dataclasses import asdict, dataclass, replace
@@ -10,11 +10,11 @@ from bench.reading import from_plain
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Target:
-    """What a figure was measured on. Two unlike targets never share a table.
+    """What a figure was measured on. Two different targets never share a table.
 
     `device` is a slug of the hardware itself ("intel-xeon-processor", "sm-n950f"), not an address;
-    `cores` lists the cores the process is pinned to ("0", "0,1"; "" for unpinned); `options` are
-    sorted pairs that change what a figure means (cache state, graph or eager, ...).
+    `cores` lists the cores that the process is pinned to ("0", "0,1"; "" for unpinned); `options`
+    are sorted pairs that change what a figure means (cache state, graph or eager, ...).
     """
 
     device: str
@@ -35,14 +35,14 @@ class Target:
 
     @property
     def key(self) -> str:
-        """One line that names the target in full."""
+        """Return one line that identifies the target completely."""
         parts = [self.device, f"{self.backend}-{self.backend_version}", self.precision]
         parts += [f"t{self.threads}", f"c{self.cores or 'any'}", f"b{self.batch}"]
         return "/".join(parts + [f"{name}={value}" for name, value in self.options])
 
     @property
     def column(self) -> str:
-        """Name of this target's column in a networks table; letters, digits, `_`; ends in `_ms`."""
+        """Return the name of this target's column in a networks table: [a-z0-9_], ends in `_ms`."""
         text = f"{self.device}_{self.backend}_{self.precision}_t{self.threads}_b{self.batch}"
         return re.sub(r"[^a-z0-9]+", "_", text.lower()) + "_ms"
 

@@ -11,8 +11,8 @@ from bench.drift.log import Anchor, AnchorSession, DriftLog, Stretch, choose_anc
 from bench.drift.session_gap import by_session
 from bench.protocol.clock import iso
 from bench.protocol.device import Workload
-from bench.timing.aggregation import Pass, load_marks
-from bench.timing.drift import kept_passes
+from bench.timing.aggregation import MeasuredRound, disturbed_rounds
+from bench.timing.drift import counted_rounds
 from bench.timing.measurement import Measurement, warm_ns
 
 Floats = NDArray[np.float64]
@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class NetworkStretch:
-    """A stretch of measuring without a gap, and what networks took in it, ms as measured."""
+    """A stretch of measuring without a gap, and the latencies of networks in it, raw, in ms."""
 
     started_s: float
     ended_s: float
@@ -29,23 +29,26 @@ class NetworkStretch:
 
 
 def network_bursts_ms(
-    passes: Sequence[Pass], work: Sequence[Workload], rounds: int, *, cold: bool
+    passes: Sequence[MeasuredRound], work: Sequence[Workload], rounds: int, *, cold: bool
 ) -> dict[Workload, Floats]:
-    """What each network of a load took in the bursts that count, ms as measured."""
-    which = kept_passes(load_marks(passes, work), rounds)
-    samples_ns = np.stack([passes[i].samples_ns for i in which])
+    """Return the bursts of each network of a replicate that count, in ms as measured."""
+    counted = counted_rounds(disturbed_rounds(passes, work), rounds)
+    samples_ns = np.stack([passes[i].samples_ns for i in counted])
     times_ns = samples_ns[..., 0] if cold else warm_ns(samples_ns)
-    networks = dict.fromkeys(one for one in work if one.role == "network")
+    networks = dict.fromkeys(workload for workload in work if workload.role == "network")
     return {
-        one: times_ns[:, [place for place, other in enumerate(work) if other == one]].ravel() / 1e6
-        for one in networks
+        network: times_ns[
+            :, [place for place, workload in enumerate(work) if workload == network]
+        ].ravel()
+        / 1e6
+        for network in networks
     }
 
 
-def merged(spells: Sequence[NetworkStretch]) -> list[NetworkStretch]:
-    """Measurement sessions: spells less than `SESSION_GAP_S` apart are one; the oldest first."""
-    ordered = sorted(spells, key=lambda one: (one.started_s, one.ended_s))
-    groups = by_session(ordered, lambda one: (one.started_s, one.ended_s))
+def merged(stretches: Sequence[NetworkStretch]) -> list[NetworkStretch]:
+    """Merge stretches less than `SESSION_GAP_S` apart into measurement sessions, oldest first."""
+    ordered = sorted(stretches, key=lambda stretch: (stretch.started_s, stretch.ended_s))
+    groups = by_session(ordered, lambda stretch: (stretch.started_s, stretch.ended_s))
     return [_together(group) for group in groups]
 
 
@@ -55,59 +58,70 @@ def drift_log_of(
     later: Sequence[NetworkStretch],
     fixed: Sequence[Workload] | None,
 ) -> DriftLog | None:
-    """The log of a sweep; None where it measured no network, or all anchors in no session.
+    """Return the drift log of a sweep; None without networks, or if no session has all anchors.
 
-    `measured` is all that the sweep measured, `own` its loads, `later` its drift sessions. `fixed`
-    are the anchors of earlier drift sessions; where there are none, they are chosen among the
-    networks that were measured in the most sessions. `KeyError` where the sweep lacks an anchor.
+    `measured` are all measurements of the sweep, `own` its replicates, `later` its drift sessions.
+    `fixed` are the anchors of earlier drift sessions; if there are none, they are chosen among the
+    networks that were measured in the most sessions. Raises `KeyError` if the sweep lacks an
+    anchor.
     """
     sessions = merged([*own, *later])
-    ms = {one.workload: one.median_ms for one in measured if one.workload.role == "network"}
+    ms = {
+        measurement.workload: measurement.median_ms
+        for measurement in measured
+        if measurement.workload.role == "network"
+    }
     if fixed is None:
         fixed = _chosen(ms, sessions)
-    named = {one: one for one in ms}  # with the label that the sweep keeps
-    anchors = tuple(Anchor(blocks=one.blocks, label=named[one].label, ms=ms[one]) for one in fixed)
-    found = tuple(
+    named = {network: network for network in ms}  # with the label that the sweep keeps
+    anchors = tuple(
+        Anchor(blocks=anchor.blocks, label=named[anchor].label, ms=ms[anchor]) for anchor in fixed
+    )
+    anchor_sessions = tuple(
         AnchorSession(
             started_at=iso(session.started_s),
-            ms=tuple(float(np.median(session.bursts_ms[one])) for one in fixed),
+            ms=tuple(float(np.median(session.bursts_ms[anchor])) for anchor in fixed),
             forced=session.forced,
         )
         for session in sessions
-        if all(one in session.bursts_ms for one in fixed)
+        if all(anchor in session.bursts_ms for anchor in fixed)
     )
-    if not anchors or not found:
+    if not anchors or not anchor_sessions:
         return None
-    return DriftLog(anchors=anchors, sessions=found, stretches=tuple(_stretches(own, ms)))
+    return DriftLog(anchors=anchors, sessions=anchor_sessions, stretches=tuple(_stretches(own, ms)))
 
 
 def _stretches(own: Sequence[NetworkStretch], ms: Mapping[Workload, float]) -> Iterator[Stretch]:
-    """Each load that measured networks, by how they differ from their latencies in the sweep."""
-    for spell in own:
+    """Yield each replicate that measured networks, with their drift from the sweep's latencies."""
+    for stretch in own:
         logs = [
-            float(np.log(np.median(bursts_ms) / ms[one]))
-            for one, bursts_ms in spell.bursts_ms.items()
-            if one in ms
+            float(np.log(np.median(bursts_ms) / ms[network]))
+            for network, bursts_ms in stretch.bursts_ms.items()
+            if network in ms
         ]
         if logs:
-            yield Stretch(started_at=iso(spell.started_s), log_drift=float(np.median(logs)))
+            yield Stretch(started_at=iso(stretch.started_s), log_drift=float(np.median(logs)))
 
 
 def _chosen(ms: Mapping[Workload, float], sessions: Sequence[NetworkStretch]) -> list[Workload]:
-    times = Counter(one for session in sessions for one in session.bursts_ms if one in ms)
+    times = Counter(
+        network for session in sessions for network in session.bursts_ms if network in ms
+    )
     most = max(times.values(), default=0)
-    candidates = [one for one in ms if times[one] == most]
-    return [candidates[i] for i in choose_anchors([ms[one] for one in candidates])]
+    candidates = [network for network in ms if times[network] == most]
+    return [candidates[i] for i in choose_anchors([ms[network] for network in candidates])]
 
 
 def _together(group: Sequence[NetworkStretch]) -> NetworkStretch:
-    networks = dict.fromkeys(one for spell in group for one in spell.bursts_ms)
+    networks = dict.fromkeys(network for stretch in group for network in stretch.bursts_ms)
     return NetworkStretch(
         started_s=group[0].started_s,
-        ended_s=max(spell.ended_s for spell in group),
+        ended_s=max(stretch.ended_s for stretch in group),
         bursts_ms={
-            one: np.concatenate([s.bursts_ms[one] for s in group if one in s.bursts_ms])
-            for one in networks
+            network: np.concatenate(
+                [stretch.bursts_ms[network] for stretch in group if network in stretch.bursts_ms]
+            )
+            for network in networks
         },
-        forced=any(spell.forced for spell in group),
+        forced=any(stretch.forced for stretch in group),
     )

@@ -1,7 +1,7 @@
-"""Drift sessions in a sweep's file: every sample of the anchor networks.
+"""Drift sessions in a sweep's file: all samples of the anchor networks.
 
-The tables are made when the first session is written, so that files of older versions stay as they
-are until then. A session is written whole, in one transaction: one that broke off leaves no trace.
+The tables are created when the first session is written, so that files of older versions stay
+unchanged until then. A session is written in one transaction: an interrupted one leaves no trace.
 """
 
 import json
@@ -17,7 +17,7 @@ from bench.protocol.clock import unix_s
 from bench.protocol.device import Facts, Workload
 from bench.sweep import store_rows as rows
 from bench.sweep.sqlite_file import has_table
-from bench.timing.aggregation import Pass
+from bench.timing.aggregation import MeasuredRound
 
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS drift_anchor (
@@ -33,24 +33,24 @@ SCHEMA = (
         crc32 INTEGER NOT NULL, dropped_ns BLOB, dropped_crc32 INTEGER,
         PRIMARY KEY (session_id, load, number))""",
 )
-# loads: for each load, the workloads at its places as [role, blocks, label].
-# dropped_ns: samples of visits that were taken again, null where the device gives none.
+# loads: for each replicate, the workloads at its places as [role, blocks, label].
+# dropped_ns: samples of disturbed bursts that were repeated, null if the device reports none.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class DriftLoad:
-    """One load of a drift session: what is at its places, and its passes."""
+class DriftReplicate:
+    """One replicate of a drift session: its workloads by place, and its rounds."""
 
     work: tuple[Workload, ...]
-    passes: tuple[Pass, ...]
+    rounds: tuple[MeasuredRound, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DriftSession:
-    """The anchor networks measured once more.
+    """A later session that measured the anchor networks again.
 
-    Times are ISO 8601. `rounds` is how many passes of each load count, `facts` the device's when
-    the session began.
+    Times are ISO 8601. `rounds` is the number of rounds that count in each replicate, `facts` are
+    the device's at the session's start.
     """
 
     started_at: str
@@ -58,93 +58,99 @@ class DriftSession:
     forced: bool
     rounds: int
     facts: Facts
-    loads: tuple[DriftLoad, ...]
+    replicates: tuple[DriftReplicate, ...]
 
     @property
     def span_s(self) -> tuple[float, float]:
-        """When it began and ended, seconds since 1970."""
+        """When the session began and ended, in seconds since 1970."""
         return unix_s(self.started_at), unix_s(self.ended_at)
 
 
 def anchors(db: sqlite3.Connection) -> list[Workload] | None:
-    """The anchor networks that are fixed, the fastest first; None before the first session."""
+    """Return the fixed anchor networks, the fastest first; None before the first session."""
     if not has_table(db, "drift_anchor"):
         return None
-    found = db.execute("SELECT blocks, label FROM drift_anchor ORDER BY place").fetchall()
-    return [rows.workload_of("network", blocks, label) for blocks, label in found] or None
+    stored = db.execute("SELECT blocks, label FROM drift_anchor ORDER BY place").fetchall()
+    return [rows.workload_of("network", blocks, label) for blocks, label in stored] or None
 
 
 def add_session(db: sqlite3.Connection, session: DriftSession, chosen: Sequence[Workload]) -> None:
-    """Write a session whole; the first one fixes the `chosen` anchors too. In a transaction."""
+    """Write a session within a transaction; the first one also fixes the `chosen` anchors."""
     for statement in SCHEMA:
         db.execute(statement)
     if anchors(db) is None:
-        for place, one in enumerate(chosen):
-            row = (place, rows.blocks_text(one), one.label)
+        for place, anchor in enumerate(chosen):
+            row = (place, rows.blocks_text(anchor), anchor.label)
             db.execute("INSERT INTO drift_anchor VALUES (?, ?, ?)", row)
     work = [
-        [[one.role, rows.blocks_text(one), one.label] for one in load.work]
-        for load in session.loads
+        [[workload.role, rows.blocks_text(workload), workload.label] for workload in load.work]
+        for load in session.replicates
     ]
     sql = """INSERT INTO drift_session (started_at, ended_at, forced, rounds, facts, loads)
              VALUES (?, ?, ?, ?, ?, ?)"""
     facts = json.dumps(dict(session.facts), sort_keys=True)
     head = (session.started_at, session.ended_at, int(session.forced), session.rounds, facts)
     number = db.execute(sql, (*head, json.dumps(work))).lastrowid or 0
-    for place, load in enumerate(session.loads):
-        for taken, each in enumerate(load.passes):
+    for place, load in enumerate(session.replicates):
+        for place_in_order, measured in enumerate(load.rounds):
             db.execute(
                 "INSERT INTO drift_pass VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (number, place, taken, *_pass_row(each)),
+                (number, place, place_in_order, *_round_row(measured)),
             )
 
 
 def sessions(db: sqlite3.Connection) -> list[DriftSession]:
-    """All drift sessions, the oldest first."""
+    """Return all drift sessions, the oldest first."""
     if not has_table(db, "drift_session"):
         return []
     sql = """SELECT id, started_at, ended_at, forced, rounds, facts, loads FROM drift_session
              ORDER BY id"""
-    found = []
+    result = []
     for number, started_at, ended_at, forced, rounds, facts, loads in db.execute(sql).fetchall():
-        work = [tuple(rows.workload_of(*one) for one in load) for load in parse_json(loads)]
-        one = DriftSession(
+        work = [
+            tuple(rows.workload_of(*workload) for workload in load) for load in parse_json(loads)
+        ]
+        session = DriftSession(
             started_at=started_at,
             ended_at=ended_at,
             forced=bool(forced),
             rounds=rounds,
             facts=rows.json_object(facts),
-            loads=tuple(
-                DriftLoad(work=each, passes=_passes(db, number, place, len(each)))
-                for place, each in enumerate(work)
+            replicates=tuple(
+                DriftReplicate(work=workloads, rounds=_passes(db, number, place, len(workloads)))
+                for place, workloads in enumerate(work)
             ),
         )
-        _ = one.span_s  # a time that cannot be read is damage
-        found.append(one)
-    return found
+        _ = session.span_s  # a time that cannot be read means a damaged file
+        result.append(session)
+    return result
 
 
-def _passes(db: sqlite3.Connection, session: int, load: int, places: int) -> tuple[Pass, ...]:
+def _passes(
+    db: sqlite3.Connection, session: int, load: int, places: int
+) -> tuple[MeasuredRound, ...]:
     sql = """SELECT dropped_ns, dropped_crc32, samples_ns, visits, retaken, facts, crc32
              FROM drift_pass WHERE session_id = ? AND load = ? ORDER BY number"""
     where = f"drift session {session}"
-    found = []
+    rounds = []
     for dropped, check, *row in db.execute(sql, (session, load)):
         if dropped is not None and zlib.crc32(dropped) != check:
             raise ValueError(f"a pass of {where} is not what was written")
-        again_ns = None if dropped is None else np.frombuffer(dropped, dtype=rows.FLOATS)
-        found.append(rows.with_dropped(rows.checked_pass(row, places, where), again_ns))
-    if not found:
+        dropped_ns = None if dropped is None else np.frombuffer(dropped, dtype=rows.FLOATS)
+        rounds.append(rows.with_dropped(rows.checked_round(row, places, where), dropped_ns))
+    if not rounds:
         raise ValueError(f"{where} lacks the passes of a load")
-    return tuple(found)
+    return tuple(rounds)
 
 
-def _pass_row(one: Pass) -> tuple[bytes, bytes, int, str, int, bytes | None, int | None]:
-    samples = np.asarray(one.samples_ns, dtype=rows.FLOATS).tobytes()
-    visits = np.asarray(one.visits, dtype=rows.INTS).tobytes()
-    facts = json.dumps(dict(one.facts), sort_keys=True)
-    head = (samples, visits, one.retaken, facts, rows.checksum(samples, visits, facts))
-    if one.dropped_ns is None:
+def _round_row(
+    measured: MeasuredRound,
+) -> tuple[bytes, bytes, int, str, int, bytes | None, int | None]:
+    samples = np.asarray(measured.samples_ns, dtype=rows.FLOATS).tobytes()
+    visits = np.asarray(measured.order, dtype=rows.INTS).tobytes()
+    facts = json.dumps(dict(measured.facts), sort_keys=True)
+    head = (samples, visits, measured.retaken, facts, rows.checksum(samples, visits, facts))
+    if measured.dropped_ns is None:
         return (*head, None, None)
-    dropped = np.asarray(one.dropped_ns, dtype=rows.FLOATS).tobytes()
+    dropped = np.asarray(measured.dropped_ns, dtype=rows.FLOATS).tobytes()
     return (*head, dropped, zlib.crc32(dropped))

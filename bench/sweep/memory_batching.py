@@ -1,4 +1,4 @@
-"""Which workloads are in memory together: as many as fit and about a minute measures."""
+"""Grouping of workloads by memory: as many as fit, and as about a minute measures."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from bench.blocks.layers import layers_of
-from bench.protocol.device import LoadCosts, Workload
+from bench.protocol.device import ModelCosts, Workload
 from bench.timing.plan import SweepPlan
 from bench.timing.references import with_references
 
-ANCHORS = 8  # blocks of the first group that all others repeat, to be tied by more than references
-USUAL = LoadCosts()
-BYTES = {"fp16": 2, "bf16": 2}  # of a number; 4 in all other precisions
-# Runtimes repack weights and keep both; sessions have arenas and graphs of their own.
+# Blocks of the first group that all others repeat, to link groups by more than references.
+ANCHORS = 8
+USUAL = ModelCosts()
+BYTES = {"fp16": 2, "bf16": 2}  # bytes of a number; 4 in all other precisions
+# Runtimes repack weights and keep both copies; each session has its own arena and graph.
 WEIGHT_COPIES, MODEL_BYTES = 2.5, 1_500_000
 
 
@@ -22,24 +23,28 @@ def lay_groups(  # noqa: PLR0913, PLR0917
     plan: SweepPlan,
     batch: int,
     memory_bytes: int,
-    costs: LoadCosts = USUAL,
+    costs: ModelCosts = USUAL,
     precision: str = "fp32",
 ) -> list[list[Workload]]:
-    """Split `work` into groups of equal weight, shuffled so that all are alike; references added.
+    """Split `work` into random groups of equal size, and add the references to each.
 
-    `memory_bytes` is what a load's models may take together, `costs` the device's.
+    `memory_bytes` limits the memory of a replicate's models, `costs` are the device's.
     """
 
-    def size(one: Workload) -> int:
-        return footprint_bytes(one, batch, costs, precision)
+    def size(workload: Workload) -> int:
+        return footprint_bytes(workload, batch, costs, precision)
 
     rng = np.random.default_rng([plan.seed, len(work)])
     shuffled = [work[i] for i in rng.permutation(len(work)).tolist()]
     fixed = with_references([])
     count = max(
-        _groups_for([size(w) for w in shuffled], memory_bytes - sum(size(w) for w in fixed)),
+        _groups_for(
+            [size(workload) for workload in shuffled],
+            memory_bytes - sum(size(workload) for workload in fixed),
+        ),
         math.ceil(
-            sum(estimated_ns(w, plan, batch, costs) for w in shuffled) / (plan.group_s * 1e9)
+            sum(estimated_ns(workload, plan, batch, costs) for workload in shuffled)
+            / (plan.group_s * 1e9)
         ),
     )
     count = min(count, len(shuffled))
@@ -52,9 +57,9 @@ def lay_groups(  # noqa: PLR0913, PLR0917
 
 
 def footprint_bytes(
-    workload: Workload, batch: int, costs: LoadCosts = USUAL, precision: str = "fp32"
+    workload: Workload, batch: int, costs: ModelCosts = USUAL, precision: str = "fp32"
 ) -> int:
-    """About what a loaded model takes: weights, activations, the runtime's own."""
+    """Return the approximate memory of a loaded model: weights, activations, the runtime's."""
     if workload.file:
         return workload.footprint_bytes
     weights = 4 * sum(block.params for block in workload.blocks)
@@ -70,17 +75,17 @@ def footprint_bytes(
 
 
 def estimated_ns(
-    workload: Workload, plan: SweepPlan, batch: int, costs: LoadCosts = USUAL
+    workload: Workload, plan: SweepPlan, batch: int, costs: ModelCosts = USUAL
 ) -> float:
-    """About what one load spends on a workload."""
+    """Return about how long one replicate measures a workload."""
     if workload.file:
-        return plan.passes * plan.calls * workload.estimate_ns
+        return plan.rounds * plan.samples * workload.estimate_ns
     macs = sum(layers_of(block).macs for block in workload.blocks)
-    return plan.passes * plan.calls * (costs.ns_per_call + batch * macs * costs.ns_per_mac)
+    return plan.rounds * plan.samples * (costs.ns_per_call + batch * macs * costs.ns_per_mac)
 
 
 def free_memory_bytes(facts: Mapping[str, object], plan: SweepPlan) -> int:
-    """What models may take: the plan's bound, else half of what the device says is free."""
+    """Return the memory for models: the plan's limit, else half of the device's free memory."""
     if plan.memory_bytes is not None:
         return plan.memory_bytes
     available = facts.get("memory_available_bytes")

@@ -5,34 +5,34 @@ from typing import Protocol, runtime_checkable
 
 from bench.errors import InputError
 from bench.protocol.device import Workload
-from bench.sweep.elapsed import Spent
+from bench.sweep.elapsed import ElapsedTime
 from bench.timing.measurement import Measurement
 
 
 class Planner(Protocol):
-    """Says what a sweep measures next.
+    """Chooses what a sweep measures next.
 
-    It decides from `done` alone, and so a resumed sweep continues as an undisturbed one would.
+    It decides from `done` alone, so that a resumed sweep continues as an uninterrupted one would.
     """
 
     def next(
         self, done: Sequence[Measurement], unrunnable: Collection[Workload] = ()
     ) -> Sequence[Workload] | None:
-        """Return the workloads of the next round, given all that is measured; None to stop.
+        """Return the workloads to measure next, given all measurements so far; None to stop.
 
-        What is `unrunnable` is not asked for again.
+        Workloads in `unrunnable` are not requested again.
         """
         ...
 
 
 @runtime_checkable
-class SpentWatcher(Protocol):
-    """A planner that works within a time, and is shown what of it is spent before each round."""
+class TimedPlanner(Protocol):
+    """A planner with a time budget; it receives the time used so far before each request."""
 
     budget_s: float
 
-    def note_spent(self, spent: Spent) -> None:
-        """Take what the loads that count have taken so far."""
+    def note_elapsed(self, spent: ElapsedTime) -> None:
+        """Receive the time that the finished replicates took so far."""
         ...
 
 
@@ -47,34 +47,34 @@ class ListPlanner:
     def next(
         self, done: Sequence[Measurement], unrunnable: Collection[Workload] = ()
     ) -> Sequence[Workload] | None:
-        """Return what is not measured yet."""
+        """Return the workloads that are not measured yet."""
         known = {*unrunnable, *(measurement.workload for measurement in done)}
         return [workload for workload in self._work if workload not in known] or None
 
 
 class SettlingPlanner:
-    """Measures a list as `ListPlanner` does, then up to `again` times what has not settled.
+    """Measures a list as `ListPlanner` does, then up to `again` times what has a wide interval.
 
-    `loads` is the plan's. A block measured again has the loads of all its rounds, and its
-    interval is of all of them.
+    `replicates` is the plan's number. A block that is measured again has the replicates of
+    all repetitions, and its interval is computed from all of them.
     """
 
-    def __init__(self, work: Sequence[Workload], *, again: int, loads: int) -> None:
+    def __init__(self, work: Sequence[Workload], *, again: int, replicates: int) -> None:
         self._list = ListPlanner(work)
-        self._most_loads = again * loads
+        self._max_replicates = again * replicates
 
     def next(
         self, done: Sequence[Measurement], unrunnable: Collection[Workload] = ()
     ) -> Sequence[Workload] | None:
-        """Return what is not measured, else what is unsettled and has rounds left."""
+        """Return what is not measured, else what has a wide interval and repetitions left."""
         missing = self._list.next(done, unrunnable)
         if missing:
             return missing
         return [
-            one.workload
-            for one in done
-            if one.workload.role != "reference"
-            and one.workload not in unrunnable
-            and not one.settled
-            and one.loads <= self._most_loads
+            measurement.workload
+            for measurement in done
+            if measurement.workload.role != "reference"
+            and measurement.workload not in unrunnable
+            and not measurement.settled
+            and measurement.replicates <= self._max_replicates
         ] or None

@@ -11,34 +11,41 @@ from bench.timing.measurement import Measurement
 
 
 def compare_sweeps(first_path: Path, second_path: Path, *, role: str = "block") -> dict[str, float]:
-    """Figures of two sweeps; shares and relative differences are fractions.
+    """Return figures of two sweeps; shares and relative differences are fractions.
 
     `first_holds_second` is the share of the first's 95 % intervals that hold the second's median;
-    near 0.95 the intervals are honest. `InputError` where nothing is in both, and
-    `TargetMismatchError` where they are of unlike targets.
+    near 0.95 the intervals are right. Raises `InputError` if the sweeps have nothing in common, and
+    `TargetMismatchError` if they are of different targets.
     """
     first, first_summary = _read(first_path, role)
     second, second_summary = _read(second_path, role)
     keys = [key for key in first if key in second]
     if not keys:
         raise InputError(f"{first_path} and {second_path} have no {role} in common")
-    one, other = [first[key] for key in keys], [second[key] for key in keys]
-    if one[0].target != other[0].target:
-        raise TargetMismatchError(f"sweeps of {one[0].target.key} and of {other[0].target.key}")
-    ratio = np.array([b.median_ms / a.median_ms for a, b in zip(one, other, strict=True)])
-    level = float(np.exp(np.median(np.log(ratio))))
-    raw, levelled = np.abs(ratio - 1), np.abs(ratio / level - 1)
+    first_common, second_common = [first[key] for key in keys], [second[key] for key in keys]
+    if first_common[0].target != second_common[0].target:
+        raise TargetMismatchError(
+            f"sweeps of {first_common[0].target.key} and of {second_common[0].target.key}"
+        )
+    ratio = np.array(
+        [
+            after.median_ms / before.median_ms
+            for before, after in zip(first_common, second_common, strict=True)
+        ]
+    )
+    drift = float(np.exp(np.median(np.log(ratio))))
+    raw, corrected = np.abs(ratio - 1), np.abs(ratio / drift - 1)
     return {
         "common": float(len(keys)),
-        "level_second_over_first": level,
+        "level_second_over_first": drift,
         "difference_median": float(np.median(raw)),
         "difference_p95": float(np.percentile(raw, 95)),
-        "difference_median_level_out": float(np.median(levelled)),
-        "difference_p95_level_out": float(np.percentile(levelled, 95)),
-        "first_holds_second": held(one, other, 1.0),
-        "second_holds_first": held(other, one, 1.0),
-        "first_holds_second_level_out": held(one, other, level),
-        "second_holds_first_level_out": held(other, one, 1 / level),
+        "difference_median_level_out": float(np.median(corrected)),
+        "difference_p95_level_out": float(np.percentile(corrected, 95)),
+        "first_holds_second": held(first_common, second_common, 1.0),
+        "second_holds_first": held(second_common, first_common, 1.0),
+        "first_holds_second_level_out": held(first_common, second_common, drift),
+        "second_holds_first_level_out": held(second_common, first_common, 1 / drift),
         "half_width_median_first": first_summary.median_half_width,
         "half_width_median_second": second_summary.median_half_width,
         "marked_share_first": first_summary.marked_passes / first_summary.passes,
@@ -48,16 +55,20 @@ def compare_sweeps(first_path: Path, second_path: Path, *, role: str = "block") 
     }
 
 
-def held(intervals: list[Measurement], medians: list[Measurement], level: float) -> float:
-    """Share of the `intervals` that hold the other's median, brought to their level."""
+def held(intervals: list[Measurement], medians: list[Measurement], drift: float) -> float:
+    """Return the share of the `intervals` that hold the other sweep's median, drift-corrected."""
     inside = [
-        a.interval_ms[0] <= b.median_ms / level <= a.interval_ms[1]
-        for a, b in zip(intervals, medians, strict=True)
+        measurement.interval_ms[0] <= other.median_ms / drift <= measurement.interval_ms[1]
+        for measurement, other in zip(intervals, medians, strict=True)
     ]
     return float(np.mean(inside))
 
 
 def _read(path: Path, role: str) -> tuple[dict[str, Measurement], SweepSummary]:
     with SweepStore.open(path) as store:
-        found = {one.workload.key: one for one in store.measurements() if one.workload.role == role}
-        return found, summarise(store)
+        measurements = {
+            measurement.workload.key: measurement
+            for measurement in store.measurements()
+            if measurement.workload.role == role
+        }
+        return measurements, summarise(store)

@@ -1,6 +1,6 @@
-"""A check of a device: are its outputs right, and its latencies repeatable?
+"""Self-check of a device: are its outputs correct, and its latencies repeatable?
 
-What a user sends back of a device that the developers do not have.
+Users send its results for devices that the developers do not have.
 """
 
 from collections.abc import Sequence
@@ -26,18 +26,18 @@ from bench.sweep.run import run_sweep
 from bench.sweep.store import SweepStore
 from bench.timing.plan import SweepPlan
 
-OUTPUTS = 5  # blocks whose outputs are held against this machine's
-TOLERANCE = {"fp32": 1e-4, "fp16": 2e-2}  # of the largest output
+OUTPUTS = 5  # blocks whose outputs are compared with this machine's
+TOLERANCE = {"fp32": 1e-4, "fp16": 2e-2}  # relative to the largest output
 QUIET: Progress = NoProgress()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelfCheck:
-    """What was found; shares and differences are fractions.
+    """Results of a check; shares and differences are fractions.
 
-    `outputs` is the largest difference of any output from torch's on this machine, over the
-    block's largest output, for each block. `repeatability` holds two sweeps against each other,
-    see `bench.sweep.repeatability`. `timed_share` is what of the wall time the timed calls took.
+    `outputs` is, for each block, the largest difference of any output from torch's on this machine,
+    relative to the block's largest output. `repeatability` compares two sweeps, see
+    `bench.sweep.repeatability`. `timed_share` is the share of the wall time in timed samples.
     """
 
     address: str
@@ -53,7 +53,7 @@ class SelfCheck:
 
     @property
     def passed(self) -> bool:
-        """Whether every output is what it must be; repeatability is told, not judged."""
+        """Whether every output is correct; repeatability is reported, without a verdict."""
         return all(difference <= self.tolerance for difference in self.outputs.values())
 
     def to_json(self) -> dict[str, Any]:
@@ -121,39 +121,41 @@ def _checked(  # noqa: PLR0913, PLR0917
 
 
 def output_difference(device: Device, backend: Backend, target: Target, block: BlockSpec) -> float:
-    """How far the device's outputs of a block are from torch's here, over the largest output.
+    """Return the largest difference of a block's outputs from torch's, over the largest output.
 
-    `DeviceError` where they have not even the same shape.
+    Raises `DeviceError` if not even the shapes are equal.
     """
     from bench.backends.torch_backend import TorchBackend
 
     model = random_model((block,), seed=1)
     images = random_images((target.batch, *model.input_shape), seed=2)
     expected = TorchBackend().load(model, _here(target)).infer(images)
-    found = device.infer(backend.serialise(model, target.batch), images, backend, target)
-    if found.shape != expected.shape:
+    outputs = device.infer(backend.serialise(model, target.batch), images, backend, target)
+    if outputs.shape != expected.shape:
         raise DeviceError(
-            f"the device gave outputs of shape {found.shape} for {block.key}, expected "
+            f"the device gave outputs of shape {outputs.shape} for {block.key}, expected "
             f"{expected.shape}; its runtime does not run this block, try another version"
         )
     largest = float(np.abs(expected).max())
-    return float(np.abs(found - expected).max()) / largest
+    return float(np.abs(outputs - expected).max()) / largest
 
 
 def latencies_ms(first: Path, second: Path) -> dict[str, tuple[float, float]]:
-    """Each block's latency in both sweeps."""
-    found = []
+    """Return each block's latency in both sweeps."""
+    by_sweep = []
     for path in (first, second):
         with SweepStore.open(path) as store:
             measured = store.measurements()
-        found.append({one.workload.key: one.median_ms for one in measured})
-    return {key: (found[0][key], found[1][key]) for key in found[0]}
+        by_sweep.append(
+            {measurement.workload.key: measurement.median_ms for measurement in measured}
+        )
+    return {key: (by_sweep[0][key], by_sweep[1][key]) for key in by_sweep[0]}
 
 
 def timed_share(path: Path) -> float:
-    """What of a sweep's wall time its timed calls took."""
+    """Return the share of a sweep's wall time in timed samples."""
     with SweepStore.open(path) as store:
-        timed_ns = sum(float(load.samples_ns.sum()) for load in store.loads())
+        timed_ns = sum(float(load.samples_ns.sum()) for load in store.replicates())
         wall_s = sum(session.wall_s for session in store.sessions())
     return timed_ns / 1e9 / wall_s
 

@@ -11,10 +11,10 @@ from bench.sweep.store_rows import Group
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """In how many sessions the replicates of round `round` are measured, and how far apart.
+    """The number of sessions for the replicates of request `round`, and the time between them.
 
-    `every_s` is from the end of one session to the start of the next. Other rounds are measured at
-    once, in the session in which they come up.
+    `every_s` is from the end of one session to the start of the next. Other requests are measured
+    at once, in the session in which they are made.
     """
 
     sessions: int
@@ -22,7 +22,7 @@ class Spread:
     round: int = 0
 
     def check(self, loads: int) -> None:
-        """Raise `InputError` unless each session has a replicate, and is a session."""
+        """Raise `InputError` unless each session has a replicate, far enough from the others."""
         if not 1 <= self.sessions <= loads:
             raise InputError(
                 f"a sweep of {loads} replicates cannot be spread over {self.sessions} sessions: "
@@ -34,22 +34,22 @@ class Spread:
             )
 
     def words(self, session: int) -> str:
-        """Name a session, counted from 0; '' where there is but one."""
+        """Return the name of a session, counted from 0; "" if there is only one."""
         return f"session {session + 1} of {self.sessions}" if self.sessions > 1 else ""
 
     def session_of(self, group: Group, number: int, loads: int) -> int:
-        """In which session, counted from 0, the `number`th of all `loads` replicates is."""
+        """Return the session, counted from 0, of the `number`th of all `loads` replicates."""
         return number * self.sessions // loads if group.round == self.round else 0
 
     def stretches(
         self, todo: Sequence[tuple[Group, int]], loads: int
     ) -> list[tuple[int, list[tuple[Group, int]]]]:
-        """Loads in order, those of one round and session together, with the session's number."""
+        """Return replicates in order, grouped by request and session, with the session's number."""
 
-        def place(one: tuple[Group, int]) -> tuple[int, int]:
-            return one[0].round, self.session_of(*one, loads)
+        def place(replicate: tuple[Group, int]) -> tuple[int, int]:
+            return replicate[0].round, self.session_of(*replicate, loads)
 
-        return [(session, list(found)) for (_, session), found in groupby(todo, key=place)]
+        return [(session, list(members)) for (_, session), members in groupby(todo, key=place)]
 
 
 AT_ONCE = Spread(sessions=1)

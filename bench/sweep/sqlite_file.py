@@ -1,4 +1,4 @@
-"""SQLite files of this project: created whole, checked when opened, with one-line errors."""
+"""SQLite files of this project: created completely, checked when opened, with one-line errors."""
 
 import os
 import sqlite3
@@ -9,25 +9,25 @@ from pathlib import Path
 from bench.errors import FileError
 
 HEADER = b"SQLite format 3\x00"
-APPLICATION_ID = 0x0FAB5EE9  # in the file's header: whose format this is
+APPLICATION_ID = 0x0FAB5EE9  # identifies this format in the file's header
 SCHEMA_VERSION = 1
 
 
 @contextmanager
-def told(path: Path, doing: str) -> Iterator[None]:
-    """Turn SQLite's and the system's errors into one `FileError` that says what to do."""
+def told(path: Path, action: str) -> Iterator[None]:
+    """Convert errors of SQLite and the system to one `FileError` that says what to do."""
     try:
         yield
     except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
-        raise FileError(f"cannot {doing} {path}: {_reason(error)}") from error
+        raise FileError(f"cannot {action} {path}: {_reason(error)}") from error
 
 
 def create(path: Path, schema: str) -> sqlite3.Connection:
-    """Make a new file with `schema` and hold it; what could not be made whole is removed."""
+    """Create a file with `schema` and lock it; an incomplete file is removed."""
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666))
     except FileExistsError as error:
-        advice = "name another file, or go on with it by --resume"
+        advice = "name another file, or continue it with --resume"
         raise FileError(f"{path} exists already; {advice}") from error
     except OSError as error:
         raise FileError(f"cannot create {path}: {error.strerror or error}") from error
@@ -45,7 +45,7 @@ def create(path: Path, schema: str) -> sqlite3.Connection:
 
 
 def open_to_write(path: Path) -> sqlite3.Connection:
-    """Open a checked file and hold it against all others."""
+    """Open a checked file and lock it."""
     with closing(open_to_read(path)):
         pass
     with told(path, "open"):
@@ -55,13 +55,13 @@ def open_to_write(path: Path) -> sqlite3.Connection:
 
 
 def open_to_read(path: Path) -> sqlite3.Connection:
-    """Open a file and check that it is whole and of this format; nothing on disk changes."""
+    """Open a file and check that it is complete and of this format; nothing on disk changes."""
     try:
         with path.open("rb") as file:
-            head = file.read(len(HEADER))
+            start = file.read(len(HEADER))
     except OSError as error:
         raise FileError(f"cannot read {path}: {error.strerror or error}") from error
-    if head != HEADER:
+    if start != HEADER:
         raise FileError(f"{path} is not a sweep: not a SQLite file; `ofabench sweep` makes one")
     with told(path, "read"):
         connection = _connect(path, "ro")
@@ -74,14 +74,14 @@ def open_to_read(path: Path) -> sqlite3.Connection:
 
 
 def remove(path: Path) -> None:
-    """Delete a database and what SQLite keeps beside it."""
-    for name in (path, *(Path(f"{path}{suffix}") for suffix in ("-wal", "-shm", "-journal"))):
-        name.unlink(missing_ok=True)
+    """Delete a database and SQLite's files beside it."""
+    for file in (path, *(Path(f"{path}{suffix}") for suffix in ("-wal", "-shm", "-journal"))):
+        file.unlink(missing_ok=True)
 
 
 @contextmanager
 def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
-    """Write all of it or nothing."""
+    """Write all changes or none."""
     with told(path, "write"):
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -94,19 +94,19 @@ def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    # Without a log beside it nobody writes the file, and it can be read without locks or traces.
-    still = mode == "ro" and not Path(f"{path}-wal").exists()
-    uri = f"{path.absolute().as_uri()}?{'immutable=1' if still else f'mode={mode}'}"
+    # Without a log beside it no process writes the file: it can be read without locks or traces.
+    unchanged = mode == "ro" and not Path(f"{path}-wal").exists()
+    uri = f"{path.absolute().as_uri()}?{'immutable=1' if unchanged else f'mode={mode}'}"
     return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=1.0)
 
 
 def _hold(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     connection.execute("PRAGMA journal_mode = WAL")
-    # A killed process loses nothing by this; a power cut may lose passes, never the file.
+    # A killed process loses nothing by this; a power failure may lose rounds, never the file.
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("BEGIN IMMEDIATE")  # takes the lock now, and not at the first pass
+    connection.execute("BEGIN IMMEDIATE")  # takes the lock now, not at the first round
     connection.execute("COMMIT")
 
 
@@ -134,12 +134,12 @@ def _reason(error: Exception) -> str:
         return f"{text}; finished replicates are kept: free some space and continue with --resume"
     damaged = (sqlite3.DatabaseError, UnicodeDecodeError)
     if isinstance(error, damaged) and not isinstance(error, sqlite3.OperationalError):
-        return f"it is damaged or no sweep ({text}); restore a copy, or sweep again"
+        return f"it is damaged or not a sweep ({text}); restore a copy, or sweep again"
     return text
 
 
 def has_table(db: sqlite3.Connection, name: str) -> bool:
-    """Whether the file has a table of this name."""
+    """Return whether the file has a table of this name."""
     sql = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?"
     (count,) = db.execute(sql, (name,)).fetchone()
     return bool(count)

@@ -5,9 +5,9 @@ from bench.protocol.progress import Progress
 
 
 class Steps:
-    """Tells a progress of passes; or, where there is a budget, of the seconds of all of it.
+    """Reports rounds to a progress, or, with a budget, its seconds.
 
-    `spent_s` is what earlier processes spent of `budget_s`.
+    `spent_s` is the part of `budget_s` that earlier processes used.
     """
 
     def __init__(
@@ -15,30 +15,30 @@ class Steps:
     ) -> None:
         self._progress, self._clock, self._budget_s = progress, clock, budget_s
         self._begun_s = clock.monotonic() - spent_s
-        self._told_s: int | None = None  # None before the scale of the budget is shown
-        self._passes = 0  # of the load in hand
+        self._reported_s: int | None = None  # None before the budget's scale is shown
+        self._passes = 0  # of the current replicate
 
     def start(self, passes: int, session: str) -> None:
-        """Begin a stretch of so many passes; `session` names it where there are several."""
-        words = ", ".join(word for word in ("measuring", session) if word)
+        """Begin a stage of `passes` rounds; `session` names it if there are several."""
+        text = ", ".join(part for part in ("measuring", session) if part)
         if self._budget_s is None:
-            self._progress.start(passes, words)
-        elif self._told_s is None:
-            self._told_s = 0
-            self._progress.start(max(1, round(self._budget_s)), f"{words} (seconds)")
+            self._progress.start(passes, text)
+        elif self._reported_s is None:
+            self._reported_s = 0
+            self._progress.start(max(1, round(self._budget_s)), f"{text} (seconds)")
             self._advance("")
 
     def waited(self, seconds: float) -> None:
-        """Leave a wait out, which had a progress to itself: what follows begins once more."""
+        """Exclude a wait, which had its own progress: the following stage begins again."""
         self._begun_s += seconds
-        self._told_s = None
+        self._reported_s = None
 
-    def begin_load(self) -> None:
-        """Begin a load."""
+    def begin_replicate(self) -> None:
+        """Begin a replicate."""
         self._passes = 0
 
     def passed(self, note: str) -> None:
-        """Tell of a pass."""
+        """Report a round."""
         self._passes += 1
         if self._budget_s is None:
             self._progress.advance(note=note)
@@ -46,13 +46,13 @@ class Steps:
             self._advance(note)
 
     def back(self, note: str) -> None:
-        """Tell that the load in hand is measured from its start again."""
+        """Report that the current replicate is measured from its beginning again."""
         self._progress.advance(-self._passes if self._budget_s is None else 0, note=note)
         self._passes = 0
 
     def _advance(self, note: str) -> None:
-        told_s = self._told_s or 0
-        now_s = max(told_s, int(self._clock.monotonic() - self._begun_s))
-        if now_s > told_s or note:
-            self._told_s = now_s
-            self._progress.advance(now_s - told_s, note)
+        reported_s = self._reported_s or 0
+        now_s = max(reported_s, int(self._clock.monotonic() - self._begun_s))
+        if now_s > reported_s or note:
+            self._reported_s = now_s
+            self._progress.advance(now_s - reported_s, note)

@@ -1,7 +1,7 @@
 """A sweep on disk: every sample, round by round, in one SQLite file.
 
-Nothing derived is stored. A load whose end is not stored never counts: resuming drops it and
-measures it again from its start, and what is finished is never touched.
+Nothing derived is stored. A replicate without a stored end never counts: resuming drops it and
+measures it again from its beginning; finished ones are never changed.
 """
 
 import json
@@ -23,8 +23,8 @@ from bench.protocol.target import Target
 from bench.sweep import drift_rows, sqlite_file
 from bench.sweep import store_rows as rows
 from bench.sweep.drift_log import NetworkStretch, drift_log_of, network_bursts_ms
-from bench.sweep.load_times import load_times, note_time
-from bench.timing.aggregation import Load, derive_measurements
+from bench.sweep.replicate_times import note_time, replicate_times
+from bench.timing.aggregation import Replicate, derive_measurements
 from bench.timing.measurement import Measurement
 from bench.timing.plan import SweepPlan
 
@@ -49,15 +49,15 @@ CREATE TABLE pass (
     samples_ns BLOB NOT NULL, visits BLOB NOT NULL, retaken INTEGER NOT NULL,
     facts TEXT NOT NULL, crc32 INTEGER NOT NULL, PRIMARY KEY (load_id, number));
 """
-# samples_ns: float64, little-endian, places x calls; visits: int64, little-endian.
-# crc32: of samples_ns, visits and facts, since SQLite itself does not check content.
+# samples_ns: float64, little-endian, places x samples; visits: int64, little-endian.
+# crc32: of samples_ns, visits and facts, since SQLite does not check content.
 
 
 class SweepStore:
-    """A sweep's file; make one with `create`, `open` (to read) or `resume`.
+    """A sweep's file; created by `create`, or opened by `open` (to read) or `resume`.
 
-    `space_toml` is the text that says which space was swept, as the caller of `create` gave it:
-    None in files made without one. What it means is for others to read.
+    `space_toml` is the text that describes the swept space, as the caller of `create` gave it: None
+    in files created without one. This package does not interpret it.
     """
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
@@ -76,9 +76,9 @@ class SweepStore:
     def create(
         cls, path: Path, target: Target, plan: SweepPlan, *, space_toml: str | None = None
     ) -> Self:
-        """Start a new file; `FileError` where it exists or cannot be written.
+        """Start a new file; `FileError` if it exists or cannot be written.
 
-        `space_toml` is kept as it is, so that the file says which space it is of.
+        `space_toml` is stored unchanged, so that the file says which space it is of.
         """
         path = Path(path)
         connection = sqlite_file.create(path, SCHEMA)
@@ -98,25 +98,25 @@ class SweepStore:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Open to read; changes nothing on disk. `FileError` where it is no whole sweep."""
+        """Open to read; changes nothing on disk. `FileError` if it is not a complete sweep."""
         return cls._checked(Path(path), sqlite_file.open_to_read)
 
     @classmethod
     def resume(cls, path: Path, target: Target, plan: SweepPlan) -> Self:
-        """Open to go on; see `check` for what is refused."""
+        """Open to continue; see `check` for what is refused."""
         cls.check(path, target, plan)
         return cls._checked(Path(path), sqlite_file.open_to_write)
 
     @classmethod
     def check(cls, path: Path, target: Target, plan: SweepPlan) -> None:
-        """Raise where `path` is no sweep of this target and plan; nothing on disk changes."""
-        with cls.open(path) as found:
-            if found.target != target:
+        """Raise unless `path` is a sweep of this target and plan; nothing on disk changes."""
+        with cls.open(path) as store:
+            if store.target != target:
                 raise TargetMismatchError(
-                    f"{path} holds a sweep of {found.target.key}, asked is {target.key}; "
+                    f"{path} holds a sweep of {store.target.key}, expected {target.key}; "
                     "name another --out, or ask for the same target"
                 )
-            difference = found.plan.difference(plan)
+            difference = store.plan.difference(plan)
         if difference:
             raise InputError(
                 f"{path} was swept with {difference}; resume it with the same options, "
@@ -154,7 +154,7 @@ class SweepStore:
     # --- writing
 
     def begin_session(self, facts: Facts, started_at: str, *, forced: bool) -> int:
-        """Note that measuring starts, and drop the load that an earlier session left unfinished."""
+        """Store that measuring starts; drop the unfinished replicate of an earlier process."""
         row = (started_at, int(forced), json.dumps(dict(facts), sort_keys=True))
         with sqlite_file.transaction(self._db, self.path):
             self._db.execute("DELETE FROM load WHERE finished = 0")
@@ -162,7 +162,7 @@ class SweepStore:
             return int(self._db.execute(sql, row).lastrowid or 0)
 
     def add_groups(self, groups: Sequence[Sequence[Workload]]) -> None:
-        """Fix what a round measures together."""
+        """Store the groups of one request: the workloads of each are measured together."""
         with sqlite_file.transaction(self._db, self.path):
             sql = "SELECT coalesce(max(round) + 1, 0) FROM load_group"
             (this_round,) = self._db.execute(sql).fetchone()
@@ -172,34 +172,34 @@ class SweepStore:
                 self._db.execute(sql, (this_round, ids))
 
     def exclude(self, group: int, place: int, reason: str) -> Workload:
-        """Take what the device cannot run out of a group, and remember why.
+        """Remove a workload that the device cannot run from a group, and store the reason.
 
-        `DeviceError` where loads of the group are finished with it: it ran then.
+        Raises `DeviceError` if finished replicates of the group contain it: it ran then.
         """
-        laid = next(one for one in self.groups() if one.number == group)
-        one = laid.work[place]
-        if any(load.group == group for load in self.loads()):
+        stored = next(candidate for candidate in self.groups() if candidate.number == group)
+        excluded = stored.work[place]
+        if any(load.group == group for load in self.replicates()):
             raise DeviceError(
-                f"{one.key} ran in an earlier load of this sweep and does not now ({reason}); "
-                "find out what changed, then go on with --resume"
+                f"{excluded.key} ran in an earlier replicate of this sweep and does not now "
+                f"({reason}); find out what changed, then continue with --resume"
             )
-        if one.role == "reference":
-            raise DeviceError(f"the device cannot run the reference {one.key}: {reason}")
+        if excluded.role == "reference":
+            raise DeviceError(f"the device cannot run the reference {excluded.key}: {reason}")
         with sqlite_file.transaction(self._db, self.path):
-            ids = [self._workload_id(other) for other in laid.work if other != one]
+            ids = [self._workload_id(workload) for workload in stored.work if workload != excluded]
             sql = "UPDATE load_group SET workloads = ? WHERE id = ?"
             self._db.execute(sql, (json.dumps(ids), group))
-            rows.note_unrunnable(self._db, one, reason)
-        return one
+            rows.note_unrunnable(self._db, excluded, reason)
+        return excluded
 
-    def begin_load(self, group: int, number: int) -> int:
-        """Note that a load begins; it counts from `finish_load` on."""
+    def begin_replicate(self, group: int, number: int) -> int:
+        """Store that a replicate begins; it counts after `finish_replicate`."""
         with sqlite_file.transaction(self._db, self.path):
             sql = "INSERT INTO load (group_id, number) VALUES (?, ?)"
             return int(self._db.execute(sql, (group, number)).lastrowid or 0)
 
-    def add_pass(self, load_id: int, number: int, result: PassResult) -> None:
-        """Store one pass as it ends; `DeviceError` where a sample is no time."""
+    def add_round(self, load_id: int, number: int, result: PassResult) -> None:
+        """Store a round as it ends; `DeviceError` if a sample is not a valid time."""
         samples_ns = np.asarray(result.samples_ns, dtype=rows.FLOATS)
         if not (np.isfinite(samples_ns).all() and (samples_ns > 0).all()):
             raise DeviceError("the device gave a time that is not above 0; its clock is broken")
@@ -212,17 +212,17 @@ class SweepStore:
             self._db.execute("INSERT INTO pass VALUES (?, ?, ?, ?, ?, ?, ?)", row)
             rows.keep_dropped(self._db, load_id, number, result)
 
-    def drop_load(self, load_id: int) -> None:
-        """Forget a load that broke off, with its passes."""
+    def drop_replicate(self, load_id: int) -> None:
+        """Remove a replicate that failed, with its rounds."""
         with sqlite_file.transaction(self._db, self.path):
             self._db.execute("DELETE FROM load WHERE id = ? AND NOT finished", (load_id,))
 
-    def finish_load(
+    def finish_replicate(
         self, load_id: int, session: int, wall_s: float, span_s: Span | None = None
     ) -> None:
-        """Let a load count, and note how long its session has taken so far.
+        """Let a replicate count, and store how long its session has taken so far.
 
-        `span_s` is when the load began and ended, seconds since 1970.
+        `span_s` is when the replicate began and ended, in seconds since 1970.
         """
         with sqlite_file.transaction(self._db, self.path):
             self._db.execute("UPDATE load SET finished = 1 WHERE id = ?", (load_id,))
@@ -231,9 +231,9 @@ class SweepStore:
                 note_time(self._db, load_id, *span_s)
 
     def add_drift_session(self, session: drift_rows.DriftSession) -> None:
-        """Store a session of the anchor networks whole; the first one fixes the anchors.
+        """Store a complete session of the anchor networks; the first one fixes the anchors.
 
-        It changes nothing of `measurements`. `InputError` where the sweep has no anchors.
+        It does not change `measurements`. Raises `InputError` if the sweep has no anchors.
         """
         log = self.drift_log()
         if log is None:
@@ -253,39 +253,39 @@ class SweepStore:
     # --- reading
 
     def groups(self) -> list[rows.Group]:
-        """What is laid out so far, in the order of measuring."""
+        """Return the groups so far, in the order of measuring."""
         with self._reading():
             return rows.groups(self._db)
 
-    def loads(self) -> list[Load]:
-        """Every finished load, in the order of measuring."""
+    def replicates(self) -> list[Replicate]:
+        """Return every finished replicate, in the order of measuring."""
         with self._reading():
             return rows.loads(self._db)
 
     def measurements(self) -> list[Measurement]:
-        """Every block, network and reference that has a finished load."""
+        """Return a measurement of every block, network and reference with a finished replicate."""
         with self._reading():
             known = rows.workloads(self._db)
-            return derive_measurements(self.loads(), known, self.target, self.plan, self.facts)
+            return derive_measurements(self.replicates(), known, self.target, self.plan, self.facts)
 
-    def load_times(self) -> list[Span]:
-        """When each load of `loads` began and ended, seconds since 1970."""
+    def replicate_times(self) -> list[Span]:
+        """Return when each replicate of `replicates` began and ended, in seconds since 1970."""
         with self._reading():
             begun = [session.started_at for session in rows.sessions(self._db)]
-            return load_times(self._db, rows.loads(self._db), begun[0] if begun else None)
+            return replicate_times(self._db, rows.loads(self._db), begun[0] if begun else None)
 
     def drift_sessions(self) -> list[drift_rows.DriftSession]:
-        """Every session of the anchor networks after the sweep, the oldest first."""
+        """Return every session of the anchor networks after the sweep, the oldest first."""
         with self._reading():
             return drift_rows.sessions(self._db)
 
     def drift_log(self, measured: Sequence[Measurement] | None = None) -> DriftLog | None:
-        """What the anchor networks took, in the sweep's own sessions and in those after it.
+        """Return the anchor networks' latencies, in the sweep's own sessions and in those after it.
 
-        The anchors are chosen over the range of latency, and fixed from the first drift session
-        on. Stretches of measuring less than `SESSION_GAP_S` apart are one session; one that lacks
-        an anchor is left out. None where no network was measured. `measured` saves deriving
-        `measurements` once more.
+        The anchors are chosen over the range of latencies, and fixed from the first drift session
+        on. Stretches of measuring less than `SESSION_GAP_S` apart are one session; a session that
+        lacks an anchor is left out. None if no network was measured. Pass `measured` to avoid
+        computing `measurements` again.
         """
         measured = self.measurements() if measured is None else measured
         with self._reading():
@@ -293,20 +293,20 @@ class SweepStore:
             return drift_log_of(measured, own, later, drift_rows.anchors(self._db))
 
     def _spells(self) -> tuple[list[NetworkStretch], list[NetworkStretch]]:
-        """The sweep's loads, and the loads of its drift sessions."""
+        """Return the sweep's replicates, and the replicates of its drift sessions."""
         cold = dict(self.target.options).get("cache") == "cold"
         known, forced = rows.workloads(self._db), bool(self.facts.get("forced"))
         parts = [
-            (span, tuple(known[i] for i in load.workloads), load.passes, self.plan.passes, forced)
-            for load, span in zip(self.loads(), self.load_times(), strict=True)
+            (span, tuple(known[i] for i in load.workloads), load.rounds, self.plan.rounds, forced)
+            for load, span in zip(self.replicates(), self.replicate_times(), strict=True)
         ]
         count = len(parts)
         for session in self.drift_sessions():
             parts += [
-                (session.span_s, load.work, load.passes, session.rounds, session.forced)
-                for load in session.loads
+                (session.span_s, load.work, load.rounds, session.rounds, session.forced)
+                for load in session.replicates
             ]
-        spells = [
+        stretches = [
             NetworkStretch(
                 started_s=span[0],
                 ended_s=span[1],
@@ -315,30 +315,30 @@ class SweepStore:
             )
             for span, work, passes, rounds, forced in parts
         ]
-        return spells[:count], spells[count:]
+        return stretches[:count], stretches[count:]
 
     def unrunnable(self) -> dict[Workload, str]:
-        """What the device cannot run, and why."""
+        """Return the workloads that the device cannot run, and why."""
         with self._reading():
             return rows.unrunnable(self._db)
 
     def sessions(self) -> list[rows.Session]:
-        """When it was measured, with what facts, for how long."""
+        """Return the processes that measured: their start, facts and duration."""
         with self._reading():
             return rows.sessions(self._db)
 
     @property
     def facts(self) -> Facts:
-        """Facts of the device when the sweep began; `forced` where any session was."""
+        """Facts of the device when the sweep began; `forced` if any session was."""
         sessions = self.sessions()
         if not sessions:
             return {}
         return {**sessions[0].facts, "forced": any(session.forced for session in sessions)}
 
     def to_frame(self) -> "pd.DataFrame":
-        """Every sample of the finished loads, one a row."""
+        """Return every sample of the finished replicates, one per row."""
         with self._reading():
-            return rows.samples_frame(self.loads(), rows.workloads(self._db))
+            return rows.samples_frame(self.replicates(), rows.workloads(self._db))
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
@@ -350,7 +350,7 @@ class SweepStore:
 
 
 def _text_or_none(value: Any) -> str | None:
-    """A text or None; `TypeError` for any other value."""
+    """Return a text or None; `TypeError` for any other value."""
     if value is not None and not isinstance(value, str):
-        raise TypeError(f"its space is {value!r:.40}, expected a text")
+        raise TypeError(f"its space is {value!r:.40}, expected text")
     return value

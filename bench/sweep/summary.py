@@ -7,60 +7,67 @@ from typing import Any
 import numpy as np
 
 from bench.sweep.store import SweepStore
-from bench.timing.aggregation import load_marks
+from bench.timing.aggregation import disturbed_rounds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepSummary:
-    """Figures of the finished loads. Shares are fractions, NaN where nothing was measured."""
+    """Figures of the finished replicates. Shares are fractions, NaN if nothing was measured."""
 
     blocks: int
     networks: int
     loads: int
     loads_wanted: int
     passes: int
-    marked_passes: int  # the references disagreed; repeated while time lasted
-    retaken_visits: int  # switched out, or time stolen
-    disturbed_visits_kept: int  # still disturbed when taken for the last time
+    marked_passes: int  # rounds that were disturbed; repeated within limits
+    retaken_visits: int  # bursts that were preempted or had time stolen, and were repeated
+    disturbed_visits_kept: int  # still disturbed in their last repetition
     median_half_width: float  # of the blocks' 95 % intervals, relative
-    unsettled: int  # blocks and networks whose interval is wide
-    unrunnable: dict[str, str]  # what the device cannot run, by key, and why
+    unsettled: int  # blocks and networks with a wide interval
+    unrunnable: dict[str, str]  # reasons by key of what the device cannot run
     wall_s: float
-    wall_s_per_block: float  # all that it took, shared among blocks and networks
+    wall_s_per_block: float  # total time, divided by the number of blocks and networks
 
     @property
     def complete(self) -> bool:
-        """Whether every load that is laid out is measured."""
+        """Whether every planned replicate is measured."""
         return self.loads == self.loads_wanted
 
     def to_json(self) -> dict[str, Any]:
-        """Fields as JSON values; null where there is no figure."""
+        """Return the fields as JSON values; null for missing figures."""
         return {name: None if value != value else value for name, value in asdict(self).items()}  # noqa: PLR0124
 
 
 def summarise(store: SweepStore) -> SweepSummary:
-    """Sum up a sweep, finished or not."""
-    measured = [m for m in store.measurements() if m.workload.role != "reference"]
+    """Summarise a sweep, finished or not."""
+    measured = [
+        measurement
+        for measurement in store.measurements()
+        if measurement.workload.role != "reference"
+    ]
     roles = Counter(measurement.workload.role for measurement in measured)
-    loads = store.loads()
+    loads = store.replicates()
     work = {group.number: group.work for group in store.groups()}
-    passes = [one for load in loads for one in load.passes]
+    passes = [measured_round for load in loads for measured_round in load.rounds]
     wall_s = sum(session.wall_s for session in store.sessions())
     widths = [measurement.half_width for measurement in measured]
     return SweepSummary(
         blocks=roles["block"],
         networks=roles["network"],
         loads=len(loads),
-        loads_wanted=len(work) * store.plan.loads,
+        loads_wanted=len(work) * store.plan.replicates,
         passes=len(passes),
-        marked_passes=sum(int(load_marks(x.passes, work[x.group]).sum()) for x in loads),
-        retaken_visits=sum(one.retaken for one in passes),
+        marked_passes=sum(
+            int(disturbed_rounds(replicate.rounds, work[replicate.group]).sum())
+            for replicate in loads
+        ),
+        retaken_visits=sum(measured_round.retaken for measured_round in passes),
         disturbed_visits_kept=sum(
-            count_of(one.facts.get("disturbed_visits_kept")) for one in passes
+            count_of(measured_round.facts.get("disturbed_visits_kept")) for measured_round in passes
         ),
         median_half_width=float(np.median(widths)) if widths else float("nan"),
         unsettled=sum(not measurement.settled for measurement in measured),
-        unrunnable={one.key: reason for one, reason in store.unrunnable().items()},
+        unrunnable={workload.key: reason for workload, reason in store.unrunnable().items()},
         wall_s=wall_s,
         wall_s_per_block=wall_s / len(measured) if measured else float("nan"),
     )

@@ -8,13 +8,13 @@ from bench.protocol.clock import Clock, iso
 from bench.protocol.progress import Progress
 
 STEP_S = 1.0
-CLOCK_STEP_S = 5.0  # by which the clock may move against the time that passes
+CLOCK_STEP_S = 5.0  # by which the clock may differ from the elapsed time
 
 
 def wait_s(last_s: float, now_s: float, gap_s: float = SESSION_GAP_S) -> float:
-    """How long it is until a session begins that is another one; `InputError` where time ran back.
+    """Return the time until another session may begin; `InputError` if the clock was set back.
 
-    `last_s` is when the last measuring ended.
+    `last_s` is when the last measurement ended.
     """
     if now_s < last_s - CLOCK_STEP_S:
         raise InputError(
@@ -27,10 +27,10 @@ def wait_s(last_s: float, now_s: float, gap_s: float = SESSION_GAP_S) -> float:
 def wait_until(
     due_s: float, clock: Clock, progress: Progress, note: Callable[[float], str]
 ) -> None:
-    """Sleep until the clock says `due_s`, seconds since 1970; each second is a step of progress.
+    """Sleep until the clock shows `due_s` (seconds since 1970), with a progress step per second.
 
-    `note` says, by the time, what is waited for. A clock that is set back makes it wait as long as
-    it was to wait, and no longer.
+    `note` returns, by the time, a text for the progress. If the clock is set back, the wait is as
+    long as planned at its start, and no longer.
     """
     left_s = due_s - clock.now()
     if left_s <= 0:

@@ -1,4 +1,4 @@
-"""From the rounds of replicates to measurements: which rounds count, corrected for drift."""
+"""Aggregation of the rounds of replicates to drift-corrected measurements."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bench.protocol.device import THROTTLED, Facts, PassResult, Workload
 from bench.protocol.target import Target
-from bench.timing.drift import LoadTimes, common_levels, kept_passes, marked_passes
+from bench.timing.drift import ReplicateTimes, counted_rounds, disagreeing_rounds, drift_factors
 from bench.timing.measurement import Measurement, warm_ns
 from bench.timing.plan import SweepPlan
 from bench.timing.references import reference_places
@@ -18,103 +18,107 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Pass:
-    """One stored pass; see `PassResult`."""
+class MeasuredRound:
+    """One stored round; see `PassResult`."""
 
-    samples_ns: Floats  # places x calls
-    visits: NDArray[np.int64]
+    samples_ns: Floats  # places x samples
+    order: NDArray[np.int64]  # the place of each burst, repeated bursts included
     retaken: int
     facts: Facts
-    dropped_ns: Floats | None = None  # retaken x calls
+    dropped_ns: Floats | None = None  # repeated bursts x samples
 
-    def again(self) -> NDArray[np.int64]:
-        """Places of the visits that were taken again: all visits of a place but its last."""
+    def repeated_places(self) -> NDArray[np.int64]:
+        """Return the places of repeated bursts: all bursts of a place but its last."""
         if not self.retaken:
-            return self.visits[:0]
-        _, last = np.unique(self.visits[::-1], return_index=True)
-        return np.delete(self.visits, len(self.visits) - 1 - last)
+            return self.order[:0]
+        _, last = np.unique(self.order[::-1], return_index=True)
+        return np.delete(self.order, len(self.order) - 1 - last)
 
-    def dropped_of(
-        self, places: Sequence[int], again: NDArray[np.int64] | None = None
+    def disturbed_samples(
+        self, places: Sequence[int], repeated: NDArray[np.int64] | None = None
     ) -> Floats | None:
-        """Samples that were taken again at these places, n x calls; None where not known.
+        """Return the samples of disturbed bursts at these places, n x samples; None if unknown.
 
-        `again` saves asking `self.again` for each of many places.
+        `repeated` is the result of `repeated_places`, to compute it once for many places.
         """
-        calls = self.samples_ns.shape[1]
+        burst_samples = self.samples_ns.shape[1]
         if not self.retaken:
-            return np.empty((0, calls))
+            return np.empty((0, burst_samples))
         if self.dropped_ns is None:
             return None
-        again = self.again() if again is None else again
-        found: Floats = self.dropped_ns[np.isin(again, places)]
-        return found[np.isfinite(found).all(axis=1)]
+        repeated = self.repeated_places() if repeated is None else repeated
+        samples_ns: Floats = self.dropped_ns[np.isin(repeated, places)]
+        return samples_ns[np.isfinite(samples_ns).all(axis=1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Load:
-    """One finished load."""
+class Replicate:
+    """One finished replicate of a group."""
 
     group: int
     number: int
-    workloads: tuple[int, ...]  # a workload's number, for each place
-    passes: tuple[Pass, ...]
+    workloads: tuple[int, ...]  # the number of the workload at each place
+    rounds: tuple[MeasuredRound, ...]
 
     @property
     def samples_ns(self) -> Floats:
-        """Passes x places x calls."""
-        return np.stack([one.samples_ns for one in self.passes])
+        """Return all samples, rounds x places x samples."""
+        return np.stack([measured.samples_ns for measured in self.rounds])
 
 
-def load_marks(
-    passes: Sequence[Pass] | Sequence[PassResult], work: Sequence[Workload]
+def disturbed_rounds(
+    passes: Sequence[MeasuredRound] | Sequence[PassResult], work: Sequence[Workload]
 ) -> NDArray[np.bool_]:
-    """Which passes are not to be relied on; `work` names what is at each place.
+    """Return which rounds are disturbed; `work` is the workload at each place.
 
-    Those about which the references disagree, and those in which the device throttled itself.
+    Disturbed are rounds in which the reference workloads disagree, or the device throttled itself.
     """
-    samples_ns = np.stack([one.samples_ns for one in passes])
-    throttled = np.array([one.facts.get(THROTTLED) is True for one in passes], dtype=np.bool_)
-    return marked_passes(samples_ns, *reference_places(list(work))) | throttled
+    samples_ns = np.stack([measured.samples_ns for measured in passes])
+    throttled = np.array(
+        [measured.facts.get(THROTTLED) is True for measured in passes], dtype=np.bool_
+    )
+    return disagreeing_rounds(samples_ns, *reference_places(list(work))) | throttled
 
 
 def derive_measurements(
-    loads: Sequence[Load],
+    replicates: Sequence[Replicate],
     known: Mapping[int, Workload],
     target: Target,
     plan: SweepPlan,
     facts: Facts,
 ) -> list[Measurement]:
-    """One measurement for each workload, in the order of their numbers."""
-    samples, times, kept_of = [], [], []
-    for load in loads:
-        work = [known[number] for number in load.workloads]
-        which = kept_passes(load_marks(load.passes, work), plan.passes)
-        kept_of.append(frozenset(which.tolist()))
-        samples.append(load.samples_ns[which])
-        one = LoadTimes(
-            group=load.group,
-            workloads=load.workloads,
+    """Return one measurement of each workload, in the order of their numbers."""
+    samples, times, counted_sets = [], [], []
+    for replicate in replicates:
+        work = [known[number] for number in replicate.workloads]
+        counted = counted_rounds(disturbed_rounds(replicate.rounds, work), plan.rounds)
+        counted_sets.append(frozenset(counted.tolist()))
+        samples.append(replicate.samples_ns[counted])
+        replicate_times = ReplicateTimes(
+            group=replicate.group,
+            workloads=replicate.workloads,
             times_ns=warm_ns(samples[-1]),
-            spans_ns=np.stack([spans_ns(load.passes[i]) for i in which]),
+            spans_ns=np.stack([spans_ns(replicate.rounds[i]) for i in counted]),
         )
-        times.append(one)
-    levels = common_levels(times)
+        times.append(replicate_times)
+    drifts = drift_factors(times)
     parts: dict[int, list[tuple[Floats, Floats, Floats | None]]] = defaultdict(list)
     taken_at: dict[int, str] = {}
-    for load, kept, level, numbers in zip(loads, samples, levels, kept_of, strict=True):
-        dropped = [one.again() for one in load.passes]
-        for number, places in _places(load).items():
-            samples_ns = kept[:, places, :].reshape(-1, kept.shape[2])
-            disturbed_ns = _disturbed_ns(load, places, numbers, dropped)
-            parts[number].append((samples_ns, level[:, places].ravel(), disturbed_ns))
-            taken_at.setdefault(number, str(load.passes[0].facts.get("taken_at", "")))
+    for replicate, counted_ns, drift, counted_numbers in zip(
+        replicates, samples, drifts, counted_sets, strict=True
+    ):
+        dropped = [measured.repeated_places() for measured in replicate.rounds]
+        for number, places in _places(replicate).items():
+            samples_ns = counted_ns[:, places, :].reshape(-1, counted_ns.shape[2])
+            disturbed_ns = _disturbed_ns(replicate, places, counted_numbers, dropped)
+            parts[number].append((samples_ns, drift[:, places].ravel(), disturbed_ns))
+            taken_at.setdefault(number, str(replicate.rounds[0].facts.get("taken_at", "")))
     return [
         Measurement(
             workload=known[number],
             target=target,
             samples_ns=np.stack([samples_ns for samples_ns, _, _ in parts[number]]),
-            levels=np.stack([level for _, level, _ in parts[number]]),
+            drift=np.stack([drift for _, drift, _ in parts[number]]),
             disturbed_ns=tuple(disturbed_ns for _, _, disturbed_ns in parts[number]),
             facts=facts,
             taken_at=taken_at[number],
@@ -123,38 +127,47 @@ def derive_measurements(
     ]
 
 
-def spans_ns(one: Pass) -> Floats:
-    """When each place's visit that counts began and ended within its pass, places x 2.
+def spans_ns(measured: MeasuredRound) -> Floats:
+    """Return when each place's last burst began and ended within its round, places x 2.
 
-    Told from what the visits took; what lies between them, reading counters, is not known.
+    Computed from the samples' durations; time between bursts, for reading counters, is unknown.
     """
-    took_ns = one.samples_ns.sum(axis=1)[one.visits]
+    took_ns = measured.samples_ns.sum(axis=1)[measured.order]
     ended_ns = np.cumsum(took_ns)
-    found = np.empty((len(one.samples_ns), 2))
-    # Where a place was visited again, the last visit overwrites: it is the one that counts.
-    found[one.visits, 0] = ended_ns - took_ns
-    found[one.visits, 1] = ended_ns
-    return found
+    spans = np.empty((len(measured.samples_ns), 2))
+    # Where a place has several bursts, the last one overwrites the others: it is the one that
+    # counts.
+    spans[measured.order, 0] = ended_ns - took_ns
+    spans[measured.order, 1] = ended_ns
+    return spans
 
 
 def _disturbed_ns(
-    load: Load, places: list[int], kept: Collection[int], again: Sequence[NDArray[np.int64]]
+    replicate: Replicate,
+    places: list[int],
+    counted: Collection[int],
+    repeated_places: Sequence[NDArray[np.int64]],
 ) -> Floats | None:
-    """Samples at the places that do not count for the median, n x calls; None where not known.
+    """Return samples that only tails count, n x samples; None if unknown.
 
-    Those of visits that were taken again, and of passes that are left out.
+    Those of bursts that were repeated, and of rounds that do not count.
     """
-    found = [one.dropped_of(places, a) for one, a in zip(load.passes, again, strict=True)]
-    found += [
-        one.samples_ns[places] for number, one in enumerate(load.passes) if number not in kept
+    parts = [
+        measured.disturbed_samples(places, repeated)
+        for measured, repeated in zip(replicate.rounds, repeated_places, strict=True)
     ]
-    known = [samples_ns for samples_ns in found if samples_ns is not None]
-    return np.concatenate(known) if len(known) == len(found) else None
+    parts += [
+        measured.samples_ns[places]
+        for number, measured in enumerate(replicate.rounds)
+        if number not in counted
+    ]
+    known = [samples_ns for samples_ns in parts if samples_ns is not None]
+    return np.concatenate(known) if len(known) == len(parts) else None
 
 
-def _places(load: Load) -> dict[int, list[int]]:
-    """Where each workload is visited in a pass."""
-    found: dict[int, list[int]] = defaultdict(list)
-    for place, number in enumerate(load.workloads):
-        found[number].append(place)
-    return found
+def _places(replicate: Replicate) -> dict[int, list[int]]:
+    """Return the places of each workload."""
+    places: dict[int, list[int]] = defaultdict(list)
+    for place, number in enumerate(replicate.workloads):
+        places[number].append(place)
+    return places

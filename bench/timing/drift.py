@@ -1,9 +1,10 @@
 """Drift within a session: what moves all workloads together, separated from their latencies.
 
-A logarithmic time is taken as the sum of a workload's own, its pass's level, and the level of
-those milliseconds: other guests of a virtual machine's host come and go faster than a pass takes.
-Medians keep single stumbles out. Groups share no moment, so theirs are brought to one scale by
-what several of them measured: references, anchors, what is measured again.
+The logarithm of a time is modelled as the sum of the workload's own, the drift of its round, and
+the local drift of those milliseconds: other guests of a virtual machine's host come and go faster
+than a round takes. Medians are robust against single outliers. Groups have no time in common, so
+their drift is put on one scale by the workloads that several of them measured: references, anchors,
+repeated workloads.
 """
 
 from collections import Counter, defaultdict
@@ -16,56 +17,58 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-MAX_REFERENCE_GAP = 0.02  # compute and memory may move apart by this much before a pass is marked
-GAP_SPREADS = 3.0  # and by this many times the usual: references have noise of their own
+# Compute and memory may differ by this much before a round counts as disturbed.
+MAX_REFERENCE_GAP = 0.02
+GAP_SPREADS = 3.0  # and by this many times the usual difference: references have noise
 POLISH_ROUNDS = 10
 LOCAL_ROUNDS = 4
-LOCAL_NS = 3e6  # how far what happens at one visit tells of another: weight falls to 1/e
-LOCAL_REACH = 24  # visits to either side that are asked
-LOCAL_DOUBT = 0.5  # weight of the pass's own level beside that of the neighbours
-MAX_LOCAL = 0.5  # a neighbour that stumbled tells no more than this
+LOCAL_NS = 3e6  # time over which local drift decays to 1/e
+LOCAL_REACH = 24  # neighbouring bursts on either side that are used
+LOCAL_DOUBT = 0.5  # weight of the round's own drift beside that of the neighbours
+MAX_LOCAL = 0.5  # a neighbour's deviation is clipped to this
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoadTimes:
-    """One load's times of what counts: passes x places, and which workload is where.
+class ReplicateTimes:
+    """Times of one replicate, rounds x places, and the workload at each place.
 
-    `spans_ns` is when each visit began and ended within its pass (passes x places x 2); without
-    it, levels are told by pass alone. Loads of one group have the same workloads.
+    `spans_ns` is when each burst began and ended within its round (rounds x places x 2); without
+    it, drift is estimated by round alone. Replicates of one group have the same workloads.
     """
 
     group: int
-    workloads: tuple[int, ...]  # a workload's number, for each place; a reference has several
+    # The workload's number at each place; a reference has several places.
+    workloads: tuple[int, ...]
     times_ns: Floats
     spans_ns: Floats | None = None
 
 
-def common_levels(loads: Sequence[LoadTimes]) -> list[Floats]:
-    """Level of each visit of each load as a factor, passes x places, all on one scale.
+def drift_factors(loads: Sequence[ReplicateTimes]) -> list[Floats]:
+    """Return the drift of each burst of each replicate as a factor, rounds x places, on one scale.
 
-    1 in the median.
+    Its median is 1.
     """
     by_group: dict[int, list[int]] = defaultdict(list)
     for number, load in enumerate(loads):
         by_group[load.group].append(number)
-    found: dict[int, Floats] = {}
+    log_drift: dict[int, Floats] = {}
     own: dict[int, dict[int, float]] = {}  # by group, by workload
     for group, numbers in by_group.items():
         members = [loads[number] for number in numbers]
-        levels, columns = _group_levels(members)
+        levels, columns = _group_drift(members)
         parts = np.split(levels, np.cumsum([len(load.times_ns) for load in members])[:-1])
-        found.update(zip(numbers, parts, strict=True))
+        log_drift.update(zip(numbers, parts, strict=True))
         own[group] = _by_workload(members[0].workloads, columns)
     for group, shift in _group_shifts(own).items():
         for number in by_group[group]:
-            found[number] = found[number] + shift
-    logs = [found[number] for number in range(len(loads))]
-    middle = np.median(np.concatenate([log.ravel() for log in logs])) if logs else 0.0
-    return [np.exp(log - middle) for log in logs]
+            log_drift[number] = log_drift[number] + shift
+    ordered = [log_drift[number] for number in range(len(loads))]
+    middle = np.median(np.concatenate([values.ravel() for values in ordered])) if ordered else 0.0
+    return [np.exp(values - middle) for values in ordered]
 
 
-def _group_levels(loads: Sequence[LoadTimes]) -> tuple[Floats, Floats]:
-    """Log levels of a group's visits, all passes x places, and each place's own log time."""
+def _group_drift(loads: Sequence[ReplicateTimes]) -> tuple[Floats, Floats]:
+    """Return the log drift of a group's bursts, all rounds x places, and each place's log time."""
     logs = np.log(np.concatenate([load.times_ns for load in loads]))
     rows, columns = polish(logs)
     levels = np.repeat(rows[:, None], logs.shape[1], axis=1)
@@ -77,32 +80,33 @@ def _group_levels(loads: Sequence[LoadTimes]) -> tuple[Floats, Floats]:
         rest = logs - columns
         base = np.median(rest, axis=1, keepdims=True)
         base = base - np.median(base)
-        local = local_levels(rest - base, spans_ns)
+        local = local_drift(rest - base, spans_ns)
         if np.mean(np.abs(rest - base - local)) >= np.mean(np.abs(rest - base)):
-            break  # a machine whose moments tell nothing of each other
+            break  # local drift explains nothing on this machine
         levels = base + local
         columns = np.median(logs - levels, axis=0)
     return levels, columns
 
 
-def local_levels(rest: Floats, spans_ns: Floats) -> Floats:
-    """What the visits around each one say of its moment; itself is not asked.
+def local_drift(rest: Floats, spans_ns: Floats) -> Floats:
+    """Return the drift of each burst as its neighbours show it; the burst itself is not used.
 
-    `rest` is log times less what is known of them, passes x places; `spans_ns` as in `LoadTimes`.
+    `rest` is log times minus what is known of them, rounds x places; `spans_ns` is as in
+    `ReplicateTimes`.
     """
     order = np.argsort(spans_ns[:, :, 0], axis=1)
-    told = np.clip(np.take_along_axis(rest, order, axis=1), -MAX_LOCAL, MAX_LOCAL)
+    neighbours = np.clip(np.take_along_axis(rest, order, axis=1), -MAX_LOCAL, MAX_LOCAL)
     began = np.take_along_axis(spans_ns[:, :, 0], order, axis=1)
     ended = np.take_along_axis(spans_ns[:, :, 1], order, axis=1)
-    total, weights = np.zeros_like(told), np.full_like(told, LOCAL_DOUBT)
-    for apart in range(1, min(LOCAL_REACH, told.shape[1] - 1) + 1):
+    total, weights = np.zeros_like(neighbours), np.full_like(neighbours, LOCAL_DOUBT)
+    for apart in range(1, min(LOCAL_REACH, neighbours.shape[1] - 1) + 1):
         gap_ns = np.maximum(began[:, apart:] - ended[:, :-apart], 0.0)
         weight = np.exp(-gap_ns / LOCAL_NS)
-        total[:, :-apart] += weight * told[:, apart:]
-        total[:, apart:] += weight * told[:, :-apart]
+        total[:, :-apart] += weight * neighbours[:, apart:]
+        total[:, apart:] += weight * neighbours[:, :-apart]
         weights[:, :-apart] += weight
         weights[:, apart:] += weight
-    local = np.empty_like(told)
+    local = np.empty_like(neighbours)
     np.put_along_axis(local, order, total / weights, axis=1)
     return local
 
@@ -110,7 +114,7 @@ def local_levels(rest: Floats, spans_ns: Floats) -> Floats:
 def polish(table: Floats) -> tuple[Floats, Floats]:
     """Split a table into row and column effects by medians; the median row effect is 0.
 
-    NaN is what was not measured; each row and column has something.
+    NaN stands for what was not measured; each row and column has at least one value.
     """
     rows = np.zeros(table.shape[0])
     columns = np.nanmedian(table, axis=0)
@@ -121,23 +125,23 @@ def polish(table: Floats) -> tuple[Floats, Floats]:
     return rows, columns
 
 
-def marked_passes(samples_ns: Floats, compute: Sequence[int], memory: Sequence[int]) -> Bools:
-    """Which passes of a load the references disagree about; False for all without references.
+def disagreeing_rounds(samples_ns: Floats, compute: Sequence[int], memory: Sequence[int]) -> Bools:
+    """Return the rounds of a replicate in which the references disagree; none without references.
 
-    `samples_ns` is passes x places x calls; `compute` and `memory` are the references' places.
-    Each reference's level is the median over its copies and its calls after the first.
+    `samples_ns` is rounds x places x samples; `compute` and `memory` are the references' places.
+    The drift of each reference is the median over its copies and its samples after the first.
     """
     if not compute or not memory:
         return np.zeros(len(samples_ns), dtype=np.bool_)
-    gap = reference_level(samples_ns, compute) - reference_level(samples_ns, memory)
+    gap = reference_drift(samples_ns, compute) - reference_drift(samples_ns, memory)
     apart = np.abs(gap - np.median(gap))
     usual = 1.4826 * np.median(apart)  # a standard deviation, where the gap is normal
     result: Bools = apart > max(np.log1p(MAX_REFERENCE_GAP), GAP_SPREADS * usual)
     return result
 
 
-def reference_level(samples_ns: Floats, places: Sequence[int]) -> Floats:
-    """Log level of each pass by one reference alone."""
+def reference_drift(samples_ns: Floats, places: Sequence[int]) -> Floats:
+    """Return the log drift of each round by one reference alone."""
     later = slice(1, None) if samples_ns.shape[2] > 1 else slice(None)
     logs = np.log(samples_ns[:, list(places), later])
     logs = logs.reshape(len(samples_ns), -1)
@@ -145,21 +149,21 @@ def reference_level(samples_ns: Floats, places: Sequence[int]) -> Floats:
     return level
 
 
-def kept_passes(marked: Bools, wanted: int) -> NDArray[np.int64]:
-    """The passes that count: the first `wanted` unmarked ones, else marked ones to make up."""
-    unmarked, rest = np.flatnonzero(~marked), np.flatnonzero(marked)
-    return np.sort(np.concatenate([unmarked, rest])[:wanted])
+def counted_rounds(disturbed: Bools, wanted: int) -> NDArray[np.int64]:
+    """Return the rounds that count: the first `wanted` undisturbed ones, then disturbed ones."""
+    undisturbed, rest = np.flatnonzero(~disturbed), np.flatnonzero(disturbed)
+    return np.sort(np.concatenate([undisturbed, rest])[:wanted])
 
 
 def _by_workload(workloads: tuple[int, ...], columns: Floats) -> dict[int, float]:
-    found: dict[int, list[float]] = defaultdict(list)
+    by_workload: dict[int, list[float]] = defaultdict(list)
     for workload, value in zip(workloads, columns.tolist(), strict=True):
-        found[workload].append(value)
-    return {workload: float(np.mean(values)) for workload, values in found.items()}
+        by_workload[workload].append(value)
+    return {workload: float(np.mean(values)) for workload, values in by_workload.items()}
 
 
 def _group_shifts(own: dict[int, dict[int, float]]) -> dict[int, float]:
-    """What to add to each group's level; groups that took longer over the same get more."""
+    """Return what to add to each group's log drift; groups that were slower get more."""
     count = Counter(workload for values in own.values() for workload in values)
     shared = sorted(workload for workload, groups in count.items() if groups > 1)
     if not shared:

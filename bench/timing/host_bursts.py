@@ -1,4 +1,4 @@
-"""Bursts timed by the host's clock, for models that run on this machine's CPU."""
+"""Timing of bursts by the host's clock, for models that run on this machine's CPU."""
 
 import math
 import statistics
@@ -10,49 +10,54 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.protocol.device import Facts, LoadPlan, PassResult
-from bench.timing.passes import NoWatch, Watch, check_plan, run_passes
+from bench.timing.interleaving import DisturbanceMonitor, NoMonitor, check_plan, run_rounds
 
 Call = Callable[[], object]
 
-MAX_DISTORTION = 0.01  # of a call's time by reading the clock; above it, the call is looped
+# Share of an inference's time for reading the clock; above it, inferences are looped.
+MAX_DISTORTION = 0.01
 CLOCK_READINGS = 201
 
 
-def time_passes(
+def time_rounds(
     calls: Sequence[Call],
     plan: LoadPlan,
     *,
     clock_ns: Callable[[], int] = time.perf_counter_ns,
-    watch: Watch | None = None,
+    watch: DisturbanceMonitor | None = None,
     facts: Callable[[], Facts] = dict,
 ) -> Iterator[PassResult]:
-    """Visit every call once a pass by `plan`, timed by the host's clock; see `run_passes`.
+    """Yield the rounds of `plan`, timed by the host's clock; see `run_rounds`.
 
-    Every call is made once before the first pass, untimed, so that lazy set-up is behind it.
+    Every model runs once before the first round, untimed, so that lazy initialisation is finished.
     """
     check_plan(plan)
-    yield from run_passes(HostVisits(calls, plan.calls, clock_ns, watch or NoWatch()), plan, facts)
+    yield from run_rounds(HostTimer(calls, plan.calls, clock_ns, watch or NoMonitor()), plan, facts)
 
 
 def clock_cost_ns(clock_ns: Callable[[], int]) -> float:
-    """What a timed stretch gains from being timed: the median of readings back to back."""
+    """Return what timing adds to an interval: the median difference of consecutive readings."""
     readings = [clock_ns() for _ in range(CLOCK_READINGS)]
     return statistics.median(b - a for a, b in pairwise(readings))
 
 
-class HostVisits:
-    """Visits by a clock of the host: a few calls in a row, each timed, short ones looped."""
+class HostTimer:
+    """Times bursts by a clock of the host: a few inferences in a row, short ones looped."""
 
     def __init__(
-        self, calls: Sequence[Call], calls_a_visit: int, clock_ns: Callable[[], int], watch: Watch
+        self,
+        calls: Sequence[Call],
+        samples_per_burst: int,
+        clock_ns: Callable[[], int],
+        watch: DisturbanceMonitor,
     ) -> None:
         self._calls = calls
         self._clock_ns = clock_ns
         self.watch = watch
-        self.shape = (len(calls), calls_a_visit)
+        self.shape = (len(calls), samples_per_burst)
         self._loops = self._loops_needed()
 
-    def visit(self, item: int, into_ns: NDArray[np.float64]) -> bool:
+    def time_burst(self, item: int, into_ns: NDArray[np.float64]) -> bool:
         """See `BurstTimer`."""
         call, clock_ns, loops = self._calls[item], self._clock_ns, self._loops[item]
         self.watch.begin()
@@ -64,18 +69,18 @@ class HostVisits:
                 for _ in range(loops):
                     call()
             into_ns[i] = (clock_ns() - start_ns) / loops
-        return not self.watch.switched()
+        return not self.watch.preempted()
 
     def now_ns(self) -> int:
-        """See `BurstTimer`; visits are timed with it."""
+        """See `BurstTimer`; bursts are timed with this clock."""
         return self._clock_ns()
 
-    def touch(self, item: int) -> None:
+    def run_untimed(self, item: int) -> None:
         """See `BurstTimer`."""
         self._calls[item]()
 
     def mistimed(self, item: int) -> bool:
-        """See `BurstTimer`: whatever the clock saw, the call took."""
+        """See `BurstTimer`: the host's clock measures what the inference took."""
         del item
         return False
 

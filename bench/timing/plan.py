@@ -11,27 +11,28 @@ from bench.protocol.device import LoadPlan
 from bench.reading import from_plain
 
 SPARE_SHARE = 0.3
+_FILE_NAMES = {"replicates": "loads", "rounds": "passes", "samples": "calls"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepPlan:
     """How a sweep is measured; equal plans on the fake device give equal samples.
 
-    `memory_bytes` bounds what a load's models may take, None for half of what is free when
-    groups are laid. `asked` is what the user asked to be measured, in words: kept to refuse a
-    resume that asks for something else.
+    `memory_bytes` limits the memory of a replicate's models; None means half of what is free when
+    groups are formed. `asked` is what the user wants measured, in words: a resume that wants
+    something else is refused.
     """
 
-    loads: int = 6
-    passes: int = 30
-    calls: int = 3
+    replicates: int = 6
+    rounds: int = 30
+    samples: int = 3  # of a burst
     seed: int = 0
-    group_s: float = 60.0  # about how long one load of one group measures
+    group_s: float = 60.0  # approximate time of one replicate of one group
     memory_bytes: int | None = None
     asked: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("loads", "passes", "calls"):
+        for name in ("replicates", "rounds", "samples"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
         if not (math.isfinite(self.group_s) and self.group_s > 0):
@@ -39,24 +40,29 @@ class SweepPlan:
         object.__setattr__(self, "asked", tuple(sorted((k, v) for k, v in self.asked)))
 
     @property
-    def most_passes(self) -> int:
-        """Passes of a load when marked ones are repeated for as long as time lasts."""
-        return self.passes + math.ceil(SPARE_SHARE * self.passes)
+    def max_rounds(self) -> int:
+        """Rounds of a replicate at most: disturbed ones are repeated up to this number."""
+        return self.rounds + math.ceil(SPARE_SHARE * self.rounds)
 
-    def load_plan(self, group: int, load: int) -> LoadPlan:
-        """Return the plan of one load; every load has orders, weights and inputs of its own."""
-        seed = int(np.random.SeedSequence([self.seed, group, load]).generate_state(1)[0])
-        return LoadPlan(passes=self.most_passes, calls=self.calls, seed=seed)
+    def replicate_plan(self, group: int, replicate: int) -> LoadPlan:
+        """Return the plan of one replicate; its orders, weights and inputs have a separate seed."""
+        seed = int(np.random.SeedSequence([self.seed, group, replicate]).generate_state(1)[0])
+        return LoadPlan(passes=self.max_rounds, calls=self.samples, seed=seed)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """Return the fields, by the names that sweep files have for them."""
+        return {_FILE_NAMES.get(name, name): value for name, value in asdict(self).items()}
 
     @classmethod
     def from_json(cls, data: Any) -> Self:
+        """Read what `to_json` returned; `InputError` for anything else."""
+        if isinstance(data, dict):
+            names = {file_name: name for name, file_name in _FILE_NAMES.items()}
+            data = {names.get(name, name): value for name, value in data.items()}
         return from_plain(cls, data, "a plan")
 
     def difference(self, other: "SweepPlan") -> str:
-        """Say in words what differs from `other`, '' when nothing does."""
+        """Return in words what differs from `other`, "" if nothing does."""
         mine, theirs = self._flat(), other._flat()
         names = [n for n in {**mine, **theirs} if mine.get(n) != theirs.get(n)]
         return ", ".join(f"{n} {mine.get(n)} and not {theirs.get(n)}" for n in names)

@@ -1,9 +1,9 @@
 """Reference workloads in every replicate: one compute-bound, one memory-bound.
 
-They bring loads, groups, sessions and resumed sweeps to a common scale, and show when compute and
-memory moved apart. Working sets decide which is which: a 3x3 convolution of 147 KB of weights used
-784 times over stays in the second-level cache; a matrix of 16 MB is read once a call, and no
-core's own cache holds it.
+They bring replicates, groups, sessions and resumed sweeps to a common scale, and show when compute
+and memory drift apart. Working sets decide which is which: a 3x3 convolution with 147 KB of weights
+that are used 784 times stays in the second-level cache; a matrix of 16 MB is read once per
+inference, and no core's cache holds it.
 """
 
 from bench.blocks.spec import BlockSpec
@@ -21,16 +21,16 @@ MEMORY = Workload(
     blocks=(BlockSpec(kind="classifier", in_size=1, in_channels=2048, out_channels=2048),),
     label="memory",
 )
-COPIES = 3  # of each, with memory of their own, at places of their own: one visit is too noisy
+COPIES = 3  # of each, with separate memory, at separate places: one burst is too noisy
 
 
 def with_references(work: list[Workload]) -> list[Workload]:
-    """Add the references to the work of a load."""
+    """Return the workloads of a replicate with the references added."""
     return [*work, *([COMPUTE, MEMORY] * COPIES)]
 
 
 def reference_places(work: list[Workload]) -> tuple[list[int], list[int]]:
-    """Where in a load's work the compute and the memory reference are."""
+    """Return the places of the compute and the memory reference among a replicate's workloads."""
     compute = [place for place, workload in enumerate(work) if workload == COMPUTE]
     memory = [place for place, workload in enumerate(work) if workload == MEMORY]
     return compute, memory

@@ -1,12 +1,12 @@
-"""Drift between two measurement sessions: how much slower a device is now than then.
+"""Drift between two measurement sessions: how much slower a device is now than before.
 
 It is estimated from workloads that both sessions measured. A device does not drift by one number:
-call overhead, arithmetic and memory can move apart. So there are several estimates, of short and
-long workloads or of each reference workload, and a correction is applied only where they agree.
+overhead, arithmetic and memory can drift apart. So there are several estimates, from short and long
+workloads or from each reference workload, and a correction is applied only if they agree.
 
-Whole networks follow whole networks best: where both sessions measured the anchor networks, each
-of them is an estimate, and the correction is their median. They disagree by as much as the middle
-half of them spans, so that one of five that moved alone decides nothing.
+Whole networks show the drift of whole networks best: if both sessions measured the anchor networks,
+each of them is an estimate, and the correction is their median. Their disagreement is the range of
+the middle half of the estimates, so that one anchor of five that moved alone decides nothing.
 """
 
 import math
@@ -21,19 +21,19 @@ from bench.reading import Positive, Rule, from_plain
 
 Floats = NDArray[np.float64]
 
-LEAST_ANCHORS = 3  # fewer could not disagree
+LEAST_ANCHORS = 3  # with fewer, disagreement cannot be seen
 ANCHORS_SOURCE, REFERENCES_SOURCE = "anchor networks", "reference workloads"
 PARTS = ("shortest third", "middle third", "longest third")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionDrift:
-    """Drift since an earlier measurement session, by what both sessions measured.
+    """Drift since an earlier measurement session, from workloads that both sessions measured.
 
     `ratio` is time now over time then, the median over `workloads` (1.1: 10 % slower now).
     `estimates` are the same ratio by part of the workloads. `source` says what the workloads are.
-    `weak` where they are known to follow whole networks poorly. `middle_half`: the estimates
-    disagree by what the middle half of them spans, else by what all of them span.
+    `weak`: they are known to follow whole networks poorly. `middle_half`: disagreement is the range
+    of the middle half of the estimates, else of all of them.
     """
 
     source: str
@@ -45,14 +45,14 @@ class SessionDrift:
 
     @property
     def disagreement(self) -> float:
-        """Largest estimate over the smallest, less 1; of the middle half where that counts."""
+        """Largest estimate over the smallest, minus 1; of the middle half if that counts."""
         return math.exp(self._span) - 1.0
 
     @property
     def standard_error(self) -> float | None:
-        """Of the ratio as the median of the estimates, relative, by what their middle half spans.
+        """Relative standard error of the ratio, the median of the estimates, by their middle half.
 
-        None where the ratio is not the median of the estimates.
+        None if the ratio is not the median of the estimates.
         """
         if not self.middle_half:
             return None
@@ -69,7 +69,7 @@ class SessionDrift:
 
     @property
     def correction(self) -> float:
-        """By how much times change when corrected, as a share in whichever direction: above 0."""
+        """Relative change of times when corrected, in either direction: above 0."""
         return math.exp(abs(math.log(self.ratio))) - 1.0
 
     @property
@@ -92,14 +92,14 @@ class SessionDrift:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Read `to_json`'s values; what is derived is derived again."""
+        """Read `to_json`'s values; derived values are computed again."""
         return from_plain(cls, data, "a session's drift", other_keys=True)
 
 
 def drift_by_anchors(then_ms: Floats, now_ms: Floats) -> SessionDrift | None:
-    """Estimate drift from the latencies of the same whole networks, both (n,), NaN where unknown.
+    """Estimate drift from the latencies of the same whole networks, both (n,), NaN if unknown.
 
-    None where fewer than `LEAST_ANCHORS` are known.
+    None if fewer than `LEAST_ANCHORS` are known.
     """
     known = np.isfinite(then_ms) & np.isfinite(now_ms) & (then_ms > 0) & (now_ms > 0)
     if known.sum() < LEAST_ANCHORS:
@@ -116,10 +116,10 @@ def drift_by_anchors(then_ms: Floats, now_ms: Floats) -> SessionDrift | None:
 
 
 def drift_by_length(source: str, then_ms: Floats, now_ms: Floats) -> SessionDrift | None:
-    """Estimate drift from the latencies of the same workloads, both (n,), NaN where unknown.
+    """Estimate drift from the latencies of the same workloads, both (n,), NaN if unknown.
 
-    Estimates are the medians of the thirds by `then_ms`. None where fewer than three are known:
-    they could not disagree.
+    Estimates are the medians of the thirds by `then_ms`. None if fewer than three are known: then
+    disagreement cannot be seen.
     """
     known = np.isfinite(then_ms) & np.isfinite(now_ms) & (then_ms > 0) & (now_ms > 0)
     if known.sum() < len(PARTS):
@@ -141,11 +141,11 @@ def drift_by_references(
     then_ms: Mapping[str, float],
     others: Mapping[str, float] | None = None,
 ) -> SessionDrift | None:
-    """Estimate drift from reference workloads, by label: a weak estimate, of their geometric mean.
+    """Estimate drift from reference workloads, by label: a weak estimate, their geometric mean.
 
-    `others` are ratios by what else both sessions measured: they are no part of the mean, but a
-    correction that they disagree with is not applied. None where fewer than two references are in
-    both sessions: one could not disagree.
+    `others` are ratios from other workloads of both sessions: they are not part of the mean, but a
+    correction that they disagree with is not applied. None if fewer than two references are in both
+    sessions: then disagreement cannot be seen.
     """
     ratios = {name: now_ms[name] / then_ms[name] for name in sorted(now_ms.keys() & then_ms.keys())}
     if len(ratios) < 2:
@@ -160,7 +160,7 @@ def drift_by_references(
 
 
 def drift_in_words(data: Mapping[str, Any]) -> str:
-    """One line of `to_json`'s values: the drift, by what, and why none is corrected if none is."""
+    """Return one line about `to_json`'s values: drift, source, and why it is not corrected."""
     source = f"{data['workloads']} {data['source']}"
     if data.get("weak"):
         source += " (weak: they follow whole networks poorly)"

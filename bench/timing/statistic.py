@@ -1,3 +1,3 @@
-"""Which statistic of a measurement a limit or a prediction refers to."""
+"""The statistic of a measurement that a limit or a prediction refers to."""
 
 MEDIAN, P90 = STATISTICS = ("median", "p90")

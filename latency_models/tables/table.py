@@ -118,7 +118,7 @@ class LatencyTable:
                 high_ms=[one.interval_ms[1] for one in blocks],
                 p90_ms=[one.corrected_p90_ms for one in blocks],
                 p99_ms=[one.corrected_p99_ms for one in blocks],
-                loads=[one.loads for one in blocks],
+                loads=[one.replicates for one in blocks],
                 settled=[one.settled for one in blocks],
             ),
         )

@@ -30,7 +30,7 @@ class SweepPanel:
         self._started_s = self._panel.clock()
         self._draw()
 
-    def show_pass(self, look: RoundProgress) -> None:
+    def show_round(self, look: RoundProgress) -> None:
         """Take a look; the step that follows draws it."""
         self._look = look
 
@@ -70,10 +70,10 @@ class SweepPanel:
 
 
 def _counts(look: RoundProgress) -> RenderableType:
-    style = "yellow" if abs(look.level - 1) > 0.05 else ""
+    style = "yellow" if abs(look.drift - 1) > 0.05 else ""
     return line(
-        words(f"replicate {look.load} of {look.loads}"),
-        words(f"drift {look.level:.3f}", style),
-        words(f"{look.marked} rounds disturbed"),
-        words(f"{look.retaken} bursts repeated"),
+        words(f"replicate {look.replicate} of {look.replicates}"),
+        words(f"drift {look.drift:.3f}", style),
+        words(f"{look.disturbed_rounds} rounds disturbed"),
+        words(f"{look.repeated_bursts} bursts repeated"),
     )

@@ -30,7 +30,7 @@ class _EventProgress:
     def advance(self, steps: int = 1, note: str = "") -> None:
         write(self._out, event="advance", steps=steps, note=note)
 
-    def show_pass(self, look: "RoundProgress") -> None:
+    def show_round(self, look: "RoundProgress") -> None:
         write(self._out, event="pass", figures=asdict(look))
 
     def show_step(self, step: "TrainingProgress") -> None:

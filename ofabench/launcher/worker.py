@@ -13,7 +13,7 @@ from typing import IO, Any
 from bench import errors
 from bench.errors import InterruptedSweepError, OfabenchError
 from bench.options import Options
-from bench.protocol.progress import NoProgress, PassWatcher, Progress, RoundProgress
+from bench.protocol.progress import NoProgress, Progress, RoundProgress, RoundWatcher
 from ofabench.launcher.request import Function, Request
 from supernet.train.callbacks import StepWatcher, TrainingProgress
 
@@ -121,8 +121,8 @@ class Worker:
                 elif event["event"] == "advance":
                     self._progress.advance(event["steps"], event["note"])
                 elif event["event"] == "pass":
-                    if isinstance(self._progress, PassWatcher):
-                        self._progress.show_pass(RoundProgress(**event["figures"]))
+                    if isinstance(self._progress, RoundWatcher):
+                        self._progress.show_round(RoundProgress(**event["figures"]))
                 elif event["event"] == "step":
                     if isinstance(self._progress, StepWatcher):
                         self._progress.show_step(TrainingProgress(**event["figures"]))

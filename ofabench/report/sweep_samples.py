@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from bench.protocol.device import Workload
 from bench.sweep.store import SweepStore
 from bench.sweep.summary import count_of
-from bench.timing.aggregation import Load, load_marks, spans_ns
-from bench.timing.drift import LoadTimes, common_levels
+from bench.timing.aggregation import Replicate, disturbed_rounds, spans_ns
+from bench.timing.drift import ReplicateTimes, drift_factors
 from bench.timing.measurement import warm_ns
 from bench.timing.references import reference_places
 
@@ -62,15 +62,15 @@ class SweepSamples:
 def read_samples(path: Path) -> SweepSamples | None:
     """Read a sweep; None where no replicate of it is finished."""
     with SweepStore.open(path) as store:
-        loads = store.loads()
+        loads = store.replicates()
         work = {group.number: group.work for group in store.groups()}
     if not loads:
         return None
     times = [_times(load) for load in loads]
-    drifts = common_levels(times)
+    drifts = drift_factors(times)
     typical_ns = _typical_ns(times, drifts)
-    rounds = [each for load in loads for each in load.passes]
-    lengths = [len(load.passes) for load in loads]
+    rounds = [each for load in loads for each in load.rounds]
+    lengths = [len(load.rounds) for load in loads]
     references = [_references(load, work[load.group], typical_ns) for load in loads]
     return SweepSamples(
         replicate=np.repeat(np.arange(len(loads)), lengths),
@@ -85,25 +85,27 @@ def read_samples(path: Path) -> SweepSamples | None:
                 for load, of_load, drift in zip(loads, times, drifts, strict=True)
             ]
         ),
-        disagrees=np.concatenate([load_marks(load.passes, work[load.group]) for load in loads]),
+        disagrees=np.concatenate(
+            [disturbed_rounds(load.rounds, work[load.group]) for load in loads]
+        ),
         repeated=np.array([each.retaken for each in rounds]),
         disturbed=np.array([count_of(each.facts.get("disturbed_visits_kept")) for each in rounds]),
-        bursts=sum(len(each.visits) for each in rounds),
+        bursts=sum(len(each.order) for each in rounds),
         blocks=_number_of("block", work.values()),
         networks=_number_of("network", work.values()),
     )
 
 
-def _times(load: Load) -> LoadTimes:
-    return LoadTimes(
+def _times(load: Replicate) -> ReplicateTimes:
+    return ReplicateTimes(
         group=load.group,
         workloads=load.workloads,
         times_ns=warm_ns(load.samples_ns),
-        spans_ns=np.stack([spans_ns(each) for each in load.passes]),
+        spans_ns=np.stack([spans_ns(each) for each in load.rounds]),
     )
 
 
-def _typical_ns(times: list[LoadTimes], drifts: list[Floats]) -> dict[int, float]:
+def _typical_ns(times: list[ReplicateTimes], drifts: list[Floats]) -> dict[int, float]:
     """Drift-corrected time of each workload, ns: the median over all its bursts."""
     parts: dict[int, list[Floats]] = {}
     for of_load, drift in zip(times, drifts, strict=True):
@@ -114,7 +116,7 @@ def _typical_ns(times: list[LoadTimes], drifts: list[Floats]) -> dict[int, float
 
 
 def _residual(
-    times: LoadTimes, drift: Floats, typical_ns: dict[int, float], work: tuple[Workload, ...]
+    times: ReplicateTimes, drift: Floats, typical_ns: dict[int, float], work: tuple[Workload, ...]
 ) -> Floats:
     """Quantiles of each round's residuals, (rounds, 5), as shares, without the references."""
     places = [place for place, workload in enumerate(work) if workload.role != "reference"]
@@ -125,7 +127,7 @@ def _residual(
 
 
 def _references(
-    load: Load, work: tuple[Workload, ...], typical_ns: dict[int, float]
+    load: Replicate, work: tuple[Workload, ...], typical_ns: dict[int, float]
 ) -> tuple[Floats, Floats]:
     """How slow each round was by either reference, (rounds,); NaN where there is none."""
     times_ns = warm_ns(load.samples_ns)

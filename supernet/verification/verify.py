@@ -18,8 +18,8 @@ from bench.errors import InterruptedSweepError
 from bench.protocol.backend import Backend, LoadedModel
 from bench.protocol.device import Device, Workload
 from bench.protocol.progress import NoProgress, Progress
-from bench.protocol.same_target import check_same_target
 from bench.protocol.target import Target
+from bench.protocol.target_check import check_same_target
 from bench.sweep.planner import ListPlanner
 from bench.sweep.run import run_sweep
 from bench.sweep.store import SweepStore

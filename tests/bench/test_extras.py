@@ -52,8 +52,8 @@ def test_a_gpu_needs_the_extra_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         nvml.library()
 
     monkeypatch.setattr(discovery, "CARDS", tmp_path)
-    listed = discovery.found_gpus()
+    listed = discovery.discover_gpus()
     assert [gpu.address for gpu in listed] == ["cuda:0", "cuda:1"]
     assert {gpu.state for gpu in listed} == {str(missing_extra("pynvml", "GPUs need"))}
     monkeypatch.setattr(discovery, "CARDS", tmp_path / "none")
-    assert discovery.found_gpus() == []
+    assert discovery.discover_gpus() == []

@@ -9,24 +9,24 @@ from bench.devices.android.adb.address import Address
 from bench.devices.android.adb.content import hash_program, hashes
 from bench.devices.android.adb.daemon import DaemonLink
 from bench.devices.android.adb.link import parse_banner
-from bench.devices.android.adb.listing import Listed, find, name_of
+from bench.devices.android.adb.listing import ListedPhone, find, name_of
 from bench.devices.android.adb.marked_shell import MarkedProcess
 from bench.devices.android.adb.server import ServerLink, listed
-from bench.devices.android.adb.server_place import (
+from bench.devices.android.adb.server_address import (
     ADDRESS,
     PORT_NAME,
     SOCKET,
-    ServerPlace,
-    server_place,
+    ServerAddress,
+    server_address,
 )
-from bench.devices.android.adb.shell import EXIT, STDERR, STDOUT, Completed, Process, packet
+from bench.devices.android.adb.shell import EXIT, STDERR, STDOUT, CommandResult, Process, packet
 from bench.devices.android.adb.sync import PushFile, Sync
 from bench.devices.android.adb.wire import HEADER, VERSION, Wire
 from bench.errors import InputError
 from tests.fuzz.target import FuzzTarget, text_of
 
 WAIT_S = 5.0
-PLACE = ServerPlace("tcp:5037", "tcp", "", 5037)
+PLACE = ServerAddress("tcp:5037", "tcp", "", 5037)
 MARK = b"@@status-0"
 LONG = b"1" * 5000  # digits; Python reads no number of so many
 BANNER = b"device::ro.product.model=SM-N950F;features=shell_v2,cmd,stat_v2\0"
@@ -89,9 +89,11 @@ class Shell:
     def __init__(self, data: bytes) -> None:
         self._data = data
 
-    def run(self, argv: Sequence[str], *, timeout_s: float = 30.0, stdin: bytes = b"") -> Completed:
+    def run(
+        self, argv: Sequence[str], *, timeout_s: float = 30.0, stdin: bytes = b""
+    ) -> CommandResult:
         del argv, timeout_s, stdin
-        return Completed(0, self._data, b"")
+        return CommandResult(0, self._data, b"")
 
     def push(self, files: Sequence[PushFile], progress: Callable[[int], None] = print) -> None:
         """Take everything."""
@@ -133,7 +135,7 @@ def read_daemon(data: bytes) -> None:
 
 def read_server_list(data: bytes) -> None:
     """What a server lists, or says instead."""
-    with mock.patch.object(ServerPlace, "connect", return_value=Peer(data)):
+    with mock.patch.object(ServerAddress, "connect", return_value=Peer(data)):
         phones = listed(PLACE) or []
     for phone in phones:
         find(name_of(phone, phones), phones, before=phone)
@@ -141,8 +143,8 @@ def read_server_list(data: bytes) -> None:
 
 def read_server_service(data: bytes) -> None:
     """A server's answers to a link and a service through it, one connection after the other."""
-    phone = Listed(serial="0123456789ABCDEF", state="ready", transport_id=3)
-    with mock.patch.object(ServerPlace, "connect", return_value=Peer(data)):
+    phone = ListedPhone(serial="0123456789ABCDEF", state="ready", transport_id=3)
+    with mock.patch.object(ServerAddress, "connect", return_value=Peer(data)):
         link = ServerLink(phone, WAIT_S, PLACE)
         stream = link.open("shell,v2,raw:ls", WAIT_S)
         while stream.read(WAIT_S):
@@ -170,7 +172,7 @@ def read_server_place(data: bytes) -> None:
     text = text_of(data)
     for name in (SOCKET, ADDRESS, PORT_NAME):
         with suppress(InputError):
-            server_place({name: text})
+            server_address({name: text})
 
 
 def read_sync(data: bytes) -> None:

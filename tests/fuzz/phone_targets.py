@@ -6,18 +6,18 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from bench.devices.android.adb.shell import Completed
+from bench.devices.android.adb.shell import CommandResult
+from bench.devices.android.benchmark_model.burst import judged
 from bench.devices.android.benchmark_model.output import parse_output
 from bench.devices.android.benchmark_model.profile import parse_profile
-from bench.devices.android.benchmark_model.visit import judged
 from bench.devices.android.facts.busy_check import check_fit, parse_busy
 from bench.devices.android.facts.cores import choose_cores
-from bench.devices.android.facts.device_state import changes_between, parse_moment
+from bench.devices.android.facts.device_state import changes_between, parse_state
 from bench.devices.android.facts.facts import parse_facts, parse_properties
 from bench.devices.android.facts.shell_queries import MARK
 from bench.devices.android.phone.settings_changes import clock_changes, parse_before, screen_changes
-from bench.devices.android.runner.debs import package_files
-from bench.devices.android.runner.runner_text import parse_line
+from bench.devices.android.runner.debian_libraries import package_files
+from bench.devices.android.runner.runner_protocol import parse_line
 from bench.errors import OfabenchError
 from tests.fuzz.archives import deb
 from tests.fuzz.target import FuzzTarget, text_of
@@ -60,14 +60,14 @@ def read_facts(data: bytes) -> None:
 
 def read_section(name: str, data: bytes) -> None:
     """One answer among those that are asked for at every look at the phone."""
-    read_moment(f"\n{MARK} {name}\n".encode() + data + f"\n{MARK} end\n".encode())
+    read_state(f"\n{MARK} {name}\n".encode() + data + f"\n{MARK} end\n".encode())
 
 
-def read_moment(data: bytes) -> None:
+def read_state(data: bytes) -> None:
     """All that is asked at every look; it must be storable as JSON."""
-    moment = parse_moment(text_of(data))
+    moment = parse_state(text_of(data))
     json.dumps(moment.flat(), allow_nan=False)
-    changes_between(moment, parse_moment(text_of(data[::-1])))
+    changes_between(moment, parse_state(text_of(data[::-1])))
     check_fit(moment, None)
 
 
@@ -80,13 +80,13 @@ def read_before(data: bytes) -> None:
 
 def read_busy(data: bytes) -> None:
     """What other processes use."""
-    check_fit(parse_moment(""), parse_busy(text_of(data)))
+    check_fit(parse_state(""), parse_busy(text_of(data)))
 
 
 def read_visit(data: bytes) -> None:
     """A run of benchmark_model with a delegate; the first byte is its status."""
     status, out = (data[0], data[1:]) if data else (0, b"")
-    judged(Completed(status, out, b""), "gpu", 5)
+    judged(CommandResult(status, out, b""), "gpu", 5)
 
 
 def read_event(data: bytes) -> None:
@@ -163,7 +163,7 @@ TARGETS = (
     ),
     FuzzTarget(
         name="phone_moment",
-        read=read_moment,
+        read=read_state,
         seeds=lambda: _texts(told(NOTE8_MOMENT), told(PIXEL2_MOMENT)),
     ),
     *_sections(),

@@ -20,7 +20,7 @@ from bench.timing.plan import SweepPlan
 from tests.fuzz.target import FuzzTarget, file_of, scratch_folder
 
 TARGET = Target(device="d", backend="fake", backend_version="1")
-PLAN = SweepPlan(loads=2, passes=2, calls=2, asked=(("space", "tiny"),))
+PLAN = SweepPlan(replicates=2, rounds=2, samples=2, asked=(("space", "tiny"),))
 COLUMNS = {
     "meta": ("name", "value"),
     "session": ("started_at", "forced", "facts", "wall_s"),
@@ -36,8 +36,8 @@ def read_sweep(path: Path) -> None:
     """All that is read of a sweep."""
     with SweepStore.open(path) as store:
         readings: list[Callable[[], object]] = [
-            store.groups, store.loads, store.sessions, store.unrunnable, store.measurements,
-            store.to_frame, store.load_times, store.drift_sessions, store.drift_log,
+            store.groups, store.replicates, store.sessions, store.unrunnable, store.measurements,
+            store.to_frame, store.replicate_times, store.drift_sessions, store.drift_log,
         ]  # fmt: skip
         for reading in readings:
             reading()
@@ -108,10 +108,10 @@ def _seed() -> Path:
         store.add_groups([work])
         (group,) = store.groups()
         for number in range(2):
-            load = store.begin_load(group.number, number)
+            load = store.begin_replicate(group.number, number)
             for place in range(2):
-                store.add_pass(load, place, result)
-            store.finish_load(load, session, 3.0)
+                store.add_round(load, place, result)
+            store.finish_replicate(load, session, 3.0)
     with closing(sqlite3.connect(path)) as db:  # no log beside it, and as small as can be
         db.execute("PRAGMA journal_mode = DELETE")
         db.execute("PRAGMA page_size = 512")

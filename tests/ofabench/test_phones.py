@@ -57,7 +57,7 @@ def test_a_phones_sweep_becomes_a_table(
     told = capsys.readouterr().out
     assert "4 blocks, 0 networks, pocket-phone/tflite-litert-" in told
     with SweepStore.open(Path(out)) as store:
-        facts = store.loads()[0].passes[0].facts
+        facts = store.replicates()[0].rounds[0].facts
         assert store.facts["model"] == "SM-N950F"
     assert facts["throttled"] is False
     assert facts["whole_graphs_share"] == 1.0
@@ -148,7 +148,7 @@ def test_an_exported_network_is_measured_on_the_phone(
         device=device,
         backend=backend,
         target=make_target(device, backend, cores="any"),
-        plan=SweepPlan(loads=2, passes=2),
+        plan=SweepPlan(replicates=2, rounds=2),
         forced=True,
     )
 
@@ -156,7 +156,7 @@ def test_an_exported_network_is_measured_on_the_phone(
 
     device.close()
     (network,) = [one for one in measured if one.workload.role == "network"]
-    assert network.loads == 2
+    assert network.replicates == 2
     assert network.median_ms > 0
     pushed = [path.read_bytes() for path in (phones[0].root / "data").rglob("*.tflite")]
     assert content in pushed

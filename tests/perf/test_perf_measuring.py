@@ -7,7 +7,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.backends.fake import FakeBackend
-from bench.devices.cpu.disturbance_monitor import LinuxWatch
+from bench.devices.cpu.disturbance_monitor import LinuxMonitor
 from bench.devices.fake import FakeDevice, SimulatedDisturbances
 from bench.protocol.device import LoadPlan, Workload
 from bench.protocol.target import Target
@@ -15,7 +15,7 @@ from bench.sweep.planner import ListPlanner
 from bench.sweep.repeatability import compare_sweeps
 from bench.sweep.run import run_sweep
 from bench.sweep.store import SweepStore
-from bench.timing.host_bursts import time_passes
+from bench.timing.host_bursts import time_rounds
 from bench.timing.plan import SweepPlan
 from supernet.space.space import SearchSpace
 
@@ -49,8 +49,8 @@ def test_a_visit_costs_little_beside_its_calls(benchmark: BenchmarkFixture) -> N
     plan = LoadPlan(passes=1, calls=3)
 
     def one_pass() -> None:
-        with LinuxWatch(frozenset(), whole_process=False) as watch:
-            list(time_passes(calls, plan, watch=watch))
+        with LinuxMonitor(frozenset(), whole_process=False) as watch:
+            list(time_rounds(calls, plan, watch=watch))
 
     benchmark(one_pass)
 
@@ -59,7 +59,7 @@ def test_a_visit_costs_little_beside_its_calls(benchmark: BenchmarkFixture) -> N
 def test_reading_a_sweep(benchmark: BenchmarkFixture, tmp_path: Path, blocks: int) -> None:
     known = SearchSpace.load("ofa-mbv3-w1.0").unique_blocks()[:blocks]
     work = [Workload(role="block", blocks=(spec,)) for spec in known]
-    plan = SweepPlan(loads=6, passes=2, calls=2, memory_bytes=10**12, group_s=1e6)
+    plan = SweepPlan(replicates=6, rounds=2, samples=2, memory_bytes=10**12, group_s=1e6)
     with SweepStore.create(tmp_path / "a", TARGET, plan) as store:
         run_sweep(FakeDevice(), FakeBackend(), TARGET, ListPlanner(work), plan, store)
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.devices.cuda.gpu_state import CardFacts, CardMoment, CardProcess
+from bench.devices.cuda.gpu_state import GpuFacts, GpuProcess, GpuReading
 from bench.errors import DeviceError
 
-H100 = CardFacts(
+H100 = GpuFacts(
     name="NVIDIA H100 80GB HBM3",
     uuid="GPU-1",
     compute_capability="9.0",
@@ -27,7 +27,7 @@ H100 = CardFacts(
     pcie_generation=5,
     pcie_width=16,
 )
-CALM = CardMoment(
+CALM = GpuReading(
     clock_sm_mhz=1_980, clock_memory_mhz=2_619, temperature_c=40, power_w=300.0, reasons=0
 )
 
@@ -36,25 +36,25 @@ CALM = CardMoment(
 class FakeCardState:
     """A `GpuState`. `at` says what it is like at the n-th look."""
 
-    what: CardFacts = H100
-    at: Callable[[int], CardMoment] = lambda _: CALM
-    users: list[CardProcess] = field(
-        default_factory=lambda: [CardProcess(pid=os.getpid(), used_bytes=1 << 30)]
+    what: GpuFacts = H100
+    at: Callable[[int], GpuReading] = lambda _: CALM
+    users: list[GpuProcess] = field(
+        default_factory=lambda: [GpuProcess(pid=os.getpid(), used_bytes=1 << 30)]
     )
     busy: float | None = 0.0
     lost_at: int | None = None  # the look at which it is gone
     looks: int = 0
 
-    def facts(self) -> CardFacts:
+    def facts(self) -> GpuFacts:
         return self.what
 
-    def moment(self) -> CardMoment:
+    def moment(self) -> GpuReading:
         self.looks += 1
         if self.lost_at is not None and self.looks >= self.lost_at:
             raise DeviceError("NVIDIA's management library says: GPU is lost")
         return self.at(self.looks)
 
-    def processes(self) -> list[CardProcess]:
+    def processes(self) -> list[GpuProcess]:
         return self.users
 
     def busy_share(self) -> float | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.devices.device_lock import this_process
 from bench.errors import InterruptedSweepError, TargetMismatchError, UnrunnableError
 from bench.options import Options, option
-from bench.protocol.progress import PassWatcher, Progress, RoundProgress
+from bench.protocol.progress import Progress, RoundProgress, RoundWatcher
 from supernet.train.callbacks import StepWatcher, TrainingProgress
 
 STEP = TrainingProgress(
@@ -54,10 +54,12 @@ def add(options: SumOptions, progress: Progress) -> Sum:
 
 def show(options: SumOptions, progress: Progress) -> None:
     """Show figures, as sweeps and trainings do."""
-    assert isinstance(progress, PassWatcher)
+    assert isinstance(progress, RoundWatcher)
     assert isinstance(progress, StepWatcher)
     progress.start(1, "showing")
-    progress.show_pass(RoundProgress(load=1, loads=2, level=1.5, marked=3, retaken=4))
+    progress.show_round(
+        RoundProgress(replicate=1, replicates=2, drift=1.5, disturbed_rounds=3, repeated_bursts=4)
+    )
     progress.show_step(STEP)
     progress.advance()
 

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from bench.devices.android.adb.errors import DeviceFullError
-from bench.devices.android.adb.shell import Completed
+from bench.devices.android.adb.shell import CommandResult
 from bench.devices.android.adb.sync import PushFile
 from bench.errors import DeviceLostError
 from tests.pocket_phone.places import Places
@@ -143,7 +143,9 @@ class HereConnection:
         if mksh is not None and not shell.exists():
             shell.symlink_to(mksh)
 
-    def run(self, argv: Sequence[str], *, timeout_s: float = 30.0, stdin: bytes = b"") -> Completed:
+    def run(
+        self, argv: Sequence[str], *, timeout_s: float = 30.0, stdin: bytes = b""
+    ) -> CommandResult:
         self._check()
         self.ran.append(tuple(argv))
         self.before_run(argv)
@@ -157,7 +159,7 @@ class HereConnection:
             check=False,
         )
         self._check()
-        return Completed(done.returncode, self._told(done.stdout), self._told(done.stderr))
+        return CommandResult(done.returncode, self._told(done.stdout), self._told(done.stderr))
 
     def start(self, argv: Sequence[str]) -> HereProcess:
         self._check()

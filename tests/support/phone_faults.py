@@ -17,9 +17,9 @@ from bench.blocks.spec import BlockSpec
 from bench.devices.android.adb.address import Address
 from bench.devices.android.adb.connection import AdbConnection, Timeouts
 from bench.devices.android.device import AdbDevice
-from bench.devices.android.loads.runner_session import MODEL_S
 from bench.devices.android.phone.connection import Connection
 from bench.devices.android.phone.options import PhoneOptions
+from bench.devices.android.replicates.runner_session import MODEL_S
 from bench.errors import DeviceError
 from bench.protocol.device import Workload
 from bench.protocol.progress import NoProgress
@@ -199,7 +199,7 @@ def survive(phone: PhoneControl, keys: Path, path: Path, *, count: int, seed: in
     """Sweep with `count` faults, resuming wherever it ends; raise where anything is lost."""
     faults = Faults(phone, random.Random(seed))
     backend = get_backend("tflite")
-    plan = SweepPlan(loads=count, passes=PASSES, calls=CALLS, seed=seed)
+    plan = SweepPlan(replicates=count, rounds=PASSES, samples=CALLS, seed=seed)
     QuickDevice.keys = keys
     with closing(_device(phone)) as device:
         target = Target(
@@ -238,8 +238,8 @@ def _check_kept(
     """Finished loads are what they were, byte for byte; new ones come after them."""
     with SweepStore.open(path) as store:
         now = [
-            (load.group, load.number, [one.samples_ns.tobytes() for one in load.passes])
-            for load in store.loads()
+            (load.group, load.number, [one.samples_ns.tobytes() for one in load.rounds])
+            for load in store.replicates()
         ]
     assert now[: len(before)] == before
     return now
@@ -248,9 +248,9 @@ def _check_kept(
 def _check_whole(path: Path, loads: int) -> None:
     """Every load is there once, with all its passes; every block is measured in each."""
     with SweepStore.open(path) as store:
-        found = store.loads()
+        found = store.replicates()
         measured = {m.workload.key: m for m in store.measurements() if m.workload.role == "block"}
     assert sorted(load.number for load in found) == list(range(loads))
-    assert all(len(load.passes) >= PASSES for load in found)
+    assert all(len(load.rounds) >= PASSES for load in found)
     assert set(measured) == {one.key for one in WORK}
-    assert all(one.loads == loads for one in measured.values())
+    assert all(one.replicates == loads for one in measured.values())

@@ -21,24 +21,24 @@ def check_quiet(sample_s: float = SAMPLE_S) -> None:
 
 
 def others_busy(sample_s: float = SAMPLE_S) -> tuple[float, str]:
-    """Cores that others keep busy, and the busiest one's name and number."""
+    """Return the number of cores that others use, and the busiest process's name and number."""
     before, started = _seconds(), time.monotonic()
     time.sleep(sample_s)
     after, elapsed = _seconds(), time.monotonic() - started
-    used = {who: seconds - before.get(who, seconds) for who, seconds in after.items()}
+    used = {process: seconds - before.get(process, seconds) for process, seconds in after.items()}
     if not used:
         return 0.0, "none"
-    name, number = max(used, key=lambda who: used[who])
+    name, number = max(used, key=lambda process: used[process])
     return sum(used.values()) / elapsed, f"{name}, process {number}"
 
 
 def _seconds() -> dict[tuple[str, int], float]:
-    """Processor time of every process but this one and its children."""
+    """Return the processor time of every process except this one and its children."""
     own = psutil.Process()
-    mine = {own.pid, *(child.pid for child in own.children(recursive=True))}
-    found = {}
+    own_pids = {own.pid, *(child.pid for child in own.children(recursive=True))}
+    seconds = {}
     for process in psutil.process_iter(["name", "cpu_times"]):
         times = process.info["cpu_times"]
-        if process.pid not in mine and times is not None:
-            found[process.info["name"] or "?", process.pid] = times.user + times.system
-    return found
+        if process.pid not in own_pids and times is not None:
+            seconds[process.info["name"] or "?", process.pid] = times.user + times.system
+    return seconds

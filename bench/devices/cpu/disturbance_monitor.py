@@ -1,4 +1,4 @@
-"""Disturbances of a timed inference on Linux: preemption, and a core that the hypervisor takes."""
+"""Disturbances of a timed inference on Linux: preemption, and CPU time stolen by a hypervisor."""
 
 import os
 import time
@@ -7,15 +7,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-TICK_NS = 10_000_000  # /proc/stat counts in hundredths of a second; reading it oftener is useless
+# /proc/stat counts in hundredths of a second; more frequent reading is useless.
+TICK_NS = 10_000_000
 PROC_STAT = Path("/proc/stat")
 
 
-class LinuxWatch:
+class LinuxMonitor:
     """Counts involuntary context switches, and time stolen from the cores in use.
 
-    Of one thread when the work is done in the calling one, of the whole process otherwise.
-    Elsewhere than on Linux it knows what the system tells: `stolen` is always False.
+    Switches are of one thread if the calling thread does the work, else of the whole process. On
+    other systems than Linux `stolen` is always False.
     """
 
     def __init__(
@@ -28,20 +29,20 @@ class LinuxWatch:
 
     def reset(self) -> None:
         self._ticks = self._ticks_now()
-        self._asked_ns = time.monotonic_ns()
+        self._read_ns = time.monotonic_ns()
         self.begin()
 
     def begin(self) -> None:
         self._switches = self._switches_now()
 
-    def switched(self) -> bool:
+    def preempted(self) -> bool:
         return self._switches_now() != self._switches
 
     def stolen(self, *, last: bool = False) -> bool | None:
         now_ns = time.monotonic_ns()
-        if now_ns - self._asked_ns < TICK_NS and not last:
+        if now_ns - self._read_ns < TICK_NS and not last:
             return None
-        self._asked_ns = now_ns
+        self._read_ns = now_ns
         before, self._ticks = self._ticks, self._ticks_now()
         return self._ticks != before
 
@@ -65,7 +66,7 @@ class LinuxWatch:
 
 
 def stolen_ticks(stat: str, cores: frozenset[int]) -> int:
-    """Sum of the `steal` column of /proc/stat over `cores`; of all where it is empty."""
+    """Return the sum of the `steal` column of /proc/stat over `cores`; over all if it is empty."""
     total = 0
     for line in stat.splitlines():
         name, _, rest = line.partition(" ")
@@ -81,7 +82,7 @@ def stolen_ticks(stat: str, cores: frozenset[int]) -> int:
 def _switch_counter(whole_process: bool) -> Callable[[], int]:
     try:
         import resource
-    except ImportError:  # Windows does not tell
+    except ImportError:  # Windows does not report it
         return lambda: 0
     who = resource.RUSAGE_SELF
     if not whole_process:

@@ -1,4 +1,4 @@
-"""Facts of this machine; None where unknown."""
+"""Facts of this machine; None if unknown."""
 
 import os
 import platform
@@ -24,7 +24,7 @@ LIBRARIES = (
 
 
 def host_facts(root: Path = ROOT) -> dict[str, str | int | float | bool | None]:
-    """Every fact of the machine, read under `root` (another one in tests)."""
+    """Return every fact of the machine, read under `root` (another folder in tests)."""
     import psutil
 
     cpu = root / "sys/devices/system/cpu"
@@ -52,12 +52,12 @@ def host_facts(root: Path = ROOT) -> dict[str, str | int | float | bool | None]:
         "machine": platform.machine(),
         "python": platform.python_version(),
         **{f"{name}_version": _library(name) for name in LIBRARIES},
-        **moment_facts(root),
+        **changing_facts(root),
     }
 
 
-def moment_facts(root: Path = ROOT) -> dict[str, str | int | float | bool | None]:
-    """Those that change from pass to pass; cheap enough to be read between passes."""
+def changing_facts(root: Path = ROOT) -> dict[str, str | int | float | bool | None]:
+    """Return the facts that change from round to round; cheap enough to read between rounds."""
     import psutil
 
     cpufreq = root / "sys/devices/system/cpu/cpu0/cpufreq"
@@ -71,35 +71,35 @@ def moment_facts(root: Path = ROOT) -> dict[str, str | int | float | bool | None
 
 
 def slug(root: Path = ROOT) -> str:
-    """The processor's name as a slug: `intel-xeon-processor`."""
+    """Return the processor's name as a slug: `intel-xeon-processor`."""
     text = (cpu_model(root) or platform.machine() or "unknown").lower()
     text = re.sub(r"\((r|tm|c)\)|@.*$|\bcpu\b|\b\d+-core\b", " ", text)
     return re.sub(r"[^a-z0-9]+", "-", text).strip("-") or "unknown"
 
 
 def host_slug() -> str:
-    """Name of this machine among others: of its host, in letters, digits and dashes."""
+    """Return a name of this machine, from its host name: letters, digits and dashes."""
     return re.sub(r"[^a-z0-9]+", "-", platform.node().lower()).strip("-") or "host"
 
 
 def cpu_model(root: Path = ROOT) -> str | None:
-    """The processor's full name, or None."""
+    """Return the processor's full name, or None."""
     info = cpu_info(root)
-    found = info.get("model name") or info.get("Model") or info.get("Hardware")
+    name = info.get("model name") or info.get("Model") or info.get("Hardware")
     return (
-        found or _read(root / "sys/firmware/devicetree/base/model") or platform.processor() or None
+        name or _read(root / "sys/firmware/devicetree/base/model") or platform.processor() or None
     )
 
 
 def cpu_info(root: Path = ROOT) -> dict[str, str]:
-    """First processor's entries of /proc/cpuinfo."""
+    """Return the first processor's entries of /proc/cpuinfo."""
     text = _read(root / "proc/cpuinfo") or ""
     pairs = (line.partition(":") for line in text.split("\n\n")[0].splitlines())
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def virtual_machine(root: Path = ROOT) -> bool | None:
-    """Whether this is a guest; None where nothing says."""
+    """Return whether this is a virtual machine; None if unknown."""
     flags = cpu_info(root).get("flags")
     if flags is not None:
         return "hypervisor" in flags.split()
@@ -107,36 +107,36 @@ def virtual_machine(root: Path = ROOT) -> bool | None:
 
 
 def allowed_cores() -> list[int]:
-    """The cores that this process may use."""
+    """Return the cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return sorted(os.sched_getaffinity(0))
     return list(range(os.cpu_count() or 1))
 
 
 def _cache_facts(folder: Path) -> Facts:
-    found: dict[str, str | None] = {"cache_l1d": None, "cache_l2": None, "cache_l3": None}
+    sizes: dict[str, str | None] = {"cache_l1d": None, "cache_l2": None, "cache_l3": None}
     for index in sorted(folder.glob("index*")):
         level, kind = _read(index / "level"), _read(index / "type")
         name = f"cache_l{level}" + ("d" if level == "1" else "")
-        if kind != "Instruction" and name in found:
-            found[name] = _read(index / "size")
-    return found
+        if kind != "Instruction" and name in sizes:
+            sizes[name] = _read(index / "size")
+    return sizes
 
 
 def _temperature(root: Path) -> float | None:
-    """The hottest sensor of the processor, else of the board: other parts' may never move."""
-    found: dict[str, float] = {}
+    """Return the hottest sensor of the processor, else of the board: others may never change."""
+    by_sensor: dict[str, float] = {}
     for zone in sorted((root / "sys/class/thermal").glob("thermal_zone*")):
         name, value = _read(zone / "type") or zone.name, celsius(_read_int(zone / "temp"))
         if value is not None:
-            found[name] = max(value, found.get(name, value))
-    return hottest_c(found)
+            by_sensor[name] = max(value, by_sensor.get(name, value))
+    return hottest_c(by_sensor)
 
 
 def _features(flags: str) -> str | None:
-    wanted = re.compile(r"(avx|amx|fma|neon|asimd|sve|dotprod|i8mm|bf16|vnni)")
-    found = sorted(flag for flag in flags.split() if wanted.search(flag))
-    return " ".join(found) or None
+    pattern = re.compile(r"(avx|amx|fma|neon|asimd|sve|dotprod|i8mm|bf16|vnni)")
+    features = sorted(flag for flag in flags.split() if pattern.search(flag))
+    return " ".join(features) or None
 
 
 def _cores(cores: Iterable[int]) -> str:

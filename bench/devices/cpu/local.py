@@ -8,14 +8,14 @@ from contextlib import contextmanager
 import numpy as np
 
 from bench.devices.cpu import busy_check, host_facts
-from bench.devices.cpu.disturbance_monitor import LinuxWatch
+from bench.devices.cpu.disturbance_monitor import LinuxMonitor
 from bench.errors import DeviceError, InputError
 from bench.integers import parse_integer
 from bench.protocol.backend import Array, Backend, LoadedModel
-from bench.protocol.device import Facts, LoadCosts, LoadPlan, PassResult, Workload
+from bench.protocol.device import Facts, LoadPlan, ModelCosts, PassResult, Workload
 from bench.protocol.target import Target
 from bench.protocol.workload_model import workload_model
-from bench.timing.host_bursts import time_passes
+from bench.timing.host_bursts import time_rounds
 
 
 class LocalDevice:
@@ -35,14 +35,14 @@ class LocalDevice:
         return backend.version()
 
     def choose_cores(self, threads: int, wanted: str | None) -> str:
-        """See the function of that name."""
+        """See `bench.devices.cpu.local.choose_cores`."""
         return choose_cores(threads, wanted)
 
     def options(self) -> tuple[tuple[str, str], ...]:
         return ()
 
-    def load_costs(self) -> LoadCosts:
-        return LoadCosts()
+    def load_costs(self) -> ModelCosts:
+        return ModelCosts()
 
     def lock_name(self) -> str:
         return f"cpu-{host_facts.host_slug()}"
@@ -51,48 +51,48 @@ class LocalDevice:
         busy_check.check_quiet()
 
     def infer(self, content: bytes, images: Array, backend: Backend, target: Target) -> Array:
-        """Through the backend, in this process."""
+        """Compute through the backend, in this process."""
         return backend.load_file(content, target).infer(images)
 
     def run_load(
         self, work: Sequence[Workload], backend: Backend, target: Target, plan: LoadPlan
     ) -> Generator[PassResult]:
-        """Make the models in an order of this load's own, pinned to the target's cores."""
+        """Create the models in an order drawn for this replicate, pinned to the target's cores."""
         with pinned(target.cores) as cores:
             models = load_models(work, backend, target, plan.seed)
             whole_process = target.threads > 1
-            with LinuxWatch(cores, whole_process=whole_process) as watch:
-                yield from time_passes(
+            with LinuxMonitor(cores, whole_process=whole_process) as watch:
+                yield from time_rounds(
                     [model.run for model in models],
                     plan,
                     watch=watch,
-                    facts=host_facts.moment_facts,
+                    facts=host_facts.changing_facts,
                 )
 
     def close(self) -> None:
-        """Nothing was changed."""
+        """Do nothing: nothing was changed."""
 
 
 def load_models(
     work: Sequence[Workload], backend: Backend, target: Target, seed: int
 ) -> list[LoadedModel]:
-    """Load every workload, memory laid out by `seed`: that is part of what a load varies."""
-    gc.collect()  # what an earlier load held is given back first
-    made: dict[int, LoadedModel] = {}
+    """Load every workload; `seed` decides the memory layout, which varies between replicates."""
+    gc.collect()  # first release the memory of an earlier replicate
+    models: dict[int, LoadedModel] = {}
     for place in np.random.default_rng([seed, 1]).permutation(len(work)).tolist():
         model = workload_model(work[place], seed)
-        made[place] = backend.load(model, target, seed=seed)
-    return [made[place] for place in range(len(work))]
+        models[place] = backend.load(model, target, seed=seed)
+    return [models[place] for place in range(len(work))]
 
 
 @contextmanager
 def pinned(cores: str) -> Iterator[frozenset[int]]:
-    """Keep this process to `cores` ("0,1"; "" for all) within, threads it starts included."""
+    """Pin this process to `cores` ("0,1"; "" for all) in the block, including threads it starts."""
     before = host_facts.allowed_cores()
     wanted = parse_cores(cores) if cores else frozenset(before)
     if not wanted <= set(before):
         allowed = ",".join(map(str, before))
-        raise DeviceError(f"cores {cores} were asked for, this process may use {allowed}")
+        raise DeviceError(f"cores are {cores}, this process may use {allowed}")
     if not hasattr(os, "sched_setaffinity"):
         yield wanted
         return
@@ -104,22 +104,22 @@ def pinned(cores: str) -> Iterator[frozenset[int]]:
 
 
 def parse_cores(text: str) -> frozenset[int]:
-    """Read core numbers like `0,2`."""
+    """Parse core numbers like `0,2`."""
     cores = {parse_integer(part, minimum=0) for part in text.split(",")}
     if None in cores:
-        raise InputError(f"cores are numbers with commas between, like 0 or 0,1; got {text!r}")
+        raise InputError(f"cores are numbers separated by commas, like 0 or 0,1; got {text!r}")
     return frozenset(core for core in cores if core is not None)
 
 
 def choose_cores(threads: int, wanted: str | None = None) -> str:
-    """Cores for `Target.cores`: as many as threads, the first allowed ones unless told.
+    """Return cores for `Target.cores`: as many as threads, the first allowed ones by default.
 
-    `any` leaves the process unpinned. `InputError` where there are fewer cores than threads, or
-    one that this process may not use.
+    `any` leaves the process unpinned. Raises `InputError` if there are fewer cores than threads, or
+    if this process may not use a chosen one.
     """
     allowed = host_facts.allowed_cores()
     if threads > len(allowed):
-        raise InputError(f"{threads} threads were asked for, this process has {len(allowed)} cores")
+        raise InputError(f"threads are {threads}, this process has {len(allowed)} cores")
     if wanted == "any":
         return ""
     cores = allowed[:threads] if wanted is None else sorted(parse_cores(wanted))

@@ -10,9 +10,9 @@ from functools import cached_property
 
 from bench.devices.cpu import host_facts
 from bench.devices.cpu.local import choose_cores, pinned
-from bench.devices.cuda.disturbance_monitor import CardWatch, check_quiet
+from bench.devices.cuda.disturbance_monitor import GpuMonitor, check_quiet
 from bench.devices.cuda.driver import Driver
-from bench.devices.cuda.event_timing import CudaVisits, Item, make_item
+from bench.devices.cuda.event_timing import EventTimer, TimedModel, make_item
 from bench.devices.cuda.gpu_state import GpuState
 from bench.devices.cuda.loading import full_means, load_items
 from bench.devices.cuda.models import Loader, loader_of, runtime_version
@@ -20,10 +20,10 @@ from bench.devices.cuda.options import CudaOptions
 from bench.devices.cuda.warmup import settle
 from bench.errors import DeviceError, InputError
 from bench.protocol.backend import Array, Backend
-from bench.protocol.device import Facts, LoadCosts, LoadPlan, PassResult, Workload
+from bench.protocol.device import Facts, LoadPlan, ModelCosts, PassResult, Workload
 from bench.protocol.target import Target
 from bench.protocol.workload_model import workload_model
-from bench.timing.passes import check_plan, run_passes
+from bench.timing.interleaving import check_plan, run_rounds
 
 _NUMBER = re.compile(r"[0-9]{1,6}")
 
@@ -31,10 +31,10 @@ DEFAULTS = CudaOptions()
 
 
 class CudaDevice:
-    """The card at `cuda:N`, N as torch numbers those that CUDA_VISIBLE_DEVICES leaves.
+    """The GPU at `cuda:N`, as torch numbers the GPUs that CUDA_VISIBLE_DEVICES allows.
 
-    `driver`, `card`, `loader` and the host's clock are given by tests; else driver and card are
-    made when first needed.
+    `driver`, `card`, `loader` and the host's clock are set by tests; otherwise driver and card are
+    created at first use.
     """
 
     def __init__(  # noqa: PLR0913
@@ -49,7 +49,7 @@ class CudaDevice:
     ) -> None:
         self._index = index_in(address)
         self._options = options
-        self._given = driver, card
+        self._driver_or_none, self._card_or_none = driver, card
         self._loader = loader
         self._clock_ns = clock_ns
         self._own_pids: set[int] = {os.getpid()}
@@ -62,37 +62,37 @@ class CudaDevice:
         return self._card.facts().slug()
 
     def facts(self) -> Facts:
-        """The card's, and its host's; memory that is available is the card's."""
+        """Return facts of the GPU and its host; the available memory is the GPU's."""
         card = self._card.facts()
-        now = self._card.moment()
+        state = self._card.moment()
         return {
             **host_facts.host_facts(),
             **card.facts(),
-            "gpu_temperature_c": now.temperature_c,
-            "gpu_clock_sm_mhz": now.clock_sm_mhz,
-            "gpu_power_w": now.power_w,
+            "gpu_temperature_c": state.temperature_c,
+            "gpu_clock_sm_mhz": state.clock_sm_mhz,
+            "gpu_power_w": state.power_w,
             "gpu_other_processes": len(self._others()),
             "memory_available_bytes": card.memory_free_bytes,
         }
 
     def runtime_version(self, backend: Backend) -> str:
-        if self._given[0] is not None:
+        if self._driver_or_none is not None:
             return backend.version()
         return runtime_version(backend.name)
 
     def choose_cores(self, threads: int, wanted: str | None) -> str:
-        """Cores of the host, which queues the work; unpinned unless asked for."""
+        """Return cores of the host, which queues the work; unpinned by default."""
         return choose_cores(threads, wanted or "any")
 
     def options(self) -> tuple[tuple[str, str], ...]:
         return self._options.pairs()
 
-    def load_costs(self) -> LoadCosts:
-        """A teraMAC a second; a visit's flushing, holding and looking shared among its calls."""
-        return LoadCosts(ns_per_mac=1e-3, ns_per_call=100_000.0, inner_shared=True)
+    def load_costs(self) -> ModelCosts:
+        """A teraMAC a second; a burst's overhead is shared among its samples."""
+        return ModelCosts(ns_per_mac=1e-3, ns_per_call=100_000.0, inner_shared=True)
 
     def lock_name(self) -> str:
-        """The card's own number, which no CUDA_VISIBLE_DEVICES changes."""
+        """Return the GPU's identity, which does not depend on CUDA_VISIBLE_DEVICES."""
         uuid = self._card.facts().uuid or f"{self._index}-{host_facts.host_slug()}"
         return f"cuda-{uuid.lower()}"
 
@@ -104,13 +104,13 @@ class CudaDevice:
         with self._arithmetic(), full_means(self._driver, refusal):
             loader = self._loader(backend.name)
             model = loader(self._driver, content, target, self._options, 0)
-            with self._driver.at_work():  # behind what put the model there
+            with self._driver.at_work():  # queued after the copy of the model
                 return model.infer(images)
 
     def run_load(
         self, work: Sequence[Workload], backend: Backend, target: Target, plan: LoadPlan
     ) -> Generator[PassResult]:
-        """Put the models on the card in an order of this load's own; see `Device`."""
+        """Load the models onto the GPU in an order drawn for this replicate; see `Device`."""
         check_plan(plan)
         with self.loaded(work, backend, target, plan.seed) as items:
             yield from self._passes(items, plan)
@@ -118,23 +118,26 @@ class CudaDevice:
     @contextmanager
     def loaded(
         self, work: Sequence[Workload], backend: Backend, target: Target, seed: int
-    ) -> Iterator[list[Item]]:
-        """Models on the card, ready to be called, for as long as the block lasts."""
+    ) -> Iterator[list[TimedModel]]:
+        """Yield models on the GPU, ready to run, for the duration of the block."""
         with pinned(target.cores), self._arithmetic():
-            items: list[Item] = []
+            items: list[TimedModel] = []
             try:
                 items += load_items(
-                    self._driver, work, lambda one: self._item(one, backend, target, seed), seed
+                    self._driver,
+                    work,
+                    lambda workload: self._item(workload, backend, target, seed),
+                    seed,
                 )
                 yield items
             finally:
                 items.clear()
                 self._driver.free()
 
-    def _passes(self, items: Sequence[Item], plan: LoadPlan) -> Iterator[PassResult]:
-        driver, watch = self._driver, CardWatch(self._card, lambda: self._own_pids)
+    def _passes(self, items: Sequence[TimedModel], plan: LoadPlan) -> Iterator[PassResult]:
+        driver, watch = self._driver, GpuMonitor(self._card, lambda: self._own_pids)
         settled_s = settle(driver, items[-1].once, self._sm_mhz, lambda: self._clock_ns() / 1e9)
-        visits = CudaVisits(
+        visits = EventTimer(
             driver,
             items,
             plan.calls,
@@ -142,14 +145,14 @@ class CudaDevice:
             look=watch.look,
             clock_ns=self._clock_ns,
         )
-        for number, result in enumerate(run_passes(visits, plan, watch.facts)):
+        for number, result in enumerate(run_rounds(visits, plan, watch.facts)):
             yield result if number else _settled(result, settled_s)
 
     def close(self) -> None:
-        """Nothing of the card was changed."""
+        """Do nothing: nothing of the GPU was changed."""
 
-    def _item(self, one: Workload, backend: Backend, target: Target, seed: int) -> Item:
-        content = backend.serialise(workload_model(one, seed), target.batch)
+    def _item(self, workload: Workload, backend: Backend, target: Target, seed: int) -> TimedModel:
+        content = backend.serialise(workload_model(workload, seed), target.batch)
         load = self._loader(backend.name)
         model = load(self._driver, content, target, self._options, seed)
         recorded = model.recordable and self._options.launch != "eager"
@@ -166,39 +169,41 @@ class CudaDevice:
         return self._card.moment().clock_sm_mhz
 
     def _others(self) -> list[int]:
-        return [one.pid for one in self._card.processes() if one.pid not in self._own_pids]
+        return [
+            process.pid for process in self._card.processes() if process.pid not in self._own_pids
+        ]
 
     @property
     def driver(self) -> Driver:
-        """What queues the work, for those who time it otherwise."""
+        """The driver, for code that times models differently."""
         return self._driver
 
     @cached_property
     def _driver(self) -> Driver:
-        given = self._given[0]
+        given = self._driver_or_none
         if given is not None:
             return given
         from bench.devices.cuda.torch_driver import TorchDriver
 
-        # In a container the driver knows this process by another number than we do.
-        before = {one.pid for one in self._card.processes()}
+        # In a container the driver knows this process by another number.
+        before = {process.pid for process in self._card.processes()}
         driver = TorchDriver(self._index)
-        self._own_pids |= {one.pid for one in self._card.processes()} - before
+        self._own_pids |= {process.pid for process in self._card.processes()} - before
         return driver
 
     @cached_property
     def _card(self) -> GpuState:
-        given = self._given[1]
+        given = self._card_or_none
         if given is not None:
             return given
-        from bench.devices.cuda.nvml import NvmlCard
+        from bench.devices.cuda.nvml import NvmlGpu
         from bench.devices.cuda.torch_driver import uuid_of
 
-        return NvmlCard(uuid_of(self._index))
+        return NvmlGpu(uuid_of(self._index))
 
 
 def index_in(address: str) -> int:
-    """The number in `cuda:N`; `InputError` for anything else."""
+    """Return the number in `cuda:N`; `InputError` for anything else."""
     kind, _, number = address.partition(":")
     if kind != "cuda" or not _NUMBER.fullmatch(number):
         raise InputError(f"device is {address!r}, a GPU is called cuda:0, cuda:1, ...")
@@ -206,6 +211,6 @@ def index_in(address: str) -> int:
 
 
 def _settled(result: PassResult, settled_s: float) -> PassResult:
-    """A load's first pass, which tells how long warming up took."""
+    """Return a replicate's first round with the duration of the warm-up added."""
     facts = {**result.facts, "settled_s": round(settled_s, 3)}
     return replace(result, facts=facts)

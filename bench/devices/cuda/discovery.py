@@ -1,4 +1,4 @@
-"""Which GPUs are present, and whether they can be measured."""
+"""Discovery of GPUs, and whether they can be measured."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +11,16 @@ CARDS = Path("/proc/driver/nvidia/gpus")  # the driver has a folder there for ea
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FoundGpu:
-    """A card; `state` is ready, or what keeps it from being measured."""
+class DiscoveredGpu:
+    """A GPU; `state` is ready, or the reason why it cannot be measured."""
 
     address: str
     slug: str
     state: str
 
 
-def found_gpus() -> list[FoundGpu]:
-    """Every card, by torch's numbers where torch sees any; none where there is no driver."""
+def discover_gpus() -> list[DiscoveredGpu]:
+    """Return every GPU, by torch's numbers if torch sees any; none without a driver."""
     try:
         count = nvml.count()
     except DeviceError:
@@ -28,15 +28,15 @@ def found_gpus() -> list[FoundGpu]:
     except MissingRuntimeError as error:
         cards = len(list(CARDS.iterdir())) if CARDS.is_dir() else 0
         return [
-            FoundGpu(address=f"cuda:{number}", slug="nvidia-gpu", state=str(error))
+            DiscoveredGpu(address=f"cuda:{number}", slug="nvidia-gpu", state=str(error))
             for number in range(cards)
         ]
     try:
         check_torch()
     except (DeviceError, MissingRuntimeError) as error:
-        return [_found(number, nvml.NvmlCard.at(number), str(error)) for number in range(count)]
+        return [_found(number, nvml.NvmlGpu.at(number), str(error)) for number in range(count)]
     return [
-        _found(number, nvml.NvmlCard(uuid_of(number)), "ready") for number in range(_torchs_count())
+        _found(number, nvml.NvmlGpu(uuid_of(number)), "ready") for number in range(_torchs_count())
     ]
 
 
@@ -46,5 +46,5 @@ def _torchs_count() -> int:
     return torch.cuda.device_count()
 
 
-def _found(number: int, card: nvml.NvmlCard, state: str) -> FoundGpu:
-    return FoundGpu(address=f"cuda:{number}", slug=card.facts().slug(), state=state)
+def _found(number: int, card: nvml.NvmlGpu, state: str) -> DiscoveredGpu:
+    return DiscoveredGpu(address=f"cuda:{number}", slug=card.facts().slug(), state=state)

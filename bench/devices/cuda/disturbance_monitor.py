@@ -4,19 +4,19 @@ import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from bench.devices.cuda.gpu_state import CardMoment, GpuState
-from bench.devices.cuda.reasons import POWER_CAP, THROTTLING, names_of
+from bench.devices.cuda.clock_reasons import POWER_CAP, THROTTLING, names_of
+from bench.devices.cuda.gpu_state import GpuReading, GpuState
 from bench.errors import DeviceError
 from bench.protocol.device import THROTTLED, Facts
 
 BUSY_SHARE = 0.05
 
 
-class CardWatch:
-    """See `bench.timing.passes.Watch`; looked at before, during and after each visit.
+class GpuMonitor:
+    """Monitor of a GPU; reads it before, during and after each burst.
 
-    A visit during which the card throttled is disturbed. Another process on the card disturbs all
-    visits since it was last seen to be alone.
+    A burst during which the GPU throttled is disturbed. Another process on the GPU disturbs all
+    bursts since the last check without one. See `bench.timing.interleaving.DisturbanceMonitor`.
     """
 
     def __init__(
@@ -24,7 +24,7 @@ class CardWatch:
     ) -> None:
         self._card = card
         self._own_pids = own_pids
-        self._moments: list[CardMoment] = []
+        self._moments: list[GpuReading] = []
         self._visit_from = 0
         self._others = 0
 
@@ -33,23 +33,23 @@ class CardWatch:
 
     def begin(self) -> None:
         """See `Watch`."""
-        # What ended one visit begins the next.
+        # The reading that ended one burst begins the next.
         self._visit_from = max(0, len(self._moments) - 1)
         if not self._moments:
             self.look()
 
     def look(self) -> None:
-        """Note how the card does now."""
+        """Read the GPU's state."""
         self._moments.append(self._card.moment())
 
-    def switched(self) -> bool:
+    def preempted(self) -> bool:
         """See `Watch`."""
         self.look()
-        seen = self._moments[self._visit_from :]
-        return any((moment.reasons or 0) & THROTTLING for moment in seen)
+        readings = self._moments[self._visit_from :]
+        return any((reading.reasons or 0) & THROTTLING for reading in readings)
 
     def stolen(self, *, last: bool = False) -> bool | None:
-        """See `Watch`; asked once a round, for listing processes takes its time."""
+        """See `Watch`; checked once a round, because listing processes takes time."""
         if not last:
             return None
         others = len(others_on(self._card, self._own_pids()))
@@ -57,25 +57,29 @@ class CardWatch:
         return others > 0
 
     def facts(self) -> Facts:
-        """Facts of the pass that just ended."""
-        moments, self._moments = self._moments, []
+        """Return the facts of the round that just ended."""
+        readings, self._moments = self._moments, []
         others, self._others = self._others, 0
         return {
             "taken_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            **pass_facts(moments, others),
+            **round_facts(readings, others),
         }
 
 
-def pass_facts(moments: Sequence[CardMoment], others: int) -> Facts:
-    """Sum up a pass; it is throttled where the card protected itself or was not alone."""
+def round_facts(readings: Sequence[GpuReading], others: int) -> Facts:
+    """Return a round's facts; it is throttled if the GPU protected itself or was shared."""
     reasons = 0
-    for moment in moments:
-        reasons |= moment.reasons or 0
-    clocks = sorted(one.clock_sm_mhz for one in moments if one.clock_sm_mhz is not None)
-    temperatures = [one.temperature_c for one in moments if one.temperature_c is not None]
-    powers = [one.power_w for one in moments if one.power_w is not None]
-    capped = [one for one in moments if (one.reasons or 0) & POWER_CAP]
-    by = names_of(reasons & THROTTLING) + (["another_process"] if others else [])
+    for reading in readings:
+        reasons |= reading.reasons or 0
+    clocks = sorted(
+        reading.clock_sm_mhz for reading in readings if reading.clock_sm_mhz is not None
+    )
+    temperatures = [
+        reading.temperature_c for reading in readings if reading.temperature_c is not None
+    ]
+    powers = [reading.power_w for reading in readings if reading.power_w is not None]
+    capped = [reading for reading in readings if (reading.reasons or 0) & POWER_CAP]
+    causes = names_of(reasons & THROTTLING) + (["another_process"] if others else [])
     return {
         "clock_sm_mhz": clocks[len(clocks) // 2] if clocks else None,
         "clock_sm_least_mhz": clocks[0] if clocks else None,
@@ -83,31 +87,33 @@ def pass_facts(moments: Sequence[CardMoment], others: int) -> Facts:
         "temperature_c": max(temperatures, default=None),
         "power_w": max(powers, default=None),
         "clock_reasons": ",".join(names_of(reasons)) or None,
-        "power_capped_share": len(capped) / len(moments) if moments else None,
+        "power_capped_share": len(capped) / len(readings) if readings else None,
         "other_processes": others,
-        THROTTLED: bool(by),
-        "throttled_by": ",".join(by) or None,
+        THROTTLED: bool(causes),
+        "throttled_by": ",".join(causes) or None,
     }
 
 
 def others_on(card: GpuState, own_pids: set[int]) -> list[int]:
-    """Processes on the card that are not ours."""
-    return [one.pid for one in card.processes() if one.pid not in own_pids]
+    """Return the processes on the GPU that are not ours."""
+    return [process.pid for process in card.processes() if process.pid not in own_pids]
 
 
 def check_quiet(card: GpuState, address: str, own_pids: set[int]) -> None:
-    """Raise `DeviceError` naming who else uses the card."""
-    others = [one for one in card.processes() if one.pid not in own_pids]
+    """Raise `DeviceError`, naming the other users of the GPU, unless it is idle."""
+    others = [process for process in card.processes() if process.pid not in own_pids]
     if others:
-        told = ", ".join(f"{_name(one.pid)} ({_size(one.used_bytes)})" for one in others[:3])
+        names = ", ".join(
+            f"{_name(process.pid)} ({_size(process.used_bytes)})" for process in others[:3]
+        )
         raise DeviceError(
-            f"device {address} is used by {len(others)} other processes: {told}; "
+            f"device {address} is used by {len(others)} other processes: {names}; "
             "stop them, or measure anyway with --force"
         )
     busy = card.busy_share()
     if busy is not None and busy > BUSY_SHARE:
         raise DeviceError(
-            f"device {address} is {busy:.0%} busy with what the driver does not name, at most "
+            f"device {address} is {busy:.0%} busy with unknown work, at most "
             f"{BUSY_SHARE:.0%} is expected; stop it, or measure anyway with --force"
         )
 
@@ -117,7 +123,7 @@ def _name(pid: int) -> str:
 
     try:
         return f"{psutil.Process(pid).name()}, process {pid}"
-    except psutil.Error:  # of another container, or gone
+    except psutil.Error:  # of another container, or ended
         return f"process {pid}"
 
 

@@ -1,6 +1,6 @@
 """The interface to CUDA that timing needs: a stream, events, graphs.
 
-All is queued on one stream of our own; nothing waits for the card but `wait`.
+All work is queued on one separate stream; only `wait` waits for the GPU.
 """
 
 from collections.abc import Callable
@@ -8,23 +8,23 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 Mark = Any
-"""A place in the stream, whose time the card notes when it gets there."""
+"""A CUDA event: a place in the stream, whose time the GPU records when it reaches it."""
 
 
 class OutOfMemory(Exception):  # noqa: N818
-    """The card has no room for what was asked; what it holds of it is given back by `free`."""
+    """The GPU has no room for the requested memory; `free` returns what was allocated."""
 
 
 class Driver(Protocol):
-    """One card. What it queues, it queues in order.
+    """One GPU. Work runs in the order in which it is queued.
 
-    Any method raises `DeviceError` where the card or its driver failed; after that nothing else
-    works in this process. Those that run models raise `OutOfMemory` too.
+    Any method raises `DeviceError` if the GPU or its driver failed; after that nothing else works
+    in this process. Methods that run models raise `OutOfMemory` too.
     """
 
     @property
     def place(self) -> str:
-        """Where torch puts tensors for this card: "cuda:0"."""
+        """Torch's name of this GPU for tensors: "cuda:0"."""
         ...
 
     @property
@@ -33,27 +33,27 @@ class Driver(Protocol):
         ...
 
     def at_work(self) -> AbstractContextManager[object]:
-        """Within, this thread's work goes to the card's stream."""
+        """In the block, this thread's work goes to the GPU's stream."""
         ...
 
     def mark(self) -> Mark:
-        """Queue a mark."""
+        """Queue an event."""
         ...
 
     def reached(self, mark: Mark) -> bool:
-        """Whether the card has come to a mark."""
+        """Return whether the GPU has reached an event."""
         ...
 
     def between_ns(self, first: Mark, last: Mark) -> float:
-        """Time on the card from one mark to another, both reached."""
+        """Return the time on the GPU between two events, both reached."""
         ...
 
     def wait(self) -> None:
-        """Wait until the card has done all that is queued."""
+        """Wait until the GPU has finished all queued work."""
         ...
 
     def hold(self, for_ns: float) -> None:
-        """Queue an empty stretch of about so long, in which the host queues what follows."""
+        """Queue a delay of about this length, during which the host queues what follows."""
         ...
 
     def flush(self) -> None:
@@ -61,12 +61,12 @@ class Driver(Protocol):
         ...
 
     def record(self, call: Callable[[], object], times: int) -> Callable[[], object]:
-        """Record a graph of `times` calls; return what queues it. The calls are made once here.
+        """Record a graph of `times` calls; return the function that queues it. Runs `call` here.
 
-        Whoever queues it keeps what `call` reads.
+        The caller must keep alive what `call` reads.
         """
         ...
 
     def free(self) -> None:
-        """Give back memory that no model uses."""
+        """Release memory that no model uses."""
         ...

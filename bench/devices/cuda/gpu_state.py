@@ -8,8 +8,8 @@ from bench.protocol.device import Facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CardFacts:
-    """What a card is; None where card or driver do not tell."""
+class GpuFacts:
+    """Properties of a GPU; None if GPU or driver do not report them."""
 
     name: str
     uuid: str | None
@@ -29,18 +29,18 @@ class CardFacts:
     pcie_width: int | None
 
     def slug(self) -> str:
-        """Name as in `Target.device`: nvidia-h100-80gb-hbm3."""
-        found = re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
-        return found if found.startswith("nvidia") else f"nvidia-{found}"
+        """Return the name as in `Target.device`: nvidia-h100-80gb-hbm3."""
+        slug = re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
+        return slug if slug.startswith("nvidia") else f"nvidia-{slug}"
 
     def facts(self) -> Facts:
-        """For a table's provenance."""
+        """Return the facts for a table's provenance."""
         return {f"gpu_{name}": value for name, value in asdict(self).items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CardMoment:
-    """How a card does at a moment; `reasons` are bits, see `bench.devices.cuda.reasons`."""
+class GpuReading:
+    """State of a GPU at one time; `reasons` are bits, see `bench.devices.cuda.clock_reasons`."""
 
     clock_sm_mhz: int | None = None
     clock_memory_mhz: int | None = None
@@ -50,31 +50,31 @@ class CardMoment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CardProcess:
-    """A process that uses a card."""
+class GpuProcess:
+    """A process that uses a GPU."""
 
     pid: int
     used_bytes: int | None
 
 
 class GpuState(Protocol):
-    """One card. Everything is read, nothing is ever set.
+    """One GPU. Everything is read, nothing is ever set.
 
-    Any question raises `DeviceError` where the card is gone.
+    Any method raises `DeviceError` if the GPU is gone.
     """
 
-    def facts(self) -> CardFacts:
-        """What it is."""
+    def facts(self) -> GpuFacts:
+        """Return its properties."""
         ...
 
-    def moment(self) -> CardMoment:
-        """How it does now; cheap enough to be asked at each visit."""
+    def moment(self) -> GpuReading:
+        """Return its present state; cheap enough to be read at each burst."""
         ...
 
-    def processes(self) -> list[CardProcess]:
-        """Who uses it, this process included where the driver can tell."""
+    def processes(self) -> list[GpuProcess]:
+        """Return the processes that use it, including this one if the driver reports it."""
         ...
 
     def busy_share(self) -> float | None:
-        """Share of the last second or so in which it worked."""
+        """Return the share of about the last second in which it worked."""
         ...

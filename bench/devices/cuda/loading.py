@@ -1,4 +1,4 @@
-"""Loading a replicate's models onto the GPU, and errors where they do not fit."""
+"""Loading a replicate's models onto the GPU, and errors if they do not fit."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -6,39 +6,39 @@ from contextlib import contextmanager
 import numpy as np
 
 from bench.devices.cuda.driver import Driver, OutOfMemory
-from bench.devices.cuda.event_timing import Item
+from bench.devices.cuda.event_timing import TimedModel
 from bench.errors import DeviceError, UnrunnableError
 from bench.protocol.device import Workload
 
 
 def load_items(
-    driver: Driver, work: Sequence[Workload], make: Callable[[Workload], Item], seed: int
-) -> list[Item]:
-    """Make every workload's calls, in an order of the seed's.
+    driver: Driver, work: Sequence[Workload], make: Callable[[Workload], TimedModel], seed: int
+) -> list[TimedModel]:
+    """Create the launches of every workload, in an order drawn by the seed.
 
-    `UnrunnableError` for one that has no room even by itself; `DeviceError` where each has, and
-    all together have not.
+    Raises `UnrunnableError` for a workload that does not fit even alone; `DeviceError` if each
+    fits, and all together do not.
     """
-    made: dict[int, Item] = {}
+    items: dict[int, TimedModel] = {}
     for place in np.random.default_rng([seed, 1]).permutation(len(work)).tolist():
         try:
-            made[place] = make(work[place])
+            items[place] = make(work[place])
         except OutOfMemory as error:
-            among = len(made)
-            made.clear()
+            count = len(items)
+            items.clear()
             driver.free()
             with full_means(driver, UnrunnableError("out of memory", place=place)):
                 make(work[place])
             raise DeviceError(
-                f"the GPU's memory is full after {among} of {len(work)} models, though each "
+                f"the GPU's memory is full after {count} of {len(work)} models, though each "
                 "fits by itself: does another program use it? free it, then use --resume"
             ) from error
-    return [made[place] for place in range(len(work))]
+    return [items[place] for place in range(len(work))]
 
 
 @contextmanager
 def full_means(driver: Driver, refusal: DeviceError) -> Iterator[None]:
-    """Raise `refusal` where the card has no room for what is done within."""
+    """Raise `refusal` if the GPU has no room for the work in the block."""
     try:
         yield
     except OutOfMemory as error:

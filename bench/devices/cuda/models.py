@@ -12,7 +12,7 @@ RUNTIMES = ("torch", "onnx", "tensorrt")
 
 
 class CudaModel(Protocol):
-    """A model on the card, its inputs and outputs in the card's memory."""
+    """A model on the GPU, its inputs and outputs in the GPU's memory."""
 
     @property
     def recordable(self) -> bool:
@@ -20,16 +20,16 @@ class CudaModel(Protocol):
         ...
 
     def run(self) -> object:
-        """Queue one inference: what is timed, and nothing else. To be called at work."""
+        """Queue one inference; exactly this is timed. Must be called within `Driver.at_work`."""
         ...
 
     def infer(self, images: Array) -> Array:
-        """Outputs for NCHW `images`; copies both ways, waits."""
+        """Return the outputs for NCHW `images`; copies both ways, and waits."""
         ...
 
 
 class Loader(Protocol):
-    """Makes a model of a file's content."""
+    """Creates a model from a file's content."""
 
     def __call__(
         self, driver: Driver, content: bytes, target: Target, options: CudaOptions, seed: int
@@ -37,7 +37,7 @@ class Loader(Protocol):
 
 
 def loader_of(backend: str) -> Loader:
-    """The loader of a backend's files; `InputError` where no runtime of ours runs them on GPUs."""
+    """Return the loader of a backend's files; `InputError` if no runtime runs them on GPUs."""
     match backend:
         case "torch":
             from bench.devices.cuda.torch_models import load_torch
@@ -55,7 +55,7 @@ def loader_of(backend: str) -> Loader:
 
 
 def runtime_version(backend: str) -> str:
-    """Version of what runs a backend's files; `MissingRuntimeError` says how to install it."""
+    """Return the version of a backend's runtime; `MissingRuntimeError` says how to install it."""
     if backend == "torch":
         from bench.devices.cuda.torch_models import torch_version
 

@@ -1,10 +1,10 @@
-"""A GPU by NVIDIA's management library (package nvidia-ml-py)."""
+"""A GPU read through NVIDIA's management library (package nvidia-ml-py)."""
 
 from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar
 
-from bench.devices.cuda.gpu_state import CardFacts, CardMoment, CardProcess
+from bench.devices.cuda.gpu_state import GpuFacts, GpuProcess, GpuReading
 from bench.errors import DeviceError
 from bench.extras import missing_extra
 
@@ -16,14 +16,14 @@ _HINTS = {
     "NVML_ERROR_LIBRARY_NOT_FOUND": "is NVIDIA's driver installed? (nvidia-smi should list a GPU)",
     "NVML_ERROR_DRIVER_NOT_LOADED": "load NVIDIA's driver (nvidia-smi should list a GPU)",
     "NVML_ERROR_LIB_RM_VERSION_MISMATCH": "driver and library differ: restart the machine",
-    "NVML_ERROR_GPU_IS_LOST": "the card fell off the bus: restart the machine, then use --resume",
-    "NVML_ERROR_RESET_REQUIRED": "the card must be reset, then use --resume",
-    "NVML_ERROR_NO_PERMISSION": "this user may not ask the card",
+    "NVML_ERROR_GPU_IS_LOST": "the GPU fell off the bus: restart the machine, then use --resume",
+    "NVML_ERROR_RESET_REQUIRED": "the GPU must be reset, then use --resume",
+    "NVML_ERROR_NO_PERMISSION": "this user has no permission to query the GPU",
 }
 
 
 def library() -> Any:
-    """The library, ready to be asked."""
+    """Return the library, initialised."""
     try:
         import pynvml
     except ImportError as error:
@@ -43,7 +43,7 @@ def _started() -> None:
 
 
 def count() -> int:
-    """How many cards the driver sees, whatever CUDA_VISIBLE_DEVICES says."""
+    """Return the number of GPUs that the driver sees, whatever CUDA_VISIBLE_DEVICES says."""
     nvml = library()
     try:
         return int(nvml.nvmlDeviceGetCount())
@@ -51,28 +51,28 @@ def count() -> int:
         raise _refusal(nvml, error) from error
 
 
-class NvmlCard:
-    """See `GpuState`; `uuid` is the card's own, since torch numbers cards differently."""
+class NvmlGpu:
+    """A GPU, see `GpuState`; it is identified by `uuid`, because torch numbers GPUs differently."""
 
     def __init__(self, uuid: str) -> None:
         self._nvml = library()
         self._handle = self._need(lambda: self._nvml.nvmlDeviceGetHandleByUUID(uuid))
 
     @classmethod
-    def at(cls, number: int) -> "NvmlCard":
-        """The card with a number of the driver's own."""
+    def at(cls, number: int) -> "NvmlGpu":
+        """Return the GPU with the driver's number `number`."""
         nvml = library()
         try:
             return cls(_text(nvml.nvmlDeviceGetUUID(nvml.nvmlDeviceGetHandleByIndex(number))))
         except nvml.NVMLError as error:
             raise _refusal(nvml, error) from error
 
-    def facts(self) -> CardFacts:
+    def facts(self) -> GpuFacts:
         """See `GpuState`."""
         nvml, card, ask = self._nvml, self._handle, self._ask
         memory = ask(lambda: nvml.nvmlDeviceGetMemoryInfo(card))
         limit_mw = ask(lambda: nvml.nvmlDeviceGetEnforcedPowerLimit(card))
-        return CardFacts(
+        return GpuFacts(
             name=_text(self._need(lambda: nvml.nvmlDeviceGetName(card))),
             uuid=ask(lambda: _text(nvml.nvmlDeviceGetUUID(card))),
             compute_capability=ask(
@@ -99,11 +99,11 @@ class NvmlCard:
             pcie_width=ask(lambda: nvml.nvmlDeviceGetCurrPcieLinkWidth(card)),
         )
 
-    def moment(self) -> CardMoment:
+    def moment(self) -> GpuReading:
         """See `GpuState`."""
         nvml, card, ask = self._nvml, self._handle, self._ask
         power_mw = ask(lambda: nvml.nvmlDeviceGetPowerUsage(card))
-        return CardMoment(
+        return GpuReading(
             clock_sm_mhz=ask(lambda: nvml.nvmlDeviceGetClockInfo(card, nvml.NVML_CLOCK_SM)),
             clock_memory_mhz=ask(lambda: nvml.nvmlDeviceGetClockInfo(card, nvml.NVML_CLOCK_MEM)),
             temperature_c=ask(lambda: nvml.nvmlDeviceGetTemperature(card, _TEMPERATURE_GPU)),
@@ -111,7 +111,7 @@ class NvmlCard:
             reasons=ask(lambda: nvml.nvmlDeviceGetCurrentClocksThrottleReasons(card)),
         )
 
-    def processes(self) -> list[CardProcess]:
+    def processes(self) -> list[GpuProcess]:
         """See `GpuState`."""
         nvml, card = self._nvml, self._handle
         lists = (
@@ -119,8 +119,10 @@ class NvmlCard:
             self._ask(lambda: nvml.nvmlDeviceGetGraphicsRunningProcesses(card)),
         )
         # A process that computes and draws is in both.
-        found = {one.pid: one.usedGpuMemory for listed in lists for one in listed or ()}
-        return [CardProcess(pid=pid, used_bytes=used) for pid, used in sorted(found.items())]
+        used_bytes = {
+            process.pid: process.usedGpuMemory for listed in lists for process in listed or ()
+        }
+        return [GpuProcess(pid=pid, used_bytes=used) for pid, used in sorted(used_bytes.items())]
 
     def busy_share(self) -> float | None:
         """See `GpuState`."""
@@ -128,12 +130,14 @@ class NvmlCard:
         return None if rates is None else rates.gpu / 100
 
     def energy_j(self) -> float | None:
-        """Joules drawn since the driver was loaded; None where the card does not count them."""
-        told = self._ask(lambda: self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle))
-        return None if told is None else told / 1e3
+        """Return the joules drawn since the driver was loaded; None if they are not counted."""
+        millijoules = self._ask(
+            lambda: self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle)
+        )
+        return None if millijoules is None else millijoules / 1e3
 
     def _ask(self, question: Callable[[], T]) -> T | None:
-        """The answer, None where the card does not tell; `DeviceError` where it is gone."""
+        """Return the answer, None if the GPU does not report it; `DeviceError` if it is gone."""
         try:
             return question()
         except self._nvml.NVMLError as error:
@@ -150,15 +154,15 @@ class NvmlCard:
 
 def _refusal(nvml: Any, error: Any) -> DeviceError:
     hints = [hint for name, hint in _HINTS.items() if getattr(nvml, name) == error.value]
-    told = f"; {hints[0]}" if hints else ""
-    return DeviceError(f"NVIDIA's management library says: {error}{told}")
+    remedy = f"; {hints[0]}" if hints else ""
+    return DeviceError(f"NVIDIA's management library says: {error}{remedy}")
 
 
 def _text(value: str | bytes) -> str:
-    """Strings, which older versions of the package give as bytes."""
+    """Return text, which older versions of the package give as bytes."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
 def _cuda(version: int) -> str:
-    """A version like 13000 as people write it."""
+    """Return a version like 13000 as "13.0"."""
     return f"{version // 1000}.{version % 1000 // 10}"

@@ -1,7 +1,7 @@
 """onnxruntime on a GPU: its CUDA provider, or TensorRT through it.
 
-Inputs and outputs are bound to the card's memory, and a run does not wait for the card unless
-onnxruntime's own graph is replayed, which waits in most of its versions.
+Inputs and outputs are bound to the GPU's memory, and a run does not wait for the GPU unless
+onnxruntime replays its own graph, which waits in most of its versions.
 """
 
 from functools import cache
@@ -36,37 +36,39 @@ _FULL = ("out of memory", "Failed to allocate memory", "CUDA_ERROR_OUT_OF_MEMORY
 
 
 def onnx_version(*, tensorrt: bool) -> str:
-    """Version of onnxruntime; `MissingRuntimeError` where it has not the provider."""
-    found = OnnxBackend().version()
+    """Return the version of onnxruntime; `MissingRuntimeError` if it lacks the provider."""
+    installed = OnnxBackend().version()
     import onnxruntime
 
-    wanted = TENSORRT if tensorrt else CUDA
-    if wanted not in onnxruntime.get_available_providers():
+    provider = TENSORRT if tensorrt else CUDA
+    if provider not in onnxruntime.get_available_providers():
         raise MissingRuntimeError(
-            f"this onnxruntime {found} has no {wanted}: {_INSTALL[wanted]} (the two builds of "
-            "onnxruntime must not be installed together)"
+            f"this onnxruntime {installed} has no {provider}: {_INSTALL[provider]} (the two builds "
+            "of onnxruntime must not be installed together)"
         )
-    return f"{found}+{_tensorrt_version()}" if tensorrt else found
+    return f"{installed}+{_tensorrt_version()}" if tensorrt else installed
 
 
 class OnnxCudaModel:
-    """A session with its input and output bound to the card's memory."""
+    """A session with its input and output bound to the GPU's memory."""
 
     recordable = False  # the session does more than queue kernels
 
     def __init__(self, session: Any, target: Target, index: int, seed: int) -> None:
         from onnxruntime import OrtValue, RunOptions
 
-        given, made = only_pair(session.get_inputs(), session.get_outputs())
-        check_file_input(given.shape, given.type == "tensor(float)", target)
-        self._shape = tuple(given.shape)
+        model_input, model_output = only_pair(session.get_inputs(), session.get_outputs())
+        check_file_input(model_input.shape, model_input.type == "tensor(float)", target)
+        self._shape = tuple(model_input.shape)
         place = ("cuda", index)
-        self._given = OrtValue.ortvalue_from_numpy(random_images(self._shape, seed), *place)
-        self._made = OrtValue.ortvalue_from_shape_and_type(list(made.shape), np.float32, *place)
+        self._input = OrtValue.ortvalue_from_numpy(random_images(self._shape, seed), *place)
+        self._output = OrtValue.ortvalue_from_shape_and_type(
+            list(model_output.shape), np.float32, *place
+        )
         self._session = session
         self._binding = session.io_binding()
-        self._binding.bind_ortvalue_input(given.name, self._given)
-        self._binding.bind_ortvalue_output(made.name, self._made)
+        self._binding.bind_ortvalue_input(model_input.name, self._input)
+        self._binding.bind_ortvalue_output(model_output.name, self._output)
         self._options = RunOptions()
         self._options.add_run_config_entry("disable_synchronize_execution_providers", "1")
 
@@ -75,18 +77,18 @@ class OnnxCudaModel:
         return None
 
     def infer(self, images: Array) -> Array:
-        kept = np.array(self._given.numpy())
-        self._given.update_inplace(check_images(images, self._shape))
+        previous = np.array(self._input.numpy())
+        self._input.update_inplace(check_images(images, self._shape))
         self._session.run_with_iobinding(self._binding)
-        result = np.array(self._made.numpy())
-        self._given.update_inplace(kept)
+        result = np.array(self._output.numpy())
+        self._input.update_inplace(previous)
         return result
 
 
 def load_onnx(
     driver: Driver, content: bytes, target: Target, options: CudaOptions, seed: int
 ) -> OnnxCudaModel:
-    """Put an ONNX file on the card by onnxruntime's CUDA provider."""
+    """Load an ONNX file onto the GPU through onnxruntime's CUDA provider."""
     onnx_version(tensorrt=False)
     check_precision(target)
     return _load(driver, content, target, [cuda_provider(driver, options)], seed)
@@ -95,7 +97,7 @@ def load_onnx(
 def load_tensorrt(
     driver: Driver, content: bytes, target: Target, options: CudaOptions, seed: int
 ) -> OnnxCudaModel:
-    """The same by TensorRT. Engines are kept by content: building one takes seconds to minutes."""
+    """Load an ONNX file through TensorRT. Engines are cached: building one can take minutes."""
     onnx_version(tensorrt=True)
     check_precision(target, ("fp32", "fp16", "bf16"))
     providers = [
@@ -106,7 +108,7 @@ def load_tensorrt(
 
 
 def cuda_provider(driver: Driver, options: CudaOptions) -> tuple[str, dict[str, str]]:
-    """The CUDA provider's name and options."""
+    """Return the CUDA provider's name and options."""
     _refuse_compile(options)
     return CUDA, {
         "device_id": str(index_of(driver)),
@@ -120,7 +122,7 @@ def cuda_provider(driver: Driver, options: CudaOptions) -> tuple[str, dict[str, 
 def tensorrt_provider(
     driver: Driver, content: bytes, target: Target, options: CudaOptions
 ) -> tuple[str, dict[str, str]]:
-    """TensorRT's name and options."""
+    """Return the TensorRT provider's name and options."""
     _refuse_compile(options)
     folder = engines_folder() / content_digest(f"{content_digest(content)}\n{target.key}")[:24]
     folder.mkdir(parents=True, exist_ok=True)
@@ -138,12 +140,12 @@ def tensorrt_provider(
 
 
 def engines_folder() -> Path:
-    """Where engines are kept."""
+    """Return the folder of cached engines."""
     return cache_folder() / "tensorrt"
 
 
 def index_of(driver: Driver) -> int:
-    """The card's number in a driver's place."""
+    """Return the GPU's number from a driver's place."""
     return int(driver.place.partition(":")[2])
 
 
@@ -159,17 +161,17 @@ def _load(
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = 3
-    # All of the graph on the card, or none: part of it on the host is another device's latency.
+    # The whole graph on the GPU, or none: partly on the host, it is another device's latency.
     options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     try:
         session = onnxruntime.InferenceSession(
             content, options, providers=providers, enable_fallback=0
         )
         loaded = OnnxCudaModel(session, target, index_of(driver), seed)
-        loaded.run()  # looks for algorithms, builds engines, records graphs
+        loaded.run()  # selects algorithms, builds engines, records graphs
     except refusals() as error:
         line = " ".join(str(error).split())[:200]
-        if any(sign in line for sign in _FULL):
+        if any(pattern in line for pattern in _FULL):
             raise OutOfMemory(line) from error
         raise FileError(f"not an ONNX file that {providers[0][0]} can run: {line}") from error
     return loaded
@@ -184,5 +186,5 @@ def _refuse_compile(options: CudaOptions) -> None:
 def _tensorrt_version() -> str:
     try:
         return f"tensorrt{version('tensorrt')}"
-    except PackageNotFoundError:  # its libraries may come with the system
+    except PackageNotFoundError:  # its libraries may be part of the system
         return "tensorrt"

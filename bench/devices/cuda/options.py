@@ -9,10 +9,10 @@ LAUNCHES = ("graph", "eager", "compile")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CudaOptions(Options):
-    """What of a GPU's settings changes a figure's meaning.
+    """Settings of a GPU that change what a figure means.
 
-    `launch` is how work reaches the card: "graph" replays a CUDA graph, without the gaps that a
-    slow host leaves between kernels; "eager" launches each kernel from Python; "compile" is
+    `launch` is how work reaches the GPU: "graph" replays a CUDA graph, without the gaps that a slow
+    host leaves between kernels; "eager" launches each kernel from Python; "compile" is
     `torch.compile`, its kernels replayed as a graph. `tf32` lets fp32 convolutions and matrix
     products round their inputs to 10 bits of mantissa.
     """
@@ -26,5 +26,5 @@ class CudaOptions(Options):
     tf32: bool = option(False, help="let fp32 work round to TF32")
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
-        """For `Target.options`."""
+        """Return name and value pairs for `Target.options`."""
         return (("launch", self.launch), ("tf32", "on" if self.tf32 else "off"))

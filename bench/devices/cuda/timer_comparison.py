@@ -1,8 +1,8 @@
 """Timer comparison: our latencies of blocks against those of other timers, in one run.
 
-`torch.utils.benchmark` times many calls in a row by the host's clock: to be held against our later
-calls. `triton.testing.do_bench` flushes the second-level cache before each call: to be held against
-our first ones.
+`torch.utils.benchmark` times many inferences in a row by the host's clock: compare it with our
+later samples. `triton.testing.do_bench` flushes the second-level cache before each inference:
+compare it with our first samples.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,13 +21,13 @@ from bench.timing.measurement import warm_ns
 
 Floats = NDArray[np.float64]
 Timer = Callable[[Driver, Queue], float]
-LEAST_S = 0.1  # of each timing by torch
+LEAST_S = 0.1  # duration of each timing by torch, at least
 OURS_WARM, OURS_COLD = "ofabench", "ofabench, first calls"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimerFigures:
-    """One timer. Differences from ours and spreads from run to run are fractions.
+    """Figures of one timer. Differences from ours and spreads between runs are fractions.
 
     A spread is a block's standard deviation over the runs, over its mean.
     """
@@ -41,7 +41,7 @@ class TimerFigures:
 
 
 def torch_ms(driver: Driver, call: Queue) -> float:
-    """By `torch.utils.benchmark`, median."""
+    """Return the median time by `torch.utils.benchmark`."""
     from torch.utils.benchmark import Timer
 
     timer = Timer("call()", globals={"call": call})
@@ -50,7 +50,7 @@ def torch_ms(driver: Driver, call: Queue) -> float:
 
 
 def triton_ms(driver: Driver, call: Queue) -> float:
-    """By `triton.testing.do_bench`, median."""
+    """Return the median time by `triton.testing.do_bench`."""
     from triton.testing import do_bench
 
     with driver.at_work():
@@ -58,13 +58,13 @@ def triton_ms(driver: Driver, call: Queue) -> float:
 
 
 def peers() -> dict[str, tuple[Timer, str]]:
-    """Timers that are installed, and which of our figures each is to be held against."""
-    found: dict[str, tuple[Timer, str]] = {"torch.utils.benchmark": (torch_ms, OURS_WARM)}
+    """Return the installed timers, and which of our figures each is compared with."""
+    timers: dict[str, tuple[Timer, str]] = {"torch.utils.benchmark": (torch_ms, OURS_WARM)}
     try:
         import triton.testing  # noqa: F401
     except ImportError:
-        return found
-    return {**found, "triton.testing.do_bench": (triton_ms, OURS_COLD)}
+        return timers
+    return {**timers, "triton.testing.do_bench": (triton_ms, OURS_COLD)}
 
 
 def time_by_all(  # noqa: PLR0913, PLR0917
@@ -76,32 +76,32 @@ def time_by_all(  # noqa: PLR0913, PLR0917
     others: Mapping[str, tuple[Timer, str]],
     plan: LoadPlan,
 ) -> dict[str, Floats]:
-    """Times in ms, runs x workloads, of each timer by name. Each run loads every model afresh."""
-    found: dict[str, list[Floats]] = {name: [] for name in (OURS_WARM, OURS_COLD, *others)}
+    """Return times in ms, runs x workloads, by timer. Each run loads every model afresh."""
+    times_ms: dict[str, list[Floats]] = {name: [] for name in (OURS_WARM, OURS_COLD, *others)}
     for run in range(runs):
-        own = LoadPlan(passes=plan.passes, calls=plan.calls, seed=plan.seed + run)
-        passes = list(device.run_load(work, backend, target, own))
-        samples_ns = np.stack([one.samples_ns for one in passes])
-        found[OURS_WARM].append(np.median(warm_ns(samples_ns), axis=0) / 1e6)
-        found[OURS_COLD].append(np.median(samples_ns[:, :, 0], axis=0) / 1e6)
-        with device.loaded(work, backend, target, own.seed) as items:
+        run_plan = LoadPlan(passes=plan.passes, calls=plan.calls, seed=plan.seed + run)
+        passes = list(device.run_load(work, backend, target, run_plan))
+        samples_ns = np.stack([measured.samples_ns for measured in passes])
+        times_ms[OURS_WARM].append(np.median(warm_ns(samples_ns), axis=0) / 1e6)
+        times_ms[OURS_COLD].append(np.median(samples_ns[:, :, 0], axis=0) / 1e6)
+        with device.loaded(work, backend, target, run_plan.seed) as items:
             for name, (timer, _) in others.items():
-                found[name].append(np.array([timer(device.driver, one.once) for one in items]))
-    return {name: np.stack(times) for name, times in found.items()}
+                times_ms[name].append(np.array([timer(device.driver, item.once) for item in items]))
+    return {name: np.stack(times) for name, times in times_ms.items()}
 
 
 def compare(
     times_ms: Mapping[str, Floats], others: Mapping[str, tuple[Timer, str]]
 ) -> list[TimerFigures]:
-    """Figures of our timer, and of each other one against it."""
+    """Return the figures of our timer, and of each other one against it."""
     against = {OURS_WARM: OURS_WARM, OURS_COLD: OURS_COLD}
     against |= {name: ours for name, (_, ours) in others.items()}
     return [_figures(name, ours, times_ms) for name, ours in against.items()]
 
 
 def _figures(name: str, ours: str, times_ms: Mapping[str, Floats]) -> TimerFigures:
-    mine, theirs = np.median(times_ms[ours], axis=0), np.median(times_ms[name], axis=0)
-    difference = np.abs(theirs / mine - 1)
+    ours_ms, others_ms = np.median(times_ms[ours], axis=0), np.median(times_ms[name], axis=0)
+    difference = np.abs(others_ms / ours_ms - 1)
     spread = times_ms[name].std(axis=0, ddof=1) / times_ms[name].mean(axis=0)
     return TimerFigures(
         name=name,

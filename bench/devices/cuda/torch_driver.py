@@ -1,4 +1,4 @@
-"""CUDA as PyTorch drives it."""
+"""CUDA through PyTorch."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -8,13 +8,13 @@ from typing import Any
 from bench.devices.cuda.driver import Mark, OutOfMemory
 from bench.errors import DeviceError, MissingRuntimeError, first_line
 
-FLUSH_FACTOR = 2  # of the cache's size: replacement is not strictly by age
+FLUSH_FACTOR = 2  # times the cache's size: replacement is not strictly by age
 LEAST_FLUSH_BYTES = 8_000_000
-CYCLES_PER_NS = 2.0  # no card's clock is much faster; a slower one holds longer
+CYCLES_PER_NS = 2.0  # no GPU's clock is much faster; a slower one delays longer
 
 
 def check_torch() -> None:
-    """Raise `MissingRuntimeError` where torch cannot drive any GPU here, and say why."""
+    """Raise an error with the reason if torch cannot use any GPU here."""
     try:
         import torch
     except ImportError as error:
@@ -34,21 +34,21 @@ def check_torch() -> None:
 
 
 def check_index(index: int) -> None:
-    """Raise `DeviceError` where torch sees no such card."""
+    """Raise `DeviceError` if torch sees no such GPU."""
     check_torch()
     import torch
 
     count = torch.cuda.device_count()
     if index >= count:
-        told = ", ".join(f"cuda:{number}" for number in range(count))
+        names = ", ".join(f"cuda:{number}" for number in range(count))
         raise DeviceError(
-            f"device cuda:{index} does not exist, torch sees {count} GPUs: {told} "
+            f"device cuda:{index} does not exist, torch sees {count} GPUs: {names} "
             "(CUDA_VISIBLE_DEVICES decides which)"
         )
 
 
 def uuid_of(index: int) -> str:
-    """A card's own identity, as NVML has it."""
+    """Return a GPU's identity, as NVML has it."""
     check_index(index)
     import torch
 
@@ -57,7 +57,7 @@ def uuid_of(index: int) -> str:
 
 
 class TorchDriver:
-    """See `Driver`. `index` is torch's, which `CUDA_VISIBLE_DEVICES` decides."""
+    """Driver of one GPU through torch, see `Driver`; `CUDA_VISIBLE_DEVICES` decides its index."""
 
     def __init__(self, index: int) -> None:
         check_index(index)
@@ -105,16 +105,16 @@ class TorchDriver:
             self._stream.synchronize()
 
     def hold(self, for_ns: float) -> None:
-        # Of torch's own tests; there is no public call for it.
+        # From torch's own tests; there is no public function for it.
         self._cuda._sleep(int(for_ns * CYCLES_PER_NS))
 
     def flush(self) -> None:
         self._sweep.zero_()
 
     def record(self, call: Callable[[], object], times: int) -> Callable[[], object]:
-        """Graphs share memory: only one of them runs at a time, and nobody keeps their outputs."""
+        """See `Driver`. Graphs share memory: one runs at a time, and outputs are not kept."""
         with self.at_work():
-            call()  # what is set up lazily must not be recorded
+            call()  # lazy initialisation must not be recorded
             self._stream.synchronize()
             # Not by `torch.cuda.graph`, which collects garbage and empties the cache each time.
             graph = self._cuda.CUDAGraph()
@@ -123,7 +123,7 @@ class TorchDriver:
                 for _ in range(times):
                     call()
             except BaseException:
-                with suppress(RuntimeError):  # a broken recording cannot be ended well
+                with suppress(RuntimeError):  # a broken recording cannot be ended properly
                     graph.capture_end()
                 raise
             graph.capture_end()
@@ -133,7 +133,7 @@ class TorchDriver:
     def free(self) -> None:
         with told():
             self._cuda.empty_cache()
-            # That of graphs which are gone must not be recorded into again.
+            # The pool of deleted graphs must not be recorded into again.
             self._pool = self._cuda.graph_pool_handle()
 
     @cached_property
@@ -147,7 +147,7 @@ class TorchDriver:
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Turn what torch raises for the card into our errors."""
+    """Convert torch's errors for the GPU to ours."""
     import torch
 
     try:
@@ -156,19 +156,19 @@ def told() -> Iterator[None]:
         raise OutOfMemory(_first_line(error)) from error
     except _card_errors() as error:
         raise DeviceError(
-            f"the GPU or its driver failed: {_first_line(error)}; what is measured is kept, see "
-            "`nvidia-smi` and the kernel's log, then go on with --resume"
+            f"the GPU or its driver failed: {_first_line(error)}; finished replicates are kept; "
+            "see `nvidia-smi` and the kernel's log, then continue with --resume"
         ) from error
 
 
 @contextmanager
 def arithmetic(*, tf32: bool) -> Iterator[None]:
-    """Let fp32 work round to TF32 within, or keep it from that; put back afterwards."""
+    """Allow or forbid TF32 for fp32 work in the block, and restore the settings afterwards."""
     import torch
 
     matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
     before = matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark
-    # The fastest algorithm is looked for when a shape is first met, before anything is timed.
+    # The fastest algorithm is chosen when a shape is first used, before anything is timed.
     matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark = tf32, tf32, True
     try:
         yield
@@ -177,11 +177,11 @@ def arithmetic(*, tf32: bool) -> Iterator[None]:
 
 
 def _card_errors() -> type[Exception]:
-    """What torch raises where a card fails: a class of its own since 2.8."""
+    """Return the class that torch raises if a GPU fails: `AcceleratorError` since 2.8."""
     import torch
 
-    found: type[Exception] = getattr(torch, "AcceleratorError", RuntimeError)
-    return found
+    error_class: type[Exception] = getattr(torch, "AcceleratorError", RuntimeError)
+    return error_class
 
 
 def _first_line(error: Exception) -> str:

@@ -20,7 +20,7 @@ PRECISIONS = ("fp32", "fp16", "bf16")
 
 
 def torch_version() -> str:
-    """Version, that of CUDA in it; `MissingRuntimeError` for a build without CUDA."""
+    """Return torch's version, which includes CUDA's; `MissingRuntimeError` without CUDA."""
     from bench.devices.cuda.torch_driver import check_torch
 
     check_torch()
@@ -30,7 +30,7 @@ def torch_version() -> str:
 
 
 class TorchCudaModel:
-    """A folded network and its input on the card. Precisions below fp32 are of all it computes."""
+    """A folded network and its input on the GPU; all arithmetic is in the target's precision."""
 
     recordable = True
 
@@ -39,25 +39,25 @@ class TorchCudaModel:
         self._images = images
 
     def run(self) -> object:
-        """See `CudaModel`. The output is dropped: graphs use its memory again."""
+        """Queue one inference; the output is dropped, because graphs reuse its memory."""
         return self._network(self._images)
 
     def infer(self, images: Array) -> Array:
         import torch
 
-        checked = torch.from_numpy(check_images(images, tuple(self._images.shape)))
+        tensor = torch.from_numpy(check_images(images, tuple(self._images.shape)))
         with torch.inference_mode():
-            kept = self._images.clone()
-            self._images.copy_(checked)
+            previous = self._images.clone()
+            self._images.copy_(tensor)
             result = self._network(self._images).float().cpu().numpy()
-            self._images.copy_(kept)
+            self._images.copy_(previous)
         return np.array(result, order="C")
 
 
 def load_torch(
     driver: Driver, content: bytes, target: Target, options: CudaOptions, seed: int
 ) -> TorchCudaModel:
-    """Put a torch model file on the card."""
+    """Load a torch model file onto the GPU."""
     check_precision(target, PRECISIONS)
     import torch
 
@@ -71,19 +71,20 @@ def load_torch(
         network = network_of(model)
         network.to(device=driver.place, dtype=dtype)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        # Drawn on the card: the host takes 0.07 s for a batch of 64, more than all else of a load.
+        # Drawn on the GPU: the host takes 0.07 s for a batch of 64, more than the rest of a
+        # replicate.
         source = torch.Generator(driver.place).manual_seed(seed)
         images = torch.randn(shape, generator=source, device=driver.place, dtype=dtype)
         images = images.to(memory_format=torch.channels_last)
         if options.launch != "compile":
             return TorchCudaModel(network, images)
         loaded = TorchCudaModel(torch.compile(network, dynamic=False), images)
-        loaded.run()  # compiles; its cost is no part of an inference
+        loaded.run()  # compiles; its cost is not part of an inference
         return loaded
 
 
 def dtypes() -> "dict[str, torch.dtype]":
-    """Torch's types by our precisions."""
+    """Return torch's types by our names of precisions."""
     import torch
 
     return {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}

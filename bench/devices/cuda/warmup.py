@@ -8,10 +8,10 @@ from collections.abc import Callable
 from bench.devices.cuda.driver import Driver
 from bench.devices.cuda.event_timing import Queue, trial_ns
 
-ROUND_S = 0.05  # of work between two looks
-LAST = 6  # rounds that must be alike
+ROUND_S = 0.05  # time of work between two readings
+LAST = 6  # readings that must be similar
 MOST_S = 10.0
-ALIKE = 0.01  # of a call's time, from least to most of those rounds
+ALIKE = 0.01  # largest relative difference of these readings
 
 
 def settle(
@@ -20,9 +20,9 @@ def settle(
     sm_mhz: Callable[[], int | None],
     clock_s: Callable[[], float] = time.monotonic,
 ) -> float:
-    """Call until the last few times and clocks are alike; return the seconds that it took.
+    """Run inferences until the last times and clocks are similar; return the seconds it took.
 
-    A card that never settles is left after ten seconds: what it does in passes is seen there.
+    A GPU that does not become steady is measured after ten seconds: its rounds show it.
     """
     began_s = clock_s()
     times_ns: deque[float] = deque(maxlen=LAST)
@@ -30,8 +30,8 @@ def settle(
     while clock_s() - began_s < MOST_S:
         times_ns.append(_round_ns(driver, call, clock_s))
         clocks.append(sm_mhz())
-        alike = max(times_ns) <= (1 + ALIKE) * min(times_ns) and len(set(clocks)) == 1
-        if len(times_ns) == LAST and alike:
+        steady = max(times_ns) <= (1 + ALIKE) * min(times_ns) and len(set(clocks)) == 1
+        if len(times_ns) == LAST and steady:
             break
     return clock_s() - began_s
 

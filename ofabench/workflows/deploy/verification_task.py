@@ -185,7 +185,10 @@ def _bench(setup: MeasurementSetup, task: VerificationTask) -> "Bench":
         backend=setup.backend,
         target=task.target,
         plan=SweepPlan(
-            loads=options.replicates, passes=options.rounds, seed=options.seed, group_s=ONE_GROUP_S
+            replicates=options.replicates,
+            rounds=options.rounds,
+            seed=options.seed,
+            group_s=ONE_GROUP_S,
         ),
         progress=setup.progress or NoProgress(),
         company=blocks_measured_with(task.predictor, options.seed),

@@ -162,9 +162,9 @@ def _store(path: Path, target: Target, place: _Place) -> "SweepStore":
 
     options = place.options
     plan = SweepPlan(
-        loads=options.replicates,
-        passes=options.rounds,
-        calls=options.burst,
+        replicates=options.replicates,
+        rounds=options.rounds,
+        samples=options.burst,
         seed=options.seed,
         asked=(("measured", "model files"),),
     )

@@ -40,8 +40,8 @@ def measure_anchors(  # noqa: PLR0913, PLR0917
     log = drift_log_to_extend(store)
     clock, time_spent = SystemClock(), spent(store)
     if time_spent is not None:  # None: the device simulates time
-        since_s = clock.now() - store.load_times()[-1][1]
-        needed_s = session_s(log.anchors, store.plan.calls, time_spent.share)
+        since_s = clock.now() - store.replicate_times()[-1][1]
+        needed_s = session_s(log.anchors, store.plan.samples, time_spent.share)
         if time_spent.wall_s + since_s + needed_s > LATE * budget_s:
             return
     try:

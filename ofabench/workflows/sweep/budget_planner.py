@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from bench.errors import InputError
 from bench.protocol.device import Workload
-from bench.sweep.elapsed import Spent
+from bench.sweep.elapsed import ElapsedTime
 from bench.sweep.memory_batching import ANCHORS
 from bench.timing.measurement import Measurement
 from bench.timing.references import with_references
@@ -89,11 +89,11 @@ class BudgetPlanner:
         self._most_networks = MOST_NETWORKS if networks is None else networks
         self._fixed = with_references([])
         self._reserve_s = reserve_s
-        self._spent: Spent | None = None
+        self._spent: ElapsedTime | None = None
         _prepare()
 
-    def note_spent(self, spent: Spent) -> None:
-        """See `bench.sweep.planner.SpentWatcher`."""
+    def note_elapsed(self, spent: ElapsedTime) -> None:
+        """See `bench.sweep.planner.TimedPlanner`."""
         self._spent = spent
 
     def next(
@@ -123,16 +123,16 @@ class BudgetPlanner:
             chosen = self._later_iteration(times, room_s, excluded, done)
         if not known and not chosen:
             raise InputError(
-                f"--budget {budget_s:g}s is too short for one block in {self._budget.plan.loads} "
-                f"replicates of {self._budget.plan.passes} rounds: give "
-                "more, or fewer --replicates and --rounds"
+                f"--budget {budget_s:g}s is too short for one block in "
+                f"{self._budget.plan.replicates} replicates of {self._budget.plan.rounds} rounds: "
+                "give more, or fewer --replicates and --rounds"
             )
         return chosen or None
 
     def _fixed_s(self, times: MeasuringTimes, left_s: float) -> float:
         """Seconds for references, and for blocks that later groups of an iteration repeat."""
         plan = self._budget.plan
-        groups = max(1, math.ceil(left_s / (plan.loads * plan.group_s)))
+        groups = max(1, math.ceil(left_s / (plan.replicates * plan.group_s)))
         repeated_s = ANCHORS * float(times.of(self._blocks).mean())
         return groups * _sum(times, self._fixed) + (groups - 1) * repeated_s
 
@@ -199,11 +199,11 @@ class BudgetPlanner:
         self, times: MeasuringTimes, room_s: float, done: Sequence[Measurement]
     ) -> list[Workload]:
         """The most uncertain measured workloads, networks first, as many as fit into the time."""
-        most_replicates = AGAIN * self._budget.plan.loads
+        most_replicates = AGAIN * self._budget.plan.replicates
         repeatable = [
             measurement
             for measurement in done
-            if measurement.workload.role != "reference" and measurement.loads < most_replicates
+            if measurement.workload.role != "reference" and measurement.replicates < most_replicates
         ]
         # One replicate has no interval: such workloads come first.
         repeatable.sort(
@@ -256,4 +256,4 @@ def _sum(times: MeasuringTimes, workloads: Sequence[Workload]) -> float:
 
 def _width(measurement: Measurement) -> float:
     """Half-width of the interval, infinite for one replicate."""
-    return measurement.half_width if measurement.loads > 1 else float("inf")
+    return measurement.half_width if measurement.replicates > 1 else float("inf")

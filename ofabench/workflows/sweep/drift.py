@@ -10,7 +10,7 @@ from bench.errors import DeviceError, InputError, InterruptedSweepError
 from bench.protocol.clock import Clock, SystemClock, iso
 from bench.protocol.device import Device
 from bench.protocol.progress import NoProgress, Progress
-from bench.protocol.same_target import check_same_target
+from bench.protocol.target_check import check_same_target
 from bench.sweep.drift_session import (
     drift_log_to_extend,
     last_ended_s,

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.blocks.spec import BlockSpec
-from bench.protocol.device import LoadCosts, Workload
-from bench.sweep.elapsed import Spent
+from bench.protocol.device import ModelCosts, Workload
+from bench.sweep.elapsed import ElapsedTime
 from bench.sweep.memory_batching import estimated_ns
 from bench.timing.measurement import Measurement
 from bench.timing.plan import SweepPlan
@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 OVERHEAD = 1.1  # wall time over the time of timing samples
 LOAD_S, LOAD_BLOCK_S = 0.006, 0.006  # to build and load a model, and more for each block
-ONE_SAMPLE = SweepPlan(loads=1, passes=1, calls=1)
+ONE_SAMPLE = SweepPlan(replicates=1, rounds=1, samples=1)
 MOST_OVERHEAD = 1.2  # limit: planning is a large share of the first iteration only
 
 
@@ -30,7 +30,7 @@ class SweepBudget:
     budget_s: float
     plan: SweepPlan
     batch: int
-    costs: LoadCosts
+    costs: ModelCosts
 
 
 class MeasuringTimes:
@@ -46,7 +46,7 @@ class MeasuringTimes:
         budget: SweepBudget,
         specs: Sequence[BlockSpec],
         done: Sequence[Measurement],
-        spent: Spent | None = None,
+        spent: ElapsedTime | None = None,
     ) -> None:
         self._budget = budget
         self._known_ms = {measurement.workload: measurement.median_ms for measurement in done}
@@ -64,13 +64,13 @@ class MeasuringTimes:
                 _replicates(measurement, budget) * _load_s(measurement.workload)
                 for measurement in done
             )
-            overhead = spent.wall_s / (spent.passes_s + spent.making_s)
-            self._timed = min(overhead, MOST_OVERHEAD) * spent.passes_s / timed_s
+            overhead = spent.wall_s / (spent.rounds_s + spent.making_s)
+            self._timed = min(overhead, MOST_OVERHEAD) * spent.rounds_s / timed_s
             self._making = min(overhead, MOST_OVERHEAD) * spent.making_s / model_s
 
     def of(self, work: Sequence[Workload]) -> Floats:
         """Return the seconds of each workload in all replicates of an iteration, (n,)."""
-        loads = self._budget.plan.loads
+        loads = self._budget.plan.replicates
         times_s = [
             loads * (self._timed * self._timed_s(workload) + self._making * _load_s(workload))
             for workload in work
@@ -80,7 +80,7 @@ class MeasuringTimes:
     def _timed_s(self, workload: Workload) -> float:
         """Seconds of timing samples, in one replicate."""
         plan = self._budget.plan
-        return plan.passes * plan.calls * self._sample_ms(workload) / 1000
+        return plan.rounds * plan.samples * self._sample_ms(workload) / 1000
 
     def _sample_ms(self, workload: Workload) -> float:
         if workload in self._known_ms:
@@ -109,7 +109,7 @@ def _costs_ms(
 
 def _measurement_s(measurement: Measurement) -> float:
     """Seconds that a measurement took, by its samples."""
-    return OVERHEAD * float(measurement.samples_ns.sum()) / 1e9 + measurement.loads * _load_s(
+    return OVERHEAD * float(measurement.samples_ns.sum()) / 1e9 + measurement.replicates * _load_s(
         measurement.workload
     )
 
@@ -117,7 +117,7 @@ def _measurement_s(measurement: Measurement) -> float:
 def _replicates(measurement: Measurement, budget: SweepBudget) -> float:
     """Number of replicates, by samples; a reference has several bursts in a round."""
     plan = budget.plan
-    return float(measurement.samples_ns.size) / (plan.passes * plan.calls)
+    return float(measurement.samples_ns.size) / (plan.rounds * plan.samples)
 
 
 def _load_s(workload: Workload) -> float:

@@ -86,7 +86,7 @@ def _check(request: SelfCheckRequest, device: Device, progress: Progress) -> Sel
             target,
             [workload.blocks[0] for workload in work],
             folder,
-            SweepPlan(loads=options.replicates, passes=options.rounds, seed=options.seed),
+            SweepPlan(replicates=options.replicates, rounds=options.rounds, seed=options.seed),
             progress,
         )
         if device.address.startswith("cuda"):

@@ -29,7 +29,7 @@ def planner_of(
             archs=_archs(options.archs, space),
             seed=options.seed,
         )
-        return SettlingPlanner(work, again=options.settle, loads=plan.loads)
+        return SettlingPlanner(work, again=options.settle, replicates=plan.replicates)
     from ofabench.workflows.sweep.anchor_session import reserve_s
     from ofabench.workflows.sweep.budget_planner import BudgetPlanner, SweepBudget
 
@@ -60,9 +60,9 @@ def _archs(path: Path | None, space: SearchSpace) -> list[ArchConfig]:
 def plan_of(options: SweepOptions, space: SearchSpace) -> SweepPlan:
     """Return the numbers of replicates, rounds and samples, with the request's facts."""
     return SweepPlan(
-        loads=options.replicates_or_default,
-        passes=options.rounds_or_default,
-        calls=options.burst,
+        replicates=options.replicates_or_default,
+        rounds=options.rounds_or_default,
+        samples=options.burst,
         seed=options.seed,
         asked=sweep_request_facts(options, space.name),
     )

@@ -143,7 +143,7 @@ def sweep_into(  # noqa: PLR0913
     except InterruptedSweepError:
         raise
     except OfabenchError:
-        if not store.loads() and len(store.sessions()) < 2:
+        if not store.replicates() and len(store.sessions()) < 2:
             store.discard()
         raise
     return summarise(store)

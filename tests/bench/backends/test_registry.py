@@ -18,7 +18,7 @@ def test_unknown_name_lists_the_known() -> None:
 
 
 def test_unknown_option_is_named() -> None:
-    with pytest.raises(InputError, match=r"backend onnx has not the options \['compile'\]"):
+    with pytest.raises(InputError, match=r"backend onnx does not have the options \['compile'\]"):
         get_backend("onnx", compile=True)
 
 

@@ -56,7 +56,7 @@ def stored(**changes: Any) -> bytes:
         ({"format": "other"}, "format 'other', expected"),
         ({"blocks": ["nonsense", "more"]}, "not the key of a block"),
         ({"weights": [{}, {}]}, "weights do not fit block stem-8x3"),
-        ({"weights": 3}, "without a model of ours"),
+        ({"weights": 3}, "that holds no model of ofabench"),
     ],
 )
 def test_foreign_torch_file_is_told(changes: dict[str, Any], message: str) -> None:

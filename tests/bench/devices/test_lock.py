@@ -14,7 +14,7 @@ import pytest
 from bench.backends.registry import get_backend
 from bench.blocks.spec import BlockSpec
 from bench.devices import device_lock
-from bench.devices.android.adb.shell import Completed
+from bench.devices.android.adb.shell import CommandResult
 from bench.devices.android.device import AdbDevice
 from bench.devices.android.facts.identity import identity_script, parse_identity
 from bench.devices.android.facts.shell_queries import MARK
@@ -202,7 +202,7 @@ def test_where_no_folder_can_be_written_one_line_says_so(
     monkeypatch.setattr(tempfile, "tempdir", str(closed_home))
 
     with (
-        pytest.raises(FileError, match=r"no lock file can be made.*XDG_STATE_HOME") as refused,
+        pytest.raises(FileError, match=r"no lock file can be created.*XDG_STATE_HOME") as refused,
         measuring(Named("nowhere")),
     ):
         pass
@@ -258,7 +258,7 @@ def test_a_phone_is_one_under_all_its_addresses_and_after_a_reboot(tmp_path: Pat
 
 def identity(**answers: str) -> str | None:
     text = "".join(f"\n{MARK} {name}\n{value}\n" for name, value in answers.items())
-    return parse_identity(Completed(0, text.encode(), b""))
+    return parse_identity(CommandResult(0, text.encode(), b""))
 
 
 def test_a_serial_that_many_phones_have_names_none() -> None:
@@ -275,7 +275,7 @@ def test_a_serial_that_many_phones_have_names_none() -> None:
 
 BLOCK = BlockSpec(kind="avg_pool", in_size=8, in_channels=8, out_channels=8)
 WORK = [Workload(role="block", blocks=(BLOCK,))]
-PLAN = SweepPlan(loads=1, passes=2, calls=2)
+PLAN = SweepPlan(replicates=1, rounds=2, samples=2)
 BACKEND = get_backend("fake")
 TARGET = Target(device="fake", backend="fake", backend_version=BACKEND.version())
 

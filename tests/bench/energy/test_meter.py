@@ -10,7 +10,7 @@ import pynvml
 import pytest
 
 from bench.devices.cuda import nvml
-from bench.devices.cuda.nvml import NvmlCard
+from bench.devices.cuda.nvml import NvmlGpu
 from bench.energy import counters as energy_counters
 from bench.energy.meter import ASSUMED_W_PER_CARD, ASSUMED_W_PER_CORE, EnergyMeter, Usage
 from bench.errors import InputError
@@ -171,7 +171,7 @@ def card(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setitem(sys.modules, "pynvml", package)
     nvml._started.cache_clear()
     monkeypatch.setattr(
-        "bench.energy.meter.cards_from", lambda number, count: [NvmlCard("GPU-1")][: count + number]
+        "bench.energy.meter.cards_from", lambda number, count: [NvmlGpu("GPU-1")][: count + number]
     )
     return answers
 
@@ -228,7 +228,7 @@ def test_cards_are_those_of_torch_from_the_number_on(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
     monkeypatch.setattr(torch_driver, "uuid_of", lambda number: f"GPU-{number}")
-    monkeypatch.setattr(energy_counters, "NvmlCard", lambda uuid: SimpleNamespace(uuid=uuid))
+    monkeypatch.setattr(energy_counters, "NvmlGpu", lambda uuid: SimpleNamespace(uuid=uuid))
 
     assert [vars(one)["uuid"] for one in energy_counters.cards_from(1, 4)] == ["GPU-1", "GPU-2"]
 

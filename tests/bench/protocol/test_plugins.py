@@ -11,7 +11,7 @@ import pytest
 from bench.backends.fake import FakeBackend
 from bench.backends.registry import get_backend, register_backend
 from bench.devices.fake import FakeDevice
-from bench.devices.registry import found_devices, get_device, register_device
+from bench.devices.registry import discover_devices, get_device, register_device
 from bench.errors import DeviceError, InputError, MissingRuntimeError, PluginError
 from tests.support.plugin_package import DEVICE, ENTRY_POINTS, install_plugin
 
@@ -153,7 +153,7 @@ def test_another_name_or_address_than_the_registered_is_refused() -> None:
 
     with pytest.raises(PluginError, match="the backend yours gives its name as 'mine'"):
         get_backend("yours")
-    with pytest.raises(PluginError, match="gives its address as 'fake', asked was 'elsewhere:2'"):
+    with pytest.raises(PluginError, match="gives its address as 'fake', expected 'elsewhere:2'"):
         get_device("elsewhere:2")
 
 
@@ -227,7 +227,7 @@ def test_devices_that_list_their_addresses_are_found(installed: Path) -> None:
     install_plugin(installed)
     register_device("other", machine)  # lists none
 
-    found = {each.address: each for each in found_devices(lambda words: None)}
+    found = {each.address: each for each in discover_devices(lambda words: None)}
 
     assert set(found) == {"cpu", "mine:0", "mine:1"}
     assert found["mine:1"].slug == "machine-of-mine"
@@ -248,7 +248,7 @@ def test_a_device_that_cannot_be_listed_or_reached_hides_no_other(installed: Pat
     register_device("away", away)
     said: list[str] = []
 
-    found = {each.address: each.state for each in found_devices(said.append)}
+    found = {each.address: each.state for each in discover_devices(said.append)}
 
     assert found == {"cpu": "ready", "away:1": "nobody answers"}
     assert said == [

@@ -20,7 +20,7 @@ from bench.protocol.device import Workload
 from bench.protocol.progress import NoProgress
 from bench.protocol.target import Target
 from bench.sweep.drift_log import NetworkStretch, drift_log_of, merged
-from bench.sweep.drift_rows import DriftLoad, DriftSession
+from bench.sweep.drift_rows import DriftReplicate, DriftSession
 from bench.sweep.drift_session import (
     drift_log_to_extend,
     last_ended_s,
@@ -31,13 +31,13 @@ from bench.sweep.planner import ListPlanner
 from bench.sweep.run import run_sweep
 from bench.sweep.store import SweepStore
 from bench.sweep.waiting import wait_s
-from bench.timing.aggregation import Pass
+from bench.timing.aggregation import MeasuredRound
 from bench.timing.plan import SweepPlan
 from tests.support.clocks import NOON_S, FakeClock
 
 BACKEND = FakeBackend()
 TARGET = Target(device="fake", backend="fake", backend_version=BACKEND.version())
-PLAN = SweepPlan(loads=2, passes=2, calls=2)
+PLAN = SweepPlan(replicates=2, rounds=2, samples=2)
 
 
 def network(width: int) -> Workload:
@@ -131,8 +131,8 @@ def test_a_session_is_kept_and_changes_nothing_of_the_sweep(tmp_path: Path) -> N
         log, (session,) = store.drift_log(), store.drift_sessions()
     assert log is not None
     assert [s.started_at for s in log.sessions] == [iso(NOON_S), iso(NOON_S + 3600)]
-    assert (len(session.loads), session.rounds) == (2, 30)
-    assert all(BLOCK in load.work for load in session.loads)  # company, as in the sweep
+    assert (len(session.replicates), session.rounds) == (2, 30)
+    assert all(BLOCK in load.work for load in session.replicates)  # company, as in the sweep
     now_ms = np.array(log.sessions[1].ms) / np.array([one.ms for one in log.anchors])
     assert np.ptp(now_ms) < 1e-4
     assert abs(log.log_drift[1]) > 0.01
@@ -273,9 +273,9 @@ def test_what_a_session_holds_is_read_back(
     path = tmp_path_factory.mktemp("round") / "s.sqlite"
     swept(path, NETWORKS[:5], FakeClock())
     passes = tuple(
-        Pass(
+        MeasuredRound(
             samples_ns=np.array(one).reshape(5, 2) * 1e6,
-            visits=np.arange(5),
+            order=np.arange(5),
             retaken=retaken,
             dropped_ns=np.full((retaken, 2), 7.0) if retaken else None,
             facts={"taken_at": "2026-03-01T13:00:00", "load_average": 0.5},
@@ -288,7 +288,7 @@ def test_what_a_session_holds_is_read_back(
         forced=forced,
         rounds=1,
         facts={"cpu_cores": 2},
-        loads=(DriftLoad(work=tuple(NETWORKS[:5]), passes=passes),),
+        replicates=(DriftReplicate(work=tuple(NETWORKS[:5]), rounds=passes),),
     )
 
     with SweepStore.resume(path, TARGET, PLAN) as store:
@@ -298,10 +298,10 @@ def test_what_a_session_holds_is_read_back(
 
     assert (found.started_at, found.ended_at) == (session.started_at, session.ended_at)
     assert (found.forced, found.rounds, found.facts) == (forced, 1, session.facts)
-    assert [one.label for one in found.loads[0].work] == [one.label for one in NETWORKS[:5]]
-    for before, after in zip(passes, found.loads[0].passes, strict=True):
+    assert [one.label for one in found.replicates[0].work] == [one.label for one in NETWORKS[:5]]
+    for before, after in zip(passes, found.replicates[0].rounds, strict=True):
         assert after.samples_ns.tolist() == before.samples_ns.tolist()
-        assert after.visits.tolist() == before.visits.tolist()
+        assert after.order.tolist() == before.order.tolist()
         assert (after.retaken, after.facts) == (retaken, before.facts)
         again_ns = None if after.dropped_ns is None else after.dropped_ns.tolist()
         assert again_ns == ([[7.0, 7.0]] * retaken or None)
@@ -311,10 +311,10 @@ def test_slow_anchors_are_measured_in_fewer_rounds() -> None:
     def plan_of(ms: float) -> SweepPlan:
         return session_plan([Anchor(blocks=(), label="", ms=ms)] * 5, 3, seed=7)
 
-    assert (plan_of(5.0).loads, plan_of(5.0).passes, plan_of(5.0).calls) == (2, 30, 3)
+    assert (plan_of(5.0).replicates, plan_of(5.0).rounds, plan_of(5.0).samples) == (2, 30, 3)
     # A round of 5 x 80 ms x 3 calls is 1.2 s; 12 s hold 2 x 1.3 of them 3.8 times.
-    assert plan_of(80.0).passes == 3
-    assert plan_of(2000.0).passes == 2
+    assert plan_of(80.0).rounds == 3
+    assert plan_of(2000.0).rounds == 2
 
 
 def test_when_another_session_may_begin() -> None:

@@ -16,13 +16,13 @@ from bench.protocol.device import THROTTLED, LoadPlan, PassResult, Workload
 from bench.protocol.progress import NoProgress
 from bench.protocol.target import Target
 from bench.sweep.planner import ListPlanner
-from bench.sweep.run import LOAD_TRIES, run_sweep
+from bench.sweep.run import REPLICATE_TRIES, run_sweep
 from bench.sweep.store import SweepStore
 from bench.sweep.summary import summarise
 from bench.timing.plan import SweepPlan
 
 TARGET = Target(device="fake", backend="fake", backend_version="1")
-PLAN = SweepPlan(loads=2, passes=3, calls=2)
+PLAN = SweepPlan(replicates=2, rounds=3, samples=2)
 WORK = [
     Workload(
         role="block",
@@ -71,7 +71,7 @@ def sweep(path: Path, device: FakeDevice, progress: Counter) -> None:
 
 def samples(path: Path) -> list[list[bytes]]:
     with SweepStore.open(path) as store:
-        return [[one.samples_ns.tobytes() for one in load.passes] for load in store.loads()]
+        return [[one.samples_ns.tobytes() for one in load.rounds] for load in store.replicates()]
 
 
 def test_a_load_that_broke_off_is_measured_again_as_if_it_never_had(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_load_that_broke_off_is_measured_again_as_if_it_never_had(tmp_path: Pa
 
     assert samples(tmp_path / "broken") == samples(tmp_path / "steady")
     assert steady.done == broken.done == 6
-    assert [note for note in broken.notes if "taken again: the cable was pulled" in note]
+    assert [note for note in broken.notes if "repeated: the cable was pulled" in note]
 
 
 def test_a_device_that_never_comes_back_ends_the_sweep_and_keeps_what_is_done(
@@ -91,20 +91,22 @@ def test_a_device_that_never_comes_back_ends_the_sweep_and_keeps_what_is_done(
 ) -> None:
     device = BreakingDevice(breaks=frozenset(range(4, 100)))
 
-    with pytest.raises(DeviceError, match=rf"load 2 broke off {LOAD_TRIES} times.*cable") as told:
+    with pytest.raises(
+        DeviceError, match=rf"replicate 2 failed {REPLICATE_TRIES} times.*cable"
+    ) as told:
         sweep(tmp_path / "a", device, Counter())
 
     assert not isinstance(told.value, DeviceLostError)
     with SweepStore.open(tmp_path / "a") as store:
-        assert [(load.number, len(load.passes)) for load in store.loads()] == [(0, 3)]
-    assert len(device.tries) == 3 + 1 + LOAD_TRIES  # one pass of load 2 came before it broke
+        assert [(load.number, len(load.rounds)) for load in store.replicates()] == [(0, 3)]
+    assert len(device.tries) == 3 + 1 + REPLICATE_TRIES  # one pass of load 2 came before it broke
 
 
 def test_throttled_passes_are_marked_repeated_and_left_out(tmp_path: Path) -> None:
     sweep(tmp_path / "a", BreakingDevice(throttled=frozenset({1})), Counter())
 
     with SweepStore.open(tmp_path / "a") as store:
-        assert [len(load.passes) for load in store.loads()] == [4, 3]
+        assert [len(load.rounds) for load in store.replicates()] == [4, 3]
         assert summarise(store).marked_passes == 1
         found = store.measurements()[0]
     # The throttled pass took twice as long as the others, which are alike.

@@ -31,7 +31,7 @@ def measured(workload: Workload, loads: int, *, settled: bool) -> Measurement:
         workload=workload,
         target=TARGET,
         samples_ns=np.array(ms)[:, None, None] * 1e6,
-        levels=np.ones((loads, 1)),
+        drift=np.ones((loads, 1)),
     )
 
 
@@ -47,7 +47,7 @@ def test_a_list_is_measured_once_each_in_its_order() -> None:
 
 
 def test_what_has_not_settled_is_measured_again_as_often_as_is_asked() -> None:
-    planner = SettlingPlanner([A, B], again=2, loads=4)
+    planner = SettlingPlanner([A, B], again=2, replicates=4)
     steady = measured(B, 4, settled=True)
 
     assert planner.next([steady]) == [A]  # what is not measured comes first
@@ -57,20 +57,20 @@ def test_what_has_not_settled_is_measured_again_as_often_as_is_asked() -> None:
 
 
 def test_references_and_what_cannot_run_are_not_measured_again() -> None:
-    planner = SettlingPlanner([A, B], again=1, loads=4)
+    planner = SettlingPlanner([A, B], again=1, replicates=4)
     done = [measured(one, 4, settled=False) for one in (A, B, REFERENCE)]
 
     assert planner.next(done) == [A, B]
     assert planner.next(done, unrunnable=[A]) == [B]
-    assert SettlingPlanner([A, B], again=0, loads=4).next(done) is None
+    assert SettlingPlanner([A, B], again=0, replicates=4).next(done) is None
 
 
-@pytest.mark.parametrize("wrong", [{"loads": 0}, {"passes": 0}, {"calls": -1}])
+@pytest.mark.parametrize("wrong", [{"replicates": 0}, {"rounds": 0}, {"samples": -1}])
 def test_a_plan_needs_at_least_one_of_each(wrong: dict[str, int]) -> None:
     (name,) = wrong
     with pytest.raises(InputError, match=f"{name} must be at least 1, got {wrong[name]}"):
         SweepPlan(**wrong)  # type: ignore[arg-type]
-    assert SweepPlan(loads=1, passes=1, calls=1).most_passes == 2
+    assert SweepPlan(replicates=1, rounds=1, samples=1).max_rounds == 2
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, float("inf"), float("nan")])
@@ -83,34 +83,35 @@ def test_a_groups_time_is_above_zero(seconds: float) -> None:
 def test_a_sweep_is_six_loads_of_thirty_passes_of_three_calls_unless_told_otherwise() -> None:
     plan = SweepPlan()
 
-    assert (plan.loads, plan.passes, plan.calls, plan.group_s) == (6, 30, 3, 60.0)
+    assert (plan.replicates, plan.rounds, plan.samples, plan.group_s) == (6, 30, 3, 60.0)
     assert (plan.seed, plan.memory_bytes, plan.asked) == (0, None, ())
 
 
 def test_marked_passes_may_be_made_up_for_by_three_tenths() -> None:
-    assert [SweepPlan(passes=n).most_passes for n in (30, 10, 4)] == [39, 13, 6]
+    assert [SweepPlan(rounds=n).max_rounds for n in (30, 10, 4)] == [39, 13, 6]
 
 
 def test_every_load_of_every_group_has_a_seed_of_its_own_that_the_plans_decides() -> None:
-    plan = SweepPlan(passes=10, calls=5, seed=3)
+    plan = SweepPlan(rounds=10, samples=5, seed=3)
 
-    seeds = [plan.load_plan(group, load).seed for group in range(3) for load in range(3)]
+    seeds = [plan.replicate_plan(group, load).seed for group in range(3) for load in range(3)]
 
     assert len(set(seeds)) == 9
-    assert plan.load_plan(1, 2) == SweepPlan(passes=10, calls=5, seed=3).load_plan(1, 2)
-    assert plan.load_plan(1, 2).seed != replace(plan, seed=4).load_plan(1, 2).seed
-    assert (plan.load_plan(0, 0).passes, plan.load_plan(0, 0).calls) == (13, 5)
+    assert plan.replicate_plan(1, 2) == SweepPlan(rounds=10, samples=5, seed=3).replicate_plan(1, 2)
+    assert plan.replicate_plan(1, 2).seed != replace(plan, seed=4).replicate_plan(1, 2).seed
+    assert (plan.replicate_plan(0, 0).passes, plan.replicate_plan(0, 0).calls) == (13, 5)
 
 
 def test_a_plan_comes_back_from_json_and_tells_what_differs() -> None:
-    plan = SweepPlan(loads=2, memory_bytes=5, asked=(("space", "tiny"), ("blocks", "all")))
+    plan = SweepPlan(replicates=2, memory_bytes=5, asked=(("space", "tiny"), ("blocks", "all")))
     data = plan.to_json()
 
     assert SweepPlan.from_json(data | {"asked": [["space", "tiny"], ["blocks", "all"]]}) == plan
+    assert (data["loads"], data["passes"], data["calls"]) == (2, 30, 3)  # names of sweep files
     assert plan.asked == (("blocks", "all"), ("space", "tiny"))
     assert plan.difference(plan) == ""
-    other = replace(plan, loads=3, asked=(("space", "mine"), ("blocks", "all")))
-    assert plan.difference(other) == "loads 2 and not 3, space tiny and not mine"
+    other = replace(plan, replicates=3, asked=(("space", "mine"), ("blocks", "all")))
+    assert plan.difference(other) == "replicates 2 and not 3, space tiny and not mine"
     assert plan.difference(replace(plan, asked=(("blocks", "all"),))) == "space tiny and not None"
     with pytest.raises(InputError, match="a plan: more is an unknown key; expected one of asked, "):
         SweepPlan.from_json(data | {"more": 1})

@@ -13,7 +13,7 @@ from bench.sweep.repeatability import compare_sweeps
 from bench.sweep.store import SweepStore
 from bench.timing.plan import SweepPlan
 
-PLAN = SweepPlan(loads=6, passes=1, calls=1)
+PLAN = SweepPlan(replicates=6, rounds=1, samples=1)
 TARGET = Target(device="d", backend="fake", backend_version="1")
 SHAKE = np.array([-0.01, 0.01, 0.0, 0.0, -0.005, 0.005])  # of one block, by load
 
@@ -32,12 +32,12 @@ def write(path: Path, ms: list[float], target: Target = TARGET, size: int = 8) -
         store.add_groups([work])
         (group,) = store.groups()
         for load in range(6):
-            load_id = store.begin_load(group.number, load)
+            load_id = store.begin_replicate(group.number, load)
             samples_ns = np.array(ms)[:, None] * 1e6
             samples_ns[-1] *= 1 + SHAKE[load]
             order = np.arange(len(ms))
-            store.add_pass(load_id, 0, PassResult(samples_ns=samples_ns, order=order))
-            store.finish_load(load_id, session, 10.0)
+            store.add_round(load_id, 0, PassResult(samples_ns=samples_ns, order=order))
+            store.finish_replicate(load_id, session, 10.0)
 
 
 def test_differences_with_the_level_in_and_out_and_what_intervals_hold(tmp_path: Path) -> None:

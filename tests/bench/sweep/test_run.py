@@ -16,7 +16,7 @@ from bench.backends.fake import FakeBackend, block_cost_ns
 from bench.blocks.spec import BlockSpec
 from bench.devices.fake import FakeDevice, SimulatedDisturbances
 from bench.errors import InputError, InterruptedSweepError, TargetMismatchError
-from bench.protocol.device import LoadCosts, Workload
+from bench.protocol.device import ModelCosts, Workload
 from bench.protocol.progress import NoProgress, Progress
 from bench.protocol.target import Target
 from bench.sweep.memory_batching import footprint_bytes, lay_groups
@@ -33,7 +33,7 @@ FLAWS = SimulatedDisturbances(
 )
 DEVICE = FakeDevice(flaws=FLAWS)
 TARGET = Target(device="fake", backend="fake", backend_version="1")
-PLAN = SweepPlan(loads=2, passes=3, calls=2)
+PLAN = SweepPlan(replicates=2, rounds=3, samples=2)
 
 
 def blocks(count: int) -> list[Workload]:
@@ -143,7 +143,7 @@ def test_a_noisy_drifting_machine_gives_the_ratios_between_blocks(tmp_path: Path
 
 
 def test_the_same_plan_gives_the_same_samples_and_another_seed_others(tmp_path: Path) -> None:
-    for name, plan in (("a", PLAN), ("b", PLAN), ("c", SweepPlan(loads=2, passes=3, seed=1))):
+    for name, plan in (("a", PLAN), ("b", PLAN), ("c", SweepPlan(replicates=2, rounds=3, seed=1))):
         sweep(tmp_path / name, plan=plan)
 
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
@@ -167,7 +167,7 @@ def crashes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def two_groups() -> SweepPlan:
     room = sum(footprint_bytes(work, 1) for work in with_references(blocks(3)))
-    return SweepPlan(loads=2, passes=3, calls=2, memory_bytes=room + 200_000)
+    return SweepPlan(replicates=2, rounds=3, samples=2, memory_bytes=room + 200_000)
 
 
 @pytest.mark.parametrize("boundary", range(1, 13))
@@ -178,7 +178,7 @@ def test_a_sweep_killed_at_a_passes_end_and_resumed_equals_an_undisturbed_one(
     shutil.copy(crashes / f"at{boundary}", path)
     shutil.copy(crashes / f"at{boundary}-wal", f"{path}-wal")
     with SweepStore.open(path) as store:
-        assert len(store.loads()) == (boundary - 1) // 3  # at most the load in hand is lost
+        assert len(store.replicates()) == (boundary - 1) // 3  # at most the load in hand is lost
 
     sweep(path, plan=two_groups(), resume=True)
 
@@ -186,7 +186,7 @@ def test_a_sweep_killed_at_a_passes_end_and_resumed_equals_an_undisturbed_one(
     whole = measured(crashes / "whole")
     for key, one in measured(path).items():
         assert one.samples_ns.tobytes() == whole[key].samples_ns.tobytes()
-        assert one.levels.tobytes() == whole[key].levels.tobytes()
+        assert one.drift.tobytes() == whole[key].drift.tobytes()
         assert (one.facts, one.taken_at) == (whole[key].facts, whole[key].taken_at)
 
 
@@ -215,7 +215,7 @@ def test_kill_9_loses_at_most_the_load_in_hand(tmp_path: Path) -> None:
 
     assert code == -signal.SIGKILL
     with SweepStore.open(path) as store:
-        assert [load.number for load in store.loads()] == [0]
+        assert [load.number for load in store.replicates()] == [0]
     sweep(path, resume=True)
     sweep(whole)
     assert contents(path) == contents(whole)
@@ -239,7 +239,7 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(tmp_path: Path) -> None:
 
     told = str(caught.value)
     assert told.startswith("stopped with 1 of 2 replicates done, which ")
-    assert told.endswith("go on with: ofabench sweep ... --resume")
+    assert told.endswith("continue with: ofabench sweep ... --resume")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a"]  # closed: no log is left
 
 
@@ -263,17 +263,17 @@ def test_progress_counts_every_pass(tmp_path: Path) -> None:
 
 def test_marked_passes_are_repeated_while_time_lasts_and_left_out(tmp_path: Path) -> None:
     flaws = SimulatedDisturbances(memory_swing=0.10)
-    plan = SweepPlan(loads=2, passes=10, calls=3)
+    plan = SweepPlan(replicates=2, rounds=10, samples=3)
     sweep(tmp_path / "a", device=FakeDevice(flaws=flaws), plan=plan)
 
     with SweepStore.open(tmp_path / "a") as store:
         summary = summarise(store)
-        taken = [len(load.passes) for load in store.loads()]
+        taken = [len(load.rounds) for load in store.replicates()]
         found = {one.workload.key: one for one in store.measurements()}
 
     assert summary.marked_passes > 0
     assert summary.passes == sum(taken) == 20 + summary.marked_passes
-    assert max(taken) <= plan.most_passes == 13
+    assert max(taken) <= plan.max_rounds == 13
     assert found[MEMORY.key].samples_ns.shape == (2, 10 * COPIES, 3)
     # No pass is left in which memory was slow; one of a pass's visits may have been.
     last_ns = found[MEMORY.key].samples_ns[:, :, -1].reshape(2, 10, COPIES)
@@ -314,7 +314,7 @@ def test_a_group_measures_about_as_long_as_the_plan_says() -> None:
 
 
 def test_a_faster_device_takes_more_into_a_group() -> None:
-    work, fast = blocks(40), LoadCosts(ns_per_mac=1e-3, ns_per_call=5_000.0)
+    work, fast = blocks(40), ModelCosts(ns_per_mac=1e-3, ns_per_call=5_000.0)
     plan = SweepPlan(group_s=0.1)
 
     assert len(lay_groups(work, plan, 1, 10**12, fast)) < len(lay_groups(work, plan, 1, 10**12))
@@ -326,7 +326,7 @@ def test_what_a_model_takes_follows_from_device_and_precision() -> None:
     weights = 2.5 * 4 * spec.params
     # 14 x 14 pixels of 8 channels come in and go out; 32 channels inside, before and after.
     ends, inner = 4 * 14**2 * 8, 2 * 4 * 14**2 * 32
-    shared = LoadCosts(inner_shared=True)
+    shared = ModelCosts(inner_shared=True)
 
     assert footprint_bytes(one, 2) == int(1_500_000 + weights + 2 * (2 * ends + inner))
     assert footprint_bytes(one, 2, shared) == int(1_500_000 + weights + 2 * ends)
@@ -362,16 +362,16 @@ def test_what_to_measure_next_may_follow_from_what_is_measured(tmp_path: Path) -
 def test_what_has_not_settled_is_measured_again_by_itself_later(tmp_path: Path) -> None:
     device = FakeDevice(flaws=SimulatedDisturbances(noise=0.055, level=0.2))
     path, work = tmp_path / "a", blocks(8)
-    plan = SweepPlan(passes=3)
+    plan = SweepPlan(rounds=3)
     sweep(path, device=device, plan=plan, planner=ListPlanner(work))
     before = measured(path)
     unsettled = {one.key for one in work if not before[one.key].settled}
 
-    again = SettlingPlanner(work, again=1, loads=plan.loads)
+    again = SettlingPlanner(work, again=1, replicates=plan.replicates)
     sweep(path, device=device, plan=plan, planner=again, resume=True)
 
     after = measured(path)
-    loads = {one.key: after[one.key].loads for one in work}
+    loads = {one.key: after[one.key].replicates for one in work}
     assert 0 < len(unsettled) < len(work)
     assert loads == {key: 12 if key in unsettled else 6 for key in loads}
     assert np.mean([after[key].half_width for key in unsettled]) < np.mean(
@@ -390,7 +390,7 @@ def test_a_store_of_another_plan_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "field", [{"loads": 0}, {"passes": -1}, {"calls": 0}, {"group_s": float("nan")}]
+    "field", [{"replicates": 0}, {"rounds": -1}, {"samples": 0}, {"group_s": float("nan")}]
 )
 def test_a_plan_that_measures_nothing_is_refused(field: dict[str, int]) -> None:
     with pytest.raises(InputError):

@@ -22,7 +22,7 @@ from tests.support.clocks import NOON_S, FakeClock
 
 BACKEND = FakeBackend()
 TARGET = Target(device="fake", backend="fake", backend_version=BACKEND.version())
-PLAN = SweepPlan(loads=6, passes=1, calls=2)
+PLAN = SweepPlan(replicates=6, rounds=1, samples=2)
 THREE = Spread(sessions=3, every_s=600.0)
 WORK = [
     Workload(
@@ -86,7 +86,7 @@ def sweep(
 
 def starts_s(path: Path) -> list[float]:
     with SweepStore.open(path) as store:
-        return [begun - NOON_S for begun, _ in store.load_times()]
+        return [begun - NOON_S for begun, _ in store.replicate_times()]
 
 
 def test_replicates_are_split_among_the_sessions(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_the_time_between_counts_from_the_end_of_a_session(tmp_path: Path) -> No
     sweep(tmp_path / "s.sqlite", FakeClock(tick_s=1.0), spread=Spread(sessions=2, every_s=600.0))
 
     with SweepStore.open(tmp_path / "s.sqlite") as store:
-        times = store.load_times()
+        times = store.replicate_times()
     assert 600 <= times[3][0] - times[2][1] < 610
 
 
@@ -156,7 +156,7 @@ def test_a_clock_set_back_between_sessions_is_one_line(tmp_path: Path) -> None:
 
 def test_rounds_that_follow_are_measured_at_once(tmp_path: Path) -> None:
     path, clock = tmp_path / "s.sqlite", FakeClock()
-    plan = SweepPlan(loads=2, passes=1, calls=2)
+    plan = SweepPlan(replicates=2, rounds=1, samples=2)
 
     class Again(SettlingPlanner):
         """Measures all of it twice."""
@@ -171,7 +171,7 @@ def test_rounds_that_follow_are_measured_at_once(tmp_path: Path) -> None:
             FakeDevice(),
             BACKEND,
             TARGET,
-            Again(WORK, again=1, loads=2),
+            Again(WORK, again=1, replicates=2),
             plan,
             store,
             clock=clock,

@@ -18,7 +18,7 @@ from bench.sweep.store import SweepStore
 from bench.timing.plan import SweepPlan
 
 TARGET = Target(device="d", backend="fake", backend_version="1")
-PLAN = SweepPlan(loads=2, passes=2, calls=2, asked=(("space", "tiny"),))
+PLAN = SweepPlan(replicates=2, rounds=2, samples=2, asked=(("space", "tiny"),))
 WORK = [
     Workload(
         role="block", blocks=(BlockSpec(kind="max_pool", in_size=s, in_channels=8, out_channels=8),)
@@ -40,10 +40,10 @@ def filled(path: Path, loads: int = 2) -> None:
         store.add_groups([WORK])
         (group,) = store.groups()
         for number in range(loads):
-            load_id = store.begin_load(group.number, number)
+            load_id = store.begin_replicate(group.number, number)
             for i in range(2):
-                store.add_pass(load_id, i, result(1.0 + 0.5 * number, retaken=i))
-            store.finish_load(load_id, session, 3.0 + number)
+                store.add_round(load_id, i, result(1.0 + 0.5 * number, retaken=i))
+            store.finish_replicate(load_id, session, 3.0 + number)
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
@@ -62,7 +62,7 @@ def test_what_is_stored_is_read_back(tmp_path: Path) -> None:
     assert (first.workload, second.workload) == tuple(WORK)
     assert first.samples_ns.tolist() == [[[2e6, 1e6]] * 2, [[3e6, 1.5e6]] * 2]
     # Levels 1 and 1.5 on a scale whose median pass is in the middle of the two.
-    assert first.levels[1, 0] / first.levels[0, 0] == pytest.approx(1.5)
+    assert first.drift[1, 0] / first.drift[0, 0] == pytest.approx(1.5)
     assert second.median_ms / first.median_ms == pytest.approx(2.0)
     assert first.interval_ms[1] / first.interval_ms[0] == pytest.approx(1.0)
     assert first.taken_at == "2020-01-01T00:00:00"
@@ -87,7 +87,7 @@ def test_a_space_that_is_no_text_is_damage(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE meta SET value = '[1]' WHERE name = 'space_toml'")
 
-    with pytest.raises(FileError, match=r"its space is \[1\], expected a text.*sweep again"):
+    with pytest.raises(FileError, match=r"its space is \[1\], expected text.*sweep again"):
         SweepStore.open(path)
 
 
@@ -109,13 +109,13 @@ def test_samples_of_visits_taken_again_are_kept_beside(tmp_path: Path) -> None:
     dropped = replace(result(1.0, retaken=2), dropped_ns=np.array([[8e6, 9e6], [np.nan] * 2]))
     with SweepStore.resume(path, TARGET, PLAN) as store:
         session = store.begin_session({}, "2020-01-02T00:00:00", forced=False)
-        load_id = store.begin_load(1, 2)
-        store.add_pass(load_id, 0, dropped)
-        store.add_pass(load_id, 1, result(1.0))
-        store.finish_load(load_id, session, 1.0)
+        load_id = store.begin_replicate(1, 2)
+        store.add_round(load_id, 0, dropped)
+        store.add_round(load_id, 1, result(1.0))
+        store.finish_replicate(load_id, session, 1.0)
 
     with SweepStore.open(path) as store:
-        passes = [one for load in store.loads() for one in load.passes]
+        passes = [one for load in store.replicates() for one in load.rounds]
 
     assert [one.dropped_ns is None for one in passes] == [True] * 4 + [False, True]
     assert passes[4].dropped_ns is not None
@@ -124,7 +124,7 @@ def test_samples_of_visits_taken_again_are_kept_beside(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE dropped SET crc32 = 1")
     with SweepStore.open(path) as store, pytest.raises(FileError, match="is not what was written"):
-        store.loads()
+        store.replicates()
 
 
 def test_a_file_without_such_samples_has_no_table_of_them(tmp_path: Path) -> None:
@@ -144,10 +144,10 @@ def test_such_samples_that_are_too_few_or_no_times_are_refused(
     filled(tmp_path / "a.sqlite", loads=1)
     with SweepStore.resume(tmp_path / "a.sqlite", TARGET, PLAN) as store:
         store.begin_session({}, "2020-01-02T00:00:00", forced=False)
-        load_id = store.begin_load(1, 1)
+        load_id = store.begin_replicate(1, 1)
         wrong = replace(result(1.0, retaken=2), dropped_ns=np.array(times))
-        with pytest.raises(DeviceError, match="of 2 visits that were taken again"):
-            store.add_pass(load_id, 0, wrong)
+        with pytest.raises(DeviceError, match="of 2 repeated bursts"):
+            store.add_round(load_id, 0, wrong)
 
 
 def test_reading_changes_nothing_on_disk(tmp_path: Path) -> None:
@@ -176,11 +176,11 @@ def test_an_unfinished_load_does_not_count_and_is_dropped_when_measuring_goes_on
     filled(path, loads=1)
     with SweepStore.resume(path, TARGET, PLAN) as store:
         store.begin_session({}, "2020-01-02T00:00:00", forced=True)
-        load_id = store.begin_load(store.groups()[0].number, 1)
-        store.add_pass(load_id, 0, result(9.0))
+        load_id = store.begin_replicate(store.groups()[0].number, 1)
+        store.add_round(load_id, 0, result(9.0))
 
     with SweepStore.resume(path, TARGET, PLAN) as store:
-        assert [load.number for load in store.loads()] == [0]
+        assert [load.number for load in store.replicates()] == [0]
         store.begin_session({}, "2020-01-03T00:00:00", forced=False)
         assert store.facts["forced"] is True
     with sqlite3.connect(path) as db:
@@ -203,11 +203,11 @@ def test_another_target_or_plan_is_refused_and_nothing_changes(tmp_path: Path) -
     filled(path)
     before = snapshot(tmp_path)
     other_target = Target(device="d", backend="fake", backend_version="2")
-    other_plan = SweepPlan(loads=2, passes=3, calls=2, asked=(("space", "big"),))
+    other_plan = SweepPlan(replicates=2, rounds=3, samples=2, asked=(("space", "big"),))
 
-    with pytest.raises(TargetMismatchError, match=r"holds a sweep of d/fake-1.*asked is d/fake-2"):
+    with pytest.raises(TargetMismatchError, match=r"holds a sweep of d/fake-1.*expected d/fake-2"):
         SweepStore.resume(path, other_target, PLAN)
-    with pytest.raises(InputError, match="passes 2 and not 3, space tiny and not big"):
+    with pytest.raises(InputError, match="rounds 2 and not 3, space tiny and not big"):
         SweepStore.resume(path, TARGET, other_plan)
 
     assert snapshot(tmp_path) == before
@@ -304,18 +304,18 @@ def test_a_disk_that_fills_up_is_one_line_and_finished_loads_stay(tmp_path: Path
     filled(path, loads=1)
     with SweepStore.resume(path, TARGET, PLAN) as store:
         store.begin_session({}, "now", forced=False)
-        kept = [load.samples_ns for load in store.loads()]
-        load_id = store.begin_load(store.groups()[0].number, 1)
+        kept = [load.samples_ns for load in store.replicates()]
+        load_id = store.begin_replicate(store.groups()[0].number, 1)
         (pages,) = store._db.execute("PRAGMA page_count").fetchone()
         store._db.execute(f"PRAGMA max_page_count = {pages}")
         big = PassResult(samples_ns=np.ones((2000, 3)), order=np.arange(2000))
 
         with pytest.raises(FileError, match=r"disk is full.*free some space.*--resume") as caught:
-            store.add_pass(load_id, 0, big)
+            store.add_round(load_id, 0, big)
 
         assert "\n" not in str(caught.value)
     with SweepStore.open(path) as store:
-        assert [load.samples_ns.tobytes() for load in store.loads()] == [
+        assert [load.samples_ns.tobytes() for load in store.replicates()] == [
             samples.tobytes() for samples in kept
         ]
 
@@ -342,11 +342,11 @@ def test_a_time_that_is_none_is_refused(tmp_path: Path) -> None:
     with SweepStore.create(tmp_path / "a.sqlite", TARGET, PLAN) as store:
         store.begin_session({}, "now", forced=False)
         store.add_groups([WORK])
-        load_id = store.begin_load(store.groups()[0].number, 0)
+        load_id = store.begin_replicate(store.groups()[0].number, 0)
         bad = PassResult(samples_ns=np.array([[0.0, 1.0], [1.0, 1.0]]), order=np.array([0, 1]))
 
         with pytest.raises(DeviceError, match="not above 0"):
-            store.add_pass(load_id, 0, bad)
+            store.add_round(load_id, 0, bad)
 
 
 def test_a_copy_taken_with_its_log_after_a_crash_is_read(tmp_path: Path) -> None:
@@ -354,11 +354,11 @@ def test_a_copy_taken_with_its_log_after_a_crash_is_read(tmp_path: Path) -> None
     filled(path, loads=1)
     with SweepStore.resume(path, TARGET, PLAN) as store:
         session = store.begin_session({}, "now", forced=False)
-        load_id = store.begin_load(store.groups()[0].number, 1)
-        store.add_pass(load_id, 0, result(1.0))
-        store.finish_load(load_id, session, 1.0)
+        load_id = store.begin_replicate(store.groups()[0].number, 1)
+        store.add_round(load_id, 0, result(1.0))
+        store.finish_replicate(load_id, session, 1.0)
         shutil.copy(path, crashed)  # as a crash would leave them: the log not yet in the file
         shutil.copy(f"{path}-wal", f"{crashed}-wal")
 
     with SweepStore.open(crashed) as store:
-        assert [load.number for load in store.loads()] == [0, 1]
+        assert [load.number for load in store.replicates()] == [0, 1]

@@ -29,7 +29,7 @@ ROOM, SMALL = FakeDevice(), FakeDevice(room_bytes=1_000_000)
 
 def run(path: Path, device: FakeDevice = SMALL, stop_at: int | None = None) -> None:
     """Sweep, or go on where `path` is there."""
-    planner = SettlingPlanner(WORK, again=1, loads=PLAN.loads)
+    planner = SettlingPlanner(WORK, again=1, replicates=PLAN.replicates)
     progress = Stopper(stop_at=stop_at)
     sweep(path, device=device, planner=planner, progress=progress, resume=path.exists())
 
@@ -47,7 +47,7 @@ def test_it_is_left_out_and_all_else_is_measured(tmp_path: Path) -> None:
     assert unrunnable(path) == {BIGGEST.key: "out of memory"}
     found = measured(path)
     assert [one.key in found for one in WORK] == [True] * 4 + [False]
-    assert all(found[one.key].loads >= PLAN.loads for one in WORK[:4])
+    assert all(found[one.key].replicates >= PLAN.replicates for one in WORK[:4])
 
 
 def test_where_nothing_else_is_asked_only_references_are_measured(tmp_path: Path) -> None:
@@ -71,9 +71,9 @@ def test_a_stopped_sweep_goes_on_without_it(tmp_path: Path, stop_at: int) -> Non
 def test_what_ran_before_and_does_not_now_ends_the_sweep(tmp_path: Path) -> None:
     path = tmp_path / "a.sqlite"
     with pytest.raises(InterruptedSweepError):
-        run(path, ROOM, stop_at=PLAN.passes + 1)
+        run(path, ROOM, stop_at=PLAN.rounds + 1)
 
-    with pytest.raises(DeviceError, match=r"ran in an earlier load .* does not now"):
+    with pytest.raises(DeviceError, match=r"ran in an earlier replicate .* does not now"):
         run(path, SMALL)
 
     assert unrunnable(path) == {}

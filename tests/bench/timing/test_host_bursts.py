@@ -8,8 +8,8 @@ import pytest
 
 from bench.errors import InputError
 from bench.protocol.device import LoadPlan, PassResult
-from bench.timing.host_bursts import clock_cost_ns, time_passes
-from bench.timing.passes import RETAKE_ROUNDS, collector_off
+from bench.timing.host_bursts import clock_cost_ns, time_rounds
+from bench.timing.interleaving import RETAKE_ROUNDS, collector_off
 
 US = 1_000  # ns
 
@@ -47,7 +47,7 @@ class FakeMachine:
     def begin(self) -> None:
         self._switched = False
 
-    def switched(self) -> bool:
+    def preempted(self) -> bool:
         return self._switched
 
     def stolen(self, *, last: bool = False) -> bool | None:
@@ -57,7 +57,7 @@ class FakeMachine:
         return any(since < at <= self.now_ns for at in self.steal_at_ns)
 
     def passes(self, calls: list[Callable[[], None]], plan: LoadPlan) -> list[PassResult]:
-        return list(time_passes(calls, plan, clock_ns=self.clock_ns, watch=self))
+        return list(time_rounds(calls, plan, clock_ns=self.clock_ns, watch=self))
 
 
 def test_the_first_call_of_a_visit_is_cold_and_the_last_warm() -> None:
@@ -244,7 +244,7 @@ def test_a_call_that_the_clock_does_not_see_is_timed_once() -> None:
 def test_nothing_is_collected_while_a_pass_is_timed() -> None:
     states: list[bool] = []
     calls = [lambda: states.append(gc.isenabled())]
-    passes = time_passes(calls, LoadPlan(passes=2, calls=1))
+    passes = time_rounds(calls, LoadPlan(passes=2, calls=1))
 
     next(passes)
     assert gc.isenabled()
@@ -267,4 +267,4 @@ def test_a_collector_that_was_off_stays_off() -> None:
 @pytest.mark.parametrize("plan", [{"passes": 0}, {"calls": 0}, {"calls": -1}])
 def test_a_plan_that_times_nothing_is_refused(plan: dict[str, int]) -> None:
     with pytest.raises(InputError, match="must be at least 1"):
-        next(time_passes([lambda: None], LoadPlan(**plan)))
+        next(time_rounds([lambda: None], LoadPlan(**plan)))

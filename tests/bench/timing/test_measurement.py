@@ -20,7 +20,7 @@ def measured(samples_ms: object, levels: object, target: Target = TARGET) -> Mea
         workload=Workload(role="block", blocks=(SPEC,)),
         target=target,
         samples_ns=np.array(samples_ms) * 1e6,
-        levels=np.array(levels),
+        drift=np.array(levels),
     )
 
 
@@ -31,7 +31,7 @@ def test_the_level_is_divided_out_and_the_later_calls_count() -> None:
         [[1.0, 2.0, 1.0], [1.0, 1.0, 1.0]],
     )
 
-    assert one.load_ms().tolist() == pytest.approx([2.2, 2.6])
+    assert one.replicate_ms().tolist() == pytest.approx([2.2, 2.6])
     assert one.median_ms == pytest.approx(2.3)  # of 2.0, 2.2, 2.2, 2.4, 2.6, 3.0
     assert one.cold_ms == pytest.approx(9.0)
     assert one.warm_ms == one.median_ms

@@ -28,7 +28,7 @@ def measurement(loads_ms: list[float], target: Target = TARGET) -> Measurement:
         workload=Workload(role="network", blocks=(block,)),
         target=target,
         samples_ns=samples,
-        levels=np.ones(samples.shape[:2]),
+        drift=np.ones(samples.shape[:2]),
     )
 
 
@@ -65,7 +65,7 @@ def test_the_same_scatter_is_the_same_spread_whatever_the_latency() -> None:
 def test_percentiles_stand_beside_on_the_scale_of_the_latencies() -> None:
     # 600 warm samples of 1 to 600 ms, measured at half the usual speed.
     samples = np.arange(1, 601, dtype=float).reshape(2, 300, 1) * 1e6
-    slow = replace(measurement([1.0]), samples_ns=samples, levels=np.full((2, 300), 2.0))
+    slow = replace(measurement([1.0]), samples_ns=samples, drift=np.full((2, 300), 2.0))
     few = measurement([2.0, 2.0])
 
     made = NetworksTable.from_measurements(pd.DataFrame({"a": [1, 2]}), [slow, few], "tiny")

@@ -37,7 +37,7 @@ def measurement(
         workload=Workload(role=role, blocks=(spec,)),
         target=target,
         samples_ns=np.full((6, 2, 3), ms * 1e6) * np.array([2.0, 1.0, 1.0]),
-        levels=np.ones((6, 2)),
+        drift=np.ones((6, 2)),
         facts={"cpu": "fast"},
         taken_at="2026-01-01T00:00:00",
     )
@@ -74,7 +74,7 @@ def test_what_was_measured_goes_with_its_interval_and_where_it_comes_from() -> N
     scattered = replace(
         measurement(MID, 1.0),
         samples_ns=loads_ms[:, None, None] * np.full((1, 2, 3), 1e6),
-        levels=np.ones((4, 2)),
+        drift=np.ones((4, 2)),
     )
     reference = Workload(role="reference", blocks=(STEM,), label="compute")
 

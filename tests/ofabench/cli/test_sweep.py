@@ -142,7 +142,7 @@ def test_a_cold_sweep_is_of_another_target(tmp_path: Path) -> None:
         (("--cache", "tepid"), "--cache"),
         (("--device", "cpu", "--cores", "a"), "cores are numbers"),
         (("--device", "cpu", "--cores", "99999"), "cores are 99999, this process may use"),
-        (("--device", "cpu", "--threads", "99999"), "99999 threads were asked for"),
+        (("--device", "cpu", "--threads", "99999"), "threads are 99999"),
         (("--resume",), "No such file"),
     ],
 )
@@ -192,9 +192,9 @@ def test_a_resume_of_something_else_is_refused_and_changes_nothing(
     before = snapshot(tmp_path)
     common = ("sweep", *FAKE, *SMALL, "--resume", "--out", str(out))
 
-    assert "asked is fake/fake-1/fp32/t1/cany/b2" in fails(capsys, *common, "--batch", "2")
+    assert "expected fake/fake-1/fp32/t1/cany/b2" in fails(capsys, *common, "--batch", "2")
     assert "networks 0 and not 5" in fails(capsys, *common, "--networks", "5")
-    assert "passes 2 and not 7" in fails(capsys, *common, "--passes", "7")
+    assert "rounds 2 and not 7" in fails(capsys, *common, "--passes", "7")
 
     assert snapshot(tmp_path) == before
 
@@ -284,14 +284,14 @@ def test_ctrl_c_leaves_a_sweep_that_the_told_command_finishes(tmp_path: Path) ->
     assert "Traceback" not in told
     line = told.splitlines()[-1]
     assert "replicates done, which" in line
-    command = shlex.split(line.partition("go on with: ")[2])
+    command = shlex.split(line.partition("continue with: ")[2])
     assert command[:2] == ["ofabench", "sweep"]
     assert cli.main(command[1:]) == 0
     assert cli.main(["sweep", *FAKE, *arguments, "--out", str(whole)]) == 0
     with SweepStore.open(out) as resumed, SweepStore.open(whole) as undisturbed:
         for mine, theirs in zip(resumed.measurements(), undisturbed.measurements(), strict=True):
             assert mine.samples_ns.tobytes() == theirs.samples_ns.tobytes()
-            assert mine.levels.tobytes() == theirs.levels.tobytes()
+            assert mine.drift.tobytes() == theirs.drift.tobytes()
 
 
 def test_devices_tells_facts_and_runtimes(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench.protocol.progress import PassWatcher, RoundProgress
+from bench.protocol.progress import RoundProgress, RoundWatcher
 from ofabench.display.live import duration, sparkline
 from ofabench.display.live_search import TerminalLook, get_look, share_done, time_left
 from ofabench.display.live_sweep import SweepPanel
@@ -178,12 +178,20 @@ def test_the_budget_that_ends_first_tells_the_time(
 def test_a_sweep_shows_passes_level_and_what_was_disturbed() -> None:
     screen = Screen()
     panel = SweepPanel(screen.console, screen.clock)
-    assert isinstance(panel, PassWatcher)
+    assert isinstance(panel, RoundWatcher)
 
     panel.start(40, "measuring")
     for taken in range(1, 11):
         screen.now_s = 0.1 * taken  # drawn at the start, and at 0.5 and 1.0 s
-        panel.show_pass(RoundProgress(load=2, loads=6, level=1.0123, marked=1, retaken=3 * taken))
+        panel.show_round(
+            RoundProgress(
+                replicate=2,
+                replicates=6,
+                drift=1.0123,
+                disturbed_rounds=1,
+                repeated_bursts=3 * taken,
+            )
+        )
         panel.advance(note="replicate 2 of 6")
 
     assert len(screen.pictures) == 3

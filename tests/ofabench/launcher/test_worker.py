@@ -52,7 +52,7 @@ def test_the_result_comes_from_another_process() -> None:
 class FigureLog(Log):
     """A progress that also remembers the figures that it is shown."""
 
-    def show_pass(self, look: RoundProgress) -> None:
+    def show_round(self, look: RoundProgress) -> None:
         self.calls.append((look,))
 
     def show_step(self, step: TrainingProgress) -> None:
@@ -65,7 +65,9 @@ def test_figures_reach_a_progress_that_shows_them() -> None:
     launch(launched.show, SumOptions(numbers=(1,)), progress=figures)
     launch(launched.show, SumOptions(numbers=(1,)), progress=plain)
 
-    round_progress = RoundProgress(load=1, loads=2, level=1.5, marked=3, retaken=4)
+    round_progress = RoundProgress(
+        replicate=1, replicates=2, drift=1.5, disturbed_rounds=3, repeated_bursts=4
+    )
     assert figures.calls[1:3] == [(round_progress,), (launched.STEP,)]
     assert plain.calls == [("start", 1, "showing"), (1, ""), ("close",)]
 

@@ -85,7 +85,7 @@ def test_phones_that_cannot_be_listed_are_a_warning(
     def refused() -> list[object]:
         raise InputError("no server")
 
-    monkeypatch.setattr("bench.devices.android.adb.discovery.found_phones", refused)
+    monkeypatch.setattr("bench.devices.android.adb.discovery.discover_phones", refused)
     with caplog.at_level(logging.WARNING, "ofabench"):
         devices()
 

@@ -38,7 +38,7 @@ BLOCKS = TINY.blocks(TINY.smallest())
 TARGET = Target(device="fake", backend="fake", backend_version="1")
 ANCHOR_ARCHS = TINY.sample(np.random.default_rng(1), 5)
 CONTENT = FakeBackend().serialise(random_model(BLOCKS))
-PLAN = SweepPlan(loads=3, passes=2, calls=2)
+PLAN = SweepPlan(replicates=3, rounds=2, samples=2)
 
 
 def bench(flaws: SimulatedDisturbances = NO_FLAWS, **other: object) -> Bench:
@@ -144,7 +144,7 @@ def test_drift_within_the_session_stays_in_the_raw_figure() -> None:
     """
     factors = np.array([1.0, 2.0, 2.0])[:, None, None]
     measurements = [
-        replace(one, samples_ns=one.samples_ns * factors, levels=one.levels * factors[:, :, 0])
+        replace(one, samples_ns=one.samples_ns * factors, drift=one.drift * factors[:, :, 0])
         for one in slower(1.1)
     ]
     drift = drift_since_sweep(measurements, anchored())
@@ -321,7 +321,7 @@ def test_with_the_statistic_p90_prediction_and_limit_are_judged_by_it() -> None:
     network = replace(
         next(one for one in measured() if one.workload.blocks == BLOCKS),
         samples_ns=samples,
-        levels=np.full((3, 2), 2.0),
+        drift=np.full((3, 2), 2.0),
         disturbed_ns=(np.array([[9.0, 8.0]]) * 1e6, np.empty((0, 2)), np.empty((0, 2))),
     )
     drift = SessionDrift(source="a", workloads=3, ratio=1.25, estimates={"a": 1.25})

@@ -1,4 +1,4 @@
-"""Files on a phone by content: present ones are not sent again, sent ones are verified."""
+"""Transfer of files to a phone by content: present files are skipped, sent ones are verified."""
 
 import hashlib
 import shlex
@@ -6,24 +6,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from bench.devices.android.adb.shell import Completed
+from bench.devices.android.adb.shell import CommandResult
 from bench.devices.android.adb.sync import PushFile, silent
 from bench.errors import DeviceError, DeviceLostError, InputError
 from bench.files import read_bytes
 
-# toybox has sha256sum since Android 8, md5sum before; both tell a cut file from a whole one.
+# toybox has sha256sum since Android 8, md5sum before; both detect truncated files.
 PROGRAMS = ("sha256sum", "sha1sum", "md5sum")
-NAMES_AT_ONCE = 50  # what a cut connection may cost
-HASH_TIMEOUT_S = 40.0  # of those; flash that reads 50 MB/s gives 2 GB in it
+NAMES_AT_ONCE = 50  # files that a broken connection may cost
+HASH_TIMEOUT_S = 40.0  # for those; flash that reads 50 MB/s reads 2 GB in it
 EXECUTABLE, PLAIN = 0o755, 0o644
 
 
 class Pusher(Protocol):
-    """What is needed of a connection."""
+    """The members of a connection that transfers need."""
 
     def run(
         self, argv: Sequence[str], *, timeout_s: float = 30.0, stdin: bytes = b""
-    ) -> Completed: ...
+    ) -> CommandResult: ...
 
     def push(self, files: Sequence[PushFile], progress: Callable[[int], None] = ...) -> None: ...
 
@@ -36,20 +36,20 @@ def push_missing(
     *,
     executable: frozenset[str] = frozenset(),
 ) -> int:
-    """Put files into a folder of the phone, those that are not there as they should be.
+    """Copy files to a folder of the phone, unless they are there already.
 
-    Each comes under another name, is checked by its hash there and only then renamed, so that a
-    broken push leaves no half file. Returns the bytes sent. `DeviceFullError` where there is no
-    room, `DeviceLostError` where what arrived is not what was sent.
+    Each is sent under another name, verified by its hash there and only then renamed, so that a
+    broken transfer leaves no incomplete file. Returns the bytes sent. Raises `DeviceFullError` if
+    there is no room, `DeviceLostError` if the received content differs.
     """
     for name in files:
         if "/" in name or not name.isprintable() or name in ("", ".", ".."):
             raise InputError(f"file name {name!r} cannot be used on a phone")
     _shell(connection, f"mkdir -p {shlex.quote(folder)}")
     program = hash_program(connection)
-    wanted = {name: _digest(program, _content(what)) for name, what in files.items()}
-    there = hashes(connection, program, folder, list(files))
-    missing = [name for name, digest in wanted.items() if there.get(name) != digest]
+    expected = {name: _digest(program, _content(content)) for name, content in files.items()}
+    present = hashes(connection, program, folder, list(files))
+    missing = [name for name, digest in expected.items() if present.get(name) != digest]
     sent_bytes = 0
     for batch in _batches(missing):
         pushed = [
@@ -62,7 +62,7 @@ def push_missing(
         ]
         connection.push(pushed, progress)
         sent_bytes += sum(len(file.content) for file in pushed if isinstance(file.content, bytes))
-        parts = {f"{name}.part": wanted[name] for name in batch}
+        parts = {f"{name}.part": expected[name] for name in batch}
         if hashes(connection, program, folder, list(parts)) != parts:
             raise DeviceLostError("what arrived on the phone is not what was sent")
         quoted = [shlex.quote(name) for name in batch]
@@ -74,33 +74,33 @@ def push_missing(
 
 
 def hash_program(connection: Pusher) -> str:
-    """Find the first of `PROGRAMS` that the phone has; what is none of them came garbled."""
+    """Return the first of `PROGRAMS` that the phone has; `DeviceLostError` for a garbled answer."""
     tried = "; ".join(f"{name} /dev/null >/dev/null 2>&1 && echo {name}" for name in PROGRAMS)
-    found = connection.run(["sh", "-c", f"{tried}; true"]).text.split()
-    if not found:
+    programs = connection.run(["sh", "-c", f"{tried}; true"]).text.split()
+    if not programs:
         raise DeviceError(f"the phone has none of {', '.join(PROGRAMS)}; is it Android 6 or newer?")
-    if found[0] not in PROGRAMS:
+    if programs[0] not in PROGRAMS:
         raise DeviceLostError(
-            f"the phone's answer came garbled: {found[0]!r:.40}, expected {', '.join(PROGRAMS)}"
+            f"the phone's answer is garbled: {programs[0]!r:.40}, expected {', '.join(PROGRAMS)}"
         )
-    return found[0]
+    return programs[0]
 
 
 def hashes(connection: Pusher, program: str, folder: str, names: Sequence[str]) -> dict[str, str]:
-    """Hashes in hex of those files that are there, by name."""
-    found: dict[str, str] = {}
+    """Return the hashes in hex of the existing files, by name."""
+    by_name: dict[str, str] = {}
     for batch in _batches(names):
         quoted = " ".join(shlex.quote(f"./{name}") for name in batch)
         text = f"cd {shlex.quote(folder)} && {program} {quoted} 2>/dev/null; true"
-        told = connection.run(["sh", "-c", text], timeout_s=HASH_TIMEOUT_S).text
-        for line in told.splitlines():
+        output = connection.run(["sh", "-c", text], timeout_s=HASH_TIMEOUT_S).text
+        for line in output.splitlines():
             digest, _, name = line.partition(" ")
-            found[name.strip().removeprefix("*").removeprefix("./")] = digest
-    return found
+            by_name[name.strip().removeprefix("*").removeprefix("./")] = digest
+    return by_name
 
 
-def _content(what: bytes | Path) -> bytes:
-    return what if isinstance(what, bytes) else read_bytes(what)
+def _content(content: bytes | Path) -> bytes:
+    return content if isinstance(content, bytes) else read_bytes(content)
 
 
 def _digest(program: str, content: bytes) -> str:
@@ -113,7 +113,7 @@ def _batches(names: Sequence[str]) -> Iterator[list[str]]:
 
 
 def _shell(connection: Pusher, text: str) -> None:
-    done = connection.run(["sh", "-c", text])
-    if done.status != 0:
-        told = done.err.decode("utf-8", "replace").strip() or f"status {done.status}"
-        raise DeviceError(f"the phone cannot do {text[:60]!r}: {told[:200]}")
+    completed = connection.run(["sh", "-c", text])
+    if completed.status != 0:
+        message = completed.err.decode("utf-8", "replace").strip() or f"status {completed.status}"
+        raise DeviceError(f"the phone cannot do {text[:60]!r}: {message[:200]}")

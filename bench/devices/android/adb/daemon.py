@@ -12,7 +12,7 @@ from bench.errors import DeviceError, DeviceLostError
 
 TOKEN, SIGNATURE, PUBLIC_KEY = 1, 2, 3
 CLOSE_S = 1.0
-# What a host can do; daemons hold back what it does not say.
+# Features of the host; daemons do not use others.
 HELLO = b"host::features=shell_v2,cmd,stat_v2,ls_v2,fixed_push_mkdir"
 CONFIRM = (
     "confirm `Allow USB debugging?` on the phone's screen (tick `Always allow`, unlock it first)"
@@ -20,7 +20,7 @@ CONFIRM = (
 
 
 class DaemonLink:
-    """A connection to a daemon. Reads and writes move whatever stream's messages come."""
+    """A connection to a daemon. Reads and writes process messages of all streams."""
 
     def __init__(self, pipe: Pipe) -> None:
         self._wire = Wire(pipe)
@@ -38,10 +38,10 @@ class DaemonLink:
         timeout_s: float,
         confirm_s: float,
     ) -> None:
-        """Introduce this machine; `UnauthorizedError` where the phone will not have it.
+        """Introduce this machine; `UnauthorizedError` if the phone refuses it.
 
-        Keys are asked for where the phone wants one. A refused dialog looks like one that nobody
-        answers: daemons say nothing then.
+        Keys are loaded only if the phone requires one. A refused dialog looks like an unanswered
+        one: daemons send nothing then.
         """
         self._send(Message(b"CNXN", VERSION, MAX_PAYLOAD_BYTES, HELLO + b"\0"), timeout_s)
         answer = self._wire.receive(timeout_s)
@@ -53,13 +53,15 @@ class DaemonLink:
                 "`adb connect`, and the adb server that knows it is used"
             )
         if answer.command != b"CNXN":
-            raise DeviceError(f"expected a phone's greeting, got {answer.command!r}; is it adbd?")
+            raise DeviceError(
+                f"expected a phone's CNXN message, got {answer.command!r}; is it adbd?"
+            )
         self._wire.agree(answer.first)
         self.max_payload_bytes = max(1, min(answer.second, MAX_PAYLOAD_BYTES))
         self.features = parse_banner(answer.payload).features
 
     def open(self, service: str, timeout_s: float) -> "DaemonStream":
-        """Open a service; `DeviceError` where the phone refuses it."""
+        """Open a service; `DeviceError` if the phone refuses it."""
         self._last_id += 1
         stream = DaemonStream(self, self._last_id)
         self._streams[stream.local] = stream
@@ -75,18 +77,18 @@ class DaemonLink:
         return stream
 
     def close(self) -> None:
-        """Close the connection; streams of it are at their end."""
+        """Close the connection; its streams are at their end."""
         self._broken = self._broken or DeviceLostError("the connection to the phone is closed")
         self._streams.clear()
         self._wire.close()
 
     def pump_until(self, done: Callable[[], bool], timeout_s: float) -> None:
-        """Take messages in until `done`; `DeviceLostError` where that takes too long."""
+        """Process messages until `done`; `DeviceLostError` after the timeout."""
         deadline_s = monotonic() + timeout_s
         while not done():
             left_s = deadline_s - monotonic()
             if left_s <= 0:
-                raise DeviceLostError(f"the phone said nothing for {timeout_s:g} s")
+                raise DeviceLostError(f"the phone sent nothing for {timeout_s:g} s")
             self._take(max(left_s, 0.001))
 
     def send(self, message: Message, timeout_s: float) -> None:
@@ -94,7 +96,7 @@ class DaemonLink:
         self._send(message, timeout_s)
 
     def forget(self, stream: "DaemonStream") -> None:
-        """Let go of a stream."""
+        """Remove a stream."""
         self._streams.pop(stream.local, None)
 
     @property
@@ -104,19 +106,19 @@ class DaemonLink:
 
     def _authorise(
         self,
-        asked: Message,
+        request: Message,
         signers: Sequence[Signer],
         tell: Callable[[str], None],
         timeout_s: float,
         confirm_s: float,
     ) -> Message:
         for signer in signers:
-            if asked.command != b"AUTH" or asked.first != TOKEN:
-                return asked
-            self._send(Message(b"AUTH", SIGNATURE, 0, signer.sign(asked.payload)), timeout_s)
-            asked = self._wire.receive(timeout_s)
-        if asked.command != b"AUTH":
-            return asked
+            if request.command != b"AUTH" or request.first != TOKEN:
+                return request
+            self._send(Message(b"AUTH", SIGNATURE, 0, signer.sign(request.payload)), timeout_s)
+            request = self._wire.receive(timeout_s)
+        if request.command != b"AUTH":
+            return request
         self._send(Message(b"AUTH", PUBLIC_KEY, 0, signers[-1].public() + b"\0"), timeout_s)
         tell(CONFIRM)
         try:
@@ -136,7 +138,7 @@ class DaemonLink:
             raise
 
     def _take(self, timeout_s: float) -> None:
-        """Take one message in, whichever stream's it is."""
+        """Receive one message, of any stream."""
         self._check()
         try:
             message = self._wire.receive(timeout_s)
@@ -144,13 +146,13 @@ class DaemonLink:
             self._broken = error
             raise
         stream = self._streams.get(message.second)
-        of_none = stream is None and not 0 < message.second <= self._last_id
-        of_other = stream is not None and stream.remote not in (0, message.first)
-        if of_none or of_other:
-            self._broken = DeviceLostError("the phone's answer came garbled: it is of no stream")
+        unknown = stream is None and not 0 < message.second <= self._last_id
+        mismatched = stream is not None and stream.remote not in (0, message.first)
+        if unknown or mismatched:
+            self._broken = DeviceLostError("the phone's answer is garbled: it belongs to no stream")
             raise self._broken
         if message.command == b"WRTE":
-            # Acknowledged as it comes: whoever reads it may be busy with another stream.
+            # Acknowledged at once: its reader may be busy with another stream.
             self._send(Message(b"OKAY", message.second, message.first), timeout_s)
             if stream is not None:
                 stream.arrived.append(message.payload)
@@ -182,7 +184,7 @@ class DaemonStream:
         return self.arrived.pop(0) if self.arrived else b""
 
     def write(self, data: bytes, timeout_s: float) -> None:
-        """Send all of `data`, a message at a time: a daemon takes one before the next."""
+        """Send all of `data`, one message at a time: a daemon acknowledges each."""
         size = self._link.max_payload_bytes
         for start in range(0, len(data), size):
             self._link.pump_until(lambda: not self.unacknowledged or self.ended, timeout_s)
@@ -193,7 +195,7 @@ class DaemonStream:
             self._link.send(message, timeout_s)
 
     def close(self) -> None:
-        """Tell the phone, unless it ended the stream itself or is gone."""
+        """Close the stream, and tell the phone unless it ended the stream itself or is gone."""
         if self.remote and self._link.usable:
             with suppress(DeviceLostError):  # then the phone knows already
                 self._link.send(Message(b"CLSE", self.local, self.remote), CLOSE_S)

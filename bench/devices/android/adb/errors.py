@@ -8,4 +8,4 @@ class DeviceFullError(DeviceError):
 
 
 class UnauthorizedError(DeviceError):
-    """The phone does not let this machine debug it."""
+    """The phone does not allow this machine to debug it."""

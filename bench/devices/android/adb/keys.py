@@ -1,6 +1,6 @@
-"""RSA keys by which phones know this machine: adb's own, or a new one in its place.
+"""RSA keys that identify this machine to phones: adb's own, or a new one in its place.
 
-A private key is PKCS#8 in PEM; its public one is a C structure in base64 (AOSP,
+A private key is PKCS#8 in PEM; its public key is a C structure in base64 (AOSP,
 system/core/libcrypto_utils/android_pubkey.c).
 """
 
@@ -28,13 +28,13 @@ _WORDS = KEY_BITS // 32
 
 @dataclass(frozen=True)
 class Signer:
-    """A private key."""
+    """A private key and its file."""
 
     path: Path
     key: "RSAPrivateKey"
 
     def sign(self, token: bytes) -> bytes:
-        """Sign a daemon's token of 20 bytes, which stands for a SHA-1 sum."""
+        """Sign a daemon's token of 20 bytes, which takes the place of a SHA-1 digest."""
         from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
         from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
         from cryptography.hazmat.primitives.hashes import SHA1
@@ -42,18 +42,18 @@ class Signer:
         return self.key.sign(token, PKCS1v15(), Prehashed(SHA1()))
 
     def public(self) -> bytes:
-        """Write the public key as a phone stores it, with a name for its dialog."""
+        """Return the public key in the phone's format, with a name for its dialog."""
         numbers = self.key.public_key().public_numbers()
         return base64.b64encode(packed(numbers.n, numbers.e)) + b" " + owner().encode()
 
 
 def signers(own: Path | None = None, environment: Mapping[str, str] = os.environ) -> list[Signer]:
-    """Every key to try, the user's own last; it is made where it is missing.
+    """Return every key to try, the user's own last; it is created if missing.
 
-    `own` names another key file than ~/.android/adbkey. `FileError` where a key cannot be read.
+    `own` names another key file than ~/.android/adbkey. Raises `FileError` if a key cannot be read.
     """
     vendors = environment.get("ANDROID_VENDOR_KEYS", "").split(os.pathsep)
-    paths = [found for name in vendors if name for found in _keys_at(Path(name))]
+    paths = [path for name in vendors if name for path in _keys_at(Path(name))]
     own = own or Path.home() / ".android" / "adbkey"
     if not own.exists():
         make_key(own)
@@ -69,14 +69,16 @@ def read_key(path: Path) -> Signer:
     try:
         key = serialization.load_pem_private_key(read_bytes(path), password=None)
     except (ValueError, TypeError) as error:
-        raise FileError(f"{path} is no RSA key; remove it, and a new one is made") from error
+        raise FileError(f"{path} is not an RSA key; remove it, and a new one is created") from error
     if not isinstance(key, rsa.RSAPrivateKey) or key.key_size != KEY_BITS:
-        raise FileError(f"{path} is no RSA key of {KEY_BITS} bits; remove it, and one is made")
+        raise FileError(
+            f"{path} is not an RSA key of {KEY_BITS} bits; remove it, and one is created"
+        )
     return Signer(path, key)
 
 
 def make_key(path: Path) -> Signer:
-    """Make a key as `adb` would: readable for its user alone, its public half in PATH.pub."""
+    """Create a key as `adb` would: readable for its user only, its public key in PATH.pub."""
     _check_library()
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
@@ -98,7 +100,7 @@ def make_key(path: Path) -> Signer:
 
 
 def packed(modulus: int, exponent: int) -> bytes:
-    """Lay a public key out as Android's `RSAPublicKey`: with Montgomery's constants."""
+    """Return a public key as Android's `RSAPublicKey` structure, with Montgomery constants."""
     size_bytes = KEY_BITS // 8
     n0inv = -pow(modulus, -1, 1 << 32) % (1 << 32)
     rr = pow(1 << KEY_BITS, 2, modulus)

@@ -1,6 +1,6 @@
-"""The interface of a link to a phone: named services opened as streams of bytes.
+"""The interface of a link to a phone: named services opened as byte streams.
 
-A link, its streams and all that is made of them belong to one thread.
+A link and its streams belong to one thread.
 """
 
 from collections.abc import Mapping
@@ -9,44 +9,44 @@ from typing import Protocol
 
 
 class Stream(Protocol):
-    """One open service, bytes both ways."""
+    """One open service, bytes in both directions."""
 
     def read(self, timeout_s: float) -> bytes:
         """Return the next bytes, b"" at the end.
 
-        `DeviceLostError` where the connection broke, or nothing came for so long.
+        Raises `DeviceLostError` if the connection broke, or after the timeout.
         """
         ...
 
     def write(self, data: bytes, timeout_s: float) -> None:
-        """Send all of `data`; `DeviceLostError` as of `read`."""
+        """Send all of `data`; `DeviceLostError` as for `read`."""
         ...
 
     def close(self) -> None:
-        """Let go of it; calling it again is fine."""
+        """Close the stream; may be called again."""
         ...
 
 
 class Link(Protocol):
-    """A way to one phone."""
+    """A link to one phone."""
 
     @property
     def features(self) -> frozenset[str]:
-        """What its daemon can do, like shell_v2."""
+        """Features of its daemon, like shell_v2."""
         ...
 
     def open(self, service: str, timeout_s: float) -> Stream:
-        """Open a service; `DeviceError` where the phone refuses it."""
+        """Open a service; `DeviceError` if the phone refuses it."""
         ...
 
     def close(self) -> None:
-        """Close it and every stream of it."""
+        """Close the link and all its streams."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Banner:
-    """How a phone's daemon presents itself: `device::NAME=VALUE;...features=a,b`."""
+    """How a phone's daemon identifies itself: `device::NAME=VALUE;...features=a,b`."""
 
     state: str
     properties: Mapping[str, str] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Banner:
 
 
 def parse_banner(data: bytes) -> Banner:
-    """Read a CNXN message's text; what is no property is left out."""
+    """Parse a CNXN message's text; entries that are not properties are ignored."""
     text = data.rstrip(b"\0").decode("utf-8", "replace")
     state, _, rest = text.partition(":")
     _, _, listed = rest.partition(":")
@@ -66,5 +66,5 @@ def parse_banner(data: bytes) -> Banner:
 
 
 def split_features(text: str) -> frozenset[str]:
-    """Read a list of features, commas between them."""
+    """Parse a comma-separated list of features."""
     return frozenset(feature for feature in text.strip().split(",") if feature)

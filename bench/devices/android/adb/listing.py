@@ -1,8 +1,8 @@
 """Phones as an adb server lists them, and which of them an address names.
 
-A line of `adb devices -l` is a serial, padded to 22 columns, a state, where it is plugged in, and
-values by name, the transport id last (AOSP, transport.cpp). A serial may hold spaces, so a line is
-read from its end.
+A line of `adb devices -l` is a serial, padded to 22 columns, a state, the USB port, and values by
+name, the transport id last (AOSP, transport.cpp). A serial may contain spaces, so a line is parsed
+from its end.
 """
 
 import re
@@ -30,11 +30,11 @@ _BY_ID = re.compile(r"transport_id:(?P<id>[0-9]{1,20})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class ListedPhone:
     """A phone as a server lists it; `state` is ready, unauthorized, offline and so on.
 
-    `serial` is "" where the phone has none. `path` says where it is plugged in, as `usb:1-4`;
-    `transport_id` is the server's number for this connection to it, None before adb 1.0.40.
+    `serial` is "" if the phone has none. `path` is its USB port, as `usb:1-4`; `transport_id` is
+    the server's number for this connection, None before adb 1.0.40.
     """
 
     serial: str
@@ -44,14 +44,14 @@ class Listed:
     transport_id: int | None = None
 
 
-def parse_listed(line: str) -> Listed | None:
-    """Read one line of `host:devices-l`; None where it is none."""
+def parse_listed(line: str) -> ListedPhone | None:
+    """Parse one line of `host:devices-l`; None if it is not a phone."""
     match = _LINE.fullmatch(line) or _OTHER.fullmatch(line)
     if match is None or not match["serial"].strip():
         return None
     serial = match["serial"].strip()
     state = re.split(r" \(|;", match["state"])[0]
-    return Listed(
+    return ListedPhone(
         serial="" if serial == NO_SERIAL else serial,
         state=_NAMES.get(state, state),
         model=(match["model"] or "").replace("_", " ") or None,
@@ -60,41 +60,43 @@ def parse_listed(line: str) -> Listed | None:
     )
 
 
-def name_of(phone: Listed, phones: Sequence[Listed]) -> str:
-    """Return what `adb:` is followed by to address this one of the `phones`.
+def name_of(phone: ListedPhone, phones: Sequence[ListedPhone]) -> str:
+    """Return the text after `adb:` that addresses this one of the `phones`.
 
-    Its serial; its transport id where it has no serial, or shares one with another.
+    Its serial; its transport id if it has no serial, or shares one with another.
     """
-    alone = phone.serial and sum(one.serial == phone.serial for one in phones) == 1
-    if alone or phone.transport_id is None:
+    unique = phone.serial and sum(other.serial == phone.serial for other in phones) == 1
+    if unique or phone.transport_id is None:
         return phone.serial or NO_SERIAL
     return f"transport_id:{phone.transport_id}"
 
 
-def find(name: str, phones: Sequence[Listed], before: Listed | None = None) -> Listed | None:
-    """Return the phone of that serial, transport id or path (`usb:1-4`); None where none is.
+def find(
+    name: str, phones: Sequence[ListedPhone], before: ListedPhone | None = None
+) -> ListedPhone | None:
+    """Return the phone of that serial, transport id or path (`usb:1-4`); None if there is none.
 
-    A transport id ends with its connection: a phone that was listed as `before` is looked for by
-    its serial or path then. `DeviceError` where several phones have the serial.
+    A transport id ends with its connection: then a phone that was listed as `before` is found by
+    its serial or path. Raises `DeviceError` if several phones have the serial.
     """
-    for found in (
-        [one for one in phones if one.serial == name],
-        [one for one in phones if _is_numbered(one, name)],
-        [one for one in phones if one.path is not None and one.path == name],
+    for matches in (
+        [phone for phone in phones if phone.serial == name],
+        [phone for phone in phones if _is_numbered(phone, name)],
+        [phone for phone in phones if phone.path is not None and phone.path == name],
     ):
-        if len(found) > 1:
-            each = ", ".join(f"adb:{name_of(one, phones)} ({one.path})" for one in found)
-            raise DeviceError(f"{len(found)} phones are called adb:{name}; name one of: {each}")
-        if found:
-            return found[0]
+        if len(matches) > 1:
+            names = ", ".join(f"adb:{name_of(phone, phones)} ({phone.path})" for phone in matches)
+            raise DeviceError(f"{len(matches)} phones are called adb:{name}; name one of: {names}")
+        if matches:
+            return matches[0]
     if before is None or _BY_ID.fullmatch(name) is None:
         return None
-    same = [one for one in phones if one.serial and one.serial == before.serial]
+    same = [phone for phone in phones if phone.serial and phone.serial == before.serial]
     if len(same) != 1:
-        same = [one for one in phones if one.path is not None and one.path == before.path]
+        same = [phone for phone in phones if phone.path is not None and phone.path == before.path]
     return same[0] if len(same) == 1 else None
 
 
-def _is_numbered(phone: Listed, name: str) -> bool:
+def _is_numbered(phone: ListedPhone, name: str) -> bool:
     match = _BY_ID.fullmatch(name)
     return match is not None and phone.transport_id == int(match["id"])

@@ -1,13 +1,13 @@
-"""Commands on a phone whose daemon lacks shell_v2: the exit status comes as an echoed marker.
+"""Commands on phones without shell_v2: the exit status comes as an echoed marker.
 
-Daemons before Android 7, and some of later boxes, only have the service `exec:`, which is one
-stream of bytes each way (AOSP, adb's shell_service.cpp). A few lines of shell on the phone make up
-for the rest. They take the command from their input, so that it may be longer than an old
-daemon's messages; they put a marker and the exit status after its output; and they put the marker
-before each line of its standard error, so that both outputs are apart here.
+Daemons before Android 7, and some later TV boxes, only have the service `exec:`, which is one byte
+stream in each direction (AOSP, adb's shell_service.cpp). A few lines of shell on the phone replace
+the missing features. They read the command from their input, so that it may be longer than an old
+daemon's messages; they write a marker and the exit status after its output; and they write the
+marker before each line of its standard error, so that the outputs can be separated here.
 
-What differs from shell_v2: standard input and standard error are lines of text, without NUL bytes,
-and a last line that has no end gets one. Standard output is as it was written.
+Differences from shell_v2: standard input and standard error are lines of text without NUL bytes,
+and an unterminated last line gets an end. Standard output is unchanged.
 """
 
 import secrets
@@ -19,9 +19,9 @@ from bench.devices.android.adb.link import Link, Stream
 from bench.devices.android.adb.shell import MAX_ERR_BYTES, Process
 from bench.errors import DeviceError, DeviceLostError
 
-# Only words of the shell itself: old phones have no printf, and dash, where tests run, no print.
-# The input's reader passes lines on until the marker. Where the connection ends before it, the
-# reader sends all of these processes SIGHUP, as a daemon with shell_v2 does.
+# Only builtins of the shell: old phones have no printf, and dash, used by tests, has no print. The
+# input's reader passes lines on until the marker. If the connection ends before it, the reader
+# sends all of these processes SIGHUP, as a daemon with shell_v2 does.
 _SHELL = """\
 case $KSH_VERSION in ?*) p() { print -r -- "$1"; } ;; *) p() { printf '%s\\n' "$1"; } ;; esac
 s=
@@ -34,17 +34,17 @@ while IFS= read -r l || [ -n "$l" ]; do p "MARK e $l"; done >&3; echo "MARK x" >
 
 
 class MarkedProcess(Process):
-    """A command that runs under the lines above; see `Process`."""
+    """A command that runs under the shell lines above; see `Process`."""
 
     def __init__(self, stream: Stream, timeout_s: float, mark: bytes) -> None:
         super().__init__(stream, timeout_s)
         self._mark = mark
-        self._raw = b""  # the last line, which has no end yet
-        self._told_status: int | None = None
+        self._raw = b""  # the last, unterminated line
+        self._parsed_status: int | None = None
         self._in_line = self._input_ended = False
 
     def write(self, data: bytes) -> None:
-        """Give it lines of standard input."""
+        """Write lines of standard input."""
         if b"\0" in data:
             raise DeviceError(
                 "the phone's adb daemon (no shell_v2) takes no NUL bytes for a command"
@@ -60,9 +60,9 @@ class MarkedProcess(Process):
             self._stream.write(b"\n" * self._in_line + self._mark + b"\n", self._timeout_s)
 
     def close(self) -> None:
-        """Let go of it: its standard input ends, and it is told to hang up."""
+        """Close the command: its standard input ends, and it receives a hang-up."""
         if self.status is not None:
-            with suppress(DeviceLostError):  # nothing is left there to be told to hang up
+            with suppress(DeviceLostError):  # no process is left to hang up
                 self.close_stdin()
         super().close()
 
@@ -77,11 +77,11 @@ class MarkedProcess(Process):
                 self._err += rest[2:] + b"\n"
                 del self._err[:-MAX_ERR_BYTES]
             elif rest.startswith(b"s ") and rest[2:].isdigit() and len(rest) < 6:
-                self._told_status = int(rest[2:])
-            elif rest == b"x" and self._told_status is not None:
-                self.status = self._told_status
+                self._parsed_status = int(rest[2:])
+            elif rest == b"x" and self._parsed_status is not None:
+                self.status = self._parsed_status
             else:
-                raise DeviceLostError(f"the phone's answer came garbled: {rest!r:.40}")
+                raise DeviceLostError(f"the phone's answer is garbled: {rest!r:.40}")
 
 
 def start_marked(link: Link, argv: Sequence[str], timeout_s: float) -> MarkedProcess:

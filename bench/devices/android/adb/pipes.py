@@ -25,20 +25,20 @@ class TcpPipe:
         try:
             self._transport.connect(timeout_s)
         except OSError as error:
-            why = error.strerror or str(error)
+            reason = error.strerror or str(error)
             raise DeviceError(
-                f"no phone answers at {host}:{port} ({why}); is it on, in this network, and set "
+                f"no phone answers at {host}:{port} ({reason}); is it on, in this network, and set "
                 "up by `adb tcpip 5555`?"
             ) from error
-        # Without it a small message waits for the one before it to be acknowledged.
+        # Without it a small message waits until the one before it is acknowledged.
         self._transport._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def read(self, most: int, timeout_s: float) -> bytes:
         try:
-            found: bytes = self._transport.bulk_read(most, timeout_s)
+            data: bytes = self._transport.bulk_read(most, timeout_s)
         except self._timeout_error as error:
             raise TimeoutError(str(error)) from error
-        return found
+        return data
 
     def write(self, data: memoryview, timeout_s: float) -> int:
         try:
@@ -52,7 +52,7 @@ class TcpPipe:
 
 
 class UsbPipe:
-    """A phone on a cable, which no adb server holds. Never run on a real phone so far."""
+    """A phone on a cable, which no adb server holds. Not yet run on a real phone."""
 
     joined = False
 
@@ -63,7 +63,7 @@ class UsbPipe:
             self._transport.connect(timeout_s)
         except usb_errors() as error:
             raise DeviceError(
-                f"no phone {serial} on a cable that may be opened ({' '.join(str(error).split())});"
+                f"no phone {serial} on USB could be opened ({' '.join(str(error).split())});"
                 " see that it is plugged in, that USB debugging is on, and that your user may "
                 "open USB devices; or start `adb start-server`"
             ) from error
@@ -85,7 +85,7 @@ class UsbPipe:
 
 
 def usb_transport() -> Any:
-    """Return adb-shell's class; `MissingRuntimeError` where libusb is not there."""
+    """Return adb-shell's USB class; `MissingRuntimeError` if libusb is not installed."""
     try:
         from adb_shell.transport.usb_transport import UsbTransport
     except (ImportError, OSError) as error:
@@ -97,7 +97,7 @@ def usb_transport() -> Any:
 
 
 def usb_errors() -> tuple[type[Exception], ...]:
-    """What libusb and adb-shell's transport on it raise."""
+    """Return the exceptions of libusb and of adb-shell's USB transport."""
     import usb1
     from adb_shell import exceptions
 
@@ -111,7 +111,7 @@ def usb_errors() -> tuple[type[Exception], ...]:
 
 def _as_os_error(error: Exception) -> OSError:
     cause = getattr(error, "usb_error", error)
-    told = " ".join(str(error).split())
+    message = " ".join(str(error).split())
     if getattr(cause, "value", None) == _USB_TIMEOUT:
-        return TimeoutError(told)
-    return OSError(told)
+        return TimeoutError(message)
+    return OSError(message)

@@ -3,13 +3,13 @@
 import socket
 
 from bench.devices.android.adb.link import split_features
-from bench.devices.android.adb.listing import Listed, parse_listed
-from bench.devices.android.adb.server_place import (
+from bench.devices.android.adb.listing import ListedPhone, parse_listed
+from bench.devices.android.adb.server_address import (
     ADDRESS,
     PORT_NAME,
     SOCKET,
-    ServerPlace,
-    server_place,
+    ServerAddress,
+    server_address,
 )
 from bench.devices.android.adb.wire import lost
 from bench.errors import DeviceError, DeviceLostError
@@ -18,13 +18,13 @@ CONNECT_S = 2.0
 _READ_BYTES = 1 << 16
 
 
-def listed(place: ServerPlace | None = None) -> list[Listed] | None:
-    """Ask a server for its phones; None where none runs. It is never started from here.
+def listed(place: ServerAddress | None = None) -> list[ListedPhone] | None:
+    """Ask a server for its phones; None if none runs. A server is never started here.
 
-    `InputError` where the environment names no place that adb would take; `DeviceError` where
-    something listens there and does not answer as a server does.
+    Raises `InputError` if the environment names an address that adb would refuse; `DeviceError` if
+    the address does not answer as a server does.
     """
-    place = place or server_place()
+    place = place or server_address()
     try:
         connection = place.connect(CONNECT_S)
     except DeviceError:
@@ -39,23 +39,23 @@ def listed(place: ServerPlace | None = None) -> list[Listed] | None:
                 f"`adb kill-server` and `adb start-server`, or name another by {SOCKET}, "
                 f"{ADDRESS} or {PORT_NAME}"
             ) from error
-    return [found for line in lines if (found := parse_listed(line)) is not None]
+    return [phone for line in lines if (phone := parse_listed(line)) is not None]
 
 
 class ServerLink:
-    """A link through a server; every stream is a connection of its own to it."""
+    """A link through a server; every stream is a separate connection to it."""
 
     def __init__(
         self,
-        phone: Listed,
+        phone: ListedPhone,
         timeout_s: float,
-        place: ServerPlace | None = None,
+        place: ServerAddress | None = None,
         *,
         by_serial: bool = True,
     ) -> None:
-        """Ask what the phone can do. `by_serial` False has it named by its transport id."""
+        """Query the phone's features. With `by_serial` False its transport id is used."""
         self.phone = phone
-        self._place = place or server_place()
+        self._place = place or server_address()
         self._streams: list[ServerStream] = []
         if by_serial or phone.transport_id is None:
             self._transport, query = f"host:transport:{phone.serial}", f"host-serial:{phone.serial}"
@@ -67,7 +67,7 @@ class ServerLink:
             self.features = split_features(_sized(connection, timeout_s).decode("utf-8", "replace"))
 
     def open(self, service: str, timeout_s: float) -> "ServerStream":
-        """Open a service; `DeviceError` in the server's words where it cannot."""
+        """Open a service; `DeviceError` with the server's message if it cannot."""
         connection = self._place.connect(CONNECT_S)
         try:
             self._choose(connection, timeout_s)
@@ -80,7 +80,7 @@ class ServerLink:
         return stream
 
     def _choose(self, connection: socket.socket, timeout_s: float) -> None:
-        """Bind a connection to the phone; it was there before, and may come back."""
+        """Bind a connection to the phone, which was present before, and may come back."""
         try:
             _ask(connection, self._transport, timeout_s)
         except DeviceLostError:
@@ -103,7 +103,7 @@ class ServerStream:
         self._closed = False
 
     def read(self, timeout_s: float) -> bytes:
-        """Return the next bytes, b"" at the end; a phone that is gone looks like one."""
+        """Return the next bytes, b"" at the end, or when the phone is gone."""
         if self._closed:
             return b""
         return _receive(self._connection, _READ_BYTES, timeout_s)
@@ -119,7 +119,7 @@ class ServerStream:
 
 
 def _ask(connection: socket.socket, request: str, timeout_s: float) -> None:
-    """Send a request; `DeviceError` with the server's reason where it fails."""
+    """Send a request; `DeviceError` with the server's reason if it fails."""
     text = request.encode()
     _send(connection, b"%04x" % len(text) + text, timeout_s)
     answer = _exactly(connection, 4, timeout_s)
@@ -139,13 +139,13 @@ def _sized(connection: socket.socket, timeout_s: float) -> bytes:
 
 
 def _exactly(connection: socket.socket, count: int, timeout_s: float) -> bytes:
-    found = b""
-    while len(found) < count:
-        more = _receive(connection, count - len(found), timeout_s)
+    data = b""
+    while len(data) < count:
+        more = _receive(connection, count - len(data), timeout_s)
         if not more:
             raise DeviceLostError("the adb server closed the connection")
-        found += more
-    return found
+        data += more
+    return data
 
 
 def _receive(connection: socket.socket, most: int, timeout_s: float) -> bytes:
@@ -153,7 +153,7 @@ def _receive(connection: socket.socket, most: int, timeout_s: float) -> bytes:
     try:
         return connection.recv(most)
     except TimeoutError as error:
-        raise DeviceLostError(f"the phone said nothing for {timeout_s:g} s") from error
+        raise DeviceLostError(f"the phone sent nothing for {timeout_s:g} s") from error
     except OSError as error:
         raise lost(error) from error
 
@@ -163,6 +163,6 @@ def _send(connection: socket.socket, data: bytes, timeout_s: float) -> None:
     try:
         connection.sendall(data)
     except TimeoutError as error:
-        raise DeviceLostError(f"the phone took nothing for {timeout_s:g} s") from error
+        raise DeviceLostError(f"the phone accepted nothing for {timeout_s:g} s") from error
     except OSError as error:
         raise lost(error) from error

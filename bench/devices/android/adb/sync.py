@@ -1,4 +1,4 @@
-"""Files to and from a phone: the sync service, many files over one stream (AOSP, SYNC.TXT)."""
+"""File transfer to and from a phone: the sync service, many files over one stream (SYNC.TXT)."""
 
 import struct
 from collections import deque
@@ -13,9 +13,9 @@ from bench.errors import DeviceError, DeviceLostError
 from bench.files import read_bytes
 
 REGULAR_FILE = 0o100000
-CHUNK_BYTES = 64 * 1024  # at most, says the protocol
+CHUNK_BYTES = 64 * 1024  # the protocol's maximum
 FLUSH_BYTES = 1 << 20
-FILES_AHEAD = 32  # sent before their answers are waited for
+FILES_AHEAD = 32  # sent before their answers are awaited
 _WORD = struct.Struct("<4sI")
 _STAT = struct.Struct("<4sIII")
 _FULL = "no space left"
@@ -23,7 +23,7 @@ _FULL = "no space left"
 
 @dataclass(frozen=True, slots=True)
 class PushFile:
-    """A file to be put at `path` on the phone; a `content` that is a path is read when sent."""
+    """A file for `path` on the phone; a `content` that is a path is read when sent."""
 
     path: str
     content: bytes | Path
@@ -31,25 +31,26 @@ class PushFile:
 
 
 def silent(count: int) -> None:
-    """Hear of bytes sent, and say nothing."""
+    """Ignore the number of bytes sent."""
     del count
 
 
 class Sync:
-    """One session of the service."""
+    """One session of the sync service."""
 
     def __init__(self, stream: Stream, timeout_s: float) -> None:
         self._stream = stream
         self._timeout_s = timeout_s
         self._buffer = bytearray()
-        self._waiting: deque[str] = deque()  # files whose answers are to come
+        self._waiting: deque[str] = deque()  # files whose answers are pending
         self._unsent: list[bytes] = []
         self._unsent_bytes = 0
 
     def push(self, files: Sequence[PushFile], progress: Callable[[int], None] = silent) -> None:
-        """Put files onto the phone; `progress` hears of bytes as they are sent.
+        """Copy files to the phone; `progress` receives numbers of bytes as they are sent.
 
-        `DeviceFullError` where there is no room, `DeviceError` in the phone's words otherwise.
+        Raises `DeviceFullError` if there is no room, `DeviceError` with the phone's message
+        otherwise.
         """
         for file in files:
             self._waiting.append(file.path)
@@ -59,27 +60,27 @@ class Sync:
         self._answers()
 
     def pull(self, path: str) -> bytes:
-        """Return a file's content; `DeviceError` where the phone does not give it."""
+        """Return a file's content; `DeviceError` if the phone does not give it."""
         self._put(_request(b"RECV", path))
         self._flush()
-        found = bytearray()
+        content = bytearray()
         while True:
             kind, size = self._word()
             if kind == b"DONE":
-                return bytes(found)
+                return bytes(content)
             if kind != b"DATA":
                 self._fail(kind, size, path)
             if size > CHUNK_BYTES:
-                raise DeviceLostError(f"the phone's answer came garbled: {size} bytes in a piece")
-            found += self._exactly(size)
+                raise DeviceLostError(f"the phone's answer is garbled: {size} bytes in a chunk")
+            content += self._exactly(size)
 
     def size_bytes(self, path: str) -> int | None:
-        """Size of a file; None where there is none."""
+        """Return the size of a file; None if there is none."""
         self._put(_request(b"STAT", path))
         self._flush()
         kind, mode, size, _ = _STAT.unpack(self._exactly(_STAT.size))
         if kind != b"STAT":
-            raise DeviceLostError(f"the phone's answer came garbled: {kind!r} for STAT")
+            raise DeviceLostError(f"the phone's answer is garbled: {kind!r} for STAT")
         return size if mode else None
 
     def close(self) -> None:
@@ -90,13 +91,13 @@ class Sync:
         self._put(_request(b"SEND", f"{file.path},{REGULAR_FILE | file.mode}"))
         view = memoryview(content)
         for start in range(0, len(view), CHUNK_BYTES):
-            piece = view[start : start + CHUNK_BYTES]
-            self._put(_WORD.pack(b"DATA", len(piece)), bytes(piece))
-            progress(len(piece))
-        self._put(_WORD.pack(b"DONE", 0))  # modified in 1970: what counts is the content
+            chunk = view[start : start + CHUNK_BYTES]
+            self._put(_WORD.pack(b"DATA", len(chunk)), bytes(chunk))
+            progress(len(chunk))
+        self._put(_WORD.pack(b"DONE", 0))  # modification time 1970: only the content counts
 
     def _answers(self) -> None:
-        """Read what became of the files that were sent."""
+        """Read the results of the files that were sent."""
         self._flush()
         while self._waiting:
             self._answer()
@@ -109,10 +110,10 @@ class Sync:
 
     def _fail(self, kind: bytes, size: int, path: str) -> None:
         if kind != b"FAIL" or size > CHUNK_BYTES:
-            raise DeviceLostError(f"the phone's answer came garbled: {kind!r}")
-        words = self._exactly(size).decode("utf-8", "replace")
-        message = f"the phone does not take or give {path}: {' '.join(words.split())}"
-        raise DeviceFullError(message) if _FULL in words.lower() else DeviceError(message)
+            raise DeviceLostError(f"the phone's answer is garbled: {kind!r}")
+        reason = self._exactly(size).decode("utf-8", "replace")
+        message = f"the phone does not take or give {path}: {' '.join(reason.split())}"
+        raise DeviceFullError(message) if _FULL in reason.lower() else DeviceError(message)
 
     def _put(self, *pieces: bytes) -> None:
         for piece in pieces:
@@ -130,7 +131,8 @@ class Sync:
         try:
             self._stream.write(data, self._timeout_s)
         except DeviceLostError:
-            # A phone that takes no more may have said why before it closed the stream.
+            # A phone that accepts no more data may have sent the reason before it closed the
+            # stream.
             while self._waiting:
                 self._answer()
             raise
@@ -145,14 +147,14 @@ class Sync:
             if not data:
                 raise DeviceLostError("the phone closed the transfer before its end")
             self._buffer += data
-        found = bytes(self._buffer[:count])
+        content = bytes(self._buffer[:count])
         del self._buffer[:count]
-        return found
+        return content
 
 
 @contextmanager
 def syncing(link: Link, timeout_s: float) -> Iterator[Sync]:
-    """Open the service for a while."""
+    """Open the service for the duration of the block."""
     session = Sync(link.open("sync:", timeout_s), timeout_s)
     try:
         yield session

@@ -7,23 +7,23 @@ from typing import Protocol
 
 from bench.errors import DeviceLostError
 
-# From this version on, neither side sums up payloads: slow in Python, and TCP and USB do it.
+# From this version on, neither side computes payload checksums: TCP and USB do it.
 VERSION = 0x01000001
 MAX_PAYLOAD_BYTES = 1 << 20
 HEADER = struct.Struct("<6I")
 NAMES = (b"CNXN", b"AUTH", b"OPEN", b"OKAY", b"WRTE", b"CLSE", b"STLS")
 _CODES = {name: int.from_bytes(name, "little") for name in NAMES}
 _BY_CODE = {code: name for name, code in _CODES.items()}
-_POLL_S = 0.5  # a pipe's own timeout; ours are made of several
-# Within a message bytes follow at once, however long the phone may think before it says one: where
-# they stay away, its length came garbled.
+_POLL_S = 0.5  # a pipe's own timeout; ours consist of several
+# Within a message bytes follow at once, however long the phone waits before sending it: if they do
+# not, its length was garbled.
 STALL_S = 10.0
 
 
 class Pipe(Protocol):
-    """Bytes to and from a daemon; `TimeoutError` where none moved in time, `OSError` at a break."""
+    """Bytes to and from a daemon; `TimeoutError` if none moved in time, `OSError` at a break."""
 
-    joined: bool  # header and payload go in one write; USB wants two
+    joined: bool  # header and payload go in one write; USB needs two
 
     def read(self, most: int, timeout_s: float) -> bytes: ...
 
@@ -34,7 +34,7 @@ class Pipe(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message; the arguments mean what the command says."""
+    """One message; the command defines the meaning of its arguments."""
 
     command: bytes
     first: int
@@ -43,20 +43,20 @@ class Message:
 
 
 class Wire:
-    """Sends and receives whole messages."""
+    """Sends and receives complete messages."""
 
     def __init__(self, pipe: Pipe) -> None:
         self._pipe = pipe
         self._buffer = bytearray()
-        # Sums are sent until the peer says that it wants none, and checked once it sends some.
+        # Checksums are sent until the peer says that it needs none, and checked once it sends some.
         self.send_sums, self.check_sums = True, False
 
     def agree(self, version: int) -> None:
-        """Go by the peer's version from now on."""
+        """Use the peer's protocol version from now on."""
         self.send_sums = self.check_sums = version < VERSION
 
     def send(self, message: Message, timeout_s: float) -> None:
-        """Send; `DeviceLostError` where the connection breaks or nothing is taken for so long."""
+        """Send; `DeviceLostError` if the connection breaks or accepts nothing until the timeout."""
         code = _CODES[message.command]
         total = sum(message.payload) & 0xFFFFFFFF if self.send_sums else 0
         header = HEADER.pack(
@@ -70,52 +70,52 @@ class Wire:
             self._write(message.payload, timeout_s)
 
     def receive(self, timeout_s: float) -> Message:
-        """Return the next message; `DeviceLostError` as of `send`, or where it is garbled."""
+        """Return the next message; `DeviceLostError` as for `send`, or if it is garbled."""
         header = self._exactly(HEADER.size, timeout_s)
         code, first, second, length, total, magic = HEADER.unpack(header)
         command = _BY_CODE.get(code)
         if command is None or magic != code ^ 0xFFFFFFFF or length > MAX_PAYLOAD_BYTES:
-            raise DeviceLostError(f"the phone's answer came garbled: {header.hex()}")
+            raise DeviceLostError(f"the phone's answer is garbled: {header.hex()}")
         payload = self._exactly(length, STALL_S)
         if self.check_sums and sum(payload) & 0xFFFFFFFF != total:
-            raise DeviceLostError("the phone's answer came garbled: its sum is wrong")
+            raise DeviceLostError("the phone's answer is garbled: its checksum is wrong")
         return Message(command, first, second, payload)
 
     def close(self) -> None:
         self._pipe.close()
 
     def _exactly(self, count: int, timeout_s: float) -> bytes:
-        """So many bytes; the connection is lost where none come for so long."""
+        """Return `count` bytes; the connection is lost if none arrive until the timeout."""
         deadline_s = monotonic() + timeout_s
         while len(self._buffer) < count:
             left_s = deadline_s - monotonic()
             if left_s <= 0:
-                raise DeviceLostError(f"the phone said nothing for {timeout_s:g} s")
-            more = self._read(count - len(self._buffer), min(left_s, _POLL_S))
-            if more:
-                self._buffer += more
+                raise DeviceLostError(f"the phone sent nothing for {timeout_s:g} s")
+            received = self._read(count - len(self._buffer), min(left_s, _POLL_S))
+            if received:
+                self._buffer += received
                 deadline_s = monotonic() + min(timeout_s, STALL_S)
-        found = bytes(self._buffer[:count])
+        data = bytes(self._buffer[:count])
         del self._buffer[:count]
-        return found
+        return data
 
     def _read(self, most: int, timeout_s: float) -> bytes:
         try:
-            found = self._pipe.read(most, timeout_s)
+            data = self._pipe.read(most, timeout_s)
         except TimeoutError:
             return b""
         except OSError as error:
             raise lost(error) from error
-        if not found:
+        if not data:
             raise DeviceLostError("the phone closed the connection")
-        return found
+        return data
 
     def _write(self, data: bytes, timeout_s: float) -> None:
         rest, deadline_s = memoryview(data), monotonic() + timeout_s
         while rest:
             left_s = deadline_s - monotonic()
             if left_s <= 0:
-                raise DeviceLostError(f"the phone took nothing for {timeout_s:g} s")
+                raise DeviceLostError(f"the phone accepted nothing for {timeout_s:g} s")
             try:
                 rest = rest[self._pipe.write(rest, min(left_s, _POLL_S)) :]
             except TimeoutError:
@@ -125,6 +125,6 @@ class Wire:
 
 
 def lost(error: OSError) -> DeviceLostError:
-    """Say that the connection broke, and by what."""
-    why = error.strerror or " ".join(str(error).split()) or type(error).__name__
-    return DeviceLostError(f"the connection to the phone broke: {why}")
+    """Return the error for a broken connection, with its cause."""
+    reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
+    return DeviceLostError(f"the connection to the phone broke: {reason}")

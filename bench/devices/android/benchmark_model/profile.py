@@ -1,9 +1,9 @@
 """Time by operator, which `benchmark_model` prints with `--enable_op_profiling=true`.
 
-Formats are those of tensorflow/core/util/stats_calculator.cc (tables of columns after tabs, in
-older versions with [start]) and tensorflow/lite/profiling/profile_summary_formatter.cc (which
-graph a table is of), from TensorFlow 1.13 to LiteRT. Profiling takes time itself: these are shares
-to look at, never latencies to keep.
+Formats are those of tensorflow/core/util/stats_calculator.cc (tables with tab-separated columns, in
+older versions with [start]) and tensorflow/lite/profiling/profile_summary_formatter.cc (the graph
+of a table), from TensorFlow 1.13 to LiteRT. Profiling itself takes time: use the shares, never the
+latencies.
 """
 
 import math
@@ -29,9 +29,9 @@ Rows = list[dict[str, str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorTime:
-    """One operator of a graph; `share` is a fraction of the graph's time, None where it took none.
+    """One operator of a graph; `share` is a fraction of the graph's time, None for a time of 0.
 
-    `name` is as the program has it: outputs, and in newer versions the node's number.
+    `name` is as the program prints it: outputs, and in newer versions the node's number.
     """
 
     node_type: str
@@ -39,12 +39,12 @@ class OperatorTime:
     first_ms: float
     avg_ms: float
     share: float | None
-    calls: int  # in one run
+    calls: int  # in one inference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypeTime:
-    """All operators of a type together, in one run."""
+    """All operators of one type together, in one inference."""
 
     node_type: str
     count: int
@@ -54,7 +54,7 @@ class TypeTime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """The graph's operators in the order of their running; what a delegate told of its own."""
+    """The graph's operators in the order of execution, and those inside a delegate."""
 
     operators: tuple[OperatorTime, ...]
     types: tuple[TypeTime, ...]
@@ -62,13 +62,13 @@ class Profile:
 
 
 def parse_profile(text: str) -> Profile:
-    """Read the profile of the timed runs; `DeviceError` where there is none, or it is damaged."""
+    """Parse the profile of the timed runs; `DeviceError` if there is none, or it is damaged."""
     lines = [line.rstrip() for line in ended_lines(text)]
-    heads = [i for i, line in enumerate(lines) if _REGULAR.fullmatch(line)]
+    heads = [index for index, line in enumerate(lines) if _REGULAR.fullmatch(line)]
     if len(heads) > 1 or (not heads and _INITIAL in lines):
         raise not_understood("one profile of regular runs")
-    after = lines[heads[0] + 1 :] if heads else lines
-    graph, rest = _next_graph(after)
+    profile = lines[heads[0] + 1 :] if heads else lines
+    graph, rest = _next_graph(profile)
     operators, types = _graph(graph)
     inside: tuple[OperatorTime, ...] = ()
     if _DELEGATE in rest:
@@ -78,8 +78,8 @@ def parse_profile(text: str) -> Profile:
 
 
 def _next_graph(lines: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
-    """Lines of the first graph's tables, which end with how many nodes were observed."""
-    ends = [i for i, line in enumerate(lines) if _OBSERVED.fullmatch(line)]
+    """Return the lines of the first graph's tables, and the rest; a count of nodes ends them."""
+    ends = [index for index, line in enumerate(lines) if _OBSERVED.fullmatch(line)]
     if not ends:
         raise not_understood("a profile that ends with `... nodes observed`")
     return lines[: ends[0] + 1], lines[ends[0] + 1 :]
@@ -93,7 +93,7 @@ def _graph(lines: Sequence[str]) -> tuple[tuple[OperatorTime, ...], tuple[TypeTi
     types = tuple(_type(row) for row in _table(lines, _BY_TYPE))
     counts = {
         len(operators),
-        sum(one.count for one in types),
+        sum(operator_type.count for operator_type in types),
         *executed,
         int(observed[1]) if observed else -1,
     }
@@ -104,8 +104,12 @@ def _graph(lines: Sequence[str]) -> tuple[tuple[OperatorTime, ...], tuple[TypeTi
 
 
 def _table(lines: Sequence[str], title: str) -> Rows:
-    """Rows of the table of that title by the columns that its head names, all in small letters."""
-    starts = [i for i, line in enumerate(lines) if (m := _TITLE.fullmatch(line)) and m[1] == title]
+    """Return the rows of the table with that title, by lower-case column names."""
+    starts = [
+        index
+        for index, line in enumerate(lines)
+        if (match := _TITLE.fullmatch(line)) and match[1] == title
+    ]
     if len(starts) != 1 or "" not in lines[starts[0] :]:
         raise not_understood(f"one table `{title}` with an empty line after it")
     first = starts[0] + 1
@@ -120,7 +124,7 @@ def _table(lines: Sequence[str], title: str) -> Rows:
 
 
 def _cells(line: str) -> list[str]:
-    """Split at the tabs, of which one is before each cell."""
+    """Split at the tabs, one of which precedes each cell."""
     return [cell.strip() for cell in line.split("\t")[1:]]
 
 
@@ -145,7 +149,7 @@ def _type(row: dict[str, str]) -> TypeTime:
 
 
 def _check_sums(shares: Sequence[tuple[str, str]]) -> None:
-    """Hold each share against the sum that is printed beside it, both in percent."""
+    """Compare each share with the cumulative sum beside it, both in percent."""
     sum_percent = 0.0
     for place, (share, cumulated) in enumerate(shares, start=1):
         sum_percent += _figure(share)
@@ -174,7 +178,7 @@ def _time_ms(row: dict[str, str], name: str) -> float:
 
 
 def _share(row: dict[str, str], name: str) -> float | None:
-    """Share as a fraction; a graph that took no time at all has none."""
+    """Return the share as a fraction; None for a graph that took no time."""
     value = _figure(_text(row, name))
     return value / 100 if math.isfinite(value) else None
 

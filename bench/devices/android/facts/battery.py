@@ -1,9 +1,9 @@
 """Battery facts from `dumpsys battery`: charge, temperature, sources of power.
 
 The format is that of Android's BatteryService.dumpInternal: `AC powered`, `USB powered`, `Wireless
-powered` (4.2 on), `Dock powered` (13 on) and what makers add; temperature in tenths of a degree;
-`present: false` on boxes that have no battery and say 0 or anything of it. After them makers add
-sections of their own, in which names come again: of each name the first counts.
+powered` (since 4.2), `Dock powered` (since 13) and additions of makers; temperature in tenths of a
+degree; `present: false` on devices without a battery, whose other values are meaningless. Makers
+append sections in which names repeat: the first value of each name counts.
 """
 
 import re
@@ -19,7 +19,7 @@ _SOURCE = re.compile(r"(\S.*) powered", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Battery:
-    """Level in percent; `plugged` names the sources of power, "no" for none. Unknown is None."""
+    """Level in percent; `plugged` names the sources of power, "no" for none. None if unknown."""
 
     level: int | None = None
     status: str | None = None
@@ -28,28 +28,28 @@ class Battery:
 
 
 def parse_battery(text: str) -> Battery:
-    """Read `dumpsys battery`; nothing in it is an error, what cannot be is None."""
-    said = pairs(text)
-    plugged = _plugged(said)
-    if said.get("present", "").lower() == "false":
+    """Parse `dumpsys battery`; invalid values are None, never an error."""
+    values = pairs(text)
+    plugged = _plugged(values)
+    if values.get("present", "").lower() == "false":
         return Battery(plugged=plugged)
-    tenths = parse_integer(said.get("temperature"))
+    tenths = parse_integer(values.get("temperature"))
     return Battery(
-        level=_percent(parse_integer(said.get("level")), parse_integer(said.get("scale"))),
-        status=BATTERY_STATES.get(parse_integer(said.get("status")) or 0),
+        level=_percent(parse_integer(values.get("level")), parse_integer(values.get("scale"))),
+        status=BATTERY_STATES.get(parse_integer(values.get("status")) or 0),
         temperature_c=None if tenths is None else plausible_c(tenths / 10),
         plugged=plugged,
     )
 
 
 def pairs(text: str) -> dict[str, str]:
-    """Read `name: value` lines; of a name that comes again, the first."""
-    found: dict[str, str] = {}
+    """Parse `name: value` lines; of repeated names, the first."""
+    values: dict[str, str] = {}
     for line in text.splitlines():
         name, colon, value = line.partition(":")
         if colon:
-            found.setdefault(name.strip(), value.strip())
-    return found
+            values.setdefault(name.strip(), value.strip())
+    return values
 
 
 def _percent(level: int | None, scale: int | None) -> int | None:
@@ -59,11 +59,11 @@ def _percent(level: int | None, scale: int | None) -> int | None:
     return round(100 * level / whole)
 
 
-def _plugged(said: Mapping[str, str]) -> str | None:
-    """Name what it is plugged into, as the dump names it; "no" for nothing."""
+def _plugged(values: Mapping[str, str]) -> str | None:
+    """Return the sources of power as the dump names them; "no" for none."""
     sources = {
         match[1].lower(): value.lower()
-        for name, value in said.items()
+        for name, value in values.items()
         if (match := _SOURCE.fullmatch(name)) and value.lower() in {"true", "false"}
     }
     if not sources:

@@ -16,13 +16,13 @@ MAX_CPU_C = 60.0  # idle phones are at 30 to 45
 TICKS_A_SECOND = 100  # USER_HZ, of /proc/PID/stat
 SAMPLE_S = 1
 _UPTIME = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,9})?")
-# The daemon that carries the question, and what the question itself is made of.
+# The daemon that carries the query, and the programs of the query itself.
 OURS = frozenset({"adbd", "sh", "cat", "sleep", "mksh"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Busy:
-    """What other processes use, in cores, and the one that uses most."""
+class CpuUse:
+    """CPU use of other processes, in cores, and the process that uses most."""
 
     cores: float
     most: str
@@ -30,7 +30,7 @@ class Busy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Process:
-    """One process, told from a later one of the same number; kernel threads change names."""
+    """One process; number and start identify it, since kernel threads change their names."""
 
     pid: int
     began: int  # ticks after the system's start
@@ -38,51 +38,55 @@ class _Process:
 
 
 def quiet_script() -> str:
-    """Shell script whose output `parse_busy` reads; it takes about a second."""
-    look = "cat /proc/uptime /proc/[0-9]*/stat"
-    return script({"before": look, "wait": f"sleep {SAMPLE_S}", "after": look})
+    """Return the shell script whose output `parse_busy` reads; it takes about a second."""
+    reading = "cat /proc/uptime /proc/[0-9]*/stat"
+    return script({"before": reading, "wait": f"sleep {SAMPLE_S}", "after": reading})
 
 
-def parse_busy(text: str) -> Busy | None:
-    """Read what `quiet_script` wrote; None where the phone does not tell."""
-    told = answers(text)
-    before, after = (_sample(told.get(name, "")) for name in ("before", "after"))
+def parse_busy(text: str) -> CpuUse | None:
+    """Parse the output of `quiet_script`; None if the phone does not report it."""
+    by_name = answers(text)
+    before, after = (_sample(by_name.get(name, "")) for name in ("before", "after"))
     if before is None or after is None or after[0] <= before[0]:
         return None
     seconds = after[0] - before[0]
-    used = {one: ticks - before[1].get(one, 0) for one, ticks in after[1].items()}
-    used = {one: ticks for one, ticks in used.items() if ticks > 0 and one.name not in OURS}
+    used = {process: ticks - before[1].get(process, 0) for process, ticks in after[1].items()}
+    used = {
+        process: ticks for process, ticks in used.items() if ticks > 0 and process.name not in OURS
+    }
     if not used:
-        return Busy(cores=0.0, most="none")
-    most = max(used, key=lambda one: used[one])
+        return CpuUse(cores=0.0, most="none")
+    busiest = max(used, key=lambda process: used[process])
     cores = sum(used.values()) / TICKS_A_SECOND / seconds
-    return Busy(cores=cores, most=f"{most.name}, process {most.pid}")
+    return CpuUse(cores=cores, most=f"{busiest.name}, process {busiest.pid}")
 
 
-def check_fit(now: PhoneState, busy: Busy | None) -> None:
-    """Raise `DeviceError` naming everything that speaks against measuring now."""
-    against = []
+def check_fit(state: PhoneState, busy: CpuUse | None) -> None:
+    """Raise `DeviceError` with everything that prevents measuring now."""
+    problems = []
     if busy is not None and busy.cores > MAX_BUSY_CORES:
-        against.append(
+        problems.append(
             f"other processes use {busy.cores:.0%} of a core (most: {busy.most}), at most "
             f"{MAX_BUSY_CORES:.0%} is expected: close apps"
         )
-    if now.battery_level is not None and now.battery_level < LEAST_BATTERY:
-        against.append(f"its battery is at {now.battery_level} %: charge it to {LEAST_BATTERY} %")
-    if now.power_save:
-        against.append("battery saver is on: turn it off")
-    if now.thermal_status is not None and now.thermal_status >= THROTTLING:
-        against.append(f"it is hot (thermal status {THERMAL_STATES[now.thermal_status]}): wait")
-    elif now.temperature_c is not None and now.temperature_c > MAX_CPU_C:
-        against.append(f"it is hot ({now.temperature_c:.0f} C, over {MAX_CPU_C:.0f}): wait")
-    if against:
+    if state.battery_level is not None and state.battery_level < LEAST_BATTERY:
+        problems.append(
+            f"its battery is at {state.battery_level} %: charge it to {LEAST_BATTERY} %"
+        )
+    if state.power_save:
+        problems.append("battery saver is on: turn it off")
+    if state.thermal_status is not None and state.thermal_status >= THROTTLING:
+        problems.append(f"it is hot (thermal status {THERMAL_STATES[state.thermal_status]}): wait")
+    elif state.temperature_c is not None and state.temperature_c > MAX_CPU_C:
+        problems.append(f"it is hot ({state.temperature_c:.0f} C, over {MAX_CPU_C:.0f}): wait")
+    if problems:
         raise DeviceError(
-            f"the phone is not fit to be measured: {'; '.join(against)}; or use --force"
+            f"the phone cannot be measured now: {'; '.join(problems)}; or use --force"
         )
 
 
 def _sample(answer: str) -> tuple[float, Mapping[_Process, int]] | None:
-    """Seconds since the start of the system, and ticks that each process used."""
+    """Return the seconds since the system's start, and the ticks that each process used."""
     lines = answer.splitlines()
     uptime = lines[0].split()[0] if lines and lines[0].split() else ""
     if not _UPTIME.fullmatch(uptime):
@@ -91,7 +95,7 @@ def _sample(answer: str) -> tuple[float, Mapping[_Process, int]] | None:
 
 
 def _ticks(line: str) -> tuple[_Process, int] | None:
-    """Read a line of /proc/PID/stat (proc(5)); a name may hold anything."""
+    """Parse a line of /proc/PID/stat (proc(5)); a name may contain any characters."""
     head, _, tail = line.rpartition(")")
     pid, _, name = head.partition(" (")
     fields = tail.split()

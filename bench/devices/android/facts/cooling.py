@@ -1,8 +1,8 @@
-"""Detects thermal throttling of a phone, and waits until it has cooled down.
+"""Detection of a phone's thermal throttling, and waiting until it has cooled down.
 
-Phones are cooled by their case alone: after seconds to minutes of work they lower their clocks.
-No single sign is enough. Clocks fall, their limits are lowered, Android says so, and the compute
-reference, which nothing but the processor decides, takes longer.
+Phones are cooled by their case alone: after seconds to minutes of work they lower their clocks. No
+single sign is sufficient. Clocks fall, their limits are lowered, Android reports it, and the
+compute reference, which depends on the processor alone, takes longer.
 """
 
 import time
@@ -11,18 +11,18 @@ from dataclasses import dataclass, field
 
 from bench.devices.android.facts.device_state import THERMAL_STATES, PhoneState
 
-FALLEN = 0.95  # of the highest clock so far; governors step by less than phones do when hot
-SLOWER = 1.10  # of the reference's best median in the load
-HOTTER_C = 5.0  # above the start, for a slow reference to be the heat's doing
-THROTTLING = THERMAL_STATES.index("moderate")  # PowerManager: light is not felt yet
+FALLEN = 0.95  # of the highest clock so far; governors' steps are smaller than those of throttling
+SLOWER = 1.10  # of the reference's best median in the replicate
+HOTTER_C = 5.0  # above the start, for a slow reference to count as heat
+THROTTLING = THERMAL_STATES.index("moderate")  # PowerManager: light has no effect yet
 COOL_C = 1.0  # above the start is cool enough
 POLL_S = 5.0
-BLIND_S = 30.0  # what is waited where no temperature is told
+BLIND_S = 30.0  # waiting time if no temperature is known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Signs:
-    """What one pass says of the phone's heat; frequencies of the cores in use, in kHz."""
+class ThrottlingSigns:
+    """Signs of throttling in one round; frequencies of the cores in use, in kHz."""
 
     frequencies_khz: Mapping[int, int] = field(default_factory=dict)
     limits_khz: Mapping[int, int] = field(default_factory=dict)
@@ -31,8 +31,8 @@ class Signs:
     reference_ns: float | None = None  # the compute reference's median
 
 
-class HeatWatch:
-    """Holds what was seen so far against each pass. `cores` are those in use, empty for all."""
+class ThrottlingDetector:
+    """Compares each round with earlier ones. `cores` are those in use, empty for all."""
 
     def __init__(self, cores: Sequence[int], start_c: float | None) -> None:
         self._cores = frozenset(cores)
@@ -41,19 +41,19 @@ class HeatWatch:
         self._limits_khz: dict[int, int] = {}
         self._reference_ns = float("inf")
 
-    def begin_load(self) -> None:
-        """Models lie anew in memory: what the reference took is of an earlier load."""
+    def begin_replicate(self) -> None:
+        """Begin a replicate: models have other memory, so earlier reference times do not count."""
         self._reference_ns = float("inf")
 
-    def throttled(self, signs: Signs) -> str:
-        """Say why the pass is to be taken for throttled; "" where nothing shows it."""
-        found = [
+    def throttled(self, signs: ThrottlingSigns) -> str:
+        """Return why the round counts as throttled; "" if nothing shows it."""
+        reasons = [
             self._clock(signs.frequencies_khz),
             self._limit(signs.limits_khz),
             self._status(signs.thermal_status),
             self._reference(signs),
         ]
-        return ", ".join(filter(None, found))
+        return ", ".join(filter(None, reasons))
 
     def _clock(self, frequencies_khz: Mapping[int, int]) -> str:
         used = self._used(frequencies_khz)
@@ -77,8 +77,8 @@ class HeatWatch:
             return ""
         return f"Android's thermal status is {THERMAL_STATES[status]}"
 
-    def _reference(self, signs: Signs) -> str:
-        """A slow reference counts where it is hot, or where nothing else is told."""
+    def _reference(self, signs: ThrottlingSigns) -> str:
+        """Return that the reference is slow, if the phone is hot or nothing else is known."""
         if signs.reference_ns is None:
             return ""
         self._reference_ns = min(self._reference_ns, signs.reference_ns)
@@ -99,7 +99,7 @@ class HeatWatch:
 class CoolDown:
     """Waits for the starting temperature, with a limit for each wait and for all together.
 
-    `tell` hears of each wait once, and once that the limit for all is reached.
+    `tell` receives a message once per wait, and once when the limit for all is reached.
     """
 
     def __init__(  # noqa: PLR0913
@@ -118,42 +118,44 @@ class CoolDown:
         self._tell = tell
         self._clock_s = clock_s
         self._sleep = sleep
-        self._told_spent = False
+        self._reported_limit = False
 
-    def wait(self, why: str, look: Callable[[], PhoneState]) -> float:
+    def wait(self, reason: str, read_state: Callable[[], PhoneState]) -> float:
         """Wait until it is cool or a limit is reached; return the seconds that passed."""
         began_s = self._clock_s()
-        most_s = min(self._wait_s, self._left_s)
-        if most_s <= 0:
-            self._tell_spent()
+        limit_s = min(self._wait_s, self._left_s)
+        if limit_s <= 0:
+            self._report_limit()
             return 0.0
-        told = False
+        reported = False
         while True:
-            now_c = look().temperature_c
-            spent_s = self._clock_s() - began_s
-            if self._is_cool(now_c, spent_s) or spent_s >= most_s:
+            now_c = read_state().temperature_c
+            waited_s = self._clock_s() - began_s
+            if self._is_cool(now_c, waited_s) or waited_s >= limit_s:
                 break
-            if not told:
-                self._tell(f"cooling down for at most {most_s:.0f} s ({why}; {self._goal(now_c)})")
-                told = True
-            self._sleep(min(POLL_S, most_s - spent_s))
-        self._left_s -= spent_s
-        return spent_s
+            if not reported:
+                self._tell(
+                    f"cooling down for at most {limit_s:.0f} s ({reason}; {self._goal(now_c)})"
+                )
+                reported = True
+            self._sleep(min(POLL_S, limit_s - waited_s))
+        self._left_s -= waited_s
+        return waited_s
 
-    def _is_cool(self, now_c: float | None, spent_s: float) -> bool:
+    def _is_cool(self, now_c: float | None, waited_s: float) -> bool:
         if now_c is None or self._start_c is None:
-            return spent_s >= BLIND_S
+            return waited_s >= BLIND_S
         return now_c <= self._start_c + COOL_C
 
     def _goal(self, now_c: float | None) -> str:
         if now_c is None or self._start_c is None:
-            return "no temperature is told"
+            return "no temperature is known"
         return f"{now_c:.1f} C, it was {self._start_c:.1f} C at the start"
 
-    def _tell_spent(self) -> None:
-        if not self._told_spent:
-            self._tell("no time is left to cool down: throttled rounds are marked")
-            self._told_spent = True
+    def _report_limit(self) -> None:
+        if not self._reported_limit:
+            self._tell("no time is left to cool down: throttled rounds are counted as disturbed")
+            self._reported_limit = True
 
 
 def _ghz(khz: int) -> str:

@@ -1,4 +1,4 @@
-"""State of a phone: frequencies, temperatures, battery, screen. None where it is unknown.
+"""State of a phone: frequencies, temperatures, battery, screen. None if it is unknown.
 
 Formats are those of the dumps of Android's BatteryService, ThermalManagerService (Android 10 and
 later) and PowerManagerService; the numbers of states are BatteryManager's and PowerManager's.
@@ -24,7 +24,7 @@ from bench.integers import parse_integer
 from bench.protocol.device import Facts
 
 THERMAL_STATES = ("none", "light", "moderate", "severe", "critical", "emergency", "shutdown")
-MEMORY_BYTES = (1 << 24, 1 << 42)  # 16 MB to 4 TB: what a device that runs Android may have
+MEMORY_BYTES = (1 << 24, 1 << 42)  # 16 MB to 4 TB: plausible for a device that runs Android
 _CORE_FILE = re.compile(r"/cpu(\d{1,4})/cpufreq/(\w+)$", re.ASCII)
 _LOAD = re.compile(r"\d{1,4}\.\d{1,4}", re.ASCII)
 
@@ -33,11 +33,11 @@ _LOAD = re.compile(r"\d{1,4}\.\d{1,4}", re.ASCII)
 class PhoneState:
     """Frequencies by core, temperatures by sensor; the battery's level is in percent.
 
-    `parts` are what sensors are on, where the phone states it; else their names tell.
+    `parts` are the locations of sensors that the phone states; others follow from their names.
     """
 
     frequencies_khz: Mapping[int, int] = field(default_factory=dict)
-    limits_khz: Mapping[int, int] = field(default_factory=dict)  # what cores may run at, now
+    limits_khz: Mapping[int, int] = field(default_factory=dict)  # present upper limits of the cores
     temperatures_c: Mapping[str, float] = field(default_factory=dict)
     parts: Mapping[str, Part] = field(default_factory=dict)
     battery_level: int | None = None
@@ -53,11 +53,11 @@ class PhoneState:
 
     @property
     def temperature_c(self) -> float | None:
-        """The processor's; the battery's where no other is told."""
+        """Temperature of the processor; of the battery if no other is known."""
         return hottest_c(self.temperatures_c, self.battery_temperature_c, self.parts)
 
     def state(self) -> Facts:
-        """Battery, screen, heat: what a user may want to know about a figure later."""
+        """Return battery, screen and thermal state: useful to interpret a figure later."""
         status = self.thermal_status
         return {
             "battery_level": self.battery_level,
@@ -71,7 +71,7 @@ class PhoneState:
         }
 
     def flat(self) -> Facts:
-        """As facts of a device, under the names that this machine's facts have too."""
+        """Return the facts of a device, with the names that this machine's facts have too."""
         return {
             "frequency_now_khz": max(self.frequencies_khz.values(), default=None),
             "frequencies_khz": joined(self.frequencies_khz),
@@ -85,36 +85,36 @@ class PhoneState:
 
 
 def joined(values: Mapping[int, int] | Mapping[str, int] | Mapping[str, float]) -> str | None:
-    """`a=1,b=2.5`: many readings as one fact; None for none."""
+    """Return many readings as one fact, `a=1,b=2.5`; None for none."""
     return ",".join(f"{name}={value}" for name, value in values.items()) or None
 
 
-def changes_between(before: PhoneState, now: PhoneState) -> str:
-    """Say what of a phone's state changed that may have changed its speed, "" for nothing."""
-    words = []
-    if before.screen_on and now.screen_on is False:
-        words.append("its screen went off")
-    if before.plugged != now.plugged and now.plugged is not None:
-        words.append("it was unplugged" if now.plugged == "no" else "it was plugged in")
-    if before.power_save is False and now.power_save:
-        words.append("battery saver came on")
-    if (now.thermal_status or 0) > (before.thermal_status or 0):
-        words.append(f"its thermal status rose to {THERMAL_STATES[now.thermal_status or 0]}")
-    return ", ".join(words)
+def changes_between(before: PhoneState, after: PhoneState) -> str:
+    """Return which changes of a phone's state may have changed its speed, "" for none."""
+    changes = []
+    if before.screen_on and after.screen_on is False:
+        changes.append("its screen went off")
+    if before.plugged != after.plugged and after.plugged is not None:
+        changes.append("it was unplugged" if after.plugged == "no" else "it was plugged in")
+    if before.power_save is False and after.power_save:
+        changes.append("battery saver came on")
+    if (after.thermal_status or 0) > (before.thermal_status or 0):
+        changes.append(f"its thermal status rose to {THERMAL_STATES[after.thermal_status or 0]}")
+    return ", ".join(changes)
 
 
-def moment_script() -> str:
-    """Shell script whose output `parse_moment` reads."""
+def state_script() -> str:
+    """Return the shell script whose output `parse_state` reads."""
     cpufreq = f"{CPU}/cpu[0-9]*/cpufreq"
     zones = f"{ZONES}/thermal_zone*"
-    wanted = "-e mWakefulness= -e 'Display Power: state='"
+    patterns = "-e mWakefulness= -e 'Display Power: state='"
     return script(
         {
             "cpufreq": f"first {cpufreq}/scaling_cur_freq {cpufreq}/scaling_max_freq",
             "zones": f"first {zones}/type {zones}/temp",
             "battery": "dumpsys battery",
             "thermal": "dumpsys thermalservice",
-            "power": f"dumpsys power | grep {wanted}",
+            "power": f"dumpsys power | grep {patterns}",
             "power_save": "settings get global low_power",
             "load": "cat /proc/loadavg",
             "memory": "cat /proc/meminfo",
@@ -122,19 +122,19 @@ def moment_script() -> str:
     )
 
 
-def parse_moment(text: str) -> PhoneState:
-    """Read what `moment_script` wrote; nothing in it is an error, what cannot be is None."""
-    told = answers(text)
-    battery = parse_battery(told.get("battery", ""))
-    dump = told.get("thermal", "")
-    memory = pairs(told.get("memory", ""))
+def parse_state(text: str) -> PhoneState:
+    """Parse the output of `state_script`; invalid values are None, never an error."""
+    by_name = answers(text)
+    battery = parse_battery(by_name.get("battery", ""))
+    dump = by_name.get("thermal", "")
+    memory = pairs(by_name.get("memory", ""))
     status = parse_integer(pairs(dump).get("Thermal Status"))
-    temperatures_c, parts = _temperatures(told.get("zones", ""), dump)
-    total = _memory_bytes(memory.get("MemTotal"), MEMORY_BYTES[1], least=MEMORY_BYTES[0])
+    temperatures_c, parts = _temperatures(by_name.get("zones", ""), dump)
+    total = _memory_bytes(memory.get("MemTotal"), MEMORY_BYTES[1], minimum=MEMORY_BYTES[0])
     available = _memory_bytes(memory.get("MemAvailable") or memory.get("MemFree"), total)
     return PhoneState(
-        frequencies_khz=_by_core(told.get("cpufreq", ""), "scaling_cur_freq"),
-        limits_khz=_by_core(told.get("cpufreq", ""), "scaling_max_freq"),
+        frequencies_khz=_by_core(by_name.get("cpufreq", ""), "scaling_cur_freq"),
+        limits_khz=_by_core(by_name.get("cpufreq", ""), "scaling_max_freq"),
         temperatures_c=temperatures_c,
         parts=parts,
         battery_level=battery.level,
@@ -142,16 +142,18 @@ def parse_moment(text: str) -> PhoneState:
         battery_temperature_c=battery.temperature_c,
         plugged=battery.plugged,
         thermal_status=status if status in range(len(THERMAL_STATES)) else None,
-        screen_on=_screen_on(told.get("power", "")),
-        power_save={"0": False, "1": True, "null": False}.get(told.get("power_save", "").strip()),
-        load_average=_load(told.get("load", "")),
+        screen_on=_screen_on(by_name.get("power", "")),
+        power_save={"0": False, "1": True, "null": False}.get(
+            by_name.get("power_save", "").strip()
+        ),
+        load_average=_load(by_name.get("load", "")),
         memory_total_bytes=total,
         memory_available_bytes=available,
     )
 
 
 def _temperatures(zones: str, dump: str) -> tuple[dict[str, float], dict[str, Part]]:
-    """Take the source that is nearer to the processor's cores; of two as near, the zones."""
+    """Return the source whose sensors are nearer to the processor's cores, the zones if equal."""
     of_zones, of_hal, parts = parse_zones(zones), parse_hal(dump), hal_parts(dump)
     if nearest_part(of_zones) <= nearest_part(of_hal, parts):
         return of_zones, {}
@@ -159,13 +161,13 @@ def _temperatures(zones: str, dump: str) -> tuple[dict[str, float], dict[str, Pa
 
 
 def _by_core(answer: str, name: str) -> dict[int, int]:
-    found: dict[int, int] = {}
+    by_core: dict[int, int] = {}
     for path, content in file_lines(answer).items():
         match, value = _CORE_FILE.search(path), parse_integer(content)
         khz = plausible_khz(value)
         if match and match[2] == name and khz is not None:
-            found[int(match[1])] = khz
-    return dict(sorted(found.items()))
+            by_core[int(match[1])] = khz
+    return dict(sorted(by_core.items()))
 
 
 def _screen_on(power: str) -> bool | None:
@@ -177,13 +179,13 @@ def _screen_on(power: str) -> bool | None:
 
 
 def _load(text: str) -> float | None:
-    words = text.split()
-    return float(words[0]) if words and _LOAD.fullmatch(words[0]) else None
+    parts = text.split()
+    return float(parts[0]) if parts and _LOAD.fullmatch(parts[0]) else None
 
 
-def _memory_bytes(text: str | None, most: int | None, least: int = 0) -> int | None:
-    """Read a line of /proc/meminfo, in kB; None where it cannot be."""
+def _memory_bytes(text: str | None, maximum: int | None, minimum: int = 0) -> int | None:
+    """Parse a line of /proc/meminfo, in kB; None if it is invalid."""
     kilobytes = parse_integer((text or "").removesuffix("kB").strip())
-    if kilobytes is None or most is None or not least <= 1024 * kilobytes <= most:
+    if kilobytes is None or maximum is None or not minimum <= 1024 * kilobytes <= maximum:
         return None
     return 1024 * kilobytes

@@ -1,4 +1,4 @@
-"""Facts of a phone: model, SoC, Android version, cores. None where unknown.
+"""Facts of a phone: model, SoC, Android version, cores. None if unknown.
 
 Names of properties and files are those of Android's own build and of Linux's cpufreq
 (Documentation/admin-guide/pm/cpufreq.rst).
@@ -14,12 +14,13 @@ from bench.integers import parse_integer
 from bench.protocol.device import Facts
 
 CPU = "/sys/devices/system/cpu"
-EMULATED = "ro.ofabench.emulated"  # set by targets that are no phones: names what runs the code
+# Set by targets that are not phones: the name of what runs the code.
+EMULATED = "ro.ofabench.emulated"
 _PROPERTY = re.compile(r"^\[([^\]\n]+)\]: \[(.*?)\]$", re.MULTILINE | re.DOTALL)
 _SOC = ("ro.soc.model", "ro.hardware.chipname", "ro.chipname", "ro.board.platform")
-CLOCK_KHZ = (10_000, 10_000_000)  # 10 MHz to 10 GHz: what a core may run at
+CLOCK_KHZ = (10_000, 10_000_000)  # 10 MHz to 10 GHz: plausible frequencies of a core
 UNSET = ("", "unknown", "null")  # android.os.Build.UNKNOWN is "unknown"
-SDK = (1, 10_000)  # 10000 is what builds in development say
+SDK = (1, 10_000)  # builds in development report 10000
 _IMPLEMENTERS = {"0x41": "ARM", "0x51": "Qualcomm", "0x53": "Samsung", "0x48": "HiSilicon"}
 
 
@@ -36,7 +37,7 @@ class Core:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhoneFacts:
-    """Everything about a phone that stays as it is while it runs."""
+    """Facts about a phone that do not change while it runs."""
 
     model: str | None = None
     manufacturer: str | None = None
@@ -55,16 +56,18 @@ class PhoneFacts:
     cores: tuple[Core, ...] = ()
 
     def slug(self) -> str:
-        """The model as in `Target.device`; what emulates, where it is no phone.
+        """Return the model as in `Target.device`; the emulator where it is not a phone.
 
-        Where the model's name has no Latin form, the device's code name tells it from others.
+        If the model's name has no Latin form, the device's code name is added.
         """
         names = (self.emulated,) if self.emulated else (self.model, self.device)
         return slug_of([name for name in names if name])
 
     def flat(self) -> Facts:
-        """As facts of a device, under the names that this machine's facts have too."""
-        fastest = max((c.max_khz for c in self.cores if c.max_khz is not None), default=None)
+        """Return the facts of a device, with the names that this machine's facts have too."""
+        fastest = max(
+            (core.max_khz for core in self.cores if core.max_khz is not None), default=None
+        )
         return {
             "model": self.model,
             "manufacturer": self.manufacturer,
@@ -73,11 +76,13 @@ class PhoneFacts:
             "cpu_model": self.soc,
             "cpu_parts": self.cpu_parts,
             "cpu_cores": len(self.cores) or None,
-            "cpu_cores_online": _joined(str(c.number) for c in self.cores if c.online),
-            "cores_max_khz": _joined(str(c.max_khz) for c in self.cores),
-            "cores_min_khz": _joined(str(c.min_khz) for c in self.cores),
-            "governors": _joined(str(c.governor) for c in self.cores),
-            "governor": _joined(dict.fromkeys(c.governor for c in self.cores if c.governor)),
+            "cpu_cores_online": _joined(str(core.number) for core in self.cores if core.online),
+            "cores_max_khz": _joined(str(core.max_khz) for core in self.cores),
+            "cores_min_khz": _joined(str(core.min_khz) for core in self.cores),
+            "governors": _joined(str(core.governor) for core in self.cores),
+            "governor": _joined(
+                dict.fromkeys(core.governor for core in self.cores if core.governor)
+            ),
             "frequency_max_khz": fastest,
             "android_version": self.android_version,
             "android_sdk": self.android_sdk,
@@ -93,8 +98,8 @@ class PhoneFacts:
 
 
 def facts_script() -> str:
-    """Shell script whose output `parse_facts` reads."""
-    wanted = " ".join(
+    """Return the shell script whose output `parse_facts` reads."""
+    files = " ".join(
         f"{CPU}/cpu[0-9]*/cpufreq/{name}"
         for name in ("cpuinfo_min_freq", "cpuinfo_max_freq", "scaling_governor")
     )
@@ -103,7 +108,7 @@ def facts_script() -> str:
             "getprop": "getprop",
             "uname": "uname -r; uname -m",
             "cpus": f"first {CPU}/possible {CPU}/present {CPU}/online; ls -d {CPU}/cpu[0-9]*",
-            "cpufreq": f"first {wanted}",
+            "cpufreq": f"first {files}",
             "cpuinfo": "cat /proc/cpuinfo",
             "boot_id": "cat /proc/sys/kernel/random/boot_id",
         }
@@ -111,11 +116,11 @@ def facts_script() -> str:
 
 
 def parse_facts(text: str) -> PhoneFacts:
-    """Read what `facts_script` wrote; nothing in it is an error."""
-    told = answers(text)
-    props = parse_properties(told.get("getprop", ""))
-    info = parse_cpuinfo(told.get("cpuinfo", ""))
-    uname = told.get("uname", "").split()
+    """Parse the output of `facts_script`; invalid values are None, never an error."""
+    by_name = answers(text)
+    props = parse_properties(by_name.get("getprop", ""))
+    info = parse_cpuinfo(by_name.get("cpuinfo", ""))
+    uname = by_name.get("uname", "").split()
     return PhoneFacts(
         model=props.get("ro.product.model"),
         manufacturer=props.get("ro.product.manufacturer"),
@@ -129,44 +134,46 @@ def parse_facts(text: str) -> PhoneFacts:
         abi=props.get("ro.product.cpu.abi"),
         kernel=uname[0] if uname else None,
         machine=uname[1] if len(uname) > 1 else None,
-        boot_id=told.get("boot_id", "").strip() or None,
+        boot_id=by_name.get("boot_id", "").strip() or None,
         emulated=props.get(EMULATED),
-        cores=_cores(told.get("cpus", ""), told.get("cpufreq", "")),
+        cores=_cores(by_name.get("cpus", ""), by_name.get("cpufreq", "")),
     )
 
 
 def parse_properties(text: str) -> dict[str, str]:
-    """Read `getprop`'s lines, `[name]: [value]`; what says nothing is left out."""
-    return {n: value for n, value in _PROPERTY.findall(text) if value.strip().lower() not in UNSET}
+    """Parse `getprop`'s lines, `[name]: [value]`; unset values are left out."""
+    return {
+        name: value for name, value in _PROPERTY.findall(text) if value.strip().lower() not in UNSET
+    }
 
 
 def parse_cpuinfo(text: str) -> dict[str, str]:
-    """What an ARM /proc/cpuinfo tells: `Hardware`, and the kinds of cores as `parts`."""
-    found: dict[str, str] = {}
+    """Parse an ARM /proc/cpuinfo: `Hardware`, and the kinds of cores as `parts`."""
+    values: dict[str, str] = {}
     parts: dict[str, None] = {}
     implementer = ""
     for line in text.splitlines():
         name, _, value = (part.strip() for part in line.partition(":"))
         if name == "Hardware" and value:
-            found["Hardware"] = value
+            values["Hardware"] = value
         elif name == "CPU implementer":
             implementer = _IMPLEMENTERS.get(value, value)
         elif name == "CPU part" and value:
             parts[f"{implementer} {value}".strip()] = None
     if parts:
-        found["parts"] = ", ".join(parts)
-    return found
+        values["parts"] = ", ".join(parts)
+    return values
 
 
 def parse_core_list(text: str | None) -> frozenset[int]:
-    """Read the kernel's lists of cores, as `0-3,5`."""
-    found: set[int] = set()
+    """Parse the kernel's lists of cores, as `0-3,5`."""
+    cores: set[int] = set()
     for part in (text or "").split(","):
         first, dash, last = part.partition("-")
         low, high = parse_integer(first), parse_integer(last if dash else first)
         if low is not None and high is not None and 0 <= low <= high < 1024:
-            found.update(range(low, high + 1))
-    return frozenset(found)
+            cores.update(range(low, high + 1))
+    return frozenset(cores)
 
 
 def _cores(cpus: str, cpufreq: str) -> tuple[Core, ...]:
@@ -174,24 +181,28 @@ def _cores(cpus: str, cpufreq: str) -> tuple[Core, ...]:
     listed = {parse_integer(line.removeprefix(f"{CPU}/cpu")) for line in cpus.splitlines()}
     numbers = parse_core_list(files.get(f"{CPU}/present"))
     numbers = numbers or parse_core_list(files.get(f"{CPU}/possible"))
-    numbers = numbers or frozenset(n for n in listed if n is not None and n >= 0)
+    numbers = numbers or frozenset(
+        number_of_core
+        for number_of_core in listed
+        if number_of_core is not None and number_of_core >= 0
+    )
     online = parse_core_list(files.get(f"{CPU}/online")) or numbers
-    return tuple(_core(n, n in online, known) for n in sorted(numbers))
+    return tuple(_core(core, core in online, known) for core in sorted(numbers))
 
 
-def _core(which: int, online: bool, known: Mapping[str, str]) -> Core:
-    freq = f"{CPU}/cpu{which}/cpufreq"
+def _core(core: int, online: bool, files: Mapping[str, str]) -> Core:
+    freq = f"{CPU}/cpu{core}/cpufreq"
     return Core(
-        number=which,
+        number=core,
         online=online,
-        min_khz=plausible_khz(parse_integer(known.get(f"{freq}/cpuinfo_min_freq"))),
-        max_khz=plausible_khz(parse_integer(known.get(f"{freq}/cpuinfo_max_freq"))),
-        governor=known.get(f"{freq}/scaling_governor") or None,
+        min_khz=plausible_khz(parse_integer(files.get(f"{freq}/cpuinfo_min_freq"))),
+        max_khz=plausible_khz(parse_integer(files.get(f"{freq}/cpuinfo_max_freq"))),
+        governor=files.get(f"{freq}/scaling_governor") or None,
     )
 
 
 def plausible_khz(value: int | None) -> int | None:
-    """Return a core's frequency as it is; None where no core can run at it."""
+    """Return a core's frequency; None if it is implausible."""
     return _within(value, CLOCK_KHZ)
 
 

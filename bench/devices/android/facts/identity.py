@@ -2,17 +2,17 @@
 
 import re
 
-from bench.devices.android.adb.shell import Completed
+from bench.devices.android.adb.shell import CommandResult
 from bench.devices.android.facts.shell_queries import answers, script
 from bench.digests import content_digest
 
-# Serials that are many phones': of emulators, and of boards that nobody numbered.
+# Serials that many phones share: of emulators, and of boards without a number.
 _SHARED = re.compile(r"unknown|0?123456789abcdef|(.)\1*|emulator.*|android.*", re.IGNORECASE)
 LEAST_CHARACTERS = 6
 
 
 def identity_script() -> str:
-    """Shell script whose output `parse_identity` reads."""
+    """Return the shell script whose output `parse_identity` reads."""
     return script(
         {
             "serial": "getprop ro.serialno",
@@ -22,14 +22,18 @@ def identity_script() -> str:
     )
 
 
-def parse_identity(done: Completed) -> str | None:
-    """Return letters and digits that are this phone's alone; None where it tells nothing.
+def parse_identity(completed: CommandResult) -> str | None:
+    """Return letters and digits that identify this phone; None if it reports nothing.
 
-    A digest of its serial number, which stays over a reboot and is told nowhere; of its boot's id
-    where it has none of its own.
+    A digest of its serial number, which survives a reboot and cannot be recovered from it; of its
+    boot id if it has no unique serial.
     """
-    told = answers(done.out.decode("utf-8", "replace"))
-    serials = (told.get(name, "").strip() for name in ("serial", "boot_serial"))
-    own = (one for one in serials if len(one) >= LEAST_CHARACTERS and not _SHARED.fullmatch(one))
-    found = next(own, None) or told.get("boot_id", "").strip()
-    return content_digest(found)[:16] if found else None
+    by_name = answers(completed.out.decode("utf-8", "replace"))
+    serials = (by_name.get(name, "").strip() for name in ("serial", "boot_serial"))
+    unique = (
+        serial
+        for serial in serials
+        if len(serial) >= LEAST_CHARACTERS and not _SHARED.fullmatch(serial)
+    )
+    identity = next(unique, None) or by_name.get("boot_id", "").strip()
+    return content_digest(identity)[:16] if identity else None

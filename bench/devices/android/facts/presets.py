@@ -8,12 +8,12 @@ from importlib.resources import files
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedLatency:
-    """A whole network that the authors measured on such a phone, batch 1."""
+    """A whole network that its authors measured on such a phone, batch 1."""
 
     latency_ms: float
     macs_m: float
     resolution: int
-    top1: float  # of ImageNet, percent
+    top1: float  # on ImageNet, percent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,22 +30,22 @@ class Preset:
 
 @cache
 def presets() -> tuple[Preset, ...]:
-    """Every preset, in the order of its file."""
+    """Return every preset, in the order of its file."""
     file = files("bench.devices.android.facts") / "presets.toml"
-    told = tomllib.loads(file.read_text(encoding="utf-8"))
+    content = tomllib.loads(file.read_text(encoding="utf-8"))
     return tuple(
         Preset(
-            name=one["name"],
-            maker=one["maker"],
-            models=tuple(one["models"]),
-            soc=one["soc"],
-            clusters=tuple((part["cores"], part["max_khz"]) for part in one["clusters"]),
-            published=tuple(PublishedLatency(**network) for network in one["published"]),
+            name=phone["name"],
+            maker=phone["maker"],
+            models=tuple(phone["models"]),
+            soc=phone["soc"],
+            clusters=tuple((cluster["cores"], cluster["max_khz"]) for cluster in phone["clusters"]),
+            published=tuple(PublishedLatency(**network) for network in phone["published"]),
         )
-        for one in told["phone"]
+        for phone in content["phone"]
     )
 
 
 def preset_of(model: object) -> Preset | None:
-    """The preset for a phone's model (ro.product.model); None for any other phone."""
-    return next((one for one in presets() if model in one.models), None)
+    """Return the preset for a phone's model (ro.product.model); None for any other phone."""
+    return next((preset for preset in presets() if model in preset.models), None)

@@ -10,16 +10,16 @@ UNKNOWN = "unknown-phone"
 
 
 def slug_of(names: Sequence[str]) -> str:
-    """Return a slug of the first name, of further ones too where the first does not fit whole.
+    """Return a slug of the first name, or of several if the first has no complete Latin form.
 
-    Names that differ in a letter or digit never share a slug: where characters have no Latin
-    form, the next name is added, and a digest of all where none is left.
+    Names that differ in a letter or digit never share a slug: if characters have no Latin form, the
+    next name is added, and a digest of all names if none is left.
     """
     words: list[str] = []
     for name in names:
-        word, whole = _latin(name)
+        word, complete = _latin(name)
         words += [word] if word else []
-        if word and whole:
+        if word and complete:
             return "-".join(words)
     text = "\n".join(names)
     if not text:
@@ -28,8 +28,8 @@ def slug_of(names: Sequence[str]) -> str:
 
 
 def _latin(name: str) -> tuple[str, bool]:
-    """Return the name's slug, and whether every letter and digit of it is in there."""
+    """Return the name's slug, and whether it includes every letter and digit."""
     text = unicodedata.normalize("NFKD", name.replace("+", " plus ")).lower()
     text = "".join(char for char in text if not unicodedata.combining(char))
-    whole = all(char.isascii() for char in text if char.isalnum())
-    return re.sub(r"[^a-z0-9]+", "-", text).strip("-"), whole
+    complete = all(char.isascii() for char in text if char.isalnum())
+    return re.sub(r"[^a-z0-9]+", "-", text).strip("-"), complete

@@ -1,12 +1,13 @@
 """Temperatures from a phone's sensors: the sensor's part, its unit, its plausible range.
 
-Two sources: the thermal zones of Linux (/sys/class/thermal), which have a name of the maker's and
-a number without a unit, and Android's thermal HAL (`dumpsys thermalservice`), which states a type
-for each sensor. Both lists also hold values that are no temperatures: the battery's percentage
-(`soc`), its voltage (`vbat`), currents (`ibat`, `ocp_cpu1`), limits (`lmh-dcvs-00`) and counters.
+Two sources: the thermal zones of Linux (/sys/class/thermal), which have a name given by the maker
+and a number without a unit, and Android's thermal HAL (`dumpsys thermalservice`), which states a
+type for each sensor. Both lists also contain values that are not temperatures: the battery's
+percentage (`soc`), its voltage (`vbat`), currents (`ibat`, `ocp_cpu1`), limits (`lmh-dcvs-00`) and
+counters.
 
 Sources: android.hardware.thermal, TemperatureType; Qualcomm's battery current limiting drivers and
-Google's (gs101) for the names of zones that are no temperatures.
+Google's (gs101) for the names of zones that are not temperatures.
 """
 
 import re
@@ -17,8 +18,8 @@ from bench.devices.android.facts.shell_queries import file_lines
 from bench.integers import parse_integer
 
 ZONES = "/sys/class/thermal"
-# Outside of it (bounds included) no sensor of a phone in use can be: thermistors that are not
-# connected read -40 or 125, sensors that are off -274.
+# Implausible for a phone in use (bounds included): thermistors that are not connected read -40 or
+# 125, sensors that are off -274.
 PLAUSIBLE_C = (-20.0, 125.0)
 # Names of zones that hold a percentage, and parts of names of those that hold volts, amperes,
 # limits, differences or counts. bench/devices/android/runner/source/sensors.c has the same two
@@ -31,13 +32,13 @@ NOT_CELSIUS = (
 
 
 class Part(IntEnum):
-    """What a sensor is on; the lower, the nearer to what the processor's cores feel."""
+    """Location of a sensor; lower values are nearer to the processor's cores."""
 
     CORES = 0
     CHIP = 1
-    BOARD = 2  # the case too, and what is not known by name
+    BOARD = 2  # the case too, and unknown names
     OTHER = 3  # battery, graphics, charger, radio, ...
-    NOTHING = 4  # no sensor at all
+    NOTHING = 4  # battery, graphics, charger, radio, ...
 
 
 # TemperatureType. 6, 7 and 8 are volts, amperes and percent; -1 is unknown.
@@ -50,7 +51,7 @@ _HAL = re.compile(
     r"Temperature\{mValue=(-?[0-9]{1,6}(?:\.[0-9]{1,9})?), mType=(-?\d{1,4}), mName=([^,}\n]+)",
     re.ASCII,
 )
-_NUMBERED = re.compile(r"#\d+$", re.ASCII)  # how the runner tells zones of one name apart
+_NUMBERED = re.compile(r"#\d+$", re.ASCII)  # the runner's suffix for zones of the same name
 _CORES = re.compile(r"cpu|^big|little|^mid|apc|cluster|gold|silver|x86_pkg", re.IGNORECASE)
 _CHIP = re.compile(r"tsens|soc", re.IGNORECASE)
 _OTHER = re.compile(
@@ -66,7 +67,7 @@ def hottest_c(
 ) -> float | None:
     """Return the hottest of the sensors nearest to the processor's cores, else the battery's.
 
-    `stated` are parts that the phone itself states, by sensor; they go before names.
+    `stated` are parts that the phone states, by sensor; they have priority over names.
     """
     parts = _parts(temperatures_c, stated)
     nearest = min(parts.values(), default=Part.NOTHING)
@@ -82,7 +83,7 @@ def nearest_part(
 
 
 def part_of(name: str) -> Part | None:
-    """Return the part that a sensor's name tells of; None where it measures no temperature."""
+    """Return the part of a sensor by its name; None if it measures no temperature."""
     name = _NUMBERED.sub("", name.strip()).lower()
     if name in PERCENTAGES or any(word in name for word in NOT_CELSIUS):
         return None
@@ -94,33 +95,34 @@ def part_of(name: str) -> Part | None:
 
 
 def plausible_c(value: float) -> float | None:
-    """Return degrees Celsius as they are; None where no sensor that is on can say so.
+    """Return degrees Celsius; None if implausible for a sensor that is on.
 
-    A phone's sensor that is off, or not there, says exactly 0.
+    A phone's sensor that is off, or missing, reads exactly 0.
     """
     low, high = PLAUSIBLE_C
     return value if value != 0 and low < value < high else None
 
 
 def parse_zones(answer: str) -> dict[str, float]:
-    """Degrees Celsius by sensor, from the `type` and `temp` files of /sys/class/thermal.
+    """Return degrees Celsius by sensor, from the `type` and `temp` files of /sys/class/thermal.
 
-    Sensors of one name keep the hottest. What measures no temperature is left out.
+    Of sensors with the same name the hottest is kept. Values that are not temperatures are left
+    out.
     """
     files = file_lines(answer)
-    found: dict[str, float] = {}
+    by_sensor: dict[str, float] = {}
     for path, content in files.items():
         folder = path.removesuffix("/temp")
         value = celsius(parse_integer(content))
         if folder == path or value is None:
             continue
         name = files.get(f"{folder}/type") or folder.removeprefix(f"{ZONES}/")
-        found[name] = max(value, found.get(name, value))
-    return only_temperatures(found)
+        by_sensor[name] = max(value, by_sensor.get(name, value))
+    return only_temperatures(by_sensor)
 
 
 def only_temperatures(readings: Mapping[str, float]) -> dict[str, float]:
-    """Keep what is a temperature by its name and can be one by its value."""
+    """Return the readings that are temperatures by name and plausible by value."""
     return {
         name: value
         for name, value in readings.items()
@@ -129,11 +131,11 @@ def only_temperatures(readings: Mapping[str, float]) -> dict[str, float]:
 
 
 def celsius(reading: int | None) -> float | None:
-    """What a thermal zone's number means: thousandths, tenths (Qualcomm's old ones) or degrees.
+    """Convert a thermal zone's number: thousandths, tenths (old Qualcomm) or degrees.
 
-    None for what none of them can be. Below 5000 there are no thousandths: no chip that computes
-    is below 5 degrees, while millivolts and milliamperes are of this size. Small numbers are states
-    of a switch, and negative ones error numbers of the kernel.
+    None for implausible numbers. Values below 5000 are not thousandths: no chip at work is below 5
+    degrees, while millivolts and milliamperes have this size. Small numbers are states of a switch,
+    and negative ones error numbers of the kernel.
     """
     if reading is None or -5000 < reading < 5 or 1000 < reading < 5000:
         return None
@@ -142,23 +144,23 @@ def celsius(reading: int | None) -> float | None:
 
 
 def parse_hal(dump: str) -> dict[str, float]:
-    """Degrees Celsius by sensor, from what `dumpsys thermalservice` says its HAL says now.
+    """Return degrees Celsius by sensor, from the present values of `dumpsys thermalservice`.
 
-    Cached temperatures are left alone: Android keeps there what was said when a sensor last
-    changed its state of alarm, days ago perhaps.
+    Cached temperatures are ignored: Android keeps there the value of a sensor's last change of its
+    alarm state, perhaps days ago.
     """
     return {name: value for name, (value, _) in _hal_sensors(dump).items()}
 
 
 def hal_parts(dump: str) -> dict[str, Part]:
-    """Return the part that each sensor of `parse_hal` is on, as its stated type has it."""
+    """Return the part of each sensor of `parse_hal`, by its stated type."""
     return {name: part for name, (_, part) in _hal_sensors(dump).items()}
 
 
 def _hal_sensors(dump: str) -> dict[str, tuple[float, Part]]:
-    _, _, now = dump.partition("Current temperatures from HAL:")
-    found: dict[str, tuple[float, Part]] = {}
-    for line in now.splitlines()[1:]:
+    _, _, current = dump.partition("Current temperatures from HAL:")
+    sensors: dict[str, tuple[float, Part]] = {}
+    for line in current.splitlines()[1:]:
         if line.strip() and "Temperature{" not in line:
             break  # cooling devices, thresholds
         match = _HAL.search(line)
@@ -167,15 +169,15 @@ def _hal_sensors(dump: str) -> dict[str, tuple[float, Part]]:
         name = match[3].strip()
         value, part = plausible_c(float(match[1])), _stated_part(int(match[2]), name)
         if value is not None and part is not None:
-            # Of one name, the nearer to the cores; of two as near, the hotter.
-            found[name] = min(found.get(name, (value, part)), (value, part), key=_nearer)
-    return found
+            # Of the same name, the one nearer to the cores; if equal, the hotter one.
+            sensors[name] = min(sensors.get(name, (value, part)), (value, part), key=_nearer)
+    return sensors
 
 
 def _stated_part(kind: int, name: str) -> Part | None:
-    """Return the part of a HAL's type. Of unknown type only what is named after cores is taken:
+    """Return the part of a HAL type. Of unknown types only sensors named after cores count:
 
-    the others hold differences of two sensors and settings too.
+    the others include differences of two sensors, and settings.
     """
     if kind in _BATTERY_LIMITS:
         return None

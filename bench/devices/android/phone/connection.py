@@ -1,13 +1,13 @@
 """The interface of a connection to a phone; `android.adb.connection` implements it.
 
-All of it raises `DeviceLostError` where the connection broke or stayed silent past a timeout.
+All methods raise `DeviceLostError` if the connection broke or was silent until a timeout.
 """
 
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
-from bench.devices.android.adb.shell import Completed
+from bench.devices.android.adb.shell import CommandResult
 from bench.devices.android.adb.sync import PushFile
 
 
@@ -16,16 +16,16 @@ class Process(Protocol):
 
     @property
     def status(self) -> int | None:
-        """Its exit status when it has ended: 128 and the signal's number where one ended it."""
+        """Its exit status when it has ended: 128 plus the signal's number if one ended it."""
         ...
 
     @property
     def err(self) -> bytes:
-        """What it wrote to standard error so far."""
+        """Its standard error so far."""
         ...
 
     def read_line(self, timeout_s: float) -> bytes | None:
-        """Next line of standard output; None at its end."""
+        """Return the next line of standard output; None at its end."""
         ...
 
     def write(self, data: bytes) -> None: ...
@@ -33,7 +33,7 @@ class Process(Protocol):
     def close_stdin(self) -> None: ...
 
     def close(self) -> None:
-        """Let go of it: it finds its standard input at an end."""
+        """Close the command: its standard input ends."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -47,11 +47,11 @@ class Process(Protocol):
 
 
 class Connection(Protocol):
-    """A way to one phone."""
+    """A connection to one phone."""
 
     def run(
         self, argv: Sequence[str], *, timeout_s: float = 30.0, stdin: bytes = b""
-    ) -> Completed: ...
+    ) -> CommandResult: ...
 
     def start(self, argv: Sequence[str]) -> Process: ...
 

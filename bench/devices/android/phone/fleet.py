@@ -30,7 +30,7 @@ _PATHS = ("binary", "debs")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetPhone(Options):
-    """One phone. `cores` None lets it choose; `name` is safe as the stem of a file's name."""
+    """One phone. With `cores` None it chooses; `name` is safe as the stem of a file name."""
 
     name: str = option(help="letters, digits, - and _, at most 64, as note8")
     address: str = option(help="adb:SERIAL or adb:HOST:PORT")
@@ -41,7 +41,7 @@ class FleetPhone(Options):
     options: PhoneOptions = nested(PhoneOptions)
 
     def check(self) -> None:
-        """See that name, address and cores are what they must be."""
+        """Check that name, address and cores are valid."""
         if not _NAME.fullmatch(self.name):
             raise InputError(
                 f"name is {self.name!r:.80}, expected letters, digits, - and _, at most 64"
@@ -57,7 +57,7 @@ class FleetPhone(Options):
 
 
 def _check_line(name: str, value: object) -> None:
-    """`InputError` where a text is empty or has characters that cannot be printed."""
+    """Raise `InputError` if a text is empty or contains unprintable characters."""
     text = None if value is None else str(value)
     if text is not None and not (text.strip() and text.isprintable()):
         raise InputError(f"{name} is {text!r:.60}, expected a line of text")
@@ -65,7 +65,7 @@ def _check_line(name: str, value: object) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """Phones in the order of their file, no two of one name or address."""
+    """Phones in the order of their file, with unique names and addresses."""
 
     phones: tuple[FleetPhone, ...]
 
@@ -73,8 +73,8 @@ class Fleet:
     def load(cls, path: Path) -> Self:
         """Read a fleet file.
 
-        `FileError` where it cannot be read or is not TOML; `InputError` names the phone and the
-        field that is wrong.
+        Raises `FileError` if it cannot be read or is not TOML; `InputError` with the phone and the
+        invalid field.
         """
         path = Path(path)
         try:
@@ -115,7 +115,7 @@ def _phone(table: Any, place: int, path: Path) -> FleetPhone:
     except InputError as error:
         text = str(error)
         raise InputError(text if text.startswith(where) else f"{where}: {text}") from error
-    binary, debs = (_beside(path.parent, getattr(phone.options, each)) for each in _PATHS)
+    binary, debs = (_beside(path.parent, getattr(phone.options, name)) for name in _PATHS)
     return replace(phone, options=replace(phone.options, binary=binary, debs=debs))
 
 
@@ -124,12 +124,12 @@ def _beside(folder: Path, path: Path | None) -> Path | None:
 
 
 def _check_unlike(phones: tuple[FleetPhone, ...], path: Path) -> None:
-    """Refuse two phones of one name or address; names without case, which some disks ignore."""
-    for what in ("name", "address"):
+    """Raise `InputError` for equal names or addresses; names are compared ignoring case."""
+    for field in ("name", "address"):
         seen: dict[str, FleetPhone] = {}
         for phone in phones:
-            value: str = getattr(phone, what)
-            other = seen.setdefault(value.lower() if what == "name" else value, phone)
+            value: str = getattr(phone, field)
+            other = seen.setdefault(value.lower() if field == "name" else value, phone)
             if other is not phone:
-                both = f"{other.name!r} and {phone.name!r} have one {what}, {value!r}"
+                both = f"{other.name!r} and {phone.name!r} have one {field}, {value!r}"
                 raise InputError(f"{path}: phones {both}; each needs its own")

@@ -1,4 +1,4 @@
-"""Options of measuring a phone."""
+"""Options of measuring on a phone."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +12,12 @@ DELEGATES = ("xnnpack", "gpu", "nnapi")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhoneOptions(Options):
-    """What measures, and what is waited for; the defaults suit an unrooted phone.
+    """What measures, and how long to wait; the defaults suit an unrooted phone.
 
-    `binary` is TensorFlow's benchmark_model for the phone, of the runner of that name, and
-    `delegate` is its own. `debs` is a folder of Debian's arm64 packages, where apt cannot fetch
+    `binary` is TensorFlow's benchmark_model for the phone, for the runner of that name, and
+    `delegate` is its option. `debs` is a folder of Debian's arm64 packages, if apt cannot fetch
     them. `frequency_khz` fixes the clock of the cores in use, which needs root. A cool-down waits
-    `cool_wait_s` at most, all of a sweep's together `cool_total_s`.
+    at most `cool_wait_s`, all of a sweep's together `cool_total_s`.
     """
 
     runner: str = option(
@@ -45,13 +45,13 @@ class PhoneOptions(Options):
     cool_total_s: float = 600.0
 
     def check(self) -> None:
-        """See that runner, its program and its delegate fit together."""
-        theirs = self.runner == "benchmark_model"
-        if theirs and self.binary is None:
+        """Check that runner, its program and its delegate fit together."""
+        is_benchmark_model = self.runner == "benchmark_model"
+        if is_benchmark_model and self.binary is None:
             raise InputError("runner benchmark_model needs --binary, that program for the phone")
-        if not theirs and self.binary is not None:
+        if not is_benchmark_model and self.binary is not None:
             raise InputError("--binary is for --runner benchmark_model; give both or neither")
-        if not theirs and self.delegate != "xnnpack":
+        if not is_benchmark_model and self.delegate != "xnnpack":
             raise InputError(
                 f"delegate {self.delegate} cannot run in our runner, which is linked to another C "
                 "library than Android's drivers: use --runner benchmark_model --binary PATH"

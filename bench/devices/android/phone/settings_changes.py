@@ -1,6 +1,6 @@
-"""Settings of a phone that are changed while it is measured, each with how it is restored.
+"""Changes of a phone's settings while it is measured, each with its restoration.
 
-A change is two shell commands. What puts it back is made from what the phone says before.
+A change is two shell commands. The one that restores it is built from the settings read before.
 """
 
 import shlex
@@ -15,9 +15,9 @@ from bench.integers import parse_integer
 
 STAY_ON = "global stay_on_while_plugged_in"
 SCREEN_OFF = "system screen_off_timeout"
-AWAKE_MS = 30 * 60 * 1000  # a phone that is not plugged in goes to sleep again by itself
+AWAKE_MS = 30 * 60 * 1000  # a phone that is not plugged in sleeps again by itself
 FIXED_MODE = "cmd power set-fixed-performance-mode-enabled"
-FIXED_MODE_SDK = 30  # Android 11 has it, on devices whose power HAL does
+FIXED_MODE_SDK = 30  # Android 11 has it, on devices whose power HAL supports it
 SLEEP_KEY = 223  # android.view.KeyEvent.KEYCODE_SLEEP
 CLOCK_FILES = (
     "scaling_min_freq",
@@ -30,78 +30,78 @@ AS_ROOT = ("", "su -c", "su 0 sh -c", "su root sh -c")  # already root, Magisk's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """One setting: `apply` and `restore` are shell commands that exit 0 when they worked.
+class SettingChange:
+    """One setting: `apply` and `restore` are shell commands that exit 0 on success.
 
-    What is `needed` stops the load where it does not work; anything else is only told.
+    If a `needed` change fails, the replicate stops; other failures are only reported.
     """
 
     name: str
-    what: str  # in words, for messages
+    what: str  # description for messages
     apply: str
     restore: str
     needed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Before:
-    """What the phone says of its settings before they are changed; values as it writes them."""
+class PreviousSettings:
+    """The phone's settings before they are changed; values as the phone prints them."""
 
     stay_on: str | None = None
     screen_off: str | None = None
     awake: bool = True
     plugged: bool = True
-    as_root: str | None = None  # what a command is given to, to be run as root
+    as_root: str | None = None  # prefix of a command that is run as root
     clocks: Mapping[str, str] | None = None  # by file of /sys
 
 
 def before_script(cores: Sequence[int] = ()) -> str:
-    """Shell script whose output `parse_before` reads; with `cores`, root is looked for."""
-    questions = {
+    """Return the shell script whose output `parse_before` reads; `cores` needs root."""
+    queries = {
         "stay_on": f"settings get {STAY_ON}",
         "screen_off": f"settings get {SCREEN_OFF}",
         "power": "dumpsys power | grep mWakefulness=",
         "battery": "dumpsys battery",
     }
     if cores:
-        questions["root"] = "; ".join(
+        queries["root"] = "; ".join(
             f'[ "$({_as(root, "id -u")})" = 0 ] && echo {shlex.quote(root + ".")}'
             for root in AS_ROOT
         )
         files = [f"{CPU}/cpu{core}/cpufreq/{name}" for core in cores for name in CLOCK_FILES]
-        questions["clocks"] = f"first {' '.join(files)}"
-    return script(questions)
+        queries["clocks"] = f"first {' '.join(files)}"
+    return script(queries)
 
 
-def parse_before(text: str) -> Before:
-    """Read what `before_script` wrote."""
-    told = answers(text)
-    roots = [line.removesuffix(".") for line in told.get("root", "").splitlines()]
-    plugged = parse_battery(told.get("battery", "")).plugged
-    return Before(
-        stay_on=told.get("stay_on"),
-        screen_off=told.get("screen_off"),
-        awake="mWakefulness=Awake" in told.get("power", "mWakefulness=Awake"),
+def parse_before(text: str) -> PreviousSettings:
+    """Parse the output of `before_script`."""
+    by_name = answers(text)
+    roots = [line.removesuffix(".") for line in by_name.get("root", "").splitlines()]
+    plugged = parse_battery(by_name.get("battery", "")).plugged
+    return PreviousSettings(
+        stay_on=by_name.get("stay_on"),
+        screen_off=by_name.get("screen_off"),
+        awake="mWakefulness=Awake" in by_name.get("power", "mWakefulness=Awake"),
         plugged=plugged != "no",
         as_root=roots[0] if roots else None,
-        clocks=file_lines(told.get("clocks", "")),
+        clocks=file_lines(by_name.get("clocks", "")),
     )
 
 
-def screen_changes(before: Before) -> list[Change]:
-    """Let the screen stay on: phones slow down, or stop altogether, when it goes off."""
+def screen_changes(before: PreviousSettings) -> list[SettingChange]:
+    """Return changes that keep the screen on: phones slow down, or stop, when it goes off."""
     sleep = "" if before.awake else f"; input keyevent {SLEEP_KEY}"
     changes = [
-        Change(
+        SettingChange(
             name="stay_on",
-            what="the screen's staying on",
+            what="the stay-awake setting",
             apply="svc power stayon true",
             restore=_put_back(STAY_ON, before.stay_on) + sleep,
         )
     ]
     if not before.plugged:
         changes.append(
-            Change(
+            SettingChange(
                 name="screen_off",
                 what="the time until the screen goes off",
                 apply=f"settings put {SCREEN_OFF} {AWAKE_MS}",
@@ -111,9 +111,9 @@ def screen_changes(before: Before) -> list[Change]:
     return changes
 
 
-def fixed_mode_change() -> Change:
-    """Let the phone hold a speed that it can keep (Android's fixed performance mode)."""
-    return Change(
+def fixed_mode_change() -> SettingChange:
+    """Return the change that holds a sustainable speed (Android's fixed performance mode)."""
+    return SettingChange(
         name="fixed_performance",
         what="fixed performance mode",
         apply=fixed_mode_command(on=True),
@@ -122,9 +122,9 @@ def fixed_mode_change() -> Change:
 
 
 def fixed_mode_command(*, on: bool) -> str:
-    """Shell command that exits 0 where the phone has the mode and took the setting.
+    """Return the shell command that exits 0 if the phone has the mode and accepted the setting.
 
-    A phone without it says so in words, and by its exit status only where that is passed on
+    A phone without it prints a message, and only some report it by their exit status
     (frameworks/base, PowerManagerShellCommand.runSetFixedPerformanceModeEnabled).
     """
     call = f"{FIXED_MODE} {str(on).lower()}"
@@ -133,49 +133,51 @@ def fixed_mode_command(*, on: bool) -> str:
     )
 
 
-def clock_changes(before: Before, cores: Sequence[int], khz: int) -> list[Change]:
-    """Hold `cores` at one frequency, whatever their governor wants.
+def clock_changes(before: PreviousSettings, cores: Sequence[int], khz: int) -> list[SettingChange]:
+    """Return changes that hold `cores` at one frequency, whatever their governor requests.
 
-    `DeviceError` where there is no root or no such file, `InputError` for a frequency that the
+    Raises `DeviceError` without root or without such files, `InputError` for a frequency that the
     cores do not have.
     """
     if before.as_root is None:
         raise DeviceError(
             "a fixed frequency needs root, which this phone does not give (neither `su -c id` nor "
-            "`su 0 id` answered 0); allow it on the phone, or leave --frequency-khz away"
+            "`su 0 id` answered 0); allow it on the phone, or omit --frequency-khz"
         )
     return [_clock_change(before, core, khz) for core in cores]
 
 
-def _clock_change(before: Before, core: int, khz: int) -> Change:
+def _clock_change(before: PreviousSettings, core: int, khz: int) -> SettingChange:
     folder = f"{CPU}/cpu{core}/cpufreq"
-    told = {name: (before.clocks or {}).get(f"{folder}/{name}") for name in CLOCK_FILES}
-    low, high, lowest, highest = (parse_integer(told[name]) for name in CLOCK_FILES[:4])
+    by_name = {name: (before.clocks or {}).get(f"{folder}/{name}") for name in CLOCK_FILES}
+    low, high, lowest, highest = (parse_integer(by_name[name]) for name in CLOCK_FILES[:4])
     if low is None or high is None or lowest is None or highest is None:
-        raise DeviceError(f"core {core} does not tell its frequencies; leave --frequency-khz away")
+        raise DeviceError(f"core {core} does not report its frequencies; omit --frequency-khz")
     known = [
-        n for word in (told[CLOCK_FILES[4]] or "").split() if (n := parse_integer(word)) is not None
+        value
+        for word in (by_name[CLOCK_FILES[4]] or "").split()
+        if (value := parse_integer(word)) is not None
     ]
     if (known and khz not in known) or not lowest <= khz <= highest:
         expected = ", ".join(map(str, known)) or f"{lowest} to {highest}"
         raise InputError(f"frequency is {khz} kHz, core {core} has {expected}")
-    # Down to the lowest first: a minimum above the maximum is refused, whichever is written first.
+    # The lowest first: a minimum above the maximum is refused, whichever is written first.
     steps = f"echo {lowest} > {folder}/scaling_min_freq"
-    wanted = (
+    apply = (
         f"{steps} && echo {khz} > {folder}/scaling_max_freq"
         f" && echo {khz} > {folder}/scaling_min_freq"
         f' && [ "$(cat {folder}/scaling_max_freq)" = {khz} ]'
     )
-    back = (
+    restore = (
         f"{steps} && echo {high} > {folder}/scaling_max_freq"
         f" && echo {low} > {folder}/scaling_min_freq"
     )
     root = before.as_root or ""
-    return Change(
+    return SettingChange(
         name=f"clock{core}",
         what=f"the frequency of core {core}",
-        apply=_as(root, wanted),
-        restore=_as(root, back),
+        apply=_as(root, apply),
+        restore=_as(root, restore),
         needed=True,
     )
 

@@ -1,8 +1,8 @@
 """Guard of a phone's settings: changes them during a block, and always restores them.
 
-What puts them back is written to the phone before anything is changed. A guardian there, a shell
-that waits for the end of its input, runs it: told to, or because the connection or this process
-is gone. Where the phone itself went down, the next connection finds the script and runs it.
+The script that restores them is written to the phone before anything is changed. A guardian there,
+a shell that waits for the end of its input, runs it: on request, or because the connection or this
+process is gone. If the phone itself was down, the next connection finds the script and runs it.
 """
 
 import shlex
@@ -12,17 +12,17 @@ from dataclasses import dataclass
 
 from bench.devices.android.facts.shell_queries import answers, script
 from bench.devices.android.phone.connection import Connection, Process
-from bench.devices.android.phone.settings_changes import Change
+from bench.devices.android.phone.settings_changes import SettingChange
 from bench.errors import DeviceError, DeviceLostError
 
 WORK = "/data/local/tmp/ofabench"
 RESTORE, GUARD = f"{WORK}/restore.sh", f"{WORK}/guard"
 GUARD_WAIT_S = 15
 RESTORE_TIMEOUT_S = 30.0
-LOST_WAIT_S = 5.0  # where something broke off already: the phone may not be there to answer
+LOST_WAIT_S = 5.0  # after the connection broke: the phone may not answer
 
-# Whether the guardian that wrote its number is still there; a number may be another program's
-# since, so its command line is looked at where the system shows it.
+# Whether the guardian that wrote its process id still runs; the id may belong to another program by
+# now, so its command line is checked where the system shows it.
 _ALIVE = (
     "alive() { kill -0 $1 2>/dev/null || return 1; "
     "[ ! -r /proc/$1/cmdline ] || grep -q ofabench /proc/$1/cmdline; }"
@@ -31,17 +31,17 @@ _READ_GUARD = f"g= c= s=; [ -e {GUARD} ] && read -r g c s < {GUARD}"
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
-    """What was found on the phone: "free", "restored", "failed" to be, or "taken" by another."""
+class ClaimResult:
+    """State of the phone: "free", "restored", "failed" to restore, "taken" by another session."""
 
     state: str
     words: str = ""
 
 
-def claim(connection: Connection, session: str) -> Claimed:
-    """Make the work folder, and put back what an earlier session left changed.
+def claim(connection: Connection, session: str) -> ClaimResult:
+    """Create the work folder, and restore what an earlier session left changed.
 
-    A guardian of this same session, whose connection broke, is told to end first.
+    A guardian of this same session, whose connection broke, is ended first.
     """
     steps = f"""\
 {_ALIVE}
@@ -54,20 +54,23 @@ if [ -n "$g" ] && alive "$g"; then
 fi
 [ -e {RESTORE} ] || {{ echo free; exit 0; }}
 if said=$(sh {RESTORE} 2>&1); then echo restored; else echo "failed $said"; fi"""
-    done = connection.run(["sh", "-c", steps], timeout_s=RESTORE_TIMEOUT_S + GUARD_WAIT_S)
-    state, _, words = done.out.decode(errors="replace").strip().partition(" ")
-    if done.status != 0 or not state:
-        raise DeviceError(f"the phone's folder {WORK} cannot be used: {error_line(done.err)}")
-    return Claimed(state, words)
+    completed = connection.run(["sh", "-c", steps], timeout_s=RESTORE_TIMEOUT_S + GUARD_WAIT_S)
+    state, _, details = completed.out.decode(errors="replace").strip().partition(" ")
+    if completed.status != 0 or not state:
+        raise DeviceError(f"the phone's folder {WORK} cannot be used: {error_line(completed.err)}")
+    return ClaimResult(state, details)
 
 
 @contextmanager
 def changed(
-    connection: Connection, changes: Sequence[Change], session: str, tell: Callable[[str], None]
+    connection: Connection,
+    changes: Sequence[SettingChange],
+    session: str,
+    tell: Callable[[str], None],
 ) -> Iterator[frozenset[str]]:
-    """Apply `changes` within; yields the names of those that worked.
+    """Apply `changes` in the block; yields the names of the successful ones.
 
-    `DeviceError` where a needed one did not. What cannot be put back at the end is told.
+    Raises `DeviceError` if a needed one failed. Failures to restore are reported by `tell`.
     """
     with _guarded(connection, changes, session) as guardian:
         wait_s = RESTORE_TIMEOUT_S
@@ -80,10 +83,10 @@ def changed(
             _release(guardian, tell, wait_s)
 
 
-def restore_text(changes: Sequence[Change]) -> str:
-    """Shell script that puts everything back, says what it could not, and then goes away.
+def restore_text(changes: Sequence[SettingChange]) -> str:
+    """Return the shell script that restores everything, reports failures, and deletes itself.
 
-    It may be run again at any time: it sets what was, whatever is.
+    It may run at any time: it sets the previous values, whatever the present ones are.
     """
     lines = ["# Puts back what ofabench changed on this phone while it measured.", "failed="]
     for change in reversed(changes):
@@ -95,11 +98,11 @@ def restore_text(changes: Sequence[Change]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _guarded(connection: Connection, changes: Sequence[Change], session: str) -> Process:
-    """Write the script and start the guardian; `DeviceError` where either does not work.
+def _guarded(connection: Connection, changes: Sequence[SettingChange], session: str) -> Process:
+    """Write the script and start the guardian; `DeviceError` if either fails.
 
-    The script goes as an argument, whole in one write and then renamed. The guardian's input is
-    read by `cat`, whose number is written too, so that a new connection can end it.
+    The script is passed as an argument, written as a whole and then renamed. The guardian's input
+    is read by `cat`, whose process id is written too, so that a new connection can end it.
     """
     steps = f"""\
 trap '' HUP
@@ -121,29 +124,29 @@ exit $status"""
         guardian = failing.enter_context(connection.start(argv))
         line = guardian.read_line(RESTORE_TIMEOUT_S)
         if line is None or line.strip() != b"guarding":
-            said = error_line((line or b"") + guardian.err)
+            message = error_line((line or b"") + guardian.err)
             raise DeviceError(
-                f"settings of the phone cannot be changed safely, so none were: {said}"
+                f"settings of the phone cannot be changed safely, so none were changed: {message}"
             )
         failing.pop_all()
     return guardian
 
 
 def _apply(
-    connection: Connection, changes: Sequence[Change], tell: Callable[[str], None]
+    connection: Connection, changes: Sequence[SettingChange], tell: Callable[[str], None]
 ) -> frozenset[str]:
     if not changes:
         return frozenset()
-    questions = {
+    queries = {
         change.name: f"if said=$({{ {change.apply}; }} 2>&1); then echo ok; else echo no $said; fi"
         for change in changes
     }
-    text = connection.run(["sh", "-c", script(questions)], timeout_s=RESTORE_TIMEOUT_S)
-    told = answers(text.out.decode(errors="replace"))
-    failed = [change for change in changes if told.get(change.name) != "ok"]
+    completed = connection.run(["sh", "-c", script(queries)], timeout_s=RESTORE_TIMEOUT_S)
+    by_name = answers(completed.out.decode(errors="replace"))
+    failed = [change for change in changes if by_name.get(change.name) != "ok"]
     for change in failed:
-        words = told.get(change.name, "no answer").removeprefix("no").strip() or "it says nothing"
-        line = f"the phone does not let {change.what} be changed: {' '.join(words.split())[:120]}"
+        message = by_name.get(change.name, "no answer").removeprefix("no").strip() or "no message"
+        line = f"the phone refuses to change {change.what}: {' '.join(message.split())[:120]}"
         if change.needed:
             raise DeviceError(line)
         tell(line)
@@ -151,21 +154,21 @@ def _apply(
 
 
 def _release(guardian: Process, tell: Callable[[str], None], wait_s: float) -> None:
-    """Let the guardian put everything back, and wait for it.
+    """Let the guardian restore everything, and wait for it.
 
-    Where the connection is gone it has seen so itself; the next connection looks after it.
+    If the connection is gone, the guardian restores by itself; the next connection checks it.
     """
-    words = b""
+    output = b""
     try:
         guardian.close_stdin()
         while (line := guardian.read_line(wait_s)) is not None:
-            words += line
+            output += line
     except DeviceLostError:
         return
     if guardian.status != 0:
-        tell(f"not put back on the phone: {error_line(words)}; it is tried again next time")
+        tell(f"not restored on the phone: {error_line(output)}; the next session tries again")
 
 
 def error_line(text: bytes) -> str:
-    """What a program on the phone said of its failure, as one short line."""
-    return " ".join(text.decode(errors="replace").split())[-200:] or "it says nothing"
+    """Return a program's error output as one short line."""
+    return " ".join(text.decode(errors="replace").split())[-200:] or "no message"

@@ -1,7 +1,7 @@
-"""The bundle: the runner and its libraries, a folder to push to a phone.
+"""The bundle: the runner and its libraries, a folder to copy to a phone.
 
-Built from package registries once and kept: the sources, LiteRT's version and the compiler make
-its name, and a manifest of checksums tells whether it is whole.
+It is built from package registries once and cached: the sources, LiteRT's version and the compiler
+determine its name, and a manifest of checksums shows whether it is complete.
 """
 
 import hashlib
@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.devices.android.runner.compilers import Compiler, compile_runner, find_compiler, sources
-from bench.devices.android.runner.debs import libraries
-from bench.devices.android.runner.wheel import (
+from bench.devices.android.runner.debian_libraries import libraries
+from bench.devices.android.runner.litert_library import (
     LIBRARY,
     installed_library,
     litert_version,
@@ -45,7 +45,7 @@ _FORMAT = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """A whole bundle. `files` are SHA-256 sums by name; `start` is argv inside the folder."""
+    """A complete bundle. `files` are SHA-256 digests by name; `start` is argv inside the folder."""
 
     folder: Path
     abi: str
@@ -72,17 +72,17 @@ def ensure_bundle(
     compiler: str | None = None,
     tell: Callable[[str], None] = lambda text: None,
 ) -> Bundle:
-    """Return the bundle for `abi`, built where it is not kept yet or is damaged.
+    """Return the bundle for `abi`, built if it is not cached or is damaged.
 
-    `debs` and `compiler` are for hosts without apt or a compiler; `tell` hears what is
-    done. `InputError` for another processor, `MissingRuntimeError` without compiler or LiteRT,
-    `DeviceError` or `FileError` where a part cannot be fetched.
+    `debs` and `compiler` are for hosts without apt or a compiler; `tell` receives messages. Raises
+    `InputError` for another processor, `MissingRuntimeError` without compiler or LiteRT,
+    `DeviceError` or `FileError` if a part cannot be fetched.
     """
     if abi not in ABIS:
         raise InputError(f"no runner for processors of kind {abi!r}, expected {' or '.join(ABIS)}")
-    version, found = litert_version(), find_compiler(abi, compiler)
+    version, chosen = litert_version(), find_compiler(abi, compiler)
     home = (cache or cache_folder()) / "bundles"
-    folder = home / f"{abi}-{version}-{_key(abi, version, found)}"
+    folder = home / f"{abi}-{version}-{_key(abi, version, chosen)}"
     if folder.exists():
         try:
             return read_bundle(folder)
@@ -91,16 +91,16 @@ def ensure_bundle(
             shutil.rmtree(folder)
     _make_home(home)
     try:
-        with make_folder(folder) as made:
-            _fill(made, abi, version, found, debs, tell)
+        with make_folder(folder) as new_folder:
+            _fill(new_folder, abi, version, chosen, debs, tell)
     except FileError:
-        if not folder.is_dir():  # else another process was first
+        if not folder.is_dir():  # otherwise another process was first
             raise
     return read_bundle(folder)
 
 
 def read_bundle(folder: Path) -> Bundle:
-    """Read a bundle; `FileError` where a file is missing or is not what its manifest says."""
+    """Read a bundle; `FileError` if a file is missing or differs from its manifest."""
     manifest = read_json(folder / MANIFEST)
     try:
         abi, sums = manifest["abi"], dict(manifest["files"])
@@ -109,7 +109,7 @@ def read_bundle(folder: Path) -> Bundle:
             abi=abi,
             litert_version=str(manifest["litert_version"]),
             compiler=str(manifest["compiler"]),
-            files={str(name): str(found) for name, found in sums.items()},
+            files={str(name): str(digest) for name, digest in sums.items()},
             start=STARTS[abi],
         )
     except VALUE_DAMAGE as error:
@@ -159,11 +159,11 @@ def _fill(  # noqa: PLR0913, PLR0917
 
 
 def _key(abi: str, version: str, compiler: Compiler) -> str:
-    """Name of what the bundle is made of."""
-    made_of = hashlib.sha256(f"{_FORMAT} {abi} {version} {compiler.name}".encode())
+    """Return the digest of what the bundle is built from."""
+    digest = hashlib.sha256(f"{_FORMAT} {abi} {version} {compiler.name}".encode())
     for name, content in sources().items():
-        made_of.update(name.encode() + b"\0" + content + b"\0")
-    return made_of.hexdigest()[:16]
+        digest.update(name.encode() + b"\0" + content + b"\0")
+    return digest.hexdigest()[:16]
 
 
 def _make_home(home: Path) -> None:

@@ -1,4 +1,4 @@
-"""Compiling the runner: for a phone with a cross compiler, for this machine with the native one."""
+"""Compilation of the runner: for a phone with a cross compiler, for this machine natively."""
 
 import subprocess
 import sys
@@ -19,21 +19,21 @@ _TIMEOUT_S = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Compiler:
-    """A C compiler's command, and the name that tells it from others."""
+    """A C compiler's command, and its name."""
 
     command: tuple[str, ...]
     name: str
 
 
 def find_compiler(abi: str, wanted: str | None = None) -> Compiler:
-    """Take `wanted` ("gcc", "zig" or a path), else what is there.
+    """Return the compiler `wanted` ("gcc", "zig" or a path), else an installed one.
 
-    `MissingRuntimeError` says how to install one.
+    Raises `MissingRuntimeError`, which says how to install one.
     """
     if wanted not in (None, "gcc", "zig"):
         path = which(wanted)
         if path is None:
-            raise MissingRuntimeError(f"compiler {wanted} is not there; name gcc, zig or a path")
+            raise MissingRuntimeError(f"compiler {wanted} does not exist; give gcc, zig or a path")
         return Compiler((path,), Path(path).name)
     gcc = which(GCC[abi])
     if gcc is not None and wanted != "zig":
@@ -48,14 +48,14 @@ def find_compiler(abi: str, wanted: str | None = None) -> Compiler:
 
 
 def sources() -> dict[str, bytes]:
-    """The runner's source files by name."""
+    """Return the runner's source files by name."""
     folder = files("bench.devices.android.runner") / "source"
     names = sorted(item.name for item in folder.iterdir() if item.name.endswith((".c", ".h")))
     return {name: (folder / name).read_bytes() for name in names}
 
 
 def compile_runner(compiler: Compiler, library: Path, version: str, out: Path) -> None:
-    """Compile and link the runner against `library`, LiteRT's; `DeviceError` tells why not."""
+    """Compile and link the runner against LiteRT's `library`; `DeviceError` with the reason."""
     with as_file(files("bench.devices.android.runner") / "source") as folder:
         c_files = sorted(str(path) for path in folder.glob("*.c"))
         link = (
@@ -70,7 +70,7 @@ def compile_runner(compiler: Compiler, library: Path, version: str, out: Path) -
 
 def _run(command: Sequence[str], name: str) -> None:
     try:
-        done = subprocess.run(
+        completed = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -81,6 +81,8 @@ def _run(command: Sequence[str], name: str) -> None:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise DeviceError(f"compiler {name} failed: {error}; name another by --compiler") from error
-    if done.returncode != 0:
-        lines = [line for line in done.stderr.splitlines() if "error" in line] or [done.stderr]
+    if completed.returncode != 0:
+        lines = [line for line in completed.stderr.splitlines() if "error" in line] or [
+            completed.stderr
+        ]
         raise DeviceError(f"compiler {name} failed: {lines[0][:300]}; name another by --compiler")

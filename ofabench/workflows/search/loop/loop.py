@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from bench.backends.registry import get_backend
 from bench.protocol.device import Device
 from bench.protocol.progress import NoProgress, Progress
-from bench.protocol.same_target import check_same_target
-from bench.sweep.run import unfinished_loads
+from bench.protocol.target_check import check_same_target
+from bench.sweep.run import unfinished_replicates
 from bench.sweep.store import SweepStore
 from ofabench.options.measured_search import DECIDING
 from ofabench.workflows.devices import DeviceLike, device_in, waits
@@ -89,7 +89,7 @@ class Loop:
             self._measure(device, store)
 
     def _measure(self, device: Device, store: SweepStore) -> None:
-        if not unfinished_loads(store):
+        if not unfinished_replicates(store):
             return
         measure(
             store,

@@ -12,7 +12,7 @@ from bench.errors import DeviceError, FileError
 from bench.protocol.device import Device, Workload
 from bench.protocol.progress import Progress
 from bench.sweep.memory_batching import footprint_bytes, free_memory_bytes, lay_groups
-from bench.sweep.run import run_sweep, unfinished_loads
+from bench.sweep.run import run_sweep, unfinished_replicates
 from bench.sweep.store import SweepStore
 from bench.timing.aggregation import derive_measurements
 from bench.timing.measurement import Measurement
@@ -71,7 +71,7 @@ def measure(
     wait: bool = False,
 ) -> None:
     """Measure what is planned and not measured yet; finished replicates are kept on any error."""
-    if not unfinished_loads(store):
+    if not unfinished_replicates(store):
         return
     backend = get_backend(store.target.backend)
     folder = store.path.parent
@@ -111,8 +111,8 @@ def measure_laid_out(options: MeasureLaidOut, progress: Progress) -> dict[str, s
 
 def iterations(store: SweepStore) -> list[Iteration]:
     """Return every finished iteration, the first one first."""
-    groups, loads = store.groups(), store.loads()
-    unfinished = {group.round for group, _ in unfinished_loads(store)}
+    groups, loads = store.groups(), store.replicates()
+    unfinished = {group.round for group, _ in unfinished_replicates(store)}
     finished = []
     for number in sorted({group.round for group in groups} - unfinished):
         work = {group.number: group.work for group in groups if group.round == number}
@@ -131,7 +131,7 @@ def iterations(store: SweepStore) -> list[Iteration]:
         if not of_networks:
             continue  # none of its networks could run
         times = [
-            str(item.facts.get("taken_at", "")) for load in iteration_loads for item in load.passes
+            str(item.facts.get("taken_at", "")) for load in iteration_loads for item in load.rounds
         ]
         times = [item for item in times if item] or [store.sessions()[0].started_at]
         finished.append(
@@ -163,8 +163,8 @@ def only_iteration(path: Path) -> Iteration | None:
 def _error(measurements: Sequence[Measurement]) -> float:
     """Relative standard error of a network's latency, from replicates, pooled over networks."""
     squares = [
-        float(np.var(np.log(measurement.load_ms()), ddof=1)) / measurement.loads
+        float(np.var(np.log(measurement.replicate_ms()), ddof=1)) / measurement.replicates
         for measurement in measurements
-        if measurement.loads > 1
+        if measurement.replicates > 1
     ]
     return max(float(np.sqrt(np.mean(squares))) if squares else 0.0, LEAST_ERROR)

@@ -58,8 +58,8 @@ class LoopTask:
         """Return the measurement plan of an iteration, or of a deciding measurement."""
         options, space = self.measuring, self.job.space.name
         return SweepPlan(
-            loads=options.replicates * (DECIDING if deciding else 1),
-            passes=options.rounds,
+            replicates=options.replicates * (DECIDING if deciding else 1),
+            rounds=options.rounds,
             seed=self.job.options.seed,
             asked=(("space", space), ("networks", "deciding" if deciding else "candidates")),
         )

@@ -32,7 +32,7 @@ from tests.support.phone_roots import set_battery, setting
 BACKEND = get_backend("tflite")
 POOLS = [BlockSpec(kind="avg_pool", in_size=n, in_channels=8, out_channels=8) for n in range(4, 10)]
 WORK = [Workload(role="block", blocks=(block,)) for block in POOLS]
-PLAN = SweepPlan(loads=2, passes=4, calls=2)
+PLAN = SweepPlan(replicates=2, rounds=4, samples=2)
 
 
 MODERN = DaemonOptions(secure=False)
@@ -94,11 +94,11 @@ def sweep(device: AdbDevice, path: Path, progress: NoProgress) -> SweepStore:
 
 def check_complete(store: SweepStore) -> None:
     """All was measured, nothing twice, in the values that the runner gives."""
-    loads = store.loads()
+    loads = store.replicates()
     assert [(load.group, load.number) for load in loads] == [(1, 0), (1, 1)]
     for load in loads:
-        assert len(load.passes) == PLAN.passes
-        for one in load.passes:
+        assert len(load.rounds) == PLAN.rounds
+        for one in load.rounds:
             assert one.samples_ns[:, 0].tolist() == [1e6 * (n + 1) for n in range(12)]
     assert len(store.measurements()) == len(WORK) + 2
 
@@ -197,12 +197,12 @@ def test_a_load_that_a_fault_ends_is_taken_again(
     phone: PocketPhone, device: AdbDevice, tmp_path: Path, fault: str
 ) -> None:
     # Early in the second load: the runner says nothing more that it has not been read of.
-    progress = Interfering(PLAN.passes + 1, lambda: FAULTS[fault](phone))
+    progress = Interfering(PLAN.rounds + 1, lambda: FAULTS[fault](phone))
 
     with sweep(device, tmp_path / "s.sqlite", progress) as store:
         check_complete(store)
 
-    assert any(note.startswith("taken again: ") for note in progress.notes)
+    assert any(note.startswith("repeated: ") for note in progress.notes)
     assert setting(phone.root, "global/stay_on_while_plugged_in") == "0"
     assert not (phone.root / RESTORE.lstrip("/")).exists()
 

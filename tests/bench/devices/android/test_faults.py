@@ -21,7 +21,7 @@ REAL_COUNT = int(os.environ.get("OFABENCH_REAL_PHONE_FAULTS", "2"))
 def _no_server(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(taken.getsockname()[1]))
-    monkeypatch.setattr("bench.devices.android.loads.disturbance_monitor.datetime", Clock)
+    monkeypatch.setattr("bench.devices.android.replicates.disturbance_monitor.datetime", Clock)
     monkeypatch.setattr(Clock, "ahead_s", 0.0)
 
 

@@ -14,7 +14,7 @@ from bench.blocks.spec import BlockSpec
 from bench.devices.android.device import AdbDevice
 from bench.devices.android.phone.options import PhoneOptions
 from bench.devices.android.phone.phone import Phone
-from bench.devices.android.phone.settings_changes import Change
+from bench.devices.android.phone.settings_changes import SettingChange
 from bench.devices.android.phone.settings_guard import GUARD, RESTORE, WORK, changed, claim
 from bench.errors import DeviceLostError, OfabenchError
 from bench.protocol.device import LoadPlan, Workload
@@ -25,7 +25,7 @@ from tests.support.phone_faults import answer
 BACKEND = get_backend("tflite")
 SPEC = BlockSpec(kind="stem", in_size=8, in_channels=3, out_channels=8, kernel=3, act="relu")
 POOL = BlockSpec(kind="avg_pool", in_size=8, in_channels=8, out_channels=8)
-ONE = Change(
+ONE = SettingChange(
     name="one", what="one thing", apply=f"echo on > {WORK}/one", restore=f"rm -f {WORK}/one"
 )
 

@@ -8,10 +8,10 @@ import pytest
 
 from bench.backends.registry import get_backend
 from bench.devices.cpu import busy_check, host_facts
-from bench.devices.cpu.disturbance_monitor import LinuxWatch, stolen_ticks
+from bench.devices.cpu.disturbance_monitor import LinuxMonitor, stolen_ticks
 from bench.devices.cpu.local import LocalDevice, choose_cores, parse_cores, pinned
 from bench.devices.fake import FakeDevice
-from bench.devices.registry import found_devices, get_device
+from bench.devices.registry import discover_devices, get_device
 from bench.errors import DeviceError, InputError
 from bench.protocol.device import LoadPlan
 from bench.protocol.target import Target
@@ -99,7 +99,7 @@ def test_the_temperature_is_the_processors(
         for file, text in (("type", name), ("temp", value))
     }
 
-    assert host_facts.moment_facts(machine(tmp_path, texts))["temperature_c"] == found
+    assert host_facts.changing_facts(machine(tmp_path, texts))["temperature_c"] == found
 
 
 def test_what_a_machine_does_not_tell_is_none_and_not_left_out(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_stolen_time_is_read_of_the_cores_in_use() -> None:
 def test_theft_is_seen_when_a_tick_has_passed_or_at_the_last(tmp_path: Path) -> None:
     stat = tmp_path / "stat"
     stat.write_text(STAT)
-    with LinuxWatch(frozenset({0}), whole_process=False, stat=stat) as watch:
+    with LinuxMonitor(frozenset({0}), whole_process=False, stat=stat) as watch:
         assert watch.stolen(last=True) is False
         stat.write_text(STAT.replace("50 0 0 0 3", "50 0 0 0 5"))
         assert watch.stolen() is None
@@ -155,9 +155,9 @@ def test_being_switched_out_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "bench.devices.cpu.disturbance_monitor._switch_counter", lambda _: lambda: next(counts)
     )
-    with LinuxWatch(frozenset(), whole_process=True) as watch:
-        assert watch.switched() is False
-        assert watch.switched() is True
+    with LinuxMonitor(frozenset(), whole_process=True) as watch:
+        assert watch.preempted() is False
+        assert watch.preempted() is True
 
 
 def test_a_process_is_pinned_within_and_free_again_after() -> None:
@@ -173,7 +173,7 @@ def test_a_process_is_pinned_within_and_free_again_after() -> None:
 def test_cores_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host_facts, "allowed_cores", lambda: [2, 3])
 
-    with pytest.raises(DeviceError, match="cores 0 were asked for, this process may use 2,3"):
+    with pytest.raises(DeviceError, match="cores are 0,  this process may use 2,3"):
         pinned("0").__enter__()
 
 
@@ -226,7 +226,7 @@ def test_an_unknown_device_is_refused_with_the_known_ones() -> None:
 
 
 def test_what_is_found_is_this_machine_with_its_runtimes(monkeypatch: pytest.MonkeyPatch) -> None:
-    (found,) = found_devices(lambda words: None)
+    (found,) = discover_devices(lambda words: None)
 
     assert (found.address, found.slug) == ("cpu", LocalDevice().slug())
     assert set(found.backends) == {"torch", "onnx", "tflite"}

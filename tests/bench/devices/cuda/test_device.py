@@ -126,7 +126,7 @@ def test_a_model_without_room_cannot_be_inferred_with() -> None:
 
 
 def sweep(path: Path, device: CudaDevice, *, resume: bool = False) -> None:
-    plan = SweepPlan(loads=2, passes=2, calls=2)
+    plan = SweepPlan(replicates=2, rounds=2, samples=2)
     target = replace(TARGET, batch=1)
     opener = SweepStore.resume if resume else SweepStore.create
     with opener(path, target, plan) as store:
@@ -147,7 +147,7 @@ def test_a_lost_card_ends_a_sweep_cleanly_and_it_goes_on_later(tmp_path: Path) -
     with pytest.raises(DeviceError, match="unspecified launch failure"):
         sweep(broken, fake_gpu(FakeCard(fails_after=halfway)))
     with SweepStore.open(broken) as store:
-        finished = len(store.loads())
+        finished = len(store.replicates())
     sweep(broken, fake_gpu(), resume=True)
 
     assert finished == 1

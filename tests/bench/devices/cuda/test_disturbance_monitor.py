@@ -5,24 +5,24 @@ from dataclasses import replace
 
 import pytest
 
-from bench.devices.cuda.disturbance_monitor import CardWatch, check_quiet, pass_facts
-from bench.devices.cuda.gpu_state import CardMoment, CardProcess
-from bench.devices.cuda.reasons import names_of
+from bench.devices.cuda.clock_reasons import names_of
+from bench.devices.cuda.disturbance_monitor import GpuMonitor, check_quiet, round_facts
+from bench.devices.cuda.gpu_state import GpuProcess, GpuReading
 from bench.errors import DeviceError
 from bench.protocol.device import THROTTLED
 from tests.support.fake_nvml import CALM, FakeCardState
 
 HOT = replace(CALM, reasons=0x40, temperature_c=90, clock_sm_mhz=1_200)
 CAPPED = replace(CALM, reasons=0x4, power_w=700.0, clock_sm_mhz=1_700)
-STRANGER = CardProcess(pid=999_999_999, used_bytes=3 << 20)
+STRANGER = GpuProcess(pid=999_999_999, used_bytes=3 << 20)
 ME = {os.getpid()}
 
 
-def visit(watch: CardWatch) -> bool:
+def visit(watch: GpuMonitor) -> bool:
     """Whether a visit was disturbed, looked at as `CudaVisits` does."""
     watch.begin()
     watch.look()
-    return watch.switched()
+    return watch.preempted()
 
 
 def test_reasons_have_names() -> None:
@@ -33,13 +33,13 @@ def test_reasons_have_names() -> None:
 
 def test_a_visit_is_disturbed_where_the_card_throttled_before_during_or_after_it() -> None:
     # Looks: 1 begins the first visit, 2 and 3 are in it, then two a visit.
-    watch = CardWatch(FakeCardState(at=lambda look: HOT if look == 5 else CALM))
+    watch = GpuMonitor(FakeCardState(at=lambda look: HOT if look == 5 else CALM))
 
     assert [visit(watch) for _ in range(4)] == [False, True, True, False]
 
 
 def test_the_power_limit_disturbs_no_visit_and_is_kept_apart() -> None:
-    watch = CardWatch(FakeCardState(at=lambda look: CAPPED if look > 3 else CALM))
+    watch = GpuMonitor(FakeCardState(at=lambda look: CAPPED if look > 3 else CALM))
 
     assert [visit(watch) for _ in range(2)] == [False, False]
     facts = watch.facts()
@@ -49,7 +49,7 @@ def test_the_power_limit_disturbs_no_visit_and_is_kept_apart() -> None:
 
 
 def test_a_pass_is_summed_up() -> None:
-    facts = pass_facts([CALM, HOT, CardMoment()], others=1)
+    facts = round_facts([CALM, HOT, GpuReading()], others=1)
 
     assert facts == {
         "clock_sm_mhz": 1_980,
@@ -67,7 +67,7 @@ def test_a_pass_is_summed_up() -> None:
 
 def test_another_process_disturbs_the_round_in_which_it_is_seen() -> None:
     card = FakeCardState()
-    watch = CardWatch(card)
+    watch = GpuMonitor(card)
     card.users.append(STRANGER)
 
     assert watch.stolen() is None
@@ -87,7 +87,7 @@ def test_a_quiet_card_is_left_in_peace() -> None:
     ("card", "words"),
     [
         (FakeCardState(users=[STRANGER]), r"cuda:0 is used by 1 .*process 999999999 \(3 MiB\)"),
-        (FakeCardState(users=[CardProcess(pid=1, used_bytes=None)]), r"size unknown.*--force"),
+        (FakeCardState(users=[GpuProcess(pid=1, used_bytes=None)]), r"size unknown.*--force"),
         (FakeCardState(busy=0.5), "cuda:0 is 50% busy"),
     ],
 )

@@ -7,27 +7,33 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.devices.cuda.event_timing import FIRST_HOLD_NS, CudaVisits, Item, make_item, trial_ns
+from bench.devices.cuda.event_timing import (
+    FIRST_HOLD_NS,
+    EventTimer,
+    TimedModel,
+    make_item,
+    trial_ns,
+)
 from bench.devices.cuda.warmup import LAST, MOST_S, ROUND_S, settle
 from bench.protocol.device import LoadPlan
-from bench.timing.passes import NoWatch, run_passes
+from bench.timing.interleaving import NoMonitor, run_rounds
 from tests.support.fake_gpu import COLD_FACTOR, GRAPH_NS, KERNEL_NS, LAUNCH_NS, QUEUE_NS, FakeCard
 
 LONG_NS, SHORT_NS = 200_000.0, 3_000.0
 
 
-def item(card: FakeCard, cost_ns: float, *, recorded: bool = True, held: bool = True) -> Item:
+def item(card: FakeCard, cost_ns: float, *, recorded: bool = True, held: bool = True) -> TimedModel:
     made = make_item(card, lambda: card.launch(cost_ns), recorded=recorded)
     return replace(made, held=held)
 
 
-def visits(card: FakeCard, *items: Item, calls: int = 3) -> CudaVisits:
-    return CudaVisits(card, items, calls, NoWatch(), look=lambda: None, clock_ns=card.clock_ns)
+def visits(card: FakeCard, *items: TimedModel, calls: int = 3) -> EventTimer:
+    return EventTimer(card, items, calls, NoMonitor(), look=lambda: None, clock_ns=card.clock_ns)
 
 
-def one_visit(made: CudaVisits, place: int = 0) -> tuple[np.ndarray, bool]:
+def one_visit(made: EventTimer, place: int = 0) -> tuple[np.ndarray, bool]:
     into_ns = np.zeros(made.shape[1])
-    sound = made.visit(place, into_ns)
+    sound = made.time_burst(place, into_ns)
     return into_ns, sound
 
 
@@ -133,7 +139,7 @@ def test_passes_run_on_it_as_on_a_processor() -> None:
     card = FakeCard()
     made = visits(card, *(item(card, cost_ns) for cost_ns in (LONG_NS, SHORT_NS)), calls=2)
 
-    results = list(run_passes(made, LoadPlan(passes=3, calls=2, seed=1)))
+    results = list(run_rounds(made, LoadPlan(passes=3, calls=2, seed=1)))
 
     warm_ns = [KERNEL_NS + LONG_NS + GRAPH_NS, KERNEL_NS + SHORT_NS + GRAPH_NS / 9]
     assert [result.samples_ns[:, 1].tolist() for result in results] == [

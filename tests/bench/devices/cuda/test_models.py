@@ -132,9 +132,9 @@ def test_tensorrt_takes_onnx_files_and_nothing_runs_here() -> None:
     backend = get_backend("tensorrt")
 
     assert backend.serialise(MODEL) == OnnxBackend().serialise(MODEL)
-    with pytest.raises(InputError, match="runs on NVIDIA GPUs alone"):
+    with pytest.raises(InputError, match="runs on NVIDIA GPUs only"):
         backend.load(MODEL, target(backend="tensorrt"))
-    with pytest.raises(InputError, match="runs on NVIDIA GPUs alone"):
+    with pytest.raises(InputError, match="runs on NVIDIA GPUs only"):
         backend.load_file(b"", target(backend="tensorrt"))
 
 

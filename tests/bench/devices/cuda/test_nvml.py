@@ -8,8 +8,8 @@ import pynvml
 import pytest
 
 from bench.devices.cuda import nvml
-from bench.devices.cuda.discovery import found_gpus
-from bench.devices.cuda.gpu_state import CardMoment, CardProcess
+from bench.devices.cuda.discovery import discover_gpus
+from bench.devices.cuda.gpu_state import GpuProcess, GpuReading
 from bench.errors import DeviceError
 from tests.support.fake_nvml import H100, fake_package
 
@@ -52,9 +52,9 @@ def _forgotten() -> None:
     nvml._started.cache_clear()
 
 
-def card(monkeypatch: pytest.MonkeyPatch, **other: Any) -> nvml.NvmlCard:
+def card(monkeypatch: pytest.MonkeyPatch, **other: Any) -> nvml.NvmlGpu:
     monkeypatch.setitem(sys.modules, "pynvml", fake_package(**{**ANSWERS, **other}))
-    return nvml.NvmlCard("GPU-1")
+    return nvml.NvmlGpu("GPU-1")
 
 
 def test_it_tells_what_a_card_is_in_our_units(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +67,7 @@ def test_it_tells_what_a_card_is_in_our_units(monkeypatch: pytest.MonkeyPatch) -
 def test_it_tells_how_a_card_does(monkeypatch: pytest.MonkeyPatch) -> None:
     found = card(monkeypatch)
 
-    assert found.moment() == CardMoment(
+    assert found.moment() == GpuReading(
         clock_sm_mhz=1_755, clock_memory_mhz=1_755, temperature_c=41, power_w=301.5, reasons=4
     )
     assert found.busy_share() == 0.25
@@ -75,8 +75,8 @@ def test_it_tells_how_a_card_does(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_process_that_computes_and_draws_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     assert card(monkeypatch).processes() == [
-        CardProcess(pid=3, used_bytes=None),
-        CardProcess(pid=7, used_bytes=1 << 20),
+        GpuProcess(pid=3, used_bytes=None),
+        GpuProcess(pid=7, used_bytes=1 << 20),
     ]
 
 
@@ -88,7 +88,7 @@ def test_what_a_card_does_not_tell_is_none(monkeypatch: pytest.MonkeyPatch) -> N
     }
     found = card(monkeypatch, **silent)
 
-    assert found.moment() == CardMoment()
+    assert found.moment() == GpuReading()
     assert found.processes() == []
     assert found.busy_share() is None
     told = _fields(found.facts())
@@ -135,7 +135,7 @@ def test_cards_are_found_and_say_what_keeps_them_from_being_measured(
 ) -> None:
     card(monkeypatch)
 
-    (found,) = found_gpus()
+    (found,) = discover_gpus()
 
     assert (found.address, found.slug) == ("cuda:0", "nvidia-h100-80gb-hbm3")
     assert found.state == "ready" or "torch" in found.state
@@ -147,7 +147,7 @@ def test_cards_have_torchs_numbers_where_it_sees_them(monkeypatch: pytest.Monkey
     monkeypatch.setattr("bench.devices.cuda.discovery.uuid_of", lambda number: f"GPU-{number}")
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
 
-    assert [(one.address, one.state) for one in found_gpus()] == [
+    assert [(one.address, one.state) for one in discover_gpus()] == [
         ("cuda:0", "ready"),
         ("cuda:1", "ready"),
     ]
@@ -157,7 +157,7 @@ def test_no_driver_is_no_card(monkeypatch: pytest.MonkeyPatch) -> None:
     error = pynvml.NVMLError(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)
     monkeypatch.setitem(sys.modules, "pynvml", fake_package(nvmlInit=error))
 
-    assert found_gpus() == []
+    assert discover_gpus() == []
 
 
 def _fields(value: Any) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from tests.support.sweep_commands import refused, run_sweep_command
 
 TINY = SearchSpace.load("tiny")
 TARGET = Target(device="fake", backend="fake", backend_version="fake-1")
-PLAN = SweepPlan(loads=2, passes=3, seed=4)
+PLAN = SweepPlan(replicates=2, rounds=3, seed=4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +101,7 @@ def test_it_ends_within_85_to_105_percent_of_the_time(
     assert found.wall_s == pytest.approx(clock.passed_s)
     # Stored times are exact to a millisecond, of loads that take some tenths of a second.
     assert found.share == pytest.approx(slow, rel=0.05)
-    assert found.making_s < 0.2 * found.passes_s
+    assert found.making_s < 0.2 * found.rounds_s
 
     assert 0.85 * budget_s <= clock.passed_s <= 1.05 * budget_s
 
@@ -128,7 +128,7 @@ def test_networks_that_the_user_counts_are_measured_again_in_place_of_more(tmp_p
         networks = [one for one in store.measurements() if one.workload.role == "network"]
 
     assert len(networks) == 4
-    assert all(PLAN.loads < one.loads <= 10 * PLAN.loads for one in networks)
+    assert all(PLAN.replicates < one.replicates <= 10 * PLAN.replicates for one in networks)
 
 
 def test_stopped_and_resumed_the_wall_clock_decides_the_same(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_a_budget_is_spread_over_sessions_by_its_main_round(tmp_path: Path) -> N
 
     with sweep(tmp_path / "s.sqlite", 6.0, device, clock, spread=spread) as store:
         rounds = {group.number: group.round for group in store.groups()}
-        spans = list(zip(store.loads(), store.load_times(), strict=True))
+        spans = list(zip(store.replicates(), store.replicate_times(), strict=True))
         found, log = spent(store), store.drift_log()
 
     # The wait is no part of what is spent.
@@ -247,7 +247,7 @@ def test_a_budget_ends_with_the_anchors_once_more(tmp_path: Path) -> None:
         (session,) = store.drift_sessions()
         log = store.drift_log()
     assert log is not None
-    assert (len(log.anchors), len(session.loads)) == (5, 2)
+    assert (len(log.anchors), len(session.replicates)) == (5, 2)
     # Within five minutes of the sweep it is the same measurement session.
     assert len(log.sessions) == 1
 

@@ -8,7 +8,7 @@ import pytest
 from bench.backends.fake import FakeBackend
 from bench.devices.fake import FakeDevice
 from bench.errors import InputError, InterruptedSweepError
-from bench.protocol.device import LoadCosts
+from bench.protocol.device import ModelCosts
 from bench.protocol.target import Target
 from bench.sweep.run import run_sweep
 from bench.sweep.store import SweepStore
@@ -20,7 +20,7 @@ from tests.support.sweep_commands import refused, run_sweep_command
 
 TINY = SearchSpace.load("tiny")
 TARGET = Target(device="fake", backend="fake", backend_version="fake-1")
-PLAN = SweepPlan(loads=2, passes=3, seed=4)
+PLAN = SweepPlan(replicates=2, rounds=3, seed=4)
 
 
 def planner(budget_s: float, plan: SweepPlan = PLAN) -> BudgetPlanner:
@@ -72,7 +72,7 @@ def test_stopped_and_resumed_it_is_as_if_undisturbed(
 ) -> None:
     with swept(tmp_path / "whole.sqlite", 10.0) as store:
         expected = {o.workload.key: o.samples_ns.tolist() for o in store.measurements()}
-    finished = SweepStore.finish_load
+    finished = SweepStore.finish_replicate
     counted = iter(range(100))
 
     def stop_after_three(self: SweepStore, *args: float) -> None:
@@ -81,7 +81,7 @@ def test_stopped_and_resumed_it_is_as_if_undisturbed(
             raise KeyboardInterrupt
 
     with SweepStore.create(tmp_path / "part.sqlite", TARGET, PLAN) as store:
-        monkeypatch.setattr(SweepStore, "finish_load", stop_after_three)
+        monkeypatch.setattr(SweepStore, "finish_replicate", stop_after_three)
         with pytest.raises(InterruptedSweepError):
             run_sweep(FakeDevice(), FakeBackend(), TARGET, planner(10.0), PLAN, store)
         monkeypatch.undo()
@@ -107,7 +107,7 @@ def test_no_time_for_anything_is_told() -> None:
 
 
 def test_slow_devices_measure_less() -> None:
-    slow = LoadCosts(ns_per_mac=1.0, ns_per_call=1e6)
+    slow = ModelCosts(ns_per_mac=1.0, ns_per_call=1e6)
     budget = SweepBudget(budget_s=30.0, plan=PLAN, batch=1, costs=slow)
 
     few, many = BudgetPlanner(TINY, budget, seed=4).next([]), planner(30.0).next([])

@@ -38,7 +38,7 @@ from tests.support.clocks import NOON_S, FakeClock
 
 TINY = SearchSpace.load("tiny")
 TARGET = make_target(FakeDevice(), FakeBackend())
-PLAN = SweepPlan(loads=2, passes=2, calls=2, asked=(("space", "tiny"),))
+PLAN = SweepPlan(replicates=2, rounds=2, samples=2, asked=(("space", "tiny"),))
 SESSION_S = 20.0
 
 

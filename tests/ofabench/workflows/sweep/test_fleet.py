@@ -107,7 +107,7 @@ def test_ctrl_c_reaches_each_once_and_all_go_on_later(tmp_path: Path) -> None:
     assert [one.ended for one in log.members.values()] == ["stopped", "stopped"]
     for one in outcomes:
         assert one.words.startswith("stopped with ")
-        assert one.words.endswith("go on with: the same command")
+        assert one.words.endswith("continue with: the same command")
         assert open_sweep(one.path).summary.loads < 200
 
 

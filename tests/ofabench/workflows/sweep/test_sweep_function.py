@@ -200,14 +200,14 @@ def test_an_interrupted_sweep_goes_on_to_the_same_samples(tmp_path: Path) -> Non
     assert progress.calls == ["measuring 8", "close"]
     assert str(stopped.value) == (
         f"stopped with 2 of 4 replicates done, which {tmp_path / 'part.sqlite'} keeps; "
-        "go on with: the same call and SweepOptions(resume=True)"
+        "continue with: the same call and SweepOptions(resume=True)"
     )
     part = open_sweep(tmp_path / "part.sqlite")
     assert "2 of 4 replicates" in repr(part)
     assert len(part.blocks()) == 4
     with pytest.raises(FileError, match="exists; continue it with --resume"):
         swept(tmp_path / "part.sqlite", options)
-    with pytest.raises(InputError, match="passes 2 and not 3"):
+    with pytest.raises(InputError, match="rounds 2 and not 3"):
         swept(tmp_path / "part.sqlite", replace(options, resume=True, rounds=3))
 
     done = swept(tmp_path / "part.sqlite", replace(options, resume=True))

@@ -243,7 +243,7 @@ def test_a_message_to_a_stream_that_never_was_is_not_waited_for(
 ) -> None:
     phone.garble_after(bytes_out=after_bytes)
 
-    with pytest.raises(DeviceLostError, match="of no stream"):
+    with pytest.raises(DeviceLostError, match="belongs to no stream"):
         connection.run(["true"])
 
 
@@ -292,7 +292,7 @@ def test_something_else_at_the_address_is_told(key: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"adb:127.0.0.1:{server.getsockname()[1]}"
         timeouts = Timeouts(answer_s=0.1)
-        with pytest.raises(DeviceError, match=r"does not greet as a phone does: .*0\.1 s"):
+        with pytest.raises(DeviceError, match=r"does not answer as a phone does: .*0\.1 s"):
             AdbConnection.connect(Address.parse(address), timeouts=timeouts, keys=key)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.devices.android.adb.content import PROGRAMS, hash_program, push_missing
-from bench.devices.android.adb.shell import Completed
+from bench.devices.android.adb.shell import CommandResult
 from bench.devices.android.adb.sync import PushFile
 from bench.errors import DeviceError, DeviceLostError
 
@@ -22,9 +22,11 @@ class Told:
         self._answers = [one.encode() if isinstance(one, str) else one for one in answers]
         self.pushed: list[str] = []
 
-    def run(self, argv: Sequence[str], *, timeout_s: float = 30.0, stdin: bytes = b"") -> Completed:
+    def run(
+        self, argv: Sequence[str], *, timeout_s: float = 30.0, stdin: bytes = b""
+    ) -> CommandResult:
         del argv, timeout_s, stdin
-        return Completed(0, self._answers.pop(0), b"")
+        return CommandResult(0, self._answers.pop(0), b"")
 
     def push(
         self, files: Sequence[PushFile], progress: Callable[[int], None] = lambda count: None

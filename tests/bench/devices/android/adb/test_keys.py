@@ -70,7 +70,7 @@ def test_what_is_no_key_is_told_and_kept(tmp_path: Path, content: bytes) -> None
     path = tmp_path / "adbkey"
     path.write_bytes(content)
 
-    with pytest.raises(FileError, match="adbkey is no RSA key; remove it"):
+    with pytest.raises(FileError, match="adbkey is not an RSA key; remove it"):
         signers(path, {})
 
     assert path.read_bytes() == content

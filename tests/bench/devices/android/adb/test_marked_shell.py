@@ -16,7 +16,7 @@ from bench.devices.android.adb.link import Stream
 from bench.devices.android.adb.marked_shell import MarkedProcess
 from bench.devices.android.device import AdbDevice
 from bench.devices.android.phone.options import PhoneOptions
-from bench.devices.android.phone.settings_changes import Change
+from bench.devices.android.phone.settings_changes import SettingChange
 from bench.devices.android.phone.settings_guard import GUARD, RESTORE, WORK, changed
 from bench.errors import DeviceError, DeviceLostError
 from tests.phone_target.phone import RealPhone
@@ -25,7 +25,7 @@ from tests.support.phone_control import PhoneControl
 from tests.support.phone_faults import answer
 
 TIMEOUTS = Timeouts(connect_s=10.0, answer_s=20.0, confirm_s=20.0, reconnect_s=10.0)
-ONE = Change(
+ONE = SettingChange(
     name="one", what="one thing", apply=f"echo on > {WORK}/one", restore=f"rm -f {WORK}/one"
 )
 PLACE = "/data/local/tmp/test"

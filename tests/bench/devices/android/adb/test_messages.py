@@ -84,7 +84,7 @@ def test_a_wrong_sum_is_garbled_where_the_daemon_sends_sums() -> None:
     newer.agree(0x01000001)
 
     assert older.receive(1) == Message(b"WRTE", 7, 9, b"abb")
-    with pytest.raises(DeviceLostError, match="its sum is wrong"):
+    with pytest.raises(DeviceLostError, match="its checksum is wrong"):
         older.receive(1)
     assert newer.receive(1).payload == b"abb"
     assert Wire(Pipe(wrong)).receive(1).payload == b"abb"  # before anything is agreed on
@@ -99,7 +99,7 @@ def test_a_wrong_sum_is_garbled_where_the_daemon_sends_sums() -> None:
     ],
 )
 def test_a_header_that_is_none_is_garbled(header: dict[str, int]) -> None:
-    with pytest.raises(DeviceLostError, match=r"came garbled: [0-9a-f]{48}"):
+    with pytest.raises(DeviceLostError, match=r"is garbled: [0-9a-f]{48}"):
         Wire(Pipe(message(**header))).receive(1)
 
 
@@ -133,7 +133,7 @@ def test_a_daemon_that_takes_nothing_is_lost_when_its_time_is_up(
     pipe = Pipe()
     pipe.fails = [TimeoutError()] * 9
 
-    with pytest.raises(DeviceLostError, match="the phone took nothing for 2 s"):
+    with pytest.raises(DeviceLostError, match="the phone accepted nothing for 2 s"):
         Wire(pipe).send(Message(b"WRTE", 1, 2), 2)
 
     # Polled every half second, and no longer than what is left.
@@ -148,7 +148,7 @@ def test_a_daemon_that_says_nothing_is_lost_when_its_time_is_up(
     pipe = Pipe()
     pipe.fails = [TimeoutError()] * 9
 
-    with pytest.raises(DeviceLostError, match="the phone said nothing for 2 s"):
+    with pytest.raises(DeviceLostError, match="the phone sent nothing for 2 s"):
         Wire(pipe).receive(2)
 
     assert pipe.waits_s == [0.5, pytest.approx(0.2)]

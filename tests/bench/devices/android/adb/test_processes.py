@@ -13,8 +13,8 @@ from bench.devices.android.adb.shell import (
     STDIN,
     STDOUT,
     WINDOW,
-    Completed,
-    Packets,
+    CommandResult,
+    PacketReader,
     Process,
     packet,
 )
@@ -51,7 +51,7 @@ def test_packets_are_numbered_as_the_protocol_does() -> None:
 @pytest.mark.parametrize("at_once", [1, 4, 5, 6, 100])
 def test_packets_are_put_together_however_they_are_cut(at_once: int) -> None:
     whole = packet(STDOUT, b"one") + packet(STDERR, b"") + packet(EXIT, b"\x00")
-    packets, found = Packets(), []
+    packets, found = PacketReader(), []
     for start in range(0, len(whole), at_once):
         found += packets.feed(whole[start : start + at_once])
 
@@ -60,7 +60,7 @@ def test_packets_are_put_together_however_they_are_cut(at_once: int) -> None:
 
 
 def test_a_beginning_of_a_packet_is_broken_off() -> None:
-    packets = Packets()
+    packets = PacketReader()
 
     assert packets.feed(packet(STDOUT, b"one") + b"\x01") == [(STDOUT, b"one")]
     assert packets.broken_off
@@ -68,13 +68,13 @@ def test_a_beginning_of_a_packet_is_broken_off() -> None:
 
 @pytest.mark.parametrize("header", [(WINDOW + 1, 1), (STDOUT, MEGABYTE + 1)])
 def test_what_is_no_packet_is_garbled(header: tuple[int, int]) -> None:
-    with pytest.raises(DeviceLostError, match="no shell packet"):
-        Packets().feed(struct.pack("<BI", *header))
+    with pytest.raises(DeviceLostError, match="not a shell packet"):
+        PacketReader().feed(struct.pack("<BI", *header))
 
 
 def test_the_largest_packet_and_the_last_kind_are_taken() -> None:
-    assert Packets().feed(struct.pack("<BI", STDOUT, MEGABYTE)) == []
-    assert Packets().feed(packet(WINDOW, b"80x24")) == [(WINDOW, b"80x24")]
+    assert PacketReader().feed(struct.pack("<BI", STDOUT, MEGABYTE)) == []
+    assert PacketReader().feed(packet(WINDOW, b"80x24")) == [(WINDOW, b"80x24")]
 
 
 def test_a_command_ends_with_both_its_outputs_and_its_status() -> None:
@@ -88,9 +88,9 @@ def test_a_command_ends_with_both_its_outputs_and_its_status() -> None:
 
     ended = Process(stream, 1).wait(60)
 
-    assert ended == Completed(status=131, out=b" one two\n", err=b"bad")
+    assert ended == CommandResult(status=131, out=b" one two\n", err=b"bad")
     assert ended.text == "one two"
-    assert Completed(0, b"\xff\n", b"").text == "\ufffd"
+    assert CommandResult(0, b"\xff\n", b"").text == "\ufffd"
 
 
 def test_of_standard_error_the_last_megabyte_is_kept() -> None:

@@ -10,11 +10,11 @@ import pytest
 
 from bench.devices.android.adb.address import Address
 from bench.devices.android.adb.connection import AdbConnection
-from bench.devices.android.adb.discovery import FoundPhone, found_phones
+from bench.devices.android.adb.discovery import DiscoveredPhone, discover_phones
 from bench.devices.android.adb.errors import UnauthorizedError
-from bench.devices.android.adb.listing import Listed, find, name_of, parse_listed
+from bench.devices.android.adb.listing import ListedPhone, find, name_of, parse_listed
 from bench.devices.android.adb.server import ServerLink, listed
-from bench.devices.android.adb.server_place import ServerPlace
+from bench.devices.android.adb.server_address import ServerAddress
 from bench.devices.android.adb.shell import EXIT, STDOUT, packet
 from bench.errors import DeviceError, DeviceLostError
 
@@ -87,11 +87,11 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 
 def test_phones_are_listed_with_their_states(server: Server) -> None:
-    assert found_phones() == [
-        FoundPhone(name="R58M1", state="ready", model="SM N950F", via="server"),
-        FoundPhone(name="0A1B2", state="unauthorized", model=None, via="server"),
-        FoundPhone(name="FFFF3", state="offline", model=None, via="server"),
-        FoundPhone(name="EEEE4", state="no permissions", model=None, via="server"),
+    assert discover_phones() == [
+        DiscoveredPhone(name="R58M1", state="ready", model="SM N950F", via="server"),
+        DiscoveredPhone(name="0A1B2", state="unauthorized", model=None, via="server"),
+        DiscoveredPhone(name="FFFF3", state="offline", model=None, via="server"),
+        DiscoveredPhone(name="EEEE4", state="no permissions", model=None, via="server"),
     ]
 
 
@@ -134,15 +134,15 @@ def test_what_is_no_adb_server_is_told(server: Server, answer: bytes) -> None:
     server.answers["host:devices-l"] = answer
     server.answers["host-serial:R58M1:features"] = answer
 
-    with pytest.raises(DeviceError, match=r"adb server|said nothing"):
-        ServerLink(Listed(serial="R58M1", state="ready"), 0.2)
+    with pytest.raises(DeviceError, match=r"adb server|sent nothing"):
+        ServerLink(ListedPhone(serial="R58M1", state="ready"), 0.2)
 
 
 def test_no_server_is_no_list() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
 
-    assert listed(ServerPlace.parse(f"tcp:{port}")) is None
+    assert listed(ServerAddress.parse(f"tcp:{port}")) is None
 
 
 def test_what_listens_in_a_servers_place_and_says_nothing_is_told(
@@ -153,7 +153,7 @@ def test_what_listens_in_a_servers_place_and_says_nothing_is_told(
         place = f"tcp:{silent.getsockname()[1]}"
 
         with pytest.raises(DeviceError, match=f"listens at {place} .*adb kill-server"):
-            listed(ServerPlace.parse(place))
+            listed(ServerAddress.parse(place))
 
 
 TWINS = (
@@ -177,7 +177,7 @@ def answers_for(number: int) -> dict[str, bytes]:
 def test_what_has_no_serial_of_its_own_is_listed_by_transport_id(server: Server) -> None:
     server.answers["host:devices-l"] = b"OKAY" + sized(TWINS)
 
-    assert [one.address for one in found_phones()] == [
+    assert [one.address for one in discover_phones()] == [
         "adb:transport_id:4",
         "adb:transport_id:5",
         "adb:transport_id:6",
@@ -238,14 +238,14 @@ LINES = [
     (
         "R58M123ABC             device usb:1-1 product:greatlte model:SM_N950F device:greatlte "
         "transport_id:1",
-        Listed(
+        ListedPhone(
             serial="R58M123ABC", state="ready", model="SM N950F", path="usb:1-1", transport_id=1
         ),
     ),
     (
         "adb-R5CT90-Ab12Cd (2)._adb-tls-connect._tcp device product:p model:M_1 device:d "
         "transport_id:12",
-        Listed(
+        ListedPhone(
             serial="adb-R5CT90-Ab12Cd (2)._adb-tls-connect._tcp",
             state="ready",
             model="M 1",
@@ -254,40 +254,40 @@ LINES = [
     ),
     (
         "adb-R5CT90-Ab12Cd (2)._adb-tls-connect._tcp offline transport_id:3",
-        Listed(
+        ListedPhone(
             serial="adb-R5CT90-Ab12Cd (2)._adb-tls-connect._tcp", state="offline", transport_id=3
         ),
     ),
     (
         "(no serial number)     unauthorized usb:3-2 transport_id:4",
-        Listed(serial="", state="unauthorized", path="usb:3-2", transport_id=4),
+        ListedPhone(serial="", state="unauthorized", path="usb:3-2", transport_id=4),
     ),
     (
         "(no serial number)     no permissions (user in plugdev group; are your udev rules wrong?)"
         "; see [http://developer.android.com/tools/device.html] usb:1-4 transport_id:5",
-        Listed(serial="", state="no permissions", path="usb:1-4", transport_id=5),
+        ListedPhone(serial="", state="no permissions", path="usb:1-4", transport_id=5),
     ),
     (
         "A+B#C                  recovery usb:1-5 transport_id:6",
-        Listed(serial="A+B#C", state="recovery", path="usb:1-5", transport_id=6),
+        ListedPhone(serial="A+B#C", state="recovery", path="usb:1-5", transport_id=6),
     ),
     (  # a state's name within a serial, and within a product's name
         "my device              device usb:1-6 product:the device x model:M device:d "
         "transport_id:7",
-        Listed(serial="my device", state="ready", model="M", path="usb:1-6", transport_id=7),
+        ListedPhone(serial="my device", state="ready", model="M", path="usb:1-6", transport_id=7),
     ),
     (
         "transport_id:1         device usb:1-7 transport_id:8",
-        Listed(serial="transport_id:1", state="ready", path="usb:1-7", transport_id=8),
+        ListedPhone(serial="transport_id:1", state="ready", path="usb:1-7", transport_id=8),
     ),
     (
         "192.0.2.7:5555         device product:p model:M device:d transport_id:9",
-        Listed(serial="192.0.2.7:5555", state="ready", model="M", transport_id=9),
+        ListedPhone(serial="192.0.2.7:5555", state="ready", model="M", transport_id=9),
     ),
-    ("R58M123ABC             device", Listed(serial="R58M123ABC", state="ready")),  # of 2015
+    ("R58M123ABC             device", ListedPhone(serial="R58M123ABC", state="ready")),  # of 2015
     (  # a state that no version known here has
         "R58M123ABC             dreaming usb:1-8 transport_id:10",
-        Listed(serial="R58M123ABC", state="dreaming", path="usb:1-8", transport_id=10),
+        ListedPhone(serial="R58M123ABC", state="dreaming", path="usb:1-8", transport_id=10),
     ),
     ("", None),
     ("serial", None),
@@ -297,13 +297,13 @@ LINES = [
 
 
 @pytest.mark.parametrize(("line", "expected"), LINES)
-def test_a_line_of_the_list_is_read_from_its_end(line: str, expected: Listed | None) -> None:
+def test_a_line_of_the_list_is_read_from_its_end(line: str, expected: ListedPhone | None) -> None:
     assert parse_listed(line) == expected
 
 
 def test_a_phone_that_is_gone_is_no_other() -> None:
-    here = Listed(serial="", state="ready", path="usb:1-1", transport_id=2)
-    other = Listed(serial="", state="ready", path="usb:1-2", transport_id=3)
+    here = ListedPhone(serial="", state="ready", path="usb:1-1", transport_id=2)
+    other = ListedPhone(serial="", state="ready", path="usb:1-2", transport_id=3)
 
     assert find("transport_id:1", [here, other], None) is None
     assert find("transport_id:1", [here, other], replace(here, transport_id=1)) is here

@@ -69,7 +69,7 @@ def test_a_phone_may_think_long_before_it_says_something(clock: Clock) -> None:
 def test_a_message_that_breaks_off_is_not_waited_for_as_long(
     clock: Clock, pieces: list[tuple[float, bytes]]
 ) -> None:
-    with pytest.raises(DeviceLostError, match="said nothing for"):
+    with pytest.raises(DeviceLostError, match="sent nothing for"):
         Wire(Pipe(clock, pieces)).receive(300)
 
     assert clock.now_s == pytest.approx(pieces[-1][0] + wire.STALL_S, abs=1)

@@ -8,7 +8,7 @@ import pytest
 
 from bench.backends.registry import get_backend
 from bench.blocks.spec import BlockSpec
-from bench.devices.android.benchmark_model.loads import version_of
+from bench.devices.android.benchmark_model.replicates import version_of
 from bench.devices.android.device import AdbDevice
 from bench.devices.android.phone.options import PhoneOptions
 from bench.errors import DeviceError, InputError
@@ -82,7 +82,7 @@ def test_a_load_starts_it_once_a_visit(phone: PocketPhone, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("program", "words"),
     [
-        ("#!/bin/sh\necho nonsense\n", "the output of benchmark_model is not to be understood"),
+        ("#!/bin/sh\necho nonsense\n", "the output of benchmark_model cannot be parsed"),
         ("#!/bin/sh\necho no such file >&2; exit 1\n", "ended with status 1: no such file"),
         (
             "#!/bin/sh\necho 'Though GPU delegate is explicitly applied, the model graph will "

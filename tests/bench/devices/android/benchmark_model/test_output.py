@@ -6,10 +6,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from bench.devices.android.benchmark_model.burst import samples_of
 from bench.devices.android.benchmark_model.delegate import Delegation, delegation, refusal
-from bench.devices.android.benchmark_model.output import Runs, parse_output
+from bench.devices.android.benchmark_model.output import RunStatistics, parse_output
 from bench.devices.android.benchmark_model.profile import OperatorTime, TypeTime, parse_profile
-from bench.devices.android.benchmark_model.visit import samples_of
 from bench.errors import DeviceError
 from tests.support.benchmark_samples import LITERT_GPU, SAMPLES, TF_1_13, TF_1_15_PROFILE, TF_2_4
 
@@ -88,7 +88,7 @@ def test_a_cut_output_is_never_taken_for_whole(name: str, data: st.DataObject) -
 
 @given(st.text())
 def test_any_text_gives_an_error_and_nothing_else(text: str) -> None:
-    with pytest.raises(DeviceError, match="not to be understood"):
+    with pytest.raises(DeviceError, match="cannot be parsed"):
         parse_output(text)
 
 
@@ -140,8 +140,8 @@ def test_figures_of_other_calls_are_told(changed: dict[str, float], words: str) 
         "std_us": 40.0,
     }
 
-    assert Runs(count=5, **sound).contradiction() == ""
-    assert Runs(count=5, **{**sound, **changed}).contradiction() == words
+    assert RunStatistics(count=5, **sound).contradiction() == ""
+    assert RunStatistics(count=5, **{**sound, **changed}).contradiction() == words
 
 
 def test_a_delegate_that_fell_back_is_told() -> None:

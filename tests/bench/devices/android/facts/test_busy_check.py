@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.devices.android.facts.busy_check import Busy, check_fit, parse_busy, quiet_script
+from bench.devices.android.facts.busy_check import CpuUse, check_fit, parse_busy, quiet_script
 from bench.devices.android.facts.device_state import PhoneState
 from bench.errors import DeviceError
 from tests.support.local_phone import HereConnection
@@ -45,12 +45,12 @@ def test_what_others_use_is_counted_between_two_looks() -> None:
     busy = parse_busy(told({"before": BEFORE, "after": AFTER}))
 
     # 80 + 20 ticks of process 77 and 25 of a new one, in 1.25 s.
-    assert busy == Busy(cores=1.0, most="a (b) c, process 77")
+    assert busy == CpuUse(cores=1.0, most="a (b) c, process 77")
 
 
 def test_an_idle_phone() -> None:
     assert parse_busy(told({"before": BEFORE, "after": BEFORE.replace("1000.50", "1001.50")})) == (
-        Busy(cores=0.0, most="none")
+        CpuUse(cores=0.0, most="none")
     )
 
 
@@ -78,7 +78,7 @@ def test_the_script_runs_in_a_shell(tmp_path: Path) -> None:
 
 
 def test_a_fit_phone_is_left_in_peace() -> None:
-    check_fit(FIT, Busy(cores=0.29, most="system_server, process 1"))
+    check_fit(FIT, CpuUse(cores=0.29, most="system_server, process 1"))
     check_fit(FIT, None)
     check_fit(PhoneState(), None)
 
@@ -95,7 +95,7 @@ def test_a_fit_phone_is_left_in_peace() -> None:
 def test_what_speaks_against_measuring_is_named(change: dict[str, Any], words: str) -> None:
     now = dataclasses.replace(FIT, **change)
 
-    with pytest.raises(DeviceError, match=f"not fit to be measured: {words}.*or use --force"):
+    with pytest.raises(DeviceError, match=f"cannot be measured now: {words}.*or use --force"):
         check_fit(now, None)
 
 
@@ -103,10 +103,10 @@ def test_all_of_it_is_one_line() -> None:
     now = dataclasses.replace(FIT, battery_level=5, power_save=True)
 
     with pytest.raises(DeviceError) as error:
-        check_fit(now, Busy(cores=0.5, most="game, process 9"))
+        check_fit(now, CpuUse(cores=0.5, most="game, process 9"))
 
     assert str(error.value) == (
-        "the phone is not fit to be measured: other processes use 50% of a core (most: game, "
+        "the phone cannot be measured now: other processes use 50% of a core (most: game, "
         "process 9), at most 30% is expected: close apps; its battery is at 5 %: charge it to "
         "15 %; battery saver is on: turn it off; or use --force"
     )

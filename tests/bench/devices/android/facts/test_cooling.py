@@ -4,50 +4,50 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench.devices.android.facts.cooling import CoolDown, HeatWatch, Signs
+from bench.devices.android.facts.cooling import CoolDown, ThrottlingDetector, ThrottlingSigns
 from bench.devices.android.facts.device_state import PhoneState
 
 BIG = (4, 5)
 
 
-def signs(big_khz: int = 2_314_000, **other: object) -> Signs:
+def signs(big_khz: int = 2_314_000, **other: object) -> ThrottlingSigns:
     clocks = {0: 455_000, 4: big_khz, 5: big_khz}
-    return Signs(frequencies_khz=clocks, **other)  # type: ignore[arg-type]
+    return ThrottlingSigns(frequencies_khz=clocks, **other)  # type: ignore[arg-type]
 
 
 def test_a_phone_at_its_highest_clock_is_not_throttled() -> None:
-    watch = HeatWatch(BIG, 36.0)
+    watch = ThrottlingDetector(BIG, 36.0)
 
     assert watch.throttled(signs()) == ""
     assert watch.throttled(signs(2_210_000)) == ""  # 4.5 % less: one step
-    assert watch.throttled(Signs()) == ""  # says nothing
+    assert watch.throttled(ThrottlingSigns()) == ""  # says nothing
 
 
 def test_a_clock_that_fell_tells_and_so_does_the_next_load() -> None:
-    watch = HeatWatch(BIG, 36.0)
+    watch = ThrottlingDetector(BIG, 36.0)
     watch.throttled(signs())
-    watch.begin_load()
+    watch.begin_replicate()
 
     assert watch.throttled(signs(1_469_000)) == "the clock is 1.47 GHz, it was 2.31 GHz"
     assert watch.throttled(signs()) == ""
 
 
 def test_other_cores_clocks_do_not_count() -> None:
-    watch = HeatWatch((0,), 36.0)
+    watch = ThrottlingDetector((0,), 36.0)
 
     assert watch.throttled(signs()) == ""
     assert watch.throttled(signs(700_000)) == ""
 
 
 def test_unpinned_all_cores_count() -> None:
-    watch = HeatWatch((), 36.0)
+    watch = ThrottlingDetector((), 36.0)
     watch.throttled(signs())
 
     assert watch.throttled(signs(1_469_000)) != ""
 
 
 def test_a_lowered_limit_tells() -> None:
-    watch = HeatWatch(BIG, 36.0)
+    watch = ThrottlingDetector(BIG, 36.0)
     watch.throttled(signs(limits_khz={0: 1_690_000, 4: 2_314_000}))
 
     assert watch.throttled(signs(limits_khz={0: 1_000_000, 4: 2_314_000})) == ""
@@ -60,11 +60,11 @@ def test_a_lowered_limit_tells() -> None:
     [(0, ""), (1, ""), (2, "Android's thermal status is moderate"), (None, "")],
 )
 def test_androids_own_verdict_tells_from_moderate_on(status: int | None, said: str) -> None:
-    assert HeatWatch(BIG, 36.0).throttled(signs(thermal_status=status)) == said
+    assert ThrottlingDetector(BIG, 36.0).throttled(signs(thermal_status=status)) == said
 
 
 def test_a_slow_reference_tells_where_it_is_hot() -> None:
-    watch = HeatWatch(BIG, 36.0)
+    watch = ThrottlingDetector(BIG, 36.0)
     watch.throttled(signs(reference_ns=1e6, temperature_c=38.0))
 
     assert watch.throttled(signs(reference_ns=1.2e6, temperature_c=38.0)) == ""
@@ -74,23 +74,23 @@ def test_a_slow_reference_tells_where_it_is_hot() -> None:
 
 
 def test_a_slow_reference_tells_where_nothing_else_is_told() -> None:
-    watch = HeatWatch(BIG, None)
-    watch.throttled(Signs(reference_ns=1e6))
+    watch = ThrottlingDetector(BIG, None)
+    watch.throttled(ThrottlingSigns(reference_ns=1e6))
 
-    assert watch.throttled(Signs(reference_ns=1.2e6)) != ""
+    assert watch.throttled(ThrottlingSigns(reference_ns=1.2e6)) != ""
     assert watch.throttled(signs(reference_ns=1.2e6)) == ""  # the clock has not fallen
 
 
 def test_a_load_has_a_reference_of_its_own() -> None:
-    watch = HeatWatch(BIG, 36.0)
+    watch = ThrottlingDetector(BIG, 36.0)
     watch.throttled(signs(reference_ns=1e6, temperature_c=50.0))
-    watch.begin_load()
+    watch.begin_replicate()
 
     assert watch.throttled(signs(reference_ns=1.2e6, temperature_c=50.0)) == ""
 
 
 def test_all_reasons_are_given() -> None:
-    watch = HeatWatch(BIG, 36.0)
+    watch = ThrottlingDetector(BIG, 36.0)
     watch.throttled(signs(reference_ns=1e6, temperature_c=40.0))
 
     said = watch.throttled(signs(1_000_000, thermal_status=3, reference_ns=2e6, temperature_c=60.0))
@@ -155,7 +155,9 @@ def test_a_wait_has_a_limit_and_so_have_all_together() -> None:
     waits_s = [cool_down.wait("hot", kitchen.look) for _ in range(4)]
 
     assert waits_s == [40.0, 40.0, 10.0, 0.0]
-    assert kitchen.words[-1] == ("no time is left to cool down: throttled rounds are marked")
+    assert kitchen.words[-1] == (
+        "no time is left to cool down: throttled rounds are counted as disturbed"
+    )
     assert cool_down.wait("hot", kitchen.look) == 0.0
     assert len(kitchen.words) == 4
 
@@ -167,7 +169,7 @@ def test_a_phone_that_tells_no_temperature_is_waited_for_a_while(
     kitchen = Kitchen(hot_c)
 
     assert kitchen.cool_down(start_c, 120, 600).wait("slow", kitchen.look) == 30.0
-    assert kitchen.words == ["cooling down for at most 120 s (slow; no temperature is told)"]
+    assert kitchen.words == ["cooling down for at most 120 s (slow; no temperature is known)"]
 
 
 def test_looking_takes_time_too() -> None:

@@ -61,11 +61,11 @@ def test_cores_are_chosen_by_name_list_and_mask(
         (NOTE8, 5, None, "5 threads need as many cores, big has 4; the phone has 4,5,6,7 at"),
         (NOTE8, 9, "any", "9 threads need as many cores, any has 8"),
         (NOTE8, 2, "4", "2 threads need as many cores, 4 has 1"),
-        (NOTE8, 1, "8", "8 is not there or offline; the phone has 4,5,6,7 at 2.31 GHz; 0,1,2,3"),
+        (NOTE8, 1, "8", "8 is missing or offline; the phone has 4,5,6,7 at 2.31 GHz; 0,1,2,3"),
         (NOTE8, 1, "0x0", "that names none"),
         (NOTE8, 1, "fast", "cores are 'fast', expected big, little, all, any"),
         (NOTE8, 1, "4,", "expected big, little"),
-        ([], 1, "big", "does not tell its cores; use any"),
+        ([], 1, "big", "does not report its cores; use any"),
     ],
 )
 def test_cores_that_are_not_there_are_refused_and_the_clusters_named(
@@ -82,7 +82,7 @@ def test_a_core_that_is_offline_is_never_chosen() -> None:
 
     assert choose_cores(1, None, cores) == "5"
     assert choose_cores(1, "all", cores) == "0,1,2,3,5,6,7"
-    with pytest.raises(InputError, match="4 is not there or offline"):
+    with pytest.raises(InputError, match="4 is missing or offline"):
         choose_cores(1, "4,5", cores)
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.devices.android.facts.device_state import PhoneState, moment_script, parse_moment
+from bench.devices.android.facts.device_state import PhoneState, parse_state, state_script
 from bench.devices.android.facts.facts import (
     PhoneFacts,
     facts_script,
@@ -47,7 +47,7 @@ def test_a_pixel_2_is_read() -> None:
 
 
 def test_facts_have_the_names_that_every_device_has_and_are_json() -> None:
-    flat = {**parse_facts(told(NOTE8)).flat(), **parse_moment(told(NOTE8_MOMENT)).flat()}
+    flat = {**parse_facts(told(NOTE8)).flat(), **parse_state(told(NOTE8_MOMENT)).flat()}
 
     assert json.loads(json.dumps(flat)) == flat
     assert (flat["cpu_model"], flat["cpu_cores"], flat["os"]) == ("exynos8895", 8, "Android 9")
@@ -104,7 +104,7 @@ def test_a_frequency_that_no_core_has_is_not_known(
 
 def test_what_a_phone_cannot_say_of_itself_now_is_not_known() -> None:
     folder = "/sys/devices/system/cpu/cpu0/cpufreq"
-    now = parse_moment(
+    now = parse_state(
         told(
             {
                 **NOTE8_MOMENT,
@@ -123,7 +123,7 @@ def test_what_a_phone_cannot_say_of_itself_now_is_not_known() -> None:
 def test_no_more_memory_is_free_than_there_is() -> None:
     memory = "MemTotal: 4000000 kB\nMemAvailable: 4000001 kB"
 
-    now = parse_moment(told({**NOTE8_MOMENT, "memory": memory}))
+    now = parse_state(told({**NOTE8_MOMENT, "memory": memory}))
 
     assert (now.memory_total_bytes, now.memory_available_bytes) == (4_096_000_000, None)
 
@@ -146,7 +146,7 @@ def test_what_emulates_a_phone_is_never_named_as_one() -> None:
 
 def test_a_phone_that_tells_nothing_has_no_facts() -> None:
     assert parse_facts("") == PhoneFacts()
-    assert parse_moment("") == PhoneState()
+    assert parse_state("") == PhoneState()
     assert PhoneFacts().slug() == "unknown-phone"
     assert set(PhoneFacts().flat().values()) == {None}
     assert set(PhoneState().flat().values()) == {None}
@@ -183,7 +183,7 @@ def test_lists_of_cores(text: str | None, cores: set[int]) -> None:
 
 
 def test_the_moment_of_a_note8() -> None:
-    now = parse_moment(told(NOTE8_MOMENT))
+    now = parse_state(told(NOTE8_MOMENT))
 
     assert now.frequencies_khz == {**dict.fromkeys(range(4), 455000), 4: 2314000} | dict.fromkeys(
         (5, 6, 7), 2314000
@@ -200,7 +200,7 @@ def test_the_moment_of_a_note8() -> None:
 
 
 def test_the_moment_of_a_pixel_2_without_readable_zones() -> None:
-    now = parse_moment(told(PIXEL2_MOMENT))
+    now = parse_state(told(PIXEL2_MOMENT))
 
     assert now.temperatures_c == {"cpu0-silver-usr": 38.5, "cpu0-gold-usr": 41.25, "battery": 55.0}
     assert now.temperature_c == 41.25
@@ -225,7 +225,7 @@ def test_the_scripts_run_on_a_phones_tree(
     phone = HereConnection(tmp_path)
 
     facts = parse_facts(phone.run(["sh", "-c", facts_script()]).out.decode())
-    now = parse_moment(phone.run(["sh", "-c", moment_script()]).out.decode())
+    now = parse_state(phone.run(["sh", "-c", state_script()]).out.decode())
 
     assert (facts.slug(), facts.soc, facts.abi) == (slug, soc, "arm64-v8a")
     assert [core.max_khz for core in facts.cores[4:]] == [fastest] * 4
@@ -273,7 +273,7 @@ def test_garbage_gives_facts_that_are_json_and_never_an_error(
     sections: dict[str, str], noise: str
 ) -> None:
     for text in (noise, told({**NOTE8, **sections}), told({**PIXEL2_MOMENT, **sections})):
-        flat = {**parse_facts(text).flat(), **parse_moment(text).flat()}
+        flat = {**parse_facts(text).flat(), **parse_state(text).flat()}
         assert json.loads(json.dumps(flat, allow_nan=False)) == flat
         assert parse_facts(text).slug()
 

@@ -5,13 +5,13 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from bench.devices.android.adb.shell import Completed
+from bench.devices.android.adb.shell import CommandResult
 from bench.devices.android.facts.facts import CPU
-from bench.devices.android.loads.disturbance_monitor import pass_facts
 from bench.devices.android.phone.connection import Connection
-from bench.devices.android.phone.models import free_bytes, listed
-from bench.devices.android.phone.settings_changes import Before, clock_changes
-from bench.devices.android.runner.runner_text import PassEnded
+from bench.devices.android.phone.model_files import free_bytes, listed
+from bench.devices.android.phone.settings_changes import PreviousSettings, clock_changes
+from bench.devices.android.replicates.disturbance_monitor import round_facts
+from bench.devices.android.runner.runner_protocol import RoundEnded
 from bench.errors import InputError
 
 TOO_LONG = "9" * 5000  # int() refuses more than 4300 digits
@@ -19,8 +19,8 @@ TOO_LONG = "9" * 5000  # int() refuses more than 4300 digits
 
 def phone_that_says(text: str) -> Connection:
     class One:
-        def run(self, *_: Any, **__: Any) -> Completed:
-            return Completed(status=0, out=text.encode(), err=b"")
+        def run(self, *_: Any, **__: Any) -> CommandResult:
+            return CommandResult(status=0, out=text.encode(), err=b"")
 
     return cast(Connection, One())
 
@@ -54,14 +54,16 @@ def test_frequencies_that_a_core_has() -> None:
         "cpuinfo_max_freq": "1900800",
         "scaling_available_frequencies": f"300000 {TOO_LONG} 1900800",
     }
-    before = Before(as_root="su -c", clocks={f"{folder}/{k}": text for k, text in said.items()})
+    before = PreviousSettings(
+        as_root="su -c", clocks={f"{folder}/{k}": text for k, text in said.items()}
+    )
 
     with pytest.raises(InputError, match=r"core 0 has 300000, 1900800$"):
         clock_changes(before, [0], 5)
 
 
 def test_cores_and_clocks_of_a_pass() -> None:
-    ended = PassEnded(
+    ended = RoundEnded(
         number=0,
         began_ns=0,
         ended_ns=10,
@@ -78,6 +80,6 @@ def test_cores_and_clocks_of_a_pass() -> None:
         temperatures_c={},
     )
 
-    facts = pass_facts(ended, [], None)
+    facts = round_facts(ended, [], None)
 
     assert (facts["frequency_now_khz"], facts["frequencies_khz"]) == (1_900_800, "0=1900800")

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from bench.devices.android.phone.settings_changes import (
-    Before,
-    Change,
+    PreviousSettings,
+    SettingChange,
     before_script,
     clock_changes,
     fixed_mode_change,
@@ -59,7 +59,7 @@ def phones(tmp_path: Path) -> Iterator[Phones]:
         connection.end()
 
 
-def before(connection: HereConnection, cores: tuple[int, ...] = ()) -> Before:
+def before(connection: HereConnection, cores: tuple[int, ...] = ()) -> PreviousSettings:
     done = connection.run(["sh", "-c", before_script(cores)])
     return parse_before(done.out.decode())
 
@@ -170,8 +170,8 @@ def test_root_is_used_as_the_phone_gives_it() -> None:
 
 
 def test_without_root_no_frequency_is_held() -> None:
-    with pytest.raises(DeviceError, match=r"needs root.*leave --frequency-khz away"):
-        clock_changes(Before(), (4,), 1_000_000)
+    with pytest.raises(DeviceError, match=r"needs root.*omit --frequency-khz"):
+        clock_changes(PreviousSettings(), (4,), 1_000_000)
 
 
 def test_a_frequency_that_the_cores_have_not_is_refused() -> None:
@@ -185,17 +185,17 @@ def test_a_frequency_that_the_cores_have_not_is_refused() -> None:
     listed = {**files, f"{folder}/scaling_available_frequencies": "741000 2314000 "}
 
     with pytest.raises(InputError, match="is 3000000 kHz, core 4 has 741000 to 2314000"):
-        clock_changes(Before(as_root="", clocks=files), (4,), 3_000_000)
+        clock_changes(PreviousSettings(as_root="", clocks=files), (4,), 3_000_000)
     with pytest.raises(InputError, match="is 800000 kHz, core 4 has 741000, 2314000"):
-        clock_changes(Before(as_root="", clocks=listed), (4,), 800_000)
-    with pytest.raises(DeviceError, match="core 5 does not tell"):
-        clock_changes(Before(as_root="", clocks=files), (5,), 800_000)
+        clock_changes(PreviousSettings(as_root="", clocks=listed), (4,), 800_000)
+    with pytest.raises(DeviceError, match="core 5 does not report"):
+        clock_changes(PreviousSettings(as_root="", clocks=files), (5,), 800_000)
 
 
-WORKS = Change(
+WORKS = SettingChange(
     name="works", what="one thing", apply=f"echo on > {WORK}/one", restore=f"rm -f {WORK}/one"
 )
-BREAKS = Change(
+BREAKS = SettingChange(
     name="breaks", what="a thing", apply="echo 'not allowed' >&2; false", restore="true"
 )
 
@@ -208,7 +208,7 @@ def test_a_change_that_does_not_work_is_told(phones: Phones) -> None:
         assert worked == {"works"}
         assert on(phone, f"{WORK}/one").exists()
 
-    assert words == ["the phone does not let a thing be changed: not allowed"]
+    assert words == ["the phone refuses to change a thing: not allowed"]
     assert not on(phone, f"{WORK}/one").exists()
 
 
@@ -217,10 +217,10 @@ def test_a_needed_change_that_does_not_work_ends_it_and_the_rest_is_put_back(
 ) -> None:
     phone = phones("note8")
     claim(phone, "one")
-    needed = Change(name="x", what="the clock", apply="false", restore="true", needed=True)
+    needed = SettingChange(name="x", what="the clock", apply="false", restore="true", needed=True)
 
     with (
-        pytest.raises(DeviceError, match="does not let the clock be changed: it says nothing"),
+        pytest.raises(DeviceError, match="refuses to change the clock: no message"),
         changed(phone, [WORKS, needed], "one", silent),
     ):
         raise AssertionError("it is not entered")
@@ -288,7 +288,7 @@ def test_a_guardian_that_died_is_told(phones: Phones) -> None:
     with changed(phone, [WORKS], "one", words.append):
         os.killpg(phone.processes[-1].popen.pid, signal.SIGKILL)
 
-    assert words == ["not put back on the phone: it says nothing; it is tried again next time"]
+    assert words == ["not restored on the phone: no message; the next session tries again"]
 
 
 def test_one_phone_is_measured_by_one_session(phones: Phones) -> None:
@@ -314,17 +314,19 @@ def test_a_guardian_of_the_same_session_is_ended_by_it(phones: Phones) -> None:
 def test_what_cannot_be_put_back_is_told_and_stands_in_the_way(phones: Phones) -> None:
     phone, words = phones("note8"), list[str]()
     claim(phone, "one")
-    stuck = Change(name="stuck", what="the lid", apply="true", restore="false")
+    stuck = SettingChange(name="stuck", what="the lid", apply="true", restore="false")
 
     with changed(phone, [stuck, WORKS], "one", words.append):
         pass
 
-    assert words == ["not put back on the phone: the lid; it is tried again next time"]
+    assert words == ["not restored on the phone: the lid; the next session tries again"]
     assert not on(phone, f"{WORK}/one").exists()
     found = claim(phone, "two")
     assert (found.state, found.words) == ("failed", "the lid")
     with (
-        pytest.raises(DeviceError, match=r"so none were: an earlier session's .* is still there"),
+        pytest.raises(
+            DeviceError, match=r"so none were changed: an earlier session's .* is still there"
+        ),
         changed(phone, [WORKS], "two", silent),
     ):
         raise AssertionError("it is not entered")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.devices.android.runner import bundle as bundles
-from bench.devices.android.runner import compilers, debs, wheel
+from bench.devices.android.runner import compilers, debian_libraries, litert_library
 from bench.devices.android.runner.bundle import ensure_bundle, read_bundle
 from bench.devices.android.runner.compilers import Compiler
 from bench.errors import DeviceError, FileError, InputError, MissingRuntimeError
@@ -56,7 +56,9 @@ def deb(files: Mapping[str, bytes | str], *, member: str = "data.tar.xz") -> byt
 def debs_in(folder: Path) -> None:
     """Write packages with every library, as Debian lays them out."""
     place = "./lib/aarch64-linux-gnu"
-    names = [name for name in debs.LIBRARIES if "libstdc++" not in name and "gcc" not in name]
+    names = [
+        name for name in debian_libraries.LIBRARIES if "libstdc++" not in name and "gcc" not in name
+    ]
     own = {f"{place}/{name}": name.encode() for name in names}
     stdc: dict[str, bytes | str] = {
         "./usr/lib/aarch64-linux-gnu/libstdc++.so.6": "libstdc++.so.6.0.30",
@@ -144,23 +146,23 @@ def test_another_processor_is_refused(parts: list[str], tmp_path: Path) -> None:
 def test_libraries_come_from_named_packages(tmp_path: Path) -> None:
     debs_in(tmp_path)
 
-    found = debs.libraries(tmp_path)
+    found = debian_libraries.libraries(tmp_path)
 
-    assert set(found) == set(debs.LIBRARIES)
+    assert set(found) == set(debian_libraries.LIBRARIES)
     assert found["libstdc++.so.6"] == b"stdc++"
     assert found["libc.so.6"] == b"libc.so.6"
 
 
 def test_a_missing_or_foreign_package_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"no \*_arm64\.deb of libc6"):
-        debs.libraries(tmp_path)
+        debian_libraries.libraries(tmp_path)
     debs_in(tmp_path)
     (tmp_path / "libgcc-s1_12_arm64.deb").unlink()
     with pytest.raises(FileError, match=r"no arm64 libgcc_s\.so\.1 in the packages libc6_2"):
-        debs.libraries(tmp_path)
+        debian_libraries.libraries(tmp_path)
     (tmp_path / "libgcc-s1_12_arm64.deb").write_bytes(deb({}, member="data.tar.zst"))
-    with pytest.raises(FileError, match="packed by zstd"):
-        debs.libraries(tmp_path)
+    with pytest.raises(FileError, match="compressed by zstd"):
+        debian_libraries.libraries(tmp_path)
 
 
 @pytest.mark.parametrize("cut", [0, 4, 30, 100, 200])
@@ -170,14 +172,14 @@ def test_a_damaged_package_is_told(tmp_path: Path, cut: int) -> None:
     file.write_bytes(file.read_bytes()[:cut])
 
     with pytest.raises(FileError, match=r"libgcc-s1_12_arm64\.deb"):
-        debs.libraries(tmp_path)
+        debian_libraries.libraries(tmp_path)
 
 
 def test_without_apt_the_packages_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(debs, "which", lambda name: None)
+    monkeypatch.setattr(debian_libraries, "which", lambda name: None)
 
-    with pytest.raises(DeviceError, match="here is no apt-get; give --debs FOLDER"):
-        debs.libraries(None)
+    with pytest.raises(DeviceError, match="apt-get is not installed here; give --debs FOLDER"):
+        debian_libraries.libraries(None)
 
 
 def test_a_registry_that_does_not_answer_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,12 +188,12 @@ def test_a_registry_that_does_not_answer_is_one_line(monkeypatch: pytest.MonkeyP
         return subprocess.CompletedProcess([], 100, "", told)
 
     monkeypatch.setattr(subprocess, "run", refuse)
-    monkeypatch.setattr(debs, "which", lambda name: name)
+    monkeypatch.setattr(debian_libraries, "which", lambda name: name)
 
     with pytest.raises(DeviceError, match=r"packages \(E: Failed to fetch\); give --debs"):
-        debs.libraries(None)
+        debian_libraries.libraries(None)
     with pytest.raises(DeviceError, match=r"pip cannot fetch ai-edge-litert==1\.2\.3 for arm64"):
-        wheel.phone_library("1.2.3")
+        litert_library.phone_library("1.2.3")
 
 
 def test_a_wheel_without_the_library_is_told(tmp_path: Path) -> None:
@@ -200,8 +202,8 @@ def test_a_wheel_without_the_library_is_told(tmp_path: Path) -> None:
     (tmp_path / "b.whl").write_bytes(b"PK")
 
     for name in ("a.whl", "b.whl"):
-        with pytest.raises(FileError, match=rf"{name} has no whole libLiteRt\.so"):
-            wheel.library_in(tmp_path / name)
+        with pytest.raises(FileError, match=rf"{name} has no complete libLiteRt\.so"):
+            litert_library.library_in(tmp_path / name)
 
 
 def test_no_compiler_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,7 +212,7 @@ def test_no_compiler_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> Non
 
     with pytest.raises(MissingRuntimeError, match="pip install ziglang"):
         compilers.find_compiler("arm64-v8a")
-    with pytest.raises(MissingRuntimeError, match="compiler /no/cc is not there"):
+    with pytest.raises(MissingRuntimeError, match="compiler /no/cc does not exist"):
         compilers.find_compiler("arm64-v8a", "/no/cc")
 
 

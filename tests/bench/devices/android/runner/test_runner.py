@@ -20,15 +20,15 @@ from bench.blocks.model import Model, random_model
 from bench.blocks.spec import BlockSpec
 from bench.devices.android.facts.temperatures import parse_zones
 from bench.devices.android.runner.bundle import Bundle, ensure_bundle
-from bench.devices.android.runner.runner_text import (
-    Begin,
-    End,
+from bench.devices.android.runner.runner_protocol import (
     Event,
-    Failed,
     Job,
     ModelLoaded,
-    PassEnded,
-    Ready,
+    RoundEnded,
+    RunnerEnded,
+    RunnerFailed,
+    RunnerReady,
+    RunnerStarted,
     parse_line,
 )
 from bench.errors import MissingRuntimeError, OfabenchError
@@ -73,7 +73,7 @@ def models(tmp_path: Path) -> list[Model]:
 
 
 def job_of(*names: str, calls: int = 3, threads: int = 1, cores: str = "0") -> Job:
-    return Job(threads=threads, cores=cores, fp16=False, calls=calls, seed=7, models=names)
+    return Job(threads=threads, cores=cores, fp16=False, samples=calls, seed=7, models=names)
 
 
 def run(bundle: Bundle, job: Job | str, folder: Path, said: bytes) -> tuple[int, list[Event]]:
@@ -114,15 +114,15 @@ def test_it_measures_every_workload_once_a_pass_in_new_orders(
     status, events = run(bundle, job_of(*names), tmp_path, b"pass\n" * 12 + b"stop\n")
 
     assert status == 0
-    assert isinstance(events[0], Begin)
+    assert isinstance(events[0], RunnerStarted)
     assert events[0].litert == bundle.litert_version
     loaded = [event for event in events if isinstance(event, ModelLoaded)]
     assert sorted(one.place for one in loaded) == [0, 1, 2, 3]
     assert [Path(one.file).name for one in sorted(loaded, key=lambda o: o.place)] == names
     assert all(one.whole_graph for one in loaded)
-    (ready,) = [event for event in events if isinstance(event, Ready)]
+    (ready,) = [event for event in events if isinstance(event, RunnerReady)]
     assert len(ready.loops) == 4
-    passes = [event for event in events if isinstance(event, PassEnded)]
+    passes = [event for event in events if isinstance(event, RoundEnded)]
     assert [one.number for one in passes] == list(range(12))
     assert all(one.samples_ns.shape == (4, 3) for one in passes)
     # Retakes come after all others, and are said to be.
@@ -133,7 +133,7 @@ def test_it_measures_every_workload_once_a_pass_in_new_orders(
     spent_ns = [one.ended_ns - one.began_ns for one in passes]
     timed_ns = [float((one.samples_ns * np.array(ready.loops)[:, None]).sum()) for one in passes]
     assert all(timed <= spent for timed, spent in zip(timed_ns, spent_ns, strict=True))
-    assert events[-1] == End(passes=12)
+    assert events[-1] == RunnerEnded(passes=12)
 
 
 def test_only_zones_that_are_temperatures_are_read(
@@ -179,7 +179,7 @@ def test_only_zones_that_are_temperatures_are_read(
 def test_the_end_of_stdin_is_the_end(bundle: Bundle, models: list[Model], tmp_path: Path) -> None:
     status, events = run(bundle, job_of("m1.tflite"), tmp_path, b"pass\npas")
 
-    assert (status, events[-1]) == (0, End(passes=1))
+    assert (status, events[-1]) == (0, RunnerEnded(passes=1))
 
 
 @pytest.mark.parametrize("number", range(len(SPECS)))
@@ -199,7 +199,7 @@ def test_cores_and_threads_are_taken(bundle: Bundle, models: list[Model], tmp_pa
 
     status, events = run(bundle, job, tmp_path, b"pass\nstop\n")
 
-    assert (status, events[-1]) == (0, End(passes=1))
+    assert (status, events[-1]) == (0, RunnerEnded(passes=1))
 
 
 @pytest.mark.parametrize(
@@ -229,9 +229,9 @@ def test_a_job_it_cannot_do_is_told(  # noqa: PLR0913, PLR0917
     ended, events = run(bundle, job, tmp_path, b"pass\n")
 
     assert ended == status
-    assert isinstance(events[-1], Failed)
+    assert isinstance(events[-1], RunnerFailed)
     assert words in events[-1].what
-    assert not any(isinstance(event, PassEnded) for event in events)
+    assert not any(isinstance(event, RoundEnded) for event in events)
 
 
 @pytest.mark.parametrize("said", [b"paas\n", b"\n", b"pass pass pass pass pass\n", b"\xff\n"])
@@ -241,7 +241,7 @@ def test_what_is_no_command_ends_it(
     status, events = run(bundle, job_of("m1.tflite"), tmp_path, said)
 
     assert status == 3
-    assert events[-1] == Failed(what="stdin says neither pass nor stop")
+    assert events[-1] == RunnerFailed(what="stdin says neither pass nor stop")
 
 
 def test_the_profile_names_operators(bundle: Bundle, models: list[Model], tmp_path: Path) -> None:

@@ -12,13 +12,13 @@ import pytest
 from bench.backends.tflite_backend import TfliteBackend
 from bench.blocks.spec import BlockSpec
 from bench.devices.android.facts.device_state import PhoneState, changes_between
-from bench.devices.android.loads import preparing
-from bench.devices.android.loads.load import PhoneLoads
 from bench.devices.android.phone import phone as phone_module
-from bench.devices.android.phone.models import MODELS
+from bench.devices.android.phone.model_files import MODELS
 from bench.devices.android.phone.options import PhoneOptions
 from bench.devices.android.phone.phone import RUNNER_PID, Phone
 from bench.devices.android.phone.settings_guard import GUARD, RESTORE
+from bench.devices.android.replicates import preparing
+from bench.devices.android.replicates.replicate import PhoneReplicates
 from bench.errors import DeviceError, DeviceLostError
 from bench.protocol.device import LoadPlan, PassResult, Workload
 from bench.protocol.target import Target
@@ -55,7 +55,7 @@ class Bench:
         self.now_s = 0.0
         self.while_waiting: Callable[[], None] = lambda: None
         self.phone = Phone(lambda: self.connection, options, self.words.append)
-        self.loads = PhoneLoads(self.phone, lambda: self.now_s, self._sleep)
+        self.loads = PhoneReplicates(self.phone, lambda: self.now_s, self._sleep)
 
     def script(self, *passes: Mapping[str, Any]) -> None:
         (self.root / "phone/passes.json").write_text(json.dumps(passes))
@@ -310,7 +310,7 @@ def test_models_that_are_not_taken_whole_are_told_once_and_counted(benches: Benc
 
     assert first.facts["whole_graphs_share"] == 0.0
     assert [words for words in bench.words if "whole" in words] == [
-        "XNNPACK did not take 1 models whole, parts of them run by slower code: "
+        "XNNPACK runs 1 models only partly, the rest of them by slower code:  "
         "block:avg_pool-8x8-m0-o8-k1-s1-none-se0-r0"
     ]
 
@@ -384,7 +384,7 @@ def test_a_full_phone_is_cleared_of_other_loads_models(benches: Benches) -> None
     results = list(bench.passes([Workload(role="block", blocks=(other,)), *WORK]))
 
     assert len(results) == PLAN.passes
-    assert bench.words == ["the phone is full: models of other loads are removed from it"]
+    assert bench.words == ["the phone is full: models of other replicates are removed from it"]
     assert len(list(bench.on(MODELS).iterdir())) == 2
 
 

@@ -8,10 +8,10 @@ from bench.devices.android.adb.content import push_missing
 from bench.devices.android.adb.errors import DeviceFullError
 from bench.devices.android.facts.cores import mask_of, parse_list
 from bench.devices.android.phone.connection import Connection
-from bench.devices.android.phone.models import CACHE_BYTES, free_bytes
+from bench.devices.android.phone.model_files import CACHE_BYTES, free_bytes
 from bench.devices.android.phone.phone import ASK_S, BUNDLE, RUNNER_PID, Phone
 from bench.devices.android.phone.settings_changes import (
-    Change,
+    SettingChange,
     before_script,
     clock_changes,
     fixed_mode_change,
@@ -19,7 +19,7 @@ from bench.devices.android.phone.settings_changes import (
     screen_changes,
 )
 from bench.devices.android.phone.settings_guard import WORK
-from bench.devices.android.runner.runner_text import Job
+from bench.devices.android.runner.runner_protocol import Job
 from bench.errors import DeviceError
 from bench.protocol.backend import Backend
 from bench.protocol.device import LoadPlan, Workload
@@ -31,8 +31,8 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """All is on the phone: what to start there, and what was sent for it."""
+class PreparedReplicate:
+    """A replicate's files are on the phone: the command to start, and the bytes sent."""
 
     argv: tuple[str, ...]
     sent_bytes: int
@@ -45,10 +45,10 @@ def prepare(  # noqa: PLR0913, PLR0917
     backend: Backend,
     target: Target,
     plan: LoadPlan,
-) -> Prepared:
-    """Put on the phone what is not there; a full one is cleared of other loads' models once.
+) -> PreparedReplicate:
+    """Copy missing files to the phone; a full one is cleared of other replicates' models once.
 
-    `DeviceError` says what is needed and what is free where that does not help.
+    Raises `DeviceError` with the needed and the free size if that does not help.
     """
     return with_room(
         phone,
@@ -68,12 +68,12 @@ def with_room(  # noqa: PLR0913, PLR0917
     batch: int,
     put: Callable[[], T],
 ) -> T:
-    """`put` a load's files on the phone, again where a full one had to be cleared for it."""
+    """Run `put`, which copies a replicate's files; again if a full phone had to be cleared."""
     phone.shelf.clear(connection, work, batch, CACHE_BYTES)
     try:
         return put()
     except DeviceFullError:
-        phone.tell("the phone is full: models of other loads are removed from it")
+        phone.tell("the phone is full: models of other replicates are removed from it")
         phone.shelf.clear(connection, work, batch, 0)
     try:
         return put()
@@ -81,18 +81,20 @@ def with_room(  # noqa: PLR0913, PLR0917
         needed = phone.shelf.missing_bytes(work, backend, batch)
         free = free_bytes(connection)
         raise DeviceError(
-            f"the phone is full: this load still needs {needed} bytes in {WORK}, "
+            f"the phone is full: this replicate still needs {needed} bytes in {WORK}, "
             f"{'an unknown number' if free is None else free} are free; make room on the phone"
         ) from error
 
 
-def changes_for(phone: Phone, connection: Connection, target: Target) -> list[Change]:
-    """What is to be changed on the phone while this target is measured."""
+def changes_for(phone: Phone, connection: Connection, target: Target) -> list[SettingChange]:
+    """Return the changes of settings for measuring this target."""
     khz = phone.options.frequency_khz
-    cores = parse_list(target.cores) or tuple(c.number for c in phone.facts().cores if c.online)
+    cores = parse_list(target.cores) or tuple(
+        core.number for core in phone.facts().cores if core.online
+    )
     script = before_script(cores if khz else ())
-    done = connection.run(["sh", "-c", script], timeout_s=ASK_S)
-    before = parse_before(done.out.decode(errors="replace"))
+    completed = connection.run(["sh", "-c", script], timeout_s=ASK_S)
+    before = parse_before(completed.out.decode(errors="replace"))
     changes = screen_changes(before)
     if khz:
         return [*changes, *clock_changes(before, cores, khz)]
@@ -106,22 +108,22 @@ def _prepare(  # noqa: PLR0913, PLR0917
     backend: Backend,
     target: Target,
     plan: LoadPlan,
-) -> Prepared:
-    sent = phone.with_bundle(connection)
-    paths, more = phone.shelf.place(connection, work, backend, target.batch)
+) -> PreparedReplicate:
+    sent_bytes = phone.with_bundle(connection)
+    paths, models_bytes = phone.shelf.place(connection, work, backend, target.batch)
     job = Job(
         threads=target.threads,
         cores=mask_of(target.cores),
         fp16=target.precision == "fp16",
-        calls=plan.calls,
+        samples=plan.calls,
         seed=plan.seed,
         models=tuple(paths),
     )
-    sent += more + push_missing(connection, WORK, {JOB: job.text().encode()})
-    return Prepared(argv=run_argv(phone, [f"../{JOB}"]), sent_bytes=sent)
+    sent_bytes += models_bytes + push_missing(connection, WORK, {JOB: job.text().encode()})
+    return PreparedReplicate(argv=run_argv(phone, [f"../{JOB}"]), sent_bytes=sent_bytes)
 
 
 def run_argv(phone: Phone, arguments: Sequence[str]) -> tuple[str, ...]:
-    """Start the runner in its folder, its number kept so that a later session can end it."""
+    """Return the command that starts the runner in its folder and stores its process id."""
     steps = f'cd {BUNDLE} && echo $$ > {RUNNER_PID} && exec "$@"'
     return ("sh", "-c", steps, "ofabench", *phone.bundle().start, *arguments)

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.devices.android.runner.runner_text import (
-    Begin,
-    End,
-    Failed,
+from bench.devices.android.runner.runner_protocol import (
     Job,
     ModelLoaded,
-    PassEnded,
-    Ready,
+    RoundEnded,
+    RunnerEnded,
+    RunnerFailed,
+    RunnerReady,
+    RunnerStarted,
     parse_line,
 )
 from bench.errors import DeviceError, DeviceLostError, InputError
@@ -37,7 +37,7 @@ PASS: dict[str, Any] = {
 
 
 def test_a_job_is_lines_of_key_and_value() -> None:
-    job = Job(threads=2, cores="30", fp16=True, calls=3, seed=7, models=("models/a.tflite",) * 2)
+    job = Job(threads=2, cores="30", fp16=True, samples=3, seed=7, models=("models/a.tflite",) * 2)
 
     assert job.text() == (
         "ofabench-job 1\nthreads 2\ncores 30\nfp16 1\ncalls 3\nseed 7\n"
@@ -47,7 +47,7 @@ def test_a_job_is_lines_of_key_and_value() -> None:
 
 @pytest.mark.parametrize("path", ["", "a b", "a\nseed 1", "/absolute", "-x", "ä"])
 def test_a_path_that_a_job_cannot_hold_is_refused(path: str) -> None:
-    job = Job(threads=1, cores="0", fp16=False, calls=1, seed=0, models=(path,))
+    job = Job(threads=1, cores="0", fp16=False, samples=1, seed=0, models=(path,))
 
     with pytest.raises(InputError, match="model file is"):
         job.text()
@@ -63,25 +63,25 @@ def test_events_are_read() -> None:
     def read(**event: object) -> object:
         return parse_line(event_line(event))
 
-    assert read(event="begin", version="1", litert="2.3.0", clock_cost_ns=31) == Begin(
+    assert read(event="begin", version="1", litert="2.3.0", clock_cost_ns=31) == RunnerStarted(
         version="1", litert="2.3.0", clock_cost_ns=31.0
     )
     assert read(event="model", place=2, file="m", whole_graph=False, load_ns=5) == ModelLoaded(
         place=2, file="m", whole_graph=False, load_ns=5
     )
-    assert read(event="ready", loops=[1, 4]) == Ready(loops=(1, 4))
-    assert read(event="end", passes=3) == End(passes=3)
-    assert read(event="error", what="no such file", file="m") == Failed(
+    assert read(event="ready", loops=[1, 4]) == RunnerReady(loops=(1, 4))
+    assert read(event="end", passes=3) == RunnerEnded(passes=3)
+    assert read(event="error", what="no such file", file="m") == RunnerFailed(
         what="no such file", file="m"
     )
-    assert read(event="error", what="no such file") == Failed(what="no such file")
+    assert read(event="error", what="no such file") == RunnerFailed(what="no such file")
     assert read(event="weather", sky="blue") is None
 
 
 def test_a_pass_is_read() -> None:
     found = parse_line(event_line({**PASS, "new": "ignored"}))
 
-    assert isinstance(found, PassEnded)
+    assert isinstance(found, RoundEnded)
     assert found.samples_ns.tolist() == [[10.5, 9.0], [20.0, 19.0]]
     assert found.order.tolist() == [1, 0, 1]
     assert (found.number, found.began_ns, found.ended_ns) == (0, 100, 900)

@@ -4,15 +4,19 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from bench.devices.android.facts.cooling import CoolDown, HeatWatch
+from bench.devices.android.facts.cooling import CoolDown, ThrottlingDetector
 from bench.devices.android.facts.cores import parse_list
 from bench.devices.android.facts.device_state import PhoneState, changes_between
-from bench.devices.android.loads.disturbance_monitor import Heat, WatchedPasses
-from bench.devices.android.loads.preparing import Prepared, changes_for, prepare
-from bench.devices.android.loads.runner_session import Loaded, RunnerProcess, share_whole
 from bench.devices.android.phone.connection import Connection, Process
-from bench.devices.android.phone.phone import Phone, end_runner, read_moment
+from bench.devices.android.phone.phone import Phone, end_runner, read_state
 from bench.devices.android.phone.settings_guard import changed
+from bench.devices.android.replicates.disturbance_monitor import MonitoredRounds, ThermalState
+from bench.devices.android.replicates.preparing import PreparedReplicate, changes_for, prepare
+from bench.devices.android.replicates.runner_session import (
+    LoadingReport,
+    RunnerProcess,
+    share_whole,
+)
 from bench.errors import DeviceLostError
 from bench.protocol.backend import Backend
 from bench.protocol.device import Facts, LoadPlan, PassResult, Workload
@@ -20,8 +24,8 @@ from bench.protocol.target import Target
 from bench.timing.references import reference_places
 
 
-class PhoneLoads:
-    """Runs loads on one phone, one after the other."""
+class PhoneReplicates:
+    """Measures replicates on one phone, one after another."""
 
     def __init__(
         self,
@@ -32,49 +36,49 @@ class PhoneLoads:
         self._phone = phone
         self._clock_s = clock_s
         self._sleep = sleep
-        self._heat: Heat | None = None
-        self._not_whole: set[str] = set()  # workloads that were told of
+        self._heat: ThermalState | None = None
+        self._not_whole: set[str] = set()  # workloads that were reported
 
     def run(
         self, work: Sequence[Workload], backend: Backend, target: Target, plan: LoadPlan
     ) -> Generator[PassResult]:
-        """As `Device.run_load`."""
+        """Measure one replicate, see `Device.run_load`."""
         phone, began_s = self._phone, self._clock_s()
         connection = phone.ready()
-        before = read_moment(connection)
+        before = read_state(connection)
         heat = self._heat_for(target.cores, before)
         prepared = prepare(phone, connection, work, backend, target, plan)
         changes = changes_for(phone, connection, target)
         with (
-            changed(connection, changes, phone.session, phone.tell) as worked,
+            changed(connection, changes, phone.session, phone.tell) as applied,
             _runner(connection, prepared) as process,
         ):
-            running = RunnerProcess(process, len(work), plan.calls, self._clock_s)
-            loaded = running.load(lambda: None)
-            self._tell_not_whole(work, loaded)
+            runner = RunnerProcess(process, len(work), plan.calls, self._clock_s)
+            loaded = runner.load(lambda: None)
+            self._report_partial_models(work, loaded)
             facts = {
                 "load_setup_s": round(self._clock_s() - began_s, 3),
                 "load_sent_bytes": prepared.sent_bytes,
-                "load_changed": ",".join(sorted(worked)),
-                **load_facts(loaded),
+                "load_changed": ",".join(sorted(applied)),
+                **loading_facts(loaded),
             }
-            watched = WatchedPasses(running, connection, heat, before, self._clock_s)
+            monitored = MonitoredRounds(runner, connection, heat, before, self._clock_s)
             compute, _ = reference_places(list(work))
             try:
                 for number in range(plan.passes):
-                    result = watched.next_pass(plan.passes - number, compute)
+                    result = monitored.next_round(plan.passes - number, compute)
                     yield _with(result, facts if number == 0 else {})
-                running.stop()
-            except GeneratorExit:  # the caller has seen enough
-                self._tell_changes(before, connection)
+                runner.stop()
+            except GeneratorExit:  # the caller has enough rounds
+                self._report_changes(before, connection)
                 raise
-            self._tell_changes(before, connection)
+            self._report_changes(before, connection)
 
-    def _heat_for(self, cores: str, now: PhoneState) -> Heat:
-        """Heat as it is followed for these cores; the first load's start is everyone's."""
+    def _heat_for(self, cores: str, state: PhoneState) -> ThermalState:
+        """Return the thermal state for these cores, relative to the first replicate's start."""
         options = self._phone.options
         if self._heat is None or self._heat.cores != cores:
-            start_c = now.temperature_c
+            start_c = state.temperature_c
             cool_down = CoolDown(
                 start_c,
                 wait_s=options.cool_wait_s,
@@ -83,34 +87,38 @@ class PhoneLoads:
                 clock_s=self._clock_s,
                 sleep=self._sleep,
             )
-            watch = HeatWatch(parse_list(cores), start_c)
-            self._heat = Heat(cores, watch, cool_down)
-        self._heat.watch.begin_load()
+            watch = ThrottlingDetector(parse_list(cores), start_c)
+            self._heat = ThermalState(cores, watch, cool_down)
+        self._heat.watch.begin_replicate()
         return self._heat
 
-    def _tell_changes(self, before: PhoneState, connection: Connection) -> None:
-        """Look at the phone after a load, and say what is not as it was before."""
+    def _report_changes(self, before: PhoneState, connection: Connection) -> None:
+        """Read the phone's state after a replicate, and report what changed."""
         with suppress(DeviceLostError):
-            words = changes_between(before, read_moment(connection))
-            if words:
-                self._phone.tell(f"while the phone was measured, {words}")
+            changes = changes_between(before, read_state(connection))
+            if changes:
+                self._phone.tell(f"while the phone was measured, {changes}")
 
-    def _tell_not_whole(self, work: Sequence[Workload], loaded: Loaded) -> None:
-        parts = {one.key for one, whole in zip(work, loaded.whole_graphs, strict=True) if not whole}
+    def _report_partial_models(self, work: Sequence[Workload], loaded: LoadingReport) -> None:
+        parts = {
+            workload.key
+            for workload, whole in zip(work, loaded.whole_graphs, strict=True)
+            if not whole
+        }
         new = sorted(parts - self._not_whole)
         if new:
             self._not_whole.update(new)
             self._phone.tell(
-                f"XNNPACK did not take {len(new)} models whole, parts of them run by slower code: "
+                f"XNNPACK runs {len(new)} models only partly, the rest of them by slower code: "
                 f"{new[0]}{', ...' if len(new) > 1 else ''}"
             )
 
 
 @contextmanager
-def _runner(connection: Connection, prepared: Prepared) -> Iterator[Process]:
-    """Start the runner, and see at the end that nothing of it is left.
+def _runner(connection: Connection, prepared: PreparedReplicate) -> Iterator[Process]:
+    """Start the runner, and end it afterwards if it still runs.
 
-    A load that is left early has passes granted: they would go on beside what comes next.
+    A replicate that is left early has granted rounds, which would continue beside later work.
     """
     with connection.start(prepared.argv) as process:
         try:
@@ -121,8 +129,8 @@ def _runner(connection: Connection, prepared: Prepared) -> Iterator[Process]:
                     end_runner(connection)
 
 
-def load_facts(loaded: Loaded) -> Facts:
-    """What the runner said of a load, as facts of its first pass."""
+def loading_facts(loaded: LoadingReport) -> Facts:
+    """Return the runner's report of loading, as facts of the replicate's first round."""
     return {
         "load_models_s": round(loaded.load_s, 3),
         "load_ready_s": round(loaded.ready_s, 3),

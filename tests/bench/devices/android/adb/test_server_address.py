@@ -8,9 +8,9 @@ import pytest
 
 from bench.devices.android.adb.address import Address
 from bench.devices.android.adb.connection import AdbConnection, Timeouts
-from bench.devices.android.adb.discovery import found_phones
+from bench.devices.android.adb.discovery import discover_phones
 from bench.devices.android.adb.server import listed
-from bench.devices.android.adb.server_place import ServerPlace, server_place
+from bench.devices.android.adb.server_address import ServerAddress, server_address
 from bench.errors import DeviceError, InputError
 from ofabench.cli.main import main
 from tests.bench.devices.android.adb.test_server import ANSWERS, Server
@@ -42,7 +42,7 @@ A, S, P = "ANDROID_ADB_SERVER_ADDRESS", "ADB_SERVER_SOCKET", "ANDROID_ADB_SERVER
 def test_the_server_is_where_adb_looks(
     environment: dict[str, str], kind: str, host: str, port: int
 ) -> None:
-    found = server_place(environment)
+    found = server_address(environment)
 
     assert (found.kind, found.host, found.port) == (kind, host, port)
 
@@ -52,12 +52,12 @@ def test_the_server_is_where_adb_looks(
     [
         ({S: ""}, "ADB_SERVER_SOCKET is '', expected tcp:PORT, tcp:HOST:PORT, localfilesystem:"),
         ({S: "foo:1"}, "ADB_SERVER_SOCKET is 'foo:1'"),
-        ({S: "tcp:99999"}, "ADB_SERVER_SOCKET makes the server's place 'tcp:99999'"),
+        ({S: "tcp:99999"}, "ADB_SERVER_SOCKET makes the server's address 'tcp:99999'"),
         ({S: "tcp:[::1]"}, r"'tcp:\[::1\]'"),
         ({S: "tcp:"}, "'tcp:'"),
         ({S: "vsock:2"}, "'vsock:2'"),
         ({S: "vsock:4294967296:1"}, "'vsock:4294967296:1'"),  # beyond 32 bits
-        ({A: ""}, "ANDROID_ADB_SERVER_ADDRESS makes the server's place 'tcp::5037'"),
+        ({A: ""}, "ANDROID_ADB_SERVER_ADDRESS makes the server's address 'tcp::5037'"),
         ({P: "no"}, "ANDROID_ADB_SERVER_PORT is 'no', expected a number from 1 to 65535"),
         ({P: "0"}, "ANDROID_ADB_SERVER_PORT is '0'"),
         ({P: "70000", A: "127.0.0.1"}, "ANDROID_ADB_SERVER_PORT is '70000'"),
@@ -65,15 +65,15 @@ def test_the_server_is_where_adb_looks(
 )
 def test_what_adb_refuses_is_refused(environment: dict[str, str], words: str) -> None:
     with pytest.raises(InputError, match=words):
-        server_place(environment)
+        server_address(environment)
 
 
 def test_only_another_machines_server_is_elsewhere() -> None:
     local = ("tcp:5037", "tcp:localhost:5037", "localfilesystem:/x")
     others = ("tcp:127.0.0.1:5037", "tcp:192.0.2.1:5037", "vsock:2:5037")
 
-    assert not any(ServerPlace.parse(text).elsewhere for text in local)
-    assert all(ServerPlace.parse(text).elsewhere for text in others)
+    assert not any(ServerAddress.parse(text).elsewhere for text in local)
+    assert all(ServerAddress.parse(text).elsewhere for text in others)
 
 
 def test_phones_of_a_server_elsewhere_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +81,7 @@ def test_phones_of_a_server_elsewhere_are_listed(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv(A, "127.0.0.1")
     monkeypatch.setenv(P, str(server.port))
 
-    assert found_phones()[0].address == "adb:R58M1"
+    assert discover_phones()[0].address == "adb:R58M1"
     server.close()
 
 
@@ -115,7 +115,7 @@ def test_a_server_elsewhere_that_does_not_answer_is_told(monkeypatch: pytest.Mon
 
     assert listed() is None
     with pytest.raises(DeviceError, match=f"no adb server answers at {place} .*ADB_SERVER_SOCKET"):
-        found_phones()
+        discover_phones()
     with pytest.raises(DeviceError, match=f"no adb server answers at {place}"):
         AdbConnection.connect(Address.parse("adb:R58M1"), timeouts=Timeouts(connect_s=1.0))
 

@@ -1,6 +1,6 @@
-"""Reasons why a GPU's clocks are below their maximum, by NVML."""
+"""Reasons why a GPU's clocks are below their maximum, as NVML reports them."""
 
-# Bits of nvmlDeviceGetCurrentClocksEventReasons, nvml.h; called throttle reasons before.
+# Bits of nvmlDeviceGetCurrentClocksEventReasons, nvml.h; formerly called throttle reasons.
 NAMES = {
     0x001: "gpu_idle",
     0x002: "application_clocks",
@@ -12,13 +12,13 @@ NAMES = {
     0x080: "hw_power_brake",
     0x100: "display_clocks",
 }
-# The card protects itself: what is measured then is not what it can do.
+# The GPU protects itself: measurements meanwhile do not show its normal speed.
 THROTTLING = 0x008 | 0x020 | 0x040 | 0x080
-# The power limit holds it back. With large batches that is many a card's usual state.
+# The power limit slows it down. With large batches that is the usual state of many GPUs.
 POWER_CAP = 0x004
 
 
 def names_of(reasons: int) -> list[str]:
-    """Names of the bits that are set, a bit without one by its number."""
+    """Return the names of the set bits, or the number of a bit without a name."""
     bits = [1 << place for place in range(reasons.bit_length()) if reasons >> place & 1]
     return [NAMES.get(bit, f"reason_{bit:#x}") for bit in bits]

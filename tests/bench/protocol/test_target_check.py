@@ -7,8 +7,8 @@ import pytest
 from bench.backends.registry import get_backend
 from bench.devices.fake import FakeDevice
 from bench.errors import TargetMismatchError
-from bench.protocol.same_target import check_same_target
 from bench.protocol.target import Target
+from bench.protocol.target_check import check_same_target
 
 BACKEND = get_backend("fake")
 TARGET = Target(device="fake", backend="fake", backend_version=BACKEND.version())

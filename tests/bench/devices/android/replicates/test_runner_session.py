@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import pytest
 
-from bench.devices.android.loads.runner_session import RunnerProcess, share_whole
+from bench.devices.android.replicates.runner_session import RunnerProcess, share_whole
 from bench.errors import DeviceError, DeviceLostError
 from tests.support.runner_events import event_line
 
@@ -113,11 +113,11 @@ def test_passes_are_granted_two_ahead_and_read_as_they_end() -> None:
     assert running.idle
     running.grant()
     assert script.written == b"pass\npass\n"
-    assert running.next_pass().samples_ns.tolist() == [[1e6, 1e6], [2e6, 2e6]]
+    assert running.next_round().samples_ns.tolist() == [[1e6, 1e6], [2e6, 2e6]]
     running.grant()
     assert script.written == b"pass\n" * 3
     assert not running.idle
-    assert [running.next_pass().number for _ in range(2)] == [1, 2]
+    assert [running.next_round().number for _ in range(2)] == [1, 2]
     assert running.idle
     running.stop()
     assert script.written == b"pass\npass\npass\nstop\n"
@@ -139,7 +139,7 @@ def test_a_pass_may_stay_silent_for_ten_times_what_one_took() -> None:
     running.grant(4)
 
     for _ in range(4):
-        running.next_pass()
+        running.next_round()
 
     # Before the first: two calls of each took a second. Later: the longest pass was 1 s, then 4 s.
     assert script.patience_s[-4:] == [20.0, 20.0, 40.0, 40.0]
@@ -158,8 +158,8 @@ def test_events_that_are_not_known_are_passed_over() -> None:
     ("said", "words"),
     [
         (b'{"event":"pa', "garbled"),
-        (a_pass(1), r"gave pass 1 of \(2, 2\), expected 0 of \(2, 2\)"),
-        (a_pass(0, samples_ns=[[1.0]]), r"gave pass 0 of \(1, 1\)"),
+        (a_pass(1), r"sent round 1 of \(2, 2\), expected 0 of \(2, 2\)"),
+        (a_pass(0, samples_ns=[[1.0]]), r"sent round 0 of \(1, 1\)"),
     ],
 )
 def test_what_a_broken_line_leaves_can_be_taken_again(
@@ -169,7 +169,7 @@ def test_what_a_broken_line_leaves_can_be_taken_again(
     running.grant()
 
     with pytest.raises(DeviceLostError, match=words):
-        running.next_pass()
+        running.next_round()
 
 
 @pytest.mark.parametrize(
@@ -177,8 +177,8 @@ def test_what_a_broken_line_leaves_can_be_taken_again(
     [
         (137, "ended by signal 9, as Android does when memory is short"),
         (139, "ended by signal 11$"),
-        (0, "ended before its last pass"),
-        (None, "output ended, and it did not"),
+        (0, "ended before its last round"),
+        (None, "output ended, but the runner did not"),
     ],
 )
 def test_a_runner_that_breaks_off_can_be_started_again(status: int | None, words: str) -> None:
@@ -186,14 +186,14 @@ def test_a_runner_that_breaks_off_can_be_started_again(status: int | None, words
     running.grant()
 
     with pytest.raises(DeviceLostError, match=words):
-        running.next_pass()
+        running.next_round()
 
 
 @pytest.mark.parametrize(
     ("status", "words"),
     [
-        (3, "cannot do this load: no job"),
-        (4, "cannot do this load: no job"),
+        (3, "cannot measure this replicate: no job"),
+        (4, "cannot measure this replicate: no job"),
         (127, r"does not start \(exit status 127\): no job"),
     ],
 )
@@ -231,8 +231,8 @@ def test_a_pass_that_leaves_a_model_out_is_refused(order: list[int]) -> None:
     running, _ = loaded(a_pass(0, order=order))
     running.grant()
 
-    with pytest.raises(DeviceError, match="did not visit every model"):
-        running.next_pass()
+    with pytest.raises(DeviceError, match="did not run every model"):
+        running.next_round()
 
 
 def test_no_models_are_whole() -> None:

@@ -1,8 +1,8 @@
 """One burst by `benchmark_model`: its command line, and the meaning of its exit.
 
-It prints no call's time but the first one's, and a mean. So of a visit's samples the first is the
-first call after the warm-up, and each later one is the mean of the others. Its clock has whole
-microseconds: a call of 50 us is known to 2 %.
+It prints only the first inference's time and a mean. So a burst's first sample is the first
+inference after the warm-up, and each later one is the mean of the others. Its clock counts whole
+microseconds: 50 us are known to 2 %.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.devices.android.adb.shell import Completed
+from bench.devices.android.adb.shell import CommandResult
 from bench.devices.android.benchmark_model.delegate import Delegation, delegation, refusal
 from bench.devices.android.benchmark_model.output import BenchmarkOutput, parse_output
 from bench.devices.android.facts.cores import mask_of
@@ -19,26 +19,26 @@ from bench.errors import DeviceError, DeviceLostError
 from bench.protocol.target import Target
 
 SIGNALLED = 128
-ENDED_FROM_OUTSIDE = (1, 2, 9, 13, 15)  # HUP, INT, KILL, PIPE, TERM: no fault of the program's
+ENDED_FROM_OUTSIDE = (1, 2, 9, 13, 15)  # HUP, INT, KILL, PIPE, TERM: not an error of the program
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BenchmarkBurst:
-    """What a visit gave: the time of each call in ns, and what the delegate did."""
+    """Result of a burst: the time of each sample in ns, and the delegate's work."""
 
     samples_ns: NDArray[np.float64]
     delegation: Delegation
 
 
 def words(program: str, model: str, target: Target, delegate: str, calls: int) -> list[str]:
-    """Start it on the target's cores: one warm-up, then `calls` inferences."""
+    """Return the command on the target's cores: one warm-up, then `calls` inferences."""
     mask = mask_of(target.cores)
     pinned = [] if mask == "0" else ["taskset", mask]
     return [*pinned, program, *arguments(model, target, delegate, calls)]
 
 
 def arguments(model: str, target: Target, delegate: str, calls: int) -> list[str]:
-    """Its options. What is off by default is told all the same, defaults having changed."""
+    """Return its options. Defaults are given too, because they changed between versions."""
     half = "true" if target.precision == "fp16" else "false"
     options = [
         f"--graph={model}",
@@ -52,53 +52,53 @@ def arguments(model: str, target: Target, delegate: str, calls: int) -> list[str
     if delegate == "gpu":
         options += ["--use_gpu=true", f"--gpu_precision_loss_allowed={half}"]
     elif delegate == "nnapi":
-        # NNAPI has an implementation for the processor, which is no accelerator's time.
+        # NNAPI has an implementation for the processor, which is not an accelerator's time.
         options += ["--use_nnapi=true", "--disable_nnapi_cpu=true", f"--nnapi_allow_fp16={half}"]
     elif half == "true":
         options.append("--xnnpack_force_fp16=true")
     return options
 
 
-def judged(done: Completed, delegate: str, calls: int) -> BenchmarkBurst:
-    """What the program gave, where it did what it was started for.
+def judged(completed: CommandResult, delegate: str, calls: int) -> BenchmarkBurst:
+    """Return the program's result if it did what it was started for.
 
-    `DeviceLostError` where it was ended from outside; `DeviceError` where the delegate did not
-    take the model, where the program failed, or where its output is not to be understood.
+    Raises `DeviceLostError` if it was ended from outside; `DeviceError` if the delegate did not
+    take the model, the program failed, or its output cannot be parsed.
     """
-    text = "".join(_ended(part) for part in (done.out, done.err))
-    if why := refusal(text, delegate):
-        raise DeviceError(f"delegate {delegate} does not run this model: {why[:300]}")
-    if done.status > SIGNALLED:
-        signal, said = done.status - SIGNALLED, error_line(done.err)
+    text = "".join(_ended(part) for part in (completed.out, completed.err))
+    if reason := refusal(text, delegate):
+        raise DeviceError(f"delegate {delegate} does not run this model: {reason[:300]}")
+    if completed.status > SIGNALLED:
+        signal, message = completed.status - SIGNALLED, error_line(completed.err)
         if signal in ENDED_FROM_OUTSIDE:
             raise DeviceLostError(f"benchmark_model was ended by signal {signal}")
-        raise DeviceError(f"benchmark_model crashed by signal {signal}: {said}")
-    if done.status != 0:
-        said = error_line(done.err or done.out)
-        raise DeviceError(f"benchmark_model ended with status {done.status}: {said}")
+        raise DeviceError(f"benchmark_model crashed by signal {signal}: {message}")
+    if completed.status != 0:
+        message = error_line(completed.err or completed.out)
+        raise DeviceError(f"benchmark_model ended with status {completed.status}: {message}")
     output = parse_output(text)
     if output.runs.count != calls:
         raise DeviceError(
-            f"benchmark_model made {output.runs.count} runs, it was asked for {calls}; "
-            "a call takes too long for it, or the program is of another kind"
+            f"benchmark_model made {output.runs.count} runs, expected {calls}; "
+            "an inference takes too long for it, or it is another program"
         )
     return BenchmarkBurst(samples_ns=samples_of(output), delegation=delegation(text, delegate))
 
 
 def samples_of(output: BenchmarkOutput) -> NDArray[np.float64]:
-    """Times of a visit's calls in ns: the first, and the mean of the others for each of those."""
+    """Return a burst's samples in ns: the first, and the mean of the others for each of them."""
     runs = output.runs
     others = runs.count - 1
     others_us = (runs.avg_us * runs.count - runs.first_us) / others if others else runs.avg_us
     if min(runs.first_us, others_us) <= 0:
         raise DeviceError(
-            "a call takes less than the microsecond that is the least benchmark_model can tell; "
-            "measure so small a model by ofabench's own runner"
+            "an inference takes less than 1 us, the resolution of benchmark_model; "
+            "measure such a small model with ofabench's own runner"
         )
     return np.array([runs.first_us, *[others_us] * others]) * 1e3
 
 
 def _ended(part: bytes) -> str:
-    """Whole lines of a stream: a cut one must not run into the next stream's first."""
+    """Return a stream's complete lines: a truncated one must not join the next stream."""
     text = part.decode("utf-8", "replace")
     return text[: text.rfind("\n") + 1]

@@ -1,6 +1,6 @@
 """Debian's arm64 libraries for the runner's bundle: from apt, or from a folder of .deb files.
 
-LiteRT's wheel is built for glibc, which Android has not; the bundle brings its own.
+LiteRT's wheel is built for glibc, which Android does not have; the bundle includes one.
 """
 
 import lzma
@@ -34,9 +34,9 @@ _ASK = "give --debs FOLDER with Debian's arm64 packages " + ", ".join(PACKAGES)
 
 
 def libraries(debs: Path | None) -> dict[str, bytes]:
-    """Content of each of `LIBRARIES`, from the packages in `debs`, or else fetched by apt.
+    """Return the content of each of `LIBRARIES`, from the packages in `debs`, or fetched by apt.
 
-    `DeviceError` where apt cannot, `FileError` where a package is missing or damaged; both say
+    Raises `DeviceError` if apt fails, `FileError` if a package is missing or damaged; both say
     which.
     """
     if debs is not None:
@@ -46,7 +46,7 @@ def libraries(debs: Path | None) -> dict[str, bytes]:
 
 
 def package_files(content: bytes, name: str) -> Iterator[tuple[PurePosixPath, bytes | str]]:
-    """Every file of a .deb: its path with its content, or with the name that it links to."""
+    """Yield every file of a .deb: its path with its content, or with the target of a link."""
     try:
         with tarfile.open(fileobj=BytesIO(_data_archive(content, name))) as archive:
             for member in archive:
@@ -62,7 +62,7 @@ def package_files(content: bytes, name: str) -> Iterator[tuple[PurePosixPath, by
 def _data_archive(content: bytes, name: str) -> bytes:
     """Return the data archive of a .deb, which is an `ar` archive (deb(5))."""
     if not content.startswith(_AR_MAGIC):
-        raise FileError(f"{name} is no Debian package; name a folder of .deb files")
+        raise FileError(f"{name} is not a Debian package; give a folder of .deb files")
     place = len(_AR_MAGIC)
     while place + _AR_HEADER_BYTES <= len(content):
         header = content[place : place + _AR_HEADER_BYTES]
@@ -76,46 +76,48 @@ def _data_archive(content: bytes, name: str) -> bytes:
         place += _AR_HEADER_BYTES
         member = member.strip().rstrip("/")
         if member == "data.tar.zst":
-            raise FileError(f"{name} is packed by zstd, which is Ubuntu's way; take Debian's own")
+            raise FileError(f"{name} is compressed by zstd, as Ubuntu's packages; use Debian's")
         if member.startswith("data.tar"):
             return content[place : place + size]
         place += size + size % 2
-    raise FileError(f"{name} holds no data, it is cut short; fetch it again")
+    raise FileError(f"{name} has no data, it is truncated; fetch it again")
 
 
 def _from_packages(packages: Sequence[Path]) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     links: dict[str, str] = {}
     for package in packages:
-        for path, found in package_files(read_bytes(package), package.name):
-            if isinstance(found, str):
-                links[path.name] = PurePosixPath(found).name
+        for path, content in package_files(read_bytes(package), package.name):
+            if isinstance(content, str):
+                links[path.name] = PurePosixPath(content).name
             elif "aarch64-linux-gnu" in path.parts:
-                files[path.name] = found
-    made = {name: files.get(name) or files.get(links.get(name, "")) for name in LIBRARIES}
-    missing = [name for name, content in made.items() if content is None]
+                files[path.name] = content
+    found_files = {name: files.get(name) or files.get(links.get(name, "")) for name in LIBRARIES}
+    missing = [name for name, content in found_files.items() if content is None]
     if missing:
         names = ", ".join(package.name for package in packages) or "none"
         raise FileError(f"no arm64 {', '.join(missing)} in the packages {names}; {_ASK}")
-    return {name: content for name, content in made.items() if content is not None}
+    return {name: content for name, content in found_files.items() if content is not None}
 
 
 def _packages_in(folder: Path) -> list[Path]:
-    found = [
+    packages = [
         path
         for package in PACKAGES
         for path in sorted(Path(folder).glob(f"{package}_*.deb"))
         if path.stem.endswith(("_arm64", "%3aarm64"))
     ]
-    if not found:
+    if not packages:
         raise FileError(f"no *_arm64.deb of {', '.join(PACKAGES)} in {folder}; {_ASK}")
-    return found
+    return packages
 
 
 def _fetch(folder: Path) -> list[Path]:
-    """Let apt fetch the packages, with lists of its own: the system is left as it is."""
+    """Let apt fetch the packages, with separate lists: the system stays unchanged."""
     if which("apt-get") is None:
-        raise DeviceError(f"the phone's libraries come from Debian, and here is no apt-get; {_ASK}")
+        raise DeviceError(
+            f"the phone's libraries come from Debian, and apt-get is not installed here; {_ASK}"
+        )
     for name in ("lists/partial", "cache/archives/partial"):
         (folder / name).mkdir(parents=True)
     options = {
@@ -124,7 +126,7 @@ def _fetch(folder: Path) -> list[Path]:
         "Dir::State::Lists": folder / "lists",
         "Dir::State::status": "/dev/null",
         "Dir::Cache": folder / "cache",
-        "APT::Sandbox::User": "",  # the folder belongs to whoever runs this
+        "APT::Sandbox::User": "",  # the folder belongs to the present user
     }
     apt = ["apt-get", "--quiet", *(f"-o{name}={value}" for name, value in options.items())]
     _run([*apt, "update"], folder)
@@ -134,7 +136,7 @@ def _fetch(folder: Path) -> list[Path]:
 
 def _run(command: Sequence[str], folder: Path) -> None:
     try:
-        done = subprocess.run(
+        completed = subprocess.run(
             command,
             cwd=folder,
             stdin=subprocess.DEVNULL,
@@ -146,7 +148,7 @@ def _run(command: Sequence[str], folder: Path) -> None:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise DeviceError(f"apt-get failed ({error}); {_ASK}") from error
-    if done.returncode != 0:
-        told = [line for line in done.stderr.splitlines() if line.startswith("E:")]
-        why = (told or done.stderr.splitlines() or ["no word"])[0]
-        raise DeviceError(f"apt-get cannot fetch arm64 packages ({why}); {_ASK}")
+    if completed.returncode != 0:
+        messages = [line for line in completed.stderr.splitlines() if line.startswith("E:")]
+        reason = (messages or completed.stderr.splitlines() or ["no message"])[0]
+        raise DeviceError(f"apt-get cannot fetch arm64 packages ({reason}); {_ASK}")

@@ -9,21 +9,21 @@ from bench.protocol.target import Target
 def check_same_target(
     device: Device, backend: Backend, target: Target, *, whose: str, remedy: str
 ) -> None:
-    """Raise `TargetMismatchError` unless device and backend are what the target names.
+    """Raise `TargetMismatchError` unless device and backend are those of the target.
 
-    `whose` target it is, as "the predictor's", and `remedy`, what to do, are for the message.
+    For the message, `whose` says whose target it is ("the predictor's") and `remedy` what to do.
     """
-    kept = dict(target.options)
+    expected = dict(target.options)
     options = (*backend.options(), *device.options())
     differences = [
-        f"{what} is {now}, {whose} {then}"
-        for what, now, then in (
+        f"{field} is {now}, {whose} {before}"
+        for field, now, before in (
             ("the device", device.slug(), target.device),
             ("the backend", backend.name, target.backend),
             ("its version", device.runtime_version(backend), target.backend_version),
-            *((f"option {name}", now, kept.get(name)) for name, now in options),
+            *((f"option {name}", now, expected.get(name)) for name, now in options),
         )
-        if now != then
+        if now != before
     ]
     if differences:
         raise TargetMismatchError(f"{'; '.join(differences)}: {remedy}")

@@ -1,7 +1,7 @@
 """Address of the adb server, from the environment as `adb` reads it (AOSP, commandline.cpp).
 
-`ADB_SERVER_SOCKET` comes first, whole; without it `ANDROID_ADB_SERVER_ADDRESS` and
-`ANDROID_ADB_SERVER_PORT` make `tcp:ADDRESS:PORT`, and without these it is `tcp:5037`.
+`ADB_SERVER_SOCKET` comes first, as a whole; without it `ANDROID_ADB_SERVER_ADDRESS` and
+`ANDROID_ADB_SERVER_PORT` make `tcp:ADDRESS:PORT`; the default is `tcp:5037`.
 """
 
 import os
@@ -15,7 +15,7 @@ from typing import Self
 from bench.errors import DeviceError, InputError
 
 PORT = 5037
-PORT_LEFT_OUT = 5555  # what adb takes for tcp:HOST
+PORT_LEFT_OUT = 5555  # adb's default for tcp:HOST
 SOCKET, ADDRESS, PORT_NAME = (
     "ADB_SERVER_SOCKET",
     "ANDROID_ADB_SERVER_ADDRESS",
@@ -23,7 +23,7 @@ SOCKET, ADDRESS, PORT_NAME = (
 )
 FORMS = "tcp:PORT, tcp:HOST:PORT, localfilesystem:PATH, localabstract:NAME or vsock:CID:PORT"
 _FILE_KINDS = ("localfilesystem", "local")
-# More digits than any port has, and fewer than Python refuses to read.
+# More digits than any port has, and fewer than Python refuses to parse.
 _INTEGER = re.compile(r"\s*[+-]?(?:0[xX][0-9A-Fa-f]{1,99}|[0-9]{1,99})", re.ASCII)
 _DECIMAL = re.compile(r"\s*[+-]?[0-9]{1,99}", re.ASCII)
 _COUNT = re.compile(r"[0-9]{1,10}", re.ASCII)
@@ -31,8 +31,8 @@ _BRACKETED = re.compile(r"\[(?P<host>[^\]]*)\]:(?P<port>.*)")
 
 
 @dataclass(frozen=True, slots=True)
-class ServerPlace:
-    """Where a server listens; `text` is how adb writes it.
+class ServerAddress:
+    """Address of a server; `text` is how adb writes it.
 
     `kind` is tcp, file (a Unix socket's path in `host`), abstract (its name) or vsock. An empty
     `host` is this machine.
@@ -45,9 +45,9 @@ class ServerPlace:
 
     @classmethod
     def parse(cls, text: str, source: str = SOCKET) -> Self:
-        """Read a socket specification; `InputError`, which names its `source`, as adb refuses it.
+        """Parse a socket specification; `InputError` with its `source` if adb would refuse it.
 
-        adb itself does not tell a path that is too long from a server that is not there.
+        adb itself reports a path that is too long as a missing server.
         """
         kind, colon, rest = text.partition(":")
         if colon and kind == "tcp":
@@ -63,21 +63,23 @@ class ServerPlace:
 
     @property
     def elsewhere(self) -> bool:
-        """Whether adb takes it for another machine's, so that it would start none there."""
+        """Whether adb considers it another machine, where it would not start a server."""
         return self.kind == "vsock" or (self.kind == "tcp" and self.host not in ("", "localhost"))
 
     def connect(self, timeout_s: float) -> socket.socket:
-        """Open a connection; `DeviceError` where no server answers."""
+        """Open a connection; `DeviceError` if no server answers."""
         try:
             return self._connect(timeout_s)
         except (OSError, UnicodeError) as error:
-            why = getattr(error, "strerror", None) or " ".join(str(error).split())
-            todo = (
+            reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+            remedy = (
                 f"start it there, or correct {SOCKET} or {ADDRESS}"
                 if self.elsewhere
                 else "start one by `adb start-server`"
             )
-            raise DeviceError(f"no adb server answers at {self.text} ({why}); {todo}") from error
+            raise DeviceError(
+                f"no adb server answers at {self.text} ({reason}); {remedy}"
+            ) from error
 
     def _connect(self, timeout_s: float) -> socket.socket:
         if self.kind == "tcp":
@@ -116,31 +118,31 @@ class ServerPlace:
         return socket.AF_UNIX, "\0" * (self.kind == "abstract") + self.host
 
 
-def server_place(environment: Mapping[str, str] = os.environ) -> ServerPlace:
-    """Return where the environment says that the server is.
+def server_address(environment: Mapping[str, str] = os.environ) -> ServerAddress:
+    """Return the address of the server, from the environment.
 
-    `InputError` names the variable that adb would refuse too. An empty `ANDROID_ADB_SERVER_PORT`
-    is none; an empty value of the others is an error.
+    Raises `InputError` with the variable that adb would refuse too. An empty
+    `ANDROID_ADB_SERVER_PORT` is ignored; an empty value of the others is an error.
     """
     if SOCKET in environment:
-        return ServerPlace.parse(environment[SOCKET])
+        return ServerAddress.parse(environment[SOCKET])
     port = PORT
     if text := environment.get(PORT_NAME, ""):
         port = _integer(text)
         if not 0 < port < 1 << 16:
             raise InputError(f"{PORT_NAME} is {text!r}, expected a number from 1 to 65535")
     if ADDRESS in environment:
-        return ServerPlace.parse(f"tcp:{environment[ADDRESS]}:{port}", ADDRESS)
-    return ServerPlace(f"tcp:{port}", "tcp", "", port)
+        return ServerAddress.parse(f"tcp:{environment[ADDRESS]}:{port}", ADDRESS)
+    return ServerAddress(f"tcp:{port}", "tcp", "", port)
 
 
 def _is_word(text: str) -> bool:
-    """Whether it is a number of 32 bits, as vsock's are."""
+    """Return whether the text is a number of 32 bits, as vsock's are."""
     return _COUNT.fullmatch(text) is not None and int(text) < 1 << 32
 
 
 def _tcp(rest: str, text: str, source: str) -> tuple[str, int]:
-    """Host and port of `tcp:...`; see adb's ParseNetAddress."""
+    """Return host and port of `tcp:...`; see adb's ParseNetAddress."""
     if _INTEGER.fullmatch(rest):
         host, port = "", _integer(rest)
     elif (match := _BRACKETED.fullmatch(rest)) is not None:
@@ -155,16 +157,16 @@ def _tcp(rest: str, text: str, source: str) -> tuple[str, int]:
         host, colon, digits = rest.partition(":")
         port = (_leading(digits) if colon else PORT_LEFT_OUT) if host else 0
     if not 0 < port < 1 << 16:
-        raise InputError(f"{source} makes the server's place {text!r}, expected {FORMS}")
+        raise InputError(f"{source} makes the server's address {text!r}, expected {FORMS}")
     return host, port
 
 
 def _integer(text: str) -> int:
-    """Return the number that adb reads in decimal or as 0x...; 0, which is no port, for others."""
+    """Return the number that adb parses in decimal or as 0x...; 0, an invalid port, for others."""
     return int(text, 16 if "x" in text.lower() else 10) if _INTEGER.fullmatch(text) else 0
 
 
 def _leading(text: str) -> int:
-    """Return the decimal number that `text` begins with; 0 where it begins with none."""
+    """Return the decimal number at the beginning of `text`; 0 if there is none."""
     match = _DECIMAL.match(text)
     return 0 if match is None else int(match[0])

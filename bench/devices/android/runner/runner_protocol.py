@@ -1,7 +1,7 @@
 """The protocol of the on-phone runner: job files, and lines of events.
 
-A job is lines of `key value`. An event is a JSON object, a tab, and zlib's CRC-32 of the JSON's
-bytes in 8 hex digits: a line that a broken connection cut or damaged is never taken for whole.
+A job consists of lines `key value`. An event is a JSON object, a tab, and zlib's CRC-32 of the
+JSON's bytes in 8 hex digits: a truncated or damaged line is always detected.
 """
 
 import json
@@ -27,17 +27,17 @@ _PATH = re.compile(r"[\w.][\w./-]*", re.ASCII)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One load. `cores` is a mask in hex, 0 for unpinned; `models` are paths beside the job."""
+    """One replicate. `cores` is a hex mask, 0 for unpinned; `models` are paths beside the job."""
 
     threads: int
     cores: str
     fp16: bool
-    calls: int
+    samples: int
     seed: int
     models: tuple[str, ...]
 
     def text(self) -> str:
-        """The job file's content; `InputError` for a path that it cannot hold."""
+        """Return the job file's content; `InputError` for a path that it cannot contain."""
         for path in self.models:
             if not _PATH.fullmatch(path):
                 raise InputError(f"model file is {path!r}, expected letters, digits and ./_-")
@@ -46,7 +46,7 @@ class Job:
             f"threads {self.threads}",
             f"cores {self.cores}",
             f"fp16 {int(self.fp16)}",
-            f"calls {self.calls}",
+            f"calls {self.samples}",
             f"seed {self.seed}",
             *(f"model {path}" for path in self.models),
         ]
@@ -54,8 +54,8 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Begin:
-    """The runner is up."""
+class RunnerStarted:
+    """The runner has started."""
 
     version: str
     litert: str
@@ -64,7 +64,7 @@ class Begin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelLoaded:
-    """One model is in memory; `whole_graph` where XNNPACK took every operator of it."""
+    """One model is in memory; `whole_graph`: XNNPACK runs every operator of it."""
 
     place: Count
     file: str
@@ -73,15 +73,15 @@ class ModelLoaded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ready:
-    """Every model was called once; `loops` are calls timed together, for each."""
+class RunnerReady:
+    """Every model has run once; `loops` is the number of inferences timed together, for each."""
 
     loops: tuple[Count, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class PassEnded:
-    """One pass by the phone's raw monotonic clock; times in ns, places x calls."""
+class RoundEnded:
+    """One round by the phone's raw monotonic clock; times in ns, places x samples."""
 
     number: Count
     began_ns: Count
@@ -89,69 +89,71 @@ class PassEnded:
     samples_ns: NDArray[np.float64]
     order: NDArray[np.int64]
     retaken: Count
-    kept: Count  # disturbed visits that were kept
+    kept: Count  # disturbed bursts that count
     frequencies_khz: Mapping[str, Number]
     temperatures_c: Mapping[str, Number]
     load_average: Number | None = None
 
     def __post_init__(self) -> None:
-        """Keep what is a temperature."""
+        """Keep only temperatures."""
         object.__setattr__(self, "temperatures_c", only_temperatures(self.temperatures_c))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class End:
-    """The runner ends as it was told to."""
+class RunnerEnded:
+    """The runner ends as requested."""
 
     passes: Count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failed:
-    """The runner ends because something is wrong."""
+class RunnerFailed:
+    """The runner ends because of an error."""
 
     what: str
     file: str = ""
 
 
-Event = Begin | ModelLoaded | Ready | PassEnded | End | Failed
+Event = RunnerStarted | ModelLoaded | RunnerReady | RoundEnded | RunnerEnded | RunnerFailed
 _EVENTS: Mapping[str, type[Event]] = {
-    "begin": Begin,
+    "begin": RunnerStarted,
     "model": ModelLoaded,
-    "ready": Ready,
-    "pass": PassEnded,
-    "end": End,
-    "error": Failed,
+    "ready": RunnerReady,
+    "pass": RoundEnded,
+    "end": RunnerEnded,
+    "error": RunnerFailed,
 }
 _Rows = tuple[tuple[Positive, ...], ...]
 
 
 def parse_line(line: bytes) -> Event | None:
-    """Read one line; None for an event of a kind that is not known here.
+    """Parse one line; None for an event of an unknown kind.
 
-    `DeviceLostError` where the line is not whole; `DeviceError` where it is, and yet says
-    something else than it must: then the runner is of another version.
+    Raises `DeviceLostError` for an incomplete line; `DeviceError` for a complete one with invalid
+    content: then the runner is of another version.
     """
     match = _LINE.fullmatch(line)
     if match is None or zlib.crc32(match[1]) != int(match[2], 16):
-        raise DeviceLostError(f"the runner's output came garbled: {line[:60]!r}")
+        raise DeviceLostError(f"the runner's output is garbled: {line[:60]!r}")
     try:
-        said = json.loads(match[1], parse_constant=_no_constant)
+        event = json.loads(match[1], parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise DeviceError(f"the runner wrote no JSON ({error}); build its bundle again") from error
-    if not isinstance(said, dict):
         raise DeviceError(
-            f"the runner wrote {said!r:.60}, expected an event; build its bundle again"
+            f"the runner wrote invalid JSON ({error}); build its bundle again"
+        ) from error
+    if not isinstance(event, dict):
+        raise DeviceError(
+            f"the runner wrote {event!r:.60}, expected an event; build its bundle again"
         )
     advice = "runner and host are of different versions: build its bundle again"
-    name = said.pop("event", None)
+    name = event.pop("event", None)
     if not isinstance(name, str):
         raise DeviceError(f"the runner's event is {name!r:.60}, expected a string; {advice}")
     if name not in _EVENTS:
         return None
     return from_plain(
         _EVENTS[name],
-        {key: _known(value) for key, value in said.items()},
+        {key: _known(value) for key, value in event.items()},
         f"the runner's event {name!r}",
         error=DeviceError,
         advice=advice,
@@ -161,18 +163,18 @@ def parse_line(line: bytes) -> Event | None:
 
 
 def _no_constant(name: str) -> Never:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 def _known(value: Any) -> Any:
-    """Leave out the readings that are null: sensors that could not be read."""
+    """Return readings without null, which stands for unreadable sensors."""
     if not isinstance(value, dict):
         return value
     return {name: reading for name, reading in value.items() if reading is not None}
 
 
 def _array(kind: Any, value: Any) -> NDArray[Any]:
-    """Make an array of rows of times, or of places, from lists."""
+    """Return an array of rows of times, or of places, from lists."""
     is_times = kind == NDArray[np.float64]
     try:
         if is_times:
