@@ -1,6 +1,6 @@
 """Packages that only one job needs: the extras of `pip install 'ofabench[EXTRA]'`."""
 
-from importlib.util import find_spec
+import importlib.util
 
 from bench.errors import MissingRuntimeError
 
@@ -30,5 +30,5 @@ def missing_extra(module: str, purpose: str) -> MissingRuntimeError:
 
 def check_extra(module: str, purpose: str) -> None:
     """Raise the error of `missing_extra` where `module` is not installed; it is not imported."""
-    if find_spec(module) is None:
+    if importlib.util.find_spec(module) is None:
         raise missing_extra(module, purpose)

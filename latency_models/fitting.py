@@ -1,5 +1,6 @@
 """Fit a `LatencyPredictor` on a latency table, on whole networks, or on both."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 
 from bench.blocks.spec import BlockSpec
 from bench.errors import InputError, TargetMismatchError
+from bench.protocol.progress import NoProgress, Progress
 from bench.protocol.target import Target
 from latency_models.drift.model import DriftModel
 from latency_models.drift.provenance import DRIFT_MEAN, kept_log
@@ -35,6 +37,7 @@ from latency_models.regression.regression import (
     fit_form,
     fit_kind,
     fit_pooled,
+    forms_for,
     rows_of,
 )
 from latency_models.tables.storage import origin
@@ -53,20 +56,22 @@ def fit_predictor(  # noqa: PLR0913
     provenance: Mapping[str, Any] | None = None,
     blocks: Sequence[BlockSpec] = (),
     priors: Mapping[str, LatencyPredictor] | None = None,
+    progress: Progress | None = None,
 ) -> LatencyPredictor:
     """Fit blocks on a table, their composition on whole networks, or all on networks alone.
 
     On networks alone, costs are also inferred for `blocks`, those of the space, and predictors of
     other devices may be `priors`, by name. `target` is that of the networks: needed without a
     table, and compared with the table's (`TargetMismatchError`). Where the provenance has a drift
-    log, all latencies are fitted at the mean over its sessions. `InputError` where there is
+    log, all latencies are fitted at the mean over its sessions. `progress` is shown each form that
+    is tried. `InputError` where there is
     nothing to fit, or a latency is not a number above 0.
     """
     if (networks is None) != (measured_ms is None):
         raise InputError("networks and their measured latencies go together, got one of them")
     if networks is not None and measured_ms is not None:
         _check_networks(networks, measured_ms)
-    told = dict(provenance or {})
+    told, shown = dict(provenance or {}), progress or NoProgress()
     mean = _drift_mean({**({} if table is None else table.provenance), **told})
     if mean != 1.0:
         told[DRIFT_MEAN] = mean
@@ -77,7 +82,7 @@ def fit_predictor(  # noqa: PLR0913
     if table is None:
         if networks is None or measured_ms is None or target is None:
             raise InputError("nothing to fit: give a latency table, or networks with a target")
-        return _fit_on_networks(networks, measured_ms, target, told, blocks, priors or {})
+        return _fit_on_networks(networks, measured_ms, target, told, blocks, priors or {}, shown)
     if priors:
         raise InputError("priors are for fits on whole networks alone: leave the table out")
     if target is not None and target != table.target:
@@ -85,7 +90,7 @@ def fit_predictor(  # noqa: PLR0913
             f"the table is of {table.target.key}, the networks of {target.key}; "
             "fit on figures of one target"
         )
-    return _fit_on_table(table, networks, measured_ms, told, blocks, mean)
+    return _fit_on_table(table, networks, measured_ms, told, blocks, mean, shown)
 
 
 def _drift_mean(provenance: Mapping[str, Any]) -> float:
@@ -101,6 +106,7 @@ def _fit_on_table(  # noqa: PLR0913, PLR0917
     provenance: Mapping[str, Any],
     space_blocks: Sequence[BlockSpec],
     drift_mean: float,
+    progress: Progress,
 ) -> LatencyPredictor:
     warm = drift_mean * table.rows["latency_ms"].to_numpy(dtype=np.float64)
     cold = drift_mean * table.rows["cold_ms"].to_numpy(dtype=np.float64)
@@ -109,8 +115,11 @@ def _fit_on_table(  # noqa: PLR0913, PLR0917
     models: dict[tuple[str, str], Regression] = {}
     choices: list[Choice] = []
     matrix = feature_matrix(table.specs)
-    for kind in sorted({spec.kind for spec in table.specs}):
-        models[kind, "warm"], choice = fit_kind(kind, table.specs, warm, _SEED)
+    rows = Counter(spec.kind for spec in table.specs)
+    if forms := sum(len(forms_for(count)) for count in rows.values()):
+        progress.start(forms, "fitting blocks")
+    for kind in sorted(rows):
+        models[kind, "warm"], choice = fit_kind(kind, table.specs, warm, _SEED, progress)
         # What suits the warm figures suits the cold ones; to judge both would take twice as long.
         models[kind, "cold"] = fit_form(choice.form, rows_of(kind, table.specs, cold), _SEED)
         choices.append(choice)
@@ -127,7 +136,7 @@ def _fit_on_table(  # noqa: PLR0913, PLR0917
     )
     if networks is None or measured_ms is None:
         return blocks
-    return with_composition(blocks, networks, measured_ms, space_blocks)
+    return with_composition(blocks, networks, measured_ms, space_blocks, progress)
 
 
 def with_composition(
@@ -135,6 +144,7 @@ def with_composition(
     networks: Sequence[Network],
     measured_ms: Floats,
     space_blocks: Sequence[BlockSpec] = (),
+    progress: Progress | None = None,
 ) -> LatencyPredictor:
     """Return the same blocks, calibrated by these measured networks.
 
@@ -150,7 +160,8 @@ def with_composition(
     every = all_blocks(networks, [*space_blocks, *blocks.known])
     specs = [spec for spec, one in zip(every, blocks.runs(every), strict=True) if one]
     warm, cold = blocks.alone_ms(specs)
-    found = fit_few(networks, measured_ms, specs, {"warm blocks": warm, "cold blocks": cold})
+    costs = {"warm blocks": warm, "cold blocks": cold}
+    found = fit_few(networks, measured_ms, specs, costs, progress)
     error = dict(found.errors)[found.base]
     errors = (*choice.errors, (f"blend, {found.base}", error))
     if error >= dict(choice.errors)[choice.form]:
@@ -194,10 +205,11 @@ def _fit_on_networks(  # noqa: PLR0913, PLR0917
     provenance: Mapping[str, Any],
     blocks: Sequence[BlockSpec],
     priors: Mapping[str, LatencyPredictor],
+    progress: Progress,
 ) -> LatencyPredictor:
     specs = all_blocks(networks, blocks)
     costs = {name: prior.block_ms(specs) for name, prior in priors.items()}
-    found = fit_few(networks, measured_ms, blocks, costs)
+    found = fit_few(networks, measured_ms, blocks, costs, progress)
     model = Regression(coefficients=found.coefficients)
     return LatencyPredictor(
         target=target,

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.blocks.spec import BlockSpec
+from bench.protocol.progress import Progress
 from latency_models.networks.prior_costs import PriorCosts, fit_features, prior_costs
 from latency_models.regression.block_kernel import BETWEEN_NETWORKS
 from latency_models.regression.features import PHYSICAL, block_sums, feature_matrix, work_units
@@ -106,11 +107,13 @@ def fit_few(
     measured_ms: Floats,
     blocks: Sequence[BlockSpec] = (),
     priors: Mapping[str, Floats] | None = None,
+    progress: Progress | None = None,
 ) -> FewShotFit:
     """Fit costs of the networks' blocks and of `blocks` on latencies in ms (n,).
 
     `priors` has, by name, costs in ms on other devices of every block in `all_blocks`' order; one
-    whose device could not run some block (infinite) is not used.
+    whose device could not run some block (infinite) is not used. `progress` is shown each of the
+    prior costs that are tried.
     """
     specs = all_blocks(networks, blocks)
     data = _Data(
@@ -123,9 +126,10 @@ def fit_few(
     work = data.work
     rows, means = average(
         lambda number, which: _problem(data, candidates[number], work, which),
-        len(candidates),
+        [candidate.name for candidate in candidates],
         len(data.counts),
         grid_of(SIMILAR, WORK, NOISE, SKEW),
+        progress,
     )
     averaged = _averaged(data, candidates, work, rows, means)
     likeliest = candidates[means[0].candidate]

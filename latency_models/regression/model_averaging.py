@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.protocol.progress import NoProgress, Progress
 from latency_models.regression.robust_gp import FEW_ROUNDS, ROUNDS
 from latency_models.regression.variance_components import (
     STEP,
@@ -57,16 +58,27 @@ ProblemOf = Callable[[int, Rows], VarianceComponents]  # of a candidate, on thes
 
 
 def average(
-    problem_of: ProblemOf, candidates: int, networks: int, grid: Floats
+    problem_of: ProblemOf,
+    names: Sequence[str],
+    networks: int,
+    grid: Floats,
+    progress: Progress | None = None,
 ) -> tuple[Rows, list[CandidateMean]]:
     """Return the rows that were fitted, and candidates with a share, that of the likeliest first.
 
-    `grid` (g, k + 2) has the hyperparameters to try.
+    `names` are those of the candidates, which `progress` shows; `grid` (g, k + 2) has the
+    hyperparameters to try.
     """
+    candidates, shown = len(names), progress or NoProgress()
+    shown.start(candidates, "fitting networks")
     few = networks <= MOST_TO_AVERAGE
     rows = spread_rows(networks, networks if few else TO_START_FROM)
     rounds = ROUNDS if few else FEW_ROUNDS
-    tried = [problem_of(number, rows).solve(grid, rounds) for number in range(candidates)]
+    tried = []
+    for place, name in enumerate(names):
+        shown.advance(0, name)
+        tried.append(problem_of(place, rows).solve(grid, rounds))
+        shown.advance(1, name if few or place + 1 < candidates else "refining the best")
     evidence = np.array([solution.evidence for solution in tried])  # (candidates, g)
     if few:
         shares = _shares(evidence)

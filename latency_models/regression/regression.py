@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.blocks.spec import BlockSpec
+from bench.protocol.progress import NoProgress, Progress
 from latency_models.regression.features import PHYSICAL, feature_matrix
 from latency_models.regression.smooth_correction import SmoothCorrection, fit_smooth
 from latency_models.regression.trees import Trees, grow
@@ -97,18 +98,27 @@ def fit_pooled(matrix: Floats, ms: Floats) -> Regression:
 
 
 def fit_kind(
-    kind: str, specs: Sequence[BlockSpec], ms: Floats, seed: int
+    kind: str,
+    specs: Sequence[BlockSpec],
+    ms: Floats,
+    seed: int,
+    progress: Progress | None = None,
 ) -> tuple[Regression, Choice]:
     """Fit every form that the rows of `kind` allow, and keep the best in cross-validation.
 
     `specs` and `ms` are the whole table: blocks of other kinds contribute to pooled costs.
+    `progress` is shown each of `forms_for`.
     """
     rows = rows_of(kind, specs, ms)
     count = int(rows.of_kind.sum())
     held_out: dict[str, Floats] = {}
-    if count >= FORMS["linear"]:
-        folds = _folds(specs, rows.of_kind, seed)
-        held_out = {name: _held_out(name, rows, folds, seed) for name in _names(count)}
+    names = forms_for(count)
+    folds = _folds(specs, rows.of_kind, seed) if names else []
+    shown = progress or NoProgress()
+    for name in names:
+        shown.advance(0, f"{kind}: {name}")
+        held_out[name] = _held_out(name, rows, folds, seed)
+        shown.advance(1, f"{kind}: {name}")
     errors = {name: float(np.mean(np.abs(error))) for name, error in held_out.items()}
     form = min(errors, key=lambda name: errors[name]) if errors else "pooled"
     choice = Choice(kind=kind, rows=count, form=form, errors=tuple(errors.items()))
@@ -163,7 +173,10 @@ def fit_costs(matrix: Floats, ms: Floats, prior: Floats | None = None) -> Floats
     return costs
 
 
-def _names(rows: int) -> list[str]:
+def forms_for(rows: int) -> list[str]:
+    """Return the forms that so many rows of a kind are cross-validated with; none for too few."""
+    if rows < FORMS["linear"]:
+        return []
     return [name for name, least in FORMS.items() if rows >= least]
 
 

@@ -62,6 +62,12 @@ class GuardedStream:
             raise OutputError(_explain(self.failure, encoding))
 
 
+def bold(text: str) -> str:
+    """Return text in bold where standard output is a terminal, as it is elsewhere."""
+    shown = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    return f"\x1b[1m{text}\x1b[0m" if shown else text
+
+
 @contextmanager
 def guarded_output() -> Iterator[GuardedStream]:
     """Replace `sys.stdout` and `sys.stderr` by streams that never raise; yield the one of

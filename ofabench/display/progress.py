@@ -155,11 +155,12 @@ class TerminalProgress:
         self._bar.refresh()
 
     def advance(self, steps: int = 1, note: str = "") -> None:
-        """Move the bar on."""
+        """Move the bar on; a new note without a step, and a step back, are shown at once."""
         self._done += steps
         now = time.monotonic()
         if self._bar is not None:
-            redraw = self._done >= self._total or now - self._told >= SECONDS_BETWEEN_REDRAWS
+            late = now - self._told >= SECONDS_BETWEEN_REDRAWS
+            redraw = late or steps < 1 or self._done >= self._total
             self._told = now if redraw else self._told
             self._bar.update(self._task, advance=steps, note=note, refresh=redraw)
 

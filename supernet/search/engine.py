@@ -23,6 +23,9 @@ from supernet.search.problem import Accuracies, Problem, Scored, SearchedSpace
 from supernet.search.strategy import Strategy
 from supernet.space.arch import ArchConfig
 
+# What ended a search: a part of its budget, or a strategy that had nothing more to propose.
+EVALUATIONS, PATIENCE, SECONDS, STRATEGY = "evaluations", "patience", "seconds", "strategy"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
@@ -67,7 +70,8 @@ class SearchResult:
     """The network found. `accuracy` is a fraction, predicted; `predictions` by constraint name.
 
     `bounds` has what a prediction with its margin comes to, where a limit has one, and
-    `confidence` with what probability such a limit holds.
+    `confidence` with what probability such a limit holds. `ended_by` says what ended the search:
+    `evaluations`, `patience`, `seconds`, or the `strategy`.
     """
 
     space: str
@@ -84,6 +88,7 @@ class SearchResult:
     evaluated: int
     seed: int
     strategy: str
+    ended_by: str
     history: tuple[Step, ...] = field(repr=False)
 
 
@@ -140,6 +145,7 @@ def result_of(problem: Problem, best: Scored, run: "Run", seed: int) -> SearchRe
         evaluated=len(run.archive),
         seed=seed,
         strategy=run.strategy_name,
+        ended_by=run.ended_by,
         history=tuple(run.history),
     )
 
@@ -158,6 +164,7 @@ class Run:
         self.archive = Archive(problem)
         self.history: list[Step] = []
         self.strategy_name = plan.strategy.name
+        self.ended_by = STRATEGY
         self._problem = problem
         self._plan = plan
         self._best: Scored | None = None
@@ -191,9 +198,13 @@ class Run:
         if len(fresh) and self.found_better(fresh):
             self._idle = 0
         self._plan.watcher.show(self._look())
-        spent = len(self.archive) >= budget.evaluations or self._idle >= budget.patience
-        late = self._plan.clock() - self._started >= budget.seconds
-        return None if spent or late else scored
+        if len(self.archive) >= budget.evaluations:
+            self.ended_by = EVALUATIONS
+        elif self._idle >= budget.patience:
+            self.ended_by = PATIENCE
+        elif self._plan.clock() - self._started >= budget.seconds:
+            self.ended_by = SECONDS
+        return scored if self.ended_by == STRATEGY else None
 
     def found_better(self, fresh: Scored) -> bool:
         """Take note of networks just looked at; whether they are worth going on for."""

@@ -75,6 +75,7 @@ def result_json(
         "evaluated": result.evaluated,
         "seed": result.seed,
         "strategy": result.strategy,
+        "ended_by": result.ended_by,
         "history": [asdict(step) for step in result.history],
         "provenance": dict(provenance),
     }

@@ -135,10 +135,28 @@ def test_a_front_keeps_other_limits(files: Path) -> None:
     assert all(one["params"] <= 200000 for one in data["front"])
 
 
-def test_seconds_end_a_search(files: Path) -> None:
+def test_seconds_end_a_search(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = found(files, "--seconds", "0.001s", "--max-macs", "1e9")
 
     assert data["evaluated"] == len(TINY.resolutions) * 2 + 100  # the first batch
+    assert data["ended_by"] == "seconds"
+    assert capsys.readouterr().out.count("limited by --seconds") == 1
+
+    assert found(files, "--seconds", "1h", "--budget", "150", "--max-macs", "1e9")["ended_by"] == (
+        "evaluations"
+    )
+    assert "limited" not in capsys.readouterr().out
+
+
+def test_a_front_says_once_that_seconds_ended_its_search(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    p = str(files / "p.parquet")
+
+    data = found(files, "--latency", p, "--pareto", "--points", "3", "--seconds", "0.001s")
+
+    assert {item["ended_by"] for item in data["front"]} == {"seconds"}
+    assert capsys.readouterr().out.count("limited by --seconds") == 1
 
 
 def test_without_a_terminal_stderr_has_the_last_line_only(

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import InputError
+from bench.protocol.progress import Progress
 from bench.protocol.target import Target
 from latency_models.networks.categories.kernels import (
     Vocabulary,
@@ -83,9 +84,11 @@ def fit_categories(  # noqa: PLR0913
     *,
     priors: Mapping[str, CategoryPredictor] | None = None,
     provenance: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
 ) -> CategoryFit:
     """Fit categories (n, columns) with latencies in ms (n,).
 
+    `progress` is shown each of the prior costs that are tried.
     `InputError` where a prior is of other columns.
     """
     others = dict(priors or {})
@@ -107,7 +110,7 @@ def fit_categories(  # noqa: PLR0913
         for (_, scale), prior in zip(shapes, others.values(), strict=True)
     ]
     candidates = _candidates(vocabulary, list(others), [shape for shape, _ in shapes], sizes)
-    deviations, mean_ms, left_out_ms, best = _fit(data, candidates)
+    deviations, mean_ms, left_out_ms, best = _fit(data, candidates, progress)
     costs = _shared_out(vocabulary, deviations, mean_ms)
     error = float(np.mean(np.abs(left_out_ms)))
     chosen = {"base": best, "error": error}
@@ -191,14 +194,17 @@ def _problem(data: _Data, candidate: _Candidate, rows: Rows) -> VarianceComponen
     )
 
 
-def _fit(data: _Data, candidates: list[_Candidate]) -> tuple[Floats, float, Floats, str]:
+def _fit(
+    data: _Data, candidates: list[_Candidate], progress: Progress | None
+) -> tuple[Floats, float, Floats, str]:
     """Deviations (m,) and mean in ms, relative leave-one-out errors, likeliest candidate."""
     scales = WITH_PRIORS if len(data.kernels) > len(ALONE) else ALONE
     rows, means = average(
         lambda number, which: _problem(data, candidates[number], which),
-        len(candidates),
+        [candidate.name for candidate in candidates],
         len(data.counts),
         grid_of(*scales, NOISE, SKEW),
+        progress,
     )
     counts = data.counts[rows]
     values = data.measured_ms[rows] / data.usual_ms - 1

@@ -22,17 +22,26 @@ class FitCommand(Options):
         metavar="P0.parquet",
         help="with --networks alone: predictor of another device to start from; may be repeated",
     )
+    progress: str = shared.progress()
     out: Path = shared.out("P.parquet")
 
 
 def run(options: FitCommand) -> int:
     """Fit, print the chosen forms, and write the predictor."""
+    from ofabench.cli.output import bold
+    from ofabench.display.progress import get_progress
     from ofabench.workflows.latency.fit import fit
     from ofabench.workflows.latency.fit_text import fit_text
 
-    predictor = fit(options.table, options.networks, options.prior, options.fit)
+    predictor = fit(
+        options.table,
+        options.networks,
+        options.prior,
+        options.fit,
+        get_progress(options.progress),
+    )
     predictor.save(options.out)
-    print(fit_text(predictor.model))
+    print(fit_text(predictor.model, bold))
     print(f"{options.out}: predictor of {predictor.target.key}")
     return 0
 

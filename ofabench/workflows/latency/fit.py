@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import InputError
+from bench.protocol.progress import NoProgress, Progress
 from bench.timing.statistic import MEDIAN
 from ofabench.options.fit import FitOptions
 from ofabench.workflows.latency.fit_categories import fit_onehot
@@ -36,6 +37,7 @@ def fit(
     networks: "NetworksTable | pd.DataFrame | str | Path | None" = None,
     priors: "Sequence[LatencyPredictor | str | Path]" = (),
     options: FitOptions = DEFAULTS,
+    progress: Progress | None = None,
 ) -> LatencyPredictor:
     """Return a latency predictor fitted on measured blocks, on measured networks, or on both.
 
@@ -47,6 +49,7 @@ def fit(
             or of categories, and latencies in ms.
         priors: for networks alone: predictors of other devices, or their files, to start from.
         options: the column, the space and the statistic of the networks.
+        progress: is given each form that is tried; None shows nothing.
 
     Returns:
         The predictor of the tables' target; it knows its space or categories.
@@ -67,16 +70,31 @@ def fit(
         LatencyPredictor of box/unknown-unknown/fp32/t1/cany/b1: space tiny
     """
     _check(blocks, networks, priors, options)
+    shown = progress or NoProgress()
+    try:
+        return _fitted(blocks, networks, priors, options, shown)
+    finally:
+        shown.close()
+
+
+def _fitted(
+    blocks: Any,
+    networks: Any,
+    priors: "Sequence[LatencyPredictor | str | Path]",
+    options: FitOptions,
+    progress: Progress,
+) -> LatencyPredictor:
+    """Return what `fit` returns for valid arguments; the progress is left open."""
     if options.space == ONEHOT:
         if blocks is not None:
             raise InputError("--space onehot fits on networks alone: leave the latency table out")
-        return fit_onehot(as_networks_table(networks), named_priors(priors), options)
+        return fit_onehot(as_networks_table(networks), named_priors(priors), options, progress)
     table = None if blocks is None else _latency_table(blocks)
     if networks is None:
         from latency_models.fitting import fit_predictor
 
-        return LatencyPredictor.of(fit_predictor(table))
-    return _fit_networks(table, as_networks_table(networks), priors, options)
+        return LatencyPredictor.of(fit_predictor(table, progress=progress))
+    return _fit_networks(table, as_networks_table(networks), priors, options, progress)
 
 
 def named_priors(
@@ -130,6 +148,7 @@ def _fit_networks(
     networks: "NetworksTable",
     priors: "Sequence[LatencyPredictor | str | Path]",
     options: FitOptions,
+    progress: Progress,
 ) -> LatencyPredictor:
     """Fit on networks of a space, with or without a table of blocks."""
     from latency_models.drift.provenance import DRIFT
@@ -164,6 +183,7 @@ def _fit_networks(
         provenance=provenance,
         blocks=space.unique_blocks(),
         priors=block_priors,
+        progress=progress,
     )
     references = {"the sums of blocks": model} if table is not None else block_priors
     baselines = {name: sums_of_blocks(reference, specs) for name, reference in references.items()}

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from bench.protocol.progress import Progress
 from ofabench.options.fit import FitOptions
 from ofabench.workflows.latency.network_warnings import other_columns, warn_of_implausible
 from ofabench.workflows.latency.predictor import LatencyPredictor
@@ -13,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def fit_onehot(
-    networks: "NetworksTable", priors: Mapping[str, LatencyPredictor], options: FitOptions
+    networks: "NetworksTable",
+    priors: Mapping[str, LatencyPredictor],
+    options: FitOptions,
+    progress: Progress | None = None,
 ) -> LatencyPredictor:
     """Return a predictor of categories fitted on networks; see `fit`.
 
@@ -21,6 +25,7 @@ def fit_onehot(
         networks: measured networks.
         priors: predictors of categories of other devices, by name.
         options: the column and the statistic of the networks' latencies.
+        progress: is given each of the prior costs that are tried.
     """
     from latency_models.networks.categories.fit import fit_categories
     from latency_models.networks.categories.predictor import category_columns, codes_of
@@ -44,6 +49,7 @@ def fit_onehot(
             **statistic_provenance(options.statistic),
             "networks": source,
         },
+        progress=progress,
     )
     baselines = {
         name: prior.predict(codes)

@@ -1,6 +1,6 @@
 """Result of a fit in a few lines of text."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -9,33 +9,72 @@ from bench.timing.statistic import MEDIAN
 if TYPE_CHECKING:
     from latency_models.networks.categories.predictor import CategoryPredictor
     from latency_models.predictors.predictor import LatencyPredictor as BlockPredictor
+    from latency_models.regression.regression import Choice
 
 
-def fit_text(model: "BlockPredictor | CategoryPredictor") -> str:
-    """Return the chosen forms of a fit with cross-validation errors, as lines."""
+def fit_text(
+    model: "BlockPredictor | CategoryPredictor", emphasise: Callable[[str], str] = str
+) -> str:
+    """Return the result of a fit as lines: errors of all forms, the chosen ones marked by `*`.
+
+    Args:
+        model: the predictor that was fitted.
+        emphasise: makes the text of what was chosen stand out on a terminal.
+    """
     from latency_models.networks.categories.predictor import CategoryPredictor
 
-    lines = _of_categories(model) if isinstance(model, CategoryPredictor) else _of_blocks(model)
+    if isinstance(model, CategoryPredictor):
+        lines = _of_categories(model)
+    else:
+        lines = _of_blocks(model, emphasise)
     if model.statistic != MEDIAN:
         note = f"statistic     {model.statistic} of each network's samples; blocks stay medians"
         lines = chain(lines, [note])
     return "\n".join(lines)
 
 
-def _of_blocks(predictor: "BlockPredictor") -> Iterator[str]:
+def _of_blocks(predictor: "BlockPredictor", emphasise: Callable[[str], str]) -> Iterator[str]:
     if predictor.choices:
-        yield "kind          rows  form          mean cross-validation error, by form"
-    for choice in predictor.choices:
-        errors = ", ".join(f"{name} {error:.1%}" for name, error in choice.errors)
-        errors_text = errors or "too few rows for cross-validation"
-        yield f"{choice.kind:<13} {choice.rows:>4}  {choice.form:<13} {errors_text}"
+        yield from _forms(predictor.choices, emphasise)
     chosen = predictor.composition_choice
     if chosen is not None:
-        errors = ", ".join(f"{name}: {error:.1%}" for name, error in chosen.errors)
-        label = "calibration " if predictor.known else "base        "
-        yield f"{label}  {chosen.networks:>4}  {chosen.form}; leave-one-out error: {errors}"
+        label = "calibration on" if predictor.known else "fit on"
+        yield f"{label} {chosen.networks} networks, mean leave-one-out error (* is chosen)"
+        width = max(len(name) for name, _ in chosen.errors)
+        for name, error in chosen.errors:
+            row = f"  {name:<{width}}  {error:>6.1%}"
+            yield emphasise(f"{row}*") if name == chosen.form else row
     items = predictor.composition.to_items().items()
     yield "network       " + ", ".join(f"{name} {value:.4g}" for name, value in items)
+
+
+def _forms(choices: "Sequence[Choice]", emphasise: Callable[[str], str]) -> Iterator[str]:
+    """A row for each kind of block, with the cross-validation error of each form."""
+    from latency_models.regression.regression import FORMS
+
+    tried = {name for choice in choices for name, _ in choice.errors}
+    names = [name for name in FORMS if name in tried]
+    yield "blocks, mean cross-validation error of each form (* is chosen)"
+    # A product's second factor stands below its first.
+    factors = [name.partition("*") for name in names]
+    yield f"{'kind':<13} {'rows':>5}" + "".join(f"{first:>9} " for first, _, _ in factors)
+    if any(second for _, _, second in factors):
+        yield f"{'':<19}" + "".join(f"{sign + second:>9} " for _, sign, second in factors).rstrip()
+    for choice in choices:
+        errors = dict(choice.errors)
+        head = f"{choice.kind:<13} {choice.rows:>5}"
+        if not errors:
+            yield f"{head}  too few rows for cross-validation: {emphasise(choice.form + '*')}"
+            continue
+        cells = (
+            " " * 10
+            if name not in errors
+            else emphasise(f"{errors[name]:>9.1%}*")
+            if name == choice.form
+            else f"{errors[name]:>9.1%} "
+            for name in names
+        )
+        yield (head + "".join(cells)).rstrip()
 
 
 def _of_categories(predictor: "CategoryPredictor") -> Iterator[str]:

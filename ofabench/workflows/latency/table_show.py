@@ -102,27 +102,30 @@ def _fact(name: str, value: Any) -> str:
     if name == DRIFT and isinstance(value, dict):
         anchors, sessions = (len(value.get(part, ())) for part in ("anchors", "sessions"))
         return f"{anchors} anchor networks, {sessions} measurement sessions"
-    if isinstance(value, dict):
-        return ", ".join(f"{key}={item}" for key, item in value.items() if item is not None)
     return str(value)
 
 
 def _blocks_words(table: "LatencyTable") -> str:
+    """The table first: what it was measured with follows below."""
     rows = table.rows
-    lines = [f"target      {table.target.key}"]
-    for name, value in table.provenance.items():
-        if name != UNPRINTED:
-            lines.append(f"{name:<11} {_fact(name, value)}")
-    lines.append(
-        f"blocks      {len(rows)}, {int((~rows['settled']).sum())} of them with wide intervals"
-    )
+    by_kind = rows.groupby("kind")["latency_ms"].agg(["count", "min", "median", "max"])
+    lines = [
+        f"target      {table.target.key}",
+        by_kind.rename(columns=lambda name: name if name == "count" else f"{name}_ms").to_string(),
+        f"blocks      {len(rows)}, {int((~rows['settled']).sum())} of them with wide intervals",
+    ]
     width = (rows["high_ms"] - rows["low_ms"]) / 2 / rows["latency_ms"]
     if width.notna().any():
         lines.append(
             f"intervals   half-width {width.median():.1%} in the median, 95 %, from replicates"
         )
-    by_kind = rows.groupby("kind")["latency_ms"].agg(["count", "min", "median", "max"])
-    lines.append(
-        by_kind.rename(columns=lambda name: name if name == "count" else f"{name}_ms").to_string()
-    )
+    lines.append("")
+    for name, value in table.provenance.items():
+        if name == UNPRINTED:
+            continue
+        if isinstance(value, dict) and name != DRIFT:
+            lines.append(name)
+            lines += [f"  {key:<24} {item}" for key, item in value.items() if item is not None]
+        else:
+            lines.append(f"{name:<11} {_fact(name, value)}")
     return "\n".join(lines)

@@ -105,6 +105,11 @@ class SearchResult:
         return self.found.strategy
 
     @property
+    def ended_by(self) -> str:
+        """What ended the search: `evaluations`, `patience`, `seconds`, or the `strategy`."""
+        return self.found.ended_by
+
+    @property
     def history(self) -> "tuple[Step, ...]":
         """Each improvement: the best accuracy within the limits, and the networks evaluated so
         far.
@@ -213,7 +218,14 @@ def result_lines(result: SearchResult) -> Iterator[str]:
         f"  {result.evaluated:,} networks evaluated in {seconds:.2f} s by {result.strategy}, "
         f"seed {result.seed}"
     )
+    yield from _time_limit(result)
     yield f"  accuracy by {origin.accuracy.describe()}"
+
+
+def _time_limit(result: SearchResult) -> Iterator[str]:
+    """Say that the time ended a search, and not its seed or its other budgets."""
+    if result.ended_by == "seconds":
+        yield "  limited by --seconds: with more time it may find a better network"
 
 
 def _latency_lines(result: SearchResult, source: LatencySource) -> Iterator[str]:
@@ -254,4 +266,5 @@ def front_lines(front: Front) -> Iterator[str]:
     evaluated = max(result.evaluated for result in front)
     seconds = origin.provenance["seconds"]
     yield f"  {evaluated:,} networks evaluated in {seconds:.2f} s, seed {front[0].seed}"
+    yield from next((lines for result in front if (lines := list(_time_limit(result)))), [])
     yield f"  accuracy by {origin.accuracy.describe()}"

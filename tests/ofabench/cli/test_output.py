@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ofabench.cli import main as cli
-from ofabench.cli.output import GuardedStream
+from ofabench.cli.output import GuardedStream, bold
 
 FULL = Path("/dev/full")
 OFABENCH = f"{sys.executable} -m ofabench"
@@ -143,3 +143,12 @@ def test_streams_are_as_before_afterwards(capsys: pytest.CaptureFixture[str]) ->
     assert cli.main(["space", "list"]) == 0
     assert (sys.stdout, sys.stderr, sys.stdout.errors) == before
     assert capsys.readouterr().out.count("\n") == 5
+
+
+def test_bold_is_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert bold("chosen") == "chosen"
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    assert bold("chosen") == "\x1b[1mchosen\x1b[0m"
+    monkeypatch.setenv("TERM", "dumb")
+    assert bold("chosen") == "chosen"

@@ -69,6 +69,8 @@ def test_show_for_people_and_machines(
     shown = capsys.readouterr().out
     assert "mbconv" in shown
     assert "drift       5 anchor networks, 1 measurement sessions\n" in shown
+    assert shown.startswith("target ")
+    assert shown.index("median_ms") < shown.index("\nblocks ") < shown.index("\nfacts\n")
 
     assert cli.main(["table", "show", str(t), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)

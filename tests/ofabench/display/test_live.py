@@ -254,6 +254,18 @@ def test_a_training_on_a_narrow_terminal_has_figures_alone() -> None:
     panel.close()
 
 
+def test_a_bar_shows_a_new_note_at_once() -> None:
+    screen = Screen(width=100)
+    bar = TerminalProgress(screen.console)
+    bar.start(2, "fitting blocks")
+
+    bar.advance(0, "mbconv: trees")
+    bar.close()
+
+    assert "0/2" in screen.out.getvalue()
+    assert "mbconv: trees" in screen.out.getvalue()
+
+
 def test_durations_and_curves() -> None:
     assert [duration(s) for s in (4.24, 59.94, 130, 8000)] == ["4.2 s", "59.9 s", "2:10", "2:13:20"]
     assert sparkline([1.0], 5) == ""

@@ -156,6 +156,7 @@ def test_it_ends_when_nothing_better_comes(strategy: Strategy) -> None:
     # The first batch is better than nothing; a tie is no better.
     assert idle == list(range(len(idle)))
     assert idle[-1] == 5
+    assert flat.ended_by == "patience"
     assert flat.accuracy == 0.5
 
 
@@ -163,7 +164,7 @@ def test_it_ends_when_nothing_better_comes(strategy: Strategy) -> None:
 def test_it_ends_when_its_seconds_are_over(strategy: Strategy) -> None:
     ticks, watched = count(), Watched()
 
-    run(
+    found = run(
         strategy,
         constraints=[],
         budget={"seconds": 7.0, "evaluations": 10_000, "patience": 10_000},
@@ -175,6 +176,7 @@ def test_it_ends_when_its_seconds_are_over(strategy: Strategy) -> None:
     assert [look.seconds for look in watched.looks] == [1.0, 3.0, 5.0, 7.0]
     assert watched.closed == 1
     assert {look.budget_s for look in watched.looks} == {7.0}
+    assert found.ended_by == "seconds"
 
 
 @every_strategy
