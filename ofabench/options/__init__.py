@@ -1,1 +1,1 @@
-"""Every option of every verb: frozen dataclasses, for Python, command line, TOML and provenance."""
+"""Options of all commands: frozen dataclasses for Python, command line, TOML and provenance."""

@@ -1,4 +1,4 @@
-"""Options of measuring sub-networks' accuracies, and of fitting a predictor on them."""
+"""Options of measuring accuracies of sub-networks, and of fitting a predictor."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ DRAWN = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationOptions(Options):
-    """Which sub-networks of a supernet are measured, and on what images.
+    """Sub-networks of a supernet to measure, and the images.
 
     Example:
         >>> EvaluationOptions(networks=50).images
@@ -19,27 +19,27 @@ class EvaluationOptions(Options):
     """
 
     networks: int | None = option(
-        None, minimum=1, metavar="N", help=f"networks to draw ({DRAWN}; with --archs none)"
+        None, minimum=1, metavar="N", help=f"number of random networks ({DRAWN}; with --archs none)"
     )
-    archs: Path | None = option(None, metavar="A.jsonl", help="networks to measure as well")
-    images: int = option(2000, minimum=1, metavar="M", help="images to judge each on ({default})")
+    archs: Path | None = option(None, metavar="A.jsonl", help="file of networks to measure too")
+    images: int = option(2000, minimum=1, metavar="M", help="images for each accuracy ({default})")
     part: str = option(
         "validation",
         choices=("validation",),
-        help="which images (validation: those of the test decide nothing before the end)",
+        help="part of the data set (test images are only for the final result)",
     )
     calibration: int = option(
         2000,
         minimum=1,
         metavar="N",
-        help="training images for the batch norms' statistics ({default})",
+        help="training images for batch-norm statistics ({default})",
     )
-    seed: int = option(0, minimum=0, help="of the networks and images drawn")
+    seed: int = option(0, minimum=0, help="seed of random networks and images")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccuracyOptions(Options):
-    """What model predicts accuracies; and, where they are measured for it, of how many networks.
+    """Model of an accuracy predictor, and the number of networks to measure for it.
 
     Example:
         >>> AccuracyOptions(model="kernel").networks
@@ -49,7 +49,7 @@ class AccuracyOptions(Options):
     model: str = option(
         "best",
         choices=MODELS,
-        help="kernel ridge regression, an ensemble of neural networks, or whichever has the least "
+        help="kernel ridge regression, an ensemble of neural networks, or the one with the lower "
         "cross-validated error (best)",
     )
     networks: int = option(100, minimum=1, metavar="N", help="networks to measure ({default})")
@@ -57,6 +57,6 @@ class AccuracyOptions(Options):
         2000,
         minimum=1,
         metavar="N",
-        help="validation images to judge each on ({default})",
+        help="validation images for each accuracy ({default})",
     )
-    seed: int = option(0, minimum=0, help="of what is drawn")
+    seed: int = option(0, minimum=0, help="seed of random networks and images")

@@ -9,15 +9,16 @@ from ofabench.options import shared
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompareOptions(Options):
-    """Two latency tables, and what is made of their differences."""
+    """Two latency tables, the allowed difference, and outputs."""
 
-    first: Path = option(positional=True, metavar="A.parquet", help="")
-    second: Path = option(positional=True, metavar="B.parquet", help="")
+    first: Path = option(positional=True, metavar="A.parquet", help="first table")
+    second: Path = option(positional=True, metavar="B.parquet", help="second table")
     fail_above: float | None = option(
         None,
         unit=SHARE,
         metavar="5%",
-        help="fail where B is slower than A by more: all blocks, or a significantly changed one",
+        help="fail if B is slower than A by more: all blocks together, or a significantly changed "
+        "block",
     )
-    out: Path | None = option(None, metavar="COMPARE.html", help="write a page with pictures")
+    out: Path | None = option(None, metavar="COMPARE.html", help="write an HTML page with charts")
     json: bool = shared.json()

@@ -16,7 +16,7 @@ SEARCHED = "in place of --arch, a search in the checkpoint's space"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeployOptions(JudgingOptions):
-    """What file is made (`form`), and how it is measured and judged.
+    """Format of the file (`form`), and how it is measured and judged.
 
     Example:
         >>> DeployOptions(form=ExportOptions(format="tflite"), tolerance="5%").tolerance
@@ -24,13 +24,15 @@ class DeployOptions(JudgingOptions):
     """
 
     form: ExportOptions = nested(ExportOptions)
-    test_images: int | None = option(None, minimum=1, help="judge on so many (default: all)")
-    verify: bool = option(True, help="measure no latency")
+    test_images: int | None = option(
+        None, minimum=1, help="number of test images for the accuracy (default: all)"
+    )
+    verify: bool = option(True, help="do not measure the latency")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeployRequest(Options):
-    """A whole deployment in words: of which network, made into what, measured where."""
+    """Request of a deployment: network, format, and device."""
 
     checkpoint: Path | None = shared.checkpoint_or_network()
     network: Path | None = shared.network_or_checkpoint()
@@ -43,13 +45,13 @@ class DeployRequest(Options):
         repeat=True,
         metavar="P.parquet",
         help="from `ofabench fit`; once for each target. Those of --device are verified, the "
-        "others stay predicted",
+        "others only predict",
     )
     accuracy: str | None = option(
         None,
         group=SEARCHED,
         metavar="A.parquet|ofa:FILE[@SIZES]",
-        help="as of `ofabench search`, with its limits",
+        help="as in `ofabench search`, with its limits",
     )
     limits: LimitOptions = nested(LimitOptions, group=SEARCHED)
     allow_extrapolated: bool = allow_extrapolated(group=SEARCHED)
@@ -58,7 +60,7 @@ class DeployRequest(Options):
     out: Path = option(metavar="FOLDER", help="folder to make")
 
     def check(self) -> None:
-        """See that a network is named, or a search that finds one."""
+        """Require a network, or a search for one."""
         if self.accuracy is None:
             self._check_no_limits()
             return
@@ -71,9 +73,9 @@ class DeployRequest(Options):
             )
 
     def _check_no_limits(self) -> None:
-        usual = LimitOptions().to_dict()
+        defaults = LimitOptions().to_dict()
         for name, value in self.limits.to_dict().items():
-            if value != usual[name]:
+            if value != defaults[name]:
                 option = "--" + name.replace("_", "-")
                 raise InputError(
                     f"{option} limits a search, which needs --accuracy, in place of --arch"

@@ -1,4 +1,4 @@
-"""Options of the device that is measured on."""
+"""Options of the device for measurements."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,9 @@ from bench.options import Options, nested, option
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceOptions(Options):
-    """Which device is measured on, and with what.
+    """Device for measurements, and its options.
 
-    `phone` holds for `adb:...` alone, `cuda` for `cuda:...`.
+    `phone` applies to `adb:...` only, `cuda` to `cuda:...`.
     """
 
     device: str | None = option(
@@ -22,22 +22,25 @@ class DeviceOptions(Options):
     )
     wait: bool = option(
         False,
-        help="where another ofabench measures on the device, wait for its end (default: say which)",
+        help="if another ofabench measures on the device, wait for its end (default: stop with an "
+        "error)",
     )
     phone: PhoneOptions = nested(PhoneOptions, group="phones (adb:...)")
     cuda: CudaOptions = nested(CudaOptions, group="NVIDIA GPUs (cuda:...)")
 
     def check(self) -> None:
-        """See that options of phones are given for phones alone, those of GPUs for GPUs alone."""
+        """Allow options of phones for phones only, and those of GPUs for GPUs only."""
         kinds = ((self.phone, "adb:", "phones (adb:...)"), (self.cuda, "cuda", "GPUs"))
-        for given, prefix, whose in kinds:
-            name = first_given(given)
+        for options, prefix, whose in kinds:
+            name = first_given(options)
             if name is not None and self.device is not None and not self.device.startswith(prefix):
                 flag = "--" + name.replace("_", "-")
                 raise InputError(f"{flag} is for {whose}, the device is {self.device}")
 
 
 def first_given(options: Options) -> str | None:
-    """Return the name of the first option that differs from its default, None where none does."""
-    usual = type(options)().to_dict()
-    return next((name for name, value in options.to_dict().items() if value != usual[name]), None)
+    """Return the name of the first option that differs from its default, or None."""
+    defaults = type(options)().to_dict()
+    return next(
+        (name for name, value in options.to_dict().items() if value != defaults[name]), None
+    )

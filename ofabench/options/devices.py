@@ -1,4 +1,4 @@
-"""Options of `ofabench devices` and of `ofabench phone`: what can be measured, and with what."""
+"""Options of `ofabench devices` and of `ofabench phone`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,21 +9,25 @@ from bench.options import Options, option
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DevicesOptions(Options):
-    """Which devices are described."""
+    """Devices to list."""
 
-    device: str | None = option(None, metavar="D", help="only this one, with its facts: adb:SERIAL")
+    device: str | None = option(
+        None, metavar="D", help="only this device, with its facts, e.g. adb:SERIAL"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BundleOptions(Options):
-    """How the runner of phones is built."""
+    """How to build the runner for phones."""
 
     abi: Literal["arm64-v8a", "x86_64"] = option(
         "arm64-v8a",
-        help="the processor; x86_64 is this machine's, for tests (default {default})",
+        help="processor of the phone; x86_64 for tests on this machine (default {default})",
     )
     debs: Path | None = option(
-        None, metavar="FOLDER", help="Debian's arm64 packages, where apt is not"
+        None, metavar="FOLDER", help="folder with Debian's arm64 packages, on machines without apt"
     )
-    compiler: str | None = option(None, metavar="gcc|zig|PATH", help="default: what is there")
-    out: Path | None = option(None, metavar="FOLDER", help="a copy, in a folder to make")
+    compiler: str | None = option(
+        None, metavar="gcc|zig|PATH", help="default: whichever is installed"
+    )
+    out: Path | None = option(None, metavar="FOLDER", help="new folder for a copy")

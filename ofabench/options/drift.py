@@ -12,7 +12,7 @@ from ofabench.options.sessions import check_every
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftOptions(Options):
-    """How often the anchors are measured, and for how long; once where `every_s` is None.
+    """How often and for how long the anchors are measured; once if `every_s` is None.
 
     Example:
         >>> DriftOptions(every_s="10m", for_s="2h").for_s
@@ -24,28 +24,28 @@ class DriftOptions(Options):
         flag="--every",
         unit=SECONDS,
         metavar="5m",
-        help="measure again and again, so long from the start of one session to that of the next, "
-        "at least 5m (default: one session)",
+        help="repeat; time from the start of one session to the start of the next, at least 5m "
+        "(default: one session)",
     )
     for_s: float | None = option(
         None,
         flag="--for",
         unit=SECONDS,
         metavar="2h",
-        help="with --every: end after so long (default: at Ctrl-C)",
+        help="with --every: stop after this time (default: at Ctrl-C)",
     )
     force: bool = shared.force()
 
     def check(self) -> None:
-        """See that sessions are far enough apart, and that what belongs together is given."""
+        """Check the pause between sessions, and that --for comes with --every."""
         check_every(self.every_s)
         if self.for_s is not None and self.every_s is None:
-            raise InputError("--for ends what --every repeats: give both, or leave --for out")
+            raise InputError("--for needs --every: give both, or leave --for out")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftRequest(Options):
-    """A whole drift log in words: of which sweep, on which device, how often."""
+    """Request of a drift log: sweep, device, and repetitions."""
 
     sweep: Path = option(positional=True, metavar="SWEEP.sqlite", help="from `ofabench sweep`")
     device: DeviceOptions = nested(DeviceOptions, defaults={"device": "cpu"})
@@ -54,7 +54,7 @@ class DriftRequest(Options):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftPart(Options):
-    """One session, for a separate process."""
+    """One session in a worker process."""
 
     sweep: Path = shared.out("SWEEP.sqlite")
     device: DeviceOptions = nested(DeviceOptions)

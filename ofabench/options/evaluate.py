@@ -9,15 +9,21 @@ from ofabench.options import shared
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluateOptions(Options):
-    """A predictor, the measured networks that it is judged on, and what is shown of it."""
+    """A predictor, measured networks, and outputs."""
 
-    predictor: Path = option(positional=True, metavar="P.parquet", help="")
+    predictor: Path = option(positional=True, metavar="P.parquet", help="latency predictor")
     networks: Path = option(metavar="N.parquet", help="measured networks")
-    column: str | None = option(None, metavar="C", help="latency; default: the only one")
+    column: str | None = option(
+        None, metavar="C", help="column of the latency; default: the only one"
+    )
     space: str | None = option(
         None,
         metavar="NAME|FILE.toml|onehot",
-        help="of the networks, where neither the table nor the predictor says it",
+        help="space of the networks, if neither the table nor the predictor has it",
     )
-    plot: Path | None = option(None, metavar="FILE.png", help="needs matplotlib")
+    plot: Path | None = option(
+        None,
+        metavar="FILE.png",
+        help="write a plot of predicted against measured (needs matplotlib)",
+    )
     json: bool = shared.json()

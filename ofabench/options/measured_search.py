@@ -11,12 +11,12 @@ from bench.options.fields import own_fields
 from ofabench.options import shared
 from ofabench.options.device import DeviceOptions, first_given
 
-DECIDING = 2  # times as many replicates as an iteration has
+DECIDING = 2  # times the replicates of an iteration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuringOptions(Options):
-    """How often and how long a search measures its candidates.
+    """How much and how long a search measures its candidates.
 
     Example:
         >>> MeasuringOptions(iterations=3, budget_s="5m").budget_s
@@ -24,62 +24,65 @@ class MeasuringOptions(Options):
     """
 
     candidates: int = option(
-        12, minimum=1, metavar="N", help="networks measured in an iteration ({default})"
+        12, minimum=1, metavar="N", help="networks to measure in an iteration ({default})"
     )
-    iterations: int = option(5, minimum=1, metavar="N", help="at most so many ({default})")
+    iterations: int = option(
+        5, minimum=1, metavar="N", help="largest number of iterations ({default})"
+    )
     budget_s: float | None = option(
         None,
         flag="--measure-budget",
         unit=SECONDS,
         metavar="5m",
-        help="begin no iteration that would make the measuring take longer",
+        help="start no iteration that would exceed this measuring time",
     )
     tries: int = option(
         3,
         minimum=1,
         metavar="N",
-        help="networks that may have a deciding measurement, until one meets the limit ({default})",
+        help="largest number of deciding measurements, until a network meets the limit ({default})",
     )
     replicates: int = option(
         3,
         flag="--measure-replicates",
         minimum=1,
         metavar="N",
-        help="of an iteration, as of a sweep; the deciding measurement has twice as many "
-        "({default})",
+        help="replicates of an iteration; the deciding measurement has twice as many ({default})",
     )
     rounds: int = option(
-        10, flag="--measure-rounds", minimum=1, metavar="N", help="of each replicate ({default})"
+        10,
+        flag="--measure-rounds",
+        minimum=1,
+        metavar="N",
+        help="rounds of each replicate ({default})",
     )
     force: bool = shared.force()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredSearchOptions(Options):
-    """Where a search measures, how, and where it keeps what it measured."""
+    """Device, options and folder of a search that measures."""
 
     device: str | None = option(
         None,
         flag="--measure-on",
         metavar="DEVICE",
-        help="measure the most promising networks on it and search again with what that says, "
-        "until the best one is measured; a fresh process then decides",
+        help="measure the best candidates on this device, correct the predictor and search again, "
+        "until the best network is a measured one; a new process then decides",
     )
     measured: Path | None = option(
         None,
         metavar="FOLDER",
-        help="keeps all that is measured; the same command continues with it (default: "
-        "beside --out)",
+        help="folder for the measurements; the same command continues from them (default: next to "
+        "--out)",
     )
-    wait: bool = option(
-        False, help="where another ofabench measures on the device, wait for its end"
-    )
+    wait: bool = option(False, help="if another ofabench measures on the device, wait for its end")
     measuring: MeasuringOptions = nested(MeasuringOptions)
     phone: PhoneOptions = nested(PhoneOptions, group="phones (adb:...)")
     cuda: CudaOptions = nested(CudaOptions, group="NVIDIA GPUs (cuda:...)")
 
     def check(self) -> None:
-        """See that what is of measuring is given together with a device."""
+        """Require --measure-on for options of measuring."""
         if self.device is not None:
             self.device_options.check()
             return
@@ -89,7 +92,7 @@ class MeasuredSearchOptions(Options):
             *filter(None, map(_first_flag, (self.measuring, self.phone, self.cuda))),
         ]
         if flags:
-            raise InputError(f"{flags[0]} is of a search that measures: give --measure-on too")
+            raise InputError(f"{flags[0]} is for a search that measures: give --measure-on too")
 
     @property
     def device_options(self) -> DeviceOptions:
@@ -98,7 +101,7 @@ class MeasuredSearchOptions(Options):
 
 
 def _first_flag(options: Options) -> str | None:
-    """The first option that was given, as on the command line; None where none was."""
+    """The flag of the first option that differs from its default, or None."""
     name = first_given(options)
     if name is None:
         return None
@@ -108,8 +111,8 @@ def _first_flag(options: Options) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasureLaidOut(Options):
-    """What is laid out in a sweep's file, to be measured by a worker process."""
+    """A sweep's file with planned workloads, for a worker process."""
 
-    sweep: Path = option(metavar="SWEEP.sqlite", help="file with what is laid out")
+    sweep: Path = option(metavar="SWEEP.sqlite", help="file with the planned workloads")
     device: DeviceOptions = nested(DeviceOptions)
     force: bool = shared.force()

@@ -1,4 +1,4 @@
-"""Options of the quickstart, and of its parts in separate processes."""
+"""Options of the quickstart, and of its worker tasks."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,20 +12,21 @@ from ofabench.options.train import TrainOptions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuickstartOptions(Options):
-    """The folder of a run, what is drawn for it, and whether it waits or is forced."""
+    """Folder and seed of a run, and what to do if the CPU is in use."""
 
     out: Path = option(Path("runs/quickstart"), metavar="DIR", help="folder of the run")
-    seed: int = shared.seed("decides what is drawn ({default})")
-    force: bool = option(False, help="measure though the CPU is busy")
+    seed: int = shared.seed("seed of everything random ({default})")
+    force: bool = option(False, help="measure although the CPU is busy")
     wait: bool = option(
         False,
-        help="where another ofabench measures on the device, wait for its end (default: say which)",
+        help="if another ofabench measures on the device, wait for its end (default: stop with an "
+        "error)",
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainPart(Options):
-    """A training in words: of which space, on which images, into which file."""
+    """Request of a training: space, images, and file."""
 
     space: str = shared.space()
     data: str = option(help="images")
@@ -35,7 +36,7 @@ class TrainPart(Options):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccuracyPart(Options):
-    """An accuracy predictor in words: of which supernet, fitted how, into which file."""
+    """Request of an accuracy predictor: supernet, options, and file."""
 
     checkpoint: Path = shared.checkpoint()
     accuracy: AccuracyOptions = nested(AccuracyOptions)
@@ -44,7 +45,7 @@ class AccuracyPart(Options):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportPart(Options):
-    """An export in words: of which sub-network, as what, into which file."""
+    """Request of an export: sub-network, format, and file."""
 
     checkpoint: Path = shared.checkpoint()
     arch: str = option(metavar="R.json", help="a search's result, or a line of an archs file")

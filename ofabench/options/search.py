@@ -1,4 +1,4 @@
-"""Options of a search, and limits on what a network may cost."""
+"""Options of a search, and limits on the costs of a network."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ FRACTION = Unit(factors={"%": (1, 100)}, metavar="SHARE", above=0)
 
 
 def latencies() -> Any:
-    """Return the field `latency: tuple[Path, ...]`, of which each may have a limit."""
+    """Return the field `latency: tuple[Path, ...]`; each predictor may have a limit."""
     return option(
         (),
         repeat=True,
@@ -26,26 +26,26 @@ def latencies() -> Any:
 
 
 def precision() -> Any:
-    """Return the field `precision: str`, that limits in bytes are for."""
+    """Return the field `precision: str`, for limits in bytes."""
     return option(
         FLOAT32,
         choices=PRECISIONS,
-        help="of weights and activations, for limits in bytes ({default})",
+        help="precision of weights and activations, for limits in bytes ({default})",
     )
 
 
 def allow_extrapolated(group: str | None = None) -> Any:
-    """Return the field `allow_extrapolated: bool`, whether a predictor may guess."""
+    """Return the field `allow_extrapolated: bool`, whether predictors may extrapolate."""
     return option(
         False,
         group=group,
-        help="networks too with sizes, channels or kernels that were never measured",
+        help="also allow networks with sizes, channels or kernels that were never measured",
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitOptions(Options):
-    """What a network may cost.
+    """Limits on the costs of a network.
 
     Example:
         >>> LimitOptions(max_macs="300M", max_size_bytes="1.5M").max_macs
@@ -53,60 +53,62 @@ class LimitOptions(Options):
     """
 
     max_latency_ms: tuple[float, ...] = option(
-        (), repeat=True, unit=MILLISECONDS, help="limit on the --latency of the same place"
+        (), repeat=True, unit=MILLISECONDS, help="limit for the --latency at the same position"
     )
     confidence: float | None = option(
         None,
         unit=FRACTION,
-        help="each latency limit holds with this probability, as 0.95, in another measurement "
-        "session: a margin for prediction error, scatter, drift and the choosing itself",
+        help="probability, such as 0.95, that each latency limit holds in another measurement "
+        "session: adds a margin for prediction error, scatter, drift and selection effect",
     )
     horizon_s: float = option(
         HORIZON_S,
         flag="--horizon",
         unit=SECONDS,
         metavar="1d",
-        help="with --confidence: how long after the last session of the drift log ({default})",
+        help="with --confidence: time after the last session of the drift log ({default})",
     )
     limit_on: str = option(
         RAW,
         choices=LIMITS_ON,
-        help="with --confidence: latency limits are on what is measured, drift and all, or on "
-        "the drift-corrected latency, where clocks are fixed ({default})",
+        help="with --confidence: latency limits apply to the latency as measured (raw), or to the "
+        "drift-corrected latency, for fixed clocks ({default})",
     )
     session_spread: float | None = option(
         None,
         unit=FRACTION,
         minimum=0,
-        help="with --confidence: a standard deviation between sessions, as 0.02, in place of what "
-        "the drift log says",
+        help="with --confidence: relative standard deviation between sessions, such as 0.02, in "
+        "place of the drift log's",
     )
-    max_macs: float | None = option(None, unit=COUNT, help="limit, e.g. 200e6 or 200M")
-    max_params: float | None = option(None, unit=COUNT, help="limit, e.g. 5e6 or 5M")
+    max_macs: float | None = option(
+        None, unit=COUNT, help="limit on multiply-accumulates, e.g. 200e6 or 200M"
+    )
+    max_params: float | None = option(None, unit=COUNT, help="limit on parameters, e.g. 5e6 or 5M")
     max_memory_bytes: float | None = option(
         None,
         unit=BYTES,
-        help="limit on activations alive at once, at batch 1, e.g. 1.5M or 512Ki",
+        help="limit on the peak memory of activations, at batch 1, e.g. 1.5M or 512Ki",
     )
     max_size_bytes: float | None = option(
         None, unit=BYTES, help="limit on the weights in the file, e.g. 20M"
     )
 
     def check(self) -> None:
-        """See that what belongs to a latency limit is given with one."""
+        """Require a latency limit for --confidence, and --confidence for its options."""
         if self.confidence is not None and not self.max_latency_ms:
-            raise InputError("--confidence is of latency limits, and there is no --max-latency-ms")
+            raise InputError("--confidence is for latency limits, and there is no --max-latency-ms")
         if self.confidence is not None:
             return
         if self.session_spread is not None:
-            raise InputError("--session-spread is of the margin of --confidence: give that too")
+            raise InputError("--session-spread is for the margin of --confidence: give that too")
         if (self.horizon_s, self.limit_on) != (HORIZON_S, RAW):
-            raise InputError("--horizon and --limit-on are of --confidence: give that too")
+            raise InputError("--horizon and --limit-on are for --confidence: give that too")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchOptions(Options):
-    """How a search looks for networks, and until when.
+    """Strategy, seed and budget of a search.
 
     Example:
         >>> SearchOptions(seconds="2m", seed=7)
@@ -115,16 +117,18 @@ class SearchOptions(Options):
     """
 
     resolutions: tuple[int, ...] | None = option(
-        None, separator=",", minimum=1, metavar="R,...", help="only these sizes"
+        None, separator=",", minimum=1, metavar="R,...", help="search only these resolutions"
     )
-    strategy: str = option(STRATEGIES[0], choices=STRATEGIES, help="default {default}")
-    seed: int = option(0, minimum=0, metavar="SEED", help="equal seeds find equal networks")
-    budget: int | None = option(None, minimum=1, help="networks to evaluate at most")
+    strategy: str = option(STRATEGIES[0], choices=STRATEGIES, help="search strategy ({default})")
+    seed: int = option(0, minimum=0, metavar="SEED", help="equal seeds give equal networks")
+    budget: int | None = option(None, minimum=1, help="largest number of evaluated networks")
     seconds: float | None = option(
         None,
         unit=SECONDS,
-        help="end after so long, like 90s or 5m; then the result depends on the machine too",
+        help="end after this time, e.g. 90s or 5m; the result then depends on the machine too",
     )
-    patience: int | None = option(None, minimum=1, help="end after so many batches in vain")
-    points: int = option(FRONT_POINTS, minimum=1, help="networks of a front ({default})")
+    patience: int | None = option(
+        None, minimum=1, help="end after so many batches without improvement"
+    )
+    points: int = option(FRONT_POINTS, minimum=1, help="number of networks in a front ({default})")
     allow_extrapolated: bool = allow_extrapolated()

@@ -1,13 +1,13 @@
-"""Common options of commands that repeat measuring."""
+"""Checks of options that several commands with measurement sessions share."""
 
 from bench.drift.session_gap import SESSION_GAP_S
 from bench.errors import InputError
 
 
 def check_every(every_s: float | None, flag: str = "--every") -> None:
-    """Raise `InputError` where measurement sessions would be too close to be two."""
+    """Raise `InputError` if measurement sessions would be too close to count as two."""
     if every_s is not None and every_s < SESSION_GAP_S:
         raise InputError(
-            f"{flag} is {every_s:g} s, expected at least {SESSION_GAP_S:g} s (5m): what is "
-            "measured within five minutes is one measurement session"
+            f"{flag} is {every_s:g} s, expected at least {SESSION_GAP_S:g} s (5m): measurements "
+            "within five minutes are one measurement session"
         )

@@ -1,4 +1,4 @@
-"""Options that several dataclasses share, each as a function that makes the field.
+"""Options shared by several dataclasses, each as a function that returns the field.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitCommand(Options):
@@ -25,13 +25,13 @@ def out(metavar: str) -> Any:
 
 
 def pick() -> Any:
-    """Return the field `pick: int | None`, which of several networks in a file."""
+    """Return the field `pick: int | None`, the number of a network in a file."""
     return option(
         None,
         minimum=1,
         metavar="N",
-        help="where the file holds several networks (a front of `search --pareto`, an archs file): "
-        "the Nth, from 1",
+        help="number of the network, from 1, if the file has several (a front of `search "
+        "--pareto`, an archs file)",
     )
 
 
@@ -41,12 +41,12 @@ def checkpoint() -> Any:
 
 
 def seed(help: str) -> Any:
-    """Return the field `seed: int`; `help` says what it decides."""
+    """Return the field `seed: int` with the given help."""
     return option(0, minimum=0, metavar="SEED", help=help)
 
 
 def json() -> Any:
-    """Return the field `json: bool`, for results that a machine reads."""
+    """Return the field `json: bool`, for machine-readable results."""
     return option(False, help="print the result as JSON")
 
 
@@ -55,14 +55,14 @@ def progress() -> Any:
     return option(
         "bar",
         choices=PROGRESS_FORMS,
-        help="on stderr: bar on a terminal, else nothing (default); lines, for logs; json, for "
-        "programs",
+        help="progress on stderr: bar on a terminal, else nothing (default); lines for logs; json "
+        "for programs",
     )
 
 
 def force() -> Any:
-    """Return the field `force: bool`, whether a device in use is measured all the same."""
-    return option(False, help="measure although others use the device (recorded)")
+    """Return the field `force: bool`, whether to measure on a device in use."""
+    return option(False, help="measure although others use the device; this is recorded")
 
 
 def checkpoint_or_network() -> Any:
@@ -80,20 +80,20 @@ def network_or_checkpoint() -> Any:
 
 
 def arch_of_checkpoint() -> Any:
-    """Return the field `arch: str | None`, which network of a checkpoint."""
+    """Return the field `arch: str | None`, a network of a checkpoint."""
     return option(
         None,
         metavar="R.json",
-        help="of a checkpoint: a search's result, a line of an archs file, or one of the words "
+        help="network of the checkpoint: a search's result, an archs file, or one of the words "
         "largest, smallest",
     )
 
 
 def images_of_export() -> Any:
-    """Return the field `data: str | None`, the images that a file is made and judged with."""
+    """Return the field `data: str | None`, images for calibration and accuracy."""
     return option(
         None,
         metavar="NAME|FOLDER",
-        help="images: training ones for batch-norm statistics and calibration, validation ones for "
-        "the accuracy (default: what the checkpoint was trained on)",
+        help="images: training images for batch-norm statistics and calibration, validation "
+        "images for the accuracy (default: the training's)",
     )

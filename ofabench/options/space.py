@@ -1,4 +1,4 @@
-"""Options of `space`: which space or networks are listed, shown, drawn, checked and written."""
+"""Options of `space`: list, show, sample, check and export-net."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,66 +14,72 @@ def _space() -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpaceListOptions(Options):
-    """How the shipped spaces are listed."""
+    """Options of `space list`."""
 
     json: bool = shared.json()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpaceShowOptions(Options):
-    """Which space is shown, and how."""
+    """Options of `space show`."""
 
     space: str = _space()
-    toml: bool = option(False, help="print the space's TOML, to start one of your own from")
+    toml: bool = option(False, help="print the space's TOML, as a start for your own")
     json: bool = shared.json()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpaceSampleOptions(Options):
-    """Which networks of a space are drawn, and where they are written."""
+    """Options of `space sample`."""
 
     space: str = _space()
     networks: int = option(
-        100, flag=("-n", "--networks"), minimum=1, metavar="N", help="how many ({default})"
+        100,
+        flag=("-n", "--networks"),
+        minimum=1,
+        metavar="N",
+        help="number of networks ({default})",
     )
-    seed: int = shared.seed("decides which ones ({default})")
+    seed: int = shared.seed("seed of the random networks ({default})")
     resolutions: tuple[int, ...] | None = option(
-        None, separator=",", minimum=1, metavar="PX,PX", help="only networks of these"
+        None, separator=",", minimum=1, metavar="PX,PX", help="only networks of these resolutions"
     )
-    out: Path | None = option(None, metavar="A.jsonl", help="instead of standard output")
+    out: Path | None = option(
+        None, metavar="A.jsonl", help="file to write, instead of standard output"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpaceCheckOptions(Options):
-    """Which networks are counted, and in which spaces they are looked for."""
+    """Options of `space check`."""
 
-    networks: Path = option(positional=True, metavar="FILE.json", help="")
+    networks: Path = option(positional=True, metavar="FILE.json", help="file of networks")
     space: tuple[str, ...] = option(
         (),
         repeat=True,
         metavar="NAME|FILE.toml",
-        help="look in this space (may be given again; default: all shipped ones)",
+        help="space to look in (may be repeated; default: all shipped spaces)",
     )
     resolution: int | None = option(
         None,
         minimum=1,
         metavar="PX",
-        help="side of the images where the network does not say it",
+        help="resolution of networks that do not name it",
     )
     json: bool = shared.json()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpaceExportNetOptions(Options):
-    """Which network is written as OFA's JSON, and where."""
+    """Options of `space export-net`."""
 
-    arch: Path = option(
-        metavar="R.json|A.jsonl", help="a search's result, or an archs file of one line"
-    )
+    arch: Path = option(metavar="R.json|A.jsonl", help="a search's result, or an archs file")
     pick: int | None = shared.pick()
     space: str | None = option(
         None,
         metavar="NAME|FILE.toml",
-        help="where the network does not name its, or it is not a shipped one",
+        help="space of the network, if the file names none, or if it is not a shipped one",
     )
-    out: Path | None = option(None, metavar="net.config", help="instead of standard output")
+    out: Path | None = option(
+        None, metavar="net.config", help="file to write, instead of standard output"
+    )

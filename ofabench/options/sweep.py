@@ -1,4 +1,4 @@
-"""Options of a sweep: what of a space is measured, how often, and on what."""
+"""Options of a sweep: workloads, repetitions, and target."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,57 +10,67 @@ from ofabench.options.device import DeviceOptions
 from ofabench.options.sessions import check_every
 
 REPLICATES, ROUNDS, BURST = 6, 30, 3
-# Within a budget: more blocks, each less often. A regression takes the mean of many.
+# Within a budget: more blocks, each measured less often, since a regression averages many.
 BUDGET_REPLICATES, BUDGET_ROUNDS = 3, 10
 _CHOSEN_BY_BUDGET = ("blocks", "informative", "archs", "ends", "settle")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepOptions(Options):
-    """What a sweep measures, how often, and with what threads, batch and precision.
+    """Workloads of a sweep, their repetitions, and threads, batch and precision.
 
-    `replicates` and `rounds` None are 6 and 30, with a budget 3 and 10.
+    `replicates` and `rounds` None mean 6 and 30, with a budget 3 and 10.
     """
 
     precision: str = option(
-        "fp32", choices=("fp32", "fp16", "bf16"), help="of weights and activations ({default})"
+        "fp32",
+        choices=("fp32", "fp16", "bf16"),
+        help="precision of weights and activations ({default})",
     )
-    threads: int = option(1, minimum=1, metavar="N", help="of the runtime ({default})")
+    threads: int = option(1, minimum=1, metavar="N", help="threads of the runtime ({default})")
     cores: str | None = option(
         None,
         metavar="0,1",
-        help="cores to stay on, or any; phones: big (default), little, all or a hex mask too",
+        help="CPU cores to run on, or any; on phones also big (default), little, all or a hex mask",
     )
-    batch: int = option(1, minimum=1, metavar="N", help="images an inference ({default})")
+    batch: int = option(1, minimum=1, metavar="N", help="images per inference ({default})")
     resolutions: tuple[int, ...] | None = option(
-        None, separator=",", minimum=1, metavar="128,160", help="default: all"
+        None,
+        separator=",",
+        minimum=1,
+        metavar="128,160",
+        help="resolutions to measure (default: all)",
     )
-    blocks: int | None = option(None, minimum=0, metavar="N", help="only N, drawn by --seed")
-    networks: int = option(0, minimum=0, metavar="N", help="random whole networks as well")
+    blocks: int | None = option(
+        None, minimum=0, metavar="N", help="measure only N random blocks (default: all)"
+    )
+    networks: int = option(0, minimum=0, metavar="N", help="also measure N random whole networks")
     informative: bool = option(
-        False, help="of many random networks, those --networks that say most of the others"
+        False,
+        help="choose the --networks among many random ones, as the most informative about the "
+        "others",
     )
     archs: Path | None = option(
         None,
         metavar="A.jsonl",
-        help="the networks of this file as well, also as OFA prints them",
+        help="also measure the networks of this file, also as OFA prints them",
     )
     budget_s: float | None = option(
         None,
         flag="--budget",
         unit=SECONDS,
         metavar="5m",
-        help="choose what to measure so that it takes about so long (90s, 5m, 1h): the blocks "
-        "and up to --networks networks that say most (default: 20, and more where time is left)",
+        help="choose workloads for this time (90s, 5m, 1h): the most informative blocks and up to "
+        "--networks networks (default: 20, and more if time is left)",
     )
-    ends: bool = option(False, help="the smallest and the largest network as well")
-    seed: int = shared.seed("decides what is drawn, and in which order it is measured")
+    ends: bool = option(False, help="also measure the smallest and the largest network")
+    seed: int = shared.seed("seed of random workloads and of their order")
     sessions: int = option(
         1,
         minimum=1,
         metavar="N",
         help="spread the replicates over N measurement sessions ({default}); with --budget those "
-        "of the main round",
+        "of the main iteration",
     )
     every_s: float | None = option(
         None,
@@ -74,14 +84,14 @@ class SweepOptions(Options):
         0,
         minimum=0,
         metavar="N",
-        help="measure again, up to N times, what has not settled; with --resume also later",
+        help="measure workloads with wide intervals again, up to N times; also later with --resume",
     )
     replicates: int | None = option(
         None,
         minimum=1,
         aliases=("--loads",),
         metavar="N",
-        help="models, memory and order made afresh so often; default "
+        help="number of replicates, each with new models, memory and order; default "
         f"{REPLICATES}, with --budget {BUDGET_REPLICATES}",
     )
     rounds: int | None = option(
@@ -89,7 +99,7 @@ class SweepOptions(Options):
         minimum=1,
         aliases=("--passes",),
         metavar="N",
-        help="of each replicate, every workload once, in a new order; default "
+        help="rounds of each replicate, each with every workload once in a new order; default "
         f"{ROUNDS}, with --budget {BUDGET_ROUNDS}",
     )
     burst: int = option(
@@ -97,31 +107,35 @@ class SweepOptions(Options):
         minimum=1,
         aliases=("--calls",),
         metavar="N",
-        help="timed samples in a row, the first one cold ({default})",
+        help="timing samples in a row, the first one cold ({default})",
     )
-    cache: str = option("warm", choices=("warm", "cold"), help="which samples of a burst count")
+    cache: str = option(
+        "warm",
+        choices=("warm", "cold"),
+        help="samples of a burst to use: the warm ones, or the first, cold one",
+    )
     force: bool = shared.force()
-    resume: bool = option(False, help="go on with the sweep in --out")
+    resume: bool = option(False, help="continue the sweep in --out")
 
     @property
     def replicates_or_default(self) -> int:
-        """How often models are made afresh."""
+        """Number of replicates."""
         return self.replicates or (REPLICATES if self.budget_s is None else BUDGET_REPLICATES)
 
     @property
     def rounds_or_default(self) -> int:
-        """How often each replicate goes round all of its models."""
+        """Number of rounds of each replicate."""
         return self.rounds or (ROUNDS if self.budget_s is None else BUDGET_ROUNDS)
 
     def check(self) -> None:
-        """See that options fit together, and that sessions are far enough apart."""
+        """Check that options fit together, and the pause between sessions."""
         check_every(self.every_s)
         if self.every_s is not None and self.sessions == 1:
-            raise InputError("--every says how far --sessions are apart: give both, or neither")
+            raise InputError("--every is the pause between --sessions: give both, or neither")
         if self.sessions > self.replicates_or_default:
             raise InputError(
-                f"--sessions is {self.sessions}, but {self.replicates_or_default} replicates are "
-                f"split among them: give --replicates {self.sessions} or more, or fewer sessions"
+                f"--sessions is {self.sessions}, but there are only {self.replicates_or_default} "
+                f"replicates to split: give --replicates {self.sessions} or more, or fewer sessions"
             )
         if self.budget_s is None:
             return
@@ -132,10 +146,12 @@ class SweepOptions(Options):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepRequest(Options):
-    """A whole sweep in words: of which space, on which device and backend, into which file."""
+    """Request of a sweep: space, device, backend, and file."""
 
     space: str = shared.space()
     device: DeviceOptions = nested(DeviceOptions)
-    backend: str | None = option(None, metavar="B", help="torch, onnx or tflite; phones: tflite")
+    backend: str | None = option(
+        None, metavar="B", help="runtime: torch, onnx or tflite; on phones tflite"
+    )
     sweep: SweepOptions = nested(SweepOptions)
     out: Path = shared.out("SWEEP.sqlite|FOLDER")

@@ -1,4 +1,4 @@
-"""Options of `table`: tables made of sweeps, shown, imported and exported."""
+"""Options of `table`: build, show, import and export."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,24 +13,24 @@ EXPORTED = ("csv", "ofa")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableBuildOptions(Options):
-    """Which tables are made of a sweep, and where they are written."""
+    """Options of `table build`."""
 
-    sweep: Path = option(positional=True, metavar="SWEEP.sqlite", help="")
-    out: Path | None = option(None, metavar="T.parquet", help="table of the blocks")
+    sweep: Path = option(positional=True, metavar="SWEEP.sqlite", help="from `ofabench sweep`")
+    out: Path | None = option(None, metavar="T.parquet", help="file for the table of blocks")
     networks_out: Path | None = option(
         None,
         metavar="N.parquet",
-        help="table of the networks; enough by itself, as for a sweep with --blocks 0",
+        help="file for the table of networks; may be given without --out, e.g. for a sweep with "
+        "--blocks 0",
     )
     space: str | None = option(
         None,
         metavar="FILE.toml",
-        help="of a space that is not a shipped one, where an older ofabench swept it: others hold "
-        "it themselves",
+        help="space of an older sweep that does not contain it",
     )
 
     def check(self) -> None:
-        """See that there is something to build, and that two tables are not one file."""
+        """Require at least one table, and two different files."""
         out, networks_out = self.out, self.networks_out
         if out is None and networks_out is None:
             raise InputError(
@@ -42,27 +42,29 @@ class TableBuildOptions(Options):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableShowOptions(Options):
-    """Which table is shown, and how."""
+    """Options of `table show`."""
 
-    table: Path = option(positional=True, metavar="T.parquet", help="")
+    table: Path = option(positional=True, metavar="T.parquet", help="latency table")
     json: bool = shared.json()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableImportOptions(Options):
-    """Which files of another format become a table, and what they were measured on."""
+    """Options of `table import`: files, format, and target."""
 
-    files: tuple[Path, ...] = option(positional=True, metavar="FILE", help="")
-    format: str = option(choices=IMPORTED, help="theirs")
-    device: str = option(metavar="DEVICE", help="what it was measured on, like note10")
-    backend: str = option(metavar="BACKEND", help="what it ran on, like tflite")
-    threads: int = option(1, minimum=1, metavar="THREADS", help="threads that it ran on")
-    batch: int = option(1, minimum=1, metavar="BATCH", help="images at once")
-    measured_only: bool = option(False, help="tfnas: leave interpolated widths out")
+    files: tuple[Path, ...] = option(positional=True, metavar="FILE", help="file to import")
+    format: str = option(choices=IMPORTED, help="format of the files")
+    device: str = option(metavar="DEVICE", help="device of the measurements, e.g. note10")
+    backend: str = option(metavar="BACKEND", help="runtime of the measurements, e.g. tflite")
+    threads: int = option(
+        1, minimum=1, metavar="THREADS", help="threads of the measurements ({default})"
+    )
+    batch: int = option(1, minimum=1, metavar="BATCH", help="images per inference ({default})")
+    measured_only: bool = option(False, help="tfnas: skip interpolated widths")
     out: Path = shared.out("T.parquet")
 
     def check(self) -> None:
-        """See that what only one format has is given for it alone."""
+        """Allow options of a format for that format only."""
         if self.measured_only and self.format != "tfnas":
             raise InputError(
                 f"--measured-only is for --format tfnas, got {self.format}: leave it out"
@@ -73,8 +75,10 @@ class TableImportOptions(Options):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableExportOptions(Options):
-    """Which table is written in which format."""
+    """Options of `table export`."""
 
-    table: Path = option(positional=True, metavar="T.parquet", help="")
-    format: str = option(choices=EXPORTED, help="csv, or OFA's look-up YAML")
-    out: Path | None = option(None, metavar="FILE", help="instead of standard output")
+    table: Path = option(positional=True, metavar="T.parquet", help="latency table")
+    format: str = option(choices=EXPORTED, help="format to write: csv, or OFA's look-up YAML")
+    out: Path | None = option(
+        None, metavar="FILE", help="file to write, instead of standard output"
+    )

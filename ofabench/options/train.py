@@ -14,9 +14,9 @@ _LIMITS = "training under latency limits"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainOptions(Options):
-    """How a supernet is trained.
+    """Schedule, seed, device and latency limits of a training.
 
-    Each latency limit holds on the predictor of the same place in `latency`.
+    Each latency limit applies to the predictor at the same position in `latency`.
 
     Example:
         >>> TrainOptions(schedule="digits", checkpoint_every_s="90s").checkpoint_every_s
@@ -26,34 +26,42 @@ class TrainOptions(Options):
     """
 
     workers: int | None = option(
-        None, minimum=1, metavar="N", help="of a folder's images (one a core)"
+        None,
+        minimum=1,
+        metavar="N",
+        help="processes that read a folder's images (default: one per core)",
     )
     schedule: str = option(
         "digits-sandwich",
         metavar="NAME|FILE.toml",
-        help="digits, digits-sandwich, ofa-2020, sandwich, or phases of your own ({default})",
+        help="digits, digits-sandwich, ofa-2020, sandwich, or a file with your own phases "
+        "({default})",
     )
-    seed: int = option(0, minimum=0, metavar="N", help="decides all ({default})")
-    resume: bool = option(False, help="go on with SUPERNET.safetensors")
+    seed: int = option(0, minimum=0, metavar="N", help="seed of everything random ({default})")
+    resume: bool = option(False, help="continue SUPERNET.safetensors")
     device: str = option("cpu", metavar="D", group=_RUNNING, help="cpu, cuda or cuda:0 ({default})")
     threads: int | None = option(
-        None, minimum=1, metavar="N", group=_RUNNING, help="of torch (default: one a core)"
+        None,
+        minimum=1,
+        metavar="N",
+        group=_RUNNING,
+        help="threads of torch (default: one per core)",
     )
     precision: str = option(
         "float32",
         choices=PRECISIONS,
         group=_RUNNING,
-        help="of the forward pass; weights stay float32 ({default})",
+        help="precision of the forward pass; weights stay float32 ({default})",
     )
     compile: bool = option(
-        False, group=_RUNNING, help="compile the network of a phase that trains one alone"
+        False, group=_RUNNING, help="compile the network in phases that train a single one"
     )
     accumulate: int = option(
         1,
         minimum=1,
         metavar="N",
         group=_RUNNING,
-        help="micro-batches that each process takes a step's images in ({default})",
+        help="micro-batches of a step in each process ({default})",
     )
     checkpoint_every_s: float = option(
         300.0,
@@ -61,7 +69,7 @@ class TrainOptions(Options):
         unit=SECONDS,
         metavar="TIME",
         group=_RUNNING,
-        help="within an epoch, like 90s or 5m ({default})",
+        help="time between checkpoints within an epoch, e.g. 90s or 5m ({default})",
     )
     latency: tuple[Path, ...] = option(
         (),
@@ -75,18 +83,18 @@ class TrainOptions(Options):
         repeat=True,
         unit=MILLISECONDS,
         group=_LIMITS,
-        help="train only sub-networks within it, on the --latency of the same place",
+        help="train only sub-networks within this limit, for the --latency at the same position",
     )
     latency_focus: str | None = option(
         None,
         choices=FOCUSES,
         group=_LIMITS,
-        help="of sub-networks that the first --latency finds alike, train the best or the worst "
-        "more (AttentiveNAS), by what the training's own losses tell",
+        help="among sub-networks with similar latency by the first --latency, train the best or "
+        "the worst more often (AttentiveNAS), by the losses so far",
     )
 
     def check(self) -> None:
-        """See that the device is one of torch's, and that each latency has its limit."""
+        """Check the device, and that each latency has a limit."""
         if self.device != "cpu" and not self.device.startswith("cuda"):
             raise InputError(f"--device is {self.device!r}, expected cpu, cuda or cuda:N")
         predictors, limits, focus = len(self.latency), len(self.max_latency_ms), self.latency_focus

@@ -83,10 +83,13 @@ def test_exit_code_1_where_no_try_meets_the_limit(
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        (("--candidates", "3"), "--candidates is of a search that measures: give --measure-on too"),
-        (("--wait",), "--wait is of a search that measures"),
-        (("--measured", "m"), "--measured is of a search that measures"),
-        (("--measure-budget", "5m"), "--measure-budget is of a search that measures"),
+        (
+            ("--candidates", "3"),
+            "--candidates is for a search that measures: give --measure-on too",
+        ),
+        (("--wait",), "--wait is for a search that measures"),
+        (("--measured", "m"), "--measured is for a search that measures"),
+        (("--measure-budget", "5m"), "--measure-budget is for a search that measures"),
         (("--measure-on", "fake"), "one --latency with one --max-latency-ms, and no --pareto; got"),
         (
             ("--measure-on", "fake", "--latency", "P", "--latency", "P"),

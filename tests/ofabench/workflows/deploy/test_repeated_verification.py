@@ -216,7 +216,7 @@ def test_one_verification_replaces_no_tries(
     [
         (["--every", "10m"], "--every is the time between --tries: give --tries 5 too"),
         (["--tries", "5", "--every", "1m"], "--every is 60 s, expected at least 300 s"),
-        (["--tries", "5", "--keep", "s.sqlite"], "--keep keeps the samples of one try"),
+        (["--tries", "5", "--keep", "s.sqlite"], "--keep stores the samples of one try"),
     ],
 )
 def test_what_does_not_go_together_is_refused(

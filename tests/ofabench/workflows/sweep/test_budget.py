@@ -255,10 +255,10 @@ def test_a_budget_ends_with_the_anchors_once_more(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        (("--every", "6m"), "--every says how far --sessions are apart"),
+        (("--every", "6m"), "--every is the pause between --sessions"),
         (("--sessions", "2", "--every", "4m"), "--every is 240 s, expected at least 300 s (5m)"),
-        (("--sessions", "7"), "--sessions is 7, but 6 replicates are split among them"),
-        (("--sessions", "4", "--budget", "5m"), "but 3 replicates are split"),
+        (("--sessions", "7"), "--sessions is 7, but there are only 6 replicates to split"),
+        (("--sessions", "4", "--budget", "5m"), "but there are only 3 replicates to split"),
         (("--sessions", "0"), "--sessions"),
     ],
 )

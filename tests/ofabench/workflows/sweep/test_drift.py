@@ -242,7 +242,7 @@ def test_waiting_ends_though_the_clock_is_set_back(clock: FakeClock) -> None:
     ("options", "told"),
     [
         ({"every_s": 299.0}, "--every is 299 s, expected at least 300 s"),
-        ({"for_s": 60.0}, "--for ends what --every repeats"),
+        ({"for_s": 60.0}, "--for needs --every"),
     ],
 )
 def test_options_that_do_not_fit_are_one_line(options: dict[str, Any], told: str) -> None:
