@@ -144,24 +144,13 @@ class DriftLog:
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Read `to_json`'s values.
 
-        Raises `InputError`, `ValueError`, `KeyError` or `TypeError` for others.
+        Raises `InputError`, `KeyError` or `TypeError` for others.
         """
-        return cls(
-            anchors=tuple(
-                Anchor(
-                    blocks=tuple(BlockSpec.parse(key) for key in anchor["blocks"]),
-                    label=str(anchor["label"]),
-                    ms=float(anchor["ms"]),
-                )
-                for anchor in data["anchors"]
-            ),
-            sessions=tuple(
-                from_plain(AnchorSession, session, "a session") for session in data["sessions"]
-            ),
-            stretches=tuple(
-                from_plain(Stretch, stretch, "a stretch") for stretch in data.get("stretches", ())
-            ),
-        )
+        anchors = [
+            {**anchor, "blocks": [to_plain(BlockSpec.parse(key)) for key in anchor["blocks"]]}
+            for anchor in data["anchors"]
+        ]
+        return from_plain(cls, {**data, "anchors": anchors}, "a drift log")
 
 
 def choose_anchors(latencies_ms: Sequence[float], count: int = ANCHORS) -> list[int]:

@@ -4,7 +4,7 @@ Fields say what they take by their annotation: `from_plain` converts nothing sil
 keys that no field has. An error names the source, the field, its value and what was expected.
 """
 
-from bench.reading.convert import from_plain, to_plain, wrong_value
+from bench.reading.convert import from_plain, to_plain, without_nan, wrong_value
 from bench.reading.kinds import (
     Count,
     NonNegative,
@@ -27,5 +27,6 @@ __all__ = [
     "from_plain",
     "is_ascending",
     "to_plain",
+    "without_nan",
     "wrong_value",
 ]

@@ -70,6 +70,11 @@ def from_plain(  # noqa: PLR0913 - one reader of all that is written
     raise error(f"{where}: {problem}" + (f"; {advice}" if advice else "")) from None
 
 
+def without_nan(data: dict[str, Any]) -> dict[str, Any]:
+    """Return a table with None for each nan in it, which JSON has not."""
+    return {key: None if value != value else value for key, value in data.items()}  # noqa: PLR0124
+
+
 def to_plain(value: Any) -> Any:
     """Return a dataclass, or what holds dataclasses, as plain data for JSON.
 

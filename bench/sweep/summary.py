@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.reading import without_nan
 from bench.sweep.store import SweepStore
 from bench.timing.aggregation import disturbed_rounds
 
@@ -35,7 +36,7 @@ class SweepSummary:
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON values; null for missing figures."""
-        return {name: None if value != value else value for name, value in asdict(self).items()}  # noqa: PLR0124
+        return without_nan(asdict(self))
 
 
 def summarise(store: SweepStore) -> SweepSummary:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.reading import Count, from_plain
+from bench.reading import Count, from_plain, without_nan
 from bench.timing.intervals import interval
 
 Floats = NDArray[np.float64]
@@ -54,10 +54,7 @@ class Tail:
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON values; None for a bound that one replicate does not have."""
-        return {
-            name: None if isinstance(value, float) and math.isnan(value) else value
-            for name, value in asdict(self).items()
-        }
+        return without_nan(asdict(self))
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Tail":

@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.reading import from_plain, without_nan
 from latency_models.evaluation.evaluate import rank_correlation
 
 Array = NDArray[np.float64]
@@ -42,20 +43,12 @@ class CrossValidation:
         )
 
     def to_json(self) -> dict[str, Any]:
-        data = asdict(self)
-        data["spearman"] = None if np.isnan(self.spearman) else self.spearman
-        return data
+        return without_nan(asdict(self))
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
-        rank = data["spearman"]
-        return cls(
-            pairs=int(data["pairs"]),
-            parts=int(data["parts"]),
-            rmse=float(data["rmse"]),
-            constant_rmse=float(data["constant_rmse"]),
-            spearman=float("nan") if rank is None else float(rank),
-        )
+        rank = {} if data["spearman"] is not None else {"spearman": float("nan")}
+        return from_plain(cls, {**data, **rank}, "a cross-validation")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ computes in, how far it is from torch, and how often it is right.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from bench.blocks.spec import BlockSpec
 from bench.digests import content_digest
@@ -19,7 +19,6 @@ from supernet.data.wilson import wilson_interval
 from supernet.space.arch import ArchConfig
 
 CARD_FORMAT = "ofabench-card-1"
-_Part = TypeVar("_Part")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,25 +150,13 @@ class ModelCard:
                 "the JSON file that `ofabench export` writes beside a model; export it again"
             )
         try:
-            size_bytes = data.get("size_bytes")
             blocks = tuple(BlockSpec.parse(key) for key in data["blocks"])
-            return cls(
-                space=str(data["space"]),
-                arch=ArchConfig.from_json(data["arch"]),
-                backend=str(data["backend"]),
-                batch=int(data["input_shape"][0]),
-                blocks=blocks,
-                normalisation=from_plain(Normalisation, data["normalisation"], "normalisation"),
-                sha256=str(data["sha256"]),
-                largest_difference=float(data["largest_difference"]),
-                precision=str(data.get("precision", "fp32")),
-                size_bytes=None if size_bytes is None else int(size_bytes),
-                closeness=_read_or_none(OutputDifference, data.get("closeness")),
-                calibration=_read_or_none(Calibration, data.get("calibration")),
-                accuracies=_read_or_none(Accuracies, data.get("accuracies")),
-                provenance=dict(data["provenance"]),
-                class_names=read_class_names(data.get("class_names"), blocks[-1].out_channels),
-            )
+            parts = {
+                "batch": data["input_shape"][0],
+                "blocks": to_plain(blocks),
+                "class_names": read_class_names(data.get("class_names"), blocks[-1].out_channels),
+            }
+            return from_plain(cls, {**data, **parts}, "its values", other_keys=True)
         except (*VALUE_DAMAGE, InputError) as error:
             line = first_line(error)
             raise FileError(
@@ -222,7 +209,3 @@ def _no_card(model: Path, content: bytes) -> str:
         "`ofabench export` and `ofabench deploy` write it with the model, so copy it from there, "
         f"or export the network again; `ofabench measure {model}` measures it without a card"
     )
-
-
-def _read_or_none(kind: type[_Part], data: Any) -> _Part | None:
-    return None if data is None else from_plain(kind, data, kind.__name__, other_keys=True)

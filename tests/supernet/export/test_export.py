@@ -194,7 +194,7 @@ def test_a_card_of_an_earlier_version_is_read(network: nn.Sequential, tmp_path: 
         ("{}", "net.onnx.json is not a card of ours (format None, expected 'ofabench-card-1')"),
         ("[1]", "net.onnx.json is not a card of ours"),
         ('{"format": "other"}', "(format 'other', expected"),
-        ('{"format": "ofabench-card-1"}', "net.onnx.json is a damaged card ('normalisation')"),
+        ('{"format": "ofabench-card-1"}', "net.onnx.json is a damaged card ('blocks')"),
     ],
 )
 def test_a_card_of_another_kind_is_one_line(card: str, said: str, tmp_path: Path) -> None:
