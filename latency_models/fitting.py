@@ -19,7 +19,7 @@ from latency_models.networks.few_shot import all_blocks, fit_few
 from latency_models.networks.network_calibration import (
     CalibrationChoice,
     NetworkCalibration,
-    fit_composition,
+    fit_calibration,
     spread_of,
 )
 from latency_models.predictors.predictor import (
@@ -180,7 +180,7 @@ def _by_terms(
     blocks: LatencyPredictor, networks: Sequence[Network], measured_ms: Floats
 ) -> LatencyPredictor:
     pairs = [blocks.alone_ms(network) for network in networks]
-    composition, choice = fit_composition(
+    composition, choice = fit_calibration(
         [warm for warm, _ in pairs], [cold for _, cold in pairs], measured_ms
     )
     costs = [composition.block_cost(warm, cold) for warm, cold in pairs]

@@ -80,7 +80,7 @@ def spread_of(error: float) -> float:
     return float(error * np.sqrt(np.pi / 2))
 
 
-def fit_composition(
+def fit_calibration(
     warm_ms: Sequence[Floats], cold_ms: Sequence[Floats], measured_ms: Floats
 ) -> tuple[NetworkCalibration, CalibrationChoice]:
     """Fit on networks (n,), given as arrays of their blocks' warm and cold latencies in ms.

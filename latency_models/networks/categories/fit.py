@@ -42,7 +42,7 @@ WITH_PRIORS = (
     (0.0, 0.015, 0.05, 0.15),
 )
 _MEAN_STD = 0.3  # prior relative standard deviation of the mean latency
-_FLAT = "alike"
+_FLAT = "equal costs"
 _MEAN = "mean of priors"
 
 

@@ -1,4 +1,4 @@
-"""`latency_models.networks.few_shot` and `bases`: costs told from whole networks alone."""
+"""`latency_models.networks.few_shot` and `prior_costs`: costs from whole networks alone."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ Networks = list[tuple[BlockSpec, ...]]
 
 TINY = SearchSpace.load("tiny")
 EVERY = TINY.unique_blocks()
-# A device: memory and dense work, launches, and what no feature tells, by block.
+# A device: memory, dense work, launches, and a factor of each block that no feature explains.
 COSTS = feature_matrix(EVERY, ("launches", "bytes_inner", "macs_pointwise")) @ [0.01, 0.5, 0.3]
 COSTS *= np.exp(0.1 * np.sin(np.arange(len(EVERY))))
 COST = dict(zip(EVERY, COSTS.tolist(), strict=True))
@@ -35,50 +35,54 @@ def networks_of(count: int, seed: int = 0) -> Networks:
 
 
 def device_ms(networks: Networks, noise: float = 0.0, seed: int = 1) -> Floats:
-    exact = np.array([0.2 + sum(COST[block] for block in one) for one in networks])
+    exact = np.array([0.2 + sum(COST[block] for block in network) for network in networks])
     return exact * np.exp(noise * np.random.default_rng(seed).normal(size=len(exact)))
 
 
 def predicted_ms(fit: FewShotFit, networks: Networks) -> Floats:
-    sums = [sum(fit.costs_ms[block] for block in one) for one in networks]
+    sums = [sum(fit.costs_ms[block] for block in network) for network in networks]
     return fit.overhead_ms + np.array(sums)
 
 
-def test_bases_are_mixes_that_meet_the_usual_latency() -> None:
+def test_prior_costs_are_mixes_scaled_to_the_usual_latency() -> None:
     networks = networks_of(12)
-    counts = np.array([[one.count(block) for block in EVERY] for one in networks], dtype=float)
+    counts = np.array(
+        [[network.count(block) for block in EVERY] for network in networks], dtype=float
+    )
     measured = device_ms(networks)
     physical = feature_matrix(EVERY, PHYSICAL)
 
-    found = prior_costs(counts, physical, measured, {})
+    costs = prior_costs(counts, physical, measured, {})
 
-    assert len(found) == 35  # four quarters over four bottlenecks
-    assert {"100% launches", "50% memory + 50% dense"} < {one.name for one in found}
-    assert sum(one.odds for one in found) == pytest.approx(1)
-    for one in found:
-        assert np.median(measured / (counts @ one.costs_ms)) == pytest.approx(1, rel=1e-6)
-    (launches,) = (one for one in found if one.name == "100% launches")
+    assert len(costs) == 35  # four quarters over four bottlenecks
+    assert {"100% launches", "50% memory + 50% dense"} < {prior.name for prior in costs}
+    assert sum(prior.odds for prior in costs) == pytest.approx(1)
+    for prior in costs:
+        assert np.median(measured / (counts @ prior.costs_ms)) == pytest.approx(1, rel=1e-6)
+    (launches,) = (prior for prior in costs if prior.name == "100% launches")
     per_launch = launches.costs_ms / physical[:, PHYSICAL.index("launches")]
     assert per_launch == pytest.approx(per_launch[0])
 
 
-def test_priors_are_mixed_with_bottlenecks_and_one_that_cannot_run_a_block_is_not() -> None:
+def test_priors_are_mixed_with_bottlenecks_unless_they_cannot_run_a_block() -> None:
     networks = networks_of(5)
-    counts = np.array([[one.count(block) for block in EVERY] for one in networks], dtype=float)
+    counts = np.array(
+        [[network.count(block) for block in EVERY] for network in networks], dtype=float
+    )
     broken = COSTS.copy()
     broken[0] = np.inf
 
-    found = prior_costs(
+    costs = prior_costs(
         counts,
         feature_matrix(EVERY, PHYSICAL),
         device_ms(networks),
         {"a": COSTS, "b": 2 * COSTS, "broken": broken},
     )
 
-    names = [one.name for one in found[35:]]
+    names = [prior.name for prior in costs[35:]]
     assert len(names) == 3 * (1 + 2 * len(BOTTLENECKS))
     assert {"a", "b", MEAN, "a, 25% launches"} < set(names)
-    same = {one.name: one.costs_ms for one in found}
+    same = {prior.name: prior.costs_ms for prior in costs}
     assert same["a"] == pytest.approx(same["b"])
 
 
@@ -87,33 +91,33 @@ def test_other_networks_are_predicted(count: int) -> None:
     fit = fit_few(networks_of(count), device_ms(networks_of(count), noise=0.01), EVERY)
     others = networks_of(200, seed=7)
 
-    found = evaluate(predicted_ms(fit, others), device_ms(others))
+    evaluation = evaluate(predicted_ms(fit, others), device_ms(others))
 
     assert set(fit.costs_ms) == set(EVERY)
-    assert found.within_10 > 0.9
-    assert found.spearman is not None
-    assert found.spearman > 0.95
+    assert evaluation.within_10 > 0.9
+    assert evaluation.spearman is not None
+    assert evaluation.spearman > 0.95
     assert 0 < dict(fit.errors)[fit.base] < 0.1
 
 
-def test_costs_that_are_like_no_base_are_found_by_ridge() -> None:
-    """No block costs what its work or its like do: kernels ranked other networks by 0.33."""
+def test_costs_unlike_all_prior_costs_are_fitted_by_ridge() -> None:
+    """No block costs what its work or similar blocks cost: kernels alone reach a rank of 0.33."""
     generator = np.random.default_rng(5)
     cost = dict(zip(EVERY, generator.gamma(1.0, size=len(EVERY)).tolist(), strict=True))
     networks = [TINY.blocks(arch) for arch in TINY.sample(generator, 300)]
-    measured = np.array([1 + sum(cost[block] for block in one) for one in networks])
+    measured = np.array([1 + sum(cost[block] for block in network) for network in networks])
 
     fit = fit_few(networks[:100], measured[:100], EVERY)
 
-    found = evaluate(predicted_ms(fit, networks[100:]), measured[100:])
+    evaluation = evaluate(predicted_ms(fit, networks[100:]), measured[100:])
     assert fit.base.endswith(", ridge")
-    assert found.spearman is not None
-    assert found.spearman > 0.9
+    assert evaluation.spearman is not None
+    assert evaluation.spearman > 0.9
     # The leave-one-out error is about the error on other networks.
-    assert dict(fit.errors)[fit.base] == pytest.approx(found.mape, rel=0.3)
+    assert dict(fit.errors)[fit.base] == pytest.approx(evaluation.mape, rel=0.3)
 
 
-def test_latencies_that_no_network_tells_are_predicted_as_a_constant() -> None:
+def test_latencies_independent_of_the_networks_are_predicted_as_a_constant() -> None:
     networks = networks_of(40)
     generator = np.random.default_rng(0)
     measured = np.exp(0.01 * generator.normal(size=40))
@@ -125,7 +129,7 @@ def test_latencies_that_no_network_tells_are_predicted_as_a_constant() -> None:
     assert dict(fit.errors)[fit.base] < 0.015
 
 
-def test_more_networks_tell_more() -> None:
+def test_more_networks_have_a_lower_error() -> None:
     others = networks_of(200, seed=7)
 
     def error(count: int) -> float:
@@ -136,12 +140,12 @@ def test_more_networks_tell_more() -> None:
     assert error(60) < 0.6 * error(5)
 
 
-def test_a_device_alike_is_the_best_base() -> None:
+def test_a_similar_device_has_the_likeliest_prior_costs() -> None:
     networks = networks_of(10)
 
-    fit = fit_few(networks, 3 * device_ms(networks), EVERY, {"alike": COSTS})
+    fit = fit_few(networks, 3 * device_ms(networks), EVERY, {"similar": COSTS})
 
-    assert fit.base == "alike"
+    assert fit.base == "similar"
     others = networks_of(100, seed=7)
     assert evaluate(predicted_ms(fit, others), 3 * device_ms(others)).within_5 > 0.98
 
@@ -153,10 +157,10 @@ def test_slow_outliers_change_little() -> None:
     slow[::10] *= 1.6
     others = networks_of(100, seed=7)
 
-    found = evaluate(predicted_ms(fit_few(networks, slow, EVERY), others), device_ms(others))
+    evaluation = evaluate(predicted_ms(fit_few(networks, slow, EVERY), others), device_ms(others))
 
-    assert found.within_10 > 0.95
-    assert abs(found.bias) < 0.03
+    assert evaluation.within_10 > 0.95
+    assert abs(evaluation.bias) < 0.03
 
 
 @settings(max_examples=8, deadline=None)
@@ -165,23 +169,23 @@ def test_units_do_not_matter_and_any_number_of_networks_will_do(factor: float, c
     networks = networks_of(count)
     measured = device_ms(networks)
 
-    one, other = fit_few(networks, measured), fit_few(networks, factor * measured)
+    fit, scaled = fit_few(networks, measured), fit_few(networks, factor * measured)
 
-    assert all(np.isfinite(list(one.costs_ms.values())))
-    assert predicted_ms(other, networks) == pytest.approx(
-        factor * predicted_ms(one, networks), rel=1e-4
+    assert all(np.isfinite(list(fit.costs_ms.values())))
+    assert predicted_ms(scaled, networks) == pytest.approx(
+        factor * predicted_ms(fit, networks), rel=1e-4
     )
 
 
 def test_the_same_networks_give_the_same_costs() -> None:
     networks = networks_of(12)
 
-    one, other = (fit_few(networks, device_ms(networks)) for _ in range(2))
+    first, second = (fit_few(networks, device_ms(networks)) for _ in range(2))
 
-    assert one.costs_ms == other.costs_ms
+    assert first.costs_ms == second.costs_ms
 
 
-def test_what_is_saved_predicts_the_same_slowly_and_densely(tmp_path: Path) -> None:
+def test_a_saved_fit_predicts_the_same_also_vectorized(tmp_path: Path) -> None:
     networks = networks_of(15)
     target = foreign_target("there_ms")
     fitted = fit_predictor(None, networks, device_ms(networks), target=target, blocks=EVERY)
@@ -199,7 +203,8 @@ def test_what_is_saved_predicts_the_same_slowly_and_densely(tmp_path: Path) -> N
 def test_blocks_are_counted_once() -> None:
     networks = networks_of(3)
 
-    found = all_blocks(networks, EVERY[:2])
+    blocks = all_blocks(networks, EVERY[:2])
 
-    assert found[:2] == list(EVERY[:2])
-    assert len(found) == len(set(found)) == len({*EVERY[:2], *(b for one in networks for b in one)})
+    assert blocks[:2] == list(EVERY[:2])
+    every = {*EVERY[:2], *(block for network in networks for block in network)}
+    assert len(blocks) == len(set(blocks)) == len(every)

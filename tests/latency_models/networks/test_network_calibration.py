@@ -1,4 +1,4 @@
-"""Composition from blocks to networks, on devices made up by hand."""
+"""Network calibration: from blocks to networks, on devices made up by hand."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from latency_models.networks.network_calibration import (
     NetworkCalibration,
-    fit_composition,
+    fit_calibration,
     fit_robust,
     spread_of,
 )
@@ -44,7 +44,7 @@ def test_what_made_the_networks_is_found_again() -> None:
     warm, cold = blocks_of(20)
     truth = NetworkCalibration(overhead_ms=0.8, slope=0.9, cold_slope=0.4)
 
-    found, choice = fit_composition(warm, cold, totals(warm, cold, truth))
+    found, choice = fit_calibration(warm, cold, totals(warm, cold, truth))
 
     assert choice.form == "overhead, slope, cold"
     assert found.to_items() == pytest.approx(truth.to_items(), rel=1e-6)
@@ -55,7 +55,7 @@ def test_the_simplest_of_equals_is_kept() -> None:
     warm, cold = blocks_of(20)
     noise = np.exp(0.02 * np.random.default_rng(1).standard_normal(20))
 
-    found, choice = fit_composition(warm, cold, totals(warm, cold, NetworkCalibration()) * noise)
+    found, choice = fit_calibration(warm, cold, totals(warm, cold, NetworkCalibration()) * noise)
 
     assert choice.form == "sum"
     assert found == NetworkCalibration(spread=found.spread)
@@ -67,7 +67,7 @@ def test_a_network_measured_wrong_does_not_matter() -> None:
     measured = totals(warm, cold, NetworkCalibration(slope=1.3))
     measured[3] *= 4
 
-    found, _ = fit_composition(warm, cold, measured)
+    found, _ = fit_calibration(warm, cold, measured)
 
     judged = np.delete(totals(warm, cold, found) / measured, 3)
     np.testing.assert_allclose(judged, 1, atol=0.01)
@@ -77,8 +77,8 @@ def test_one_or_two_networks_are_not_too_few() -> None:
     warm, cold = blocks_of(2)
     measured = totals(warm, cold, NetworkCalibration(slope=1.2))
 
-    one, _ = fit_composition(warm[:1], cold[:1], measured[:1])
-    two, _ = fit_composition(warm, cold, measured)
+    one, _ = fit_calibration(warm[:1], cold[:1], measured[:1])
+    two, _ = fit_calibration(warm, cold, measured)
 
     assert one == NetworkCalibration(spread=one.spread)
     assert two.overhead_ms >= 0
@@ -91,7 +91,7 @@ def test_what_is_predicted_is_what_was_fitted_where_blocks_come_below_zero() -> 
     cold = [one + 0.02 for one in warm]
     measured_ms = np.array([0.05 + one.sum() - 0.012 * len(one) for one in warm])
 
-    found, _ = fit_composition(warm, cold, measured_ms)
+    found, _ = fit_calibration(warm, cold, measured_ms)
 
     assert found.block_ms < -0.01
     assert totals(warm, cold, found) == pytest.approx(measured_ms, rel=1e-6)
@@ -135,7 +135,7 @@ def test_forms_are_tried_that_leave_a_network_over_to_judge_by(
 ) -> None:
     warm, cold = blocks_of(count)
 
-    _, choice = fit_composition(warm, cold, totals(warm, cold, NetworkCalibration(slope=1.25)))
+    _, choice = fit_calibration(warm, cold, totals(warm, cold, NetworkCalibration(slope=1.25)))
 
     assert [name for name, _ in choice.errors] == forms
     assert choice.networks == count
@@ -148,7 +148,7 @@ def test_forms_are_tried_that_leave_a_network_over_to_judge_by(
 def test_the_spread_kept_is_that_of_the_form_kept() -> None:
     warm, cold = blocks_of(2)
 
-    found, _ = fit_composition(warm, cold, totals(warm, cold, NetworkCalibration(slope=1.25)))
+    found, _ = fit_calibration(warm, cold, totals(warm, cold, NetworkCalibration(slope=1.25)))
 
     assert found.spread == pytest.approx(spread_of(0.2))
 
@@ -158,7 +158,7 @@ def test_what_each_block_adds_may_be_more_or_less(each_ms: float) -> None:
     warm, cold = blocks_of(12)
     truth = NetworkCalibration(slope=1.1, block_ms=each_ms)
 
-    found, choice = fit_composition(warm, cold, totals(warm, cold, truth))
+    found, choice = fit_calibration(warm, cold, totals(warm, cold, truth))
 
     assert choice.form == "slope, blocks"
     assert found.to_items() == pytest.approx(truth.to_items(), rel=1e-6, abs=1e-9)
