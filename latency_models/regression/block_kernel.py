@@ -1,9 +1,9 @@
 """Covariance of blocks: a squared-exponential kernel over a block's shape.
 
 See Rasmussen and Williams, 2006, chapter 4. There is one kernel, with two tables of length scales,
-because stored predictors depend on both: the knots of a smooth correction are stored as positions
-in the lengths of `WITHIN_KIND`, and the factors of a network correction are multiplied by
-similarities in those of `BETWEEN_NETWORKS`. Each was chosen on public columns for its use.
+because stored predictors need both: the knots of a smooth correction are positions in the lengths
+of `WITHIN_KIND`, and the factors of a network correction are for similarities in those of
+`BETWEEN_NETWORKS`. Few-shot fits of public columns are as good with either.
 """
 
 from collections.abc import Mapping, Sequence
