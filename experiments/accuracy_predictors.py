@@ -48,15 +48,15 @@ def main() -> int:
             started_s = time.perf_counter()
             predictor = fit_accuracy(space, codes[seen], accuracy[seen], kind=kind)
             took_s = time.perf_counter() - started_s
-            found = HeldOut.of(predictor.predict(codes[held]), accuracy[held], accuracy[seen])
+            result = HeldOut.of(predictor.predict(codes[held]), accuracy[held], accuracy[seen])
             share = _within(predictor, codes[held], accuracy[held])
-            print(_line(str(n), kind, found, f"{share:>10.1%} {took_s:>6.1f}"), end="")
+            print(_line(str(n), kind, result, f"{share:>10.1%} {took_s:>6.1f}"), end="")
             print(f"  {predictor.model.settings}")
     if (folder / PUBLISHED).is_file():
         # Trained on other images than those of the measured accuracies.
         predicted = OfaPublished.load(folder / PUBLISHED).predict(codes[held])
-        found = HeldOut.of(predicted, accuracy[held], accuracy[rest])
-        print(_line("(OFA's)", "published", found, ""))
+        result = HeldOut.of(predicted, accuracy[held], accuracy[rest])
+        print(_line("(OFA's)", "published", result, ""))
         offset = float(np.mean(predicted - accuracy[held]))
         shifted = HeldOut.of(predicted - offset, accuracy[held], accuracy[rest])
         print(_line("(OFA's)", "less bias", shifted, f"  bias {offset:+.3%}"))
@@ -80,9 +80,12 @@ def _within(predictor: AccuracyPredictor, codes: Codes, accuracy: NDArray[np.flo
     return float(np.mean(errors <= 2 * predictor.predict_spread(codes)))
 
 
-def _line(fitted: str, kind: str, found: HeldOut, more: str) -> str:
-    figures = f"{found.rmse * 100:>7.4f} {found.constant_rmse * 100:>11.4f}"
-    return f"{fitted:>9}  {kind:<9} {figures} {found.kendall:>8.3f} {found.spearman:>9.3f} {more}"
+def _line(fitted: str, kind: str, held_out: HeldOut, more: str) -> str:
+    figures = f"{held_out.rmse * 100:>7.4f} {held_out.constant_rmse * 100:>11.4f}"
+    return (
+        f"{fitted:>9}  {kind:<9} {figures} {held_out.kendall:>8.3f} "
+        f"{held_out.spearman:>9.3f} {more}"
+    )
 
 
 if __name__ == "__main__":

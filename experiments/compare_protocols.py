@@ -102,22 +102,22 @@ def measure(args: argparse.Namespace, out: Path) -> None:
     shuffled = sweep(blocks, backend, target, BLOCK_PLAN)
     seconds["cold"] = seconds["warm"] = time.monotonic() - started
     started = time.monotonic()
-    found = {
+    result = {
         "warm": shuffled.last.tolist(),
         "cold": shuffled.first.tolist(),
         "looped": looped(blocks, backend, target).tolist(),
     }
     seconds["looped"] = time.monotonic() - started
     started = time.monotonic()
-    found["flushed"] = flushed(blocks, backend, target).tolist()
+    result["flushed"] = flushed(blocks, backend, target).tolist()
     seconds["flushed"] = time.monotonic() - started
     whole = sweep(networks, backend, target, NETWORK_PLAN)
     # Networks were not in the passes of the blocks: the references bring both to one level.
     level = common_ratio(shuffled.references, whole.references)
-    found["network"] = (whole.last / level).tolist()
+    result["network"] = (whole.last / level).tolist()
     place = {block.blocks[0]: i for i, block in enumerate(blocks)}
     members = [[place[spec] for spec in network.blocks] for network in networks]
-    out.write_text(json.dumps({"ms": found, "seconds": seconds, "members": members}))
+    out.write_text(json.dumps({"ms": result, "seconds": seconds, "members": members}))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +132,7 @@ class Shuffled:
 def sweep(work: list[Workload], backend: Backend, target: Target, plan: SweepPlan) -> Shuffled:
     """Shuffled passes as `ofabench sweep` makes them."""
     places = with_references(work)
-    number = {one: i for i, one in enumerate(dict.fromkeys(places))}
+    number = {fromkey: i for i, fromkey in enumerate(dict.fromkeys(places))}
     loads = []
     for load in range(plan.replicates):
         replicate_plan = LoadPlan(passes=plan.rounds, calls=plan.samples, seed=load)
@@ -142,18 +142,18 @@ def sweep(work: list[Workload], backend: Backend, target: Target, plan: SweepPla
             )
             for one in LocalDevice().run_load(places, backend, target, replicate_plan)
         )
-        ids = tuple(number[one] for one in places)
+        ids = tuple(number[place] for place in places)
         loads.append(Replicate(group=0, number=load, workloads=ids, rounds=passes))
     known = {i: one for one, i in number.items()}
-    found = derive_measurements(loads, known, target, plan, {})
-    last = np.array([one.warm_ms for one in found])
-    first = np.array([one.cold_ms for one in found[: len(work)]])
+    result = derive_measurements(loads, known, target, plan, {})
+    last = np.array([one.warm_ms for one in result])
+    first = np.array([one.cold_ms for one in result[: len(work)]])
     return Shuffled(first=first, last=last[: len(work)], references=last[len(work) :])
 
 
 def looped(blocks: list[Workload], backend: Backend, target: Target) -> Floats:
     """Each block called over and over, one block after the other; median ms."""
-    found = []
+    result = []
     with pinned(target.cores):
         for block in blocks:
             (model,) = load_models([block], backend, target, seed=0)
@@ -164,8 +164,8 @@ def looped(blocks: list[Workload], backend: Backend, target: Target) -> Floats:
                     start_ns = time.perf_counter_ns()
                     model.run()
                     times_ns.append(time.perf_counter_ns() - start_ns)
-            found.append(np.median(times_ns) / 1e6)
-    return np.array(found)
+            result.append(np.median(times_ns) / 1e6)
+    return np.array(result)
 
 
 def flushed(blocks: list[Workload], backend: Backend, target: Target) -> Floats:

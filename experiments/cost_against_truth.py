@@ -58,8 +58,8 @@ def main() -> int:
     print("| --- | --- | --- | --- | --- | --- | --- |")
     amount = Amount(space=args.space, device=args.device, judged=0)
     try:
-        for one in args.targets.split(","):
-            backend, _, threads = one.partition(":")
+        for word in args.targets.split(","):
+            backend, _, threads = word.partition(":")
             target = TargetSteps(
                 folder=args.folder, backend=backend, threads=int(threads or 1), amount=amount
             )
@@ -81,11 +81,11 @@ def lines_of(target: TargetSteps) -> Iterator[str]:
     order = active_order(measured)
     for share in SHARES:
         count = round(share * len(measured.table))
-        told = [("active", [order[:count]])] if share < 1 else [("all", [order])]
+        result = [("active", [order[:count]])] if share < 1 else [("all", [order])]
         if share < 1:
             draws = [np.random.default_rng(seed).permutation(len(order)) for seed in range(DRAWS)]
-            told.append((f"random, mean of {DRAWS}", [draw[:count].tolist() for draw in draws]))
-        for name, choices in told:
+            result.append((f"random, mean of {DRAWS}", [draw[:count].tolist() for draw in draws]))
+        for name, choices in result:
             found = [judged(measured, rows) for rows in choices]
             yield line(f"{target.name} | {count} ({share:.0%}) | {name}", found)
 

@@ -45,7 +45,7 @@ class Try:
     @property
     def errors(self) -> dict[str, float]:
         """Latency over prediction, less 1, by how it is corrected."""
-        found = {"as measured": self.raw_ms / self.predicted_ms - 1}
+        result = {"as measured": self.raw_ms / self.predicted_ms - 1}
         estimates = (
             ("by anchors", self.by_anchors),
             ("by blocks", self.by_blocks),
@@ -54,10 +54,10 @@ class Try:
         )
         for name, drift in estimates:
             if drift is not None:
-                found[name] = self.session_ms / drift.ratio / self.predicted_ms - 1
+                result[name] = self.session_ms / drift.ratio / self.predicted_ms - 1
         if self.drift is not None and not self.drift.applied:
-            found["as verify decides"] = found["as measured"]
-        return found
+            result["as verify decides"] = result["as measured"]
+        return result
 
 
 def main() -> int:
@@ -103,14 +103,16 @@ def _measure(model: Path, predictor: LatencyPredictor, seed: int, force: bool) -
     )
     measurements = measure_file(content, card.blocks, bench)
     predicted_ms = predictor.predict(card.blocks).ms
-    found = verify(measurements, Expected(predicted_ms=predicted_ms), blocks=card.blocks)
-    network = next(one for one in measurements if one.workload.blocks == card.blocks)
+    result = verify(measurements, Expected(predicted_ms=predicted_ms), blocks=card.blocks)
+    network = next(
+        measurement for measurement in measurements if measurement.workload.blocks == card.blocks
+    )
     drift = drift_since_sweep(measurements, predictor, card.blocks)
     then = predictor.provenance.get("references") or {}
     return Try(
         name=model.stem,
         predicted_ms=predicted_ms,
-        raw_ms=found.measured.ms,
+        raw_ms=result.measured.ms,
         session_ms=network.median_ms,
         drift=drift,
         by_anchors=None if drift is None or drift.weak else drift,

@@ -65,10 +65,10 @@ def main() -> int:
 
 
 def _seconds(text: str) -> float:
-    found = SECONDS.parse(text, bare=False)
-    if found is None:
+    result = SECONDS.parse(text, bare=False)
+    if result is None:
         raise SystemExit(f"expected a time like 5m, got {text!r}")
-    return found
+    return result
 
 
 # --- measuring
@@ -128,11 +128,15 @@ def _read(out: Path, backend: str) -> Sessions:
     times, rows, networks, stretches = [], [], [], []
     for path in sorted(out.glob(f"{backend}-*.sqlite")):
         with SweepStore.open(path) as store:
-            found = [one for one in store.measurements() if one.workload.role == "network"]
-            found.sort(key=lambda one: one.workload.key)
-            networks = [one.workload for one in found]
+            result = [
+                measurement
+                for measurement in store.measurements()
+                if measurement.workload.role == "network"
+            ]
+            result.sort(key=lambda one: one.workload.key)
+            networks = [one.workload for one in result]
             times.append(store.sessions()[0].started_at)
-            rows.append([one.raw_ms for one in found])
+            rows.append([one.raw_ms for one in result])
             log = store.drift_log()
             stretches.append(() if log is None else log.stretches)
     ms = np.array(rows)

@@ -36,5 +36,5 @@ def operator_macs() -> NDArray[np.float64]:
 
 def macs_of(codes: NDArray[np.int64]) -> NDArray[np.float64]:
     """MACs of networks (n,) by their operators' codes (n, 22)."""
-    found: NDArray[np.float64] = operator_macs()[np.arange(codes.shape[1]), codes].sum(axis=1)
-    return found
+    result: NDArray[np.float64] = operator_macs()[np.arange(codes.shape[1]), codes].sum(axis=1)
+    return result

@@ -45,8 +45,8 @@ def read_tree(root: Path) -> Tree:
     files = {path.relative_to(root).as_posix(): path.read_text("utf-8") for path in paths}
     parsed = {path: _parse(path, text) for path, text in files.items()}
     modules = {_module(path): path for path in files}
-    found = (one for path in files for one in _imports(path, parsed[path], modules))
-    return Tree(files=files, parsed=parsed, imports=tuple(sorted(found)))
+    result = (one for path in files for one in _imports(path, parsed[path], modules))
+    return Tree(files=files, parsed=parsed, imports=tuple(sorted(result)))
 
 
 def folder_of(path: str) -> str:
@@ -102,8 +102,8 @@ def package_graph(tree: Tree) -> Graph:
 def components(graph: Graph) -> list[frozenset[str]]:
     """Return the strongly connected components: nodes that reach each other, alone or together."""
     reached = reach(graph)
-    found = {frozenset({a} | {b for b in reached[a] if a in reached[b]}) for a in graph}
-    return sorted(found, key=sorted)
+    result = {frozenset({a} | {b for b in reached[a] if a in reached[b]}) for a in graph}
+    return sorted(result, key=sorted)
 
 
 def reach(graph: Graph) -> dict[str, frozenset[str]]:

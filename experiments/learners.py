@@ -120,8 +120,8 @@ class CategoryLearner(Learner):
         ).predictor
 
     def predict(self, predictor: Any, rows: Rows) -> Floats:
-        found: Floats = predictor.predict(self.codes[rows])
-        return found
+        result: Floats = predictor.predict(self.codes[rows])
+        return result
 
 
 def ridge(fitted: Floats, measured_ms: Floats, judged: Floats) -> Floats:
@@ -129,5 +129,5 @@ def ridge(fitted: Floats, measured_ms: Floats, judged: Floats) -> Floats:
     from sklearn.linear_model import RidgeCV
 
     model = RidgeCV(alphas=np.logspace(-3, 3, 13)).fit(fitted, measured_ms)
-    found: Floats = model.predict(judged)
-    return found
+    result: Floats = model.predict(judged)
+    return result

@@ -61,8 +61,8 @@ def prior_columns(learner: Learner, column: str, which: str) -> list[str]:
     if which == "others":
         return others
     if which == "foreign":
-        return [one for one in others if _device(one) != _device(column)]
-    return [one for one in which.split(",") if one != column]
+        return [other for other in others if _device(other) != _device(column)]
+    return [word for word in which.split(",") if word != column]
 
 
 def _device(column: str) -> str:
@@ -100,14 +100,14 @@ def measure(cell: Cell) -> dict[str, Any]:
 
 
 def _baselines(learner: Learner, measured: Floats, fitted: Any, judged: Any) -> dict[str, Any]:
-    found = {"best constant": best_constant(measured[judged]).to_json()}
+    result = {"best constant": best_constant(measured[judged]).to_json()}
     one_hot = ridge(learner.design[fitted], measured[fitted], learner.design[judged])
-    found["ridge on one-hot"] = evaluate(one_hot, measured[judged]).to_json()
+    result["ridge on one-hot"] = evaluate(one_hot, measured[judged]).to_json()
     if learner.macs is not None:
         constant, slope = macs_line(learner.macs[fitted], measured[fitted])
         line = constant + slope * learner.macs[judged]
-        found["MACs alone"] = evaluate(line, measured[judged]).to_json()
-    return found
+        result["MACs alone"] = evaluate(line, measured[judged]).to_json()
+    return result
 
 
 def run(cells: Sequence[Cell], kept: Path, processes: int) -> list[dict[str, Any]]:
@@ -133,9 +133,9 @@ def _read(kept: Path) -> Iterator[dict[str, Any]]:
 def tables(results: Sequence[dict[str, Any]], figures: Sequence[str]) -> Iterator[str]:
     """A markdown table for each figure: columns of the data by numbers of networks."""
     rows = [
-        (one["column"], _method(one["priors"], name), one["networks"], told)
-        for one in results
-        for name, told in one["methods"].items()
+        (result["column"], _method(result["priors"], name), result["networks"], told)
+        for result in results
+        for name, told in result["methods"].items()
     ]
     sizes = sorted({networks for _, _, networks, _ in rows})
     for figure in figures:
@@ -166,8 +166,8 @@ def _cell(values: "pd.Series[float]") -> str:
 
 def _processor() -> str:
     """Name of this machine's processor."""
-    told = Path("/proc/cpuinfo")
-    lines = told.read_text().splitlines() if told.exists() else []
+    result = Path("/proc/cpuinfo")
+    lines = result.read_text().splitlines() if result.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
 

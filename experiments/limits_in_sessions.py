@@ -102,14 +102,14 @@ def _find(args: argparse.Namespace) -> None:
     options = SearchOptions(budget=8000, patience=40)
     fastest_ms = _edge_ms(args, predictor, 1e6, largest=False)
     slowest_ms = _edge_ms(args, predictor, 1e6, largest=True)
-    found = []
+    result = []
     for limit_ms in np.geomspace(1.3 * fastest_ms, slowest_ms, args.limits).tolist():
         for margin in MARGINS:
             limit = _limit(predictor, limit_ms, margin, args)
             one = search(None, args.accuracy, limit, options)
-            found.append(_searched(one, margin, limit_ms, predictor))
+            result.append(_searched(one, margin, limit_ms, predictor))
             print(f"{margin}, {limit_ms:.2f} ms: {one.accuracy:.2%}", flush=True)
-    _write(args.out / "searched.json", found)
+    _write(args.out / "searched.json", result)
 
 
 def _loop(args: argparse.Namespace) -> None:
@@ -119,11 +119,11 @@ def _loop(args: argparse.Namespace) -> None:
     done = _read(path)
     limits_ms = [one.limit_ms for one in _read(args.out / "searched.json") if one.margin == NONE]
     for number, limit_ms in enumerate(limits_ms):
-        if any(one.limit_ms == limit_ms for one in done):
+        if any(measurement.limit_ms == limit_ms for measurement in done):
             continue
         started = time.monotonic()
         try:
-            found = search_on_device(
+            result = search_on_device(
                 None,
                 args.accuracy,
                 _limit(predictor, limit_ms, WHOLE, args),
@@ -135,14 +135,14 @@ def _loop(args: argparse.Namespace) -> None:
             print(f"{limit_ms:.2f} ms: {error}", flush=True)
             continue
         one = replace(
-            _searched(found.result, LOOP, limit_ms, predictor),
-            deciding_ms=found.decided.raw_ms,
-            tries=len(found.tries),
+            _searched(result.result, LOOP, limit_ms, predictor),
+            deciding_ms=result.decided.raw_ms,
+            tries=len(result.tries),
             seconds=time.monotonic() - started,
         )
         done = [*done, one]
         _write(path, done)
-        print(f"{limit_ms:.2f} ms: {found.limit_met}, {one.seconds:.0f} s", flush=True)
+        print(f"{limit_ms:.2f} ms: {result.limit_met}, {one.seconds:.0f} s", flush=True)
 
 
 def _edge_ms(
@@ -169,16 +169,16 @@ def _limit(
 
 
 def _searched(
-    one: SearchResult, margin: str, limit_ms: float, predictor: LatencyPredictor
+    search_result: SearchResult, margin: str, limit_ms: float, predictor: LatencyPredictor
 ) -> Searched:
     key = predictor.target.key
     return Searched(
         margin=margin,
         limit_ms=limit_ms,
-        line=one.space.to_line(one.arch),
-        predicted_ms=one.predictions[key],
-        bound_ms=one.bounds.get(key),
-        accuracy=one.accuracy,
+        line=search_result.space.to_line(search_result.arch),
+        predicted_ms=search_result.predictions[key],
+        bound_ms=search_result.bounds.get(key),
+        accuracy=search_result.accuracy,
     )
 
 
@@ -219,9 +219,9 @@ def _report(out: Path) -> Iterator[str]:
         with SweepStore.open(path) as store:
             started_at = store.sessions()[0].started_at
             raw_ms = {
-                one.workload.label: one.raw_ms
-                for one in store.measurements()
-                if one.workload.role == "network"
+                measurement.workload.label: measurement.raw_ms
+                for measurement in store.measurements()
+                if measurement.workload.role == "network"
             }
         for margin in kinds:
             own = [one for one in searched if one.margin == margin and one.line in raw_ms]

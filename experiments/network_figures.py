@@ -56,11 +56,12 @@ class Figures:
             "searched": self.searched.to_json(),
         }
 
-    def _line(self, what: str, one: Evaluation) -> str:
-        rank = "-" if one.spearman is None else f"{one.spearman:.4f}"
+    def _line(self, what: str, evaluation: Evaluation) -> str:
+        rank = "-" if evaluation.spearman is None else f"{evaluation.spearman:.4f}"
         return (
-            f"| {self.name} | {what} | {one.n} | {one.within_5:.1%} | {one.within_10:.1%} | "
-            f"{rank} | {one.mape:.1%} | {one.bias:+.1%} |"
+            f"| {self.name} | {what} | {evaluation.n} | "
+            f"{evaluation.within_5:.1%} | {evaluation.within_10:.1%} | "
+            f"{rank} | {evaluation.mape:.1%} | {evaluation.bias:+.1%} |"
         )
 
 
@@ -96,12 +97,15 @@ def figures_of(target: TargetSteps) -> Figures:
 
 def _paired(
     space: SearchSpace,
-    one: NetworksTable,
+    networks_table: NetworksTable,
     other: NetworksTable,
     ms: dict[str, np.ndarray[Any, np.dtype[np.float64]]],
 ) -> tuple[np.ndarray[Any, np.dtype[np.float64]], np.ndarray[Any, np.dtype[np.float64]]]:
     """Latencies of the same networks in both tables."""
-    keys = [[code.tobytes() for code in space.codes_of(table.frame)] for table in (one, other)]
+    keys = [
+        [code.tobytes() for code in space.codes_of(table.frame)]
+        for table in (networks_table, other)
+    ]
     place = {key: row for row, key in enumerate(keys[1])}
     rows = [row for row, key in enumerate(keys[0]) if key in place]
     return ms["judge"][rows], ms["again"][[place[keys[0][row]] for row in rows]]

@@ -101,12 +101,23 @@ def shares(path: Path, wall_s: float) -> dict[str, float]:
     """Where the time of a sweep went."""
     with SweepStore.open(path) as store:
         loads = store.replicates()
-        found = [one for one in store.measurements() if one.workload.role == "block"]
-    passes_s = sum(number(one.facts["pass_ns"]) for load in loads for one in load.rounds) / 1e9
+        result = [
+            measurement
+            for measurement in store.measurements()
+            if measurement.workload.role == "block"
+        ]
+    passes_s = (
+        sum(
+            number(measured_round.facts["pass_ns"])
+            for load in loads
+            for measured_round in load.rounds
+        )
+        / 1e9
+    )
     ready_s = sum(number(load.rounds[0].facts["load_ready_s"]) for load in loads)
     sent = sum(number(load.rounds[0].facts["load_sent_bytes"]) for load in loads)
     return {
-        "blocks_measured": float(len(found)),
+        "blocks_measured": float(len(result)),
         "wall_s": wall_s,
         "sent_bytes": sent,
         "share_passes": passes_s / wall_s,

@@ -38,11 +38,11 @@ def missed(learner: BlockLearner, column: str) -> tuple[list[tuple[str, Evaluati
     trees.fit(inputs[fitted], np.log(measured[fitted]))
     by_trees = np.exp(trees.predict(inputs[judged]))
     ours = learner.predict(learner.fit(column, fitted[:MOST_OURS], {}), judged)
-    told = [
+    result = [
         (f"trees, {FITTED} networks", evaluate(by_trees, measured[judged])),
         (f"ours, {MOST_OURS} networks", evaluate(ours, measured[judged])),
     ]
-    return told, np.log(measured[judged] / ours)
+    return result, np.log(measured[judged] / ours)
 
 
 def spread(values: Floats) -> float:
@@ -54,7 +54,7 @@ def within_depths(learner: BlockLearner, column: str) -> float:
     """Spread of networks of the same depths about their own median."""
     depths = [f"d{stage}" for stage in range(5)]
     logs = pd.Series(np.log(learner.measured_ms(column)))
-    groups = logs.groupby([learner.table.frame[one].to_numpy() for one in depths])
+    groups = logs.groupby([learner.table.frame[depth].to_numpy() for depth in depths])
     return spread((logs - groups.transform("median")).to_numpy())
 
 

@@ -68,19 +68,19 @@ def main() -> int:
 
 def configured(folder: Path) -> list[PublishedNetwork]:
     """Networks of the authors' own files that the shared data lack, latencies from their names."""
-    found = []
+    result = []
     for path in sorted(folder.rglob("net.config")):
         told = re.fullmatch(r"(?:s7edge|LG-G8)_lat-(\d+)ms.*", path.parent.name)
         if told:
             (network,) = read_networks(path, [])
-            found.append(replace(network, latency_ms=float(told[1])))
-    return found
+            result.append(replace(network, latency_ms=float(told[1])))
+    return result
 
 
 def of(published: Sequence[PublishedNetwork], device: str) -> list[PublishedNetwork]:
     """Return a device's networks that have a published latency, from the fastest."""
-    found = [one for one in published if one.name.startswith(f"{device}_lat") and one.latency_ms]
-    return sorted(found, key=lambda one: one.latency_ms or 0.0)
+    result = [one for one in published if one.name.startswith(f"{device}_lat") and one.latency_ms]
+    return sorted(result, key=lambda one: one.latency_ms or 0.0)
 
 
 def left_out_scale(predicted: Floats, measured_ms: Floats) -> Floats:
@@ -93,14 +93,14 @@ def left_out_scale(predicted: Floats, measured_ms: Floats) -> Floats:
 
 def latencies_ms(networks: Sequence[PublishedNetwork]) -> Floats:
     """Published latencies, (n,) in ms."""
-    return np.array([one.latency_ms for one in networks], dtype=np.float64)
+    return np.array([network.latency_ms for network in networks], dtype=np.float64)
 
 
 def networks_of_note10(predictor: LatencyPredictor, networks: Sequence[PublishedNetwork]) -> None:
     """Published networks of the Note10: the table's blocks summed, regression for the rest."""
     measured = latencies_ms(networks)
-    predicted = predictor.predict_many([one.blocks for one in networks])
-    macs = left_out_scale(np.array([float(one.macs) for one in networks]), measured)
+    predicted = predictor.predict_many([network.blocks for network in networks])
+    macs = left_out_scale(np.array([float(network.macs) for network in networks]), measured)
     lines = []
     for one, true, ours, scaled in zip(networks, measured, predicted, macs, strict=True):
         known = sum(block in predictor.known for block in one.blocks)
@@ -135,7 +135,7 @@ def left_out_resolutions(paths: Mapping[int, Path], count: int) -> None:
     for size, path in paths.items():
         table = from_ofa([path], on)
         sums[size] = np.array([sum(map(table.lookup, blocks)) for blocks in networks[size]])
-        macs[size] = np.array([sum(one.macs for one in blocks) for blocks in networks[size]])
+        macs[size] = np.array([sum(block.macs for block in blocks) for blocks in networks[size]])
     for size in paths:
         print(f"leaving {size} px out", file=sys.stderr)
         others = sorted((other for other in paths if other != size), key=lambda o: abs(o - size))
@@ -163,12 +163,12 @@ def other_phones(predictor: LatencyPredictor, published: Sequence[PublishedNetwo
         if not networks:
             continue
         measured = latencies_ms(networks)
-        ours = predictor.predict_many([one.blocks for one in networks])
-        macs = np.array([float(one.macs) for one in networks])
+        ours = predictor.predict_many([network.blocks for network in networks])
+        macs = np.array([float(network.macs) for network in networks])
         scaled = [left_out_scale(one, measured) for one in (ours, macs)]
-        told = [summary(one, measured) for one in scaled]
-        told.append(_attempt(partial(_with_prior, predictor, networks, measured)))
-        lines.append(f"{phone} | {len(networks)} | {' | '.join(told)}")
+        result = [summary(one, measured) for one in scaled]
+        result.append(_attempt(partial(_with_prior, predictor, networks, measured)))
+        lines.append(f"{phone} | {len(networks)} | {' | '.join(result)}")
     print("## Other phones from the Note10 predictor\n")
     head = "phone | networks | Note10 predictor, one scale | MACs, one scale"
     rows(f"{head} | `fit --networks --prior` on the others", lines)
@@ -178,19 +178,19 @@ def _with_prior(
     predictor: LatencyPredictor, networks: Sequence[PublishedNetwork], measured_ms: Floats
 ) -> str:
     """Fit each network's latency from the others of its phone, the Note10 predictor as prior."""
-    found = []
-    for i, one in enumerate(networks):
-        others = [other.blocks for other in networks if other is not one]
+    result = []
+    for i, network in enumerate(networks):
+        others = [other.blocks for other in networks if other is not network]
         fitted = fit_predictor(
             None,
             others,
             np.delete(measured_ms, i),
             target=target("phone", "tflite"),
-            blocks=one.blocks,
+            blocks=network.blocks,
             priors={"note10": predictor},
         )
-        found.append(fitted.predict_many([one.blocks])[0])
-    return summary(np.array(found), measured_ms)
+        result.append(fitted.predict_many([network.blocks])[0])
+    return summary(np.array(result), measured_ms)
 
 
 def _attempt(figure: Callable[[], str]) -> str:

@@ -73,11 +73,11 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("docs/images"), metavar="DIR")
     args = parser.parse_args()
     try:
-        found = [Found.read(args.folder, name) for name in LIMITS]
+        result = [Found.read(args.folder, name) for name in LIMITS]
         cloud = _random_networks(args.folder)
         for theme, colours in THEMES.items():
             path = args.out / f"search-{theme}.svg"
-            _write(path, _drawn(cloud, found, colours))
+            _write(path, _drawn(cloud, result, colours))
             print(path)
     except OfabenchError as error:
         print(error, file=sys.stderr)

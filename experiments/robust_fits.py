@@ -86,20 +86,20 @@ def _by_macs(learner: Learner, measured_ms: Floats, fitted: Any, judged: Any) ->
         macs = macs_of(learner.codes)
     assert macs is not None
     constant, slope = macs_line(macs[fitted], measured_ms[fitted])
-    found: Floats = constant + slope * macs[judged]
-    return found
+    result: Floats = constant + slope * macs[judged]
+    return result
 
 
 def read(results: Path) -> dict[tuple[str, str, int, int], Draw]:
     """Finished draws; a line that was cut short counts for nothing."""
-    found = {}
+    result = {}
     for line in results.read_text().splitlines() if results.exists() else ():
         try:
             draw = Draw(**json.loads(line))
         except (ValueError, TypeError):
             continue
-        found[draw.key] = draw
-    return found
+        result[draw.key] = draw
+    return result
 
 
 def measure(args: argparse.Namespace) -> bool:
@@ -129,8 +129,8 @@ def table(draws: Sequence[Draw]) -> Iterator[str]:
     head = [f"{name}: mean, worst" for name in METHODS[:3]]
     yield f"| column | networks | draws | {' | '.join(head)} | constant | least (ours - ridge) |"
     yield "| --- |" + " ---: |" * (len(head) + 4)
-    for space, column, networks in dict.fromkeys(one.key[:3] for one in draws):
-        own = [one for one in draws if one.key[:3] == (space, column, networks)]
+    for space, column, networks in dict.fromkeys(draw.key[:3] for draw in draws):
+        own = [draw for draw in draws if draw.key[:3] == (space, column, networks)]
         cells = [
             f"{np.mean(values):.3f}, {min(values):.3f}"
             for values in ([one.spearman[name] for one in own] for name in METHODS[:3])
@@ -144,12 +144,14 @@ def table(draws: Sequence[Draw]) -> Iterator[str]:
 
 def verdict(draws: Sequence[Draw]) -> list[str]:
     """What falls short: draws that predict a constant or lie too far below ridge."""
-    found = [f"{' '.join(map(str, one.key))}: predicts a constant" for one in draws if one.constant]
-    for one in draws:
-        less = one.spearman["ridge"] - one.spearman["ours"]
+    result = [
+        f"{' '.join(map(str, one.key))}: predicts a constant" for one in draws if one.constant
+    ]
+    for draw in draws:
+        less = draw.spearman["ridge"] - draw.spearman["ours"]
         if less > ALLOWED:
-            found.append(f"{' '.join(map(str, one.key))}: {less:.4f} below ridge")
-    return found
+            result.append(f"{' '.join(map(str, draw.key))}: {less:.4f} below ridge")
+    return result
 
 
 def main() -> int:

@@ -69,13 +69,13 @@ def compare(args: argparse.Namespace) -> dict[str, float]:
     python, runner = [], []
     with tempfile.TemporaryDirectory(prefix="ofabench-") as place:
         folder = Path(place)
-        for number, one in enumerate(work):
-            model = random_model(one.blocks, seed=0)
+        for number, workload in enumerate(work):
+            model = random_model(workload.blocks, seed=0)
             (folder / f"m{number}.tflite").write_bytes(backend.serialise(model))
         for load in range(args.loads):
             plan = LoadPlan(passes=args.passes, calls=3, seed=args.seed + load)
             results = LocalDevice().run_load(work, backend, target, plan)
-            python.append(load_ns([one.samples_ns for one in results]))
+            python.append(load_ns([result.samples_ns for result in results]))
             runner.append(load_ns(runner_load(bundle, folder, len(work), plan, target.cores)))
     ours, theirs = np.stack(runner)[:, : args.blocks], np.stack(python)[:, : args.blocks]
     ratio = np.median(ours, axis=0) / np.median(theirs, axis=0)
@@ -93,8 +93,8 @@ def compare(args: argparse.Namespace) -> dict[str, float]:
 
 def load_ns(passes: list[Floats]) -> Floats:
     """Warm time of each workload in one load."""
-    found: Floats = np.median(warm_ns(np.stack(passes)), axis=0)
-    return found
+    result: Floats = np.median(warm_ns(np.stack(passes)), axis=0)
+    return result
 
 
 def halves_apart(loads_ns: Floats) -> float:

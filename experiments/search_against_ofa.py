@@ -69,8 +69,8 @@ class Ours:
         """Search, from the predictors on: making arrays of the table counts; also in seconds."""
         started = time.perf_counter()
         limit = latency(self.space, self.latency, limit_ms)
-        found = search(self.space, self.accuracy.predict, [limit], seed=seed, plan=plan)
-        return found, time.perf_counter() - started
+        result = search(self.space, self.accuracy.predict, [limit], seed=seed, plan=plan)
+        return result, time.perf_counter() - started
 
 
 def main() -> int:

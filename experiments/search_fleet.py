@@ -63,10 +63,10 @@ def main() -> int:
                         plan = SearchPlan(strategy=strategy)
                         found.append(search(space, accuracy.predict, chosen, seed=seed, plan=plan))
                         seconds.append(time.perf_counter() - began)
-                    told = [one.accuracy for one in found]
+                    result = [one.accuracy for one in found]
                     print(
                         f"| {', '.join(f'{one.limit:.3g}' for one in chosen)} | {name} | "
-                        f"{np.median(told):.3%}, {min(told):.3%}, {max(told):.3%} | "
+                        f"{np.median(result):.3%}, {min(result):.3%}, {max(result):.3%} | "
                         f"{np.median([one.evaluated for one in found]):.0f} | "
                         f"{np.median(seconds):.2f} |",
                         flush=True,

@@ -77,13 +77,13 @@ def main() -> int:
                 limit = latency(space, predictor, limit_ms)
                 plan = SearchPlan(strategy=strategy)
                 try:
-                    found = search(space, accuracy, [limit], seed=seed, plan=plan)
+                    result = search(space, accuracy, [limit], seed=seed, plan=plan)
                 except InfeasibleError:
                     nothing += 1
                     continue
                 seconds.append(time.perf_counter() - began)
-                gaps.append((value - found.accuracy) / span)
-                networks.append(found.history[-2].evaluated)
+                gaps.append((value - result.accuracy) / span)
+                networks.append(result.history[-2].evaluated)
         exact = sum(abs(gap) < 1e-9 for gap in gaps)
         print(
             f"| {name} | {args.seeds} | {exact} of {len(gaps) + nothing} | {max(gaps):.3%}"

@@ -46,6 +46,6 @@ def write_searched(
     lines, plan = [*anchors], SearchPlan(budget=Budget(evaluations=BUDGET, patience=30))
     for number, limit_ms in enumerate(np.geomspace(least_ms, most_ms, limits + 2)[1:-1].tolist()):
         limit = latency(space, known, limit_ms)
-        found = search(space, grown, [limit], seed=number, plan=plan)
-        lines.append(space.to_line(found.arch))
+        result = search(space, grown, [limit], seed=number, plan=plan)
+        lines.append(space.to_line(result.arch))
     write_text(out, "\n".join(dict.fromkeys(lines)) + "\n")

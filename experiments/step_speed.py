@@ -103,10 +103,10 @@ def heading(args: argparse.Namespace) -> str:
     cuda = args.device.type == "cuda"
     where = torch.cuda.get_device_name(args.device) if cuda else cpu_model() or platform.machine()
     order = "channels last" if args.channels_last else "channels first"
-    told = [where, f"torch {torch.__version__}", args.precision, order]
-    told += [] if cuda else [f"{args.threads} thread(s)"]
-    told += ["largest compiled"] if args.compile else []
-    return f"{', '.join(told)}, {datetime.now(UTC):%Y-%m-%d}\n\n{HEAD}"
+    result = [where, f"torch {torch.__version__}", args.precision, order]
+    result += [] if cuda else [f"{args.threads} thread(s)"]
+    result += ["largest compiled"] if args.compile else []
+    return f"{', '.join(result)}, {datetime.now(UTC):%Y-%m-%d}\n\n{HEAD}"
 
 
 @dataclass(frozen=True, kw_only=True)

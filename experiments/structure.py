@@ -107,11 +107,13 @@ def circles(tree: Tree) -> tuple[Circle, ...]:
     """Return the circles of files."""
     return tuple(
         Circle(
-            files=tuple(sorted(one)),
-            ties=tuple(i for i in tree.imports if i.importer in one and i.imported in one),
+            files=tuple(sorted(component)),
+            ties=tuple(
+                i for i in tree.imports if i.importer in component and i.imported in component
+            ),
         )
-        for one in components(file_graph(tree))
-        if len(one) > 1
+        for component in components(file_graph(tree))
+        if len(component) > 1
     )
 
 
@@ -127,14 +129,14 @@ def pairs(tree: Tree) -> tuple[Pair, ...]:
 
 def namespace_functions(tree: Tree) -> tuple[NamespaceFunction, ...]:
     """Return the functions that take an `argparse.Namespace`."""
-    found = []
+    result = []
     for file, parsed in tree.parsed.items():
         for node in ast.walk(parsed):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and _takes(node):
                 lines = (node.end_lineno or node.lineno) - node.lineno + 1
                 outside = not file.startswith(COMMAND_LINE)
-                found.append(NamespaceFunction(file, node.name, node.lineno, lines, outside))
-    return tuple(sorted(found, key=lambda one: (one.file, one.line)))
+                result.append(NamespaceFunction(file, node.name, node.lineno, lines, outside))
+    return tuple(sorted(result, key=lambda one: (one.file, one.line)))
 
 
 def _takes(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
@@ -199,8 +201,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"structure: {error}", file=sys.stderr)
         return 2
-    found = structure_of(tree, flows)
-    print(json.dumps(asdict(found), indent=1) if args.json else text_of(found))
+    result = structure_of(tree, flows)
+    print(json.dumps(asdict(result), indent=1) if args.json else text_of(result))
     return 0
 
 

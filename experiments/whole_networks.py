@@ -40,9 +40,9 @@ def main() -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     amount = Amount(space=args.space, device=args.device, judged=args.judged)
     targets = [
-        TargetSteps(folder=args.out, backend=one.partition(":")[0],
-                    threads=int(one.partition(":")[2] or 1), amount=amount)
-        for one in args.targets.split(",")
+        TargetSteps(folder=args.out, backend=word.partition(":")[0],
+                    threads=int(word.partition(":")[2] or 1), amount=amount)
+        for word in args.targets.split(",")
     ]  # fmt: skip
     try:
         if not args.only_report:
@@ -60,26 +60,26 @@ def measure(targets: list[TargetSteps], space: SearchSpace, limits: int) -> None
     def say(line: str) -> None:
         print(f"{datetime.now(UTC):%H:%M:%S} {line}", file=sys.stderr)
 
-    for one in targets:
-        run_steps(one.fitting(), say)
-        anchors = anchor_lines(space, one.at("fit-n.parquet"), one.amount.anchors)
-        write_text(one.at("anchors.jsonl"), "\n".join(anchors) + "\n")
+    for target in targets:
+        run_steps(target.fitting(), say)
+        anchors = anchor_lines(space, target.at("fit-n.parquet"), target.amount.anchors)
+        write_text(target.at("anchors.jsonl"), "\n".join(anchors) + "\n")
         write_searched(
-            space, one.at("predictor.parquet"), anchors, one.at("searched.jsonl"), limits
+            space, target.at("predictor.parquet"), anchors, target.at("searched.jsonl"), limits
         )
     for name in ("again", "judge", "searched"):
-        for one in targets:
-            run_steps(one.judging(name), say)
+        for target in targets:
+            run_steps(target.judging(name), say)
 
 
 def report(targets: list[TargetSteps]) -> None:
     print(f"{platform.machine()}, {datetime.now(UTC):%Y-%m-%d}\n\n{HEAD}")
-    told = {}
-    for one in targets:
-        told[one.name] = figures_of(one)
-        for line in told[one.name].lines():
+    result = {}
+    for target in targets:
+        result[target.name] = figures_of(target)
+        for line in result[target.name].lines():
             print(line)
-    text = json.dumps({name: figures.to_json() for name, figures in told.items()}, indent=2)
+    text = json.dumps({name: figures.to_json() for name, figures in result.items()}, indent=2)
     (targets[0].folder / "figures.json").write_text(text + "\n")
 
 

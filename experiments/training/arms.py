@@ -121,11 +121,11 @@ def seconds_a_step(
         out = Path(folder) / "x.safetensors"
         train(recipe, part, out, Running(), sampling)
         records = load_checkpoint(out).records
-    found: dict[str, float] = {}
+    result: dict[str, float] = {}
     for phase in recipe.schedule.phases:
         last = [record for record in records if record.phase == phase.name][-1]
-        found[phase.name] = last.seconds / (images // phase.batch)
-    return found
+        result[phase.name] = last.seconds / (images // phase.batch)
+    return result
 
 
 def total_s(phases: Sequence[Phase], step_s: dict[str, float], images: int) -> float:

@@ -65,8 +65,8 @@ def limits_of(study: Study, space: SearchSpace, predictor: LatencyPredictor) -> 
         codes.append(drawn[cost(drawn) > low][:BETWEEN])
     chosen, archs = np.concatenate(codes), study.folder / "candidates.jsonl"
     write_text(archs, "".join(space.to_line(arch) + "\n" for arch in space.decode(chosen)))
-    found = measured_ms(study, space, archs)
-    ms = np.array([found[space.to_line(arch)] for arch in space.decode(chosen)])
+    result = measured_ms(study, space, archs)
+    ms = np.array([result[space.to_line(arch)] for arch in space.decode(chosen)])
     return Limits(ms=tuple(edges[1:]), archs=archs, candidates_ms=ms)
 
 
@@ -110,11 +110,11 @@ def restricted_arm(study: Study, seed: int, limit_ms: float, focus: str) -> Arm:
 
 def best_by_limit(limits: Limits, accuracy: NDArray[np.float64]) -> list[int]:
     """Under each limit, the place of the candidate that is best on validation images."""
-    found = []
+    result = []
     for limit_ms in limits.ms:
         within = np.where(limits.candidates_ms <= limit_ms, accuracy, -1.0)
-        found.append(int(within.argmax()))
-    return found
+        result.append(int(within.argmax()))
+    return result
 
 
 def judged(study: Study, arm: Arm, limits: Limits) -> list[float]:
@@ -143,13 +143,13 @@ def run(study: Study, focus: tuple[str, ...] = ()) -> str:
     every = [arm for of_name in zip(*arms.values(), strict=True) for arm in of_name]
     study.each([partial(arm.train, study) for arm in every])
     study.each([partial(judged, study, arm, limits) for arm in every])
-    found = {name: [judged(study, arm, limits) for arm in of] for name, of in arms.items()}
+    result = {name: [judged(study, arm, limits) for arm in of] for name, of in arms.items()}
     volumes = {
         name: np.array([hypervolume(limits.ms, one, CHANCE) for one in by_seed])
-        for name, by_seed in found.items()
+        for name, by_seed in result.items()
     }
     rows = []
-    for name, by_seed in found.items():
+    for name, by_seed in result.items():
         gap = volumes[name] - volumes["unrestricted"]
         seconds = np.mean([arm.device_s(study) for arm in arms[name]])
         told = "-" if name == "unrestricted" else str(difference(gap.tolist()))

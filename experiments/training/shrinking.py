@@ -45,15 +45,15 @@ def corners(space: SearchSpace) -> dict[str, ArchConfig]:
     layout, most = space.layout, space.encode([space.largest()])[0]
     kernels, expands = layout.groups
     groups = {"D": slice(1, layout.kernel_start), "W": expands, "K": kernels}
-    found = {}
+    result = {}
     for ends in itertools.product((0, -1), repeat=3):
         row, name = most.copy(), ""
         for (letter, group), end in zip(groups.items(), ends, strict=True):
             values = [column.values[end] for column in layout.columns[group]]
             row[group] = values
             name += f"{letter}{max(values)}"
-        found[name] = space.decode(layout.canonical(row[None]))[0]
-    return found
+        result[name] = space.decode(layout.canonical(row[None]))[0]
+    return result
 
 
 def shrinking_arm(study: Study, seed: int) -> Arm:
@@ -128,7 +128,7 @@ def run(study: Study, arms_of: Mapping[str, Callable[[Study, int], Arm]]) -> str
         rows.append(row)
     seconds = np.array([[arm.device_s(study) for arm in of] for of in by_seed]).mean(axis=0)
     first, *others = arms_of
-    rows.append(["device-seconds", *(f"{one:.0f}" for one in seconds), *("" for _ in others)])
+    rows.append(["device-seconds", *(f"{second:.0f}" for second in seconds), *("" for _ in others)])
     head = ["network", *(f"{name}, %" for name in arms_of)]
     return "\n".join(
         [

@@ -42,15 +42,15 @@ class Result:
         self.seconds += float(str(report["seconds"]))
         self.slowest_s = max(self.slowest_s, float(str(report["slowest_s"])))
         self.peak_bytes = max(self.peak_bytes, int(str(report["peak_bytes"])))
-        found = report["findings"]
-        for place, count in (found if isinstance(found, dict) else {}).items():
+        result = report["findings"]
+        for place, count in (result if isinstance(result, dict) else {}).items():
             self.findings[place] = self.findings.get(place, 0) + count
 
     def line(self) -> str:
         """One row of the table."""
         cells = f"{self.name:28}{self.inputs:>10}{self.seconds:>9.1f}{self.slowest_s:>8.3f}s"
-        told = ", ".join(f"{place} ({count})" for place, count in self.findings.items()) or "none"
-        return f"{cells}{self.peak_bytes / 1e6:>7.0f}MB  {told}"
+        result = ", ".join(f"{place} ({count})" for place, count in self.findings.items()) or "none"
+        return f"{cells}{self.peak_bytes / 1e6:>7.0f}MB  {result}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

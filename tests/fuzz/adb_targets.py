@@ -189,8 +189,8 @@ def read_sync(data: bytes) -> None:
 
 def read_hashes(data: bytes) -> None:
     """Hashes of files on the phone, and which program tells them."""
-    found = hashes(Shell(data), "sha256sum", "/data/local/tmp", ["a", "b c"])
-    assert all(isinstance(name, str) for name in found)
+    result = hashes(Shell(data), "sha256sum", "/data/local/tmp", ["a", "b c"])
+    assert all(isinstance(name, str) for name in result)
     hash_program(Shell(data))
 
 

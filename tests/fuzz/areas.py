@@ -13,5 +13,5 @@ AREAS = (*TEXT, *FILES)
 
 def targets_of(area: str) -> Sequence[FuzzTarget]:
     """Return the targets of an area."""
-    found: Sequence[FuzzTarget] = import_module(f"tests.fuzz.{area}_targets").TARGETS
-    return found
+    result: Sequence[FuzzTarget] = import_module(f"tests.fuzz.{area}_targets").TARGETS
+    return result

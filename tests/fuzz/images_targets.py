@@ -26,11 +26,11 @@ def read_image(data: bytes) -> None:
         asked = DecodeRequest(
             path=path, channels=channels, resolution=24, choose=centre_view, gap=2.0
         )
-        found = try_decode(asked)
-        if isinstance(found, str):
-            assert found.strip(), "no reason"
+        result = try_decode(asked)
+        if isinstance(result, str):
+            assert result.strip(), "no reason"
         else:
-            assert found.shape == (24, 24, channels)
+            assert result.shape == (24, 24, channels)
 
 
 def _image(kind: str, mode: str = "RGB", **options: object) -> bytes:

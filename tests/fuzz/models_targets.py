@@ -34,7 +34,7 @@ def read_tflite(data: bytes) -> None:
 
 def _unfixed_shapes() -> list[bytes]:
     """Models whose input or output has a side that is a name, absent, 0 or larger than memory."""
-    found = []
+    result = []
     for value in ("input", "output"):
         for side in ("n", None, 0, 1 << 40):
             model = onnx.load_from_string(OnnxBackend().serialise(MODEL))
@@ -44,8 +44,8 @@ def _unfixed_shapes() -> list[bytes]:
                 shape.dim_param = side
             elif side is not None:
                 shape.dim_value = side
-            found.append(model.SerializeToString())
-    return found
+            result.append(model.SerializeToString())
+    return result
 
 
 def _damaged_tflite() -> list[bytes]:

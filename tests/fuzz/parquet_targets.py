@@ -42,19 +42,19 @@ Read = Callable[[Path], object]
 
 def read_table(path: Path) -> None:
     """A latency table, and one of its blocks asked for."""
-    found = LatencyTable.load(path)
-    if found.specs:
-        found.lookup(found.specs[0])
+    result = LatencyTable.load(path)
+    if result.specs:
+        result.lookup(result.specs[0])
 
 
 def read_networks(path: Path) -> None:
     """A networks table, its only latency column, and its networks as those of a space."""
-    found = NetworksTable.load(path)
-    column = found.column_or_only(None)
-    found.latencies_ms(column)
-    found.spread(column)
-    codes_of(found.frame, category_columns(found.frame))
-    TINY.codes_of(found.frame)
+    result = NetworksTable.load(path)
+    column = result.column_or_only(None)
+    result.latencies_ms(column)
+    result.spread(column)
+    codes_of(result.frame, category_columns(result.frame))
+    TINY.codes_of(result.frame)
 
 
 def read_predictor(path: Path) -> None:
@@ -64,15 +64,15 @@ def read_predictor(path: Path) -> None:
 
 def read_categories(path: Path) -> None:
     """A predictor of categories, and what it says of a network."""
-    found = CategoryPredictor.load(path)
-    found.predict(np.zeros((2, len(found.columns)), dtype=np.int64))
+    result = CategoryPredictor.load(path)
+    result.predict(np.zeros((2, len(result.columns)), dtype=np.int64))
 
 
 def read_accuracy(path: Path) -> None:
     """An accuracy predictor, and what it says of networks of its space."""
-    found = AccuracyPredictor.load(path)
-    found.check_space(TINY)
-    found.predict(TINY.sample_codes(np.random.default_rng(0), 2))
+    result = AccuracyPredictor.load(path)
+    result.check_space(TINY)
+    result.predict(TINY.sample_codes(np.random.default_rng(0), 2))
 
 
 def read_file(read: Read, data: bytes) -> None:
@@ -82,9 +82,9 @@ def read_file(read: Read, data: bytes) -> None:
 
 def read_metadata(read: Read, seed: Callable[[], bytes], data: bytes) -> None:
     """A whole file with other metadata."""
-    found = _table(seed())
+    result = _table(seed())
     path = scratch_folder() / "input.parquet"
-    parquet.write_table(found.replace_schema_metadata({**_others(found), KEY: data}), path)
+    parquet.write_table(result.replace_schema_metadata({**_others(result), KEY: data}), path)
     read(path)
 
 
@@ -93,8 +93,8 @@ def read_changed(read: Read, seed: Callable[[], bytes], data: bytes) -> None:
 
     `{"column": {"row": value}}`; what is no such JSON changes nothing.
     """
-    found = _table(seed())
-    frame = found.to_pandas()
+    result = _table(seed())
+    frame = result.to_pandas()
     try:
         changes = json.loads(data)
         for name, values in changes.items():
@@ -105,7 +105,7 @@ def read_changed(read: Read, seed: Callable[[], bytes], data: bytes) -> None:
         made = pa.Table.from_pandas(frame, preserve_index=False)
     except NO_CHANGE:
         return
-    metadata = {**(made.schema.metadata or {}), KEY: found.schema.metadata[KEY]}
+    metadata = {**(made.schema.metadata or {}), KEY: result.schema.metadata[KEY]}
     path = scratch_folder() / "input.parquet"
     parquet.write_table(made.replace_schema_metadata(metadata), path)
     read(path)
@@ -140,8 +140,8 @@ def _changes(change: dict[str, Any]) -> list[bytes]:
 
 def _described_wrongly(content: Callable[[], bytes]) -> list[bytes]:
     """The file with a frame that pandas cannot read, metadata too deep, and texts that are none."""
-    found = _table(content())
-    described = json.loads(found.schema.metadata[b"pandas"])
+    result = _table(content())
+    described = json.loads(result.schema.metadata[b"pandas"])
     first, *others = described["columns"]
     nameless = {key: value for key, value in first.items() if key != "numpy_type"}
     wrong = [
@@ -150,12 +150,13 @@ def _described_wrongly(content: Callable[[], bytes]) -> list[bytes]:
     ]
     metadata = [{b"pandas": json.dumps(one).encode()} for one in wrong] + [{KEY: b"[" * 3000}]
     tables = [
-        found.replace_schema_metadata({**found.schema.metadata, **changes}) for changes in metadata
+        result.replace_schema_metadata({**result.schema.metadata, **changes})
+        for changes in metadata
     ]
-    for place, field in enumerate(found.schema):
+    for place, field in enumerate(result.schema):
         if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
-            values = pa.array([b"\xef(\xff"] * len(found), pa.large_binary())
-            tables.append(found.set_column(place, field.name, values.view(pa.large_string())))
+            values = pa.array([b"\xef(\xff"] * len(result), pa.large_binary())
+            tables.append(result.set_column(place, field.name, values.view(pa.large_string())))
     return [_written(table) for table in tables]
 
 
@@ -213,10 +214,10 @@ _KINDS: dict[str, tuple[Read, Callable[[Path], None], dict[str, Any]]] = {
 
 
 def _targets() -> list[FuzzTarget]:
-    found = []
+    result = []
     for name, (read, save, change) in _KINDS.items():
         content = partial(_content, save)
-        found += [
+        result += [
             FuzzTarget(
                 name=name,
                 read=partial(read_file, read),
@@ -237,7 +238,7 @@ def _targets() -> list[FuzzTarget]:
                 seeds=partial(_changes, change),
             ),
         ]
-    return found
+    return result
 
 
 def read_csv(data: bytes) -> None:

@@ -54,8 +54,8 @@ def read_tfnas(data: bytes) -> None:
 
 def read_fbnet(data: bytes) -> None:
     """Costs by category, all above 0."""
-    found = from_fbnet(file_of(data, ".json"), TARGET)
-    assert all(ms > 0 for costs in found.costs_ms.values() for ms in costs.values())
+    result = from_fbnet(file_of(data, ".json"), TARGET)
+    assert all(ms > 0 for costs in result.costs_ms.values() for ms in costs.values())
 
 
 TARGETS = (

@@ -89,12 +89,12 @@ class Meter:
         part.write_text(json.dumps(report))
         part.replace(self.folder / REPORT)
 
-    def _found(self, place: str, data: bytes, told: str) -> None:
+    def _found(self, place: str, data: bytes, text: str) -> None:
         self.findings[place] += 1
         file = self.folder / f"finding-{_file_name(place)}"
         if self.findings[place] == 1 or len(data) < file.stat().st_size:
             file.write_bytes(data)
-            file.with_name(file.name + ".txt").write_text(told)
+            file.with_name(file.name + ".txt").write_text(text)
 
 
 def main() -> None:
@@ -139,9 +139,9 @@ def main() -> None:
 def _mutate(data: bytes, most: int, seed: int) -> bytes:
     """libFuzzer's change or, of every other text, one of ours."""
     if seed % 2 and data.isascii():
-        found = changed(data, random.Random(seed))
-        if len(found) <= most:
-            return found
+        result = changed(data, random.Random(seed))
+        if len(result) <= most:
+            return result
     mutated: bytes = atheris.Mutate(data, most)
     return mutated
 

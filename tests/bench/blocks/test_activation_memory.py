@@ -86,8 +86,8 @@ def test_a_networks_peak_is_the_largest_of_its_blocks(name: str) -> None:
 
     for arch in archs:
         blocks = space.blocks(arch)
-        found = tflite_lifetimes.peak_values(graph_of(blocks))
-        assert max(peak_values(block) for block in blocks) == found
+        result = tflite_lifetimes.peak_values(graph_of(blocks))
+        assert max(peak_values(block) for block in blocks) == result
 
 
 def test_a_runtime_that_pads_apart_needs_more() -> None:

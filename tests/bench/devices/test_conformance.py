@@ -79,8 +79,8 @@ def pocket_phone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
 @pytest.fixture(params=[*DEVICES, "adb"])
 def case(request: pytest.FixtureRequest) -> Case:
     if request.param == "adb":
-        found: Case = request.getfixturevalue("pocket_phone")
-        return found
+        result: Case = request.getfixturevalue("pocket_phone")
+        return result
     return DEVICES[request.param]()
 
 
@@ -198,11 +198,11 @@ def test_its_outputs_are_the_backends_own(case: Case) -> None:
     images = random_images((1, *model.input_shape), seed=2)
     here = target(device, backend)
 
-    found = device.infer(backend.serialise(model), images, backend, here)
+    result = device.infer(backend.serialise(model), images, backend, here)
 
     expected = backend.load(model, here).infer(images)
-    assert found.shape == expected.shape
-    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert result.shape == expected.shape
+    np.testing.assert_allclose(result, expected, atol=1e-4)
 
 
 def test_it_can_be_closed_twice_and_used_again(case: Case) -> None:

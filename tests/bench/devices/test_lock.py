@@ -64,10 +64,12 @@ def test_another_process_is_named_in_one_line() -> None:
     ):
         pass
 
-    told = str(refused.value)
-    assert told.startswith(f"adb:one is being measured by process {holder.pid} (`-c one`, since 20")
-    assert told.endswith("let it end, or wait for it by --wait")
-    assert "\n" not in told
+    message = str(refused.value)
+    assert message.startswith(
+        f"adb:one is being measured by process {holder.pid} (`-c one`, since 20"
+    )
+    assert message.endswith("let it end, or wait for it by --wait")
+    assert "\n" not in message
 
 
 def test_the_kernel_releases_the_lock_of_a_process_that_is_killed() -> None:
@@ -80,23 +82,23 @@ def test_the_kernel_releases_the_lock_of_a_process_that_is_killed() -> None:
 
 
 def test_a_second_process_waits_and_says_for_whom(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[str] = []
+    result: list[str] = []
     monkeypatch.setattr(device_lock, "POLL_S", 0.05)
     with held_elsewhere("waited") as holder:
 
         def hear(words: str) -> None:
-            told.append(words)
+            result.append(words)
             assert holder.stdin is not None
             holder.stdin.close()
 
         with measuring(Named("waited"), wait=True, tell=hear):
             assert holder.wait(10) == 0
 
-    assert len(told) == 1
+    assert len(result) == 1
     assert re.fullmatch(
         rf"waiting for process {holder.pid} \(`-c waited`, since .*\) to end measuring on "
         r"adb:waited",
-        told[0],
+        result[0],
     )
 
 
@@ -121,21 +123,21 @@ def test_it_ends_with_its_block_whatever_ends_that() -> None:
 
 
 def test_threads_of_one_process_exclude_one_another() -> None:
-    found: list[str] = []
+    result: list[str] = []
 
     def other() -> None:
         try:
             with measuring(Named("threads")):
-                found.append("taken")
+                result.append("taken")
         except DeviceInUseError as error:
-            found.append(str(error))
+            result.append(str(error))
 
     with measuring(Named("threads")):
         thread = threading.Thread(target=other)
         thread.start()
         thread.join()
 
-    assert f"process {os.getpid()} (" in found[0]
+    assert f"process {os.getpid()} (" in result[0]
 
 
 FORKS = HOLDER.replace(
@@ -354,10 +356,10 @@ def test_a_command_waits_and_then_measures(
 
     assert code == 0
     assert out.exists()
-    said = [line for line in capsys.readouterr().err.splitlines() if "waiting for" in line]
-    assert len(said) >= 1
-    assert f"waiting for process {holder.pid} (" in said[0]
-    assert said[0].startswith("{" if form == "json" else "ofabench: ")
+    output = [line for line in capsys.readouterr().err.splitlines() if "waiting for" in line]
+    assert len(output) >= 1
+    assert f"waiting for process {holder.pid} (" in output[0]
+    assert output[0].startswith("{" if form == "json" else "ofabench: ")
 
 
 def test_children_wait_where_their_parent_was_told_to(tmp_path: Path) -> None:

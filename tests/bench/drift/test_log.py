@@ -25,7 +25,7 @@ def test_drift_is_the_median_over_the_anchors() -> None:
 def test_sessions_are_in_the_order_of_time() -> None:
     log = log_of([(600, (11.0, 22.0, 44.0)), (0, (10.0, 20.0, 40.0))])
 
-    assert [one.ms[0] for one in log.sessions] == [10.0, 11.0]
+    assert [session.ms[0] for session in log.sessions] == [10.0, 11.0]
 
 
 def test_a_time_without_an_offset_is_utc() -> None:

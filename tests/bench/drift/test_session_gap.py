@@ -15,7 +15,7 @@ from bench.drift.session_gap import Span, by_session
     ],
 )
 def test_gaps_of_five_minutes_part_sessions(spans: list[Span], sessions: list[int]) -> None:
-    found = by_session(spans, lambda span: span)
+    result = by_session(spans, lambda span: span)
 
-    assert [len(one) for one in found] == sessions
-    assert [span for one in found for span in one] == spans
+    assert [len(one) for one in result] == sessions
+    assert [span for one in result for span in one] == spans

@@ -40,8 +40,8 @@ class Machine:
     def set_zone(self, zone: str, name: str, uj: int, range_uj: int = RANGE_UJ) -> None:
         folder = self.root / "sys/class/powercap" / zone
         folder.mkdir(parents=True, exist_ok=True)
-        told = {"name": name, "energy_uj": str(uj), "max_energy_range_uj": str(range_uj)}
-        for file, text in told.items():
+        result = {"name": name, "energy_uj": str(uj), "max_energy_range_uj": str(range_uj)}
+        for file, text in result.items():
             (folder / file).write_text(text + "\n")
 
     def start(self, threads: int = 2, processes: int = 1) -> EnergyMeter:

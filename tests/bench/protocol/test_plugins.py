@@ -227,11 +227,11 @@ def test_devices_that_list_their_addresses_are_found(installed: Path) -> None:
     install_plugin(installed)
     register_device("other", machine)  # lists none
 
-    found = {each.address: each for each in discover_devices(lambda words: None)}
+    result = {each.address: each for each in discover_devices(lambda words: None)}
 
-    assert set(found) == {"cpu", "mine:0", "mine:1"}
-    assert found["mine:1"].slug == "machine-of-mine"
-    assert found["cpu"].backends["mine"] == "7"
+    assert set(result) == {"cpu", "mine:0", "mine:1"}
+    assert result["mine:1"].slug == "machine-of-mine"
+    assert result["cpu"].backends["mine"] == "7"
 
 
 def test_a_device_that_cannot_be_listed_or_reached_hides_no_other(installed: Path) -> None:
@@ -246,12 +246,12 @@ def test_a_device_that_cannot_be_listed_or_reached_hides_no_other(installed: Pat
 
     away.addresses = lambda: ["away:1"]  # type: ignore[attr-defined]
     register_device("away", away)
-    said: list[str] = []
+    result: list[str] = []
 
-    found = {each.address: each.state for each in discover_devices(said.append)}
+    found = {each.address: each.state for each in discover_devices(result.append)}
 
     assert found == {"cpu": "ready", "away:1": "nobody answers"}
-    assert said == [
+    assert result == [
         "devices mine:... are not listed: the device mine cannot list its addresses "
         "(ZeroDivisionError: division by zero); correct it, or uninstall its package"
     ]

@@ -71,7 +71,7 @@ def swept(
 def add_session(path: Path, clock: FakeClock, device: FakeDevice | None = None) -> None:
     with SweepStore.resume(path, TARGET, PLAN) as store:
         log = drift_log_to_extend(store)
-        found = measure_session(
+        result = measure_session(
             device or FakeDevice(),
             BACKEND,
             store,
@@ -80,7 +80,7 @@ def add_session(path: Path, clock: FakeClock, device: FakeDevice | None = None) 
             forced=False,
             clock=clock,
         )
-        store.add_drift_session(found)
+        store.add_drift_session(result)
 
 
 def test_a_sweep_has_five_anchors_from_the_fastest_to_the_slowest_and_its_own_session(
@@ -94,8 +94,14 @@ def test_a_sweep_has_five_anchors_from_the_fastest_to_the_slowest_and_its_own_se
 
     assert log is not None
     # Seven networks by rank 0..6; five equal steps of it are 0, 1.5, 3, 4.5, 6.
-    assert [one.label for one in log.anchors] == ["net 16", "net 48", "net 64", "net 80", "net 112"]
-    assert [one.ms for one in log.anchors] == [ms[one.label] for one in log.anchors]
+    assert [anchor.label for anchor in log.anchors] == [
+        "net 16",
+        "net 48",
+        "net 64",
+        "net 80",
+        "net 112",
+    ]
+    assert [anchor.ms for anchor in log.anchors] == [ms[anchor.label] for anchor in log.anchors]
     (own,) = log.sessions
     assert own.started_at == iso(NOON_S)
     assert np.allclose(log.log_ratios, 0.0, atol=1e-4)  # a device that repeats itself exactly
@@ -133,7 +139,7 @@ def test_a_session_is_kept_and_changes_nothing_of_the_sweep(tmp_path: Path) -> N
     assert [s.started_at for s in log.sessions] == [iso(NOON_S), iso(NOON_S + 3600)]
     assert (len(session.replicates), session.rounds) == (2, 30)
     assert all(BLOCK in load.work for load in session.replicates)  # company, as in the sweep
-    now_ms = np.array(log.sessions[1].ms) / np.array([one.ms for one in log.anchors])
+    now_ms = np.array(log.sessions[1].ms) / np.array([anchor.ms for anchor in log.anchors])
     assert np.ptp(now_ms) < 1e-4
     assert abs(log.log_drift[1]) > 0.01
 
@@ -148,7 +154,7 @@ def test_anchors_are_fixed_from_the_first_session_on(tmp_path: Path) -> None:
         log = store.drift_log()
 
     assert log is not None
-    assert [one.label for one in log.anchors] == [one.label for one in NETWORKS[:5]]
+    assert [anchor.label for anchor in log.anchors] == [anchor.label for anchor in NETWORKS[:5]]
 
 
 def test_sessions_less_than_five_minutes_apart_are_one(tmp_path: Path) -> None:
@@ -174,7 +180,7 @@ def spell(started_s: float, **ms: list[float]) -> NetworkStretch:
 
 def test_merged_by_hand() -> None:
     # 0 to 10, 200 to 210 and 500 to 510 follow by less than 300 s; 810 begins 300 s later.
-    found = merged(
+    result = merged(
         [
             spell(810, n0=[9.0]),
             spell(0, n0=[1.0, 2.0]),
@@ -183,9 +189,9 @@ def test_merged_by_hand() -> None:
         ]
     )
 
-    assert [(s.started_s, s.ended_s) for s in found] == [(0, 510), (810, 820)]
-    assert found[0].bursts_ms[NETWORKS[0]].tolist() == [1.0, 2.0, 3.0]
-    assert found[0].bursts_ms[NETWORKS[1]].tolist() == [5.0]
+    assert [(s.started_s, s.ended_s) for s in result] == [(0, 510), (810, 820)]
+    assert result[0].bursts_ms[NETWORKS[0]].tolist() == [1.0, 2.0, 3.0]
+    assert result[0].bursts_ms[NETWORKS[1]].tolist() == [5.0]
 
 
 def test_sessions_that_lack_an_anchor_are_left_out(tmp_path: Path) -> None:
@@ -212,7 +218,7 @@ def test_anchors_are_chosen_among_those_of_all_sessions(tmp_path: Path) -> None:
     log = drift_log_of(measured, spells, [], None)
 
     assert log is not None
-    assert [one.label for one in log.anchors] == ["net 16", "net 32"]
+    assert [anchor.label for anchor in log.anchors] == ["net 16", "net 32"]
 
 
 def test_a_file_of_an_older_version_is_dated_by_its_passes_and_takes_sessions(
@@ -298,7 +304,9 @@ def test_what_a_session_holds_is_read_back(
 
     assert (found.started_at, found.ended_at) == (session.started_at, session.ended_at)
     assert (found.forced, found.rounds, found.facts) == (forced, 1, session.facts)
-    assert [one.label for one in found.replicates[0].work] == [one.label for one in NETWORKS[:5]]
+    assert [workload.label for workload in found.replicates[0].work] == [
+        workload.label for workload in NETWORKS[:5]
+    ]
     for before, after in zip(passes, found.replicates[0].rounds, strict=True):
         assert after.samples_ns.tolist() == before.samples_ns.tolist()
         assert after.order.tolist() == before.order.tolist()
@@ -377,9 +385,13 @@ def test_loads_that_measured_networks_are_stretches(tmp_path: Path) -> None:
     """Each by the median over its networks."""
     swept(tmp_path / "s.sqlite", NETWORKS[:2], FakeClock())
     with SweepStore.open(tmp_path / "s.sqlite") as store:
-        measured = [one for one in store.measurements() if one.workload in NETWORKS[:2]]
+        measured = [
+            measurement
+            for measurement in store.measurements()
+            if measurement.workload in NETWORKS[:2]
+        ]
     first, second = (
-        next(one.median_ms for one in measured if one.workload == network)
+        next(measurement.median_ms for measurement in measured if measurement.workload == network)
         for network in NETWORKS[:2]
     )
 
@@ -391,6 +403,6 @@ def test_loads_that_measured_networks_are_stretches(tmp_path: Path) -> None:
     )
 
     assert log is not None
-    drifts = [one.log_drift for one in log.stretches]
+    drifts = [stretch.log_drift for stretch in log.stretches]
     np.testing.assert_allclose(drifts, [np.log(1.3) / 2, np.log(0.9)])
-    assert [one.unix_s - log.stretches[0].unix_s for one in log.stretches] == [0.0, 40.0]
+    assert [stretch.unix_s - log.stretches[0].unix_s for stretch in log.stretches] == [0.0, 40.0]

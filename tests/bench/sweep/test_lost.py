@@ -71,7 +71,10 @@ def sweep(path: Path, device: FakeDevice, progress: Counter) -> None:
 
 def samples(path: Path) -> list[list[bytes]]:
     with SweepStore.open(path) as store:
-        return [[one.samples_ns.tobytes() for one in load.rounds] for load in store.replicates()]
+        return [
+            [measured_round.samples_ns.tobytes() for measured_round in load.rounds]
+            for load in store.replicates()
+        ]
 
 
 def test_a_load_that_broke_off_is_measured_again_as_if_it_never_had(tmp_path: Path) -> None:
@@ -93,10 +96,10 @@ def test_a_device_that_never_comes_back_ends_the_sweep_and_keeps_what_is_done(
 
     with pytest.raises(
         DeviceError, match=rf"replicate 2 failed {REPLICATE_TRIES} times.*cable"
-    ) as told:
+    ) as caught:
         sweep(tmp_path / "a", device, Counter())
 
-    assert not isinstance(told.value, DeviceLostError)
+    assert not isinstance(caught.value, DeviceLostError)
     with SweepStore.open(tmp_path / "a") as store:
         assert [(load.number, len(load.rounds)) for load in store.replicates()] == [(0, 3)]
     assert len(device.tries) == 3 + 1 + REPLICATE_TRIES  # one pass of load 2 came before it broke
@@ -108,7 +111,7 @@ def test_throttled_passes_are_marked_repeated_and_left_out(tmp_path: Path) -> No
     with SweepStore.open(tmp_path / "a") as store:
         assert [len(load.rounds) for load in store.replicates()] == [4, 3]
         assert summarise(store).marked_passes == 1
-        found = store.measurements()[0]
+        result = store.measurements()[0]
     # The throttled pass took twice as long as the others, which are alike.
-    assert found.samples_ns.shape == (2, 3, 2)
-    assert np.ptp(found.samples_ns[0, :, 1]) <= 1  # ns, of rounding
+    assert result.samples_ns.shape == (2, 3, 2)
+    assert np.ptp(result.samples_ns[0, :, 1]) <= 1  # ns, of rounding

@@ -115,5 +115,5 @@ def test_a_plan_comes_back_from_json_and_tells_what_differs() -> None:
     assert plan.difference(replace(plan, asked=(("blocks", "all"),))) == "space tiny and not None"
     with pytest.raises(InputError, match="a plan: more is an unknown key; expected one of asked, "):
         SweepPlan.from_json(data | {"more": 1})
-    with pytest.raises(InputError, match="a plan: loads is '1', expected a whole number"):
+    with pytest.raises(InputError, match="a plan: replicates is '1', expected a whole number"):
         SweepPlan.from_json(data | {"loads": "1"})

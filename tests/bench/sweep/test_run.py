@@ -74,15 +74,15 @@ def contents(path: Path) -> list[tuple[object, ...]]:
     with sqlite3.connect(path) as db:
         rows = []
         for table in ("meta", "workload", "load_group", "load", "pass"):
-            found = db.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall()
-            rows += [(table, *row) for row in found]
+            result = db.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall()
+            rows += [(table, *row) for row in result]
     db.close()
     return rows
 
 
 def measured(path: Path) -> dict[str, Measurement]:
     with SweepStore.open(path) as store:
-        return {one.workload.key: one for one in store.measurements()}
+        return {measurement.workload.key: measurement for measurement in store.measurements()}
 
 
 class Stopper(NoProgress):
@@ -111,10 +111,10 @@ class Stopper(NoProgress):
 def test_every_block_gets_its_samples_and_the_references_theirs(tmp_path: Path) -> None:
     sweep(tmp_path / "a.sqlite")
 
-    found = measured(tmp_path / "a.sqlite")
+    result = measured(tmp_path / "a.sqlite")
 
-    assert set(found) == {work.key for work in [*blocks(5), COMPUTE, MEMORY]}
-    shapes = {key: one.samples_ns.shape for key, one in found.items()}
+    assert set(result) == {work.key for work in [*blocks(5), COMPUTE, MEMORY]}
+    shapes = {key: one.samples_ns.shape for key, one in result.items()}
     assert shapes.pop(COMPUTE.key) == shapes.pop(MEMORY.key) == (2, 3 * COPIES, 2)
     assert set(shapes.values()) == {(2, 3, 2)}
 
@@ -122,21 +122,21 @@ def test_every_block_gets_its_samples_and_the_references_theirs(tmp_path: Path) 
 def test_a_faultless_machine_gives_the_costs_to_the_nanosecond(tmp_path: Path) -> None:
     sweep(tmp_path / "a.sqlite", device=FakeDevice(flaws=SimulatedDisturbances(cold=0.25)))
 
-    found = measured(tmp_path / "a.sqlite")
+    result = measured(tmp_path / "a.sqlite")
 
     for work in blocks(5):
         wanted_ms = (3_000 + block_cost_ns(work.blocks[0])) / 1e6
-        assert found[work.key].median_ms == pytest.approx(wanted_ms, rel=1e-3)
-        assert found[work.key].cold_ms == pytest.approx(1.25 * wanted_ms, rel=1e-3)
-        assert found[work.key].settled
+        assert result[work.key].median_ms == pytest.approx(wanted_ms, rel=1e-3)
+        assert result[work.key].cold_ms == pytest.approx(1.25 * wanted_ms, rel=1e-3)
+        assert result[work.key].settled
 
 
 def test_a_noisy_drifting_machine_gives_the_ratios_between_blocks(tmp_path: Path) -> None:
     flaws = SimulatedDisturbances(noise=0.02, layout=0.005, level=0.3, drift=0.5, stumbles=0.02)
     sweep(tmp_path / "a.sqlite", device=FakeDevice(flaws=flaws), plan=SweepPlan())
 
-    found = measured(tmp_path / "a.sqlite")
-    got = np.array([found[work.key].median_ms for work in blocks(5)])
+    result = measured(tmp_path / "a.sqlite")
+    got = np.array([result[work.key].median_ms for work in blocks(5)])
     wanted = np.array([3_000 + block_cost_ns(work.blocks[0]) for work in blocks(5)])
 
     assert got / got.mean() == pytest.approx(wanted / wanted.mean(), rel=0.015)
@@ -237,9 +237,9 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(tmp_path: Path) -> None:
     with pytest.raises(InterruptedSweepError) as caught:
         sweep(tmp_path / "a", progress=Stopper(4))
 
-    told = str(caught.value)
-    assert told.startswith("stopped with 1 of 2 replicates done, which ")
-    assert told.endswith("continue with: ofabench sweep ... --resume")
+    message = str(caught.value)
+    assert message.startswith("stopped with 1 of 2 replicates done, which ")
+    assert message.endswith("continue with: ofabench sweep ... --resume")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a"]  # closed: no log is left
 
 
@@ -269,14 +269,14 @@ def test_marked_passes_are_repeated_while_time_lasts_and_left_out(tmp_path: Path
     with SweepStore.open(tmp_path / "a") as store:
         summary = summarise(store)
         taken = [len(load.rounds) for load in store.replicates()]
-        found = {one.workload.key: one for one in store.measurements()}
+        result = {measurement.workload.key: measurement for measurement in store.measurements()}
 
     assert summary.marked_passes > 0
     assert summary.passes == sum(taken) == 20 + summary.marked_passes
     assert max(taken) <= plan.max_rounds == 13
-    assert found[MEMORY.key].samples_ns.shape == (2, 10 * COPIES, 3)
+    assert result[MEMORY.key].samples_ns.shape == (2, 10 * COPIES, 3)
     # No pass is left in which memory was slow; one of a pass's visits may have been.
-    last_ns = found[MEMORY.key].samples_ns[:, :, -1].reshape(2, 10, COPIES)
+    last_ns = result[MEMORY.key].samples_ns[:, :, -1].reshape(2, 10, COPIES)
     by_pass_ns = np.median(last_ns, axis=2)
     assert by_pass_ns.max() / by_pass_ns.min() < 1.02
 
@@ -285,8 +285,8 @@ def test_groups_of_unlike_levels_come_to_one_scale(tmp_path: Path) -> None:
     device = FakeDevice(flaws=SimulatedDisturbances(level=0.5, layout=0.002))
     sweep(tmp_path / "a", device=device, plan=two_groups())
 
-    found = measured(tmp_path / "a")
-    got = np.array([found[work.key].median_ms for work in blocks(5)])
+    result = measured(tmp_path / "a")
+    got = np.array([result[work.key].median_ms for work in blocks(5)])
     wanted = np.array([3_000 + block_cost_ns(work.blocks[0]) for work in blocks(5)])
 
     assert got / got.mean() == pytest.approx(wanted / wanted.mean(), rel=0.01)
@@ -294,7 +294,7 @@ def test_groups_of_unlike_levels_come_to_one_scale(tmp_path: Path) -> None:
 
 def test_groups_hold_all_work_once_besides_what_ties_them() -> None:
     work = blocks(40)
-    room = sum(footprint_bytes(one, 1) for one in with_references(work[:25]))
+    room = sum(footprint_bytes(with_reference, 1) for with_reference in with_references(work[:25]))
 
     groups = lay_groups(work, SweepPlan(), 1, room)
 
@@ -342,7 +342,7 @@ def test_what_to_measure_next_may_follow_from_what_is_measured(tmp_path: Path) -
             self, done: Sequence[Measurement], unrunnable: Collection[Workload] = ()
         ) -> Sequence[Workload] | None:
             del unrunnable
-            mine = [one for one in done if one.workload.role == "block"]
+            mine = [measurement for measurement in done if measurement.workload.role == "block"]
             if not mine:
                 return blocks(1)
             costliest = max(mine, key=lambda one: one.median_ms)
@@ -354,7 +354,10 @@ def test_what_to_measure_next_may_follow_from_what_is_measured(tmp_path: Path) -
         sweep(tmp_path / "b", planner=Doubler(), progress=Stopper(8))
     sweep(tmp_path / "b", planner=Doubler(), resume=True)
 
-    widths = [one.workload.blocks[0].in_channels for one in measured(tmp_path / "a").values()]
+    widths = [
+        measurement.workload.blocks[0].in_channels
+        for measurement in measured(tmp_path / "a").values()
+    ]
     assert {8, 16, 32} <= set(widths)
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
 
@@ -365,13 +368,13 @@ def test_what_has_not_settled_is_measured_again_by_itself_later(tmp_path: Path) 
     plan = SweepPlan(rounds=3)
     sweep(path, device=device, plan=plan, planner=ListPlanner(work))
     before = measured(path)
-    unsettled = {one.key for one in work if not before[one.key].settled}
+    unsettled = {workload.key for workload in work if not before[workload.key].settled}
 
     again = SettlingPlanner(work, again=1, replicates=plan.replicates)
     sweep(path, device=device, plan=plan, planner=again, resume=True)
 
     after = measured(path)
-    loads = {one.key: after[one.key].replicates for one in work}
+    loads = {workload.key: after[workload.key].replicates for workload in work}
     assert 0 < len(unsettled) < len(work)
     assert loads == {key: 12 if key in unsettled else 6 for key in loads}
     assert np.mean([after[key].half_width for key in unsettled]) < np.mean(

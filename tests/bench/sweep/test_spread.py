@@ -90,19 +90,19 @@ def starts_s(path: Path) -> list[float]:
 
 
 def test_replicates_are_split_among_the_sessions(tmp_path: Path) -> None:
-    told = Told()
+    result = Told()
 
-    sweep(tmp_path / "s.sqlite", FakeClock(), told)
+    sweep(tmp_path / "s.sqlite", FakeClock(), result)
 
     assert starts_s(tmp_path / "s.sqlite") == [0, 0, 600, 600, 1200, 1200]
-    assert told.stretches == [
+    assert result.stretches == [
         (2, "measuring, session 1 of 3"),
         (600, "waiting (seconds)"),
         (2, "measuring, session 2 of 3"),
         (600, "waiting (seconds)"),
         (2, "measuring, session 3 of 3"),
     ]
-    assert any(note.startswith("until session 2 of 3") for note in told.notes)
+    assert any(note.startswith("until session 2 of 3") for note in result.notes)
     with SweepStore.open(tmp_path / "s.sqlite") as store:
         log = store.drift_log()
         # Waits are no cost of measuring.
@@ -198,6 +198,6 @@ def test_sessions_by_hand() -> None:
         (Spread(sessions=2, every_s=299.0), "at least 300 s apart, got 299 s"),
     ],
 )
-def test_what_cannot_be_is_one_line(tmp_path: Path, spread: Spread, told: str) -> None:
-    with pytest.raises(InputError, match=told):
+def test_what_cannot_be_is_one_line(tmp_path: Path, spread: Spread, text: str) -> None:
+    with pytest.raises(InputError, match=text):
         sweep(tmp_path / "s.sqlite", FakeClock(), spread=spread)

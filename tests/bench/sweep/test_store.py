@@ -115,9 +115,12 @@ def test_samples_of_visits_taken_again_are_kept_beside(tmp_path: Path) -> None:
         store.finish_replicate(load_id, session, 1.0)
 
     with SweepStore.open(path) as store:
-        passes = [one for load in store.replicates() for one in load.rounds]
+        passes = [measured_round for load in store.replicates() for measured_round in load.rounds]
 
-    assert [one.dropped_ns is None for one in passes] == [True] * 4 + [False, True]
+    assert [measured_round.dropped_ns is None for measured_round in passes] == [True] * 4 + [
+        False,
+        True,
+    ]
     assert passes[4].dropped_ns is not None
     assert passes[4].dropped_ns[0].tolist() == [8e6, 9e6]
     assert np.isnan(passes[4].dropped_ns[1]).all()
@@ -273,7 +276,7 @@ def test_damage_anywhere_is_an_error_or_harmless(tmp_path: Path, seed: int) -> N
         filled(tmp_path / "whole")
     content = bytearray((tmp_path / "whole").read_bytes())
     with SweepStore.open(tmp_path / "whole") as store:
-        wanted = [one.samples_ns.tobytes() for one in store.measurements()]
+        wanted = [measurement.samples_ns.tobytes() for measurement in store.measurements()]
     rng = np.random.default_rng(seed)
     start = int(rng.integers(len(content)))
     length = int(rng.choice([1, 8, 300]))
@@ -282,7 +285,10 @@ def test_damage_anywhere_is_an_error_or_harmless(tmp_path: Path, seed: int) -> N
 
     try:
         with SweepStore.open(path) as store:
-            told, found = "", [one.samples_ns.tobytes() for one in store.measurements()]
+            told, found = (
+                "",
+                [measurement.samples_ns.tobytes() for measurement in store.measurements()],
+            )
     except FileError as error:
         told, found = str(error), wanted
 

@@ -45,9 +45,9 @@ def test_it_is_left_out_and_all_else_is_measured(tmp_path: Path) -> None:
     run(path)
 
     assert unrunnable(path) == {BIGGEST.key: "out of memory"}
-    found = measured(path)
-    assert [one.key in found for one in WORK] == [True] * 4 + [False]
-    assert all(found[one.key].replicates >= PLAN.replicates for one in WORK[:4])
+    result = measured(path)
+    assert [workload.key in result for workload in WORK] == [True] * 4 + [False]
+    assert all(result[workload.key].replicates >= PLAN.replicates for workload in WORK[:4])
 
 
 def test_where_nothing_else_is_asked_only_references_are_measured(tmp_path: Path) -> None:
@@ -89,8 +89,8 @@ def test_summary_table_and_predictor_know_of_it(tmp_path: Path) -> None:
     run(path)
     with SweepStore.open(path) as store:
         summary, measurements = summarise(store), store.measurements()
-    told = {"unrunnable": summary.unrunnable}
-    LatencyTable.from_measurements(measurements, told).save(tmp_path / "t.parquet")
+    result = {"unrunnable": summary.unrunnable}
+    LatencyTable.from_measurements(measurements, result).save(tmp_path / "t.parquet")
     table = LatencyTable.load(tmp_path / "t.parquet")
 
     with pytest.raises(MissingEntryError, match=r"could not run on .*: out of memory"):

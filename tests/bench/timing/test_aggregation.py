@@ -60,12 +60,12 @@ def test_a_workload_has_the_samples_of_all_its_places_in_all_loads_and_their_dri
         for number, ms in enumerate((plain, slow, plain))
     ]
 
-    found = derive_measurements(
+    result = derive_measurements(
         loads, {3: LARGE, 5: SMALL}, TARGET, SweepPlan(replicates=3, rounds=2), {"cores": 2}
     )
 
-    assert [one.workload for one in found] == [LARGE, SMALL]
-    large, small = found
+    assert [one.workload for one in result] == [LARGE, SMALL]
+    large, small = result
     # Loads by passes and places by calls; pass by pass, each with the workload's places in turn.
     assert large.samples_ns.shape == (3, 2, 2)
     assert small.samples_ns.shape == (3, 4, 2)
@@ -73,7 +73,7 @@ def test_a_workload_has_the_samples_of_all_its_places_in_all_loads_and_their_dri
     assert large.drift[:, 0].tolist() == pytest.approx([1.0, 1.5, 1.0])
     assert small.drift[1].tolist() == pytest.approx([1.5] * 4)
     assert large.median_ms == pytest.approx(4.0)
-    assert {one.taken_at for one in found} == {"load 0, 1"}
+    assert {one.taken_at for one in result} == {"load 0, 1"}
     assert large.facts == {"cores": 2}
 
 
@@ -118,10 +118,10 @@ def test_samples_taken_again_and_of_passes_left_out_are_kept_for_tails() -> None
     def extra_ms(*passes: MeasuredRound) -> list[list[float] | None]:
         loads = [Replicate(group=1, number=0, workloads=(3, 5), rounds=passes)]
         plan = SweepPlan(replicates=1, rounds=1)
-        found = derive_measurements(loads, {3: SMALL, 5: LARGE}, TARGET, plan, {})
+        result = derive_measurements(loads, {3: SMALL, 5: LARGE}, TARGET, plan, {})
         return [
             None if ns is None else (ns / 1e6).ravel().tolist()
-            for one in found
+            for one in result
             for ns in one.disturbed_ns
         ]
 

@@ -155,8 +155,8 @@ def test_what_slows_some_milliseconds_is_told_by_the_visits_around() -> None:
     (levels,) = drift_factors([load])
 
     # In the middle of 20 slow visits the window sees 80 % slow ones: 1.4 ** 0.8.
-    told = np.median(levels[inside]) / np.median(levels[slow == 1.0])
-    assert told == pytest.approx(1.31, rel=0.05)
+    result = np.median(levels[inside]) / np.median(levels[slow == 1.0])
+    assert result == pytest.approx(1.31, rel=0.05)
     assert np.std(np.log(slow / levels)) < 0.6 * np.std(np.log(slow))
 
 

@@ -66,7 +66,7 @@ def test_the_first_call_of_a_visit_is_cold_and_the_last_warm() -> None:
 
     passes = machine.passes(calls, LoadPlan(passes=9, calls=3))
 
-    samples_ns = np.stack([one.samples_ns for one in passes])
+    samples_ns = np.stack([measured_round.samples_ns for measured_round in passes])
     assert samples_ns.shape == (9, 2, 3)
     # Two visits to the same call may meet where one pass ends and the next begins.
     assert np.median(samples_ns, axis=0).tolist() == [[30e3, 20e3, 20e3], [80e3, 50e3, 50e3]]
@@ -77,7 +77,7 @@ def test_every_pass_visits_all_in_another_order_that_the_seed_decides() -> None:
         machine = FakeMachine()
         calls = [machine.call(str(i), 1) for i in range(8)]
         plan = LoadPlan(passes=3, calls=2, seed=seed)
-        return [one.order.tolist() for one in machine.passes(calls, plan)]
+        return [measured_round.order.tolist() for measured_round in machine.passes(calls, plan)]
 
     first = orders(1)
     assert first == orders(1)

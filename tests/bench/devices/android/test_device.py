@@ -98,8 +98,8 @@ def check_complete(store: SweepStore) -> None:
     assert [(load.group, load.number) for load in loads] == [(1, 0), (1, 1)]
     for load in loads:
         assert len(load.rounds) == PLAN.rounds
-        for one in load.rounds:
-            assert one.samples_ns[:, 0].tolist() == [1e6 * (n + 1) for n in range(12)]
+        for measured_round in load.rounds:
+            assert measured_round.samples_ns[:, 0].tolist() == [1e6 * (n + 1) for n in range(12)]
     assert len(store.measurements()) == len(WORK) + 2
 
 

@@ -34,12 +34,12 @@ def test_a_sweep_survives_every_fault_on_the_pocket_phone(tmp_path: Path) -> Non
     with PocketPhone(tmp_path / "phone", "pixel2") as phone:
         phone.answer_dialog(True)
 
-        found = survive(phone, tmp_path / "key", tmp_path / "s.sqlite", count=COUNT, seed=1)
+        result = survive(phone, tmp_path / "key", tmp_path / "s.sqlite", count=COUNT, seed=1)
 
         assert phone.violations == []
-    print(found)
-    assert sum(found.made.values()) == COUNT
-    assert len(found.made) == min(COUNT, 10)
+    print(result)
+    assert sum(result.made.values()) == COUNT
+    assert len(result.made) == min(COUNT, 10)
 
 
 @pytest.mark.usefixtures("_no_server")
@@ -53,7 +53,7 @@ def test_a_sweep_survives_faults_on_androids_own_daemon(
         pytest.skip(f"no bundle for arm64 here: {error}")
     answer(real_phone, allow=True)
 
-    found = survive(real_phone, tmp_path / "key", tmp_path / "s.sqlite", count=REAL_COUNT, seed=3)
+    result = survive(real_phone, tmp_path / "key", tmp_path / "s.sqlite", count=REAL_COUNT, seed=3)
 
-    print(found)
-    assert sum(found.made.values()) == REAL_COUNT
+    print(result)
+    assert sum(result.made.values()) == REAL_COUNT

@@ -173,7 +173,7 @@ def test_a_process_is_pinned_within_and_free_again_after() -> None:
 def test_cores_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host_facts, "allowed_cores", lambda: [2, 3])
 
-    with pytest.raises(DeviceError, match="cores are 0,  this process may use 2,3"):
+    with pytest.raises(DeviceError, match="cores are 0, this process may use 2,3"):
         pinned("0").__enter__()
 
 

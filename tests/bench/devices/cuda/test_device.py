@@ -135,7 +135,9 @@ def sweep(path: Path, device: CudaDevice, *, resume: bool = False) -> None:
 
 def latencies_ms(path: Path) -> dict[str, float]:
     with SweepStore.open(path) as store:
-        return {one.workload.key: one.median_ms for one in store.measurements()}
+        return {
+            measurement.workload.key: measurement.median_ms for measurement in store.measurements()
+        }
 
 
 def test_a_lost_card_ends_a_sweep_cleanly_and_it_goes_on_later(tmp_path: Path) -> None:

@@ -52,9 +52,9 @@ def test_torch_computes_the_same_in_every_precision(precision: str, tolerance: f
 
     loaded = load_torch(Processor(place="cpu"), content, target(precision), CudaOptions(), 0)
 
-    found = loaded.infer(IMAGES)
-    assert found.dtype == np.float32
-    assert np.abs(found - expected).max() <= tolerance * np.abs(expected).max()
+    result = loaded.infer(IMAGES)
+    assert result.dtype == np.float32
+    assert np.abs(result - expected).max() <= tolerance * np.abs(expected).max()
     assert loaded.recordable
 
 
@@ -63,10 +63,10 @@ def test_inferring_leaves_the_timed_input_as_it_was() -> None:
     loaded = load_torch(Processor(place="cpu"), content, target(), CudaOptions(), 7)
     before = np.asarray(loaded.run())
 
-    found = loaded.infer(IMAGES)
+    result = loaded.infer(IMAGES)
 
     np.testing.assert_array_equal(np.asarray(loaded.run()), before)
-    assert np.abs(found - before).max() > 0
+    assert np.abs(result - before).max() > 0
 
 
 def test_a_precision_that_a_runtime_lacks_is_refused() -> None:

@@ -65,12 +65,12 @@ def test_it_tells_what_a_card_is_in_our_units(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_it_tells_how_a_card_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = card(monkeypatch)
+    result = card(monkeypatch)
 
-    assert found.moment() == GpuReading(
+    assert result.moment() == GpuReading(
         clock_sm_mhz=1_755, clock_memory_mhz=1_755, temperature_c=41, power_w=301.5, reasons=4
     )
-    assert found.busy_share() == 0.25
+    assert result.busy_share() == 0.25
 
 
 def test_a_process_that_computes_and_draws_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,12 +86,12 @@ def test_what_a_card_does_not_tell_is_none(monkeypatch: pytest.MonkeyPatch) -> N
         for name in ANSWERS
         if name.startswith("nvmlDeviceGet") and "Handle" not in name and "Name" not in name
     }
-    found = card(monkeypatch, **silent)
+    result = card(monkeypatch, **silent)
 
-    assert found.moment() == GpuReading()
-    assert found.processes() == []
-    assert found.busy_share() is None
-    told = _fields(found.facts())
+    assert result.moment() == GpuReading()
+    assert result.processes() == []
+    assert result.busy_share() is None
+    told = _fields(result.facts())
     assert {name for name, value in told.items() if value is not None} == {
         "name",
         "driver_version",
@@ -100,10 +100,10 @@ def test_what_a_card_does_not_tell_is_none(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_card_that_is_gone_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = card(monkeypatch, nvmlDeviceGetClockInfo=LOST)
+    result = card(monkeypatch, nvmlDeviceGetClockInfo=LOST)
 
     with pytest.raises(DeviceError, match=r"GPU is lost; .*restart the machine"):
-        found.moment()
+        result.moment()
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_cards_have_torchs_numbers_where_it_sees_them(monkeypatch: pytest.Monkey
     monkeypatch.setattr("bench.devices.cuda.discovery.uuid_of", lambda number: f"GPU-{number}")
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
 
-    assert [(one.address, one.state) for one in discover_gpus()] == [
+    assert [(discover_gpu.address, discover_gpu.state) for discover_gpu in discover_gpus()] == [
         ("cuda:0", "ready"),
         ("cuda:1", "ready"),
     ]

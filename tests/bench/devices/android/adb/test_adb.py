@@ -176,13 +176,13 @@ def test_a_name_that_is_a_path_is_refused(connection: AdbConnection) -> None:
 def test_a_first_connection_tells_what_to_do_and_a_later_one_does_not(
     phone: PocketPhone, key: Path
 ) -> None:
-    told: list[str] = []
+    result: list[str] = []
 
-    connect(phone, key, told).close()
-    connect(phone, key, told).close()
+    connect(phone, key, result).close()
+    connect(phone, key, result).close()
 
-    assert len(told) == 1
-    assert "Allow USB debugging?" in told[0]
+    assert len(result) == 1
+    assert "Allow USB debugging?" in result[0]
 
 
 @pytest.mark.parametrize("answers", [True, False])
@@ -311,10 +311,10 @@ def test_something_else_at_the_address_is_told(key: Path) -> None:
     ],
 )
 def test_addresses(text: str, host: str | None, port: int | None) -> None:
-    found = Address.parse(text)
+    result = Address.parse(text)
 
-    assert (found.host, found.port) == (host, port)
-    assert str(found) == text
+    assert (result.host, result.port) == (host, port)
+    assert str(result) == text
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,9 @@ class Told:
     """A phone that answers each command with the next of some texts, and takes any file."""
 
     def __init__(self, *answers: str | bytes) -> None:
-        self._answers = [one.encode() if isinstance(one, str) else one for one in answers]
+        self._answers = [
+            answer.encode() if isinstance(answer, str) else answer for answer in answers
+        ]
         self.pushed: list[str] = []
 
     def run(
@@ -38,8 +40,8 @@ class Told:
 @pytest.mark.parametrize(
     ("said", "chosen"), [(WHOLE, "sha256sum"), ("md5sum\n", "md5sum"), ("sha1sum", "sha1sum")]
 )
-def test_the_first_program_that_the_phone_has_is_chosen(said: str, chosen: str) -> None:
-    assert hash_program(Told(said)) == chosen
+def test_the_first_program_that_the_phone_has_is_chosen(text: str, chosen: str) -> None:
+    assert hash_program(Told(text)) == chosen
 
 
 def test_a_phone_without_any_is_too_old() -> None:
@@ -58,9 +60,9 @@ def test_a_program_with_a_damaged_bit_is_never_used(place: int, bit: int) -> Non
 
 
 @given(st.binary())
-def test_garbage_gives_a_known_program_or_an_error(said: bytes) -> None:
+def test_garbage_gives_a_known_program_or_an_error(data: bytes) -> None:
     try:
-        chosen = hash_program(Told(said))
+        chosen = hash_program(Told(data))
     except DeviceError:
         return
     assert chosen in PROGRAMS

@@ -59,9 +59,9 @@ def test_vendors_keys_are_tried_first_and_the_own_is_made(key: Path, tmp_path: P
     (folder / "a.adb_key").write_bytes(key.read_bytes())
     own = tmp_path / "own"
 
-    found = signers(own, {"ANDROID_VENDOR_KEYS": f"{folder}:{key}"})
+    result = signers(own, {"ANDROID_VENDOR_KEYS": f"{folder}:{key}"})
 
-    assert [one.path for one in found] == [folder / "a.adb_key", key, own]
+    assert [one.path for one in result] == [folder / "a.adb_key", key, own]
     assert own.stat().st_mode & 0o777 == 0o600
 
 

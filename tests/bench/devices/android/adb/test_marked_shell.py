@@ -165,12 +165,12 @@ def test_settings_are_put_back_by_the_guardian(
     phone: PhoneControl, connection: AdbConnection
 ) -> None:
     connection.run(["mkdir", "-p", WORK])
-    told: list[str] = []
-    with changed(connection, [ONE], "session", told.append) as done:
+    result: list[str] = []
+    with changed(connection, [ONE], "session", result.append) as done:
         assert done == {"one"}
         assert (phone.root / f"{WORK}/one".lstrip("/")).exists()
 
-    assert told == []
+    assert result == []
     for path in (f"{WORK}/one", RESTORE, GUARD):
         assert not (phone.root / path.lstrip("/")).exists()
 
@@ -219,21 +219,24 @@ def process_of(data: bytes, size: int) -> Iterator[MarkedProcess]:
 
 @pytest.mark.parametrize("size", [1, 3, 1000])
 def test_markers_are_told_from_output_wherever_pieces_end(size: int) -> None:
-    said = b"half@@m e wrong\n line\n@@m2\nlast@@m s 130\n@@m e late\n@@m x\n"
+    result = b"half@@m e wrong\n line\n@@m2\nlast@@m s 130\n@@m e late\n@@m x\n"
 
-    with process_of(said, size) as process:
+    with process_of(result, size) as process:
         done = process.wait(5)
 
     assert (done.status, done.out, done.err) == (130, b"half line\n@@m2\nlast", b"wrong\nlate\n")
 
 
 @pytest.mark.parametrize("said", [b"@@m s x\n", b"@@m x\n", b"@@m ?\n"])
-def test_a_garbled_marker_is_no_status(said: bytes) -> None:
-    with process_of(said, 100) as process, pytest.raises(DeviceLostError, match="garbled"):
+def test_a_garbled_marker_is_no_status(data: bytes) -> None:
+    with process_of(data, 100) as process, pytest.raises(DeviceLostError, match="garbled"):
         process.wait(5)
 
 
 def test_output_without_its_end_is_lost() -> None:
-    said = b"x\n@@m s 0\n"
-    with process_of(said, 100) as process, pytest.raises(DeviceLostError, match="before its comm"):
+    result = b"x\n@@m s 0\n"
+    with (
+        process_of(result, 100) as process,
+        pytest.raises(DeviceLostError, match="before its comm"),
+    ):
         process.wait(5)

@@ -115,7 +115,7 @@ def test_a_message_goes_out_however_little_the_pipe_takes_at_a_time() -> None:
 
     Wire(pipe).send(Message(b"WRTE", 1, 2, b"abcdef"), 5)
 
-    assert [len(one) for one in pipe.writes] == [10, 10, 10]
+    assert [len(write) for write in pipe.writes] == [10, 10, 10]
     assert b"".join(pipe.writes)[24:] == b"abcdef"
 
 

@@ -95,7 +95,7 @@ def test_a_command_ends_with_both_its_outputs_and_its_status() -> None:
 
 def test_of_standard_error_the_last_megabyte_is_kept() -> None:
     parts = [b"a" * MEGABYTE, b"b" * 10]
-    process = Process(Stream(*(packet(STDERR, one) for one in parts), packet(EXIT, b"\x00")), 1)
+    process = Process(Stream(*(packet(STDERR, part) for part in parts), packet(EXIT, b"\x00")), 1)
 
     process.wait(60)
 

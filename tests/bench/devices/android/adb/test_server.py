@@ -177,7 +177,7 @@ def answers_for(number: int) -> dict[str, bytes]:
 def test_what_has_no_serial_of_its_own_is_listed_by_transport_id(server: Server) -> None:
     server.answers["host:devices-l"] = b"OKAY" + sized(TWINS)
 
-    assert [one.address for one in discover_phones()] == [
+    assert [discover_phone.address for discover_phone in discover_phones()] == [
         "adb:transport_id:4",
         "adb:transport_id:5",
         "adb:transport_id:6",

@@ -42,9 +42,9 @@ A, S, P = "ANDROID_ADB_SERVER_ADDRESS", "ADB_SERVER_SOCKET", "ANDROID_ADB_SERVER
 def test_the_server_is_where_adb_looks(
     environment: dict[str, str], kind: str, host: str, port: int
 ) -> None:
-    found = server_address(environment)
+    result = server_address(environment)
 
-    assert (found.kind, found.host, found.port) == (kind, host, port)
+    assert (result.kind, result.host, result.port) == (kind, host, port)
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_a_load_starts_it_once_a_visit(phone: PocketPhone, tmp_path: Path) -> No
     device.close()
     assert target.backend_version == version_of(tmp_path / "program")
     assert {("runner", "benchmark_model"), ("delegate", "gpu")} <= set(target.options)
-    assert [sorted(one.order) for one in results] == [[0, 1]] * 3
+    assert [sorted(result.order) for result in results] == [[0, 1]] * 3
     sizes = [path.stat().st_size for path in (phone.root / "data").rglob("*.tflite")]
     # The first call takes 2 us a byte, the mean 1.5, and so the other one 1.
     assert sorted(results[0].samples_ns[:, 0]) == sorted(2000.0 * size for size in sizes)
@@ -74,8 +74,8 @@ def test_a_load_starts_it_once_a_visit(phone: PocketPhone, tmp_path: Path) -> No
     (called,) = (phone.root / "data").rglob("calls")
     lines = called.read_text().splitlines()
     assert len(lines) == 6
-    assert all(one.facts["whole_graphs_share"] == 1.0 for one in results)
-    assert not any(one.facts[THROTTLED] for one in results)
+    assert all(result.facts["whole_graphs_share"] == 1.0 for result in results)
+    assert not any(result.facts[THROTTLED] for result in results)
     assert all("--use_gpu=true" in line and "--num_runs=2" in line for line in lines)
 
 

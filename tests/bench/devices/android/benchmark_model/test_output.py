@@ -17,26 +17,26 @@ NAMES = st.sampled_from(sorted(SAMPLES))
 
 
 def test_every_version_gives_its_mean_and_its_first() -> None:
-    found = {name: parse_output(text) for name, text in SAMPLES.items()}
+    result = {name: parse_output(text) for name, text in SAMPLES.items()}
 
-    runs = {name: one.runs for name, one in found.items()}
+    runs = {name: one.runs for name, one in result.items()}
     assert {name: (one.count, one.first_us, one.avg_us) for name, one in runs.items()} == {
         "1.13": (50, 81_000, 80_660.1),
         "1.15": (4, 4_400, 4_100),
         "2.4": (3, 900, 700),
         "LiteRT": (5, 3_000, 2_200),
     }
-    assert (found["1.13"].init_us, found["1.13"].warmup.avg_us) == (4_108, 82_500)
-    assert found["LiteRT"].runs.median_us == 2_000
-    assert found["1.13"].runs.median_us is None
+    assert (result["1.13"].init_us, result["1.13"].warmup.avg_us) == (4_108, 82_500)
+    assert result["LiteRT"].runs.median_us == 2_000
+    assert result["1.13"].runs.median_us is None
 
 
 def test_the_profile_gives_operators_and_types() -> None:
-    found = parse_profile(TF_1_15_PROFILE)
+    result = parse_profile(TF_1_15_PROFILE)
 
-    assert [astuple(one) for one in found.operators] == [
-        astuple(one)
-        for one in (
+    assert [astuple(operator) for operator in result.operators] == [
+        astuple(operator)
+        for operator in (
             OperatorTime(
                 node_type="CONV_2D", name="[stem/conv]", first_ms=3, avg_ms=2.8, share=0.7, calls=1
             ),
@@ -50,11 +50,11 @@ def test_the_profile_gives_operators_and_types() -> None:
             ),
         )
     ]
-    assert found.types == (
+    assert result.types == (
         TypeTime(node_type="CONV_2D", count=1, avg_ms=2.8, share=0.7),
         TypeTime(node_type="DEPTHWISE_CONV_2D", count=1, avg_ms=1.2, share=0.3),
     )
-    assert found.inside_delegate == ()
+    assert result.inside_delegate == ()
 
 
 @pytest.mark.parametrize(
@@ -79,11 +79,11 @@ def test_a_cut_output_is_never_taken_for_whole(name: str, data: st.DataObject) -
     cut = text[: data.draw(st.integers(0, len(text)))]
 
     try:
-        found = parse_output(cut)
+        result = parse_output(cut)
     except DeviceError:
         return
     # Only what comes after the summary may be missing.
-    assert (found.runs, found.warmup, found.init_us) == (whole.runs, whole.warmup, whole.init_us)
+    assert (result.runs, result.warmup, result.init_us) == (whole.runs, whole.warmup, whole.init_us)
 
 
 @given(st.text())
@@ -98,11 +98,11 @@ def test_a_damaged_output_raises_nothing_else(name: str, place: int, sign: str) 
     place %= len(text)
 
     try:
-        found = parse_output(text[:place] + sign + text[place + 1 :])
+        result = parse_output(text[:place] + sign + text[place + 1 :])
     except DeviceError:
         return
     # A mean that is told twice cannot be changed in one place.
-    assert found.runs.avg_us == parse_output(text).runs.avg_us
+    assert result.runs.avg_us == parse_output(text).runs.avg_us
 
 
 @given(st.integers(0, 10_000), st.characters(codec="ascii"))
@@ -111,10 +111,10 @@ def test_a_damaged_profile_raises_nothing_else(place: int, sign: str) -> None:
     place %= len(TF_1_15_PROFILE)
 
     try:
-        found = parse_profile(TF_1_15_PROFILE[:place] + sign + TF_1_15_PROFILE[place + 1 :])
+        result = parse_profile(TF_1_15_PROFILE[:place] + sign + TF_1_15_PROFILE[place + 1 :])
     except DeviceError:
         return
-    assert len(found.operators) == 2
+    assert len(result.operators) == 2
 
 
 def test_a_mean_that_its_runs_do_not_have_is_refused() -> None:

@@ -51,16 +51,16 @@ def test_a_lowered_limit_tells() -> None:
     watch.throttled(signs(limits_khz={0: 1_690_000, 4: 2_314_000}))
 
     assert watch.throttled(signs(limits_khz={0: 1_000_000, 4: 2_314_000})) == ""
-    said = watch.throttled(signs(limits_khz={0: 1_000_000, 4: 1_800_000}))
-    assert said == "core 4 is held to 1.80 GHz"
+    result = watch.throttled(signs(limits_khz={0: 1_000_000, 4: 1_800_000}))
+    assert result == "core 4 is held to 1.80 GHz"
 
 
 @pytest.mark.parametrize(
     ("status", "said"),
     [(0, ""), (1, ""), (2, "Android's thermal status is moderate"), (None, "")],
 )
-def test_androids_own_verdict_tells_from_moderate_on(status: int | None, said: str) -> None:
-    assert ThrottlingDetector(BIG, 36.0).throttled(signs(thermal_status=status)) == said
+def test_androids_own_verdict_tells_from_moderate_on(status: int | None, text: str) -> None:
+    assert ThrottlingDetector(BIG, 36.0).throttled(signs(thermal_status=status)) == text
 
 
 def test_a_slow_reference_tells_where_it_is_hot() -> None:
@@ -69,8 +69,8 @@ def test_a_slow_reference_tells_where_it_is_hot() -> None:
 
     assert watch.throttled(signs(reference_ns=1.2e6, temperature_c=38.0)) == ""
     assert watch.throttled(signs(reference_ns=1.09e6, temperature_c=50.0)) == ""
-    said = watch.throttled(signs(reference_ns=1.2e6, temperature_c=50.0))
-    assert said == "the compute reference takes 20% longer"
+    result = watch.throttled(signs(reference_ns=1.2e6, temperature_c=50.0))
+    assert result == "the compute reference takes 20% longer"
 
 
 def test_a_slow_reference_tells_where_nothing_else_is_told() -> None:
@@ -93,9 +93,11 @@ def test_all_reasons_are_given() -> None:
     watch = ThrottlingDetector(BIG, 36.0)
     watch.throttled(signs(reference_ns=1e6, temperature_c=40.0))
 
-    said = watch.throttled(signs(1_000_000, thermal_status=3, reference_ns=2e6, temperature_c=60.0))
+    result = watch.throttled(
+        signs(1_000_000, thermal_status=3, reference_ns=2e6, temperature_c=60.0)
+    )
 
-    assert said == (
+    assert result == (
         "the clock is 1.00 GHz, it was 2.31 GHz, Android's thermal status is severe, "
         "the compute reference takes 100% longer"
     )

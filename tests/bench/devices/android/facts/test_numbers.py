@@ -40,14 +40,14 @@ def test_room_on_the_phone(line: str, free: int | None) -> None:
 
 
 def test_sizes_of_files() -> None:
-    said = f"12 a.tflite\n{TOO_LONG} b.tflite\n-1 c.tflite\n"
+    result = f"12 a.tflite\n{TOO_LONG} b.tflite\n-1 c.tflite\n"
 
-    assert listed(phone_that_says(said)) == {"a.tflite": 12}
+    assert listed(phone_that_says(result)) == {"a.tflite": 12}
 
 
 def test_frequencies_that_a_core_has() -> None:
     folder = f"{CPU}/cpu0/cpufreq"
-    said = {
+    result = {
         "scaling_min_freq": "300000",
         "scaling_max_freq": "1900800",
         "cpuinfo_min_freq": "300000",
@@ -55,7 +55,7 @@ def test_frequencies_that_a_core_has() -> None:
         "scaling_available_frequencies": f"300000 {TOO_LONG} 1900800",
     }
     before = PreviousSettings(
-        as_root="su -c", clocks={f"{folder}/{k}": text for k, text in said.items()}
+        as_root="su -c", clocks={f"{folder}/{k}": text for k, text in result.items()}
     )
 
     with pytest.raises(InputError, match=r"core 0 has 300000, 1900800$"):

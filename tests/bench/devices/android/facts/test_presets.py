@@ -10,30 +10,30 @@ from tests.support.phone_models import MODELS
 
 
 def test_a_phone_is_known_by_its_model() -> None:
-    found = preset_of("SM-N950F")
+    result = preset_of("SM-N950F")
 
-    assert found is not None
-    assert (found.name, found.soc) == ("note8", "Exynos 8895")
-    assert found.clusters == ((4, 2_314_000), (4, 1_690_000))
+    assert result is not None
+    assert (result.name, result.soc) == ("note8", "Exynos 8895")
+    assert result.clusters == ((4, 2_314_000), (4, 1_690_000))
     assert preset_of("SM-N950U") is None  # the American one has another processor
     assert preset_of(None) is None
 
 
 def test_each_lists_its_clusters_and_networks_in_order() -> None:
     assert [one.name for one in presets()] == ["note8", "pixel1", "pixel2"]
-    for one in presets():
-        clocks = [max_khz for _, max_khz in one.clusters]
+    for preset in presets():
+        clocks = [max_khz for _, max_khz in preset.clusters]
         assert clocks == sorted(clocks, reverse=True)
-        latencies = [network.latency_ms for network in one.published]
+        latencies = [network.latency_ms for network in preset.published]
         assert latencies == sorted(latencies)
 
 
 def test_test_phones_and_presets_agree() -> None:
     models = {name: phone.properties["ro.product.model"] for name, phone in MODELS.items()}
 
-    found = {name: preset_of(model) for name, model in models.items()}
+    result = {name: preset_of(model) for name, model in models.items()}
 
-    assert {name: one.name if one else None for name, one in found.items()} == {
+    assert {name: one.name if one else None for name, one in result.items()} == {
         "note8": "note8",
         "pixel2": "pixel2",
     }
@@ -42,19 +42,19 @@ def test_test_phones_and_presets_agree() -> None:
 def test_figures_are_those_of_the_authors_networks(shared_data: Path) -> None:
     networks = json.loads((shared_data / "ofa_specialized.json").read_text())
 
-    for one in presets():
+    for preset in presets():
         theirs = {
             (net["latency_ms"], net["macs_m"], net["resolution"], net["top1"])
             for net in networks
-            if net["device"] == one.name
+            if net["device"] == preset.name
         }
-        ours = {(n.latency_ms, n.macs_m, n.resolution, n.top1) for n in one.published}
+        ours = {(n.latency_ms, n.macs_m, n.resolution, n.top1) for n in preset.published}
         assert ours == theirs
 
 
 @pytest.mark.parametrize("name", ["note8", "pixel1", "pixel2"])
 def test_every_preset_has_something_to_compare_with(name: str) -> None:
-    (found,) = [one for one in presets() if one.name == name]
+    (found,) = [preset for preset in presets() if preset.name == name]
 
     assert len(found.published) >= 4
     assert all(50 < network.top1 < 90 for network in found.published)

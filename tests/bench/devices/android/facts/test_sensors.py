@@ -117,10 +117,10 @@ def test_a_name_tells_what_a_sensor_is_on(name: str, part: Part | None) -> None:
 
 
 def test_the_batterys_percentage_is_no_temperature_of_the_processor() -> None:
-    found = parse_zones(zones({"cpu-0-0-usr": 34000, "soc": 97}))
+    result = parse_zones(zones({"cpu-0-0-usr": 34000, "soc": 97}))
 
-    assert found == {"cpu-0-0-usr": 34.0}
-    assert hottest_c(found) == 34.0
+    assert result == {"cpu-0-0-usr": 34.0}
+    assert hottest_c(result) == 34.0
 
 
 def test_volts_amperes_limits_and_counts_are_left_out_of_the_facts() -> None:
@@ -210,10 +210,10 @@ def test_zones_count_where_they_are_as_near_as_the_hal() -> None:
 
 
 def test_readings_of_the_runner_are_held_to_the_same() -> None:
-    said = {"soc": 97.0, "vbat#4": 4.2, "cpu": 40.0, "cpu#3": 0.0, "cpu#5": 150.0, "skin": -40.0}
+    result = {"soc": 97.0, "vbat#4": 4.2, "cpu": 40.0, "cpu#3": 0.0, "cpu#5": 150.0, "skin": -40.0}
 
-    assert only_temperatures(said) == {"cpu": 40.0}
-    assert nearest_part(said) == Part.CORES
+    assert only_temperatures(result) == {"cpu": 40.0}
+    assert nearest_part(result) == Part.CORES
     assert nearest_part({"soc": 97.0}) == Part.NOTHING
 
 

@@ -321,8 +321,8 @@ def test_what_cannot_be_put_back_is_told_and_stands_in_the_way(phones: Phones) -
 
     assert words == ["not restored on the phone: the lid; the next session tries again"]
     assert not on(phone, f"{WORK}/one").exists()
-    found = claim(phone, "two")
-    assert (found.state, found.words) == ("failed", "the lid")
+    result = claim(phone, "two")
+    assert (result.state, result.words) == ("failed", "the lid")
     with (
         pytest.raises(
             DeviceError, match=r"so none were changed: an earlier session's .* is still there"

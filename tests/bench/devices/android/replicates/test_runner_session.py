@@ -98,13 +98,13 @@ def loaded(*said: Mapping[str, Any] | bytes, **how: Any) -> tuple[RunnerProcess,
 def test_what_it_says_before_the_first_pass_is_kept() -> None:
     seen: list[int] = []
 
-    found = runner(Script(*READY)).load(lambda: seen.append(1))
+    result = runner(Script(*READY)).load(lambda: seen.append(1))
 
-    assert (found.litert, found.clock_cost_ns) == ("2.3.0", 30.0)
-    assert (found.whole_graphs, found.loops) == ((False, True), (1, 4))
-    assert (found.load_s, found.ready_s) == (4.0, 4.0)
+    assert (result.litert, result.clock_cost_ns) == ("2.3.0", 30.0)
+    assert (result.whole_graphs, result.loops) == ((False, True), (1, 4))
+    assert (result.load_s, result.ready_s) == (4.0, 4.0)
     assert len(seen) == 2
-    assert share_whole(found.whole_graphs) == 0.5
+    assert share_whole(result.whole_graphs) == 0.5
 
 
 def test_passes_are_granted_two_ahead_and_read_as_they_end() -> None:
@@ -205,10 +205,10 @@ def test_a_runner_that_cannot_is_not_started_again(status: int, words: str) -> N
 
 
 def test_the_runners_own_words_are_passed_on() -> None:
-    said = {"event": "error", "what": "not a model", "file": "models/a.tflite"}
+    result = {"event": "error", "what": "not a model", "file": "models/a.tflite"}
 
     with pytest.raises(DeviceError, match=r"not a model \(models/a.tflite\)"):
-        runner(Script(BEGIN, said, status=3)).load(lambda: None)
+        runner(Script(BEGIN, result, status=3)).load(lambda: None)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_the_runners_own_words_are_passed_on() -> None:
     ],
 )
 def test_a_runner_that_loads_something_else_is_refused(said: Sequence[Mapping[str, Any]]) -> None:
-    with pytest.raises(DeviceError, match=r"the runner (said|loaded)"):
+    with pytest.raises(DeviceError, match=r"the runner (sent|loaded)"):
         runner(Script(*said)).load(lambda: None)
 
 

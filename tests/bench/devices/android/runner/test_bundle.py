@@ -99,20 +99,20 @@ def test_two_that_build_at_once_end_with_one(
 
     assert len(parts) == 2
     assert late == read_bundle(late.folder)
-    assert [one.name for one in (tmp_path / "bundles").iterdir()] == [late.folder.name]
+    assert [path.name for path in (tmp_path / "bundles").iterdir()] == [late.folder.name]
 
 
 def test_a_damaged_one_is_built_anew(parts: list[str], tmp_path: Path) -> None:
-    told: list[str] = []
+    result: list[str] = []
     folder = ensure_bundle(cache=tmp_path).folder
     (folder / "libc.so.6").write_bytes(b"cut")
     with pytest.raises(FileError, match=r"libc\.so\.6 is damaged"):
         read_bundle(folder)
 
-    ensure_bundle(cache=tmp_path, tell=told.append)
+    ensure_bundle(cache=tmp_path, tell=result.append)
 
     assert len(parts) == 2
-    assert "is damaged" in told[0]
+    assert "is damaged" in result[0]
     assert (folder / "libc.so.6").read_bytes() == b"c"
 
 
@@ -146,11 +146,11 @@ def test_another_processor_is_refused(parts: list[str], tmp_path: Path) -> None:
 def test_libraries_come_from_named_packages(tmp_path: Path) -> None:
     debs_in(tmp_path)
 
-    found = debian_libraries.libraries(tmp_path)
+    result = debian_libraries.libraries(tmp_path)
 
-    assert set(found) == set(debian_libraries.LIBRARIES)
-    assert found["libstdc++.so.6"] == b"stdc++"
-    assert found["libc.so.6"] == b"libc.so.6"
+    assert set(result) == set(debian_libraries.LIBRARIES)
+    assert result["libstdc++.so.6"] == b"stdc++"
+    assert result["libc.so.6"] == b"libc.so.6"
 
 
 def test_a_missing_or_foreign_package_is_named(tmp_path: Path) -> None:
@@ -184,8 +184,8 @@ def test_without_apt_the_packages_are_asked_for(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_registry_that_does_not_answer_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> subprocess.CompletedProcess[str]:
-        told = "W: something\nE: Failed to fetch\nE: more\n"
-        return subprocess.CompletedProcess([], 100, "", told)
+        result = "W: something\nE: Failed to fetch\nE: more\n"
+        return subprocess.CompletedProcess([], 100, "", result)
 
     monkeypatch.setattr(subprocess, "run", refuse)
     monkeypatch.setattr(debian_libraries, "which", lambda name: name)
@@ -220,10 +220,10 @@ def test_zig_serves_where_gcc_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compilers, "which", lambda name: None)
     monkeypatch.setattr(compilers, "find_spec", lambda name: object())
 
-    found = compilers.find_compiler("arm64-v8a")
+    result = compilers.find_compiler("arm64-v8a")
 
-    assert found.name == "zig"
-    assert found.command[-1] == "aarch64-linux-gnu.2.34"
+    assert result.name == "zig"
+    assert result.command[-1] == "aarch64-linux-gnu.2.34"
 
 
 def test_the_sources_are_where_an_installed_package_finds_them() -> None:

@@ -76,14 +76,14 @@ def job_of(*names: str, calls: int = 3, threads: int = 1, cores: str = "0") -> J
     return Job(threads=threads, cores=cores, fp16=False, samples=calls, seed=7, models=names)
 
 
-def run(bundle: Bundle, job: Job | str, folder: Path, said: bytes) -> tuple[int, list[Event]]:
+def run(bundle: Bundle, job: Job | str, folder: Path, data: bytes) -> tuple[int, list[Event]]:
     """Run a job in `folder`; its exit status and events, of which every line must be whole."""
     text = job if isinstance(job, str) else job.text()
     (folder / "job").write_text(text)
     done = subprocess.run(
         [*bundle.start, str(folder / "job")],
         cwd=bundle.folder,
-        input=said,
+        input=data,
         capture_output=True,
         timeout=60,
         check=False,
@@ -123,15 +123,18 @@ def test_it_measures_every_workload_once_a_pass_in_new_orders(
     (ready,) = [event for event in events if isinstance(event, RunnerReady)]
     assert len(ready.loops) == 4
     passes = [event for event in events if isinstance(event, RoundEnded)]
-    assert [one.number for one in passes] == list(range(12))
-    assert all(one.samples_ns.shape == (4, 3) for one in passes)
+    assert [measured_round.number for measured_round in passes] == list(range(12))
+    assert all(measured_round.samples_ns.shape == (4, 3) for measured_round in passes)
     # Retakes come after all others, and are said to be.
-    assert all(sorted(one.order[:4]) == [0, 1, 2, 3] for one in passes)
-    assert all(len(one.order) == 4 + one.retaken for one in passes)
-    assert len({tuple(one.order[:4]) for one in passes}) > 3
+    assert all(sorted(measured_round.order[:4]) == [0, 1, 2, 3] for measured_round in passes)
+    assert all(len(measured_round.order) == 4 + measured_round.retaken for measured_round in passes)
+    assert len({tuple(measured_round.order[:4]) for measured_round in passes}) > 3
     assert all(a.ended_ns <= b.began_ns for a, b in itertools.pairwise(passes))
-    spent_ns = [one.ended_ns - one.began_ns for one in passes]
-    timed_ns = [float((one.samples_ns * np.array(ready.loops)[:, None]).sum()) for one in passes]
+    spent_ns = [measured_round.ended_ns - measured_round.began_ns for measured_round in passes]
+    timed_ns = [
+        float((measured_round.samples_ns * np.array(ready.loops)[:, None]).sum())
+        for measured_round in passes
+    ]
     assert all(timed <= spent for timed, spent in zip(timed_ns, spent_ns, strict=True))
     assert events[-1] == RunnerEnded(passes=12)
 
@@ -165,10 +168,10 @@ def test_only_zones_that_are_temperatures_are_read(
     )
 
     (line,) = [one for one in done.stdout.splitlines() if b'"pass"' in one]
-    said = json.loads(line.partition(b"\t")[0])["temperatures_c"]
+    result = json.loads(line.partition(b"\t")[0])["temperatures_c"]
     expected = parse_zones(zones(readings))
-    assert said == pytest.approx(expected)
-    assert said == pytest.approx(
+    assert result == pytest.approx(expected)
+    assert result == pytest.approx(
         {
             **{"cpu-0-0-usr": 34.0, "cpu-1-7-step": 33.2, "gpuss-0-usr": 36.1},
             **{"xo-therm-usr": 28.423, "battery": 25.5, "old-tsens": 38.5, "skin": 31.0},
@@ -236,9 +239,9 @@ def test_a_job_it_cannot_do_is_told(  # noqa: PLR0913, PLR0917
 
 @pytest.mark.parametrize("said", [b"paas\n", b"\n", b"pass pass pass pass pass\n", b"\xff\n"])
 def test_what_is_no_command_ends_it(
-    bundle: Bundle, models: list[Model], tmp_path: Path, said: bytes
+    bundle: Bundle, models: list[Model], tmp_path: Path, data: bytes
 ) -> None:
-    status, events = run(bundle, job_of("m1.tflite"), tmp_path, said)
+    status, events = run(bundle, job_of("m1.tflite"), tmp_path, data)
 
     assert status == 3
     assert events[-1] == RunnerFailed(what="stdin says neither pass nor stop")

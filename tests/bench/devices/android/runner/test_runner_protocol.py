@@ -79,15 +79,15 @@ def test_events_are_read() -> None:
 
 
 def test_a_pass_is_read() -> None:
-    found = parse_line(event_line({**PASS, "new": "ignored"}))
+    result = parse_line(event_line({**PASS, "new": "ignored"}))
 
-    assert isinstance(found, RoundEnded)
-    assert found.samples_ns.tolist() == [[10.5, 9.0], [20.0, 19.0]]
-    assert found.order.tolist() == [1, 0, 1]
-    assert (found.number, found.began_ns, found.ended_ns) == (0, 100, 900)
-    assert (found.retaken, found.kept, found.load_average) == (1, 0, 1.25)
-    assert found.frequencies_khz == {"cpu0": 1690000}
-    assert found.temperatures_c == {"cpu-0-0": 38.5}
+    assert isinstance(result, RoundEnded)
+    assert result.samples_ns.tolist() == [[10.5, 9.0], [20.0, 19.0]]
+    assert result.order.tolist() == [1, 0, 1]
+    assert (result.number, result.began_ns, result.ended_ns) == (0, 100, 900)
+    assert (result.retaken, result.kept, result.load_average) == (1, 0, 1.25)
+    assert result.frequencies_khz == {"cpu0": 1690000}
+    assert result.temperatures_c == {"cpu-0-0": 38.5}
 
 
 @pytest.mark.parametrize(
