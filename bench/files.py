@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.errors import FileError
+from bench.errors import FileError, InputError
 
 ZIP_DAMAGE = (  # what zipfile raises for a damaged archive, depending on where the damage is
     zipfile.BadZipFile,
@@ -137,12 +137,21 @@ def parse_json(text: str | bytes) -> Any:
         raise ValueError("it is nested too deeply") from error
 
 
-def parse_toml(text: str) -> dict[str, Any]:
-    """Return the tables of TOML text; `ValueError` for anything else, also if nested too deeply."""
+def parse_toml(text: str, where: str | Path) -> dict[str, Any]:
+    """Return the tables of TOML text; `InputError` with its source `where` for other text."""
     try:
         return tomllib.loads(text)
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
+    except (ValueError, RecursionError) as error:
+        reason = "it is nested too deep" if isinstance(error, RecursionError) else error
+        raise InputError(f"{where} is not TOML: {reason}") from None
+
+
+def toml_text(path: Path) -> str:
+    """Return the text of a TOML file; `FileError` or `InputError` if it cannot be read."""
+    try:
+        return read_bytes(path).decode()
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is not TOML: it is not UTF-8 text") from None
 
 
 def cache_folder() -> Path:

@@ -187,7 +187,7 @@ def _widths(fields: Mapping[str, Any], space: SearchSpace) -> tuple[float, ...]:
 def _check_only_width(name: str, value: Any, space: SearchSpace) -> None:
     """Accept a width where a space has one: its index 0, or its multiplier."""
     values = value if isinstance(value, list | tuple) else [value]
-    multiplier = parse_toml(space.text).get("width_multiplier", 1.0)
+    multiplier = parse_toml(space.text, space.name).get("width_multiplier", 1.0)
     for one in values:
         index = isinstance(one, int) and not isinstance(one, bool) and one == 0
         if one is not None and not index and _number(one, name) != multiplier:

@@ -12,7 +12,7 @@ import numpy as np
 
 from bench.blocks.spec import BlockSpec
 from bench.errors import InputError
-from bench.files import parse_toml, read_bytes
+from bench.files import parse_toml, toml_text
 from bench.reading import from_plain
 from supernet.space.arch import ArchConfig, parse_line
 from supernet.space.codes import Codes, Layout
@@ -68,7 +68,7 @@ class SearchSpace:
         """
         name = str(name_or_path)
         if name.endswith(".toml"):
-            space = cls.from_toml(_text(read_bytes(Path(name_or_path)), name), name)
+            space = cls.from_toml(toml_text(Path(name_or_path)), name)
             if space.name in space_names() and space != cls.load(space.name):
                 # Lines and tables name their space: two of one name would be mixed up.
                 raise InputError(f"{name}: name is {space.name!r}, which ofabench ships; rename it")
@@ -82,10 +82,7 @@ class SearchSpace:
     @classmethod
     def from_toml(cls, text: str, where: str = "space") -> Self:
         """Read a space from TOML text; `where` names its source in the errors (`InputError`)."""
-        try:
-            data = parse_toml(text)
-        except ValueError as error:
-            raise InputError(f"{where} is not TOML: {error}") from error
+        data = parse_toml(text, where)
         family = from_plain(_Family, data, where, other_keys=True).family
         table = from_plain(TABLES[family], data, where, decode=read_choices)
         plan = lay(table, where)
@@ -275,10 +272,3 @@ class SearchSpace:
                 known = ", ".join(map(str, self.resolutions))
                 raise InputError(f"{self.name} has no resolution {resolution}, it has {known}")
         return resolutions
-
-
-def _text(content: bytes, name: str) -> str:
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        raise InputError(f"{name} is not TOML: {error}") from error

@@ -8,8 +8,8 @@ from typing import Annotated, Literal, Self
 
 from msgspec import Meta
 
-from bench.errors import FileError, InputError
-from bench.files import parse_toml, read_bytes
+from bench.errors import InputError
+from bench.files import parse_toml, toml_text
 from bench.reading import NonNegative, Text, from_plain, wrong_value
 from supernet.space.tables import LARGEST, Number, Whole
 
@@ -97,10 +97,7 @@ class Schedule(_Table):
         """
         name = str(name_or_path)
         if name.endswith(".toml"):
-            try:
-                return cls.from_toml(read_bytes(Path(name_or_path)).decode(), name)
-            except UnicodeDecodeError as error:
-                raise FileError(f"{name} is not TOML: {error}") from error
+            return cls.from_toml(toml_text(Path(name_or_path)), name)
         known = schedule_names()
         if name not in known:
             raise InputError(
@@ -112,11 +109,7 @@ class Schedule(_Table):
     @classmethod
     def from_toml(cls, text: str, where: str = "schedule") -> Self:
         """Read a schedule from TOML; `where` names its source in the errors (`InputError`)."""
-        try:
-            data = parse_toml(text)
-        except ValueError as error:
-            raise InputError(f"{where} is not TOML: {error}") from error
-        table = from_plain(_Table, data, where)
+        table = from_plain(_Table, parse_toml(text, where), where)
         for number, phase in enumerate(table.phases):
             problem = _problem(phase, f"phases[{number}]")
             if problem:

@@ -15,7 +15,6 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from bench.errors import InputError
 from bench.options.base import Options
 from bench.options.reading import read_values
 
@@ -43,12 +42,6 @@ def config_values(cls: type[Options], namespace: argparse.Namespace) -> dict[str
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Return a TOML file's table; `InputError` if it cannot be read or is not TOML."""
-    from bench.files import parse_toml, read_bytes
+    from bench.files import parse_toml, toml_text
 
-    content = read_bytes(path)
-    try:
-        return parse_toml(content.decode())
-    except UnicodeDecodeError:
-        raise InputError(f"{path} is not TOML: it is not UTF-8 text") from None
-    except ValueError as error:
-        raise InputError(f"{path} is not TOML: {error}") from None
+    return parse_toml(toml_text(path), path)

@@ -91,7 +91,7 @@ def test_an_unknown_schedule_names_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="cannot read"):
         Schedule.load(tmp_path / "nope.toml")
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(FileError, match="not TOML"):
+    with pytest.raises(InputError, match="not TOML"):
         Schedule.load(tmp_path / "bytes.toml")
 
 

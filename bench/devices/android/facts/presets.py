@@ -1,9 +1,10 @@
 """Phones with published figures: their cores, and networks to compare with."""
 
-import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+
+from bench.files import parse_toml
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,7 @@ class Preset:
 def presets() -> tuple[Preset, ...]:
     """Return every preset, in the order of its file."""
     file = files("bench.devices.android.facts") / "presets.toml"
-    content = tomllib.loads(file.read_text(encoding="utf-8"))
+    content = parse_toml(file.read_text(encoding="utf-8"), file.name)
     return tuple(
         Preset(
             name=phone["name"],

@@ -18,8 +18,8 @@ from typing import Any, Self
 
 from bench.devices.android.adb.address import Address
 from bench.devices.android.phone.options import PhoneOptions
-from bench.errors import FileError, InputError
-from bench.files import parse_toml, read_bytes
+from bench.errors import InputError
+from bench.files import parse_toml, toml_text
 from bench.options import Options, nested, option
 from bench.options.suggest import did_you_mean
 
@@ -73,14 +73,11 @@ class Fleet:
     def load(cls, path: Path) -> Self:
         """Read a fleet file.
 
-        Raises `FileError` if it cannot be read or is not TOML; `InputError` with the phone and the
-        invalid field.
+        Raises `FileError` if it cannot be read; `InputError` if it is not TOML, or with the phone
+        and the invalid field.
         """
         path = Path(path)
-        try:
-            content = parse_toml(read_bytes(path).decode())
-        except ValueError as error:
-            raise FileError(f"{path} is not TOML: {error}") from error
+        content = parse_toml(toml_text(path), path)
         tables = _phone_tables(content, path)
         phones = tuple(_phone(table, place, path) for place, table in enumerate(tables, start=1))
         _check_unlike(phones, path)

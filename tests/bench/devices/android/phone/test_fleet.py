@@ -122,10 +122,10 @@ def test_what_is_wrong_is_told_by_file_phone_and_field(
 def test_a_file_that_is_not_there_or_no_toml_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"cannot read .*none\.toml: No such file"):
         Fleet.load(tmp_path / "none.toml")
-    with pytest.raises(FileError, match=r"fleet\.toml is not TOML: "):
+    with pytest.raises(InputError, match=r"fleet\.toml is not TOML: "):
         load(tmp_path, "[[phone]\n")
     (tmp_path / "fleet.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(FileError, match=r"fleet\.toml is not TOML: "):
+    with pytest.raises(InputError, match=r"fleet\.toml is not TOML: "):
         Fleet.load(tmp_path / "fleet.toml")
 
 
