@@ -61,11 +61,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"no atheris for Python {version} here (pip install 'ofabench[fuzz]'): skipped")
         return 0
     areas = {"all": AREAS, "text": TEXT, "files": FILES}[args.kind]
-    chosen = [(area, one.name) for area in areas for one in targets_of(area)]
+    chosen = [(area, item.name) for area in areas for item in targets_of(area)]
     if args.target:
         chosen = [pair for pair in chosen if pair[1] in args.target]
     if not chosen:
-        known = ", ".join(one.name for area in AREAS for one in targets_of(area))
+        known = ", ".join(item.name for area in AREAS for item in targets_of(area))
         print(f"no fuzz target {', '.join(args.target)}; there are {known}", file=sys.stderr)
         return 2
     print(HEAD, flush=True)
@@ -74,8 +74,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         result = _run(area, name, args, args.seconds / len(chosen))
         results.append(result)
         print(result.line(), flush=True)
-    inputs = sum(one.inputs for one in results)
-    findings = sum(len(one.findings) for one in results)
+    inputs = sum(item.inputs for item in results)
+    findings = sum(len(item.findings) for item in results)
     limits = f"limits {LIMIT_S:g} s and {LIMIT_BYTES / 1e6:.0f} MB an input"
     print(f"{len(results)} targets, {inputs} inputs, {findings} findings ({limits}); {args.out}")
     return 1 if findings else 0

@@ -206,9 +206,9 @@ def _daemon_seeds() -> list[bytes]:
     opened = message(b"OKAY", 11, 1) + message(b"OKAY", 12, 2)
     talk = message(b"WRTE", 11, 1, packet(STDOUT, b"a\n")) + message(b"OKAY", 12, 2)
     end = message(b"CLSE", 11, 1) + message(b"CLSE", 12, 2)
-    asked = message(b"AUTH", 1, 0, b"t" * 20)
+    request = message(b"AUTH", 1, 0, b"t" * 20)
     old = message(b"CNXN", VERSION - 1, 4096, BANNER)
-    return [greeting + opened + talk + end, asked + asked + old + opened + talk + end]
+    return [greeting + opened + talk + end, request + request + old + opened + talk + end]
 
 
 def _wire_seeds() -> list[bytes]:

@@ -23,10 +23,10 @@ def read_image(data: bytes) -> None:
     """A file as a colour image and as a grey one; either may be refused with a reason."""
     path = file_of(data, ".png")
     for channels in (1, 3):
-        asked = DecodeRequest(
+        request = DecodeRequest(
             path=path, channels=channels, resolution=24, choose=centre_view, gap=2.0
         )
-        result = try_decode(asked)
+        result = try_decode(request)
         if isinstance(result, str):
             assert result.strip(), "no reason"
         else:

@@ -145,10 +145,10 @@ def _described_wrongly(content: Callable[[], bytes]) -> list[bytes]:
     first, *others = described["columns"]
     nameless = {key: value for key, value in first.items() if key != "numpy_type"}
     wrong = [
-        {**described, "columns": [one, *others]}
-        for one in (nameless, {**first, "numpy_type": "int17"})
+        {**described, "columns": [item, *others]}
+        for item in (nameless, {**first, "numpy_type": "int17"})
     ]
-    metadata = [{b"pandas": json.dumps(one).encode()} for one in wrong] + [{KEY: b"[" * 3000}]
+    metadata = [{b"pandas": json.dumps(item).encode()} for item in wrong] + [{KEY: b"[" * 3000}]
     tables = [
         result.replace_schema_metadata({**result.schema.metadata, **changes})
         for changes in metadata

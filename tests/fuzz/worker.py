@@ -110,7 +110,7 @@ def main() -> None:
     with atheris.instrument_imports(include=INSTRUMENTED):
         from tests.fuzz.areas import targets_of
 
-        target = next(one for one in targets_of(args.area) if one.name == args.target)
+        target = next(item for item in targets_of(args.area) if item.name == args.target)
         seeds = target.seeds()
         for seed in seeds:  # imports what is imported late
             target(seed)

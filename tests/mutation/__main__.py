@@ -33,12 +33,12 @@ def main() -> int:
         return 2
     tests = [f"tests/{name}.py" for name in areas[options.module]]
     original = (ROOT / options.module).read_text()
-    found = all_positions(original)
+    result = all_positions(original)
     if options.only:
-        chosen = list(mutants(original, [found[number - 1] for number in options.only]))
+        chosen = list(mutants(original, [result[number - 1] for number in options.only]))
     else:
-        chosen = list(islice(mutants(original, draw(found, options.seed)), options.count))
-    print(f"{options.module}: {len(chosen)} of {len(found)} mutants (seed {options.seed})")
+        chosen = list(islice(mutants(original, draw(result, options.seed)), options.count))
+    print(f"{options.module}: {len(chosen)} of {len(result)} mutants (seed {options.seed})")
     equivalent = [mutant for mutant in chosen if _is_equivalent(options.module, mutant)]
     tried = [mutant for mutant in chosen if mutant not in equivalent]
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:

@@ -48,7 +48,7 @@ class Mutant:
 def all_positions(code: str) -> list[Position]:
     """Return all that may be changed, by operator and then in the order of the text."""
     nodes = list(ast_nodes(get_ast(code)))
-    found: list[Position] = []
+    result: list[Position] = []
     for name in sorted(operator_names()):
         short = name.rpartition("/")[2]
         if short in LEFT_OUT or short.endswith(SAME_MEANING):
@@ -56,10 +56,10 @@ def all_positions(code: str) -> list[Position]:
         operator = get_operator(name)()
         spans = (span for node in nodes for span in operator.mutation_positions(node))
         for occurrence, (token, _) in enumerate(spans):
-            number = len(found) + 1
+            number = len(result) + 1
             position = Position(number=number, operator=name, occurrence=occurrence, token=token)
-            found.append(position)
-    return found
+            result.append(position)
+    return result
 
 
 def draw(positions: list[Position], seed: int) -> list[Position]:

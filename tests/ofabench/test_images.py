@@ -89,20 +89,20 @@ def test_a_supernet_is_trained_on_a_folder_and_a_network_of_it_cut_out(
 
     assert load_trained(out).data == str(folder)
     assert load_trained(out).class_names == CLASSES
-    told = capsys.readouterr().err
-    assert "images that cannot be read and are skipped: 3" in told
-    assert "1.png: it is empty" in told
-    assert "2.JPEG: it is no image" in told
-    assert "pipe.jpg: it is no regular file" in told
+    error = capsys.readouterr().err
+    assert "images that cannot be read and are skipped: 3" in error
+    assert "1.png: it is empty" in error
+    assert "2.JPEG: it is no image" in error
+    assert "pipe.jpg: it is no regular file" in error
 
     cut = ["extract", "--checkpoint", str(out), "--arch", str(arch), "--out", str(net)]
     assert cli.main(cut) == 0
 
-    found = load_network(net)
-    assert found.normalisation.mean == (123.675, 116.28, 103.53)
-    assert "calibration" not in found.provenance
-    assert found.class_names == CLASSES
-    assert found.network(torch.zeros(2, 3, 16, 16)).shape == (2, 3)
+    result = load_network(net)
+    assert result.normalisation.mean == (123.675, 116.28, 103.53)
+    assert "calibration" not in result.provenance
+    assert result.class_names == CLASSES
+    assert result.network(torch.zeros(2, 3, 16, 16)).shape == (2, 3)
     assert "cannot be read: 3" in capsys.readouterr().err
 
 
@@ -163,7 +163,7 @@ def test_an_exported_network_is_judged_on_the_images_of_val(
     right = score.accuracy * 29  # of 30 images one cannot be read
     assert right == pytest.approx(round(right))
     assert 0 <= score.error < 0.2
-    assert [one.path.name for one in judge.data.broken()][-1] == "3.png"
+    assert [item.path.name for item in judge.data.broken()][-1] == "3.png"
 
 
 def test_labels_of_other_classes_judge_nothing(
@@ -182,10 +182,10 @@ def test_labels_of_other_classes_judge_nothing(
     cut = ["--checkpoint", str(checkpoint), "--arch", "smallest", "--out", str(net)]
     assert cli.main(["extract", *cut, "--data", str(folder)]) == 0
     assert cli.main(["export", "--network", str(net), *made[2:]]) == 0
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     assert (
         f"accuracy: not measured (the classes of {others} are a four, naïve, zebra, the network's "
         "a four, naïve, zz)"
-    ) in said
+    ) in output
     with pytest.raises(InputError, match="its labels would mean something else"):
         Judge.on(str(others), read_exported(out)[1])

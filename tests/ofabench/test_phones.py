@@ -54,8 +54,8 @@ def test_a_phones_sweep_becomes_a_table(
     assert cli.main(["sweep", *SMALL, *HERE, "--device", phones[1].address, "--out", out]) == 0
     assert cli.main(["table", "build", out, "--out", table]) == 0
 
-    told = capsys.readouterr().out
-    assert "4 blocks, 0 networks, pocket-phone/tflite-litert-" in told
+    output = capsys.readouterr().out
+    assert "4 blocks, 0 networks, pocket-phone/tflite-litert-" in output
     with SweepStore.open(Path(out)) as store:
         facts = store.replicates()[0].rounds[0].facts
         assert store.facts["model"] == "SM-N950F"
@@ -69,11 +69,11 @@ def test_a_phone_is_described_when_asked_for(
 ) -> None:
     assert cli.main(["devices", "--device", phones[0].address, "--json"]) == 0
 
-    (found,) = json.loads(capsys.readouterr().out)
-    assert (found["slug"], found["state"]) == ("pocket-phone", "ready")
-    assert found["backends"]["onnx"] is None
-    assert found["backends"]["tflite"].startswith("litert-")
-    assert found["facts"]["model"] == "Pixel 2"
+    (result,) = json.loads(capsys.readouterr().out)
+    assert (result["slug"], result["state"]) == ("pocket-phone", "ready")
+    assert result["backends"]["onnx"] is None
+    assert result["backends"]["tflite"].startswith("litert-")
+    assert result["facts"]["model"] == "Pixel 2"
 
 
 @pytest.mark.parametrize("backend", ["onnx", "torch"])
@@ -155,7 +155,7 @@ def test_an_exported_network_is_measured_on_the_phone(
     measured = measure_file(content, blocks, bench)
 
     device.close()
-    (network,) = [one for one in measured if one.workload.role == "network"]
+    (network,) = [item for item in measured if item.workload.role == "network"]
     assert network.replicates == 2
     assert network.median_ms > 0
     pushed = [path.read_bytes() for path in (phones[0].root / "data").rglob("*.tflite")]

@@ -32,9 +32,9 @@ def result(place: int) -> dict[str, Any]:
 @pytest.fixture
 def front(tmp_path: Path) -> Path:
     path = tmp_path / "front.json"
-    found = {"format": "ofabench-search-1", "space": "tiny", "objectives": ["accuracy", "ms"],
+    outcome = {"format": "ofabench-search-1", "space": "tiny", "objectives": ["accuracy", "ms"],
              "front": [result(0), result(1), result(2)], "provenance": {"seed": 5}}  # fmt: skip
-    path.write_text(json.dumps(found))
+    path.write_text(json.dumps(outcome))
     return path
 
 
@@ -47,9 +47,9 @@ def lines(tmp_path: Path) -> Path:
 
 def test_one_of_a_front(front: Path) -> None:
     for pick, arch in enumerate(ARCHS, start=1):
-        found = read_network(front, pick)
-        assert (found.space, found.arch) == ("tiny", arch)
-        assert found.predicted == {"ms": float(pick)}
+        outcome = read_network(front, pick)
+        assert (outcome.space, outcome.arch) == ("tiny", arch)
+        assert outcome.predicted == {"ms": float(pick)}
     assert read_values(front, 2) == {**result(1), "provenance": {"seed": 5}}
     assert read_search(front, 3) == {**result(2), "provenance": {"seed": 5}}
 
@@ -95,7 +95,7 @@ def test_a_net_config_of_one_of_a_front(front: Path, capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize(
-    ("argv", "said"),
+    ("argv", "output"),
     [
         (("export", "--network", "net", "--format", "onnx", "--out", "o"), "--pick is for --arch"),
         (("deploy", "--network", "net", "--format", "onnx", "--out", "o"), "of --arch or --result"),
@@ -106,9 +106,9 @@ def test_a_net_config_of_one_of_a_front(front: Path, capsys: pytest.CaptureFixtu
     ],
 )
 def test_a_pick_of_nothing_is_one_line(
-    argv: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+    argv: tuple[str, ...], output: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main([*argv, "--pick", "2"]) == 2
     error = capsys.readouterr().err
-    assert said in error
+    assert output in error
     assert error.count("\n") == 1

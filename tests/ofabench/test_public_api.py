@@ -45,13 +45,13 @@ def test_the_three_lists_are_one() -> None:
 
 @pytest.mark.parametrize("name", ofabench.__all__)
 def test_a_public_name_is_there_and_documented(name: str) -> None:
-    found = getattr(ofabench, name)
+    result = getattr(ofabench, name)
 
-    assert found.__name__ == name
-    assert inspect.getdoc(found)
+    assert result.__name__ == name
+    assert inspect.getdoc(result)
     assert (
-        found.__doc__ != getattr(found.__mro__[1], "__doc__", None)
-        if isinstance(found, type)
+        result.__doc__ != getattr(result.__mro__[1], "__doc__", None)
+        if isinstance(result, type)
         else True
     )
 
@@ -74,22 +74,22 @@ def test_a_public_function_documents_its_arguments_and_has_an_example(name: str)
 
 def examples() -> list[doctest.DocTest]:
     finder = doctest.DocTestFinder(recurse=True, exclude_empty=True)
-    found: list[doctest.DocTest] = []
+    result: list[doctest.DocTest] = []
     for name in ofabench.__all__:
         thing: Any = getattr(ofabench, name)
         module = inspect.getmodule(thing)
         names = {**vars(module), "ob": ofabench}
-        found += finder.find(thing, name, module=module, globs=names)
-    return [each for each in found if each.examples]
+        result += finder.find(thing, name, module=module, globs=names)
+    return [each for each in result if each.examples]
 
 
-@pytest.mark.parametrize("example", examples(), ids=lambda each: str(each.name))
+@pytest.mark.parametrize("example", examples(), ids=lambda item: str(item.name))
 def test_an_example_runs(
     example: doctest.DocTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    said: list[str] = []
+    messages: list[str] = []
 
-    doctest.DocTestRunner().run(example, out=said.append)
+    doctest.DocTestRunner().run(example, out=messages.append)
 
-    assert "".join(said) == ""
+    assert "".join(messages) == ""

@@ -114,10 +114,12 @@ def test_a_front_is_written_and_shown(files: Path, capsys: pytest.CaptureFixture
     assert data["format"] == FORMAT
     assert data["objectives"] == ["accuracy", TARGET.key, OTHER.key]
     assert len(data["front"]) == 5
-    costs = [one["predictions"][TARGET.key] for one in data["front"]]
+    costs = [item["predictions"][TARGET.key] for item in data["front"]]
     assert costs == sorted(costs)
-    assert {one["strategy"] for one in data["front"]} == {"front"}
-    figures = np.array([[*one["predictions"].values(), -one["accuracy"]] for one in data["front"]])
+    assert {item["strategy"] for item in data["front"]} == {"front"}
+    figures = np.array(
+        [[*item["predictions"].values(), -item["accuracy"]] for item in data["front"]]
+    )
     for row in figures:  # none is dominated by another
         assert not ((figures <= row).all(axis=1) & (figures < row).any(axis=1)).any()
     out = capsys.readouterr().out
@@ -131,8 +133,8 @@ def test_a_front_keeps_other_limits(files: Path) -> None:
 
     data = found(files, "--latency", p, "--pareto", "--points", "3", "--max-params", "200000")
 
-    assert [one["limits"] for one in data["front"]] == [{"params": 200000}] * 3
-    assert all(one["params"] <= 200000 for one in data["front"])
+    assert [item["limits"] for item in data["front"]] == [{"params": 200000}] * 3
+    assert all(item["params"] <= 200000 for item in data["front"])
 
 
 def test_seconds_end_a_search(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -173,9 +175,9 @@ def test_json_is_all_that_is_printed(files: Path, capsys: pytest.CaptureFixture[
 
     data = found(files, *front, "--json")
 
-    told = capsys.readouterr()
-    assert json.loads(told.out) == data
-    assert told.err == ""
+    output = capsys.readouterr()
+    assert json.loads(output.out) == data
+    assert output.err == ""
 
 
 def test_nothing_is_drawn_where_nobody_sees_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +187,7 @@ def test_nothing_is_drawn_where_nobody_sees_it(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "message"),
     [
         (("--strategy", "exhaustive"), "tiny has 1.81e+08 networks"),
         (("--strategy", "luck"), "invalid choice: 'luck'"),
@@ -222,13 +224,13 @@ def test_nothing_is_drawn_where_nobody_sees_it(monkeypatch: pytest.MonkeyPatch) 
     ids=lambda given: " ".join(given) if isinstance(given, tuple) else "told",
 )
 def test_wrong_input_is_one_line(
-    more: tuple[str, ...], told: str, files: Path, capsys: pytest.CaptureFixture[str]
+    more: tuple[str, ...], message: str, files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert told in fails(capsys, files, *more)
+    assert message in fails(capsys, files, *more)
 
 
 @pytest.mark.parametrize(
-    ("names", "more", "told"),
+    ("names", "more", "message"),
     [
         (("p",), ("--confidence", "0.9", "--max-latency-ms", "3"), "no confidence can be kept"),
         (("sure",), ("--confidence", "1.5", "--max-latency-ms", "3"), "below 1, as 0.95"),
@@ -247,13 +249,13 @@ def test_wrong_input_is_one_line(
 def test_latencies_that_do_not_fit_are_one_line(
     names: tuple[str, ...],
     more: tuple[str, ...],
-    told: str,
+    message: str,
     files: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     given = [part for name in names for part in ("--latency", str(files / f"{name}.parquet"))]
 
-    assert told in fails(capsys, files, *given, *more)
+    assert message in fails(capsys, files, *given, *more)
 
 
 def test_every_network_of_a_space_that_is_small_enough(tmp_path: Path) -> None:

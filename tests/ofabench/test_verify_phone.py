@@ -59,9 +59,9 @@ def test_a_file_is_measured_and_computed_there(
 
     assert cli.main([*argv, "--json"]) == 0
 
-    told = json.loads(capsys.readouterr().out)
-    assert f"/{precision}/" in told["target"]
-    assert told["measured"]["ms"] > 0
-    assert told["on_device"]["images"] == 4
-    assert told["on_device"]["agreement"] == 1.0
-    assert told["on_device"]["largest"] < 1e-2
+    data = json.loads(capsys.readouterr().out)
+    assert f"/{precision}/" in data["target"]
+    assert data["measured"]["ms"] > 0
+    assert data["on_device"]["images"] == 4
+    assert data["on_device"]["agreement"] == 1.0
+    assert data["on_device"]["largest"] < 1e-2

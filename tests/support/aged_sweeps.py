@@ -18,7 +18,7 @@ def age(path: Path, seconds: float) -> None:
                 continue
             sql = f"SELECT {key}, started_at, ended_at FROM {table}"
             for number, *times in db.execute(sql).fetchall():
-                moved = [iso(unix_s(one) - seconds) for one in times]
+                moved = [iso(unix_s(time) - seconds) for time in times]
                 db.execute(
                     f"UPDATE {table} SET started_at = ?, ended_at = ? WHERE {key} = ?",
                     (*moved, number),

@@ -23,12 +23,12 @@ DEFAULT_SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "report-sc
 
 def programs() -> tuple[str, str]:
     """Chromium and its driver; skips where either is not installed."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    result = shutil.which("chromium") or shutil.which("chromium-browser")
     driver = shutil.which("chromedriver")
-    if found is None or driver is None:
-        missing = "chromium" if found is None else "chromedriver (Debian: chromium-driver)"
+    if result is None or driver is None:
+        missing = "chromium" if result is None else "chromedriver (Debian: chromium-driver)"
         pytest.skip(f"no browser to look at pages with: {missing} is not installed")
-    return found, driver
+    return result, driver
 
 
 @contextmanager
@@ -110,12 +110,12 @@ class Page:
 
     def requests(self) -> list[str]:
         """Addresses that the page has asked for, itself among them."""
-        found = []
+        result = []
         for entry in self._log("performance"):
             message = json.loads(entry["message"])["message"]
             if message["method"] == "Network.requestWillBeSent":
-                found.append(str(message["params"]["request"]["url"]))
-        return [one for one in found if one != "about:blank"]
+                result.append(str(message["params"]["request"]["url"]))
+        return [item for item in result if item != "about:blank"]
 
     def drawn(self) -> dict[str, int]:
         """How many points, lines, bars and cells the charts show, the least by section."""
@@ -169,8 +169,8 @@ class Page:
             time.sleep(0.05)
 
     def _log(self, name: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.chrome.get_log(name)  # type: ignore[no-untyped-call]
-        return found
+        result: list[dict[str, Any]] = self.chrome.get_log(name)  # type: ignore[no-untyped-call]
+        return result
 
     def _mouse_to(self, x: float, y: float) -> None:
         from selenium.webdriver.common.action_chains import ActionChains

@@ -69,19 +69,20 @@ def anchors(count: int = 5) -> tuple[Anchor, ...]:
 
 def predictor(bias: float = 0.9, *, with_anchors: bool = True) -> LatencyPredictor:
     """A predictor that says so many times the truth; its anchors were measured in its sweep."""
-    found = scaled(exact(), bias, BLOCKS)
+    result = scaled(exact(), bias, BLOCKS)
     if not with_anchors:
-        return found
+        return result
     own = anchors()
-    at = AnchorSession(started_at="2019-12-31T00:00:00+00:00", ms=tuple(one.ms for one in own))
+    at = AnchorSession(started_at="2019-12-31T00:00:00+00:00", ms=tuple(item.ms for item in own))
     log = DriftLog(anchors=own, sessions=(at,))
-    return replace(found, provenance={DRIFT: log.to_json()})
+    return replace(result, provenance={DRIFT: log.to_json()})
 
 
 def deep(archs: list[ArchConfig]) -> list[float]:
     """Likes depth most, then kernels and expansion."""
     return [
-        0.5 + sum(one.depths) / 100 + (sum(one.kernels) + sum(one.expands)) / 1000 for one in archs
+        0.5 + sum(arch.depths) / 100 + (sum(arch.kernels) + sum(arch.expands)) / 1000
+        for arch in archs
     ]
 
 
@@ -103,11 +104,11 @@ class SlowDevice(FakeDevice):
     ) -> Generator[PassResult]:
         factor = self.factors[min(self.done["loads"], len(self.factors) - 1)]
         self.done["loads"] += 1
-        for one in super().run_load(work, backend, target, plan):
+        for item in super().run_load(work, backend, target, plan):
             if self.break_at is not None and self.done["passes"] >= self.break_at:
                 raise self.error
             self.done["passes"] += 1
-            yield replace(one, samples_ns=np.asarray(one.samples_ns) * factor)
+            yield replace(item, samples_ns=np.asarray(item.samples_ns) * factor)
 
 
 def deciding_on(device: FakeDevice) -> Callable[[Path], None]:

@@ -102,7 +102,7 @@ class Faults:
         """Make one, of a kind drawn so that all are about equally often."""
         kinds = self.kinds()
         least = min(self.made.get(name, 0) for name in kinds)
-        name = self.chance.choice([one for one in kinds if self.made.get(one, 0) == least])
+        name = self.chance.choice([kind for kind in kinds if self.made.get(kind, 0) == least])
         self.made[name] = self.made.get(name, 0) + 1
         self.last = name
         kinds[name]()
@@ -238,7 +238,7 @@ def _check_kept(
     """Finished loads are what they were, byte for byte; new ones come after them."""
     with SweepStore.open(path) as store:
         now = [
-            (load.group, load.number, [one.samples_ns.tobytes() for one in load.rounds])
+            (load.group, load.number, [item.samples_ns.tobytes() for item in load.rounds])
             for load in store.replicates()
         ]
     assert now[: len(before)] == before
@@ -248,9 +248,9 @@ def _check_kept(
 def _check_whole(path: Path, loads: int) -> None:
     """Every load is there once, with all its passes; every block is measured in each."""
     with SweepStore.open(path) as store:
-        found = store.replicates()
+        result = store.replicates()
         measured = {m.workload.key: m for m in store.measurements() if m.workload.role == "block"}
-    assert sorted(load.number for load in found) == list(range(loads))
-    assert all(len(load.rounds) >= PASSES for load in found)
-    assert set(measured) == {one.key for one in WORK}
-    assert all(one.replicates == loads for one in measured.values())
+    assert sorted(load.number for load in result) == list(range(loads))
+    assert all(len(load.rounds) >= PASSES for load in result)
+    assert set(measured) == {item.key for item in WORK}
+    assert all(item.replicates == loads for item in measured.values())

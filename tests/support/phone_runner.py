@@ -30,8 +30,8 @@ def main(job_file: str) -> None:
     numbers = {
         key: int(value, 16 if key == "cores" else 10) for key, value in words if key != "model"
     }
-    said = root / "phone/passes.json"
-    script: list[dict[str, Any]] = json.loads(said.read_text()) if said.exists() else []
+    messages = root / "phone/passes.json"
+    script: list[dict[str, Any]] = json.loads(messages.read_text()) if messages.exists() else []
     say(event="begin", version="1", litert="2.3.0", clock_cost_ns=20)
     for place, model in enumerate(models):
         if Path("..", model).read_bytes()[4:8] != b"TFL3":

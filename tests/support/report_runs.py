@@ -38,8 +38,8 @@ def table(target: Target = FAKE, factor: float = 1.0, **provenance: Any) -> Late
         specs, latency_ms=ms, cold_ms=ms, low_ms=ms * 0.98, high_ms=ms * 1.02,
         loads=[6] * len(specs),
     )  # fmt: skip
-    told = {"space": "tiny", "facts": {"cpu_model": target.device}, **provenance}
-    return LatencyTable(target=target, provenance=told, rows=rows)
+    output = {"space": "tiny", "facts": {"cpu_model": target.device}, **provenance}
+    return LatencyTable(target=target, provenance=output, rows=rows)
 
 
 def predictor(target: Target = FAKE) -> LatencyPredictor:
@@ -63,7 +63,7 @@ def judged(archs: Sequence[ArchConfig], target: Target = FAKE) -> NetworksTable:
 
 def result(arch: ArchConfig, accuracy: float, **changed: Any) -> dict[str, Any]:
     """What a search writes of one network, for two devices."""
-    predictions = {one.key: network_ms(arch, one) for one in (FAKE, PHONE)}
+    predictions = {item.key: network_ms(arch, item) for item in (FAKE, PHONE)}
     history = [{"evaluated": 10, "accuracy": None}, {"evaluated": 50, "accuracy": accuracy - 0.1}]
     return {
         "format": "ofabench-search-1",

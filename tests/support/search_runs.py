@@ -85,9 +85,9 @@ def fails(
         code: object = search(files, *more, out=out)
     except SystemExit as stopped:  # argparse's way to refuse
         code = stopped.code
-    told = capsys.readouterr()
+    output = capsys.readouterr()
     assert code == 2
-    assert told.out == ""
+    assert output.out == ""
     assert sorted(files.rglob("*")) == before
-    assert len(told.err.strip().splitlines()) == 1
-    return told.err.strip()
+    assert len(output.err.strip().splitlines()) == 1
+    return output.err.strip()

@@ -23,7 +23,7 @@ def random_parts(
 
     stages = []
     for number, stage in enumerate(grid.stages):
-        enters, leaves = (len(one.codes) for one in widths[number : number + 2])
+        enters, leaves = (len(width.codes) for width in widths[number : number + 2])
         ahead = (1, 1, leaves) if plain else (resolutions, enters, leaves)
         blocks = (1, 1, 1) if plain else ahead
         stages.append(
@@ -39,17 +39,17 @@ def random_parts(
 def total(grid: Grid, parts: GridSum, codes: Codes) -> Floats:
     """What a sum comes to for codes (n, columns): the shares of their choices, one by one."""
     at, enter = _place(codes[:, 0], grid.resolutions), grid.enters.places(codes)
-    found = parts.base[at] + _share(parts.entry, at, enter)
+    result = parts.base[at] + _share(parts.entry, at, enter)
     for stage, of_stage in zip(grid.stages, parts.stages, strict=True):
         leave, depth = stage.leaves.places(codes), codes[:, stage.column]
         widths = (at, enter, leave)
-        found += _share(of_stage.depths, *widths, _place(depth, stage.depths))
+        result += _share(of_stage.depths, *widths, _place(depth, stage.depths))
         for block, columns in enumerate(zip(stage.kernels, stage.expands, strict=True)):
             same = (codes[:, None, list(columns)] == stage.options[block]).all(axis=2)
             own = _share(of_stage.blocks, *widths, np.full(len(codes), block), same.argmax(axis=1))
-            found += np.where(depth > block, own, 0.0)
+            result += np.where(depth > block, own, 0.0)
         enter = leave
-    return found
+    return result
 
 
 def _place(values: Codes, among: Codes) -> Places:

@@ -124,11 +124,11 @@ def test_keys_wake_and_send_to_sleep(note8: Path) -> None:
 
 
 def test_fixed_performance_mode_is_there_since_android_11(tmp_path: Path) -> None:
-    asked = ("cmd", "power", "set-fixed-performance-mode-enabled", "true")
+    request = ("cmd", "power", "set-fixed-performance-mode-enabled", "true")
     make_root(tmp_path / "old", "note8")
     make_root(tmp_path / "new", "pixel2")
-    old, new = call(tmp_path / "old", *asked), call(tmp_path / "new", *asked)
-    assert (old.returncode, old.stdout) == (255, f"Unknown command: {asked[2]}\n")
+    old, new = call(tmp_path / "old", *request), call(tmp_path / "new", *request)
+    assert (old.returncode, old.stdout) == (255, f"Unknown command: {request[2]}\n")
     assert (new.returncode, new.stdout) == (0, "")
     state = tmp_path / "new/phone/fixed_performance"
     assert state.read_text() == "true\n"

@@ -49,11 +49,11 @@ def peak_values(content: bytes, *, in_place: tuple[str, ...] = IN_PLACE) -> int:
 def _operators(model: Any, graph: Any) -> Iterator[Operator]:
     names = {code: name for name, code in vars(schema().BuiltinOperator).items()}
     for index in range(graph.OperatorsLength()):
-        one = graph.Operators(index)
+        operator = graph.Operators(index)
         computed = [
             tensor
-            for tensor in one.InputsAsNumpy().tolist()
+            for tensor in operator.InputsAsNumpy().tolist()
             if model.Buffers(graph.Tensors(tensor).Buffer()).DataLength() == 0
         ]
-        name = names[model.OperatorCodes(one.OpcodeIndex()).BuiltinCode()]
-        yield Operator(name=name, inputs=tuple(computed), output=one.Outputs(0))
+        name = names[model.OperatorCodes(operator.OpcodeIndex()).BuiltinCode()]
+        yield Operator(name=name, inputs=tuple(computed), output=operator.Outputs(0))

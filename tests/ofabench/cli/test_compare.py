@@ -31,13 +31,13 @@ def tables(tmp_path: Path) -> tuple[str, str]:
 def test_it_says_what_moved(tables: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["compare", *tables]) == 0
 
-    told = capsys.readouterr().out
-    assert "147 in common, 0 only in A, 0 only in B" in told
-    assert "drift      +6.0% (95 % interval +6.0% to +6.0%), B against A" in told
-    assert "1 of 147 blocks outside their 95 % intervals, 7 expected by chance; 1 changed" in told
+    output = capsys.readouterr().out
+    assert "147 in common, 0 only in A, 0 only in B" in output
+    assert "drift      +6.0% (95 % interval +6.0% to +6.0%), B against A" in output
+    assert "1 of 147 blocks outside their 95 % intervals, 7 expected by chance; 1 changed" in output
     assert (
         "verdict    B is 6.0% slower than A; drift-corrected, 1 of 147 blocks changed (class"
-        in told
+        in output
     )
 
 
@@ -59,13 +59,13 @@ def test_the_exit_code_is_a_check(
 def test_json_is_for_machines(tables: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["compare", *tables, "--json", "--fail-above", "5%"]) == 1
 
-    told = json.loads(capsys.readouterr().out)
-    assert told["level"]["ratio"] == pytest.approx(1.06)
-    assert [row["kind"] for row in told["moved"]] == ["classifier"]
-    assert told["moved"][0]["beside"] == pytest.approx(1.5)
-    assert told["kinds"]["classifier"]["low"] is None
-    assert len(told["failures"]) == 2
-    assert (told["common"], told["outside"]) == (147, 1)
+    data = json.loads(capsys.readouterr().out)
+    assert data["level"]["ratio"] == pytest.approx(1.06)
+    assert [row["kind"] for row in data["moved"]] == ["classifier"]
+    assert data["moved"][0]["beside"] == pytest.approx(1.5)
+    assert data["kinds"]["classifier"]["low"] is None
+    assert len(data["failures"]) == 2
+    assert (data["common"], data["outside"]) == (147, 1)
 
 
 def test_unlike_things_are_refused_in_a_line(
@@ -76,9 +76,9 @@ def test_unlike_things_are_refused_in_a_line(
 
     assert cli.main(["compare", tables[0], str(fitted), "--out", str(out)]) == 2
 
-    told = capsys.readouterr().err
-    assert "p.parquet is a latency predictor, expected a latency table" in told
-    assert told.count("\n") == 1
+    error = capsys.readouterr().err
+    assert "p.parquet is a latency predictor, expected a latency table" in error
+    assert error.count("\n") == 1
     assert not out.exists()
 
 
@@ -107,9 +107,9 @@ def test_imported_tables_have_a_level_alone(
 
     assert cli.main(["compare", str(path), str(path), "--out", str(tmp_path / "c.html")]) == 0
 
-    told = capsys.readouterr().out
-    assert "significant changes cannot be detected" in told
-    assert "without intervals, changes of single blocks cannot be detected" in told
+    output = capsys.readouterr().out
+    assert "significant changes cannot be detected" in output
+    assert "without intervals, changes of single blocks cannot be detected" in output
 
 
 def test_factors_as_a_person_says_them() -> None:

@@ -74,16 +74,16 @@ def test_the_function_takes_options_and_gives_the_same(
         checkpoint=checkpoint, single_s=1800, devices=(5, 1, 5), out=tmp_path / "c"
     )
 
-    found = training_cost(options).to_dict()
+    data = training_cost(options).to_dict()
 
     assert capsys.readouterr() == ("", "")
-    assert [row["devices"] for row in found["measured"]["totals"]] == [1, 5]
+    assert [row["devices"] for row in data["measured"]["totals"]] == [1, 5]
     # Two hours once against half an hour a device.
-    assert found["measured"]["crosses_at"] == pytest.approx(4)
-    assert json.loads((tmp_path / "c").read_text())["measured"] == found["measured"]
+    assert data["measured"]["crosses_at"] == pytest.approx(4)
+    assert json.loads((tmp_path / "c").read_text())["measured"] == data["measured"]
     command = ["cost", str(checkpoint), "--single-s", "30m", "--devices", "1,5", "--json"]
     assert cli.main(command) == 0
-    assert json.loads(capsys.readouterr().out)["measured"] == found["measured"]
+    assert json.loads(capsys.readouterr().out)["measured"] == data["measured"]
     with pytest.raises(InputError, match="single and single_s exclude each other"):
         CostOptions(checkpoint=checkpoint, single=folder / "single.json", single_s=3)
 
@@ -94,7 +94,7 @@ def test_every_assumption_is_named(folder: Path, capsys: pytest.CaptureFixture[s
     assert cli.main(argv) == 0
 
     out = capsys.readouterr().out
-    for told in (
+    for item in (
         "475 g CO2e a kWh: world average of 2018, IEA",
         "PUE 1: devices alone",
         "training's energy: rapl, assumed 5 W a core",
@@ -104,7 +104,7 @@ def test_every_assumption_is_named(folder: Path, capsys: pytest.CaptureFixture[s
         "ICLR 2020, Table 1",
         "OFA crosses MobileNetV3-Large at N = 6.89",
     ):
-        assert told in out
+        assert item in out
 
 
 def test_without_a_single_training_there_is_one_line(
@@ -126,9 +126,9 @@ def test_a_file_that_does_not_tell_is_one_line(
 
     assert cli.main(["cost", str(folder / "net.safetensors"), "--single", str(path)]) == 2
 
-    told = capsys.readouterr().err.strip().splitlines()
-    assert len(told) == 1
-    assert "`device_s` and `energy_j`" in told[0]
+    error = capsys.readouterr().err.strip().splitlines()
+    assert len(error) == 1
+    assert "`device_s` and `energy_j`" in error[0]
 
 
 def test_bad_input_is_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

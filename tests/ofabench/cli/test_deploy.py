@@ -85,7 +85,7 @@ def predictor(path: Path, target: Target, predicts_ms: float) -> str:
 
 
 def search(path: Path, limits: dict[str, float], arch: Any = ARCH) -> str:
-    found = {
+    data = {
         "format": "ofabench-search-1",
         "arch": json.loads(TINY.to_line(arch)),
         "accuracy": 0.75,
@@ -96,7 +96,7 @@ def search(path: Path, limits: dict[str, float], arch: Any = ARCH) -> str:
         "history": [{"evaluated": 1, "accuracy": None}],
         "provenance": {"accuracy": {"file": "a.parquet", "sha256": "0123", "provenance": {}}},
     }
-    path.write_text(json.dumps(found))
+    path.write_text(json.dumps(data))
     return str(path)
 
 
@@ -144,9 +144,9 @@ def test_a_folder_to_hand_on(
     right = run_file(content, get_backend("onnx"), pixels).argmax(axis=1) == test.labels.numpy()
     assert card["accuracy"]["accuracy"] == pytest.approx(right.mean())
     assert card["accuracy"]["accuracy_images"] == 50
-    told = capsys.readouterr().out
-    assert "NOT WITHIN 10 % of the prediction; limit met" in told
-    assert "measured   no: of another device: predicted only" in told
+    output = capsys.readouterr().out
+    assert "NOT WITHIN 10 % of the prediction; limit met" in output
+    assert "measured   no: of another device: predicted only" in output
 
 
 def test_the_card_names_every_source(checkpoint: Path, tmp_path: Path) -> None:
@@ -157,12 +157,12 @@ def test_the_card_names_every_source(checkpoint: Path, tmp_path: Path) -> None:
     assert deploy(checkpoint, result, out, "--latency", latency, "--no-verify") == 0
 
     card = json.loads((out / "card.json").read_text())
-    found = {one["what"]: (one["file"], one["sha256"]) for one in card["sources"]}
+    outcome = {item["what"]: (item["file"], item["sha256"]) for item in card["sources"]}
     digest = {
         path: hashlib.sha256(Path(path).read_bytes()).hexdigest()
         for path in (str(checkpoint), latency, result)
     }
-    assert found == {
+    assert outcome == {
         "weights": ("net.safetensors", digest[str(checkpoint)]),
         "search": ("r.json", digest[result]),
         "accuracy predictor": ("a.parquet", "0123"),
@@ -172,7 +172,7 @@ def test_the_card_names_every_source(checkpoint: Path, tmp_path: Path) -> None:
     row = f"| latency predictor | `here.parquet` | {here().key} | 2026-01-02 | 0.0.9 |"
     assert row in page
     assert "not requested (--no-verify)" in page
-    assert page.count("| mbconv |") == sum(one.kind == "mbconv" for one in BLOCKS)
+    assert page.count("| mbconv |") == sum(item.kind == "mbconv" for item in BLOCKS)
     assert "The search predicted 75.00% of validation images." in page
     assert "(at most 3 with 0.95 confidence) | 2 | - (not requested (--no-verify)) | - |" in page
 
@@ -187,10 +187,13 @@ def test_a_limit_on_the_files_size_is_held_against_the_file(
     assert deploy(checkpoint, result, out, "--no-accuracy") == 1
 
     size = (out / "model.onnx").stat().st_size
-    found = {one["name"]: one for one in json.loads((out / "card.json").read_text())["limits"]}
-    assert (found["model size"]["actual"], found["model size"]["met"]) == (size, False)
-    assert (found["macs"]["actual"], found["macs"]["met"]) == (macs, True)
-    assert (found["ms"]["predicted"], found["ms"]["met"]) == (2.0, None)
+    data = {
+        replicate["name"]: replicate
+        for replicate in json.loads((out / "card.json").read_text())["limits"]
+    }
+    assert (data["model size"]["actual"], data["model size"]["met"]) == (size, False)
+    assert (data["macs"]["actual"], data["macs"]["met"]) == (macs, True)
+    assert (data["ms"]["predicted"], data["ms"]["met"]) == (2.0, None)
     assert f"model size {size:,} of 1,000: NOT MET" in capsys.readouterr().out
     assert "| ms | 2 | 2 | - | predicted only |" in (out / "card.md").read_text()
 
@@ -305,11 +308,11 @@ def test_it_searches_for_the_network_itself_and_knows_it_again(
 
     assert cli.main(argv) == 0
 
-    found = json.loads((out / "search.json").read_text())
+    data = json.loads((out / "search.json").read_text())
     card = json.loads((out / "card.json").read_text())
-    assert found["limits"] == {NOTE10.key: 1.5, "macs": 1.2e6}
-    assert found["macs"] <= 1.2e6
-    assert card["model"]["arch"]["depths"] == found["arch"]["depths"]
+    assert data["limits"] == {NOTE10.key: 1.5, "macs": 1.2e6}
+    assert data["macs"] <= 1.2e6
+    assert card["model"]["arch"]["depths"] == data["arch"]["depths"]
     before = (out / "SHA256SUMS").read_text()
     capsys.readouterr()
     assert cli.main(argv) == 0
@@ -318,7 +321,7 @@ def test_it_searches_for_the_network_itself_and_knows_it_again(
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "message"),
     [
         (["--max-latency-ms", "1e-6"], "the fastest network takes"),
         (["--max-latency-ms", "1.5", "--arch", "smallest"], "leave --arch, --network and --result"),
@@ -327,7 +330,7 @@ def test_it_searches_for_the_network_itself_and_knows_it_again(
 )
 def test_a_search_that_cannot_be_leaves_nothing(
     more: list[str],
-    told: str,
+    message: str,
     checkpoint: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -337,7 +340,7 @@ def test_a_search_that_cannot_be_leaves_nothing(
 
     assert cli.main([*argv, *searching(tmp_path, *more)]) == 2
 
-    assert told in refused(capsys)
+    assert message in refused(capsys)
     assert not out.exists()
 
 
@@ -349,9 +352,9 @@ def test_limits_without_accuracies_are_refused(
 
 
 def refused(capsys: pytest.CaptureFixture[str]) -> str:
-    told = capsys.readouterr().err.strip()
-    assert len(told.splitlines()) == 1
-    return told
+    error = capsys.readouterr().err.strip()
+    assert len(error.splitlines()) == 1
+    return error
 
 
 def test_a_finished_folder_is_left_as_it_is(

@@ -45,7 +45,7 @@ def test_a_commands_own_line_is_that_of_the_table(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("argv", "said"),
+    ("argv", "output"),
     [
         (["swep"], "argument COMMAND: invalid choice: 'swep', did you mean sweep?"),
         (["--thread"], "the following arguments are required: COMMAND"),
@@ -54,11 +54,11 @@ def test_a_commands_own_line_is_that_of_the_table(name: str) -> None:
     ],
 )
 def test_a_wrong_command_is_one_line(
-    argv: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    argv: list[str], output: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert stopped(argv) == 2
     error = capsys.readouterr().err
-    assert said in error
+    assert output in error
     assert error.count("\n") == 1
 
 

@@ -191,12 +191,12 @@ def test_a_predictor_is_fitted_on_the_table(
 
     assert cli.main([*common, "--json"]) == 0
 
-    told = json.loads(capsys.readouterr().out)
-    assert told["model"] == "kernel"  # an additive accuracy is found exactly
-    assert [one["kind"] for one in told["compared"]] == ["kernel", "mlp"]
-    assert told["compared"][0]["held_out"]["judged"] == 8
-    assert told["compared"][0]["held_out"]["kendall"] > 0.8  # many are equal
-    assert (told["measured_error"], told["table"]) == (0.01, "n.parquet")
+    data = json.loads(capsys.readouterr().out)
+    assert data["model"] == "kernel"  # an additive accuracy is found exactly
+    assert [item["kind"] for item in data["compared"]] == ["kernel", "mlp"]
+    assert data["compared"][0]["held_out"]["judged"] == 8
+    assert data["compared"][0]["held_out"]["kendall"] > 0.8  # many are equal
+    assert (data["measured_error"], data["table"]) == (0.01, "n.parquet")
     predictor = AccuracyPredictor.load(tmp_path / "a")
     predictor.check_space(TINY)
     assert len(predictor.codes) == 40

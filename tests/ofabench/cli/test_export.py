@@ -86,8 +86,8 @@ def test_a_sub_network_is_exported(form: str, checkpoint: Path, tmp_path: Path) 
         SuperNet(TINY, seed=4), card.arch, get_dataset("digits").train.images
     )
     expected = network(images[:2]).detach().numpy()
-    got = run_file(content, get_backend(form), images[:2].contiguous().numpy())
-    assert got == pytest.approx(expected, abs=1e-4)
+    actual = run_file(content, get_backend(form), images[:2].contiguous().numpy())
+    assert actual == pytest.approx(expected, abs=1e-4)
 
 
 @pytest.mark.parametrize("word", ["largest", "smallest"])
@@ -125,17 +125,17 @@ def test_int8_tells_accuracy_before_and_after(
         SuperNet(TINY, seed=4), card.arch, get_dataset("digits").train.images
     )
     before = network(pixels).detach().numpy().argmax(axis=1) == labels
-    got = run_file(content, get_backend("onnx"), pixels.numpy(), "int8")
-    found = card.accuracies
-    assert found is not None
-    assert (found.images, found.part, found.data) == (80, "validation", "digits")
-    assert found.before == pytest.approx(before.mean())
-    assert found.after == pytest.approx((got.argmax(axis=1) == labels).mean())
+    actual = run_file(content, get_backend("onnx"), pixels.numpy(), "int8")
+    result = card.accuracies
+    assert result is not None
+    assert (result.images, result.part, result.data) == (80, "validation", "digits")
+    assert result.before == pytest.approx(before.mean())
+    assert result.after == pytest.approx((actual.argmax(axis=1) == labels).mean())
     assert card.calibration is not None
     assert (card.calibration.data, card.calibration.images) == ("digits", 30)
-    told = capsys.readouterr().out
-    assert f"{share_in_words(found.before, found.before_interval)} before" in told
-    assert f"{share_in_words(found.after, found.after_interval)} after" in told
+    output = capsys.readouterr().out
+    assert f"{share_in_words(result.before, result.before_interval)} before" in output
+    assert f"{share_in_words(result.after, result.after_interval)} after" in output
 
 
 def test_an_extracted_network_gives_the_checkpoints_file(checkpoint: Path, tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_no_accuracy_is_said(
 
 
 @pytest.mark.parametrize(
-    ("argv", "told"),
+    ("argv", "message"),
     [
         (["--network", "n", "--arch", "largest", "--format", "onnx"], "is one network already"),
         (["--checkpoint", "c", "--format", "onnx"], "give --arch"),
@@ -174,12 +174,12 @@ def test_no_accuracy_is_said(
     ],
 )  # fmt: skip
 def test_what_does_not_fit_together_is_one_line(
-    argv: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    argv: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["export", *argv, "--out", str(tmp_path / "net")]) == 2
 
     line = capsys.readouterr().err.strip()
-    assert told in line
+    assert message in line
     assert len(line.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
 
@@ -188,9 +188,9 @@ def refused(capsys: pytest.CaptureFixture[str], checkpoint: Path, arch: str, fol
     before = sorted(folder.iterdir())
     assert export(checkpoint, arch, folder / "net.onnx") == 2
     assert sorted(folder.iterdir()) == before
-    told = capsys.readouterr().err.strip()
-    assert len(told.splitlines()) == 1
-    return told
+    error = capsys.readouterr().err.strip()
+    assert len(error.splitlines()) == 1
+    return error
 
 
 def test_an_architecture_outside_the_space(
@@ -237,9 +237,9 @@ def test_accuracies_are_measured_and_fitted(
     assert len(np.unique(predictor.codes, axis=0)) == 12
     assert predictor.provenance["images"] == 250
     assert predictor.provenance["part"] == "validation"
-    told = json.loads(capsys.readouterr().out)
-    assert told["rmse"] == predictor.cross_validation.rmse
-    assert told["constant_rmse"] > 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["rmse"] == predictor.cross_validation.rmse
+    assert data["constant_rmse"] > 0
 
 
 def test_an_accuracy_is_that_of_the_network_by_itself() -> None:
@@ -268,9 +268,9 @@ def test_a_folder_that_does_not_exist_is_told_before_measuring(
 
     assert cli.main(["accuracy", "--checkpoint", str(checkpoint), "--out", str(out)]) == 2
 
-    told = capsys.readouterr().err.strip().splitlines()
-    assert len(told) == 1
-    assert "does not exist" in told[0]
+    error = capsys.readouterr().err.strip().splitlines()
+    assert len(error) == 1
+    assert "does not exist" in error[0]
 
 
 def test_too_few_networks_are_refused(

@@ -26,7 +26,7 @@ TINY = SearchSpace.load("tiny")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A table, its networks, and two predictors: p of both, b of blocks alone."""
     folder = tmp_path_factory.mktemp("fit")
-    names = {one: str(folder / one) for one in ("s.sqlite", "t.parquet", "n.parquet")}
+    names = {item: str(folder / item) for item in ("s.sqlite", "t.parquet", "n.parquet")}
     sweep = ["sweep", "--space", "tiny", "--device", "fake", "--backend", "fake"]
     more = ["--blocks", "100", "--networks", "30", "--out", names["s.sqlite"]]
     assert cli.main([*sweep, *more]) == 0
@@ -48,14 +48,14 @@ def fails(capsys: pytest.CaptureFixture[str]) -> Fails:
         """Run what must exit 2 with one line, and give the line."""
         capsys.readouterr()
         try:
-            code: object = cli.main([str(one) for one in argv])
+            code: object = cli.main([str(item) for item in argv])
         except SystemExit as stopped:  # argparse's way to refuse
             code = stopped.code
-        told = capsys.readouterr()
+        output = capsys.readouterr()
         assert code == 2
-        assert told.out == ""
-        assert len(told.err.strip().splitlines()) == 1
-        return told.err
+        assert output.out == ""
+        assert len(output.err.strip().splitlines()) == 1
+        return output.err
 
     return run
 
@@ -66,8 +66,8 @@ def evaluated(
     capsys.readouterr()
     argv = ["evaluate", str(files / predictor), "--networks", str(files / "n.parquet"), *more]
     assert cli.main([*argv, "--json"]) == 0
-    told: dict[str, Any] = json.loads(capsys.readouterr().out)
-    return told
+    data: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return data
 
 
 def test_fit_tells_its_choices(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -76,38 +76,38 @@ def test_fit_tells_its_choices(files: Path, capsys: pytest.CaptureFixture[str]) 
 
     assert cli.main([*argv, "--out", str(out)]) == 0
 
-    told = capsys.readouterr().out
-    assert "mbconv" in told
-    assert "calibration" in told
+    output = capsys.readouterr().out
+    assert "mbconv" in output
+    assert "calibration" in output
     one, two = LatencyPredictor.load(out), LatencyPredictor.load(files / "p.parquet")
     assert one.composition == two.composition
 
 
 def test_evaluate_tells_every_baseline(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told = evaluated(files, capsys, "p.parquet")
+    output = evaluated(files, capsys, "p.parquet")
 
-    assert told["n"] == 30
-    assert told["within_5"] > told["plain_sum"]["within_5"]
-    assert told["within_10"] > told["best_constant"]["within_10"]
-    assert told["spearman"] > 0.98
-    assert told["macs_alone"]["fitted_on"] == "training networks"
-    assert 0 < told["repeatability"]["median"] < 0.1
+    assert output["n"] == 30
+    assert output["within_5"] > output["plain_sum"]["within_5"]
+    assert output["within_10"] > output["best_constant"]["within_10"]
+    assert output["spearman"] > 0.98
+    assert output["macs_alone"]["fitted_on"] == "training networks"
+    assert 0 < output["repeatability"]["median"] < 0.1
     # Blocks and networks are of one sweep, of one session: there is no drift between them.
-    assert told["drift"]["source"] == "anchor networks"
-    assert told["drift"]["workloads"] == 5
-    assert told["drift"]["ratio"] == pytest.approx(1.0)
-    assert told["drift_corrected"]["within_5"] == told["within_5"]
+    assert output["drift"]["source"] == "anchor networks"
+    assert output["drift"]["workloads"] == 5
+    assert output["drift"]["ratio"] == pytest.approx(1.0)
+    assert output["drift_corrected"]["within_5"] == output["within_5"]
     # Some of the blocks were not swept.
-    assert 0 < told["extrapolated"] <= 1
+    assert 0 < output["extrapolated"] <= 1
 
 
 def test_blocks_alone_are_judged_by_a_scaled_line(
     files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = evaluated(files, capsys, "b.parquet")
+    output = evaluated(files, capsys, "b.parquet")
 
-    assert told["macs_alone"]["fitted_on"] == "judged networks"
-    assert told["mape"] == pytest.approx(told["plain_sum"]["mape"])
+    assert output["macs_alone"]["fitted_on"] == "judged networks"
+    assert output["mape"] == pytest.approx(output["plain_sum"]["mape"])
 
 
 def test_drift_between_two_sweeps_is_corrected(
@@ -122,11 +122,11 @@ def test_drift_between_two_sweeps_is_corrected(
     argv = ["evaluate", str(files / "p.parquet"), "--networks", str(tmp_path / "n.parquet")]
 
     assert cli.main([*argv, "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
+    data = json.loads(capsys.readouterr().out)
 
-    assert told["drift"]["ratio"] == pytest.approx(1.2)
-    assert told["bias"] == pytest.approx(1 / 1.2 - 1, abs=0.02)
-    assert told["drift_corrected"]["bias"] == pytest.approx(0, abs=0.02)
+    assert data["drift"]["ratio"] == pytest.approx(1.2)
+    assert data["bias"] == pytest.approx(1 / 1.2 - 1, abs=0.02)
+    assert data["drift_corrected"]["bias"] == pytest.approx(0, abs=0.02)
 
 
 def test_evaluate_for_people(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -134,9 +134,9 @@ def test_evaluate_for_people(files: Path, capsys: pytest.CaptureFixture[str]) ->
 
     assert cli.main(argv) == 0
 
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
     for word in ("predictor", "plain sum", "best constant", "MACs alone", "repeatability"):
-        assert word in told
+        assert word in output
 
 
 def test_networks_alone_are_enough(files: Path, tmp_path: Path) -> None:
@@ -244,14 +244,14 @@ def test_targets_of_table_and_networks_must_agree(
     files: Path, tmp_path: Path, fails: Fails
 ) -> None:
     networks = NetworksTable.load(files / "n.parquet")
-    targets = {name: replace(one, threads=8) for name, one in networks.targets.items()}
+    targets = {name: replace(item, threads=8) for name, item in networks.targets.items()}
     other = tmp_path / "n.parquet"
     replace(networks, targets=targets).save(other)
     out = tmp_path / "p.parquet"
 
-    told = fails("fit", files / "t.parquet", "--networks", other, "--out", out)
+    message = fails("fit", files / "t.parquet", "--networks", other, "--out", out)
 
-    assert "figures of one target" in told
+    assert "figures of one target" in message
     assert not out.exists()
 
 
@@ -279,14 +279,14 @@ def test_predict_refuses(files: Path, tmp_path: Path, fails: Fails) -> None:
     good = TINY.to_line(TINY.smallest())
 
     assert "cannot read" in fails("predict", p, "--archs", archs)
-    for text, told in (
+    for text, item in (
         ("", "holds no network"),
         (f"{good}\n{{}}\n", "line 2"),
         (good.replace("tiny", "huge"), "unknown space"),
         ('{"space": "tiny", "resolution": 1}', "line 1"),
     ):
         archs.write_text(text)
-        assert told in fails("predict", p, "--archs", archs)
+        assert item in fails("predict", p, "--archs", archs)
     archs.write_bytes(b"\xff\xfe")
     assert "not text" in fails("predict", p, "--archs", archs)
 
@@ -304,8 +304,8 @@ def test_networks_alone_with_a_prior(files: Path, tmp_path: Path, fails: Fails) 
     blocks = [TINY.blocks(arch) for arch in TINY.from_frame(networks.frame)]
     predicted = LatencyPredictor.load(out).predict_many(blocks)
     assert np.mean(np.abs(predicted / measured - 1)) < 0.05
-    told = fails("fit", files / "t.parquet", "--prior", files / "p.parquet", "--out", out)
-    assert "--prior is for fits on --networks alone" in told
+    message = fails("fit", files / "t.parquet", "--prior", files / "p.parquet", "--out", out)
+    assert "--prior is for fits on --networks alone" in message
 
 
 @pytest.fixture
@@ -324,16 +324,16 @@ def onehot(tmp_path: Path) -> Path:
 
 def fit_onehot(onehot: Path, networks: str, out: str, *more: object) -> list[str]:
     argv = ["fit", "--networks", onehot / networks, "--space", "onehot", "--out", onehot / out]
-    return [str(one) for one in (*argv, *more)]
+    return [str(item) for item in (*argv, *more)]
 
 
 def test_categories_are_fitted_judged_and_predicted(
     onehot: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(fit_onehot(onehot, "a.parquet", "p0.parquet")) == 0
-    told = capsys.readouterr().out
-    assert "op0 (4), op1 (4)" in told
-    assert "arch_id" not in told
+    output = capsys.readouterr().out
+    assert "op0 (4), op1 (4)" in output
+    assert "arch_id" not in output
     prior = ("--prior", onehot / "p0.parquet")
     assert cli.main(fit_onehot(onehot, "few.parquet", "p.parquet", *prior)) == 0
 
@@ -353,7 +353,7 @@ def test_categories_are_fitted_judged_and_predicted(
     archs.write_text(f"{json.dumps(line)}\n\n{json.dumps({**line, 'op3': 9})}\n")
     argv = ["predict", str(onehot / "p.parquet"), "--archs", str(archs), "--space", "onehot"]
     assert cli.main(argv) == 0
-    known, unknown = (json.loads(one) for one in capsys.readouterr().out.splitlines())
+    known, unknown = (json.loads(splitline) for splitline in capsys.readouterr().out.splitlines())
     assert known["latency_ms"] > 0
     assert known["extrapolated"] == []
     assert unknown["extrapolated"] == ["op3=9"]
@@ -409,13 +409,15 @@ def test_a_predictor_of_categories_says_so_itself(
         of_itself = capsys.readouterr().out
         assert cli.main([*argv, *more, "--space", "onehot"]) == 0
         assert capsys.readouterr().out == of_itself
-    told = fails("evaluate", p, "--networks", few, "--space", "tiny")
-    assert told == (
+    message = fails("evaluate", p, "--networks", few, "--space", "tiny")
+    assert message == (
         f"ofabench: {p} is a predictor of categories, --space onehot; expected a latency predictor "
         "for --space tiny: leave --space out\n"
     )
-    told = fails("predict", files / "p.parquet", "--archs", archs, "--space", "onehot")
-    assert "is a latency predictor of the space 'tiny'; expected a predictor of categories" in told
+    message = fails("predict", files / "p.parquet", "--archs", archs, "--space", "onehot")
+    assert (
+        "is a latency predictor of the space 'tiny'; expected a predictor of categories" in message
+    )
 
 
 def test_evaluate_asks_for_no_space_that_the_predictor_knows(
@@ -432,11 +434,11 @@ def test_evaluate_asks_for_no_space_that_the_predictor_knows(
 
     assert capsys.readouterr().out == of_itself
     assert json.loads(of_itself)["n"] == 30
-    told = fails("evaluate", *both, "--space", "ofa-resnet50d")
-    assert "p.parquet is of the space 'tiny', --space ofa-resnet50d is 'ofa-resnet50d'" in told
+    message = fails("evaluate", *both, "--space", "ofa-resnet50d")
+    assert "p.parquet is of the space 'tiny', --space ofa-resnet50d is 'ofa-resnet50d'" in message
     named = ("--networks", files / "n.parquet", "--space", "ofa-resnet50d")
-    told = fails("evaluate", files / "p.parquet", *named)
-    assert "the networks table is of the space 'tiny', --space ofa-resnet50d is" in told
+    message = fails("evaluate", files / "p.parquet", *named)
+    assert "the networks table is of the space 'tiny', --space ofa-resnet50d is" in message
 
 
 @pytest.fixture(scope="module")
@@ -498,8 +500,8 @@ def test_an_older_predictor_of_an_own_space_is_asked_for_it(
     judge = ("evaluate", older, "--networks", own / "nameless.csv")
 
     for argv in (judge, ("predict", older, "--archs", archs)):
-        told = fails(*argv)
-        assert "is older and has only the name of its space, 'mine': give it with" in told
+        message = fails(*argv)
+        assert "is older and has only the name of its space, 'mine': give it with" in message
         assert "of the space 'mine', --space tiny is 'tiny'" in fails(*argv, "--space", "tiny")
         capsys.readouterr()
         assert cli.main([*map(str, argv), "--space", str(toml)]) == 0
@@ -513,10 +515,10 @@ def test_a_table_that_names_no_space_leaves_the_question(
     replace(table, provenance={}).save(bare)
     assert cli.main(["fit", str(bare), "--out", str(p)]) == 0
 
-    told = fails("evaluate", p, "--networks", own / "nameless.csv")
+    message = fails("evaluate", p, "--networks", own / "nameless.csv")
 
-    assert "the networks table does not name its space, and" in told
-    assert ": give it with --space" in told
+    assert "the networks table does not name its space, and" in message
+    assert ": give it with --space" in message
 
 
 def test_published_gpu_latencies(
@@ -533,6 +535,6 @@ def test_published_gpu_latencies(
     capsys.readouterr()
     assert cli.main(["evaluate", str(out), "--networks", str(test), *which, "--json"]) == 0
 
-    told = json.loads(capsys.readouterr().out)
-    assert told["spearman"] > 0.99 > told["macs_alone"]["spearman"]
-    assert told["within_10"] > 0.98 > told["macs_alone"]["within_10"]
+    data = json.loads(capsys.readouterr().out)
+    assert data["spearman"] > 0.99 > data["macs_alone"]["spearman"]
+    assert data["within_10"] > 0.98 > data["macs_alone"]["within_10"]

@@ -36,12 +36,12 @@ def test_the_supernet_is_a_finished_one_with_these_weights(
     assert imported(weights, out) == 0
 
     assert capsys.readouterr().out == f"ofa-mbv3-w1.0: 475 tensors, 7,720,768 numbers: {out}\n"
-    found = load_trained(out)
-    assert (found.space, found.data, found.seed, found.phase) == (SPACE, "imagenet", 0, 0)
-    assert (found.schedule.name, found.schedule.phases) == ("imported", ())
+    result = load_trained(out)
+    assert (result.space, result.data, result.seed, result.phase) == (SPACE, "imagenet", 0, 0)
+    assert (result.schedule.name, result.schedule.phases) == ("imported", ())
     expected = SuperNet(SPACE, seed=7).state_dict()
-    got = found.supernet().state_dict()
-    assert all(torch.equal(got[name], tensor) for name, tensor in expected.items())
+    actual = result.supernet().state_dict()
+    assert all(torch.equal(actual[name], tensor) for name, tensor in expected.items())
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,11 @@ def test_a_training_runs_checkpoint_is_read(
     assert imported(checkpoint, out) == 0
 
     assert "read the weights under 'net'; 'state_dict_ema' beside it" in capsys.readouterr().err
-    got, expected = load_trained(out).supernet().state_dict(), SuperNet(SPACE, seed=7).state_dict()
-    assert all(torch.equal(got[name], tensor) for name, tensor in expected.items())
+    actual, expected = (
+        load_trained(out).supernet().state_dict(),
+        SuperNet(SPACE, seed=7).state_dict(),
+    )
+    assert all(torch.equal(actual[name], tensor) for name, tensor in expected.items())
 
 
 @pytest.mark.parametrize("cut", [0, 5, 20_000])

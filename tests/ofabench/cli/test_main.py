@@ -18,7 +18,7 @@ def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("argv", "said"),
+    ("argv", "output"),
     [
         (["swep"], "invalid choice: 'swep', did you mean sweep?"),
         (["sweep", "--threads", "0"], "expected a whole number of at least 1, got '0'"),
@@ -27,13 +27,13 @@ def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_a_bad_argument_is_one_line(
-    argv: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    argv: list[str], output: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as stopped:
         cli.main(argv)
     assert stopped.value.code == 2
     error = capsys.readouterr().err
-    assert said in error
+    assert output in error
     assert error.count("\n") == 1
 
 

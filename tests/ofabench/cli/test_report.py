@@ -81,11 +81,11 @@ def test_verdicts_are_counted_by_what_decides(run_folder: Path) -> None:
     assert counts_of(outcomes) == (
         "0 of 1 limits met, 1 of 2 predictions within 10 % (1 drift-corrected; 0 of 2 as measured)"
     )
-    assert [one.failed for one in outcomes] == [True, True]
+    assert [outcome.failed for outcome in outcomes] == [True, True]
     assert counts_of(outcomes[:1]) == "0 of 1 predictions within 10 %"
-    fine = [replace(one, verification=Verification.from_json(FINE)) for one in outcomes]
+    fine = [replace(outcome, verification=Verification.from_json(FINE)) for outcome in outcomes]
     assert counts_of(fine) == "2 of 2 limits met, 2 of 2 predictions within 10 %"
-    assert not any(one.failed for one in fine)
+    assert not any(item.failed for item in fine)
 
 
 def test_a_repeat_is_shown_beside_and_counts_nothing(run_folder: Path) -> None:

@@ -66,9 +66,11 @@ def test_limits_on_one_target_give_a_network_for_each(files: Path) -> None:
 
     data = json.loads((files / "front.json").read_text())
     assert data["objectives"] == ["accuracy", TARGET.key]
-    assert [one["limits"][TARGET.key] for one in data["front"]] == [1, 2, 3]
-    assert all(one["predictions"][TARGET.key] <= one["limits"][TARGET.key] for one in data["front"])
-    accuracies = [one["accuracy"] for one in data["front"]]
+    assert [item["limits"][TARGET.key] for item in data["front"]] == [1, 2, 3]
+    assert all(
+        item["predictions"][TARGET.key] <= item["limits"][TARGET.key] for item in data["front"]
+    )
+    accuracies = [item["accuracy"] for item in data["front"]]
     assert accuracies == sorted(accuracies)
 
 
@@ -114,12 +116,12 @@ def test_nothing_but_guesses_is_told(files: Path, capsys: pytest.CaptureFixture[
     strange = {block: ms for block, ms in full.known.items() if block.kind != "stem"}
     replace(full, known=strange).save(files / "no-stem.parquet")
 
-    told = fails(
+    message = fails(
         capsys, files, "--latency", str(files / "no-stem.parquet"), "--max-latency-ms", "1000"
     )
 
-    assert "extrapolated on" in told
-    assert "--allow-extrapolated" in told
+    assert "extrapolated on" in message
+    assert "--allow-extrapolated" in message
 
 
 def test_an_impossible_limit_names_the_fastest(
@@ -127,18 +129,20 @@ def test_an_impossible_limit_names_the_fastest(
 ) -> None:
     fastest_ms = sum(block.macs for block in TINY.blocks(TINY.smallest())) / 1e6
 
-    told = fails(capsys, files, "--latency", str(files / "p.parquet"), "--max-latency-ms", "0.0001")
+    message = fails(
+        capsys, files, "--latency", str(files / "p.parquet"), "--max-latency-ms", "0.0001"
+    )
 
-    assert f"the fastest network takes {fastest_ms:.4g} ms" in told
+    assert f"the fastest network takes {fastest_ms:.4g} ms" in message
 
 
 @pytest.mark.parametrize("limit", ["nan", "fast", "-1", "inf", "0"])
 def test_a_limit_that_is_no_number(
     limit: str, files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = fails(capsys, files, "--latency", "p", f"--max-latency-ms={limit}")
+    message = fails(capsys, files, "--latency", "p", f"--max-latency-ms={limit}")
 
-    assert "expected a number above 0" in told
+    assert "expected a number above 0" in message
 
 
 def test_predictors_of_another_space(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -152,12 +156,12 @@ def test_predictors_of_another_space(files: Path, capsys: pytest.CaptureFixture[
 
 
 def test_files_that_are_no_predictors(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told = fails(capsys, files, "--latency", str(files / "a.parquet"), "--max-latency-ms", "9")
-    assert "accuracy predictor, expected a latency predictor" in told
+    message = fails(capsys, files, "--latency", str(files / "a.parquet"), "--max-latency-ms", "9")
+    assert "accuracy predictor, expected a latency predictor" in message
 
     (files / "cut.parquet").write_bytes((files / "p.parquet").read_bytes()[:-40])
-    told = fails(capsys, files, "--latency", str(files / "cut.parquet"), "--max-latency-ms", "9")
-    assert "cut.parquet" in told
+    message = fails(capsys, files, "--latency", str(files / "cut.parquet"), "--max-latency-ms", "9")
+    assert "cut.parquet" in message
 
 
 def test_limits_without_their_latency(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -169,6 +173,6 @@ def test_limits_without_their_latency(files: Path, capsys: pytest.CaptureFixture
 
 
 def test_a_folder_that_does_not_exist(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told = fails(capsys, files, "--max-macs", "2e6", out="nowhere/r.json")
+    message = fails(capsys, files, "--max-macs", "2e6", out="nowhere/r.json")
 
-    assert "cannot write" in told
+    assert "cannot write" in message

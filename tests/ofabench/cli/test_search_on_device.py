@@ -48,10 +48,10 @@ def test_it_writes_a_result_and_says_what_decided(
 
     assert run(files, out, *on_fake(files, "--confidence", "0.9")) == 0
 
-    said = capsys.readouterr()
-    assert "limit met at try 1 of 1: " in said.out
-    assert "iteration 1: 4 networks measured" in said.out
-    assert f"measured networks are in {tmp_path / 'r.measured'}" in said.err
+    output = capsys.readouterr()
+    assert "limit met at try 1 of 1: " in output.out
+    assert "iteration 1: 4 networks measured" in output.out
+    assert f"measured networks are in {tmp_path / 'r.measured'}" in output.err
     measured = json.loads(out.read_text())["measured"]
     assert measured["limit_met"] is True
     assert measured["deciding"]["raw_ms"] <= 0.3
@@ -81,7 +81,7 @@ def test_exit_code_1_where_no_try_meets_the_limit(
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "message"),
     [
         (
             ("--candidates", "3"),
@@ -125,14 +125,14 @@ def test_bad_input_is_one_line_and_changes_nothing(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     more: tuple[str, ...],
-    told: str,
+    message: str,
 ) -> None:
-    given = [str(files / "p.parquet") if one == "P" else one for one in more]
+    given = [str(files / "p.parquet") if item == "P" else item for item in more]
 
     code = run(files, tmp_path / "r.json", *given)
 
-    said = capsys.readouterr()
+    output = capsys.readouterr()
     assert code == 2
-    assert told in said.err
-    assert len(said.err.strip().splitlines()) == 1
+    assert message in output.err
+    assert len(output.err.strip().splitlines()) == 1
     assert not list(tmp_path.iterdir())

@@ -28,15 +28,15 @@ def test_it_leaves_facts_figures_and_every_sample(
         "second.sqlite",
         "selfcheck.json",
     }
-    told = json.loads((out / "selfcheck.json").read_text())
-    assert told["passed"] is True
-    assert len(told["outputs"]) == 5
-    assert max(told["outputs"].values()) < 1e-5
-    assert told["facts_before"]["cpu_cores"] == 8
-    assert told["repeatability"]["common"] == 6
+    data = json.loads((out / "selfcheck.json").read_text())
+    assert data["passed"] is True
+    assert len(data["outputs"]) == 5
+    assert max(data["outputs"].values()) < 1e-5
+    assert data["facts_before"]["cpu_cores"] == 8
+    assert data["repeatability"]["common"] == 6
     expected = compare_sweeps(out / "first.sqlite", out / "second.sqlite")
-    assert told["repeatability"] == pytest.approx(expected)
-    assert sum(key.startswith("block:") for key in told["latencies_ms"]) == 6
+    assert data["repeatability"] == pytest.approx(expected)
+    assert sum(key.startswith("block:") for key in data["latencies_ms"]) == 6
 
 
 def test_wrong_outputs_are_told_by_the_exit_code(
@@ -47,17 +47,17 @@ def test_wrong_outputs_are_told_by_the_exit_code(
     def infer(
         self: FakeDevice, content: bytes, images: Array, backend: Backend, target: Target
     ) -> Array:
-        found = true_infer(self, content, images, backend, target)
-        wrong: Array = found + np.float32(0.01) * np.abs(found).max()
+        result = true_infer(self, content, images, backend, target)
+        wrong: Array = result + np.float32(0.01) * np.abs(result).max()
         return wrong
 
     monkeypatch.setattr(FakeDevice, "infer", infer)
 
     assert cli.main(["selfcheck", *SMALL, "--json", "--out", str(tmp_path / "check")]) == 1
 
-    told = json.loads(capsys.readouterr().out)
-    assert told["passed"] is False
-    assert min(told["outputs"].values()) == pytest.approx(0.01, rel=1e-3)
+    data = json.loads(capsys.readouterr().out)
+    assert data["passed"] is False
+    assert min(data["outputs"].values()) == pytest.approx(0.01, rel=1e-3)
 
 
 def test_a_folder_that_exists_is_refused_and_left_alone(

@@ -32,12 +32,12 @@ def fails(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         code: object = cli.main(list(arguments))
     except SystemExit as stopped:  # argparse's way to refuse
         code = stopped.code
-    told = capsys.readouterr()
-    lines = [line for line in told.err.splitlines() if line.startswith("ofabench:")]
+    output = capsys.readouterr()
+    lines = [line for line in output.err.splitlines() if line.startswith("ofabench:")]
     assert code == 2
-    assert told.out == ""
+    assert output.out == ""
     assert len(lines) == 1
-    assert "Traceback" not in told.err
+    assert "Traceback" not in output.err
     return lines[0]
 
 
@@ -52,14 +52,14 @@ def test_a_sweep_measures_blocks_and_networks_and_says_what_to_do_next(
 
     assert sweep(out, "--networks", "3") == 0
 
-    told = capsys.readouterr().out
-    assert "4 blocks, 3 networks, fake/fake-1/fp32/t1/cany/b1/cache=warm" in told
-    assert f"ofabench table build {out} --out T.parquet --networks-out N.parquet" in told
+    output = capsys.readouterr().out
+    assert "4 blocks, 3 networks, fake/fake-1/fp32/t1/cany/b1/cache=warm" in output
+    assert f"ofabench table build {out} --out T.parquet --networks-out N.parquet" in output
     with SweepStore.open(out) as store:
-        found = store.measurements()
-    networks = [one for one in found if one.workload.role == "network"]
-    assert [json.loads(one.workload.label)["space"] for one in networks] == ["tiny"] * 3
-    assert sum(one.workload.role == "block" for one in found) == 4
+        result = store.measurements()
+    networks = [item for item in result if item.workload.role == "network"]
+    assert [json.loads(network.workload.label)["space"] for network in networks] == ["tiny"] * 3
+    assert sum(item.workload.role == "block" for item in result) == 4
 
 
 @pytest.mark.parametrize("blocks", ["3", "0"])
@@ -90,17 +90,17 @@ def test_the_ends_of_a_space_can_be_measured_beside_random_networks(tmp_path: Pa
     assert sweep(tmp_path / "a.sqlite", "--networks", "1", "--ends") == 0
 
     with SweepStore.open(tmp_path / "a.sqlite") as store:
-        found = [m.workload.blocks for m in store.measurements() if m.workload.role == "network"]
+        result = [m.workload.blocks for m in store.measurements() if m.workload.role == "network"]
     space = SearchSpace.load("tiny")
-    assert len(found) == 3
-    assert {space.blocks(space.smallest()), space.blocks(space.largest())} < set(found)
+    assert len(result) == 3
+    assert {space.blocks(space.smallest()), space.blocks(space.largest())} < set(result)
 
 
 def test_the_seed_draws_blocks_and_networks(tmp_path: Path) -> None:
     def drawn(name: str, seed: str) -> set[str]:
         sweep(tmp_path / name, "--networks", "2", "--seed", seed)
         with SweepStore.open(tmp_path / name) as store:
-            return {one.workload.key for one in store.measurements()}
+            return {measurement.workload.key for measurement in store.measurements()}
 
     assert drawn("a", "1") == drawn("b", "1")
     assert drawn("a2", "1") != drawn("c", "2")
@@ -119,8 +119,8 @@ def test_a_cold_sweep_is_of_another_target(tmp_path: Path) -> None:
 
     with SweepStore.open(tmp_path / "s.sqlite") as store:
         assert dict(store.target.options)["cache"] == "cold"
-        one = store.measurements()[0]
-    assert one.median_ms == one.cold_ms > one.warm_ms
+        measurement = store.measurements()[0]
+    assert measurement.median_ms == measurement.cold_ms > measurement.warm_ms
 
 
 @pytest.mark.parametrize(
@@ -223,16 +223,16 @@ def test_a_missing_runtime_is_one_line(
 
     monkeypatch.setattr("bench.backends.fake.FakeBackend.version", version)
 
-    told = fails(capsys, "sweep", *FAKE, "--out", str(tmp_path / "s.sqlite"))
+    message = fails(capsys, "sweep", *FAKE, "--out", str(tmp_path / "s.sqlite"))
 
-    assert told.endswith("pip install onnxruntime")
+    assert message.endswith("pip install onnxruntime")
     assert snapshot(tmp_path) == {}
 
 
 def test_an_unwritable_folder_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     for folder in ("/proc", "/absent"):
-        told = fails(capsys, "sweep", *FAKE, *SMALL, "--out", f"{folder}/s.sqlite")
-        assert f"cannot create {folder}/s.sqlite" in told
+        message = fails(capsys, "sweep", *FAKE, *SMALL, "--out", f"{folder}/s.sqlite")
+        assert f"cannot create {folder}/s.sqlite" in message
 
 
 RUN = """
@@ -260,13 +260,13 @@ def start(out: Path, *more: str, limit_bytes: int = -1) -> "subprocess.Popen[str
 def test_a_full_disk_is_one_line_and_leaves_no_half_file(tmp_path: Path, limit_bytes: int) -> None:
     # A file size limit stands for the full disk: writes beyond it fail in the same way.
     process = start(tmp_path / "s.sqlite", "--blocks", "60", limit_bytes=limit_bytes)
-    told = process.communicate(timeout=60)[1]
+    output = process.communicate(timeout=60)[1]
 
-    lines = [line for line in told.splitlines() if line.startswith("ofabench:")]
+    lines = [line for line in output.splitlines() if line.startswith("ofabench:")]
     assert process.returncode == 2
     assert len(lines) == 1
     assert "s.sqlite" in lines[0]
-    assert "Traceback" not in told
+    assert "Traceback" not in output
     assert snapshot(tmp_path) == {}
 
 
@@ -278,11 +278,11 @@ def test_ctrl_c_leaves_a_sweep_that_the_told_command_finishes(tmp_path: Path) ->
     while process.poll() is None and not (log.exists() and log.stat().st_size > 50_000):
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    told = process.communicate(timeout=60)[1]
+    output = process.communicate(timeout=60)[1]
 
     assert process.returncode == 130
-    assert "Traceback" not in told
-    line = told.splitlines()[-1]
+    assert "Traceback" not in output
+    line = output.splitlines()[-1]
     assert "replicates done, which" in line
     command = shlex.split(line.partition("continue with: ")[2])
     assert command[:2] == ["ofabench", "sweep"]
@@ -298,9 +298,9 @@ def test_devices_tells_facts_and_runtimes(capsys: pytest.CaptureFixture[str]) ->
     assert cli.main(["devices"]) == 0
     assert capsys.readouterr().out.startswith("cpu  ")
     assert cli.main(["devices", "--json"]) == 0
-    (found,) = json.loads(capsys.readouterr().out)
-    assert found["address"] == "cpu"
-    assert found["backends"]["onnx"]
+    (result,) = json.loads(capsys.readouterr().out)
+    assert result["address"] == "cpu"
+    assert result["backends"]["onnx"]
 
 
 def test_a_sweep_is_resumed_with_the_space_that_it_keeps(
@@ -318,6 +318,8 @@ def test_a_sweep_is_resumed_with_the_space_that_it_keeps(
 
     assert cli.main([*argv, "--resume"]) == 2
 
-    told = capsys.readouterr().err
-    assert "the sweep is of a space 'mine' with other choices than those of the space asked" in told
-    assert told.count("\n") == 1
+    error = capsys.readouterr().err
+    assert (
+        "the sweep is of a space 'mine' with other choices than those of the space asked" in error
+    )
+    assert error.count("\n") == 1

@@ -35,10 +35,10 @@ def fails(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
         code: object = cli.main(["table", *argv])
     except SystemExit as stopped:  # argparse's way to refuse
         code = stopped.code
-    told = capsys.readouterr().err.strip()
+    error = capsys.readouterr().err.strip()
     assert code == 2
-    assert len(told.splitlines()) == 1
-    return told
+    assert len(error.splitlines()) == 1
+    return error
 
 
 def test_build_makes_both_tables(
@@ -73,9 +73,9 @@ def test_show_for_people_and_machines(
     assert shown.index("median_ms") < shown.index("\nblocks ") < shown.index("\nfacts\n")
 
     assert cli.main(["table", "show", str(t), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["blocks"] == 20
-    assert sum(told["kinds"].values()) == 20
+    data = json.loads(capsys.readouterr().out)
+    assert data["blocks"] == 20
+    assert sum(data["kinds"].values()) == 20
 
 
 def test_export_csv(sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -119,9 +119,9 @@ def test_import_of_ofa_in_json_with_its_unit(
     capsys.readouterr()
     assert cli.main(["table", "export", str(t), "--format", "ofa"]) == 0
 
-    told = capsys.readouterr().out.splitlines()
-    assert told[0] == YAML.splitlines()[0]
-    assert told[2] == "  mean: 2.0"
+    output = capsys.readouterr().out.splitlines()
+    assert output[0] == YAML.splitlines()[0]
+    assert output[2] == "  mean: 2.0"
 
 
 def test_a_table_of_relu6_goes_out_in_the_ratio_style(
@@ -154,10 +154,10 @@ def test_import_of_tfnas_says_what_it_leaves_out(
 
     assert cli.main(["table", *argv, "--out", str(t)]) == 0
 
-    told = capsys.readouterr().out
-    assert ": 1 blocks of xeon/" in told
-    assert "1 rows left out: not above 0" in told
-    assert "9.500 ms for the rest of a network" in told
+    output = capsys.readouterr().out
+    assert ": 1 blocks of xeon/" in output
+    assert "1 rows left out: not above 0" in output
+    assert "9.500 ms for the rest of a network" in output
     assert LatencyTable.load(t).provenance["base_ms"] == 9.5
 
 
@@ -200,9 +200,9 @@ def test_refusals_change_nothing(
     assert "not a readable parquet file" in fails(capsys, "show", str(bad))
     assert "no OFA look-up table" in fails(capsys, *imported(str(bad), "--out", str(out)))
     assert "threads" in fails(capsys, *imported(str(bad), "--threads", "0", "--out", str(out)))
-    for name, told in (("tfnas", "no TF-NAS look-up table"), ("fbnet", "no FBNet look-up table")):
-        asked = ("--format", name, "--device", "d", "--backend", "b", "--out", str(out))
-        assert told in fails(capsys, "import", str(bad), *asked)
+    for name, item in (("tfnas", "no TF-NAS look-up table"), ("fbnet", "no FBNet look-up table")):
+        request = ("--format", name, "--device", "d", "--backend", "b", "--out", str(out))
+        assert item in fails(capsys, "import", str(bad), *request)
     only = imported(str(bad), "--measured-only", "--out", str(out))
     assert "--measured-only is for --format tfnas" in fails(capsys, *only)
     assert "invalid choice" in fails(capsys, "export", str(bad), "--format", "xml")
@@ -244,7 +244,11 @@ def test_what_a_sweep_prints_as_next_runs_without_the_file_of_its_space(
     sweep = ["sweep", "--space", str(elsewhere / "mine.toml"), "--device", "fake"]
     few = ["--blocks", "30", "--networks", "12", "--loads", "2", "--passes", "2"]
     assert cli.main([*sweep, "--backend", "fake", *few, "--out", "s.sqlite"]) == 0
-    (line,) = [one for one in capsys.readouterr().out.splitlines() if one.startswith("next")]
+    (line,) = [
+        splitline
+        for splitline in capsys.readouterr().out.splitlines()
+        if splitline.startswith("next")
+    ]
     shutil.rmtree(elsewhere)
 
     assert cli.main(shlex.split(line.removeprefix("next"))[1:]) == 0
@@ -270,10 +274,10 @@ def test_a_space_that_is_given_must_be_that_of_the_sweep(
     namesake = tmp_path / "namesake.toml"
     namesake.write_text(fewer)
 
-    told = fails(capsys, *build, "--space", "tiny")
-    assert "the sweep is of the space 'mine', --space tiny is 'tiny': leave --space out" in told
-    told = fails(capsys, *build, "--space", str(namesake))
-    assert f"a space 'mine' with other choices than those of --space {namesake}" in told
+    message = fails(capsys, *build, "--space", "tiny")
+    assert "the sweep is of the space 'mine', --space tiny is 'tiny': leave --space out" in message
+    message = fails(capsys, *build, "--space", str(namesake))
+    assert f"a space 'mine' with other choices than those of --space {namesake}" in message
     assert "'mine', --space is onehot: leave" in fails(capsys, *build, "--space", "onehot")
     assert not n.exists()
     assert cli.main(["table", *build, "--space", str(own_space / "mine.toml")]) == 0

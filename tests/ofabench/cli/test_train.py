@@ -65,8 +65,8 @@ def test_train_and_extract(
 
     made = ["--schedule", str(schedule), "--seed", "3", "--threads", "1", "--out", str(out)]
     assert main(["train", "--space", "tiny", *made]) == 0
-    told = capsys.readouterr().out
-    assert re.search(rf"supernet of tiny, trained in \d+ s: {re.escape(str(out))}", told)
+    output = capsys.readouterr().out
+    assert re.search(rf"supernet of tiny, trained in \d+ s: {re.escape(str(out))}", output)
     assert threads == [1]
     assert torch.get_num_threads() == before
     assert load_trained(out).seed == 3

@@ -96,7 +96,9 @@ def drift_log(slower: float) -> DriftLog:
         blocks = TINY.blocks(arch)
         ms = FakeModel(random_model(blocks), TARGET).cost_ns / 1e6 / slower
         anchors.append(Anchor(blocks=blocks, label=f"anchor {number}", ms=ms))
-    session = AnchorSession(started_at="2026-01-01T00:00", ms=tuple(one.ms for one in anchors))
+    session = AnchorSession(
+        started_at="2026-01-01T00:00", ms=tuple(anchor.ms for anchor in anchors)
+    )
     return DriftLog(anchors=tuple(anchors), sessions=(session,))
 
 
@@ -107,15 +109,15 @@ def verify(model: Path, latency: str, *more: str) -> int:
 def test_a_prediction_within_tolerance(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert verify(model, predictor(model.parent), "--json") == 0
 
-    told = json.loads(capsys.readouterr().out)
+    data = json.loads(capsys.readouterr().out)
     # The fake machine is noisy by a few percent.
-    measured = told["measured"]
+    measured = data["measured"]
     assert measured["ms"] == pytest.approx(COST_MS, rel=0.08)
-    assert told["predicted_ms"] == pytest.approx(COST_MS)
+    assert data["predicted_ms"] == pytest.approx(COST_MS)
     assert measured["low_ms"] <= measured["ms"] <= measured["high_ms"]
     assert measured["within_tolerance"] is True
-    assert told["prediction_within_tolerance"] is True
-    assert told["accuracy"] is None
+    assert data["prediction_within_tolerance"] is True
+    assert data["accuracy"] is None
 
 
 def test_a_prediction_out_of_tolerance_is_exit_code_1(
@@ -139,11 +141,11 @@ def test_both_latencies_are_shown_with_both_verdicts(
 
     assert verify(model, latency, "--result", result, "--out", str(out)) == 1
 
-    told, data = capsys.readouterr().out, json.loads(out.read_text())
+    output, data = capsys.readouterr().out, json.loads(out.read_text())
     assert data["drift"]["ratio"] == pytest.approx(10, rel=0.1)
     assert data["drift_corrected"]["ms"] == pytest.approx(0.1 * COST_MS, rel=0.1)
     assert (data["prediction_within_tolerance"], data["limit_met"]) == (True, False)
-    raw, corrected, drift, samples = told.splitlines()[3:7]
+    raw, corrected, drift, samples = output.splitlines()[3:7]
     assert raw.startswith("  measured ")
     assert raw.endswith("NOT WITHIN 10 % of the prediction; limit NOT MET")
     assert corrected.startswith("  drift-corrected ")
@@ -162,10 +164,10 @@ def test_a_predictor_of_p90_is_judged_by_p90_and_no_other_statistic(
 
     assert verify(model, latency, "--result", result, "--tolerance", "0.9") == 0
 
-    told = capsys.readouterr().out
-    assert f"  predicted        {COST_MS:.4g} ms (p90)" in told
-    assert f"  limit            {2 * COST_MS:g} ms (p90)" in told
-    assert " ms (p90) (95 % interval " in told
+    output = capsys.readouterr().out
+    assert f"  predicted        {COST_MS:.4g} ms (p90)" in output
+    assert f"  limit            {2 * COST_MS:g} ms (p90)" in output
+    assert " ms (p90) (95 % interval " in output
     assert verify(model, latency, "--tolerance", "0.9", "--json") == 0
     data = json.loads(capsys.readouterr().out)
     assert data["statistic"] == "p90"
@@ -235,23 +237,23 @@ def test_a_repeat_stands_beside_the_first(model: Path, capsys: pytest.CaptureFix
 def test_the_file_is_judged_on_test_images(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert verify(model, predictor(model.parent), "--data", "digits", "--json") == 0
 
-    told = json.loads(capsys.readouterr().out)
-    assert 0 <= told["accuracy"] <= 1
-    assert told["accuracy_low"] < told["accuracy"] < told["accuracy_high"]
+    data = json.loads(capsys.readouterr().out)
+    assert 0 <= data["accuracy"] <= 1
+    assert data["accuracy_low"] < data["accuracy"] < data["accuracy_high"]
 
 
 def test_what_was_found_stands_beside_what_is_measured(
     model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     result = model.parent / "r.json"
-    found = {
+    data = {
         "format": "ofabench-search-1",
         "arch": json.loads(TINY.to_line(ARCH)),
         "accuracy": 0.9,
         "predictions": {TARGET.key: COST_MS},
         "limits": {TARGET.key: 2.5},
     }
-    result.write_text(json.dumps(found))
+    result.write_text(json.dumps(data))
     out = model.parent / "v.json"
 
     assert verify(model, predictor(model.parent), "--result", str(result), "--out", str(out)) == 0
@@ -261,21 +263,21 @@ def test_what_was_found_stands_beside_what_is_measured(
     assert told["predicted_accuracy"] == 0.9
     assert "limit            2.5 ms" in capsys.readouterr().out
 
-    found["arch"] = json.loads(TINY.to_line(TINY.largest()))
-    result.write_text(json.dumps(found))
+    data["arch"] = json.loads(TINY.to_line(TINY.largest()))
+    result.write_text(json.dumps(data))
     assert verify(model, predictor(model.parent), "--result", str(result)) == 2
     assert "of another network" in capsys.readouterr().err
 
 
 def result_with(limits: dict[str, float], path: Path) -> str:
-    found = {
+    data = {
         "format": "ofabench-search-1",
         "arch": json.loads(TINY.to_line(ARCH)),
         "accuracy": 0.9,
         "predictions": {},
         "limits": limits,
     }
-    path.write_text(json.dumps(found))
+    path.write_text(json.dumps(data))
     return str(path)
 
 
@@ -287,9 +289,9 @@ def test_a_limit_that_is_not_met_is_exit_code_1(
     loose = result_with({TARGET.key: 2 * COST_MS}, model.parent / "loose.json")
 
     assert verify(model, latency, "--result", tight) == 1
-    told = capsys.readouterr().out
-    assert f"limit            {0.5 * COST_MS:g} ms" in told
-    assert ", within 10 % of the prediction; limit NOT MET" in told
+    output = capsys.readouterr().out
+    assert f"limit            {0.5 * COST_MS:g} ms" in output
+    assert ", within 10 % of the prediction; limit NOT MET" in output
     assert verify(model, latency, "--result", loose) == 0
     assert "; limit met" in capsys.readouterr().out
 
@@ -302,11 +304,11 @@ def test_without_a_predictor_the_file_is_measured(
 
     assert cli.main(["verify", str(model), *QUICK, "--result", result, "--json"]) == 0
 
-    told = json.loads(capsys.readouterr().out)
-    assert told["target"] == key
-    assert told["measured"]["ms"] == pytest.approx(COST_MS, rel=0.08)
-    assert (told["predicted_ms"], told["limit_met"]) == (None, True)
-    assert told["prediction_within_tolerance"] is None
+    data = json.loads(capsys.readouterr().out)
+    assert data["target"] == key
+    assert data["measured"]["ms"] == pytest.approx(COST_MS, rel=0.08)
+    assert (data["predicted_ms"], data["limit_met"]) == (None, True)
+    assert data["prediction_within_tolerance"] is None
 
 
 def int8_model(folder: Path) -> Path:
@@ -334,14 +336,14 @@ def test_int8_is_never_held_against_a_prediction_of_float32(
 
     assert cli.main([*argv, "--data", "digits", "--images", "30", "--json"]) == 0
 
-    told = json.loads(capsys.readouterr().out)
-    assert told["target"] == replace(target, precision="int8").key
-    assert told["precision"] == "int8"
-    assert told["measured"]["ms"] > 0
-    assert (told["predicted_ms"], told["measured"]["error"]) == (None, None)
-    assert told["prediction_within_tolerance"] is None
-    assert told["prediction_of_another_precision"] == {"target": target.key, "predicted_ms": 1e-6}
-    assert told["accuracy_images"] == 30
+    data = json.loads(capsys.readouterr().out)
+    assert data["target"] == replace(target, precision="int8").key
+    assert data["precision"] == "int8"
+    assert data["measured"]["ms"] > 0
+    assert (data["predicted_ms"], data["measured"]["error"]) == (None, None)
+    assert data["prediction_within_tolerance"] is None
+    assert data["prediction_of_another_precision"] == {"target": target.key, "predicted_ms": 1e-6}
+    assert data["accuracy_images"] == 30
     assert cli.main(argv) == 0
     assert "does not apply to a file of int8: no verdict" in capsys.readouterr().out
     keep = tmp_path / "keep.sqlite"
@@ -351,9 +353,9 @@ def test_int8_is_never_held_against_a_prediction_of_float32(
 
 
 def one_line(capsys: pytest.CaptureFixture[str]) -> str:
-    told = capsys.readouterr().err.strip()
-    assert len(told.splitlines()) == 1
-    return told
+    error = capsys.readouterr().err.strip()
+    assert len(error.splitlines()) == 1
+    return error
 
 
 def test_bad_input_is_one_line(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -405,7 +407,7 @@ def test_a_try_is_measured_in_a_process_of_its_own(model: Path) -> None:
         verify=VerifyOptions(replicates=3, rounds=2),
     )
 
-    found = launch(verify_part, request)
+    result = launch(verify_part, request)
 
-    assert found["measured"]["ms"] == pytest.approx(COST_MS, rel=0.08)
-    assert found["prediction_within_tolerance"] is True
+    assert result["measured"]["ms"] == pytest.approx(COST_MS, rel=0.08)
+    assert result["prediction_within_tolerance"] is True

@@ -39,14 +39,16 @@ class Log:
 
 
 def test_the_result_comes_from_another_process() -> None:
-    progress, said = Log(), list[str]()
+    progress, messages = Log(), list[str]()
 
-    result = launch(launched.add, SumOptions(numbers=(3, 4)), progress=progress, say=said.append)
+    result = launch(
+        launched.add, SumOptions(numbers=(3, 4)), progress=progress, say=messages.append
+    )
 
     assert result["total"] == 7
     assert result["pid"] != os.getpid()
     assert progress.calls == [("start", 2, "adding"), (1, "3"), (1, "4"), ("close",)]
-    assert sorted(said) == ["a library prints 3", "a library prints 4", "added"]
+    assert sorted(messages) == ["a library prints 3", "a library prints 4", "added"]
 
 
 class FigureLog(Log):

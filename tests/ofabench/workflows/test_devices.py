@@ -173,9 +173,9 @@ def test_another_that_measures_is_named_or_waited_for(
             pass
 
     (line,) = capsys.readouterr().err.splitlines()
-    told = json.loads(line)
-    assert (told["what"], told["total"], told["done"]) == ("waiting", 1, 0)
-    assert told["note"].startswith(f"waiting for process {holder.pid} (")
+    data = json.loads(line)
+    assert (data["what"], data["total"], data["done"]) == ("waiting", 1, 0)
+    assert data["note"].startswith(f"waiting for process {holder.pid} (")
     assert caplog.messages == []
 
 

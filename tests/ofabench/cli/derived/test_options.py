@@ -29,15 +29,15 @@ WHOLE = CommandExample(space="tiny", out=Path("o"))
 
 def parsed(line: str, cls: type[Any] = CommandExample) -> Any:
     """The options that a command makes of a line of arguments."""
-    got: list[Options] = []
+    actual: list[Options] = []
 
     def run(options: Options) -> int:
-        got.append(options)
+        actual.append(options)
         return 7
 
     command = Command(name="sweep", help="measure", options=cls, run=run)
     assert command.main(shlex.split(line), "ofabench sweep") == 7
-    return got[0]
+    return actual[0]
 
 
 def refused(line: str, capsys: pytest.CaptureFixture[str], cls: type[Any] = CommandExample) -> str:
@@ -92,7 +92,7 @@ def test_every_kind_of_option() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "output"),
     [
         ("", "the following arguments are required: --space, --out"),
         ("--replicates 0", "--replicates: expected a whole number of at least 1, got '0'"),
@@ -114,9 +114,9 @@ def test_every_kind_of_option() -> None:
     ],
 )
 def test_wrong_arguments_are_one_line(
-    line: str, said: str, capsys: pytest.CaptureFixture[str]
+    line: str, output: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert said in refused(line, capsys)
+    assert output in refused(line, capsys)
 
 
 def test_a_required_positional_and_a_required_set(capsys: pytest.CaptureFixture[str]) -> None:
@@ -193,12 +193,12 @@ def test_required_arguments_without_a_name_may_come_from_the_file(
     given = parsed(f"--config {file} c --checkpoint s", ReportExample)
     assert given == ReportExample(given=(Path("c"),), checkpoint=Path("s"))
     file.write_text('table = "t"\ncheckpoint = "s"\n')
-    said = "argument --checkpoint: not allowed with argument --table"
-    assert said in refused(f"--config {file} c", capsys, ReportExample)
+    messages = "argument --checkpoint: not allowed with argument --table"
+    assert messages in refused(f"--config {file} c", capsys, ReportExample)
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "output"),
     [
         ("thread = 3", "unknown key 'thread'"),
         ("replicate = 3", "unknown key 'replicate', did you mean replicates?"),
@@ -213,13 +213,13 @@ def test_required_arguments_without_a_name_may_come_from_the_file(
         ("x = ", "is not TOML: Invalid value (at end of document)"),
     ],
 )
-def test_a_wrong_file_is_named_with_its_key(text: str, said: str, tmp_path: Path) -> None:
+def test_a_wrong_file_is_named_with_its_key(text: str, output: str, tmp_path: Path) -> None:
     file = tmp_path / "c.toml"
     file.write_text(text)
     with pytest.raises(InputError) as stopped:
         parsed(f"--config {file} --space tiny --out o")
     assert str(stopped.value).startswith(str(file))
-    assert said in str(stopped.value)
+    assert output in str(stopped.value)
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
@@ -321,7 +321,7 @@ def test_a_command_of_commands(capsys: pytest.CaptureFixture[str]) -> None:
     ran: list[Options] = []
     assert _group(ran).main(["show", "t"], "ofabench table") == 1
     assert ran == [ShowExample(table=Path("t"))]
-    for argv, said in (
+    for argv, item in (
         (["shwo"], "argument ACTION: invalid choice: 'shwo', did you mean show?"),
         (["zzzz"], "argument ACTION: invalid choice: 'zzzz' (choose from show)"),
         ([], "the following arguments are required: ACTION"),
@@ -331,7 +331,7 @@ def test_a_command_of_commands(capsys: pytest.CaptureFixture[str]) -> None:
             _group(ran).main(argv, "ofabench table")
         assert stopped.value.code == 2
         error = capsys.readouterr().err
-        assert error == f"ofabench: {said} (see `ofabench table --help`)\n"
+        assert error == f"ofabench: {item} (see `ofabench table --help`)\n"
 
 
 def test_help_of_a_command_of_commands(capsys: pytest.CaptureFixture[str]) -> None:

@@ -81,16 +81,16 @@ def test_what_a_search_found_is_deployed_with_predictors_in_memory(
         return [0.5 + sum(arch.depths) / 100 for arch in archs]
 
     predictor, options = latency("tiny", TARGET), SearchOptions(budget=300, patience=5)
-    found = search("tiny", deep, latency_limit(predictor, 2), options)
+    result = search("tiny", deep, latency_limit(predictor, 2), options)
 
-    made = deploy(checkpoint, tmp_path / "net", arch=found, latencies=predictor, options=QUICK)
+    made = deploy(checkpoint, tmp_path / "net", arch=result, latencies=predictor, options=QUICK)
 
     card = made.to_dict()
-    assert json.loads((tmp_path / "net" / "search.json").read_text())["limits"] == found.limits
-    assert card["model"]["arch"] == found.arch.to_json()
-    assert card["latency"][0]["predicted_ms"] == pytest.approx(found.predictions[TARGET.key])
+    assert json.loads((tmp_path / "net" / "search.json").read_text())["limits"] == result.limits
+    assert card["model"]["arch"] == result.arch.to_json()
+    assert card["latency"][0]["predicted_ms"] == pytest.approx(result.predictions[TARGET.key])
     assert card["latency"][0]["limit_ms"] == 2
-    files = {one["what"]: one["file"] for one in card["sources"]}
+    files = {item["what"]: item["file"] for item in card["sources"]}
     assert files["search"] == "search.json"
     assert files["latency predictor"] == "latency-1.parquet"
     assert "not requested (--no-verify)" in str(made)
@@ -105,7 +105,7 @@ def test_a_network_in_memory_is_deployed(checkpoint: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ({"supernet": None}, "give a supernet or a network, one of them"),
         ({"supernet": 3, "arch": "smallest"}, "the supernet is 3, expected a supernet or its file"),
@@ -117,11 +117,11 @@ def test_a_network_in_memory_is_deployed(checkpoint: Path, tmp_path: Path) -> No
     ],
 )
 def test_wrong_arguments_are_said_in_words_and_leave_nothing(
-    given: dict[str, Any], told: str, checkpoint: Path, tmp_path: Path
+    given: dict[str, Any], message: str, checkpoint: Path, tmp_path: Path
 ) -> None:
     whole = {"supernet": checkpoint, **given}
 
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         deploy(out=tmp_path / "net", options=QUICK, **whole)
 
     assert not (tmp_path / "net").exists()

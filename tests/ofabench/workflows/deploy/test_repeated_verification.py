@@ -23,9 +23,9 @@ from tests.support.clocks import NOON_S, FakeClock
 def values(ms: float, limit_ms: float | None = 2.0, predicted_ms: float | None = 2.0) -> Any:
     """What one try gives."""
     expected = Expected(predicted_ms=predicted_ms, limit_ms=limit_ms)
-    found = Verdicts(expected=expected, measured=expected.judge(ms, (ms, ms)))
+    result = Verdicts(expected=expected, measured=expected.judge(ms, (ms, ms)))
     return {
-        **found.to_json(), "model": "net.onnx", "target": "box", "accuracy": None,
+        **result.to_json(), "model": "net.onnx", "target": "box", "accuracy": None,
     }  # fmt: skip
 
 
@@ -63,18 +63,18 @@ def keep(request: VerifyRequest, runs: Runs) -> VerificationTries:
 def test_each_try_begins_so_long_after_the_end_of_the_one_before(request_: VerifyRequest) -> None:
     runs = Runs(FakeClock(), 2.0, 2.02, 2.04, 2.0, 1.98)
 
-    found = keep(replace(request_, every_s=600.0), runs)
+    result = keep(replace(request_, every_s=600.0), runs)
 
     assert runs.began_s == pytest.approx([0, 660, 1320, 1980, 2640])
-    assert found.measured_ms == (2.0, 2.02, 2.04, 2.0, 1.98)
-    assert found.range == pytest.approx(2.04 / 1.98 - 1)
-    assert found.mlperf_met is True
-    assert found.limit_share == pytest.approx(3 / 5)
-    assert found.prediction_share == 1.0
-    assert found.failed
+    assert result.measured_ms == (2.0, 2.02, 2.04, 2.0, 1.98)
+    assert result.range == pytest.approx(2.04 / 1.98 - 1)
+    assert result.mlperf_met is True
+    assert result.limit_share == pytest.approx(3 / 5)
+    assert result.prediction_share == 1.0
+    assert result.failed
     # A process does one try; accuracy is the same in all of them.
-    assert {(one.tries, one.out) for one in runs.requests} == {(1, None)}
-    assert [one.data for one in runs.requests] == ["digits", None, None, None, None]
+    assert {(request.tries, request.out) for request in runs.requests} == {(1, None)}
+    assert [request.data for request in runs.requests] == ["digits", None, None, None, None]
 
 
 @pytest.mark.parametrize(
@@ -90,10 +90,10 @@ def test_mlperfs_rule_is_of_five_tries_within_5_percent(
 ) -> None:
     tries = tuple(Verification(values(ms, predicted_ms=None)) for ms in latencies)
 
-    found = VerificationTries(tries, wanted=len(tries), every_s=300.0)
+    result = VerificationTries(tries, wanted=len(tries), every_s=300.0)
 
-    assert found.mlperf_met is met
-    assert found.failed is (met is False)
+    assert result.mlperf_met is met
+    assert result.failed is (met is False)
 
 
 def test_the_tries_are_shown_each_with_the_verdicts_over_all() -> None:
@@ -133,12 +133,12 @@ def test_tries_that_were_stopped_are_kept_and_gone_on_from(request_: VerifyReque
     clock.sleep(30)
 
     runs = Runs(clock, 2.04, 2.0, 1.98)
-    found = keep(request_, runs)
+    result = keep(request_, runs)
 
     # The third, which was stopped, took a minute from 720 s on: the pause is over at once.
     assert runs.began_s[0] == pytest.approx(max(ended_s + 300, 720 + 60 + 30))
-    assert found.measured_ms == (2.0, 2.02, 2.04, 2.0, 1.98)
-    assert keep(request_, Runs(clock)).measured_ms == found.measured_ms  # all are there
+    assert result.measured_ms == (2.0, 2.02, 2.04, 2.0, 1.98)
+    assert keep(request_, Runs(clock)).measured_ms == result.measured_ms  # all are there
 
 
 def test_a_device_that_fails_loses_no_try(request_: VerifyRequest) -> None:
@@ -212,7 +212,7 @@ def test_one_verification_replaces_no_tries(
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "message"),
     [
         (["--every", "10m"], "--every is the time between --tries: give --tries 5 too"),
         (["--tries", "5", "--every", "1m"], "--every is 60 s, expected at least 300 s"),
@@ -220,7 +220,7 @@ def test_one_verification_replaces_no_tries(
     ],
 )
 def test_what_does_not_go_together_is_refused(
-    more: list[str], told: str, capsys: pytest.CaptureFixture[str]
+    more: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["verify", "net.onnx", *more]) == 2
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err

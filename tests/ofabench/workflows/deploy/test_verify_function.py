@@ -65,16 +65,16 @@ class InMemory:
 
 
 def test_a_file_is_measured_and_judged(model: Path) -> None:
-    found = verify(model, "fake", predictor(), limit_ms=2 * COST_MS, options=QUICK)
+    result = verify(model, "fake", predictor(), limit_ms=2 * COST_MS, options=QUICK)
 
-    assert found.measured_ms == pytest.approx(COST_MS, rel=0.08)
-    assert found.interval_ms[0] <= found.measured_ms <= found.interval_ms[1]
-    assert found.predicted_ms == pytest.approx(COST_MS)
-    assert found.limit_ms == pytest.approx(2 * COST_MS)
-    assert (found.prediction_within_tolerance, found.limit_met) == (True, True)
-    assert (found.failed, found.accuracy, found.target) == (False, None, TARGET.key)
-    assert str(found).splitlines()[0] == f"net.json5 on {TARGET.key}"
-    assert "limit_ms=" in repr(found)
+    assert result.measured_ms == pytest.approx(COST_MS, rel=0.08)
+    assert result.interval_ms[0] <= result.measured_ms <= result.interval_ms[1]
+    assert result.predicted_ms == pytest.approx(COST_MS)
+    assert result.limit_ms == pytest.approx(2 * COST_MS)
+    assert (result.prediction_within_tolerance, result.limit_met) == (True, True)
+    assert (result.failed, result.accuracy, result.target) == (False, None, TARGET.key)
+    assert str(result).splitlines()[0] == f"net.json5 on {TARGET.key}"
+    assert "limit_ms=" in repr(result)
 
 
 def test_verdicts_against_a_file(model: Path) -> None:
@@ -86,11 +86,11 @@ def test_verdicts_against_a_file(model: Path) -> None:
 def test_a_model_in_memory_and_an_open_device_do_too(model: Path) -> None:
     content, card = read_exported(model)
 
-    found = verify(InMemory(content, card), get_device("fake"), options=QUICK)
+    result = verify(InMemory(content, card), get_device("fake"), options=QUICK)
 
-    assert found.to_dict()["model"] == "model"
-    assert (found.predicted_ms, found.prediction_within_tolerance) == (None, None)
-    assert found.measured_ms == pytest.approx(COST_MS, rel=0.08)
+    assert result.to_dict()["model"] == "model"
+    assert (result.predicted_ms, result.prediction_within_tolerance) == (None, None)
+    assert result.measured_ms == pytest.approx(COST_MS, rel=0.08)
 
 
 def test_what_a_search_found_limits_the_latency(model: Path) -> None:
@@ -99,10 +99,10 @@ def test_what_a_search_found_limits_the_latency(model: Path) -> None:
 
     options = SearchOptions(budget=300, patience=5, resolutions=(24,))
     limit = latency_limit(latency("tiny", TARGET), 1000)
-    found = search("tiny", this_one, limit, options)
-    assert found.arch == ARCH  # which is among those that a search begins with
+    result = search("tiny", this_one, limit, options)
+    assert result.arch == ARCH  # which is among those that a search begins with
 
-    verified = verify(model, "fake", predictor(), result=found, options=QUICK)
+    verified = verify(model, "fake", predictor(), result=result, options=QUICK)
 
     assert (verified.limit_ms, verified.limit_met) == (1000, True)
     assert verified.to_dict()["predicted_accuracy"] == 1.0
@@ -124,7 +124,7 @@ def test_a_repeat_stands_beside_the_first(model: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "message"),
     [
         ({"options": VerifyOptions(threads=2)}, "threads and cores are those of the predictor's"),
         ({"pick": 1}, "--pick chooses a network of --result"),
@@ -133,9 +133,9 @@ def test_a_repeat_stands_beside_the_first(model: Path, tmp_path: Path) -> None:
     ],
 )
 def test_arguments_that_do_not_fit_are_said_in_words(
-    more: dict[str, Any], told: str, model: Path
+    more: dict[str, Any], message: str, model: Path
 ) -> None:
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         verify(model, "fake", predictor(), **more)
 
 

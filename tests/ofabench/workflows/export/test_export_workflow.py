@@ -58,8 +58,8 @@ def test_it_is_shown_and_told_as_values(model: ExportedModel) -> None:
     assert lines[1] == f"  written to {model.path}, with its card"
     assert lines[2].startswith("  onnx of fp32, ")
     assert "20 validation images of torch:noise:" in lines[-1]
-    told = json.loads(json.dumps(model.to_dict()))
-    assert told == {"path": str(model.path), **json.loads(json.dumps(model.card.to_json()))}
+    data = json.loads(json.dumps(model.to_dict()))
+    assert data == {"path": str(model.path), **json.loads(json.dumps(model.card.to_json()))}
 
 
 def test_a_network_is_given_in_several_ways(
@@ -70,7 +70,7 @@ def test_a_network_is_given_in_several_ways(
     before = sorted(tmp_path.iterdir())
     silent = ExportOptions(accuracy=False)
 
-    found = [
+    result = [
         export((supernet.path, MICRO.largest()), data=micro_images(), options=silent),
         export(extracted, options=silent),
         export(net, options=silent),
@@ -78,14 +78,14 @@ def test_a_network_is_given_in_several_ways(
         export(net, data=micro_images(), options=ExportOptions(images=20)),
     ]
 
-    assert [one.content for one in found] == [model.content] * 5
-    assert [one.path for one in found] == [None] * 5
-    assert found[4].card.accuracies == model.card.accuracies
-    assert found[3].card.accuracies == model.card.accuracies
-    assert "accuracy: not measured (not requested)" in repr(found[0])
-    assert "not written" in repr(found[0])
+    assert [item.content for item in result] == [model.content] * 5
+    assert [item.path for item in result] == [None] * 5
+    assert result[4].card.accuracies == model.card.accuracies
+    assert result[3].card.accuracies == model.card.accuracies
+    assert "accuracy: not measured (not requested)" in repr(result[0])
+    assert "not written" in repr(result[0])
     assert sorted(tmp_path.iterdir()) == before
-    saved = found[0].save(tmp_path / "again.onnx")
+    saved = result[0].save(tmp_path / "again.onnx")
     assert read_exported(tmp_path / "again.onnx") == (saved.content, saved.card)
 
 

@@ -22,15 +22,15 @@ def test_tables_and_their_files_give_what_the_command_prints(
     assert cli.main(argv) == 1
     printed = capsys.readouterr().out
     assert cli.main([*argv, "--json"]) == 1
-    told = json.loads(capsys.readouterr().out)
+    data = json.loads(capsys.readouterr().out)
 
-    found = compare(one, path, fail_above=0.05)
+    result = compare(one, path, fail_above=0.05)
 
-    assert f"{found}\n" == printed
-    assert found.to_dict() == told
-    assert found.failures == ("all blocks together changed by +6.0%, allowed 5.0%",)
+    assert f"{result}\n" == printed
+    assert result.to_dict() == data
+    assert result.failures == ("all blocks together changed by +6.0%, allowed 5.0%",)
     assert compare(one, str(path), fail_above=0.07).failures == ()
-    assert "B is 6.0% slower than A" in found._repr_html_()
+    assert "B is 6.0% slower than A" in result._repr_html_()
 
 
 def test_unlike_targets_are_logged(caplog: pytest.LogCaptureFixture) -> None:

@@ -40,9 +40,9 @@ def test_tables_their_files_and_the_command_give_one_predictor(tmp_path: Path) -
     expected = load_predictor(p).predict(FRAME)
 
     for blocks, networks in ((TABLE, NETWORKS), (t, str(n)), (str(t), NetworksTable.load(n))):
-        found = fit(blocks, networks).predict(FRAME)
-        assert found.ms.tolist() == expected.ms.tolist()
-        assert found.std_ms.tolist() == expected.std_ms.tolist()
+        result = fit(blocks, networks).predict(FRAME)
+        assert result.ms.tolist() == expected.ms.tolist()
+        assert result.std_ms.tolist() == expected.std_ms.tolist()
 
 
 def test_a_prior_is_a_predictor_or_its_file(tmp_path: Path) -> None:
@@ -71,38 +71,38 @@ def test_with_the_statistic_p90_the_networks_p90_is_predicted_and_blocks_stay(
     )
 
     fit(blocks, networks, options=FitOptions(statistic="p90")).save(tmp_path / "p.parquet")
-    found = load_predictor(tmp_path / "p.parquet")
+    result = load_predictor(tmp_path / "p.parquet")
 
-    assert found.statistic == found.block_predictor.statistic == "p90"
-    assert found.provenance["statistic"] == "p90"
-    assert found.predict(ARCHS).ms == pytest.approx(1.5 * MS + 0.2, rel=0.05)
+    assert result.statistic == result.block_predictor.statistic == "p90"
+    assert result.provenance["statistic"] == "p90"
+    assert result.predict(ARCHS).ms == pytest.approx(1.5 * MS + 0.2, rel=0.05)
     if blocks is not None:
-        known = found.block_predictor.known
+        known = result.block_predictor.known
         assert [known[spec][0] for spec in SPECS] == pytest.approx(BLOCK_MS.tolist())
-    evaluation = found.evaluate(NetworksTable.of_frame(frame[16:], "tiny"))
+    evaluation = result.evaluate(NetworksTable.of_frame(frame[16:], "tiny"))
     assert evaluation.measured_ms == pytest.approx(1.5 * MS[16:] + 0.2)
     assert evaluation.to_dict()["statistic"] == "p90"
     assert "box_ms (p90 of samples)" in str(evaluation)
-    assert "p90 of each network's samples; blocks stay medians" in found._repr_html_().replace(
+    assert "p90 of each network's samples; blocks stay medians" in result._repr_html_().replace(
         "&#x27;", "'"
     )
 
 
 def test_a_predictor_of_medians_says_so_and_its_file_is_as_before() -> None:
-    found = fit(TABLE, NETWORKS)
+    result = fit(TABLE, NETWORKS)
 
-    assert found.statistic == "median"
-    assert "statistic" not in found.provenance
+    assert result.statistic == "median"
+    assert "statistic" not in result.provenance
 
 
 def test_categories_predict_p90_too() -> None:
     frame = FRAME.assign(box_p90=2 * MS)
 
-    found = fit(networks=frame, options=FitOptions(space="onehot", statistic="p90"))
+    result = fit(networks=frame, options=FitOptions(space="onehot", statistic="p90"))
 
-    assert found.statistic == "p90"
-    assert "box_p90" not in found.columns
-    assert found.evaluate(frame).measured_ms == pytest.approx(2 * MS)
+    assert result.statistic == "p90"
+    assert "box_p90" not in result.columns
+    assert result.evaluate(frame).measured_ms == pytest.approx(2 * MS)
 
 
 def test_a_file_of_a_statistic_that_nobody_knows_is_damaged(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_a_file_of_a_statistic_that_nobody_knows_is_damaged(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ({}, "nothing to fit"),
         ({"blocks": TABLE, "priors": ["p.parquet"]}, "--prior is for fits on --networks alone"),
@@ -141,8 +141,8 @@ def test_a_file_of_a_statistic_that_nobody_knows_is_damaged(tmp_path: Path) -> N
         ),
     ],
 )
-def test_what_does_not_go_together_is_refused(given: dict[str, Any], told: str) -> None:
-    with pytest.raises(InputError, match=told):
+def test_what_does_not_go_together_is_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
         fit(**given)
 
 
@@ -166,9 +166,9 @@ def test_tables_print_well_and_come_back(tmp_path: Path) -> None:
     assert repr(table).startswith(f"LatencyTable of {TARGET.key}: {len(SPECS)} blocks (")
     assert f"{sum(spec.kind == 'mbconv' for spec in SPECS)} mbconv" in repr(table)
     assert repr(networks) == "NetworksTable: 6 networks of tiny; box_ms"
-    for one in (table, networks):
-        assert "<table" in one._repr_html_()
-        assert len(one._repr_html_()) < 20_000  # shortened, however long the table is
+    for item in (table, networks):
+        assert "<table" in item._repr_html_()
+        assert len(item._repr_html_()) < 20_000  # shortened, however long the table is
     assert table.to_dict()["blocks"] == len(SPECS)
     assert networks.to_dict() == {
         "networks": 6,

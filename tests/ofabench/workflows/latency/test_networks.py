@@ -49,16 +49,16 @@ def test_a_table_carries_a_space_that_is_not_shipped() -> None:
 
 
 def test_networks_fitted_on_are_left_out_and_give_the_drift(predictor: LatencyPredictor) -> None:
-    found = held_out_networks(table(8, 30, slower=1.25), "box_ms", TINY, predictor)
+    result = held_out_networks(table(8, 30, slower=1.25), "box_ms", TINY, predictor)
 
-    assert found.fitted == 4
-    assert found.measured.ms == pytest.approx(1.25 * MS[12:])
-    assert found.codes.tolist() == TINY.encode(ARCHS[12:]).tolist()
-    drift = found.measured.drift
+    assert result.fitted == 4
+    assert result.measured.ms == pytest.approx(1.25 * MS[12:])
+    assert result.codes.tolist() == TINY.encode(ARCHS[12:]).tolist()
+    drift = result.measured.drift
     assert drift is not None
     assert (drift.source, drift.workloads) == ("networks in common", 4)
     assert drift.ratio == pytest.approx(1.25)
-    assert found.measured.drift_corrected_ms == pytest.approx(MS[12:])
+    assert result.measured.drift_corrected_ms == pytest.approx(MS[12:])
 
 
 def log_of(places: list[int], slower: float = 1.0) -> DriftLog:
@@ -66,7 +66,9 @@ def log_of(places: list[int], slower: float = 1.0) -> DriftLog:
     anchors = tuple(
         Anchor(blocks=NETS[place], label=str(place), ms=slower * MS[place]) for place in places
     )
-    session = AnchorSession(started_at="2026-01-01T00:00", ms=tuple(one.ms for one in anchors))
+    session = AnchorSession(
+        started_at="2026-01-01T00:00", ms=tuple(anchor.ms for anchor in anchors)
+    )
     return DriftLog(anchors=anchors, sessions=(session,))
 
 
@@ -82,17 +84,17 @@ def test_the_predictors_anchors_among_the_networks_give_the_drift(
     thrice = np.where(later.frame.index == 2, 3.0, 1.0)  # network 10, an anchor
     later = replace(later, frame=later.frame.assign(box_ms=thrice * later.frame["box_ms"]))
 
-    found = held_out_networks(later, "box_ms", TINY, with_log(predictor, 0, 1, 8, 10, 11))
+    result = held_out_networks(later, "box_ms", TINY, with_log(predictor, 0, 1, 8, 10, 11))
 
-    drift = found.measured.drift
+    drift = result.measured.drift
     assert drift is not None
     assert (drift.source, drift.workloads) == ("anchor networks", 3)
     assert drift.ratio == pytest.approx(1.25)
     # The middle half of 1.25, 1.25 and 3.75 reaches to the square root of 1.25 * 3.75.
     assert drift.disagreement == pytest.approx(3**0.5 - 1)
     # Anchors that were fitted on are no networks that were held out.
-    assert found.fitted == 4
-    assert found.codes.tolist() == TINY.encode(ARCHS[12:]).tolist()
+    assert result.fitted == 4
+    assert result.codes.tolist() == TINY.encode(ARCHS[12:]).tolist()
 
 
 def test_anchors_of_the_judged_sweep_give_the_drift_where_no_row_does(
@@ -101,14 +103,14 @@ def test_anchors_of_the_judged_sweep_give_the_drift_where_no_row_does(
     swept = {"drift": log_of([0, 3, 5, 20], slower=1.5).to_json()}
     later = replace(table(12, 30, slower=1.5), provenance=swept)
 
-    found = held_out_networks(
+    result = held_out_networks(
         later, "box_ms", TINY, with_log(predictor, 0, 3, 5, 7, 9, drift_mean=1.2)
     )
 
-    assert found.measured.drift is not None
-    assert found.measured.drift.workloads == 3
-    assert found.measured.drift.ratio == pytest.approx(1.5 / 1.2)
-    assert found.measured.drift_corrected_ms == pytest.approx(1.2 * MS[12:])
+    assert result.measured.drift is not None
+    assert result.measured.drift.workloads == 3
+    assert result.measured.drift.ratio == pytest.approx(1.5 / 1.2)
+    assert result.measured.drift_corrected_ms == pytest.approx(1.2 * MS[12:])
 
 
 def test_a_damaged_drift_log_of_the_judged_sweep_is_refused(predictor: LatencyPredictor) -> None:
@@ -126,52 +128,52 @@ def test_a_predictor_of_p90_is_judged_on_p90_and_follows_anchors_by_their_median
     of_p90 = with_log(predictor, 0, 3, 5)
     of_p90 = replace(of_p90, provenance={**of_p90.provenance, "statistic": "p90"})
 
-    found = held_out_networks(later, "box_ms", TINY, of_p90)
+    result = held_out_networks(later, "box_ms", TINY, of_p90)
 
-    assert found.measured.ms == pytest.approx(2.5 * MS[12:])
-    assert found.measured.drift is not None
-    assert found.measured.drift.ratio == pytest.approx(1.25)
+    assert result.measured.ms == pytest.approx(2.5 * MS[12:])
+    assert result.measured.drift is not None
+    assert result.measured.drift.ratio == pytest.approx(1.25)
     with pytest.raises(InputError, match="has no p90 of 'box_ms'"):
         held_out_networks(table(0, 30), "box_ms", TINY, of_p90)
 
 
 def test_two_networks_in_common_give_no_drift(predictor: LatencyPredictor) -> None:
-    found = held_out_networks(table(10, 30), "box_ms", TINY, predictor)
+    result = held_out_networks(table(10, 30), "box_ms", TINY, predictor)
 
-    assert found.fitted == 2
-    assert len(found.measured.ms) == 18
-    assert found.measured.drift is None
-    assert found.measured.drift_corrected_ms is None
+    assert result.fitted == 2
+    assert len(result.measured.ms) == 18
+    assert result.measured.drift is None
+    assert result.measured.drift_corrected_ms is None
 
 
 def test_references_give_the_drift_where_no_network_does(predictor: LatencyPredictor) -> None:
     then = replace(predictor, provenance={"references": {"compute": 1.0, "memory": 2.0}})
     later = replace(table(12, 30), provenance={"references": {"compute": 1.1, "memory": 2.2}})
 
-    found = held_out_networks(later, "box_ms", TINY, then)
+    result = held_out_networks(later, "box_ms", TINY, then)
 
-    assert found.fitted == 0
-    assert found.measured.drift is not None
-    assert found.measured.drift.source == "reference workloads"
-    assert found.measured.drift.weak
-    assert found.measured.drift_corrected_ms == pytest.approx(MS[12:] / 1.1)
+    assert result.fitted == 0
+    assert result.measured.drift is not None
+    assert result.measured.drift.source == "reference workloads"
+    assert result.measured.drift.weak
+    assert result.measured.drift_corrected_ms == pytest.approx(MS[12:] / 1.1)
 
 
 def test_references_that_disagree_correct_nothing(predictor: LatencyPredictor) -> None:
     then = replace(predictor, provenance={"references": {"compute": 1.0, "memory": 2.0}})
     later = replace(table(12, 30), provenance={"references": {"compute": 1.3, "memory": 1.9}})
 
-    found = held_out_networks(later, "box_ms", TINY, then)
+    result = held_out_networks(later, "box_ms", TINY, then)
 
-    assert found.measured.drift is not None
-    assert not found.measured.drift.applied
-    assert found.measured.drift_corrected_ms is None
+    assert result.measured.drift is not None
+    assert not result.measured.drift.applied
+    assert result.measured.drift_corrected_ms is None
 
 
 def test_where_all_were_fitted_on_all_are_shown(predictor: LatencyPredictor) -> None:
-    found = held_out_networks(table(0, 12), "box_ms", TINY, predictor)
+    result = held_out_networks(table(0, 12), "box_ms", TINY, predictor)
 
-    assert found.fitted == len(found.measured.ms) == 12
+    assert result.fitted == len(result.measured.ms) == 12
 
 
 def test_networks_fitted_on_are_known_after_a_round_trip(
@@ -192,11 +194,11 @@ def test_blocks_and_networks_are_blended_where_terms_do_not_reach() -> None:
     blocks = LatencyTable(target=TARGET, provenance={}, rows=rows)
     ms = np.array([sum(inside[block] for block in net) for net in NETS])
 
-    found = fit_predictor(blocks, NETS[:20], ms[:20], blocks=specs)
+    result = fit_predictor(blocks, NETS[:20], ms[:20], blocks=specs)
 
-    choice = found.composition_choice
+    choice = result.composition_choice
     assert choice is not None
-    missed = np.mean(np.abs(found.predict_many(NETS[20:]) / ms[20:] - 1))
+    missed = np.mean(np.abs(result.predict_many(NETS[20:]) / ms[20:] - 1))
     assert missed < 0.02
     assert min(error for _, error in choice.errors) == dict(choice.errors)[choice.form]
-    assert not found.predict(NETS[0]).unmeasured
+    assert not result.predict(NETS[0]).unmeasured

@@ -67,18 +67,18 @@ def categories() -> LatencyPredictor:
 
 def test_every_kind_of_networks_gives_the_same_bits(of_blocks: LatencyPredictor) -> None:
     codes = TINY.encode(ARCHS)
-    found = of_blocks.predict(ARCHS)
+    result = of_blocks.predict(ARCHS)
 
-    assert found.ms.shape == found.std_ms.shape == found.extrapolated.shape == (40,)
+    assert result.ms.shape == result.std_ms.shape == result.extrapolated.shape == (40,)
     kinds = (tuple(ARCHS), codes, codes.astype(np.int64), FRAME, NetworksTable.of_frame(FRAME))
     for given in (*kinds, (arch for arch in ARCHS)):
         again = of_blocks.predict(given)  # type: ignore[arg-type]
-        assert again.ms.tolist() == found.ms.tolist()
-        assert again.std_ms.tolist() == found.std_ms.tolist()
-        assert again.extrapolated.tolist() == found.extrapolated.tolist()
-        assert again.guessed == found.guessed
+        assert again.ms.tolist() == result.ms.tolist()
+        assert again.std_ms.tolist() == result.std_ms.tolist()
+        assert again.extrapolated.tolist() == result.extrapolated.tolist()
+        assert again.guessed == result.guessed
     (one,) = of_blocks.predict(ARCHS[7]).ms
-    assert one == found.ms[7]
+    assert one == result.ms[7]
 
 
 def test_many_networks_at_once_have_the_bits_of_the_same_block_by_block(
@@ -87,17 +87,17 @@ def test_many_networks_at_once_have_the_bits_of_the_same_block_by_block(
     codes = TINY.sample_codes(np.random.default_rng(2), 300)
     archs = TINY.decode(codes)
 
-    found = of_blocks.predict(codes)
+    result = of_blocks.predict(codes)
 
     each = of_blocks.block_predictor.predict_each([TINY.blocks(arch) for arch in archs])
-    assert found.ms.tolist() == [one.ms for one in each]
-    assert found.std_ms.tolist() == [one.std_ms for one in each]
-    assert found.extrapolated.tolist() == [bool(one.extrapolated) for one in each]
-    keys = [tuple(block.key for block in one.extrapolated) for one in each]
-    assert list(found.guessed) == keys
-    keys = [tuple(block.key for block in one.unmeasured) for one in each]
-    assert list(found.unmeasured) == keys
-    assert 0 < found.extrapolated.sum() < 300
+    assert result.ms.tolist() == [item.ms for item in each]
+    assert result.std_ms.tolist() == [item.std_ms for item in each]
+    assert result.extrapolated.tolist() == [bool(item.extrapolated) for item in each]
+    keys = [tuple(block.key for block in item.extrapolated) for item in each]
+    assert list(result.guessed) == keys
+    keys = [tuple(block.key for block in item.unmeasured) for item in each]
+    assert list(result.unmeasured) == keys
+    assert 0 < result.extrapolated.sum() < 300
 
 
 def test_predictions_are_those_of_the_command(
@@ -111,13 +111,13 @@ def test_predictions_are_those_of_the_command(
     assert cli.main(["predict", str(path), "--archs", str(archs)]) == 0
 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    found = load_predictor(path).predict(ARCHS)
-    assert found.ms.tolist() == [line["latency_ms"] for line in lines]
-    assert found.std_ms.tolist() == [line["std_ms"] for line in lines]
-    assert found.extrapolated.tolist() == [bool(line["extrapolated"]) for line in lines]
-    assert [list(keys) for keys in found.unmeasured] == [line["unmeasured"] for line in lines]
-    assert any(found.extrapolated)
-    assert not all(found.extrapolated)
+    result = load_predictor(path).predict(ARCHS)
+    assert result.ms.tolist() == [line["latency_ms"] for line in lines]
+    assert result.std_ms.tolist() == [line["std_ms"] for line in lines]
+    assert result.extrapolated.tolist() == [bool(line["extrapolated"]) for line in lines]
+    assert [list(keys) for keys in result.unmeasured] == [line["unmeasured"] for line in lines]
+    assert any(result.extrapolated)
+    assert not all(result.extrapolated)
 
 
 def test_predictions_of_categories_are_those_of_the_command(
@@ -131,35 +131,35 @@ def test_predictions_of_categories_are_those_of_the_command(
     assert cli.main(["predict", str(path), "--archs", str(archs)]) == 0
 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    found = load_predictor(path).predict(np.array([[0, 1], [5, 1]]))
-    assert found.ms.tolist() == [line["latency_ms"] for line in lines]
-    assert found.ms[0] == pytest.approx(21, rel=0.02)
-    assert found.extrapolated.tolist() == [False, True]
-    assert found.guessed == ((), ("a0=5",))
-    assert np.isnan(found.std_ms).all()
+    result = load_predictor(path).predict(np.array([[0, 1], [5, 1]]))
+    assert result.ms.tolist() == [line["latency_ms"] for line in lines]
+    assert result.ms[0] == pytest.approx(21, rel=0.02)
+    assert result.extrapolated.tolist() == [False, True]
+    assert result.guessed == ((), ("a0=5",))
+    assert np.isnan(result.std_ms).all()
     frame = pd.DataFrame({"a1": [1.0], "other": ["x"], "a0": [0]})
-    assert load_predictor(path).predict(frame).ms.tolist() == found.ms[:1].tolist()
+    assert load_predictor(path).predict(frame).ms.tolist() == result.ms[:1].tolist()
 
 
 def test_predictions_as_tables_and_words(of_blocks: LatencyPredictor) -> None:
-    found = of_blocks.predict(ARCHS[:3])
+    result = of_blocks.predict(ARCHS[:3])
 
-    assert found.frame.columns.tolist() == [
+    assert result.frame.columns.tolist() == [
         *TINY.columns,
         "latency_ms",
         "std_ms",
         "extrapolated",
     ]
-    assert found.frame["latency_ms"].tolist() == found.ms.tolist()
-    assert TINY.from_frame(found.frame) == ARCHS[:3]
-    told = found.to_dict()
-    assert json.loads(json.dumps(told, allow_nan=False)) == told
-    assert told["target"] == TARGET.key
-    assert told["networks"][1]["latency_ms"] == found.ms[1]
-    low, high = found.ms.min(), found.ms.max()
-    assert repr(found).startswith(f"Predictions of 3 networks on {TARGET.key}: {low:.4g} to")
-    assert f"{high:.4g} ms" in repr(found)
-    assert found._repr_html_().count("<tr>") == 3  # rows; the head has a style
+    assert result.frame["latency_ms"].tolist() == result.ms.tolist()
+    assert TINY.from_frame(result.frame) == ARCHS[:3]
+    data = result.to_dict()
+    assert json.loads(json.dumps(data, allow_nan=False)) == data
+    assert data["target"] == TARGET.key
+    assert data["networks"][1]["latency_ms"] == result.ms[1]
+    low, high = result.ms.min(), result.ms.max()
+    assert repr(result).startswith(f"Predictions of 3 networks on {TARGET.key}: {low:.4g} to")
+    assert f"{high:.4g} ms" in repr(result)
+    assert result._repr_html_().count("<tr>") == 3  # rows; the head has a style
     assert repr(of_blocks.predict(ARCHS[0])).startswith("Predictions of 1 network on")
 
 
@@ -168,7 +168,7 @@ class Unrelated:
 
 
 @pytest.mark.parametrize(
-    ("networks", "told"),
+    ("networks", "message"),
     [
         (
             Unrelated(),
@@ -190,9 +190,9 @@ class Unrelated:
     ],
 )
 def test_other_networks_are_refused_in_words_of_what_was_expected(
-    predictor: LatencyPredictor, networks: Any, told: str
+    predictor: LatencyPredictor, networks: Any, message: str
 ) -> None:
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         predictor.predict(networks)
 
 
@@ -227,9 +227,9 @@ def test_a_predictor_says_what_it_is(
         "provenance": 0,
         "target": 0,
     }
-    for one in (p, c):
-        json.dumps(one.to_dict(), allow_nan=False)
-        assert "leave-one-out error" in one._repr_html_()
+    for item in (p, c):
+        json.dumps(item.to_dict(), allow_nan=False)
+        assert "leave-one-out error" in item._repr_html_()
     assert p.block_predictor.predict(TINY.blocks(ARCHS[0])).ms == p.predict(ARCHS[0]).ms[0]
     assert c.category_predictor.columns == ("a0", "a1")
 
@@ -239,13 +239,13 @@ def test_what_is_no_predictor_is_refused(tmp_path: Path) -> None:
     NetworksTable.of_frame(FRAME).save(tmp_path / "n.parquet")
     (tmp_path / "torn.parquet").write_bytes((tmp_path / "n.parquet").read_bytes()[:300])
 
-    for name, told in (
+    for name, item in (
         ("absent.parquet", "cannot read"),
         ("other.parquet", "parquet of another program, expected a latency predictor"),
         ("n.parquet", "is a networks table, expected a latency predictor"),
         ("torn.parquet", "not a readable parquet file"),
     ):
-        with pytest.raises(FileError, match=told):
+        with pytest.raises(FileError, match=item):
             load_predictor(tmp_path / name)
 
 
@@ -260,35 +260,35 @@ def test_an_evaluation_is_that_of_the_command(
     assert cli.main(argv) == 0
     printed = capsys.readouterr().out
     assert cli.main([*argv, "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
+    data = json.loads(capsys.readouterr().out)
 
-    found = predictor.evaluate(FRAME)
+    result = predictor.evaluate(FRAME)
 
-    assert found.to_dict() == told
-    assert f"{found}\n" == printed
+    assert result.to_dict() == data
+    assert f"{result}\n" == printed
     for given in (n, str(n), NetworksTable.of_frame(FRAME, "tiny")):
-        assert predictor.evaluate(given).to_dict() == told
-    assert predictor.evaluate(FRAME, column="box_ms", space="tiny").to_dict() == told
+        assert predictor.evaluate(given).to_dict() == data
+    assert predictor.evaluate(FRAME, column="box_ms", space="tiny").to_dict() == data
 
 
 def test_an_evaluation_has_figures_and_a_frame(predictor: LatencyPredictor) -> None:
-    found = predictor.evaluate(FRAME)
+    result = predictor.evaluate(FRAME)
 
-    assert (len(found), found.figures["fitted_on"], found.column) == (20, 20, "box_ms")
-    assert found.frame["measured_ms"].tolist() == MS[20:].tolist()
-    assert TINY.from_frame(found.frame) == ARCHS[20:]
-    error = found.frame["error"].to_numpy()
-    assert error.tolist() == (found.predicted_ms / MS[20:] - 1).tolist()
-    assert found.mape == pytest.approx(np.mean(np.abs(error)))
-    assert found.within_5 == np.mean(np.abs(error) <= 0.05)
-    assert found.within_10 == np.mean(np.abs(error) <= 0.10)
-    assert found.bias == pytest.approx(np.median(error))
-    assert found.spearman is not None
-    assert found.kendall is not None
-    assert found.spearman >= found.kendall > 0.8
-    assert "20 networks of the table were fitted on: excluded" in str(found)
+    assert (len(result), result.figures["fitted_on"], result.column) == (20, 20, "box_ms")
+    assert result.frame["measured_ms"].tolist() == MS[20:].tolist()
+    assert TINY.from_frame(result.frame) == ARCHS[20:]
+    error = result.frame["error"].to_numpy()
+    assert error.tolist() == (result.predicted_ms / MS[20:] - 1).tolist()
+    assert result.mape == pytest.approx(np.mean(np.abs(error)))
+    assert result.within_5 == np.mean(np.abs(error) <= 0.05)
+    assert result.within_10 == np.mean(np.abs(error) <= 0.10)
+    assert result.bias == pytest.approx(np.median(error))
+    assert result.spearman is not None
+    assert result.kendall is not None
+    assert result.spearman >= result.kendall > 0.8
+    assert "20 networks of the table were fitted on: excluded" in str(result)
     assert "ALL of them, so none is held-out" in str(predictor.evaluate(FRAME[:20]))
-    html = found._repr_html_()
+    html = result._repr_html_()
     # The head, the predictor with and without drift, the constant, and MACs.
     assert html.count("<tr>") == 5
     assert "predictor of box/unknown" in html
@@ -297,11 +297,11 @@ def test_an_evaluation_has_figures_and_a_frame(predictor: LatencyPredictor) -> N
 def test_categories_are_evaluated(categories: LatencyPredictor) -> None:
     measured = pd.DataFrame({"a0": [0, 1], "a1": [0, 1], "box_ms": [11.0, 22.0]})
 
-    found = categories.evaluate(measured)
+    result = categories.evaluate(measured)
 
-    assert found.within_5 == 1
-    assert found.to_dict()["macs_alone"] is None
-    assert found.frame.columns.tolist() == ["a0", "a1", "measured_ms", "predicted_ms", "error"]
+    assert result.within_5 == 1
+    assert result.to_dict()["macs_alone"] is None
+    assert result.frame.columns.tolist() == ["a0", "a1", "measured_ms", "predicted_ms", "error"]
     with pytest.raises(InputError, match="is a predictor of categories, --space onehot; expected"):
         categories.evaluate(measured, space="tiny")
 
@@ -339,9 +339,9 @@ def test_a_space_that_is_not_shipped_goes_with_the_predictor(tmp_path: Path) -> 
 
     fit(networks=table).save(p)
 
-    found = load_predictor(p)
-    assert found.space == MINE
-    assert "space_toml" not in found.provenance["networks"]  # once is enough
+    result = load_predictor(p)
+    assert result.space == MINE
+    assert "space_toml" not in result.provenance["networks"]  # once is enough
     assert load_predictor(p, space=MINE).space == MINE
     with pytest.raises(InputError, match=r"p.parquet is of the space 'mine', --space tiny is"):
         load_predictor(p, space="tiny")
@@ -360,8 +360,8 @@ def test_networks_decide_the_space_where_blocks_are_of_another() -> None:
 
 def test_files_of_an_older_ofabench_are_asked_for_their_space(tmp_path: Path) -> None:
     blocks = [TINY.blocks(arch) for arch in ARCHS]
-    told = {"space": "mine", "networks": {"space_toml": MINE.text}}
-    model = fit_predictor(None, blocks[:8], MS[:8], target=TARGET, provenance=told)
+    output = {"space": "mine", "networks": {"space_toml": MINE.text}}
+    model = fit_predictor(None, blocks[:8], MS[:8], target=TARGET, provenance=output)
     # The networks that it was fitted on held the space: that is enough.
     assert LatencyPredictor.of(model).space == MINE
 

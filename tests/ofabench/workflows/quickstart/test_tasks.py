@@ -152,10 +152,10 @@ def test_the_whole_loop_goes_on_where_it_stopped(
     out = tmp_path / "run"
     workers.fails = "train_part"
     assert cli.main(["quickstart", "--out", str(out)]) == 2
-    told = capsys.readouterr().err
-    assert told.splitlines()[-1] == "ofabench: cpu is busy"
-    assert "[7/22] train the supernet by the sandwich rule" in told
-    assert "stopped; a second start continues from here" in told
+    error = capsys.readouterr().err
+    assert error.splitlines()[-1] == "ofabench: cpu is busy"
+    assert "[7/22] train the supernet by the sandwich rule" in error
+    assert "stopped; a second start continues from here" in error
     assert workers.seen == ["sweep_part", "sweep_part", "train_part"]
 
     workers.fails = ""

@@ -47,21 +47,21 @@ def test_two_devices_at_once_with_an_accuracy_function_of_ones_own() -> None:
         latency_limit(latency("tiny", OTHER, by_params=True), 0.006),
     ]
 
-    found = search("tiny", deep, limits, QUICK)
+    result = search("tiny", deep, limits, QUICK)
 
-    blocks = TINY.blocks(found.arch)
+    blocks = TINY.blocks(result.arch)
     ms = {
         TARGET.key: sum(block.macs for block in blocks) / 1e6,
         OTHER.key: sum(block.params for block in blocks) / 30e6,
     }
-    assert found.predictions == pytest.approx(ms)
-    assert found.limits == {TARGET.key: 3.0, OTHER.key: 0.006}
-    assert all(ms[name] <= limit for name, limit in found.limits.items())
-    assert found.accuracy == pytest.approx(deep([found.arch])[0])
-    assert found.evaluated <= 500
-    assert (found.seed, found.strategy) == (3, "evolution")
-    assert found.history[-1].accuracy == found.accuracy
-    assert found.blocks == blocks
+    assert result.predictions == pytest.approx(ms)
+    assert result.limits == {TARGET.key: 3.0, OTHER.key: 0.006}
+    assert all(ms[name] <= limit for name, limit in result.limits.items())
+    assert result.accuracy == pytest.approx(deep([result.arch])[0])
+    assert result.evaluated <= 500
+    assert (result.seed, result.strategy) == (3, "evolution")
+    assert result.history[-1].accuracy == result.accuracy
+    assert result.blocks == blocks
 
 
 def test_a_function_of_codes_finds_what_one_of_architectures_finds() -> None:
@@ -83,14 +83,14 @@ def test_a_function_sees_architectures_of_the_resolutions_that_are_searched() ->
         return np.full(len(archs), 0.5)
 
     options = SearchOptions(budget=200, patience=3, resolutions=(24, 28))
-    found = search("tiny", accuracy, (), options)
+    result = search("tiny", accuracy, (), options)
 
     assert seen == {24, 28}
-    assert found.to_dict()["provenance"]["accuracy"]["resolutions"] == [24, 28]
+    assert result.to_dict()["provenance"]["accuracy"]["resolutions"] == [24, 28]
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "message"),
     [
         (lambda archs: [0.5], "an array of shape (1,): expected"),
         (lambda archs: 0.5, "returned one value, 0.5: expected"),
@@ -102,24 +102,24 @@ def test_a_function_sees_architectures_of_the_resolutions_that_are_searched() ->
         (lambda archs: None, "returned one value, None"),
     ],
 )
-def test_wrong_values_of_a_function_are_said_in_words(values: Any, told: str) -> None:
+def test_wrong_values_of_a_function_are_said_in_words(values: Any, message: str) -> None:
     with pytest.raises(InputError) as error:
         search("tiny", values, [macs_limit("2M")], QUICK)
-    assert told in str(error.value)
+    assert message in str(error.value)
     with pytest.raises(InputError):
         search("tiny", on_codes(values), [macs_limit("2M")], QUICK)
 
 
 @pytest.mark.parametrize(
-    ("accuracy", "constraints", "told"),
+    ("accuracy", "constraints", "message"),
     [
         (None, (), "accuracy is None, expected a file"),
         (deep, "300M", "a constraint is str '300M', expected limits as"),
         (deep, 3, "expected limits as"),
     ],
 )
-def test_wrong_arguments_are_said_in_words(accuracy: Any, constraints: Any, told: str) -> None:
-    with pytest.raises(InputError, match=told):
+def test_wrong_arguments_are_said_in_words(accuracy: Any, constraints: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         search("tiny", accuracy, constraints, QUICK)
 
 
@@ -146,10 +146,10 @@ def test_wrong_limits_are_said_in_words() -> None:
 def test_limits_take_units_and_precisions() -> None:
     limits = [params_limit("0.2M"), memory_limit("40k", precision="int8"), size_limit("0.5M")]
 
-    found = search("tiny", deep, limits, QUICK)
+    result = search("tiny", deep, limits, QUICK)
 
-    assert found.limits == {"params": 200_000, "peak memory": 40_000, "model size": 500_000}
-    assert found.predictions["params"] == found.params <= 200_000
+    assert result.limits == {"params": 200_000, "peak memory": 40_000, "model size": 500_000}
+    assert result.predictions["params"] == result.params <= 200_000
 
 
 def test_confidence_leaves_room() -> None:
@@ -157,20 +157,20 @@ def test_confidence_leaves_room() -> None:
         latency("tiny", TARGET, spread=0.1), 2, confidence=0.95, session_spread=0.0
     )
 
-    found = search("tiny", deep, sure, QUICK)
+    result = search("tiny", deep, sure, QUICK)
 
-    (report,) = found.margins
+    (report,) = result.margins
     # Student's t of 20 degrees of freedom, times a spread of a tenth.
     assert report.parts["prediction"] == pytest.approx(math.exp(0.1724718) - 1, rel=1e-4)
     both = (1 + report.parts["prediction"]) * (1 + report.parts["selection"])
-    bound_ms = found.bounds[TARGET.key]
-    assert bound_ms == pytest.approx(found.predictions[TARGET.key] * both, rel=1e-4)
+    bound_ms = result.bounds[TARGET.key]
+    assert bound_ms == pytest.approx(result.predictions[TARGET.key] * both, rel=1e-4)
     assert bound_ms == pytest.approx(
-        found.predictions[TARGET.key] * (1 + report.parts["margin"]), rel=1e-4
+        result.predictions[TARGET.key] * (1 + report.parts["margin"]), rel=1e-4
     )
     assert bound_ms <= 2
-    assert found.accuracy < report.accuracy_without
-    data = found.to_dict()
+    assert result.accuracy < report.accuracy_without
+    data = result.to_dict()
     assert (data["provenance"]["confidence"], data["provenance"]["session_spread"]) == (0.95, 0.0)
     assert data["margins"] == [report.to_dict()]
 
@@ -181,15 +181,15 @@ def test_a_limit_that_holds_on_another_day_leaves_more_room() -> None:
     bounds = []
     for limit_on, horizon in (("corrected", "1d"), ("raw", "10m"), ("raw", "1d")):
         limit = latency_limit(predictor, 2, confidence=0.95, limit_on=limit_on, horizon=horizon)
-        found = search("tiny", deep, limit, QUICK)
-        (report,) = found.margins
+        result = search("tiny", deep, limit, QUICK)
+        (report,) = result.margins
         bounds.append(report.parts["margin"])
-        lines = str(found).splitlines()
+        lines = str(result).splitlines()
         assert any(
             line.startswith(f"  margin {report.parts['margin']:.1%} at 0.95") for line in lines
         )
         # One session says nothing of drift, and a line says what would.
-        assert ("ofabench drift" in str(found)) == (limit_on == "raw")
+        assert ("ofabench drift" in str(result)) == (limit_on == "raw")
 
     assert bounds == sorted(bounds)
     assert bounds[0] < 0.5 * bounds[2]
@@ -200,32 +200,32 @@ def test_a_drift_log_narrows_the_margin() -> None:
     quiet = drifting([1.0, 1.01] * 10, every_s=7200)
     known = replace(one, provenance={"drift": quiet.to_json()})
 
-    found = [
+    result = [
         search("tiny", deep, latency_limit(predictor, 2, confidence=0.95), QUICK)
         for predictor in (one, known)
     ]
 
-    assert found[1].margins[0].parts["drift"] < 0.3 * found[0].margins[0].parts["drift"]
-    assert found[1].accuracy >= found[0].accuracy
-    assert found[1].margins[0].sessions == 20
-    assert "ofabench drift" not in str(found[1])
+    assert result[1].margins[0].parts["drift"] < 0.3 * result[0].margins[0].parts["drift"]
+    assert result[1].accuracy >= result[0].accuracy
+    assert result[1].margins[0].sessions == 20
+    assert "ofabench drift" not in str(result[1])
 
 
 def test_a_result_is_the_commands_file_and_prints_well(tmp_path: Path) -> None:
     write_predictors(tmp_path)
     limit = latency_limit(tmp_path / "p.parquet", 2)
-    found = search("tiny", str(tmp_path / "a.parquet"), limit, QUICK)
+    result = search("tiny", str(tmp_path / "a.parquet"), limit, QUICK)
 
-    found.save(tmp_path / "r.json")
+    result.save(tmp_path / "r.json")
 
     written = json.loads((tmp_path / "r.json").read_text())
-    assert written == json.loads(json.dumps(found.to_dict()))
-    assert read_network(tmp_path / "r.json").arch == found.arch
+    assert written == json.loads(json.dumps(result.to_dict()))
+    assert read_network(tmp_path / "r.json").arch == result.arch
     assert len(written["provenance"]["latency"][0]["sha256"]) == 64
-    assert f"of 2 ms on {TARGET.key}" in str(found)
-    assert str(found).splitlines()[0] == TINY.to_line(found.arch)
-    assert repr(found).startswith("SearchResult(ArchConfig(resolution=")
-    assert found._repr_html_().startswith("<pre>{&quot;space&quot;: &quot;tiny&quot;")
+    assert f"of 2 ms on {TARGET.key}" in str(result)
+    assert str(result).splitlines()[0] == TINY.to_line(result.arch)
+    assert repr(result).startswith("SearchResult(ArchConfig(resolution=")
+    assert result._repr_html_().startswith("<pre>{&quot;space&quot;: &quot;tiny&quot;")
 
 
 def test_a_predictor_in_memory_finds_what_its_file_finds(tmp_path: Path) -> None:
@@ -276,13 +276,13 @@ class Watching:
 def test_progress_counts_networks() -> None:
     seen, watching = Seen(), Watching()
 
-    found = search("tiny", deep, macs_limit("2M"), QUICK, seen)
+    result = search("tiny", deep, macs_limit("2M"), QUICK, seen)
     search("tiny", deep, macs_limit("2M"), QUICK, watching)
 
     assert seen.started == [(500, "evolution search")]
-    assert (seen.done, seen.closed) == (found.evaluated, 1)
+    assert (seen.done, seen.closed) == (result.evaluated, 1)
     assert watching.last is not None
-    assert watching.last.evaluated == found.evaluated
+    assert watching.last.evaluated == result.evaluated
 
 
 def test_a_front_is_a_list_with_a_table_and_a_file(tmp_path: Path) -> None:
@@ -290,13 +290,13 @@ def test_a_front_is_a_list_with_a_table_and_a_file(tmp_path: Path) -> None:
     front = pareto("tiny", deep, latency("tiny", TARGET), params_limit("0.2M"), options=options)
 
     assert isinstance(front, list)
-    ms = [one.predictions[TARGET.key] for one in front]
-    accuracies = [one.accuracy for one in front]
+    ms = [network.predictions[TARGET.key] for network in front]
+    accuracies = [network.accuracy for network in front]
     assert ms == sorted(ms)
     assert accuracies == sorted(accuracies)
     assert len(front) == len(front.frame) <= 4
     assert list(front.frame.columns[:2]) == ["accuracy", TARGET.key]
-    assert all(one.params <= 200_000 for one in front)
+    assert all(network.params <= 200_000 for network in front)
     assert str(front).splitlines()[0] == f"ms 1: {TARGET.key}"
     front.save(tmp_path / "front.json")
     assert read_network(tmp_path / "front.json", 1).arch == front[0].arch
@@ -308,7 +308,7 @@ def test_a_front_by_limits_has_a_network_for_each() -> None:
 
     front = pareto("tiny", deep, limits, options=QUICK)
 
-    assert [one.limits[TARGET.key] for one in front] == [1, 3]
+    assert [network.limits[TARGET.key] for network in front] == [1, 3]
     assert front[0].bounds[TARGET.key] <= 1
     assert front[1].bounds == {}
 
@@ -359,7 +359,7 @@ def test_a_front_keeps_a_limit_on_another_device() -> None:
         "tiny", deep, latency("tiny", TARGET), latency_limit(other, 0.006), options=options
     )
 
-    assert all(one.predictions[OTHER.key] <= 0.006 for one in front)
+    assert all(network.predictions[OTHER.key] <= 0.006 for network in front)
     assert {*front.frame.columns} >= {TARGET.key, OTHER.key}
     assert front.to_dict()["objectives"] == ["accuracy", TARGET.key]
     assert len(front.to_dict()["provenance"]["latency"]) == 2

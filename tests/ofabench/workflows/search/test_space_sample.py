@@ -59,7 +59,7 @@ def test_only_some_resolutions(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("argv", "said"),
+    ("argv", "output"),
     [
         (("nowhere",), "unknown space 'nowhere'"),
         (("tiny", "--resolutions", "25"), "tiny has no resolution 25"),
@@ -67,11 +67,11 @@ def test_only_some_resolutions(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_bad_input_is_one_line(
-    argv: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+    argv: tuple[str, ...], output: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert sample(*argv) == 2
     error = capsys.readouterr().err
-    assert said in error
+    assert output in error
     assert error.count("\n") == 1
 
 

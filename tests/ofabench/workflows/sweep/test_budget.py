@@ -83,7 +83,7 @@ def sweep(  # noqa: PLR0913
 
 
 def roles(store: SweepStore) -> Counter[str]:
-    return Counter(one.workload.role for one in store.measurements())
+    return Counter(measurement.workload.role for measurement in store.measurements())
 
 
 @pytest.mark.parametrize(("budget_s", "slow"), [(3.0, 1.0), (12.0, 4.0)])
@@ -96,12 +96,12 @@ def test_it_ends_within_85_to_105_percent_of_the_time(
     )
 
     with sweep(tmp_path / "s.sqlite", budget_s, device, clock) as store:
-        found = spent(store)
-    assert found is not None
-    assert found.wall_s == pytest.approx(clock.passed_s)
+        result = spent(store)
+    assert result is not None
+    assert result.wall_s == pytest.approx(clock.passed_s)
     # Stored times are exact to a millisecond, of loads that take some tenths of a second.
-    assert found.share == pytest.approx(slow, rel=0.05)
-    assert found.making_s < 0.2 * found.rounds_s
+    assert result.share == pytest.approx(slow, rel=0.05)
+    assert result.making_s < 0.2 * result.rounds_s
 
     assert 0.85 * budget_s <= clock.passed_s <= 1.05 * budget_s
 
@@ -125,10 +125,14 @@ def test_time_that_is_left_goes_to_more_networks(tmp_path: Path) -> None:
 
 def test_networks_that_the_user_counts_are_measured_again_in_place_of_more(tmp_path: Path) -> None:
     with sweep(tmp_path / "s.sqlite", 20.0, FakeDevice(), FakeClock(), networks=4) as store:
-        networks = [one for one in store.measurements() if one.workload.role == "network"]
+        networks = [
+            measurement
+            for measurement in store.measurements()
+            if measurement.workload.role == "network"
+        ]
 
     assert len(networks) == 4
-    assert all(PLAN.replicates < one.replicates <= 10 * PLAN.replicates for one in networks)
+    assert all(PLAN.replicates < network.replicates <= 10 * PLAN.replicates for network in networks)
 
 
 def test_stopped_and_resumed_the_wall_clock_decides_the_same(tmp_path: Path) -> None:
@@ -148,11 +152,11 @@ def test_stopped_and_resumed_the_wall_clock_decides_the_same(tmp_path: Path) -> 
     with pytest.raises(InterruptedSweepError):
         sweep(tmp_path / "part.sqlite", 6.0, devices[1], clocks[1], progress=Stops())
     with sweep(tmp_path / "part.sqlite", 6.0, devices[1], clocks[1]) as store:
-        found = [group.work for group in store.groups()]
+        result = [group.work for group in store.groups()]
 
     # What was measured before the stop, and chosen by it, is the same; the wall decides the rest.
-    assert found[:2] == expected[:2]
-    assert len(found) >= 2
+    assert result[:2] == expected[:2]
+    assert len(result) >= 2
 
 
 def test_a_budget_is_spread_over_sessions_by_its_main_round(tmp_path: Path) -> None:
@@ -163,13 +167,13 @@ def test_a_budget_is_spread_over_sessions_by_its_main_round(tmp_path: Path) -> N
     with sweep(tmp_path / "s.sqlite", 6.0, device, clock, spread=spread) as store:
         rounds = {group.number: group.round for group in store.groups()}
         spans = list(zip(store.replicates(), store.replicate_times(), strict=True))
-        found, log = spent(store), store.drift_log()
+        result, log = spent(store), store.drift_log()
 
     # The wait is no part of what is spent.
     assert clock.slept_s == pytest.approx(600.0)
-    assert found is not None
-    assert found.wall_s == pytest.approx(clock.passed_s - 600.0, abs=0.01)
-    assert 0.85 * 6.0 <= found.wall_s <= 1.05 * 6.0
+    assert result is not None
+    assert result.wall_s == pytest.approx(clock.passed_s - 600.0, abs=0.01)
+    assert 0.85 * 6.0 <= result.wall_s <= 1.05 * 6.0
     late = [
         (rounds[load.group], load.number) for load, (begun, _) in spans if begun > NOON_S + 600.0
     ]
@@ -191,13 +195,13 @@ def test_progress_shows_the_seconds_of_the_whole_budget(tmp_path: Path) -> None:
         def advance(self, steps: int = 1, note: str = "") -> None:
             self.done += steps
 
-    told, clock = Told(), FakeClock()
+    output, clock = Told(), FakeClock()
     device = WallDevice(clock=clock, slow=4.0)
 
-    sweep(tmp_path / "s.sqlite", 6.0, device, clock, progress=told).close()
+    sweep(tmp_path / "s.sqlite", 6.0, device, clock, progress=output).close()
 
-    assert told.stretches == [(6, "measuring (seconds)")]
-    assert told.done == int(clock.passed_s)
+    assert output.stretches == [(6, "measuring (seconds)")]
+    assert output.done == int(clock.passed_s)
     # Resumed, it begins where it was.
     again = Told()
     sweep(tmp_path / "s.sqlite", 8.0, device, clock, progress=again).close()
@@ -253,7 +257,7 @@ def test_a_budget_ends_with_the_anchors_once_more(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "message"),
     [
         (("--every", "6m"), "--every is the pause between --sessions"),
         (("--sessions", "2", "--every", "4m"), "--every is 240 s, expected at least 300 s (5m)"),
@@ -263,9 +267,9 @@ def test_a_budget_ends_with_the_anchors_once_more(tmp_path: Path) -> None:
     ],
 )
 def test_sessions_that_do_not_fit_are_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], told: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], message: str
 ) -> None:
-    assert told in refused(tmp_path, capsys, *more)
+    assert message in refused(tmp_path, capsys, *more)
 
 
 def test_other_sessions_are_no_resume(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,7 +39,7 @@ def test_more_time_measures_more_and_both_blocks_and_networks(tmp_path: Path) ->
     counts = []
     for number, budget_s in enumerate((4.0, 8.0)):
         with swept(tmp_path / f"{number}.sqlite", budget_s) as store:
-            roles = [one.workload.role for one in store.measurements()]
+            roles = [measurement.workload.role for measurement in store.measurements()]
             rounds = {group.round for group in store.groups()}
             counts.append((roles.count("block"), roles.count("network")))
             assert {0, 1} <= rounds
@@ -59,7 +59,9 @@ def test_enough_time_measures_every_block_once_and_ends(tmp_path: Path) -> None:
 def test_nothing_of_the_space_is_left_outside_the_domain(tmp_path: Path) -> None:
     with swept(tmp_path / "s.sqlite", 6.0) as store:
         measured = [
-            one.workload.blocks[0] for one in store.measurements() if one.workload.role == "block"
+            measurement.workload.blocks[0]
+            for measurement in store.measurements()
+            if measurement.workload.role == "block"
         ]
 
     domain = Domain.of(measured)
@@ -86,9 +88,9 @@ def test_stopped_and_resumed_it_is_as_if_undisturbed(
             run_sweep(FakeDevice(), FakeBackend(), TARGET, planner(10.0), PLAN, store)
         monkeypatch.undo()
         run_sweep(FakeDevice(), FakeBackend(), TARGET, planner(10.0), PLAN, store)
-        found = {o.workload.key: o.samples_ns.tolist() for o in store.measurements()}
+        result = {o.workload.key: o.samples_ns.tolist() for o in store.measurements()}
 
-    assert found == expected
+    assert result == expected
 
 
 def test_what_cannot_run_is_not_asked_for() -> None:
@@ -165,7 +167,7 @@ def test_another_file_of_networks_is_no_resume(
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "message"),
     [
         (("--budget", "5"), "expected a time like 90s, 5m or 1h, got '5'"),
         (("--budget", "0s"), "expected a time like"),
@@ -175,9 +177,9 @@ def test_another_file_of_networks_is_no_resume(
     ],
 )
 def test_what_does_not_go_together_is_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], told: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], message: str
 ) -> None:
-    assert told in refused(tmp_path, capsys, *FEW, *more)
+    assert message in refused(tmp_path, capsys, *FEW, *more)
 
 
 def test_a_network_of_another_space_is_refused(

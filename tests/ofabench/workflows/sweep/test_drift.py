@@ -62,14 +62,14 @@ def sessions_of(path: Path, clock: FakeClock) -> Callable[[], None]:
     def session() -> None:
         with SweepStore.resume(path, TARGET, PLAN) as store:
             log = drift_log_to_extend(store)
-            found = measure_session(
+            result = measure_session(
                 FakeDevice(), FakeBackend(), store, log, NoProgress(), forced=False, clock=clock
             )
             clock.sleep_quietly(SESSION_S)
             store.add_drift_session(
-                type(found)(
+                type(result)(
                     **{
-                        **{n: getattr(found, n) for n in found.__slots__},
+                        **{n: getattr(result, n) for n in result.__slots__},
                         "ended_at": iso(clock.now_s),
                     }
                 )
@@ -91,7 +91,7 @@ def log(path: Path, clock: FakeClock, session: Callable[[], None], **options: An
 
 def starts_s(path: Path) -> list[float]:
     with SweepStore.open(path) as store:
-        return [one.span_s[0] - NOON_S for one in store.drift_sessions()]
+        return [session.span_s[0] - NOON_S for session in store.drift_sessions()]
 
 
 def test_a_session_too_soon_is_refused_with_the_time_to_wait(path: Path, clock: FakeClock) -> None:
@@ -115,12 +115,12 @@ def test_one_session_later_is_measured_and_shown(path: Path, clock: FakeClock) -
     assert shown[0].endswith("5 anchor networks in 2 sessions, 1 of them new; " + TARGET.key)
     assert shown[1].split() == ["session", "(UTC)", "drift", "anchors", "from", "to", "note"]
     assert shown[3].startswith("2026-03-01 13:00")
-    told = json.loads(json.dumps(done.to_dict(), allow_nan=False))
-    assert [one["started_at"][:16] for one in told["sessions"]] == [
+    data = json.loads(json.dumps(done.to_dict(), allow_nan=False))
+    assert [item["started_at"][:16] for item in data["sessions"]] == [
         "2026-03-01T12:00",
         "2026-03-01T13:00",
     ]
-    assert set(told["sessions"][1]) == {
+    assert set(data["sessions"][1]) == {
         "started_at", "drift", "anchors_low", "anchors_high", "ms", "forced",
     }  # fmt: skip
     assert "<table>" in done._repr_html_()
@@ -197,10 +197,10 @@ def test_stopped_it_keeps_what_is_measured_and_says_how_to_go_on(
     with pytest.raises(InterruptedSweepError) as caught:
         log(path, clock, session, every_s=300.0, for_s=7200.0)
 
-    told = str(caught.value)
-    assert told.startswith("stopped after 2 sessions, stored in ")
-    assert "go on with: ofabench drift s.sqlite" in told
-    assert "--for had 104m left" in told  # 7200 s less 940 s
+    message = str(caught.value)
+    assert message.startswith("stopped after 2 sessions, stored in ")
+    assert "go on with: ofabench drift s.sqlite" in message
+    assert "--for had 104m left" in message  # 7200 s less 940 s
     assert starts_s(path) == pytest.approx([300, 620])
     log(path, clock, sessions_of(path, clock), every_s=300.0, for_s=10.0)
     assert starts_s(path) == pytest.approx([300, 620, 940])
@@ -213,7 +213,7 @@ def test_a_session_on_another_day_is_one_more(path: Path, clock: FakeClock) -> N
 
     done = log(path, clock, sessions_of(path, clock))
 
-    assert [one.started_at[:10] for one in done.log.sessions] == [
+    assert [session.started_at[:10] for session in done.log.sessions] == [
         "2026-03-01", "2026-03-01", "2026-03-02",
     ]  # fmt: skip
 
@@ -239,14 +239,14 @@ def test_waiting_ends_though_the_clock_is_set_back(clock: FakeClock) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"every_s": 299.0}, "--every is 299 s, expected at least 300 s"),
         ({"for_s": 60.0}, "--for needs --every"),
     ],
 )
-def test_options_that_do_not_fit_are_one_line(options: dict[str, Any], told: str) -> None:
-    with pytest.raises(InputError, match=told):
+def test_options_that_do_not_fit_are_one_line(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
         DriftOptions(**options)
 
 
@@ -262,8 +262,8 @@ def test_from_python_and_from_the_command_line_it_is_one_log(
 
     assert cli.main(["drift", str(out), "--device", "fake", "--json"]) == 0
 
-    told = json.loads(capsys.readouterr().out)
-    assert (told["measured"], len(told["sessions"]), len(told["anchors"])) == (1, 3, 3)
+    data = json.loads(capsys.readouterr().out)
+    assert (data["measured"], len(data["sessions"]), len(data["anchors"])) == (1, 3, 3)
     kept = ob.open_sweep(out).drift_log
     assert kept is not None
     assert len(kept.sessions) == 3

@@ -75,14 +75,17 @@ def test_one_that_fails_holds_up_no_other(tmp_path: Path) -> None:
     assert open_sweep(good.path).summary.blocks == 3
     assert (bad.code, bad.summary) == (2, None)
     assert bad.words == "device fake runs only the backend fake, got onnx"
-    assert {name: one.ended for name, one in log.members.items()} == {
+    assert {name: item.ended for name, item in log.members.items()} == {
         "good": "done",
         "bad": "failed",
     }
     assert log.members["good"].steps == 4
     assert FleetSweep((good, bad)).code == 2
     assert FleetSweep((good,)).code == 0
-    assert [one["name"] for one in FleetSweep((good, bad)).to_dict()["members"]] == ["good", "bad"]
+    assert [item["name"] for item in FleetSweep((good, bad)).to_dict()["members"]] == [
+        "good",
+        "bad",
+    ]
 
 
 def test_ctrl_c_reaches_each_once_and_all_go_on_later(tmp_path: Path) -> None:
@@ -102,13 +105,13 @@ def test_ctrl_c_reaches_each_once_and_all_go_on_later(tmp_path: Path) -> None:
     outcomes = run_fleet(members, log)
     thread.join()
 
-    assert [one.code for one in outcomes] == [130, 130]
+    assert [outcome.code for outcome in outcomes] == [130, 130]
     assert FleetSweep(tuple(outcomes)).code == 130
-    assert [one.ended for one in log.members.values()] == ["stopped", "stopped"]
-    for one in outcomes:
-        assert one.words.startswith("stopped with ")
-        assert one.words.endswith("continue with: the same command")
-        assert open_sweep(one.path).summary.loads < 200
+    assert [member.ended for member in log.members.values()] == ["stopped", "stopped"]
+    for outcome in outcomes:
+        assert outcome.words.startswith("stopped with ")
+        assert outcome.words.endswith("continue with: the same command")
+        assert open_sweep(outcome.path).summary.loads < 200
 
 
 def test_a_phone_s_own_options_win_and_what_is_there_goes_on(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_its_figures_come_of_sweeps_in_processes_of_their_own(
     assert figures["networks"]["n"] == 8
     assert figures["repeatability"]["difference_p95"] < 0.2
     # The fake device's networks take 8 % less than their blocks, and a call each.
-    assert {one["state"]: one["ratio"] > 1 for one in figures["additivity"]} == {
+    assert {figure["state"]: figure["ratio"] > 1 for figure in figures["additivity"]} == {
         "warm": True,
         "cold": True,
     }
@@ -132,11 +132,11 @@ def test_a_sweep_that_was_begun_goes_on(tmp_path: Path) -> None:
 def test_only_a_xeons_own_figures_are_taken(tmp_path: Path) -> None:
     assert xeon_checks(tmp_path, "AMD EPYC", 8, SMALL) == []
     assert xeon_checks(tmp_path, None, 8, SMALL) == []
-    found = xeon_checks(tmp_path, "Intel(R) Xeon(R) Platinum 8480+", 8, SMALL)
-    assert [check.name for check in found] == [
+    result = xeon_checks(tmp_path, "Intel(R) Xeon(R) Platinum 8480+", 8, SMALL)
+    assert [check.name for check in result] == [
         f"cpu-{backend}-{threads}" for backend in ("onnx", "torch", "tflite") for threads in (1, 8)
     ]
-    assert not any(check.device.wait for check in found)
+    assert not any(check.device.wait for check in result)
     waiting = xeon_checks(tmp_path, "Intel(R) Xeon(R) Platinum 8480+", 8, SMALL, wait=True)
     assert all(check.device.wait for check in waiting)
 
@@ -197,16 +197,16 @@ def test_timers_are_compared_over_runs() -> None:
     times_ms = time_by_all(
         fake_gpu(card), POOLS[:2], FakeBackend(), TARGET, 3, others, LoadPlan(passes=2, calls=2)
     )
-    found = {one.name: one for one in compare(times_ms, others)}
+    result = {item.name: item for item in compare(times_ms, others)}
 
     assert {name: times.shape for name, times in times_ms.items()} == {
         OURS_WARM: (3, 2),
         OURS_COLD: (3, 2),
         "twice": (3, 2),
     }
-    assert found["twice"].difference_median == pytest.approx(1.0, abs=0.2)
-    assert found[OURS_WARM].difference_median == 0
-    assert found[OURS_WARM].spread_p95 < 1e-6  # a card that repeats itself
+    assert result["twice"].difference_median == pytest.approx(1.0, abs=0.2)
+    assert result[OURS_WARM].difference_median == 0
+    assert result[OURS_WARM].spread_p95 < 1e-6  # a card that repeats itself
     assert np.all(times_ms[OURS_COLD] > times_ms[OURS_WARM])
 
 

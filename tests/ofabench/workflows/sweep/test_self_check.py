@@ -34,9 +34,9 @@ def test_it_gives_what_it_writes(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_a_worker_gives_the_same_values(tmp_path: Path) -> None:
     request = SelfCheckRequest(device=FAKE, check_options=SMALL, space="tiny", out=tmp_path / "c")
 
-    found = launch(check_device, request)
+    result = launch(check_device, request)
 
-    assert found == json.loads((tmp_path / "c" / "selfcheck.json").read_text())
+    assert result == json.loads((tmp_path / "c" / "selfcheck.json").read_text())
 
 
 def test_only_a_gpu_is_checked_in_full_unless_quick(tmp_path: Path) -> None:

@@ -42,7 +42,9 @@ def test_it_gives_figures_and_tables(tmp_path: Path) -> None:
     assert done.target.key == "fake/fake-1/fp32/t1/cany/b1/cache=warm"
     assert (done.summary.blocks, done.summary.networks, done.summary.loads) == (4, 3, 2)
     with SweepStore.open(done.path) as store:
-        medians = {one.workload.key: one.median_ms for one in store.measurements()}
+        medians = {
+            measurement.workload.key: measurement.median_ms for measurement in store.measurements()
+        }
     blocks = done.blocks()
     assert [blocks.lookup(spec) for spec in blocks.specs] == [
         medians[f"block:{spec.key}"] for spec in blocks.specs
@@ -73,10 +75,10 @@ def test_it_prints_well_and_is_json(tmp_path: Path) -> None:
     )
     assert "<tr><th>networks</th><td>3</td></tr>" in done._repr_html_()
     assert "<tr><th>unrunnable</th><td>none</td></tr>" in done._repr_html_()
-    told = json.loads(json.dumps(done.to_dict(), allow_nan=False))
-    assert told["path"] == str(done.path)
-    assert told["target"]["backend"] == "fake"
-    assert told["summary"]["blocks"] == 4
+    data = json.loads(json.dumps(done.to_dict(), allow_nan=False))
+    assert data["path"] == str(done.path)
+    assert data["target"]["backend"] == "fake"
+    assert data["summary"]["blocks"] == 4
 
 
 def test_parts_are_given_by_name_or_as_they_are(tmp_path: Path) -> None:
@@ -99,7 +101,7 @@ def test_parts_are_given_by_name_or_as_they_are(tmp_path: Path) -> None:
                 )
             ),
         ]
-    first, *others = [one.samples()["ns"].to_numpy() for one in done]
+    first, *others = [item.samples()["ns"].to_numpy() for item in done]
     for other in others:
         np.testing.assert_array_equal(first, other)
     mine = sweep(file, "fake", "fake", out=tmp_path / "e", options=SMALL)
@@ -247,9 +249,9 @@ def test_a_package_s_backend_and_device_work_from_the_command_line(tmp_path: Pat
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("s.sqlite: 3 blocks, 0 networks, machine-of-mine/mine-7/fp32/")
-    found = {one["address"]: one for one in json.loads(listed.stdout)}
-    assert {"cpu", "mine:0", "mine:1"} <= set(found)
-    assert found["mine:1"]["slug"] == "machine-of-mine"
+    data = {replicate["address"]: replicate for replicate in json.loads(listed.stdout)}
+    assert {"cpu", "mine:0", "mine:1"} <= set(data)
+    assert data["mine:1"]["slug"] == "machine-of-mine"
 
 
 @pytest.mark.parametrize(

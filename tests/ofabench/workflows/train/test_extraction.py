@@ -89,10 +89,10 @@ def test_an_exported_file_is_judged_on_the_test_items(
     export(network, Form(backend=get_backend("onnx")), out)
     content, card = read_exported(out)
 
-    found = Judge.on(parts, card)(content)
+    result = Judge.on(parts, card)(content)
 
     (test,) = parts.test.chunks(100)
     assert len(test) == 30
-    assert found == score(right_answers(network.network, test, 12), test.groups.numpy())
+    assert result == score(right_answers(network.network, test, 12), test.groups.numpy())
     with pytest.raises(InputError, match="the network was exported for images prepared by"):
         Judge.on(noise(1), card)

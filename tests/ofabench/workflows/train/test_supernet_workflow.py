@@ -58,22 +58,22 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
 def test_accuracies_are_those_of_each_network_by_itself(
     supernet: SuperNet, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = supernet.evaluate([*reversed(ENDS), ENDS[0]], options=EvaluationOptions(images=20))
+    result = supernet.evaluate([*reversed(ENDS), ENDS[0]], options=EvaluationOptions(images=20))
 
-    assert found.archs == [*reversed(ENDS)]  # each once, in the order given
+    assert result.archs == [*reversed(ENDS)]  # each once, in the order given
     parts = open_data(micro_images(), MICRO)
     judging = parts.validation.subset(20, np.random.default_rng(0))
     for arch, accuracy, error in zip(
-        found.archs, found.frame["accuracy"], found.frame["accuracy_error"], strict=True
+        result.archs, result.frame["accuracy"], result.frame["accuracy_error"], strict=True
     ):
         images = parts.train_source.calibration(2000, arch.resolution)
         alone = measure_accuracy(model.SuperNet(MICRO, 4).eval(), arch, images, judging)
         assert (accuracy, error) == (alone.accuracy, alone.error)
-    told = json.loads(json.dumps(found.to_dict()))
-    assert (told["networks"], told["images"], told["calibration"]) == (2, 20, 240)
-    assert told["least"] == min(found.frame["accuracy"])
-    assert repr(found).startswith("2 networks of micro: accuracy ")
-    assert "<table" in found._repr_html_()
+    data = json.loads(json.dumps(result.to_dict()))
+    assert (data["networks"], data["images"], data["calibration"]) == (2, 20, 240)
+    assert data["least"] == min(result.frame["accuracy"])
+    assert repr(result).startswith("2 networks of micro: accuracy ")
+    assert "<table" in result._repr_html_()
     assert capsys.readouterr() == ("", "")
 
 
@@ -116,12 +116,12 @@ def test_a_predictor_is_fitted_and_searched_with(fitted: FittedAccuracies, tmp_p
     """What was made up is a sum over choices, which a kernel finds: deep, with large kernels."""
     assert fitted.predict(ENDS) == pytest.approx([0.63, 0.8], abs=0.02)
     assert fitted.predict(MICRO.encode(ENDS)).tolist() == fitted.predict(ENDS).tolist()
-    told = json.loads(json.dumps(fitted.to_dict()))
-    assert (told["model"], told["seed"], told["measured_error"]) == ("kernel", 3, 0.01)
+    data = json.loads(json.dumps(fitted.to_dict()))
+    assert (data["model"], data["seed"], data["measured_error"]) == ("kernel", 3, 0.01)
     assert "held out" in repr(fitted)
 
-    found = search(MICRO, fitted, options=SearchOptions(budget=200, patience=5))
-    assert (found.arch.depths, found.arch.kernels) == ((2,), (5, 5))
+    result = search(MICRO, fitted, options=SearchOptions(budget=200, patience=5))
+    assert (result.arch.depths, result.arch.kernels) == ((2,), (5, 5))
 
     fitted.save(tmp_path / "a")
     saved = AccuracyPredictor.load(tmp_path / "a")
@@ -152,13 +152,14 @@ def test_a_network_is_cut_out_however_it_is_named(supernet: SuperNet, tmp_path: 
     out = tmp_path / "net.safetensors"
 
     networks = [
-        supernet.extract(one, out=out) for one in (ENDS[1], "largest", line, Found(ENDS[1], MICRO))
+        supernet.extract(item, out=out)
+        for item in (ENDS[1], "largest", line, Found(ENDS[1], MICRO))
     ]
 
     images = torch.zeros(2, 1, 12, 12)
-    outputs = [one.module(images) for one in (*networks, load_extracted(out))]
+    outputs = [item.module(images) for item in (*networks, load_extracted(out))]
     assert outputs[0].shape == (2, 3)
-    assert all(torch.allclose(one, outputs[0], atol=1e-6) for one in outputs)
+    assert all(torch.allclose(output, outputs[0], atol=1e-6) for output in outputs)
     first = networks[0]
     assert first.macs == sum(block.macs for block in MICRO.blocks(ENDS[1]))
     assert json.loads(json.dumps(first.to_dict()))["params"] == first.params

@@ -38,7 +38,7 @@ def test_each_latency_has_the_limit_of_its_place(files: Path) -> None:
 
     sampling, called = asked(latency=(first, second), max_latency_ms=(3, "1500us"))
 
-    assert [(one.name, one.limit) for one in sampling.limits] == [
+    assert [(limit.name, limit.limit) for limit in sampling.limits] == [
         (TARGET.key, 3.0),
         (OTHER.key, 1.5),
     ]

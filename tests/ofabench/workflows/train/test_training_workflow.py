@@ -76,8 +76,8 @@ def test_a_pair_of_datasets_trains_as_the_trainer_does(
     torch.set_num_threads(before)
 
     assert trained.checkpoint.data == parts.name
-    found = trained.checkpoint.network
-    assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
+    result = trained.checkpoint.network
+    assert all(torch.equal(result[name], tensor) for name, tensor in expected.items())
 
 
 class Figures(Steps):
@@ -139,9 +139,9 @@ def test_it_is_shown_as_a_table_and_as_values(trained: SuperNet) -> None:
     assert [line.split()[:2] for line in lines[1:3]] == [["full", "1"], ["all", "2"]]
     assert lines[-1].endswith(f"s: {trained.path}")
 
-    told = json.loads(json.dumps(trained.to_dict()))
-    assert (told["space"], told["seed"], told["finished"]) == ("micro", 7, True)
-    assert [phase["epochs"] for phase in told["phases"]] == [1, 2]
+    data = json.loads(json.dumps(trained.to_dict()))
+    assert (data["space"], data["seed"], data["finished"]) == ("micro", 7, True)
+    assert [phase["epochs"] for phase in data["phases"]] == [1, 2]
     assert trained._repr_html_().count("<tr>") == 3
 
 

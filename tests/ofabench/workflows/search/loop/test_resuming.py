@@ -35,16 +35,16 @@ LIMIT = 0.3
 def measured(found: MeasuredSearch) -> dict[str, Any]:
     """All that was measured, but where it is kept and when it was decided."""
     values: dict[str, Any] = found.to_dict()["measured"]
-    tries = [{**one, "measured_at": ""} for one in (values.pop("deciding"), *values.pop("tries"))]
-    return {"tries": tries, **{name: one for name, one in values.items() if name != "folder"}}
+    tries = [{**item, "measured_at": ""} for item in (values.pop("deciding"), *values.pop("tries"))]
+    return {"tries": tries, **{name: item for name, item in values.items() if name != "folder"}}
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> MeasuredSearch:
     """The loop that nothing interrupts: 2 loads of 2 rounds an iteration, several iterations."""
-    found = loop(tmp_path_factory.mktemp("whole") / "m")
-    assert found.iterations > 1
-    return found
+    result = loop(tmp_path_factory.mktemp("whole") / "m")
+    assert result.iterations > 1
+    return result
 
 
 @pytest.mark.parametrize("at", [0, 3, 5])
@@ -86,31 +86,33 @@ def test_tries_are_counted_and_the_last_one_decides(tmp_path: Path) -> None:
     # The first deciding measurement, of 4 loads, is 20 % slower.
     deciding = SlowDevice(factors=(1.2, 1.2, 1.2, 1.2, 1.0))
 
-    found = loop(tmp_path / "m", deciding=deciding)
+    result = loop(tmp_path / "m", deciding=deciding)
 
-    assert [one.limit_met for one in found.tries] == [False, True]
-    assert found.limit_met
-    assert found.decided == found.tries[1]
-    assert found.decided.line == SMALL.to_line(found.arch)
-    assert "limit met at try 2 of 2; after more tries, meeting the limit means less" in str(found)
-    best = sorted((one.accuracy for one in found.candidates if one.within), reverse=True)
-    assert found.accuracy == best[1]
+    assert [attempt.limit_met for attempt in result.tries] == [False, True]
+    assert result.limit_met
+    assert result.decided == result.tries[1]
+    assert result.decided.line == SMALL.to_line(result.arch)
+    assert "limit met at try 2 of 2; after more tries, meeting the limit means less" in str(result)
+    best = sorted(
+        (candidate.accuracy for candidate in result.candidates if candidate.within), reverse=True
+    )
+    assert result.accuracy == best[1]
 
 
 def test_where_no_try_meets_the_limit_it_says_so_and_tries_no_more(tmp_path: Path) -> None:
     two = replace(FEW, tries=2)
 
-    found = loop(tmp_path / "m", deciding=SlowDevice(factors=(1.2,)), measuring=two)
+    result = loop(tmp_path / "m", deciding=SlowDevice(factors=(1.2,)), measuring=two)
     again = loop(tmp_path / "m", deciding=SlowDevice(break_at=0), measuring=two)
     more = loop(tmp_path / "m", measuring=replace(FEW, tries=3))
 
-    assert not found.limit_met
-    assert len(found.tries) == 2
-    assert "limit NOT met in any of 2 tries; this one came nearest" in str(found)
-    assert found.decided.raw_ms == min(one.raw_ms for one in found.tries)
-    assert again.tries == found.tries
-    assert [one.limit_met for one in more.tries] == [False, False, True]
-    assert more.tries[:2] == found.tries  # in the order of measuring
+    assert not result.limit_met
+    assert len(result.tries) == 2
+    assert "limit NOT met in any of 2 tries; this one came nearest" in str(result)
+    assert result.decided.raw_ms == min(attempt.raw_ms for attempt in result.tries)
+    assert again.tries == result.tries
+    assert [attempt.limit_met for attempt in more.tries] == [False, False, True]
+    assert more.tries[:2] == result.tries  # in the order of measuring
     assert "limit met at try 3 of 3" in str(more)
 
 
@@ -122,10 +124,10 @@ def with_huge_anchors(count: int) -> LatencyPredictor:
     given = predictor()
     assert given.drift_log is not None
     own = [
-        replace(one, blocks=(HUGE,), ms=(3000 + block_cost_ns(HUGE)) / 1e6)
+        replace(item, blocks=(HUGE,), ms=(3000 + block_cost_ns(HUGE)) / 1e6)
         if place < count
-        else one
-        for place, one in enumerate(given.drift_log.anchors)
+        else item
+        for place, item in enumerate(given.drift_log.anchors)
     ]
     log = DriftLog(anchors=tuple(own), sessions=given.drift_log.sessions)
     ms = (3000 + 0.9 * block_cost_ns(HUGE) / 0.92) / 1e6  # as far off as the others
@@ -136,31 +138,31 @@ def with_huge_anchors(count: int) -> LatencyPredictor:
 def test_anchors_that_no_longer_run_are_left_out_and_without_any_it_is_said(tmp_path: Path) -> None:
     device = FakeDevice(room_bytes=10_000_000)
 
-    found = loop(tmp_path / "one", latency_limit(with_huge_anchors(1), LIMIT), device=device)
+    result = loop(tmp_path / "one", latency_limit(with_huge_anchors(1), LIMIT), device=device)
     with pytest.raises(DeviceError, match="none of the predictor's anchor networks runs"):
         loop(tmp_path / "all", latency_limit(with_huge_anchors(5), LIMIT), device=device)
 
-    assert [one.anchors for one in found.knowledge.drifts] == [4] * found.iterations
-    assert found.limit_met
+    assert [drift.anchors for drift in result.knowledge.drifts] == [4] * result.iterations
+    assert result.limit_met
 
 
 def test_what_it_measured_makes_tables_and_a_predictor(tmp_path: Path) -> None:
-    found = loop(tmp_path / "m")
+    result = loop(tmp_path / "m")
 
     sweep, out = tmp_path / "m" / "candidates.sqlite", tmp_path / "n.parquet"
     build_tables(TableBuildOptions(sweep=sweep, networks_out=out))
 
     table = NetworksTable.load(out)
-    assert len(table) == len(found.candidates) + 5  # the anchors too
+    assert len(table) == len(result.candidates) + 5  # the anchors too
     assert table.space == "tiny"
     kept = LatencyPredictor.load(tmp_path / "m" / "predictor.parquet")
-    blocks = SMALL.blocks(found.arch)
+    blocks = SMALL.blocks(result.arch)
     assert kept.predict(blocks).ms == pytest.approx(truth_ms(blocks), rel=0.02)
     assert kept.drift_log is not None
 
 
 @pytest.mark.parametrize(
-    ("constraints", "told"),
+    ("constraints", "message"),
     [
         ([], "got 0 latency limits, expected one"),
         (
@@ -169,8 +171,8 @@ def test_what_it_measured_makes_tables_and_a_predictor(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_it_is_of_one_device(tmp_path: Path, constraints: Any, told: str) -> None:
-    with pytest.raises(InputError, match=told):
+def test_it_is_of_one_device(tmp_path: Path, constraints: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         loop(tmp_path / "m", constraints)
     assert not list(tmp_path.iterdir())
 
@@ -227,7 +229,7 @@ def test_an_open_device_is_refused_for_another_process_cannot_have_it(tmp_path: 
 
 
 def test_a_fresh_process_decides(tmp_path: Path) -> None:
-    found = search_on_device(
+    result = search_on_device(
         SMALL,
         deep,
         latency_limit(predictor(), LIMIT, confidence=0.9),
@@ -237,6 +239,6 @@ def test_a_fresh_process_decides(tmp_path: Path) -> None:
         measuring=MeasuringOptions(candidates=4, iterations=3, replicates=2, rounds=2),
     )
 
-    truth = truth_ms(SMALL.blocks(found.arch))
-    assert found.decided.raw_ms == pytest.approx(truth, rel=0.1)  # that device has flaws
-    assert found.limit_met
+    truth = truth_ms(SMALL.blocks(result.arch))
+    assert result.decided.raw_ms == pytest.approx(truth, rel=0.1)  # that device has flaws
+    assert result.limit_met
