@@ -1,4 +1,4 @@
-"""What whole networks tell beyond their blocks, on devices made up by hand."""
+"""`latency_models.networks.correction`: effects of whole networks, on devices made up by hand."""
 
 import numpy as np
 import pytest
@@ -33,17 +33,17 @@ def dearer_inside(specs: list[BlockSpec]) -> np.ndarray:
 
 
 def test_cost_by_hand() -> None:
-    one = BLOCKS[0]
+    block = BLOCKS[0]
     launches = np.array([2.0 * (name == "launches") for name in PHYSICAL])
-    correction = Correction(knots=(one,), factors=np.array([0.5]), per_unit_ms=launches)
+    correction = Correction(knots=(block,), factors=np.array([0.5]), per_unit_ms=launches)
 
-    more = correction.more_ms([one], np.array([3.0]))
+    more = correction.more_ms([block], np.array([3.0]))
 
-    # Half of 3 ms, since a block is wholly like itself, and 2 ms for each of its launches.
-    assert more == pytest.approx([1.5 + 2 * feature_matrix([one], ("launches",))[0, 0]])
+    # Half of 3 ms, as a block's similarity with itself is 1, and 2 ms for each of its launches.
+    assert more == pytest.approx([1.5 + 2 * feature_matrix([block], ("launches",))[0, 0]])
     assert not correction.is_none
     assert Correction().is_none
-    assert Correction().more_ms([one], np.array([3.0])).tolist() == [0.0]
+    assert Correction().more_ms([block], np.array([3.0])).tolist() == [0.0]
 
 
 def test_an_effect_of_networks_is_found_by_kind_of_block() -> None:
@@ -81,11 +81,11 @@ def test_a_network_measured_wrong_does_not_matter() -> None:
     clean, _ = fit_correction(nets, costs, 0.0, measured)
     measured[7] *= 2
 
-    found, _ = fit_correction(nets, costs, 0.0, measured)
+    robust, _ = fit_correction(nets, costs, 0.0, measured)
 
     several = [BLOCKS[0], BLOCKS[-1]]
     np.testing.assert_allclose(
-        found.more_ms(several, costs_ms(several)),
+        robust.more_ms(several, costs_ms(several)),
         clean.more_ms(several, costs_ms(several)),
         atol=0.05,
     )
@@ -118,12 +118,12 @@ def test_eight_networks_are_enough() -> None:
     nets = networks(LEAST_NETWORKS)
     measured = np.array([2 * costs_ms(net).sum() for net in nets])
 
-    found = fitted(measured, nets)
+    correction = fitted(measured, nets)
 
     assert LEAST_NETWORKS == 8
-    assert not found.is_none
+    assert not correction.is_none
     # All take twice as long: each block costs about as much again.
-    assert found.more_ms(BLOCKS, MS).sum() == pytest.approx(MS.sum(), rel=0.2)
+    assert correction.more_ms(BLOCKS, MS).sum() == pytest.approx(MS.sum(), rel=0.2)
 
 
 @pytest.mark.parametrize("units", [1.0, 1000.0])
@@ -147,8 +147,8 @@ def test_an_effect_of_each_launch_is_found_whatever_the_unit(units: float) -> No
     assert np.mean(np.abs(left_out)) < 0.02
 
 
-def test_a_network_left_out_is_missed_by_what_the_others_do_not_tell() -> None:
-    """What is said of the errors of networks left out, against fits without them."""
+def test_left_out_errors_are_those_of_fits_without_the_network() -> None:
+    """Leave-one-out errors in closed form, compared with fits without each network."""
     nets = networks(20)
     noise = 1 + 0.02 * np.random.default_rng(3).standard_normal(20)
     measured = np.array([dearer_inside(net).sum() for net in nets]) * noise
@@ -156,14 +156,14 @@ def test_a_network_left_out_is_missed_by_what_the_others_do_not_tell() -> None:
     _, left_out = fit_correction(nets, [costs_ms(net) for net in nets], 0.0, measured)
 
     assert left_out is not None
-    missed, some = [], range(0, 20, 2)
-    for out in some:
+    refitted, rows = [], range(0, 20, 2)
+    for out in rows:
         others = [net for place, net in enumerate(nets) if place != out]
         correction = fitted(np.delete(measured, out), others)
         costs = costs_ms(nets[out])
         predicted = costs.sum() + correction.more_ms(nets[out], costs).sum()
-        missed.append(1 - predicted / measured[out])
+        refitted.append(1 - predicted / measured[out])
     # Measured over predicted, less 1: of the same sign, and nearly of the same size.
-    told = left_out[list(some)]
-    assert np.corrcoef(missed, told)[0, 1] > 0.95
-    assert np.mean(np.abs(told)) == pytest.approx(np.mean(np.abs(missed)), rel=0.25)
+    closed_form = left_out[list(rows)]
+    assert np.corrcoef(refitted, closed_form)[0, 1] > 0.95
+    assert np.mean(np.abs(closed_form)) == pytest.approx(np.mean(np.abs(refitted)), rel=0.25)

@@ -17,11 +17,12 @@ Floats = NDArray[np.float64]
 def blocks_of(count: int) -> tuple[list[Floats], list[Floats]]:
     rng = np.random.default_rng(0)
     warm = [rng.uniform(0.1, 1.0, rng.integers(10, 20)) for _ in range(count)]
-    return warm, [one * rng.uniform(1.0, 1.6, len(one)) for one in warm]
+    return warm, [ms * rng.uniform(1.0, 1.6, len(ms)) for ms in warm]
 
 
 def totals(warm: list[Floats], cold: list[Floats], by: NetworkCalibration) -> Floats:
-    sums = [by.block_cost(one, two).sum() for one, two in zip(warm, cold, strict=True)]
+    pairs = zip(warm, cold, strict=True)
+    sums = [by.block_cost(warm_ms, cold_ms).sum() for warm_ms, cold_ms in pairs]
     return by.link(np.array(sums))
 
 
@@ -35,19 +36,19 @@ def test_cost_by_hand() -> None:
     by = NetworkCalibration(overhead_ms=5.0, slope=2.0, cold_slope=0.5, block_ms=0.1)
 
     # 2 * 3 + 0.5 * (1 + 0: colder is never cheaper) + 2 * 0.1 + 5
-    found = totals([np.array([1.0, 2.0])], [np.array([2.0, 1.5])], by)
+    total_ms = totals([np.array([1.0, 2.0])], [np.array([2.0, 1.5])], by)
 
-    assert found == pytest.approx([11.7])
+    assert total_ms == pytest.approx([11.7])
 
 
-def test_what_made_the_networks_is_found_again() -> None:
+def test_the_calibration_behind_the_networks_is_recovered() -> None:
     warm, cold = blocks_of(20)
     truth = NetworkCalibration(overhead_ms=0.8, slope=0.9, cold_slope=0.4)
 
-    found, choice = fit_calibration(warm, cold, totals(warm, cold, truth))
+    calibration, choice = fit_calibration(warm, cold, totals(warm, cold, truth))
 
     assert choice.form == "overhead, slope, cold"
-    assert found.to_items() == pytest.approx(truth.to_items(), rel=1e-6)
+    assert calibration.to_items() == pytest.approx(truth.to_items(), rel=1e-6)
     assert choice.networks == 20
 
 
@@ -55,11 +56,13 @@ def test_the_simplest_of_equals_is_kept() -> None:
     warm, cold = blocks_of(20)
     noise = np.exp(0.02 * np.random.default_rng(1).standard_normal(20))
 
-    found, choice = fit_calibration(warm, cold, totals(warm, cold, NetworkCalibration()) * noise)
+    calibration, choice = fit_calibration(
+        warm, cold, totals(warm, cold, NetworkCalibration()) * noise
+    )
 
     assert choice.form == "sum"
-    assert found == NetworkCalibration(spread=found.spread)
-    assert 0.01 < found.spread < 0.03
+    assert calibration == NetworkCalibration(spread=calibration.spread)
+    assert 0.01 < calibration.spread < 0.03
 
 
 def test_a_network_measured_wrong_does_not_matter() -> None:
@@ -67,9 +70,9 @@ def test_a_network_measured_wrong_does_not_matter() -> None:
     measured = totals(warm, cold, NetworkCalibration(slope=1.3))
     measured[3] *= 4
 
-    found, _ = fit_calibration(warm, cold, measured)
+    calibration, _ = fit_calibration(warm, cold, measured)
 
-    judged = np.delete(totals(warm, cold, found) / measured, 3)
+    judged = np.delete(totals(warm, cold, calibration) / measured, 3)
     np.testing.assert_allclose(judged, 1, atol=0.01)
 
 
@@ -77,24 +80,24 @@ def test_one_or_two_networks_are_not_too_few() -> None:
     warm, cold = blocks_of(2)
     measured = totals(warm, cold, NetworkCalibration(slope=1.2))
 
-    one, _ = fit_calibration(warm[:1], cold[:1], measured[:1])
-    two, _ = fit_calibration(warm, cold, measured)
+    first, _ = fit_calibration(warm[:1], cold[:1], measured[:1])
+    both, _ = fit_calibration(warm, cold, measured)
 
-    assert one == NetworkCalibration(spread=one.spread)
-    assert two.overhead_ms >= 0
+    assert first == NetworkCalibration(spread=first.spread)
+    assert both.overhead_ms >= 0
 
 
 def test_what_is_predicted_is_what_was_fitted_where_blocks_come_below_zero() -> None:
     # Blocks that are mostly the call of a block alone: some cost a network less than nothing.
     rng = np.random.default_rng(2)
     warm = [0.01 + rng.uniform(0.0, 0.02, rng.integers(8, 15)) for _ in range(20)]
-    cold = [one + 0.02 for one in warm]
-    measured_ms = np.array([0.05 + one.sum() - 0.012 * len(one) for one in warm])
+    cold = [ms + 0.02 for ms in warm]
+    measured_ms = np.array([0.05 + ms.sum() - 0.012 * len(ms) for ms in warm])
 
-    found, _ = fit_calibration(warm, cold, measured_ms)
+    calibration, _ = fit_calibration(warm, cold, measured_ms)
 
-    assert found.block_ms < -0.01
-    assert totals(warm, cold, found) == pytest.approx(measured_ms, rel=1e-6)
+    assert calibration.block_ms < -0.01
+    assert totals(warm, cold, calibration) == pytest.approx(measured_ms, rel=1e-6)
 
 
 def test_a_networks_spread_and_its_blocks_variance_add_up_as_squares() -> None:
@@ -130,7 +133,7 @@ def test_weights_are_of_each_column_and_none_is_negative() -> None:
         (4, ["sum", "slope", "overhead, slope", "slope, blocks", "slope, cold"]),
     ],
 )
-def test_forms_are_tried_that_leave_a_network_over_to_judge_by(
+def test_forms_are_tried_that_leave_a_network_for_the_comparison(
     count: int, forms: list[str]
 ) -> None:
     warm, cold = blocks_of(count)
@@ -139,7 +142,7 @@ def test_forms_are_tried_that_leave_a_network_over_to_judge_by(
 
     assert [name for name, _ in choice.errors] == forms
     assert choice.networks == count
-    # The plain sum is 1 / 1.25 of each: a fifth too low. A slope is found from the others.
+    # The plain sum is 1 / 1.25 of each: a fifth too low. A slope is fitted on the others.
     assert dict(choice.errors)["sum"] == pytest.approx(0.2)
     assert dict(choice.errors).get("slope", 0.0) == pytest.approx(0.0, abs=1e-9)
     assert (choice.form == "sum") == (count == 2)
@@ -148,9 +151,9 @@ def test_forms_are_tried_that_leave_a_network_over_to_judge_by(
 def test_the_spread_kept_is_that_of_the_form_kept() -> None:
     warm, cold = blocks_of(2)
 
-    found, _ = fit_calibration(warm, cold, totals(warm, cold, NetworkCalibration(slope=1.25)))
+    calibration, _ = fit_calibration(warm, cold, totals(warm, cold, NetworkCalibration(slope=1.25)))
 
-    assert found.spread == pytest.approx(spread_of(0.2))
+    assert calibration.spread == pytest.approx(spread_of(0.2))
 
 
 @pytest.mark.parametrize("each_ms", [0.05, -0.05])
@@ -158,7 +161,7 @@ def test_what_each_block_adds_may_be_more_or_less(each_ms: float) -> None:
     warm, cold = blocks_of(12)
     truth = NetworkCalibration(slope=1.1, block_ms=each_ms)
 
-    found, choice = fit_calibration(warm, cold, totals(warm, cold, truth))
+    calibration, choice = fit_calibration(warm, cold, totals(warm, cold, truth))
 
     assert choice.form == "slope, blocks"
-    assert found.to_items() == pytest.approx(truth.to_items(), rel=1e-6, abs=1e-9)
+    assert calibration.to_items() == pytest.approx(truth.to_items(), rel=1e-6, abs=1e-9)
