@@ -103,7 +103,7 @@ def test_a_supernet_is_trained_on_a_folder_and_a_network_of_it_cut_out(
     assert "calibration" not in result.provenance
     assert result.class_names == CLASSES
     assert result.network(torch.zeros(2, 3, 16, 16)).shape == (2, 3)
-    assert "cannot be read: 3" in capsys.readouterr().err
+    assert "cannot be read and are skipped: 3" in capsys.readouterr().err
 
 
 def test_what_was_trained_elsewhere_asks_for_images(

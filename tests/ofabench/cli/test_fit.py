@@ -378,7 +378,7 @@ def test_onehot_refuses(onehot: Path, files: Path, fails: Fails) -> None:
     assert "no column holds categories" in fit(onehot / "bare.parquet")
     assert "expected those of the networks" in fit(onehot / "other.parquet", "--prior", prior)
     table = ("fit", files / "t.parquet", "--networks", few)
-    assert "leave it out" in fails(*table, *space, "--out", out)
+    assert "leave the latency table out" in fails(*table, *space, "--out", out)
     assert "nothing to fit" in fails("fit", *space, "--out", out)
     assert "lacks the column 'op5'" in fails(
         "evaluate", prior, "--networks", onehot / "other.parquet", *space

@@ -40,5 +40,5 @@ def test_unlike_targets_are_logged(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_what_is_no_table_is_refused() -> None:
-    with pytest.raises(InputError, match="given as int, expected a LatencyTable or its file"):
+    with pytest.raises(InputError, match="the table is a int, expected a LatencyTable or its file"):
         compare(table(), 1)  # type: ignore[arg-type]

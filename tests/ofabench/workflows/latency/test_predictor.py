@@ -197,7 +197,9 @@ def test_other_networks_are_refused_in_words_of_what_was_expected(
 
 
 def test_categories_refuse_architectures_and_other_shapes(categories: LatencyPredictor) -> None:
-    with pytest.raises(InputError, match=r"given as list, and the predictor is of categories.*2\)"):
+    with pytest.raises(
+        InputError, match=r"networks are a list, and the predictor is of categories.*2\)"
+    ):
         categories.predict(ARCHS)
     with pytest.raises(InputError, match=r"shape \(1, 3\), expected \(networks, 2\)"):
         categories.predict(np.zeros((1, 3), dtype=int))
@@ -307,7 +309,9 @@ def test_categories_are_evaluated(categories: LatencyPredictor) -> None:
 
 
 def test_evaluate_refuses_what_is_no_table(predictor: LatencyPredictor) -> None:
-    with pytest.raises(InputError, match="given as list, expected a NetworksTable, its file, or"):
+    with pytest.raises(
+        InputError, match="networks are a list, expected a NetworksTable, its file, or"
+    ):
         predictor.evaluate(ARCHS)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="must be one of the table's latencies: none"):
         predictor.evaluate(FRAME.drop(columns="box_ms"))
@@ -368,7 +372,7 @@ def test_files_of_an_older_ofabench_are_asked_for_their_space(tmp_path: Path) ->
     older = LatencyPredictor.of(replace(model, provenance={"space": "mine"}), what="old.parquet")
     assert older.space is None
     assert older.columns == ()
-    with pytest.raises(InputError, match="is older and names its space 'mine' without"):
+    with pytest.raises(InputError, match="is older and has only the name of its space, 'mine'"):
         older.predict(ARCHS)
     with pytest.raises(InputError, match="does not name its space: give it with --space"):
         LatencyPredictor.of(replace(model, provenance={})).predict(ARCHS)

@@ -199,7 +199,7 @@ def test_stopped_it_keeps_what_is_measured_and_says_how_to_go_on(
 
     message = str(caught.value)
     assert message.startswith("stopped after 2 sessions, stored in ")
-    assert "go on with: ofabench drift s.sqlite" in message
+    assert "continue with: ofabench drift s.sqlite" in message
     assert "--for had 104m left" in message  # 7200 s less 940 s
     assert starts_s(path) == pytest.approx([300, 620])
     log(path, clock, sessions_of(path, clock), every_s=300.0, for_s=10.0)

@@ -77,7 +77,7 @@ def test_a_network_is_not_read_on_images_prepared_otherwise(
     net, other = tmp_path / "network.safetensors", noise(1)
     save_network(net, load_supernet(checkpoint).extract("smallest", data=parts).network)
 
-    with pytest.raises(InputError, match=f"data {other.name} gives"):
+    with pytest.raises(InputError, match=f"data {other.name} has"):
         load_extracted(net, other, images=True)
 
 

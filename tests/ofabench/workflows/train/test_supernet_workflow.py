@@ -118,7 +118,7 @@ def test_a_predictor_is_fitted_and_searched_with(fitted: FittedAccuracies, tmp_p
     assert fitted.predict(MICRO.encode(ENDS)).tolist() == fitted.predict(ENDS).tolist()
     data = json.loads(json.dumps(fitted.to_dict()))
     assert (data["model"], data["seed"], data["measured_error"]) == ("kernel", 3, 0.01)
-    assert "held out" in repr(fitted)
+    assert "held-out" in repr(fitted)
 
     result = search(MICRO, fitted, options=SearchOptions(budget=200, patience=5))
     assert (result.arch.depths, result.arch.kernels) == ((2,), (5, 5))
@@ -212,7 +212,7 @@ def test_a_training_that_is_not_finished_is_looked_at_and_not_used(tmp_path: Pat
     half = load_supernet(path)
 
     assert not half.finished
-    assert "supernet of micro, not trained to the end" in repr(half)
+    assert "supernet of micro, training not finished" in repr(half)
     with pytest.raises(InputError, match="is not trained to the end"):
         half.evaluate()
     with pytest.raises(InputError, match="is not trained to the end"):
