@@ -83,7 +83,8 @@ class OnnxBackend:
     def load_model_file(self, file: ModelFile, target: Target, *, seed: int = 0) -> OnnxFileModel:
         """Load an ONNX file of any origin from its path, so that external data is found."""
         self.version()
-        session = _session(str(file.path), target.threads)
+        source = str(file.path) if file.data is None else file.data
+        session = _session(source, target.threads, optimise=file.optimise)
         try:
             return OnnxFileModel(session, file, seed)
         except refusals() as error:
@@ -108,16 +109,25 @@ def _runtime_version() -> str:
     return str(onnxruntime.__version__)
 
 
-def _session(content: bytes | str, threads: int) -> Any:
+def session_options(threads: int, *, optimise: bool = True) -> Any:
+    """Return the options of a session: every optimisation of the graph, or none."""
     import onnxruntime
 
+    level = onnxruntime.GraphOptimizationLevel
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.graph_optimization_level = level.ORT_ENABLE_ALL if optimise else level.ORT_DISABLE_ALL
     options.log_severity_level = 3
     # Threads of one model must not keep spinning while the next model runs.
     options.add_session_config_entry("session.force_spinning_stop", "1")
+    return options
+
+
+def _session(content: bytes | str, threads: int, *, optimise: bool = True) -> Any:
+    import onnxruntime
+
+    options = session_options(threads, optimise=optimise)
     try:
         # Without the fallback, which prints to stdout and then tries the same again.
         session = onnxruntime.InferenceSession(

@@ -29,6 +29,10 @@ class ModelFile:
         shapes: chosen for its dynamic inputs.
         values: of its inputs by name; None for random ones.
         external: files beside it that hold a part of its weights.
+        data: its content, where it is not on disk.
+        optimise: whether the runtime optimises its graph; one that is optimised already is run as
+            it is.
+        given_digest: its digest, where that is not of content and values.
     """
 
     path: Path
@@ -36,6 +40,9 @@ class ModelFile:
     shapes: ShapeChoice = field(default_factory=ShapeChoice)
     values: Mapping[str, NDArray[Any]] | None = None
     external: tuple[Path, ...] = ()
+    data: bytes | None = None
+    optimise: bool = True
+    given_digest: str = ""
 
     @property
     def backend(self) -> str:
@@ -50,6 +57,8 @@ class ModelFile:
     @cached_property
     def digest(self) -> str:
         """Digest of everything that its latency depends on: content, shapes, input values."""
+        if self.given_digest:
+            return self.given_digest
         parts = [file_digest(path) for path in (self.path, *self.external)]
         parts.append(json.dumps([self.shapes.shapes, self.shapes.batch]))
         for name, value in sorted((self.values or {}).items()):
@@ -59,6 +68,8 @@ class ModelFile:
     @cached_property
     def size_bytes(self) -> int:
         """Size on disk, external data included."""
+        if self.data is not None:
+            return len(self.data)
         try:
             return sum(path.stat().st_size for path in (self.path, *self.external))
         except OSError as error:
@@ -71,7 +82,7 @@ class ModelFile:
                 f"{self.name} keeps weights in {self.external[0].name}; such a file runs on this "
                 "machine's processor alone: save it with its weights inside"
             )
-        return read_bytes(self.path)
+        return read_bytes(self.path) if self.data is None else self.data
 
 
 def read_values(path: Path) -> dict[str, NDArray[Any]]:
