@@ -88,6 +88,24 @@ def input_specs(session: Any) -> tuple[InputSpec, ...]:
     return tuple(_input_spec(given) for given in session.get_inputs())
 
 
+def session_inputs(file: ModelFile, threads: int) -> tuple[InputSpec, ...]:
+    """Return the inputs that a file declares; its graph is not optimised for that."""
+    import onnxruntime
+
+    from bench.backends.onnx_backend import refusals, session_options
+
+    source = str(file.path) if file.data is None else file.data
+    options = session_options(threads, optimise=False)
+    try:
+        session = onnxruntime.InferenceSession(
+            source, options, providers=["CPUExecutionProvider"], enable_fallback=0
+        )
+    except refusals() as error:
+        line = " ".join(str(error).split())[:200]
+        raise FileError(f"not an ONNX file that onnxruntime can run: {line}") from error
+    return input_specs(session)
+
+
 def external_files(path: Path) -> tuple[Path, ...]:
     """Return the files beside an ONNX file that hold weights; `FileError` for an absent one."""
     import onnx

@@ -118,12 +118,13 @@ def _run_facts(
     from bench.backends.onnx_backend import refusals, session_options
 
     options = session_options(threads, optimise=False)
+    refused: tuple[type[Exception], ...] = (*refusals(), ValueError)
     try:
         session = onnxruntime.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
         outputs = session.run(None, dict(inputs))
-    except (*refusals(), ValueError) as error:
+    except refused as error:
         line = " ".join(str(error).split())[:200]
         raise FileError(f"the operators of the model cannot be looked at: {line}") from error
     for output, value in zip(session.get_outputs(), outputs, strict=True):

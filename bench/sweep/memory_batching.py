@@ -49,7 +49,7 @@ def lay_groups(  # noqa: PLR0913, PLR0917
     )
     count = min(count, len(shuffled))
     groups = [shuffled[start::count] for start in range(count)]
-    anchors = [workload for workload in groups[0] if workload.role == "block"][:ANCHORS]
+    anchors = [each for each in groups[0] if each.role in {"block", "operator"}][:ANCHORS]
     return [
         with_references(group if number == 0 else group + anchors)
         for number, group in enumerate(groups)

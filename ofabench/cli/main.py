@@ -23,7 +23,7 @@ COMMANDS = {
     "table": "latency tables: build, show, import, export",
     "fit": "fit a latency predictor on measured blocks and networks",
     "evaluate": "evaluate a predictor on measured networks",
-    "predict": "predict the latency of networks",
+    "predict": "predict the latency of networks, or of ONNX files",
     "train": "train a supernet whose sub-networks share their weights",
     "evaluate-subnets": "measure the accuracy of a supernet's sub-networks",
     "accuracy": "fit a predictor of sub-networks' accuracy",

@@ -34,6 +34,10 @@ class MeasureOptions(Options):
         metavar="VALUES.npz",
         help="input values by name, from numpy.savez (default: random ones of each type)",
     )
+    operators: bool = option(
+        False,
+        help="measure each distinct operator of ONNX files too, in the same rounds (this machine)",
+    )
     precision: str = option(
         "fp32",
         choices=("fp32", "fp16"),

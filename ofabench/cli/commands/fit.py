@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.errors import InputError
 from bench.options import Options, nested, option
 from ofabench.cli.derived.command import Command
 from ofabench.options import shared
@@ -22,12 +23,21 @@ class FitCommand(Options):
         metavar="P0.parquet",
         help="with --networks alone: predictor of another device to start from; may be repeated",
     )
+    models: tuple[Path, ...] = option(
+        (),
+        repeat=True,
+        metavar="SWEEP.sqlite|FOLDER",
+        help="for ONNX files of any origin: what `measure --operators --keep` wrote; may be "
+        "repeated",
+    )
     progress: str = shared.progress()
     out: Path = shared.out("P.parquet")
 
 
 def run(options: FitCommand) -> int:
     """Fit, print the chosen forms, and write the predictor."""
+    if options.models:
+        return _fit_models(options)
     from ofabench.cli.output import bold
     from ofabench.display.progress import get_progress
     from ofabench.workflows.latency.fit import fit
@@ -42,6 +52,27 @@ def run(options: FitCommand) -> int:
     )
     predictor.save(options.out)
     print(fit_text(predictor.model, bold))
+    print(f"{options.out}: predictor of {predictor.target.key}")
+    return 0
+
+
+def _fit_models(options: FitCommand) -> int:
+    """Fit a predictor of models from their operators."""
+    from ofabench.workflows.models.fit_models import fit_models
+
+    if options.table is not None or options.networks is not None or options.prior:
+        raise InputError(
+            "--models fits on models and their operators: leave the table, --networks and --prior "
+            "out"
+        )
+    predictor = fit_models(options.models)
+    predictor.save(options.out)
+    warm, cold = predictor.shares
+    print(
+        f"{len(predictor.operators)} operators, {len(predictor.models)} models: a model takes "
+        f"{warm:.2f} of its operators' warm latency and {cold:.2f} of their cold latency, "
+        f"within {predictor.relative_std:.1%} (standard deviation, models left out)"
+    )
     print(f"{options.out}: predictor of {predictor.target.key}")
     return 0
 

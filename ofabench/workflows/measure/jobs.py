@@ -28,12 +28,13 @@ UNPROBED_BYTES, UNPROBED_NS = 3, 50e6  # memory over file size, and time, where 
 class BackendJob:
     """One backend's part of a measurement: its target, and its files by workload.
 
-    Files of equal content and inputs are one workload.
+    Files of equal content and inputs are one workload. `operators` are measured beside them.
     """
 
     backend: Backend
     target: Target
     work: dict[Workload, list[ModelFile]]
+    operators: dict[Workload, ModelFile]
 
 
 def backend_jobs(  # noqa: PLR0913, PLR0917 - the files, where they run, how, and what is said of it
@@ -59,6 +60,8 @@ def backend_jobs(  # noqa: PLR0913, PLR0917 - the files, where they run, how, an
                 job = jobs.get(backend.name) or _job(backend, device, options)
                 cost = _cost(model, job, device, options)
                 inputs.update(cost.get("inputs", ()))
+                if options.operators:
+                    cost |= _cut(model, job, device)
                 job.work.setdefault(_workload(model, cost), []).append(model)
                 jobs[backend.name] = job
         except (FileError, InputError) as error:
@@ -68,6 +71,21 @@ def backend_jobs(  # noqa: PLR0913, PLR0917 - the files, where they run, how, an
     if inputs and not failures:
         _check_names(options, inputs)
     return list(jobs.values())
+
+
+def _cut(model: ModelFile, job: BackendJob, device: Device) -> dict[str, Any]:
+    """Add a model's operators to the job; return how often the model has each."""
+    from ofabench.workflows.measure.operators import composition, cut_file, operator_workload
+
+    if device.address != "cpu" or job.backend.name != "onnx":
+        raise InputError(
+            f"operators are those of ONNX files on this machine's processor; {model.name} runs on "
+            f"{device.address} by {job.backend.name}: leave --operators out"
+        )
+    cut_model = cut_file(model, job.target.threads)
+    for operator, file in cut_model.operators:
+        job.operators.setdefault(operator_workload(operator), file)
+    return composition(cut_model)
 
 
 def _check_names(options: MeasureOptions, inputs: set[str]) -> None:
@@ -92,7 +110,7 @@ def _job(backend: Backend, device: Device, options: MeasureOptions) -> BackendJo
         cache=options.cache,
         precision=options.precision,
     )
-    return BackendJob(backend=backend, target=target, work={})
+    return BackendJob(backend=backend, target=target, work={}, operators={})
 
 
 def _workload(model: ModelFile, cost: Mapping[str, Any]) -> Workload:

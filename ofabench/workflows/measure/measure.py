@@ -180,11 +180,12 @@ def _sweep(store: "SweepStore", job: BackendJob, place: _Place) -> None:
     from ofabench.workflows.sweep.sweep_setup import sweep_into
 
     files = {workload.file: models[0] for workload, models in job.work.items()}
+    files |= {workload.file: file for workload, file in job.operators.items()}
     sweep_into(
         store,
         place.device,
         ModelFilesBackend(job.backend, files),
-        ListPlanner(list(job.work)),
+        ListPlanner([*job.work, *job.operators]),
         place.progress,
         forced=place.options.force,
         resume_with=place.resume_with,

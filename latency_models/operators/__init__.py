@@ -1,0 +1,1 @@
+"""Latencies of whole models of any origin, predicted from those of their operators."""

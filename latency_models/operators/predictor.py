@@ -1,0 +1,194 @@
+"""`OperatorPredictor`: the latency of a model as a sum over its operators."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from bench.errors import FileError, InputError
+from bench.files import VALUE_DAMAGE
+from bench.operators.operator import Operator
+from bench.protocol.target import Target
+from latency_models.operators.kind_regression import LEAST_OPERATORS, KindRegression, fit_kind
+from latency_models.operators.measured import (
+    COLUMNS,
+    MeasuredModel,
+    MeasuredOperator,
+    ModelOperators,
+    operators_frame,
+    operators_of,
+)
+from latency_models.operators.prediction import ModelPrediction, OperatorCost
+from latency_models.tables.storage import (
+    load_frame,
+    require_columns,
+    save_frame,
+    target_and_provenance,
+)
+
+Floats = NDArray[np.float64]
+WHAT = "operator predictor"
+UNCALIBRATED = (1.0, 0.0)  # of warm and cold sums, without a measured model
+UNCALIBRATED_STD = 0.2  # relative, then
+LEAST_STD = 0.01  # relative, of a sum of measured operators
+UNKNOWN_STD = 1.0  # relative, of an operator whose kind was hardly measured
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OperatorPredictor:
+    """Predicts models from measured operators; `models` are measured whole and calibrate the sum.
+
+    An operator costs `warm_share` of its warm latency and `cold_share` of its cold one. One that
+    was not measured is predicted by a regression of its kind.
+    """
+
+    target: Target
+    operators: tuple[MeasuredOperator, ...]
+    models: tuple[MeasuredModel, ...]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.operators:
+            raise InputError("a predictor of models needs measured operators, got none")
+
+    @cached_property
+    def known(self) -> Mapping[str, MeasuredOperator]:
+        """The measured operators by digest."""
+        return {each.operator.digest: each for each in self.operators}
+
+    @cached_property
+    def shares(self) -> tuple[float, float]:
+        """`warm_share` and `cold_share`, from the measured models by relative least squares."""
+        rows = self._calibration()
+        if not len(rows):
+            return UNCALIBRATED
+        warm, cold = (float(share) for share in nnls(rows, np.ones(len(rows)))[0])
+        return warm, cold
+
+    @cached_property
+    def relative_std(self) -> float:
+        """Standard deviation of measured models' errors, relative, each model left out once."""
+        rows = self._calibration()
+        if len(rows) < 2:
+            return UNCALIBRATED_STD
+        errors = []
+        for place in range(len(rows)):
+            others = np.delete(rows, place, axis=0)
+            shares, _ = nnls(others, np.ones(len(others)))
+            errors.append(float(rows[place] @ shares) - 1)
+        return max(float(np.sqrt(np.mean(np.square(errors)))), LEAST_STD)
+
+    def cost_ms(self, measured: MeasuredOperator) -> float:
+        """Return what a measured operator costs in a model."""
+        warm, cold = self.shares
+        return warm * measured.warm_ms + cold * measured.cold_ms
+
+    def predict(self, model: ModelOperators) -> ModelPrediction:
+        """Return the latency of a model, with what it rests on."""
+        missing = [each for digest, each in model.operators.items() if digest not in self.known]
+        guessed = self._guesses(missing)
+        costs = []
+        for digest, count in model.counts.items():
+            known = self.known.get(digest)
+            ms, log_std = (self.cost_ms(known), 0.0) if known else guessed[digest]
+            costs.append(
+                OperatorCost(
+                    operator=model.operators[digest] if known is None else known.operator,
+                    count=count,
+                    ms=ms,
+                    measured=known is not None,
+                    relative_std=log_std,
+                )
+            )
+        return ModelPrediction.of(costs, model.uncut, self.relative_std, self._rare(missing))
+
+    def with_operators(self, measured: Sequence[MeasuredOperator]) -> Self:
+        """Return a predictor that knows these operators too."""
+        added = {**self.known, **{each.operator.digest: each for each in measured}}
+        return type(self)(
+            target=self.target,
+            operators=tuple(added.values()),
+            models=self.models,
+            provenance=self.provenance,
+        )
+
+    def save(self, path: Path | str) -> None:
+        """Write one parquet file: a row an operator, the models in its metadata."""
+        metadata = {
+            "target": self.target.to_json(),
+            "provenance": dict(self.provenance),
+            "models": [asdict(model) for model in self.models],
+        }
+        save_frame(Path(path), operators_frame(self.operators), what=WHAT, metadata=metadata)
+
+    @classmethod
+    def load(cls, path: Path | str) -> Self:
+        """Read what `save` wrote; `FileError` for any other file."""
+        path = Path(path)
+        frame, metadata = load_frame(path, what=WHAT)
+        require_columns(path, frame, COLUMNS)
+        try:
+            target, provenance = target_and_provenance(metadata)
+            models = tuple(MeasuredModel(**each) for each in metadata["models"])
+            return cls(
+                target=target, operators=operators_of(frame), models=models, provenance=provenance
+            )
+        except (*VALUE_DAMAGE, InputError) as error:
+            raise FileError(f"{path} is damaged ({error}); fit it again") from error
+
+    def _calibration(self) -> Floats:
+        """Return warm and cold sums over the latency, (models, 2), of models measured whole."""
+        rows = []
+        for model in self.models:
+            if model.uncut or any(digest not in self.known for digest in model.counts):
+                continue
+            known = [(self.known[digest], count) for digest, count in model.counts.items()]
+            warm = sum(count * each.warm_ms for each, count in known)
+            cold = sum(count * each.cold_ms for each, count in known)
+            rows.append([warm / model.ms, cold / model.ms])
+        return np.array(rows, dtype=np.float64).reshape(len(rows), 2)
+
+    @cached_property
+    def _by_kind(self) -> Mapping[str, list[MeasuredOperator]]:
+        by_kind: dict[str, list[MeasuredOperator]] = defaultdict(list)
+        for each in self.operators:
+            by_kind[each.operator.kind].append(each)
+        return by_kind
+
+    def _rare(self, missing: Sequence[Operator]) -> dict[str, int]:
+        """Return kinds of missing operators with too few measurements, with how many they have."""
+        counts = Counter({each.kind: len(self._by_kind.get(each.kind, ())) for each in missing})
+        return {kind: count for kind, count in counts.items() if count < LEAST_OPERATORS}
+
+    def _guesses(self, missing: Sequence[Operator]) -> dict[str, tuple[float, float]]:
+        """Return latency and relative standard deviation of unmeasured operators by digest."""
+        guesses: dict[str, tuple[float, float]] = {}
+        rare = self._rare(missing)
+        for kind in dict.fromkeys(each.kind for each in missing):
+            wanted = [each for each in missing if each.kind == kind]
+            ms, log_std = self._regression("" if kind in rare else kind).predict(wanted)
+            if kind in rare:
+                log_std = np.maximum(log_std, UNKNOWN_STD)
+            guesses |= {
+                each.digest: (float(value), float(std))
+                for each, value, std in zip(wanted, ms, log_std, strict=True)
+            }
+        return guesses
+
+    def _regression(self, kind: str) -> KindRegression:
+        """Return the regression of a kind, "" for that of all operators."""
+        if kind not in self._regressions:
+            measured = self._by_kind[kind] if kind else self.operators
+            ms = np.array([max(self.cost_ms(each), 1e-6) for each in measured])
+            self._regressions[kind] = fit_kind([each.operator for each in measured], ms)
+        return self._regressions[kind]
+
+    @cached_property
+    def _regressions(self) -> dict[str, KindRegression]:
+        return {}

@@ -1,0 +1,1 @@
+"""Predicting the latency of models of any origin from their operators."""

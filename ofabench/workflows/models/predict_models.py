@@ -1,0 +1,206 @@
+"""Predicts models of any origin from their operators."""
+
+import logging
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import FileError, InputError, TargetMismatchError
+from bench.operators.cut import CutModel
+from bench.protocol.progress import NoProgress, Progress
+from latency_models.operators.measured import MeasuredOperator
+from latency_models.operators.prediction import ModelPrediction
+from latency_models.operators.predictor import OperatorPredictor
+from ofabench.options.models import PredictModelOptions
+from ofabench.workflows.measure.model_files import named_paths, read_model
+from ofabench.workflows.measure.operators import cut_file, model_operators, operator_workload
+
+if TYPE_CHECKING:
+    from bench.models.model_file import ModelFile
+
+logger = logging.getLogger(__name__)
+DEFAULTS = PredictModelOptions()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictedModels:
+    """Predictions of models.
+
+    Attributes:
+        predictions: by name of the file.
+        failures: of files that could not be predicted, by name: why.
+        predictor: what predicted them: with operators that were measured for it.
+    """
+
+    predictions: Mapping[str, ModelPrediction]
+    failures: Mapping[str, str]
+    predictor: OperatorPredictor
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {
+            "target": self.predictor.target.key,
+            "models": {name: each.to_dict() for name, each in self.predictions.items()},
+            "failures": dict(self.failures),
+        }
+
+    def __str__(self) -> str:
+        lines = [f"on {self.predictor.target.key}"]
+        for name, each in self.predictions.items():
+            lines.append(
+                f"{name}: {each.ms:.4g} ms, standard deviation {each.std_ms:.2g}, "
+                f"{each.coverage:.0%} of it from measured operators"
+            )
+            lines += [
+                f"  {kind} was measured {count} times, too few to be guessed well"
+                for kind, count in each.rare.items()
+            ]
+            lines += [
+                f"  {kind} ({count} times) cannot be measured by itself and is not in the sum"
+                for kind, count in each.uncut.items()
+            ]
+        return "\n".join(
+            [*lines, *(f"FAILED  {file}: {why}" for file, why in self.failures.items())]
+        )
+
+
+def predict_models(
+    files: Any,
+    predictor: OperatorPredictor | Path | str,
+    *,
+    options: PredictModelOptions = DEFAULTS,
+    progress: Progress | None = None,
+) -> PredictedModels:
+    """Predict the latency of ONNX files from their operators, on the machine they were measured on.
+
+    The graph is optimised here, as the runtime does before it runs it, so this machine must be the
+    predictor's.
+
+    Args:
+        files: path of an ONNX file, or several.
+        predictor: from `fit_models`, or its file.
+        options: shapes of inputs; whether unmeasured operators are refused or measured.
+        progress: is shown the measuring of missing operators.
+
+    Returns:
+        Latency, standard deviation and coverage of each model.
+
+    Raises:
+        InputError: an argument is not what it must be.
+        TargetMismatchError: this machine or its onnxruntime are not the predictor's.
+        FileError: the predictor's file cannot be read.
+
+    Example:
+        >>> predict_models("net.onnx", "absent.parquet")
+        Traceback (most recent call last):
+        bench.errors.FileError: cannot read absent.parquet: No such file or directory
+    """
+    if not isinstance(predictor, OperatorPredictor):
+        predictor = OperatorPredictor.load(predictor)
+    _check_target(predictor)
+    cuts: dict[str, CutModel] = {}
+    failures: dict[str, str] = {}
+    for name, path in named_paths(files).items():
+        try:
+            cuts[name] = _cut(read_model(path, name, options), predictor.target.threads)
+        except (FileError, InputError) as error:
+            failures[name] = str(error)
+    if options.measure_missing:
+        predictor = _with_missing(predictor, list(cuts.values()), options, progress or NoProgress())
+    predictions = {}
+    for name, each in cuts.items():
+        prediction = predictor.predict(model_operators(each))
+        if options.strict and (prediction.rare or prediction.uncut):
+            kinds = ", ".join([*prediction.rare, *prediction.uncut])
+            failures[name] = (
+                f"it has operators of kinds that were hardly measured ({kinds}): measure it with "
+                "--operators, give --measure-missing, or leave --strict out"
+            )
+        else:
+            predictions[name] = prediction
+    return PredictedModels(predictions=predictions, failures=failures, predictor=predictor)
+
+
+def _cut(model: "ModelFile", threads: int) -> CutModel:
+    if model.backend != "onnx":
+        raise InputError(f"{model.name} is no ONNX file: operators are known of ONNX files alone")
+    return cut_file(model, threads)
+
+
+def _check_target(predictor: OperatorPredictor) -> None:
+    """Raise `TargetMismatchError` where the graph would not be optimised as for the predictor."""
+    from bench.backends.registry import get_backend
+    from bench.devices.registry import get_device
+    from bench.protocol.same_target import check_same_target
+
+    target = predictor.target
+    if target.backend != "onnx":
+        raise TargetMismatchError(f"the predictor is of {target.backend}, expected one of onnx")
+    check_same_target(
+        get_device("cpu"),
+        get_backend("onnx"),
+        target,
+        whose="the predictor's",
+        remedy="fusions depend on the machine and runtime; measure operators here",
+    )
+
+
+def _with_missing(
+    predictor: OperatorPredictor,
+    cuts: Sequence[CutModel],
+    options: PredictModelOptions,
+    progress: Progress,
+) -> OperatorPredictor:
+    """Return a predictor that knows the missing operators that carry most of the unknown time."""
+    wanted: dict[str, ModelFile] = {}
+    for each in cuts:
+        missing = predictor.predict(model_operators(each)).missing(options.share)
+        files = {operator.digest: (operator, file) for operator, file in each.operators}
+        wanted |= {operator.digest: files[operator.digest] for operator in missing}  # type: ignore[misc]
+    if not wanted:
+        return predictor
+    return predictor.with_operators(_measured(predictor, wanted, options, progress))
+
+
+def _measured(
+    predictor: OperatorPredictor,
+    wanted: Mapping[str, Any],
+    options: PredictModelOptions,
+    progress: Progress,
+) -> list[MeasuredOperator]:
+    """Measure operators, each with its file by digest, on this machine."""
+    from bench.backends.registry import get_backend
+    from bench.devices.registry import get_device
+    from bench.models.files_backend import ModelFilesBackend
+    from bench.sweep.planner import ListPlanner
+    from bench.sweep.run import run_sweep
+    from bench.sweep.store import SweepStore
+    from bench.timing.plan import SweepPlan
+    from ofabench.workflows.devices import measuring_alone
+    from ofabench.workflows.models.fit_models import measured_operator
+
+    device, plan = get_device("cpu"), SweepPlan(loads=3, passes=10)
+    files = {digest: file for digest, (_, file) in wanted.items()}
+    work = [operator_workload(operator) for operator, _ in wanted.values()]
+    with measuring_alone(device, progress=progress), tempfile.TemporaryDirectory() as folder:
+        if not options.force:
+            device.check_quiet()
+        with SweepStore.create(Path(folder) / "m.sqlite", predictor.target, plan) as store:
+            backend = ModelFilesBackend(get_backend("onnx"), files)
+            run_sweep(
+                device,
+                backend,
+                predictor.target,
+                ListPlanner(work),
+                plan,
+                store,
+                progress,
+                forced=options.force,
+            )
+            return [
+                measured_operator(each)
+                for each in store.measurements()
+                if each.workload.role == "operator"
+            ]
