@@ -1,0 +1,167 @@
+"""`OperatorPredictor`: sums of operators, guesses of others, what is named, files."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench.errors import FileError, InputError
+from bench.operators.operator import Operator
+from bench.protocol.target import Target
+from latency_models.operators.kind_regression import fit_kind
+from latency_models.operators.measured import MeasuredModel, MeasuredOperator, ModelOperators
+from latency_models.operators.predictor import LEAST_STD, UNCALIBRATED_STD, OperatorPredictor
+
+TARGET = Target(device="here", backend="onnx", backend_version="1")
+
+
+def operator(number: int, kind: str = "Conv", macs: int = 1000, size: int = 100) -> Operator:
+    return Operator(
+        digest=f"{kind}-{number}",
+        kind=kind,
+        macs=macs,
+        in_elements=size,
+        out_elements=size,
+        weight_elements=0,
+        in_bytes=4 * size,
+        out_bytes=4 * size,
+        weight_bytes=0,
+        shapes="",
+    )
+
+
+def measured(each: Operator, warm_ms: float, cold_ms: float) -> MeasuredOperator:
+    return MeasuredOperator(operator=each, warm_ms=warm_ms, cold_ms=cold_ms)
+
+
+def model(ms: float, **counts: int) -> MeasuredModel:
+    named = {name.replace("_", "-"): count for name, count in counts.items()}
+    return MeasuredModel(name="m", digest=f"d{ms}", ms=ms, counts=named)
+
+
+TWO = (measured(operator(0), 1.0, 2.0), measured(operator(1), 3.0, 5.0))
+
+
+def predictor(**changes: Any) -> OperatorPredictor:
+    values: dict[str, Any] = {"target": TARGET, "operators": TWO, "models": ()}
+    return OperatorPredictor(**{**values, **changes})
+
+
+def of(*operators: Operator, count: int = 1, **uncut: int) -> ModelOperators:
+    return ModelOperators(
+        operators={each.digest: each for each in operators},
+        counts={each.digest: count for each in operators},
+        uncut=uncut,
+    )
+
+
+def test_without_models_a_prediction_is_the_sum_of_warm_latencies() -> None:
+    prediction = predictor().predict(of(operator(0), operator(1), count=2))
+    assert prediction.ms == 2 * (1.0 + 3.0)
+    assert prediction.std_ms == pytest.approx(UNCALIBRATED_STD * 8)
+    assert prediction.coverage == 1
+    assert [cost.total_ms for cost in prediction.costs] == [6, 2]
+
+
+def test_models_calibrate_the_shares_of_warm_and_cold() -> None:
+    """Models that take 0.8 of their warm and 0.2 of their cold latency give these shares."""
+    models = (
+        model(0.8 * 1 + 0.2 * 2, Conv_0=1),
+        model(0.8 * 3 + 0.2 * 5, Conv_1=1),
+        model(0.8 * 5 + 0.2 * 9, Conv_0=2, Conv_1=1),
+    )
+    fitted = predictor(models=models)
+    assert fitted.shares == pytest.approx((0.8, 0.2))
+    assert fitted.relative_std == LEAST_STD
+    assert fitted.predict(of(operator(1), count=3)).ms == pytest.approx(3 * 3.4)
+
+
+def test_the_deviation_is_that_of_models_left_out() -> None:
+    """Two models of one operator take 1.0 and 1.25 of it: each predicted by the other."""
+    fitted = predictor(models=(model(1.0, Conv_0=1), model(1.25, Conv_0=1)), operators=TWO[:1])
+    expected = np.sqrt(np.mean(np.square([1.25 - 1, 1 / 1.25 - 1])))
+    assert fitted.relative_std == pytest.approx(expected)
+
+
+def test_models_with_unknown_operators_do_not_calibrate() -> None:
+    odd = MeasuredModel(name="m", digest="d", ms=9, counts={"Conv-0": 1}, uncut={"If": 1})
+    assert predictor(models=(odd, model(50, Other_7=1))).shares == (1.0, 0.0)
+
+
+def measured_kind(kind: str, count: int = 12) -> tuple[MeasuredOperator, ...]:
+    """Operators that take 1 us and 2 ns a MAC."""
+    rng = np.random.default_rng(0)
+    made = []
+    for number in range(count):
+        macs = int(rng.integers(1_000, 1_000_000))
+        ms = 1e-3 + 2e-6 * macs
+        made.append(measured(operator(number, kind, macs, macs // 50), ms, ms))
+    return tuple(made)
+
+
+def test_an_unmeasured_operator_is_guessed_by_its_kind() -> None:
+    fitted = predictor(operators=measured_kind("Conv"))
+    prediction = fitted.predict(of(operator(99, macs=300_000, size=6_000)))
+    assert prediction.ms == pytest.approx(1e-3 + 2e-6 * 300_000, rel=0.05)
+    assert prediction.coverage == 0
+    assert prediction.rare == {}
+    assert [each.digest for each in prediction.missing()] == ["Conv-99"]
+
+
+def test_a_kind_that_was_hardly_measured_is_named_and_never_free() -> None:
+    fitted = predictor(operators=measured_kind("Conv") + measured_kind("LSTM", 2))
+    prediction = fitted.predict(of(operator(99, "LSTM", macs=500_000), operator(0, "Odd")))
+    assert prediction.rare == {"LSTM": 2, "Odd": 0}
+    assert all(cost.ms > 0 for cost in prediction.costs)
+    assert prediction.std_ms > 0.5 * prediction.ms
+
+
+def test_what_has_no_cost_is_named() -> None:
+    prediction = predictor().predict(of(operator(0), If=2))
+    assert prediction.uncut == {"If": 2}
+    assert prediction.to_dict()["uncut_kinds"] == {"If": 2}
+
+
+def test_missing_operators_are_the_largest_until_the_share_is_covered() -> None:
+    fitted = predictor(operators=measured_kind("Conv"))
+    wanted = of(*(operator(90 + number, macs=10**number) for number in (4, 5, 6)))
+    largest = fitted.predict(wanted)
+    assert [each.digest for each in largest.missing(0.8)] == ["Conv-96"]
+    assert len(largest.missing(1.0)) == 3
+
+
+def test_added_operators_are_known() -> None:
+    added = predictor().with_operators([measured(operator(5), 7.0, 7.0)])
+    assert added.predict(of(operator(5))).coverage == 1
+    assert added.predict(of(operator(5))).ms == 7
+
+
+def test_the_regression_of_a_kind_follows_what_work_does_not_explain() -> None:
+    """Latency bends with the MACs: costs alone miss that, similar operators do not."""
+    macs = np.linspace(1e4, 1e6, 40).astype(int)
+    ms = 1e-6 * macs * np.where(macs < 4e5, 1.0, 1.5)
+    operators = [operator(number, macs=int(count)) for number, count in enumerate(macs)]
+    regression = fit_kind(operators[::2], ms[::2])
+    predicted, log_std = regression.predict(operators[1::2])
+    errors = np.abs(predicted / ms[1::2] - 1)
+    assert np.median(errors) < 0.03
+    assert (log_std >= regression.noise).all()
+
+
+def test_a_predictor_is_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "p.parquet"
+    first = predictor(models=(model(1.0, Conv_0=1), model(3.1, Conv_1=1)), provenance={"a": 1})
+    first.save(path)
+    again = OperatorPredictor.load(path)
+    assert (again.operators, again.models, again.target) == (TWO, first.models, TARGET)
+    wanted = of(operator(0), operator(9))
+    assert again.predict(wanted) == first.predict(wanted)
+    path.write_bytes(b"no parquet")
+    with pytest.raises(FileError, match="not a readable parquet"):
+        OperatorPredictor.load(path)
+
+
+def test_a_predictor_needs_operators() -> None:
+    with pytest.raises(InputError, match="needs measured operators"):
+        predictor(operators=())
