@@ -133,7 +133,7 @@ def _check_target(predictor: OperatorPredictor) -> None:
     """Raise `TargetMismatchError` where the graph would not be optimised as for the predictor."""
     from bench.backends.registry import get_backend
     from bench.devices.registry import get_device
-    from bench.protocol.same_target import check_same_target
+    from bench.protocol.target_check import check_same_target
 
     target = predictor.target
     if target.backend != "onnx":
@@ -181,7 +181,7 @@ def _measured(
     from ofabench.workflows.devices import measuring_alone
     from ofabench.workflows.models.fit_models import measured_operator
 
-    device, plan = get_device("cpu"), SweepPlan(loads=3, passes=10)
+    device, plan = get_device("cpu"), SweepPlan(replicates=3, rounds=10)
     files = {digest: file for digest, (_, file) in wanted.items()}
     work = [operator_workload(operator) for operator, _ in wanted.values()]
     with measuring_alone(device, progress=progress), tempfile.TemporaryDirectory() as folder:
