@@ -44,6 +44,7 @@ def bare(annotation: Any) -> Any:
     return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
 
 
+@cache
 def rules_of(annotation: Any) -> tuple[Rule, ...]:
     """Return the rules in an annotation's metadata, or in that of what is there if not None."""
     inner = members(annotation)
@@ -52,12 +53,19 @@ def rules_of(annotation: Any) -> tuple[Rule, ...]:
     return tuple(entry for entry in own if isinstance(entry, Rule))
 
 
+@cache
 def members(annotation: Any) -> tuple[Any, ...]:
     """Return the members of a union except None; of another annotation itself."""
     kind = bare(annotation)
     if get_origin(kind) in (Union, UnionType):
         return tuple(member for member in get_args(kind) if member is not NoneType)
     return (annotation,)
+
+
+def key_text(key: object) -> str:
+    """Return a key as one line: as it is, or in quotes and cut where it is long or has controls."""
+    text = str(key)
+    return text if text.isprintable() and len(text) <= 60 else f"{text!r:.60}"
 
 
 def children(annotation: Any, value: Any) -> Iterator[tuple[str, Any, Any]]:
@@ -75,7 +83,7 @@ def children(annotation: Any, value: Any) -> Iterator[tuple[str, Any, Any]]:
                 yield f".{key}", field, getattr(value, key)
         elif _is_mapping(kind) and isinstance(value, Mapping):
             inside = get_args(kind)[1]
-            yield from ((f".{key}", inside, each) for key, each in value.items())
+            yield from ((f".{key_text(key)}", inside, each) for key, each in value.items())
         elif _is_sequence(kind) and isinstance(value, list | tuple):
             inside = get_args(kind) or (Any,)
             repeated = len(inside) == 1 or inside[-1] is Ellipsis
@@ -85,17 +93,18 @@ def children(annotation: Any, value: Any) -> Iterator[tuple[str, Any, Any]]:
 
 
 @cache
-def holds_table(annotation: Any) -> bool:
-    """Return whether there is a table in it, at any depth."""
-    return any(is_table(bare(each)) for each in members(annotation)) or any(
-        holds_table(inside) for inside in _inside(annotation)
+def tables_inside(annotation: Any) -> bool:
+    """Return whether there is a table inside it, at any depth; not whether it is one."""
+    return any(
+        any(is_table(bare(each)) for each in members(inside)) or tables_inside(inside)
+        for inside in _inside(annotation)
     )
 
 
 @cache
-def holds_rule(annotation: Any) -> bool:
-    """Return whether there is a rule in it, at any depth."""
-    return bool(rules_of(annotation)) or any(holds_rule(inside) for inside in _inside(annotation))
+def rules_inside(annotation: Any) -> bool:
+    """Return whether there is a rule inside it, at any depth; not whether it has one."""
+    return any(rules_of(inside) or rules_inside(inside) for inside in _inside(annotation))
 
 
 def _inside(annotation: Any) -> Iterator[Any]:

@@ -15,11 +15,12 @@ from bench.reading.annotations import (
     children,
     expected,
     fields_of,
-    holds_rule,
-    holds_table,
     is_table,
+    key_text,
     members,
+    rules_inside,
     rules_of,
+    tables_inside,
 )
 
 T = TypeVar("T")
@@ -106,11 +107,9 @@ def _unknown_key(annotation: Any, data: Any, place: str) -> str | None:
             for key in data:
                 if key not in known:
                     return f"{_join(place, key)} is an unknown key; {_hint(str(key), known)}"
-    inside = (
-        _unknown_key(a, v, place + step)
-        for step, a, v in children(annotation, data)
-        if holds_table(a)
-    )
+    if not tables_inside(annotation):
+        return None
+    inside = (_unknown_key(a, v, place + step) for step, a, v in children(annotation, data))
     return next(filter(None, inside), None)
 
 
@@ -148,26 +147,28 @@ def _fields_with(annotation: Any, name: str) -> Mapping[str, Any]:
 
 def _broken_rule(annotation: Any, result: Any, place: str) -> str | None:
     """Say which converted value breaks a rule of its field; None where all are kept."""
-    if result is None or not holds_rule(annotation):
+    if result is None:
         return None
     for rule in rules_of(annotation):
         if not rule.holds(result):
             return wrong_value(place[1:], result, rule.expected)
-    inside = (
-        _broken_rule(a, v, place + step)
-        for step, a, v in children(annotation, result)
-        if holds_rule(a)
-    )
+    if not rules_inside(annotation):
+        return None
+    inside = (_broken_rule(a, v, place + step) for step, a, v in children(annotation, result))
     return next(filter(None, inside), None)
 
 
 def wrong_value(field: str, value: Any, wanted: str) -> str:
     """Return the text for a value of a field that is not what it must be."""
-    return f"{field + ' is ' if field else ''}{to_plain(value)!r:.80}, expected {wanted}"
+    try:
+        shown = f"{to_plain(value)!r:.80}"
+    except RecursionError:
+        shown = "a value that is nested too deep"
+    return f"{field + ' is ' if field else ''}{shown}, expected {wanted}"
 
 
 def _join(place: str, name: object) -> str:
-    return f"{place}.{name}".lstrip(".")
+    return f"{place}.{key_text(name)}".lstrip(".")
 
 
 def _hint(name: str, known: Sequence[str]) -> str:

@@ -209,3 +209,27 @@ def test_ascending_is_strict() -> None:
     assert not is_ascending([1, 1])
     assert not is_ascending([2, 1])
     assert not is_ascending([])
+
+
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [
+        ({"a\nb": 1}, r"'a\nb' is an unknown key; "),
+        ({"name": "a", "by_name": {"\n": "x"}}, r"by_name.'\n' is 'x', expected a number"),
+        ({"x" * 90: 1}, "'" + "x" * 59 + " is an unknown key"),
+    ],
+)
+def test_an_error_is_one_line_whatever_the_keys_are(data: Any, line: str) -> None:
+    with pytest.raises(InputError) as caught:
+        from_plain(Net, data, "a")
+    assert str(caught.value).startswith(f"a: {line}")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_value_that_is_nested_too_deep_is_named_without_it() -> None:
+    deep: Any = []
+    for _ in range(5000):
+        deep = [deep]
+    with pytest.raises(InputError) as caught:
+        from_plain(Net, {"name": deep}, "a")
+    assert str(caught.value) == "a: name is a value that is nested too deep, expected a string"
