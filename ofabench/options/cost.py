@@ -18,7 +18,7 @@ class CostOptions(Options):
     """
 
     checkpoint: Path = option(
-        positional=True, metavar="SUPERNET.safetensors", help="from `ofabench train`"
+        positional=True, metavar="SUPERNET.safetensors", help="supernet, from `ofabench train`"
     )
     search_s: float | None = option(
         None, unit=SECONDS, bare=True, metavar="S", help="core-seconds of the search for one device"

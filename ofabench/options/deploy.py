@@ -44,7 +44,8 @@ class DeployRequest(Options):
         (),
         repeat=True,
         metavar="P.parquet",
-        help="from `ofabench fit`; once for each target. Those of --device are verified, the "
+        help="latency predictor, from `ofabench fit`; once for each target. Those of --device are "
+        "verified, the "
         "others only predict",
     )
     accuracy: str | None = option(

@@ -47,7 +47,9 @@ class DriftOptions(Options):
 class DriftRequest(Options):
     """Request of a drift log: sweep, device, and repetitions."""
 
-    sweep: Path = option(positional=True, metavar="SWEEP.sqlite", help="from `ofabench sweep`")
+    sweep: Path = option(
+        positional=True, metavar="SWEEP.sqlite", help="sweep, from `ofabench sweep`"
+    )
     device: DeviceOptions = nested(DeviceOptions, defaults={"device": "cpu"})
     drift: DriftOptions = nested(DriftOptions)
 

@@ -21,7 +21,8 @@ def latencies() -> Any:
         (),
         repeat=True,
         metavar="P.parquet",
-        help="from `ofabench fit`; once for each device, each with its own --max-latency-ms",
+        help="latency predictor, from `ofabench fit`; once for each device, each with its own "
+        "--max-latency-ms",
     )
 
 

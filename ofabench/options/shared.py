@@ -16,7 +16,9 @@ PROGRESS_FORMS = ("bar", "lines", "json")
 
 def space() -> Any:
     """Return the field `space: str`, a shipped space's name or a TOML file."""
-    return option(metavar="NAME|FILE.toml", help="see `ofabench space list`")
+    return option(
+        metavar="NAME|FILE.toml", help="search space: a name from `ofabench space list`, or a file"
+    )
 
 
 def out(metavar: str) -> Any:
@@ -37,7 +39,7 @@ def pick() -> Any:
 
 def checkpoint() -> Any:
     """Return the field `checkpoint: Path`, a trained supernet."""
-    return option(metavar="SUPERNET.safetensors", help="from `ofabench train`")
+    return option(metavar="SUPERNET.safetensors", help="supernet, from `ofabench train`")
 
 
 def seed(help: str) -> Any:
@@ -68,14 +70,20 @@ def force() -> Any:
 def checkpoint_or_network() -> Any:
     """Return the field `checkpoint: Path | None`, in place of `network`."""
     return option(
-        None, exactly_one="source", metavar="SUPERNET.safetensors", help="from `ofabench train`"
+        None,
+        exactly_one="source",
+        metavar="SUPERNET.safetensors",
+        help="supernet, from `ofabench train`",
     )
 
 
 def network_or_checkpoint() -> Any:
     """Return the field `network: Path | None`, in place of `checkpoint`."""
     return option(
-        None, exactly_one="source", metavar="NET.safetensors", help="from `ofabench extract`"
+        None,
+        exactly_one="source",
+        metavar="NET.safetensors",
+        help="sub-network, from `ofabench extract`",
     )
 
 

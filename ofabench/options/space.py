@@ -9,7 +9,11 @@ from ofabench.options import shared
 
 
 def _space() -> Any:
-    return option(positional=True, metavar="NAME|FILE.toml", help="see `ofabench space list`")
+    return option(
+        positional=True,
+        metavar="NAME|FILE.toml",
+        help="search space: a name from `ofabench space list`, or a file",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

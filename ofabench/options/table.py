@@ -15,7 +15,9 @@ EXPORTED = ("csv", "ofa")
 class TableBuildOptions(Options):
     """Options of `table build`."""
 
-    sweep: Path = option(positional=True, metavar="SWEEP.sqlite", help="from `ofabench sweep`")
+    sweep: Path = option(
+        positional=True, metavar="SWEEP.sqlite", help="sweep, from `ofabench sweep`"
+    )
     out: Path | None = option(None, metavar="T.parquet", help="file for the table of blocks")
     networks_out: Path | None = option(
         None,

@@ -76,7 +76,8 @@ class TrainOptions(Options):
         repeat=True,
         metavar="P.parquet",
         group=_LIMITS,
-        help="from `ofabench fit`; once for each device, each with its own --max-latency-ms",
+        help="latency predictor, from `ofabench fit`; once for each device, each with its own "
+        "--max-latency-ms",
     )
     max_latency_ms: tuple[float, ...] = option(
         (),

@@ -63,11 +63,13 @@ class VerifyRequest(Options):
         600.0
     """
 
-    model: Path = option(positional=True, metavar="MODEL", help="from `ofabench export`")
+    model: Path = option(
+        positional=True, metavar="MODEL", help="model file, from `ofabench export`"
+    )
     latency: Path | None = option(
         None,
         metavar="P.parquet",
-        help="from `ofabench fit`; without it the file is only measured",
+        help="latency predictor, from `ofabench fit`; without it the file is only measured",
     )
     result: Path | None = option(
         None, metavar="R.json", help="search's result, for its latency limit"

@@ -23,13 +23,13 @@ class AccuracyCommand(Options):
         None,
         exactly_one="source",
         metavar="NETWORKS.parquet",
-        help="from `ofabench evaluate-subnets`",
+        help="accuracies, from `ofabench evaluate-subnets`",
     )
     checkpoint: Path | None = option(
         None,
         exactly_one="source",
         metavar="SUPERNET.safetensors",
-        help="from `ofabench train`",
+        help="supernet, from `ofabench train`",
     )
     space: str | None = option(
         None, metavar="NAME|FILE.toml", help="space of the table, if it is not a shipped one"

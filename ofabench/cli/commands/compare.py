@@ -31,7 +31,8 @@ def run(options: CompareOptions) -> int:
 COMMAND = Command(
     name="compare",
     help="compare two latency tables: drift of all blocks, and changes of single blocks",
-    description="Exit code 1 if --fail-above is given and the second table is slower by more.",
+    description="Compares latencies block by block. Exit code 1 if --fail-above is given and the "
+    "second table is slower by more.",
     options=CompareOptions,
     run=run,
 )

@@ -26,11 +26,13 @@ class SearchCommand(Options):
     space: str | None = option(
         None,
         metavar="NAME|FILE.toml",
-        help="see `ofabench space list` (default: the space of --latency)",
+        help="search space: a name from `ofabench space list`, or a file (default: that of "
+        "--latency)",
     )
     accuracy: str = option(
         metavar="A.parquet|ofa:FILE[@SIZES]",
-        help="from `ofabench accuracy`, or a predictor of OFA; SIZES are the image sizes of its "
+        help="accuracy predictor, from `ofabench accuracy`, or one of OFA; SIZES are the image "
+        "sizes of its "
         "encoder, such as 128,160, if they cannot be inferred",
     )
     latency: tuple[Path, ...] = latencies()

@@ -48,7 +48,8 @@ def _run_tries(options: VerifyCommand) -> int:
 COMMAND = Command(
     name="verify",
     help="measure an exported network, compare it with its prediction and its limit",
-    description="Exit code 1 if the latency is not within tolerance of its prediction "
+    description="Measures the file and compares the latency with prediction and limit. Exit code 1 "
+    "if the latency is not within tolerance of its prediction "
     "(drift-corrected if drift is known, else as measured), or above the search's limit (always "
     "as measured). A file of another precision than the predictor's is measured and shown with "
     "the prediction, without a verdict. With --tries, exit code 1 if any try fails, or if five or "

@@ -46,7 +46,7 @@ class Command(Generic[T]):
         """Return the command's parser; `prog` is its full name, with the program's."""
         parser = CommandParser(
             prog=prog,
-            description=_text(self.description),
+            description=_text(self.description) or _sentence(self.help),
             epilog=self.epilog,
             formatter_class=argparse.RawDescriptionHelpFormatter
             if self.raw
@@ -78,7 +78,7 @@ class CommandGroup:
 
     def parser(self, prog: str) -> CommandParser:
         """Return the parser that lists the commands."""
-        parser = CommandParser(prog=prog, description=self.description)
+        parser = CommandParser(prog=prog, description=self.description or _sentence(self.help))
         lines = {command.name: command.help for command in self.commands}
         add_command_names(parser, lines, self.metavar)
         return parser
@@ -94,6 +94,11 @@ class CommandGroup:
 def _text(text: str | Callable[[], str] | None) -> str | None:
     """The text, or the result of a function that makes it."""
     return text() if callable(text) else text
+
+
+def _sentence(line: str) -> str:
+    """Return a line of help as a sentence."""
+    return f"{line[:1].upper()}{line[1:]}." if line else ""
 
 
 def add_command_names(
