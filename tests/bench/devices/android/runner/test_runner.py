@@ -237,7 +237,7 @@ def test_a_job_it_cannot_do_is_told(  # noqa: PLR0913, PLR0917
     assert not any(isinstance(event, RoundEnded) for event in events)
 
 
-@pytest.mark.parametrize("said", [b"paas\n", b"\n", b"pass pass pass pass pass\n", b"\xff\n"])
+@pytest.mark.parametrize("data", [b"paas\n", b"\n", b"pass pass pass pass pass\n", b"\xff\n"])
 def test_what_is_no_command_ends_it(
     bundle: Bundle, models: list[Model], tmp_path: Path, data: bytes
 ) -> None:
