@@ -2,7 +2,9 @@
 
 A line of steps has `phase`, `epoch`, `step` (all counted from 0; `step` is the last one that it
 tells of), the mean `loss` since the line before it, `lr`, and `images_per_s`, each image counted
-once for each sub-network. Losses are written exactly: two equal trainings have equal curves.
+once for each sub-network. Losses are written exactly: two equal trainings have equal curves. A
+line of validation has the same `phase`, `epoch` and `step`, and the `accuracy` of a `network` of
+the supernet on so many validation `images`.
 """
 
 import json
@@ -16,6 +18,7 @@ from bench.files import parse_json, read_bytes, write_text
 
 Place = tuple[int, int, int]  # phase, epoch and step, as a checkpoint counts what is done
 EVERY_STEPS = 10
+KINDS = ("run", "steps", "validation")
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,11 @@ class TrainingLog:
         lines = [*kept, {"kind": "run", **about}]
         write_text(self.path, "".join(json.dumps(line) + "\n" for line in lines))
 
-    def add(self, **line: object) -> None:
-        """Append a line of steps."""
+    def add(self, kind: str = "steps", **line: object) -> None:
+        """Append a line of steps, or of validation."""
         try:
             with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"kind": "steps", **line}) + "\n")
+                file.write(json.dumps({"kind": kind, **line}) + "\n")
         except OSError as error:
             raise FileError(f"cannot write {self.path}: {error.strerror or error}") from error
 
@@ -61,7 +64,7 @@ def read_log(path: Path) -> list[dict[str, Any]]:
             raise FileError(f"{path}, line {number} is not of a training log: {error}") from error
         if read is None:
             continue
-        if not isinstance(read, dict) or read.get("kind") not in ("run", "steps"):
+        if not isinstance(read, dict) or read.get("kind") not in KINDS:
             raise FileError(f"{path}, line {number} is not of a training log: {line:.60}")
         found.append(read)
     return found

@@ -8,6 +8,7 @@ import torch
 
 from bench.protocol.progress import NoProgress, Progress
 from supernet.train.distributed import Ranks
+from supernet.train.validation import Validation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,7 @@ class Running:
     network of a phase that trains only one is compiled. With `resume`, a checkpoint is gone on
     with. `stop` is asked after every step; where any rank's says yes, all save and end. A
     checkpoint is written at the end of each epoch, and within one every `checkpoint_s` seconds.
+    With `validation`, the log has an accuracy after each epoch.
     """
 
     device: str = "cpu"
@@ -27,6 +29,7 @@ class Running:
     ranks: Ranks = field(default_factory=Ranks)
     progress: Progress = field(default_factory=NoProgress)
     stop: Callable[[], bool] = lambda: False
+    validation: Validation | None = None
     clock: Callable[[], float] = time.perf_counter
 
     @property

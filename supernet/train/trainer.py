@@ -19,6 +19,7 @@ from supernet.train.recalibrate import channels_last
 from supernet.train.run_options import Running
 from supernet.train.sampling import PhaseSpace, Sampling
 from supernet.train.schedule import Phase
+from supernet.train.validation import NETWORK
 from supernet.weights.model import SuperNet
 
 
@@ -143,9 +144,29 @@ class _Trainer:
             plan = EpochPlan.draw(key, phase, len(self.source), composed)
             so_far = self._run_epoch(plan)
             learnt = self.sampling.learn(space, plan, so_far.losses, learnt)
+            self._validate(plan)
             self.keeper.epoch(so_far, self.engine, self.teacher, learnt)
             if self.stopping:
                 self._stop()
+
+    def _validate(self, plan: EpochPlan) -> None:
+        """Log the accuracy after an epoch, on the first rank alone."""
+        validation = self.running.validation
+        if validation is None or not self.ranks.first:
+            return
+        result = validation.accuracy(self.engine.network)
+        if result is not None:
+            accuracy, images = result
+            _, phase, epoch = plan.key
+            self.log.add(
+                kind="validation",
+                phase=phase,
+                epoch=epoch,
+                step=plan.steps - 1,
+                network=NETWORK,
+                accuracy=accuracy,
+                images=images,
+            )
 
     def _run_epoch(self, plan: EpochPlan) -> EpochProgress:
         begun, clock = self.keeper.checkpoint, self.running.clock

@@ -24,6 +24,7 @@ from supernet.train.checkpoint import Recipe
 from supernet.train.distributed import Ranks, joined
 from supernet.train.run_options import Running
 from supernet.train.schedule import Schedule
+from supernet.train.validation import Validation
 
 __all__ = ["SuperNet", "load_supernet", "train"]
 
@@ -92,7 +93,8 @@ def _train(  # noqa: PLR0913, PLR0917 - as `train`, and the ranks
 ) -> None:
     sampling, restricted = sampling_of(options, space, _LOG.info if ranks.first else _discard)
     schedule = Schedule.load(options.schedule)
-    source = open_data(data, space, workers=options.workers).train_source
+    parts = open_data(data, space, workers=options.workers)
+    source = parts.train_source
     if isinstance(source, FolderSource):
         check_extra("kornia", "training on a folder of images needs")
     recipe = Recipe(
@@ -117,6 +119,8 @@ def _train(  # noqa: PLR0913, PLR0917 - as `train`, and the ranks
             ranks=ranks,
             progress=display,
             stop=stop,
+            # Within limits the largest sub-network is not trained: it has no curve.
+            validation=None if restricted else Validation(lambda: parts.validation),
         )
         trainer.train(recipe, source, out, running, sampling)
     log_broken(source.broken())

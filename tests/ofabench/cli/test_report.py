@@ -219,6 +219,30 @@ def test_a_training_log_is_drawn_step_by_step(tmp_path: Path) -> None:
     assert "Space tiny, seed 3" in (tmp_path / "r.html").read_text()
 
 
+def test_the_validation_accuracy_has_a_chart_and_a_column(tmp_path: Path) -> None:
+    step: dict[str, object] = {"phase": 0, "name": "all", "loss": 1.0, "lr": 0.1,
+                               "images_per_s": 50.0, "kind": "steps", "step": 11}  # fmt: skip
+    validation: dict[str, object] = {"kind": "validation", "phase": 0, "step": 11,
+                                     "network": "largest", "images": 500}  # fmt: skip
+    lines: list[dict[str, object]] = [
+        {**step, "epoch": 0},
+        {**validation, "epoch": 0, "accuracy": 0.5},
+        {**step, "epoch": 1},
+        {**validation, "epoch": 1, "accuracy": 0.75},
+        {**validation, "epoch": 1, "accuracy": None},  # damaged: skipped
+    ]
+    path = _log(tmp_path / "supernet.jsonl", lines)
+
+    section = training_section(path, "Training")
+
+    loss, accuracy = section.charts
+    assert accuracy.caption == "Accuracy on 500 validation images: largest sub-network"
+    (line,) = accuracy.figure.data
+    assert (list(line.x), list(line.y)) == ([12, 24], [0.5, 0.75])
+    assert list(loss.figure.data[0].x) == [12, 24]
+    assert section.tables[0]["validation accuracy"] == [0.75]
+
+
 def test_a_log_that_is_none_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "r.html"
     cases: list[tuple[list[dict[str, object]], str]] = [

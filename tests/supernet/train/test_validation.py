@@ -1,0 +1,86 @@
+"""The validation curve: what is evaluated, and that training does not depend on it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from supernet.data.dataset import Dataset, resize
+from supernet.data.tensor_source import TensorSource
+from supernet.space.space import SearchSpace
+from supernet.train.checkpoint import Recipe
+from supernet.train.log import read_log
+from supernet.train.recalibrate import recalibrate, right_answers
+from supernet.train.run_options import Running
+from supernet.train.schedule import Schedule
+from supernet.train.trainer import train
+from supernet.train.validation import IMAGES, Validation
+from supernet.weights.model import SuperNet
+from tests.support.training_child import SPACE, make_images
+
+SCHEDULE = """
+name = "short"
+phases = [{name = "all", epochs = 2, lr = 0.05, batch = 40, subnets = 2}]
+"""
+
+
+def _recipe() -> Recipe:
+    space, schedule = SearchSpace.from_toml(SPACE), Schedule.from_toml(SCHEDULE)
+    return Recipe(space=space, schedule=schedule, data="stripes")
+
+
+def _train(out: Path, validation: Validation | None) -> SuperNet:
+    running = Running(validation=validation)
+    return train(_recipe(), TensorSource(make_images(), "stripes"), out, running)
+
+
+def test_every_epoch_has_an_accuracy_and_equal_weights(tmp_path: Path) -> None:
+    images = make_images()
+    with_curve = _train(tmp_path / "a.safetensors", Validation(lambda: images))
+    without = _train(tmp_path / "b.safetensors", None)
+
+    weights, same = with_curve.state_dict(), without.state_dict()
+    assert all(torch.equal(weights[name], same[name]) for name in weights)
+    lines = read_log(tmp_path / "a.jsonl")
+    curve = [line for line in lines if line["kind"] == "validation"]
+    assert [(line["phase"], line["epoch"]) for line in curve] == [(0, 0), (0, 1)]
+    steps = [line["step"] for line in lines if line["kind"] == "steps"]
+    assert [line["step"] for line in curve] == [max(steps)] * 2
+    # The last accuracy is that of the trained network, by the evaluation that others use.
+    arch = with_curve.space.largest()
+    network = with_curve.extract(arch)
+    recalibrate(network, resize(images.images, arch.resolution), min(200, len(images)))
+    expected = right_answers(network, images, arch.resolution).mean()
+    assert curve[-1]["accuracy"] == expected
+    assert (curve[-1]["network"], curve[-1]["images"]) == ("largest", len(images))
+    assert [line["kind"] for line in read_log(tmp_path / "b.jsonl")].count("validation") == 0
+
+
+def _many(images: Dataset, times: int) -> Dataset:
+    return replace(
+        images,
+        images=images.images.repeat(times, 1, 1, 1),
+        labels=images.labels.repeat(times),
+        groups=images.groups.repeat(times),
+    )
+
+
+def test_a_large_part_is_drawn_once_and_a_tiny_one_has_no_accuracy() -> None:
+    images, calls = make_images(), []
+
+    def every() -> Dataset:
+        calls.append(1)
+        return _many(images, 1 + IMAGES // len(images))
+
+    supernet = SuperNet(SearchSpace.from_toml(SPACE))
+    validation = Validation(every)
+
+    first, second = validation.accuracy(supernet), validation.accuracy(supernet)
+
+    assert first == second
+    assert first is not None
+    assert first[1] == IMAGES
+    assert len(calls) == 1
+    alone = images.subset(1, np.random.default_rng(0))
+    assert Validation(lambda: alone).accuracy(supernet) is None
