@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from ofabench.cli.commands.quickstart import command_line
 from ofabench.options.quickstart import AccuracyPart, ExportPart, TrainPart
 from ofabench.options.sweep import SweepRequest
 from ofabench.options.verify import VerifyRequest
+from ofabench.workflows.command_script import read_script
 from ofabench.workflows.pipeline import Task
 from ofabench.workflows.quickstart import tasks as tasks_module
 from ofabench.workflows.quickstart.tasks import NAMES, QuickstartTasks
@@ -175,7 +177,12 @@ def test_the_whole_loop_goes_on_where_it_stopped(
     assert "    a check failed, which counts; measured once more for comparison" in lines
     assert (out / "training.txt").read_text() == "trained\n"
     assert read_json(out / "evaluation.json")
-    assert (out / "report.html").stat().st_size > 10_000
+    page = (out / "report.html").read_text()
+    commands = read_script(out / "commands.sh")
+    assert len(commands) == 22
+    assert commands[0].startswith("ofabench sweep --space tiny")
+    assert not any("--resume" in command for command in commands)  # as if begun anew
+    assert all(escape(command) in page for command in commands[:-1])
     assert "min" in lines[-1]
     assert lines[-1].endswith(f"s in all; open {out / 'report.html'}")
     counts = printed.out.splitlines()[-1]
