@@ -42,6 +42,7 @@ class Validation:
         images = resize(self._drawn.images, arch.resolution).to(device)
         recalibrate(network, images, min(BATCH, len(images)))
         with torch.no_grad():
-            answers = [network(part).argmax(dim=1).cpu() for part in images.split(BATCH)]
+            parts = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
+            answers = [network(part).argmax(dim=1).cpu() for part in parts]
         correct = torch.cat(answers) == self._drawn.labels
         return float(correct.double().mean()), len(correct)
