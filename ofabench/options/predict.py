@@ -18,7 +18,7 @@ class PredictOptions(Options):
         help="with --archs the predictor; with --latency ONNX files",
     )
     archs: Path | None = option(
-        None, metavar="A.jsonl", help="networks, one a line, also as OFA prints them"
+        None, metavar="A.jsonl", help="networks, one in each line, also as OFA prints them"
     )
     space: str | None = option(
         None,

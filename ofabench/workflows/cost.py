@@ -139,6 +139,6 @@ def _published(devices: tuple[int, ...]) -> dict[str, Any]:
             each.name: {n: each.total(n).device_h for n in counts} for each in (*others, *ours)
         },
         "crosses_at": {
-            each.name: {other.name: cost.crossing(each, other) for other in others} for each in ours
+            our.name: {other.name: cost.crossing(our, other) for other in others} for our in ours
         },
     }

@@ -73,7 +73,7 @@ def devices() -> list[DeviceInfo]:
         >>> [each.address for each in devices()][0]
         'cpu'
     """
-    return [DeviceInfo.of(each) for each in registry.discover_devices(logger.warning)]
+    return [DeviceInfo.of(device) for device in registry.discover_devices(logger.warning)]
 
 
 def device_info(address: str) -> DeviceInfo:

@@ -1,4 +1,4 @@
-"""What a phone's daemon or an adb server sends: messages, replies, packets, transfers, hashes."""
+"""Fuzz targets of adb: messages, replies, packets, transfers and hashes of phones and servers."""
 
 import struct
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Small archives, made here."""
+"""Small archives for fuzz seeds."""
 
 import gzip
 import io

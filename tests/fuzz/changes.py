@@ -1,4 +1,5 @@
-"""Changes that a fuzzer of bytes seldom makes: a value of a text replaced by one of another kind.
+"""Changes of inputs that a fuzzer of bytes seldom makes: a value of a text replaced by one of
+another kind.
 
 libFuzzer's own changes and these take turns; the default tests make both by themselves.
 """

@@ -1,4 +1,4 @@
-"""Images in folders: files of every kind that is read, and their decoding to a square."""
+"""Fuzz targets of images in folders: every file format, and decoding to a square."""
 
 import io
 

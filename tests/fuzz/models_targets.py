@@ -1,4 +1,4 @@
-"""Model files of ONNX and TFLite, as far as loading goes."""
+"""Fuzz targets of model files: loading of ONNX and TFLite."""
 
 import struct
 

@@ -1,4 +1,6 @@
-"""Networks and results as JSON: searches, cards, archs files, OFA's networks, logs, scores."""
+"""Fuzz targets of networks and results as JSON: searches, cards, archs files, OFA's networks, logs,
+scores.
+"""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Tables and predictors in parquet: the files themselves, and the JSON in their metadata."""
+"""Fuzz targets of tables and predictors in parquet: files, and JSON in their metadata."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What programs on a phone write: properties, dumps, benchmarks, the runner's events."""
+"""Fuzz targets of output of programs on phones: properties, dumps, benchmarks, events."""
 
 import json
 import zlib

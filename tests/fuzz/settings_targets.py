@@ -1,4 +1,4 @@
-"""TOML that users write: spaces, training schedules, fleets of phones, options of commands."""
+"""Fuzz targets of users' TOML: spaces, training schedules, fleets, options of commands."""
 
 from importlib import resources
 from pathlib import Path

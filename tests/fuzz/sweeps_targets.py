@@ -1,4 +1,4 @@
-"""Sweeps in SQLite: the files themselves, and the values in their tables."""
+"""Fuzz targets of sweeps in SQLite: files, and values in their tables."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Look-up tables of others as text: OFA's YAML, TF-NAS's CSV, FBNet's JSON."""
+"""Fuzz targets of others' look-up tables: OFA's YAML, TF-NAS's CSV, FBNet's JSON."""
 
 import json
 

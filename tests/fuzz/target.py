@@ -1,4 +1,4 @@
-"""What a fuzz target is: one function that reads bytes as a reader of ours does.
+"""Fuzz target: one function that passes bytes to a reader.
 
 It lets only `OfabenchError` pass; any other exception is a finding, and so is an input that takes
 more than `LIMIT_S` or `LIMIT_BYTES`.

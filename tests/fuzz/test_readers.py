@@ -1,4 +1,4 @@
-"""Every fuzz target on its own inputs and on changed ones: nothing but `OfabenchError` passes."""
+"""Every fuzz target on its seeds and on changed ones: readers raise only `OfabenchError`."""
 
 import random
 

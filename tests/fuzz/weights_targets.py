@@ -1,4 +1,4 @@
-"""Weights: safetensors of ours, torch files of OFA's authors and of the backend torch."""
+"""Fuzz targets of weights: our safetensors, torch files of OFA's authors and of the backend."""
 
 import io
 import json

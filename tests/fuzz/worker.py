@@ -1,4 +1,4 @@
-"""One target under atheris, in a process of its own: `python -m tests.fuzz.worker`.
+"""Worker process for one target under atheris: `python -m tests.fuzz.worker`.
 
 Goes on after a finding: it is saved, and later ones with the same place in our code are only
 counted. The report is written to a file, since libFuzzer ends the process without Python's exit.

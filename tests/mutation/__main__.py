@@ -1,4 +1,4 @@
-"""Which one-token changes of a module its tests notice.
+"""Mutation tests: which one-token changes of a module its tests detect.
 
     python -m tests.mutation bench/timing/drift.py [--count 40] [--seed 1]
 

@@ -1,4 +1,4 @@
-"""The lists of `tests/mutation` name what there is: modules, their tests, and lines of modules."""
+"""The lists of `tests/mutation` name existing modules, tests, and lines of modules."""
 
 import tomllib
 from pathlib import Path

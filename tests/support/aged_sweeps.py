@@ -1,4 +1,4 @@
-"""Sweeps that were measured some time ago, so that a test need not wait."""
+"""Sweeps with earlier times of measurement, so that tests need not wait."""
 
 import sqlite3
 from contextlib import closing

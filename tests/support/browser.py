@@ -1,4 +1,4 @@
-"""A real headless Chromium for pages, through Selenium; nothing is downloaded, nothing fetched."""
+"""Headless Chromium for tests of pages, through Selenium, without downloads."""
 
 import base64
 import json

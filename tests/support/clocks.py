@@ -1,4 +1,4 @@
-"""A clock that moves when a test says so, or when something sleeps."""
+"""Fake clock that advances on request, or when something sleeps."""
 
 from bench.protocol.clock import unix_s
 

@@ -1,4 +1,4 @@
-"""Another process that holds a device's lock until it is told to stop, or killed."""
+"""Another process that holds a device's lock until it is stopped or killed."""
 
 import subprocess
 import sys

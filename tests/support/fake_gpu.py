@@ -1,4 +1,4 @@
-"""A GPU that is computed: a stream with a clock of its own, which the host's clock runs beside."""
+"""Simulated GPU: a stream with its own clock, separate from the host's."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

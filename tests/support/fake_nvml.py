@@ -1,4 +1,4 @@
-"""What NVML tells of a card, settable; and a package of nvidia-ml-py's names that tells it."""
+"""Fake NVML: a settable state of a GPU, and a package with nvidia-ml-py's names for it."""
 
 import os
 import types

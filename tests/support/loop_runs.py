@@ -1,4 +1,4 @@
-"""A fake device whose costs are known, predictors of it that are off, and loops on it."""
+"""Loops on a fake device with known costs, with predictors that have known errors."""
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace

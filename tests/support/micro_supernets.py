@@ -1,4 +1,4 @@
-"""A supernet of a micro space with random weights that counts as trained, and images for it."""
+"""Supernet of a micro space with random weights, marked as trained, and its images."""
 
 from pathlib import Path
 

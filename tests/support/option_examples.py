@@ -1,4 +1,4 @@
-"""Dataclasses of options that have one of everything."""
+"""Example dataclasses of options, with every kind of option."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A bundle whose runner is tests/support/phone_runner.py: it starts at once and times nothing."""
+"""Fake bundle with the runner tests/support/phone_runner.py, which measures nothing."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a test can do to a phone of ours, whichever daemon runs on it."""
+"""Control of a test phone, for any daemon on it."""
 
 from pathlib import Path
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""Texts that Android and its kernel make of a phone's state."""
+"""Dumps of a phone's state, as Android and its kernel write them."""
 
 from tests.support.phone_models import Cluster, Model
 

@@ -1,4 +1,4 @@
-"""Faults of a phone at random points of a sweep, and what must hold after each of them."""
+"""Faults of a phone at random points of a sweep, and checks after each of them."""
 
 import os
 import random

@@ -1,4 +1,4 @@
-"""What the two phones of the tests say of themselves.
+"""Models of the two test phones: what they report.
 
 Sources: frequencies, governor, boards and core numbers of the Exynos 8895 from the files of a
 Galaxy S8, the same chip (pytorch/cpuinfo, test/mock/galaxy-s8-global.h); build fingerprints from

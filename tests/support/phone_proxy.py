@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that breaks, damages or holds what goes through it, at a chosen byte."""
+"""TCP proxy on loopback that cuts, damages or delays its data at a chosen byte."""
 
 import socket
 import threading

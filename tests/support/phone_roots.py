@@ -1,4 +1,4 @@
-"""Makes the file tree of a phone, without any program, and changes what it says of itself.
+"""File tree of a test phone, without programs, and changes of its state.
 
 Both test daemons run on such a tree: the pocket phone (pure Python) as it is, the real adbd with
 a shell and a toybox added to system/bin. What Android's own commands would say comes from

@@ -1,4 +1,4 @@
-"""A runner that times nothing: what it says of each pass is told to it beforehand.
+"""Fake runner that measures nothing: its output for each round is prepared.
 
 A program of its own, which a test's bundle holds in the real runner's place (tests/phone_bundle).
 /phone/passes.json of the phone's tree holds one object a pass, of what is out of the ordinary:

@@ -1,4 +1,4 @@
-"""What two phones answer to the scripts for phones: a Note8 on Android 9, a Pixel 2 on 11.
+"""Answers of two phones to the scripts for phones: a Note8 on Android 9, a Pixel 2 on 11.
 
 Written after the formats of Android's own services; no text of a real phone.
 """

@@ -1,4 +1,4 @@
-"""A tiny installed package that offers a backend and a device by entry points."""
+"""Small installed package with a backend and a device as entry points."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Files of every kind that a report takes, small: on the fake device, with latencies by formula."""
+"""Small files of every kind that a report reads, with latencies by formula."""
 
 import json
 from collections.abc import Sequence

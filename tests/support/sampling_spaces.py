@@ -1,4 +1,4 @@
-"""Spaces small enough to list every network with its chance, and costs of theirs."""
+"""Spaces small enough to list every network with its probability, and their costs."""
 
 from dataclasses import dataclass
 from itertools import product

@@ -1,4 +1,4 @@
-"""Random sums over the choices of a space, and the best network of one found in other ways."""
+"""Random sums over the choices of a space, and their best network by exhaustive search."""
 
 import numpy as np
 from numpy.typing import NDArray

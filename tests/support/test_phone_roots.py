@@ -1,4 +1,4 @@
-"""The file trees that test phones run on: what their commands say, and what changes it."""
+"""File trees of test phones: output of their commands, and changes."""
 
 import subprocess
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The peak of a TFLite graph's activations, told from its tensors' lifetimes alone.
+"""Peak memory of a TFLite graph's activations, from its tensors' lifetimes.
 
 Knows nothing of blocks: a tensor lives from the operator that makes it to the last that reads it.
 """

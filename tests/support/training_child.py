@@ -1,4 +1,4 @@
-"""Trains a micro space on stripes in a process of its own, or as one of torchrun's ranks.
+"""Child process that trains a micro space, alone or as one of torchrun's ranks.
 
 python -m tests.support.training_child OUT [--resume] [--micro-batches N] [--stop-after STEPS]
 Prints a line for each step, so that a test can kill it at one; SIGTERM stops it as `ofabench` does.

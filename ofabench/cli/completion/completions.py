@@ -51,7 +51,9 @@ def _of_entry(entry: Entry) -> Completion:
 
 
 def _of_command(command: Command[Any]) -> Completion:
-    values = [_value(each) for each in option_fields(command.options) if not each.declared.hidden]
+    values = [
+        _value(field) for field in option_fields(command.options) if not field.declared.hidden
+    ]
     values.append(Value(flags=("--config",), help="options from a file", file=True))
     values.append(Value(flags=("-h", "--help"), help="show the help", switch=True))
     return Completion(help=command.help, values=tuple(values), commands={})

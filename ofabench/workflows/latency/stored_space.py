@@ -50,7 +50,7 @@ class StoredSpace:
         self.check(space, f"--space {requested}")
         return space
 
-    def check(self, space: "SearchSpace", requested: str = "the space asked for") -> None:
+    def check(self, space: "SearchSpace", requested: str = "the requested space") -> None:
         """Raise `InputError` if the file has another space; `requested` names it in words."""
         if self.name is not None and space.name != self.name:
             raise InputError(

@@ -51,8 +51,8 @@ class Gate:
         """Return it as JSON values."""
         return {
             "ratios": [
-                {name: getattr(each, name) for name in BaselineRatio.__slots__}
-                for each in self.ratios
+                {name: getattr(ratio, name) for name in BaselineRatio.__slots__}
+                for ratio in self.ratios
             ],
             "failures": list(self.failures),
             "missing": list(self.missing),
@@ -61,7 +61,7 @@ class Gate:
     def lines(self) -> list[str]:
         """Return it as lines of text."""
         return [
-            *(f"COMPARED  {each}" for each in self.ratios),
+            *(f"COMPARED  {ratio}" for ratio in self.ratios),
             *(f"COMPARED  {file}: not in the baseline" for file in self.missing),
             *(f"FAILED  {failure}" for failure in self.failures),
         ]
@@ -83,10 +83,10 @@ def hold_against(measured: Measurements, options: GateOptions) -> Gate:
     ratios, missing = _ratios(measured, options.baseline)
     if options.fail_slower is not None:
         failures += [
-            f"{each.file} ({each.backend}) is slower than earlier by {each.ratio - 1:.1%}, "
+            f"{ratio.file} ({ratio.backend}) is slower than earlier by {ratio.ratio - 1:.1%}, "
             f"allowed is {options.fail_slower:.1%}"
-            for each in ratios
-            if each.ratio > 1 + options.fail_slower
+            for ratio in ratios
+            if ratio.ratio > 1 + options.fail_slower
         ]
     return Gate(ratios=tuple(ratios), failures=tuple(failures), missing=tuple(missing))
 

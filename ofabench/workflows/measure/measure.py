@@ -145,7 +145,7 @@ def _measured(
                 if workload.file in reasons:
                     reason = f"the device cannot run it: {reasons[workload.file]}"
                     failures |= {model.name: reason for model in models}
-            measured = {each.workload: each for each in store.measurements()}
+            measured = {measurement.workload: measurement for measurement in store.measurements()}
             labels = {work.file: work.label for work in measured}
             rows = [
                 _row(measured[workload], model, labels[workload.file])

@@ -47,9 +47,9 @@ def backends_of(model: ModelFile, names: Sequence[str] | None) -> list[Backend]:
     if names is None:
         return [get_backend(model.backend)]
     backends = [get_backend(name) for name in names]
-    fitting = [each for each in backends if each.file_suffix == model.path.suffix.lower()]
+    fitting = [backend for backend in backends if backend.file_suffix == model.path.suffix.lower()]
     if not fitting:
-        suffixes = ", ".join(f"{each.name} {each.file_suffix}" for each in backends)
+        suffixes = ", ".join(f"{backend.name} {backend.file_suffix}" for backend in backends)
         raise InputError(f"{model.name} is run by none of the backends given ({suffixes})")
     return fitting
 

@@ -155,9 +155,9 @@ def _with_missing(
 ) -> OperatorPredictor:
     """Return a predictor that knows the missing operators that carry most of the unknown time."""
     wanted: dict[str, ModelFile] = {}
-    for each in cuts:
-        missing = predictor.predict(model_operators(each)).missing(options.share)
-        files = {operator.digest: (operator, file) for operator, file in each.operators}
+    for cut in cuts:
+        missing = predictor.predict(model_operators(cut)).missing(options.share)
+        files = {operator.digest: (operator, file) for operator, file in cut.operators}
         wanted |= {operator.digest: files[operator.digest] for operator in missing}  # type: ignore[misc]
     if not wanted:
         return predictor
@@ -200,7 +200,7 @@ def _measured(
                 forced=options.force,
             )
             return [
-                measured_operator(each)
-                for each in store.measurements()
-                if each.workload.role == "operator"
+                measured_operator(measurement)
+                for measurement in store.measurements()
+                if measurement.workload.role == "operator"
             ]

@@ -74,8 +74,8 @@ def search(
     Example:
         >>> quick = SearchOptions(budget=300, patience=5)
         >>> deep = lambda archs: [0.5 + sum(arch.depths) / 100 for arch in archs]
-        >>> found = search("tiny", deep, [macs_limit("1M")], quick)
-        >>> found.macs <= 1_000_000
+        >>> result = search("tiny", deep, [macs_limit("1M")], quick)
+        >>> result.macs <= 1_000_000
         True
     """
     constraints = _sequence(constraints)
@@ -123,10 +123,12 @@ def pareto(  # noqa: PLR0913 - what is searched, its costs and limits, and how
     """
     constraints, latencies = _sequence(constraints), _sequence(latencies)
     options = _checked(options)
-    by_limit = [one for one in latencies if isinstance(one, LatencyLimit)]
+    by_limit = [limit for limit in latencies if isinstance(limit, LatencyLimit)]
     if by_limit and len(by_limit) != len(latencies):
         raise InputError("latencies are predictors, or limits on one device, not both: give one")
-    sources = [by_limit[0].source] if by_limit else [latency_source(one) for one in latencies]
+    sources = (
+        [by_limit[0].source] if by_limit else [latency_source(latency) for latency in latencies]
+    )
     _check_front(by_limit, sources, options)
     job = prepared(space, accuracy, [*sources, *_limited(constraints)], options)
     limits, others = job.constraints(constraints)
@@ -134,15 +136,16 @@ def pareto(  # noqa: PLR0913 - what is searched, its costs and limits, and how
     started = time.monotonic()
     plan = plan_of(job.options, watcher_of(progress))
     if by_limit:
-        lowest_first = sorted(by_limit, key=lambda one: one.max_ms)
+        lowest_first = sorted(by_limit, key=lambda limit: limit.max_ms)
         networks = [
-            search_with_margins(job, [one, *limits], fixed_others, plan) for one in lowest_first
+            search_with_margins(job, [limit, *limits], fixed_others, plan) for limit in lowest_first
         ]
     else:
-        fixed = [job.limit(one) for one in limits]
-        networks = [(one, ()) for one in job.run_front(sources, [*fixed, *fixed_others], plan)]
+        fixed = [job.limit(limit) for limit in limits]
+        front = job.run_front(sources, [*fixed, *fixed_others], plan)
+        networks = [(network, ()) for network in front]
     origin = job.origin(plan, [*by_limit, *constraints], time.monotonic() - started)
-    results = (SearchResult(one, origin, margins) for one, margins in networks)
+    results = (SearchResult(network, origin, margins) for network, margins in networks)
     return Front(results, origin, sources)
 
 

@@ -27,14 +27,14 @@ class FleetSweep:
     @property
     def code(self) -> int:
         """Exit code of all: 0, 2 if one failed, 130 if they were stopped."""
-        codes = {each.code for each in self.members}
+        codes = {member.code for member in self.members}
         if EXIT_INTERRUPTED in codes:
             return EXIT_INTERRUPTED
         return 0 if codes == {0} else EXIT_FAILED
 
     def to_dict(self) -> dict[str, Any]:
         """Return how each ended, as values for JSON."""
-        return {"members": [each.to_dict() for each in self.members]}
+        return {"members": [member.to_dict() for member in self.members]}
 
 
 def sweep_fleet(

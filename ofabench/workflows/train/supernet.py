@@ -232,5 +232,5 @@ def load_supernet(path: Path | str, *, data: Data | None = None) -> SuperNet:
     if not isinstance(path, str | Path):
         raise InputError(f"path is {path!r:.80}, expected a supernet's file")
     supernet = SuperNet(Path(path), data)
-    supernet.checkpoint  # noqa: B018 - reads it: what is wrong with the file is said here
+    supernet.checkpoint  # noqa: B018 - reads the file, so that its errors are raised here
     return supernet

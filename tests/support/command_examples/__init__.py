@@ -1,4 +1,4 @@
-"""Commands with everything, each in a module as those of the product are."""
+"""Example commands with all kinds of options, each in a module like the product's."""
 
 from ofabench.cli.derived.command_entry import Entry
 

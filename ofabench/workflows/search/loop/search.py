@@ -81,7 +81,7 @@ def search_on_device(  # noqa: PLR0913 - what is searched, its limits, and where
         >>> with tempfile.TemporaryDirectory() as here:
         ...     swept = sweep("tiny", "fake", "fake", out=f"{here}/s.sqlite", options=quick)
         ...     limit = latency_limit(fit(swept.blocks(), swept.networks()), "0.3ms")
-        ...     found = search_on_device(
+        ...     result = search_on_device(
         ...         "tiny",
         ...         deep,
         ...         limit,
@@ -90,7 +90,7 @@ def search_on_device(  # noqa: PLR0913 - what is searched, its limits, and where
         ...         options=SearchOptions(budget=300, patience=5, resolutions=(32,)),
         ...         measuring=MeasuringOptions(candidates=4, iterations=2, rounds=2),
         ...     )
-        >>> found.iterations <= 2, len(found.tries) >= 1
+        >>> result.iterations <= 2, len(result.tries) >= 1
         (True, True)
     """
     if not isinstance(device, str | DeviceOptions):

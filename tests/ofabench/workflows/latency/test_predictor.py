@@ -378,5 +378,5 @@ def test_files_of_an_older_ofabench_are_asked_for_their_space(tmp_path: Path) ->
         LatencyPredictor.of(replace(model, provenance={})).predict(ARCHS)
     mended = LatencyPredictor.of(older.block_predictor, MINE)
     assert mended.predict(ARCHS).ms.shape == (40,)
-    with pytest.raises(InputError, match="of the space 'mine', the space asked for is 'tiny'"):
+    with pytest.raises(InputError, match="of the space 'mine', the requested space is 'tiny'"):
         LatencyPredictor.of(older.block_predictor, TINY)
