@@ -32,8 +32,7 @@ def create(path: Path, schema: str) -> sqlite3.Connection:
     except OSError as error:
         raise FileError(f"cannot create {path}: {error.strerror or error}") from error
     try:
-        with told(path, "create"):
-            connection = _connect(path, "rw")
+        with told(path, "create"), _open(path, "rw") as connection:
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             connection.executescript(schema)
@@ -48,8 +47,7 @@ def open_to_write(path: Path) -> sqlite3.Connection:
     """Open a checked file and lock it."""
     with closing(open_to_read(path)):
         pass
-    with told(path, "open"):
-        connection = _connect(path, "rw")
+    with told(path, "open"), _open(path, "rw") as connection:
         _hold(connection)
         return connection
 
@@ -63,13 +61,8 @@ def open_to_read(path: Path) -> sqlite3.Connection:
         raise FileError(f"cannot read {path}: {error.strerror or error}") from error
     if start != HEADER:
         raise FileError(f"{path} is not a sweep: not a SQLite file; `ofabench sweep` makes one")
-    with told(path, "read"):
-        connection = _connect(path, "ro")
-        try:
-            _check(connection, path)
-        except BaseException:
-            connection.close()
-            raise
+    with told(path, "read"), _open(path, "ro") as connection:
+        _check(connection, path)
         return connection
 
 
@@ -93,11 +86,18 @@ def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
             raise
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
+@contextmanager
+def _open(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
+    """Open a connection that stays open unless the block fails."""
     # Without a log beside it no process writes the file: it can be read without locks or traces.
     unchanged = mode == "ro" and not Path(f"{path}-wal").exists()
     uri = f"{path.absolute().as_uri()}?{'immutable=1' if unchanged else f'mode={mode}'}"
-    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=1.0)
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=1.0)
+    try:
+        yield connection
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _hold(connection: sqlite3.Connection) -> None:

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Collection, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,7 @@ def sweep(  # noqa: PLR0913
 
 def contents(path: Path) -> list[tuple[object, ...]]:
     """Every row of what was measured, byte for byte; sessions are of when, not of what."""
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         rows = []
         for table in ("meta", "workload", "load_group", "load", "pass"):
             result = db.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall()

@@ -167,7 +167,7 @@ def test_reading_changes_nothing_on_disk(tmp_path: Path) -> None:
 def test_it_is_in_wal_mode(tmp_path: Path) -> None:
     filled(tmp_path / "a.sqlite")
 
-    with sqlite3.connect(tmp_path / "a.sqlite") as db:
+    with closing(sqlite3.connect(tmp_path / "a.sqlite")) as db, db:
         assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     db.close()
 
@@ -186,7 +186,7 @@ def test_an_unfinished_load_does_not_count_and_is_dropped_when_measuring_goes_on
         assert [load.number for load in store.replicates()] == [0]
         store.begin_session({}, "2020-01-03T00:00:00", forced=False)
         assert store.facts["forced"] is True
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         assert db.execute("SELECT count(*) FROM pass").fetchone() == (2,)
     db.close()
 
@@ -220,12 +220,12 @@ def test_a_file_that_is_no_sweep_is_told_in_one_line(tmp_path: Path) -> None:
     text = tmp_path / "text.sqlite"
     text.write_text("hello")
     foreign = tmp_path / "foreign.sqlite"
-    with sqlite3.connect(foreign) as db:
+    with closing(sqlite3.connect(foreign)) as db, db:
         db.execute("CREATE TABLE meta (name TEXT, value TEXT)")
     db.close()
     later = tmp_path / "later.sqlite"
     filled(later)
-    with sqlite3.connect(later) as db:
+    with closing(sqlite3.connect(later)) as db, db:
         db.execute(f"PRAGMA user_version = {sqlite_file.SCHEMA_VERSION + 1}")
     db.close()
     before = snapshot(tmp_path)
