@@ -62,6 +62,15 @@ def test_the_extra_all_has_every_optional_job_and_development_has_all() -> None:
     assert "ofabench[all]" in extras["dev"]
 
 
+def test_every_package_is_installed() -> None:
+    folders = {
+        ".".join(path.parent.relative_to(ROOT).parts)
+        for package in ("bench", "latency_models", "supernet", "ofabench")
+        for path in (ROOT / package).rglob("__init__.py")
+    }
+    assert set(_packages()) == {*folders, "ofabench.tables"}
+
+
 def test_every_pinned_interpreter_has_an_environment_of_tox() -> None:
     versions = [
         name.rsplit(" ", 1)[1].replace(".", "")
