@@ -1,4 +1,4 @@
-"""Measures blocks and networks on devices. Imports nothing of the other packages."""
+"""Measurement of blocks and networks on devices; imports no other package of the project."""
 
 import logging
 

@@ -12,7 +12,7 @@ def content_digest(content: bytes | str) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """Return the SHA-256 digest of a file, read in chunks; `FileError` where it cannot be read."""
+    """Return the SHA-256 digest of a file, read in chunks; `FileError` if it cannot be read."""
     try:
         with Path(path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

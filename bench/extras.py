@@ -29,6 +29,6 @@ def missing_extra(module: str, purpose: str) -> MissingRuntimeError:
 
 
 def check_extra(module: str, purpose: str) -> None:
-    """Raise the error of `missing_extra` where `module` is not installed; it is not imported."""
+    """Raise the error of `missing_extra` if `module` is not installed; it is not imported."""
     if importlib.util.find_spec(module) is None:
         raise missing_extra(module, purpose)

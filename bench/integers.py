@@ -1,4 +1,4 @@
-"""Whole numbers in texts: of the command line, of files, of what a device answers."""
+"""Parsing of whole numbers: from the command line, files and answers of devices."""
 
 import re
 

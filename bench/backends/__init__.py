@@ -1,1 +1,1 @@
-"""Runtimes: torch, onnx (onnxruntime), tflite (LiteRT or tflite-runtime), and a fake one."""
+"""Runtimes: torch, onnx (onnxruntime), tflite (LiteRT or tflite-runtime), and a simulated one."""

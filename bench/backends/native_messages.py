@@ -11,16 +11,16 @@ _STDERR = 2
 
 @contextmanager
 def without_lines(words: str) -> Iterator[None]:
-    """Drop lines with `words` from what is written to descriptor 2 within the block.
+    """Drop lines that contain `words` from standard error (descriptor 2) in the block.
 
-    All other lines follow when the block ends, also by an error. Keep the block to what cannot end
-    the process: what was written until then would be lost.
+    All other lines follow when the block ends, also by an error. The block must not end the
+    process: output until then would be lost.
     """
     if sys.stderr is not None:
         sys.stderr.flush()
     try:
         before = os.dup(_STDERR)
-    except OSError:  # it is closed: nothing is shown in any case
+    except OSError:  # standard error is closed: nothing is shown anyway
         yield
         return
     with tempfile.TemporaryFile() as written:

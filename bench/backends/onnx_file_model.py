@@ -73,10 +73,10 @@ class OnnxFileModel:
         began_ns = time.perf_counter_ns()
         self._session.run_with_iobinding(self._binding)
         self.first_ns = float(time.perf_counter_ns() - began_ns)
-        found = self._binding.get_outputs()
+        outputs = self._binding.get_outputs()
         self._binding.clear_binding_outputs()
-        for name, value in zip(names, found, strict=True):
-            # A text, a sequence or a map has no memory that could be given beforehand.
+        for name, value in zip(names, outputs, strict=True):
+            # No memory can be allocated beforehand for strings, sequences and maps.
             if value.is_tensor() and value.data_type() != "tensor(string)":
                 self._binding.bind_ortvalue_output(name, _like(OrtValue, value))
             else:
@@ -107,7 +107,7 @@ def session_inputs(file: ModelFile, threads: int) -> tuple[InputSpec, ...]:
 
 
 def external_files(path: Path) -> tuple[Path, ...]:
-    """Return the files beside an ONNX file that hold weights; `FileError` for an absent one."""
+    """Return the external files with weights of an ONNX file; `FileError` for a missing one."""
     import onnx
     from google.protobuf.message import DecodeError
     from onnx.external_data_helper import ExternalDataInfo, uses_external_data

@@ -118,7 +118,7 @@ def _load(content: bytes, target: Target, seed: int) -> TfliteModel:
 def start_xnnpack() -> None:
     """Have XNNPACK's library write its notice, which it does once in a process, where none sees it.
 
-    A pool of one pixel is run for that, so that whatever is said of other models is seen at once.
+    It runs a pool of one pixel, so that messages about other models are shown at once.
     """
     from bench.backends.tflite_graph import tflite_bytes
 

@@ -1,1 +1,1 @@
-"""Blocks: the one definition of what is timed, trained and shipped."""
+"""Blocks: the single definition of what is timed, trained and shipped."""

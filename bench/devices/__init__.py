@@ -1,1 +1,1 @@
-"""Devices: where a load is run. The local CPU and a fake one."""
+"""Devices that run replicates: the local CPU, NVIDIA GPUs, Android phones, a simulated one."""

@@ -1,1 +1,1 @@
-"""Drift between measurement sessions: anchor networks, and the log of what they took."""
+"""Drift between measurement sessions: anchor networks, and the log of their latencies."""

@@ -1,1 +1,1 @@
-"""What a run used: time and energy."""
+"""Resource use of a run: time and energy."""

@@ -16,12 +16,12 @@ class LoadedFile(LoadedModel, Protocol):
 
     @property
     def inputs(self) -> tuple[InputSpec, ...]:
-        """What the file declares of its inputs."""
+        """The inputs as the file declares them."""
         ...
 
     @property
     def first_ns(self) -> float:
-        """Duration of that first inference."""
+        """Duration of the first inference."""
         ...
 
 
@@ -35,12 +35,12 @@ class ModelFileLoader(Protocol):
 
 
 class ModelFilesBackend:
-    """Another backend, which takes a workload's model file from `files` by its digest.
+    """Wraps a backend, and takes a workload's model file from `files` by its digest.
 
-    Reference workloads, which have no file, are made by the other backend.
+    Reference workloads, which have no file, are created by the wrapped backend.
     """
 
-    gives_file = True  # of whatever precision: a device need not have made it
+    gives_file = True  # of any precision, also one that a device cannot create itself
 
     def __init__(self, inner: Backend, files: Mapping[str, ModelFile]) -> None:
         self.name = inner.name
@@ -55,7 +55,7 @@ class ModelFilesBackend:
         return self._inner.options()
 
     def serialise(self, model: Model, batch: int = 1) -> bytes:
-        """Return the file's content where the model is one."""
+        """Return the content of the model's file, or a file of a reference workload."""
         if model.file:
             return self._file(model).content()
         return self._inner.serialise(model, batch)
@@ -80,7 +80,7 @@ class ModelFilesBackend:
 def load_model_file(
     backend: Backend, file: ModelFile, target: Target, *, seed: int = 0
 ) -> LoadedModel:
-    """Load a model file; a backend that is no `ModelFileLoader` gets its content."""
+    """Load a model file; a backend that is not a `ModelFileLoader` gets its content."""
     if isinstance(backend, ModelFileLoader):
         return backend.load_model_file(file, target, seed=seed)
     return backend.load_file(file.content(), target, seed=seed)

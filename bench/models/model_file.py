@@ -24,15 +24,14 @@ class ModelFile:
     """A model file of any origin.
 
     Attributes:
-        path: where it is; files of external data lie beside it.
-        name: how results and messages call it.
-        shapes: chosen for its dynamic inputs.
-        values: of its inputs by name; None for random ones.
-        external: files beside it that hold a part of its weights.
-        data: its content, where it is not on disk.
-        optimise: whether the runtime optimises its graph; one that is optimised already is run as
-            it is.
-        given_digest: its digest, where that is not of content and values.
+        path: the file; files of external data are in the same folder.
+        name: its name in results and messages.
+        shapes: the shapes chosen for its dynamic inputs.
+        values: the values of its inputs by name; None for random ones.
+        external: files in the same folder that hold a part of its weights.
+        data: its content, if it is not on disk.
+        optimise: whether the runtime optimises its graph; an optimised one is run unchanged.
+        given_digest: its digest, if that is not of content and values.
     """
 
     path: Path
@@ -76,7 +75,7 @@ class ModelFile:
             raise FileError(f"cannot read {self.path}: {error.strerror or error}") from error
 
     def content(self) -> bytes:
-        """Read the file itself, for a device that takes files alone."""
+        """Read the file itself, for a device that takes single files only."""
         if self.external:
             raise InputError(
                 f"{self.name} keeps weights in {self.external[0].name}; such a file runs on this "

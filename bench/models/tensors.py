@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bench.errors import FileError, InputError
 
-MOST_VALUES = 1 << 28  # of one input; a shape that asks for more is a typing error
+MOST_VALUES = 1 << 28  # of one input; a larger shape is a typing error
 Dimension = int | str | None
 """An integer, the name of a dynamic dimension, or None for a dynamic one without a name."""
 
@@ -78,9 +78,9 @@ def parse_shape(text: str) -> tuple[str, tuple[int, ...]]:
 def fix_shapes(inputs: Sequence[InputSpec], choice: ShapeChoice) -> tuple[InputTensor, ...]:
     """Return the inputs with fixed shapes.
 
-    A dynamic dimension takes what `choice` gives its input, else what a dimension of the same name
-    has in another input, else the batch where it is the first. `InputError` where one stays open,
-    or where a chosen shape contradicts the file.
+    A dynamic dimension has the size that `choice` gives for its input, else that of a dimension
+    with the same name in another input, else, if it is the first, the batch size. Raises
+    `InputError` if one stays unknown, or a chosen shape contradicts the file.
     """
     chosen = choice.for_inputs(inputs)
     named = _named_dimensions(inputs, chosen)
@@ -180,7 +180,7 @@ def _fixed(
 def _check_batch(
     tensors: Sequence[InputTensor], choice: ShapeChoice, chosen: Mapping[str, tuple[int, ...]]
 ) -> None:
-    """Raise `InputError` where a batch was asked for that no input has."""
+    """Raise `InputError` if no input has the chosen batch size."""
     firsts = [tensor.shape[0] for tensor in tensors if tensor.shape and tensor.name not in chosen]
     if choice.batch is not None and firsts and choice.batch not in firsts:
         raise InputError(

@@ -7,7 +7,7 @@
     class SweepOptions(Options):
         \"\"\"What a sweep measures, and how often.\"\"\"
 
-        replicates: int = option(3, minimum=1, aliases=("--loads",), help="models made afresh")
+        replicates: int = option(3, minimum=1, aliases=("--loads",), help="models created afresh")
         budget_s: float | None = option(None, flag="--budget", unit=SECONDS, help="so long")
         resolutions: tuple[int, ...] | None = option(None, separator=",", minimum=1, help="...")
         phone: PhoneOptions = nested(PhoneOptions, group="phones (adb:...)")

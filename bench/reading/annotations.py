@@ -1,4 +1,4 @@
-"""What an annotation takes: the annotations of the values inside it, and its text in errors."""
+"""Annotations of fields: annotations of nested values, and their description in errors."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
@@ -118,7 +118,7 @@ def _inside(annotation: Any) -> Iterator[Any]:
 
 
 def expected(annotation: Any, *, plural: bool = False) -> str:
-    """Return what an annotation takes in words, as "a whole number of at least 1"."""
+    """Return a description of valid values, as "a whole number of at least 1"."""
     rules = rules_of(annotation)
     if rules and not plural:
         return rules[0].expected

@@ -1,4 +1,4 @@
-"""Plain data to dataclasses and back, with one line that names the field that is wrong."""
+"""Conversion of plain data to dataclasses and back; errors name the invalid field in one line."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -72,7 +72,7 @@ def from_plain(  # noqa: PLR0913 - one reader of all that is written
 
 
 def without_nan(data: dict[str, Any]) -> dict[str, Any]:
-    """Return a table with None for each nan in it, which JSON has not."""
+    """Return a table with None in place of each nan, which JSON does not have."""
     return {key: None if value != value else value for key, value in data.items()}  # noqa: PLR0124
 
 
@@ -99,7 +99,7 @@ def _encode(value: Any) -> Any:
 
 
 def _unknown_key(annotation: Any, data: Any, place: str) -> str | None:
-    """Say which key no field has, with the nearest that one has; None where there is none."""
+    """Return the message for an unknown key, with the nearest field; None if all are known."""
     for member in members(annotation):
         cls = bare(member)
         if is_table(cls) and isinstance(data, Mapping):
@@ -114,7 +114,7 @@ def _unknown_key(annotation: Any, data: Any, place: str) -> str | None:
 
 
 def _refused_value(annotation: Any, data: Any, place: str, decode: Decode | None) -> str | None:
-    """Say which innermost value is not what it must be; None where all are."""
+    """Return the message for the innermost invalid value; None if all are valid."""
     try:
         msgspec.convert(data, annotation, dec_hook=decode)
     except msgspec.ValidationError as refused:
@@ -126,7 +126,7 @@ def _refused_value(annotation: Any, data: Any, place: str, decode: Decode | None
 
 
 def _own_problem(annotation: Any, data: Any, place: str, refused: msgspec.ValidationError) -> str:
-    """Say what is wrong with a value of which all inside is right."""
+    """Return the message for an invalid value whose nested values are valid."""
     if refused.__cause__ is not None:  # what `__post_init__` or `decode` raised
         if not any(is_table(bare(each)) for each in members(annotation)):
             return wrong_value(place[1:], data, str(refused.__cause__) or expected(annotation))
@@ -146,7 +146,7 @@ def _fields_with(annotation: Any, name: str) -> Mapping[str, Any]:
 
 
 def _broken_rule(annotation: Any, result: Any, place: str) -> str | None:
-    """Say which converted value breaks a rule of its field; None where all are kept."""
+    """Return the message for a converted value that breaks a rule; None if none does."""
     if result is None:
         return None
     for rule in rules_of(annotation):
@@ -159,7 +159,7 @@ def _broken_rule(annotation: Any, result: Any, place: str) -> str | None:
 
 
 def wrong_value(field: str, value: Any, wanted: str) -> str:
-    """Return the text for a value of a field that is not what it must be."""
+    """Return the message for an invalid value of a field."""
     try:
         shown = f"{to_plain(value)!r:.80}"
     except RecursionError:

@@ -1,4 +1,4 @@
-"""Annotations of fields that take less than their type: ranges, and rules of one value."""
+"""Annotations that restrict a field's values: ranges, and rules of one value."""
 
 import sys
 from collections.abc import Callable, Sequence

@@ -1,1 +1,1 @@
-"""Sweeps: what is measured next, how it is stored and resumed."""
+"""Sweeps: the choice of what is measured next, storage and resuming."""

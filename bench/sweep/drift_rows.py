@@ -83,16 +83,16 @@ def add_session(db: sqlite3.Connection, session: DriftSession, chosen: Sequence[
             row = (place, rows.blocks_text(anchor), anchor.label)
             db.execute("INSERT INTO drift_anchor VALUES (?, ?, ?)", row)
     work = [
-        [[workload.role, rows.blocks_text(workload), workload.label] for workload in load.work]
-        for load in session.replicates
+        [[workload.role, rows.blocks_text(workload), workload.label] for workload in replicate.work]
+        for replicate in session.replicates
     ]
     sql = """INSERT INTO drift_session (started_at, ended_at, forced, rounds, facts, loads)
              VALUES (?, ?, ?, ?, ?, ?)"""
     facts = json.dumps(dict(session.facts), sort_keys=True)
     head = (session.started_at, session.ended_at, int(session.forced), session.rounds, facts)
     number = db.execute(sql, (*head, json.dumps(work))).lastrowid or 0
-    for place, load in enumerate(session.replicates):
-        for place_in_order, measured in enumerate(load.rounds):
+    for place, replicate in enumerate(session.replicates):
+        for place_in_order, measured in enumerate(replicate.rounds):
             db.execute(
                 "INSERT INTO drift_pass VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (number, place, place_in_order, *_round_row(measured)),
@@ -106,9 +106,12 @@ def sessions(db: sqlite3.Connection) -> list[DriftSession]:
     sql = """SELECT id, started_at, ended_at, forced, rounds, facts, loads FROM drift_session
              ORDER BY id"""
     result = []
-    for number, started_at, ended_at, forced, rounds, facts, loads in db.execute(sql).fetchall():
+    for number, started_at, ended_at, forced, rounds, facts, replicates in db.execute(
+        sql
+    ).fetchall():
         work = [
-            tuple(rows.workload_of(*workload) for workload in load) for load in parse_json(loads)
+            tuple(rows.workload_of(*workload) for workload in replicate)
+            for replicate in parse_json(replicates)
         ]
         session = DriftSession(
             started_at=started_at,
@@ -117,7 +120,7 @@ def sessions(db: sqlite3.Connection) -> list[DriftSession]:
             rounds=rounds,
             facts=rows.json_object(facts),
             replicates=tuple(
-                DriftReplicate(work=workloads, rounds=_passes(db, number, place, len(workloads)))
+                DriftReplicate(work=workloads, rounds=_rounds(db, number, place, len(workloads)))
                 for place, workloads in enumerate(work)
             ),
         )
@@ -126,14 +129,14 @@ def sessions(db: sqlite3.Connection) -> list[DriftSession]:
     return result
 
 
-def _passes(
-    db: sqlite3.Connection, session: int, load: int, places: int
+def _rounds(
+    db: sqlite3.Connection, session: int, replicate: int, places: int
 ) -> tuple[MeasuredRound, ...]:
     sql = """SELECT dropped_ns, dropped_crc32, samples_ns, visits, retaken, facts, crc32
              FROM drift_pass WHERE session_id = ? AND load = ? ORDER BY number"""
     where = f"drift session {session}"
     rounds = []
-    for dropped, check, *row in db.execute(sql, (session, load)):
+    for dropped, check, *row in db.execute(sql, (session, replicate)):
         if dropped is not None and zlib.crc32(dropped) != check:
             raise ValueError(f"a pass of {where} is not what was written")
         dropped_ns = None if dropped is None else np.frombuffer(dropped, dtype=rows.FLOATS)

@@ -117,7 +117,7 @@ def measure_session(  # noqa: PLR0913
         except InterruptedSweepError as error:
             raise KeyboardInterrupt from error  # a session is not resumed
         _check_all_ran(own)
-        loads, facts = _loads(own), own.sessions()[0].facts
+        replicates, facts = _replicates(own), own.sessions()[0].facts
     ended_s, took_s = clock.now(), clock.monotonic() - monotonic_s
     jump_s = ended_s - started_s - took_s
     if abs(jump_s) > CLOCK_STEP_S:
@@ -131,7 +131,7 @@ def measure_session(  # noqa: PLR0913
         forced=forced,
         rounds=plan.rounds,
         facts=facts,
-        replicates=loads,
+        replicates=replicates,
     )
 
 
@@ -149,10 +149,11 @@ def _company(store: SweepStore, seed: int) -> list[Workload]:
     return [blocks[place] for place in drawn.tolist()]
 
 
-def _loads(own: SweepStore) -> tuple[DriftReplicate, ...]:
+def _replicates(own: SweepStore) -> tuple[DriftReplicate, ...]:
     work = {group.number: group.work for group in own.groups()}
     return tuple(
-        DriftReplicate(work=work[load.group], rounds=load.rounds) for load in own.replicates()
+        DriftReplicate(work=work[replicate.group], rounds=replicate.rounds)
+        for replicate in own.replicates()
     )
 
 

@@ -33,26 +33,26 @@ class ElapsedTime:
 def spent(store: SweepStore) -> ElapsedTime | None:
     """Return the time of the finished replicates; None without any, or for simulated times."""
     making_s = passes_s = timed_s = 0.0
-    loads, times = store.replicates(), store.replicate_times()
-    for load, replicate_span in zip(loads, times, strict=True):
-        first_s = _first_round_s(load, replicate_span)
+    replicates, times = store.replicates(), store.replicate_times()
+    for replicate, replicate_span in zip(replicates, times, strict=True):
+        first_s = _first_round_s(replicate, replicate_span)
         if first_s is None:
             return None
         begun_s, ended_s = replicate_span
         # The first round is dated at its end; it is taken to last as long as the others.
-        others_s = (ended_s - first_s) / max(1, len(load.rounds) - 1)
+        others_s = (ended_s - first_s) / max(1, len(replicate.rounds) - 1)
         making_s += max(0.0, first_s - begun_s - others_s)
         passes_s += min(ended_s - begun_s, ended_s - first_s + others_s)
-        timed_s += sum(float(measured.samples_ns.sum()) for measured in load.rounds) / 1e9
-    if not loads:
+        timed_s += sum(float(measured.samples_ns.sum()) for measured in replicate.rounds) / 1e9
+    if not replicates:
         return None
     wall_s = sum(session.wall_s for session in store.sessions())
     return ElapsedTime(wall_s=wall_s, making_s=making_s, rounds_s=passes_s, timed_s=timed_s)
 
 
-def _first_round_s(load: Replicate, span: Span) -> float | None:
+def _first_round_s(replicate: Replicate, span: Span) -> float | None:
     """Return when the first round ended; None if outside the replicate by the wall clock."""
-    taken_at = load.rounds[0].facts.get("taken_at")
+    taken_at = replicate.rounds[0].facts.get("taken_at")
     if not isinstance(taken_at, str) or not taken_at:
         return None
     first_s = unix_s(taken_at)

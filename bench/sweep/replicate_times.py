@@ -17,15 +17,15 @@ SCHEMA = """CREATE TABLE IF NOT EXISTS load_time (
     started_at TEXT NOT NULL, ended_at TEXT NOT NULL)"""
 
 
-def note_time(db: sqlite3.Connection, load_id: int, started_s: float, ended_s: float) -> None:
+def note_time(db: sqlite3.Connection, replicate_id: int, started_s: float, ended_s: float) -> None:
     """Store when a replicate was measured."""
     db.execute(SCHEMA)
-    row = (load_id, iso(started_s), iso(ended_s))
+    row = (replicate_id, iso(started_s), iso(ended_s))
     db.execute("INSERT OR REPLACE INTO load_time VALUES (?, ?, ?)", row)
 
 
 def replicate_times(
-    db: sqlite3.Connection, loads: Sequence[Replicate], first_session_at: str | None
+    db: sqlite3.Connection, replicates: Sequence[Replicate], first_session_at: str | None
 ) -> list[Span]:
     """Return when each of all finished `loads` was measured, in their order.
 
@@ -36,8 +36,8 @@ def replicate_times(
     numbers = [int(number) for (number,) in db.execute(sql)]
     stored = _noted(db)
     spans = []
-    for number, load in zip(numbers, loads, strict=True):
-        span = stored.get(number) or _by_rounds(load)
+    for number, replicate in zip(numbers, replicates, strict=True):
+        span = stored.get(number) or _by_rounds(replicate)
         if span is None:
             begun_s = 0.0 if first_session_at is None else unix_s(first_session_at)
             span = (begun_s, begun_s)
@@ -52,7 +52,7 @@ def _noted(db: sqlite3.Connection) -> dict[int, Span]:
     return {int(number): (unix_s(begun), unix_s(ended)) for number, begun, ended in rows}
 
 
-def _by_rounds(load: Replicate) -> Span | None:
-    taken_at = [measured.facts.get("taken_at") for measured in load.rounds]
+def _by_rounds(replicate: Replicate) -> Span | None:
+    taken_at = [measured.facts.get("taken_at") for measured in replicate.rounds]
     times_s = [unix_s(text) for text in taken_at if isinstance(text, str) and text]
     return (min(times_s), max(times_s)) if times_s else None

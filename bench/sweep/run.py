@@ -78,7 +78,7 @@ def run_sweep(  # noqa: PLR0913, PLR0917
 
 def unfinished_replicates(store: SweepStore) -> list[tuple[Group, int]]:
     """Return the replicates planned and not measured, the first ones of a request first."""
-    finished = {(load.group, load.number) for load in store.replicates()}
+    finished = {(replicate.group, replicate.number) for replicate in store.replicates()}
     missing = [
         (group.round, number, group.number, group)
         for group in store.groups()
@@ -113,7 +113,7 @@ class _Sweep:
         self._clock, self._spread = clock, spread
         self._waited_s = 0.0
         self._steps = Steps(progress, clock, None, 0.0)
-        self._looks = RoundCounts()
+        self._counts = RoundCounts()
 
     def run(self, planner: Planner, *, forced: bool) -> None:
         """Measure all planned replicates, then request more, until there are none."""
@@ -123,30 +123,30 @@ class _Sweep:
         budget_s = planner.budget_s if isinstance(planner, TimedPlanner) else None
         self._steps = Steps(self._progress, self._clock, budget_s, _wall_s(store))
         while todo := unfinished_replicates(store) or self._next_round(planner, facts):
-            self._looks.begin(len(todo))
+            self._counts.begin(len(todo))
             for number, stretch in self._spread.stretches(todo, store.plan.replicates):
                 self._await_session(number, stretch[0])
                 self._steps.start(len(stretch) * store.plan.rounds, self._spread.words(number))
                 for planned, replicate in stretch:
-                    self._looks.begin_replicate()
+                    self._counts.begin_replicate()
                     # Its current state: unrunnable workloads may have been removed since.
                     group = next(
                         stored for stored in store.groups() if stored.number == planned.number
                     )
-                    load_id, span_s = self._load(group, replicate)
+                    replicate_id, span_s = self._measure_replicate(group, replicate)
                     wall_s = self._clock.monotonic() - started_s - self._waited_s
-                    store.finish_replicate(load_id, session, wall_s, span_s)
+                    store.finish_replicate(replicate_id, session, wall_s, span_s)
 
     def _await_session(self, session: int, first: tuple[Group, int]) -> None:
         """Wait until the next measurement session may begin, unless it has begun."""
         if session == 0:
             return
-        store, loads, spread = self._store, self._store.plan.replicates, self._spread
+        store, replicates, spread = self._store, self._store.plan.replicates, self._spread
         rounds = {group.number: group for group in store.groups()}
         begun = any(
-            rounds[load.group].round == first[0].round
-            and spread.session_of(rounds[load.group], load.number, loads) == session
-            for load in store.replicates()
+            rounds[replicate.group].round == first[0].round
+            and spread.session_of(rounds[replicate.group], replicate.number, replicates) == session
+            for replicate in store.replicates()
         )
         if begun:
             return
@@ -173,7 +173,7 @@ class _Sweep:
         )
         return unfinished_replicates(store)
 
-    def _load(self, group: Group, number: int) -> tuple[int, Span]:
+    def _measure_replicate(self, group: Group, number: int) -> tuple[int, Span]:
         """Measure a replicate, from its beginning again if the connection broke.
 
         Returns its id, unfinished, and when it was measured.
@@ -181,12 +181,12 @@ class _Sweep:
         attempts = 0
         while True:
             begun_s = self._clock.now()
-            load_id = self._store.begin_replicate(group.number, number)
+            replicate_id = self._store.begin_replicate(group.number, number)
             try:
-                self._measure(group, number, load_id)
-                return load_id, (begun_s, self._clock.now())
+                self._measure(group, number, replicate_id)
+                return replicate_id, (begun_s, self._clock.now())
             except DeviceLostError as error:
-                self._store.drop_replicate(load_id)
+                self._store.drop_replicate(replicate_id)
                 attempts += 1
                 if attempts == REPLICATE_TRIES:
                     raise DeviceError(
@@ -194,7 +194,7 @@ class _Sweep:
                     ) from error
                 note = f"repeated: {error}"
             except UnrunnableError as error:
-                self._store.drop_replicate(load_id)
+                self._store.drop_replicate(replicate_id)
                 workload = self._store.exclude(group.number, error.place, error.reason)
                 group = next(
                     stored for stored in self._store.groups() if stored.number == group.number
@@ -202,7 +202,7 @@ class _Sweep:
                 note = f"cannot run, {error.reason}: {workload.key}"
             self._steps.back(note)
 
-    def _measure(self, group: Group, number: int, load_id: int) -> None:
+    def _measure(self, group: Group, number: int, replicate_id: int) -> None:
         """Store rounds until enough are undisturbed, or the device yields no more."""
         plan = self._store.plan
         replicate_plan = plan.replicate_plan(group.number, number)
@@ -210,14 +210,14 @@ class _Sweep:
         results: list[PassResult] = []
         self._steps.begin_replicate()
         run = self._device.run_load(group.work, self._backend, self._store.target, replicate_plan)
-        with closing(run) as passes:
-            for count, result in enumerate(passes, start=1):
-                self._store.add_round(load_id, count - 1, result)
+        with closing(run) as rounds:
+            for count, result in enumerate(rounds, start=1):
+                self._store.add_round(replicate_id, count - 1, result)
                 results.append(result)
                 if isinstance(self._progress, RoundWatcher):
-                    self._progress.show_round(self._looks.after_round(results, group.work))
+                    self._progress.show_round(self._counts.after_round(results, group.work))
                 if count <= plan.rounds:
-                    self._steps.passed(note)
+                    self._steps.round_done(note)
                 if count >= plan.rounds:
                     disturbed = disturbed_rounds(results, group.work)
                     if np.count_nonzero(~disturbed) >= plan.rounds:

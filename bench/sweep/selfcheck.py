@@ -155,7 +155,7 @@ def latencies_ms(first: Path, second: Path) -> dict[str, tuple[float, float]]:
 def timed_share(path: Path) -> float:
     """Return the share of a sweep's wall time in timed samples."""
     with SweepStore.open(path) as store:
-        timed_ns = sum(float(load.samples_ns.sum()) for load in store.replicates())
+        timed_ns = sum(float(replicate.samples_ns.sum()) for replicate in store.replicates())
         wall_s = sum(session.wall_s for session in store.sessions())
     return timed_ns / 1e9 / wall_s
 

@@ -21,12 +21,12 @@ class Spread:
     every_s: float = SESSION_GAP_S
     round: int = 0
 
-    def check(self, loads: int) -> None:
+    def check(self, replicates: int) -> None:
         """Raise `InputError` unless each session has a replicate, far enough from the others."""
-        if not 1 <= self.sessions <= loads:
+        if not 1 <= self.sessions <= replicates:
             raise InputError(
-                f"a sweep of {loads} replicates cannot be spread over {self.sessions} sessions: "
-                f"give --sessions of at most {loads}, or --replicates {self.sessions}"
+                f"a sweep of {replicates} replicates cannot be spread over {self.sessions} sessions: "
+                f"give --sessions of at most {replicates}, or --replicates {self.sessions}"
             )
         if self.every_s < SESSION_GAP_S:
             raise InputError(
@@ -37,17 +37,17 @@ class Spread:
         """Return the name of a session, counted from 0; "" if there is only one."""
         return f"session {session + 1} of {self.sessions}" if self.sessions > 1 else ""
 
-    def session_of(self, group: Group, number: int, loads: int) -> int:
+    def session_of(self, group: Group, number: int, replicates: int) -> int:
         """Return the session, counted from 0, of the `number`th of all `loads` replicates."""
-        return number * self.sessions // loads if group.round == self.round else 0
+        return number * self.sessions // replicates if group.round == self.round else 0
 
     def stretches(
-        self, todo: Sequence[tuple[Group, int]], loads: int
+        self, todo: Sequence[tuple[Group, int]], replicates: int
     ) -> list[tuple[int, list[tuple[Group, int]]]]:
         """Return replicates in order, grouped by request and session, with the session's number."""
 
         def place(replicate: tuple[Group, int]) -> tuple[int, int]:
-            return replicate[0].round, self.session_of(*replicate, loads)
+            return replicate[0].round, self.session_of(*replicate, replicates)
 
         return [(session, list(members)) for (_, session), members in groupby(todo, key=place)]
 

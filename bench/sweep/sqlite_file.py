@@ -14,7 +14,7 @@ SCHEMA_VERSION = 1
 
 
 @contextmanager
-def told(path: Path, action: str) -> Iterator[None]:
+def file_errors(path: Path, action: str) -> Iterator[None]:
     """Convert errors of SQLite and the system to one `FileError` that says what to do."""
     try:
         yield
@@ -32,7 +32,7 @@ def create(path: Path, schema: str) -> sqlite3.Connection:
     except OSError as error:
         raise FileError(f"cannot create {path}: {error.strerror or error}") from error
     try:
-        with told(path, "create"), _open(path, "rw") as connection:
+        with file_errors(path, "create"), _open(path, "rw") as connection:
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             connection.executescript(schema)
@@ -47,7 +47,7 @@ def open_to_write(path: Path) -> sqlite3.Connection:
     """Open a checked file and lock it."""
     with closing(open_to_read(path)):
         pass
-    with told(path, "open"), _open(path, "rw") as connection:
+    with file_errors(path, "open"), _open(path, "rw") as connection:
         _hold(connection)
         return connection
 
@@ -61,7 +61,7 @@ def open_to_read(path: Path) -> sqlite3.Connection:
         raise FileError(f"cannot read {path}: {error.strerror or error}") from error
     if start != HEADER:
         raise FileError(f"{path} is not a sweep: not a SQLite file; `ofabench sweep` makes one")
-    with told(path, "read"), _open(path, "ro") as connection:
+    with file_errors(path, "read"), _open(path, "ro") as connection:
         _check(connection, path)
         return connection
 
@@ -75,7 +75,7 @@ def remove(path: Path) -> None:
 @contextmanager
 def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
     """Write all changes or none."""
-    with told(path, "write"):
+    with file_errors(path, "write"):
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield

@@ -16,13 +16,13 @@ class Steps:
         self._progress, self._clock, self._budget_s = progress, clock, budget_s
         self._begun_s = clock.monotonic() - spent_s
         self._reported_s: int | None = None  # None before the budget's scale is shown
-        self._passes = 0  # of the current replicate
+        self._rounds = 0  # of the current replicate
 
-    def start(self, passes: int, session: str) -> None:
+    def start(self, rounds: int, session: str) -> None:
         """Begin a stage of `passes` rounds; `session` names it if there are several."""
         text = ", ".join(part for part in ("measuring", session) if part)
         if self._budget_s is None:
-            self._progress.start(passes, text)
+            self._progress.start(rounds, text)
         elif self._reported_s is None:
             self._reported_s = 0
             self._progress.start(max(1, round(self._budget_s)), f"{text} (seconds)")
@@ -35,11 +35,11 @@ class Steps:
 
     def begin_replicate(self) -> None:
         """Begin a replicate."""
-        self._passes = 0
+        self._rounds = 0
 
-    def passed(self, note: str) -> None:
+    def round_done(self, note: str) -> None:
         """Report a round."""
-        self._passes += 1
+        self._rounds += 1
         if self._budget_s is None:
             self._progress.advance(note=note)
         else:
@@ -47,8 +47,8 @@ class Steps:
 
     def back(self, note: str) -> None:
         """Report that the current replicate is measured from its beginning again."""
-        self._progress.advance(-self._passes if self._budget_s is None else 0, note=note)
-        self._passes = 0
+        self._progress.advance(-self._rounds if self._budget_s is None else 0, note=note)
+        self._rounds = 0
 
     def _advance(self, note: str) -> None:
         reported_s = self._reported_s or 0

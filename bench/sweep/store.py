@@ -63,7 +63,7 @@ class SweepStore:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self._db = connection
-        with sqlite_file.told(path, "read"):
+        with sqlite_file.file_errors(path, "read"):
             meta = dict(self._db.execute("SELECT name, value FROM meta"))
         try:
             self.target = Target.from_json(parse_json(meta["target"]))
@@ -178,7 +178,7 @@ class SweepStore:
         """
         stored = next(candidate for candidate in self.groups() if candidate.number == group)
         excluded = stored.work[place]
-        if any(load.group == group for load in self.replicates()):
+        if any(replicate.group == group for replicate in self.replicates()):
             raise DeviceError(
                 f"{excluded.key} ran in an earlier replicate of this sweep and does not now "
                 f"({reason}); find out what changed, then continue with --resume"
@@ -198,7 +198,7 @@ class SweepStore:
             sql = "INSERT INTO load (group_id, number) VALUES (?, ?)"
             return int(self._db.execute(sql, (group, number)).lastrowid or 0)
 
-    def add_round(self, load_id: int, number: int, result: PassResult) -> None:
+    def add_round(self, replicate_id: int, number: int, result: PassResult) -> None:
         """Store a round as it ends; `DeviceError` if a sample is not a valid time."""
         samples_ns = np.asarray(result.samples_ns, dtype=rows.FLOATS)
         if not (np.isfinite(samples_ns).all() and (samples_ns > 0).all()):
@@ -207,28 +207,28 @@ class SweepStore:
         visits = np.asarray(result.order, dtype=rows.INTS).tobytes()
         facts = json.dumps(dict(result.facts), sort_keys=True)
         check = rows.checksum(samples, visits, facts)
-        row = (load_id, number, samples, visits, result.retaken, facts, check)
+        row = (replicate_id, number, samples, visits, result.retaken, facts, check)
         with sqlite_file.transaction(self._db, self.path):
             self._db.execute("INSERT INTO pass VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-            rows.keep_dropped(self._db, load_id, number, result)
+            rows.keep_dropped(self._db, replicate_id, number, result)
 
-    def drop_replicate(self, load_id: int) -> None:
+    def drop_replicate(self, replicate_id: int) -> None:
         """Remove a replicate that failed, with its rounds."""
         with sqlite_file.transaction(self._db, self.path):
-            self._db.execute("DELETE FROM load WHERE id = ? AND NOT finished", (load_id,))
+            self._db.execute("DELETE FROM load WHERE id = ? AND NOT finished", (replicate_id,))
 
     def finish_replicate(
-        self, load_id: int, session: int, wall_s: float, span_s: Span | None = None
+        self, replicate_id: int, session: int, wall_s: float, span_s: Span | None = None
     ) -> None:
         """Let a replicate count, and store how long its session has taken so far.
 
         `span_s` is when the replicate began and ended, in seconds since 1970.
         """
         with sqlite_file.transaction(self._db, self.path):
-            self._db.execute("UPDATE load SET finished = 1 WHERE id = ?", (load_id,))
+            self._db.execute("UPDATE load SET finished = 1 WHERE id = ?", (replicate_id,))
             self._db.execute("UPDATE session SET wall_s = ? WHERE id = ?", (wall_s, session))
             if span_s is not None:
-                note_time(self._db, load_id, *span_s)
+                note_time(self._db, replicate_id, *span_s)
 
     def add_drift_session(self, session: drift_rows.DriftSession) -> None:
         """Store a complete session of the anchor networks; the first one fixes the anchors.
@@ -260,7 +260,7 @@ class SweepStore:
     def replicates(self) -> list[Replicate]:
         """Return every finished replicate, in the order of measuring."""
         with self._reading():
-            return rows.loads(self._db)
+            return rows.replicates(self._db)
 
     def measurements(self) -> list[Measurement]:
         """Return a measurement of every block, network and reference with a finished replicate."""
@@ -272,7 +272,7 @@ class SweepStore:
         """Return when each replicate of `replicates` began and ended, in seconds since 1970."""
         with self._reading():
             begun = [session.started_at for session in rows.sessions(self._db)]
-            return replicate_times(self._db, rows.loads(self._db), begun[0] if begun else None)
+            return replicate_times(self._db, rows.replicates(self._db), begun[0] if begun else None)
 
     def drift_sessions(self) -> list[drift_rows.DriftSession]:
         """Return every session of the anchor networks after the sweep, the oldest first."""
@@ -297,14 +297,20 @@ class SweepStore:
         cold = dict(self.target.options).get("cache") == "cold"
         known, forced = rows.workloads(self._db), bool(self.facts.get("forced"))
         parts = [
-            (span, tuple(known[i] for i in load.workloads), load.rounds, self.plan.rounds, forced)
-            for load, span in zip(self.replicates(), self.replicate_times(), strict=True)
+            (
+                span,
+                tuple(known[i] for i in replicate.workloads),
+                replicate.rounds,
+                self.plan.rounds,
+                forced,
+            )
+            for replicate, span in zip(self.replicates(), self.replicate_times(), strict=True)
         ]
         count = len(parts)
         for session in self.drift_sessions():
             parts += [
-                (session.span_s, load.work, load.rounds, session.rounds, session.forced)
-                for load in session.replicates
+                (session.span_s, replicate.work, replicate.rounds, session.rounds, session.forced)
+                for replicate in session.replicates
             ]
         stretches = [
             NetworkStretch(
@@ -343,7 +349,7 @@ class SweepStore:
     @contextmanager
     def _reading(self) -> Iterator[None]:
         try:
-            with sqlite_file.told(self.path, "read"):
+            with sqlite_file.file_errors(self.path, "read"):
                 yield
         except (*VALUE_DAMAGE, InputError) as error:
             raise FileError(f"{self.path} is damaged ({error}); sweep again") from error

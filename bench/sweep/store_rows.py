@@ -85,15 +85,15 @@ def groups(db: sqlite3.Connection) -> list[Group]:
     ]
 
 
-def loads(db: sqlite3.Connection) -> list[Replicate]:
+def replicates(db: sqlite3.Connection) -> list[Replicate]:
     """Return all finished replicates with their rounds, oldest first."""
     sql = """SELECT load.id, load.group_id, load.number, workloads FROM load
              JOIN load_group ON load_group.id = load.group_id WHERE finished = 1 ORDER BY load.id"""
     replicates = []
-    for load_id, group, number, ids in db.execute(sql).fetchall():
+    for replicate_id, group, number, ids in db.execute(sql).fetchall():
         places = tuple(int(i) for i in parse_json(ids))
-        passes = _passes(db, load_id, len(places))
-        replicates.append(Replicate(group=group, number=number, workloads=places, rounds=passes))
+        rounds = _rounds(db, replicate_id, len(places))
+        replicates.append(Replicate(group=group, number=number, workloads=places, rounds=rounds))
     return replicates
 
 
@@ -163,7 +163,9 @@ def checksum(samples: bytes, visits: bytes, facts: str) -> int:
     return zlib.crc32(facts.encode(), zlib.crc32(visits, zlib.crc32(samples)))
 
 
-def keep_dropped(db: sqlite3.Connection, load_id: int, number: int, result: PassResult) -> None:
+def keep_dropped(
+    db: sqlite3.Connection, replicate_id: int, number: int, result: PassResult
+) -> None:
     """Store the samples of disturbed bursts that were repeated, if the device reports them.
 
     Raises `DeviceError` if their number is not that of the repeated bursts, or one is not a valid
@@ -179,30 +181,30 @@ def keep_dropped(db: sqlite3.Connection, load_id: int, number: int, result: Pass
         )
     samples = samples_ns.tobytes()
     db.execute(DROPPED)
-    row = (load_id, number, samples, zlib.crc32(samples))
+    row = (replicate_id, number, samples, zlib.crc32(samples))
     db.execute("INSERT INTO dropped VALUES (?, ?, ?, ?)", row)
 
 
-def _dropped(db: sqlite3.Connection, load_id: int) -> dict[int, NDArray[np.float64]]:
+def _dropped(db: sqlite3.Connection, replicate_id: int) -> dict[int, NDArray[np.float64]]:
     """Return the samples of repeated bursts of a replicate's rounds, by the rounds' numbers."""
     if not has_table(db, "dropped"):
         return {}
     sql = "SELECT number, samples_ns, crc32 FROM dropped WHERE load_id = ?"
     by_round = {}
-    for number, samples, check in db.execute(sql, (load_id,)):
+    for number, samples, check in db.execute(sql, (replicate_id,)):
         if zlib.crc32(samples) != check:
-            raise ValueError(f"a round of replicate {load_id} is not what was written")
+            raise ValueError(f"a round of replicate {replicate_id} is not what was written")
         by_round[int(number)] = np.frombuffer(samples, dtype=FLOATS)
     return by_round
 
 
-def _passes(db: sqlite3.Connection, load_id: int, places: int) -> tuple[MeasuredRound, ...]:
-    dropped = _dropped(db, load_id)
+def _rounds(db: sqlite3.Connection, replicate_id: int, places: int) -> tuple[MeasuredRound, ...]:
+    dropped = _dropped(db, replicate_id)
     sql = """SELECT number, samples_ns, visits, retaken, facts, crc32 FROM pass WHERE load_id = ?
              ORDER BY number"""
     rounds = []
-    for number, *row in db.execute(sql, (load_id,)):
-        stored = checked_round(row, places, f"replicate {load_id}")
+    for number, *row in db.execute(sql, (replicate_id,)):
+        stored = checked_round(row, places, f"replicate {replicate_id}")
         rounds.append(with_dropped(stored, dropped.get(number)))
     return tuple(rounds)
 

@@ -47,24 +47,24 @@ def summarise(store: SweepStore) -> SweepSummary:
         if measurement.workload.role != "reference"
     ]
     roles = Counter(measurement.workload.role for measurement in measured)
-    loads = store.replicates()
+    replicates = store.replicates()
     work = {group.number: group.work for group in store.groups()}
-    passes = [measured_round for load in loads for measured_round in load.rounds]
+    rounds = [measured_round for replicate in replicates for measured_round in replicate.rounds]
     wall_s = sum(session.wall_s for session in store.sessions())
     widths = [measurement.half_width for measurement in measured]
     return SweepSummary(
         blocks=roles["block"],
         networks=roles["network"],
-        loads=len(loads),
+        loads=len(replicates),
         loads_wanted=len(work) * store.plan.replicates,
-        passes=len(passes),
+        passes=len(rounds),
         marked_passes=sum(
             int(disturbed_rounds(replicate.rounds, work[replicate.group]).sum())
-            for replicate in loads
+            for replicate in replicates
         ),
-        retaken_visits=sum(measured_round.retaken for measured_round in passes),
+        retaken_visits=sum(measured_round.retaken for measured_round in rounds),
         disturbed_visits_kept=sum(
-            count_of(measured_round.facts.get("disturbed_visits_kept")) for measured_round in passes
+            count_of(measured_round.facts.get("disturbed_visits_kept")) for measured_round in rounds
         ),
         median_half_width=float(np.median(widths)) if widths else float("nan"),
         unsettled=sum(not measurement.settled for measurement in measured),

@@ -1,1 +1,1 @@
-"""Timing: passes in random order, samples and statistics, drift."""
+"""Timing: rounds in random order, samples and statistics, drift."""

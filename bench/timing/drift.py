@@ -43,38 +43,38 @@ class ReplicateTimes:
     spans_ns: Floats | None = None
 
 
-def drift_factors(loads: Sequence[ReplicateTimes]) -> list[Floats]:
+def drift_factors(replicates: Sequence[ReplicateTimes]) -> list[Floats]:
     """Return the drift of each burst of each replicate as a factor, rounds x places, on one scale.
 
     Its median is 1.
     """
     by_group: dict[int, list[int]] = defaultdict(list)
-    for number, load in enumerate(loads):
-        by_group[load.group].append(number)
+    for number, replicate in enumerate(replicates):
+        by_group[replicate.group].append(number)
     log_drift: dict[int, Floats] = {}
     own: dict[int, dict[int, float]] = {}  # by group, by workload
     for group, numbers in by_group.items():
-        members = [loads[number] for number in numbers]
-        levels, columns = _group_drift(members)
-        parts = np.split(levels, np.cumsum([len(load.times_ns) for load in members])[:-1])
+        members = [replicates[number] for number in numbers]
+        drifts, columns = _group_drift(members)
+        parts = np.split(drifts, np.cumsum([len(replicate.times_ns) for replicate in members])[:-1])
         log_drift.update(zip(numbers, parts, strict=True))
         own[group] = _by_workload(members[0].workloads, columns)
     for group, shift in _group_shifts(own).items():
         for number in by_group[group]:
             log_drift[number] = log_drift[number] + shift
-    ordered = [log_drift[number] for number in range(len(loads))]
+    ordered = [log_drift[number] for number in range(len(replicates))]
     middle = np.median(np.concatenate([values.ravel() for values in ordered])) if ordered else 0.0
     return [np.exp(values - middle) for values in ordered]
 
 
-def _group_drift(loads: Sequence[ReplicateTimes]) -> tuple[Floats, Floats]:
+def _group_drift(replicates: Sequence[ReplicateTimes]) -> tuple[Floats, Floats]:
     """Return the log drift of a group's bursts, all rounds x places, and each place's log time."""
-    logs = np.log(np.concatenate([load.times_ns for load in loads]))
+    logs = np.log(np.concatenate([replicate.times_ns for replicate in replicates]))
     rows, columns = polish(logs)
-    levels = np.repeat(rows[:, None], logs.shape[1], axis=1)
-    spans = [load.spans_ns for load in loads if load.spans_ns is not None]
-    if len(spans) < len(loads):
-        return levels, columns
+    drifts = np.repeat(rows[:, None], logs.shape[1], axis=1)
+    spans = [replicate.spans_ns for replicate in replicates if replicate.spans_ns is not None]
+    if len(spans) < len(replicates):
+        return drifts, columns
     spans_ns = np.concatenate(spans)
     for _ in range(LOCAL_ROUNDS):
         rest = logs - columns
@@ -83,9 +83,9 @@ def _group_drift(loads: Sequence[ReplicateTimes]) -> tuple[Floats, Floats]:
         local = local_drift(rest - base, spans_ns)
         if np.mean(np.abs(rest - base - local)) >= np.mean(np.abs(rest - base)):
             break  # local drift explains nothing on this machine
-        levels = base + local
-        columns = np.median(logs - levels, axis=0)
-    return levels, columns
+        drifts = base + local
+        columns = np.median(logs - drifts, axis=0)
+    return drifts, columns
 
 
 def local_drift(rest: Floats, spans_ns: Floats) -> Floats:
@@ -145,8 +145,8 @@ def reference_drift(samples_ns: Floats, places: Sequence[int]) -> Floats:
     later = slice(1, None) if samples_ns.shape[2] > 1 else slice(None)
     logs = np.log(samples_ns[:, list(places), later])
     logs = logs.reshape(len(samples_ns), -1)
-    level: Floats = np.median(logs - np.median(logs, axis=0), axis=1)
-    return level
+    drift: Floats = np.median(logs - np.median(logs, axis=0), axis=1)
+    return drift
 
 
 def counted_rounds(disturbed: Bools, wanted: int) -> NDArray[np.int64]:

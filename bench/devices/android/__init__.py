@@ -1,1 +1,1 @@
-"""What an Android phone is, as far as measuring on it goes; its `adb` is the way to it."""
+"""Android phones as devices, connected through ADB."""

@@ -1,1 +1,1 @@
-"""NVIDIA GPUs: what a card is, how it does, and visits timed by its own events."""
+"""NVIDIA GPUs: identity and state, and bursts timed by CUDA events."""

@@ -113,7 +113,7 @@ class CudaDevice:
         """Load the models onto the GPU in an order drawn for this replicate; see `Device`."""
         check_plan(plan)
         with self.loaded(work, backend, target, plan.seed) as items:
-            yield from self._passes(items, plan)
+            yield from self._rounds(items, plan)
 
     @contextmanager
     def loaded(
@@ -134,7 +134,7 @@ class CudaDevice:
                 items.clear()
                 self._driver.free()
 
-    def _passes(self, items: Sequence[TimedModel], plan: LoadPlan) -> Iterator[PassResult]:
+    def _rounds(self, items: Sequence[TimedModel], plan: LoadPlan) -> Iterator[PassResult]:
         driver, watch = self._driver, GpuMonitor(self._card, lambda: self._own_pids)
         settled_s = settle(driver, items[-1].once, self._sm_mhz, lambda: self._clock_ns() / 1e9)
         visits = EventTimer(

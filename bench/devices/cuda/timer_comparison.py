@@ -80,8 +80,8 @@ def time_by_all(  # noqa: PLR0913, PLR0917
     times_ms: dict[str, list[Floats]] = {name: [] for name in (OURS_WARM, OURS_COLD, *others)}
     for run in range(runs):
         run_plan = LoadPlan(passes=plan.passes, calls=plan.calls, seed=plan.seed + run)
-        passes = list(device.run_load(work, backend, target, run_plan))
-        samples_ns = np.stack([measured.samples_ns for measured in passes])
+        rounds = list(device.run_load(work, backend, target, run_plan))
+        samples_ns = np.stack([measured.samples_ns for measured in rounds])
         times_ms[OURS_WARM].append(np.median(warm_ns(samples_ns), axis=0) / 1e6)
         times_ms[OURS_COLD].append(np.median(samples_ns[:, :, 0], axis=0) / 1e6)
         with device.loaded(work, backend, target, run_plan.seed) as items:

@@ -52,7 +52,7 @@ def uuid_of(index: int) -> str:
     check_index(index)
     import torch
 
-    with told():
+    with device_errors():
         return f"GPU-{torch.cuda.get_device_properties(index).uuid}"
 
 
@@ -64,7 +64,7 @@ class TorchDriver:
         import torch
 
         self._device = torch.device("cuda", index)
-        with told():
+        with device_errors():
             self._cuda: Any = torch.cuda
             self._stream: Any = self._cuda.Stream(self._device)
             self._pool: Any = self._cuda.graph_pool_handle()
@@ -82,7 +82,7 @@ class TorchDriver:
         import torch
 
         with (
-            told(),
+            device_errors(),
             torch.cuda.device(self._device),
             torch.cuda.stream(self._stream),
             torch.inference_mode(),
@@ -101,7 +101,7 @@ class TorchDriver:
         return float(first.elapsed_time(last)) * 1e6
 
     def wait(self) -> None:
-        with told():
+        with device_errors():
             self._stream.synchronize()
 
     def hold(self, for_ns: float) -> None:
@@ -131,7 +131,7 @@ class TorchDriver:
         return replay
 
     def free(self) -> None:
-        with told():
+        with device_errors():
             self._cuda.empty_cache()
             # The pool of deleted graphs must not be recorded into again.
             self._pool = self._cuda.graph_pool_handle()
@@ -146,7 +146,7 @@ class TorchDriver:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def device_errors() -> Iterator[None]:
     """Convert torch's errors for the GPU to ours."""
     import torch
 

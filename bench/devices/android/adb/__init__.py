@@ -1,1 +1,1 @@
-"""The way to an Android phone: shell and files over ADB, through a daemon or a running server."""
+"""Connection to an Android phone: shell and files over ADB, by a daemon or a running server."""

@@ -82,7 +82,7 @@ class BenchmarkReplicates:
                 cooled_s = heat.cool(connection)
                 order = rng.permutation(len(work))
                 by_place = {
-                    index: self._visit(connection, f"{WORK}/{paths[index]}", target, plan.calls)
+                    index: self._burst(connection, f"{WORK}/{paths[index]}", target, plan.calls)
                     for index in order.tolist()
                 }
                 bursts = [by_place[index] for index in range(len(work))]
@@ -96,7 +96,7 @@ class BenchmarkReplicates:
                 self._report_partial_models(facts)
                 yield PassResult(samples_ns=samples_ns, order=order, facts=facts)
 
-    def _visit(
+    def _burst(
         self, connection: Connection, model: str, target: Target, calls: int
     ) -> BenchmarkBurst:
         command = words(f"{FOLDER}/{PROGRAM}", model, target, self._delegate, calls)

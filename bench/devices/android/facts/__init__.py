@@ -1,1 +1,1 @@
-"""What a phone is and how it does: facts, sensors, settings read from it."""
+"""Facts and state of a phone: model, sensors, settings read from it."""

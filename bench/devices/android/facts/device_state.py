@@ -146,7 +146,7 @@ def parse_state(text: str) -> PhoneState:
         power_save={"0": False, "1": True, "null": False}.get(
             by_name.get("power_save", "").strip()
         ),
-        load_average=_load(by_name.get("load", "")),
+        load_average=_load_average(by_name.get("load", "")),
         memory_total_bytes=total,
         memory_available_bytes=available,
     )
@@ -178,7 +178,7 @@ def _screen_on(power: str) -> bool | None:
     return awake[1] == "Awake" if awake else None
 
 
-def _load(text: str) -> float | None:
+def _load_average(text: str) -> float | None:
     parts = text.split()
     return float(parts[0]) if parts and _LOAD.fullmatch(parts[0]) else None
 

@@ -1,1 +1,1 @@
-"""A phone in use: connection, settings, model files, options."""
+"""A connected phone: connection, settings, model files, options."""

@@ -1,1 +1,1 @@
-"""Loads on a phone: prepared, run, watched."""
+"""Replicates on a phone: prepared, run, monitored."""

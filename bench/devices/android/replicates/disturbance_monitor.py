@@ -84,12 +84,12 @@ class MonitoredRounds:
         self._now = read_state(self._connection)
         waited_s = 0.0
         if self._throttled_by:
-            waited_s = self._heat.cool_down.wait(self._throttled_by, self._look)
+            waited_s = self._heat.cool_down.wait(self._throttled_by, self._read_state)
             self._throttled_by = ""
         self._looked_s = self._clock_s()
         return waited_s
 
-    def _look(self) -> PhoneState:
+    def _read_state(self) -> PhoneState:
         self._now = read_state(self._connection)
         return self._now
 

@@ -67,14 +67,14 @@ class RunnerProcess:
         self._process = process
         self._shape = (places, calls)
         self._clock_s = clock_s
-        self._passes = 0
+        self._rounds = 0
         self._granted = 0
-        self._pass_s = 0.0  # duration of a round, as far as known
+        self._round_s = 0.0  # duration of a round, as far as known
 
     @property
     def idle(self) -> bool:
         """Whether it has delivered all granted rounds."""
-        return self._granted == self._passes
+        return self._granted == self._rounds
 
     def load(self, each: Callable[[], None]) -> LoadingReport:
         """Read until it is ready; `each` is called for each model."""
@@ -97,7 +97,7 @@ class RunnerProcess:
         if sorted(whole_graphs) != list(range(places)) or len(event.loops) != places:
             raise DeviceError(f"the runner loaded {len(whole_graphs)} models, the job has {places}")
         ready_s = self._clock_s() - began_s
-        self._pass_s = self._shape[1] * (self._clock_s() - last_event_s)
+        self._round_s = self._shape[1] * (self._clock_s() - last_event_s)
         return LoadingReport(
             litert=begin.litert,
             clock_cost_ns=begin.clock_cost_ns,
@@ -109,26 +109,26 @@ class RunnerProcess:
 
     def grant(self, most: int = CREDITS) -> None:
         """Let it run until it is `most` rounds ahead of those read."""
-        missing = self._passes + most - self._granted
+        missing = self._rounds + most - self._granted
         if missing > 0:
             self._process.write(PASS * missing)
             self._granted += missing
 
     def next_round(self) -> RoundEnded:
         """Read one round, which must have been granted."""
-        measured = self._expect(RoundEnded, max(LEAST_S, PATIENCE * self._pass_s))
+        measured = self._expect(RoundEnded, max(LEAST_S, PATIENCE * self._round_s))
         places = self._shape[0]
         visited = set(measured.order.tolist())
-        if measured.number != self._passes or measured.samples_ns.shape != self._shape:
+        if measured.number != self._rounds or measured.samples_ns.shape != self._shape:
             raise DeviceLostError(
                 f"the runner sent round {measured.number} of {measured.samples_ns.shape}, expected "
-                f"{self._passes} of {self._shape}"
+                f"{self._rounds} of {self._shape}"
             )
         if visited != set(range(places)) or len(measured.order) != places + measured.retaken:
             raise DeviceError("the runner did not run every model: build its bundle again")
         took_s = (measured.ended_ns - measured.began_ns) / 1e9
-        self._pass_s = max(took_s, self._pass_s if self._passes else 0.0)
-        self._passes += 1
+        self._round_s = max(took_s, self._round_s if self._rounds else 0.0)
+        self._rounds += 1
         return measured
 
     def stop(self) -> None:

@@ -1,1 +1,1 @@
-"""The runner on the phone: its source, its bundle, the messages to and from it."""
+"""The runner on the phone: its source, its bundle, its protocol."""
