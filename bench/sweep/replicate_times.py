@@ -27,7 +27,7 @@ def note_time(db: sqlite3.Connection, replicate_id: int, started_s: float, ended
 def replicate_times(
     db: sqlite3.Connection, replicates: Sequence[Replicate], first_session_at: str | None
 ) -> list[Span]:
-    """Return when each of all finished `loads` was measured, in their order.
+    """Return when each of all finished `replicates` was measured, in their order.
 
     By the file's own entry, else by the rounds' `taken_at`; if neither is known, the time of the
     first session, or 0 if that is unknown too.

@@ -25,8 +25,8 @@ class Spread:
         """Raise `InputError` unless each session has a replicate, far enough from the others."""
         if not 1 <= self.sessions <= replicates:
             raise InputError(
-                f"a sweep of {replicates} replicates cannot be spread over {self.sessions} sessions: "
-                f"give --sessions of at most {replicates}, or --replicates {self.sessions}"
+                f"a sweep of {replicates} replicates cannot be spread over {self.sessions} "
+                f"sessions: give --sessions of at most {replicates}, or --replicates {self.sessions}"
             )
         if self.every_s < SESSION_GAP_S:
             raise InputError(
@@ -38,7 +38,7 @@ class Spread:
         return f"session {session + 1} of {self.sessions}" if self.sessions > 1 else ""
 
     def session_of(self, group: Group, number: int, replicates: int) -> int:
-        """Return the session, counted from 0, of the `number`th of all `loads` replicates."""
+        """Return the session, counted from 0, of the `number`th of all `replicates`."""
         return number * self.sessions // replicates if group.round == self.round else 0
 
     def stretches(

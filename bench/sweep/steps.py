@@ -19,7 +19,7 @@ class Steps:
         self._rounds = 0  # of the current replicate
 
     def start(self, rounds: int, session: str) -> None:
-        """Begin a stage of `passes` rounds; `session` names it if there are several."""
+        """Begin a stage of `rounds` rounds; `session` names it if there are several."""
         text = ", ".join(part for part in ("measuring", session) if part)
         if self._budget_s is None:
             self._progress.start(rounds, text)
