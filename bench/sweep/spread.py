@@ -26,7 +26,8 @@ class Spread:
         if not 1 <= self.sessions <= replicates:
             raise InputError(
                 f"a sweep of {replicates} replicates cannot be spread over {self.sessions} "
-                f"sessions: give --sessions of at most {replicates}, or --replicates {self.sessions}"
+                f"sessions: give --sessions of at most {replicates}, "
+                f"or --replicates {self.sessions}"
             )
         if self.every_s < SESSION_GAP_S:
             raise InputError(
