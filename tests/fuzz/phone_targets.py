@@ -22,7 +22,7 @@ from bench.errors import OfabenchError
 from tests.fuzz.archives import deb
 from tests.fuzz.target import FuzzTarget, text_of
 from tests.support.benchmark_samples import SAMPLES
-from tests.support.phone_texts import NOTE8, NOTE8_MOMENT, PIXEL2, PIXEL2_MOMENT, told
+from tests.support.phone_texts import NOTE8, NOTE8_MOMENT, PIXEL2, PIXEL2_MOMENT, script_output
 from tests.support.runner_events import event_line
 
 BEFORE = {
@@ -152,9 +152,11 @@ TARGETS = (
     FuzzTarget(
         name="phone_facts",
         read=read_facts,
-        seeds=lambda: _texts(told(NOTE8), told(PIXEL2)),
+        seeds=lambda: _texts(script_output(NOTE8), script_output(PIXEL2)),
         # A control character that Python strips, after a number.
-        regressions=lambda: _texts(told({**NOTE8, "getprop": "[ro.build.version.sdk]: [30\x1f]"})),
+        regressions=lambda: _texts(
+            script_output({**NOTE8, "getprop": "[ro.build.version.sdk]: [30\x1f]"})
+        ),
     ),
     FuzzTarget(
         name="getprop",
@@ -164,15 +166,17 @@ TARGETS = (
     FuzzTarget(
         name="phone_moment",
         read=read_state,
-        seeds=lambda: _texts(told(NOTE8_MOMENT), told(PIXEL2_MOMENT)),
+        seeds=lambda: _texts(script_output(NOTE8_MOMENT), script_output(PIXEL2_MOMENT)),
     ),
     *_sections(),
-    FuzzTarget(name="phone_settings", read=read_before, seeds=lambda: _texts(told(BEFORE))),
+    FuzzTarget(
+        name="phone_settings", read=read_before, seeds=lambda: _texts(script_output(BEFORE))
+    ),
     FuzzTarget(
         name="phone_busy",
         read=read_busy,
-        seeds=lambda: _texts(told(BUSY)),
-        regressions=lambda: _texts(told({**BUSY, "before": "0.-1 5\n"})),
+        seeds=lambda: _texts(script_output(BUSY)),
+        regressions=lambda: _texts(script_output({**BUSY, "before": "0.-1 5\n"})),
     ),
     FuzzTarget(
         name="benchmark_output",

@@ -11,32 +11,32 @@ from bench.devices.cuda.options import CudaOptions
 from bench.errors import DeviceError
 from bench.protocol.backend import Array
 from bench.protocol.target import Target
-from tests.support.fake_nvml import FakeCardState
+from tests.support.fake_nvml import FakeGpuState
 
 QUEUE_NS, LAUNCH_NS, WAIT_NS = 300.0, 4_000.0, 2_000.0  # of the host
-KERNEL_NS, FLUSH_NS, GRAPH_NS = 2_000.0, 40_000.0, 1_000.0  # of the card
-COLD_FACTOR = 1.5  # of a call after the cache was flushed
+KERNEL_NS, FLUSH_NS, GRAPH_NS = 2_000.0, 40_000.0, 1_000.0  # of the GPU
+COLD_FACTOR = 1.5  # of an inference after the cache was flushed
 
 
 @dataclass
-class FakeMark:
-    """When the card gets there."""
+class FakeEvent:
+    """Event on the stream, with its time on the GPU."""
 
     at_ns: float
 
 
 @dataclass
-class FakeCard:
-    """A `Driver`. `host_ns` and `card_ns` are how far the host is, and the card will be."""
+class FakeGpu:
+    """Simulated `Driver`; `host_ns` is the host's clock, `card_ns` the end of the queued work."""
 
     memory_bytes: float = float("inf")
-    fails_after: int | None = None  # how many waits
+    fails_after: int | None = None  # number of waits before it fails
     place: str = "cuda:0"
     stream: int = 0
     host_ns: float = 0.0
     card_ns: float = 0.0
     used_bytes: float = 0.0
-    slow: float = 1.0  # everything takes so much longer
+    slow: float = 1.0  # factor of all times
     log: list[str] = field(default_factory=list)
     _cold: bool = False
     _recording: list[Callable[[], None]] | None = None
@@ -45,15 +45,15 @@ class FakeCard:
     def at_work(self) -> Iterator[None]:
         yield
 
-    def mark(self) -> FakeMark:
+    def mark(self) -> FakeEvent:
         self.host_ns += QUEUE_NS
         self.card_ns = max(self.card_ns, self.host_ns)
-        return FakeMark(self.card_ns)
+        return FakeEvent(self.card_ns)
 
-    def reached(self, mark: FakeMark) -> bool:
+    def reached(self, mark: FakeEvent) -> bool:
         return mark.at_ns <= self.host_ns
 
-    def between_ns(self, first: FakeMark, last: FakeMark) -> float:
+    def between_ns(self, first: FakeEvent, last: FakeEvent) -> float:
         assert last.at_ns <= self.host_ns, "not waited for"
         return last.at_ns - first.at_ns
 
@@ -120,7 +120,7 @@ class FakeCard:
 class FakeCudaModel:
     """A model of the fake backend on a fake card."""
 
-    card: FakeCard
+    card: FakeGpu
     model: FakeModel
     recordable: bool = True
 
@@ -135,7 +135,7 @@ def load_fake(
     driver: Driver, content: bytes, target: Target, options: CudaOptions, seed: int
 ) -> FakeCudaModel:
     """A `Loader` of the fake backend's files."""
-    assert isinstance(driver, FakeCard)
+    assert isinstance(driver, FakeGpu)
     model = FakeBackend().load_file(content, target, seed=seed)
     activations = target.batch * max(b.in_bytes + b.out_bytes for b in model.model.blocks)
     if driver.used_bytes + activations > driver.memory_bytes:
@@ -145,17 +145,17 @@ def load_fake(
 
 
 def fake_gpu(
-    card: FakeCard | None = None,
-    state: FakeCardState | None = None,
+    card: FakeGpu | None = None,
+    state: FakeGpuState | None = None,
     options: CudaOptions | None = None,
 ) -> CudaDevice:
     """A GPU on which everything but the driver's calls is real."""
-    driver = card or FakeCard()
+    driver = card or FakeGpu()
     return CudaDevice(
         "cuda:0",
         options or CudaOptions(),
         driver=driver,
-        card=state or FakeCardState(),
+        card=state or FakeGpuState(),
         loader=lambda _: load_fake,
         clock_ns=driver.clock_ns,
     )

@@ -33,7 +33,7 @@ CALM = GpuReading(
 
 
 @dataclass
-class FakeCardState:
+class FakeGpuState:
     """A `GpuState`. `at` says what it is like at the n-th look."""
 
     what: GpuFacts = H100

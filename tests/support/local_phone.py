@@ -1,7 +1,7 @@
-"""A connection to a phone without transport: its tree of files, this machine's own shell.
+"""Local phone: a connection without transport, on a file tree with this machine's shell.
 
-What `bench.devices.android.adb` and a daemon do between them is left out: scripts and programs
-really run.
+Only the communication of `bench.devices.android.adb` with a daemon is left out: scripts and
+programs really run.
 """
 
 import os

@@ -131,8 +131,8 @@ def take_command(folder: Path, name: str) -> None:
     path.chmod(0o755)
 
 
-def told(folder: Path) -> list[str]:
-    """Commands that were given to settings, svc, cmd, input, su and reboot, in order."""
+def received_commands(folder: Path) -> list[str]:
+    """Return the commands received by settings, svc, cmd, input, su and reboot, in order."""
     path = folder / "phone/told"
     return path.read_text().splitlines() if path.exists() else []
 

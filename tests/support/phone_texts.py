@@ -91,8 +91,8 @@ Temperature static thresholds from HAL:
 MEMORY = "MemTotal:        5696752 kB\nMemFree:          211556 kB\nMemAvailable:    2750836 kB\n"
 
 
-def told(sections: Mapping[str, str]) -> str:
-    """Write what a script's answers look like."""
+def script_output(sections: Mapping[str, str]) -> str:
+    """Return the output of a script with these sections."""
     marked = [f"\n{MARK} {name}\n{answer}" for name, answer in sections.items()]
     return "\n".join([*marked, f"\n{MARK} end\n"])
 

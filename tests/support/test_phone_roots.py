@@ -99,7 +99,7 @@ def test_settings_keep_what_they_are_told(note8: Path) -> None:
     assert said(note8, "settings", "get", "global", "low_power") == "null"
     assert said(note8, "settings", "list", "global") == "stay_on_while_plugged_in=0"
     assert phone_roots.setting(note8, "global/low_power") is None
-    assert phone_roots.told(note8)[0] == "settings put global low_power 1"
+    assert phone_roots.received_commands(note8)[0] == "settings put global low_power 1"
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@ from bench.sweep.run import run_sweep
 from bench.sweep.store import SweepStore
 from bench.timing.plan import SweepPlan
 from bench.timing.references import with_references
-from tests.support.fake_gpu import FLUSH_NS, FakeCard, fake_gpu
-from tests.support.fake_nvml import CALM, FakeCardState
+from tests.support.fake_gpu import FLUSH_NS, FakeGpu, fake_gpu
+from tests.support.fake_nvml import CALM, FakeGpuState
 
 TARGET = Target(device="nvidia-h100-80gb-hbm3", backend="fake", backend_version="1", batch=64)
 POOLS = [
@@ -82,7 +82,7 @@ def test_a_backend_that_does_not_run_there_is_refused() -> None:
 
 
 def test_memory_is_given_back_after_each_load_and_clocks_have_settled() -> None:
-    card = FakeCard()
+    card = FakeGpu()
     (first, second) = fake_gpu(card).run_load(POOLS, FakeBackend(), TARGET, PLAN)
 
     assert card.log[-1] == "free"
@@ -92,7 +92,7 @@ def test_memory_is_given_back_after_each_load_and_clocks_have_settled() -> None:
 
 
 def test_eager_launches_are_not_held_and_record_nothing() -> None:
-    card = FakeCard()
+    card = FakeGpu()
     device = fake_gpu(card, options=CudaOptions(launch="eager"))
     list(device.run_load(POOLS[:2], FakeBackend(), TARGET, PLAN))
 
@@ -102,7 +102,7 @@ def test_eager_launches_are_not_held_and_record_nothing() -> None:
 
 def test_a_model_without_room_by_itself_cannot_run() -> None:
     # 64 images of 112 x 112 x 8 floats are 26 MB.
-    device = fake_gpu(FakeCard(memory_bytes=20_000_000))
+    device = fake_gpu(FakeGpu(memory_bytes=20_000_000))
 
     with pytest.raises(UnrunnableError, match="out of memory") as caught:
         next(device.run_load(POOLS, FakeBackend(), TARGET, PLAN))
@@ -110,14 +110,14 @@ def test_a_model_without_room_by_itself_cannot_run() -> None:
 
 
 def test_models_that_have_room_one_by_one_are_told_from_that() -> None:
-    device = fake_gpu(FakeCard(memory_bytes=30_000_000))
+    device = fake_gpu(FakeGpu(memory_bytes=30_000_000))
 
     with pytest.raises(DeviceError, match=r"full after \d of 2 models, though each fits by itself"):
         next(device.run_load([POOLS[2]] * 2, FakeBackend(), TARGET, PLAN))
 
 
 def test_a_model_without_room_cannot_be_inferred_with() -> None:
-    device = fake_gpu(FakeCard(memory_bytes=10.0))
+    device = fake_gpu(FakeGpu(memory_bytes=10.0))
     model = random_model(POOLS[0].blocks, seed=1)
     images = random_images((64, *model.input_shape), 1)
 
@@ -142,12 +142,12 @@ def latencies_ms(path: Path) -> dict[str, float]:
 
 def test_a_lost_card_ends_a_sweep_cleanly_and_it_goes_on_later(tmp_path: Path) -> None:
     whole, broken = tmp_path / "whole.sqlite", tmp_path / "broken.sqlite"
-    card = FakeCard()
+    card = FakeGpu()
     sweep(whole, fake_gpu(card))
     halfway = card.log.count("wait") * 3 // 4
 
     with pytest.raises(DeviceError, match="unspecified launch failure"):
-        sweep(broken, fake_gpu(FakeCard(fails_after=halfway)))
+        sweep(broken, fake_gpu(FakeGpu(fails_after=halfway)))
     with SweepStore.open(broken) as store:
         finished = len(store.replicates())
     sweep(broken, fake_gpu(), resume=True)
@@ -158,12 +158,12 @@ def test_a_lost_card_ends_a_sweep_cleanly_and_it_goes_on_later(tmp_path: Path) -
 
 def test_a_card_that_nvml_loses_ends_it_too(tmp_path: Path) -> None:
     with pytest.raises(DeviceError, match="GPU is lost"):
-        sweep(tmp_path / "s.sqlite", fake_gpu(state=FakeCardState(lost_at=40)))
+        sweep(tmp_path / "s.sqlite", fake_gpu(state=FakeGpuState(lost_at=40)))
 
 
 def test_passes_of_a_card_that_throttles_are_marked_and_repeated() -> None:
     hot = replace(CALM, reasons=0x40)
-    device = fake_gpu(state=FakeCardState(at=lambda look: hot if 10 < look < 14 else CALM))
+    device = fake_gpu(state=FakeGpuState(at=lambda look: hot if 10 < look < 14 else CALM))
 
     # Six looks while it settles, then one and two for each of nine visits.
     results = list(device.run_load(with_references(POOLS), FakeBackend(), TARGET, PLAN))

@@ -10,7 +10,7 @@ from bench.devices.cuda.disturbance_monitor import GpuMonitor, check_quiet, roun
 from bench.devices.cuda.gpu_state import GpuProcess, GpuReading
 from bench.errors import DeviceError
 from bench.protocol.device import THROTTLED
-from tests.support.fake_nvml import CALM, FakeCardState
+from tests.support.fake_nvml import CALM, FakeGpuState
 
 HOT = replace(CALM, reasons=0x40, temperature_c=90, clock_sm_mhz=1_200)
 CAPPED = replace(CALM, reasons=0x4, power_w=700.0, clock_sm_mhz=1_700)
@@ -33,13 +33,13 @@ def test_reasons_have_names() -> None:
 
 def test_a_visit_is_disturbed_where_the_card_throttled_before_during_or_after_it() -> None:
     # Looks: 1 begins the first visit, 2 and 3 are in it, then two a visit.
-    watch = GpuMonitor(FakeCardState(at=lambda look: HOT if look == 5 else CALM))
+    watch = GpuMonitor(FakeGpuState(at=lambda look: HOT if look == 5 else CALM))
 
     assert [visit(watch) for _ in range(4)] == [False, True, True, False]
 
 
 def test_the_power_limit_disturbs_no_visit_and_is_kept_apart() -> None:
-    watch = GpuMonitor(FakeCardState(at=lambda look: CAPPED if look > 3 else CALM))
+    watch = GpuMonitor(FakeGpuState(at=lambda look: CAPPED if look > 3 else CALM))
 
     assert [visit(watch) for _ in range(2)] == [False, False]
     facts = watch.facts()
@@ -66,7 +66,7 @@ def test_a_pass_is_summed_up() -> None:
 
 
 def test_another_process_disturbs_the_round_in_which_it_is_seen() -> None:
-    card = FakeCardState()
+    card = FakeGpuState()
     watch = GpuMonitor(card)
     card.users.append(STRANGER)
 
@@ -79,18 +79,18 @@ def test_another_process_disturbs_the_round_in_which_it_is_seen() -> None:
 
 
 def test_a_quiet_card_is_left_in_peace() -> None:
-    check_quiet(FakeCardState(busy=None), "cuda:0", ME)
-    check_quiet(FakeCardState(busy=0.01), "cuda:0", ME)
+    check_quiet(FakeGpuState(busy=None), "cuda:0", ME)
+    check_quiet(FakeGpuState(busy=0.01), "cuda:0", ME)
 
 
 @pytest.mark.parametrize(
     ("card", "words"),
     [
-        (FakeCardState(users=[STRANGER]), r"cuda:0 is used by 1 .*process 999999999 \(3 MiB\)"),
-        (FakeCardState(users=[GpuProcess(pid=1, used_bytes=None)]), r"size unknown.*--force"),
-        (FakeCardState(busy=0.5), "cuda:0 is 50% busy"),
+        (FakeGpuState(users=[STRANGER]), r"cuda:0 is used by 1 .*process 999999999 \(3 MiB\)"),
+        (FakeGpuState(users=[GpuProcess(pid=1, used_bytes=None)]), r"size unknown.*--force"),
+        (FakeGpuState(busy=0.5), "cuda:0 is 50% busy"),
     ],
 )
-def test_a_card_in_use_is_refused(card: FakeCardState, words: str) -> None:
+def test_a_card_in_use_is_refused(card: FakeGpuState, words: str) -> None:
     with pytest.raises(DeviceError, match=words):
         check_quiet(card, "cuda:0", ME)

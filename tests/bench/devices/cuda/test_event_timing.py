@@ -17,17 +17,17 @@ from bench.devices.cuda.event_timing import (
 from bench.devices.cuda.warmup import LAST, MOST_S, ROUND_S, settle
 from bench.protocol.device import LoadPlan
 from bench.timing.interleaving import NoMonitor, run_rounds
-from tests.support.fake_gpu import COLD_FACTOR, GRAPH_NS, KERNEL_NS, LAUNCH_NS, QUEUE_NS, FakeCard
+from tests.support.fake_gpu import COLD_FACTOR, GRAPH_NS, KERNEL_NS, LAUNCH_NS, QUEUE_NS, FakeGpu
 
 LONG_NS, SHORT_NS = 200_000.0, 3_000.0
 
 
-def item(card: FakeCard, cost_ns: float, *, recorded: bool = True, held: bool = True) -> TimedModel:
+def item(card: FakeGpu, cost_ns: float, *, recorded: bool = True, held: bool = True) -> TimedModel:
     made = make_item(card, lambda: card.launch(cost_ns), recorded=recorded)
     return replace(made, held=held)
 
 
-def visits(card: FakeCard, *items: TimedModel, calls: int = 3) -> EventTimer:
+def visits(card: FakeGpu, *items: TimedModel, calls: int = 3) -> EventTimer:
     return EventTimer(card, items, calls, NoMonitor(), look=lambda: None, clock_ns=card.clock_ns)
 
 
@@ -38,7 +38,7 @@ def one_visit(made: EventTimer, place: int = 0) -> tuple[np.ndarray, bool]:
 
 
 def test_a_long_call_is_timed_by_itself_cold_and_then_warm() -> None:
-    card = FakeCard()
+    card = FakeGpu()
     long = item(card, LONG_NS)
 
     into_ns, sound = one_visit(visits(card, long))
@@ -50,7 +50,7 @@ def test_a_long_call_is_timed_by_itself_cold_and_then_warm() -> None:
 
 
 def test_a_short_call_is_repeated_within_one_graph() -> None:
-    card = FakeCard()
+    card = FakeGpu()
     short = item(card, SHORT_NS)
 
     into_ns, sound = one_visit(visits(card, short))
@@ -65,7 +65,7 @@ def test_a_short_call_is_repeated_within_one_graph() -> None:
 @pytest.mark.parametrize("cost_ns", [LONG_NS, SHORT_NS])
 def test_what_a_graph_reads_is_kept_for_as_long_as_the_graph(cost_ns: float) -> None:
     """A graph keeps no tensor; on a real card its model's memory was given to others."""
-    card = FakeCard()
+    card = FakeGpu()
 
     class Model:
         def run(self) -> None:
@@ -84,7 +84,7 @@ def test_what_a_graph_reads_is_kept_for_as_long_as_the_graph(cost_ns: float) -> 
 
 
 def test_no_gap_of_the_hosts_is_timed_while_the_card_is_held() -> None:
-    card = FakeCard()
+    card = FakeGpu()
 
     into_ns, _ = one_visit(visits(card, item(card, SHORT_NS, recorded=False)))
 
@@ -92,7 +92,7 @@ def test_no_gap_of_the_hosts_is_timed_while_the_card_is_held() -> None:
 
 
 def test_launched_one_by_one_the_hosts_time_is_the_latency() -> None:
-    card = FakeCard()
+    card = FakeGpu()
     eager = item(card, 100.0, recorded=False, held=False)
 
     into_ns, _ = one_visit(visits(card, eager))
@@ -103,7 +103,7 @@ def test_launched_one_by_one_the_hosts_time_is_the_latency() -> None:
 
 
 def test_only_what_is_recorded_is_held() -> None:
-    card = FakeCard()
+    card = FakeGpu()
 
     made = [make_item(card, lambda: card.launch(SHORT_NS), recorded=r) for r in (True, False)]
 
@@ -111,7 +111,7 @@ def test_only_what_is_recorded_is_held() -> None:
 
 
 def test_a_visit_that_was_not_queued_in_time_is_disturbed_and_held_longer_next() -> None:
-    card = FakeCard()
+    card = FakeGpu()
     made = visits(card, item(card, SHORT_NS, recorded=False), calls=9)
 
     _, first = one_visit(made)
@@ -126,7 +126,7 @@ def test_a_visit_that_was_not_queued_in_time_is_disturbed_and_held_longer_next()
 
 
 def test_the_cache_is_flushed_before_each_visit_and_not_within() -> None:
-    card = FakeCard()
+    card = FakeGpu()
     made = visits(card, item(card, LONG_NS))
     card.log.clear()
 
@@ -136,7 +136,7 @@ def test_the_cache_is_flushed_before_each_visit_and_not_within() -> None:
 
 
 def test_passes_run_on_it_as_on_a_processor() -> None:
-    card = FakeCard()
+    card = FakeGpu()
     made = visits(card, *(item(card, cost_ns) for cost_ns in (LONG_NS, SHORT_NS)), calls=2)
 
     results = list(run_rounds(made, LoadPlan(passes=3, calls=2, seed=1)))
@@ -149,13 +149,13 @@ def test_passes_run_on_it_as_on_a_processor() -> None:
 
 
 def test_a_trial_tells_what_a_call_takes() -> None:
-    card = FakeCard()
+    card = FakeGpu()
 
     assert trial_ns(card, lambda: card.launch(LONG_NS)) == pytest.approx(KERNEL_NS + LONG_NS)
 
 
 def test_a_steady_card_is_left_after_the_least_time() -> None:
-    card = FakeCard()
+    card = FakeGpu()
 
     spent_s = settle(card, lambda: card.launch(LONG_NS), lambda: 1_500, card.clock_s)
 
@@ -163,7 +163,7 @@ def test_a_steady_card_is_left_after_the_least_time() -> None:
 
 
 def test_a_card_whose_clock_still_rises_is_waited_for() -> None:
-    card = FakeCard()
+    card = FakeGpu()
 
     def sm_mhz() -> int:
         return 1_000 + round(min(card.clock_s(), 2.0) * 1_000)
@@ -174,7 +174,7 @@ def test_a_card_whose_clock_still_rises_is_waited_for() -> None:
 
 
 def test_a_card_that_still_gets_faster_is_waited_for() -> None:
-    card = FakeCard()
+    card = FakeGpu()
 
     def launch() -> None:
         card.slow = 2.0 - 0.5 * min(card.clock_s(), 1.0)
@@ -185,7 +185,7 @@ def test_a_card_that_still_gets_faster_is_waited_for() -> None:
 
 
 def test_a_card_that_never_settles_is_left_in_the_end() -> None:
-    card = FakeCard()
+    card = FakeGpu()
     clocks = iter(range(10**6))
 
     spent_s = settle(card, lambda: card.launch(LONG_NS), lambda: next(clocks), card.clock_s)

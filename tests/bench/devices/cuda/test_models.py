@@ -20,14 +20,14 @@ from bench.devices.cuda.torch_driver import arithmetic
 from bench.devices.cuda.torch_models import load_torch
 from bench.errors import InputError, MissingRuntimeError
 from bench.protocol.target import Target
-from tests.support.fake_gpu import FakeCard
+from tests.support.fake_gpu import FakeGpu
 
 SPEC = BlockSpec.parse("mbconv-14x16-m48-o16-k3-s1-hswish-se8-r1")
 MODEL = random_model((SPEC,), seed=1)
 IMAGES = random_images((2, 16, 14, 14), seed=2)
 
 
-class Processor(FakeCard):
+class Processor(FakeGpu):
     """Where torch's tensors of a card would be, here."""
 
     place = "cpu"
@@ -96,7 +96,7 @@ def test_every_backend_of_ours_has_a_loader_or_is_refused() -> None:
 
 
 def test_providers_are_told_stream_card_and_arithmetic() -> None:
-    driver = FakeCard(place="cuda:2", stream=4711)
+    driver = FakeGpu(place="cuda:2", stream=4711)
 
     name, given = onnx_models.cuda_provider(driver, CudaOptions(launch="eager", tf32=True))
 
@@ -119,7 +119,7 @@ def test_engines_are_kept_by_content_and_target(
 
     def folder(content: bytes, precision: str) -> str:
         here = target(precision, "tensorrt")
-        _, given = onnx_models.tensorrt_provider(FakeCard(), content, here, CudaOptions())
+        _, given = onnx_models.tensorrt_provider(FakeGpu(), content, here, CudaOptions())
         assert given["trt_fp16_enable"] == str(int(precision == "fp16"))
         assert Path(given["trt_engine_cache_path"]).is_dir()
         return given["trt_engine_cache_path"]

@@ -29,7 +29,7 @@ from ofabench.workflows.sweep.gpu_check import gpu_checks, target_lines, xeon_ch
 from ofabench.workflows.sweep.self_check import default_backend
 from ofabench.workflows.sweep.target_check import CheckSize, TargetCheck
 from tests.bench.devices.cuda.test_device import POOLS, TARGET
-from tests.support.fake_gpu import FakeCard, fake_gpu
+from tests.support.fake_gpu import FakeGpu, fake_gpu
 
 SMALL = CheckSize(space="tiny", fit_networks=4, test_networks=8, loads=2, rounds=2)
 
@@ -188,7 +188,7 @@ def test_a_whole_check_of_a_gpu_becomes_one_file(
 
 
 def test_timers_are_compared_over_runs() -> None:
-    card = FakeCard()
+    card = FakeGpu()
 
     def twice(driver: Driver, call: Queue) -> float:
         return 2 * trial_ns(driver, call) / 1e6

@@ -4,7 +4,7 @@ import pytest
 
 from bench.devices.android.facts.battery import Battery, parse_battery
 from bench.devices.android.phone.settings_changes import parse_before
-from tests.support.phone_texts import NOTE8_BATTERY, told
+from tests.support.phone_texts import NOTE8_BATTERY, script_output
 
 CHARGE = "  status: 2\n  present: true\n  level: 80\n  scale: 100\n  temperature: 301\n"
 
@@ -34,9 +34,9 @@ def test_every_source_of_power_counts_by_its_name(
 def test_a_phone_on_a_dock_is_plugged_in_for_its_screen_too() -> None:
     docked = battery(AC=False, USB=False, Dock=True)
 
-    assert parse_before(told({"battery": docked})).plugged
-    assert not parse_before(told({"battery": docked.replace("true", "false")})).plugged
-    assert parse_before(told({})).plugged  # what is not known is left alone
+    assert parse_before(script_output({"battery": docked})).plugged
+    assert not parse_before(script_output({"battery": docked.replace("true", "false")})).plugged
+    assert parse_before(script_output({})).plugged  # what is not known is left alone
 
 
 def test_what_a_log_after_it_says_does_not_count() -> None:

@@ -13,7 +13,7 @@ from bench.devices.android.facts.device_state import PhoneState
 from bench.errors import DeviceError
 from tests.support.local_phone import HereConnection
 from tests.support.phone_roots import make_root
-from tests.support.phone_texts import told
+from tests.support.phone_texts import script_output
 
 
 def stat(pid: int, name: str, user: int, system: int) -> str:
@@ -42,26 +42,26 @@ FIT = PhoneState(battery_level=80, power_save=False, thermal_status=0, temperatu
 
 
 def test_what_others_use_is_counted_between_two_looks() -> None:
-    busy = parse_busy(told({"before": BEFORE, "after": AFTER}))
+    busy = parse_busy(script_output({"before": BEFORE, "after": AFTER}))
 
     # 80 + 20 ticks of process 77 and 25 of a new one, in 1.25 s.
     assert busy == CpuUse(cores=1.0, most="a (b) c, process 77")
 
 
 def test_an_idle_phone() -> None:
-    assert parse_busy(told({"before": BEFORE, "after": BEFORE.replace("1000.50", "1001.50")})) == (
-        CpuUse(cores=0.0, most="none")
-    )
+    assert parse_busy(
+        script_output({"before": BEFORE, "after": BEFORE.replace("1000.50", "1001.50")})
+    ) == (CpuUse(cores=0.0, most="none"))
 
 
 @pytest.mark.parametrize("after", ["", "later", "1000.50 7000.00", "1.x 2"])
 def test_a_phone_that_does_not_tell_is_not_known(after: str) -> None:
-    assert parse_busy(told({"before": BEFORE, "after": after})) is None
+    assert parse_busy(script_output({"before": BEFORE, "after": after})) is None
 
 
 @given(st.text(), st.text())
 def test_garbage_is_nothing(before: str, after: str) -> None:
-    busy = parse_busy(told({"before": f"1.0 2\n{before}", "after": f"2.0 3\n{after}"}))
+    busy = parse_busy(script_output({"before": f"1.0 2\n{before}", "after": f"2.0 3\n{after}"}))
 
     assert busy is None or busy.cores >= 0
 

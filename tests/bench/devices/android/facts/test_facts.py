@@ -21,11 +21,11 @@ from bench.devices.android.facts.facts import (
 from bench.devices.android.facts.shell_queries import MARK, answers, script
 from tests.support.local_phone import HereConnection
 from tests.support.phone_roots import ModelName, make_root, set_frequency_limit, set_temperature
-from tests.support.phone_texts import NOTE8, NOTE8_MOMENT, PIXEL2, PIXEL2_MOMENT, told
+from tests.support.phone_texts import NOTE8, NOTE8_MOMENT, PIXEL2, PIXEL2_MOMENT, script_output
 
 
 def test_a_note8_is_read() -> None:
-    facts = parse_facts(told(NOTE8))
+    facts = parse_facts(script_output(NOTE8))
 
     assert (facts.model, facts.manufacturer, facts.device) == ("SM-N950F", "samsung", "greatlte")
     assert (facts.soc, facts.abi) == ("exynos8895", "arm64-v8a")
@@ -41,13 +41,16 @@ def test_a_note8_is_read() -> None:
 
 
 def test_a_pixel_2_is_read() -> None:
-    facts = parse_facts(told(PIXEL2))
+    facts = parse_facts(script_output(PIXEL2))
 
     assert (facts.slug(), facts.soc, facts.android_sdk) == ("pixel-2", "msm8998", 30)
 
 
 def test_facts_have_the_names_that_every_device_has_and_are_json() -> None:
-    flat = {**parse_facts(told(NOTE8)).flat(), **parse_state(told(NOTE8_MOMENT)).flat()}
+    flat = {
+        **parse_facts(script_output(NOTE8)).flat(),
+        **parse_state(script_output(NOTE8_MOMENT)).flat(),
+    }
 
     assert json.loads(json.dumps(flat)) == flat
     assert (flat["cpu_model"], flat["cpu_cores"], flat["os"]) == ("exynos8895", 8, "Android 9")
@@ -79,7 +82,7 @@ def test_no_two_models_share_a_slug(model: str | None, device: str | None, slug:
     known = {"ro.product.model": model, "ro.product.device": device}
     properties = "\n".join(f"[{name}]: [{value}]" for name, value in known.items() if value)
 
-    assert parse_facts(told({**NOTE8, "getprop": properties})).slug() == slug
+    assert parse_facts(script_output({**NOTE8, "getprop": properties})).slug() == slug
 
 
 @pytest.mark.parametrize(
@@ -97,7 +100,7 @@ def test_a_frequency_that_no_core_has_is_not_known(
     folder = "/sys/devices/system/cpu/cpu0/cpufreq"
     cpufreq = "\n".join(f"{folder}/{name} {value}" for name, value in files.items())
 
-    core = parse_facts(told({**NOTE8, "cpufreq": cpufreq})).cores[0]
+    core = parse_facts(script_output({**NOTE8, "cpufreq": cpufreq})).cores[0]
 
     assert (core.min_khz, core.max_khz) == found
 
@@ -105,7 +108,7 @@ def test_a_frequency_that_no_core_has_is_not_known(
 def test_what_a_phone_cannot_say_of_itself_now_is_not_known() -> None:
     folder = "/sys/devices/system/cpu/cpu0/cpufreq"
     now = parse_state(
-        told(
+        script_output(
             {
                 **NOTE8_MOMENT,
                 "cpufreq": f"{folder}/scaling_cur_freq 4294967295\n{folder}/scaling_max_freq 0",
@@ -123,7 +126,7 @@ def test_what_a_phone_cannot_say_of_itself_now_is_not_known() -> None:
 def test_no_more_memory_is_free_than_there_is() -> None:
     memory = "MemTotal: 4000000 kB\nMemAvailable: 4000001 kB"
 
-    now = parse_state(told({**NOTE8_MOMENT, "memory": memory}))
+    now = parse_state(script_output({**NOTE8_MOMENT, "memory": memory}))
 
     assert (now.memory_total_bytes, now.memory_available_bytes) == (4_096_000_000, None)
 
@@ -133,7 +136,7 @@ def test_properties_that_say_nothing_are_passed_over() -> None:
         "[ro.soc.model]: [unknown]\n[ro.board.platform]: [sm8250]\n[ro.build.version.sdk]: [0]"
     )
 
-    facts = parse_facts(told({**NOTE8, "getprop": properties}))
+    facts = parse_facts(script_output({**NOTE8, "getprop": properties}))
 
     assert (facts.soc, facts.android_sdk) == ("sm8250", None)
 
@@ -141,7 +144,7 @@ def test_properties_that_say_nothing_are_passed_over() -> None:
 def test_what_emulates_a_phone_is_never_named_as_one() -> None:
     properties = NOTE8["getprop"] + "\n[ro.ofabench.emulated]: [qemu-aarch64]"
 
-    assert parse_facts(told({**NOTE8, "getprop": properties})).slug() == "qemu-aarch64"
+    assert parse_facts(script_output({**NOTE8, "getprop": properties})).slug() == "qemu-aarch64"
 
 
 def test_a_phone_that_tells_nothing_has_no_facts() -> None:
@@ -155,7 +158,7 @@ def test_a_phone_that_tells_nothing_has_no_facts() -> None:
 def test_a_core_that_is_offline_is_known_to_be() -> None:
     cpus = NOTE8["cpus"].replace("/online 0-7", "/online 0-3,5")
 
-    facts = parse_facts(told({**NOTE8, "cpus": cpus}))
+    facts = parse_facts(script_output({**NOTE8, "cpus": cpus}))
 
     assert [core.number for core in facts.cores if core.online] == [0, 1, 2, 3, 5]
     assert len(facts.cores) == 8
@@ -164,7 +167,7 @@ def test_a_core_that_is_offline_is_known_to_be() -> None:
 def test_cores_are_counted_by_their_folders_where_no_list_is_told() -> None:
     folders = "\n".join(NOTE8["cpus"].splitlines()[3:])
 
-    assert len(parse_facts(told({**NOTE8, "cpus": folders})).cores) == 8
+    assert len(parse_facts(script_output({**NOTE8, "cpus": folders})).cores) == 8
 
 
 @pytest.mark.parametrize(
@@ -183,7 +186,7 @@ def test_lists_of_cores(text: str | None, cores: set[int]) -> None:
 
 
 def test_the_moment_of_a_note8() -> None:
-    now = parse_state(told(NOTE8_MOMENT))
+    now = parse_state(script_output(NOTE8_MOMENT))
 
     assert now.frequencies_khz == {**dict.fromkeys(range(4), 455000), 4: 2314000} | dict.fromkeys(
         (5, 6, 7), 2314000
@@ -200,7 +203,7 @@ def test_the_moment_of_a_note8() -> None:
 
 
 def test_the_moment_of_a_pixel_2_without_readable_zones() -> None:
-    now = parse_state(told(PIXEL2_MOMENT))
+    now = parse_state(script_output(PIXEL2_MOMENT))
 
     assert now.temperatures_c == {"cpu0-silver-usr": 38.5, "cpu0-gold-usr": 41.25, "battery": 55.0}
     assert now.temperature_c == 41.25
@@ -272,7 +275,11 @@ GARBAGE = st.one_of(st.text(), st.text(alphabet="0123456789-,.:/ \n[]{}=acmpuT")
 def test_garbage_gives_facts_that_are_json_and_never_an_error(
     sections: dict[str, str], noise: str
 ) -> None:
-    for text in (noise, told({**NOTE8, **sections}), told({**PIXEL2_MOMENT, **sections})):
+    for text in (
+        noise,
+        script_output({**NOTE8, **sections}),
+        script_output({**PIXEL2_MOMENT, **sections}),
+    ):
         flat = {**parse_facts(text).flat(), **parse_state(text).flat()}
         assert json.loads(json.dumps(flat, allow_nan=False)) == flat
         assert parse_facts(text).slug()
@@ -280,7 +287,7 @@ def test_garbage_gives_facts_that_are_json_and_never_an_error(
 
 @given(st.text())
 def test_garbage_in_one_section_stays_in_it(noise: str) -> None:
-    text = told({**NOTE8, "cpuinfo": noise.replace(MARK, "")})
+    text = script_output({**NOTE8, "cpuinfo": noise.replace(MARK, "")})
 
     assert parse_facts(text).model == "SM-N950F"
     assert isinstance(parse_cpuinfo(noise), dict)

@@ -32,7 +32,7 @@ from tests.support.phone_texts import (
     PIXEL2_THERMAL,
     QUALCOMM_ZONES,
     SAMSUNG_THERMAL,
-    told,
+    script_output,
     zones,
 )
 
@@ -146,7 +146,7 @@ def test_a_full_phone_whose_zones_hold_its_charge_is_measured(tmp_path: Path) ->
 
 
 def test_the_hals_type_decides_and_not_the_name() -> None:
-    now = parse_state(told({**NOTE8_MOMENT, "zones": "", "thermal": SAMSUNG_THERMAL}))
+    now = parse_state(script_output({**NOTE8_MOMENT, "zones": "", "thermal": SAMSUNG_THERMAL}))
 
     assert now.temperatures_c == {"AP": 45.6, "PA": 50.7, "BAT": 33.3}
     assert now.temperature_c == 45.6
@@ -169,7 +169,7 @@ def test_types_that_are_no_temperatures_are_left_out() -> None:
         "VIRTUAL-SKIN": Part.BOARD,
         "cpu7-usr": Part.CORES,
     }
-    now = parse_state(told({**NOTE8_MOMENT, "zones": "", "thermal": HAL_OF_ALL_TYPES}))
+    now = parse_state(script_output({**NOTE8_MOMENT, "zones": "", "thermal": HAL_OF_ALL_TYPES}))
     assert now.temperature_c == 41.2
 
 
@@ -198,13 +198,13 @@ def test_what_the_hal_said_long_ago_does_not_count() -> None:
 
 def test_the_hal_counts_where_the_zones_are_of_other_parts_alone() -> None:
     battery = zones({"battery": 31000, "soc": 97})
-    now = parse_state(told({**NOTE8_MOMENT, "zones": battery, "thermal": SAMSUNG_THERMAL}))
+    now = parse_state(script_output({**NOTE8_MOMENT, "zones": battery, "thermal": SAMSUNG_THERMAL}))
 
     assert (now.temperature_c, now.parts["AP"]) == (45.6, Part.CORES)
 
 
 def test_zones_count_where_they_are_as_near_as_the_hal() -> None:
-    now = parse_state(told({**NOTE8_MOMENT, "thermal": SAMSUNG_THERMAL}))
+    now = parse_state(script_output({**NOTE8_MOMENT, "thermal": SAMSUNG_THERMAL}))
 
     assert (now.temperature_c, now.parts) == (41.5, {})
 
