@@ -13,6 +13,7 @@ from bench.blocks.spec import BlockSpec
 from latency_models.fitting import fit_predictor
 from latency_models.networks.categories.fit import fit_categories
 from latency_models.networks.categories.predictor import Codes, category_columns, codes_of
+from latency_models.regression.features import block_sums
 from latency_models.tables.networks import NetworksTable, foreign_target
 from latency_models.vectorized.vectorized_predictor import compile_dense
 from supernet.space.space import SearchSpace
@@ -65,14 +66,10 @@ class BlockLearner(Learner):
         codes = space.codes_of(table.frame)
         blocks = [space.blocks(arch) for arch in space.decode(codes)]
         every = space.unique_blocks()
-        place = {block: number for number, block in enumerate(every)}
-        design = np.zeros((len(blocks), len(every)))
-        for row, network in enumerate(blocks):
-            np.add.at(design[row], [place[block] for block in network], 1)
         macs = np.array([float(sum(block.macs for block in network)) for network in blocks])
         return cls(
             table=table,
-            design=design,
+            design=block_sums(blocks, every),
             macs=macs,
             codes=codes,
             space=space,

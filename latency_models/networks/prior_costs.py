@@ -4,7 +4,7 @@ A device is bound by launches, memory, dense or depthwise work, or by a mix of t
 by which. Predictors of other devices are mixed with the same bottlenecks.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -47,7 +47,7 @@ def prior_costs(
     `physical` (m, PHYSICAL) is work by kind; `priors` are costs in ms on other devices (m,).
     """
     kinds = _per_network(counts, _bottlenecks(physical))
-    groups = [{_name(mix): kinds @ np.array(mix) for mix in _mixes()}]
+    groups = [{_name(mix): kinds @ np.array(mix) for mix in _mixes(np.any(kinds, axis=0).tolist())}]
     complete = {name: costs for name, costs in priors.items() if np.isfinite(costs).all()}
     if complete:
         elsewhere = _per_network(counts, np.column_stack(list(complete.values())))
@@ -77,8 +77,9 @@ def _bottlenecks(physical: Floats) -> Floats:
     return np.column_stack([physical[:, which].sum(axis=1) for which in columns])
 
 
-def _mixes() -> list[tuple[float, ...]]:
-    every = product(range(STEPS + 1), repeat=len(BOTTLENECKS))
+def _mixes(present: Sequence[bool]) -> list[tuple[float, ...]]:
+    """Mixes of the bottlenecks; `present` says of which there is work."""
+    every = product(*(range(STEPS + 1) if kind else (0,) for kind in present))
     return [tuple(part / STEPS for part in mix) for mix in every if sum(mix) == STEPS]
 
 
@@ -100,6 +101,8 @@ def _mixed(names: list[str], elsewhere: Floats, kinds: Floats) -> dict[str, Floa
     for name, costs in zip(names, elsewhere.T, strict=True):
         costs_of[name] = costs
         for part, (place, kind) in product(MIXED[1:], enumerate(BOTTLENECKS)):
+            if not kinds[:, place].any():
+                continue
             costs_of[f"{name}, {part:.0%} {kind}"] = (1 - part) * costs + part * kinds[:, place]
     return costs_of
 

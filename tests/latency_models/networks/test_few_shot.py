@@ -86,6 +86,25 @@ def test_priors_are_mixed_with_bottlenecks_unless_they_cannot_run_a_block() -> N
     assert same["a"] == pytest.approx(same["b"])
 
 
+def test_networks_without_depthwise_work_have_no_such_bottleneck() -> None:
+    """Its costs would all be 0, and the covariance of such networks singular."""
+    space = SearchSpace.load("ofa-resnet50d")
+    networks = [space.blocks(arch) for arch in space.sample(np.random.default_rng(0), 12)]
+    measured = np.array([1 + 1e-8 * sum(block.macs for block in net) for net in networks])
+    counts = np.ones((1, len(EVERY)))
+    physical = feature_matrix(EVERY, PHYSICAL)
+    physical[:, ["depthwise" in kind for kind in PHYSICAL]] = 0
+
+    costs = prior_costs(counts, physical, np.array([3.0]), {"a": COSTS})
+    fit = fit_few(networks, measured)
+
+    # Four quarters over three bottlenecks; the prior alone, and with two parts of each.
+    assert len(costs) == 15 + 1 + 2 * 3
+    assert not any("depthwise" in prior.name for prior in costs)
+    assert "depthwise" not in fit.base
+    assert dict(fit.errors)[fit.base] < 0.02
+
+
 @pytest.mark.parametrize("count", [10, 60])
 def test_other_networks_are_predicted(count: int) -> None:
     fit = fit_few(networks_of(count), device_ms(networks_of(count), noise=0.01), EVERY)

@@ -34,7 +34,7 @@ def of_bases(measured: Floats, bases: list[float]) -> ProblemOf:
 def test_the_candidate_that_fits_has_nearly_all_of_the_average(networks: int) -> None:
     measured = 1 + 0.01 * np.random.default_rng(0).normal(size=networks)
 
-    rows, means = average(of_bases(measured, [0.0, 1.0, 2.0]), 3, networks, GRID)
+    rows, means = average(of_bases(measured, [0.0, 1.0, 2.0]), ["a", "b", "c"], networks, GRID)
 
     assert len(rows) == networks
     assert sum(mean.share for mean in means) == pytest.approx(1)
@@ -47,7 +47,7 @@ def test_the_mean_of_a_candidate_is_that_of_its_hypotheses() -> None:
     grid = grid_of((0.1,), (0.05,), (1.0,))
     problem = of_bases(np.array([1.1, 0.9, 1.0]), [1.0, 1.0])
 
-    rows, means = average(problem, 2, 3, grid)
+    rows, means = average(problem, ["a", "b"], 3, grid)
 
     alone = problem(0, rows).solve(grid)
     for mean in means:
@@ -57,7 +57,7 @@ def test_the_mean_of_a_candidate_is_that_of_its_hypotheses() -> None:
 
 
 def test_candidates_that_fit_equally_share_evenly() -> None:
-    _, means = average(of_bases(np.ones(10), [1.0, 1.0]), 2, 10, GRID)
+    _, means = average(of_bases(np.ones(10), [1.0, 1.0]), ["a", "b"], 10, GRID)
 
     shares = [sum(mean.share for mean in means if mean.candidate == place) for place in (0, 1)]
     assert shares == pytest.approx([0.5, 0.5])
