@@ -125,7 +125,9 @@ def log_lines(name: str = "all") -> list[dict[str, Any]]:
     """A short training."""
     step = {"kind": "steps", "phase": 0, "name": name, "epoch": 0, "lr": 0.1, "images_per_s": 9.0}
     steps = [{**step, "step": 10 * i + 9, "loss": 2.0 / (i + 1)} for i in range(5)]
-    return [{"kind": "run", "space": "tiny", "seed": 0}, *steps]
+    validation = {"kind": "validation", "phase": 0, "epoch": 0, "step": 49, "network": "largest",
+                  "accuracy": 0.6, "images": 300}  # fmt: skip
+    return [{"kind": "run", "space": "tiny", "seed": 0}, *steps, validation]
 
 
 def write_lines(path: Path, lines: Sequence[dict[str, Any]]) -> None:
