@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.errors import InputError, OfabenchError
-from bench.protocol.target import Target
 from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.tables.networks import NetworksTable
 from ofabench.workflows.latency.networks import space_of
@@ -53,15 +52,6 @@ def arch_of(data: Any) -> ArchConfig | None:
         return ArchConfig.from_json({k: v for k, v in dict(data).items() if k != "space"})
     except (InputError, TypeError, ValueError):
         return None
-
-
-def short_target(target: Target) -> str:
-    """A target for a heading: what differs most often between two."""
-    threads = "1 thread" if target.threads == 1 else f"{target.threads} threads"
-    batch = "" if target.batch == 1 else f", batch {target.batch}"
-    precision = "" if target.precision == "fp32" else f", {target.precision}"
-    runtime = f"{target.backend} {target.backend_version}"
-    return f"{target.device}, {runtime}, {threads}{batch}{precision}"
 
 
 def _stages(space: SearchSpace | None, arch: ArchConfig) -> list[str]:
