@@ -19,8 +19,8 @@ from tests.support.search_runs import (
     TARGET,
     TINY,
     fails,
-    found,
     latency,
+    result_of,
     search,
     search_of,
     write_predictors,
@@ -45,7 +45,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_limit_on_what_is_counted_holds(
     option: str, limit: str, name: str, unit: str, files: Path
 ) -> None:
-    data = found(files, option, limit)
+    data = result_of(files, option, limit)
 
     blocks = TINY.blocks(TINY.from_line(json.dumps(data["arch"])))
     counted = {
@@ -62,7 +62,10 @@ def test_a_limit_on_what_is_counted_holds(
 def test_limits_in_bytes_are_of_the_precision(files: Path) -> None:
     limits = ("--max-memory-bytes", "40k", "--max-size-bytes", "500k")
 
-    whole, small = found(files, *limits), found(files, *limits, "--precision", "int8")
+    whole, small = (
+        result_of(files, *limits),
+        result_of(files, *limits, "--precision", "int8"),
+    )
 
     assert small["accuracy"] > whole["accuracy"]
     assert small["params"] > whole["params"]
@@ -70,8 +73,8 @@ def test_limits_in_bytes_are_of_the_precision(files: Path) -> None:
 
 
 def test_resolutions_narrow_the_space(files: Path) -> None:
-    free = found(files)
-    narrow = found(files, "--resolutions", "24,28")
+    free = result_of(files)
+    narrow = result_of(files, "--resolutions", "24,28")
 
     assert free["arch"]["resolution"] == 32
     assert narrow["arch"]["resolution"] == 28
@@ -80,7 +83,7 @@ def test_resolutions_narrow_the_space(files: Path) -> None:
 
 @pytest.mark.parametrize("strategy", ["evolution", "regularised", "random"])
 def test_a_strategy_is_taken_and_told(strategy: str, files: Path) -> None:
-    data = found(files, "--strategy", strategy, "--max-macs", "2e6")
+    data = result_of(files, "--strategy", strategy, "--max-macs", "2e6")
 
     assert data["strategy"] == strategy
     assert data["macs"] <= 2e6
@@ -92,7 +95,7 @@ def test_a_strategy_is_taken_and_told(strategy: str, files: Path) -> None:
 def test_confidence_leaves_room(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     limit = ("--latency", str(files / "sure.parquet"), "--max-latency-ms", "2")
 
-    plain, sure = found(files, *limit), found(files, *limit, "--confidence", "95%")
+    plain, sure = result_of(files, *limit), result_of(files, *limit, "--confidence", "95%")
 
     ms = sure["predictions"][TARGET.key]
     (margin,) = sure["margins"]
@@ -109,7 +112,7 @@ def test_confidence_leaves_room(files: Path, capsys: pytest.CaptureFixture[str])
 def test_a_front_is_written_and_shown(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     p, p2 = (str(files / name) for name in ("p.parquet", "p2.parquet"))
 
-    data = found(files, "--latency", p, "--latency", p2, "--pareto", "--points", "5")
+    data = result_of(files, "--latency", p, "--latency", p2, "--pareto", "--points", "5")
 
     assert data["format"] == FORMAT
     assert data["objectives"] == ["accuracy", TARGET.key, OTHER.key]
@@ -131,22 +134,22 @@ def test_a_front_is_written_and_shown(files: Path, capsys: pytest.CaptureFixture
 def test_a_front_keeps_other_limits(files: Path) -> None:
     p = str(files / "p.parquet")
 
-    data = found(files, "--latency", p, "--pareto", "--points", "3", "--max-params", "200000")
+    data = result_of(files, "--latency", p, "--pareto", "--points", "3", "--max-params", "200000")
 
     assert [item["limits"] for item in data["front"]] == [{"params": 200000}] * 3
     assert all(item["params"] <= 200000 for item in data["front"])
 
 
 def test_seconds_end_a_search(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    data = found(files, "--seconds", "0.001s", "--max-macs", "1e9")
+    data = result_of(files, "--seconds", "0.001s", "--max-macs", "1e9")
 
     assert data["evaluated"] == len(TINY.resolutions) * 2 + 100  # the first batch
     assert data["ended_by"] == "seconds"
     assert capsys.readouterr().out.count("limited by --seconds") == 1
 
-    assert found(files, "--seconds", "1h", "--budget", "150", "--max-macs", "1e9")["ended_by"] == (
-        "evaluations"
-    )
+    assert result_of(files, "--seconds", "1h", "--budget", "150", "--max-macs", "1e9")[
+        "ended_by"
+    ] == ("evaluations")
     assert "limited" not in capsys.readouterr().out
 
 
@@ -155,7 +158,7 @@ def test_a_front_says_once_that_seconds_ended_its_search(
 ) -> None:
     p = str(files / "p.parquet")
 
-    data = found(files, "--latency", p, "--pareto", "--points", "3", "--seconds", "0.001s")
+    data = result_of(files, "--latency", p, "--pareto", "--points", "3", "--seconds", "0.001s")
 
     assert {item["ended_by"] for item in data["front"]} == {"seconds"}
     assert capsys.readouterr().out.count("limited by --seconds") == 1
@@ -164,7 +167,7 @@ def test_a_front_says_once_that_seconds_ended_its_search(
 def test_without_a_terminal_stderr_has_the_last_line_only(
     files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found(files, "--max-macs", "2e6")
+    result_of(files, "--max-macs", "2e6")
 
     err = capsys.readouterr().err.splitlines()
     assert err == [f"written to {files / 'r.json'}; the accuracy is predicted, expect less"]
@@ -173,7 +176,7 @@ def test_without_a_terminal_stderr_has_the_last_line_only(
 def test_json_is_all_that_is_printed(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     front = ("--latency", str(files / "p.parquet"), "--pareto", "--points", "2")
 
-    data = found(files, *front, "--json")
+    data = result_of(files, *front, "--json")
 
     output = capsys.readouterr()
     assert json.loads(output.out) == data
@@ -322,8 +325,8 @@ def size(text: str) -> float | None:
 def test_the_same_file_is_written_for_the_same_seed(files: Path) -> None:
     limits = ("--max-macs", "2e6", "--latency", str(files / "p2.parquet"))
 
-    one = found(files, *limits, "--max-latency-ms", "0.006")
-    same = found(files, *limits, "--max-latency-ms", "0.006")
+    one = result_of(files, *limits, "--max-latency-ms", "0.006")
+    same = result_of(files, *limits, "--max-latency-ms", "0.006")
 
     for data in (one, same):
         del data["provenance"]  # which has the seconds

@@ -69,7 +69,7 @@ def search_of(space: str, accuracy: str, out: Path, *more: str) -> int:
     return cli.main([*common, "--budget", "600", "--patience", "20", "--seed", "3", *more])
 
 
-def search_result(files: Path, *more: str) -> dict[str, Any]:
+def result_of(files: Path, *more: str) -> dict[str, Any]:
     """What a search that must succeed wrote."""
     assert search(files, *more) == 0
     data: dict[str, Any] = json.loads((files / "r.json").read_text())
