@@ -12,10 +12,11 @@ from ofabench.report.accuracy_latency import front_sections
 from ofabench.report.block_chart import block_chart_sections
 from ofabench.report.block_latency import block_sections, device_facts_sections
 from ofabench.report.device_comparison import device_sections
+from ofabench.report.held_out import evaluated_predictors
 from ofabench.report.inputs import ACCEPTED, Inputs, read_inputs
 from ofabench.report.names import joined, names_of
 from ofabench.report.page import Page, Section, render
-from ofabench.report.prediction_quality import evaluated_predictors, prediction_sections
+from ofabench.report.prediction_quality import prediction_sections
 from ofabench.report.samples_over_time import quality_sections, sample_sections, samples_by_sweep
 from ofabench.report.search_history import history_sections
 from ofabench.report.summary import page_title, summary_cards

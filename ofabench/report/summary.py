@@ -8,11 +8,11 @@ from typing import Any
 from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.tables.table import LatencyTable
 from ofabench.report.architecture_text import space_named
+from ofabench.report.held_out import HeldOut
 from ofabench.report.inputs import Inputs
 from ofabench.report.names import Names, device_words, joined, runtime_words
 from ofabench.report.outcome import Counts
 from ofabench.report.page import Card
-from ofabench.report.prediction_quality import HeldOut
 from ofabench.report.tables import percent
 
 MET_SHARE = 0.9  # of held-out networks within 10 %: below, the card is red

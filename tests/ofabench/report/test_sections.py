@@ -16,11 +16,12 @@ from ofabench.report.block_latency import block_sections
 from ofabench.report.charts import log_ticks
 from ofabench.report.device_comparison import device_sections
 from ofabench.report.heat_map import common_scale, latency_heat_map
+from ofabench.report.held_out import evaluated_predictors
 from ofabench.report.inputs import Inputs, read_inputs
 from ofabench.report.measured_traces import sides
 from ofabench.report.names import names_of
 from ofabench.report.page import Section, plain
-from ofabench.report.prediction_quality import evaluated_predictors, prediction_sections
+from ofabench.report.prediction_quality import prediction_sections
 from ofabench.report.search_history import history_sections
 from ofabench.report.searches import Search, read_search
 from supernet.space.arch import ArchConfig
