@@ -10,6 +10,7 @@ EXTRAS = {
     "ai_edge_quantizer": ("ai-edge-quantizer", "quantizer"),
     "kornia": ("kornia", "augment"),
     "matplotlib": ("matplotlib", "report"),
+    "onnxscript": ("onnxscript", "export"),
     "plotly": ("plotly", "report"),
     "pynvml": ("nvidia-ml-py", "gpu"),
 }

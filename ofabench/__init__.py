@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from bench.protocol.backend import Backend, LoadedModel
     from bench.protocol.device import Device, LoadPlan, PassResult, Workload
     from bench.protocol.target import Target
+    from latency_models.operators.prediction import ModelPrediction
+    from latency_models.operators.predictor import OperatorPredictor
     from latency_models.tables.networks import NetworksTable
     from latency_models.tables.table import LatencyTable
     from ofabench.options.accuracy import AccuracyOptions, EvaluationOptions
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from ofabench.options.fit import FitOptions
     from ofabench.options.measure import MeasureOptions
     from ofabench.options.measured_search import MeasuringOptions
+    from ofabench.options.models import PredictModelOptions
     from ofabench.options.search import SearchOptions
     from ofabench.options.sweep import SweepOptions
     from ofabench.options.train import TrainOptions
@@ -52,6 +55,9 @@ if TYPE_CHECKING:
     from ofabench.workflows.latency.predictor import LatencyPredictor, load_predictor
     from ofabench.workflows.measure.measure import measure
     from ofabench.workflows.measure.measurements import Measurements, ModelMeasurement
+    from ofabench.workflows.models.fit_models import fit_models
+    from ofabench.workflows.models.predict_models import PredictedModels, predict_models
+    from ofabench.workflows.models.torch_module import predict_module
     from ofabench.workflows.search.accuracies import on_codes
     from ofabench.workflows.search.limits import (
         latency_limit,
@@ -109,9 +115,13 @@ _MODULES = {
     "MeasuringOptions": "ofabench.options.measured_search",
     "Model": "bench.blocks.model",
     "ModelMeasurement": "ofabench.workflows.measure.measurements",
+    "ModelPrediction": "latency_models.operators.prediction",
     "NetworksTable": "latency_models.tables.networks",
     "OfabenchError": "bench.errors",
+    "OperatorPredictor": "latency_models.operators.predictor",
     "PassResult": "bench.protocol.device",
+    "PredictModelOptions": "ofabench.options.models",
+    "PredictedModels": "ofabench.workflows.models.predict_models",
     "Predictions": "ofabench.workflows.latency.predictions",
     "SearchOptions": "ofabench.options.search",
     "SearchResult": "ofabench.workflows.search.result",
@@ -132,6 +142,7 @@ _MODULES = {
     "drift": "ofabench.workflows.sweep.drift",
     "export": "ofabench.workflows.export.export",
     "fit": "ofabench.workflows.latency.fit",
+    "fit_models": "ofabench.workflows.models.fit_models",
     "get_backend": "bench.backends.registry",
     "latency_limit": "ofabench.workflows.search.limits",
     "load_predictor": "ofabench.workflows.latency.predictor",
@@ -145,6 +156,8 @@ _MODULES = {
     "open_sweep": "ofabench.workflows.sweep.sweep_result",
     "params_limit": "ofabench.workflows.search.limits",
     "pareto": "ofabench.workflows.search.search",
+    "predict_models": "ofabench.workflows.models.predict_models",
+    "predict_module": "ofabench.workflows.models.torch_module",
     "register_backend": "bench.backends.registry",
     "register_device": "bench.devices.registry",
     "search": "ofabench.workflows.search.search",
@@ -186,9 +199,13 @@ __all__ = [
     "MeasuringOptions",
     "Model",
     "ModelMeasurement",
+    "ModelPrediction",
     "NetworksTable",
     "OfabenchError",
+    "OperatorPredictor",
     "PassResult",
+    "PredictModelOptions",
+    "PredictedModels",
     "Predictions",
     "SearchOptions",
     "SearchResult",
@@ -209,6 +226,7 @@ __all__ = [
     "drift",
     "export",
     "fit",
+    "fit_models",
     "get_backend",
     "latency_limit",
     "load_predictor",
@@ -222,6 +240,8 @@ __all__ = [
     "open_sweep",
     "params_limit",
     "pareto",
+    "predict_models",
+    "predict_module",
     "register_backend",
     "register_device",
     "search",

@@ -102,11 +102,26 @@ def _optimised(source: str | bytes, threads: int) -> Any:
         options = session_options(threads)
         options.optimized_model_filepath = str(path)
         try:
-            onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+            onnxruntime.InferenceSession(
+                _content(source), options, providers=["CPUExecutionProvider"]
+            )
         except refusals() as error:
             line = " ".join(str(error).split())[:200]
             raise FileError(f"onnxruntime cannot optimise the model: {line}") from error
         return onnx.load(str(path))
+
+
+def _content(source: str | bytes) -> bytes:
+    """Return a model's content with its external data, which the optimised model has inside."""
+    import onnx
+
+    if isinstance(source, bytes):
+        return source
+    try:
+        content: bytes = onnx.load(source).SerializeToString()
+    except ValueError as error:
+        raise FileError("the model has 2 GB or more: its operators cannot be cut out") from error
+    return content
 
 
 def _run_facts(

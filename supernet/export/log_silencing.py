@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Swallow stdout, stderr, warnings and log lines below an error, of Python code, within."""
+def quiet(level: int = logging.WARNING) -> Iterator[None]:
+    """Swallow stdout, stderr, warnings and log lines up to `level`, of Python code, within."""
     before = logging.root.manager.disable
     with (
         warnings.catch_warnings(),
@@ -17,7 +17,7 @@ def quiet() -> Iterator[None]:
         contextlib.redirect_stderr(io.StringIO()),
     ):
         warnings.simplefilter("ignore")
-        logging.disable(logging.WARNING)
+        logging.disable(level)
         try:
             yield
         finally:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from onnx import TensorProto, helper
 
 import ofabench as ob
@@ -134,3 +135,28 @@ def test_operators_are_of_onnx_files_on_this_machine(tmp_path: Path) -> None:
     quick = ob.MeasureOptions(operators=True)
     measured = ob.measure(path, "fake", options=quick)
     assert "leave --operators out" in measured.failures["relu.json"]
+
+
+class Product(torch.nn.Module):
+    """A matrix product and a Tanh."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(64, 64))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(x @ self.weight)
+
+
+def test_a_torch_module_is_predicted_by_its_exported_file(swept: Path) -> None:
+    predictor = fit_models(swept / "ops.sqlite")
+    module = Product()
+    prediction = ob.predict_module(module, torch.zeros(4, 64), predictor)
+    kinds = {cost.operator.kind: cost.count for cost in prediction.costs}
+    assert kinds == {"MatMul": 1, "Tanh": 1}
+    assert prediction.coverage == 1
+    assert module.training
+    with pytest.raises(InputError, match="torch cannot export the module"):
+        ob.predict_module(module, torch.zeros(4, 65), predictor)
+    with pytest.raises(InputError, match=r"expected a torch\.nn\.Module"):
+        ob.predict_module("m.pt", torch.zeros(4, 64), predictor)
