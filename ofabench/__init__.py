@@ -54,7 +54,8 @@ if TYPE_CHECKING:
     from ofabench.workflows.latency.predictions import Predictions
     from ofabench.workflows.latency.predictor import LatencyPredictor, load_predictor
     from ofabench.workflows.measure.measure import measure
-    from ofabench.workflows.measure.measurements import Measurements, ModelMeasurement
+    from ofabench.workflows.measure.measurements import Measurements
+    from ofabench.workflows.measure.model_measurement import ModelMeasurement
     from ofabench.workflows.models.fit_models import fit_models
     from ofabench.workflows.models.predict_models import PredictedModels, predict_models
     from ofabench.workflows.models.torch_module import predict_module
@@ -114,7 +115,7 @@ _MODULES = {
     "Measurements": "ofabench.workflows.measure.measurements",
     "MeasuringOptions": "ofabench.options.measured_search",
     "Model": "bench.blocks.model",
-    "ModelMeasurement": "ofabench.workflows.measure.measurements",
+    "ModelMeasurement": "ofabench.workflows.measure.model_measurement",
     "ModelPrediction": "latency_models.operators.prediction",
     "NetworksTable": "latency_models.tables.networks",
     "OfabenchError": "bench.errors",

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from ofabench.options.measure import GateOptions
-from ofabench.workflows.measure.measurements import Measurements, ModelMeasurement
+from ofabench.workflows.measure.measurements import Measurements
+from ofabench.workflows.measure.model_measurement import ModelMeasurement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,14 +16,15 @@ from bench.protocol.target import Target
 from ofabench.options.measure import MeasureOptions, MeasureRequest
 from ofabench.workflows.devices import DeviceLike, device_in, measuring_alone, waits
 from ofabench.workflows.measure.jobs import BackendJob, backend_jobs
-from ofabench.workflows.measure.measurements import Measurements, ModelMeasurement
+from ofabench.workflows.measure.measurements import Measurements
 from ofabench.workflows.measure.model_files import named_paths
+from ofabench.workflows.measure.model_measurement import ModelMeasurement
 
 if TYPE_CHECKING:
     from bench.sweep.store import SweepStore
     from bench.timing.measurement import Measurement
 
-__all__ = ["Measurements", "ModelMeasurement", "measure"]
+__all__ = ["Measurements", "measure"]
 DEFAULTS = MeasureOptions()
 
 

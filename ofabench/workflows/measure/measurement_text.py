@@ -1,10 +1,8 @@
 """Measured model files as lines of text."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from ofabench.workflows.measure.measurements import ModelMeasurement
+from ofabench.workflows.measure.model_measurement import ModelMeasurement
 
 HEADINGS = (
     "model",
@@ -21,9 +19,7 @@ HEADINGS = (
 LEFT_COLUMNS = 2
 
 
-def measurement_lines(
-    models: "Sequence[ModelMeasurement]", failures: Mapping[str, str]
-) -> list[str]:
+def measurement_lines(models: Sequence[ModelMeasurement], failures: Mapping[str, str]) -> list[str]:
     """Return a table of latencies, its notes, and a line for each file that failed."""
     lines: list[str] = []
     for target in dict.fromkeys(model.target for model in models):
@@ -52,7 +48,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def _cells(model: "ModelMeasurement") -> tuple[str, ...]:
+def _cells(model: ModelMeasurement) -> tuple[str, ...]:
     memory = model.peak_memory_bytes
     return (
         model.file,

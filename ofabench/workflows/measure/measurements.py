@@ -11,54 +11,12 @@ from typing import TYPE_CHECKING, Any, Self
 from bench.errors import FileError, InputError
 from bench.files import VALUE_DAMAGE, read_json, write_atomically, write_text
 from ofabench.workflows.measure.measurement_text import measurement_lines
+from ofabench.workflows.measure.model_measurement import ModelMeasurement
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT = "ofabench-measurements-1"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelMeasurement:
-    """One model file on one target. Latencies are in ms, of the samples that count.
-
-    Attributes:
-        file: name of the file.
-        backend: which runtime ran it.
-        target: key of what it was measured on.
-        measured_ms: median as measured; `low_ms` and `high_ms` are its 95 % interval from
-            replicates.
-        corrected_ms: median, drift-corrected; `corrected_low_ms` and `corrected_high_ms` are its
-            interval.
-        p90_ms, p99_ms: percentiles of single samples as measured; p99 from 500 samples on.
-        cold_ms: median of the first sample of each burst, drift-corrected.
-        samples: how many timing samples count.
-        settled: whether the interval is narrow enough to be relied on.
-        load_ms, first_ms, peak_memory_bytes: of loading it in a fresh process on this machine;
-            None elsewhere.
-        size_bytes: of the file.
-        digest: of its content, shapes and input values.
-    """
-
-    file: str
-    backend: str
-    target: str
-    measured_ms: float
-    low_ms: float
-    high_ms: float
-    corrected_ms: float
-    corrected_low_ms: float
-    corrected_high_ms: float
-    p90_ms: float
-    p99_ms: float | None
-    cold_ms: float
-    samples: int
-    settled: bool
-    load_ms: float | None
-    first_ms: float | None
-    peak_memory_bytes: int | None
-    size_bytes: int
-    digest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
