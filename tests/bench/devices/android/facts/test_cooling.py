@@ -56,7 +56,7 @@ def test_a_lowered_limit_tells() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "said"),
+    ("status", "text"),
     [(0, ""), (1, ""), (2, "Android's thermal status is moderate"), (None, "")],
 )
 def test_androids_own_verdict_tells_from_moderate_on(status: int | None, text: str) -> None:
