@@ -17,6 +17,7 @@ from latency_models.regression.robust_gp import ROUNDS, RobustPosterior, solve
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
+_MOST_AT_ONCE = 1_000_000  # numbers in covariances that are solved together
 STEP = 2.0  # factor of a step of a hyperparameter; of the last steps, its root
 _WORTHWHILE = 0.1  # evidence that a step must gain
 _LEAST, _MOST = 1e-3, 0.6  # standard deviations, relative
@@ -56,9 +57,11 @@ class VarianceComponents:
 
     def choose(self, grid: Floats, rounds: int = ROUNDS) -> tuple[Floats, float]:
         """Return the row of `grid` with the highest evidence, (k + 2,), and that evidence."""
-        evidence = [float(self.solve(row[None], rounds).evidence[0]) for row in grid]
+        size = max(1, _MOST_AT_ONCE // max(len(self.values), 1) ** 2)
+        parts = np.split(grid, range(size, len(grid), size))
+        evidence = np.concatenate([self.solve(part, rounds).evidence for part in parts])
         best = int(np.argmax(evidence))
-        return grid[best], evidence[best]
+        return grid[best], float(evidence[best])
 
 
 def grid_of(*choices: Sequence[float]) -> Floats:
