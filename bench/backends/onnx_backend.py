@@ -16,6 +16,7 @@ from bench.backends.inputs import (
     random_images,
 )
 from bench.backends.onnx_file_model import OnnxFileModel
+from bench.backends.onnx_session import open_session, refusals
 from bench.blocks.model import Model
 from bench.blocks.weight_bytes import PRECISIONS
 from bench.errors import FileError, MissingRuntimeError
@@ -78,13 +79,13 @@ class OnnxBackend:
     def load_file(self, content: bytes, target: Target, *, seed: int = 0) -> OnnxModel:
         self.version()
         check_precision(target, PRECISIONS)
-        return OnnxModel(_session(content, target.threads), target, seed)
+        return OnnxModel(open_session(content, target.threads), target, seed)
 
     def load_model_file(self, file: ModelFile, target: Target, *, seed: int = 0) -> OnnxFileModel:
         """Load an ONNX file of any origin from its path, so that external data is found."""
         self.version()
         source = str(file.path) if file.data is None else file.data
-        session = _session(source, target.threads, optimise=file.optimise)
+        session = open_session(source, target.threads, optimise=file.optimise)
         try:
             return OnnxFileModel(session, file, seed)
         except refusals() as error:
@@ -107,55 +108,6 @@ def _runtime_version() -> str:
             f"backend onnx cannot import {error.name or 'onnxruntime'}: {_INSTALL}"
         ) from error
     return str(onnxruntime.__version__)
-
-
-def session_options(threads: int, *, optimise: bool = True) -> Any:
-    """Return the options of a session: every optimisation of the graph, or none."""
-    import onnxruntime
-
-    level = onnxruntime.GraphOptimizationLevel
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.graph_optimization_level = level.ORT_ENABLE_ALL if optimise else level.ORT_DISABLE_ALL
-    options.log_severity_level = 3
-    # Threads of one model must not keep spinning while the next model runs.
-    options.add_session_config_entry("session.force_spinning_stop", "1")
-    return options
-
-
-def _session(content: bytes | str, threads: int, *, optimise: bool = True) -> Any:
-    import onnxruntime
-
-    options = session_options(threads, optimise=optimise)
-    try:
-        # Without the fallback, which prints to stdout and then tries the same again.
-        session = onnxruntime.InferenceSession(
-            content, options, providers=["CPUExecutionProvider"], enable_fallback=0
-        )
-    except refusals() as error:
-        line = " ".join(str(error).split())[:200]
-        raise FileError(f"not an ONNX file that onnxruntime can run: {line}") from error
-    # The session would keep the file for a change of providers, which never happens.
-    session._model_bytes = None
-    return session
-
-
-def refusals() -> tuple[type[Exception], ...]:
-    """Return the exceptions that onnxruntime raises for a model that it cannot load or run."""
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
-
-    return (
-        state.InvalidProtobuf,
-        state.InvalidGraph,
-        state.InvalidArgument,
-        state.Fail,
-        state.EPFail,
-        state.NotImplemented,
-        state.RuntimeException,
-        state.NoSuchFile,
-        UnicodeDecodeError,  # a message that quotes a damaged name
-    )
 
 
 def _is_installed(distribution: str) -> bool:

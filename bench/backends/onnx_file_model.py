@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.backends.onnx_session import open_session
 from bench.errors import FileError, InputError
 from bench.models.model_file import ModelFile
 from bench.models.tensors import InputSpec, check_values, fix_shapes, random_values
@@ -90,19 +91,8 @@ def input_specs(session: Any) -> tuple[InputSpec, ...]:
 
 def session_inputs(file: ModelFile, threads: int) -> tuple[InputSpec, ...]:
     """Return the inputs that a file declares; its graph is not optimised for that."""
-    import onnxruntime
-
-    from bench.backends.onnx_backend import refusals, session_options
-
     source = str(file.path) if file.data is None else file.data
-    options = session_options(threads, optimise=False)
-    try:
-        session = onnxruntime.InferenceSession(
-            source, options, providers=["CPUExecutionProvider"], enable_fallback=0
-        )
-    except refusals() as error:
-        line = " ".join(str(error).split())[:200]
-        raise FileError(f"not an ONNX file that onnxruntime can run: {line}") from error
+    session = open_session(source, threads, optimise=False)
     return input_specs(session)
 
 

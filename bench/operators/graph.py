@@ -95,7 +95,7 @@ def _optimised(source: str | bytes, threads: int) -> Any:
     import onnx
     import onnxruntime
 
-    from bench.backends.onnx_backend import refusals, session_options
+    from bench.backends.onnx_session import refusals, session_options
 
     with tempfile.TemporaryDirectory(prefix="ofabench-") as folder:
         path = Path(folder) / "optimised.onnx"
@@ -130,7 +130,7 @@ def _run_facts(
     """Run a model that shows every tensor as an output, as it is; yield what each is."""
     import onnxruntime
 
-    from bench.backends.onnx_backend import refusals, session_options
+    from bench.backends.onnx_session import refusals, session_options
 
     options = session_options(threads, optimise=False)
     refused: tuple[type[Exception], ...] = (*refusals(), ValueError)

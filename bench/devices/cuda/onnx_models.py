@@ -18,7 +18,8 @@ from bench.backends.inputs import (
     only_pair,
     random_images,
 )
-from bench.backends.onnx_backend import OnnxBackend, refusals
+from bench.backends.onnx_backend import OnnxBackend
+from bench.backends.onnx_session import refusals
 from bench.devices.cuda.driver import Driver, OutOfMemory
 from bench.devices.cuda.options import CudaOptions
 from bench.digests import content_digest

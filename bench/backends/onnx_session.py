@@ -1,0 +1,55 @@
+"""Sessions of onnxruntime on this machine's processor."""
+
+from typing import Any
+
+from bench.errors import FileError
+
+
+def session_options(threads: int, *, optimise: bool = True) -> Any:
+    """Return the options of a session: every optimisation of the graph, or none."""
+    import onnxruntime
+
+    level = onnxruntime.GraphOptimizationLevel
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.graph_optimization_level = level.ORT_ENABLE_ALL if optimise else level.ORT_DISABLE_ALL
+    options.log_severity_level = 3
+    # Threads of one model must not keep spinning while the next model runs.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    return options
+
+
+def open_session(content: bytes | str, threads: int, *, optimise: bool = True) -> Any:
+    """Return a session of a model by path or content; `FileError` where it cannot be loaded."""
+    import onnxruntime
+
+    options = session_options(threads, optimise=optimise)
+    try:
+        # Without the fallback, which prints to stdout and then tries the same again.
+        session = onnxruntime.InferenceSession(
+            content, options, providers=["CPUExecutionProvider"], enable_fallback=0
+        )
+    except refusals() as error:
+        line = " ".join(str(error).split())[:200]
+        raise FileError(f"not an ONNX file that onnxruntime can run: {line}") from error
+    # The session would keep the file for a change of providers, which never happens.
+    session._model_bytes = None
+    return session
+
+
+def refusals() -> tuple[type[Exception], ...]:
+    """Return the exceptions that onnxruntime raises for a model that it cannot load or run."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    return (
+        state.InvalidProtobuf,
+        state.InvalidGraph,
+        state.InvalidArgument,
+        state.Fail,
+        state.EPFail,
+        state.NotImplemented,
+        state.RuntimeException,
+        state.NoSuchFile,
+        UnicodeDecodeError,  # a message that quotes a damaged name
+    )
