@@ -25,7 +25,7 @@ from latency_models.fitting import fit_predictor
 from latency_models.regression.active_learning import block_prior, rough_ms
 from latency_models.tables.networks import NetworksTable
 from latency_models.tables.table import LatencyTable
-from latency_models.vectorized.vectorized_predictor import compile_dense
+from latency_models.vectorized.vectorized_predictor import compile_latency
 from ofabench.workflows.latency.networks import held_out_networks
 from supernet.space.space import SearchSpace
 
@@ -116,7 +116,7 @@ def judged(measured: Measured, rows: list[int]) -> Evaluation:
         blocks=space.unique_blocks(),
     )
     on = held_out_networks(others, others.column_or_only(None), space, predictor)
-    predicted_ms = compile_dense(predictor, space.choices).predict(on.codes)
+    predicted_ms = compile_latency(predictor, space.choices).predict(on.codes)
     corrected_ms = on.measured.drift_corrected_ms
     return evaluate(predicted_ms, on.measured.ms if corrected_ms is None else corrected_ms)
 

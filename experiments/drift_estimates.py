@@ -24,7 +24,7 @@ from ofabench.workflows.deploy.verification_task import blocks_measured_with
 from supernet.export.model_card import read_exported
 from supernet.verification.drift import blocks_ms, drift_since_sweep, references_ms
 from supernet.verification.verdicts import Expected, verify
-from supernet.verification.verify import Bench, measure_file
+from supernet.verification.verify import MeasuringSetup, measure_file
 
 TOLERANCE = 0.1
 
@@ -92,7 +92,7 @@ def _tries(run: Path, count: int, force: bool) -> Iterator[Try]:
 
 def _measure(model: Path, predictor: LatencyPredictor, seed: int, force: bool) -> Try:
     content, card = read_exported(model)
-    bench = Bench(
+    bench = MeasuringSetup(
         device=get_device("cpu"),
         backend=get_backend(card.backend),
         target=predictor.target,

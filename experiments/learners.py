@@ -15,7 +15,7 @@ from latency_models.networks.categories.fit import fit_categories
 from latency_models.networks.categories.predictor import Codes, category_columns, codes_of
 from latency_models.regression.features import block_sums
 from latency_models.tables.networks import NetworksTable, foreign_target
-from latency_models.vectorized.vectorized_predictor import compile_dense
+from latency_models.vectorized.vectorized_predictor import compile_latency
 from supernet.space.space import SearchSpace
 
 Floats = NDArray[np.float64]
@@ -88,7 +88,7 @@ class BlockLearner(Learner):
         )
 
     def predict(self, predictor: Any, rows: Rows) -> Floats:
-        return compile_dense(predictor, self.space.choices).predict(self.codes[rows])
+        return compile_latency(predictor, self.space.choices).predict(self.codes[rows])
 
 
 @dataclass(frozen=True, kw_only=True)

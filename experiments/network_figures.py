@@ -8,7 +8,7 @@ import numpy as np
 
 from experiments.network_steps import TargetSteps
 from latency_models.evaluation.evaluate import Evaluation, evaluate
-from latency_models.evaluation.evaluation import Verdict, judge
+from latency_models.evaluation.evaluation import PredictorEvaluation, evaluate_predictor
 from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.tables.networks import NetworksTable
 from ofabench.workflows.latency.networks import held_out_networks
@@ -25,11 +25,11 @@ class Figures:
     """All of one target. `unseen` are networks of resolutions that no block was measured at."""
 
     name: str
-    judged: Verdict
+    judged: PredictorEvaluation
     unseen: Evaluation
     again: Evaluation  # the same networks, measured twice
     again_drift_corrected: Evaluation  # corrected for drift between the processes
-    searched: Verdict
+    searched: PredictorEvaluation
 
     def lines(self) -> Iterator[str]:
         judged = self.judged
@@ -79,7 +79,7 @@ def figures_of(target: TargetSteps) -> Figures:
         table = tables[name]
         on = held_out_networks(table, table.column_or_only(None), space, predictor)
         judged_on[name] = on
-        verdicts[name] = judge(predictor, space.choices, on.codes, on.measured)
+        verdicts[name] = evaluate_predictor(predictor, space.choices, on.codes, on.measured)
     judged, sizes = verdicts["judge"], judged_on["judge"].codes[:, 0]
     unseen = ~np.isin(sizes, target.amount.measured_resolutions())
     judged_ms = judged_on["judge"].measured.ms

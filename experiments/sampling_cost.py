@@ -20,7 +20,7 @@ import numpy as np
 from latency_models.fitting import fit_predictor
 from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.tables.table import LatencyTable
-from latency_models.vectorized.vectorized_predictor import compile_dense
+from latency_models.vectorized.vectorized_predictor import compile_latency
 from supernet.constraints.constraints import Constraint, Costs, macs
 from supernet.sampling.draws import Draws, UniformDraws
 from supernet.sampling.estimate import LossEstimate
@@ -75,7 +75,7 @@ def main() -> int:
 def costs_of(space: SearchSpace, predictor: LatencyPredictor | None) -> Costs:
     if predictor is None:
         return macs(space.choices)
-    return compile_dense(predictor, space.choices).predict
+    return compile_latency(predictor, space.choices).predict
 
 
 def rows(space: SearchSpace, costs: Costs) -> Iterator[Row]:

@@ -1,4 +1,4 @@
-"""Latency tables, regression predictors and their composition to networks. No torch here."""
+"""Latency tables, regression predictors and calibration on networks; no torch."""
 
 import logging
 

@@ -12,7 +12,7 @@ from bench.errors import InputError, TargetMismatchError
 from bench.protocol.progress import NoProgress, Progress
 from bench.protocol.target import Target
 from latency_models.drift.model import DriftModel
-from latency_models.drift.provenance import DRIFT_MEAN, kept_log
+from latency_models.drift.provenance import DRIFT_MEAN, drift_log_of
 from latency_models.evaluation.evaluate import macs_line
 from latency_models.networks.correction import fit_correction
 from latency_models.networks.few_shot import all_blocks, fit_few
@@ -44,7 +44,7 @@ from latency_models.tables.storage import origin
 from latency_models.tables.table import LatencyTable
 
 _SEED = 0
-LEAST_TO_BLEND = 8  # networks
+LEAST_TO_BLEND = 8  # networks needed for a blend with the few-shot fit
 
 
 def fit_predictor(  # noqa: PLR0913
@@ -58,7 +58,7 @@ def fit_predictor(  # noqa: PLR0913
     priors: Mapping[str, LatencyPredictor] | None = None,
     progress: Progress | None = None,
 ) -> LatencyPredictor:
-    """Fit blocks on a table, their composition on whole networks, or all on networks alone.
+    """Fit blocks on a table, the network calibration on networks, or all on networks alone.
 
     On networks alone, costs are also inferred for `blocks`, those of the space, and predictors of
     other devices may be `priors`, by name. `target` is that of the networks: needed without a
@@ -71,31 +71,31 @@ def fit_predictor(  # noqa: PLR0913
         raise InputError("networks and their measured latencies go together, got one of them")
     if networks is not None and measured_ms is not None:
         _check_networks(networks, measured_ms)
-    told, shown = dict(provenance or {}), progress or NoProgress()
-    mean = _drift_mean({**({} if table is None else table.provenance), **told})
+    facts, shown = dict(provenance or {}), progress or NoProgress()
+    mean = _drift_mean({**({} if table is None else table.provenance), **facts})
     if mean != 1.0:
-        told[DRIFT_MEAN] = mean
+        facts[DRIFT_MEAN] = mean
         measured_ms = None if measured_ms is None else measured_ms * mean
     if networks is not None and measured_ms is not None:
         macs = np.array([float(sum(block.macs for block in network)) for network in networks])
-        told["macs_line"] = macs_line(macs, measured_ms)  # a baseline for `judge`
+        facts["macs_line"] = macs_line(macs, measured_ms)  # a baseline for `evaluate_predictor`
     if table is None:
         if networks is None or measured_ms is None or target is None:
             raise InputError("nothing to fit: give a latency table, or networks with a target")
-        return _fit_on_networks(networks, measured_ms, target, told, blocks, priors or {}, shown)
+        return _fit_on_networks(networks, measured_ms, target, facts, blocks, priors or {}, shown)
     if priors:
-        raise InputError("priors are for fits on whole networks alone: leave the table out")
+        raise InputError("priors are for fits on whole networks alone: give no table")
     if target is not None and target != table.target:
         raise TargetMismatchError(
             f"the table is of {table.target.key}, the networks of {target.key}; "
             "fit on figures of one target"
         )
-    return _fit_on_table(table, networks, measured_ms, told, blocks, mean, shown)
+    return _fit_on_table(table, networks, measured_ms, facts, blocks, mean, shown)
 
 
 def _drift_mean(provenance: Mapping[str, Any]) -> float:
-    """The mean over sessions over the sweep's own level, as the drift log says; 1 without one."""
-    log = kept_log(provenance)
+    """Return the mean latency over sessions relative to the sweep; 1 without a drift log."""
+    log = drift_log_of(provenance)
     return 1.0 if log is None else float(np.exp(DriftModel.of(log).log_mean))
 
 
@@ -110,7 +110,7 @@ def _fit_on_table(  # noqa: PLR0913, PLR0917
 ) -> LatencyPredictor:
     warm = drift_mean * table.rows["latency_ms"].to_numpy(dtype=np.float64)
     cold = drift_mean * table.rows["cold_ms"].to_numpy(dtype=np.float64)
-    # A source that knows no cold figures gets cold = warm: composition then finds no difference.
+    # A source without cold figures gets cold = warm: calibration then finds no difference.
     cold = np.where(np.isnan(cold), warm, cold)
     models: dict[tuple[str, str], Regression] = {}
     choices: list[Choice] = []
@@ -120,7 +120,8 @@ def _fit_on_table(  # noqa: PLR0913, PLR0917
         progress.start(forms, "fitting blocks")
     for kind in sorted(rows):
         models[kind, "warm"], choice = fit_kind(kind, table.specs, warm, _SEED, progress)
-        # What suits the warm figures suits the cold ones; to judge both would take twice as long.
+        # The form chosen for warm figures is used for cold ones: choosing both would take twice as
+        # long.
         models[kind, "cold"] = fit_form(choice.form, rows_of(kind, table.specs, cold), _SEED)
         choices.append(choice)
     models[POOLED, "warm"], models[POOLED, "cold"] = (
@@ -146,10 +147,10 @@ def with_composition(
     space_blocks: Sequence[BlockSpec] = (),
     progress: Progress | None = None,
 ) -> LatencyPredictor:
-    """Return the same blocks, calibrated by these measured networks.
+    """Return the predictor of the same blocks, calibrated on measured networks.
 
-    Either by the terms of `NetworkCalibration` and a correction, or by a few-shot fit of the
-    networks with the blocks' latencies as priors: whichever has the lower leave-one-out error.
+    The calibration is either `NetworkCalibration` with a correction, or a few-shot fit of the
+    networks with the blocks' latencies as priors, whichever has the lower leave-one-out error.
     """
     composed = _by_terms(blocks, networks, measured_ms)
     composed = replace(composed, fitted=_by_key(networks, measured_ms))
@@ -157,20 +158,20 @@ def with_composition(
     assert choice is not None
     if len(networks) < LEAST_TO_BLEND:
         return composed
-    every = all_blocks(networks, [*space_blocks, *blocks.known])
-    specs = [spec for spec, one in zip(every, blocks.runs(every), strict=True) if one]
+    candidates = all_blocks(networks, [*space_blocks, *blocks.known])
+    specs = [spec for spec, runs in zip(candidates, blocks.runs(candidates), strict=True) if runs]
     warm, cold = blocks.alone_ms(specs)
     costs = {"warm blocks": warm, "cold blocks": cold}
-    found = fit_few(networks, measured_ms, specs, costs, progress)
-    error = dict(found.errors)[found.base]
-    errors = (*choice.errors, (f"blend, {found.base}", error))
+    few_shot = fit_few(networks, measured_ms, specs, costs, progress)
+    error = dict(few_shot.errors)[few_shot.base]
+    errors = (*choice.errors, (f"blend, {few_shot.base}", error))
     if error >= dict(choice.errors)[choice.form]:
         return replace(composed, composition_choice=replace(choice, errors=errors))
     return replace(
         composed,
-        inferred=found.costs_ms,
+        inferred=few_shot.costs_ms,
         composition=replace(
-            composed.composition, overhead_ms=found.overhead_ms, spread=spread_of(error)
+            composed.composition, overhead_ms=few_shot.overhead_ms, spread=spread_of(error)
         ),
         composition_choice=replace(choice, form=errors[-1][0], errors=errors),
     )
@@ -209,28 +210,30 @@ def _fit_on_networks(  # noqa: PLR0913, PLR0917
 ) -> LatencyPredictor:
     specs = all_blocks(networks, blocks)
     costs = {name: prior.block_ms(specs) for name, prior in priors.items()}
-    found = fit_few(networks, measured_ms, blocks, costs, progress)
-    model = Regression(coefficients=found.coefficients)
+    few_shot = fit_few(networks, measured_ms, blocks, costs, progress)
+    model = Regression(coefficients=few_shot.coefficients)
     return LatencyPredictor(
         target=target,
         provenance={"fitted": origin(), **provenance},
         known={},
-        inferred=found.costs_ms,
+        inferred=few_shot.costs_ms,
         fitted=_by_key(networks, measured_ms),
         seen=tuple(dict.fromkeys(block for network in networks for block in network)),
         models={(POOLED, quantity): model for quantity in QUANTITIES},
         composition=NetworkCalibration(
-            overhead_ms=found.overhead_ms,
-            spread=spread_of(dict(found.errors)[found.base]),
+            overhead_ms=few_shot.overhead_ms,
+            spread=spread_of(dict(few_shot.errors)[few_shot.base]),
         ),
         composition_choice=CalibrationChoice(
-            form=found.base, networks=len(networks), errors=found.errors
+            form=few_shot.base, networks=len(networks), errors=few_shot.errors
         ),
     )
 
 
 def _by_key(networks: Sequence[Network], measured_ms: Floats) -> dict[str, float]:
-    return {network_key(net): ms for net, ms in zip(networks, measured_ms.tolist(), strict=True)}
+    return {
+        network_key(network): ms for network, ms in zip(networks, measured_ms.tolist(), strict=True)
+    }
 
 
 def _check_networks(networks: Sequence[Network], measured_ms: Floats) -> None:

@@ -1,6 +1,6 @@
-"""Cost of networks for N devices: one supernet against one training for each device.
+"""Compare the cost of networks for N devices: one supernet, or one training per device.
 
-Costs are straight lines in N, so all there is to know is where two of them cross.
+Costs are linear in N, so the comparison is the N at which two lines cross.
 """
 
 import math
@@ -15,15 +15,15 @@ S_PER_H = 3600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Amount:
-    """Hours of a device (of a core, of a card), and energy where it is known."""
+    """Hours of a device (a core or a GPU), and the energy where it is known."""
 
     device_h: float
     kwh: float | None = None
 
     def __post_init__(self) -> None:
-        for what, value in (("device hours", self.device_h), ("kWh", self.kwh or 0.0)):
+        for unit, value in (("device hours", self.device_h), ("kWh", self.kwh or 0.0)):
             if not 0 <= value < math.inf:
-                raise InputError(f"a cost has {value} {what}, expected a number of at least 0")
+                raise InputError(f"a cost has {value} {unit}, expected a number of at least 0")
 
     def __add__(self, other: "Amount") -> "Amount":
         known = self.kwh is not None and other.kwh is not None
@@ -33,7 +33,7 @@ class Amount:
         )
 
     def times(self, n: int) -> "Amount":
-        """Cost of doing it `n` times."""
+        """Return the cost of `n` repetitions."""
         return Amount(device_h=n * self.device_h, kwh=None if self.kwh is None else n * self.kwh)
 
 
@@ -42,22 +42,22 @@ NOTHING = Amount(device_h=0.0, kwh=0.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approach:
-    """A way to networks for N devices: `once`, and `each` again for every device."""
+    """Way to produce networks for N devices: cost `once`, and `each` per device."""
 
     name: str
     once: Amount
     each: Amount
 
     def total(self, devices: int) -> Amount:
-        """Cost for so many devices."""
+        """Return the cost for so many devices."""
         return self.once + self.each.times(devices)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """What electricity gives off, and how much a building needs for each kWh that computes.
+    """CO2 intensity of electricity, and the overhead of the data centre.
 
-    `pue` is power usage effectiveness: 1 counts the devices alone.
+    `pue` is the power usage effectiveness: 1 counts only the devices.
     """
 
     g_per_kwh: float
@@ -71,20 +71,20 @@ class Grid:
             )
 
     def co2e_kg(self, amount: Amount) -> float | None:
-        """Kilograms of CO2 equivalents; None where the energy is not known."""
+        """Return kilograms of CO2 equivalents; None where the energy is unknown."""
         return None if amount.kwh is None else amount.kwh * self.pue * self.g_per_kwh / 1000
 
 
 def amount_of(device_s: float, energy_j: float | None) -> Amount:
-    """Cost of a run, from seconds and joules."""
+    """Return the cost of a run from seconds and joules."""
     kwh = None if energy_j is None else energy_j / J_PER_KWH
     return Amount(device_h=device_s / S_PER_H, kwh=kwh)
 
 
 def crossing(ours: Approach, other: Approach) -> float | None:
-    """Return the N at which both take as many device hours; more devices are cheaper with `ours`.
+    """Return the N at which both take equal device hours; above it, `ours` is cheaper.
 
-    None where `ours` gains nothing by more devices. 0 where it is cheaper from the first.
+    Returns None where `ours` never becomes cheaper, and 0 where it is always cheaper.
     """
     return _crossing(
         ours.once.device_h - other.once.device_h, other.each.device_h - ours.each.device_h
@@ -92,8 +92,8 @@ def crossing(ours: Approach, other: Approach) -> float | None:
 
 
 def energy_crossing(ours: Approach, other: Approach) -> float | None:
-    """Return the same for energy (and so for CO2); None also where energy is not known."""
-    amounts = [one.kwh for one in (ours.once, other.once, other.each, ours.each)]
+    """Return the same for energy (and so for CO2); None also where energy is unknown."""
+    amounts = [amount.kwh for amount in (ours.once, other.once, other.each, ours.each)]
     if any(kwh is None for kwh in amounts):
         return None
     ours_once, other_once, other_each, ours_each = (kwh or 0.0 for kwh in amounts)
@@ -101,7 +101,7 @@ def energy_crossing(ours: Approach, other: Approach) -> float | None:
 
 
 def first_cheaper(crosses_at: float | None) -> int | None:
-    """Least whole number of devices for which the supernet is the cheaper; None for never."""
+    """Return the smallest number of devices for which the supernet is cheaper; None for never."""
     if crosses_at is None:
         return None
     nearest = round(crosses_at)
@@ -139,15 +139,19 @@ PUBLISHED_OTHERS = (
 def compared(
     ours: Approach, other: Approach, devices: tuple[int, ...], grid: Grid
 ) -> dict[str, Any]:
-    """Both lines as JSON values: what they are made of, totals by N, and where they cross."""
+    """Return the comparison as JSON values: both approaches, totals by N, and the crossing."""
     crosses, energy_crosses = crossing(ours, other), energy_crossing(ours, other)
     return {
         "approaches": [
-            {"name": one.name, "once": asdict(one.once), "each": asdict(one.each)}
-            for one in (ours, other)
+            {"name": approach.name, "once": asdict(approach.once), "each": asdict(approach.each)}
+            for approach in (ours, other)
         ],
         "totals": [
-            {"devices": n, "ours": told(ours.total(n), grid), "other": told(other.total(n), grid)}
+            {
+                "devices": n,
+                "ours": amount_json(ours.total(n), grid),
+                "other": amount_json(other.total(n), grid),
+            }
             for n in devices
         ],
         "crosses_at": crosses,
@@ -157,6 +161,6 @@ def compared(
     }
 
 
-def told(amount: Amount, grid: Grid) -> dict[str, float | None]:
-    """An amount as JSON values, CO2 equivalents with it."""
+def amount_json(amount: Amount, grid: Grid) -> dict[str, float | None]:
+    """Return an amount, with its CO2 equivalents, as JSON values."""
     return {**asdict(amount), "co2e_kg": grid.co2e_kg(amount)}

@@ -29,8 +29,8 @@ from supernet.train.epoch import EpochPlan
 from supernet.train.recalibrate import (
     CALIBRATION_IMAGES,
     channels_last,
+    correct_answers,
     recalibrate,
-    right_answers,
 )
 from supernet.train.schedule import Schedule
 from supernet.weights.depthwise import use_fast_depthwise
@@ -51,7 +51,7 @@ def train_alone(
     for epoch in range(phase.epochs):
         plan = EpochPlan.draw((seed, 0, epoch), phase, len(source), draws)
         plan.codes[:, :, 0] = arch.resolution
-        for step, batch in enumerate(source.stream(plan.wanted(0, [0], of=1))):
+        for step, batch in enumerate(source.stream(plan.requests(0, [0], count=1))):
             for group in optimiser.param_groups:
                 group["lr"] = plan.lr_at(step)
             optimiser.zero_grad(set_to_none=True)
@@ -79,7 +79,7 @@ def main(argv: list[str]) -> int:
     network = train_alone(space, arch, Schedule.load(schedule), source, int(seed))
     used = meter.stop()
     recalibrate(network, source.calibration(CALIBRATION_IMAGES, arch.resolution))
-    right = right_answers(network, data.test, arch.resolution, batch=100)
+    right = correct_answers(network, data.test, arch.resolution, batch=100)
     write_text(Path(out).with_suffix(".json"), json.dumps(used.to_json()))
     write_right(Path(out), np.stack([right]))
     return 0

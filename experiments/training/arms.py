@@ -21,7 +21,7 @@ from supernet.data.open_data import get_dataset
 from supernet.data.tensor_source import TensorSource
 from supernet.space.space import SearchSpace
 from supernet.train.checkpoint import Recipe, load_checkpoint, load_trained
-from supernet.train.run_options import Running
+from supernet.train.run_options import RunOptions
 from supernet.train.sampling import Sampling
 from supernet.train.schedule import Phase, Schedule
 from supernet.train.trainer import train
@@ -119,7 +119,7 @@ def seconds_a_step(
     part = TensorSource(whole.subset(images, np.random.default_rng(0)), "part")
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "x.safetensors"
-        train(recipe, part, out, Running(), sampling)
+        train(recipe, part, out, RunOptions(), sampling)
         records = load_checkpoint(out).records
     result: dict[str, float] = {}
     for phase in recipe.schedule.phases:

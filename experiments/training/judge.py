@@ -16,7 +16,7 @@ from supernet.data.dataset import Dataset
 from supernet.data.open_data import get_dataset
 from supernet.space.space import ArchConfig, SearchSpace
 from supernet.train.checkpoint import load_trained
-from supernet.train.recalibrate import CALIBRATION_IMAGES, extract_calibrated, right_answers
+from supernet.train.recalibrate import CALIBRATION_IMAGES, correct_answers, extract_calibrated
 
 Right = NDArray[np.float64]
 VALIDATION_IMAGES = 2000
@@ -68,7 +68,7 @@ def main(argv: list[str]) -> int:
     rows = []
     for arch in read_archs(Path(archs)):
         network = extract_calibrated(supernet, arch, calibration)
-        rows.append(right_answers(network, images, arch.resolution, batch=100))
+        rows.append(correct_answers(network, images, arch.resolution, batch=100))
     write_right(Path(out), np.stack(rows))
     return 0
 

@@ -1,4 +1,4 @@
-"""Drift of a stretch of measuring, estimated from the anchor networks measured in it."""
+"""Drift of a period of measuring, estimated from the anchor networks measured in it."""
 
 import math
 from collections.abc import Sequence
@@ -11,18 +11,18 @@ from bench.drift.log import Anchor, AnchorSession, DriftLog
 from bench.drift.session_gap import by_session
 from bench.errors import DeviceError
 from bench.protocol.clock import unix_s
-from latency_models.drift.model import SCATTER_WORTH, USUAL_SCATTER
+from latency_models.drift.model import PRIOR_SCATTER, PRIOR_SCATTER_COUNT
 
 Floats = NDArray[np.float64]
-_OF_MEDIAN = math.sqrt(math.pi / 2)  # its standard error over the mean's
+_OF_MEDIAN = math.sqrt(math.pi / 2)  # standard error of a median over that of the mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnchorDrift:
-    """How much slower anchors are now than in the sweep: `ratio`, the median over `anchors`.
+    """Drift of the anchors since the sweep: `ratio` (1.02: 2 % slower), the median over `anchors`.
 
     `error` is its relative standard error, `disagreement` the largest ratio over the smallest,
-    less 1.
+    minus 1.
     """
 
     ratio: float
@@ -32,8 +32,9 @@ class AnchorDrift:
 
     @classmethod
     def of(cls, then_ms: Floats, now_ms: Floats) -> "AnchorDrift":
-        """By latencies of the same anchors, (anchors,), NaN for those that did not run.
+        """Return the drift between two series of latencies of the same anchors.
 
+        Arguments have shape (anchors,); NaN stands for an anchor that did not run. Raises
         `DeviceError` where none ran.
         """
         logs = np.log(now_ms / then_ms)
@@ -43,11 +44,11 @@ class AnchorDrift:
                 "none of the predictor's anchor networks runs on the device any more, so sessions "
                 "cannot be compared: sweep networks again and fit on them"
             )
-        middle = float(np.median(logs))
-        squares = SCATTER_WORTH * USUAL_SCATTER**2 + float(np.sum((logs - middle) ** 2))
-        scatter = math.sqrt(squares / (SCATTER_WORTH + len(logs) - 1))
+        median = float(np.median(logs))
+        squares = PRIOR_SCATTER_COUNT * PRIOR_SCATTER**2 + float(np.sum((logs - median) ** 2))
+        scatter = math.sqrt(squares / (PRIOR_SCATTER_COUNT + len(logs) - 1))
         return cls(
-            ratio=math.exp(middle),
+            ratio=math.exp(median),
             error=scatter * (_OF_MEDIAN if len(logs) > 2 else 1.0) / math.sqrt(len(logs)),
             anchors=len(logs),
             disagreement=math.expm1(float(logs.max() - logs.min())),
@@ -56,9 +57,11 @@ class AnchorDrift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnchorTimes:
-    """Latencies of the anchors in one stretch, ms as measured, and when it was (ISO 8601).
+    """Latencies of the anchors in one period of measuring, in ms as measured, with its times.
 
-    `forced` where others used the device meanwhile.
+    `started_at` and `ended_at` are in ISO 8601.
+
+    `forced`: another program used the device meanwhile.
     """
 
     started_at: str
@@ -67,19 +70,21 @@ class AnchorTimes:
     forced: bool = False
 
 
-def sessions_of(stretches: Sequence[AnchorTimes]) -> list[AnchorSession]:
-    """Put stretches, in the order of measuring, together to measurement sessions.
+def sessions_of(periods: Sequence[AnchorTimes]) -> list[AnchorSession]:
+    """Merge periods of measuring, in the order of time, into measurement sessions.
 
-    Those that begin less than `SESSION_GAP_S` after the end of the one before are of one session,
-    which has their geometric mean; those in which an anchor did not run are left out.
+    Periods that begin less than `SESSION_GAP_S` after the end of the previous one belong to one
+    session, which gets their geometric mean. Periods in which an anchor did not run are skipped.
     """
-    whole = [one for one in stretches if all(math.isfinite(ms) for ms in one.ms)]
-    groups = by_session(whole, lambda one: (unix_s(one.started_at), unix_s(one.ended_at)))
+    complete = [period for period in periods if all(math.isfinite(ms) for ms in period.ms)]
+    groups = by_session(
+        complete, lambda period: (unix_s(period.started_at), unix_s(period.ended_at))
+    )
     return [
         AnchorSession(
             started_at=group[0].started_at,
-            ms=tuple(np.exp(np.mean(np.log([one.ms for one in group]), axis=0)).tolist()),
-            forced=any(one.forced for one in group),
+            ms=tuple(np.exp(np.mean(np.log([period.ms for period in group]), axis=0)).tolist()),
+            forced=any(period.forced for period in group),
         )
         for group in groups
     ]
@@ -88,9 +93,9 @@ def sessions_of(stretches: Sequence[AnchorTimes]) -> list[AnchorSession]:
 def with_sessions(
     log: DriftLog | None, anchors: Sequence[Anchor], sessions: Sequence[AnchorSession]
 ) -> DriftLog | None:
-    """Return the log with more sessions of its anchors; a new one where there is none.
+    """Return the log with more sessions of its anchors, or a new log where there is none.
 
-    None where there are no sessions at all.
+    Returns None where there is neither a log nor a session.
     """
     if log is None:
         return DriftLog(anchors=tuple(anchors), sessions=tuple(sessions)) if sessions else None

@@ -1,9 +1,8 @@
-"""`Margin`: how far above its prediction a network may be measured, at a confidence.
+"""`Margin`: how far the measured latency may exceed the prediction at a given confidence.
 
-A latency limit is about what a user will measure: in another session, as measured. What that
-differs from a prediction by is the predictor's error, the network's own scatter from session to
-session, and the drift of the machine at the horizon. A limit on the drift-corrected latency is
-without the drift.
+A latency limit applies to what a user measures in a later session. That differs from the
+prediction by the predictor's error, by the network's scatter between sessions, and by the drift of
+the machine up to the horizon. A limit on the drift-corrected latency does not include the drift.
 """
 
 import math
@@ -21,18 +20,20 @@ from latency_models.drift.process import Forecast
 Floats = NDArray[np.float64]
 UpperBound = Callable[[Floats, Floats], Floats]
 
-_STEPS, _MOST = 192, 1.0  # of relative error, at which the quantile is computed once for all
+# Grid of relative errors at which the quantile is computed once: number of points, largest error.
+_STEPS, _LARGEST_ERROR = 192, 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Margin:
-    """What is added to a prediction so that a network stays within its limit.
+    """Safety margin added to a prediction so that a network stays within its limit.
 
-    `confidence` is a probability in [0.5, 1). The limit is on the latency as measured (`raw`) of a
-    session up to `horizon_s` after the last one of the drift log, or on the drift-corrected one
-    (`corrected`). `session_spread` overrides the log: a relative standard deviation of the drift
-    between sessions. `networks` is how many the predictor's error was estimated on, 0 where that is
-    not known. `selection` is what search adds by preferring what is predicted too low.
+    `confidence` is a probability in [0.5, 1). `limit_on` is `raw` for the latency as measured in a
+    session up to `horizon_s` after the last one of the drift log, or `corrected` for the
+    drift-corrected latency. `session_spread`, a relative standard deviation of the drift between
+    sessions, overrides the log. `networks` is the number of networks that the predictor's error was
+    estimated on, 0 where it is unknown. `selection` is the log error that search adds by preferring
+    networks whose prediction is too low.
     """
 
     confidence: float
@@ -51,42 +52,43 @@ class Margin:
         if not (math.isfinite(self.horizon_s) and self.horizon_s > 0):
             raise InputError(f"the horizon is {self.horizon_s} s, expected a time above 0")
         if self.limit_on not in LIMITS_ON:
-            wanted = " or ".join(LIMITS_ON)
-            raise InputError(f"the limit is on {self.limit_on!r}, expected {wanted}")
+            choices = " or ".join(LIMITS_ON)
+            raise InputError(f"the limit is on {self.limit_on!r}, expected {choices}")
 
     def compiled(self) -> UpperBound:
-        """Return what gives latencies that networks stay below at the confidence, in ms, (n,).
+        """Return a function that computes upper bounds of latencies at the confidence, in ms, (n,).
 
-        It takes predictions and the predictor's standard deviations, both in ms, (n,).
+        Its arguments are predictions and their standard deviations, both in ms, (n,).
         """
-        grid = np.linspace(0.0, 1.0, _STEPS) ** 2 * _MOST
+        grid = np.linspace(0.0, 1.0, _STEPS) ** 2 * _LARGEST_ERROR
         logs = self._log_upper(grid) + self.selection
 
         def upper_ms(ms: Floats, std_ms: Floats) -> Floats:
-            # A network with a block that cannot run takes infinitely long, margin or not.
+            # A network with a block that cannot run has an infinite latency with and without a
+            # margin.
             runs = np.isfinite(ms)
             relative = np.divide(std_ms, ms, out=np.zeros(len(ms)), where=runs)
-            found: Floats = ms * np.exp(np.interp(relative, grid, logs))
-            return found
+            upper: Floats = ms * np.exp(np.interp(relative, grid, logs))
+            return upper
 
         return upper_ms
 
     def parts(self, relative_std: float) -> Mapping[str, float]:
-        """What each part alone would add, and all of them together, as shares of the prediction.
+        """Return what each part would add alone, and all together, relative to the prediction.
 
-        `relative_std` is the predictor's standard deviation over its prediction. Parts are
-        independent: together they are less than their sum.
+        `relative_std` is the standard deviation of the prediction over the prediction. The parts
+        are independent, so the total is less than their sum.
         """
-        drift, still = self._drift(), _still()
-        one = np.array([1.0])
+        drift, no_drift = self._drift(), _no_drift()
+        ones = np.array([1.0])
         logs = {
-            "prediction": still.quantiles(
-                self.confidence, self._prediction_std(relative_std * one)
+            "prediction": no_drift.quantiles(
+                self.confidence, self._prediction_std(relative_std * ones)
             ),
-            "scatter": still.quantiles(self.confidence, self._scatter_std() * one),
-            "drift": drift.quantiles(self.confidence, 0 * one),
-            "selection": self.selection * one,
-            "margin": self._log_upper(relative_std * one) + self.selection,
+            "scatter": no_drift.quantiles(self.confidence, self._scatter_std() * ones),
+            "drift": drift.quantiles(self.confidence, 0 * ones),
+            "selection": self.selection * ones,
+            "margin": self._log_upper(relative_std * ones) + self.selection,
         }
         return {name: math.expm1(float(value[0])) for name, value in logs.items()}
 
@@ -99,21 +101,24 @@ class Margin:
             return Forecast(
                 weights=np.ones(1), means=np.zeros(1), variances=np.array([self.session_spread**2])
             )
-        return _still() if self.limit_on == CORRECTED else self.model.forecast(self.horizon_s)
+        return _no_drift() if self.limit_on == CORRECTED else self.model.forecast(self.horizon_s)
 
     def _scatter_std(self) -> float:
-        """Of a network about the drift of all, widened for how few measurements say so."""
+        """Standard deviation of one network about the common drift.
+
+        It is widened where few measurements support it.
+        """
         if self.session_spread is not None:
-            return 0.0  # it holds all that sessions differ by
+            return 0.0  # the override includes the scatter
         return self.model.scatter * self._widened(self.model.scatter_freedom)
 
     def _prediction_std(self, relative_std: Floats) -> Floats:
         freedom = max(self.networks - 1, 1) if self.networks else math.inf
-        found: Floats = relative_std * self._widened(freedom)
-        return found
+        widened: Floats = relative_std * self._widened(freedom)
+        return widened
 
     def _widened(self, freedom: float) -> float:
-        """Student's t over the normal quantile, at this confidence."""
+        """Return Student's t quantile over the normal quantile at this confidence."""
         from scipy.special import ndtri, stdtrit
 
         normal = float(ndtri(self.confidence))
@@ -122,6 +127,6 @@ class Margin:
         return float(stdtrit(freedom, self.confidence)) / normal
 
 
-def _still() -> Forecast:
-    """No drift."""
+def _no_drift() -> Forecast:
+    """Return the forecast of a machine without drift."""
     return Forecast(weights=np.ones(1), means=np.zeros(1), variances=np.zeros(1))

@@ -17,10 +17,10 @@ from latency_models.regression.gaussian_process import GaussianProcess
 
 Floats = NDArray[np.float64]
 
-# Standard deviation of the log drift over days. The prior is log-normal about `USUAL_STD`: see
-# docs/drift.md for the logs that it was chosen from.
+# Standard deviation of the log drift over days. The prior is log-normal about `PRIOR_STD`:
+# docs/drift.md names the logs that it was chosen from.
 STDS = np.geomspace(0.004, 0.4, 14)
-USUAL_STD, STD_SPREAD = 0.11, 0.8
+PRIOR_STD, PRIOR_STD_SPREAD = 0.11, 0.8
 # Shares of the variance: independent in each session, decaying within hours, within days.
 SHARES = (
     (0.01, 0.9, 0.09),
@@ -52,13 +52,13 @@ class Hypotheses:
         rows = list(product(STDS.tolist(), SHARES, HOURS_S))
         variance = np.array([std**2 for std, _, _ in rows])
         shares = np.array([share for _, share, _ in rows])
-        off = np.log(np.array([std for std, _, _ in rows]) / USUAL_STD) / STD_SPREAD
+        deviation = np.log(np.array([std for std, _, _ in rows]) / PRIOR_STD) / PRIOR_STD_SPREAD
         return cls(
             session=variance * shares[:, 0],
             hours=variance * shares[:, 1],
             days=variance * shares[:, 2],
             hours_s=np.array([time_s for _, _, time_s in rows]),
-            log_weights=-0.5 * off**2,
+            log_weights=-0.5 * deviation**2,
         )
 
     def covariance(self, gaps_s: Floats) -> Floats:
@@ -71,7 +71,7 @@ class Hypotheses:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Forecast:
-    """Log drift at one time: a mixture of normal distributions, (k,) each."""
+    """Log drift at one time: a mixture of k normal distributions; arrays have shape (k,)."""
 
     weights: Floats
     means: Floats
@@ -90,7 +90,7 @@ class Forecast:
     def quantiles(self, probability: float, extra_std: Floats) -> Floats:
         """Return quantiles (n,) of log drift plus an independent normal error.
 
-        `extra_std` (n,) is the standard deviation of the error.
+        The standard deviation of the error is `extra_std` (n,).
         """
         from scipy.special import ndtr
 
@@ -106,12 +106,12 @@ class Forecast:
         return quantiles
 
 
-_LEAST_VARIANCE = 1e-18  # where nothing is uncertain, the quantile is the mean
-_HALVINGS = 50  # of an interval of a few units: far below any figure shown
+_LEAST_VARIANCE = 1e-18  # without uncertainty, the quantile is the mean
+_HALVINGS = 50  # of an interval of a few units: far more precise than any figure shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Weighed:
+class WeightedHypotheses:
     """Hypotheses weighted by the log drift of sessions.
 
     Attributes:
@@ -129,7 +129,7 @@ class Weighed:
     solved: Floats
 
     @classmethod
-    def by(cls, times_s: Floats, log_drift: Floats) -> "Weighed":
+    def fit(cls, times_s: Floats, log_drift: Floats) -> "WeightedHypotheses":
         """Weight the prior's hypotheses by the likelihood of the log drift (s,) of sessions."""
         hypotheses = Hypotheses.prior()
         gaps_s = np.abs(times_s[:, None] - times_s[None, :])
@@ -152,20 +152,20 @@ class Weighed:
 
     def at(self, time_s: float) -> Forecast:
         """Return the forecast of the drift of a session at a time."""
-        parts = self.hypotheses
-        shared = parts.covariance(np.abs(time_s - self.times_s)) + MEAN_VARIANCE
-        own = parts.session + parts.hours + parts.days + MEAN_VARIANCE
-        return self._forecast(shared, own)
+        hypotheses = self.hypotheses
+        shared = hypotheses.covariance(np.abs(time_s - self.times_s)) + MEAN_VARIANCE
+        variance = hypotheses.session + hypotheses.hours + hypotheses.days + MEAN_VARIANCE
+        return self._forecast(shared, variance)
 
     def variance_at_gap(self, gap_s: float) -> float:
         """Return the variance of the log ratio of two sessions so far apart."""
-        parts = self.hypotheses
-        shared = parts.covariance(np.array([gap_s]))[:, 0]
-        own = parts.session + parts.hours + parts.days
-        return float(self.weights @ (2 * (own - shared)))
+        hypotheses = self.hypotheses
+        shared = hypotheses.covariance(np.array([gap_s]))[:, 0]
+        variance = hypotheses.session + hypotheses.hours + hypotheses.days
+        return float(self.weights @ (2 * (variance - shared)))
 
-    def _forecast(self, shared: Floats, own: Floats) -> Forecast:
+    def _forecast(self, shared: Floats, variance: Floats) -> Forecast:
         """Condition on the sessions: covariances with them (k, s), prior variances (k,)."""
         means = np.einsum("ks,ks->k", shared, self.solved)
-        variances = self.process.variances(shared[:, None, :], own[:, None])[:, 0]
+        variances = self.process.variances(shared[:, None, :], variance[:, None])[:, 0]
         return Forecast(weights=self.weights, means=means, variances=variances)

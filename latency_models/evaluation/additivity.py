@@ -1,4 +1,4 @@
-"""Which state of the caches adds up to networks: cold or warm samples of blocks."""
+"""Compare sums of cold and of warm block latencies with measured networks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,34 +15,35 @@ STATES = {"warm": "latency_ms", "cold": "cold_ms"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Additivity:
-    """`ratio` is the median of sum over network; `spread` that of the remaining deviations.
+    """How well the block latencies of one cache state add up to networks.
 
-    Of two states, the one whose spread is smaller adds up better, whatever its ratio.
+    `ratio` is the median of sum over measured latency. Of two states, the one with the smaller
+    `spread` adds up better, whatever its ratio.
     """
 
     state: str
     networks: int
     ratio: float
-    spread: float  # standard deviation of the logarithm
+    spread: float  # standard deviation of the log of sum over measured latency
 
 
 def additivity(
     table: LatencyTable, networks: Sequence[Sequence[BlockSpec]], measured_ms: Floats
 ) -> list[Additivity]:
-    """Both states' figures, for a table whose `latency_ms` are later calls.
+    """Return the figures of both states, for a table whose `latency_ms` are warm samples.
 
-    `MissingEntryError` where the table lacks a block.
+    Raises `MissingEntryError` where the table lacks a block.
     """
     for network in networks:
         for block in network:
             table.lookup(block)
-    place = {spec: row for row, spec in enumerate(table.specs)}
-    found = []
+    row_of = {spec: row for row, spec in enumerate(table.specs)}
+    result = []
     for state, column in STATES.items():
         ms = table.rows[column].to_numpy(dtype=np.float64)
-        sums = np.array([ms[[place[block] for block in network]].sum() for network in networks])
+        sums = np.array([ms[[row_of[block] for block in network]].sum() for network in networks])
         logs = np.log(sums / measured_ms)
-        found.append(
+        result.append(
             Additivity(
                 state=state,
                 networks=len(networks),
@@ -50,4 +51,4 @@ def additivity(
                 spread=float(np.std(logs, ddof=1)),
             )
         )
-    return found
+    return result

@@ -1,9 +1,9 @@
-"""Two latency tables compared: the drift of all blocks, and changes of single ones.
+"""Compare two latency tables: the drift of all blocks, and changes of single blocks.
 
-The level is the median ratio: it is the machine's, its driver's, its clock's. A block has moved
-beside it where its ratio, drift-corrected, lies further off than the loads of both tables
-allow. Of many blocks some always do, and so Benjamini and Hochberg's procedure (1995) says which
-moved for sure.
+The drift is the median ratio, caused by the machine, its driver or its clock. A block has changed
+where its drift-corrected ratio lies outside the interval that the replicates of both tables allow.
+Of many blocks some do so by chance, so Benjamini and Hochberg's procedure (1995) controls the false
+discovery rate.
 """
 
 import math
@@ -21,13 +21,13 @@ from bench.timing.intervals import student_t
 from latency_models.tables.table import LatencyTable
 
 Floats = NDArray[np.float64]
-ALPHA = 0.05  # of the intervals, and of the false among the blocks that are said to have moved
-VERSIONS = {"backend_version"}  # what may differ between two tables of one device
+ALPHA = 0.05  # error rate of the intervals, and false discovery rate of the changed blocks
+VERSIONS = {"backend_version"}  # fields that may differ between two tables of one device
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
-    """A factor of the second over the first, with its 95 % interval (NaN of too few blocks)."""
+class MedianRatio:
+    """Median ratio of second to first, with its 95 % interval (NaN where blocks are too few)."""
 
     ratio: float
     low: float
@@ -37,18 +37,18 @@ class Move:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Comparison:
-    """`blocks` has a row a block in common.
+    """Comparison of two tables; `blocks` has one row per common block.
 
-    Its columns: `key`, `kind`, `first_ms`, `second_ms`, `ratio`, `beside` (drift-corrected),
-    `low` and `high` (where `beside` lies for 95 of 100 blocks that did not move; NaN where a table
-    has no intervals), `p`, `outside`, `moved`. `kinds` are moves beside the level. `references` is
-    how much slower the two references are in the second, None where a table has none.
+    Its columns: `key`, `kind`, `first_ms`, `second_ms`, `ratio`, `beside` (the drift-corrected
+    ratio), `low` and `high` (95 % interval of `beside` for an unchanged block; NaN where a table
+    has no intervals), `p`, `outside`, `moved`. `kinds` are drift-corrected ratios by kind of block.
+    `references` is the ratio of the reference workloads, None where a table has none.
     """
 
     first: Target
     second: Target
-    level: Move
-    kinds: Mapping[str, Move]
+    drift: MedianRatio
+    kinds: Mapping[str, MedianRatio]
     blocks: pd.DataFrame
     references: float | None
     only_first: tuple[str, ...]
@@ -56,37 +56,37 @@ class Comparison:
 
     @property
     def tested(self) -> int:
-        """Blocks whose tables say how sure they are."""
+        """Number of blocks with intervals in both tables."""
         return int(self.blocks["p"].notna().sum())
 
     @property
     def outside(self) -> int:
-        """Blocks outside their intervals; `expected` of them are so by chance."""
+        """Number of blocks outside their intervals; `expected` of them are so by chance."""
         return int(self.blocks["outside"].sum())
 
     @property
     def expected(self) -> float:
-        """How many would be outside by chance if none had moved."""
+        """Number of blocks expected outside by chance if none had changed."""
         return ALPHA * self.tested
 
     @property
     def moved(self) -> pd.DataFrame:
-        """Blocks that moved for sure, the most first."""
-        found = self.blocks[self.blocks["moved"]]
-        return found.sort_values("beside", key=lambda v: -np.abs(np.log(v)), kind="stable")
+        """Blocks that changed significantly, largest change first."""
+        changed = self.blocks[self.blocks["moved"]]
+        return changed.sort_values("beside", key=lambda v: -np.abs(np.log(v)), kind="stable")
 
     def differences(self) -> list[str]:
-        """What differs between the targets besides the runtime's version, in words."""
-        one, other = self.first.to_json(), self.second.to_json()
+        """Describe what differs between the targets, except the version of the runtime."""
+        first, second = self.first.to_json(), self.second.to_json()
         return [
-            f"{name} {_told(one[name])} and {_told(other[name])}"
-            for name in one
-            if name not in VERSIONS and one[name] != other[name]
+            f"{name} {_value_text(first[name])} and {_value_text(second[name])}"
+            for name in first
+            if name not in VERSIONS and first[name] != second[name]
         ]
 
 
 def compare_tables(first: LatencyTable, second: LatencyTable) -> Comparison:
-    """Compare block by block; `InputError` where no block is in both."""
+    """Compare block by block; raises `InputError` where the tables share no block."""
     common = [spec for spec in first.specs if spec in second]
     if not common:
         raise InputError(
@@ -95,11 +95,12 @@ def compare_tables(first: LatencyTable, second: LatencyTable) -> Comparison:
         )
     rows = [_rows(table).loc[[spec.key for spec in common]] for table in (first, second)]
     ratio = rows[1]["latency_ms"].to_numpy() / rows[0]["latency_ms"].to_numpy()
-    level = _median(ratio)
+    drift = _median(ratio)
     error, freedom = _errors(*rows)
-    beside = ratio / level.ratio
-    reach = np.array([student_t(max(1, round(f))) if f == f else np.nan for f in freedom]) * error  # noqa: PLR0124
-    p = _p_values(np.log(beside), error, freedom)
+    corrected = ratio / drift.ratio
+    quantiles = [np.nan if math.isnan(f) else student_t(max(1, round(f))) for f in freedom]
+    half_width = np.array(quantiles) * error
+    p = _p_values(np.log(corrected), error, freedom)
     frame = pd.DataFrame(
         {
             "key": [spec.key for spec in common],
@@ -107,9 +108,9 @@ def compare_tables(first: LatencyTable, second: LatencyTable) -> Comparison:
             "first_ms": rows[0]["latency_ms"].to_numpy(),
             "second_ms": rows[1]["latency_ms"].to_numpy(),
             "ratio": ratio,
-            "beside": beside,
-            "low": np.exp(-reach),
-            "high": np.exp(reach),
+            "beside": corrected,
+            "low": np.exp(-half_width),
+            "high": np.exp(half_width),
             "p": p,
             "outside": p < ALPHA,
             "moved": discoveries(p, ALPHA),
@@ -118,9 +119,9 @@ def compare_tables(first: LatencyTable, second: LatencyTable) -> Comparison:
     return Comparison(
         first=first.target,
         second=second.target,
-        level=level,
+        drift=drift,
         kinds={
-            str(kind): _median(some["beside"].to_numpy()) for kind, some in frame.groupby("kind")
+            str(kind): _median(group["beside"].to_numpy()) for kind, group in frame.groupby("kind")
         },
         blocks=frame,
         references=_references(first, second),
@@ -130,34 +131,35 @@ def compare_tables(first: LatencyTable, second: LatencyTable) -> Comparison:
 
 
 def discoveries(p: Floats, rate: float) -> NDArray[np.bool_]:
-    """Which of the hypotheses fall at a false discovery rate; NaN is no test."""
+    """Return which hypotheses are rejected at a false discovery rate; NaN means not tested."""
     tested = np.flatnonzero(~np.isnan(p))
     order = tested[np.argsort(p[tested], kind="stable")]
     below = p[order] <= rate * np.arange(1, len(order) + 1) / max(len(order), 1)
-    found = np.zeros(len(p), dtype=np.bool_)
+    rejected = np.zeros(len(p), dtype=np.bool_)
     if below.any():
-        found[order[: int(np.flatnonzero(below)[-1]) + 1]] = True
-    return found
+        rejected[order[: int(np.flatnonzero(below)[-1]) + 1]] = True
+    return rejected
 
 
-def _median(ratio: Floats) -> Move:
-    """Geometric median, with the order statistics between which it lies in 95 of 100 samples."""
+def _median(ratio: Floats) -> MedianRatio:
+    """Return the geometric median with its 95 % interval from order statistics."""
     from scipy.stats import binom
 
     logs = np.sort(np.log(ratio))
     count = len(logs)
-    below = int(binom.ppf(ALPHA / 2, count, 0.5))  # so many order statistics may be left off
+    below = int(binom.ppf(ALPHA / 2, count, 0.5))  # order statistics outside the interval
     low = high = math.nan
     if below > 0:
         low, high = math.exp(logs[below - 1]), math.exp(logs[count - below])
-    return Move(ratio=math.exp(float(np.median(logs))), low=low, high=high, blocks=count)
+    return MedianRatio(ratio=math.exp(float(np.median(logs))), low=low, high=high, blocks=count)
 
 
 def _errors(first: pd.DataFrame, second: pd.DataFrame) -> tuple[Floats, Floats]:
-    """Standard errors of the logarithmic ratios and their degrees of freedom (Welch), both (n,).
+    """Return standard errors of the log ratios and their degrees of freedom (Welch), both (n,).
 
-    A table's interval is `student_t` times the error of the difference of two tables like it
-    (`bench.timing.measurement.interval`): half of the square is its own share. NaN without loads.
+    The interval of a table is `student_t` times the error of the difference of two such tables
+    (`bench.timing.measurement.interval`), so half of its square is the variance of one table. NaN
+    without replicates.
     """
     shares, freedoms = [], []
     for rows in (first, second):
@@ -174,7 +176,7 @@ def _errors(first: pd.DataFrame, second: pd.DataFrame) -> tuple[Floats, Floats]:
 
 
 def _p_values(logs: Floats, error: Floats, freedom: Floats) -> Floats:
-    """How likely such ratios are where nothing moved; NaN where the errors are not known."""
+    """Return two-sided p-values of the log ratios; NaN where the errors are unknown."""
     from scipy.special import stdtr
 
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -190,9 +192,9 @@ def _references(first: LatencyTable, second: LatencyTable) -> float | None:
     return float(np.exp(np.mean([math.log(now[name] / then[name]) for name in shared])))
 
 
-def _times(told: Any) -> dict[str, float]:
-    """What of a file's references are times."""
-    pairs = told.items() if isinstance(told, dict) else ()
+def _times(references: Any) -> dict[str, float]:
+    """Return the latencies among the references of a file, by name."""
+    pairs = references.items() if isinstance(references, dict) else ()
     return {name: float(ms) for name, ms in pairs if isinstance(ms, int | float) and ms > 0}
 
 
@@ -200,7 +202,7 @@ def _rows(table: LatencyTable) -> pd.DataFrame:
     return table.rows.set_index(pd.Index([spec.key for spec in table.specs]))
 
 
-def _told(value: Any) -> str:
+def _value_text(value: Any) -> str:
     if isinstance(value, list | tuple):
-        return " ".join(f"{name}={one}" for name, one in value) or "none"
+        return " ".join(f"{name}={item}" for name, item in value) or "none"
     return str(value) or "none"

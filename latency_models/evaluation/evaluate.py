@@ -1,4 +1,4 @@
-"""Metrics of predictions, with the trivial baselines."""
+"""Metrics of latency predictions, and trivial baselines."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """Figures over n networks. Shares are fractions; None where a rank has no meaning.
+    """Metrics over n networks. Shares are fractions; None where a rank correlation is undefined.
 
     within_5, within_10: share predicted within 5 % and 10 % of the measured latency.
     spearman, kendall: rank correlations. mape: mean absolute relative error.
@@ -59,27 +59,27 @@ def evaluate(predicted_ms: Floats, measured_ms: Floats) -> Evaluation:
 
 
 def best_constant(measured_ms: Floats) -> Evaluation:
-    """Figures of one latency said of every network: an upper bound of what a constant reaches.
+    """Return the metrics of the best constant prediction: an upper bound for any constant.
 
-    Each figure takes the constant that is best for it on the judged networks themselves.
+    Each metric uses the constant that is best for it on the evaluated networks themselves.
     """
     measured = np.sort(np.asarray(measured_ms, dtype=float))
     # Mean |c / m - 1| is least at the median of the latencies weighted by 1 / m.
     weight = np.cumsum(1 / measured)
-    middle = measured[int(np.searchsorted(weight, weight[-1] / 2))]
+    median = measured[int(np.searchsorted(weight, weight[-1] / 2))]
     return Evaluation(
         n=len(measured),
         within_5=_most_in_band(measured, 0.05),
         within_10=_most_in_band(measured, 0.10),
         spearman=None,
         kendall=None,
-        mape=float(np.mean(np.abs(middle / measured - 1))),
+        mape=float(np.mean(np.abs(median / measured - 1))),
         bias=0.0,
     )
 
 
 def _most_in_band(ordered_ms: Floats, share: float) -> float:
-    """Largest part of the latencies that one constant is within `share` of."""
+    """Return the largest share of latencies that one constant predicts within `share`."""
     # The best constant lies at the upper edge of some latency's band: c = m * (1 + share).
     highest = ordered_ms * (1 + share) / (1 - share) * (1 + 1e-12)
     reached = np.searchsorted(ordered_ms, highest, side="right") - np.arange(len(ordered_ms))
@@ -97,9 +97,9 @@ def macs_line(macs: Floats, measured_ms: Floats) -> tuple[float, float]:
 def macs_alone(
     macs: Floats, measured_ms: Floats, line: tuple[float, float] | None = None
 ) -> Evaluation:
-    """Figures of a line through MACs, from `macs_line` of other networks.
+    """Return the metrics of a linear model of MACs, `macs_line` of other networks.
 
-    Without one, the line is a scale fitted on the judged networks themselves, which flatters it.
+    Without one, a scale is fitted on the evaluated networks themselves, which favours the baseline.
     """
     constant, slope = line or (0.0, float(np.median(measured_ms / macs)))
     return evaluate(constant + slope * macs, measured_ms)
@@ -107,10 +107,10 @@ def macs_alone(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repeatability:
-    """How far measurements of the same networks differ between loads: the ceiling.
+    """How far measurements of one network differ between replicates: the limit of any predictor.
 
-    Of each network the half-width of its 95 % interval over its latency; here its median and
-    95th percentile over the n networks that have one, and the share within 5 % and 10 %.
+    Each network has a relative half-width of its 95 % interval. The fields are the median and the
+    95th percentile over the n networks with an interval, and the shares within 5 % and 10 %.
     """
 
     n: int
@@ -124,7 +124,7 @@ class Repeatability:
 
 
 def repeatability(spread: Sequence[float] | Floats) -> Repeatability | None:
-    """Summary of relative half-widths; None where no network has one."""
+    """Summarise relative half-widths (n,); None where no network has one."""
     known = np.asarray(spread, dtype=float)
     known = known[np.isfinite(known)]
     if not len(known):

@@ -1,4 +1,4 @@
-"""Evaluate a predictor on the networks of a space, with every baseline."""
+"""Evaluate a latency predictor on measured networks, beside all baselines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,25 +20,29 @@ from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.vectorized.lookup_arrays import Floats, Position
 from latency_models.vectorized.packed_codes import Codes
 from latency_models.vectorized.vectorized_cost import compile_sum
-from latency_models.vectorized.vectorized_predictor import compile_spread, extrapolated_of, macs_of
+from latency_models.vectorized.vectorized_predictor import (
+    compile_spread,
+    extrapolation_cost,
+    macs_of,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """A predictor's figures, and what they must be held against."""
+class PredictorEvaluation:
+    """Metrics of a predictor and of the baselines to compare it with."""
 
     predicted_ms: Floats
     model: Evaluation
-    drift: SessionDrift | None  # since what the predictor was fitted on was measured, if known
-    drift_corrected: Evaluation | None  # the predictor's figures, corrected by it
-    plain_sum: Evaluation | None  # of warm blocks; None where no block was measured
+    drift: SessionDrift | None  # between the fit's measurements and these, if known
+    drift_corrected: Evaluation | None  # the predictor's metrics on drift-corrected latencies
+    plain_sum: Evaluation | None  # sum of warm blocks; None where no block was measured
     best_constant: Evaluation
     macs_alone: Evaluation
-    macs_fitted_on: str  # "training networks", or "judged networks", which flatters
+    macs_fitted_on: str  # "training networks", or "judged networks", which favours it
     repeatability: Repeatability | None
     unmeasured: float  # share of the networks with a block that has no table entry
-    extrapolated: float  # share of those with a block unlike any that was measured
-    covered_95: float | None  # share within 1.96 of the predictions' own standard deviations
+    extrapolated: float  # share of the networks with a block outside the measured domain
+    covered_95: float | None  # share within 1.96 standard deviations of the prediction
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -56,11 +60,11 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """Latencies of networks (n,), and what is known of how they were measured.
+class MeasuredNetworks:
+    """Measured latencies of networks in ms (n,).
 
-    `spread` is their relative half-widths (n,); `drift` that since what the predictor was fitted
-    on was measured.
+    `spread` (n,) are their relative half-widths; `drift` is the drift since the measurements that
+    the predictor was fitted on.
     """
 
     ms: Floats
@@ -69,16 +73,19 @@ class Measured:
 
     @property
     def drift_corrected_ms(self) -> Floats | None:
-        """Latencies on the scale of the predictor, (n,); None where drift is not corrected."""
+        """Drift-corrected latencies in ms (n,); None where drift is not corrected."""
         if self.drift is None or not self.drift.applied:
             return None
         return self.ms / self.drift.ratio
 
 
-def judge(
-    predictor: LatencyPredictor, choices: Sequence[Position], codes: Codes, measured: Measured
-) -> Verdict:
-    """Judge on encoded networks (n, columns) and their latencies."""
+def evaluate_predictor(
+    predictor: LatencyPredictor,
+    choices: Sequence[Position],
+    codes: Codes,
+    measured: MeasuredNetworks,
+) -> PredictorEvaluation:
+    """Evaluate on encoded networks (n, columns) and their measured latencies."""
 
     def warm(specs: Sequence[BlockSpec]) -> Floats:
         return predictor.alone_ms(specs)[0]
@@ -86,7 +93,7 @@ def judge(
     def unknown(specs: Sequence[BlockSpec]) -> Floats:
         return np.array([spec not in predictor.known for spec in specs], dtype=np.float64)
 
-    outside = extrapolated_of(predictor)
+    outside = extrapolation_cost(predictor)
     measured_ms, spread = measured.ms, measured.spread
     corrected_ms = measured.drift_corrected_ms
     spreads = compile_spread(predictor, choices)
@@ -95,7 +102,7 @@ def judge(
     macs = compile_sum(macs_of, choices).total(codes)
     line = predictor.provenance.get("macs_line")
     plain = evaluate(compile_sum(warm, choices).total(codes), measured_ms)
-    return Verdict(
+    return PredictorEvaluation(
         predicted_ms=predicted,
         model=evaluate(predicted, measured_ms),
         drift=measured.drift,

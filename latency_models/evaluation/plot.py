@@ -1,4 +1,4 @@
-"""Plots; matplotlib is an extra and imported only here."""
+"""Plots of predictions, with matplotlib, an optional dependency imported only here."""
 
 from pathlib import Path
 

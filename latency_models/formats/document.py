@@ -1,8 +1,8 @@
-"""YAML and JSON files as trees with line numbers, for look-up tables.
+"""Read YAML and JSON look-up tables as trees with line numbers.
 
-Every JSON file that matters here is YAML too, so one parser reads both. It gives events, which are
-read one by one: nothing is constructed, an alias is the node that it names (a tree of aliases never
-grows), and a file that is deeper or longer than any table is refused before the rest is read.
+Every relevant JSON file is valid YAML, so one parser reads both. Events are read one by one: no
+object is constructed, an alias refers to the existing node (so nested aliases use no memory), and a
+file that is deeper or longer than any table is refused before the rest is read.
 """
 
 from collections.abc import Iterator
@@ -17,14 +17,14 @@ from latency_models.tables.storage import decoded
 LARGEST_BYTES = 4 << 20  # a table of 96 blocks at 25 resolutions is 0.5 MB
 MOST_NODES = 200_000
 DEEPEST = 6
-# The parser of libyaml where PyYAML was built with it, 10 times as fast as the one in Python.
+# The parser of libyaml where PyYAML was built with it: 10 times as fast as the one in Python.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PLAIN_TAGS = {None, "!", *(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "map"))}
 
 
 @dataclass(slots=True)
 class Node:
-    """A scalar (`text`), a mapping (`pairs`) or a list (`items`); the others are None."""
+    """A scalar (`text`), a mapping (`pairs`) or a list (`items`); the other fields are None."""
 
     line: int
     text: str | None = None
@@ -32,56 +32,56 @@ class Node:
     items: "list[Node] | None" = None
 
     def describe(self) -> str:
-        """What this is, for an error."""
+        """Describe the node for an error message."""
         if self.text is not None:
             return repr(self.text[:40])
         return "a mapping" if self.pairs is not None else "a list"
 
 
 def documents(content: bytes) -> list[Node]:
-    """Trees of all documents of a file; `InputError` names the line that is wrong."""
+    """Return the trees of all documents of a file; `InputError` names the wrong line."""
     if len(content) > LARGEST_BYTES:
         raise InputError(
             f"it has {len(content)} bytes, expected at most {LARGEST_BYTES}: split it into several"
         )
     text = decoded(content)
-    if text.lstrip().startswith("{"):  # JSON indented by tabs, which are no spaces to YAML
+    if text.lstrip().startswith("{"):  # JSON may be indented by tabs, YAML may not
         text = text.replace("\t", " ")
     try:
         return _Reader(yaml.parse(text, _LOADER)).read()
     except yaml.YAMLError as error:
-        raise InputError(_told(error, text)) from error
+        raise InputError(_parse_problem(error, text)) from error
 
 
-def _told(error: yaml.YAMLError, text: str) -> str:
+def _parse_problem(error: yaml.YAMLError, text: str) -> str:
     mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
     if mark is None or problem is None:
         return f"it is neither YAML nor JSON: {str(error).splitlines()[0][:200]}"
     lines = text.splitlines() or [""]
-    at = min(mark.line, len(lines) - 1)  # the end of a file may count as a line after the last
-    if lines[at][mark.column :].startswith("\t"):
+    index = min(mark.line, len(lines) - 1)  # the end of a file may count as one more line
+    if lines[index][mark.column :].startswith("\t"):
         problem = "it is indented by a tab, YAML takes spaces"
-    return f"line {at + 1} is neither YAML nor JSON: {problem[:200]}"
+    return f"line {index + 1} is neither YAML nor JSON: {problem[:200]}"
 
 
 @dataclass(slots=True)
 class _Reader:
-    """Builds nodes from events, and stops at the first that goes beyond the limits."""
+    """Builds nodes from events; stops at the first one beyond the limits."""
 
     events: Iterator[Any]
     anchors: dict[str, Node] = field(default_factory=dict)
     nodes: int = 0
 
     def read(self) -> list[Node]:
-        found = []
+        nodes = []
         for event in self.events:
             if isinstance(event, yaml.DocumentStartEvent):
                 self.anchors = {}
             elif not isinstance(
                 event, yaml.StreamStartEvent | yaml.StreamEndEvent | yaml.DocumentEndEvent
             ):
-                found.append(self._node(event, 0))
-        return found
+                nodes.append(self._node(event, 0))
+        return nodes
 
     def _node(self, event: Any, depth: int) -> Node:
         line = event.start_mark.line + 1
@@ -105,7 +105,7 @@ class _Reader:
                 raise _tagged(event.tag, line)
             node.items = list(self._until(yaml.SequenceEndEvent, depth + 1))
         if event.anchor is not None:
-            # Known only from here on: no node is ever within itself.
+            # Registered only when complete, so that no node contains itself.
             self.anchors[event.anchor] = node
         return node
 
@@ -114,8 +114,8 @@ class _Reader:
             yield self._node(event, depth)
 
     def _pairs(self, depth: int) -> list[tuple[Node, Node]]:
-        inside = self._until(yaml.MappingEndEvent, depth)
-        return [(key, next(inside)) for key in inside]
+        nodes = self._until(yaml.MappingEndEvent, depth)
+        return [(key, next(nodes)) for key in nodes]
 
 
 def _tagged(tag: str, line: int) -> InputError:

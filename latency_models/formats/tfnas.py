@@ -1,7 +1,7 @@
-"""TF-NAS's look-up table as CSV: inverted residual blocks at every width, most interpolated.
+"""Read TF-NAS's look-up table: CSV of inverted residual blocks at every width, most interpolated.
 
-Columns: block, res (side of the input, px), cin, se_mid (0 for none), cout, k, s, act, mid (hidden
-channels), ms; a line `base` has the rest of a network (stem, first block, head) in `ms` alone.
+Columns: block, res (input size in px), cin, se_mid (0 for none), cout, k, s, act, mid (hidden
+channels), ms. A line `base` gives the rest of a network (stem, first block, head) in `ms` only.
 Source: AberHu/TF-NAS, `latency_pkl` and `models/layers.py`.
 """
 
@@ -21,16 +21,16 @@ from latency_models.tables.storage import decoded, origin
 from latency_models.tables.table import LatencyTable, frame_of
 
 COLUMNS = ("block", "res", "cin", "se_mid", "cout", "k", "s", "act", "mid", "ms")
-# TF-NAS's swish is x * sigmoid(x), and its squeeze-excite has that and a sigmoid inside: a
-# `BlockSpec` says neither, so the target does, and no other table is ever merged with this one.
+# TF-NAS's swish is x * sigmoid(x), and its squeeze-excite uses swish and a sigmoid. `BlockSpec`
+# supports neither, so the target states them, and this table is never merged with others.
 OPTIONS = (("hswish", "swish"), ("squeeze_excite", "sigmoid"))
 _ACTS = {"relu": "relu", "swish": "hswish"}
-_STRAIGHT = 1e-9  # ms; what lies as near the line between its neighbours was interpolated
+_LINEAR_MS = 1e-9  # a latency as close to the line between its neighbours was interpolated
 
 
 @dataclass(slots=True)
 class _Rows:
-    """What a file holds, and how many of its rows are no latency of a block."""
+    """Contents of a file, with counts of the rows that are no latency of a block."""
 
     times_ms: dict[BlockSpec, float] = field(default_factory=dict)
     base_ms: float | None = None
@@ -41,12 +41,11 @@ class _Rows:
 def from_tfnas(
     paths: Sequence[Path], target: Target, *, measured_only: bool = False
 ) -> LatencyTable:
-    """Read such files as one table; `FileError` names the file, the line and what is wrong.
+    """Read such files as one table; `FileError` names the file, the line and the problem.
 
-    Left out, and counted in the provenance, are rows that are not above 0 and rows with fewer
-    hidden channels than input channels: TF-NAS builds no such block (its blocks are never narrower
-    than their input), and the file has values of a straight line there, down to -0.5 ms.
-    `measured_only` leaves out the widths that lie on the line between their neighbours too.
+    Rows that are not above 0, and rows with fewer hidden than input channels, are skipped and
+    counted in the provenance: TF-NAS builds no such block, and the file has extrapolated values
+    there, down to -0.5 ms. `measured_only` also skips widths that were interpolated.
     """
     rows = _Rows()
     for path in paths:
@@ -55,15 +54,15 @@ def from_tfnas(
         except (InputError, csv.Error) as error:
             raise FileError(f"{path} is no TF-NAS look-up table: {error}") from error
     if not rows.times_ms:
-        named = ", ".join(str(path) for path in paths)
-        raise FileError(f"{named} has no block with a latency above 0; expected such rows")
+        names = ", ".join(str(path) for path in paths)
+        raise FileError(f"{names} has no block with a latency above 0; expected such rows")
     interpolated = _interpolated(rows.times_ms)
-    kept = {
+    times_ms = {
         spec: ms
         for spec, ms in rows.times_ms.items()
         if not (measured_only and spec in interpolated)
     }
-    told: dict[str, object] = {
+    provenance: dict[str, object] = {
         "source": ", ".join(path.name for path in paths),
         "format": "TF-NAS",
         "base_ms": rows.base_ms,
@@ -75,8 +74,8 @@ def from_tfnas(
     }
     return LatencyTable(
         target=replace(target, options=(*target.options, *OPTIONS)),
-        provenance=told,
-        rows=frame_of(list(kept), latency_ms=list(kept.values())),
+        provenance=provenance,
+        rows=frame_of(list(times_ms), latency_ms=list(times_ms.values())),
     )
 
 
@@ -95,14 +94,14 @@ def _add(row: dict[str, str], rows: _Rows) -> None:
     ms = _number(row, "ms")
     if row["block"] == "base":
         if rows.base_ms is not None:
-            raise InputError("there is a second base, expected one")
+            raise InputError("there is a second base, expected a single line")
         if not ms > 0:
             raise InputError(f"base is {ms}, expected ms above 0")
         rows.base_ms = ms
         return
     spec = _spec(row)
     if spec in rows.times_ms:
-        raise InputError(f"the block is there twice: {spec.key}")
+        raise InputError(f"two rows have the block {spec.key}")
     if not ms > 0:
         rows.not_above_0 += 1
     elif spec.mid_channels < spec.in_channels:
@@ -113,8 +112,8 @@ def _add(row: dict[str, str], rows: _Rows) -> None:
 
 def _spec(row: dict[str, str]) -> BlockSpec:
     if row["block"] != "MBInvertedResBlock" or row["act"] not in _ACTS:
-        what = f"{row['block']!r:.40} with act {row['act']!r:.40}"
-        raise InputError(f"got {what}, expected MBInvertedResBlock with {' or '.join(_ACTS)}")
+        block = f"{row['block']!r:.40} with act {row['act']!r:.40}"
+        raise InputError(f"got {block}, expected MBInvertedResBlock with {' or '.join(_ACTS)}")
     size, cin, cout, stride = (_whole(row, name) for name in ("res", "cin", "cout", "s"))
     return BlockSpec(
         kind="mbconv",
@@ -148,15 +147,15 @@ def _number(row: dict[str, str], name: str) -> float:
 
 
 def _interpolated(times_ms: dict[BlockSpec, float]) -> set[BlockSpec]:
-    """Blocks whose time lies on the line between those one channel narrower and wider."""
+    """Return the blocks whose latency lies on the line between those one channel apart."""
     groups: dict[BlockSpec, dict[int, tuple[BlockSpec, float]]] = defaultdict(dict)
     for spec, ms in times_ms.items():
         groups[replace(spec, mid_channels=1)][spec.mid_channels] = (spec, ms)
-    found = set()
+    interpolated = set()
     for by_width in groups.values():
         for width, (spec, ms) in by_width.items():
             if width - 1 in by_width and width + 1 in by_width:
                 between = (by_width[width - 1][1] + by_width[width + 1][1]) / 2
-                if abs(ms - between) < _STRAIGHT:
-                    found.add(spec)
-    return found
+                if abs(ms - between) < _LINEAR_MS:
+                    interpolated.add(spec)
+    return interpolated

@@ -1,9 +1,9 @@
-"""A predictor as one pandas table: blocks, coefficients, tree nodes, knots, composition.
+"""Save and load a predictor as one table: blocks, coefficients, tree nodes, knots, calibration.
 
 Columns: `part` (known, inferred, fitted, seen, those of regression_rows, composition, factor,
-per_unit, choice, composition_choice), `name` (a block's key, `kind/quantity`, or a number's name),
-`item` (what of it), `index` (number of a node or knot, or 0), `value`, and for nodes `threshold`,
-`left`, `right`. What a part has no use for is NaN, or -1 in whole numbers.
+per_unit, choice, composition_choice), `name` (a block's key, `kind/quantity`, or the name of a
+number), `item` (a part of it), `index` (number of a node or knot, or 0), `value`, and for nodes
+`threshold`, `left`, `right`. Unused cells are NaN, or -1 in integer columns.
 """
 
 from collections.abc import Iterator
@@ -16,14 +16,14 @@ import pandas as pd
 from bench.blocks.spec import BlockSpec
 from bench.errors import FileError, InputError
 from bench.files import VALUE_DAMAGE
-from latency_models.drift.provenance import kept_log, kept_mean
+from latency_models.drift.provenance import drift_log_of, drift_mean_of
 from latency_models.networks.correction import Correction
 from latency_models.networks.network_calibration import CalibrationChoice, NetworkCalibration
 from latency_models.predictors.fitted import FittedPredictor
 from latency_models.regression.features import PHYSICAL
 from latency_models.regression.regression import Choice
 from latency_models.regression.regression_rows import PARTS, model_rows, read_models, rows
-from latency_models.tables.statistic import kept_statistic
+from latency_models.tables.statistic import statistic_of
 from latency_models.tables.storage import (
     load_frame,
     require_columns,
@@ -45,7 +45,7 @@ COLUMNS = {
 
 
 def save_predictor(predictor: FittedPredictor, path: Path) -> None:
-    """Write a predictor as parquet, whole or not at all."""
+    """Write a predictor as parquet, atomically."""
     frame = pd.concat(list(_parts(predictor)), ignore_index=True)[list(COLUMNS)]
     metadata = {"target": predictor.target.to_json(), "provenance": dict(predictor.provenance)}
     save_frame(path, frame, what=WHAT, metadata=metadata)
@@ -58,8 +58,8 @@ def load_predictor(path: Path) -> dict[str, Any]:
     parts = {str(part): rows for part, rows in frame.groupby("part", sort=False)}
     try:
         target, provenance = target_and_provenance(metadata)
-        for kept in (kept_log, kept_mean, kept_statistic):
-            kept(provenance)  # which raises where it is damaged
+        for read in (drift_log_of, drift_mean_of, statistic_of):
+            read(provenance)  # raises where it is damaged
         return {
             "target": target,
             "provenance": provenance,
@@ -116,7 +116,7 @@ def _parts(predictor: FittedPredictor) -> Iterator[pd.DataFrame]:
 def _known(table: pd.DataFrame) -> dict[BlockSpec, tuple[float, float]]:
     warm, cold = table[table["item"] == "warm"], table[table["item"] == "cold"]
     if list(warm["name"]) != list(cold["name"]):
-        raise ValueError("its blocks' warm and cold latencies are of unlike blocks")
+        raise ValueError("its blocks' warm and cold latencies are of different blocks")
     specs = [BlockSpec.parse(key) for key in warm["name"]]
     return dict(zip(specs, zip(warm["value"], cold["value"], strict=True), strict=True))
 
@@ -143,7 +143,7 @@ def _items(table: pd.DataFrame) -> dict[str, float]:
 
 
 def _chosen(table: pd.DataFrame) -> tuple[str, float, tuple[tuple[str, float], ...]]:
-    """Form, first number (table or networks), and errors by form."""
+    """Return the form, the first number (rows or networks), and the errors by form."""
     pairs = list(zip(table["item"], table["value"], strict=True))
     form = str(pairs[1][0]).removeprefix("chosen:")
     return form, float(pairs[0][1]), tuple((str(name), float(value)) for name, value in pairs[2:])
@@ -151,8 +151,8 @@ def _chosen(table: pd.DataFrame) -> tuple[str, float, tuple[tuple[str, float], .
 
 def _choices(table: pd.DataFrame) -> tuple[Choice, ...]:
     choices = []
-    for name, of_one in table.groupby("name", sort=False):
-        form, count, errors = _chosen(of_one)
+    for name, group in table.groupby("name", sort=False):
+        form, count, errors = _chosen(group)
         choices.append(Choice(kind=str(name), rows=int(count), form=form, errors=errors))
     return tuple(choices)
 

@@ -13,13 +13,13 @@ from latency_models.regression.regression import Choice, Regression
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FittedPredictor:
-    """What a fit learnt of `target`; `LatencyPredictor` predicts from it.
+    """Fitted parameters for `target`; `LatencyPredictor` predicts from them.
 
-    `known` holds measured (warm, cold) ms; `models` the regressions by (kind, quantity), among
-    them those of the kind `*`; `inferred` what blocks cost inside a network, ms, where whole
-    networks told it, and `seen` the blocks of networks that were all it was fitted on. `fitted`
-    holds the latencies, ms, of the networks fitted on, by `network_key`. `choices` and
-    `composition_choice` say how the forms were chosen.
+    `known` holds measured (warm, cold) latencies of blocks in ms. `models` holds the regressions by
+    (kind, quantity), including those of the kind `*`. `inferred` holds costs of blocks inside a
+    network in ms, where a fit on whole networks inferred them. `seen` lists the blocks of the
+    networks of a fit on networks alone. `fitted` holds the latencies in ms of the networks fitted
+    on, by `network_key`. `choices` and `composition_choice` describe how the forms were chosen.
     """
 
     target: Target

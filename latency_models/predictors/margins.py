@@ -1,4 +1,4 @@
-"""The margin of a predictor's limits: its error, and the drift log in its file."""
+"""Margin of limits on a predictor's target, from its error and the drift log in its file."""
 
 from bench.errors import InputError
 from latency_models.drift.limit_on import RAW
@@ -7,7 +7,7 @@ from latency_models.drift.model import DriftModel
 from latency_models.predictors.predictor import LatencyPredictor
 
 
-def margin_of(  # noqa: PLR0913 - what a margin is for, all but the predictor by name
+def margin_of(  # noqa: PLR0913 - the fields of a margin, by name
     predictor: LatencyPredictor,
     confidence: float,
     *,
@@ -16,18 +16,18 @@ def margin_of(  # noqa: PLR0913 - what a margin is for, all but the predictor by
     session_spread: float | None = None,
     selection: float = 0.0,
 ) -> Margin:
-    """Return the margin of limits on a predictor's target; see `Margin` for the arguments.
+    """Return the margin of limits on a predictor's target; `Margin` describes the arguments.
 
-    The predictor's error is Student's t with as many degrees of freedom as networks that it was
-    fitted on less one; the normal's where their number is not known. `InputError` where it was
-    fitted on no whole networks, so that it does not know its error.
+    The predictor's error follows Student's t; the degrees of freedom are the number of networks
+    fitted on, minus 1. It is normal where that number is unknown. Raises `InputError` where the
+    predictor was not fitted on whole networks, so that its error is unknown.
     """
     chosen = predictor.composition_choice
     networks = 0 if chosen is None else chosen.networks
     if predictor.composition.spread == 0 and networks == 0:
         raise InputError(
-            f"the latency predictor of {predictor.target.key} does not know how far it is off, so "
-            "no confidence can be kept: fit it with `ofabench fit --networks`"
+            f"the latency predictor of {predictor.target.key} has no estimate of its error, so "
+            "a confidence cannot be met: fit it with `ofabench fit --networks`"
         )
     return Margin(
         confidence=confidence,

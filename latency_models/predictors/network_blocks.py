@@ -17,41 +17,43 @@ class NetworkBlocks:
     """The blocks of n networks.
 
     Attributes:
-        specs: every block that any of them has, once, in the order in which they come.
-        places: (n, most blocks): which of `specs` the blocks of a network are, in its order;
-            `ABSENT` where it has none.
+        specs: the distinct blocks of all networks, in the order of their first use.
+        indices: (n, most blocks): indices in `specs` of the blocks of a network, in its order;
+            `ABSENT` after its last block.
     """
 
     specs: tuple[BlockSpec, ...]
-    places: NDArray[np.intp]
+    indices: NDArray[np.intp]
 
     @classmethod
     def of(cls, networks: Sequence[Sequence[BlockSpec]]) -> Self:
-        """Return the blocks of networks that are given block by block."""
-        number: dict[BlockSpec, int] = {}
-        rows = [[number.setdefault(block, len(number)) for block in one] for one in networks]
-        places = np.full((len(rows), max(map(len, rows), default=0)), ABSENT, dtype=np.intp)
-        for place, row in enumerate(rows):
-            places[place, : len(row)] = row
-        return cls(tuple(number), places)
+        """Return the blocks of networks, given as sequences of blocks."""
+        index_of: dict[BlockSpec, int] = {}
+        rows = [
+            [index_of.setdefault(block, len(index_of)) for block in network] for network in networks
+        ]
+        indices = np.full((len(rows), max(map(len, rows), default=0)), ABSENT, dtype=np.intp)
+        for index, row in enumerate(rows):
+            indices[index, : len(row)] = row
+        return cls(tuple(index_of), indices)
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.indices)
 
     def of_each(self, figures: NDArray[Any]) -> list[NDArray[Any]]:
-        """Return, by network, the figures (specs,) of its blocks in their order."""
-        return [figures[row[row != ABSENT]] for row in self.places]
+        """Return, for each network, the figures of its blocks; `figures` is (specs,)."""
+        return [figures[row[row != ABSENT]] for row in self.indices]
 
     def sums(self, figures: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return sums (n,) of the figures (specs,) of each network's blocks.
+        """Return sums (n,) of the figures of each network's blocks; `figures` is (specs,).
 
-        Bit for bit what numpy sums up of each network by itself.
+        The result equals numpy's sum of each network bit for bit.
         """
-        there = self.places != ABSENT
-        counts = there.sum(axis=1)
-        total = np.zeros(len(self.places))
+        present = self.indices != ABSENT
+        counts = present.sum(axis=1)
+        total = np.zeros(len(self.indices))
         for count in np.unique(counts).tolist():
             rows = np.flatnonzero(counts == count)
-            of_rows = self.places[rows][there[rows]].reshape(len(rows), count)
-            total[rows] = figures[of_rows].sum(axis=1)
+            indices = self.indices[rows][present[rows]].reshape(len(rows), count)
+            total[rows] = figures[indices].sum(axis=1)
         return total

@@ -1,6 +1,6 @@
-"""Networks tables: choices by columns, then latencies by columns, ours or imported.
+"""`NetworksTable`: architecture choices and latencies of networks, measured or imported.
 
-What the choices mean is the space's affair; here they are columns like any other.
+The space defines the meaning of the choices; this module treats them as plain columns.
 """
 
 import io
@@ -18,7 +18,7 @@ from bench.files import VALUE_DAMAGE, read_bytes
 from bench.protocol.target import Target
 from bench.timing.measurement import Measurement
 from bench.timing.statistic import MEDIAN, P90
-from latency_models.tables.columns import numbers_of, shown
+from latency_models.tables.columns import cell_text, numbers_of
 from latency_models.tables.storage import (
     decoded,
     html_of,
@@ -33,11 +33,11 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class NetworksTable:
-    """One row a network. `space` and the targets of columns are None or absent in others' tables.
+    """Table with one row per network; tables of other programs have no `space` and no `targets`.
 
-    A column `<name>_ms` holds latencies; `<name>_spread` beside it, where it is, the half-width
-    of their 95 % intervals over the latency; `<name>_p90` and `<name>_p99` the percentiles of
-    single samples in ms, with the disturbed ones, scaled as the latency is drift-corrected.
+    A column `<name>_ms` holds latencies. Optional columns: `<name>_spread`, the half-width of the
+    95 % interval over the latency; `<name>_p90` and `<name>_p99`, percentiles of single samples in
+    ms, including disturbed ones, drift-corrected as the latency is.
     """
 
     frame: pd.DataFrame
@@ -53,18 +53,23 @@ class NetworksTable:
         space: str,
         references_ms: Mapping[str, float] | None = None,
     ) -> Self:
-        """Put latencies beside the networks' choices, row by row; all of one target.
+        """Return a table of choices and measured latencies, row by row, of one target.
 
-        `references_ms` are those measured beside them, which tie them to other sweeps.
+        `references_ms` are the reference workloads of the same sweep, which relate it to others.
         """
-        targets = {one.target for one in measurements}
+        targets = {measurement.target for measurement in measurements}
         if len(targets) != 1:
             raise TargetMismatchError(
                 f"networks of {len(targets)} targets cannot share a table, expected one"
             )
         (target,) = targets
-        ms = np.array([one.median_ms for one in measurements])
-        width = np.array([one.interval_ms[1] - one.interval_ms[0] for one in measurements])
+        ms = np.array([measurement.median_ms for measurement in measurements])
+        width = np.array(
+            [
+                measurement.interval_ms[1] - measurement.interval_ms[0]
+                for measurement in measurements
+            ]
+        )
         figures = {
             target.column: ms,
             spread_column(target.column): width / 2 / ms,
@@ -84,7 +89,7 @@ class NetworksTable:
 
     @classmethod
     def of_frame(cls, frame: pd.DataFrame, space: str | None = None) -> Self:
-        """Return a table of a frame that someone else made; `FileError` for a column twice."""
+        """Return a table of an external frame; `FileError` for a duplicate column."""
         flat = _flat("the table", frame)
         return cls(frame=flat, space=space, targets={}, provenance={})
 
@@ -105,7 +110,7 @@ class NetworksTable:
         return [str(name) for name in self.frame.columns if str(name).endswith("_ms")]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what the table is, without its rows, as JSON values."""
+        """Return a description of the table, without its rows, as JSON values."""
         return {
             "networks": len(self),
             "space": self.space,
@@ -115,14 +120,14 @@ class NetworksTable:
         }
 
     def save(self, path: str | Path) -> None:
-        """Write parquet; space, targets and provenance in its metadata."""
+        """Write parquet with space, targets and provenance in its metadata."""
         targets = {column: target.to_json() for column, target in self.targets.items()}
         metadata = {"space": self.space, "targets": targets, "provenance": dict(self.provenance)}
         save_frame(Path(path), self.frame, what=WHAT, metadata=metadata)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read our tables or others', parquet or CSV; `FileError` where the file is neither."""
+        """Read a networks table, parquet or CSV; `FileError` where the file is neither."""
         path = Path(path)
         if path.suffix.lower() == ".csv":
             frame = _read_csv(path)
@@ -146,50 +151,50 @@ class NetworksTable:
         )
 
     def column_or_only(self, column: str | None) -> str:
-        """Return the named latency column, or the only one; `InputError` lists those there are."""
-        known = self.latency_columns
-        listed = ", ".join(known) or "none"
-        if column is None and len(known) != 1:
+        """Return the named latency column, or the only one; `InputError` lists all."""
+        columns = self.latency_columns
+        listed = ", ".join(columns) or "none"
+        if column is None and len(columns) != 1:
             raise InputError(f"--column must be one of the table's latencies: {listed}")
-        name = column or known[0]
-        if name not in known:
+        name = column or columns[0]
+        if name not in columns:
             raise InputError(f"no latency column {name!r} in the networks table; it has: {listed}")
         return name
 
     def latencies_ms(self, column: str, statistic: str = MEDIAN) -> Floats:
-        """Latencies of a column, (n,); `InputError` names a row that is not a number above 0.
+        """Return latencies of a column in ms, (n,); `InputError` names a row that is not above 0.
 
-        Their 90th percentiles where the statistic is `p90`; `InputError` where the table has none.
+        With the statistic `p90` it returns 90th percentiles; `InputError` where the table has none.
         """
         column = self._column_of(column, statistic)
         ms = numbers_of(self.frame[column])
         bad = np.flatnonzero(~(np.isfinite(ms) & (ms > 0)))
         if len(bad) or not len(ms):
             row = int(bad[0]) if len(bad) else 0
-            told = f"{shown(self.frame, column, row)} in row {row}" if len(bad) else "empty"
-            raise InputError(f"column {column!r} is {told}, expected ms above 0")
+            content = f"{cell_text(self.frame, column, row)} in row {row}" if len(bad) else "empty"
+            raise InputError(f"column {column!r} is {content}, expected ms above 0")
         return ms
 
     def _column_of(self, column: str, statistic: str) -> str:
         if statistic == MEDIAN:
             return column
-        found = tail_column(column, statistic)
-        if found not in self.frame.columns:
+        name = tail_column(column, statistic)
+        if name not in self.frame.columns:
             raise InputError(
-                f"the networks table has no {statistic} of {column!r} (a column {found!r}): build "
-                "it of a sweep with `ofabench table build --networks-out`, or leave --statistic out"
+                f"the networks table has no {statistic} of {column!r} (a column {name!r}): build "
+                "it from a sweep with `ofabench table build --networks-out`, or omit --statistic"
             )
-        return found
+        return name
 
     def spread(self, column: str) -> Floats | None:
-        """Relative half-widths of a column's intervals, (n,); None where the table has none."""
+        """Return relative half-widths of a column's intervals, (n,), or None."""
         name = spread_column(column)
         if name not in self.frame.columns:
             return None
         return numbers_of(self.frame[name])
 
     def target_of(self, column: str) -> Target | None:
-        """Target that a column was measured on; None in others' tables."""
+        """Return the target that a column was measured on; None in tables of other programs."""
         return self.targets.get(column)
 
 
@@ -197,46 +202,46 @@ def _read_csv(path: Path) -> pd.DataFrame:
     try:
         text = decoded(read_bytes(path))
         frame = pd.read_csv(io.StringIO(text), low_memory=False, skipinitialspace=True)
-    except (InputError, ValueError) as error:  # pandas' errors of parsing are ValueErrors
+    except (InputError, ValueError) as error:  # parsing errors of pandas are ValueErrors
         raise FileError(f"{path} is no CSV: {str(error).splitlines()[0]}") from error
     name = str(frame.columns[0])
     for separator in ";\t":
         if len(frame.columns) == 1 and separator in name:
-            raise FileError(f"{path} has columns between {separator!r}, expected commas")
+            raise FileError(f"{path} separates columns by {separator!r}, expected commas")
     return frame
 
 
 def _flat(path: Path | str, frame: pd.DataFrame) -> pd.DataFrame:
-    """Rows numbered from 0, with what pandas kept as a named index as columns like the others."""
+    """Return the frame with rows numbered from 0 and any named index as ordinary columns."""
     frame = frame.rename(columns=str)
-    named = [str(name) for name in frame.index.names if name is not None]
-    if named and not set(named) & set(frame.columns):
+    index_names = [str(name) for name in frame.index.names if name is not None]
+    if index_names and not set(index_names) & set(frame.columns):
         frame = frame.reset_index()
-    twice = frame.columns[frame.columns.duplicated()]
-    if len(twice):
-        raise FileError(f"{path} has the column {twice[0]!r} twice; drop one")
+    duplicates = frame.columns[frame.columns.duplicated()]
+    if len(duplicates):
+        raise FileError(f"{path} has the column {duplicates[0]!r} twice; drop one")
     return frame.reset_index(drop=True)
 
 
 def spread_column(column: str) -> str:
-    """Name of the column that says how repeatable a latency column is."""
+    """Return the name of the column with the relative half-widths of a latency column."""
     return column.removesuffix("_ms") + "_spread"
 
 
 def tail_column(column: str, statistic: str) -> str:
-    """Name of the column that holds a percentile of a latency column's samples."""
+    """Return the name of the column with a percentile of a latency column's samples."""
     return f"{column.removesuffix('_ms')}_{statistic}"
 
 
 def _tail_columns(column: str, measurements: Sequence[Measurement]) -> dict[str, Floats]:
-    """The p90 of every network; the p99 where some network has samples enough, NaN elsewhere."""
-    tails = {P90: np.array([one.corrected_p90_ms for one in measurements])}
-    p99 = np.array([one.corrected_p99_ms for one in measurements])
+    """Return p90 of every network, and p99 if any network has enough samples (NaN for others)."""
+    tails = {P90: np.array([measurement.corrected_p90_ms for measurement in measurements])}
+    p99 = np.array([measurement.corrected_p99_ms for measurement in measurements])
     if not np.isnan(p99).all():
         tails["p99"] = p99
     return {tail_column(column, name): values for name, values in tails.items()}
 
 
 def foreign_target(column: str) -> Target:
-    """Target for a column of which nothing but the name is known."""
+    """Return a target for a column of which only the name is known."""
     return Target(device=column.removesuffix("_ms"), backend="unknown", backend_version="unknown")

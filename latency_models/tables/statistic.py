@@ -1,4 +1,4 @@
-"""The statistic that a predictor predicts, in its provenance."""
+"""Statistic that a predictor predicts, as stored in its provenance."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,8 +8,8 @@ from bench.timing.statistic import MEDIAN, STATISTICS
 STATISTIC = "statistic"
 
 
-def kept_statistic(provenance: Mapping[str, Any]) -> str:
-    """The median where nothing is said; `ValueError` for what no ofabench writes."""
+def statistic_of(provenance: Mapping[str, Any]) -> str:
+    """Return the statistic, by default the median; `ValueError` for an unknown one."""
     statistic = provenance.get(STATISTIC, MEDIAN)
     if statistic not in STATISTICS:
         raise ValueError(f"its statistic is {statistic!r:.40}, expected {' or '.join(STATISTICS)}")
@@ -17,5 +17,5 @@ def kept_statistic(provenance: Mapping[str, Any]) -> str:
 
 
 def statistic_provenance(statistic: str) -> dict[str, str]:
-    """What says it; nothing for the median, so that such files are as they were."""
+    """Return the provenance of a statistic; empty for the median, as in older files."""
     return {} if statistic == MEDIAN else {STATISTIC: statistic}

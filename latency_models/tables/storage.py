@@ -1,4 +1,4 @@
-"""Parquet files that describe themselves: a pandas table with JSON metadata."""
+"""Read and write parquet files of a pandas table with JSON metadata."""
 
 import codecs
 import html
@@ -17,49 +17,51 @@ from bench.files import VALUE_DAMAGE, parse_json, read_bytes, write_bytes
 from bench.protocol.target import Target
 
 _KEY = b"ofabench"
-# What pyarrow makes of a damaged file, and of the description of a frame that pandas leaves in it.
+# Errors of pyarrow for a damaged file, and for damaged pandas metadata in it.
 _DAMAGE = (OSError, ValueError, TypeError, LookupError, AttributeError, AssertionError)
 SCHEMA_VERSION = 1
 _BOMS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
 def decoded(content: bytes) -> str:
-    """Text of a file in UTF-8 or, with a byte order mark, UTF-16; `InputError` where it is none."""
+    """Decode UTF-8 or, with a byte order mark, UTF-16; `InputError` where it is not text."""
     encoding = next((name for bom, name in _BOMS.items() if content.startswith(bom)), "utf-8-sig")
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
-        raise InputError(f"it is no text ({error})") from error
+        raise InputError(f"it is not text ({error})") from error
 
 
 def save_frame(path: Path, frame: pd.DataFrame, *, what: str, metadata: Mapping[str, Any]) -> None:
-    """Write `frame` and `metadata` (JSON values) as one parquet file, whole or not at all.
+    """Write `frame` and `metadata` (JSON values) as one parquet file, atomically.
 
-    `what` says what the file is ("latency table", ...); `load_frame` asks for it again.
+    `what` is the kind of the file ("latency table", ...), which `load_frame` checks.
     """
     import pyarrow as pa
     from pyarrow import parquet
 
     table = pa.Table.from_pandas(frame, preserve_index=False)
-    told = {"what": what, "schema_version": SCHEMA_VERSION, **metadata}
-    known = table.schema.metadata or {}
-    table = table.replace_schema_metadata({**known, _KEY: json.dumps(told).encode()})
+    own_metadata = {"what": what, "schema_version": SCHEMA_VERSION, **metadata}
+    other_metadata = table.schema.metadata or {}
+    table = table.replace_schema_metadata(
+        {**other_metadata, _KEY: json.dumps(own_metadata).encode()}
+    )
     buffer = io.BytesIO()
     parquet.write_table(table, buffer)
     write_bytes(path, buffer.getvalue())
 
 
 def html_of(summary: object, frame: pd.DataFrame) -> str:
-    """Return HTML for notebooks: a summary in a line, and the frame, shortened where it is long."""
+    """Return HTML for notebooks: a summary line and the frame, truncated where it is long."""
     return f"<p>{html.escape(str(summary))}</p>\n{frame.to_html(max_rows=10, max_cols=20)}"
 
 
 def load_frame(path: Path, *, what: str) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Read back what `save_frame` wrote; `FileError` where the file is another's, or damaged."""
+    """Read a file of `save_frame`; `FileError` where it is of another program or damaged."""
     frame, metadata = load_any_frame(path)
     if metadata.get("what") != what:
-        found = metadata.get("what", "parquet of another program")
-        raise FileError(f"{path} is a {found}, expected a {what} written by ofabench")
+        kind = metadata.get("what", "parquet of another program")
+        raise FileError(f"{path} is a {kind}, expected a {what} written by ofabench")
     if metadata.get("schema_version") != SCHEMA_VERSION:
         raise FileError(
             f"{path} has schema version {metadata.get('schema_version')}, expected "
@@ -69,17 +71,17 @@ def load_frame(path: Path, *, what: str) -> tuple[pd.DataFrame, dict[str, Any]]:
 
 
 def load_any_frame(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Read any parquet file; the metadata are empty where ofabench did not write it."""
+    """Read any parquet file; metadata are empty where ofabench did not write it."""
     import pyarrow as pa
     from pyarrow import parquet
 
     content = read_bytes(path)
     try:
         table = parquet.read_table(pa.BufferReader(content))
-        table.validate(full=True)  # texts that are none would fail where they are used
+        table.validate(full=True)  # finds invalid text here rather than where it is used
         frame: pd.DataFrame = table.to_pandas()
-        told = (table.schema.metadata or {}).get(_KEY)
-        metadata = parse_json(told) if told is not None else {}
+        own_metadata = (table.schema.metadata or {}).get(_KEY)
+        metadata = parse_json(own_metadata) if own_metadata is not None else {}
     except (pa.ArrowException, *_DAMAGE) as error:
         raise _unreadable(path, error) from error
     if not isinstance(metadata, dict):
@@ -94,17 +96,17 @@ def _unreadable(path: Path, error: BaseException) -> FileError:
 
 
 def kind_of(path: Path) -> str | None:
-    """What a file of ours is, as "latency table"; None for others' parquet files.
+    """Return the kind of an ofabench file, such as "latency table"; None for other parquet files.
 
-    `FileError` where it is no parquet file; its rows are not read.
+    Rows are not read. Raises `FileError` where it is not a parquet file.
     """
     import pyarrow as pa
     from pyarrow import parquet
 
     content = read_bytes(path)
     try:
-        told = (parquet.read_schema(pa.BufferReader(content)).metadata or {}).get(_KEY)
-        metadata = parse_json(told) if told is not None else {}
+        own_metadata = (parquet.read_schema(pa.BufferReader(content)).metadata or {}).get(_KEY)
+        metadata = parse_json(own_metadata) if own_metadata is not None else {}
     except (pa.ArrowException, *_DAMAGE) as error:
         raise _unreadable(path, error) from error
     kind = metadata.get("what") if isinstance(metadata, dict) else None
@@ -119,16 +121,16 @@ def require_columns(path: Path, frame: pd.DataFrame, columns: Mapping[str, str])
         "float": pd.api.types.is_float_dtype,
         "bool": pd.api.types.is_bool_dtype,
     }
-    for name, wanted in columns.items():
+    for name, dtype in columns.items():
         if name not in frame.columns:
             raise FileError(f"{path} lacks the column {name!r}; make it again")
-        # A column of texts without any row has no type of its own.
-        if len(frame) and not checks[wanted](frame[name]):
-            raise FileError(f"{path}: column {name!r} is {frame[name].dtype}, expected {wanted}")
+        # An empty column of text has no type.
+        if len(frame) and not checks[dtype](frame[name]):
+            raise FileError(f"{path}: column {name!r} is {frame[name].dtype}, expected {dtype}")
 
 
 def target_and_provenance(metadata: Mapping[str, Any]) -> tuple[Target, dict[str, Any]]:
-    """Both from a file's metadata; `InputError` where they are absent or not what they must be."""
+    """Return both from a file's metadata; `InputError` where they are absent or invalid."""
     target, provenance = metadata.get("target"), metadata.get("provenance")
     if not isinstance(target, dict) or not isinstance(provenance, dict):
         raise InputError("its metadata lack the target or the provenance")
@@ -139,7 +141,7 @@ def target_and_provenance(metadata: Mapping[str, Any]) -> tuple[Target, dict[str
 
 
 def origin() -> dict[str, str]:
-    """Date (UTC) and code version for the provenance of a file that is made now."""
+    """Return the current date (UTC) and the code version, for the provenance of a new file."""
     try:
         version = distributions.version("ofabench")
     except distributions.PackageNotFoundError:

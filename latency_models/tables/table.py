@@ -1,4 +1,4 @@
-"""`LatencyTable`: latencies of all blocks on one target, as a pandas table."""
+"""`LatencyTable`: latencies of blocks on one target, as a pandas table."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -44,17 +44,17 @@ COLUMNS = {
     "loads": "int",
     "settled": "bool",
 }
-_LATER = ("p90_ms", "p99_ms")  # files of an older ofabench have no such columns
+_OPTIONAL = ("p90_ms", "p99_ms")  # absent in files of older versions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LatencyTable:
-    """Blocks by rows: the fields of `BlockSpec`, then figures in ms.
+    """Table with one row per block: the fields of `BlockSpec`, then figures in ms.
 
-    `latency_ms` is the block's time (last call of a visit), `cold_ms` that of the first call,
-    `low_ms` and `high_ms` the 95 % interval from `loads` loads, `p90_ms` and `p99_ms` percentiles
-    of all samples, drift-corrected (p99 from 500 samples on); NaN where a source has none.
-    `provenance` holds JSON values: device facts, date, code version, source.
+    `latency_ms` is the warm latency (last sample of a burst), `cold_ms` that of the first sample,
+    `low_ms` and `high_ms` the 95 % interval from `loads` replicates, `p90_ms` and `p99_ms`
+    drift-corrected percentiles of all samples (p99 from 500 samples on); NaN where a source has
+    none. `provenance` holds JSON values: device facts, date, code version, source.
     """
 
     target: Target
@@ -67,8 +67,8 @@ class LatencyTable:
         specs = tuple(_spec(row) for row in self.rows[list(SPEC_FIELDS)].itertuples(index=False))
         index = {spec: row for row, spec in enumerate(specs)}
         if len(index) != len(specs):
-            twice = next(spec for row, spec in enumerate(specs) if index[spec] != row)
-            raise InputError(f"a latency table has one row a block, got two of {twice.key}")
+            duplicate = next(spec for row, spec in enumerate(specs) if index[spec] != row)
+            raise InputError(f"a latency table has one row per block, got two of {duplicate.key}")
         times = self.rows["latency_ms"].to_numpy(dtype=np.float64)
         if not np.all(np.isfinite(times) & (times > 0)):
             bad = int(np.flatnonzero(~(np.isfinite(times) & (times > 0)))[0])
@@ -82,44 +82,46 @@ class LatencyTable:
     def from_measurements(
         cls, measurements: Sequence[Measurement], provenance: Mapping[str, Any] | None = None
     ) -> Self:
-        """Make a table of the measured blocks; networks and references among them are left out.
+        """Return a table of the measured blocks, without networks and reference workloads.
 
-        Raises `TargetMismatchError` for unlike targets, `InputError` where there is no block.
+        Raises `TargetMismatchError` for different targets, `InputError` where there is no block.
         """
-        blocks = [one for one in measurements if one.workload.role == "block"]
+        blocks = [
+            measurement for measurement in measurements if measurement.workload.role == "block"
+        ]
         if not blocks:
             raise InputError("no block was measured: run `ofabench sweep` with --resume to its end")
         target = blocks[0].target
-        for one in blocks:
-            if one.target != target:
+        for measurement in blocks:
+            if measurement.target != target:
                 raise TargetMismatchError(
                     f"blocks of two targets cannot share a table: {target.key} and "
-                    f"{one.target.key}; build one table of each"
+                    f"{measurement.target.key}; build one table of each"
                 )
-        told = {
+        facts = {
             "facts": dict(blocks[0].facts),
             "measured": str(blocks[0].taken_at),
-            # What a later measurement is brought to the scale of this one with.
+            # Relate later measurements to the drift of this one.
             "references": {
-                one.workload.label: one.median_ms
-                for one in measurements
-                if one.workload.role == "reference"
+                measurement.workload.label: measurement.median_ms
+                for measurement in measurements
+                if measurement.workload.role == "reference"
             },
             **origin(),
         }
         return cls(
             target=target,
-            provenance={**told, **(provenance or {})},
+            provenance={**facts, **(provenance or {})},
             rows=frame_of(
-                [one.workload.blocks[0] for one in blocks],
-                latency_ms=[one.median_ms for one in blocks],
-                cold_ms=[one.cold_ms for one in blocks],
-                low_ms=[one.interval_ms[0] for one in blocks],
-                high_ms=[one.interval_ms[1] for one in blocks],
-                p90_ms=[one.corrected_p90_ms for one in blocks],
-                p99_ms=[one.corrected_p99_ms for one in blocks],
-                loads=[one.replicates for one in blocks],
-                settled=[one.settled for one in blocks],
+                [measurement.workload.blocks[0] for measurement in blocks],
+                latency_ms=[measurement.median_ms for measurement in blocks],
+                cold_ms=[measurement.cold_ms for measurement in blocks],
+                low_ms=[measurement.interval_ms[0] for measurement in blocks],
+                high_ms=[measurement.interval_ms[1] for measurement in blocks],
+                p90_ms=[measurement.corrected_p90_ms for measurement in blocks],
+                p99_ms=[measurement.corrected_p99_ms for measurement in blocks],
+                loads=[measurement.replicates for measurement in blocks],
+                settled=[measurement.settled for measurement in blocks],
             ),
         )
 
@@ -135,7 +137,7 @@ class LatencyTable:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """The rows: see the class for their columns."""
+        """The rows; the class describes their columns."""
         return self.rows
 
     def to_dict(self) -> dict[str, Any]:
@@ -153,12 +155,12 @@ class LatencyTable:
         return spec in self._index
 
     def lookup(self, spec: BlockSpec) -> float:
-        """Latency in ms; `MissingEntryError` names the nearest block and how to measure `spec`."""
+        """Return the latency in ms; `MissingEntryError` says how to measure a missing block."""
         row = self._index.get(spec)
-        why = self.provenance.get("unrunnable", {}).get(f"block:{spec.key}")
-        if row is None and why is not None:
+        reason = self.provenance.get("unrunnable", {}).get(f"block:{spec.key}")
+        if row is None and reason is not None:
             raise MissingEntryError(
-                f"block {spec.key} could not run on {self.target.key}: {why}; search within a "
+                f"block {spec.key} could not run on {self.target.key}: {reason}; search within a "
                 "lower limit or at a smaller batch"
             )
         if row is None:
@@ -169,11 +171,11 @@ class LatencyTable:
         return float(self.rows["latency_ms"].iloc[row])
 
     def command_for(self, spec: BlockSpec) -> str:
-        """Return the command that would measure a block; capitals stand for what is unknown."""
+        """Return the command that measures a block; capitals stand for unknown values."""
         target = self.target
-        known = self.provenance.get("space", "SPACE")
-        known = f"{known}.toml" if "space_toml" in self.provenance else known
-        space = self.provenance.get("space_file", known)
+        space_name = self.provenance.get("space", "SPACE")
+        space_name = f"{space_name}.toml" if "space_toml" in self.provenance else space_name
+        space = self.provenance.get("space_file", space_name)
         device = self.provenance.get("device", "DEVICE")
         return (
             f"ofabench sweep --space {shlex.quote(space)} --device {device} "
@@ -182,16 +184,16 @@ class LatencyTable:
         )
 
     def save(self, path: str | Path) -> None:
-        """Write parquet, target and provenance in its metadata."""
+        """Write parquet with target and provenance in its metadata."""
         metadata = {"target": self.target.to_json(), "provenance": dict(self.provenance)}
         save_frame(Path(path), self.rows, what=WHAT, metadata=metadata)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read a table; `FileError` where it is damaged or something else."""
+        """Read a table; `FileError` where it is damaged or of another kind."""
         path = Path(path)
         frame, metadata = load_frame(path, what=WHAT)
-        frame = frame.assign(**{name: np.nan for name in _LATER if name not in frame})
+        frame = frame.assign(**{name: np.nan for name in _OPTIONAL if name not in frame})
         require_columns(path, frame, COLUMNS)
         try:
             target, provenance = target_and_provenance(metadata)
@@ -204,22 +206,22 @@ class LatencyTable:
         return {str(kind): int(count) for kind, count in counts.items()}
 
     def _resolution_of(self, spec: BlockSpec) -> str:
-        """Image size at which a network of the swept space has `spec`, where that can be told."""
-        stems = [known.in_size for known in self.specs if known.kind == "stem"]
-        alike = [
-            known.in_size
-            for known in self.specs
-            if (known.kind, known.in_channels, known.out_channels, known.stride)
+        """Return the image size at which a network has `spec`, where it can be derived."""
+        stems = [measured.in_size for measured in self.specs if measured.kind == "stem"]
+        sizes = [
+            measured.in_size
+            for measured in self.specs
+            if (measured.kind, measured.in_channels, measured.out_channels, measured.stride)
             == (spec.kind, spec.in_channels, spec.out_channels, spec.stride)
         ]
-        if not stems or not alike:
+        if not stems or not sizes:
             return "RESOLUTION"
-        halvings = round(np.log2(max(stems) / max(alike)))
+        halvings = round(np.log2(max(stems) / max(sizes)))
         return str(spec.in_size << max(halvings, 0))
 
 
 def frame_of(specs: Sequence[BlockSpec], **figures: Sequence[Any] | NDArray[Any]) -> pd.DataFrame:
-    """Rows of a latency table from its figures by name; what is not given is NaN, 0, settled."""
+    """Return rows of a latency table from figures by name; defaults are NaN, 0 and settled."""
     columns: dict[str, Any] = {}
     blank = {"float": np.nan, "int": 0, "bool": True}
     types = {"float": np.float64, "int": np.int64, "bool": np.bool_}
@@ -233,15 +235,15 @@ def frame_of(specs: Sequence[BlockSpec], **figures: Sequence[Any] | NDArray[Any]
 
 
 def nearest(known: Sequence[BlockSpec], spec: BlockSpec) -> str:
-    """Key of the known block most like `spec`: same kind first, then sizes by their ratios."""
+    """Return the key of the known block most similar to `spec`: by kind, then by size."""
 
-    def distance(other: BlockSpec) -> float:
-        unlike = 8.0 * (other.kind != spec.kind) + (other.act != spec.act)
-        unlike += (other.se > 0) != (spec.se > 0)
+    def distance(candidate: BlockSpec) -> float:
+        total = 8.0 * (candidate.kind != spec.kind) + (candidate.act != spec.act)
+        total += (candidate.se > 0) != (spec.se > 0)
         for name in ("in_size", "in_channels", "mid_channels", "out_channels", "kernel", "stride"):
-            pair = (1 + getattr(other, name)) / (1 + getattr(spec, name))
-            unlike += abs(float(np.log(pair)))
-        return unlike
+            ratio = (1 + getattr(candidate, name)) / (1 + getattr(spec, name))
+            total += abs(float(np.log(ratio)))
+        return total
 
     return min(known, key=distance).key if known else "none: the table is empty"
 

@@ -1,8 +1,7 @@
-"""Lookup arrays: costs by position, and how codes of networks become their indices.
+"""Lookup arrays: costs by position, indexed by the codes of networks.
 
-Positions are put together in groups, and the cost of every combination that a group can have is
-laid out in one array. Its index is made of the codes' own bits (vectorized.packed_codes
-says how).
+Positions are grouped, and one array holds the cost of every combination of options of a group. Its
+index is built from the bits of the codes (see vectorized.packed_codes).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,26 +14,26 @@ from numpy.typing import NDArray
 from bench.blocks.spec import BlockSpec
 from bench.errors import InputError
 from latency_models.vectorized.packed_codes import (
+    BitField,
     Codes,
     Column,
-    Field,
     Lookup,
     Numbers,
     PackedCode,
     fields_of,
     lookups_of,
-    words_of,
+    pack_columns,
 )
 
 Floats = NDArray[np.float64]
 CostOf = Callable[[Sequence[BlockSpec]], Floats]
-Together = np.ufunc
-"""How costs of blocks become one of their network: `np.add`, or `np.maximum` (of costs above 0)."""
+Reduction = np.ufunc
+"""Reduces costs of blocks to that of a network: `np.add`, or `np.maximum` (of costs above 0)."""
 _GROUP_ENTRIES = 1 << 17  # combinations of one group; larger tables miss the caches
 
 
 class Position(Protocol):
-    """One place of a network: the columns of the encoding that decide it, and its choices."""
+    """Position of a block in a network: the columns that select it, and its options."""
 
     @property
     def columns(self) -> Sequence[int]:
@@ -43,16 +42,16 @@ class Position(Protocol):
 
     @property
     def options(self) -> Sequence[tuple[tuple[int, ...], tuple[BlockSpec, ...]]]:
-        """Values of those columns, and the blocks which they stand for (none: absent)."""
+        """Values of those columns, and the blocks that they select (none: absent)."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostLookup:
-    """Costs of a group of positions, and the digits of which their index is made."""
+    """Costs of a group of positions, and how their index is built."""
 
-    fields: tuple[Field, ...]
-    strides: tuple[tuple[int, int], ...]  # number of a lookup, and what its digits count
+    fields: tuple[BitField, ...]
+    strides: tuple[tuple[int, int], ...]  # index of a lookup, and the stride of its digits
     costs: Floats  # NaN where no option has these values
 
     def costs_of(self, n: int, words: Sequence[Numbers], digits: Sequence[Numbers]) -> Floats:
@@ -60,132 +59,136 @@ class CostLookup:
         for number, stride in self.strides:
             index += digits[number] * np.uint64(stride)
         for field in self.fields:
-            index |= field.take(words[field.word])
-        # Signed numbers are indices as they are, others would be converted.
+            index |= field.take(words[field.source])
+        # numpy takes signed indices directly and would convert unsigned ones.
         return self.costs.take(index.view(np.int64), mode="clip")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookupArrays:
-    """What is read of the codes, and the groups that it is an index of."""
+    """The parts of the codes to read, and the groups of costs that they index."""
 
-    width: int  # columns that there must be
-    words: tuple[PackedCode, ...]
+    width: int  # required number of columns
+    packed: tuple[PackedCode, ...]
     lookups: tuple[Lookup, ...]
     groups: tuple[CostLookup, ...]
-    together: Together
+    reduction: Reduction
 
-    def put_into(self, total: Floats, codes: Codes) -> bool:
-        """Put the costs of codes (n, columns) to `total`; whether all are of the space."""
-        read = [word.read(codes) for word in self.words]
-        words = [numbers for numbers, _ in read]
+    def accumulate(self, total: Floats, codes: Codes) -> bool:
+        """Add the costs of codes (n, columns) to `total` (n,); False where a code is invalid."""
+        readings = [code.read(codes) for code in self.packed]
+        words = [numbers for numbers, _ in readings]
         digits = [lookup.read(codes) for lookup in self.lookups]
         for group in self.groups:
-            self.together(total, group.costs_of(len(codes), words, digits), out=total)
-        return all(clean for _, clean in read) and not np.isnan(total).any()
+            self.reduction(total, group.costs_of(len(codes), words, digits), out=total)
+        return all(clean for _, clean in readings) and not np.isnan(total).any()
 
 
-def compile_gathers(
-    cost_of: CostOf, choices: Sequence[Position], together: Together = np.add
+def compile_lookup_arrays(
+    cost_of: CostOf, choices: Sequence[Position], reduction: Reduction = np.add
 ) -> LookupArrays:
-    """Lay out the costs of every position's options."""
+    """Compute the costs of all options of all positions as lookup arrays."""
     columns = _columns(choices)
-    words = words_of(list(columns.values()))
+    packed = pack_columns(list(columns.values()))
     lookups = lookups_of(list(columns.values()))
-    groups = [_compile(cost_of, group, columns, together) for group in _groups(choices, columns)]
-    gathers = []
+    groups = [_compile(cost_of, group, columns, reduction) for group in _groups(choices, columns)]
+    arrays = []
     for costs, strides in groups:
-        shifts = {one: stride.bit_length() - 1 for one, stride in strides.items()}
+        shifts = {column: stride.bit_length() - 1 for column, stride in strides.items()}
         wide = [
-            (place, strides[one.column])
-            for place, one in enumerate(lookups)
-            if one.column in strides
+            (index, strides[lookup.column])
+            for index, lookup in enumerate(lookups)
+            if lookup.column in strides
         ]
-        fields = tuple(fields_of(words, shifts))
-        gathers.append(CostLookup(fields=fields, strides=tuple(wide), costs=costs))
+        fields = tuple(fields_of(packed, shifts))
+        arrays.append(CostLookup(fields=fields, strides=tuple(wide), costs=costs))
     width = 1 + max(columns, default=-1)
     return LookupArrays(
-        width=width, words=words, lookups=lookups, groups=tuple(gathers), together=together
+        width=width, packed=packed, lookups=lookups, groups=tuple(arrays), reduction=reduction
     )
 
 
 def _columns(choices: Sequence[Position]) -> dict[int, Column]:
-    seen: dict[int, set[int]] = {}
+    values_of: dict[int, set[int]] = {}
     for position in choices:
         for values, _ in position.options:
             for number, value in zip(position.columns, values, strict=True):
-                seen.setdefault(number, set()).add(value)
-    if any(min(values) < 0 for values in seen.values()):
-        raise InputError("codes of a space are 0 or more; an option has a negative one")
+                values_of.setdefault(number, set()).add(value)
+    if any(min(values) < 0 for values in values_of.values()):
+        raise InputError("codes of a space are 0 or more; an option has a negative code")
     return {
         number: Column(number=number, values=np.array(sorted(values), dtype=np.int64))
-        for number, values in sorted(seen.items())
+        for number, values in sorted(values_of.items())
     }
 
 
 def _groups(choices: Sequence[Position], columns: dict[int, Column]) -> Iterator[list[Position]]:
-    """Neighbouring positions, as many as one table holds."""
+    """Group neighbouring positions, as many as fit into one array."""
     group: list[Position] = []
     used: set[int] = set()
     for position in choices:
-        more = used | set(position.columns)
-        if group and np.prod([columns[one].size for one in more], dtype=float) > _GROUP_ENTRIES:
+        extended = used | set(position.columns)
+        if (
+            group
+            and np.prod([columns[number].size for number in extended], dtype=float) > _GROUP_ENTRIES
+        ):
             yield group
-            group, more = [], set(position.columns)
+            group, extended = [], set(position.columns)
         group.append(position)
-        used = more
+        used = extended
     if group:
         yield group
 
 
 def _compile(
-    cost_of: CostOf, group: Sequence[Position], columns: dict[int, Column], together: Together
+    cost_of: CostOf, group: Sequence[Position], columns: dict[int, Column], reduction: Reduction
 ) -> tuple[Floats, dict[int, int]]:
-    """Costs of all combinations of a group, and what each column's digit counts in their index."""
+    """Return costs of all combinations of a group, and the stride of each column in their index."""
     numbers = sorted({number for position in group for number in position.columns})
     # Narrow columns first: their strides are then powers of two, so their digits are bits.
-    ordered = sorted((columns[number] for number in numbers), key=lambda one: not one.narrow)
+    ordered = sorted((columns[number] for number in numbers), key=lambda column: not column.narrow)
     strides = _strides(ordered)
-    entries = np.arange(np.prod([one.size for one in ordered], dtype=np.int64))
-    digits = {one.number: entries // strides[one.number] % one.size for one in ordered}
+    entries = np.arange(np.prod([column.size for column in ordered], dtype=np.int64))
+    digits = {column.number: entries // strides[column.number] % column.size for column in ordered}
     costs = np.zeros(len(entries))
     for position in group:
-        of_options = _option_costs(cost_of, position, together)
-        together(costs, _laid_out(of_options, position, columns, digits), out=costs)
+        of_options = _option_costs(cost_of, position, reduction)
+        reduction(costs, _spread_over_group(of_options, position, columns, digits), out=costs)
     return costs, strides
 
 
 def _strides(ordered: Sequence[Column]) -> dict[int, int]:
     strides, stride = {}, 1
-    for one in ordered:
-        strides[one.number] = stride
-        stride *= one.size
+    for column in ordered:
+        strides[column.number] = stride
+        stride *= column.size
     return strides
 
 
-def _option_costs(cost_of: CostOf, position: Position, together: Together) -> Floats:
-    """Cost of each option of a position, (options,); 0 for an absent one."""
+def _option_costs(cost_of: CostOf, position: Position, reduction: Reduction) -> Floats:
+    """Return the cost of each option of a position, (options,); 0 for an absent block."""
     blocks = [block for _, blocks in position.options for block in blocks]
     counts = [len(blocks) for _, blocks in position.options]
-    found = np.zeros(len(counts))
-    together.at(found, np.repeat(np.arange(len(counts)), counts), cost_of(blocks))
-    return found
+    costs = np.zeros(len(counts))
+    reduction.at(costs, np.repeat(np.arange(len(counts)), counts), cost_of(blocks))
+    return costs
 
 
-def _laid_out(
+def _spread_over_group(
     of_options: Floats,
     position: Position,
     columns: dict[int, Column],
     digits: dict[int, NDArray[np.int64]],
 ) -> Floats:
-    """Cost of one position for each entry of its group's table; NaN where it has no such option."""
-    own = [columns[number] for number in position.columns]
-    strides = _strides(own)
+    """Return the cost of one position for each entry of its group; NaN where there is no option."""
+    own_columns = [columns[number] for number in position.columns]
+    strides = _strides(own_columns)
     values = np.array([values for values, _ in position.options], dtype=np.int64)
-    table = np.full(np.prod([one.size for one in own], dtype=np.int64), np.nan)
-    places = sum(
-        one.digits(values[:, place]) * strides[one.number] for place, one in enumerate(own)
+    table = np.full(np.prod([column.size for column in own_columns], dtype=np.int64), np.nan)
+    indices = sum(
+        column.digits(values[:, index]) * strides[column.number]
+        for index, column in enumerate(own_columns)
     )
-    table[places] = of_options
-    index = sum(digits[one.number] * strides[one.number] for one in own)
+    table[indices] = of_options
+    index = sum(digits[column.number] * strides[column.number] for column in own_columns)
     return np.asarray(table[index])

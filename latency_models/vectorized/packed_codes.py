@@ -1,8 +1,8 @@
 """Packed codes: several columns of a network's encoding in one integer.
 
-Columns whose codes are small are narrow: their bits are digits of an index as they are. Four
-neighbours are read as one 64-bit number and pushed together by two shifts. A wide column's codes
-are looked up. Bits that no code of the space has are told by an OR over all that was read.
+Columns with small codes are narrow: their bits are used directly as digits of an index. Four
+neighbours are read as one 64-bit integer and compacted by two shifts. Codes of a wide column are
+looked up. An OR over all values detects bits that no code of the space has.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ class Column:
     """One column of the codes as a digit of an index."""
 
     number: int
-    values: NDArray[np.int64]  # that occur, ascending, none negative
+    values: NDArray[np.int64]  # values that occur, ascending, not negative
 
     @property
     def narrow(self) -> bool:
@@ -36,7 +36,7 @@ class Column:
 
     @property
     def size(self) -> int:
-        """Digits that there are; a wide column's last stands for all codes that do not occur."""
+        """Number of digits; the last one of a wide column stands for unknown codes."""
         return 1 << self.bits if self.narrow else len(self.values) + 1
 
     def digits(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -52,24 +52,24 @@ class PackedCode:
     bits: int  # of each column
 
     def read(self, codes: Codes) -> tuple[Numbers, bool]:
-        """Numbers (n,), the first column's bits lowest, and whether all codes may occur.
+        """Return integers (n,), first column in the lowest bits, and whether all are valid.
 
-        Above `lanes * bits` the numbers hold rubbish, which fields mask off.
+        Bits above `lanes * bits` are undefined; `BitField` masks them.
         """
         lanes = codes[:, self.start : self.start + self.lanes]
-        words = lanes.view(f"<u{2 * self.lanes}")[:, 0].astype(np.uint64)
+        packed = lanes.view(f"<u{2 * self.lanes}")[:, 0].astype(np.uint64)
         allowed = sum(((1 << self.bits) - 1) << (_LANE * lane) for lane in range(self.lanes))
-        clean = not int(np.bitwise_or.reduce(words)) & ~allowed
+        clean = not int(np.bitwise_or.reduce(packed)) & ~allowed
         if self.lanes > 1:
-            words |= words >> np.uint64(_LANE - self.bits)
+            packed |= packed >> np.uint64(_LANE - self.bits)
         if self.lanes > 2:
-            words |= words >> np.uint64(2 * (_LANE - self.bits))
-        return words, clean
+            packed |= packed >> np.uint64(2 * (_LANE - self.bits))
+        return packed, clean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lookup:
-    """One wide column, and the digit of each code; the last entry is for those beyond."""
+    """Digits of the codes of one wide column; the last entry is for codes out of range."""
 
     column: int
     table: Numbers
@@ -79,62 +79,62 @@ class Lookup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
-    """Bits of a word that are bits of an index: shifted down, or up where `down` is negative."""
+class BitField:
+    """Bits of a packed code that are bits of an index: shifted down, or up where `down` < 0."""
 
-    word: int
+    source: int
     down: int
     mask: int
 
-    def take(self, words: Numbers) -> Numbers:
+    def take(self, packed: Numbers) -> Numbers:
         if self.down > 0:
-            found = words >> np.uint64(self.down)
+            bits = packed >> np.uint64(self.down)
         elif self.down < 0:
-            found = words << np.uint64(-self.down)
+            bits = packed << np.uint64(-self.down)
         else:
-            return words & np.uint64(self.mask)
-        found &= np.uint64(self.mask)
-        return found
+            return packed & np.uint64(self.mask)
+        bits &= np.uint64(self.mask)
+        return bits
 
 
-def words_of(columns: Sequence[Column]) -> tuple[PackedCode, ...]:
-    """Narrow columns, as many in a word as are neighbours of equal width."""
-    narrow = [one for one in columns if one.narrow]
-    found = []
-    # In a run of neighbours, number and place in the list grow alike.
+def pack_columns(columns: Sequence[Column]) -> tuple[PackedCode, ...]:
+    """Pack the narrow columns: up to four neighbours of equal width into one code."""
+    narrow = [column for column in columns if column.narrow]
+    packed = []
+    # In a run of neighbours, the number minus the position in the list is constant.
     for (bits, _), run in groupby(
         enumerate(narrow), key=lambda pair: (pair[1].bits, pair[1].number - pair[0])
     ):
-        numbers = [one.number for _, one in run]
+        numbers = [column.number for _, column in run]
         while numbers:
             lanes = 4 if len(numbers) >= 4 else 2 if len(numbers) >= 2 else 1
-            found.append(PackedCode(start=numbers[0], lanes=lanes, bits=bits))
+            packed.append(PackedCode(start=numbers[0], lanes=lanes, bits=bits))
             numbers = numbers[lanes:]
-    return tuple(found)
+    return tuple(packed)
 
 
 def lookups_of(columns: Sequence[Column]) -> tuple[Lookup, ...]:
-    """The wide columns."""
-    found = []
-    for one in columns:
-        if not one.narrow:
-            table = np.full(int(one.values[-1]) + 2, len(one.values), dtype=np.uint64)
-            table[one.values] = np.arange(len(one.values))
-            found.append(Lookup(column=one.number, table=table))
-    return tuple(found)
+    """Return lookups of the wide columns."""
+    lookups = []
+    for column in columns:
+        if not column.narrow:
+            table = np.full(int(column.values[-1]) + 2, len(column.values), dtype=np.uint64)
+            table[column.values] = np.arange(len(column.values))
+            lookups.append(Lookup(column=column.number, table=table))
+    return tuple(lookups)
 
 
-def fields_of(words: Sequence[PackedCode], shifts: dict[int, int]) -> Iterator[Field]:
-    """Fields that bring each column's bits to its place; `shifts` holds places by column.
+def fields_of(packed: Sequence[PackedCode], shifts: dict[int, int]) -> Iterator[BitField]:
+    """Yield the fields that move the bits of each column; `shifts` holds target bits by column.
 
-    Columns of a word that are moved by as much share a field.
+    Columns of one packed code with the same shift share a field.
     """
-    for place, word in enumerate(words):
+    for index, code in enumerate(packed):
         masks: dict[int, int] = {}
-        for lane in range(word.lanes):
-            shift = shifts.get(word.start + lane)
+        for lane in range(code.lanes):
+            shift = shifts.get(code.start + lane)
             if shift is not None:
-                down = lane * word.bits - shift
-                masks[down] = masks.get(down, 0) | ((1 << word.bits) - 1) << shift
+                down = lane * code.bits - shift
+                masks[down] = masks.get(down, 0) | ((1 << code.bits) - 1) << shift
         for down, mask in masks.items():
-            yield Field(word=place, down=down, mask=mask)
+            yield BitField(source=index, down=down, mask=mask)

@@ -16,9 +16,9 @@ from bench.timing.statistic import MEDIAN
 from bench.timing.tail import Tail
 from ofabench.report.architecture_text import arch_of, in_words, space_named
 from ofabench.workflows.deploy.verification_text import REPEATS
-from supernet.data.wilson import share_in_words
+from supernet.data.wilson import format_share
 from supernet.space.arch import ArchConfig
-from supernet.verification.verdicts import Figure, Verification
+from supernet.verification.verdicts import JudgedLatency, Verification
 
 VERIFIED = ".verified.json"
 NEEDED = {"predicted_ms", "measured", "drift_corrected", "prediction_within_tolerance"}
@@ -213,7 +213,7 @@ def _p99(tail: Tail | None) -> str:
     return "-" if tail is None or tail.p99_ms is None else f"{tail.p99_ms:.4f}"
 
 
-def _cells(figure: Figure | None, name: str) -> dict[str, str]:
+def _cells(figure: JudgedLatency | None, name: str) -> dict[str, str]:
     """Columns of one latency with its verdicts; `name` says which latency it is."""
     short = "" if name == "measured" else "corrected "
     if figure is None:
@@ -232,7 +232,7 @@ def _cells(figure: Figure | None, name: str) -> dict[str, str]:
 def _accuracy(outcome: Outcome) -> str:
     if outcome.accuracy is None or outcome.accuracy_interval is None:
         return "-"
-    return share_in_words(outcome.accuracy, outcome.accuracy_interval)
+    return format_share(outcome.accuracy, outcome.accuracy_interval)
 
 
 def finite(value: Any) -> float:

@@ -18,7 +18,7 @@ from ofabench.report.tables import (
     percent,
     signed_percent,
 )
-from supernet.verification.verdicts import Figure
+from supernet.verification.verdicts import JudgedLatency
 
 TEXT = (
     "Raw latency, as a user will have it, decides whether a limit is met. The drift-corrected "
@@ -81,7 +81,7 @@ def detail_tables(outcomes: Sequence[Outcome], labels: Sequence[str]) -> tuple[T
 
 
 def _figures(
-    group: str, figures: Sequence[Figure | None], *, limits: bool = True
+    group: str, figures: Sequence[JudgedLatency | None], *, limits: bool = True
 ) -> Iterator[Column]:
     """Columns of one latency: the figure, its interval, the prediction's error, the limit.
 

@@ -12,15 +12,15 @@ from supernet.accuracy.predictor import MOST_KERNEL_PAIRS, AccuracyPredictor, Ki
 from supernet.constraints.constraints import CodedSpace
 from supernet.space.codes import Codes
 
-HELD_OUT = 5  # one network in so many is kept back
-LEAST_PAIRS = 20  # with fewer there is nothing to keep back
+HELD_OUT = 5  # one network in five is held out
+LEAST_PAIRS = 20  # with fewer, none is held out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
-    """One kind's cross-validated error, by which it is chosen, and its figures on those kept back.
+class KindComparison:
+    """One kind's cross-validated error, which decides, and its figures on held-out networks.
 
-    `held_out` is None where the pairs are too few for it.
+    `held_out` is None where there are too few pairs.
     """
 
     kind: Kind
@@ -38,7 +38,7 @@ class Compared:
 
 
 def kinds_for(model: str, pairs: int) -> tuple[Kind, ...]:
-    """Kinds to compare for `model`: kernel, mlp, or best, which is all that so many pairs allow."""
+    """Return the kinds to compare for `model`: kernel, mlp, or best (all that `pairs` allow)."""
     if model == "kernel":
         return ("kernel",)
     if model == "mlp" or pairs > MOST_KERNEL_PAIRS:
@@ -52,28 +52,32 @@ def compare(
     accuracy: NDArray[np.float64],
     kinds: Sequence[Kind],
     seed: int = 0,
-) -> list[Compared]:
-    """Fit each of `kinds` on four fifths of the pairs and judge it on the rest, best one first.
+) -> list[KindComparison]:
+    """Fit each kind on four fifths of the pairs and evaluate it on the rest; best kind first.
 
-    Best is the least cross-validated error within the four fifths: what is kept back decides
-    nothing, so that its figures are those of networks never seen.
+    The best kind has the lowest cross-validated error within the four fifths. Held-out networks do
+    not influence the choice, so their figures are unbiased.
     """
     order = np.random.default_rng(seed).permutation(len(accuracy))
-    kept = order[: len(order) // HELD_OUT] if len(order) >= LEAST_PAIRS else order[:0]
-    fitted = order[len(kept) :]
-    found = []
+    held_out = order[: len(order) // HELD_OUT] if len(order) >= LEAST_PAIRS else order[:0]
+    fitted = order[len(held_out) :]
+    comparisons = []
     for kind in kinds:
         predictor = fit_accuracy(space, codes[fitted], accuracy[fitted], kind=kind, seed=seed)
-        found.append(
-            Compared(
+        comparisons.append(
+            KindComparison(
                 kind=kind,
                 settings=predictor.model.settings,
                 cross_validation=predictor.cross_validation,
-                held_out=_judge(predictor, codes[kept], accuracy[kept]) if len(kept) else None,
+                held_out=_held_out_figures(predictor, codes[held_out], accuracy[held_out])
+                if len(held_out)
+                else None,
             )
         )
-    return sorted(found, key=lambda one: one.cross_validation.rmse)
+    return sorted(comparisons, key=lambda comparison: comparison.cross_validation.rmse)
 
 
-def _judge(predictor: AccuracyPredictor, codes: Codes, accuracy: NDArray[np.float64]) -> HeldOut:
+def _held_out_figures(
+    predictor: AccuracyPredictor, codes: Codes, accuracy: NDArray[np.float64]
+) -> HeldOut:
     return HeldOut.of(predictor.predict(codes), accuracy, predictor.accuracy)

@@ -1,8 +1,8 @@
-"""Accuracies of sub-networks, measured from a supernet on held-out images.
+"""Measure accuracies of sub-networks of a supernet on held-out images.
 
-Each is cut out, its batch norms take their statistics over training images (OFA: 2,000), and it
-judges validation images. Nothing of how a supernet is judged may leak into it, so the two are
-never the same images.
+Each sub-network is extracted, its batch norms are recalibrated on training images (OFA: 2,000), and
+it classifies validation images. The two sets never share images, so that no evaluation image
+influences the network.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,18 +21,18 @@ from supernet.space.space import ArchConfig, SearchSpace
 from supernet.train.recalibrate import channels_last, recalibrate
 from supernet.weights.model import SuperNet
 
-BATCH = 100  # images judged at a time: with 500, a narrow network's maps no longer fit the cache
+BATCH = 100  # images per batch: with 500, the feature maps of a narrow network exceed the cache
 CALIBRATION_IMAGES = 2000
 _FIRST_DRAW = 64
 Calibration = Callable[[int], Tensor]
-"""Training images at a resolution, as evaluation sees them: (n, c, r, r)."""
+"""Returns training images at a resolution, preprocessed as for evaluation: (n, c, r, r)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pairs:
     """Networks as codes (n, columns); accuracy (n,) and its standard error (n,), as fractions.
 
-    Every network judges the same images, so differences are surer than these errors say.
+    All networks classify the same images, so differences are more precise than these errors.
     """
 
     codes: Codes
@@ -41,17 +41,17 @@ class Pairs:
 
 
 def choose_networks(space: SearchSpace, n: int, seed: int) -> Codes:
-    """Choose `n` unlike networks: random ones, and the smallest and largest of each resolution.
+    """Choose `n` different networks: random ones, and the smallest and largest of each resolution.
 
-    The first two are the ends of the space; of the rest each fourth is an end, while there are
-    any. More networks of the same seed begin with the fewer. `InputError` where the space has not
-    so many, or `n` leaves no room for random ones.
+    The first two are the smallest and largest of the space; of the rest every fourth is such an
+    extreme, until none is left. A larger `n` with the same seed extends the same list. Raises
+    `InputError` where the space has fewer networks, or `n` leaves no room for random ones.
     """
-    there_are = space.count() * len(space.resolutions)
-    if not 2 < n <= there_are:
+    available = space.count() * len(space.resolutions)
+    if not 2 < n <= available:
         raise InputError(
-            f"{n} networks of {space.name} were asked, expected more than 2 and at most the "
-            f"{there_are} that there are"
+            f"{n} networks of {space.name} were requested, expected more than 2 and at most the "
+            f"{available} of the space"
         )
     first = [space.smallest(), space.largest()]
     later = [
@@ -60,23 +60,25 @@ def choose_networks(space: SearchSpace, n: int, seed: int) -> Codes:
         for arch in (space.smallest(resolution), space.largest(resolution))
         if arch not in first
     ]
-    ends = space.encode(later)
+    extremes = space.encode(later)
     rng = np.random.default_rng(seed)
     drawn, chosen = space.encode([]), space.encode(first)
     while len(chosen) < n:
-        # Draws of fixed sizes, so that what is drawn does not hang on how many are asked.
+        # Batches of fixed sizes, so that the drawn networks do not depend on `n`.
         drawn = np.concatenate([drawn, space.sample_codes(rng, max(_FIRST_DRAW, len(drawn)))])
-        places = np.minimum(3 * np.arange(1, len(ends) + 1), len(drawn))
-        chosen = _unlike(np.concatenate([space.encode(first), np.insert(drawn, places, ends, 0)]))
+        positions = np.minimum(3 * np.arange(1, len(extremes) + 1), len(drawn))
+        chosen = _without_duplicates(
+            np.concatenate([space.encode(first), np.insert(drawn, positions, extremes, 0)])
+        )
     return chosen[:n]
 
 
 def measure_each(
     supernet: SuperNet, codes: Codes, calibration: Calibration, validation: Dataset
 ) -> Iterator[tuple[int, Score]]:
-    """Measure networks one after the other: rows of `codes`, each with its score on `validation`.
+    """Measure networks one after the other; yield rows of `codes` with their validation scores.
 
-    One resolution comes after the other, so that images are resized once and one size is held.
+    Networks are ordered by resolution, so that images are resized once and memory holds one size.
     """
     archs = supernet.space.decode(codes)
     groups = validation.groups.numpy()
@@ -85,8 +87,8 @@ def measure_each(
         images = _channels_last(resize(validation.images, resolution))
         for row, arch in enumerate(archs):
             if arch.resolution == resolution:
-                right = _right(supernet, arch, training, images, validation.labels)
-                yield row, score(right, groups)
+                correct = _correct(supernet, arch, training, images, validation.labels)
+                yield row, score(correct, groups)
 
 
 def measure_pairs(
@@ -96,12 +98,12 @@ def measure_pairs(
     validation: Dataset,
     progress: Progress,
 ) -> Pairs:
-    """Measure each network, cut out and recalibrated, on all of `validation`."""
+    """Measure each network, extracted and recalibrated, on all of `validation`."""
     progress.start(len(codes), "measuring accuracies")
     scores: dict[int, Score] = {}
-    for row, found in measure_each(supernet, codes, calibration, validation):
-        scores[row] = found
-        progress.advance(note=f"{found.accuracy:.1%}")
+    for row, network_score in measure_each(supernet, codes, calibration, validation):
+        scores[row] = network_score
+        progress.advance(note=f"{network_score.accuracy:.1%}")
     progress.close()
     return Pairs(
         codes=codes,
@@ -111,18 +113,18 @@ def measure_pairs(
 
 
 @torch.no_grad()
-def _right(
+def _correct(
     supernet: SuperNet, arch: ArchConfig, training: Tensor, images: Tensor, labels: Tensor
 ) -> NDArray[np.float64]:
-    """1 for each image that `arch` puts in its class, else 0; (n,)."""
+    """Return 1 for each image that `arch` classifies correctly, else 0; (n,)."""
     network = channels_last(supernet.extract(arch))
     recalibrate(network, training)
     classes = torch.cat([network(batch).argmax(dim=1) for batch in torch.split(images, BATCH)])
     return (classes == labels).double().numpy()
 
 
-def _unlike(codes: Codes) -> Codes:
-    """Codes without repetitions, in the order in which they first come."""
+def _without_duplicates(codes: Codes) -> Codes:
+    """Return the distinct codes in the order of their first occurrence."""
     _, first = np.unique(codes, axis=0, return_index=True)
     return codes[np.sort(first)]
 

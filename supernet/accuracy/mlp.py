@@ -1,7 +1,7 @@
-"""An ensemble of small neural networks that predict accuracies, as OFA's predictor is one.
+"""Predict accuracies with an ensemble of small neural networks, similar to OFA's predictor.
 
-Predicting needs no torch: a search asks for 20,000 networks at a time, and three products of
-matrices a member are all there is to it.
+Prediction does not need torch: it takes a few matrix products per member, also for the 20,000
+networks of a search step.
 """
 
 import base64
@@ -20,12 +20,12 @@ _ROWS_AT_ONCE = 8192
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MlpModel:
-    """Members of one shape, each from its own first weights; the prediction is their mean.
+    """Ensemble members of one shape with different initial weights; the prediction is their mean.
 
-    `weights[i]` are layer i's, (members, in, out), `biases[i]` (members, 1, out). Features are
-    taken less `centre` (f,); outputs are standardised, by means and `scales`, (members,), of the
-    accuracies that each was fitted on. `noise` is what errors on unseen pairs had more than the
-    members' disagreement: labels' noise, and whatever all members have wrong alike.
+    `weights[i]` of layer i are (members, in, out), `biases[i]` (members, 1, out). `centre` (f,) is
+    subtracted from the features; outputs are standardised by `means` and `scales`, (members,), of
+    the accuracies that each member was fitted on. `noise` is the part of the error on unseen pairs
+    that exceeds the members' disagreement: label noise, and errors common to all members.
     """
 
     kind: ClassVar[str] = "mlp"
@@ -53,33 +53,35 @@ class MlpModel:
 
     @property
     def settings(self) -> str:
-        """What was chosen, for people."""
+        """The chosen settings, as text."""
         hidden = "-".join(str(weight.shape[2]) for weight in self.weights[:-1])
         return f"{self.members} networks of {hidden}, weight decay {self.weight_decay:g}"
 
     def predict(self, features: Array) -> Array:
-        """Accuracies of networks by their features (n, f): (n,)."""
+        """Return predicted accuracies (n,) from features (n, f)."""
         return np.asarray(self.each(features).mean(axis=0))
 
     def spread(self, features: Array) -> Array:
-        """Standard deviation of a measured accuracy around its prediction, (n,)."""
+        """Return the standard deviation of a measured accuracy around its prediction, (n,)."""
         return np.asarray(np.hypot(self.each(features).std(axis=0, ddof=1), self.noise))
 
     def each(self, features: Array) -> Array:
-        """What each member predicts: (members, n)."""
+        """Return the predictions of each member: (members, n)."""
         parts = np.array_split(features, max(1, -(-len(features) // _ROWS_AT_ONCE)))
-        return np.concatenate([self._some(part.astype(np.float32)) for part in parts], axis=1)
+        return np.concatenate(
+            [self._predict_chunk(part.astype(np.float32)) for part in parts], axis=1
+        )
 
-    def _some(self, features: Weights) -> Array:
-        found = np.empty((self.members, len(features)))
+    def _predict_chunk(self, features: Weights) -> Array:
+        outputs = np.empty((self.members, len(features)))
         for member in range(self.members):
             x = features - self.centre
-            for place, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
                 x = x @ weight[member] + bias[member]
-                if place < len(self.weights) - 1:
+                if layer < len(self.weights) - 1:
                     np.maximum(x, 0, out=x)
-            found[member] = self.means[member] + self.scales[member] * x[:, 0]
-        return found
+            outputs[member] = self.means[member] + self.scales[member] * x[:, 0]
+        return outputs
 
     def to_json(self) -> dict[str, Any]:
         """Numbers as they are, arrays as base64 of little-endian float32 beside their shapes."""

@@ -1,10 +1,11 @@
-"""Accuracy predictors of the package `ofa` in its newer form (its class `AccuracyPredictor`).
+"""Accuracy predictors of the package `ofa` in its newer format (its class `AccuracyPredictor`).
 
-Fully connected layers with ReLU between, by default 3 of 400; the last one has no bias, and
-`base_acc`, one value, is added to what it gives. Inputs are one-hot, in the order of the package's
+Fully connected layers with ReLU between, by default 3 of 400; the last layer has no bias, and
+`base_acc`, a scalar, is added to its output. Inputs are one-hot, in the order of the package's
 encoders: MobileNetV3 and ProxylessNAS have the image sizes, the kernel of every block, then the
-expand ratio of every block; ResNet-50 has the image sizes, whether the stem's middle convolution is
-there, the width of the stem's two parts and of every stage, then the expand ratio of every block.
+expand ratio of every block; ResNet-50 has the image sizes, whether the stem has its middle
+convolution, the width of the stem's two parts and of every stage, then the expand ratio of every
+block.
 Inputs of an absent block are all 0. Source: mit-han-lab/once-for-all (Apache-2.0),
 `ofa.nas.accuracy_predictor`; tests/supernet/accuracy/test_ofa_peer.py compares with that package.
 """
@@ -25,10 +26,11 @@ from supernet.space.coded_space import CodedSpace, column_values
 from supernet.space.codes import Codes
 from supernet.space.space import SearchSpace
 
-# Image sizes that the package or its examples use, by their number; a file does not name them.
+# Image sizes that the package or its examples use, identified by their number: files do not name
+# them.
 MOBILE_SIZES = ((224,), (128, 160, 192, 224), tuple(range(128, 225, 4)))
 RESNET_SIZES = (*MOBILE_SIZES, (128, 144, 160, 176, 192, 224, 240, 256))
-USUAL_SIZES: Mapping[str, tuple[tuple[int, ...], ...]] = {
+KNOWN_SIZES: Mapping[str, tuple[tuple[int, ...], ...]] = {
     "ofa-mbv3-w1.0": MOBILE_SIZES,
     "ofa-proxyless-w1.3": MOBILE_SIZES,
     "ofa-resnet50d": RESNET_SIZES,
@@ -41,9 +43,9 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneHot:
-    """One-hot inputs of a space's codes: input i is 1 where column `columns[i]` is `values[i]`.
+    """One-hot encoding of a space's codes: input i is 1 where column `columns[i]` is `values[i]`.
 
-    `always` are the columns that every network has a value of; the others may be 0.
+    `always` are the columns that are never 0; the others are 0 for absent blocks.
     """
 
     space: str
@@ -54,11 +56,11 @@ class OneHot:
 
     @classmethod
     def of(cls, name: str, sizes: Sequence[int]) -> Self:
-        """Inputs for networks of the shipped space `name` at the image sizes `sizes`."""
+        """Return the encoding of the shipped space `name` at the image sizes `sizes`."""
         layout = SearchSpace.load(name).layout
         kernels, expands = (list(range(g.start, g.stop)) for g in layout.groups)
         widths = list(range(layout.width_start, len(layout.columns)))
-        if widths:  # the one space with widths is ResNet's, whose first depth is the stem's
+        if widths:  # only ResNet's space has widths; its first depth is that of the stem
             order, always = [1, *widths, *expands], [0, 1, *widths]
         else:
             order, always = [*kernels, *expands], [0]
@@ -74,7 +76,10 @@ class OneHot:
         )
 
     def __call__(self, codes: Codes) -> Floats:
-        """Inputs (n, inputs) of codes (n, columns); `InputError` where a code has no input."""
+        """Return inputs (n, inputs) of codes (n, columns).
+
+        Raises `InputError` where a code has no input.
+        """
         hot = codes.take(self.columns, axis=1) == self.values
         read = np.unique(self.columns)
         needed = codes.take(read, axis=1) != 0
@@ -92,7 +97,7 @@ class OneHot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfaPredictor:
-    """`weights[i]` are layer i's, (in, out), float32, and `biases` those of all but the last."""
+    """Predictor with `weights[i]` (in, out) of layer i, and `biases` of all layers but the last."""
 
     encode: OneHot
     weights: tuple[Floats, ...]
@@ -103,10 +108,10 @@ class OfaPredictor:
 
     @classmethod
     def read(cls, path: Path, state: Mapping[str, NDArray[Any]], sizes: Sequence[int] = ()) -> Self:
-        """Make it of a file's state; `FileError` or `InputError` where that cannot be.
+        """Build the predictor from a file's state; `FileError` or `InputError` where it is invalid.
 
-        `sizes` are the image sizes of its encoder; without them, they are inferred from how many
-        inputs there are.
+        `sizes` are the image sizes of its encoder; without them, they are inferred from the number
+        of inputs.
         """
         layers = _layers(path, state)
         weights = [state[f"layers.{i}.0.weight"] for i in range(layers)]
@@ -121,7 +126,7 @@ class OfaPredictor:
         )
 
     def predict(self, codes: Codes) -> NDArray[np.float64]:
-        """Accuracies of encoded networks, fractions (n,); `InputError` for codes of no network."""
+        """Return accuracies of encoded networks, fractions (n,); `InputError` for invalid codes."""
         columns = len(_shipped(self.encode.space).columns)
         if codes.ndim != 2 or codes.shape[1] != columns:
             raise InputError(
@@ -130,17 +135,17 @@ class OfaPredictor:
             )
         accuracies = np.empty(len(codes))
         for start in range(0, len(codes), _ROWS_AT_ONCE):
-            part = slice(start, start + _ROWS_AT_ONCE)
-            x = self.encode(codes[part])
+            chunk = slice(start, start + _ROWS_AT_ONCE)
+            x = self.encode(codes[chunk])
             for weight, bias in zip(self.weights[:-1], self.biases, strict=True):
                 x = x @ weight
                 x += bias
                 np.maximum(x, 0, out=x)
-            accuracies[part] = x @ self.weights[-1][:, 0] + np.float32(self.base)
+            accuracies[chunk] = x @ self.weights[-1][:, 0] + np.float32(self.base)
         return accuracies
 
     def check_space(self, space: CodedSpace) -> None:
-        """Raise `InputError` unless `space` has the choices that the inputs are of."""
+        """Raise `InputError` unless `space` has the same choices as the inputs."""
         shipped = _shipped(self.encode.space)
         columns = len(shipped.columns)
         if len(space.columns) != columns or (
@@ -162,7 +167,7 @@ class OfaPredictor:
         return known
 
     def describe(self) -> str:
-        """What it is, in one line."""
+        """Describe the predictor in one line."""
         return (
             f"{self.file}: accuracy by a predictor of the package ofa, of {self.encode.space} or a "
             f"space with the same choices, at {_listed(self.encode.sizes)} px; the file does not "
@@ -170,7 +175,7 @@ class OfaPredictor:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """What a result says of where its accuracy is from."""
+        """Return the provenance of accuracies, for the file of a search result."""
         return {
             "kind": "ofa-predictor",
             "file": self.file,
@@ -183,12 +188,12 @@ class OfaPredictor:
 
 
 def is_ofa_predictor(state: Mapping[str, Any]) -> bool:
-    """Whether a state dict is of the newer form."""
+    """Return whether a state dict has the newer format."""
     return "base_acc" in state or any(name.startswith("layers.") for name in state)
 
 
 def _layers(path: Path, state: Mapping[str, NDArray[Any]]) -> int:
-    """Check names, shapes and values; return how many layers are before the last."""
+    """Check names, shapes and values; return the number of layers before the last."""
     layers = sum(_HIDDEN.fullmatch(name) is not None for name in state)
     names = [f"layers.{i}.0.{part}" for i in range(layers) for part in ("weight", "bias")]
     names += [f"layers.{layers}.weight", "base_acc"]
@@ -198,12 +203,12 @@ def _layers(path: Path, state: Mapping[str, NDArray[Any]]) -> int:
     )
     if missing := [name for name in names if name not in state] or (not layers and names):
         raise FileError(f"{path} has no {missing[0]}; {hint}")
-    if more := sorted(state.keys() - set(names)):
-        raise FileError(f"{path} has {more[0]} too; {hint}")
+    if extra := sorted(state.keys() - set(names)):
+        raise FileError(f"{path} also has {extra[0]}; {hint}")
     for name in names:
         values = state[name]
         if not np.issubdtype(values.dtype, np.floating) or not np.isfinite(values).all():
-            raise FileError(f"{name} of {path} has values that are no finite numbers; {hint}")
+            raise FileError(f"{name} of {path} has values that are not finite numbers; {hint}")
     first = state["layers.0.0.weight"]
     inputs = first.shape[1] if first.ndim == 2 else 0
     for name in names:
@@ -223,20 +228,20 @@ def _layers(path: Path, state: Mapping[str, NDArray[Any]]) -> int:
 
 
 def _encoder(path: Path, inputs: int, sizes: tuple[int, ...]) -> OneHot:
-    """Inputs of the space, and at the image sizes, that make up `inputs`."""
-    counts = {name: len(OneHot.of(name, ()).columns) for name in USUAL_SIZES}
-    for name, usual in USUAL_SIZES.items():
-        for known in (sizes,) if sizes else usual:
-            if counts[name] + len(known) == inputs:
-                return OneHot.of(name, known)
-    each = ", ".join(f"{count} of {name}" for name, count in counts.items())
+    """Return the encoding, by space and image sizes, that has `inputs` inputs."""
+    counts = {name: len(OneHot.of(name, ()).columns) for name in KNOWN_SIZES}
+    for name, usual in KNOWN_SIZES.items():
+        for known_sizes in (sizes,) if sizes else usual:
+            if counts[name] + len(known_sizes) == inputs:
+                return OneHot.of(name, known_sizes)
+    listed = ", ".join(f"{count} of {name}" for name, count in counts.items())
     if sizes:
         raise InputError(
             f"{path} has {inputs} inputs, of which {len(sizes)} are the image sizes given; "
-            f"expected one for each size and besides {each}"
+            f"expected one for each size and besides {listed}"
         )
     raise InputError(
-        f"{path} has {inputs} inputs, expected {each}, and one for each image size; name the sizes "
+        f"{path} has {inputs} inputs, expected {listed}, and one per image size; name the sizes "
         "of its encoder behind the file, as ofa:FILE@128,160,192,224"
     )
 

@@ -1,8 +1,8 @@
-"""The accuracy predictor that OFA's authors published: ImageNet accuracy of their MobileNetV3.
+"""Accuracy predictor published by OFA's authors: ImageNet accuracy of their MobileNetV3 space.
 
 A network of 128-400-400-400-1 with ReLU between. Its inputs are one-hot: 3 kernels for each of 20
-blocks, 3 expansions for each, and 8 resolutions, (r - 112) // 16, so that some share one (208 and
-220); an absent block's are all 0. As in the code and the tutorial of OFA's authors
+blocks, 3 expansions for each, and 8 resolutions, (r - 112) // 16, so that some resolutions share an
+input (208 and 220); those of an absent block are 0. As in the code and tutorial of OFA's authors
 (mit-han-lab/once-for-all, Apache-2.0). It predicts accuracy on 10,000 images of their own choice
 from the training set, which is higher than on the validation set: on 1,000 networks with measured
 ImageNet accuracy (gatech-sysml/compofa) by 6.06 points, with 0.33 points (RMSE) left once that is
@@ -34,11 +34,11 @@ COLUMNS = (
     *(f"ks{block}" for block in range(BLOCKS)),
     *(f"e{block}" for block in range(BLOCKS)),
 )
-_ROWS_AT_ONCE = 512  # more would leave the caches: 4096 take a quarter longer
+_ROWS_AT_ONCE = 512  # fits the caches: 4096 take a quarter longer
 
 Floats = NDArray[np.float32]
 
-# Column of a code that each input is of, and the value that sets it; a resolution's is its place.
+# Column of the code for each input, and the value that sets it; for a resolution its index.
 _FIRST = 1 + DEPTHS
 _SOURCES = np.array([*np.repeat(np.arange(_FIRST, len(COLUMNS)), 3), *[0] * len(RESOLUTIONS)])
 _VALUES = np.array([*KERNELS * BLOCKS, *EXPANDS * BLOCKS, *range(len(RESOLUTIONS))], dtype=np.int16)
@@ -46,7 +46,7 @@ _VALUES = np.array([*KERNELS * BLOCKS, *EXPANDS * BLOCKS, *range(len(RESOLUTIONS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfaPublished:
-    """`weights[i]` are layer i's, (in, out), `biases[i]` (out,), float32; `file` a name alone."""
+    """Predictor with `weights[i]` (in, out) and `biases[i]` (out,) of layer i, float32."""
 
     weights: tuple[Floats, ...]
     biases: tuple[Floats, ...]
@@ -55,12 +55,12 @@ class OfaPublished:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read the authors' torch file; `FileError` where it is anything else."""
+        """Read the authors' torch file; `FileError` where it is another file."""
         return cls.read(path, read_arrays(path))
 
     @classmethod
     def read(cls, path: Path, state: Mapping[str, NDArray[Any]]) -> Self:
-        """Make it of a file's state; `FileError` where that is anything else."""
+        """Build the predictor from a file's state; `FileError` where it is another file's."""
         _check(path, state)
         weights = [np.ascontiguousarray(state[f"{layer}.weight"].T, np.float32) for layer in LAYERS]
         return cls(
@@ -77,11 +77,11 @@ class OfaPublished:
                 f"codes of shape {codes.shape} were given to OFA's accuracy predictor, which "
                 f"takes those of {TRAINED_ON}, of {len(COLUMNS)} columns"
             )
-        found = np.empty(len(codes))
+        accuracies = np.empty(len(codes))
         for start in range(0, len(codes), _ROWS_AT_ONCE):
-            part = slice(start, start + _ROWS_AT_ONCE)
-            found[part] = self._evaluate(one_hot(codes[part]))
-        return found
+            chunk = slice(start, start + _ROWS_AT_ONCE)
+            accuracies[chunk] = self._evaluate(one_hot(codes[chunk]))
+        return accuracies
 
     def _evaluate(self, inputs: Floats) -> Floats:
         x = inputs
@@ -89,8 +89,8 @@ class OfaPublished:
             x = x @ weight
             x += bias
             np.maximum(x, 0, out=x)
-        found: Floats = x @ self.weights[-1][:, 0] + self.biases[-1]
-        return found
+        outputs: Floats = x @ self.weights[-1][:, 0] + self.biases[-1]
+        return outputs
 
     def check_space(self, space: CodedSpace) -> None:
         """Raise `InputError` unless `space` has OFA's MobileNetV3 layout and blocks."""
@@ -104,18 +104,18 @@ class OfaPublished:
             )
 
     def known_resolutions(self, resolutions: Sequence[int]) -> list[int]:
-        """Return all of them: those between two multiples of 16 share an input."""
+        """Return all resolutions: those between two multiples of 16 share an input."""
         return list(resolutions)
 
     def describe(self) -> str:
-        """What it is, in one line."""
+        """Describe the predictor in one line."""
         return (
             f"{self.file}: ImageNet accuracy by OFA's authors, trained on {TRAINED_ON} and on "
-            f"images of their own (about 6 points high); for {ALSO_FOR} it tells the order"
+            f"other images (about 6 points too high); for {ALSO_FOR} only the ranking is valid"
         )
 
     def to_json(self) -> dict[str, Any]:
-        """What a result says of where its accuracy is from."""
+        """Return the provenance of accuracies, for the file of a search result."""
         return {
             "kind": "ofa-published",
             "file": self.file,
@@ -128,7 +128,7 @@ class OfaPublished:
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """State dict of a torch file as arrays; `FileError` where it is none, as `read_state`."""
+    """Return the state dict of a torch file as arrays; `FileError` as `read_state`."""
     from supernet.weights.torch_file import read_state
 
     tensors = read_state(path).tensors
@@ -147,10 +147,10 @@ def _array(path: Path, name: str, tensor: Any) -> NDArray[Any]:
 
 
 def one_hot(codes: Codes) -> Floats:
-    """Inputs (n, 128) of codes (n, 46); `InputError` for the first code that is of no network."""
-    taken = codes.take(_SOURCES, axis=1)
-    taken[:, -len(RESOLUTIONS) :] = (taken[:, -len(RESOLUTIONS) :] - RESOLUTIONS[0]) >> 4
-    hot = taken == _VALUES
+    """Return inputs (n, 128) of codes (n, 46); `InputError` for the first invalid code."""
+    values = codes.take(_SOURCES, axis=1)
+    values[:, -len(RESOLUTIONS) :] = (values[:, -len(RESOLUTIONS) :] - RESOLUTIONS[0]) >> 4
+    hot = values == _VALUES
     if np.count_nonzero(hot) != len(codes) + np.count_nonzero(codes[:, _FIRST:]):
         expected = 1 + np.count_nonzero(codes[:, _FIRST:], axis=1)
         wrong = codes[np.count_nonzero(hot, axis=1) != expected][0]
@@ -158,8 +158,8 @@ def one_hot(codes: Codes) -> Floats:
             f"OFA's accuracy predictor has no input for the code {wrong.tolist()}: it knows the "
             f"kernels {KERNELS}, expansions {EXPANDS} and resolutions of 112 to 239"
         )
-    found: Floats = hot.astype(np.float32)
-    return found
+    inputs: Floats = hot.astype(np.float32)
+    return inputs
 
 
 @lru_cache(maxsize=2)
@@ -176,11 +176,11 @@ def _check(path: Path, state: Mapping[str, NDArray[Any]]) -> None:
     hint = "expected OFA's published accuracy predictor, layers 0, 2, 4, 6 of 128-400-400-400-1"
     if missing := sorted(shapes.keys() - state.keys()):
         raise FileError(f"{path} has no {missing[0]}; {hint}")
-    if more := sorted(state.keys() - shapes.keys()):
-        raise FileError(f"{path} has {more[0]} too; {hint}")
+    if extra := sorted(state.keys() - shapes.keys()):
+        raise FileError(f"{path} also has {extra[0]}; {hint}")
     for name, shape in shapes.items():
-        found = state[name]
-        if found.shape != shape:
-            raise FileError(f"{name} of {path} has the shape {found.shape}, not {shape}; {hint}")
-        if not np.issubdtype(found.dtype, np.floating) or not np.isfinite(found).all():
-            raise FileError(f"{name} of {path} has values that are no numbers; {hint}")
+        array = state[name]
+        if array.shape != shape:
+            raise FileError(f"{name} of {path} has the shape {array.shape}, not {shape}; {hint}")
+        if not np.issubdtype(array.dtype, np.floating) or not np.isfinite(array).all():
+            raise FileError(f"{name} of {path} has values that are not numbers; {hint}")

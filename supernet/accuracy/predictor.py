@@ -1,9 +1,9 @@
-"""Predicts a sub-network's accuracy from its encoding, with a standard deviation.
+"""Predict a sub-network's accuracy from its encoding, with a standard deviation.
 
-Two kinds of model stand behind it: kernel ridge regression (`supernet.accuracy.kernels`) and an
-ensemble of neural networks (`supernet.accuracy.mlp`). What is stored is one pandas table, a
-measured network a row: its code and its accuracy; the model is in the table's metadata, a kernel's
-weights in a column. So the samples are kept, and nothing needs a pickle.
+Two kinds of model are available: kernel ridge regression (`supernet.accuracy.kernels`) and an
+ensemble of neural networks (`supernet.accuracy.mlp`). The file is one pandas table with a row per
+measured network (code and accuracy), and the model in its metadata; the weights of a kernel are a
+column. The samples remain available, and no pickle is needed.
 """
 
 from collections.abc import Mapping
@@ -25,8 +25,8 @@ from supernet.accuracy.mlp import MlpModel
 from supernet.space.coded_space import CodedSpace, Thermometer, column_values, thermometer
 from supernet.space.codes import Codes
 
-MIN_PAIRS = 10  # fewer cannot be cross-validated in five parts of two
-MOST_KERNEL_PAIRS = 5000  # the effort of a kernel grows with their cube: here it is some seconds
+MIN_PAIRS = 10  # cross-validation needs five folds of two
+MOST_KERNEL_PAIRS = 5000  # computing time grows with the cube of the pairs: some seconds here
 WHAT = "accuracy predictor"
 Kind = Literal["kernel", "mlp"]
 Model = KernelModel | MlpModel
@@ -34,10 +34,10 @@ Model = KernelModel | MlpModel
 
 @dataclass(frozen=True, kw_only=True)
 class AccuracyPredictor:
-    """Accuracy, as a fraction, of any network of `space`.
+    """Predictor of the accuracy, as a fraction, of any network of `space`.
 
     `codes` (n, columns) and `accuracy` (n,) are the pairs that `model` was fitted on. `values` are
-    the values that each of the code's `columns` may have.
+    the possible values of each of the code's `columns`.
     """
 
     space: str
@@ -50,15 +50,15 @@ class AccuracyPredictor:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def predict(self, codes: Codes) -> NDArray[np.float64]:
-        """Accuracies of encoded networks, 0 to 1, (n,); `InputError` for another space."""
+        """Return accuracies of encoded networks, 0 to 1, (n,); `InputError` for another space."""
         return np.clip(self.predict_unbounded(codes), 0.0, 1.0)
 
     def predict_unbounded(self, codes: Codes) -> NDArray[np.float64]:
-        """The regression itself, (n,): it may leave 0 to 1, and so orders the best networks too."""
+        """Return unclipped predictions (n,): they can exceed 1, and rank the best networks."""
         return self.model.predict(self._features(codes))
 
     def predict_spread(self, codes: Codes) -> NDArray[np.float64]:
-        """Standard deviations of measured accuracies around the predicted ones, (n,)."""
+        """Return standard deviations of measured accuracies around the predictions, (n,)."""
         return self.model.spread(self._features(codes))
 
     def _features(self, codes: Codes) -> NDArray[np.float64]:
@@ -74,7 +74,7 @@ class AccuracyPredictor:
         return Thermometer.of(self.values)
 
     def check_space(self, space: CodedSpace) -> None:
-        """Raise `InputError` unless this predictor was fitted on `space`, choice for choice."""
+        """Raise `InputError` unless this predictor was fitted on `space` with the same choices."""
         if self.space != space.name:
             raise InputError(
                 f"the accuracy predictor is of the space {self.space}, the search is in "
@@ -87,12 +87,12 @@ class AccuracyPredictor:
                 "was fitted; fit it again with `ofabench accuracy`"
             )
 
-    def with_provenance(self, told: Mapping[str, Any]) -> Self:
-        """Return the same predictor with more said of where it is from."""
-        return replace(self, provenance={**self.provenance, **told})
+    def with_provenance(self, provenance: Mapping[str, Any]) -> Self:
+        """Return the same predictor with additional provenance."""
+        return replace(self, provenance={**self.provenance, **provenance})
 
     def to_frame(self) -> pd.DataFrame:
-        """One measured network a row: its code, `accuracy`, and `weight` where a kernel has it."""
+        """Return a row per measured network: its code, `accuracy`, and `weight` of a kernel."""
         frame = pd.DataFrame(self.codes, columns=list(self.columns)).assign(accuracy=self.accuracy)
         if isinstance(self.model, KernelModel):
             frame = frame.assign(weight=self.model.weights)
@@ -101,7 +101,7 @@ class AccuracyPredictor:
     def save(self, path: Path) -> None:
         """Write the table as parquet, with everything else as JSON in its metadata."""
         model = self.model
-        about = {
+        metadata = {
             "space": self.space,
             "values": dict(zip(self.columns, self.values, strict=True)),
             model.kind: (
@@ -110,26 +110,29 @@ class AccuracyPredictor:
             "cross_validation": self.cross_validation.to_json(),
             "provenance": dict(self.provenance),
         }
-        save_frame(path, self.to_frame(), what=WHAT, metadata=about)
+        save_frame(path, self.to_frame(), what=WHAT, metadata=metadata)
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read what `save` wrote; `FileError` where the file is anything else."""
-        frame, about = load_frame(path, what=WHAT)
+        """Read a file of `save`; `FileError` where it is another file."""
+        frame, metadata = load_frame(path, what=WHAT)
         try:
-            columns = tuple(str(name) for name in about["values"])
-            values = tuple(tuple(int(v) for v in of_one) for of_one in about["values"].values())
+            columns = tuple(str(name) for name in metadata["values"])
+            values = tuple(
+                tuple(int(v) for v in column_values_)
+                for column_values_ in metadata["values"].values()
+            )
             codes = frame[list(columns)].to_numpy(dtype=np.int16)
             features = thermometer(codes, values)
             return cls(
-                space=str(about["space"]),
+                space=str(metadata["space"]),
                 columns=columns,
                 values=values,
                 codes=codes,
                 accuracy=frame["accuracy"].to_numpy(dtype=np.float64),
-                model=_model(frame, about, features),
-                cross_validation=CrossValidation.from_json(about["cross_validation"]),
-                provenance=about["provenance"],
+                model=_model(frame, metadata, features),
+                cross_validation=CrossValidation.from_json(metadata["cross_validation"]),
+                provenance=metadata["provenance"],
             )
         except VALUE_DAMAGE as error:
             raise FileError(
@@ -148,7 +151,7 @@ def fit_accuracy(
 ) -> AccuracyPredictor:
     """Fit on measured pairs: codes (n, columns) and accuracies as fractions (n,).
 
-    `seed` deals the pairs into the parts of the cross-validation, and begins an ensemble.
+    `seed` assigns the pairs to the folds of the cross-validation and initialises an ensemble.
     """
     accuracy = np.asarray(accuracy, dtype=np.float64)
     _check_pairs(codes, accuracy, kind)
@@ -173,14 +176,16 @@ def fit_accuracy(
     )
 
 
-def _model(frame: pd.DataFrame, about: Mapping[str, Any], features: NDArray[np.float64]) -> Model:
-    if "mlp" in about:
-        model = MlpModel.from_json(about["mlp"])
+def _model(
+    frame: pd.DataFrame, metadata: Mapping[str, Any], features: NDArray[np.float64]
+) -> Model:
+    if "mlp" in metadata:
+        model = MlpModel.from_json(metadata["mlp"])
         if model.centre.shape != features.shape[1:]:
             raise ValueError(f"networks of {model.centre.shape} features")
         return model
     return KernelModel(
-        kernel=Kernel.from_json(about["kernel"]),
+        kernel=Kernel.from_json(metadata["kernel"]),
         support=features,
         values=frame["accuracy"].to_numpy(dtype=np.float64),
         weights=frame["weight"].to_numpy(dtype=np.float64),
@@ -200,4 +205,4 @@ def _check_pairs(codes: Codes, accuracy: NDArray[np.float64], kind: Kind) -> Non
             f"a kernel takes at most {MOST_KERNEL_PAIRS} pairs, got {len(codes)}: fit an mlp"
         )
     if not ((accuracy >= 0) & (accuracy <= 1)).all():
-        raise InputError("accuracies must be fractions from 0 to 1; percent divided by 100")
+        raise InputError("accuracies must be fractions from 0 to 1: divide percentages by 100")

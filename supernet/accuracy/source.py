@@ -1,7 +1,7 @@
-"""Sources of accuracies for a search: our predictors, or OFA's.
+"""Sources of accuracies for a search: predictors of ofabench or of OFA.
 
-`open_accuracy` takes what a user writes: a file that `ofabench accuracy` wrote, or `ofa:FILE`,
-with the image sizes of the predictor's encoder behind it where they cannot be inferred:
+`open_accuracy` takes the name of a file that `ofabench accuracy` wrote, or `ofa:FILE`, followed by
+the image sizes of the predictor's encoder where they cannot be inferred:
 `ofa:FILE@128,160,192,224`.
 """
 
@@ -26,31 +26,31 @@ OFA_PREFIX = "ofa:"
 
 
 class AccuracySource(Protocol):
-    """Tells the accuracy of any network of a space."""
+    """Predicts the accuracy of any network of a space."""
 
     def predict(self, codes: Codes, /) -> NDArray[np.float64]:
-        """Accuracies of encoded networks, fractions (n,); `InputError` for other codes.
+        """Return accuracies of encoded networks, fractions (n,); `InputError` for other codes.
 
-        To compare by: a regression's may exceed 1 a little, which a search's result does not.
+        They serve for ranking: a regression may slightly exceed 1.
         """
         ...
 
     def check_space(self, space: CodedSpace, /) -> None:
-        """Raise `InputError` unless it tells accuracies of this space's networks."""
+        """Raise `InputError` unless it predicts accuracies of this space's networks."""
         ...
 
     def known_resolutions(self, resolutions: Sequence[int], /) -> list[int]:
-        """Return those of `resolutions`, px, that it can predict at; `InputError` for none."""
+        """Return those of `resolutions`, px, that it can predict; `InputError` for none."""
         ...
 
     def describe(self) -> str:
-        """What it is and how good, in one line."""
+        """Describe the source and its error in one line."""
         ...
 
     def to_json(self) -> dict[str, Any]:
-        """Provenance: `kind`, `file`, `sha256`, `space`, `resolutions`, `cross_validation`, `note`.
+        """Return `kind`, `file`, `sha256`, `space`, `resolutions`, `cross_validation`, `note`.
 
-        `cross_validation` is None where there was none.
+        `cross_validation` may be None.
         """
         ...
 
@@ -70,15 +70,15 @@ class FittedAccuracy:
         self.predictor.check_space(space)
 
     def known_resolutions(self, resolutions: Sequence[int], /) -> list[int]:
-        """Return all of them: `check_space` has compared them."""
+        """Return all resolutions: `check_space` has compared them."""
         return list(resolutions)
 
     def describe(self) -> str:
-        found = self.predictor.cross_validation
+        errors = self.predictor.cross_validation
         return (
             f"{self.file}: {self.predictor.model.settings}, fitted on "
-            f"{len(self.predictor.accuracy)} networks of {self.predictor.space}; on those held "
-            f"out it misses by {found.rmse:.2%} (a constant by {found.constant_rmse:.2%})"
+            f"{len(self.predictor.accuracy)} networks of {self.predictor.space}; its "
+            f"held-out error is {errors.rmse:.2%} (of a constant: {errors.constant_rmse:.2%})"
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -95,7 +95,7 @@ class FittedAccuracy:
 
 
 def open_accuracy(text: str) -> AccuracySource:
-    """Open `ofa:FILE`, or a file of ours; `FileError` where the file is neither."""
+    """Open `ofa:FILE`, or a file of `ofabench accuracy`; `FileError` where it is neither."""
     if text.startswith(OFA_PREFIX):
         return _open_ofa(text)
     path = Path(text)
@@ -104,12 +104,12 @@ def open_accuracy(text: str) -> AccuracySource:
 
 
 def _open_ofa(text: str) -> AccuracySource:
-    """Open OFA's published predictor or one in the newer form, recognised by their tensors."""
+    """Open OFA's published predictor or one in the newer format, recognised by its tensors."""
     name = text.removeprefix(OFA_PREFIX)
     sizes: tuple[int, ...] = ()
-    behind = re.fullmatch(r"(.*)@(\d{1,5}(?:,\d{1,5})*)", name, re.ASCII)
-    if behind and not Path(name).exists():
-        name, sizes = behind[1], tuple(map(int, behind[2].split(",")))
+    suffix = re.fullmatch(r"(.*)@(\d{1,5}(?:,\d{1,5})*)", name, re.ASCII)
+    if suffix and not Path(name).exists():
+        name, sizes = suffix[1], tuple(map(int, suffix[2].split(",")))
     if not name:
         raise InputError(f"{text!r} names no file, expected ofa:FILE, as ofa:acc_predictor.pth")
     if len(set(sizes)) < len(sizes):
@@ -120,7 +120,7 @@ def _open_ofa(text: str) -> AccuracySource:
         return OfaPredictor.read(path, state, sizes)
     if sizes:
         raise InputError(
-            f"{path} is a predictor in OFA's older form, whose image sizes are fixed; leave "
-            f"@{behind[2] if behind else ''} out"
+            f"{path} is a predictor in OFA's older format, whose image sizes are fixed; omit "
+            f"@{suffix[2] if suffix else ''}"
         )
     return OfaPublished.read(path, state)

@@ -1,7 +1,7 @@
-"""Measured accuracies of sub-networks in an append-only file of lines.
+"""Store measured accuracies of sub-networks in an append-only file of JSON lines.
 
-The first line says what was measured, and on what; each other line is one network's. A process
-that is killed leaves at most one line cut short, which the next one drops.
+The first line describes the measuring conditions; each further line holds one network. A killed
+process leaves at most one incomplete line, which the next process drops.
 """
 
 import fcntl
@@ -24,10 +24,10 @@ Code = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """All that decides a network's accuracy, beside the network itself.
+    """Everything that determines a network's accuracy, except the network itself.
 
-    `weights` is `digest_tensors` of the supernet; `images` of `part` of `data` judge, drawn by
-    `seed`, and statistics are taken over `calibration` training images.
+    `weights` is `digest_tensors` of the supernet. Accuracy is measured on `images` images of `part`
+    of `data`, drawn by `seed`; batch norms are recalibrated on `calibration` training images.
     """
 
     space: str
@@ -38,12 +38,12 @@ class Conditions:
     calibration: int
     seed: int
 
-    def check_same(self, found: Mapping[str, Any], path: Path) -> None:
-        """Raise `FileError` unless `found`, of a store's first line, are these."""
-        for name, wanted in asdict(self).items():
-            if found.get(name) != wanted:
-                was, now = str(found.get(name)), str(wanted)
-                if name == "weights":  # digests are long, and their beginnings tell them apart
+    def check_same(self, stored: Mapping[str, Any], path: Path) -> None:
+        """Raise `FileError` unless the conditions of a store's first line equal these."""
+        for name, current in asdict(self).items():
+            if stored.get(name) != current:
+                was, now = str(stored.get(name)), str(current)
+                if name == "weights":  # the first digits of a digest suffice
                     was, now = was[:8], now[:8]
                 raise FileError(
                     f"{path} holds networks measured with {name} {was}, not {now}: name another "
@@ -52,7 +52,7 @@ class Conditions:
 
 
 class EvaluationStore:
-    """Scores by code, in a file held against all other processes until it is closed."""
+    """Scores by code, in a file that is locked until it is closed."""
 
     def __init__(
         self, path: Path, conditions: Conditions, file: BinaryIO, scores: dict[Code, Score]
@@ -62,7 +62,7 @@ class EvaluationStore:
 
     @classmethod
     def open(cls, path: Path, conditions: Conditions) -> Self:
-        """Make the file, or go on with it. `FileError` where it is another's, damaged or in use."""
+        """Create or continue a file; `FileError` where it is of another kind, damaged or in use."""
         first = {"what": WHAT, "version": 1, **asdict(conditions)}
         if not path.exists():
             write_text(path, json.dumps(first) + "\n")
@@ -71,7 +71,7 @@ class EvaluationStore:
         except OSError as error:
             raise FileError(f"cannot open {path}: {error.strerror or error}") from error
         try:
-            _hold(file, path)
+            _lock(file, path)
             scores = _read(file, path, conditions)
         except BaseException:
             file.close()
@@ -79,7 +79,7 @@ class EvaluationStore:
         return cls(path, conditions, file, scores)
 
     def add(self, code: Code, score: Score) -> None:
-        """Write one network's score, so that it is there whatever comes next."""
+        """Append one network's score durably."""
         line = json.dumps({"code": code, **asdict(score)}) + "\n"
         try:
             self._file.write(line.encode())
@@ -87,13 +87,13 @@ class EvaluationStore:
             os.fsync(self._file.fileno())
         except OSError as error:
             raise FileError(
-                f"cannot write {self.path}: {error.strerror or error}; what was measured before is "
-                "kept: go on with the same command"
+                f"cannot write {self.path}: {error.strerror or error}; earlier measurements are "
+                "saved: repeat the same command to continue"
             ) from error
         self.scores[code] = score
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close and unlock the file."""
         self._file.close()
 
     def __enter__(self) -> Self:
@@ -108,7 +108,7 @@ class EvaluationStore:
         self.close()
 
 
-def _hold(file: BinaryIO, path: Path) -> None:
+def _lock(file: BinaryIO, path: Path) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -118,10 +118,10 @@ def _hold(file: BinaryIO, path: Path) -> None:
 
 
 def _read(file: BinaryIO, path: Path, conditions: Conditions) -> dict[Code, Score]:
-    """Scores of a file, which is cut after its last whole line."""
+    """Read the scores, and truncate the file after its last complete line."""
     content = file.read()
-    whole = content[: content.rfind(b"\n") + 1]
-    first, *lines = whole.splitlines() or [b""]
+    complete = content[: content.rfind(b"\n") + 1]
+    first, *lines = complete.splitlines() or [b""]
     conditions.check_same(_header(first, path), path)
     scores = {}
     for number, line in enumerate(lines, start=2):
@@ -134,8 +134,8 @@ def _read(file: BinaryIO, path: Path, conditions: Conditions) -> dict[Code, Scor
                 f"{path}, line {number} is damaged ({error}); remove that line, or measure again"
             ) from error
         scores[code] = score
-    file.truncate(len(whole))
-    file.seek(len(whole))
+    file.truncate(len(complete))
+    file.seek(len(complete))
     return scores
 
 

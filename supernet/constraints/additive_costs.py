@@ -1,9 +1,9 @@
-"""Additive costs: what each stage's widths and depth and each block's choices add.
+"""Decompose a cost into sums over stages (widths and depth) and blocks (kernel and expansion).
 
-Found by asking the cost itself, so that it holds for latency, MACs, parameters and counts alike:
-reference networks, and what changes when one choice is another. Where widths are to choose
-(ResNets), a stage's cost is of the width that it is entered with and the one that it leaves with:
-a chain. In the end the sum is checked on random networks.
+The decomposition evaluates the cost function on reference networks and on single changes of them,
+so it works for latency, MACs, parameters and counts. Where widths are elastic (ResNets), the cost
+of a stage depends on its input width and its output width: a chain. Finally, the sum is verified on
+random networks.
 """
 
 from dataclasses import dataclass, replace
@@ -12,21 +12,26 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from supernet.constraints.choice_effects import WidthChoice, chain_of, probe_stage, reference_costs
+from supernet.constraints.choice_effects import (
+    WidthChoice,
+    chain_of,
+    reference_costs,
+    stage_effects,
+)
 from supernet.constraints.constraints import Costs
 from supernet.constraints.feasible import smallest
 from supernet.space.codes import Codes, Layout
 
 Floats = NDArray[np.float64]
-_CHECKED = 512  # random networks on which the sum must agree
-_TOLERANCE = 1e-9  # relative: sums in another order differ by less
+_CHECKED = 512  # number of random networks for verification
+_TOLERANCE = 1e-9  # relative; rounding of sums in another order is smaller
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotCost:
-    """One elastic block: its choices (options, 2) as kernel and expand codes, and their costs.
+    """Costs of one elastic block; `choices` (options, 2) are kernel and expand codes.
 
-    `costs` (resolutions, enters, leaves, options) are beside the cheapest choice, 0 or more.
+    `costs` (resolutions, inputs, outputs, options) are relative to the cheapest choice, 0 or more.
     """
 
     kernel_column: int
@@ -37,64 +42,64 @@ class SlotCost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageCost:
-    """One stage: its depths (depths,), the widths it may leave with, and its blocks in order.
+    """Costs of one stage: its depths (depths,), its output widths, and its blocks in order.
 
-    `costs` (resolutions, enters, leaves, depths) hold its cheapest blocks and, of all after it,
-    the least; beside the cheapest choice of leaving and depth, so 0 or more.
+    `costs` (resolutions, inputs, outputs, depths) hold its cheapest blocks and the cheapest
+    continuation after it, relative to the cheapest output width and depth, so 0 or more.
     """
 
     column: int
     depths: Codes
-    leaves: WidthChoice
+    output_width: WidthChoice
     costs: Floats
     slots: tuple[SlotCost, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Additive:
-    """cost = least of the resolution + first width's + over stages (stage's + over blocks (its)).
+class AdditiveCost:
+    """Cost as a sum: least of the resolution + entry width + over stages (stage + over blocks).
 
     `template` (columns,) is a code without elastic blocks; `least` (resolutions,) the exact cost
-    of the cheapest network of each resolution; `entry` (resolutions, widths) the least that a
-    first width adds to it.
+    of the cheapest network of each resolution; `entry` (resolutions, widths) the minimum that an
+    entry width adds to it.
     """
 
     template: Codes
     resolutions: Codes
     least: Floats
-    enters: WidthChoice
+    input_width: WidthChoice
     entry: Floats
     stages: tuple[StageCost, ...]
 
     @classmethod
     def of(cls, layout: Layout, costs: Costs) -> Self | None:
-        """Take `costs` of a layout's networks apart; None where they are no such sum."""
+        """Decompose the costs of a layout's networks; None where they are not such a sum."""
         chain = chain_of(layout)
         if chain is None:
             return None
-        with np.errstate(invalid="ignore"):  # blocks that could not run cost infinitely much
+        with np.errstate(invalid="ignore"):  # blocks that cannot run have infinite cost
             stages = [_stage(layout, costs, chain, number) for number in range(layout.depths)]
-        parts = [stage.costs for stage in stages]
-        parts += [slot.costs for stage in stages for slot in stage.slots]
-        if any((np.isnan(part) | np.isneginf(part)).any() for part in parts):
+        arrays = [stage.costs for stage in stages]
+        arrays += [slot.costs for stage in stages for slot in stage.slots]
+        if any((np.isnan(array) | np.isneginf(array)).any() for array in arrays):
             return None  # a reference network cannot run
-        found = cls._reduced(layout, chain[0], reference_costs(layout, costs), stages)
+        result = cls._reduced(layout, chain[0], reference_costs(layout, costs), stages)
         codes = layout.sample(np.random.default_rng(0), _CHECKED)
-        same = np.allclose(found.cost(codes), costs(codes), rtol=_TOLERANCE, atol=0.0)
-        return found if same else None
+        equal = np.allclose(result.cost(codes), costs(codes), rtol=_TOLERANCE, atol=0.0)
+        return result if equal else None
 
     @classmethod
     def _reduced(
-        cls, layout: Layout, enters: WidthChoice, reference: Floats, stages: list[StageCost]
+        cls, layout: Layout, input_width: WidthChoice, reference: Floats, stages: list[StageCost]
     ) -> Self:
-        """Move what the cheapest continuation costs to the front, so that no part is below 0."""
-        to_go = np.zeros((len(reference), len(stages[-1].leaves.codes)))
+        """Move the cost of the cheapest continuation to the front, so that no term is below 0."""
+        remaining = np.zeros((len(reference), len(stages[-1].output_width.codes)))
         reduced = []
         for stage in reversed(stages):
-            whole = stage.costs + to_go[:, None, :, None]
-            to_go = whole.min(axis=(2, 3))
-            reduced.append(replace(stage, costs=_beside(whole, to_go[:, :, None, None])))
-        least = to_go.min(axis=1)
+            total = stage.costs + remaining[:, None, :, None]
+            remaining = total.min(axis=(2, 3))
+            reduced.append(replace(stage, costs=_relative_to(total, remaining[:, :, None, None])))
+        least = remaining.min(axis=1)
         template = smallest(layout, layout.columns[0].values[0])
         for group in layout.groups:
             template[group] = 0
@@ -102,55 +107,58 @@ class Additive:
             template=template,
             resolutions=np.array(layout.columns[0].values, dtype=np.int16),
             least=reference + least,
-            enters=enters,
-            entry=_beside(to_go, least[:, None]),
+            input_width=input_width,
+            entry=_relative_to(remaining, least[:, None]),
             stages=tuple(reversed(reduced)),
         )
 
     def cost(self, codes: Codes) -> Floats:
-        """Add the parts up for codes (n, columns), (n,)."""
-        at, width = np.searchsorted(self.resolutions, codes[:, 0]), self.enters.places(codes)
-        total = self.least[at] + self.entry[at, width]
+        """Return the sums (n,) for codes (n, columns)."""
+        resolution, width = (
+            np.searchsorted(self.resolutions, codes[:, 0]),
+            self.input_width.indices(codes),
+        )
+        total = self.least[resolution] + self.entry[resolution, width]
         for stage in self.stages:
-            entered, width = width, stage.leaves.places(codes)
+            entered, width = width, stage.output_width.indices(codes)
             depth = np.searchsorted(stage.depths, codes[:, stage.column])
-            total += stage.costs[at, entered, width, depth]
+            total += stage.costs[resolution, entered, width, depth]
             for slot in stage.slots:
-                own = codes[:, [slot.kernel_column, slot.expand_column]]
-                same = (own[:, None, :] == slot.choices).all(axis=2)
-                of_choice = slot.costs[at, entered, width, same.argmax(axis=1)]
-                total += np.where(same.any(axis=1), of_choice, 0.0)
+                choice = codes[:, [slot.kernel_column, slot.expand_column]]
+                equal = (choice[:, None, :] == slot.choices).all(axis=2)
+                of_choice = slot.costs[resolution, entered, width, equal.argmax(axis=1)]
+                total += np.where(equal.any(axis=1), of_choice, 0.0)
         return total
 
 
 def _stage(layout: Layout, costs: Costs, chain: tuple[WidthChoice, ...], number: int) -> StageCost:
-    """What a stage adds beside the reference networks."""
-    probed = probe_stage(layout, costs, chain, number)
+    """Return the costs of a stage relative to the reference networks."""
+    effects = stage_effects(layout, costs, chain, number)
     depths = layout.columns[1 + number].values
-    by_depth, slots = probed.by_depth, []
-    for index, (place, choices, beside) in enumerate(probed.by_slot):
-        cheapest = beside.min(axis=3, keepdims=True)
+    by_depth, slots = effects.by_depth, []
+    for index, (slot, choices, option_costs) in enumerate(effects.by_slot):
+        cheapest = option_costs.min(axis=3, keepdims=True)
         # A depth's cost is that of its cheapest blocks.
         by_depth = by_depth + np.where(np.array(depths) > index, cheapest, 0.0)
         slots.append(
             SlotCost(
-                kernel_column=layout.kernel_start + place,
-                expand_column=layout.expand_start + place,
+                kernel_column=layout.kernel_start + slot,
+                expand_column=layout.expand_start + slot,
                 choices=choices,
-                costs=_beside(beside, cheapest),
+                costs=_relative_to(option_costs, cheapest),
             )
         )
     return StageCost(
         column=1 + number,
         depths=np.array(depths, dtype=np.int16),
-        leaves=chain[number + 1],
+        output_width=chain[number + 1],
         costs=by_depth,
         slots=tuple(slots),
     )
 
 
-def _beside(costs: Floats, least: Floats) -> Floats:
-    """Costs less the least of them; infinite ones stay so."""
-    found = np.full(costs.shape, np.inf)
-    np.subtract(costs, least, out=found, where=np.isfinite(costs))
-    return found
+def _relative_to(costs: Floats, least: Floats) -> Floats:
+    """Return costs minus `least`; infinite costs stay infinite."""
+    difference = np.full(costs.shape, np.inf)
+    np.subtract(costs, least, out=difference, where=np.isfinite(costs))
+    return difference

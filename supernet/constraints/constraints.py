@@ -1,7 +1,7 @@
-"""Constraints of a search: upper bounds on costs, and the functions that compute the costs.
+"""Constraints of a search: upper limits on costs, and the functions that compute the costs.
 
-What is counted (MACs, parameters, memory, size) is in supernet.constraints.static_costs; what a
-predictor tells is here, where wanted with a margin for what the predictor is uncertain by.
+Static costs (MACs, parameters, memory, size) are in supernet.constraints.static_costs; costs by a
+latency predictor are here, optionally with a margin for its uncertainty.
 """
 
 import math
@@ -29,11 +29,11 @@ __all__ = [
     "column_values",
     "latency",
     "macs",
-    "measured",
     "model_size",
     "params",
     "peak_memory",
     "thermometer",
+    "without_extrapolation",
 ]
 
 EXTRAPOLATED = "extrapolated on"
@@ -43,9 +43,9 @@ EXTRAPOLATED = "extrapolated on"
 class Constraint:
     """A limit: `costs(codes)` must stay at or below `limit`.
 
-    `name` is a target's key, "macs", "params" and the like; `unit` is what a person reads after a
-    figure, `hint` what to do where nothing meets the limit. With a `confidence`, `costs` are upper
-    bounds that hold with that probability, and `predicted` the costs without the margin.
+    `name` is the key of a target, or "macs", "params" etc.; `unit` follows a figure in texts;
+    `hint` says what to do where no network meets the limit. With a `confidence`, `costs` are upper
+    bounds that hold with that probability, and `predicted` are the costs without the margin.
     """
 
     name: str
@@ -63,27 +63,27 @@ class Constraint:
             )
 
     def excess(self, costs: NDArray[np.float64]) -> NDArray[np.float64]:
-        """By what share of the limit each cost is above it; 0 within it."""
+        """Return by what share of the limit each cost exceeds it; 0 within the limit."""
         return np.maximum(costs / self.limit - 1.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CompiledLatency:
-    """A latency predictor compiled for a space, to make limits of; `latency` is for one limit."""
+    """Latency predictor compiled for a space, for several limits; `latency` makes a single one."""
 
     name: str
     spread: "VectorizedSpread"
 
     @classmethod
     def of(cls, space: CodedSpace, predictor: "LatencyPredictor") -> Self:
-        """Compile; `InputError` where the predictor is of another space."""
+        """Compile a predictor; `InputError` where it is of another space."""
         from latency_models.vectorized.vectorized_predictor import compile_spread
 
         _check_space(space, predictor)
         return cls(name=predictor.target.key, spread=compile_spread(predictor, space.choices))
 
     def limit(self, max_ms: float, margin: "Margin | None" = None) -> Constraint:
-        """Limit of `max_ms`; see `latency` for the margin."""
+        """Return the limit of `max_ms`; `latency` describes the margin."""
         predicted = self.spread.latency.predict
         if margin is None:
             return Constraint(name=self.name, costs=predicted, limit=max_ms, unit="ms")
@@ -104,36 +104,37 @@ def latency(
     max_ms: float,
     margin: "Margin | None" = None,
 ) -> Constraint:
-    """Limit of `max_ms` on the predictor's target; `InputError` if it is of another space.
+    """Return the limit of `max_ms` on the predictor's target; `InputError` for another space.
 
-    With a `margin` (`latency_models.predictors.margins.margin_of`) costs are what the latencies
-    stay below with its confidence; without, they are the predictions.
+    With a `margin` (`latency_models.predictors.margins.margin_of`) costs are upper bounds of the
+    latencies at its confidence; without, they are the predictions.
     """
     return CompiledLatency.of(space, predictor).limit(max_ms, margin)
 
 
-def measured(space: CodedSpace, predictor: "LatencyPredictor") -> Constraint | None:
-    """Limit to networks that the predictor need not guess; None where it guesses none.
+def without_extrapolation(space: CodedSpace, predictor: "LatencyPredictor") -> Constraint | None:
+    """Return the limit to networks without extrapolated blocks; None where the space has none.
 
-    Outside its domain a predictor is least true, and a search goes where it is too low.
+    Outside its domain a predictor is least accurate, and a search prefers networks that it
+    predicts too low.
     """
     from latency_models.vectorized.vectorized_cost import compile_sum
-    from latency_models.vectorized.vectorized_predictor import extrapolated_of
+    from latency_models.vectorized.vectorized_predictor import extrapolation_cost
 
-    count = extrapolated_of(predictor)
+    count = extrapolation_cost(predictor)
     if not count(list(blocks_of(space))).any():
         return None
     costs = compile_sum(count, space.choices).total
     name = f"{EXTRAPOLATED} {predictor.target.key}"
-    hint = "measure those, or search them too by --allow-extrapolated"
+    hint = "measure those blocks, or include them with --allow-extrapolated"
     return Constraint(name=name, costs=costs, limit=0.5, unit="blocks", hint=hint)
 
 
 def _check_space(space: CodedSpace, predictor: "LatencyPredictor") -> None:
-    # Whatever the size: a space narrowed to some resolutions has the same blocks.
+    # Ignore the size: a space restricted to some resolutions has the same blocks.
     blocks = {replace(block, in_size=1) for block in blocks_of(space)}
     shared = sum(replace(block, in_size=1) in blocks for block in predictor.known)
-    # Spaces of one family share a few blocks; all that a sweep of this space knows is its own.
+    # Spaces of one family share a few blocks; a sweep of this space knows only blocks of it.
     if 2 * shared < len(predictor.known):
         raise InputError(
             f"the latency predictor of {predictor.target.key} knows {len(predictor.known)} blocks, "

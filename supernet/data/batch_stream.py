@@ -1,8 +1,8 @@
-"""The stream of batches that training reads: which images is known in advance.
+"""Stream of training batches, whose images are determined in advance.
 
-A `BatchRequest` decides a batch: which images, at what size, and the seed of whatever is
-random about it. So a stream can be read ahead by workers, be begun anywhere, and be shared among
-ranks, and still gives the same batches.
+A `BatchRequest` defines a batch: its images, their size, and the seed of its randomness. A stream
+can therefore be prefetched by workers, started anywhere, and divided among ranks, and still gives
+the same batches.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ from supernet.data.class_names import ClassNames
 class BatchRequest:
     """One batch: `images` (n,) are indices into the source, `resolution` is in pixels.
 
-    `seed` is for `numpy.random.default_rng`: everything random about the batch comes from it.
+    `seed` is for `numpy.random.default_rng` and determines all randomness of the batch.
     """
 
     images: NDArray[np.int64]
@@ -33,7 +33,8 @@ class BatchRequest:
 class Batch:
     """Normalised images float32 (n, c, r, r), channels last, and their labels int64 (n,).
 
-    `index` (n,) are the images' places in the source: those wanted, less what could not be read.
+    `index` (n,) are the images' indices in the source: the requested ones without unreadable
+    images.
     """
 
     images: Tensor
@@ -43,18 +44,18 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Broken:
-    """An image file that was left out, and why."""
+    """Image file that was skipped, with the reason."""
 
     path: Path
-    why: str
+    reason: str
 
     def __str__(self) -> str:
-        """`PATH: why`, where a name that is not text comes with escapes."""
-        return f"{shown(self.path)}: {self.why}"
+        """Return `PATH: reason`, with escapes for names that are not valid text."""
+        return f"{printable(self.path)}: {self.reason}"
 
 
 class Source(Protocol):
-    """Training images. `repeats` says that an image is the same each time it is drawn."""
+    """Training images. `repeats`: an image is identical each time it is drawn."""
 
     @property
     def name(self) -> str: ...
@@ -67,7 +68,7 @@ class Source(Protocol):
 
     @property
     def class_names(self) -> ClassNames:
-        """Give the names of the labels 0, 1, ...; empty where they are not known."""
+        """Return the names of the labels 0, 1, ...; empty where they are unknown."""
         ...
 
     @property
@@ -75,19 +76,19 @@ class Source(Protocol):
 
     def __len__(self) -> int: ...
 
-    def stream(self, wanted: Sequence[BatchRequest]) -> Iterator[Batch]:
-        """Give the batches in order; may read ahead. Closing the iterator stops that."""
+    def stream(self, requests: Sequence[BatchRequest]) -> Iterator[Batch]:
+        """Yield the batches in order; may prefetch until the iterator is closed."""
         ...
 
     def calibration(self, n: int, resolution: int) -> Tensor:
-        """Give the first `n` images, or all if fewer, as evaluation sees them: (n, c, r, r)."""
+        """Return the first `n` images, or all if fewer, as for evaluation: (n, c, r, r)."""
         ...
 
     def broken(self) -> tuple[Broken, ...]:
-        """Give the images met so far that could not be read, sorted by path."""
+        """Return the images that could not be read so far, sorted by path."""
         ...
 
 
-def shown(path: Path) -> str:
-    """Path as text that any terminal takes: names of files may hold bytes that are no text."""
+def printable(path: Path) -> str:
+    """Return a path as printable text: bytes that are not valid text become escapes."""
     return str(path).encode("utf-8", "backslashreplace").decode()

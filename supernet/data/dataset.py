@@ -1,4 +1,4 @@
-"""Data as the trainer reads them: normalised tensors, batches, resizing, scores."""
+"""Data sets of normalised tensors for the trainer: batches, resizing, scores."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from supernet.data.wilson import wilson_interval
 class Dataset:
     """Images float32 (n, channels, h, w), normalised, in memory order channels last; labels (n,).
 
-    `groups` int64 (n,) names what each image was made from: images of one group are not
-    independent, and `score` takes its error over groups.
+    `groups` int64 (n,) identifies the source of each image: images of one group are not
+    independent, and `score` computes its error over groups.
     """
 
     images: torch.Tensor
@@ -41,17 +41,20 @@ class Dataset:
         return self.images.shape[1]
 
     def in_order(self, size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Every image once, in order, for evaluation; the last batch may be short."""
+        """Yield every image once, in order, for evaluation; the last batch may be short."""
         for start in range(0, len(self), size):
             yield self.images[start : start + size], self.labels[start : start + size]
 
     def chunks(self, size: int) -> "Iterator[Dataset]":
-        """Every image once, in order, in data sets of `size` images; the last may be smaller."""
+        """Yield every image once, in order, in data sets of `size` images.
+
+        The last may be smaller.
+        """
         for start in range(0, len(self), size):
             yield self._take(torch.arange(start, min(start + size, len(self))))
 
     def subset(self, n: int, rng: np.random.Generator) -> "Dataset":
-        """`n` images drawn without replacement (all of them where there are no more)."""
+        """Draw `n` images without replacement (all images if there are fewer)."""
         return self._take(torch.from_numpy(choose(len(self), n, rng)))
 
     def _take(self, chosen: torch.Tensor) -> "Dataset":
@@ -64,12 +67,12 @@ class Dataset:
 
 
 def choose(total: int, n: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """`n` of `total` places in order, drawn without replacement; all where there are no more."""
+    """Draw `n` of `total` indices without replacement, sorted; all if there are fewer."""
     return np.sort(rng.permutation(total)[:n])
 
 
 def resize(images: torch.Tensor, resolution: int) -> torch.Tensor:
-    """Square images (n, c, h, h) at another resolution, bilinear with antialiasing."""
+    """Resize square images (n, c, h, h) to a resolution, bilinear with antialiasing."""
     if images.shape[-1] == resolution:
         return images
     shape = (resolution, resolution)
@@ -78,7 +81,7 @@ def resize(images: torch.Tensor, resolution: int) -> torch.Tensor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """A share of right answers, its standard error over groups, and how many there were."""
+    """Accuracy, its standard error over groups, and the numbers of images and groups."""
 
     accuracy: float
     error: float
@@ -87,16 +90,16 @@ class Score:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """95 % interval of the accuracy, by `wilson_interval`; of a share, not of a difference."""
+        """95 % interval of an accuracy (not of a difference), by `wilson_interval`."""
         return wilson_interval(self.accuracy, self.error, self.images, self.groups)
 
 
 def score(values: npt.ArrayLike, groups: npt.ArrayLike) -> Score:
-    """Mean of `values` (n,) over images, with the standard error of drawing other groups.
+    """Return the mean of `values` (n,) over images, with its standard error over groups.
 
-    `values` are 1 where a network was right and 0 elsewhere, or the difference of two networks'
-    (a paired comparison, whose error is smaller than that of either). The error is that of a ratio
-    of group totals (linearised), which is what a bootstrap over groups converges to.
+    `values` are 1 for correct answers and 0 otherwise, or the difference of two networks' values (a
+    paired comparison, whose error is smaller than that of either). The error is that of a ratio of
+    group totals (linearised), to which a bootstrap over groups converges.
     """
     value = np.asarray(values, np.float64)
     names, index = np.unique(np.asarray(groups), return_inverse=True)

@@ -1,4 +1,4 @@
-"""Decoding of one image file to a square of bytes."""
+"""Decode an image file to a square array of bytes."""
 
 import struct
 import zlib
@@ -14,17 +14,17 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 )
-LARGEST_PIXELS = 89_478_485  # Pillow's own mark for what may be a decompression bomb
-UNREADABLE = (  # what Pillow makes of a file that is no image, depending on its first bytes
+LARGEST_PIXELS = 89_478_485  # Pillow's limit for a possible decompression bomb
+UNREADABLE = (  # errors of Pillow for a file that is not an image, depending on its first bytes
     OSError,
     ValueError,
-    SyntaxError,  # its word for a broken PNG
+    SyntaxError,  # broken PNG
     EOFError,
     KeyError,
     IndexError,
     TypeError,
     OverflowError,
-    MemoryError,  # a piece that says it is of gigabytes
+    MemoryError,  # a header that claims gigabytes
     RuntimeError,
     struct.error,
     zlib.error,
@@ -37,7 +37,7 @@ _MODES = {1: "L", 3: "RGB"}
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The part of an upright image that is looked at: its box in pixels, and whether mirrored."""
+    """Part of an upright image to use: its box in pixels, and whether to mirror it."""
 
     left: float
     top: float
@@ -47,15 +47,15 @@ class View:
 
 
 Choose = Callable[[int, int], View]
-"""Width and height of the upright image to the view of it."""
+"""Chooses the view from the width and height of the upright image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodeRequest:
-    """An image, at `resolution` pixels a side.
+    """Request to decode an image to `resolution` pixels a side.
 
-    A JPEG is decoded at 1/2, 1/4 or 1/8 of its size where that leaves `gap` times as many pixels
-    a side as are asked: 1 is fastest, 2 cannot be told from the whole decoding.
+    A JPEG is decoded at 1/2, 1/4 or 1/8 of its size where that leaves at least `gap` times the
+    requested pixels a side: 1 is fastest, 2 is indistinguishable from full decoding.
     """
 
     path: Path
@@ -66,59 +66,59 @@ class DecodeRequest:
 
 
 def centre_view(width: int, height: int, share: float = 0.875) -> View:
-    """View of the middle square, `share` of the shorter side: what ImageNet is evaluated on.
+    """Return the centre square with `share` of the shorter side, as for ImageNet evaluation.
 
-    It is the usual resizing of the shorter side to size/0.875 and the crop of the centre, in one.
+    It combines the usual resizing of the shorter side to size / 0.875 and the centre crop.
     """
     side = share * min(width, height)
     left, top = (width - side) / 2, (height - side) / 2
     return View(left, top, left + side, top + side)
 
 
-def decode(asked: DecodeRequest) -> NDArray[np.uint8]:
-    """Read the image: bytes (r, r, channels). One of `UNREADABLE` where that cannot be done."""
-    with asked.path.open("rb") as file, Image.open(file) as image:
+def decode(request: DecodeRequest) -> NDArray[np.uint8]:
+    """Decode an image to bytes (r, r, channels); raises one of `UNREADABLE` where it cannot."""
+    with request.path.open("rb") as file, Image.open(file) as image:
         pixels = image.width * image.height
         if pixels > LARGEST_PIXELS:
             raise Image.DecompressionBombError(f"{pixels} pixels")
-        turned = image.getexif().get(ExifTags.Base.Orientation, 1)
-        width, height = image.size if turned not in (5, 6, 7, 8) else image.size[::-1]
-        view = asked.choose(width, height)
-        _draft(image, view, asked.resolution * asked.gap)
-        upright = ImageOps.exif_transpose(image) if turned != 1 else image
-        plain = _plain(upright, _MODES[asked.channels])
-        across, down = plain.width / width, plain.height / height
-        square = plain.resize(
-            (asked.resolution, asked.resolution),
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        width, height = image.size if orientation not in (5, 6, 7, 8) else image.size[::-1]
+        view = request.choose(width, height)
+        _draft(image, view, request.resolution * request.gap)
+        upright = ImageOps.exif_transpose(image) if orientation != 1 else image
+        converted = _to_mode(upright, _MODES[request.channels])
+        x_scale, y_scale = converted.width / width, converted.height / height
+        square = converted.resize(
+            (request.resolution, request.resolution),
             Image.Resampling.BILINEAR,
             box=(
-                view.left * across,
-                view.top * down,
-                min(view.right * across, plain.width),
-                min(view.bottom * down, plain.height),
+                view.left * x_scale,
+                view.top * y_scale,
+                min(view.right * x_scale, converted.width),
+                min(view.bottom * y_scale, converted.height),
             ),
         )
-    found = np.asarray(square).reshape(asked.resolution, asked.resolution, asked.channels)
-    return found[:, ::-1] if view.flip else found
+    pixels_ = np.asarray(square).reshape(request.resolution, request.resolution, request.channels)
+    return pixels_[:, ::-1] if view.flip else pixels_
 
 
-def try_decode(asked: DecodeRequest) -> NDArray[np.uint8] | str:
-    """Read the image as `decode` does, or say why it cannot be read."""
+def try_decode(request: DecodeRequest) -> NDArray[np.uint8] | str:
+    """Decode an image as `decode` does, or return the reason why it cannot be read."""
     try:
-        return decode(asked)
+        return decode(request)
     except UNREADABLE as error:
-        return _why(error, asked.path)
+        return _reason(error, request.path)
 
 
 def _draft(image: Image.Image, view: View, side: float) -> None:
-    """Have a JPEG decoded no larger than its view needs, for `side` pixels."""
+    """Reduce the decoding size of a JPEG to what its view needs for `side` pixels."""
     factor = min(view.right - view.left, view.bottom - view.top) / side
     if factor >= 2:
         image.draft(None, (ceil(image.width / factor), ceil(image.height / factor)))
 
 
-def _plain(image: Image.Image, mode: str) -> Image.Image:
-    """Eight bits a channel; what is transparent lies on white."""
+def _to_mode(image: Image.Image, mode: str) -> Image.Image:
+    """Convert to eight bits per channel, with transparency on white."""
     image = _eight_bits(image)
     if image.has_transparency_data:
         image = image.convert("RGBA")
@@ -127,7 +127,7 @@ def _plain(image: Image.Image, mode: str) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """Scale 16 bits of grey down, which Pillow would cut off at 255."""
+    """Scale 16-bit grey to 8 bits, which Pillow would clip at 255."""
     if image.mode != "F" and not image.mode.startswith("I"):
         return image
     values = np.asarray(image)
@@ -136,11 +136,11 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray((values // 256).astype(np.uint8))
 
 
-def _why(error: Exception, path: Path) -> str:
+def _reason(error: Exception, path: Path) -> str:
     if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
         return f"it has more than {LARGEST_PIXELS / 1e6:.0f} million pixels"
     if isinstance(error, UnidentifiedImageError):
-        return "it is no image" if _has_bytes(path) else "it is empty"
+        return "it is not an image" if _has_bytes(path) else "it is empty"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     lines = str(error).strip().splitlines()

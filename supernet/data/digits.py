@@ -1,25 +1,25 @@
-"""Composed digits: a task made of small handwritten digits that separates networks.
+"""Composed digits: a task of small handwritten digits that separates good and bad networks.
 
-scikit-learn's 1,797 digits of 8x8 pixels are too easy by themselves: 9,000 parameters already get
-97 %. Here each image, 32x32 pixels with one channel, shows several digits, and the label is that
-of the LARGEST one. Drawn are
+scikit-learn's 1,797 digits of 8x8 pixels are too easy: a network of 9,000 parameters reaches 97 %.
+Here each image, 32x32 pixels with one channel, shows several digits, and the label is that of the
+LARGEST digit. An image contains
 
 - the target: 15 to 22 pixels high, turned by up to 20 degrees, sheared, anywhere on the canvas;
-- up to three distractors: whole digits of 7 to 10 pixels, turned as much;
-- up to two fragments: round pieces of digits of the target's size, which cut into its strokes;
-- ink and paper of various brightness and contrast, a slope of light over them, and noise.
+- up to three distractors: complete digits of 7 to 10 pixels, turned by similar angles;
+- up to two fragments: round pieces of digits of the target's size, which overlap its strokes;
+- ink and paper of varying brightness and contrast, a brightness gradient, and noise.
 
-A network has to find the largest digit and tell it from what lies across it, so that depth,
-kernel size and width all help. `Scene` holds every number of this.
+A network has to find the largest digit and separate it from overlapping parts, so that depth,
+kernel size and width all help. `Scene` holds all parameters.
 
-The base digits are split before anything is drawn, and contiguously, because neighbouring rows of
-the source are of one writer: the first 1,097 rows make the training images, the next 300 the
-validation images and the last 400 the test images. No base digit, not even as a distractor or a
-fragment, is in two parts. The parts have these uses:
+The base digits are split contiguously before drawing, because neighbouring rows of the source are
+from one writer: the first 1,097 rows make the training images, the next 300 the validation images
+and the last 400 the test images. No base digit, not even as a distractor or a fragment, is in two
+parts. The parts have these uses:
 
 - train: weights, and batch-norm statistics of sub-networks;
-- validation: the accuracy predictor's pairs, every early decision;
-- test: read ONCE, at the end, for the figures that are reported. It is drawn when first asked for.
+- validation: the accuracy predictor's pairs, and all intermediate decisions;
+- test: read ONCE, at the end, for the reported figures. It is drawn on first use.
 
 Thousands of images are drawn from a few hundred test digits, so images of one base digit are not
 independent: `Part.groups` names the base digit of each image, and the error of an accuracy must be
@@ -51,10 +51,10 @@ _CHUNK = 2048
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """How hard an image is. Pairs are the ends of uniform distributions.
+    """Difficulty of an image. Pairs are the limits of uniform distributions.
 
     Heights and radii in pixels, angles in degrees, brightness from 0 (black) to 1 (white).
-    Distractors and fragments are each there with probability `presence`.
+    Each distractor and fragment is present with probability `presence`.
     """
 
     height: tuple[float, float] = (15, 22)
@@ -88,7 +88,7 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Splits:
-    """The three parts, each drawn when first read and then kept."""
+    """The three parts, each drawn on first use and then cached."""
 
     sizes: tuple[int, int, int]
     seed: int
@@ -103,14 +103,14 @@ class Splits:
 
     @cached_property
     def test(self) -> Part:
-        """Read it once, at the end: whatever is decided by it is no longer tested by it."""
+        """Test part; read it once, at the end, since decisions based on it invalidate the test."""
         return compose("test", self.sizes[2], self.seed)
 
 
 def load_digits_parts(
     train: int = 20_000, validation: int = 6_000, test: int = 8_000, seed: int = 0
 ) -> Splits:
-    """Composed digits in three parts of these many images; equal arguments give equal images.
+    """Return composed digits in three parts of these sizes; equal arguments give equal images.
 
     `InputError` where a part would be empty or the seed is negative.
     """
@@ -123,19 +123,19 @@ def load_digits_parts(
 
 
 def compose(part: str, n: int, seed: int, scene: Scene = SCENE) -> Part:
-    """Draw `n` images of a part; every base digit is the target of n / rows of them, +-1."""
+    """Draw `n` images of a part; each base digit is the target of n / rows of them, +-1."""
     digits, classes = _base_digits()
     rows = np.asarray(BASE_ROWS[part], dtype=np.int64)
     rng = np.random.default_rng([seed, _STREAM[part]])
     targets = rng.permutation(np.resize(rng.permutation(rows), n))
     images = np.empty((n, 1, SIZE, SIZE), np.uint8)
-    for at in _chunks(n):
-        images[at, 0] = _draw(digits, targets[at], rows, scene, rng)
+    for chunk in _chunks(n):
+        images[chunk, 0] = _draw(digits, targets[chunk], rows, scene, rng)
     return Part(images=images, labels=classes[targets], groups=targets)
 
 
 def _base_digits() -> tuple[torch.Tensor, npt.NDArray[np.int64]]:
-    """All base digits as float32 (1797, 1, 8, 8) in 0 to 1, and their classes."""
+    """Return all base digits as float32 (1797, 1, 8, 8) in 0 to 1, and their classes."""
     from sklearn.datasets import load_digits
 
     raw = load_digits()
@@ -144,7 +144,7 @@ def _base_digits() -> tuple[torch.Tensor, npt.NDArray[np.int64]]:
 
 
 def _chunks(n: int) -> Iterator[slice]:
-    # Chunks keep memory small; their size is part of what the seed means.
+    # Chunks limit the memory; their size also affects the images of a seed.
     for start in range(0, n, _CHUNK):
         yield slice(start, min(start + _CHUNK, n))
 
@@ -161,17 +161,17 @@ def _draw(
     ink = _place(digits, targets, height, scene, rng) * _column(rng.uniform(0.75, 1.0, n))
     for _ in range(scene.distractors):
         small = rng.uniform(*scene.distractor_height, n)
-        whole = _place(digits, rng.choice(rows, n), small, scene, rng)
-        ink = np.maximum(ink, whole * _strengths(n, scene, rng))
+        digit = _place(digits, rng.choice(rows, n), small, scene, rng)
+        ink = np.maximum(ink, digit * _strengths(n, scene, rng))
     for _ in range(scene.fragments):
-        whole = _place(digits, rng.choice(rows, n), height, scene, rng)
-        piece = whole * _discs(n, scene, rng)
+        digit = _place(digits, rng.choice(rows, n), height, scene, rng)
+        piece = digit * _discs(n, scene, rng)
         ink = np.maximum(ink, piece * _strengths(n, scene, rng))
-    return _print(ink, scene, rng)
+    return _render(ink, scene, rng)
 
 
 def _strengths(n: int, scene: Scene, rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Ink of a piece of clutter, 0 where it is absent."""
+    """Draw the ink of a distractor or fragment, 0 where it is absent."""
     return _column(rng.uniform(0.6, 1.0, n) * (rng.random(n) < scene.presence))
 
 
@@ -191,7 +191,7 @@ def _place(
     free = (1 - height / SIZE)[:, None]
     centre = rng.uniform(-1, 1, (n, 2)) * free
     cos, sin = np.cos(angle), np.sin(angle)
-    # Canvas coordinates to those of the base digit, both from -1 to 1, as grid_sample wants.
+    # From canvas coordinates to those of the base digit, both from -1 to 1, as grid_sample expects.
     x_row = (x_scale * (cos + shear * sin), x_scale * (sin - shear * cos))
     y_row = (-scale * sin, scale * cos)
     line = ((np.arange(SIZE) + 0.5) * 2 / SIZE - 1).astype(np.float32)
@@ -208,7 +208,7 @@ def _place(
 
 
 def _discs(n: int, scene: Scene, rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Round windows anywhere on the canvas: (n, 32, 32) of 0 and 1."""
+    """Draw round masks at random positions: (n, 32, 32) of 0 and 1."""
     x, y = rng.uniform(0, SIZE, (2, n, 1, 1))
     radius = _column(rng.uniform(*scene.fragment_radius, n))
     line = np.arange(SIZE) + 0.5
@@ -218,10 +218,10 @@ def _discs(n: int, scene: Scene, rng: np.random.Generator) -> npt.NDArray[np.flo
     return inside.astype(np.float32)
 
 
-def _print(
+def _render(
     ink: npt.NDArray[np.float32], scene: Scene, rng: np.random.Generator
 ) -> npt.NDArray[np.uint8]:
-    """Light ink on dark paper, a slope of light over it, noise; as bytes."""
+    """Render light ink on dark paper with a brightness gradient and noise, as bytes."""
     n = len(ink)
     paper, contrast = rng.uniform(*scene.paper, n), rng.uniform(*scene.contrast, n)
     down, right = rng.uniform(-scene.slope, scene.slope, (2, n))
@@ -234,5 +234,5 @@ def _print(
 
 
 def _column(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
-    """(n,) as float32 (n, 1, 1), to go with canvases."""
+    """Return (n,) as float32 (n, 1, 1), to broadcast over canvases."""
     return values.astype(np.float32)[:, None, None]

@@ -1,4 +1,4 @@
-"""The composed digits as a data set: three parts of normalised tensors, drawn when first read."""
+"""Composed digits as a data set: three parts of normalised tensors, drawn on first use."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,16 +11,16 @@ from supernet.data.dataset import Dataset
 from supernet.data.digits import CLASSES, SIZE, Part, Splits, load_digits_parts
 from supernet.data.tensor_source import TensorSource
 
-# About the mean and the standard deviation of the training bytes (tests hold them to it).
+# Approximate mean and standard deviation of the training bytes (checked by a test).
 _MEAN, _SPREAD = 45.0, 41.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetParts:
-    """Train, validation and test of one data set, each made when first read.
+    """Train, validation and test part of a data set, each created on first use.
 
-    Read `test` once, at the end: whatever was decided by it is no longer tested by it. An image
-    of bytes was made the networks' input by (byte - `mean`) / `spread`.
+    Read `test` once, at the end, since decisions based on it invalidate the test. The networks'
+    input is (byte - `mean`) / `spread`.
     """
 
     name: str
@@ -49,12 +49,12 @@ class DatasetParts:
         return _from_part(self.splits.test)
 
     def broken(self) -> tuple[Broken, ...]:
-        """Give none: images that are drawn here can be read."""
+        """Return nothing: drawn images are always readable."""
         return ()
 
 
 def open_digits(seed: int) -> DatasetParts:
-    """Return the composed digits of this seed; none is drawn yet."""
+    """Return the composed digits of this seed, without drawing them yet."""
     return DatasetParts(
         name="digits",
         channels=1,

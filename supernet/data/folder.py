@@ -1,7 +1,7 @@
-"""A folder of images in ImageNet's layout: ROOT/train/CLASS/* and ROOT/val/CLASS/*.
+"""List a folder of images in ImageNet's layout: ROOT/train/CLASS/* and ROOT/val/CLASS/*.
 
 Classes are the folders' names, sorted. Some training images are held out for validation, chosen by
-a hash of their names, so that images that are added later leave the others where they are.
+a hash of their names, so that adding images does not move the others between parts.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import FileError, InputError
-from supernet.data.batch_stream import Broken, shown
+from supernet.data.batch_stream import Broken, printable
 from supernet.data.decode import SUFFIXES
 
 LAYOUT = "ROOT/train/CLASS/*.jpg and ROOT/val/CLASS/*.jpg"
@@ -25,8 +25,8 @@ HELD_OUT, MOST_HELD_OUT = 0.1, 10_000
 class ImageFiles:
     """Images of one part: paths below `root` (CLASS/FILE), labels int64 (n,), in a fixed order.
 
-    The order is that of a hash, so that the first ones are drawn from all classes. `broken` are
-    what had an image's name and was no file.
+    The order is that of a hash, so that the first images come from all classes. `broken` are
+    entries with the name of an image that are not files.
     """
 
     root: Path
@@ -39,12 +39,12 @@ class ImageFiles:
         return len(self.names)
 
     def path(self, image: int) -> Path:
-        """Path of the image at this place."""
+        """Return the path of the image with this index."""
         return self.root / self.names[image]
 
     def take(self, chosen: NDArray[np.int64]) -> "ImageFiles":
-        """Those at the places `chosen`, in that order."""
-        names = tuple(self.names[place] for place in chosen)
+        """Return the images with the indices `chosen`, in that order."""
+        names = tuple(self.names[index] for index in chosen)
         return replace(self, names=names, labels=self.labels[chosen])
 
 
@@ -60,26 +60,27 @@ class FolderFiles:
 def list_folder(root: Path, seed: int) -> FolderFiles:
     """List the images of a folder without opening one; `seed` decides which are held out.
 
-    `InputError` names what differs from the layout: a part or class that lacks, or is empty.
+    `InputError` names the deviation from the layout: a missing or empty part or class.
     """
     for part in ("train", "val"):
         if not (root / part).is_dir():
-            raise InputError(f"{shown(root)} has no folder {part}/; expected {LAYOUT}")
+            raise InputError(f"{printable(root)} has no folder {part}/; expected {LAYOUT}")
     train, test = _list_part(root / "train", seed), _list_part(root / "val", seed)
     for name in sorted(set(train.classes) ^ set(test.classes)):
         has, lacks = ("train", "val") if name in train.classes else ("val", "train")
         raise InputError(
-            f"{shown(root / has / name)} is a class that {lacks}/ lacks; both need the same classes"
+            f"{printable(root / has / name)} is a class that {lacks}/ lacks; "
+            "both need the same classes"
         )
-    held = _held_out(train, seed)
-    if not held.any():
+    held_out = _held_out(train, seed)
+    if not held_out.any():
         raise InputError(
-            f"{shown(train.root)} has {len(train)} images, too few to hold any out for "
+            f"{printable(train.root)} has {len(train)} images, too few to hold any out for "
             f"validation; add images (about {HELD_OUT:.0%} are held out)"
         )
     return FolderFiles(
-        train=train.take(np.flatnonzero(~held)),
-        validation=replace(train.take(np.flatnonzero(held)), broken=()),
+        train=train.take(np.flatnonzero(~held_out)),
+        validation=replace(train.take(np.flatnonzero(held_out)), broken=()),
         test=test,
     )
 
@@ -98,17 +99,17 @@ def _list_part(root: Path, seed: int) -> ImageFiles:
                 if entry.is_file():
                     names.append(f"{name}/{entry.name}")
                     labels.append(label)
-                else:  # to open a pipe would wait for ever
-                    broken.append(Broken(root / name / entry.name, "it is no regular file"))
+                else:  # opening a pipe would block
+                    broken.append(Broken(root / name / entry.name, "it is not a regular file"))
             if len(names) == before:
                 raise InputError(
-                    f"the class folder {shown(root / name)} has no images; add some "
+                    f"the class folder {printable(root / name)} has no images; add some "
                     f"({', '.join(sorted(SUFFIXES))}), or remove the class"
                 )
     except OSError as error:
-        raise FileError(f"cannot list {shown(root)}: {error.strerror or error}") from error
+        raise FileError(f"cannot list {printable(root)}: {error.strerror or error}") from error
     if not classes:
-        raise InputError(f"{shown(root)} has no class folders; expected {LAYOUT}")
+        raise InputError(f"{printable(root)} has no class folders; expected {LAYOUT}")
     files = ImageFiles(
         root=root,
         classes=tuple(classes),
@@ -125,23 +126,23 @@ def _visible(folder: Path) -> Iterator[os.DirEntry[str]]:
 
 
 def _shuffled(files: ImageFiles, seed: int) -> ImageFiles:
-    """Order by hash; by name where two hashes are equal."""
+    """Sort by hash, then by name."""
     hashes = _hashes(files, seed).tolist()
-    order = sorted(range(len(files)), key=lambda place: (hashes[place], files.names[place]))
+    order = sorted(range(len(files)), key=lambda index: (hashes[index], files.names[index]))
     return files.take(np.array(order, np.int64))
 
 
 def _held_out(files: ImageFiles, seed: int) -> NDArray[np.bool_]:
-    """Whether each image is for validation: it has a low hash, and is not its class's last one."""
-    held = _hashes(files, seed) < HELD_OUT * 2**64
-    held[np.flatnonzero(held)[MOST_HELD_OUT:]] = False  # the order is that of the hashes
-    left = np.bincount(files.labels[~held], minlength=len(files.classes))
-    for label in np.flatnonzero(left == 0):
-        held[np.flatnonzero(files.labels == label)[-1]] = False
-    return held
+    """Return which images are for validation: those with low hashes, but not a whole class."""
+    held_out = _hashes(files, seed) < HELD_OUT * 2**64
+    held_out[np.flatnonzero(held_out)[MOST_HELD_OUT:]] = False  # the order is that of the hashes
+    remaining = np.bincount(files.labels[~held_out], minlength=len(files.classes))
+    for label in np.flatnonzero(remaining == 0):
+        held_out[np.flatnonzero(files.labels == label)[-1]] = False
+    return held_out
 
 
 def _hashes(files: ImageFiles, seed: int) -> NDArray[np.uint64]:
     start = f"{seed}:".encode()
-    found = (hashlib.sha256(start + os.fsencode(name)).digest()[:8] for name in files.names)
-    return np.frombuffer(b"".join(found), ">u8").astype(np.uint64)
+    digests = (hashlib.sha256(start + os.fsencode(name)).digest()[:8] for name in files.names)
+    return np.frombuffer(b"".join(digests), ">u8").astype(np.uint64)

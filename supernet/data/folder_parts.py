@@ -1,11 +1,11 @@
-"""A folder of images as a data set; no image is opened before it is needed."""
+"""Folder of images as a data set; images are opened on demand."""
 
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from bench.errors import InputError
-from supernet.data.batch_stream import Broken, shown
+from supernet.data.batch_stream import Broken, printable
 from supernet.data.class_names import ClassNames
 from supernet.data.folder import list_folder
 from supernet.data.folder_images import MEANS, SPREADS, FolderImages
@@ -16,7 +16,7 @@ from supernet.data.reader import ImageReader
 
 @dataclass(frozen=True, kw_only=True)
 class FolderParts:
-    """A folder's three parts; see `supernet.data.parts.DataParts`."""
+    """The three parts of a folder; see `supernet.data.parts.DataParts`."""
 
     name: str
     train_source: FolderSource
@@ -44,30 +44,30 @@ class FolderParts:
         return SPREADS[self.channels]
 
     def broken(self) -> tuple[Broken, ...]:
-        """Give the images met so far, of any part, that could not be read, sorted by path."""
+        """Return the images of any part that could not be read so far, sorted by path."""
         readers = (self.train_source.reader, self.validation.reader, self.test.reader)
-        return tuple(sorted(one for reader in readers for one in reader.broken()))
+        return tuple(sorted(image for reader in readers for image in reader.broken()))
 
 
 def open_folder(
     root: Path, seed: int = 0, *, channels: int = 3, size: int = 224, workers: int | None = None
 ) -> FolderParts:
-    """List a folder of images in ImageNet's layout, and open none of them yet.
+    """List a folder of images in ImageNet's layout, without opening images yet.
 
     `channels`: 3, or 1 for grey. `size`: pixels a side of evaluation images. `workers`: threads
-    that decode (one a core). `InputError` where the layout is another.
+    that decode (by default one per core). Raises `InputError` for another layout.
     """
     if channels not in MEANS:
         raise InputError(
             f"a space of {channels} input channels takes no image files; expected 1 or 3"
         )
     if not root.is_dir():
-        raise InputError(f"{shown(root)} is no folder; give a folder of images by --data")
+        raise InputError(f"{printable(root)} is not a folder; give a folder of images by --data")
     files = list_folder(root, seed)
     make = partial(ImageReader, channels=channels, workers=workers or default_workers())
     return FolderParts(
         name=str(root),
-        train_source=FolderSource(make(files.train, fewest=1), shown(root)),
+        train_source=FolderSource(make(files.train, fewest=1), printable(root)),
         validation=FolderImages(make(files.validation), size),
         test=FolderImages(make(files.test), size),
     )

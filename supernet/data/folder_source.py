@@ -15,13 +15,13 @@ from supernet.data.decode import DecodeRequest
 from supernet.data.folder_images import FolderImages, normalise_
 from supernet.data.reader import ImageReader, Pixels
 
-_GAP = 1.0  # see `decode.Asked`
-_PIECE = 4  # of images; at 224 pixels a third of the time that whole batches of 64 take
+_GAP = 1.0  # see `decode.DecodeRequest`
+_PIECE = 4  # images; at 224 pixels it takes a third of the time of whole batches of 64
 
 
 @dataclass(frozen=True)
 class FolderSource:
-    """A `Source` over training images on disk, which differ each time they are drawn."""
+    """`Source` of training images on disk, augmented at each draw."""
 
     reader: ImageReader
     name: str
@@ -46,52 +46,52 @@ class FolderSource:
     def __len__(self) -> int:
         return len(self.reader.files)
 
-    def stream(self, wanted: Sequence[BatchRequest]) -> Iterator[Batch]:
-        """Give the batches in order, two read ahead; an image that cannot be read is left out.
+    def stream(self, requests: Sequence[BatchRequest]) -> Iterator[Batch]:
+        """Yield the batches in order, prefetching two; unreadable images are skipped.
 
-        `InputError` where nothing of a batch can be read, or where `ImageReader.read` says so.
+        Raises `InputError` where no image of a batch can be read, and as `ImageReader.read` does.
         """
         files, view = self.reader.files, self.augmentation.view
 
-        def ask(number: int, place: int) -> DecodeRequest:
-            one = wanted[number]
+        def decode_request(number: int, position: int) -> DecodeRequest:
+            request = requests[number]
             return DecodeRequest(
-                path=files.path(int(one.images[place])),
+                path=files.path(int(request.images[position])),
                 channels=self.channels,
-                resolution=one.resolution,
-                choose=partial(view, seed=one.seed, place=place),
+                resolution=request.resolution,
+                choose=partial(view, seed=request.seed, index=position),
                 gap=_GAP,
             )
 
-        groups = [one.images for one in wanted]
-        for one, pixels in zip(wanted, self.reader.read(groups, ask), strict=True):
-            if not len(pixels.places):
+        groups = [request.images for request in requests]
+        for request, pixels in zip(requests, self.reader.read(groups, decode_request), strict=True):
+            if not len(pixels.indices):
                 raise InputError(
-                    f"no image of a batch of {len(one.images)} of {self.name} can be read, one is "
-                    f"{self.reader.broken()[-1]}; mend or remove them"
+                    f"no image of a batch of {len(request.images)} of {self.name} can be read, as "
+                    f"{self.reader.broken()[-1]}; repair or remove them"
                 )
-            index = torch.from_numpy(one.images)[pixels.places]
+            index = torch.from_numpy(request.images)[pixels.indices]
             yield Batch(
-                images=self._prepared(pixels, one.seed),
+                images=self._prepared(pixels, request.seed),
                 labels=torch.from_numpy(files.labels)[index],
                 index=index,
             )
 
     def _prepared(self, pixels: Pixels, seed: tuple[int, ...]) -> Tensor:
-        """Jitter and normalise, a few images at a time: these stay in the processor's cache."""
+        """Jitter and normalise a few images at a time, which stay in the processor's cache."""
         shape = pixels.images.shape
         prepared = torch.empty(shape).contiguous(memory_format=torch.channels_last)
         for start in range(0, len(prepared), _PIECE):
             piece = slice(start, start + _PIECE)
             images = pixels.images[piece].contiguous().float().div_(255)
-            images = self.augmentation.jitter(images, seed=seed, places=pixels.places[piece])
+            images = self.augmentation.jitter(images, seed=seed, indices=pixels.indices[piece])
             prepared[piece] = normalise_(images)
         return prepared
 
     def calibration(self, n: int, resolution: int) -> Tensor:
-        """Give the first `n` images that can be read: middle squares, not augmented."""
+        """Return the first `n` readable images: centre squares without augmentation."""
         return FolderImages(self.reader, resolution).first(n).images
 
     def broken(self) -> tuple[Broken, ...]:
-        """Give the training images met so far that could not be read, sorted by path."""
+        """Return the training images that could not be read so far, sorted by path."""
         return self.reader.broken()

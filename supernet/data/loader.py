@@ -1,7 +1,7 @@
-"""Images decoded ahead of use in threads, returned in the order of the requests.
+"""Decode images ahead of use in threads, in the order of the requests.
 
-Pillow lets go of the interpreter's lock while it decodes and resizes, so threads keep all cores
-busy, and cost no copying between processes (`experiments/loading_speed.py`).
+Pillow releases the interpreter's lock while it decodes and resizes, so threads use all cores
+without copying between processes (`experiments/loading_speed.py`).
 """
 
 import os
@@ -17,7 +17,7 @@ AHEAD = 2
 
 
 def default_workers() -> int:
-    """One a core, and no more than 8: then Python's own work between images is the limit."""
+    """Return one per core, at most 8, above which Python's work between images is the limit."""
     return min(8, os.cpu_count() or 1)
 
 
@@ -28,19 +28,19 @@ def in_order(
     workers: int,
     ahead: int = AHEAD,
 ) -> Generator[list[_Done], None, None]:
-    """Do `work` on the jobs of each group; give each group's results, groups and jobs in order.
+    """Run `work` on the jobs of each group; yield the results of each group in order.
 
-    Up to `ahead` groups are worked on before they are asked for. Closing the iterator leaves what
-    is not begun undone, and waits for the rest.
+    Up to `ahead` groups are processed before they are requested. Closing the iterator cancels jobs
+    that have not started, and waits for the others.
     """
     pool = ThreadPoolExecutor(workers, thread_name_prefix="images")
     try:
-        begun: deque[list[Future[_Done]]] = deque()
+        pending: deque[list[Future[_Done]]] = deque()
         for group in groups:
-            begun.append([pool.submit(work, job) for job in group])
-            if len(begun) > ahead:
-                yield [future.result() for future in begun.popleft()]
-        while begun:
-            yield [future.result() for future in begun.popleft()]
+            pending.append([pool.submit(work, job) for job in group])
+            if len(pending) > ahead:
+                yield [future.result() for future in pending.popleft()]
+        while pending:
+            yield [future.result() for future in pending.popleft()]
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

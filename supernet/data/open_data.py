@@ -1,4 +1,4 @@
-"""Opening a data set by its name, or a folder of images by its path."""
+"""Open a data set by its name, or a folder of images by its path."""
 
 import os
 from collections.abc import Callable
@@ -15,9 +15,9 @@ from supernet.data.torch_dataset import PREFIX, TorchData, open_torch_data
 from supernet.data.torch_item import MapDataset
 
 Data = str | Path | MapDataset | tuple[MapDataset, MapDataset] | TorchData | DataParts
-"""A data set's name, a folder of images, torch Datasets, or parts that are open already.
+"""A data set's name, a folder of images, torch Datasets, or parts that are already open.
 
-Two torch Datasets are those of training and validation.
+A pair of torch Datasets is for training and validation.
 """
 
 _DATASETS: dict[str, Callable[[int], DatasetParts]] = {"digits": open_digits}
@@ -37,12 +37,12 @@ def get_dataset(
     size: int = 224,
     workers: int | None = None,
 ) -> DataParts:
-    """Parts of the data set of this name, or of a folder of images (see `train.folder_parts`).
+    """Return the parts of the named data set, or of a folder of images (see `data.folder_parts`).
 
-    A folder is told by a separator in `name`, or by being there. Its images get so many `channels`
-    (1 or 3), for evaluation are held at `size` pixels (of a space, its largest resolution), and are
-    decoded by so many `workers`; to a data set with a name these three mean nothing. `InputError`
-    names the known data sets, or what the folder lacks.
+    `name` is a folder if it has a path separator or exists. Its images get `channels` channels (1
+    or 3), are evaluated at `size` pixels (the largest resolution of a space), and are decoded by
+    `workers` threads; named data sets ignore these three. `InputError` names the known data sets,
+    or what is missing in the folder.
     """
     if name in _DATASETS:
         return _DATASETS[name](seed)
@@ -52,7 +52,7 @@ def get_dataset(
             "Python, or give other data by --data"
         )
     if os.sep in name or "/" in name or Path(name).is_dir():
-        # Only here: Pillow is needed for nothing else.
+        # Imported here, since only folders need Pillow.
         from supernet.data.folder_parts import open_folder
 
         return open_folder(Path(name), seed, channels=channels, size=size, workers=workers)
@@ -70,10 +70,10 @@ def open_data(
     labels: bool = True,
     class_names: ClassNames = (),
 ) -> DataParts:
-    """Data set of this name (see `get_dataset`), or `data` itself, for networks of `space`.
+    """Return the named data set (see `get_dataset`), or `data` itself, for networks of `space`.
 
-    `InputError` where its channels differ from the space's, or, where `labels` are used, its
-    classes do, or are named otherwise than `class_names`.
+    Raises `InputError` where its channels differ from the space's, or, where `labels` are used, its
+    classes or their names (`class_names`) differ.
     """
     parts = _parts(data, space, workers)
     name = str(data) if isinstance(data, str | Path) else parts.name

@@ -1,4 +1,4 @@
-"""The interface of a data set, in memory or on disk."""
+"""Interface of a data set, in memory or on disk."""
 
 from collections.abc import Iterator
 from typing import Protocol
@@ -12,25 +12,25 @@ from supernet.data.dataset import Dataset
 
 
 class Images(Protocol):
-    """Images as evaluation sees them, not necessarily in memory."""
+    """Images prepared for evaluation, not necessarily in memory."""
 
     def __len__(self) -> int: ...
 
     def subset(self, n: int, rng: np.random.Generator) -> Dataset:
-        """Draw `n` images without replacement, less those that cannot be read."""
+        """Draw `n` images without replacement; unreadable ones are skipped."""
         ...
 
     def in_order(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Give images and labels of every image once, `size` at a time."""
+        """Yield every image and label once, `size` at a time."""
         ...
 
     def chunks(self, size: int) -> Iterator[Dataset]:
-        """Give the same as data sets, which also say what images are independent."""
+        """Yield the same as data sets, which also have the groups of the images."""
         ...
 
 
 class ImageNeeds(Protocol):
-    """What images networks take, as a `SearchSpace` says it: `resolutions` are in pixels."""
+    """Image requirements of networks, as in `SearchSpace`: `resolutions` are in pixels."""
 
     @property
     def name(self) -> str: ...
@@ -46,10 +46,9 @@ class ImageNeeds(Protocol):
 
 
 class DataParts(Protocol):
-    """A data set. An image of bytes became the networks' input by (byte - `mean`) / `spread`.
+    """Data set of three parts; the networks' input is (byte - `mean`) / `spread`, by channel.
 
-    `mean` and `spread` are by channel. Read `test` once, at the end: whatever was decided by it is
-    no longer tested by it.
+    Read `test` once, at the end, since decisions based on it invalidate the test.
     """
 
     @property
@@ -80,5 +79,5 @@ class DataParts(Protocol):
     def test(self) -> Images: ...
 
     def broken(self) -> tuple[Broken, ...]:
-        """Give the images met so far, of any part, that could not be read."""
+        """Return the images of any part that could not be read so far."""
         ...

@@ -1,4 +1,4 @@
-"""Batches of a folder's images, and the count of unreadable ones."""
+"""Read batches of a folder's images, and record unreadable ones."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -11,27 +11,29 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.errors import InputError
-from supernet.data.batch_stream import Broken, shown
+from supernet.data.batch_stream import Broken, printable
 from supernet.data.decode import DecodeRequest, try_decode
 from supernet.data.folder import ImageFiles
 from supernet.data.loader import in_order
 
-MANY = 5  # broken images from which on more is wrong than these images
+MANY = 5  # number of broken images that indicates a general problem
 
 
 @dataclass(frozen=True, slots=True)
 class Pixels:
-    """Bytes uint8 (k, c, r, r), channels last, of the images at `places` (k,) of what was asked."""
+    """Bytes uint8 (k, c, r, r), channels last, of the readable images.
+
+    `indices` (k,) in the request.
+    """
 
     images: Tensor
-    places: Tensor
+    indices: Tensor
 
 
 class ImageReader:
-    """Reads images of `files`; what cannot be read is left out, and told by `broken`.
+    """Reads images of `files`; unreadable ones are skipped and listed by `broken`.
 
-    A class of which as many as `fewest` images, and no others, were met is an error when all of
-    them are broken.
+    A class with at least `fewest` images, all of which are broken, is an error.
     """
 
     def __init__(
@@ -44,48 +46,48 @@ class ImageReader:
         self._by_class: Counter[int] = Counter()
 
     def read(
-        self, groups: Sequence[NDArray[np.int64]], ask: Callable[[int, int], DecodeRequest]
+        self, groups: Sequence[NDArray[np.int64]], request: Callable[[int, int], DecodeRequest]
     ) -> Iterator[Pixels]:
-        """Give the pixels of each group of images, where `ask(group, place)` says how one is read.
+        """Yield the pixels of each group of images; `request(group, index)` says how to read each.
 
-        Groups of which nothing could be read are empty. `InputError` where more than half of a
-        group is broken, from 5 images on, or all images of a class are.
+        Groups without readable images are empty. Raises `InputError` where more than half of a
+        group, and at least 5 images, are broken, or where all images of a class are.
         """
-        asked = (
-            [ask(number, place) for place in range(len(group))]
+        requests = (
+            [request(number, index) for index in range(len(group))]
             for number, group in enumerate(groups)
         )
-        with closing(in_order(try_decode, asked, workers=self.workers)) as results:
-            for group, done in zip(groups, results, strict=True):
-                yield self._sorted_out(group, done)
+        with closing(in_order(try_decode, requests, workers=self.workers)) as results:
+            for group, decoded in zip(groups, results, strict=True):
+                yield self._collect(group, decoded)
 
     def broken(self) -> tuple[Broken, ...]:
-        """Give what could not be read so far, sorted by path."""
+        """Return the images that could not be read so far, sorted by path."""
         return tuple(sorted([*self.files.broken, *self._broken.values()]))
 
-    def _sorted_out(
-        self, group: NDArray[np.int64], done: Sequence[NDArray[np.uint8] | str]
+    def _collect(
+        self, group: NDArray[np.int64], decoded: Sequence[NDArray[np.uint8] | str]
     ) -> Pixels:
-        places, squares, lost = [], [], []
-        for place, found in enumerate(done):
-            if isinstance(found, str):
-                lost.append(self._note(int(group[place]), found))
+        indices, squares, broken = [], [], []
+        for index, content in enumerate(decoded):
+            if isinstance(content, str):
+                broken.append(self._record_broken(int(group[index]), content))
             else:
-                places.append(place)
-                squares.append(found)
-        if len(lost) >= MANY and 2 * len(lost) > len(group):
+                indices.append(index)
+                squares.append(content)
+        if len(broken) >= MANY and 2 * len(broken) > len(group):
             raise InputError(
-                f"{len(lost)} of {len(group)} images of {shown(self.files.root)} cannot be read, "
-                f"the first {lost[0]}; mend or remove them"
+                f"{len(broken)} of {len(group)} images of {printable(self.files.root)} cannot be "
+                f"read, the first {broken[0]}; repair or remove them"
             )
         if not squares:
             return Pixels(torch.zeros((0, self.channels, 1, 1), dtype=torch.uint8), torch.arange(0))
-        # Rows of pixels of channels: in torch's words, channels last.
+        # (rows, columns, channels) to torch's channels-last memory format.
         images = torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2)
-        return Pixels(images, torch.tensor(places))
+        return Pixels(images, torch.tensor(indices))
 
-    def _note(self, image: int, why: str) -> Broken:
-        broken = Broken(self.files.path(image), why)
+    def _record_broken(self, image: int, reason: str) -> Broken:
+        broken = Broken(self.files.path(image), reason)
         if image in self._broken:
             return broken
         label = int(self.files.labels[image])
@@ -94,7 +96,7 @@ class ImageReader:
         if self._by_class[label] == self._sizes[label] >= self._fewest:
             folder = self.files.root / self.files.classes[label]
             raise InputError(
-                f"none of the {self._sizes[label]} images asked of {shown(folder)} can be read, "
-                f"the last {broken}; mend or remove this class"
+                f"none of the {self._sizes[label]} images requested of {printable(folder)} can be "
+                f"read, the last {broken}; repair or remove this class"
             )
         return broken

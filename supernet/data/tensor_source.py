@@ -1,4 +1,4 @@
-"""Batches for training from images in memory."""
+"""Training batches from images in memory."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from supernet.data.dataset import Dataset, resize
 
 @dataclass(frozen=True)
 class TensorSource:
-    """A `Source` over a data set in memory: resized, and else as it is.
+    """`Source` of a data set in memory: resized, without augmentation.
 
-    Nothing about its batches is random, so a `BatchRequest`'s seed is not used.
+    Its batches are deterministic: the seed of a `BatchRequest` is ignored.
     """
 
     dataset: Dataset
@@ -37,22 +37,22 @@ class TensorSource:
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def stream(self, wanted: Sequence[BatchRequest]) -> Iterator[Batch]:
-        """Give the batches in order, each made when it is asked for."""
-        for one in wanted:
-            index = torch.from_numpy(one.images)
+    def stream(self, requests: Sequence[BatchRequest]) -> Iterator[Batch]:
+        """Yield the batches in order, each made on request."""
+        for request in requests:
+            index = torch.from_numpy(request.images)
             yield Batch(
-                images=_at(self.dataset.images[index], one.resolution),
+                images=_at(self.dataset.images[index], request.resolution),
                 labels=self.dataset.labels[index],
                 index=index,
             )
 
     def calibration(self, n: int, resolution: int) -> Tensor:
-        """Give the first `n` images, or all if fewer."""
+        """Return the first `n` images, or all if fewer."""
         return _at(self.dataset.images[:n], resolution)
 
     def broken(self) -> tuple[Broken, ...]:
-        """Give none: images in memory have been read."""
+        """Return nothing: images in memory are readable."""
         return ()
 
 

@@ -1,4 +1,4 @@
-"""Torch Datasets of users as data for training and evaluation."""
+"""Use torch Datasets as data for training and evaluation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,25 +17,25 @@ from supernet.data.torch_items import Items
 from supernet.data.torch_part import Part
 
 PREFIX = "torch:"
-HELD_OUT = 0.1  # of the training items, for each part that is not given
-FEWEST = 2  # items of a part to be judged on: the error of an accuracy takes as many
+HELD_OUT = 0.1  # share of the training items for each part that is not given
+FEWEST = 2  # items of an evaluation part: the error of an accuracy needs two
 
 
 @dataclass(frozen=True, kw_only=True)
 class TorchData:
-    """Map-style torch Datasets of one's own, whose items are (image, label).
+    """Map-style torch Datasets whose items are (image, label).
 
-    An image is a square tensor (channels, side, side), uint8 or float (a float's 1 is a byte's
-    255), or a Pillow image of mode L or RGB; all of a Dataset are of one size and type, and are
-    resized to the networks' resolutions. A label is a whole number from 0.
+    An image is a square tensor (channels, side, side), uint8 or float (1.0 corresponds to 255), or
+    a Pillow image of mode L or RGB. All images of a Dataset have one size and type, and are resized
+    to the networks' resolutions. A label is a whole number from 0.
 
-    A tenth of `train`, drawn by `seed`, is held out for each of `validation` and `test` that is
-    not given. Give these where `train` augments its images: what is held out is augmented too.
-
-    Items are read once and held `in_memory`, or each time they are drawn; where that is None, they
-    are held if they take at most 2 GiB as float32 and do not vary between two readings. They are
-    read by so many `workers` (processes), or by none in this process. `class_names` are those of
-    the labels 0, 1, ..., and `name` is what messages and files call the data.
+    A tenth of `train`, drawn by `seed`, is held out for each of `validation` and `test` that is not
+    given. Give both where `train` augments its images, since held-out items are augmented too.
+    Items are read once and kept `in_memory`, or read each time they are drawn; where `in_memory` is
+    None, they are kept if they take at most 2 GiB as float32 and do not vary between two readings.
+    `workers` processes read them, or with 0 this process. `class_names` are those of the labels 0,
+    1,
+    ..., and `name` identifies the data in messages and files.
     """
 
     train: MapDataset
@@ -50,11 +50,11 @@ class TorchData:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name or not self.name.isprintable():
             raise InputError(f"the data's name is {self.name!r}, expected a text of one line")
-        for what, number in (("seed", self.seed), ("workers", self.workers)):
+        for field_name, number in (("seed", self.seed), ("workers", self.workers)):
             if not isinstance(number, int) or number < 0:
-                raise InputError(f"{what} is {number!r}, expected a whole number from 0")
+                raise InputError(f"{field_name} is {number!r}, expected a whole number from 0")
         names = self.class_names
-        if isinstance(names, str) or not all(isinstance(one, str) for one in names):
+        if isinstance(names, str) or not all(isinstance(class_name, str) for class_name in names):
             raise InputError(
                 f"class_names is {names!r}, expected a sequence of texts, one for each label"
             )
@@ -62,9 +62,9 @@ class TorchData:
 
 @dataclass(frozen=True, kw_only=True)
 class TorchParts:
-    """The three parts of a torch Dataset; see `supernet.data.parts.DataParts`.
+    """The three parts of torch Datasets; see `supernet.data.parts.DataParts`.
 
-    `name` is that of the data with a digest of the training and validation items.
+    `name` is the data's name with a digest of the training and validation items.
     """
 
     name: str
@@ -88,11 +88,11 @@ class TorchParts:
 
     @cached_property
     def test(self) -> Images:
-        part = Part.look(self.unread_test, self.in_memory)
+        part = Part.inspect(self.unread_test, self.in_memory)
         return part.images(self.scale, self.size)
 
     def broken(self) -> tuple[Broken, ...]:
-        """Give none: an item that cannot be read is an error of its Dataset."""
+        """Return nothing: an unreadable item is an error of its Dataset."""
         return ()
 
 
@@ -100,9 +100,9 @@ def open_torch_data(data: TorchData, space: ImageNeeds) -> TorchParts:
     """Return the three parts of torch Datasets, for networks of `space`.
 
     Images are normalised by the mean and spread of the training images. The parts' name is the
-    data's with a digest of the training and validation items, so that a training is not resumed
-    with others. `InputError` says what of the Datasets is not usable; where items are not held in
-    memory, what only later ones show is said when they are read.
+    data's with a digest of the training and validation items, so that training is not resumed with
+    other data. `InputError` says why the Datasets are not usable; where items are not kept in
+    memory, errors of later items are raised when they are read.
 
     >>> import torch
     >>> from torch.utils.data import TensorDataset
@@ -120,9 +120,12 @@ def open_torch_data(data: TorchData, space: ImageNeeds) -> TorchParts:
             "classes; give a name for each, or take another space"
         )
     first, second, third = _split(data, space)
-    learnt, judged = Part.look(first, data.in_memory), Part.look(second, data.in_memory)
-    scale, size = learnt.scale, max(space.resolutions)
-    digest = content_digest(learnt.digest + judged.digest)
+    train_part, validation_part = (
+        Part.inspect(first, data.in_memory),
+        Part.inspect(second, data.in_memory),
+    )
+    scale, size = train_part.scale, max(space.resolutions)
+    digest = content_digest(train_part.digest + validation_part.digest)
     name = f"{PREFIX}{data.name}:{digest[:16]}"
     return TorchParts(
         name=name,
@@ -130,8 +133,8 @@ def open_torch_data(data: TorchData, space: ImageNeeds) -> TorchParts:
         classes=space.classes,
         class_names=names,
         scale=scale,
-        train_source=learnt.source(name, scale, names),
-        validation=judged.images(scale, size),
+        train_source=train_part.source(name, scale, names),
+        validation=validation_part.images(scale, size),
         unread_test=third,
         size=size,
         in_memory=data.in_memory,
@@ -139,7 +142,7 @@ def open_torch_data(data: TorchData, space: ImageNeeds) -> TorchParts:
 
 
 def _split(data: TorchData, space: ImageNeeds) -> tuple[Items, Items, Items]:
-    """Open what is given, and hold the rest out of the training items."""
+    """Open the given Datasets, and hold out training items for missing ones."""
     open_items = partial(
         Items.open, channels=space.in_channels, classes=space.classes, workers=data.workers
     )
@@ -153,17 +156,17 @@ def _split(data: TorchData, space: ImageNeeds) -> tuple[Items, Items, Items]:
         )
     order = np.random.default_rng(data.seed).permutation(len(items))
     parts: list[Items] = []
-    for what, dataset in given.items():
+    for part_name, dataset in given.items():
         if dataset is None:
             parts.append(items.at(np.sort(order[:size])))
             order = order[size:]
         elif dataset is data.train:
             raise InputError(
-                f"the {what} Dataset is the training one: leave it out, and some of the training "
+                f"the {part_name} Dataset is the training Dataset: omit it, and some training "
                 "items are held out for it"
             )
         else:
-            parts.append(open_items(dataset, f"the {what} Dataset"))
+            parts.append(open_items(dataset, f"the {part_name} Dataset"))
             if len(parts[-1]) < FEWEST:
-                raise InputError(f"the {what} Dataset has 1 item, expected {FEWEST} or more")
+                raise InputError(f"the {part_name} Dataset has 1 item, expected {FEWEST} or more")
     return items.at(np.sort(order)), parts[0], parts[1]

@@ -1,4 +1,4 @@
-"""Images of a torch `Dataset` that are read on demand, not kept in memory."""
+"""Images of a torch `Dataset` read on demand, without keeping them in memory."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,25 +14,25 @@ from supernet.data.dataset import Dataset, choose, resize
 from supernet.data.torch_items import Items, to_bytes
 
 READ_AT_ONCE = 100
-STILL = (0,)  # the seed of what evaluation sees: an item that varies is always the same there
+EVALUATION_SEED = (0,)  # so that an item that varies is always the same in evaluation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """How an image of bytes becomes the networks' input: (byte - mean) / spread, by channel."""
+    """Normalisation of the networks' input: (byte - mean) / spread, by channel."""
 
     mean: tuple[float, ...]
     spread: tuple[float, ...]
 
     def apply_(self, images: Tensor) -> Tensor:
-        """Scale float images (n, c, h, w) of bytes in place, and return them."""
+        """Normalise float images (n, c, h, w) of bytes in place, and return them."""
         mean, spread = (torch.tensor(x)[:, None, None] for x in (self.mean, self.spread))
         return images.sub_(mean).div_(spread)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TorchImages:
-    """Items as evaluation sees them, at `size` pixels a side. Each is independent."""
+    """Items prepared for evaluation at `size` pixels a side, all independent."""
 
     items: Items
     scale: Scale
@@ -42,20 +42,20 @@ class TorchImages:
         return len(self.items)
 
     def subset(self, n: int, rng: np.random.Generator) -> Dataset:
-        """Draw `n` images without replacement, and only then read them."""
+        """Draw `n` images without replacement, then read only these."""
         return self.gather(choose(len(self), n, rng))
 
     def in_order(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Give images and labels of every image once, `size` at a time."""
+        """Yield every image and label once, `size` at a time."""
         for part in self.chunks(size):
             yield part.images, part.labels
 
     def chunks(self, size: int) -> Iterator[Dataset]:
-        """Give the same as data sets; a group is an image's place."""
+        """Yield the same as data sets; the group is the index of the image."""
         yield from self._chunks(np.arange(len(self)), size)
 
     def gather(self, chosen: NDArray[np.int64]) -> Dataset:
-        """Read the images `chosen` into one data set, holding little more than that."""
+        """Read the images `chosen` into one data set, with little additional memory."""
         kind = self.items.kind
         shape = (len(chosen), kind.channels, self.size, self.size)
         images = torch.empty(shape).contiguous(memory_format=torch.channels_last)
@@ -70,7 +70,7 @@ class TorchImages:
 
     def _chunks(self, chosen: NDArray[np.int64], size: int) -> Iterator[Dataset]:
         groups = [chosen[start : start + size] for start in range(0, len(chosen), size)]
-        read = self.items.read(groups, [STILL] * len(groups))
+        read = self.items.read(groups, [EVALUATION_SEED] * len(groups))
         for group, raw in zip(groups, read, strict=True):
             yield Dataset(
                 images=prepared(raw.images, self.scale, self.size),
@@ -82,9 +82,9 @@ class TorchImages:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TorchSource:
-    """A `Source` over items that are read each time they are drawn, as the Dataset gives them.
+    """`Source` of items that are read each time they are drawn, as the Dataset gives them.
 
-    `repeats` says that an item is the same each time; what varies does so by a batch's seed.
+    `repeats`: an item is identical each time; otherwise it varies by the seed of a batch.
     """
 
     items: Items
@@ -104,27 +104,29 @@ class TorchSource:
     def __len__(self) -> int:
         return len(self.items)
 
-    def stream(self, wanted: Sequence[BatchRequest]) -> Iterator[Batch]:
-        """Give the batches in order; with workers, some are read ahead."""
-        read = self.items.read([one.images for one in wanted], [one.seed for one in wanted])
-        for one, raw in zip(wanted, read, strict=True):
+    def stream(self, requests: Sequence[BatchRequest]) -> Iterator[Batch]:
+        """Yield the batches in order; workers prefetch some."""
+        read = self.items.read(
+            [request.images for request in requests], [request.seed for request in requests]
+        )
+        for request, raw in zip(requests, read, strict=True):
             yield Batch(
-                images=prepared(raw.images, self.scale, one.resolution),
+                images=prepared(raw.images, self.scale, request.resolution),
                 labels=raw.labels,
-                index=torch.from_numpy(one.images),
+                index=torch.from_numpy(request.images),
             )
 
     def calibration(self, n: int, resolution: int) -> Tensor:
-        """Give the first `n` images, or all if fewer, as evaluation sees them."""
+        """Return the first `n` images, or all if fewer, prepared for evaluation."""
         images = TorchImages(items=self.items, scale=self.scale, size=resolution)
         return images.gather(np.arange(min(n, len(self)))).images
 
     def broken(self) -> tuple[Broken, ...]:
-        """Give none: an item that cannot be read is an error of its Dataset."""
+        """Return nothing: an unreadable item is an error of its Dataset."""
         return ()
 
 
 def prepared(raw: Tensor, scale: Scale, resolution: int) -> Tensor:
-    """Return what networks take of images as the Dataset gives them, channels last."""
+    """Return the networks' input, channels last, from images as the Dataset gives them."""
     images = scale.apply_(to_bytes(raw))
     return resize(images, resolution).contiguous(memory_format=torch.channels_last)

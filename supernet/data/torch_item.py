@@ -1,4 +1,4 @@
-"""One item of a torch `Dataset`, checked, with seeded randomness."""
+"""Read and check one item of a torch `Dataset`, with seeded randomness."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -18,93 +18,94 @@ MapDataset = Dataset[Any]
 Item = tuple[Tensor, int]
 """An image uint8 or float32 (c, side, side) and its label."""
 
-_MODES = {"L": 1, "RGB": 3}  # of Pillow's images, with their channels
+_MODES = {"L": 1, "RGB": 3}  # channels by mode of Pillow images
 _INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
-def length_of(dataset: MapDataset, what: str) -> int:
-    """Return how many items there are; `InputError` where that is not known, or none."""
+def length_of(dataset: MapDataset, title: str) -> int:
+    """Return the number of items; `InputError` where it is unknown or 0."""
     if isinstance(dataset, IterableDataset) or not (
         hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")
     ):
         raise InputError(
-            f"{what} is a {type(dataset).__name__}, expected a torch Dataset with __len__ and "
+            f"{title} is a {type(dataset).__name__}, expected a torch Dataset with __len__ and "
             "__getitem__ (map-style), whose items are (image, label)"
         )
     try:
         length = len(dataset)
     except (TypeError, NotImplementedError) as error:
-        raise InputError(f"{what} does not say its length ({error}); give it a __len__") from error
+        raise InputError(f"{title} does not say its length ({error}); give it a __len__") from error
     if length < 1:
-        raise InputError(f"{what} is empty; expected at least one item (image, label)")
+        raise InputError(f"{title} is empty; expected at least one item (image, label)")
     return length
 
 
 def read_item(
-    dataset: MapDataset, place: int, seed: tuple[int, ...] | None, what: str, classes: int
+    dataset: MapDataset, index: int, seed: tuple[int, ...] | None, title: str, classes: int
 ) -> Item:
-    """Read an item and check it by itself; `what` names the Dataset in messages.
+    """Read and check an item; `title` names the Dataset in messages.
 
-    `InputError` where it is no pair of a square image and of a whole number below `classes`.
+    Raises `InputError` where it is not a pair of a square image and a whole number below `classes`.
     """
-    where = f"item {place} of {what}"
+    origin = f"item {index} of {title}"
     with _seeded(seed):
         try:
-            item = dataset[place]
+            item = dataset[index]
         except IndexError as error:
             raise InputError(
-                f"{where} does not exist ({error}), though its length is {length_of(dataset, what)}"
+                f"{origin} does not exist ({error}), although its length is "
+                f"{length_of(dataset, title)}"
             ) from error
     if not isinstance(item, tuple | list) or len(item) != 2:
-        raise InputError(f"{where} is a {type(item).__name__}, expected a pair (image, label)")
-    return _image(item[0], where), _label(item[1], where, classes)
+        raise InputError(f"{origin} is a {type(item).__name__}, expected a pair (image, label)")
+    return _image(item[0], origin), _label(item[1], origin, classes)
 
 
-def _image(given: Any, where: str) -> Tensor:
-    """Return the image as uint8 or float32 (c, side, side); `InputError` where it is none."""
-    image: Tensor = given if isinstance(given, Tensor) else _of_pillow(given, where)
+def _image(value: Any, origin: str) -> Tensor:
+    """Return the image as uint8 or float32 (c, side, side); `InputError` where it is not one."""
+    image: Tensor = value if isinstance(value, Tensor) else _from_pillow(value, origin)
     if image.ndim != 3:
-        raise InputError(f"{where} has an image of shape {tuple(image.shape)}, expected (c, h, w)")
+        raise InputError(f"{origin} has an image of shape {tuple(image.shape)}, expected (c, h, w)")
     if image.dtype != torch.uint8 and not image.dtype.is_floating_point:
-        raise InputError(f"{where} has an image of {image.dtype}, expected uint8 or float32")
+        raise InputError(f"{origin} has an image of {image.dtype}, expected uint8 or float32")
     _, height, width = image.shape
     if height != width or not height:
         raise InputError(
-            f"{where} has {height} x {width} pixels, expected a square; resize and crop the images "
+            f"{origin} has {height} x {width} pixels, expected a square; resize and crop images "
             "by a transform"
         )
     image = image.detach().cpu()
     if image.dtype == torch.uint8:
         return image
     if not torch.isfinite(image).all():
-        raise InputError(f"{where} has an image with values that are NaN or infinite; repair it")
+        raise InputError(f"{origin} has an image with values that are NaN or infinite; repair it")
     return image.float()
 
 
-def _of_pillow(given: Any, where: str) -> Tensor:
-    mode = getattr(given, "mode", None)
-    if not hasattr(given, "getbands"):
+def _from_pillow(value: Any, origin: str) -> Tensor:
+    mode = getattr(value, "mode", None)
+    if not hasattr(value, "getbands"):
         raise InputError(
-            f"{where} has a {type(given).__name__} for its image, expected a tensor (c, h, w), "
+            f"{origin} has a {type(value).__name__} for its image, expected a tensor (c, h, w), "
             "uint8 or float32, or a Pillow image"
         )
     if mode not in _MODES:
         raise InputError(
-            f"{where} is a Pillow image of mode {mode}, expected {' or '.join(_MODES)}: convert it"
+            f"{origin} is a Pillow image of mode {mode}, expected {' or '.join(_MODES)}: convert it"
         )
-    pixels = np.array(given)
+    pixels = np.array(value)
     return torch.from_numpy(pixels.reshape(*pixels.shape[:2], _MODES[mode])).permute(2, 0, 1)
 
 
-def _label(given: Any, where: str, classes: int) -> int:
-    if isinstance(given, Tensor) and given.ndim == 0 and given.dtype in _INTEGERS:
-        given = int(given)
-    if isinstance(given, bool) or not isinstance(given, int | np.integer):
-        raise InputError(f"{where} has the label {_one_line(given)}, expected a whole number")
-    label = int(given)
+def _label(value: Any, origin: str, classes: int) -> int:
+    if isinstance(value, Tensor) and value.ndim == 0 and value.dtype in _INTEGERS:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise InputError(f"{origin} has the label {_one_line(value)}, expected a whole number")
+    label = int(value)
     if not 0 <= label < classes:
         raise InputError(
-            f"{where} has the label {label}, expected 0 to {classes - 1}: the space has {classes} "
+            f"{origin} has the label {label}, expected 0 to {classes - 1}: the space has {classes} "
             "classes"
         )
     return label
@@ -112,9 +113,9 @@ def _label(given: Any, where: str, classes: int) -> int:
 
 @contextmanager
 def _seeded(seed: tuple[int, ...] | None) -> Iterator[None]:
-    """Seed Python's, NumPy's and torch's own generators, which transforms draw from, for a while.
+    """Temporarily seed the global generators of Python, NumPy and torch, which transforms use.
 
-    So an item depends on the seed alone, not on who reads it after what.
+    An item then depends only on the seed, not on the order of reading or the process.
     """
     if seed is None:
         yield
@@ -134,7 +135,7 @@ def _seeded(seed: tuple[int, ...] | None) -> Iterator[None]:
 
 
 def described(dtype: torch.dtype, shape: Sequence[int]) -> str:
-    """Return a type and a shape in words."""
+    """Return a type and a shape as text."""
     return f"{str(dtype).removeprefix('torch.')} of {' x '.join(map(str, shape))}"
 
 

@@ -1,4 +1,4 @@
-"""Items of a torch `Dataset`, read in batches, each checked against the first."""
+"""Read items of a torch `Dataset` in batches, and check each against the first."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,12 +12,12 @@ from torch.utils.data import DataLoader, Dataset
 from bench.errors import InputError
 from supernet.data.torch_item import Item, MapDataset, described, length_of, read_item
 
-_Job = tuple[int, tuple[int, ...] | None]  # an item's place, and its seed where it varies
+_Job = tuple[int, tuple[int, ...] | None]  # an item's index, and its seed where it varies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """What all items of a Dataset have in common.
+    """Properties that all items of a Dataset share.
 
     Images uint8 or float32 (channels, side, side), labels from 0 to `classes` - 1.
     """
@@ -33,7 +33,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Raw:
-    """Images as the Dataset gives them, uint8 or float32 (n, c, side, side); labels int64 (n,)."""
+    """Images as the Dataset gives them, uint8 or float32 (n, c, side, side), and labels (n,)."""
 
     images: Tensor
     labels: Tensor
@@ -41,102 +41,114 @@ class Raw:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Items:
-    """The items of `dataset` at `places` (n,); `what` names the Dataset in messages.
+    """The items of `dataset` at `indices` (n,); `title` names the Dataset in messages.
 
-    They are read by so many `workers` (processes, as those of `torch.utils.data.DataLoader`); by
-    none, in this process. Items that do not vary need not be `seeded`, which takes longer.
+    `workers` processes of `torch.utils.data.DataLoader` read them, or with 0 this process. Items
+    that do not vary need not be `seeded`, which takes longer.
     """
 
     dataset: MapDataset
-    places: NDArray[np.int64]
-    what: str
+    indices: NDArray[np.int64]
+    title: str
     kind: Kind
     workers: int = 0
     seeded: bool = True
 
     @classmethod
     def open(
-        cls, dataset: MapDataset, what: str, *, channels: int, classes: int, workers: int = 0
+        cls,
+        dataset: MapDataset,
+        title: str,
+        *,
+        channels: int,
+        classes: int,
+        workers: int = 0,
     ) -> "Items":
-        """Look at the length and the first item; `InputError` where they are not usable."""
-        length = length_of(dataset, what)
-        image, _ = read_item(dataset, 0, (0,), what, classes)
-        found, _, side = image.shape
-        if found != channels:
+        """Check the length and the first item; `InputError` where they are not usable."""
+        length = length_of(dataset, title)
+        image, _ = read_item(dataset, 0, (0,), title, classes)
+        actual, _, side = image.shape
+        if actual != channels:
             raise InputError(
-                f"item 0 of {what} has {found} channels, the space takes {channels}; convert the "
+                f"item 0 of {title} has {actual} channels, the space takes {channels}; convert the "
                 "images, or take a space with these"
             )
         kind = Kind(channels=channels, classes=classes, side=side, dtype=image.dtype)
-        return cls(dataset=dataset, places=np.arange(length), what=what, kind=kind, workers=workers)
+        return cls(
+            dataset=dataset,
+            indices=np.arange(length),
+            title=title,
+            kind=kind,
+            workers=workers,
+        )
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.indices)
 
     def at(self, chosen: NDArray[np.int64]) -> "Items":
-        """Return the items at `chosen` places of these."""
-        return replace(self, places=self.places[chosen])
+        """Return the items at the positions `chosen` of these."""
+        return replace(self, indices=self.indices[chosen])
 
     def read(
         self, groups: Sequence[NDArray[np.int64]], seeds: Sequence[tuple[int, ...]]
     ) -> Iterator[Raw]:
-        """Read each group of items (indices into these), random parts seeded by the group's seed.
+        """Read each group of items (indices into these) with the seed of the group.
 
-        `InputError` where an item is not of the kind that the first one is.
+        Raises `InputError` where an item differs in kind from the first.
         """
         jobs: list[list[_Job]] = [
             [
-                (place, (*seed, place) if self.seeded else None)
-                for place in self.places[group].tolist()
+                (index, (*seed, index) if self.seeded else None)
+                for index in self.indices[group].tolist()
             ]
             for group, seed in zip(groups, seeds, strict=True)
         ]
         loader = DataLoader(
-            _Checked(self.dataset, self.what, self.kind),
-            batch_sampler=jobs,  # places with their seeds
+            _CheckedItems(self.dataset, self.title, self.kind),
+            batch_sampler=jobs,  # indices with their seeds
             num_workers=self.workers,
-            collate_fn=_together,
-            generator=torch.Generator(),  # else each reading would draw from torch's own
+            collate_fn=_collate,
+            generator=torch.Generator(),  # do not use torch's global generator
         )
-        for found in loader:
-            if isinstance(found, str):
-                raise InputError(found)
-            yield found
+        for batch in loader:
+            if isinstance(batch, str):
+                raise InputError(batch)
+            yield batch
 
 
 def to_bytes(images: Tensor) -> Tensor:
-    """Float32 images where 255 is white; of float images, 1 is taken as white."""
+    """Return float32 images where 255 is white; in float images, 1 is white."""
     return images.float() if images.dtype == torch.uint8 else images.mul(255)
 
 
-class _Checked(Dataset["Item | str"]):
-    """Items of a user's Dataset as tensors, or what is wrong with them.
+class _CheckedItems(Dataset["Item | str"]):
+    """Items of a Dataset as tensors, or the text of their error.
 
-    Worker processes would give an exception's whole traceback for its message.
+    The message of an exception from a worker process would contain its whole traceback.
     """
 
-    def __init__(self, dataset: MapDataset, what: str, kind: Kind) -> None:
-        self.dataset, self.what, self.kind = dataset, what, kind
+    def __init__(self, dataset: MapDataset, title: str, kind: Kind) -> None:
+        self.dataset, self.title, self.kind = dataset, title, kind
 
     def __getitem__(self, job: _Job) -> Item | str:
-        place, seed = job
+        index, seed = job
         try:
-            image, label = read_item(self.dataset, place, seed, self.what, self.kind.classes)
+            image, label = read_item(self.dataset, index, seed, self.title, self.kind.classes)
         except InputError as error:
             return str(error)
         kind = self.kind
         if image.dtype != kind.dtype or image.shape != (kind.channels, kind.side, kind.side):
             return (
-                f"item {place} of {self.what} is {described(image.dtype, image.shape)}, the first "
-                f"one {kind}; give all images one size and type, by a transform"
+                f"item {index} of {self.title} is {described(image.dtype, image.shape)}, the first "
+                f"is {kind}; give all images one size and type, by a transform"
             )
         return image, label
 
 
-def _together(items: Sequence[Item | str]) -> Raw | str:
+def _collate(items: Sequence[Item | str]) -> Raw | str:
     for item in items:
         if isinstance(item, str):
             return item
-    good = [item for item in items if not isinstance(item, str)]
-    images = torch.stack([image for image, _ in good])
-    return Raw(images=images, labels=torch.tensor([label for _, label in good]))
+    valid = [item for item in items if not isinstance(item, str)]
+    images = torch.stack([image for image, _ in valid])
+    return Raw(images=images, labels=torch.tensor([label for _, label in valid]))

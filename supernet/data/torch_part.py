@@ -1,4 +1,4 @@
-"""One part of a torch `Dataset`: whether it varies, its digest, mean and deviation."""
+"""Inspect one part of a torch `Dataset`: variation, digest, mean and deviation."""
 
 import hashlib
 from collections.abc import Iterator
@@ -14,21 +14,29 @@ from supernet.data.class_names import ClassNames
 from supernet.data.dataset import Dataset, choose
 from supernet.data.parts import Images
 from supernet.data.tensor_source import TensorSource
-from supernet.data.torch_images import READ_AT_ONCE, STILL, Scale, TorchImages, TorchSource
+from supernet.data.torch_images import (
+    EVALUATION_SEED,
+    READ_AT_ONCE,
+    Scale,
+    TorchImages,
+    TorchSource,
+)
 from supernet.data.torch_items import Items, Raw, to_bytes
 
-HELD_BYTES = 2 << 30  # of float32 images of a part; more are read each time they are drawn
-SAMPLED = 500  # items of a part that is not held, for its digest and the training's mean and spread
-_PROBED = 32  # items read three times, to see whether they vary
-_FLAT = 1e-6  # standard deviation, in bytes, below which a channel holds one value
+HELD_BYTES = (
+    2 << 30
+)  # largest size in memory of a part, as float32; larger parts are read on demand
+SAMPLED = 500  # items of a part not in memory, for its digest, mean and spread
+_PROBED = 32  # items read three times, to check whether they vary
+_FLAT = 1e-6  # relative standard deviation below which a channel is constant
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """Items with what was seen of them: all of them where they are held, else a sample.
+    """Items and their properties, computed from all items where they are in memory, else a sample.
 
-    `held` are the images as floats of bytes, not normalised yet. `digest` is of the labels and the
-    images seen (not of images that differ between two readings with one seed).
+    `held` are the images in memory, as floats of bytes, before normalisation. `digest` covers the
+    labels and images read (without images that differ between two readings with one seed).
     """
 
     items: Items
@@ -38,17 +46,17 @@ class Part:
     held: Dataset | None
 
     @classmethod
-    def look(cls, items: Items, in_memory: bool | None) -> "Part":
-        """Read the items (see `TorchData`); `InputError` where one is not usable."""
+    def inspect(cls, items: Items, in_memory: bool | None) -> "Part":
+        """Read the items (see `TorchData`); `InputError` where an item is not usable."""
         varies, repeatable = _probe(items)
         items = replace(items, seeded=varies)
         kind, n = items.kind, len(items)
         fits = n * kind.channels * kind.side**2 * 4 <= HELD_BYTES
         hold = fits and not varies if in_memory is None else in_memory
-        seen = np.arange(n) if hold else choose(n, SAMPLED, np.random.default_rng(0))
-        held = _room(items) if hold else None
+        indices = np.arange(n) if hold else choose(n, SAMPLED, np.random.default_rng(0))
+        held = _allocate(items) if hold else None
         digest, moments, done = hashlib.sha256(f"{n} {kind}".encode()), _Moments(), 0
-        for raw in _read(items, seen):
+        for raw in _read(items, indices):
             digest.update(raw.labels.numpy().tobytes())
             if repeatable:
                 digest.update(raw.images.contiguous().numpy().tobytes())
@@ -67,7 +75,7 @@ class Part:
         )
 
     def source(self, name: str, scale: Scale, class_names: ClassNames) -> Source:
-        """Return these as training images. Ask once: what is held is normalised in place."""
+        """Return these as training images; call it once, since it normalises in place."""
         if self.held is not None:
             scale.apply_(self.held.images)
             return TensorSource(self.held, name, class_names)
@@ -80,7 +88,7 @@ class Part:
         )
 
     def images(self, scale: Scale, size: int) -> Images:
-        """Return these for evaluation, at `size` pixels a side where they are larger. Ask once."""
+        """Return these for evaluation, reduced to `size` pixels a side; call it once."""
         if self.held is not None:
             scale.apply_(self.held.images)
             return self.held
@@ -88,7 +96,7 @@ class Part:
 
 
 class _Moments:
-    """Mean and standard deviation of each channel, added up image by image."""
+    """Mean and standard deviation of each channel, accumulated over images."""
 
     def __init__(self) -> None:
         self.count, self.sums, self.squares = 0, torch.zeros(1), torch.zeros(1)
@@ -102,13 +110,13 @@ class _Moments:
     def scale(self) -> Scale:
         means = self.sums / self.count
         spreads = (self.squares / self.count - means.square()).clamp(min=0).sqrt()
-        # A channel of one value stays as it is about its mean.
+        # A constant channel is only centred.
         spreads[spreads < _FLAT * means.abs().clamp(min=1)] = 1.0
         return Scale(mean=tuple(means.tolist()), spread=tuple(spreads.tolist()))
 
 
-def _room(items: Items) -> Dataset:
-    """A data set of as many images and labels, whose values are not written yet."""
+def _allocate(items: Items) -> Dataset:
+    """Return a data set of as many uninitialised images and labels."""
     kind, n = items.kind, len(items)
     images = torch.empty((n, kind.channels, kind.side, kind.side))
     return Dataset(
@@ -122,14 +130,17 @@ def _room(items: Items) -> Dataset:
 def _read(items: Items, chosen: NDArray[np.int64]) -> Iterator[Raw]:
     starts = range(0, len(chosen), READ_AT_ONCE)
     groups = [chosen[start : start + READ_AT_ONCE] for start in starts]
-    return items.read(groups, [STILL] * len(groups))
+    return items.read(groups, [EVALUATION_SEED] * len(groups))
 
 
 def _probe(items: Items) -> tuple[bool, bool]:
-    """Whether items differ between two readings, and whether they are alike with one seed."""
-    some = np.unique(np.linspace(0, len(items) - 1, _PROBED).astype(np.int64))
-    # In this process: workers' copies of a generator would all begin alike.
-    alone = replace(items, workers=0)
-    first, other, again = (raw.images for raw in alone.read([some] * 3, [STILL, (1,), STILL]))
+    """Return whether items vary between two readings, and whether a seed makes them repeatable."""
+    sample = np.unique(np.linspace(0, len(items) - 1, _PROBED).astype(np.int64))
+    # In this process: all workers would start with equal copies of a generator.
+    in_process = replace(items, workers=0)
+    first, other_seed, again = (
+        raw.images
+        for raw in in_process.read([sample] * 3, [EVALUATION_SEED, (1,), EVALUATION_SEED])
+    )
     repeatable = torch.equal(first, again)
-    return not (repeatable and torch.equal(first, other)), repeatable
+    return not (repeatable and torch.equal(first, other_seed)), repeatable

@@ -1,4 +1,4 @@
-"""Exports a sub-network to a runtime's file, checked against torch before it is kept."""
+"""Export a sub-network to a runtime's file, checked against torch before it is written."""
 
 import json
 from dataclasses import dataclass
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 
 CHECKED_INPUTS = 4
 RANDOM = "random"
-AT_ONCE = 50  # images that torch takes at a time
+AT_ONCE = 50  # images per batch in torch
 
 
 @dataclass(frozen=True, kw_only=True)
-class Form:
-    """What file is made: of which runtime, in which precision, and what of that needs images.
+class ExportSpec:
+    """What to export: runtime, precision, and the images for quantisation and checks.
 
-    `calibration` (n, c, r, r) are training images, which int8 takes its ranges from, of the data
-    called `calibrated_on`. `checked` are other images (validation), of the data that `of` names,
-    on which file and torch are held together; without any, random ones are made.
+    `calibration` (n, c, r, r) are training images that determine the ranges of int8, from the data
+    `calibrated_on`. `checked` are other images (validation), from the data `of`, on which file and
+    torch are compared; without any, random images are used.
     """
 
     backend: Backend
@@ -50,80 +50,83 @@ class Form:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Made:
-    """A file that was made and found close: its content, and what it and torch gave, (n, ...)."""
+class ModelFile:
+    """Checked model file: its content, and the outputs of torch and of the file, (n, ...)."""
 
     content: bytes
     expected: Array
-    got: Array
-    closeness: OutputDifference
+    actual: Array
+    difference: OutputDifference
 
 
-def make_file(cut: "StandaloneNetwork", form: Form) -> Made:
-    """Make a file of `cut`; `InputError` where it is not close enough to torch."""
+def make_file(network: "StandaloneNetwork", form: ExportSpec) -> ModelFile:
+    """Make the model file of a network; `InputError` where it differs too much from torch."""
     from bench.blocks.torch_modules import model_of
 
     backend = form.backend
     check_precision(backend.name, form.precision)
-    plain = backend.serialise(model_of(cut.network, cut.blocks), batch=1)
-    random = _random_images(cut)
-    # The file before it is converted too: it tells a wrong graph from a coarse number.
-    found = compare(
-        torch_outputs(cut.network, random), run_file(plain, backend, random, FP32), RANDOM
+    plain = backend.serialise(model_of(network.network, network.blocks), batch=1)
+    random = _random_images(network)
+    # Also check the float32 file, to distinguish a wrong graph from low precision.
+    plain_difference = compare(
+        torch_outputs(network.network, random), run_file(plain, backend, random, FP32), RANDOM
     )
-    check_close(found, backend.name, FP32)
+    check_close(plain_difference, backend.name, FP32)
     content = convert(plain, backend.name, form.precision, form.calibration)
-    content = with_class_names(content, backend.name, cut.class_names, cut.normalisation)
+    content = with_class_names(content, backend.name, network.class_names, network.normalisation)
     images = random if form.checked is None else form.checked
-    expected = torch_outputs(cut.network, images)
-    got = run_file(content, backend, images, form.precision)
-    closeness = compare(expected, got, form.of if form.checked is not None else RANDOM)
-    check_close(closeness, backend.name, form.precision)
-    return Made(content=content, expected=expected, got=got, closeness=closeness)
+    expected = torch_outputs(network.network, images)
+    actual = run_file(content, backend, images, form.precision)
+    difference = compare(expected, actual, form.of if form.checked is not None else RANDOM)
+    check_close(difference, backend.name, form.precision)
+    return ModelFile(content=content, expected=expected, actual=actual, difference=difference)
 
 
 def make_card(
-    cut: "StandaloneNetwork", form: Form, made: Made, accuracies: Accuracies | None = None
+    network: "StandaloneNetwork",
+    form: ExportSpec,
+    file: ModelFile,
+    accuracies: Accuracies | None = None,
 ) -> ModelCard:
-    """Describe a file that was made of `cut`."""
+    """Return the card of a model file."""
     images = form.calibration if form.precision == "int8" else None
     return ModelCard(
-        space=cut.space,
-        arch=cut.arch,
+        space=network.space,
+        arch=network.arch,
         backend=form.backend.name,
         batch=1,
-        blocks=tuple(cut.blocks),
-        normalisation=cut.normalisation,
-        sha256=content_digest(made.content),
-        largest_difference=made.closeness.largest,
+        blocks=tuple(network.blocks),
+        normalisation=network.normalisation,
+        sha256=content_digest(file.content),
+        largest_difference=file.closeness.largest,
         precision=form.precision,
-        size_bytes=len(made.content),
-        closeness=made.closeness,
+        size_bytes=len(file.content),
+        closeness=file.closeness,
         calibration=None
         if images is None
         else Calibration(data=form.calibrated_on, images=len(images)),
         accuracies=accuracies,
-        provenance=cut.provenance,
-        class_names=cut.class_names,
+        provenance=network.provenance,
+        class_names=network.class_names,
     )
 
 
 def write_exported(out: Path, content: bytes, card: ModelCard) -> None:
-    """Write a model file, and its card beside it."""
+    """Write a model file and its card."""
     write_bytes(out, content)
     write_text(card_path(out), json.dumps(card.to_json(), indent=2, allow_nan=False) + "\n")
 
 
-def export(cut: "StandaloneNetwork", form: Form, out: Path) -> ModelCard:
-    """Write `cut` as a file, and its card beside it; nothing where it is not close to torch."""
-    made = make_file(cut, form)
-    card = make_card(cut, form, made)
-    write_exported(out, made.content, card)
+def export(network: "StandaloneNetwork", form: ExportSpec, out: Path) -> ModelCard:
+    """Write a network's model file and card; write nothing where it differs from torch."""
+    file = make_file(network, form)
+    card = make_card(network, form, file)
+    write_exported(out, file.content, card)
     return card
 
 
 def torch_outputs(network: "nn.Module", images: Array) -> Array:
-    """Outputs of `network` as it infers, (n, ...), for images (n, c, r, r)."""
+    """Return outputs (n, ...) of `network` in evaluation mode for images (n, c, r, r)."""
     import torch
 
     was_training = network.training
@@ -136,7 +139,7 @@ def torch_outputs(network: "nn.Module", images: Array) -> Array:
 
 
 def run_file(content: bytes, backend: Backend, images: Array, precision: str = FP32) -> Array:
-    """Outputs of a model file of batch 1 for images (n, channels, height, width)."""
+    """Return outputs of a model file of batch 1 for images (n, channels, height, width)."""
     target = Target(
         device="here",
         backend=backend.name,
@@ -147,7 +150,7 @@ def run_file(content: bytes, backend: Backend, images: Array, precision: str = F
     return np.concatenate([loaded.infer(images[i : i + 1]) for i in range(len(images))])
 
 
-def _random_images(cut: "StandaloneNetwork") -> Array:
-    first = cut.blocks[0]
+def _random_images(network: "StandaloneNetwork") -> Array:
+    first = network.blocks[0]
     shape = (CHECKED_INPUTS, first.in_channels, first.in_size, first.in_size)
     return np.random.default_rng(0).standard_normal(shape, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Silences what other packages print, warn and log on the terminal."""
+"""Silence terminal output, warnings and logs of other packages."""
 
 import contextlib
 import io
@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def quiet(level: int = logging.WARNING) -> Iterator[None]:
-    """Swallow stdout, stderr, warnings and log lines up to `level`, of Python code, within."""
-    before = logging.root.manager.disable
+    """Suppress stdout, stderr, warnings and log lines up to `level`, of Python code."""
+    previous_level = logging.root.manager.disable
     with (
         warnings.catch_warnings(),
         contextlib.redirect_stdout(io.StringIO()),
@@ -21,4 +21,4 @@ def quiet(level: int = logging.WARNING) -> Iterator[None]:
         try:
             yield
         finally:
-            logging.disable(before)
+            logging.disable(previous_level)

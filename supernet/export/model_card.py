@@ -1,7 +1,7 @@
-"""The model card: a small JSON file beside an exported model that describes it.
+"""Model card: a small JSON file beside an exported model that describes it.
 
-Whoever gets both needs nothing else: the card says how images must be prepared, what the file
-computes in, how far it is from torch, and how often it is right.
+It states how to prepare images, the precision of the file, its difference from torch, and its
+accuracy.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ CARD_FORMAT = "ofabench-card-1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Normalisation:
-    """How an image of bytes becomes the network's input: (byte - mean) / std, by channel."""
+    """Normalisation of the network's input: (byte - mean) / std, by channel."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -31,7 +31,7 @@ class Normalisation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """What told a quantised file the range of its activations: so many training images."""
+    """Calibration data of a quantised file: the number of training images."""
 
     data: str
     images: int
@@ -39,10 +39,10 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accuracies:
-    """How often the float32 network is right and how often the file, on the same images.
+    """Accuracies of the float32 network (`before`) and of the file (`after`), on the same images.
 
-    Fractions, each with its standard error over groups of images; `part` says which images of
-    `data` they were. `groups` is None in cards of before it was kept.
+    Fractions, each with its standard error over groups of images; `part` is the part of `data`.
+    `groups` is None in older cards.
     """
 
     data: str
@@ -67,11 +67,11 @@ class Accuracies:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputDifference:
-    """How near a file's outputs are to torch's, over `images` of a kind.
+    """Difference between the outputs of a file and of torch, over `images` images.
 
     `largest` is the largest difference over the largest output (where that is above 1), `snr_db`
     the power of torch's outputs over that of the difference, None where there is none, and
-    `agreement` the share of images that both put in the same class.
+    `agreement` the share of images with the same class. `of` names the images.
     """
 
     largest: float
@@ -83,10 +83,10 @@ class OutputDifference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
-    """What a model file is.
+    """Description of a model file.
 
-    `closeness` is None in cards from before files had precisions, `accuracies` and `calibration`
-    where there were none. `class_names` is empty where they are not known.
+    `closeness` is None in older cards; `accuracies` and `calibration` are optional. `class_names`
+    is empty where unknown.
     """
 
     space: str
@@ -116,7 +116,7 @@ class ModelCard:
         return sum(block.params for block in self.blocks)
 
     def to_json(self) -> dict[str, Any]:
-        """JSON values; input and output shapes, MACs and parameters are added for readers."""
+        """Return JSON values, with input and output shapes, MACs and parameters for readers."""
         first, last = self.blocks[0], self.blocks[-1]
         return {
             "format": CARD_FORMAT,
@@ -165,14 +165,14 @@ class ModelCard:
 
 
 def card_path(model: Path) -> Path:
-    """Where a model file's card lies: `net.onnx` has `net.onnx.json`."""
+    """Return the path of a model file's card: `net.onnx.json` for `net.onnx`."""
     return model.with_name(model.name + ".json")
 
 
 def read_exported(model: Path) -> tuple[bytes, ModelCard]:
     """Read a model file and its card.
 
-    `FileError` where the model or the card cannot be read, or the card is that of another file.
+    Raises `FileError` where the model or the card cannot be read, or the card is of another file.
     """
     if model.is_dir():
         raise FileError(
@@ -184,17 +184,17 @@ def read_exported(model: Path) -> tuple[bytes, ModelCard]:
     if not path.exists():
         raise FileError(_no_card(model, content))
     card = ModelCard.from_json(read_json(path), path)
-    found = content_digest(content)
-    if found != card.sha256:
+    digest = content_digest(content)
+    if digest != card.sha256:
         raise FileError(
-            f"{model} is not the file that its card {path.name} describes (sha256 {found[:12]}, "
+            f"{model} is not the file that its card {path.name} describes (sha256 {digest[:12]}, "
             f"expected {card.sha256[:12]}); export it again"
         )
     return content, card
 
 
 def _no_card(model: Path, content: bytes) -> str:
-    """Say what a card is and how to get one, for a model file that has none."""
+    """Explain what a card is and how to get one, for a model file without a card."""
     described = model.with_suffix("")
     if model.suffix == ".json" and described.exists():
         return f"{model} is a card, not a model; give {described}"

@@ -1,4 +1,4 @@
-"""Names of classes inside a model file, where its format has a place for them."""
+"""Write class names into a model file, where its format supports them."""
 
 import json
 
@@ -14,7 +14,7 @@ def with_class_names(
     """Return the model file `content` with `names` in its metadata; unchanged without names.
 
     ONNX: metadata_props. TFLite: metadata with an associated labels.txt, and the normalisation.
-    Other formats have no place for them: the card beside the file names them.
+    Other formats do not support them: the card beside the file has the names.
     """
     if not names:
         return content
@@ -23,7 +23,7 @@ def with_class_names(
 
         extra = onnx.ModelProto()
         extra.metadata_props.add(key=ONNX_KEY, value=json.dumps(names))
-        # Serialised messages put one after the other are one message with the fields of both.
+        # Concatenated serialised messages are one message with the fields of both.
         return content + bytes(extra.SerializeToString())
     if backend == "tflite":
         from supernet.export.tflite_metadata import with_metadata

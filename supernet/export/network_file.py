@@ -1,4 +1,4 @@
-"""One sub-network with its own weights as a file: what `ofabench extract` writes."""
+"""File of one sub-network with its weights, as `ofabench extract` writes it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,10 +24,10 @@ WHAT = "sub-network"
 
 @dataclass(frozen=True, kw_only=True)
 class StandaloneNetwork:
-    """A sub-network: modules of `build_network(blocks)`, in evaluation mode once loaded.
+    """Sub-network: modules of `build_network(blocks)`, in evaluation mode when loaded.
 
-    Its images are prepared by `normalisation`, and resized to `arch.resolution`. `class_names` is
-    empty where they are not known.
+    Images are prepared by `normalisation`, and resized to `arch.resolution`. `class_names` is empty
+    where unknown.
     """
 
     space: str
@@ -39,25 +39,25 @@ class StandaloneNetwork:
     class_names: ClassNames = ()
 
 
-def save_network(path: Path, cut: StandaloneNetwork) -> None:
-    """Write `cut`, whole or not at all."""
+def save_network(path: Path, network: StandaloneNetwork) -> None:
+    """Write a network atomically."""
     metadata = {
-        "space": cut.space,
-        "arch": cut.arch.to_json(),
-        "blocks": [spec.key for spec in cut.blocks],
+        "space": network.space,
+        "arch": network.arch.to_json(),
+        "blocks": [spec.key for spec in network.blocks],
         "normalisation": {
-            "mean": list(cut.normalisation.mean),
-            "std": list(cut.normalisation.std),
+            "mean": list(network.normalisation.mean),
+            "std": list(network.normalisation.std),
         },
-        "norm_eps": _norm_eps(cut.network),
-        "provenance": dict(cut.provenance),
-        "class_names": list(cut.class_names),
+        "norm_eps": _norm_eps(network.network),
+        "provenance": dict(network.provenance),
+        "class_names": list(network.class_names),
     }
-    save_tensors(path, what=WHAT, metadata=metadata, network=cut.network.state_dict())
+    save_tensors(path, what=WHAT, metadata=metadata, network=network.network.state_dict())
 
 
 def load_network(path: Path) -> StandaloneNetwork:
-    """Read back what `save_network` wrote; `FileError` where the file is another's, or damaged."""
+    """Read a file of `save_network`; `FileError` where it is of another kind or damaged."""
     metadata, groups = load_tensors(path, what=WHAT)
     try:
         blocks = tuple(BlockSpec.parse(key) for key in metadata["blocks"])
@@ -75,9 +75,9 @@ def load_network(path: Path) -> StandaloneNetwork:
 
 
 def _norm_eps(network: nn.Module) -> float:
-    """What its norms add to the variance, the same for all."""
-    found = (module.eps for module in network.modules() if isinstance(module, nn.BatchNorm2d))
-    return next(found, NORM_EPS)
+    """Return the epsilon of the norms, which is the same for all."""
+    values = (module.eps for module in network.modules() if isinstance(module, nn.BatchNorm2d))
+    return next(values, NORM_EPS)
 
 
 def _network(

@@ -1,7 +1,7 @@
-"""Precisions of each runtime's files, and how a float32 file is converted.
+"""Convert float32 model files to the precisions that each runtime supports.
 
-float16: weights of half the size. int8: weights and activations of a quarter, by post-training
-quantisation: the range of every activation is taken from images, that of weights by channel.
+float16 halves the weights. int8 quarters weights and activations by post-training quantisation:
+ranges of activations are calibrated on images, those of weights are by channel.
 """
 
 from bench.blocks.weight_bytes import PRECISIONS
@@ -14,20 +14,20 @@ _CONVERTED = ("onnx", "tflite")
 
 
 def check_precision(backend: str, precision: str) -> None:
-    """Raise `InputError` where files of `backend` have no such precision."""
-    known = PRECISIONS if backend in _CONVERTED else (FP32,)
-    if precision not in known:
+    """Raise `InputError` where files of `backend` do not support the precision."""
+    supported = PRECISIONS if backend in _CONVERTED else (FP32,)
+    if precision not in supported:
         raise InputError(
-            f"precision is {precision!r}, a {backend} file is exported as {' or '.join(known)}"
+            f"precision is {precision!r}, a {backend} file is exported as {' or '.join(supported)}"
             + ("" if backend in _CONVERTED else "; export to onnx or tflite for the others")
         )
 
 
 def convert(content: bytes, backend: str, precision: str, images: Array | None = None) -> bytes:
-    """Make the file of `precision` from the float32 file `content`.
+    """Convert the float32 file `content` to `precision`.
 
-    `images` (n, c, r, r) calibrate int8: they must be as the network takes them. Inputs and
-    outputs stay float32. `MissingRuntimeError` where what converts is not installed.
+    `images` (n, c, r, r), prepared as the network's input, calibrate int8. Inputs and outputs stay
+    float32. Raises `MissingRuntimeError` where the converter is not installed.
     """
     check_precision(backend, precision)
     if precision == FP32:

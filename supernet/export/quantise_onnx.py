@@ -1,4 +1,4 @@
-"""ONNX files of float16 and int8, made by onnxruntime's own converters."""
+"""Convert ONNX files to float16 and int8 with onnxruntime's converters."""
 
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -15,26 +15,25 @@ _INSTALL = "pip install onnxruntime onnx"
 
 
 def fp16_onnx(content: bytes) -> bytes:
-    """Make every weight and operator float16; inputs and outputs stay float32, cast within."""
+    """Convert all weights and operators to float16; inputs and outputs stay float32."""
     try:
         import onnx
         from onnxruntime.transformers.float16 import convert_float_to_float16
     except ImportError as error:
         raise _missing(error) from error
     with quiet():
-        made = convert_float_to_float16(onnx.load_from_string(content), keep_io_types=True)
-    return bytes(made.SerializeToString())
+        model = convert_float_to_float16(onnx.load_from_string(content), keep_io_types=True)
+    return bytes(model.SerializeToString())
 
 
 def int8_onnx(content: bytes, images: Array) -> bytes:
     """Quantise statically: pairs of QuantizeLinear and DequantizeLinear about every operator.
 
-    Weights int8 by channel, activations uint8 between the least and the largest value that
-    `images` (n, c, r, r) gave, taken one at a time as a file of batch 1 takes them. onnxruntime
-    joins the pairs to integer operators when it loads the file; hard sigmoid has none and
-    stays float32. Weights have 7 bits where this processor's products saturate at 8, see
-    `products_saturate`. onnxruntime's pre-processing is left out: norms are folded and shapes are
-    known already, and it took 2 s to change neither accuracy nor speed.
+    Weights are int8 by channel, activations uint8 between the smallest and the largest value on
+    `images` (n, c, r, r), one at a time. onnxruntime fuses the pairs into integer operators when it
+    loads the file; hard sigmoid has none and stays float32. Weights have 7 bits where products of
+    this processor saturate with 8, see `products_saturate`. onnxruntime's pre-processing is
+    skipped: norms are already folded and shapes known, and it took 2 s without any effect.
     """
     try:
         import onnx
@@ -59,18 +58,18 @@ def int8_onnx(content: bytes, images: Array) -> bytes:
 
 
 def products_saturate(cpu: Mapping[str, str]) -> bool:
-    """Whether onnxruntime's products of 8-bit numbers saturate, by `cpu_info` of the processor.
+    """Return whether onnxruntime's 8-bit products saturate, by `cpu_info` of the processor.
 
     They do on x86-64 without VNNI: pairs of products are summed in 16 bits (onnxruntime's docs,
-    "Quantize ONNX models", When and why do I need to try U8U8). There a full-range file of `tiny`
-    had 5 dB of signal to noise, with weights of 7 bits as much as elsewhere.
+    "Quantize ONNX models", When and why do I need to try U8U8). There a file of `tiny` with 8-bit
+    weights had a signal-to-noise ratio of 5 dB, with 7-bit weights as much as on other processors.
     """
     flags = cpu.get("flags", "").split()  # of Linux on x86-64; Arm has "Features" instead
     return bool(flags) and not any("vnni" in flag for flag in flags)
 
 
 def _reader(images: Array) -> Any:
-    """Give `images` one by one, in the way that onnxruntime's calibration asks."""
+    """Return a reader of single images for onnxruntime's calibration."""
     from onnxruntime.quantization import CalibrationDataReader
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]

@@ -1,7 +1,7 @@
-"""TFLite files of float16 and int8, made by Google's AI Edge Quantizer.
+"""Convert TFLite files to float16 and int8 with Google's AI Edge Quantizer.
 
-Inputs and outputs stay float32, so that a network is fed alike in every precision; an int8 file
-begins with a QUANTIZE and ends with a DEQUANTIZE.
+Inputs and outputs stay float32 in every precision; an int8 file begins with a QUANTIZE and ends
+with a DEQUANTIZE operator.
 """
 
 import os
@@ -20,12 +20,12 @@ _FILE_IDENTIFIER = b"TFL3"
 
 
 def fp16_tflite(content: bytes) -> bytes:
-    """Store weights as float16; XNNPACK computes in float32 unless it is told to force fp16."""
+    """Store weights as float16; XNNPACK computes in float32 unless fp16 is forced."""
     package = _package()
     quantizer, kinds = package.quantizer, package.qtyping
     with quiet():
-        made = quantizer.Quantizer(bytearray(content))
-        made.update_quantization_recipe(
+        recipe_quantizer = quantizer.Quantizer(bytearray(content))
+        recipe_quantizer.update_quantization_recipe(
             regex=".*",
             operation_name=kinds.TFLOperationName.ALL_SUPPORTED,
             op_config=kinds.OpQuantizationConfig(
@@ -37,42 +37,44 @@ def fp16_tflite(content: bytes) -> bytes:
             ),
             algorithm_key=quantizer.AlgorithmName.FLOAT_CASTING,
         )
-        return bytes(made.quantize(enable_progress_report=False).quantized_model)
+        return bytes(recipe_quantizer.quantize(enable_progress_report=False).quantized_model)
 
 
 def int8_tflite(content: bytes, images: Array) -> bytes:
     """Quantise statically: int8 weights by channel, int8 activations.
 
-    Their ranges are the least and the largest value over all `images` (n, c, r, r), one at a time
-    as a file of batch 1 takes them. (The quantizer's own moving average cuts off what few images
-    reach: of a network trained on digits the signal to noise was 12 dB with it, and is 26 dB.)
+    Ranges of activations are the smallest and the largest value over all `images` (n, c, r, r), one
+    at a time. (The quantizer's default, a moving average, clips values that few images reach: for a
+    network trained on digits the signal-to-noise ratio was 12 dB with it, and is 26 dB without.)
     """
     package = _package()
     quantizer, kinds = package.quantizer, package.qtyping
-    samples = [{"input": np.ascontiguousarray(one.transpose(1, 2, 0)[None])} for one in images]
+    samples = [{"input": np.ascontiguousarray(image.transpose(1, 2, 0)[None])} for image in images]
     signed = _signed(content)
     with quiet():
-        made = quantizer.Quantizer(bytearray(signed))
-        made.add_static_config(
+        recipe_quantizer = quantizer.Quantizer(bytearray(signed))
+        recipe_quantizer.add_static_config(
             regex=".*",
             operation_name=kinds.TFLOperationName.ALL_SUPPORTED,
             activation_num_bits=8,
             weight_num_bits=8,
         )
         for end in (kinds.TFLOperationName.INPUT, kinds.TFLOperationName.OUTPUT):
-            made.update_quantization_recipe(
+            recipe_quantizer.update_quantization_recipe(
                 regex=".*",
                 operation_name=end,
                 algorithm_key=quantizer.AlgorithmName.NO_QUANTIZE,
             )
-        ranges = _ranges(package, signed, made.get_quantization_recipe(), samples)
-        return bytes(made.quantize(ranges, enable_progress_report=False).quantized_model)
+        ranges = _ranges(package, signed, recipe_quantizer.get_quantization_recipe(), samples)
+        return bytes(
+            recipe_quantizer.quantize(ranges, enable_progress_report=False).quantized_model
+        )
 
 
 def _ranges(
     package: Any, content: bytes, recipe: Any, samples: list[dict[str, Array]]
 ) -> dict[str, Any]:
-    """Take the least and the largest value of every tensor that `recipe` quantises."""
+    """Return the smallest and the largest value of every tensor that `recipe` quantises."""
     manager = package.recipe_manager.RecipeManager()
     manager.load_quantization_recipe(recipe)
     calibrator = package.calibrator.Calibrator(
@@ -87,7 +89,7 @@ def _ranges(
 
 
 def _signed(content: bytes) -> bytes:
-    """Give the file a signature: names for input and output, by which it is calibrated."""
+    """Add a signature to the file: names of input and output, which calibration needs."""
     import flatbuffers
 
     from bench.backends.tflite_buffer import schema
@@ -106,13 +108,13 @@ def _signed(content: bytes) -> bytes:
 
 
 def _named(kinds: Any, name: str, tensor: int) -> Any:
-    made = kinds.TensorMapT()
-    made.name, made.tensorIndex = name, tensor
-    return made
+    entry = kinds.TensorMapT()
+    entry.name, entry.tensorIndex = name, tensor
+    return entry
 
 
 def _package() -> SimpleNamespace:
-    """Find the quantizer's modules that are used here."""
+    """Import the modules of the quantizer."""
     try:
         from ai_edge_quantizer import calibrator, qtyping, quantizer, recipe_manager
         from ai_edge_quantizer.utils import qsv_utils

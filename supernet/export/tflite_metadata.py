@@ -1,8 +1,8 @@
-"""Metadata of a TFLite file: normalisation of its input, names of its outputs.
+"""Write metadata into a TFLite file: normalisation of its input, names of its outputs.
 
-The format is TensorFlow's: a flatbuffer (metadata_schema.fbs, identifier M001) in a buffer of the
-model that is called TFLITE_METADATA, and the file of labels in a zip archive after the model's end.
-Numbers of fields below are those of that schema and of TFLite's schema.fbs.
+The format is TensorFlow's: a flatbuffer (metadata_schema.fbs, identifier M001) in the model's
+buffer TFLITE_METADATA, and the label file in a zip archive after the model. Field numbers below are
+those of that schema and of TFLite's schema.fbs.
 """
 
 import io
@@ -20,18 +20,18 @@ from supernet.export.model_card import Normalisation
 
 _METADATA = "TFLITE_METADATA"
 _FILE_IDENTIFIER, _METADATA_IDENTIFIER = b"TFL3", b"M001"
-_PARSER_VERSION = "1.0.0"  # of the schema, from which on everything used here is understood
+_PARSER_VERSION = "1.0.0"  # of the schema; the first one with everything used here
 _ALIGNMENT = 16
 _BUFFERS, _ENTRIES = 4, 6  # fields of Model
 _AXIS_LABELS = 2  # of AssociatedFileType
 _RGB, _GREY = 1, 2  # of ColorSpaceType
 _IMAGE, _NORMALISATION = 2, 1  # of the unions ContentProperties and ProcessUnitOptions
-_ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # always the same, so that equal models are equal files
+_ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # fixed, so that equal models are equal files
 
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """One field of a flatbuffer's table: its number, and a value or the offset of an object."""
+    """Field of a flatbuffer's table: its number, and a value or the offset of an object."""
 
     number: int
     kind: str  # "offset" or a scalar kind of the flatbuffers library
@@ -39,10 +39,10 @@ class _Field:
 
 
 def with_metadata(content: bytes, names: ClassNames, normalisation: Normalisation) -> bytes:
-    """Return the TFLite model `content` with its metadata; tensors and weights stay as they are.
+    """Return the TFLite model `content` with metadata; tensors and weights do not change.
 
-    A flatbuffer refers only to what lies after it, so a new root table is put before the old one,
-    and everything else is kept where it is.
+    A flatbuffer refers only to later positions, so a new root table is placed before the old one,
+    and everything else stays in place.
     """
     metadata = _metadata(normalisation)
     content += bytes(-len(content) % _ALIGNMENT)
@@ -62,15 +62,17 @@ def with_metadata(content: bytes, names: ClassNames, normalisation: Normalisatio
         _BUFFERS: _vector(builder, [*old.vector(_BUFFERS), buffer]),
         _ENTRIES: _vector(builder, [*old.vector(_ENTRIES), entry]),
     }
-    kept = {number: offset for number, offset in old.objects.items() if number not in changed}
-    fields = [_Field(number, "offset", offset) for number, offset in {**kept, **changed}.items()]
+    unchanged = {number: offset for number, offset in old.objects.items() if number not in changed}
+    fields = [
+        _Field(number, "offset", offset) for number, offset in {**unchanged, **changed}.items()
+    ]
     fields.append(_Field(0, "Uint32", old.version))
     builder.Finish(_table(builder, max(old.fields, _ENTRIES + 1), fields), _FILE_IDENTIFIER)
     return _with_file(bytes(builder.Output()), LABELS, labels_text(names))
 
 
 class _Reader:
-    """The root table (Model) of a finished TFLite file; offsets count from the file's end."""
+    """Root table (Model) of a TFLite file; offsets are relative to the end of the file."""
 
     def __init__(self, content: bytes) -> None:
         self._length = len(content)
@@ -80,25 +82,25 @@ class _Reader:
         self.fields = (self._table.Get(number_types.VOffsetTFlags, root - soffset) - 4) // 2
         self.version = int(self._table.GetSlot(4, 0, number_types.Uint32Flags))
         self.objects = {
-            number: self._length - self._table.Indirect(root + found)
+            number: self._length - self._table.Indirect(root + offset)
             for number in range(1, self.fields)
-            if (found := self._table.Offset(4 + 2 * number))
+            if (offset := self._table.Offset(4 + 2 * number))
         }
 
     def vector(self, number: int) -> list[int]:
-        """Offsets of the tables in a vector; none where the field is absent."""
-        found = self._table.Offset(4 + 2 * number)
-        if not found:
+        """Return the offsets of the tables in a vector; empty where the field is absent."""
+        offset = self._table.Offset(4 + 2 * number)
+        if not offset:
             return []
-        start = self._table.Vector(found)
+        start = self._table.Vector(offset)
         return [
-            self._length - self._table.Indirect(start + 4 * place)
-            for place in range(self._table.VectorLen(found))
+            self._length - self._table.Indirect(start + 4 * index)
+            for index in range(self._table.VectorLen(offset))
         ]
 
 
 def _metadata(normalisation: Normalisation) -> bytes:
-    """Content of the metadata's flatbuffer, for one image and one row of scores."""
+    """Return the metadata's flatbuffer, for one image and one row of scores."""
     builder = flatbuffers.Builder(1024)
     options = _table(
         builder,
@@ -112,7 +114,7 @@ def _metadata(normalisation: Normalisation) -> bytes:
     colour = _RGB if len(normalisation.mean) == 3 else _GREY
     image = _table(builder, 2, [_Field(0, "Int8", colour)])
     content = _table(builder, 3, [_Field(0, "Uint8", _IMAGE), _Field(1, "offset", image)])
-    given = [
+    input_fields = [
         _Field(0, "offset", builder.CreateString("image")),
         _Field(3, "offset", content),
         _Field(4, "offset", _vector(builder, [unit])),
@@ -123,9 +125,16 @@ def _metadata(normalisation: Normalisation) -> bytes:
         _Field(2, "Int8", _AXIS_LABELS),
     ]
     files = _vector(builder, [_table(builder, 4, labels)])
-    made = [_Field(0, "offset", builder.CreateString("logits")), _Field(6, "offset", files)]
-    tensors = [_vector(builder, [_table(builder, 7, fields)]) for fields in (given, made)]
-    graph = _table(builder, 7, [_Field(2 + i, "offset", one) for i, one in enumerate(tensors)])
+    output_fields = [
+        _Field(0, "offset", builder.CreateString("logits")),
+        _Field(6, "offset", files),
+    ]
+    tensors = [
+        _vector(builder, [_table(builder, 7, fields)]) for fields in (input_fields, output_fields)
+    ]
+    graph = _table(
+        builder, 7, [_Field(2 + i, "offset", tensor) for i, tensor in enumerate(tensors)]
+    )
     model = [
         _Field(0, "offset", builder.CreateString("Image classifier")),
         _Field(3, "offset", _vector(builder, [graph])),
@@ -157,7 +166,7 @@ def _floats(builder: flatbuffers.Builder, values: Sequence[float]) -> int:
 
 
 def _bytes(builder: flatbuffers.Builder, content: bytes) -> int:
-    """Vector of bytes, aligned as TFLite wants the data of buffers."""
+    """Write a vector of bytes, aligned as TFLite requires for buffers."""
     builder.StartVector(1, len(content), _ALIGNMENT)
     builder.head -= len(content)
     builder.Bytes[builder.head : builder.head + len(content)] = content
@@ -165,8 +174,8 @@ def _bytes(builder: flatbuffers.Builder, content: bytes) -> int:
 
 
 def _with_file(content: bytes, name: str, text: str) -> bytes:
-    """Append a zip archive with one file, which readers of the model pass over."""
+    """Append a zip archive with one file, which readers of the model ignore."""
     buffer = io.BytesIO(content)
-    with zipfile.ZipFile(buffer, "a") as archive:  # stored: some readers inflate nothing
+    with zipfile.ZipFile(buffer, "a") as archive:  # stored, since some readers cannot inflate
         archive.writestr(zipfile.ZipInfo(name, _ZIP_DATE), text.encode())
     return buffer.getvalue()

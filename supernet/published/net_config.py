@@ -1,4 +1,4 @@
-"""OFA's network files (`net.config`): a network as the JSON of its layers.
+"""Read OFA's network files (`net.config`): a network as JSON of its layers.
 
 An object has `name` (MobileNetV3 or ProxylessNASNets), `bn`, `first_conv`, `blocks`, for
 MobileNetV3 `final_expand_layer`, then `feature_mix_layer` and `classifier`. A block has its
@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.blocks.spec import BlockSpec
 from bench.errors import InputError
-from supernet.published.published_blocks import read_field, spec_or_told
+from supernet.published.published_blocks import make_spec, read_field
 from supernet.space.shared_blocks import make_divisible
 
 ACTS = {None: "none", "none": "none", "relu": "relu", "relu6": "relu6", "h_swish": "hswish"}
@@ -20,21 +20,21 @@ MOBILENET, PROXYLESS = "MobileNetV3", "ProxylessNASNets"
 NAMES = (MOBILENET, PROXYLESS)
 RESIDUALS = ("ResidualBlock", "MobileInvertedResidualBlock")
 INVERTED = ("MBConvLayer", "MBInvertedConvLayer")
-# What a layer of ours always is; a file that leaves a field out means the same.
+# Fixed properties of supported layers, also the defaults of missing fields.
 _PLAIN = {"dilation": 1, "groups": 1, "bias": False, "has_shuffle": False, "use_se": False}
-_INVERTED_DEFAULTS = {"act_func": "relu6", "use_se": False}  # ProxylessNAS's files lack both
+_INVERTED_DEFAULTS = {"act_func": "relu6", "use_se": False}  # missing in ProxylessNAS's files
 _ORDER = "weight_bn_act"
 
 
 def is_net_config(entry: Any) -> bool:
-    """Tell OFA's JSON of a network from other JSON."""
+    """Return whether a JSON value is OFA's description of a network."""
     return isinstance(entry, dict) and "first_conv" in entry
 
 
 def blocks_of(config: Mapping[str, Any], resolution: int, where: str) -> tuple[BlockSpec, ...]:
-    """Blocks of the network at a resolution in px.
+    """Return the blocks of the network at a resolution in px.
 
-    `InputError` names `where`, the layer, and what a block of ours cannot be.
+    `InputError` names `where`, the layer, and what is not supported.
     """
     net = config.get("name")
     if net not in NAMES:
@@ -44,8 +44,8 @@ def blocks_of(config: Mapping[str, Any], resolution: int, where: str) -> tuple[B
     layers = config.get("blocks")
     if not isinstance(layers, list):
         raise InputError(f"{where}: blocks is {layers!r:.40}, expected a list of layers")
-    for at, layer in enumerate(layers):
-        block = _block(layer, blocks[-1].out_size, f"{where}, blocks[{at}]")
+    for index, layer in enumerate(layers):
+        block = _block(layer, blocks[-1].out_size, f"{where}, blocks[{index}]")
         if block is not None:
             blocks.append(block)
     size = blocks[-1].out_size
@@ -53,15 +53,15 @@ def blocks_of(config: Mapping[str, Any], resolution: int, where: str) -> tuple[B
     blocks.append(_conv(config, last, size, "final_expand", where))
     channels = blocks[-1].out_channels
     pooled = {"in_size": blocks[-1].out_size, "in_channels": channels, "out_channels": channels}
-    blocks.append(spec_or_told(where, kind="avg_pool", **pooled))
+    blocks.append(make_spec(where, kind="avg_pool", **pooled))
     if net == MOBILENET:
         blocks.append(_conv(config, "feature_mix_layer", 1, "feature_mix", where))
     blocks.append(_classifier(config, where))
-    for one, following in pairwise(blocks):
-        if one.out_channels != following.in_channels:
+    for previous, following in pairwise(blocks):
+        if previous.out_channels != following.in_channels:
             raise InputError(
                 f"{where}: a {following.kind} takes {following.in_channels} channels, the layer "
-                f"before gives {one.out_channels}"
+                f"before gives {previous.out_channels}"
             )
     return tuple(blocks)
 
@@ -73,7 +73,7 @@ def _conv(config: Mapping[str, Any], name: str, in_size: int, kind: str, where: 
     if kind != "stem":
         plain |= {"kernel_size": 1, "stride": 1}
     _check(layer, plain, where)
-    return spec_or_told(
+    return make_spec(
         where,
         kind=kind,
         in_size=in_size,
@@ -86,19 +86,21 @@ def _conv(config: Mapping[str, Any], name: str, in_size: int, kind: str, where: 
 
 
 def _block(layer: Any, in_size: int, where: str) -> BlockSpec | None:
-    """Read an inverted residual; None where the block is its shortcut alone."""
+    """Read an inverted residual; None where the block is only a shortcut."""
     block = _layer(layer, RESIDUALS, where)
-    place = "conv" if "conv" in block else "mobile_inverted_conv"
-    conv, residual = block.get(place), _is_identity(block.get("shortcut"), where)
+    field_name = "conv" if "conv" in block else "mobile_inverted_conv"
+    conv, residual = block.get(field_name), _is_identity(block.get("shortcut"), where)
     if conv is None or (isinstance(conv, dict) and conv.get("name") == "ZeroLayer"):
         if not residual:
-            raise InputError(f"{where}: neither {place} nor shortcut, expected one of them")
+            raise InputError(
+                f"{where}: neither {field_name} nor shortcut, expected at least one of them"
+            )
         return None
-    where = f"{where}, {place}"
+    where = f"{where}, {field_name}"
     conv = {**_INVERTED_DEFAULTS, **_layer(conv, INVERTED, where)}
     _check(conv, {"groups": None}, where)
     mid = _mid_channels(conv, where)
-    return spec_or_told(
+    return make_spec(
         where,
         kind="mbconv",
         in_size=in_size,
@@ -114,7 +116,7 @@ def _block(layer: Any, in_size: int, where: str) -> BlockSpec | None:
 
 
 def _mid_channels(conv: Mapping[str, Any], where: str) -> int:
-    """Hidden channels; a ratio of 1 means that there is no convolution to expand."""
+    """Return the hidden channels; a ratio of 1 means that there is no expanding convolution."""
     inputs = read_field(conv, "in_channels", int, where)
     ratio = conv.get("expand_ratio")
     if isinstance(ratio, bool) or not isinstance(ratio, int | float) or not 0 < ratio < 1e4:
@@ -126,7 +128,7 @@ def _mid_channels(conv: Mapping[str, Any], where: str) -> int:
     if (mid == inputs) != (ratio == 1):
         raise InputError(
             f"{where}: expand_ratio is {ratio:g} for {mid} hidden channels of {inputs}; a block "
-            "here expands exactly where the two differ"
+            "has an expansion exactly where the two differ"
         )
     return mid
 
@@ -143,7 +145,7 @@ def _classifier(config: Mapping[str, Any], where: str) -> BlockSpec:
     where = f"{where}, classifier"
     layer = _layer(config.get("classifier"), ("LinearLayer",), where)
     _check(layer, {"bias": True, "use_bn": False, "act_func": None}, where)
-    return spec_or_told(
+    return make_spec(
         where,
         kind="classifier",
         in_size=1,
@@ -154,17 +156,17 @@ def _classifier(config: Mapping[str, Any], where: str) -> BlockSpec:
 
 def _layer(layer: Any, names: tuple[str, ...], where: str) -> dict[str, Any]:
     if not isinstance(layer, dict) or layer.get("name") not in names:
-        got = layer.get("name") if isinstance(layer, dict) else layer
-        raise InputError(f"{where}: got {got!r:.40}, expected a layer named {' or '.join(names)}")
+        actual = layer.get("name") if isinstance(layer, dict) else layer
+        raise InputError(
+            f"{where}: got {actual!r:.40}, expected a layer named {' or '.join(names)}"
+        )
     return layer
 
 
-def _check(layer: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> None:
-    for name, value in wanted.items():
+def _check(layer: Mapping[str, Any], required: Mapping[str, Any], where: str) -> None:
+    for name, value in required.items():
         if layer.get(name, value) != value:
-            raise InputError(
-                f"{where}: {name} is {layer[name]!r:.40}; the blocks here know {value!r} alone"
-            )
+            raise InputError(f"{where}: {name} is {layer[name]!r:.40}; only {value!r} is supported")
 
 
 def _act(layer: Mapping[str, Any], where: str) -> str:

@@ -1,7 +1,7 @@
-"""A network of ours as OFA's `net.config` (see net_config), for their code to build.
+"""Write a network as OFA's `net.config` (see net_config), for OFA's code to build.
 
-The classes are those that `ofa` has now (ResidualBlock, MBConvLayer); `image_size`, which their
-files keep in a `run.config` beside, is a field more that their code does not read.
+Class names are those of the current `ofa` (ResidualBlock, MBConvLayer). `image_size`, which OFA
+stores in a separate `run.config`, is an additional field that its code ignores.
 """
 
 from collections.abc import Sequence
@@ -12,31 +12,33 @@ from bench.errors import InputError
 from supernet.published.net_config import ACTS, INVERTED, MOBILENET, PROXYLESS, RESIDUALS, blocks_of
 
 _ACT_NAMES = {act: name for name, act in ACTS.items() if name != "none"}
-_BN = {"momentum": 0.1, "eps": 1e-5}  # those of bench.blocks.torch_modules
+_BN = {"momentum": 0.1, "eps": 1e-5}  # as in bench.blocks.torch_modules
 
 
 def net_config(blocks: Sequence[BlockSpec]) -> dict[str, Any]:
-    """JSON values of a network; `InputError` where OFA's classes cannot be it.
+    """Return the JSON values of a network; `InputError` where OFA's classes do not support it.
 
-    Stem, inverted residuals, last expansion, pooling, perhaps a feature mix, classifier.
+    Blocks are stem, inverted residuals, last expansion, pooling, optional feature mix, classifier.
     """
     kinds = [block.kind for block in blocks]
     mixed = "feature_mix" in kinds
     head = ["final_expand", "avg_pool", *(["feature_mix"] if mixed else []), "classifier"]
-    middle = len(blocks) - 1 - len(head)
-    if middle < 0 or kinds != ["stem", *["mbconv"] * middle, *head]:
-        unlike = next((kind for kind in kinds if kind not in ("stem", "mbconv", *head)), kinds[0])
+    residuals = len(blocks) - 1 - len(head)
+    if residuals < 0 or kinds != ["stem", *["mbconv"] * residuals, *head]:
+        unsupported = next(
+            (kind for kind in kinds if kind not in ("stem", "mbconv", *head)), kinds[0]
+        )
         raise InputError(
-            f"OFA's net.config is written for networks of inverted residuals, this one has a "
-            f"{unlike} where those have none"
+            f"OFA's net.config supports networks of inverted residuals only, this one has an "
+            f"unsupported {unsupported}"
         )
     last = "final_expand_layer" if mixed else "feature_mix_layer"
     config: dict[str, Any] = {
         "name": MOBILENET if mixed else PROXYLESS,
         "bn": dict(_BN),
         "first_conv": _conv(blocks[0]),
-        "blocks": [_residual(block) for block in blocks[1 : 1 + middle]],
-        last: _conv(blocks[1 + middle]),
+        "blocks": [_residual(block) for block in blocks[1 : 1 + residuals]],
+        last: _conv(blocks[1 + residuals]),
     }
     if mixed:
         config["feature_mix_layer"] = _conv(blocks[-2])

@@ -1,9 +1,9 @@
-"""Published networks rebuilt as blocks from their shapes.
+"""Read published networks and rebuild their blocks from their shapes.
 
-The file is a JSON list; each network has a `name`, its shapes (see `published_blocks`) and,
-where known, `params_m` and `macs_m` in millions and `latency_ms`. Read as well are OFA's network
-files (`net.config`, see supernet.published.net_config; one, or a list) and archs files
-(supernet.space.arch_file).
+The file is a JSON list; each network has a `name`, its shapes (see `published_blocks`) and, where
+known, `params_m` and `macs_m` in millions and `latency_ms`. OFA's network files (`net.config`, see
+supernet.published.net_config; a single one or a list) and archs files (supernet.space.arch_file)
+are also supported.
 """
 
 from collections.abc import Iterable, Sequence
@@ -30,7 +30,7 @@ from supernet.space.space import SearchSpace, space_names
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedNetwork:
-    """A network by its blocks, with the figures that its publisher gave (None where none)."""
+    """Network given by its blocks, with optional published figures."""
 
     name: str
     blocks: tuple[BlockSpec, ...]
@@ -52,8 +52,8 @@ class PublishedNetwork:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """The space that a network belongs to, and which of its networks it is."""
+class SpaceMember:
+    """Space that a network belongs to, and its architecture there."""
 
     space: str
     arch: ArchConfig
@@ -62,27 +62,27 @@ class Member:
 def read_networks(
     path: Path, spaces: Iterable[SearchSpace], resolution: int | None = None
 ) -> list[PublishedNetwork]:
-    """Read a file of networks; `InputError` names the network and the field that is wrong.
+    """Read a file of networks; `InputError` names the network and the wrong field.
 
     Published networks have ImageNet's 1000 classes and 3 input channels. Networks of an archs file
-    are of those of `spaces` that they name, or that have one like them. `resolution`, px, is that
-    of OFA's network files; without it, it is their `image_size` or `resolution`, or the
-    `image_size` of a `run.config` beside the file; networks by their choices may lack theirs too.
+    belong to the one of `spaces` that they name, or to all that contain them. `resolution`, in px,
+    applies to OFA's network files; by default it is their `image_size` or `resolution`, or the
+    `image_size` of a `run.config` beside the file. It also applies to architectures without one.
     """
     try:
         text = read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is no file of networks: {error}") from error
+        raise InputError(f"{path} is not a file of networks: {error}") from error
     values = list(parse_values(text, str(path)))
     if not text.strip():
         raise InputError(f"{path} is empty, expected a JSON list of networks or an archs file")
-    known = list(spaces)
+    known_spaces = list(spaces)
     networks: list[PublishedNetwork] = []
     for value, where in values:
         if is_net_config(value):
             networks.append(_ofa_network(value, path, where, resolution))
         elif not _has_shapes(value) and holds_network(value):
-            networks += _of_spaces(written_network(value, where), path, known, resolution)
+            networks += _in_spaces(written_network(value, where), path, known_spaces, resolution)
         elif where != str(path):
             networks.append(_network(value, where))
     if not networks:
@@ -92,12 +92,12 @@ def read_networks(
     return networks
 
 
-def member_of(network: PublishedNetwork, spaces: Iterable[SearchSpace]) -> Member | None:
+def member_of(network: PublishedNetwork, spaces: Iterable[SearchSpace]) -> SpaceMember | None:
     """Find the first of `spaces` that holds the network; None where none does."""
     for space in spaces:
         arch = find_arch(space, network.blocks)
         if arch is not None:
-            return Member(space=space.name, arch=arch)
+            return SpaceMember(space=space.name, arch=arch)
     return None
 
 
@@ -107,14 +107,14 @@ def shipped_spaces() -> list[SearchSpace]:
 
 
 def _has_shapes(value: Any) -> bool:
-    """Whether a value is a network by its shapes, perhaps a damaged one."""
+    """Return whether a value is a network given by its shapes, possibly damaged."""
     return isinstance(value, dict) and any(name in value for name in ("net", "blocks", "stem_out"))
 
 
-def _of_spaces(
+def _in_spaces(
     network: WrittenNetwork, path: Path, known: Sequence[SearchSpace], resolution: int | None
 ) -> list[PublishedNetwork]:
-    """The network in each space that has one like it; a line that names none may be of several."""
+    """Return the network in each space that contains it; several where it names none."""
     at = network.where.removeprefix(str(path)).removeprefix(", ") or "line 1"
     return [
         PublishedNetwork(name=f"{space.name}, {at}", blocks=space.blocks(arch))
@@ -126,26 +126,26 @@ def _ofa_network(
     config: dict[str, Any], path: Path, where: str, resolution: int | None
 ) -> PublishedNetwork:
     size = _ofa_resolution(config, path, where) if resolution is None else resolution
-    at = where.removeprefix(str(path)).removeprefix(", ")
-    # The authors' files are all called net.config: their folders tell them apart.
-    name = at or (path.absolute().parent.name if path.name == "net.config" else path.name)
+    location = where.removeprefix(str(path)).removeprefix(", ")
+    # All files of the authors are named net.config: use the name of their folder.
+    name = location or (path.absolute().parent.name if path.name == "net.config" else path.name)
     return PublishedNetwork(name=name, blocks=blocks_of(config, size, where))
 
 
 def _ofa_resolution(config: dict[str, Any], path: Path, where: str) -> int:
-    """Side of the images, px: in the network's own JSON, or in the `run.config` beside it."""
+    """Return the image size in px, from the network's JSON or the `run.config` beside it."""
     for name in ("image_size", "resolution"):
         if config.get(name) is not None:
             return read_field(config, name, int, where)
-    beside = path.with_name("run.config")
-    if not beside.exists():
+    run_config = path.with_name("run.config")
+    if not run_config.exists():
         raise InputError(
             f"{where}: it has no image_size, and no run.config is beside it; give --resolution"
         )
     try:
-        return read_field(read_json(beside), "image_size", int, str(beside))
+        return read_field(read_json(run_config), "image_size", int, str(run_config))
     except RecursionError as error:
-        raise InputError(f"{beside} is not JSON: {error}; give --resolution") from error
+        raise InputError(f"{run_config} is not JSON: {error}; give --resolution") from error
 
 
 def _network(entry: Any, where: str) -> PublishedNetwork:

@@ -1,4 +1,4 @@
-"""Blocks of a published network, from its shapes.
+"""Rebuild the blocks of a published network from its shapes.
 
 A network has `net` (MobileNetV3 or ProxylessNASNets), `resolution`, `stem_out`, `final_expand`,
 `feature_mix` and `blocks`; a block has in_channels, mid, out_channels, kernel, stride, act, se and
@@ -17,25 +17,25 @@ T = TypeVar("T")
 
 _ACTS = {"relu": "relu", "relu6": "relu6", "h_swish": "hswish", "hswish": "hswish"}
 _NETS = {"MobileNetV3": "hswish", "ProxylessNASNets": "relu6"}  # act of stem and head
-_CLASSES, _IN_CHANNELS = 1000, 3  # ImageNet's, which the published shapes leave out
-LARGEST = 2**31  # no figure of a network is above it
+_CLASSES, _IN_CHANNELS = 1000, 3  # of ImageNet; not part of the published shapes
+LARGEST = 2**31  # largest plausible figure of a network
 
 
 def rebuild(entry: dict[str, Any], where: str) -> tuple[BlockSpec, ...]:
-    """Blocks of a published network; `InputError` names `where` and the field that is wrong."""
+    """Return the blocks of a published network; `InputError` names `where` and the wrong field."""
     net = read_field(entry, "net", str, where)
     if net not in _NETS:
         raise InputError(f"{where}: net is {net!r}, expected {' or '.join(_NETS)}")
     act = _NETS[net]
     shapes = entry.get("blocks")
-    if isinstance(shapes, str):  # a list that its file keeps as text
+    if isinstance(shapes, str):  # a list stored as text
         try:
             shapes = parse_json(shapes)
         except ValueError as error:
             raise InputError(f"{where}: blocks is text that is not JSON: {error}") from error
     if not isinstance(shapes, list) or not shapes:
         raise InputError(f"{where}: blocks is {shapes!r}, expected a list of shapes")
-    stem = spec_or_told(
+    stem = make_spec(
         where,
         kind="stem",
         in_size=read_field(entry, "resolution", int, where),
@@ -62,7 +62,7 @@ def _block(shape: Any, in_size: int, where: str) -> BlockSpec:
     if act not in _ACTS:
         raise InputError(f"{where}: act is {act!r}, expected one of {', '.join(_ACTS)}")
     mid = read_field(shape, "mid", int, where)
-    return spec_or_told(
+    return make_spec(
         where,
         kind="mbconv",
         in_size=in_size,
@@ -78,9 +78,9 @@ def _block(shape: Any, in_size: int, where: str) -> BlockSpec:
 
 
 def _head(entry: dict[str, Any], last: BlockSpec, act: str, where: str) -> tuple[BlockSpec, ...]:
-    """MobileNetV3 mixes features after the pooling; ProxylessNAS has nothing there."""
+    """Return the head; MobileNetV3 has a feature mix after the pooling, ProxylessNAS has none."""
     expanded = read_field(entry, "final_expand", int, where)
-    final = spec_or_told(
+    final = make_spec(
         where,
         kind="final_expand",
         in_size=last.out_size,
@@ -88,23 +88,23 @@ def _head(entry: dict[str, Any], last: BlockSpec, act: str, where: str) -> tuple
         out_channels=expanded,
         act=act,
     )
-    pool = spec_or_told(
+    pool = make_spec(
         where, kind="avg_pool", in_size=final.out_size, in_channels=expanded, out_channels=expanded
     )
-    one = spec_or_told(
+    classifier = make_spec(
         where, kind="classifier", in_size=1, in_channels=expanded, out_channels=_CLASSES
     )
     if entry["net"] == "ProxylessNASNets":
-        return final, pool, one
+        return final, pool, classifier
     mixed = read_field(entry, "feature_mix", int, where)
-    mix = spec_or_told(
+    mix = make_spec(
         where, kind="feature_mix", in_size=1, in_channels=expanded, out_channels=mixed, act=act
     )
-    return final, pool, mix, replace(one, in_channels=mixed)
+    return final, pool, mix, replace(classifier, in_channels=mixed)
 
 
-def spec_or_told(where: str, **shape: Any) -> BlockSpec:
-    """Make a block; `InputError` names `where` and what no block can be."""
+def make_spec(where: str, **shape: Any) -> BlockSpec:
+    """Make a block; `InputError` names `where` and the invalid property."""
     try:
         return BlockSpec(**shape)
     except InputError as error:
@@ -116,8 +116,8 @@ def read_field(entry: Any, name: str, kind: type[T], where: str) -> T:
     if not isinstance(entry, dict):
         raise InputError(f"{where}: {type(entry).__name__}, expected a JSON object")
     value = entry.get(name)
-    no_integer = kind is int and isinstance(value, bool)
+    is_bool = kind is int and isinstance(value, bool)
     too_large = isinstance(value, int) and abs(value) > LARGEST
-    if not isinstance(value, kind) or no_integer or too_large:
+    if not isinstance(value, kind) or is_bool or too_large:
         raise InputError(f"{where}: {name} is {value!r:.40}, expected {kind.__name__}")
     return value

@@ -1,4 +1,4 @@
-"""`Draws`: an epoch's sub-networks, drawn before it starts; and the draws of OFA, all uniform."""
+"""`Draws`: sub-networks of an epoch, drawn before it starts; and OFA's uniform draws."""
 
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -9,28 +9,28 @@ from supernet.space.codes import Codes, Layout
 
 
 class Draws(Protocol):
-    """Sub-networks for training steps."""
+    """Draws sub-networks for training steps."""
 
     def plan(self, rng: np.random.Generator, steps: int, subnets: int) -> Codes:
-        """Draw (steps, subnets, columns) int16 codes; all of one step share one resolution.
+        """Draw canonical codes int16 (steps, subnets, columns); a step has one resolution.
 
-        Canonical codes. All that is random comes from `rng`: equal generators give equal plans.
+        `rng` is the only source of randomness: equal generators give equal plans.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class UniformDraws:
-    """Each choice uniform and independent (OFA, Cai et al., ICLR 2020), a resolution a step."""
+    """Uniform, independent choices (OFA, Cai et al., ICLR 2020), with one resolution per step."""
 
     layout: Layout = field(repr=False)
 
     def plan(self, rng: np.random.Generator, steps: int, subnets: int) -> Codes:
         """Draw (steps, subnets, columns) codes, see `Draws.plan`."""
         codes = self.layout.sample(rng, steps * subnets).reshape(steps, subnets, -1)
-        codes[:, :, 0] = codes[:, :1, 0]  # that of a step's first network
+        codes[:, :, 0] = codes[:, :1, 0]  # the resolution of the step's first network
         return codes
 
     def describe(self) -> str:
-        """How networks are drawn, in one line."""
+        """Describe how networks are drawn in one line."""
         return f"uniform, {len(self.layout.columns[0].values)} resolutions"

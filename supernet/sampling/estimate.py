@@ -1,8 +1,8 @@
-"""`LossEstimate`: a regression of training losses on choices.
+"""`LossEstimate`: regression of training losses on architecture choices.
 
-Ridge regression on the thermometer features of codes. Networks of one step saw the same images
-with the same weights, so it is their differences from the step's mean that tell; earlier epochs
-are forgotten by degrees, as the weights that they saw are gone.
+Ridge regression on thermometer features of codes. Networks of one step are trained on the same
+images with the same weights, so it fits their differences from the step's mean. Earlier epochs are
+discounted, since the weights have changed.
 """
 
 from collections.abc import Mapping
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     import torch
 
 Floats = NDArray[np.float64]
-KEPT = 0.7  # of an epoch's weight when the next one is learnt
-RIDGE = 1.0  # in differences of one feature seen once
+KEPT = 0.7  # discount of earlier epochs with each new epoch
+RIDGE = 1.0  # ridge parameter
 
 
 @dataclass(frozen=True, kw_only=True)
 class LossEstimate:
-    """Predicted loss of sub-networks beside one another; a value, `learnt` gives the next.
+    """Predicted relative losses of sub-networks; immutable, `learnt` returns an updated copy.
 
-    `gram` (features, features) and `moment` (features,) are sums over what was seen, of features
-    by features and features by losses; `seen` is how many networks, forgotten ones less.
+    `gram` (features, features) and `moment` (features,) are discounted sums of products of
+    features, and of features and losses; `seen` is the discounted number of networks.
     """
 
     values: tuple[tuple[int, ...], ...]
@@ -40,20 +40,20 @@ class LossEstimate:
 
     @classmethod
     def empty(cls, layout: Layout) -> Self:
-        """Nothing learnt. `layout` is that of the whole space, so that all phases share one."""
+        """Return an estimate without data; all phases use the `layout` of the whole space."""
         absent = {j for group in layout.groups for j in range(group.start, group.stop)}
         values = tuple(
             (0, *column.values) if j in absent else column.values
             for j, column in enumerate(layout.columns)
         )
-        size = sum(len(of_column) - 1 for of_column in values)
+        size = sum(len(column_values) - 1 for column_values in values)
         return cls(values=values, gram=np.zeros((size, size)), moment=np.zeros(size), seen=0.0)
 
     def learnt(self, codes: Codes, losses: Floats) -> Self:
-        """Learn an epoch: codes (steps, subnets, columns), and training losses (steps, subnets).
+        """Add an epoch: codes (steps, subnets, columns), and training losses (steps, subnets).
 
-        With one network a step, losses are taken beside the epoch's mean instead of the step's.
-        `InputError` where shapes differ or a loss is not a number.
+        With one network per step, losses are relative to the mean of the epoch, not of the step.
+        Raises `InputError` where shapes differ or a loss is not a number.
         """
         losses = np.asarray(losses, dtype=np.float64)
         if codes.ndim != 3 or losses.shape != codes.shape[:2]:
@@ -67,9 +67,9 @@ class LossEstimate:
             return self
         features = thermometer(codes.reshape(losses.size, -1), self.values)
         features = features.reshape(*losses.shape, -1)
-        beside = (1,) if losses.shape[1] > 1 else (0, 1)
-        features = features - features.mean(axis=beside, keepdims=True)
-        losses = losses - losses.mean(axis=beside, keepdims=True)
+        axes = (1,) if losses.shape[1] > 1 else (0, 1)
+        features = features - features.mean(axis=axes, keepdims=True)
+        losses = losses - losses.mean(axis=axes, keepdims=True)
         design = features.reshape(losses.size, -1)
         return type(self)(
             values=self.values,
@@ -79,16 +79,16 @@ class LossEstimate:
         )
 
     def predict(self, codes: Codes) -> Floats:
-        """Losses (n,) of networks (n, columns), but for a constant that all have in common."""
+        """Return losses (n,) of networks (n, columns), up to a common constant."""
         return np.asarray(thermometer(codes, self.values) @ self._weights)
 
     @cached_property
     def _weights(self) -> Floats:
-        held_back = self.gram + RIDGE * np.eye(len(self.moment))
-        return np.asarray(np.linalg.solve(held_back, self.moment), dtype=np.float64)
+        regularised = self.gram + RIDGE * np.eye(len(self.moment))
+        return np.asarray(np.linalg.solve(regularised, self.moment), dtype=np.float64)
 
     def to_tensors(self) -> "dict[str, torch.Tensor]":
-        """All that was learnt, as float64 tensors for a checkpoint."""
+        """Return the state as float64 tensors for a checkpoint."""
         import torch
 
         return {
@@ -99,18 +99,18 @@ class LossEstimate:
 
     @classmethod
     def from_tensors(cls, layout: Layout, tensors: "Mapping[str, torch.Tensor]") -> Self:
-        """Take up what `to_tensors` gave, bit for bit; `InputError` if it is of another layout."""
+        """Restore the state of `to_tensors` exactly; `InputError` if it is of another layout."""
         import torch
 
         empty = cls.empty(layout)
         size = len(empty.moment)
         expected = {"gram": (size, size), "moment": (size,), "seen": (1,)}
         for name, shape in expected.items():
-            got = tensors.get(name)
-            if got is None or tuple(got.shape) != shape or got.dtype != torch.float64:
-                told = "nothing" if got is None else f"{got.dtype} {tuple(got.shape)}"
+            tensor = tensors.get(name)
+            if tensor is None or tuple(tensor.shape) != shape or tensor.dtype != torch.float64:
+                actual = "nothing" if tensor is None else f"{tensor.dtype} {tuple(tensor.shape)}"
                 raise InputError(
-                    f"what was learnt of losses has {told} for {name}, expected float64 {shape}: "
+                    f"the loss estimate has {actual} for {name}, expected float64 {shape}: "
                     "it is of another space; train from the start"
                 )
         return cls(

@@ -1,10 +1,9 @@
-"""`FocusedDraws`: attention to the best or worst of networks with similar cost (AttentiveNAS).
+"""`FocusedDraws`: train the best or worst of networks with similar cost (AttentiveNAS).
 
-In the manner of AttentiveNAS (Wang et al., CVPR 2021): among candidates of like cost the one of
-highest (best-up) or lowest (worst-up) predicted accuracy is trained. There a target cost is drawn
-and candidates are sought near it; here all candidates of an epoch that have one resolution are put
-in order of cost, and neighbours compete. So costs keep the distribution that the draws have, and
-resolutions, which all of a step share, do too.
+As in AttentiveNAS (Wang et al., CVPR 2021), the candidate of highest (best-up) or lowest (worst-up)
+predicted accuracy is trained among candidates of similar cost. AttentiveNAS draws a target cost and
+candidates near it; here all candidates of an epoch with one resolution are sorted by cost, and
+neighbours compete. This preserves the distributions of costs and of resolutions.
 """
 
 from collections.abc import Callable
@@ -21,16 +20,16 @@ from supernet.space.codes import Codes
 
 Floats = NDArray[np.float64]
 HOW = ("best-up", "worst-up")
-CANDIDATES = 3  # for each network drawn
+CANDIDATES = 3  # per trained network
 
 
 @dataclass(frozen=True, kw_only=True)
 class FocusedDraws:
-    """Of `candidates` networks of like `costs`, the best or the worst by what is predicted.
+    """Selects the best or worst predicted of `candidates` networks with similar `costs`.
 
-    `estimate` learns from training's own losses and may be replaced between plans by
-    `dataclasses.replace`; `accuracy`, where given, is asked instead. While neither knows anything
-    the draws are left as they are.
+    `estimate` learns from training losses and may be replaced between plans by
+    `dataclasses.replace`; `accuracy`, where given, is used instead. Without any data, the draws are
+    not changed.
     """
 
     draws: Draws
@@ -61,21 +60,21 @@ class FocusedDraws:
         return plan
 
     def describe(self) -> str:
-        """How networks are chosen, in one line."""
-        by = "training losses" if self.accuracy is None else "the accuracy predictor"
+        """Describe how networks are chosen in one line."""
+        source = "training losses" if self.accuracy is None else "the accuracy predictor"
         return f"{self.how}: the {'best' if self.how == HOW[0] else 'worst'} of " + (
-            f"{self.candidates} of like cost, by {by}"
+            f"{self.candidates} of similar cost, by {source}"
         )
 
     def _winners(self, pool: Codes) -> Codes:
-        """One of each `candidates` neighbours in cost, of networks (n, columns)."""
+        """Select one of each `candidates` neighbours in cost, of networks (n, columns)."""
         order = np.argsort(self.costs(pool), kind="stable")
         groups = order.reshape(-1, self.candidates)
-        worth = self._worth(pool)[groups]
-        best = worth.argmax(axis=1) if self.how == HOW[0] else worth.argmin(axis=1)
-        return np.asarray(pool[groups[np.arange(len(groups)), best]])
+        values = self._predicted_value(pool)[groups]
+        selected = values.argmax(axis=1) if self.how == HOW[0] else values.argmin(axis=1)
+        return np.asarray(pool[groups[np.arange(len(groups)), selected]])
 
-    def _worth(self, codes: Codes) -> Floats:
+    def _predicted_value(self, codes: Codes) -> Floats:
         if self.accuracy is not None:
             return self.accuracy(codes)
         return -self.estimate.predict(codes)

@@ -1,9 +1,9 @@
-"""Draws within limits too tight to sample and too coupled to count: a random walk.
+"""Draw within limits that are too tight for rejection and cannot be counted, by a random walk.
 
-Metropolis: each choice is redrawn with some chance, and a step that leaves the limits is not
-taken. Redrawing is reversible under uniform draws, so the walk's own distribution is the uniform
-one restricted to networks within the limits. What a walk of finite length gives is near that, not
-it: regions weigh by how many walkers came down into them, where the limits leave no way between.
+Metropolis algorithm: each choice is redrawn with some probability, and moves that leave the limits
+are rejected. Redrawing is reversible under uniform draws, so the stationary distribution is uniform
+over the networks within the limits. A finite walk only approximates it: regions that are not
+connected within the limits are weighted by the number of walkers that reached them.
 """
 
 from dataclasses import dataclass
@@ -14,34 +14,34 @@ from supernet.constraints.feasible import Limits, cheapest
 from supernet.space.codes import Codes, Layout
 
 _WALKERS = 512
-_SETTLING = 400  # moves of every walker down into the limits, and as many within them
-_MOVES = 60  # between a start and what is drawn from it
-_CHANCES = (0.02, 0.05, 0.1, 0.3)  # that a move redraws a choice
+_BURN_IN = 400  # moves of every walker towards the limits, and as many within them
+_MOVES = 60  # moves between a start and the network drawn from it
+_CHANCES = (0.02, 0.05, 0.1, 0.3)  # probabilities that a move redraws a choice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Walk:
-    """Networks (walkers, columns) from which each plan starts, all within the limits."""
+class RandomWalk:
+    """Random walk; `walkers` (walkers, columns) are start networks, all within the limits."""
 
     layout: Layout
     limits: Limits
     walkers: Codes
 
     @classmethod
-    def settled(cls, layout: Layout, limits: Limits) -> "Walk | None":
-        """Come down from random networks into the limits and walk there; None if none arrives.
+    def burned_in(cls, layout: Layout, limits: Limits) -> "RandomWalk | None":
+        """Move random networks into the limits and walk there; None if no network gets there.
 
-        Always the same walkers for the same limits.
+        The walkers are deterministic for the same limits.
         """
         rng = np.random.default_rng(0)
-        at_random = _come_down(layout, limits, rng, layout.sample(rng, _WALKERS))
-        found = np.concatenate([at_random, cheapest(layout, limits.pressure)[0]])
-        found = found[limits.met(found)][:_WALKERS]
-        if not len(found):
+        candidates = _descend(layout, limits, rng, layout.sample(rng, _WALKERS))
+        walkers = np.concatenate([candidates, cheapest(layout, limits.largest_ratio)[0]])
+        walkers = walkers[limits.met(walkers)][:_WALKERS]
+        if not len(walkers):
             return None
-        walk = cls(layout=layout, limits=limits, walkers=found)
+        walk = cls(layout=layout, limits=limits, walkers=walkers)
         return cls(
-            layout=layout, limits=limits, walkers=walk._moved(rng, found, _SETTLING, keep=False)
+            layout=layout, limits=limits, walkers=walk._moved(rng, walkers, _BURN_IN, keep=False)
         )
 
     def plan(self, rng: np.random.Generator, steps: int, subnets: int) -> Codes:
@@ -50,10 +50,10 @@ class Walk:
         firsts = self._moved(rng, starts, _MOVES, keep=False)
         others = np.repeat(firsts, subnets - 1, axis=0)
         for resolution in np.unique(others[:, 0]):
-            alike = self.walkers[self.walkers[:, 0] == resolution]
+            same_resolution = self.walkers[self.walkers[:, 0] == resolution]
             rows = np.flatnonzero(others[:, 0] == resolution)
-            if len(alike):  # else they start from the step's first network
-                others[rows] = alike[rng.integers(len(alike), size=len(rows))]
+            if len(same_resolution):  # otherwise they start from the first network of the step
+                others[rows] = same_resolution[rng.integers(len(same_resolution), size=len(rows))]
         others = self._moved(rng, others, _MOVES, keep=True)
         return np.concatenate(
             [firsts[:, None], others.reshape(steps, subnets - 1, firsts.shape[1])], axis=1
@@ -69,13 +69,13 @@ class Walk:
         return codes
 
 
-def _come_down(layout: Layout, limits: Limits, rng: np.random.Generator, codes: Codes) -> Codes:
-    """Move networks so that the limit that is exceeded most is exceeded by less and less."""
-    pressure = limits.pressure(codes)
-    for chance in rng.choice(_CHANCES, size=_SETTLING):
+def _descend(layout: Layout, limits: Limits, rng: np.random.Generator, codes: Codes) -> Codes:
+    """Move networks so that the largest ratio of cost to limit decreases."""
+    ratio = limits.largest_ratio(codes)
+    for chance in rng.choice(_CHANCES, size=_BURN_IN):
         fresh = layout.mutate(codes, rng, float(chance))
-        of_fresh = limits.pressure(fresh)
-        taken = of_fresh <= np.maximum(pressure, 1.0)
-        codes = np.where(taken[:, None], fresh, codes)
-        pressure = np.where(taken, of_fresh, pressure)
+        fresh_ratio = limits.largest_ratio(fresh)
+        accepted = fresh_ratio <= np.maximum(ratio, 1.0)
+        codes = np.where(accepted[:, None], fresh, codes)
+        ratio = np.where(accepted, fresh_ratio, ratio)
     return codes

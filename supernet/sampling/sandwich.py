@@ -1,7 +1,7 @@
-"""`SandwichDraws`: each step trains the largest network, the smallest, and some between.
+"""`SandwichDraws`: each step trains the largest, the smallest, and random networks.
 
-The sandwich rule (BigNAS, Yu et al., ECCV 2020, section 3.1): what the two bound improves with
-them, and the largest teaches the others on the same images.
+Sandwich rule (BigNAS, Yu et al., ECCV 2020, section 3.1): improving both extremes improves the
+networks between them, and the largest teaches the others on the same images.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,10 +19,10 @@ from supernet.space.codes import Codes, Layout
 
 @dataclass(frozen=True, kw_only=True)
 class SandwichDraws:
-    """First the largest, then the smallest network of a step's resolution, the rest from `draws`.
+    """First the largest, then the smallest network of a step's resolution, then draws of `draws`.
 
-    `largest` and `smallest` have one code (columns,) for each resolution. Where `smallest` has
-    none, for it does not meet the limits, the second network is from `draws` too.
+    `largest` and `smallest` have a code (columns,) per resolution. Where the smallest does not meet
+    the limits, it is missing, and the second network is also from `draws`.
     """
 
     draws: Draws
@@ -31,14 +31,14 @@ class SandwichDraws:
 
     @classmethod
     def of(cls, draws: Draws, layout: Layout, limits: Sequence[Constraint] = ()) -> Self:
-        """Take both extremes from a layout; the largest, as the teacher, whatever the limits."""
+        """Take both extremes from a layout; the largest is the teacher and ignores the limits."""
         resolutions = layout.columns[0].values
-        least = np.stack([smallest(layout, resolution) for resolution in resolutions])
-        met = Limits(tuple(limits)).met(least)
+        smallest_codes = np.stack([smallest(layout, resolution) for resolution in resolutions])
+        met = Limits(tuple(limits)).met(smallest_codes)
         return cls(
             draws=draws,
             largest={resolution: largest(layout, resolution) for resolution in resolutions},
-            smallest={int(code[0]): code for code in least[met]},
+            smallest={int(code[0]): code for code in smallest_codes[met]},
         )
 
     def plan(self, rng: np.random.Generator, steps: int, subnets: int) -> Codes:
@@ -58,8 +58,8 @@ class SandwichDraws:
         return np.concatenate([largest, drawn], axis=1)
 
     def describe(self) -> str:
-        """How a step is made up, in one line."""
-        of = len(self.largest)
-        without = of - len(self.smallest)
-        told = f" (not within the limits at {without} of {of} resolutions)" if without else ""
-        return f"sandwich: the largest, the smallest{told}, the rest drawn"
+        """Describe the networks of a step in one line."""
+        total = len(self.largest)
+        missing = total - len(self.smallest)
+        note = f" (not within the limits at {missing} of {total} resolutions)" if missing else ""
+        return f"sandwich: the largest, the smallest{note}, the rest drawn"

@@ -12,33 +12,33 @@ from supernet.search.problem import Problem
 from supernet.search.strategy import Proposals
 from supernet.space.codes import Layout
 
-MOST_NETWORKS = 5_000_000  # beyond which looking at every one takes too long
+MOST_NETWORKS = 5_000_000  # largest number of networks for exhaustive search
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RandomSearch:
-    """Networks drawn uniformly, `batch` at a time: what any other strategy must beat."""
+    """Uniform random networks, `batch` at a time: the baseline of all strategies."""
 
     name: ClassVar[str] = "random"
 
     batch: int = 100
 
     def propose(self, problem: Problem, rng: np.random.Generator) -> Proposals:
-        """Draw for ever."""
+        """Draw without end."""
         while True:
             yield problem.layout.sample(rng, self.batch)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exhaustive:
-    """Every network of the space, `batch` at a time, for spaces that are small enough."""
+    """Every network of a small space, `batch` at a time."""
 
     name: ClassVar[str] = "exhaustive"
 
     batch: int = 8192
 
     def propose(self, problem: Problem, rng: np.random.Generator) -> Proposals:
-        """Go through all; `InputError` where there are too many."""
+        """Propose all networks; `InputError` where there are too many."""
         del rng
         layout = problem.layout
         networks = layout.count() * len(layout.columns[0].values)
@@ -53,16 +53,16 @@ class Exhaustive:
 
 
 def every_network(layout: Layout) -> Iterator[list[int]]:
-    """Each network's canonical code once."""
+    """Yield the canonical code of each network once."""
     widths = [column.values for column in layout.columns[layout.width_start :]]
     for resolution in layout.columns[0].values:
         for depths in product(*(c.values for c in layout.columns[1 : layout.kernel_start])):
             present = [depths[stage] > index for stage, index in layout.slots]
             choices = [
-                column.values if present[place % len(present)] else (0,)
-                for place, column in enumerate(
+                column.values if present[slot % len(present)] else (0,)
+                for slot, column in enumerate(
                     layout.columns[layout.kernel_start : layout.width_start]
                 )
             ]
-            for rest in product(*choices, *widths):
-                yield [resolution, *depths, *rest]
+            for choice in product(*choices, *widths):
+                yield [resolution, *depths, *choice]

@@ -1,4 +1,4 @@
-"""Callbacks of a search: what it reports while it runs."""
+"""Progress reports of a running search."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,11 +7,11 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchProgress:
-    """How a search stands. `costs` are those of the best network, by limit, as are `limits`.
+    """Progress of a search. `costs` (of the best network) and `limits` are by name of the limit.
 
-    Budgets are None where there is none; `front` is the size of a front, None where one network
-    is sought; `accuracy` a fraction, None while nothing is within the limits. `idle` generations
-    of `patience` have brought nothing better.
+    Budgets may be None. `front` is the size of a front, None in a search for a single network.
+    `accuracy` is a fraction, None while no network is within the limits. `idle` of at most
+    `patience` generations have brought no improvement.
     """
 
     what: str
@@ -29,22 +29,22 @@ class SearchProgress:
 
 
 class Watcher(Protocol):
-    """Is shown each generation of a search."""
+    """Receives the progress after each generation of a search."""
 
-    def show(self, look: SearchProgress) -> None:
-        """Take a look; called often, so it decides itself how often to draw."""
+    def show(self, progress: SearchProgress) -> None:
+        """Show the progress; called often, so implementations limit their updates."""
         ...
 
     def close(self) -> None:
-        """The search has ended, well or not."""
+        """Handle the end of the search, also after an error."""
         ...
 
 
 class NoWatcher:
-    """Sees nothing; for tests and for use as a library."""
+    """Ignores all progress."""
 
-    def show(self, look: SearchProgress) -> None:
-        del look
+    def show(self, progress: SearchProgress) -> None:
+        del progress
 
     def close(self) -> None:
         pass

@@ -5,15 +5,15 @@ from numpy.typing import NDArray
 
 from supernet.search.problem import Floats, Rows, Scored
 
-COARSE_ACCURACY = 1e-4  # differences below are none that a search should go on for
+COARSE_ACCURACY = 1e-4  # smaller improvements do not prolong a search
 COARSE_COST = 0.005  # relative
 
 
 def extended(front: Scored, more: Scored) -> Scored:
-    """Front of a front and more networks: those within the limits that nothing dominates.
+    """Return the front of a front and further networks: feasible and not dominated.
 
-    One network dominates another where it is no worse in anything and better in something; of
-    equals the one that was there first is kept. From the cheapest in the first objective.
+    A network dominates another if it is at least as good in everything and better in something; of
+    equal networks the first one is kept. The result is sorted by the first objective.
     """
     more = more.take(more.excess == 0)
     more = more.take(_undominated(_figures(more)))
@@ -26,29 +26,29 @@ def extended(front: Scored, more: Scored) -> Scored:
 
 
 def _figures(scored: Scored) -> Floats:
-    """All that is to be low, (n, objectives + 1)."""
+    """Return the figures to minimise, (n, objectives + 1)."""
     return np.column_stack([scored.objectives, -scored.accuracy])
 
 
-def _no_worse(one: Floats, other: Floats) -> NDArray[np.bool_]:
-    """Whether each of `one` is no worse in anything than each of `other`, (n, m)."""
-    found = np.ones((len(one), len(other)), dtype=np.bool_)
-    for k in range(one.shape[1]):
-        found &= one[:, None, k] <= other[None, :, k]
-    return found
+def _no_worse(first: Floats, second: Floats) -> NDArray[np.bool_]:
+    """Return whether each of `first` is nowhere worse than each of `second`, (n, m)."""
+    result = np.ones((len(first), len(second)), dtype=np.bool_)
+    for k in range(first.shape[1]):
+        result &= first[:, None, k] <= second[None, :, k]
+    return result
 
 
 def _undominated(figures: Floats) -> Rows:
-    """Rows that nothing dominates, each figure once."""
+    """Return the rows that are not dominated, without duplicates."""
     _, first = np.unique(figures, axis=0, return_index=True)
-    own = figures[first]
-    return np.asarray(first[_no_worse(own, own).sum(axis=0) == 1])
+    unique = figures[first]
+    return np.asarray(first[_no_worse(unique, unique).sum(axis=0) == 1])
 
 
 def is_new(scored: Scored, front: Scored) -> bool:
-    """Whether any of the networks is better than the front by more than a coarse step.
+    """Return whether any network improves the front by more than a coarse step.
 
-    Epsilon-dominance (Laumanns et al. 2002): a front grows by ever smaller steps otherwise.
+    Epsilon-dominance (Laumanns et al. 2002) ignores ever smaller improvements of a front.
     """
     rows = scored.take(scored.excess == 0)
     if not len(rows) or not len(front):
@@ -59,10 +59,10 @@ def is_new(scored: Scored, front: Scored) -> bool:
 
 
 def spread_over(front: Scored, points: int) -> Rows:
-    """Rows of `points` networks spread over a front, its ends among them.
+    """Return rows of `points` networks spread over a front, including its ends.
 
-    Of costs in ratio and accuracy by difference, both over their range: each next one is the
-    farthest from those taken. One point is the most accurate.
+    Farthest-point selection by log cost and accuracy, both relative to their range. A single point
+    is the most accurate one.
     """
     if len(front) <= points:
         return np.arange(len(front))
@@ -70,11 +70,11 @@ def spread_over(front: Scored, points: int) -> Rows:
     span = np.maximum(np.ptp(figures, axis=0), 1e-12)
     figures = figures / span
     ends = [int(front.accuracy.argmax()), *figures[:, :-1].argmin(axis=0).tolist()]
-    taken = list(dict.fromkeys(ends))[:points]
-    far = np.full(len(front), np.inf)
-    for row in taken:
-        far = np.minimum(far, ((figures - figures[row]) ** 2).sum(axis=1))
-    while len(taken) < points:
-        taken.append(int(far.argmax()))
-        far = np.minimum(far, ((figures - figures[taken[-1]]) ** 2).sum(axis=1))
-    return np.unique(taken)
+    selected = list(dict.fromkeys(ends))[:points]
+    distances = np.full(len(front), np.inf)
+    for row in selected:
+        distances = np.minimum(distances, ((figures - figures[row]) ** 2).sum(axis=1))
+    while len(selected) < points:
+        selected.append(int(distances.argmax()))
+        distances = np.minimum(distances, ((figures - figures[selected[-1]]) ** 2).sum(axis=1))
+    return np.unique(selected)

@@ -1,8 +1,7 @@
-"""Runs a strategy: evaluates its proposals, keeps the best, and ends it in time.
+"""Run a search strategy: evaluate its proposals, keep the best, and stop at the budget.
 
-A whole batch is one array of codes, and every predictor sees it at once. What is returned was
-chosen for its predicted accuracy, which is therefore too high on average: the truth is what is
-measured later.
+A batch is one array of codes, which every predictor evaluates at once. The result was selected by
+its predicted accuracy, which is therefore too high on average: measure it afterwards.
 """
 
 import math
@@ -29,10 +28,10 @@ EVALUATIONS, PATIENCE, SECONDS, STRATEGY = "evaluations", "patience", "seconds",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """When a search ends: whichever comes first.
+    """Limits of a search, which ends at the first one reached.
 
-    `evaluations` counts networks, each once; `patience` batches without a better network. A limit
-    of `seconds` makes the result depend on the machine, the others leave it to the seed.
+    `evaluations` counts distinct networks, `patience` batches without improvement. A limit of
+    `seconds` makes the result depend on the machine; without it, only the seed matters.
     """
 
     evaluations: int = 50_000
@@ -49,7 +48,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchPlan:
-    """How to search, until when, and who watches."""
+    """Strategy, budget and progress receiver of a search."""
 
     strategy: Strategy = field(default_factory=Evolution)
     budget: Budget = field(default_factory=Budget)
@@ -59,7 +58,7 @@ class SearchPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """Networks evaluated when the best accuracy within the limits became this."""
+    """Number of networks evaluated when the best accuracy within the limits reached this value."""
 
     evaluated: int
     accuracy: float | None
@@ -67,10 +66,10 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchResult:
-    """The network found. `accuracy` is a fraction, predicted; `predictions` by constraint name.
+    """Result of a search: `accuracy` is a predicted fraction; `predictions` by constraint name.
 
-    `bounds` has what a prediction with its margin comes to, where a limit has one, and
-    `confidence` with what probability such a limit holds. `ended_by` says what ended the search:
+    `bounds` has predictions with their margin, for limits that have one, and `confidence` the
+    probability with which such limits hold. `ended_by` says what ended the search:
     `evaluations`, `patience`, `seconds`, or the `strategy`.
     """
 
@@ -102,8 +101,8 @@ def search(
 ) -> SearchResult:
     """Find the network with the highest `accuracy(codes)` that meets every constraint.
 
-    The same seed gives the same result, unless seconds end it. `InfeasibleError` names the limits
-    that nothing meets, and the network that comes nearest.
+    The same seed gives the same result, unless the time limit ends it. `InfeasibleError` names the
+    limits that no network meets, and the nearest network.
     """
     plan = plan or SearchPlan()
     problem = Problem.of(space, accuracy, constraints)
@@ -115,12 +114,12 @@ def search(
 
 
 def as_share(accuracy: float) -> float:
-    """A predicted accuracy as reported, 0 to 1: a regression may go beyond, and is compared so."""
+    """Clip a predicted accuracy to 0 to 1 for reports; a regression may exceed this range."""
     return min(1.0, max(0.0, float(accuracy)))
 
 
 def result_of(problem: Problem, best: Scored, run: "Run", seed: int) -> SearchResult:
-    """Tell all of one network (one row) that a run found."""
+    """Return the result for one network (one row) of a run."""
     code, space = best.codes[:1], problem.space
     limits = problem.constraints
     blocks = list(_blocks(space, tuple(code[0].tolist())))
@@ -130,15 +129,17 @@ def result_of(problem: Problem, best: Scored, run: "Run", seed: int) -> SearchRe
         code=tuple(int(value) for value in code[0]),
         accuracy=as_share(best.accuracy[0]),
         predictions={
-            **{one.name: float((one.predicted or one.costs)(code)[0]) for one in limits},
-            **{one.name: float(one.costs(code)[0]) for one in problem.objectives},
+            **{limit.name: float((limit.predicted or limit.costs)(code)[0]) for limit in limits},
+            **{limit.name: float(limit.costs(code)[0]) for limit in problem.objectives},
         },
-        bounds={one.name: float(one.costs(code)[0]) for one in limits if one.predicted},
-        confidence=next((one.confidence for one in limits if one.confidence is not None), None),
-        limits={one.name: one.limit for one in limits},
+        bounds={limit.name: float(limit.costs(code)[0]) for limit in limits if limit.predicted},
+        confidence=next(
+            (limit.confidence for limit in limits if limit.confidence is not None), None
+        ),
+        limits={limit.name: limit.limit for limit in limits},
         units={
-            **{one.name: one.unit for one in limits},
-            **{one.name: one.unit for one in problem.objectives},
+            **{limit.name: limit.unit for limit in limits},
+            **{limit.name: limit.unit for limit in problem.objectives},
         },
         macs=sum(block.macs for block in blocks),
         params=sum(block.params for block in blocks),
@@ -151,14 +152,14 @@ def result_of(problem: Problem, best: Scored, run: "Run", seed: int) -> SearchRe
 
 
 def _blocks(space: SearchedSpace, code: tuple[int, ...]) -> Iterator[BlockSpec]:
-    """Blocks of one network; arrays of all that there could be would cost a search's time."""
+    """Yield the blocks of one network, without compiling arrays for the whole space."""
     for position in space.choices:
         values = tuple(code[column] for column in position.columns)
         yield from next(blocks for option, blocks in position.options if option == values)
 
 
 class Run:
-    """One search, and what it has seen."""
+    """A search with its archive and history."""
 
     def __init__(self, problem: Problem, plan: SearchPlan) -> None:
         self.archive = Archive(problem)
@@ -172,15 +173,15 @@ class Run:
         self._idle = 0
         self._started = plan.clock()
 
-    def to_the_end(self, seed: int) -> Scored:
+    def run(self, seed: int) -> Scored:
         """Search until the budget is spent; return the best network, one row."""
         proposals = self._plan.strategy.propose(self._problem, np.random.default_rng(seed))
         try:
             codes = next(proposals)
-            while (scored := self._look_at(codes)) is not None:
+            while (scored := self._evaluate(codes)) is not None:
                 codes = proposals.send(scored)
         except StopIteration:
-            pass  # it has nothing more to propose
+            pass  # the strategy has no more proposals
         finally:
             proposals.close()
             self._plan.watcher.close()
@@ -189,15 +190,15 @@ class Run:
         self.history.append(self._step())
         return self._best
 
-    def _look_at(self, codes: "np.ndarray[tuple[int, int], np.dtype[np.int16]]") -> Scored | None:
-        """Score a batch; None where the search is to end."""
+    def _evaluate(self, codes: "np.ndarray[tuple[int, int], np.dtype[np.int16]]") -> Scored | None:
+        """Score a batch; None where the search ends."""
         budget, before = self._plan.budget, len(self.archive)
         scored = self.archive.score(codes, budget.evaluations - before)
         self._idle += 1
         fresh = self.archive.since(before)
         if len(fresh) and self.found_better(fresh):
             self._idle = 0
-        self._plan.watcher.show(self._look())
+        self._plan.watcher.show(self._progress())
         if len(self.archive) >= budget.evaluations:
             self.ended_by = EVALUATIONS
         elif self._idle >= budget.patience:
@@ -207,19 +208,19 @@ class Run:
         return scored if self.ended_by == STRATEGY else None
 
     def found_better(self, fresh: Scored) -> bool:
-        """Take note of networks just looked at; whether they are worth going on for."""
-        one = fresh.top(1)
-        if self._best is not None and not one.beats(self._best):
+        """Record new networks; return whether they improve the result."""
+        best = fresh.top(1)
+        if self._best is not None and not best.beats(self._best):
             return False
-        self._best = one
+        self._best = best
         self._costs = {
-            limit.name: float(limit.costs(one.codes)[0]) for limit in self._problem.constraints
+            limit.name: float(limit.costs(best.codes)[0]) for limit in self._problem.constraints
         }
         self.history.append(self._step())
         return True
 
     def front_size(self) -> int | None:
-        """How many networks a front has by now; None where one network is sought."""
+        """Return the current size of the front; None in a search for a single network."""
         return None
 
     def _step(self) -> Step:
@@ -228,7 +229,7 @@ class Run:
         accuracy = as_share(best.accuracy[0]) if best is not None and within else None
         return Step(evaluated=len(self.archive), accuracy=accuracy)
 
-    def _look(self) -> SearchProgress:
+    def _progress(self) -> SearchProgress:
         problem, budget = self._problem, self._plan.budget
         return SearchProgress(
             what=f"{self.strategy_name} search",

@@ -1,6 +1,6 @@
-"""Evolutionary search: mutation, crossover, and selection of the best of all.
+"""Evolutionary search: mutation, crossover, and selection of the best networks.
 
-By default it is guided: its first networks, and each better one that it comes upon, are climbed
+By default it includes local search: its first networks, and each better one it finds, are climbed
 from by exact optima of accuracy's own one-choice changes (`local_search`), so that chance
 is left only what interactions hide.
 """
@@ -19,17 +19,17 @@ from supernet.search.problem import Problem, Scored
 from supernet.search.strategy import Proposals
 from supernet.space.codes import Codes
 
-_SIZES = 5  # resolutions that are climbed at, before any other may be chosen
+_SIZES = 5  # resolutions at which local search starts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evolution:
-    """How it goes: a quarter of each population are parents, half of it their mutants.
+    """Evolution: a quarter of each population are parents, half are their mutants.
 
-    A mutation draws a choice anew with probability `mutation`. `climbs` is how many networks are
-    climbed from after the best of a few resolutions: mutants of the best so far, in which a choice
-    is drawn anew with probability `kick`; later, each better network and a child of `every` so
-    many generations. With 0 it is evolution alone.
+    A mutation redraws a choice with probability `mutation`. After the best networks of a few
+    resolutions, local search starts from `climbs` mutants of the best network, in which a choice is
+    redrawn with probability `kick`; later, from each better network and from a child every `every`
+    generations. With `climbs` 0 there is no local search.
     """
 
     name: ClassVar[str] = "evolution"
@@ -49,30 +49,32 @@ class Evolution:
             raise InputError(f"climbs are 0 or more, got {self.climbs}")
 
     def propose(self, problem: Problem, rng: np.random.Generator) -> Proposals:
-        """Begin with random networks, and the smallest and the largest of each resolution."""
+        """Start with random networks, and the smallest and the largest of each resolution."""
         random = problem.layout.sample(rng, self.population)
         ranked = yield np.concatenate([problem.extremes(), random])
         ranked = ranked.take(first_of_each(ranked)).top(self.population)
-        guide = LocalSearch.of(problem) if self.climbs else None
-        if guide is not None:
+        local_search = LocalSearch.of(problem) if self.climbs else None
+        if local_search is not None:
             for start in _best_of_sizes(ranked, problem.space.resolutions):
-                ranked = self._with(ranked, (yield from guide.climb(start, hold=True)))
-            for _ in range(self.climbs if _is_worth(guide, ranked) else 0):
+                ranked = self._with(ranked, (yield from local_search.climb(start, hold=True)))
+            for _ in range(self.climbs if _is_worth(local_search, ranked) else 0):
                 start = yield problem.layout.mutate(ranked.codes[:1], rng, self.kick)
-                ranked = self._with(ranked, (yield from guide.climb(start)))
+                ranked = self._with(ranked, (yield from local_search.climb(start)))
         for generation in count(1):
             children = yield self._children(problem, ranked, rng)
-            before, ranked = ranked, self._with(ranked, children.take(children.fresh))
-            better = ranked.codes[0].tobytes() != before.codes[0].tobytes()
-            if guide is None or not _is_worth(guide, ranked):
+            previous, ranked = ranked, self._with(ranked, children.take(children.fresh))
+            improved = ranked.codes[0].tobytes() != previous.codes[0].tobytes()
+            if local_search is None or not _is_worth(local_search, ranked):
                 continue
-            if better or generation % self.every == 0:
-                start = ranked if better else children
-                ranked = self._with(ranked, (yield from guide.climb(start.take(np.array([0])))))
+            if improved or generation % self.every == 0:
+                start = ranked if improved else children
+                ranked = self._with(
+                    ranked, (yield from local_search.climb(start.take(np.array([0]))))
+                )
 
-    def _with(self, ranked: Scored, more: Scored) -> Scored:
-        together = ranked.joined(more)
-        return together.take(first_of_each(together)).top(self.population)
+    def _with(self, ranked: Scored, added: Scored) -> Scored:
+        candidates = ranked.joined(added)
+        return candidates.take(first_of_each(candidates)).top(self.population)
 
     def _children(self, problem: Problem, ranked: Scored, rng: np.random.Generator) -> Codes:
         layout = problem.layout
@@ -85,25 +87,25 @@ class Evolution:
         return np.concatenate([mutated, crossed])
 
 
-def _is_worth(guide: LocalSearch, ranked: Scored) -> bool:
-    """Whether to climb on: where no sum led within the limits, none will."""
-    return not guide.sums.is_exact or not ranked.excess[0] > 0
+def _is_worth(local_search: LocalSearch, ranked: Scored) -> bool:
+    """Return whether local search can help: not if the exact sums have no feasible network."""
+    return not local_search.sums.is_exact or not ranked.excess[0] > 0
 
 
 def _best_of_sizes(ranked: Scored, resolutions: Sequence[int]) -> list[Scored]:
-    """The best network of each of a few resolutions, spread over all that there are."""
-    places = np.linspace(0, len(resolutions) - 1, min(len(resolutions), _SIZES)).round()
-    wanted = [resolutions[int(place)] for place in places]
-    rows = [np.flatnonzero(ranked.codes[:, 0] == resolution)[:1] for resolution in wanted]
+    """Return the best network of each of a few evenly spread resolutions."""
+    indices = np.linspace(0, len(resolutions) - 1, min(len(resolutions), _SIZES)).round()
+    selected = [resolutions[int(index)] for index in indices]
+    rows = [np.flatnonzero(ranked.codes[:, 0] == resolution)[:1] for resolution in selected]
     return [ranked.take(row) for row in rows if len(row)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegularisedEvolution:
-    """Evolution in which the oldest dies, whatever it was worth (Real et al., AAAI 2019).
+    """Regularised evolution, which always removes the oldest networks (Real et al., AAAI 2019).
 
-    Each of `children` networks a step is a mutant of the best of `sample` drawn from the
-    population; as many of the oldest leave it.
+    Each of `children` networks per step is a mutant of the best of `sample` networks drawn from the
+    population; the same number of oldest networks is removed.
     """
 
     name: ClassVar[str] = "regularised"
@@ -125,15 +127,15 @@ class RegularisedEvolution:
             )
 
     def propose(self, problem: Problem, rng: np.random.Generator) -> Proposals:
-        """Begin with random networks."""
-        living = yield problem.layout.sample(rng, self.population)
+        """Start with random networks."""
+        population = yield problem.layout.sample(rng, self.population)
         while True:
-            drawn = rng.integers(len(living), size=(self.children, self.sample))
-            order = np.lexsort([-living.accuracy, living.excess])
+            drawn = rng.integers(len(population), size=(self.children, self.sample))
+            order = np.lexsort([-population.accuracy, population.excess])
             rank = np.empty(len(order), dtype=np.intp)
             rank[order] = np.arange(len(order))
             parents = drawn[np.arange(self.children), rank[drawn].argmin(axis=1)]
-            children = yield problem.layout.mutate(living.codes[parents], rng, self.mutation)
-            living = living.joined(children).take(
-                np.arange(len(children), len(living) + len(children))
+            children = yield problem.layout.mutate(population.codes[parents], rng, self.mutation)
+            population = population.joined(children).take(
+                np.arange(len(children), len(population) + len(children))
             )

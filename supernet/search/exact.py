@@ -1,9 +1,9 @@
-"""The exact best network of a sum under limits on sums: dynamic programming with bounds.
+"""Find the best network of a sum under limits on sums exactly, by bounded dynamic programming.
 
-Networks are built up choice by choice. What is built so far is dropped where a limit is exceeded,
-where the relaxation (`lagrangian_bound`) says that no network with it reaches what is asked,
-and, under one limit, where something else costs no more and is worth no less. What is asked begins
-just below the bound and comes down until a network reaches it: that one is the best.
+Networks are built choice by choice. A partial network is dropped where it exceeds a limit, where
+the relaxation (`lagrangian_bound`) shows that no completion reaches the required value, and, under
+one limit, where another one is at least as good and as cheap. The required value starts just below
+the bound and decreases until a network reaches it, which is then the best.
 """
 
 import heapq
@@ -11,22 +11,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from supernet.search.dual_descent import lowered
+from supernet.search.dual_descent import descend
 from supernet.search.grid import Floats, Grid
-from supernet.search.lagrangian_bound import Relaxed, Separable, least_bound
-from supernet.search.partial_networks import Built, PartialBounds, Picks
+from supernet.search.lagrangian_bound import Relaxation, Separable, least_bound
+from supernet.search.partial_networks import Choices, PartialBounds, PartialNetworks
 from supernet.space.codes import Codes
 
-_SLIP = 1e-12  # relative: a sum in another order may exceed a limit by rounding
-_FIRST_GAP = 1 / 256  # of what all choices change, below the bound
-_MOST = 100_000  # networks half built, beyond which the best by their bounds are kept
+_SLIP = 1e-12  # relative tolerance for rounding of sums in another order
+_FIRST_GAP = 1 / 256  # first gap below the bound, relative to the spread of all choices
+_MOST = 100_000  # largest number of partial networks to keep, the best by their bounds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Best:
-    """Best networks of a sum, from the best: codes (n, columns), values (n,); `bound` on any.
+class BestNetworks:
+    """Best networks of a sum, best first: codes (n, columns), values (n,), and an upper bound.
 
-    `exact` unless so many were near that some were left out.
+    `exact` unless partial networks had to be dropped.
     """
 
     codes: Codes
@@ -37,9 +37,9 @@ class Best:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchEffort:
-    """How far to go: networks half built that are kept, and resolutions that are gone into.
+    """Limits of the exact search: partial networks to keep, and resolutions to search.
 
-    `steps` are those by which the bound of several limits is lowered before networks are built.
+    `steps` is the number of dual descent steps under several limits before networks are built.
     """
 
     most: int = _MOST
@@ -47,97 +47,110 @@ class SearchEffort:
     steps: int = 40
 
 
-_UTMOST = SearchEffort()
+_FULL_EFFORT = SearchEffort()
 
 
 def best_of_sum(
-    problem: Separable, keep: int = 1, above: float = -np.inf, effort: SearchEffort = _UTMOST
-) -> Best | None:
+    problem: Separable, keep: int = 1, above: float = -np.inf, effort: SearchEffort = _FULL_EFFORT
+) -> BestNetworks | None:
     """Find the best networks of any resolution; None where none is within the limits.
 
-    None too where none is worth more than `above`. Of `keep` networks the first is the best; the
-    others are good, not the next best. All costs must be finite, and no share of one below 0.
+    Also None where no value exceeds `above`. Of `keep` networks the first is the best; the others
+    are good, but not necessarily the next best. Costs must be finite, and their terms not below 0.
     """
     relaxed = least_bound(problem)
-    # By resolution, the highest bound first; each is lowered before it is believed.
-    waiting = [
-        (-float(bound), place, relaxed.at(place)) for place, bound in enumerate(relaxed.bound)
+    # Resolutions by highest bound; each bound is lowered before its networks are built.
+    queue = [
+        (-float(bound), resolution, relaxed.at(resolution))
+        for resolution, bound in enumerate(relaxed.bound)
     ]
-    heapq.heapify(waiting)
-    lowered_at: set[int] = set()
-    found: Best | None = None
+    heapq.heapify(queue)
+    descended: set[int] = set()
+    result: BestNetworks | None = None
     exact, highest = True, -np.inf
-    while waiting:
-        floor = above if found is None else float(found.values[0])
-        negative, place, own = heapq.heappop(waiting)
+    while queue:
+        floor = above if result is None else float(result.values[0])
+        negative, resolution, single_relaxation = heapq.heappop(queue)
         if -negative <= floor:
             break
-        if place not in lowered_at:
-            if found is not None and len(lowered_at) >= effort.sizes:
+        if resolution not in descended:
+            if result is not None and len(descended) >= effort.sizes:
                 exact = False
                 break
-            lowered_at.add(place)
-            own = lowered(problem.at(place), own, effort.steps)
-            heapq.heappush(waiting, (-float(own.bound[0]), place, own))
+            descended.add(resolution)
+            single_relaxation = descend(problem.at(resolution), single_relaxation, effort.steps)
+            heapq.heappush(
+                queue, (-float(single_relaxation.bound[0]), resolution, single_relaxation)
+            )
             continue
         highest = max(highest, -negative)
-        best, all_seen = _best_at(_One(problem.at(place), own, effort.most), keep, floor)
-        exact = exact and all_seen
+        best, complete = _best_at(
+            _SingleResolution(problem.at(resolution), single_relaxation, effort.most), keep, floor
+        )
+        exact = exact and complete
         if best is not None and best.values[0] > floor:
-            best.codes[:, 0] = problem.grid.resolutions[place]
-            found = best
-    return None if found is None else replace(found, bound=highest, exact=exact)
+            best.codes[:, 0] = problem.grid.resolutions[resolution]
+            result = best
+    return None if result is None else replace(result, bound=highest, exact=exact)
 
 
 @dataclass(frozen=True, slots=True)
-class _One:
-    """A problem of one resolution, its relaxation, and how many half-built networks to keep."""
+class _SingleResolution:
+    """Problem of one resolution, its relaxation, and how many partial networks to keep."""
 
     problem: Separable
-    relaxed: Relaxed
+    relaxed: Relaxation
     most: int
 
 
-def _best_at(one: _One, keep: int, floor: float) -> tuple[Best | None, bool]:
-    """Best networks of a problem of one resolution, and whether none was left out.
+def _best_at(
+    single: _SingleResolution, keep: int, floor: float
+) -> tuple[BestNetworks | None, bool]:
+    """Return the best networks of one resolution, and whether none was dropped.
 
-    None where nothing is found that is worth `floor` or more.
+    Returns None where no network reaches `floor`.
     """
-    bound, whole = float(one.relaxed.bound[0]), one.problem.whole
-    gap, found = whole * _FIRST_GAP, None
+    bound, spread = float(single.relaxed.bound[0]), single.problem.value_spread
+    gap, best_networks = spread * _FIRST_GAP, None
     while True:
-        asked = max(bound - gap, floor)
-        builder = _Builder(one, asked)
-        built = builder.build()
-        if len(built) and (found is None or built.values.max() > found.values.max()):
-            found = built
-        if found is not None:
-            best = float(found.values.max())
-            if best >= asked or builder.cut or asked == floor:
+        required = max(bound - gap, floor)
+        builder = _Builder(single, required)
+        networks = builder.build()
+        if len(networks) and (
+            best_networks is None or networks.values.max() > best_networks.values.max()
+        ):
+            best_networks = networks
+        if best_networks is not None:
+            best_value = float(best_networks.values.max())
+            if best_value >= required or builder.truncated or required == floor:
                 break
-            # It is there by what it leaves of the limits; others of its value may be missing.
-            gap = bound - best
-        elif gap > whole or asked == floor or builder.cut:  # a wider gap would be cut to the same
-            return None, not builder.cut
+            # This network was found with slack in the limits; others of its value may be missing.
+            gap = bound - best_value
+        elif (
+            gap > spread or required == floor or builder.truncated
+        ):  # a wider gap would be truncated to the same networks
+            return None, not builder.truncated
         else:
             gap *= 4
-    found = found.take(np.argsort(-found.values, kind="stable")[:keep])
-    codes = decode(one.problem.grid, found.picks)
-    return Best(codes=codes, values=found.values, bound=bound, exact=True), not builder.cut
+    best_networks = best_networks.take(np.argsort(-best_networks.values, kind="stable")[:keep])
+    codes = decode(single.problem.grid, best_networks.choices)
+    return BestNetworks(
+        codes=codes, values=best_networks.values, bound=bound, exact=True
+    ), not builder.truncated
 
 
-def decode(grid: Grid, picks: Picks) -> Codes:
-    """Codes of choices (n, 1 + stages * (width, depth, blocks)) at the grid's first resolution."""
-    codes = np.repeat(grid.template[None], len(picks), axis=0)
-    grid.enters.put(codes, picks[:, 0].astype(np.intp))
+def decode(grid: Grid, choices: Choices) -> Codes:
+    """Return codes of choices (n, 1 + stages * (width, depth, blocks)) at the first resolution."""
+    codes = np.repeat(grid.template[None], len(choices), axis=0)
+    grid.input_width.write(codes, choices[:, 0].astype(np.intp))
     column = 1
     for stage in grid.stages:
-        stage.leaves.put(codes, picks[:, column].astype(np.intp))
-        depth = stage.depths[picks[:, column + 1]]
+        stage.output_width.write(codes, choices[:, column].astype(np.intp))
+        depth = stage.depths[choices[:, column + 1]]
         codes[:, stage.column] = depth
         column += 2
         for block, (kernel, expand) in enumerate(zip(stage.kernels, stage.expands, strict=True)):
-            options = stage.options[block][picks[:, column]]
+            options = stage.options[block][choices[:, column]]
             present = (depth > block)[:, None]
             codes[:, [kernel, expand]] = options * present
             column += 1
@@ -145,118 +158,132 @@ def decode(grid: Grid, picks: Picks) -> Codes:
 
 
 class _Builder:
-    """Builds all networks of one resolution that are worth at least `asked`, and some others."""
+    """Builds all networks of one resolution with at least the required value, and some others."""
 
-    def __init__(self, one: _One, asked: float) -> None:
-        problem, relaxed = one.problem, one.relaxed
-        self._problem, self._relaxed, self._most = problem, relaxed, one.most
-        # All that is built is counted from the base, which every network has.
-        left = problem.limits - np.array([cost.base[0] for cost in problem.costs])
+    def __init__(self, single: _SingleResolution, required: float) -> None:
+        problem, relaxed = single.problem, single.relaxed
+        self._problem, self._relaxed, self._most = problem, relaxed, single.most
+        # Values and costs are relative to the base, which every network has.
+        available = problem.limits - np.array([cost.base[0] for cost in problem.costs])
         prices, self._base = relaxed.prices[0], float(problem.value.base[0])
-        slip = _SLIP * (abs(asked) + abs(self._base))
-        self._asked = PartialBounds(
+        slip = _SLIP * (abs(required) + abs(self._base))
+        self._bounds = PartialBounds(
             prices=prices,
-            limits=left + problem.limits * _SLIP,
-            least=asked - slip - self._base - float(prices @ left),
+            limits=available + problem.limits * _SLIP,
+            least=required - slip - self._base - float(prices @ available),
         )
-        self.cut = False
+        self.truncated = False
 
-    def build(self) -> Built:
-        """Return the whole networks."""
+    def build(self) -> PartialNetworks:
+        """Return the complete networks."""
         by_width, worth = {}, self._relaxed.stages[0].to_go[0]
-        start = Built(np.zeros(1), np.zeros((1, len(self._problem.costs))), np.empty((1, 0), "i2"))
+        start = PartialNetworks(
+            np.zeros(1), np.zeros((1, len(self._problem.costs))), np.empty((1, 0), "i2")
+        )
         for width in range(self._relaxed.entry.shape[1]):
-            value, *costs = self._entries(width)
-            picks = np.array([[width]], dtype=np.int16)
-            first = Built(np.array([value]), np.array([costs]), picks)
-            by_width[width] = self._paired(start, first, float(worth[width]))
-        before = self._relaxed.entry[0]
+            value, *costs = self._entry_figures(width)
+            choices = np.array([[width]], dtype=np.int16)
+            first = PartialNetworks(np.array([value]), np.array([costs]), choices)
+            by_width[width] = self._combine(start, first, float(worth[width]))
+        values_before = self._relaxed.entry[0]
         for number, stage in enumerate(self._relaxed.stages):
-            by_width = self._through(number, by_width, before)
-            before = (before[:, None] + stage.best[0]).max(axis=0)
-        whole = Built.joined(list(by_width.values()))
-        return Built(whole.values + self._base, whole.costs, whole.picks)
+            by_width = self._through_stage(number, by_width, values_before)
+            values_before = (values_before[:, None] + stage.best[0]).max(axis=0)
+        complete = PartialNetworks.concatenated(list(by_width.values()))
+        return PartialNetworks(complete.values + self._base, complete.costs, complete.choices)
 
-    def _through(self, number: int, by_width: dict[int, Built], before: Floats) -> dict[int, Built]:
-        enters, leaves = self._relaxed.stages[number].best.shape[1:]
-        after = np.broadcast_to(self._relaxed.after(number)[0], leaves)
-        found = {}
-        for leave in range(leaves):
-            parts = [self._none(number)]
-            for enter in range(enters):
-                outside = float(before[enter] + after[leave])
-                own = self._stage(number, enter, leave, outside)
-                parts.append(self._paired(by_width[enter], own, float(after[leave])))
-            found[leave] = self._fewer(Built.joined(parts))
-        return found
+    def _through_stage(
+        self, number: int, by_width: dict[int, PartialNetworks], values_before: Floats
+    ) -> dict[int, PartialNetworks]:
+        inputs, outputs = self._relaxed.stages[number].best.shape[1:]
+        values_after = np.broadcast_to(self._relaxed.after(number)[0], outputs)
+        by_output = {}
+        for output_width in range(outputs):
+            parts = [self._empty(number)]
+            for input_width in range(inputs):
+                remaining = float(values_before[input_width] + values_after[output_width])
+                stage_networks = self._stage(number, input_width, output_width, remaining)
+                parts.append(
+                    self._combine(
+                        by_width[input_width], stage_networks, float(values_after[output_width])
+                    )
+                )
+            by_output[output_width] = self._pruned(PartialNetworks.concatenated(parts))
+        return by_output
 
-    def _stage(self, number: int, enter: int, leave: int, outside: float) -> Built:
-        """All of a stage's depths and blocks that can be part of what is asked."""
+    def _stage(
+        self, number: int, input_width: int, output_width: int, remaining: float
+    ) -> PartialNetworks:
+        """Return all depths and blocks of a stage that can be part of a required network."""
         ahead = self._relaxed.stages[number]
-        reduced = _one(ahead.parts.depths, enter, leave)
-        blocks = _one(ahead.parts.blocks, enter, leave)
+        reduced = _at_widths(ahead.parts.depths, input_width, output_width)
+        blocks = _at_widths(ahead.parts.blocks, input_width, output_width)
         sums = np.concatenate([[0.0], np.cumsum(blocks.max(axis=1, initial=-np.inf))])
         stages = [self._problem.value.stages[number]]
         stages += [cost.stages[number] for cost in self._problem.costs]
-        of_depths = [_one(stage.depths, enter, leave) for stage in stages]
-        of_blocks = [_one(stage.blocks, enter, leave) for stage in stages]
-        prefix = Built(
-            np.zeros(1), np.zeros((1, len(stages) - 1)), np.array([[leave]], dtype=np.int16)
+        depth_figures = [_at_widths(stage.depths, input_width, output_width) for stage in stages]
+        block_figures = [_at_widths(stage.blocks, input_width, output_width) for stage in stages]
+        prefix = PartialNetworks(
+            np.zeros(1), np.zeros((1, len(stages) - 1)), np.array([[output_width]], dtype=np.int16)
         )
-        done: list[Built] = []
-        places = np.minimum(self._problem.grid.stages[number].depths, len(blocks))
+        complete: list[PartialNetworks] = []
+        counts = np.minimum(self._problem.grid.stages[number].depths, len(blocks))
         for block in range(len(blocks) + 1):
-            for depth in np.flatnonzero(places == block).tolist():
-                value, *costs = (of_one[depth] for of_one in of_depths)
-                picks = np.zeros((1, 1 + len(blocks) - block), dtype=np.int16)
-                end = Built(np.array([value]), np.array([costs]), picks)
-                ended = self._paired(prefix, end, outside)
-                # The depth's pick comes before those of the blocks.
-                ended.picks[:, 2:] = ended.picks[:, 1:-1].copy()
-                ended.picks[:, 1] = depth
-                done.append(ended)
-            deeper = places > block
+            for depth in np.flatnonzero(counts == block).tolist():
+                value, *costs = (figures[depth] for figures in depth_figures)
+                choices = np.zeros((1, 1 + len(blocks) - block), dtype=np.int16)
+                ending = PartialNetworks(np.array([value]), np.array([costs]), choices)
+                finished = self._combine(prefix, ending, remaining)
+                # The choice of depth comes before those of the blocks.
+                finished.choices[:, 2:] = finished.choices[:, 1:-1].copy()
+                finished.choices[:, 1] = depth
+                complete.append(finished)
+            deeper = counts > block
             if not deeper.any():
                 break
-            rest = float((reduced + sums[places])[deeper].max() - sums[block + 1])
-            options = Built(
-                of_blocks[0][block],
-                np.array([of_one[block] for of_one in of_blocks[1:]])
+            best_rest = float((reduced + sums[counts])[deeper].max() - sums[block + 1])
+            options = PartialNetworks(
+                block_figures[0][block],
+                np.array([figures[block] for figures in block_figures[1:]])
                 .reshape(-1, blocks.shape[1])
                 .T,
                 np.arange(blocks.shape[1], dtype=np.int16)[:, None],
             )
-            prefix = self._paired(prefix, options, outside + rest)
-        return Built.joined(done)
+            prefix = self._combine(prefix, options, remaining + best_rest)
+        return PartialNetworks.concatenated(complete)
 
-    def _none(self, number: int) -> Built:
+    def _empty(self, number: int) -> PartialNetworks:
         stages = self._problem.grid.stages[: number + 1]
         columns = 1 + sum(2 + len(stage.kernels) for stage in stages)
-        return Built.none(len(self._problem.costs), columns)
+        return PartialNetworks.empty(len(self._problem.costs), columns)
 
-    def _entries(self, width: int) -> list[float]:
-        """Value and costs of a first width."""
-        parts = (self._problem.value, *self._problem.costs)
-        return [float(one.entry[0][min(width, one.entry.shape[1] - 1)]) for one in parts]
+    def _entry_figures(self, width: int) -> list[float]:
+        """Return value and costs of an entry width."""
+        terms = (self._problem.value, *self._problem.costs)
+        return [float(term.entry[0][min(width, term.entry.shape[1] - 1)]) for term in terms]
 
-    def _paired(self, one: Built, other: Built, more: float) -> Built:
-        """Each of one with each of the other, as far as they can be part of what is asked."""
-        built, cut = self._asked.pairs(one, other, more)
-        self.cut = self.cut or cut
-        return self._fewer(built)
+    def _combine(
+        self, first: PartialNetworks, second: PartialNetworks, remaining_value: float
+    ) -> PartialNetworks:
+        """Combine each of both, as far as the result can be part of a required network."""
+        combined, truncated = self._bounds.pairs(first, second, remaining_value)
+        self.truncated = self.truncated or truncated
+        return self._pruned(combined)
 
-    def _fewer(self, built: Built) -> Built:
-        """Of beginnings that the same can follow, those that matter."""
+    def _pruned(self, built: PartialNetworks) -> PartialNetworks:
+        """Drop dominated or excess partial networks that have the same completions."""
         if len(built) > 1 and built.costs.shape[1] <= 1:
             return built.undominated()
         if len(built) > self._most:
-            self.cut = True
-            order = np.argsort(-built.reduced(self._asked.prices), kind="stable")
+            self.truncated = True
+            order = np.argsort(-built.reduced(self._bounds.prices), kind="stable")
             return built.take(order[: self._most])
         return built
 
 
-def _one(values: Floats, enter: int, leave: int) -> Floats:
-    """Shares at the only resolution and a pair of widths."""
-    found: Floats = values[0, min(enter, values.shape[1] - 1), min(leave, values.shape[2] - 1)]
-    return found
+def _at_widths(values: Floats, input_width: int, output_width: int) -> Floats:
+    """Return the terms at the only resolution and a pair of widths."""
+    share: Floats = values[
+        0, min(input_width, values.shape[1] - 1), min(output_width, values.shape[2] - 1)
+    ]
+    return share

@@ -1,8 +1,8 @@
-"""The Pareto front of accuracy and costs.
+"""Search the Pareto front of accuracy and costs.
 
-Limits on the objectives are set one after the other over all that the space can do, and the best
-network under each is climbed to (supernet.search.local_search); between, networks of the front have
-mutants and children, and limits go where the front is thinnest.
+Limits on the objectives are set one after the other over their whole range, and local search finds
+the best network under each (supernet.search.local_search). In between, networks of the front get
+mutants and children, and further limits are set where the front is sparse.
 """
 
 from collections.abc import Generator, Sequence
@@ -22,13 +22,13 @@ from supernet.search.strategy import Proposals
 from supernet.space.codes import Codes
 
 MOST_OBJECTIVES = 2
-_SLIP = 1e-9  # relative: sums in another order
+_SLIP = 1e-9  # relative tolerance for rounding
 _NONE = np.zeros(0, dtype=np.intp)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrontSearch:
-    """`climbs` limits over the whole range at first; a climb every so many generations after."""
+    """Front search: `climbs` limits over the whole range, then one every `every` generations."""
 
     name: ClassVar[str] = "front"
 
@@ -40,56 +40,55 @@ class FrontSearch:
     def propose(self, problem: Problem, rng: np.random.Generator) -> Proposals:
         """Begin with random networks, and the smallest and the largest of each resolution."""
         random = problem.layout.sample(rng, self.population)
-        known = yield np.concatenate([problem.extremes(), random])
-        runs = known.objectives[np.isfinite(known.objectives).all(axis=1)]
-        guide = LocalSearch.of(problem) if len(runs) else None
-        known = self._with(known.take(_NONE), known)
-        waiting: list[Floats] = []
-        if guide is not None:
-            known, ends = yield from self._ends(guide, known)
-            least = np.minimum(runs.min(axis=0), np.diagonal(ends))
-            waiting = [*_limits(least, runs.max(axis=0), self.climbs, rng), *ends]
+        front = yield np.concatenate([problem.extremes(), random])
+        finite_costs = front.objectives[np.isfinite(front.objectives).all(axis=1)]
+        local_search = LocalSearch.of(problem) if len(finite_costs) else None
+        front = self._with(front.take(_NONE), front)
+        pending_limits: list[Floats] = []
+        if local_search is not None:
+            front, ends = yield from self._ends(local_search, front)
+            least = np.minimum(finite_costs.min(axis=0), np.diagonal(ends))
+            pending_limits = [*_limits(least, finite_costs.max(axis=0), self.climbs, rng), *ends]
         generation = 0
         while True:
-            if guide is not None and (waiting or generation % self.every == 0):
-                limits = waiting.pop() if waiting else _thinnest(known, rng)
-                found = yield from _climb(guide, _best_under(known, limits), limits)
-                known = self._with(known, found)
-            if not waiting:
+            if local_search is not None and (pending_limits or generation % self.every == 0):
+                limits = pending_limits.pop() if pending_limits else _sparsest(front, rng)
+                climbed = yield from _climb(local_search, _best_under(front, limits), limits)
+                front = self._with(front, climbed)
+            if not pending_limits:
                 generation += 1
-                children = yield self._children(problem, known, rng)
-                known = self._with(known, children)
+                children = yield self._children(problem, front, rng)
+                front = self._with(front, children)
 
     def _ends(
-        self, guide: LocalSearch, known: Scored
+        self, local_search: LocalSearch, front: Scored
     ) -> Generator[Codes, Scored, tuple[Scored, list[Floats]]]:
-        """Limits at the front's ends: the cheapest by each objective, and no limit at all.
+        """Return limits at the ends of the front: the cheapest by each objective, and no limit.
 
-        The cheapest networks are looked at for that, and kept.
+        The cheapest networks are evaluated for that and added to the front.
         """
-        n = known.objectives.shape[1]
-        most = guide.most(n)
+        n = front.objectives.shape[1]
+        upper_bounds = local_search.upper_bounds(n)
         ends = []
         for objective in range(n):
-            codes = guide.within(most).cheapest(objective, n)
+            codes = local_search.within(upper_bounds).cheapest(objective, n)
             if codes is not None:
-                known = self._with(known, (yield codes))
-            end = most.copy()
-            end[objective] = known.objectives[:, objective].min() * (1 + _SLIP)
-            ends.append(end)
-        return known, [*ends, most]
+                front = self._with(front, (yield codes))
+            limits = upper_bounds.copy()
+            limits[objective] = front.objectives[:, objective].min() * (1 + _SLIP)
+            ends.append(limits)
+        return front, [*ends, upper_bounds]
 
-    def _with(self, known: Scored, more: Scored) -> Scored:
-        """The front of both; while nothing is within the limits, what is nearest."""
-        # While nothing is within the limits, what is nearest is kept: no front to extend.
-        is_front = len(known) > 0 and not known.excess.any()
-        more = more if is_front else known.joined(more)
-        front = extended(known if is_front else known.take(_NONE), more)
-        return front if len(front) else more.take(first_of_each(more)).top(self.population)
+    def _with(self, front: Scored, added: Scored) -> Scored:
+        """Return the front of both, or the nearest networks while none is feasible."""
+        is_front = len(front) > 0 and not front.excess.any()
+        added = added if is_front else front.joined(added)
+        result = extended(front if is_front else front.take(_NONE), added)
+        return result if len(result) else added.take(first_of_each(added)).top(self.population)
 
-    def _children(self, problem: Problem, known: Scored, rng: np.random.Generator) -> Codes:
+    def _children(self, problem: Problem, front: Scored, rng: np.random.Generator) -> Codes:
         layout, half = problem.layout, self.population // 2
-        parents = known.codes[rng.integers(len(known), size=(3, half))]
+        parents = front.codes[rng.integers(len(front), size=(3, half))]
         mutated = layout.mutate(parents[0], rng, self.mutation)
         return np.concatenate([mutated, layout.cross(parents[1], parents[2], rng)])
 
@@ -97,10 +96,10 @@ class FrontSearch:
 def search_front(
     problem: Problem, *, seed: int, points: int, plan: SearchPlan
 ) -> list[SearchResult]:
-    """Find the front of a problem with objectives; return `points` of it, from the cheapest.
+    """Find the front of a problem with objectives; return `points` of it, cheapest first.
 
-    The same seed gives the same front, unless seconds end the search. `InfeasibleError` where
-    nothing is within the constraints.
+    The same seed gives the same front, unless the time limit ends the search. Raises
+    `InfeasibleError` where no network is within the constraints.
     """
     if not 1 <= len(problem.objectives) <= MOST_OBJECTIVES:
         raise InputError(
@@ -108,7 +107,7 @@ def search_front(
             f"{len(problem.objectives)}"
         )
     run = FrontRun(problem, replace(plan, strategy=FrontSearch()))
-    nearest = run.to_the_end(seed)
+    nearest = run.run(seed)
     front = run.front
     if not len(front):
         raise InfeasibleError(why_infeasible(problem, nearest.codes))
@@ -118,7 +117,7 @@ def search_front(
 
 
 class FrontRun(Run):
-    """A search that keeps a front, and goes on while that moves."""
+    """Search that keeps a front, and continues while the front improves."""
 
     def __init__(self, problem: Problem, plan: SearchPlan) -> None:
         super().__init__(problem, plan)
@@ -134,48 +133,50 @@ class FrontRun(Run):
         return len(self.front)
 
 
-def _limits(least: Floats, most: Floats, n: int, rng: np.random.Generator) -> list[Floats]:
-    """Limits spread evenly in ratio over each objective's range; of several, in random pairs."""
+def _limits(lowest: Floats, highest: Floats, n: int, rng: np.random.Generator) -> list[Floats]:
+    """Return limits spread evenly in log over each objective's range, in random combinations."""
     shares = (np.arange(n) + 1.0) / n
     columns: Sequence[Floats] = [shares if k == 0 else rng.permutation(shares)
-                                 for k in range(len(least))]  # fmt: skip
+                                 for k in range(len(lowest))]  # fmt: skip
     spread = np.column_stack(columns)
-    return list((least * (most / least) ** spread)[::-1])
+    return list((lowest * (highest / lowest) ** spread)[::-1])
 
 
-def _thinnest(known: Scored, rng: np.random.Generator) -> Floats:
-    """Limits in the middle of a wide gap of the front: of a few gaps drawn, the widest."""
-    ordered = known.objectives[np.isfinite(known.objectives).all(axis=1)]
+def _sparsest(front: Scored, rng: np.random.Generator) -> Floats:
+    """Return limits in the widest of a few random gaps of the front."""
+    ordered = front.objectives[np.isfinite(front.objectives).all(axis=1)]
     ordered = ordered[np.lexsort(ordered.T[::-1])]
     if len(ordered) < 2:
-        return np.asarray(known.objectives[0] * np.exp(rng.normal(0.0, 0.2, size=ordered.shape[1])))
-    places = rng.integers(len(ordered) - 1, size=4)
-    gaps = np.abs(np.log(ordered[places + 1] / ordered[places])).sum(axis=1)
-    place = places[gaps.argmax()]
-    return np.asarray(np.maximum(ordered[place], ordered[place + 1]) * 0.999)
+        return np.asarray(front.objectives[0] * np.exp(rng.normal(0.0, 0.2, size=ordered.shape[1])))
+    indices = rng.integers(len(ordered) - 1, size=4)
+    gaps = np.abs(np.log(ordered[indices + 1] / ordered[indices])).sum(axis=1)
+    index = indices[gaps.argmax()]
+    return np.asarray(np.maximum(ordered[index], ordered[index + 1]) * 0.999)
 
 
-def _best_under(known: Scored, limits: Floats) -> Scored:
-    under = _under(known, limits)
-    order = np.lexsort([-under.accuracy, under.excess])
-    return known.take(order[:1])
+def _best_under(front: Scored, limits: Floats) -> Scored:
+    relative = _under(front, limits)
+    order = np.lexsort([-relative.accuracy, relative.excess])
+    return front.take(order[:1])
 
 
 def _under(scored: Scored, limits: Floats) -> Scored:
-    """The same, with what exceeds these limits on the objectives in the excess."""
+    """Add the excess over these limits on the objectives to the excess."""
     over = np.maximum(scored.objectives / limits - 1.0, 0.0).sum(axis=1)
     return replace(scored, excess=scored.excess + over)
 
 
-def _climb(guide: LocalSearch, start: Scored, limits: Floats) -> Generator[Codes, Scored, Scored]:
-    """Climb under limits on the objectives; return all that was looked at on the way."""
-    climb = guide.within(limits).climb(_under(start, limits))
-    seen = start
+def _climb(
+    local_search: LocalSearch, start: Scored, limits: Floats
+) -> Generator[Codes, Scored, Scored]:
+    """Run local search under limits on the objectives; return all evaluated networks."""
+    climb = local_search.within(limits).climb(_under(start, limits))
+    evaluated = start
     try:
         codes = next(climb)
         while True:
             scored = yield codes
-            seen = seen.joined(scored)
+            evaluated = evaluated.joined(scored)
             codes = climb.send(_under(scored, limits))
     except StopIteration:
-        return seen
+        return evaluated

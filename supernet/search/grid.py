@@ -1,9 +1,8 @@
-"""Choices of a space laid out as arrays: by resolution, stage, depth, block and option.
+"""Choices of a space as arrays by resolution, stage, depth, block and option.
 
-What adds up over choices, a cost or a linear model of accuracy, is `GridSum`: its shares by choice.
-Axes are R resolutions, E and L widths that a stage is entered and left with, D depths, S blocks
-of a stage, O options of a block (its kernel and expansion). An axis on which nothing depends may
-have length 1.
+`GridSum` holds the terms of a sum over choices, such as a cost or a linear model of accuracy. Axes
+are R resolutions, E input and L output widths of a stage, D depths, S blocks of a stage, O options
+of a block (its kernel and expansion). An axis without effect may have length 1.
 """
 
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from supernet.constraints.additive_costs import Additive
+from supernet.constraints.additive_costs import AdditiveCost
 from supernet.constraints.choice_effects import WidthChoice, chain_of, reference_costs
 from supernet.constraints.constraints import Costs
 from supernet.space.codes import Codes, Layout
@@ -23,14 +22,14 @@ Places = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageGrid:
-    """One stage's choices. Blocks' `kernels` and `expands` are columns; `options` (S, O, 2).
+    """Choices of one stage: `kernels` and `expands` are columns of its blocks, `options` (S, O, 2).
 
-    A block with fewer options than others has its last one again.
+    Blocks with fewer options repeat their last option.
     """
 
     column: int
     depths: Codes
-    leaves: WidthChoice
+    output_width: WidthChoice
     kernels: tuple[int, ...]
     expands: tuple[int, ...]
     options: Codes
@@ -43,12 +42,12 @@ class Grid:
     layout: Layout
     template: Codes
     resolutions: Codes
-    enters: WidthChoice
+    input_width: WidthChoice
     stages: tuple[StageGrid, ...]
 
     @classmethod
     def of(cls, layout: Layout) -> Self | None:
-        """Lay the choices out; None where widths are no chain through the stages."""
+        """Return the grid of a layout; None where widths are not a chain through the stages."""
         chain = chain_of(layout)
         if chain is None:
             return None
@@ -59,7 +58,7 @@ class Grid:
             layout=layout,
             template=template,
             resolutions=np.array(layout.columns[0].values, dtype=np.int16),
-            enters=chain[0],
+            input_width=chain[0],
             stages=tuple(
                 _stage(layout, number, chain[number + 1]) for number in range(layout.depths)
             ),
@@ -68,13 +67,13 @@ class Grid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageParts:
-    """Shares of one stage: `depths` (R, E, L, D) and `blocks` (R, E, L, S, O)."""
+    """Terms of one stage: `depths` (R, E, L, D) and `blocks` (R, E, L, S, O)."""
 
     depths: Floats
     blocks: Floats
 
     def at(self, resolution: int) -> "StageParts":
-        """Return the shares at one resolution, by its place."""
+        """Return the terms at one resolution, given its index."""
         return StageParts(
             depths=at_resolution(self.depths, resolution),
             blocks=at_resolution(self.blocks, resolution),
@@ -83,7 +82,7 @@ class StageParts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GridSum:
-    """A sum: `base` (R,) + `entry` (R, E) of the first width + one share for each choice made."""
+    """Sum over choices: `base` (R,) + `entry` (R, E) of the entry width + a term per choice."""
 
     base: Floats
     entry: Floats
@@ -91,37 +90,37 @@ class GridSum:
 
     @classmethod
     def of_costs(cls, grid: Grid, costs: Costs) -> Self | None:
-        """Take a cost apart; None where it is no such sum. No share is below 0.
+        """Decompose a cost into terms of at least 0; None where it is not such a sum.
 
-        The base is infinite, and all else 0, at a resolution at which no network can run.
+        At a resolution without networks that run, the base is infinite and all terms are 0.
         """
         runs = np.isfinite(reference_costs(grid.layout, costs))
         if not runs.any():
             return None
-        narrow = grid.layout.narrowed(grid.resolutions[runs].tolist())
-        additive = Additive.of(narrow, costs)
+        runnable_layout = grid.layout.narrowed(grid.resolutions[runs].tolist())
+        additive = AdditiveCost.of(runnable_layout, costs)
         if additive is None:
             return None
 
-        def every(values: Floats, elsewhere: float = 0.0) -> Floats:
-            whole = np.full((len(runs), *values.shape[1:]), elsewhere)
-            whole[runs] = values
-            return whole
+        def expand(values: Floats, default: float = 0.0) -> Floats:
+            expanded = np.full((len(runs), *values.shape[1:]), default)
+            expanded[runs] = values
+            return expanded
 
         stages = []
-        for stage, of_stage in zip(grid.stages, additive.stages, strict=True):
-            blocks = np.zeros((*of_stage.costs.shape[:3], *stage.options.shape[:2]))
-            for place, slot in enumerate(of_stage.slots):
+        for stage, stage_costs in zip(grid.stages, additive.stages, strict=True):
+            blocks = np.zeros((*stage_costs.costs.shape[:3], *stage.options.shape[:2]))
+            for block, slot in enumerate(stage_costs.slots):
                 options = slot.costs.shape[3]
-                blocks[..., place, :options] = slot.costs
-                blocks[..., place, options:] = slot.costs[..., -1:]
-            stages.append(StageParts(depths=every(of_stage.costs), blocks=every(blocks)))
+                blocks[..., block, :options] = slot.costs
+                blocks[..., block, options:] = slot.costs[..., -1:]
+            stages.append(StageParts(depths=expand(stage_costs.costs), blocks=expand(blocks)))
         return cls(
-            base=every(additive.least, np.inf), entry=every(additive.entry), stages=tuple(stages)
+            base=expand(additive.least, np.inf), entry=expand(additive.entry), stages=tuple(stages)
         )
 
     def at(self, resolution: int) -> "GridSum":
-        """Return the shares at one resolution, by its place."""
+        """Return the terms at one resolution, given its index."""
         return GridSum(
             base=at_resolution(self.base, resolution),
             entry=at_resolution(self.entry, resolution),
@@ -130,26 +129,26 @@ class GridSum:
 
 
 def at_resolution(values: Floats, resolution: int) -> Floats:
-    """Return that of one resolution, by its place; the axis stays, with length 1."""
-    place = resolution if len(values) > 1 else 0
-    return values[place : place + 1]
+    """Return the values of one resolution, given its index; the axis is kept with length 1."""
+    index = resolution if len(values) > 1 else 0
+    return values[index : index + 1]
 
 
-def _stage(layout: Layout, number: int, leaves: WidthChoice) -> StageGrid:
-    places = [place for place, (stage, _) in enumerate(layout.slots) if stage == number]
-    kernels = tuple(layout.kernel_start + place for place in places)
-    expands = tuple(layout.expand_start + place for place in places)
+def _stage(layout: Layout, number: int, output_width: WidthChoice) -> StageGrid:
+    slots = [slot for slot, (stage, _) in enumerate(layout.slots) if stage == number]
+    kernels = tuple(layout.kernel_start + slot for slot in slots)
+    expands = tuple(layout.expand_start + slot for slot in slots)
     by_block = [
         [(k, e) for k in layout.columns[kernel].values for e in layout.columns[expand].values]
         for kernel, expand in zip(kernels, expands, strict=True)
     ]
-    most = max((len(options) for options in by_block), default=1)
-    padded = [options + options[-1:] * (most - len(options)) for options in by_block]
+    longest = max((len(options) for options in by_block), default=1)
+    padded = [options + options[-1:] * (longest - len(options)) for options in by_block]
     return StageGrid(
         column=1 + number,
         depths=np.array(layout.columns[1 + number].values, dtype=np.int16),
-        leaves=leaves,
+        output_width=output_width,
         kernels=kernels,
         expands=expands,
-        options=np.array(padded, dtype=np.int16).reshape(len(places), most, 2),
+        options=np.array(padded, dtype=np.int16).reshape(len(slots), longest, 2),
     )

@@ -1,9 +1,9 @@
-"""Lagrangian bound: the best network where limits are replaced by prices.
+"""Lagrangian bound: the best network where prices replace the limits.
 
-With a price on each cost, choices come apart and the best is picked one by one; what it is worth,
-plus the price of all that the limits allow, is a bound that no network within the limits exceeds.
-Prices are raised or lowered until that bound is as low as it gets (Fisher 1981, "The Lagrangian
-Relaxation Method for Solving Integer Programming Problems").
+With a price on each cost, choices are independent, and the best is chosen for each. Its value plus
+the prices times the limits is an upper bound for all networks within the limits. Prices are changed
+to minimise this bound (Fisher 1981, "The Lagrangian Relaxation Method for Solving Integer
+Programming Problems").
 """
 
 from collections.abc import Sequence
@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from supernet.search.grid import Floats, Grid, GridSum, StageParts, at_resolution
 
-_TRIED = 16  # prices at a time
-_REFINED = 3  # line searches: the first among sizes, each other between the best one's sides
+_TRIED = 16  # prices per line search
+_REFINED = 3  # line searches: first over magnitudes, then between the neighbours of the best
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Separable:
-    """A value to be made large, `costs` to be kept within `limits` (K,), all of them sums.
+    """Maximise a value with `costs` within `limits` (K,), all of them sums over choices.
 
-    `spread` is how far apart values are that matter, where that is not all that they can be.
+    `spread` is the range of the relevant values, by default of all values.
     """
 
     grid: Grid
@@ -32,12 +32,12 @@ class Separable:
     spread: float | None = None
 
     @property
-    def whole(self) -> float:
-        """How far apart values are."""
+    def value_spread(self) -> float:
+        """Range of the values."""
         return spread_of(self.value) if self.spread is None else self.spread
 
     def at(self, resolution: int) -> "Separable":
-        """Return the same at one resolution, by its place."""
+        """Return the problem of one resolution, given its index."""
         return replace(
             self,
             value=self.value.at(resolution),
@@ -47,10 +47,10 @@ class Separable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageAhead:
-    """What a stage is worth at given prices.
+    """Reduced values of a stage at given prices.
 
-    `best` (R, E, L) is of its best depth and blocks; `to_go` (R, E) of it and all after it.
-    `parts` are its shares: value less prices times costs.
+    `best` (R, E, L) is for its best depth and blocks, `to_go` (R, E) for it and all later stages.
+    `parts` are its terms: value minus prices times costs.
     """
 
     parts: StageParts
@@ -58,7 +58,7 @@ class StageAhead:
     to_go: Floats
 
     def at(self, resolution: int) -> "StageAhead":
-        """Return that of one resolution, by its place."""
+        """Return the part of one resolution, given its index."""
         return StageAhead(
             parts=self.parts.at(resolution),
             best=at_resolution(self.best, resolution),
@@ -67,7 +67,7 @@ class StageAhead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Relaxed:
+class Relaxation:
     """The relaxation at `prices` (R, K): `bound` (R,) on the value within the limits."""
 
     prices: Floats
@@ -76,14 +76,14 @@ class Relaxed:
     stages: tuple[StageAhead, ...]
 
     def after(self, number: int) -> Floats:
-        """Worth of all that comes after a stage, by the width that it is left with, (R, L)."""
+        """Return the best value of all later stages, by the output width of a stage, (R, L)."""
         if number + 1 < len(self.stages):
             return self.stages[number + 1].to_go
         return np.zeros((1, 1))
 
-    def at(self, resolution: int) -> "Relaxed":
-        """Return that of one resolution, by its place."""
-        return Relaxed(
+    def at(self, resolution: int) -> "Relaxation":
+        """Return the part of one resolution, given its index."""
+        return Relaxation(
             prices=self.prices[resolution : resolution + 1],
             bound=self.bound[resolution : resolution + 1],
             entry=at_resolution(self.entry, resolution),
@@ -91,8 +91,8 @@ class Relaxed:
         )
 
 
-def relax(problem: Separable, prices: Floats) -> Relaxed:
-    """Work the relaxation out at these prices (R, K)."""
+def relax(problem: Separable, prices: Floats) -> Relaxation:
+    """Compute the relaxation at these prices (R, K)."""
     stages: list[StageAhead] = []
     to_go: Floats | None = None
     for number in reversed(range(len(problem.grid.stages))):
@@ -103,69 +103,69 @@ def relax(problem: Separable, prices: Floats) -> Relaxed:
         to_go = (best + after).max(axis=2)
         stages.append(StageAhead(parts=parts, best=best, to_go=to_go))
     entry = priced([problem.value.entry, *(cost.entry for cost in problem.costs)], prices)
-    entry = np.broadcast_to(entry, (len(entry), len(problem.grid.enters.codes)))
+    entry = np.broadcast_to(entry, (len(entry), len(problem.grid.input_width.codes)))
     base = priced([problem.value.base, *(cost.base for cost in problem.costs)], prices)
     assert to_go is not None
     bound = base + (entry + to_go).max(axis=1) + prices @ problem.limits
-    return Relaxed(prices=prices, bound=bound, entry=entry, stages=tuple(reversed(stages)))
+    return Relaxation(prices=prices, bound=bound, entry=entry, stages=tuple(reversed(stages)))
 
 
 def _widths(grid: Grid, number: int) -> tuple[int, int]:
-    """How many widths a stage may be entered and left with."""
-    enters = grid.stages[number - 1].leaves if number else grid.enters
-    return len(enters.codes), len(grid.stages[number].leaves.codes)
+    """Return the numbers of input and output widths of a stage."""
+    input_width = grid.stages[number - 1].output_width if number else grid.input_width
+    return len(input_width.codes), len(grid.stages[number].output_width.codes)
 
 
 def stage_best(depths: NDArray[np.int16], parts: StageParts) -> Floats:
-    """Worth of the best depth and blocks of a stage, (R, E, L)."""
-    ahead = np.zeros((*parts.depths.shape[:3], parts.blocks.shape[3] + 1))
+    """Return the value of the best depth and blocks of a stage, (R, E, L)."""
+    block_sums = np.zeros((*parts.depths.shape[:3], parts.blocks.shape[3] + 1))
     if parts.blocks.shape[3]:
-        np.cumsum(parts.blocks.max(axis=4), axis=3, out=ahead[..., 1:])
-    places = np.minimum(depths, parts.blocks.shape[3])
-    return np.asarray((parts.depths + ahead[..., places]).max(axis=3))
+        np.cumsum(parts.blocks.max(axis=4), axis=3, out=block_sums[..., 1:])
+    counts = np.minimum(depths, parts.blocks.shape[3])
+    return np.asarray((parts.depths + block_sums[..., counts]).max(axis=3))
 
 
-def least_bound(problem: Separable) -> Relaxed:
-    """Find prices at which the bound is low: by a line search for each in turn.
+def least_bound(problem: Separable) -> Relaxation:
+    """Find prices with a low bound, by a line search over each price in turn.
 
-    With one limit that comes to the lowest there is, to a hundredth of the price; with several
-    it is where supernet.search.dual_descent begins.
+    With one limit, the result is the minimum, to a hundredth of the price; with several, it is the
+    start of supernet.search.dual_descent.
     """
     limits = len(problem.limits)
     resolutions = max(len(part.base) for part in (problem.value, *problem.costs))
     prices = np.zeros((resolutions, limits))
     if not limits:
         return relax(problem, prices)
-    many = repeated(problem, _TRIED)
-    scale = problem.whole / problem.limits
+    batch = repeated(problem, _TRIED)
+    scale = problem.value_spread / problem.limits
     for k in range(limits):
-        tried = _around(prices[:, k], scale[k])
+        candidates = _around(prices[:, k], scale[k])
         for _ in range(_REFINED):
-            prices[:, k], tried = _best_of(many, prices, k, tried)
+            prices[:, k], candidates = _best_of(batch, prices, k, candidates)
     return relax(problem, prices)
 
 
 def _around(prices: Floats, scale: float) -> Floats:
-    """Prices (R, tried), ascending: none, and all sizes that may matter; the one in hand too."""
+    """Return candidate prices (R, tried), ascending: 0, the current one, and all magnitudes."""
     sizes = scale * np.geomspace(2.0**-9, 2.0**5, _TRIED - 2)
     spread = np.broadcast_to(sizes, (len(prices), len(sizes)))
     return np.sort(np.concatenate([np.zeros((len(prices), 1)), prices[:, None], spread], axis=1))
 
 
-def _best_of(many: Separable, prices: Floats, k: int, tried: Floats) -> tuple[Floats, Floats]:
-    """The best of the prices tried (R, tried) on limit `k`, and what to try between its sides."""
+def _best_of(batch: Separable, prices: Floats, k: int, candidates: Floats) -> tuple[Floats, Floats]:
+    """Return the best of the candidates (R, tried) for limit `k`, and finer ones around it."""
     rows = np.repeat(prices, _TRIED, axis=0)
-    rows[:, k] = tried.ravel()
-    bound = relax(many, rows).bound.reshape(tried.shape)
-    place = bound.argmin(axis=1)
-    at = np.arange(len(tried))
-    low = tried[at, np.maximum(place - 1, 0)]
-    high = tried[at, np.minimum(place + 1, _TRIED - 1)]
-    return tried[at, place], np.linspace(low, high, _TRIED, axis=1)
+    rows[:, k] = candidates.ravel()
+    bound = relax(batch, rows).bound.reshape(candidates.shape)
+    best = bound.argmin(axis=1)
+    rows_ = np.arange(len(candidates))
+    low = candidates[rows_, np.maximum(best - 1, 0)]
+    high = candidates[rows_, np.minimum(best + 1, _TRIED - 1)]
+    return candidates[rows_, best], np.linspace(low, high, _TRIED, axis=1)
 
 
 def repeated(problem: Separable, times: int) -> Separable:
-    """The same problem with each resolution `times` over; what has one for all keeps that."""
+    """Return the problem with each resolution repeated; arrays shared by all stay as they are."""
 
     def rows(values: Floats) -> Floats:
         return values.repeat(times, axis=0) if len(values) > 1 else values
@@ -186,7 +186,7 @@ def repeated(problem: Separable, times: int) -> Separable:
 
 
 def priced(parts: Sequence[Floats], prices: Floats) -> Floats:
-    """First of the parts less prices (R, K) times the others, by broadcasting."""
+    """Return the first part minus prices (R, K) times the other parts, by broadcasting."""
     value, *costs = parts
     for k, cost in enumerate(costs):
         value = value - prices[:, k].reshape(-1, *(1,) * (cost.ndim - 1)) * cost
@@ -201,8 +201,8 @@ def _priced_stage(problem: Separable, number: int, prices: Floats) -> StageParts
     )
 
 
-def least_of(value: GridSum) -> float:
-    """What no network is worth less than."""
+def lower_bound(value: GridSum) -> float:
+    """Return a lower bound of the value over all networks."""
     least = float(value.base.min() + value.entry.min())
     for stage in value.stages:
         least += float(stage.depths.min())
@@ -212,7 +212,7 @@ def least_of(value: GridSum) -> float:
 
 
 def spread_of(value: GridSum) -> float:
-    """How much all choices together can change, and no less; a block may be absent too."""
+    """Return an upper bound of the range of values, where blocks may also be absent."""
     total = float(np.ptp(value.base) + np.ptp(value.entry)) + 1e-12
     for stage in value.stages:
         total += float(np.ptp(stage.depths))

@@ -1,4 +1,4 @@
-"""Partial networks of the exact search: their value, their costs, their choices so far."""
+"""Partial networks of the exact search: values, costs and choices so far."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,103 +9,107 @@ from numpy.typing import NDArray
 
 from supernet.search.grid import Floats
 
-Picks = NDArray[np.int16]
+Choices = NDArray[np.int16]
 Rows = NDArray[np.intp]
 _MOST_PAIRS = 500_000
 _HALVINGS = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
-    """Beginnings of networks: their values (n,), costs (n, K) and choices (n, choices)."""
+class PartialNetworks:
+    """Partial networks: values (n,), costs (n, K) and choices (n, choices)."""
 
     values: Floats
     costs: Floats
-    picks: Picks
+    choices: Choices
 
     def __len__(self) -> int:
         return len(self.values)
 
     def take(self, rows: "NDArray[np.bool_] | Rows") -> Self:
         """Return only these rows."""
-        return type(self)(self.values[rows], self.costs[rows], self.picks[rows])
+        return type(self)(self.values[rows], self.costs[rows], self.choices[rows])
 
     def reduced(self, prices: Floats) -> Floats:
-        """Value less prices (K,) times costs, (n,)."""
+        """Return values minus prices (K,) times costs, (n,)."""
         return self.values - self.costs @ prices
 
     @classmethod
-    def joined(cls, parts: "Sequence[Self]") -> Self:
-        """All of them, in order."""
+    def concatenated(cls, parts: "Sequence[Self]") -> Self:
+        """Concatenate them in order."""
         if len(parts) == 1:
             return parts[0]
         return cls(
-            np.concatenate([one.values for one in parts]),
-            np.concatenate([one.costs for one in parts]),
-            np.concatenate([one.picks for one in parts]),
+            np.concatenate([part.values for part in parts]),
+            np.concatenate([part.costs for part in parts]),
+            np.concatenate([part.choices for part in parts]),
         )
 
     @classmethod
-    def none(cls, costs: int, picks: int) -> Self:
-        """No beginning, with so many costs and picks."""
-        return cls(np.zeros(0), np.zeros((0, costs)), np.zeros((0, picks), dtype=np.int16))
+    def empty(cls, costs: int, choices: int) -> Self:
+        """Return an empty set with so many costs and choices."""
+        return cls(np.zeros(0), np.zeros((0, costs)), np.zeros((0, choices), dtype=np.int16))
 
     def undominated(self) -> Self:
-        """Those that nothing is as cheap as and better than, or as good as and cheaper than.
+        """Return those on the Pareto front of value and cost.
 
-        Of one cost at most.
+        There may be at most one cost.
         """
         costs = self.costs[:, 0] if self.costs.shape[1] else np.zeros(len(self))
         order = np.lexsort([-self.values, costs])
         values = self.values[order]
-        kept = np.ones(len(order), dtype=np.bool_)
-        kept[1:] = values[1:] > np.maximum.accumulate(values)[:-1]
-        return self.take(order[kept])
+        on_front = np.ones(len(order), dtype=np.bool_)
+        on_front[1:] = values[1:] > np.maximum.accumulate(values)[:-1]
+        return self.take(order[on_front])
 
 
 @dataclass(frozen=True, slots=True)
 class PartialBounds:
-    """What a beginning must reach: `least` of its reduced value, costs within `limits` (K,)."""
+    """Bounds of partial networks: reduced value of at least `least`, costs within `limits` (K,)."""
 
     prices: Floats
     limits: Floats
     least: float
 
-    def pairs(self, one: Built, other: Built, more: float) -> tuple[Built, bool]:
-        """Each of one followed by each of the other, where that reaches what is asked.
+    def pairs(
+        self, first: PartialNetworks, second: PartialNetworks, remaining_value: float
+    ) -> tuple[PartialNetworks, bool]:
+        """Combine each of `first` with each of `second`, where the result is within the bounds.
 
-        `more` is the best reduced value of all the rest. Where there are very many, those of the
-        highest reduced values are taken, and True is returned with them.
+        `remaining_value` is the best reduced value of all remaining choices. Very many pairs are
+        truncated to those with the highest reduced values, and the second result is True.
         """
-        rows, columns, cut = _high_pairs(
-            one.reduced(self.prices), other.reduced(self.prices), self.least - more
+        rows, columns, truncated = _high_pairs(
+            first.reduced(self.prices), second.reduced(self.prices), self.least - remaining_value
         )
-        costs = one.costs[rows] + other.costs[columns]
-        fits = (costs <= self.limits).all(axis=1)
-        rows, columns = rows[fits], columns[fits]
-        picks = np.concatenate([one.picks[rows], other.picks[columns]], axis=1)
-        return Built(one.values[rows] + other.values[columns], costs[fits], picks), cut
+        costs = first.costs[rows] + second.costs[columns]
+        feasible = (costs <= self.limits).all(axis=1)
+        rows, columns = rows[feasible], columns[feasible]
+        choices = np.concatenate([first.choices[rows], second.choices[columns]], axis=1)
+        return PartialNetworks(
+            first.values[rows] + second.values[columns], costs[feasible], choices
+        ), truncated
 
 
-def _high_pairs(one: Floats, other: Floats, least: float) -> tuple[Rows, Rows, bool]:
-    """Places of the pairs whose sum is at least `least`, found without making the others."""
-    order = np.argsort(-other, kind="stable")
-    falling = -other[order]
+def _high_pairs(first: Floats, second: Floats, least: float) -> tuple[Rows, Rows, bool]:
+    """Return indices of the pairs whose sum is at least `least`, without forming the others."""
+    order = np.argsort(-second, kind="stable")
+    negated = -second[order]
 
-    def counts(asked: float) -> Rows:
-        return np.asarray(np.searchsorted(falling, one - asked, side="right"))
+    def counts(minimum: float) -> Rows:
+        return np.asarray(np.searchsorted(negated, first - minimum, side="right"))
 
-    found = counts(least)
-    cut = int(found.sum()) > _MOST_PAIRS
-    if cut:
-        low, high = least, float(one.max() + other.max())
+    pair_counts = counts(least)
+    truncated = int(pair_counts.sum()) > _MOST_PAIRS
+    if truncated:
+        low, high = least, float(first.max() + second.max())
         for _ in range(_HALVINGS):
-            middle = (low + high) / 2
-            too_many = int(counts(middle).sum()) > _MOST_PAIRS
-            low, high = (middle, high) if too_many else (low, middle)
-        found = counts(low)
-        before = np.cumsum(found) - found
-        found = np.clip(_MOST_PAIRS - before, 0, found)
-    rows = np.repeat(np.arange(len(one)), found)
-    columns = np.arange(len(rows)) - np.repeat(np.cumsum(found) - found, found)
-    return rows, order[columns], cut
+            threshold = (low + high) / 2
+            too_many = int(counts(threshold).sum()) > _MOST_PAIRS
+            low, high = (threshold, high) if too_many else (low, threshold)
+        pair_counts = counts(low)
+        offsets = np.cumsum(pair_counts) - pair_counts
+        pair_counts = np.clip(_MOST_PAIRS - offsets, 0, pair_counts)
+    rows = np.repeat(np.arange(len(first)), pair_counts)
+    columns = np.arange(len(rows)) - np.repeat(np.cumsum(pair_counts) - pair_counts, pair_counts)
+    return rows, order[columns], truncated

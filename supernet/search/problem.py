@@ -1,4 +1,4 @@
-"""The search problem: a space, accuracies, and limits."""
+"""Search problem: a space, accuracies, and limits."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Accuracies = Callable[[Codes], Floats]
 
 
 class SearchedSpace(CodedSpace, Protocol):
-    """What search needs of a `SearchSpace`."""
+    """The interface of `SearchSpace` that search needs."""
 
     @property
     def layout(self) -> Layout: ...
@@ -25,7 +25,7 @@ class SearchedSpace(CodedSpace, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Objective:
-    """A cost to be kept low beside accuracy, for a Pareto front; `unit` as of a `Constraint`."""
+    """Cost to minimise beside accuracy, for a Pareto front; `unit` as in `Constraint`."""
 
     name: str
     costs: Costs
@@ -36,8 +36,8 @@ class Objective:
 class Scored:
     """Networks and their figures: `accuracy` (n,) as fractions, `objectives` (n, objectives).
 
-    `excess` (n,) is by how much limits are exceeded, summed as shares of them; 0 within all.
-    `fresh` (n,) marks those that this search had not seen before.
+    `excess` (n,) is the sum of excesses relative to the limits, 0 within all limits. `fresh` (n,)
+    marks networks that this search had not evaluated before.
     """
 
     codes: Codes
@@ -60,28 +60,26 @@ class Scored:
         )
 
     def top(self, n: int) -> "Scored":
-        """Return the best: first those nearest to the limits, then the most accurate.
+        """Return the `n` best: those with the least excess, then the most accurate.
 
-        The codes themselves settle ties, so that the order never depends on where it came from.
+        Ties are broken by the codes, so that the order is deterministic.
         """
         keys = [*self.codes.T[::-1], -self.accuracy, self.excess]
         return self.take(np.lexsort(keys)[:n])
 
     def beats(self, other: "Scored") -> bool:
-        """Whether the first is better than the other's: nearer to the limits, or as near and more
-        accurate.
-        """
+        """Return whether its first network has less excess, or equal excess and higher accuracy."""
         return bool((self.excess[0], -self.accuracy[0]) < (other.excess[0], -other.accuracy[0]))
 
     def joined(self, *others: "Scored") -> "Scored":
-        """Return all of them, in order."""
+        """Concatenate them in order."""
         parts = (self, *others)
         return Scored(
-            codes=np.concatenate([one.codes for one in parts]),
-            accuracy=np.concatenate([one.accuracy for one in parts]),
-            excess=np.concatenate([one.excess for one in parts]),
-            objectives=np.concatenate([one.objectives for one in parts]),
-            fresh=np.concatenate([one.fresh for one in parts]),
+            codes=np.concatenate([part.codes for part in parts]),
+            accuracy=np.concatenate([part.accuracy for part in parts]),
+            excess=np.concatenate([part.excess for part in parts]),
+            objectives=np.concatenate([part.objectives for part in parts]),
+            fresh=np.concatenate([part.fresh for part in parts]),
         )
 
 
@@ -89,8 +87,7 @@ class Scored:
 class Problem:
     """Find the most accurate network of `space` within every constraint.
 
-    With `objectives`, find the front of networks that none is better than in accuracy and all of
-    them.
+    With `objectives`, find the Pareto front of accuracy and the objectives.
     """
 
     space: SearchedSpace
@@ -102,7 +99,7 @@ class Problem:
     def of(
         cls, space: SearchedSpace, accuracy: Accuracies, constraints: Sequence[Constraint]
     ) -> Self:
-        """One network within limits."""
+        """Return the problem of one network within limits."""
         return cls(space=space, accuracy=accuracy, constraints=tuple(constraints))
 
     @property
@@ -110,7 +107,7 @@ class Problem:
         return self.space.layout
 
     def nothing(self) -> Scored:
-        """No networks, of which nothing need be asked."""
+        """Return the figures of no network."""
         return Scored(
             codes=np.zeros((0, len(self.layout.columns)), dtype=np.int16),
             accuracy=np.zeros(0),
@@ -120,18 +117,20 @@ class Problem:
         )
 
     def score(self, codes: Codes) -> Scored:
-        """Work all figures of the codes (n, columns) out, at once."""
+        """Compute all figures of the codes (n, columns)."""
         excess = np.zeros(len(codes))
         for limit in self.constraints:
             excess += limit.excess(limit.costs(codes))
         accuracy = np.asarray(self.accuracy(codes), dtype=np.float64)
         objectives = np.zeros((len(codes), len(self.objectives)))
-        for place, objective in enumerate(self.objectives):
-            objectives[:, place] = objective.costs(codes)
-        # A network that cannot run costs infinitely much, which is beyond any limit or none.
+        for index, objective in enumerate(self.objectives):
+            objectives[:, index] = objective.costs(codes)
+        # A network that cannot run has infinite cost, which is infeasible even without a limit.
         excess[np.isposinf(objectives).any(axis=1)] = np.inf
         if np.isnan(excess).any() or np.isnan(objectives).any() or not np.isfinite(accuracy).all():
-            raise InputError("a predictor gave a network a figure that is no number; fit it again")
+            raise InputError(
+                "a predictor gave a network a figure that is not a number; fit it again"
+            )
         return Scored(
             codes=codes,
             accuracy=accuracy,
@@ -141,7 +140,7 @@ class Problem:
         )
 
     def extremes(self) -> Codes:
-        """Codes of the smallest and the largest network of each resolution."""
+        """Return codes of the smallest and the largest network of each resolution."""
         space = self.space
         return space.encode(
             [

@@ -1,7 +1,7 @@
-"""The most promising networks to measure: accurate, and near the limit.
+"""Choose the most promising networks to measure: accurate, and near the limit.
 
-Besides the limit itself, networks are searched for at limits somewhat lower and higher: where
-predictions are off, the best network within the limit is the best one predicted at another.
+Networks are searched at the limit and at somewhat lower and higher limits: where predictions are
+wrong, the best network within the limit is the best one predicted at another limit.
 """
 
 from collections.abc import Sequence
@@ -14,18 +14,18 @@ from supernet.search.engine import Run, SearchPlan
 from supernet.search.problem import Accuracies, Problem, SearchedSpace
 from supernet.space.codes import Codes
 
-_APART = 2  # choices by which networks that are measured together differ, where there are enough
+_APART = 2  # minimum number of different choices between networks that are measured together
 _MUTATION, _MUTANTS = 0.1, 2000
-_BRIEFLY = 8  # times less patience, where a search only proposes what to measure
-NEIGHBOURS = 3000  # best networks of a search that candidates are taken of
+_BRIEFLY = 8  # divisor of patience for searches that only propose networks to measure
+NEIGHBOURS = 3000  # best networks of a search, from which candidates are taken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateCount:
-    """How many networks are wanted in all, at which shares of the limit, and which not again.
+    """Number of candidates in all, by shares of the limit, without those already measured.
 
-    Half of them are at the first share, the rest equally many at each of the others. `seen` are
-    codes (n, columns).
+    Half of them are at the first share, the others divided equally among the other shares. `seen`
+    are the codes (n, columns) of measured networks.
     """
 
     count: int
@@ -34,23 +34,23 @@ class CandidateCount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Searched:
-    """What is searched: a space by accuracy, one limit that may be moved, and other constraints."""
+class SearchSetup:
+    """Search setup: a space, accuracies, one limit that may be moved, and other constraints."""
 
     space: SearchedSpace
     accuracy: Accuracies
     limit: Constraint
-    others: tuple[Constraint, ...]
+    other_constraints: tuple[Constraint, ...]
     seed: int
     plan: SearchPlan
 
     def problem(self, share: float = 1.0) -> Problem:
-        """The problem at so much of the limit."""
+        """Return the problem at this share of the limit."""
         limit = replace(self.limit, limit=self.limit.limit * share)
-        return Problem.of(self.space, self.accuracy, [limit, *self.others])
+        return Problem.of(self.space, self.accuracy, [limit, *self.other_constraints])
 
     def run(self, share: float = 1.0) -> Run:
-        """Search at so much of the limit, to the end; more briefly where that is not all of it."""
+        """Run a search at this share of the limit; shares other than 1 get a smaller budget."""
         budget = self.plan.budget
         if share != 1.0:
             budget = replace(
@@ -60,76 +60,79 @@ class Searched:
                 seconds=budget.seconds / _BRIEFLY,
             )
         run = Run(self.problem(share), replace(self.plan, budget=budget))
-        run.to_the_end(self.seed)
+        run.run(self.seed)
         return run
 
 
-def promising(searched: Searched, run: Run, wanted: CandidateCount) -> Codes:
-    """Distinct networks (n, columns), the most accurate predicted within each share of the limit.
+def promising(setup: SearchSetup, run: Run, request: CandidateCount) -> Codes:
+    """Return distinct networks (n, columns) with the highest accuracy at each share of the limit.
 
-    `run` is that of the whole limit. Fewer than wanted where there are no more.
+    `run` is the search at the full limit. Fewer networks than requested if there are no more.
     """
-    taken: list[bytes] = []
-    chosen = wanted.seen[:0]
-    for share, count in zip(wanted.shares, _counts(wanted), strict=True):
-        of_share = run if share == 1.0 else searched.run(share)
-        pool = _pool(searched.problem(share), of_share, searched.seed)
-        fresh = _without(pool, [one.tobytes() for one in wanted.seen] + taken)
-        more = _spread_out(fresh, chosen, count)
-        taken += [one.tobytes() for one in more]
-        chosen = np.concatenate([chosen, more])
-    missing = wanted.count - len(chosen)
-    if missing > 0:  # some limits have too few: the rest are of the whole limit
-        pool = _pool(searched.problem(), run, searched.seed)
-        fresh = _without(pool, [one.tobytes() for one in wanted.seen] + taken)
+    excluded: list[bytes] = []
+    chosen = request.seen[:0]
+    for share, count in zip(request.shares, _counts(request), strict=True):
+        share_run = run if share == 1.0 else setup.run(share)
+        pool = _pool(setup.problem(share), share_run, setup.seed)
+        fresh = _without(pool, [code.tobytes() for code in request.seen] + excluded)
+        spread = _spread_out(fresh, chosen, count)
+        excluded += [code.tobytes() for code in spread]
+        chosen = np.concatenate([chosen, spread])
+    missing = request.count - len(chosen)
+    if missing > 0:  # some shares have too few: fill up from the full limit
+        pool = _pool(setup.problem(), run, setup.seed)
+        fresh = _without(pool, [code.tobytes() for code in request.seen] + excluded)
         chosen = np.concatenate([chosen, fresh[:missing]])
     return chosen
 
 
-def _counts(wanted: CandidateCount) -> list[int]:
-    """How many of each share."""
-    others = len(wanted.shares) - 1
-    rest = wanted.count // 2 if others else 0
-    each = [rest // others + (place < rest % others) for place in range(others)]
-    return [wanted.count - rest, *each]
+def _counts(request: CandidateCount) -> list[int]:
+    """Return the number of networks at each share."""
+    other_shares = len(request.shares) - 1
+    remaining = request.count // 2 if other_shares else 0
+    shares = [
+        remaining // other_shares + (index < remaining % other_shares)
+        for index in range(other_shares)
+    ]
+    return [request.count - remaining, *shares]
 
 
 def _pool(problem: Problem, run: Run, seed: int) -> Codes:
-    """Networks within the limits, the most accurate first: those looked at, and mutants of them."""
-    looked_at = run.archive.all().top(NEIGHBOURS)
-    within = looked_at.take(looked_at.excess == 0)
-    if not len(within):
-        return within.codes
+    """Return feasible networks, the most accurate first: evaluated ones and mutants of them."""
+    evaluated = run.archive.all().top(NEIGHBOURS)
+    feasible = evaluated.take(evaluated.excess == 0)
+    if not len(feasible):
+        return feasible.codes
     rng = np.random.default_rng(seed)
-    parents = within.codes[rng.integers(min(len(within), 20), size=_MUTANTS)]
+    parents = feasible.codes[rng.integers(min(len(feasible), 20), size=_MUTANTS)]
     mutants = problem.score(np.unique(problem.layout.mutate(parents, rng, _MUTATION), axis=0))
-    together = within.joined(mutants.take(mutants.excess == 0)).top(NEIGHBOURS)
-    return together.codes
+    pool = feasible.joined(mutants.take(mutants.excess == 0)).top(NEIGHBOURS)
+    return pool.codes
 
 
-def _without(pool: Codes, taken: Sequence[bytes]) -> Codes:
-    """Networks of the pool that are not taken, each once, in their order."""
-    gone, rows = set(taken), []
-    for row, one in enumerate(pool):
-        key = one.tobytes()
-        if key not in gone:
-            gone.add(key)
+def _without(pool: Codes, excluded: Sequence[bytes]) -> Codes:
+    """Return the networks of the pool that are not excluded, each once, in their order."""
+    seen, rows = set(excluded), []
+    for row, code in enumerate(pool):
+        key = code.tobytes()
+        if key not in seen:
+            seen.add(key)
             rows.append(row)
     return pool[rows]
 
 
 def _spread_out(pool: Codes, chosen: Codes, count: int) -> Codes:
-    """The first `count` that differ from each other and from those chosen, filled up by the next.
+    """Return the first `count` networks that differ from each other and from those chosen.
 
-    So that what is measured says something of more than one network's neighbourhood.
+    The result is filled up by the next ones. Measurements then cover several neighbourhoods.
     """
     rows: list[int] = []
-    kept = list(chosen)
-    for row, one in enumerate(pool):
+    selected = list(chosen)
+    for row, code in enumerate(pool):
         if len(rows) == count:
             break
-        if all(int((one != other).sum()) >= _APART for other in kept):
+        if all(int((code != other).sum()) >= _APART for other in selected):
             rows.append(row)
-            kept.append(one)
-    filled = [row for row in range(len(pool)) if row not in set(rows)]
-    return pool[(rows + filled)[:count]]
+            selected.append(code)
+    fill = [row for row in range(len(pool)) if row not in set(rows)]
+    return pool[(rows + fill)[:count]]

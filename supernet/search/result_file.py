@@ -1,4 +1,4 @@
-"""The file of a search: the network, its figures, and the predictors used."""
+"""Read and write the file of a search: the network, its figures, and the predictors used."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import FileError, InputError
 from bench.files import VALUE_DAMAGE, parse_json, read_bytes, write_text
-from latency_models.tables.statistic import STATISTIC, kept_statistic
+from latency_models.tables.statistic import STATISTIC, statistic_of
 from supernet.search.engine import SearchResult
 from supernet.space.arch import ArchConfig, parse_line
 from supernet.space.arch_file import find_network, parse_values, written_network
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 FORMAT = "ofabench-search-1"
 NOTE = (
-    "accuracy is predicted, and the network was chosen for it being high: expect less, "
+    "accuracy is predicted, and the network was selected by it: expect a lower value, "
     "and measure it with `ofabench verify`"
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundNetwork:
-    """An architecture from a file: a search's result, or a line of an archs file.
+    """Architecture from a file: a search's result, or a line of an archs file.
 
-    `accuracy` (a fraction) and `predicted` (cost by limit's name) are there after a search.
-    `statistics` says by target what of a network's samples its latency is of: the median, or `p90`.
+    `accuracy` (a fraction) and `predicted` (cost by name of the limit) come from a search.
+    `statistics` is the statistic of a latency by target: the median, or `p90`.
     """
 
     space: str
@@ -46,15 +46,15 @@ def result_json(
     predictors: "Sequence[LatencyPredictor]",
     provenance: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """JSON values of one result; `arch` is a line of an archs file.
+    """Return the JSON values of one result; `arch` is a line of an archs file.
 
     `bounds` are predictions with their margin, where limits hold with a `confidence`. By target,
-    `std_ms` is how uncertain the prediction is, `unmeasured` names the blocks that a regression
-    told, `extrapolated` those among them that are unlike all that it was fitted on; `statistics` is
-    what of a network's samples the latency is.
+    `std_ms` is the standard deviation of the prediction, `unmeasured` names the blocks predicted by
+    a regression, `extrapolated` those of them outside its domain, and `statistics` is the statistic
+    of the latency.
     """
     blocks = space.blocks(result.arch)
-    found = {predictor.target.key: predictor.predict(blocks) for predictor in predictors}
+    predictions = {predictor.target.key: predictor.predict(blocks) for predictor in predictors}
     return {
         "format": FORMAT,
         "note": NOTE,
@@ -66,10 +66,14 @@ def result_json(
         "confidence": result.confidence,
         "limits": result.limits,
         "units": result.units,
-        "statistics": {one.target.key: one.statistic for one in predictors},
-        "std_ms": {key: one.std_ms for key, one in found.items()},
-        "unmeasured": {key: [b.key for b in one.unmeasured] for key, one in found.items()},
-        "extrapolated": {key: [b.key for b in one.extrapolated] for key, one in found.items()},
+        "statistics": {predictor.target.key: predictor.statistic for predictor in predictors},
+        "std_ms": {key: prediction.std_ms for key, prediction in predictions.items()},
+        "unmeasured": {
+            key: [b.key for b in prediction.unmeasured] for key, prediction in predictions.items()
+        },
+        "extrapolated": {
+            key: [b.key for b in prediction.extrapolated] for key, prediction in predictions.items()
+        },
         "macs": result.macs,
         "params": result.params,
         "evaluated": result.evaluated,
@@ -87,7 +91,10 @@ def front_json(
     predictors: "Sequence[LatencyPredictor]",
     provenance: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """JSON values of a front, from the cheapest; `objectives` are accuracy and latencies."""
+    """Return the JSON values of a front, cheapest first.
+
+    `objectives` are accuracy and latencies.
+    """
     front = [result_json(space, result, predictors, {}) for result in results]
     return {
         "format": FORMAT,
@@ -99,17 +106,16 @@ def front_json(
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
-    """Write a result as indented JSON, whole or not at all."""
+    """Write a result as indented JSON, atomically."""
     write_text(path, json.dumps(data, indent=2, allow_nan=False) + "\n")
 
 
 def read_network(
     path: Path, pick: int | None = None, space: SearchSpace | str | None = None
 ) -> FoundNetwork:
-    """Read a network of a search's result or of an archs file; see `read_values` for `pick`.
+    """Read a network from a search's result or an archs file; `read_values` describes `pick`.
 
-    `space` is that of a network that names none; a name is of a shipped one, and loaded where it
-    is needed.
+    `space`, or the name of a shipped space, applies to a network that names none.
     """
     data = read_values(path, pick)
     if isinstance(data, dict) and data.get("format") == FORMAT:
@@ -119,8 +125,8 @@ def read_network(
         return FoundNetwork(space=network.space, arch=ArchConfig.from_json(dict(network.fields)))
     if network.space is None and isinstance(space, str):
         space = SearchSpace.load(space)
-    of, arch = find_network(network, space if isinstance(space, SearchSpace) else None)
-    return FoundNetwork(space=of.name, arch=arch)
+    found_space, arch = find_network(network, space if isinstance(space, SearchSpace) else None)
+    return FoundNetwork(space=found_space.name, arch=arch)
 
 
 def _result(path: Path, data: dict[str, Any]) -> FoundNetwork:
@@ -133,7 +139,7 @@ def _result(path: Path, data: dict[str, Any]) -> FoundNetwork:
             predicted={str(name): float(value) for name, value in data["predictions"].items()},
             limits={str(name): float(value) for name, value in data["limits"].items()},
             statistics={
-                str(target): kept_statistic({STATISTIC: value})
+                str(target): statistic_of({STATISTIC: value})
                 for target, value in data.get("statistics", {}).items()
             },
         )
@@ -142,10 +148,11 @@ def _result(path: Path, data: dict[str, Any]) -> FoundNetwork:
 
 
 def read_values(path: Path, pick: int | None = None) -> Any:
-    """Read the values of a network: a search's result, or a network of an archs file.
+    """Read the values of a network from a search's result or an archs file.
 
-    `pick` (from 1) chooses one of a front or of an archs file, in its order. `InputError` where the
-    file has no such one, or several and `pick` is None; `FileError` where it holds none.
+    `pick` (from 1) selects a network of a front or an archs file, in the order of the file. Raises
+    `InputError` where the file has no such network, or several and `pick` is None, and `FileError`
+    where it has none.
     """
     text = read_bytes(path).decode("utf-8-sig", errors="replace").strip()
     if not text:
@@ -156,33 +163,33 @@ def read_values(path: Path, pick: int | None = None) -> Any:
         raise FileError(
             f"{path} is neither a search's result nor a line of an archs file ({error})"
         ) from error
-    data = _whole(text)
+    data = _json_or_none(text)
     if not isinstance(data, dict) or "front" not in data:
         if not values:
             raise FileError(f"{path} holds no network, expected a search's result or archs file")
         if len(values) == 1 and pick not in (None, 1):
             raise InputError(f"{path} holds one network, --pick {pick} asks for another")
-        return values[0] if len(values) == 1 else values[_place(path, len(values), pick)]
+        return values[0] if len(values) == 1 else values[_index(path, len(values), pick)]
     front = data["front"]
     if not isinstance(front, list) or not front or not all(isinstance(v, dict) for v in front):
         raise FileError(f"{path} is a damaged search result (its front); search again")
-    return {**front[_place(path, len(front), pick)], "provenance": data.get("provenance")}
+    return {**front[_index(path, len(front), pick)], "provenance": data.get("provenance")}
 
 
-def _whole(text: str) -> Any:
-    """JSON value of a text; None where it is none."""
+def _json_or_none(text: str) -> Any:
+    """Return the JSON value of a text; None where it is not JSON."""
     try:
         return parse_json(text)
     except ValueError:
         return None
 
 
-def _place(path: Path, count: int, pick: int | None) -> int:
-    """Place of the picked one among `count` networks, from 0."""
+def _index(path: Path, count: int, pick: int | None) -> int:
+    """Return the index, from 0, of the picked network among `count`."""
     if pick is None:
         raise InputError(
-            f"{path} holds {count} networks, expected one: choose with --pick 1 to {count}, "
-            "counted in the file's order"
+            f"{path} holds {count} networks, expected one network: choose with --pick 1 to "
+            f"{count}, counted in the file's order"
         )
     if not 1 <= pick <= count:
         raise InputError(f"{path} holds {count} networks, --pick is {pick}; give 1 to {count}")

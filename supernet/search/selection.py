@@ -1,9 +1,9 @@
-"""The selection effect (winner's curse): how much too fast a searched network is predicted.
+"""Estimate the selection effect (winner's curse): searched networks are predicted too fast.
 
-A search prefers blocks that a predictor takes for faster than they are. How much that comes to is
-simulated: errors of the size that the predictor states are drawn for every block, networks are
-searched by the predictor with those errors in it, and their latencies by the predictor itself say
-how much too low the erring one was.
+A search prefers blocks whose predicted latency is too low. The effect is simulated: random errors
+of the size that the predictor states are drawn for every block, networks are searched with the
+predictor that contains these errors, and its predictions are compared with those of the original
+predictor.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,24 +30,24 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 DRAWS = 6
-# Of each search: enough to climb to near the best, by far not enough to end there.
+# Budget of each search: enough to come near the best network, not to converge.
 BUDGET = Budget(evaluations=3000, patience=8)
-_SAMPLED = 500  # networks, to compare errors on
+_SAMPLED = 500  # random networks to compare errors on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Log of true over predicted latency, searched networks over random ones, (draws,)."""
+    """Log errors of predictions for searched networks, relative to random ones, (draws,)."""
 
     logs: tuple[float, ...]
 
     @property
     def log_mean(self) -> float:
-        """The mean, 0 where it is below: it can only be that a search gains by errors."""
+        """Mean log error, at least 0, since a search can only profit from errors."""
         return max(0.0, float(np.mean(self.logs))) if self.logs else 0.0
 
 
-def selection_effect(  # noqa: PLR0913 - a search's parts, and the predictor that may err
+def selection_effect(  # noqa: PLR0913 - the parts of a search, and the predictor
     space: SearchedSpace,
     accuracy: Accuracies,
     limited: Constraint,
@@ -58,37 +58,41 @@ def selection_effect(  # noqa: PLR0913 - a search's parts, and the predictor tha
 ) -> Selection:
     """Simulate the selection effect of searches under `limited`, a limit on `predictor`.
 
-    A draw in which no network is within the limits says nothing.
+    Draws in which no network is within the limits are ignored.
     """
-    erring = _ErringPredictor.of(space, predictor, seed)
+    error_model = _ErringPredictor.of(space, predictor, seed)
     predicted = limited.predicted or limited.costs
     random = space.sample_codes(np.random.default_rng(seed), _SAMPLED)
     random = random[np.isfinite(predicted(random))]
     logs = []
     for draw in range(DRAWS):
-        wrong_ms = erring.draw(draw)
+        erroneous_ms = error_model.draw(draw)
 
-        def upper(codes: Codes, wrong_ms: Costs = wrong_ms) -> Floats:
-            found: Floats = limited.costs(codes) * (wrong_ms(codes) / predicted(codes))
-            return found
+        def upper(codes: Codes, erroneous_ms: Costs = erroneous_ms) -> Floats:
+            upper_ms: Floats = limited.costs(codes) * (erroneous_ms(codes) / predicted(codes))
+            return upper_ms
 
-        wrong = replace(limited, costs=upper, predicted=wrong_ms)
+        erroneous_limit = replace(limited, costs=upper, predicted=erroneous_ms)
         try:
-            found = search(
-                space, accuracy, [wrong, *others], seed=seed, plan=SearchPlan(budget=BUDGET)
+            result = search(
+                space,
+                accuracy,
+                [erroneous_limit, *others],
+                seed=seed,
+                plan=SearchPlan(budget=BUDGET),
             )
         except InfeasibleError:
             continue
-        codes = np.concatenate([np.array([found.code], dtype=np.int16), random])
-        off = np.log(predicted(codes) / wrong_ms(codes))
-        # What random networks are off by is no gain of the search.
-        logs.append(float(off[0] - np.median(off[1:])))
+        codes = np.concatenate([np.array([result.code], dtype=np.int16), random])
+        log_errors = np.log(predicted(codes) / erroneous_ms(codes))
+        # The error of random networks is not an effect of selection.
+        logs.append(float(log_errors[0] - np.median(log_errors[1:])))
     return Selection(logs=tuple(logs))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _ErringPredictor:
-    """A predictor whose blocks may be wrong, each by itself, relatively by `std`."""
+    """Predictor with independent random block errors of relative standard deviation `std`."""
 
     space: SearchedSpace
     predictor: "LatencyPredictor"
@@ -98,15 +102,15 @@ class _ErringPredictor:
 
     @classmethod
     def of(cls, space: SearchedSpace, predictor: "LatencyPredictor", seed: int) -> Self:
-        """Of random networks' errors: these are what the predictor states when blocks' are `std`.
+        """Choose `std` so that errors of random networks agree with the predictor's own estimate.
 
-        Errors of blocks are independent, so a network's variance is the sum of theirs.
+        Errors of blocks are independent, so the variance of a network is the sum over its blocks.
         """
         specs = sorted(blocks_of(space), key=lambda spec: spec.key)
         costs_ms = dict(zip(specs, predictor.block_ms(specs).tolist(), strict=True))
         codes = space.sample_codes(np.random.default_rng(seed), _SAMPLED)
         ms, std_ms = compile_spread(predictor, space.choices).predict(codes)
-        squares = compile_sum(_each(lambda one: costs_ms[one] ** 2), space.choices).total(codes)
+        squares = compile_sum(_each(lambda spec: costs_ms[spec] ** 2), space.choices).total(codes)
         runs = np.isfinite(ms) & (squares > 0)
         std = float(np.median(std_ms[runs] / np.sqrt(squares[runs]))) if runs.any() else 0.0
         return cls(space=space, predictor=predictor, costs_ms=costs_ms, std=std, seed=seed)
@@ -124,5 +128,5 @@ class _ErringPredictor:
 
 
 def _each(value: Callable[[BlockSpec], float]) -> CostOf:
-    """A figure of blocks one by one, as arrays take it."""
+    """Return a cost function of many blocks from a function of a single block."""
     return lambda specs: np.array([value(spec) for spec in specs], dtype=np.float64)

@@ -1,8 +1,8 @@
-"""The interface of a search strategy: it proposes networks.
+"""Interface of a search strategy, which proposes networks.
 
-A strategy is asked for a generator. It yields codes (n, columns), is sent back what they are worth
-(`Scored`, in the same order), and yields again, until it has nothing more to propose. Budgets,
-seen networks and what was best are the engine's.
+A strategy returns a generator that yields codes (n, columns), receives their figures (`Scored`, in
+the same order), and yields again, until it has no more proposals. The engine manages budgets,
+evaluated networks and the best network.
 """
 
 from collections.abc import Generator
@@ -17,13 +17,13 @@ Proposals = Generator[Codes, Scored, None]
 
 
 class Strategy(Protocol):
-    """A way to search."""
+    """Search strategy."""
 
     @property
     def name(self) -> str:
-        """What people call it, and `--strategy` takes."""
+        """The name in texts and in `--strategy`."""
         ...
 
     def propose(self, problem: Problem, rng: np.random.Generator) -> Proposals:
-        """Begin a search of `problem`; all that is random comes from `rng`."""
+        """Start a search of `problem`; `rng` is the only source of randomness."""
         ...

@@ -1,4 +1,4 @@
-"""`ArchConfig`: which sub-network of a space; and the line of an archs file that holds one."""
+"""`ArchConfig`: the choices of a sub-network, and its line in an archs file."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
@@ -7,7 +7,7 @@ from bench.errors import InputError
 from bench.files import parse_json
 from bench.reading import Rule, from_plain
 
-_LARGEST = 2**31  # no choice of any space comes near it
+_LARGEST = 2**31  # far above any choice of any space
 
 
 def _are_in_range(values: tuple[float, ...]) -> bool:
@@ -20,13 +20,12 @@ _Numbers = Annotated[tuple[int | float, ...], Rule(_are_in_range, "a list of num
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class ArchConfig:
-    """One sub-network, by its choices.
+    """Sub-network, defined by its choices.
 
-    `depths` counts blocks, one figure a stage. `kernels` (pixels) and `expands` (ratios) have one
-    figure for every block that the space can have, stage after stage, and 0 where the depth leaves
-    a block out: so equality and hash see only what the network has. `SearchSpace.canonical` sets
-    those zeros; all that a space returns has them. `widths` are multipliers, for the spaces that
-    have a choice of them.
+    `depths` is the number of blocks per stage. `kernels` (pixels) and `expands` (ratios) have a
+    value for every possible block, stage after stage, and 0 for absent blocks, so that equal
+    networks compare equal. `SearchSpace.canonical` sets those zeros; all networks that a space
+    returns have them. `widths` are multipliers, in spaces with elastic widths.
     """
 
     resolution: Annotated[int, Rule(lambda value: abs(value) <= _LARGEST, "a whole number")]
@@ -52,9 +51,9 @@ class ArchConfig:
 
 
 def parse_line(text: str) -> tuple[str, ArchConfig]:
-    """Read one line of an archs file: the name of its space and the architecture, as written.
+    """Read one line of an archs file: the name of its space, and the architecture as written.
 
-    `SearchSpace.canonical` checks it against its space. `InputError` where it is no such line.
+    `SearchSpace.canonical` checks it against its space. Raises `InputError` for other text.
     """
     try:
         data = parse_json(text)

@@ -1,9 +1,9 @@
-"""Files of architectures: ours (`SearchSpace.to_line`) and those of the package `ofa`.
+"""Read files of architectures, of ofabench (`SearchSpace.to_line`) and of the package `ofa`.
 
-A file is lines, one JSON value, or a list of them; a line may be a Python dictionary as `print`
-writes it. A network may be wrapped under `config`, `arch` and the like, stand beside its figures in
-a list, be JSON inside a string, or be a key, as in the files that OFA's accuracy data are stored
-in. It may leave its space out, where the user names that or only one has such a network.
+A file holds lines, one JSON value, or a list of values; a line may be a Python dictionary as
+`print` writes it. A network may be nested under `config`, `arch` etc., be in a list with its
+figures, be JSON inside a string, or be a key, as in the files of OFA's accuracy data. It may omit
+its space, where the user names it or only one space has such a network.
 """
 
 import ast
@@ -22,13 +22,13 @@ WRAPPERS = (
     "config", "arch", "net_config", "arch_config", "subnet", "subnet_config", "net_setting",
     "architecture", "child_arch",
 )  # fmt: skip
-_DEEPEST = 4  # wrappers inside one another
+_DEEPEST = 4  # nested wrappers
 _LONGEST_LITERAL = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenNetwork:
-    """A network as a file has it: at `where`, of `space` if the file says, by its `fields`."""
+    """Network as in a file: its location `where`, its `space` if given, and its `fields`."""
 
     where: str
     space: str | None
@@ -36,11 +36,11 @@ class WrittenNetwork:
 
     @property
     def is_complete(self) -> bool:
-        """Whether it is read without its space at hand: in our fields, and the space named."""
+        """Whether it names its space and has the fields of ofabench, so that it needs no space."""
         return self.space is not None and not is_ofa_arch(self.fields)
 
     def arch_in(self, space: SearchSpace, resolution: int | None = None) -> ArchConfig:
-        """The network of `space`; `InputError` names `where` and the field that is wrong."""
+        """Return the network of `space`; `InputError` names `where` and the wrong field."""
         try:
             if is_ofa_arch(self.fields):
                 return arch_of_ofa(self.fields, space, resolution)
@@ -50,43 +50,43 @@ class WrittenNetwork:
 
 
 def parse_networks(text: str, where: str) -> list[WrittenNetwork]:
-    """Networks of a file's text; `InputError` names `where` and what is wrong."""
+    """Return the networks of a file's text; `InputError` names `where` and the problem."""
     values = list(parse_values(text, where))
     if len(values) == 1 and values[0][1] == where and "\n" not in text.strip():
         values = [(values[0][0], f"{where}, line 1")]
-    return [written_network(value, at) for value, at in values]
+    return [written_network(value, location) for value, location in values]
 
 
 def parse_values(text: str, where: str) -> Iterator[tuple[Any, str]]:
-    """Values of a file's text, each with its place: of the whole, of a list, or of each line."""
+    """Yield the values of a file's text with their locations."""
     text = text.removeprefix("\ufeff")
     try:
         yield from _values(_parse(text), where)
         return
     except ValueError:
-        lines = [(at, line) for at, line in enumerate(text.splitlines(), 1) if line.strip()]
-    for at, line in lines:
-        place = f"{where}, line {at}"
+        lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    for number, line in lines:
+        location = f"{where}, line {number}"
         try:
             value = _parse(line)
         except ValueError as error:
-            raise InputError(f"{place}: not a line of an archs file: {error}") from error
-        for inner, _ in _values(value, place):
-            yield inner, place
+            raise InputError(f"{location}: not a line of an archs file: {error}") from error
+        for element, _ in _values(value, location):
+            yield element, location
 
 
 def holds_network(value: Any) -> bool:
-    """Whether a value is a network by its choices, wrapped or not."""
+    """Return whether a value is a network, nested or not."""
     return _unwrapped(value) is not None
 
 
 def written_network(value: Any, where: str) -> WrittenNetwork:
-    """The network that a value holds; `InputError` where it holds none."""
+    """Return the network that a value holds; `InputError` where it holds none."""
     fields = _unwrapped(value)
     if fields is None:
         raise InputError(
             f"{where}: a line of an archs file is a JSON object with resolution, depths, kernels "
-            "and expands, or with ks, e, d and r as OFA prints them; write each network as one"
+            "and expands, or with ks, e, d and r as OFA prints them; write each network so"
         )
     space = fields.pop("space", None)
     if space is not None and not isinstance(space, str):
@@ -95,22 +95,22 @@ def written_network(value: Any, where: str) -> WrittenNetwork:
 
 
 def _unwrapped(value: Any) -> dict[str, Any] | None:
-    """Fields of the network inside a value, with space and size of what it is wrapped in."""
+    """Return the fields of the network inside a value, with space and size of its wrappers."""
     outer: dict[str, Any] = {}
     for _ in range(_DEEPEST):
         if isinstance(value, str):
-            value = _inside(value)
+            value = _parse_object(value)
         elif isinstance(value, list | tuple):
-            inside = [one for one in value if isinstance(one, dict)]
-            value = inside[0] if len(inside) == 1 else None
+            objects = [element for element in value if isinstance(element, dict)]
+            value = objects[0] if len(objects) == 1 else None
         if not isinstance(value, dict):
             return None
         wrapper = next((name for name in WRAPPERS if name in value), None)
         ours = "depths" in value or (wrapper is None and "space" in value)
         if ours or is_ofa_arch(value):
-            fields = {str(name): one for name, one in value.items()}
+            fields = {str(name): field for name, field in value.items()}
             if any(name in fields for name in SIZES):
-                outer = {name: one for name, one in outer.items() if name == "space"}
+                outer = {name: field for name, field in outer.items() if name == "space"}
             return {**outer, **fields}
         if wrapper is None:
             return None
@@ -120,60 +120,60 @@ def _unwrapped(value: Any) -> dict[str, Any] | None:
 
 
 def spaces_of(
-    network: WrittenNetwork, given: Sequence[SearchSpace], resolution: int | None = None
+    network: WrittenNetwork, spaces: Sequence[SearchSpace], resolution: int | None = None
 ) -> list[tuple[SearchSpace, ArchConfig]]:
-    """The network in each space that it is of: the one it names, else all of `given` that have it.
+    """Return the network in the space that it names, else in all spaces that have it.
 
-    `InputError` where there is none; where `given` is one space, it says why.
+    Raises `InputError` where there is none; with a single space in `spaces`, it says why.
     """
     if network.space is not None:
-        known = {space.name: space for space in given}
+        known = {space.name: space for space in spaces}
         if network.space not in known:
             raise InputError(
                 f"{network.where}: space is {network.space!r}, expected one of {', '.join(known)}"
             )
         space = known[network.space]
         return [(space, network.arch_in(space, resolution))]
-    if len(given) == 1:
-        return [(given[0], network.arch_in(given[0], resolution))]
-    found = []
-    for space in given:
+    if len(spaces) == 1:
+        return [(spaces[0], network.arch_in(spaces[0], resolution))]
+    matches = []
+    for space in spaces:
         try:
-            found.append((space, network.arch_in(space, resolution)))
+            matches.append((space, network.arch_in(space, resolution)))
         except InputError:
             continue
-    if not found:
+    if not matches:
         raise InputError(
-            f"{network.where}: the network names no space, and is of none of "
-            f"{', '.join(space.name for space in given)}; give its --space, which says why"
+            f"{network.where}: the network names no space, and belongs to none of "
+            f"{', '.join(space.name for space in spaces)}; give its --space, which says why"
         )
-    return found
+    return matches
 
 
 def find_network(
-    network: WrittenNetwork, given: SearchSpace | None
+    network: WrittenNetwork, default: SearchSpace | None
 ) -> tuple[SearchSpace, ArchConfig]:
-    """The network in the space that it names, in `given`, or in the one shipped space that has it.
+    """Return the network in the space it names, in `default`, or in the shipped space that has it.
 
-    `InputError` where there is none, or where several have it.
+    Raises `InputError` where there is none, or where several spaces have it.
     """
     if network.space is not None:
-        if given is None or given.name != network.space:
+        if default is None or default.name != network.space:
             try:
-                given = _named(network.space)
+                default = _named(network.space)
             except InputError as error:
                 raise InputError(f"{network.where}: {error}") from error
-        return given, network.arch_in(given)
-    if given is not None:
-        return given, network.arch_in(given)
-    found = spaces_of(network, [_named(name) for name in space_names()])
-    if len(found) > 1:
-        names = ", ".join(space.name for space, _ in found)
+        return default, network.arch_in(default)
+    if default is not None:
+        return default, network.arch_in(default)
+    matches = spaces_of(network, [_named(name) for name in space_names()])
+    if len(matches) > 1:
+        names = ", ".join(space.name for space, _ in matches)
         raise InputError(
-            f"{network.where}: the network does not name its space, and {names} have one like it; "
+            f"{network.where}: the network does not name its space, and {names} all have it; "
             "give --space"
         )
-    return found[0]
+    return matches[0]
 
 
 def _named(name: str) -> SearchSpace:
@@ -186,7 +186,7 @@ def _shipped(name: str) -> SearchSpace:
 
 
 def _parse(text: str) -> Any:
-    """A JSON value or a Python literal; `ValueError` in one line where it is neither."""
+    """Parse a JSON value or a Python literal; one-line `ValueError` where it is neither."""
     try:
         return parse_json(text)
     except ValueError as error:
@@ -199,20 +199,22 @@ def _parse(text: str) -> Any:
 
 
 def _values(value: Any, where: str) -> Iterator[tuple[Any, str]]:
-    """What a parsed value holds: itself, or its parts where it is a list, a front, or has keys."""
+    """Yield the value itself, or the networks of a list, a front, or a mapping by network."""
     if isinstance(value, dict) and isinstance(value.get("front"), list):
         value = value["front"]
-    elif isinstance(value, dict) and value and all(_inside(name) is not None for name in value):
+    elif (
+        isinstance(value, dict) and value and all(_parse_object(name) is not None for name in value)
+    ):
         value = list(value)  # OFA's acc.dict: {"{...}": accuracy}
-    if isinstance(value, list) and all(isinstance(one, dict | str | list) for one in value):
-        for i, one in enumerate(value):
-            yield one, f"{where}, network {i}"
+    if isinstance(value, list) and all(isinstance(element, dict | str | list) for element in value):
+        for i, element in enumerate(value):
+            yield element, f"{where}, network {i}"
     else:
         yield value, where
 
 
-def _inside(text: Any) -> Any:
-    """The object that a string holds as JSON or a Python literal; None where it holds none."""
+def _parse_object(text: Any) -> Any:
+    """Return the object that a string holds as JSON or a Python literal, or None."""
     if not isinstance(text, str) or not text.lstrip().startswith("{"):
         return None
     try:

@@ -1,4 +1,4 @@
-"""A chain of blocks: each takes the channels and the size that the one before gives."""
+"""Chain of blocks: each block gets the channels and the size of the previous one."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,8 +8,8 @@ from supernet.space.shared_blocks import BlockPlace, Channels, Unit
 from supernet.space.tables import DeepStemTable, FirstTable, HeadTable, Stage, StemTable
 
 
-class Chain:
-    """Units added one after the other; each takes what the one before gives."""
+class BlockChain:
+    """Units in sequence; each takes the output of the previous one."""
 
     def __init__(self, in_channels: int, divisor: int, layout: Layout) -> None:
         self.channels = Channels.fixed(in_channels)
@@ -21,7 +21,7 @@ class Chain:
         return tuple(self._units)
 
     def add(self, unit: Unit) -> None:
-        """Add a unit; what it gets from those before it is filled in."""
+        """Add a unit; its input is derived from the previous units."""
         placed = replace(
             unit,
             in_channels=self.channels,
@@ -33,7 +33,7 @@ class Chain:
         self.channels = unit.out_channels
 
     def add_fixed(self, table: StemTable | FirstTable, widen: Callable[[int], int]) -> None:
-        """Add the stem, or the first block, which keeps its width inside."""
+        """Add the stem, or the first block, whose hidden width equals its input width."""
         is_stem = isinstance(table, StemTable)
         unit = Unit(
             name="stem" if is_stem else "first",
@@ -51,13 +51,13 @@ class Chain:
         """Add ResNet-D's stem: two or three 3x3 convolutions and a max pooling."""
         first = Unit(name="stem.conv0", kind="stem", out_channels=hidden, kernel=3, act=table.act)
         self.add(replace(first, stride=table.stride))
-        # d0 counts this convolution, so it also says whether the network has it.
+        # d0 counts this convolution, so it also decides whether the network has it.
         self.add(replace(first, name="stem.conv1", residual=True, presence=1))
         self.add(replace(first, name="stem.conv2", out_channels=out))
         self.add(Unit(name="stem.pool", kind="max_pool", out_channels=out, stride=2, kernel=3))
 
     def add_stage(self, name: str, kind: str, stage: Stage, depth: int, out: Channels) -> None:
-        """Add a stage's blocks up to its largest depth; the first one strides and widens."""
+        """Add a stage's blocks up to its largest depth; the first one has the stride."""
         for index in range(stage.depths[-1]):
             slot = self._layout.slots.index((depth, index))
             kernel_column = self._layout.kernel_start + slot
@@ -77,7 +77,7 @@ class Chain:
             self.add(unit)
 
     def add_head(self, table: HeadTable, widen: Callable[[int], int], classes: int) -> None:
-        """Add the last convolution, the pooling, perhaps a mix of features, and the classifier."""
+        """Add the last convolution, pooling, optional feature mix, and classifier."""
         act, expanded = table.act, Channels.fixed(widen(table.final_expand))
         final = Unit(name="head.final_expand", kind="final_expand", out_channels=expanded, act=act)
         self.add(final)

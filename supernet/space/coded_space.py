@@ -1,4 +1,4 @@
-"""The interface of a space for search and predictors: encoded networks and their columns."""
+"""Interface of a space for search and predictors: encoded networks and their columns."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from supernet.space.codes import Codes
 from supernet.space.shared_blocks import Position
 
 Costs = Callable[[Codes], NDArray[np.float64]]
-"""What each encoded architecture costs, in the limit's own unit."""
+"""Computes the cost of each encoded architecture, in the unit of the limit."""
 
 
 class CodedSpace(Protocol):
-    """What search and the accuracy predictor need of a `SearchSpace`."""
+    """The interface of `SearchSpace` that search and accuracy predictors need."""
 
     @property
     def name(self) -> str: ...
@@ -46,28 +46,28 @@ class CodedSpace(Protocol):
 
 
 def blocks_of(space: CodedSpace) -> set[BlockSpec]:
-    """Every block that a network of the space can have."""
+    """Return every block that a network of the space can have."""
     return {
         block for position in space.choices for _, option in position.options for block in option
     }
 
 
 def column_values(choices: Sequence[Position], columns: int) -> tuple[tuple[int, ...], ...]:
-    """Which values each column of a code may have, ascending."""
+    """Return the possible values of each column of a code, ascending."""
     values: list[set[int]] = [set() for _ in range(columns)]
     for position in choices:
         for option, _ in position.options:
             for column, value in zip(position.columns, option, strict=True):
                 values[column].add(int(value))
-    return tuple(tuple(sorted(of_column)) for of_column in values)
+    return tuple(tuple(sorted(values_of_column)) for values_of_column in values)
 
 
 @dataclass(frozen=True, slots=True)
 class Thermometer:
-    """Features of codes: for each column and each value but its least, whether it is reached.
+    """Thermometer encoding: for each column and value but its least, whether it is reached.
 
-    As much as one-hot tells, but neighbouring values stay neighbours. `columns` and `reached`
-    (features,) are the column and the value of each feature.
+    It has the information of a one-hot encoding, but preserves the order of values. `columns` and
+    `reached` (features,) are the column and the value of each feature.
     """
 
     columns: NDArray[np.intp]
@@ -75,20 +75,20 @@ class Thermometer:
 
     @classmethod
     def of(cls, values: Sequence[Sequence[int]]) -> Self:
-        """Of the values that each column may have, ascending."""
+        """Return the encoding for the possible values of each column, ascending."""
         pairs = [
             (column, value)
-            for column, of_column in enumerate(values)
-            for _, value in pairwise(of_column)
+            for column, column_values in enumerate(values)
+            for _, value in pairwise(column_values)
         ]
         table = np.array(pairs, dtype=np.int64).reshape(-1, 2)
         return cls(table[:, 0].astype(np.intp), table[:, 1].astype(np.int16))
 
     def __call__(self, codes: Codes) -> NDArray[np.float64]:
-        """Features (n, features), 0 or 1, of codes (n, columns)."""
+        """Return features (n, features), 0 or 1, of codes (n, columns)."""
         return (codes.take(self.columns, axis=1) >= self.reached).astype(np.float64)
 
 
 def thermometer(codes: Codes, values: Sequence[Sequence[int]]) -> NDArray[np.float64]:
-    """Features (n, features) of codes by the values that each column may have; see Thermometer."""
+    """Return features (n, features) of codes by the possible values of columns; see Thermometer."""
     return Thermometer.of(values)(codes)

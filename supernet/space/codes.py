@@ -1,7 +1,7 @@
-"""Encodings: networks as rows of small integers, processed a million at a time.
+"""Encoding of networks as rows of small integers, processed in large batches.
 
-A row is `resolution, d0.., ks0.., e0.., w0..`. Resolutions, depths and kernels stand for
-themselves; expands and widths too where all are whole, else times 100. What a network lacks is 0.
+A row is `resolution, d0.., ks0.., e0.., w0..`. Resolutions, depths and kernels are stored directly;
+expands and widths also, where all are whole, else times 100. Absent blocks have 0.
 """
 
 import math
@@ -15,12 +15,12 @@ import numpy.typing as npt
 from bench.errors import InputError
 
 Codes = npt.NDArray[np.int16]
-_ROWS_AT_ONCE = 16384  # so that what is made on the way stays small
+_ROWS_AT_ONCE = 16384  # limits the memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One column of an encoding: its name and the codes it may hold, ascending."""
+    """Column of an encoding: its name and its possible codes, ascending."""
 
     name: str
     values: tuple[int, ...]
@@ -28,10 +28,10 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Columns of a space's encoding, in groups, and which elastic block each is of.
+    """Columns of a space's encoding, and the elastic block of each.
 
-    `slots` has one pair (stage, index) for each block that the space can have; the kernels' and
-    the expands' columns follow its order. Stage `i` has the depth column `d{i}`.
+    `slots` has a pair (stage, index) for each possible block; the columns of kernels and expands
+    follow its order. Stage `i` has the depth column `d{i}`.
     """
 
     columns: tuple[Column, ...]
@@ -59,39 +59,39 @@ class Layout:
 
     @property
     def groups(self) -> Iterator[slice]:
-        """Columns of the kernels, then of the expands: what a left-out block has none of."""
+        """Columns of the kernels, then of the expands; both are 0 for absent blocks."""
         yield slice(self.kernel_start, self.expand_start)
         yield slice(self.expand_start, self.width_start)
 
     @cached_property
     def scales(self) -> npt.NDArray[np.float64]:
-        """What a value is multiplied by to be a code, by column."""
+        """Factor from value to code, by column."""
         scales = np.ones(len(self.columns))
         scales[self.expand_start : self.width_start] = self.expand_scale
         scales[self.width_start :] = self.width_scale
         return scales
 
     @cached_property
-    def _slot_places(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.int16]]:
-        """Of each elastic block: the column of its stage's depth, and its index in the stage."""
+    def _slot_positions(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.int16]]:
+        """Depth column, and index in the stage, of each elastic block."""
         columns = np.array([1 + stage for stage, _ in self.slots], dtype=np.intp)
         return columns, np.array([index for _, index in self.slots], dtype=np.int16)
 
     @cached_property
     def _allowed(self) -> npt.NDArray[np.bool_]:
-        """Whether a column (first axis) may hold a code (second axis; as an unsigned number)."""
+        """Whether a column (first axis) allows a code (second axis; as an unsigned number)."""
         allowed = np.zeros((len(self.columns), 2**16), dtype=np.bool_)
         for j, column in enumerate(self.columns):
             allowed[j, list(column.values)] = True
         return allowed
 
     def present(self, codes: Codes) -> npt.NDArray[np.bool_]:
-        """Which elastic blocks each network has, (n, slots)."""
-        columns, indices = self._slot_places
+        """Return which elastic blocks each network has, (n, slots)."""
+        columns, indices = self._slot_positions
         return np.asarray(codes[:, columns] > indices)
 
     def canonical(self, codes: Codes) -> Codes:
-        """Return a copy with 0 for all that absent blocks would have had."""
+        """Return a copy with 0 for the choices of absent blocks."""
         codes, present = codes.copy(), self.present(codes)
         for group in self.groups:
             codes[:, group] *= present
@@ -100,7 +100,7 @@ class Layout:
     def sample(
         self, rng: np.random.Generator, n: int, resolutions: Sequence[int] | None = None
     ) -> Codes:
-        """Draw `n` networks, each choice uniform and independent (as OFA draws them)."""
+        """Draw `n` networks with uniform, independent choices (as OFA does)."""
         return self.canonical(self._draw(rng, n, resolutions))
 
     def mutate(
@@ -110,7 +110,7 @@ class Layout:
         p: float,
         resolutions: Sequence[int] | None = None,
     ) -> Codes:
-        """Draw each choice anew with probability `p`; a block that appears is drawn whole."""
+        """Redraw each choice with probability `p`; all choices of a new block are drawn."""
         fresh = self._draw(rng, len(codes), resolutions)
         hidden = np.zeros(codes.shape, dtype=np.bool_)
         present = self.present(codes)
@@ -121,46 +121,46 @@ class Layout:
         )
 
     def cross(self, a: Codes, b: Codes, rng: np.random.Generator) -> Codes:
-        """Take each choice from `a` or `b`, evenly; what only one has comes from that one."""
+        """Take each choice from `a` or `b` with equal probability, or from the only one with it."""
         child = np.where(rng.random(a.shape, dtype=np.float32) < 0.5, a, b)
         for group in self.groups:
-            kept = child[:, group]
-            child[:, group] = np.where(kept == 0, np.maximum(a[:, group], b[:, group]), kept)
+            choices = child[:, group]
+            child[:, group] = np.where(choices == 0, np.maximum(a[:, group], b[:, group]), choices)
         return self.canonical(child)
 
     def check(self, codes: Codes, space: str, given: npt.NDArray[np.float64] | None = None) -> None:
         """Raise `InputError` for the first code that its column does not allow.
 
-        What absent blocks have is not looked at. `given` is what the codes were made from; where
-        it is there, the message is in its terms.
+        Choices of absent blocks are ignored. `given` are the values that the codes were made from,
+        used in the message where they are given.
         """
         if codes.ndim != 2 or codes.shape[1] != len(self.columns):
             raise InputError(
                 f"an encoding of {space} has {len(self.columns)} columns, got {codes.shape}"
             )
         for start in range(0, len(codes), _ROWS_AT_ONCE):
-            part = codes[start : start + _ROWS_AT_ONCE]
-            bad = ~self._allowed[np.arange(len(self.columns)), part.astype(np.uint16)]
-            present = self.present(part)
+            chunk = codes[start : start + _ROWS_AT_ONCE]
+            bad = ~self._allowed[np.arange(len(self.columns)), chunk.astype(np.uint16)]
+            present = self.present(chunk)
             for group in self.groups:
                 bad[:, group] &= present
             if bad.any():
-                row, j = (int(found[0]) for found in np.nonzero(bad))
-                got = part[row, j] if given is None else given[start + row, j]
+                row, j = (int(indices[0]) for indices in np.nonzero(bad))
+                value_there = chunk[row, j] if given is None else given[start + row, j]
                 scale = 1 if given is None else self.scales[j]
                 allowed = ", ".join(f"{value / scale:g}" for value in self.columns[j].values)
                 name = self.columns[j].name
                 raise InputError(
-                    f"{name} of network {start + row} is {got:g}, {space} allows {allowed}"
+                    f"{name} of network {start + row} is {value_there:g}, {space} allows {allowed}"
                 )
 
     def narrowed(self, resolutions: Sequence[int]) -> "Layout":
-        """Return the same with only these resolutions."""
+        """Return a copy with only these resolutions."""
         first, *others = self.columns
         return replace(self, columns=(replace(first, values=tuple(resolutions)), *others))
 
     def count(self) -> int:
-        """Exact number of networks of one resolution."""
+        """Return the exact number of networks of one resolution."""
         by_stage: list[dict[int, int]] = [{0: 1} for _ in range(self.depths)]
         for slot, (stage, index) in enumerate(self.slots):
             kernels = self.columns[self.kernel_start + slot].values
@@ -168,7 +168,7 @@ class Layout:
             by_stage[stage][index + 1] = by_stage[stage][index] * len(kernels) * len(expands)
         total = math.prod(len(c.values) for c in self.columns[self.width_start :])
         for stage, networks in enumerate(by_stage):
-            # A stage without elastic blocks (ResNet's stem) is a choice of its depth alone.
+            # A stage without elastic blocks (ResNet's stem) has only a choice of depth.
             depths = self.columns[1 + stage].values
             total *= sum(networks.get(depth, 1) for depth in depths)
         return total

@@ -14,7 +14,7 @@ def layout_of(
     first_stage: int,
     widths: Sequence[tuple[float, ...]],
 ) -> Layout:
-    """Columns of the encoding; the elastic stages have the depth columns from `first_stage` on."""
+    """Return the encoding; the elastic stages have the depth columns from `first_stage` on."""
     slots = [(i, k) for i, s in enumerate(stages) for k in range(s.depths[-1])]
     expand_scale = _scale([e for s in stages for e in s.expands])
     width_scale = _scale([w for choices in widths for w in choices])

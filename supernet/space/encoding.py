@@ -1,4 +1,4 @@
-"""Conversion between networks, rows of a networks table, and codes."""
+"""Convert between networks, rows of a networks table, and codes."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ _LARGEST = 2**15 - 1  # codes are 16-bit integers
 
 
 def encode(layout: Layout, archs: Sequence[ArchConfig], space: str) -> Codes:
-    """Canonical codes of `archs`; `InputError` names the choice that `space` does not have."""
+    """Return canonical codes of `archs`; `InputError` names a choice that `space` lacks."""
     expected = (layout.depths, len(layout.slots), len(layout.slots), layout.widths)
     for arch in archs:
         lengths = (len(arch.depths), len(arch.kernels), len(arch.expands), len(arch.widths))
@@ -31,7 +31,7 @@ def encode(layout: Layout, archs: Sequence[ArchConfig], space: str) -> Codes:
     values = np.array(rows, dtype=np.float64)
     exact = values * layout.scales
     rounded = np.rint(np.clip(exact, -1, _LARGEST))
-    # A code that rounding made is none of the space's: -1 fails the check where it matters.
+    # Values that need rounding are invalid: -1 fails the check, unless the block is absent.
     rounded[~(np.abs(rounded - exact) <= 1e-6)] = -1
     codes = rounded.astype(np.int16)
     layout.check(codes, space, given=values)
@@ -39,7 +39,7 @@ def encode(layout: Layout, archs: Sequence[ArchConfig], space: str) -> Codes:
 
 
 def decode(layout: Layout, codes: Codes) -> list[ArchConfig]:
-    """Networks of canonical codes."""
+    """Return the networks of canonical codes."""
     kernels, expands = layout.groups
     columns = zip(
         codes[:, 0].tolist(),
@@ -58,11 +58,11 @@ def decode(layout: Layout, codes: Codes) -> list[ArchConfig]:
 
 
 def codes_of_frame(layout: Layout, frame: "pd.DataFrame", space: str) -> Codes:
-    """Canonical codes of a networks table, whatever type its whole numbers have.
+    """Return canonical codes of a networks table, for any numeric type of its columns.
 
     `InputError` names a missing column, or the row and column of a bad code.
     """
-    from latency_models.tables.columns import is_whole, numbers_of, shown
+    from latency_models.tables.columns import cell_text, is_whole, numbers_of
 
     names = layout.names
     missing = [name for name in names if name not in frame.columns]
@@ -74,15 +74,15 @@ def codes_of_frame(layout: Layout, frame: "pd.DataFrame", space: str) -> Codes:
     values = np.column_stack([numbers_of(frame[name]) for name in names])
     wrong = ~is_whole(values)
     codes = np.clip(np.where(wrong, -1, values), -1, _LARGEST).astype(np.int16)
-    # What absent blocks have is not looked at: a table may leave it empty.
+    # Choices of absent blocks are ignored: a table may leave them empty.
     present = layout.present(codes)
     for group in layout.groups:
         wrong[:, group] &= present
     if wrong.any():
-        row, column = (int(found[0]) for found in np.nonzero(wrong))
-        held = shown(frame, names[column], row)
+        row, column = (int(indices[0]) for indices in np.nonzero(wrong))
+        content = cell_text(frame, names[column], row)
         raise InputError(
-            f"column {names[column]!r} is {held} in row {row}, expected a whole number"
+            f"column {names[column]!r} is {content} in row {row}, expected a whole number"
         )
     layout.check(codes, space)
     return layout.canonical(codes)

@@ -1,4 +1,4 @@
-"""From a space's TOML to its shared blocks: one builder for each family.
+"""Build the shared blocks of a space from its TOML, by family.
 
 `mbconv`: stem, a first block of fixed shape, elastic stages of inverted residuals, a head (OFA's
 MobileNetV3 and ProxylessNAS). `resnet`: ResNet-D's three-convolution stem (the middle one may be
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bench.errors import InputError
 from bench.reading import wrong_value
-from supernet.space.block_chain import Chain
+from supernet.space.block_chain import BlockChain
 from supernet.space.codes import Layout
 from supernet.space.elastic_stages import layout_of
 from supernet.space.shared_blocks import Channels, Unit, make_divisible
@@ -18,7 +18,7 @@ from supernet.space.tables import MbconvTable, ResnetTable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FamilyLayout:
-    """What a family makes of a TOML: the units in the order of the walk, and the encoding."""
+    """Shared blocks in order, and the encoding, of a space."""
 
     units: tuple[Unit, ...]
     layout: Layout
@@ -34,7 +34,7 @@ def lay_mbconv(table: MbconvTable, where: str) -> FamilyLayout:
     layout = layout_of(
         table.resolutions, [s.depths for s in stages], stages, first_stage=0, widths=[]
     )
-    chain = Chain(table.in_channels, table.divisor, layout)
+    chain = BlockChain(table.in_channels, table.divisor, layout)
     chain.add_fixed(table.stem, widen)
     chain.add_fixed(table.first, widen)
     for number, stage in enumerate(stages):
@@ -71,7 +71,7 @@ def lay_resnet(table: ResnetTable) -> FamilyLayout:
             widths.append((code, make_divisible(width // 2, table.divisor) if halved else width))
         return Channels(by_code=tuple(widths), column=column)
 
-    chain = Chain(table.in_channels, table.divisor, layout)
+    chain = BlockChain(table.in_channels, table.divisor, layout)
     width = table.stem.width
     chain.add_deep_stem(table.stem, elastic(0, width, halved=True), elastic(1, width))
     for number, stage in enumerate(stages):

@@ -1,11 +1,11 @@
-"""Networks as the package `ofa` prints them: `{"ks": [...], "e": [...], "d": [...], "r": [224]}`.
+"""Read networks as `ofa` prints them: `{"ks": [...], "e": [...], "d": [...], "r": [224]}`.
 
-`ks`, `e` are kernels and expand ratios of every block that the space can have, `d` depths by stage,
-`r` or `image_size` the side of the images in px, `w` or `wid` widths. As in its
-`set_active_subnet`, one number stands for all; a list may also have one value for each stage, or
-one for each block that is there. MobileNetV3 and ProxylessNAS have absolute depths, and the last
-stage of ProxylessNAS has one block whatever `d` says. ResNet-50 has added depths (0, 1, 2) after
-the stem's (2: its middle convolution is there), and `w` holds indices into the width multipliers.
+`ks`, `e` are kernels and expand ratios of every possible block, `d` depths by stage, `r` or
+`image_size` the image size in px, `w` or `wid` widths. As in OFA's `set_active_subnet`, a single
+number applies to all; a list may also have a value per stage, or per present block. MobileNetV3 and
+ProxylessNAS have absolute depths, and the last stage of ProxylessNAS has one block for any `d`.
+ResNet-50 has added depths (0, 1, 2) after that of the stem (2: with its middle convolution), and
+`w` holds indices of width multipliers.
 Source: mit-han-lab/once-for-all, `ofa.imagenet_classification.elastic_nn.networks`.
 """
 
@@ -24,17 +24,17 @@ _LARGEST = 2**15
 
 
 def is_ofa_arch(fields: Mapping[Any, Any]) -> bool:
-    """Whether the fields of a network are OFA's."""
+    """Return whether the fields of a network are OFA's."""
     return "d" in fields and "e" in fields and "depths" not in fields
 
 
 def arch_of_ofa(
     fields: Mapping[str, Any], space: SearchSpace, resolution: int | None = None
 ) -> ArchConfig:
-    """The network of `space` that `fields` describe; `InputError` names the field that is wrong.
+    """Return the network of `space` that `fields` describe; `InputError` names the wrong field.
 
-    `resolution`, px, is used where they have none. Other fields are ignored where they are plain
-    values, as an accuracy or a name, and refused where they are lists, which might be choices.
+    `resolution`, in px, is the default resolution. Other fields are ignored where they are single
+    values, such as an accuracy or a name, and refused where they are lists, which may be choices.
     """
     for name, value in fields.items():
         if name not in _KNOWN and isinstance(value, list | tuple | dict):
@@ -62,20 +62,20 @@ def arch_of_ofa(
 
 
 def _resolution(fields: Mapping[str, Any], default: int | None) -> int:
-    found: dict[str, int] = {}
+    sizes: dict[str, int] = {}
     for name in SIZES:
         value = fields.get(name)
         if isinstance(value, list | tuple):
             if len(value) != 1:
-                raise InputError(f"{name} is {value!r:.60}, expected one size in px, as [224]")
+                raise InputError(f"{name} is {value!r:.60}, expected a single size in px, as [224]")
             (value,) = value
         if value is not None:
-            found[name] = _whole(value, name)
-    if len(set(found.values())) > 1:
-        told = " and ".join(f"{name} {value}" for name, value in found.items())
-        raise InputError(f"the network has {told}, which must be equal; keep one of them")
-    if found:
-        return next(iter(found.values()))
+            sizes[name] = _whole(value, name)
+    if len(set(sizes.values())) > 1:
+        listed = " and ".join(f"{name} {value}" for name, value in sizes.items())
+        raise InputError(f"the network has {listed}, which must be equal; keep one of them")
+    if sizes:
+        return next(iter(sizes.values()))
     if default is None:
         raise InputError(
             "the network has no r, image_size or resolution, the side of its images in px; add one"
@@ -96,43 +96,45 @@ def _depths(fields: Mapping[str, Any], space: SearchSpace) -> list[int]:
                 f"d has {len(value)} values, expected {_either(elastic, len(choices))} in "
                 f"{space.name}, or one number for all"
             )
-        given = [_whole(one, "d") for one in value]
+        given = [_whole(depth, "d") for depth in value]
         given += [choices[stage][0] for stage in range(len(given), len(choices))]
     else:
         given = [_whole(value, "d")] * len(choices)
     if space.family == "resnet":
         return _resnet_depths(given, choices, space.name)
     return [
-        of_stage[0] if len(of_stage) == 1 else depth
-        for depth, of_stage in zip(given, choices, strict=True)
+        stage_choices[0] if len(stage_choices) == 1 else depth
+        for depth, stage_choices in zip(given, choices, strict=True)
     ]
 
 
 def _resnet_depths(given: list[int], choices: Sequence[tuple[int, ...]], space: str) -> list[int]:
-    """Absolute depths of added ones; the stem's is there by the largest number alone."""
-    most = max(of_stage[-1] - of_stage[0] for of_stage in choices[1:])
-    depths = [choices[0][-1 if given[0] == most else 0]]
-    for stage, (added, of_stage) in enumerate(zip(given[1:], choices[1:], strict=True), start=1):
-        if of_stage[0] + added not in of_stage:
-            allowed = ", ".join(str(depth - of_stage[0]) for depth in of_stage)
+    """Convert added depths to absolute ones; only the largest number selects the full stem."""
+    largest = max(stage_choices[-1] - stage_choices[0] for stage_choices in choices[1:])
+    depths = [choices[0][-1 if given[0] == largest else 0]]
+    for stage, (added, stage_choices) in enumerate(
+        zip(given[1:], choices[1:], strict=True), start=1
+    ):
+        if stage_choices[0] + added not in stage_choices:
+            allowed = ", ".join(str(depth - stage_choices[0]) for depth in stage_choices)
             raise InputError(f"d[{stage}] is {added}, {space} allows {allowed} added blocks")
-        depths.append(of_stage[0] + added)
-    if not 0 <= given[0] <= most:
-        raise InputError(f"d[0] is {given[0]}, {space} allows 0 to {most} for the stem")
+        depths.append(stage_choices[0] + added)
+    if not 0 <= given[0] <= largest:
+        raise InputError(f"d[0] is {given[0]}, {space} allows 0 to {largest} for the stem")
     return depths
 
 
 def _by_block(
     fields: Mapping[str, Any], name: str, space: SearchSpace, depths: Sequence[int]
 ) -> list[float]:
-    """One value for each block that the space can have; 0 where an absent block has none."""
+    """Return a value for each possible block; 0 for absent blocks without one."""
     value = fields.get(name)
     if value is None:
         raise InputError(f"a network of {space.name} as OFA prints it lacks {name}; add it")
     slots = space.layout.slots
     if not isinstance(value, list | tuple):
         return [_number(value, name)] * len(slots)
-    numbers = [0.0 if one is None else _number(one, name) for one in value]
+    numbers = [0.0 if element is None else _number(element, name) for element in value]
     stages = sorted({stage for stage, _ in slots})
     present = [index < depths[stage] for stage, index in slots]
     if len(numbers) == len(slots):
@@ -140,8 +142,8 @@ def _by_block(
     if len(numbers) == len(stages):
         return [numbers[stages.index(stage)] for stage, _ in slots]
     if len(numbers) == sum(present):
-        rest = iter(numbers)
-        return [next(rest) if here else 0.0 for here in present]
+        remaining = iter(numbers)
+        return [next(remaining) if is_present else 0.0 for is_present in present]
     raise InputError(
         f"{name} has {len(numbers)} values, expected {len(slots)} (one for each block of "
         f"{space.name}), {len(stages)} (one for each stage), {sum(present)} (one for each block "
@@ -166,31 +168,31 @@ def _widths(fields: Mapping[str, Any], space: SearchSpace) -> tuple[float, ...]:
             f"{name} has {len(values)} values, expected {len(columns)} in {space.name}, or one for "
             "all"
         )
-    numbers = [_number(one, name) for one in values]
+    numbers = [_number(element, name) for element in values]
     multipliers = [[code / layout.width_scale for code in column.values] for column in columns]
     if all(number.is_integer() for number in numbers):
-        if any(isinstance(one, float) for one in values):
+        if any(isinstance(element, float) for element in values):
             raise InputError(
                 f"{name} is {value!r:.60}, which may be indices or multipliers; write indices as "
                 "whole numbers (0, 1, 2)"
             )
         pairs = list(zip(numbers, multipliers, strict=True))
-        if all(0 <= number < len(known) for number, known in pairs):
-            return tuple(known[int(number)] for number, known in pairs)
+        if all(0 <= number < len(choices) for number, choices in pairs):
+            return tuple(choices[int(number)] for number, choices in pairs)
         raise InputError(
             f"{name} is {value!r:.60}, expected indices from 0 to {len(multipliers[0]) - 1} into "
-            f"the widths {', '.join(f'{one:g}' for one in multipliers[0])}"
+            f"the widths {', '.join(f'{element:g}' for element in multipliers[0])}"
         )
     return tuple(numbers)  # multipliers, which the space checks
 
 
 def _check_only_width(name: str, value: Any, space: SearchSpace) -> None:
-    """Accept a width where a space has one: its index 0, or its multiplier."""
+    """Accept the width of a space without elastic widths: index 0, or its multiplier."""
     values = value if isinstance(value, list | tuple) else [value]
     multiplier = parse_toml(space.text, space.name).get("width_multiplier", 1.0)
-    for one in values:
-        index = isinstance(one, int) and not isinstance(one, bool) and one == 0
-        if one is not None and not index and _number(one, name) != multiplier:
+    for width in values:
+        index = isinstance(width, int) and not isinstance(width, bool) and width == 0
+        if width is not None and not index and _number(width, name) != multiplier:
             raise InputError(
                 f"{name} is {value!r:.60}, but {space.name} has one width, {multiplier:g}; give "
                 "the --space of the network"
@@ -198,7 +200,7 @@ def _check_only_width(name: str, value: Any, space: SearchSpace) -> None:
 
 
 def _number(value: Any, name: str) -> float:
-    # Not a number compares false with everything, so it is refused here too.
+    # NaN compares false with everything, so it is also refused here.
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not abs(value) <= _LARGEST:
         raise InputError(f"{name} has {value!r:.40}, expected a number")
@@ -212,5 +214,5 @@ def _whole(value: Any, name: str) -> int:
     return int(number)
 
 
-def _either(one: int, other: int) -> str:
-    return str(one) if one == other else f"{one} or {other}"
+def _either(first: int, second: int) -> str:
+    return str(first) if first == second else f"{first} or {second}"

@@ -1,4 +1,4 @@
-"""Shared blocks of a supernet, and the static block that a choice makes of one."""
+"""Shared blocks of a supernet, and the static blocks that choices select from them."""
 
 import itertools
 import math
@@ -11,7 +11,7 @@ from supernet.space.codes import Layout
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockPlace:
-    """Where an elastic block sits: its stage, and its index in it, both from 0."""
+    """Position of an elastic block: its stage, and its index in the stage, both from 0."""
 
     stage: int
     index: int
@@ -19,7 +19,7 @@ class BlockPlace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channels:
-    """A width in channels: fixed, or by the code in a column of the encoding."""
+    """Width in channels: fixed, or determined by a column of the encoding."""
 
     by_code: tuple[tuple[int, int], ...] = ((0, 0),)  # (code, channels); code 0 when fixed
     column: int | None = None
@@ -29,7 +29,7 @@ class Channels:
         return cls(by_code=((0, channels),))
 
     def at(self, row: Sequence[int]) -> int:
-        """Width for one row of an encoding."""
+        """Return the width for one row of an encoding."""
         if self.column is None:
             return self.by_code[0][1]
         return dict(self.by_code)[row[self.column]]
@@ -37,11 +37,11 @@ class Channels:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """A block of the supernet. Its columns name positions in a row of the encoding.
+    """Block of the supernet; its columns are positions in a row of the encoding.
 
-    `strides` are those of all units before it, and give its input's size at any resolution.
-    Without a `kernel_column` the kernel is `kernel`; without an `expand_column` an inverted
-    residual keeps its width inside. The unit is absent where the code in `presence` is 0.
+    `strides` are those of all previous units and determine its input size at any resolution.
+    Without a `kernel_column` the kernel is `kernel`; without an `expand_column` the hidden width of
+    an inverted residual is its input width. The unit is absent where the code in `presence` is 0.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Unit:
 
     @property
     def columns(self) -> tuple[int, ...]:
-        """Columns of the encoding that decide the block, ascending; 0 is the resolution."""
+        """Columns of the encoding that determine the block, ascending; 0 is the resolution."""
         deciding = (
             0,
             self.presence,
@@ -75,12 +75,12 @@ class Unit:
         return tuple(sorted({column for column in deciding if column is not None}))
 
     def spec(self, row: Sequence[int]) -> BlockSpec | None:
-        """Cut the block out for one row of an encoding; None where the network lacks it."""
+        """Return the block for one row of an encoding; None where it is absent."""
         if self.presence is not None and row[self.presence] == 0:
             return None
         in_channels, out_channels = self.in_channels.at(row), self.out_channels.at(row)
         mid = self._mid_channels(row, in_channels, out_channels)
-        kept = self.stride == 1 and in_channels == out_channels
+        same_shape = self.stride == 1 and in_channels == out_channels
         return BlockSpec(
             kind=self.kind,
             in_size=self.in_size(row[0]),
@@ -91,11 +91,11 @@ class Unit:
             stride=self.stride,
             act=self.act,
             se=make_divisible(mid // 4, self.divisor) if self.se else 0,
-            residual=self.kind == "bottleneck" or (self.residual and kept),
+            residual=self.kind == "bottleneck" or (self.residual and same_shape),
         )
 
     def in_size(self, resolution: int) -> int:
-        """Side of the input in pixels: 'same' padding, so each stride rounds up."""
+        """Return the input size in pixels: 'same' padding, so each stride rounds up."""
         if self.kind in ("feature_mix", "classifier"):
             return 1  # after the global pooling
         size = resolution
@@ -115,10 +115,10 @@ class Unit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """One place of a network for dense evaluation: which codes decide it, and what each gives.
+    """Position of a network for vectorized evaluation: its columns and its options.
 
-    `columns` are indices into a row of the encoding. Each option pairs their values with the
-    blocks that they stand for: one, or none where the network leaves the place out.
+    `columns` are indices in a row of the encoding. Each option pairs their values with the blocks
+    that they select: one block, or none where it is absent.
     """
 
     name: str
@@ -127,7 +127,7 @@ class Position:
 
 
 def position_of(unit: Unit, layout: Layout) -> Position:
-    """List all that a unit's place can hold, over every value of the columns that decide it."""
+    """Return the options of a unit's position, over all values of its columns."""
     slots = (unit.kernel_column, unit.expand_column)
     slot_columns = [column for column in slots if column is not None]
     columns, allowed = unit.columns, _allowed(unit, layout)
@@ -136,7 +136,7 @@ def position_of(unit: Unit, layout: Layout) -> Position:
     for values in itertools.product(*allowed):
         for column, value in zip(columns, values, strict=True):
             row[column] = value
-        # An absent block has neither kernel nor expand; one without the other is no network.
+        # An absent block has neither kernel nor expand; only one of them is invalid.
         if len({row[column] == 0 for column in slot_columns}) < 2:
             spec = unit.spec(row)
             options.append((values, () if spec is None else (spec,)))
@@ -144,18 +144,21 @@ def position_of(unit: Unit, layout: Layout) -> Position:
 
 
 def count_options(unit: Unit, layout: Layout) -> int:
-    """How many options `position_of` tries."""
+    """Return the number of options that `position_of` tries."""
     return math.prod(map(len, _allowed(unit, layout)))
 
 
 def _allowed(unit: Unit, layout: Layout) -> list[tuple[int, ...]]:
-    """Values of each column that decides a unit; 0 too where an absent block has none."""
+    """Return the values of each column of a unit, including 0 for absent blocks."""
     slots = (unit.kernel_column, unit.expand_column)
     values = [(column, layout.columns[column].values) for column in unit.columns]
-    return [(0, *found) if column in slots else tuple(found) for column, found in values]
+    return [
+        (0, *column_values) if column in slots else tuple(column_values)
+        for column, column_values in values
+    ]
 
 
 def make_divisible(value: float, divisor: int) -> int:
-    """Round to a multiple of `divisor`, at least one of it and never below 90 % of `value`."""
+    """Round to a positive multiple of `divisor` that is at least 90 % of `value`."""
     rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
     return rounded if rounded >= 0.9 * value else rounded + divisor

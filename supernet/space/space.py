@@ -1,4 +1,4 @@
-"""`SearchSpace`: a space of networks as data, and the only walk from a network to its blocks."""
+"""`SearchSpace`: a space of networks read from TOML, and its mapping of networks to blocks."""
 
 import json
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ArchConfig", "BlockPlace", "Codes", "Position", "SearchSpace", "Unit", "parse_line"]
 
-# Blocks that a space's networks choose from, which are all listed: about 1 s. OFA's have 16,000.
+# Largest number of block options, which are all listed: takes about 1 s. OFA's spaces have 16,000.
 MOST_OPTIONS = 100_000
 
 
@@ -43,10 +43,10 @@ class _Family:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchSpace:
-    """Every choice of a family of sub-networks, read from TOML.
+    """All choices of a family of sub-networks, read from TOML.
 
-    `text` is that TOML, so that what is made from a space can carry it along (`from_toml`).
-    `norm_eps` is what its networks' norms add to the variance.
+    `text` is that TOML, so that files made from a space can contain it (`from_toml`). `norm_eps` is
+    the epsilon of its networks' norms.
     """
 
     name: str
@@ -63,19 +63,19 @@ class SearchSpace:
     def load(cls, name_or_path: str | Path) -> Self:
         """Load a shipped space by its name, or one from a `.toml` file.
 
-        `InputError` names the known spaces, or the field of the file that is wrong; `FileError`
+        `InputError` names the known spaces, or the wrong field of the file. Raises `FileError`
         where the file cannot be read.
         """
         name = str(name_or_path)
         if name.endswith(".toml"):
             space = cls.from_toml(toml_text(Path(name_or_path)), name)
             if space.name in space_names() and space != cls.load(space.name):
-                # Lines and tables name their space: two of one name would be mixed up.
+                # Lines and tables name their space, so names must be unique.
                 raise InputError(f"{name}: name is {space.name!r}, which ofabench ships; rename it")
             return space
-        known = space_names()
-        if name not in known:
-            raise InputError(f"unknown space {name!r}; known: {', '.join(known)}, or a .toml file")
+        names = space_names()
+        if name not in names:
+            raise InputError(f"unknown space {name!r}; known: {', '.join(names)}, or a .toml file")
         file = resources.files("supernet.space.shipped") / f"{name}.toml"
         return cls.from_toml(file.read_text(encoding="utf-8"), name)
 
@@ -85,8 +85,8 @@ class SearchSpace:
         data = parse_toml(text, where)
         family = from_plain(_Family, data, where, other_keys=True).family
         table = from_plain(TABLES[family], data, where, decode=read_choices)
-        plan = lay(table, where)
-        options = sum(count_options(unit, plan.layout) for unit in plan.units)
+        family_layout = lay(table, where)
+        options = sum(count_options(unit, family_layout.layout) for unit in family_layout.units)
         if options > MOST_OPTIONS:
             raise InputError(
                 f"{where}: its networks have {options} blocks to choose from, expected at most "
@@ -99,8 +99,8 @@ class SearchSpace:
             classes=table.classes,
             in_channels=table.in_channels,
             norm_eps=table.norm_eps,
-            units=plan.units,
-            layout=plan.layout,
+            units=family_layout.units,
+            layout=family_layout.layout,
             text=text,
         )
 
@@ -117,39 +117,42 @@ class SearchSpace:
     def sample(
         self, rng: np.random.Generator, n: int, resolutions: Sequence[int] | None = None
     ) -> list[ArchConfig]:
-        """Draw `n` networks, each choice uniform, as OFA does; `resolutions` narrows them."""
+        """Draw `n` networks with uniform choices, as OFA does, optionally of some `resolutions`."""
         return self.decode(self.sample_codes(rng, n, resolutions))
 
     def canonical(self, arch: ArchConfig) -> ArchConfig:
-        """Drop what absent blocks would have had; `InputError` where the space has no such one."""
+        """Set the choices of absent blocks to 0; `InputError` for a network outside the space."""
         return self.decode(self.encode([arch]))[0]
 
     def check(self, arch: ArchConfig) -> None:
-        """Raise `InputError`, naming the choice, if the space does not hold `arch`."""
+        """Raise `InputError`, naming the choice, if `arch` is not in the space."""
         self.encode([arch])
 
     def count(self) -> int:
-        """Exact number of networks of one resolution."""
+        """Return the exact number of networks of one resolution."""
         return self.layout.count()
 
     def narrowed(self, resolutions: Sequence[int]) -> Self:
-        """Return the space with only these resolutions, under the same name."""
-        kept = tuple(sorted(set(self._within(resolutions) or self.resolutions)))
-        return replace(self, resolutions=kept, layout=self.layout.narrowed(kept))
+        """Return a copy with only these resolutions, under the same name."""
+        selected = tuple(sorted(set(self._within(resolutions) or self.resolutions)))
+        return replace(self, resolutions=selected, layout=self.layout.narrowed(selected))
 
     # Encodings, (n, columns) int16; see supernet.space.codes.
 
     @property
     def columns(self) -> list[str]:
-        """Names of the encoding's columns, which are those of a networks table."""
+        """Names of the encoding's columns, as in a networks table."""
         return self.layout.names
 
     def encode(self, archs: Sequence[ArchConfig]) -> Codes:
-        """Canonical codes of `archs`, (n, columns); `InputError` for one outside the space."""
+        """Return canonical codes of `archs`, (n, columns).
+
+        Raises `InputError` for one outside the space.
+        """
         return encode(self.layout, archs, self.name)
 
     def decode(self, codes: Codes) -> list[ArchConfig]:
-        """Networks of canonical codes."""
+        """Return the networks of canonical codes."""
         return decode(self.layout, codes)
 
     def check_codes(self, codes: Codes) -> None:
@@ -169,35 +172,38 @@ class SearchSpace:
         p: float,
         resolutions: Sequence[int] | None = None,
     ) -> Codes:
-        """Draw each choice anew with probability `p`; a block that appears is drawn whole."""
+        """Redraw each choice with probability `p`; all choices of a new block are drawn."""
         return self.layout.mutate(codes, rng, p, self._within(resolutions))
 
     def crossover_codes(self, a: Codes, b: Codes, rng: np.random.Generator) -> Codes:
-        """Take each choice of a child from one of two parents, row by row."""
+        """Take each choice of a child from a random one of two parents, row by row."""
         return self.layout.cross(a, b, rng)
 
     # Tables and lines.
 
     def to_frame(self, archs: Sequence[ArchConfig]) -> "pd.DataFrame":
-        """Networks as a table of codes with the space's columns."""
+        """Return networks as a table of codes with the space's columns."""
         return self.frame_of(self.encode(archs))
 
     def from_frame(self, frame: "pd.DataFrame") -> list[ArchConfig]:
-        """Networks of a table; what it has for absent blocks is dropped, other columns ignored."""
+        """Return the networks of a table.
+
+        Choices of absent blocks and other columns are ignored.
+        """
         return self.decode(self.codes_of(frame))
 
     def frame_of(self, codes: Codes) -> "pd.DataFrame":
-        """Codes as a table, one column a choice."""
+        """Return codes as a table with a column per choice."""
         import pandas as pd
 
         return pd.DataFrame(codes, columns=self.columns)
 
     def codes_of(self, frame: "pd.DataFrame") -> Codes:
-        """Canonical codes of a networks table; `InputError` names a missing column or bad code."""
+        """Return canonical codes of a networks table; `InputError` names a wrong column or code."""
         return codes_of_frame(self.layout, frame, self.name)
 
     def to_line(self, arch: ArchConfig) -> str:
-        """One line of an archs file: JSON, with the space's name; `parse_line` reads it."""
+        """Return a line of an archs file: JSON with the space's name, as `parse_line` reads it."""
         return json.dumps({"space": self.name, **self.canonical(arch).to_json()})
 
     def from_line(self, text: str) -> ArchConfig:
@@ -210,48 +216,48 @@ class SearchSpace:
     # Blocks.
 
     def walk(self, arch: ArchConfig) -> tuple[tuple[str, BlockSpec], ...]:
-        """Blocks of a network in order, each with the name of the unit it is cut from.
+        """Return the blocks of a network in order, each with the name of its unit.
 
-        The only walk: `InputError` where the space does not hold `arch`.
+        Raises `InputError` where `arch` is not in the space.
         """
         row = self.encode([arch])[0].tolist()
-        found = []
+        blocks = []
         for position, options in self._options:
             for spec in options[tuple(row[column] for column in position.columns)]:
-                found.append((position.name, spec))
-        return tuple(found)
+                blocks.append((position.name, spec))
+        return tuple(blocks)
 
     def blocks(self, arch: ArchConfig) -> tuple[BlockSpec, ...]:
-        """Blocks of a network in order."""
+        """Return the blocks of a network in order."""
         return tuple(spec for _, spec in self.walk(arch))
 
     def max_blocks(self) -> tuple[BlockSpec, ...]:
-        """Blocks of the largest network."""
+        """Return the blocks of the largest network."""
         return self.blocks(self.largest())
 
     def unit_specs(self, resolution: int | None = None) -> dict[str, BlockSpec]:
-        """Each unit's largest block, which every sub-network's is cut from, in order."""
+        """Return the largest block of each unit, in order."""
         return dict(self.walk(self.largest(resolution)))
 
     @cached_property
     def places(self) -> dict[str, BlockPlace | None]:
-        """Where each unit sits among the elastic stages; None outside them."""
+        """Position of each unit among the elastic stages; None outside them."""
         return {unit.name: unit.place for unit in self.units}
 
     @cached_property
     def choices(self) -> tuple[Position, ...]:
-        """Every position of a network with all it can hold, for dense evaluation."""
+        """All positions of a network with their options, for vectorized evaluation."""
         return tuple(position_of(unit, self.layout) for unit in self.units)
 
     def unique_blocks(self, resolutions: Sequence[int] | None = None) -> tuple[BlockSpec, ...]:
-        """Return every block that networks of these resolutions can have, once, in order."""
-        wanted = set(self._within(resolutions) or self.resolutions)
+        """Return the distinct blocks of networks of these resolutions, in order."""
+        allowed = set(self._within(resolutions) or self.resolutions)
         return tuple(
             {
                 spec: None
                 for position in self.choices
                 for values, specs in position.options
-                if values[0] in wanted
+                if values[0] in allowed
                 for spec in specs
             }
         )
@@ -260,8 +266,8 @@ class SearchSpace:
     def _options(self) -> list[tuple[Position, dict[tuple[int, ...], tuple[BlockSpec, ...]]]]:
         return [(position, dict(position.options)) for position in self.choices]
 
-    def _extreme(self, which: int, resolution: int | None) -> ArchConfig:
-        row = [column.values[which] for column in self.layout.columns]
+    def _extreme(self, index: int, resolution: int | None) -> ArchConfig:
+        row = [column.values[index] for column in self.layout.columns]
         if resolution is not None:
             (row[0],) = self._within((resolution,)) or row[:1]
         return self.decode(self.layout.canonical(np.array([row], dtype=np.int16)))[0]
@@ -269,6 +275,6 @@ class SearchSpace:
     def _within(self, resolutions: Sequence[int] | None) -> Sequence[int] | None:
         for resolution in resolutions or ():
             if resolution not in self.resolutions:
-                known = ", ".join(map(str, self.resolutions))
-                raise InputError(f"{self.name} has no resolution {resolution}, it has {known}")
+                available = ", ".join(map(str, self.resolutions))
+                raise InputError(f"{self.name} has no resolution {resolution}, it has {available}")
         return resolutions

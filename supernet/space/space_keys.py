@@ -12,7 +12,7 @@ _MOST = ", at most 32767"  # said once for all
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key: the values that it takes, what it means, and its default (None if required)."""
+    """Key of the TOML: its allowed values, its meaning, and its default (None if required)."""
 
     name: str
     values: str
@@ -55,7 +55,7 @@ KEYS: Mapping[str, Tables] = {family: _tables(cls) for family, cls in TABLES.ite
 
 
 def reference() -> str:
-    """Return all keys as text, one a line, by family and table."""
+    """Return all keys as text, one per line, by family and table."""
     lines = []
     for family, tables in KEYS.items():
         for table, keys in tables.items():

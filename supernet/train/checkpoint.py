@@ -1,4 +1,4 @@
-"""A supernet on disk, trained or between two steps of its training."""
+"""Save and load a supernet, trained or between two steps of its training."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -30,7 +30,7 @@ _COUNTS = ("phase", "epoch", "step")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochRecord:
-    """What one epoch came to: mean loss of its sub-networks, and wall seconds.
+    """Result of one epoch: mean loss of its sub-networks, and wall time in s.
 
     `images` counts each image once for each sub-network that it trained.
     """
@@ -44,11 +44,11 @@ class EpochRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """What, with the images themselves, decides a training's result. `data` names the images.
+    """Everything that determines a training's result, except the images; `data` names them.
 
-    A step's batch is taken in `micro_batches` equal parts, each with batch norm of its own, be it
-    by one process after the other or by as many ranks. `precision` is that of the forward pass.
-    `sampling` tells what sub-networks are restricted or drawn to; "" where to nothing.
+    A step's batch is divided into `micro_batches` equal parts with separate batch-norm statistics,
+    processed in sequence or by several ranks. `precision` is that of the forward pass. `sampling`
+    describes restrictions of the sub-networks; "" for none.
     """
 
     space: SearchSpace
@@ -60,7 +60,7 @@ class Recipe:
     sampling: str = ""
 
     def about(self) -> dict[str, Any]:
-        """What a person would call this training."""
+        """Return a description of the training."""
         return {
             "space": self.space.name,
             "schedule": self.schedule.name,
@@ -68,9 +68,9 @@ class Recipe:
         }
 
     def check_same(self, other: "Recipe") -> None:
-        """Raise `InputError` where `other` would not go on with what this one began."""
+        """Raise `InputError` where `other` cannot continue a training of this recipe."""
         pairs: list[tuple[str, str, str]] = [
-            # A name may stay while its file changes, so texts are compared and names shown.
+            # The file of a name may change, so texts are compared, and names shown.
             ("space", self.space.text, other.space.text),
             ("schedule", self.schedule.text, other.schedule.text),
             *((name, str(getattr(self, name)), str(getattr(other, name))) for name in _PLAIN),
@@ -79,28 +79,27 @@ class Recipe:
             "space": (self.space.name, other.space.name),
             "schedule": (self.schedule.name, other.schedule.name),
         }
-        for name, mine, others in pairs:
-            if mine == others:
+        for name, own, given in pairs:
+            if own == given:
                 continue
-            was, now = shown.get(name, (mine or "none", others or "none"))
-            what = name.replace("_", " ")
+            was, now = shown.get(name, (own or "none", given or "none"))
+            label = name.replace("_", " ")
             differs = f"{was}, not {now}" if was != now else f"another version of {was}"
             raise InputError(
-                f"the checkpoint's {what} is {differs}; resume with the same {what}, or train "
+                f"the checkpoint's {label} is {differs}; resume with the same {label}, or train "
                 "into another file"
             )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """Everything that going on needs, to the bit: no generator has a state between two steps.
+    """State of a training between two steps, sufficient for an exact continuation.
 
-    `phase`, `epoch` and `step` count what is done, from 0: steps of the epoch in hand, epochs of
-    the phase, phases before it. `losses` (step, subnets) and `seconds` are those of the epoch in
-    hand. `momenta` are the optimiser's, by parameter; `teacher` is the frozen full network's
-    state, empty before there is one; `estimate` is what attentive sampling has learnt. `usage` is
-    what the runs so far took of their devices. `class_names` are those of the training's data,
-    empty where they are not known.
+    `phase`, `epoch` and `step` count completed phases, epochs of the phase and steps of the epoch.
+    `losses` (step, subnets) and `seconds` belong to the current epoch. `momenta` are those of the
+    optimiser, by parameter; `teacher` is the state of the frozen full network, empty before it
+    exists; `estimate` is the state of attentive sampling. `usage` is the device use of all runs.
+    `class_names` are those of the training data, empty where unknown.
     """
 
     recipe: Recipe
@@ -135,23 +134,23 @@ class Checkpoint:
 
     @property
     def place(self) -> tuple[int, int, int]:
-        """Phase, epoch and step that are to come next."""
+        """Next phase, epoch and step."""
         return self.phase, self.epoch, self.step
 
     @property
     def finished(self) -> bool:
-        """Whether every phase is done."""
+        """Whether all phases are completed."""
         return self.phase == len(self.schedule.phases)
 
     def supernet(self) -> SuperNet:
-        """Supernet with these weights, in evaluation mode."""
+        """Return the supernet with these weights, in evaluation mode."""
         network = SuperNet(self.space)
         network.load_state_dict(self.network)
         return network.eval()
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write it, whole or not at all: a reader finds this one or the one before."""
+    """Write a checkpoint atomically."""
     recipe = checkpoint.recipe
     metadata = {
         "space": recipe.space.text,
@@ -176,9 +175,9 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read back what `save_checkpoint` wrote; `FileError` where the file is another's, or damaged.
+    """Read a file of `save_checkpoint`; `FileError` where it is of another kind or damaged.
 
-    The space and the schedule come from the file itself, so files of the user's may be gone.
+    The file contains the space and the schedule, so the user's files are not needed.
     """
     metadata, groups = load_tensors(path, what=WHAT)
     try:
@@ -190,7 +189,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def load_trained(path: Path) -> Checkpoint:
-    """Load a checkpoint whose training is finished; `InputError` for one that is not."""
+    """Load a checkpoint of a finished training; `InputError` for an unfinished one."""
     checkpoint = load_checkpoint(path)
     check_trained(checkpoint, path)
     return checkpoint
@@ -201,8 +200,8 @@ def check_trained(checkpoint: Checkpoint, path: Path) -> None:
     if not checkpoint.finished:
         phases = checkpoint.schedule.phases
         raise InputError(
-            f"{path} is not trained to the end ({checkpoint.phase} of {len(phases)} phases); go on "
-            "with `ofabench train --resume`"
+            f"{path} is not trained to the end ({checkpoint.phase} of {len(phases)} phases); "
+            "continue with `ofabench train --resume`"
         )
 
 

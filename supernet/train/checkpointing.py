@@ -1,4 +1,4 @@
-"""Checkpoints of a running training, and its use of the device."""
+"""Write checkpoints of a running training, and measure its use of the device."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,13 +11,13 @@ from supernet.train.checkpoint import Checkpoint, EpochRecord, save_checkpoint
 from supernet.train.distill import Teacher
 from supernet.train.engine import Engine
 from supernet.train.epoch import EpochPlan
-from supernet.train.run_options import Running
+from supernet.train.run_options import RunOptions
 from supernet.weights.tensor_file import Tensors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochProgress:
-    """An epoch's losses, by step and sub-network, as far as it is done, and its seconds."""
+    """Losses of the completed steps of an epoch, by step and sub-network, and its time in s."""
 
     plan: EpochPlan
     losses: Sequence[tuple[float, ...]]
@@ -30,65 +30,65 @@ class EpochProgress:
 
 
 class Checkpointer:
-    """Writes `out` at the end of each epoch, and within one when that is `due`.
+    """Writes `out` at the end of each epoch, and within an epoch when it is `due`.
 
-    All ranks have one, so that all know the place; only the first one writes.
+    All ranks have a checkpointer; only the first rank writes.
     """
 
-    def __init__(self, checkpoint: Checkpoint, out: Path, running: Running) -> None:
+    def __init__(self, checkpoint: Checkpoint, out: Path, options: RunOptions) -> None:
         self.checkpoint, self._out = checkpoint, out
-        self._writes, self._every_s = running.ranks.first, running.checkpoint_s
-        self._clock, self._used_before = running.clock, checkpoint.usage
+        self._writes, self._every_s = options.ranks.first, options.checkpoint_s
+        self._clock, self._used_before = options.clock, checkpoint.usage
         self._meter = EnergyMeter.start(
-            str(running.own_device), torch.get_num_threads(), processes=running.ranks.world
+            str(options.own_device), torch.get_num_threads(), processes=options.ranks.world
         )
         self._saved_s = self._clock()
 
     @property
     def due(self) -> bool:
-        """Whether it is time to save within an epoch."""
+        """Whether to save now, within an epoch."""
         self._meter.look()
         return self._clock() - self._saved_s >= self._every_s
 
-    def within(self, so_far: EpochProgress, engine: Engine, teacher: Teacher | None) -> None:
+    def within(self, progress: EpochProgress, engine: Engine, teacher: Teacher | None) -> None:
         """Save in the middle of an epoch."""
-        _, phase, epoch = so_far.plan.key
-        now = replace(
+        _, phase, epoch = progress.plan.key
+        checkpoint = replace(
             self.checkpoint,
             phase=phase,
             epoch=epoch,
-            step=len(so_far.losses),
-            losses=tuple(so_far.losses),
-            seconds=so_far.seconds,
+            step=len(progress.losses),
+            losses=tuple(progress.losses),
+            seconds=progress.seconds,
             momenta=engine.momenta(),
         )
-        self._save(now, engine, teacher)
+        self._save(checkpoint, engine, teacher)
 
     def epoch(
-        self, so_far: EpochProgress, engine: Engine, teacher: Teacher | None, learnt: Tensors
+        self, progress: EpochProgress, engine: Engine, teacher: Teacher | None, estimate: Tensors
     ) -> None:
-        """Save the end of an epoch; after a phase's last one, momentum starts anew."""
-        plan, (_, phase, epoch) = so_far.plan, so_far.plan.key
-        ends = epoch + 1 == plan.phase.epochs
+        """Save the end of an epoch; momenta are reset after the last epoch of a phase."""
+        plan, (_, phase, epoch) = progress.plan, progress.plan.key
+        phase_ends = epoch + 1 == plan.phase.epochs
         record = EpochRecord(
             phase=plan.phase.name,
             epoch=epoch,
-            loss=so_far.loss,
+            loss=progress.loss,
             images=plan.images,
-            seconds=so_far.seconds,
+            seconds=progress.seconds,
         )
-        now = replace(
+        checkpoint = replace(
             self.checkpoint,
-            phase=phase + ends,
-            epoch=0 if ends else epoch + 1,
+            phase=phase + phase_ends,
+            epoch=0 if phase_ends else epoch + 1,
             step=0,
             losses=(),
             seconds=0.0,
-            momenta={} if ends else engine.momenta(),
-            estimate=learnt,
+            momenta={} if phase_ends else engine.momenta(),
+            estimate=estimate,
             records=(*self.checkpoint.records, record),
         )
-        self._save(now, engine, teacher)
+        self._save(checkpoint, engine, teacher)
 
     def _save(self, checkpoint: Checkpoint, engine: Engine, teacher: Teacher | None) -> None:
         self.checkpoint = replace(

@@ -1,4 +1,4 @@
-"""The full network as teacher, and the distillation loss."""
+"""Distillation: the full network as teacher, and the loss."""
 
 import torch
 from torch import Tensor, nn
@@ -13,10 +13,10 @@ _CHUNK = 500
 
 
 class Teacher:
-    """The frozen full network; gives class probabilities (n, classes) for a batch.
+    """Frozen full network that predicts class probabilities (n, classes) for a batch.
 
-    Where images repeat, each one's are worked out once, at the network's own largest resolution
-    whatever the pupil sees, which makes it the better teacher. Else it sees what the pupil sees.
+    Where images repeat, probabilities are computed once, at the network's largest resolution, which
+    makes a better teacher. Otherwise it gets the same images as the student.
     """
 
     def __init__(self, network: nn.Sequential, source: Source, resolution: int) -> None:
@@ -28,7 +28,7 @@ class Teacher:
 
     @classmethod
     def freeze(cls, supernet: SuperNet, source: Source) -> "Teacher":
-        """Take the full network as it is now, with batch-norm statistics of its own."""
+        """Take the current full network, with recalibrated batch norms."""
         arch = supernet.space.largest()
         network = channels_last(supernet.extract(arch))
         images = source.calibration(CALIBRATION_IMAGES, arch.resolution)
@@ -38,7 +38,7 @@ class Teacher:
 
     @classmethod
     def load(cls, supernet: SuperNet, source: Source, state: Tensors) -> "Teacher":
-        """Take the teacher that a checkpoint holds."""
+        """Load the teacher of a checkpoint."""
         arch = supernet.space.largest()
         network = channels_last(supernet.extract(arch))
         network.load_state_dict(state)
@@ -46,7 +46,7 @@ class Teacher:
 
     @torch.no_grad()
     def labels(self, batch: Batch, images: Tensor) -> Tensor:
-        """Soft labels of a batch whose images, on this network's device, are `images`."""
+        """Return soft labels of a batch, whose `images` are on the teacher's device."""
         if self._known is not None:
             return self._known[batch.index.to(self._known.device)]
         return F.softmax(self.network(images).float(), dim=1)
@@ -56,14 +56,14 @@ class Teacher:
 def soft_labels(
     teacher: nn.Module, source: Source, resolution: int, device: torch.device
 ) -> Tensor:
-    """Class probabilities (images, classes) that the teacher gives to every image of a source."""
-    everything = torch.arange(len(source)).numpy()
-    wanted = [
-        BatchRequest(images=everything[start : start + _CHUNK], resolution=resolution, seed=(0,))
+    """Return the teacher's class probabilities (images, classes) for all images of a source."""
+    indices = torch.arange(len(source)).numpy()
+    requests = [
+        BatchRequest(images=indices[start : start + _CHUNK], resolution=resolution, seed=(0,))
         for start in range(0, len(source), _CHUNK)
     ]
-    found = [teacher(batch.images.to(device)) for batch in source.stream(wanted)]
-    return F.softmax(torch.cat(found), dim=1)
+    logits = [teacher(batch.images.to(device)) for batch in source.stream(requests)]
+    return F.softmax(torch.cat(logits), dim=1)
 
 
 def loss_of(
@@ -74,7 +74,7 @@ def loss_of(
     soft: Tensor | None,
     distillation: float,
 ) -> Tensor:
-    """Cross-entropy with `labels` (n,), plus `distillation` times that with `soft` (n, classes)."""
+    """Return cross-entropy with `labels` (n,) + `distillation` * that with `soft` (n, classes)."""
     loss = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
     if soft is not None:
         loss = loss + distillation * F.cross_entropy(logits, soft)

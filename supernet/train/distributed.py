@@ -1,10 +1,9 @@
-"""Distributed training: the ranks of torchrun, or this process alone.
+"""Distributed training: the ranks of torchrun, or a single process.
 
-Gradients of a step come from several sub-networks and micro-batches, and most sub-networks leave
-some parameters without one. `GradientMean` therefore lets every backward pass run on the bare
-network, and then has DistributedDataParallel average what came together, in its buckets, in one
-pass that touches every parameter. A parameter that no sub-network of the step used keeps no
-gradient, as in one process.
+The gradients of a step are sums over several sub-networks and micro-batches, and most sub-networks
+do not use all parameters. `GradientMean` therefore runs all backward passes on the plain network,
+and then averages the sums with DistributedDataParallel in one additional pass over all parameters.
+A parameter that no sub-network of the step used gets no gradient, as in a single process.
 """
 
 import os
@@ -22,7 +21,7 @@ from bench.errors import DeviceLostError, InputError, first_line
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranks:
-    """This process's `rank` among `world`; `local` is its number on this machine."""
+    """The `rank` of this process among `world`; `local` is its index on this machine."""
 
     rank: int = 0
     world: int = 1
@@ -30,41 +29,42 @@ class Ranks:
 
     @property
     def first(self) -> bool:
-        """Whether this is the rank that writes and tells."""
+        """Whether this is the rank that writes files and messages."""
         return self.rank == 0
 
     def device_of(self, name: str) -> torch.device:
-        """Device of this rank: of several on one machine, each takes the GPU of its number."""
+        """Return the device of this rank; on one machine, each rank uses the GPU of its index."""
         return torch.device("cuda", self.local) if name == "cuda" else torch.device(name)
 
     def sums(self, values: Sequence[float]) -> list[float]:
-        """Sum of each value over all ranks, in float64."""
+        """Return the sum of each value over all ranks, in float64."""
         if self.world == 1:
             return list(values)
         backend = distributed.get_backend()
         device = self.device_of("cuda" if backend == "nccl" else "cpu")
         total = torch.tensor(values, dtype=torch.float64, device=device)
-        with _told_when_lost():
+        with _lost_rank_error():
             distributed.all_reduce(total)
         return total.tolist()
 
     def wait(self) -> None:
-        """Wait until every rank is here."""
+        """Wait for all ranks."""
         if self.world > 1:
-            with _told_when_lost():
+            with _lost_rank_error():
                 distributed.barrier()
 
 
 def is_first() -> bool:
-    """Whether this process is torchrun's first, or the only one."""
+    """Return whether this process is the first of torchrun, or the only one."""
     return os.environ.get("RANK", "0") == "0"
 
 
 @contextmanager
-def joined(device: str) -> Iterator[Ranks]:
-    """Ranks as torchrun's environment tells; joined by NCCL on GPUs, by gloo on CPUs.
+def process_group(device: str) -> Iterator[Ranks]:
+    """Join the ranks of torchrun's environment, by NCCL on GPUs, by gloo on CPUs.
 
-    `InputError` where the environment is not whole, `DeviceLostError` where others do not come.
+    Raises `InputError` where the environment is incomplete, `DeviceLostError` where ranks are
+    missing.
     """
     if "RANK" not in os.environ:
         yield Ranks()
@@ -77,7 +77,7 @@ def joined(device: str) -> Iterator[Ranks]:
         ) from error
     if device == "cuda":
         torch.cuda.set_device(local)
-    with _told_when_lost():
+    with _lost_rank_error():
         distributed.init_process_group("nccl" if device == "cuda" else "gloo")
     try:
         yield Ranks(rank=rank, world=world, local=local)
@@ -86,30 +86,30 @@ def joined(device: str) -> Iterator[Ranks]:
 
 
 class GradientMean:
-    """Replaces the gradients of `network` by their mean over the ranks."""
+    """Averages the gradients of `network` over the ranks."""
 
     def __init__(self, network: nn.Module, ranks: Ranks) -> None:
         self._parameters = list(network.parameters())
-        self._meeting: DistributedDataParallel | None = None
+        self._all_parameters: DistributedDataParallel | None = None
         if ranks.world > 1:
-            with _told_when_lost():
-                self._meeting = DistributedDataParallel(_Meeting(self._parameters))
+            with _lost_rank_error():
+                self._all_parameters = DistributedDataParallel(_AllParameters(self._parameters))
 
     def __call__(self) -> None:
-        """Take the mean; every rank must have used the same parameters."""
-        if self._meeting is None:
+        """Average the gradients; all ranks must have used the same parameters."""
+        if self._all_parameters is None:
             return
         unused = [p for p in self._parameters if p.grad is None]
-        with _told_when_lost():
-            self._meeting(torch.zeros((), requires_grad=True)).backward()
+        with _lost_rank_error():
+            self._all_parameters(torch.zeros((), requires_grad=True)).backward()
         for parameter in unused:
-            parameter.grad = None  # else momentum and decay would move what was not trained
+            parameter.grad = None  # otherwise momentum and decay would change untrained parameters
 
 
-class _Meeting(nn.Module):
-    """Computes nothing from every parameter, so that their gradients are gathered.
+class _AllParameters(nn.Module):
+    """Depends on all parameters without using them, so that their gradients are averaged.
 
-    It has no buffers: batch norm's statistics are each rank's own.
+    It has no buffers: batch-norm statistics are not shared among ranks.
     """
 
     def __init__(self, parameters: Sequence[nn.Parameter]) -> None:
@@ -117,12 +117,12 @@ class _Meeting(nn.Module):
         self.shared = nn.ParameterList(parameters)
 
     def forward(self, zero: Tensor) -> Tensor:
-        touched: Tensor = _Touch.apply(zero, *self.shared)  # type: ignore[no-untyped-call]
-        return touched
+        output: Tensor = _ZeroGradient.apply(zero, *self.shared)  # type: ignore[no-untyped-call]
+        return output
 
 
-class _Touch(torch.autograd.Function):
-    """Has every parameter in its graph and adds nothing to its gradient."""
+class _ZeroGradient(torch.autograd.Function):
+    """Includes all parameters in the graph, and adds nothing to their gradients."""
 
     @staticmethod
     def forward(ctx: Any, zero: Tensor, *parameters: Tensor) -> Tensor:
@@ -135,12 +135,12 @@ class _Touch(torch.autograd.Function):
 
 
 @contextmanager
-def _told_when_lost() -> Iterator[None]:
-    """Turn what torch raises in a collective into one line."""
+def _lost_rank_error() -> Iterator[None]:
+    """Convert torch's error in a collective operation to a one-line `DeviceLostError`."""
     try:
         yield
-    except RuntimeError as error:  # torch has no narrower one: gloo's and NCCL's are this
+    except RuntimeError as error:  # torch has no more specific error for gloo and NCCL
         line = first_line(error)
         raise DeviceLostError(
-            f"a rank of the training is gone ({line}); start all of them again with --resume"
+            f"a rank of the training was lost ({line}); start all ranks again with --resume"
         ) from error

@@ -1,4 +1,4 @@
-"""One optimisation step: sub-networks, micro-batches, ranks, precision."""
+"""Optimisation step over sub-networks, micro-batches and ranks."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -12,7 +12,7 @@ from supernet.space.space import ArchConfig
 from supernet.train.checkpoint import Recipe
 from supernet.train.distill import Teacher, loss_of
 from supernet.train.distributed import GradientMean
-from supernet.train.run_options import Running
+from supernet.train.run_options import RunOptions
 from supernet.train.schedule import Phase, Schedule
 from supernet.weights.model import SuperNet
 from supernet.weights.tensor_file import Tensors
@@ -21,41 +21,41 @@ PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.floa
 
 
 class Engine:
-    """The network under training with its optimiser, on one device of one rank."""
+    """Network under training with its optimiser, on the device of one rank."""
 
-    def __init__(self, network: SuperNet, recipe: Recipe, running: Running) -> None:
+    def __init__(self, network: SuperNet, recipe: Recipe, options: RunOptions) -> None:
         self.network, self._schedule = network, recipe.schedule
-        self._device, self._compiled = running.own_device, running.compiled
+        self._device, self._compiled = options.own_device, options.compiled
         self._dtype = PRECISIONS[recipe.precision]
-        # Gradients of float16 would underflow; the other types need no scale, and it is then off.
+        # Gradients of float16 would underflow; other types need no scaling.
         scaled = recipe.precision == "float16"
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=scaled)
-        self._mean = GradientMean(network, running.ranks)
+        self._mean = GradientMean(network, options.ranks)
         self._static: dict[ArchConfig, Callable[[Tensor], Tensor]] = {}
         self.optimiser = make_optimiser(network, self._schedule)
 
     def restart(self, momenta: Tensors | None = None) -> None:
-        """Begin with a fresh optimiser, or with one that was left with these momenta."""
+        """Start with a new optimiser, optionally with these momenta."""
         self.optimiser = make_optimiser(self.network, self._schedule)
         for name, momentum in (momenta or {}).items():
             parameter = self.network.get_parameter(name)
-            # In the parameter's own memory order, as if it had never left.
+            # In the memory order of the parameter, for an exact continuation.
             buffer = torch.empty_like(parameter, memory_format=torch.preserve_format)
             self.optimiser.state[parameter]["momentum_buffer"] = buffer.copy_(momentum)
 
     def momenta(self) -> Tensors:
-        """Momentum of every parameter that has some, by name."""
-        found = {}
+        """Return the momenta of all parameters that have one, by name."""
+        momenta = {}
         for name, parameter in self.network.named_parameters():
             momentum = self.optimiser.state.get(parameter, {}).get("momentum_buffer")
             if momentum is not None:
-                found[name] = momentum
-        return found
+                momenta[name] = momentum
+        return momenta
 
     def compile_for(self, arch: ArchConfig) -> None:
-        """Have `arch` run as one compiled module over the shared weights, where that is wanted.
+        """Compile `arch` as one module over the shared weights, if compilation is enabled.
 
-        Only the network of a phase that trains one: each of many would be compiled anew.
+        Only for phases that train a single network: several would each be compiled.
         """
         if self._compiled and arch not in self._static:
             self._static[arch] = torch.compile(share_weights(self.network, arch).train())
@@ -129,27 +129,27 @@ class Engine:
 
 
 def share_weights(network: SuperNet, arch: ArchConfig) -> nn.Sequential:
-    """Plain modules of `arch`, all of whose choices are the largest, over the very same weights."""
+    """Return modules of `arch`, which has only largest choices, that share the same weights."""
     module = network.extract(arch)
     state: dict[str, Tensor] = {}
-    for place, (name, _) in enumerate(network.space.walk(arch)):
+    for index, (name, _) in enumerate(network.space.walk(arch)):
         block = network.unit(name).block
         for key, tensor in (*block.named_parameters(), *block.named_buffers()):
-            state[f"{place}.{key}"] = tensor
+            state[f"{index}.{key}"] = tensor
     module.load_state_dict(state, assign=True)
     return module
 
 
 def make_optimiser(network: nn.Module, schedule: Schedule) -> torch.optim.SGD:
-    """SGD that decays the weights of layers, and neither norms, biases nor kernel transforms.
+    """Return SGD with weight decay for layers, but not for norms, biases and kernel transforms.
 
-    Decay would pull a transform, which starts as an identity, to a kernel of zeros.
+    Decay would pull a transform, which starts as the identity, towards 0.
     """
     decayed: list[nn.Parameter] = []
     free: list[nn.Parameter] = []
     for name, parameter in network.named_parameters():
-        keeps = parameter.ndim < 2 or ".transforms." in name
-        (free if keeps else decayed).append(parameter)
+        is_free = parameter.ndim < 2 or ".transforms." in name
+        (free if is_free else decayed).append(parameter)
     return torch.optim.SGD(
         [
             {"params": decayed, "weight_decay": schedule.weight_decay},
@@ -158,5 +158,5 @@ def make_optimiser(network: nn.Module, schedule: Schedule) -> torch.optim.SGD:
         lr=0.0,
         momentum=schedule.momentum,
         nesterov=schedule.momentum > 0,
-        foreach=True,  # fused mistakes parameters that join later for a first step of all
+        foreach=True,  # the fused optimiser handles parameters that join later wrongly
     )

@@ -1,4 +1,4 @@
-"""Plan of an epoch: the order of the images, and the networks of every step."""
+"""Plan of an epoch: the order of the images, and the networks of each step."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from supernet.train.schedule import Phase
 
 @dataclass(frozen=True, kw_only=True)
 class EpochPlan:
-    """Drawn from the seed, the phase and the epoch alone, so alike on every rank and when resumed.
+    """Determined by seed, phase and epoch, so equal on every rank and after a resume.
 
-    `order` (images,) are indices in the order they are seen; what is short of a batch is left.
-    `codes` (steps, subnets, columns) are the sub-networks. `key` is seed, phase and epoch.
+    `order` (images,) are image indices in training order; an incomplete last batch is dropped.
+    `codes` (steps, subnets, columns) are the sub-networks. `key` is (seed, phase, epoch).
     """
 
     key: tuple[int, int, int]
@@ -29,7 +29,7 @@ class EpochPlan:
     def draw(
         cls, key: tuple[int, int, int], phase: Phase, images: int, draws: Draws
     ) -> "EpochPlan":
-        """Lay out epoch `key[2]` of phase `key[1]`."""
+        """Draw epoch `key[2]` of phase `key[1]`."""
         rng = np.random.default_rng(key)
         order = rng.permutation(images)
         codes = draws.plan(rng, images // phase.batch, phase.subnets)
@@ -45,18 +45,18 @@ class EpochPlan:
         return self.steps * self.phase.batch * self.phase.subnets
 
     def lr_at(self, step: int) -> float:
-        """Learning rate of a step of this epoch."""
+        """Return the learning rate of a step of this epoch."""
         return self.phase.lr_at(self.key[2] * self.steps + step, self.steps)
 
-    def wanted(self, first: int, parts: Iterable[int], of: int) -> list[BatchRequest]:
-        """Micro-batches `parts` out of `of` of each step from `first` on, in order."""
-        size, numbers = self.phase.batch // of, list(parts)
-        found = []
+    def requests(self, first: int, parts: Iterable[int], count: int) -> list[BatchRequest]:
+        """Return micro-batches `parts`, out of `count`, of all steps from `first` on, in order."""
+        size, part_numbers = self.phase.batch // count, list(parts)
+        requests = []
         for step in range(first, self.steps):
             resolution = int(self.codes[step, 0, 0])
-            for part in numbers:
+            for part in part_numbers:
                 start = step * self.phase.batch + part * size
                 chosen = self.order[start : start + size]
                 seed = (*self.key, step, part)
-                found.append(BatchRequest(images=chosen, resolution=resolution, seed=seed))
-        return found
+                requests.append(BatchRequest(images=chosen, resolution=resolution, seed=seed))
+        return requests

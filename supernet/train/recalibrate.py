@@ -1,7 +1,7 @@
 """Batch-norm recalibration of an extracted network, and its accuracy.
 
-A sub-network's activations are not those that the shared running statistics were taken over, so
-it is given its own: mean and variance averaged over batches of images (OFA: 2,000 images).
+The activations of a sub-network differ from those of the shared running statistics, so it gets its
+own statistics: mean and variance averaged over batches of images (OFA: 2,000 images).
 """
 
 from typing import TypeVar
@@ -24,9 +24,10 @@ BATCH = 200
 
 @torch.no_grad()
 def recalibrate(network: nn.Module, images: Tensor, batch: int = BATCH) -> None:
-    """Give `network` the running statistics of `images` (n, c, h, w), and evaluation mode.
+    """Set the running statistics of `network` to those of `images` (n, c, h, w).
 
-    Each whole batch counts alike. `InputError` where there is not one whole batch.
+    Complete batches have equal weight. The network is left in evaluation mode. Raises `InputError`
+    where there is no complete batch.
     """
     if len(images) < batch:
         raise InputError(f"recalibration takes at least {batch} images, got {len(images)}")
@@ -34,7 +35,7 @@ def recalibrate(network: nn.Module, images: Tensor, batch: int = BATCH) -> None:
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
-        norm.momentum = None  # torch's word for the plain average over batches
+        norm.momentum = None  # plain average over batches
     network.train()
     for start in range(0, len(images) - batch + 1, batch):
         network(_channels_last(images[start : start + batch]))
@@ -46,27 +47,27 @@ def recalibrate(network: nn.Module, images: Tensor, batch: int = BATCH) -> None:
 def extract_calibrated(
     supernet: SuperNet, arch: ArchConfig, images: Tensor, batch: int = BATCH
 ) -> nn.Sequential:
-    """Cut `arch` out and recalibrate it on `images`, which may be of another size."""
+    """Extract `arch` and recalibrate it on `images`, which may have another size."""
     network = channels_last(supernet.extract(arch))
     recalibrate(network, resize(images[:CALIBRATION_IMAGES], arch.resolution), batch)
     return network
 
 
 @torch.no_grad()
-def right_answers(
+def correct_answers(
     network: nn.Module, dataset: Dataset, resolution: int, batch: int = 500
 ) -> NDArray[np.float64]:
-    """1 for each image of `dataset` that `network` puts in its class, else 0; (n,)."""
+    """Return 1 for each image of `dataset` that `network` classifies correctly, else 0; (n,)."""
     network.eval()
-    right = [
+    correct = [
         network(_channels_last(resize(images, resolution))).argmax(dim=1) == labels
         for images, labels in dataset.in_order(batch)
     ]
-    return torch.cat(right).double().numpy()
+    return torch.cat(correct).double().numpy()
 
 
 def channels_last(network: _Module) -> _Module:
-    """Put a network's weights into the memory order that trains narrow ones twice as fast."""
+    """Convert weights to channels-last memory order, which trains narrow networks twice as fast."""
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
 

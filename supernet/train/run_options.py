@@ -1,4 +1,4 @@
-"""How a training runs: devices, threads, precision; none of it changes the result."""
+"""Options of a training run that do not change its result."""
 
 import time
 from collections.abc import Callable
@@ -12,14 +12,14 @@ from supernet.train.validation import Validation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Running:
-    """On what, how watched, how stopped, how kept.
+class RunOptions:
+    """Device, checkpoints, progress and stop condition of a training run.
 
-    `device` is torch's name of it; with ranks, "cuda" is each one's own. With `compiled`, the
-    network of a phase that trains only one is compiled. With `resume`, a checkpoint is gone on
-    with. `stop` is asked after every step; where any rank's says yes, all save and end. A
-    checkpoint is written at the end of each epoch, and within one every `checkpoint_s` seconds.
-    With `validation`, the log has an accuracy after each epoch.
+    `device` is a torch device; with several ranks, "cuda" is the GPU of each. With `compiled`, the
+    network of a phase with a single network is compiled. With `resume`, training continues from a
+    checkpoint. `stop` is called after every step; where it is true on any rank, all save and end. A
+    checkpoint is written at the end of each epoch, and within an epoch every `checkpoint_s`
+    seconds. With `validation`, the log has an accuracy after each epoch.
     """
 
     device: str = "cpu"

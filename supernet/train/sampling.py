@@ -1,4 +1,4 @@
-"""Sub-networks that a phase may draw."""
+"""Sub-networks that a training phase draws."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ Losses = Sequence[Sequence[float]]
 
 
 class PhaseSpace:
-    """The part of a space that a phase trains: the same networks with fewer choices."""
+    """Part of a space that a phase trains: the same networks with fewer choices."""
 
     def __init__(self, space: SearchSpace, phase: Phase) -> None:
         self._space = space
@@ -34,19 +34,19 @@ class PhaseSpace:
         return self.layout.columns[0].values
 
     def only(self) -> list[ArchConfig]:
-        """Return the one network of each resolution where there is just one, else none."""
+        """Return the network of each resolution where there is only one, else an empty list."""
         if self.layout.count() > 1:
             return []
         return [self._space.largest(resolution) for resolution in self.resolutions]
 
-    def estimate(self, learnt: Tensors) -> LossEstimate:
-        """Take up what was learnt of losses, which all phases share; nothing at first."""
-        if not learnt:
+    def estimate(self, state: Tensors) -> LossEstimate:
+        """Restore the loss estimate, which all phases share; empty at first."""
+        if not state:
             return LossEstimate.empty(self._space.layout)
-        return LossEstimate.from_tensors(self._space.layout, learnt)
+        return LossEstimate.from_tensors(self._space.layout, state)
 
     def hidden_widths(self) -> dict[str, tuple[int, ...]]:
-        """Hidden widths that the phase trains, for each unit with a choice of them."""
+        """Return the hidden widths that the phase trains, for each unit with elastic ones."""
         row = self._space.encode([self._space.largest()])[0].tolist()
         widths = {}
         for unit in self._space.units:
@@ -63,22 +63,23 @@ class PhaseSpace:
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
-    """What the sub-networks of a training are restricted to, and drawn towards.
+    """Restrictions and preferences for the sub-networks of a training.
 
-    All but a sandwich's largest are within `limits`; `focus` ("best-up", "worst-up" or "") has
-    those of like `costs` compete, see `FocusedDraws`. `tell` is given a line for each phase.
+    All but the largest network of a sandwich are within `limits`. With `focus` ("best-up",
+    "worst-up" or ""), networks of similar `costs` compete, see `FocusedDraws`. `report` gets a line
+    per phase.
     """
 
     limits: tuple[Constraint, ...] = ()
     focus: str = ""
     costs: Costs | None = None
-    tell: Callable[[str], None] = lambda line: None
+    report: Callable[[str], None] = lambda line: None
 
     def within(self, space: PhaseSpace, phase: Phase, *, last: bool) -> Draws:
-        """Draws of a phase within the limits.
+        """Return the draws of a phase within the limits.
 
-        A phase none of whose networks is within them, as that of the full network alone, trains
-        as it would without; of the last one that is an `InfeasibleError`.
+        A phase without such networks, such as that of the full network, is trained without limits;
+        in the last phase this is an `InfeasibleError`.
         """
         uniform = UniformDraws(layout=space.layout)
         if not self.limits or (space.only() and not last):
@@ -88,37 +89,39 @@ class Sampling:
         except InfeasibleError:
             if last:
                 raise
-            self.tell(f"{phase.name}: none of its networks is within the limits, all are drawn")
+            self.report(f"{phase.name}: none of its networks is within the limits, all are drawn")
             return uniform
-        self.tell(f"{phase.name}: {limited.describe()}")
+        self.report(f"{phase.name}: {limited.describe()}")
         return limited
 
     def check(self, space: SearchSpace, phases: Sequence[Phase]) -> None:
-        """Raise `InfeasibleError` where the last phase will have no network within the limits."""
-        quiet = replace(self, tell=lambda line: None)
-        quiet.within(PhaseSpace(space, phases[-1]), phases[-1], last=True)
+        """Raise `InfeasibleError` where the last phase has no network within the limits."""
+        silent = replace(self, report=lambda line: None)
+        silent.within(PhaseSpace(space, phases[-1]), phases[-1], last=True)
 
-    def composed(self, draws: Draws, space: PhaseSpace, phase: Phase, learnt: Tensors) -> Draws:
-        """Draws of an epoch: within limits, with the focus learnt so far, and the sandwich."""
-        free = isinstance(draws, UniformDraws)
+    def composed(self, draws: Draws, space: PhaseSpace, phase: Phase, estimate: Tensors) -> Draws:
+        """Return the draws of an epoch: within limits, with focus, and with the sandwich rule."""
+        unrestricted = isinstance(draws, UniformDraws)
         if self.focus and self.costs is not None and not space.only():
             draws = FocusedDraws(
-                draws=draws, estimate=space.estimate(learnt), costs=self.costs, how=self.focus
+                draws=draws, estimate=space.estimate(estimate), costs=self.costs, how=self.focus
             )
         if phase.sandwich:
-            # Where no network is within the limits all are drawn, and the smallest is wanted too.
-            limits = () if free else self.limits
+            # Without feasible networks all are drawn, including the smallest.
+            limits = () if unrestricted else self.limits
             draws = SandwichDraws.of(draws, space.layout, limits)
         return draws
 
-    def learn(self, space: PhaseSpace, plan: EpochPlan, losses: Losses, learnt: Tensors) -> Tensors:
-        """Learn from an epoch's losses, (steps, subnets), what the next epoch's focus uses."""
+    def learn(
+        self, space: PhaseSpace, plan: EpochPlan, losses: Losses, estimate: Tensors
+    ) -> Tensors:
+        """Update the loss estimate with an epoch's losses, (steps, subnets)."""
         if not self.focus or space.only():
-            return learnt
-        # A sandwich's largest network learns from labels alone: its loss is another thing.
-        own = slice(1 if plan.phase.sandwich else 0, None)
-        found = np.asarray(losses, dtype=np.float64)[:, own]
-        return space.estimate(learnt).learnt(plan.codes[:, own], found).to_tensors()
+            return estimate
+        # The largest network of a sandwich learns from labels only, so its loss is not comparable.
+        subnets = slice(1 if plan.phase.sandwich else 0, None)
+        subnet_losses = np.asarray(losses, dtype=np.float64)[:, subnets]
+        return space.estimate(estimate).learnt(plan.codes[:, subnets], subnet_losses).to_tensors()
 
 
 def _narrowed(layout: Layout, phase: Phase) -> Layout:
@@ -134,10 +137,10 @@ def _narrowed(layout: Layout, phase: Phase) -> Layout:
     for name in CHOICES:
         allowed = getattr(phase, name)
         group = layout.columns[groups[name]]
-        most = max((len(column.values) for column in group), default=0)
-        if allowed is not None and group and allowed > most:
+        largest = max((len(column.values) for column in group), default=0)
+        if allowed is not None and group and allowed > largest:
             raise InputError(
-                f"phase {phase.name!r} allows {allowed} {name}, the space has at most {most}"
+                f"phase {phase.name!r} allows {allowed} {name}, the space has at most {largest}"
             )
         columns[groups[name]] = [
             column if allowed is None else replace(column, values=column.values[-allowed:])

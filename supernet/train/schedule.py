@@ -1,4 +1,4 @@
-"""`Schedule`: progressive shrinking as data, and what its numbers mean at each step."""
+"""`Schedule`: phases of progressive shrinking, read from TOML."""
 
 import math
 from dataclasses import dataclass, field, fields
@@ -14,7 +14,7 @@ from bench.reading import NonNegative, Text, from_plain, wrong_value
 from supernet.space.tables import LARGEST, Number, Whole
 
 IMPORTED = 'name = "imported"\nphases = []'
-"""TOML of no training at all: what weights that were trained elsewhere have for a schedule."""
+"""TOML of an empty schedule, for weights that were trained elsewhere."""
 
 _Fraction = Annotated[float, Meta(ge=0, lt=1)]
 CHOICES = ("resolutions", "depths", "kernels", "expands", "widths")
@@ -22,15 +22,16 @@ CHOICES = ("resolutions", "depths", "kernels", "expands", "widths")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
-    """One stretch of training with one set of allowed sub-networks.
+    """Phase of training with one set of allowed sub-networks.
 
-    `resolutions` to `widths` say how many of the space's choices may be drawn, counted from the
-    largest; None for all. `lr` is the peak: reached linearly in `warmup_epochs`, then a cosine
-    to 0. Each step sums the gradients of `subnets` sub-networks on one batch, of `batch` images
-    over all ranks and micro-batches. `distillation` weighs the cross-entropy with the teacher's
-    soft labels beside that with the true ones; the teacher is the full network as the first phase
-    left it (OFA). With `sampling` "sandwich" every step holds the phase's largest network, which
-    learns from the labels and teaches the others in place, its smallest, and random ones (BigNAS).
+    `resolutions` to `widths` are the numbers of choices to draw from, counted from the largest;
+    None for all. `lr` is the peak learning rate, after a linear warm-up of `warmup_epochs`,
+    followed by a cosine to 0. Each step sums the gradients of `subnets` sub-networks on one batch
+    of `batch` images over all ranks and micro-batches. `distillation` is the weight of the
+    cross-entropy with the teacher's soft labels, relative to that with the true labels; the teacher
+    is the full network after the first phase (OFA). With `sampling` "sandwich" every step trains
+    the largest network of the phase, which learns from the labels and teaches the others, the
+    smallest, and random ones (BigNAS).
     """
 
     name: Text
@@ -49,22 +50,22 @@ class Phase:
 
     @property
     def sandwich(self) -> bool:
-        """Whether each step's first network is the largest, and teaches the others."""
+        """Whether the first network of each step is the largest, and teaches the others."""
         return self.sampling == "sandwich"
 
     def lr_at(self, step: int, steps_per_epoch: int) -> float:
-        """Learning rate of a step, counted from 0 in the phase."""
+        """Return the learning rate of a step, counted from 0 in the phase."""
         warmup = round(self.warmup_epochs * steps_per_epoch)
         if step < warmup:
             return self.lr * (step + 1) / (warmup + 1)
         done = (step - warmup) / (self.epochs * steps_per_epoch - warmup)
         return self.lr * 0.5 * (1.0 + math.cos(math.pi * done))
 
-    def widens(self, before: "Phase") -> bool:
-        """Whether hidden widths are allowed here that were not in the phase before."""
-        if before.expands is None:
+    def widens(self, previous: "Phase") -> bool:
+        """Return whether this phase allows hidden widths that the previous phase did not."""
+        if previous.expands is None:
             return False
-        return self.expands is None or self.expands > before.expands
+        return self.expands is None or self.expands > previous.expands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +84,8 @@ class _Table:
 class Schedule(_Table):
     """Phases in order, and the optimiser that they share (SGD with Nesterov momentum).
 
-    Gradients longer than `clip_norm` are shortened to it; 0 for none. `text` is the TOML it was
-    read from: two runs with equal texts train alike.
+    Gradients are clipped to the norm `clip_norm`; 0 for no clipping. `text` is the TOML it was read
+    from: equal texts give equal training.
     """
 
     text: str = field(repr=False, compare=False)
@@ -93,15 +94,15 @@ class Schedule(_Table):
     def load(cls, name_or_path: str | Path) -> Self:
         """Load a shipped schedule by its name, or one from a `.toml` file.
 
-        `InputError` names the known ones, or the field that is wrong.
+        `InputError` names the known schedules, or the wrong field.
         """
         name = str(name_or_path)
         if name.endswith(".toml"):
             return cls.from_toml(toml_text(Path(name_or_path)), name)
-        known = schedule_names()
-        if name not in known:
+        names = schedule_names()
+        if name not in names:
             raise InputError(
-                f"unknown schedule {name!r}; known: {', '.join(known)}, or a .toml file"
+                f"unknown schedule {name!r}; known: {', '.join(names)}, or a .toml file"
             )
         file = resources.files("supernet.train.schedules") / f"{name}.toml"
         return cls.from_toml(file.read_text(encoding="utf-8"), name)
@@ -118,7 +119,7 @@ class Schedule(_Table):
         schedule = cls(**values, text=text)
         first = schedule.phases[0] if schedule.phases else None
         if first is not None and first.distillation and not first.sandwich:
-            expected = "none: the full network that teaches is trained by the first phase"
+            expected = "none: the first phase trains the full network, which is the teacher"
             problem = wrong_value("phases[0].distillation", first.distillation, expected)
             raise InputError(f"{where}: {problem}")
         return schedule

@@ -1,4 +1,4 @@
-"""Trains a supernet phase by phase; it can continue from the end of any step."""
+"""Train a supernet phase by phase; training can continue from any step."""
 
 import math
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from supernet.train.engine import Engine
 from supernet.train.epoch import EpochPlan
 from supernet.train.log import EVERY_STEPS, TrainingLog
 from supernet.train.recalibrate import channels_last
-from supernet.train.run_options import Running
+from supernet.train.run_options import RunOptions
 from supernet.train.sampling import PhaseSpace, Sampling
 from supernet.train.schedule import Phase
 from supernet.train.validation import NETWORK
@@ -27,18 +27,17 @@ def train(
     recipe: Recipe,
     source: Source,
     out: Path,
-    running: Running | None = None,
+    running: RunOptions | None = None,
     sampling: Sampling | None = None,
 ) -> SuperNet:
-    """Train a supernet on the images of `source`, checkpointed in `out`, a log beside it.
+    """Train a supernet on the images of `source`, with checkpoints in `out` and a log beside it.
 
-    On a CPU, equal recipes and images give equal weights, with as many threads and ranks; gone on
-    with, a training comes to the weights that it would have had without the stop. `InputError`
-    where recipe, data and ranks do not fit each other, `out` is of another recipe, or the loss
-    diverges; `InfeasibleError` where nothing is within the limits; `InterruptedSweepError` where
-    it was told to stop, all being saved.
+    On a CPU, equal recipes, images, threads and ranks give equal weights, also after a stop and a
+    resume. Raises `InputError` where recipe, data and ranks are incompatible, `out` is of another
+    recipe, or the loss diverges; `InfeasibleError` where no network is within the limits;
+    `InterruptedSweepError` after a requested stop, with everything saved.
     """
-    running, sampling = running or Running(), sampling or Sampling()
+    running, sampling = running or RunOptions(), sampling or Sampling()
     check_fit(recipe, source, running)
     sampling.check(recipe.space, recipe.schedule.phases)
     log, resume = TrainingLog.beside(out), running.resume
@@ -53,18 +52,18 @@ def train(
             recipe=recipe, phase=0, epoch=0, network=state, class_names=source.class_names
         )
         if running.ranks.first:
-            # Also the test that `out` can be written, before hours of work are put into it.
+            # Also checks that `out` can be written, before hours of training.
             save_checkpoint(out, checkpoint)
     if running.ranks.first and not checkpoint.finished:
         log.cut(checkpoint.place, recipe.about(), anew=not resume)
-    keeper = Checkpointer(checkpoint, out, running)
-    trainer = _Trainer(keeper, source, log, running, sampling)
+    checkpointer = Checkpointer(checkpoint, out, running)
+    trainer = _Trainer(checkpointer, source, log, running, sampling)
     trainer.run()
     return trainer.engine.network.eval()
 
 
 def steps_in(phases: Sequence[Phase], images: int) -> int:
-    """Optimiser steps that phases take on so many images."""
+    """Return the number of optimiser steps of the phases on so many images."""
     return sum(phase.epochs * (images // phase.batch) for phase in phases)
 
 
@@ -88,14 +87,19 @@ def images_after(done: tuple[int, int, int], recipe: Recipe, images: int) -> int
 class _Trainer:
     def __init__(
         self,
-        keeper: Checkpointer,
+        checkpointer: Checkpointer,
         source: Source,
         log: TrainingLog,
-        running: Running,
+        running: RunOptions,
         sampling: Sampling,
     ) -> None:
-        checkpoint = keeper.checkpoint
-        self.recipe, self.source, self.log, self.keeper = checkpoint.recipe, source, log, keeper
+        checkpoint = checkpointer.checkpoint
+        self.recipe, self.source, self.log, self.checkpointer = (
+            checkpoint.recipe,
+            source,
+            log,
+            checkpointer,
+        )
         self.running, self.sampling, self.ranks = running, sampling, running.ranks
         network = channels_last(SuperNet(self.recipe.space)).to(running.own_device)
         network.load_state_dict(checkpoint.network)
@@ -108,44 +112,46 @@ class _Trainer:
         self.stopping = False
 
     def run(self) -> None:
-        """Train every phase that is left."""
-        begun, images = self.keeper.checkpoint, len(self.source)
+        """Train all remaining phases."""
+        checkpoint, images = self.checkpointer.checkpoint, len(self.source)
         phases, progress = self.recipe.schedule.phases, self.running.progress
         progress.start(steps_in(phases, images), f"train {self.recipe.space.name}")
         try:
-            before = steps_in(phases[: begun.phase], images)
-            if not begun.finished:
-                before += begun.epoch * (images // phases[begun.phase].batch) + begun.step
-            progress.advance(before)
-            for number in range(begun.phase, len(phases)):
+            done_steps = steps_in(phases[: checkpoint.phase], images)
+            if not checkpoint.finished:
+                done_steps += (
+                    checkpoint.epoch * (images // phases[checkpoint.phase].batch) + checkpoint.step
+                )
+            progress.advance(done_steps)
+            for number in range(checkpoint.phase, len(phases)):
                 self._run_phase(number)
         finally:
             progress.close()
 
     def _run_phase(self, number: int) -> None:
-        phases, begun = self.recipe.schedule.phases, self.keeper.checkpoint
+        phases, checkpoint = self.recipe.schedule.phases, self.checkpointer.checkpoint
         phase, network = phases[number], self.engine.network
         space = PhaseSpace(self.recipe.space, phase)
-        if (begun.epoch, begun.step) == (0, 0):
+        if (checkpoint.epoch, checkpoint.step) == (0, 0):
             if number > 0 and phase.widens(phases[number - 1]):
-                before = PhaseSpace(self.recipe.space, phases[number - 1])
-                network.sort_channels(before.hidden_widths())
+                previous_space = PhaseSpace(self.recipe.space, phases[number - 1])
+                network.sort_channels(previous_space.hidden_widths())
             if phase.distillation and not phase.sandwich and self.teacher is None:
                 self.teacher = Teacher.freeze(network.eval(), self.source)
-        self.engine.restart(begun.momenta)
+        self.engine.restart(checkpoint.momenta)
         network.train()
         for arch in space.only():
             self.engine.compile_for(arch)
         last = number == len(phases) - 1
-        draws, learnt = self.sampling.within(space, phase, last=last), begun.estimate
-        for epoch in range(begun.epoch, phase.epochs):
+        draws, estimate = self.sampling.within(space, phase, last=last), checkpoint.estimate
+        for epoch in range(checkpoint.epoch, phase.epochs):
             key = (self.recipe.seed, number, epoch)
-            composed = self.sampling.composed(draws, space, phase, learnt)
+            composed = self.sampling.composed(draws, space, phase, estimate)
             plan = EpochPlan.draw(key, phase, len(self.source), composed)
-            so_far = self._run_epoch(plan)
-            learnt = self.sampling.learn(space, plan, so_far.losses, learnt)
+            progress = self._run_epoch(plan)
+            estimate = self.sampling.learn(space, plan, progress.losses, estimate)
             self._validate(plan)
-            self.keeper.epoch(so_far, self.engine, self.teacher, learnt)
+            self.checkpointer.epoch(progress, self.engine, self.teacher, estimate)
             if self.stopping:
                 self._stop()
 
@@ -169,41 +175,43 @@ class _Trainer:
             )
 
     def _run_epoch(self, plan: EpochPlan) -> EpochProgress:
-        begun, clock = self.keeper.checkpoint, self.running.clock
-        losses, started_s = list(begun.losses), clock() - begun.seconds
-        so_far = EpochProgress(plan=plan, losses=losses, seconds=begun.seconds)
-        wanted = plan.wanted(begun.step, self.parts, self.recipe.micro_batches)
-        stream = iter(self.source.stream(wanted))
+        checkpoint, clock = self.checkpointer.checkpoint, self.running.clock
+        losses, started_s = list(checkpoint.losses), clock() - checkpoint.seconds
+        progress = EpochProgress(plan=plan, losses=losses, seconds=checkpoint.seconds)
+        requests = plan.wanted(checkpoint.step, self.parts, self.recipe.micro_batches)
+        stream = iter(self.source.stream(requests))
         teacher = self.teacher if plan.phase.distillation and not plan.phase.sandwich else None
-        for step in range(begun.step, plan.steps):
+        for step in range(checkpoint.step, plan.steps):
             batches = [next(stream) for _ in self.parts]
             archs = self.recipe.space.decode(plan.codes[step])
             own, right = self.engine.step(plan.phase, plan.lr_at(step), archs, batches, teacher)
             *sums, right, stops = self.ranks.sums([*own, right, float(self.running.stop())])
             losses.append(tuple(total / self.ranks.world for total in sums))
-            so_far = replace(so_far, seconds=clock() - started_s)
-            self._tell(so_far, right / self.ranks.world)
+            progress = replace(progress, seconds=clock() - started_s)
+            self._report_step(progress, right / self.ranks.world)
             self.stopping = stops > 0
-            if step + 1 < plan.steps and (self.stopping or self.keeper.due):
-                self.keeper.within(so_far, self.engine, self.teacher)
+            if step + 1 < plan.steps and (self.stopping or self.checkpointer.due):
+                self.checkpointer.within(progress, self.engine, self.teacher)
                 if self.stopping:
                     self._stop()
-        return so_far
+        return progress
 
     def _stop(self) -> None:
-        self.ranks.wait()  # torchrun ends the others once one has ended: the first is to save
-        raise InterruptedSweepError("training was told to stop; everything up to here is saved")
+        self.ranks.wait()  # torchrun ends all ranks with the first to end
+        raise InterruptedSweepError(
+            "training was stopped on request; everything up to here is saved"
+        )
 
-    def _tell(self, so_far: EpochProgress, accuracy: float) -> None:
-        """Log and show the last step; `InputError` where it diverged."""
-        plan, losses, step = so_far.plan, so_far.losses, len(so_far.losses) - 1
+    def _report_step(self, progress: EpochProgress, accuracy: float) -> None:
+        """Log and show the last step; `InputError` where the loss diverged."""
+        plan, losses, step = progress.plan, progress.losses, len(progress.losses) - 1
         phase, (_, number, epoch) = plan.phase, plan.key
         if not all(map(math.isfinite, losses[-1])):
             raise InputError(
                 f"training diverged in phase {phase.name!r}, epoch {epoch + 1}, step {step + 1}: "
                 f"the losses are {losses[-1]}; lower the schedule's lr there"
             )
-        images_per_s = len(losses) * phase.batch * phase.subnets / max(so_far.seconds, 1e-9)
+        images_per_s = len(losses) * phase.batch * phase.subnets / max(progress.seconds, 1e-9)
         if isinstance(self.running.progress, StepWatcher):
             images_left = images_after((number, epoch, step), self.recipe, len(self.source))
             self.running.progress.show_step(
@@ -220,22 +228,22 @@ class _Trainer:
                     seconds_left=images_left / images_per_s,
                 )
             )
-        note = f"{phase.name} {epoch + 1}/{phase.epochs}, loss {so_far.loss:.3f}"
+        note = f"{phase.name} {epoch + 1}/{phase.epochs}, loss {progress.loss:.3f}"
         self.running.progress.advance(1, note)
         if self.ranks.first and ((step + 1) % EVERY_STEPS == 0 or step + 1 == plan.steps):
-            lately = losses[step // EVERY_STEPS * EVERY_STEPS :]
+            recent = losses[step // EVERY_STEPS * EVERY_STEPS :]
             self.log.add(
                 phase=number,
                 name=phase.name,
                 epoch=epoch,
                 step=step,
-                loss=sum(map(sum, lately)) / (len(lately) * phase.subnets),
+                loss=sum(map(sum, recent)) / (len(recent) * phase.subnets),
                 lr=plan.lr_at(step),
                 images_per_s=images_per_s,
             )
 
 
-def check_fit(recipe: Recipe, source: Source, running: Running) -> None:
+def check_fit(recipe: Recipe, source: Source, running: RunOptions) -> None:
     """Raise `InputError` where a recipe does not fit its images, its device or its ranks."""
     space, ranks = recipe.space, running.ranks
     if recipe.precision == "float16" and running.own_device.type != "cuda":
@@ -250,8 +258,8 @@ def check_fit(recipe: Recipe, source: Source, running: Running) -> None:
     parts = recipe.micro_batches
     if parts % ranks.world:
         raise InputError(
-            f"{parts} micro-batches cannot be shared evenly by {ranks.world} ranks; give their "
-            f"number times --accumulate as {parts} was made up when the training began"
+            f"{parts} micro-batches cannot be shared evenly by {ranks.world} ranks; their number "
+            f"times --accumulate must divide {parts}, as at the start of the training"
         )
     for phase in recipe.schedule.phases:
         PhaseSpace(space, phase)

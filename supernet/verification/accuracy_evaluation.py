@@ -1,4 +1,4 @@
-"""The accuracy of an exported file on test images."""
+"""Measure the accuracy of an exported file on test images."""
 
 from dataclasses import dataclass
 
@@ -17,23 +17,25 @@ IMAGES_AT_ONCE = 500
 
 
 def normalisation_of(data: DataParts) -> Normalisation:
-    """How the images of a data set are prepared, for the card of a network trained on them."""
+    """Return the normalisation of a data set, for the card of a network trained on it."""
     return Normalisation(mean=data.mean, std=data.spread)
 
 
 @dataclass(frozen=True)
-class Judge:
-    """Judges an exported file on the test images of a data set."""
+class AccuracyEvaluation:
+    """Measures the accuracy of exported files on the test images of a data set."""
 
     data: DataParts
     card: ModelCard
     most: int | None = None  # images; all where None
 
     @classmethod
-    def on(cls, name: str | DataParts, card: ModelCard, most: int | None = None) -> "Judge":
-        """`InputError` where the data set does not exist, or is not what the network takes.
+    def on(
+        cls, name: str | DataParts, card: ModelCard, most: int | None = None
+    ) -> "AccuracyEvaluation":
+        """Open a data set by name, or take an open one, and check that it fits the network.
 
-        It is given by its name, or open already.
+        Raises `InputError` where the data set does not exist or does not fit.
         """
         first, classes = card.blocks[0], card.blocks[-1].out_channels
         if isinstance(name, str):
@@ -54,18 +56,18 @@ class Judge:
         return cls(data, card, most)
 
     def __call__(self, content: bytes) -> Score:
-        """How often the file itself is right on the test images: a fraction, with its error."""
+        """Return the accuracy of a file on the test images, with its error."""
         from bench.backends.registry import get_backend
 
         backend, size = get_backend(self.card.backend), self.card.blocks[0].in_size
-        right: list[NDArray[np.bool_]] = []
+        correct: list[NDArray[np.bool_]] = []
         groups: list[NDArray[np.int64]] = []
         for part in self._test().chunks(IMAGES_AT_ONCE):
             images = resize(part.images, size).contiguous().numpy()
             outputs = run_file(content, backend, images, self.card.precision)
-            right.append(outputs.argmax(axis=1) == part.labels.numpy())
+            correct.append(outputs.argmax(axis=1) == part.labels.numpy())
             groups.append(part.groups.numpy())
-        return score(np.concatenate(right), np.concatenate(groups))
+        return score(np.concatenate(correct), np.concatenate(groups))
 
     def _test(self) -> Images:
         test = self.data.test

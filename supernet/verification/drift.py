@@ -1,4 +1,4 @@
-"""Drift since a predictor's sweep, by workloads measured beside the verified file."""
+"""Estimate the drift since a predictor's sweep, from workloads measured with the verified file."""
 
 from collections.abc import Sequence
 
@@ -23,12 +23,12 @@ def drift_since_sweep(
     predictor: LatencyPredictor,
     network: Sequence[BlockSpec] = (),
 ) -> SessionDrift | None:
-    """Estimate how much slower the device is than the predictor says; None where unknown.
+    """Estimate the drift of the device since the predictor's sweep; None where unknown.
 
-    By the predictor's anchor networks. Where it has none, or too few of them were measured, by the
-    two reference workloads, which are weak: single blocks that the predictor knows are then an
-    estimate that can only speak against them (`docs/deploy.md`, "Drift"). An anchor that is the
-    `network` judged is left out: it would follow itself.
+    The estimate uses the predictor's anchor networks. Without enough measured anchors, it uses the
+    two reference workloads, which are less reliable: single blocks then serve as a second estimate
+    that can only reject them (`docs/deploy.md`, "Drift"). An anchor that equals the verified
+    `network` is not used.
     """
     log, now_ms = predictor.drift_log, _networks_ms(measurements)
     anchors = [] if log is None else [a for a in log.anchors if a.blocks != tuple(network)]
@@ -38,8 +38,8 @@ def drift_since_sweep(
     )
     if by_anchors is not None:
         return by_anchors
-    then = predictor.provenance.get("references") or {}
-    then_ms = {name: predictor.drift_mean * ms for name, ms in then.items()}
+    references = predictor.provenance.get("references") or {}
+    then_ms = {name: predictor.drift_mean * ms for name, ms in references.items()}
     blocks = drift_by_length("blocks", *blocks_ms(measurements, predictor))
     others = {} if blocks is None else {"blocks beside it": blocks.ratio}
     return drift_by_references(references_ms(measurements), then_ms, others)
@@ -47,27 +47,32 @@ def drift_since_sweep(
 
 def _networks_ms(measurements: Sequence[Measurement]) -> dict[tuple[BlockSpec, ...], float]:
     return {
-        one.workload.blocks: one.median_ms for one in measurements if one.workload.role == "network"
+        measurement.workload.blocks: measurement.median_ms
+        for measurement in measurements
+        if measurement.workload.role == "network"
     }
 
 
 def blocks_ms(
     measurements: Sequence[Measurement], predictor: LatencyPredictor
 ) -> tuple[Floats, Floats]:
-    """Latencies of the blocks that the predictor knows, then and now, (n,) each."""
+    """Return latencies of the predictor's measured blocks, then and now, (n,) each."""
     then_ms, now_ms = [], []
-    for one in measurements:
-        if one.workload.role == "block" and one.workload.blocks[0] in predictor.known:
-            warm_ms, cold_ms = predictor.known[one.workload.blocks[0]]
-            then_ms.append(cold_ms if one.cold else warm_ms)
-            now_ms.append(one.median_ms)
+    for measurement in measurements:
+        if (
+            measurement.workload.role == "block"
+            and measurement.workload.blocks[0] in predictor.known
+        ):
+            warm_ms, cold_ms = predictor.known[measurement.workload.blocks[0]]
+            then_ms.append(cold_ms if measurement.cold else warm_ms)
+            now_ms.append(measurement.median_ms)
     return np.array(then_ms), np.array(now_ms)
 
 
 def references_ms(measurements: Sequence[Measurement]) -> dict[str, float]:
-    """Latency of each reference workload, by its label."""
+    """Return the latency of each reference workload, by its label."""
     return {
-        one.workload.label: one.median_ms
-        for one in measurements
-        if one.workload.role == "reference"
+        measurement.workload.label: measurement.median_ms
+        for measurement in measurements
+        if measurement.workload.role == "reference"
     }

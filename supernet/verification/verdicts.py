@@ -1,8 +1,8 @@
-"""The verdicts on a measured network: its prediction within tolerance, its limit met.
+"""Verdicts on a measured network: prediction within tolerance, and limit met.
 
-A limit is judged by the latency as measured (raw), as a user will have it. A prediction is on the
-scale of the predictor's own sweep, so it is judged by the drift-corrected latency where drift can
-be corrected, else by the latency as measured. Both latencies have both verdicts.
+A limit applies to the latency as measured (raw), as a user sees it. A prediction refers to the
+predictor's sweep, so it is compared with the drift-corrected latency where drift can be corrected,
+else with the latency as measured. Both latencies have both verdicts.
 
 A latency is the median, or the 90th percentile of single samples where the statistic is `p90`.
 """
@@ -22,11 +22,11 @@ from bench.timing.tail import Tail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """A latency of a network in ms with its 95 % interval, and its two verdicts.
+class JudgedLatency:
+    """Latency of a network in ms with its 95 % interval, and its two verdicts.
 
-    `error` is the latency over the prediction, less 1 (above 0: slower than predicted). A verdict
-    is None where there is nothing to judge by: no prediction, or no limit.
+    `error` is the latency over the prediction, minus 1 (above 0: slower than predicted). A verdict
+    is None where there is no prediction or no limit.
     """
 
     ms: float
@@ -39,10 +39,10 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """What a network is judged by: its predicted latency and its limit, ms, where there are any.
+    """Expectations on a network: its predicted latency and its limit in ms, both optional.
 
-    `tolerance` is the share of the prediction by which a latency may differ from it. `statistic`
-    says what of the samples both are of: the median, or `p90`.
+    `tolerance` is the allowed relative deviation from the prediction. `statistic` is the statistic
+    of both: the median, or `p90`.
     """
 
     predicted_ms: Positive | None = None
@@ -50,10 +50,10 @@ class Expected:
     tolerance: Positive = 0.1
     statistic: str = MEDIAN
 
-    def judge(self, ms: float, interval_ms: tuple[float, float]) -> Figure:
-        """Judge one latency."""
+    def compare(self, ms: float, interval_ms: tuple[float, float]) -> JudgedLatency:
+        """Return a latency with its verdicts."""
         error = None if self.predicted_ms is None else ms / self.predicted_ms - 1.0
-        return Figure(
+        return JudgedLatency(
             ms=ms,
             low_ms=interval_ms[0],
             high_ms=interval_ms[1],
@@ -65,36 +65,35 @@ class Expected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """A network as measured (raw) and drift-corrected, each judged by what was expected of it.
+    """Verdicts on a network's latency as measured (raw) and drift-corrected.
 
-    `drift_corrected` is None where there is no correction: `drift` is unknown (None), or its
-    estimates disagree by more than it would correct. `median_ms` and `tail` are the raw figures,
-    whichever is judged; None in files of an older ofabench.
+    `drift_corrected` is None where `drift` is unknown (None), or where its estimates disagree by
+    more than the correction. `median_ms` and `tail` are the raw figures; None in older files.
     """
 
     expected: Expected
-    measured: Figure
+    measured: JudgedLatency
     drift: SessionDrift | None = None
-    drift_corrected: Figure | None = None
+    drift_corrected: JudgedLatency | None = None
     median_ms: float | None = None
     tail: Tail | None = None
 
     @property
     def prediction_within_tolerance(self) -> bool | None:
-        """The deciding verdict on the prediction: drift-corrected where there is a correction.
+        """Deciding verdict on the prediction: drift-corrected where there is a correction.
 
-        A prediction is on the scale of the predictor's own sweep.
+        A prediction refers to the predictor's sweep.
         """
         return (self.drift_corrected or self.measured).within_tolerance
 
     @property
     def failed(self) -> bool:
-        """Whether a deciding verdict is against the network."""
+        """Whether a deciding verdict is negative."""
         return self.prediction_within_tolerance is False or self.limit_met is False
 
     @property
     def limit_met(self) -> bool | None:
-        """The deciding verdict on the limit: of the latency as measured, as a user will have it."""
+        """Deciding verdict on the limit, for the latency as measured."""
         return self.measured.limit_met
 
     def to_json(self) -> dict[str, Any]:
@@ -134,7 +133,7 @@ class _Interval:
     low_ms: Positive
     high_ms: Positive
 
-    def judged_by(self, expected: Expected) -> Figure:
+    def judged_by(self, expected: Expected) -> JudgedLatency:
         return expected.judge(self.ms, (self.low_ms, self.high_ms))
 
 
@@ -155,10 +154,10 @@ def verify(
     drift: SessionDrift | None = None,
     blocks: Sequence[BlockSpec] | None = None,
 ) -> Verification:
-    """Judge the network of these blocks among `measurements` by what was expected of it.
+    """Compare the network of these blocks among `measurements` with the expectations.
 
-    Without `blocks` it is the only network. `InputError` where the prediction is no latency,
-    `DeviceError` where not one such network was measured.
+    Without `blocks` it is the only network. Raises `InputError` where the prediction is not a
+    latency, `DeviceError` where no such network, or several, were measured.
     """
     predicted_ms = expected.predicted_ms
     if predicted_ms is not None and not (math.isfinite(predicted_ms) and predicted_ms > 0):
@@ -180,27 +179,31 @@ def verify(
 def _network(
     measurements: Sequence[Measurement], blocks: Sequence[BlockSpec] | None
 ) -> Measurement:
-    networks = [one for one in measurements if one.workload.role == "network"]
+    networks = [
+        measurement for measurement in measurements if measurement.workload.role == "network"
+    ]
     if blocks is not None:
-        networks = [one for one in networks if one.workload.blocks == tuple(blocks)]
+        networks = [
+            measurement for measurement in networks if measurement.workload.blocks == tuple(blocks)
+        ]
     if len(networks) != 1:
         raise DeviceError(f"the device measured {len(networks)} networks, expected 1; run it again")
     return networks[0]
 
 
-def _raw(network: Measurement, expected: Expected) -> Figure:
-    """The latency as measured, judged."""
+def _raw(network: Measurement, expected: Expected) -> JudgedLatency:
+    """Return the latency as measured, with its verdicts."""
     if expected.statistic == P90:
         tail = network.tail
         return expected.judge(tail.p90_ms, (tail.low_ms, tail.high_ms))
     return expected.judge(network.raw_ms, network.raw_interval_ms)
 
 
-def _corrected(network: Measurement, expected: Expected, ratio: float) -> Figure:
-    """The latency drift-corrected, within its session and since the sweep, judged."""
+def _corrected(network: Measurement, expected: Expected, ratio: float) -> JudgedLatency:
+    """Return the latency corrected for drift in the session and since the sweep, with verdicts."""
     ms, (low_ms, high_ms) = network.median_ms, network.interval_ms
     if expected.statistic == P90:
-        # A tail drifts as its median does: the drift of a single sample is not known.
+        # The tail is corrected like the median: the drift of a single sample is unknown.
         scale, tail = network.median_ms / network.raw_ms, network.tail
         ms, low_ms, high_ms = tail.p90_ms * scale, tail.low_ms * scale, tail.high_ms * scale
     return expected.judge(ms / ratio, (low_ms / ratio, high_ms / ratio))

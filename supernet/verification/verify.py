@@ -1,8 +1,8 @@
-"""Measures an exported network, and compares it with its prediction and its limit.
+"""Measure an exported network, together with the workloads that track drift.
 
-The file itself is measured, by the protocol of a sweep, beside the predictor's anchor networks,
-single blocks and the two reference workloads. The predictor's file holds what the anchors took in
-its sweep (`supernet.verification.drift`). The blocks are company alone.
+The file is measured by the protocol of a sweep, together with the predictor's anchor networks,
+single blocks and the two reference workloads. The predictor's file holds the latencies of the
+anchors in its sweep (`supernet.verification.drift`). The blocks only reproduce the load of a sweep.
 """
 
 import tempfile
@@ -28,22 +28,22 @@ from bench.timing.plan import SweepPlan
 
 
 def comparable(precision: str, target: Target) -> bool:
-    """Whether a predictor of `target` says anything of a file of `precision`.
+    """Return whether a predictor of `target` applies to a file of `precision`.
 
-    A target of fp16 is a phone that computes float32 files in half precision: those are what was
-    swept there, and what was predicted.
+    A target of fp16 is a phone that computes float32 files in half precision, so its predictions
+    apply to float32 files.
     """
     return precision == target.precision or (precision, target.precision) == ("fp32", "fp16")
 
 
 class FileBackend:
-    """A backend that loads a given file wherever the network that it holds is asked for.
+    """Backend that loads a given file wherever its network is requested.
 
-    The file may be of any precision. All else (references, blocks beside it) is float32 where the
-    backend makes it, so that only the file's own figure is of the target's precision.
+    The file may have any precision. Other workloads (references, blocks) are made by the backend in
+    float32, so that only the file has the target's precision.
     """
 
-    gives_file = True  # of whatever precision: a device need not have made it
+    gives_file = True  # of any precision: devices need not support making it
 
     def __init__(self, inner: Backend, blocks: Sequence[BlockSpec], content: bytes) -> None:
         self.name = inner.name
@@ -59,7 +59,7 @@ class FileBackend:
         return self._inner.options()
 
     def serialise(self, model: Model, batch: int = 1) -> bytes:
-        """Give the file itself where its network is asked for: a device may take files alone."""
+        """Return the file where its network is requested: some devices only accept files."""
         if model.blocks == self._blocks:
             return self._content
         return self._inner.serialise(model, batch)
@@ -74,12 +74,12 @@ class FileBackend:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
-    """What measures: a device and a backend that are what `target` names, and by which plan.
+class MeasuringSetup:
+    """Device and backend of `target`, with the plan of measuring.
 
-    `company` are blocks that are measured in the same passes, besides the network's own: a network
-    among few models finds more of itself in the caches than it did in a sweep among many.
-    `anchors` are whole networks, measured in the same rounds to follow drift.
+    `company` are further blocks measured in the same rounds: among few models, a network would find
+    more of its data in the caches than in a sweep of many. `anchors` are whole networks measured in
+    the same rounds to track drift.
     """
 
     device: Device
@@ -89,11 +89,11 @@ class Bench:
     progress: Progress = field(default_factory=NoProgress)
     company: tuple[BlockSpec, ...] = ()
     anchors: tuple[Anchor, ...] = ()
-    forced: bool = False  # measure though the device is busy
+    forced: bool = False  # measure even if the device is busy
 
 
-def check_target(bench: Bench) -> None:
-    """Raise `TargetMismatchError` unless device and backend are what the target names."""
+def check_target(bench: MeasuringSetup) -> None:
+    """Raise `TargetMismatchError` unless device and backend match the target."""
     check_same_target(
         bench.device,
         bench.backend,
@@ -104,12 +104,12 @@ def check_target(bench: Bench) -> None:
 
 
 def measure_file(
-    content: bytes, blocks: Sequence[BlockSpec], bench: Bench, keep: Path | None = None
+    content: bytes, blocks: Sequence[BlockSpec], bench: MeasuringSetup, keep: Path | None = None
 ) -> list[Measurement]:
-    """Measure a model file, the anchors, single blocks, and the references in the same passes.
+    """Measure a model file, the anchors, single blocks, and the references in the same rounds.
 
-    Every sample goes to `keep`, a new sweep file, where it is given. `DeviceError` where the
-    device is busy, `TargetMismatchError` where it is not the target's.
+    All samples are written to the new sweep file `keep`, where it is given. Raises `DeviceError`
+    where the device is busy, `TargetMismatchError` where it is of another target.
     """
     check_target(bench)
     with measuring(bench.device):
@@ -119,11 +119,11 @@ def measure_file(
 
 
 def _measured(
-    content: bytes, blocks: Sequence[BlockSpec], bench: Bench, keep: Path | None
+    content: bytes, blocks: Sequence[BlockSpec], bench: MeasuringSetup, keep: Path | None
 ) -> list[Measurement]:
     network = Workload(role="network", blocks=tuple(blocks))
-    beside = dict.fromkeys([*blocks, *bench.company])
-    company = [Workload(role="block", blocks=(block,)) for block in beside]
+    block_specs = dict.fromkeys([*blocks, *bench.company])
+    company = [Workload(role="block", blocks=(block,)) for block in block_specs]
     anchors = [anchor.workload for anchor in bench.anchors]
     planner = ListPlanner([network, *anchors, *company])
     wrapped = FileBackend(bench.backend, blocks, content)
@@ -134,7 +134,9 @@ def _measured(
             return store.measurements()
 
 
-def _sweep(bench: Bench, backend: Backend, planner: ListPlanner, store: SweepStore) -> None:
+def _sweep(
+    bench: MeasuringSetup, backend: Backend, planner: ListPlanner, store: SweepStore
+) -> None:
     try:
         run_sweep(
             bench.device,
@@ -147,5 +149,5 @@ def _sweep(bench: Bench, backend: Backend, planner: ListPlanner, store: SweepSto
             forced=bench.forced,
         )
     except InterruptedSweepError as error:
-        # A verification takes seconds, and does not go on from what is measured.
+        # A verification takes seconds and cannot be resumed.
         raise InterruptedSweepError("stopped before it was measured; verify again") from error

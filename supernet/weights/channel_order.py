@@ -1,4 +1,4 @@
-"""Order of a block's hidden channels by importance: smaller blocks use the first."""
+"""Sort a block's hidden channels by importance: smaller blocks use the first ones."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -11,11 +11,11 @@ from bench.blocks.spec import BlockSpec
 
 
 def sort_channels(block: nn.Module, spec: BlockSpec, kept_mid: Sequence[int] = ()) -> None:
-    """Put the most important hidden channels of `build_block(spec)` first, in place.
+    """Sort the hidden channels of `build_block(spec)` by importance, in place.
 
     Importance is the L1 norm of the following convolution's weight for the channel (OFA's rule).
-    Channels stay within the groups that the widths `kept_mid` delimit, so that the small blocks
-    already trained at these widths keep their channels. The block's own function is unchanged.
+    Channels stay within the groups that the widths `kept_mid` delimit, so that small blocks already
+    trained at these widths keep their channels. The function of the block does not change.
     """
     _sort_hidden(block, spec, kept_mid)
     for layer in layers_of(spec).main:
@@ -24,22 +24,22 @@ def sort_channels(block: nn.Module, spec: BlockSpec, kept_mid: Sequence[int] = (
 
 
 def tensors_of(block: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Every tensor of a module's state by its name, as itself and no copy."""
+    """Yield every tensor of a module's state with its name, without copies."""
     yield from block.named_parameters()
     yield from block.named_buffers()
 
 
-def _sort_hidden(block: nn.Module, spec: BlockSpec, kept: Sequence[int]) -> None:
-    """Sort what lies between two dense convolutions; a depthwise one and SE go along."""
+def _sort_hidden(block: nn.Module, spec: BlockSpec, kept_widths: Sequence[int]) -> None:
+    """Sort the channels between two dense convolutions, including a depthwise one and SE."""
     convs = [layer for layer in layers_of(spec).main if isinstance(layer, Conv)]
     consumers = [i for i, conv in enumerate(convs) if i and conv.groups == 1]
-    # From the last to the first: the order of a layer's outputs is settled before its inputs'.
+    # From last to first: the order of a layer's outputs is determined before that of its inputs.
     for last in reversed(consumers):
         first = max(i for i in range(last) if convs[i].groups == 1 or i == 0)
         if convs[first].groups > 1:
             continue  # without expansion the hidden channels are the block's input
         weight = block.get_parameter(f"main.{convs[last].name}.conv.weight")
-        order = _order(weight, kept)
+        order = _order(weight, kept_widths)
         _permute(weight, 1, order)
         for conv in convs[first:last]:
             _permute_prefix(block, f"main.{conv.name}.", order)
@@ -57,10 +57,10 @@ def _sort_squeezed(block: nn.Module, name: str) -> None:
     _permute_prefix(block, f"{name}.reduce.", order)
 
 
-def _order(consumer: Tensor, kept: Sequence[int]) -> Tensor:
+def _order(consumer: Tensor, kept_widths: Sequence[int]) -> Tensor:
     """Order channels by the consumer's L1 norm, descending, within the groups."""
     importance = consumer.detach().abs().sum(dim=(0, 2, 3))
-    inner = sorted({width for width in kept if width < len(importance)})
+    inner = sorted({width for width in kept_widths if width < len(importance)})
     parts = [
         torch.argsort(importance[left:right], descending=True, stable=True) + left
         for left, right in pairwise([0, *inner, len(importance)])
@@ -69,7 +69,7 @@ def _order(consumer: Tensor, kept: Sequence[int]) -> Tensor:
 
 
 def _permute_prefix(block: nn.Module, prefix: str, order: Tensor) -> None:
-    """Permute everything that a layer has for each of its output channels."""
+    """Permute all tensors of a layer along its output channels."""
     for name, tensor in tensors_of(block):
         if name.startswith(prefix) and tensor.ndim:
             _permute(tensor, 0, order)

@@ -1,9 +1,9 @@
-"""Depthwise convolutions of large kernels on small maps, trained faster on a CPU.
+"""Faster training of depthwise convolutions with large kernels on small maps, on a CPU.
 
-oneDNN's weight gradient of such a convolution takes 20 times its forward pass. On a small map it
-is a product of matrices: correlate every input pixel with every output pixel, channel by channel,
-and add up the pairs that a tap of the kernel joins. One core, batch 128: 160 channels of 4x4
-pixels, kernel 7: 10.0 ms before, 2.3 ms so; 64 channels of 8x8: 8.2 and 5.6 ms.
+oneDNN's weight gradient of such a convolution takes 20 times its forward pass. On a small map it is
+a matrix product: correlate every input pixel with every output pixel, channel by channel, and sum
+the pairs that a tap of the kernel connects. On one core with batch 128: 160 channels of 4x4 pixels,
+kernel 7: 2.3 ms instead of 10.0 ms; 64 channels of 8x8: 5.6 ms instead of 8.2 ms.
 """
 
 from functools import lru_cache
@@ -17,25 +17,25 @@ _LEAST_IMAGES, _LEAST_IMAGES_CHANNELS_LAST = 4, 32
 
 
 def is_faster_for(x: Tensor, kernel: int) -> bool:
-    """Whether measurements favour `_Depthwise`: kernel 5 up to 4x4 pixels, 7 up to 8x8.
+    """Return whether `_Depthwise` is faster by measurement: kernel 5 up to 4x4 pixels, 7 up to 8x8.
 
-    Only where oneDNN's kernels are what it competes with: on a CPU, in float32 throughout. They
-    are better with the channels last, so that it takes more images until these are beaten.
+    This applies to oneDNN's kernels, on a CPU in float32. They are faster with channels last, so
+    more images are required there.
     """
-    plain = x.device.type == "cpu" and x.dtype == torch.float32
-    if not plain or x.shape[-1] > 2 * kernel - 6 or torch.is_autocast_enabled("cpu"):
+    is_onednn = x.device.type == "cpu" and x.dtype == torch.float32
+    if not is_onednn or x.shape[-1] > 2 * kernel - 6 or torch.is_autocast_enabled("cpu"):
         return False
     return len(x) >= (_LEAST_IMAGES if x.is_contiguous() else _LEAST_IMAGES_CHANNELS_LAST)
 
 
 class FastDepthwise(nn.Conv2d):
-    """Computes what `conv`, a depthwise convolution without bias, computes; has its `weight`.
+    """Equivalent of `conv`, a depthwise convolution without bias, with the same `weight`.
 
-    In training only, its gradient is computed another way where that is faster.
+    In training, the gradient is computed differently where that is faster.
     """
 
     def __init__(self, conv: nn.Conv2d) -> None:
-        # On the meta device, and then without the weight that is made there: it is `conv`'s.
+        # Created on the meta device; the weight is replaced by that of `conv`.
         super().__init__(
             conv.in_channels,
             conv.out_channels,
@@ -58,7 +58,7 @@ class FastDepthwise(nn.Conv2d):
 
 
 def use_fast_depthwise(module: nn.Module) -> None:
-    """Put `FastDepthwise` in the place of every depthwise convolution inside `module`."""
+    """Replace every depthwise convolution inside `module` by `FastDepthwise`."""
     for parent in list(module.modules()):
         for name, child in parent.named_children():
             if type(child) is nn.Conv2d and child.groups == child.out_channels > 1:
@@ -77,14 +77,18 @@ class _Depthwise(torch.autograd.Function):
         (grad,) = grads
         x, weight = ctx.saved_tensors
         needs_x, needs_weight, _ = ctx.needs_input_grad
-        of_x = _input_gradient(grad, x, weight, ctx.stride) if needs_x else None
-        return of_x, _weight_gradient(grad, x, weight, ctx.stride) if needs_weight else None, None
+        x_gradient = _input_gradient(grad, x, weight, ctx.stride) if needs_x else None
+        return (
+            x_gradient,
+            _weight_gradient(grad, x, weight, ctx.stride) if needs_weight else None,
+            None,
+        )
 
 
 def _input_gradient(grad: Tensor, x: Tensor, weight: Tensor, stride: int) -> Tensor:
     pad = weight.shape[-1] // 2
-    of_x: Tensor
-    of_x, _, _ = torch.ops.aten.convolution_backward(
+    x_gradient: Tensor
+    x_gradient, _, _ = torch.ops.aten.convolution_backward(
         grad,
         x,
         weight,
@@ -97,7 +101,7 @@ def _input_gradient(grad: Tensor, x: Tensor, weight: Tensor, stride: int) -> Ten
         len(weight),
         [True, False, False],
     )
-    return of_x
+    return x_gradient
 
 
 def _weight_gradient(grad: Tensor, x: Tensor, weight: Tensor, stride: int) -> Tensor:
@@ -110,7 +114,7 @@ def _weight_gradient(grad: Tensor, x: Tensor, weight: Tensor, stride: int) -> Te
 
 @lru_cache(maxsize=64)
 def _taps(kernel: int, stride: int, size: int) -> Tensor:
-    """1 where a tap joins an input pixel and an output pixel: (in pixels x out pixels, taps)."""
+    """Return 1 where a tap connects an input and an output pixel: (in * out pixels, taps)."""
     ins, outs = torch.arange(size), torch.arange((size - 1) // stride + 1)
     tap = ins[:, None] - stride * outs[None, :] + kernel // 2  # along one axis
     one_axis = (

@@ -1,8 +1,9 @@
 """Elastic slices: which part of each shared tensor a smaller block uses.
 
-A smaller block takes the first channels of every tensor; `supernet.weights.channel_order` decides
-which come first. A smaller kernel is the centre of the larger one, times a learned matrix that all
-channels share. Nothing here keeps state: `slice_state` maps shared tensors to a block's own.
+A smaller block takes the first channels of every tensor; `supernet.weights.channel_order`
+determines their order. A smaller kernel is the centre of the larger one, times a learned matrix
+that all channels share. Slicing is stateless: `slice_state` maps shared tensors to the tensors of a
+block.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,7 +25,7 @@ from supernet.weights.depthwise import use_fast_depthwise
 
 
 class SharedBlock(nn.Module):
-    """The largest block of a unit, and the matrices that shrink its kernel to `smallest_kernel`.
+    """Largest block of a unit, and the matrices that reduce its kernel to `smallest_kernel`.
 
     `transforms` holds under "5" the (25, 25) matrix from the centre of a 7x7 kernel to a 5x5 one,
     under "3" the (9, 9) matrix from the centre of that to a 3x3 one; all start as identities.
@@ -40,14 +41,14 @@ class SharedBlock(nn.Module):
         self.transforms = nn.ParameterDict({str(k): nn.Parameter(_identity(k**2)) for k in sizes})
 
     def state(self, spec: BlockSpec) -> dict[str, Tensor]:
-        """State dict of the small block `spec`: views of the shared tensors, or made from them."""
+        """Return the state dict of the smaller block `spec`, made of the shared tensors."""
         return slice_state(self.block, dict(self.transforms.items()), spec)
 
     def forward(self, x: Tensor, spec: BlockSpec) -> Tensor:
-        """Run the small block `spec`, with the shared weights, in this module's mode."""
-        if _weighs_as(spec, self.spec):
-            whole: Tensor = self.block(x)
-            return whole
+        """Run the smaller block `spec` with the shared weights, in this module's mode."""
+        if _has_all_weights(spec, self.spec):
+            output: Tensor = self.block(x)
+            return output
         return _skeleton(spec, self.training, self.norm_eps).run(self.state(spec), x)
 
 
@@ -59,7 +60,7 @@ def _identity(n: int) -> Tensor:
 def slice_state(
     max_block: nn.Module, transforms: Mapping[str, Tensor], spec: BlockSpec
 ) -> dict[str, Tensor]:
-    """Cut the state of block `spec` out of `max_block`; names are as in `build_block(spec)`.
+    """Slice the state of block `spec` from `max_block`; names are as in `build_block(spec)`.
 
     Slices are views, so that gradients and updates of running statistics reach the shared
     tensors. `InputError` where `max_block` has no such layer, or fewer channels.
@@ -75,13 +76,13 @@ def slice_state(
 
 @lru_cache(maxsize=16384)
 def state_shapes(spec: BlockSpec) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    """Names and shapes of the state dict of `build_block(spec)`."""
+    """Return names and shapes of the state dict of `build_block(spec)`."""
     state = _skeleton(spec, False, NORM_EPS).block.state_dict()
     return tuple((name, tuple(tensor.shape)) for name, tensor in state.items())
 
 
 class _Member(NamedTuple):
-    """Where a module keeps one of its tensors."""
+    """Location of one tensor of a module."""
 
     name: str
     holder: dict[str, Tensor | None]
@@ -89,20 +90,20 @@ class _Member(NamedTuple):
 
 
 class _Skeleton(NamedTuple):
-    """A block without storage, only ever called with the state of another; and its tensors."""
+    """Block without storage, which runs with the state of another; and its tensors."""
 
     block: Block
     members: tuple[_Member, ...]
 
     def run(self, state: Mapping[str, Tensor], x: Tensor) -> Tensor:
-        """`torch.func.functional_call`, without what that costs: a third of a narrow block."""
-        own = [holder[key] for _, holder, key in self.members]
+        """Do as `torch.func.functional_call`, whose overhead is a third of a narrow block."""
+        previous = [holder[key] for _, holder, key in self.members]
         try:
             for name, holder, key in self.members:
                 holder[key] = state[name]
             out: Tensor = self.block(x)
         finally:
-            for (_, holder, key), tensor in zip(self.members, own, strict=True):
+            for (_, holder, key), tensor in zip(self.members, previous, strict=True):
                 holder[key] = tensor
         return out
 
@@ -116,8 +117,8 @@ def _skeleton(spec: BlockSpec, training: bool, norm_eps: float) -> _Skeleton:
 
 
 @lru_cache(maxsize=16384)
-def _weighs_as(spec: BlockSpec, largest: BlockSpec) -> bool:
-    """Whether the block has every weight of the largest, at whatever size its input is."""
+def _has_all_weights(spec: BlockSpec, largest: BlockSpec) -> bool:
+    """Return whether the block has all weights of the largest, for any input size."""
     return replace(spec, in_size=largest.in_size) == largest
 
 
@@ -127,8 +128,8 @@ def _cut(
     if tuple(tensor.shape) == shape:
         return tensor
     channels = shape[:2]
-    if any(want > got for want, got in zip(channels, tensor.shape, strict=False)):
-        raise InputError(f"{spec.key} is wider than the shared block it is cut from")
+    if any(needed > size for needed, size in zip(channels, tensor.shape, strict=False)):
+        raise InputError(f"{spec.key} is wider than its shared block")
     if len(shape) == 4 and all(map(ne, channels, tensor.shape)):
         tensor = _Corner.apply(tensor, *channels)  # type: ignore[no-untyped-call]
     for dim, size in enumerate(channels):
@@ -140,7 +141,7 @@ def _cut(
 
 
 class _Corner(torch.autograd.Function):
-    """`weight[:out, :inputs]`; its gradient is filled up at once, not one dimension by one."""
+    """`weight[:out, :inputs]`, with a gradient that is padded in a single step."""
 
     @staticmethod
     def forward(ctx: Any, weight: Tensor, out: int, inputs: int) -> Tensor:
@@ -150,9 +151,9 @@ class _Corner(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
         (grad,) = grads
-        whole = torch.zeros_like(ctx.whole)
-        whole[: grad.shape[0], : grad.shape[1]] = grad
-        return whole, None, None
+        gradient = torch.zeros_like(ctx.whole)
+        gradient[: grad.shape[0], : grad.shape[1]] = grad
+        return gradient, None, None
 
 
 def _shrink_kernel(

@@ -1,6 +1,6 @@
 """`SuperNet`: all networks of a space over one set of shared weights.
 
-Which sub-network runs is an argument of `forward`, never a state of the module.
+The sub-network to run is an argument of `forward`, not a state of the module.
 """
 
 import math
@@ -17,7 +17,7 @@ from supernet.weights.elastic import SharedBlock
 
 
 class SuperNet(nn.Module):
-    """One shared block for each unit of `space`; `seed` alone decides the first weights.
+    """Supernet with a shared block for each unit of `space`; `seed` determines the initial weights.
 
     Images are float tensors (n, in_channels, resolution, resolution), logits (n, classes).
     """
@@ -38,36 +38,36 @@ class SuperNet(nn.Module):
         initialise(self, torch.Generator().manual_seed(seed))
 
     def unit(self, name: str) -> SharedBlock:
-        """Shared block of the unit `name`, as `SearchSpace.walk` names it."""
+        """Return the shared block of the unit `name`, as `SearchSpace.walk` names it."""
         return cast(SharedBlock, self.units[_member(name)])
 
     def forward(self, images: Tensor, arch: ArchConfig) -> Tensor:
-        """Logits of the sub-network `arch`; `InputError` if the space does not hold it."""
+        """Return logits of the sub-network `arch`; `InputError` if it is not in the space."""
         x = images
         for name, spec in self.space.walk(arch):
             x = self.unit(name)(x, spec)
         return x
 
     def extract(self, arch: ArchConfig) -> nn.Sequential:
-        """Copy the sub-network `arch` into plain modules made by `build_network`.
+        """Copy the sub-network `arch` into plain modules of `build_network`.
 
-        It is in this network's mode, and has this network's running statistics: recalibrate it.
+        It has this network's mode and running statistics: recalibrate it.
         """
-        walk = self.space.walk(arch)
+        blocks = self.space.walk(arch)
         with torch.device("meta"):
-            network = build_network([spec for _, spec in walk], norm_eps=self.space.norm_eps)
+            network = build_network([spec for _, spec in blocks], norm_eps=self.space.norm_eps)
         state = {
-            f"{place}.{key}": tensor.detach().clone(memory_format=torch.contiguous_format)
-            for place, (name, spec) in enumerate(walk)
+            f"{index}.{key}": tensor.detach().clone(memory_format=torch.contiguous_format)
+            for index, (name, spec) in enumerate(blocks)
             for key, tensor in self.unit(name).state(spec).items()
         }
         network.load_state_dict(state, assign=True)
         return network.train(self.training)
 
     def sort_channels(self, kept_mid: Mapping[str, Sequence[int]] | None = None) -> None:
-        """Put the most important hidden channels of every unit first; see `channel_order`.
+        """Sort the hidden channels of every unit by importance; see `channel_order`.
 
-        `kept_mid` gives, by unit, hidden widths whose channels must stay the ones they are.
+        `kept_mid` gives, by unit, hidden widths whose sets of channels must not change.
         """
         for unit in self.space.units:
             shared = self.unit(unit.name)
@@ -80,9 +80,9 @@ def _member(unit: str) -> str:
 
 @torch.no_grad()
 def initialise(network: nn.Module, generator: torch.Generator) -> None:
-    """Give `network` its first weights, from `generator` alone.
+    """Initialise the weights of `network` from `generator`.
 
-    He's rule by fan-out for convolutions, as OFA; uniform linear layers; identity norms.
+    He initialisation by fan-out for convolutions, as OFA; uniform linear layers; identity norms.
     """
     for module in network.modules():
         match module:

@@ -1,8 +1,8 @@
-"""Torch files of other projects: the state dict in a checkpoint, without wrappers' prefixes.
+"""Read torch files of other projects: the state dict of a checkpoint, without prefixes of wrappers.
 
-Nothing of a file is run: `torch.load` gets `weights_only=True`, which builds tensors and plain
-values alone. Numpy scalars, such as a best accuracy or an epoch, are allowed besides, but none is
-built: stand-ins take their place, so that no code of numpy sees what the file says.
+No code of a file is executed: `torch.load` gets `weights_only=True`, which only creates tensors and
+plain values. Numpy scalars, such as a best accuracy or an epoch, are also allowed, but replaced by
+stand-ins, so that no numpy code reads data of the file.
 """
 
 import io
@@ -19,7 +19,7 @@ from bench.errors import FileError
 from bench.files import TORCH_DAMAGE, read_bytes, zip_damage
 from supernet.weights.tensor_file import Tensors
 
-# Keys that a state dict is stored under, the first that is there is taken.
+# Keys of a state dict; the first one present is used.
 PLACES = (
     "state_dict",
     "model_state_dict",
@@ -34,15 +34,15 @@ PLACES = (
     "ema_state_dict",
     "ema",
 )
-# What wrappers put before a network's names: data-parallel and averaged ones and Lightning's
-# modules (module, model, net, network), torch.compile, FSDP and activation checkpointing.
+# Prefixes of wrappers: data-parallel and averaged models and Lightning modules (module, model, net,
+# network), torch.compile, FSDP and activation checkpointing.
 _LEADING = ("module", "model", "net", "network")
 _ANYWHERE = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
-_DEEPEST = 4  # places inside one another
+_DEEPEST = 4  # nested keys
 
 
 class _Dtype:
-    """Stands in for `numpy.dtype`, and knows nothing of it."""
+    """Stand-in for `numpy.dtype` that ignores its arguments."""
 
     def __init__(self, *arguments: object) -> None:
         pass
@@ -52,17 +52,17 @@ class _Dtype:
 
 
 class _Scalar:
-    """Stands in for a numpy scalar, whatever its type and value."""
+    """Stand-in for a numpy scalar that ignores its type and value."""
 
     def __init__(self, *arguments: object) -> None:
         pass
 
 
 class _OldScalar(_Scalar):
-    """The same, by the name that numpy 1 writes."""
+    """The same under the name of numpy 1."""
 
 
-# By these names the unpickler finds them: torch before 2.6 takes no others.
+# The unpickler finds them by these names, the only way before torch 2.6.
 for _stand_in, _module, _name in (
     (_Dtype, "numpy", "dtype"),
     (_Scalar, "numpy._core.multiarray", "scalar"),
@@ -74,7 +74,7 @@ _ALLOWED: list[Any] = [_Dtype, _Scalar, _OldScalar]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredState:
-    """A state dict by its network's own names, the place it was at, and places left out.
+    """State dict by the network's own names, its key path in the file, and the unused keys.
 
     `place` is empty where the file is the state dict itself.
     """
@@ -87,8 +87,8 @@ class StoredState:
 def read_state(path: Path) -> StoredState:
     """Read the state dict of a torch file; `FileError` where there is none.
 
-    It is the file itself or under one of `PLACES`, also one inside another. Prefixes of wrappers
-    (`module.`, `_orig_mod.` and the like) are taken off, in any order and number.
+    It is the file itself or under one of `PLACES`, possibly nested. Prefixes of wrappers
+    (`module.`, `_orig_mod.` etc.) are removed, in any order and number.
     """
     state, places, left_out = _find(_load(path))
     where = "alone or under one of " + ", ".join(repr(place) for place in PLACES)
@@ -116,10 +116,10 @@ def _load(path: Path) -> Any:
             return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except TORCH_DAMAGE as error:
         if "GLOBAL" in str(error) or "Unsupported global" in str(error):
-            named = re.search(r"GLOBAL ([\w.]{1,80}) was not", str(error))
-            what = f" ({named[1]})" if named else ""
+            match = re.search(r"GLOBAL ([\w.]{1,80}) was not", str(error))
+            detail = f" ({match[1]})" if match else ""
             raise FileError(
-                f"{path} holds pickled objects besides tensors{what}, which might run code and "
+                f"{path} holds pickled objects besides tensors{detail}, which might run code and "
                 "are not loaded; save its network's `state_dict()` alone"
             ) from error
         raise FileError(
@@ -129,16 +129,16 @@ def _load(path: Path) -> Any:
 
 
 def _find(loaded: Any) -> tuple[Any, list[str], list[str]]:
-    """The innermost dictionary by `PLACES`, its path, and the places beside it on the way."""
+    """Return the innermost dictionary by `PLACES`, its key path, and unused keys on the way."""
     places: list[str] = []
     left_out: list[str] = []
     while isinstance(loaded, dict) and len(places) < _DEEPEST:
-        there = [place for place in PLACES if isinstance(loaded.get(place), dict)]
-        if not there:
+        present = [place for place in PLACES if isinstance(loaded.get(place), dict)]
+        if not present:
             break
-        left_out += [".".join([*places, other]) for other in there[1:] if loaded[other]]
-        places.append(there[0])
-        loaded = loaded[there[0]]
+        left_out += [".".join([*places, unused]) for unused in present[1:] if loaded[unused]]
+        places.append(present[0])
+        loaded = loaded[present[0]]
     return loaded, places, left_out
 
 
@@ -156,7 +156,7 @@ def _plain_names(state: Mapping[str, Tensor], path: Path) -> Tensors:
 
 
 def plain_name(name: str) -> str:
-    """Name of a tensor without what wrappers of its network put before it or in between."""
+    """Return the name of a tensor without the name parts of wrappers."""
     parts = [part for part in name.split(".") if part not in _ANYWHERE]
     while len(parts) > 1 and parts[0] in _LEADING:
         parts.pop(0)

@@ -16,7 +16,7 @@ from supernet.export.network_file import load_network
 from supernet.space.space import SearchSpace
 from supernet.train.checkpoint import Checkpoint, Recipe, load_trained, save_checkpoint
 from supernet.train.schedule import Schedule
-from supernet.verification.accuracy_evaluation import Judge
+from supernet.verification.accuracy_evaluation import AccuracyEvaluation
 from supernet.weights.model import SuperNet
 from tests.support import training_child
 from tests.support.image_folders import CLASSES, make_folder
@@ -92,8 +92,8 @@ def test_a_supernet_is_trained_on_a_folder_and_a_network_of_it_cut_out(
     error = capsys.readouterr().err
     assert "images that cannot be read and are skipped: 3" in error
     assert "1.png: it is empty" in error
-    assert "2.JPEG: it is no image" in error
-    assert "pipe.jpg: it is no regular file" in error
+    assert "2.JPEG: it is not an image" in error
+    assert "pipe.jpg: it is not a regular file" in error
 
     cut = ["extract", "--checkpoint", str(out), "--arch", str(arch), "--out", str(net)]
     assert cli.main(cut) == 0
@@ -158,7 +158,7 @@ def test_an_exported_network_is_judged_on_the_images_of_val(
     assert json.loads(capsys.readouterr().out)["provenance"]["calibration"] == str(folder)
     content, card = read_exported(out)
     assert card.class_names == CLASSES
-    judge = Judge.on(str(folder), card)
+    judge = AccuracyEvaluation.on(str(folder), card)
     score = judge(content)
     right = score.accuracy * 29  # of 30 images one cannot be read
     assert right == pytest.approx(round(right))
@@ -187,5 +187,5 @@ def test_labels_of_other_classes_judge_nothing(
         f"accuracy: not measured (the classes of {others} are a four, naïve, zebra, the network's "
         "a four, naïve, zz)"
     ) in output
-    with pytest.raises(InputError, match="its labels would mean something else"):
-        Judge.on(str(others), read_exported(out)[1])
+    with pytest.raises(InputError, match="its labels have another meaning"):
+        AccuracyEvaluation.on(str(others), read_exported(out)[1])

@@ -98,7 +98,7 @@ def test_space_export_net(mobile: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert cli.main([*command, "--space", "ofa-mbv3-w1.0"]) == 0
 
     assert len(json.loads(capsys.readouterr().out)["blocks"]) == 21
-    assert "ofa-mbv3-w1.0, ofa-mbv3-w1.2 have one like it; give --space" in fails(capsys, *command)
+    assert "ofa-mbv3-w1.0, ofa-mbv3-w1.2 all have it; give --space" in fails(capsys, *command)
 
 
 def test_extract_and_export(archs: Path, checkpoint: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from bench.timing.plan import SweepPlan
 from ofabench.cli import main as cli
 from ofabench.workflows.sweep.sweep_setup import make_target
 from supernet.space.space import SearchSpace
-from supernet.verification.verify import Bench, measure_file
+from supernet.verification.verify import MeasuringSetup, measure_file
 from tests.pocket_phone.phone import DaemonOptions, PocketPhone
 
 SMALL = ("--space", "tiny", "--blocks", "4", "--loads", "2", "--passes", "2")
@@ -144,7 +144,7 @@ def test_an_exported_network_is_measured_on_the_phone(
     blocks = space.blocks(space.smallest())
     content = backend.serialise(random_model(blocks, seed=9))
     device = AdbDevice(phones[0].address, tell=lambda words: None)
-    bench = Bench(
+    bench = MeasuringSetup(
         device=device,
         backend=backend,
         target=make_target(device, backend, cores="any"),

@@ -63,7 +63,9 @@ def test_one_of_the_lines(lines: Path) -> None:
 @pytest.mark.parametrize("name", ["front", "lines"])
 def test_which_one_must_be_said(name: str, request: pytest.FixtureRequest) -> None:
     path = request.getfixturevalue(name)
-    with pytest.raises(InputError, match="holds 3 networks, expected one: choose with --pick 1 to"):
+    with pytest.raises(
+        InputError, match="holds 3 networks, expected one network: choose with --pick 1 to"
+    ):
         read_network(path)
     with pytest.raises(InputError, match="holds 3 networks, --pick is 4; give 1 to 3"):
         read_network(path, 4)

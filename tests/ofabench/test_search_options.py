@@ -221,8 +221,8 @@ def test_nothing_is_drawn_where_nobody_sees_it(monkeypatch: pytest.MonkeyPatch) 
         (("--accuracy", "ofa:"), "names no file"),
         (("--latency", "nowhere.parquet", "--max-latency-ms", "3"), "nowhere.parquet"),
         (("--max-macs", "1"), "the least is"),
-        (("--max-memory-bytes", "1"), "peak memory: 1 bytes was asked"),
-        (("--max-size-bytes", "1k"), "model size: 1000 bytes was asked"),
+        (("--max-memory-bytes", "1"), "peak memory: 1 bytes was requested"),
+        (("--max-size-bytes", "1k"), "model size: 1000 bytes was requested"),
     ],
     ids=lambda given: " ".join(given) if isinstance(given, tuple) else "told",
 )
@@ -235,7 +235,7 @@ def test_wrong_input_is_one_line(
 @pytest.mark.parametrize(
     ("names", "more", "message"),
     [
-        (("p",), ("--confidence", "0.9", "--max-latency-ms", "3"), "no confidence can be kept"),
+        (("p",), ("--confidence", "0.9", "--max-latency-ms", "3"), "a confidence cannot be met"),
         (("sure",), ("--confidence", "1.5", "--max-latency-ms", "3"), "below 1, as 0.95"),
         (("sure",), ("--confidence", "0.3", "--max-latency-ms", "3"), "at least 0.5"),
         (("p",), ("--pareto", "--confidence", "0.9"), "there is no --max-latency-ms"),
@@ -245,7 +245,7 @@ def test_wrong_input_is_one_line(
         (("p", "sure"), ("--max-latency-ms", "3") * 2, "two --latency have the same target"),
         (("p",), ("--pareto", "--strategy", "random"), "a front has its own strategy"),
         (("p",), ("--pareto", "--max-params", "5"), "no network of tiny is within the limit"),
-        (("p",), ("--max-latency-ms", "3", "--max-macs", "1"), "macs: 1 MACs was asked"),
+        (("p",), ("--max-latency-ms", "3", "--max-macs", "1"), "macs: 1 MACs was requested"),
     ],
     ids=str,
 )
@@ -341,4 +341,4 @@ def test_a_result_that_is_there_stays_where_a_search_fails(
     assert search(files, "--max-macs", "1", out="kept.json") == 2
 
     assert (files / "kept.json").read_text() == "mine"
-    assert "macs: 1 MACs was asked" in capsys.readouterr().err
+    assert "macs: 1 MACs was requested" in capsys.readouterr().err

@@ -17,7 +17,7 @@ from bench.blocks.torch_modules import network_of
 from bench.devices.android.runner.bundle import ensure_bundle
 from bench.errors import MissingRuntimeError
 from ofabench.cli import main as cli
-from supernet.export.export import Form, export
+from supernet.export.export import ExportSpec, export
 from supernet.export.model_card import Normalisation
 from supernet.export.network_file import StandaloneNetwork
 from supernet.space.space import SearchSpace
@@ -45,7 +45,7 @@ def test_a_file_is_measured_and_computed_there(
     precision: str, phone: PocketPhone, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     images = np.random.default_rng(0).standard_normal((8, 1, 24, 24), dtype=np.float32)
-    form = Form(backend=get_backend("tflite"), precision=precision, calibration=images)
+    form = ExportSpec(backend=get_backend("tflite"), precision=precision, calibration=images)
     cut = StandaloneNetwork(
         space="tiny",
         arch=ARCH,

@@ -11,7 +11,7 @@ from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.regression.features import PHYSICAL
 from latency_models.regression.regression import Regression
 from latency_models.vectorized.lookup_arrays import Floats
-from latency_models.vectorized.vectorized_predictor import compile_dense
+from latency_models.vectorized.vectorized_predictor import compile_latency
 from supernet.space.codes import Codes
 from supernet.space.space import SearchSpace
 
@@ -47,7 +47,7 @@ def loop_a_second(space: SearchSpace, codes: Codes, found: Floats) -> float:
 @pytest.mark.parametrize("name", ["ofa-mbv3-w1.0", "ofa-resnet50d"])
 def test_networks_a_second(name: str, benchmark: BenchmarkFixture) -> None:
     space = SearchSpace.load(name)
-    dense = compile_dense(predictor(), space.choices)
+    dense = compile_latency(predictor(), space.choices)
     codes = space.sample_codes(np.random.default_rng(0), NETWORKS)
 
     found = benchmark(dense.predict, codes)

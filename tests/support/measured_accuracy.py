@@ -4,7 +4,7 @@ from torch import Tensor
 
 from supernet.data.dataset import Dataset, Score, score
 from supernet.space.arch import ArchConfig
-from supernet.train.recalibrate import extract_calibrated, right_answers
+from supernet.train.recalibrate import correct_answers, extract_calibrated
 from supernet.weights.model import SuperNet
 
 
@@ -13,4 +13,4 @@ def measure_accuracy(
 ) -> Score:
     """Return the score of a sub-network on `dataset`, recalibrated on `calibration`."""
     network = extract_calibrated(supernet, arch, calibration)
-    return score(right_answers(network, dataset, arch.resolution), dataset.groups.numpy())
+    return score(correct_answers(network, dataset, arch.resolution), dataset.groups.numpy())

@@ -17,7 +17,7 @@ from ofabench.cli import main as cli
 from supernet.accuracy.predictor import fit_accuracy
 from supernet.space.arch import ArchConfig
 from supernet.space.space import SearchSpace
-from supernet.verification.verdicts import Expected, Figure, Verification
+from supernet.verification.verdicts import Expected, JudgedLatency, Verification
 
 SPACE = SearchSpace.load("tiny")
 FAKE = Target(device="fake", backend="fake", backend_version="1", options=(("cache", "warm"),))
@@ -89,8 +89,8 @@ def verification(
     """JSON values of one verification, intervals 1 % to either side."""
     expected = Expected(predicted_ms=predicted_ms, limit_ms=limit_ms)
 
-    def judged(ms: float) -> Figure:
-        return expected.judge(ms, (0.99 * ms, 1.01 * ms))
+    def judged(ms: float) -> JudgedLatency:
+        return expected.compare(ms, (0.99 * ms, 1.01 * ms))
 
     drift = None
     if corrected_ms is not None:

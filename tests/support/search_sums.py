@@ -15,7 +15,7 @@ def random_parts(
     grid: Grid, rng: np.random.Generator, *, least: float = 0.0, plain: bool = False
 ) -> GridSum:
     """Shares drawn between `least` and 1; `plain` ones depend on depth and option alone."""
-    widths = (grid.enters, *(stage.leaves for stage in grid.stages))
+    widths = (grid.input_width, *(stage.output_width for stage in grid.stages))
     resolutions = len(grid.resolutions)
 
     def draw(*shape: int) -> Floats:
@@ -32,16 +32,16 @@ def random_parts(
                 blocks=draw(*blocks, *stage.options.shape[:2]),
             )
         )
-    entry = draw(1 if plain else resolutions, len(grid.enters.codes))
+    entry = draw(1 if plain else resolutions, len(grid.input_width.codes))
     return GridSum(base=draw(resolutions), entry=entry, stages=tuple(stages))
 
 
 def total(grid: Grid, parts: GridSum, codes: Codes) -> Floats:
     """What a sum comes to for codes (n, columns): the shares of their choices, one by one."""
-    at, enter = _place(codes[:, 0], grid.resolutions), grid.enters.places(codes)
+    at, enter = _place(codes[:, 0], grid.resolutions), grid.input_width.indices(codes)
     result = parts.base[at] + _share(parts.entry, at, enter)
     for stage, of_stage in zip(grid.stages, parts.stages, strict=True):
-        leave, depth = stage.leaves.places(codes), codes[:, stage.column]
+        leave, depth = stage.output_width.indices(codes), codes[:, stage.column]
         widths = (at, enter, leave)
         result += _share(of_stage.depths, *widths, _place(depth, stage.depths))
         for block, columns in enumerate(zip(stage.kernels, stage.expands, strict=True)):

@@ -16,8 +16,8 @@ from supernet.data.dataset import Dataset
 from supernet.data.tensor_source import TensorSource
 from supernet.space.space import SearchSpace
 from supernet.train.checkpoint import Recipe
-from supernet.train.distributed import joined
-from supernet.train.run_options import Running
+from supernet.train.distributed import process_group
+from supernet.train.run_options import RunOptions
 from supernet.train.schedule import Schedule
 from supernet.train.trainer import train
 
@@ -97,8 +97,8 @@ def main() -> int:
         micro_batches=args.micro_batches,
     )
     lines = Lines()
-    with joined("cpu") as ranks, stop_requested() as stop:
-        running = Running(
+    with process_group("cpu") as ranks, stop_requested() as stop:
+        running = RunOptions(
             resume=args.resume,
             checkpoint_s=0.0,  # after every step
             ranks=ranks,

@@ -12,7 +12,7 @@ import pandas as pd
 
 from bench.errors import FileError, InputError
 from latency_models.networks.categories.costs import CategoryCosts
-from latency_models.tables.statistic import kept_statistic
+from latency_models.tables.statistic import statistic_of
 from latency_models.tables.storage import (
     load_frame,
     require_columns,
@@ -46,7 +46,7 @@ def load_categories(path: Path) -> dict[str, Any]:
     require_columns(path, frame, COLUMNS)
     try:
         target, provenance = target_and_provenance(metadata)
-        kept_statistic(provenance)  # which raises where it is damaged
+        statistic_of(provenance)  # which raises where it is damaged
     except (ValueError, InputError) as error:
         raise FileError(f"{path} is damaged ({error}); fit it again") from error
     if not len(frame) or not np.isfinite(frame["cost_ms"]).all():

@@ -16,7 +16,7 @@ from bench.errors import InputError
 from latency_models.networks.categories.costs import CategoryCosts
 from latency_models.networks.categories.file import frame_of, load_categories, save_categories
 from latency_models.tables.columns import is_whole, numbers_of, whole_numbers
-from latency_models.tables.statistic import kept_statistic
+from latency_models.tables.statistic import statistic_of
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -36,7 +36,7 @@ class CategoryPredictor(CategoryCosts):
     @property
     def statistic(self) -> str:
         """Predicted statistic of a network's samples: the median, or `p90`."""
-        return kept_statistic(self.provenance)
+        return statistic_of(self.provenance)
 
     @property
     def frame(self) -> pd.DataFrame:

@@ -215,9 +215,9 @@ def _setup(
 
 
 def _check_target(device: "Device", backend: "Backend", predictor: "LatencyPredictor") -> None:
-    from supernet.verification.verify import Bench, check_target
+    from supernet.verification.verify import MeasuringSetup, check_target
 
-    check_target(Bench(device=device, backend=backend, target=predictor.target))
+    check_target(MeasuringSetup(device=device, backend=backend, target=predictor.target))
 
 
 def _verify(
@@ -245,15 +245,15 @@ def _judge(
     data: Any,
 ) -> DeploymentResults:
     """Measure the file's accuracy on test images, last: no decision depends on it."""
-    from supernet.verification.accuracy_evaluation import Judge
+    from supernet.verification.accuracy_evaluation import AccuracyEvaluation
 
     options = inputs.options
     score, name = None, "" if data is None else data.name
     if not model.unjudged:
         if inputs.data_in_memory:
-            judge = Judge(data, model.card, options.test_images)
+            judge = AccuracyEvaluation(data, model.card, options.test_images)
         else:
-            judge = Judge.on(name, model.card, options.test_images)
+            judge = AccuracyEvaluation.on(name, model.card, options.test_images)
         score = judge(model.content)
     return DeploymentResults(
         score=score,

@@ -10,7 +10,7 @@ from ofabench.workflows.deploy.deploy_sample import snippet
 from ofabench.workflows.deploy.markdown import escaped, verbatim
 from ofabench.workflows.deploy.verification_text import FIGURES, figure_verdicts, of_statistic
 from supernet.data.class_names import LABELS
-from supernet.data.wilson import share_in_words
+from supernet.data.wilson import format_share
 from supernet.export.model_card import Accuracies
 
 Card = Mapping[str, Any]
@@ -68,8 +68,8 @@ def _accuracy(card: Card) -> Iterator[str]:
         both = Accuracies(**accuracies)
         yield (
             f"On {both.images} {both.part} images: "
-            f"{share_in_words(both.before, both.before_interval)} by the float32 network in torch, "
-            f"{share_in_words(both.after, both.after_interval)} by this file."
+            f"{format_share(both.before, both.before_interval)} by the float32 network in torch, "
+            f"{format_share(both.after, both.after_interval)} by this file."
         )
     difference = card["model"]["closeness"]
     ratio = (

@@ -18,7 +18,7 @@ from ofabench.workflows.deploy.verification_text import (
 
 if TYPE_CHECKING:
     from bench.timing.tail import Tail
-    from supernet.verification.verdicts import Figure
+    from supernet.verification.verdicts import JudgedLatency
     from supernet.verification.verdicts import Verification as Verdicts
 
 
@@ -58,7 +58,7 @@ class Verification:
         return figure.low_ms, figure.high_ms
 
     @property
-    def drift_corrected(self) -> "Figure | None":
+    def drift_corrected(self) -> "JudgedLatency | None":
         """The latency divided by the drift since the predictor's sweep; None if not corrected. The
         prediction is compared with it.
         """

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bench.protocol.target import Target
     from latency_models.predictors.predictor import LatencyPredictor
     from supernet.export.model_card import ModelCard
-    from supernet.verification.verify import Bench
+    from supernet.verification.verify import MeasuringSetup
 
 OUTPUTS_COMPARED = 4  # images for comparing the file's outputs on the device with those here
 ONE_GROUP_S = 3600.0  # one group: file and anchors are in the same rounds, however long these take
@@ -175,12 +175,12 @@ def _limit_ms(task: VerificationTask) -> float | None:
     return next((limits[target.key] for target in targets if target.key in limits), None)
 
 
-def _bench(setup: MeasurementSetup, task: VerificationTask) -> "Bench":
+def _bench(setup: MeasurementSetup, task: VerificationTask) -> "MeasuringSetup":
     from bench.timing.plan import SweepPlan
-    from supernet.verification.verify import Bench
+    from supernet.verification.verify import MeasuringSetup
 
     options = setup.options
-    return Bench(
+    return MeasuringSetup(
         device=setup.device,
         backend=setup.backend,
         target=task.target,

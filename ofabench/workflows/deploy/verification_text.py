@@ -140,6 +140,6 @@ def accuracy_lines(data: Mapping[str, Any]) -> Iterator[str]:
 
 def accuracy_in_words(data: Mapping[str, Any]) -> str:
     """Return the accuracy with its 95 % interval."""
-    from supernet.data.wilson import share_in_words
+    from supernet.data.wilson import format_share
 
-    return share_in_words(data["accuracy"], (data["accuracy_low"], data["accuracy_high"]))
+    return format_share(data["accuracy"], (data["accuracy_low"], data["accuracy_high"]))

@@ -180,9 +180,9 @@ def _judge(data: str | None, card: "ModelCard", images: int | None) -> Any:
     """Open the test images for the accuracy, before anything is measured."""
     if data is None:
         return None
-    from supernet.verification.accuracy_evaluation import Judge
+    from supernet.verification.accuracy_evaluation import AccuracyEvaluation
 
-    return Judge.on(data, card, images)
+    return AccuracyEvaluation.on(data, card, images)
 
 
 def _target(

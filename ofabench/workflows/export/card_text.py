@@ -1,6 +1,6 @@
 """Card of an exported file in a few lines of text."""
 
-from supernet.data.wilson import share_in_words
+from supernet.data.wilson import format_share
 from supernet.export.model_card import ModelCard
 
 
@@ -21,8 +21,8 @@ def card_lines(card: ModelCard, unjudged: str) -> list[str]:
     measured = card.accuracies
     if measured is None:
         return [*lines, f"  accuracy: not measured ({unjudged})"]
-    before = share_in_words(measured.before, measured.before_interval)
-    after = share_in_words(measured.after, measured.after_interval)
+    before = format_share(measured.before, measured.before_interval)
+    after = format_share(measured.after, measured.after_interval)
     return [
         *lines,
         f"  accuracy on {measured.images} {measured.part} images of {measured.data}: "

@@ -15,7 +15,7 @@ from ofabench.workflows.export.card_text import card_lines
 from ofabench.workflows.train.extraction import ExtractedNetwork
 from supernet.data.class_names import differ, shortened
 from supernet.data.dataset import Dataset, resize, score
-from supernet.export.export import Form, Made, make_card, make_file, write_exported
+from supernet.export.export import ExportSpec, ModelFile, make_card, make_file, write_exported
 from supernet.export.model_card import Accuracies, ModelCard
 from supernet.export.precision import FP32, INT8, check_precision
 
@@ -76,7 +76,7 @@ def make_model(extracted: ExtractedNetwork, options: ExportOptions) -> ExportedM
     if options.precision == INT8 and data is not None:
         images = data.train_source.calibration(options.calibration, size)
         calibration = images.contiguous().numpy()
-    form = Form(
+    form = ExportSpec(
         backend=get_backend(options.format),
         precision=options.precision,
         calibration=calibration,
@@ -120,7 +120,7 @@ def _pixels(images: Dataset, size: int) -> NDArray[np.float32]:
     return pixels
 
 
-def _accuracies(made: Made, images: Dataset, name: str) -> Accuracies:
+def _accuracies(made: ModelFile, images: Dataset, name: str) -> Accuracies:
     labels, groups = images.labels.numpy(), images.groups.numpy()
     before = score(made.expected.argmax(axis=1) == labels, groups)
     after = score(made.got.argmax(axis=1) == labels, groups)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from latency_models.evaluation.compare import Comparison, Move
+from latency_models.evaluation.compare import Comparison, MedianRatio
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,7 @@ def factor(ratio: float) -> str:
     return f"{ratio:.3g} times"
 
 
-def interval(move: Move) -> str:
+def interval(move: MedianRatio) -> str:
     """Return the 95 % interval in brackets, or nothing if there is none."""
     if math.isnan(move.low):
         return ""
@@ -100,7 +100,7 @@ def rows_of(frame: "pd.DataFrame") -> Iterator[Any]:
     yield from frame.itertuples()
 
 
-def _drift_text(drift: Move) -> str:
+def _drift_text(drift: MedianRatio) -> str:
     if drift.low <= 1 <= drift.high:
         return f"no drift ({factor(drift.ratio)})"
     if not 1 / AS_PERCENT < drift.ratio < AS_PERCENT:
@@ -109,7 +109,7 @@ def _drift_text(drift: Move) -> str:
     return f"B is {abs(drift.ratio - 1):.1%} {faster} than A"
 
 
-def _move(move: Move) -> dict[str, Any]:
+def _move(move: MedianRatio) -> dict[str, Any]:
     values = {"ratio": move.ratio, "low": move.low, "high": move.high, "blocks": move.blocks}
     return _clean(values)
 

@@ -102,11 +102,11 @@ def evaluate_blocks(
 
     Implausible rows of the table are logged as warnings.
     """
-    from latency_models.evaluation.evaluation import judge
+    from latency_models.evaluation.evaluation import evaluate_predictor
     from ofabench.workflows.latency.networks import held_out_networks
 
     held_out = held_out_networks(networks, column, space, predictor)
-    verdict = judge(predictor, space.choices, held_out.codes, held_out.measured)
+    verdict = evaluate_predictor(predictor, space.choices, held_out.codes, held_out.measured)
     expected = {"the predictor": verdict.predicted_ms}
     warn_of_implausible(column, held_out.codes, held_out.measured.ms, expected)
     target = {

@@ -20,7 +20,7 @@ from ofabench.workflows.latency.stored_space import StoredSpace, load_space, sto
 if TYPE_CHECKING:
     from bench.blocks.spec import BlockSpec
     from bench.drift.log import DriftLog
-    from latency_models.evaluation.evaluation import Measured
+    from latency_models.evaluation.evaluation import MeasuredNetworks
     from latency_models.predictors.predictor import LatencyPredictor
     from latency_models.tables.networks import NetworksTable
     from latency_models.vectorized.packed_codes import Codes
@@ -70,7 +70,7 @@ class HeldOutNetworks:
     """
 
     codes: "Codes"
-    measured: "Measured"
+    measured: "MeasuredNetworks"
     fitted: int
 
 
@@ -83,7 +83,7 @@ def held_out_networks(
     table or in its drift log, else from three or more networks of the fit that are in the table
     too, else from the reference workloads of both sweeps, which are weak.
     """
-    from latency_models.evaluation.evaluation import Measured
+    from latency_models.evaluation.evaluation import MeasuredNetworks
     from latency_models.predictors.predictor import network_key
 
     ms, spread, codes = (
@@ -97,7 +97,7 @@ def held_out_networks(
     drift = _drift_by_anchors(networks, column, specs, predictor)
     drift = drift or drift_by_length("networks in common", fitted_ms, ms)
     chosen = np.ones(len(ms), dtype=bool) if in_fit.all() else ~in_fit
-    measured = Measured(
+    measured = MeasuredNetworks(
         ms=ms[chosen],
         spread=None if spread is None else spread[chosen],
         drift=drift or _drift_by_references(networks, predictor),
@@ -125,10 +125,10 @@ def _drift_by_anchors(
 
 
 def _log_of(networks: "NetworksTable") -> "DriftLog | None":
-    from latency_models.drift.provenance import kept_log
+    from latency_models.drift.provenance import drift_log_of
 
     try:
-        return kept_log(networks.provenance)
+        return drift_log_of(networks.provenance)
     except VALUE_DAMAGE as error:
         raise InputError(
             f"the networks table's drift log is damaged ({error}); build the table again"

@@ -96,9 +96,9 @@ class LatencyPredictor:
     @property
     def drift_log(self) -> "DriftLog | None":
         """Latencies of anchor networks in each known measurement session; None without a log."""
-        from latency_models.drift.provenance import kept_log
+        from latency_models.drift.provenance import drift_log_of
 
-        return kept_log(self.provenance)
+        return drift_log_of(self.provenance)
 
     @property
     def provenance(self) -> Mapping[str, Any]:

@@ -68,13 +68,15 @@ class SearchJob:
             self.compiled[source.key] = CompiledLatency.of(self.space, source.predictor)
         return self.compiled[source.key].limit(limit.max_ms, limit.margin)
 
-    def measured(self) -> "list[Constraint]":
+    def without_extrapolation(self) -> "list[Constraint]":
         """Return constraints that exclude networks with extrapolated latencies."""
-        from supernet.constraints.constraints import measured
+        from supernet.constraints.constraints import without_extrapolation
 
         if self.options.allow_extrapolated:
             return []
-        constraints = (measured(self.space, source.predictor) for source in self.sources)
+        constraints = (
+            without_extrapolation(self.space, source.predictor) for source in self.sources
+        )
         return [constraint for constraint in constraints if constraint is not None]
 
     def run(self, limits: "Sequence[Constraint]", plan: "SearchPlan") -> "FoundNetwork":

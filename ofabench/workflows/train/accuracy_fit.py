@@ -16,7 +16,7 @@ from ofabench.options.accuracy import AccuracyOptions
 from ofabench.workflows.latency.networks import space_of
 from ofabench.workflows.train.accuracies import EvaluatedSupernet, MeasuredAccuracies, check_folder
 from ofabench.workflows.train.network_arguments import codes_of
-from supernet.accuracy.check import Compared, compare, kinds_for
+from supernet.accuracy.check import KindComparison, compare, kinds_for
 from supernet.accuracy.measure import CALIBRATION_IMAGES, choose_networks, measure_pairs
 from supernet.accuracy.predictor import AccuracyPredictor
 from supernet.accuracy.predictor import fit_accuracy as fit_pairs
@@ -32,7 +32,7 @@ class FittedAccuracies:
 
     space: SearchSpace
     predictor: AccuracyPredictor
-    compared: tuple[Compared, ...]
+    compared: tuple[KindComparison, ...]
 
     def predict(self, archs: Sequence[ArchConfig] | Codes) -> NDArray[np.float64]:
         """Return the accuracies of architectures or codes (n, columns), as fractions (n,)."""
@@ -166,7 +166,7 @@ def _fit(
     return FittedAccuracies(space=space, predictor=predictor, compared=tuple(compared))
 
 
-def _lines(predictor: AccuracyPredictor, compared: Sequence[Compared]) -> list[str]:
+def _lines(predictor: AccuracyPredictor, compared: Sequence[KindComparison]) -> list[str]:
     low, high, best = predictor.accuracy.min(), predictor.accuracy.max(), compared[0]
     lines = [
         f"{len(predictor.codes)} networks of {predictor.space}: accuracy {low:.2%} to {high:.2%}",

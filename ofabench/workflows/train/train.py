@@ -21,8 +21,8 @@ from supernet.data.open_data import Data, open_data
 from supernet.space.space import SearchSpace
 from supernet.train import trainer
 from supernet.train.checkpoint import Recipe
-from supernet.train.distributed import Ranks, joined
-from supernet.train.run_options import Running
+from supernet.train.distributed import Ranks, process_group
+from supernet.train.run_options import RunOptions
 from supernet.train.schedule import Schedule
 from supernet.train.validation import Validation
 
@@ -77,7 +77,7 @@ def train(
     """
     options, path = TrainOptions.or_defaults(options), _path(out)
     _check_cuda(options.device)
-    with _threads(options.threads), joined(options.device) as ranks:
+    with _threads(options.threads), process_group(options.device) as ranks:
         _train(load_space(space), data, path, options, progress, ranks)
         ranks.wait()  # for the first rank's file
     return SuperNet(path, None if isinstance(data, str | Path) else data)
@@ -111,7 +111,7 @@ def _train(  # noqa: PLR0913, PLR0917 - as `train`, and the ranks
     ranks.wait()  # else others could take the first rank's new checkpoint for an old one
     display = progress if progress is not None and ranks.first else NoProgress()
     with stop_requested() as stop, _stop_messages(out):
-        running = Running(
+        running = RunOptions(
             device=options.device,
             compiled=options.compile,
             resume=options.resume,

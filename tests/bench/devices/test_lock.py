@@ -36,7 +36,7 @@ from ofabench.cli.commands.sweep import SweepCommand, resume_command
 from ofabench.options.device import DeviceOptions
 from ofabench.workflows.quickstart.tasks import QuickstartTasks
 from ofabench.workflows.sweep.fleet_sweep import member_of
-from supernet.verification.verify import Bench, measure_file
+from supernet.verification.verify import MeasuringSetup, measure_file
 from tests.pocket_phone.phone import DaemonOptions, PocketPhone
 from tests.support.device_lock_holder import HOLDER, held_elsewhere
 from tests.support.fake_gpu import fake_gpu
@@ -292,7 +292,7 @@ class LockedDevice(FakeDevice):
 
 def test_every_way_to_measure_takes_it(tmp_path: Path) -> None:
     device = LockedDevice()
-    bench = Bench(device=device, backend=BACKEND, target=TARGET, plan=PLAN, forced=True)
+    bench = MeasuringSetup(device=device, backend=BACKEND, target=TARGET, plan=PLAN, forced=True)
     (tmp_path / "check").mkdir()
     with held_elsewhere("locked"):
         with (

@@ -9,7 +9,7 @@ import pytest
 from bench.errors import InputError
 from latency_models.drift.limit_on import CORRECTED
 from latency_models.drift.margin import Margin
-from latency_models.drift.model import SCATTER_WORTH, USUAL_SCATTER, DriftModel
+from latency_models.drift.model import PRIOR_SCATTER, PRIOR_SCATTER_COUNT, DriftModel
 from tests.support.drift_logs import drifting
 
 DAY = 86400.0
@@ -34,8 +34,8 @@ def test_a_limit_on_the_corrected_latency_is_without_drift() -> None:
     margin = Margin(confidence=0.95, model=PRIOR, horizon_s=DAY, limit_on=CORRECTED, networks=21)
 
     assert pytest.approx(1.181370, rel=1e-4) == T6 / Z  # of SCATTER_WORTH degrees of freedom
-    assert SCATTER_WORTH == 6
-    both = math.hypot(T20 * 0.03, T6 * USUAL_SCATTER)
+    assert PRIOR_SCATTER_COUNT == 6
+    both = math.hypot(T20 * 0.03, T6 * PRIOR_SCATTER)
     assert upper(margin, 0.03) == pytest.approx(math.exp(both), rel=1e-5)
     assert margin.parts(0.03)["drift"] == pytest.approx(0.0, abs=1e-6)
 
@@ -46,7 +46,7 @@ def test_parts_are_what_each_would_add_alone() -> None:
     parts = margin.parts(0.03)
 
     assert parts["prediction"] == pytest.approx(math.exp(T20 * 0.03) - 1, rel=1e-5)
-    assert parts["scatter"] == pytest.approx(math.exp(T6 * USUAL_SCATTER) - 1, rel=1e-4)
+    assert parts["scatter"] == pytest.approx(math.exp(T6 * PRIOR_SCATTER) - 1, rel=1e-4)
     assert parts["selection"] == pytest.approx(math.exp(0.01) - 1)
     (drift,) = PRIOR.forecast(DAY).quantiles(0.95, np.zeros(1))
     assert parts["drift"] == pytest.approx(math.exp(drift) - 1)

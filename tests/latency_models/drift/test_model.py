@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.drift.log import Stretch
-from latency_models.drift.model import SCATTER_WORTH, USUAL_SCATTER, DriftModel
+from latency_models.drift.model import PRIOR_SCATTER, PRIOR_SCATTER_COUNT, DriftModel
 from tests.support.drift_logs import ANCHORS, after, drifting, log_of
 
 HOUR = 3600.0
@@ -16,7 +16,7 @@ def test_without_a_log_the_prior_speaks() -> None:
     model = DriftModel.of(None)
 
     assert (model.sessions, model.span_s, model.log_mean) == (1, 0.0, 0.0)
-    assert model.scatter == pytest.approx(USUAL_SCATTER)
+    assert model.scatter == pytest.approx(PRIOR_SCATTER)
     assert model.forecast(24 * HOUR).mean == pytest.approx(0.0)
     assert 0.1 < model.forecast(24 * HOUR).std < 0.25
 
@@ -78,6 +78,6 @@ def test_scatter_is_what_is_left_of_the_anchors() -> None:
     logs = np.log([[1.0, 1.04, 0.96], [1.0, 0.96, 1.04]] * 5)
     squares = float(((logs - logs.mean(axis=0)) ** 2).sum())
     freedom = 9 * 2
-    expected = (SCATTER_WORTH * USUAL_SCATTER**2 + squares) / (SCATTER_WORTH + freedom)
+    expected = (PRIOR_SCATTER_COUNT * PRIOR_SCATTER**2 + squares) / (PRIOR_SCATTER_COUNT + freedom)
     assert model.scatter == pytest.approx(np.sqrt(expected))
-    assert model.scatter_freedom == SCATTER_WORTH + freedom
+    assert model.scatter_freedom == PRIOR_SCATTER_COUNT + freedom

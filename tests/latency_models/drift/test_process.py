@@ -4,13 +4,19 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from latency_models.drift.process import DAYS_S, MEAN_VARIANCE, Forecast, Hypotheses, Weighed
+from latency_models.drift.process import (
+    DAYS_S,
+    MEAN_VARIANCE,
+    Forecast,
+    Hypotheses,
+    WeightedHypotheses,
+)
 
 HOUR = 3600.0
 
 
 def test_one_session_forecasts_another_by_the_covariance() -> None:
-    weighed = Weighed.by(np.array([0.0]), np.array([0.03]))
+    weighed = WeightedHypotheses.fit(np.array([0.0]), np.array([0.03]))
     parts = Hypotheses.prior()
 
     found = weighed.at(HOUR)
@@ -28,7 +34,7 @@ def test_one_session_forecasts_another_by_the_covariance() -> None:
 
 
 def test_the_variance_of_a_ratio_grows_with_the_gap_to_twice_that_of_a_session() -> None:
-    weighed = Weighed.by(np.array([0.0]), np.array([0.0]))
+    weighed = WeightedHypotheses.fit(np.array([0.0]), np.array([0.0]))
     parts = Hypotheses.prior()
     gaps_s = [0.0, 600.0, HOUR, 24 * HOUR, 1e9]
 
@@ -45,18 +51,18 @@ def test_quiet_sessions_narrow_the_forecast_and_wild_ones_widen_it() -> None:
     times_s = np.arange(24, dtype=np.float64) * 2 * HOUR
     rng = np.random.default_rng(0)
 
-    prior = Weighed.by(np.zeros(1), np.zeros(1)).at(24 * HOUR).std
-    quiet = Weighed.by(times_s, 0.005 * rng.standard_normal(24)).at(72 * HOUR).std
-    wild = Weighed.by(times_s, 0.3 * rng.standard_normal(24)).at(72 * HOUR).std
+    prior = WeightedHypotheses.fit(np.zeros(1), np.zeros(1)).at(24 * HOUR).std
+    quiet = WeightedHypotheses.fit(times_s, 0.005 * rng.standard_normal(24)).at(72 * HOUR).std
+    wild = WeightedHypotheses.fit(times_s, 0.3 * rng.standard_normal(24)).at(72 * HOUR).std
 
     assert quiet < 0.2 * prior
     assert wild > 1.5 * prior
 
 
 def test_three_sessions_within_minutes_say_little_of_a_day() -> None:
-    prior = Weighed.by(np.zeros(1), np.zeros(1)).at(24 * HOUR).std
+    prior = WeightedHypotheses.fit(np.zeros(1), np.zeros(1)).at(24 * HOUR).std
 
-    three = Weighed.by(np.array([0.0, 600.0, 1200.0]), np.array([0.0, 0.002, -0.002]))
+    three = WeightedHypotheses.fit(np.array([0.0, 600.0, 1200.0]), np.array([0.0, 0.002, -0.002]))
 
     assert three.at(1200.0 + 24 * HOUR).std > 0.3 * prior
     assert three.at(1200.0 + 600.0).std < three.at(1200.0 + 24 * HOUR).std
@@ -75,7 +81,9 @@ def test_three_sessions_ten_minutes_apart_cover_an_hour_later() -> None:
     logs = (factor @ rng.standard_normal((4, 400))).T
     inside = []
     for log in logs:
-        upper = Weighed.by(times_s[:3], log[:3]).at(times_s[3]).quantiles(0.95, np.zeros(1))
+        upper = (
+            WeightedHypotheses.fit(times_s[:3], log[:3]).at(times_s[3]).quantiles(0.95, np.zeros(1))
+        )
         inside.append(log[3] <= upper[0])
 
     assert np.mean(inside) >= 0.92

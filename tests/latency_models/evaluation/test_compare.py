@@ -37,7 +37,7 @@ def table_of(ms: list[float], half: float = 0.02, loads: int = 6, **told: object
 def test_a_table_against_itself_has_not_moved() -> None:
     found = compare_tables(table(), table())
 
-    assert found.level.ratio == 1
+    assert found.drift.ratio == 1
     assert (found.outside, len(found.moved), found.tested) == (0, 0, 147)
     assert found.expected == pytest.approx(0.05 * 147)
     assert found.differences() == []
@@ -49,8 +49,8 @@ def test_the_level_is_told_apart_from_what_moved_beside_it() -> None:
 
     found = compare_tables(table_of(before), table_of(after))
 
-    assert found.level.ratio == pytest.approx(1.1)
-    assert found.level.low == pytest.approx(1.1)
+    assert found.drift.ratio == pytest.approx(1.1)
+    assert found.drift.low == pytest.approx(1.1)
     assert found.moved["key"].tolist() == [SPECS[19].key]
     assert found.moved["beside"].tolist() == pytest.approx([2.0])
     assert found.kinds["mbconv"].ratio == pytest.approx(1.0)
@@ -93,7 +93,7 @@ def test_without_intervals_blocks_are_not_judged() -> None:
     found = compare_tables(table_of([1.0] * 8, loads=0), table_of([1.0] * 7 + [9.0]))
 
     assert (found.tested, found.outside, len(found.moved)) == (0, 0, 0)
-    assert found.level.ratio == 1
+    assert found.drift.ratio == 1
 
 
 def test_blocks_of_one_table_alone_and_few_blocks() -> None:
@@ -101,7 +101,7 @@ def test_blocks_of_one_table_alone_and_few_blocks() -> None:
 
     assert found.only_first == (SPECS[3].key, SPECS[4].key)
     assert found.only_second == ()
-    assert math.isnan(found.level.low)  # of 3 blocks no order statistic is out far enough
+    assert math.isnan(found.drift.low)  # of 3 blocks no order statistic is out far enough
     empty = replace(table_of([1.0]), rows=frame_of(SPECS[7:8], latency_ms=[1.0]))
     with pytest.raises(InputError, match="no block in common"):
         compare_tables(table_of([1.0]), empty)
@@ -126,8 +126,8 @@ def test_references_and_targets_are_told() -> None:
 def test_the_median_of_six_lies_between_their_ends() -> None:
     found = compare_tables(table_of([1.0] * 6), table_of([1.0, 1.1, 1.2, 1.3, 1.4, 1.5]))
 
-    assert found.level.ratio == pytest.approx(math.sqrt(1.2 * 1.3))
-    assert (found.level.low, found.level.high) == pytest.approx((1.0, 1.5))
+    assert found.drift.ratio == pytest.approx(math.sqrt(1.2 * 1.3))
+    assert (found.drift.low, found.drift.high) == pytest.approx((1.0, 1.5))
 
 
 def test_discoveries_are_those_of_benjamini_and_hochberg() -> None:

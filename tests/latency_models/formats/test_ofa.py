@@ -245,8 +245,8 @@ def test_a_classifier_without_pooling_goes_under_what_its_features_were_pooled_f
 @pytest.mark.parametrize(
     ("specs", "told"),
     [
-        ([relu6("mbconv", 7, 16, 24, mid_channels=40)], "40 of 16 is none"),
-        ([relu6("mbconv", 7, 16, 24, mid_channels=8)], "8 of 16 is none"),
+        ([relu6("mbconv", 7, 16, 24, mid_channels=40)], "40 is no multiple of 16"),
+        ([relu6("mbconv", 7, 16, 24, mid_channels=8)], "8 is no multiple of 16"),
         ([relu6("stem", 32, 3, 8, kernel=5, stride=2)], "cannot name stem"),
         ([relu6("stem", 32, 3, 8, kernel=3, stride=2), relu6("avg_pool", 7, 8, 8)], "pooling only"),
         ([relu6("feature_mix", 1, 8, 8)], "cannot name feature_mix"),
@@ -263,7 +263,7 @@ def test_widths_of_squeeze_excite_that_keys_do_not_tell_are_refused() -> None:
     spec = parse_key(f"{WIDE}-se:1-hs:1", wide=True)
     other = BlockSpec.parse(spec.key.replace("-se104-", "-se96-"))
 
-    with pytest.raises(InputError, match="act or se is not theirs"):
+    with pytest.raises(InputError, match="they have no such act or se"):
         key_of(other)
 
 
@@ -432,7 +432,7 @@ def test_aliases_of_aliases_never_grow(tmp_path: Path) -> None:
         (f"{WIDE.replace('output:10x10', 'output:9x9')}:\n  mean: 1\n", "output of 9 px"),
         (f"{WIDE.replace('output:10x10', 'output:10x9')}:\n  mean: 1\n", "not of square"),
         (STEM + STEM, "twice"),
-        (f"{STEM}  var: -1\n", "var of .* is -1.0, expected 0 or up"),
+        (f"{STEM}  var: -1\n", "var of .* is -1.0, expected 0 or more"),
         (STEM.replace("100", "inf"), "count of .* is inf"),
         (STEM.replace("112x112x24", "110x110x24"), "output of 110 px, not 112"),
         (STEM.replace("24:", "9999999:"), "not a key"),

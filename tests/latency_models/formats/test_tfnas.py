@@ -92,7 +92,7 @@ def test_interpolated_rows_are_counted_and_left_out_on_demand(tmp_path: Path) ->
         (HEAD + row(4, "fast"), "line 2: ms is 'fast', expected a number"),
         (HEAD + row(4, "nan"), "ms is 'nan'"),
         (HEAD + row(4, 1.0, "gelu"), "act 'gelu', expected MBInvertedResBlock with relu or swish"),
-        (HEAD + row(4, 1.0) + row(4, 1.0), "line 3: the block is there twice"),
+        (HEAD + row(4, 1.0) + row(4, 1.0), "line 3: two rows have the block"),
         (HEAD + row(4, 1.0).replace(",3,1,", ",4,1,"), "kernel of a mbconv is 4"),
         (HEAD + row(4, 1.0).replace("56", "5.5"), "res is '5.5', expected a whole number"),
         (HEAD + "MBInvertedResBlock,56\n", "ms is None"),

@@ -16,7 +16,7 @@ from latency_models.networks.prior_costs import BOTTLENECKS, MEAN, prior_costs
 from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.regression.features import PHYSICAL, feature_matrix
 from latency_models.tables.networks import foreign_target
-from latency_models.vectorized.vectorized_predictor import compile_dense
+from latency_models.vectorized.vectorized_predictor import compile_latency
 from supernet.space.space import SearchSpace
 
 Floats = NDArray[np.float64]
@@ -215,7 +215,7 @@ def test_a_saved_fit_predicts_the_same_also_vectorized(tmp_path: Path) -> None:
     loaded = LatencyPredictor.load(tmp_path / "p.parquet")
 
     assert loaded.predict_many(others).tolist() == fitted.predict_many(others).tolist()
-    dense = compile_dense(loaded, TINY.choices).predict(codes)
+    dense = compile_latency(loaded, TINY.choices).predict(codes)
     assert dense == pytest.approx(fitted.predict_many(others), rel=1e-6)
 
 

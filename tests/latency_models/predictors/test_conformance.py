@@ -15,7 +15,7 @@ from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.regression.features import PHYSICAL, feature_matrix
 from latency_models.regression.regression import FORMS, fit_form, rows_of
 from latency_models.tables.table import LatencyTable, frame_of
-from latency_models.vectorized.vectorized_predictor import compile_dense, compile_spread
+from latency_models.vectorized.vectorized_predictor import compile_latency, compile_spread
 
 TARGET = Target(device="box", backend="onnx", backend_version="1.0")
 SIZES, WIDTHS, KERNELS = (8, 12, 16, 24), (48, 64, 96), (3, 5, 7)
@@ -163,7 +163,7 @@ def test_dense_is_the_slow_path(predictor: LatencyPredictor) -> None:
                 codes[row, 1 + 2 * number : 3 + 2 * number] = width, kernel
                 net.append(block(int(codes[row, 0]), int(width), int(kernel)))
 
-    ms = compile_dense(predictor, places()).predict(codes)
+    ms = compile_latency(predictor, places()).predict(codes)
     std_ms = compile_spread(predictor, places()).std_ms(codes)
 
     slow = [predictor.predict(net) for net in nets]

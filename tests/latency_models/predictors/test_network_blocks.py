@@ -17,7 +17,7 @@ def test_every_block_has_one_number() -> None:
     assert found.specs == (A, B, C)
     assert len(found) == 4
     n = ABSENT
-    assert found.places.tolist() == [[0, 1, 0], [2, n, n], [n, n, n], [1, 2, n]]
+    assert found.indices.tolist() == [[0, 1, 0], [2, n, n], [n, n, n], [1, 2, n]]
     assert found.sums(np.array([1.0, 10.0, 100.0])).tolist() == [12, 100, 0, 110]
     per_block = found.of_each(np.array([1.0, 10.0, 100.0]))
     assert [row.tolist() for row in per_block] == [[1, 10, 1], [100], [], [10, 100]]

@@ -69,7 +69,7 @@ def test_the_spread_is_that_before_and_what_the_networks_were_missed_by() -> Non
     assert found.composition_choice.networks == 26
     assert dict(found.composition_choice.errors)[FORM] == pytest.approx(0)
     # Of anchors beside them nothing is asked.
-    judged = refitted(exact(), nets, right, BLOCKS, judged=3)
+    judged = refitted(exact(), nets, right, BLOCKS, evaluated=3)
     assert judged.composition.spread == pytest.approx(0.01 * np.sqrt(6 / 9))
 
 

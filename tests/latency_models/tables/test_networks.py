@@ -199,7 +199,7 @@ def test_csv_is_read_as_parquet_is(tmp_path: Path, encoding: str) -> None:
         (b"a;b_ms\n1;2\n", "has columns between ';', expected commas"),
         (b"a\tb_ms\n1\t2\n", "expected commas"),
         (b"a,b_ms\n1,2,3,4\n1\n1,2,3,4,5\n", "is no CSV: "),
-        (b"\xff\x00", "is no CSV: it is no text"),
+        (b"\xff\x00", "is no CSV: it is not text"),
     ],
 )
 def test_other_csv_is_one_clear_line(tmp_path: Path, content: bytes, told: str) -> None:

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from latency_models.vectorized.packed_codes import (
+    BitField,
     Column,
-    Field,
     Lookup,
     PackedCode,
     fields_of,
     lookups_of,
-    words_of,
+    pack_columns,
 )
 
 
@@ -52,14 +52,14 @@ def test_words_are_of_neighbours_of_equal_width_four_two_or_one_at_a_time() -> N
         *(column(number, 0, 7) for number in (13, 14, 15)),
     ]
 
-    found = [(word.start, word.lanes, word.bits) for word in words_of(columns)]
+    found = [(word.start, word.lanes, word.bits) for word in pack_columns(columns)]
 
     threes = [(1, 4, 3), (5, 2, 3), (7, 1, 3)]
     assert found == [*threes, (8, 2, 1), (11, 1, 1), (13, 2, 3), (15, 1, 3)]
 
 
 def test_four_neighbours_are_one_word() -> None:
-    (word,) = words_of([column(number, 0, 7) for number in range(2, 6)])
+    (word,) = pack_columns([column(number, 0, 7) for number in range(2, 6)])
 
     assert (word.start, word.lanes) == (2, 4)
 
@@ -120,7 +120,7 @@ def test_a_lookup_reads_its_own_column() -> None:
 def test_a_field_is_bits_shifted_down_or_up(down: int, mask: int, taken: int) -> None:
     numbers = np.array([0b110_101_011], dtype=np.uint64)
 
-    assert Field(word=0, down=down, mask=mask).take(numbers).tolist() == [taken]
+    assert BitField(source=0, down=down, mask=mask).take(numbers).tolist() == [taken]
     assert numbers.tolist() == [0b110_101_011]
 
 
@@ -128,20 +128,22 @@ def test_columns_that_move_alike_share_a_field() -> None:
     words = [PackedCode(start=1, lanes=4, bits=3), PackedCode(start=5, lanes=1, bits=2)]
 
     # Columns 1 and 2 move up by four together, 4 down by nine; 3 is of another index.
-    found = [(one.word, one.down, one.mask) for one in fields_of(words, {1: 4, 2: 7, 4: 0, 5: 10})]
+    found = [
+        (one.source, one.down, one.mask) for one in fields_of(words, {1: 4, 2: 7, 4: 0, 5: 10})
+    ]
 
     assert found == [(0, -4, 0b111_111 << 4), (0, 9, 0b111), (1, -10, 0b11 << 10)]
 
 
 def test_fields_of_words_make_the_index_of_their_digits() -> None:
     columns = [column(0, 0, 3), column(1, 0, 3), column(2, 0, 3), column(3, 0, 9)]
-    words = words_of(columns)
+    words = pack_columns(columns)
     shifts = {0: 4, 1: 0, 2: 2, 3: 6}
 
     codes = codes_of([1, 2, 3, 9], [3, 0, 1, 4])
     numbers = [word.read(codes)[0] for word in words]
     index = sum(
-        (one.take(numbers[one.word]) for one in fields_of(words, shifts)),
+        (one.take(numbers[one.source]) for one in fields_of(words, shifts)),
         np.zeros(2, dtype=np.uint64),
     )
 

@@ -17,7 +17,7 @@ from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.regression.features import PHYSICAL, feature_matrix
 from latency_models.regression.regression import Regression
 from latency_models.vectorized.vectorized_cost import compile_max, compile_sum
-from latency_models.vectorized.vectorized_predictor import compile_dense, compile_spread, macs_of
+from latency_models.vectorized.vectorized_predictor import compile_latency, compile_spread, macs_of
 
 Blocks = tuple[BlockSpec, ...]
 
@@ -95,7 +95,7 @@ def test_equal_to_the_slow_path(composition: NetworkCalibration) -> None:
     codes, nets = networks(200)
     one = predictor(composition)
 
-    dense = compile_dense(one, PLACES)
+    dense = compile_latency(one, PLACES)
 
     np.testing.assert_allclose(dense.predict(codes), one.predict_many(nets), rtol=1e-6)
 
@@ -104,7 +104,7 @@ def test_more_networks_than_fit_at_once() -> None:
     codes, nets = networks(10)
     many = np.tile(codes, (20_000, 1))
 
-    found = compile_dense(predictor(), PLACES).predict(many)
+    found = compile_latency(predictor(), PLACES).predict(many)
 
     assert np.ptp(found.reshape(20_000, 10), axis=0).tolist() == [0.0] * 10
     np.testing.assert_allclose(found[:10], predictor().predict_many(nets), rtol=1e-6)
@@ -135,12 +135,12 @@ def test_latency_and_spread_come_at_once() -> None:
 
     ms, std_ms = spread.predict(codes)
 
-    assert ms.tolist() == compile_dense(one, PLACES).predict(codes).tolist()
+    assert ms.tolist() == compile_latency(one, PLACES).predict(codes).tolist()
     np.testing.assert_allclose(std_ms, [one.predict(net).std_ms for net in nets], rtol=1e-9)
 
 
 def test_no_networks_are_no_latencies() -> None:
-    assert compile_dense(predictor(), PLACES).predict(np.zeros((0, 5), np.int16)).shape == (0,)
+    assert compile_latency(predictor(), PLACES).predict(np.zeros((0, 5), np.int16)).shape == (0,)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_no_networks_are_no_latencies() -> None:
 )
 def test_codes_outside_the_space_are_told(row: list[int]) -> None:
     with pytest.raises(InputError, match=r"outside|no network"):
-        compile_dense(predictor(), PLACES).predict(np.array([row], dtype=np.int16))
+        compile_latency(predictor(), PLACES).predict(np.array([row], dtype=np.int16))
 
 
 def test_the_first_of_many_bad_codes_is_named() -> None:
@@ -167,7 +167,7 @@ def test_the_first_of_many_bad_codes_is_named() -> None:
     codes[199_999] = -1
 
     with pytest.raises(InputError, match=r"codes \[20, 4, 3, 3, 3\] are no network"):
-        compile_dense(predictor(), PLACES).predict(codes)
+        compile_latency(predictor(), PLACES).predict(codes)
 
 
 @settings(max_examples=50, deadline=None)
@@ -206,7 +206,7 @@ def test_any_layout_of_columns(data: st.DataObject) -> None:
 
 def test_too_few_columns_are_told() -> None:
     with pytest.raises(InputError, match="shape"):
-        compile_dense(predictor(), PLACES).predict(np.zeros((3, 4), dtype=np.int16))
+        compile_latency(predictor(), PLACES).predict(np.zeros((3, 4), dtype=np.int16))
 
 
 def test_a_costly_block_costs() -> None:
@@ -214,6 +214,6 @@ def test_a_costly_block_costs() -> None:
     expected = float((matrix @ np.linspace(1, 2, len(PHYSICAL)))[0])
     codes = np.array([[16, 5, 0, 6, 0], [16, 0, 0, 0, 0]], dtype=np.int16)
 
-    with_block, without = compile_dense(predictor(), PLACES).predict(codes)
+    with_block, without = compile_latency(predictor(), PLACES).predict(codes)
 
     assert with_block - without == pytest.approx(expected)

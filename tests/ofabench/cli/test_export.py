@@ -14,7 +14,7 @@ from supernet.data.dataset import Dataset, resize
 from supernet.data.digits import load_digits_parts
 from supernet.data.digits_parts import DatasetParts
 from supernet.data.open_data import get_dataset
-from supernet.data.wilson import share_in_words
+from supernet.data.wilson import format_share
 from supernet.export import output_check
 from supernet.export.export import run_file
 from supernet.export.model_card import read_exported
@@ -134,8 +134,8 @@ def test_int8_tells_accuracy_before_and_after(
     assert card.calibration is not None
     assert (card.calibration.data, card.calibration.images) == ("digits", 30)
     output = capsys.readouterr().out
-    assert f"{share_in_words(result.before, result.before_interval)} before" in output
-    assert f"{share_in_words(result.after, result.after_interval)} after" in output
+    assert f"{format_share(result.before, result.before_interval)} before" in output
+    assert f"{format_share(result.after, result.after_interval)} after" in output
 
 
 def test_an_extracted_network_gives_the_checkpoints_file(checkpoint: Path, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_a_search_writes_the_network_with_its_figures(files: Path) -> None:
     assert data["provenance"]["latency"][0]["target"] == TARGET.key
     assert len(data["provenance"]["accuracy"]["sha256"]) == 64
     assert data["extrapolated"] == {TARGET.key: []}
-    assert "expect less" in data["note"]
+    assert "expect a lower value" in data["note"]
 
 
 def test_the_same_seed_writes_the_same_network(files: Path) -> None:

@@ -101,7 +101,7 @@ def test_exit_code_1_where_no_try_meets_the_limit(
         ),
         (
             ("--measure-on", "fake", "--latency", "P", "--max-latency-ms", "0.01"),
-            "0.01 ms was asked, the fastest network takes",
+            "0.01 ms was requested, the fastest network takes",
         ),
         (
             ("--measure-on", "cpu", "--latency", "P", "--max-latency-ms", "0.3"),

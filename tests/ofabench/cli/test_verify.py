@@ -25,7 +25,7 @@ from ofabench.workflows.sweep.sweep_setup import make_target
 from supernet.data import open_data
 from supernet.data.digits import load_digits_parts
 from supernet.data.digits_parts import DatasetParts
-from supernet.export.export import Form, export
+from supernet.export.export import ExportSpec, export
 from supernet.export.model_card import Normalisation
 from supernet.export.network_file import StandaloneNetwork
 from supernet.space.space import SearchSpace
@@ -59,7 +59,7 @@ def model(tmp_path: Path) -> Path:
         network=build_network(BLOCKS).eval(),
         normalisation=normalisation,
     )
-    export(cut, Form(backend=FakeBackend()), tmp_path / "net.json5")
+    export(cut, ExportSpec(backend=FakeBackend()), tmp_path / "net.json5")
     return tmp_path / "net.json5"
 
 
@@ -313,7 +313,7 @@ def test_without_a_predictor_the_file_is_measured(
 
 def int8_model(folder: Path) -> Path:
     images = np.random.default_rng(0).standard_normal((8, 1, 24, 24), dtype=np.float32)
-    form = Form(backend=get_backend("onnx"), precision="int8", calibration=images)
+    form = ExportSpec(backend=get_backend("onnx"), precision="int8", calibration=images)
     parts = small_digits(0)
     cut = StandaloneNetwork(
         space="tiny",

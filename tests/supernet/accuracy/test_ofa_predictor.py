@@ -188,7 +188,7 @@ def damaged(kind: str) -> dict[str, torch.Tensor]:
         ("bias", r"layers\.0\.0\.bias of .* has the shape \(5,\), not \(4,\)"),
         ("vector", r"layers\.0\.0\.weight of .* has the shape \(4,\)"),
         ("base", r"base_acc of .* has the shape \(2,\), not \(1,\)"),
-        ("nan", r"layers\.1\.0\.bias of .* has values that are no finite numbers"),
+        ("nan", r"layers\.1\.0\.bias of .* has values that are not finite numbers"),
         ("only base", r"has no layers\.0"),
     ],
 )

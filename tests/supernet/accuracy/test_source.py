@@ -147,8 +147,8 @@ def damaged(kind: str) -> dict[str, torch.Tensor]:
         ("lacks", r"has no 4\.bias; expected OFA's published"),
         ("more", r"has 8\.weight too; expected OFA's published"),
         ("shape", r"0\.weight of .* has the shape \(400, 124\), not \(400, 128\)"),
-        ("nan", r"2\.weight of .* has values that are no numbers"),
-        ("integers", r"6\.bias of .* has values that are no numbers"),
+        ("nan", r"2\.weight of .* has values that are not numbers"),
+        ("integers", r"6\.bias of .* has values that are not numbers"),
     ],
 )
 def test_a_file_that_is_another_names_what_is_wrong(tmp_path: Path, kind: str, told: str) -> None:

@@ -19,10 +19,10 @@ from supernet.constraints.constraints import (
     Constraint,
     latency,
     macs,
-    measured,
     model_size,
     params,
     peak_memory,
+    without_extrapolation,
 )
 from supernet.space.space import SearchSpace
 
@@ -182,7 +182,7 @@ def test_networks_with_a_block_that_is_guessed_are_beyond_the_limit() -> None:
     used = {block for net in NETWORKS for block in net if block.kernel == 7}
     known = {block: (1.0, 1.0) for block in SPACE.unique_blocks() if block.kernel != 7}
 
-    limit = measured(SPACE, replace(predictor(0.1, 21), known=known))
+    limit = without_extrapolation(SPACE, replace(predictor(0.1, 21), known=known))
 
     assert used
     assert limit is not None
@@ -190,7 +190,7 @@ def test_networks_with_a_block_that_is_guessed_are_beyond_the_limit() -> None:
     assert limit.costs(CODES).tolist() == counts
     assert (limit.excess(limit.costs(CODES)) > 0).tolist() == [count > 0 for count in counts]
     assert "--allow-extrapolated" in limit.hint
-    assert measured(SPACE, predictor(0.1, 21)) is None
+    assert without_extrapolation(SPACE, predictor(0.1, 21)) is None
 
 
 def test_networks_without_a_spread_that_were_measured_keep_a_confidence() -> None:

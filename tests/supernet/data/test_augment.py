@@ -13,7 +13,7 @@ N = 4000
 
 
 def views(width: int, height: int, augmentation: Augmentation = OFA) -> list[View]:
-    return [augmentation.view(width, height, seed=SEED, place=place) for place in range(N)]
+    return [augmentation.view(width, height, seed=SEED, index=place) for place in range(N)]
 
 
 def test_crops_have_areas_shapes_and_places_as_told() -> None:
@@ -47,26 +47,26 @@ def test_half_the_images_are_mirrored() -> None:
 def test_where_no_crop_fits_it_is_the_largest_middle_part() -> None:
     whole = Augmentation(scale=(1.0, 1.0), flip=0)
 
-    wide = whole.view(400, 100, seed=SEED, place=0)
+    wide = whole.view(400, 100, seed=SEED, index=0)
     assert (wide.top, wide.bottom) == (0, 100)
     assert (wide.left, wide.right) == pytest.approx((200 - 200 / 3, 200 + 200 / 3))
-    assert whole.view(90, 400, seed=SEED, place=0) == View(0, 140, 90, 260)
+    assert whole.view(90, 400, seed=SEED, index=0) == View(0, 140, 90, 260)
 
 
 def test_a_view_comes_from_seed_and_place() -> None:
-    one = OFA.view(40, 30, seed=SEED, place=2)
+    one = OFA.view(40, 30, seed=SEED, index=2)
 
-    assert OFA.view(40, 30, seed=SEED, place=2) == one
-    assert OFA.view(40, 30, seed=SEED, place=1) != one
-    assert OFA.view(40, 30, seed=(3, 1, 5), place=2) != one
+    assert OFA.view(40, 30, seed=SEED, index=2) == one
+    assert OFA.view(40, 30, seed=SEED, index=1) != one
+    assert OFA.view(40, 30, seed=(3, 1, 5), index=2) != one
     # Seeds are padded with zeros by numpy: a shorter one must not be one with a place of 0.
-    assert OFA.view(40, 30, seed=(3, 1), place=0) != OFA.view(40, 30, seed=(3, 1, 0), place=1)
+    assert OFA.view(40, 30, seed=(3, 1), index=0) != OFA.view(40, 30, seed=(3, 1, 0), index=1)
 
 
 def test_brightness_is_a_factor() -> None:
     grey = torch.full((N, 3, 1, 1), 0.5)
 
-    factors = OFA.jitter(grey, seed=SEED, places=torch.arange(N))[:, :, 0, 0] / 0.5
+    factors = OFA.jitter(grey, seed=SEED, indices=torch.arange(N))[:, :, 0, 0] / 0.5
 
     assert torch.allclose(factors[:, 0], factors[:, 2], atol=1e-5)  # grey stays grey
     assert float(factors.min()) == pytest.approx(1 - 32 / 255, abs=2e-3)
@@ -78,7 +78,7 @@ def test_saturation_is_the_distance_from_grey() -> None:
     colour = torch.tensor([0.4, 0.6, 0.5])[:, None, None].expand(N, 3, 1, 1)
     only = Augmentation(brightness=0)
 
-    jittered = only.jitter(colour, seed=SEED, places=torch.arange(N))[:, :, 0, 0]
+    jittered = only.jitter(colour, seed=SEED, indices=torch.arange(N))[:, :, 0, 0]
 
     factors = (jittered[:, 1] - jittered[:, 0]) / 0.2
     assert float(factors.min()) == pytest.approx(0.5, abs=2e-3)
@@ -90,7 +90,7 @@ def test_saturation_is_the_distance_from_grey() -> None:
 def test_jitter_stays_within_what_bytes_hold_and_grey_images_are_taken() -> None:
     ends = torch.tensor([0.0, 1.0])[:, None, None, None].expand(2, 1, 2, 2)
 
-    jittered = OFA.jitter(ends, seed=SEED, places=torch.arange(2))
+    jittered = OFA.jitter(ends, seed=SEED, indices=torch.arange(2))
 
     assert float(jittered.min()) == 0
     assert float(jittered.max()) <= 1
@@ -99,8 +99,8 @@ def test_jitter_stays_within_what_bytes_hold_and_grey_images_are_taken() -> None
 def test_jitter_follows_the_place_whatever_else_is_there() -> None:
     images = torch.rand((5, 3, 2, 2), generator=torch.Generator().manual_seed(0))
 
-    whole = OFA.jitter(images, seed=SEED, places=torch.arange(5))
-    some = OFA.jitter(images[[1, 3]], seed=SEED, places=torch.tensor([1, 3]))
+    whole = OFA.jitter(images, seed=SEED, indices=torch.arange(5))
+    some = OFA.jitter(images[[1, 3]], seed=SEED, indices=torch.tensor([1, 3]))
 
     assert torch.equal(some, whole[[1, 3]])
 
@@ -108,9 +108,9 @@ def test_jitter_follows_the_place_whatever_else_is_there() -> None:
 def test_no_generator_of_a_library_is_touched() -> None:
     torch_state, numpy_state = torch.get_rng_state(), np.random.get_state(legacy=True)
 
-    OFA.view(40, 30, seed=SEED, place=0)
+    OFA.view(40, 30, seed=SEED, index=0)
     OFA.jitter(
-        torch.rand((2, 3, 2, 2), generator=torch.Generator()), seed=SEED, places=torch.arange(2)
+        torch.rand((2, 3, 2, 2), generator=torch.Generator()), seed=SEED, indices=torch.arange(2)
     )
 
     assert torch.equal(torch.get_rng_state(), torch_state)

@@ -20,7 +20,7 @@ from supernet.data.class_names import check_same, labels_text, one_line, read_cl
 from supernet.data.folder_parts import open_folder
 from supernet.data.open_data import get_dataset
 from supernet.export import output_check
-from supernet.export.export import Form, export, run_file
+from supernet.export.export import ExportSpec, export, run_file
 from supernet.export.model_card import ModelCard, Normalisation, read_exported
 from supernet.export.network_file import StandaloneNetwork, load_network, save_network
 from supernet.space.space import SearchSpace
@@ -123,7 +123,7 @@ def test_labels_of_other_classes_are_refused() -> None:
 
 
 def test_cards_name_them(tmp_path: Path) -> None:
-    card = export(cut(ODD), Form(backend=get_backend("torch")), tmp_path / "net.pt")
+    card = export(cut(ODD), ExportSpec(backend=get_backend("torch")), tmp_path / "net.pt")
     assert card.class_names == ODD
     assert read_exported(tmp_path / "net.pt")[1] == card
     before = {key: value for key, value in card.to_json().items() if key != "class_names"}
@@ -136,8 +136,8 @@ def test_an_onnx_file_names_them(tmp_path: Path) -> None:
     import onnx
     import onnxruntime
 
-    export(cut(ODD), Form(backend=get_backend("onnx")), tmp_path / "net.onnx")
-    export(cut(()), Form(backend=get_backend("onnx")), tmp_path / "plain.onnx")
+    export(cut(ODD), ExportSpec(backend=get_backend("onnx")), tmp_path / "net.onnx")
+    export(cut(()), ExportSpec(backend=get_backend("onnx")), tmp_path / "plain.onnx")
 
     session = onnxruntime.InferenceSession(str(tmp_path / "net.onnx"))
     found = session.get_modelmeta().custom_metadata_map
@@ -156,7 +156,7 @@ def test_a_tflite_file_names_them(
     monkeypatch.setattr(output_check, "LEAST_SNR_DB", -99.0)
     images = np.random.default_rng(0).standard_normal((20, 1, 24, 24), dtype=np.float32)
     backend = get_backend("tflite")
-    form = Form(backend=backend, precision=precision, calibration=images)
+    form = ExportSpec(backend=backend, precision=precision, calibration=images)
     named, plain = tmp_path / "net.tflite", tmp_path / "plain.tflite"
     network = cut(ODD)
     export(network, form, named)
@@ -175,7 +175,7 @@ def test_a_tflite_file_names_them(
 
 def test_tflite_metadata_is_that_of_the_schema(tmp_path: Path) -> None:
     """Read by field numbers of metadata_schema.fbs: 3 subgraphs; 2 inputs, 3 outputs; 6 files."""
-    export(cut(ODD), Form(backend=get_backend("tflite")), tmp_path / "net.tflite")
+    export(cut(ODD), ExportSpec(backend=get_backend("tflite")), tmp_path / "net.tflite")
     content = (tmp_path / "net.tflite").read_bytes()
     model = root(content)
     (entry,) = tables(model, 6)

@@ -179,9 +179,9 @@ def jpeg() -> bytes:
     ("content", "why"),
     [
         (b"", "it is empty"),
-        (b"this is text", "it is no image"),
+        (b"this is text", "it is not an image"),
         (jpeg()[:-900], "truncated"),
-        (jpeg()[:20], "it is no image"),
+        (jpeg()[:20], "it is not an image"),
         (png_of(10_000, 9_000), "more than 89 million pixels"),
         (png_of(60_000, 60_000), "more than 89 million pixels"),
         (png_of(8, 8), "truncated"),

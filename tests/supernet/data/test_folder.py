@@ -155,7 +155,7 @@ def too_few(root: Path) -> None:
         (more_classes_in_val, "zzz is a class that train/ lacks"),
         (no_classes, "train has no class folders; expected ROOT/train/CLASS/"),
         (too_few, "has 3 images, too few"),
-        (shutil.rmtree, "is no folder"),
+        (shutil.rmtree, "is not a folder"),
     ],
 )
 def test_another_layout_is_told_in_one_line(
@@ -177,7 +177,7 @@ def test_what_is_no_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         get_dataset("imagenet")
     with pytest.raises(InputError, match="here has no folder train/"):
         get_dataset("here")
-    with pytest.raises(InputError, match="there is no folder"):
+    with pytest.raises(InputError, match="there is not a folder"):
         get_dataset("there/")
     with pytest.raises(InputError, match="4 input channels"):
         open_folder(tmp_path, channels=4)

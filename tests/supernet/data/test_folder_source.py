@@ -49,7 +49,7 @@ def test_a_batch_holds_the_images_wanted_augmented_and_normalised(shared: Path) 
     assert batch.labels.tolist() == files.labels[want.images].tolist()
     assert batch.images.is_contiguous(memory_format=torch.channels_last)
     for place, image in enumerate(want.images):
-        view = augmentation.view(32, 32, seed=want.seed, place=place)
+        view = augmentation.view(32, 32, seed=want.seed, index=place)
         asked = DecodeRequest(
             path=files.path(int(image)),
             channels=3,
@@ -59,7 +59,7 @@ def test_a_batch_holds_the_images_wanted_augmented_and_normalised(shared: Path) 
         )
         square = torch.from_numpy(decode(asked).copy()).permute(2, 0, 1)[None] / 255
         rows = square.expand(place + 1, 3, 16, 16)
-        jittered = augmentation.jitter(rows, seed=want.seed, places=torch.arange(place + 1))[place]
+        jittered = augmentation.jitter(rows, seed=want.seed, indices=torch.arange(place + 1))[place]
         bytes_ = 255 * jittered
         expected = (bytes_ - torch.tensor(parts.mean)[:, None, None]) / torch.tensor(parts.spread)[
             :, None, None

@@ -52,8 +52,8 @@ def test_a_broken_image_is_left_out_counted_and_named(folder: Path) -> None:
     assert torch.equal(batch.labels, whole[0].labels[kept])
     assert torch.equal(batch.images, whole[0].images[kept])
     assert torch.equal(other.index, whole[1].index[whole[1].index != lost])
-    assert parts.broken() == parts.train_source.broken() == (Broken(path, "it is no image"),)
-    assert str(parts.broken()[0]) == f"{path}: it is no image"
+    assert parts.broken() == parts.train_source.broken() == (Broken(path, "it is not an image"),)
+    assert str(parts.broken()[0]) == f"{path}: it is not an image"
 
 
 def test_calibration_goes_on_past_broken_images(folder: Path) -> None:
@@ -75,7 +75,7 @@ def test_evaluation_leaves_broken_images_out(folder: Path) -> None:
 
     assert first.groups.tolist() == [0, 2, 3]
     assert len(parts.test.subset(12, np.random.default_rng(0))) == 11
-    assert [broken.why for broken in parts.broken()] == ["it is empty"]
+    assert [broken.reason for broken in parts.broken()] == ["it is empty"]
 
 
 def test_a_piece_of_which_nothing_can_be_read_is_left_out(folder: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_piece_of_which_nothing_can_be_read_is_left_out(folder: Path) -> None:
     parts.test.reader.files.path(11).write_bytes(b"")
 
     assert [len(chunk) for chunk in parts.test.chunks(11)] == [11]
-    with pytest.raises(InputError, match=r"none of the 1 images asked of .*val can be read"):
+    with pytest.raises(InputError, match=r"none of the 1 images requested of .*val can be read"):
         parts.test._gather(np.array([11]))
 
 
@@ -119,7 +119,9 @@ def test_a_class_of_which_nothing_can_be_read_is_an_error(folder: Path) -> None:
     stream = parts.train_source.stream(of)
     for _ in of[:-1]:
         next(stream)
-    with pytest.raises(InputError, match=f"none of the {len(lost)} images asked of .*{CLASSES[1]}"):
+    with pytest.raises(
+        InputError, match=f"none of the {len(lost)} images requested of .*{CLASSES[1]}"
+    ):
         next(stream)
 
 
@@ -140,7 +142,7 @@ def test_pipes_and_folders_by_the_name_of_an_image_are_told_and_never_opened(fol
     parts = open_folder(folder)
 
     assert [one.path.name for one in parts.broken()] == ["folder.jpg", "gone.jpg", "pipe.jpg"]
-    assert {one.why for one in parts.broken()} == {"it is no regular file"}
+    assert {one.reason for one in parts.broken()} == {"it is not a regular file"}
     assert len(parts.train_source) + len(parts.validation) == 60
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from bench.errors import InputError
 from supernet.data.dataset import score
-from supernet.data.wilson import Z_95, share_in_words, wilson_interval
+from supernet.data.wilson import Z_95, format_share, wilson_interval
 
 
 def test_independent_images_have_the_textbook_interval() -> None:
@@ -54,4 +54,4 @@ def test_what_is_no_share_is_refused() -> None:
 
 
 def test_in_words() -> None:
-    assert share_in_words(0.8721, (0.8643, 0.8792)) == "87.21% (86.43 to 87.92)"
+    assert format_share(0.8721, (0.8643, 0.8792)) == "87.21% (86.43 to 87.92)"

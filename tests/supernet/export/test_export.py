@@ -14,7 +14,7 @@ from bench.blocks.torch_modules import build_network
 from bench.errors import FileError, InputError
 from bench.protocol.backend import Array, Backend, LoadedModel
 from bench.protocol.target import Target
-from supernet.export.export import Form, export, make_file, run_file
+from supernet.export.export import ExportSpec, export, make_file, run_file
 from supernet.export.model_card import Normalisation, card_path, read_exported
 from supernet.export.network_file import StandaloneNetwork, save_network
 from supernet.export.output_check import TOLERANCE
@@ -70,7 +70,7 @@ def test_a_file_computes_what_torch_computes(
     backend = get_backend(name)
     out = tmp_path / f"net{backend.file_suffix}"
 
-    card = export(cut_of(network), Form(backend=backend), out)
+    card = export(cut_of(network), ExportSpec(backend=backend), out)
 
     images = np.random.default_rng(9).standard_normal((3, 1, 24, 24), dtype=np.float32)
     with torch.inference_mode():
@@ -82,7 +82,7 @@ def test_a_file_computes_what_torch_computes(
 
 def test_the_card_says_what_the_file_is(network: nn.Sequential, tmp_path: Path) -> None:
     out = tmp_path / "net.onnx"
-    card = export(cut_of(network), Form(backend=get_backend("onnx")), out)
+    card = export(cut_of(network), ExportSpec(backend=get_backend("onnx")), out)
 
     content, read = read_exported(out)
 
@@ -101,7 +101,7 @@ def test_a_network_in_training_is_exported_as_it_infers_and_trains_on(tmp_path: 
     network = network_with_statistics().train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
 
-    export(cut_of(network), Form(backend=get_backend("onnx")), tmp_path / "net.onnx")
+    export(cut_of(network), ExportSpec(backend=get_backend("onnx")), tmp_path / "net.onnx")
 
     assert network.training
     assert all((value == before[name]).all() for name, value in network.state_dict().items())
@@ -152,7 +152,7 @@ def test_a_file_that_computes_something_else_is_not_written(
     backend = OffBackend(get_backend("torch"), off)
 
     with pytest.raises(InputError, match=r"off file of fp32 differs .* nothing was written"):
-        export(cut_of(network), Form(backend=backend), tmp_path / "net.off")
+        export(cut_of(network), ExportSpec(backend=backend), tmp_path / "net.off")
 
     assert list(tmp_path.iterdir()) == []
 
@@ -160,14 +160,14 @@ def test_a_file_that_computes_something_else_is_not_written(
 def test_the_difference_is_relative_to_large_outputs(network: nn.Sequential) -> None:
     backend = OffBackend(get_backend("torch"), 5e-5)
 
-    made = make_file(cut_of(network), Form(backend=backend))
+    made = make_file(cut_of(network), ExportSpec(backend=backend))
 
-    assert 0 < made.closeness.largest <= 5.1e-5
+    assert 0 < made.difference.largest <= 5.1e-5
 
 
 def test_a_file_changed_after_export_is_told(network: nn.Sequential, tmp_path: Path) -> None:
     out = tmp_path / "net.onnx"
-    export(cut_of(network), Form(backend=get_backend("onnx")), out)
+    export(cut_of(network), ExportSpec(backend=get_backend("onnx")), out)
     out.write_bytes(out.read_bytes() + b"x")
 
     with pytest.raises(FileError, match="is not the file that its card"):
@@ -176,7 +176,7 @@ def test_a_file_changed_after_export_is_told(network: nn.Sequential, tmp_path: P
 
 def test_a_card_of_an_earlier_version_is_read(network: nn.Sequential, tmp_path: Path) -> None:
     out = tmp_path / "net.onnx"
-    export(cut_of(network), Form(backend=get_backend("onnx")), out)
+    export(cut_of(network), ExportSpec(backend=get_backend("onnx")), out)
     told = json.loads(card_path(out).read_text())
     for new in ("precision", "size_bytes", "closeness", "calibration", "accuracies"):
         del told[new]
@@ -207,7 +207,7 @@ def test_a_card_of_another_kind_is_one_line(card: str, said: str, tmp_path: Path
 
 
 def test_damaged_numbers_of_a_card_are_one_line(network: nn.Sequential, tmp_path: Path) -> None:
-    card = export(cut_of(network), Form(backend=get_backend("torch")), tmp_path / "net.pt")
+    card = export(cut_of(network), ExportSpec(backend=get_backend("torch")), tmp_path / "net.pt")
     damaged = {**card.to_json(), "size_bytes": float("inf")}
     (tmp_path / "net.pt.json").write_text(json.dumps(damaged))
 
@@ -231,7 +231,7 @@ def test_a_model_without_a_card_says_what_a_card_is(tmp_path: Path) -> None:
 
 def test_what_is_no_model_file_is_named(network: nn.Sequential, tmp_path: Path) -> None:
     cut = cut_of(network)
-    export(cut, Form(backend=get_backend("torch")), tmp_path / "net.pt")
+    export(cut, ExportSpec(backend=get_backend("torch")), tmp_path / "net.pt")
     save_network(tmp_path / "net.safetensors", cut)
 
     with pytest.raises(FileError, match=r"net\.pt\.json is a card, not a model; give .*net\.pt$"):

@@ -14,7 +14,7 @@ from bench.blocks.torch_modules import network_of
 from bench.errors import InputError
 from bench.protocol.backend import Array
 from supernet.export import quantise_onnx
-from supernet.export.export import Form, Made, make_card, make_file
+from supernet.export.export import ExportSpec, ModelFile, make_card, make_file
 from supernet.export.model_card import Normalisation
 from supernet.export.network_file import StandaloneNetwork
 from supernet.export.output_check import check_close, compare
@@ -47,8 +47,8 @@ def plain(name: str) -> bytes:
 
 
 @cache
-def made(name: str, precision: str) -> Made:
-    form = Form(
+def made(name: str, precision: str) -> ModelFile:
+    form = ExportSpec(
         backend=get_backend(name),
         precision=precision,
         calibration=images(20, seed=1),
@@ -67,11 +67,11 @@ def test_a_coarser_file_is_smaller_and_near_torch(name: str, precision: str) -> 
     ratio = len(found.content) / len(plain(name))
     # Of this network a third is not weights, in int8 with their scales.
     assert ratio < (0.6 if precision == "fp16" else 0.5)
-    assert found.closeness.images == 30
-    assert found.closeness.of == "images of noise"
-    assert found.closeness.snr_db is not None
-    assert found.closeness.snr_db > (50 if precision == "fp16" else 20)
-    assert found.got.dtype == np.float32
+    assert found.difference.images == 30
+    assert found.difference.of == "images of noise"
+    assert found.difference.snr_db is not None
+    assert found.difference.snr_db > (50 if precision == "fp16" else 20)
+    assert found.actual.dtype == np.float32
 
 
 def tflite_operators(content: bytes) -> Counter[tuple[str, str]]:
@@ -168,7 +168,7 @@ def test_nothing_of_the_converters_is_printed(capfd: pytest.CaptureFixture[str])
 
 
 def test_a_card_says_what_calibrated_it() -> None:
-    form = Form(
+    form = ExportSpec(
         backend=get_backend("onnx"),
         precision="int8",
         calibration=images(20, seed=1),

@@ -179,7 +179,7 @@ def test_where_the_resolution_comes_from(tmp_path: Path) -> None:
         ((), {"name": "MobileNetV3"}, "final_expand_layer: got None, expected a layer named Conv"),
         ((), {"blocks": {}}, r"blocks is \{\}, expected a list"),
         ((), {"blocks": [7]}, r"blocks\[0\]: got 7, expected a layer named ResidualBlock"),
-        (("first_conv",), {"groups": 2}, "first_conv: groups is 2; the blocks here know 1"),
+        (("first_conv",), {"groups": 2}, "first_conv: groups is 2; only 1 is supported"),
         (("first_conv",), {"act_func": "gelu"}, "act_func is 'gelu', expected null or one of"),
         (("first_conv",), {"kernel_size": "3"}, "kernel_size is '3', expected int"),
         (("first_conv",), {"out_channels": 8}, "a mbconv takes 16 channels, the layer before"),
@@ -206,7 +206,7 @@ def test_what_no_block_here_can_be_is_told_by_its_place(
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"groups": 8}, "groups is 8; the blocks here know None alone"),
+        ({"groups": 8}, "groups is 8; only None is supported"),
         ({"expand_ratio": None}, "expand_ratio is None"),
         ({"expand_ratio": 1}, None),
         ({"expand_ratio": 1, "mid_channels": 48}, "expand_ratio is 1 for 48 hidden channels of 16"),

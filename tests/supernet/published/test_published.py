@@ -194,7 +194,7 @@ def test_any_damaged_network_is_told_or_still_one(
         (b"", "is empty, expected a JSON list"),
         (b"{}", "holds no JSON list of networks"),
         (b"[]", "holds no JSON list of networks"),
-        (b"\xff\xfe", "is no file of networks"),
+        (b"\xff\xfe", "is not a file of networks"),
         (b"[" * 100_000, "not a line"),
         (b"hello\n", "line 1: not a line of an archs file"),
         (

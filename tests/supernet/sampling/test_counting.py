@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.blocks.spec import BlockSpec
-from supernet.constraints.additive_costs import Additive
+from supernet.constraints.additive_costs import AdditiveCost
 from supernet.constraints.constraints import SummedCost, macs, params
 from supernet.constraints.feasible import cheapest, largest, smallest
 from supernet.sampling.counting import Counting
@@ -18,8 +18,8 @@ FINE = 1 << 17  # bins so narrow that no network lies between a limit and its ro
 BOTH = pytest.mark.parametrize("space", [MOBILE, RESNET], ids=["mbconv", "resnet"])
 
 
-def taken_apart(space: SearchSpace) -> Additive:
-    additive = Additive.of(space.layout, uneven_ms(space))
+def taken_apart(space: SearchSpace) -> AdditiveCost:
+    additive = AdditiveCost.of(space.layout, uneven_ms(space))
     assert additive is not None
     return additive
 
@@ -55,7 +55,7 @@ def test_the_least_is_not_taken_to_be_the_smallest() -> None:
 def test_costs_of_the_shipped_spaces_are_sums(name: str) -> None:
     space = SearchSpace.load(name)
     for costs in (macs(space.choices), params(space.choices)):
-        assert Additive.of(space.layout, costs) is not None
+        assert AdditiveCost.of(space.layout, costs) is not None
 
 
 @BOTH
@@ -81,7 +81,7 @@ def test_by_hand_how_many_networks_are_within_a_limit() -> None:
     def costs(codes: Codes) -> Floats:
         return np.asarray(codes[:, MOBILE.layout.expand_start :].sum(axis=1), dtype=np.float64)
 
-    additive = Additive.of(MOBILE.layout, costs)
+    additive = AdditiveCost.of(MOBILE.layout, costs)
     assert additive is not None
     assert additive.least.tolist() == [4.0, 4.0]
     # A stage costs 2 or 3 with one block (1/4 each), 4, 5, 6 with two (1/8, 2/8, 1/8). Two stages
@@ -105,7 +105,7 @@ def test_blocks_that_cannot_run_are_never_drawn() -> None:
         return np.inf if block.kernel == 5 and block.kind == "mbconv" else uneven(block)
 
     costs = SummedCost(MOBILE.choices, costs_of)
-    additive = Additive.of(MOBILE.layout, costs)
+    additive = AdditiveCost.of(MOBILE.layout, costs)
 
     assert additive is not None
     counting = Counting.of(additive, float(10 * additive.least.max()))
@@ -117,7 +117,7 @@ def test_blocks_that_cannot_run_are_never_drawn() -> None:
 def test_reference_networks_that_cannot_run_are_no_sum() -> None:
     costs = SummedCost(MOBILE.choices, lambda block: np.inf if block.kernel == 3 else 1.0)
 
-    assert Additive.of(MOBILE.layout, costs) is None
+    assert AdditiveCost.of(MOBILE.layout, costs) is None
 
 
 def test_widths_that_are_no_chain_through_the_stages_are_not_taken_apart() -> None:
@@ -126,7 +126,7 @@ def test_widths_that_are_no_chain_through_the_stages_are_not_taken_apart() -> No
 
     odd = replace(layout, columns=(*layout.columns, one_more), widths=layout.widths + 1)
 
-    assert Additive.of(odd, uneven_ms(RESNET)) is None
+    assert AdditiveCost.of(odd, uneven_ms(RESNET)) is None
 
 
 def test_a_phase_without_a_choice_of_widths_is_counted_as_well() -> None:
@@ -137,7 +137,7 @@ def test_a_phase_without_a_choice_of_widths_is_counted_as_well() -> None:
     ]
     narrowed: Layout = replace(layout, columns=tuple(columns))
 
-    additive = Additive.of(narrowed, uneven_ms(RESNET))
+    additive = AdditiveCost.of(narrowed, uneven_ms(RESNET))
 
     assert additive is not None
     counting = Counting.of(additive, float(additive.least.max()))

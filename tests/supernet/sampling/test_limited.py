@@ -11,11 +11,11 @@ from latency_models.networks.network_calibration import NetworkCalibration
 from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.regression.features import PHYSICAL
 from latency_models.regression.regression import Regression
-from supernet.constraints.additive_costs import Additive
+from supernet.constraints.additive_costs import AdditiveCost
 from supernet.constraints.constraints import latency, macs
 from supernet.constraints.feasible import Limits
-from supernet.sampling.limited import LimitedDraws, Rejection
-from supernet.sampling.mutation import Walk
+from supernet.sampling.limited import LimitedDraws, RejectionSampling
+from supernet.sampling.mutation import RandomWalk
 from supernet.space.codes import Codes
 from supernet.space.space import SearchSpace
 from tests.support.sampling_spaces import MOBILE, RESNET, Everything, Floats, limit, uneven_ms
@@ -167,7 +167,7 @@ def test_a_walk_comes_near_the_exact_distribution() -> None:
     limits = Limits((limit(costs, float(np.quantile(of_all, 0.1))),))
     met = limits.met(every.codes)
 
-    walk = Walk.settled(MOBILE.layout, limits)
+    walk = RandomWalk.burned_in(MOBILE.layout, limits)
     assert walk is not None
     counts = every.counts(walk.plan(np.random.default_rng(0), 5000, 1)[:, 0])
 
@@ -194,7 +194,7 @@ def test_the_fastest_of_a_cost_that_is_no_sum_is_said_to_be_found() -> None:
     def squared(codes: Codes) -> Floats:
         return costs(codes) ** 2
 
-    assert Additive.of(MOBILE.layout, squared) is None
+    assert AdditiveCost.of(MOBILE.layout, squared) is None
     with pytest.raises(InfeasibleError, match=r"\(found by descent\)"):
         LimitedDraws.of(MOBILE.layout, [limit(squared, 1e-9)])
 
@@ -219,4 +219,4 @@ def test_one_line_says_how_networks_are_drawn() -> None:
 
     expected = "rejection, 100 % of networks within the limits, resolutions 8, 12 of 2"
     assert draws.describe() == expected
-    assert isinstance(draws.drawn_by, Rejection)
+    assert isinstance(draws.sampler, RejectionSampling)

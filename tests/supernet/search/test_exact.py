@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 from supernet.search.exact import best_of_sum
 from supernet.search.grid import Grid, GridSum
 from supernet.search.lagrangian_bound import Separable, least_bound
-from supernet.search.partial_networks import Built, PartialBounds
+from supernet.search.partial_networks import PartialBounds, PartialNetworks
 from supernet.space.space import SearchSpace
 from tests.support.sampling_spaces import MOBILE, RESNET, Everything
 from tests.support.search_sums import best_by_trying, random_parts, total
@@ -73,14 +73,14 @@ def program_value(problem: Separable, at: int) -> float | None:
         ]
 
     enter = [
-        program.binary(shares(lambda s: s.entry, at, e)) for e in range(len(grid.enters.codes))
+        program.binary(shares(lambda s: s.entry, at, e)) for e in range(len(grid.input_width.codes))
     ]
     program.rows.append((dict.fromkeys(enter, 1.0), 1.0))
     for number, stage in enumerate(grid.stages):
-        leave: list[dict[int, float]] = [{} for _ in stage.leaves.codes]
+        leave: list[dict[int, float]] = [{} for _ in stage.output_width.codes]
         for e, entered in enumerate(enter):
             from_here: dict[int, float] = {}
-            for k in range(len(stage.leaves.codes)):
+            for k in range(len(stage.output_width.codes)):
                 depths = [
                     program.binary(shares(lambda s: s.stages[number].depths, at, e, k, d))  # noqa: B023
                     for d in range(len(stage.depths))
@@ -208,9 +208,9 @@ def test_a_network_found_by_the_way_is_not_taken_for_the_best() -> None:
 
 
 def test_pairs_are_those_that_reach_what_is_asked() -> None:
-    def built(values: list[float], costs: list[float]) -> Built:
+    def built(values: list[float], costs: list[float]) -> PartialNetworks:
         picks = np.arange(len(values), dtype=np.int16)[:, None]
-        return Built(np.array(values), np.array(costs)[:, None], picks)
+        return PartialNetworks(np.array(values), np.array(costs)[:, None], picks)
 
     asked = PartialBounds(prices=np.array([0.5]), limits=np.array([4.0]), least=3.0)
     one, other = built([1, 2], [0, 2]), built([3, 1, 6], [2, 0, 4])
@@ -219,5 +219,5 @@ def test_pairs_are_those_that_reach_what_is_asked() -> None:
     found, cut = asked.pairs(one, other, 0.5)
 
     assert not cut
-    assert sorted(found.picks.tolist()) == [[0, 0], [0, 2], [1, 0]]  # [1, 2] costs 6
+    assert sorted(found.choices.tolist()) == [[0, 0], [0, 2], [1, 0]]  # [1, 2] costs 6
     assert sorted(found.values.tolist()) == [4, 5, 7]

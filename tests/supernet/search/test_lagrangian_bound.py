@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from supernet.search.dual_descent import lowered
+from supernet.search.dual_descent import descend
 from supernet.search.exact import SearchEffort, best_of_sum
 from supernet.search.grid import Grid, GridSum, StageParts
 from supernet.search.lagrangian_bound import (
     Separable,
     least_bound,
-    least_of,
+    lower_bound,
     relax,
     repeated,
     spread_of,
@@ -119,7 +119,7 @@ def test_steps_lower_the_bound_of_two_limits_and_it_still_holds(seed: int) -> No
     )
 
     for place, resolution in enumerate(grid.resolutions):
-        own = lowered(problem.at(place), relaxed.at(place), 40)
+        own = descend(problem.at(place), relaxed.at(place), 40)
         here = within & (codes[:, 0] == resolution)
         best = total(grid, problem.value, codes)[here].max(initial=-np.inf)
         assert best <= own.bound[0] + 1e-12
@@ -151,12 +151,12 @@ def test_the_least_and_the_spread_of_a_sum_by_hand() -> None:
     )
 
     # A block may be absent, which is worth 0.
-    assert least_of(parts) == pytest.approx(1 + 2 + 1 + 0 - 4)
+    assert lower_bound(parts) == pytest.approx(1 + 2 + 1 + 0 - 4)
     assert spread_of(parts) == pytest.approx(3 + 3 + 2 + 3 + 4)
     grid = grid_of("mobile")
     problem = Separable(grid=grid, value=parts, costs=(), limits=np.zeros(0))
-    assert problem.whole == pytest.approx(15)
-    assert replace(problem, spread=2.5).whole == 2.5
+    assert problem.value_spread == pytest.approx(15)
+    assert replace(problem, spread=2.5).value_spread == 2.5
 
 
 # What of the exact search is promised beside the best network.
@@ -193,7 +193,7 @@ def test_a_best_network_far_below_the_bound_is_found() -> None:
         assert (best is None) == (tried is None)
         if best is not None:
             assert best.values[0] == pytest.approx(tried)
-            far += best.bound - best.values[0] > problem.whole / 64
+            far += best.bound - best.values[0] > problem.value_spread / 64
     assert far >= 2  # what is asked at first, 1/256 below the bound, is lowered more than once
 
 

@@ -20,7 +20,7 @@ from supernet.search.evolution import Evolution
 from supernet.search.exact import best_of_sum
 from supernet.search.grid import Grid, GridSum
 from supernet.search.lagrangian_bound import Separable
-from supernet.search.linear import Probes
+from supernet.search.linear import SingleChanges
 from supernet.search.local_search import LocalSearch
 from supernet.search.problem import Problem
 from supernet.space.codes import Codes
@@ -64,7 +64,7 @@ class Additive:
 def optimum(space: SearchSpace, accuracy: Additive, limits: list[Constraint]) -> float:
     grid = Grid.of(space.layout)
     assert grid is not None
-    probes = Probes.around_network(grid, space.encode([space.smallest()])[0])
+    probes = SingleChanges.around_network(grid, space.encode([space.smallest()])[0])
     costs = tuple(parts for one in limits if (parts := GridSum.of_costs(grid, one.costs)))
     assert len(costs) == len(limits)
     found = best_of_sum(
@@ -207,7 +207,7 @@ def test_clashing_limits_name_what_binds(space: SearchSpace) -> None:
 
     told = str(error.value)
     assert f"no network of {space.name} was found within all limits together" in told
-    assert "each by itself can be met" in told
+    assert "each can be met by itself" in told
     assert "params" in told or "backwards" in told
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from supernet.constraints.constraints import Constraint, macs
 from supernet.search.engine import Budget, SearchPlan
-from supernet.search.promising import CandidateCount, Searched, promising
+from supernet.search.promising import CandidateCount, SearchSetup, promising
 from supernet.space.codes import Codes
 from supernet.space.space import SearchSpace
 
@@ -16,12 +16,12 @@ def accuracy(codes: Codes) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     return np.asarray(0.5 + codes[:, 1:].sum(axis=1) / 1000)
 
 
-def searched() -> Searched:
-    return Searched(
+def searched() -> SearchSetup:
+    return SearchSetup(
         space=TINY,
         accuracy=accuracy,
         limit=Constraint(name="macs", costs=macs(TINY.choices), limit=MOST, unit="MACs"),
-        others=(),
+        other_constraints=(),
         seed=0,
         plan=SearchPlan(budget=Budget(evaluations=2000, patience=16)),
     )

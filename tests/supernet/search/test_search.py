@@ -218,7 +218,7 @@ def test_an_impossible_limit_names_the_fastest_network() -> None:
 
     text = str(error.value)
     assert f"the fastest network takes {fastest_ms:.4g} ms" in text
-    assert "0.001 ms was asked" in text
+    assert "0.001 ms was requested" in text
     assert "macs" not in text
 
 

@@ -224,7 +224,7 @@ def test_limits_that_nothing_meets_are_named(strategy: Strategy) -> None:
         run(strategy, constraints=[limit(box, least * 0.9), *limits()[1:]], watcher=watched)
 
     assert f"the fastest network takes {least:.4g} ms" in str(error.value)
-    assert f"box: {least * 0.9:g} ms was asked" in str(error.value)
+    assert f"box: {least * 0.9:g} ms was requested" in str(error.value)
     assert "params" not in str(error.value)
     assert watched.closed == 1
     assert watched.looks[-1].accuracy is None

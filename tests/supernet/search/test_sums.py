@@ -20,9 +20,9 @@ from supernet.search.engine import Budget, SearchPlan, search
 from supernet.search.evolution import Evolution
 from supernet.search.exact import best_of_sum
 from supernet.search.grid import Grid, GridSum, StageParts
-from supernet.search.infeasible_resolutions import hopeless
+from supernet.search.infeasible_resolutions import infeasible_resolutions
 from supernet.search.lagrangian_bound import Separable
-from supernet.search.linear import Probes
+from supernet.search.linear import SingleChanges
 from supernet.search.local_search import LocalSearch
 from supernet.search.problem import Objective, Problem
 from supernet.search.sums import Sums
@@ -100,7 +100,7 @@ def test_an_additive_accuracy_is_rebuilt_around_any_network(space: SearchSpace) 
     assert (starts[0] == 0).any()  # a network with absent blocks
 
     for start in starts:
-        probes = Probes.around_network(grid, start)
+        probes = SingleChanges.around_network(grid, start)
         space.check_codes(probes.codes)
         parts = probes.parts(accuracy(probes.codes))
 
@@ -111,7 +111,7 @@ def test_an_additive_accuracy_is_rebuilt_around_any_network(space: SearchSpace) 
 def test_what_differs_is_charged_for_and_the_network_itself_is_free(space: SearchSpace) -> None:
     grid, codes = grid_of(space.layout), CODES[space.name]
     start = codes[len(codes) // 3]
-    probes = Probes.around_network(grid, start)
+    probes = SingleChanges.around_network(grid, start)
     flat = probes.parts(np.full(len(probes.codes), 0.5))
 
     charged = 0.5 - total(grid, probes.nearer(flat, 0.01), codes)
@@ -307,7 +307,7 @@ def test_a_guide_proposes_networks_within_sums(space: SearchSpace) -> None:
     problem = Problem.of(space, accuracy, limits)
     guide = LocalSearch.of(problem)
     assert guide is not None
-    probes = Probes.around_network(guide.grid, codes[0])
+    probes = SingleChanges.around_network(guide.grid, codes[0])
 
     proposed = guide.best(probes.parts(accuracy(probes.codes)))
 
@@ -351,12 +351,12 @@ def test_prices_tell_where_no_network_keeps_all_limits() -> None:
         limits = np.array([np.quantile(values, 0.03) for values in sums])
         kept = np.all([v <= most for v, most in zip(sums, limits, strict=True)], axis=0)
 
-        without = hopeless(grid, costs, limits)
+        without = infeasible_resolutions(grid, costs, limits)
 
         for size, is_without in zip(grid.resolutions, without, strict=True):
             assert not (is_without and kept[codes[:, 0] == size].any())
-    assert hopeless(grid, costs, limits / 100).all()
-    assert not hopeless(grid, (), np.zeros(0)).any()
+    assert infeasible_resolutions(grid, costs, limits / 100).all()
+    assert not infeasible_resolutions(grid, (), np.zeros(0)).any()
 
 
 @small_space

@@ -92,9 +92,9 @@ def test_several_or_no_spaces_are_told() -> None:
     )
 
     assert [space.name for space, _ in spaces_of(both, [W10, W12, RESNET])] == [W10.name, W12.name]
-    with pytest.raises(InputError, match=r"line 1: .* ofa-mbv3-w1.0, ofa-mbv3-w1.2 have one like"):
+    with pytest.raises(InputError, match=r"line 1: .* ofa-mbv3-w1.0, ofa-mbv3-w1.2 all have"):
         find_network(both, None)
-    with pytest.raises(InputError, match=r"line 2: .* is of none of .*; give its --space"):
+    with pytest.raises(InputError, match=r"line 2: .* belongs to none of .*; give its --space"):
         find_network(none, None)
     with pytest.raises(InputError, match=r"line 2: ks0 of network 0 is 9, .* allows 3, 5, 7"):
         find_network(none, W10)

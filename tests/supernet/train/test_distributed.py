@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bench.errors import InputError
 from supernet.train.checkpoint import load_checkpoint
-from supernet.train.distributed import Ranks, is_first, joined
+from supernet.train.distributed import Ranks, is_first, process_group
 from supernet.train.log import read_log
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -153,7 +153,7 @@ def test_a_rank_that_dies_is_told_in_one_line(tmp_path: Path) -> None:
     done = call([*torchrun, "--standalone", str(script)])
 
     (told,) = [line for line in done.stdout.splitlines() if "told:" in line]
-    assert "a rank of the training is gone" in told
+    assert "a rank of the training was lost" in told
     assert "with --resume" in told
 
 
@@ -169,9 +169,9 @@ def test_the_first_process_is_the_one_that_prints(monkeypatch: pytest.MonkeyPatc
 def test_one_process_alone_sums_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Ranks().sums([1.5, 2.0]) == [1.5, 2.0]
     monkeypatch.delenv("RANK", raising=False)
-    with joined("cpu") as ranks:
+    with process_group("cpu") as ranks:
         assert ranks == Ranks()
     monkeypatch.setenv("RANK", "0")
     monkeypatch.delenv("WORLD_SIZE", raising=False)
-    with pytest.raises(InputError, match="WORLD_SIZE"), joined("cpu"):
+    with pytest.raises(InputError, match="WORLD_SIZE"), process_group("cpu"):
         pass

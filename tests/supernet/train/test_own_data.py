@@ -16,7 +16,7 @@ from supernet.data.parts import DataParts
 from supernet.data.torch_dataset import TorchData
 from supernet.space.space import SearchSpace
 from supernet.train.checkpoint import Recipe, load_checkpoint, load_trained
-from supernet.train.run_options import Running
+from supernet.train.run_options import RunOptions
 from supernet.train.schedule import Schedule
 from supernet.train.trainer import train
 from tests.support.training_child import SPACE, make_images
@@ -53,7 +53,7 @@ def stripes(n: int = 300, seed: int = 0) -> tuple[Tensor, Tensor]:
 
 def run(parts: DataParts, out: Path, **how: Any) -> None:
     recipe = Recipe(space=MICRO, schedule=SHORT, data=parts.name)
-    train(recipe, parts.train_source, out, Running(**how))
+    train(recipe, parts.train_source, out, RunOptions(**how))
 
 
 def after(steps: int) -> Any:

@@ -15,7 +15,7 @@ from supernet.space.codes import Codes
 from supernet.space.space import ArchConfig, SearchSpace
 from supernet.train.checkpoint import Recipe, load_checkpoint
 from supernet.train.engine import Engine, share_weights
-from supernet.train.run_options import Running
+from supernet.train.run_options import RunOptions
 from supernet.train.sampling import Sampling
 from supernet.train.schedule import Schedule
 from supernet.train.trainer import train
@@ -68,7 +68,7 @@ def limit_on_macs(space: SearchSpace, share: float) -> Constraint:
 
 
 def run(recipe: Recipe, out: Path, sampling: Sampling | None = None) -> None:
-    train(recipe, TensorSource(make_images(), "stripes"), out, Running(), sampling)
+    train(recipe, TensorSource(make_images(), "stripes"), out, RunOptions(), sampling)
 
 
 def test_only_networks_within_the_limits_are_trained(
@@ -76,7 +76,7 @@ def test_only_networks_within_the_limits_are_trained(
 ) -> None:
     watch, limit, told = Watch(monkeypatch), limit_on_macs(recipe.space, 0.5), list[str]()
 
-    run(recipe, tmp_path / "a.safetensors", Sampling(limits=(limit,), tell=told.append))
+    run(recipe, tmp_path / "a.safetensors", Sampling(limits=(limit,), report=told.append))
 
     steps = watch.seen["all"]
     costs = limit.costs(recipe.space.encode([arch for step in steps for arch in step]))
@@ -114,7 +114,7 @@ def test_a_phase_without_feasible_networks_trains_all_of_them(
     run(
         replace(recipe, schedule=Schedule.from_toml(text)),
         tmp_path / "a.safetensors",
-        Sampling(limits=(limit,), tell=told.append),
+        Sampling(limits=(limit,), report=told.append),
     )
 
     assert told[0] == "deep: none of its networks is within the limits, all are drawn"

@@ -71,7 +71,7 @@ def test_shipped_schedules_end_with_every_network(name: str) -> None:
         ("depths = 1", "depth = 1", r"phases\[0\].depth is an unknown key; did you mean depths"),
         ("momentum = 0.9", "momentum = 1.0", "momentum is 1.0"),
         ("warmup_epochs = 0.5", "warmup_epochs = 1", "less than the 1 epochs"),
-        ("depths = 1", "distillation = 1.0", "trained by the first phase"),
+        ("depths = 1", "distillation = 1.0", "the first phase trains"),
         ("subnets = 2", 'subnets = 1\nsampling = "sandwich"', "the largest and the smallest"),
         ("subnets = 2", 'sampling = "best"', r"sampling is 'best'"),
         ("momentum = 0.9", "clip_norm = -1", "clip_norm is -1"),
@@ -152,7 +152,7 @@ def test_an_epoch_has_every_image_at_most_once(tiny: SearchSpace) -> None:
     first = EpochPlan.draw((5, 0, 0), phase, 10, draws)
     second = EpochPlan.draw((5, 0, 1), phase, 10, draws)
 
-    seen = [index for one in first.wanted(0, range(2), of=2) for index in one.images.tolist()]
+    seen = [index for one in first.requests(0, range(2), count=2) for index in one.images.tolist()]
     assert (first.steps, first.images) == (2, 16)
     assert len(set(seen)) == 8
     assert first.order.tolist() != second.order.tolist()
@@ -164,8 +164,8 @@ def test_micro_batches_of_a_step_are_shared_and_told_apart(tiny: SearchSpace) ->
     draws = UniformDraws(layout=PhaseSpace(tiny, PHASE).layout)
     plan = EpochPlan.draw((5, 0, 3), replace(PHASE, batch=4), 10, draws)
 
-    every = plan.wanted(0, range(2), of=2)
-    own = plan.wanted(1, [1], of=2)
+    every = plan.requests(0, range(2), count=2)
+    own = plan.requests(1, [1], count=2)
 
     assert [len(one.images) for one in every] == [2, 2, 2, 2]
     assert len({one.seed for one in every}) == 4

@@ -22,8 +22,8 @@ from supernet.train.checkpoint import (
     save_checkpoint,
 )
 from supernet.train.distill import loss_of
-from supernet.train.recalibrate import recalibrate, right_answers
-from supernet.train.run_options import Running
+from supernet.train.recalibrate import correct_answers, recalibrate
+from supernet.train.run_options import RunOptions
 from supernet.train.schedule import Schedule
 from supernet.train.trainer import train
 from supernet.weights.model import SuperNet
@@ -58,7 +58,7 @@ def trained(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(recipe: Recipe, images: Dataset, out: Path, **how: Any) -> SuperNet:
-    return train(recipe, TensorSource(images, recipe.data), out, Running(**how))
+    return train(recipe, TensorSource(images, recipe.data), out, RunOptions(**how))
 
 
 def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
@@ -137,7 +137,7 @@ def test_labels_of_other_classes_are_not_gone_on_with(recipe: Recipe, tmp_path: 
     out, images = tmp_path / "supernet.safetensors", make_images()
 
     def go_on(*names: str, **how: Any) -> None:
-        train(recipe, TensorSource(images, recipe.data, names), out, Running(**how))
+        train(recipe, TensorSource(images, recipe.data, names), out, RunOptions(**how))
 
     with pytest.raises(KeyboardInterrupt):
         go_on(progress=StopsAfter(4))
@@ -268,7 +268,7 @@ def test_right_answers_are_counted_image_by_image() -> None:
     labels = torch.tensor([0, 1, 2, 2])
     dataset = Dataset(images=images, labels=labels, groups=torch.arange(4), classes=3)
 
-    assert right_answers(network, dataset, resolution=1, batch=3).tolist() == [1, 1, 0, 1]
+    assert correct_answers(network, dataset, resolution=1, batch=3).tolist() == [1, 1, 0, 1]
 
 
 def test_channels_are_sorted_where_a_phase_widens(recipe: Recipe, tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from supernet.data.tensor_source import TensorSource
 from supernet.space.space import SearchSpace
 from supernet.train.checkpoint import Recipe
 from supernet.train.log import read_log
-from supernet.train.recalibrate import recalibrate, right_answers
-from supernet.train.run_options import Running
+from supernet.train.recalibrate import recalibrate, correct_answers
+from supernet.train.run_options import RunOptions
 from supernet.train.schedule import Schedule
 from supernet.train.trainer import train
 from supernet.train.validation import IMAGES, Validation
@@ -31,7 +31,7 @@ def _recipe() -> Recipe:
 
 
 def _train(out: Path, validation: Validation | None) -> SuperNet:
-    running = Running(validation=validation)
+    running = RunOptions(validation=validation)
     return train(_recipe(), TensorSource(make_images(), "stripes"), out, running)
 
 
@@ -51,7 +51,7 @@ def test_every_epoch_has_an_accuracy_and_equal_weights(tmp_path: Path) -> None:
     arch = with_curve.space.largest()
     network = with_curve.extract(arch)
     recalibrate(network, resize(images.images, arch.resolution), min(200, len(images)))
-    expected = right_answers(network, images, arch.resolution).mean()
+    expected = correct_answers(network, images, arch.resolution).mean()
     assert curve[-1]["accuracy"] == expected
     assert (curve[-1]["network"], curve[-1]["images"]) == ("largest", len(images))
     assert [line["kind"] for line in read_log(tmp_path / "b.jsonl")].count("validation") == 0

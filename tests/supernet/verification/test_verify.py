@@ -28,8 +28,8 @@ from supernet.space.space import SearchSpace
 from supernet.verification.drift import drift_since_sweep, references_ms
 from supernet.verification.verdicts import Expected, Verification, verify
 from supernet.verification.verify import (
-    Bench,
     FileBackend,
+    MeasuringSetup,
     measure_file,
 )
 
@@ -41,8 +41,8 @@ CONTENT = FakeBackend().serialise(random_model(BLOCKS))
 PLAN = SweepPlan(replicates=3, rounds=2, samples=2)
 
 
-def bench(flaws: SimulatedDisturbances = NO_FLAWS, **other: object) -> Bench:
-    return Bench(
+def bench(flaws: SimulatedDisturbances = NO_FLAWS, **other: object) -> MeasuringSetup:
+    return MeasuringSetup(
         device=FakeDevice(flaws=flaws, busy_with=str(other.get("busy_with", ""))),
         backend=FakeBackend(),
         target=TARGET,
@@ -277,7 +277,7 @@ def test_estimates_that_disagree_correct_nothing() -> None:
     [(2.15, True, True), (2.25, False, False), (1.75, False, True), (2.2, True, True)],
 )
 def test_a_latency_is_judged_by_prediction_and_limit(ms: float, within: bool, met: bool) -> None:
-    figure = Expected(predicted_ms=2.0, limit_ms=2.2, tolerance=0.11).judge(ms, (ms, ms))
+    figure = Expected(predicted_ms=2.0, limit_ms=2.2, tolerance=0.11).compare(ms, (ms, ms))
 
     assert (figure.within_tolerance, figure.limit_met) == (within, met)
     assert figure.error == pytest.approx(ms / 2 - 1)
@@ -423,7 +423,7 @@ def test_a_busy_device_is_refused_unless_forced() -> None:
 )
 def test_another_target_is_refused(changes: dict[str, str], told: str) -> None:
     target = replace(TARGET, **changes)  # type: ignore[arg-type]
-    other = Bench(device=FakeDevice(), backend=FakeBackend(), target=target, plan=PLAN)
+    other = MeasuringSetup(device=FakeDevice(), backend=FakeBackend(), target=target, plan=PLAN)
 
     with pytest.raises(TargetMismatchError, match=told):
         measure_file(CONTENT, BLOCKS, other)

@@ -158,7 +158,7 @@ def seeded(seed: int) -> torch.Generator:
 @pytest.mark.parametrize(
     ("spec", "says"),
     [
-        (replace(LARGE, mid_channels=24), "wider than the shared block"),
+        (replace(LARGE, mid_channels=24), "wider than its shared block"),
         (replace(LARGE, kernel=9), "larger than the shared block's"),
         (replace(LARGE, kernel=1), "no 1x1 kernel"),
         (BOTTLENECK, "has no main.reduce.conv.weight"),

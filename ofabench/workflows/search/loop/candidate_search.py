@@ -13,7 +13,7 @@ from ofabench.workflows.search.loop.loop_state import Candidate, LoopState
 from supernet.search.engine import Run, SearchPlan
 
 if TYPE_CHECKING:
-    from supernet.search.promising import Searched
+    from supernet.search.promising import SearchSetup
     from supernet.space.codes import Codes
 
 
@@ -30,7 +30,7 @@ class CandidateSearch:
     whether an unmeasured network is predicted within it. The search took `seconds`.
     """
 
-    searched: "Searched"
+    searched: "SearchSetup"
     run: Run
     best: Candidate | None
     feasible: bool
@@ -41,11 +41,11 @@ def search_candidates(
     state: LoopState, plan: SearchPlan, unrunnable: Collection[Workload] = ()
 ) -> CandidateSearch:
     """Search with the corrected predictor, without networks that are `unrunnable`."""
-    from supernet.search.promising import Searched
+    from supernet.search.promising import SearchSetup
 
     task = state.task
     job = task.job
-    query = Searched(
+    query = SearchSetup(
         space=job.space,
         accuracy=job.accuracy.predict,
         limit=state.constraint,

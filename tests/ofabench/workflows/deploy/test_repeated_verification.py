@@ -23,7 +23,7 @@ from tests.support.clocks import NOON_S, FakeClock
 def values(ms: float, limit_ms: float | None = 2.0, predicted_ms: float | None = 2.0) -> Any:
     """What one try gives."""
     expected = Expected(predicted_ms=predicted_ms, limit_ms=limit_ms)
-    result = Verdicts(expected=expected, measured=expected.judge(ms, (ms, ms)))
+    result = Verdicts(expected=expected, measured=expected.compare(ms, (ms, ms)))
     return {
         **result.to_json(), "model": "net.onnx", "target": "box", "accuracy": None,
     }  # fmt: skip

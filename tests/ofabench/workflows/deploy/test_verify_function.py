@@ -19,7 +19,7 @@ from ofabench.options.search import SearchOptions
 from ofabench.options.verify import VerifyOptions, VerifyRequest
 from ofabench.workflows.deploy.verify import verify
 from ofabench.workflows.search.search import latency_limit, search
-from supernet.export.export import Form, export
+from supernet.export.export import ExportSpec, export
 from supernet.export.model_card import ModelCard, Normalisation, read_exported
 from supernet.export.network_file import StandaloneNetwork
 from supernet.space.space import SearchSpace
@@ -54,7 +54,7 @@ def model(tmp_path: Path) -> Path:
         network=build_network(BLOCKS).eval(),
         normalisation=Normalisation(mean=(0.5,), std=(0.5,)),
     )
-    export(cut, Form(backend=FakeBackend()), tmp_path / "net.json5")
+    export(cut, ExportSpec(backend=FakeBackend()), tmp_path / "net.json5")
     return tmp_path / "net.json5"
 
 

@@ -26,7 +26,7 @@ from bench.sweep.run import run_sweep
 from bench.sweep.store import SweepStore
 from bench.sweep.waiting import wait_until
 from bench.timing.plan import SweepPlan
-from latency_models.drift.provenance import kept_log
+from latency_models.drift.provenance import drift_log_of
 from ofabench.cli import main as cli
 from ofabench.options.drift import DriftOptions
 from ofabench.options.sweep import SweepOptions
@@ -308,8 +308,8 @@ def test_the_log_is_part_of_tables_and_of_the_predictor_fitted_from_them(tmp_pat
 
     for kept in (
         swept.drift_log,
-        kept_log(ob.fit(swept.blocks(), swept.networks()).provenance),
-        kept_log(fitted.provenance),
-        kept_log(loaded.provenance),
+        drift_log_of(ob.fit(swept.blocks(), swept.networks()).provenance),
+        drift_log_of(fitted.provenance),
+        drift_log_of(loaded.provenance),
     ):
         assert kept == done.log

@@ -13,14 +13,14 @@ from ofabench.workflows.train.supernet import load_supernet
 from supernet.data.dataset import score
 from supernet.data.open_data import open_data
 from supernet.data.torch_dataset import TorchData, TorchParts
-from supernet.export.export import Form, export
+from supernet.export.export import ExportSpec, export
 from supernet.export.model_card import read_exported
 from supernet.export.network_file import save_network
 from supernet.space.space import SearchSpace
 from supernet.train.checkpoint import Checkpoint, Recipe, save_checkpoint
-from supernet.train.recalibrate import right_answers
+from supernet.train.recalibrate import correct_answers
 from supernet.train.schedule import Schedule
-from supernet.verification.accuracy_evaluation import Judge
+from supernet.verification.accuracy_evaluation import AccuracyEvaluation
 from supernet.weights.model import SuperNet
 from tests.support.training_child import SPACE
 
@@ -86,13 +86,13 @@ def test_an_exported_file_is_judged_on_the_test_items(
 ) -> None:
     out = tmp_path / "net.onnx"
     network = load_supernet(checkpoint).extract("largest", data=parts).network
-    export(network, Form(backend=get_backend("onnx")), out)
+    export(network, ExportSpec(backend=get_backend("onnx")), out)
     content, card = read_exported(out)
 
-    result = Judge.on(parts, card)(content)
+    result = AccuracyEvaluation.on(parts, card)(content)
 
     (test,) = parts.test.chunks(100)
     assert len(test) == 30
-    assert result == score(right_answers(network.network, test, 12), test.groups.numpy())
+    assert result == score(correct_answers(network.network, test, 12), test.groups.numpy())
     with pytest.raises(InputError, match="the network was exported for images prepared by"):
-        Judge.on(noise(1), card)
+        AccuracyEvaluation.on(noise(1), card)
