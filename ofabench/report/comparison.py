@@ -104,7 +104,7 @@ def ratio_figure(found: Comparison) -> go.Figure:
             hovertemplate="%{text}<extra></extra>",
         )
         figure.add_trace(dots)
-    level = found.level.ratio
+    level = found.drift.ratio
     figure.add_hline(y=level, line={"color": MUTED, "width": 1.5})
     finish(figure, "latency in A, ms", "B over A")
     figure.update_xaxes(type="log", nticks=6)
@@ -148,7 +148,7 @@ def _hover(row: Any) -> str:
 def _summary(found: Comparison) -> Table:
     references = "-" if found.references is None else factor(found.references)
     rows = {
-        "drift, B over A": f"{factor(found.level.ratio)}{interval(found.level)}",
+        "drift, B over A": f"{factor(found.drift.ratio)}{interval(found.drift)}",
         "reference workloads, B over A": references,
         "blocks in common": str(len(found.blocks)),
         "outside their intervals": f"{found.outside} ({found.expected:.0f} expected by chance)",

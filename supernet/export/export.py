@@ -98,10 +98,10 @@ def make_card(
         blocks=tuple(network.blocks),
         normalisation=network.normalisation,
         sha256=content_digest(file.content),
-        largest_difference=file.closeness.largest,
+        largest_difference=file.difference.largest,
         precision=form.precision,
         size_bytes=len(file.content),
-        closeness=file.closeness,
+        closeness=file.difference,
         calibration=None
         if images is None
         else Calibration(data=form.calibrated_on, images=len(images)),

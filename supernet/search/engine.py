@@ -107,7 +107,7 @@ def search(
     plan = plan or SearchPlan()
     problem = Problem.of(space, accuracy, constraints)
     run = Run(problem, plan)
-    best = run.to_the_end(seed)
+    best = run.run(seed)
     if best.excess[0] > 0:
         raise InfeasibleError(why_infeasible(problem, best.codes))
     return result_of(problem, best, run, seed)

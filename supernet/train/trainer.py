@@ -55,7 +55,7 @@ def train(
             # Also checks that `out` can be written, before hours of training.
             save_checkpoint(out, checkpoint)
     if running.ranks.first and not checkpoint.finished:
-        log.cut(checkpoint.place, recipe.about(), anew=not resume)
+        log.cut(checkpoint.place, recipe.about(), restart=not resume)
     checkpointer = Checkpointer(checkpoint, out, running)
     trainer = _Trainer(checkpointer, source, log, running, sampling)
     trainer.run()
@@ -178,7 +178,7 @@ class _Trainer:
         checkpoint, clock = self.checkpointer.checkpoint, self.running.clock
         losses, started_s = list(checkpoint.losses), clock() - checkpoint.seconds
         progress = EpochProgress(plan=plan, losses=losses, seconds=checkpoint.seconds)
-        requests = plan.wanted(checkpoint.step, self.parts, self.recipe.micro_batches)
+        requests = plan.requests(checkpoint.step, self.parts, self.recipe.micro_batches)
         stream = iter(self.source.stream(requests))
         teacher = self.teacher if plan.phase.distillation and not plan.phase.sandwich else None
         for step in range(checkpoint.step, plan.steps):

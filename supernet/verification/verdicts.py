@@ -134,7 +134,7 @@ class _Interval:
     high_ms: Positive
 
     def judged_by(self, expected: Expected) -> JudgedLatency:
-        return expected.judge(self.ms, (self.low_ms, self.high_ms))
+        return expected.compare(self.ms, (self.low_ms, self.high_ms))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,8 +195,8 @@ def _raw(network: Measurement, expected: Expected) -> JudgedLatency:
     """Return the latency as measured, with its verdicts."""
     if expected.statistic == P90:
         tail = network.tail
-        return expected.judge(tail.p90_ms, (tail.low_ms, tail.high_ms))
-    return expected.judge(network.raw_ms, network.raw_interval_ms)
+        return expected.compare(tail.p90_ms, (tail.low_ms, tail.high_ms))
+    return expected.compare(network.raw_ms, network.raw_interval_ms)
 
 
 def _corrected(network: Measurement, expected: Expected, ratio: float) -> JudgedLatency:
@@ -206,4 +206,4 @@ def _corrected(network: Measurement, expected: Expected, ratio: float) -> Judged
         # The tail is corrected like the median: the drift of a single sample is unknown.
         scale, tail = network.median_ms / network.raw_ms, network.tail
         ms, low_ms, high_ms = tail.p90_ms * scale, tail.low_ms * scale, tail.high_ms * scale
-    return expected.judge(ms / ratio, (low_ms / ratio, high_ms / ratio))
+    return expected.compare(ms / ratio, (low_ms / ratio, high_ms / ratio))

@@ -123,7 +123,7 @@ def _pixels(images: Dataset, size: int) -> NDArray[np.float32]:
 def _accuracies(made: ModelFile, images: Dataset, name: str) -> Accuracies:
     labels, groups = images.labels.numpy(), images.groups.numpy()
     before = score(made.expected.argmax(axis=1) == labels, groups)
-    after = score(made.got.argmax(axis=1) == labels, groups)
+    after = score(made.actual.argmax(axis=1) == labels, groups)
     return Accuracies(
         data=name,
         part=PART,

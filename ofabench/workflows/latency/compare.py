@@ -89,9 +89,9 @@ def _failures(comparison: "Comparison", limit: float | None) -> list[str]:
     if limit is None:
         return []
     failures = []
-    if comparison.level.ratio > 1 + limit:
+    if comparison.drift.ratio > 1 + limit:
         failures.append(
-            f"all blocks together changed by {factor(comparison.level.ratio)}, allowed {limit:.1%}"
+            f"all blocks together changed by {factor(comparison.drift.ratio)}, allowed {limit:.1%}"
         )
     slower = comparison.moved[comparison.moved["ratio"] > 1 + limit]
     if len(slower):

@@ -29,7 +29,7 @@ def interval(move: MedianRatio) -> str:
 
 def verdict(comparison: Comparison) -> str:
     """Return the comparison in one line."""
-    drift = _drift_text(comparison.level)
+    drift = _drift_text(comparison.drift)
     if not comparison.tested:
         return f"{drift}; without intervals, changes of single blocks cannot be detected"
     count = len(comparison.moved)
@@ -54,7 +54,7 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
         "first": comparison.first.key,
         "second": comparison.second.key,
         "differences": comparison.differences(),
-        "level": _move(comparison.level),
+        "level": _move(comparison.drift),
         "references": comparison.references,
         "kinds": {kind: _move(move) for kind, move in comparison.kinds.items()},
         "common": len(comparison.blocks),
@@ -75,7 +75,7 @@ def comparison_lines(comparison: Comparison) -> Iterator[str]:
     counts = f"{len(comparison.blocks)} in common"
     counts += f", {len(comparison.only_first)} only in A, {len(comparison.only_second)} only in B"
     yield f"blocks     {counts}"
-    yield f"drift      {factor(comparison.level.ratio)}{interval(comparison.level)}, B against A"
+    yield f"drift      {factor(comparison.drift.ratio)}{interval(comparison.drift)}, B against A"
     if comparison.references is not None:
         yield f"references {factor(comparison.references)}"
     yield "drift-corrected:"

@@ -97,15 +97,15 @@ def predictions_of_blocks(
     """Return the predictions for networks of blocks; `choices` has one row for each."""
     ms, std_ms, _ = predictor.predict_blocks(blocks)
     strange = np.array([spec not in predictor.domain for spec in blocks.specs])
-    present = blocks.places >= 0
+    present = blocks.indices >= 0
     return Predictions(
         target=predictor.target,
         ms=ms,
         std_ms=std_ms,
-        extrapolated=(present & strange[blocks.places]).any(axis=1),
+        extrapolated=(present & strange[blocks.indices]).any(axis=1),
         choices=choices,
         parts=tuple(spec.key for spec in blocks.specs),
-        places=blocks.places,
+        places=blocks.indices,
         strange=strange,
         inferred=np.array([spec not in predictor.known for spec in blocks.specs]),
     )

@@ -34,6 +34,6 @@ def sampling_of(
         limits=() if no_limits else constraints,
         focus=focus,
         costs=constraints[0].costs,
-        tell=notify,
+        report=notify,
     )
     return sampling, ", ".join([*names, *([focus] if focus else [])])
