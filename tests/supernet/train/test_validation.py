@@ -11,7 +11,7 @@ from supernet.data.tensor_source import TensorSource
 from supernet.space.space import SearchSpace
 from supernet.train.checkpoint import Recipe
 from supernet.train.log import read_log
-from supernet.train.recalibrate import recalibrate, correct_answers
+from supernet.train.recalibrate import correct_answers, recalibrate
 from supernet.train.run_options import RunOptions
 from supernet.train.schedule import Schedule
 from supernet.train.trainer import train

@@ -49,7 +49,7 @@ def search_candidates(
         space=job.space,
         accuracy=job.accuracy.predict,
         limit=state.constraint,
-        others=task.others,
+        other_constraints=task.others,
         seed=job.options.seed,
         plan=plan,
     )
