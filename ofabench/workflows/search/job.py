@@ -68,7 +68,7 @@ class SearchJob:
             self.compiled[source.key] = CompiledLatency.of(self.space, source.predictor)
         return self.compiled[source.key].limit(limit.max_ms, limit.margin)
 
-    def without_extrapolation(self) -> "list[Constraint]":
+    def measured(self) -> "list[Constraint]":
         """Return constraints that exclude networks with extrapolated latencies."""
         from supernet.constraints.constraints import without_extrapolation
 
