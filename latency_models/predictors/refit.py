@@ -38,12 +38,12 @@ def refitted(
     measured_ms: Floats,
     blocks: Sequence[BlockSpec],
     *,
-    judged: int | None = None,
+    evaluated: int | None = None,
 ) -> LatencyPredictor:
     """Return the predictor corrected by these networks (n,), latencies in ms as it predicts them.
 
     `blocks` are those of the space, which all get a cost. The predictor's spread becomes the
-    leave-one-out error of the first `judged` networks (all where None), combined with the spread
+    leave-one-out error of the first `evaluated` networks (all where None), combined with the spread
     before. `InputError` where there are no networks, or a latency is not a number above 0.
     """
     ms = np.asarray(measured_ms, dtype=np.float64)
@@ -67,7 +67,7 @@ def refitted(
     specs = list(dict.fromkeys([*blocks, *predictor.known, *predictor.inferred, *parts.specs]))
     more = common + BETWEEN_NETWORKS.between(specs, parts.specs) @ factors
     corrected = _with_costs(predictor, specs, predictor.block_ms(specs) * (1 + more), 1 + common)
-    errors = left_out[:judged] / (1 + values[:judged])
+    errors = left_out[:evaluated] / (1 + values[:evaluated])
     return replace(
         corrected,
         fitted={

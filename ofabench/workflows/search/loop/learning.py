@@ -70,7 +70,7 @@ def _refitted(state: LoopState, corrected_ms: Mapping[Workload, float]) -> "Late
         networks += [anchor.blocks for anchor in state.anchors]
         ms += [anchor.ms * state.mean for anchor in state.anchors]
     blocks = state.task.blocks
-    return refitted(base, networks, np.array(ms), blocks, judged=len(corrected_ms))
+    return refitted(base, networks, np.array(ms), blocks, evaluated=len(corrected_ms))
 
 
 def _predicted(previous: LoopState, networks: Sequence[Workload]) -> dict[Workload, float]:
