@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ofabench.options.measure import MeasureOptions
     from ofabench.options.measured_search import MeasuringOptions
     from ofabench.options.models import PredictModelOptions
+    from ofabench.options.profile import ProfileOptions
     from ofabench.options.search import SearchOptions
     from ofabench.options.sweep import SweepOptions
     from ofabench.options.train import TrainOptions
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from ofabench.workflows.measure.measure import measure
     from ofabench.workflows.measure.measurements import Measurements
     from ofabench.workflows.measure.model_measurement import ModelMeasurement
+    from ofabench.workflows.measure.profile import ModelProfile, profile
     from ofabench.workflows.models.fit_models import fit_models
     from ofabench.workflows.models.predict_models import PredictedModels, predict_models
     from ofabench.workflows.models.torch_module import predict_module
@@ -117,6 +119,7 @@ _MODULES = {
     "Model": "bench.blocks.model",
     "ModelMeasurement": "ofabench.workflows.measure.model_measurement",
     "ModelPrediction": "latency_models.operators.prediction",
+    "ModelProfile": "ofabench.workflows.measure.profile",
     "NetworksTable": "latency_models.tables.networks",
     "OfabenchError": "bench.errors",
     "OperatorPredictor": "latency_models.operators.predictor",
@@ -124,6 +127,7 @@ _MODULES = {
     "PredictModelOptions": "ofabench.options.models",
     "PredictedModels": "ofabench.workflows.models.predict_models",
     "Predictions": "ofabench.workflows.latency.predictions",
+    "ProfileOptions": "ofabench.options.profile",
     "SearchOptions": "ofabench.options.search",
     "SearchResult": "ofabench.workflows.search.result",
     "SearchSpace": "supernet.space.space",
@@ -159,6 +163,7 @@ _MODULES = {
     "pareto": "ofabench.workflows.search.search",
     "predict_models": "ofabench.workflows.models.predict_models",
     "predict_module": "ofabench.workflows.models.torch_module",
+    "profile": "ofabench.workflows.measure.profile",
     "register_backend": "bench.backends.registry",
     "register_device": "bench.devices.registry",
     "search": "ofabench.workflows.search.search",
@@ -201,6 +206,7 @@ __all__ = [
     "Model",
     "ModelMeasurement",
     "ModelPrediction",
+    "ModelProfile",
     "NetworksTable",
     "OfabenchError",
     "OperatorPredictor",
@@ -208,6 +214,7 @@ __all__ = [
     "PredictModelOptions",
     "PredictedModels",
     "Predictions",
+    "ProfileOptions",
     "SearchOptions",
     "SearchResult",
     "SearchSpace",
@@ -243,6 +250,7 @@ __all__ = [
     "pareto",
     "predict_models",
     "predict_module",
+    "profile",
     "register_backend",
     "register_device",
     "search",

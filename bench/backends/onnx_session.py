@@ -20,11 +20,13 @@ def session_options(threads: int, *, optimise: bool = True) -> Any:
     return options
 
 
-def open_session(content: bytes | str, threads: int, *, optimise: bool = True) -> Any:
+def open_session(
+    content: bytes | str, threads: int, *, optimise: bool = True, options: Any = None
+) -> Any:
     """Return a session of a model by path or content; `FileError` where it cannot be loaded."""
     import onnxruntime
 
-    options = session_options(threads, optimise=optimise)
+    options = options or session_options(threads, optimise=optimise)
     try:
         # Without the fallback, which prints to stdout and then tries the same again.
         session = onnxruntime.InferenceSession(

@@ -31,6 +31,7 @@ COMMANDS = {
     "import-ofa": "import a once-for-all network of OFA's authors as a trained supernet",
     "extract": "extract a sub-network of a supernet, with separate weights",
     "export": "write a sub-network of a supernet as ONNX, TFLite or torch",
+    "profile": "show where the time of an ONNX file goes, operator by operator",
     "measure": "measure ONNX or TFLite files of any origin",
     "verify": "measure an exported network, compare it with its prediction and its limit",
     "deploy": "search, extract, export, check and verify in one command; makes a folder to ship",

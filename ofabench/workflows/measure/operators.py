@@ -27,15 +27,20 @@ def cut_file(model: ModelFile, threads: int) -> CutModel:
     `FileError` where onnxruntime cannot run it, `InputError` for a dynamic input without a shape.
     """
     from bench.backends.onnx_backend import OnnxBackend
-    from bench.backends.onnx_file_model import session_inputs
 
-    values = model.values
-    if values is None:
-        inputs = session_inputs(model, threads)
-        values = random_values(fix_shapes(inputs, model.shapes), np.random.default_rng(0))
     OnnxBackend().version()
     source = str(model.path) if model.data is None else model.data
-    return cut(executed_graph(source, values, threads))
+    return cut(executed_graph(source, input_values(model, threads), threads))
+
+
+def input_values(model: ModelFile, threads: int) -> Mapping[str, Any]:
+    """Return the values of an ONNX file's inputs: those given with it, or random ones."""
+    from bench.backends.onnx_file_model import session_inputs
+
+    if model.values is not None:
+        return model.values
+    inputs = session_inputs(model, threads)
+    return random_values(fix_shapes(inputs, model.shapes), np.random.default_rng(0))
 
 
 def operator_workload(operator: Operator) -> Workload:
