@@ -132,7 +132,7 @@ class DriftLog:
                 {
                     "blocks": [block.key for block in anchor.blocks],
                     "label": anchor.label,
-                    "ms": anchor.ms,
+                    "ms": to_plain(anchor.ms),
                 }
                 for anchor in self.anchors
             ],

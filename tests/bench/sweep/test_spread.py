@@ -191,7 +191,7 @@ def test_sessions_by_hand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spread", "told"),
+    ("spread", "text"),
     [
         (Spread(sessions=7), "6 replicates cannot be spread over 7 sessions.*--replicates 7"),
         (Spread(sessions=0), "cannot be spread over 0 sessions"),

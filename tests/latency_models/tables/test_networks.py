@@ -196,7 +196,7 @@ def test_csv_is_read_as_parquet_is(tmp_path: Path, encoding: str) -> None:
     ("content", "told"),
     [
         (b"", "is no CSV: No columns"),
-        (b"a;b_ms\n1;2\n", "has columns between ';', expected commas"),
+        (b"a;b_ms\n1;2\n", "separates columns by ';', expected commas"),
         (b"a\tb_ms\n1\t2\n", "expected commas"),
         (b"a,b_ms\n1,2,3,4\n1\n1,2,3,4,5\n", "is no CSV: "),
         (b"\xff\x00", "is no CSV: it is not text"),

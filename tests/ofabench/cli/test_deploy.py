@@ -316,7 +316,7 @@ def test_it_searches_for_the_network_itself_and_knows_it_again(
     before = (out / "SHA256SUMS").read_text()
     capsys.readouterr()
     assert cli.main(argv) == 0
-    assert "there already" in capsys.readouterr().err
+    assert "exists already" in capsys.readouterr().err
     assert (out / "SHA256SUMS").read_text() == before
 
 

@@ -320,6 +320,6 @@ def test_a_sweep_is_resumed_with_the_space_that_it_keeps(
 
     error = capsys.readouterr().err
     assert (
-        "the sweep is of a space 'mine' with other choices than those of the space asked" in error
+        "the sweep is of a space 'mine' with other choices than those of the requested space" in error
     )
     assert error.count("\n") == 1

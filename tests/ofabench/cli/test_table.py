@@ -156,7 +156,7 @@ def test_import_of_tfnas_says_what_it_leaves_out(
 
     output = capsys.readouterr().out
     assert ": 1 blocks of xeon/" in output
-    assert "1 rows left out: not above 0" in output
+    assert "1 rows skipped: not above 0" in output
     assert "9.500 ms for the rest of a network" in output
     assert LatencyTable.load(t).provenance["base_ms"] == 9.5
 

@@ -175,7 +175,7 @@ def supernet(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("not json", "neither a search's result nor a line"),
         (SearchSpace.load("tiny").to_line(ARCH).replace("tiny", "other"), "a network of other"),
         (SearchSpace.load("tiny").to_line(ARCH).replace("24", "25"), "resolution"),
-        ('{"space": "tiny"}', "lacks 'resolution'"),
+        ('{"space": "tiny"}', "resolution is missing"),
     ],
 )
 def test_bad_architectures_to_extract(

@@ -348,7 +348,7 @@ def test_int8_is_never_held_against_a_prediction_of_float32(
     assert "does not apply to a file of int8: no verdict" in capsys.readouterr().out
     keep = tmp_path / "keep.sqlite"
     assert cli.main([*argv, "--keep", str(keep)]) == 2
-    assert "samples of a file of int8 are not kept" in one_line(capsys)
+    assert "samples of a file of int8 cannot be kept" in one_line(capsys)
     assert not keep.exists()
 
 

@@ -183,7 +183,7 @@ def damaged(kind: str) -> dict[str, torch.Tensor]:
     [
         ("lacks", r"has no base_acc; expected a predictor of the package ofa"),
         ("gap", r"has no layers\.\d"),
-        ("more", r"has layers\.2\.bias too"),
+        ("more", r"also has layers\.2\.bias"),
         ("shape", r"layers\.1\.0\.weight of .* has the shape \(4, 5\), not \(4, 4\)"),
         ("bias", r"layers\.0\.0\.bias of .* has the shape \(5,\), not \(4,\)"),
         ("vector", r"layers\.0\.0\.weight of .* has the shape \(4,\)"),

@@ -145,7 +145,7 @@ def damaged(kind: str) -> dict[str, torch.Tensor]:
     ("kind", "told"),
     [
         ("lacks", r"has no 4\.bias; expected OFA's published"),
-        ("more", r"has 8\.weight too; expected OFA's published"),
+        ("more", r"also has 8\.weight; expected OFA's published"),
         ("shape", r"0\.weight of .* has the shape \(400, 124\), not \(400, 128\)"),
         ("nan", r"2\.weight of .* has values that are not numbers"),
         ("integers", r"6\.bias of .* has values that are not numbers"),

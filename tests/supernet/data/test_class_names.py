@@ -115,7 +115,7 @@ def test_labels_of_other_classes_are_refused() -> None:
         check_same(("disc", "square"), ("cat", "dog\n"), "pets")
     assert str(raised.value) == (
         "the network's classes are disc, square, those of the data pets are cat, dog\\n: its "
-        "labels would mean something else; give data with the same class folders"
+        "labels have another meaning; give data with the same class folders"
     )
     check_same(("disc",), (), "pets")
     check_same((), ("cat",), "pets")

@@ -374,10 +374,10 @@ def one_bad(image: Any, label: Any = 0) -> Pairs:
         (one_bad(plain(0), 1.0), "item 40 of .* has the label 1.0, expected a whole number"),
         (one_bad(plain(0), True), "item 40 of .* has the label True, expected a whole number"),
         (one_bad(plain(0), torch.tensor([1, 2])), "expected a whole number"),
-        (one_bad(plain(0, 8)), "40 of .* is uint8 of 1 x 8 x 8, the first one uint8 of 1 x 12"),
-        (one_bad(plain(0.5)), "40 of .* is float32 of 1 x 12 x 12, the first one uint8 of 1 x"),
+        (one_bad(plain(0, 8)), "40 of .* is uint8 of 1 x 8 x 8, the first is uint8 of 1 x 12"),
+        (one_bad(plain(0.5)), "40 of .* is float32 of 1 x 12 x 12, the first is uint8 of 1 x"),
         (Pairs([(plain(0.5), 0)] * 9 + [(plain(float("nan")), 0)]), "item 9 .* are NaN or infin"),
-        (TooLong(ramps()), "item 4. of .* does not exist .* though its length is 50"),
+        (TooLong(ramps()), "item 4. of .* does not exist .* although its length is 50"),
     ],
 )
 def test_what_is_not_usable_is_said_in_one_line(dataset: Any, says: str) -> None:
@@ -411,7 +411,7 @@ def test_other_parts_are_checked_too() -> None:
         opened(pairs, test=Pairs([(plain(0), 5), (plain(1), 5)]))
     with pytest.raises(InputError, match="the test Dataset has 1 item, expected 2 or more"):
         opened(pairs, test=Pairs([(plain(0), 1)]))
-    with pytest.raises(InputError, match="the validation Dataset is the training one"):
+    with pytest.raises(InputError, match="the validation Dataset is the training Dataset"):
         opened(pairs, validation=pairs)
 
 

@@ -143,7 +143,7 @@ def test_networks_that_their_classes_cannot_be_are_refused() -> None:
     at = next(i for i, block in enumerate(blocks) if block.se)
     blocks[at] = BlockSpec.parse(blocks[at].key.replace(f"-se{blocks[at].se}-", "-se8-"))
 
-    with pytest.raises(InputError, match="this one has a max_pool where"):
+    with pytest.raises(InputError, match="this one has an unsupported max_pool"):
         net_config(resnet.blocks(resnet.smallest()))
     with pytest.raises(InputError, match="squeeze-excite differs"):
         net_config(blocks)

@@ -1,4 +1,4 @@
-"""Losses learnt from training, and draws that choose by them among networks of like cost."""
+"""Losses learnt from training, and draws that choose by them among networks of similar cost."""
 
 from dataclasses import replace
 
@@ -171,9 +171,9 @@ def test_winners_by_hand() -> None:
 def test_one_line_says_how_networks_are_chosen() -> None:
     draws = FocusedDraws(draws=UNIFORM, estimate=LossEstimate.empty(TINY.layout), costs=MACS)
 
-    assert draws.describe() == "best-up: the best of 3 of like cost, by training losses"
+    assert draws.describe() == "best-up: the best of 3 of similar cost, by training losses"
     told = replace(draws, how="worst-up", accuracy=true_loss).describe()
-    assert told == "worst-up: the worst of 3 of like cost, by the accuracy predictor"
+    assert told == "worst-up: the worst of 3 of similar cost, by the accuracy predictor"
 
 
 def test_settings_that_mean_nothing_are_refused() -> None:

@@ -242,7 +242,7 @@ def test_a_limit_that_is_no_number_is_refused(limit: float) -> None:
 
 
 def test_a_predictor_that_gives_no_number_is_refused() -> None:
-    with pytest.raises(InputError, match="no number"):
+    with pytest.raises(InputError, match="not a number"):
         search(SPACE, lambda codes: np.full(len(codes), np.nan), [], seed=1, plan=QUICK)
 
 

@@ -210,7 +210,7 @@ def test_who_watches_is_let_go_when_a_predictor_fails(strategy: Strategy, batche
 @every_strategy
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
 def test_an_accuracy_that_is_no_number_is_refused(strategy: Strategy, wrong: float) -> None:
-    with pytest.raises(InputError, match="no number"):
+    with pytest.raises(InputError, match="not a number"):
         run(strategy, accuracy=lambda codes: np.full(len(codes), wrong))
 
 

@@ -105,7 +105,7 @@ def test_a_resnet_has_added_depths_and_indices_of_widths() -> None:
     ("space", "change", "message"),
     [
         (MBV3, {"r": None}, "has no r, image_size or resolution"),
-        (MBV3, {"r": [128, 160]}, r"r is \[128, 160\], expected one size"),
+        (MBV3, {"r": [128, 160]}, r"r is \[128, 160\], expected a single size"),
         (MBV3, {"image_size": 192}, "r 224 and image_size 192, which must be equal"),
         (MBV3, {"r": "224"}, "r has '224', expected a number"),
         (MBV3, {"r": True}, "r has True, expected a number"),

@@ -139,8 +139,8 @@ def test_a_rank_that_dies_is_told_in_one_line(tmp_path: Path) -> None:
     script.write_text(
         "import os\n"
         "from bench.errors import DeviceLostError\n"
-        "from supernet.train.distributed import joined\n"
-        "with joined('cpu') as ranks:\n"
+        "from supernet.train.distributed import process_group\n"
+        "with process_group('cpu') as ranks:\n"
         "    if ranks.rank:\n"
         "        os._exit(0)\n"
         "    try:\n"

@@ -127,7 +127,7 @@ def test_a_file_of_a_statistic_that_nobody_knows_is_damaged(tmp_path: Path) -> N
         ),
         (
             {"networks": NETWORKS, "options": FitOptions(statistic="p90")},
-            "has no p90 of 'box_ms' .a column 'box_p90'.: build it of a sweep",
+            "has no p90 of 'box_ms' .a column 'box_p90'.: build it from a sweep",
         ),
         ({"blocks": FRAME}, "blocks are a DataFrame, expected a LatencyTable or its file"),
         ({"networks": ARCHS}, "measured networks are a list, expected a NetworksTable"),

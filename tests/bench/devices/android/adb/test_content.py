@@ -38,7 +38,7 @@ class Told:
 
 
 @pytest.mark.parametrize(
-    ("said", "chosen"), [(WHOLE, "sha256sum"), ("md5sum\n", "md5sum"), ("sha1sum", "sha1sum")]
+    ("text", "chosen"), [(WHOLE, "sha256sum"), ("md5sum\n", "md5sum"), ("sha1sum", "sha1sum")]
 )
 def test_the_first_program_that_the_phone_has_is_chosen(text: str, chosen: str) -> None:
     assert hash_program(Told(text)) == chosen

@@ -227,7 +227,7 @@ def test_markers_are_told_from_output_wherever_pieces_end(size: int) -> None:
     assert (done.status, done.out, done.err) == (130, b"half line\n@@m2\nlast", b"wrong\nlate\n")
 
 
-@pytest.mark.parametrize("said", [b"@@m s x\n", b"@@m x\n", b"@@m ?\n"])
+@pytest.mark.parametrize("data", [b"@@m s x\n", b"@@m x\n", b"@@m ?\n"])
 def test_a_garbled_marker_is_no_status(data: bytes) -> None:
     with process_of(data, 100) as process, pytest.raises(DeviceLostError, match="garbled"):
         process.wait(5)

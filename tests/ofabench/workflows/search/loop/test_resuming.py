@@ -214,7 +214,7 @@ def test_a_folder_of_another_search_is_refused(tmp_path: Path) -> None:
         loop(tmp_path / "m", measuring=replace(FEW, rounds=3))
     with pytest.raises(FileError, match="holds no measurements of a search"):
         loop(tmp_path / "full")
-    with pytest.raises(FileError, match="its folder does not exist"):
+    with pytest.raises(FileError, match="its parent folder does not exist"):
         loop(tmp_path / "no" / "m")
     (tmp_path / "m" / "search.json").write_text("[]")
     with pytest.raises(FileError, match=r"search\.json is damaged"):
