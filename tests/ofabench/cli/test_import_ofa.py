@@ -79,7 +79,8 @@ def test_a_training_runs_checkpoint_is_read(
 
     assert imported(checkpoint, out) == 0
 
-    assert "read the weights under 'net'; the other entries 'state_dict_ema' are ignored" in capsys.readouterr().err
+    message = "read the weights under 'net'; the other entries 'state_dict_ema' are ignored"
+    assert message in capsys.readouterr().err
     actual, expected = (
         load_trained(out).supernet().state_dict(),
         SuperNet(SPACE, seed=7).state_dict(),
