@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from bench.errors import FileError, InputError
 from bench.files import VALUE_DAMAGE
 from bench.operators.operator import Operator
 from bench.protocol.target import Target
+from latency_models.operators.calibration import Calibration, calibrate
 from latency_models.operators.kind_regression import LEAST_OPERATORS, KindRegression, fit_kind
 from latency_models.operators.measured import (
     COLUMNS,
@@ -32,11 +31,7 @@ from latency_models.tables.storage import (
     target_and_provenance,
 )
 
-Floats = NDArray[np.float64]
 WHAT = "operator predictor"
-UNCALIBRATED = (1.0, 0.0)  # of warm and cold sums, without a measured model
-UNCALIBRATED_STD = 0.2  # relative, then
-LEAST_STD = 0.01  # relative, of a sum of measured operators
 UNKNOWN_STD = 1.0  # relative, of an operator whose kind was hardly measured
 
 
@@ -44,8 +39,8 @@ UNKNOWN_STD = 1.0  # relative, of an operator whose kind was hardly measured
 class OperatorPredictor:
     """Predicts models from measured operators; `models` are measured whole and calibrate the sum.
 
-    An operator costs `warm_share` of its warm latency and `cold_share` of its cold one. One that
-    was not measured is predicted by a regression of its kind.
+    What a measured operator costs in a model follows from its latencies by itself and the
+    `calibration`. One that was not measured is predicted by a regression of its kind.
     """
 
     target: Target
@@ -63,31 +58,22 @@ class OperatorPredictor:
         return {each.operator.digest: each for each in self.operators}
 
     @cached_property
-    def shares(self) -> tuple[float, float]:
-        """`warm_share` and `cold_share`, from the measured models by relative least squares."""
-        rows = self._calibration()
-        if not len(rows):
-            return UNCALIBRATED
-        warm, cold = (float(share) for share in nnls(rows, np.ones(len(rows)))[0])
-        return warm, cold
-
-    @cached_property
-    def relative_std(self) -> float:
-        """Standard deviation of measured models' errors, relative, each model left out once."""
-        rows = self._calibration()
-        if len(rows) < 2:
-            return UNCALIBRATED_STD
-        errors = []
-        for place in range(len(rows)):
-            others = np.delete(rows, place, axis=0)
-            shares, _ = nnls(others, np.ones(len(others)))
-            errors.append(float(rows[place] @ shares) - 1)
-        return max(float(np.sqrt(np.mean(np.square(errors)))), LEAST_STD)
+    def calibration(self) -> Calibration:
+        """What operators cost in a model, from the models measured whole."""
+        sums, ms = [], []
+        for model in self.models:
+            if model.uncut or any(digest not in self.known for digest in model.counts):
+                continue
+            known = [(self.known[digest], count) for digest, count in model.counts.items()]
+            warm_ms = sum(count * each.warm_ms for each, count in known)
+            cold_ms = sum(count * each.cold_ms for each, count in known)
+            sums.append([warm_ms, cold_ms, float(sum(model.counts.values()))])
+            ms.append(model.ms)
+        return calibrate(np.array(sums).reshape(len(sums), 3), np.array(ms))
 
     def cost_ms(self, measured: MeasuredOperator) -> float:
         """Return what a measured operator costs in a model."""
-        warm, cold = self.shares
-        return warm * measured.warm_ms + cold * measured.cold_ms
+        return self.calibration.cost_ms(measured.warm_ms, measured.cold_ms)
 
     def predict(self, model: ModelOperators) -> ModelPrediction:
         """Return the latency of a model, with what it rests on."""
@@ -106,7 +92,9 @@ class OperatorPredictor:
                     relative_std=log_std,
                 )
             )
-        return ModelPrediction.of(costs, model.uncut, self.relative_std, self._rare(missing))
+        return ModelPrediction.of(
+            costs, model.uncut, self.calibration.relative_std, self._rare(missing)
+        )
 
     def with_operators(self, measured: Sequence[MeasuredOperator]) -> Self:
         """Return a predictor that knows these operators too."""
@@ -141,18 +129,6 @@ class OperatorPredictor:
             )
         except (*VALUE_DAMAGE, InputError) as error:
             raise FileError(f"{path} is damaged ({error}); fit it again") from error
-
-    def _calibration(self) -> Floats:
-        """Return warm and cold sums over the latency, (models, 2), of models measured whole."""
-        rows = []
-        for model in self.models:
-            if model.uncut or any(digest not in self.known for digest in model.counts):
-                continue
-            known = [(self.known[digest], count) for digest, count in model.counts.items()]
-            warm = sum(count * each.warm_ms for each, count in known)
-            cold = sum(count * each.cold_ms for each, count in known)
-            rows.append([warm / model.ms, cold / model.ms])
-        return np.array(rows, dtype=np.float64).reshape(len(rows), 2)
 
     @cached_property
     def _by_kind(self) -> Mapping[str, list[MeasuredOperator]]:

@@ -67,11 +67,12 @@ def _fit_models(options: FitCommand) -> int:
         )
     predictor = fit_models(options.models)
     predictor.save(options.out)
-    warm, cold = predictor.shares
+    fitted = predictor.calibration
     print(
-        f"{len(predictor.operators)} operators, {len(predictor.models)} models: a model takes "
-        f"{warm:.2f} of its operators' warm latency and {cold:.2f} of their cold latency, "
-        f"within {predictor.relative_std:.1%} (standard deviation, models left out)"
+        f"{len(predictor.operators)} operators, {len(predictor.models)} models: in a model an "
+        f"operator takes {fitted.warm_share:.2f} of its warm latency and {fitted.cold_share:.2f} "
+        f"of its cold one, less {1e3 * fitted.overhead_ms:.1f} us; standard deviation "
+        f"{fitted.relative_std:.1%}, each model predicted from the others"
     )
     print(f"{options.out}: predictor of {predictor.target.key}")
     return 0
