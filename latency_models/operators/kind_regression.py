@@ -65,7 +65,7 @@ def fit_kind(operators: Sequence[Operator], ms: Floats) -> KindRegression:
     processes = GaussianProcess.of(covariances, noises)
     best = int(np.argmax(processes.log_likelihood(residual)))
     length, scale, noise = tried[best]
-    chosen = GaussianProcess(processes.whitening[best : best + 1])
+    chosen = GaussianProcess(processes.lower[best : best + 1])
     return KindRegression(
         per_unit_ms=np.asarray(per_unit_ms),
         length=length,

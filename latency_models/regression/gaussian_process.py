@@ -5,6 +5,7 @@ repository is solved here; who uses it says what its covariance is.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,15 +16,20 @@ Floats = NDArray[np.float64]
 _JITTERS = (1e-12, 1e-9, 1e-6)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class GaussianProcess:
     """Zero-mean processes under g covariances, each observed at n points with noise.
 
     Attributes:
-        whitening: (g, n, n), inverse of the lower Cholesky factor of covariance plus noise.
+        lower: (g, n, n), lower Cholesky factors of covariance plus noise.
     """
 
-    whitening: Floats
+    lower: Floats
+
+    @cached_property
+    def whitening(self) -> Floats:
+        """Inverses of the factors, (g, n, n); several times as much work as the factors."""
+        return _inverses(self.lower)
 
     @classmethod
     def of(cls, covariances: Floats, noise_variances: Floats | float) -> "GaussianProcess":
@@ -31,7 +37,7 @@ class GaussianProcess:
         observed = np.array(covariances, dtype=np.float64)
         rows = np.arange(observed.shape[-1])
         observed[:, rows, rows] += noise_variances
-        return cls(_inverses(_cholesky(observed)))
+        return cls(_cholesky(observed))
 
     def whiten(self, columns: Floats) -> Floats:
         """Return columns, which broadcast to (g, n, m), with the observations decorrelated."""
@@ -40,9 +46,10 @@ class GaussianProcess:
 
     def weights(self, values: Floats) -> Floats:
         """Return (g, n): a posterior mean is a covariance with the n points times these."""
-        whitened = self.whitening @ values
-        result: Floats = np.einsum("gji,gj->gi", self.whitening, whitened)
-        return result
+        from scipy.linalg import cho_solve
+
+        rows = [cho_solve((factor, True), values, check_finite=False) for factor in self.lower]
+        return np.stack(rows)
 
     def left_out(self, values: Floats) -> Floats:
         """Return values (n,) less their means given all others, (g, n)."""
@@ -57,10 +64,17 @@ class GaussianProcess:
 
     def log_likelihood(self, values: Floats) -> Floats:
         """Return the logarithm of the density of values (n,), (g,)."""
-        whitened = self.whitening @ values
-        log_diagonal = np.log(np.diagonal(self.whitening, axis1=1, axis2=2)).sum(axis=1)
+        from scipy.linalg import solve_triangular
+
+        whitened = np.stack(
+            [
+                solve_triangular(factor, values, lower=True, check_finite=False)
+                for factor in self.lower
+            ]
+        )
+        log_diagonal = np.log(np.diagonal(self.lower, axis1=1, axis2=2)).sum(axis=1)
         half_log_2pi = 0.5 * len(values) * np.log(2 * np.pi)
-        result: Floats = log_diagonal - 0.5 * (whitened**2).sum(axis=1) - half_log_2pi
+        result: Floats = -log_diagonal - 0.5 * (whitened**2).sum(axis=1) - half_log_2pi
         return result
 
     def variances(self, cross: Floats, prior: Floats) -> Floats:

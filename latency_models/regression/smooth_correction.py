@@ -6,13 +6,14 @@ and Williams, 2006, equation 2.25): a table of knots.
 """
 
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latency_models.regression.block_kernel import WITHIN_KIND, squared_exponential
-from latency_models.regression.robust_gp import NORMAL
-from latency_models.regression.variance_components import VarianceComponents, grid_of, spread_rows
+from latency_models.regression.gaussian_process import GaussianProcess
+from latency_models.regression.variance_components import spread_rows
 
 Floats = NDArray[np.float64]
 
@@ -62,19 +63,22 @@ class SmoothCorrection:
 def fit_smooth(matrix: Floats, logs: Floats) -> SmoothCorrection:
     """Fit residuals (n,) of the logarithms of latencies; hyperparameters by their likelihood."""
     positions, rows = WITHIN_KIND.positions(matrix), spread_rows(len(logs), MOST_TO_CHOOSE)
-    grid = grid_of(SCALES, NOISES, (1.0,))
-    chosen = {
-        stretch: _process(positions[rows] / stretch, logs[rows]).choose(grid, NORMAL)
+    tried = list(product(SCALES, NOISES))
+    scales, noises = (np.array(column) for column in zip(*tried, strict=True))
+    likelihoods = [
+        _processes(positions[rows] / stretch, scales, noises).log_likelihood(logs[rows])
         for stretch in STRETCHES
-    }
-    stretch = max(chosen, key=lambda tried: chosen[tried][1])
-    scales, _ = chosen[stretch]
+    ]
+    best_stretch, best = np.unravel_index(np.argmax(likelihoods), (len(STRETCHES), len(tried)))
+    stretch = STRETCHES[best_stretch]
     knots = positions / stretch
-    solution = _process(knots, logs).solve(scales[None], NORMAL)
-    weights = scales[0] ** 2 * solution.weights[0]
+    chosen = slice(best, best + 1)
+    process = _processes(knots, scales[chosen], noises[chosen])
+    weights = scales[best] ** 2 * process.weights(logs)[0]
     return SmoothCorrection(stretch=stretch, places=knots, weights=weights)
 
 
-def _process(positions: Floats, logs: Floats) -> VarianceComponents:
+def _processes(positions: Floats, scales: Floats, noises: Floats) -> GaussianProcess:
+    """Return processes of g scales and noises (g,), observed at the positions."""
     similarity = squared_exponential(positions, positions)
-    return VarianceComponents(values=logs, fixed=0.0, parts=similarity[None])
+    return GaussianProcess.of(scales[:, None, None] ** 2 * similarity, noises[:, None] ** 2)
