@@ -133,9 +133,9 @@ def _read(kept: Path) -> Iterator[dict[str, Any]]:
 def tables(results: Sequence[dict[str, Any]], figures: Sequence[str]) -> Iterator[str]:
     """A markdown table for each figure: columns of the data by numbers of networks."""
     rows = [
-        (result["column"], _method(result["priors"], name), result["networks"], told)
+        (result["column"], _method(result["priors"], name), result["networks"], errors)
         for result in results
-        for name, told in result["methods"].items()
+        for name, errors in result["methods"].items()
     ]
     sizes = sorted({networks for _, _, networks, _ in rows})
     for figure in figures:

@@ -70,10 +70,10 @@ def configured(folder: Path) -> list[PublishedNetwork]:
     """Networks of the authors' own files that the shared data lack, latencies from their names."""
     result = []
     for path in sorted(folder.rglob("net.config")):
-        told = re.fullmatch(r"(?:s7edge|LG-G8)_lat-(\d+)ms.*", path.parent.name)
-        if told:
+        match = re.fullmatch(r"(?:s7edge|LG-G8)_lat-(\d+)ms.*", path.parent.name)
+        if match:
             (network,) = read_networks(path, [])
-            result.append(replace(network, latency_ms=float(told[1])))
+            result.append(replace(network, latency_ms=float(match[1])))
     return result
 
 

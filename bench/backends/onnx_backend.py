@@ -84,8 +84,7 @@ class OnnxBackend:
     def load_model_file(self, file: ModelFile, target: Target, *, seed: int = 0) -> OnnxFileModel:
         """Load an ONNX file of any origin from its path, so that external data is found."""
         self.version()
-        source = str(file.path) if file.data is None else file.data
-        session = open_session(source, target.threads, optimise=file.optimise)
+        session = open_session(file.source, target.threads, optimise=file.optimise)
         try:
             return OnnxFileModel(session, file, seed)
         except refusals() as error:

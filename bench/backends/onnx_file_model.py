@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bench.backends.onnx_session import open_session
 from bench.errors import FileError, InputError
 from bench.models.model_file import ModelFile
-from bench.models.tensors import InputSpec, check_values, fix_shapes, random_values
+from bench.models.tensors import InputSpec
 from bench.protocol.backend import Array
 
 _DTYPES = {
@@ -36,7 +36,7 @@ class OnnxFileModel:
 
     def __init__(self, session: Any, file: ModelFile, seed: int) -> None:
         self.inputs = input_specs(session)
-        values = _values(self.inputs, file, seed)
+        values = file.input_values(self.inputs, seed)
         self._session = session
         self._names = list(values)
         self._binding = session.io_binding()
@@ -91,9 +91,7 @@ def input_specs(session: Any) -> tuple[InputSpec, ...]:
 
 def session_inputs(file: ModelFile, threads: int) -> tuple[InputSpec, ...]:
     """Return the inputs that a file declares; its graph is not optimised for that."""
-    source = str(file.path) if file.data is None else file.data
-    session = open_session(source, threads, optimise=False)
-    return input_specs(session)
+    return input_specs(open_session(file.source, threads, optimise=False))
 
 
 def external_files(path: Path) -> tuple[Path, ...]:
@@ -133,14 +131,8 @@ def _input_spec(given: Any) -> InputSpec:
     return InputSpec(name=given.name, dtype=_DTYPES[kind], shape=shape)
 
 
-def _values(inputs: tuple[InputSpec, ...], file: ModelFile, seed: int) -> dict[str, NDArray[Any]]:
-    if file.values is not None:
-        return check_values(inputs, file.values)
-    return random_values(fix_shapes(inputs, file.shapes), np.random.default_rng(seed))
-
-
 def _like(kind: Any, value: Any) -> Any:
     """Return a new tensor of the shape and type of another."""
-    if value.data_type() in ("tensor(bfloat16)",):
+    if value.data_type() == "tensor(bfloat16)":  # numpy has no such type
         return value
     return kind.ortvalue_from_shape_and_type(list(value.shape()), value.numpy().dtype.type)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bench.errors import FileError, InputError
 from bench.models.model_file import ModelFile
-from bench.models.tensors import InputSpec, check_values, fix_shapes, random_values
+from bench.models.tensors import InputSpec
 from bench.protocol.backend import Array
 
 
@@ -20,12 +20,7 @@ class TfliteFileModel:
         self._interpreter = interpreter
         self._details = interpreter.get_input_details()
         self.inputs = tuple(_input_spec(detail) for detail in self._details)
-        if file.values is not None:
-            values = check_values(self.inputs, file.values)
-        else:
-            values = random_values(
-                fix_shapes(self.inputs, file.shapes), np.random.default_rng(seed)
-            )
+        values = file.input_values(self.inputs, seed)
         self._resize(values)
         interpreter.allocate_tensors()
         for detail in self._details:

@@ -1,7 +1,7 @@
 """`ModelFile`: a model in a runtime's own format, with the inputs that it is timed with."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 from bench.digests import content_digest, file_digest
 from bench.errors import FileError, InputError
 from bench.files import read_bytes
-from bench.models.tensors import ShapeChoice
+from bench.models.tensors import (
+    InputSpec,
+    ShapeChoice,
+    check_values,
+    fix_shapes,
+    random_values,
+)
 
 BACKEND_OF_SUFFIX = {".onnx": "onnx", ".tflite": "tflite", ".json": "fake"}
 DIGEST_CHARACTERS = 32
@@ -73,6 +79,17 @@ class ModelFile:
             return sum(path.stat().st_size for path in (self.path, *self.external))
         except OSError as error:
             raise FileError(f"cannot read {self.path}: {error.strerror or error}") from error
+
+    @property
+    def source(self) -> str | bytes:
+        """What a runtime loads: the path, so that external data is found, else the content."""
+        return str(self.path) if self.data is None else self.data
+
+    def input_values(self, inputs: Sequence[InputSpec], seed: int = 0) -> dict[str, NDArray[Any]]:
+        """Return the values of the inputs that the file declares: those given, or random ones."""
+        if self.values is not None:
+            return check_values(inputs, self.values)
+        return random_values(fix_shapes(inputs, self.shapes), np.random.default_rng(seed))
 
     def content(self) -> bytes:
         """Read the file itself, for a device that takes single files only."""

@@ -1,8 +1,8 @@
 """Random interleaving: every workload once a round, each round in a new random order.
 
 An inference that is repeated alone finds its weights in the nearest cache, and its figure keeps the
-drift of that minute. Random rounds spread both evenly over all workloads; what moves all of them
-together is estimated by `bench.timing.drift`.
+drift of that minute. Random rounds spread both evenly over all workloads; drift, which
+changes all of them together, is estimated by `bench.timing.drift`.
 """
 
 import gc

@@ -9,7 +9,9 @@ from scipy.optimize import nnls
 
 from bench.operators.operator import Operator
 from latency_models.operators.measured import work_matrix
+from latency_models.regression.block_kernel import squared_exponential
 from latency_models.regression.gaussian_process import GaussianProcess
+from latency_models.regression.smooth_process import Grid, processes
 
 Floats = NDArray[np.float64]
 
@@ -41,7 +43,7 @@ class KindRegression:
     def predict(self, operators: Sequence[Operator]) -> tuple[Floats, Floats]:
         """Return latencies in ms, (m,), and standard deviations of their logarithms, (m,)."""
         work = work_matrix(operators)
-        cross = self.scale**2 * _similarity(_logarithms(work) / self.length, self.places)
+        cross = self.scale**2 * squared_exponential(_logarithms(work) / self.length, self.places)
         base_ms = np.maximum(work @ self.per_unit_ms, _LEAST_MS)
         prior = np.full((1, len(operators)), self.scale**2)
         variance = self.process.variances(cross[None], prior)[0] + self.noise**2
@@ -56,16 +58,10 @@ def fit_kind(operators: Sequence[Operator], ms: Floats) -> KindRegression:
     work = work_matrix(operators)
     per_unit_ms, _ = nnls(work / ms[:, None], np.ones(len(ms)))
     residual = np.log(ms / np.maximum(work @ per_unit_ms, _LEAST_MS))
-    tried = [(length, scale, noise) for length in LENGTHS for scale in SCALES for noise in NOISES]
     places = _logarithms(work)
-    covariances = np.stack(
-        [scale**2 * _similarity(places / length, places / length) for length, scale, _ in tried]
-    )
-    noises = np.array([[noise**2] for _, _, noise in tried])
-    processes = GaussianProcess.of(covariances, noises)
-    best = int(np.argmax(processes.log_likelihood(residual)))
-    length, scale, noise = tried[best]
-    chosen = GaussianProcess(processes.lower[best : best + 1])
+    grid = Grid(stretches=LENGTHS, scales=SCALES, noises=NOISES)
+    length, scale, noise = grid.most_likely(places, residual)
+    chosen = processes(places / length, np.array([scale]), np.array([noise]))
     return KindRegression(
         per_unit_ms=np.asarray(per_unit_ms),
         length=length,
@@ -80,11 +76,4 @@ def fit_kind(operators: Sequence[Operator], ms: Floats) -> KindRegression:
 def _logarithms(work: Floats) -> Floats:
     """Return the work in doublings, without the constant."""
     result: Floats = np.log2(1 + work[:, 1:])
-    return result
-
-
-def _similarity(a: Floats, b: Floats) -> Floats:
-    """Return squared-exponential similarities (len(a), len(b))."""
-    squares = ((a[:, None, :] - b[None, :, :]) ** 2).sum(axis=-1)
-    result: Floats = np.exp(-0.5 * squares)
     return result

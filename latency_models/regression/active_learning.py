@@ -95,8 +95,8 @@ def covering(
 ) -> list[int]:
     """Return blocks that together have every value that any of `specs` has, for at most `budget`.
 
-    After them no block is outside the predictor's domain. Chosen greedily, by new values for the
-    price; `measured` are rows of `specs` that need no more.
+    After them no block is outside the predictor's domain. Blocks are chosen one at a
+    time, by new values for the price; `measured` are rows of `specs` that need no more.
     """
     values = [{(spec.kind, *pair) for pair in values_of(spec)} for spec in specs]
     unseen = set().union(*values) - set().union(*(values[row] for row in measured))

@@ -6,13 +6,12 @@ and Williams, 2006, equation 2.25): a table of knots.
 """
 
 from dataclasses import dataclass, replace
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latency_models.regression.block_kernel import WITHIN_KIND, squared_exponential
-from latency_models.regression.gaussian_process import GaussianProcess
+from latency_models.regression.smooth_process import Grid, processes
 from latency_models.regression.variance_components import spread_rows
 
 Floats = NDArray[np.float64]
@@ -63,22 +62,10 @@ class SmoothCorrection:
 def fit_smooth(matrix: Floats, logs: Floats) -> SmoothCorrection:
     """Fit residuals (n,) of the logarithms of latencies; hyperparameters by their likelihood."""
     positions, rows = WITHIN_KIND.positions(matrix), spread_rows(len(logs), MOST_TO_CHOOSE)
-    tried = list(product(SCALES, NOISES))
-    scales, noises = (np.array(column) for column in zip(*tried, strict=True))
-    likelihoods = [
-        _processes(positions[rows] / stretch, scales, noises).log_likelihood(logs[rows])
-        for stretch in STRETCHES
-    ]
-    best_stretch, best = np.unravel_index(np.argmax(likelihoods), (len(STRETCHES), len(tried)))
-    stretch = STRETCHES[best_stretch]
+    grid = Grid(stretches=STRETCHES, scales=SCALES, noises=NOISES)
+    stretch, scale, noise = grid.most_likely(positions[rows], logs[rows])
     knots = positions / stretch
-    chosen = slice(best, best + 1)
-    process = _processes(knots, scales[chosen], noises[chosen])
-    weights = scales[best] ** 2 * process.weights(logs)[0]
-    return SmoothCorrection(stretch=stretch, places=knots, weights=weights)
-
-
-def _processes(positions: Floats, scales: Floats, noises: Floats) -> GaussianProcess:
-    """Return processes of g scales and noises (g,), observed at the positions."""
-    similarity = squared_exponential(positions, positions)
-    return GaussianProcess.of(scales[:, None, None] ** 2 * similarity, noises[:, None] ** 2)
+    process = processes(knots, np.array([scale]), np.array([noise]))
+    return SmoothCorrection(
+        stretch=stretch, places=knots, weights=scale**2 * process.weights(logs)[0]
+    )

@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import InputError
-from bench.models.tensors import parse_shape
 from bench.options import MILLISECONDS, SHARE, Options, nested, option
 from ofabench.options import shared
 from ofabench.options.device import DeviceOptions
+from ofabench.options.model_inputs import ModelInputOptions
 from ofabench.options.sweep import BURST, REPLICATES, ROUNDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MeasureOptions(Options):
+class MeasureOptions(ModelInputOptions):
     """How model files are measured, and with which inputs.
 
     Example:
@@ -20,20 +20,6 @@ class MeasureOptions(Options):
         6
     """
 
-    shape: tuple[str, ...] = option(
-        (),
-        repeat=True,
-        metavar="NAME=1x3x224x224",
-        help="shape of a dynamic input, without NAME= of the only one; can be repeated",
-    )
-    batch: int | None = option(
-        None, minimum=1, metavar="N", help="size of every dynamic first dimension"
-    )
-    inputs: Path | None = option(
-        None,
-        metavar="VALUES.npz",
-        help="input values by name, from numpy.savez (default: random ones of each type)",
-    )
     operators: bool = option(
         False,
         help="measure each distinct operator of ONNX files too, in the same rounds (this machine)",
@@ -59,11 +45,6 @@ class MeasureOptions(Options):
     cache: str = option("warm", choices=("warm", "cold"), help="which samples of a burst count")
     seed: int = shared.seed("of orders and random inputs")
     force: bool = shared.force()
-
-    def check(self) -> None:
-        """See that every shape can be read."""
-        for text in self.shape:
-            parse_shape(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,13 +112,10 @@ class MeasureRequest(Options):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProbeRequest(Options):
+class ProbeRequest(ModelInputOptions):
     """What a worker process loads and runs once, to learn what loading it costs."""
 
     file: Path = option(positional=True, metavar="FILE", help="")
     backend: str = option(help="")
     threads: int = option(1, help="")
     cores: str = option("", help="")
-    shape: tuple[str, ...] = option((), repeat=True, help="")
-    batch: int | None = option(None, help="")
-    inputs: Path | None = option(None, help="")

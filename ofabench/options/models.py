@@ -1,15 +1,14 @@
 """Options of predicting models of any origin from their operators."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from bench.errors import InputError
-from bench.models.tensors import parse_shape
-from bench.options import SHARE, Options, option
+from bench.options import SHARE, option
+from ofabench.options.model_inputs import ModelInputOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PredictModelOptions(Options):
+class PredictModelOptions(ModelInputOptions):
     """Inputs of the models, and what is done about operators that were not measured.
 
     Example:
@@ -17,13 +16,6 @@ class PredictModelOptions(Options):
         0.8
     """
 
-    shape: tuple[str, ...] = option(
-        (), repeat=True, metavar="NAME=1x3x224x224", help="shape of a dynamic input of a model"
-    )
-    batch: int | None = option(
-        None, minimum=1, metavar="N", help="size of every dynamic first dimension of a model"
-    )
-    inputs: Path | None = option(None, metavar="VALUES.npz", help="input values of a model")
     strict: bool = option(
         False, help="refuse a model with operators of a kind that was hardly ever measured"
     )
@@ -40,7 +32,6 @@ class PredictModelOptions(Options):
 
     def check(self) -> None:
         """See that shapes can be read and the share is one."""
-        for text in self.shape:
-            parse_shape(text)
+        ModelInputOptions.check(self)
         if not 0 < self.share <= 1:
             raise InputError(f"--share is {self.share}, expected above 0 and at most 100%")

@@ -10,7 +10,7 @@ class SearchProgress:
     """Progress of a search. `costs` (of the best network) and `limits` are by name of the limit.
 
     Budgets may be None. `front` is the size of a front, None in a search for a single network.
-    `accuracy` is a fraction, None while no network is within the limits. `idle` of at most
+    `accuracy` is a fraction, None while no network meets the limits. `idle` of at most
     `patience` generations have brought no improvement.
     """
 

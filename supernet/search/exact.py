@@ -53,7 +53,7 @@ _FULL_EFFORT = SearchEffort()
 def best_of_sum(
     problem: Separable, keep: int = 1, above: float = -np.inf, effort: SearchEffort = _FULL_EFFORT
 ) -> BestNetworks | None:
-    """Find the best networks of any resolution; None where none is within the limits.
+    """Find the best networks of any resolution; None where none meets the limits.
 
     Also None where no value exceeds `above`. Of `keep` networks the first is the best; the others
     are good, but not necessarily the next best. Costs must be finite, and their terms not below 0.

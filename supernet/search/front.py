@@ -99,7 +99,7 @@ def search_front(
     """Find the front of a problem with objectives; return `points` of it, cheapest first.
 
     The same seed gives the same front, unless the time limit ends the search. Raises
-    `InfeasibleError` where no network is within the constraints.
+    `InfeasibleError` where no network meets the constraints.
     """
     if not 1 <= len(problem.objectives) <= MOST_OBJECTIVES:
         raise InputError(

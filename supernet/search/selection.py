@@ -58,7 +58,7 @@ def selection_effect(  # noqa: PLR0913 - the parts of a search, and the predicto
 ) -> Selection:
     """Simulate the selection effect of searches under `limited`, a limit on `predictor`.
 
-    Draws in which no network is within the limits are ignored.
+    Draws in which no network meets the limits are ignored.
     """
     error_model = _ErringPredictor.of(space, predictor, seed)
     predicted = limited.predicted or limited.costs

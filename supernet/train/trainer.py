@@ -34,7 +34,7 @@ def train(
 
     On a CPU, equal recipes, images, threads and ranks give equal weights, also after a stop and a
     resume. Raises `InputError` where recipe, data and ranks are incompatible, `out` is of another
-    recipe, or the loss diverges; `InfeasibleError` where no network is within the limits;
+    recipe, or the loss diverges; `InfeasibleError` where no network meets the limits;
     `InterruptedSweepError` after a requested stop, with everything saved.
     """
     running, sampling = running or RunOptions(), sampling or Sampling()

@@ -126,7 +126,7 @@ def fit_categories(  # noqa: PLR0913
 def _vocabulary(
     columns: tuple[str, ...], codes: Codes, priors: Sequence[CategoryPredictor]
 ) -> Vocabulary:
-    """Categories by column; columns of one name share all of theirs."""
+    """Categories by column; columns of the same name have the same categories."""
     by_stem: dict[str, set[int]] = {}
     for place, column in enumerate(columns):
         own = by_stem.setdefault(stem_of(column), set())

@@ -1,6 +1,6 @@
 """Verdicts on measured model files: a limit, and a comparison with an earlier measurement."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ class BaselineRatio:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """What a measurement was held against.
+    """Verdicts of a measurement: its limits, and the comparison with its baseline.
 
     Attributes:
         ratios: for each model that the baseline has too.
@@ -51,10 +51,7 @@ class Gate:
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""
         return {
-            "ratios": [
-                {name: getattr(ratio, name) for name in BaselineRatio.__slots__}
-                for ratio in self.ratios
-            ],
+            "ratios": [asdict(ratio) for ratio in self.ratios],
             "failures": list(self.failures),
             "missing": list(self.missing),
         }

@@ -5,27 +5,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from bench.backends.registry import get_backend
 from bench.errors import InputError
 from bench.models.model_file import ModelFile, read_values
 from bench.models.tensors import ShapeChoice, parse_shape
 from bench.protocol.backend import Backend
+from ofabench.options.model_inputs import ModelInputOptions
 
 
-class InputOptions(Protocol):
-    """The options that say what a model's inputs are."""
-
-    @property
-    def shape(self) -> tuple[str, ...]: ...
-    @property
-    def batch(self) -> int | None: ...
-    @property
-    def inputs(self) -> Path | None: ...
-
-
-def read_model(path: Path, name: str, options: InputOptions) -> ModelFile:
+def read_model(path: Path, name: str, options: ModelInputOptions) -> ModelFile:
     """Return a model file with the inputs that the options give it.
 
     `FileError` where it cannot be read, `InputError` for a suffix that no backend has.

@@ -4,11 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from bench.errors import FileError
 from bench.models.model_file import ModelFile
-from bench.models.tensors import fix_shapes, random_values
 from bench.operators.cut import CutModel, cut
 from bench.operators.graph import executed_graph
 from bench.operators.operator import Operator
@@ -29,18 +26,14 @@ def cut_file(model: ModelFile, threads: int) -> CutModel:
     from bench.backends.onnx_backend import OnnxBackend
 
     OnnxBackend().version()
-    source = str(model.path) if model.data is None else model.data
-    return cut(executed_graph(source, input_values(model, threads), threads))
+    return cut(executed_graph(model.source, input_values(model, threads), threads))
 
 
 def input_values(model: ModelFile, threads: int) -> Mapping[str, Any]:
     """Return the values of an ONNX file's inputs: those given with it, or random ones."""
     from bench.backends.onnx_file_model import session_inputs
 
-    if model.values is not None:
-        return model.values
-    inputs = session_inputs(model, threads)
-    return random_values(fix_shapes(inputs, model.shapes), np.random.default_rng(0))
+    return model.input_values(session_inputs(model, threads))
 
 
 def operator_workload(operator: Operator) -> Workload:

@@ -15,10 +15,16 @@ from latency_models.operators.prediction import ModelPrediction
 from latency_models.operators.predictor import OperatorPredictor
 from ofabench.options.models import PredictModelOptions
 from ofabench.workflows.measure.model_files import named_paths, read_model
-from ofabench.workflows.measure.operators import cut_file, model_operators, operator_workload
+from ofabench.workflows.measure.operators import (
+    ROLE,
+    cut_file,
+    model_operators,
+    operator_workload,
+)
 
 if TYPE_CHECKING:
     from bench.models.model_file import ModelFile
+    from bench.operators.operator import Operator
 
 logger = logging.getLogger(__name__)
 DEFAULTS = PredictModelOptions()
@@ -154,11 +160,11 @@ def _with_missing(
     progress: Progress,
 ) -> OperatorPredictor:
     """Return a predictor that knows the missing operators that carry most of the unknown time."""
-    wanted: dict[str, ModelFile] = {}
+    wanted: dict[str, tuple[Operator, ModelFile]] = {}
     for cut in cuts:
         missing = predictor.predict(model_operators(cut)).missing(options.share)
         files = {operator.digest: (operator, file) for operator, file in cut.operators}
-        wanted |= {operator.digest: files[operator.digest] for operator in missing}  # type: ignore[misc]
+        wanted |= {operator.digest: files[operator.digest] for operator in missing}
     if not wanted:
         return predictor
     return predictor.with_operators(_measured(predictor, wanted, options, progress))
@@ -166,7 +172,7 @@ def _with_missing(
 
 def _measured(
     predictor: OperatorPredictor,
-    wanted: Mapping[str, Any],
+    wanted: Mapping[str, "tuple[Operator, ModelFile]"],
     options: PredictModelOptions,
     progress: Progress,
 ) -> list[MeasuredOperator]:
@@ -202,5 +208,5 @@ def _measured(
             return [
                 measured_operator(measurement)
                 for measurement in store.measurements()
-                if measurement.workload.role == "operator"
+                if measurement.workload.role == ROLE
             ]

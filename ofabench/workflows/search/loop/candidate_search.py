@@ -117,7 +117,7 @@ def _best_measured(state: LoopState) -> Candidate | None:
 
 
 def check_feasible(search: CandidateSearch) -> None:
-    """Raise if no network is predicted within the limits."""
+    """Raise if no network is predicted to meet the limits."""
     from supernet.search.infeasible import why_infeasible
 
     nearest = search.run.archive.all().top(1)
@@ -126,7 +126,7 @@ def check_feasible(search: CandidateSearch) -> None:
 
 
 def check_measured(state: LoopState, search: CandidateSearch) -> None:
-    """Raise if no measured network is within the limit."""
+    """Raise if no measured network meets the limit."""
     if any(candidate.within for candidate in state.candidates):
         return
     limit = state.task.limit

@@ -49,7 +49,7 @@ class Loop:
     def measured(self) -> LoopEnd:
         """Search and measure until the best network is measured, or iterations or time run out.
 
-        `InfeasibleError` where no network is predicted within the limits, before anything is
+        `InfeasibleError` where no network is predicted to meet the limits, before anything is
         measured or written.
         """
         self.folder.check(self.task)

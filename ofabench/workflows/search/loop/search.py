@@ -65,7 +65,7 @@ def search_on_device(  # noqa: PLR0913 - what is searched, its limits, and where
         `limit_met` says whether the last of these was within the limit.
 
     Raises:
-        InfeasibleError: no network is predicted within the limits, or no measured network is within
+        InfeasibleError: no network is predicted to meet the limits, or no measured network meets
             them.
         TargetMismatchError: the device is not the predictor's.
         DeviceError: the device is busy or was lost; finished measurements are kept.
