@@ -76,14 +76,14 @@ class RestedCpu(ob.LocalDevice):
         """A figure of a rested processor means something else: another target."""
         return (*super().options(), ("rest_s", str(self.REST_S)))
 
-    def run_load(
+    def run_replicate(
         self,
         work: Sequence[ob.Workload],
         backend: ob.Backend,
         target: ob.Target,
-        plan: ob.LoadPlan,
-    ) -> Generator[ob.PassResult]:
-        for result in super().run_load(work, backend, target, plan):
+        plan: ob.ReplicatePlan,
+    ) -> Generator[ob.RoundResult]:
+        for result in super().run_replicate(work, backend, target, plan):
             yield result
             time.sleep(self.REST_S)
 

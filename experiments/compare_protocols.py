@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from bench.backends.registry import get_backend
 from bench.devices.cpu.local import LocalDevice, load_models, pinned
 from bench.protocol.backend import Backend
-from bench.protocol.device import LoadPlan, Workload
+from bench.protocol.device import ReplicatePlan, Workload
 from bench.protocol.target import Target
 from bench.timing.aggregation import MeasuredRound, Replicate, derive_measurements
 from bench.timing.interleaving import collector_off
@@ -135,12 +135,15 @@ def sweep(work: list[Workload], backend: Backend, target: Target, plan: SweepPla
     number = {fromkey: i for i, fromkey in enumerate(dict.fromkeys(places))}
     loads = []
     for load in range(plan.replicates):
-        replicate_plan = LoadPlan(passes=plan.rounds, calls=plan.samples, seed=load)
+        replicate_plan = ReplicatePlan(rounds=plan.rounds, samples=plan.samples, seed=load)
         passes = tuple(
             MeasuredRound(
-                samples_ns=one.samples_ns, order=one.order, retaken=one.retaken, facts=one.facts
+                samples_ns=one.samples_ns,
+                order=one.order,
+                repeated_bursts=one.repeated_bursts,
+                facts=one.facts,
             )
-            for one in LocalDevice().run_load(places, backend, target, replicate_plan)
+            for one in LocalDevice().run_replicate(places, backend, target, replicate_plan)
         )
         ids = tuple(number[place] for place in places)
         loads.append(Replicate(group=0, number=load, workloads=ids, rounds=passes))

@@ -24,7 +24,7 @@ from bench.devices.android.runner.bundle import Bundle, ensure_bundle
 from bench.devices.android.runner.runner_protocol import PASS, Job, RoundEnded, parse_line
 from bench.devices.cpu.local import LocalDevice, choose_cores, parse_cores
 from bench.errors import OfabenchError
-from bench.protocol.device import LoadPlan, Workload
+from bench.protocol.device import ReplicatePlan, Workload
 from bench.protocol.target import Target
 from bench.timing.measurement import warm_ns
 from bench.timing.references import with_references
@@ -73,8 +73,8 @@ def compare(args: argparse.Namespace) -> dict[str, float]:
             model = random_model(workload.blocks, seed=0)
             (folder / f"m{number}.tflite").write_bytes(backend.serialise(model))
         for load in range(args.loads):
-            plan = LoadPlan(passes=args.passes, calls=3, seed=args.seed + load)
-            results = LocalDevice().run_load(work, backend, target, plan)
+            plan = ReplicatePlan(rounds=args.passes, samples=3, seed=args.seed + load)
+            results = LocalDevice().run_replicate(work, backend, target, plan)
             python.append(load_ns([result.samples_ns for result in results]))
             runner.append(load_ns(runner_load(bundle, folder, len(work), plan, target.cores)))
     ours, theirs = np.stack(runner)[:, : args.blocks], np.stack(python)[:, : args.blocks]
@@ -104,19 +104,19 @@ def halves_apart(loads_ns: Floats) -> float:
 
 
 def runner_load(
-    bundle: Bundle, folder: Path, count: int, plan: LoadPlan, cores: str
+    bundle: Bundle, folder: Path, count: int, plan: ReplicatePlan, cores: str
 ) -> list[Floats]:
     """One load on the runner: its passes."""
     mask = sum(1 << core for core in parse_cores(cores))
     names = tuple(f"m{number}.tflite" for number in range(count))
     job = Job(
-        threads=1, cores=f"{mask:x}", fp16=False, samples=plan.calls, seed=plan.seed, models=names
+        threads=1, cores=f"{mask:x}", fp16=False, samples=plan.samples, seed=plan.seed, models=names
     )
     (folder / "job").write_text(job.text())
     done = subprocess.run(
         [*bundle.start, str(folder / "job")],
         cwd=bundle.folder,
-        input=PASS * plan.passes,
+        input=PASS * plan.rounds,
         capture_output=True,
         check=True,
     )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bench.devices.registry import register_device
     from bench.errors import OfabenchError
     from bench.protocol.backend import Backend, LoadedModel
-    from bench.protocol.device import Device, LoadPlan, PassResult, Workload
+    from bench.protocol.device import Device, ReplicatePlan, RoundResult, Workload
     from bench.protocol.target import Target
     from latency_models.operators.prediction import ModelPrediction
     from latency_models.operators.predictor import OperatorPredictor
@@ -109,7 +109,7 @@ _MODULES = {
     "Front": "ofabench.workflows.search.result",
     "LatencyPredictor": "ofabench.workflows.latency.predictor",
     "LatencyTable": "latency_models.tables.table",
-    "LoadPlan": "bench.protocol.device",
+    "ReplicatePlan": "bench.protocol.device",
     "LoadedModel": "bench.protocol.backend",
     "LocalDevice": "bench.devices.cpu.local",
     "MeasureOptions": "ofabench.options.measure",
@@ -123,7 +123,7 @@ _MODULES = {
     "NetworksTable": "latency_models.tables.networks",
     "OfabenchError": "bench.errors",
     "OperatorPredictor": "latency_models.operators.predictor",
-    "PassResult": "bench.protocol.device",
+    "RoundResult": "bench.protocol.device",
     "PredictModelOptions": "ofabench.options.models",
     "PredictedModels": "ofabench.workflows.models.predict_models",
     "Predictions": "ofabench.workflows.latency.predictions",
@@ -196,7 +196,6 @@ __all__ = [
     "Front",
     "LatencyPredictor",
     "LatencyTable",
-    "LoadPlan",
     "LoadedModel",
     "LocalDevice",
     "MeasureOptions",
@@ -210,11 +209,12 @@ __all__ = [
     "NetworksTable",
     "OfabenchError",
     "OperatorPredictor",
-    "PassResult",
     "PredictModelOptions",
     "PredictedModels",
     "Predictions",
     "ProfileOptions",
+    "ReplicatePlan",
+    "RoundResult",
     "SearchOptions",
     "SearchResult",
     "SearchSpace",

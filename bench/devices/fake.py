@@ -10,7 +10,7 @@ from bench.backends.fake import FakeBackend, FakeModel
 from bench.blocks.model import Model
 from bench.errors import DeviceError, UnrunnableError
 from bench.protocol.backend import Array, Backend
-from bench.protocol.device import Facts, LoadPlan, ModelCosts, PassResult, Workload
+from bench.protocol.device import Facts, ModelCosts, ReplicatePlan, RoundResult, Workload
 from bench.protocol.target import Target
 from bench.timing.host_bursts import time_rounds
 
@@ -70,7 +70,7 @@ class FakeDevice:
     def options(self) -> tuple[tuple[str, str], ...]:
         return ()
 
-    def load_costs(self) -> ModelCosts:
+    def model_costs(self) -> ModelCosts:
         return ModelCosts()
 
     def lock_name(self) -> str | None:
@@ -85,9 +85,9 @@ class FakeDevice:
         """Compute through the backend, in this process."""
         return backend.load_file(content, target).infer(images)
 
-    def run_load(
-        self, work: Sequence[Workload], backend: Backend, target: Target, plan: LoadPlan
-    ) -> Generator[PassResult]:
+    def run_replicate(
+        self, work: Sequence[Workload], backend: Backend, target: Target, plan: ReplicatePlan
+    ) -> Generator[RoundResult]:
         """Time by the simulated clock; results depend on the replicate's seed only."""
         for place, workload in enumerate(work):
             sizes = (block.in_bytes + block.out_bytes for block in workload.blocks)

@@ -42,28 +42,29 @@ class Workload:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoadPlan:
+class ReplicatePlan:
     """How one replicate is measured: all that its figures depend on besides the device."""
 
-    passes: int = 30  # rounds, at most: the sweep stops when enough of them can be used
-    calls: int = 3  # samples of a burst
+    rounds: int = 30  # rounds, at most: the sweep stops when enough of them can be used
+    samples: int = 3  # samples of a burst
     seed: int = 0  # of this replicate: order of bursts, weights, inputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PassResult:
+class RoundResult:
     """One round over a replicate's workloads, as it was measured."""
 
     samples_ns: NDArray[np.float64]  # workloads x samples of a burst, in the order of the workloads
     # The workload of each burst in the order of measuring, repeated bursts included.
     order: NDArray[np.int64]
-    retaken: int = 0  # number of repeated bursts: preempted, or with time stolen by the hypervisor
+    # Number of repeated bursts: preempted, or with time stolen by the hypervisor.
+    repeated_bursts: int = 0
     # Clocks, temperature, load average, ... after the round.
     facts: Facts = field(default_factory=dict)
-    # Samples of the disturbed bursts that were repeated, `retaken` x samples, in the order of
-    # `order`; NaN where the device timed a burst wrongly. None where the device does not report
-    # them.
-    dropped_ns: NDArray[np.float64] | None = None
+    # Samples of the disturbed bursts that were repeated, `repeated_bursts` x samples, in the
+    # order of `order`; NaN where the device timed a burst wrongly. None where the device does not
+    # report them.
+    disturbed_ns: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +76,7 @@ class ModelCosts:
     """
 
     ns_per_mac: float = 0.1
-    ns_per_call: float = 50_000.0
+    ns_per_inference: float = 50_000.0
     inner_shared: bool = False
 
 
@@ -110,7 +111,7 @@ class Device(Protocol):
         """Return the device's settings that change what a figure means, for `Target.options`."""
         ...
 
-    def load_costs(self) -> ModelCosts:
+    def model_costs(self) -> ModelCosts:
         """Return the rough cost of models here."""
         ...
 
@@ -129,12 +130,12 @@ class Device(Protocol):
         """Return the outputs of a model file for NCHW `images`, computed on the device."""
         ...
 
-    def run_load(
-        self, work: Sequence[Workload], backend: Backend, target: Target, plan: LoadPlan
-    ) -> Generator[PassResult]:
+    def run_replicate(
+        self, work: Sequence[Workload], backend: Backend, target: Target, plan: ReplicatePlan
+    ) -> Generator[RoundResult]:
         """Measure one replicate: create every model afresh, then yield each round as it ends.
 
-        The caller closes the generator when it has enough rounds, perhaps before `plan.passes`.
+        The caller closes the generator when it has enough rounds, perhaps before `plan.rounds`.
         Raises `DeviceLostError` if the connection broke; another call starts the replicate from its
         beginning, and first makes sure that the device can be reached.
         """

@@ -140,7 +140,7 @@ def _rounds(
         if dropped is not None and zlib.crc32(dropped) != check:
             raise ValueError(f"a pass of {where} is not what was written")
         dropped_ns = None if dropped is None else np.frombuffer(dropped, dtype=rows.FLOATS)
-        rounds.append(rows.with_dropped(rows.checked_round(row, places, where), dropped_ns))
+        rounds.append(rows.with_disturbed(rows.checked_round(row, places, where), dropped_ns))
     if not rounds:
         raise ValueError(f"{where} lacks the passes of a load")
     return tuple(rounds)
@@ -152,8 +152,8 @@ def _round_row(
     samples = np.asarray(measured.samples_ns, dtype=rows.FLOATS).tobytes()
     visits = np.asarray(measured.order, dtype=rows.INTS).tobytes()
     facts = json.dumps(dict(measured.facts), sort_keys=True)
-    head = (samples, visits, measured.retaken, facts, rows.checksum(samples, visits, facts))
-    if measured.dropped_ns is None:
+    head = (samples, visits, measured.repeated_bursts, facts, rows.checksum(samples, visits, facts))
+    if measured.disturbed_ns is None:
         return (*head, None, None)
-    dropped = np.asarray(measured.dropped_ns, dtype=rows.FLOATS).tobytes()
+    dropped = np.asarray(measured.disturbed_ns, dtype=rows.FLOATS).tobytes()
     return (*head, dropped, zlib.crc32(dropped))

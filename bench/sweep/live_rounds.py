@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.protocol.device import PassResult, Workload
+from bench.protocol.device import RoundResult, Workload
 from bench.protocol.progress import RoundProgress
 from bench.timing.aggregation import disturbed_rounds
 from bench.timing.measurement import warm_ns
@@ -31,10 +31,12 @@ class RoundCounts:
         self._repeated += self._now_repeated
         self._now_disturbed = self._now_repeated = 0
 
-    def after_round(self, results: Sequence[PassResult], work: Sequence[Workload]) -> RoundProgress:
+    def after_round(
+        self, results: Sequence[RoundResult], work: Sequence[Workload]
+    ) -> RoundProgress:
         """Return the state after the last of the replicate's rounds so far."""
         self._now_disturbed = int(np.count_nonzero(disturbed_rounds(results, work)))
-        self._now_repeated = sum(result.retaken for result in results)
+        self._now_repeated = sum(result.repeated_bursts for result in results)
         places = [place for copies in reference_places(list(work)) for place in copies]
         times_ns = warm_ns(results[-1].samples_ns[None])[0, places]
         now_ns = float(np.exp(np.mean(np.log(times_ns))))

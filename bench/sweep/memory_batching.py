@@ -81,7 +81,7 @@ def estimated_ns(
     if workload.file:
         return plan.rounds * plan.samples * workload.estimate_ns
     macs = sum(layers_of(block).macs for block in workload.blocks)
-    return plan.rounds * plan.samples * (costs.ns_per_call + batch * macs * costs.ns_per_mac)
+    return plan.rounds * plan.samples * (costs.ns_per_inference + batch * macs * costs.ns_per_mac)
 
 
 def free_memory_bytes(facts: Mapping[str, object], plan: SweepPlan) -> int:

@@ -48,8 +48,8 @@ def compare_sweeps(first_path: Path, second_path: Path, *, role: str = "block") 
         "second_holds_first_level_out": held(second_common, first_common, 1 / drift),
         "half_width_median_first": first_summary.median_half_width,
         "half_width_median_second": second_summary.median_half_width,
-        "marked_share_first": first_summary.marked_passes / first_summary.passes,
-        "marked_share_second": second_summary.marked_passes / second_summary.passes,
+        "disturbed_share_first": first_summary.disturbed_rounds / first_summary.rounds,
+        "disturbed_share_second": second_summary.disturbed_rounds / second_summary.rounds,
         "wall_s_per_block_first": first_summary.wall_s_per_block,
         "wall_s_per_block_second": second_summary.wall_s_per_block,
     }

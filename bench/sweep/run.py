@@ -15,7 +15,7 @@ from bench.errors import (
 )
 from bench.protocol.backend import Backend
 from bench.protocol.clock import Clock, SystemClock, iso
-from bench.protocol.device import Device, Facts, PassResult
+from bench.protocol.device import Device, Facts, RoundResult
 from bench.protocol.progress import NoProgress, Progress, RoundWatcher
 from bench.protocol.target import Target
 from bench.sweep.elapsed import spent
@@ -167,7 +167,7 @@ class _Sweep:
         if not work:
             return []
         free_bytes = free_memory_bytes(facts, store.plan)
-        target, costs = store.target, self._device.load_costs()
+        target, costs = store.target, self._device.model_costs()
         store.add_groups(
             lay_groups(work, store.plan, target.batch, free_bytes, costs, target.precision)
         )
@@ -207,9 +207,11 @@ class _Sweep:
         plan = self._store.plan
         replicate_plan = plan.replicate_plan(group.number, number)
         note = f"replicate {number + 1} of {plan.replicates}"
-        results: list[PassResult] = []
+        results: list[RoundResult] = []
         self._steps.begin_replicate()
-        run = self._device.run_load(group.work, self._backend, self._store.target, replicate_plan)
+        run = self._device.run_replicate(
+            group.work, self._backend, self._store.target, replicate_plan
+        )
         with closing(run) as rounds:
             for count, result in enumerate(rounds, start=1):
                 self._store.add_round(replicate_id, count - 1, result)

@@ -18,7 +18,7 @@ from bench.drift.log import DriftLog
 from bench.drift.session_gap import Span
 from bench.errors import DeviceError, FileError, InputError, TargetMismatchError
 from bench.files import VALUE_DAMAGE, parse_json
-from bench.protocol.device import Facts, PassResult, Workload
+from bench.protocol.device import Facts, RoundResult, Workload
 from bench.protocol.target import Target
 from bench.sweep import drift_rows, sqlite_file
 from bench.sweep import store_rows as rows
@@ -198,7 +198,7 @@ class SweepStore:
             sql = "INSERT INTO load (group_id, number) VALUES (?, ?)"
             return int(self._db.execute(sql, (group, number)).lastrowid or 0)
 
-    def add_round(self, replicate_id: int, number: int, result: PassResult) -> None:
+    def add_round(self, replicate_id: int, number: int, result: RoundResult) -> None:
         """Store a round as it ends; `DeviceError` if a sample is not a valid time."""
         samples_ns = np.asarray(result.samples_ns, dtype=rows.FLOATS)
         if not (np.isfinite(samples_ns).all() and (samples_ns > 0).all()):
@@ -207,7 +207,7 @@ class SweepStore:
         visits = np.asarray(result.order, dtype=rows.INTS).tobytes()
         facts = json.dumps(dict(result.facts), sort_keys=True)
         check = rows.checksum(samples, visits, facts)
-        row = (replicate_id, number, samples, visits, result.retaken, facts, check)
+        row = (replicate_id, number, samples, visits, result.repeated_bursts, facts, check)
         with sqlite_file.transaction(self._db, self.path):
             self._db.execute("INSERT INTO pass VALUES (?, ?, ?, ?, ?, ?, ?)", row)
             rows.keep_dropped(self._db, replicate_id, number, result)

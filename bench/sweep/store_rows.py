@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bench.blocks.spec import BlockSpec
 from bench.errors import DeviceError
 from bench.files import parse_json
-from bench.protocol.device import Facts, PassResult, Workload
+from bench.protocol.device import Facts, RoundResult, Workload
 from bench.sweep.sqlite_file import has_table
 from bench.timing.aggregation import MeasuredRound, Replicate
 
@@ -152,7 +152,7 @@ def samples_frame(replicates: Sequence[Replicate], known: Mapping[int, Workload]
                 "place": place,
                 "call": sample,
                 "ns": measured.samples_ns.ravel(),
-                "retaken": measured.retaken,
+                "retaken": measured.repeated_bursts,
             }
             frames.append(pd.DataFrame(columns))
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
@@ -164,20 +164,23 @@ def checksum(samples: bytes, visits: bytes, facts: str) -> int:
 
 
 def keep_dropped(
-    db: sqlite3.Connection, replicate_id: int, number: int, result: PassResult
+    db: sqlite3.Connection, replicate_id: int, number: int, result: RoundResult
 ) -> None:
     """Store the samples of disturbed bursts that were repeated, if the device reports them.
 
     Raises `DeviceError` if their number is not that of the repeated bursts, or one is not a valid
     time.
     """
-    if result.dropped_ns is None or not len(result.dropped_ns):
+    if result.disturbed_ns is None or not len(result.disturbed_ns):
         return
-    samples_ns = np.asarray(result.dropped_ns, dtype=FLOATS)
-    if samples_ns.shape != (result.retaken, result.samples_ns.shape[1]) or (samples_ns <= 0).any():
+    samples_ns = np.asarray(result.disturbed_ns, dtype=FLOATS)
+    if (
+        samples_ns.shape != (result.repeated_bursts, result.samples_ns.shape[1])
+        or (samples_ns <= 0).any()
+    ):
         raise DeviceError(
-            f"the device gave {samples_ns.shape} times of {result.retaken} repeated bursts, "
-            "expected as many, all above 0"
+            f"the device gave {samples_ns.shape} times of {result.repeated_bursts} repeated "
+            "bursts, expected as many, all above 0"
         )
     samples = samples_ns.tobytes()
     db.execute(DROPPED)
@@ -205,7 +208,7 @@ def _rounds(db: sqlite3.Connection, replicate_id: int, places: int) -> tuple[Mea
     rounds = []
     for number, *row in db.execute(sql, (replicate_id,)):
         stored = checked_round(row, places, f"replicate {replicate_id}")
-        rounds.append(with_dropped(stored, dropped.get(number)))
+        rounds.append(with_disturbed(stored, dropped.get(number)))
     return tuple(rounds)
 
 
@@ -217,15 +220,18 @@ def checked_round(row: Sequence[Any], places: int, where: str) -> MeasuredRound:
     return MeasuredRound(
         samples_ns=np.frombuffer(samples, dtype=FLOATS).reshape(places, -1),
         order=np.frombuffer(visits, dtype=INTS),
-        retaken=retaken,
+        repeated_bursts=retaken,
         facts=json_object(facts),
     )
 
 
-def with_dropped(stored: MeasuredRound, dropped_ns: NDArray[np.float64] | None) -> MeasuredRound:
+def with_disturbed(
+    stored: MeasuredRound, disturbed_ns: NDArray[np.float64] | None
+) -> MeasuredRound:
     """Return the round with the samples of repeated bursts added, if any are stored."""
-    if dropped_ns is None:
+    if disturbed_ns is None:
         return stored
     return replace(
-        stored, dropped_ns=dropped_ns.reshape(stored.retaken, stored.samples_ns.shape[1])
+        stored,
+        disturbed_ns=disturbed_ns.reshape(stored.repeated_bursts, stored.samples_ns.shape[1]),
     )

@@ -17,11 +17,11 @@ class SweepSummary:
 
     blocks: int
     networks: int
-    loads: int
-    loads_wanted: int
-    passes: int
-    marked_passes: int  # rounds that were disturbed; repeated within limits
-    retaken_visits: int  # bursts that were preempted or had time stolen, and were repeated
+    replicates: int
+    planned_replicates: int
+    rounds: int
+    disturbed_rounds: int  # rounds that were disturbed; repeated within limits
+    repeated_bursts: int  # bursts that were preempted or had time stolen, and were repeated
     disturbed_visits_kept: int  # still disturbed in their last repetition
     median_half_width: float  # of the blocks' 95 % intervals, relative
     unsettled: int  # blocks and networks with a wide interval
@@ -32,7 +32,7 @@ class SweepSummary:
     @property
     def complete(self) -> bool:
         """Whether every planned replicate is measured."""
-        return self.loads == self.loads_wanted
+        return self.replicates == self.planned_replicates
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON values; null for missing figures."""
@@ -55,14 +55,14 @@ def summarise(store: SweepStore) -> SweepSummary:
     return SweepSummary(
         blocks=roles["block"],
         networks=roles["network"],
-        loads=len(replicates),
-        loads_wanted=len(work) * store.plan.replicates,
-        passes=len(rounds),
-        marked_passes=sum(
+        replicates=len(replicates),
+        planned_replicates=len(work) * store.plan.replicates,
+        rounds=len(rounds),
+        disturbed_rounds=sum(
             int(disturbed_rounds(replicate.rounds, work[replicate.group]).sum())
             for replicate in replicates
         ),
-        retaken_visits=sum(measured_round.retaken for measured_round in rounds),
+        repeated_bursts=sum(measured_round.repeated_bursts for measured_round in rounds),
         disturbed_visits_kept=sum(
             count_of(measured_round.facts.get("disturbed_visits_kept")) for measured_round in rounds
         ),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.protocol.device import THROTTLED, Facts, PassResult, Workload
+from bench.protocol.device import THROTTLED, Facts, RoundResult, Workload
 from bench.protocol.target import Target
 from bench.timing.drift import ReplicateTimes, counted_rounds, disagreeing_rounds, drift_factors
 from bench.timing.measurement import Measurement, warm_ns
@@ -19,17 +19,17 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MeasuredRound:
-    """One stored round; see `PassResult`."""
+    """One stored round; see `RoundResult`."""
 
     samples_ns: Floats  # places x samples
     order: NDArray[np.int64]  # the place of each burst, repeated bursts included
-    retaken: int
+    repeated_bursts: int
     facts: Facts
-    dropped_ns: Floats | None = None  # repeated bursts x samples
+    disturbed_ns: Floats | None = None  # repeated bursts x samples
 
     def repeated_places(self) -> NDArray[np.int64]:
         """Return the places of repeated bursts: all bursts of a place but its last."""
-        if not self.retaken:
+        if not self.repeated_bursts:
             return self.order[:0]
         _, last = np.unique(self.order[::-1], return_index=True)
         return np.delete(self.order, len(self.order) - 1 - last)
@@ -42,12 +42,12 @@ class MeasuredRound:
         `repeated` is the result of `repeated_places`, to compute it once for many places.
         """
         burst_samples = self.samples_ns.shape[1]
-        if not self.retaken:
+        if not self.repeated_bursts:
             return np.empty((0, burst_samples))
-        if self.dropped_ns is None:
+        if self.disturbed_ns is None:
             return None
         repeated = self.repeated_places() if repeated is None else repeated
-        samples_ns: Floats = self.dropped_ns[np.isin(repeated, places)]
+        samples_ns: Floats = self.disturbed_ns[np.isin(repeated, places)]
         return samples_ns[np.isfinite(samples_ns).all(axis=1)]
 
 
@@ -67,7 +67,7 @@ class Replicate:
 
 
 def disturbed_rounds(
-    passes: Sequence[MeasuredRound] | Sequence[PassResult], work: Sequence[Workload]
+    passes: Sequence[MeasuredRound] | Sequence[RoundResult], work: Sequence[Workload]
 ) -> NDArray[np.bool_]:
     """Return which rounds are disturbed; `work` is the workload at each place.
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.protocol.device import Facts, LoadPlan, PassResult
+from bench.protocol.device import Facts, ReplicatePlan, RoundResult
 from bench.timing.interleaving import DisturbanceMonitor, NoMonitor, check_plan, run_rounds
 
 Call = Callable[[], object]
@@ -21,18 +21,20 @@ CLOCK_READINGS = 201
 
 def time_rounds(
     calls: Sequence[Call],
-    plan: LoadPlan,
+    plan: ReplicatePlan,
     *,
     clock_ns: Callable[[], int] = time.perf_counter_ns,
     watch: DisturbanceMonitor | None = None,
     facts: Callable[[], Facts] = dict,
-) -> Iterator[PassResult]:
+) -> Iterator[RoundResult]:
     """Yield the rounds of `plan`, timed by the host's clock; see `run_rounds`.
 
     Every model runs once before the first round, untimed, so that lazy initialisation is finished.
     """
     check_plan(plan)
-    yield from run_rounds(HostTimer(calls, plan.calls, clock_ns, watch or NoMonitor()), plan, facts)
+    yield from run_rounds(
+        HostTimer(calls, plan.samples, clock_ns, watch or NoMonitor()), plan, facts
+    )
 
 
 def clock_cost_ns(clock_ns: Callable[[], int]) -> float:

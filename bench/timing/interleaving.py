@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import InputError
-from bench.protocol.device import Facts, LoadPlan, PassResult
+from bench.protocol.device import Facts, ReplicatePlan, RoundResult
 
 RETAKE_ROUNDS = 3
 # Of a round's time for repeating bursts, after which no further repetition begins.
@@ -90,20 +90,20 @@ class BurstTimer(Protocol):
         ...
 
 
-def check_plan(plan: LoadPlan) -> None:
+def check_plan(plan: ReplicatePlan) -> None:
     """Raise `InputError` for a plan that measures nothing."""
-    if plan.passes < 1 or plan.calls < 1:
-        got = f"{plan.passes} and {plan.calls}"
+    if plan.rounds < 1 or plan.samples < 1:
+        got = f"{plan.rounds} and {plan.samples}"
         raise InputError(f"rounds and samples must be at least 1, got {got}")
 
 
 def run_rounds(
-    visits: BurstTimer, plan: LoadPlan, facts: Callable[[], Facts] = dict
-) -> Iterator[PassResult]:
+    visits: BurstTimer, plan: ReplicatePlan, facts: Callable[[], Facts] = dict
+) -> Iterator[RoundResult]:
     """Yield each round as it ends, with `facts` read after it. The iterator may be closed early."""
     rng = np.random.default_rng(plan.seed)
     gc.collect()  # garbage of creating the models
-    for _ in range(plan.passes):
+    for _ in range(plan.rounds):
         with collector_off():
             result, disturbed = _one_round(visits, rng)
         yield replace(result, facts={**facts(), "disturbed_visits_kept": disturbed})
@@ -121,14 +121,14 @@ def collector_off() -> Iterator[None]:
             gc.enable()
 
 
-def _one_round(visits: BurstTimer, rng: np.random.Generator) -> tuple[PassResult, int]:
+def _one_round(visits: BurstTimer, rng: np.random.Generator) -> tuple[RoundResult, int]:
     """Return a round without facts, and how many of the bursts that count were disturbed.
 
     A disturbed burst is repeated after all others, not at once: its first sample must find the
     caches as another model left them.
     """
     samples_ns = np.empty(visits.shape)
-    dropped_ns = [np.empty((0, visits.shape[1]))]
+    disturbed_ns = [np.empty((0, visits.shape[1]))]
     order: list[int] = []
     pending = rng.permutation(visits.shape[0])
     began_ns, limit_ns = visits.now_ns(), math.inf
@@ -142,13 +142,13 @@ def _one_round(visits: BurstTimer, rng: np.random.Generator) -> tuple[PassResult
         if not disturbed or elapsed_ns > limit_ns:
             break
         if repetition < RETAKE_ROUNDS:
-            dropped_ns.append(_dropped(visits, pending, disturbed, samples_ns))
+            disturbed_ns.append(_dropped(visits, pending, disturbed, samples_ns))
         pending = rng.permutation(sorted(disturbed))
-    result = PassResult(
+    result = RoundResult(
         samples_ns=samples_ns,
         order=np.array(order, dtype=np.int64),
-        retaken=len(order) - visits.shape[0],
-        dropped_ns=np.concatenate(dropped_ns),
+        repeated_bursts=len(order) - visits.shape[0],
+        disturbed_ns=np.concatenate(disturbed_ns),
     )
     return result, len(disturbed)
 

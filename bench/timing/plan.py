@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from bench.errors import InputError
-from bench.protocol.device import LoadPlan
+from bench.protocol.device import ReplicatePlan
 from bench.reading import from_plain
 
 SPARE_SHARE = 0.3
@@ -44,10 +44,10 @@ class SweepPlan:
         """Rounds of a replicate at most: disturbed ones are repeated up to this number."""
         return self.rounds + math.ceil(SPARE_SHARE * self.rounds)
 
-    def replicate_plan(self, group: int, replicate: int) -> LoadPlan:
+    def replicate_plan(self, group: int, replicate: int) -> ReplicatePlan:
         """Return the plan of one replicate; its orders, weights and inputs have a separate seed."""
         seed = int(np.random.SeedSequence([self.seed, group, replicate]).generate_state(1)[0])
-        return LoadPlan(passes=self.max_rounds, calls=self.samples, seed=seed)
+        return ReplicatePlan(rounds=self.max_rounds, samples=self.samples, seed=seed)
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields, by the names that sweep files have for them."""

@@ -88,7 +88,7 @@ def read_samples(path: Path) -> SweepSamples | None:
         disagrees=np.concatenate(
             [disturbed_rounds(load.rounds, work[load.group]) for load in loads]
         ),
-        repeated=np.array([each.retaken for each in rounds]),
+        repeated=np.array([each.repeated_bursts for each in rounds]),
         disturbed=np.array([count_of(each.facts.get("disturbed_visits_kept")) for each in rounds]),
         bursts=sum(len(each.order) for each in rounds),
         blocks=_number_of("block", work.values()),

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from bench.blocks.spec import BlockSpec
-from bench.protocol.device import PassResult, Workload
+from bench.protocol.device import RoundResult, Workload
 from bench.protocol.target import Target
 from bench.sweep.store import SweepStore
 from bench.sweep.store_rows import checksum
@@ -96,12 +96,12 @@ def _seed() -> Path:
     ]
     samples_ns = np.array([[2e6, 1e6], [4e6, 2e6]])
     facts = {"taken_at": "2020-01-01T00:00:00", "governor": None}
-    result = PassResult(
+    result = RoundResult(
         samples_ns=samples_ns,
         order=np.array([1, 0, 1]),
-        retaken=1,
+        repeated_bursts=1,
         facts=facts,
-        dropped_ns=np.array([[9e6, 8e6]]),
+        disturbed_ns=np.array([[9e6, 8e6]]),
     )
     with SweepStore.create(path, TARGET, PLAN) as store:
         session = store.begin_session({"cpu_cores": 2}, "2020-01-01T00:00:00", forced=False)

@@ -9,7 +9,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from bench.backends.fake import FakeBackend
 from bench.devices.cpu.disturbance_monitor import LinuxMonitor
 from bench.devices.fake import FakeDevice, SimulatedDisturbances
-from bench.protocol.device import LoadPlan, Workload
+from bench.protocol.device import ReplicatePlan, Workload
 from bench.protocol.target import Target
 from bench.sweep.planner import ListPlanner
 from bench.sweep.repeatability import compare_sweeps
@@ -46,7 +46,7 @@ def test_intervals_hold_another_sweeps_medians_as_often_as_they_claim(tmp_path: 
 
 def test_a_visit_costs_little_beside_its_calls(benchmark: BenchmarkFixture) -> None:
     calls = [lambda: None] * 200
-    plan = LoadPlan(passes=1, calls=3)
+    plan = ReplicatePlan(rounds=1, samples=3)
 
     def one_pass() -> None:
         with LinuxMonitor(frozenset(), whole_process=False) as watch:

@@ -14,7 +14,7 @@ from bench.devices.fake import FakeDevice
 from bench.drift.log import Anchor, AnchorSession, DriftLog
 from bench.errors import DeviceLostError
 from bench.protocol.backend import Backend
-from bench.protocol.device import LoadPlan, PassResult, Workload
+from bench.protocol.device import ReplicatePlan, RoundResult, Workload
 from bench.protocol.target import Target
 from bench.sweep.store import SweepStore
 from latency_models.drift.provenance import DRIFT
@@ -99,12 +99,12 @@ class SlowDevice(FakeDevice):
     error: BaseException = field(default_factory=lambda: DeviceLostError("the cable is out"))
     done: dict[str, int] = field(default_factory=lambda: {"loads": 0, "passes": 0})
 
-    def run_load(
-        self, work: Sequence[Workload], backend: Backend, target: Target, plan: LoadPlan
-    ) -> Generator[PassResult]:
+    def run_replicate(
+        self, work: Sequence[Workload], backend: Backend, target: Target, plan: ReplicatePlan
+    ) -> Generator[RoundResult]:
         factor = self.factors[min(self.done["loads"], len(self.factors) - 1)]
         self.done["loads"] += 1
-        for item in super().run_load(work, backend, target, plan):
+        for item in super().run_replicate(work, backend, target, plan):
             if self.break_at is not None and self.done["passes"] >= self.break_at:
                 raise self.error
             self.done["passes"] += 1

@@ -27,9 +27,9 @@ class Machine(FakeDevice):
     def slug(self):
         return "machine-of-mine"
 
-    def run_load(self, work, backend, target, plan):
+    def run_replicate(self, work, backend, target, plan):
         assert backend.name == "mine"
-        return FakeDevice().run_load(work, FakeBackend(), target, plan)
+        return FakeDevice().run_replicate(work, FakeBackend(), target, plan)
 
 def make(address):
     return Machine(address=address, flaws=SimulatedDisturbances(noise=0.01))

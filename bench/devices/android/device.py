@@ -16,7 +16,7 @@ from bench.devices.android.runner.litert_library import litert_version
 from bench.digests import content_digest
 from bench.errors import InputError
 from bench.protocol.backend import Array, Backend
-from bench.protocol.device import Facts, LoadPlan, ModelCosts, PassResult, Workload
+from bench.protocol.device import Facts, ModelCosts, ReplicatePlan, RoundResult, Workload
 from bench.protocol.target import Target
 
 DEFAULTS = PhoneOptions()
@@ -80,7 +80,7 @@ class AdbDevice:
             options.append(("clocks", "fixed-performance"))
         return tuple(options)
 
-    def load_costs(self) -> ModelCosts:
+    def model_costs(self) -> ModelCosts:
         return ModelCosts()
 
     def lock_name(self) -> str:
@@ -102,9 +102,9 @@ class AdbDevice:
             lambda connection: infer_on(self.phone, connection, content, images, target)
         )
 
-    def run_load(
-        self, work: Sequence[Workload], backend: Backend, target: Target, plan: LoadPlan
-    ) -> Generator[PassResult]:
+    def run_replicate(
+        self, work: Sequence[Workload], backend: Backend, target: Target, plan: ReplicatePlan
+    ) -> Generator[RoundResult]:
         """Measure one replicate by the runner on the phone, monitored for throttling."""
         check_backend(backend)
         is_file = bool(getattr(backend, "gives_file", False))  # see verify.FileBackend

@@ -12,7 +12,7 @@ from bench.devices.cpu.disturbance_monitor import LinuxMonitor
 from bench.errors import DeviceError, InputError
 from bench.integers import parse_integer
 from bench.protocol.backend import Array, Backend, LoadedModel
-from bench.protocol.device import Facts, LoadPlan, ModelCosts, PassResult, Workload
+from bench.protocol.device import Facts, ModelCosts, ReplicatePlan, RoundResult, Workload
 from bench.protocol.target import Target
 from bench.protocol.workload_model import workload_model
 from bench.timing.host_bursts import time_rounds
@@ -41,7 +41,7 @@ class LocalDevice:
     def options(self) -> tuple[tuple[str, str], ...]:
         return ()
 
-    def load_costs(self) -> ModelCosts:
+    def model_costs(self) -> ModelCosts:
         return ModelCosts()
 
     def lock_name(self) -> str:
@@ -54,9 +54,9 @@ class LocalDevice:
         """Compute through the backend, in this process."""
         return backend.load_file(content, target).infer(images)
 
-    def run_load(
-        self, work: Sequence[Workload], backend: Backend, target: Target, plan: LoadPlan
-    ) -> Generator[PassResult]:
+    def run_replicate(
+        self, work: Sequence[Workload], backend: Backend, target: Target, plan: ReplicatePlan
+    ) -> Generator[RoundResult]:
         """Create the models in an order drawn for this replicate, pinned to the target's cores."""
         with pinned(target.cores) as cores:
             models = load_models(work, backend, target, plan.seed)

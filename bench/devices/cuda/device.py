@@ -20,7 +20,7 @@ from bench.devices.cuda.options import CudaOptions
 from bench.devices.cuda.warmup import settle
 from bench.errors import DeviceError, InputError
 from bench.protocol.backend import Array, Backend
-from bench.protocol.device import Facts, LoadPlan, ModelCosts, PassResult, Workload
+from bench.protocol.device import Facts, ModelCosts, ReplicatePlan, RoundResult, Workload
 from bench.protocol.target import Target
 from bench.protocol.workload_model import workload_model
 from bench.timing.interleaving import check_plan, run_rounds
@@ -87,9 +87,9 @@ class CudaDevice:
     def options(self) -> tuple[tuple[str, str], ...]:
         return self._options.pairs()
 
-    def load_costs(self) -> ModelCosts:
+    def model_costs(self) -> ModelCosts:
         """A teraMAC a second; a burst's overhead is shared among its samples."""
-        return ModelCosts(ns_per_mac=1e-3, ns_per_call=100_000.0, inner_shared=True)
+        return ModelCosts(ns_per_mac=1e-3, ns_per_inference=100_000.0, inner_shared=True)
 
     def lock_name(self) -> str:
         """Return the GPU's identity, which does not depend on CUDA_VISIBLE_DEVICES."""
@@ -107,9 +107,9 @@ class CudaDevice:
             with self._driver.at_work():  # queued after the copy of the model
                 return model.infer(images)
 
-    def run_load(
-        self, work: Sequence[Workload], backend: Backend, target: Target, plan: LoadPlan
-    ) -> Generator[PassResult]:
+    def run_replicate(
+        self, work: Sequence[Workload], backend: Backend, target: Target, plan: ReplicatePlan
+    ) -> Generator[RoundResult]:
         """Load the models onto the GPU in an order drawn for this replicate; see `Device`."""
         check_plan(plan)
         with self.loaded(work, backend, target, plan.seed) as items:
@@ -134,13 +134,13 @@ class CudaDevice:
                 items.clear()
                 self._driver.free()
 
-    def _rounds(self, items: Sequence[TimedModel], plan: LoadPlan) -> Iterator[PassResult]:
+    def _rounds(self, items: Sequence[TimedModel], plan: ReplicatePlan) -> Iterator[RoundResult]:
         driver, watch = self._driver, GpuMonitor(self._card, lambda: self._own_pids)
         settled_s = settle(driver, items[-1].once, self._sm_mhz, lambda: self._clock_ns() / 1e9)
         visits = EventTimer(
             driver,
             items,
-            plan.calls,
+            plan.samples,
             watch,
             look=watch.look,
             clock_ns=self._clock_ns,
@@ -210,7 +210,7 @@ def index_in(address: str) -> int:
     return int(number)
 
 
-def _settled(result: PassResult, settled_s: float) -> PassResult:
+def _settled(result: RoundResult, settled_s: float) -> RoundResult:
     """Return a replicate's first round with the duration of the warm-up added."""
     facts = {**result.facts, "settled_s": round(settled_s, 3)}
     return replace(result, facts=facts)

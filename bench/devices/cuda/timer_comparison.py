@@ -15,7 +15,7 @@ from bench.devices.cuda.device import CudaDevice
 from bench.devices.cuda.driver import Driver
 from bench.devices.cuda.event_timing import Queue
 from bench.protocol.backend import Backend
-from bench.protocol.device import LoadPlan, Workload
+from bench.protocol.device import ReplicatePlan, Workload
 from bench.protocol.target import Target
 from bench.timing.measurement import warm_ns
 
@@ -74,13 +74,13 @@ def time_by_all(  # noqa: PLR0913, PLR0917
     target: Target,
     runs: int,
     others: Mapping[str, tuple[Timer, str]],
-    plan: LoadPlan,
+    plan: ReplicatePlan,
 ) -> dict[str, Floats]:
     """Return times in ms, runs x workloads, by timer. Each run loads every model afresh."""
     times_ms: dict[str, list[Floats]] = {name: [] for name in (OURS_WARM, OURS_COLD, *others)}
     for run in range(runs):
-        run_plan = LoadPlan(passes=plan.passes, calls=plan.calls, seed=plan.seed + run)
-        rounds = list(device.run_load(work, backend, target, run_plan))
+        run_plan = ReplicatePlan(rounds=plan.rounds, samples=plan.samples, seed=plan.seed + run)
+        rounds = list(device.run_replicate(work, backend, target, run_plan))
         samples_ns = np.stack([measured.samples_ns for measured in rounds])
         times_ms[OURS_WARM].append(np.median(warm_ns(samples_ns), axis=0) / 1e6)
         times_ms[OURS_COLD].append(np.median(samples_ns[:, :, 0], axis=0) / 1e6)

@@ -106,11 +106,11 @@ def _timers(
 ) -> "list[TimerFigures]":
     from bench.devices.cuda.device import CudaDevice
     from bench.devices.cuda.timer_comparison import compare, peers, time_by_all
-    from bench.protocol.device import LoadPlan
+    from bench.protocol.device import ReplicatePlan
 
     assert isinstance(device, CudaDevice)
     options = request.check_options
-    plan = LoadPlan(passes=options.rounds, calls=3, seed=options.seed)
+    plan = ReplicatePlan(rounds=options.rounds, samples=3, seed=options.seed)
     others = peers()
     times_ms = time_by_all(device, work, backend, target, TIMER_RUNS, others, plan)
     return compare(times_ms, others)

@@ -36,7 +36,7 @@ def planner_of(
     return BudgetPlanner(
         space,
         SweepBudget(
-            budget_s=options.budget_s, plan=plan, batch=options.batch, costs=device.load_costs()
+            budget_s=options.budget_s, plan=plan, batch=options.batch, costs=device.model_costs()
         ),
         resolutions=options.resolutions,
         networks=options.networks or None,

@@ -87,7 +87,9 @@ class Sweep:
     def _counts(self) -> list[str]:
         counts = [f"{self.summary.blocks} blocks", f"{self.summary.networks} networks"]
         if not self.summary.complete:
-            counts.append(f"{self.summary.loads} of {self.summary.loads_wanted} replicates")
+            counts.append(
+                f"{self.summary.replicates} of {self.summary.planned_replicates} replicates"
+            )
         if math.isfinite(self.summary.median_half_width):
             counts.append(f"median half-width {self.summary.median_half_width:.1%}")
         return counts

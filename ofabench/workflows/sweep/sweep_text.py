@@ -18,8 +18,8 @@ def sweep_lines(sweep: Sweep) -> Iterator[str]:
         f"{summary.unsettled} wider than {SETTLED_HALF_WIDTH:.0%}"
     )
     yield (
-        f"rounds      {summary.passes} in {summary.loads} replicates, "
-        f"{summary.marked_passes} disturbed; {summary.retaken_visits} bursts repeated, "
+        f"rounds      {summary.rounds} in {summary.replicates} replicates, "
+        f"{summary.disturbed_rounds} disturbed; {summary.repeated_bursts} bursts repeated, "
         f"{summary.disturbed_visits_kept} still disturbed"
     )
     for key, reason in list(summary.unrunnable.items())[:UNRUNNABLE_SHOWN]:

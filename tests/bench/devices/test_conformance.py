@@ -25,7 +25,7 @@ from bench.devices.fake import FakeDevice, SimulatedDisturbances
 from bench.devices.registry import get_device
 from bench.errors import MissingRuntimeError
 from bench.protocol.backend import Backend
-from bench.protocol.device import Device, LoadPlan, PassResult, Workload
+from bench.protocol.device import Device, ReplicatePlan, RoundResult, Workload
 from bench.protocol.target import Target
 from tests.pocket_phone.phone import DaemonOptions, PocketPhone
 from tests.support.fake_gpu import fake_gpu
@@ -57,7 +57,7 @@ NETWORK = (
 )
 # The same work may be there several times, as the references are.
 WORK = [Workload(role="block", blocks=(POOL,))] * 6 + [Workload(role="network", blocks=NETWORK)]
-PLAN = LoadPlan(passes=3, calls=2, seed=5)
+PLAN = ReplicatePlan(rounds=3, samples=2, seed=5)
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +93,9 @@ def target(device: Device, backend: Backend) -> Target:
     )
 
 
-def passes(case: Case, plan: LoadPlan = PLAN) -> list[PassResult]:
+def passes(case: Case, plan: ReplicatePlan = PLAN) -> list[RoundResult]:
     device, backend = case
-    return list(device.run_load(WORK, backend, target(device, backend), plan))
+    return list(device.run_replicate(WORK, backend, target(device, backend), plan))
 
 
 def test_its_address_finds_it_again(case: Case) -> None:
@@ -131,36 +131,36 @@ def test_its_facts_are_json_and_name_processor_and_memory(case: Case) -> None:
 def test_each_pass_times_each_call_of_each_workload(case: Case) -> None:
     results = passes(case)
 
-    assert len(results) == PLAN.passes
+    assert len(results) == PLAN.rounds
     for result in results:
-        assert result.samples_ns.shape == (len(WORK), PLAN.calls)
+        assert result.samples_ns.shape == (len(WORK), PLAN.samples)
         assert result.samples_ns.dtype == np.float64
         assert np.isfinite(result.samples_ns).all()
         assert (result.samples_ns > 0).all()
         assert set(result.order.tolist()) == set(range(len(WORK)))
-        assert len(result.order) == len(WORK) + result.retaken
+        assert len(result.order) == len(WORK) + result.repeated_bursts
         assert json.loads(json.dumps(dict(result.facts))) == dict(result.facts)
         assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", str(result.facts["taken_at"]))
 
 
 def test_passes_come_in_orders_of_their_own_that_the_seed_decides(case: Case) -> None:
-    def orders(plan: LoadPlan) -> list[list[int]]:
+    def orders(plan: ReplicatePlan) -> list[list[int]]:
         return [result.order[: len(WORK)].tolist() for result in passes(case, plan)]
 
     first = orders(PLAN)
 
     assert first[0] != first[1]
-    assert first[0] == orders(LoadPlan(passes=1, calls=2, seed=5))[0]
-    assert first[0] != orders(LoadPlan(passes=1, calls=2, seed=6))[0]
+    assert first[0] == orders(ReplicatePlan(rounds=1, samples=2, seed=5))[0]
+    assert first[0] != orders(ReplicatePlan(rounds=1, samples=2, seed=6))[0]
 
 
 def test_a_load_may_be_left_early_and_another_begun(case: Case) -> None:
     device, backend = case
-    left = device.run_load(WORK, backend, target(device, backend), PLAN)
+    left = device.run_replicate(WORK, backend, target(device, backend), PLAN)
     next(left)
     left.close()
 
-    assert len(passes(case)) == PLAN.passes
+    assert len(passes(case)) == PLAN.rounds
 
 
 def test_a_network_costs_more_than_one_of_its_blocks(case: Case) -> None:
@@ -210,4 +210,4 @@ def test_it_can_be_closed_twice_and_used_again(case: Case) -> None:
     device.close()
     device.close()
 
-    assert len(passes(case)) == PLAN.passes
+    assert len(passes(case)) == PLAN.rounds

@@ -270,11 +270,14 @@ def test_a_damaged_session_is_one_line(tmp_path: Path) -> None:
 @settings(max_examples=25, deadline=None)
 @given(
     ms=st.lists(st.lists(st.floats(0.01, 1e3), min_size=10, max_size=10), min_size=1, max_size=3),
-    retaken=st.integers(0, 3),
+    repeated_bursts=st.integers(0, 3),
     forced=st.booleans(),
 )
 def test_what_a_session_holds_is_read_back(
-    ms: list[list[float]], retaken: int, forced: bool, tmp_path_factory: pytest.TempPathFactory
+    ms: list[list[float]],
+    repeated_bursts: int,
+    forced: bool,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     path = tmp_path_factory.mktemp("round") / "s.sqlite"
     swept(path, NETWORKS[:5], FakeClock())
@@ -282,8 +285,8 @@ def test_what_a_session_holds_is_read_back(
         MeasuredRound(
             samples_ns=np.array(one).reshape(5, 2) * 1e6,
             order=np.arange(5),
-            retaken=retaken,
-            dropped_ns=np.full((retaken, 2), 7.0) if retaken else None,
+            repeated_bursts=repeated_bursts,
+            disturbed_ns=np.full((repeated_bursts, 2), 7.0) if repeated_bursts else None,
             facts={"taken_at": "2026-03-01T13:00:00", "load_average": 0.5},
         )
         for one in ms
@@ -310,9 +313,9 @@ def test_what_a_session_holds_is_read_back(
     for before, after in zip(passes, found.replicates[0].rounds, strict=True):
         assert after.samples_ns.tolist() == before.samples_ns.tolist()
         assert after.order.tolist() == before.order.tolist()
-        assert (after.retaken, after.facts) == (retaken, before.facts)
-        again_ns = None if after.dropped_ns is None else after.dropped_ns.tolist()
-        assert again_ns == ([[7.0, 7.0]] * retaken or None)
+        assert (after.repeated_bursts, after.facts) == (repeated_bursts, before.facts)
+        again_ns = None if after.disturbed_ns is None else after.disturbed_ns.tolist()
+        assert again_ns == ([[7.0, 7.0]] * repeated_bursts or None)
 
 
 def test_slow_anchors_are_measured_in_fewer_rounds() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bench.blocks.spec import BlockSpec
-from bench.protocol.device import PassResult, Workload
+from bench.protocol.device import RoundResult, Workload
 from bench.sweep.live_rounds import RoundCounts
 from bench.timing.references import with_references
 
@@ -14,11 +14,15 @@ BLOCK = Workload(
 WORK = with_references([BLOCK])  # the block, then compute and memory by turns, three of each
 
 
-def taken(block_ns: float, compute_ns: float, memory_ns: float, retaken: int = 0) -> PassResult:
+def taken(
+    block_ns: float, compute_ns: float, memory_ns: float, repeated_bursts: int = 0
+) -> RoundResult:
     """A pass of one call a visit."""
     times = [block_ns, *[compute_ns, memory_ns] * 3]
-    return PassResult(
-        samples_ns=np.array(times)[:, None], order=np.arange(len(times)), retaken=retaken
+    return RoundResult(
+        samples_ns=np.array(times)[:, None],
+        order=np.arange(len(times)),
+        repeated_bursts=repeated_bursts,
     )
 
 
@@ -46,8 +50,8 @@ def test_counts_go_on_over_loads_and_loads_begin_anew_each_round() -> None:
     looks = RoundCounts()
     looks.begin(2)
     looks.begin_replicate()
-    passes = [taken(1, 100, 400, retaken=2) for _ in range(4)]
-    passes.append(taken(1, 130, 400, retaken=3))  # compute alone is 30 % slower: marked
+    passes = [taken(1, 100, 400, repeated_bursts=2) for _ in range(4)]
+    passes.append(taken(1, 130, 400, repeated_bursts=3))  # compute alone is 30 % slower: marked
     assert looks.after_round(passes[:4], WORK).disturbed_rounds == 0
     last = looks.after_round(passes, WORK)
     assert (last.disturbed_rounds, last.repeated_bursts) == (1, 11)

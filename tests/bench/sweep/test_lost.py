@@ -12,7 +12,7 @@ from bench.blocks.spec import BlockSpec
 from bench.devices.fake import FakeDevice, SimulatedDisturbances
 from bench.errors import DeviceError, DeviceLostError
 from bench.protocol.backend import Backend
-from bench.protocol.device import THROTTLED, LoadPlan, PassResult, Workload
+from bench.protocol.device import THROTTLED, ReplicatePlan, RoundResult, Workload
 from bench.protocol.progress import NoProgress
 from bench.protocol.target import Target
 from bench.sweep.planner import ListPlanner
@@ -41,10 +41,10 @@ class BreakingDevice(FakeDevice):
     throttled: frozenset[int] = frozenset()
     tries: list[int] = field(default_factory=list)
 
-    def run_load(
-        self, work: Sequence[Workload], backend: Backend, target: Target, plan: LoadPlan
-    ) -> Generator[PassResult]:
-        for result in super().run_load(work, backend, target, plan):
+    def run_replicate(
+        self, work: Sequence[Workload], backend: Backend, target: Target, plan: ReplicatePlan
+    ) -> Generator[RoundResult]:
+        for result in super().run_replicate(work, backend, target, plan):
             place = len(self.tries)
             self.tries.append(place)
             if place in self.breaks:
@@ -110,7 +110,7 @@ def test_throttled_passes_are_marked_repeated_and_left_out(tmp_path: Path) -> No
 
     with SweepStore.open(tmp_path / "a") as store:
         assert [len(load.rounds) for load in store.replicates()] == [4, 3]
-        assert summarise(store).marked_passes == 1
+        assert summarise(store).disturbed_rounds == 1
         result = store.measurements()[0]
     # The throttled pass took twice as long as the others, which are alike.
     assert result.samples_ns.shape == (2, 3, 2)

@@ -99,7 +99,7 @@ def test_every_load_of_every_group_has_a_seed_of_its_own_that_the_plans_decides(
     assert len(set(seeds)) == 9
     assert plan.replicate_plan(1, 2) == SweepPlan(rounds=10, samples=5, seed=3).replicate_plan(1, 2)
     assert plan.replicate_plan(1, 2).seed != replace(plan, seed=4).replicate_plan(1, 2).seed
-    assert (plan.replicate_plan(0, 0).passes, plan.replicate_plan(0, 0).calls) == (13, 5)
+    assert (plan.replicate_plan(0, 0).rounds, plan.replicate_plan(0, 0).samples) == (13, 5)
 
 
 def test_a_plan_comes_back_from_json_and_tells_what_differs() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from bench.blocks.spec import BlockSpec
 from bench.errors import InputError, TargetMismatchError
-from bench.protocol.device import PassResult, Workload
+from bench.protocol.device import RoundResult, Workload
 from bench.protocol.target import Target
 from bench.sweep.repeatability import compare_sweeps
 from bench.sweep.store import SweepStore
@@ -36,7 +36,7 @@ def write(path: Path, ms: list[float], target: Target = TARGET, size: int = 8) -
             samples_ns = np.array(ms)[:, None] * 1e6
             samples_ns[-1] *= 1 + SHAKE[load]
             order = np.arange(len(ms))
-            store.add_round(load_id, 0, PassResult(samples_ns=samples_ns, order=order))
+            store.add_round(load_id, 0, RoundResult(samples_ns=samples_ns, order=order))
             store.finish_replicate(load_id, session, 10.0)
 
 
@@ -54,7 +54,7 @@ def test_differences_with_the_level_in_and_out_and_what_intervals_hold(tmp_path:
     assert figures["difference_p95_level_out"] == pytest.approx(0.005 * 0.8, rel=1e-6)
     assert figures["first_holds_second"] == 0.0
     assert figures["wall_s_per_block_first"] == pytest.approx(2.0)
-    assert figures["marked_share_first"] == 0.0
+    assert figures["disturbed_share_first"] == 0.0
 
 
 def test_intervals_are_held_against_medians_of_their_own_level(tmp_path: Path) -> None:

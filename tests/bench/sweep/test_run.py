@@ -272,8 +272,8 @@ def test_marked_passes_are_repeated_while_time_lasts_and_left_out(tmp_path: Path
         taken = [len(load.rounds) for load in store.replicates()]
         result = {measurement.workload.key: measurement for measurement in store.measurements()}
 
-    assert summary.marked_passes > 0
-    assert summary.passes == sum(taken) == 20 + summary.marked_passes
+    assert summary.disturbed_rounds > 0
+    assert summary.rounds == sum(taken) == 20 + summary.disturbed_rounds
     assert max(taken) <= plan.max_rounds == 13
     assert result[MEMORY.key].samples_ns.shape == (2, 10 * COPIES, 3)
     # No pass is left in which memory was slow; one of a pass's visits may have been.
@@ -315,7 +315,7 @@ def test_a_group_measures_about_as_long_as_the_plan_says() -> None:
 
 
 def test_a_faster_device_takes_more_into_a_group() -> None:
-    work, fast = blocks(40), ModelCosts(ns_per_mac=1e-3, ns_per_call=5_000.0)
+    work, fast = blocks(40), ModelCosts(ns_per_mac=1e-3, ns_per_inference=5_000.0)
     plan = SweepPlan(group_s=0.1)
 
     assert len(lay_groups(work, plan, 1, 10**12, fast)) < len(lay_groups(work, plan, 1, 10**12))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bench.blocks.spec import BlockSpec
 from bench.errors import DeviceError, FileError, InputError, TargetMismatchError
-from bench.protocol.device import PassResult, Workload
+from bench.protocol.device import RoundResult, Workload
 from bench.protocol.target import Target
 from bench.sweep import sqlite_file
 from bench.sweep.store import SweepStore
@@ -27,10 +27,12 @@ WORK = [
 ]
 
 
-def result(ms: float, retaken: int = 0) -> PassResult:
+def result(ms: float, repeated_bursts: int = 0) -> RoundResult:
     samples_ns = np.array([[2.0, 1.0], [4.0, 2.0]]) * ms * 1e6
     facts = {"taken_at": "2020-01-01T00:00:00", "governor": None}
-    return PassResult(samples_ns=samples_ns, order=np.array([1, 0]), retaken=retaken, facts=facts)
+    return RoundResult(
+        samples_ns=samples_ns, order=np.array([1, 0]), repeated_bursts=repeated_bursts, facts=facts
+    )
 
 
 def filled(path: Path, loads: int = 2) -> None:
@@ -42,7 +44,7 @@ def filled(path: Path, loads: int = 2) -> None:
         for number in range(loads):
             load_id = store.begin_replicate(group.number, number)
             for i in range(2):
-                store.add_round(load_id, i, result(1.0 + 0.5 * number, retaken=i))
+                store.add_round(load_id, i, result(1.0 + 0.5 * number, repeated_bursts=i))
             store.finish_replicate(load_id, session, 3.0 + number)
 
 
@@ -106,7 +108,9 @@ def test_samples_come_as_a_table(tmp_path: Path) -> None:
 def test_samples_of_visits_taken_again_are_kept_beside(tmp_path: Path) -> None:
     path = tmp_path / "a.sqlite"
     filled(path)  # made as by a device that gives none
-    dropped = replace(result(1.0, retaken=2), dropped_ns=np.array([[8e6, 9e6], [np.nan] * 2]))
+    dropped = replace(
+        result(1.0, repeated_bursts=2), disturbed_ns=np.array([[8e6, 9e6], [np.nan] * 2])
+    )
     with SweepStore.resume(path, TARGET, PLAN) as store:
         session = store.begin_session({}, "2020-01-02T00:00:00", forced=False)
         load_id = store.begin_replicate(1, 2)
@@ -117,13 +121,13 @@ def test_samples_of_visits_taken_again_are_kept_beside(tmp_path: Path) -> None:
     with SweepStore.open(path) as store:
         passes = [measured_round for load in store.replicates() for measured_round in load.rounds]
 
-    assert [measured_round.dropped_ns is None for measured_round in passes] == [True] * 4 + [
+    assert [measured_round.disturbed_ns is None for measured_round in passes] == [True] * 4 + [
         False,
         True,
     ]
-    assert passes[4].dropped_ns is not None
-    assert passes[4].dropped_ns[0].tolist() == [8e6, 9e6]
-    assert np.isnan(passes[4].dropped_ns[1]).all()
+    assert passes[4].disturbed_ns is not None
+    assert passes[4].disturbed_ns[0].tolist() == [8e6, 9e6]
+    assert np.isnan(passes[4].disturbed_ns[1]).all()
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE dropped SET crc32 = 1")
     with SweepStore.open(path) as store, pytest.raises(FileError, match="is not what was written"):
@@ -148,7 +152,7 @@ def test_such_samples_that_are_too_few_or_no_times_are_refused(
     with SweepStore.resume(tmp_path / "a.sqlite", TARGET, PLAN) as store:
         store.begin_session({}, "2020-01-02T00:00:00", forced=False)
         load_id = store.begin_replicate(1, 1)
-        wrong = replace(result(1.0, retaken=2), dropped_ns=np.array(times))
+        wrong = replace(result(1.0, repeated_bursts=2), disturbed_ns=np.array(times))
         with pytest.raises(DeviceError, match="of 2 repeated bursts"):
             store.add_round(load_id, 0, wrong)
 
@@ -314,7 +318,7 @@ def test_a_disk_that_fills_up_is_one_line_and_finished_loads_stay(tmp_path: Path
         load_id = store.begin_replicate(store.groups()[0].number, 1)
         (pages,) = store._db.execute("PRAGMA page_count").fetchone()
         store._db.execute(f"PRAGMA max_page_count = {pages}")
-        big = PassResult(samples_ns=np.ones((2000, 3)), order=np.arange(2000))
+        big = RoundResult(samples_ns=np.ones((2000, 3)), order=np.arange(2000))
 
         with pytest.raises(FileError, match=r"disk is full.*free some space.*--resume") as caught:
             store.add_round(load_id, 0, big)
@@ -349,7 +353,7 @@ def test_a_time_that_is_none_is_refused(tmp_path: Path) -> None:
         store.begin_session({}, "now", forced=False)
         store.add_groups([WORK])
         load_id = store.begin_replicate(store.groups()[0].number, 0)
-        bad = PassResult(samples_ns=np.array([[0.0, 1.0], [1.0, 1.0]]), order=np.array([0, 1]))
+        bad = RoundResult(samples_ns=np.array([[0.0, 1.0], [1.0, 1.0]]), order=np.array([0, 1]))
 
         with pytest.raises(DeviceError, match="not above 0"):
             store.add_round(load_id, 0, bad)

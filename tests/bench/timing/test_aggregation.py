@@ -31,7 +31,7 @@ def one_pass(times_ms: list[float], **facts: str | bool) -> MeasuredRound:
     return MeasuredRound(
         samples_ns=np.array([[9.0, ms] for ms in times_ms]) * 1e6,
         order=np.arange(len(times_ms)),
-        retaken=0,
+        repeated_bursts=0,
         facts=facts,
     )
 
@@ -40,7 +40,7 @@ def test_a_visit_spans_what_its_calls_took_and_the_last_one_of_a_place_counts() 
     one = MeasuredRound(
         samples_ns=np.array([[1.0, 3.0], [5.0, 5.0], [2.0, 4.0]]),
         order=np.array([2, 0, 1, 0]),
-        retaken=1,
+        repeated_bursts=1,
         facts={},
     )
 
@@ -105,9 +105,9 @@ def test_samples_taken_again_and_of_passes_left_out_are_kept_for_tails() -> None
         return MeasuredRound(
             samples_ns=np.array(times_ms)[:, None] * 1e6,
             order=np.array(order),
-            retaken=len(order) - len(times_ms),
+            repeated_bursts=len(order) - len(times_ms),
             facts={THROTTLED: times_ms[0] > 10},
-            dropped_ns=None if dropped_ms is None else np.array(dropped_ms)[:, None] * 1e6,
+            disturbed_ns=None if dropped_ms is None else np.array(dropped_ms)[:, None] * 1e6,
         )
 
     # Place 1 was visited three times, place 0 twice; its first visit was timed wrongly.

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bench.errors import InputError
-from bench.protocol.device import LoadPlan, PassResult
+from bench.protocol.device import ReplicatePlan, RoundResult
 from bench.timing.host_bursts import clock_cost_ns, time_rounds
 from bench.timing.interleaving import RETAKE_ROUNDS, collector_off
 
@@ -56,7 +56,7 @@ class FakeMachine:
         since, self._asked_ns = self._asked_ns, self.now_ns
         return any(since < at <= self.now_ns for at in self.steal_at_ns)
 
-    def passes(self, calls: list[Callable[[], None]], plan: LoadPlan) -> list[PassResult]:
+    def passes(self, calls: list[Callable[[], None]], plan: ReplicatePlan) -> list[RoundResult]:
         return list(time_rounds(calls, plan, clock_ns=self.clock_ns, watch=self))
 
 
@@ -64,7 +64,7 @@ def test_the_first_call_of_a_visit_is_cold_and_the_last_warm() -> None:
     machine = FakeMachine()
     calls = [machine.call("a", 20, cold_us=30), machine.call("b", 50, cold_us=80)]
 
-    passes = machine.passes(calls, LoadPlan(passes=9, calls=3))
+    passes = machine.passes(calls, ReplicatePlan(rounds=9, samples=3))
 
     samples_ns = np.stack([measured_round.samples_ns for measured_round in passes])
     assert samples_ns.shape == (9, 2, 3)
@@ -76,7 +76,7 @@ def test_every_pass_visits_all_in_another_order_that_the_seed_decides() -> None:
     def orders(seed: int) -> list[list[int]]:
         machine = FakeMachine()
         calls = [machine.call(str(i), 1) for i in range(8)]
-        plan = LoadPlan(passes=3, calls=2, seed=seed)
+        plan = ReplicatePlan(rounds=3, samples=2, seed=seed)
         return [measured_round.order.tolist() for measured_round in machine.passes(calls, plan)]
 
     first = orders(1)
@@ -96,15 +96,15 @@ def test_a_visit_that_was_switched_out_is_taken_again_after_all_others() -> None
         return name == "3" and seen.count("3") == 4  # untimed twice, then the second of a visit
 
     machine.switch_out = once
-    (result,) = machine.passes(calls, LoadPlan(passes=1, calls=3))
+    (result,) = machine.passes(calls, ReplicatePlan(rounds=1, samples=3))
 
-    assert result.retaken == 1
+    assert result.repeated_bursts == 1
     assert result.order[-1] == 3
     assert len(result.order) == 6
     assert result.facts["disturbed_visits_kept"] == 0
     assert result.samples_ns[3].tolist() == [15e3, 10e3, 10e3]
-    assert result.dropped_ns is not None
-    assert result.dropped_ns.tolist() == [[15e3, 10e3, 10e3]]
+    assert result.disturbed_ns is not None
+    assert result.disturbed_ns.tolist() == [[15e3, 10e3, 10e3]]
 
 
 def test_samples_of_visits_that_were_taken_again_are_kept_in_the_order_of_the_visits() -> None:
@@ -120,32 +120,34 @@ def test_samples_of_visits_that_were_taken_again_are_kept_in_the_order_of_the_vi
 
         return run
 
-    (result,) = machine.passes([call("1"), call("20"), call("3")], LoadPlan(passes=1, calls=1))
+    (result,) = machine.passes(
+        [call("1"), call("20"), call("3")], ReplicatePlan(rounds=1, samples=1)
+    )
 
     # Two untimed calls of each; the third and fourth of 1 and 3 are dropped, the fifth counts.
     assert result.samples_ns.tolist() == [[1005.0], [20003.0], [3005.0]]
-    assert result.retaken == 4
-    assert result.dropped_ns is not None
+    assert result.repeated_bursts == 4
+    assert result.disturbed_ns is not None
     seen: dict[int, int] = {}
     expected = []
     for place in result.order.tolist():
         seen[place] = seen.get(place, 2) + 1
         if place != 1 and seen[place] < 5:
             expected.append([1000.0 * (place + 1) + seen[place]])
-    assert result.dropped_ns.tolist() == expected
+    assert result.disturbed_ns.tolist() == expected
     assert len(expected) == 4
 
 
 def test_a_retake_right_after_the_same_call_still_begins_cold() -> None:
     machine = FakeMachine()
     calls = [machine.call(str(i), 10, cold_us=15) for i in range(3)]
-    order = machine.passes(calls, LoadPlan(passes=1, calls=2, seed=4))[0].order.tolist()
+    order = machine.passes(calls, ReplicatePlan(rounds=1, samples=2, seed=4))[0].order.tolist()
     last = str(order[-1])
     again = FakeMachine()
     calls = [again.call(str(i), 10, cold_us=15) for i in range(3)]
     again.switch_out = lambda name: name == last and again.log.count(last) == 4
 
-    (result,) = again.passes(calls, LoadPlan(passes=1, calls=2, seed=4))
+    (result,) = again.passes(calls, ReplicatePlan(rounds=1, samples=2, seed=4))
 
     assert result.order.tolist() == [*order, int(last)]
     assert result.samples_ns[int(last)].tolist() == [15e3, 10e3]
@@ -154,13 +156,13 @@ def test_a_retake_right_after_the_same_call_still_begins_cold() -> None:
 def test_a_retake_of_single_calls_begins_cold_too() -> None:
     machine = FakeMachine()
     calls = [machine.call("0", 10, cold_us=15), machine.call("1", 10, cold_us=15)]
-    order = machine.passes(calls, LoadPlan(passes=1, calls=1, seed=4))[0].order.tolist()
+    order = machine.passes(calls, ReplicatePlan(rounds=1, samples=1, seed=4))[0].order.tolist()
     last = str(order[-1])
     again = FakeMachine()
     calls = [again.call(str(i), 10, cold_us=15) for i in range(2)]
     again.switch_out = lambda name: name == last and again.log.count(last) == 3
 
-    (result,) = again.passes(calls, LoadPlan(passes=1, calls=1, seed=4))
+    (result,) = again.passes(calls, ReplicatePlan(rounds=1, samples=1, seed=4))
 
     assert result.order.tolist() == [*order, int(last)]
     assert result.samples_ns[int(last)].tolist() == [15e3]
@@ -171,7 +173,7 @@ def test_a_single_workload_is_taken_again_without_a_call_between() -> None:
     calls = [machine.call("0", 10)]
     machine.switch_out = lambda _: len(machine.log) == 3  # untimed twice, then the first visit
 
-    (result,) = machine.passes(calls, LoadPlan(passes=1, calls=1))
+    (result,) = machine.passes(calls, ReplicatePlan(rounds=1, samples=1))
 
     assert result.order.tolist() == [0, 0]
     assert len(machine.log) == 2 + 2
@@ -182,12 +184,12 @@ def test_what_is_always_disturbed_is_kept_after_a_few_rounds_and_counted() -> No
     machine.switch_out = lambda name: name == "1"
     calls = [machine.call(str(i), 10) for i in range(20)]
 
-    (result,) = machine.passes(calls, LoadPlan(passes=1, calls=1))
+    (result,) = machine.passes(calls, ReplicatePlan(rounds=1, samples=1))
 
-    assert result.retaken == RETAKE_ROUNDS
+    assert result.repeated_bursts == RETAKE_ROUNDS
     assert result.facts["disturbed_visits_kept"] == 1
-    assert result.dropped_ns is not None
-    assert result.dropped_ns.shape == (RETAKE_ROUNDS, 1)  # the last one counts
+    assert result.disturbed_ns is not None
+    assert result.disturbed_ns.shape == (RETAKE_ROUNDS, 1)  # the last one counts
 
 
 def test_where_all_is_disturbed_a_pass_takes_no_more_than_about_twice_its_time() -> None:
@@ -195,9 +197,9 @@ def test_where_all_is_disturbed_a_pass_takes_no_more_than_about_twice_its_time()
     machine.switch_out = lambda _: True
     calls = [machine.call(str(i), 10) for i in range(20)]
 
-    (result,) = machine.passes(calls, LoadPlan(passes=1, calls=1))
+    (result,) = machine.passes(calls, ReplicatePlan(rounds=1, samples=1))
 
-    assert result.retaken == 20
+    assert result.repeated_bursts == 20
     assert result.facts["disturbed_visits_kept"] == 20
 
 
@@ -205,16 +207,16 @@ def test_theft_condemns_every_visit_since_the_last_clear_answer() -> None:
     plain = FakeMachine()
     plain.steal_tick_ns = 30 * US
     calls = [plain.call(str(i), 10) for i in range(6)]
-    order = plain.passes(calls, LoadPlan(passes=1, calls=1))[0].order.tolist()
+    order = plain.passes(calls, ReplicatePlan(rounds=1, samples=1))[0].order.tolist()
     robbed = FakeMachine()
     robbed.steal_tick_ns = 30 * US
     calls = [robbed.call(str(i), 10) for i in range(6)]
     begin_ns = 12 * 10 * US  # each call is made twice before the first pass
     robbed.steal_at_ns = [begin_ns + 45 * US]  # in the fifth visit, told after the sixth
 
-    (result,) = robbed.passes(calls, LoadPlan(passes=1, calls=1))
+    (result,) = robbed.passes(calls, ReplicatePlan(rounds=1, samples=1))
 
-    assert result.retaken == 3
+    assert result.repeated_bursts == 3
     assert sorted(result.order[6:].tolist()) == sorted(order[3:])
 
 
@@ -222,7 +224,7 @@ def test_a_call_that_the_clock_would_distort_is_looped_and_a_long_one_is_not() -
     machine = FakeMachine(tick_ns=50)
     calls = [machine.call("short", 1), machine.call("long", 100)]
 
-    (result,) = machine.passes(calls, LoadPlan(passes=1, calls=1))
+    (result,) = machine.passes(calls, ReplicatePlan(rounds=1, samples=1))
 
     assert clock_cost_ns(machine.clock_ns) == 50
     # 50 ns are 1 % of 5 us: five calls of 1.05 us at the least, as the clock sees them.
@@ -235,7 +237,7 @@ def test_a_call_that_the_clock_would_distort_is_looped_and_a_long_one_is_not() -
 def test_a_call_that_the_clock_does_not_see_is_timed_once() -> None:
     machine = FakeMachine()
 
-    (result,) = machine.passes([machine.call("nothing", 0)], LoadPlan(passes=1, calls=2))
+    (result,) = machine.passes([machine.call("nothing", 0)], ReplicatePlan(rounds=1, samples=2))
 
     assert result.samples_ns.tolist() == [[0.0, 0.0]]
     assert len(machine.log) == 2 + 2
@@ -244,7 +246,7 @@ def test_a_call_that_the_clock_does_not_see_is_timed_once() -> None:
 def test_nothing_is_collected_while_a_pass_is_timed() -> None:
     states: list[bool] = []
     calls = [lambda: states.append(gc.isenabled())]
-    passes = time_rounds(calls, LoadPlan(passes=2, calls=1))
+    passes = time_rounds(calls, ReplicatePlan(rounds=2, samples=1))
 
     next(passes)
     assert gc.isenabled()
@@ -267,4 +269,4 @@ def test_a_collector_that_was_off_stays_off() -> None:
 @pytest.mark.parametrize("plan", [{"passes": 0}, {"calls": 0}, {"calls": -1}])
 def test_a_plan_that_times_nothing_is_refused(plan: dict[str, int]) -> None:
     with pytest.raises(InputError, match="must be at least 1"):
-        next(time_rounds([lambda: None], LoadPlan(**plan)))
+        next(time_rounds([lambda: None], ReplicatePlan(**plan)))

@@ -110,7 +110,7 @@ def test_its_figures_come_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert sweep(tmp_path / "s.sqlite", "--json") == 0
 
     figures = json.loads(capsys.readouterr().out)
-    assert (figures["blocks"], figures["loads"], figures["loads_wanted"]) == (4, 2, 2)
+    assert (figures["blocks"], figures["replicates"], figures["planned_replicates"]) == (4, 2, 2)
     assert figures["wall_s_per_block"] == pytest.approx(figures["wall_s"] / 4)
 
 

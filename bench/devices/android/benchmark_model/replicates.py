@@ -26,7 +26,7 @@ from bench.devices.android.phone.settings_guard import WORK, changed
 from bench.devices.android.replicates.preparing import changes_for, with_room
 from bench.digests import file_digest
 from bench.protocol.backend import Backend
-from bench.protocol.device import THROTTLED, Facts, LoadPlan, PassResult, Workload
+from bench.protocol.device import THROTTLED, Facts, ReplicatePlan, RoundResult, Workload
 from bench.protocol.target import Target
 from bench.timing.references import reference_places
 
@@ -61,9 +61,9 @@ class BenchmarkReplicates:
         self._reported: set[str] = set()
 
     def run(
-        self, work: Sequence[Workload], backend: Backend, target: Target, plan: LoadPlan
-    ) -> Generator[PassResult]:
-        """Measure one replicate, see `Device.run_load`."""
+        self, work: Sequence[Workload], backend: Backend, target: Target, plan: ReplicatePlan
+    ) -> Generator[RoundResult]:
+        """Measure one replicate, see `Device.run_replicate`."""
         phone = self._phone
         connection = phone.ready()
         self._report_old_nnapi()
@@ -78,11 +78,11 @@ class BenchmarkReplicates:
         rng = np.random.default_rng(plan.seed)
         compute, _ = reference_places(list(work))
         with changed(connection, changes_for(phone, connection, target), phone.session, phone.tell):
-            for _ in range(plan.passes):
+            for _ in range(plan.rounds):
                 cooled_s = heat.cool(connection)
                 order = rng.permutation(len(work))
                 by_place = {
-                    index: self._burst(connection, f"{WORK}/{paths[index]}", target, plan.calls)
+                    index: self._burst(connection, f"{WORK}/{paths[index]}", target, plan.samples)
                     for index in order.tolist()
                 }
                 bursts = [by_place[index] for index in range(len(work))]
@@ -94,7 +94,7 @@ class BenchmarkReplicates:
                     "samples": "first call, then the mean of the others",
                 }
                 self._report_partial_models(facts)
-                yield PassResult(samples_ns=samples_ns, order=order, facts=facts)
+                yield RoundResult(samples_ns=samples_ns, order=order, facts=facts)
 
     def _burst(
         self, connection: Connection, model: str, target: Target, calls: int

@@ -19,7 +19,7 @@ from bench.devices.android.phone.phone import read_state
 from bench.devices.android.replicates.runner_session import CREDITS, RunnerProcess
 from bench.devices.android.runner.runner_protocol import RoundEnded
 from bench.integers import parse_integer
-from bench.protocol.device import THROTTLED, Facts, PassResult
+from bench.protocol.device import THROTTLED, Facts, RoundResult
 
 LOOK_EVERY_S = 20.0  # highest age of what is known about screen, cable and thermal state
 
@@ -52,7 +52,7 @@ class MonitoredRounds:
         self._looked_s = clock_s()
         self._throttled_by = ""  # reason for the next cool-down
 
-    def next_round(self, left: int, compute: Sequence[int]) -> PassResult:
+    def next_round(self, left: int, compute: Sequence[int]) -> RoundResult:
         """Run one round; `left` rounds are wanted, including this one.
 
         `compute` are the places of the compute reference.
@@ -72,10 +72,10 @@ class MonitoredRounds:
             THROTTLED: bool(reason),
             "throttled_by": reason or None,
         }
-        return PassResult(
+        return RoundResult(
             samples_ns=measured.samples_ns,
             order=measured.order,
-            retaken=measured.retaken,
+            repeated_bursts=measured.retaken,
             facts=facts,
         )
 

@@ -22,7 +22,7 @@ from bench.devices.android.phone.settings_guard import WORK
 from bench.devices.android.runner.runner_protocol import Job
 from bench.errors import DeviceError
 from bench.protocol.backend import Backend
-from bench.protocol.device import LoadPlan, Workload
+from bench.protocol.device import ReplicatePlan, Workload
 from bench.protocol.target import Target
 
 JOB = "job"
@@ -44,7 +44,7 @@ def prepare(  # noqa: PLR0913, PLR0917
     work: Sequence[Workload],
     backend: Backend,
     target: Target,
-    plan: LoadPlan,
+    plan: ReplicatePlan,
 ) -> PreparedReplicate:
     """Copy missing files to the phone; a full one is cleared of other replicates' models once.
 
@@ -107,7 +107,7 @@ def _prepare(  # noqa: PLR0913, PLR0917
     work: Sequence[Workload],
     backend: Backend,
     target: Target,
-    plan: LoadPlan,
+    plan: ReplicatePlan,
 ) -> PreparedReplicate:
     sent_bytes = phone.with_bundle(connection)
     paths, models_bytes = phone.shelf.place(connection, work, backend, target.batch)
@@ -115,7 +115,7 @@ def _prepare(  # noqa: PLR0913, PLR0917
         threads=target.threads,
         cores=mask_of(target.cores),
         fp16=target.precision == "fp16",
-        samples=plan.calls,
+        samples=plan.samples,
         seed=plan.seed,
         models=tuple(paths),
     )

@@ -19,7 +19,7 @@ from bench.devices.android.replicates.runner_session import (
 )
 from bench.errors import DeviceLostError
 from bench.protocol.backend import Backend
-from bench.protocol.device import Facts, LoadPlan, PassResult, Workload
+from bench.protocol.device import Facts, ReplicatePlan, RoundResult, Workload
 from bench.protocol.target import Target
 from bench.timing.references import reference_places
 
@@ -40,9 +40,9 @@ class PhoneReplicates:
         self._not_whole: set[str] = set()  # workloads that were reported
 
     def run(
-        self, work: Sequence[Workload], backend: Backend, target: Target, plan: LoadPlan
-    ) -> Generator[PassResult]:
-        """Measure one replicate, see `Device.run_load`."""
+        self, work: Sequence[Workload], backend: Backend, target: Target, plan: ReplicatePlan
+    ) -> Generator[RoundResult]:
+        """Measure one replicate, see `Device.run_replicate`."""
         phone, began_s = self._phone, self._clock_s()
         connection = phone.ready()
         before = read_state(connection)
@@ -53,7 +53,7 @@ class PhoneReplicates:
             changed(connection, changes, phone.session, phone.tell) as applied,
             _runner(connection, prepared) as process,
         ):
-            runner = RunnerProcess(process, len(work), plan.calls, self._clock_s)
+            runner = RunnerProcess(process, len(work), plan.samples, self._clock_s)
             loaded = runner.load(lambda: None)
             self._report_partial_models(work, loaded)
             facts = {
@@ -65,8 +65,8 @@ class PhoneReplicates:
             monitored = MonitoredRounds(runner, connection, heat, before, self._clock_s)
             compute, _ = reference_places(list(work))
             try:
-                for number in range(plan.passes):
-                    result = monitored.next_round(plan.passes - number, compute)
+                for number in range(plan.rounds):
+                    result = monitored.next_round(plan.rounds - number, compute)
                     yield _with(result, facts if number == 0 else {})
                 runner.stop()
             except GeneratorExit:  # the caller has enough rounds
@@ -140,10 +140,10 @@ def loading_facts(loaded: LoadingReport) -> Facts:
     }
 
 
-def _with(result: PassResult, facts: Facts) -> PassResult:
-    return PassResult(
+def _with(result: RoundResult, facts: Facts) -> RoundResult:
+    return RoundResult(
         samples_ns=result.samples_ns,
         order=result.order,
-        retaken=result.retaken,
+        repeated_bursts=result.repeated_bursts,
         facts={**result.facts, **facts},
     )

@@ -52,7 +52,7 @@ def lay_out(
     anchors: Sequence[Workload],
 ) -> None:
     """Plan the next iteration: every group has candidates and the anchors."""
-    plan, target, costs = store.plan, store.target, device.load_costs()
+    plan, target, costs = store.plan, store.target, device.model_costs()
     anchors = [
         work for work in anchors if work not in candidates and work not in store.unrunnable()
     ]

@@ -18,7 +18,7 @@ from bench.devices.android.phone import phone as phone_module
 from bench.devices.android.phone.options import PhoneOptions
 from bench.devices.android.phone.settings_guard import RESTORE
 from bench.errors import DeviceError, InputError
-from bench.protocol.device import LoadPlan, Workload
+from bench.protocol.device import ReplicatePlan, Workload
 from bench.protocol.progress import NoProgress
 from bench.protocol.target import Target
 from bench.sweep.planner import ListPlanner
@@ -128,9 +128,9 @@ def test_only_tflite_and_two_precisions_run_there(device: AdbDevice) -> None:
     with pytest.raises(InputError, match="phones run the backend tflite, got torch"):
         device.runtime_version(torch)
     with pytest.raises(InputError, match="got torch"):
-        next(device.run_load(WORK, torch, target(backend="torch"), LoadPlan()))
+        next(device.run_replicate(WORK, torch, target(backend="torch"), ReplicatePlan()))
     with pytest.raises(InputError, match="compute in fp32 or fp16, got precision 'int8'"):
-        next(device.run_load(WORK, BACKEND, target(precision="int8"), LoadPlan()))
+        next(device.run_replicate(WORK, BACKEND, target(precision="int8"), ReplicatePlan()))
     with pytest.raises(InputError, match="got precision 'int4'"):
         device.infer(b"", images, BACKEND, target(precision="int4"))
 
@@ -209,7 +209,7 @@ def test_a_load_that_a_fault_ends_is_taken_again(
 
 @both_daemons
 def test_an_interrupt_puts_everything_back(phone: PocketPhone, device: AdbDevice) -> None:
-    left = device.run_load(WORK, BACKEND, target(), LoadPlan(passes=5, calls=1))
+    left = device.run_replicate(WORK, BACKEND, target(), ReplicatePlan(rounds=5, samples=1))
 
     def measure() -> None:
         with closing(left):

@@ -17,7 +17,7 @@ from bench.devices.android.phone.phone import Phone
 from bench.devices.android.phone.settings_changes import SettingChange
 from bench.devices.android.phone.settings_guard import GUARD, RESTORE, WORK, changed, claim
 from bench.errors import DeviceLostError, OfabenchError
-from bench.protocol.device import LoadPlan, Workload
+from bench.protocol.device import ReplicatePlan, Workload
 from bench.protocol.target import Target
 from tests.phone_target.phone import RealPhone
 from tests.support.phone_faults import answer
@@ -113,7 +113,7 @@ def test_the_real_runner_measures_and_computes(device: AdbDevice) -> None:
     model = random_model((SPEC,), seed=1)
     images = random_images((1, *model.input_shape), seed=2)
 
-    results = list(device.run_load(work, BACKEND, target, LoadPlan(passes=3, calls=2)))
+    results = list(device.run_replicate(work, BACKEND, target, ReplicatePlan(rounds=3, samples=2)))
     outputs = device.infer(BACKEND.serialise(model), images, BACKEND, target)
 
     assert [result.samples_ns.shape for result in results] == [(2, 2)] * 3

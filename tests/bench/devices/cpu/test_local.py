@@ -13,7 +13,7 @@ from bench.devices.cpu.local import LocalDevice, choose_cores, parse_cores, pinn
 from bench.devices.fake import FakeDevice
 from bench.devices.registry import discover_devices, get_device
 from bench.errors import DeviceError, InputError
-from bench.protocol.device import LoadPlan
+from bench.protocol.device import ReplicatePlan
 from bench.protocol.target import Target
 from bench.timing.references import COMPUTE
 
@@ -217,7 +217,7 @@ def test_a_fake_device_is_busy_when_told_to_be_and_runs_only_fakes() -> None:
         FakeDevice(busy_with="a compiler").check_quiet()
     target = Target(device="fake", backend="torch", backend_version="1")
     with pytest.raises(DeviceError, match="runs only the backend fake, got onnx"):
-        next(FakeDevice().run_load([COMPUTE], get_backend("onnx"), target, LoadPlan()))
+        next(FakeDevice().run_replicate([COMPUTE], get_backend("onnx"), target, ReplicatePlan()))
 
 
 def test_an_unknown_device_is_refused_with_the_known_ones() -> None:

@@ -14,7 +14,7 @@ from bench.devices.cuda.device import CudaDevice, index_in
 from bench.devices.cuda.options import CudaOptions
 from bench.devices.registry import get_device
 from bench.errors import DeviceError, InputError, MissingRuntimeError, UnrunnableError
-from bench.protocol.device import THROTTLED, LoadPlan, Workload
+from bench.protocol.device import THROTTLED, ReplicatePlan, Workload
 from bench.protocol.target import Target
 from bench.sweep.planner import ListPlanner
 from bench.sweep.run import run_sweep
@@ -32,7 +32,7 @@ POOLS = [
     )
     for size in (4, 8, 112)
 ]
-PLAN = LoadPlan(passes=2, calls=2, seed=3)
+PLAN = ReplicatePlan(rounds=2, samples=2, seed=3)
 
 
 def test_it_tells_the_cards_facts_and_its_hosts() -> None:
@@ -83,7 +83,7 @@ def test_a_backend_that_does_not_run_there_is_refused() -> None:
 
 def test_memory_is_given_back_after_each_load_and_clocks_have_settled() -> None:
     card = FakeGpu()
-    (first, second) = fake_gpu(card).run_load(POOLS, FakeBackend(), TARGET, PLAN)
+    (first, second) = fake_gpu(card).run_replicate(POOLS, FakeBackend(), TARGET, PLAN)
 
     assert card.log[-1] == "free"
     assert float(str(first.facts["settled_s"])) >= 0.3
@@ -94,7 +94,7 @@ def test_memory_is_given_back_after_each_load_and_clocks_have_settled() -> None:
 def test_eager_launches_are_not_held_and_record_nothing() -> None:
     card = FakeGpu()
     device = fake_gpu(card, options=CudaOptions(launch="eager"))
-    list(device.run_load(POOLS[:2], FakeBackend(), TARGET, PLAN))
+    list(device.run_replicate(POOLS[:2], FakeBackend(), TARGET, PLAN))
 
     assert not any(word.startswith("record") for word in card.log)
     assert card.log[-7:-1] == ["flush", "wait", "wait"] * 2
@@ -105,7 +105,7 @@ def test_a_model_without_room_by_itself_cannot_run() -> None:
     device = fake_gpu(FakeGpu(memory_bytes=20_000_000))
 
     with pytest.raises(UnrunnableError, match="out of memory") as caught:
-        next(device.run_load(POOLS, FakeBackend(), TARGET, PLAN))
+        next(device.run_replicate(POOLS, FakeBackend(), TARGET, PLAN))
     assert caught.value.place == 2
 
 
@@ -113,7 +113,7 @@ def test_models_that_have_room_one_by_one_are_told_from_that() -> None:
     device = fake_gpu(FakeGpu(memory_bytes=30_000_000))
 
     with pytest.raises(DeviceError, match=r"full after \d of 2 models, though each fits by itself"):
-        next(device.run_load([POOLS[2]] * 2, FakeBackend(), TARGET, PLAN))
+        next(device.run_replicate([POOLS[2]] * 2, FakeBackend(), TARGET, PLAN))
 
 
 def test_a_model_without_room_cannot_be_inferred_with() -> None:
@@ -166,14 +166,14 @@ def test_passes_of_a_card_that_throttles_are_marked_and_repeated() -> None:
     device = fake_gpu(state=FakeGpuState(at=lambda look: hot if 10 < look < 14 else CALM))
 
     # Six looks while it settles, then one and two for each of nine visits.
-    results = list(device.run_load(with_references(POOLS), FakeBackend(), TARGET, PLAN))
+    results = list(device.run_replicate(with_references(POOLS), FakeBackend(), TARGET, PLAN))
 
     assert [result.facts[THROTTLED] for result in results] == [True, False]
-    assert results[0].retaken > 0
+    assert results[0].repeated_bursts > 0
 
 
 def test_a_call_costs_what_it_costs_and_the_cold_one_more() -> None:
-    (result, _) = fake_gpu().run_load(POOLS, FakeBackend(), TARGET, PLAN)
+    (result, _) = fake_gpu().run_replicate(POOLS, FakeBackend(), TARGET, PLAN)
 
     cold_ns, warm_ns = result.samples_ns.T
     assert (cold_ns > warm_ns).all()
@@ -204,7 +204,7 @@ def test_a_real_gpu_computes_and_is_timed(gpu: CudaDevice, launch: str) -> None:
 
     found = device.infer(backend.serialise(model, 2), images, backend, target)
     work = with_references([Workload(role="block", blocks=(spec,))] * 2)
-    results = list(device.run_load(work, backend, target, LoadPlan(passes=5, calls=3)))
+    results = list(device.run_replicate(work, backend, target, ReplicatePlan(rounds=5, samples=3)))
 
     expected = backend.load(model, replace(target, threads=1)).infer(images)
     np.testing.assert_allclose(found, expected, atol=1e-3 * np.abs(expected).max())

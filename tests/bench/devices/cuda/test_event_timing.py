@@ -15,7 +15,7 @@ from bench.devices.cuda.event_timing import (
     trial_ns,
 )
 from bench.devices.cuda.warmup import LAST, MOST_S, ROUND_S, settle
-from bench.protocol.device import LoadPlan
+from bench.protocol.device import ReplicatePlan
 from bench.timing.interleaving import NoMonitor, run_rounds
 from tests.support.fake_gpu import COLD_FACTOR, GRAPH_NS, KERNEL_NS, LAUNCH_NS, QUEUE_NS, FakeGpu
 
@@ -139,13 +139,13 @@ def test_passes_run_on_it_as_on_a_processor() -> None:
     card = FakeGpu()
     made = visits(card, *(item(card, cost_ns) for cost_ns in (LONG_NS, SHORT_NS)), calls=2)
 
-    results = list(run_rounds(made, LoadPlan(passes=3, calls=2, seed=1)))
+    results = list(run_rounds(made, ReplicatePlan(rounds=3, samples=2, seed=1)))
 
     warm_ns = [KERNEL_NS + LONG_NS + GRAPH_NS, KERNEL_NS + SHORT_NS + GRAPH_NS / 9]
     assert [result.samples_ns[:, 1].tolist() for result in results] == [
         pytest.approx(warm_ns, rel=1e-6)
     ] * 3
-    assert all(result.retaken == 0 for result in results)
+    assert all(result.repeated_bursts == 0 for result in results)
 
 
 def test_a_trial_tells_what_a_call_takes() -> None:

@@ -13,7 +13,7 @@ from bench.devices.fake import FakeDevice, SimulatedDisturbances
 from bench.errors import InterruptedSweepError
 from bench.protocol.backend import Backend
 from bench.protocol.clock import iso
-from bench.protocol.device import LoadPlan, PassResult, Workload
+from bench.protocol.device import ReplicatePlan, RoundResult, Workload
 from bench.protocol.progress import NoProgress, Progress
 from bench.protocol.target import Target
 from bench.sweep.elapsed import spent
@@ -39,16 +39,16 @@ class WallDevice(FakeDevice):
     clock: FakeClock = field(default_factory=FakeClock)
     slow: float = 1.0
 
-    def run_load(
-        self, work: Sequence[Workload], backend: Backend, target: Target, plan: LoadPlan
-    ) -> Generator[PassResult]:
-        for result in FakeDevice.run_load(self, work, backend, target, plan):
+    def run_replicate(
+        self, work: Sequence[Workload], backend: Backend, target: Target, plan: ReplicatePlan
+    ) -> Generator[RoundResult]:
+        for result in FakeDevice.run_replicate(self, work, backend, target, plan):
             self.clock.sleep_quietly(self.slow * float(result.samples_ns.sum()) / 1e9)
             yield replace(result, facts={**result.facts, "taken_at": iso(self.clock.now_s)})
 
 
 def planner(budget_s: float, networks: int | None = None) -> BudgetPlanner:
-    budget = SweepBudget(budget_s=budget_s, plan=PLAN, batch=1, costs=FakeDevice().load_costs())
+    budget = SweepBudget(budget_s=budget_s, plan=PLAN, batch=1, costs=FakeDevice().model_costs())
     return BudgetPlanner(TINY, budget, seed=4, networks=networks)
 
 

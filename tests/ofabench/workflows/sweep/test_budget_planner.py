@@ -24,7 +24,7 @@ PLAN = SweepPlan(replicates=2, rounds=3, seed=4)
 
 
 def planner(budget_s: float, plan: SweepPlan = PLAN) -> BudgetPlanner:
-    costs = FakeDevice().load_costs()
+    costs = FakeDevice().model_costs()
     budget = SweepBudget(budget_s=budget_s, plan=plan, batch=1, costs=costs)
     return BudgetPlanner(TINY, budget, seed=4)
 
@@ -109,7 +109,7 @@ def test_no_time_for_anything_is_told() -> None:
 
 
 def test_slow_devices_measure_less() -> None:
-    slow = ModelCosts(ns_per_mac=1.0, ns_per_call=1e6)
+    slow = ModelCosts(ns_per_mac=1.0, ns_per_inference=1e6)
     budget = SweepBudget(budget_s=30.0, plan=PLAN, batch=1, costs=slow)
 
     few, many = BudgetPlanner(TINY, budget, seed=4).next([]), planner(30.0).next([])

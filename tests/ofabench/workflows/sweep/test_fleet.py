@@ -111,7 +111,7 @@ def test_ctrl_c_reaches_each_once_and_all_go_on_later(tmp_path: Path) -> None:
     for outcome in outcomes:
         assert outcome.words.startswith("stopped with ")
         assert outcome.words.endswith("continue with: the same command")
-        assert open_sweep(outcome.path).summary.loads < 200
+        assert open_sweep(outcome.path).summary.replicates < 200
 
 
 def test_a_phone_s_own_options_win_and_what_is_there_goes_on(tmp_path: Path) -> None:

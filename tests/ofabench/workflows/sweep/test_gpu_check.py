@@ -16,7 +16,7 @@ from bench.devices.cuda.event_timing import Queue, trial_ns
 from bench.devices.cuda.options import CudaOptions
 from bench.devices.cuda.timer_comparison import OURS_COLD, OURS_WARM, compare, peers, time_by_all
 from bench.errors import MissingEntryError
-from bench.protocol.device import LoadPlan
+from bench.protocol.device import ReplicatePlan
 from latency_models.evaluation.additivity import additivity
 from latency_models.tables.table import LatencyTable, frame_of
 from ofabench.cli.commands.selfcheck import _command_line
@@ -195,7 +195,13 @@ def test_timers_are_compared_over_runs() -> None:
 
     others = {"twice": (twice, OURS_WARM)}
     times_ms = time_by_all(
-        fake_gpu(card), POOLS[:2], FakeBackend(), TARGET, 3, others, LoadPlan(passes=2, calls=2)
+        fake_gpu(card),
+        POOLS[:2],
+        FakeBackend(),
+        TARGET,
+        3,
+        others,
+        ReplicatePlan(rounds=2, samples=2),
     )
     result = {item.name: item for item in compare(times_ms, others)}
 

@@ -40,7 +40,7 @@ def test_it_gives_figures_and_tables(tmp_path: Path) -> None:
 
     assert done.path == tmp_path / "s.sqlite"
     assert done.target.key == "fake/fake-1/fp32/t1/cany/b1/cache=warm"
-    assert (done.summary.blocks, done.summary.networks, done.summary.loads) == (4, 3, 2)
+    assert (done.summary.blocks, done.summary.networks, done.summary.replicates) == (4, 3, 2)
     with SweepStore.open(done.path) as store:
         medians = {
             measurement.workload.key: measurement.median_ms for measurement in store.measurements()

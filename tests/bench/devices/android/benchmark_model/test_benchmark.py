@@ -12,7 +12,7 @@ from bench.devices.android.benchmark_model.replicates import version_of
 from bench.devices.android.device import AdbDevice
 from bench.devices.android.phone.options import PhoneOptions
 from bench.errors import DeviceError, InputError
-from bench.protocol.device import THROTTLED, LoadPlan, Workload
+from bench.protocol.device import THROTTLED, ReplicatePlan, Workload
 from ofabench.workflows.sweep.sweep_setup import make_target
 from tests.pocket_phone.phone import DaemonOptions, PocketPhone
 
@@ -61,7 +61,7 @@ def test_a_load_starts_it_once_a_visit(phone: PocketPhone, tmp_path: Path) -> No
     device, backend = device_with(phone, tmp_path, PROGRAM, "gpu"), get_backend("tflite")
     target = make_target(device, backend, cores="any")
 
-    results = list(device.run_load(WORK, backend, target, LoadPlan(passes=3, calls=2)))
+    results = list(device.run_replicate(WORK, backend, target, ReplicatePlan(rounds=3, samples=2)))
 
     device.close()
     assert target.backend_version == version_of(tmp_path / "program")
@@ -98,7 +98,7 @@ def test_what_goes_wrong_is_told(
     target = make_target(device, backend, cores="any")
 
     with pytest.raises(DeviceError, match=words):
-        list(device.run_load(WORK, backend, target, LoadPlan(passes=1, calls=2)))
+        list(device.run_replicate(WORK, backend, target, ReplicatePlan(rounds=1, samples=2)))
 
     device.close()
 

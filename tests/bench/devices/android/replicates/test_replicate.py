@@ -20,7 +20,7 @@ from bench.devices.android.phone.settings_guard import GUARD, RESTORE
 from bench.devices.android.replicates import preparing
 from bench.devices.android.replicates.replicate import PhoneReplicates
 from bench.errors import DeviceError, DeviceLostError
-from bench.protocol.device import LoadPlan, PassResult, Workload
+from bench.protocol.device import ReplicatePlan, RoundResult, Workload
 from bench.protocol.target import Target
 from bench.timing.references import with_references
 from tests.support.local_phone import HereConnection
@@ -41,7 +41,7 @@ POOL = BlockSpec(kind="avg_pool", in_size=8, in_channels=8, out_channels=8)
 WIDE = BlockSpec(kind="avg_pool", in_size=8, in_channels=64, out_channels=64)
 WORK = [Workload(role="block", blocks=(POOL,))] * 2
 WITH_REFERENCES = with_references([Workload(role="block", blocks=(POOL,))])
-PLAN = LoadPlan(passes=5, calls=2, seed=3)
+PLAN = ReplicatePlan(rounds=5, samples=2, seed=3)
 BACKEND = TfliteBackend()
 
 
@@ -60,7 +60,7 @@ class Bench:
     def script(self, *passes: Mapping[str, Any]) -> None:
         (self.root / "phone/passes.json").write_text(json.dumps(passes))
 
-    def passes(self, work: Sequence[Workload] = WORK, **how: Any) -> Iterator[PassResult]:
+    def passes(self, work: Sequence[Workload] = WORK, **how: Any) -> Iterator[RoundResult]:
         target = Target(
             **{
                 "device": "here",
@@ -100,7 +100,7 @@ def benches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Benches
         bench.connection.end()
 
 
-def facts(results: Sequence[PassResult], name: str) -> list[object]:
+def facts(results: Sequence[RoundResult], name: str) -> list[object]:
     return [result.facts[name] for result in results]
 
 
@@ -109,7 +109,7 @@ def test_a_load_gives_its_passes_and_leaves_nothing_behind(benches: Benches) -> 
 
     results = list(bench.passes())
 
-    assert len(results) == PLAN.passes
+    assert len(results) == PLAN.rounds
     for result in results:
         assert result.samples_ns.tolist() == [[1e6 * place] * 2 for place in range(1, 3)]
         assert sorted(result.order.tolist()) == [0, 1]
@@ -162,7 +162,7 @@ def test_a_load_left_early_ends_the_runner_and_puts_settings_back(benches: Bench
     assert bench.connection.processes[-1].popen.wait(timeout=10) == -signal.SIGKILL
     assert bench.connection.processes[-1].popen.pid == runner
     assert not bench.on(RESTORE).exists()
-    assert len(list(bench.passes())) == PLAN.passes
+    assert len(list(bench.passes())) == PLAN.rounds
 
 
 def test_fixed_performance_mode_is_used_where_the_phone_has_it(benches: Benches) -> None:
@@ -333,7 +333,7 @@ def test_a_load_that_breaks_off_can_be_made_again(
 
     bench.script()
 
-    assert len(list(bench.passes())) == PLAN.passes
+    assert len(list(bench.passes())) == PLAN.rounds
 
 
 def test_a_lost_connection_is_made_anew_by_the_next_load(benches: Benches) -> None:
@@ -344,7 +344,7 @@ def test_a_lost_connection_is_made_anew_by_the_next_load(benches: Benches) -> No
     with pytest.raises(DeviceLostError, match="the connection broke"):
         list(left)
 
-    assert len(list(bench.passes())) == PLAN.passes
+    assert len(list(bench.passes())) == PLAN.rounds
     assert bench.connection.reconnects == 1
     assert setting(bench.root, "global/stay_on_while_plugged_in") == "0"
 
@@ -370,7 +370,7 @@ def test_another_session_on_the_phone_is_not_disturbed(benches: Benches) -> None
     with pytest.raises(DeviceError, match="another ofabench measures on this phone"):
         next(other.passes())
 
-    assert len(list(left)) == PLAN.passes - 1
+    assert len(list(left)) == PLAN.rounds - 1
 
 
 def test_a_full_phone_is_cleared_of_other_loads_models(benches: Benches) -> None:
@@ -383,7 +383,7 @@ def test_a_full_phone_is_cleared_of_other_loads_models(benches: Benches) -> None
     other = BlockSpec(kind="avg_pool", in_size=4, in_channels=64, out_channels=64)
     results = list(bench.passes([Workload(role="block", blocks=(other,)), *WORK]))
 
-    assert len(results) == PLAN.passes
+    assert len(results) == PLAN.rounds
     assert bench.words == ["the phone is full: models of other replicates are removed from it"]
     assert len(list(bench.on(MODELS).iterdir())) == 2
 
