@@ -1,4 +1,4 @@
-"""Sweeps on a device that breaks off or slows itself down: nothing is lost, or kept twice."""
+"""Sweeps on a device that disconnects or throttles lose nothing and keep nothing twice."""
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
@@ -34,7 +34,7 @@ WORK = [
 
 @dataclass(frozen=True, kw_only=True)
 class BreakingDevice(FakeDevice):
-    """Breaks off before the passes at these places of all that it ever measures."""
+    """Device that is lost, or throttled, in rounds at given positions over its lifetime."""
 
     flaws: SimulatedDisturbances = SimulatedDisturbances(level=0.1)  # noqa: RUF009
     breaks: frozenset[int] = frozenset()
@@ -72,16 +72,16 @@ def sweep(path: Path, device: FakeDevice, progress: Counter) -> None:
 def samples(path: Path) -> list[list[bytes]]:
     with SweepStore.open(path) as store:
         return [
-            [measured_round.samples_ns.tobytes() for measured_round in load.rounds]
-            for load in store.replicates()
+            [measured_round.samples_ns.tobytes() for measured_round in replicate.rounds]
+            for replicate in store.replicates()
         ]
 
 
-def test_a_load_that_broke_off_is_measured_again_as_if_it_never_had(tmp_path: Path) -> None:
+def test_a_replicate_that_failed_is_repeated_with_the_same_samples(tmp_path: Path) -> None:
     steady, broken = Counter(), Counter()
     sweep(tmp_path / "steady", BreakingDevice(), steady)
 
-    # The first load breaks before its second pass, the second before its first, and its last.
+    # The first replicate fails before its second round, the second before its first and last.
     sweep(tmp_path / "broken", BreakingDevice(breaks=frozenset({1, 5, 8})), broken)
 
     assert samples(tmp_path / "broken") == samples(tmp_path / "steady")
@@ -89,7 +89,7 @@ def test_a_load_that_broke_off_is_measured_again_as_if_it_never_had(tmp_path: Pa
     assert [note for note in broken.notes if "repeated: the cable was pulled" in note]
 
 
-def test_a_device_that_never_comes_back_ends_the_sweep_and_keeps_what_is_done(
+def test_a_device_that_stays_lost_ends_the_sweep_and_keeps_finished_replicates(
     tmp_path: Path,
 ) -> None:
     device = BreakingDevice(breaks=frozenset(range(4, 100)))
@@ -101,17 +101,18 @@ def test_a_device_that_never_comes_back_ends_the_sweep_and_keeps_what_is_done(
 
     assert not isinstance(caught.value, DeviceLostError)
     with SweepStore.open(tmp_path / "a") as store:
-        assert [(load.number, len(load.rounds)) for load in store.replicates()] == [(0, 3)]
-    assert len(device.tries) == 3 + 1 + REPLICATE_TRIES  # one pass of load 2 came before it broke
+        finished = [(replicate.number, len(replicate.rounds)) for replicate in store.replicates()]
+    assert finished == [(0, 3)]
+    assert len(device.tries) == 3 + 1 + REPLICATE_TRIES  # one round of replicate 2 ended before
 
 
-def test_throttled_passes_are_marked_repeated_and_left_out(tmp_path: Path) -> None:
+def test_throttled_rounds_are_disturbed_repeated_and_left_out(tmp_path: Path) -> None:
     sweep(tmp_path / "a", BreakingDevice(throttled=frozenset({1})), Counter())
 
     with SweepStore.open(tmp_path / "a") as store:
-        assert [len(load.rounds) for load in store.replicates()] == [4, 3]
+        assert [len(replicate.rounds) for replicate in store.replicates()] == [4, 3]
         assert summarise(store).disturbed_rounds == 1
         result = store.measurements()[0]
-    # The throttled pass took twice as long as the others, which are alike.
+    # The throttled round took twice as long as the others, which are equal.
     assert result.samples_ns.shape == (2, 3, 2)
-    assert np.ptp(result.samples_ns[0, :, 1]) <= 1  # ns, of rounding
+    assert np.ptp(result.samples_ns[0, :, 1]) <= 1  # 1 ns by rounding

@@ -1,4 +1,4 @@
-"""What is measured next, and how often: lists, what is measured again, and plans of loads."""
+"""Planners choose what is measured next and how often; plans of replicates."""
 
 from dataclasses import replace
 
@@ -24,41 +24,41 @@ A, B, C = (
 REFERENCE = replace(C, role="reference")
 
 
-def measured(workload: Workload, loads: int, *, settled: bool) -> Measurement:
-    """Loads of the same time, or of times that differ by half."""
-    ms = [1.0 if settled or i % 2 else 1.5 for i in range(loads)]
+def measured(workload: Workload, replicates: int, *, settled: bool) -> Measurement:
+    """Return a measurement whose replicates are equal (settled) or differ by half."""
+    ms = [1.0 if settled or i % 2 else 1.5 for i in range(replicates)]
     return Measurement(
         workload=workload,
         target=TARGET,
         samples_ns=np.array(ms)[:, None, None] * 1e6,
-        drift=np.ones((loads, 1)),
+        drift=np.ones((replicates, 1)),
     )
 
 
-def test_a_list_is_measured_once_each_in_its_order() -> None:
+def test_workloads_of_a_list_are_measured_once_in_order() -> None:
     planner = ListPlanner([B, A, B, C])
 
     assert planner.next([]) == [B, A, C]
     assert planner.next([measured(B, 2, settled=False)]) == [A, C]
     assert planner.next([measured(B, 2, settled=False)], unrunnable=[C]) == [A]
-    assert planner.next([measured(one, 2, settled=False) for one in (A, B, C)]) is None
+    assert planner.next([measured(work, 2, settled=False) for work in (A, B, C)]) is None
     with pytest.raises(InputError, match="at least one block or network, got none"):
         ListPlanner([])
 
 
-def test_what_has_not_settled_is_measured_again_as_often_as_is_asked() -> None:
+def test_unsettled_workloads_are_measured_again_up_to_the_limit() -> None:
     planner = SettlingPlanner([A, B], again=2, replicates=4)
     steady = measured(B, 4, settled=True)
 
-    assert planner.next([steady]) == [A]  # what is not measured comes first
-    for loads, expected in [(4, [A]), (8, [A]), (12, None)]:
-        assert planner.next([measured(A, loads, settled=False), steady]) == expected
+    assert planner.next([steady]) == [A]  # unmeasured workloads come first
+    for replicates, expected in [(4, [A]), (8, [A]), (12, None)]:
+        assert planner.next([measured(A, replicates, settled=False), steady]) == expected
     assert planner.next([measured(A, 4, settled=True), steady]) is None
 
 
-def test_references_and_what_cannot_run_are_not_measured_again() -> None:
+def test_references_and_unrunnable_workloads_are_not_measured_again() -> None:
     planner = SettlingPlanner([A, B], again=1, replicates=4)
-    done = [measured(one, 4, settled=False) for one in (A, B, REFERENCE)]
+    done = [measured(work, 4, settled=False) for work in (A, B, REFERENCE)]
 
     assert planner.next(done) == [A, B]
     assert planner.next(done, unrunnable=[A]) == [B]
@@ -66,7 +66,7 @@ def test_references_and_what_cannot_run_are_not_measured_again() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"replicates": 0}, {"rounds": 0}, {"samples": -1}])
-def test_a_plan_needs_at_least_one_of_each(wrong: dict[str, int]) -> None:
+def test_counts_of_a_plan_must_be_at_least_1(wrong: dict[str, int]) -> None:
     (name,) = wrong
     with pytest.raises(InputError, match=f"{name} must be at least 1, got {wrong[name]}"):
         SweepPlan(**wrong)  # type: ignore[arg-type]
@@ -74,27 +74,29 @@ def test_a_plan_needs_at_least_one_of_each(wrong: dict[str, int]) -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, float("inf"), float("nan")])
-def test_a_groups_time_is_above_zero(seconds: float) -> None:
+def test_the_time_of_a_group_must_be_above_0(seconds: float) -> None:
     with pytest.raises(InputError, match="group_s must be a time above 0 s"):
         SweepPlan(group_s=seconds)
     assert SweepPlan(group_s=0.1).group_s == 0.1
 
 
-def test_a_sweep_is_six_loads_of_thirty_passes_of_three_calls_unless_told_otherwise() -> None:
+def test_the_default_plan_is_6_replicates_of_30_rounds_of_3_samples() -> None:
     plan = SweepPlan()
 
     assert (plan.replicates, plan.rounds, plan.samples, plan.group_s) == (6, 30, 3, 60.0)
     assert (plan.seed, plan.memory_bytes, plan.asked) == (0, None, ())
 
 
-def test_marked_passes_may_be_made_up_for_by_three_tenths() -> None:
+def test_disturbed_rounds_may_add_30_percent_of_rounds() -> None:
     assert [SweepPlan(rounds=n).max_rounds for n in (30, 10, 4)] == [39, 13, 6]
 
 
-def test_every_load_of_every_group_has_a_seed_of_its_own_that_the_plans_decides() -> None:
+def test_each_replicate_of_each_group_has_a_seed_derived_from_the_plans() -> None:
     plan = SweepPlan(rounds=10, samples=5, seed=3)
 
-    seeds = [plan.replicate_plan(group, load).seed for group in range(3) for load in range(3)]
+    seeds = [
+        plan.replicate_plan(group, replicate).seed for group in range(3) for replicate in range(3)
+    ]
 
     assert len(set(seeds)) == 9
     assert plan.replicate_plan(1, 2) == SweepPlan(rounds=10, samples=5, seed=3).replicate_plan(1, 2)
@@ -102,7 +104,7 @@ def test_every_load_of_every_group_has_a_seed_of_its_own_that_the_plans_decides(
     assert (plan.replicate_plan(0, 0).rounds, plan.replicate_plan(0, 0).samples) == (13, 5)
 
 
-def test_a_plan_comes_back_from_json_and_tells_what_differs() -> None:
+def test_a_plan_is_restored_from_json_and_describes_differences() -> None:
     plan = SweepPlan(replicates=2, memory_bytes=5, asked=(("space", "tiny"), ("blocks", "all")))
     data = plan.to_json()
 

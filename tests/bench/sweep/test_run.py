@@ -71,7 +71,7 @@ def sweep(  # noqa: PLR0913
 
 
 def contents(path: Path) -> list[tuple[object, ...]]:
-    """Every row of what was measured, byte for byte; sessions are of when, not of what."""
+    """Return every row of the measurements; sessions are left out, since they hold dates."""
     with closing(sqlite3.connect(path)) as db, db:
         rows = []
         for table in ("meta", "workload", "load_group", "load", "pass"):
@@ -87,10 +87,10 @@ def measured(path: Path) -> dict[str, Measurement]:
 
 
 class Stopper(NoProgress):
-    """Does something at each pass's end, or at one of them."""
+    """Progress that counts rounds, calls `at_round` after each, and stops after one of them."""
 
     def __init__(self, stop_at: int | None = None) -> None:
-        self.passes = 0
+        self.rounds = 0
         self.total = 0
         self._stop_at = stop_at
 
@@ -100,27 +100,27 @@ class Stopper(NoProgress):
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         del note
-        self.passes += steps
-        self.at_pass()
-        if self.passes == self._stop_at:
+        self.rounds += steps
+        self.at_round()
+        if self.rounds == self._stop_at:
             raise KeyboardInterrupt
 
-    def at_pass(self) -> None:
+    def at_round(self) -> None:
         pass
 
 
-def test_every_block_gets_its_samples_and_the_references_theirs(tmp_path: Path) -> None:
+def test_blocks_and_reference_workloads_get_the_planned_samples(tmp_path: Path) -> None:
     sweep(tmp_path / "a.sqlite")
 
     result = measured(tmp_path / "a.sqlite")
 
     assert set(result) == {work.key for work in [*blocks(5), COMPUTE, MEMORY]}
-    shapes = {key: one.samples_ns.shape for key, one in result.items()}
+    shapes = {key: measurement.samples_ns.shape for key, measurement in result.items()}
     assert shapes.pop(COMPUTE.key) == shapes.pop(MEMORY.key) == (2, 3 * COPIES, 2)
     assert set(shapes.values()) == {(2, 3, 2)}
 
 
-def test_a_faultless_machine_gives_the_costs_to_the_nanosecond(tmp_path: Path) -> None:
+def test_medians_equal_the_simulated_costs_without_disturbances(tmp_path: Path) -> None:
     sweep(tmp_path / "a.sqlite", device=FakeDevice(flaws=SimulatedDisturbances(cold=0.25)))
 
     result = measured(tmp_path / "a.sqlite")
@@ -132,18 +132,18 @@ def test_a_faultless_machine_gives_the_costs_to_the_nanosecond(tmp_path: Path) -
         assert result[work.key].settled
 
 
-def test_a_noisy_drifting_machine_gives_the_ratios_between_blocks(tmp_path: Path) -> None:
+def test_ratios_between_blocks_are_right_despite_noise_and_drift(tmp_path: Path) -> None:
     flaws = SimulatedDisturbances(noise=0.02, layout=0.005, level=0.3, drift=0.5, stumbles=0.02)
     sweep(tmp_path / "a.sqlite", device=FakeDevice(flaws=flaws), plan=SweepPlan())
 
     result = measured(tmp_path / "a.sqlite")
-    got = np.array([result[work.key].median_ms for work in blocks(5)])
+    median_ms = np.array([result[work.key].median_ms for work in blocks(5)])
     wanted = np.array([3_000 + block_cost_ns(work.blocks[0]) for work in blocks(5)])
 
-    assert got / got.mean() == pytest.approx(wanted / wanted.mean(), rel=0.015)
+    assert median_ms / median_ms.mean() == pytest.approx(wanted / wanted.mean(), rel=0.015)
 
 
-def test_the_same_plan_gives_the_same_samples_and_another_seed_others(tmp_path: Path) -> None:
+def test_samples_are_reproducible_and_depend_on_the_seed(tmp_path: Path) -> None:
     for name, plan in (("a", PLAN), ("b", PLAN), ("c", SweepPlan(replicates=2, rounds=3, seed=1))):
         sweep(tmp_path / name, plan=plan)
 
@@ -153,14 +153,14 @@ def test_the_same_plan_gives_the_same_samples_and_another_seed_others(tmp_path: 
 
 @pytest.fixture(scope="module")
 def crashes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sweep of two groups, and what was on disk at each of its passes' ends."""
+    """Folder with a sweep of two groups and copies of its file after every round."""
     folder = tmp_path_factory.mktemp("crashes")
     whole = folder / "whole"
 
     class Copier(Stopper):
-        def at_pass(self) -> None:
-            shutil.copy(whole, folder / f"at{self.passes}")
-            shutil.copy(f"{whole}-wal", folder / f"at{self.passes}-wal")
+        def at_round(self) -> None:
+            shutil.copy(whole, folder / f"at{self.rounds}")
+            shutil.copy(f"{whole}-wal", folder / f"at{self.rounds}-wal")
 
     sweep(whole, plan=two_groups(), progress=Copier())
     return folder
@@ -172,23 +172,26 @@ def two_groups() -> SweepPlan:
 
 
 @pytest.mark.parametrize("boundary", range(1, 13))
-def test_a_sweep_killed_at_a_passes_end_and_resumed_equals_an_undisturbed_one(
+def test_a_sweep_killed_after_a_round_and_resumed_equals_an_uninterrupted_sweep(
     crashes: Path, tmp_path: Path, boundary: int
 ) -> None:
     path = tmp_path / "killed"
     shutil.copy(crashes / f"at{boundary}", path)
     shutil.copy(crashes / f"at{boundary}-wal", f"{path}-wal")
     with SweepStore.open(path) as store:
-        assert len(store.replicates()) == (boundary - 1) // 3  # at most the load in hand is lost
+        assert (
+            len(store.replicates()) == (boundary - 1) // 3
+        )  # at most the current replicate is lost
 
     sweep(path, plan=two_groups(), resume=True)
 
     assert contents(path) == contents(crashes / "whole")
     whole = measured(crashes / "whole")
-    for key, one in measured(path).items():
-        assert one.samples_ns.tobytes() == whole[key].samples_ns.tobytes()
-        assert one.drift.tobytes() == whole[key].drift.tobytes()
-        assert (one.facts, one.taken_at) == (whole[key].facts, whole[key].taken_at)
+    for key, measurement in measured(path).items():
+        assert measurement.samples_ns.tobytes() == whole[key].samples_ns.tobytes()
+        assert measurement.drift.tobytes() == whole[key].drift.tobytes()
+        assert measurement.facts == whole[key].facts
+        assert measurement.taken_at == whole[key].taken_at
 
 
 KILLED = """
@@ -197,15 +200,15 @@ from pathlib import Path
 from tests.bench.sweep import test_run as t
 
 class Killer(t.Stopper):
-    def at_pass(self):
-        if self.passes == 5:
+    def at_round(self):
+        if self.rounds == 5:
             os.kill(os.getpid(), signal.SIGKILL)
 
 t.sweep(Path(sys.argv[1]), progress=Killer())
 """
 
 
-def test_kill_9_loses_at_most_the_load_in_hand(tmp_path: Path) -> None:
+def test_kill_9_loses_at_most_the_current_replicate(tmp_path: Path) -> None:
     root = Path(__file__).resolve().parents[3]
     path, whole = tmp_path / "killed", tmp_path / "whole"
     command = [sys.executable, "-c", KILLED, str(path)]
@@ -216,25 +219,25 @@ def test_kill_9_loses_at_most_the_load_in_hand(tmp_path: Path) -> None:
 
     assert code == -signal.SIGKILL
     with SweepStore.open(path) as store:
-        assert [load.number for load in store.replicates()] == [0]
+        assert [replicate.number for replicate in store.replicates()] == [0]
     sweep(path, resume=True)
     sweep(whole)
     assert contents(path) == contents(whole)
 
 
-def test_finished_loads_stay_byte_for_byte(tmp_path: Path) -> None:
+def test_finished_replicates_stay_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "a"
     with pytest.raises(InterruptedSweepError):
         sweep(path, progress=Stopper(5))
     first = [row for row in contents(path) if row[0] == "pass" and row[1] == 1]
 
-    # A device that behaves otherwise from now on shows that the old load is not measured again.
+    # A device that behaves differently shows that the old replicate is not measured again.
     sweep(path, device=FakeDevice(flaws=FLAWS, seed=9), resume=True)
 
     assert [row for row in contents(path) if row[0] == "pass" and row[1] == 1] == first
 
 
-def test_ctrl_c_says_what_is_kept_and_how_to_go_on(tmp_path: Path) -> None:
+def test_ctrl_c_reports_finished_replicates_and_how_to_continue(tmp_path: Path) -> None:
     with pytest.raises(InterruptedSweepError) as caught:
         sweep(tmp_path / "a", progress=Stopper(4))
 
@@ -244,109 +247,112 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(tmp_path: Path) -> None:
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a"]  # closed: no log is left
 
 
-def test_a_finished_sweep_resumed_measures_nothing(tmp_path: Path) -> None:
+def test_resuming_a_finished_sweep_measures_nothing(tmp_path: Path) -> None:
     sweep(tmp_path / "a")
     before, counter = contents(tmp_path / "a"), Stopper()
 
     sweep(tmp_path / "a", progress=counter, resume=True)
 
     assert contents(tmp_path / "a") == before
-    assert counter.passes == 0
+    assert counter.rounds == 0
 
 
-def test_progress_counts_every_pass(tmp_path: Path) -> None:
+def test_progress_counts_every_round(tmp_path: Path) -> None:
     counter = Stopper()
 
     sweep(tmp_path / "a", plan=two_groups(), progress=counter)
 
-    assert (counter.passes, counter.total) == (12, 12)
+    assert (counter.rounds, counter.total) == (12, 12)
 
 
-def test_marked_passes_are_repeated_while_time_lasts_and_left_out(tmp_path: Path) -> None:
+def test_disturbed_rounds_are_repeated_while_time_lasts_and_left_out(tmp_path: Path) -> None:
     flaws = SimulatedDisturbances(memory_swing=0.10)
     plan = SweepPlan(replicates=2, rounds=10, samples=3)
     sweep(tmp_path / "a", device=FakeDevice(flaws=flaws), plan=plan)
 
     with SweepStore.open(tmp_path / "a") as store:
         summary = summarise(store)
-        taken = [len(load.rounds) for load in store.replicates()]
+        rounds = [len(replicate.rounds) for replicate in store.replicates()]
         result = {measurement.workload.key: measurement for measurement in store.measurements()}
 
     assert summary.disturbed_rounds > 0
-    assert summary.rounds == sum(taken) == 20 + summary.disturbed_rounds
-    assert max(taken) <= plan.max_rounds == 13
+    assert summary.rounds == sum(rounds) == 20 + summary.disturbed_rounds
+    assert max(rounds) <= plan.max_rounds == 13
     assert result[MEMORY.key].samples_ns.shape == (2, 10 * COPIES, 3)
-    # No pass is left in which memory was slow; one of a pass's visits may have been.
+    # No round is left in which memory was slow; single bursts of a round may have been.
     last_ns = result[MEMORY.key].samples_ns[:, :, -1].reshape(2, 10, COPIES)
-    by_pass_ns = np.median(last_ns, axis=2)
-    assert by_pass_ns.max() / by_pass_ns.min() < 1.02
+    by_round_ns = np.median(last_ns, axis=2)
+    assert by_round_ns.max() / by_round_ns.min() < 1.02
 
 
-def test_groups_of_unlike_levels_come_to_one_scale(tmp_path: Path) -> None:
+def test_groups_measured_at_different_drift_share_a_scale(tmp_path: Path) -> None:
     device = FakeDevice(flaws=SimulatedDisturbances(level=0.5, layout=0.002))
     sweep(tmp_path / "a", device=device, plan=two_groups())
 
     result = measured(tmp_path / "a")
-    got = np.array([result[work.key].median_ms for work in blocks(5)])
+    median_ms = np.array([result[work.key].median_ms for work in blocks(5)])
     wanted = np.array([3_000 + block_cost_ns(work.blocks[0]) for work in blocks(5)])
 
-    assert got / got.mean() == pytest.approx(wanted / wanted.mean(), rel=0.01)
+    assert median_ms / median_ms.mean() == pytest.approx(wanted / wanted.mean(), rel=0.01)
 
 
-def test_groups_hold_all_work_once_besides_what_ties_them() -> None:
+def test_groups_hold_each_workload_once_except_shared_ones() -> None:
     work = blocks(40)
     room = sum(footprint_bytes(with_reference, 1) for with_reference in with_references(work[:25]))
 
     groups = lay_groups(work, SweepPlan(), 1, room)
 
     assert len(groups) > 1
-    assert {one for group in groups for one in group} == {*work, COMPUTE, MEMORY}
+    assert {workload for group in groups for workload in group} == {*work, COMPUTE, MEMORY}
     assert all(group.count(MEMORY) == group.count(COMPUTE) == COPIES for group in groups)
     shared = set.intersection(*(set(group) for group in groups)) - {COMPUTE, MEMORY}
     assert len(shared) == 8
-    assert all(sum(one in group for group in groups) == 1 for one in set(work) - shared)
+    for workload in set(work) - shared:
+        assert sum(workload in group for group in groups) == 1
 
 
-def test_a_group_measures_about_as_long_as_the_plan_says() -> None:
+def test_the_planned_time_limits_the_size_of_groups() -> None:
     work = blocks(40)
 
     assert len(lay_groups(work, SweepPlan(group_s=60), 1, 10**12)) == 1
     assert len(lay_groups(work, SweepPlan(group_s=0.02), 1, 10**12)) > 3
 
 
-def test_a_faster_device_takes_more_into_a_group() -> None:
+def test_groups_of_a_faster_device_are_larger() -> None:
     work, fast = blocks(40), ModelCosts(ns_per_mac=1e-3, ns_per_inference=5_000.0)
     plan = SweepPlan(group_s=0.1)
 
     assert len(lay_groups(work, plan, 1, 10**12, fast)) < len(lay_groups(work, plan, 1, 10**12))
 
 
-def test_what_a_model_takes_follows_from_device_and_precision() -> None:
-    (one,) = blocks(1)
-    (spec,) = one.blocks
+def test_memory_of_a_model_depends_on_device_and_precision() -> None:
+    (workload,) = blocks(1)
+    (spec,) = workload.blocks
     weights = 2.5 * 4 * spec.params
-    # 14 x 14 pixels of 8 channels come in and go out; 32 channels inside, before and after.
+    # Input and output have 14 x 14 pixels of 8 channels; two inner activations have 32.
     ends, inner = 4 * 14**2 * 8, 2 * 4 * 14**2 * 32
     shared = ModelCosts(inner_shared=True)
 
-    assert footprint_bytes(one, 2) == int(1_500_000 + weights + 2 * (2 * ends + inner))
-    assert footprint_bytes(one, 2, shared) == int(1_500_000 + weights + 2 * ends)
-    half = footprint_bytes(one, 2, shared, "fp16")
+    assert footprint_bytes(workload, 2) == int(1_500_000 + weights + 2 * (2 * ends + inner))
+    assert footprint_bytes(workload, 2, shared) == int(1_500_000 + weights + 2 * ends)
+    half = footprint_bytes(workload, 2, shared, "fp16")
     assert half == int(1_500_000 + (weights + 2 * ends) / 2)
 
 
-def test_what_to_measure_next_may_follow_from_what_is_measured(tmp_path: Path) -> None:
+def test_a_planner_may_choose_workloads_by_earlier_measurements(tmp_path: Path) -> None:
     class Doubler:
-        """Asks for the block of twice the width of the costliest one, up to 32 channels."""
+        """Planner that requests twice the width of the slowest block, up to 32 channels."""
 
         def next(
             self, done: Sequence[Measurement], unrunnable: Collection[Workload] = ()
         ) -> Sequence[Workload] | None:
             del unrunnable
-            mine = [measurement for measurement in done if measurement.workload.role == "block"]
-            if not mine:
+            measured_blocks = [
+                measurement for measurement in done if measurement.workload.role == "block"
+            ]
+            if not measured_blocks:
                 return blocks(1)
-            costliest = max(mine, key=lambda one: one.median_ms)
+            costliest = max(measured_blocks, key=lambda measurement: measurement.median_ms)
             step = costliest.workload.blocks[0].in_channels // 8 * 2
             return None if step > 4 else [blocks(step)[-1]]
 
@@ -363,7 +369,7 @@ def test_what_to_measure_next_may_follow_from_what_is_measured(tmp_path: Path) -
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
 
 
-def test_what_has_not_settled_is_measured_again_by_itself_later(tmp_path: Path) -> None:
+def test_unsettled_workloads_are_measured_again(tmp_path: Path) -> None:
     device = FakeDevice(flaws=SimulatedDisturbances(noise=0.055, level=0.2))
     path, work = tmp_path / "a", blocks(8)
     plan = SweepPlan(rounds=3)
@@ -375,16 +381,16 @@ def test_what_has_not_settled_is_measured_again_by_itself_later(tmp_path: Path) 
     sweep(path, device=device, plan=plan, planner=again, resume=True)
 
     after = measured(path)
-    loads = {workload.key: after[workload.key].replicates for workload in work}
+    replicates = {workload.key: after[workload.key].replicates for workload in work}
     assert 0 < len(unsettled) < len(work)
-    assert loads == {key: 12 if key in unsettled else 6 for key in loads}
+    assert replicates == {key: 12 if key in unsettled else 6 for key in replicates}
     assert np.mean([after[key].half_width for key in unsettled]) < np.mean(
         [before[key].half_width for key in unsettled]
     )
     assert again.next(list(after.values())) is None
 
 
-def test_a_store_of_another_plan_is_refused(tmp_path: Path) -> None:
+def test_a_sweep_with_another_plan_is_refused(tmp_path: Path) -> None:
     planner = ListPlanner(blocks(1))
     with (
         SweepStore.create(tmp_path / "a", TARGET, PLAN) as store,
@@ -401,7 +407,7 @@ def test_a_plan_that_measures_nothing_is_refused(field: dict[str, int]) -> None:
         SweepPlan(**field)  # type: ignore[arg-type]
 
 
-def test_no_work_is_refused_and_equal_work_is_measured_once() -> None:
+def test_an_empty_list_is_refused_and_duplicates_are_measured_once() -> None:
     with pytest.raises(InputError, match="at least one"):
         ListPlanner([])
     assert ListPlanner(blocks(2) + blocks(3)).next([]) == blocks(3)

@@ -35,24 +35,24 @@ def result(ms: float, repeated_bursts: int = 0) -> RoundResult:
     )
 
 
-def filled(path: Path, loads: int = 2) -> None:
-    """A sweep with finished loads of two passes each, the second load 1.5 times as slow."""
+def filled(path: Path, replicates: int = 2) -> None:
+    """Write a sweep with finished replicates of two rounds, the second 1.5 times as slow."""
     with SweepStore.create(path, TARGET, PLAN) as store:
         session = store.begin_session({"cpu_cores": 2}, "2020-01-01T00:00:00", forced=False)
         store.add_groups([WORK])
         (group,) = store.groups()
-        for number in range(loads):
-            load_id = store.begin_replicate(group.number, number)
+        for number in range(replicates):
+            replicate_id = store.begin_replicate(group.number, number)
             for i in range(2):
-                store.add_round(load_id, i, result(1.0 + 0.5 * number, repeated_bursts=i))
-            store.finish_replicate(load_id, session, 3.0 + number)
+                store.add_round(replicate_id, i, result(1.0 + 0.5 * number, repeated_bursts=i))
+            store.finish_replicate(replicate_id, session, 3.0 + number)
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
-def test_what_is_stored_is_read_back(tmp_path: Path) -> None:
+def test_a_stored_sweep_is_read_back(tmp_path: Path) -> None:
     filled(tmp_path / "a.sqlite")
 
     with SweepStore.open(tmp_path / "a.sqlite") as store:
@@ -63,7 +63,7 @@ def test_what_is_stored_is_read_back(tmp_path: Path) -> None:
 
     assert (first.workload, second.workload) == tuple(WORK)
     assert first.samples_ns.tolist() == [[[2e6, 1e6]] * 2, [[3e6, 1.5e6]] * 2]
-    # Levels 1 and 1.5 on a scale whose median pass is in the middle of the two.
+    # Drift is 1 and 1.5 times a factor that makes the median over rounds 1.
     assert first.drift[1, 0] / first.drift[0, 0] == pytest.approx(1.5)
     assert second.median_ms / first.median_ms == pytest.approx(2.0)
     assert first.interval_ms[1] / first.interval_ms[0] == pytest.approx(1.0)
@@ -83,7 +83,7 @@ def test_a_sweep_keeps_the_text_of_its_space(tmp_path: Path) -> None:
         assert store.space_toml is None
 
 
-def test_a_space_that_is_no_text_is_damage(tmp_path: Path) -> None:
+def test_a_space_that_is_not_text_is_reported_as_damage(tmp_path: Path) -> None:
     path = tmp_path / "a.sqlite"
     SweepStore.create(path, TARGET, PLAN, space_toml="name = 1").close()
     with closing(sqlite3.connect(path)) as connection, connection:
@@ -93,7 +93,7 @@ def test_a_space_that_is_no_text_is_damage(tmp_path: Path) -> None:
         SweepStore.open(path)
 
 
-def test_samples_come_as_a_table(tmp_path: Path) -> None:
+def test_samples_are_available_as_a_table(tmp_path: Path) -> None:
     filled(tmp_path / "a.sqlite")
 
     with SweepStore.open(tmp_path / "a.sqlite") as store:
@@ -105,36 +105,40 @@ def test_samples_come_as_a_table(tmp_path: Path) -> None:
     assert frame["retaken"].sum() == 2 * 4
 
 
-def test_samples_of_visits_taken_again_are_kept_beside(tmp_path: Path) -> None:
+def test_samples_of_repeated_bursts_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "a.sqlite"
-    filled(path)  # made as by a device that gives none
+    filled(path)  # without disturbed samples
     dropped = replace(
         result(1.0, repeated_bursts=2), disturbed_ns=np.array([[8e6, 9e6], [np.nan] * 2])
     )
     with SweepStore.resume(path, TARGET, PLAN) as store:
         session = store.begin_session({}, "2020-01-02T00:00:00", forced=False)
-        load_id = store.begin_replicate(1, 2)
-        store.add_round(load_id, 0, dropped)
-        store.add_round(load_id, 1, result(1.0))
-        store.finish_replicate(load_id, session, 1.0)
+        replicate_id = store.begin_replicate(1, 2)
+        store.add_round(replicate_id, 0, dropped)
+        store.add_round(replicate_id, 1, result(1.0))
+        store.finish_replicate(replicate_id, session, 1.0)
 
     with SweepStore.open(path) as store:
-        passes = [measured_round for load in store.replicates() for measured_round in load.rounds]
+        rounds = [
+            measured_round
+            for replicate in store.replicates()
+            for measured_round in replicate.rounds
+        ]
 
-    assert [measured_round.disturbed_ns is None for measured_round in passes] == [True] * 4 + [
+    assert [measured_round.disturbed_ns is None for measured_round in rounds] == [True] * 4 + [
         False,
         True,
     ]
-    assert passes[4].disturbed_ns is not None
-    assert passes[4].disturbed_ns[0].tolist() == [8e6, 9e6]
-    assert np.isnan(passes[4].disturbed_ns[1]).all()
+    assert rounds[4].disturbed_ns is not None
+    assert rounds[4].disturbed_ns[0].tolist() == [8e6, 9e6]
+    assert np.isnan(rounds[4].disturbed_ns[1]).all()
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE dropped SET crc32 = 1")
     with SweepStore.open(path) as store, pytest.raises(FileError, match="is not what was written"):
         store.replicates()
 
 
-def test_a_file_without_such_samples_has_no_table_of_them(tmp_path: Path) -> None:
+def test_a_file_without_disturbed_samples_has_no_table_for_them(tmp_path: Path) -> None:
     filled(tmp_path / "a.sqlite")
 
     with closing(sqlite3.connect(tmp_path / "a.sqlite")) as connection:
@@ -145,16 +149,16 @@ def test_a_file_without_such_samples_has_no_table_of_them(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("times", [[[1.0, 1.0]], [[1.0, 1.0], [0.0, 1.0]]])
-def test_such_samples_that_are_too_few_or_no_times_are_refused(
+def test_disturbed_samples_that_are_too_few_or_not_positive_are_refused(
     tmp_path: Path, times: list[list[float]]
 ) -> None:
-    filled(tmp_path / "a.sqlite", loads=1)
+    filled(tmp_path / "a.sqlite", replicates=1)
     with SweepStore.resume(tmp_path / "a.sqlite", TARGET, PLAN) as store:
         store.begin_session({}, "2020-01-02T00:00:00", forced=False)
-        load_id = store.begin_replicate(1, 1)
+        replicate_id = store.begin_replicate(1, 1)
         wrong = replace(result(1.0, repeated_bursts=2), disturbed_ns=np.array(times))
         with pytest.raises(DeviceError, match="of 2 repeated bursts"):
-            store.add_round(load_id, 0, wrong)
+            store.add_round(replicate_id, 0, wrong)
 
 
 def test_reading_changes_nothing_on_disk(tmp_path: Path) -> None:
@@ -168,7 +172,7 @@ def test_reading_changes_nothing_on_disk(tmp_path: Path) -> None:
     assert snapshot(tmp_path) == before
 
 
-def test_it_is_in_wal_mode(tmp_path: Path) -> None:
+def test_a_sweep_is_in_wal_mode(tmp_path: Path) -> None:
     filled(tmp_path / "a.sqlite")
 
     with closing(sqlite3.connect(tmp_path / "a.sqlite")) as db, db:
@@ -176,18 +180,18 @@ def test_it_is_in_wal_mode(tmp_path: Path) -> None:
     db.close()
 
 
-def test_an_unfinished_load_does_not_count_and_is_dropped_when_measuring_goes_on(
+def test_an_unfinished_replicate_does_not_count_and_is_dropped_on_resume(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "a.sqlite"
-    filled(path, loads=1)
+    filled(path, replicates=1)
     with SweepStore.resume(path, TARGET, PLAN) as store:
         store.begin_session({}, "2020-01-02T00:00:00", forced=True)
-        load_id = store.begin_replicate(store.groups()[0].number, 1)
-        store.add_round(load_id, 0, result(9.0))
+        replicate_id = store.begin_replicate(store.groups()[0].number, 1)
+        store.add_round(replicate_id, 0, result(9.0))
 
     with SweepStore.resume(path, TARGET, PLAN) as store:
-        assert [load.number for load in store.replicates()] == [0]
+        assert [replicate.number for replicate in store.replicates()] == [0]
         store.begin_session({}, "2020-01-03T00:00:00", forced=False)
         assert store.facts["forced"] is True
     with closing(sqlite3.connect(path)) as db, db:
@@ -220,7 +224,7 @@ def test_another_target_or_plan_is_refused_and_nothing_changes(tmp_path: Path) -
     assert snapshot(tmp_path) == before
 
 
-def test_a_file_that_is_no_sweep_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_sweep_is_a_one_line_error(tmp_path: Path) -> None:
     text = tmp_path / "text.sqlite"
     text.write_text("hello")
     foreign = tmp_path / "foreign.sqlite"
@@ -249,7 +253,7 @@ def test_a_file_that_is_no_sweep_is_told_in_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["truncated", "overwritten", "header only"])
-def test_a_damaged_sweep_is_told_in_one_line(tmp_path: Path, damage: str) -> None:
+def test_a_damaged_sweep_is_a_one_line_error(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "a.sqlite"
     filled(path)
     content = bytearray(path.read_bytes())
@@ -289,15 +293,13 @@ def test_damage_anywhere_is_an_error_or_harmless(tmp_path: Path, seed: int) -> N
 
     try:
         with SweepStore.open(path) as store:
-            told, found = (
-                "",
-                [measurement.samples_ns.tobytes() for measurement in store.measurements()],
-            )
+            message = ""
+            samples = [measurement.samples_ns.tobytes() for measurement in store.measurements()]
     except FileError as error:
-        told, found = str(error), wanted
+        message, samples = str(error), wanted
 
-    assert "\n" not in told
-    assert found == wanted
+    assert "\n" not in message
+    assert samples == wanted
 
 
 def test_two_sweeps_cannot_write_one_file(tmp_path: Path) -> None:
@@ -309,35 +311,35 @@ def test_two_sweeps_cannot_write_one_file(tmp_path: Path) -> None:
             SweepStore.resume(path, TARGET, PLAN)
 
 
-def test_a_disk_that_fills_up_is_one_line_and_finished_loads_stay(tmp_path: Path) -> None:
+def test_a_full_disk_is_a_one_line_error_and_finished_replicates_stay(tmp_path: Path) -> None:
     path = tmp_path / "a.sqlite"
-    filled(path, loads=1)
+    filled(path, replicates=1)
     with SweepStore.resume(path, TARGET, PLAN) as store:
         store.begin_session({}, "now", forced=False)
-        kept = [load.samples_ns for load in store.replicates()]
-        load_id = store.begin_replicate(store.groups()[0].number, 1)
+        kept = [replicate.samples_ns for replicate in store.replicates()]
+        replicate_id = store.begin_replicate(store.groups()[0].number, 1)
         (pages,) = store._db.execute("PRAGMA page_count").fetchone()
         store._db.execute(f"PRAGMA max_page_count = {pages}")
         big = RoundResult(samples_ns=np.ones((2000, 3)), order=np.arange(2000))
 
         with pytest.raises(FileError, match=r"disk is full.*free some space.*--resume") as caught:
-            store.add_round(load_id, 0, big)
+            store.add_round(replicate_id, 0, big)
 
         assert "\n" not in str(caught.value)
     with SweepStore.open(path) as store:
-        assert [load.samples_ns.tobytes() for load in store.replicates()] == [
+        assert [replicate.samples_ns.tobytes() for replicate in store.replicates()] == [
             samples.tobytes() for samples in kept
         ]
 
 
-def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_writable_is_a_one_line_error(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="cannot create"):
         SweepStore.create(tmp_path / "absent" / "a.sqlite", TARGET, PLAN)
     with pytest.raises(FileError, match="cannot create"):
         SweepStore.create(Path("/proc/a.sqlite"), TARGET, PLAN)
 
 
-def test_a_file_that_cannot_be_started_whole_is_removed(
+def test_a_file_whose_tables_cannot_be_created_is_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bench.sweep.store.SCHEMA", "CREATE TABLE meta (name TEXT); nonsense;")
@@ -348,27 +350,27 @@ def test_a_file_that_cannot_be_started_whole_is_removed(
     assert snapshot(tmp_path) == {}
 
 
-def test_a_time_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_a_sample_that_is_not_positive_is_refused(tmp_path: Path) -> None:
     with SweepStore.create(tmp_path / "a.sqlite", TARGET, PLAN) as store:
         store.begin_session({}, "now", forced=False)
         store.add_groups([WORK])
-        load_id = store.begin_replicate(store.groups()[0].number, 0)
+        replicate_id = store.begin_replicate(store.groups()[0].number, 0)
         bad = RoundResult(samples_ns=np.array([[0.0, 1.0], [1.0, 1.0]]), order=np.array([0, 1]))
 
         with pytest.raises(DeviceError, match="not above 0"):
-            store.add_round(load_id, 0, bad)
+            store.add_round(replicate_id, 0, bad)
 
 
-def test_a_copy_taken_with_its_log_after_a_crash_is_read(tmp_path: Path) -> None:
+def test_a_copy_made_after_a_crash_with_its_log_is_read(tmp_path: Path) -> None:
     path, crashed = tmp_path / "a.sqlite", tmp_path / "b.sqlite"
-    filled(path, loads=1)
+    filled(path, replicates=1)
     with SweepStore.resume(path, TARGET, PLAN) as store:
         session = store.begin_session({}, "now", forced=False)
-        load_id = store.begin_replicate(store.groups()[0].number, 1)
-        store.add_round(load_id, 0, result(1.0))
-        store.finish_replicate(load_id, session, 1.0)
+        replicate_id = store.begin_replicate(store.groups()[0].number, 1)
+        store.add_round(replicate_id, 0, result(1.0))
+        store.finish_replicate(replicate_id, session, 1.0)
         shutil.copy(path, crashed)  # as a crash would leave them: the log not yet in the file
         shutil.copy(f"{path}-wal", f"{crashed}-wal")
 
     with SweepStore.open(crashed) as store:
-        assert [load.number for load in store.replicates()] == [0, 1]
+        assert [replicate.number for replicate in store.replicates()] == [0, 1]

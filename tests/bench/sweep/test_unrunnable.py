@@ -36,7 +36,7 @@ def run(path: Path, device: FakeDevice = SMALL, stop_at: int | None = None) -> N
 
 def unrunnable(path: Path) -> dict[str, str]:
     with SweepStore.open(path) as store:
-        return {one.key: reason for one, reason in store.unrunnable().items()}
+        return {work.key: reason for work, reason in store.unrunnable().items()}
 
 
 def test_it_is_left_out_and_all_else_is_measured(tmp_path: Path) -> None:

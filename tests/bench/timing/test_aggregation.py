@@ -1,4 +1,4 @@
-"""From passes to measurements, by hand: which passes count, whose visits, at what drift."""
+"""Aggregation of rounds to measurements: which rounds and bursts count, and their drift."""
 
 import numpy as np
 import pytest
@@ -26,8 +26,8 @@ SMALL, LARGE = (
 )
 
 
-def one_pass(times_ms: list[float], **facts: str | bool) -> MeasuredRound:
-    """A pass of visits in turn: a cold call of 9 ms, then a warm one of this time."""
+def a_round(times_ms: list[float], **facts: str | bool) -> MeasuredRound:
+    """Return a round with one burst per time: a cold sample of 9 ms, then a warm one."""
     return MeasuredRound(
         samples_ns=np.array([[9.0, ms] for ms in times_ms]) * 1e6,
         order=np.arange(len(times_ms)),
@@ -36,72 +36,76 @@ def one_pass(times_ms: list[float], **facts: str | bool) -> MeasuredRound:
     )
 
 
-def test_a_visit_spans_what_its_calls_took_and_the_last_one_of_a_place_counts() -> None:
-    one = MeasuredRound(
+def test_a_burst_spans_its_samples_and_the_last_burst_of_a_position_counts() -> None:
+    measured_round = MeasuredRound(
         samples_ns=np.array([[1.0, 3.0], [5.0, 5.0], [2.0, 4.0]]),
         order=np.array([2, 0, 1, 0]),
         repeated_bursts=1,
         facts={},
     )
 
-    # Visits take 6, 4, 10 and 4 ns, one after the other.
-    assert spans_ns(one).tolist() == [[20, 24], [10, 20], [0, 6]]
+    # The bursts take 6, 4, 10 and 4 ns in this order.
+    assert spans_ns(measured_round).tolist() == [[20, 24], [10, 20], [0, 6]]
 
 
-def test_a_workload_has_the_samples_of_all_its_places_in_all_loads_and_their_drift() -> None:
+def test_a_workload_has_samples_and_drift_of_all_its_positions_and_replicates() -> None:
     plain, slow = [2.0, 4.0, 2.2], [3.0, 6.0, 3.3]
-    loads = [
+    replicates = [
         Replicate(
             group=1,
             number=number,
             workloads=(5, 3, 5),
-            rounds=tuple(one_pass(ms, taken_at=f"load {number}, {when}") for when in "12"),
+            rounds=tuple(a_round(ms, taken_at=f"replicate {number}, {when}") for when in "12"),
         )
         for number, ms in enumerate((plain, slow, plain))
     ]
 
     result = derive_measurements(
-        loads, {3: LARGE, 5: SMALL}, TARGET, SweepPlan(replicates=3, rounds=2), {"cores": 2}
+        replicates, {3: LARGE, 5: SMALL}, TARGET, SweepPlan(replicates=3, rounds=2), {"cores": 2}
     )
 
-    assert [one.workload for one in result] == [LARGE, SMALL]
+    assert [measurement.workload for measurement in result] == [LARGE, SMALL]
     large, small = result
-    # Loads by passes and places by calls; pass by pass, each with the workload's places in turn.
+    # Replicates, then rounds times positions (round by round), then samples.
     assert large.samples_ns.shape == (3, 2, 2)
     assert small.samples_ns.shape == (3, 4, 2)
     assert (small.samples_ns[1, :, 1] / 1e6).tolist() == pytest.approx([3.0, 3.3, 3.0, 3.3])
     assert large.drift[:, 0].tolist() == pytest.approx([1.0, 1.5, 1.0])
     assert small.drift[1].tolist() == pytest.approx([1.5] * 4)
     assert large.median_ms == pytest.approx(4.0)
-    assert {one.taken_at for one in result} == {"load 0, 1"}
+    assert {measurement.taken_at for measurement in result} == {"replicate 0, 1"}
     assert large.facts == {"cores": 2}
 
 
 @pytest.mark.parametrize(("wanted", "kept_ms"), [(2, [4.0, 5.0]), (3, [4.0, 40.0, 5.0])])
-def test_a_throttled_pass_counts_only_where_others_do_not_do(
+def test_a_throttled_round_counts_only_where_others_do_not_suffice(
     wanted: int, kept_ms: list[float]
 ) -> None:
-    passes = (one_pass([4.0]), one_pass([40.0], **{THROTTLED: True}), one_pass([5.0]))
-    load = Replicate(group=1, number=0, workloads=(1,), rounds=passes)
+    rounds = (a_round([4.0]), a_round([40.0], **{THROTTLED: True}), a_round([5.0]))
+    replicate = Replicate(group=1, number=0, workloads=(1,), rounds=rounds)
 
-    (found,) = derive_measurements([load], {1: LARGE}, TARGET, SweepPlan(rounds=wanted), {})
+    (measurement,) = derive_measurements(
+        [replicate], {1: LARGE}, TARGET, SweepPlan(rounds=wanted), {}
+    )
 
-    assert (found.samples_ns[0, :, 1] / 1e6).tolist() == pytest.approx(kept_ms)
+    assert (measurement.samples_ns[0, :, 1] / 1e6).tolist() == pytest.approx(kept_ms)
 
 
-def test_passes_are_marked_by_references_that_part_or_by_throttling() -> None:
+def test_rounds_are_disturbed_where_references_disagree_or_by_throttling() -> None:
     work = [LARGE, COMPUTE, MEMORY]
-    passes = [one_pass([4.0, 1.0, 1.0]) for _ in range(6)]
-    passes[1] = one_pass([4.0, 1.0, 1.1])  # memory alone slowed down
-    passes[2] = one_pass([8.0, 2.0, 2.0])  # all slowed down together
-    passes[4] = one_pass([4.0, 1.0, 1.0], **{THROTTLED: True})
-    passes[5] = one_pass([4.0, 1.0, 1.0], **{THROTTLED: False})
+    rounds = [a_round([4.0, 1.0, 1.0]) for _ in range(6)]
+    rounds[1] = a_round([4.0, 1.0, 1.1])  # memory alone slowed down
+    rounds[2] = a_round([8.0, 2.0, 2.0])  # all slowed down together
+    rounds[4] = a_round([4.0, 1.0, 1.0], **{THROTTLED: True})
+    rounds[5] = a_round([4.0, 1.0, 1.0], **{THROTTLED: False})
 
-    assert disturbed_rounds(passes, work).tolist() == [False, True, False, False, True, False]
+    assert disturbed_rounds(rounds, work).tolist() == [False, True, False, False, True, False]
 
 
-def test_samples_taken_again_and_of_passes_left_out_are_kept_for_tails() -> None:
-    def a_pass(times_ms: list[float], dropped_ms: list[float] | None, *order: int) -> MeasuredRound:
+def test_disturbed_samples_and_those_of_rounds_left_out_are_kept_for_tails() -> None:
+    def burst_round(
+        times_ms: list[float], dropped_ms: list[float] | None, *order: int
+    ) -> MeasuredRound:
         return MeasuredRound(
             samples_ns=np.array(times_ms)[:, None] * 1e6,
             order=np.array(order),
@@ -110,22 +114,22 @@ def test_samples_taken_again_and_of_passes_left_out_are_kept_for_tails() -> None
             disturbed_ns=None if dropped_ms is None else np.array(dropped_ms)[:, None] * 1e6,
         )
 
-    # Place 1 was visited three times, place 0 twice; its first visit was timed wrongly.
-    again = a_pass([2.0, 4.0], [np.nan, 41.0, 42.0], 0, 1, 1, 0, 1)
-    throttled = a_pass([20.0, 40.0], None, 1, 0)
-    load = Replicate(group=1, number=0, workloads=(3, 5), rounds=(throttled, again))
+    # Position 1 has three bursts, position 0 two, the first of which has no valid sample.
+    again = burst_round([2.0, 4.0], [np.nan, 41.0, 42.0], 0, 1, 1, 0, 1)
+    throttled = burst_round([20.0, 40.0], None, 1, 0)
+    replicate = Replicate(group=1, number=0, workloads=(3, 5), rounds=(throttled, again))
 
-    def extra_ms(*passes: MeasuredRound) -> list[list[float] | None]:
-        loads = [Replicate(group=1, number=0, workloads=(3, 5), rounds=passes)]
+    def extra_ms(*rounds: MeasuredRound) -> list[list[float] | None]:
+        replicates = [Replicate(group=1, number=0, workloads=(3, 5), rounds=rounds)]
         plan = SweepPlan(replicates=1, rounds=1)
-        result = derive_measurements(loads, {3: SMALL, 5: LARGE}, TARGET, plan, {})
+        result = derive_measurements(replicates, {3: SMALL, 5: LARGE}, TARGET, plan, {})
         return [
             None if ns is None else (ns / 1e6).ravel().tolist()
-            for one in result
-            for ns in one.disturbed_ns
+            for measurement in result
+            for ns in measurement.disturbed_ns
         ]
 
     assert again.disturbed_samples([0]) is not None
-    assert extra_ms(*load.rounds) == [[20.0], [41.0, 42.0, 40.0]]
-    unknown = a_pass([20.0, 40.0], None, 1, 0, 1)
+    assert extra_ms(*replicate.rounds) == [[20.0], [41.0, 42.0, 40.0]]
+    unknown = burst_round([20.0, 40.0], None, 1, 0, 1)
     assert extra_ms(unknown, again) == [None, None]

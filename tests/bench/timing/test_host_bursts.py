@@ -1,4 +1,4 @@
-"""`host_visits`, on a machine whose every duration the test decides: no sleeps, no flakes."""
+"""`time_rounds` on a simulated machine whose durations the test decides."""
 
 import gc
 from collections.abc import Callable
@@ -15,17 +15,17 @@ US = 1_000  # ns
 
 
 class FakeMachine:
-    """Calls, a clock and a watch that agree: a call moves the clock by what it costs."""
+    """Calls, clock and disturbance monitor of a machine: a call moves the clock by its cost."""
 
     def __init__(self, tick_ns: int = 0) -> None:
         self.now_ns = 0
         self.log: list[str] = []
         self.switch_out: Callable[[str], bool] = lambda _: False
         self.steal_at_ns: list[int] = []
-        self.steal_tick_ns = 0  # how often `stolen` can tell
+        self.steal_tick_ns = 0  # how often `stolen` has an answer
         self._tick_ns = tick_ns  # what reading the clock costs
         self._switched = False
-        self._asked_ns = 0
+        self._checked_ns = 0
 
     def call(self, name: str, warm_us: float, cold_us: float | None = None) -> Callable[[], None]:
         def run() -> None:
@@ -41,7 +41,7 @@ class FakeMachine:
         return self.now_ns
 
     def reset(self) -> None:
-        self._asked_ns = self.now_ns
+        self._checked_ns = self.now_ns
         self._switched = False
 
     def begin(self) -> None:
@@ -51,33 +51,33 @@ class FakeMachine:
         return self._switched
 
     def stolen(self, *, last: bool = False) -> bool | None:
-        if self.now_ns - self._asked_ns < self.steal_tick_ns and not last:
+        if self.now_ns - self._checked_ns < self.steal_tick_ns and not last:
             return None
-        since, self._asked_ns = self._asked_ns, self.now_ns
+        since, self._checked_ns = self._checked_ns, self.now_ns
         return any(since < at <= self.now_ns for at in self.steal_at_ns)
 
-    def passes(self, calls: list[Callable[[], None]], plan: ReplicatePlan) -> list[RoundResult]:
+    def rounds(self, calls: list[Callable[[], None]], plan: ReplicatePlan) -> list[RoundResult]:
         return list(time_rounds(calls, plan, clock_ns=self.clock_ns, watch=self))
 
 
-def test_the_first_call_of_a_visit_is_cold_and_the_last_warm() -> None:
+def test_the_first_sample_of_a_burst_is_cold_and_the_last_warm() -> None:
     machine = FakeMachine()
     calls = [machine.call("a", 20, cold_us=30), machine.call("b", 50, cold_us=80)]
 
-    passes = machine.passes(calls, ReplicatePlan(rounds=9, samples=3))
+    rounds = machine.rounds(calls, ReplicatePlan(rounds=9, samples=3))
 
-    samples_ns = np.stack([measured_round.samples_ns for measured_round in passes])
+    samples_ns = np.stack([measured_round.samples_ns for measured_round in rounds])
     assert samples_ns.shape == (9, 2, 3)
-    # Two visits to the same call may meet where one pass ends and the next begins.
+    # Two bursts of the same call may meet where a round ends and the next begins.
     assert np.median(samples_ns, axis=0).tolist() == [[30e3, 20e3, 20e3], [80e3, 50e3, 50e3]]
 
 
-def test_every_pass_visits_all_in_another_order_that_the_seed_decides() -> None:
+def test_every_round_runs_all_in_a_new_order_that_the_seed_decides() -> None:
     def orders(seed: int) -> list[list[int]]:
         machine = FakeMachine()
         calls = [machine.call(str(i), 1) for i in range(8)]
         plan = ReplicatePlan(rounds=3, samples=2, seed=seed)
-        return [measured_round.order.tolist() for measured_round in machine.passes(calls, plan)]
+        return [measured_round.order.tolist() for measured_round in machine.rounds(calls, plan)]
 
     first = orders(1)
     assert first == orders(1)
@@ -86,17 +86,19 @@ def test_every_pass_visits_all_in_another_order_that_the_seed_decides() -> None:
     assert all(sorted(order) == list(range(8)) for order in first)
 
 
-def test_a_visit_that_was_switched_out_is_taken_again_after_all_others() -> None:
+def test_a_preempted_burst_is_repeated_after_all_others() -> None:
     machine = FakeMachine()
     calls = [machine.call(str(i), 10, cold_us=15) for i in range(5)]
     seen: list[str] = []
 
     def once(name: str) -> bool:
         seen.append(name)
-        return name == "3" and seen.count("3") == 4  # untimed twice, then the second of a visit
+        return (
+            name == "3" and seen.count("3") == 4
+        )  # two untimed calls, then the second sample of a burst
 
     machine.switch_out = once
-    (result,) = machine.passes(calls, ReplicatePlan(rounds=1, samples=3))
+    (result,) = machine.rounds(calls, ReplicatePlan(rounds=1, samples=3))
 
     assert result.repeated_bursts == 1
     assert result.order[-1] == 3
@@ -107,24 +109,24 @@ def test_a_visit_that_was_switched_out_is_taken_again_after_all_others() -> None
     assert result.disturbed_ns.tolist() == [[15e3, 10e3, 10e3]]
 
 
-def test_samples_of_visits_that_were_taken_again_are_kept_in_the_order_of_the_visits() -> None:
+def test_samples_of_repeated_bursts_are_kept_in_order() -> None:
     machine = FakeMachine()
-    made: dict[str, int] = {}
+    calls_made: dict[str, int] = {}
 
     def call(name: str) -> Callable[[], None]:
         def run() -> None:
-            made[name] = made.get(name, 0) + 1
-            machine.now_ns += 1000 * int(name) + made[name]  # a duration that no other call has
+            calls_made[name] = calls_made.get(name, 0) + 1
+            machine.now_ns += 1000 * int(name) + calls_made[name]  # unique durations
             machine.log.append(name)
-            machine._switched |= name in {"1", "3"} and made[name] < 5
+            machine._switched |= name in {"1", "3"} and calls_made[name] < 5
 
         return run
 
-    (result,) = machine.passes(
+    (result,) = machine.rounds(
         [call("1"), call("20"), call("3")], ReplicatePlan(rounds=1, samples=1)
     )
 
-    # Two untimed calls of each; the third and fourth of 1 and 3 are dropped, the fifth counts.
+    # Two untimed calls each; the third and fourth of 1 and 3 are disturbed, the fifth counts.
     assert result.samples_ns.tolist() == [[1005.0], [20003.0], [3005.0]]
     assert result.repeated_bursts == 4
     assert result.disturbed_ns is not None
@@ -138,93 +140,93 @@ def test_samples_of_visits_that_were_taken_again_are_kept_in_the_order_of_the_vi
     assert len(expected) == 4
 
 
-def test_a_retake_right_after_the_same_call_still_begins_cold() -> None:
+def test_a_burst_repeated_right_after_itself_begins_cold() -> None:
     machine = FakeMachine()
     calls = [machine.call(str(i), 10, cold_us=15) for i in range(3)]
-    order = machine.passes(calls, ReplicatePlan(rounds=1, samples=2, seed=4))[0].order.tolist()
+    order = machine.rounds(calls, ReplicatePlan(rounds=1, samples=2, seed=4))[0].order.tolist()
     last = str(order[-1])
     again = FakeMachine()
     calls = [again.call(str(i), 10, cold_us=15) for i in range(3)]
     again.switch_out = lambda name: name == last and again.log.count(last) == 4
 
-    (result,) = again.passes(calls, ReplicatePlan(rounds=1, samples=2, seed=4))
+    (result,) = again.rounds(calls, ReplicatePlan(rounds=1, samples=2, seed=4))
 
     assert result.order.tolist() == [*order, int(last)]
     assert result.samples_ns[int(last)].tolist() == [15e3, 10e3]
 
 
-def test_a_retake_of_single_calls_begins_cold_too() -> None:
+def test_a_repeated_burst_of_a_single_sample_begins_cold() -> None:
     machine = FakeMachine()
     calls = [machine.call("0", 10, cold_us=15), machine.call("1", 10, cold_us=15)]
-    order = machine.passes(calls, ReplicatePlan(rounds=1, samples=1, seed=4))[0].order.tolist()
+    order = machine.rounds(calls, ReplicatePlan(rounds=1, samples=1, seed=4))[0].order.tolist()
     last = str(order[-1])
     again = FakeMachine()
     calls = [again.call(str(i), 10, cold_us=15) for i in range(2)]
     again.switch_out = lambda name: name == last and again.log.count(last) == 3
 
-    (result,) = again.passes(calls, ReplicatePlan(rounds=1, samples=1, seed=4))
+    (result,) = again.rounds(calls, ReplicatePlan(rounds=1, samples=1, seed=4))
 
     assert result.order.tolist() == [*order, int(last)]
     assert result.samples_ns[int(last)].tolist() == [15e3]
 
 
-def test_a_single_workload_is_taken_again_without_a_call_between() -> None:
+def test_a_single_workload_is_repeated_without_a_call_between() -> None:
     machine = FakeMachine()
     calls = [machine.call("0", 10)]
-    machine.switch_out = lambda _: len(machine.log) == 3  # untimed twice, then the first visit
+    machine.switch_out = lambda _: len(machine.log) == 3  # two untimed calls, then the first burst
 
-    (result,) = machine.passes(calls, ReplicatePlan(rounds=1, samples=1))
+    (result,) = machine.rounds(calls, ReplicatePlan(rounds=1, samples=1))
 
     assert result.order.tolist() == [0, 0]
     assert len(machine.log) == 2 + 2
 
 
-def test_what_is_always_disturbed_is_kept_after_a_few_rounds_and_counted() -> None:
+def test_a_burst_that_stays_disturbed_is_kept_after_a_few_attempts_and_counted() -> None:
     machine = FakeMachine()
     machine.switch_out = lambda name: name == "1"
     calls = [machine.call(str(i), 10) for i in range(20)]
 
-    (result,) = machine.passes(calls, ReplicatePlan(rounds=1, samples=1))
+    (result,) = machine.rounds(calls, ReplicatePlan(rounds=1, samples=1))
 
     assert result.repeated_bursts == RETAKE_ROUNDS
     assert result.facts["disturbed_visits_kept"] == 1
     assert result.disturbed_ns is not None
-    assert result.disturbed_ns.shape == (RETAKE_ROUNDS, 1)  # the last one counts
+    assert result.disturbed_ns.shape == (RETAKE_ROUNDS, 1)  # the last burst counts
 
 
-def test_where_all_is_disturbed_a_pass_takes_no_more_than_about_twice_its_time() -> None:
+def test_repeated_bursts_at_most_double_the_time_of_a_round() -> None:
     machine = FakeMachine()
     machine.switch_out = lambda _: True
     calls = [machine.call(str(i), 10) for i in range(20)]
 
-    (result,) = machine.passes(calls, ReplicatePlan(rounds=1, samples=1))
+    (result,) = machine.rounds(calls, ReplicatePlan(rounds=1, samples=1))
 
     assert result.repeated_bursts == 20
     assert result.facts["disturbed_visits_kept"] == 20
 
 
-def test_theft_condemns_every_visit_since_the_last_clear_answer() -> None:
+def test_stolen_time_disturbs_all_bursts_since_the_last_check() -> None:
     plain = FakeMachine()
     plain.steal_tick_ns = 30 * US
     calls = [plain.call(str(i), 10) for i in range(6)]
-    order = plain.passes(calls, ReplicatePlan(rounds=1, samples=1))[0].order.tolist()
+    order = plain.rounds(calls, ReplicatePlan(rounds=1, samples=1))[0].order.tolist()
     robbed = FakeMachine()
     robbed.steal_tick_ns = 30 * US
     calls = [robbed.call(str(i), 10) for i in range(6)]
-    begin_ns = 12 * 10 * US  # each call is made twice before the first pass
-    robbed.steal_at_ns = [begin_ns + 45 * US]  # in the fifth visit, told after the sixth
+    begin_ns = 12 * 10 * US  # each call runs twice before the first round
+    robbed.steal_at_ns = [begin_ns + 45 * US]  # in the fifth burst, reported after the sixth
 
-    (result,) = robbed.passes(calls, ReplicatePlan(rounds=1, samples=1))
+    (result,) = robbed.rounds(calls, ReplicatePlan(rounds=1, samples=1))
 
     assert result.repeated_bursts == 3
     assert sorted(result.order[6:].tolist()) == sorted(order[3:])
 
 
-def test_a_call_that_the_clock_would_distort_is_looped_and_a_long_one_is_not() -> None:
+def test_short_calls_are_looped_and_long_calls_are_not() -> None:
     machine = FakeMachine(tick_ns=50)
     calls = [machine.call("short", 1), machine.call("long", 100)]
 
-    (result,) = machine.passes(calls, ReplicatePlan(rounds=1, samples=1))
+    (result,) = machine.rounds(calls, ReplicatePlan(rounds=1, samples=1))
 
     assert clock_cost_ns(machine.clock_ns) == 50
     # 50 ns are 1 % of 5 us: five calls of 1.05 us at the least, as the clock sees them.
@@ -234,29 +236,29 @@ def test_a_call_that_the_clock_would_distort_is_looped_and_a_long_one_is_not() -
     assert result.samples_ns[1, 0] == pytest.approx(100_000, rel=0.011)
 
 
-def test_a_call_that_the_clock_does_not_see_is_timed_once() -> None:
+def test_a_call_below_the_clocks_resolution_is_timed_once() -> None:
     machine = FakeMachine()
 
-    (result,) = machine.passes([machine.call("nothing", 0)], ReplicatePlan(rounds=1, samples=2))
+    (result,) = machine.rounds([machine.call("nothing", 0)], ReplicatePlan(rounds=1, samples=2))
 
     assert result.samples_ns.tolist() == [[0.0, 0.0]]
     assert len(machine.log) == 2 + 2
 
 
-def test_nothing_is_collected_while_a_pass_is_timed() -> None:
+def test_garbage_collection_is_off_while_a_round_is_timed() -> None:
     states: list[bool] = []
     calls = [lambda: states.append(gc.isenabled())]
-    passes = time_rounds(calls, ReplicatePlan(rounds=2, samples=1))
+    rounds = time_rounds(calls, ReplicatePlan(rounds=2, samples=1))
 
-    next(passes)
+    next(rounds)
     assert gc.isenabled()
-    next(passes)
+    next(rounds)
 
     assert gc.isenabled()
     assert states[-2:] == [False, False]
 
 
-def test_a_collector_that_was_off_stays_off() -> None:
+def test_a_garbage_collector_that_was_off_stays_off() -> None:
     gc.disable()
     try:
         with collector_off():
@@ -266,7 +268,7 @@ def test_a_collector_that_was_off_stays_off() -> None:
         gc.enable()
 
 
-@pytest.mark.parametrize("plan", [{"passes": 0}, {"calls": 0}, {"calls": -1}])
+@pytest.mark.parametrize("plan", [{"rounds": 0}, {"samples": 0}, {"samples": -1}])
 def test_a_plan_that_times_nothing_is_refused(plan: dict[str, int]) -> None:
     with pytest.raises(InputError, match="must be at least 1"):
         next(time_rounds([lambda: None], ReplicatePlan(**plan)))

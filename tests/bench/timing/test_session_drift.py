@@ -16,7 +16,7 @@ from bench.timing.session_drift import (
 THEN = np.array([5.0, 1.0, 2.0, 6.0, 3.0, 4.0])
 
 
-def test_thirds_by_length_have_estimates_of_their_own() -> None:
+def test_thirds_by_length_are_separate_estimates() -> None:
     """Sorted by length the ratios are 1.1, 1.2 | 1.2, 1.3 | 1.3, 1.5: medians in logarithms."""
     now = THEN * np.array([1.3, 1.1, 1.2, 1.5, 1.2, 1.3])
 
@@ -36,7 +36,7 @@ def test_thirds_by_length_have_estimates_of_their_own() -> None:
     assert drift.applied  # they differ by 21.5 %, the correction is 24.9 %
 
 
-def test_anchors_are_each_an_estimate_and_the_correction_is_their_median() -> None:
+def test_every_anchor_is_an_estimate_and_the_correction_is_their_median() -> None:
     then = np.array([1.0, 2.0, 3.0, 4.0, 5.0, np.nan])
     now = then * np.array([1.1, 1.08, 1.5, 1.12, 1.0, 1.0])
 
@@ -66,7 +66,7 @@ def test_anchors_whose_middle_half_spans_more_than_the_correction_are_not_applie
     assert not apart.applied  # 6 % apart
 
 
-def test_what_was_not_measured_then_is_left_out() -> None:
+def test_workloads_not_measured_before_are_left_out() -> None:
     then = np.array([np.nan, 1.0, 2.0, 3.0, np.inf, 0.0])
 
     drift = drift_by_length("blocks", then, np.array([9.0, 2.0, 4.0, 6.0, 9.0, 9.0]))
@@ -77,7 +77,7 @@ def test_what_was_not_measured_then_is_left_out() -> None:
     assert drift_by_length("blocks", then[:3], np.ones(3)) is None
 
 
-def test_references_are_each_an_estimate() -> None:
+def test_every_reference_workload_is_an_estimate() -> None:
     drift = drift_by_references({"compute": 2.0, "memory": 9.0}, {"compute": 1.0, "memory": 2.0})
 
     assert drift is not None
@@ -90,7 +90,7 @@ def test_references_are_each_an_estimate() -> None:
     assert drift_by_references({"compute": 2.0}, {"compute": 1.0, "memory": 2.0}) is None
 
 
-def test_others_are_no_part_of_the_references_mean_but_may_disagree() -> None:
+def test_other_estimates_do_not_change_the_mean_of_references_but_may_disagree() -> None:
     then = {"compute": 1.0, "memory": 1.0}
     agreed = drift_by_references({"compute": 1.2, "memory": 1.3}, then, {"blocks": 1.25})
     against = drift_by_references({"compute": 1.2, "memory": 1.3}, then, {"blocks": 1.0})
@@ -122,7 +122,7 @@ def test_a_correction_needs_estimates_that_agree(
     assert drift.applied is applied
 
 
-def test_in_words_it_says_why_nothing_is_corrected() -> None:
+def test_the_text_says_why_nothing_is_corrected() -> None:
     drift = SessionDrift(source="blocks", workloads=9, ratio=1.05, estimates={"a": 1.2, "b": 1.0})
     agreed = SessionDrift(source="blocks", workloads=9, ratio=1.05, estimates={"a": 1.05})
 
@@ -136,7 +136,7 @@ def test_in_words_it_says_why_nothing_is_corrected() -> None:
     assert drift_in_words(old) == drift_in_words(agreed.to_json())
 
 
-def test_in_words_anchors_are_named_each_and_references_are_said_to_be_weak() -> None:
+def test_the_text_names_every_anchor_and_calls_references_weak() -> None:
     then = np.array([1.0, 2.0, 4.0])
     agreed = drift_by_anchors(then, then * np.array([1.1, 1.1, 1.1]))
     apart = drift_by_anchors(then, then * np.array([0.9, 1.01, 1.1]))
@@ -145,10 +145,10 @@ def test_in_words_anchors_are_named_each_and_references_are_said_to_be_weak() ->
     assert agreed is not None
     assert apart is not None
     assert weak is not None
-    each = "anchor 1 of 1 ms +10.0%, anchor 2 of 2 ms +10.0%, anchor 3 of 4 ms +10.0%"
+    anchors = "anchor 1 of 1 ms +10.0%, anchor 2 of 2 ms +10.0%, anchor 3 of 4 ms +10.0%"
     assert drift_in_words(agreed.to_json()) == (
         "+10.0% (standard error 0.0%) against the predictor's sessions, by the median of 3 anchor "
-        f"networks: {each}"
+        f"networks: {anchors}"
     )
     assert drift_in_words(apart.to_json()) == (
         "not corrected: the middle half of estimates by 3 anchor networks differs by 10.6% "
@@ -161,7 +161,7 @@ def test_in_words_anchors_are_named_each_and_references_are_said_to_be_weak() ->
     )
 
 
-def test_it_comes_back_from_its_json() -> None:
+def test_session_drift_is_restored_from_json() -> None:
     drift = SessionDrift(source="blocks", workloads=9, ratio=1.05, estimates={"a": 1.2, "b": 1.0})
 
     assert SessionDrift.from_json(drift.to_json()) == drift
