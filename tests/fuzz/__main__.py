@@ -1,6 +1,6 @@
 """Fuzz every reader for a while: `python -m tests.fuzz --seconds 600 [--target adb_wire]`.
 
-Each target runs in a process of its own; findings and the corpus go to build/fuzz/TARGET. Exits
+Each target runs in a separate process; findings and the corpus go to build/fuzz/TARGET. Exits
 with 1 where there is a finding. Imports come on top of the seconds.
 """
 
@@ -27,7 +27,7 @@ HEAD = f"{'target':28}{'inputs':>10}{'seconds':>9}{'slowest':>9}{'memory':>9}  f
 
 @dataclass(slots=True)
 class Result:
-    """What one target has seen; `findings` counts by place."""
+    """Result of one target; `findings` counts by place."""
 
     name: str
     inputs: int = 0
@@ -54,7 +54,7 @@ class Result:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run what is asked for and print one line a target."""
+    """Fuzz the chosen targets and print one line for each."""
     args = _parser().parse_args(argv)
     if find_spec("atheris") is None:
         version = ".".join(map(str, sys.version_info[:2]))
@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(area: str, name: str, args: argparse.Namespace, seconds: float) -> Result:
-    """Fuzz one target; where a finding ends its process, go on in a new one."""
+    """Fuzz one target; where a finding ends its process, continue in a new one."""
     result = Result(name)
     folder = args.out / name
     folder.mkdir(parents=True, exist_ok=True)

@@ -42,7 +42,7 @@ class Peer:
         self._data, self._most = data, most
 
     def read(self, *most: float) -> bytes:
-        """Give the next bytes, at most as many as are asked for where that is said."""
+        """Return the next bytes, at most as many as requested."""
         size = min(self._most, int(most[0])) if len(most) == 2 else self._most
         part, self._data = self._data[:size], self._data[size:]
         return part
@@ -55,7 +55,7 @@ class Peer:
         return len(data)
 
     def sendall(self, data: bytes) -> None:
-        """Take everything."""
+        """Accept all data."""
 
     def settimeout(self, seconds: float | None) -> None:
         """Nothing is waited for."""
@@ -74,7 +74,7 @@ class Peer:
 
 
 class Key:
-    """Signs whatever is asked."""
+    """Signs any token."""
 
     def sign(self, token: bytes) -> bytes:
         return token[:20]
@@ -96,7 +96,7 @@ class Shell:
         return CommandResult(0, self._data, b"")
 
     def push(self, files: Sequence[PushFile], progress: Callable[[int], None] = print) -> None:
-        """Take everything."""
+        """Accept all data."""
 
 
 def message(command: bytes, first: int, second: int, payload: bytes = b"") -> bytes:
@@ -134,7 +134,7 @@ def read_daemon(data: bytes) -> None:
 
 
 def read_server_list(data: bytes) -> None:
-    """What a server lists, or says instead."""
+    """Read the list of a server, or its refusal."""
     with mock.patch.object(ServerAddress, "connect", return_value=Peer(data)):
         phones = listed(PLACE) or []
     for phone in phones:
@@ -162,13 +162,13 @@ def read_shell(data: bytes) -> None:
 
 
 def read_marked_shell(data: bytes) -> None:
-    """The same of a phone without shell_v2."""
+    """Read a command's output from a phone without shell_v2."""
     process = MarkedProcess(Peer(data[1:], 1 + (data[0] if data else 0)), WAIT_S, MARK)  # type: ignore[arg-type]
     process.wait(WAIT_S)
 
 
 def read_server_place(data: bytes) -> None:
-    """Where the environment says that the server is: by each of its variables."""
+    """Read the server's address from each environment variable."""
     text = text_of(data)
     for name in (SOCKET, ADDRESS, PORT_NAME):
         with suppress(InputError):
@@ -188,7 +188,7 @@ def read_sync(data: bytes) -> None:
 
 
 def read_hashes(data: bytes) -> None:
-    """Hashes of files on the phone, and which program tells them."""
+    """Read hashes of files on the phone, and the name of the program that computes them."""
     result = hashes(Shell(data), "sha256sum", "/data/local/tmp", ["a", "b c"])
     assert all(isinstance(name, str) for name in result)
     hash_program(Shell(data))

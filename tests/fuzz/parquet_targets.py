@@ -41,7 +41,7 @@ Read = Callable[[Path], object]
 
 
 def read_table(path: Path) -> None:
-    """A latency table, and one of its blocks asked for."""
+    """Read a latency table and look up one block."""
     result = LatencyTable.load(path)
     if result.specs:
         result.lookup(result.specs[0])
@@ -116,8 +116,8 @@ def _table(content: bytes) -> Any:
     return parquet.read_table(pa.BufferReader(content))
 
 
-def _others(found: Any) -> dict[bytes, bytes]:
-    return {key: value for key, value in found.schema.metadata.items() if key != KEY}
+def _others(table: Any) -> dict[bytes, bytes]:
+    return {key: value for key, value in table.schema.metadata.items() if key != KEY}
 
 
 def _list(content: Callable[[], bytes]) -> list[bytes]:

@@ -51,7 +51,7 @@ BUSY = {
 
 
 def read_facts(data: bytes) -> None:
-    """All that is asked of a phone once; it must be storable as JSON."""
+    """Read everything queried once from a phone; it must be storable as JSON."""
     facts = parse_facts(text_of(data))
     json.dumps(facts.flat(), allow_nan=False)
     assert facts.slug()
@@ -59,12 +59,12 @@ def read_facts(data: bytes) -> None:
 
 
 def read_section(name: str, data: bytes) -> None:
-    """One answer among those that are asked for at every look at the phone."""
+    """Read one answer among those of a reading of the phone's state."""
     read_state(f"\n{MARK} {name}\n".encode() + data + f"\n{MARK} end\n".encode())
 
 
 def read_state(data: bytes) -> None:
-    """All that is asked at every look; it must be storable as JSON."""
+    """Read the phone's whole state; it must be storable as JSON."""
     moment = parse_state(text_of(data))
     json.dumps(moment.flat(), allow_nan=False)
     changes_between(moment, parse_state(text_of(data[::-1])))

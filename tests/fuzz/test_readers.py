@@ -19,7 +19,7 @@ NAMES = [target.name for _, target in TARGETS]
 REFUSED = {"adb_wire", "ofa_accuracy_predictor"}  # read to the connection's end; a part of a file
 
 
-def test_names_are_unlike() -> None:
+def test_target_names_are_unique() -> None:
     assert len(set(NAMES)) == len(NAMES)
 
 
@@ -33,7 +33,7 @@ def test_first_seed_is_read(target: FuzzTarget) -> None:
 
 
 @pytest.mark.parametrize("target", [target for _, target in TARGETS], ids=NAMES)
-def test_seeds_and_what_was_found_once(target: FuzzTarget) -> None:
+def test_seeds_and_regressions_are_handled(target: FuzzTarget) -> None:
     for data in (*target.seeds(), *target.regressions()):
         target(data)
 

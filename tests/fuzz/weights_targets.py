@@ -65,14 +65,14 @@ def read_network(data: bytes) -> None:
 
 def read_metadata(read: Callable[[Path], object], seed: Callable[[], Path], data: bytes) -> None:
     """A whole file with other metadata, over which its digest is taken again."""
-    what = "supernet" if read is load_checkpoint else "sub-network"
-    _, groups = _tensors(seed(), what)
+    kind = "supernet" if read is load_checkpoint else "sub-network"
+    _, groups = _tensors(seed(), kind)
     try:
         metadata = json.loads(data)
     except (ValueError, RecursionError):
         return
     path = scratch_folder() / "changed.safetensors"
-    save_tensors(path, what=what, metadata=metadata, **groups)
+    save_tensors(path, what=kind, metadata=metadata, **groups)
     read(path)
 
 
@@ -96,8 +96,8 @@ def read_pickle(read: Callable[[bytes], object], seed: Callable[[], bytes], data
 
 
 @cache
-def _tensors(path: Path, what: str) -> tuple[dict[str, object], dict[str, dict[str, Tensor]]]:
-    return load_tensors(path, what=what)
+def _tensors(path: Path, kind: str) -> tuple[dict[str, object], dict[str, dict[str, Tensor]]]:
+    return load_tensors(path, what=kind)
 
 
 @cache
@@ -123,8 +123,8 @@ def _network() -> Path:
     return path
 
 
-def _metadata(seed: Callable[[], Path], what: str) -> list[bytes]:
-    return [json.dumps(_tensors(seed(), what)[0]).encode()]
+def _metadata(seed: Callable[[], Path], kind: str) -> list[bytes]:
+    return [json.dumps(_tensors(seed(), kind)[0]).encode()]
 
 
 @cache

@@ -1,6 +1,6 @@
 """Worker process for one target under atheris: `python -m tests.fuzz.worker`.
 
-Goes on after a finding: it is saved, and later ones with the same place in our code are only
+Continues after a finding: it is saved, and later ones with the same place in our code are only
 counted. The report is written to a file, since libFuzzer ends the process without Python's exit.
 """
 
@@ -45,7 +45,7 @@ class Meter:
     began_s: float = field(default_factory=time.monotonic)
     written_s: float = 0.0
 
-    def one(self, data: bytes) -> None:
+    def read_input(self, data: bytes) -> None:
         """Read one input; ends the process where time or inputs are used up."""
         self.inputs += 1
         start_s, start_bytes = time.process_time(), self.peak_bytes
@@ -131,7 +131,7 @@ def main() -> None:
         "-verbosity=0",
         str(corpus),
     ]
-    atheris.Setup([sys.argv[0], *options], meter.one, custom_mutator=_mutate)
+    atheris.Setup([sys.argv[0], *options], meter.read_input, custom_mutator=_mutate)
     meter.baseline_bytes = _peak_bytes()
     atheris.Fuzz()
 

@@ -12,13 +12,13 @@ EQUIVALENT = tomllib.loads((LISTS / "equivalent.toml").read_text())
 
 
 @pytest.mark.parametrize("module", TESTS)
-def test_each_module_and_its_tests_are_there(module: str) -> None:
+def test_each_module_and_its_tests_exist(module: str) -> None:
     assert (ROOT / module).is_file()
     assert TESTS[module]
     assert [name for name in TESTS[module] if not (ROOT / "tests" / f"{name}.py").is_file()] == []
 
 
-def test_each_equivalent_change_is_of_a_line_that_is_there_and_says_why() -> None:
+def test_each_equivalent_mutant_names_an_existing_line_and_a_reason() -> None:
     assert set(EQUIVALENT) <= set(TESTS)
     for module, entries in EQUIVALENT.items():
         lines = {line.strip() for line in (ROOT / module).read_text().splitlines()}

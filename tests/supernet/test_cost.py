@@ -48,10 +48,10 @@ def test_co2_counts_the_building() -> None:
 def test_lines_cross(
     ours: Approach, other: Approach, crosses: float | None, first: int | None
 ) -> None:
-    found = cost.crossing(ours, other)
+    crossing = cost.crossing(ours, other)
 
-    assert found == crosses
-    assert cost.first_cheaper(found) == first
+    assert crossing == crosses
+    assert cost.first_cheaper(crossing) == first
 
 
 def test_energy_crosses_by_itself() -> None:
@@ -65,8 +65,8 @@ def test_energy_crosses_by_itself() -> None:
 
 def test_published_figures_are_the_papers() -> None:
     totals = {
-        one.name: one.total(cost.PUBLISHED_DEVICES).device_h
-        for one in (*cost.PUBLISHED_OTHERS, *cost.PUBLISHED_OURS)
+        approach.name: approach.total(cost.PUBLISHED_DEVICES).device_h
+        for approach in (*cost.PUBLISHED_OTHERS, *cost.PUBLISHED_OURS)
     }
 
     # Table 1 rounds to 7.2k, 20k, 23k, 1,600k, and 1.2k, 2.2k, 4.2k GPU hours.
@@ -87,7 +87,7 @@ def test_published_lines_cross_where_division_says() -> None:
     assert cost.crossing(plain, mnasnet) == pytest.approx(0.031)
 
 
-def test_what_cannot_be_is_refused() -> None:
+def test_invalid_amounts_are_refused() -> None:
     for g, pue in ((0.0, 1.0), (475.0, 0.9), (float("nan"), 1.0), (475.0, float("inf"))):
         with pytest.raises(InputError, match="PUE of at least 1"):
             Grid(g_per_kwh=g, pue=pue)

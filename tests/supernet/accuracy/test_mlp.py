@@ -75,21 +75,21 @@ def test_an_additive_accuracy_is_found_and_the_error_says_so() -> None:
     predictor = fit_accuracy(TINY, *pairs(120), kind="mlp")
     unseen, truth = pairs(200, seed=1)
 
-    found = predictor.cross_validation
+    validation = predictor.cross_validation
     assert np.sqrt(np.mean((predictor.predict(unseen) - truth) ** 2)) < 0.5 * truth.std()
-    assert found.rmse < 0.5 * found.constant_rmse
-    assert found.spearman > 0.9
+    assert validation.rmse < 0.5 * validation.constant_rmse
+    assert validation.spearman > 0.9
     # The members' disagreement and the noise are together of the size of errors on unseen pairs.
-    assert predictor.predict_spread(unseen).mean() == pytest.approx(found.rmse, rel=0.3)
+    assert predictor.predict_spread(unseen).mean() == pytest.approx(validation.rmse, rel=0.3)
 
 
 def test_noise_is_not_learnt_out_of_sample() -> None:
     codes, _ = pairs(60)
     noise = np.random.default_rng(5).uniform(0.4, 0.6, size=60)
 
-    found = fit_accuracy(TINY, codes, noise, kind="mlp").cross_validation
+    validation = fit_accuracy(TINY, codes, noise, kind="mlp").cross_validation
 
-    assert found.rmse > 0.9 * found.constant_rmse
+    assert validation.rmse > 0.9 * validation.constant_rmse
 
 
 def test_a_constant_accuracy_is_predicted_exactly() -> None:
@@ -143,24 +143,24 @@ def test_a_damaged_file_is_one_line(damage: dict[str, object], tmp_path: Path) -
 def test_figures_of_held_out_networks_by_hand() -> None:
     truth, fitted = np.array([0.1, 0.2, 0.3, 0.4]), np.array([0.2, 0.4])
 
-    found = HeldOut.of(np.array([0.1, 0.3, 0.2, 0.4]), truth, fitted)
+    held_out = HeldOut.of(np.array([0.1, 0.3, 0.2, 0.4]), truth, fitted)
 
     # One of six pairs is in the wrong order; ranks differ by 1 twice: 1 - 6 * 2 / (4 * 15).
-    assert found.kendall == pytest.approx(4 / 6)
-    assert found.spearman == pytest.approx(0.8)
-    assert found.rmse == pytest.approx(np.sqrt(0.02 / 4))
-    assert found.constant_rmse == pytest.approx(np.sqrt((0.04 + 0.01 + 0 + 0.01) / 4))
-    assert (found.fitted, found.judged) == (2, 4)
+    assert held_out.kendall == pytest.approx(4 / 6)
+    assert held_out.spearman == pytest.approx(0.8)
+    assert held_out.rmse == pytest.approx(np.sqrt(0.02 / 4))
+    assert held_out.constant_rmse == pytest.approx(np.sqrt((0.04 + 0.01 + 0 + 0.01) / 4))
+    assert (held_out.fitted, held_out.judged) == (2, 4)
     assert HeldOut.of(np.zeros(4), truth, fitted).kendall is None
 
 
-def test_what_is_held_out_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_held_out_networks_do_not_affect_the_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     codes, truth = pairs(50)
     spoilt = truth.copy()
-    kept = np.random.default_rng(0).permutation(50)[:10]
-    spoilt[kept] = 0.0
+    held_out = np.random.default_rng(0).permutation(50)[:10]
+    spoilt[held_out] = 0.0
 
-    clean, dirty = (compare(TINY, codes, one, ("kernel",), 0)[0] for one in (truth, spoilt))
+    clean, dirty = (compare(TINY, codes, values, ("kernel",), 0)[0] for values in (truth, spoilt))
 
     assert clean.cross_validation == dirty.cross_validation
     assert clean.held_out is not None
@@ -170,17 +170,17 @@ def test_what_is_held_out_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_the_best_kind_comes_first() -> None:
-    found = compare(TINY, *pairs(60), kinds_for("best", 60))
+    comparisons = compare(TINY, *pairs(60), kinds_for("best", 60))
 
-    assert {one.kind for one in found} == {"kernel", "mlp"}
-    assert found[0].cross_validation.rmse <= found[1].cross_validation.rmse
+    assert {comparison.kind for comparison in comparisons} == {"kernel", "mlp"}
+    assert comparisons[0].cross_validation.rmse <= comparisons[1].cross_validation.rmse
 
 
 def test_few_pairs_are_not_held_out() -> None:
-    (found,) = compare(TINY, *pairs(19), ("kernel",))
+    (comparison,) = compare(TINY, *pairs(19), ("kernel",))
 
-    assert found.held_out is None
-    assert found.cross_validation.pairs == 19
+    assert comparison.held_out is None
+    assert comparison.cross_validation.pairs == 19
 
 
 def test_a_kernel_takes_so_many_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,8 +196,8 @@ def test_cross_validation_by_hand() -> None:
     # Parts 0 and 1 of two pairs each: means of the others are 0.35 and 0.15.
     values, part = np.array([0.1, 0.2, 0.3, 0.4]), np.array([0, 0, 1, 1])
 
-    found = CrossValidation.of(values + 0.01, values, part)
+    validation = CrossValidation.of(values + 0.01, values, part)
 
-    assert found.rmse == pytest.approx(0.01)
-    assert found.constant_rmse == pytest.approx(np.sqrt((0.0625 + 0.0225) / 2))
-    assert found.spearman == pytest.approx(1.0)
+    assert validation.rmse == pytest.approx(0.01)
+    assert validation.constant_rmse == pytest.approx(np.sqrt((0.0625 + 0.0225) / 2))
+    assert validation.spearman == pytest.approx(1.0)

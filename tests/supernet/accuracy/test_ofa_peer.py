@@ -70,7 +70,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{case.space}-{case.inputs}" for case in CASES])
-def test_it_predicts_what_ofa_predicts(case: Case, tmp_path: Path) -> None:
+def test_predictions_are_those_of_ofa(case: Case, tmp_path: Path) -> None:
     try:
         peer = ensure_peer()
     except NoPeerError as why:

@@ -192,7 +192,7 @@ def damaged(kind: str) -> dict[str, torch.Tensor]:
         ("only base", r"has no layers\.0"),
     ],
 )
-def test_a_file_that_is_another_names_what_is_wrong(
+def test_another_file_is_refused_with_the_difference(
     tmp_path: Path, kind: str, message: str
 ) -> None:
     path = saved(tmp_path / "other.pth", damaged(kind))
@@ -201,7 +201,7 @@ def test_a_file_that_is_another_names_what_is_wrong(
         open_accuracy(f"ofa:{path}")
 
 
-def test_half_precision_is_read_and_bfloat16_told(tmp_path: Path) -> None:
+def test_half_precision_is_read_and_bfloat16_is_refused(tmp_path: Path) -> None:
     codes = MBV3.encode([MBV3.smallest(160)])
     plain = opened(saved(tmp_path / "p.pth", state(124))).predict(codes)
     half = saved(tmp_path / "h.pth", {name: t.half() for name, t in state(124).items()})

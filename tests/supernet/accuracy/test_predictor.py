@@ -53,13 +53,13 @@ def test_an_additive_accuracy_is_found_and_the_error_says_so() -> None:
     unseen, truth = pairs(200, seed=1)
 
     assert predictor.predict(unseen) == pytest.approx(truth, abs=2e-3)
-    found = predictor.cross_validation
-    assert found.rmse < 0.1 * found.constant_rmse
-    assert found.spearman > 0.99
-    assert (found.pairs, found.parts) == (120, 5)
+    validation = predictor.cross_validation
+    assert validation.rmse < 0.1 * validation.constant_rmse
+    assert validation.spearman > 0.99
+    assert (validation.pairs, validation.parts) == (120, 5)
 
 
-def test_a_predicted_accuracy_ends_at_1_and_the_regression_goes_on() -> None:
+def test_a_predicted_accuracy_is_capped_at_1_and_the_regression_is_not() -> None:
     codes, accuracy = pairs(120)
     predictor = fit_accuracy(TINY, codes, np.minimum(accuracy + 0.15, 1.0))
 
@@ -73,10 +73,10 @@ def test_an_error_from_cross_validation_is_not_that_of_the_fit() -> None:
     codes, _ = pairs(60)
     noise = np.random.default_rng(5).uniform(0.4, 0.6, size=60)
 
-    found = fit_accuracy(TINY, codes, noise).cross_validation
+    validation = fit_accuracy(TINY, codes, noise).cross_validation
 
-    assert found.rmse > 0.9 * found.constant_rmse
-    assert abs(found.spearman) < 0.5
+    assert validation.rmse > 0.9 * validation.constant_rmse
+    assert abs(validation.spearman) < 0.5
 
 
 def test_a_constant_accuracy_has_no_rank_correlation() -> None:
@@ -170,7 +170,7 @@ def test_a_table_of_another_program_is_one_line(tmp_path: Path) -> None:
         AccuracyPredictor.load(tmp_path / "missing.parquet")
 
 
-def test_networks_to_measure_are_unlike_and_hold_the_ends() -> None:
+def test_networks_to_measure_are_diverse_and_include_the_ends() -> None:
     from supernet.accuracy.measure import choose_networks
 
     codes = choose_networks(TINY, 60, seed=3)
@@ -196,7 +196,7 @@ def test_more_networks_of_a_seed_begin_with_the_fewer(name: str) -> None:
     assert choose_networks(space, 10, seed=6).tolist() != many[:10]
 
 
-def test_a_prediction_is_as_sure_as_what_was_measured_near_by() -> None:
+def test_the_spread_of_a_prediction_grows_away_from_measured_networks() -> None:
     # Two networks of values -1 and 1 around 0, k(x, y) = 1 + x y: K + ridge is [[3, 0], [0, 3]],
     # weights -1/3 and 1/3, the signal's scale (1/3 + 1/3) / 2. At x = 1: 2 - 4/3, at x = 3:
     # 10 - (4 + 16) / 3; each with the ridge of 1.

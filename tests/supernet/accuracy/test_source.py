@@ -60,10 +60,10 @@ def test_it_computes_what_torch_does(file: Path) -> None:
     with torch.inference_mode():
         expected = network()(inputs(codes))[:, 0].numpy()
 
-    found = open_accuracy(f"ofa:{file}").predict(codes)
+    predicted = open_accuracy(f"ofa:{file}").predict(codes)
 
-    assert found.dtype == np.float64
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert predicted.dtype == np.float64
+    np.testing.assert_allclose(predicted, expected, atol=1e-6)
     assert np.ptp(expected) > 0.01
 
 
@@ -78,7 +78,7 @@ def test_inputs_are_one_hot_and_some_resolutions_share_one() -> None:
 
 
 @pytest.mark.parametrize(("column", "value"), [(0, 240), (0, 96), (6, 4), (26, 5), (45, -1)])
-def test_codes_it_has_no_input_for_are_told(file: Path, column: int, value: int) -> None:
+def test_codes_without_an_input_are_refused(file: Path, column: int, value: int) -> None:
     codes = random_codes(3)
     codes[1, column] = value
 
@@ -109,21 +109,21 @@ def test_a_space_of_other_blocks_is_refused(file: Path) -> None:
         open_accuracy(f"ofa:{file}").check_space(wider)
 
 
-def test_what_it_is_is_told(file: Path) -> None:
+def test_json_describes_the_source(file: Path) -> None:
     source = open_accuracy(f"ofa:{file}")
 
-    told = source.to_json()
+    description = source.to_json()
 
-    assert told["kind"] == "ofa-published"
-    assert told["file"] == "published.pth"
-    assert len(told["sha256"]) == 64
-    assert told["space"] == "ofa-mbv3-w1.0"
-    assert told["resolutions"] == [112, 128, 144, 160, 176, 192, 208, 224]
-    assert told["cross_validation"] is None
-    assert told["note"] == source.describe()
+    assert description["kind"] == "ofa-published"
+    assert description["file"] == "published.pth"
+    assert len(description["sha256"]) == 64
+    assert description["space"] == "ofa-mbv3-w1.0"
+    assert description["resolutions"] == [112, 128, 144, 160, 176, 192, 208, 224]
+    assert description["cross_validation"] is None
+    assert description["note"] == source.describe()
     assert "trained on ofa-mbv3-w1.0" in source.describe()
     assert "\n" not in source.describe()
-    json.dumps(told, allow_nan=False)
+    json.dumps(description, allow_nan=False)
 
 
 def damaged(kind: str) -> dict[str, torch.Tensor]:
@@ -142,7 +142,7 @@ def damaged(kind: str) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize(
-    ("kind", "told"),
+    ("kind", "message"),
     [
         ("lacks", r"has no 4\.bias; expected OFA's published"),
         ("more", r"also has 8\.weight; expected OFA's published"),
@@ -151,14 +151,16 @@ def damaged(kind: str) -> dict[str, torch.Tensor]:
         ("integers", r"6\.bias of .* has values that are not numbers"),
     ],
 )
-def test_a_file_that_is_another_names_what_is_wrong(tmp_path: Path, kind: str, told: str) -> None:
+def test_another_file_is_refused_with_the_difference(
+    tmp_path: Path, kind: str, message: str
+) -> None:
     torch.save(damaged(kind), tmp_path / "other.pth")
 
-    with pytest.raises(FileError, match=told):
+    with pytest.raises(FileError, match=message):
         open_accuracy(f"ofa:{tmp_path / 'other.pth'}")
 
 
-def test_what_is_no_file_is_told(tmp_path: Path) -> None:
+def test_a_path_that_is_no_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text.pth").write_text("none")
     with pytest.raises(FileError, match="not a torch file"):
         open_accuracy(f"ofa:{tmp_path / 'text.pth'}")
@@ -182,12 +184,16 @@ def test_a_predictor_of_ours_is_a_source_too(tmp_path: Path) -> None:
     source.check_space(tiny)
     with pytest.raises(InputError, match="is of the space tiny"):
         source.check_space(SPACE)
-    told = source.to_json()
-    assert (told["kind"], told["file"], told["space"]) == ("kernel", "ours.parquet", "tiny")
-    assert told["resolutions"] == list(tiny.resolutions)
-    assert told["cross_validation"]["pairs"] == 40
+    description = source.to_json()
+    assert (description["kind"], description["file"], description["space"]) == (
+        "kernel",
+        "ours.parquet",
+        "tiny",
+    )
+    assert description["resolutions"] == list(tiny.resolutions)
+    assert description["cross_validation"]["pairs"] == 40
     assert source.describe().startswith("ours.parquet: ")
-    json.dumps(told, allow_nan=False)
+    json.dumps(description, allow_nan=False)
 
 
 def test_against_measured_imagenet_accuracies(shared_data: Path) -> None:

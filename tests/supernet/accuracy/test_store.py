@@ -34,7 +34,7 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def test_scores_are_there_again(path: Path) -> None:
+def test_stored_scores_are_read_back(path: Path) -> None:
     with EvaluationStore.open(path, CONDITIONS) as store:
         assert store.scores == {(24, 1): FIRST, (24, 2): SECOND}
         store.add((32, 1), FIRST)
@@ -56,7 +56,7 @@ def test_a_line_that_was_cut_short_is_dropped(lost: int, path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("other", "told"),
+    ("other", "message"),
     [
         ({"weights": "cd34"}, "measured with weights ab12, not cd34"),
         ({"images": 200}, "measured with images 300, not 200"),
@@ -65,18 +65,18 @@ def test_a_line_that_was_cut_short_is_dropped(lost: int, path: Path) -> None:
     ],
 )
 def test_a_store_of_other_conditions_is_refused(
-    other: dict[str, object], told: str, path: Path
+    other: dict[str, object], message: str, path: Path
 ) -> None:
     before = path.read_bytes()
 
-    with pytest.raises(FileError, match=told):
+    with pytest.raises(FileError, match=message):
         EvaluationStore.open(path, replace(CONDITIONS, **other))  # type: ignore[arg-type]
 
     assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"", "does not hold evaluations"),
         (b"no JSON\n", "does not hold evaluations"),
@@ -84,11 +84,13 @@ def test_a_store_of_other_conditions_is_refused(
         (b'{"what": "evaluations of sub-networks", "version": 2}\n', "version 2, expected 1"),
     ],
 )
-def test_another_file_is_refused_and_left(content: bytes, told: str, tmp_path: Path) -> None:
+def test_another_file_is_refused_and_unchanged(
+    content: bytes, message: str, tmp_path: Path
+) -> None:
     path = tmp_path / "n.evaluations.jsonl"
     path.write_bytes(content)
 
-    with pytest.raises(FileError, match=told):
+    with pytest.raises(FileError, match=message):
         EvaluationStore.open(path, CONDITIONS)
 
     assert path.read_bytes() == content
@@ -105,7 +107,7 @@ def test_damage_in_the_middle_names_its_line(path: Path) -> None:
     assert path.read_bytes() == content
 
 
-def test_two_cannot_write_at_once(path: Path) -> None:
+def test_two_stores_cannot_write_at_once(path: Path) -> None:
     with (
         EvaluationStore.open(path, CONDITIONS),
         pytest.raises(FileError, match="another evaluation is using"),

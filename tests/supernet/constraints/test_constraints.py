@@ -52,7 +52,7 @@ def still(known: LatencyPredictor, confidence: float, session_spread: float = 0.
     return margin_of(known, confidence, horizon_s=3600, session_spread=session_spread)
 
 
-def test_what_is_counted_of_a_code_is_that_of_its_blocks() -> None:
+def test_costs_of_a_code_are_the_sums_over_its_blocks() -> None:
     choices = SPACE.choices
 
     assert macs(choices)(CODES).tolist() == [sum(b.macs for b in net) for net in NETWORKS]
@@ -65,7 +65,7 @@ def test_what_is_counted_of_a_code_is_that_of_its_blocks() -> None:
     assert peak_memory(choices, bytes_per_value=1)(CODES).tolist() == peaks
 
 
-def test_an_unknown_precision_is_told_before_any_code() -> None:
+def test_an_unknown_precision_is_refused_before_any_code() -> None:
     with pytest.raises(InputError, match="int4"):
         model_size(SPACE.choices, "int4")
 
@@ -110,7 +110,7 @@ def test_a_bound_is_the_prediction_and_a_quantile_of_its_spread(
     assert limit.confidence == confidence
 
 
-def test_what_sessions_move_widens_a_bound() -> None:
+def test_drift_between_sessions_widens_a_bound() -> None:
     known = predictor(0.03, 21)
 
     limit = latency(SPACE, known, 20, still(known, 0.95, 0.04 * 1.724718 / 1.644854))
@@ -122,31 +122,34 @@ def test_what_sessions_move_widens_a_bound() -> None:
     assert limit.predicted(CODES).tolist() == blocks.tolist()
 
 
-def test_a_bound_holds_what_blocks_are_uncertain_by() -> None:
+def test_a_bound_includes_the_uncertainty_of_blocks() -> None:
     """Blocks that were never measured have a spread of their own beside the networks'."""
     guessing = predictor(0.03, 21, known=False)
 
     limit = latency(SPACE, guessing, 20, still(guessing, 0.95))
 
-    told = [guessing.predict(net) for net in NETWORKS]
-    expected = [one.ms * np.exp(1.724718 * one.std_ms / one.ms) for one in told]
-    assert told[0].std_ms > 0.031 * told[0].ms
+    predictions = [guessing.predict(net) for net in NETWORKS]
+    expected = [
+        prediction.ms * np.exp(1.724718 * prediction.std_ms / prediction.ms)
+        for prediction in predictions
+    ]
+    assert predictions[0].std_ms > 0.031 * predictions[0].ms
     np.testing.assert_allclose(limit.costs(CODES), expected, rtol=1e-4)
 
 
-def test_a_predictor_without_spread_can_keep_no_confidence() -> None:
+def test_a_predictor_without_spread_supports_no_confidence() -> None:
     with pytest.raises(InputError, match=r"fit it with `ofabench fit --networks`"):
         still(predictor(0.0, None), 0.95)
 
 
 @pytest.mark.parametrize("confidence", [0.49, 1.0, float("nan"), -1.0])
-def test_a_confidence_that_is_none_is_told(confidence: float) -> None:
+def test_an_invalid_confidence_is_refused(confidence: float) -> None:
     with pytest.raises(InputError, match=r"at least 0.5 and below 1"):
         still(predictor(0.1, 21), confidence)
 
 
 @pytest.mark.parametrize("limit", [0.0, -1.0, float("nan"), float("inf")])
-def test_a_limit_that_is_none_is_told_with_its_unit(limit: float) -> None:
+def test_an_invalid_limit_is_refused_with_its_unit(limit: float) -> None:
     with pytest.raises(
         InputError, match=r"the limit on macs is .*, expected a number above 0 \(M\)"
     ):

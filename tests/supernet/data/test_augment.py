@@ -16,7 +16,7 @@ def views(width: int, height: int, augmentation: Augmentation = OFA) -> list[Vie
     return [augmentation.view(width, height, seed=SEED, index=place) for place in range(N)]
 
 
-def test_crops_have_areas_shapes_and_places_as_told() -> None:
+def test_crops_have_the_documented_areas_shapes_and_places() -> None:
     drawn = views(400, 400)
     across = np.array([view.right - view.left for view in drawn])
     down = np.array([view.bottom - view.top for view in drawn])
@@ -25,7 +25,7 @@ def test_crops_have_areas_shapes_and_places_as_told() -> None:
     areas, ratios = across * down / 400**2, across / down
     assert 0.08 <= areas.min() < 0.09
     assert 0.95 < areas.max() <= 1
-    # Of areas up to 3/4 every shape fits: those are uniform. Of larger ones some are drawn anew.
+    # Of areas up to 3/4 every shape fits: those are uniform. Of larger ones some are drawn again.
     fits = areas[areas < 0.75]
     assert fits.mean() == pytest.approx((0.08 + 0.75) / 2, abs=0.01)
     assert np.mean(areas > 0.75) < 0.25 / 0.92
@@ -54,11 +54,11 @@ def test_where_no_crop_fits_it_is_the_largest_middle_part() -> None:
 
 
 def test_a_view_comes_from_seed_and_place() -> None:
-    one = OFA.view(40, 30, seed=SEED, index=2)
+    view = OFA.view(40, 30, seed=SEED, index=2)
 
-    assert OFA.view(40, 30, seed=SEED, index=2) == one
-    assert OFA.view(40, 30, seed=SEED, index=1) != one
-    assert OFA.view(40, 30, seed=(3, 1, 5), index=2) != one
+    assert OFA.view(40, 30, seed=SEED, index=2) == view
+    assert OFA.view(40, 30, seed=SEED, index=1) != view
+    assert OFA.view(40, 30, seed=(3, 1, 5), index=2) != view
     # Seeds are padded with zeros by numpy: a shorter one must not be one with a place of 0.
     assert OFA.view(40, 30, seed=(3, 1), index=0) != OFA.view(40, 30, seed=(3, 1, 0), index=1)
 
@@ -100,9 +100,9 @@ def test_jitter_follows_the_place_whatever_else_is_there() -> None:
     images = torch.rand((5, 3, 2, 2), generator=torch.Generator().manual_seed(0))
 
     whole = OFA.jitter(images, seed=SEED, indices=torch.arange(5))
-    some = OFA.jitter(images[[1, 3]], seed=SEED, indices=torch.tensor([1, 3]))
+    jittered = OFA.jitter(images[[1, 3]], seed=SEED, indices=torch.tensor([1, 3]))
 
-    assert torch.equal(some, whole[[1, 3]])
+    assert torch.equal(jittered, whole[[1, 3]])
 
 
 def test_no_generator_of_a_library_is_touched() -> None:

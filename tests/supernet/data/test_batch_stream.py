@@ -20,14 +20,14 @@ def want(*images: int, resolution: int = 4) -> BatchRequest:
     return BatchRequest(images=np.array(images), resolution=resolution, seed=(0, 1))
 
 
-def test_what_it_says_of_itself() -> None:
+def test_the_stream_describes_its_data() -> None:
     source: Source = make_source()
 
     assert (source.name, source.channels, source.classes, len(source)) == ("ramps", 3, 2, 6)
     assert source.repeats
 
 
-def test_a_batch_holds_the_images_wanted_in_their_order() -> None:
+def test_a_batch_has_the_requested_images_in_order() -> None:
     source = make_source()
 
     first, second = source.stream([want(4, 1), want(0)])

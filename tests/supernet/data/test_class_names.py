@@ -89,11 +89,11 @@ def test_they_are_kept_in_checkpoints_and_networks(names: tuple[str, ...], tmp_p
 def test_files_from_before_names_still_load(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "net.safetensors", checkpoint(TINY_NAMES))
     save_network(tmp_path / "cut.safetensors", cut(TINY_NAMES))
-    for name, what in (("net", WHAT), ("cut", "sub-network")):
+    for name, kind in (("net", WHAT), ("cut", "sub-network")):
         path = tmp_path / f"{name}.safetensors"
-        metadata, groups = load_tensors(path, what=what)
+        metadata, groups = load_tensors(path, what=kind)
         assert metadata.pop("class_names") == list(TINY_NAMES)
-        save_tensors(path, what=what, metadata=metadata, **groups)
+        save_tensors(path, what=kind, metadata=metadata, **groups)
     assert load_checkpoint(tmp_path / "net.safetensors").class_names == ()
     assert load_network(tmp_path / "cut.safetensors").class_names == ()
 
@@ -140,11 +140,11 @@ def test_an_onnx_file_names_them(tmp_path: Path) -> None:
     export(cut(()), ExportSpec(backend=get_backend("onnx")), tmp_path / "plain.onnx")
 
     session = onnxruntime.InferenceSession(str(tmp_path / "net.onnx"))
-    found = session.get_modelmeta().custom_metadata_map
-    assert {key: json.loads(value) for key, value in found.items()} == {"class_names": list(ODD)}
+    metadata = session.get_modelmeta().custom_metadata_map
+    assert {key: json.loads(value) for key, value in metadata.items()} == {"class_names": list(ODD)}
     model = onnx.load(tmp_path / "net.onnx")
     onnx.checker.check_model(model)
-    assert [one.key for one in model.metadata_props] == ["class_names"]
+    assert [prop.key for prop in model.metadata_props] == ["class_names"]
     assert not onnx.load(tmp_path / "plain.onnx").metadata_props
 
 
@@ -194,7 +194,7 @@ def test_tflite_metadata_is_that_of_the_schema(tmp_path: Path) -> None:
     ranges = [
         options.GetVectorAsNumpy(number_types.Float32Flags, options.Offset(at)) for at in (4, 6)
     ]
-    assert [one.tolist() for one in ranges] == [[0.5], [0.25]]
+    assert [bound.tolist() for bound in ranges] == [[0.5], [0.25]]
     assert table(table(given, 3), 1).GetSlot(4, 0, number_types.Int8Flags) == 2  # GRAYSCALE
     (file,) = tables(made, 6)
     assert text(file, 0) == "labels.txt"
@@ -211,9 +211,9 @@ def table(of: Table, field: int) -> Table:
 
 
 def tables(of: Table, field: int) -> list[Table]:
-    found = of.Offset(4 + 2 * field)
-    start = of.Vector(found)
-    return [Table(of.Bytes, of.Indirect(start + 4 * i)) for i in range(of.VectorLen(found))]
+    offset = of.Offset(4 + 2 * field)
+    start = of.Vector(offset)
+    return [Table(of.Bytes, of.Indirect(start + 4 * i)) for i in range(of.VectorLen(offset))]
 
 
 def text(of: Table, field: int) -> str:

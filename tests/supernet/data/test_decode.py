@@ -63,7 +63,7 @@ def test_a_view_is_cut_out_and_mirrored(tmp_path: Path) -> None:
     assert mirrored[0].tolist() == [[*BLUE], [*BLUE], [*RED], [*RED]]
 
 
-def test_grey_is_asked_by_one_channel(tmp_path: Path) -> None:
+def test_one_channel_gives_grey(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     two_halves().save(path)
 
@@ -85,17 +85,17 @@ def test_an_image_that_a_camera_turned_comes_upright(turn: int, tmp_path: Path) 
 
 
 def test_a_turned_image_is_viewed_by_its_upright_sides(tmp_path: Path) -> None:
-    path, exif, asked_of = tmp_path / "a.png", Image.Exif(), []
+    path, exif, viewed_sizes = tmp_path / "a.png", Image.Exif(), []
     exif[0x0112] = 6
     two_halves(8, 4).save(path, exif=exif)
 
     def chosen(width: int, height: int) -> View:
-        asked_of.append((width, height))
+        viewed_sizes.append((width, height))
         return View(0, 0, 4, 4)
 
     top = decode(DecodeRequest(path=path, channels=3, resolution=4, choose=chosen, gap=1))
 
-    assert asked_of == [(4, 8)]
+    assert viewed_sizes == [(4, 8)]
     assert flat(top) == [*RED]  # turned clockwise, what was left is up
 
 
@@ -154,8 +154,8 @@ def test_an_image_of_one_pixel(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     Image.new("RGB", (1, 1), RED).save(path)
 
-    asked = DecodeRequest(path=path, channels=3, resolution=8, choose=centre_view, gap=2)
-    assert flat(decode(asked)) == [*RED]
+    request = DecodeRequest(path=path, channels=3, resolution=8, choose=centre_view, gap=2)
+    assert flat(decode(request)) == [*RED]
 
 
 def png_of(width: int, height: int) -> bytes:
@@ -187,18 +187,18 @@ def jpeg() -> bytes:
         (png_of(8, 8), "truncated"),
     ],
 )
-def test_what_cannot_be_read_is_told(content: bytes, why: str, tmp_path: Path) -> None:
+def test_unreadable_content_gives_the_reason(content: bytes, why: str, tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     path.write_bytes(content)
 
-    told = try_decode(ask(path))
+    reason = try_decode(ask(path))
 
-    assert isinstance(told, str)
-    assert why in told
-    assert str(tmp_path) not in told
+    assert isinstance(reason, str)
+    assert why in reason
+    assert str(tmp_path) not in reason
 
 
-def test_what_is_no_file_is_told(tmp_path: Path) -> None:
+def test_a_path_that_is_no_file_is_refused(tmp_path: Path) -> None:
     assert try_decode(ask(tmp_path)) == os.strerror(21)  # a directory
     assert try_decode(ask(tmp_path / "none.jpg")) == os.strerror(2)
 

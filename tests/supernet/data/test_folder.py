@@ -147,7 +147,7 @@ def too_few(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         (remove_val, r"has no folder val/; expected ROOT/train/CLASS/"),
         (empty_class, "the class folder .*void has no images"),
@@ -158,18 +158,18 @@ def too_few(root: Path) -> None:
         (shutil.rmtree, "is not a folder"),
     ],
 )
-def test_another_layout_is_told_in_one_line(
-    change: Callable[[Path], None], says: str, folder: Path
+def test_another_layout_is_refused_in_one_line(
+    change: Callable[[Path], None], message: str, folder: Path
 ) -> None:
     change(folder)
 
-    with pytest.raises(InputError, match=says) as told:
+    with pytest.raises(InputError, match=message) as error:
         open_folder(folder)
 
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(error.value)
 
 
-def test_what_is_no_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_data_set_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "here").mkdir()
 

@@ -50,14 +50,14 @@ def test_a_batch_holds_the_images_wanted_augmented_and_normalised(shared: Path) 
     assert batch.images.is_contiguous(memory_format=torch.channels_last)
     for place, image in enumerate(want.images):
         view = augmentation.view(32, 32, seed=want.seed, index=place)
-        asked = DecodeRequest(
+        request = DecodeRequest(
             path=files.path(int(image)),
             channels=3,
             resolution=16,
             choose=lambda *_, view=view: view,
             gap=1,
         )
-        square = torch.from_numpy(decode(asked).copy()).permute(2, 0, 1)[None] / 255
+        square = torch.from_numpy(decode(request).copy()).permute(2, 0, 1)[None] / 255
         rows = square.expand(place + 1, 3, 16, 16)
         jittered = augmentation.jitter(rows, seed=want.seed, indices=torch.arange(place + 1))[place]
         bytes_ = 255 * jittered
@@ -147,8 +147,8 @@ def test_evaluation_reads_only_what_is_drawn(shared: Path, monkeypatch: pytest.M
     validation = open_folder(shared, size=32, workers=1).validation
     names: list[str] = []
 
-    def black(asked: DecodeRequest) -> NDArray[np.uint8]:
-        names.append(asked.path.name)
+    def black(request: DecodeRequest) -> NDArray[np.uint8]:
+        names.append(request.path.name)
         return np.zeros((32, 32, 3), np.uint8)
 
     monkeypatch.setattr("supernet.data.reader.try_decode", black)

@@ -47,10 +47,10 @@ def test_a_broken_image_is_left_out_counted_and_named(folder: Path) -> None:
 
     batch, other = parts.train_source.stream(of)
 
-    kept = [0, 1, 3, 4, 5]
-    assert batch.index.tolist() == of[0].images[kept].tolist()
-    assert torch.equal(batch.labels, whole[0].labels[kept])
-    assert torch.equal(batch.images, whole[0].images[kept])
+    readable = [0, 1, 3, 4, 5]
+    assert batch.index.tolist() == of[0].images[readable].tolist()
+    assert torch.equal(batch.labels, whole[0].labels[readable])
+    assert torch.equal(batch.images, whole[0].images[readable])
     assert torch.equal(other.index, whole[1].index[whole[1].index != lost])
     assert parts.broken() == parts.train_source.broken() == (Broken(path, "it is not an image"),)
     assert str(parts.broken()[0]) == f"{path}: it is not an image"
@@ -113,7 +113,8 @@ def test_a_class_of_which_nothing_can_be_read_is_an_error(folder: Path) -> None:
     (lost,), (others,) = np.nonzero(labels == 1), np.nonzero(labels != 1)
     damage(parts, lost.tolist())
     of = [
-        BatchRequest(images=np.array([one, *others[:3]]), resolution=16, seed=(0,)) for one in lost
+        BatchRequest(images=np.array([image, *others[:3]]), resolution=16, seed=(0,))
+        for image in lost
     ]
 
     stream = parts.train_source.stream(of)
@@ -133,7 +134,7 @@ def test_a_small_class_in_evaluation_may_be_lost(folder: Path) -> None:
     assert sum(len(chunk) for chunk in parts.test.chunks(12)) == 8
 
 
-def test_pipes_and_folders_by_the_name_of_an_image_are_told_and_never_opened(folder: Path) -> None:
+def test_pipes_and_folders_named_as_images_are_reported_and_never_opened(folder: Path) -> None:
     place = folder / "train" / CLASSES[0]
     os.mkfifo(place / "pipe.jpg")
     (place / "folder.jpg").mkdir()
@@ -141,8 +142,8 @@ def test_pipes_and_folders_by_the_name_of_an_image_are_told_and_never_opened(fol
 
     parts = open_folder(folder)
 
-    assert [one.path.name for one in parts.broken()] == ["folder.jpg", "gone.jpg", "pipe.jpg"]
-    assert {one.reason for one in parts.broken()} == {"it is not a regular file"}
+    assert [broken.path.name for broken in parts.broken()] == ["folder.jpg", "gone.jpg", "pipe.jpg"]
+    assert {broken.reason for broken in parts.broken()} == {"it is not a regular file"}
     assert len(parts.train_source) + len(parts.validation) == 60
 
 
@@ -158,7 +159,7 @@ def test_names_that_are_no_text(folder: Path) -> None:
     of = BatchRequest(images=np.array([place, *range(3)]), resolution=16, seed=(0,))
     list(source.stream([of]))
 
-    (broken,) = [one for one in source.broken() if one.path.name.endswith(".jpg")]
+    (broken,) = [entry for entry in source.broken() if entry.path.name.endswith(".jpg")]
     assert str(broken).encode().endswith(rb"\udcff\udcfe.jpg: it is empty")
 
 

@@ -166,13 +166,13 @@ def test_items_read_when_drawn_are_those_held_in_memory() -> None:
     assert isinstance(read.train_source, TorchSource)
     assert (held.mean, held.spread) == (read.mean, read.spread)
     assert read.train_source.repeats
-    for one, other in zip(
+    for held_batch, read_batch in zip(
         held.train_source.stream(wanted), read.train_source.stream(wanted), strict=True
     ):
-        assert torch.equal(one.labels, other.labels)
-        assert torch.equal(one.index, other.index)
-        assert torch.allclose(one.images, other.images, atol=1e-5)
-        assert other.images.is_contiguous(memory_format=torch.channels_last)
+        assert torch.equal(held_batch.labels, read_batch.labels)
+        assert torch.equal(held_batch.index, read_batch.index)
+        assert torch.allclose(held_batch.images, read_batch.images, atol=1e-5)
+        assert read_batch.images.is_contiguous(memory_format=torch.channels_last)
     for mine, its in ((held.validation, read.validation), (held.test, read.test)):
         assert isinstance(mine, Held)
         assert isinstance(its, TorchImages)
@@ -182,10 +182,10 @@ def test_items_read_when_drawn_are_those_held_in_memory() -> None:
             assert_same(chunk, same)
 
 
-def assert_same(one: Held, other: Held) -> None:
-    assert torch.allclose(one.images, other.images, atol=1e-5)
-    assert torch.equal(one.labels, other.labels)
-    assert torch.equal(one.groups, other.groups)
+def assert_same(held: Held, read: Held) -> None:
+    assert torch.allclose(held.images, read.images, atol=1e-5)
+    assert torch.equal(held.labels, read.labels)
+    assert torch.equal(held.groups, read.groups)
 
 
 def test_images_that_take_too_much_memory_are_read_when_drawn(
@@ -241,10 +241,10 @@ def test_workers_read_the_same() -> None:
     alone, shared = (opened(pairs, workers=n) for n in (0, 2))
 
     assert alone.name == shared.name
-    for one, other in zip(
+    for batch, shared_batch in zip(
         alone.train_source.stream(wanted), shared.train_source.stream(wanted), strict=True
     ):
-        assert torch.equal(one.images, other.images)
+        assert torch.equal(batch.images, shared_batch.images)
 
 
 def noisy(image: Tensor) -> Tensor:
@@ -276,8 +276,8 @@ def test_items_that_vary_are_read_each_time_and_follow_the_batchs_seed() -> None
     assert not torch.equal(first, drawn(0, 2))
     assert states() == before
     # Evaluation sees the same image each time, and so does the digest.
-    one, other = (next(iter(parts.validation.in_order(9)))[0] for _ in range(2))
-    assert torch.equal(one, other)
+    image, again = (next(iter(parts.validation.in_order(9)))[0] for _ in range(2))
+    assert torch.equal(image, again)
     assert parts.name == opened(Pairs(ramps(), noisy)).name
 
 
@@ -308,7 +308,7 @@ def test_the_name_is_of_the_items() -> None:
     assert re.fullmatch("torch:mine:[0-9a-f]{16}", names["same"])
 
 
-def test_commands_take_parts_datasets_and_names_alike() -> None:
+def test_commands_accept_parts_datasets_and_names() -> None:
     pairs = Pairs(ramps())
     parts: DataParts = open_data(pairs, MICRO)
 
@@ -355,7 +355,7 @@ def one_bad(image: Any, label: Any = 0) -> Pairs:
 
 
 @pytest.mark.parametrize(
-    ("dataset", "says"),
+    ("dataset", "message"),
     [
         (Endless(), "the training Dataset is a Endless, expected a torch Dataset with __len__"),
         (7, "the training Dataset is a int, expected a torch Dataset with __len__"),
@@ -380,8 +380,8 @@ def one_bad(image: Any, label: Any = 0) -> Pairs:
         (TooLong(ramps()), "item 4. of .* does not exist .* although its length is 50"),
     ],
 )
-def test_what_is_not_usable_is_said_in_one_line(dataset: Any, says: str) -> None:
-    with pytest.raises(InputError, match=says) as caught:
+def test_unusable_data_is_refused_in_one_line(dataset: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
         opened(dataset)
 
     assert "\n" not in str(caught.value)
@@ -389,7 +389,7 @@ def test_what_is_not_usable_is_said_in_one_line(dataset: Any, says: str) -> None
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_an_item_that_is_met_in_training_is_said_in_one_line(workers: int) -> None:
+def test_an_unusable_item_met_in_training_is_one_line(workers: int) -> None:
     items = ramps(3000)
     items[1500] = (plain(0), 9)
     parts = whole(Pairs(items), in_memory=False, workers=workers)
@@ -416,7 +416,7 @@ def test_other_parts_are_checked_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("how", "says"),
+    ("how", "message"),
     [
         ({"seed": -1}, "seed is -1, expected a whole number from 0"),
         ({"workers": 1.5}, "workers is 1.5, expected a whole number from 0"),
@@ -426,6 +426,6 @@ def test_other_parts_are_checked_too() -> None:
         ({"class_names": [1, 2, 3]}, r"class_names is \[1, 2, 3\], expected a sequence of texts"),
     ],
 )
-def test_options_are_checked(how: dict[str, Any], says: str) -> None:
-    with pytest.raises(InputError, match=says):
+def test_options_are_checked(how: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
         TorchData(train=TWO, **how)

@@ -75,8 +75,8 @@ def test_a_file_computes_what_torch_computes(
     images = np.random.default_rng(9).standard_normal((3, 1, 24, 24), dtype=np.float32)
     with torch.inference_mode():
         expected = network(torch.from_numpy(images)).numpy()
-    got = run_file(out.read_bytes(), backend, images)
-    assert got == pytest.approx(expected, abs=TOLERANCE)
+    outputs = run_file(out.read_bytes(), backend, images)
+    assert outputs == pytest.approx(expected, abs=TOLERANCE)
     assert card.largest_difference <= TOLERANCE
 
 
@@ -88,13 +88,13 @@ def test_the_card_says_what_the_file_is(network: nn.Sequential, tmp_path: Path) 
 
     assert content == out.read_bytes()
     assert read == card
-    told = json.loads(card_path(out).read_text())
-    assert told["space"] == "tiny"
-    assert told["input_shape"] == [1, 1, 24, 24]
-    assert told["classes"] == 10
-    assert told["normalisation"] == {"mean": [0.3], "std": [0.25]}
-    assert told["macs"] == sum(block.macs for block in BLOCKS)
-    assert told["provenance"]["checkpoint"] == "net.pt"
+    stored = json.loads(card_path(out).read_text())
+    assert stored["space"] == "tiny"
+    assert stored["input_shape"] == [1, 1, 24, 24]
+    assert stored["classes"] == 10
+    assert stored["normalisation"] == {"mean": [0.3], "std": [0.25]}
+    assert stored["macs"] == sum(block.macs for block in BLOCKS)
+    assert stored["provenance"]["checkpoint"] == "net.pt"
 
 
 def test_a_network_in_training_is_exported_as_it_infers_and_trains_on(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_the_difference_is_relative_to_large_outputs(network: nn.Sequential) -> 
     assert 0 < made.difference.largest <= 5.1e-5
 
 
-def test_a_file_changed_after_export_is_told(network: nn.Sequential, tmp_path: Path) -> None:
+def test_a_file_changed_after_export_is_refused(network: nn.Sequential, tmp_path: Path) -> None:
     out = tmp_path / "net.onnx"
     export(cut_of(network), ExportSpec(backend=get_backend("onnx")), out)
     out.write_bytes(out.read_bytes() + b"x")
@@ -177,10 +177,10 @@ def test_a_file_changed_after_export_is_told(network: nn.Sequential, tmp_path: P
 def test_a_card_of_an_earlier_version_is_read(network: nn.Sequential, tmp_path: Path) -> None:
     out = tmp_path / "net.onnx"
     export(cut_of(network), ExportSpec(backend=get_backend("onnx")), out)
-    told = json.loads(card_path(out).read_text())
+    stored = json.loads(card_path(out).read_text())
     for new in ("precision", "size_bytes", "closeness", "calibration", "accuracies"):
-        del told[new]
-    card_path(out).write_text(json.dumps(told))
+        del stored[new]
+    card_path(out).write_text(json.dumps(stored))
 
     _, card = read_exported(out)
 
@@ -189,7 +189,7 @@ def test_a_card_of_an_earlier_version_is_read(network: nn.Sequential, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("card", "said"),
+    ("card", "message"),
     [
         ("{}", "net.onnx.json is not a card of ours (format None, expected 'ofabench-card-1')"),
         ("[1]", "net.onnx.json is not a card of ours"),
@@ -197,11 +197,11 @@ def test_a_card_of_an_earlier_version_is_read(network: nn.Sequential, tmp_path: 
         ('{"format": "ofabench-card-1"}', "net.onnx.json is a damaged card ('blocks')"),
     ],
 )
-def test_a_card_of_another_kind_is_one_line(card: str, said: str, tmp_path: Path) -> None:
+def test_a_card_of_another_kind_is_one_line(card: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "net.onnx").write_bytes(b"x")
     (tmp_path / "net.onnx.json").write_text(card)
 
-    with pytest.raises(FileError, match=re.escape(said)) as raised:
+    with pytest.raises(FileError, match=re.escape(message)) as raised:
         read_exported(tmp_path / "net.onnx")
     assert "ofabench export" in str(raised.value)
 
@@ -229,7 +229,7 @@ def test_a_model_without_a_card_says_what_a_card_is(tmp_path: Path) -> None:
     )
 
 
-def test_what_is_no_model_file_is_named(network: nn.Sequential, tmp_path: Path) -> None:
+def test_a_file_that_is_no_model_is_named(network: nn.Sequential, tmp_path: Path) -> None:
     cut = cut_of(network)
     export(cut, ExportSpec(backend=get_backend("torch")), tmp_path / "net.pt")
     save_network(tmp_path / "net.safetensors", cut)

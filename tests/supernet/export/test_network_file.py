@@ -24,7 +24,7 @@ def test_a_network_read_back_has_the_same_logits(eps: float, tmp_path: Path) -> 
     images = torch.rand(2, 1, arch.resolution, arch.resolution)
 
     save_network(tmp_path / "net", cut)
-    found = load_network(tmp_path / "net")
+    loaded = load_network(tmp_path / "net")
 
-    assert (found.arch, found.blocks, found.normalisation) == (arch, blocks, shades)
-    assert torch.equal(found.network(images), network(images))
+    assert (loaded.arch, loaded.blocks, loaded.normalisation) == (arch, blocks, shades)
+    assert torch.equal(loaded.network(images), network(images))

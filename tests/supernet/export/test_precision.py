@@ -62,16 +62,16 @@ def made(name: str, precision: str) -> ModelFile:
 
 @pytest.mark.parametrize(("name", "precision"), CONVERTED)
 def test_a_coarser_file_is_smaller_and_near_torch(name: str, precision: str) -> None:
-    found = made(name, precision)
+    converted = made(name, precision)
 
-    ratio = len(found.content) / len(plain(name))
+    ratio = len(converted.content) / len(plain(name))
     # Of this network a third is not weights, in int8 with their scales.
     assert ratio < (0.6 if precision == "fp16" else 0.5)
-    assert found.difference.images == 30
-    assert found.difference.of == "images of noise"
-    assert found.difference.snr_db is not None
-    assert found.difference.snr_db > (50 if precision == "fp16" else 20)
-    assert found.actual.dtype == np.float32
+    assert converted.difference.images == 30
+    assert converted.difference.of == "images of noise"
+    assert converted.difference.snr_db is not None
+    assert converted.difference.snr_db > (50 if precision == "fp16" else 20)
+    assert converted.actual.dtype == np.float32
 
 
 def tflite_operators(content: bytes) -> Counter[tuple[str, str]]:
@@ -85,28 +85,28 @@ def tflite_operators(content: bytes) -> Counter[tuple[str, str]]:
     graph = model.subgraphs[0]
     return Counter(
         (
-            ops[model.operatorCodes[one.opcodeIndex].builtinCode],
-            types[graph.tensors[one.inputs[0]].type],
+            ops[model.operatorCodes[operator.opcodeIndex].builtinCode],
+            types[graph.tensors[operator.inputs[0]].type],
         )
-        for one in graph.operators
+        for operator in graph.operators
     )
 
 
 def test_an_int8_tflite_file_computes_in_integers() -> None:
-    found = tflite_operators(made("tflite", "int8").content)
+    operators = tflite_operators(made("tflite", "int8").content)
 
-    floats = {op: n for (op, kind), n in found.items() if kind == "FLOAT32"}
+    floats = {op: n for (op, kind), n in operators.items() if kind == "FLOAT32"}
     assert floats == {"QUANTIZE": 1}  # of the input
-    assert found["DEQUANTIZE", "INT8"] == 1  # of the output
+    assert operators["DEQUANTIZE", "INT8"] == 1  # of the output
     before = tflite_operators(plain("tflite"))
     for op in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD"):
-        assert found[op, "INT8"] == before[op, "FLOAT32"]
+        assert operators[op, "INT8"] == before[op, "FLOAT32"]
 
 
 def test_an_int8_onnx_file_has_integer_weights_by_channel() -> None:
     model = onnx.load_from_string(made("onnx", "int8").content)
 
-    weights = {one.name: one for one in model.graph.initializer}
+    weights = {initializer.name: initializer for initializer in model.graph.initializer}
     producers = {node.output[0]: node for node in model.graph.node}
     convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
     assert (
@@ -144,20 +144,22 @@ def test_weights_have_7_bits_where_products_saturate(
     model = onnx.load_from_string(quantise_onnx.int8_onnx(plain("onnx"), images(2, seed=1)))
 
     weights = [
-        onnx.numpy_helper.to_array(one)
-        for one in model.graph.initializer
-        if one.data_type == onnx.TensorProto.INT8 and len(one.dims) == 4
+        onnx.numpy_helper.to_array(initializer)
+        for initializer in model.graph.initializer
+        if initializer.data_type == onnx.TensorProto.INT8 and len(initializer.dims) == 4
     ]
     assert weights
-    assert max(int(np.abs(one.astype(np.int16)).max()) for one in weights) == most
+    assert max(int(np.abs(weight.astype(np.int16)).max()) for weight in weights) == most
 
 
 def test_a_float16_onnx_file_takes_and_gives_float32() -> None:
     model = onnx.load_from_string(made("onnx", "fp16").content)
 
-    assert {one.data_type for one in model.graph.initializer} == {onnx.TensorProto.FLOAT16}
+    assert {initializer.data_type for initializer in model.graph.initializer} == {
+        onnx.TensorProto.FLOAT16
+    }
     ends = [*model.graph.input, *model.graph.output]
-    assert {one.type.tensor_type.elem_type for one in ends} == {onnx.TensorProto.FLOAT}
+    assert {value.type.tensor_type.elem_type for value in ends} == {onnx.TensorProto.FLOAT}
 
 
 def test_nothing_of_the_converters_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
@@ -195,16 +197,16 @@ def test_int8_without_images_is_refused() -> None:
             convert(plain("onnx"), "onnx", "int8", none)
 
 
-def test_closeness_by_hand() -> None:
+def test_the_output_difference_by_hand() -> None:
     expected = np.array([[3.0, 4.0], [0.0, 5.0]], np.float32)
-    got = np.array([[3.5, 4.0], [5.5, 5.0]], np.float32)
+    actual = np.array([[3.5, 4.0], [5.5, 5.0]], np.float32)
 
-    found = compare(expected, got, "some")
+    difference = compare(expected, actual, "some")
 
-    assert found.largest == pytest.approx(5.5 / 5)
+    assert difference.largest == pytest.approx(5.5 / 5)
     # Power 9 + 16 + 25 = 50, noise 0.25 + 30.25 = 30.5.
-    assert found.snr_db == pytest.approx(10 * np.log10(50 / 30.5))
-    assert found.agreement == 0.5
+    assert difference.snr_db == pytest.approx(10 * np.log10(50 / 30.5))
+    assert difference.agreement == 0.5
     same = compare(expected, expected, "some")
     assert (same.largest, same.snr_db, same.agreement) == (0.0, None, 1.0)
 
@@ -212,10 +214,10 @@ def test_closeness_by_hand() -> None:
 @pytest.mark.parametrize("off", [0.7, float("nan")])
 def test_an_int8_file_far_from_torch_is_refused(off: float) -> None:
     expected = np.eye(10, dtype=np.float32)
-    found = compare(expected, expected + np.float32(off), "some")
+    difference = compare(expected, expected + np.float32(off), "some")
 
     with pytest.raises(InputError, match="nothing was written: calibrate on more images"):
-        check_close(found, "onnx", "int8")
+        check_close(difference, "onnx", "int8")
 
 
 def test_float16_is_held_to_a_hundredth() -> None:

@@ -173,7 +173,7 @@ def test_where_the_resolution_comes_from(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "change", "told"),
+    ("place", "change", "message"),
     [
         ((), {"name": "ResNets"}, "name is 'ResNets', expected MobileNetV3 or ProxylessNASNets"),
         ((), {"name": "MobileNetV3"}, "final_expand_layer: got None, expected a layer named Conv"),
@@ -190,8 +190,8 @@ def test_where_the_resolution_comes_from(tmp_path: Path) -> None:
         (("blocks", 1), {"shortcut": {"name": "ConvLayer"}}, "shortcut: got 'ConvLayer'"),
     ],
 )
-def test_what_no_block_here_can_be_is_told_by_its_place(
-    place: tuple[Any, ...], change: dict[str, Any], told: str
+def test_an_unsupported_layer_is_refused_with_its_place(
+    place: tuple[Any, ...], change: dict[str, Any], message: str
 ) -> None:
     config = older()
     layer: Any = config
@@ -199,12 +199,12 @@ def test_what_no_block_here_can_be_is_told_by_its_place(
         layer = layer[step]
     layer |= change
 
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         blocks_of(config, 8, "it")
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"groups": 8}, "groups is 8; only None is supported"),
         ({"expand_ratio": None}, "expand_ratio is None"),
@@ -216,17 +216,17 @@ def test_what_no_block_here_can_be_is_told_by_its_place(
         ({"kernel_size": 4}, "kernel of a mbconv is 4"),
     ],
 )
-def test_an_inverted_residual_that_is_another_is_told(
-    change: dict[str, Any], told: str | None
+def test_an_unsupported_inverted_residual_is_refused(
+    change: dict[str, Any], message: str | None
 ) -> None:
     config = older()
     inverted = config["blocks"][1]["mobile_inverted_conv"]
     config["blocks"][1]["mobile_inverted_conv"] = {**inverted, **change}
 
-    if told is None:
+    if message is None:
         assert blocks_of(config, 8, "it")[2].mid_channels == 16
         return
-    with pytest.raises(InputError, match=rf"blocks\[1\], mobile_inverted_conv: .*{told}"):
+    with pytest.raises(InputError, match=rf"blocks\[1\], mobile_inverted_conv: .*{message}"):
         blocks_of(config, 8, "it")
 
 
@@ -239,21 +239,21 @@ JSON = st.recursive(
 
 def layers(config: dict[str, Any]) -> list[dict[str, Any]]:
     """Every object of a network's JSON."""
-    found: list[dict[str, Any]] = []
+    objects: list[dict[str, Any]] = []
     ahead: list[Any] = [config]
     while ahead:
         value = ahead.pop()
         if isinstance(value, dict):
-            found.append(value)
+            objects.append(value)
             ahead += value.values()
         elif isinstance(value, list):
             ahead += value
-    return found
+    return objects
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), value=JSON | st.just(10**400))
-def test_any_damaged_network_is_told_or_still_one(
+def test_any_damaged_network_is_refused_or_still_valid(
     tmp_path: Path, data: st.DataObject, value: Any
 ) -> None:
     config = copy.deepcopy(older())

@@ -84,14 +84,14 @@ def _resized(block: BlockSpec, resolution: int) -> BlockSpec:
 
 
 @pytest.mark.parametrize("space", SPACES, ids=lambda space: space.name)
-def test_what_a_space_holds_is_found_in_it(space: SearchSpace) -> None:
+def test_architectures_of_a_space_are_found_by_their_blocks(space: SearchSpace) -> None:
     for arch in [*space.sample(np.random.default_rng(0), 15), space.smallest(), space.largest()]:
-        found = find_arch(space, space.blocks(arch))
+        match = find_arch(space, space.blocks(arch))
 
-        assert found is not None
-        assert space.blocks(found) == space.blocks(arch)
+        assert match is not None
+        assert space.blocks(match) == space.blocks(arch)
         # 0.65 and 0.8 both give ResNet's stem 24 channels inside, so w0 may be the other one.
-        assert replace(found, widths=found.widths[1:]) == replace(arch, widths=arch.widths[1:])
+        assert replace(match, widths=match.widths[1:]) == replace(arch, widths=arch.widths[1:])
 
 
 @pytest.mark.parametrize("cut", [slice(1, None), slice(None, -1), slice(0, 0)])
@@ -123,7 +123,7 @@ def test_lines_of_an_archs_file_are_read_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"name": None}, "network 0: name is None, expected str"),
         ({"net": "VGG"}, r"network 0 \(.*\): net is 'VGG', expected MobileNetV3 or ProxylessNAS"),
@@ -138,17 +138,17 @@ def test_lines_of_an_archs_file_are_read_too(tmp_path: Path) -> None:
         ({"stem_out": 32}, r"blocks\[0\]: in_channels is 24, the block before has 32"),
     ],
 )
-def test_a_wrong_network_is_told_by_its_field(
-    tmp_path: Path, change: dict[str, Any], told: str
+def test_a_wrong_network_is_refused_with_its_field(
+    tmp_path: Path, change: dict[str, Any], message: str
 ) -> None:
     path = written(tmp_path, {**entries()[0], **change})
 
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         read_networks(path, SPACES)
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"act": "swish"}, "act is 'swish', expected one of relu"),
         ({"se": 1}, "se is 1, expected bool"),
@@ -156,13 +156,13 @@ def test_a_wrong_network_is_told_by_its_field(
         ({"residual": True, "stride": 2}, "a residual mbconv must keep its shape"),
     ],
 )
-def test_a_wrong_block_is_told_by_its_place(
-    tmp_path: Path, change: dict[str, Any], told: str
+def test_a_wrong_block_is_refused_with_its_place(
+    tmp_path: Path, change: dict[str, Any], message: str
 ) -> None:
     entry = entries()[0]
     entry["blocks"][3] |= change
 
-    with pytest.raises(InputError, match=rf"blocks\[3\].*{told}"):
+    with pytest.raises(InputError, match=rf"blocks\[3\].*{message}"):
         read_networks(written(tmp_path, entry), SPACES)
 
 
@@ -175,7 +175,7 @@ JSON = st.recursive(
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), value=JSON | st.just(10**400) | st.just(float("nan")))
-def test_any_damaged_network_is_told_or_still_one(
+def test_any_damaged_network_is_refused_or_still_valid(
     tmp_path: Path, data: st.DataObject, value: Any
 ) -> None:
     entry = entries()[0]
@@ -189,7 +189,7 @@ def test_any_damaged_network_is_told_or_still_one(
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"", "is empty, expected a JSON list"),
         (b"{}", "holds no JSON list of networks"),
@@ -203,15 +203,15 @@ def test_any_damaged_network_is_told_or_still_one(
         ),
     ],
 )
-def test_a_file_of_something_else_is_told(tmp_path: Path, content: bytes, told: str) -> None:
+def test_a_file_of_something_else_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "networks.json"
     path.write_bytes(content)
 
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         read_networks(path, SPACES)
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="cannot read"):
         read_networks(tmp_path / "none.json", SPACES)
 

@@ -1,4 +1,4 @@
-"""What holds for every kind of draws: networks of the layout, within limits, alike for a seed."""
+"""Contract of every kind of draws: networks of the layout, within limits, equal for equal seeds."""
 
 from dataclasses import replace
 
@@ -41,8 +41,8 @@ def layouts(draw: st.DrawFn) -> Layout:
 def met_limits(draw: st.DrawFn, layout: Layout) -> Constraint:
     """A limit that some network of the layout just meets."""
     seed = draw(st.integers(0, 2**32))
-    some = layout.sample(np.random.default_rng(seed), draw(st.sampled_from([1, 20, 2000])))
-    return limit(MACS, float(MACS(some).min()), "macs", "MACs")
+    codes = layout.sample(np.random.default_rng(seed), draw(st.sampled_from([1, 20, 2000])))
+    return limit(MACS, float(MACS(codes).min()), "macs", "MACs")
 
 
 def focused(draws: Draws, how: str = HOW[0]) -> FocusedDraws:

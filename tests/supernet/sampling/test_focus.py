@@ -40,10 +40,10 @@ def learnt(epochs: int = 1, seed: int = 0, noise: float = 0.0) -> LossEstimate:
 def test_differences_within_steps_are_learnt_whatever_the_batches_lose() -> None:
     codes = UNIFORM.plan(np.random.default_rng(9), 1, 300)[0]
 
-    found = learnt().predict(codes)
+    predicted = learnt().predict(codes)
 
-    assert np.corrcoef(found, true_loss(codes))[0, 1] > 0.999
-    off = (found - found.mean()) - (true_loss(codes) - true_loss(codes).mean())
+    assert np.corrcoef(predicted, true_loss(codes))[0, 1] > 0.999
+    off = (predicted - predicted.mean()) - (true_loss(codes) - true_loss(codes).mean())
     assert np.abs(off).max() < 0.05
 
 
@@ -54,12 +54,12 @@ def test_by_hand_one_step_of_two_networks() -> None:
         [[8, 1, 1, 3, 0, 3, 0, 2, 0, 2, 0], [8, 1, 1, 5, 0, 3, 0, 2, 0, 2, 0]], dtype=np.int16
     )
 
-    told = estimate.learnt(pair[None], np.array([[1.0, 1.4]])).predict(pair)
+    predicted = estimate.learnt(pair[None], np.array([[1.0, 1.4]])).predict(pair)
 
-    assert told[1] - told[0] == pytest.approx(0.2 / 1.5)
+    assert predicted[1] - predicted[0] == pytest.approx(0.2 / 1.5)
 
 
-def test_one_network_a_step_is_told_from_the_epochs_mean() -> None:
+def test_one_network_a_step_is_compared_with_the_mean_of_the_epoch() -> None:
     rng = np.random.default_rng(0)
     codes = UNIFORM.plan(rng, 800, 1)
 
@@ -69,11 +69,11 @@ def test_one_network_a_step_is_told_from_the_epochs_mean() -> None:
     assert np.corrcoef(estimate.predict(others), true_loss(others))[0, 1] > 0.999
 
 
-def test_old_epochs_are_forgotten() -> None:
+def test_old_epochs_are_discounted() -> None:
     estimate = learnt(epochs=3)
     codes = UNIFORM.plan(np.random.default_rng(3), 200, 4)
 
-    for _ in range(20):  # the world has turned round
+    for _ in range(20):  # the losses are reversed
         estimate = estimate.learnt(codes, -true_loss(codes))
 
     others = UNIFORM.plan(np.random.default_rng(4), 1, 200)[0]
@@ -81,7 +81,7 @@ def test_old_epochs_are_forgotten() -> None:
     assert estimate.seen == pytest.approx(800 / (1 - KEPT), rel=0.01)
 
 
-def test_what_was_learnt_comes_back_from_tensors_bit_for_bit() -> None:
+def test_an_estimate_round_trips_through_tensors_bit_for_bit() -> None:
     estimate = learnt(epochs=2, noise=0.1)
     codes = UNIFORM.plan(np.random.default_rng(1), 50, 4)
 
@@ -89,14 +89,14 @@ def test_what_was_learnt_comes_back_from_tensors_bit_for_bit() -> None:
     back = LossEstimate.from_tensors(TINY.layout, tensors)
 
     assert all(tensor.dtype == torch.float64 for tensor in tensors.values())
-    ahead, again = (one.learnt(codes, true_loss(codes)) for one in (estimate, back))
+    ahead, again = (learner.learnt(codes, true_loss(codes)) for learner in (estimate, back))
     flat = codes.reshape(200, -1)
     assert np.array_equal(estimate.predict(flat), back.predict(flat))
     assert np.array_equal(ahead.gram, again.gram)
     assert np.array_equal(ahead.moment, again.moment)
 
 
-def test_what_another_space_has_learnt_is_refused() -> None:
+def test_an_estimate_of_another_space_is_refused() -> None:
     with pytest.raises(InputError, match=r"has torch\.float64 .* for gram, expected float64"):
         LossEstimate.from_tensors(MOBILE.layout, learnt().to_tensors())
     with pytest.raises(InputError, match="has nothing for gram"):
@@ -150,7 +150,7 @@ def test_winners_by_hand() -> None:
 
     costs = {tuple(code): cost for code, cost in zip(codes.tolist(), [4, 1, 2, 3], strict=True)}
     worth = {
-        tuple(code): one for code, one in zip(codes.tolist(), [0.1, 0.7, 0.6, 0.9], strict=True)
+        tuple(code): value for code, value in zip(codes.tolist(), [0.1, 0.7, 0.6, 0.9], strict=True)
     }
     draws = FocusedDraws(
         draws=Given(),
@@ -172,11 +172,11 @@ def test_one_line_says_how_networks_are_chosen() -> None:
     draws = FocusedDraws(draws=UNIFORM, estimate=LossEstimate.empty(TINY.layout), costs=MACS)
 
     assert draws.describe() == "best-up: the best of 3 of similar cost, by training losses"
-    told = replace(draws, how="worst-up", accuracy=true_loss).describe()
-    assert told == "worst-up: the worst of 3 of similar cost, by the accuracy predictor"
+    description = replace(draws, how="worst-up", accuracy=true_loss).describe()
+    assert description == "worst-up: the worst of 3 of similar cost, by the accuracy predictor"
 
 
-def test_settings_that_mean_nothing_are_refused() -> None:
+def test_invalid_settings_are_refused() -> None:
     draws = FocusedDraws(draws=UNIFORM, estimate=LossEstimate.empty(TINY.layout), costs=MACS)
 
     with pytest.raises(InputError, match="focus is 'up', expected best-up or worst-up"):

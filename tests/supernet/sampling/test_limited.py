@@ -55,7 +55,7 @@ def test_draws_are_uniform_ones_restricted(
     assert draws.method == method
     chances = restricted(every, of_all <= within.limit)
     assert (plan[:, :1, 0] == plan[:, :, 0]).all()
-    for place in range(2):  # both are alike once resolutions are averaged over
+    for place in range(2):  # both are equal once resolutions are averaged over
         counts = every.counts(plan[:, place])
         assert counts[chances == 0].sum() == 0
         assert (counts[chances > 0] > 0).all()
@@ -120,7 +120,7 @@ def test_a_share_of_one_in_a_hundred_thousand_is_counted() -> None:
     assert len(np.unique(plan.reshape(400, -1), axis=0)) > 390
 
 
-def test_a_predictors_latency_is_kept_to() -> None:
+def test_draws_respect_a_limit_on_predicted_latency() -> None:
     space, model = SearchSpace.load("tiny"), Regression(coefficients=COSTS)
     predictor = LatencyPredictor(
         target=Target(device="box", backend="onnx", backend_version="1"),
@@ -129,18 +129,18 @@ def test_a_predictors_latency_is_kept_to() -> None:
         models={("*", "warm"): model, ("*", "cold"): model},
         composition=NetworkCalibration(overhead_ms=0.5, slope=1.1),
     )
-    some = [
+    latencies_ms = [
         predictor.predict(space.blocks(arch)).ms
         for arch in space.sample(np.random.default_rng(0), 400)
     ]
-    within = latency(space, predictor, min(some))
+    within = latency(space, predictor, min(latencies_ms))
 
     draws = LimitedDraws.of(space.layout, [within])
     plan = draws.plan(np.random.default_rng(0), 25, 4)
 
     assert draws.method == "counting"
     for arch in space.decode(plan.reshape(100, -1)):
-        assert predictor.predict(space.blocks(arch)).ms <= min(some) * (1 + 1e-6)
+        assert predictor.predict(space.blocks(arch)).ms <= min(latencies_ms) * (1 + 1e-6)
 
 
 def test_limits_that_only_together_are_tight_are_met_by_a_walk() -> None:
@@ -176,19 +176,19 @@ def test_a_walk_comes_near_the_exact_distribution() -> None:
     assert off < 0.08  # 0.05 of that is what a true sample of this size is off
 
 
-def test_what_nobody_meets_is_told_with_the_fastest_network() -> None:
+def test_an_infeasible_limit_names_the_fastest_network() -> None:
     costs = uneven_ms(MOBILE)
     fastest = float(costs(Everything.of(MOBILE.layout).codes).min())
 
-    with pytest.raises(InfeasibleError) as caught:
+    with pytest.raises(InfeasibleError) as error:
         LimitedDraws.of(MOBILE.layout, [limit(costs, 0.9 * fastest)], space="two stages")
 
-    told = str(caught.value)
-    assert told.startswith("no network of two stages is within the limit on box: ")
-    assert f"the fastest takes {fastest:.4g} ms (exact); raise the limit" in told
+    message = str(error.value)
+    assert message.startswith("no network of two stages is within the limit on box: ")
+    assert f"the fastest takes {fastest:.4g} ms (exact); raise the limit" in message
 
 
-def test_the_fastest_of_a_cost_that_is_no_sum_is_said_to_be_found() -> None:
+def test_the_fastest_network_of_a_non_additive_cost_is_reported_as_found_by_descent() -> None:
     costs = uneven_ms(MOBILE)
 
     def squared(codes: Codes) -> Floats:
@@ -199,7 +199,7 @@ def test_the_fastest_of_a_cost_that_is_no_sum_is_said_to_be_found() -> None:
         LimitedDraws.of(MOBILE.layout, [limit(squared, 1e-9)])
 
 
-def test_limits_that_exclude_one_another_are_told_together() -> None:
+def test_limits_that_exclude_one_another_are_named_together() -> None:
     work = macs(MOBILE.choices)
     every = work(Everything.of(MOBILE.layout).codes)
     limits = [

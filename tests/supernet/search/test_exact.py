@@ -42,7 +42,7 @@ class Program:
         return len(self.shares) - 1
 
     def solve(self, base: list[float], limits: Floats) -> float | None:
-        """Most value within the limits; None where nothing is."""
+        """Return the largest value within the limits; None where no network is."""
         shares = np.array(self.shares)
         pairs = [(r, c, v) for r, (row, _) in enumerate(self.rows) for c, v in row.items()]
         r, c, v = zip(*pairs, strict=True)
@@ -51,14 +51,14 @@ class Program:
         held = [LinearConstraint(matrix, equal, equal)]
         if len(limits):
             held.append(LinearConstraint(shares[:, 1:].T, -np.inf, limits - np.array(base[1:])))
-        found = milp(
+        solution = milp(
             -shares[:, 0],
             constraints=held,
             integrality=np.ones(len(shares)),
             bounds=Bounds(0, 1),
             options={"mip_rel_gap": 0.0},
         )
-        return None if found.status == 2 else base[0] - float(found.fun)
+        return None if solution.status == 2 else base[0] - float(solution.fun)
 
 
 def program_value(problem: Separable, at: int) -> float | None:
@@ -66,7 +66,7 @@ def program_value(problem: Separable, at: int) -> float | None:
     sums, grid, program = (problem.value, *problem.costs), problem.grid, Program()
 
     def shares(pick: Callable[[GridSum], Floats], *places: int) -> list[float]:
-        arrays = [pick(one) for one in sums]
+        arrays = [pick(grid_sum) for grid_sum in sums]
         return [
             float(a[tuple(min(p, n - 1) for p, n in zip(places, a.shape, strict=True))])
             for a in arrays
@@ -104,7 +104,7 @@ def program_value(problem: Separable, at: int) -> float | None:
             left = program.binary([0.0] * len(sums))
             program.rows.append((ways | {left: -1.0}, 0.0))
             enter.append(left)
-    return program.solve([float(one.base[at]) for one in sums], problem.limits)
+    return program.solve([float(grid_sum.base[at]) for grid_sum in sums], problem.limits)
 
 
 @settings(max_examples=80, deadline=None)
@@ -115,7 +115,7 @@ def program_value(problem: Separable, at: int) -> float | None:
     plain=st.booleans(),
     tightness=st.sampled_from([0.0, 0.003, 0.03, 0.2, 0.6, 1.0]),
 )
-def test_it_finds_what_trying_every_network_finds(
+def test_exact_search_agrees_with_exhaustive_search(
     name: str, seed: int, limits: int, plain: bool, tightness: float
 ) -> None:
     grid, codes, rng = grid_of(name), CODES[name], np.random.default_rng(seed)
@@ -124,7 +124,7 @@ def test_it_finds_what_trying_every_network_finds(
         grid=grid,
         value=random_parts(grid, rng, least=-1.0, plain=plain),
         costs=costs,
-        limits=np.array([np.quantile(total(grid, one, codes), tightness) for one in costs]),
+        limits=np.array([np.quantile(total(grid, cost, codes), tightness) for cost in costs]),
     )
 
     best, tried = best_of_sum(problem, keep=3), best_by_trying(problem, codes)
@@ -144,29 +144,33 @@ def test_it_finds_what_trying_every_network_finds(
 
 @pytest.mark.parametrize("limits", [0, 1, 2, 3])
 @pytest.mark.parametrize("seed", [1, 2])
-@pytest.mark.parametrize(("name", "kept"), [("tiny", (16, 32)), ("ofa-resnet50d", (160, 224))])
-def test_it_finds_what_integer_programming_finds(
-    name: str, kept: tuple[int, ...], seed: int, limits: int
+@pytest.mark.parametrize(
+    ("name", "resolutions"), [("tiny", (16, 32)), ("ofa-resnet50d", (160, 224))]
+)
+def test_exact_search_agrees_with_integer_programming(
+    name: str, resolutions: tuple[int, ...], seed: int, limits: int
 ) -> None:
     space = SearchSpace.load(name)
-    space = space.narrowed(kept if kept[0] in space.resolutions else space.resolutions[:2])
+    space = space.narrowed(
+        resolutions if resolutions[0] in space.resolutions else space.resolutions[:2]
+    )
     grid, rng = Grid.of(space.layout), np.random.default_rng(seed)
     assert grid is not None
-    some = space.sample_codes(rng, 60)
+    codes = space.sample_codes(rng, 60)
     costs = tuple(random_parts(grid, rng, plain=k == 1) for k in range(limits))
     problem = Separable(
         grid=grid,
         value=random_parts(grid, rng, plain=seed == 1),
         costs=costs,
-        limits=np.array([np.quantile(total(grid, cost, some), 0.1) for cost in costs]),
+        limits=np.array([np.quantile(total(grid, cost, codes), 0.1) for cost in costs]),
     )
 
     best = best_of_sum(problem)
     by_resolution = [program_value(problem, at) for at in range(2)]
 
-    told = [value for value in by_resolution if value is not None]
+    feasible_values = [value for value in by_resolution if value is not None]
     assert best is not None
-    assert best.values[0] == pytest.approx(max(told), abs=1e-6)
+    assert best.values[0] == pytest.approx(max(feasible_values), abs=1e-6)
     bounds = least_bound(problem).bound
     assert all(
         value is None or bound >= value - 1e-6
@@ -174,7 +178,7 @@ def test_it_finds_what_integer_programming_finds(
     )
 
 
-def test_no_network_is_none_for_both() -> None:
+def test_an_infeasible_problem_is_none_for_both() -> None:
     grid, rng = grid_of(RESNET.name), np.random.default_rng(0)
     cost = random_parts(grid, rng)
     least = total(grid, cost, CODES[RESNET.name]).min()
@@ -185,13 +189,13 @@ def test_no_network_is_none_for_both() -> None:
 
     assert best_of_sum(below) is None
     assert [program_value(below, place) for place in range(2)] == [None, None]
-    found = best_of_sum(at)
-    assert found is not None
-    assert total(grid, cost, found.codes)[0] == pytest.approx(least)
+    best = best_of_sum(at)
+    assert best is not None
+    assert total(grid, cost, best.codes)[0] == pytest.approx(least)
 
 
-def test_a_network_found_by_the_way_is_not_taken_for_the_best() -> None:
-    """What leaves much of its limit comes along below what is asked, before what is better."""
+def test_an_incidental_network_is_not_returned_as_the_best() -> None:
+    """Networks with slack in their limits turn up below the required value, before better ones."""
     grid = grid_of(MOBILE.name)
     for seed in range(40):
         rng = np.random.default_rng(seed)
@@ -207,17 +211,17 @@ def test_a_network_found_by_the_way_is_not_taken_for_the_best() -> None:
         assert best is None or best.values[0] == pytest.approx(tried, abs=1e-9)
 
 
-def test_pairs_are_those_that_reach_what_is_asked() -> None:
+def test_pairs_are_those_that_reach_the_required_value() -> None:
     def built(values: list[float], costs: list[float]) -> PartialNetworks:
         picks = np.arange(len(values), dtype=np.int16)[:, None]
         return PartialNetworks(np.array(values), np.array(costs)[:, None], picks)
 
-    asked = PartialBounds(prices=np.array([0.5]), limits=np.array([4.0]), least=3.0)
-    one, other = built([1, 2], [0, 2]), built([3, 1, 6], [2, 0, 4])
+    bounds = PartialBounds(prices=np.array([0.5]), limits=np.array([4.0]), least=3.0)
+    first, second = built([1, 2], [0, 2]), built([3, 1, 6], [2, 0, 4])
 
-    # By hand: reduced 1, 1 and 2, 1, 4; with 0.5 to come at least 2.5 is asked of two together.
-    found, cut = asked.pairs(one, other, 0.5)
+    # By hand: reduced 1, 1 and 2, 1, 4; with 0.5 to come, two together must reach at least 2.5.
+    pairs, cut = bounds.pairs(first, second, 0.5)
 
     assert not cut
-    assert sorted(found.choices.tolist()) == [[0, 0], [0, 2], [1, 0]]  # [1, 2] costs 6
-    assert sorted(found.values.tolist()) == [4, 5, 7]
+    assert sorted(pairs.choices.tolist()) == [[0, 0], [0, 2], [1, 0]]  # [1, 2] costs 6
+    assert sorted(pairs.values.tolist()) == [4, 5, 7]

@@ -66,8 +66,8 @@ def true_front(problem: Problem) -> set[tuple[float, ...]]:
 
 
 def figures(problem: Problem, results: list[SearchResult]) -> list[tuple[float, ...]]:
-    names = [one.name for one in problem.objectives]
-    return [(*(one.predictions[name] for name in names), one.accuracy) for one in results]
+    names = [objective.name for objective in problem.objectives]
+    return [(*(result.predictions[name] for name in names), result.accuracy) for result in results]
 
 
 @small_space
@@ -76,20 +76,20 @@ def test_every_network_returned_is_on_the_true_front(space: SearchSpace, n: int)
     problem = problem_of(space, n)
     truth = true_front(problem)
 
-    found = figures(problem, search_front(problem, seed=1, points=10, plan=PLAN))
+    points = figures(problem, search_front(problem, seed=1, points=10, plan=PLAN))
 
-    assert len(found) == len(set(found)) == 10
-    assert truth.issuperset(found)
-    assert [one[0] for one in found] == sorted(one[0] for one in found)
-    assert found[0][0] == min(one[0] for one in truth)
-    assert max(one[-1] for one in found) == max(one[-1] for one in truth)
+    assert len(points) == len(set(points)) == 10
+    assert truth.issuperset(points)
+    assert [point[0] for point in points] == sorted(point[0] for point in points)
+    assert points[0][0] == min(point[0] for point in truth)
+    assert max(point[-1] for point in points) == max(point[-1] for point in truth)
     if n == 2:
-        assert min(one[1] for one in found) == min(one[1] for one in truth)
+        assert min(point[1] for point in points) == min(point[1] for point in truth)
 
 
 @small_space
 @pytest.mark.parametrize("n", [1, 2])
-def test_a_front_keeps_limits(space: SearchSpace, n: int) -> None:
+def test_a_front_respects_limits(space: SearchSpace, n: int) -> None:
     codes = CODES[space.name]
     costs: tuple[Costs, ...] = (params(space.choices), peak_memory(space.choices))
     limits = [
@@ -101,40 +101,40 @@ def test_a_front_keeps_limits(space: SearchSpace, n: int) -> None:
     results = search_front(problem, seed=1, points=8, plan=PLAN)
 
     assert true_front(problem).issuperset(figures(problem, results))
-    for one in results:
-        code = np.array([one.code], dtype=np.int16)
+    for result in results:
+        code = np.array([result.code], dtype=np.int16)
         for bound in limits:
-            assert one.predictions[bound.name] == bound.costs(code)[0] <= bound.limit
-        assert one.limits == {bound.name: bound.limit for bound in limits}
-        assert one.units["box"] == "ms"
-        assert one.strategy == "front"
+            assert result.predictions[bound.name] == bound.costs(code)[0] <= bound.limit
+        assert result.limits == {bound.name: bound.limit for bound in limits}
+        assert result.units["box"] == "ms"
+        assert result.strategy == "front"
 
 
 def test_the_same_seed_gives_the_same_front() -> None:
     problem = problem_of(RESNET, 2)
     short = replace(PLAN, budget=Budget(evaluations=200))
 
-    one, same = (search_front(problem, seed=3, points=6, plan=short) for _ in range(2))
+    first, second = (search_front(problem, seed=3, points=6, plan=short) for _ in range(2))
 
-    assert one == same
-    assert {result.evaluated for result in one} == {200}
-    assert {result.seed for result in one} == {3}
+    assert first == second
+    assert {result.evaluated for result in first} == {200}
+    assert {result.seed for result in first} == {3}
 
 
 @pytest.mark.parametrize("points", [1, 2, 3])
-def test_so_many_points_are_returned_the_ends_first(points: int) -> None:
+def test_the_requested_number_of_points_is_returned_ends_first(points: int) -> None:
     problem = problem_of(MOBILE, 1)
     truth = true_front(problem)
 
-    found = figures(problem, search_front(problem, seed=0, points=points, plan=PLAN))
+    front = figures(problem, search_front(problem, seed=0, points=points, plan=PLAN))
 
-    assert len(found) == points
-    assert found[-1] == max(truth, key=lambda one: one[-1])
+    assert len(front) == points
+    assert front[-1] == max(truth, key=lambda point: point[-1])
     if points > 1:
-        assert found[0] == min(truth)
+        assert front[0] == min(truth)
 
 
-def test_a_front_of_one_network_is_that() -> None:
+def test_a_single_feasible_network_is_the_front() -> None:
     smallest = params(MOBILE.choices)(CODES[MOBILE.name]).min()
     only = limit(params(MOBILE.choices), smallest, name="params", unit="parameters")
     narrow = MOBILE.narrowed((8,))
@@ -142,9 +142,9 @@ def test_a_front_of_one_network_is_that() -> None:
         space=narrow, accuracy=accuracy, constraints=(only,), objectives=objectives(narrow, 1)
     )
 
-    (found,) = search_front(problem, seed=0, points=24, plan=PLAN)
+    (result,) = search_front(problem, seed=0, points=24, plan=PLAN)
 
-    assert found.params == smallest
+    assert result.params == smallest
 
 
 def test_a_limit_that_nothing_meets_is_named() -> None:
@@ -169,15 +169,15 @@ def kernels_of_3_only(costs: Costs) -> Costs:
     return lambda codes: np.where((codes[:, group] == 5).any(axis=1), np.inf, costs(codes))
 
 
-def test_what_cannot_run_is_on_no_front() -> None:
+def test_networks_that_cannot_run_are_on_no_front() -> None:
     cost = kernels_of_3_only(uneven_ms(MOBILE))
     box = Objective(name="box", costs=cost, unit="ms")
     problem = Problem(space=MOBILE, accuracy=accuracy, objectives=(box,))
 
-    found = figures(problem, search_front(problem, seed=0, points=6, plan=PLAN))
+    points = figures(problem, search_front(problem, seed=0, points=6, plan=PLAN))
 
-    assert np.isfinite([one[0] for one in found]).all()
-    assert true_front(problem).issuperset(found)
+    assert np.isfinite([point[0] for point in points]).all()
+    assert true_front(problem).issuperset(points)
 
 
 def test_a_cost_that_is_no_sum_has_a_front_too() -> None:
@@ -185,14 +185,16 @@ def test_a_cost_that_is_no_sum_has_a_front_too() -> None:
     peak = Objective(name="peak", costs=peak_memory(MOBILE.choices), unit="bytes")
     problem = Problem(space=MOBILE, accuracy=accuracy, objectives=(peak,))
 
-    found = figures(problem, search_front(problem, seed=0, points=4, plan=PLAN))
+    front = figures(problem, search_front(problem, seed=0, points=4, plan=PLAN))
 
     costs = peak.costs(CODES[MOBILE.name])
-    assert found[0][0] == costs.min()
-    assert all(one[-1] >= accuracy(CODES[MOBILE.name])[costs <= one[0]].max() for one in found)
+    assert front[0][0] == costs.min()
+    assert all(
+        point[-1] >= accuracy(CODES[MOBILE.name])[costs <= point[0]].max() for point in front
+    )
 
 
-def test_who_watches_is_told_of_the_front() -> None:
+def test_callbacks_receive_the_size_of_the_front() -> None:
     class Watched:
         looks: list[SearchProgress] = []  # noqa: RUF012
         closed = 0
@@ -238,7 +240,7 @@ def test_a_front_is_extended_by_what_nothing_dominates() -> None:
     assert len(extended(front, scored((0.1, 0.9), excess=0.1))) == 3
 
 
-def test_only_a_coarse_step_is_worth_going_on_for() -> None:
+def test_only_a_coarse_improvement_continues_the_search() -> None:
     front = scored((10.0, 0.6))
 
     assert not is_new(scored((10.0, 0.60009)), front)

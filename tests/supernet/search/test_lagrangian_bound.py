@@ -1,4 +1,4 @@
-"""Bounds by prices, against every network of a small space."""
+"""Lagrangian bounds compared with every network of a small space."""
 
 from dataclasses import replace
 
@@ -38,7 +38,7 @@ def problem_of(name: str, limits: int, seed: int, tightness: float = 0.2) -> Sep
         grid=grid,
         value=random_parts(grid, rng, least=-1.0),
         costs=costs,
-        limits=np.array([np.quantile(total(grid, one, CODES[name]), tightness) for one in costs]),
+        limits=np.array([np.quantile(total(grid, cost, CODES[name]), tightness) for cost in costs]),
     )
 
 
@@ -47,17 +47,17 @@ def bounds_by_trying(name: str, problem: Separable, prices: Floats) -> Floats:
     grid, codes = problem.grid, CODES[name]
     value = total(grid, problem.value, codes)
     costs = np.array([total(grid, cost, codes) for cost in problem.costs]).reshape(-1, len(codes))
-    found = []
+    highest = []
     for resolution in grid.resolutions:
         here = codes[:, 0] == resolution
-        found.append([(value[here] - of_one @ costs[:, here]).max() for of_one in prices])
-    return np.array(found).T + (prices @ problem.limits)[:, None]
+        highest.append([(value[here] - of_one @ costs[:, here]).max() for of_one in prices])
+    return np.array(highest).T + (prices @ problem.limits)[:, None]
 
 
 def bound_by_trying(name: str, problem: Separable, prices: Floats) -> list[float]:
     """Bounds by resolution at one price for each limit."""
-    found: list[float] = bounds_by_trying(name, problem, prices[None])[0].tolist()
-    return found
+    bounds: list[float] = bounds_by_trying(name, problem, prices[None])[0].tolist()
+    return bounds
 
 
 @pytest.mark.parametrize("name", SPACES)
@@ -71,15 +71,15 @@ def test_the_relaxation_is_the_best_of_all_networks_at_these_prices(name: str, l
     expected = bound_by_trying(name, problem, prices)
     assert relaxed.bound.tolist() == pytest.approx(expected, abs=1e-12)
     for place, bound in enumerate(expected):
-        one = relaxed.at(place)
-        assert one.bound.tolist() == pytest.approx([bound], abs=1e-12)
-        assert one.prices.tolist() == [prices.tolist()]
+        single = relaxed.at(place)
+        assert single.bound.tolist() == pytest.approx([bound], abs=1e-12)
+        assert single.prices.tolist() == [prices.tolist()]
         # What is ahead of each stage, at the last of which nothing is.
-        assert [one.after(number).shape[0] for number in range(len(one.stages))] == [1] * len(
-            one.stages
+        assert [single.after(number).shape[0] for number in range(len(single.stages))] == [1] * len(
+            single.stages
         )
-        assert not one.after(len(one.stages) - 1).any()
-        assert one.after(0) is one.stages[1].to_go
+        assert not single.after(len(single.stages) - 1).any()
+        assert single.after(0) is single.stages[1].to_go
         alone = relax(problem.at(place), prices[None])
         assert alone.bound.tolist() == pytest.approx([bound], abs=1e-12)
 
@@ -91,15 +91,15 @@ def test_under_one_limit_the_bound_is_the_lowest_there_is(
 ) -> None:
     problem = problem_of(name, 1, seed, tightness)
 
-    found = least_bound(problem)
+    least = least_bound(problem)
 
     tried = np.concatenate([[0.0], np.geomspace(1e-3, 1e2, 800)])
     lowest = bounds_by_trying(name, problem, tried[:, None]).min(axis=0)
     # To a hundredth of the price, and so of what the limit is worth at it.
-    slack = 0.01 * found.prices[:, 0] * problem.limits[0] + 1e-3
-    assert (found.bound <= lowest + slack).all()
-    for place, price in enumerate(found.prices):
-        assert found.bound[place] == pytest.approx(bound_by_trying(name, problem, price)[place])
+    slack = 0.01 * least.prices[:, 0] * problem.limits[0] + 1e-3
+    assert (least.bound <= lowest + slack).all()
+    for place, price in enumerate(least.prices):
+        assert least.bound[place] == pytest.approx(bound_by_trying(name, problem, price)[place])
 
 
 def test_without_a_limit_that_binds_nothing_has_a_price() -> None:
@@ -159,7 +159,7 @@ def test_the_least_and_the_spread_of_a_sum_by_hand() -> None:
     assert replace(problem, spread=2.5).value_spread == 2.5
 
 
-# What of the exact search is promised beside the best network.
+# What the exact search guarantees besides the best network.
 
 
 @pytest.mark.parametrize("name", SPACES)
@@ -194,10 +194,10 @@ def test_a_best_network_far_below_the_bound_is_found() -> None:
         if best is not None:
             assert best.values[0] == pytest.approx(tried)
             far += best.bound - best.values[0] > problem.value_spread / 64
-    assert far >= 2  # what is asked at first, 1/256 below the bound, is lowered more than once
+    assert far >= 2  # the first required value, 1/256 below the bound, is lowered more than once
 
 
-def test_what_is_worth_no_more_than_is_asked_is_not_found() -> None:
+def test_networks_not_above_the_required_value_are_not_returned() -> None:
     problem = problem_of("mobile", 1, seed=2)
     best = best_of_sum(problem)
     assert best is not None
@@ -211,7 +211,7 @@ def test_what_is_worth_no_more_than_is_asked_is_not_found() -> None:
     assert best_of_sum(problem, above=value + 1e-6) is None
 
 
-def test_as_many_networks_are_kept_as_are_asked_for_and_all_differ() -> None:
+def test_the_requested_number_of_distinct_networks_is_returned() -> None:
     problem = problem_of("mobile", 1, seed=1, tightness=0.05)
     best = best_of_sum(problem, keep=1)
     several = best_of_sum(problem, keep=3)
@@ -243,7 +243,7 @@ def test_a_search_that_was_cut_short_does_not_claim_to_be_exact(most: int, exact
 
 
 @pytest.mark.parametrize("name", SPACES)
-def test_under_one_limit_what_is_dominated_is_dropped_and_nothing_else(name: str) -> None:
+def test_under_one_limit_only_dominated_networks_are_dropped(name: str) -> None:
     problem = problem_of(name, 1, seed=4, tightness=0.3)
     full, least = best_of_sum(problem), best_of_sum(problem, effort=SearchEffort(most=1))
 
@@ -257,15 +257,15 @@ def test_resolutions_that_are_left_out_make_it_inexact() -> None:
     grid = grid_of("mobile")
     rng = np.random.default_rng(0)
     cost = random_parts(grid, rng)
-    # Both resolutions are alike: neither can be ruled out by what the other has.
+    # Both resolutions have the same values: neither can be ruled out by the other.
     value = random_parts(grid, rng, plain=True)
     value = replace(value, base=np.zeros(2))
     limits = np.array([np.quantile(total(grid, cost, CODES["mobile"]), 0.1)])
     problem = Separable(grid=grid, value=value, costs=(cost,), limits=limits)
 
-    one, both = (best_of_sum(problem, effort=SearchEffort(sizes=sizes)) for sizes in (1, 2))
+    first_only, both = (best_of_sum(problem, effort=SearchEffort(sizes=sizes)) for sizes in (1, 2))
 
-    assert one is not None
+    assert first_only is not None
     assert both is not None
     assert both.exact
-    assert one.values[0] <= both.values[0]
+    assert first_only.values[0] <= both.values[0]

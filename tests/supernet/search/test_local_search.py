@@ -32,7 +32,7 @@ FEW = 1500  # evaluations: the first batch, and the probes of a few climbs
 
 
 def latency(space: SearchSpace, device: int) -> Costs:
-    """A device of its own: what memory, arithmetic and a launch cost it differs."""
+    """Latency of one simulated device, with random costs of memory, arithmetic and launches."""
     memory, arithmetic, launch = np.random.default_rng(device).uniform(0.2, 1.0, size=3)
 
     def ms(block: BlockSpec) -> float:
@@ -44,7 +44,7 @@ def latency(space: SearchSpace, device: int) -> Costs:
 
 
 def hash_of(block: BlockSpec) -> int:
-    """Some number of a block's own, the same in every run."""
+    """Return a number of the block that is the same in every run."""
     return (block.macs * 31 + block.params * 7 + block.kernel) % 1009
 
 
@@ -54,10 +54,10 @@ class Additive:
     def __init__(self, space: SearchSpace) -> None:
         self._gains = np.random.default_rng(2).uniform(0.2, 1.0, size=len(space.columns))
         self._gains /= 100 * np.array([max(c.values[-1], 1) for c in space.layout.columns])
-        self.asked = 0
+        self.evaluated = 0
 
     def __call__(self, codes: Codes) -> Floats:
-        self.asked += len(codes)
+        self.evaluated += len(codes)
         return 0.6 + np.asarray((codes * self._gains).sum(axis=1))
 
 
@@ -65,19 +65,21 @@ def optimum(space: SearchSpace, accuracy: Additive, limits: list[Constraint]) ->
     grid = Grid.of(space.layout)
     assert grid is not None
     probes = SingleChanges.around_network(grid, space.encode([space.smallest()])[0])
-    costs = tuple(parts for one in limits if (parts := GridSum.of_costs(grid, one.costs)))
+    costs = tuple(
+        parts for constraint in limits if (parts := GridSum.of_costs(grid, constraint.costs))
+    )
     assert len(costs) == len(limits)
-    found = best_of_sum(
+    best = best_of_sum(
         Separable(
             grid=grid,
             value=probes.parts(accuracy(probes.codes)),
             costs=costs,
-            limits=np.array([one.limit for one in limits]),
+            limits=np.array([constraint.limit for constraint in limits]),
         )
     )
-    assert found is not None
-    assert found.exact
-    return float(found.values[0])
+    assert best is not None
+    assert best.exact
+    return float(best.values[0])
 
 
 def within(space: SearchSpace, devices: int, share: float) -> list[Constraint]:
@@ -106,26 +108,26 @@ def test_the_optimum_of_a_sum_is_found_by_the_first_climbs(
 ) -> None:
     space = SearchSpace.load(name)
     accuracy, limits = Additive(space), within(space, devices, share)
-    best, accuracy.asked = optimum(space, accuracy, limits), 0
+    best, accuracy.evaluated = optimum(space, accuracy, limits), 0
     plan = SearchPlan(budget=Budget(evaluations=FEW, patience=3))
 
-    found = search(space, accuracy, limits, seed=1, plan=plan)
+    result = search(space, accuracy, limits, seed=1, plan=plan)
 
-    assert found.accuracy == pytest.approx(best, abs=1e-12)
-    assert found.evaluated == accuracy.asked <= FEW
-    code = np.array([found.code], dtype=np.int16)
-    assert all(one.costs(code)[0] <= one.limit for one in limits)
+    assert result.accuracy == pytest.approx(best, abs=1e-12)
+    assert result.evaluated == accuracy.evaluated <= FEW
+    code = np.array([result.code], dtype=np.int16)
+    assert all(constraint.costs(code)[0] <= constraint.limit for constraint in limits)
 
 
 @pytest.mark.parametrize("space", [MOBILE, RESNET], ids=lambda space: space.name)
 @pytest.mark.parametrize("share", [0.002, 0.03, 0.3, 0.8])
-def test_what_interactions_hide_is_found_too(space: SearchSpace, share: float) -> None:
+def test_an_optimum_hidden_by_interactions_is_found(space: SearchSpace, share: float) -> None:
     """An accuracy far from any sum, on a space whose optimum is known."""
     additive, codes = Additive(space), Everything.of(space.layout).codes
 
-    def accuracy(some: Codes) -> Floats:
-        odd = np.sin((some[:, 1:] * np.arange(1.0, some.shape[1])).sum(axis=1))
-        return np.asarray(additive(some) + 0.001 * odd)
+    def accuracy(networks: Codes) -> Floats:
+        odd = np.sin((networks[:, 1:] * np.arange(1.0, networks.shape[1])).sum(axis=1))
+        return np.asarray(additive(networks) + 0.001 * odd)
 
     cost = uneven_ms(space)
     most = float(np.quantile(cost(codes), share))
@@ -133,10 +135,10 @@ def test_what_interactions_hide_is_found_too(space: SearchSpace, share: float) -
         strategy=Evolution(population=40), budget=Budget(evaluations=1200, patience=60)
     )
 
-    found = search(space, accuracy, [limit(cost, most)], seed=0, plan=plan)
+    result = search(space, accuracy, [limit(cost, most)], seed=0, plan=plan)
 
     best = float(accuracy(codes[cost(codes) <= most]).max())
-    assert found.accuracy == pytest.approx(best, abs=1e-9)
+    assert result.accuracy == pytest.approx(best, abs=1e-9)
 
 
 def test_a_limit_that_only_the_cheapest_network_meets() -> None:
@@ -146,10 +148,10 @@ def test_a_limit_that_only_the_cheapest_network_meets() -> None:
     least = float(cost(codes).min())
     assert cost(space.encode([space.smallest()]))[0] > least
 
-    found = search(space, Additive(space), [limit(cost, least)], seed=0)
+    result = search(space, Additive(space), [limit(cost, least)], seed=0)
 
-    assert found.predictions["box"] == least
-    assert [found.code] == [tuple(row) for row in codes[cost(codes) == least].tolist()]
+    assert result.predictions["box"] == least
+    assert [result.code] == [tuple(row) for row in codes[cost(codes) == least].tolist()]
 
 
 @pytest.mark.parametrize("budget", [105, 131, 160, 199, 245])
@@ -158,10 +160,10 @@ def test_a_budget_may_end_in_the_middle_of_a_climb(budget: int) -> None:
     accuracy, limits = Additive(space), within(space, 2, 0.3)
     plan = SearchPlan(budget=Budget(evaluations=budget))
 
-    found = search(space, accuracy, limits, seed=1, plan=plan)
+    result = search(space, accuracy, limits, seed=1, plan=plan)
 
-    assert found.evaluated == accuracy.asked == budget
-    assert all(found.predictions[one.name] <= one.limit for one in limits)
+    assert result.evaluated == accuracy.evaluated == budget
+    assert all(result.predictions[constraint.name] <= constraint.limit for constraint in limits)
 
 
 def test_a_climb_ends_where_nothing_is_within_the_limits() -> None:
@@ -205,13 +207,13 @@ def test_clashing_limits_name_what_binds(space: SearchSpace) -> None:
             plan=SearchPlan(budget=Budget(patience=8)),
         )
 
-    told = str(error.value)
-    assert f"no network of {space.name} was found within all limits together" in told
-    assert "each can be met by itself" in told
-    assert "params" in told or "backwards" in told
+    message = str(error.value)
+    assert f"no network of {space.name} was found within all limits together" in message
+    assert "each can be met by itself" in message
+    assert "params" in message or "backwards" in message
 
 
-def test_a_least_cost_that_a_descent_found_is_told_as_found() -> None:
+def test_a_least_cost_from_descent_is_reported_as_found() -> None:
     peak = peak_memory(MOBILE.choices)
     _, least = cheapest(MOBILE.layout, peak)
 

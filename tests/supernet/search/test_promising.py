@@ -33,34 +33,36 @@ def wanted(count: int, shares: tuple[float, ...], seen: Codes | None = None) -> 
     )
 
 
-def test_half_is_of_the_limit_and_the_rest_of_the_other_limits() -> None:
+def test_half_of_the_candidates_are_within_the_limit_and_the_rest_within_the_others() -> None:
     task = searched()
     run = task.run()
 
-    found = promising(task, run, wanted(8, (1.0, 0.8, 1.2)))
+    candidates = promising(task, run, wanted(8, (1.0, 0.8, 1.2)))
 
-    costs = macs(TINY.choices)(found)
-    assert len({one.tobytes() for one in found}) == 8
+    costs = macs(TINY.choices)(candidates)
+    assert len({code.tobytes() for code in candidates}) == 8
     assert (costs[:4] <= MOST).all()
     assert (costs[4:6] <= 0.8 * MOST).all()
     assert (costs[6:] <= 1.2 * MOST).all()
     # The best of the whole limit comes first, and the higher limit has better ones.
-    best = accuracy(found[:1])[0]
+    best = accuracy(candidates[:1])[0]
     assert best >= run.archive.all().top(1).accuracy[0]
-    assert best == accuracy(found[:6]).max()
-    assert accuracy(found[6:]).max() > best
+    assert best == accuracy(candidates[:6]).max()
+    assert accuracy(candidates[6:]).max() > best
 
 
 def test_networks_differ_in_two_choices_or_more() -> None:
     task = searched()
 
-    found = promising(task, task.run(), wanted(6, (1.0,)))
+    candidates = promising(task, task.run(), wanted(6, (1.0,)))
 
-    apart = [(one != other).sum() for i, one in enumerate(found) for other in found[:i]]
+    apart = [
+        (code != earlier).sum() for i, code in enumerate(candidates) for earlier in candidates[:i]
+    ]
     assert min(apart) >= 2
 
 
-def test_what_was_seen_does_not_come_again() -> None:
+def test_seen_networks_are_not_proposed_again() -> None:
     task = searched()
     run = task.run()
     first = promising(task, run, wanted(6, (1.0, 0.9)))
@@ -68,16 +70,16 @@ def test_what_was_seen_does_not_come_again() -> None:
     second = promising(task, run, wanted(6, (1.0, 0.9), seen=first))
 
     assert len(second) == 6
-    assert not {one.tobytes() for one in first} & {one.tobytes() for one in second}
+    assert not {code.tobytes() for code in first} & {code.tobytes() for code in second}
 
 
-def test_where_there_are_not_as_many_all_there_are_come() -> None:
+def test_all_networks_are_proposed_where_there_are_too_few() -> None:
     task = searched()
     run = task.run()
     everything = run.archive.all().codes
     within = everything[macs(TINY.choices)(everything) <= MOST]
 
-    found = promising(task, run, wanted(20_000, (1.0, 1e-6)))
+    candidates = promising(task, run, wanted(20_000, (1.0, 1e-6)))
 
-    assert {one.tobytes() for one in within} <= {one.tobytes() for one in found}
-    assert (macs(TINY.choices)(found) <= MOST).all()
+    assert {code.tobytes() for code in within} <= {code.tobytes() for code in candidates}
+    assert (macs(TINY.choices)(candidates) <= MOST).all()

@@ -159,18 +159,18 @@ def test_accuracies_beyond_1_are_compared_and_reported_as_1() -> None:
 
 
 @pytest.mark.parametrize("limit", [9_000, 25_000, 50_000, 120_000, 1e9])
-def test_evolution_finds_what_trying_every_network_finds(limit: float) -> None:
+def test_evolution_agrees_with_exhaustive_search(limit: float) -> None:
     codes = SPACE.all_codes()
     assert len(codes) == 2 * (4 + 16)
     within = codes[macs(SPACE.choices)(codes) <= limit]
     best = toy_accuracy(within).max()
 
-    found = search(SPACE, toy_accuracy, [macs_limit(limit)], seed=1, plan=QUICK)
+    result = search(SPACE, toy_accuracy, [macs_limit(limit)], seed=1, plan=QUICK)
 
-    assert found.accuracy == pytest.approx(best, abs=1e-12)
-    assert found.predictions["macs"] == found.macs <= limit
-    assert SPACE.encode([found.arch]).tolist() == [list(found.code)]
-    assert found.evaluated <= len(codes)
+    assert result.accuracy == pytest.approx(best, abs=1e-12)
+    assert result.predictions["macs"] == result.macs <= limit
+    assert SPACE.encode([result.arch]).tolist() == [list(result.code)]
+    assert result.evaluated <= len(codes)
 
 
 def test_every_limit_holds_at_once() -> None:
@@ -182,11 +182,11 @@ def test_every_limit_holds_at_once() -> None:
     codes = SPACE.all_codes()
     fits = (macs(SPACE.choices)(codes) <= 60_000) & (cost(codes) <= 500)
 
-    found = search(SPACE, toy_accuracy, limits, seed=3, plan=QUICK)
+    result = search(SPACE, toy_accuracy, limits, seed=3, plan=QUICK)
 
-    assert found.accuracy == pytest.approx(toy_accuracy(codes[fits]).max(), abs=1e-12)
-    assert found.params <= 500
-    assert found.macs <= 60_000
+    assert result.accuracy == pytest.approx(toy_accuracy(codes[fits]).max(), abs=1e-12)
+    assert result.params <= 500
+    assert result.macs <= 60_000
 
 
 def test_the_same_seed_gives_the_same_result_and_history() -> None:
@@ -199,11 +199,11 @@ def test_the_same_seed_gives_the_same_result_and_history() -> None:
 def test_the_budget_is_kept_and_the_history_counts_it() -> None:
     plan = SearchPlan(strategy=Evolution(population=8), budget=Budget(evaluations=10))
 
-    found = search(SPACE, toy_accuracy, [], seed=2, plan=plan)
+    result = search(SPACE, toy_accuracy, [], seed=2, plan=plan)
 
-    assert found.evaluated == 10
-    assert [step.evaluated for step in found.history][-1] == 10
-    best = [step.accuracy for step in found.history if step.accuracy is not None]
+    assert result.evaluated == 10
+    assert [step.evaluated for step in result.history][-1] == 10
+    best = [step.accuracy for step in result.history if step.accuracy is not None]
     assert best == sorted(best)
 
 
@@ -265,6 +265,6 @@ def test_search_with_a_fitted_predictor_finds_its_optimum() -> None:
     predictor: AccuracyPredictor = fit_accuracy(SPACE, codes[::2], toy_accuracy(codes[::2]))
     fits = codes[macs(SPACE.choices)(codes) <= 60_000]
 
-    found = search(SPACE, predictor.predict, [macs_limit(60_000)], seed=0, plan=QUICK)
+    result = search(SPACE, predictor.predict, [macs_limit(60_000)], seed=0, plan=QUICK)
 
-    assert found.accuracy == pytest.approx(predictor.predict(fits).max(), abs=1e-12)
+    assert result.accuracy == pytest.approx(predictor.predict(fits).max(), abs=1e-12)

@@ -26,8 +26,8 @@ def effect(spread: float, limit_ms: float) -> tuple[float, ...]:
     """Of a predictor with this spread, under a limit."""
     predictor = predictor_of("tiny", TARGET, spread=spread)
     limit = latency(SPACE, predictor, limit_ms)
-    found = selection_effect(SPACE, deep, limit, [], predictor, seed=0)
-    return (found.log_mean, *found.logs)
+    selection = selection_effect(SPACE, deep, limit, [], predictor, seed=0)
+    return (selection.log_mean, *selection.logs)
 
 
 def test_a_tight_limit_selects_for_errors() -> None:
@@ -53,7 +53,7 @@ def test_without_errors_there_is_nothing_to_select() -> None:
     np.testing.assert_allclose(logs, 0.0, atol=1e-12)
 
 
-def test_a_limit_that_nothing_meets_says_nothing() -> None:
+def test_an_infeasible_limit_has_no_effect() -> None:
     assert effect(0.05, LARGEST_MS / 1e6) == (0.0,)
 
 

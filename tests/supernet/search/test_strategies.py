@@ -1,4 +1,4 @@
-"""What every strategy keeps to: budgets, limits, seeds, histories, and whoever watches."""
+"""Contract of every strategy: budgets, limits, seeds, histories and callbacks."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -40,8 +40,8 @@ def accuracy(codes: Codes) -> Floats:
 
 
 @dataclass
-class Asked:
-    """An accuracy that remembers what it was asked; fails after so many batches."""
+class RecordingAccuracy:
+    """An accuracy that records the codes it evaluates; fails after `fails_after` batches."""
 
     fails_after: int = 10**9
     seen: list[Codes] = field(default_factory=list)
@@ -55,21 +55,21 @@ class Asked:
 
 @dataclass
 class Watched:
-    """Keeps every look."""
+    """Callback that stores every progress report."""
 
-    looks: list[SearchProgress] = field(default_factory=list)
+    reports: list[SearchProgress] = field(default_factory=list)
     closed: int = 0
 
     def show(self, look: SearchProgress) -> None:
         assert not self.closed
-        self.looks.append(look)
+        self.reports.append(look)
 
     def close(self) -> None:
         self.closed += 1
 
 
 def limits(share: float = 0.4) -> list[Constraint]:
-    """Limits that both bind somewhere."""
+    """Return limits that each bind for some networks."""
     costs = (uneven_ms(MOBILE), params(MOBILE.choices), macs(MOBILE.choices))
     names = ("box", "params", "macs")
     return [
@@ -94,17 +94,17 @@ def run(
 
 @every_strategy
 def test_the_network_returned_is_within_every_limit(strategy: Strategy) -> None:
-    found = run(strategy)
+    result = run(strategy)
 
-    code = np.array([found.code], dtype=np.int16)
-    for one in limits():
-        assert found.predictions[one.name] == one.costs(code)[0] <= one.limit
-        assert found.limits[one.name] == one.limit
-    assert found.accuracy == accuracy(code)[0]
-    assert MOBILE.encode([found.arch]).tolist() == [list(found.code)]
-    assert found.macs == found.predictions["macs"]
-    assert found.bounds == {}
-    assert found.strategy == strategy.name
+    code = np.array([result.code], dtype=np.int16)
+    for constraint in limits():
+        assert result.predictions[constraint.name] == constraint.costs(code)[0] <= constraint.limit
+        assert result.limits[constraint.name] == constraint.limit
+    assert result.accuracy == accuracy(code)[0]
+    assert MOBILE.encode([result.arch]).tolist() == [list(result.code)]
+    assert result.macs == result.predictions["macs"]
+    assert result.bounds == {}
+    assert result.strategy == strategy.name
 
 
 @every_strategy
@@ -117,32 +117,32 @@ def test_the_same_seed_gives_the_same_result(strategy: Strategy) -> None:
 
 @every_strategy
 @pytest.mark.parametrize("evaluations", [1, 7, 61, 118, 203])
-def test_the_budget_is_of_networks_each_once(strategy: Strategy, evaluations: int) -> None:
-    asked = Asked()
+def test_the_budget_counts_each_network_once(strategy: Strategy, evaluations: int) -> None:
+    recorder = RecordingAccuracy()
 
-    found = run(strategy, accuracy=asked, constraints=[], budget={"evaluations": evaluations})
+    result = run(strategy, accuracy=recorder, constraints=[], budget={"evaluations": evaluations})
 
-    rows = np.concatenate(asked.seen)
-    assert len(rows) == len(np.unique(rows, axis=0)) == found.evaluated
-    assert found.evaluated <= evaluations
-    assert found.accuracy == accuracy(rows).max()
+    rows = np.concatenate(recorder.seen)
+    assert len(rows) == len(np.unique(rows, axis=0)) == result.evaluated
+    assert result.evaluated <= evaluations
+    assert result.accuracy == accuracy(rows).max()
     assert (MOBILE.layout.canonical(rows) == rows).all()
 
 
 @every_strategy
 def test_history_ascends_to_the_result(strategy: Strategy) -> None:
-    found = run(strategy)
+    result = run(strategy)
 
-    evaluated = [step.evaluated for step in found.history]
-    told = [step.accuracy for step in found.history if step.accuracy is not None]
+    evaluated = [step.evaluated for step in result.history]
+    accuracies = [step.accuracy for step in result.history if step.accuracy is not None]
     assert evaluated == sorted(evaluated)
-    assert told == sorted(told)
-    assert told[-1] == found.accuracy
-    assert evaluated[-1] == found.evaluated
+    assert accuracies == sorted(accuracies)
+    assert accuracies[-1] == result.accuracy
+    assert evaluated[-1] == result.evaluated
 
 
 @every_strategy
-def test_it_ends_when_nothing_better_comes(strategy: Strategy) -> None:
+def test_a_search_ends_without_improvement(strategy: Strategy) -> None:
     watched = Watched()
     flat = run(
         strategy,
@@ -152,7 +152,7 @@ def test_it_ends_when_nothing_better_comes(strategy: Strategy) -> None:
         budget={"evaluations": 10_000, "patience": 5},
     )
 
-    idle = [look.idle for look in watched.looks]
+    idle = [report.idle for report in watched.reports]
     # The first batch is better than nothing; a tie is no better.
     assert idle == list(range(len(idle)))
     assert idle[-1] == 5
@@ -161,10 +161,10 @@ def test_it_ends_when_nothing_better_comes(strategy: Strategy) -> None:
 
 
 @every_strategy
-def test_it_ends_when_its_seconds_are_over(strategy: Strategy) -> None:
+def test_a_search_ends_when_its_seconds_are_over(strategy: Strategy) -> None:
     ticks, watched = count(), Watched()
 
-    found = run(
+    result = run(
         strategy,
         constraints=[],
         budget={"seconds": 7.0, "evaluations": 10_000, "patience": 10_000},
@@ -173,38 +173,38 @@ def test_it_ends_when_its_seconds_are_over(strategy: Strategy) -> None:
     )
 
     # The clock is read when the search begins, and twice a batch.
-    assert [look.seconds for look in watched.looks] == [1.0, 3.0, 5.0, 7.0]
+    assert [report.seconds for report in watched.reports] == [1.0, 3.0, 5.0, 7.0]
     assert watched.closed == 1
-    assert {look.budget_s for look in watched.looks} == {7.0}
-    assert found.ended_by == "seconds"
+    assert {report.budget_s for report in watched.reports} == {7.0}
+    assert result.ended_by == "seconds"
 
 
 @every_strategy
-def test_who_watches_is_shown_what_is_so(strategy: Strategy) -> None:
+def test_callbacks_receive_the_state_of_the_search(strategy: Strategy) -> None:
     watched = Watched()
 
-    found = run(strategy, watcher=watched)
+    result = run(strategy, watcher=watched)
 
-    last = watched.looks[-1]
+    last = watched.reports[-1]
     assert watched.closed == 1
-    assert [look.evaluated for look in watched.looks] == sorted(
-        look.evaluated for look in watched.looks
+    assert [report.evaluated for report in watched.reports] == sorted(
+        report.evaluated for report in watched.reports
     )
-    assert (last.evaluated, last.accuracy) == (found.evaluated, found.accuracy)
-    assert (dict(last.costs), dict(last.limits)) == (found.predictions, found.limits)
+    assert (last.evaluated, last.accuracy) == (result.evaluated, result.accuracy)
+    assert (dict(last.costs), dict(last.limits)) == (result.predictions, result.limits)
     assert (last.budget, last.patience, last.front, last.budget_s) == (300, 30, None, None)
     assert dict(last.units) == {"box": "ms", "params": "ms", "macs": "ms"}
 
 
 @every_strategy
 @pytest.mark.parametrize("batches", [0, 1, 3])
-def test_who_watches_is_let_go_when_a_predictor_fails(strategy: Strategy, batches: int) -> None:
+def test_callbacks_are_closed_when_a_predictor_fails(strategy: Strategy, batches: int) -> None:
     watched = Watched()
 
     with pytest.raises(InputError, match="out of order"):
-        run(strategy, accuracy=Asked(fails_after=batches), watcher=watched)
+        run(strategy, accuracy=RecordingAccuracy(fails_after=batches), watcher=watched)
 
-    assert (len(watched.looks), watched.closed) == (batches, 1)
+    assert (len(watched.reports), watched.closed) == (batches, 1)
 
 
 @every_strategy
@@ -227,23 +227,23 @@ def test_limits_that_nothing_meets_are_named(strategy: Strategy) -> None:
     assert f"box: {least * 0.9:g} ms was requested" in str(error.value)
     assert "params" not in str(error.value)
     assert watched.closed == 1
-    assert watched.looks[-1].accuracy is None
+    assert watched.reports[-1].accuracy is None
 
 
 @every_strategy
-def test_what_cannot_run_is_never_returned(strategy: Strategy) -> None:
-    """A kernel of 5 that the device has not costs infinitely much."""
+def test_networks_that_cannot_run_are_never_returned(strategy: Strategy) -> None:
+    """A kernel of 5 that the device does not support has infinite cost."""
 
     def cost(codes: Codes) -> Floats:
         kernels = codes[:, MOBILE.layout.kernel_start : MOBILE.layout.expand_start]
         return np.where((kernels == 5).any(axis=1), np.inf, uneven_ms(MOBILE)(codes))
 
-    found = run(strategy, constraints=[limit(cost, 1e6)], budget={"evaluations": 800})
+    result = run(strategy, constraints=[limit(cost, 1e6)], budget={"evaluations": 800})
 
     runs = CODES[np.isfinite(cost(CODES))]
-    assert 5 not in found.code[MOBILE.layout.kernel_start : MOBILE.layout.expand_start]
+    assert 5 not in result.code[MOBILE.layout.kernel_start : MOBILE.layout.expand_start]
     if strategy.name in ("evolution", "exhaustive"):
-        assert found.accuracy == accuracy(runs).max()
+        assert result.accuracy == accuracy(runs).max()
 
 
 @pytest.mark.parametrize("space", [MOBILE, RESNET], ids=lambda space: space.name)
@@ -255,11 +255,13 @@ def test_every_network_comes_once(space: SearchSpace) -> None:
 
 
 def test_trying_every_network_finds_the_best() -> None:
-    found = run(Exhaustive(batch=64), budget={"evaluations": 10_000})
+    result = run(Exhaustive(batch=64), budget={"evaluations": 10_000})
 
-    within = np.all([one.costs(CODES) <= one.limit for one in limits()], axis=0)
-    assert found.evaluated == len(CODES) == 800
-    assert found.accuracy == accuracy(CODES[within]).max()
+    within = np.all(
+        [constraint.costs(CODES) <= constraint.limit for constraint in limits()], axis=0
+    )
+    assert result.evaluated == len(CODES) == 800
+    assert result.accuracy == accuracy(CODES[within]).max()
 
 
 def test_a_space_too_large_to_try_is_refused() -> None:
@@ -269,7 +271,7 @@ def test_a_space_too_large_to_try_is_refused() -> None:
 
     with pytest.raises(InputError, match=r"tiny has 1\.81e\+08 networks, at most .* can be tried"):
         search(tiny, accuracy, [], seed=0, plan=plan)
-    assert (watched.looks, watched.closed) == ([], 1)
+    assert (watched.reports, watched.closed) == ([], 1)
 
 
 @pytest.mark.parametrize(
@@ -287,7 +289,7 @@ def test_a_strategy_that_cannot_run_is_refused(make: Callable[..., Any], wrong: 
         make(**wrong)
 
 
-def test_a_strategy_that_proposes_nothing_is_told() -> None:
+def test_a_strategy_that_proposes_nothing_is_refused() -> None:
     class Silent:
         name = "silent"
 

@@ -1,4 +1,4 @@
-"""Costs and accuracies as sums over choices, and limits as what they forbid."""
+"""Costs and accuracies as sums over choices, and the choices that limits forbid."""
 
 from collections.abc import Callable
 from typing import Any
@@ -83,7 +83,7 @@ def test_a_cost_is_the_sum_of_its_parts(space: SearchSpace, cost: Callable[[Any]
 
 
 def ms(block: BlockSpec) -> float:
-    """Every block some time of its own, below 0 for a few."""
+    """Return a different time for every block, below 0 for a few."""
     return block.macs % 977 / 100 - 0.5
 
 
@@ -108,7 +108,7 @@ def test_an_additive_accuracy_is_rebuilt_around_any_network(space: SearchSpace) 
 
 
 @small_space
-def test_what_differs_is_charged_for_and_the_network_itself_is_free(space: SearchSpace) -> None:
+def test_only_choices_that_differ_from_the_network_are_charged(space: SearchSpace) -> None:
     grid, codes = grid_of(space.layout), CODES[space.name]
     start = codes[len(codes) // 3]
     probes = SingleChanges.around_network(grid, start)
@@ -146,10 +146,10 @@ UNEVEN = Layout(
 )
 
 
-def test_blocks_may_have_unlike_many_options() -> None:
+def test_blocks_may_have_different_numbers_of_options() -> None:
     grid, codes = grid_of(UNEVEN), Everything.of(UNEVEN).codes
     weights = np.array([0.0, 0.3, 0.2, 0.4, 1.0, 1.5])
-    parts = GridSum.of_costs(grid, lambda some: some @ weights)
+    parts = GridSum.of_costs(grid, lambda networks: networks @ weights)
     assert len(codes) == 1 + 2 + 2 * 6
     assert parts is not None
     np.testing.assert_allclose(total(grid, parts, codes), codes @ weights)
@@ -220,7 +220,9 @@ def test_a_peak_only_forbids_and_forbids_what_exceeds_it(space: SearchSpace, sha
 
 @small_space
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.2, 0.7])
-def test_what_a_sum_forbids_is_in_no_network_within_it(space: SearchSpace, share: float) -> None:
+def test_choices_that_a_sum_forbids_are_in_no_feasible_network(
+    space: SearchSpace, share: float
+) -> None:
     cost = uneven_ms(space)
     most = float(np.quantile(cost(CODES[space.name]), share))
 
@@ -242,7 +244,7 @@ def test_limits_that_cannot_bind_are_dropped() -> None:
 
 
 def test_a_count_that_must_be_0_only_forbids() -> None:
-    """As blocks that were never measured: any is too many."""
+    """For instance the number of blocks that were never measured."""
     count = SummedCost(MOBILE.choices, lambda block: float(block.kernel == 5))
 
     sums = sums_of(MOBILE, limit(count, 0.5, name="extrapolated", unit="blocks"))
@@ -251,7 +253,7 @@ def test_a_count_that_must_be_0_only_forbids() -> None:
     assert (is_allowed(MOBILE, sums) == (count(CODES[MOBILE.name]) == 0)).all()
 
 
-def test_what_cannot_run_is_forbidden_without_any_limit() -> None:
+def test_choices_that_cannot_run_are_forbidden_without_any_limit() -> None:
     def cost(codes: Codes) -> Floats:
         group = slice(MOBILE.layout.kernel_start, MOBILE.layout.expand_start)
         return np.where((codes[:, group] == 5).any(axis=1), np.inf, uneven_ms(MOBILE)(codes))
@@ -280,7 +282,7 @@ def with_margin(space: SearchSpace, most: float) -> Constraint:
 
 @small_space
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.7])
-def test_a_limit_with_a_margin_is_kept_and_nearly_used_up(space: SearchSpace, share: float) -> None:
+def test_a_limit_with_a_margin_is_met_and_nearly_reached(space: SearchSpace, share: float) -> None:
     codes, accuracy = CODES[space.name], OneHot(space.layout, 7)
     cost = with_margin(space, 1.0).costs
     bound = with_margin(space, float(np.quantile(cost(codes), share)))
@@ -291,12 +293,12 @@ def test_a_limit_with_a_margin_is_kept_and_nearly_used_up(space: SearchSpace, sh
     assert GridSum.of_costs(grid, cost) is None
     assert not sums_of(space, bound).is_exact
 
-    found = search(space, accuracy, [bound], seed=2, plan=plan)
+    result = search(space, accuracy, [bound], seed=2, plan=plan)
 
     best = accuracy(codes[cost(codes) <= bound.limit]).max()
-    assert found.bounds["box"] <= bound.limit
-    assert found.predictions["box"] < found.bounds["box"]
-    assert found.accuracy == pytest.approx(best, abs=1e-12)
+    assert result.bounds["box"] <= bound.limit
+    assert result.predictions["box"] < result.bounds["box"]
+    assert result.accuracy == pytest.approx(best, abs=1e-12)
 
 
 @small_space
@@ -311,7 +313,7 @@ def test_a_guide_proposes_networks_within_sums(space: SearchSpace) -> None:
 
     proposed = guide.best(probes.parts(accuracy(probes.codes)))
 
-    within = np.all([one.costs(codes) <= one.limit for one in limits], axis=0)
+    within = np.all([constraint.costs(codes) <= constraint.limit for constraint in limits], axis=0)
     assert proposed is not None
     assert problem.score(proposed).excess.max() == 0
     assert accuracy(proposed)[0] == pytest.approx(accuracy(codes[within]).max(), abs=1e-12)
@@ -324,57 +326,59 @@ def test_resolutions_where_limits_exclude_each_other_are_forbidden(space: Search
         uneven_ms(space),
         SummedCost(space.choices, lambda block: 9.0 - block.params / 1e5),
     )
-    told = 0
-    for one in (0.02, 0.2, 0.5):
-        for other in (0.02, 0.2, 0.5):
-            shares = (one, other)
+    forbidden_sizes = 0
+    for first in (0.02, 0.2, 0.5):
+        for second in (0.02, 0.2, 0.5):
+            shares = (first, second)
             limits = [
                 limit(cost, float(np.quantile(cost(codes), share)), name=str(share))
                 for cost, share in zip(costs, shares, strict=True)
             ]
             sums = sums_of(space, *limits)
-            within = np.all([each.costs(codes) <= each.limit for each in limits], axis=0)
+            within = np.all(
+                [constraint.costs(codes) <= constraint.limit for constraint in limits], axis=0
+            )
 
             allowed = is_allowed(space, sums)
 
             assert allowed[within].all()
-            told += sum(not allowed[codes[:, 0] == size].any() for size in sizes)
-    assert told > 0
+            forbidden_sizes += sum(not allowed[codes[:, 0] == size].any() for size in sizes)
+    assert forbidden_sizes > 0
 
 
-def test_prices_tell_where_no_network_keeps_all_limits() -> None:
+def test_prices_detect_resolutions_without_feasible_networks() -> None:
     grid, codes = grid_of(MOBILE.layout), CODES[MOBILE.name]
     for seed in range(12):
         rng = np.random.default_rng(seed)
         costs = tuple(random_parts(grid, rng) for _ in range(3))
         sums = [total(grid, cost, codes) for cost in costs]
         limits = np.array([np.quantile(values, 0.03) for values in sums])
-        kept = np.all([v <= most for v, most in zip(sums, limits, strict=True)], axis=0)
+        within = np.all([v <= most for v, most in zip(sums, limits, strict=True)], axis=0)
 
         without = infeasible_resolutions(grid, costs, limits)
 
         for size, is_without in zip(grid.resolutions, without, strict=True):
-            assert not (is_without and kept[codes[:, 0] == size].any())
+            assert not (is_without and within[codes[:, 0] == size].any())
     assert infeasible_resolutions(grid, costs, limits / 100).all()
     assert not infeasible_resolutions(grid, (), np.zeros(0)).any()
 
 
 @small_space
 def test_a_size_at_which_nothing_runs_hides_no_other(space: SearchSpace) -> None:
-    """As where the largest images need more memory than a device has."""
+    """For instance where the largest images need more memory than the device has."""
     codes, largest = CODES[space.name], max(space.resolutions)
 
-    def cost(some: Codes) -> Floats:
-        return np.where(some[:, 0] == largest, np.inf, uneven_ms(space)(some))
+    def cost(networks: Codes) -> Floats:
+        return np.where(networks[:, 0] == largest, np.inf, uneven_ms(space)(networks))
 
     most = float(np.quantile(cost(codes[codes[:, 0] < largest]), 0.3))
     accuracy, bound = OneHot(space.layout, 9), limit(cost, most)
     plan = SearchPlan(budget=Budget(evaluations=300, patience=5))
 
     sums = sums_of(space, bound)
-    found = search(space, accuracy, [bound], seed=0, plan=plan)
+    result = search(space, accuracy, [bound], seed=0, plan=plan)
 
     assert sums.is_exact
     assert len(sums.costs) == 1
     assert not is_allowed(space, sums)[codes[:, 0] == largest].any()
-    assert found.accuracy == pytest.approx(accuracy(codes[cost(codes) <= most]).max(), abs=1e-12)
+    assert result.accuracy == pytest.approx(accuracy(codes[cost(codes) <= most]).max(), abs=1e-12)

@@ -86,7 +86,7 @@ def test_the_only_shipped_space_that_has_it_is_found() -> None:
     assert find_network(wide, None)[0] == W12
 
 
-def test_several_or_no_spaces_are_told() -> None:
+def test_an_ambiguous_or_unknown_space_is_refused() -> None:
     both, none = parse_networks(
         json.dumps({**OFA, "ks": [3] * 20}) + "\n" + json.dumps({**OFA, "ks": 9}), "a.jsonl"
     )
@@ -121,7 +121,7 @@ def test_several_or_no_spaces_are_told() -> None:
         ("__import__('os')", "not a line of an archs file"),
     ],
 )
-def test_what_holds_no_network_is_told(text: str, message: str) -> None:
+def test_a_file_without_a_network_is_refused(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         archs(text)
     assert "\n" not in str(caught.value)
@@ -154,8 +154,8 @@ def test_one_network_of_a_file_in_a_space(tmp_path: Path) -> None:
     path.write_text(str({"wid": None, **OFA}))
 
     for space in (W10, W10.name):
-        found = read_network(path, space=space)
-        assert (found.space, found.arch, found.limits) == (W10.name, W10.smallest(128), None)
+        network = read_network(path, space=space)
+        assert (network.space, network.arch, network.limits) == (W10.name, W10.smallest(128), None)
     with pytest.raises(InputError, match="give --space"):
         read_network(path)
 

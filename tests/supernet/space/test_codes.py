@@ -123,7 +123,7 @@ def test_the_same_seed_draws_the_same_networks() -> None:
     assert not np.array_equal(sampled("tiny", 4)[0], sampled("tiny", 5)[0])
 
 
-def test_sampling_and_mutation_keep_to_the_resolutions_asked_for() -> None:
+def test_sampling_and_mutation_respect_the_requested_resolutions() -> None:
     rng = np.random.default_rng(0)
 
     archs = TINY.sample(rng, 50, resolutions=[24, 32])
@@ -193,7 +193,7 @@ def small() -> SearchSpace:
 
 @settings(max_examples=20)
 @given(seed=seeds)
-def test_a_networks_table_comes_back(seed: int) -> None:
+def test_a_networks_table_round_trips(seed: int) -> None:
     archs = TINY.sample(np.random.default_rng(seed), 10)
 
     frame = TINY.to_frame(archs).assign(cpu_ms=1.5)
@@ -224,7 +224,7 @@ def test_a_table_of_any_type_holds_the_same_networks() -> None:
         TINY.from_frame(empty)
 
 
-def test_a_table_of_something_else_is_told() -> None:
+def test_a_table_of_something_else_is_refused() -> None:
     frame = TINY.to_frame([TINY.largest()])
 
     with pytest.raises(InputError, match="'ks3' is missing"):
@@ -239,7 +239,7 @@ def test_a_table_of_something_else_is_told() -> None:
         TINY.from_frame(frame.astype("int64").assign(d0=65537))  # 1 in 16 bits
 
 
-def test_a_wrong_fraction_is_told_in_the_terms_it_was_given_in() -> None:
+def test_a_wrong_fraction_is_reported_as_it_was_given() -> None:
     space = SPACES["ofa-resnet50d"]
     largest = space.largest()
 
@@ -249,7 +249,7 @@ def test_a_wrong_fraction_is_told_in_the_terms_it_was_given_in() -> None:
         space.check(replace(largest, widths=(0.9, *(1.0,) * 5)))
 
 
-def test_codes_of_another_width_are_told() -> None:
+def test_codes_of_another_width_are_refused() -> None:
     with pytest.raises(InputError, match=r"an encoding of tiny has 20 columns, got \(1, 46\)"):
         TINY.check_codes(sampled("ofa-mbv3-w1.0", 0, n=1)[0])
     codes = TINY.encode([TINY.largest()] * 2)
@@ -271,7 +271,7 @@ def test_a_layout_without_scales_holds_values_as_they_are() -> None:
         layout.check(given.astype(np.int16), "small", given)
 
 
-def test_a_wrong_code_far_down_is_told_by_its_row() -> None:
+def test_a_wrong_code_far_down_is_refused_with_its_row() -> None:
     codes = np.repeat(TINY.encode([TINY.largest()]), 40_000, axis=0)
     codes[33_000, 1] = 9
 

@@ -87,9 +87,9 @@ def test_a_resnet_has_added_depths_and_indices_of_widths() -> None:
 
     assert arch.resolution == 192
     assert arch.depths == (1, 2, 3, 5, 4)
-    kept = [1, 1, 0, 0, 1, 1, 1, 0, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1]
-    assert arch.expands == tuple(x * here for x, here in zip(e, kept, strict=True))
-    assert arch.kernels == tuple(3 * here for here in kept)
+    present = [1, 1, 0, 0, 1, 1, 1, 0, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1]
+    assert arch.expands == tuple(x * here for x, here in zip(e, present, strict=True))
+    assert arch.kernels == tuple(3 * here for here in present)
     assert arch.widths == (0.65, 0.8, 1.0, 1.0, 0.8, 0.65)
     same = {**fields, "w": [0.65, 0.8, 1.0, 1.0, 0.8, 0.65]}
     assert arch_of_ofa(same, RESNET) == arch
@@ -132,7 +132,7 @@ def test_a_resnet_has_added_depths_and_indices_of_widths() -> None:
         (PROXYLESS, {}, "ks has 20 values, expected 21"),
     ],
 )
-def test_what_does_not_fit_is_named(
+def test_a_field_that_does_not_fit_is_named(
     space: SearchSpace, change: dict[str, Any], message: str
 ) -> None:
     fields = {**PLAIN, **change}

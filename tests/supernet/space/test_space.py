@@ -163,7 +163,7 @@ def test_places_name_the_elastic_blocks() -> None:
 
 
 @given(st.floats(1, 4000), st.sampled_from([1, 4, 8]))
-def test_widths_are_multiples_near_what_was_asked(value: float, divisor: int) -> None:
+def test_widths_are_multiples_near_the_requested_width(value: float, divisor: int) -> None:
     width = make_divisible(value, divisor)
 
     assert width % divisor == 0
@@ -189,7 +189,7 @@ def test_a_line_of_an_archs_file_comes_back_equal(name: str, seed: int) -> None:
     assert ArchConfig.from_json(json.loads(json.dumps(arch.to_json()))) == arch
 
 
-def test_what_absent_blocks_would_have_had_is_dropped() -> None:
+def test_values_of_absent_blocks_are_dropped() -> None:
     space = SPACES["tiny"]
     small = space.smallest()
     assert small.depths == (1, 1, 1)
@@ -208,7 +208,7 @@ def test_what_absent_blocks_would_have_had_is_dropped() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"resolution": 30}, "resolution of network 0 is 30, tiny allows 24, 28, 32"),
         ({"depths": (1, 4, 1)}, "d1 of network 0 is 4, tiny allows 1, 2, 3"),
@@ -219,8 +219,8 @@ def test_what_absent_blocks_would_have_had_is_dropped() -> None:
         ({"widths": (1.0,)}, "depths, kernels, expands and widths, got"),
     ],
 )
-def test_a_network_outside_the_space_is_told_by_its_choice(
-    change: dict[str, object], told: str
+def test_a_network_outside_the_space_is_refused_with_its_choice(
+    change: dict[str, object], message: str
 ) -> None:
     space = SPACES["tiny"]
     arch = ArchConfig.from_json(space.largest().to_json())
@@ -228,12 +228,12 @@ def test_a_network_outside_the_space_is_told_by_its_choice(
         object.__setattr__(arch, name, value)
 
     for refuse in (space.check, space.blocks, space.to_line):
-        with pytest.raises(InputError, match=told):
+        with pytest.raises(InputError, match=message):
             refuse(arch)
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         ("", "not a line of an archs file"),
         ("[" * 100_000, "not a line of an archs file"),
@@ -262,8 +262,8 @@ def test_a_network_outside_the_space_is_told_by_its_choice(
         ),
     ],
 )
-def test_a_line_that_is_no_network_is_told(line: str, told: str) -> None:
-    with pytest.raises(InputError, match=told):
+def test_a_line_that_is_no_network_is_refused(line: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         parse_line(line)
 
 

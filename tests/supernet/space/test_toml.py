@@ -1,4 +1,4 @@
-"""Spaces from a user's TOML: read as the shipped ones are, and wrong fields told by name."""
+"""Spaces from a user's TOML: read as the shipped ones are, and wrong fields refused by name."""
 
 import contextlib
 import copy
@@ -108,7 +108,7 @@ def test_a_resnet_of_the_users_is_what_its_text_says() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ('name = "mine"\n', "", "name is missing, expected a string"),
         ('"mbconv"', '"vit"', "family is 'vit', expected one of mbconv, resnet"),
@@ -156,27 +156,31 @@ def test_a_resnet_of_the_users_is_what_its_text_says() -> None:
         ("[3, 9]", "[" * 20_000, "is not TOML"),
     ],
 )
-def test_a_wrong_field_is_told_by_its_name(tmp_path: Path, old: str, new: str, told: str) -> None:
+def test_a_wrong_field_is_refused_with_its_name(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
     path = tmp_path / "mine.toml"
     assert old in MBCONV
     path.write_text(MBCONV.replace(old, new, 1))
 
-    with pytest.raises(InputError, match=told) as caught:
+    with pytest.raises(InputError, match=message) as caught:
         SearchSpace.load(path)
 
     assert str(caught.value).startswith(str(path))
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ("[0.5, 1.0]", "1.0", "widths is 1.0, expected a list of numbers above 0"),
         ("depths = [1]\n", "depths = [2]\n", r"stem.depths is \[2\], expected \[0\], \[1\] or"),
         ("[0.25, 0.5]", "[]", r"stages\[0\].expands is \[\]"),
     ],
 )
-def test_a_wrong_field_of_a_resnet_is_told_by_its_name(old: str, new: str, told: str) -> None:
-    with pytest.raises(InputError, match=told):
+def test_a_wrong_field_of_a_resnet_is_refused_with_its_name(
+    old: str, new: str, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
         SearchSpace.from_toml(RESNET.replace(old, new, 1))
 
 
@@ -211,7 +215,7 @@ def test_a_file_may_not_take_a_shipped_name_for_another_space(tmp_path: Path) ->
     instead=st.text(alphabet="0123456789-.[]={}\"'\ntrue aeinf_", max_size=4),
     length=st.integers(0, 6),
 )
-def test_any_damage_is_told_or_harmless(at: int, instead: str, length: int) -> None:
+def test_any_damage_is_refused_or_harmless(at: int, instead: str, length: int) -> None:
     text = MBCONV[:at] + instead + MBCONV[at + length :]
 
     with contextlib.suppress(InputError):
@@ -220,7 +224,7 @@ def test_any_damage_is_told_or_harmless(at: int, instead: str, length: int) -> N
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         # An unknown key comes before a missing one, wherever either is.
         ('name = "mine"\n', 'nmae = "mine"\n', r"nmae is an unknown key; did you mean name\?"),
@@ -232,12 +236,12 @@ def test_any_damage_is_told_or_harmless(at: int, instead: str, length: int) -> N
         ("divisor = 4", "widths = [1]", "widths is an unknown key; expected one of classes, d"),
     ],
 )
-def test_an_unknown_key_is_named_with_the_nearest(old: str, new: str, told: str) -> None:
-    if "unknown" in told:
+def test_an_unknown_key_is_named_with_the_nearest(old: str, new: str, message: str) -> None:
+    if "unknown" in message:
         text = MBCONV.replace(old, new, 1).replace("in_channels = 4\n", "", 1)  # missing as well
     else:
         text = MBCONV.replace("classes = 7\n", "", 1)
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         SearchSpace.from_toml(text)
 
 
@@ -279,11 +283,11 @@ def test_the_page_on_spaces_has_every_key() -> None:
 
 
 def _toml(values: dict[str, Any]) -> str:
-    """The document as TOML: JSON writes its values alike, but for tables."""
+    """The document as TOML: its values are written as in JSON, except tables."""
     tables = {key: value for key, value in values.items() if isinstance(value, dict)}
     lists = {key: value for key, value in values.items() if key == "stages"}
     lines = [f"{k} = {json.dumps(v)}" for k, v in values.items() if k not in {**tables, **lists}]
-    for key, table in [*tables.items(), *(("stages", one) for one in values["stages"])]:
+    for key, table in [*tables.items(), *(("stages", stage) for stage in values["stages"])]:
         lines.append(f"[[{key}]]" if key in lists else f"[{key}]")
         lines += [f"{k} = {json.dumps(v)}" for k, v in table.items()]
     return "\n".join(lines)

@@ -40,9 +40,9 @@ class Scores:
         return Batch(images=images, labels=torch.zeros(len(places)).long(), index=index)
 
     def stream(self, wanted: Sequence[BatchRequest]) -> Iterator[Batch]:
-        for one in wanted:
-            self.batches.append((one.images.tolist(), one.resolution))
-            yield self.at(*one.images.tolist())
+        for request in wanted:
+            self.batches.append((request.images.tolist(), request.resolution))
+            yield self.at(*request.images.tolist())
 
     def calibration(self, n: int, resolution: int) -> Tensor:
         del resolution
@@ -61,9 +61,9 @@ def network() -> nn.Sequential:
     return nn.Sequential(nn.Flatten(), nn.Dropout(0.5), keep)
 
 
-def test_what_the_teacher_says_of_images_that_repeat_is_kept_by_image() -> None:
+def test_the_labels_of_repeating_images_are_cached_by_image() -> None:
     teacher = Teacher(network(), source := Scores(4, repeats=True), resolution=12)
-    asked = len(source.batches)
+    batches_before = len(source.batches)
     batch = source.at(3, 1)
 
     # Images as the pupil sees them are not looked at.
@@ -71,11 +71,11 @@ def test_what_the_teacher_says_of_images_that_repeat_is_kept_by_image() -> None:
 
     assert labels.tolist() == [pytest.approx([1 / 9, 8 / 9]), pytest.approx([1 / 3, 2 / 3])]
     assert source.batches == [([0, 1, 2, 3], 12)]
-    assert asked == len(source.batches)
+    assert batches_before == len(source.batches)
     assert not labels.requires_grad
 
 
-def test_of_images_that_change_the_teacher_judges_what_the_pupil_sees() -> None:
+def test_the_teacher_labels_varying_images_as_the_student_sees_them() -> None:
     teacher = Teacher(network(), source := Scores(4, repeats=False), resolution=12)
     seen = torch.tensor([[0.0, 2 * LN2], [LN2, 0.0], [0.0, 0.0]])[:, :, None, None]
 
@@ -114,7 +114,7 @@ def test_the_loss_without_a_teacher_is_that_of_smoothed_labels() -> None:
 
     loss = loss_of(logits, labels, label_smoothing=0.2, soft=None, distillation=5.0)
 
-    # Of probabilities 1/3 and 2/3, asked for 0.1 and 0.9.
+    # Probabilities are 1/3 and 2/3, targets 0.1 and 0.9.
     assert float(loss) == pytest.approx(-0.1 * math.log(1 / 3) - 0.9 * math.log(2 / 3))
 
 

@@ -1,4 +1,4 @@
-"""Several processes train as one, and what is killed, stopped or lost goes on as if it was not."""
+"""Several processes train as one; a killed or stopped training resumes with equal results."""
 
 import os
 import signal
@@ -58,11 +58,11 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def assert_same_training(out: Path, undisturbed: Path) -> None:
     """To the bit: weights, momenta, and the loss curve."""
-    found, expected = load_checkpoint(out), load_checkpoint(undisturbed)
-    assert found.finished
-    assert found.network.keys() == expected.network.keys()
-    assert all(torch.equal(t, found.network[name]) for name, t in expected.network.items())
-    assert [r.loss for r in found.records] == [r.loss for r in expected.records]
+    actual, expected = load_checkpoint(out), load_checkpoint(undisturbed)
+    assert actual.finished
+    assert actual.network.keys() == expected.network.keys()
+    assert all(torch.equal(t, actual.network[name]) for name, t in expected.network.items())
+    assert [r.loss for r in actual.records] == [r.loss for r in expected.records]
     curves = [
         [
             (n["phase"], n["epoch"], n["step"], n["loss"])
@@ -78,13 +78,15 @@ def assert_same_training(out: Path, undisturbed: Path) -> None:
 # The first step's momentum is its gradient, so the checkpoint after one step holds gradients.
 @pytest.mark.parametrize("steps", [1, WHOLE])
 def test_two_ranks_are_one_process_with_two_micro_batches(tmp_path: Path, steps: int) -> None:
-    one, two = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
+    single_out, both_out = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
     how = ("--micro-batches", "2", "--stop-after", str(steps))
 
-    single, both = call(alone(str(one), *how)), call(ranks(2, str(two), *how))
+    single, both = call(alone(str(single_out), *how)), call(ranks(2, str(both_out), *how))
 
-    assert load_checkpoint(two).place == load_checkpoint(one).place, single.stderr + both.stderr
-    a, b = load_checkpoint(one), load_checkpoint(two)
+    assert load_checkpoint(both_out).place == load_checkpoint(single_out).place, (
+        single.stderr + both.stderr
+    )
+    a, b = load_checkpoint(single_out), load_checkpoint(both_out)
     assert_close(weights(a.network), weights(b.network))
     assert_close(a.momenta, b.momenta)
     assert bool(a.momenta) is (steps != WHOLE)
@@ -92,7 +94,9 @@ def test_two_ranks_are_one_process_with_two_micro_batches(tmp_path: Path, steps:
         assert mine == pytest.approx(other, rel=1e-4)
 
 
-def test_what_is_killed_goes_on_from_its_last_checkpoint(undisturbed: Path, tmp_path: Path) -> None:
+def test_a_killed_training_resumes_from_its_last_checkpoint(
+    undisturbed: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "net.safetensors"
     for until in (2, 10):
         argv = alone(str(out), *(["--resume"] if out.exists() else []))
@@ -134,7 +138,7 @@ def test_sigterm_saves_and_ends(undisturbed: Path, tmp_path: Path) -> None:
     assert_same_training(out, undisturbed)
 
 
-def test_a_rank_that_dies_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_lost_rank_is_reported_in_one_line(tmp_path: Path) -> None:
     script = tmp_path / "dies.py"
     script.write_text(
         "import os\n"
@@ -146,15 +150,15 @@ def test_a_rank_that_dies_is_told_in_one_line(tmp_path: Path) -> None:
         "    try:\n"
         "        ranks.sums([1.0])\n"
         "    except DeviceLostError as error:\n"
-        "        print('told:', error)\n"
+        "        print('error:', error)\n"
     )
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
 
     done = call([*torchrun, "--standalone", str(script)])
 
-    (told,) = [line for line in done.stdout.splitlines() if "told:" in line]
-    assert "a rank of the training was lost" in told
-    assert "with --resume" in told
+    (message,) = [line for line in done.stdout.splitlines() if "error:" in line]
+    assert "a rank of the training was lost" in message
+    assert "with --resume" in message
 
 
 def test_the_first_process_is_the_one_that_prints(monkeypatch: pytest.MonkeyPatch) -> None:

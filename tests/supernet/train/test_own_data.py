@@ -65,10 +65,10 @@ def accuracies(parts: DataParts, out: Path) -> list[float]:
     validation = parts.validation.subset(60, np.random.default_rng(0))
     networks = choose_networks(MICRO, 4, 0)
     trained = load_trained(out).supernet()
-    found = measure_each(
+    scores = measure_each(
         trained, networks, lambda size: parts.train_source.calibration(200, size), validation
     )
-    return [score.accuracy for _, score in sorted(found, key=lambda pair: pair[0])]
+    return [score.accuracy for _, score in sorted(scores, key=lambda pair: pair[0])]
 
 
 @pytest.mark.parametrize("varies", [False, True])
@@ -92,10 +92,13 @@ def test_a_training_learns_is_resumed_and_is_judged(tmp_path: Path, varies: bool
     assert load_checkpoint(stopped).phase == 1
     run(parts(), stopped, resume=True)
 
-    one, other = load_trained(whole), load_trained(stopped)
-    assert all(torch.equal(one.network[name], other.network[name]) for name in one.network)
-    assert one.data == parts().name
-    assert one.class_names == ("along", "across", "none")
+    undisturbed, resumed = load_trained(whole), load_trained(stopped)
+    assert all(
+        torch.equal(undisturbed.network[name], resumed.network[name])
+        for name in undisturbed.network
+    )
+    assert undisturbed.data == parts().name
+    assert undisturbed.class_names == ("along", "across", "none")
     # A guess is right 1 time in 3; the stripes are easy.
     assert min(accuracies(parts(), whole)) > 0.8
 

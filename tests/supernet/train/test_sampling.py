@@ -74,9 +74,9 @@ def run(recipe: Recipe, out: Path, sampling: Sampling | None = None) -> None:
 def test_only_networks_within_the_limits_are_trained(
     recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    watch, limit, told = Watch(monkeypatch), limit_on_macs(recipe.space, 0.5), list[str]()
+    watch, limit, reports = Watch(monkeypatch), limit_on_macs(recipe.space, 0.5), list[str]()
 
-    run(recipe, tmp_path / "a.safetensors", Sampling(limits=(limit,), report=told.append))
+    run(recipe, tmp_path / "a.safetensors", Sampling(limits=(limit,), report=reports.append))
 
     steps = watch.seen["all"]
     costs = limit.costs(recipe.space.encode([arch for step in steps for arch in step]))
@@ -84,12 +84,12 @@ def test_only_networks_within_the_limits_are_trained(
     assert costs.max() <= limit.limit
     assert len(set(costs.tolist())) > 3
     assert {arch for (arch,) in watch.seen["full"]} <= {recipe.space.largest(r) for r in (8, 12)}
-    assert len(told) == 1
-    assert told[0].startswith("all: rejection, ")
-    assert "within the limits" in told[0]
+    assert len(reports) == 1
+    assert reports[0].startswith("all: rejection, ")
+    assert "within the limits" in reports[0]
 
 
-def test_a_limit_that_nobody_meets_is_told_before_the_last_phase_trains(
+def test_an_infeasible_limit_is_refused_before_the_last_phase_trains(
     recipe: Recipe, tmp_path: Path
 ) -> None:
     limit = limit_on_macs(recipe.space, 0.001)
@@ -103,7 +103,7 @@ def test_a_limit_that_nobody_meets_is_told_before_the_last_phase_trains(
 def test_a_phase_without_feasible_networks_trains_all_of_them(
     recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    watch, told = Watch(monkeypatch), list[str]()
+    watch, reports = Watch(monkeypatch), list[str]()
     text = SCHEDULE.replace("expands = 1}", "expands = 1, resolutions = 1}").replace(
         '    {name = "all"',
         '    {name = "deep", epochs = 1, lr = 0.1, batch = 32, depths = 1, expands = 1, '
@@ -114,10 +114,10 @@ def test_a_phase_without_feasible_networks_trains_all_of_them(
     run(
         replace(recipe, schedule=Schedule.from_toml(text)),
         tmp_path / "a.safetensors",
-        Sampling(limits=(limit,), report=told.append),
+        Sampling(limits=(limit,), report=reports.append),
     )
 
-    assert told[0] == "deep: none of its networks is within the limits, all are drawn"
+    assert reports[0] == "deep: none of its networks is within the limits, all are drawn"
     assert len({step[0].kernels for step in watch.seen["deep"]}) > 1
 
 

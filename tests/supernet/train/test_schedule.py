@@ -61,7 +61,7 @@ def test_shipped_schedules_end_with_every_network(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "says"),
+    ("before", "after", "message"),
     [
         ("epochs = 2", "epochs = 0", r"phases\[0\].epochs is 0"),
         ("lr = 0.1", "lr = -1", r"phases\[0\].lr is -1"),
@@ -80,8 +80,8 @@ def test_shipped_schedules_end_with_every_network(name: str) -> None:
         ("momentum = 0.9", "momentum =", "not TOML"),
     ],
 )
-def test_a_wrong_schedule_is_told_by_its_field(before: str, after: str, says: str) -> None:
-    with pytest.raises(InputError, match=says):
+def test_a_wrong_schedule_is_refused_with_its_field(before: str, after: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         Schedule.from_toml(TEXT.replace(before, after))
 
 
@@ -152,7 +152,11 @@ def test_an_epoch_has_every_image_at_most_once(tiny: SearchSpace) -> None:
     first = EpochPlan.draw((5, 0, 0), phase, 10, draws)
     second = EpochPlan.draw((5, 0, 1), phase, 10, draws)
 
-    seen = [index for one in first.requests(0, range(2), count=2) for index in one.images.tolist()]
+    seen = [
+        index
+        for request in first.requests(0, range(2), count=2)
+        for index in request.images.tolist()
+    ]
     assert (first.steps, first.images) == (2, 16)
     assert len(set(seen)) == 8
     assert first.order.tolist() != second.order.tolist()
@@ -160,15 +164,15 @@ def test_an_epoch_has_every_image_at_most_once(tiny: SearchSpace) -> None:
     assert second.lr_at(1) == phase.lr_at(3, 2)
 
 
-def test_micro_batches_of_a_step_are_shared_and_told_apart(tiny: SearchSpace) -> None:
+def test_micro_batches_of_a_step_are_distributed_with_distinct_seeds(tiny: SearchSpace) -> None:
     draws = UniformDraws(layout=PhaseSpace(tiny, PHASE).layout)
     plan = EpochPlan.draw((5, 0, 3), replace(PHASE, batch=4), 10, draws)
 
     every = plan.requests(0, range(2), count=2)
     own = plan.requests(1, [1], count=2)
 
-    assert [len(one.images) for one in every] == [2, 2, 2, 2]
-    assert len({one.seed for one in every}) == 4
-    assert [one.images.tolist() for one in own] == [plan.order[6:8].tolist()]
+    assert [len(request.images) for request in every] == [2, 2, 2, 2]
+    assert len({request.seed for request in every}) == 4
+    assert [request.images.tolist() for request in own] == [plan.order[6:8].tolist()]
     assert own[0].seed == every[3].seed == (5, 0, 3, 1, 1)
     assert own[0].resolution == plan.codes[1, 0, 0]

@@ -1,4 +1,4 @@
-"""`supernet.train.trainer`: it learns, it repeats itself, and it goes on as if never stopped."""
+"""`supernet.train.trainer`: it learns, is reproducible, and resumes with equal results."""
 
 import math
 from dataclasses import replace
@@ -125,7 +125,7 @@ def test_a_resumed_training_ends_as_an_undisturbed_one(
     assert same(load_checkpoint(out).network, load_checkpoint(trained).network)
 
 
-def test_resuming_what_is_finished_changes_nothing(recipe: Recipe, trained: Path) -> None:
+def test_resuming_a_finished_training_changes_nothing(recipe: Recipe, trained: Path) -> None:
     before = trained.read_bytes()
 
     run(recipe, make_images(), trained, resume=True)
@@ -133,7 +133,7 @@ def test_resuming_what_is_finished_changes_nothing(recipe: Recipe, trained: Path
     assert trained.read_bytes() == before
 
 
-def test_labels_of_other_classes_are_not_gone_on_with(recipe: Recipe, tmp_path: Path) -> None:
+def test_labels_of_other_classes_are_refused(recipe: Recipe, tmp_path: Path) -> None:
     out, images = tmp_path / "supernet.safetensors", make_images()
 
     def go_on(*names: str, **how: Any) -> None:
@@ -151,8 +151,8 @@ def test_labels_of_other_classes_are_not_gone_on_with(recipe: Recipe, tmp_path: 
     assert out.read_bytes() == before
 
 
-@pytest.mark.parametrize("what", ["seed", "data", "schedule", "space"])
-def test_another_training_is_not_resumed(recipe: Recipe, trained: Path, what: str) -> None:
+@pytest.mark.parametrize("field", ["seed", "data", "schedule", "space"])
+def test_another_training_is_not_resumed(recipe: Recipe, trained: Path, field: str) -> None:
     others = {
         "seed": replace(recipe, seed=7),
         "data": replace(recipe, data="others"),
@@ -161,8 +161,8 @@ def test_another_training_is_not_resumed(recipe: Recipe, trained: Path, what: st
     }
     before = trained.read_bytes()
 
-    with pytest.raises(InputError, match=f"the checkpoint's {what} is"):
-        run(others[what], make_images(), trained, resume=True)
+    with pytest.raises(InputError, match=f"the checkpoint's {field} is"):
+        run(others[field], make_images(), trained, resume=True)
 
     assert trained.read_bytes() == before
 
@@ -178,14 +178,14 @@ def test_a_space_that_does_not_fit_the_data_is_refused(recipe: Recipe, tmp_path:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_training_that_diverges_says_so(recipe: Recipe, tmp_path: Path) -> None:
+def test_a_diverging_training_is_reported(recipe: Recipe, tmp_path: Path) -> None:
     schedule = Schedule.from_toml(SCHEDULE.replace("lr = 0.1", "lr = 3e4"))
 
     with pytest.raises(InputError, match="diverged in phase 'full'"):
         run(replace(recipe, schedule=schedule), make_images(), tmp_path / "x.safetensors")
 
 
-def test_an_unwritable_file_is_told_before_training(recipe: Recipe, tmp_path: Path) -> None:
+def test_an_unwritable_file_is_refused_before_training(recipe: Recipe, tmp_path: Path) -> None:
     with pytest.raises(FileError, match="cannot write"):
         run(recipe, make_images(), tmp_path / "none" / "x.safetensors", progress=StopsAfter(0))
 
@@ -201,7 +201,7 @@ def test_a_checkpoint_reads_back_whole(trained: Path, tmp_path: Path) -> None:
     assert same(again.teacher, checkpoint.teacher)
 
 
-def test_what_is_no_checkpoint_is_refused(trained: Path, tmp_path: Path) -> None:
+def test_a_file_that_is_no_checkpoint_is_refused(trained: Path, tmp_path: Path) -> None:
     whole, path = trained.read_bytes(), tmp_path / "bad.safetensors"
     middle = len(whole) // 2
     damaged = whole[:middle] + bytes(b ^ 255 for b in whole[middle : middle + 9])
@@ -229,7 +229,7 @@ def test_tensors_of_another_space_are_refused(trained: Path, tmp_path: Path) -> 
         load_checkpoint(tmp_path / "bad.safetensors")
 
 
-def test_what_is_not_trained_to_the_end_is_not_used(recipe: Recipe, tmp_path: Path) -> None:
+def test_an_unfinished_training_is_not_used(recipe: Recipe, tmp_path: Path) -> None:
     state = SuperNet(recipe.space).state_dict()
     checkpoint = Checkpoint(recipe=recipe, phase=1, epoch=0, network=state)
     save_checkpoint(tmp_path / "begun.safetensors", checkpoint)

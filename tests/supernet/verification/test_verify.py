@@ -88,75 +88,88 @@ def anchored(**provenance: Any) -> LatencyPredictor:
 def slower(factor: float, **by_name: float) -> list[Measurement]:
     """The measurements as of a device that drifted; roles and single anchors may drift apart."""
 
-    def of(one: Workload) -> float:
-        return by_name.get(one.label.replace(" ", "_"), by_name.get(one.role, factor))
+    def of(workload: Workload) -> float:
+        return by_name.get(workload.label.replace(" ", "_"), by_name.get(workload.role, factor))
 
-    return [replace(one, samples_ns=one.samples_ns * of(one.workload)) for one in measured()]
+    return [
+        replace(measurement, samples_ns=measurement.samples_ns * of(measurement.workload))
+        for measurement in measured()
+    ]
 
 
 def blocks_ms() -> dict[BlockSpec, float]:
     return {
-        one.workload.blocks[0]: one.median_ms for one in measured() if one.workload.role == "block"
+        measurement.workload.blocks[0]: measurement.median_ms
+        for measurement in measured()
+        if measurement.workload.role == "block"
     }
 
 
-def test_a_quiet_machine_gives_back_what_the_network_costs() -> None:
+def test_a_quiet_machine_measures_the_exact_latency() -> None:
     measurements = measured()
 
     expected = Expected(predicted_ms=exact_ms(), limit_ms=1.01 * exact_ms())
-    found = verify(measurements, expected, blocks=BLOCKS)
+    verification = verify(measurements, expected, blocks=BLOCKS)
 
     # One call's reading of the fake clock is rounded to a ns.
-    assert found.measured.ms == pytest.approx(exact_ms(), rel=1e-4)
-    assert found.measured.low_ms == pytest.approx(found.measured.high_ms, rel=1e-4)
-    assert (found.drift, found.drift_corrected) == (None, None)
-    assert (found.prediction_within_tolerance, found.limit_met) == (True, True)
-    roles = [one.workload.role for one in measurements]
+    assert verification.measured.ms == pytest.approx(exact_ms(), rel=1e-4)
+    assert verification.measured.low_ms == pytest.approx(verification.measured.high_ms, rel=1e-4)
+    assert (verification.drift, verification.drift_corrected) == (None, None)
+    assert (verification.prediction_within_tolerance, verification.limit_met) == (True, True)
+    roles = [measurement.workload.role for measurement in measurements]
     assert roles.count("network") == 1 + 5
     assert roles.count("reference") == 2
     assert roles.count("block") == len(set(BLOCKS))
 
 
-def test_measured_is_raw_and_drift_has_a_figure_of_its_own() -> None:
+def test_the_measured_latency_is_raw_and_drift_corrected_is_separate() -> None:
     measurements = slower(1.5)
     drift = drift_since_sweep(measurements, anchored())
     expected = Expected(predicted_ms=exact_ms(), limit_ms=1.2 * exact_ms())
 
-    found = verify(measurements, expected, drift, BLOCKS)
+    verification = verify(measurements, expected, drift, BLOCKS)
 
     assert drift is not None
     assert (drift.source, drift.workloads, drift.weak) == ("anchor networks", 5, False)
     assert drift.ratio == pytest.approx(1.5, rel=1e-4)
-    assert found.drift_corrected is not None
-    assert found.measured.ms == pytest.approx(1.5 * exact_ms(), rel=1e-4)
-    assert found.drift_corrected.ms == pytest.approx(exact_ms(), rel=1e-4)
-    verdicts = [(one.within_tolerance, one.limit_met)
-                for one in (found.measured, found.drift_corrected)]  # fmt: skip
+    assert verification.drift_corrected is not None
+    assert verification.measured.ms == pytest.approx(1.5 * exact_ms(), rel=1e-4)
+    assert verification.drift_corrected.ms == pytest.approx(exact_ms(), rel=1e-4)
+    verdicts = [(figure.within_tolerance, figure.limit_met)
+                for figure in (verification.measured, verification.drift_corrected)]  # fmt: skip
     assert verdicts == [(False, False), (True, True)]
     # The prediction is judged corrected, the limit as a user will have it.
-    assert (found.prediction_within_tolerance, found.limit_met, found.failed) == (True, False, True)
+    assert (
+        verification.prediction_within_tolerance,
+        verification.limit_met,
+        verification.failed,
+    ) == (True, False, True)
 
 
-def test_drift_within_the_session_stays_in_the_raw_figure() -> None:
+def test_drift_within_the_session_remains_in_the_raw_latency() -> None:
     """Of three replicates two ran at twice the time: raw says so, the corrected one does not.
 
     All is 10 % slower than in the sweep beside that.
     """
     factors = np.array([1.0, 2.0, 2.0])[:, None, None]
     measurements = [
-        replace(one, samples_ns=one.samples_ns * factors, drift=one.drift * factors[:, :, 0])
-        for one in slower(1.1)
+        replace(
+            measurement,
+            samples_ns=measurement.samples_ns * factors,
+            drift=measurement.drift * factors[:, :, 0],
+        )
+        for measurement in slower(1.1)
     ]
     drift = drift_since_sweep(measurements, anchored())
 
-    found = verify(measurements, Expected(predicted_ms=exact_ms()), drift, BLOCKS)
+    verification = verify(measurements, Expected(predicted_ms=exact_ms()), drift, BLOCKS)
 
-    assert found.measured.ms == pytest.approx(2.2 * exact_ms(), rel=1e-4)
-    assert found.drift_corrected is not None
-    assert found.drift_corrected.ms == pytest.approx(exact_ms(), rel=1e-4)
+    assert verification.measured.ms == pytest.approx(2.2 * exact_ms(), rel=1e-4)
+    assert verification.drift_corrected is not None
+    assert verification.drift_corrected.ms == pytest.approx(exact_ms(), rel=1e-4)
 
 
-def test_one_anchor_that_moved_alone_decides_nothing() -> None:
+def test_a_single_outlying_anchor_does_not_change_the_drift() -> None:
     """Four are 10 % slower, one twice as slow: the middle half of them agrees."""
     drift = drift_since_sweep(slower(1.1, anchor_2=2.0), anchored())
 
@@ -166,29 +179,29 @@ def test_one_anchor_that_moved_alone_decides_nothing() -> None:
     assert drift.applied
 
 
-def test_anchors_that_disagree_by_more_than_they_would_correct_correct_nothing() -> None:
+def test_anchors_that_disagree_by_more_than_the_drift_are_not_applied() -> None:
     """The median is +3 %; the middle half reaches from -5 % to +8 %, 13.7 % apart."""
     factors = {"anchor_0": 0.9, "anchor_1": 0.95, "anchor_3": 1.08, "anchor_4": 1.2}
     measurements = slower(1.03, **factors)
 
     drift = drift_since_sweep(measurements, anchored())
-    found = verify(measurements, Expected(predicted_ms=exact_ms()), drift, BLOCKS)
+    verification = verify(measurements, Expected(predicted_ms=exact_ms()), drift, BLOCKS)
 
     assert drift is not None
     assert drift.ratio == pytest.approx(1.03, rel=1e-4)
     assert drift.disagreement == pytest.approx(1.08 / 0.95 - 1, rel=1e-3)
     assert not drift.applied
-    assert found.drift_corrected is None
+    assert verification.drift_corrected is None
 
 
-def test_predictions_are_of_the_mean_over_sessions_and_drift_is_told_against_it() -> None:
+def test_drift_is_relative_to_the_mean_over_sessions() -> None:
     drift = drift_since_sweep(slower(1.5), anchored(drift_mean=1.2))
 
     assert drift is not None
     assert drift.ratio == pytest.approx(1.25, rel=1e-4)
 
 
-def test_the_network_that_is_judged_is_no_anchor_of_itself() -> None:
+def test_the_verified_network_is_not_used_as_its_own_anchor() -> None:
     judged = anchors()[2].blocks
 
     drift = drift_since_sweep(slower(1.1, anchor_2=2.0), anchored(), judged)
@@ -196,12 +209,14 @@ def test_the_network_that_is_judged_is_no_anchor_of_itself() -> None:
     assert drift is not None
     assert drift.workloads == 4
     measurements = measure_file(CONTENT, judged, replace(bench(), anchors=anchors()))
-    assert [one.workload.role for one in measurements].count("network") == 5
+    assert [measurement.workload.role for measurement in measurements].count("network") == 5
 
 
-def test_anchors_that_no_longer_run_are_left_out_and_two_are_too_few() -> None:
+def test_anchor_networks_that_do_not_run_are_omitted_and_two_are_too_few() -> None:
     def without(*labels: str) -> list[Measurement]:
-        return [one for one in slower(1.5) if one.workload.label not in labels]
+        return [
+            measurement for measurement in slower(1.5) if measurement.workload.label not in labels
+        ]
 
     three = drift_since_sweep(without("anchor 0", "anchor 1"), anchored())
 
@@ -210,7 +225,7 @@ def test_anchors_that_no_longer_run_are_left_out_and_two_are_too_few() -> None:
     assert drift_since_sweep(without("anchor 0", "anchor 1", "anchor 2"), anchored()) is None
 
 
-def test_references_are_asked_only_where_there_are_no_anchors_and_are_weak() -> None:
+def test_reference_workloads_are_used_only_without_anchors_and_are_weak() -> None:
     then = references_ms(measured())
     measurements = slower(1.5, reference=1.8)
 
@@ -227,7 +242,7 @@ def test_references_are_asked_only_where_there_are_no_anchors_and_are_weak() -> 
 
 
 @pytest.mark.parametrize(("blocks", "applied"), [(1.7, True), (1.1, True), (0.9, False)])
-def test_blocks_beside_it_speak_against_references_and_never_correct(
+def test_blocks_beside_the_network_veto_references_and_never_correct(
     blocks: float, applied: bool
 ) -> None:
     """At +80 % by references, blocks at -10 % are 100 % away; those at +10 % only 63.6 %."""
@@ -245,10 +260,10 @@ def test_blocks_beside_it_speak_against_references_and_never_correct(
 
 def test_cold_blocks_are_compared_with_cold_ones() -> None:
     cold = replace(TARGET, options=(("cache", "cold"),))
-    measurements = [replace(one, target=cold) for one in measured()]
+    measurements = [replace(measurement, target=cold) for measurement in measured()]
     then = {
-        one.workload.blocks[0]: one.cold_ms / 2 for one in measured()
-        if one.workload.role == "block"
+        measurement.workload.blocks[0]: measurement.cold_ms / 2 for measurement in measured()
+        if measurement.workload.role == "block"
     }  # fmt: skip
 
     drift = drift_since_sweep(measurements, predictor(then, references=references_ms(measurements)))
@@ -257,7 +272,7 @@ def test_cold_blocks_are_compared_with_cold_ones() -> None:
     assert drift.estimates["blocks beside it"] == pytest.approx(1.0, rel=1e-6)
 
 
-def test_estimates_that_disagree_correct_nothing() -> None:
+def test_estimates_that_disagree_are_not_applied() -> None:
     """References at +40 % and +20 % differ by 16.7 %, less than +29.6 %; at -10 % by 55.6 %."""
     agree = drift_by_references({"a": 1.4, "b": 2.4}, {"a": 1.0, "b": 2.0})
     apart = drift_by_references({"a": 1.4, "b": 1.8}, {"a": 1.0, "b": 2.0})
@@ -283,20 +298,24 @@ def test_a_latency_is_judged_by_prediction_and_limit(ms: float, within: bool, me
     assert figure.error == pytest.approx(ms / 2 - 1)
 
 
-def test_without_prediction_or_limit_there_is_no_verdict() -> None:
-    found = verify(measured(), Expected(), blocks=BLOCKS)
+def test_there_is_no_verdict_without_prediction_or_limit() -> None:
+    verification = verify(measured(), Expected(), blocks=BLOCKS)
 
-    assert (found.prediction_within_tolerance, found.limit_met, found.failed) == (None, None, False)
+    assert (
+        verification.prediction_within_tolerance,
+        verification.limit_met,
+        verification.failed,
+    ) == (None, None, False)
 
 
-def test_a_verification_comes_back_from_its_json() -> None:
+def test_a_verification_round_trips_through_json() -> None:
     drift = drift_since_sweep(slower(1.5), anchored())
     expected = Expected(predicted_ms=1.0, limit_ms=2.0, statistic="p90")
-    found = verify(slower(1.5), expected, drift, BLOCKS)
+    verification = verify(slower(1.5), expected, drift, BLOCKS)
 
-    data = json.loads(json.dumps(found.to_json()))
+    data = json.loads(json.dumps(verification.to_json()))
 
-    assert Verification.from_json(data) == found
+    assert Verification.from_json(data) == verification
     damaged: list[dict[str, Any]] = [
         {"tolerance": 0}, {"limit_ms": float("nan")}, {"measured": {}}, {"tail": {}},
     ]  # fmt: skip
@@ -310,16 +329,20 @@ def test_a_verification_of_an_older_ofabench_is_read() -> None:
     for name in ("statistic", "median_ms", "tail"):
         del data[name]
 
-    found = Verification.from_json(data)
+    verification = Verification.from_json(data)
 
-    assert (found.expected.statistic, found.median_ms, found.tail) == ("median", None, None)
+    assert (verification.expected.statistic, verification.median_ms, verification.tail) == (
+        "median",
+        None,
+        None,
+    )
 
 
 def test_with_the_statistic_p90_prediction_and_limit_are_judged_by_it() -> None:
-    """Warm bursts of 1 and 2 ms, replicates alike, at half the usual speed; anchors 25 % slower."""
+    """Warm bursts of 1 and 2 ms in each replicate, at half the usual speed; anchors 25 % slower."""
     samples = np.array([[[9.0, 1.0], [9.0, 2.0]]] * 3) * 1e6
     network = replace(
-        next(one for one in measured() if one.workload.blocks == BLOCKS),
+        next(measurement for measurement in measured() if measurement.workload.blocks == BLOCKS),
         samples_ns=samples,
         drift=np.full((3, 2), 2.0),
         disturbed_ns=(np.array([[9.0, 8.0]]) * 1e6, np.empty((0, 2)), np.empty((0, 2))),
@@ -327,18 +350,18 @@ def test_with_the_statistic_p90_prediction_and_limit_are_judged_by_it() -> None:
     drift = SessionDrift(source="a", workloads=3, ratio=1.25, estimates={"a": 1.25})
     expected = Expected(predicted_ms=2.0, limit_ms=2.0, statistic="p90")
 
-    found = verify([network], expected, drift, BLOCKS)
+    verification = verify([network], expected, drift, BLOCKS)
     by_median = verify([network], replace(expected, statistic="median"), drift, BLOCKS)
 
     # Of 1, 1, 1, 2, 2, 2, 8 the 90th percentile is 5.4 steps from the first: 2 + 0.4 * 6.
-    assert found.measured.ms == pytest.approx(4.4)
-    assert found.limit_met is False
-    assert found.drift_corrected is not None
-    assert found.drift_corrected.ms == pytest.approx(4.4 / 2 / 1.25)
-    assert found.drift_corrected.within_tolerance is False
-    assert found.median_ms == by_median.measured.ms == pytest.approx(1.5)
+    assert verification.measured.ms == pytest.approx(4.4)
+    assert verification.limit_met is False
+    assert verification.drift_corrected is not None
+    assert verification.drift_corrected.ms == pytest.approx(4.4 / 2 / 1.25)
+    assert verification.drift_corrected.within_tolerance is False
+    assert verification.median_ms == by_median.measured.ms == pytest.approx(1.5)
     assert by_median.limit_met is True
-    assert by_median.tail == found.tail
+    assert by_median.tail == verification.tail
 
 
 class WatchedBackend(FakeBackend):
@@ -352,7 +375,7 @@ class WatchedBackend(FakeBackend):
         return super().load_file(content, target, seed=seed)
 
 
-def test_the_file_itself_is_loaded_for_its_network_and_nothing_else() -> None:
+def test_the_file_is_loaded_only_for_its_own_network() -> None:
     inner = WatchedBackend()
     backend = FileBackend(inner, BLOCKS, CONTENT)
 
@@ -369,34 +392,42 @@ def test_a_network_is_measured_from_its_file() -> None:
     other = TINY.blocks(TINY.largest())
     content = FakeBackend().serialise(random_model(other))
 
-    found = verify(measure_file(content, BLOCKS, bench()), Expected(predicted_ms=exact_ms()))
+    verification = verify(measure_file(content, BLOCKS, bench()), Expected(predicted_ms=exact_ms()))
 
     cost_ns = FakeModel(random_model(other), TARGET).cost_ns
-    assert found.measured.ms == pytest.approx(cost_ns / 1e6, rel=1e-3)
-    assert found.failed
+    assert verification.measured.ms == pytest.approx(cost_ns / 1e6, rel=1e-3)
+    assert verification.failed
 
 
-def test_company_is_measured_beside_the_network() -> None:
+def test_company_blocks_are_measured_with_the_network() -> None:
     company = TINY.unique_blocks((24,))[:5]
 
     measurements = measure_file(CONTENT, BLOCKS, replace(bench(), company=company))
 
-    blocks = {one.workload.blocks[0] for one in measurements if one.workload.role == "block"}
+    blocks = {
+        measurement.workload.blocks[0]
+        for measurement in measurements
+        if measurement.workload.role == "block"
+    }
     assert blocks == {*BLOCKS, *company}
     assert not verify(measurements, Expected(predicted_ms=exact_ms())).failed
 
 
-def test_samples_are_kept_where_asked(tmp_path: Path) -> None:
+def test_samples_are_stored_in_the_requested_file(tmp_path: Path) -> None:
     path = tmp_path / "verify.sqlite"
 
     measurements = measure_file(CONTENT, BLOCKS, bench(), keep=path)
 
     with SweepStore.open(path) as store:
-        kept = {one.workload.key: one.median_ms for one in store.measurements()}
-    assert kept == {one.workload.key: one.median_ms for one in measurements}
+        stored_ms = {
+            measurement.workload.key: measurement.median_ms for measurement in store.measurements()
+        }
+    assert stored_ms == {
+        measurement.workload.key: measurement.median_ms for measurement in measurements
+    }
 
 
-def test_a_file_of_samples_is_never_written_over(tmp_path: Path) -> None:
+def test_a_file_of_samples_is_never_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "verify.sqlite"
     path.write_text("mine")
 
@@ -414,24 +445,24 @@ def test_a_busy_device_is_refused_unless_forced() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"device": "epyc"}, "the device is fake, the predictor's epyc"),
         ({"backend": "onnx"}, "the backend is fake, the predictor's onnx"),
         ({"backend_version": "0.9"}, "its version is 1, the predictor's 0.9"),
     ],
 )
-def test_another_target_is_refused(changes: dict[str, str], told: str) -> None:
+def test_another_target_is_refused(changes: dict[str, str], message: str) -> None:
     target = replace(TARGET, **changes)  # type: ignore[arg-type]
     other = MeasuringSetup(device=FakeDevice(), backend=FakeBackend(), target=target, plan=PLAN)
 
-    with pytest.raises(TargetMismatchError, match=told):
+    with pytest.raises(TargetMismatchError, match=message):
         measure_file(CONTENT, BLOCKS, other)
 
 
-def test_what_cannot_be_judged_is_refused() -> None:
+def test_measurements_without_exactly_one_network_are_refused() -> None:
     measurements = measured()
-    blocks = [one for one in measurements if one.workload.role != "network"]
+    blocks = [measurement for measurement in measurements if measurement.workload.role != "network"]
 
     with pytest.raises(DeviceError, match="measured 0 networks"):
         verify(blocks, Expected(predicted_ms=1.0))
@@ -445,7 +476,9 @@ def test_what_cannot_be_judged_is_refused() -> None:
 def test_noise_of_a_real_machine_is_within_the_interval() -> None:
     flaws = SimulatedDisturbances(noise=0.02, layout=0.01, level=0.03, stumbles=0.001)
 
-    found = verify(measure_file(CONTENT, BLOCKS, bench(flaws)), Expected(predicted_ms=exact_ms()))
+    verification = verify(
+        measure_file(CONTENT, BLOCKS, bench(flaws)), Expected(predicted_ms=exact_ms())
+    )
 
-    assert found.measured.low_ms <= found.measured.ms <= found.measured.high_ms
-    assert not found.failed
+    assert verification.measured.low_ms <= verification.measured.ms <= verification.measured.high_ms
+    assert not verification.failed

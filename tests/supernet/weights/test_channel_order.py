@@ -60,11 +60,11 @@ def test_squeezed_channels_are_sorted_too() -> None:
 
 def test_sorting_keeps_the_channels_of_widths_already_trained() -> None:
     block, images = random_block(LARGE), random_images(LARGE)
-    kept = replace(LARGE, mid_channels=8)
+    trained = replace(LARGE, mid_channels=8)
 
     def of_kept() -> Tensor:
-        small = build_block(kept).double().eval()
-        small.load_state_dict(slice_state(block, {}, kept))
+        small = build_block(trained).double().eval()
+        small.load_state_dict(slice_state(block, {}, trained))
         out: Tensor = small(images)
         return out
 

@@ -15,14 +15,14 @@ def test_outputs_and_gradients_are_those_of_torch(kernel: int, size: int, stride
     shape = (3, 6, size, size)
     x = torch.randn(shape, generator=generator, dtype=torch.float64, requires_grad=True)
 
-    expected, got = conv(x), _Depthwise.apply(x, conv.weight, stride)  # type: ignore[no-untyped-call]
+    expected, actual = conv(x), _Depthwise.apply(x, conv.weight, stride)  # type: ignore[no-untyped-call]
     weights = torch.randn(expected.shape, generator=generator, dtype=torch.float64)
     theirs = torch.autograd.grad((expected * weights).sum(), [x, conv.weight])
-    ours = torch.autograd.grad((got * weights).sum(), [x, conv.weight])
+    ours = torch.autograd.grad((actual * weights).sum(), [x, conv.weight])
 
-    assert torch.equal(got, expected)
-    for one, other in zip(ours, theirs, strict=True):
-        assert torch.allclose(one, other, rtol=0, atol=1e-12)
+    assert torch.equal(actual, expected)
+    for actual_gradient, expected_gradient in zip(ours, theirs, strict=True):
+        assert torch.allclose(actual_gradient, expected_gradient, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def test_a_block_as_large_as_the_shared_one_runs_at_any_size() -> None:
     assert torch.equal(shared(images, small), alone(images))
 
 
-def test_nothing_of_a_call_is_left_behind() -> None:
+def test_a_call_leaves_no_state() -> None:
     shared, images = SharedBlock(LARGE, smallest_kernel=3).train(), torch.rand(2, 4, 9, 9)
     before = {name: id(tensor) for name, tensor in shared.state_dict(keep_vars=True).items()}
 
@@ -134,7 +134,7 @@ def test_nothing_of_a_call_is_left_behind() -> None:
 
 @pytest.mark.parametrize("spec", [LARGE, SMALL, replace(LARGE, kernel=5, in_size=4)])
 def test_mixed_precision_trains_near_to_float32(spec: BlockSpec) -> None:
-    found = []
+    results = []
     for mixed in (False, True):
         shared = SharedBlock(LARGE, smallest_kernel=3).train()
         filled(shared)
@@ -144,9 +144,9 @@ def test_mixed_precision_trains_near_to_float32(spec: BlockSpec) -> None:
         (out.float() * torch.randn(out.shape, generator=seeded(2))).sum().backward()
         gradient = shared.block.get_parameter("main.depthwise.conv.weight").grad
         assert gradient is not None
-        found.append((out.detach().float(), gradient))
+        results.append((out.detach().float(), gradient))
 
-    for full, half in zip(*found, strict=True):
+    for full, half in zip(*results, strict=True):
         assert not torch.equal(full, half)
         assert float((full - half).norm()) < 0.05 * float(full.norm())
 
@@ -156,7 +156,7 @@ def seeded(seed: int) -> torch.Generator:
 
 
 @pytest.mark.parametrize(
-    ("spec", "says"),
+    ("spec", "message"),
     [
         (replace(LARGE, mid_channels=24), "wider than its shared block"),
         (replace(LARGE, kernel=9), "larger than the shared block's"),
@@ -164,8 +164,8 @@ def seeded(seed: int) -> torch.Generator:
         (BOTTLENECK, "has no main.reduce.conv.weight"),
     ],
 )
-def test_what_the_shared_block_does_not_have_is_refused(spec: BlockSpec, says: str) -> None:
-    with pytest.raises(InputError, match=says):
+def test_a_block_outside_the_shared_block_is_refused(spec: BlockSpec, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         SharedBlock(LARGE, smallest_kernel=3).state(spec)
 
 

@@ -95,13 +95,13 @@ def weights() -> dict[str, Tensor]:
     return {ofa_name(name, MBV3): tensor for name, tensor in state.items()}
 
 
-def test_every_tensor_is_put_where_it_belongs(weights: dict[str, Tensor]) -> None:
+def test_every_tensor_is_imported_to_its_place(weights: dict[str, Tensor]) -> None:
     expected = SuperNet(MBV3, seed=3).state_dict()
 
-    got = import_ofa(weights, MBV3, "net")
+    imported = import_ofa(weights, MBV3, "net")
 
-    assert got.keys() == expected.keys()
-    assert all(torch.equal(got[name], tensor) for name, tensor in expected.items())
+    assert imported.keys() == expected.keys()
+    assert all(torch.equal(imported[name], tensor) for name, tensor in expected.items())
 
 
 def test_older_names_and_those_of_parallel_training_are_known(weights: dict[str, Tensor]) -> None:
@@ -113,26 +113,26 @@ def test_older_names_and_those_of_parallel_training_are_known(weights: dict[str,
     }
     assert "module.blocks.1.mobile_inverted_conv.depth_conv.conv.7to5_matrix" in older
 
-    got = import_ofa(older, MBV3, "net")
+    imported = import_ofa(older, MBV3, "net")
 
     name = "units.s1_b0.block.main.expand.conv.weight"
-    assert torch.equal(got[name], SuperNet(MBV3, seed=3).state_dict()[name])
+    assert torch.equal(imported[name], SuperNet(MBV3, seed=3).state_dict()[name])
 
 
-def test_what_a_profiler_left_behind_is_ignored(weights: dict[str, Tensor]) -> None:
+def test_tensors_of_a_profiler_are_ignored(weights: dict[str, Tensor]) -> None:
     extra = {f"blocks.3.conv.{name}": torch.zeros(1, dtype=torch.float64) for name in IGNORED}
 
     assert len(import_ofa(weights | extra, MBV3, "net")) == len(weights)
 
 
-def test_what_is_imported_shares_no_memory_with_the_file(weights: dict[str, Tensor]) -> None:
-    got = import_ofa(weights, MBV3, "net")["units.stem.block.main.conv.conv.weight"]
+def test_imported_tensors_share_no_memory_with_the_file(weights: dict[str, Tensor]) -> None:
+    imported = import_ofa(weights, MBV3, "net")["units.stem.block.main.conv.conv.weight"]
 
-    assert got.data_ptr() != weights["first_conv.conv.weight"].data_ptr()
+    assert imported.data_ptr() != weights["first_conv.conv.weight"].data_ptr()
 
 
 @pytest.mark.parametrize(
-    ("space", "says"),
+    ("space", "message"),
     [
         ("ofa-mbv3-w1.2", r"net: first_conv.conv.weight is \(16, 3, 3, 3\), .* \(24, 3, 3"),
         ("ofa-proxyless-w1.3", r"net: first_conv.conv.weight is \(16, 3, 3, 3\), .* \(40, 3, 3"),
@@ -140,10 +140,10 @@ def test_what_is_imported_shares_no_memory_with_the_file(weights: dict[str, Tens
         ("tiny", "no network of tiny, only of ofa-mbv3-w1.0"),
     ],
 )
-def test_another_space_is_told_by_the_first_tensor_that_does_not_fit(
-    space: str, says: str, weights: dict[str, Tensor]
+def test_another_space_is_refused_with_the_first_tensor_that_does_not_fit(
+    space: str, message: str, weights: dict[str, Tensor]
 ) -> None:
-    with pytest.raises(InputError, match=says):
+    with pytest.raises(InputError, match=message):
         import_ofa(weights, SearchSpace.load(space), "net")
 
 
@@ -178,7 +178,7 @@ def test_a_network_of_no_shipped_space(weights: dict[str, Tensor]) -> None:
         import_ofa(narrow, MBV3, "net")
 
 
-def test_what_wrappers_left_is_read(weights: dict[str, Tensor]) -> None:
+def test_prefixes_of_wrappers_are_removed(weights: dict[str, Tensor]) -> None:
     prefixes = ("module.", "_orig_mod.", "module._orig_mod.", "")
     mixed = {f"{prefixes[i % 4]}{name}": t for i, (name, t) in enumerate(weights.items())}
     mixed["n_averaged"] = torch.tensor(5)
@@ -220,14 +220,14 @@ def test_state_dicts_are_read_alone_or_inside(tmp_path: Path, inside: bool, zipp
     state = OrderedDict(STATE)
     path.write_bytes(saved({"epoch": 3, "state_dict": state} if inside else state, zipped=zipped))
 
-    found = read_state(path).tensors
+    tensors = read_state(path).tensors
 
-    assert found.keys() == STATE.keys()
-    assert torch.equal(found["a.weight"], STATE["a.weight"])
+    assert tensors.keys() == STATE.keys()
+    assert torch.equal(tensors["a.weight"], STATE["a.weight"])
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         (b"", "not a torch file of tensors"),
         (b"not a network", "not a torch file of tensors"),
@@ -242,13 +242,13 @@ def test_state_dicts_are_read_alone_or_inside(tmp_path: Path, inside: bool, zipp
         (pickle.dumps(Path("x"), protocol=2), "holds pickled objects besides tensors"),
     ],
 )
-def test_what_is_no_state_dict_is_refused_in_one_line(
-    content: bytes, says: str, tmp_path: Path
+def test_a_file_without_a_state_dict_is_refused_in_one_line(
+    content: bytes, message: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "net"
     path.write_bytes(content)
 
-    with pytest.raises(FileError, match=says) as caught:
+    with pytest.raises(FileError, match=message) as caught:
         read_state(path)
 
     assert "\n" not in str(caught.value)

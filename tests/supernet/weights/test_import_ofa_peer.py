@@ -50,20 +50,20 @@ def compared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     train = [space.largest(), space.smallest()]
     given = images_for(len(forward), len(train))
     save_file(given, folder / "images.safetensors")
-    asked = {
+    forward_request = {
         "peer": str(peer),
         "space": space.name,
         "seed": 5,
         "forward": [arch.to_json() for arch in forward],
         "train": [arch.to_json() for arch in train],
     }
-    (folder / "request.json").write_text(json.dumps(asked))
+    (folder / "request.json").write_text(json.dumps(forward_request))
     command = [sys.executable, "-m", "tests.peer_ofa.run", str(folder)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     out = folder / "supernet.safetensors"
-    asked_of_us = ["import-ofa", str(folder / "weights.pt"), "--space", space.name]
-    assert cli.main([*asked_of_us, "--out", str(out)]) == 0
+    command_line = ["import-ofa", str(folder / "weights.pt"), "--space", space.name]
+    assert cli.main([*command_line, "--out", str(out)]) == 0
     return Compared(
         ours=load_trained(out).supernet(),
         forward=forward,
@@ -111,24 +111,24 @@ def test_a_training_step_is_that_of_their_network(compared: Compared) -> None:
         images, labels = compared.given[f"train.{i}"].double(), compared.given[f"labels.{i}"]
         F.cross_entropy(ours(images, arch), labels).backward()  # type: ignore[no-untyped-call]
 
-        got = {
+        actual = {
             f"grad.{i}.{ofa_name(name, space)}": parameter.grad
             for name, parameter in ours.named_parameters()
             if parameter.grad is not None
         }
-        got |= {f"buffer.{i}.{ofa_name(name, space)}": b for name, b in ours.named_buffers()}
-        theirs = {k: v for k, v in compared.answers.items() if k.split(".")[:2] in told(i)}
-        assert got.keys() == theirs.keys()
+        actual |= {f"buffer.{i}.{ofa_name(name, space)}": b for name, b in ours.named_buffers()}
+        theirs = {k: v for k, v in compared.answers.items() if k.split(".")[:2] in prefixes(i)}
+        assert actual.keys() == theirs.keys()
         for name, tensor in theirs.items():
             # A bias that a norm takes out again has a gradient of rounding alone: the constant.
             # The rest is torch's: the gradient of its hardsigmoid has 1/6 to 7 digits only.
             allowed = 1e-6 * float(tensor.abs().max()) + 1e-12
-            worst = max(worst, float((got[name] - tensor).abs().max()) / allowed)
+            worst = max(worst, float((actual[name] - tensor).abs().max()) / allowed)
     print(f"{space.name}: a training step differs by {worst * 1e-6:.1e} at most")
     assert worst <= 1
 
 
-def told(i: int) -> list[list[str]]:
+def prefixes(i: int) -> list[list[str]]:
     return [["grad", str(i)], ["buffer", str(i)]]
 
 

@@ -62,7 +62,7 @@ def test_networks_of_the_published_spaces_agree(name: str) -> None:
     assert max(largest_difference(network, arch, n=1) for arch in archs) < 1e-9
 
 
-def test_what_ran_before_leaves_no_trace(tiny: SearchSpace) -> None:
+def test_earlier_networks_leave_no_trace(tiny: SearchSpace) -> None:
     network = shaken(tiny)
     arch = tiny.largest()
     images = images_of(tiny, arch)

@@ -42,10 +42,10 @@ def test_numpy_scalars_beside_a_state_dict_do_not_matter(
     before = set(torch.serialization.get_safe_globals())  # their order is not kept
     beside = {name: SCALARS[name], "args": {"lr": SCALARS[name]}, "epoch": 3}
 
-    found = read(tmp_path, {**beside, "state_dict": STATE}, zipped=zipped)
+    state = read(tmp_path, {**beside, "state_dict": STATE}, zipped=zipped)
 
-    assert found.tensors.keys() == STATE.keys()
-    assert torch.equal(found.tensors["a.weight"], STATE["a.weight"])
+    assert state.tensors.keys() == STATE.keys()
+    assert torch.equal(state.tensors["a.weight"], STATE["a.weight"])
     assert set(torch.serialization.get_safe_globals()) == before
 
 
@@ -103,21 +103,21 @@ def test_an_object_inside_a_numpy_scalar_is_refused(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_places_of_a_state_dict(tmp_path: Path, place: str) -> None:
-    found = read(tmp_path, {"epoch": 3, place: STATE, "optimizer": {"state": {}}})
+    state = read(tmp_path, {"epoch": 3, place: STATE, "optimizer": {"state": {}}})
 
-    assert found.tensors.keys() == STATE.keys()
-    assert (found.place, found.left_out) == (place, ())
+    assert state.tensors.keys() == STATE.keys()
+    assert (state.place, state.left_out) == (place, ())
 
 
 def test_places_inside_one_another_and_beside(tmp_path: Path) -> None:
     averaged = {name: tensor + 1 for name, tensor in STATE.items()}
     content = {"model": {"state_dict": STATE, "state_dict_ema": averaged}, "model_ema": averaged}
 
-    found = read(tmp_path, content)
+    state = read(tmp_path, content)
 
-    assert torch.equal(found.tensors["a.bias"], torch.ones(2))
-    assert found.place == "model.state_dict"
-    assert found.left_out == ("model_ema", "model.state_dict_ema")
+    assert torch.equal(state.tensors["a.bias"], torch.ones(2))
+    assert state.place == "model.state_dict"
+    assert state.left_out == ("model_ema", "model.state_dict_ema")
 
 
 @pytest.mark.parametrize(
@@ -148,9 +148,9 @@ def test_prefixes_may_be_mixed_but_not_make_two_names_one(tmp_path: Path) -> Non
         read(tmp_path, twice)
 
 
-def test_what_torch_itself_wraps(tmp_path: Path) -> None:
+def test_wrappers_of_torch_are_read(tmp_path: Path) -> None:
     averaged = torch.optim.swa_utils.AveragedModel(nn.Sequential(nn.Linear(2, 2)))
 
-    found = read(tmp_path, averaged.state_dict()).tensors
+    tensors = read(tmp_path, averaged.state_dict()).tensors
 
-    assert found.keys() == {"n_averaged", "0.weight", "0.bias"}
+    assert tensors.keys() == {"n_averaged", "0.weight", "0.bias"}
