@@ -49,7 +49,7 @@ def read_search(data: bytes) -> None:
 
 
 def read_lines(data: bytes) -> None:
-    """Every network of an archs file; spaces are read once, by targets of their own."""
+    """Every network of an archs file; spaces are read once, by separate targets."""
     with mock.patch.object(SearchSpace, "load", _load):
         for space, arch in read_archs(file_of(data, ".jsonl"), None):
             space.blocks(arch)

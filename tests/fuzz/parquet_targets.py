@@ -58,18 +58,18 @@ def read_networks(path: Path) -> None:
 
 
 def read_predictor(path: Path) -> None:
-    """A predictor, and what it says of a network."""
+    """A predictor, and its prediction for a network."""
     LatencyPredictor.load(path).predict(_blocks())
 
 
 def read_categories(path: Path) -> None:
-    """A predictor of categories, and what it says of a network."""
+    """A predictor of categories, and its prediction for a network."""
     result = CategoryPredictor.load(path)
     result.predict(np.zeros((2, len(result.columns)), dtype=np.int64))
 
 
 def read_accuracy(path: Path) -> None:
-    """An accuracy predictor, and what it says of networks of its space."""
+    """An accuracy predictor, and its predictions for networks of its space."""
     result = AccuracyPredictor.load(path)
     result.check_space(TINY)
     result.predict(TINY.sample_codes(np.random.default_rng(0), 2))
@@ -139,7 +139,7 @@ def _changes(change: dict[str, Any]) -> list[bytes]:
 
 
 def _described_wrongly(content: Callable[[], bytes]) -> list[bytes]:
-    """The file with a frame that pandas cannot read, metadata too deep, and texts that are none."""
+    """The file with a frame that pandas cannot read, metadata too deep, and invalid texts."""
     result = _table(content())
     described = json.loads(result.schema.metadata[b"pandas"])
     first, *others = described["columns"]

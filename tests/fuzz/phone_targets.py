@@ -72,14 +72,14 @@ def read_state(data: bytes) -> None:
 
 
 def read_before(data: bytes) -> None:
-    """How the phone's settings were before they are changed."""
+    """Read the phone's settings before they are changed."""
     before = parse_before(text_of(data))
     screen_changes(before)
     clock_changes(before, [0, 4], 1_000_000)
 
 
 def read_busy(data: bytes) -> None:
-    """What other processes use."""
+    """Read the processor time of other processes."""
     check_fit(parse_state(""), parse_busy(text_of(data)))
 
 

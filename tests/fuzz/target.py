@@ -19,7 +19,7 @@ LIMIT_BYTES = 500 * 10**6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FuzzTarget:
-    """One reader. `seeds` makes its valid inputs, `regressions` what were findings once."""
+    """One reader. `seeds` makes its valid inputs, `regressions` its former findings."""
 
     name: str
     read: Callable[[bytes], object]

@@ -64,7 +64,7 @@ def read_network(data: bytes) -> None:
 
 
 def read_metadata(read: Callable[[Path], object], seed: Callable[[], Path], data: bytes) -> None:
-    """A whole file with other metadata, over which its digest is taken again."""
+    """A whole file with other metadata, with its digest updated."""
     kind = "supernet" if read is load_checkpoint else "sub-network"
     _, groups = _tensors(seed(), kind)
     try:
@@ -154,7 +154,7 @@ def _pickle(seed: Callable[[], bytes]) -> list[bytes]:
 
 
 def _zip_places() -> list[bytes]:
-    """A zip archive whose file is said to be where no file can be, by a field of 64 bits."""
+    """A zip archive whose 64-bit field gives an impossible offset for its file."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("a", b"")

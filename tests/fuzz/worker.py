@@ -32,7 +32,7 @@ REPORT = "report.json"
 
 @dataclass(slots=True)
 class Meter:
-    """Reads inputs by a target, and notes what each takes and which are findings."""
+    """Reads inputs by a target, and records their time, memory and findings."""
 
     target: FuzzTarget
     folder: Path

@@ -75,7 +75,7 @@ def test_published_figures_are_the_papers() -> None:
     ]  # fmt: skip
 
 
-def test_published_lines_cross_where_division_says() -> None:
+def test_published_crossings_by_hand() -> None:
     mobilenet, proxyless, fbnet, mnasnet = cost.PUBLISHED_OTHERS
     plain, tuned_25, tuned_75 = cost.PUBLISHED_OURS
 

@@ -1,4 +1,4 @@
-"""Predictions by kernels are the weighted sum of similarities, however they are worked out."""
+"""Predictions by kernels are the weighted sum of similarities, however they are computed."""
 
 import numpy as np
 import pytest

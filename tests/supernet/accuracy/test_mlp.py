@@ -71,7 +71,7 @@ def test_numbers_go_through_json_unchanged() -> None:
         MlpModel.from_json({**data, "centre": data["means"]})
 
 
-def test_an_additive_accuracy_is_found_and_the_error_says_so() -> None:
+def test_an_additive_accuracy_is_learnt_with_a_small_error() -> None:
     predictor = fit_accuracy(TINY, *pairs(120), kind="mlp")
     unseen, truth = pairs(200, seed=1)
 
@@ -128,7 +128,7 @@ def test_a_file_keeps_every_prediction(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "damage", [{"scales": None}, {"centre": {"shape": [3], "float32": "AAAA"}}, {"noise": "?"}]
 )
-def test_a_damaged_file_is_one_line(damage: dict[str, object], tmp_path: Path) -> None:
+def test_a_damaged_file_is_refused_in_one_line(damage: dict[str, object], tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     fit_accuracy(TINY, *pairs(20), kind="mlp").save(path)
     frame, about = load_any_frame(path)
@@ -183,7 +183,7 @@ def test_few_pairs_are_not_held_out() -> None:
     assert comparison.cross_validation.pairs == 19
 
 
-def test_a_kernel_takes_so_many_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kernel_has_a_maximum_number_of_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(predictor_module, "MOST_KERNEL_PAIRS", 15)
     with pytest.raises(InputError, match="at most 15 pairs, got 20: fit an mlp"):
         fit_accuracy(TINY, *pairs(20))

@@ -1,4 +1,4 @@
-"""Accuracy predictors of OFA's newer form: their inputs by hand, their files, what they refuse."""
+"""Accuracy predictors of OFA's newer form: inputs by hand, files and refused input."""
 
 import json
 from pathlib import Path
@@ -133,7 +133,7 @@ def test_sizes_may_be_given_behind_the_file(tmp_path: Path) -> None:
     assert opened(odd).file == "lat@22"
 
 
-def test_it_is_for_spaces_with_its_choices(tmp_path: Path) -> None:
+def test_only_spaces_with_its_choices_are_accepted(tmp_path: Path) -> None:
     mobile = opened(saved(tmp_path / "m.pth", state(124)))
     mobile.check_space(MBV3)
     mobile.check_space(SearchSpace.load("ofa-mbv3-w1.2"))
@@ -145,7 +145,7 @@ def test_it_is_for_spaces_with_its_choices(tmp_path: Path) -> None:
         mobile.predict(RESNET.encode([RESNET.smallest()]))
 
 
-def test_resolutions_it_knows(tmp_path: Path) -> None:
+def test_supported_resolutions(tmp_path: Path) -> None:
     source = opened(saved(tmp_path / "p.pth", state(82)))
 
     assert source.known_resolutions(RESNET.resolutions) == [128, 144, 160, 176, 192, 224]
@@ -212,7 +212,7 @@ def test_half_precision_is_read_and_bfloat16_is_refused(tmp_path: Path) -> None:
         open_accuracy(f"ofa:{brain}")
 
 
-def test_a_search_is_narrowed_to_the_sizes_it_knows(
+def test_a_search_is_narrowed_to_the_supported_resolutions(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, out = saved(tmp_path / "p.pth", state(82)), tmp_path / "r.json"

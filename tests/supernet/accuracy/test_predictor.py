@@ -1,4 +1,4 @@
-"""`supernet.accuracy.predictor`: what a fit finds, what a file keeps, what is refused."""
+"""`supernet.accuracy.predictor`: fits, files and refused input."""
 
 import json
 from pathlib import Path
@@ -48,7 +48,7 @@ def test_kernels_by_hand(name: str, expected: float) -> None:
     assert similarity == pytest.approx(np.array([[expected]]))
 
 
-def test_an_additive_accuracy_is_found_and_the_error_says_so() -> None:
+def test_an_additive_accuracy_is_learnt_with_a_small_error() -> None:
     predictor = fit_accuracy(TINY, *pairs(120))
     unseen, truth = pairs(200, seed=1)
 
@@ -105,7 +105,7 @@ def test_a_file_keeps_every_prediction_and_the_pairs(tmp_path: Path) -> None:
     assert frame["accuracy"].tolist() == accuracy.tolist()
 
 
-def test_a_predictor_without_rank_correlation_is_kept_too(tmp_path: Path) -> None:
+def test_a_predictor_without_rank_correlation_is_saved(tmp_path: Path) -> None:
     codes, _ = pairs(20)
     fit_accuracy(TINY, codes, np.full(20, 0.75)).save(tmp_path / "a.parquet")
 
@@ -152,7 +152,7 @@ def test_pairs_that_cannot_be_fitted_are_refused() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1 and then nothing", b'{"json": 1}'])
-def test_a_file_of_another_kind_is_one_line(tmp_path: Path, content: bytes) -> None:
+def test_a_file_of_another_kind_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.parquet"
     path.write_bytes(content)
 
@@ -160,7 +160,7 @@ def test_a_file_of_another_kind_is_one_line(tmp_path: Path, content: bytes) -> N
         AccuracyPredictor.load(path)
 
 
-def test_a_table_of_another_program_is_one_line(tmp_path: Path) -> None:
+def test_a_table_of_another_program_is_refused_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     pd.DataFrame({"x": [1]}).to_parquet(path)
 

@@ -21,7 +21,7 @@ SIZES = (128, 400, 400, 400, 1)
 
 
 def network(seed: int = 0) -> torch.nn.Sequential:
-    """What OFA's authors published, with weights of no meaning."""
+    """Predictor file in the format of OFA's authors, with random weights."""
     torch.manual_seed(seed)
     layers: list[torch.nn.Module] = []
     for given, made in pairwise(SIZES):
@@ -55,7 +55,7 @@ def random_codes(n: int) -> Codes:
     return SPACE.sample_codes(np.random.default_rng(0), n)
 
 
-def test_it_computes_what_torch_does(file: Path) -> None:
+def test_predictions_are_those_of_torch(file: Path) -> None:
     codes = random_codes(700)  # more than are evaluated at once
     with torch.inference_mode():
         expected = network()(inputs(codes))[:, 0].numpy()
@@ -89,12 +89,12 @@ def test_codes_without_an_input_are_refused(file: Path, column: int, value: int)
 
 
 @pytest.mark.parametrize("name", ["ofa-mbv3-w1.0", "ofa-mbv3-w1.2"])
-def test_it_is_for_ofas_mobilenets(file: Path, name: str) -> None:
+def test_ofas_mobilenet_spaces_are_accepted(file: Path, name: str) -> None:
     open_accuracy(f"ofa:{file}").check_space(SearchSpace.load(name))
 
 
 @pytest.mark.parametrize("name", ["tiny", "ofa-proxyless-w1.3", "ofa-resnet50d"])
-def test_it_is_for_no_other_space(file: Path, name: str) -> None:
+def test_other_spaces_are_refused(file: Path, name: str) -> None:
     with pytest.raises(InputError, match=rf"the search is in {name}; fit one"):
         open_accuracy(f"ofa:{file}").check_space(SearchSpace.load(name))
 
@@ -215,7 +215,7 @@ def test_against_measured_imagenet_accuracies(shared_data: Path) -> None:
     assert tau == pytest.approx(0.771, abs=0.005)
 
 
-def test_the_published_file_computes_what_torch_does(shared_data: Path) -> None:
+def test_predictions_of_the_published_file_are_those_of_torch(shared_data: Path) -> None:
     path = shared_data / "ofa_mbv3_acc_predictor.pth"
     published = network()
     published.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))

@@ -1,4 +1,4 @@
-"""`supernet.accuracy.store`: what survives, what is dropped, what is refused."""
+"""`supernet.accuracy.store`: stored scores, damaged lines and refused files."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -115,7 +115,7 @@ def test_two_stores_cannot_write_at_once(path: Path) -> None:
         EvaluationStore.open(path, CONDITIONS)
 
 
-def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+def test_an_unwritable_path_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="cannot write"):
         EvaluationStore.open(tmp_path / "absent" / "n.jsonl", CONDITIONS)
     with pytest.raises(FileError, match="cannot open"):

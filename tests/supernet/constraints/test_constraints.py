@@ -1,4 +1,4 @@
-"""Limits: what is counted of a code, and latencies with a margin for what is not known."""
+"""Limits: costs of codes, and latencies with a margin for their uncertainty."""
 
 from dataclasses import replace
 
@@ -181,7 +181,7 @@ def test_a_predictor_of_another_space_is_refused_by_the_blocks_that_it_knows() -
         latency(SPACE, knowing(1, 2, 3, 4, 5), max_ms=20)
 
 
-def test_networks_with_a_block_that_is_guessed_are_beyond_the_limit() -> None:
+def test_networks_with_an_extrapolated_block_exceed_the_limit() -> None:
     used = {block for net in NETWORKS for block in net if block.kernel == 7}
     known = {block: (1.0, 1.0) for block in SPACE.unique_blocks() if block.kernel != 7}
 

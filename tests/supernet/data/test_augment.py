@@ -1,4 +1,4 @@
-"""`supernet.data.augment`: what is drawn, from the seed alone."""
+"""`supernet.data.augment`: crops and jitter, determined by the seed."""
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ def test_half_the_images_are_mirrored() -> None:
     assert not any(view.flip for view in views(40, 30, Augmentation(flip=0)))
 
 
-def test_where_no_crop_fits_it_is_the_largest_middle_part() -> None:
+def test_the_largest_centre_crop_is_used_where_no_crop_fits() -> None:
     whole = Augmentation(scale=(1.0, 1.0), flip=0)
 
     wide = whole.view(400, 100, seed=SEED, index=0)
@@ -53,7 +53,7 @@ def test_where_no_crop_fits_it_is_the_largest_middle_part() -> None:
     assert whole.view(90, 400, seed=SEED, index=0) == View(0, 140, 90, 260)
 
 
-def test_a_view_comes_from_seed_and_place() -> None:
+def test_a_view_depends_only_on_seed_and_index() -> None:
     view = OFA.view(40, 30, seed=SEED, index=2)
 
     assert OFA.view(40, 30, seed=SEED, index=2) == view
@@ -87,7 +87,7 @@ def test_saturation_is_the_distance_from_grey() -> None:
     assert torch.allclose(jittered[:, 0], grey + factors * (0.4 - grey), atol=1e-3)
 
 
-def test_jitter_stays_within_what_bytes_hold_and_grey_images_are_taken() -> None:
+def test_jitter_stays_within_0_to_255_and_accepts_grey_images() -> None:
     ends = torch.tensor([0.0, 1.0])[:, None, None, None].expand(2, 1, 2, 2)
 
     jittered = OFA.jitter(ends, seed=SEED, indices=torch.arange(2))
@@ -96,7 +96,7 @@ def test_jitter_stays_within_what_bytes_hold_and_grey_images_are_taken() -> None
     assert float(jittered.max()) <= 1
 
 
-def test_jitter_follows_the_place_whatever_else_is_there() -> None:
+def test_jitter_depends_on_the_index_and_not_on_the_batch() -> None:
     images = torch.rand((5, 3, 2, 2), generator=torch.Generator().manual_seed(0))
 
     whole = OFA.jitter(images, seed=SEED, indices=torch.arange(5))

@@ -71,7 +71,7 @@ def test_names_of_folders(tmp_path: Path) -> None:
     assert data.train_source.class_names == CLASSES
 
 
-def test_one_line() -> None:
+def test_class_names_are_formatted_in_one_line() -> None:
     assert [one_line(name) for name in ODD] == [
         "disc", "two\\nlines", "<b>&|`", "ünï ±", "\\x20", "-", "a\\u2028b", "x" * 200, "\\", "9",
     ]  # fmt: skip
@@ -79,14 +79,16 @@ def test_one_line() -> None:
 
 
 @pytest.mark.parametrize("names", [ODD, ()])
-def test_they_are_kept_in_checkpoints_and_networks(names: tuple[str, ...], tmp_path: Path) -> None:
+def test_class_names_are_stored_in_checkpoints_and_networks(
+    names: tuple[str, ...], tmp_path: Path
+) -> None:
     save_checkpoint(tmp_path / "net.safetensors", checkpoint(names))
     assert load_checkpoint(tmp_path / "net.safetensors").class_names == names
     save_network(tmp_path / "cut.safetensors", cut(names))
     assert load_network(tmp_path / "cut.safetensors").class_names == names
 
 
-def test_files_from_before_names_still_load(tmp_path: Path) -> None:
+def test_files_without_class_names_still_load(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "net.safetensors", checkpoint(TINY_NAMES))
     save_network(tmp_path / "cut.safetensors", cut(TINY_NAMES))
     for name, kind in (("net", WHAT), ("cut", "sub-network")):

@@ -46,7 +46,7 @@ def test_parts_and_classes_come_from_the_folders(shared: Path) -> None:
         assert part.path(1).is_file()
 
 
-def test_the_parts_are_what_commands_ask_for(shared: Path) -> None:
+def test_commands_get_the_requested_parts(shared: Path) -> None:
     parts: DataParts = get_dataset(str(shared), size=32)
     source: Source = parts.train_source
 

@@ -79,7 +79,7 @@ def test_a_stream_begun_later_gives_the_same_batches(shared: Path) -> None:
     assert not torch.equal(whole[0].images, whole[2].images)
 
 
-def test_an_image_differs_each_time_it_is_drawn(shared: Path) -> None:
+def test_an_image_is_augmented_differently_each_time(shared: Path) -> None:
     (first, second) = read(
         shared,
         [BatchRequest(images=np.arange(4), resolution=16, seed=(0, epoch)) for epoch in range(2)],
@@ -143,7 +143,9 @@ def middle(source: FolderSource, image: int, size: int) -> torch.Tensor:
     return (floats - mean[:, None, None]) / spread[:, None, None]
 
 
-def test_evaluation_reads_only_what_is_drawn(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_evaluation_reads_only_the_drawn_images(
+    shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     validation = open_folder(shared, size=32, workers=1).validation
     names: list[str] = []
 

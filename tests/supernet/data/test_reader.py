@@ -1,4 +1,4 @@
-"""Images of a folder that cannot be read: left out, counted, named, and at last an error."""
+"""Images of a folder that cannot be read: omitted, counted and named; too many are an error."""
 
 import os
 import shutil
@@ -56,7 +56,7 @@ def test_a_broken_image_is_left_out_counted_and_named(folder: Path) -> None:
     assert str(parts.broken()[0]) == f"{path}: it is not an image"
 
 
-def test_calibration_goes_on_past_broken_images(folder: Path) -> None:
+def test_calibration_skips_broken_images(folder: Path) -> None:
     parts = open_folder(folder, workers=2)
     before = parts.train_source.calibration(6, 16)
     damage(parts, [0, 2])
@@ -78,7 +78,7 @@ def test_evaluation_leaves_broken_images_out(folder: Path) -> None:
     assert [broken.reason for broken in parts.broken()] == ["it is empty"]
 
 
-def test_a_piece_of_which_nothing_can_be_read_is_left_out(folder: Path) -> None:
+def test_a_chunk_without_readable_images_is_omitted(folder: Path) -> None:
     parts = open_folder(folder, size=16, workers=1)
     parts.test.reader.files.path(11).write_bytes(b"")
 
@@ -107,7 +107,7 @@ def test_a_batch_wholly_broken_is_an_error(folder: Path) -> None:
         list(parts.train_source.stream([want]))
 
 
-def test_a_class_of_which_nothing_can_be_read_is_an_error(folder: Path) -> None:
+def test_a_class_without_readable_images_is_an_error(folder: Path) -> None:
     parts = open_folder(folder, workers=1)
     labels = parts.train_source.reader.files.labels
     (lost,), (others,) = np.nonzero(labels == 1), np.nonzero(labels != 1)
@@ -126,7 +126,7 @@ def test_a_class_of_which_nothing_can_be_read_is_an_error(folder: Path) -> None:
         next(stream)
 
 
-def test_a_small_class_in_evaluation_may_be_lost(folder: Path) -> None:
+def test_evaluation_may_lose_a_small_class(folder: Path) -> None:
     parts = open_folder(folder, size=16, workers=1)
     for path in (folder / "val" / CLASSES[2]).iterdir():
         path.write_bytes(b"")
@@ -147,7 +147,7 @@ def test_pipes_and_folders_named_as_images_are_reported_and_never_opened(folder:
     assert len(parts.train_source) + len(parts.validation) == 60
 
 
-def test_names_that_are_no_text(folder: Path) -> None:
+def test_file_names_that_are_not_utf_8(folder: Path) -> None:
     name = os.fsdecode(b"train/zz/\xff\xfe.jpg")
     (folder / name).write_bytes(b"")
 
@@ -163,7 +163,7 @@ def test_names_that_are_no_text(folder: Path) -> None:
     assert str(broken).encode().endswith(rb"\udcff\udcfe.jpg: it is empty")
 
 
-def test_a_reader_skips_kinds_alike_for_grey(folder: Path) -> None:
+def test_a_reader_skips_the_same_images_for_grey(folder: Path) -> None:
     path = folder / "train" / CLASSES[0] / "0.JPEG"
     Image.new("RGBA", (8, 8), (255, 0, 0, 255)).save(path, "PNG")
     files = list_folder(folder, seed=0).train

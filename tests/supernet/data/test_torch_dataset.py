@@ -1,4 +1,4 @@
-"""`supernet.data.torch_dataset`: one's own torch Datasets as the parts of a data set."""
+"""`supernet.data.torch_dataset`: torch Datasets of the user as the parts of a data set."""
 
 import doctest
 import random

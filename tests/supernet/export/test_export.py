@@ -62,7 +62,7 @@ def network() -> nn.Sequential:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_file_computes_what_torch_computes(
+def test_the_outputs_of_a_file_are_those_of_torch(
     name: str, network: nn.Sequential, tmp_path: Path
 ) -> None:
     import torch
@@ -80,7 +80,7 @@ def test_a_file_computes_what_torch_computes(
     assert card.largest_difference <= TOLERANCE
 
 
-def test_the_card_says_what_the_file_is(network: nn.Sequential, tmp_path: Path) -> None:
+def test_the_card_describes_the_file(network: nn.Sequential, tmp_path: Path) -> None:
     out = tmp_path / "net.onnx"
     card = export(cut_of(network), ExportSpec(backend=get_backend("onnx")), out)
 
@@ -97,7 +97,7 @@ def test_the_card_says_what_the_file_is(network: nn.Sequential, tmp_path: Path) 
     assert stored["provenance"]["checkpoint"] == "net.pt"
 
 
-def test_a_network_in_training_is_exported_as_it_infers_and_trains_on(tmp_path: Path) -> None:
+def test_exporting_uses_evaluation_mode_and_leaves_the_network_in_training(tmp_path: Path) -> None:
     network = network_with_statistics().train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
 
@@ -146,7 +146,7 @@ class Off:
 
 
 @pytest.mark.parametrize("off", [0.5, float("nan")])
-def test_a_file_that_computes_something_else_is_not_written(
+def test_a_file_with_different_outputs_is_not_written(
     off: float, network: nn.Sequential, tmp_path: Path
 ) -> None:
     backend = OffBackend(get_backend("torch"), off)
@@ -197,7 +197,9 @@ def test_a_card_of_an_earlier_version_is_read(network: nn.Sequential, tmp_path: 
         ('{"format": "ofabench-card-1"}', "net.onnx.json is a damaged card ('blocks')"),
     ],
 )
-def test_a_card_of_another_kind_is_one_line(card: str, message: str, tmp_path: Path) -> None:
+def test_a_card_of_another_kind_is_refused_in_one_line(
+    card: str, message: str, tmp_path: Path
+) -> None:
     (tmp_path / "net.onnx").write_bytes(b"x")
     (tmp_path / "net.onnx.json").write_text(card)
 
@@ -206,7 +208,9 @@ def test_a_card_of_another_kind_is_one_line(card: str, message: str, tmp_path: P
     assert "ofabench export" in str(raised.value)
 
 
-def test_damaged_numbers_of_a_card_are_one_line(network: nn.Sequential, tmp_path: Path) -> None:
+def test_a_card_with_damaged_numbers_is_refused_in_one_line(
+    network: nn.Sequential, tmp_path: Path
+) -> None:
     card = export(cut_of(network), ExportSpec(backend=get_backend("torch")), tmp_path / "net.pt")
     damaged = {**card.to_json(), "size_bytes": float("inf")}
     (tmp_path / "net.pt.json").write_text(json.dumps(damaged))
@@ -215,7 +219,7 @@ def test_damaged_numbers_of_a_card_are_one_line(network: nn.Sequential, tmp_path
         read_exported(tmp_path / "net.pt")
 
 
-def test_a_model_without_a_card_says_what_a_card_is(tmp_path: Path) -> None:
+def test_a_model_without_a_card_is_refused_with_an_explanation(tmp_path: Path) -> None:
     (tmp_path / "net.onnx").write_bytes(b"x")
 
     with pytest.raises(FileError) as raised:

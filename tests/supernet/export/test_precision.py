@@ -1,4 +1,4 @@
-"""Files of float16 and int8: what they hold, how near torch they stay, and what is refused."""
+"""Files of float16 and int8: contents, difference from torch, and refused input."""
 
 from collections import Counter
 from functools import cache
@@ -162,14 +162,14 @@ def test_a_float16_onnx_file_takes_and_gives_float32() -> None:
     assert {value.type.tensor_type.elem_type for value in ends} == {onnx.TensorProto.FLOAT}
 
 
-def test_nothing_of_the_converters_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
+def test_converters_print_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     for name, precision in CONVERTED:
         convert(plain(name), name, precision, images(2, seed=1))
 
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_card_says_what_calibrated_it() -> None:
+def test_a_card_names_the_calibration_data() -> None:
     form = ExportSpec(
         backend=get_backend("onnx"),
         precision="int8",

@@ -88,7 +88,7 @@ def test_the_first_files_are_read() -> None:
     ]
 
 
-def test_a_block_that_is_its_shortcut_alone_is_none() -> None:
+def test_a_block_with_only_a_shortcut_is_omitted() -> None:
     for absent in (None, {"name": "ZeroLayer"}):
         config = older()
         config["blocks"][1]["mobile_inverted_conv"] = absent
@@ -97,7 +97,7 @@ def test_a_block_that_is_its_shortcut_alone_is_none() -> None:
 
 
 @pytest.mark.parametrize("name", SPACES)
-def test_networks_of_a_space_there_and_back(name: str, tmp_path: Path) -> None:
+def test_networks_of_a_space_round_trip(name: str, tmp_path: Path) -> None:
     space = SPACES[name]
     archs = space.sample(np.random.default_rng(12), 50)
     path = tmp_path / "networks.json"
@@ -112,7 +112,7 @@ def test_networks_of_a_space_there_and_back(name: str, tmp_path: Path) -> None:
         assert (member.space, member.arch) == (name, arch)
 
 
-def test_what_a_written_network_says() -> None:
+def test_fields_of_a_written_network() -> None:
     config = net_config(SPACES["ofa-mbv3-w1.0"].blocks(SPACES["ofa-mbv3-w1.0"].largest()))
 
     names = ("name", "bn", "first_conv", "blocks", "final_expand_layer", "feature_mix_layer")

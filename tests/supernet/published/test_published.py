@@ -35,7 +35,7 @@ def written(tmp_path: Path, *networks: Any) -> Path:
 
 
 @pytest.mark.parametrize("at", range(5))
-def test_a_published_network_counts_what_it_should(at: int) -> None:
+def test_a_published_network_has_the_published_macs_and_parameters(at: int) -> None:
     entry, network = entries()[at], read_networks(FIXTURE, SPACES)[at]
 
     assert network.name == entry["name"]
@@ -101,7 +101,7 @@ def test_a_part_of_a_network_is_no_member(cut: slice) -> None:
     assert find_arch(space, space.max_blocks()[cut]) is None
 
 
-def test_a_depth_that_is_no_choice_makes_no_member() -> None:
+def test_a_network_with_an_unavailable_depth_is_no_member() -> None:
     space = BY_NAME["ofa-mbv3-w1.0"]
     walk = space.walk(space.smallest())
     shallow = [spec for unit, spec in walk if unit != "s3.b1"]  # depth 1, the space has 2 to 4

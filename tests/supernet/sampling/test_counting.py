@@ -1,4 +1,4 @@
-"""Costs taken apart, and networks counted: beside lists of every network of a small space."""
+"""Additive costs and counts of networks, compared with lists of all networks of a small space."""
 
 from dataclasses import replace
 

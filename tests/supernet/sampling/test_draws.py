@@ -111,7 +111,7 @@ def test_a_sandwich_has_the_largest_then_the_smallest_of_the_steps_resolution() 
     assert draws.describe() == "sandwich: the largest, the smallest, the rest drawn"
 
 
-def test_a_sandwich_within_limits_leaves_out_a_smallest_that_is_not() -> None:
+def test_a_sandwich_omits_a_smallest_network_beyond_the_limits() -> None:
     costs = uneven_ms(MOBILE)  # kernels of 5 are faster, so the smallest is not the fastest
     every = Everything.of(MOBILE.layout).codes
     at_12 = np.sort(costs(every[every[:, 0] == 12]))

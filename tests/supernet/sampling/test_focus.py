@@ -37,7 +37,7 @@ def learnt(epochs: int = 1, seed: int = 0, noise: float = 0.0) -> LossEstimate:
     return estimate
 
 
-def test_differences_within_steps_are_learnt_whatever_the_batches_lose() -> None:
+def test_differences_within_steps_are_learnt_independently_of_the_batch_loss() -> None:
     codes = UNIFORM.plan(np.random.default_rng(9), 1, 300)[0]
 
     predicted = learnt().predict(codes)
@@ -122,7 +122,7 @@ def test_before_anything_is_learnt_the_draws_are_left_alone() -> None:
 
 
 @pytest.mark.parametrize(("how", "sign"), [("best-up", -1), ("worst-up", 1)])
-def test_the_best_or_the_worst_of_like_cost_is_trained(how: str, sign: int) -> None:
+def test_the_best_or_the_worst_network_of_similar_cost_is_trained(how: str, sign: int) -> None:
     plain = UNIFORM.plan(np.random.default_rng(0), 600, 4).reshape(2400, -1)
     draws = FocusedDraws(draws=UNIFORM, estimate=learnt(), costs=MACS, how=how, candidates=5)
 
@@ -168,7 +168,7 @@ def test_winners_by_hand() -> None:
     assert sorted(worst.tolist()) == sorted(codes[[2, 0]].tolist())
 
 
-def test_one_line_says_how_networks_are_chosen() -> None:
+def test_describe_names_the_selection_in_one_line() -> None:
     draws = FocusedDraws(draws=UNIFORM, estimate=LossEstimate.empty(TINY.layout), costs=MACS)
 
     assert draws.describe() == "best-up: the best of 3 of similar cost, by training losses"

@@ -1,4 +1,4 @@
-"""`LimitedDraws` beside lists of every network: the exact distribution, and what nobody meets."""
+"""`LimitedDraws` beside lists of every network: the exact distribution, and infeasible limits."""
 
 import numpy as np
 import pytest
@@ -211,7 +211,7 @@ def test_limits_that_exclude_one_another_are_named_together() -> None:
         LimitedDraws.of(MOBILE.layout, limits)
 
 
-def test_one_line_says_how_networks_are_drawn() -> None:
+def test_describe_names_the_sampler_in_one_line() -> None:
     costs = uneven_ms(MOBILE)
     all_of_them = float(costs(Everything.of(MOBILE.layout).codes).max())
 

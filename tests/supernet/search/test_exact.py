@@ -1,4 +1,4 @@
-"""The exact best of a sum, against trying every network and against integer programming."""
+"""Exact search of sums, compared with exhaustive search and integer programming."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ def grid_of(name: str) -> Grid:
 
 @dataclass
 class Program:
-    """Integer program of one resolution: a row of binaries, and what must hold of them."""
+    """Integer program of one resolution: binary variables and their constraints."""
 
     shares: list[list[float]] = field(default_factory=list)  # by variable: value, costs
     rows: list[tuple[dict[int, float], float]] = field(default_factory=list)  # sums that equal

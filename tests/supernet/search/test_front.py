@@ -53,7 +53,7 @@ def problem_of(space: SearchSpace, n: int, *limits: Constraint) -> Problem:
 
 
 def true_front(problem: Problem) -> set[tuple[float, ...]]:
-    """Costs and accuracies of all that nothing within the limits is better than, by comparing."""
+    """Return costs and accuracies of all non-dominated networks within the limits."""
     scored = problem.score(CODES[problem.space.name])
     scored = scored.take(scored.excess == 0)
     figures = np.column_stack([scored.objectives, -scored.accuracy])
@@ -181,7 +181,7 @@ def test_networks_that_cannot_run_are_on_no_front() -> None:
 
 
 def test_a_cost_that_is_no_sum_has_a_front_too() -> None:
-    """Nothing guides there: mutants and children must do."""
+    """Without an additive cost the front comes from mutation and crossover."""
     peak = Objective(name="peak", costs=peak_memory(MOBILE.choices), unit="bytes")
     problem = Problem(space=MOBILE, accuracy=accuracy, objectives=(peak,))
 

@@ -86,7 +86,7 @@ def test_the_relaxation_is_the_best_of_all_networks_at_these_prices(name: str, l
 
 @pytest.mark.parametrize("name", SPACES)
 @pytest.mark.parametrize(("seed", "tightness"), [(0, 0.01), (1, 0.01), (2, 0.3), (3, 0.3)])
-def test_under_one_limit_the_bound_is_the_lowest_there_is(
+def test_the_bound_under_one_limit_is_the_lowest_possible(
     name: str, seed: int, tightness: float
 ) -> None:
     problem = problem_of(name, 1, seed, tightness)
@@ -109,7 +109,7 @@ def test_without_a_limit_that_binds_nothing_has_a_price() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_steps_lower_the_bound_of_two_limits_and_it_still_holds(seed: int) -> None:
+def test_descent_lowers_the_bound_of_two_limits_and_it_remains_valid(seed: int) -> None:
     problem = problem_of("mobile", 2, seed, tightness=0.3)
     relaxed = least_bound(problem)
     codes, grid = CODES["mobile"], problem.grid
@@ -126,7 +126,7 @@ def test_steps_lower_the_bound_of_two_limits_and_it_still_holds(seed: int) -> No
         assert own.bound[0] <= relaxed.bound[place] + 1e-12
 
 
-def test_a_problem_repeated_has_each_resolution_so_often_in_a_row() -> None:
+def test_a_repeated_problem_has_each_resolution_consecutively() -> None:
     problem = problem_of("mobile", 1, seed=0)
 
     many = repeated(problem, 3)
@@ -228,7 +228,7 @@ def test_the_requested_number_of_distinct_networks_is_returned() -> None:
 
 
 @pytest.mark.parametrize(("most", "exact"), [(2, False), (4, False), (8, True)])
-def test_a_search_that_was_cut_short_does_not_claim_to_be_exact(most: int, exact: bool) -> None:
+def test_a_truncated_search_is_not_reported_as_exact(most: int, exact: bool) -> None:
     problem = problem_of("resnet", 2, seed=0, tightness=0.3)
     full, cut = best_of_sum(problem), best_of_sum(problem, effort=SearchEffort(most=most))
 
@@ -253,7 +253,7 @@ def test_under_one_limit_only_dominated_networks_are_dropped(name: str) -> None:
     assert least.values[0] == full.values[0]
 
 
-def test_resolutions_that_are_left_out_make_it_inexact() -> None:
+def test_omitted_resolutions_make_the_result_inexact() -> None:
     grid = grid_of("mobile")
     rng = np.random.default_rng(0)
     cost = random_parts(grid, rng)

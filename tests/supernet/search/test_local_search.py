@@ -189,7 +189,7 @@ def test_a_climb_ends_where_nothing_is_within_the_limits() -> None:
 
 
 @pytest.mark.parametrize("space", [MOBILE, RESNET], ids=lambda space: space.name)
-def test_clashing_limits_name_what_binds(space: SearchSpace) -> None:
+def test_conflicting_limits_are_named(space: SearchSpace) -> None:
     """Each can be met, but the fastest network needs more parameters, and the other way round."""
     least = float(params(space.choices)(Everything.of(space.layout).codes).min())
     less = SummedCost(space.choices, lambda block: 50.0 - block.params / least)

@@ -1,4 +1,4 @@
-"""`supernet.search` on a space small enough to try every network, and on limits nothing meets."""
+"""`supernet.search` on a space small enough to try every network, and under infeasible limits."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -196,7 +196,7 @@ def test_the_same_seed_gives_the_same_result_and_history() -> None:
     assert run(5) == run(5)
 
 
-def test_the_budget_is_kept_and_the_history_counts_it() -> None:
+def test_the_budget_is_respected_and_counted_in_the_history() -> None:
     plan = SearchPlan(strategy=Evolution(population=8), budget=Budget(evaluations=10))
 
     result = search(SPACE, toy_accuracy, [], seed=2, plan=plan)

@@ -1,4 +1,4 @@
-"""The selection effect: a search prefers what is predicted too low, by so much."""
+"""The selection effect: a search prefers networks that are predicted too fast."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ def deep(codes: Codes) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
 
 
 def effect(spread: float, limit_ms: float) -> tuple[float, ...]:
-    """Of a predictor with this spread, under a limit."""
+    """Return mean and draws of the effect for a predictor with this spread, under a limit."""
     predictor = predictor_of("tiny", TARGET, spread=spread)
     limit = latency(SPACE, predictor, limit_ms)
     selection = selection_effect(SPACE, deep, limit, [], predictor, seed=0)

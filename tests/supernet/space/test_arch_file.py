@@ -50,7 +50,7 @@ def archs(text: str, space: SearchSpace | None = W10) -> list[ArchConfig]:
         json.dumps({"arch": OURS, "format": "ofabench-search-1"}),
     ],
 )
-def test_one_network_in_many_ways(text: str) -> None:
+def test_formats_of_a_single_network(text: str) -> None:
     assert archs(text) == [W10.smallest(128)]
 
 
@@ -67,7 +67,7 @@ def test_one_network_in_many_ways(text: str) -> None:
         json.dumps({**OURS}) + "\n" + json.dumps({**OFA, "r": 160}),
     ],
 )
-def test_many_networks_in_many_ways(text: str) -> None:
+def test_formats_of_several_networks(text: str) -> None:
     assert archs(text) == [W10.smallest(128), W10.smallest(160)]
 
 
@@ -78,7 +78,7 @@ def test_a_line_that_names_its_space_is_of_that_one() -> None:
     assert find_network(network, None)[0] == W12
 
 
-def test_the_only_shipped_space_that_has_it_is_found() -> None:
+def test_the_only_shipped_space_with_the_network_is_chosen() -> None:
     text = json.dumps({"d": 1, "e": 0.25, "w": 1, "image_size": 224})
     (network,) = parse_networks(text, "a.jsonl")
     assert find_network(network, None)[0] == RESNET
@@ -141,7 +141,7 @@ VALUES = st.recursive(
 
 @settings(deadline=None)
 @given(fields=st.fixed_dictionaries({}, optional=dict.fromkeys(["ks", "e", "d", "r", "w"], VALUES)))
-def test_any_values_are_a_network_or_one_line(fields: dict[str, Any]) -> None:
+def test_any_values_are_a_network_or_refused_in_one_line(fields: dict[str, Any]) -> None:
     for space in (W10, RESNET):
         for text in (json.dumps({**OFA, **fields}), str({**OFA, **fields}), json.dumps(fields)):
             with contextlib.suppress(InputError):

@@ -65,7 +65,7 @@ def test_fractions_are_stored_in_hundredths() -> None:
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=20)
 @given(seed=seeds)
-def test_samples_are_canonical_and_come_back(name: str, seed: int) -> None:
+def test_drawn_networks_are_canonical_and_round_trip(name: str, seed: int) -> None:
     codes, _ = sampled(name, seed)
 
     assert is_of(SPACES[name], codes)
@@ -201,7 +201,7 @@ def test_a_networks_table_round_trips(seed: int) -> None:
     assert TINY.from_frame(frame) == archs
 
 
-def test_a_table_that_fills_absent_blocks_is_read_as_if_it_did_not() -> None:
+def test_values_of_absent_blocks_in_a_table_are_ignored() -> None:
     frame = TINY.to_frame([TINY.smallest()])
     assert frame.loc[0, "ks1"] == 0
 

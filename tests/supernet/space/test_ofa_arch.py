@@ -48,7 +48,7 @@ PLAIN: dict[str, Any] = {"ks": KS, "e": E, "d": D, "r": [224]}
     ],
     ids=str,
 )
-def test_one_mobilenet_in_many_ways(change: dict[str, Any]) -> None:
+def test_formats_of_a_mobilenet(change: dict[str, Any]) -> None:
     fields = {**PLAIN, **change}
 
     assert is_ofa_arch(fields)

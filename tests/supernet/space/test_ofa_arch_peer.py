@@ -36,7 +36,7 @@ GIVEN: dict[str, list[dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("name", OFA_SPACES)
-def test_what_ofa_prints_is_what_it_runs(name: str, tmp_path: Path) -> None:
+def test_networks_printed_by_ofa_are_those_that_it_runs(name: str, tmp_path: Path) -> None:
     try:
         peer = ensure_peer()
     except NoPeerError as why:

@@ -177,7 +177,7 @@ def test_widths_are_multiples_near_the_requested_width(value: float, divisor: in
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=30)
 @given(seed=st.integers(0, 2**32))
-def test_a_line_of_an_archs_file_comes_back_equal(name: str, seed: int) -> None:
+def test_a_line_of_an_archs_file_round_trips(name: str, seed: int) -> None:
     space = SPACES[name]
     (arch,) = space.sample(rng(seed), 1)
 

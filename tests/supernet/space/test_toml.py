@@ -69,7 +69,7 @@ expands = [0.25, 0.5]
 """
 
 
-def test_a_space_of_the_users_is_what_its_file_says(tmp_path: Path) -> None:
+def test_a_user_space_is_read_from_its_file(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(MBCONV)
 
@@ -91,7 +91,7 @@ def test_a_space_of_the_users_is_what_its_file_says(tmp_path: Path) -> None:
     assert SearchSpace.from_toml(space.text) == space
 
 
-def test_a_resnet_of_the_users_is_what_its_text_says() -> None:
+def test_a_user_resnet_is_read_from_its_text() -> None:
     space = SearchSpace.from_toml(RESNET)
 
     assert space.count() == 2**3 * (2 + 4)  # widths of stem inside, stem and stage; two depths
@@ -189,7 +189,7 @@ def test_an_unknown_space_names_the_known_ones() -> None:
         SearchSpace.load("ofa")
 
 
-def test_a_file_that_is_missing_or_binary_is_one_line(tmp_path: Path) -> None:
+def test_a_missing_or_binary_file_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"cannot read .*nowhere\.toml"):
         SearchSpace.load(tmp_path / "nowhere.toml")
     binary = tmp_path / "b.toml"
@@ -246,7 +246,7 @@ def test_an_unknown_key_is_named_with_the_nearest(old: str, new: str, message: s
 
 
 @pytest.mark.parametrize(("family", "text"), [("mbconv", MBCONV), ("resnet", RESNET)])
-def test_the_reference_has_just_the_keys_that_are_read(family: str, text: str) -> None:
+def test_the_reference_lists_exactly_the_keys_that_are_read(family: str, text: str) -> None:
     """Required keys are missed, others are not, and each is accepted with a value of its kind."""
     values: dict[str, object] = {
         "norm_eps": 1e-3, "divisor": 4, "width_multiplier": 0.5, "kernel": 5, "stride": 2,

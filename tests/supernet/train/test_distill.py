@@ -53,7 +53,7 @@ class Scores:
 
 
 def network() -> nn.Sequential:
-    """Two numbers through, and dropout: what a teacher says must not be left to chance."""
+    """Two numbers through, and dropout: a teacher's labels must be deterministic."""
     keep = nn.Linear(2, 2)
     with torch.no_grad():
         keep.weight.copy_(torch.eye(2))
@@ -88,7 +88,7 @@ def test_the_teacher_labels_varying_images_as_the_student_sees_them() -> None:
     assert not labels.requires_grad
 
 
-def test_a_teacher_learns_nothing_and_leaves_nothing_to_chance() -> None:
+def test_a_teacher_is_frozen_and_deterministic() -> None:
     taught = network()
 
     Teacher(taught, Scores(1, repeats=False), resolution=8)

@@ -116,7 +116,9 @@ def test_a_killed_training_resumes_from_its_last_checkpoint(
     assert_same_training(out, undisturbed)
 
 
-def test_sigterm_saves_and_ends(undisturbed: Path, tmp_path: Path) -> None:
+def test_sigterm_saves_a_checkpoint_and_ends_the_training(
+    undisturbed: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "net.safetensors"
     child = subprocess.Popen(
         alone(str(out)), cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True

@@ -1,4 +1,4 @@
-"""Training on one's own torch Dataset: it learns, is resumed, refuses other data, is judged."""
+"""Training on a torch Dataset of the user: learning, resuming, evaluation, refused data."""
 
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,7 @@ def accuracies(parts: DataParts, out: Path) -> list[float]:
 
 
 @pytest.mark.parametrize("varies", [False, True])
-def test_a_training_learns_is_resumed_and_is_judged(tmp_path: Path, varies: bool) -> None:
+def test_a_training_learns_resumes_and_is_evaluated(tmp_path: Path, varies: bool) -> None:
     kind = Flipped if varies else TensorDataset
 
     def parts() -> DataParts:

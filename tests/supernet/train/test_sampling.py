@@ -45,7 +45,7 @@ def recipe() -> Recipe:
 
 
 class Watch:
-    """Writes down which networks are trained in which phase."""
+    """Records the networks that each phase trains."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.seen: dict[str, list[list[ArchConfig]]] = {}

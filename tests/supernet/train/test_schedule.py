@@ -1,4 +1,4 @@
-"""`supernet.train.schedule` and `sampling`: what phases allow, figured by hand."""
+"""`supernet.train.schedule` and `sampling`: choices that phases allow, by hand."""
 
 import math
 from dataclasses import replace
@@ -131,7 +131,7 @@ def test_hidden_widths_are_those_of_the_allowed_expansions(tiny: SearchSpace) ->
     assert every["s1.b0"][0] == smallest["s1.b0"].mid_channels
 
 
-def test_a_phase_that_allows_more_than_there_is_is_refused(tiny: SearchSpace) -> None:
+def test_a_phase_that_allows_more_choices_than_the_space_is_refused(tiny: SearchSpace) -> None:
     with pytest.raises(InputError, match="allows 9 kernels, the space has at most"):
         PhaseSpace(tiny, replace(PHASE, kernels=9))
 

@@ -66,7 +66,7 @@ def _many(images: Dataset, times: int) -> Dataset:
     )
 
 
-def test_a_large_part_is_drawn_once_and_a_tiny_one_has_no_accuracy() -> None:
+def test_a_large_part_is_subsampled_once_and_a_tiny_one_has_no_accuracy() -> None:
     images, calls = make_images(), []
 
     def every() -> Dataset:

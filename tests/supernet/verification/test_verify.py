@@ -1,4 +1,4 @@
-"""`verify` on the fake machine, whose every duration can be computed by hand."""
+"""`verify` on the fake machine, with durations computed by hand."""
 
 import json
 from collections.abc import Mapping
@@ -52,7 +52,7 @@ def bench(flaws: SimulatedDisturbances = NO_FLAWS, **other: object) -> Measuring
 
 
 def costs_ms(blocks: tuple[BlockSpec, ...]) -> float:
-    """What the fake machine takes for a network once it is warm."""
+    """Return the warm latency of a network on the fake machine."""
     return FakeModel(random_model(blocks), TARGET).cost_ns / 1e6
 
 
@@ -73,20 +73,20 @@ def exact_ms() -> float:
 
 
 def predictor(then: Mapping[BlockSpec, float] | None = None, **provenance: Any) -> LatencyPredictor:
-    """Knows each block of `then` with its warm latency in ms, and twice that cold."""
+    """Return a predictor of the blocks of `then`: their warm latency in ms, and twice that cold."""
     known = {spec: (ms, 2 * ms) for spec, ms in (then or {}).items()}
     return LatencyPredictor(target=TARGET, provenance=provenance, known=known, models={})
 
 
 def anchored(**provenance: Any) -> LatencyPredictor:
-    """Has the anchors in its drift log, and knows no block."""
+    """Return a predictor without blocks, with the anchor networks in its drift log."""
     session = AnchorSession(started_at="2026-01-01T00:00", ms=tuple(a.ms for a in anchors()))
     log = DriftLog(anchors=anchors(), sessions=(session,))
     return predictor(**provenance, drift=log.to_json())
 
 
 def slower(factor: float, **by_name: float) -> list[Measurement]:
-    """The measurements as of a device that drifted; roles and single anchors may drift apart."""
+    """Return the measurements with drift; roles and single anchors may have other factors."""
 
     def of(workload: Workload) -> float:
         return by_name.get(workload.label.replace(" ", "_"), by_name.get(workload.role, factor))
@@ -291,7 +291,9 @@ def test_estimates_that_disagree_are_not_applied() -> None:
     ("ms", "within", "met"),
     [(2.15, True, True), (2.25, False, False), (1.75, False, True), (2.2, True, True)],
 )
-def test_a_latency_is_judged_by_prediction_and_limit(ms: float, within: bool, met: bool) -> None:
+def test_a_latency_is_compared_with_prediction_and_limit(
+    ms: float, within: bool, met: bool
+) -> None:
     figure = Expected(predicted_ms=2.0, limit_ms=2.2, tolerance=0.11).compare(ms, (ms, ms))
 
     assert (figure.within_tolerance, figure.limit_met) == (within, met)
@@ -338,7 +340,7 @@ def test_a_verification_of_an_older_ofabench_is_read() -> None:
     )
 
 
-def test_with_the_statistic_p90_prediction_and_limit_are_judged_by_it() -> None:
+def test_the_statistic_p90_is_compared_with_prediction_and_limit() -> None:
     """Warm bursts of 1 and 2 ms in each replicate, at half the usual speed; anchors 25 % slower."""
     samples = np.array([[[9.0, 1.0], [9.0, 2.0]]] * 3) * 1e6
     network = replace(
@@ -365,7 +367,7 @@ def test_with_the_statistic_p90_prediction_and_limit_are_judged_by_it() -> None:
 
 
 class WatchedBackend(FakeBackend):
-    """Notes which contents were loaded."""
+    """Backend that records the contents it loads."""
 
     def __init__(self) -> None:
         self.files: list[bytes] = []

@@ -1,4 +1,4 @@
-"""`supernet.weights.channel_order`: sorted channels, and a block that computes what it did."""
+"""`supernet.weights.channel_order`: sorted channels, and unchanged outputs."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ def random_images(spec: BlockSpec) -> Tensor:
 
 
 @pytest.mark.parametrize("spec", [LARGE, replace(LARGE, se=0), BOTTLENECK])
-def test_sorting_channels_leaves_the_whole_block_as_it_was(spec: BlockSpec) -> None:
+def test_sorting_channels_preserves_the_outputs_of_the_block(spec: BlockSpec) -> None:
     block, images = random_block(spec), random_images(spec)
     before, weights = block(images), [p.clone() for p in block.parameters()]
 

@@ -1,4 +1,4 @@
-"""`supernet.weights.elastic`: what a small block takes from the shared one, figured by hand."""
+"""`supernet.weights.elastic`: weights that a small block takes from the shared one, by hand."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""`supernet.weights.import_ofa`: names in OFA's files, and what files are refused for."""
+"""`supernet.weights.import_ofa`: names in OFA's files, and refused files."""
 
 import io
 import pickle

@@ -102,7 +102,7 @@ def test_the_seed_alone_decides_the_first_weights(tiny: SearchSpace) -> None:
     )
 
 
-def test_sorting_leaves_the_largest_network_as_it_was(tiny: SearchSpace) -> None:
+def test_sorting_preserves_the_outputs_of_the_largest_network(tiny: SearchSpace) -> None:
     network = shaken(tiny)
     arch = tiny.largest()
     images = images_of(tiny, arch)
@@ -143,7 +143,7 @@ def test_an_architecture_outside_the_space_is_refused(tiny: SearchSpace) -> None
 
 
 @pytest.mark.parametrize(("name", "eps"), [("tiny", 1e-5), ("ofa-proxyless-w1.3", 1e-3)])
-def test_norms_are_those_that_the_space_says(name: str, eps: float) -> None:
+def test_norms_follow_the_space(name: str, eps: float) -> None:
     space = SearchSpace.load(name)
     network = SuperNet(space)
 

@@ -109,7 +109,7 @@ def test_places_of_a_state_dict(tmp_path: Path, place: str) -> None:
     assert (state.place, state.left_out) == (place, ())
 
 
-def test_places_inside_one_another_and_beside(tmp_path: Path) -> None:
+def test_nested_and_adjacent_places_of_a_state_dict(tmp_path: Path) -> None:
     averaged = {name: tensor + 1 for name, tensor in STATE.items()}
     content = {"model": {"state_dict": STATE, "state_dict_ema": averaged}, "model_ema": averaged}
 
