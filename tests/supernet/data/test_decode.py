@@ -176,7 +176,7 @@ def jpeg() -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("content", "why"),
+    ("content", "expected"),
     [
         (b"", "it is empty"),
         (b"this is text", "it is not an image"),
@@ -187,14 +187,14 @@ def jpeg() -> bytes:
         (png_of(8, 8), "truncated"),
     ],
 )
-def test_unreadable_content_gives_the_reason(content: bytes, why: str, tmp_path: Path) -> None:
+def test_unreadable_content_gives_the_reason(content: bytes, expected: str, tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     path.write_bytes(content)
 
     reason = try_decode(ask(path))
 
     assert isinstance(reason, str)
-    assert why in reason
+    assert expected in reason
     assert str(tmp_path) not in reason
 
 

@@ -59,13 +59,13 @@ def ramps(n: int = 40, side: int = 12, seed: int = 0) -> list[tuple[Tensor, int]
 TWO = Pairs([(plain(10), 0), (plain(20), 1)])
 
 
-def opened(train: Any, **how: Any) -> TorchParts:
-    return open_torch_data(TorchData(train=train, **how), MICRO)
+def opened(train: Any, **options: Any) -> TorchParts:
+    return open_torch_data(TorchData(train=train, **options), MICRO)
 
 
-def whole(train: Any, **how: Any) -> TorchParts:
+def whole(train: Any, **options: Any) -> TorchParts:
     """Opened with other parts given, so that nothing of `train` is held out."""
-    return opened(train, validation=TWO, test=Pairs(TWO.items), **how)
+    return opened(train, validation=TWO, test=Pairs(TWO.items), **options)
 
 
 def test_images_are_normalised_by_the_training_images() -> None:
@@ -157,7 +157,7 @@ def test_a_tenth_is_held_out_for_each_part_that_is_not_given() -> None:
 def test_items_read_when_drawn_are_those_held_in_memory() -> None:
     pairs = Pairs(ramps())
     held, read = opened(pairs), opened(pairs, in_memory=False)
-    wanted = [
+    requests = [
         BatchRequest(images=np.array([5, 0, 30]), resolution=8, seed=(0, 1)),
         BatchRequest(images=np.array([2]), resolution=12, seed=(0, 2)),
     ]
@@ -167,7 +167,7 @@ def test_items_read_when_drawn_are_those_held_in_memory() -> None:
     assert (held.mean, held.spread) == (read.mean, read.spread)
     assert read.train_source.repeats
     for held_batch, read_batch in zip(
-        held.train_source.stream(wanted), read.train_source.stream(wanted), strict=True
+        held.train_source.stream(requests), read.train_source.stream(requests), strict=True
     ):
         assert torch.equal(held_batch.labels, read_batch.labels)
         assert torch.equal(held_batch.index, read_batch.index)
@@ -234,7 +234,7 @@ def test_images_larger_than_the_space_takes_are_judged_at_its_largest_resolution
 
 def test_workers_read_the_same() -> None:
     pairs = Pairs(ramps(), noisy)
-    wanted = [
+    requests = [
         BatchRequest(images=np.array([5, 0, 30]), resolution=8, seed=(0, n)) for n in range(3)
     ]
 
@@ -242,7 +242,7 @@ def test_workers_read_the_same() -> None:
 
     assert alone.name == shared.name
     for batch, shared_batch in zip(
-        alone.train_source.stream(wanted), shared.train_source.stream(wanted), strict=True
+        alone.train_source.stream(requests), shared.train_source.stream(requests), strict=True
     ):
         assert torch.equal(batch.images, shared_batch.images)
 
@@ -416,7 +416,7 @@ def test_other_parts_are_checked_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("how", "message"),
+    ("options", "message"),
     [
         ({"seed": -1}, "seed is -1, expected a whole number from 0"),
         ({"workers": 1.5}, "workers is 1.5, expected a whole number from 0"),
@@ -426,6 +426,6 @@ def test_other_parts_are_checked_too() -> None:
         ({"class_names": [1, 2, 3]}, r"class_names is \[1, 2, 3\], expected a sequence of texts"),
     ],
 )
-def test_options_are_checked(how: dict[str, Any], message: str) -> None:
+def test_options_are_checked(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        TorchData(train=TWO, **how)
+        TorchData(train=TWO, **options)

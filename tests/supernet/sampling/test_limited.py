@@ -146,10 +146,10 @@ def test_draws_respect_a_limit_on_predicted_latency() -> None:
 def test_limits_that_only_together_are_tight_are_met_by_a_walk() -> None:
     space = SearchSpace.load("tiny")
     work = macs(space.choices)
-    middle, most = 3_000_000.0, 1e9
+    middle, total = 3_000_000.0, 1e9
     limits = [
         limit(work, 1.001 * middle, "macs", "MACs"),
-        limit(lambda codes: most - work(codes), most - 0.999 * middle, "idle MACs", "MACs"),
+        limit(lambda codes: total - work(codes), total - 0.999 * middle, "idle MACs", "MACs"),
     ]
 
     draws = LimitedDraws.of(space.layout, limits)

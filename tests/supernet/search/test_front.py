@@ -195,22 +195,22 @@ def test_a_cost_that_is_no_sum_has_a_front_too() -> None:
 
 
 def test_callbacks_receive_the_size_of_the_front() -> None:
-    class Watched:
-        looks: list[SearchProgress] = []  # noqa: RUF012
+    class RecordingCallback:
+        reports: list[SearchProgress] = []  # noqa: RUF012
         closed = 0
 
         def show(self, look: SearchProgress) -> None:
-            self.looks.append(look)
+            self.reports.append(look)
 
         def close(self) -> None:
             self.closed += 1
 
-    watched = Watched()
+    callback = RecordingCallback()
 
-    search_front(problem_of(MOBILE, 1), seed=0, points=5, plan=replace(PLAN, watcher=watched))
+    search_front(problem_of(MOBILE, 1), seed=0, points=5, plan=replace(PLAN, watcher=callback))
 
-    sizes = [look.front for look in watched.looks]
-    assert watched.closed == 1
+    sizes = [report.front for report in callback.reports]
+    assert callback.closed == 1
     assert None not in sizes
     assert sizes[-1] is not None
     assert sizes[-1] >= 10

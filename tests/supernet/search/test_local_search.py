@@ -130,14 +130,14 @@ def test_an_optimum_hidden_by_interactions_is_found(space: SearchSpace, share: f
         return np.asarray(additive(networks) + 0.001 * odd)
 
     cost = uneven_ms(space)
-    most = float(np.quantile(cost(codes), share))
+    max_ms = float(np.quantile(cost(codes), share))
     plan = SearchPlan(
         strategy=Evolution(population=40), budget=Budget(evaluations=1200, patience=60)
     )
 
-    result = search(space, accuracy, [limit(cost, most)], seed=0, plan=plan)
+    result = search(space, accuracy, [limit(cost, max_ms)], seed=0, plan=plan)
 
-    best = float(accuracy(codes[cost(codes) <= most]).max())
+    best = float(accuracy(codes[cost(codes) <= max_ms]).max())
     assert result.accuracy == pytest.approx(best, abs=1e-9)
 
 

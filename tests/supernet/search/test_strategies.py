@@ -54,7 +54,7 @@ class RecordingAccuracy:
 
 
 @dataclass
-class Watched:
+class RecordingCallback:
     """Callback that stores every progress report."""
 
     reports: list[SearchProgress] = field(default_factory=list)
@@ -143,16 +143,16 @@ def test_history_ascends_to_the_result(strategy: Strategy) -> None:
 
 @every_strategy
 def test_a_search_ends_without_improvement(strategy: Strategy) -> None:
-    watched = Watched()
+    callback = RecordingCallback()
     flat = run(
         strategy,
         accuracy=lambda codes: np.full(len(codes), 0.5),
         constraints=[],
-        watcher=watched,
+        watcher=callback,
         budget={"evaluations": 10_000, "patience": 5},
     )
 
-    idle = [report.idle for report in watched.reports]
+    idle = [report.idle for report in callback.reports]
     # The first batch is better than nothing; a tie is no better.
     assert idle == list(range(len(idle)))
     assert idle[-1] == 5
@@ -162,33 +162,33 @@ def test_a_search_ends_without_improvement(strategy: Strategy) -> None:
 
 @every_strategy
 def test_a_search_ends_when_its_seconds_are_over(strategy: Strategy) -> None:
-    ticks, watched = count(), Watched()
+    ticks, callback = count(), RecordingCallback()
 
     result = run(
         strategy,
         constraints=[],
         budget={"seconds": 7.0, "evaluations": 10_000, "patience": 10_000},
         clock=lambda: float(next(ticks)),
-        watcher=watched,
+        watcher=callback,
     )
 
     # The clock is read when the search begins, and twice a batch.
-    assert [report.seconds for report in watched.reports] == [1.0, 3.0, 5.0, 7.0]
-    assert watched.closed == 1
-    assert {report.budget_s for report in watched.reports} == {7.0}
+    assert [report.seconds for report in callback.reports] == [1.0, 3.0, 5.0, 7.0]
+    assert callback.closed == 1
+    assert {report.budget_s for report in callback.reports} == {7.0}
     assert result.ended_by == "seconds"
 
 
 @every_strategy
 def test_callbacks_receive_the_state_of_the_search(strategy: Strategy) -> None:
-    watched = Watched()
+    callback = RecordingCallback()
 
-    result = run(strategy, watcher=watched)
+    result = run(strategy, watcher=callback)
 
-    last = watched.reports[-1]
-    assert watched.closed == 1
-    assert [report.evaluated for report in watched.reports] == sorted(
-        report.evaluated for report in watched.reports
+    last = callback.reports[-1]
+    assert callback.closed == 1
+    assert [report.evaluated for report in callback.reports] == sorted(
+        report.evaluated for report in callback.reports
     )
     assert (last.evaluated, last.accuracy) == (result.evaluated, result.accuracy)
     assert (dict(last.costs), dict(last.limits)) == (result.predictions, result.limits)
@@ -199,12 +199,12 @@ def test_callbacks_receive_the_state_of_the_search(strategy: Strategy) -> None:
 @every_strategy
 @pytest.mark.parametrize("batches", [0, 1, 3])
 def test_callbacks_are_closed_when_a_predictor_fails(strategy: Strategy, batches: int) -> None:
-    watched = Watched()
+    callback = RecordingCallback()
 
     with pytest.raises(InputError, match="out of order"):
-        run(strategy, accuracy=RecordingAccuracy(fails_after=batches), watcher=watched)
+        run(strategy, accuracy=RecordingAccuracy(fails_after=batches), watcher=callback)
 
-    assert (len(watched.reports), watched.closed) == (batches, 1)
+    assert (len(callback.reports), callback.closed) == (batches, 1)
 
 
 @every_strategy
@@ -218,16 +218,16 @@ def test_an_accuracy_that_is_no_number_is_refused(strategy: Strategy, wrong: flo
 def test_limits_that_nothing_meets_are_named(strategy: Strategy) -> None:
     box = uneven_ms(MOBILE)
     least = box(CODES).min()
-    watched = Watched()
+    callback = RecordingCallback()
 
     with pytest.raises(InfeasibleError) as error:
-        run(strategy, constraints=[limit(box, least * 0.9), *limits()[1:]], watcher=watched)
+        run(strategy, constraints=[limit(box, least * 0.9), *limits()[1:]], watcher=callback)
 
     assert f"the fastest network takes {least:.4g} ms" in str(error.value)
     assert f"box: {least * 0.9:g} ms was requested" in str(error.value)
     assert "params" not in str(error.value)
-    assert watched.closed == 1
-    assert watched.reports[-1].accuracy is None
+    assert callback.closed == 1
+    assert callback.reports[-1].accuracy is None
 
 
 @every_strategy
@@ -266,12 +266,12 @@ def test_trying_every_network_finds_the_best() -> None:
 
 def test_a_space_too_large_to_try_is_refused() -> None:
     tiny = SearchSpace.load("tiny")
-    watched = Watched()
-    plan = SearchPlan(strategy=Exhaustive(), watcher=watched)
+    callback = RecordingCallback()
+    plan = SearchPlan(strategy=Exhaustive(), watcher=callback)
 
     with pytest.raises(InputError, match=r"tiny has 1\.81e\+08 networks, at most .* can be tried"):
         search(tiny, accuracy, [], seed=0, plan=plan)
-    assert (watched.reports, watched.closed) == ([], 1)
+    assert (callback.reports, callback.closed) == ([], 1)
 
 
 @pytest.mark.parametrize(

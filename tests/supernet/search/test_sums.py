@@ -209,11 +209,11 @@ def sums_of(space: SearchSpace, *limits: Constraint, **more: tuple[Objective, ..
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 1.0])
 def test_a_peak_only_forbids_and_forbids_what_exceeds_it(space: SearchSpace, share: float) -> None:
     cost = peak_memory(space.choices)
-    most = float(np.quantile(cost(CODES[space.name]), share))
+    max_bytes = float(np.quantile(cost(CODES[space.name]), share))
 
-    sums = sums_of(space, limit(cost, most, name="peak memory", unit="bytes"))
+    sums = sums_of(space, limit(cost, max_bytes, name="peak memory", unit="bytes"))
 
-    within = cost(CODES[space.name]) <= most
+    within = cost(CODES[space.name]) <= max_bytes
     assert (sums.costs, len(sums.limits)) == ((), 0)
     assert (is_allowed(space, sums) == within).all()
 
@@ -224,23 +224,23 @@ def test_choices_that_a_sum_forbids_are_in_no_feasible_network(
     space: SearchSpace, share: float
 ) -> None:
     cost = uneven_ms(space)
-    most = float(np.quantile(cost(CODES[space.name]), share))
+    max_ms = float(np.quantile(cost(CODES[space.name]), share))
 
-    sums = sums_of(space, limit(cost, most))
+    sums = sums_of(space, limit(cost, max_ms))
 
-    within = cost(CODES[space.name]) <= most
+    within = cost(CODES[space.name]) <= max_ms
     assert is_allowed(space, sums)[within].all()
     assert sums.is_exact
 
 
 def test_limits_that_cannot_bind_are_dropped() -> None:
     cost = uneven_ms(MOBILE)
-    most = cost(CODES[MOBILE.name]).max()
+    max_ms = cost(CODES[MOBILE.name]).max()
 
-    loose, tight = (sums_of(MOBILE, limit(cost, most * share)) for share in (1.0, 0.999))
+    loose, tight = (sums_of(MOBILE, limit(cost, max_ms * share)) for share in (1.0, 0.999))
 
     assert (len(loose.costs), len(loose.forbidden)) == (0, 0)
-    assert tight.limits.tolist() == [most * 0.999]
+    assert tight.limits.tolist() == [max_ms * 0.999]
 
 
 def test_a_count_that_must_be_0_only_forbids() -> None:
@@ -371,8 +371,8 @@ def test_a_size_at_which_nothing_runs_hides_no_other(space: SearchSpace) -> None
     def cost(networks: Codes) -> Floats:
         return np.where(networks[:, 0] == largest, np.inf, uneven_ms(space)(networks))
 
-    most = float(np.quantile(cost(codes[codes[:, 0] < largest]), 0.3))
-    accuracy, bound = OneHot(space.layout, 9), limit(cost, most)
+    max_ms = float(np.quantile(cost(codes[codes[:, 0] < largest]), 0.3))
+    accuracy, bound = OneHot(space.layout, 9), limit(cost, max_ms)
     plan = SearchPlan(budget=Budget(evaluations=300, patience=5))
 
     sums = sums_of(space, bound)
@@ -381,4 +381,4 @@ def test_a_size_at_which_nothing_runs_hides_no_other(space: SearchSpace) -> None
     assert sums.is_exact
     assert len(sums.costs) == 1
     assert not is_allowed(space, sums)[codes[:, 0] == largest].any()
-    assert result.accuracy == pytest.approx(accuracy(codes[cost(codes) <= most]).max(), abs=1e-12)
+    assert result.accuracy == pytest.approx(accuracy(codes[cost(codes) <= max_ms]).max(), abs=1e-12)

@@ -79,9 +79,9 @@ def assert_same_training(out: Path, undisturbed: Path) -> None:
 @pytest.mark.parametrize("steps", [1, WHOLE])
 def test_two_ranks_are_one_process_with_two_micro_batches(tmp_path: Path, steps: int) -> None:
     single_out, both_out = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
-    how = ("--micro-batches", "2", "--stop-after", str(steps))
+    options = ("--micro-batches", "2", "--stop-after", str(steps))
 
-    single, both = call(alone(str(single_out), *how)), call(ranks(2, str(both_out), *how))
+    single, both = call(alone(str(single_out), *options)), call(ranks(2, str(both_out), *options))
 
     assert load_checkpoint(both_out).place == load_checkpoint(single_out).place, (
         single.stderr + both.stderr

@@ -51,9 +51,9 @@ def stripes(n: int = 300, seed: int = 0) -> tuple[Tensor, Tensor]:
     return (made.images * 40 + 128).clamp(0, 255).byte(), made.labels
 
 
-def run(parts: DataParts, out: Path, **how: Any) -> None:
+def run(parts: DataParts, out: Path, **options: Any) -> None:
     recipe = Recipe(space=MICRO, schedule=SHORT, data=parts.name)
-    train(recipe, parts.train_source, out, RunOptions(**how))
+    train(recipe, parts.train_source, out, RunOptions(**options))
 
 
 def after(steps: int) -> Any:

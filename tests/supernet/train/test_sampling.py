@@ -44,7 +44,7 @@ def recipe() -> Recipe:
     )
 
 
-class Watch:
+class PhaseRecorder:
     """Records the networks that each phase trains."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,8 +63,8 @@ class Watch:
 def limit_on_macs(space: SearchSpace, share: float) -> Constraint:
     """At most that share of the largest network's multiply-accumulates."""
     costs = macs(space.choices)
-    most = costs(space.encode([space.largest()]))[0]
-    return Constraint(name="macs", costs=costs, limit=share * most, unit="MACs")
+    largest_macs = costs(space.encode([space.largest()]))[0]
+    return Constraint(name="macs", costs=costs, limit=share * largest_macs, unit="MACs")
 
 
 def run(recipe: Recipe, out: Path, sampling: Sampling | None = None) -> None:
@@ -74,16 +74,20 @@ def run(recipe: Recipe, out: Path, sampling: Sampling | None = None) -> None:
 def test_only_networks_within_the_limits_are_trained(
     recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    watch, limit, reports = Watch(monkeypatch), limit_on_macs(recipe.space, 0.5), list[str]()
+    recorder, limit, reports = (
+        PhaseRecorder(monkeypatch),
+        limit_on_macs(recipe.space, 0.5),
+        list[str](),
+    )
 
     run(recipe, tmp_path / "a.safetensors", Sampling(limits=(limit,), report=reports.append))
 
-    steps = watch.seen["all"]
+    steps = recorder.seen["all"]
     costs = limit.costs(recipe.space.encode([arch for step in steps for arch in step]))
     assert len(steps) == 9
     assert costs.max() <= limit.limit
     assert len(set(costs.tolist())) > 3
-    assert {arch for (arch,) in watch.seen["full"]} <= {recipe.space.largest(r) for r in (8, 12)}
+    assert {arch for (arch,) in recorder.seen["full"]} <= {recipe.space.largest(r) for r in (8, 12)}
     assert len(reports) == 1
     assert reports[0].startswith("all: rejection, ")
     assert "within the limits" in reports[0]
@@ -103,7 +107,7 @@ def test_an_infeasible_limit_is_refused_before_the_last_phase_trains(
 def test_a_phase_without_feasible_networks_trains_all_of_them(
     recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    watch, reports = Watch(monkeypatch), list[str]()
+    recorder, reports = PhaseRecorder(monkeypatch), list[str]()
     text = SCHEDULE.replace("expands = 1}", "expands = 1, resolutions = 1}").replace(
         '    {name = "all"',
         '    {name = "deep", epochs = 1, lr = 0.1, batch = 32, depths = 1, expands = 1, '
@@ -118,17 +122,17 @@ def test_a_phase_without_feasible_networks_trains_all_of_them(
     )
 
     assert reports[0] == "deep: none of its networks is within the limits, all are drawn"
-    assert len({step[0].kernels for step in watch.seen["deep"]}) > 1
+    assert len({step[0].kernels for step in recorder.seen["deep"]}) > 1
 
 
 def test_the_sandwich_holds_the_largest_and_the_smallest(
     recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    watch, space = Watch(monkeypatch), recipe.space
+    recorder, space = PhaseRecorder(monkeypatch), recipe.space
 
     run(replace(recipe, schedule=Schedule.from_toml(SANDWICH)), tmp_path / "a.safetensors")
 
-    for step in watch.seen["all"]:
+    for step in recorder.seen["all"]:
         size = step[0].resolution
         assert [arch.resolution for arch in step] == [size] * 4
         assert step[:2] == [space.largest(size), space.smallest(size)]
@@ -137,7 +141,7 @@ def test_the_sandwich_holds_the_largest_and_the_smallest(
 def test_a_sandwich_under_limits_still_has_its_teacher(
     recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    watch, limit = Watch(monkeypatch), limit_on_macs(recipe.space, 0.4)
+    recorder, limit = PhaseRecorder(monkeypatch), limit_on_macs(recipe.space, 0.4)
 
     run(
         replace(recipe, schedule=Schedule.from_toml(SANDWICH)),
@@ -145,7 +149,7 @@ def test_a_sandwich_under_limits_still_has_its_teacher(
         Sampling(limits=(limit,)),
     )
 
-    for step in watch.seen["all"]:
+    for step in recorder.seen["all"]:
         assert step[0] == recipe.space.largest(step[0].resolution)
         assert limit.costs(recipe.space.encode(step[1:])).max() <= limit.limit
 

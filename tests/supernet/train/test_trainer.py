@@ -57,8 +57,8 @@ def trained(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def run(recipe: Recipe, images: Dataset, out: Path, **how: Any) -> SuperNet:
-    return train(recipe, TensorSource(images, recipe.data), out, RunOptions(**how))
+def run(recipe: Recipe, images: Dataset, out: Path, **options: Any) -> SuperNet:
+    return train(recipe, TensorSource(images, recipe.data), out, RunOptions(**options))
 
 
 def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
@@ -136,18 +136,18 @@ def test_resuming_a_finished_training_changes_nothing(recipe: Recipe, trained: P
 def test_labels_of_other_classes_are_refused(recipe: Recipe, tmp_path: Path) -> None:
     out, images = tmp_path / "supernet.safetensors", make_images()
 
-    def go_on(*names: str, **how: Any) -> None:
-        train(recipe, TensorSource(images, recipe.data, names), out, RunOptions(**how))
+    def resume(*names: str, **options: Any) -> None:
+        train(recipe, TensorSource(images, recipe.data, names), out, RunOptions(**options))
 
     with pytest.raises(KeyboardInterrupt):
-        go_on(progress=StopsAfter(4))
+        resume(progress=StopsAfter(4))
     assert load_checkpoint(out).class_names == ()
     with pytest.raises(KeyboardInterrupt):  # a file from before names were kept takes them
-        go_on("a", "b", "c", resume=True, progress=StopsAfter(7))
+        resume("a", "b", "c", resume=True, progress=StopsAfter(7))
     before = out.read_bytes()
     assert load_checkpoint(out).class_names == ("a", "b", "c")
     with pytest.raises(InputError, match="the network's classes are a, b, c, those of the data"):
-        go_on("a", "b", "d", resume=True)
+        resume("a", "b", "d", resume=True)
     assert out.read_bytes() == before
 
 
