@@ -28,6 +28,11 @@ def first_line(error: BaseException) -> str:
     return lines[0].strip() if lines else type(error).__name__
 
 
+def one_line(error: BaseException) -> str:
+    """Return up to 200 characters of another library's message as one line, or its class name."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
 class InputError(OfabenchError):
     """An argument, or a value inside a file, is invalid."""
 

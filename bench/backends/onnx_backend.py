@@ -19,7 +19,7 @@ from bench.backends.onnx_file_model import OnnxFileModel
 from bench.backends.onnx_session import open_session, refusals
 from bench.blocks.model import Model
 from bench.blocks.weight_bytes import PRECISIONS
-from bench.errors import FileError, MissingRuntimeError
+from bench.errors import FileError, MissingRuntimeError, one_line
 from bench.models.model_file import ModelFile
 from bench.protocol.backend import Array
 from bench.protocol.target import Target
@@ -88,8 +88,7 @@ class OnnxBackend:
         try:
             return OnnxFileModel(session, file, seed)
         except refusals() as error:
-            line = " ".join(str(error).split())[:200]
-            raise FileError(f"onnxruntime cannot run {file.name}: {line}") from error
+            raise FileError(f"onnxruntime cannot run {file.name}: {one_line(error)}") from error
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bench.errors import FileError
+from bench.errors import FileError, one_line
 
 
 def session_options(threads: int, *, optimise: bool = True) -> Any:
@@ -33,8 +33,7 @@ def open_session(
             content, options, providers=["CPUExecutionProvider"], enable_fallback=0
         )
     except refusals() as error:
-        line = " ".join(str(error).split())[:200]
-        raise FileError(f"not an ONNX file that onnxruntime can run: {line}") from error
+        raise FileError(f"not an ONNX file that onnxruntime can run: {one_line(error)}") from error
     # The session would keep the file for a change of providers, which never happens.
     session._model_bytes = None
     return session

@@ -19,7 +19,7 @@ from bench.backends.tflite_file_model import TfliteFileModel
 from bench.blocks.model import Model, random_model
 from bench.blocks.spec import BlockSpec
 from bench.blocks.weight_bytes import PRECISIONS
-from bench.errors import FileError, MissingRuntimeError
+from bench.errors import FileError, MissingRuntimeError, one_line
 from bench.models.model_file import ModelFile
 from bench.protocol.backend import Array
 from bench.protocol.target import Target
@@ -98,8 +98,7 @@ class TfliteBackend:
             interpreter = make(model_content=content, num_threads=target.threads)
             return TfliteFileModel(interpreter, file, seed)
         except (ValueError, RuntimeError) as error:
-            line = " ".join(str(error).split())[:200]
-            raise FileError(f"TFLite cannot run {file.name}: {line}") from error
+            raise FileError(f"TFLite cannot run {file.name}: {one_line(error)}") from error
 
 
 def _load(content: bytes, target: Target, seed: int) -> TfliteModel:
@@ -109,8 +108,9 @@ def _load(content: bytes, target: Target, seed: int) -> TfliteModel:
         interpreter = make(model_content=content, num_threads=target.threads)
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
-        line = " ".join(str(error).split())[:200]
-        raise FileError(f"not a TFLite file that this runtime can run: {line}") from error
+        raise FileError(
+            f"not a TFLite file that this runtime can run: {one_line(error)}"
+        ) from error
     return TfliteModel(interpreter, target, seed)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import FileError
+from bench.errors import FileError, one_line
 
 VALUES_KEPT = 64  # of an integer tensor: shapes, axes and indices decide what an operator does
 
@@ -106,8 +106,7 @@ def _optimised(source: str | bytes, threads: int) -> Any:
                 _content(source), options, providers=["CPUExecutionProvider"]
             )
         except refusals() as error:
-            line = " ".join(str(error).split())[:200]
-            raise FileError(f"onnxruntime cannot optimise the model: {line}") from error
+            raise FileError(f"onnxruntime cannot optimise the model: {one_line(error)}") from error
         return onnx.load(str(path))
 
 
@@ -140,8 +139,9 @@ def _run_facts(
         )
         outputs = session.run(None, dict(inputs))
     except refused as error:
-        line = " ".join(str(error).split())[:200]
-        raise FileError(f"the operators of the model cannot be looked at: {line}") from error
+        raise FileError(
+            f"the operators of the model cannot be looked at: {one_line(error)}"
+        ) from error
     for output, value in zip(session.get_outputs(), outputs, strict=True):
         if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
             yield output.name, _facts(value)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import FileError
+from bench.errors import FileError, one_line
 from bench.files import read_json
 
 _KERNEL = "_kernel_time"  # the end of the name of an operator's event
@@ -69,8 +69,7 @@ def profile_onnx(
             for _ in range(WARM_UP + runs):
                 session.run(None, dict(inputs))
         except refused as error:
-            line = " ".join(str(error).split())[:200]
-            raise FileError(f"onnxruntime cannot run the model: {line}") from error
+            raise FileError(f"onnxruntime cannot run the model: {one_line(error)}") from error
         events = read_json(Path(session.end_profiling()))
     return operator_times(events, runs)
 

@@ -23,7 +23,7 @@ from bench.backends.onnx_session import refusals
 from bench.devices.cuda.driver import Driver, OutOfMemory
 from bench.devices.cuda.options import CudaOptions
 from bench.digests import content_digest
-from bench.errors import FileError, InputError, MissingRuntimeError
+from bench.errors import FileError, InputError, MissingRuntimeError, one_line
 from bench.files import cache_folder
 from bench.protocol.backend import Array
 from bench.protocol.target import Target
@@ -171,7 +171,7 @@ def _load(
         loaded = OnnxCudaModel(session, target, index_of(driver), seed)
         loaded.run()  # selects algorithms, builds engines, records graphs
     except refusals() as error:
-        line = " ".join(str(error).split())[:200]
+        line = one_line(error)
         if any(pattern in line for pattern in _FULL):
             raise OutOfMemory(line) from error
         raise FileError(f"not an ONNX file that {providers[0][0]} can run: {line}") from error

@@ -3,7 +3,7 @@
 import socket
 from typing import Any
 
-from bench.errors import DeviceError, MissingRuntimeError
+from bench.errors import DeviceError, MissingRuntimeError, one_line
 from bench.extras import missing_extra
 
 _USB_TIMEOUT = -7  # LIBUSB_ERROR_TIMEOUT
@@ -63,7 +63,7 @@ class UsbPipe:
             self._transport.connect(timeout_s)
         except usb_errors() as error:
             raise DeviceError(
-                f"no phone {serial} on USB could be opened ({' '.join(str(error).split())});"
+                f"no phone {serial} on USB could be opened ({one_line(error)});"
                 " see that it is plugged in, that USB debugging is on, and that your user may "
                 "open USB devices; or start `adb start-server`"
             ) from error
@@ -111,7 +111,7 @@ def usb_errors() -> tuple[type[Exception], ...]:
 
 def _as_os_error(error: Exception) -> OSError:
     cause = getattr(error, "usb_error", error)
-    message = " ".join(str(error).split())
+    message = one_line(error)
     if getattr(cause, "value", None) == _USB_TIMEOUT:
         return TimeoutError(message)
     return OSError(message)

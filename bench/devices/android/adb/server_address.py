@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from bench.errors import DeviceError, InputError
+from bench.errors import DeviceError, InputError, one_line
 
 PORT = 5037
 PORT_LEFT_OUT = 5555  # adb's default for tcp:HOST
@@ -71,7 +71,7 @@ class ServerAddress:
         try:
             return self._connect(timeout_s)
         except (OSError, UnicodeError) as error:
-            reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+            reason = getattr(error, "strerror", None) or one_line(error)
             remedy = (
                 f"start it there, or correct {SOCKET} or {ADDRESS}"
                 if self.elsewhere

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Protocol
 
-from bench.errors import DeviceLostError
+from bench.errors import DeviceLostError, one_line
 
 # From this version on, neither side computes payload checksums: TCP and USB do it.
 VERSION = 0x01000001
@@ -126,5 +126,5 @@ class Wire:
 
 def lost(error: OSError) -> DeviceLostError:
     """Return the error for a broken connection, with its cause."""
-    reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
+    reason = error.strerror or one_line(error)
     return DeviceLostError(f"the connection to the phone broke: {reason}")
