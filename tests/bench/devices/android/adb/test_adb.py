@@ -1,4 +1,4 @@
-"""Shell and files of a phone over ADB, against the pocket phone: what works, and every break."""
+"""Shell and files of a phone over ADB, against the pocket phone, with every kind of failure."""
 
 import os
 import socket
@@ -17,22 +17,22 @@ from bench.errors import DeviceError, DeviceLostError, InputError
 from tests.pocket_phone.phone import PocketPhone
 from tests.support.phone_roots import take_command
 
-# Long enough for a machine that is busy with other tests; what must run out has its own.
+# Long enough for a machine that is busy with other tests; tests of timeouts use shorter ones.
 SHORT = Timeouts(connect_s=10.0, answer_s=20.0, confirm_s=20.0, reconnect_s=10.0)
 PLACE = "/data/local/tmp/test"
 
 
 @pytest.fixture(scope="session")
 def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One key for all tests: making one takes a while."""
+    """Key shared by all tests, because creating it is slow."""
     return tmp_path_factory.mktemp("android") / "adbkey"
 
 
 @pytest.fixture(autouse=True)
 def _no_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No adb server of this machine's answers."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    """Point the adb client to a port on which no server answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
     monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(port))
 
 
@@ -45,13 +45,13 @@ def phone(tmp_path: Path) -> Iterator[PocketPhone]:
 
 
 def connect(
-    phone: PocketPhone, key: Path, told: list[str] | None = None, timeouts: Timeouts = SHORT
+    phone: PocketPhone, key: Path, messages: list[str] | None = None, timeouts: Timeouts = SHORT
 ) -> AdbConnection:
     return AdbConnection.connect(
         Address.parse(phone.address),
         timeouts=timeouts,
         keys=key,
-        tell=(told if told is not None else []).append,
+        tell=(messages if messages is not None else []).append,
         sleep=lambda seconds: None,
     )
 
@@ -63,13 +63,13 @@ def connection(phone: PocketPhone, key: Path) -> Iterator[AdbConnection]:
     made.close()
 
 
-def test_a_command_gives_its_status_and_both_outputs_apart(connection: AdbConnection) -> None:
+def test_a_command_returns_status_and_separate_outputs(connection: AdbConnection) -> None:
     done = connection.run(["sh", "-c", "cat; echo words >&2; exit 7"], stdin=b"said\0\n")
 
     assert (done.status, done.out, done.err) == (7, b"said\0\n", b"words\n")
 
 
-def test_words_reach_the_phone_as_they_are(connection: AdbConnection) -> None:
+def test_arguments_reach_the_phone_unchanged(connection: AdbConnection) -> None:
     words = ["it's", "$HOME `id` ; exit 3", 'a "quoted" one', "*", ""]
 
     done = connection.run(["printf", "%s|", *words])
@@ -77,25 +77,27 @@ def test_words_reach_the_phone_as_they_are(connection: AdbConnection) -> None:
     assert done.out.decode() == "".join(f"{word}|" for word in words)
 
 
-def test_a_large_input_and_output_come_through(connection: AdbConnection) -> None:
+def test_large_input_and_output_are_transferred(connection: AdbConnection) -> None:
     data = os.urandom(3_000_000)
 
     assert connection.run(["cat"], stdin=data).out == data
 
 
-def test_a_program_talks_while_others_run_beside_it(connection: AdbConnection) -> None:
-    with connection.start(["sh", "-c", "while read l; do echo $l; done; echo end; exit 3"]) as one:
-        one.write(b"a\nb\n")
-        assert one.read_line(2) == b"a\n"
+def test_programs_run_concurrently(connection: AdbConnection) -> None:
+    with connection.start(
+        ["sh", "-c", "while read l; do echo $l; done; echo end; exit 3"]
+    ) as process:
+        process.write(b"a\nb\n")
+        assert process.read_line(2) == b"a\n"
         assert connection.run(["echo", "beside"]).text == "beside"
-        assert one.read_line(2) == b"b\n"
-        one.close_stdin()
-        assert one.read_line(2) == b"end\n"
-        assert one.read_line(2) is None
-        assert one.status == 3
+        assert process.read_line(2) == b"b\n"
+        process.close_stdin()
+        assert process.read_line(2) == b"end\n"
+        assert process.read_line(2) is None
+        assert process.status == 3
 
 
-def test_a_program_that_is_let_go_of_ends(phone: PocketPhone, connection: AdbConnection) -> None:
+def test_a_closed_program_ends_on_the_phone(phone: PocketPhone, connection: AdbConnection) -> None:
     with connection.start(["cat"]) as program:
         program.write(b"x\n")
         assert program.read_line(2) == b"x\n"
@@ -109,7 +111,7 @@ def test_a_program_that_is_let_go_of_ends(phone: PocketPhone, connection: AdbCon
     assert phone.processes() == []
 
 
-def test_silence_is_not_waited_for_without_end(connection: AdbConnection) -> None:
+def test_waiting_for_output_has_a_timeout(connection: AdbConnection) -> None:
     with (
         connection.start(["cat"]) as program,
         pytest.raises(DeviceLostError, match=r"for 0\.\d+ s"),
@@ -119,7 +121,9 @@ def test_silence_is_not_waited_for_without_end(connection: AdbConnection) -> Non
         connection.run(["sleep", "5"], timeout_s=0.05)
 
 
-def test_files_go_and_come_back_whole(phone: PocketPhone, connection: AdbConnection) -> None:
+def test_files_are_pushed_and_pulled_unchanged(
+    phone: PocketPhone, connection: AdbConnection
+) -> None:
     contents = {f"{PLACE}/f{i}": os.urandom(size) for i, size in enumerate((0, 1, 65536, 200_001))}
     sent: list[int] = []
 
@@ -130,14 +134,14 @@ def test_files_go_and_come_back_whole(phone: PocketPhone, connection: AdbConnect
     assert (phone.root / f"{PLACE[1:]}/f1").stat().st_mode & 0o100
 
 
-def test_what_the_phone_refuses_is_told_in_its_words(connection: AdbConnection) -> None:
+def test_refusals_quote_the_phone(connection: AdbConnection) -> None:
     with pytest.raises(DeviceError, match=r"/system/x: .*[Rr]ead-only"):
         connection.push([PushFile("/system/x", b"1")])
     with pytest.raises(DeviceError, match=r"/data/none: .*No such file"):
         connection.pull("/data/none")
 
 
-def test_a_full_phone_says_so_and_takes_files_again_later(
+def test_a_full_phone_is_an_error_and_accepts_files_later(
     phone: PocketPhone, connection: AdbConnection
 ) -> None:
     phone.fill_disk()
@@ -151,7 +155,7 @@ def test_a_full_phone_says_so_and_takes_files_again_later(
 
 
 @pytest.mark.parametrize("lacking", [(), ("sha256sum",), ("sha256sum", "sha1sum")])
-def test_only_what_is_missing_or_damaged_is_sent(
+def test_only_missing_or_damaged_files_are_sent(
     phone: PocketPhone, connection: AdbConnection, lacking: tuple[str, ...]
 ) -> None:
     for command in lacking:
@@ -173,9 +177,7 @@ def test_a_name_that_is_a_path_is_refused(connection: AdbConnection) -> None:
         push_missing(connection, PLACE, {"../x": b""})
 
 
-def test_a_first_connection_tells_what_to_do_and_a_later_one_does_not(
-    phone: PocketPhone, key: Path
-) -> None:
+def test_only_the_first_connection_explains_the_confirmation(phone: PocketPhone, key: Path) -> None:
     result: list[str] = []
 
     connect(phone, key, result).close()
@@ -196,7 +198,9 @@ def test_a_phone_that_is_not_confirmed_is_unauthorised(
             connect(phone, key, timeouts=replace(SHORT, confirm_s=0.2))
 
 
-def test_a_cut_is_told_and_come_back_from(phone: PocketPhone, connection: AdbConnection) -> None:
+def test_a_cut_connection_is_an_error_and_is_reestablished(
+    phone: PocketPhone, connection: AdbConnection
+) -> None:
     phone.cut()
     with pytest.raises(DeviceLostError, match="connection"):
         connection.run(["true"])
@@ -209,7 +213,7 @@ def test_a_cut_is_told_and_come_back_from(phone: PocketPhone, connection: AdbCon
 
 
 @pytest.mark.parametrize("after_bytes", [0, 10, 24, 30, 1000, 70_000, 1_500_000])
-def test_a_cut_anywhere_in_a_push_leaves_no_half_file(
+def test_a_cut_during_a_push_leaves_no_partial_file(
     phone: PocketPhone, connection: AdbConnection, after_bytes: int
 ) -> None:
     files: dict[str, bytes | Path] = {f"m{i}": os.urandom(400_000) for i in range(5)}
@@ -227,7 +231,7 @@ def test_a_cut_anywhere_in_a_push_leaves_no_half_file(
 
 
 @pytest.mark.parametrize("after_bytes", [0, 3, 20, 24, 28, 39, 44])
-def test_a_garbled_message_is_told_from_an_answer(
+def test_a_garbled_message_is_not_an_answer(
     phone: PocketPhone, connection: AdbConnection, after_bytes: int
 ) -> None:
     # The daemon's answer to an opened service is OKAY, 24 bytes; then come WRTE and its payload.
@@ -238,7 +242,7 @@ def test_a_garbled_message_is_told_from_an_answer(
 
 
 @pytest.mark.parametrize("after_bytes", [9, 24 + 9])  # of OKAY, of WRTE: which stream it is for
-def test_a_message_to_a_stream_that_never_was_is_not_waited_for(
+def test_a_message_to_an_unknown_stream_is_an_error(
     phone: PocketPhone, connection: AdbConnection, after_bytes: int
 ) -> None:
     phone.garble_after(bytes_out=after_bytes)
@@ -247,9 +251,7 @@ def test_a_message_to_a_stream_that_never_was_is_not_waited_for(
         connection.run(["true"])
 
 
-def test_a_phone_that_comes_back_late_is_waited_for(
-    phone: PocketPhone, connection: AdbConnection
-) -> None:
+def test_reconnecting_waits_for_a_phone(phone: PocketPhone, connection: AdbConnection) -> None:
     pauses: list[float] = []
 
     def sleep(seconds: float) -> None:
@@ -262,11 +264,11 @@ def test_a_phone_that_comes_back_late_is_waited_for(
     connection.reconnect()
 
     assert connection.run(["echo", "back"]).text == "back"
-    # 0.2, 0.4, 0.8 and 1.6 s, each by up to a fifth more or less.
+    # 0.2, 0.4, 0.8 and 1.6 s, plus or minus up to a fifth.
     assert pauses == [pytest.approx(s, rel=0.2) for s in (0.2, 0.4, 0.8, 1.6)]
 
 
-def test_a_phone_that_stays_away_is_told(
+def test_a_phone_that_stays_away_is_an_error(
     phone: PocketPhone, connection: AdbConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now_s = [0.0]
@@ -281,14 +283,14 @@ def test_a_phone_that_stays_away_is_told(
         connection.reconnect()
 
 
-def test_nothing_at_the_address_is_told() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+def test_an_address_without_a_listener_is_an_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
     with pytest.raises(DeviceError, match=rf"no phone answers at 127\.0\.0\.1:{port}"):
         AdbConnection.connect(Address.parse(f"adb:127.0.0.1:{port}"), timeouts=SHORT)
 
 
-def test_something_else_at_the_address_is_told(key: Path) -> None:
+def test_an_address_of_another_service_is_an_error(key: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"adb:127.0.0.1:{server.getsockname()[1]}"
         timeouts = Timeouts(answer_s=0.1)
@@ -310,7 +312,7 @@ def test_something_else_at_the_address_is_told(key: Path) -> None:
         ("adb:usb:1-4", None, None),
     ],
 )
-def test_addresses(text: str, host: str | None, port: int | None) -> None:
+def test_addresses_are_parsed(text: str, host: str | None, port: int | None) -> None:
     result = Address.parse(text)
 
     assert (result.host, result.port) == (host, port)
@@ -324,7 +326,7 @@ def test_addresses(text: str, host: str | None, port: int | None) -> None:
         "adb:(no serial number)",
     ],
 )
-def test_what_is_no_address_is_refused(text: str) -> None:
+def test_invalid_addresses_are_refused(text: str) -> None:
     with pytest.raises(
         InputError,
         match=r"expected adb:SERIAL, adb:HOST:PORT or adb:transport_id:N|use its transport id",

@@ -1,4 +1,4 @@
-"""What a phone says of its hash programs and of its files, damaged on the way or not."""
+"""A phone's hash programs and file digests, intact or damaged in transit."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -15,8 +15,8 @@ from bench.errors import DeviceError, DeviceLostError
 WHOLE = "sha256sum\nsha1sum\nmd5sum\n"
 
 
-class Told:
-    """A phone that answers each command with the next of some texts, and takes any file."""
+class ScriptedPhone:
+    """Phone that answers commands with given texts in order and accepts any file."""
 
     def __init__(self, *answers: str | bytes) -> None:
         self._answers = [
@@ -40,38 +40,38 @@ class Told:
 @pytest.mark.parametrize(
     ("text", "chosen"), [(WHOLE, "sha256sum"), ("md5sum\n", "md5sum"), ("sha1sum", "sha1sum")]
 )
-def test_the_first_program_that_the_phone_has_is_chosen(text: str, chosen: str) -> None:
-    assert hash_program(Told(text)) == chosen
+def test_the_first_available_hash_program_is_chosen(text: str, chosen: str) -> None:
+    assert hash_program(ScriptedPhone(text)) == chosen
 
 
-def test_a_phone_without_any_is_too_old() -> None:
+def test_a_phone_without_a_hash_program_is_too_old() -> None:
     with pytest.raises(DeviceError, match="none of sha256sum, sha1sum, md5sum; is it Android 6"):
-        hash_program(Told("\n"))
+        hash_program(ScriptedPhone("\n"))
 
 
 @pytest.mark.parametrize("place", range(len("sha256sum")))
 @pytest.mark.parametrize("bit", range(8))
-def test_a_program_with_a_damaged_bit_is_never_used(place: int, bit: int) -> None:
+def test_a_hash_program_with_a_damaged_bit_is_never_used(place: int, bit: int) -> None:
     damaged = bytearray(WHOLE.encode())
     damaged[place] ^= 1 << bit
 
     with pytest.raises(DeviceLostError, match="garbled"):
-        hash_program(Told(bytes(damaged)))
+        hash_program(ScriptedPhone(bytes(damaged)))
 
 
 @given(st.binary())
-def test_garbage_gives_a_known_program_or_an_error(data: bytes) -> None:
+def test_garbage_is_a_known_hash_program_or_an_error(data: bytes) -> None:
     try:
-        chosen = hash_program(Told(data))
+        chosen = hash_program(ScriptedPhone(data))
     except DeviceError:
         return
     assert chosen in PROGRAMS
 
 
 @pytest.mark.parametrize("damaged", ["0" * 64 + "  ./job", "", "\0\0", "{0} ./jpb", "{0}./job"])
-def test_a_file_whose_hash_came_damaged_is_sent_again(damaged: str) -> None:
+def test_a_file_with_a_damaged_digest_is_sent_again(damaged: str) -> None:
     digest = hashlib.sha256(b"content").hexdigest()
-    phone = Told("", WHOLE, damaged.format(digest), f"{digest}  ./job.part\n", "")
+    phone = ScriptedPhone("", WHOLE, damaged.format(digest), f"{digest}  ./job.part\n", "")
 
     sent_bytes = push_missing(phone, "/data/work", {"job": b"content"})
 
@@ -79,8 +79,8 @@ def test_a_file_whose_hash_came_damaged_is_sent_again(damaged: str) -> None:
     assert phone.pushed == ["/data/work/job.part"]
 
 
-def test_a_file_that_did_not_arrive_as_it_was_sent_is_told() -> None:
-    phone = Told("", WHOLE, "", f"{hashlib.sha256(b'cxntent').hexdigest()}  ./job.part\n")
+def test_a_file_that_arrives_changed_is_an_error() -> None:
+    phone = ScriptedPhone("", WHOLE, "", f"{hashlib.sha256(b'cxntent').hexdigest()}  ./job.part\n")
 
     with pytest.raises(DeviceLostError, match="is not what was sent"):
         push_missing(phone, "/data/work", {"job": b"content"})

@@ -1,4 +1,4 @@
-"""Commands without shell_v2, on both daemons: status, both outputs, input, and ends."""
+"""Commands without shell_v2 on both daemons: status, outputs, input and their end."""
 
 import os
 import socket
@@ -26,7 +26,10 @@ from tests.support.phone_faults import answer
 
 TIMEOUTS = Timeouts(connect_s=10.0, answer_s=20.0, confirm_s=20.0, reconnect_s=10.0)
 ONE = SettingChange(
-    name="one", what="one thing", apply=f"echo on > {WORK}/one", restore=f"rm -f {WORK}/one"
+    name="first",
+    what="a setting",
+    apply=f"echo on > {WORK}/changed",
+    restore=f"rm -f {WORK}/changed",
 )
 PLACE = "/data/local/tmp/test"
 # Android 5's daemon: no features, checksums, messages of 4 KB at most.
@@ -35,15 +38,15 @@ OLD = DaemonOptions(secure=False, features=(), version=0x01000000, max_payload=4
 
 @pytest.fixture(autouse=True)
 def _no_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(taken.getsockname()[1]))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(listener.getsockname()[1]))
 
 
 @pytest.fixture(params=["pocket", "adbd"])
 def phone(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[PhoneControl]:
-    """An old phone; Android's own daemon has shell_v2, which is left out of its banner here."""
+    """Old phone, or Android's own daemon with shell_v2 removed from its banner."""
     if request.param == "pocket":
         with PocketPhone(tmp_path / "phone", "pixel2", OLD) as made:
             yield made
@@ -66,7 +69,7 @@ def connection(phone: PhoneControl, tmp_path: Path) -> Iterator[AdbConnection]:
     made.close()
 
 
-def test_a_command_gives_its_status_and_both_outputs_apart(connection: AdbConnection) -> None:
+def test_a_command_returns_status_and_separate_outputs(connection: AdbConnection) -> None:
     done = connection.run(["sh", "-c", "cat; echo words >&2; printf end; exit 7"], stdin=b"a\nb")
 
     assert (done.status, done.out, done.err) == (7, b"a\nb\nend", b"words\n")
@@ -75,7 +78,7 @@ def test_a_command_gives_its_status_and_both_outputs_apart(connection: AdbConnec
     assert connection.run(["sh", "-c", "kill -9 $$"]).status == 128 + 9
 
 
-def test_words_reach_the_phone_as_they_are(connection: AdbConnection) -> None:
+def test_arguments_reach_the_phone_unchanged(connection: AdbConnection) -> None:
     words = ["it's", "$HOME `id` ; exit 3", 'a "quoted" one', "*", "", "two\nlines", "back\\nslash"]
 
     done = connection.run(["printf", "%s|", *words])
@@ -95,7 +98,7 @@ def test_outputs_may_be_large_binary_and_mixed(connection: AdbConnection) -> Non
     assert done.err.decode() == "".join(f"err {i}\n" for i in range(300))
 
 
-def test_a_command_may_be_longer_than_the_daemons_messages(connection: AdbConnection) -> None:
+def test_a_command_may_exceed_the_daemons_message_size(connection: AdbConnection) -> None:
     text = "".join(f"echo line {i}\n" for i in range(1000))
 
     done = connection.run(["sh", "-c", text])
@@ -104,27 +107,29 @@ def test_a_command_may_be_longer_than_the_daemons_messages(connection: AdbConnec
     assert done.out.decode() == "".join(f"line {i}\n" for i in range(1000))
 
 
-def test_a_program_talks_while_others_run_beside_it(connection: AdbConnection) -> None:
-    with connection.start(["sh", "-c", "while read l; do echo $l; done; echo end; exit 3"]) as one:
-        one.write(b"a\nb\n")
-        assert one.read_line(10) == b"a\n"
+def test_programs_run_concurrently(connection: AdbConnection) -> None:
+    with connection.start(
+        ["sh", "-c", "while read l; do echo $l; done; echo end; exit 3"]
+    ) as process:
+        process.write(b"a\nb\n")
+        assert process.read_line(10) == b"a\n"
         assert connection.run(["echo", "beside"]).text == "beside"
-        assert one.read_line(10) == b"b\n"
-        one.close_stdin()
-        assert one.read_line(10) == b"end\n"
-        assert one.read_line(10) is None
-        assert one.status == 3
+        assert process.read_line(10) == b"b\n"
+        process.close_stdin()
+        assert process.read_line(10) == b"end\n"
+        assert process.read_line(10) is None
+        assert process.status == 3
 
 
-def test_a_program_that_ends_by_itself_is_seen_to_end(connection: AdbConnection) -> None:
-    with connection.start(["sh", "-c", "read l; echo $l; exit 4"]) as one:
-        one.write(b"stop\n")
-        assert one.read_line(10) == b"stop\n"
-        assert one.read_line(10) is None
-        assert one.status == 4
+def test_the_end_of_a_program_is_detected(connection: AdbConnection) -> None:
+    with connection.start(["sh", "-c", "read l; echo $l; exit 4"]) as process:
+        process.write(b"stop\n")
+        assert process.read_line(10) == b"stop\n"
+        assert process.read_line(10) is None
+        assert process.status == 4
 
 
-def gone(look: Callable[[], object]) -> bool:
+def becomes_empty(look: Callable[[], object]) -> bool:
     deadline_s = time.monotonic() + 10
     while look():
         if time.monotonic() > deadline_s:
@@ -134,17 +139,19 @@ def gone(look: Callable[[], object]) -> bool:
 
 
 @pytest.mark.parametrize("command", ["cat", "sleep 60"])
-def test_a_program_that_is_let_go_of_ends(
+def test_a_closed_program_ends_on_the_phone(
     phone: PhoneControl, connection: AdbConnection, command: str
 ) -> None:
     with connection.start(["sh", "-c", f"echo on; exec {command}"]) as program:
         assert program.read_line(10) == b"on\n"
 
     assert connection.run(["true"]).status == 0
-    assert gone(phone.processes)
+    assert becomes_empty(phone.processes)
 
 
-def test_a_broken_connection_is_no_end(phone: PhoneControl, connection: AdbConnection) -> None:
+def test_a_broken_connection_is_not_the_end_of_a_program(
+    phone: PhoneControl, connection: AdbConnection
+) -> None:
     with connection.start(["sh", "-c", "echo on; exec sleep 60"]) as program:
         assert program.read_line(10) == b"on\n"
         phone.cut()
@@ -153,7 +160,7 @@ def test_a_broken_connection_is_no_end(phone: PhoneControl, connection: AdbConne
 
     connection.reconnect()
     assert connection.run(["echo", "back"]).text == "back"
-    assert gone(phone.processes)
+    assert becomes_empty(phone.processes)
 
 
 def test_input_with_nul_bytes_is_refused(connection: AdbConnection) -> None:
@@ -161,21 +168,21 @@ def test_input_with_nul_bytes_is_refused(connection: AdbConnection) -> None:
         connection.run(["cat"], stdin=b"a\0b")
 
 
-def test_settings_are_put_back_by_the_guardian(
+def test_settings_are_restored_by_the_guardian(
     phone: PhoneControl, connection: AdbConnection
 ) -> None:
     connection.run(["mkdir", "-p", WORK])
     result: list[str] = []
     with changed(connection, [ONE], "session", result.append) as done:
-        assert done == {"one"}
-        assert (phone.root / f"{WORK}/one".lstrip("/")).exists()
+        assert done == {"first"}
+        assert (phone.root / f"{WORK}/changed".lstrip("/")).exists()
 
     assert result == []
-    for path in (f"{WORK}/one", RESTORE, GUARD):
+    for path in (f"{WORK}/changed", RESTORE, GUARD):
         assert not (phone.root / path.lstrip("/")).exists()
 
 
-def test_the_facts_say_how_statuses_come(phone: PhoneControl, tmp_path: Path) -> None:
+def test_the_facts_name_the_source_of_exit_statuses(phone: PhoneControl, tmp_path: Path) -> None:
     options = PhoneOptions(keys=tmp_path / "adbkey")
     with closing(AdbDevice(phone.address, options, tell=lambda _: None)) as device:
         facts = device.facts()
@@ -194,8 +201,8 @@ def test_a_daemon_without_exec_is_too_old(tmp_path: Path, monkeypatch: pytest.Mo
         made.close()
 
 
-class Said:
-    """A stream that gives what it was made with, in pieces of `size` bytes."""
+class PiecewiseStream:
+    """Stream that returns given data in pieces of `size` bytes."""
 
     def __init__(self, data: bytes, size: int) -> None:
         self._pieces = [data[i : i + size] for i in range(0, len(data), size)]
@@ -212,13 +219,13 @@ class Said:
 
 @contextmanager
 def process_of(data: bytes, size: int) -> Iterator[MarkedProcess]:
-    stream: Stream = Said(data, size)
+    stream: Stream = PiecewiseStream(data, size)
     with MarkedProcess(stream, 1.0, b"@@m") as made:
         yield made
 
 
 @pytest.mark.parametrize("size", [1, 3, 1000])
-def test_markers_are_told_from_output_wherever_pieces_end(size: int) -> None:
+def test_markers_are_recognised_wherever_pieces_end(size: int) -> None:
     result = b"half@@m e wrong\n line\n@@m2\nlast@@m s 130\n@@m e late\n@@m x\n"
 
     with process_of(result, size) as process:
@@ -228,12 +235,12 @@ def test_markers_are_told_from_output_wherever_pieces_end(size: int) -> None:
 
 
 @pytest.mark.parametrize("data", [b"@@m s x\n", b"@@m x\n", b"@@m ?\n"])
-def test_a_garbled_marker_is_no_status(data: bytes) -> None:
+def test_a_garbled_marker_is_an_error(data: bytes) -> None:
     with process_of(data, 100) as process, pytest.raises(DeviceLostError, match="garbled"):
         process.wait(5)
 
 
-def test_output_without_its_end_is_lost() -> None:
+def test_output_without_an_end_marker_is_an_error() -> None:
     result = b"x\n@@m s 0\n"
     with (
         process_of(result, 100) as process,

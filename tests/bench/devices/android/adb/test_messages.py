@@ -1,4 +1,4 @@
-"""Messages byte by byte: headers, sums, what is garbled, and a pipe that moves little at a time."""
+"""ADB messages: headers, checksums, garbled messages, and pipes that move few bytes at a time."""
 
 import struct
 
@@ -8,13 +8,13 @@ from bench.devices.android.adb import wire
 from bench.devices.android.adb.wire import Message, Wire, lost
 from bench.errors import DeviceLostError
 
-# As protocol.txt has them: the command's letters as a little-endian number, and its complement.
+# As in protocol.txt: the command's letters as a little-endian number, and its complement.
 OPEN, NOT_OPEN = 0x4E45504F, 0xB1BAAFB0
 WRTE, NOT_WRTE = 0x45545257, 0xBAABADA8
 
 
 class Pipe:
-    """Keeps what is written, by write; gives what it holds, as much as is asked for at once."""
+    """Pipe that records each write and returns its data, as much as requested at once."""
 
     def __init__(
         self, incoming: bytes = b"", *, joined: bool = True, at_once: int = 1 << 20
@@ -56,7 +56,7 @@ def test_a_message_is_its_header_and_its_payload() -> None:
     assert pipe.writes == [struct.pack("<6I", OPEN, 5, 0, 7, 594, NOT_OPEN) + b"shell:\0"]
 
 
-def test_where_a_pipe_wants_two_the_header_goes_first() -> None:
+def test_a_pipe_that_needs_two_writes_gets_the_header_first() -> None:
     pipe = Pipe(joined=False)
 
     Wire(pipe).send(Message(b"WRTE", 5, 6, b"ab"), 1)
@@ -67,7 +67,7 @@ def test_where_a_pipe_wants_two_the_header_goes_first() -> None:
 
 
 @pytest.mark.parametrize(("version", "sums"), [(0x01000000, True), (0x01000001, False)])
-def test_sums_are_sent_to_older_daemons_alone(version: int, sums: bool) -> None:
+def test_checksums_are_sent_only_to_older_daemons(version: int, sums: bool) -> None:
     pipe = Pipe()
     ours = Wire(pipe)
 
@@ -77,7 +77,7 @@ def test_sums_are_sent_to_older_daemons_alone(version: int, sums: bool) -> None:
     assert pipe.writes[0][16:20] == bytes([3 if sums else 0, 0, 0, 0])
 
 
-def test_a_wrong_sum_is_garbled_where_the_daemon_sends_sums() -> None:
+def test_a_wrong_checksum_is_an_error_where_the_daemon_sends_checksums() -> None:
     right, wrong = message(total=97 + 98 + 98), message(total=97 + 98 + 99)
     older, newer = Wire(Pipe(right + wrong)), Wire(Pipe(wrong))
     older.agree(0x01000000)
@@ -98,20 +98,20 @@ def test_a_wrong_sum_is_garbled_where_the_daemon_sends_sums() -> None:
         {"length": (1 << 20) + 1},
     ],
 )
-def test_a_header_that_is_none_is_garbled(header: dict[str, int]) -> None:
+def test_an_invalid_header_is_garbled(header: dict[str, int]) -> None:
     with pytest.raises(DeviceLostError, match=r"is garbled: [0-9a-f]{48}"):
         Wire(Pipe(message(**header))).receive(1)
 
 
-def test_a_payload_may_be_as_long_as_a_megabyte() -> None:
+def test_a_payload_may_have_a_megabyte() -> None:
     pipe = Pipe(message(length=1 << 20)[:24] + bytes(1 << 20))
 
     assert len(Wire(pipe).receive(1).payload) == 1 << 20
 
 
-def test_a_message_goes_out_however_little_the_pipe_takes_at_a_time() -> None:
+def test_a_message_is_sent_whole_through_a_pipe_that_accepts_few_bytes() -> None:
     pipe = Pipe(at_once=10)
-    pipe.fails = [TimeoutError()]  # takes nothing at first
+    pipe.fails = [TimeoutError()]  # accepts nothing at first
 
     Wire(pipe).send(Message(b"WRTE", 1, 2, b"abcdef"), 5)
 
@@ -119,13 +119,13 @@ def test_a_message_goes_out_however_little_the_pipe_takes_at_a_time() -> None:
     assert b"".join(pipe.writes)[24:] == b"abcdef"
 
 
-def test_two_messages_that_come_together_are_two() -> None:
+def test_two_messages_that_arrive_together_are_separated() -> None:
     both = Wire(Pipe(message() + message(length=2)[:-1]))
 
     assert [both.receive(1).payload, both.receive(1).payload] == [b"abb", b"ab"]
 
 
-def test_a_daemon_that_takes_nothing_is_lost_when_its_time_is_up(
+def test_a_daemon_that_reads_nothing_is_lost_after_the_timeout(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     times_s = iter([100.0, 100.0, 101.8, 102.0])  # the deadline is 102
@@ -136,11 +136,11 @@ def test_a_daemon_that_takes_nothing_is_lost_when_its_time_is_up(
     with pytest.raises(DeviceLostError, match="the phone accepted nothing for 2 s"):
         Wire(pipe).send(Message(b"WRTE", 1, 2), 2)
 
-    # Polled every half second, and no longer than what is left.
+    # Polled every half second, never beyond the deadline.
     assert pipe.waits_s == [0.5, pytest.approx(0.2)]
 
 
-def test_a_daemon_that_says_nothing_is_lost_when_its_time_is_up(
+def test_a_daemon_that_sends_nothing_is_lost_after_the_timeout(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     times_s = iter([100.0, 100.0, 101.8, 102.0])
@@ -165,7 +165,7 @@ def test_a_closed_connection_is_lost() -> None:
 
 
 @pytest.mark.parametrize("way", ["send", "receive"])
-def test_a_break_is_told_with_its_reason(way: str) -> None:
+def test_a_broken_connection_is_reported_with_its_reason(way: str) -> None:
     pipe = Pipe()
     pipe.fails = [ConnectionResetError(104, "Connection reset by peer")]
 
@@ -173,6 +173,6 @@ def test_a_break_is_told_with_its_reason(way: str) -> None:
         Wire(pipe).receive(1) if way == "receive" else Wire(pipe).send(Message(b"OKAY", 1, 2), 1)
 
 
-def test_an_error_without_a_text_is_told_by_its_kind() -> None:
+def test_an_error_without_a_text_is_reported_by_its_type() -> None:
     assert str(lost(OSError("no\n device"))).endswith("broke: no device")
     assert str(lost(BrokenPipeError())).endswith("broke: BrokenPipeError")

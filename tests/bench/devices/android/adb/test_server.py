@@ -1,4 +1,4 @@
-"""A running adb server, played by a few lines: phones listed, chosen, and gone."""
+"""A simulated adb server: phones are listed, chosen and disconnected."""
 
 import socket
 import threading
@@ -40,11 +40,11 @@ ANSWERS = {
 
 
 class Server:
-    """Answers each request as told, and unknown ones with FAIL; over TCP, or on `path`."""
+    """Server with given answers, FAIL for unknown requests; over TCP, or on `path`."""
 
     def __init__(self, answers: Mapping[str, bytes], path: str | None = None) -> None:
         self.answers = dict(answers)
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         if path is None:
             self.listener = socket.create_server(("127.0.0.1", 0))
             self.port = self.listener.getsockname()[1]
@@ -67,14 +67,14 @@ class Server:
             threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
 
     def _talk(self, connection: socket.socket) -> None:
-        with suppress(ConnectionError), connection, connection.makefile("rb") as said:
-            while size := said.read(4):
-                request = said.read(int(size, 16)).decode()
-                self.asked.append(request)
+        with suppress(ConnectionError), connection, connection.makefile("rb") as stream:
+            while size := stream.read(4):
+                request = stream.read(int(size, 16)).decode()
+                self.requests.append(request)
                 failed = b"FAIL" + sized(f"unknown {request}".encode())
                 connection.sendall(self.answers.get(request, failed))
                 if request.startswith("shell"):
-                    said.read(5)  # the packet that ends standard input
+                    stream.read(5)  # the packet that ends standard input
                     return
 
 
@@ -95,7 +95,7 @@ def test_phones_are_listed_with_their_states(server: Server) -> None:
     ]
 
 
-def test_commands_go_through_it(server: Server) -> None:
+def test_commands_run_through_the_server(server: Server) -> None:
     connection = AdbConnection.connect(Address.parse("adb:R58M1"))
 
     done = connection.run(["echo", "a b"])
@@ -104,7 +104,7 @@ def test_commands_go_through_it(server: Server) -> None:
     connection.close()
 
 
-def test_a_phone_that_goes_is_lost_and_not_refused(server: Server) -> None:
+def test_a_disconnected_phone_is_lost(server: Server) -> None:
     connection = AdbConnection.connect(Address.parse("adb:R58M1"))
     with pytest.raises(DeviceLostError, match="broke before its command ended"):
         connection.run(["gone"])
@@ -122,7 +122,7 @@ def test_a_phone_that_goes_is_lost_and_not_refused(server: Server) -> None:
         ("nobody", DeviceError, "knows no adb:nobody, but adb:0A1B2, adb:EEEE4, adb:FFFF3"),
     ],
 )
-def test_a_phone_that_cannot_be_used_is_told(
+def test_an_unusable_phone_is_an_error(
     server: Server, serial: str, kind: type[DeviceError], words: str
 ) -> None:
     with pytest.raises(kind, match=words):
@@ -130,7 +130,7 @@ def test_a_phone_that_cannot_be_used_is_told(
 
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad", b"OKAYxyz!", b"OK", b""])
-def test_what_is_no_adb_server_is_told(server: Server, answer: bytes) -> None:
+def test_a_service_that_is_not_an_adb_server_is_an_error(server: Server, answer: bytes) -> None:
     server.answers["host:devices-l"] = answer
     server.answers["host-serial:R58M1:features"] = answer
 
@@ -138,14 +138,14 @@ def test_what_is_no_adb_server_is_told(server: Server, answer: bytes) -> None:
         ServerLink(ListedPhone(serial="R58M1", state="ready"), 0.2)
 
 
-def test_no_server_is_no_list() -> None:
+def test_without_a_server_there_is_no_list() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
 
     assert listed(ServerAddress.parse(f"tcp:{port}")) is None
 
 
-def test_what_listens_in_a_servers_place_and_says_nothing_is_told(
+def test_a_silent_service_at_the_servers_port_is_an_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("bench.devices.android.adb.server.CONNECT_S", 0.05)
@@ -174,7 +174,7 @@ def answers_for(number: int) -> dict[str, bytes]:
     }
 
 
-def test_what_has_no_serial_of_its_own_is_listed_by_transport_id(server: Server) -> None:
+def test_phones_without_a_unique_serial_are_listed_by_transport_id(server: Server) -> None:
     server.answers["host:devices-l"] = b"OKAY" + sized(TWINS)
 
     assert [discover_phone.address for discover_phone in discover_phones()] == [
@@ -189,7 +189,9 @@ def test_what_has_no_serial_of_its_own_is_listed_by_transport_id(server: Server)
     ("address", "number"),
     [("adb:transport_id:5", 5), ("adb:usb:1-2", 5), ("adb:transport_id:6", 6)],
 )
-def test_a_phone_is_reached_by_its_transport_id(server: Server, address: str, number: int) -> None:
+def test_a_phone_is_addressed_by_its_transport_id(
+    server: Server, address: str, number: int
+) -> None:
     server.answers = {"host:devices-l": b"OKAY" + sized(TWINS), **answers_for(number)}
 
     connection = AdbConnection.connect(Address.parse(address))
@@ -198,7 +200,7 @@ def test_a_phone_is_reached_by_its_transport_id(server: Server, address: str, nu
     connection.close()
 
 
-def test_a_serial_with_spaces_is_one_phone(server: Server) -> None:
+def test_a_serial_may_contain_spaces(server: Server) -> None:
     serial = "adb-R5CT90-Ab12Cd (2)._adb-tls-connect._tcp"
     server.answers = {
         "host:devices-l": b"OKAY" + sized(TWINS),
@@ -213,14 +215,14 @@ def test_a_serial_with_spaces_is_one_phone(server: Server) -> None:
     connection.close()
 
 
-def test_a_serial_that_two_phones_share_names_neither(server: Server) -> None:
+def test_a_serial_shared_by_two_phones_is_ambiguous(server: Server) -> None:
     server.answers["host:devices-l"] = b"OKAY" + sized(TWINS)
 
     with pytest.raises(DeviceError, match=r"2 phones .*: adb:transport_id:4 \(usb:1-1\), adb:tr"):
         AdbConnection.connect(Address.parse("adb:0123456789ABCDEF"))
 
 
-def test_a_phone_that_was_plugged_in_again_is_found_under_its_new_transport_id(
+def test_a_phone_plugged_in_again_is_reached_by_its_new_transport_id(
     server: Server,
 ) -> None:
     server.answers = {"host:devices-l": b"OKAY" + sized(TWINS), **answers_for(6)}
@@ -285,7 +287,7 @@ LINES = [
         ListedPhone(serial="192.0.2.7:5555", state="ready", model="M", transport_id=9),
     ),
     ("R58M123ABC             device", ListedPhone(serial="R58M123ABC", state="ready")),  # of 2015
-    (  # a state that no version known here has
+    (  # an unknown state
         "R58M123ABC             dreaming usb:1-8 transport_id:10",
         ListedPhone(serial="R58M123ABC", state="dreaming", path="usb:1-8", transport_id=10),
     ),
@@ -297,11 +299,11 @@ LINES = [
 
 
 @pytest.mark.parametrize(("line", "expected"), LINES)
-def test_a_line_of_the_list_is_read_from_its_end(line: str, expected: ListedPhone | None) -> None:
+def test_lines_of_the_list_are_parsed_from_the_end(line: str, expected: ListedPhone | None) -> None:
     assert parse_listed(line) == expected
 
 
-def test_a_phone_that_is_gone_is_no_other() -> None:
+def test_a_disconnected_phone_is_not_replaced_by_another() -> None:
     here = ListedPhone(serial="", state="ready", path="usb:1-1", transport_id=2)
     other = ListedPhone(serial="", state="ready", path="usb:1-2", transport_id=3)
 

@@ -1,4 +1,4 @@
-"""Where the adb server is: every form that `adb` takes, and its order of precedence."""
+"""Address of the adb server: every form that `adb` accepts, and their precedence."""
 
 import socket
 import sys
@@ -18,7 +18,7 @@ from tests.bench.devices.android.adb.test_server import ANSWERS, Server
 A, S, P = "ANDROID_ADB_SERVER_ADDRESS", "ADB_SERVER_SOCKET", "ANDROID_ADB_SERVER_PORT"
 
 
-# What the command `adb` 29.0.6 connected to with each, as a trace of its system calls shows.
+# Addresses to which `adb` 29.0.6 connects, by a trace of its system calls.
 @pytest.mark.parametrize(
     ("environment", "kind", "host", "port"),
     [
@@ -39,7 +39,7 @@ A, S, P = "ANDROID_ADB_SERVER_ADDRESS", "ADB_SERVER_SOCKET", "ANDROID_ADB_SERVER
         ({S: "vsock:2:5037"}, "vsock", "2", 5037),
     ],
 )
-def test_the_server_is_where_adb_looks(
+def test_the_address_is_the_one_that_adb_uses(
     environment: dict[str, str], kind: str, host: str, port: int
 ) -> None:
     result = server_address(environment)
@@ -63,12 +63,12 @@ def test_the_server_is_where_adb_looks(
         ({P: "70000", A: "127.0.0.1"}, "ANDROID_ADB_SERVER_PORT is '70000'"),
     ],
 )
-def test_what_adb_refuses_is_refused(environment: dict[str, str], words: str) -> None:
+def test_addresses_that_adb_refuses_are_refused(environment: dict[str, str], words: str) -> None:
     with pytest.raises(InputError, match=words):
         server_address(environment)
 
 
-def test_only_another_machines_server_is_elsewhere() -> None:
+def test_only_a_server_of_another_machine_is_remote() -> None:
     local = ("tcp:5037", "tcp:localhost:5037", "localfilesystem:/x")
     others = ("tcp:127.0.0.1:5037", "tcp:192.0.2.1:5037", "vsock:2:5037")
 
@@ -76,7 +76,7 @@ def test_only_another_machines_server_is_elsewhere() -> None:
     assert all(ServerAddress.parse(text).elsewhere for text in others)
 
 
-def test_phones_of_a_server_elsewhere_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_phones_of_a_remote_server_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     server = Server(ANSWERS)
     monkeypatch.setenv(A, "127.0.0.1")
     monkeypatch.setenv(P, str(server.port))
@@ -104,12 +104,12 @@ def test_a_server_on_a_unix_socket_is_used(
 
 
 def closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
     return port
 
 
-def test_a_server_elsewhere_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_remote_server_that_does_not_answer_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     place = f"tcp:127.0.0.1:{closed_port()}"
     monkeypatch.setenv(S, place)
 

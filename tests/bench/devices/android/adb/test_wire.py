@@ -1,4 +1,4 @@
-"""Messages whose bytes stay away: how long they are waited for, by a fake clock."""
+"""Timeouts of messages that arrive slowly or in part, by a fake clock."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from bench.errors import DeviceLostError
 
 
 class Clock:
-    """Seconds, moved by hand."""
+    """Clock in seconds that the test moves."""
 
     def __init__(self) -> None:
         self.now_s = 0.0
@@ -19,7 +19,7 @@ class Clock:
 
 
 class Pipe:
-    """Gives its pieces one after the other, each after its wait, and then nothing more."""
+    """Pipe that returns its pieces in order, each after a wait, then nothing."""
 
     joined = True
 
@@ -59,14 +59,14 @@ def header(length: int) -> bytes:
     return HEADER.pack(code, 1, 2, length, 0, code ^ 0xFFFFFFFF)
 
 
-def test_a_phone_may_think_long_before_it_says_something(clock: Clock) -> None:
+def test_the_first_byte_of_an_answer_may_take_the_whole_timeout(clock: Clock) -> None:
     pieces = [(250.0, header(3)), (0.0, b"abc")]
 
     assert Wire(Pipe(clock, pieces)).receive(300) == Message(b"WRTE", 1, 2, b"abc")
 
 
 @pytest.mark.parametrize("pieces", [[(0.0, header(1024)), (1.0, b"abc")], [(0.0, header(3)[:9])]])
-def test_a_message_that_breaks_off_is_not_waited_for_as_long(
+def test_the_rest_of_a_message_has_a_shorter_timeout(
     clock: Clock, pieces: list[tuple[float, bytes]]
 ) -> None:
     with pytest.raises(DeviceLostError, match="sent nothing for"):
@@ -75,14 +75,14 @@ def test_a_message_that_breaks_off_is_not_waited_for_as_long(
     assert clock.now_s == pytest.approx(pieces[-1][0] + wire.STALL_S, abs=1)
 
 
-def test_a_slow_message_comes_through(clock: Clock) -> None:
+def test_a_slow_message_is_received(clock: Clock) -> None:
     pieces = [(1.0, header(8)), *[(wire.STALL_S - 1, b"x")] * 8]
 
     assert Wire(Pipe(clock, pieces)).receive(5).payload == b"x" * 8
 
 
 class Stream:
-    """Says something once; notes how long it is asked to wait."""
+    """Stream that returns its data once and records timeouts."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -96,13 +96,13 @@ class Stream:
         return data
 
     def write(self, data: bytes, timeout_s: float) -> None:
-        """Take it."""
+        """Ignore the data."""
 
     def close(self) -> None:
         """Nothing is open."""
 
 
-def test_a_packet_that_breaks_off_is_not_waited_for_as_long() -> None:
+def test_the_rest_of_a_packet_has_a_shorter_timeout() -> None:
     stream = Stream(packet(STDOUT, b"a whole one") + packet(STDOUT, b"half")[:7])
 
     with pytest.raises(DeviceLostError, match="silent"):

@@ -1,4 +1,4 @@
-"""Fleet files: what is read, and what is refused by file, phone and field."""
+"""Fleet files are read, or refused with file, phone and field."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -38,7 +38,7 @@ def load(folder: Path, text: str) -> Fleet:
     return Fleet.load(path)
 
 
-def test_a_fleet_is_read_with_its_defaults_and_paths_beside_it(tmp_path: Path) -> None:
+def test_a_fleet_is_read_with_defaults_and_paths_relative_to_its_file(tmp_path: Path) -> None:
     fleet = load(tmp_path, TWO)
 
     assert fleet.phones == (
@@ -109,9 +109,7 @@ def test_a_fleet_is_read_with_its_defaults_and_paths_beside_it(tmp_path: Path) -
         (ONE + ONE, "phones 'a' and 'a' have one name, 'a'"),
     ],
 )
-def test_what_is_wrong_is_told_by_file_phone_and_field(
-    tmp_path: Path, text: str, words: str
-) -> None:
+def test_errors_name_file_phone_and_field(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(InputError) as error:
         load(tmp_path, text)
 
@@ -119,7 +117,7 @@ def test_what_is_wrong_is_told_by_file_phone_and_field(
     assert "fleet.toml" in str(error.value)
 
 
-def test_a_file_that_is_not_there_or_no_toml_is_one_line(tmp_path: Path) -> None:
+def test_a_missing_file_or_one_that_is_not_toml_is_a_one_line_error(tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"cannot read .*none\.toml: No such file"):
         Fleet.load(tmp_path / "none.toml")
     with pytest.raises(InputError, match=r"fleet\.toml is not TOML: "):
@@ -139,7 +137,7 @@ def test_options_of_a_phone_may_have_units_and_a_table(tmp_path: Path) -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, len(TWO)), st.text(max_size=5))
-def test_damage_is_a_fleet_or_one_line(tmp_path: Path, place: int, put: str) -> None:
+def test_a_damaged_file_is_a_fleet_or_an_error(tmp_path: Path, place: int, put: str) -> None:
     path = tmp_path / "fleet.toml"
     path.write_bytes((TWO[:place] + put + TWO[place + len(put) :]).encode())
     with suppress(InputError, FileError):

@@ -1,4 +1,4 @@
-"""Settings that are changed while a phone is measured, and put back whatever happens."""
+"""Settings are changed while a phone is measured, and restored whatever happens."""
 
 import os
 import shutil
@@ -59,7 +59,7 @@ def phones(tmp_path: Path) -> Iterator[Phones]:
         connection.end()
 
 
-def before(connection: HereConnection, cores: tuple[int, ...] = ()) -> PreviousSettings:
+def previous(connection: HereConnection, cores: tuple[int, ...] = ()) -> PreviousSettings:
     done = connection.run(["sh", "-c", before_script(cores)])
     return parse_before(done.out.decode())
 
@@ -69,22 +69,22 @@ def on(connection: HereConnection, path: str) -> Path:
 
 
 def silent(words: str) -> None:
-    raise AssertionError(f"told: {words}")
+    raise AssertionError(f"unexpected message: {words}")
 
 
-def until(what: Callable[[], bool]) -> None:
+def until(condition: Callable[[], bool]) -> None:
     end_s = time.monotonic() + 10
-    while not what():
-        assert time.monotonic() < end_s, "waited 10 s in vain"
+    while not condition():
+        assert time.monotonic() < end_s, "the condition did not hold within 10 s"
         time.sleep(0.01)
 
 
-def test_the_screen_stays_on_within_and_not_after(phones: Phones) -> None:
+def test_the_screen_stays_on_only_while_measured(phones: Phones) -> None:
     phone = phones("note8")
     set_screen(phone.root, on=False)
-    assert claim(phone, "one").state == "free"
+    assert claim(phone, "first").state == "free"
 
-    with changed(phone, screen_changes(before(phone)), "one", silent) as worked:
+    with changed(phone, screen_changes(previous(phone)), "first", silent) as worked:
         assert worked == {"stay_on"}
         assert setting(phone.root, STAY_ON) == "7"
         assert (phone.root / "phone/wakefulness").read_text() == "Awake\n"
@@ -96,45 +96,45 @@ def test_the_screen_stays_on_within_and_not_after(phones: Phones) -> None:
     assert not on(phone, GUARD).exists()
 
 
-def test_a_setting_that_was_not_there_is_deleted_again(phones: Phones) -> None:
+def test_a_setting_that_did_not_exist_is_deleted_again(phones: Phones) -> None:
     phone = phones("note8")
     (phone.root / "phone/settings" / STAY_ON).unlink()
-    claim(phone, "one")
+    claim(phone, "first")
 
-    with changed(phone, screen_changes(before(phone)), "one", silent):
+    with changed(phone, screen_changes(previous(phone)), "first", silent):
         assert setting(phone.root, STAY_ON) == "7"
 
     assert setting(phone.root, STAY_ON) is None
 
 
-def test_a_phone_without_a_cable_stays_awake_for_a_while(phones: Phones) -> None:
+def test_the_screen_timeout_is_raised_on_an_unplugged_phone(phones: Phones) -> None:
     phone = phones("pixel2")
     set_battery(phone.root, plugged=False)
-    claim(phone, "one")
+    claim(phone, "first")
 
-    with changed(phone, screen_changes(before(phone)), "one", silent):
+    with changed(phone, screen_changes(previous(phone)), "first", silent):
         assert setting(phone.root, "system/screen_off_timeout") == "1800000"
 
     assert setting(phone.root, "system/screen_off_timeout") == "60000"
 
 
-def test_fixed_performance_mode_is_known_by_the_phones_answer(phones: Phones) -> None:
-    def has_it(phone: HereConnection) -> bool:
+def test_support_for_fixed_performance_mode_is_detected(phones: Phones) -> None:
+    def is_supported(phone: HereConnection) -> bool:
         return phone.run(["sh", "-c", fixed_mode_command(on=False)]).status == 0
 
     pixel, note = phones("pixel2"), phones("note8")
 
-    assert has_it(pixel)
-    assert not has_it(note)  # Android 9: the command is unknown
+    assert is_supported(pixel)
+    assert not is_supported(note)  # Android 9: the command is unknown
     (pixel.root / "phone/fixed_performance_refused").touch()
-    assert not has_it(pixel)  # says in words that its power HAL has it not
+    assert not is_supported(pixel)  # answers that its power HAL lacks it
 
 
-def test_fixed_performance_mode_is_on_within(phones: Phones) -> None:
+def test_fixed_performance_mode_is_on_only_while_measured(phones: Phones) -> None:
     phone = phones("pixel2")
-    claim(phone, "one")
+    claim(phone, "first")
 
-    with changed(phone, [fixed_mode_change()], "one", silent):
+    with changed(phone, [fixed_mode_change()], "first", silent):
         assert (phone.root / MODE).read_text() == "true\n"
 
     assert (phone.root / MODE).read_text() == "false\n"
@@ -146,13 +146,13 @@ def clocks(phone: HereConnection, core: int) -> tuple[int, int]:
     return low, high
 
 
-def test_frequencies_are_held_with_root_and_let_go(phones: Phones) -> None:
+def test_frequencies_are_fixed_with_root_and_restored(phones: Phones) -> None:
     phone = phones("note8")
     give_root(phone.root)
-    claim(phone, "one")
-    changes = clock_changes(before(phone, (4, 5)), (4, 5), 1_469_000)
+    claim(phone, "first")
+    changes = clock_changes(previous(phone, (4, 5)), (4, 5), 1_469_000)
 
-    with changed(phone, changes, "one", silent) as worked:
+    with changed(phone, changes, "first", silent) as worked:
         assert worked == {"clock4", "clock5"}
         assert clocks(phone, 4) == clocks(phone, 5) == (1_469_000, 1_469_000)
         assert clocks(phone, 6) == (741_000, 2_314_000)
@@ -160,21 +160,21 @@ def test_frequencies_are_held_with_root_and_let_go(phones: Phones) -> None:
     assert clocks(phone, 4) == clocks(phone, 5) == (741_000, 2_314_000)
 
 
-def test_root_is_used_as_the_phone_gives_it() -> None:
-    def told(lines: str) -> str | None:
+def test_the_form_of_su_is_detected() -> None:
+    def su_form(lines: str) -> str | None:
         return parse_before(f"@@ofabench root\n{lines}\n@@ofabench end\n").as_root
 
-    assert told("su -c.\nsu 0 sh -c.") == "su -c"
-    assert told(".") == ""
-    assert told("") is None
+    assert su_form("su -c.\nsu 0 sh -c.") == "su -c"
+    assert su_form(".") == ""
+    assert su_form("") is None
 
 
-def test_without_root_no_frequency_is_held() -> None:
+def test_a_fixed_frequency_without_root_is_refused() -> None:
     with pytest.raises(DeviceError, match=r"needs root.*omit --frequency-khz"):
         clock_changes(PreviousSettings(), (4,), 1_000_000)
 
 
-def test_a_frequency_that_the_cores_have_not_is_refused() -> None:
+def test_a_frequency_that_the_cores_lack_is_refused() -> None:
     folder = "/sys/devices/system/cpu/cpu4/cpufreq"
     files = {
         f"{folder}/scaling_min_freq": "741000",
@@ -193,58 +193,61 @@ def test_a_frequency_that_the_cores_have_not_is_refused() -> None:
 
 
 WORKS = SettingChange(
-    name="works", what="one thing", apply=f"echo on > {WORK}/one", restore=f"rm -f {WORK}/one"
+    name="works",
+    what="a setting",
+    apply=f"echo on > {WORK}/changed",
+    restore=f"rm -f {WORK}/changed",
 )
 BREAKS = SettingChange(
     name="breaks", what="a thing", apply="echo 'not allowed' >&2; false", restore="true"
 )
 
 
-def test_a_change_that_does_not_work_is_told(phones: Phones) -> None:
+def test_a_change_that_fails_is_reported(phones: Phones) -> None:
     phone, words = phones("note8"), list[str]()
-    claim(phone, "one")
+    claim(phone, "first")
 
-    with changed(phone, [BREAKS, WORKS], "one", words.append) as worked:
+    with changed(phone, [BREAKS, WORKS], "first", words.append) as worked:
         assert worked == {"works"}
-        assert on(phone, f"{WORK}/one").exists()
+        assert on(phone, f"{WORK}/changed").exists()
 
     assert words == ["the phone refuses to change a thing: not allowed"]
-    assert not on(phone, f"{WORK}/one").exists()
+    assert not on(phone, f"{WORK}/changed").exists()
 
 
-def test_a_needed_change_that_does_not_work_ends_it_and_the_rest_is_put_back(
+def test_a_required_change_that_fails_is_an_error_and_the_rest_is_restored(
     phones: Phones,
 ) -> None:
     phone = phones("note8")
-    claim(phone, "one")
+    claim(phone, "first")
     needed = SettingChange(name="x", what="the clock", apply="false", restore="true", needed=True)
 
     with (
         pytest.raises(DeviceError, match="refuses to change the clock: no message"),
-        changed(phone, [WORKS, needed], "one", silent),
+        changed(phone, [WORKS, needed], "first", silent),
     ):
         raise AssertionError("it is not entered")
 
-    assert not on(phone, f"{WORK}/one").exists()
+    assert not on(phone, f"{WORK}/changed").exists()
     assert not on(phone, RESTORE).exists()
 
 
-def test_an_interrupt_puts_everything_back(phones: Phones) -> None:
+def test_an_interrupt_restores_everything(phones: Phones) -> None:
     phone = phones("note8")
-    claim(phone, "one")
+    claim(phone, "first")
 
-    with pytest.raises(KeyboardInterrupt), changed(phone, [WORKS], "one", silent):
+    with pytest.raises(KeyboardInterrupt), changed(phone, [WORKS], "first", silent):
         raise KeyboardInterrupt
 
-    assert not on(phone, f"{WORK}/one").exists()
+    assert not on(phone, f"{WORK}/changed").exists()
 
 
-def test_a_lost_connection_puts_everything_back_and_nobody_is_told(phones: Phones) -> None:
+def test_a_lost_connection_restores_everything_without_a_message(phones: Phones) -> None:
     phone = phones("note8")
-    claim(phone, "one")
+    claim(phone, "first")
 
     def measure() -> None:
-        with changed(phone, [WORKS], "one", silent):
+        with changed(phone, [WORKS], "first", silent):
             phone.cut()
             phone.run(["true"])
 
@@ -252,90 +255,92 @@ def test_a_lost_connection_puts_everything_back_and_nobody_is_told(phones: Phone
         measure()
 
     until(lambda: not on(phone, GUARD).exists())
-    assert not on(phone, f"{WORK}/one").exists()
+    assert not on(phone, f"{WORK}/changed").exists()
     assert not on(phone, RESTORE).exists()
 
 
-def test_the_guardian_outlives_the_hang_up(phones: Phones) -> None:
+def test_the_guardian_survives_a_hang_up(phones: Phones) -> None:
     phone = phones("note8")
-    claim(phone, "one")
+    claim(phone, "first")
 
-    with changed(phone, [WORKS], "one", silent):
+    with changed(phone, [WORKS], "first", silent):
         phone.processes[-1].popen.send_signal(signal.SIGHUP)
-        assert claim(phone, "two").state == "taken"
+        assert claim(phone, "second").state == "taken"
 
-    assert not on(phone, f"{WORK}/one").exists()
+    assert not on(phone, f"{WORK}/changed").exists()
 
 
-def test_what_a_dead_phone_left_is_put_back_by_the_next_connection(phones: Phones) -> None:
+def test_settings_left_by_a_restart_are_restored_by_the_next_connection(phones: Phones) -> None:
     phone = phones("note8")
-    claim(phone, "one")
-    with changed(phone, [WORKS], "one", lambda _: None):
+    claim(phone, "first")
+    with changed(phone, [WORKS], "first", lambda _: None):
         os.killpg(phone.processes[-1].popen.pid, signal.SIGKILL)
         until(lambda: phone.processes[-1].status is not None)
-    assert on(phone, f"{WORK}/one").exists()
+    assert on(phone, f"{WORK}/changed").exists()
 
-    assert claim(phone, "two").state == "restored"
+    assert claim(phone, "second").state == "restored"
 
-    assert not on(phone, f"{WORK}/one").exists()
-    assert claim(phone, "two").state == "free"
+    assert not on(phone, f"{WORK}/changed").exists()
+    assert claim(phone, "second").state == "free"
 
 
-def test_a_guardian_that_died_is_told(phones: Phones) -> None:
+def test_a_guardian_that_died_is_reported(phones: Phones) -> None:
     phone, words = phones("note8"), list[str]()
-    claim(phone, "one")
+    claim(phone, "first")
 
-    with changed(phone, [WORKS], "one", words.append):
+    with changed(phone, [WORKS], "first", words.append):
         os.killpg(phone.processes[-1].popen.pid, signal.SIGKILL)
 
     assert words == ["not restored on the phone: no message; the next session tries again"]
 
 
-def test_one_phone_is_measured_by_one_session(phones: Phones) -> None:
+def test_a_phone_is_measured_by_a_single_session(phones: Phones) -> None:
     phone = phones("note8")
-    claim(phone, "one")
+    claim(phone, "first")
 
-    with changed(phone, [WORKS], "one", silent):
-        assert claim(phone, "two").state == "taken"
-        assert on(phone, f"{WORK}/one").exists()
+    with changed(phone, [WORKS], "first", silent):
+        assert claim(phone, "second").state == "taken"
+        assert on(phone, f"{WORK}/changed").exists()
 
 
-def test_a_guardian_of_the_same_session_is_ended_by_it(phones: Phones) -> None:
-    """Its connection broke, and the phone has not noticed."""
+def test_a_session_ends_its_own_earlier_guardian(phones: Phones) -> None:
+    """The connection broke, and the phone has not noticed."""
     phone = phones("note8")
-    claim(phone, "one")
+    claim(phone, "first")
 
-    with closing(changed(phone, [WORKS], "one", silent).gen) as first:
+    with closing(changed(phone, [WORKS], "first", silent).gen) as first:
         next(first)
-        assert claim(phone, "one").state == "free"
-        assert not on(phone, f"{WORK}/one").exists()
+        assert claim(phone, "first").state == "free"
+        assert not on(phone, f"{WORK}/changed").exists()
 
 
-def test_what_cannot_be_put_back_is_told_and_stands_in_the_way(phones: Phones) -> None:
+def test_a_setting_that_cannot_be_restored_is_reported_and_blocks_new_changes(
+    phones: Phones,
+) -> None:
     phone, words = phones("note8"), list[str]()
-    claim(phone, "one")
+    claim(phone, "first")
     stuck = SettingChange(name="stuck", what="the lid", apply="true", restore="false")
 
-    with changed(phone, [stuck, WORKS], "one", words.append):
+    with changed(phone, [stuck, WORKS], "first", words.append):
         pass
 
     assert words == ["not restored on the phone: the lid; the next session tries again"]
-    assert not on(phone, f"{WORK}/one").exists()
-    result = claim(phone, "two")
+    assert not on(phone, f"{WORK}/changed").exists()
+    result = claim(phone, "second")
     assert (result.state, result.words) == ("failed", "the lid")
     with (
         pytest.raises(
             DeviceError, match=r"so none were changed: an earlier session's .* is still there"
         ),
-        changed(phone, [WORKS], "two", silent),
+        changed(phone, [WORKS], "second", silent),
     ):
         raise AssertionError("it is not entered")
 
 
-def test_putting_back_may_be_done_twice(phones: Phones, tmp_path: Path) -> None:
+def test_restoring_twice_is_harmless(phones: Phones, tmp_path: Path) -> None:
     phone = phones("note8")
-    text = restore_text(screen_changes(before(phone)))
-    claim(phone, "one")
+    text = restore_text(screen_changes(previous(phone)))
+    claim(phone, "first")
     on(phone, RESTORE).write_text(text)
     shutil.copy(on(phone, RESTORE), tmp_path / "again")
 
@@ -345,10 +350,10 @@ def test_putting_back_may_be_done_twice(phones: Phones, tmp_path: Path) -> None:
     assert setting(phone.root, STAY_ON) == "0"
 
 
-def test_a_folder_that_cannot_be_made_is_told(phones: Phones) -> None:
+def test_a_folder_that_cannot_be_created_is_an_error(phones: Phones) -> None:
     phone = phones("note8")
     shutil.rmtree(phone.root / "data/local/tmp")
     (phone.root / "data/local/tmp").touch()
 
     with pytest.raises(DeviceError, match=r"the phone's folder .* cannot be used: mkdir"):
-        claim(phone, "one")
+        claim(phone, "first")

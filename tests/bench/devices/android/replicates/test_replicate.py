@@ -1,4 +1,4 @@
-"""Loads on a phone of files and shell, with a runner that says what the test wants it to."""
+"""Replicates on a simulated phone, with a runner that prints what the test scripts."""
 
 import json
 import signal
@@ -46,7 +46,7 @@ BACKEND = TfliteBackend()
 
 
 class Bench:
-    """A phone, what it tells its user, and a clock that only waiting moves."""
+    """Simulated phone with its messages and a clock that only waiting moves."""
 
     def __init__(self, root: Path, options: PhoneOptions) -> None:
         self.root = root
@@ -55,12 +55,12 @@ class Bench:
         self.now_s = 0.0
         self.while_waiting: Callable[[], None] = lambda: None
         self.phone = Phone(lambda: self.connection, options, self.words.append)
-        self.loads = PhoneReplicates(self.phone, lambda: self.now_s, self._sleep)
+        self.replicates = PhoneReplicates(self.phone, lambda: self.now_s, self._sleep)
 
-    def script(self, *passes: Mapping[str, Any]) -> None:
-        (self.root / "phone/passes.json").write_text(json.dumps(passes))
+    def script(self, *rounds: Mapping[str, Any]) -> None:
+        (self.root / "phone/passes.json").write_text(json.dumps(rounds))
 
-    def passes(self, work: Sequence[Workload] = WORK, **how: Any) -> Iterator[RoundResult]:
+    def rounds(self, work: Sequence[Workload] = WORK, **how: Any) -> Iterator[RoundResult]:
         target = Target(
             **{
                 "device": "here",
@@ -70,7 +70,7 @@ class Bench:
                 **how,
             }
         )
-        return self.loads.run(work, BACKEND, target, PLAN)
+        return self.replicates.run(work, BACKEND, target, PLAN)
 
     def on(self, path: str) -> Path:
         return self.root / path.lstrip("/")
@@ -104,10 +104,10 @@ def facts(results: Sequence[RoundResult], name: str) -> list[object]:
     return [result.facts[name] for result in results]
 
 
-def test_a_load_gives_its_passes_and_leaves_nothing_behind(benches: Benches) -> None:
+def test_a_replicate_returns_its_rounds_and_leaves_nothing_behind(benches: Benches) -> None:
     bench = benches()
 
-    results = list(bench.passes())
+    results = list(bench.rounds())
 
     assert len(results) == PLAN.rounds
     for result in results:
@@ -127,10 +127,10 @@ def test_a_load_gives_its_passes_and_leaves_nothing_behind(benches: Benches) -> 
     assert setting(bench.root, "global/stay_on_while_plugged_in") == "0"
 
 
-def test_the_job_says_what_the_target_does(benches: Benches) -> None:
+def test_the_job_contains_the_targets_options(benches: Benches) -> None:
     bench = benches()
 
-    list(bench.passes(WITH_REFERENCES, threads=2, cores="4,5", precision="fp16"))
+    list(bench.rounds(WITH_REFERENCES, threads=2, cores="4,5", precision="fp16"))
 
     job = bench.on("/data/local/tmp/ofabench/job").read_text().splitlines()
     assert job[:6] == ["ofabench-job 1", "threads 2", "cores 30", "fp16 1", "calls 2", "seed 3"]
@@ -140,21 +140,21 @@ def test_the_job_says_what_the_target_does(benches: Benches) -> None:
 
 def test_models_are_sent_once(benches: Benches) -> None:
     bench = benches()
-    first = list(bench.passes(WITH_REFERENCES))
-    second = list(bench.passes([Workload(role="block", blocks=(WIDE,)), *WITH_REFERENCES]))
-    third = list(bench.passes([Workload(role="block", blocks=(WIDE,)), *WITH_REFERENCES]))
+    first = list(bench.rounds(WITH_REFERENCES))
+    second = list(bench.rounds([Workload(role="block", blocks=(WIDE,)), *WITH_REFERENCES]))
+    third = list(bench.rounds([Workload(role="block", blocks=(WIDE,)), *WITH_REFERENCES]))
 
     models = [path for path in bench.connection.pushed if path.startswith(MODELS)]
     assert len(models) == len(set(models)) == 4
-    sent = [int(str(load[0].facts["load_sent_bytes"])) for load in (first, second, third)]
+    sent = [int(str(rounds[0].facts["load_sent_bytes"])) for rounds in (first, second, third)]
     assert sent[0] > 16_000_000  # the memory reference alone
     assert 0 < sent[1] < 10_000
     assert sent[2] == 0
 
 
-def test_a_load_left_early_ends_the_runner_and_puts_settings_back(benches: Benches) -> None:
+def test_a_replicate_closed_early_ends_the_runner_and_restores_settings(benches: Benches) -> None:
     bench = benches()
-    left = bench.passes()
+    left = bench.rounds()
     next(left)
     runner = int(bench.on(RUNNER_PID).read_text())
     left.close()  # type: ignore[attr-defined]
@@ -162,12 +162,12 @@ def test_a_load_left_early_ends_the_runner_and_puts_settings_back(benches: Bench
     assert bench.connection.processes[-1].popen.wait(timeout=10) == -signal.SIGKILL
     assert bench.connection.processes[-1].popen.pid == runner
     assert not bench.on(RESTORE).exists()
-    assert len(list(bench.passes())) == PLAN.rounds
+    assert len(list(bench.rounds())) == PLAN.rounds
 
 
-def test_fixed_performance_mode_is_used_where_the_phone_has_it(benches: Benches) -> None:
+def test_fixed_performance_mode_is_used_where_available(benches: Benches) -> None:
     bench = benches("pixel2")
-    left = bench.passes()
+    left = bench.rounds()
     first = next(left)
 
     assert first.facts["load_changed"] == "fixed_performance,stay_on"
@@ -176,10 +176,10 @@ def test_fixed_performance_mode_is_used_where_the_phone_has_it(benches: Benches)
     assert bench.on("phone/fixed_performance").read_text() == "false\n"
 
 
-def test_a_fixed_frequency_takes_its_place(benches: Benches) -> None:
+def test_a_fixed_frequency_replaces_fixed_performance_mode(benches: Benches) -> None:
     bench = benches("pixel2", frequency_khz=1_804_800)
     give_root(bench.root)
-    left = bench.passes()
+    left = bench.rounds()
     first = next(left)
 
     limit = bench.root / CPU / "cpu4/cpufreq/scaling_max_freq"
@@ -189,7 +189,7 @@ def test_a_fixed_frequency_takes_its_place(benches: Benches) -> None:
     assert limit.read_text() == "2361600\n"
 
 
-def test_a_clock_that_falls_marks_the_pass_and_the_phone_is_waited_for(benches: Benches) -> None:
+def test_a_falling_clock_is_throttling_and_the_phone_cools_down(benches: Benches) -> None:
     bench = benches()
     hot = f"{bench.root}/sys/class/thermal/thermal_zone0/temp"
     bench.script({}, {"khz": 1_469_000, "celsius": 80.0, "write": {hot: "80000\n"}})
@@ -198,11 +198,11 @@ def test_a_clock_that_falls_marks_the_pass_and_the_phone_is_waited_for(benches: 
         set_temperature(bench.root, 60.0 if bench.now_s < 10 else 38.5)
 
     bench.while_waiting = cool
-    results = list(bench.passes())
+    results = list(bench.rounds())
 
     assert facts(results, "throttled") == [False, True, False, False, False]
     assert facts(results, "throttled_by")[1] == "the clock is 1.47 GHz, it was 2.31 GHz"
-    # The third pass had been granted already; the wait comes before the fourth.
+    # The third round was already granted; the wait comes before the fourth.
     assert facts(results, "cooled_s") == [0.0, 0.0, 0.0, 10.0, 0.0]
     assert bench.words == [
         "cooling down for at most 120 s (the clock is 1.47 GHz, it was 2.31 GHz; 80.0 C, "
@@ -210,17 +210,17 @@ def test_a_clock_that_falls_marks_the_pass_and_the_phone_is_waited_for(benches: 
     ]
 
 
-def test_waits_have_limits(benches: Benches) -> None:
+def test_cooling_down_has_limits(benches: Benches) -> None:
     bench = benches(cool_wait_s=20.0, cool_total_s=30.0)
     zone = f"{bench.root}/sys/class/thermal/thermal_zone0/temp"
     slow = {"khz": 1_000_000, "write": {zone: "80000\n"}}
     bench.script({}, slow, slow, slow, slow)
 
-    results = [list(bench.passes()) for _ in range(3)]
+    results = [list(bench.rounds()) for _ in range(3)]
 
-    for load, waited_s in zip(results, (20.0, 10.0, 0.0), strict=True):
-        assert facts(load, "throttled") == [False, True, True, True, True]
-        assert facts(load, "cooled_s") == [0.0, 0.0, 0.0, waited_s, 0.0]
+    for rounds, waited_s in zip(results, (20.0, 10.0, 0.0), strict=True):
+        assert facts(rounds, "throttled") == [False, True, True, True, True]
+        assert facts(rounds, "cooled_s") == [0.0, 0.0, 0.0, waited_s, 0.0]
     assert [words[:32] for words in bench.words] == [
         "cooling down for at most 20 s (t",
         "cooling down for at most 10 s (t",
@@ -229,18 +229,18 @@ def test_waits_have_limits(benches: Benches) -> None:
 
 
 @pytest.mark.parametrize("sign", ["limit", "status", "reference"])
-def test_other_signs_of_heat_are_seen(benches: Benches, sign: str) -> None:
+def test_throttling_is_detected_by_other_signs(benches: Benches, sign: str) -> None:
     bench = benches("pixel2")
     bench.while_waiting = lambda: None
     if sign == "reference":
         bench.script({}, {"slower": 1.3, "celsius": 60.0}, {})
-    left = bench.passes(WITH_REFERENCES)
+    left = bench.rounds(WITH_REFERENCES)
     next(left)
     if sign == "limit":
         set_frequency_limit(bench.root, 4, 1_000_000)
     if sign == "status":
         set_thermal_status(bench.root, 3)
-    bench.now_s += 100.0  # so that the phone is looked at again
+    bench.now_s += 100.0  # so that the phone is checked again
     rest = list(left)
 
     assert True in facts(rest, "throttled")
@@ -252,36 +252,38 @@ def test_other_signs_of_heat_are_seen(benches: Benches, sign: str) -> None:
     assert words[sign] in facts(rest, "throttled_by")
 
 
-def test_heat_is_seen_beside_the_batterys_percentage(benches: Benches) -> None:
+def test_a_zone_with_the_batterys_percentage_does_not_hide_heat(benches: Benches) -> None:
     bench = benches()
-    add_zone(bench.root, "soc", 97)  # per cent, and it never moves
+    add_zone(bench.root, "soc", 97)  # per cent, constant
     bench.script(
         {"sensors": {"soc": 97.0}}, {"slower": 1.3, "celsius": 60.0, "sensors": {"soc": 97.0}}, {}
     )
 
-    results = list(bench.passes(WITH_REFERENCES))
+    results = list(bench.rounds(WITH_REFERENCES))
 
-    # The start is at 38 C and not at 97: the second pass is 22 C hotter.
+    # The start is at 38 C and not at 97: the second round is 22 C hotter.
     assert facts(results, "temperature_c") == [38.0, 60.0, 38.0, 38.0, 38.0]
     assert facts(results, "throttled") == [False, True, False, False, False]
     assert "soc" not in str(facts(results, "temperatures_c"))
 
 
-def test_the_hal_counts_where_the_runner_reads_other_parts_alone(benches: Benches) -> None:
+def test_the_thermal_hal_counts_where_the_runner_reads_no_zone_of_the_processor(
+    benches: Benches,
+) -> None:
     bench = benches()
     for zone in (bench.root / "sys/class/thermal").iterdir():
-        (zone / "type").write_text("battery\n")  # and no zone of the processor can be read
+        (zone / "type").write_text("battery\n")  # no zone of the processor is readable
     bench.on("phone/dumps/thermalservice").write_text(SAMSUNG_THERMAL)
     bench.script(*[{"sensors": {"BIG": None, "battery": 30.0 + n}} for n in range(5)])
 
-    results = list(bench.passes())
+    results = list(bench.rounds())
 
     assert facts(results, "temperature_c") == [45.6] * 5
 
 
-def test_screen_and_cable_are_looked_at_while_it_measures(benches: Benches) -> None:
+def test_screen_and_cable_are_checked_during_a_replicate(benches: Benches) -> None:
     bench = benches()
-    left = bench.passes()
+    left = bench.rounds()
     first = next(left)
     bench.on("phone/dumps/battery").write_text("AC powered: false\nlevel: 12\nscale: 100\n")
     bench.now_s += 30.0
@@ -292,21 +294,21 @@ def test_screen_and_cable_are_looked_at_while_it_measures(benches: Benches) -> N
     assert bench.words == ["while the phone was measured, it was unplugged"]
 
 
-def test_a_processor_that_has_no_runner_is_refused(benches: Benches) -> None:
+def test_a_processor_without_a_runner_is_refused(benches: Benches) -> None:
     bench = benches()
     properties = bench.root / "system/build.prop"
     properties.write_text(properties.read_text().replace("ro.ofabench.emulated=here", ""))
 
     with pytest.raises(DeviceError, match="Android for x86_64, perhaps an emulator"):
-        next(bench.passes())
+        next(bench.rounds())
 
 
-def test_models_that_are_not_taken_whole_are_told_once_and_counted(benches: Benches) -> None:
+def test_partly_delegated_models_are_reported_once_and_counted(benches: Benches) -> None:
     bench = benches()
     bench.on("phone/not_whole").touch()
 
-    first = next(bench.passes())
-    list(bench.passes())
+    first = next(bench.rounds())
+    list(bench.rounds())
 
     assert first.facts["whole_graphs_share"] == 0.0
     assert [words for words in bench.words if "partly" in words] == [
@@ -322,88 +324,88 @@ def test_models_that_are_not_taken_whole_are_told_once_and_counted(benches: Benc
         ({"say": "nonsense\n"}, "garbled"),
     ],
 )
-def test_a_load_that_breaks_off_can_be_made_again(
+def test_a_failed_replicate_can_be_repeated(
     benches: Benches, fault: Mapping[str, Any], words: str
 ) -> None:
     bench = benches()
     bench.script({}, fault)
     with pytest.raises(DeviceLostError, match=words):
-        list(bench.passes())
+        list(bench.rounds())
     assert not bench.on(RESTORE).exists()
 
     bench.script()
 
-    assert len(list(bench.passes())) == PLAN.rounds
+    assert len(list(bench.rounds())) == PLAN.rounds
 
 
-def test_a_lost_connection_is_made_anew_by_the_next_load(benches: Benches) -> None:
+def test_the_next_replicate_reconnects_after_a_lost_connection(benches: Benches) -> None:
     bench = benches()
-    left = bench.passes()
+    left = bench.rounds()
     next(left)
     bench.connection.cut()
     with pytest.raises(DeviceLostError, match="the connection broke"):
         list(left)
 
-    assert len(list(bench.passes())) == PLAN.rounds
+    assert len(list(bench.rounds())) == PLAN.rounds
     assert bench.connection.reconnects == 1
     assert setting(bench.root, "global/stay_on_while_plugged_in") == "0"
 
 
 def test_another_phone_at_the_address_is_refused(benches: Benches) -> None:
     bench = benches()
-    list(bench.passes())
+    list(bench.rounds())
     bench.phone.facts()
     bench.connection.lost = True
     properties = bench.root / "system/build.prop"
     properties.write_text(properties.read_text().replace("SM-N950F", "SM-G950F"))
 
     with pytest.raises(DeviceError, match=r"another phone answers now: SM-G950F .* was SM-N950F"):
-        next(bench.passes())
+        next(bench.rounds())
 
 
 def test_another_session_on_the_phone_is_not_disturbed(benches: Benches) -> None:
     bench = benches()
     other = Bench(bench.root, PhoneOptions())
-    left = bench.passes()
+    left = bench.rounds()
     next(left)
 
     with pytest.raises(DeviceError, match="another ofabench measures on this phone"):
-        next(other.passes())
+        next(other.rounds())
 
     assert len(list(left)) == PLAN.rounds - 1
 
 
-def test_a_full_phone_is_cleared_of_other_loads_models(benches: Benches) -> None:
+def test_models_of_other_replicates_are_removed_from_a_full_phone(benches: Benches) -> None:
     bench = benches()
-    list(bench.passes([Workload(role="block", blocks=(WIDE,)), *WORK]))
+    list(bench.rounds([Workload(role="block", blocks=(WIDE,)), *WORK]))
     bench.connection.room_bytes = 100  # a job fits, a model does not
-    bench.connection.before_run = lambda argv: _give_room(bench, argv)
+    bench.connection.before_run = lambda argv: _free_space(bench, argv)
 
-    list(bench.passes())
+    list(bench.rounds())
     other = BlockSpec(kind="avg_pool", in_size=4, in_channels=64, out_channels=64)
-    results = list(bench.passes([Workload(role="block", blocks=(other,)), *WORK]))
+    results = list(bench.rounds([Workload(role="block", blocks=(other,)), *WORK]))
 
     assert len(results) == PLAN.rounds
     assert bench.words == ["the phone is full: models of other replicates are removed from it"]
     assert len(list(bench.on(MODELS).iterdir())) == 2
 
 
-def _give_room(bench: Bench, argv: Sequence[str]) -> None:
+def _free_space(bench: Bench, argv: Sequence[str]) -> None:
     if "rm -f -- " in argv[-1]:
         bench.connection.room_bytes = 1 << 30
 
 
-def test_a_phone_that_stays_full_says_what_is_needed(
+def test_a_phone_that_stays_full_is_an_error_with_the_space_needed(
     benches: Benches, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench = benches()
-    list(bench.passes())
+    list(bench.rounds())
     bench.connection.room_bytes = 100
     monkeypatch.setattr(preparing, "free_bytes", lambda _: 77)
     content = BACKEND.serialise(preparing_model(WIDE))
 
     with pytest.raises(DeviceError) as error:
-        list(bench.passes([Workload(role="block", blocks=(WIDE,)), *WORK]))
+        list(bench.rounds([Workload(role="block", blocks=(WIDE,)), *WORK]))
 
     assert f"still needs {len(content)} bytes in /data/local/tmp/ofabench, 77 are" in str(
         error.value
@@ -417,16 +419,16 @@ def preparing_model(block: BlockSpec) -> Any:
     return random_model((block,), seed=0)
 
 
-def test_a_cache_that_grows_too_large_is_cleared_before_a_load(
+def test_a_model_cache_over_its_limit_is_cleared_before_a_replicate(
     benches: Benches, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench = benches()
     monkeypatch.setattr(preparing, "CACHE_BYTES", 100)
-    list(bench.passes([Workload(role="block", blocks=(WIDE,))]))
+    list(bench.rounds([Workload(role="block", blocks=(WIDE,))]))
     before = {path.name for path in bench.on(MODELS).iterdir()}
 
-    list(bench.passes())
-    list(bench.passes())
+    list(bench.rounds())
+    list(bench.rounds())
 
     after = {path.name for path in bench.on(MODELS).iterdir()}
     assert len(before) == 1
@@ -446,7 +448,7 @@ def test_a_cache_that_grows_too_large_is_cleared_before_a_load(
         (PhoneState(plugged="no", thermal_status=0), ""),
     ],
 )
-def test_what_changed_while_it_was_measured_is_told(now: PhoneState, words: str) -> None:
+def test_changes_during_a_replicate_are_described(now: PhoneState, words: str) -> None:
     before = PhoneState(screen_on=True, plugged="no", power_save=False, thermal_status=0)
 
     assert changes_between(before, replace(now, plugged=now.plugged or "usb")) == words

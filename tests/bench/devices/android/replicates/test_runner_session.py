@@ -1,4 +1,4 @@
-"""A load on the runner: what is granted, what is read, and what is made of every kind of end."""
+"""Runner sessions: rounds granted, events read, and errors of every kind of end."""
 
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -25,7 +25,7 @@ def model(place: int, *, whole: bool = True) -> dict[str, Any]:
     }
 
 
-def a_pass(number: int, **other: object) -> dict[str, Any]:
+def a_round(number: int, **other: object) -> dict[str, Any]:
     return {
         "event": "pass",
         "number": number,
@@ -46,12 +46,12 @@ READY = [BEGIN, model(1), model(0, whole=False), {"event": "ready", "loops": [1,
 
 
 class Script:
-    """A process that says what it is told to, a second before each line."""
+    """Process that prints given lines, a second apart."""
 
     def __init__(
-        self, *said: Mapping[str, Any] | bytes, status: int | None = 0, err: bytes = b""
+        self, *events: Mapping[str, Any] | bytes, status: int | None = 0, err: bytes = b""
     ) -> None:
-        self._lines = [one if isinstance(one, bytes) else event_line(one) for one in said]
+        self._lines = [event if isinstance(event, bytes) else event_line(event) for event in events]
         self.status = status
         self.err = err
         self.written = b""
@@ -67,10 +67,10 @@ class Script:
         self.written += data
 
     def close_stdin(self) -> None:
-        raise AssertionError("not for the load to do")
+        raise AssertionError("a session leaves this to its caller")
 
     def close(self) -> None:
-        raise AssertionError("not for the load to do")
+        raise AssertionError("a session leaves this to its caller")
 
     def __enter__(self) -> Self:
         return self
@@ -88,14 +88,14 @@ def runner(script: Script) -> RunnerProcess:
     return RunnerProcess(script, 2, 2, clock_s=lambda: script.now_s)
 
 
-def loaded(*said: Mapping[str, Any] | bytes, **how: Any) -> tuple[RunnerProcess, Script]:
-    script = Script(*READY, *said, **how)
+def loaded(*events: Mapping[str, Any] | bytes, **how: Any) -> tuple[RunnerProcess, Script]:
+    script = Script(*READY, *events, **how)
     running = runner(script)
     running.load(lambda: None)
     return running, script
 
 
-def test_what_it_says_before_the_first_pass_is_kept() -> None:
+def test_events_before_the_first_round_are_returned() -> None:
     seen: list[int] = []
 
     result = runner(Script(*READY)).load(lambda: seen.append(1))
@@ -107,8 +107,8 @@ def test_what_it_says_before_the_first_pass_is_kept() -> None:
     assert share_whole(result.whole_graphs) == 0.5
 
 
-def test_passes_are_granted_two_ahead_and_read_as_they_end() -> None:
-    running, script = loaded(a_pass(0), a_pass(1), a_pass(2), {**END, "passes": 3})
+def test_rounds_are_granted_two_ahead_and_read_as_they_end() -> None:
+    running, script = loaded(a_round(0), a_round(1), a_round(2), {**END, "passes": 3})
 
     assert running.idle
     running.grant()
@@ -123,8 +123,8 @@ def test_passes_are_granted_two_ahead_and_read_as_they_end() -> None:
     assert script.written == b"pass\npass\npass\nstop\n"
 
 
-def test_a_stop_reads_what_was_granted() -> None:
-    running, script = loaded(a_pass(0), a_pass(1), END)
+def test_a_stop_reads_the_granted_rounds() -> None:
+    running, script = loaded(a_round(0), a_round(1), END)
     running.grant()
 
     running.stop()
@@ -133,20 +133,20 @@ def test_a_stop_reads_what_was_granted() -> None:
     assert running.idle
 
 
-def test_a_pass_may_stay_silent_for_ten_times_what_one_took() -> None:
-    long = a_pass(1, began_ns=10**9, ended_ns=5 * 10**9)
-    running, script = loaded(a_pass(0), long, a_pass(2), a_pass(3))
+def test_the_timeout_of_a_round_is_ten_times_the_longest_round() -> None:
+    long = a_round(1, began_ns=10**9, ended_ns=5 * 10**9)
+    running, script = loaded(a_round(0), long, a_round(2), a_round(3))
     running.grant(4)
 
     for _ in range(4):
         running.next_round()
 
-    # Before the first: two calls of each took a second. Later: the longest pass was 1 s, then 4 s.
+    # Before the first: two untimed calls took 2 s. Later: the longest round took 1 s, then 4 s.
     assert script.patience_s[-4:] == [20.0, 20.0, 40.0, 40.0]
 
 
-def test_events_that_are_not_known_are_passed_over() -> None:
-    running, _ = loaded({"event": "weather"}, a_pass(0), {"event": "weather"}, END)
+def test_unknown_events_are_skipped() -> None:
+    running, _ = loaded({"event": "weather"}, a_round(0), {"event": "weather"}, END)
     running.grant(1)
 
     running.stop()
@@ -155,17 +155,17 @@ def test_events_that_are_not_known_are_passed_over() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "words"),
+    ("event", "words"),
     [
         (b'{"event":"pa', "garbled"),
-        (a_pass(1), r"sent round 1 of \(2, 2\), expected 0 of \(2, 2\)"),
-        (a_pass(0, samples_ns=[[1.0]]), r"sent round 0 of \(1, 1\)"),
+        (a_round(1), r"sent round 1 of \(2, 2\), expected 0 of \(2, 2\)"),
+        (a_round(0, samples_ns=[[1.0]]), r"sent round 0 of \(1, 1\)"),
     ],
 )
-def test_what_a_broken_line_leaves_can_be_taken_again(
-    said: Mapping[str, Any] | bytes, words: str
+def test_a_damaged_line_is_an_error_that_allows_a_repetition(
+    event: Mapping[str, Any] | bytes, words: str
 ) -> None:
-    running, _ = loaded(said)
+    running, _ = loaded(event)
     running.grant()
 
     with pytest.raises(DeviceLostError, match=words):
@@ -181,7 +181,7 @@ def test_what_a_broken_line_leaves_can_be_taken_again(
         (None, "output ended, but the runner did not"),
     ],
 )
-def test_a_runner_that_breaks_off_can_be_started_again(status: int | None, words: str) -> None:
+def test_a_runner_that_ends_early_can_be_started_again(status: int | None, words: str) -> None:
     running, _ = loaded(status=status)
     running.grant()
 
@@ -197,14 +197,14 @@ def test_a_runner_that_breaks_off_can_be_started_again(status: int | None, words
         (127, r"does not start \(exit status 127\): no job"),
     ],
 )
-def test_a_runner_that_cannot_is_not_started_again(status: int, words: str) -> None:
+def test_a_runner_that_refuses_its_job_is_not_started_again(status: int, words: str) -> None:
     with pytest.raises(DeviceError, match=words) as error:
         runner(Script(status=status, err=b"no\njob\n")).load(lambda: None)
 
     assert not isinstance(error.value, DeviceLostError)
 
 
-def test_the_runners_own_words_are_passed_on() -> None:
+def test_the_runners_error_message_is_reported() -> None:
     result = {"event": "error", "what": "not a model", "file": "models/a.tflite"}
 
     with pytest.raises(DeviceError, match=r"not a model \(models/a.tflite\)"):
@@ -212,7 +212,7 @@ def test_the_runners_own_words_are_passed_on() -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "events",
     [
         [BEGIN, BEGIN],
         [BEGIN, model(0), model(0)],
@@ -221,19 +221,19 @@ def test_the_runners_own_words_are_passed_on() -> None:
         [model(0)],
     ],
 )
-def test_a_runner_that_loads_something_else_is_refused(said: Sequence[Mapping[str, Any]]) -> None:
+def test_a_runner_that_loads_other_models_is_refused(events: Sequence[Mapping[str, Any]]) -> None:
     with pytest.raises(DeviceError, match=r"the runner (sent|loaded)"):
-        runner(Script(*said)).load(lambda: None)
+        runner(Script(*events)).load(lambda: None)
 
 
 @pytest.mark.parametrize("order", [[0, 0], [1, 0, 1], [0, 2]])
-def test_a_pass_that_leaves_a_model_out_is_refused(order: list[int]) -> None:
-    running, _ = loaded(a_pass(0, order=order))
+def test_a_round_without_every_model_is_refused(order: list[int]) -> None:
+    running, _ = loaded(a_round(0, order=order))
     running.grant()
 
     with pytest.raises(DeviceError, match="did not run every model"):
         running.next_round()
 
 
-def test_no_models_are_whole() -> None:
+def test_the_share_of_no_models_is_1() -> None:
     assert share_whole(()) == 1.0
