@@ -18,7 +18,7 @@ demo: $(READY)
 	$(BIN)/ofabench quickstart --out runs/quickstart
 
 test: $(READY)
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
+	$(BIN)/python -m pytest -m "slow or not slow" -n $(TEST_PROCESSES) --dist loadfile
 
 phone-target: $(READY)
 	@$(BIN)/python -m tests.phone_target.build
@@ -29,7 +29,7 @@ fuzz: $(READY)
 	@$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) $(FUZZ_TARGET:%=--target %)
 
 perf: $(READY)
-	$(BIN)/python -m pytest tests/perf --benchmark-enable --benchmark-only
+	$(BIN)/python -m pytest tests/perf -m "slow or not slow" --benchmark-enable --benchmark-only
 
 # make mutate MODULE=bench/timing/drift.py [COUNT=40] [SEED=1] [ARGS=...]
 mutate: $(READY)

@@ -1,3 +1,4 @@
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,8 +8,23 @@ import pytest
 from tests.phone_target.build import NoTargetError, ensure_adbd
 from tests.phone_target.phone import RealPhone
 from tests.support.phone_roots import ModelName
+from tests.support.slow_tests import over_limit_without_mark
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_configure() -> None:
+    """One OpenMP thread for each process: more only wait for each other on small networks."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """List tests that should be marked `slow` or made cheaper; the run does not fail by them."""
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    if lines := over_limit_without_mark(reports):
+        terminalreporter.section("slow tests without the mark `slow`")
+        for line in lines:
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session", autouse=True)

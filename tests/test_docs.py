@@ -50,6 +50,7 @@ def few_images(monkeypatch: pytest.MonkeyPatch) -> None:
     use_few_digits(monkeypatch, test=100)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_images")
 def test_the_shell_block_works_from_top_to_bottom(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -67,6 +68,7 @@ def test_the_shell_block_works_from_top_to_bottom(
     assert (tmp_path / "report.html").stat().st_size > 1_000_000
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_images")
 def test_the_python_block_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

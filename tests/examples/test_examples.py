@@ -39,6 +39,7 @@ def predictor(folder: Path, name: str, device: ob.Device | str) -> Path:
     return folder / f"{name}.parquet"
 
 
+@pytest.mark.slow
 def test_measure_cpu(tmp_path: Path) -> None:
     frame = load("measure_cpu").main(tmp_path, "fake", "fake")
 
@@ -47,6 +48,7 @@ def test_measure_cpu(tmp_path: Path) -> None:
     assert frame["latency_ms"].is_monotonic_decreasing
 
 
+@pytest.mark.slow
 def test_fit_and_evaluate(tmp_path: Path) -> None:
     evaluation = load("fit_and_evaluate").main(tmp_path, "fake", "fake")
 
@@ -54,6 +56,7 @@ def test_fit_and_evaluate(tmp_path: Path) -> None:
     assert (tmp_path / "latency.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_search_two_devices(tmp_path: Path) -> None:
     slower = OtherDevice(flaws=SimulatedDisturbances(level=0.5), seed=3)
     files = [predictor(tmp_path, "a", "fake"), predictor(tmp_path, "b", slower)]
@@ -81,6 +84,7 @@ def test_train_own_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert "accuracy" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_plug_in(tmp_path: Path) -> None:
     frame = load("plug_in").main(tmp_path, force=True)
 

@@ -43,6 +43,7 @@ def test_a_step_that_fails_ends_all_and_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_failed_check_is_repeated_once_where_asked(tmp_path: Path) -> None:
     """`compare` of two tables that differ ends with exit code 1: a check that fails each time."""
     runs.table().save(tmp_path / "a.parquet")

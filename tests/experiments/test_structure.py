@@ -156,6 +156,7 @@ def test_the_trail_is_what_is_called_between_parsing_and_the_last_file(tmp_path:
     ]
 
 
+@pytest.mark.slow
 def test_the_sweep_of_this_checkout_goes_from_the_command_to_the_store(tmp_path: Path) -> None:
     root = TRAIL.parents[1]
     argv = ["--space", "tiny", "--device", "fake", "--backend", "fake", "--loads", "1"]

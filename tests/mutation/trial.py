@@ -91,7 +91,7 @@ def _run_in_fork(copy: Path, tests: list[str], keep_bytecode: bool) -> None:
         for name in [name for name in sys.modules if name.split(".")[0] == "tests"]:
             del sys.modules[name]
         pytest = importlib.import_module("pytest")
-        options = ["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
+        options = ["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0", "-m", ""]
         options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # hypothesis is there before
         status = int(pytest.main([*options, *tests]))
     except BaseException:

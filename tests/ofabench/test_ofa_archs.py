@@ -121,6 +121,7 @@ def test_deploy(archs: Path, checkpoint: Path, tmp_path: Path) -> None:
     assert json.loads((out / "card.json").read_text())["model"]["arch"] == SMALLEST.to_json()
 
 
+@pytest.mark.slow
 def test_sweep(archs: Path, tmp_path: Path) -> None:
     out = tmp_path / "s.sqlite"
     command = ["sweep", "--space", "tiny", "--device", "cpu", "--backend", "torch", "--force"]

@@ -98,6 +98,7 @@ def fleet_file(folder: Path, addresses: dict[str, str]) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_fleet_is_swept_each_phone_into_a_file_of_its_own_and_gone_on_with(
     phones: list[PocketPhone], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -83,6 +83,7 @@ def examples() -> list[doctest.DocTest]:
     return [each for each in result if each.examples]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("example", examples(), ids=lambda item: str(item.name))
 def test_an_example_runs(
     example: doctest.DocTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

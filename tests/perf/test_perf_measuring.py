@@ -33,6 +33,7 @@ def sweep(path: Path, seed: int, plan: SweepPlan) -> None:
         run_sweep(device, FakeBackend(), TARGET, ListPlanner(work), plan, store)
 
 
+@pytest.mark.slow
 def test_intervals_hold_another_sweeps_medians_as_often_as_they_claim(tmp_path: Path) -> None:
     for seed in (1, 2):
         sweep(tmp_path / str(seed), seed, SweepPlan())
@@ -55,6 +56,7 @@ def test_a_visit_costs_little_beside_its_calls(benchmark: BenchmarkFixture) -> N
     benchmark(one_pass)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blocks", [100, 1000])
 def test_reading_a_sweep(benchmark: BenchmarkFixture, tmp_path: Path, blocks: int) -> None:
     known = SearchSpace.load("ofa-mbv3-w1.0").unique_blocks()[:blocks]

@@ -60,6 +60,7 @@ def exported(network: torch.nn.Module, images: torch.Tensor, *, dynamo: bool) ->
     return buffer.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize(

@@ -143,6 +143,7 @@ def test_each_pass_times_each_call_of_each_workload(case: Case) -> None:
         assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", str(result.facts["taken_at"]))
 
 
+@pytest.mark.slow
 def test_passes_come_in_orders_of_their_own_that_the_seed_decides(case: Case) -> None:
     def orders(plan: ReplicatePlan) -> list[list[int]]:
         return [result.order[: len(WORK)].tolist() for result in passes(case, plan)]
@@ -154,6 +155,7 @@ def test_passes_come_in_orders_of_their_own_that_the_seed_decides(case: Case) ->
     assert first[0] != orders(ReplicatePlan(rounds=1, samples=2, seed=6))[0]
 
 
+@pytest.mark.slow
 def test_a_load_may_be_left_early_and_another_begun(case: Case) -> None:
     device, backend = case
     left = device.run_replicate(WORK, backend, target(device, backend), PLAN)

@@ -329,6 +329,7 @@ def test_a_command_is_refused_in_one_line_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["lines", "json"])
 def test_a_command_waits_and_then_measures(
     tmp_path: Path,

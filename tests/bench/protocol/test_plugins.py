@@ -257,6 +257,7 @@ def test_a_device_that_cannot_be_listed_or_reached_hides_no_other(installed: Pat
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("suite", "names", "tests"),
     [
@@ -269,7 +270,17 @@ def test_a_package_runs_in_our_own_suites(
 ) -> None:
     install_plugin(installed)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", f"tests/bench/{suite}", "-k", f"mine and ({tests})"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-m",
+            "",
+            f"tests/bench/{suite}",
+            "-k",
+            f"mine and ({tests})",
+        ],
         capture_output=True,
         text=True,
         check=False,

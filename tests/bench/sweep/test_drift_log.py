@@ -108,6 +108,7 @@ def test_a_sweep_has_five_anchors_from_the_fastest_to_the_slowest_and_its_own_se
     assert not own.forced
 
 
+@pytest.mark.slow
 def test_fewer_networks_are_fewer_anchors_and_none_no_log(tmp_path: Path) -> None:
     swept(tmp_path / "two.sqlite", NETWORKS[:2], FakeClock())
     swept(tmp_path / "none.sqlite", [BLOCK], FakeClock())
@@ -122,6 +123,7 @@ def test_fewer_networks_are_fewer_anchors_and_none_no_log(tmp_path: Path) -> Non
             drift_log_to_extend(store)
 
 
+@pytest.mark.slow
 def test_a_session_is_kept_and_changes_nothing_of_the_sweep(tmp_path: Path) -> None:
     path, clock = tmp_path / "s.sqlite", FakeClock()
     swept(path, [*NETWORKS, BLOCK], clock)
@@ -144,6 +146,7 @@ def test_a_session_is_kept_and_changes_nothing_of_the_sweep(tmp_path: Path) -> N
     assert abs(log.log_drift[1]) > 0.01
 
 
+@pytest.mark.slow
 def test_anchors_are_fixed_from_the_first_session_on(tmp_path: Path) -> None:
     path, clock = tmp_path / "s.sqlite", FakeClock()
     swept(path, NETWORKS[:5], clock)
@@ -157,6 +160,7 @@ def test_anchors_are_fixed_from_the_first_session_on(tmp_path: Path) -> None:
     assert [anchor.label for anchor in log.anchors] == [anchor.label for anchor in NETWORKS[:5]]
 
 
+@pytest.mark.slow
 def test_sessions_less_than_five_minutes_apart_are_one(tmp_path: Path) -> None:
     path, clock = tmp_path / "s.sqlite", FakeClock()
     swept(path, NETWORKS[:5], clock)
@@ -221,6 +225,7 @@ def test_anchors_are_chosen_among_those_of_all_sessions(tmp_path: Path) -> None:
     assert [anchor.label for anchor in log.anchors] == ["net 16", "net 32"]
 
 
+@pytest.mark.slow
 def test_a_file_of_an_older_version_is_dated_by_its_passes_and_takes_sessions(
     tmp_path: Path,
 ) -> None:
@@ -243,6 +248,7 @@ def test_a_file_of_an_older_version_is_dated_by_its_passes_and_takes_sessions(
     assert len(log.sessions) == 2
 
 
+@pytest.mark.slow
 def test_a_damaged_session_is_one_line(tmp_path: Path) -> None:
     path, clock = tmp_path / "s.sqlite", FakeClock()
     swept(path, NETWORKS[:5], clock)
@@ -267,6 +273,7 @@ def test_a_damaged_session_is_one_line(tmp_path: Path) -> None:
             store.drift_log()
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     ms=st.lists(st.lists(st.floats(0.01, 1e3), min_size=10, max_size=10), min_size=1, max_size=3),
@@ -336,6 +343,7 @@ def test_when_another_session_may_begin() -> None:
         wait_s(1000.0, 900.0)
 
 
+@pytest.mark.slow
 def test_the_last_end_is_that_of_the_last_session(tmp_path: Path) -> None:
     path, clock = tmp_path / "s.sqlite", FakeClock(tick_s=1.0)
     swept(path, NETWORKS[:5], clock)
@@ -347,6 +355,7 @@ def test_the_last_end_is_that_of_the_last_session(tmp_path: Path) -> None:
         assert last_ended_s(store) == clock.now_s
 
 
+@pytest.mark.slow
 def test_an_anchor_that_does_not_run_any_more_is_named(tmp_path: Path) -> None:
     path, clock = tmp_path / "s.sqlite", FakeClock()
     swept(path, NETWORKS[:5], clock)
@@ -361,6 +370,7 @@ def test_an_anchor_that_does_not_run_any_more_is_named(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_clock_that_jumps_while_measuring_keeps_nothing(tmp_path: Path) -> None:
     class Jumping(FakeClock):
         def monotonic(self) -> float:

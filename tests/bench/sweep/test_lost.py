@@ -77,6 +77,7 @@ def samples(path: Path) -> list[list[bytes]]:
         ]
 
 
+@pytest.mark.slow
 def test_a_replicate_that_failed_is_repeated_with_the_same_samples(tmp_path: Path) -> None:
     steady, broken = Counter(), Counter()
     sweep(tmp_path / "steady", BreakingDevice(), steady)
@@ -89,6 +90,7 @@ def test_a_replicate_that_failed_is_repeated_with_the_same_samples(tmp_path: Pat
     assert [note for note in broken.notes if "repeated: the cable was pulled" in note]
 
 
+@pytest.mark.slow
 def test_a_device_that_stays_lost_ends_the_sweep_and_keeps_finished_replicates(
     tmp_path: Path,
 ) -> None:

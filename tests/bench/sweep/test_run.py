@@ -132,6 +132,7 @@ def test_medians_equal_the_simulated_costs_without_disturbances(tmp_path: Path) 
         assert result[work.key].settled
 
 
+@pytest.mark.slow
 def test_ratios_between_blocks_are_right_despite_noise_and_drift(tmp_path: Path) -> None:
     flaws = SimulatedDisturbances(noise=0.02, layout=0.005, level=0.3, drift=0.5, stumbles=0.02)
     sweep(tmp_path / "a.sqlite", device=FakeDevice(flaws=flaws), plan=SweepPlan())
@@ -143,6 +144,7 @@ def test_ratios_between_blocks_are_right_despite_noise_and_drift(tmp_path: Path)
     assert median_ms / median_ms.mean() == pytest.approx(wanted / wanted.mean(), rel=0.015)
 
 
+@pytest.mark.slow
 def test_samples_are_reproducible_and_depend_on_the_seed(tmp_path: Path) -> None:
     for name, plan in (("a", PLAN), ("b", PLAN), ("c", SweepPlan(replicates=2, rounds=3, seed=1))):
         sweep(tmp_path / name, plan=plan)
@@ -171,6 +173,7 @@ def two_groups() -> SweepPlan:
     return SweepPlan(replicates=2, rounds=3, samples=2, memory_bytes=room + 200_000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("boundary", range(1, 13))
 def test_a_sweep_killed_after_a_round_and_resumed_equals_an_uninterrupted_sweep(
     crashes: Path, tmp_path: Path, boundary: int
@@ -208,6 +211,7 @@ t.sweep(Path(sys.argv[1]), progress=Killer())
 """
 
 
+@pytest.mark.slow
 def test_kill_9_loses_at_most_the_current_replicate(tmp_path: Path) -> None:
     root = Path(__file__).resolve().parents[3]
     path, whole = tmp_path / "killed", tmp_path / "whole"
@@ -257,6 +261,7 @@ def test_resuming_a_finished_sweep_measures_nothing(tmp_path: Path) -> None:
     assert counter.rounds == 0
 
 
+@pytest.mark.slow
 def test_progress_counts_every_round(tmp_path: Path) -> None:
     counter = Stopper()
 
@@ -285,6 +290,7 @@ def test_disturbed_rounds_are_repeated_while_time_lasts_and_left_out(tmp_path: P
     assert by_round_ns.max() / by_round_ns.min() < 1.02
 
 
+@pytest.mark.slow
 def test_groups_measured_at_different_drift_share_a_scale(tmp_path: Path) -> None:
     device = FakeDevice(flaws=SimulatedDisturbances(level=0.5, layout=0.002))
     sweep(tmp_path / "a", device=device, plan=two_groups())
@@ -339,6 +345,7 @@ def test_memory_of_a_model_depends_on_device_and_precision() -> None:
     assert half == int(1_500_000 + (weights + 2 * ends) / 2)
 
 
+@pytest.mark.slow
 def test_a_planner_may_choose_workloads_by_earlier_measurements(tmp_path: Path) -> None:
     class Doubler:
         """Planner that requests twice the width of the slowest block, up to 32 channels."""
@@ -369,6 +376,7 @@ def test_a_planner_may_choose_workloads_by_earlier_measurements(tmp_path: Path) 
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
 
 
+@pytest.mark.slow
 def test_unsettled_workloads_are_measured_again(tmp_path: Path) -> None:
     device = FakeDevice(flaws=SimulatedDisturbances(noise=0.055, level=0.2))
     path, work = tmp_path / "a", blocks(8)

@@ -89,6 +89,7 @@ def starts_s(path: Path) -> list[float]:
         return [begun - NOON_S for begun, _ in store.replicate_times()]
 
 
+@pytest.mark.slow
 def test_replicates_are_split_among_the_sessions(tmp_path: Path) -> None:
     result = Told()
 
@@ -111,6 +112,7 @@ def test_replicates_are_split_among_the_sessions(tmp_path: Path) -> None:
     assert [s.started_at for s in log.sessions] == [iso(NOON_S + at) for at in (0, 600, 1200)]
 
 
+@pytest.mark.slow
 def test_the_time_between_counts_from_the_end_of_a_session(tmp_path: Path) -> None:
     # Each look at this clock takes a second: a load is begun and ended, 1 s later.
     sweep(tmp_path / "s.sqlite", FakeClock(tick_s=1.0), spread=Spread(sessions=2, every_s=600.0))
@@ -120,6 +122,7 @@ def test_the_time_between_counts_from_the_end_of_a_session(tmp_path: Path) -> No
     assert 600 <= times[3][0] - times[2][1] < 610
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("what", "step", "later_s", "expected"),
     [
@@ -154,6 +157,7 @@ def test_a_clock_set_back_between_sessions_is_one_line(tmp_path: Path) -> None:
         sweep(path, clock)
 
 
+@pytest.mark.slow
 def test_rounds_that_follow_are_measured_at_once(tmp_path: Path) -> None:
     path, clock = tmp_path / "s.sqlite", FakeClock()
     plan = SweepPlan(replicates=2, rounds=1, samples=2)

@@ -56,6 +56,7 @@ def test_where_nothing_else_is_asked_only_references_are_measured(tmp_path: Path
     assert {key.split(":")[0] for key in measured(tmp_path / "a.sqlite")} == {"reference"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop_at", [1, 4])
 def test_a_stopped_sweep_goes_on_without_it(tmp_path: Path, stop_at: int) -> None:
     whole, stopped = tmp_path / "whole.sqlite", tmp_path / "stopped.sqlite"
@@ -68,6 +69,7 @@ def test_a_stopped_sweep_goes_on_without_it(tmp_path: Path, stop_at: int) -> Non
     assert contents(stopped) == contents(whole)
 
 
+@pytest.mark.slow
 def test_what_ran_before_and_does_not_now_ends_the_sweep(tmp_path: Path) -> None:
     path = tmp_path / "a.sqlite"
     with pytest.raises(InterruptedSweepError):
@@ -84,6 +86,7 @@ def test_a_reference_that_cannot_run_ends_the_sweep(tmp_path: Path) -> None:
         run(tmp_path / "a.sqlite", FakeDevice(room_bytes=1))
 
 
+@pytest.mark.slow
 def test_summary_table_and_predictor_know_of_it(tmp_path: Path) -> None:
     path = tmp_path / "a.sqlite"
     run(path)

@@ -72,6 +72,7 @@ def test_the_first_sample_of_a_burst_is_cold_and_the_last_warm() -> None:
     assert np.median(samples_ns, axis=0).tolist() == [[30e3, 20e3, 20e3], [80e3, 50e3, 50e3]]
 
 
+@pytest.mark.slow
 def test_every_round_runs_all_in_a_new_order_that_the_seed_decides() -> None:
     def orders(seed: int) -> list[list[int]]:
         machine = FakeMachine()

@@ -68,6 +68,7 @@ def test_three_sessions_within_minutes_say_little_of_a_day() -> None:
     assert three.at(1200.0 + 600.0).std < three.at(1200.0 + 24 * HOUR).std
 
 
+@pytest.mark.slow
 def test_three_sessions_ten_minutes_apart_cover_an_hour_later() -> None:
     """A nominal 0.95 by Student's t on the three covers 0.82 where drift is correlated by an hour.
 

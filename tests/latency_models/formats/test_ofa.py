@@ -84,6 +84,7 @@ def test_keys_there_and_back(
     assert key_of(parse_key(key, wide=True)) == key
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(text=st.text(max_size=80))
 def test_any_other_text_is_no_key(text: str) -> None:

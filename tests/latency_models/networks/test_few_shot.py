@@ -136,6 +136,7 @@ def test_costs_unlike_all_prior_costs_are_fitted_by_ridge() -> None:
     assert dict(fit.errors)[fit.base] == pytest.approx(evaluation.mape, rel=0.3)
 
 
+@pytest.mark.slow
 def test_latencies_independent_of_the_networks_are_predicted_as_a_constant() -> None:
     networks = networks_of(40)
     generator = np.random.default_rng(0)
@@ -148,6 +149,7 @@ def test_latencies_independent_of_the_networks_are_predicted_as_a_constant() -> 
     assert dict(fit.errors)[fit.base] < 0.015
 
 
+@pytest.mark.slow
 def test_more_networks_have_a_lower_error() -> None:
     others = networks_of(200, seed=7)
 
@@ -182,6 +184,7 @@ def test_slow_outliers_change_little() -> None:
     assert abs(evaluation.bias) < 0.03
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(factor=st.floats(1e-3, 1e3), count=st.integers(1, 12))
 def test_units_do_not_matter_and_any_number_of_networks_will_do(factor: float, count: int) -> None:

@@ -122,6 +122,7 @@ def places() -> list[Place]:
     return found
 
 
+@pytest.mark.slow
 def test_a_network_is_its_blocks_and_what_it_pays_once(predictor: LatencyPredictor) -> None:
     net = networks(1)[0]
 
@@ -202,6 +203,7 @@ def test_what_is_guessed_is_less_sure_than_what_was_measured() -> None:
     assert unknown.extrapolated == ()
 
 
+@pytest.mark.slow
 def test_most_networks_lie_within_two_standard_deviations() -> None:
     nets = networks(330)
     ms = measured_ms(nets)

@@ -149,6 +149,7 @@ def test_costs_are_scikit_learns() -> None:
     np.testing.assert_allclose(model.predict(matrix), expected, rtol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whole", [True, False])
 def test_round_trip_predicts_the_same(tmp_path: Path, whole: bool) -> None:
     nets = networks()
@@ -174,6 +175,7 @@ def test_predict_many_equals_predict(predictor: LatencyPredictor) -> None:
     np.testing.assert_allclose(many, [predictor.predict(net).ms for net in nets], rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_networks_alone_are_enough() -> None:
     nets = networks(60)
     measured = np.array([0.7 + true_ms(net).sum() for net in nets])

@@ -112,6 +112,7 @@ def sums(folder: Path) -> dict[str, str]:
     return {name: digest for digest, name in (line.split("  ") for line in lines)}
 
 
+@pytest.mark.slow
 def test_a_folder_to_hand_on(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -210,6 +211,7 @@ def test_sha256sum_accepts_the_sums(checkpoint: Path, tmp_path: Path) -> None:
     assert done.stdout.count(": OK\n") == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("form", "precision"),
     [("onnx", "fp32"), ("onnx", "int8"), ("tflite", "int8"), ("torch", "fp32")],
@@ -299,6 +301,7 @@ def searching(tmp_path: Path, *more: str) -> list[str]:
             "--no-accuracy", *more]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_it_searches_for_the_network_itself_and_knows_it_again(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -420,6 +423,7 @@ def test_what_does_not_fit_is_told_before_anything_is_done(
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_an_int8_file_has_no_verdict_beside_a_prediction_of_float32(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

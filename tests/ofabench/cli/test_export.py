@@ -224,6 +224,7 @@ def test_a_checkpoint_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "not trained to the end" in refused(capsys, tmp_path / "half.pt", arch, tmp_path)
 
 
+@pytest.mark.slow
 def test_accuracies_are_measured_and_fitted(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -70,6 +70,7 @@ def evaluated(
     return data
 
 
+@pytest.mark.slow
 def test_fit_tells_its_choices(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = files / "again.parquet"
     argv = ["fit", str(files / "t.parquet"), "--networks", str(files / "n.parquet")]
@@ -83,6 +84,7 @@ def test_fit_tells_its_choices(files: Path, capsys: pytest.CaptureFixture[str]) 
     assert one.composition == two.composition
 
 
+@pytest.mark.slow
 def test_evaluate_tells_every_baseline(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = evaluated(files, capsys, "p.parquet")
 
@@ -139,6 +141,7 @@ def test_evaluate_for_people(files: Path, capsys: pytest.CaptureFixture[str]) ->
         assert word in output
 
 
+@pytest.mark.slow
 def test_networks_alone_are_enough(files: Path, tmp_path: Path) -> None:
     out = tmp_path / "w.parquet"
 
@@ -195,6 +198,7 @@ def _without_matplotlib(name: str, package: str | None = None) -> object:
     return None if name == "matplotlib" else FIND_SPEC(name, package)
 
 
+@pytest.mark.slow
 def test_what_is_suspicious_in_networks_is_warned_of(
     files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -219,6 +223,7 @@ def test_what_is_suspicious_in_networks_is_warned_of(
         assert unit.endswith(f"times that of {other}")
 
 
+@pytest.mark.slow
 def test_fit_refuses(files: Path, tmp_path: Path, fails: Fails) -> None:
     t, n, out = files / "t.parquet", files / "n.parquet", tmp_path / "p.parquet"
     to = ("--out", out)
@@ -463,6 +468,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return work
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["b", "p", "n"])
 def test_predictors_of_an_own_space_hold_it(
     own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
@@ -507,6 +513,7 @@ def test_an_older_predictor_of_an_own_space_is_asked_for_it(
         assert cli.main([*map(str, argv), "--space", str(toml)]) == 0
 
 
+@pytest.mark.slow
 def test_a_table_that_names_no_space_leaves_the_question(
     own: Path, tmp_path: Path, fails: Fails
 ) -> None:

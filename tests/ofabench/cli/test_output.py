@@ -66,6 +66,7 @@ def test_a_reader_that_has_enough_ends_nothing() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.slow
 @needs_full
 def test_an_unusable_stderr_changes_no_result() -> None:
     expected = shell(f"{OFABENCH} space list").stdout

@@ -41,6 +41,7 @@ def on_fake(files: Path, *more: str) -> tuple[str, ...]:
     )
 
 
+@pytest.mark.slow
 def test_it_writes_a_result_and_says_what_decided(
     files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -63,6 +64,7 @@ def test_it_writes_a_result_and_says_what_decided(
     assert sorted((tmp_path / "r.measured").iterdir()) == before
 
 
+@pytest.mark.slow
 def test_exit_code_1_where_no_try_meets_the_limit(
     files: Path,
     tmp_path: Path,

@@ -15,6 +15,7 @@ from ofabench.cli import main as cli
 SMALL = ("--space", "tiny", "--device", "fake", "--blocks", "6", "--loads", "2", "--passes", "2")
 
 
+@pytest.mark.slow
 def test_it_leaves_facts_figures_and_every_sample(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -39,6 +40,7 @@ def test_it_leaves_facts_figures_and_every_sample(
     assert sum(key.startswith("block:") for key in data["latencies_ms"]) == 6
 
 
+@pytest.mark.slow
 def test_wrong_outputs_are_told_by_the_exit_code(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -96,6 +96,7 @@ def test_the_ends_of_a_space_can_be_measured_beside_random_networks(tmp_path: Pa
     assert {space.blocks(space.smallest()), space.blocks(space.largest())} < set(result)
 
 
+@pytest.mark.slow
 def test_the_seed_draws_blocks_and_networks(tmp_path: Path) -> None:
     def drawn(name: str, seed: str) -> set[str]:
         sweep(tmp_path / name, "--networks", "2", "--seed", seed)
@@ -270,6 +271,7 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_file(tmp_path: Path, limit_b
     assert snapshot(tmp_path) == {}
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_sweep_that_the_told_command_finishes(tmp_path: Path) -> None:
     out, whole = tmp_path / "a b.sqlite", tmp_path / "whole.sqlite"
     arguments = ("--blocks", "30", "--networks", "2", "--loads", "12", "--seed", "7")

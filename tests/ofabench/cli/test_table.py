@@ -41,6 +41,7 @@ def fails(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
     return error
 
 
+@pytest.mark.slow
 def test_build_makes_both_tables(
     sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -58,6 +59,7 @@ def test_build_makes_both_tables(
     assert "20 blocks" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_show_for_people_and_machines(
     sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -265,6 +267,7 @@ def test_what_a_sweep_prints_as_next_runs_without_the_file_of_its_space(
     assert "[[stages]]" not in shown
 
 
+@pytest.mark.slow
 def test_a_space_that_is_given_must_be_that_of_the_sweep(
     own_space: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -283,6 +286,7 @@ def test_a_space_that_is_given_must_be_that_of_the_sweep(
     assert cli.main(["table", *build, "--space", str(own_space / "mine.toml")]) == 0
 
 
+@pytest.mark.slow
 def test_networks_alone_become_a_table_that_knows_its_space(
     own_space: Path,
     tmp_path: Path,

@@ -51,6 +51,7 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return seen
 
 
+@pytest.mark.slow
 def test_train_and_extract(
     tmp_path: Path, schedule: Path, capsys: pytest.CaptureFixture[str], threads: list[int]
 ) -> None:

@@ -106,6 +106,7 @@ def verify(model: Path, latency: str, *more: str) -> int:
     return cli.main(["verify", str(model), "--latency", latency, *QUICK, *more])
 
 
+@pytest.mark.slow
 def test_a_prediction_within_tolerance(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert verify(model, predictor(model.parent), "--json") == 0
 
@@ -120,6 +121,7 @@ def test_a_prediction_within_tolerance(model: Path, capsys: pytest.CaptureFixtur
     assert data["accuracy"] is None
 
 
+@pytest.mark.slow
 def test_a_prediction_out_of_tolerance_is_exit_code_1(
     model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -131,6 +133,7 @@ def test_a_prediction_out_of_tolerance_is_exit_code_1(
     assert ", within 50 % of the prediction" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_both_latencies_are_shown_with_both_verdicts(
     model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -156,6 +159,7 @@ def test_both_latencies_are_shown_with_both_verdicts(
     assert data["tail"]["p90_ms"] >= data["median_ms"] == data["measured"]["ms"]
 
 
+@pytest.mark.slow
 def test_a_predictor_of_p90_is_judged_by_p90_and_no_other_statistic(
     model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -180,6 +184,7 @@ def test_a_predictor_of_p90_is_judged_by_p90_and_no_other_statistic(
     assert "fit one with --statistic p90, or leave --statistic out" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_limit_alone_is_judged_by_p90_where_asked(
     model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -194,6 +199,7 @@ def test_a_limit_alone_is_judged_by_p90_where_asked(
     assert data["measured"]["ms"] == data["tail"]["p90_ms"]
 
 
+@pytest.mark.slow
 def test_a_limit_is_judged_by_what_it_was_searched_on(
     model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -214,6 +220,7 @@ def test_a_limit_is_judged_by_what_it_was_searched_on(
     assert "is a damaged search result (its statistic is 'best'" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_repeat_stands_beside_the_first(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     latency, out = predictor(model.parent), model.parent / "v.json"
     assert verify(model, latency, "--out", str(out)) == 0
@@ -234,6 +241,7 @@ def test_a_repeat_stands_beside_the_first(model: Path, capsys: pytest.CaptureFix
     assert json.loads(out.read_text())["tolerance"] == 0.1
 
 
+@pytest.mark.slow
 def test_the_file_is_judged_on_test_images(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert verify(model, predictor(model.parent), "--data", "digits", "--json") == 0
 
@@ -242,6 +250,7 @@ def test_the_file_is_judged_on_test_images(model: Path, capsys: pytest.CaptureFi
     assert data["accuracy_low"] < data["accuracy"] < data["accuracy_high"]
 
 
+@pytest.mark.slow
 def test_what_was_found_stands_beside_what_is_measured(
     model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -281,6 +290,7 @@ def result_with(limits: dict[str, float], path: Path) -> str:
     return str(path)
 
 
+@pytest.mark.slow
 def test_a_limit_that_is_not_met_is_exit_code_1(
     model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -296,6 +306,7 @@ def test_a_limit_that_is_not_met_is_exit_code_1(
     assert "; limit met" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_without_a_predictor_the_file_is_measured(
     model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -326,6 +337,7 @@ def int8_model(folder: Path) -> Path:
     return folder / "net.onnx"
 
 
+@pytest.mark.slow
 def test_int8_is_never_held_against_a_prediction_of_float32(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -399,6 +411,7 @@ def test_a_model_without_a_card_is_one_line(
     assert error.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_try_is_measured_in_a_process_of_its_own(model: Path) -> None:
     request = VerifyRequest(
         model=model,

@@ -66,6 +66,7 @@ LUMINANCE = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", ["desktop", "phone"])
 def test_a_page_is_whole_in_every_window(
@@ -269,6 +270,7 @@ def test_a_page_is_drawn_as_it_comes_into_view(everything: Path, desktop: Page) 
     desktop.wait_for(f"{last} return last.dataset.drawn === 'done'")
 
 
+@pytest.mark.slow
 def test_hostile_names_stay_text(tmp_path: Path, desktop: Page) -> None:
     evil = replace(runs.FAKE, device=EVIL)
     arch = runs.SPACE.smallest()
@@ -304,6 +306,7 @@ def test_hostile_names_stay_text(tmp_path: Path, desktop: Page) -> None:
     assert [one for one in asked[1:] if not one.startswith(("data:", "blob:"))] == []
 
 
+@pytest.mark.slow
 def test_two_tables_have_their_page(tmp_path: Path, desktop: Page, phone: Page) -> None:
     one, other, out = (tmp_path / name for name in ("a.parquet", "b.parquet", "c.html"))
     runs.table().save(one)

@@ -182,6 +182,7 @@ JSON = st.recursive(
 NAMES = st.sampled_from(["arch", "accuracy", "predictions", "limits", "std_ms", "history", "front"])
 
 
+@pytest.mark.slow
 @settings(
     max_examples=200,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -26,6 +26,7 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
     return read_inputs([folder])
 
 
+@pytest.mark.slow
 def test_every_round_of_a_sweep_is_read(everything: Inputs) -> None:
     samples = read_samples(everything.sweeps["sweep.sqlite"])
     assert samples is not None

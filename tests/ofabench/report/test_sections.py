@@ -106,6 +106,7 @@ def test_a_heat_map_without_stems_or_choices() -> None:
     assert latency_heat_map(rows[rows["kind"] == "stem"]) is None
 
 
+@pytest.mark.slow
 def test_all_heat_maps_have_the_scale_of_both_targets(everything: Inputs) -> None:
     frames = [table.rows for table in everything.tables_by_target().values()]
     elastic = [frame[frame["kind"] == "mbconv"]["latency_ms"] for frame in frames]

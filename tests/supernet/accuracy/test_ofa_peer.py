@@ -69,6 +69,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=[f"{case.space}-{case.inputs}" for case in CASES])
 def test_predictions_are_those_of_ofa(case: Case, tmp_path: Path) -> None:
     try:

@@ -107,6 +107,7 @@ def program_value(problem: Separable, at: int) -> float | None:
     return program.solve([float(grid_sum.base[at]) for grid_sum in sums], problem.limits)
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(
     name=st.sampled_from(sorted(GRIDS)),
@@ -142,6 +143,7 @@ def test_exact_search_agrees_with_exhaustive_search(
         assert (grid.layout.canonical(best.codes) == best.codes).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limits", [0, 1, 2, 3])
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize(

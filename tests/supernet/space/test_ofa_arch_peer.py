@@ -35,6 +35,7 @@ GIVEN: dict[str, list[dict[str, Any]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OFA_SPACES)
 def test_networks_printed_by_ofa_are_those_that_it_runs(name: str, tmp_path: Path) -> None:
     try:

@@ -76,6 +76,7 @@ def assert_same_training(out: Path, undisturbed: Path) -> None:
 
 
 # The first step's momentum is its gradient, so the checkpoint after one step holds gradients.
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [1, WHOLE])
 def test_two_ranks_are_one_process_with_two_micro_batches(tmp_path: Path, steps: int) -> None:
     single_out, both_out = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
@@ -94,6 +95,7 @@ def test_two_ranks_are_one_process_with_two_micro_batches(tmp_path: Path, steps:
         assert mine == pytest.approx(other, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_killed_training_resumes_from_its_last_checkpoint(
     undisturbed: Path, tmp_path: Path
 ) -> None:
@@ -116,6 +118,7 @@ def test_a_killed_training_resumes_from_its_last_checkpoint(
     assert_same_training(out, undisturbed)
 
 
+@pytest.mark.slow
 def test_sigterm_saves_a_checkpoint_and_ends_the_training(
     undisturbed: Path, tmp_path: Path
 ) -> None:
@@ -140,6 +143,7 @@ def test_sigterm_saves_a_checkpoint_and_ends_the_training(
     assert_same_training(out, undisturbed)
 
 
+@pytest.mark.slow
 def test_a_lost_rank_is_reported_in_one_line(tmp_path: Path) -> None:
     script = tmp_path / "dies.py"
     script.write_text(

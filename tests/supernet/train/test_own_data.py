@@ -71,6 +71,7 @@ def accuracies(parts: DataParts, out: Path) -> list[float]:
     return [score.accuracy for _, score in sorted(scores, key=lambda pair: pair[0])]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("varies", [False, True])
 def test_a_training_learns_resumes_and_is_evaluated(tmp_path: Path, varies: bool) -> None:
     kind = Flipped if varies else TensorDataset

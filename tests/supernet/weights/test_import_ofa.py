@@ -186,6 +186,7 @@ def test_prefixes_of_wrappers_are_removed(weights: dict[str, Tensor]) -> None:
     assert len(import_ofa(mixed, MBV3, "net")) == len(weights)
 
 
+@pytest.mark.slow
 def test_a_missing_and_an_unknown_tensor_are_named(weights: dict[str, Tensor]) -> None:
     name = "blocks.20.conv.depth_conv.conv.5to3_matrix"
     missing = {key: tensor for key, tensor in weights.items() if key != name}

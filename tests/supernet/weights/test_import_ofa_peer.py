@@ -85,6 +85,7 @@ def images_for(forward: int, train: int) -> dict[str, Tensor]:
     return given
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dtype", "allowed"), [(torch.float32, 1e-5), (torch.float64, 1e-12)])
 def test_logits_are_those_of_their_network(
     dtype: torch.dtype, allowed: float, compared: Compared
@@ -102,6 +103,7 @@ def test_logits_are_those_of_their_network(
     assert worst <= allowed
 
 
+@pytest.mark.slow
 def test_a_training_step_is_that_of_their_network(compared: Compared) -> None:
     """In float64: what rounding is blown up to by norms over 4 images says nothing."""
     ours, space = copy.deepcopy(compared.ours).double().train(), compared.ours.space

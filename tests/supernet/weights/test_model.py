@@ -43,6 +43,7 @@ def largest_difference(network: SuperNet, arch: ArchConfig, n: int) -> float:
     return float((in_place - cut_out).abs().max()) / scale
 
 
+@pytest.mark.slow
 def test_two_hundred_networks_of_tiny_agree_in_place_and_cut_out(tiny: SearchSpace) -> None:
     network = shaken(tiny)
     archs = tiny.sample(np.random.default_rng(1), 200)
@@ -52,6 +53,7 @@ def test_two_hundred_networks_of_tiny_agree_in_place_and_cut_out(tiny: SearchSpa
     assert worst < 1e-9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ofa-mbv3-w1.0", "ofa-proxyless-w1.3", "ofa-resnet50d"])
 def test_networks_of_the_published_spaces_agree(name: str) -> None:
     space = SearchSpace.load(name)

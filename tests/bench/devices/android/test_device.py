@@ -162,6 +162,7 @@ def test_a_phone_that_is_not_fit_is_refused(
 both_daemons = pytest.mark.parametrize("phone", [MODERN, OLD], indirect=True, ids=["v2", "old"])
 
 
+@pytest.mark.slow
 @both_daemons
 def test_a_sweep_is_measured(device: AdbDevice, tmp_path: Path) -> None:
     with sweep(device, tmp_path / "s.sqlite", NoProgress()) as store:
@@ -185,6 +186,7 @@ def runner(phone: PocketPhone) -> int:
     return int((phone.root / "data/local/tmp/ofabench/runner.pid").read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("phone", "fault"),
     [

@@ -25,6 +25,7 @@ def _no_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Clock, "ahead_s", 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_no_server")
 def test_a_sweep_survives_every_fault_on_the_pocket_phone(tmp_path: Path) -> None:
     try:
@@ -42,6 +43,7 @@ def test_a_sweep_survives_every_fault_on_the_pocket_phone(tmp_path: Path) -> Non
     assert len(result.made) == min(COUNT, 10)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_no_server")
 @pytest.mark.parametrize("real_phone", ["pixel2"], indirect=True)
 def test_a_sweep_survives_faults_on_androids_own_daemon(

@@ -140,6 +140,7 @@ def latencies_ms(path: Path) -> dict[str, float]:
         }
 
 
+@pytest.mark.slow
 def test_a_lost_card_ends_a_sweep_cleanly_and_it_goes_on_later(tmp_path: Path) -> None:
     whole, broken = tmp_path / "whole.sqlite", tmp_path / "broken.sqlite"
     card = FakeGpu()

@@ -235,6 +235,7 @@ def test_priors_of_other_columns_are_refused() -> None:
         fitted(0.5, 10, small=small())
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(factor=st.floats(1e-3, 1e3), count=st.integers(1, 12))
 def test_units_do_not_matter_and_any_number_of_networks_will_do(factor: float, count: int) -> None:

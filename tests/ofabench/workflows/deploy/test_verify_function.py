@@ -64,6 +64,7 @@ class InMemory:
     card: ModelCard
 
 
+@pytest.mark.slow
 def test_a_file_is_measured_and_judged(model: Path) -> None:
     result = verify(model, "fake", predictor(), limit_ms=2 * COST_MS, options=QUICK)
 
@@ -77,12 +78,14 @@ def test_a_file_is_measured_and_judged(model: Path) -> None:
     assert "limit_ms=" in repr(result)
 
 
+@pytest.mark.slow
 def test_verdicts_against_a_file(model: Path) -> None:
     slow = verify(model, "fake", predictor(COST_MS / 2), limit_ms=COST_MS / 2, options=QUICK)
 
     assert (slow.prediction_within_tolerance, slow.limit_met, slow.failed) == (False, False, True)
 
 
+@pytest.mark.slow
 def test_a_model_in_memory_and_an_open_device_do_too(model: Path) -> None:
     content, card = read_exported(model)
 
@@ -93,6 +96,7 @@ def test_a_model_in_memory_and_an_open_device_do_too(model: Path) -> None:
     assert result.measured_ms == pytest.approx(COST_MS, rel=0.08)
 
 
+@pytest.mark.slow
 def test_what_a_search_found_limits_the_latency(model: Path) -> None:
     def this_one(archs: list[Any]) -> list[float]:
         return [1.0 if arch == ARCH else 0.0 for arch in archs]
@@ -108,6 +112,7 @@ def test_what_a_search_found_limits_the_latency(model: Path) -> None:
     assert verified.to_dict()["predicted_accuracy"] == 1.0
 
 
+@pytest.mark.slow
 def test_a_repeat_stands_beside_the_first(model: Path, tmp_path: Path) -> None:
     out = tmp_path / "v.json"
     first = verify(model, "fake", predictor(), options=QUICK).save(out)
@@ -166,6 +171,7 @@ def test_a_request_checks_what_belongs_together() -> None:
     assert VerifyRequest.read({"model": "net.onnx", "tolerance": "5%"}).verify.tolerance == 0.05
 
 
+@pytest.mark.slow
 def test_outputs_there_are_compared_with_those_here(model: Path) -> None:
     close = verify(model, "fake", options=QUICK).to_dict()["on_device"]
 

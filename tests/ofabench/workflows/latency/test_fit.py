@@ -45,6 +45,7 @@ def test_tables_their_files_and_the_command_give_one_predictor(tmp_path: Path) -
         assert result.std_ms.tolist() == expected.std_ms.tolist()
 
 
+@pytest.mark.slow
 def test_a_prior_is_a_predictor_or_its_file(tmp_path: Path) -> None:
     prior, path = fit(TABLE), tmp_path / "prior.parquet"
     prior.save(path)
@@ -60,6 +61,7 @@ def test_a_prior_is_a_predictor_or_its_file(tmp_path: Path) -> None:
     assert "prior 0" in dict(choice.errors)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blocks", [None, TABLE])
 def test_with_the_statistic_p90_the_networks_p90_is_predicted_and_blocks_stay(
     blocks: LatencyTable | None, tmp_path: Path

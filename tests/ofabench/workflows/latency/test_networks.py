@@ -185,6 +185,7 @@ def test_networks_fitted_on_are_known_after_a_round_trip(
     assert sorted(predictor.fitted.values()) == pytest.approx(sorted(MS[:12]))
 
 
+@pytest.mark.slow
 def test_blocks_and_networks_are_blended_where_terms_do_not_reach() -> None:
     """Inside a network, blocks take half of the square root of their time alone: no term is so."""
     specs = list(TINY.unique_blocks())

@@ -32,6 +32,7 @@ def files(tmp_path: Path) -> list[Path]:
     return [save(tmp_path / "small.json", SMALL), save(tmp_path / "large.json", LARGE)]
 
 
+@pytest.mark.slow
 def test_latencies_are_those_of_the_files(files: list[Path]) -> None:
     measured = ob.measure(files, "fake", options=FEW)
     assert [model.file for model in measured] == ["small.json", "large.json"]
@@ -45,6 +46,7 @@ def test_latencies_are_those_of_the_files(files: list[Path]) -> None:
     assert not measured.failures
 
 
+@pytest.mark.slow
 def test_equal_files_have_one_measurement_and_two_rows(files: list[Path], tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     twin = save(tmp_path / "other" / "small.json", SMALL)
@@ -53,6 +55,7 @@ def test_equal_files_have_one_measurement_and_two_rows(files: list[Path], tmp_pa
     assert measured.of(str(twin)).measured_ms == measured.of(str(files[0])).measured_ms
 
 
+@pytest.mark.slow
 def test_what_cannot_be_measured_does_not_stop_the_others(files: list[Path]) -> None:
     bad = files[0].with_name("bad.pb")
     measured = ob.measure([files[0], bad, files[0].with_name("gone.onnx")], "fake", options=FEW)
@@ -61,6 +64,7 @@ def test_what_cannot_be_measured_does_not_stop_the_others(files: list[Path]) -> 
     assert "cannot read" in measured.failures["gone.onnx"]
 
 
+@pytest.mark.slow
 def test_a_result_is_read_back_and_tabled(files: list[Path], tmp_path: Path) -> None:
     measured = ob.measure(files, "fake", options=FEW)
     measured.save(tmp_path / "r.json")
@@ -95,6 +99,7 @@ class Stopped(NoProgress):
             raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_a_stopped_measurement_continues_as_if_undisturbed(
     files: list[Path], tmp_path: Path
 ) -> None:
@@ -110,6 +115,7 @@ def test_a_stopped_measurement_continues_as_if_undisturbed(
     assert resumed.models == whole.models
 
 
+@pytest.mark.slow
 def test_the_command_fails_above_a_limit_and_slower_than_earlier(
     files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -150,6 +156,7 @@ def test_the_command_refuses_what_does_not_fit(
     assert {path.name for path in tmp_path.iterdir()} == {"small.json", "large.json"}
 
 
+@pytest.mark.slow
 def test_onnx_files_are_measured_on_this_machine(tmp_path: Path) -> None:
     paths = [
         onnx_files.save_relu(tmp_path / "relu.onnx"),
@@ -175,6 +182,7 @@ def test_a_shape_of_no_input_is_refused(tmp_path: Path) -> None:
         ob.measure(path, ob.DeviceOptions(device="cpu", wait=True), options=quick)
 
 
+@pytest.mark.slow
 def test_values_of_inputs_come_from_a_file(tmp_path: Path) -> None:
     values = tmp_path / "v.npz"
     np.savez(values, x=np.zeros((6, 4), np.float32))

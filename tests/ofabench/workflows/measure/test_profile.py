@@ -10,6 +10,7 @@ from ofabench.cli import main as cli
 from tests.support.onnx_files import save_lookup
 
 
+@pytest.mark.slow
 def test_the_command_prints_and_writes_every_operator(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -27,6 +28,7 @@ def test_the_command_prints_and_writes_every_operator(
     assert sum(each["share"] for each in result["kinds"]) == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_profiled_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

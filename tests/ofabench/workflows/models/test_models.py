@@ -48,6 +48,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_models_are_predicted_from_their_measured_operators(
     swept: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -64,6 +65,7 @@ def test_models_are_predicted_from_their_measured_operators(
     assert "cannot read" in result["failures"]["gone.onnx"]
 
 
+@pytest.mark.slow
 def test_a_sum_is_that_of_the_operators_measured(swept: Path) -> None:
     predictor = fit_models(swept)
     prediction = predict_models(swept / "m96.onnx", predictor).predictions["m96.onnx"]
@@ -74,6 +76,7 @@ def test_a_sum_is_that_of_the_operators_measured(swept: Path) -> None:
     assert sorted(cost.count for cost in prediction.costs) == [2, 2]
 
 
+@pytest.mark.slow
 def test_missing_operators_are_measured_where_asked(swept: Path, tmp_path: Path) -> None:
     new = save_products(tmp_path / "new.onnx", 128, tail="Sigmoid")
     predictor = fit_models(swept / "ops.sqlite")
@@ -108,6 +111,7 @@ def test_what_does_not_fit_is_one_line(
     assert not Path(out).exists()
 
 
+@pytest.mark.slow
 def test_a_measurement_without_operators_fits_nothing(tmp_path: Path) -> None:
     path = save_relu(tmp_path / "relu.onnx", (2, 4))
     quick = ob.MeasureOptions(replicates=2, rounds=2, force=True)
@@ -148,6 +152,7 @@ class Product(torch.nn.Module):
         return torch.tanh(x @ self.weight)
 
 
+@pytest.mark.slow
 def test_a_torch_module_is_predicted_by_its_exported_file(swept: Path) -> None:
     predictor = fit_models(swept / "ops.sqlite")
     module = Product()

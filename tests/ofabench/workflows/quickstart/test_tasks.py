@@ -148,6 +148,7 @@ def fit(table: Path, out: Path) -> None:
     replace(runs.predictor(), composition=NetworkCalibration(spread=0.01)).save(out)
 
 
+@pytest.mark.slow
 def test_the_whole_loop_goes_on_where_it_stopped(
     workers: Workers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -37,6 +37,7 @@ def _few_images(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(open_data._DATASETS, "digits", small_digits)
 
 
+@pytest.mark.slow
 def test_parts_make_the_next_ones_files_and_say_what_they_came_to(tmp_path: Path) -> None:
     schedule, supernet = tmp_path / "short.toml", tmp_path / "supernet.safetensors"
     schedule.write_text(SCHEDULE)

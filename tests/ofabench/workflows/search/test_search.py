@@ -175,6 +175,7 @@ def test_confidence_leaves_room() -> None:
     assert data["margins"] == [report.to_dict()]
 
 
+@pytest.mark.slow
 def test_a_limit_that_holds_on_another_day_leaves_more_room() -> None:
     predictor = latency("tiny", TARGET, spread=0.01)
 

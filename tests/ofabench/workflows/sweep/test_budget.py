@@ -86,6 +86,7 @@ def roles(store: SweepStore) -> Counter[str]:
     return Counter(measurement.workload.role for measurement in store.measurements())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("budget_s", "slow"), [(3.0, 1.0), (12.0, 4.0)])
 def test_it_ends_within_85_to_105_percent_of_the_time(
     tmp_path: Path, budget_s: float, slow: float
@@ -106,6 +107,7 @@ def test_it_ends_within_85_to_105_percent_of_the_time(
     assert 0.85 * budget_s <= clock.passed_s <= 1.05 * budget_s
 
 
+@pytest.mark.slow
 def test_a_device_with_a_clock_of_its_own_is_not_judged_by_the_wall(tmp_path: Path) -> None:
     with sweep(tmp_path / "s.sqlite", 6.0, FakeDevice(), FakeClock()) as store:
         assert spent(store) is None
@@ -113,6 +115,7 @@ def test_a_device_with_a_clock_of_its_own_is_not_judged_by_the_wall(tmp_path: Pa
     assert samples_s > 0.3
 
 
+@pytest.mark.slow
 def test_time_that_is_left_goes_to_more_networks(tmp_path: Path) -> None:
     device = FakeDevice(flaws=SimulatedDisturbances(noise=0.05))
     with sweep(tmp_path / "s.sqlite", 30.0, device, FakeClock()) as store:
@@ -123,6 +126,7 @@ def test_time_that_is_left_goes_to_more_networks(tmp_path: Path) -> None:
     assert len(first) >= 3
 
 
+@pytest.mark.slow
 def test_networks_that_the_user_counts_are_measured_again_in_place_of_more(tmp_path: Path) -> None:
     with sweep(tmp_path / "s.sqlite", 20.0, FakeDevice(), FakeClock(), networks=4) as store:
         networks = [
@@ -135,6 +139,7 @@ def test_networks_that_the_user_counts_are_measured_again_in_place_of_more(tmp_p
     assert all(PLAN.replicates < network.replicates <= 10 * PLAN.replicates for network in networks)
 
 
+@pytest.mark.slow
 def test_stopped_and_resumed_the_wall_clock_decides_the_same(tmp_path: Path) -> None:
     clocks = [FakeClock(), FakeClock()]
     devices = [WallDevice(clock=clock, slow=4.0) for clock in clocks]
@@ -159,6 +164,7 @@ def test_stopped_and_resumed_the_wall_clock_decides_the_same(tmp_path: Path) -> 
     assert len(result) >= 2
 
 
+@pytest.mark.slow
 def test_a_budget_is_spread_over_sessions_by_its_main_round(tmp_path: Path) -> None:
     clock = FakeClock()
     device = WallDevice(clock=clock, slow=4.0)
@@ -183,6 +189,7 @@ def test_a_budget_is_spread_over_sessions_by_its_main_round(tmp_path: Path) -> N
     assert len(log.sessions) == 2
 
 
+@pytest.mark.slow
 def test_progress_shows_the_seconds_of_the_whole_budget(tmp_path: Path) -> None:
     class Told(NoProgress):
         def __init__(self) -> None:
@@ -241,6 +248,7 @@ def test_front_networks_are_of_the_asked_resolutions_and_the_same_by_seed() -> N
     assert {arch.resolution for arch in first} == {24}
 
 
+@pytest.mark.slow
 def test_a_budget_ends_with_the_anchors_once_more(tmp_path: Path) -> None:
     few = ("--loads", "2", "--passes", "3", "--budget", "8s")
 

@@ -35,6 +35,7 @@ def swept(path: Path, budget_s: float, plan: SweepPlan = PLAN) -> SweepStore:
     return store
 
 
+@pytest.mark.slow
 def test_more_time_measures_more_and_both_blocks_and_networks(tmp_path: Path) -> None:
     counts = []
     for number, budget_s in enumerate((4.0, 8.0)):
@@ -48,6 +49,7 @@ def test_more_time_measures_more_and_both_blocks_and_networks(tmp_path: Path) ->
     assert 0 < counts[0][1] <= counts[1][1]
 
 
+@pytest.mark.slow
 def test_enough_time_measures_every_block_once_and_ends(tmp_path: Path) -> None:
     with swept(tmp_path / "all.sqlite", 60.0) as store:
         blocks = [o.workload.blocks[0] for o in store.measurements() if o.workload.role == "block"]
@@ -56,6 +58,7 @@ def test_enough_time_measures_every_block_once_and_ends(tmp_path: Path) -> None:
     assert len(blocks) == len(set(blocks))
 
 
+@pytest.mark.slow
 def test_nothing_of_the_space_is_left_outside_the_domain(tmp_path: Path) -> None:
     with swept(tmp_path / "s.sqlite", 6.0) as store:
         measured = [
@@ -69,6 +72,7 @@ def test_nothing_of_the_space_is_left_outside_the_domain(tmp_path: Path) -> None
     assert all(spec in domain for spec in TINY.unique_blocks())
 
 
+@pytest.mark.slow
 def test_stopped_and_resumed_it_is_as_if_undisturbed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,6 +137,7 @@ def run(tmp_path: Path, *more: str) -> int:
     return run_sweep_command(tmp_path, *FEW, *more)
 
 
+@pytest.mark.slow
 def test_the_command_sweeps_within_a_budget(tmp_path: Path) -> None:
     assert run(tmp_path, "--budget", "6s") == 0
 

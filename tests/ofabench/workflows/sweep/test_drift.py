@@ -104,6 +104,7 @@ def test_a_session_too_soon_is_refused_with_the_time_to_wait(path: Path, clock: 
     assert clock.slept_s == 0
 
 
+@pytest.mark.slow
 def test_one_session_later_is_measured_and_shown(path: Path, clock: FakeClock) -> None:
     clock.sleep_quietly(3600)
 
@@ -126,6 +127,7 @@ def test_one_session_later_is_measured_and_shown(path: Path, clock: FakeClock) -
     assert "<table>" in done._repr_html_()
 
 
+@pytest.mark.slow
 def test_repeated_sessions_begin_five_minutes_after_the_end_of_the_one_before(
     path: Path, clock: FakeClock
 ) -> None:
@@ -137,6 +139,7 @@ def test_repeated_sessions_begin_five_minutes_after_the_end_of_the_one_before(
     assert len(done.log.sessions) == 5
 
 
+@pytest.mark.slow
 def test_a_longer_time_between_counts_from_start_to_start(path: Path, clock: FakeClock) -> None:
     clock.sleep_quietly(1000)
 
@@ -145,6 +148,7 @@ def test_a_longer_time_between_counts_from_start_to_start(path: Path, clock: Fak
     assert starts_s(path) == pytest.approx([1000, 1600, 2200])
 
 
+@pytest.mark.slow
 def test_a_busy_device_is_skipped_and_the_log_goes_on(
     path: Path, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -184,6 +188,7 @@ def test_another_device_ends_a_log_at_once(path: Path, clock: FakeClock) -> None
         log(path, clock, session, every_s=300.0)
 
 
+@pytest.mark.slow
 def test_stopped_it_keeps_what_is_measured_and_says_how_to_go_on(
     path: Path, clock: FakeClock
 ) -> None:
@@ -206,6 +211,7 @@ def test_stopped_it_keeps_what_is_measured_and_says_how_to_go_on(
     assert starts_s(path) == pytest.approx([300, 620, 940])
 
 
+@pytest.mark.slow
 def test_a_session_on_another_day_is_one_more(path: Path, clock: FakeClock) -> None:
     clock.sleep_quietly(3600)
     log(path, clock, sessions_of(path, clock))
@@ -250,6 +256,7 @@ def test_options_that_do_not_fit_are_one_line(options: dict[str, Any], message: 
         DriftOptions(**options)
 
 
+@pytest.mark.slow
 def test_from_python_and_from_the_command_line_it_is_one_log(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -292,6 +299,7 @@ def test_what_cannot_be_logged_is_one_line_and_changes_nothing(
     assert out.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_the_log_is_part_of_tables_and_of_the_predictor_fitted_from_them(tmp_path: Path) -> None:
     out = tmp_path / "s.sqlite"
     few = SweepOptions(blocks=30, networks=6, replicates=2, rounds=2)

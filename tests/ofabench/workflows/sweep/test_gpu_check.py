@@ -34,6 +34,7 @@ from tests.support.fake_gpu import FakeGpu, fake_gpu
 SMALL = CheckSize(space="tiny", fit_networks=4, test_networks=8, loads=2, rounds=2)
 
 
+@pytest.mark.slow
 def test_its_figures_come_of_sweeps_in_processes_of_their_own(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -187,6 +188,7 @@ def test_a_whole_check_of_a_gpu_becomes_one_file(
     )
 
 
+@pytest.mark.slow
 def test_timers_are_compared_over_runs() -> None:
     card = FakeGpu()
 
@@ -244,6 +246,7 @@ def test_the_state_that_adds_up_has_the_smaller_spread() -> None:
         additivity(table, [[unknown]], np.array([1.0]))
 
 
+@pytest.mark.slow
 def test_without_a_gpu_nothing_is_left_on_disk(tmp_path: Path) -> None:
     import torch
 

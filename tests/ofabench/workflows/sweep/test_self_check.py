@@ -15,6 +15,7 @@ FAKE = DeviceOptions(device="fake")
 SMALL = SelfCheckOptions(blocks=6, replicates=2, rounds=2)
 
 
+@pytest.mark.slow
 def test_it_gives_what_it_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     request = SelfCheckRequest(
         device=FAKE, check_options=SMALL, space="tiny", out=tmp_path / "check"
@@ -31,6 +32,7 @@ def test_it_gives_what_it_writes(tmp_path: Path, capsys: pytest.CaptureFixture[s
         check_device(request)
 
 
+@pytest.mark.slow
 def test_a_worker_gives_the_same_values(tmp_path: Path) -> None:
     request = SelfCheckRequest(device=FAKE, check_options=SMALL, space="tiny", out=tmp_path / "c")
 

@@ -81,6 +81,7 @@ def test_it_prints_well_and_is_json(tmp_path: Path) -> None:
     assert data["summary"]["blocks"] == 4
 
 
+@pytest.mark.slow
 def test_parts_are_given_by_name_or_as_they_are(tmp_path: Path) -> None:
     space = SearchSpace.load("tiny")
     file = tmp_path / "mine.toml"
@@ -192,6 +193,7 @@ class Stopping:
         self.calls.append("close")
 
 
+@pytest.mark.slow
 def test_an_interrupted_sweep_goes_on_to_the_same_samples(tmp_path: Path) -> None:
     options = replace(SMALL, replicates=4)
     whole = swept(tmp_path / "whole.sqlite", options)
@@ -238,6 +240,7 @@ def run_command(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]"
     )
 
 
+@pytest.mark.slow
 def test_a_package_s_backend_and_device_work_from_the_command_line(tmp_path: Path) -> None:
     install_plugin(tmp_path)
     small = ("--blocks", "3", "--loads", "2", "--passes", "2", "--out", "s.sqlite")

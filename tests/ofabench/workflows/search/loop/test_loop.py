@@ -28,6 +28,7 @@ def truth_of(line: str) -> float:
     return truth_ms(SMALL.blocks(SMALL.from_line(line)))
 
 
+@pytest.mark.slow
 def test_it_finds_a_network_within_where_plain_search_finds_one_that_is_not(tmp_path: Path) -> None:
     limit = latency_limit(predictor(0.9), LIMIT)
     plain = search(SMALL, deep, limit, QUICK)
@@ -47,6 +48,7 @@ def test_it_finds_a_network_within_where_plain_search_finds_one_that_is_not(tmp_
     assert result.accuracy == max(within) == deep([result.arch])[0]
 
 
+@pytest.mark.slow
 def test_where_the_predictor_is_too_high_it_finds_a_better_network(tmp_path: Path) -> None:
     limit = latency_limit(predictor(1.15), LIMIT)
     plain = search(SMALL, deep, limit, QUICK)
@@ -57,6 +59,7 @@ def test_where_the_predictor_is_too_high_it_finds_a_better_network(tmp_path: Pat
     assert truth_ms(SMALL.blocks(result.arch)) <= LIMIT
 
 
+@pytest.mark.slow
 def test_every_candidate_has_its_figures_and_is_measured_once(tmp_path: Path) -> None:
     result = loop(tmp_path / "m", latency_limit(predictor(0.9), LIMIT))
 
@@ -77,6 +80,7 @@ def test_every_candidate_has_its_figures_and_is_measured_once(tmp_path: Path) ->
     assert np.abs(missed).max() < 0.03
 
 
+@pytest.mark.slow
 def test_drift_is_taken_out_by_the_anchors_of_the_predictor(tmp_path: Path) -> None:
     # 8 % slower in the first iteration (2 loads), 3 % faster in the later ones.
     device = SlowDevice(factors=(1.08, 1.08, 0.97))
@@ -99,6 +103,7 @@ def test_drift_is_taken_out_by_the_anchors_of_the_predictor(tmp_path: Path) -> N
         assert figure["within"] == (figure["corrected_ms"] <= LIMIT)
 
 
+@pytest.mark.slow
 def test_with_a_confidence_networks_are_held_to_their_margin(tmp_path: Path) -> None:
     limit = latency_limit(predictor(0.9), LIMIT, confidence=0.9, horizon="1h")
 
@@ -118,6 +123,7 @@ def test_with_a_confidence_networks_are_held_to_their_margin(tmp_path: Path) -> 
     assert result.limit_met
 
 
+@pytest.mark.slow
 def test_without_anchors_candidates_of_the_first_iteration_tie_the_others(tmp_path: Path) -> None:
     limit = latency_limit(predictor(0.9, with_anchors=False), LIMIT)
 
@@ -133,6 +139,7 @@ def test_without_anchors_candidates_of_the_first_iteration_tie_the_others(tmp_pa
     assert result.to_dict()["measured"]["anchors_from"] == "first iteration"
 
 
+@pytest.mark.slow
 def test_a_limit_on_the_corrected_latency_is_decided_by_that(tmp_path: Path) -> None:
     limit = latency_limit(predictor(), LIMIT, confidence=0.6, limit_on="corrected")
     slow = SlowDevice(factors=(1.2,))
@@ -144,6 +151,7 @@ def test_a_limit_on_the_corrected_latency_is_decided_by_that(tmp_path: Path) -> 
     assert result.decided.corrected_ms <= LIMIT < result.decided.raw_ms
 
 
+@pytest.mark.slow
 def test_iterations_and_budget_end_it(tmp_path: Path) -> None:
     limit = latency_limit(predictor(0.97), LIMIT)
 
@@ -155,6 +163,7 @@ def test_iterations_and_budget_end_it(tmp_path: Path) -> None:
     assert short.ended.startswith("another iteration would exceed the budget")
 
 
+@pytest.mark.slow
 def test_where_nothing_measured_is_within_it_is_said_and_more_iterations_go_on(
     tmp_path: Path,
 ) -> None:
@@ -177,6 +186,7 @@ def test_a_limit_that_nothing_is_predicted_within_writes_nothing(tmp_path: Path)
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_the_result_is_a_search_result_with_all_that_was_measured(tmp_path: Path) -> None:
     result = loop(tmp_path / "m")
     result.save(tmp_path / "r.json")

@@ -47,6 +47,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> MeasuredSearch:
     return result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [0, 3, 5])
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), DeviceLostError("the cable is out")])
 def test_what_broke_off_is_gone_on_with_to_the_same_end(
@@ -62,6 +63,7 @@ def test_what_broke_off_is_gone_on_with_to_the_same_end(
     assert resumed.arch == whole.arch
 
 
+@pytest.mark.slow
 def test_a_deciding_measurement_that_broke_off_is_gone_on_with(
     tmp_path: Path, whole: MeasuredSearch
 ) -> None:
@@ -72,6 +74,7 @@ def test_a_deciding_measurement_that_broke_off_is_gone_on_with(
     assert measured(resumed) == measured(whole)
 
 
+@pytest.mark.slow
 def test_a_finished_loop_measures_nothing_again(tmp_path: Path) -> None:
     first = loop(tmp_path / "m")
     never = SlowDevice(break_at=0)
@@ -82,6 +85,7 @@ def test_a_finished_loop_measures_nothing_again(tmp_path: Path) -> None:
     assert measured(loop(tmp_path / "m", device=FakeDevice(busy_with="a video"))) == measured(first)
 
 
+@pytest.mark.slow
 def test_tries_are_counted_and_the_last_one_decides(tmp_path: Path) -> None:
     # The first deciding measurement, of 4 loads, is 20 % slower.
     deciding = SlowDevice(factors=(1.2, 1.2, 1.2, 1.2, 1.0))
@@ -99,6 +103,7 @@ def test_tries_are_counted_and_the_last_one_decides(tmp_path: Path) -> None:
     assert result.accuracy == best[1]
 
 
+@pytest.mark.slow
 def test_where_no_try_meets_the_limit_it_says_so_and_tries_no_more(tmp_path: Path) -> None:
     two = replace(FEW, tries=2)
 
@@ -135,6 +140,7 @@ def with_huge_anchors(count: int) -> LatencyPredictor:
     return replace(given, known=known, provenance={DRIFT: log.to_json()})
 
 
+@pytest.mark.slow
 def test_anchors_that_no_longer_run_are_left_out_and_without_any_it_is_said(tmp_path: Path) -> None:
     device = FakeDevice(room_bytes=10_000_000)
 
@@ -146,6 +152,7 @@ def test_anchors_that_no_longer_run_are_left_out_and_without_any_it_is_said(tmp_
     assert result.limit_met
 
 
+@pytest.mark.slow
 def test_what_it_measured_makes_tables_and_a_predictor(tmp_path: Path) -> None:
     result = loop(tmp_path / "m")
 
@@ -203,6 +210,7 @@ def test_a_busy_device_is_refused_before_anything_is_written(tmp_path: Path) -> 
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_folder_of_another_search_is_refused(tmp_path: Path) -> None:
     loop(tmp_path / "m")
     (tmp_path / "full").mkdir()
@@ -228,6 +236,7 @@ def test_an_open_device_is_refused_for_another_process_cannot_have_it(tmp_path: 
         search_on_device(SMALL, deep, limit, device, folder=tmp_path / "m")  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_a_fresh_process_decides(tmp_path: Path) -> None:
     result = search_on_device(
         SMALL,
