@@ -14,7 +14,9 @@ def _report(
     marked: bool = False,
     when: Literal["setup", "call", "teardown"] = "call",
 ) -> pytest.TestReport:
-    keywords = {name: 1, **({"slow": 1} if marked else {})}
+    keywords: dict[str, Literal[1]] = {name: 1}
+    if marked:
+        keywords["slow"] = 1
     return pytest.TestReport(
         name, (name, 0, name), keywords, "passed", None, when, duration=duration
     )
