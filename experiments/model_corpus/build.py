@@ -4,8 +4,8 @@
 
 Runs in an environment with requirements.txt. Weights are random; batch norms have the statistics of
 a random batch and random scales, since zero ones let converters fold whole blocks away. Files that
-exist are kept. Each part writes a manifest, NAME.onnx of each row and, with --tflite (a second run),
-NAME.tflite of some of them.
+exist are kept. Each part writes a manifest and NAME.onnx of each row; a second run with --tflite
+writes NAME.tflite of some rows.
 """
 
 import argparse
@@ -48,7 +48,7 @@ def main() -> int:
         try:
             rows.append(exported(entry, args.out, tflite=args.tflite))
             note = f"{rows[-1]['macs'] / 1e6:.0f} MMACs"
-        except Exception as error:  # noqa: BLE001 - a model that cannot be exported is left out
+        except Exception as error:  # a model that cannot be exported is left out
             note = f"FAILED {' '.join(str(error).split())[:160]}"
         seconds = time.monotonic() - started
         print(f"{place}/{len(entries)} {entry.name}: {note}, {seconds:.1f} s", flush=True)
@@ -138,7 +138,7 @@ def export_onnx(module: nn.Module, inputs: tuple[torch.Tensor, ...], path: Path)
     partial = path.with_suffix(".partial")
     try:
         torch.onnx.export(module, inputs, str(partial), opset_version=17, dynamo=False)
-    except Exception:  # noqa: BLE001 - whatever it is, the other exporter is tried
+    except Exception:  # whatever it is, the other exporter is tried
         torch.onnx.export(
             module, inputs, str(partial), dynamo=True, verbose=False, external_data=False
         )
@@ -151,7 +151,7 @@ def export_tflite(module: nn.Module, inputs: tuple[torch.Tensor, ...], path: Pat
 
     try:
         litert_torch.convert(module, inputs).export(str(path))
-    except Exception as error:  # noqa: BLE001 - converters raise anything
+    except Exception as error:  # converters raise anything
         print(f"{path.name}: no TFLite file: {' '.join(str(error).split())[:160]}", flush=True)
 
 

@@ -72,9 +72,7 @@ OTHER_FIT = {
         "squeezenet": "squeezenet1_0 squeezenet1_1:224",
         "inception": "googlenet inception_v3",
     },
-    "segmentation": {
-        "segmentation": "lraspp_mobilenet_v3_large deeplabv3_mobilenet_v3_large:128"
-    },
+    "segmentation": {"segmentation": "lraspp_mobilenet_v3_large deeplabv3_mobilenet_v3_large:128"},
     "own": {
         "vgg": "vgg11_96 vgg11_bn_128",
         "unet": "unet_8 unet_12 unet_16",
@@ -128,9 +126,10 @@ OTHER_SMALL = {
     },
 }
 # Converting takes 20 s a model, so of these families a few models are TFLite files too.
-TFLITE_FAMILIES = frozenset(
-    "resnet mobilenetv1 mobilenetv2 mobilenetv3 mnasnet lcnet tinynet squeezenet regnetx repvgg "
-    "unet conv1d plain keyword starnet mobileone gernet hgnet".split()
+TFLITE_FAMILIES = (
+    *("resnet", "mobilenetv1", "mobilenetv2", "mobilenetv3", "mnasnet", "lcnet", "tinynet"),
+    *("squeezenet", "regnetx", "repvgg", "unet", "conv1d", "plain", "keyword"),
+    *("starnet", "mobileone", "gernet", "hgnet"),
 )
 TFLITE_OF_FAMILY = 3
 
@@ -160,6 +159,4 @@ def _entries(families: dict[str, str], role: str, source: str) -> Iterator[Entry
     for family, models in families.items():
         for model in models.split():
             name, _, size = model.partition(":")
-            yield Entry(
-                model=name, family=family, role=role, source=source, size=int(size or SIZE)
-            )
+            yield Entry(model=name, family=family, role=role, source=source, size=int(size or SIZE))

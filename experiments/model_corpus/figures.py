@@ -113,9 +113,7 @@ def _regressed(
     rows = np.array([features(each) for each in train]) / ms[:, None]
     scale = np.where(rows.any(axis=0), np.abs(rows).max(axis=0), 1.0)
     coefficients, _ = nnls(rows / scale, np.ones(len(ms)), maxiter=100 * rows.shape[1])
-    return {
-        each.name: float(np.array(features(each)) / scale @ coefficients) for each in test
-    }
+    return {each.name: float(np.array(features(each)) / scale @ coefficients) for each in test}
 
 
 def table(rows: Mapping[str, Mapping[str, Errors | None]]) -> list[str]:

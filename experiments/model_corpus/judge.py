@@ -1,6 +1,6 @@
 """Judge predictors of models on a session that they were not fitted on; write a Markdown table.
 
-    python -m experiments.model_corpus.judge --corpus CORPUS --run RUN [--runtime tflite] [--out F]
+python -m experiments.model_corpus.judge --corpus CORPUS --run RUN [--runtime tflite] [--out F]
 """
 
 import argparse
@@ -129,7 +129,7 @@ def worst(
     errors = {model: ms / judged_ms[model] - 1 for model, ms in predicted.items()}
     largest = sorted(errors.items(), key=lambda item: -abs(item[1]))[:8]
     words = ", ".join(f"{model} {error:+.1%}" for model, error in largest)
-    return [f"Largest errors of \"{name}\": {words}."]
+    return [f'Largest errors of "{name}": {words}.']
 
 
 def heading(
@@ -142,8 +142,9 @@ def heading(
     """Say what was measured, where and when."""
     facts = {key: fitted.facts.get(key) for key in ("cpu", "cpu_model", "model", "cores", "kernel")}
     ms = np.array([each.judge_ms for each in subjects])
+    families = len({each.family for each in subjects})
     return [
-        f"## {runtime}: {len(subjects)} models of {len({each.family for each in subjects})} families",
+        f"## {runtime}: {len(subjects)} models of {families} families",
         "",
         f"Fitted on {fitted.started_at}, judged on {judging.started_at}; "
         f"{ {key: value for key, value in facts.items() if value is not None} }.",

@@ -18,7 +18,7 @@ class CalibratedPredictor(OperatorPredictor):
     given: Calibration
 
     @property
-    def calibration(self) -> Calibration:  # type: ignore[override]
+    def calibration(self) -> Calibration:
         return self.given
 
 

@@ -1,5 +1,6 @@
 """Small networks of kinds that the libraries of image models lack."""
 
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -33,9 +34,7 @@ class UNet(nn.Module):
         self.down = nn.ModuleList(
             [_double(a, b) for a, b in zip([3, *widths], widths, strict=False)]
         )
-        self.up = nn.ModuleList(
-            [nn.ConvTranspose2d(b, a, 2, 2) for a, b in zip(widths, widths[1:], strict=False)]
-        )
+        self.up = nn.ModuleList([nn.ConvTranspose2d(b, a, 2, 2) for a, b in pairwise(widths)])
         self.merge = nn.ModuleList([_double(2 * a, a) for a in widths[:-1]])
         self.pool, self.head = nn.MaxPool2d(2), nn.Conv2d(width, 4, 1)
 
@@ -102,7 +101,9 @@ def _double(a: int, b: int) -> nn.Module:
     return nn.Sequential(*_conv(nn.Conv2d, a, b, 3), *_conv(nn.Conv2d, b, b, 3))
 
 
-def _conv(conv: Any, a: int, b: int, kernel: int, stride: int = 1, groups: int = 1) -> Any:
+def _conv(conv: Any, a: int, b: int, kernel: int, *options: int) -> Any:
+    """Return a convolution, its batch norm and a ReLU; `options` are stride and groups."""
+    stride, groups = (*options, 1, 1)[:2]
     norms = {nn.Conv1d: nn.BatchNorm1d, nn.Conv2d: nn.BatchNorm2d, nn.Conv3d: nn.BatchNorm3d}
     layer = conv(a, b, kernel, stride, kernel // 2, groups=groups, bias=False)
     return layer, norms[conv](b), nn.ReLU()
