@@ -126,7 +126,8 @@ def tflite_inference(path: Path) -> Callable[[], Any]:
     for each in interpreter.get_input_details():
         value = random.standard_normal(each["shape"]).astype(np.float32)
         interpreter.set_tensor(each["index"], value)
-    return lambda: interpreter.invoke()
+    invoke: Callable[[], Any] = interpreter.invoke
+    return invoke
 
 
 def lines(runs: Runs) -> list[str]:
