@@ -67,8 +67,8 @@ class Recorder:
     def _caller(self, frame: FrameType) -> str:
         above = frame.f_back
         while above is not None:
-            if found := self._file(above.f_code):
-                return found
+            if path := self._file(above.f_code):
+                return path
             above = above.f_back
         return ""
 

@@ -133,24 +133,24 @@ def sweep(work: list[Workload], backend: Backend, target: Target, plan: SweepPla
     """Shuffled passes as `ofabench sweep` makes them."""
     places = with_references(work)
     number = {fromkey: i for i, fromkey in enumerate(dict.fromkeys(places))}
-    loads = []
+    replicates = []
     for load in range(plan.replicates):
         replicate_plan = ReplicatePlan(rounds=plan.rounds, samples=plan.samples, seed=load)
-        passes = tuple(
+        rounds = tuple(
             MeasuredRound(
-                samples_ns=one.samples_ns,
-                order=one.order,
-                repeated_bursts=one.repeated_bursts,
-                facts=one.facts,
+                samples_ns=result.samples_ns,
+                order=result.order,
+                repeated_bursts=result.repeated_bursts,
+                facts=result.facts,
             )
-            for one in LocalDevice().run_replicate(places, backend, target, replicate_plan)
+            for result in LocalDevice().run_replicate(places, backend, target, replicate_plan)
         )
         ids = tuple(number[place] for place in places)
-        loads.append(Replicate(group=0, number=load, workloads=ids, rounds=passes))
-    known = {i: one for one, i in number.items()}
-    result = derive_measurements(loads, known, target, plan, {})
-    last = np.array([one.warm_ms for one in result])
-    first = np.array([one.cold_ms for one in result[: len(work)]])
+        replicates.append(Replicate(group=0, number=load, workloads=ids, rounds=rounds))
+    known = {i: workload for workload, i in number.items()}
+    result = derive_measurements(replicates, known, target, plan, {})
+    last = np.array([measurement.warm_ms for measurement in result])
+    first = np.array([measurement.cold_ms for measurement in result[: len(work)]])
     return Shuffled(first=first, last=last[: len(work)], references=last[len(work) :])
 
 
@@ -230,7 +230,7 @@ def compare(first: Run, second: Run) -> list[dict[str, float | str]]:
         figures.append(
             {
                 "protocol": title,
-                "repeat_p95": float(max(np.percentile(one, 95) for one in differences)),
+                "repeat_p95": float(max(np.percentile(errors, 95) for errors in differences)),
                 "sum_ratio": float(np.median(design[:, 0] / first.ms["network"])),
                 "within_5": float((np.abs(error) <= 0.05).mean()),
                 "within_10": float((np.abs(error) <= 0.10).mean()),

@@ -86,8 +86,8 @@ def lines_of(target: TargetSteps) -> Iterator[str]:
             draws = [np.random.default_rng(seed).permutation(len(order)) for seed in range(DRAWS)]
             result.append((f"random, mean of {DRAWS}", [draw[:count].tolist() for draw in draws]))
         for name, choices in result:
-            found = [judged(measured, rows) for rows in choices]
-            yield line(f"{target.name} | {count} ({share:.0%}) | {name}", found)
+            evaluations = [judged(measured, rows) for rows in choices]
+            yield line(f"{target.name} | {count} ({share:.0%}) | {name}", evaluations)
 
 
 def active_order(measured: Measured) -> list[int]:
@@ -121,9 +121,9 @@ def judged(measured: Measured, rows: list[int]) -> Evaluation:
     return evaluate(predicted_ms, on.measured.ms if corrected_ms is None else corrected_ms)
 
 
-def line(what: str, found: list[Evaluation]) -> str:
+def line(what: str, evaluations: list[Evaluation]) -> str:
     def mean(name: str) -> float:
-        return float(np.mean([getattr(one, name) for one in found]))
+        return float(np.mean([getattr(evaluation, name) for evaluation in evaluations]))
 
     return (
         f"| {what} | {mean('within_5'):.1%} | {mean('within_10'):.1%} | "

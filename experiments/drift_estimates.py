@@ -71,7 +71,7 @@ def main() -> int:
     print("\n| corrected | tries | mean error | worst | within 5 % | within 10 % |")
     print("| --- | --- | --- | --- | --- | --- |")
     for name in tries[0].errors:
-        error = np.abs([one.errors[name] for one in tries if name in one.errors])
+        error = np.abs([attempt.errors[name] for attempt in tries if name in attempt.errors])
         print(
             f"| {name} | {len(error)} | {error.mean():.1%} | {error.max():.1%} | "
             f"{np.mean(error <= 0.05):.0%} | {np.mean(error <= TOLERANCE):.0%} |"
@@ -84,10 +84,10 @@ def _tries(run: Path, count: int, force: bool) -> Iterator[Try]:
     models = sorted(run.glob("*.onnx"))
     for number in range(count):
         for model in models:
-            one = _measure(model, predictor, number, force)
-            errors = ", ".join(f"{name} {error:+.1%}" for name, error in one.errors.items())
-            print(f"{one.name} ({one.predicted_ms:.4f} ms): {errors}", flush=True)
-            yield one
+            attempt = _measure(model, predictor, number, force)
+            errors = ", ".join(f"{name} {error:+.1%}" for name, error in attempt.errors.items())
+            print(f"{attempt.name} ({attempt.predicted_ms:.4f} ms): {errors}", flush=True)
+            yield attempt
 
 
 def _measure(model: Path, predictor: LatencyPredictor, seed: int, force: bool) -> Try:

@@ -121,7 +121,9 @@ class Sessions:
 
     @property
     def unix_s(self) -> Floats:
-        return np.array([AnchorSession(started_at=one, ms=(1.0,)).unix_s for one in self.times])
+        return np.array(
+            [AnchorSession(started_at=started_at, ms=(1.0,)).unix_s for started_at in self.times]
+        )
 
 
 def _read(out: Path, backend: str) -> Sessions:
@@ -133,10 +135,10 @@ def _read(out: Path, backend: str) -> Sessions:
                 for measurement in store.measurements()
                 if measurement.workload.role == "network"
             ]
-            result.sort(key=lambda one: one.workload.key)
-            networks = [one.workload for one in result]
+            result.sort(key=lambda measurement: measurement.workload.key)
+            networks = [measurement.workload for measurement in result]
             times.append(store.sessions()[0].started_at)
-            rows.append([one.raw_ms for one in result])
+            rows.append([measurement.raw_ms for measurement in result])
             log = store.drift_log()
             stretches.append(() if log is None else log.stretches)
     ms = np.array(rows)
@@ -179,7 +181,7 @@ def _variances(sessions: Sessions) -> Iterator[str]:
         inside = (gaps_min >= low) & (gaps_min < high)
         if inside.any():
             gap_min = float(np.median(gaps_min[inside]))
-            stds = [np.sqrt(one.variance_at_gap(60 * gap_min)) for one in (model, prior)]
+            stds = [np.sqrt(process.variance_at_gap(60 * gap_min)) for process in (model, prior)]
             yield (
                 f"| {gap_min:.0f} min | {inside.sum()} | {np.sqrt(squares[inside].mean()):.1%} | "
                 f"{stds[0]:.1%} | {stds[1]:.1%} |"
@@ -191,8 +193,8 @@ def _log(sessions: Sessions, rows: Sequence[int]) -> DriftLog:
     ms = sessions.ms[:, sessions.places]
     return DriftLog(
         anchors=tuple(
-            Anchor(blocks=one.blocks, label=one.label, ms=float(first_ms))
-            for one, first_ms in zip(sessions.anchors, ms[rows[0]], strict=True)
+            Anchor(blocks=anchor.blocks, label=anchor.label, ms=float(first_ms))
+            for anchor, first_ms in zip(sessions.anchors, ms[rows[0]], strict=True)
         ),
         sessions=tuple(
             AnchorSession(started_at=sessions.times[row], ms=tuple(ms[row].tolist()))
@@ -231,13 +233,13 @@ def _coverage(sessions: Sessions, known: int) -> Iterator[str]:
     yield f"\nnominal against observed share within, from {known} known session(s):"
     yield (
         "| gap | pairs of split and session | "
-        + " | ".join(f"{one:g}" for one in NOMINAL)
+        + " | ".join(f"{share:g}" for share in NOMINAL)
         + " | margin at 0.95 |"
     )
     yield "| --- | --- | " + " | ".join("---" for _ in NOMINAL) + " | --- |"
     for gap_min in GAPS_MIN:
         if splits.get(gap_min):
-            shares = [f"{np.mean(inside[gap_min, one]):.2f}" for one in NOMINAL]
+            shares = [f"{np.mean(inside[gap_min, share]):.2f}" for share in NOMINAL]
             width = np.mean(widths[gap_min, 0.95]) - 1
             ends = f"{(1 - NEAR) * gap_min:g} to {(1 + NEAR) * gap_min:g}"
             yield f"| {ends} min | {splits[gap_min]} | {' | '.join(shares)} | {width:.1%} |"

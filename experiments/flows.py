@@ -34,7 +34,7 @@ from experiments.import_graph import (
 
 TRAIL = Path(__file__).with_name("call_trail.py")
 ON_FAKE = ("--space", "tiny", "--device", "fake", "--backend", "fake", "--seed", "0")
-SHORT = ("--loads", "1", "--passes", "2")
+SHORT = ("--replicates", "1", "--rounds", "2")
 
 Call = tuple[str, str, str]
 

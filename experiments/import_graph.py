@@ -45,7 +45,7 @@ def read_tree(root: Path) -> Tree:
     files = {path.relative_to(root).as_posix(): path.read_text("utf-8") for path in paths}
     parsed = {path: _parse(path, text) for path, text in files.items()}
     modules = {_module(path): path for path in files}
-    result = (one for path in files for one in _imports(path, parsed[path], modules))
+    result = (edge for path in files for edge in _imports(path, parsed[path], modules))
     return Tree(files=files, parsed=parsed, imports=tuple(sorted(result)))
 
 
@@ -65,8 +65,8 @@ def is_face(path: str) -> bool:
 def file_graph(tree: Tree) -> Graph:
     """Return which files each file imports."""
     graph: dict[str, set[str]] = {path: set() for path in tree.files}
-    for one in tree.imports:
-        graph[one.importer].add(one.imported)
+    for edge in tree.imports:
+        graph[edge.importer].add(edge.imported)
     return graph
 
 
@@ -76,10 +76,10 @@ def folder_imports(tree: Tree) -> Mapping[tuple[str, str], Import]:
     What an `__init__` or a `__main__` imports is no tie.
     """
     ties: dict[tuple[str, str], Import] = {}
-    for one in tree.imports:
-        ends = folder_of(one.importer), folder_of(one.imported)
-        if ends[0] != ends[1] and not is_face(one.importer):
-            ties.setdefault(ends, one)
+    for edge in tree.imports:
+        ends = folder_of(edge.importer), folder_of(edge.imported)
+        if ends[0] != ends[1] and not is_face(edge.importer):
+            ties.setdefault(ends, edge)
     return ties
 
 
@@ -94,9 +94,9 @@ def folder_graph(tree: Tree) -> Graph:
 def package_graph(tree: Tree) -> Graph:
     """Return which other packages each package imports."""
     graph: dict[str, set[str]] = {path.split("/")[0]: set() for path in tree.files}
-    for one in tree.imports:
-        graph[one.importer.split("/")[0]].add(one.imported.split("/")[0])
-    return {package: found - {package} for package, found in graph.items()}
+    for edge in tree.imports:
+        graph[edge.importer.split("/")[0]].add(edge.imported.split("/")[0])
+    return {package: targets - {package} for package, targets in graph.items()}
 
 
 def components(graph: Graph) -> list[frozenset[str]]:
@@ -116,14 +116,14 @@ def layers(graph: Graph) -> dict[str, int]:
 
     Nodes that reach each other share a layer.
     """
-    component = {node: one for one in components(graph) for node in one}
+    component = {node: members for members in components(graph) for node in members}
     known: dict[frozenset[str], int] = {}
 
-    def layer(one: frozenset[str]) -> int:
-        if one not in known:
-            below = {component[b] for a in one for b in graph[a]} - {one}
-            known[one] = 1 + max(map(layer, below), default=0)
-        return known[one]
+    def layer(members: frozenset[str]) -> int:
+        if members not in known:
+            below = {component[b] for a in members for b in graph[a]} - {members}
+            known[members] = 1 + max(map(layer, below), default=0)
+        return known[members]
 
     return {node: layer(component[node]) for node in graph}
 
@@ -158,9 +158,9 @@ def _imports(path: str, tree: ast.Module, modules: Mapping[str, str]) -> Iterato
         above = f"{_absolute(path, node)}." if isinstance(node, ast.ImportFrom) else ""
         for alias in node.names:
             names[_file(above + alias.name, modules)].add(alias.name)
-        for imported, taken in names.items():
+        for imported, imported_names in names.items():
             if imported and imported != path:
-                yield Import(path, imported, node.lineno, tuple(sorted(taken)))
+                yield Import(path, imported, node.lineno, tuple(sorted(imported_names)))
 
 
 def _absolute(path: str, node: ast.ImportFrom) -> str:

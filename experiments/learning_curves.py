@@ -55,7 +55,7 @@ def learner_of(data: str, space: str) -> Learner:
 
 
 def prior_columns(learner: Learner, column: str, which: str) -> list[str]:
-    others = [one for one in learner.columns if one != column]
+    others = [name for name in learner.columns if name != column]
     if which == "none":
         return []
     if which == "others":
@@ -112,7 +112,7 @@ def _baselines(learner: Learner, measured: Floats, fitted: Any, judged: Any) -> 
 
 def run(cells: Sequence[Cell], kept: Path, processes: int) -> list[dict[str, Any]]:
     """Measure the cells that `kept` lacks, and give all of them."""
-    done = {one["key"]: one for one in _read(kept)}
+    done = {record["key"]: record for record in _read(kept)}
     missing = [cell for cell in cells if cell.key not in done]
     with ProcessPoolExecutor(processes) as pool, kept.open("a") as file:
         for result in pool.map(measure, missing):
@@ -204,7 +204,7 @@ def main() -> None:
         for seed in range(args.seeds)
     ]
     kept = args.out / f"{Path(args.data).stem}.jsonl"
-    done = {one["key"]: one for one in _read(kept)}
+    done = {record["key"]: record for record in _read(kept)}
     if args.finished:
         results = [done[cell.key] for cell in cells if cell.key in done]
     else:

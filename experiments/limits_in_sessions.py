@@ -60,11 +60,11 @@ class Searched:
 
 
 def _read(path: Path) -> list[Searched]:
-    return [Searched(**one) for one in read_json(path)] if path.exists() else []
+    return [Searched(**entry) for entry in read_json(path)] if path.exists() else []
 
 
-def _write(path: Path, found: Sequence[Searched]) -> None:
-    write_text(path, json.dumps([asdict(one) for one in found], indent=1) + "\n")
+def _write(path: Path, searched: Sequence[Searched]) -> None:
+    write_text(path, json.dumps([asdict(entry) for entry in searched], indent=1) + "\n")
 
 
 def main() -> int:
@@ -106,9 +106,9 @@ def _find(args: argparse.Namespace) -> None:
     for limit_ms in np.geomspace(1.3 * fastest_ms, slowest_ms, args.limits).tolist():
         for margin in MARGINS:
             limit = _limit(predictor, limit_ms, margin, args)
-            one = search(None, args.accuracy, limit, options)
-            result.append(_searched(one, margin, limit_ms, predictor))
-            print(f"{margin}, {limit_ms:.2f} ms: {one.accuracy:.2%}", flush=True)
+            outcome = search(None, args.accuracy, limit, options)
+            result.append(_searched(outcome, margin, limit_ms, predictor))
+            print(f"{margin}, {limit_ms:.2f} ms: {outcome.accuracy:.2%}", flush=True)
     _write(args.out / "searched.json", result)
 
 
@@ -117,7 +117,9 @@ def _loop(args: argparse.Namespace) -> None:
     predictor = LatencyPredictor.load(args.latency)
     path = args.out / "looped.json"
     done = _read(path)
-    limits_ms = [one.limit_ms for one in _read(args.out / "searched.json") if one.margin == NONE]
+    limits_ms = [
+        entry.limit_ms for entry in _read(args.out / "searched.json") if entry.margin == NONE
+    ]
     for number, limit_ms in enumerate(limits_ms):
         if any(measurement.limit_ms == limit_ms for measurement in done):
             continue
@@ -134,15 +136,15 @@ def _loop(args: argparse.Namespace) -> None:
         except InfeasibleError as error:
             print(f"{limit_ms:.2f} ms: {error}", flush=True)
             continue
-        one = replace(
+        entry = replace(
             _searched(result.result, LOOP, limit_ms, predictor),
             deciding_ms=result.decided.raw_ms,
             tries=len(result.tries),
             seconds=time.monotonic() - started,
         )
-        done = [*done, one]
+        done = [*done, entry]
         _write(path, done)
-        print(f"{limit_ms:.2f} ms: {result.limit_met}, {one.seconds:.0f} s", flush=True)
+        print(f"{limit_ms:.2f} ms: {result.limit_met}, {entry.seconds:.0f} s", flush=True)
 
 
 def _edge_ms(
@@ -186,7 +188,7 @@ def _measure(out: Path, predictor: LatencyPredictor) -> None:
     target, number = predictor.target, int(time.time())
     searched = [*_read(out / "searched.json"), *_read(out / "looped.json")]
     archs = out / f"session-{number}.jsonl"
-    lines = dict.fromkeys(one.line for one in searched)
+    lines = dict.fromkeys(entry.line for entry in searched)
     write_text(archs, "".join(f"{line}\n" for line in lines))
     space = SearchSpace.load(str(predictor.provenance["space"]))
     sweep = SweepOptions(
@@ -224,23 +226,26 @@ def _report(out: Path) -> Iterator[str]:
                 if measurement.workload.role == "network"
             }
         for margin in kinds:
-            own = [one for one in searched if one.margin == margin and one.line in raw_ms]
+            own = [entry for entry in searched if entry.margin == margin and entry.line in raw_ms]
             if not own:
                 continue
-            over = np.array([raw_ms[one.line] / one.limit_ms for one in own])
+            over = np.array([raw_ms[entry.line] / entry.limit_ms for entry in own])
             yield (
                 f"| {started_at[:16]} | {margin} | {(over <= 1).sum()} of {len(own)} | "
                 f"{np.median(over) - 1:+.1%} |"
             )
     yield "\npoints of predicted accuracy below that without a margin, in the mean:"
     for margin in kinds[1:]:
-        accuracy = {one.limit_ms: one.accuracy for one in searched if one.margin == margin}
-        plain = {one.limit_ms: one.accuracy for one in searched if one.margin == NONE}
-        cost = np.mean([plain[limit_ms] - found for limit_ms, found in accuracy.items()])
+        accuracy = {entry.limit_ms: entry.accuracy for entry in searched if entry.margin == margin}
+        plain = {entry.limit_ms: entry.accuracy for entry in searched if entry.margin == NONE}
+        cost = np.mean([plain[limit_ms] - reached for limit_ms, reached in accuracy.items()])
         yield f"- {margin}: {100 * cost:.2f} ({len(accuracy)} limits)"
     if looped:
-        met = sum(one.deciding_ms is not None and one.deciding_ms <= one.limit_ms for one in looped)
-        tries, seconds = sum(one.tries for one in looped), [one.seconds for one in looped]
+        met = sum(
+            entry.deciding_ms is not None and entry.deciding_ms <= entry.limit_ms
+            for entry in looped
+        )
+        tries, seconds = sum(entry.tries for entry in looped), [entry.seconds for entry in looped]
         yield (
             f"\nin the loop, {met} of {len(looped)} met their limit at the deciding measurement, "
             f"by {tries} tries in all; {np.median(seconds):.0f} s a limit in the median"

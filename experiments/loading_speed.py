@@ -128,9 +128,9 @@ def share_of_a_step() -> float:
     for step, arch in enumerate(archs):
         if step == 2:  # the first ones allocate
             reading_s, begun = 0.0, time.perf_counter()
-        asked = time.perf_counter()
+        requested_s = time.perf_counter()
         batch = next(stream)
-        reading_s += time.perf_counter() - asked
+        reading_s += time.perf_counter() - requested_s
         optimiser.zero_grad()
         F.cross_entropy(network(batch.images, arch), batch.labels).backward()  # type: ignore[no-untyped-call]
         optimiser.step()

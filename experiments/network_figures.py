@@ -73,7 +73,7 @@ def figures_of(target: TargetSteps) -> Figures:
         name: NetworksTable.load(target.at(f"{name}-n.parquet"))
         for name in ("judge", "again", "searched")
     }
-    ms = {name: one.latencies_ms(one.column_or_only(None)) for name, one in tables.items()}
+    ms = {name: table.latencies_ms(table.column_or_only(None)) for name, table in tables.items()}
     verdicts, judged_on = {}, {}
     for name in ("judge", "searched"):
         table = tables[name]

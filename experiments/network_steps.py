@@ -16,10 +16,10 @@ class Amount:
     judged: int
     fitted: int = 20
     anchors: int = 8  # of those, measured again wherever networks are judged
-    fit_how: tuple[str, ...] = ("--loads", "4", "--passes", "15")
-    judge_how: tuple[str, ...] = ("--loads", "2", "--passes", "5")
-    again_how: tuple[str, ...] = ("--loads", "1", "--passes", "5")
-    searched_how: tuple[str, ...] = ("--loads", "3", "--passes", "10")
+    fit_how: tuple[str, ...] = ("--replicates", "4", "--rounds", "15")
+    judge_how: tuple[str, ...] = ("--replicates", "2", "--rounds", "5")
+    again_how: tuple[str, ...] = ("--replicates", "1", "--rounds", "5")
+    searched_how: tuple[str, ...] = ("--replicates", "3", "--rounds", "10")
 
     def measured_resolutions(self) -> list[int]:
         """Two of three, those at both ends among them."""

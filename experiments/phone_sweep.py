@@ -1,12 +1,12 @@
-"""Sweep blocks over ADB on the emulated phone, and say where the time goes.
+"""Sweep blocks over ADB on the emulated phone and print how the time is spent.
 
-    python -m experiments.phone_sweep [--blocks 60] [--loads 2] [--passes 3] [--json]
+    python -m experiments.phone_sweep [--blocks 60] [--replicates 2] [--rounds 3] [--json]
 
-The phone is Android's own adbd in a root of its own, programs for arm64 under qemu (tests/
+The phone is Android's own adbd in a separate root, programs for arm64 under qemu (tests/
 phone_target). Printed: how many blocks were measured; the largest difference of any block's outputs
-from this machine's, over its largest output; of the sweep's wall time the shares of the passes, of
-loading models in the runner, and of all else: connection, transfers, state, processes. Times of
-blocks from qemu say nothing of a phone, and are not printed.
+from this machine's, over its largest output; the shares of the sweep's wall time spent in rounds,
+in loading models in the runner, and in everything else: connection, transfers, state, processes.
+Latencies under qemu are not those of a phone, and are not printed.
 """
 
 import argparse
@@ -44,8 +44,8 @@ from tests.phone_target.phone import RealPhone
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--blocks", type=int, default=60)
-    parser.add_argument("--loads", type=int, default=2)
-    parser.add_argument("--passes", type=int, default=3)
+    parser.add_argument("--replicates", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--resolution", type=int, default=128)
     parser.add_argument("--model", choices=("note8", "pixel2"), default="pixel2")
     parser.add_argument("--json", action="store_true")
@@ -69,11 +69,11 @@ def main() -> int:
 
 
 def measure(address: str, folder: Path, args: argparse.Namespace) -> dict[str, float]:
-    """Sweep, compare outputs, and share out the time."""
+    """Sweep, compare outputs, and return the figures."""
     unique = SearchSpace.load("ofa-mbv3-w1.0").unique_blocks((args.resolution,))
     chosen = np.random.default_rng(0).choice(len(unique), size=args.blocks, replace=False)
     blocks = [unique[i] for i in sorted(chosen.tolist())]
-    backend, plan = get_backend("tflite"), SweepPlan(replicates=args.loads, rounds=args.passes)
+    backend, plan = get_backend("tflite"), SweepPlan(replicates=args.replicates, rounds=args.rounds)
     work = [Workload(role="block", blocks=(block,)) for block in blocks]
     options = PhoneOptions(keys=folder / "adbkey")
     with closing(AdbDevice(address, options)) as device:
@@ -88,7 +88,7 @@ def measure(address: str, folder: Path, args: argparse.Namespace) -> dict[str, f
 
 
 def difference(device: AdbDevice, backend: Backend, target: Target, block: BlockSpec) -> float:
-    """How far the phone's outputs are from this machine's, over the largest output."""
+    """Return the largest difference of the phone's outputs, relative to the largest output here."""
     model = random_model((block,), seed=1)
     images = random_images((1, *model.input_shape), seed=2)
     content = backend.serialise(model)
@@ -98,36 +98,36 @@ def difference(device: AdbDevice, backend: Backend, target: Target, block: Block
 
 
 def shares(path: Path, wall_s: float) -> dict[str, float]:
-    """Where the time of a sweep went."""
+    """Return the shares of a sweep's wall time by activity."""
     with SweepStore.open(path) as store:
-        loads = store.replicates()
+        replicates = store.replicates()
         result = [
             measurement
             for measurement in store.measurements()
             if measurement.workload.role == "block"
         ]
-    passes_s = (
+    rounds_s = (
         sum(
             number(measured_round.facts["pass_ns"])
-            for load in loads
-            for measured_round in load.rounds
+            for replicate in replicates
+            for measured_round in replicate.rounds
         )
         / 1e9
     )
-    ready_s = sum(number(load.rounds[0].facts["load_ready_s"]) for load in loads)
-    sent = sum(number(load.rounds[0].facts["load_sent_bytes"]) for load in loads)
+    ready_s = sum(number(replicate.rounds[0].facts["load_ready_s"]) for replicate in replicates)
+    sent = sum(number(replicate.rounds[0].facts["load_sent_bytes"]) for replicate in replicates)
     return {
         "blocks_measured": float(len(result)),
         "wall_s": wall_s,
         "sent_bytes": sent,
-        "share_passes": passes_s / wall_s,
+        "share_rounds": rounds_s / wall_s,
         "share_loading_models": ready_s / wall_s,
-        "share_all_else": 1 - (passes_s + ready_s) / wall_s,
+        "share_other": 1 - (rounds_s + ready_s) / wall_s,
     }
 
 
 def number(fact: object) -> float:
-    """A fact that is one."""
+    """Return a numeric fact as a float."""
     if not isinstance(fact, int | float):
         raise TypeError(f"{fact!r} is no number")
     return float(fact)

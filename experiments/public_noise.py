@@ -63,9 +63,11 @@ def lines(learner: BlockLearner) -> Iterator[str]:
     yield "| column | method | Spearman | within 5 % | within 10 % |"
     yield "| --- | --- | ---: | ---: | ---: |"
     for column in learner.columns:
-        told, left[column] = missed(learner, column)
-        for name, one in told:
-            figures = f"{one.spearman or 0:.3f} | {one.within_5:.3f} | {one.within_10:.3f}"
+        summaries, left[column] = missed(learner, column)
+        for name, summary in summaries:
+            figures = (
+                f"{summary.spearman or 0:.3f} | {summary.within_5:.3f} | {summary.within_10:.3f}"
+            )
             yield f"| {column} | {name} | {figures} |"
     yield ""
     yield (

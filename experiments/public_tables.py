@@ -79,8 +79,12 @@ def configured(folder: Path) -> list[PublishedNetwork]:
 
 def of(published: Sequence[PublishedNetwork], device: str) -> list[PublishedNetwork]:
     """Return a device's networks that have a published latency, from the fastest."""
-    result = [one for one in published if one.name.startswith(f"{device}_lat") and one.latency_ms]
-    return sorted(result, key=lambda one: one.latency_ms or 0.0)
+    result = [
+        network
+        for network in published
+        if network.name.startswith(f"{device}_lat") and network.latency_ms
+    ]
+    return sorted(result, key=lambda network: network.latency_ms or 0.0)
 
 
 def left_out_scale(predicted: Floats, measured_ms: Floats) -> Floats:
@@ -102,10 +106,11 @@ def networks_of_note10(predictor: LatencyPredictor, networks: Sequence[Published
     predicted = predictor.predict_many([network.blocks for network in networks])
     macs = left_out_scale(np.array([float(network.macs) for network in networks]), measured)
     lines = []
-    for one, true, ours, scaled in zip(networks, measured, predicted, macs, strict=True):
-        known = sum(block in predictor.known for block in one.blocks)
+    for network, true, ours, scaled in zip(networks, measured, predicted, macs, strict=True):
+        known = sum(block in predictor.known for block in network.blocks)
         lines.append(
-            f"{one.name.split('_top1')[0]} | {one.resolution} | {known} of {len(one.blocks)} | "
+            f"{network.name.split('_top1')[0]} | {network.resolution} | "
+            f"{known} of {len(network.blocks)} | "
             f"{true:.0f} | {ours:.2f} | {ours - true:+.2f} | {ours / true - 1:+.1%} | "
             f"{scaled - true:+.2f}"
         )
@@ -117,10 +122,10 @@ def networks_of_note10(predictor: LatencyPredictor, networks: Sequence[Published
 
 def summary(predicted_ms: Floats, measured_ms: Floats) -> str:
     """One line of errors in ms and by share."""
-    off, found = np.abs(predicted_ms - measured_ms), evaluate(predicted_ms, measured_ms)
+    off, evaluation = np.abs(predicted_ms - measured_ms), evaluate(predicted_ms, measured_ms)
     return (
-        f"mean error {off.mean():.2f} ms, largest {off.max():.2f} ms, mean {found.mape:.1%}, "
-        f"within 10 % {found.within_10:.2f}"
+        f"mean error {off.mean():.2f} ms, largest {off.max():.2f} ms, mean {evaluation.mape:.1%}, "
+        f"within 10 % {evaluation.within_10:.2f}"
     )
 
 
@@ -144,7 +149,10 @@ def left_out_resolutions(paths: Mapping[int, Path], count: int) -> None:
         )
         near = [sums[other] * macs[size] / macs[other] for other in others[:2]]
         between = min(others) < size < max(others)
-        figures = [errors(one, sums[size]) for one in (ours, near[0], (near[0] + near[1]) / 2)]
+        figures = [
+            errors(predicted_ms, sums[size])
+            for predicted_ms in (ours, near[0], (near[0] + near[1]) / 2)
+        ]
         bias = np.median(ours / sums[size]) - 1
         lines.append(
             f"{size}{'' if between else ' (outside)'} | {sums[size].mean():.1f} | {figures[0]} | "
@@ -165,8 +173,8 @@ def other_phones(predictor: LatencyPredictor, published: Sequence[PublishedNetwo
         measured = latencies_ms(networks)
         ours = predictor.predict_many([network.blocks for network in networks])
         macs = np.array([float(network.macs) for network in networks])
-        scaled = [left_out_scale(one, measured) for one in (ours, macs)]
-        result = [summary(one, measured) for one in scaled]
+        scaled = [left_out_scale(predicted_ms, measured) for predicted_ms in (ours, macs)]
+        result = [summary(predicted_ms, measured) for predicted_ms in scaled]
         result.append(_attempt(partial(_with_prior, predictor, networks, measured)))
         lines.append(f"{phone} | {len(networks)} | {' | '.join(result)}")
     print("## Other phones from the Note10 predictor\n")

@@ -84,10 +84,10 @@ def raspberry_pi(data: Path) -> None:
     measured = networks["raspi4_ms"].to_numpy(dtype=np.float64)
     sums, whole = costs.predict(codes), ~costs.extrapolated(codes)
     scaled = sums * np.median(measured[whole] / sums[whole])
-    found, best = evaluate(scaled[whole], measured[whole]), best_constant(measured[whole])
+    evaluation, best = evaluate(scaled[whole], measured[whole]), best_constant(measured[whole])
     lines = [
-        f"sum of the table, one scale | {found.n} | {found.spearman:.3f} | "
-        f"{found.within_10:.2f} | {found.mape:.1%}",
+        f"sum of the table, one scale | {evaluation.n} | {evaluation.spearman:.3f} | "
+        f"{evaluation.within_10:.2f} | {evaluation.mape:.1%}",
         f"best constant | {best.n} | - | {best.within_10:.2f} | {best.mape:.1%}",
     ]
     for count in SAMPLES:
@@ -114,12 +114,12 @@ def learned(
     figures = []
     for seed in range(SEEDS):
         order = np.random.default_rng(seed).permutation(len(codes))
-        some, rest = order[:count], order[count:]
+        fit_rows, rest = order[:count], order[count:]
         columns = tuple(f"op{at}" for at in range(codes.shape[1]))
         fitted = fit_categories(
-            columns, codes[some], measured_ms[some], target("pi", "tflite"), priors=priors
+            columns, codes[fit_rows], measured_ms[fit_rows], target("pi", "tflite"), priors=priors
         ).predictor
-        one = evaluate(fitted.predict(codes[rest]), measured_ms[rest])
-        figures.append((one.spearman or 0.0, one.within_10, one.mape))
+        evaluation = evaluate(fitted.predict(codes[rest]), measured_ms[rest])
+        figures.append((evaluation.spearman or 0.0, evaluation.within_10, evaluation.mape))
     spearman, within_10, mape = np.mean(figures, axis=0)
     return f"{len(codes) - count} | {spearman:.3f} | {within_10:.2f} | {mape:.1%}"

@@ -96,7 +96,7 @@ def _random_networks(folder: Path) -> tuple[NDArray[np.float64], NDArray[np.floa
 
 def _drawn(
     cloud: tuple[NDArray[np.float64], NDArray[np.float64]],
-    found: Sequence[Found],
+    networks: Sequence[Found],
     colours: Colours,
 ) -> Figure:
     figure = Figure(figsize=(7.6, 3.6), layout="constrained")
@@ -112,20 +112,20 @@ def _drawn(
         color=colours.random,
         label=f"{RANDOM} random sub-networks",
     )
-    for number, one in enumerate(found):
+    for number, network in enumerate(networks):
         axes.axvline(
-            one.limit_ms,
+            network.limit_ms,
             color=colours.limit,
             ls="--",
             lw=1,
             label="latency limit" if number == 0 else None,
         )
         axes.errorbar(
-            one.measured_ms,
-            100 * one.accuracy,
+            network.measured_ms,
+            100 * network.accuracy,
             xerr=[
-                [one.measured_ms - one.interval_ms[0]],
-                [one.interval_ms[1] - one.measured_ms],
+                [network.measured_ms - network.interval_ms[0]],
+                [network.interval_ms[1] - network.measured_ms],
             ],
             fmt="D",
             ms=7,

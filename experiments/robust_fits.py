@@ -67,14 +67,17 @@ class Draw:
             "MACs": _by_macs(learner, measured, fitted, judged),
             "constant": np.full(len(judged), np.median(measured[fitted])),
         }
-        figures = {name: evaluate(one, measured[judged]) for name, one in predicted.items()}
+        figures = {
+            name: evaluate(predicted_ms, measured[judged])
+            for name, predicted_ms in predicted.items()
+        }
         return cls(
             space=space,
             column=column,
             networks=networks,
             seed=seed,
-            spearman={name: one.spearman or 0.0 for name, one in figures.items()},
-            mape={name: one.mape for name, one in figures.items()},
+            spearman={name: evaluation.spearman or 0.0 for name, evaluation in figures.items()},
+            mape={name: evaluation.mape for name, evaluation in figures.items()},
             constant=bool(np.ptp(predicted["ours"]) < 1e-6 * predicted["ours"].mean()),
             seconds=seconds,
         )
@@ -133,19 +136,19 @@ def table(draws: Sequence[Draw]) -> Iterator[str]:
         own = [draw for draw in draws if draw.key[:3] == (space, column, networks)]
         cells = [
             f"{np.mean(values):.3f}, {min(values):.3f}"
-            for values in ([one.spearman[name] for one in own] for name in METHODS[:3])
+            for values in ([draw.spearman[name] for draw in own] for name in METHODS[:3])
         ]
         yield (
             f"| {column} ({space}) | {networks} | {len(own)} | {' | '.join(cells)} | "
-            f"{np.mean([one.spearman['constant'] for one in own]):.0f} | "
-            f"{min(one.spearman['ours'] - one.spearman['ridge'] for one in own):+.4f} |"
+            f"{np.mean([draw.spearman['constant'] for draw in own]):.0f} | "
+            f"{min(draw.spearman['ours'] - draw.spearman['ridge'] for draw in own):+.4f} |"
         )
 
 
 def verdict(draws: Sequence[Draw]) -> list[str]:
     """What falls short: draws that predict a constant or lie too far below ridge."""
     result = [
-        f"{' '.join(map(str, one.key))}: predicts a constant" for one in draws if one.constant
+        f"{' '.join(map(str, draw.key))}: predicts a constant" for draw in draws if draw.constant
     ]
     for draw in draws:
         less = draw.spearman["ridge"] - draw.spearman["ours"]
@@ -169,7 +172,7 @@ def main() -> int:
     except OfabenchError as error:
         print(error, file=sys.stderr)
         return 2
-    draws = sorted(read(args.results).values(), key=lambda one: one.key)
+    draws = sorted(read(args.results).values(), key=lambda draw: draw.key)
     print("\n".join(table(draws)))
     short = verdict(draws)
     print("\n" + "\n".join(short or ["No draw falls short."]))

@@ -1,11 +1,11 @@
-"""Hold the on-phone runner, built for this machine, against the Python tflite backend.
+"""Compare the on-phone runner, built for this machine, with the Python tflite backend.
 
-    python experiments/runner_against_python.py [--blocks 20] [--loads 6] [--passes 20] [--json]
+    python experiments/runner_against_python.py [--blocks 20] [--replicates 6] [--rounds 20]
 
-Both time the same blocks of `ofa-mbv3-w1.0` with the same library, in loads that take turns, by the
-same plan: shuffled passes, three calls a visit, the references beside. Printed are the ratios of
-the blocks' latencies, runner over Python; beside them, as the noise of the comparison, those of
-each program's odd loads over its even ones. Nothing else may run meanwhile.
+Both time the same blocks of `ofa-mbv3-w1.0` with the same library, in alternating replicates, by
+the same plan: shuffled rounds, bursts of three samples, reference workloads included. Printed are
+the ratios of the blocks' latencies, runner over Python, and, as the noise of the comparison, those
+of each program's odd replicates over its even ones. Nothing else may run meanwhile.
 """
 
 import argparse
@@ -38,8 +38,8 @@ def main() -> int:
     parser.add_argument("--space", default="ofa-mbv3-w1.0")
     parser.add_argument("--resolution", type=int, default=160)
     parser.add_argument("--blocks", type=int, default=20)
-    parser.add_argument("--loads", type=int, default=6, help="of each of the two")
-    parser.add_argument("--passes", type=int, default=20)
+    parser.add_argument("--replicates", type=int, default=6, help="replicates of each of the two")
+    parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
@@ -57,7 +57,7 @@ def main() -> int:
 
 
 def compare(args: argparse.Namespace) -> dict[str, float]:
-    """Measure, and give the figures; differences are fractions."""
+    """Measure and return the figures; differences are fractions."""
     unique = SearchSpace.load(args.space).unique_blocks((args.resolution,))
     chosen = np.random.default_rng(args.seed).choice(len(unique), size=args.blocks, replace=False)
     blocks = [Workload(role="block", blocks=(unique[i],)) for i in sorted(chosen.tolist())]
@@ -72,11 +72,13 @@ def compare(args: argparse.Namespace) -> dict[str, float]:
         for number, workload in enumerate(work):
             model = random_model(workload.blocks, seed=0)
             (folder / f"m{number}.tflite").write_bytes(backend.serialise(model))
-        for load in range(args.loads):
-            plan = ReplicatePlan(rounds=args.passes, samples=3, seed=args.seed + load)
+        for replicate in range(args.replicates):
+            plan = ReplicatePlan(rounds=args.rounds, samples=3, seed=args.seed + replicate)
             results = LocalDevice().run_replicate(work, backend, target, plan)
-            python.append(load_ns([result.samples_ns for result in results]))
-            runner.append(load_ns(runner_load(bundle, folder, len(work), plan, target.cores)))
+            python.append(replicate_ns([result.samples_ns for result in results]))
+            runner.append(
+                replicate_ns(runner_replicate(bundle, folder, len(work), plan, target.cores))
+            )
     ours, theirs = np.stack(runner)[:, : args.blocks], np.stack(python)[:, : args.blocks]
     ratio = np.median(ours, axis=0) / np.median(theirs, axis=0)
     level = float(np.exp(np.median(np.log(ratio))))
@@ -91,36 +93,36 @@ def compare(args: argparse.Namespace) -> dict[str, float]:
     }
 
 
-def load_ns(passes: list[Floats]) -> Floats:
-    """Warm time of each workload in one load."""
-    result: Floats = np.median(warm_ns(np.stack(passes)), axis=0)
+def replicate_ns(rounds_ns: list[Floats]) -> Floats:
+    """Return the warm latency of each workload in one replicate."""
+    result: Floats = np.median(warm_ns(np.stack(rounds_ns)), axis=0)
     return result
 
 
-def halves_apart(loads_ns: Floats) -> float:
-    """The largest difference between odd and even loads."""
-    odd, even = np.median(loads_ns[1::2], axis=0), np.median(loads_ns[::2], axis=0)
+def halves_apart(replicates_ns: Floats) -> float:
+    """Return the largest difference between odd and even replicates."""
+    odd, even = np.median(replicates_ns[1::2], axis=0), np.median(replicates_ns[::2], axis=0)
     return float(np.abs(odd / even - 1).max())
 
 
-def runner_load(
+def runner_replicate(
     bundle: Bundle, folder: Path, count: int, plan: ReplicatePlan, cores: str
 ) -> list[Floats]:
-    """One load on the runner: its passes."""
+    """Run one replicate on the runner and return the samples of its rounds."""
     mask = sum(1 << core for core in parse_cores(cores))
     names = tuple(f"m{number}.tflite" for number in range(count))
     job = Job(
         threads=1, cores=f"{mask:x}", fp16=False, samples=plan.samples, seed=plan.seed, models=names
     )
     (folder / "job").write_text(job.text())
-    done = subprocess.run(
+    completed = subprocess.run(
         [*bundle.start, str(folder / "job")],
         cwd=bundle.folder,
         input=PASS * plan.rounds,
         capture_output=True,
         check=True,
     )
-    events = map(parse_line, done.stdout.splitlines(keepends=True))
+    events = map(parse_line, completed.stdout.splitlines(keepends=True))
     return [event.samples_ns for event in events if isinstance(event, RoundEnded)]
 
 

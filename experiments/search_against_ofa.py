@@ -121,11 +121,11 @@ def run_peer(request: dict[str, Any], give_up_s: float) -> dict[int, dict[str, A
             stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         try:
-            said, _ = process.communicate(timeout=give_up_s)
+            output, _ = process.communicate(timeout=give_up_s)
         except subprocess.TimeoutExpired:
             process.kill()
-            said, _ = process.communicate()
-    return {line["seed"]: line for line in map(json.loads, said.splitlines())}
+            output, _ = process.communicate()
+    return {line["seed"]: line for line in map(json.loads, output.splitlines())}
 
 
 def compare(ours: Ours, limit_ms: float, seeds: range, theirs: dict[int, dict[str, Any]]) -> None:
@@ -133,11 +133,11 @@ def compare(ours: Ours, limit_ms: float, seeds: range, theirs: dict[int, dict[st
     ratios, gains = [], []
     for seed in seeds:
         trace = Trace([])
-        found, took_s = ours.search(
+        result, took_s = ours.search(
             limit_ms, seed, SearchPlan(watcher=trace, clock=time.perf_counter)
         )
-        line = f"{limit_ms:g} ms, seed {seed}: ours {found.accuracy:.4%} in {took_s:.2f} s, "
-        line += f"{found.evaluated:,} networks"
+        line = f"{limit_ms:g} ms, seed {seed}: ours {result.accuracy:.4%} in {took_s:.2f} s, "
+        line += f"{result.evaluated:,} networks"
         peer = theirs.get(seed)
         if peer is None:
             print(f"{line}; theirs had no first population in the time given", flush=True)

@@ -57,17 +57,19 @@ def main() -> int:
                     ("default", Evolution()),
                     ("no climbs", Evolution(climbs=0)),
                 ):
-                    found, seconds = [], []
+                    results, seconds = [], []
                     for seed in range(args.seeds):
                         began = time.perf_counter()
                         plan = SearchPlan(strategy=strategy)
-                        found.append(search(space, accuracy.predict, chosen, seed=seed, plan=plan))
+                        results.append(
+                            search(space, accuracy.predict, chosen, seed=seed, plan=plan)
+                        )
                         seconds.append(time.perf_counter() - began)
-                    result = [one.accuracy for one in found]
+                    result = [outcome.accuracy for outcome in results]
                     print(
-                        f"| {', '.join(f'{one.limit:.3g}' for one in chosen)} | {name} | "
+                        f"| {', '.join(f'{limit.limit:.3g}' for limit in chosen)} | {name} | "
                         f"{np.median(result):.3%}, {min(result):.3%}, {max(result):.3%} | "
-                        f"{np.median([one.evaluated for one in found]):.0f} | "
+                        f"{np.median([outcome.evaluated for outcome in results]):.0f} | "
                         f"{np.median(seconds):.2f} |",
                         flush=True,
                     )

@@ -109,7 +109,7 @@ def additive(space: SearchSpace, published: OfaPublished) -> Costs:
     codes = space.sample_codes(np.random.default_rng(0), FITTED_ON)
     design = np.column_stack([np.ones(len(codes)), features(space, codes)])
     weights, *_ = np.linalg.lstsq(design, published.predict(codes), rcond=None)
-    return lambda asked: weights[0] + features(space, asked) @ weights[1:]
+    return lambda archs: weights[0] + features(space, archs) @ weights[1:]
 
 
 def optimum(space: SearchSpace, accuracy: Costs, costs: Costs, limit_ms: float) -> float:

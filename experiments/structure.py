@@ -136,13 +136,17 @@ def namespace_functions(tree: Tree) -> tuple[NamespaceFunction, ...]:
                 lines = (node.end_lineno or node.lineno) - node.lineno + 1
                 outside = not file.startswith(COMMAND_LINE)
                 result.append(NamespaceFunction(file, node.name, node.lineno, lines, outside))
-    return tuple(sorted(result, key=lambda one: (one.file, one.line)))
+    return tuple(sorted(result, key=lambda function: (function.file, function.line)))
 
 
 def _takes(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     given = node.args
     every = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
-    notes = [one.annotation for one in every if one is not None and one.annotation is not None]
+    notes = [
+        argument.annotation
+        for argument in every
+        if argument is not None and argument.annotation is not None
+    ]
     return any(NAMESPACE.search(ast.unparse(note)) for note in notes)
 
 
@@ -157,13 +161,13 @@ def text_of(structure: Structure) -> str:
         lines.append(f"  {' and '.join(pair.folders)}")
         lines += [f"    {_words(pair.there)}", f"    {_words(pair.back)}"]
     lines.append(f"loose modules: {_counts(structure.loose)}")
-    outside = [one for one in structure.namespace if one.outside]
+    outside = [function for function in structure.namespace if function.outside]
     lines.append(
         f"functions that take a Namespace: {len(structure.namespace)}, "
-        f"{sum(one.lines for one in structure.namespace):,} lines; "
+        f"{sum(function.lines for function in structure.namespace):,} lines; "
         f"outside the command line: {len(outside)}"
     )
-    lines += [f"  {one.file}:{one.line} {one.name}" for one in outside]
+    lines += [f"  {function.file}:{function.line} {function.name}" for function in outside]
     lines.append(f"lines: {_counts(structure.lines)}; {sum(structure.lines.values()):,} in all")
     for flow in structure.flows:
         lines.append(
@@ -175,8 +179,8 @@ def text_of(structure: Structure) -> str:
     return "\n".join(lines)
 
 
-def _words(one: Import) -> str:
-    return f"{one.importer}:{one.line} -> {one.imported}: {', '.join(one.names)}"
+def _words(edge: Import) -> str:
+    return f"{edge.importer}:{edge.line} -> {edge.imported}: {', '.join(edge.names)}"
 
 
 def _counts(counts: dict[str, int]) -> str:

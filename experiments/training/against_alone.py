@@ -61,7 +61,7 @@ def spread_over_latency(
     codes = np.concatenate([ends, space.sample_codes(rng, 4000)])
     ms = latency(space, predictor, 1.0).costs(codes)
     wanted = np.linspace(ms[0], ms[1], n)
-    rows = [0, *(int(np.abs(ms - one).argmin()) for one in wanted[1:-1]), 1]
+    rows = [0, *(int(np.abs(ms - wanted_ms).argmin()) for wanted_ms in wanted[1:-1]), 1]
     return list(zip(ms[rows].tolist(), space.decode(codes[rows]), strict=True))
 
 
@@ -107,7 +107,7 @@ def run(study: Study) -> str:
         rows.append(
             [
                 f"{chosen[number][0]:.4f}",
-                *(f"{100 * one.mean():.2f}" for one in pair),
+                *(f"{100 * accuracies.mean():.2f}" for accuracies in pair),
                 difference(gap.mean(axis=1)),
                 f"{100 * images_error(gap.mean(axis=0), groups):.2f}",
             ]

@@ -145,16 +145,18 @@ def run(study: Study, focus: tuple[str, ...] = ()) -> str:
     study.each([partial(judged, study, arm, limits) for arm in every])
     result = {name: [judged(study, arm, limits) for arm in of] for name, of in arms.items()}
     volumes = {
-        name: np.array([hypervolume(limits.ms, one, CHANCE) for one in by_seed])
+        name: np.array([hypervolume(limits.ms, accuracies, CHANCE) for accuracies in by_seed])
         for name, by_seed in result.items()
     }
     rows = []
     for name, by_seed in result.items():
         gap = volumes[name] - volumes["unrestricted"]
         seconds = np.mean([arm.device_s(study) for arm in arms[name]])
-        told = "-" if name == "unrestricted" else str(difference(gap.tolist()))
-        means = [f"{100 * one:.2f}" for one in np.mean(by_seed, axis=0)]
-        rows.append([name, f"{seconds:.0f}", *means, f"{100 * volumes[name].mean():.2f}", told])
+        difference_text = "-" if name == "unrestricted" else str(difference(gap.tolist()))
+        means = [f"{100 * accuracy:.2f}" for accuracy in np.mean(by_seed, axis=0)]
+        rows.append(
+            [name, f"{seconds:.0f}", *means, f"{100 * volumes[name].mean():.2f}", difference_text]
+        )
     head = ["trained", "device-seconds", *(f"{ms:.4f} ms" for ms in limits.ms)]
     return "\n".join(
         [

@@ -15,11 +15,11 @@ from supernet.train.schedule import Schedule
 
 
 def test_a_difference_has_the_interval_of_students_t() -> None:
-    found = difference([0.01, 0.02, 0.03])
+    mean_difference = difference([0.01, 0.02, 0.03])
 
-    assert found.mean == pytest.approx(0.02)
-    assert found.half == pytest.approx(4.3027 * 0.01 / math.sqrt(3), rel=1e-4)
-    assert str(found) == "+2.00 ± 2.48"
+    assert mean_difference.mean == pytest.approx(0.02)
+    assert mean_difference.half == pytest.approx(4.3027 * 0.01 / math.sqrt(3), rel=1e-4)
+    assert str(mean_difference) == "+2.00 ± 2.48"
     assert difference([0.5]).half == math.inf
 
 
@@ -34,9 +34,9 @@ def test_a_hypervolume_is_the_area_above_the_floor() -> None:
     # Widths 1, 2 and again 2; heights above 0.1: 0.4, 0.4 (a worse one is not taken), 0.8.
     area = 1 * 0.4 + 2 * 0.4 + 2 * 0.8
 
-    found = hypervolume([1.0, 2.0, 4.0], [0.5, 0.3, 0.9], 0.1)
+    result = hypervolume([1.0, 2.0, 4.0], [0.5, 0.3, 0.9], 0.1)
 
-    assert found == pytest.approx(area / (5 * 0.9))
+    assert result == pytest.approx(area / (5 * 0.9))
     assert hypervolume([1.0, 2.0], [0.05, 0.1], 0.1) == 0.0
 
 
@@ -51,13 +51,13 @@ def test_under_each_limit_the_best_of_those_within_it_is_taken() -> None:
 def test_corners_are_the_ends_of_depth_width_and_kernel() -> None:
     space = SearchSpace.load("tiny")
 
-    found = corners(space)
+    result = corners(space)
 
-    assert list(found) == [f"D{d}W{w}K{k}" for d in (1, 3) for w in (2, 4) for k in (3, 7)]
-    assert found["D3W4K7"] == space.largest()
-    assert found["D1W2K3"] == space.smallest(32)
-    assert set(found["D1W4K3"].kernels) == {0, 3}
-    assert set(found["D3W2K7"].expands) == {2}
+    assert list(result) == [f"D{d}W{w}K{k}" for d in (1, 3) for w in (2, 4) for k in (3, 7)]
+    assert result["D3W4K7"] == space.largest()
+    assert result["D1W2K3"] == space.smallest(32)
+    assert set(result["D1W4K3"].kernels) == {0, 3}
+    assert set(result["D3W2K7"].expands) == {2}
 
 
 def test_a_scaled_schedule_has_other_epochs_and_nothing_else() -> None:

@@ -46,17 +46,17 @@ def test_results_are_read_again_but_for_a_line_that_was_cut_short(tmp_path: Path
 
 
 def test_macs_of_operators_by_hand() -> None:
-    found = operator_macs()
+    result = operator_macs()
 
-    assert found.shape == (22, 9)
+    assert result.shape == (22, 9)
     # First position: 16 to 16 channels at 112 px, stride 1: two pointwise and a 3x3 depthwise.
-    assert found[0, 0] == 112**2 * (16 * 16 + 9 * 16 + 16 * 16)
-    assert found[0, 1] == 112**2 * (16 * 16 / 2 + 9 * 16 + 16 * 16 / 2)
-    assert found[0, 8] == 0
+    assert result[0, 0] == 112**2 * (16 * 16 + 9 * 16 + 16 * 16)
+    assert result[0, 1] == 112**2 * (16 * 16 / 2 + 9 * 16 + 16 * 16 / 2)
+    assert result[0, 8] == 0
     # Second: to 24 channels at 56 px; expansion 6 with kernel 5, and a pointwise convolution.
-    assert found[1, 7] == 112**2 * 16 * 96 + 56**2 * (25 * 96 + 96 * 24)
-    assert found[1, 8] == 56**2 * 16 * 24
+    assert result[1, 7] == 112**2 * 16 * 96 + 56**2 * (25 * 96 + 96 * 24)
+    assert result[1, 8] == 56**2 * 16 * 24
     codes = np.zeros((2, 22), dtype=np.int64)
     codes[1] = 8
-    assert macs_of(codes)[0] == found[:, 0].sum()
-    assert macs_of(codes)[1] == found[:, 8].sum()
+    assert macs_of(codes)[0] == result[:, 0].sum()
+    assert macs_of(codes)[1] == result[:, 8].sum()

@@ -15,24 +15,24 @@ def show(tmp_path: Path) -> Step:
 
 
 def test_a_step_runs_once_and_its_command_is_told(tmp_path: Path) -> None:
-    said: list[str] = []
-    run_steps([show(tmp_path)], said.append)
-    assert said[0] == "[1/1] show\n    $ ofabench space show tiny --json"
+    messages: list[str] = []
+    run_steps([show(tmp_path)], messages.append)
+    assert messages[0] == "[1/1] show\n    $ ofabench space show tiny --json"
     assert '"name": "tiny"' in (tmp_path / "shown.txt").read_text()
 
-    said.clear()
-    run_steps([show(tmp_path)], said.append, done=4, total=9)
-    assert said == [f"[5/9] show: {tmp_path / 'shown.txt'} exists already"]
+    messages.clear()
+    run_steps([show(tmp_path)], messages.append, done=4, total=9)
+    assert messages == [f"[5/9] show: {tmp_path / 'shown.txt'} exists already"]
 
 
 def test_a_step_that_was_begun_is_resumed(tmp_path: Path) -> None:
     begun = tmp_path / "begun"
     begun.write_text("")
     step = Step(title="t", argv=("sweep",), makes=tmp_path / "made", resumes=begun)
-    said: list[str] = []
+    messages: list[str] = []
     with pytest.raises(OfabenchError):
-        run_steps([step], said.append)
-    assert said[0].endswith("$ ofabench sweep --resume")
+        run_steps([step], messages.append)
+    assert messages[0].endswith("$ ofabench sweep --resume")
 
 
 def test_a_step_that_fails_ends_all_and_leaves_nothing(tmp_path: Path) -> None:
@@ -51,10 +51,10 @@ def test_a_failed_check_is_repeated_once_where_asked(tmp_path: Path) -> None:
     tables = (str(tmp_path / "a.parquet"), str(tmp_path / "b.parquet"))
     argv = ("compare", *tables, "--fail-above", "5%")
     check = Step(title="t", argv=argv, makes=tmp_path / "made", may_fail_its_check=True)
-    said: list[str] = []
+    messages: list[str] = []
 
-    run_steps([replace(check, repeats_failed_check=True)], said.append)
-    assert said[1] == "    a check failed, which counts; measured once more for comparison"
-    said.clear()
-    run_steps([check], said.append)
-    assert len(said) == 2
+    run_steps([replace(check, repeats_failed_check=True)], messages.append)
+    assert messages[1] == "    a check failed, which counts; measured once more for comparison"
+    messages.clear()
+    run_steps([check], messages.append)
+    assert len(messages) == 2

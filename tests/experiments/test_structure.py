@@ -56,28 +56,28 @@ def write(root: Path, files: Mapping[str, str] = FILES) -> Path:
 
 def test_circles_pairs_and_counts_of_a_small_tree(tmp_path: Path) -> None:
     tree = read_tree(write(tmp_path))
-    found = structure_of(tree)
+    structure = structure_of(tree)
 
-    assert [one for one in tree.imports if one.importer == "supernet/roof.py"] == [
+    assert [edge for edge in tree.imports if edge.importer == "supernet/roof.py"] == [
         Import("supernet/roof.py", "bench/__init__.py", 2, ("nothing",)),
         Import("supernet/roof.py", "bench/a.py", 1, ("bench.a",)),
     ]
     there = Import("bench/a.py", "bench/b.py", 1, ("f", "g"))
     back = Import("bench/b.py", "bench/a.py", 2, ("bench.a",))
-    assert found.circles == (Circle(files=("bench/a.py", "bench/b.py"), ties=(there, back)),)
-    assert found.pairs == (
+    assert structure.circles == (Circle(files=("bench/a.py", "bench/b.py"), ties=(there, back)),)
+    assert structure.pairs == (
         Pair(
             folders=("bench", "bench/inner"),
             there=Import("bench/c.py", "bench/inner/fake.py", 3, ("Fake",)),
             back=Import("bench/inner/fake.py", "bench/d.py", 1, ("d",)),
         ),
     )
-    assert found.loose == {"bench": 4, "supernet": 1, "ofabench": 2}
-    assert found.namespace == (
+    assert structure.loose == {"bench": 4, "supernet": 1, "ofabench": 2}
+    assert structure.namespace == (
         NamespaceFunction("ofabench/cli_run.py", "run", 2, 2, outside=False),
         NamespaceFunction("ofabench/tools.py", "use", 3, 3, outside=True),
     )
-    assert found.lines == {"bench": 1 + 5 + 4 + 1, "supernet": 2, "ofabench": 1 + 1 + 3 + 6 + 2}
+    assert structure.lines == {"bench": 1 + 5 + 4 + 1, "supernet": 2, "ofabench": 1 + 1 + 3 + 6 + 2}
 
 
 def test_a_layer_lies_above_all_that_it_imports_and_a_circle_shares_one() -> None:

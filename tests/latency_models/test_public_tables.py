@@ -22,9 +22,9 @@ def test_a_scale_comes_from_the_other_networks() -> None:
 def test_errors_in_ms_and_by_share() -> None:
     predicted, true = np.array([9.5, 22.0, 30.0]), np.array([10.0, 20.0, 40.0])
 
-    told = summary(predicted, true)
+    text = summary(predicted, true)
 
-    assert told == "mean error 4.17 ms, largest 10.00 ms, mean 13.3%, within 10 % 0.33"
+    assert text == "mean error 4.17 ms, largest 10.00 ms, mean 13.3%, within 10 % 0.33"
     # 5, 10 and 25 %; the 95th percentile is nine tenths of the way from the second to the third.
     assert errors(predicted, true) == "10.0%, 23.5%"
 
@@ -37,11 +37,11 @@ def test_the_authors_files_have_their_latency_in_their_folder(tmp_path: Path) ->
         config = net_config(space.blocks(space.smallest()))
         (folder / "net.config").write_text(json.dumps(config))
 
-    found = configured(tmp_path)
+    networks = configured(tmp_path)
 
-    assert [one.latency_ms for one in found] == [8.0, 29.0]
-    assert [one.name for one in of(found, "s7edge")] == ["s7edge_lat-29ms_top1-70.5"]
-    assert of(found, "note8") == []
+    assert [network.latency_ms for network in networks] == [8.0, 29.0]
+    assert [network.name for network in of(networks, "s7edge")] == ["s7edge_lat-29ms_top1-70.5"]
+    assert of(networks, "note8") == []
 
 
 @pytest.mark.parametrize("count", [2, 5])

@@ -27,8 +27,8 @@ HERE = ("--backend", "tflite", "--cores", "any", "--force")
 @pytest.fixture(autouse=True)
 def _here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only what is tested, no server of this machine's, and a runner that can be built."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(taken.getsockname()[1]))
+    with socket.create_server(("127.0.0.1", 0)) as occupied:
+        monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(occupied.getsockname()[1]))
     try:
         ensure_bundle("x86_64")
     except MissingRuntimeError as error:
@@ -109,18 +109,18 @@ def test_a_fleet_is_swept_each_phone_into_a_file_of_its_own_and_gone_on_with(
 
     assert cli.main(command) == 2
 
-    one, two = json.loads(capsys.readouterr().out)
-    assert (one["code"], one["summary"]["blocks"]) == (0, 4)
-    assert (two["code"], two["summary"]) == (2, None)
-    assert "no phone answers at 127.0.0.1" in two["words"]
+    first, second = json.loads(capsys.readouterr().out)
+    assert (first["code"], first["summary"]["blocks"]) == (0, 4)
+    assert (second["code"], second["summary"]) == (2, None)
+    assert "no phone answers at 127.0.0.1" in second["words"]
     assert {path.name for path in out.iterdir()} == {"one.sqlite"}
     before = (out / "one.sqlite").read_bytes()
 
     phones[1].start()
     assert cli.main(command) == 0
 
-    one, two = json.loads(capsys.readouterr().out)
-    assert two["summary"]["blocks"] == 4
+    first, second = json.loads(capsys.readouterr().out)
+    assert second["summary"]["blocks"] == 4
     with SweepStore.open(out / "one.sqlite") as store:
         assert len(store.sessions()) == 2
     assert len((out / "one.sqlite").read_bytes()) >= len(before)

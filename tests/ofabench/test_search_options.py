@@ -325,12 +325,12 @@ def size(text: str) -> float | None:
 def test_the_same_file_is_written_for_the_same_seed(files: Path) -> None:
     limits = ("--max-macs", "2e6", "--latency", str(files / "p2.parquet"))
 
-    one = result_of(files, *limits, "--max-latency-ms", "0.006")
+    first = result_of(files, *limits, "--max-latency-ms", "0.006")
     same = result_of(files, *limits, "--max-latency-ms", "0.006")
 
-    for data in (one, same):
+    for data in (first, same):
         del data["provenance"]  # which has the seconds
-    assert one == same
+    assert first == same
 
 
 def test_a_result_that_is_there_stays_where_a_search_fails(

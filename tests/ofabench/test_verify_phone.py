@@ -30,8 +30,8 @@ BLOCKS = TINY.blocks(ARCH)
 
 @pytest.fixture
 def phone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PocketPhone]:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(taken.getsockname()[1]))
+    with socket.create_server(("127.0.0.1", 0)) as occupied:
+        monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(occupied.getsockname()[1]))
     try:
         ensure_bundle("x86_64")
     except MissingRuntimeError as error:

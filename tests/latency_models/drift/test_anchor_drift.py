@@ -42,7 +42,7 @@ def stretch(start: str, end: str, *ms: float) -> AnchorTimes:
 
 
 def test_stretches_less_than_five_minutes_apart_are_one_session() -> None:
-    found = sessions_of(
+    sessions = sessions_of(
         [
             stretch("10:00:00", "10:01:00", 1.0, 4.0),
             stretch("10:05:59", "10:07:00", 4.0, 4.0),
@@ -51,12 +51,12 @@ def test_stretches_less_than_five_minutes_apart_are_one_session() -> None:
         ]
     )
 
-    assert [one.started_at for one in found] == [
+    assert [session.started_at for session in sessions] == [
         "2026-01-01T10:00:00+00:00",
         "2026-01-01T10:12:00+00:00",
     ]
-    assert found[0].ms == pytest.approx((2.0, 4.0))
-    assert found[1].ms == pytest.approx((3.0, 5.0))
+    assert sessions[0].ms == pytest.approx((2.0, 4.0))
+    assert sessions[1].ms == pytest.approx((3.0, 5.0))
 
 
 def test_a_session_is_forced_where_a_part_of_it_was() -> None:
@@ -68,11 +68,11 @@ def test_a_session_is_forced_where_a_part_of_it_was() -> None:
 
 
 def test_a_clock_that_went_back_makes_no_session() -> None:
-    found = sessions_of(
+    sessions = sessions_of(
         [stretch("10:00:00", "10:01:00", 1.0), stretch("09:00:00", "09:01:00", 1.0)]
     )
 
-    assert len(found) == 1
+    assert len(sessions) == 1
 
 
 def test_sessions_join_the_log_or_make_one() -> None:

@@ -30,7 +30,7 @@ def test_an_override_is_the_drift_and_leaves_no_scatter() -> None:
     assert upper(margin, 0.03) == pytest.approx(math.exp(both), rel=1e-5)
 
 
-def test_a_limit_on_the_corrected_latency_is_without_drift() -> None:
+def test_limit_on_drift_corrected_latency_has_no_drift_margin() -> None:
     margin = Margin(confidence=0.95, model=PRIOR, horizon_s=DAY, limit_on=CORRECTED, networks=21)
 
     assert pytest.approx(1.181370, rel=1e-4) == T6 / Z  # of SCATTER_WORTH degrees of freedom
@@ -92,7 +92,7 @@ def test_a_network_that_cannot_run_stays_beyond_every_limit() -> None:
         ({"limit_on": "mean"}, "limit is on 'mean', expected raw or corrected"),
     ],
 )
-def test_what_is_no_margin_is_refused(wrong: dict[str, float], message: str) -> None:
+def test_invalid_margins_are_refused(wrong: dict[str, float], message: str) -> None:
     right = {"confidence": 0.95, "model": PRIOR, "horizon_s": DAY}
 
     with pytest.raises(InputError, match=message):

@@ -12,7 +12,7 @@ from tests.support.drift_logs import ANCHORS, after, drifting, log_of
 HOUR = 3600.0
 
 
-def test_without_a_log_the_prior_speaks() -> None:
+def test_without_a_drift_log_the_prior_is_used() -> None:
     model = DriftModel.of(None)
 
     assert (model.sessions, model.span_s, model.log_mean) == (1, 0.0, 0.0)

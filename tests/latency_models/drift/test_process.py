@@ -19,7 +19,7 @@ def test_one_session_forecasts_another_by_the_covariance() -> None:
     weighed = WeightedHypotheses.fit(np.array([0.0]), np.array([0.03]))
     parts = Hypotheses.prior()
 
-    found = weighed.at(HOUR)
+    forecast = weighed.at(HOUR)
 
     total = parts.session + parts.hours + parts.days + MEAN_VARIANCE
     shared = (
@@ -27,8 +27,8 @@ def test_one_session_forecasts_another_by_the_covariance() -> None:
         + parts.days * np.exp(-HOUR / DAYS_S)
         + MEAN_VARIANCE
     )
-    np.testing.assert_allclose(found.means, shared / total * 0.03)
-    np.testing.assert_allclose(found.variances, total - shared**2 / total)
+    np.testing.assert_allclose(forecast.means, shared / total * 0.03)
+    np.testing.assert_allclose(forecast.variances, total - shared**2 / total)
     # Whatever the first session is, the likeliest mean is that of it: nothing else is known.
     assert weighed.mean().mean == pytest.approx(0.03, rel=0.05)
 
@@ -38,11 +38,11 @@ def test_the_variance_of_a_ratio_grows_with_the_gap_to_twice_that_of_a_session()
     parts = Hypotheses.prior()
     gaps_s = [0.0, 600.0, HOUR, 24 * HOUR, 1e9]
 
-    found = [weighed.variance_at_gap(gap_s) for gap_s in gaps_s]
+    variances = [weighed.variance_at_gap(gap_s) for gap_s in gaps_s]
 
-    assert found == sorted(found)
-    assert found[0] == pytest.approx(2 * weighed.weights @ parts.session)
-    assert found[-1] == pytest.approx(
+    assert variances == sorted(variances)
+    assert variances[0] == pytest.approx(2 * weighed.weights @ parts.session)
+    assert variances[-1] == pytest.approx(
         2 * weighed.weights @ (parts.session + parts.hours + parts.days)
     )
 
@@ -59,7 +59,7 @@ def test_quiet_sessions_narrow_the_forecast_and_wild_ones_widen_it() -> None:
     assert wild > 1.5 * prior
 
 
-def test_three_sessions_within_minutes_say_little_of_a_day() -> None:
+def test_three_sessions_within_minutes_hardly_narrow_a_forecast_of_a_day() -> None:
     prior = WeightedHypotheses.fit(np.zeros(1), np.zeros(1)).at(24 * HOUR).std
 
     three = WeightedHypotheses.fit(np.array([0.0, 600.0, 1200.0]), np.array([0.0, 0.002, -0.002]))

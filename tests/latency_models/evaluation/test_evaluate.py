@@ -17,20 +17,20 @@ def test_figures_by_hand() -> None:
     measured = np.array([10.0, 20.0, 30.0, 40.0])
     predicted = np.array([10.4, 18.5, 33.6, 40.0])  # +4 %, -7.5 %, +12 %, 0
 
-    found = evaluate(predicted, measured)
+    scores = evaluate(predicted, measured)
 
-    assert found.n == 4
-    assert (found.within_5, found.within_10) == (0.5, 0.75)
-    assert (found.spearman, found.kendall) == (1.0, 1.0)
-    assert found.mape == pytest.approx((0.04 + 0.075 + 0.12) / 4)
-    assert found.bias == pytest.approx(0.02)
+    assert scores.n == 4
+    assert (scores.within_5, scores.within_10) == (0.5, 0.75)
+    assert (scores.spearman, scores.kendall) == (1.0, 1.0)
+    assert scores.mape == pytest.approx((0.04 + 0.075 + 0.12) / 4)
+    assert scores.bias == pytest.approx(0.02)
 
 
 def test_order_by_hand() -> None:
-    found = evaluate(np.array([1.0, 3.0, 2.0]), np.array([1.0, 2.0, 3.0]))
+    scores = evaluate(np.array([1.0, 3.0, 2.0]), np.array([1.0, 2.0, 3.0]))
 
-    assert found.spearman == pytest.approx(0.5)  # 1 - 6 * 2 / (3 * 8)
-    assert found.kendall == pytest.approx(1 / 3)  # two pairs in order, one not
+    assert scores.spearman == pytest.approx(0.5)  # 1 - 6 * 2 / (3 * 8)
+    assert scores.kendall == pytest.approx(1 / 3)  # two pairs in order, one not
 
 
 def test_a_constant_has_no_rank() -> None:
@@ -43,26 +43,26 @@ def test_best_constant_is_not_beaten_by_any_constant() -> None:
     best = best_constant(measured)
 
     for constant in np.linspace(measured.min(), measured.max(), 500):
-        one = evaluate(np.full(200, constant), measured)
-        assert one.within_5 <= best.within_5
-        assert one.within_10 <= best.within_10
-        assert one.mape >= best.mape - 1e-12
+        scores = evaluate(np.full(200, constant), measured)
+        assert scores.within_5 <= best.within_5
+        assert scores.within_10 <= best.within_10
+        assert scores.mape >= best.mape - 1e-12
 
 
 def test_best_constant_by_hand() -> None:
     # 100 is within 10 % of 95 and of 110.9; no constant reaches all three.
-    found = best_constant(np.array([95.0, 110.0, 200.0]))
+    baseline = best_constant(np.array([95.0, 110.0, 200.0]))
 
-    assert found.within_5 == pytest.approx(1 / 3)
-    assert found.within_10 == pytest.approx(2 / 3)
+    assert baseline.within_5 == pytest.approx(1 / 3)
+    assert baseline.within_10 == pytest.approx(2 / 3)
 
 
 def test_a_constants_error_is_least_at_the_median_weighted_by_speed() -> None:
     # Weights 1, 1/2 and 1/4: half of 1.75 is reached by the first. 0, 1/2 and 3/4 off.
-    found = best_constant(np.array([4.0, 1.0, 2.0]))
+    baseline = best_constant(np.array([4.0, 1.0, 2.0]))
 
-    assert found.mape == pytest.approx((0 + 1 / 2 + 3 / 4) / 3)
-    assert (found.n, found.bias, found.spearman, found.kendall) == (3, 0.0, None, None)
+    assert baseline.mape == pytest.approx((0 + 1 / 2 + 3 / 4) / 3)
+    assert (baseline.n, baseline.bias, baseline.spearman, baseline.kendall) == (3, 0.0, None, None)
 
 
 def test_a_constant_may_be_just_within_the_band_of_both_ends() -> None:
@@ -82,34 +82,34 @@ def test_macs_alone_with_and_without_a_line() -> None:
     assert macs_alone(macs, measured).mape == pytest.approx((0.25 + 0 + 0.2) / 3)
 
 
-def test_repeatability_skips_what_has_none() -> None:
-    found = repeatability([0.02, 0.06, float("nan")])
+def test_repeatability_skips_missing_values() -> None:
+    result = repeatability([0.02, 0.06, float("nan")])
 
-    assert found is not None
-    assert (found.n, found.within_5) == (2, 0.5)
-    assert found.median == pytest.approx(0.04)
-    assert found.p95 == pytest.approx(0.058)  # 0.95 of the way from the one to the other
+    assert result is not None
+    assert (result.n, result.within_5) == (2, 0.5)
+    assert result.median == pytest.approx(0.04)
+    assert result.p95 == pytest.approx(0.058)  # 0.95 of the way from the one to the other
     assert repeatability([float("nan")]) is None
 
 
 @pytest.mark.parametrize("bad", [0.0, -3.0, np.nan, np.inf])
-def test_a_latency_that_is_none_is_told(bad: float) -> None:
+def test_invalid_latencies_are_reported(bad: float) -> None:
     with pytest.raises(InputError, match=f"network 1 is {bad}, expected"):
         evaluate(np.ones(3), np.array([1.0, bad, -7.0]))
 
 
 def test_repeatability_at_the_edge_of_a_band_is_within_it() -> None:
-    found = repeatability([0.05, 0.10, 0.20])
+    result = repeatability([0.05, 0.10, 0.20])
 
-    assert found is not None
-    assert (found.within_5, found.within_10) == pytest.approx((1 / 3, 2 / 3))
+    assert result is not None
+    assert (result.within_5, result.within_10) == pytest.approx((1 / 3, 2 / 3))
 
 
-def test_what_is_the_same_for_all_has_no_rank() -> None:
+def test_constant_values_have_no_rank_correlation() -> None:
     alike, rising = np.ones(3), np.array([1.0, 2.0, 3.0])
 
-    for found in (evaluate(alike, rising), evaluate(rising, alike)):
-        assert (found.spearman, found.kendall) == (None, None)
+    for scores in (evaluate(alike, rising), evaluate(rising, alike)):
+        assert (scores.spearman, scores.kendall) == (None, None)
 
 
 @pytest.mark.parametrize("shape", [(0,), (2, 2)])
@@ -118,6 +118,6 @@ def test_predictions_are_one_a_network_and_at_least_one(shape: tuple[int, ...]) 
         evaluate(np.ones(shape), np.ones(shape))
 
 
-def test_unlike_numbers_of_networks_are_told() -> None:
+def test_different_numbers_of_networks_are_reported() -> None:
     with pytest.raises(InputError, match="as many"):
         evaluate(np.ones(2), np.ones(3))

@@ -67,7 +67,7 @@ def test_byte_order_marks_are_no_part_of_the_json(tmp_path: Path, encoding: str)
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "message"),
     [
         ({}, "it is a dict, expected a list of layers; .*--format ofa"),
         ([], "no layer has latencies"),
@@ -82,8 +82,8 @@ def test_byte_order_marks_are_no_part_of_the_json(tmp_path: Path, encoding: str)
         ([[None] * 9], "layer 0 has no latency at all"),
     ],
 )
-def test_other_files_are_one_clear_line(tmp_path: Path, value: Any, told: str) -> None:
-    with pytest.raises(FileError, match=told) as caught:
+def test_unreadable_files_give_a_one_line_error(tmp_path: Path, value: Any, message: str) -> None:
+    with pytest.raises(FileError, match=message) as caught:
         from_fbnet(written(tmp_path, value), TARGET)
 
     assert "\n" not in str(caught.value)
@@ -91,7 +91,7 @@ def test_other_files_are_one_clear_line(tmp_path: Path, value: Any, told: str) -
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), junk=st.binary(max_size=6) | st.sampled_from([b"null", b"[", b"1e999"]))
-def test_any_damage_is_told_or_still_costs(
+def test_damaged_files_give_an_error_or_valid_costs(
     tmp_path: Path, data: st.DataObject, junk: bytes
 ) -> None:
     content = json.dumps([None, FULL, SHORT]).encode()

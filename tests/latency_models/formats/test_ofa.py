@@ -24,9 +24,9 @@ WIDE = "expanded_conv-input:10x10x136-output:10x10x136-expand:408-kernel:5-strid
 
 
 def test_mobilenet_style_gives_hidden_channels() -> None:
-    found = parse_key(WIDE + "-se:1-hs:1", wide=True)
+    spec = parse_key(WIDE + "-se:1-hs:1", wide=True)
 
-    assert found == BlockSpec(
+    assert spec == BlockSpec(
         kind="mbconv",
         in_size=10,
         in_channels=136,
@@ -42,9 +42,9 @@ def test_mobilenet_style_gives_hidden_channels() -> None:
 def test_proxyless_style_gives_the_ratio() -> None:
     key = "expanded_conv-input:112x112x16-output:56x56x24-expand:3-kernel:7-stride:2-idskip:0"
 
-    found = parse_key(key, wide=False)
+    spec = parse_key(key, wide=False)
 
-    assert (found.mid_channels, found.act, found.se, found.stride) == (48, "relu6", 0, 2)
+    assert (spec.mid_channels, spec.act, spec.se, spec.stride) == (48, "relu6", 0, 2)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_proxyless_style_gives_the_ratio() -> None:
         ("Logits-input:1x1x1536-output:1000", "classifier"),
     ],
 )
-def test_other_keys_there_and_back(key: str, kind: str) -> None:
+def test_other_keys_round_trip(key: str, kind: str) -> None:
     spec = parse_key(key, wide=True)
 
     assert spec.kind == kind
@@ -70,7 +70,7 @@ def test_other_keys_there_and_back(key: str, kind: str) -> None:
     stride=st.sampled_from((1, 2)),
     flags=st.tuples(st.booleans(), st.booleans()),
 )
-def test_keys_there_and_back(
+def test_keys_round_trip(
     shape: tuple[int, int, int], kernel: int, stride: int, flags: tuple[bool, bool]
 ) -> None:
     size, channels, expand = shape
@@ -87,7 +87,7 @@ def test_keys_there_and_back(
 @pytest.mark.slow
 @settings(max_examples=50)
 @given(text=st.text(max_size=80))
-def test_any_other_text_is_no_key(text: str) -> None:
+def test_other_texts_are_not_parsed_as_keys(text: str) -> None:
     with pytest.raises(InputError):
         parse_key(text, wide=True)
 
@@ -110,13 +110,13 @@ def test_figures_and_their_interval(tmp_path: Path) -> None:
 
 
 def test_a_block_in_two_files_gets_the_mean(tmp_path: Path) -> None:
-    one = written(tmp_path, STEM)
-    two = written(tmp_path, STEM.replace("2.0", "4.0"), "b.yaml")
+    first = written(tmp_path, STEM)
+    second = written(tmp_path, STEM.replace("2.0", "4.0"), "b.yaml")
 
-    assert from_ofa([one, two], TARGET).rows["latency_ms"].tolist() == [3.0]
+    assert from_ofa([first, second], TARGET).rows["latency_ms"].tolist() == [3.0]
 
 
-def test_a_table_there_and_back(tmp_path: Path) -> None:
+def test_table_round_trip(tmp_path: Path) -> None:
     made = from_ofa([written(tmp_path, STEM + f"{WIDE}-se:1-hs:1:\n  mean: 1.5\n")], TARGET)
 
     back = from_ofa([written(tmp_path, to_ofa(made), "b.yaml")], TARGET)
@@ -125,7 +125,7 @@ def test_a_table_there_and_back(tmp_path: Path) -> None:
     assert back.rows["latency_ms"].tolist() == made.rows["latency_ms"].tolist()
 
 
-def test_blocks_that_the_format_cannot_name_are_told() -> None:
+def test_blocks_without_a_name_in_the_format_are_reported() -> None:
     pool = BlockSpec(kind="max_pool", in_size=8, in_channels=8, out_channels=8, kernel=3)
     table = LatencyTable(target=TARGET, provenance={}, rows=frame_of([pool], latency_ms=[1.0]))
 
@@ -161,24 +161,26 @@ def tables(draw: st.DrawFn, style: str) -> LatencyTable:
         kind="stem", in_size=224, in_channels=3, out_channels=8, kernel=3, stride=2, act=act
     )
     last = BlockSpec(kind="final_expand", in_size=7, in_channels=16, out_channels=32, act=act)
-    one = BlockSpec(kind="classifier", in_size=1, in_channels=32, out_channels=10)
+    classifier = BlockSpec(kind="classifier", in_size=1, in_channels=32, out_channels=10)
     blocks = [block(style, draw) for _ in range(draw(st.integers(1, 4)))]
-    specs = list(dict.fromkeys([stem, *blocks, last, one]))
+    specs = list(dict.fromkeys([stem, *blocks, last, classifier]))
     ms = draw(st.lists(st.floats(1e-9, 1e6), min_size=len(specs), max_size=len(specs)))
     shares = draw(
         st.lists(
             st.just(float("nan")) | st.floats(0, 0.9), min_size=len(specs), max_size=len(specs)
         )
     )
-    loads = draw(st.lists(st.integers(0, 30), min_size=len(specs), max_size=len(specs)))
+    replicates = draw(st.lists(st.integers(0, 30), min_size=len(specs), max_size=len(specs)))
     mean, half = np.array(ms), np.array(ms) * np.array(shares)
-    rows = frame_of(specs, latency_ms=mean, low_ms=mean - half, high_ms=mean + half, loads=loads)
+    rows = frame_of(
+        specs, latency_ms=mean, low_ms=mean - half, high_ms=mean + half, loads=replicates
+    )
     return LatencyTable(target=TARGET, provenance={}, rows=rows)
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), style=st.sampled_from([WIDE_STYLE, RATIO]))
-def test_any_table_there_and_back_with_its_intervals(
+def test_any_table_round_trips_with_its_intervals(
     tmp_path: Path, data: st.DataObject, style: str
 ) -> None:
     table = data.draw(tables(style))
@@ -244,7 +246,7 @@ def test_a_classifier_without_pooling_goes_under_what_its_features_were_pooled_f
 
 
 @pytest.mark.parametrize(
-    ("specs", "told"),
+    ("specs", "message"),
     [
         ([relu6("mbconv", 7, 16, 24, mid_channels=40)], "40 is no multiple of 16"),
         ([relu6("mbconv", 7, 16, 24, mid_channels=8)], "8 is no multiple of 16"),
@@ -253,14 +255,16 @@ def test_a_classifier_without_pooling_goes_under_what_its_features_were_pooled_f
         ([relu6("feature_mix", 1, 8, 8)], "cannot name feature_mix"),
     ],
 )
-def test_what_the_ratio_style_cannot_say_is_refused(specs: list[BlockSpec], told: str) -> None:
-    with pytest.raises(InputError, match=told) as caught:
+def test_blocks_that_the_ratio_style_cannot_express_are_refused(
+    specs: list[BlockSpec], message: str
+) -> None:
+    with pytest.raises(InputError, match=message) as caught:
         to_ofa(ratio_table(*specs))
 
     assert "\n" not in str(caught.value)
 
 
-def test_widths_of_squeeze_excite_that_keys_do_not_tell_are_refused() -> None:
+def test_squeeze_excite_widths_absent_from_keys_are_refused() -> None:
     spec = parse_key(f"{WIDE}-se:1-hs:1", wide=True)
     other = BlockSpec.parse(spec.key.replace("-se104-", "-se96-"))
 
@@ -270,7 +274,7 @@ def test_widths_of_squeeze_excite_that_keys_do_not_tell_are_refused() -> None:
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), junk=st.text(max_size=8) | st.sampled_from(["nan", "1e999", "-1", ":"]))
-def test_any_damage_is_one_clear_line_or_still_a_table(
+def test_damaged_files_give_a_one_line_error_or_a_valid_table(
     tmp_path: Path, data: st.DataObject, junk: str
 ) -> None:
     text = STEM + f"{WIDE}-se:0-hs:0:\n  count: 9\n  mean: 1.5\n  var: 0.1\n"
@@ -366,7 +370,7 @@ def test_the_parser_in_python_reads_the_same(
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (f"{STEM}{OTHER}: 1\n{STEM}", f"key '{KEY}' twice, in lines 1 and 6"),
         (f"{STEM}---\n{STEM}", "twice, in lines 1 and 6"),
@@ -403,8 +407,10 @@ def test_the_parser_in_python_reads_the_same(
         ("%YAML 9.0\n--- {}\n", "line 1 is neither YAML nor JSON"),
     ],
 )
-def test_other_yaml_and_json_is_one_clear_line(tmp_path: Path, text: str, told: str) -> None:
-    with pytest.raises(FileError, match=told) as caught:
+def test_unreadable_yaml_and_json_give_a_one_line_error(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    with pytest.raises(FileError, match=message) as caught:
         from_ofa([written(tmp_path, text)], TARGET)
 
     assert "\n" not in str(caught.value)
@@ -421,7 +427,7 @@ def test_aliases_of_aliases_never_grow(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", "empty"),
         ("{[", "line 1"),
@@ -439,14 +445,14 @@ def test_aliases_of_aliases_never_grow(tmp_path: Path) -> None:
         (STEM.replace("24:", "9999999:"), "not a key"),
     ],
 )
-def test_other_files_are_one_clear_line(tmp_path: Path, text: str, told: str) -> None:
-    with pytest.raises(FileError, match=told) as caught:
+def test_unreadable_files_give_a_one_line_error(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(FileError, match=message) as caught:
         from_ofa([written(tmp_path, text)], TARGET)
 
     assert "\n" not in str(caught.value)
 
 
-def test_bytes_that_are_no_text_are_told(tmp_path: Path) -> None:
+def test_bytes_that_are_not_text_are_reported(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     path.write_bytes(b"\xff\xfe\x00")
 
@@ -459,7 +465,7 @@ def test_published_network_sums_as_published(shared_data: Path) -> None:
 
     table = from_ofa([shared_data / "note10" / "224_lookup_table.yaml"], TARGET)
     published = read_networks(shared_data / "ofa_specialized.json", [])
-    (network,) = [one for one in published if one.name.startswith("note10_lat-30ms")]
+    (network,) = [network for network in published if network.name.startswith("note10_lat-30ms")]
 
     total = sum(table.lookup(block) for block in network.blocks)
 

@@ -81,7 +81,7 @@ def test_interpolated_rows_are_counted_and_left_out_on_demand(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", "columns are None"),
         ("a,b\n1,2\n", "columns are"),
@@ -99,8 +99,8 @@ def test_interpolated_rows_are_counted_and_left_out_on_demand(tmp_path: Path) ->
         (HEAD + row(4, 1.0).replace("MBInv", "Inv"), "'InvertedResBlock'"),
     ],
 )
-def test_other_files_are_one_clear_line(tmp_path: Path, text: str, told: str) -> None:
-    with pytest.raises(FileError, match=told) as caught:
+def test_unreadable_files_give_a_one_line_error(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(FileError, match=message) as caught:
         read(tmp_path, text)
 
     assert "\n" not in str(caught.value)
@@ -108,7 +108,7 @@ def test_other_files_are_one_clear_line(tmp_path: Path, text: str, told: str) ->
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), junk=st.binary(max_size=6) | st.sampled_from([b'"', b"1e999", b"\n,,"]))
-def test_any_damage_is_told_or_still_a_table(
+def test_damaged_files_give_an_error_or_a_valid_table(
     tmp_path: Path, data: st.DataObject, junk: bytes
 ) -> None:
     content = (HEAD + BASE + row(4, 1.0) + row(5, 1.25, "swish", 8)).encode()
@@ -122,11 +122,11 @@ def test_any_damage_is_told_or_still_a_table(
 
 def test_the_public_table_is_read(shared_data: Path) -> None:
     table = from_tfnas([shared_data / "tfnas_cpu_blocks.csv"], TARGET, measured_only=True)
-    told = table.provenance
+    provenance = table.provenance
 
-    left_out = [told[name] for name in told if name.startswith("left_out_")]
+    left_out = [provenance[name] for name in provenance if name.startswith("left_out_")]
     assert len(table) + sum(left_out) == 36_480
-    assert told["left_out_not_above_0"] == 84
-    assert told["base_ms"] == pytest.approx(9.356, abs=0.001)
+    assert provenance["left_out_not_above_0"] == 84
+    assert provenance["base_ms"] == pytest.approx(9.356, abs=0.001)
     # As TF-NAS's authors told: from the input's width on, every 8 channels.
     assert {(spec.mid_channels - spec.in_channels) % 8 for spec in table.specs} == {0}

@@ -12,10 +12,12 @@ MACS = np.full(3, 300e6)  # 300 MMACs in 30 ms are 10 GMACs a second
 def test_rows_of_the_same_network_are_counted_and_the_first_is_named() -> None:
     codes = np.array([[1, 2], [3, 4], [1, 2], [5, 6], [1, 2]])
 
-    told = duplicates(codes, np.array([1.0, 2.0, 1.25, 3.0, 1.5]))
+    message = duplicates(codes, np.array([1.0, 2.0, 1.25, 3.0, 1.5]))
 
-    assert told is not None
-    assert told.startswith("2 of 5 rows are networks of earlier rows (rows 0 and 2: 1 and 1.25 ms)")
+    assert message is not None
+    assert message.startswith(
+        "2 of 5 rows are networks of earlier rows (rows 0 and 2: 1 and 1.25 ms)"
+    )
     assert duplicates(codes[:2], np.array([1.0, 2.0])) is None
 
 
@@ -33,24 +35,26 @@ def test_rows_of_the_same_network_are_counted_and_the_first_is_named() -> None:
 def test_a_factor_of_1000_from_every_baseline_is_another_unit(
     scale: float, unit: str | None
 ) -> None:
-    told = other_unit(MS * scale, {"the predictor": MS, "other_ms": MS * 1.5})
+    message = other_unit(MS * scale, {"the predictor": MS, "other_ms": MS * 1.5})
 
     if unit is None:
-        assert told is None
+        assert message is None
     else:
-        assert told is not None
-        assert told.startswith(f"they look like {unit}, not ms: their median is {30 * scale:.4g}")
+        assert message is not None
+        assert message.startswith(
+            f"they look like {unit}, not ms: their median is {30 * scale:.4g}"
+        )
 
 
 def test_one_baseline_that_agrees_is_enough_for_ms() -> None:
     assert other_unit(MS * 1e3, {"a slow device": MS * 900, "a fast one": MS}) is None
 
 
-def test_baselines_that_know_no_network_tell_nothing() -> None:
+def test_baselines_without_known_networks_are_ignored() -> None:
     assert other_unit(MS, {"other_ms": np.full(3, np.nan)}) is None
-    told = other_unit(MS, {"other_ms": np.array([np.nan, 0.03, np.nan])})
-    assert told is not None
-    assert told.endswith("1e+03 times that of other_ms")  # 30 over 0.03
+    message = other_unit(MS, {"other_ms": np.array([np.nan, 0.03, np.nan])})
+    assert message is not None
+    assert message.endswith("1e+03 times that of other_ms")  # 30 over 0.03
 
 
 @pytest.mark.parametrize(
@@ -63,10 +67,10 @@ def test_baselines_that_know_no_network_tell_nothing() -> None:
         (0.03, 1e6, None),  # a tiny network
     ],
 )
-def test_without_baselines_it_is_what_no_device_does(
+def test_without_baselines_the_unit_is_judged_by_implausible_speed(
     ms: float, macs: float, unit: str | None
 ) -> None:
-    told = other_unit(np.full(3, ms), {}, np.full(3, macs))
+    message = other_unit(np.full(3, ms), {}, np.full(3, macs))
 
-    assert (told or "they look like None,").startswith(f"they look like {unit},")
+    assert (message or "they look like None,").startswith(f"they look like {unit},")
     assert other_unit(np.full(3, ms), {}) is None

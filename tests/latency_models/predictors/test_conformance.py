@@ -59,7 +59,9 @@ def measured_ms(nets: list[list[BlockSpec]]) -> np.ndarray:
 
 def look_up() -> LatencyPredictor:
     ms = true_ms(BLOCKS).tolist()
-    known = {spec: (one, 1.3 * one) for spec, one in zip(BLOCKS, ms, strict=True)}
+    known = {
+        spec: (latency_ms, 1.3 * latency_ms) for spec, latency_ms in zip(BLOCKS, ms, strict=True)
+    }
     return LatencyPredictor(target=TARGET, provenance={}, known=known, models={})
 
 
@@ -108,7 +110,7 @@ class Place:
 
 def places() -> list[Place]:
     """Three positions of a space: a size for all, a width and a kernel for each or no block."""
-    found = []
+    places = []
     for number in range(3):
         columns = (0, 1 + 2 * number, 2 + 2 * number)
         options: list[tuple[tuple[int, ...], tuple[BlockSpec, ...]]] = [
@@ -118,21 +120,23 @@ def places() -> list[Place]:
             for kernel in KERNELS
         ]
         options += [((size, 0, 0), ()) for size in SIZES if number]
-        found.append(Place(columns, tuple(options)))
-    return found
+        places.append(Place(columns, tuple(options)))
+    return places
 
 
 @pytest.mark.slow
 def test_a_network_is_its_blocks_and_what_it_pays_once(predictor: LatencyPredictor) -> None:
     net = networks(1)[0]
 
-    found = predictor.predict(net)
+    prediction = predictor.predict(net)
 
-    assert len(found.per_block_ms) == len(net)
-    assert found.ms == pytest.approx(sum(found.per_block_ms) + predictor.composition.overhead_ms)
-    assert found.ms > 0
-    assert found.std_ms >= 0
-    assert set(found.extrapolated) <= set(found.unmeasured)
+    assert len(prediction.per_block_ms) == len(net)
+    assert prediction.ms == pytest.approx(
+        sum(prediction.per_block_ms) + predictor.composition.overhead_ms
+    )
+    assert prediction.ms > 0
+    assert prediction.std_ms >= 0
+    assert set(prediction.extrapolated) <= set(prediction.unmeasured)
 
 
 def test_it_orders_and_sizes_networks(predictor: LatencyPredictor) -> None:
@@ -144,7 +148,7 @@ def test_it_orders_and_sizes_networks(predictor: LatencyPredictor) -> None:
     assert np.mean(np.abs(ratio / np.median(ratio) - 1)) < 0.06
 
 
-def test_many_are_as_one_by_one(predictor: LatencyPredictor) -> None:
+def test_batch_prediction_equals_single_predictions(predictor: LatencyPredictor) -> None:
     nets = networks(5)
 
     many = predictor.predict_many(nets)
@@ -152,7 +156,7 @@ def test_many_are_as_one_by_one(predictor: LatencyPredictor) -> None:
     np.testing.assert_allclose(many, [predictor.predict(net).ms for net in nets], rtol=1e-12)
 
 
-def test_dense_is_the_slow_path(predictor: LatencyPredictor) -> None:
+def test_vectorized_prediction_equals_the_scalar_one(predictor: LatencyPredictor) -> None:
     rng = np.random.default_rng(2)
     codes = np.zeros((50, 7), dtype=np.int16)
     codes[:, 0] = rng.choice(SIZES, 50)
@@ -168,11 +172,15 @@ def test_dense_is_the_slow_path(predictor: LatencyPredictor) -> None:
     std_ms = compile_spread(predictor, places()).std_ms(codes)
 
     slow = [predictor.predict(net) for net in nets]
-    np.testing.assert_allclose(ms, [one.ms for one in slow], rtol=1e-6)
-    np.testing.assert_allclose(std_ms, [one.std_ms for one in slow], rtol=1e-6, atol=1e-12)
+    np.testing.assert_allclose(ms, [prediction.ms for prediction in slow], rtol=1e-6)
+    np.testing.assert_allclose(
+        std_ms, [prediction.std_ms for prediction in slow], rtol=1e-6, atol=1e-12
+    )
 
 
-def test_it_is_the_same_when_read_back(predictor: LatencyPredictor, tmp_path: Path) -> None:
+def test_a_saved_predictor_is_read_back_unchanged(
+    predictor: LatencyPredictor, tmp_path: Path
+) -> None:
     predictor.save(tmp_path / "p.parquet")
 
     back = LatencyPredictor.load(tmp_path / "p.parquet")
@@ -182,7 +190,7 @@ def test_it_is_the_same_when_read_back(predictor: LatencyPredictor, tmp_path: Pa
     assert back.domain == predictor.domain
 
 
-def test_it_knows_where_it_guesses(predictor: LatencyPredictor) -> None:
+def test_extrapolated_blocks_are_listed(predictor: LatencyPredictor) -> None:
     inside, unlike = block(16, 64, 5), block(40, 64, 5)
 
     assert inside in predictor.domain
@@ -194,7 +202,7 @@ def test_it_knows_where_it_guesses(predictor: LatencyPredictor) -> None:
     assert predictor.domain.why_outside(stem) == "no stem was measured"
 
 
-def test_what_is_guessed_is_less_sure_than_what_was_measured() -> None:
+def test_predicted_blocks_have_larger_deviations_than_measured_ones() -> None:
     known, unknown = hybrid().predict([BLOCKS[0]] * 3), hybrid().predict([BLOCKS[1]] * 3)
 
     assert known.std_ms == 0
@@ -209,7 +217,10 @@ def test_most_networks_lie_within_two_standard_deviations() -> None:
     ms = measured_ms(nets)
     predictor = fit_predictor(table(BLOCKS), nets[:30], ms[:30])
 
-    found = [predictor.predict(net) for net in nets[30:]]
+    predictions = [predictor.predict(net) for net in nets[30:]]
 
-    inside = [abs(one.ms - m) < 2 * one.std_ms for one, m in zip(found, ms[30:], strict=True)]
+    inside = [
+        abs(prediction.ms - m) < 2 * prediction.std_ms
+        for prediction, m in zip(predictions, ms[30:], strict=True)
+    ]
     assert 0.85 < np.mean(inside) <= 1

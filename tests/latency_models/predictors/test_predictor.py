@@ -24,12 +24,12 @@ COSTS = np.linspace(0.01, 0.05, len(PHYSICAL))
 
 def blocks(sizes: tuple[int, ...] = (8, 12, 16, 20, 24, 32)) -> list[BlockSpec]:
     """Three kinds; the classifier has a single row, as in a real table."""
-    found = [BlockSpec(kind="classifier", in_size=1, in_channels=64, out_channels=10)]
+    specs = [BlockSpec(kind="classifier", in_size=1, in_channels=64, out_channels=10)]
     for size in sizes:
-        found.append(
+        specs.append(
             BlockSpec(kind="stem", in_size=4 * size, in_channels=3, out_channels=16, kernel=3)
         )
-        found += [
+        specs += [
             BlockSpec(
                 kind="mbconv",
                 in_size=size,
@@ -42,7 +42,7 @@ def blocks(sizes: tuple[int, ...] = (8, 12, 16, 20, 24, 32)) -> list[BlockSpec]:
             for expand in (3, 4, 6)
             for kernel in (3, 5, 7)
         ]
-    return found
+    return specs
 
 
 def true_ms(specs: list[BlockSpec]) -> np.ndarray:
@@ -80,7 +80,7 @@ def test_measured_blocks_are_exact_and_others_are_marked(predictor: LatencyPredi
     assert prediction.ms == pytest.approx(true_ms([known, unknown]).sum(), rel=0.02)
 
 
-def test_a_linear_device_is_found_again(predictor: LatencyPredictor) -> None:
+def test_a_linear_device_is_recovered(predictor: LatencyPredictor) -> None:
     others = blocks((10, 28, 48))
 
     warm, cold = predictor.alone_ms(others)
@@ -102,7 +102,7 @@ def test_kinds_with_few_rows_scale_and_kinds_with_none_are_not_free(
     assert warm[1] > 0
 
 
-def test_choices_tell_the_error_of_every_form(predictor: LatencyPredictor) -> None:
+def test_choices_report_the_error_of_every_form(predictor: LatencyPredictor) -> None:
     choices = {choice.kind: choice for choice in predictor.choices}
 
     assert [name for name, _ in choices["mbconv"].errors] == [
@@ -187,7 +187,7 @@ def test_networks_alone_are_enough() -> None:
     assert predictor.predict(nets[0]).extrapolated == ()
 
 
-def test_unlike_targets_are_not_put_together() -> None:
+def test_different_targets_are_not_combined() -> None:
     other = replace(TARGET, threads=2)
     nets = networks(3)
 
@@ -201,7 +201,7 @@ def test_a_measured_latency_is_above_zero(bad: float) -> None:
         fit_predictor(None, networks(2), np.array([1.0, bad]), target=TARGET)
 
 
-def test_a_look_up_alone_is_a_predictor_that_refuses_the_rest() -> None:
+def test_a_lookup_predictor_refuses_unmeasured_blocks() -> None:
     known = blocks()[1]
     exact = LatencyPredictor(target=TARGET, provenance={}, known={known: (1.0, 2.0)}, models={})
 
@@ -210,19 +210,21 @@ def test_a_look_up_alone_is_a_predictor_that_refuses_the_rest() -> None:
         exact.predict([blocks()[2]])
 
 
-def test_nothing_to_fit_is_told() -> None:
+def test_fitting_without_data_is_reported() -> None:
     with pytest.raises(InputError, match="nothing to fit"):
         fit_predictor(None)
 
 
-def test_a_table_is_no_predictor(tmp_path: Path) -> None:
+def test_a_table_is_not_read_as_a_predictor(tmp_path: Path) -> None:
     table(blocks()).save(tmp_path / "t.parquet")
 
     with pytest.raises(FileError, match="is a latency table, expected a latency predictor"):
         LatencyPredictor.load(tmp_path / "t.parquet")
 
 
-def test_a_damaged_predictor_is_one_clear_line(tmp_path: Path, predictor: LatencyPredictor) -> None:
+def test_a_damaged_predictor_gives_a_one_line_error(
+    tmp_path: Path, predictor: LatencyPredictor
+) -> None:
     path = tmp_path / "p.parquet"
     every = fit_form("linear*both", rows_of("mbconv", blocks(), true_ms(blocks())), 0)
     models = {**predictor.models, ("mbconv", "warm"): every}

@@ -23,7 +23,7 @@ def three(noise: float = 0.01) -> BlockPosterior:
     return BlockPosterior(covariance=covariance, cross=targets @ covariance, noise=noise)
 
 
-def test_what_tells_most_comes_first_and_its_twin_last() -> None:
+def test_the_most_informative_comes_first_and_its_duplicate_last() -> None:
     # Gains: 1.9^2 / 1 for either twin, 0.5^2 / 0.5 for the third; then (1.9 - 0.9 * 1.9)^2 / 0.19.
     assert three().choose(np.ones(3), 3.0) == [0, 2, 1]
 
@@ -35,7 +35,7 @@ def test_a_price_counts_and_a_budget_binds() -> None:
     assert three().choose(np.ones(3), 3.0, excluded=[0]) == [1, 2]
 
 
-def test_what_is_measured_is_known_to_the_noise() -> None:
+def test_uncertainty_of_measured_items_is_the_noise() -> None:
     prior = three(noise=1.0)
     posterior = prior.given([0])
 
@@ -66,7 +66,7 @@ def test_a_few_blocks_leave_little_open_and_random_ones_more() -> None:
     assert left(chosen) < min(left(draw) for draw in draws)
 
 
-def test_informative_networks_are_unlike_each_other() -> None:
+def test_informative_networks_differ_from_each_other() -> None:
     specs = TINY.unique_blocks()
     archs = TINY.sample(np.random.default_rng(0), 60)
     nets = [TINY.blocks(arch) for arch in archs]

@@ -23,20 +23,20 @@ def test_inverted_residual_by_hand() -> None:
         se=16,
         residual=True,
     )
-    found = named(spec)
+    values = named(spec)
 
-    assert found["macs_pointwise"] == pytest.approx(2 * 100 * 12 * 48 / 1e6)
-    assert found["macs_depthwise_5"] == pytest.approx(100 * 48 * 25 / 1e6)
-    assert found["macs_depthwise_3"] == 0
-    assert found["macs_se"] == pytest.approx(2 * 48 * 16 / 1e6)
+    assert values["macs_pointwise"] == pytest.approx(2 * 100 * 12 * 48 / 1e6)
+    assert values["macs_depthwise_5"] == pytest.approx(100 * 48 * 25 / 1e6)
+    assert values["macs_depthwise_3"] == 0
+    assert values["macs_se"] == pytest.approx(2 * 48 * 16 / 1e6)
     # The project convolution has 12 output channels: 16 lanes' worth of work for 12 channels.
-    assert found["padded_8_macs"] == pytest.approx(100 * 12 * 48 * (4 / 12) / 1e6)
-    assert found["elements_hswish"] == pytest.approx(2 * 100 * 48 / 1e6)
-    assert found["elements_residual"] == pytest.approx(100 * 12 / 1e6)
-    assert found["bytes_in"] == pytest.approx(4 * 100 * 12 / 1e6)
-    assert found["bytes_inner"] == pytest.approx(4 * 2 * 100 * 48 / 1e6)
+    assert values["padded_8_macs"] == pytest.approx(100 * 12 * 48 * (4 / 12) / 1e6)
+    assert values["elements_hswish"] == pytest.approx(2 * 100 * 48 / 1e6)
+    assert values["elements_residual"] == pytest.approx(100 * 12 / 1e6)
+    assert values["bytes_in"] == pytest.approx(4 * 100 * 12 / 1e6)
+    assert values["bytes_inner"] == pytest.approx(4 * 2 * 100 * 48 / 1e6)
     # expand, depthwise, project, four of squeeze-excite, the addition
-    assert found["launches"] == 8
+    assert values["launches"] == 8
 
 
 def test_work_of_every_kind_adds_up_to_the_macs() -> None:

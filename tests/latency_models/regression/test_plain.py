@@ -18,14 +18,14 @@ GENERATOR = np.random.default_rng(0)
 
 
 @pytest.mark.parametrize("shape", [(14, 20), (30, 8)])
-def test_ridge_is_that_of_the_penalty_that_misses_rows_left_out_least(
+def test_ridge_uses_the_penalty_with_the_least_leave_one_out_error(
     shape: tuple[int, int],
 ) -> None:
     """Beside scikit-learn, which fits every penalty without each row in turn."""
     matrix = GENERATOR.integers(0, 3, shape).astype(float)
     values = matrix @ GENERATOR.normal(size=shape[1]) + 5 + GENERATOR.normal(size=shape[0])
 
-    found = fit_ridge(matrix, values)
+    fit = fit_ridge(matrix, values)
 
     left_out = {
         penalty: np.array(
@@ -41,26 +41,26 @@ def test_ridge_is_that_of_the_penalty_that_misses_rows_left_out_least(
     }
     best = min(left_out, key=lambda penalty: float(np.abs(left_out[penalty]).mean()))
     whole = Ridge(alpha=best).fit(matrix, values)
-    assert found.left_out == pytest.approx(left_out[best], abs=1e-6)
-    assert found.coefficients == pytest.approx(whole.coef_)
-    assert found.intercept == pytest.approx(whole.intercept_)
+    assert fit.left_out == pytest.approx(left_out[best], abs=1e-6)
+    assert fit.coefficients == pytest.approx(whole.coef_)
+    assert fit.intercept == pytest.approx(whole.intercept_)
 
 
-def test_rows_that_are_all_alike_leave_ridge_the_mean() -> None:
-    found = fit_ridge(np.ones((4, 3)), np.array([1.0, 2.0, 3.0, 6.0]))
+def test_identical_rows_reduce_ridge_to_the_mean() -> None:
+    fit = fit_ridge(np.ones((4, 3)), np.array([1.0, 2.0, 3.0, 6.0]))
 
-    assert found.coefficients == pytest.approx(np.zeros(3))
-    assert found.intercept == pytest.approx(3)
+    assert fit.coefficients == pytest.approx(np.zeros(3))
+    assert fit.intercept == pytest.approx(3)
     # The others' means are 11/3, 10/3, 3 and 2.
-    assert found.left_out == pytest.approx([1 - 11 / 3, 2 - 10 / 3, 0.0, 4.0])
+    assert fit.left_out == pytest.approx([1 - 11 / 3, 2 - 10 / 3, 0.0, 4.0])
 
 
-def test_a_constant_is_the_median_and_each_row_is_missed_by_the_others_median() -> None:
-    found = fit_constant(np.ones((3, 2)), np.array([1.0, 2.0, 9.0]))
+def test_a_constant_is_the_median_and_left_out_errors_use_the_others_median() -> None:
+    fit = fit_constant(np.ones((3, 2)), np.array([1.0, 2.0, 9.0]))
 
-    assert found.intercept == 2
-    assert found.coefficients.tolist() == [0, 0]
-    assert found.left_out.tolist() == [1 - 5.5, 2 - 5.0, 9 - 1.5]
+    assert fit.intercept == 2
+    assert fit.coefficients.tolist() == [0, 0]
+    assert fit.left_out.tolist() == [1 - 5.5, 2 - 5.0, 9 - 1.5]
 
 
 def test_another_must_be_surely_better_and_the_best_of_those_is_taken() -> None:
@@ -80,9 +80,9 @@ def test_a_fit_gives_way_to_what_is_surely_better_than_it_from_twenty_rows_on() 
     values = matrix @ [1.0, 2.0] + 0.001 * GENERATOR.normal(size=LEAST_TO_COMPARE)
     poor, unit = np.full(LEAST_TO_COMPARE, 0.8), np.ones(LEAST_TO_COMPARE)
 
-    found = better_plain(matrix, values, poor, unit)
+    choice = better_plain(matrix, values, poor, unit)
 
-    assert found is not None
-    assert found.name == RIDGE
+    assert choice is not None
+    assert choice.name == RIDGE
     assert better_plain(matrix, values, 0 * poor, unit) is None
     assert better_plain(matrix[1:], values[1:], poor[1:], unit[1:]) is None  # too few

@@ -39,10 +39,10 @@ def typed(values: Any, dtype: Any) -> Any:
     ],
 )
 def test_whole_numbers_of_any_type(values: Any) -> None:
-    found = whole_numbers(pd.DataFrame({"ks0": values}), "ks0")
+    numbers = whole_numbers(pd.DataFrame({"ks0": values}), "ks0")
 
-    assert found.dtype == np.int64
-    assert found.tolist() == [3, 5, 7]
+    assert numbers.dtype == np.int64
+    assert numbers.tolist() == [3, 5, 7]
 
 
 def test_integers_stay_exact() -> None:
@@ -50,7 +50,7 @@ def test_integers_stay_exact() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "message"),
     [
         ([3.0, 5.5, 7.5], "column 'ks0' is 5.5 in row 1, expected a whole number"),
         ([3.0, 5.0, np.nan], "nan in row 2"),
@@ -67,11 +67,11 @@ def test_integers_stay_exact() -> None:
         ([1.0, 2.0**60, 3.0], "in row 1"),
     ],
 )
-def test_anything_else_is_told_by_row_and_column(values: Any, told: str) -> None:
+def test_invalid_values_are_reported_by_row_and_column(values: Any, message: str) -> None:
     # Rows are counted from 0, whatever pandas calls them.
     frame = pd.DataFrame({"ks0": values}, index=[7, 7, 9])
 
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         whole_numbers(frame, "ks0")
 
 

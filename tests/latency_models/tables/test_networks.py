@@ -106,14 +106,14 @@ def test_a_table_says_where_it_comes_from() -> None:
 
 
 @pytest.mark.parametrize("bad", [0.0, -1.0, np.inf])
-def test_a_latency_that_is_none_is_told_by_its_row(bad: float) -> None:
+def test_an_invalid_latency_is_reported_by_its_row(bad: float) -> None:
     made = replace(table(), frame=pd.DataFrame({"a_ms": [1.0, bad, bad]}))
 
     with pytest.raises(InputError, match=f"'a_ms' is {bad} in row 1, expected ms above 0"):
         made.latencies_ms("a_ms")
 
 
-def test_a_table_without_latencies_is_told() -> None:
+def test_a_table_without_latencies_is_reported() -> None:
     made = replace(table(), frame=pd.DataFrame({"resolution": [32]}))
 
     with pytest.raises(InputError, match="--column must be one of the table's latencies: none"):
@@ -130,7 +130,7 @@ def test_round_trip(tmp_path: Path) -> None:
     assert (back.space, back.target_of(COLUMN)) == ("tiny", TARGET)
 
 
-def test_unlike_targets_do_not_share_a_table() -> None:
+def test_different_targets_do_not_share_a_table() -> None:
     pair = [measurement([1.0] * 6), measurement([1.0] * 6, replace(TARGET, threads=2))]
 
     with pytest.raises(TargetMismatchError, match="2 targets"):
@@ -141,21 +141,21 @@ def test_others_tables_are_read_without_metadata(tmp_path: Path) -> None:
     path = tmp_path / "n.parquet"
     pd.DataFrame({"a_ms": [1, 2], "b_ms": [1.0, np.nan], "c_ms": ["x", "y"]}).to_parquet(path)
 
-    found = NetworksTable.load(path)
+    table = NetworksTable.load(path)
 
-    assert found.space is None
-    assert found.target_of("a_ms") is None
-    assert found.spread("a_ms") is None
-    assert found.latencies_ms("a_ms").tolist() == [1.0, 2.0]
+    assert table.space is None
+    assert table.target_of("a_ms") is None
+    assert table.spread("a_ms") is None
+    assert table.latencies_ms("a_ms").tolist() == [1.0, 2.0]
     assert foreign_target("a_ms").device == "a"
     with pytest.raises(InputError, match="nan in row 1"):
-        found.latencies_ms("b_ms")
+        table.latencies_ms("b_ms")
     with pytest.raises(InputError, match="'c_ms' is x in row 0, expected ms above 0"):
-        found.latencies_ms("c_ms")
+        table.latencies_ms("c_ms")
     with pytest.raises(InputError, match="a_ms, b_ms, c_ms"):
-        found.column_or_only("d_ms")
+        table.column_or_only("d_ms")
     with pytest.raises(InputError, match="--column must be one of"):
-        found.column_or_only(None)
+        table.column_or_only(None)
 
 
 def test_latencies_of_other_types_are_read_and_their_rows_named(tmp_path: Path) -> None:
@@ -170,14 +170,14 @@ def test_latencies_of_other_types_are_read_and_their_rows_named(tmp_path: Path) 
     )
     frame.to_parquet(path)
 
-    found = NetworksTable.load(path)
+    table = NetworksTable.load(path)
 
-    assert found.latencies_ms("a_ms").tolist() == [1.0, 2.0]
-    assert found.latencies_ms("c_ms").tolist() == [1.5, 2.0]
+    assert table.latencies_ms("a_ms").tolist() == [1.0, 2.0]
+    assert table.latencies_ms("c_ms").tolist() == [1.5, 2.0]
     with pytest.raises(InputError, match="column 'b_ms' is nan in row 1, expected ms above 0"):
-        found.latencies_ms("b_ms")
+        table.latencies_ms("b_ms")
     with pytest.raises(InputError, match="column 'd_ms' is True in row 0"):
-        found.latencies_ms("d_ms")
+        table.latencies_ms("d_ms")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
@@ -185,15 +185,15 @@ def test_csv_is_read_as_parquet_is(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "n.CSV"
     path.write_bytes("d0, ks0,a_ms\n2, 3.0,1.5\n3,,2\n".encode(encoding))
 
-    found = NetworksTable.load(path)
+    table = NetworksTable.load(path)
 
-    assert list(found.frame.columns) == ["d0", "ks0", "a_ms"]
-    assert (found.space, found.target_of("a_ms")) == (None, None)
-    assert found.latencies_ms("a_ms").tolist() == [1.5, 2.0]
+    assert list(table.frame.columns) == ["d0", "ks0", "a_ms"]
+    assert (table.space, table.target_of("a_ms")) == (None, None)
+    assert table.latencies_ms("a_ms").tolist() == [1.5, 2.0]
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"", "is no CSV: No columns"),
         (b"a;b_ms\n1;2\n", "separates columns by ';', expected commas"),
@@ -202,11 +202,13 @@ def test_csv_is_read_as_parquet_is(tmp_path: Path, encoding: str) -> None:
         (b"\xff\x00", "is no CSV: it is not text"),
     ],
 )
-def test_other_csv_is_one_clear_line(tmp_path: Path, content: bytes, told: str) -> None:
+def test_unreadable_csv_gives_a_one_line_error(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
     path = tmp_path / "n.csv"
     path.write_bytes(content)
 
-    with pytest.raises(FileError, match=told) as caught:
+    with pytest.raises(FileError, match=message) as caught:
         NetworksTable.load(path)
 
     assert "\n" not in str(caught.value)
@@ -224,7 +226,7 @@ def test_choices_that_pandas_kept_as_index_are_columns(tmp_path: Path) -> None:
     }
 
 
-def test_a_column_that_is_there_twice_is_told(tmp_path: Path) -> None:
+def test_duplicate_columns_are_reported(tmp_path: Path) -> None:
     path = tmp_path / "n.parquet"
     parquet.write_table(pa.table([[1], [2]], names=["a_ms", "a_ms"]), path)
 
@@ -236,7 +238,7 @@ def test_the_only_column_needs_no_name() -> None:
     assert table().column_or_only(None) == COLUMN
 
 
-def test_a_table_without_rows_is_told(tmp_path: Path) -> None:
+def test_a_table_without_rows_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "n.parquet"
     pd.DataFrame({"a_ms": np.zeros(0)}).to_parquet(path)
 
@@ -244,7 +246,7 @@ def test_a_table_without_rows_is_told(tmp_path: Path) -> None:
         NetworksTable.load(path).latencies_ms("a_ms")
 
 
-def test_other_files_of_ours_are_told(tmp_path: Path) -> None:
+def test_other_ofabench_files_are_reported(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     save_frame(path, pd.DataFrame({"a": [1]}), what="latency table", metadata={})
 
@@ -252,7 +254,7 @@ def test_other_files_of_ours_are_told(tmp_path: Path) -> None:
         NetworksTable.load(path)
 
 
-def test_damaged_metadata_are_told(tmp_path: Path) -> None:
+def test_damaged_metadata_are_reported(tmp_path: Path) -> None:
     path = tmp_path / "n.parquet"
     metadata = {"targets": {"a_ms": {"device": "box"}}}
     save_frame(path, pd.DataFrame({"a_ms": [1.0]}), what="networks table", metadata=metadata)

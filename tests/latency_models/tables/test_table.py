@@ -96,8 +96,8 @@ def test_what_was_measured_goes_with_its_interval_and_where_it_comes_from() -> N
     assert made.provenance["references"] == {"compute": 3.0}
     assert made.provenance["measured"] == "2026-01-01T00:00:00"
     assert (made.provenance["space"], made.provenance["facts"]) == ("mine", {"cpu": "fast"})
-    said = LatencyTable.from_measurements([measurement(STEM, 0.5)], {"facts": {"cpu": "slow"}})
-    assert said.provenance["facts"] == {"cpu": "slow"}
+    table = LatencyTable.from_measurements([measurement(STEM, 0.5)], {"facts": {"cpu": "slow"}})
+    assert table.provenance["facts"] == {"cpu": "slow"}
 
 
 def test_figures_that_are_not_given_are_unknown_and_settled() -> None:
@@ -114,7 +114,7 @@ def test_a_table_knows_what_it_holds() -> None:
     assert MID not in made
 
 
-def test_a_block_that_could_not_run_is_told_with_its_reason() -> None:
+def test_a_block_that_could_not_run_is_reported_with_its_reason() -> None:
     made = replace(table(STEM), provenance={"unrunnable": {f"block:{MID.key}": "out of memory"}})
 
     with pytest.raises(MissingEntryError, match=r"could not run on box.*: out of memory; search"):
@@ -142,7 +142,7 @@ def test_the_command_for_a_block_says_all_that_is_known_of_the_table() -> None:
 
 
 @pytest.mark.parametrize("specs", [(MID,), (STEM,), (STEM, replace(MID, stride=2, residual=False))])
-def test_a_resolution_that_cannot_be_told_is_left_to_the_user(specs: tuple[BlockSpec, ...]) -> None:
+def test_an_unknown_resolution_is_left_to_the_user(specs: tuple[BlockSpec, ...]) -> None:
     assert "--resolutions RESOLUTION " in table(*specs).command_for(replace(MID, kernel=3))
 
 
@@ -172,7 +172,7 @@ def test_another_activation_and_squeeze_excite_are_as_far_as_a_size_2_7_times_as
     assert nearest([replace(block, in_size=27), unlike], block) == unlike.key
 
 
-def test_unlike_targets_do_not_share_a_table() -> None:
+def test_different_targets_do_not_share_a_table() -> None:
     other = Target(device="box", backend="onnx", backend_version="1.0", threads=2)
 
     with pytest.raises(TargetMismatchError, match="two targets"):
@@ -215,7 +215,7 @@ def written(tmp_path: Path) -> Path:
 
 @settings(max_examples=25, deadline=None)
 @given(kept=st.floats(0, 0.999))
-def test_a_truncated_file_is_one_clear_line(
+def test_a_truncated_file_gives_a_one_line_error(
     kept: float, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = written(tmp_path_factory.mktemp("table"))
@@ -228,12 +228,12 @@ def test_a_truncated_file_is_one_clear_line(
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="cannot read"):
         LatencyTable.load(tmp_path / "none.parquet")
 
 
-def test_another_programs_parquet_is_told(tmp_path: Path) -> None:
+def test_parquet_of_other_programs_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "other.parquet"
     pd.DataFrame({"a": [1]}).to_parquet(path)
 
@@ -241,7 +241,7 @@ def test_another_programs_parquet_is_told(tmp_path: Path) -> None:
         LatencyTable.load(path)
 
 
-def test_another_kind_of_our_files_is_told(tmp_path: Path) -> None:
+def test_another_kind_of_ofabench_file_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "other.parquet"
     save_frame(path, pd.DataFrame({"a": [1]}), what="networks table", metadata={})
 
@@ -280,7 +280,7 @@ def test_columns_are_checked_by_name_and_type(tmp_path: Path) -> None:
         LatencyTable.load(path)
 
 
-def test_a_table_without_target_is_told(tmp_path: Path) -> None:
+def test_a_table_without_target_is_reported(tmp_path: Path) -> None:
     path = written(tmp_path)
     rows, _ = load_frame(path, what="latency table")
     save_frame(path, rows, what="latency table", metadata={"provenance": {}})
@@ -298,7 +298,9 @@ def test_a_table_without_target_is_told(tmp_path: Path) -> None:
         {"target": {**TARGET.to_json(), "threads": "two"}, "provenance": {}},
     ],
 )
-def test_damaged_metadata_are_one_clear_line(tmp_path: Path, metadata: dict[str, object]) -> None:
+def test_damaged_metadata_give_a_one_line_error(
+    tmp_path: Path, metadata: dict[str, object]
+) -> None:
     path = written(tmp_path)
     rows, _ = load_frame(path, what="latency table")
     save_frame(path, rows, what="latency table", metadata=metadata)

@@ -14,13 +14,15 @@ def test_blocks_are_those_of_the_walk(name: str) -> None:
     space = SearchSpace.load(name)
     codes = space.sample_codes(np.random.default_rng(0), 60)
 
-    found = blocks_of_codes(space.choices, codes)
+    blocks = blocks_of_codes(space.choices, codes)
     walked = NetworkBlocks.of([space.blocks(arch) for arch in space.decode(codes)])
 
-    assert found.specs == walked.specs  # in the same order, too
+    assert blocks.specs == walked.specs  # in the same order, too
     numbers = np.arange(len(walked.specs))
-    for one, other in zip(found.of_each(numbers), walked.of_each(numbers), strict=True):
-        assert one.tolist() == other.tolist()
+    for numbers_of_block, other in zip(
+        blocks.of_each(numbers), walked.of_each(numbers), strict=True
+    ):
+        assert numbers_of_block.tolist() == other.tolist()
 
 
 def test_codes_of_no_network_are_refused() -> None:

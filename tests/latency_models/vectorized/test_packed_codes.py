@@ -36,11 +36,11 @@ def codes_of(*rows: list[int]) -> np.ndarray:
 def test_a_column_is_narrow_up_to_four_bits(
     values: tuple[int, ...], narrow: bool, bits: int, size: int
 ) -> None:
-    one = column(0, *values)
+    packed = column(0, *values)
 
-    assert (one.narrow, one.bits, one.size) == (narrow, bits, size)
+    assert (packed.narrow, packed.bits, packed.size) == (narrow, bits, size)
     digits = list(values) if narrow else list(range(len(values)))
-    assert one.digits(np.array(values)).tolist() == digits
+    assert packed.digits(np.array(values)).tolist() == digits
 
 
 def test_words_are_of_neighbours_of_equal_width_four_two_or_one_at_a_time() -> None:
@@ -52,10 +52,10 @@ def test_words_are_of_neighbours_of_equal_width_four_two_or_one_at_a_time() -> N
         *(column(number, 0, 7) for number in (13, 14, 15)),
     ]
 
-    found = [(word.start, word.lanes, word.bits) for word in pack_columns(columns)]
+    words = [(word.start, word.lanes, word.bits) for word in pack_columns(columns)]
 
     threes = [(1, 4, 3), (5, 2, 3), (7, 1, 3)]
-    assert found == [*threes, (8, 2, 1), (11, 1, 1), (13, 2, 3), (15, 1, 3)]
+    assert words == [*threes, (8, 2, 1), (11, 1, 1), (13, 2, 3), (15, 1, 3)]
 
 
 def test_four_neighbours_are_one_word() -> None:
@@ -87,7 +87,7 @@ def test_a_word_is_its_columns_bits_the_first_lowest(lanes: int, packed: list[in
 
 @pytest.mark.parametrize("lanes", [1, 2, 4])
 @pytest.mark.parametrize("wrong", [4, 8, 256, -1])
-def test_a_bit_that_no_code_has_is_told_in_whichever_column(lanes: int, wrong: int) -> None:
+def test_an_unused_bit_is_reported_in_any_column(lanes: int, wrong: int) -> None:
     word = PackedCode(start=0, lanes=lanes, bits=2)
 
     for lane in range(lanes):
@@ -101,11 +101,11 @@ def test_a_bit_that_no_code_has_is_told_in_whichever_column(lanes: int, wrong: i
 def test_a_wide_column_is_looked_up_and_what_it_never_has_is_its_last_digit() -> None:
     narrow, wide = column(0, 0, 3), column(1, 20, 24, 28)
 
-    (found,) = lookups_of([narrow, wide])
+    (lookup,) = lookups_of([narrow, wide])
 
     codes = codes_of(*([0, code] for code in (20, 24, 28, 0, 22, 29, 30, 300, -1)))
-    assert found.column == 1
-    assert found.read(codes).tolist() == [0, 1, 2, 3, 3, 3, 3, 3, 3]
+    assert lookup.column == 1
+    assert lookup.read(codes).tolist() == [0, 1, 2, 3, 3, 3, 3, 3, 3]
 
 
 def test_a_lookup_reads_its_own_column() -> None:
@@ -115,24 +115,25 @@ def test_a_lookup_reads_its_own_column() -> None:
 
 
 @pytest.mark.parametrize(
-    ("down", "mask", "taken"), [(3, 0b111, 0b101), (0, 0b111, 0b011), (-2, 0b11100, 0b01100)]
+    ("down", "mask", "expected"), [(3, 0b111, 0b101), (0, 0b111, 0b011), (-2, 0b11100, 0b01100)]
 )
-def test_a_field_is_bits_shifted_down_or_up(down: int, mask: int, taken: int) -> None:
+def test_a_field_is_bits_shifted_down_or_up(down: int, mask: int, expected: int) -> None:
     numbers = np.array([0b110_101_011], dtype=np.uint64)
 
-    assert BitField(source=0, down=down, mask=mask).take(numbers).tolist() == [taken]
+    assert BitField(source=0, down=down, mask=mask).take(numbers).tolist() == [expected]
     assert numbers.tolist() == [0b110_101_011]
 
 
-def test_columns_that_move_alike_share_a_field() -> None:
+def test_columns_with_the_same_shift_share_a_field() -> None:
     words = [PackedCode(start=1, lanes=4, bits=3), PackedCode(start=5, lanes=1, bits=2)]
 
     # Columns 1 and 2 move up by four together, 4 down by nine; 3 is of another index.
-    found = [
-        (one.source, one.down, one.mask) for one in fields_of(words, {1: 4, 2: 7, 4: 0, 5: 10})
+    fields = [
+        (field.source, field.down, field.mask)
+        for field in fields_of(words, {1: 4, 2: 7, 4: 0, 5: 10})
     ]
 
-    assert found == [(0, -4, 0b111_111 << 4), (0, 9, 0b111), (1, -10, 0b11 << 10)]
+    assert fields == [(0, -4, 0b111_111 << 4), (0, 9, 0b111), (1, -10, 0b11 << 10)]
 
 
 def test_fields_of_words_make_the_index_of_their_digits() -> None:
@@ -143,7 +144,7 @@ def test_fields_of_words_make_the_index_of_their_digits() -> None:
     codes = codes_of([1, 2, 3, 9], [3, 0, 1, 4])
     numbers = [word.read(codes)[0] for word in words]
     index = sum(
-        (one.take(numbers[one.source]) for one in fields_of(words, shifts)),
+        (field.take(numbers[field.source]) for field in fields_of(words, shifts)),
         np.zeros(2, dtype=np.uint64),
     )
 

@@ -91,52 +91,52 @@ def predictor(composition: NetworkCalibration | None = None) -> LatencyPredictor
         NetworkCalibration(overhead_ms=2.0, slope=0.9, cold_slope=0.5, block_ms=0.1),
     ],
 )
-def test_equal_to_the_slow_path(composition: NetworkCalibration) -> None:
+def test_vectorized_predictor_equals_the_scalar_one(composition: NetworkCalibration) -> None:
     codes, nets = networks(200)
-    one = predictor(composition)
+    slow = predictor(composition)
 
-    dense = compile_latency(one, PLACES)
+    dense = compile_latency(slow, PLACES)
 
-    np.testing.assert_allclose(dense.predict(codes), one.predict_many(nets), rtol=1e-6)
+    np.testing.assert_allclose(dense.predict(codes), slow.predict_many(nets), rtol=1e-6)
 
 
 def test_more_networks_than_fit_at_once() -> None:
     codes, nets = networks(10)
     many = np.tile(codes, (20_000, 1))
 
-    found = compile_latency(predictor(), PLACES).predict(many)
+    latencies_ms = compile_latency(predictor(), PLACES).predict(many)
 
-    assert np.ptp(found.reshape(20_000, 10), axis=0).tolist() == [0.0] * 10
-    np.testing.assert_allclose(found[:10], predictor().predict_many(nets), rtol=1e-6)
+    assert np.ptp(latencies_ms.reshape(20_000, 10), axis=0).tolist() == [0.0] * 10
+    np.testing.assert_allclose(latencies_ms[:10], predictor().predict_many(nets), rtol=1e-6)
 
 
 def test_macs_by_the_same_way() -> None:
     codes, nets = networks(20)
 
-    found = compile_sum(macs_of, PLACES).total(codes)
+    total = compile_sum(macs_of, PLACES).total(codes)
 
-    assert found.tolist() == [sum(one.macs for one in net) for net in nets]
+    assert total.tolist() == [sum(block.macs for block in net) for net in nets]
 
 
 def test_the_largest_block_is_a_networks_where_figures_do_not_add_up() -> None:
     codes, nets = networks(200)
 
-    found = compile_max(macs_of, PLACES).total(codes)
+    largest = compile_max(macs_of, PLACES).total(codes)
 
-    assert found.tolist() == [max(one.macs for one in net) for net in nets]
+    assert largest.tolist() == [max(block.macs for block in net) for net in nets]
     with pytest.raises(InputError, match="no network"):
         compile_max(macs_of, PLACES).total(np.array([[16, 4, 3, 3, 3]], dtype=np.int16))
 
 
 def test_latency_and_spread_come_at_once() -> None:
     codes, nets = networks(200)
-    one = predictor(NetworkCalibration(overhead_ms=1.0, spread=0.03))
-    spread = compile_spread(one, PLACES)
+    slow = predictor(NetworkCalibration(overhead_ms=1.0, spread=0.03))
+    spread = compile_spread(slow, PLACES)
 
     ms, std_ms = spread.predict(codes)
 
-    assert ms.tolist() == compile_latency(one, PLACES).predict(codes).tolist()
-    np.testing.assert_allclose(std_ms, [one.predict(net).std_ms for net in nets], rtol=1e-9)
+    assert ms.tolist() == compile_latency(slow, PLACES).predict(codes).tolist()
+    np.testing.assert_allclose(std_ms, [slow.predict(net).std_ms for net in nets], rtol=1e-9)
 
 
 def test_no_networks_are_no_latencies() -> None:
@@ -155,7 +155,7 @@ def test_no_networks_are_no_latencies() -> None:
         [20, 4, 4, 4, 4],
     ],
 )
-def test_codes_outside_the_space_are_told(row: list[int]) -> None:
+def test_codes_outside_the_space_are_reported(row: list[int]) -> None:
     with pytest.raises(InputError, match=r"outside|no network"):
         compile_latency(predictor(), PLACES).predict(np.array([row], dtype=np.int16))
 
@@ -177,18 +177,20 @@ def test_any_layout_of_columns(data: st.DataObject) -> None:
     values = st.sets(st.integers(0, 20), min_size=1, max_size=4).map(sorted)
     columns = data.draw(st.lists(values, min_size=1, max_size=11))
     by_value = [
-        {one: float(n + 10 * number) for n, one in enumerate(column)}
+        {value: float(n + 10 * number) for n, value in enumerate(column)}
         for number, column in enumerate(columns)
     ]
     sizes = [
         {
-            one: BlockSpec(kind="stem", in_size=n + 10 * number + 1, in_channels=3, out_channels=8)
-            for n, one in enumerate(column)
+            value: BlockSpec(
+                kind="stem", in_size=n + 10 * number + 1, in_channels=3, out_channels=8
+            )
+            for n, value in enumerate(column)
         }
         for number, column in enumerate(columns)
     ]
     places = [
-        Place((number,), tuple(((one,), (spec,)) for one, spec in of_column.items()))
+        Place((number,), tuple(((value,), (spec,)) for value, spec in of_column.items()))
         for number, of_column in enumerate(sizes)
     ]
     picks = [
@@ -196,15 +198,16 @@ def test_any_layout_of_columns(data: st.DataObject) -> None:
     ]
     codes = np.array(picks, dtype=np.int16).T
 
-    found = compile_sum(lambda specs: np.array([one.in_size - 1.0 for one in specs]), places)
+    total = compile_sum(lambda specs: np.array([spec.in_size - 1.0 for spec in specs]), places)
 
     expected = [
-        sum(costs[one] for costs, one in zip(by_value, row, strict=True)) for row in codes.tolist()
+        sum(costs[value] for costs, value in zip(by_value, row, strict=True))
+        for row in codes.tolist()
     ]
-    assert found.total(codes).tolist() == expected
+    assert total.total(codes).tolist() == expected
 
 
-def test_too_few_columns_are_told() -> None:
+def test_too_few_columns_are_reported() -> None:
     with pytest.raises(InputError, match="shape"):
         compile_latency(predictor(), PLACES).predict(np.zeros((3, 4), dtype=np.int16))
 

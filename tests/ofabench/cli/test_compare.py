@@ -18,12 +18,12 @@ from tests.support.report_runs import FAKE, PHONE, predictor, table
 @pytest.fixture
 def tables(tmp_path: Path) -> tuple[str, str]:
     """One table, and the same 6 % slower, with its classifier 50 % slower still."""
-    one, other = table(), table(factor=1.06)
+    first, other = table(), table(factor=1.06)
     rows = other.rows.copy()
     columns = ["latency_ms", "low_ms", "high_ms"]
     rows.loc[rows["kind"] == "classifier", columns] *= 1.5
     slower = LatencyTable(target=FAKE, provenance={}, rows=rows)
-    one.save(tmp_path / "a.parquet")
+    first.save(tmp_path / "a.parquet")
     slower.save(tmp_path / "b.parquet")
     return str(tmp_path / "a.parquet"), str(tmp_path / "b.parquet")
 

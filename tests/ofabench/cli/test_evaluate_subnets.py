@@ -79,9 +79,9 @@ def test_accuracies_are_those_of_each_network_by_itself(
     for row, arch in zip(table.frame.itertuples(), TINY.from_frame(table.frame), strict=True):
         alone = measured_alone(supernet, arch, data.train.images, validation)
         assert (row.accuracy, row.accuracy_error) == (alone.accuracy, alone.error)
-    told = json.loads(capsys.readouterr().out)
-    assert (told["networks"], told["images"], told["calibration"]) == (3, 150, 200)
-    assert told["part"] == "validation"
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["networks"], printed["images"], printed["calibration"]) == (3, 150, 200)
+    assert printed["part"] == "validation"
 
 
 def test_more_networks_later_measure_only_the_new(

@@ -80,8 +80,8 @@ def test_fit_tells_its_choices(files: Path, capsys: pytest.CaptureFixture[str]) 
     output = capsys.readouterr().out
     assert "mbconv" in output
     assert "calibration" in output
-    one, two = LatencyPredictor.load(out), LatencyPredictor.load(files / "p.parquet")
-    assert one.composition == two.composition
+    first, second = LatencyPredictor.load(out), LatencyPredictor.load(files / "p.parquet")
+    assert first.composition == second.composition
 
 
 @pytest.mark.slow

@@ -46,9 +46,9 @@ def test_the_same_seed_writes_the_same_network(files: Path) -> None:
     search(files, *limit, out="one.json")
     search(files, *limit, out="two.json")
 
-    one, two = (json.loads((files / name).read_text()) for name in ("one.json", "two.json"))
-    assert one["arch"] == two["arch"]
-    assert one["history"] == two["history"]
+    first, second = (json.loads((files / name).read_text()) for name in ("one.json", "two.json"))
+    assert first["arch"] == second["arch"]
+    assert first["history"] == second["history"]
 
 
 def test_json_goes_to_stdout(files: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -267,9 +267,9 @@ def test_what_was_found_stands_beside_what_is_measured(
 
     assert verify(model, predictor(model.parent), "--result", str(result), "--out", str(out)) == 0
 
-    told = json.loads(out.read_text())
-    assert told["limit_ms"] == 2.5
-    assert told["predicted_accuracy"] == 0.9
+    verification = json.loads(out.read_text())
+    assert verification["limit_ms"] == 2.5
+    assert verification["predicted_accuracy"] == 0.9
     assert "limit            2.5 ms" in capsys.readouterr().out
 
     data["arch"] = json.loads(TINY.to_line(TINY.largest()))

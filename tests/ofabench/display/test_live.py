@@ -168,11 +168,11 @@ def test_the_budget_that_ends_first_tells_the_time(
     look = replace(LOOK, **change)  # type: ignore[arg-type]
 
     assert share_done(look) == pytest.approx(share)
-    found = time_left(look, generations=6)
-    assert (found is None) == (left is None)
-    if found is not None and left is not None:
-        assert found[0] == pytest.approx(left[0])
-        assert found[1] == left[1]
+    seconds = time_left(look, generations=6)
+    assert (seconds is None) == (left is None)
+    if seconds is not None and left is not None:
+        assert seconds[0] == pytest.approx(left[0])
+        assert seconds[1] == left[1]
 
 
 def test_a_sweep_shows_passes_level_and_what_was_disturbed() -> None:
@@ -181,15 +181,15 @@ def test_a_sweep_shows_passes_level_and_what_was_disturbed() -> None:
     assert isinstance(panel, RoundWatcher)
 
     panel.start(40, "measuring")
-    for taken in range(1, 11):
-        screen.now_s = 0.1 * taken  # drawn at the start, and at 0.5 and 1.0 s
+    for elapsed_s in range(1, 11):
+        screen.now_s = 0.1 * elapsed_s  # drawn at the start, and at 0.5 and 1.0 s
         panel.show_round(
             RoundProgress(
                 replicate=2,
                 replicates=6,
                 drift=1.0123,
                 disturbed_rounds=1,
-                repeated_bursts=3 * taken,
+                repeated_bursts=3 * elapsed_s,
             )
         )
         panel.advance(note="replicate 2 of 6")
@@ -301,9 +301,9 @@ def test_lines_are_for_logs(
     progress.close()
     progress.close()
 
-    out, told = capsys.readouterr()
+    out, errors = capsys.readouterr()
     assert out == ""
-    assert told.splitlines() == [
+    assert errors.splitlines() == [
         "measuring: 10 steps",
         "measuring: 2/10, 80 s left  load 1 of 6",
         "measuring: 2/10 in 20 s",

@@ -127,9 +127,9 @@ def test_results_come_first_and_nothing_is_fetched(everything: Path, desktop: Pa
         "Predicted against measured: note8, TensorFlow Lite 2.14, 4 threads",
         "Sweep quality",
     ]
-    asked = desktop.requests()
-    assert asked[0] == everything.resolve().as_uri()
-    assert [url for url in asked[1:] if not url.startswith(("data:", "blob:"))] == []
+    requests = desktop.requests()
+    assert requests[0] == everything.resolve().as_uri()
+    assert [url for url in requests[1:] if not url.startswith(("data:", "blob:"))] == []
 
 
 def test_cards_have_the_figures(everything: Path, desktop: Page) -> None:
@@ -277,16 +277,16 @@ def test_hostile_names_stay_text(tmp_path: Path, desktop: Page) -> None:
     runs.table(evil, facts={EVIL: EVIL}, space=EVIL).save(tmp_path / "t.parquet")
     runs.predictor(evil).save(tmp_path / "p.parquet")
     runs.judged(runs.SPACE.sample(np.random.default_rng(0), 8), evil).save(tmp_path / "n.parquet")
-    found = runs.result(
+    result = runs.result(
         arch,
         0.7,
         space=EVIL,
         predictions={evil.key: 0.2, EVIL: 1.0},
         std_ms={evil.key: 0.0},
     )
-    (tmp_path / EVIL_FILE).write_text(json.dumps(found))
-    told = runs.verified(arch, 0.7, target=evil.key, space=EVIL) | {"arch": {EVIL: EVIL}}
-    (tmp_path / "<svg onload=hacked=3>.verified.json").write_text(json.dumps(told))
+    (tmp_path / EVIL_FILE).write_text(json.dumps(result))
+    verification = runs.verified(arch, 0.7, target=evil.key, space=EVIL) | {"arch": {EVIL: EVIL}}
+    (tmp_path / "<svg onload=hacked=3>.verified.json").write_text(json.dumps(verification))
     runs.write_lines(tmp_path / "log.jsonl", runs.log_lines(EVIL))
     out = tmp_path / "report.html"
     assert cli.main(["report", str(tmp_path), "--out", str(out)]) == 0
@@ -302,16 +302,16 @@ def test_hostile_names_stay_text(tmp_path: Path, desktop: Page) -> None:
     hover = desktop.point_at("Accuracy against latency", 0, 0)
     assert EVIL.replace("'", "") in hover.replace("'", "")
     assert desktop.complaints() == []
-    asked = desktop.requests()
-    assert [one for one in asked[1:] if not one.startswith(("data:", "blob:"))] == []
+    requests = desktop.requests()
+    assert [url for url in requests[1:] if not url.startswith(("data:", "blob:"))] == []
 
 
 @pytest.mark.slow
 def test_two_tables_have_their_page(tmp_path: Path, desktop: Page, phone: Page) -> None:
-    one, other, out = (tmp_path / name for name in ("a.parquet", "b.parquet", "c.html"))
-    runs.table().save(one)
+    first, other, out = (tmp_path / name for name in ("a.parquet", "b.parquet", "c.html"))
+    runs.table().save(first)
     runs.table(factor=1.06).save(other)
-    assert cli.main(["compare", str(one), str(other), "--out", str(out)]) == 0
+    assert cli.main(["compare", str(first), str(other), "--out", str(out)]) == 0
 
     for page, name in ((desktop, "compare-desktop"), (phone, "compare-phone")):
         page.open(out)
@@ -319,6 +319,6 @@ def test_two_tables_have_their_page(tmp_path: Path, desktop: Page, phone: Page) 
         assert page.overflow_px() <= 0
         assert page.complaints() == []
         page.screenshot(name)
-    told = desktop.point_at("Ratio by block", 0, 0)
-    assert "+6.0%" in told
-    assert "by chance" in told
+    tooltip = desktop.point_at("Ratio by block", 0, 0)
+    assert "+6.0%" in tooltip
+    assert "by chance" in tooltip

@@ -30,21 +30,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_folder_is_sorted_by_what_its_files_are(folder: Path) -> None:
-    found = read_inputs([folder])
+    inputs = read_inputs([folder])
 
-    assert list(found.sweeps) == ["sweep.sqlite"]
-    assert list(found.tables) == ["fake-blocks.parquet", "phone-blocks.parquet"]
-    assert list(found.networks) == ["fake-judged.parquet", "phone-judged.parquet"]
-    assert list(found.predictors) == ["fake.parquet", "phone.parquet"]
-    assert list(found.accuracies) == ["accuracy.parquet"]
-    assert {name: one.front for name, one in found.searches.items()} == {
+    assert list(inputs.sweeps) == ["sweep.sqlite"]
+    assert list(inputs.tables) == ["fake-blocks.parquet", "phone-blocks.parquet"]
+    assert list(inputs.networks) == ["fake-judged.parquet", "phone-judged.parquet"]
+    assert list(inputs.predictors) == ["fake.parquet", "phone.parquet"]
+    assert list(inputs.accuracies) == ["accuracy.parquet"]
+    assert {name: search.front for name, search in inputs.searches.items()} == {
         "front.json": True,
         "limit.json": False,
     }
-    assert list(found.outcomes) == ["limit.verified.json"]
-    assert list(found.logs) == ["supernet.jsonl"]
-    assert [Path(name).name for name in found.skipped] == ["notes.md"]
-    assert found.count == 12
+    assert list(inputs.outcomes) == ["limit.verified.json"]
+    assert list(inputs.logs) == ["supernet.jsonl"]
+    assert [Path(name).name for name in inputs.skipped] == ["notes.md"]
+    assert inputs.count == 12
 
 
 def test_names_decide_nothing(folder: Path, tmp_path: Path) -> None:
@@ -52,14 +52,14 @@ def test_names_decide_nothing(folder: Path, tmp_path: Path) -> None:
     for number, name in enumerate(kinds):
         shutil.copy(folder / name, tmp_path / f"{number}.txt")
 
-    found = read_inputs(sorted(tmp_path.iterdir()))
+    inputs = read_inputs(sorted(tmp_path.iterdir()))
 
-    assert [list(one) for one in (found.sweeps, found.tables, found.searches)] == [
+    assert [list(group) for group in (inputs.sweeps, inputs.tables, inputs.searches)] == [
         ["0.txt"],
         ["1.txt"],
         ["2.txt"],
     ]
-    assert [list(one) for one in (found.logs, found.predictors)] == [["3.txt"], ["4.txt"]]
+    assert [list(group) for group in (inputs.logs, inputs.predictors)] == [["3.txt"], ["4.txt"]]
 
 
 def test_files_of_one_name_keep_their_folders(folder: Path, tmp_path: Path) -> None:
@@ -67,9 +67,9 @@ def test_files_of_one_name_keep_their_folders(folder: Path, tmp_path: Path) -> N
     other.mkdir()
     shutil.copy(folder / "fake.parquet", other / "fake.parquet")
 
-    found = read_inputs([folder, other])
+    inputs = read_inputs([folder, other])
 
-    assert list(found.predictors) == ["fake.parquet", "phone.parquet", "other/fake.parquet"]
+    assert list(inputs.predictors) == ["fake.parquet", "phone.parquet", "other/fake.parquet"]
     with pytest.raises(InputError, match="is given twice"):
         read_inputs([folder / "limit.json"] * 40)
 
@@ -80,9 +80,9 @@ def test_the_largest_table_of_a_target_counts(tmp_path: Path) -> None:
     few.save(tmp_path / "a.parquet")
     whole.save(tmp_path / "b.parquet")
 
-    (found,) = read_inputs([tmp_path]).tables_by_target().values()
+    (tables,) = read_inputs([tmp_path]).tables_by_target().values()
 
-    assert len(found) == 147
+    assert len(tables) == 147
 
 
 @pytest.mark.parametrize(
@@ -105,9 +105,9 @@ def test_what_is_not_recognised_is_named_with_what_is(
 
     assert cli.main(["report", str(path), "--out", str(out)]) == 2
 
-    told = capsys.readouterr().err
-    assert f"{path} is not recognised; accepted is a sweep (.sqlite)" in told
-    assert told.count("\n") == 1
+    message = capsys.readouterr().err
+    assert f"{path} is not recognised; accepted is a sweep (.sqlite)" in message
+    assert message.count("\n") == 1
     assert not out.exists()
 
 
@@ -147,11 +147,14 @@ def test_a_search_is_read_with_what_it_tells() -> None:
     arch = runs.SPACE.smallest()
     data = runs.result(arch, 0.7, bounds={"a": 1})
 
-    (one,) = read_search(Path("r.json"), data).networks
+    (network,) = read_search(Path("r.json"), data).networks
 
-    assert (one.arch, one.accuracy, one.bounds) == (arch, 0.7, {"a": 1.0})
-    assert [evaluated for evaluated, _ in one.history] == [50, 90]  # at 10 nothing was found yet
-    assert list(one.latencies()) == [runs.FAKE.key, runs.PHONE.key]
+    assert (network.arch, network.accuracy, network.bounds) == (arch, 0.7, {"a": 1.0})
+    assert [evaluated for evaluated, _ in network.history] == [
+        50,
+        90,
+    ]  # at 10 nothing was found yet
+    assert list(network.latencies()) == [runs.FAKE.key, runs.PHONE.key]
 
 
 def test_damaged_searches_are_one_line() -> None:
@@ -191,10 +194,10 @@ NAMES = st.sampled_from(["arch", "accuracy", "predictions", "limits", "std_ms", 
 def test_any_damage_is_a_file_error(changed: dict[str, Any]) -> None:
     data = {**runs.result(runs.SPACE.smallest(), 0.7), **changed}
     try:
-        found = read_search(Path("r.json"), json.loads(json.dumps(data)))
+        search = read_search(Path("r.json"), json.loads(json.dumps(data)))
     except FileError:
         return
-    assert all(isinstance(network.accuracy, float) for network in found.networks)
+    assert all(isinstance(network.accuracy, float) for network in search.networks)
 
 
 @pytest.mark.parametrize("name", ["sweep.sqlite", "fake-blocks.parquet", "fake.parquet"])
@@ -207,9 +210,9 @@ def test_a_file_cut_short_is_one_line(
 
     assert cli.main(["report", str(path), "--out", str(out)]) == 2
 
-    told = capsys.readouterr().err
-    assert str(path) in told
-    assert told.count("\n") == 1
+    message = capsys.readouterr().err
+    assert str(path) in message
+    assert message.count("\n") == 1
     assert not out.exists()
 
 
@@ -233,8 +236,12 @@ def test_a_damaged_verification_is_one_line_or_still_told(
 
 
 def _verdict(**changed: Any) -> dict[str, Any]:
-    told = runs.verified(runs.SPACE.smallest(), 0.7, **changed)
-    return {name: told[name] for name in told if "accuracy" not in name and name != "arch"}
+    verification = runs.verified(runs.SPACE.smallest(), 0.7, **changed)
+    return {
+        name: verification[name]
+        for name in verification
+        if "accuracy" not in name and name != "arch"
+    }
 
 
 def test_a_deployment_is_what_was_measured_of_it(tmp_path: Path) -> None:
@@ -255,24 +262,24 @@ def test_a_deployment_is_what_was_measured_of_it(tmp_path: Path) -> None:
     }
     (tmp_path / "card.json").write_text(json.dumps(card))
 
-    (one,) = read_inputs([tmp_path]).outcomes.values()
+    (outcome,) = read_inputs([tmp_path]).outcomes.values()
 
-    assert (one.name, one.target, one.accuracy) == ("model.onnx", runs.PHONE.key, 0.6)
-    assert one.arch.startswith("24 px<br>stage 1: 1 block")
+    assert (outcome.name, outcome.target, outcome.accuracy) == ("model.onnx", runs.PHONE.key, 0.6)
+    assert outcome.arch.startswith("24 px<br>stage 1: 1 block")
     (tmp_path / "card.json").write_text(json.dumps(card | {"model": None}))
     with pytest.raises(FileError, match="is a damaged card"):
         read_inputs([tmp_path])
 
 
 def test_a_file_that_no_predictor_tells_of_is_still_measured(tmp_path: Path) -> None:
-    told = runs.verified(runs.SPACE.smallest(), 0.7) | runs.verification(None, 0.05)
-    (tmp_path / "int8.verified.json").write_text(json.dumps(told))
-    found = read_inputs([tmp_path])
-    (one,) = found.outcomes.values()
-    (section,) = front_sections(found, names_of(found))
-    (verdicts,) = verdict_sections(found, names_of(found))
+    verification = runs.verified(runs.SPACE.smallest(), 0.7) | runs.verification(None, 0.05)
+    (tmp_path / "int8.verified.json").write_text(json.dumps(verification))
+    inputs = read_inputs([tmp_path])
+    (outcome,) = inputs.outcomes.values()
+    (section,) = front_sections(inputs, names_of(inputs))
+    (verdicts,) = verdict_sections(inputs, names_of(inputs))
 
-    assert (one.predicted_ms, one.failed, one.measured_ms) == (None, False, 0.05)
+    assert (outcome.predicted_ms, outcome.failed, outcome.measured_ms) == (None, False, 0.05)
     assert verdicts.text.startswith("Nothing was predicted or limited")
     (table,) = verdicts.tables
     assert table["predicted, ms"] == [None]

@@ -81,10 +81,11 @@ def test_a_heat_map_has_a_row_a_place_and_a_slider_over_resolutions() -> None:
     assert list(heat.y)[:2] == ["16 px 8→8", "16 px 8→24 /2"]
     assert list(steps[0].args[0]["y"][0])[:2] == ["12 px 8→8", "12 px 8→24 /2"]
     spec = next(
-        one
-        for one in table.specs
-        if (one.in_size, one.in_channels, one.out_channels, one.kernel) == (16, 8, 24, 5)
-        and one.mid_channels == 24
+        candidate
+        for candidate in table.specs
+        if (candidate.in_size, candidate.in_channels, candidate.out_channels, candidate.kernel)
+        == (16, 8, 24, 5)
+        and candidate.mid_channels == 24
     )
     assert heat.z[1][list(heat.x).index("k5 e3")] == pytest.approx(runs.block_ms(spec))
     # Odd sizes round up at every halving, as networks do: of 28 px, 14, 7, 4.

@@ -92,7 +92,7 @@ def test_columns_that_number_rows_are_no_categories() -> None:
 
 
 @pytest.mark.parametrize(
-    ("frame", "told"),
+    ("frame", "message"),
     [
         (pd.DataFrame({"op0": [1]}), "lacks the column 'op1'"),
         (pd.DataFrame({"op0": [1], "op1": [0.5]}), "'op1' is 0.5 in row 0, expected a whole"),
@@ -103,8 +103,8 @@ def test_columns_that_number_rows_are_no_categories() -> None:
         (pd.DataFrame({"op0": [1], "op1": [1]})[:0], "no rows"),
     ],
 )
-def test_tables_without_the_categories_are_refused(frame: pd.DataFrame, told: str) -> None:
-    with pytest.raises(InputError, match=told):
+def test_tables_without_the_categories_are_refused(frame: pd.DataFrame, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         codes_of(frame, ("op0", "op1"))
 
 
@@ -142,30 +142,30 @@ def test_kernels_are_covariances_of_about_one_network() -> None:
     vocabulary = Vocabulary(columns=COLUMNS, categories=((0, 1, 2, 3, 4),) * 8)
     shapes = [shape_of(vocabulary, costs.ravel())[0] for costs in (FIRST, SECOND)]
 
-    found = np.concatenate([own_kernels(vocabulary), device_kernels(vocabulary, shapes)])
+    kernels = np.concatenate([own_kernels(vocabulary), device_kernels(vocabulary, shapes)])
 
-    for kernel in found:
+    for kernel in kernels:
         assert np.linalg.eigvalsh(kernel).min() > -1e-12
         assert np.mean(np.diagonal(kernel)) * 8 == pytest.approx(1)
     # By name alone, an operator costs the same at any place.
-    by_name = found[0].reshape(8, 5, 8, 5)
+    by_name = kernels[0].reshape(8, 5, 8, 5)
     assert by_name[0, 1, 0, 1] == pytest.approx(by_name[0, 1, 6, 1])
 
 
-def test_names_of_unlike_columns_tell_nothing_of_each_other() -> None:
-    found = own_kernels(Vocabulary(columns=("op0", "kernel"), categories=((3, 5), (3, 5))))
+def test_names_in_different_columns_are_independent() -> None:
+    kernels = own_kernels(Vocabulary(columns=("op0", "kernel"), categories=((3, 5), (3, 5))))
 
-    assert found[0][:2, 2:] == pytest.approx(np.zeros((2, 2)))
+    assert kernels[0][:2, 2:] == pytest.approx(np.zeros((2, 2)))
 
 
-def test_an_additive_device_is_found_from_its_own_networks() -> None:
+def test_an_additive_device_is_fitted_from_its_networks() -> None:
     others = codes(300, seed=1)
 
-    found = evaluate(fitted(0.5, 120).predict(others), device_ms(others, 0.5))
+    scores = evaluate(fitted(0.5, 120).predict(others), device_ms(others, 0.5))
 
-    assert found.within_5 > 0.98
-    assert found.spearman is not None
-    assert found.spearman > 0.99
+    assert scores.within_5 > 0.98
+    assert scores.spearman is not None
+    assert scores.spearman > 0.99
 
 
 @pytest.mark.parametrize(("seed", "count"), [(1, 60), (10, 80)])
@@ -181,10 +181,10 @@ def test_no_fit_stays_where_it_started(seed: int, count: int) -> None:
 
     fit = fit_categories(COLUMNS, rows[:count], measured[:count], TARGET)
 
-    found = evaluate(fit.predictor.predict(rows[count:]), measured[count:])
-    assert found.spearman is not None
-    assert found.spearman > 0.999
-    assert found.within_5 == 1
+    scores = evaluate(fit.predictor.predict(rows[count:]), measured[count:])
+    assert scores.spearman is not None
+    assert scores.spearman > 0.999
+    assert scores.within_5 == 1
     assert fit.error < 0.01
 
 
@@ -199,12 +199,12 @@ def test_noise_that_no_category_explains_is_predicted_as_such() -> None:
     assert 0.06 < fit.error < 0.1  # mean size of noise: 0.08
 
 
-def test_ten_networks_and_two_devices_tell_a_third() -> None:
-    one, other = fitted(1.0, 200, 0.01), fitted(0.0, 200, 0.01)
+def test_ten_networks_and_two_priors_predict_a_third_device() -> None:
+    noisy, other = fitted(1.0, 200, 0.01), fitted(0.0, 200, 0.01)
     others = codes(300, seed=1)
     measured = device_ms(others, 0.6)
 
-    with_priors = evaluate(fitted(0.6, 10, 0.01, one=one, other=other).predict(others), measured)
+    with_priors = evaluate(fitted(0.6, 10, 0.01, one=noisy, other=other).predict(others), measured)
     alone = evaluate(fitted(0.6, 10, 0.01).predict(others), measured)
 
     assert with_priors.spearman is not None
@@ -213,7 +213,7 @@ def test_ten_networks_and_two_devices_tell_a_third() -> None:
     assert alone.spearman < 0.8
 
 
-def test_what_only_a_prior_measured_is_known_and_the_rest_is_extrapolated() -> None:
+def test_categories_known_only_to_a_prior_are_not_extrapolated() -> None:
     prior = fitted(1.0, 200)
     rows = np.zeros((3, 8), dtype=np.int64)
     rows[1, 0], rows[2, 1] = 1, 2
@@ -242,14 +242,14 @@ def test_units_do_not_matter_and_any_number_of_networks_will_do(factor: float, c
     rows = codes(count)
     measured = device_ms(rows, 0.5)
 
-    one = fit_categories(COLUMNS, rows, measured, TARGET).predictor
+    predictor = fit_categories(COLUMNS, rows, measured, TARGET).predictor
     other = fit_categories(COLUMNS, rows, factor * measured, TARGET).predictor
 
-    assert np.isfinite(one.predict(rows)).all()
-    assert other.predict(rows) == pytest.approx(factor * one.predict(rows), rel=1e-4)
+    assert np.isfinite(predictor.predict(rows)).all()
+    assert other.predict(rows) == pytest.approx(factor * predictor.predict(rows), rel=1e-4)
 
 
-def test_what_is_saved_predicts_the_same(tmp_path: Path) -> None:
+def test_a_saved_predictor_predicts_the_same(tmp_path: Path) -> None:
     predictor = fitted(0.5, 20, 0.01)
     predictor.save(tmp_path / "p.parquet")
 

@@ -14,8 +14,8 @@ from tests.support.report_runs import PHONE, table
 def test_tables_and_their_files_give_what_the_command_prints(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    one, other, path = table(), table(factor=1.06), tmp_path / "b.parquet"
-    one.save(tmp_path / "a.parquet")
+    first, other, path = table(), table(factor=1.06), tmp_path / "b.parquet"
+    first.save(tmp_path / "a.parquet")
     other.save(path)
     argv = ["compare", str(tmp_path / "a.parquet"), str(path), "--fail-above", "5%"]
     capsys.readouterr()
@@ -24,12 +24,12 @@ def test_tables_and_their_files_give_what_the_command_prints(
     assert cli.main([*argv, "--json"]) == 1
     data = json.loads(capsys.readouterr().out)
 
-    result = compare(one, path, fail_above=0.05)
+    result = compare(first, path, fail_above=0.05)
 
     assert f"{result}\n" == printed
     assert result.to_dict() == data
     assert result.failures == ("all blocks together changed by +6.0%, allowed 5.0%",)
-    assert compare(one, str(path), fail_above=0.07).failures == ()
+    assert compare(first, str(path), fail_above=0.07).failures == ()
     assert "B is 6.0% slower than A" in result._repr_html_()
 
 

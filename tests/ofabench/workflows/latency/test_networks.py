@@ -72,8 +72,8 @@ def log_of(places: list[int], slower: float = 1.0) -> DriftLog:
     return DriftLog(anchors=anchors, sessions=(session,))
 
 
-def with_log(predictor: LatencyPredictor, *places: int, **told: float) -> LatencyPredictor:
-    return replace(predictor, provenance={"drift": log_of(list(places)).to_json(), **told})
+def with_log(predictor: LatencyPredictor, *places: int, **facts: float) -> LatencyPredictor:
+    return replace(predictor, provenance={"drift": log_of(list(places)).to_json(), **facts})
 
 
 def test_the_predictors_anchors_among_the_networks_give_the_drift(

@@ -77,8 +77,8 @@ def test_every_kind_of_networks_gives_the_same_bits(of_blocks: LatencyPredictor)
         assert again.std_ms.tolist() == result.std_ms.tolist()
         assert again.extrapolated.tolist() == result.extrapolated.tolist()
         assert again.guessed == result.guessed
-    (one,) = of_blocks.predict(ARCHS[7]).ms
-    assert one == result.ms[7]
+    (latency_ms,) = of_blocks.predict(ARCHS[7]).ms
+    assert latency_ms == result.ms[7]
 
 
 def test_many_networks_at_once_have_the_bits_of_the_same_block_by_block(

@@ -197,13 +197,13 @@ def test_a_limit_that_holds_on_another_day_leaves_more_room() -> None:
 
 
 def test_a_drift_log_narrows_the_margin() -> None:
-    one = latency("tiny", TARGET, spread=0.01)
+    unknown = latency("tiny", TARGET, spread=0.01)
     quiet = drifting([1.0, 1.01] * 10, every_s=7200)
-    known = replace(one, provenance={"drift": quiet.to_json()})
+    known = replace(unknown, provenance={"drift": quiet.to_json()})
 
     result = [
         search("tiny", deep, latency_limit(predictor, 2, confidence=0.95), QUICK)
-        for predictor in (one, known)
+        for predictor in (unknown, known)
     ]
 
     assert result[1].margins[0].parts["drift"] < 0.3 * result[0].margins[0].parts["drift"]
@@ -234,15 +234,15 @@ def test_a_predictor_in_memory_finds_what_its_file_finds(tmp_path: Path) -> None
     predictor = fit_accuracy(TINY, codes, 0.5 + codes.sum(axis=1) / 1e3)
     predictor.save(tmp_path / "a.parquet")
 
-    one = search("tiny", predictor, macs_limit("2M"), QUICK)
+    first = search("tiny", predictor, macs_limit("2M"), QUICK)
     same = search("tiny", tmp_path / "a.parquet", macs_limit("2M"), QUICK)
     fitted = FittedAccuracies(space=TINY, predictor=predictor, compared=())
-    assert search("tiny", fitted, macs_limit("2M"), QUICK).arch == one.arch
+    assert search("tiny", fitted, macs_limit("2M"), QUICK).arch == first.arch
     opened = open_accuracy(str(tmp_path / "a.parquet"))
     kept = search("tiny", opened, macs_limit("2M"), QUICK).to_dict()["provenance"]["accuracy"]
     assert (kept["file"], len(kept["sha256"])) == ("a.parquet", 64)
 
-    assert (one.arch, one.accuracy) == (same.arch, same.accuracy)
+    assert (first.arch, first.accuracy) == (same.arch, same.accuracy)
 
 
 class Seen:

@@ -20,8 +20,8 @@ from tests.support.loop_runs import FEW, QUICK, SMALL, SlowDevice, deep, loop, p
 LIMIT = 0.3
 
 
-def figures(found: MeasuredSearch) -> list[dict[str, Any]]:
-    return [candidate.to_json() for candidate in found.candidates]
+def figures(search: MeasuredSearch) -> list[dict[str, Any]]:
+    return [candidate.to_json() for candidate in search.candidates]
 
 
 def truth_of(line: str) -> float:
@@ -155,11 +155,11 @@ def test_a_limit_on_the_corrected_latency_is_decided_by_that(tmp_path: Path) -> 
 def test_iterations_and_budget_end_it(tmp_path: Path) -> None:
     limit = latency_limit(predictor(0.97), LIMIT)
 
-    one = loop(tmp_path / "one", limit, measuring=replace(FEW, iterations=1, candidates=8))
+    single = loop(tmp_path / "one", limit, measuring=replace(FEW, iterations=1, candidates=8))
     short = loop(tmp_path / "short", limit, measuring=replace(FEW, budget_s=1e-6, candidates=8))
 
-    assert one.iterations == short.iterations == 1
-    assert one.ended == "1 iterations are measured (--iterations)"
+    assert single.iterations == short.iterations == 1
+    assert single.ended == "1 iterations are measured (--iterations)"
     assert short.ended.startswith("another iteration would exceed the budget")
 
 

@@ -32,9 +32,9 @@ from tests.support.loop_runs import FEW, QUICK, SMALL, SlowDevice, deep, loop, p
 LIMIT = 0.3
 
 
-def measured(found: MeasuredSearch) -> dict[str, Any]:
+def measured(search: MeasuredSearch) -> dict[str, Any]:
     """All that was measured, but where it is kept and when it was decided."""
-    values: dict[str, Any] = found.to_dict()["measured"]
+    values: dict[str, Any] = search.to_dict()["measured"]
     tries = [{**item, "measured_at": ""} for item in (values.pop("deciding"), *values.pop("tries"))]
     return {"tries": tries, **{name: item for name, item in values.items() if name != "folder"}}
 
