@@ -93,6 +93,7 @@ def test_any_text_gives_an_error_and_nothing_else(text: str) -> None:
 
 
 @given(NAMES, st.integers(0, 10_000), st.characters(codec="ascii"))
+@example("1.13", SAMPLES["1.13"].index("avg=80660.1") + len("avg=80660."), "0")
 def test_a_damaged_output_raises_nothing_else(name: str, place: int, sign: str) -> None:
     text = SAMPLES[name]
     place %= len(text)
@@ -101,8 +102,8 @@ def test_a_damaged_output_raises_nothing_else(name: str, place: int, sign: str) 
         result = parse_output(text[:place] + sign + text[place + 1 :])
     except DeviceError:
         return
-    # A mean that is told twice cannot be changed in one place.
-    assert result.runs.avg_us == parse_output(text).runs.avg_us
+    # A mean that is printed twice cannot be changed in one place by more than its rounding.
+    assert result.runs.avg_us == pytest.approx(parse_output(text).runs.avg_us, rel=1.1e-5)
 
 
 @given(st.integers(0, 10_000), st.characters(codec="ascii"))
