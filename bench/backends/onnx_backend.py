@@ -16,15 +16,16 @@ from bench.backends.inputs import (
     random_images,
 )
 from bench.backends.onnx_file_model import OnnxFileModel
-from bench.backends.onnx_session import open_session, refusals
+from bench.backends.onnx_session import open_session, reason, refusals
 from bench.blocks.model import Model
 from bench.blocks.weight_bytes import PRECISIONS
-from bench.errors import FileError, MissingRuntimeError, one_line
+from bench.errors import FileError, MissingRuntimeError
 from bench.models.model_file import ModelFile
 from bench.protocol.backend import Array
 from bench.protocol.target import Target
 
 _INSTALL = "pip install onnxruntime onnx"
+FULL = "Failed to allocate memory"
 
 
 class OnnxModel:
@@ -85,10 +86,17 @@ class OnnxBackend:
         """Load an ONNX file of any origin from its path, so that external data is found."""
         self.version()
         session = open_session(file.source, target.threads, optimise=file.optimise)
+        # A bound run that fails is a RuntimeError.
+        refused: tuple[type[Exception], ...] = (*refusals(), RuntimeError)
         try:
             return OnnxFileModel(session, file, seed)
-        except refusals() as error:
-            raise FileError(f"onnxruntime cannot run {file.name}: {one_line(error)}") from error
+        except refused as error:
+            if FULL in str(error):
+                raise FileError(
+                    f"{file.name} does not fit in this machine's memory: give it smaller shapes, "
+                    "or measure it on a machine with more"
+                ) from error
+            raise FileError(f"onnxruntime cannot run {file.name}: {reason(error)}") from error
 
 
 @cache

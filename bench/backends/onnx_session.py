@@ -1,8 +1,12 @@
 """Sessions of onnxruntime on this machine's processor."""
 
+import re
 from typing import Any
 
 from bench.errors import FileError, one_line
+
+# A file of onnxruntime's source with a line and a function, before what went wrong.
+_SOURCE_PLACE = re.compile(r"/onnxruntime_src/\S+:\d+ [^\n]*?\) (?=[A-Z])")
 
 
 def session_options(threads: int, *, optimise: bool = True) -> Any:
@@ -33,10 +37,15 @@ def open_session(
             content, options, providers=["CPUExecutionProvider"], enable_fallback=0
         )
     except refusals() as error:
-        raise FileError(f"not an ONNX file that onnxruntime can run: {one_line(error)}") from error
+        raise FileError(f"not an ONNX file that onnxruntime can run: {reason(error)}") from error
     # The session would keep the file for a change of providers, which never happens.
     session._model_bytes = None
     return session
+
+
+def reason(error: Exception) -> str:
+    """Return the message of an error of onnxruntime in one line, without places in its source."""
+    return one_line(Exception(_SOURCE_PLACE.sub("", str(error))))
 
 
 def refusals() -> tuple[type[Exception], ...]:

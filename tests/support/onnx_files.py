@@ -85,3 +85,40 @@ def save_external(path: Path) -> Path:
         model, str(path), save_as_external_data=True, location="weights.bin", size_threshold=0
     )
     return path
+
+
+def save_huge(path: Path) -> Path:
+    """Write a small graph that needs 4 TB of memory to run."""
+    return save_graph(
+        path,
+        [helper.make_node("Expand", ["x", "shape"], ["y"])],
+        [("x", TensorProto.FLOAT, [1])],
+        [("y", TensorProto.FLOAT, None)],
+        {"shape": np.array([1 << 20, 1 << 20], np.int64)},
+    )
+
+
+def save_misfit(path: Path) -> Path:
+    """Write a graph that loads and cannot run: an index outside of its table."""
+    return save_graph(
+        path,
+        [helper.make_node("Gather", ["table", "ids"], ["y"])],
+        [("ids", TensorProto.INT64, [2])],
+        [("y", TensorProto.FLOAT, None)],
+        {"table": np.zeros((0, 2), np.float32)},
+    )
+
+
+def save_opset(path: Path, version: int = 99) -> Path:
+    """Write a relu of an opset that no runtime has yet."""
+    model = onnx.load(str(save_relu(path, (2, 4))))
+    model.opset_import[0].version = version
+    onnx.save(model, str(path))
+    return path
+
+
+def save_bfloat16(path: Path) -> Path:
+    """Write a graph whose input is of a type that numpy lacks."""
+    node = helper.make_node("Identity", ["x"], ["y"])
+    kind = TensorProto.BFLOAT16
+    return save_graph(path, [node], [("x", kind, [1])], [("y", kind, [1])])

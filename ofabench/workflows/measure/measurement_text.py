@@ -1,5 +1,6 @@
 """Measured model files as lines of text."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from ofabench.workflows.measure.model_measurement import ModelMeasurement
@@ -54,7 +55,9 @@ def _cells(model: ModelMeasurement) -> tuple[str, ...]:
         model.file,
         model.backend,
         milliseconds(model.measured_ms),
-        f"{milliseconds(model.low_ms)} to {milliseconds(model.high_ms)}",
+        "-"
+        if math.isnan(model.low_ms)
+        else f"{milliseconds(model.low_ms)} to {milliseconds(model.high_ms)}",
         milliseconds(model.corrected_ms),
         milliseconds(model.p90_ms),
         milliseconds(model.p99_ms),
@@ -65,7 +68,7 @@ def _cells(model: ModelMeasurement) -> tuple[str, ...]:
 
 
 def milliseconds(value: float | None) -> str:
-    """Return a time with four significant digits, "-" for None."""
-    if value is None:
+    """Return a time with four significant digits, "-" for None and NaN."""
+    if value is None or math.isnan(value):
         return "-"
     return f"{value:.4g}" if value < 1000 else f"{value:.0f}"

@@ -75,7 +75,7 @@ class Measurements:
             "format": FORMAT,
             "taken_at": self.taken_at,
             "facts": dict(self.facts),
-            "models": [asdict(model) for model in self.models],
+            "models": [model.to_json() for model in self.models],
             "failures": dict(self.failures),
         }
 
@@ -102,7 +102,7 @@ class Measurements:
             )
         try:
             return cls(
-                models=tuple(ModelMeasurement(**model) for model in data["models"]),
+                models=tuple(ModelMeasurement.from_json(model) for model in data["models"]),
                 failures=data["failures"],
                 taken_at=data["taken_at"],
                 facts=data["facts"],

@@ -1,6 +1,10 @@
 """`ModelMeasurement`: the measured latencies of one model file."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+_INTERVALS = ("low_ms", "high_ms", "corrected_low_ms", "corrected_high_ms")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,7 +16,7 @@ class ModelMeasurement:
         backend: which runtime ran it.
         target: key of what it was measured on.
         measured_ms: median as measured; `low_ms` and `high_ms` are its 95 % interval from
-            replicates.
+            replicates, NaN of a single one.
         corrected_ms: median, drift-corrected; `corrected_low_ms` and `corrected_high_ms` are its
             interval.
         p90_ms, p99_ms: percentiles of single samples as measured; p99 from 500 samples on.
@@ -44,3 +48,16 @@ class ModelMeasurement:
     peak_memory_bytes: int | None
     size_bytes: int
     digest: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as JSON values; an unknown interval is null."""
+        return {
+            name: None if isinstance(value, float) and math.isnan(value) else value
+            for name, value in asdict(self).items()
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Read what `to_json` returned."""
+        unknown = {name: math.nan for name in _INTERVALS if data[name] is None}
+        return cls(**{**data, **unknown})

@@ -65,6 +65,13 @@ def test_weights_beside_the_file_are_found(tmp_path: Path) -> None:
     [
         (onnx_files.save_custom, "onnxruntime can run.*Nowhere|Nowhere"),
         (onnx_files.save_texts, r"of type tensor\(string\)"),
+        (onnx_files.save_bfloat16, r"of type tensor\(bfloat16\)"),
+        (
+            onnx_files.save_opset,
+            "not an ONNX file that onnxruntime can run: .*failed:ONNX Runtime only",
+        ),
+        (onnx_files.save_huge, r"m\.onnx does not fit in this machine's memory"),
+        (onnx_files.save_misfit, r"onnxruntime cannot run m\.onnx"),
     ],
 )
 def test_what_cannot_run_is_one_line(
