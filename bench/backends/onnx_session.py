@@ -5,8 +5,12 @@ from typing import Any
 
 from bench.errors import FileError, one_line
 
-# A file of onnxruntime's source with a line and a function, before what went wrong.
-_SOURCE_PLACE = re.compile(r"/onnxruntime_src/\S+:\d+ [^\n]*?\) (?=[A-Z])")
+# What stands before the reason: onnxruntime's code of the error, the path of the file (the caller
+# names it), and a file of onnxruntime's source with a line and a function.
+_BEFORE_THE_REASON = re.compile(
+    r"^\[ONNXRuntimeError\] : \d+ : \w+ : |Load model from .*? failed: ?"
+    r"|/onnxruntime_src/\S+:\d+ [^\n]*?\) (?=[A-Z])"
+)
 
 
 def session_options(threads: int, *, optimise: bool = True) -> Any:
@@ -44,8 +48,8 @@ def open_session(
 
 
 def reason(error: Exception) -> str:
-    """Return the message of an error of onnxruntime in one line, without places in its source."""
-    return one_line(Exception(_SOURCE_PLACE.sub("", str(error))))
+    """Return why onnxruntime refuses a model, in one line: no path, no places in its source."""
+    return one_line(Exception(_BEFORE_THE_REASON.sub("", str(error))))
 
 
 def refusals() -> tuple[type[Exception], ...]:

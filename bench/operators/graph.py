@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import FileError, one_line
+from bench.errors import FileError
 
 VALUES_KEPT = 64  # of an integer tensor: shapes, axes and indices decide what an operator does
 
@@ -95,7 +95,7 @@ def _optimised(source: str | bytes, threads: int) -> Any:
     import onnx
     import onnxruntime
 
-    from bench.backends.onnx_session import refusals, session_options
+    from bench.backends.onnx_session import reason, refusals, session_options
 
     with tempfile.TemporaryDirectory(prefix="ofabench-") as folder:
         path = Path(folder) / "optimised.onnx"
@@ -106,7 +106,7 @@ def _optimised(source: str | bytes, threads: int) -> Any:
                 _content(source), options, providers=["CPUExecutionProvider"]
             )
         except refusals() as error:
-            raise FileError(f"onnxruntime cannot optimise the model: {one_line(error)}") from error
+            raise FileError(f"onnxruntime cannot optimise the model: {reason(error)}") from error
         return onnx.load(str(path))
 
 
@@ -129,7 +129,7 @@ def _run_facts(
     """Run a model that shows every tensor as an output, as it is; yield what each is."""
     import onnxruntime
 
-    from bench.backends.onnx_session import refusals, session_options
+    from bench.backends.onnx_session import reason, refusals, session_options
 
     options = session_options(threads, optimise=False)
     refused: tuple[type[Exception], ...] = (*refusals(), ValueError)
@@ -140,7 +140,7 @@ def _run_facts(
         outputs = session.run(None, dict(inputs))
     except refused as error:
         raise FileError(
-            f"the operators of the model cannot be looked at: {one_line(error)}"
+            f"the operators of the model cannot be looked at: {reason(error)}"
         ) from error
     for output, value in zip(session.get_outputs(), outputs, strict=True):
         if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import FileError, one_line
+from bench.errors import FileError
 from bench.files import read_json
 
 _KERNEL = "_kernel_time"  # the end of the name of an operator's event
@@ -57,7 +57,12 @@ def profile_onnx(
     Raises:
         FileError: onnxruntime cannot run the model.
     """
-    from bench.backends.onnx_session import open_session, refusals, session_options
+    from bench.backends.onnx_session import (
+        open_session,
+        reason,
+        refusals,
+        session_options,
+    )
 
     with tempfile.TemporaryDirectory(prefix="ofabench-") as folder:
         options = session_options(threads)
@@ -69,7 +74,7 @@ def profile_onnx(
             for _ in range(WARM_UP + runs):
                 session.run(None, dict(inputs))
         except refused as error:
-            raise FileError(f"onnxruntime cannot run the model: {one_line(error)}") from error
+            raise FileError(f"onnxruntime cannot run the model: {reason(error)}") from error
         events = read_json(Path(session.end_profiling()))
     return operator_times(events, runs)
 

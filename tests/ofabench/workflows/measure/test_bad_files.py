@@ -23,12 +23,14 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
 def test_each_is_one_line_and_the_others_are_measured(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    folder = tmp_path / ("long" * 40)  # a message is cut, yet its reason is kept
+    folder.mkdir()
     for name, (save, _) in BAD.items():
-        save(tmp_path / name)
-    files.save_external(tmp_path / "external.onnx")
-    (tmp_path / "weights.bin").unlink()
-    paths = [tmp_path / name for name in (*BAD, "external.onnx")]
-    good = files.save_relu(tmp_path / "good.onnx", (2, 4))
+        save(folder / name)
+    files.save_external(folder / "external.onnx")
+    (folder / "weights.bin").unlink()
+    paths = [folder / name for name in (*BAD, "external.onnx")]
+    good = files.save_relu(folder / "good.onnx", (2, 4))
     quick = ["--force", "--wait", "--replicates", "2", "--rounds", "2"]
     assert cli.main(["measure", *map(str, [*paths, good]), *quick]) == 2
     captured = capsys.readouterr()
