@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
@@ -88,17 +89,44 @@ class TfliteBackend:
 
     def load_model_file(self, file: ModelFile, target: Target, *, seed: int = 0) -> TfliteFileModel:
         """Load a TFLite file of any origin."""
-        _, make = _runtime()
-        from bench.backends.tflite_buffer import check_whole
+        return open_file(file, target.threads, seed=seed)
 
-        content = file.content()
-        check_whole(content)
-        start_xnnpack()
-        try:
-            interpreter = make(model_content=content, num_threads=target.threads)
-            return TfliteFileModel(interpreter, file, seed)
-        except (ValueError, RuntimeError) as error:
-            raise FileError(f"TFLite cannot run {file.name}: {one_line(error)}") from error
+
+def open_file(
+    file: ModelFile, threads: int, *, seed: int = 0, delegate: bool = True
+) -> TfliteFileModel:
+    """Load a TFLite file of any origin and run it once.
+
+    Args:
+        file: the file and its inputs.
+        threads: of the interpreter.
+        seed: of random inputs.
+        delegate: whether XNNPACK runs what it can; without, every tensor keeps its value.
+
+    Raises:
+        FileError: it is no TFLite file, or this runtime cannot run it.
+    """
+    _, make = _runtime()
+    from bench.backends.tflite_buffer import check_whole
+
+    content = file.content()
+    check_whole(content)
+    start_xnnpack()
+    arguments = {} if delegate else _undelegated(make)
+    try:
+        interpreter = make(model_content=content, num_threads=threads, **arguments)
+        return TfliteFileModel(interpreter, file, seed)
+    except (ValueError, RuntimeError) as error:
+        raise FileError(f"TFLite cannot run {file.name}: {one_line(error)}") from error
+
+
+def _undelegated(make: Callable[..., Any]) -> dict[str, Any]:
+    """Return the arguments of an interpreter that runs every operator and keeps all tensors."""
+    kinds = import_module(make.__module__).OpResolverType
+    return {
+        "experimental_op_resolver_type": kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        "experimental_preserve_all_tensors": True,
+    }
 
 
 def _load(content: bytes, target: Target, seed: int) -> TfliteModel:

@@ -1,7 +1,7 @@
 """TFLite files of any origin: every input filled, dynamic ones resized."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,16 @@ class TfliteFileModel:
         self._interpreter.set_tensor(self._details[0]["index"], images)
         result: Array = self.outputs()[0]
         return result
+
+    def tensors(self) -> Iterator[tuple[int, tuple[int, ...], NDArray[Any] | None]]:
+        """Yield index, shape and value of every tensor; None for a value that was not kept."""
+        for detail in self._interpreter.get_tensor_details():
+            index = int(detail["index"])
+            try:
+                value = self._interpreter.get_tensor(index)
+            except ValueError:
+                value = None
+            yield index, tuple(int(side) for side in detail["shape"]), value
 
     def _resize(self, values: dict[str, NDArray[Any]]) -> None:
         for detail in self._details:

@@ -1,6 +1,5 @@
 """A graph's operators cut out, each as a model of one node."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.digests import content_digest
-from bench.models.model_file import DIGEST_CHARACTERS, ModelFile
+from bench.models.model_file import ModelFile
 from bench.operators.graph import ExecutedGraph, TensorFacts
-from bench.operators.operator import VIEWS, Operator, kind_of, macs_of
+from bench.operators.operator import VIEWS, Operator, kind_of, macs_of, shapes_text
 
 _SUBGRAPHS = (5, 10)  # onnx.AttributeProto.GRAPH and GRAPHS
 
@@ -24,20 +22,25 @@ class CutModel:
 
     Attributes:
         operators: each distinct operator with the model of one node that runs it.
-        counts: how often the graph has each, by digest.
+        sequence: digests of the graph's operators in order of execution.
         uncut: kinds of operators that cannot run by themselves, with how often they occur:
             control flow, and operators on sequences.
     """
 
     operators: tuple[tuple[Operator, ModelFile], ...]
-    counts: dict[str, int]
+    sequence: tuple[str, ...]
     uncut: dict[str, int]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How often the graph has each operator, by digest."""
+        return dict(Counter(self.sequence))
 
 
 def cut(graph: ExecutedGraph) -> CutModel:
     """Cut every operator out of a graph; views, which cost nothing, are left out."""
-    found: dict[str, tuple[Operator, ModelFile]] = {}
-    counts: Counter[str] = Counter()
+    distinct: dict[str, tuple[Operator, ModelFile]] = {}
+    sequence: list[str] = []
     uncut: Counter[str] = Counter()
     for node in graph.nodes:
         if kind_of(node) in VIEWS:
@@ -47,10 +50,10 @@ def cut(graph: ExecutedGraph) -> CutModel:
             uncut[kind_of(node)] += 1
             continue
         operator = _operator(graph, node, inputs, outputs)
-        counts[operator.digest] += 1
-        if operator.digest not in found:
-            found[operator.digest] = operator, _file(graph, node, operator)
-    return CutModel(operators=tuple(found.values()), counts=dict(counts), uncut=dict(uncut))
+        sequence.append(operator.digest)
+        if operator.digest not in distinct:
+            distinct[operator.digest] = operator, _file(graph, node, operator)
+    return CutModel(operators=tuple(distinct.values()), sequence=tuple(sequence), uncut=dict(uncut))
 
 
 def _tensors(graph: ExecutedGraph, names: Sequence[str]) -> list[TensorFacts | None] | None:
@@ -79,17 +82,14 @@ def _operator(
     weights = [tensor for tensor, fixed in zip(inputs, constant, strict=True) if tensor and fixed]
     read = [tensor for tensor, fixed in zip(inputs, constant, strict=True) if tensor and not fixed]
     written = [tensor for tensor in outputs if tensor]
-    return Operator(
-        digest=content_digest(json.dumps(key))[:DIGEST_CHARACTERS],
+    return Operator.of(
+        key=key,
         kind=kind,
         macs=macs_of(kind, inputs, outputs),
-        in_elements=sum(tensor.elements for tensor in read),
-        out_elements=sum(tensor.elements for tensor in written),
-        weight_elements=sum(tensor.elements for tensor in weights),
-        in_bytes=sum(tensor.size_bytes for tensor in read),
-        out_bytes=sum(tensor.size_bytes for tensor in written),
-        weight_bytes=sum(tensor.size_bytes for tensor in weights),
-        shapes=f"{_text(inputs)} -> {_text(outputs)}",
+        read=read,
+        weights=weights,
+        written=written,
+        shapes=shapes_text(inputs, outputs),
     )
 
 
@@ -103,11 +103,6 @@ def _key(tensor: TensorFacts | None) -> Any:
 
 def _shape(tensor: TensorFacts | None) -> Any:
     return None if tensor is None else [tensor.dtype, list(tensor.shape)]
-
-
-def _text(tensors: Sequence[TensorFacts | None]) -> str:
-    sides = ("x".join(map(str, tensor.shape)) or "1" for tensor in tensors if tensor)
-    return ", ".join(sides)
 
 
 def _file(graph: ExecutedGraph, node: Any, operator: Operator) -> ModelFile:
@@ -135,13 +130,13 @@ def _file(graph: ExecutedGraph, node: Any, operator: Operator) -> ModelFile:
         name=f"{operator.kind} {operator.shapes}",
         data=model.SerializeToString(),
         given_digest=operator.digest,
-        values=_values([(name, graph.tensors[name]) for name in given]),
+        values=input_values([(name, graph.tensors[name]) for name in given]),
         optimise=False,
     )
 
 
-def _values(tensors: Sequence[tuple[str, TensorFacts]]) -> dict[str, NDArray[Any]]:
-    """Draw inputs: small integer ones as in the run, others by their type."""
+def input_values(tensors: Sequence[tuple[str, TensorFacts]]) -> dict[str, NDArray[Any]]:
+    """Draw inputs by name: small integer ones as in the run, others by their type."""
     from bench.models.tensors import InputTensor, random_values
 
     drawn = random_values(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bench.errors import FileError
 
 VALUES_KEPT = 64  # of an integer tensor: shapes, axes and indices decide what an operator does
+_BITS = {"int2": 2, "int4": 4, "uint4": 4, "bfloat16": 16}  # of types that numpy lacks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,8 @@ class TensorFacts:
     @property
     def size_bytes(self) -> int:
         """Size in memory."""
+        if self.dtype in _BITS:
+            return -(-self.elements * _BITS[self.dtype] // 8)
         return self.elements * np.dtype(self.dtype).itemsize
 
 

@@ -1,13 +1,16 @@
 """`Operator`: one distinct operator of a graph, with the work that it does."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
 
+from bench.digests import content_digest
 from bench.errors import FileError
 from bench.files import VALUE_DAMAGE
+from bench.models.model_file import DIGEST_CHARACTERS
 from bench.operators.graph import TensorFacts
 
 # These change how a tensor is read and move nothing: onnxruntime reuses the memory of their input.
@@ -45,12 +48,47 @@ class Operator:
         return asdict(self)
 
     @classmethod
+    def of(  # noqa: PLR0913 - what an operator is, and its tensors by what they are to it
+        cls,
+        *,
+        key: object,
+        kind: str,
+        macs: int,
+        read: Sequence[TensorFacts],
+        weights: Sequence[TensorFacts],
+        written: Sequence[TensorFacts],
+        shapes: str,
+    ) -> Self:
+        """Return an operator; `key` is all that its latency depends on, as JSON values."""
+        return cls(
+            digest=content_digest(json.dumps(key))[:DIGEST_CHARACTERS],
+            kind=kind,
+            macs=macs,
+            in_elements=sum(tensor.elements for tensor in read),
+            out_elements=sum(tensor.elements for tensor in written),
+            weight_elements=sum(tensor.elements for tensor in weights),
+            in_bytes=sum(tensor.size_bytes for tensor in read),
+            out_bytes=sum(tensor.size_bytes for tensor in written),
+            weight_bytes=sum(tensor.size_bytes for tensor in weights),
+            shapes=shapes,
+        )
+
+    @classmethod
     def from_json(cls, data: Any) -> Self:
         """Read what `to_json` wrote; `FileError` for anything else."""
         try:
             return cls(**data)
         except VALUE_DAMAGE as error:
             raise FileError(f"an operator is damaged ({error}): measure again") from error
+
+
+def shapes_text(inputs: Sequence[TensorFacts | None], outputs: Sequence[TensorFacts | None]) -> str:
+    """Return shapes for people: "3x8, 8x8 -> 3x8"."""
+    sides = (
+        ", ".join("x".join(map(str, each.shape)) or "1" for each in tensors if each)
+        for tensors in (inputs, outputs)
+    )
+    return " -> ".join(sides)
 
 
 def kind_of(node: Any) -> str:

@@ -1,0 +1,113 @@
+"""Small TFLite files of any origin, written through the schema's own objects."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import flatbuffers
+import numpy as np
+
+from bench.backends.tflite_buffer import schema
+
+TENSOR_TYPES = {
+    np.dtype(np.float32): "FLOAT32",
+    np.dtype(np.float16): "FLOAT16",
+    np.dtype(np.int32): "INT32",
+    np.dtype(np.int8): "INT8",
+    np.dtype(np.bool_): "BOOL",
+}
+TensorSpec = Any
+"""A constant's array, or the shape of a float32 tensor; see `Graph`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """An operator: its name in the schema, its tensors by name, and its table of options."""
+
+    op: str
+    inputs: Sequence[str]
+    outputs: Sequence[str]
+    options: str = ""
+    fields: dict[str, Any] = field(default_factory=dict)
+    custom: str = ""
+    custom_options: bytes = b""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Graph:
+    """A graph: tensors by name, operators in order.
+
+    A tensor is an array (a constant), or a shape, or a pair of shape and numpy type. Tensors of
+    int8 are quantised with the scale 1/8 and the zero point 0. A side of -1 is dynamic.
+    """
+
+    tensors: dict[str, TensorSpec]
+    nodes: Sequence[Node]
+    inputs: Sequence[str] = ("x",)
+    outputs: Sequence[str] = ("y",)
+
+
+def save_tflite(path: Path, *graphs: Graph) -> Path:
+    """Write a TFLite file; the graphs after the first are for control flow."""
+    module = schema()
+    model = module.ModelT()
+    model.version, model.description = 3, "by hand"
+    model.buffers, model.operatorCodes = [module.BufferT()], []
+    model.subgraphs = [_graph(graph, model) for graph in graphs]
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    path.write_bytes(bytes(builder.Output()))
+    return path
+
+
+def _graph(graph: Graph, model: Any) -> Any:
+    made = schema().SubGraphT()
+    places = {name: place for place, name in enumerate(graph.tensors)} | {"": -1}
+    made.name = "graph"
+    made.tensors = [_tensor(name, spec, model) for name, spec in graph.tensors.items()]
+    made.inputs = [places[name] for name in graph.inputs]
+    made.outputs = [places[name] for name in graph.outputs]
+    made.operators = [_node(node, places, model) for node in graph.nodes]
+    return made
+
+
+def _tensor(name: str, spec: TensorSpec, model: Any) -> Any:
+    tensor = schema().TensorT()
+    tensor.name, dtype, shape = name, np.dtype(np.float32), spec
+    if isinstance(spec, np.ndarray):
+        dtype, shape = spec.dtype, spec.shape
+        buffer = schema().BufferT()
+        buffer.data = np.frombuffer(spec.tobytes(), dtype=np.uint8)
+        tensor.buffer = len(model.buffers)
+        model.buffers.append(buffer)
+    elif spec and isinstance(spec[0], tuple):
+        shape, dtype = spec[0], np.dtype(spec[1])
+    tensor.type = getattr(schema().TensorType, TENSOR_TYPES[dtype])
+    tensor.shape = [abs(side) for side in shape]
+    if min(shape, default=0) < 0:
+        tensor.shapeSignature = list(shape)
+    if dtype == np.int8:
+        tensor.quantization = schema().QuantizationParametersT()
+        tensor.quantization.scale, tensor.quantization.zeroPoint = [0.125], [0]
+    return tensor
+
+
+def _node(node: Node, places: dict[str, int], model: Any) -> Any:
+    module = schema()
+    code, operator = module.OperatorCodeT(), module.OperatorT()
+    code.builtinCode = getattr(module.BuiltinOperator, node.op)
+    code.deprecatedBuiltinCode, code.version = min(code.builtinCode, 127), 1
+    code.customCode = node.custom or None
+    operator.opcodeIndex = len(model.operatorCodes)
+    model.operatorCodes.append(code)
+    operator.inputs = [places[name] for name in node.inputs]
+    operator.outputs = [places[name] for name in node.outputs]
+    if node.custom_options:
+        operator.customOptions = list(node.custom_options)
+    if node.options:
+        operator.builtinOptionsType = getattr(module.BuiltinOptions, node.options)
+        operator.builtinOptions = getattr(module, f"{node.options}T")()
+        for name, value in node.fields.items():
+            setattr(operator.builtinOptions, name, value)
+    return operator
