@@ -45,9 +45,9 @@ class Trace:
 
     reached: list[tuple[float, float]]
 
-    def show(self, look: SearchProgress) -> None:
-        if look.accuracy is not None:
-            self.reached.append((look.seconds, look.accuracy))
+    def show(self, progress: SearchProgress) -> None:
+        if progress.accuracy is not None:
+            self.reached.append((progress.seconds, progress.accuracy))
 
     def close(self) -> None:
         pass

@@ -27,7 +27,7 @@ def on_terminal() -> bool:
 
 
 class _Narrower:
-    """Draws something in all columns but the last ones."""
+    """Draws a renderable in all columns but the last ones."""
 
     def __init__(self, inner: RenderableType) -> None:
         self._inner = inner
@@ -39,8 +39,8 @@ class _Narrower:
 
 
 @contextmanager
-def _whole_pictures() -> Iterator[None]:
-    """Have Ctrl-C wait for the end of the block: half a picture would stay, and another follow."""
+def _complete_pictures() -> Iterator[None]:
+    """Delay Ctrl-C to the end of the block: else an incomplete picture would remain."""
     handler = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(handler):
         yield
@@ -56,28 +56,28 @@ def _whole_pictures() -> Iterator[None]:
 
 
 class Bars(Progress):
-    """Bars of rich that leave the last columns free, as panels do, and are drawn whole."""
+    """Bars of rich that leave the last columns free, as panels do, and are drawn completely."""
 
     def refresh(self) -> None:
         """Draw the bars as they are now."""
-        with _whole_pictures():
+        with _complete_pictures():
             super().refresh()
 
     def stop(self) -> None:
-        """Leave the last picture."""
-        with _whole_pictures():
+        """Stop drawing; the last picture remains."""
+        with _complete_pictures():
             super().stop()
 
     def get_renderable(self) -> RenderableType:
-        """Return the bars, cut short where the terminal is narrow."""
+        """Return the bars, truncated if the terminal is narrow."""
         return _Narrower(super().get_renderable())
 
 
 class LivePanel:
-    """Draws on stderr, never on stdout, where results go.
+    """Panel on stderr; stdout is for results.
 
-    Only when told, and at most once in `seconds_between`: a thread that redraws would disturb what
-    is measured. `console` and `clock` are replaced by tests.
+    It is drawn by `draw` alone, which callers limit by `due` to once in `seconds_between`: a thread
+    that redraws would disturb what is measured. `console` and `clock` are replaced by tests.
     """
 
     def __init__(
@@ -98,12 +98,12 @@ class LivePanel:
         return self.clock() - self._drawn_s >= self._seconds_between
 
     def draw(self, title: str, rows: Sequence[RenderableType]) -> None:
-        """Show these rows in place of those before."""
+        """Replace the panel's rows by these."""
         grid = Table.grid(expand=True)
         for row in rows:
             grid.add_row(row)
         panel = _Narrower(Panel(grid, title=Text(title), title_align="left"))
-        with _whole_pictures():
+        with _complete_pictures():
             if self._live is None:
                 self._live = Live(console=self.console, auto_refresh=False, redirect_stdout=False)
                 self._live.start()
@@ -111,16 +111,16 @@ class LivePanel:
         self._drawn_s = self.clock()
 
     def stop(self) -> None:
-        """Leave the last picture and go on below it."""
+        """Stop drawing; the last picture remains, and output continues below it."""
         if self._live is not None:
-            with _whole_pictures():
+            with _complete_pictures():
                 self._live.stop()
             self._live = None
         self._drawn_s = float("-inf")
 
 
 def bar(share: float, *, width: int | None = None, style: str = "bar.complete") -> ProgressBar:
-    """Bar that is filled by `share` of it, at most whole."""
+    """Return a bar filled to the fraction `share`, limited to 0 to 1."""
     completed = 100 * min(max(share, 0.0), 1.0)
     return ProgressBar(
         total=100, completed=completed, width=width, complete_style=style, finished_style=style
@@ -128,7 +128,7 @@ def bar(share: float, *, width: int | None = None, style: str = "bar.complete") 
 
 
 def line(*parts: RenderableType) -> Table:
-    """Parts beside each other, as wide as they are; what does not fit is cut short."""
+    """Return parts side by side in their natural widths; what does not fit is truncated."""
     grid = Table.grid(padding=(0, 2, 0, 0))
     for _ in parts:
         grid.add_column(no_wrap=True, overflow="ellipsis")
@@ -137,7 +137,7 @@ def line(*parts: RenderableType) -> Table:
 
 
 def words(text: str, style: str = "") -> Text:
-    """Text as it is on one line: nothing in it is markup."""
+    """Return text on one line, without interpreting markup."""
     return Text(text.replace("\n", " "), style=style, no_wrap=True, overflow="ellipsis")
 
 
@@ -151,11 +151,11 @@ def duration(seconds: float) -> str:
 
 
 def sparkline(values: Sequence[float], width: int, *, ascii_only: bool = False) -> str:
-    """At most `width` characters, each as high as the value at its place between the extremes."""
+    """Return a curve of at most `width` characters, scaled from the lowest to the highest value."""
     if len(values) < 2:
         return ""
     n = min(width, len(values))
-    picked = [values[round(place * (len(values) - 1) / (n - 1))] for place in range(n)]
+    picked = [values[round(column * (len(values) - 1) / (n - 1))] for column in range(n)]
     low, high = min(picked), max(picked)
     sparks = _ASCII_SPARKS if ascii_only else _SPARKS
     span = (high - low) or 1.0

@@ -12,9 +12,9 @@ _BAR = 24
 
 
 class SweepPanel:
-    """A `bench.protocol.progress.Progress` that is shown passes too.
+    """A `bench.protocol.progress.Progress` that also shows the state of a sweep.
 
-    It draws only when told, which is between passes, and at most twice a second.
+    It is drawn between rounds, at most twice a second.
     """
 
     def __init__(self, console: Console | None = None, clock: Clock = time.monotonic) -> None:
@@ -22,28 +22,28 @@ class SweepPanel:
         self._what, self._note = "", ""
         self._total = self._done = 0
         self._started_s = 0.0
-        self._look: RoundProgress | None = None
+        self._state: RoundProgress | None = None
 
     def start(self, total: int, what: str) -> None:
-        """Begin a stretch of `total` passes."""
+        """Begin a stage of `total` rounds."""
         self._what, self._total, self._done = what, total, 0
         self._started_s = self._panel.clock()
         self._draw()
 
-    def show_round(self, look: RoundProgress) -> None:
-        """Take a look; the step that follows draws it."""
-        self._look = look
+    def show_round(self, state: RoundProgress) -> None:
+        """Store the state of the sweep; `advance` draws it."""
+        self._state = state
 
     def advance(self, steps: int = 1, note: str = "") -> None:
-        """Tell of passes; a step back, which a fault brings, is drawn at once."""
+        """Count rounds; a step back, after a fault, is drawn at once."""
         self._done += steps
-        if self._look is None or not note.startswith("replicate "):
-            self._note = note or self._note  # which load it is, the look tells
+        if self._state is None or not note.startswith("replicate "):
+            self._note = note or self._note  # the state has the replicate
         if self._panel.due or steps < 1 or self._done >= self._total:
             self._draw()
 
     def close(self) -> None:
-        """Leave the last picture."""
+        """Draw the final state, which remains."""
         if self._what:
             self._draw()
         self._panel.stop()
@@ -51,8 +51,8 @@ class SweepPanel:
 
     def _draw(self) -> None:
         rows: list[RenderableType] = [self._steps()]
-        if self._look is not None:
-            rows.append(_counts(self._look))
+        if self._state is not None:
+            rows.append(_counts(self._state))
         if self._note:
             rows.append(words(self._note))
         self._panel.draw(self._what, rows)
@@ -69,11 +69,11 @@ class SweepPanel:
         return line(bar(share, width=_BAR), words(counted), words(times))
 
 
-def _counts(look: RoundProgress) -> RenderableType:
-    style = "yellow" if abs(look.drift - 1) > 0.05 else ""
+def _counts(state: RoundProgress) -> RenderableType:
+    style = "yellow" if abs(state.drift - 1) > 0.05 else ""
     return line(
-        words(f"replicate {look.replicate} of {look.replicates}"),
-        words(f"drift {look.drift:.3f}", style),
-        words(f"{look.disturbed_rounds} rounds disturbed"),
-        words(f"{look.repeated_bursts} bursts repeated"),
+        words(f"replicate {state.replicate} of {state.replicates}"),
+        words(f"drift {state.drift:.3f}", style),
+        words(f"{state.disturbed_rounds} rounds disturbed"),
+        words(f"{state.repeated_bursts} bursts repeated"),
     )

@@ -30,7 +30,7 @@ class TrainingPanel:
         self._accuracies: list[float] = []
 
     def start(self, total: int, what: str) -> None:
-        """Begin a stretch of `total` steps."""
+        """Begin a stage of `total` steps."""
         self._what, self._total, self._done = what, total, 0
         self._started_s = self._panel.clock()
         self._draw()
@@ -40,14 +40,14 @@ class TrainingPanel:
         self._recent.append(step)
 
     def advance(self, steps: int = 1, note: str = "") -> None:
-        """Count steps; of a training that is resumed, those before come at once."""
-        del note  # the figures of `show_step` say more
+        """Count steps; a resumed training adds its earlier steps at once."""
+        del note  # `show_step` has more figures
         self._done += steps
         if self._panel.due or self._done >= self._total:
             self._draw()
 
     def close(self) -> None:
-        """Leave the last picture."""
+        """Draw the final state, which remains."""
         if self._what:
             self._draw()
         self._panel.stop()

@@ -22,7 +22,7 @@ SECONDS_BETWEEN_REDRAWS = 0.5
 
 
 def get_progress(form: str) -> Progress:
-    """Make the progress of that form; a bar says nothing where no terminal shows it."""
+    """Return the progress of that form; a bar is drawn only on a terminal."""
     if form == "json":
         return JsonProgress()
     if form == "lines":
@@ -31,7 +31,7 @@ def get_progress(form: str) -> Progress:
 
 
 def get_sweep_progress(form: str) -> Progress:
-    """Make a sweep's progress; on a terminal a panel that also shows its passes."""
+    """Return a sweep's progress; on a terminal a panel that also shows its rounds."""
     if form == "bar" and on_terminal():
         from ofabench.display.live_sweep import SweepPanel
 
@@ -40,7 +40,7 @@ def get_sweep_progress(form: str) -> Progress:
 
 
 def get_training_progress(form: str) -> Progress:
-    """Make a training's progress; on a terminal a panel with curves of loss and accuracy."""
+    """Return a training's progress; on a terminal a panel with curves of loss and accuracy."""
     if form == "bar" and on_terminal():
         from ofabench.display.live_training import TrainingPanel
 
@@ -54,66 +54,66 @@ class JsonProgress:
     def __init__(self) -> None:
         self._state: dict[str, object] = {}
         self._done = 0
-        self._told = 0.0
+        self._printed_s = 0.0
 
     def start(self, total: int, what: str) -> None:
-        """Begin a stretch of `total` steps."""
+        """Begin a stage of `total` steps."""
         self._done = 0
         self._state = {"what": what, "total": total}
-        self._tell("")
+        self._print("")
 
     def advance(self, steps: int = 1, note: str = "") -> None:
-        """Tell, twice a second at most; a step back, which a fault brings, at once."""
+        """Count steps; print them at most twice a second, a step back (after a fault) at once."""
         self._done += steps
-        if time.monotonic() - self._told >= SECONDS_BETWEEN_REDRAWS or steps < 1:
-            self._tell(note)
+        if time.monotonic() - self._printed_s >= SECONDS_BETWEEN_REDRAWS or steps < 1:
+            self._print(note)
 
-    def show_waiting(self, words: str) -> None:
-        """Say whom is waited for, as a stretch of one step."""
+    def show_waiting(self, text: str) -> None:
+        """Print who is measuring on the device, as a stage of one step."""
         self._state, self._done = {"what": "waiting", "total": 1}, 0
-        self._tell(words)
+        self._print(text)
         self._state = {}
 
     def close(self) -> None:
-        """Tell of the last steps."""
+        """Print the final number of steps."""
         if self._state:
-            self._tell("")
+            self._print("")
 
-    def _tell(self, note: str) -> None:
-        self._told = time.monotonic()
+    def _print(self, note: str) -> None:
+        self._printed_s = time.monotonic()
         line = json.dumps({**self._state, "done": self._done, "note": note})
         print(line, file=sys.stderr, flush=True)
 
 
 class LineProgress:
-    """A line on stderr at the start of each stretch, every 15 s, and at its end."""
+    """A line on stderr at the start of each stage, every 15 s, and at its end."""
 
     def __init__(self) -> None:
         self._what = ""
         self._total = self._done = 0
-        self._started = self._told = 0.0
+        self._started_s = self._printed_s = 0.0
 
     def start(self, total: int, what: str) -> None:
-        """Begin a stretch of `total` steps."""
+        """Begin a stage of `total` steps."""
         self.close()
         self._what, self._total, self._done = what, total, 0
-        self._started = self._told = time.monotonic()
+        self._started_s = self._printed_s = time.monotonic()
         self._print(f"{what}: {total} steps")
 
     def advance(self, steps: int = 1, note: str = "") -> None:
-        """Tell of the steps and of the time left, now and then."""
+        """Count steps; print them with the time left, at most every 15 s."""
         self._done += steps
         now = time.monotonic()
-        if now - self._told >= SECONDS_BETWEEN_LINES and self._done:
-            self._told = now
-            left = (now - self._started) / self._done * max(0, self._total - self._done)
-            self._print(f"{self._what}: {self._done}/{self._total}, {left:.0f} s left  {note}")
+        if now - self._printed_s >= SECONDS_BETWEEN_LINES and self._done:
+            self._printed_s = now
+            left_s = (now - self._started_s) / self._done * max(0, self._total - self._done)
+            self._print(f"{self._what}: {self._done}/{self._total}, {left_s:.0f} s left  {note}")
 
     def close(self) -> None:
-        """Tell how far it came."""
+        """Print how many steps were done, and the duration of the stage."""
         if self._what:
-            took = time.monotonic() - self._started
-            self._print(f"{self._what}: {self._done}/{self._total} in {took:.0f} s")
+            took_s = time.monotonic() - self._started_s
+            self._print(f"{self._what}: {self._done}/{self._total} in {took_s:.0f} s")
             self._what = ""
 
     @staticmethod
@@ -122,20 +122,20 @@ class LineProgress:
 
 
 class TerminalProgress:
-    """Shows a bar on stderr, nothing where no terminal is there; stdout is for results."""
+    """Bar on stderr if it is a terminal, else nothing; stdout is for results."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console
         self._bar: Bars | None = None
         self._task = TaskID(0)
         self._total = self._done = 0
-        self._told = 0.0
+        self._drawn_s = 0.0
 
     def start(self, total: int, what: str) -> None:
         """Begin a bar of `total` steps."""
         self.close()
         self._total, self._done = total, 0
-        self._told = time.monotonic()
+        self._drawn_s = time.monotonic()
         if self._console is None and not on_terminal():
             return
         columns = (
@@ -147,7 +147,7 @@ class TerminalProgress:
             TimeRemainingColumn(),
             TextColumn("{task.fields[note]}", markup=False),
         )
-        # Drawn only when told of a step: a thread that redraws would disturb what is measured.
+        # Drawn only at steps: a thread that redraws would disturb what is measured.
         console = self._console or Console(stderr=True)
         self._bar = Bars(*columns, console=console, auto_refresh=False)
         self._bar.start()
@@ -155,17 +155,17 @@ class TerminalProgress:
         self._bar.refresh()
 
     def advance(self, steps: int = 1, note: str = "") -> None:
-        """Move the bar on; a new note without a step, and a step back, are shown at once."""
+        """Count steps; a note without a step, and a step back, are drawn at once."""
         self._done += steps
         now = time.monotonic()
         if self._bar is not None:
-            late = now - self._told >= SECONDS_BETWEEN_REDRAWS
-            redraw = late or steps < 1 or self._done >= self._total
-            self._told = now if redraw else self._told
+            due = now - self._drawn_s >= SECONDS_BETWEEN_REDRAWS
+            redraw = due or steps < 1 or self._done >= self._total
+            self._drawn_s = now if redraw else self._drawn_s
             self._bar.update(self._task, advance=steps, note=note, refresh=redraw)
 
     def close(self) -> None:
-        """Take the bar down."""
+        """Stop drawing; the bar remains as it is."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None

@@ -30,8 +30,8 @@ class _EventProgress:
     def advance(self, steps: int = 1, note: str = "") -> None:
         write(self._out, event="advance", steps=steps, note=note)
 
-    def show_round(self, look: "RoundProgress") -> None:
-        write(self._out, event="pass", figures=asdict(look))
+    def show_round(self, state: "RoundProgress") -> None:
+        write(self._out, event="pass", figures=asdict(state))
 
     def show_step(self, step: "TrainingProgress") -> None:
         write(self._out, event="step", figures=asdict(step))

@@ -24,55 +24,55 @@ from ofabench.workflows.latency.comparison_text import (
 MOST_LISTED = 200
 
 
-def render_comparison(found: Comparison, names: tuple[str, str]) -> str:
-    """One HTML page."""
-    lead = f"A is {names[0]}, {found.first.key}. B is {names[1]}, {found.second.key}. "
-    differences = found.differences()
+def render_comparison(comparison: Comparison, names: tuple[str, str]) -> str:
+    """Return the comparison of two latency tables as an HTML page."""
+    lead = f"A is {names[0]}, {comparison.first.key}. B is {names[1]}, {comparison.second.key}. "
+    differences = comparison.differences()
     if differences:
         lead += f"The targets differ in {'; '.join(differences)}. "
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     page = Page(
         title=f"Two tables: {names[0]} and {names[1]}",
         lead=lead,
-        sections=[*_sections(found)],
+        sections=[*_sections(comparison)],
         foot=f"Made by ofabench on {now}.",
     )
     return render(page)
 
 
-def _sections(found: Comparison) -> Iterator[Section]:
+def _sections(comparison: Comparison) -> Iterator[Section]:
     yield Section(
         title="Verdict",
-        text=f"{verdict(found)[:1].upper()}{verdict(found)[1:]}.",
-        tables=(_summary(found),),
+        text=f"{verdict(comparison)[:1].upper()}{verdict(comparison)[1:]}.",
+        tables=(_summary(comparison),),
     )
     chance = (
-        f"{found.outside} of {found.tested} blocks lie outside their 95 % intervals, "
-        f"{found.expected:.0f} would by chance; {len(found.moved)} changed significantly (filled; "
-        "at a false discovery rate of 5 %)."
-        if found.tested
+        f"{comparison.outside} of {comparison.tested} blocks lie outside their 95 % intervals, "
+        f"{comparison.expected:.0f} would by chance; {len(comparison.moved)} changed "
+        "significantly (filled; at a false discovery rate of 5 %)."
+        if comparison.tested
         else "No intervals from replicates: significant changes cannot be detected."
     )
     yield Section(
         title="Ratio by block",
         text="Latency in B over latency in A, against latency in A. The line is the drift. "
         + chance,
-        charts=(Chart(figure=ratio_figure(found)),),
+        charts=(Chart(figure=ratio_figure(comparison)),),
     )
     yield Section(
         title="Drift-corrected, by kind of block",
         text="Median drift-corrected ratio of each kind; bars are 95 % intervals "
         "of the median, where there are six blocks or more.",
-        charts=(Chart(figure=kinds_figure(found)),),
+        charts=(Chart(figure=kinds_figure(comparison)),),
     )
-    if len(found.moved):
-        few = f" The first {MOST_LISTED} are listed." if len(found.moved) > MOST_LISTED else ""
+    if len(comparison.moved):
+        few = f" The first {MOST_LISTED} are listed." if len(comparison.moved) > MOST_LISTED else ""
         yield Section(
             title="Blocks that changed",
             text=f"The largest change first.{few}",
-            tables=(_listed(found.moved.head(MOST_LISTED)),),
+            tables=(_listed(comparison.moved.head(MOST_LISTED)),),
         )
-    for name, only in (("A", found.only_first), ("B", found.only_second)):
+    for name, only in (("A", comparison.only_first), ("B", comparison.only_second)):
         if only:
             yield Section(
                 title=f"Blocks only in {name}",
@@ -86,10 +86,10 @@ def _sections(found: Comparison) -> Iterator[Section]:
             )
 
 
-def ratio_figure(found: Comparison) -> go.Figure:
-    """Ratio over latency, a colour a kind; open where chance explains it."""
+def ratio_figure(comparison: Comparison) -> go.Figure:
+    """Return the ratio over latency, a colour for each kind; open if not significant."""
     figure = go.Figure()
-    for colour, (kind, rows) in zip(colours(), found.blocks.groupby("kind"), strict=False):
+    for colour, (kind, rows) in zip(colours(), comparison.blocks.groupby("kind"), strict=False):
         dots = go.Scatter(
             x=rows["first_ms"],
             y=rows["ratio"],
@@ -104,18 +104,18 @@ def ratio_figure(found: Comparison) -> go.Figure:
             hovertemplate="%{text}<extra></extra>",
         )
         figure.add_trace(dots)
-    level = found.drift.ratio
+    level = comparison.drift.ratio
     figure.add_hline(y=level, line={"color": MUTED, "width": 1.5})
     finish(figure, "latency in A, ms", "B over A")
     figure.update_xaxes(type="log", nticks=6)
-    if max(found.blocks["ratio"]) > AS_PERCENT**2 * min(found.blocks["ratio"]):
+    if max(comparison.blocks["ratio"]) > AS_PERCENT**2 * min(comparison.blocks["ratio"]):
         figure.update_yaxes(type="log")
     return figure
 
 
-def kinds_figure(found: Comparison) -> go.Figure:
-    """A dot a kind with the interval of its median."""
-    kinds = list(found.kinds.items())[::-1]
+def kinds_figure(comparison: Comparison) -> go.Figure:
+    """Return a dot for each kind of block, with the interval of its median."""
+    kinds = list(comparison.kinds.items())[::-1]
     moves = [move for _, move in kinds]
     dots = go.Scatter(
         x=[move.ratio - 1 for move in moves],
@@ -138,22 +138,23 @@ def kinds_figure(found: Comparison) -> go.Figure:
 
 
 def _hover(row: Any) -> str:
-    told = f"{row.key}<br>{row.first_ms:.4g} to {row.second_ms:.4g} ms: {factor(row.ratio)}"
-    told += f"<br>drift-corrected {factor(row.beside)}"
+    text = f"{row.key}<br>{row.first_ms:.4g} to {row.second_ms:.4g} ms: {factor(row.ratio)}"
+    text += f"<br>drift-corrected {factor(row.beside)}"
     if not math.isnan(row.low):
-        told += f", by chance {factor(row.low)} to {factor(row.high)}"
-    return told
+        text += f", by chance {factor(row.low)} to {factor(row.high)}"
+    return text
 
 
-def _summary(found: Comparison) -> Table:
-    references = "-" if found.references is None else factor(found.references)
+def _summary(comparison: Comparison) -> Table:
+    outside = f"{comparison.outside} ({comparison.expected:.0f} expected by chance)"
+    references = "-" if comparison.references is None else factor(comparison.references)
     rows = {
-        "drift, B over A": f"{factor(found.drift.ratio)}{interval(found.drift)}",
+        "drift, B over A": f"{factor(comparison.drift.ratio)}{interval(comparison.drift)}",
         "reference workloads, B over A": references,
-        "blocks in common": str(len(found.blocks)),
-        "outside their intervals": f"{found.outside} ({found.expected:.0f} expected by chance)",
-        "changed significantly": str(len(found.moved)),
-        "only in A, only in B": f"{len(found.only_first)}, {len(found.only_second)}",
+        "blocks in common": str(len(comparison.blocks)),
+        "outside their intervals": outside,
+        "changed significantly": str(len(comparison.moved)),
+        "only in A, only in B": f"{len(comparison.only_first)}, {len(comparison.only_second)}",
     }
     columns = (
         Column(name="figure", values=[*rows], text=True),

@@ -186,7 +186,7 @@ def test_json_is_all_that_is_printed(files: Path, capsys: pytest.CaptureFixture[
 def test_nothing_is_drawn_where_nobody_sees_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_search, "on_terminal", lambda: False)
 
-    assert type(live_search.get_look()).__name__ == "NoWatcher"
+    assert type(live_search.get_search_watcher()).__name__ == "NoWatcher"
 
 
 @pytest.mark.parametrize(

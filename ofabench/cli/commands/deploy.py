@@ -20,11 +20,11 @@ class DeployCommand(DeployRequest):
 
 def run(options: DeployCommand) -> int:
     """Make the folder, and print its contents."""
-    from ofabench.display.live_search import get_look
+    from ofabench.display.live_search import get_search_watcher
     from ofabench.display.progress import get_sweep_progress
     from ofabench.workflows.deploy.deploy import deploy_from
 
-    deployment = deploy_from(options, get_sweep_progress(options.progress), get_look())
+    deployment = deploy_from(options, get_sweep_progress(options.progress), get_search_watcher())
     print(json.dumps(deployment.to_dict(), allow_nan=False) if options.json else deployment)
     return EXIT_FAILED_CHECK if deployment.failed else 0
 

@@ -18,7 +18,7 @@ EXIT_FAILED_CHECK = 1
 def run(options: QuickstartOptions) -> int:
     """Run every task, then print predictions, measurements and counts of verdicts."""
     from bench.extras import check_extra
-    from ofabench.display.live_search import get_look
+    from ofabench.display.live_search import get_search_watcher
     from ofabench.display.progress import (
         get_progress,
         get_sweep_progress,
@@ -34,7 +34,7 @@ def run(options: QuickstartOptions) -> int:
         measuring=lambda: get_sweep_progress("bar"),
         training=lambda: get_training_progress("bar"),
         working=lambda: get_progress("bar"),
-        searching=get_look,
+        searching=get_search_watcher,
     )
     quickstart(options, _report, displays=displays, command_line=command_line)
     outcomes = read_outcomes(options.out)

@@ -73,7 +73,7 @@ class SearchCommand(Options):
 
 def run(options: SearchCommand) -> int:
     """Search, write the result and print it."""
-    from ofabench.display.live_search import get_look
+    from ofabench.display.live_search import get_search_watcher
     from ofabench.workflows.search.latencies import load_sources
     from ofabench.workflows.search.limits import Limit, counted_limits, latency_limits, limits_on
     from ofabench.workflows.search.search import Front, SearchResult, pareto, search
@@ -86,11 +86,16 @@ def run(options: SearchCommand) -> int:
     if options.pareto:
         costs = limits_on(sources[0], options.limits) or sources
         result: Front | SearchResult = pareto(
-            space, options.accuracy, costs, others, options=options.search, progress=get_look()
+            space,
+            options.accuracy,
+            costs,
+            others,
+            options=options.search,
+            progress=get_search_watcher(),
         )
     else:
         limits: list[Limit] = [*latency_limits(sources, options.limits), *others]
-        result = search(space, options.accuracy, limits, options.search, get_look())
+        result = search(space, options.accuracy, limits, options.search, get_search_watcher())
     result.save(options.out)
     if options.json:
         print(json.dumps(result.to_dict(), allow_nan=False))
@@ -102,7 +107,7 @@ def run(options: SearchCommand) -> int:
 
 def _on_device(options: SearchCommand, limits: "list[Limit]") -> int:
     """Search with the device in the loop; exit code 1 if no try met the limit."""
-    from ofabench.display.live_search import get_look
+    from ofabench.display.live_search import get_search_watcher
     from ofabench.display.progress import get_sweep_progress
     from ofabench.workflows.search.loop.search import search_on_device
 
@@ -116,7 +121,7 @@ def _on_device(options: SearchCommand, limits: "list[Limit]") -> int:
         options=options.search,
         measuring=measuring_options.measuring,
         progress=get_sweep_progress("bar"),
-        watcher=get_look(),
+        watcher=get_search_watcher(),
     )
     result.save(options.out)
     print(json.dumps(result.to_dict(), allow_nan=False) if options.json else result)

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from bench.protocol.progress import RoundProgress, RoundWatcher
 from ofabench.display.live import duration, sparkline
-from ofabench.display.live_search import TerminalLook, get_look, share_done, time_left
+from ofabench.display.live_search import SearchPanel, get_search_watcher, share_done, time_left
 from ofabench.display.live_sweep import SweepPanel
 from ofabench.display.live_training import TrainingPanel
 from ofabench.display.progress import (
@@ -30,7 +30,7 @@ from tests.support.launched import STEP
 
 ROOT = Path(__file__).resolve().parents[3]
 TARGET = "note10/tflite-2.3.0/fp32"
-LOOK = SearchProgress(
+PROGRESS = SearchProgress(
     what="searching ofa-mbv3-w1.0",
     evaluated=1500,
     seconds=3.0,
@@ -68,9 +68,9 @@ class Screen:
 
 def test_a_search_shows_budget_best_and_limits() -> None:
     screen = Screen()
-    look = TerminalLook(screen.console, screen.clock)
+    panel = SearchPanel(screen.console, screen.clock)
 
-    look.show(LOOK)
+    panel.show(PROGRESS)
 
     title, budget, times, best, latency, macs = screen.last[:6]
     assert title.startswith("searching ofa-mbv3-w1.0 ─")
@@ -87,7 +87,7 @@ def test_what_is_above_its_limit_is_red() -> None:
     out = io.StringIO()
     console = Console(file=out, width=80, force_terminal=True, color_system="standard", _environ={})
 
-    TerminalLook(console, lambda: 0.0).show(LOOK)
+    SearchPanel(console, lambda: 0.0).show(PROGRESS)
 
     latency, macs = [row for row in out.getvalue().splitlines() if " of " in row][1:]
     assert "\x1b[31m" in macs
@@ -97,26 +97,26 @@ def test_what_is_above_its_limit_is_red() -> None:
 
 def test_a_search_is_drawn_four_times_a_second_and_when_it_ends() -> None:
     screen = Screen()
-    look = TerminalLook(screen.console, screen.clock)
+    panel = SearchPanel(screen.console, screen.clock)
 
     for generation in range(10):
         screen.now_s = 0.1 * generation  # due at 0, 0.3, 0.6 and 0.9 s
-        look.show(replace(LOOK, evaluated=100 * generation))
+        panel.show(replace(PROGRESS, evaluated=100 * generation))
     drawn = len(screen.pictures)
-    look.show(replace(LOOK, evaluated=1234, accuracy=0.79))
+    panel.show(replace(PROGRESS, evaluated=1234, accuracy=0.79))
     assert (drawn, len(screen.pictures)) == (4, 4)
-    look.close()
+    panel.close()
 
     assert "1,234 of 6,000 networks" in screen.pictures[-1]
     assert screen.out.getvalue().endswith("\x1b[?25h")  # the cursor is there again
-    look.close()
+    panel.close()
 
 
 def test_a_search_that_found_nothing_yet_says_so_and_a_front_its_size() -> None:
     screen = Screen(width=100)
-    look = TerminalLook(screen.console, screen.clock)
+    panel = SearchPanel(screen.console, screen.clock)
 
-    look.show(replace(LOOK, accuracy=None, costs={}, budget=None, patience=None, front=7))
+    panel.show(replace(PROGRESS, accuracy=None, costs={}, budget=None, patience=None, front=7))
 
     assert screen.last[1] == "1,500 networks"
     assert screen.last[2] == "3.0 s  500 networks/s"
@@ -126,11 +126,11 @@ def test_a_search_that_found_nothing_yet_says_so_and_a_front_its_size() -> None:
 
 def test_the_curve_of_best_accuracies_grows() -> None:
     screen = Screen()
-    look = TerminalLook(screen.console, screen.clock)
+    panel = SearchPanel(screen.console, screen.clock)
 
     for step in range(8):
         screen.now_s += 1
-        look.show(replace(LOOK, accuracy=0.70 + 0.01 * step))
+        panel.show(replace(PROGRESS, accuracy=0.70 + 0.01 * step))
 
     assert screen.last[3] == "best accuracy 77.00%  ▁▂▃▄▅▆▇█"
 
@@ -138,7 +138,7 @@ def test_the_curve_of_best_accuracies_grows() -> None:
 def test_a_narrow_terminal_has_no_bars_of_limits() -> None:
     screen = Screen(width=48)
 
-    TerminalLook(screen.console, screen.clock).show(LOOK)
+    SearchPanel(screen.console, screen.clock).show(PROGRESS)
 
     assert screen.last[5].split() == ["macs", "231", "of", "220", "M", "MACs", "105%"]
 
@@ -146,7 +146,7 @@ def test_a_narrow_terminal_has_no_bars_of_limits() -> None:
 def test_names_are_no_markup() -> None:
     screen = Screen()
 
-    TerminalLook(screen.console, screen.clock).show(replace(LOOK, what="[red]s[/red]"))
+    SearchPanel(screen.console, screen.clock).show(replace(PROGRESS, what="[red]s[/red]"))
 
     assert screen.last[0].startswith("[red]s[/red] ─")
 
@@ -165,10 +165,10 @@ def test_names_are_no_markup() -> None:
 def test_the_budget_that_ends_first_tells_the_time(
     change: dict[str, float], share: float, left: tuple[float, str] | None
 ) -> None:
-    look = replace(LOOK, **change)  # type: ignore[arg-type]
+    progress = replace(PROGRESS, **change)  # type: ignore[arg-type]
 
-    assert share_done(look) == pytest.approx(share)
-    seconds = time_left(look, generations=6)
+    assert share_done(progress) == pytest.approx(share)
+    seconds = time_left(progress, generations=6)
     assert (seconds is None) == (left is None)
     if seconds is not None and left is not None:
         assert seconds[0] == pytest.approx(left[0])
@@ -275,7 +275,7 @@ def test_durations_and_curves() -> None:
 
 
 def test_nothing_is_shown_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    assert isinstance(get_look(), NoWatcher)
+    assert isinstance(get_search_watcher(), NoWatcher)
     made = [make("bar") for make in (get_progress, get_sweep_progress, get_training_progress)]
     for progress in (*made, TerminalProgress()):
         progress.start(3, "measuring")
