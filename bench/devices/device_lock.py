@@ -69,19 +69,19 @@ def mute(message: str) -> None:
 
 @contextmanager
 def measuring(
-    device: Lockable, *, wait: bool = False, tell: Callable[[str], None] = mute
+    device: Lockable, *, wait: bool = False, notify: Callable[[str], None] = mute
 ) -> Iterator[None]:
     """Hold the device's lock for the duration of the block.
 
     If another process holds it, `DeviceInUseError` names that process; with `wait`, its end is
-    awaited, and `tell` receives a message. Raises `FileError` if no lock file can be created.
+    awaited, and `notify` receives a message. Raises `FileError` if no lock file can be created.
     """
     name = device.lock_name()
     if name is None or name in _held.names or sys.platform == "win32":
         yield
         return
     with _lock_file(name) as file:
-        _take(file, device.address, tell if wait else None)
+        _take(file, device.address, notify if wait else None)
         _held.names.add(name)
         try:
             yield
@@ -144,18 +144,18 @@ def _create(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_CREAT, 0o600)
 
 
-def _take(file: FileIO, address: str, tell: Callable[[str], None] | None) -> None:
-    """Lock the file and write this process into it; without `tell`, never wait for others."""
+def _take(file: FileIO, address: str, notify: Callable[[str], None] | None) -> None:
+    """Lock the file and write this process into it; without `notify`, never wait for others."""
     reported = ""
     while not _locked(file):
         holder = _holder(file)
-        if tell is None:
+        if notify is None:
             raise DeviceInUseError(
                 f"{address} is being measured by {holder}; let it end, or wait for it by --wait"
             )
         if holder != reported:
             reported = holder
-            tell(f"waiting for {holder} to end measuring on {address}")
+            notify(f"waiting for {holder} to end measuring on {address}")
         time.sleep(POLL_S)
     file.truncate(0)
     file.seek(0)

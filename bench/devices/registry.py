@@ -119,11 +119,11 @@ class DeviceEntry:
         return asdict(self)
 
 
-def discover_devices(tell: Callable[[str], None]) -> list[DeviceEntry]:
+def discover_devices(notify: Callable[[str], None]) -> list[DeviceEntry]:
     """Return every device that can be measured from here: this machine, its GPUs, and phones.
 
-    A phone's entry has its model only: facts need a connection, see `describe`. `tell` receives the
-    reason if phones could not be listed; the other devices are.
+    A phone's entry has its model only: facts need a connection, see `describe`. `notify` receives
+    the reason if phones could not be listed; the other devices are.
     """
     from bench.devices.cuda.discovery import discover_gpus
 
@@ -131,17 +131,17 @@ def discover_devices(tell: Callable[[str], None]) -> list[DeviceEntry]:
         DeviceEntry(address=gpu.address, slug=gpu.slug, backends={}, facts={}, state=gpu.state)
         for gpu in discover_gpus()
     ]
-    return [describe(get_device("cpu")), *gpus, *_found_phones(tell), *_found_plugins(tell)]
+    return [describe(get_device("cpu")), *gpus, *_found_phones(notify), *_found_plugins(notify)]
 
 
-def _found_plugins(tell: Callable[[str], None]) -> list[DeviceEntry]:
+def _found_plugins(notify: Callable[[str], None]) -> list[DeviceEntry]:
     """Return the devices of other packages that list their addresses."""
     result = []
     for name in PLUGINS.names():
         try:
             result += [_found_plugin(address) for address in _addresses(name)]
         except OfabenchError as error:
-            tell(f"devices {name}:... are not listed: {error}")
+            notify(f"devices {name}:... are not listed: {error}")
     return result
 
 
@@ -167,13 +167,13 @@ def _found_plugin(address: str) -> DeviceEntry:
             )
 
 
-def _found_phones(tell: Callable[[str], None]) -> list[DeviceEntry]:
+def _found_phones(notify: Callable[[str], None]) -> list[DeviceEntry]:
     from bench.devices.android.adb.discovery import discover_phones
 
     try:
         phones = discover_phones()
     except (DeviceError, InputError) as error:
-        tell(f"phones are not listed: {error}")
+        notify(f"phones are not listed: {error}")
         return []
     return [
         DeviceEntry(

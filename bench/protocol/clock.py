@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the time, and waits."""
+    """Source of the time, and of waits."""
 
     def now(self) -> float:
         """Return the time of day in seconds since 1970; it may jump."""

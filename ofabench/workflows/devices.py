@@ -202,5 +202,5 @@ def measuring_alone(
     from bench.devices.device_lock import measuring
 
     notify = progress.show_waiting if isinstance(progress, WaitWatcher) else logger.warning
-    with measuring(device, wait=wait, tell=notify):
+    with measuring(device, wait=wait, notify=notify):
         yield

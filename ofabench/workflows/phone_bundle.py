@@ -41,7 +41,7 @@ def build_phone_bundle(options: BundleOptions) -> PhoneBundle:
     if options.out is not None and options.out.exists():
         raise FileError(f"{options.out} exists; name a folder that does not, or remove it")
     bundle = ensure_bundle(
-        options.abi, debs=options.debs, compiler=options.compiler, tell=logger.info
+        options.abi, debs=options.debs, compiler=options.compiler, notify=logger.info
     )
     if options.out is None:
         return PhoneBundle(bundle.folder, bundle)

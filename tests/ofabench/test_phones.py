@@ -144,7 +144,7 @@ def test_an_exported_network_is_measured_on_the_phone(
     space, backend = SearchSpace.load("tiny"), get_backend("tflite")
     blocks = space.blocks(space.smallest())
     content = backend.serialise(random_model(blocks, seed=9))
-    device = AdbDevice(phones[0].address, tell=lambda words: None)
+    device = AdbDevice(phones[0].address, notify=lambda words: None)
     bench = MeasuringSetup(
         device=device,
         backend=backend,

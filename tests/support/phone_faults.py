@@ -229,7 +229,7 @@ def survive(phone: PhoneControl, keys: Path, path: Path, *, count: int, seed: in
 
 
 def _device(phone: PhoneControl) -> QuickDevice:
-    return QuickDevice(phone.address, PhoneOptions(), tell=lambda words: None)
+    return QuickDevice(phone.address, PhoneOptions(), notify=lambda words: None)
 
 
 def _check_kept(

@@ -35,12 +35,12 @@ class AdbDevice:
         address: str,
         options: PhoneOptions = DEFAULTS,
         *,
-        tell: Callable[[str], None] = logger.warning,
+        notify: Callable[[str], None] = logger.warning,
     ) -> None:
         from bench.devices.android.adb.address import Address
 
         self._address = Address.parse(address)
-        self.phone = Phone(self._connect, options, tell)
+        self.phone = Phone(self._connect, options, notify)
         self._loads = replicates_of(self.phone)
         self._shell: str | None = None  # of the last connection
 
@@ -119,7 +119,9 @@ class AdbDevice:
         from bench.devices.android.adb.connection import AdbConnection
 
         options = self.phone.options
-        connection = AdbConnection.connect(self._address, tell=self.phone.tell, keys=options.keys)
+        connection = AdbConnection.connect(
+            self._address, notify=self.phone.notify, keys=options.keys
+        )
         self._shell = connection.shell
         return connection
 

@@ -91,7 +91,7 @@ def test_a_second_process_waits_and_says_for_whom(monkeypatch: pytest.MonkeyPatc
             assert holder.stdin is not None
             holder.stdin.close()
 
-        with measuring(Named("waited"), wait=True, tell=hear):
+        with measuring(Named("waited"), wait=True, notify=hear):
             assert holder.wait(10) == 0
 
     assert len(result) == 1
@@ -247,7 +247,7 @@ def test_a_phone_is_one_under_all_its_addresses_and_after_a_reboot(tmp_path: Pat
     ):
 
         def name(address: str) -> str:
-            device = AdbDevice(address, PhoneOptions(keys=tmp_path / "key"), tell=lambda _: None)
+            device = AdbDevice(address, PhoneOptions(keys=tmp_path / "key"), notify=lambda _: None)
             return open_devices.enter_context(closing(device)).lock_name()
 
         first = name(phone.address)
@@ -342,14 +342,14 @@ def test_a_command_waits_and_then_measures(
     with held_elsewhere(LocalDevice().lock_name()) as holder:
 
         def measuring(
-            device: device_lock.Lockable, *, wait: bool, tell: Callable[[str], None]
+            device: device_lock.Lockable, *, wait: bool, notify: Callable[[str], None]
         ) -> AbstractContextManager[None]:
             def told(words: str) -> None:
-                tell(words)
+                notify(words)
                 assert holder.stdin is not None
                 holder.stdin.close()
 
-            return waiting(device, wait=wait, tell=told)
+            return waiting(device, wait=wait, notify=told)
 
         monkeypatch.setattr(device_lock, "measuring", measuring)
         monkeypatch.setattr(device_lock, "POLL_S", 0.05)
@@ -383,7 +383,7 @@ def test_ctrl_c_ends_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     with (
         held_elsewhere("interrupted"),
         pytest.raises((KeyboardInterrupt, InterruptedSweepError)),
-        measuring(Named("interrupted"), wait=True, tell=interrupt),
+        measuring(Named("interrupted"), wait=True, notify=interrupt),
     ):
         pass
 

@@ -16,9 +16,9 @@ from ofabench.workflows.phone_bundle import build_phone_bundle
 @pytest.fixture(autouse=True)
 def _built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def ensure(
-        abi: str, *, debs: Path | None, compiler: str | None, tell: Callable[[str], None]
+        abi: str, *, debs: Path | None, compiler: str | None, notify: Callable[[str], None]
     ) -> Bundle:
-        tell(f"building for {abi} with {debs} by {compiler}")
+        notify(f"building for {abi} with {debs} by {compiler}")
         folder = tmp_path / "kept"
         folder.mkdir(exist_ok=True)
         (folder / "runner").write_bytes(b"1234567")

@@ -52,14 +52,14 @@ class AdbConnection:
         address: Address,
         *,
         timeouts: Timeouts,
-        tell: Callable[[str], None] = mute,
+        notify: Callable[[str], None] = mute,
         keys: Path | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._link = link
         self.address = address
         self._timeouts = timeouts
-        self._tell = tell
+        self._notify = notify
         self._keys = keys
         self._sleep = sleep
         self._last_entry = link.phone if isinstance(link, ServerLink) else None
@@ -70,17 +70,17 @@ class AdbConnection:
         address: Address,
         *,
         timeouts: Timeouts = Timeouts(),  # frozen
-        tell: Callable[[str], None] = mute,
+        notify: Callable[[str], None] = mute,
         keys: Path | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> Self:
-        """Connect to a phone; `tell` receives what a person should do on its screen.
+        """Connect to a phone; `notify` receives what a person should do on its screen.
 
         Through a running adb server if it knows the phone, else directly over TCP or USB. Raises
         `DeviceError` if it cannot be reached, `UnauthorizedError` if it does not allow it.
         """
-        link = open_link(address, timeouts, tell, keys)
-        return cls(link, address, timeouts=timeouts, tell=tell, keys=keys, sleep=sleep)
+        link = open_link(address, timeouts, notify, keys)
+        return cls(link, address, timeouts=timeouts, notify=notify, keys=keys, sleep=sleep)
 
     def run(
         self, argv: Sequence[str], *, timeout_s: float = 30.0, stdin: bytes = b""
@@ -124,7 +124,7 @@ class AdbConnection:
         while True:
             try:
                 self._link = open_link(
-                    self.address, self._timeouts, self._tell, self._keys, self._last_entry
+                    self.address, self._timeouts, self._notify, self._keys, self._last_entry
                 )
                 self._last_entry = self._link.phone if isinstance(self._link, ServerLink) else None
                 return
@@ -147,7 +147,7 @@ class AdbConnection:
 def open_link(
     address: Address,
     timeouts: Timeouts,
-    tell: Callable[[str], None],
+    notify: Callable[[str], None],
     keys: Path | None,
     before: ListedPhone | None = None,
 ) -> Link:
@@ -167,11 +167,11 @@ def open_link(
     if address.host is None and known is None and place.elsewhere:
         # Raises an error that says why it does not answer.
         place.connect(timeouts.connect_s).close()
-    return _direct_link(address, timeouts, tell, keys)
+    return _direct_link(address, timeouts, notify, keys)
 
 
 def _direct_link(
-    address: Address, timeouts: Timeouts, tell: Callable[[str], None], keys: Path | None
+    address: Address, timeouts: Timeouts, notify: Callable[[str], None], keys: Path | None
 ) -> Link:
     """Open a link without a server."""
     if address.host is not None and address.port is not None:
@@ -180,7 +180,7 @@ def _direct_link(
         link = DaemonLink(UsbPipe(address.serial, timeouts.connect_s))
     try:
         link.shake_hands(
-            lambda: signers(keys), tell, timeout_s=timeouts.answer_s, confirm_s=timeouts.confirm_s
+            lambda: signers(keys), notify, timeout_s=timeouts.answer_s, confirm_s=timeouts.confirm_s
         )
     except DeviceLostError as error:
         link.close()

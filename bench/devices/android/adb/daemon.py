@@ -33,7 +33,7 @@ class DaemonLink:
     def shake_hands(
         self,
         signers: Callable[[], Sequence[Signer]],
-        tell: Callable[[str], None],
+        notify: Callable[[str], None],
         *,
         timeout_s: float,
         confirm_s: float,
@@ -46,7 +46,7 @@ class DaemonLink:
         self._send(Message(b"CNXN", VERSION, MAX_PAYLOAD_BYTES, HELLO + b"\0"), timeout_s)
         answer = self._wire.receive(timeout_s)
         if answer.command == b"AUTH":
-            answer = self._authorise(answer, signers(), tell, timeout_s, confirm_s)
+            answer = self._authorise(answer, signers(), notify, timeout_s, confirm_s)
         if answer.command == b"STLS":
             raise DeviceError(
                 "the phone wants Wi-Fi debugging's own encryption: pair it by `adb pair`, then "
@@ -108,7 +108,7 @@ class DaemonLink:
         self,
         request: Message,
         signers: Sequence[Signer],
-        tell: Callable[[str], None],
+        notify: Callable[[str], None],
         timeout_s: float,
         confirm_s: float,
     ) -> Message:
@@ -120,7 +120,7 @@ class DaemonLink:
         if request.command != b"AUTH":
             return request
         self._send(Message(b"AUTH", PUBLIC_KEY, 0, signers[-1].public() + b"\0"), timeout_s)
-        tell(CONFIRM)
+        notify(CONFIRM)
         try:
             return self._wire.receive(confirm_s)
         except DeviceLostError as error:
@@ -195,7 +195,7 @@ class DaemonStream:
             self._link.send(message, timeout_s)
 
     def close(self) -> None:
-        """Close the stream, and tell the phone unless it ended the stream itself or is gone."""
+        """Close the stream, and notify the phone unless it ended the stream itself or is gone."""
         if self.remote and self._link.usable:
             with suppress(DeviceLostError):  # then the phone knows already
                 self._link.send(Message(b"CLSE", self.local, self.remote), CLOSE_S)

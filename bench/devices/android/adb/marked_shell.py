@@ -93,8 +93,8 @@ def start_marked(link: Link, argv: Sequence[str], timeout_s: float) -> MarkedPro
         raise
     except DeviceError as error:
         raise DeviceError(
-            "the phone's adb daemon has neither shell_v2 nor exec, so nothing tells how a command "
-            f"ended: Android 5 or newer is needed ({error})"
+            "the phone's adb daemon has neither shell_v2 nor exec, so the exit status of a command "
+            f"is unknown: Android 5 or newer is needed ({error})"
         ) from error
     process = MarkedProcess(stream, timeout_s, mark.encode())
     process.write(f"{shlex.join(argv)}\n{mark}\n".encode())

@@ -77,7 +77,9 @@ class BenchmarkReplicates:
         heat = self._heat_for(target.cores, connection)
         rng = np.random.default_rng(plan.seed)
         compute, _ = reference_places(list(work))
-        with changed(connection, changes_for(phone, connection, target), phone.session, phone.tell):
+        with changed(
+            connection, changes_for(phone, connection, target), phone.session, phone.notify
+        ):
             for _ in range(plan.rounds):
                 cooled_s = heat.cool(connection)
                 order = rng.permutation(len(work))
@@ -111,7 +113,7 @@ class BenchmarkReplicates:
                 start_c,
                 wait_s=options.cool_wait_s,
                 total_s=options.cool_total_s,
-                tell=self._phone.tell,
+                notify=self._phone.notify,
                 clock_s=self._clock_s,
                 sleep=self._sleep,
             )
@@ -139,7 +141,7 @@ class BenchmarkReplicates:
     def _report_once(self, line: str) -> None:
         if line not in self._reported:
             self._reported.add(line)
-            self._phone.tell(line)
+            self._phone.notify(line)
 
 
 class _ThermalState:

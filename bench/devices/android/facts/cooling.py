@@ -99,7 +99,7 @@ class ThrottlingDetector:
 class CoolDown:
     """Waits for the starting temperature, with a limit for each wait and for all together.
 
-    `tell` receives a message once per wait, and once when the limit for all is reached.
+    `notify` receives a message once per wait, and once when the limit for all is reached.
     """
 
     def __init__(  # noqa: PLR0913
@@ -108,14 +108,14 @@ class CoolDown:
         *,
         wait_s: float,
         total_s: float,
-        tell: Callable[[str], None],
+        notify: Callable[[str], None],
         clock_s: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._start_c = start_c
         self._wait_s = wait_s
         self._left_s = total_s
-        self._tell = tell
+        self._notify = notify
         self._clock_s = clock_s
         self._sleep = sleep
         self._reported_limit = False
@@ -134,7 +134,7 @@ class CoolDown:
             if self._is_cool(now_c, waited_s) or waited_s >= limit_s:
                 break
             if not reported:
-                self._tell(
+                self._notify(
                     f"cooling down for at most {limit_s:.0f} s ({reason}; {self._goal(now_c)})"
                 )
                 reported = True
@@ -154,7 +154,7 @@ class CoolDown:
 
     def _report_limit(self) -> None:
         if not self._reported_limit:
-            self._tell("no time is left to cool down: throttled rounds are counted as disturbed")
+            self._notify("no time is left to cool down: throttled rounds are counted as disturbed")
             self._reported_limit = True
 
 

@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 class Phone:
-    """One phone. `connect` opens a connection, `tell` receives messages for the user.
+    """One phone. `connect` opens a connection, `notify` receives messages for the user.
 
     Not thread-safe.
     """
@@ -40,11 +40,11 @@ class Phone:
         self,
         connect: Callable[[], Connection],
         options: PhoneOptions,
-        tell: Callable[[str], None],
+        notify: Callable[[str], None],
     ) -> None:
         self._connect = connect
         self.options = options
-        self.tell = tell
+        self.notify = notify
         self.session = secrets.token_hex(4)
         self.shelf = ModelCache()
         self._connection: Connection | None = None
@@ -97,7 +97,7 @@ class Phone:
                     "this is Android for x86_64, perhaps an emulator; the runner is for arm64 "
                     "phones: use --runner benchmark_model --binary PATH"
                 )
-            self._bundle = ensure_bundle(abi, debs=self.options.debs, tell=self.tell)
+            self._bundle = ensure_bundle(abi, debs=self.options.debs, notify=self.notify)
         return self._bundle
 
     def with_bundle(self, connection: Connection) -> int:
@@ -160,9 +160,9 @@ class Phone:
 
     def _report_claim(self, state: str, words: str) -> None:
         if state == "restored":
-            self.tell("settings that an earlier session left changed on the phone were restored")
+            self.notify("settings that an earlier session left changed on the phone were restored")
         elif state == "failed":
-            self.tell(f"an earlier session left changed, and cannot be restored: {words}")
+            self.notify(f"an earlier session left changed, and cannot be restored: {words}")
 
 
 def read_facts(connection: Connection) -> PhoneFacts:

@@ -66,21 +66,21 @@ def changed(
     connection: Connection,
     changes: Sequence[SettingChange],
     session: str,
-    tell: Callable[[str], None],
+    notify: Callable[[str], None],
 ) -> Iterator[frozenset[str]]:
     """Apply `changes` in the block; yields the names of the successful ones.
 
-    Raises `DeviceError` if a needed one failed. Failures to restore are reported by `tell`.
+    Raises `DeviceError` if a needed one failed. Failures to restore are reported by `notify`.
     """
     with _guarded(connection, changes, session) as guardian:
         wait_s = RESTORE_TIMEOUT_S
         try:
-            yield _apply(connection, changes, tell)
+            yield _apply(connection, changes, notify)
         except DeviceLostError:
             wait_s = LOST_WAIT_S
             raise
         finally:
-            _release(guardian, tell, wait_s)
+            _release(guardian, notify, wait_s)
 
 
 def restore_text(changes: Sequence[SettingChange]) -> str:
@@ -133,7 +133,7 @@ exit $status"""
 
 
 def _apply(
-    connection: Connection, changes: Sequence[SettingChange], tell: Callable[[str], None]
+    connection: Connection, changes: Sequence[SettingChange], notify: Callable[[str], None]
 ) -> frozenset[str]:
     if not changes:
         return frozenset()
@@ -149,11 +149,11 @@ def _apply(
         line = f"the phone refuses to change {change.what}: {' '.join(message.split())[:120]}"
         if change.needed:
             raise DeviceError(line)
-        tell(line)
+        notify(line)
     return frozenset(change.name for change in changes if change not in failed)
 
 
-def _release(guardian: Process, tell: Callable[[str], None], wait_s: float) -> None:
+def _release(guardian: Process, notify: Callable[[str], None], wait_s: float) -> None:
     """Let the guardian restore everything, and wait for it.
 
     If the connection is gone, the guardian restores by itself; the next connection checks it.
@@ -166,7 +166,7 @@ def _release(guardian: Process, tell: Callable[[str], None], wait_s: float) -> N
     except DeviceLostError:
         return
     if guardian.status != 0:
-        tell(f"not restored on the phone: {error_line(output)}; the next session tries again")
+        notify(f"not restored on the phone: {error_line(output)}; the next session tries again")
 
 
 def error_line(text: bytes) -> str:

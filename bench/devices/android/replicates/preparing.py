@@ -73,7 +73,7 @@ def with_room(  # noqa: PLR0913, PLR0917
     try:
         return put()
     except DeviceFullError:
-        phone.tell("the phone is full: models of other replicates are removed from it")
+        phone.notify("the phone is full: models of other replicates are removed from it")
         phone.shelf.clear(connection, work, batch, 0)
     try:
         return put()

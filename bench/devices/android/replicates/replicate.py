@@ -50,7 +50,7 @@ class PhoneReplicates:
         prepared = prepare(phone, connection, work, backend, target, plan)
         changes = changes_for(phone, connection, target)
         with (
-            changed(connection, changes, phone.session, phone.tell) as applied,
+            changed(connection, changes, phone.session, phone.notify) as applied,
             _runner(connection, prepared) as process,
         ):
             runner = RunnerProcess(process, len(work), plan.samples, self._clock_s)
@@ -83,7 +83,7 @@ class PhoneReplicates:
                 start_c,
                 wait_s=options.cool_wait_s,
                 total_s=options.cool_total_s,
-                tell=self._phone.tell,
+                notify=self._phone.notify,
                 clock_s=self._clock_s,
                 sleep=self._sleep,
             )
@@ -97,7 +97,7 @@ class PhoneReplicates:
         with suppress(DeviceLostError):
             changes = changes_between(before, read_state(connection))
             if changes:
-                self._phone.tell(f"while the phone was measured, {changes}")
+                self._phone.notify(f"while the phone was measured, {changes}")
 
     def _report_partial_models(self, work: Sequence[Workload], loaded: LoadingReport) -> None:
         parts = {
@@ -108,7 +108,7 @@ class PhoneReplicates:
         new = sorted(parts - self._not_whole)
         if new:
             self._not_whole.update(new)
-            self._phone.tell(
+            self._phone.notify(
                 f"XNNPACK runs {len(new)} models only partly, the rest of them by slower code: "
                 f"{new[0]}{', ...' if len(new) > 1 else ''}"
             )

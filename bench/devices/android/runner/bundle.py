@@ -70,12 +70,12 @@ def ensure_bundle(
     cache: Path | None = None,
     debs: Path | None = None,
     compiler: str | None = None,
-    tell: Callable[[str], None] = lambda text: None,
+    notify: Callable[[str], None] = lambda text: None,
 ) -> Bundle:
     """Return the bundle for `abi`, built if it is not cached or is damaged.
 
-    `debs` and `compiler` are for hosts without apt or a compiler; `tell` receives messages. Raises
-    `InputError` for another processor, `MissingRuntimeError` without compiler or LiteRT,
+    `debs` and `compiler` are for hosts without apt or a compiler; `notify` receives messages.
+    Raises `InputError` for another processor, `MissingRuntimeError` without compiler or LiteRT, and
     `DeviceError` or `FileError` if a part cannot be fetched.
     """
     if abi not in ABIS:
@@ -87,12 +87,12 @@ def ensure_bundle(
         try:
             return read_bundle(folder)
         except FileError as error:
-            tell(f"{error}; building it again")
+            notify(f"{error}; building it again")
             shutil.rmtree(folder)
     _make_home(home)
     try:
         with make_folder(folder) as new_folder:
-            _fill(new_folder, abi, version, chosen, debs, tell)
+            _fill(new_folder, abi, version, chosen, debs, notify)
     except FileError:
         if not folder.is_dir():  # otherwise another process was first
             raise
@@ -126,19 +126,19 @@ def _fill(  # noqa: PLR0913, PLR0917
     version: str,
     compiler: Compiler,
     debs: Path | None,
-    tell: Callable[[str], None],
+    notify: Callable[[str], None],
 ) -> None:
     parts: dict[str, bytes] = {}
     if abi == "x86_64":
         parts[LIBRARY] = installed_library()
     else:
-        tell(f"fetching LiteRT {version} for arm64 through pip")
+        notify(f"fetching LiteRT {version} for arm64 through pip")
         parts[LIBRARY] = phone_library(version)
-        tell("fetching Debian's arm64 libraries" + (f" from {debs}" if debs else " through apt"))
+        notify("fetching Debian's arm64 libraries" + (f" from {debs}" if debs else " through apt"))
         parts |= libraries(debs)
     for name, content in parts.items():
         write_bytes(folder / name, content)
-    tell(f"compiling the runner with {compiler.name}")
+    notify(f"compiling the runner with {compiler.name}")
     with tempfile.TemporaryDirectory(prefix="ofabench-cc-") as place:
         program = Path(place) / RUNNER
         compile_runner(compiler, folder / LIBRARY, version, program)

@@ -61,7 +61,7 @@ def words() -> list[str]:
 @pytest.fixture
 def device(phone: PocketPhone, words: list[str]) -> Iterator[AdbDevice]:
     options = PhoneOptions(keys=phone.root.parent / "adbkey")
-    with closing(AdbDevice(phone.address, options, tell=words.append)) as made:
+    with closing(AdbDevice(phone.address, options, notify=words.append)) as made:
         yield made
 
 

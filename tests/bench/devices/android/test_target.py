@@ -34,7 +34,7 @@ ONE = SettingChange(
 def device(real_phone: RealPhone, tmp_path: Path) -> Iterator[AdbDevice]:
     answer(real_phone, allow=True)
     options = PhoneOptions(keys=tmp_path / "adbkey")
-    with closing(AdbDevice(real_phone.address, options, tell=lambda _: None)) as made:
+    with closing(AdbDevice(real_phone.address, options, notify=lambda _: None)) as made:
         yield made
 
 
@@ -59,7 +59,7 @@ def test_the_phone_is_known(device: AdbDevice) -> None:
 
 def measure_until_lost(phone: Phone, breaks: object) -> None:
     connection = phone.ready()
-    with changed(connection, [ONE], phone.session, phone.tell):
+    with changed(connection, [ONE], phone.session, phone.notify):
         assert callable(breaks)
         breaks()
         for _ in range(100):

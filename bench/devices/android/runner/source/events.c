@@ -183,7 +183,7 @@ void event_end(void)
     put("}");
     int written = snprintf(sum, sizeof sum, "\t%08x\n", (unsigned)crc32_of(line.text, line.length));
     put_bytes(sum, (size_t)written);
-    /* Whoever reads may be gone; then there is nobody to tell. */
+    /* The reader may have ended; then nobody receives the event. */
     if (fwrite(line.text, 1, line.length, stdout) != line.length || fflush(stdout) != 0)
         exit(EXIT_RUNTIME);
 }

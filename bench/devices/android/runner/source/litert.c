@@ -146,9 +146,9 @@ static void *buffer_for(struct litert_model *model, void *signature, by_index *t
     void *tensor = NULL, *needs = NULL, *buffer = NULL;
     memset(&type, 0, sizeof type);
     must(tensor_at(signature, 0, &tensor), model->path, "find its tensors");
-    must(LiteRtGetRankedTensorType(tensor, &type), model->path, "tell its tensors' shapes");
+    must(LiteRtGetRankedTensorType(tensor, &type), model->path, "read its tensors' shapes");
     *count = floats_in(&type, model->path);
-    must(requirements(model->compiled, 0, 0, &needs), model->path, "tell its buffers");
+    must(requirements(model->compiled, 0, 0, &needs), model->path, "read its buffer requirements");
     must(LiteRtCreateManagedTensorBufferFromRequirements(environment, &type, needs, &buffer),
          model->path, "make its buffers");
     return buffer;
@@ -166,7 +166,7 @@ struct litert_model litert_load(const char *path, const struct litert_options *o
     must(LiteRtCreateModelFromFile(environment, path, &made.model), path, "read the model file");
     made.compiled = compile(made.model, path, options);
     must(LiteRtCompiledModelIsFullyAccelerated(made.compiled, &made.whole_graph), path,
-         "tell its delegate");
+         "read its delegate");
     must(LiteRtGetModelSignature(made.model, 0, &signature), path, "find its signature");
     must(LiteRtGetNumSignatureInputs(signature, &inputs), path, "count its inputs");
     must(LiteRtGetNumSignatureOutputs(signature, &outputs), path, "count its outputs");

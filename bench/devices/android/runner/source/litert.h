@@ -1,5 +1,5 @@
-/* A .tflite model on LiteRT's C API with XNNPACK. The library's own headers are not in its wheels;
- * what of them is used is declared in litert.c. */
+/* A .tflite model on LiteRT's C API with XNNPACK. The library's wheels lack its headers; litert.c
+ * declares the functions that are used. */
 #ifndef OFABENCH_LITERT_H
 #define OFABENCH_LITERT_H
 
@@ -17,26 +17,26 @@ struct litert_model {
     void *model, *compiled;
     void *input, *output; /* tensor buffers */
     size_t input_count, output_count; /* floats */
-    bool whole_graph; /* XNNPACK took every operator */
+    bool whole_graph; /* XNNPACK runs every operator */
 };
 
-/* Begin and end the library's use. */
+/* Initialise the library, and release it. */
 void litert_open(void);
 void litert_close(void);
 
-/* Load a file of one float32 input and one float32 output, memory of its own, its input zero.
- * Every failure is an error event and the end of the program. */
+/* Load a file with one float32 input (set to zero) and one float32 output, in separate memory.
+ * A failure writes an error event and ends the program. */
 struct litert_model litert_load(const char *path, const struct litert_options *options);
 void litert_unload(struct litert_model *model);
 
-/* One inference: what is timed, and nothing else. Returns the library's status, 0 for success. */
+/* Run one inference, the timed part. Returns the library's status, 0 for success. */
 int litert_run(struct litert_model *model);
 
 void litert_set_input(struct litert_model *model, const float *values);
 void litert_get_output(struct litert_model *model, float *values);
 
-/* The profiler of a model that was loaded with `profile`: start it, and sum up what it saw, in
- * text for the caller to free. */
+/* Start the profiler of a model that was loaded with `profile`; return its summary as text, which
+ * the caller frees. */
 void litert_start_profile(struct litert_model *model);
 char *litert_profile(struct litert_model *model);
 

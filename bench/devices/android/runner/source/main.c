@@ -96,7 +96,7 @@ static bool another_pass(void)
     return strcmp(line, "pass") == 0;
 }
 
-static void tell_pass(int number, const struct visits *visits, const struct pass *pass)
+static void write_pass(int number, const struct visits *visits, const struct pass *pass)
 {
     event_begin("pass");
     event_count("number", number);
@@ -106,11 +106,11 @@ static void tell_pass(int number, const struct visits *visits, const struct pass
     event_counts("order", pass->order, pass->visited);
     event_count("retaken", pass->visited - visits->count);
     event_count("kept", pass->kept);
-    sensors_tell();
+    sensors_write();
     event_end();
 }
 
-static void tell_begin(void)
+static void write_begin(void)
 {
     event_begin("begin");
     event_text("version", RUNNER_VERSION);
@@ -123,7 +123,7 @@ static int measure(const char *path)
 {
     struct job job = read_job(path);
     pin_to(job.cores); /* before the library makes a thread */
-    tell_begin();
+    write_begin();
     litert_open();
     sensors_open();
     struct visits visits = {
@@ -141,7 +141,7 @@ static int measure(const char *path)
     int taken = 0;
     for (; another_pass(); taken++) {
         pass_take(&visits, &orders, &pass);
-        tell_pass(taken, &visits, &pass);
+        write_pass(taken, &visits, &pass);
     }
     event_begin("end");
     event_count("passes", taken);
@@ -232,7 +232,7 @@ static int profile(const char *path, struct litert_options options)
 int main(int count, char **words)
 {
     if (count == 2 && strcmp(words[1], "--version") == 0) {
-        tell_begin();
+        write_begin();
         return 0;
     }
     if (count >= 5 && count <= 7 && strcmp(words[1], "--infer") == 0)

@@ -112,7 +112,7 @@ static double celsius(double reading)
     return value > -20 && value < 125 ? value : NAN;
 }
 
-void sensors_tell(void)
+void sensors_write(void)
 {
     double value = 0;
     event_open("frequencies_khz");

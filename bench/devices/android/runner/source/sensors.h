@@ -1,11 +1,11 @@
-/* What /sys tells between passes: clocks and temperatures. */
+/* Clocks and temperatures from /sys, read between passes. */
 #ifndef OFABENCH_SENSORS_H
 #define OFABENCH_SENSORS_H
 
-/* Find what can be read; once, before anything is timed. */
+/* Open the files that can be read; once, before anything is timed. */
 void sensors_open(void);
 
-/* Add `frequencies_khz`, `temperatures_c` and `load_average` to the event in hand. */
-void sensors_tell(void);
+/* Add `frequencies_khz`, `temperatures_c` and `load_average` to the current event. */
+void sensors_write(void);
 
 #endif

@@ -51,7 +51,7 @@ def connect(
         Address.parse(phone.address),
         timeouts=timeouts,
         keys=key,
-        tell=(messages if messages is not None else []).append,
+        notify=(messages if messages is not None else []).append,
         sleep=lambda seconds: None,
     )
 

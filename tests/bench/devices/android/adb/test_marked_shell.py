@@ -184,7 +184,7 @@ def test_settings_are_restored_by_the_guardian(
 
 def test_the_facts_name_the_source_of_exit_statuses(phone: PhoneControl, tmp_path: Path) -> None:
     options = PhoneOptions(keys=tmp_path / "adbkey")
-    with closing(AdbDevice(phone.address, options, tell=lambda _: None)) as device:
+    with closing(AdbDevice(phone.address, options, notify=lambda _: None)) as device:
         facts = device.facts()
 
     assert facts["adb_exit_status"] == "echoed marker"

@@ -54,7 +54,7 @@ def phone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PocketPho
 def device_with(phone: PocketPhone, folder: Path, program: str, delegate: str) -> AdbDevice:
     (folder / "program").write_text(program)
     options = PhoneOptions(runner="benchmark_model", binary=folder / "program", delegate=delegate)
-    return AdbDevice(phone.address, options, tell=lambda words: None)
+    return AdbDevice(phone.address, options, notify=lambda words: None)
 
 
 def test_a_load_starts_it_once_a_visit(phone: PocketPhone, tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ class Kitchen:
             start_c,
             wait_s=wait_s,
             total_s=total_s,
-            tell=self.words.append,
+            notify=self.words.append,
             clock_s=lambda: self.now_s,
             sleep=self._sleep,
         )

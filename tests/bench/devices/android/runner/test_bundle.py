@@ -109,7 +109,7 @@ def test_a_damaged_one_is_built_anew(parts: list[str], tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"libc\.so\.6 is damaged"):
         read_bundle(folder)
 
-    ensure_bundle(cache=tmp_path, tell=result.append)
+    ensure_bundle(cache=tmp_path, notify=result.append)
 
     assert len(parts) == 2
     assert "is damaged" in result[0]
