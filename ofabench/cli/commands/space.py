@@ -91,17 +91,19 @@ def _sample(options: SpaceSampleOptions) -> int:
 def _check(options: SpaceCheckOptions) -> int:
     """Print each network's MACs and parameters, and its space."""
     from ofabench.workflows.search.space_networks import check_networks
+    from ofabench.workflows.text_table import text_table
 
     rows = check_networks(options)
     if options.json:
         print(json.dumps(rows, indent=2))
         return 0
-    print(_line("network", "params M", "(published)", "MACs M", "(published)", "space"))
+    cells = [("network", "params M", "(published)", "MACs M", "(published)", "space")]
     for row in rows:
         params, macs = f"{row['params'] / 1e6:.2f}", f"{row['macs'] / 1e6:.1f}"
         published = _millions(row["published_params"]), _millions(row["published_macs"])
         space = row["space"] or "-"
-        print(_line(row["name"], params, published[0], macs, published[1], space))
+        cells.append((row["name"], params, published[0], macs, published[1], space))
+    print(*text_table(cells, left={0, 5}), sep="\n")
     return 0
 
 
@@ -116,15 +118,6 @@ def _export_net(options: SpaceExportNetOptions) -> int:
     else:
         write_text(options.out, text)
     return 0
-
-
-def _line(*cells: str) -> str:
-    widths = (45, -9, -11, -9, -11, 0)
-    padded = [
-        cell.ljust(width) if width >= 0 else cell.rjust(-width)
-        for cell, width in zip(cells, widths, strict=True)
-    ]
-    return " ".join(padded)
 
 
 def _millions(count: int | None) -> str:

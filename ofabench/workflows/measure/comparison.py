@@ -8,7 +8,8 @@ from statistics import median
 from typing import Any
 
 from ofabench.workflows.measure.compared_measurement import ComparedMeasurement, ComparedModel
-from ofabench.workflows.measure.measurement_text import aligned, milliseconds
+from ofabench.workflows.measure.measurement_text import milliseconds
+from ofabench.workflows.text_table import text_table
 
 SLOWER, FASTER = "slower", "faster"
 NO_DIFFERENCE = "no difference beyond noise"
@@ -111,7 +112,7 @@ class MeasurementComparison:
 
     def _lines(self) -> Iterator[str]:
         yield from (f"DIFFERS  {difference}" for difference in self.differences)
-        yield from aligned([HEADINGS, *map(_cells, self.models)])
+        yield from text_table([HEADINGS, *map(_cells, self.models)])
         yield f"all files together: {_change(self.overall)} (median, corrected)"
         yield from (f"ONLY IN A  {file}" for file in self.only_first)
         yield from (f"ONLY IN B  {file}" for file in self.only_second)

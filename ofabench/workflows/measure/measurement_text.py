@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from ofabench.workflows.measure.model_measurement import ModelMeasurement
+from ofabench.workflows.text_table import text_table
 
 HEADINGS = (
     "model",
@@ -17,7 +18,6 @@ HEADINGS = (
     "load ms",
     "memory MB",
 )
-LEFT_COLUMNS = 2
 
 
 def measurement_lines(models: Sequence[ModelMeasurement], failures: Mapping[str, str]) -> list[str]:
@@ -26,7 +26,7 @@ def measurement_lines(models: Sequence[ModelMeasurement], failures: Mapping[str,
     for target in dict.fromkeys(model.target for model in models):
         lines.append(f"on {target}")
     if models:
-        lines += aligned([HEADINGS, *map(_cells, models)])
+        lines += text_table([HEADINGS, *map(_cells, models)])
         lines.append(
             "median, p90 and p99 as measured; corrected: the median without drift within the "
             "session"
@@ -35,18 +35,6 @@ def measurement_lines(models: Sequence[ModelMeasurement], failures: Mapping[str,
     if unsettled:
         lines.append(f"wide intervals, measure again with more replicates: {', '.join(unsettled)}")
     return lines + [f"FAILED  {file}: {why}" for file, why in failures.items()]
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows of cells as lines, the first columns left-aligned and the others right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if place < LEFT_COLUMNS else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
 
 
 def _cells(model: ModelMeasurement) -> tuple[str, ...]:

@@ -11,7 +11,8 @@ from bench.errors import InputError
 from bench.operators.profile import OperatorTime
 from bench.protocol.progress import Progress
 from ofabench.options.profile import ProbeProfile, ProfileOptions
-from ofabench.workflows.measure.measurement_text import aligned, milliseconds
+from ofabench.workflows.measure.measurement_text import milliseconds
+from ofabench.workflows.text_table import text_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,9 +78,9 @@ class ModelProfile:
     def __str__(self) -> str:
         largest = sorted(self.operators, key=lambda each: -each.ms)[:LINES]
         lines = [f"{self.file} on {self.runtime}: {len(self.operators)} operators", ""]
-        lines += aligned([("kind", "count", "ms", "share"), *map(_kind_cells, self.by_kind())])
+        lines += text_table([("kind", "count", "ms", "share"), *map(_kind_cells, self.by_kind())])
         lines += ["", f"the {len(largest)} largest operators:"]
-        lines += aligned(
+        lines += text_table(
             [
                 ("operator", "kind", "ms", "share", "outputs"),
                 *(

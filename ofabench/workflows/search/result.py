@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.timing.statistic import MEDIAN
 from ofabench.workflows.search.latencies import LatencySource
+from ofabench.workflows.text_table import text_table
 from supernet.space.arch import ArchConfig
 
 if TYPE_CHECKING:
@@ -253,16 +254,21 @@ def front_lines(front: Front) -> Iterator[str]:
     names = [source.key for source in origin.latencies]
     for column, name in enumerate(names, start=1):
         yield f"ms {column}: {name}"
-    heads = "".join(f"{f'ms {column}':>10}" for column in range(1, len(names) + 1))
-    yield f"pick  accuracy{heads}  M MACs  M parameters  network"
+    heads = (f"ms {column}" for column in range(1, len(names) + 1))
+    rows = [("pick", "accuracy", *heads, "M MACs", "M parameters", "network")]
     for number, result in enumerate(front, start=1):
-        costs = "".join(f"{result.predictions[name]:>10.4g}" for name in names)
         arch = result.arch
-        yield (
-            f"{number:>4}  {result.accuracy:>8.2%}{costs}{result.macs / 1e6:>8.4g}"
-            f"{result.params / 1e6:>14.4g}  "
-            f"{arch.resolution} px, depths {'-'.join(map(str, arch.depths))}"
+        rows.append(
+            (
+                str(number),
+                f"{result.accuracy:.2%}",
+                *(f"{result.predictions[name]:.4g}" for name in names),
+                f"{result.macs / 1e6:.4g}",
+                f"{result.params / 1e6:.4g}",
+                f"{arch.resolution} px, depths {'-'.join(map(str, arch.depths))}",
+            )
         )
+    yield from text_table(rows, left={len(names) + 4})
     evaluated = max(result.evaluated for result in front)
     seconds = origin.provenance["seconds"]
     yield f"  {evaluated:,} networks evaluated in {seconds:.2f} s, seed {front[0].seed}"

@@ -10,6 +10,7 @@ import numpy as np
 
 from bench.drift.log import DriftLog
 from bench.protocol.target import Target
+from ofabench.workflows.text_table import text_table
 
 SHOWN = 30  # of the last sessions, in a text
 HEADS = ("session (UTC)", "drift", "anchors from", "to", "note")
@@ -58,12 +59,7 @@ class DriftReport:
         yield f"{self.path}: {counted}, {self.measured} of them new; {self.target.key}"
         rows = [HEADS, *self._rows()]
         rows = [rows[0], *rows[1:][-SHOWN:]]
-        widths = [max(len(row[column]) for row in rows) for column in range(len(HEADS))]
-        for row in rows:
-            yield "  ".join(
-                cell.ljust(width) if column in {0, 4} else cell.rjust(width)
-                for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-            ).rstrip()
+        yield from text_table(rows, left={0, 4})
         if len(log.sessions) > SHOWN:
             yield f"{len(log.sessions) - SHOWN} earlier sessions; see --json"
         for text in self.skipped:
