@@ -138,7 +138,7 @@ def _loop(args: argparse.Namespace) -> None:
             continue
         entry = replace(
             _searched(result.result, LOOP, limit_ms, predictor),
-            deciding_ms=result.decided.raw_ms,
+            deciding_ms=result.chosen_try.raw_ms,
             tries=len(result.tries),
             seconds=time.monotonic() - started,
         )

@@ -88,7 +88,7 @@ def main() -> int:
     table = from_ofa([args.data / TABLE], Target(device="note10", backend="tflite",
                                                  backend_version="unknown"))  # fmt: skip
     ours = Ours(
-        SearchSpace.load(SPACE).narrowed([RESOLUTION]),
+        SearchSpace.load(SPACE).with_resolutions([RESOLUTION]),
         fit_predictor(table),
         OfaPublished.load(args.data / WEIGHTS),
     )

@@ -49,7 +49,7 @@ def main() -> int:
     parser.add_argument("--limits", type=int, default=20)
     parser.add_argument("--seeds", type=int, default=3)
     args = parser.parse_args()
-    space = SearchSpace.load(SPACE).narrowed([RESOLUTION])
+    space = SearchSpace.load(SPACE).with_resolutions([RESOLUTION])
     target = Target(device="note10", backend="tflite", backend_version="unknown")
     predictor = fit_predictor(from_ofa([args.data / TABLE], target))
     accuracy = additive(space, OfaPublished.load(args.data / WEIGHTS))

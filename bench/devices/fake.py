@@ -62,10 +62,10 @@ class FakeDevice:
     def runtime_version(self, backend: Backend) -> str:
         return backend.version()
 
-    def choose_cores(self, threads: int, wanted: str | None) -> str:
-        """Return the wanted cores: every core exists."""
+    def choose_cores(self, threads: int, requested: str | None) -> str:
+        """Return the requested cores: every core exists."""
         del threads
-        return wanted or ""
+        return requested or ""
 
     def options(self) -> tuple[tuple[str, str], ...]:
         return ()

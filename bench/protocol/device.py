@@ -100,7 +100,7 @@ class Device(Protocol):
         """Return the version of the runtime for the backend's files; `InputError` if none."""
         ...
 
-    def choose_cores(self, threads: int, wanted: str | None) -> str:
+    def choose_cores(self, threads: int, requested: str | None) -> str:
         """Return the cores for `Target.cores`, from the user's choice (None: no preference).
 
         Raises `InputError` if the device has fewer cores, or lacks the chosen ones.

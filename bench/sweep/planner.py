@@ -75,6 +75,6 @@ class SettlingPlanner:
             for measurement in done
             if measurement.workload.role != "reference"
             and measurement.workload not in unrunnable
-            and not measurement.settled
+            and not measurement.narrow_interval
             and measurement.replicates <= self._max_replicates
         ] or None

@@ -67,7 +67,7 @@ def summarise(store: SweepStore) -> SweepSummary:
             count_of(measured_round.facts.get("disturbed_visits_kept")) for measured_round in rounds
         ),
         median_half_width=float(np.median(widths)) if widths else float("nan"),
-        unsettled=sum(not measurement.settled for measurement in measured),
+        unsettled=sum(not measurement.narrow_interval for measurement in measured),
         unrunnable={workload.key: reason for workload, reason in store.unrunnable().items()},
         wall_s=wall_s,
         wall_s_per_block=wall_s / len(measured) if measured else float("nan"),

@@ -138,7 +138,7 @@ class Measurement:
         return (high - low) / 2 / self.median_ms
 
     @property
-    def settled(self) -> bool:
+    def narrow_interval(self) -> bool:
         """Whether the interval is narrow enough."""
         return bool(self.half_width <= SETTLED_HALF_WIDTH)
 

@@ -41,7 +41,7 @@ class OperatorSums:
         totals: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
         if name in self.models:
             for digest, count in self.models[name].counts.items():
-                measured = self.everything.known.get(digest)
+                measured = self.everything.operators_by_digest.get(digest)
                 if measured is not None:
                     each, total = measured.operator, totals[measured.operator.kind]
                     size_bytes = each.in_bytes + each.out_bytes + each.weight_bytes
@@ -87,9 +87,9 @@ class OperatorSums:
         result: Predicted = {}
         for name, model in self._of(test).items():
             operators = {
-                digest: self.everything.known[digest].operator
+                digest: self.everything.operators_by_digest[digest].operator
                 for digest in model.counts
-                if digest in self.everything.known
+                if digest in self.everything.operators_by_digest
             }
             counts = {digest: model.counts[digest] for digest in operators}
             composition = ModelOperators(operators=operators, counts=counts, uncut=model.uncut)

@@ -53,7 +53,7 @@ class OperatorPredictor:
             raise InputError("a predictor of models needs measured operators, got none")
 
     @cached_property
-    def known(self) -> Mapping[str, MeasuredOperator]:
+    def operators_by_digest(self) -> Mapping[str, MeasuredOperator]:
         """The measured operators by digest."""
         return {each.operator.digest: each for each in self.operators}
 
@@ -62,9 +62,13 @@ class OperatorPredictor:
         """What operators cost in a model, from the models measured whole."""
         sums, ms = [], []
         for model in self.models:
-            if model.uncut or any(digest not in self.known for digest in model.counts):
+            if model.uncut or any(
+                digest not in self.operators_by_digest for digest in model.counts
+            ):
                 continue
-            known = [(self.known[digest], count) for digest, count in model.counts.items()]
+            known = [
+                (self.operators_by_digest[digest], count) for digest, count in model.counts.items()
+            ]
             warm_ms = sum(count * each.warm_ms for each, count in known)
             cold_ms = sum(count * each.cold_ms for each, count in known)
             sums.append([warm_ms, cold_ms, float(sum(model.counts.values()))])
@@ -77,11 +81,15 @@ class OperatorPredictor:
 
     def predict(self, model: ModelOperators) -> ModelPrediction:
         """Return the latency of a model, with what it rests on."""
-        missing = [each for digest, each in model.operators.items() if digest not in self.known]
+        missing = [
+            each
+            for digest, each in model.operators.items()
+            if digest not in self.operators_by_digest
+        ]
         guessed = self._guesses(missing)
         costs = []
         for digest, count in model.counts.items():
-            known = self.known.get(digest)
+            known = self.operators_by_digest.get(digest)
             ms, log_std = (self.cost_ms(known), 0.0) if known else guessed[digest]
             costs.append(
                 OperatorCost(
@@ -98,7 +106,7 @@ class OperatorPredictor:
 
     def with_operators(self, measured: Sequence[MeasuredOperator]) -> Self:
         """Return a predictor that knows these operators too."""
-        added = {**self.known, **{each.operator.digest: each for each in measured}}
+        added = {**self.operators_by_digest, **{each.operator.digest: each for each in measured}}
         return type(self)(
             target=self.target,
             operators=tuple(added.values()),

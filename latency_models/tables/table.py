@@ -121,7 +121,7 @@ class LatencyTable:
                 p90_ms=[measurement.corrected_p90_ms for measurement in blocks],
                 p99_ms=[measurement.corrected_p99_ms for measurement in blocks],
                 loads=[measurement.replicates for measurement in blocks],
-                settled=[measurement.settled for measurement in blocks],
+                settled=[measurement.narrow_interval for measurement in blocks],
             ),
         )
 

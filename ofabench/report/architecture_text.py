@@ -55,7 +55,7 @@ def arch_of(data: Any) -> ArchConfig | None:
 
 
 def _stages(space: SearchSpace | None, arch: ArchConfig) -> list[str]:
-    places = [place for place in space.places.values() if place] if space else []
+    places = [place for place in space.unit_places.values() if place] if space else []
     if len(places) != len(arch.kernels):
         return [
             f"depths {_listed(arch.depths)}",

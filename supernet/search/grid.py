@@ -97,7 +97,7 @@ class GridSum:
         runs = np.isfinite(reference_costs(grid.layout, costs))
         if not runs.any():
             return None
-        runnable_layout = grid.layout.narrowed(grid.resolutions[runs].tolist())
+        runnable_layout = grid.layout.with_resolutions(grid.resolutions[runs].tolist())
         additive = AdditiveCost.of(runnable_layout, costs)
         if additive is None:
             return None

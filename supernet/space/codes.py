@@ -154,7 +154,7 @@ class Layout:
                     f"{name} of network {start + row} is {value_there:g}, {space} allows {allowed}"
                 )
 
-    def narrowed(self, resolutions: Sequence[int]) -> "Layout":
+    def with_resolutions(self, resolutions: Sequence[int]) -> "Layout":
         """Return a copy with only these resolutions."""
         first, *others = self.columns
         return replace(self, columns=(replace(first, values=tuple(resolutions)), *others))

@@ -55,7 +55,7 @@ class _Search:
 
     def _in_order(self, position: Position, present: bool, codes: dict[int, int]) -> bool:
         """Return whether the preceding block of the stage is also present."""
-        place = self.space.places[position.name]
+        place = self.space.unit_places[position.name]
         if place is None or place.index == 0 or not present:
             return True
         slot = self.space.layout.slots.index((place.stage, place.index))

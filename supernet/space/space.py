@@ -132,10 +132,10 @@ class SearchSpace:
         """Return the exact number of networks of one resolution."""
         return self.layout.count()
 
-    def narrowed(self, resolutions: Sequence[int]) -> Self:
+    def with_resolutions(self, resolutions: Sequence[int]) -> Self:
         """Return a copy with only these resolutions, under the same name."""
         selected = tuple(sorted(set(self._within(resolutions) or self.resolutions)))
-        return replace(self, resolutions=selected, layout=self.layout.narrowed(selected))
+        return replace(self, resolutions=selected, layout=self.layout.with_resolutions(selected))
 
     # Encodings, (n, columns) int16; see supernet.space.codes.
 
@@ -215,7 +215,7 @@ class SearchSpace:
 
     # Blocks.
 
-    def walk(self, arch: ArchConfig) -> tuple[tuple[str, BlockSpec], ...]:
+    def named_blocks(self, arch: ArchConfig) -> tuple[tuple[str, BlockSpec], ...]:
         """Return the blocks of a network in order, each with the name of its unit.
 
         Raises `InputError` where `arch` is not in the space.
@@ -229,7 +229,7 @@ class SearchSpace:
 
     def blocks(self, arch: ArchConfig) -> tuple[BlockSpec, ...]:
         """Return the blocks of a network in order."""
-        return tuple(spec for _, spec in self.walk(arch))
+        return tuple(spec for _, spec in self.named_blocks(arch))
 
     def max_blocks(self) -> tuple[BlockSpec, ...]:
         """Return the blocks of the largest network."""
@@ -237,10 +237,10 @@ class SearchSpace:
 
     def unit_specs(self, resolution: int | None = None) -> dict[str, BlockSpec]:
         """Return the largest block of each unit, in order."""
-        return dict(self.walk(self.largest(resolution)))
+        return dict(self.named_blocks(self.largest(resolution)))
 
     @cached_property
-    def places(self) -> dict[str, BlockPlace | None]:
+    def unit_places(self) -> dict[str, BlockPlace | None]:
         """Position of each unit among the elastic stages; None outside them."""
         return {unit.name: unit.place for unit in self.units}
 

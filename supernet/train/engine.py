@@ -132,7 +132,7 @@ def share_weights(network: SuperNet, arch: ArchConfig) -> nn.Sequential:
     """Return modules of `arch`, which has only largest choices, that share the same weights."""
     module = network.extract(arch)
     state: dict[str, Tensor] = {}
-    for index, (name, _) in enumerate(network.space.walk(arch)):
+    for index, (name, _) in enumerate(network.space.named_blocks(arch)):
         block = network.unit(name).block
         for key, tensor in (*block.named_parameters(), *block.named_buffers()):
             state[f"{index}.{key}"] = tensor

@@ -38,13 +38,13 @@ class SuperNet(nn.Module):
         initialise(self, torch.Generator().manual_seed(seed))
 
     def unit(self, name: str) -> SharedBlock:
-        """Return the shared block of the unit `name`, as `SearchSpace.walk` names it."""
+        """Return the shared block of the unit `name`, as `SearchSpace.named_blocks` names it."""
         return cast(SharedBlock, self.units[_member(name)])
 
     def forward(self, images: Tensor, arch: ArchConfig) -> Tensor:
         """Return logits of the sub-network `arch`; `InputError` if it is not in the space."""
         x = images
-        for name, spec in self.space.walk(arch):
+        for name, spec in self.space.named_blocks(arch):
             x = self.unit(name)(x, spec)
         return x
 
@@ -53,7 +53,7 @@ class SuperNet(nn.Module):
 
         It has this network's mode and running statistics: recalibrate it.
         """
-        blocks = self.space.walk(arch)
+        blocks = self.space.named_blocks(arch)
         with torch.device("meta"):
             network = build_network([spec for _, spec in blocks], norm_eps=self.space.norm_eps)
         state = {

@@ -30,7 +30,7 @@ from ofabench.workflows.search.loop.search import loop_task, run_loop
 from supernet.space.arch import ArchConfig
 from supernet.space.space import SearchSpace
 
-SMALL = SearchSpace.load("tiny").narrowed((32,))
+SMALL = SearchSpace.load("tiny").with_resolutions((32,))
 BLOCKS = SMALL.unique_blocks()
 TARGET = Target(device="fake", backend="fake", backend_version="1", options=(("cache", "warm"),))
 QUICK = SearchOptions(budget=1500, patience=8)

@@ -64,9 +64,9 @@ class AdbDevice:
             return version_of(self.phone.options.binary)
         return f"litert-{litert_version()}"
 
-    def choose_cores(self, threads: int, wanted: str | None) -> str:
+    def choose_cores(self, threads: int, requested: str | None) -> str:
         """Return as many fast cores as threads by default; see `android.facts.cores`."""
-        return choose_cores(threads, wanted, self.phone.facts().cores)
+        return choose_cores(threads, requested, self.phone.facts().cores)
 
     def options(self) -> tuple[tuple[str, str], ...]:
         """Return how the clocks are held, if they are, and the runner, if it is not ours."""

@@ -34,9 +34,9 @@ class LocalDevice:
     def runtime_version(self, backend: Backend) -> str:
         return backend.version()
 
-    def choose_cores(self, threads: int, wanted: str | None) -> str:
+    def choose_cores(self, threads: int, requested: str | None) -> str:
         """See `bench.devices.cpu.local.choose_cores`."""
-        return choose_cores(threads, wanted)
+        return choose_cores(threads, requested)
 
     def options(self) -> tuple[tuple[str, str], ...]:
         return ()
@@ -89,16 +89,16 @@ def load_models(
 def pinned(cores: str) -> Iterator[frozenset[int]]:
     """Pin this process to `cores` ("0,1"; "" for all) in the block, including threads it starts."""
     before = host_facts.allowed_cores()
-    wanted = parse_cores(cores) if cores else frozenset(before)
-    if not wanted <= set(before):
+    requested = parse_cores(cores) if cores else frozenset(before)
+    if not requested <= set(before):
         allowed = ",".join(map(str, before))
         raise DeviceError(f"cores are {cores}, this process may use {allowed}")
     if not hasattr(os, "sched_setaffinity"):
-        yield wanted
+        yield requested
         return
-    os.sched_setaffinity(0, wanted)
+    os.sched_setaffinity(0, requested)
     try:
-        yield wanted
+        yield requested
     finally:
         os.sched_setaffinity(0, before)
 
@@ -111,7 +111,7 @@ def parse_cores(text: str) -> frozenset[int]:
     return frozenset(core for core in cores if core is not None)
 
 
-def choose_cores(threads: int, wanted: str | None = None) -> str:
+def choose_cores(threads: int, requested: str | None = None) -> str:
     """Return cores for `Target.cores`: as many as threads, the first allowed ones by default.
 
     `any` leaves the process unpinned. Raises `InputError` if there are fewer cores than threads, or
@@ -120,11 +120,13 @@ def choose_cores(threads: int, wanted: str | None = None) -> str:
     allowed = host_facts.allowed_cores()
     if threads > len(allowed):
         raise InputError(f"threads are {threads}, this process has {len(allowed)} cores")
-    if wanted == "any":
+    if requested == "any":
         return ""
-    cores = allowed[:threads] if wanted is None else sorted(parse_cores(wanted))
+    cores = allowed[:threads] if requested is None else sorted(parse_cores(requested))
     if not set(cores) <= set(allowed):
-        raise InputError(f"cores are {wanted}, this process may use {','.join(map(str, allowed))}")
+        raise InputError(
+            f"cores are {requested}, this process may use {','.join(map(str, allowed))}"
+        )
     if len(cores) < threads:
-        raise InputError(f"{threads} threads need as many cores, got {wanted}")
+        raise InputError(f"{threads} threads need as many cores, got {requested}")
     return ",".join(map(str, cores))

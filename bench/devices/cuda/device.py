@@ -80,9 +80,9 @@ class CudaDevice:
             return backend.version()
         return runtime_version(backend.name)
 
-    def choose_cores(self, threads: int, wanted: str | None) -> str:
+    def choose_cores(self, threads: int, requested: str | None) -> str:
         """Return cores of the host, which queues the work; unpinned by default."""
-        return choose_cores(threads, wanted or "any")
+        return choose_cores(threads, requested or "any")
 
     def options(self) -> tuple[tuple[str, str], ...]:
         return self._options.pairs()

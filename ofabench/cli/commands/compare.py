@@ -30,7 +30,7 @@ def run(options: CompareOptions) -> int:
         from ofabench.report.comparison import render_comparison
 
         names = (options.first.name, options.second.name)
-        write_text(options.out, render_comparison(comparison.found, names))
+        write_text(options.out, render_comparison(comparison.figures, names))
         print(f"written to {options.out}", file=sys.stderr)
     print(json.dumps(comparison.to_dict(), allow_nan=False) if options.json else comparison)
     return EXIT_FAILED_CHECK if comparison.failures else 0

@@ -51,7 +51,7 @@ def run(options: FitCommand) -> int:
         get_progress(options.progress),
     )
     predictor.save(options.out)
-    print(fit_text(predictor.model, bold))
+    print(fit_text(predictor.fitted, bold))
     print(f"{options.out}: predictor of {predictor.target.key}")
     return 0
 

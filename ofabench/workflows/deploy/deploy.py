@@ -249,7 +249,7 @@ def _judge(
 
     options = inputs.options
     score, name = None, "" if data is None else data.name
-    if not model.unjudged:
+    if not model.no_accuracy_reason:
         if inputs.data_in_memory:
             judge = AccuracyEvaluation(data, model.card, options.test_images)
         else:
@@ -258,7 +258,7 @@ def _judge(
     return DeploymentResults(
         score=score,
         data=name,
-        unjudged=model.unjudged,
+        no_accuracy_reason=model.no_accuracy_reason,
         verdicts=verdicts,
         unverified=ELSEWHERE if options.verify else NO_VERIFY,
     )

@@ -24,7 +24,7 @@ class DeploymentResults:
 
     score: "Score | None"
     data: str
-    unjudged: str
+    no_accuracy_reason: str
     verdicts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     unverified: str = ELSEWHERE
 
@@ -47,7 +47,7 @@ def card_json(
         "accuracy": {
             **accuracy_json(results.score, inputs.predicted_accuracy),
             "data": results.data,
-            "not_measured": results.unjudged,
+            "not_measured": results.no_accuracy_reason,
         },
         "latency": [
             latency_json(card, predictor, inputs, results) for predictor in _predictors(inputs)

@@ -116,7 +116,7 @@ def _single_try(request: VerifyRequest, *, first: bool) -> VerifyRequest:
 def _tries(request: VerifyRequest, done: list[dict[str, Any]]) -> VerificationTries:
     return VerificationTries(
         tries=tuple(Verification(values) for values in done),
-        wanted=request.tries,
+        requested=request.tries,
         every_s=request.every_s,
     )
 

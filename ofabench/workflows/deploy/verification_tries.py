@@ -26,12 +26,12 @@ class VerificationTries:
 
     Attributes:
         tries: the verifications, the oldest first.
-        wanted: the requested number of tries.
+        requested: the requested number of tries.
         every_s: shortest pause between two tries, s.
     """
 
     tries: tuple[Verification, ...]
-    wanted: int
+    requested: int
     every_s: float
 
     @property
@@ -71,7 +71,7 @@ class VerificationTries:
         return {
             "format": FORMAT,
             "tries": [attempt.to_dict() for attempt in self.tries],
-            "wanted": self.wanted,
+            "requested": self.requested,
             "every_s": self.every_s,
             "range": self.range,
             "mlperf_met": self.mlperf_met,
@@ -87,7 +87,7 @@ class VerificationTries:
 
     def __repr__(self) -> str:
         return (
-            f"VerificationTries({len(self.tries)} of {self.wanted}, range={self.range:.2%}, "
+            f"VerificationTries({len(self.tries)} of {self.requested}, range={self.range:.2%}, "
             f"mlperf_met={self.mlperf_met}, limit_share={self.limit_share})"
         )
 

@@ -4,10 +4,10 @@ from supernet.data.wilson import format_share
 from supernet.export.model_card import ModelCard
 
 
-def card_lines(card: ModelCard, unjudged: str) -> list[str]:
+def card_lines(card: ModelCard, no_accuracy_reason: str) -> list[str]:
     """Return a file's format, its difference from torch, and its accuracies.
 
-    `unjudged` is the reason why its accuracy is not measured, or "".
+    `no_accuracy_reason` is the reason why its accuracy is not measured, or "".
     """
     lines = [f"  {_file(card)}"]
     difference = card.closeness
@@ -20,7 +20,7 @@ def card_lines(card: ModelCard, unjudged: str) -> list[str]:
         )
     measured = card.accuracies
     if measured is None:
-        return [*lines, f"  accuracy: not measured ({unjudged})"]
+        return [*lines, f"  accuracy: not measured ({no_accuracy_reason})"]
     before = format_share(measured.before, measured.before_interval)
     after = format_share(measured.after, measured.after_interval)
     return [

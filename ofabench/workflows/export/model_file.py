@@ -27,12 +27,12 @@ PART = "validation"
 class ExportedModel:
     """A model file and its card; `path` is None if it is not written.
 
-    `unjudged` is the reason why the card has no accuracies, or "".
+    `no_accuracy_reason` is the reason why the card has no accuracies, or "".
     """
 
     content: bytes
     card: ModelCard
-    unjudged: str = ""
+    no_accuracy_reason: str = ""
     path: Path | None = None
 
     def save(self, path: Path | str) -> "ExportedModel":
@@ -49,7 +49,7 @@ class ExportedModel:
         """Return architecture, path, difference from torch, and accuracies in a few lines."""
         line = json.dumps({"space": self.card.space, **self.card.arch.to_json()})
         where = "not written" if self.path is None else f"written to {self.path}, with its card"
-        return "\n".join([line, f"  {where}", *card_lines(self.card, self.unjudged)])
+        return "\n".join([line, f"  {where}", *card_lines(self.card, self.no_accuracy_reason)])
 
 
 def check_form(options: ExportOptions) -> None:
@@ -70,7 +70,7 @@ def make_model(extracted: ExtractedNetwork, options: ExportOptions) -> ExportedM
 
     Nothing is written. Accuracies are of validation images; no test image is used.
     """
-    validation, unjudged = _judged_images(extracted, options)
+    validation, no_accuracy_reason = _validation_images(extracted, options)
     data, size = extracted.data, extracted.blocks[0].in_size
     calibration = None
     if options.precision == INT8 and data is not None:
@@ -86,33 +86,33 @@ def make_model(extracted: ExtractedNetwork, options: ExportOptions) -> ExportedM
     )
     made = make_file(extracted.network, form)
     accuracies = None
-    if validation is not None and not unjudged:
+    if validation is not None and not no_accuracy_reason:
         accuracies = _accuracies(made, validation, "" if data is None else data.name)
     card = make_card(extracted.network, form, made, accuracies)
-    return ExportedModel(content=made.content, card=card, unjudged=unjudged)
+    return ExportedModel(content=made.content, card=card, no_accuracy_reason=no_accuracy_reason)
 
 
-def _judged_images(
+def _validation_images(
     extracted: ExtractedNetwork, options: ExportOptions
 ) -> tuple[Dataset | None, str]:
     """Draw validation images (never for calibration); and why they give no accuracy, or ''."""
     data = extracted.data
     if data is None:
         return None, "not requested"
-    unjudged = "" if options.accuracy else "not requested"
+    no_accuracy_reason = "" if options.accuracy else "not requested"
     classes = extracted.blocks[-1].out_channels
-    if not unjudged and data.classes != classes:
-        unjudged = f"{data.name} has {data.classes} classes, the network {classes}"
+    if not no_accuracy_reason and data.classes != classes:
+        no_accuracy_reason = f"{data.name} has {data.classes} classes, the network {classes}"
     names = extracted.network.class_names
-    if not unjudged and differ(names, data.class_names):
-        unjudged = (
+    if not no_accuracy_reason and differ(names, data.class_names):
+        no_accuracy_reason = (
             f"the classes of {data.name} are {shortened(data.class_names)}, the network's "
             f"{shortened(names)}"
         )
-    if unjudged and options.precision != INT8:
-        return None, unjudged
-    count = CHECKED_IMAGES if unjudged else options.images
-    return data.validation.subset(count, np.random.default_rng(0)), unjudged
+    if no_accuracy_reason and options.precision != INT8:
+        return None, no_accuracy_reason
+    count = CHECKED_IMAGES if no_accuracy_reason else options.images
+    return data.validation.subset(count, np.random.default_rng(0)), no_accuracy_reason
 
 
 def _pixels(images: Dataset, size: int) -> NDArray[np.float32]:

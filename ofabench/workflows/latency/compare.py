@@ -28,15 +28,15 @@ class TableComparison:
     """Differences of the second of two latency tables from the first.
 
     Attributes:
-        found: the figures, by block and by kind of block.
+        figures: ratios and intervals, by block and by kind of block.
         failures: what is slower by more than allowed, in words.
     """
 
-    found: "Comparison"
+    figures: "Comparison"
     failures: tuple[str, ...]
 
     def __repr__(self) -> str:
-        lines = [*comparison_lines(self.found), f"verdict    {verdict(self.found)}"]
+        lines = [*comparison_lines(self.figures), f"verdict    {verdict(self.figures)}"]
         return "\n".join([*lines, *(f"FAILED     {failure}" for failure in self.failures)])
 
     def _repr_html_(self) -> str:
@@ -44,7 +44,7 @@ class TableComparison:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures, the blocks that moved, and the failures as JSON values."""
-        return {**to_json(self.found), "failures": list(self.failures)}
+        return {**to_json(self.figures), "failures": list(self.failures)}
 
 
 def compare(

@@ -50,8 +50,8 @@ def space_to_evaluate(
     if table.space is None:
         if predictor.name is None and requested is None:
             raise InputError(
-                f"the networks table does not name its space, and neither does {predictor.what}: "
-                "give it with --space"
+                "the networks table does not name its space, and neither does "
+                f"{predictor.description}: give it with --space"
             )
         return predictor.needed(requested)
     stored = stored_space({**table.provenance, "space": table.space}, "the networks table")

@@ -63,7 +63,7 @@ def _read(predictor: LatencyPredictor, archs: Path) -> "Iterator[tuple[SearchSpa
     """Networks of a file, each with its space."""
     from supernet.space.arch_file import find_network, parse_networks
 
-    stored = predictor.kept
+    stored = predictor.stored_space
     for network in parse_networks(read_text(archs), str(archs)):
         if (
             stored.space is None
@@ -79,7 +79,9 @@ def _of_categories(predictor: LatencyPredictor, archs: Path) -> Iterator[dict[st
     if not rows:
         return
     predictions = predictor.predict(np.array(rows, dtype=np.int64))
-    for row, ms, guessed in zip(rows, predictions.ms.tolist(), predictions.guessed, strict=True):
+    for row, ms, guessed in zip(
+        rows, predictions.ms.tolist(), predictions.extrapolated_parts, strict=True
+    ):
         yield {
             "space": ONEHOT,
             **dict(zip(predictor.columns, row, strict=True)),

@@ -31,9 +31,9 @@ class Predictions:
         extrapolated: whether a network has a part outside of the measured range, (n,).
         choices: the choices of each network as codes, one row each.
         parts: parts of networks: keys of blocks, or categories such as `op3=9`.
-        places: the indices of each network's parts, (n, most parts); below 0 for none.
-        strange: whether a part is outside of the measured range, (parts,).
-        inferred: whether a part is a block that was not measured, (parts,).
+        part_indices: the indices of each network's parts, (n, most parts); below 0 for none.
+        part_extrapolated: whether a part is outside of the measured range, (parts,).
+        part_unmeasured: whether a part is a block that was not measured, (parts,).
     """
 
     target: Target
@@ -42,18 +42,18 @@ class Predictions:
     extrapolated: NDArray[np.bool_]
     choices: "pd.DataFrame"
     parts: tuple[str, ...]
-    places: NDArray[np.intp]
-    strange: NDArray[np.bool_]
-    inferred: NDArray[np.bool_]
+    part_indices: NDArray[np.intp]
+    part_extrapolated: NDArray[np.bool_]
+    part_unmeasured: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.ms)
 
     def __repr__(self) -> str:
         count = f"{len(self)} network" + ("" if len(self) == 1 else "s")
-        guessed = int(self.extrapolated.sum())
+        extrapolated = int(self.extrapolated.sum())
         text = f"Predictions of {count} on {self.target.key}: {_range_words(self.ms)}"
-        return f"{text}, {guessed} extrapolated" if guessed else text
+        return f"{text}, {extrapolated} extrapolated" if extrapolated else text
 
     def _repr_html_(self) -> str:
         table = self.frame.to_html(max_rows=10, max_cols=20)
@@ -67,19 +67,19 @@ class Predictions:
         )
 
     @property
-    def guessed(self) -> tuple[tuple[str, ...], ...]:
+    def extrapolated_parts(self) -> tuple[tuple[str, ...], ...]:
         """For each network, its parts outside of the measured range."""
-        return self._parts_that(self.strange)
+        return self._parts_that(self.part_extrapolated)
 
     @property
     def unmeasured(self) -> tuple[tuple[str, ...], ...]:
         """For each network, its blocks that were not measured."""
-        return self._parts_that(self.inferred)
+        return self._parts_that(self.part_unmeasured)
 
     def _parts_that(self, selected: NDArray[np.bool_]) -> tuple[tuple[str, ...], ...]:
-        present = self.places >= 0
-        present &= selected[np.where(present, self.places, 0)]
-        rows = zip(self.places, present, strict=True)
+        present = self.part_indices >= 0
+        present &= selected[np.where(present, self.part_indices, 0)]
+        rows = zip(self.part_indices, present, strict=True)
         return tuple(tuple(self.parts[i] for i in row[chosen].tolist()) for row, chosen in rows)
 
     def to_dict(self) -> dict[str, Any]:
@@ -96,18 +96,18 @@ def predictions_of_blocks(
 ) -> Predictions:
     """Return the predictions for networks of blocks; `choices` has one row for each."""
     ms, std_ms, _ = predictor.predict_blocks(blocks)
-    strange = np.array([spec not in predictor.domain for spec in blocks.specs])
+    outside = np.array([spec not in predictor.domain for spec in blocks.specs])
     present = blocks.indices >= 0
     return Predictions(
         target=predictor.target,
         ms=ms,
         std_ms=std_ms,
-        extrapolated=(present & strange[blocks.indices]).any(axis=1),
+        extrapolated=(present & outside[blocks.indices]).any(axis=1),
         choices=choices,
         parts=tuple(spec.key for spec in blocks.specs),
-        places=blocks.indices,
-        strange=strange,
-        inferred=np.array([spec not in predictor.known for spec in blocks.specs]),
+        part_indices=blocks.indices,
+        part_extrapolated=outside,
+        part_unmeasured=np.array([spec not in predictor.known for spec in blocks.specs]),
     )
 
 
@@ -119,13 +119,13 @@ def predictions_of_categories(
 
     columns = predictor.columns
     parts: dict[tuple[str, int], int] = {}
-    places = np.empty(codes.shape, dtype=np.intp)
+    indices = np.empty(codes.shape, dtype=np.intp)
     for index, column in enumerate(columns):
         categories, numbers = np.unique(codes[:, index], return_inverse=True)
-        known = [
+        part_numbers = [
             parts.setdefault((column, category), len(parts)) for category in categories.tolist()
         ]
-        places[:, index] = np.array(known, dtype=np.intp)[numbers]
+        indices[:, index] = np.array(part_numbers, dtype=np.intp)[numbers]
     return Predictions(
         target=predictor.target,
         ms=predictor.predict(codes),
@@ -133,9 +133,11 @@ def predictions_of_categories(
         extrapolated=predictor.extrapolated(codes),
         choices=pd.DataFrame(codes, columns=list(columns)),
         parts=tuple(f"{column}={category}" for column, category in parts),
-        places=places,
-        strange=np.array([category not in predictor.seen[column] for column, category in parts]),
-        inferred=np.zeros(len(parts), dtype=np.bool_),
+        part_indices=indices,
+        part_extrapolated=np.array(
+            [category not in predictor.seen[column] for column, category in parts]
+        ),
+        part_unmeasured=np.zeros(len(parts), dtype=np.bool_),
     )
 
 

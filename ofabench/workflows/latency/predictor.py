@@ -48,37 +48,37 @@ class LatencyPredictor:
     one of columns of categories (`category_predictor`) if it was fitted with the space `onehot`.
 
     Attributes:
-        model: the wrapped predictor.
-        kept: the space stored in its file, with its description for messages.
+        fitted: the wrapped predictor.
+        stored_space: the space stored in its file, with its description for messages.
     """
 
-    model: "BlockPredictor | CategoryPredictor"
-    kept: StoredSpace
+    fitted: "BlockPredictor | CategoryPredictor"
+    stored_space: StoredSpace
 
     @classmethod
     def of(
         cls,
-        model: "BlockPredictor | CategoryPredictor",
+        fitted: "BlockPredictor | CategoryPredictor",
         space: "str | Path | SearchSpace | None" = None,
         *,
-        what: str = "the predictor",
+        description: str = "the predictor",
     ) -> Self:
         """Return a predictor of blocks or categories with the space of its provenance.
 
         Args:
-            model: a result of `fit_predictor` or `fit_categories` of `latency_models`.
-            space: the space of its networks, for models that have none; else it must agree.
-            what: the predictor in words for messages, such as the name of its file.
+            fitted: a result of `fit_predictor` or `fit_categories` of `latency_models`.
+            space: the space of its networks, for predictors that have none; else it must agree.
+            description: the predictor in words for messages, such as the name of its file.
 
         Raises:
-            InputError: the model is of another space, or of categories although a space is given.
+            InputError: the predictor is of another space, or of categories where a space is given.
         """
-        predictor = cls(model, stored_space(model.provenance, what))
+        predictor = cls(fitted, stored_space(fitted.provenance, description))
         if predictor._categories is None and space != ONEHOT:
-            agreed = predictor.kept.agreed(space)
+            agreed = predictor.stored_space.agreed(space)
             if agreed is None:
                 return predictor
-            return cls(model, replace(predictor.kept, name=agreed.name, space=agreed))
+            return cls(fitted, replace(predictor.stored_space, name=agreed.name, space=agreed))
         if space is not None:
             predictor.check_kind(space)
         return predictor
@@ -86,12 +86,12 @@ class LatencyPredictor:
     @property
     def target(self) -> Target:
         """The target of the predictions."""
-        return self.model.target
+        return self.fitted.target
 
     @property
     def statistic(self) -> str:
         """The predicted statistic of a network's samples: `median`, or `p90`."""
-        return self.model.statistic
+        return self.fitted.statistic
 
     @property
     def drift_log(self) -> "DriftLog | None":
@@ -103,12 +103,12 @@ class LatencyPredictor:
     @property
     def provenance(self) -> Mapping[str, Any]:
         """Data, date and version of the fit, as JSON values."""
-        return self.model.provenance
+        return self.fitted.provenance
 
     @property
     def space(self) -> "SearchSpace | None":
         """The space of its networks; None for categories, and for older files without it."""
-        return self.kept.space
+        return self.stored_space.space
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -123,20 +123,20 @@ class LatencyPredictor:
         """The predictor of blocks, which searches compile; `InputError` if it has categories."""
         from latency_models.predictors.predictor import LatencyPredictor as BlockPredictor
 
-        if not isinstance(self.model, BlockPredictor):
+        if not isinstance(self.fitted, BlockPredictor):
             raise InputError(
-                f"{self.kept.what} is a predictor of categories (--space {ONEHOT}), expected a "
-                "latency predictor of blocks: fit one with the networks' space"
+                f"{self.stored_space.description} is a predictor of categories (--space {ONEHOT}), "
+                "expected a latency predictor of blocks: fit one with the networks' space"
             )
-        return self.model
+        return self.fitted
 
     @property
     def category_predictor(self) -> "CategoryPredictor":
         """The predictor of categories; `InputError` if it is one of blocks."""
         if self._categories is None:
             raise InputError(
-                f"{self.kept.what} is a latency predictor of blocks, expected a predictor of "
-                f"categories: fit one with --space {ONEHOT}"
+                f"{self.stored_space.description} is a latency predictor of blocks, expected a "
+                f"predictor of categories: fit one with --space {ONEHOT}"
             )
         return self._categories
 
@@ -144,7 +144,7 @@ class LatencyPredictor:
     def _categories(self) -> "CategoryPredictor | None":
         from latency_models.networks.categories.predictor import CategoryPredictor
 
-        return self.model if isinstance(self.model, CategoryPredictor) else None
+        return self.fitted if isinstance(self.fitted, CategoryPredictor) else None
 
     def predict(
         self, networks: "ArchConfig | Sequence[ArchConfig] | NDArray[Any] | pd.DataFrame"
@@ -180,7 +180,7 @@ class LatencyPredictor:
         if categories is not None:
             codes = category_codes(networks, categories.columns)
             return predictions_of_categories(categories, codes)
-        space = self.kept.needed()
+        space = self.stored_space.needed()
         codes_of_space = space_codes(networks, space)
         blocks = blocks_of(space, codes_of_space)
         return predictions_of_blocks(self.block_predictor, blocks, space.frame_of(codes_of_space))
@@ -233,33 +233,34 @@ class LatencyPredictor:
         categories = self._categories
         if categories is not None:
             return evaluate_categories(categories, table, column_name)
-        networks_space = space_to_evaluate(table, space, self.kept)
+        networks_space = space_to_evaluate(table, space, self.stored_space)
         return evaluate_blocks(self.block_predictor, table, column_name, networks_space)
 
     def check_kind(self, space: "str | Path | SearchSpace") -> None:
         """Raise `InputError` for `onehot` with blocks, or a space with categories."""
         if self._categories is not None and space != ONEHOT:
             raise InputError(
-                f"{self.kept.what} is a predictor of categories, --space {ONEHOT}; expected a "
-                f"latency predictor for --space {getattr(space, 'name', space)}: leave --space out"
+                f"{self.stored_space.description} is a predictor of categories, --space {ONEHOT}; "
+                f"expected a latency predictor for --space {getattr(space, 'name', space)}: "
+                "leave --space out"
             )
         if self._categories is None and space == ONEHOT:
-            space_text = "" if self.kept.name is None else f" of the space {self.kept.name!r}"
+            name = self.stored_space.name
+            space_text = "" if name is None else f" of the space {name!r}"
             raise InputError(
-                f"{self.kept.what} is a latency predictor{space_text}; expected a predictor of "
-                "categories "
-                f"for --space {ONEHOT}: leave --space out"
+                f"{self.stored_space.description} is a latency predictor{space_text}; expected a "
+                f"predictor of categories for --space {ONEHOT}: leave --space out"
             )
 
     def save(self, path: str | Path) -> None:
         """Write one parquet file, with target and space."""
-        self.model.save(path)
+        self.fitted.save(path)
 
     def to_dict(self) -> dict[str, Any]:
         """Return target, space, columns and provenance as JSON values."""
         return {
             "target": self.target.to_json(),
-            "space": ONEHOT if self._categories is not None else self.kept.name,
+            "space": ONEHOT if self._categories is not None else self.stored_space.name,
             "columns": list(self.columns),
             "provenance": dict(self.provenance),
         }
@@ -268,13 +269,13 @@ class LatencyPredictor:
         if self._categories is not None:
             domain = f"categories of {len(self.columns)} columns"
         else:
-            domain = f"space {self.kept.name or 'not known'}"
+            domain = f"space {self.stored_space.name or 'not known'}"
         return f"LatencyPredictor of {self.target.key}: {domain}"
 
     def _repr_html_(self) -> str:
         from ofabench.workflows.latency.fit_text import fit_text
 
-        return f"<p>{html.escape(repr(self))}</p><pre>{html.escape(fit_text(self.model))}</pre>"
+        return f"<p>{html.escape(repr(self))}</p><pre>{html.escape(fit_text(self.fitted))}</pre>"
 
 
 def load_predictor(
@@ -306,4 +307,4 @@ def load_predictor(
     path = Path(path)
     of_categories = kind_of(path) == WHAT
     model = CategoryPredictor.load(path) if of_categories else BlockPredictor.load(path)
-    return LatencyPredictor.of(model, space, what=str(path))
+    return LatencyPredictor.of(model, space, description=str(path))

@@ -24,12 +24,12 @@ class StoredSpace:
     """Space stored in a file.
 
     `name` is None if it stores none; `space` is None if it has the name only, as older files do.
-    `what` is the file, in words for messages.
+    `description` is the file, in words for messages.
     """
 
     name: str | None
     space: "SearchSpace | None"
-    what: str
+    description: str
 
     def agreed(self, requested: "str | Path | SearchSpace | None") -> "SearchSpace | None":
         """Return the stored or the requested space; None if there is neither.
@@ -41,7 +41,8 @@ class StoredSpace:
             return self.space
         if requested == ONEHOT and self.name is not None:
             raise InputError(
-                f"{self.what} is of the space {self.name!r}, --space is {ONEHOT}: leave --space out"
+                f"{self.description} is of the space {self.name!r}, --space is {ONEHOT}: "
+                "leave --space out"
             )
         if not isinstance(requested, str | Path):
             self.check(requested)
@@ -54,12 +55,12 @@ class StoredSpace:
         """Raise `InputError` if the file has another space; `requested` names it in words."""
         if self.name is not None and space.name != self.name:
             raise InputError(
-                f"{self.what} is of the space {self.name!r}, {requested} is {space.name!r}: "
+                f"{self.description} is of the space {self.name!r}, {requested} is {space.name!r}: "
                 + ("give the file of that space" if self.space is None else "leave --space out")
             )
         if self.space is not None and space != self.space:
             raise InputError(
-                f"{self.what} is of a space {self.name!r} with other choices than those of "
+                f"{self.description} is of a space {self.name!r} with other choices than those of "
                 f"{requested}: rename one of them"
             )
 
@@ -74,8 +75,8 @@ class StoredSpace:
     def lacking(self) -> str:
         """Reason why the space is unknown, in words for messages."""
         if self.name is None:
-            return f"{self.what} does not name its space"
-        return f"{self.what} is older and has only the name of its space, {self.name!r}"
+            return f"{self.description} does not name its space"
+        return f"{self.description} is older and has only the name of its space, {self.name!r}"
 
 
 def load_space(name_or_path: str | Path) -> "SearchSpace":
@@ -102,10 +103,12 @@ def without_toml(provenance: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in provenance.items() if key != _TOML}
 
 
-def stored_space(provenance: Mapping[str, Any], what: str) -> StoredSpace:
-    """Return the space stored in a file. Args:
+def stored_space(provenance: Mapping[str, Any], description: str) -> StoredSpace:
+    """Return the space stored in a file.
+
+    Args:
         provenance: the file's provenance.
-        what: the file in words, as "the sweep" or "latency.parquet".
+        description: the file in words, as "the sweep" or "latency.parquet".
 
     Raises:
         InputError: the stored TOML is damaged.
@@ -114,14 +117,16 @@ def stored_space(provenance: Mapping[str, Any], what: str) -> StoredSpace:
 
     name, text = provenance.get(_NAME), provenance.get(_TOML)
     if name in space_names():
-        return StoredSpace(name=name, space=_shipped(name), what=what)
+        return StoredSpace(name=name, space=_shipped(name), description=description)
     if text is None:  # older predictors have it in their networks' provenance
         networks = provenance.get("networks")
         text = networks.get(_TOML) if isinstance(networks, Mapping) else None
     if isinstance(text, str):
-        space = SearchSpace.from_toml(text, f"the space in {what}")
-        return StoredSpace(name=space.name, space=space, what=what)
-    return StoredSpace(name=name if isinstance(name, str) else None, space=None, what=what)
+        space = SearchSpace.from_toml(text, f"the space in {description}")
+        return StoredSpace(name=space.name, space=space, description=description)
+    return StoredSpace(
+        name=name if isinstance(name, str) else None, space=None, description=description
+    )
 
 
 @lru_cache(maxsize=8)

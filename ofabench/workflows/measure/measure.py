@@ -106,7 +106,7 @@ def measure(  # noqa: PLR0913 - the files, where they run, how, and where sample
             taken_at = taken_at or started
     order = list(paths)
     models.sort(key=lambda model: order.index(model.file))
-    return Measurements(models=tuple(models), failures=failures, taken_at=taken_at, facts=facts)
+    return Measurements(models=tuple(models), failures=failures, started_at=taken_at, facts=facts)
 
 
 def measure_request(
@@ -213,7 +213,7 @@ def _row(measured: "Measurement", model: ModelFile, label: str) -> ModelMeasurem
         p99_ms=measured.p99_ms,
         cold_ms=measured.cold_ms,
         samples=measured.tail.samples,
-        settled=measured.settled,
+        narrow_interval=measured.narrow_interval,
         load_ms=cost.get("load_ms"),
         first_ms=cost.get("first_ms"),
         peak_memory_bytes=cost.get("peak_memory_bytes"),

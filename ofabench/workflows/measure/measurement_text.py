@@ -31,7 +31,7 @@ def measurement_lines(models: Sequence[ModelMeasurement], failures: Mapping[str,
             "median, p90 and p99 as measured; corrected: the median without drift within the "
             "session"
         )
-    unsettled = [model.file for model in models if not model.settled]
+    unsettled = [model.file for model in models if not model.narrow_interval]
     if unsettled:
         lines.append(f"wide intervals, measure again with more replicates: {', '.join(unsettled)}")
     return lines + [f"FAILED  {file}: {why}" for file, why in failures.items()]

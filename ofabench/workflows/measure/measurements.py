@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT = "ofabench-measurements-1"
+_OLD_START = "taken_at"  # in older files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -26,13 +27,13 @@ class Measurements:
     Attributes:
         models: a measurement for each file and target.
         failures: of files that could not be measured, by name: why.
-        taken_at: when measuring began, ISO 8601.
+        started_at: when measuring began, ISO 8601.
         facts: of the device, when measuring began.
     """
 
     models: tuple[ModelMeasurement, ...]
     failures: Mapping[str, str]
-    taken_at: str
+    started_at: str
     facts: Mapping[str, Any]
 
     def __len__(self) -> int:
@@ -73,7 +74,7 @@ class Measurements:
         """Return everything as JSON values."""
         return {
             "format": FORMAT,
-            "taken_at": self.taken_at,
+            "started_at": self.started_at,
             "facts": dict(self.facts),
             "models": [model.to_json() for model in self.models],
             "failures": dict(self.failures),
@@ -104,7 +105,7 @@ class Measurements:
             return cls(
                 models=tuple(ModelMeasurement.from_json(model) for model in data["models"]),
                 failures=data["failures"],
-                taken_at=data["taken_at"],
+                started_at=data["started_at" if "started_at" in data else _OLD_START],
                 facts=data["facts"],
             )
         except VALUE_DAMAGE as error:

@@ -4,6 +4,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+_RENAMED = {"settled": "narrow_interval"}  # in older files
 _INTERVALS = ("low_ms", "high_ms", "corrected_low_ms", "corrected_high_ms")
 
 
@@ -22,7 +23,7 @@ class ModelMeasurement:
         p90_ms, p99_ms: percentiles of single samples as measured; p99 from 500 samples on.
         cold_ms: median of the first sample of each burst, drift-corrected.
         samples: how many timing samples count.
-        settled: whether the interval is narrow enough to be relied on.
+        narrow_interval: whether the interval is narrow enough to be relied on.
         load_ms, first_ms, peak_memory_bytes: of loading it in a fresh process on this machine;
             None elsewhere.
         size_bytes: of the file.
@@ -42,7 +43,7 @@ class ModelMeasurement:
     p99_ms: float | None
     cold_ms: float
     samples: int
-    settled: bool
+    narrow_interval: bool
     load_ms: float | None
     first_ms: float | None
     peak_memory_bytes: int | None
@@ -59,5 +60,6 @@ class ModelMeasurement:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         """Read what `to_json` returned."""
-        unknown = {name: math.nan for name in _INTERVALS if data[name] is None}
-        return cls(**{**data, **unknown})
+        values = {_RENAMED.get(name, name): value for name, value in data.items()}
+        unknown = {name: math.nan for name in _INTERVALS if values[name] is None}
+        return cls(**{**values, **unknown})

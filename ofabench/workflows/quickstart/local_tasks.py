@@ -43,7 +43,7 @@ def fit_latency(table: Path, networks: Path, out: Path) -> None:
 
     predictor = fit(table, networks)
     predictor.save(out)
-    say(fit_text(predictor.model))
+    say(fit_text(predictor.fitted))
     say(f"{out}: predictor of {predictor.target.key}")
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from supernet.accuracy.source import AccuracySource
     from supernet.constraints.constraints import CompiledLatency, Constraint
     from supernet.search.engine import SearchPlan
-    from supernet.search.engine import SearchResult as FoundNetwork
+    from supernet.search.engine import SearchResult as SearchOutcome
     from supernet.space.space import SearchSpace
 
 logger = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ class SearchJob:
         )
         return [constraint for constraint in constraints if constraint is not None]
 
-    def run(self, limits: "Sequence[Constraint]", plan: "SearchPlan") -> "FoundNetwork":
+    def run(self, limits: "Sequence[Constraint]", plan: "SearchPlan") -> "SearchOutcome":
         """Search for one network."""
         from supernet.search.engine import search as search_network
 
@@ -91,7 +91,7 @@ class SearchJob:
         objectives: Sequence[LatencySource],
         limits: "Sequence[Constraint]",
         plan: "SearchPlan",
-    ) -> "list[FoundNetwork]":
+    ) -> "list[SearchOutcome]":
         """Search for the front of accuracy against latencies."""
         from supernet.constraints.constraints import latency
         from supernet.search.front import search_front
@@ -154,7 +154,7 @@ def prepared(
     label = os.fspath(accuracy) if isinstance(accuracy, str | os.PathLike) else "the predictor"
     resolutions = _resolutions(options, loaded, source, label)
     if resolutions:
-        loaded = loaded.narrowed(resolutions)
+        loaded = loaded.with_resolutions(resolutions)
         if isinstance(source, FunctionAccuracy):
             source = replace(source, space=loaded)
     return SearchJob(

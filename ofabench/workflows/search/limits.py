@@ -76,7 +76,7 @@ class CountedLimit:
     """A limit on a cost that follows from the blocks: MACs, parameters, peak memory, size."""
 
     name: str
-    most: float
+    maximum: float
     unit: str
     costs: "Callable[[Sequence[Position]], Costs]"
 
@@ -85,7 +85,7 @@ class CountedLimit:
         from supernet.constraints.constraints import Constraint
 
         return Constraint(
-            name=self.name, costs=self.costs(space.choices), limit=self.most, unit=self.unit
+            name=self.name, costs=self.costs(space.choices), limit=self.maximum, unit=self.unit
         )
 
 
@@ -134,71 +134,73 @@ def latency_limit(  # noqa: PLR0913 - a limit, and what its margin is for
     return _latency(latency_source(predictor), options.max_latency_ms[0], options)
 
 
-def macs_limit(most: float | str) -> CountedLimit:
+def macs_limit(max_macs: float | str) -> CountedLimit:
     """Return a limit on multiply-accumulates at batch 1.
 
     Args:
-        most: a number, or a text like `"300M"`.
+        max_macs: a number, or a text like `"300M"`.
 
     Raises:
         InputError: it is no number above 0.
 
     Example:
-        >>> macs_limit("300M").most
+        >>> macs_limit("300M").maximum
         300000000.0
     """
-    return _macs(_required(LimitOptions.read({"max_macs": most}).max_macs, "MACs"))
+    return _macs(_required(LimitOptions.read({"max_macs": max_macs}).max_macs, "MACs"))
 
 
-def params_limit(most: float | str) -> CountedLimit:
+def params_limit(max_params: float | str) -> CountedLimit:
     """Return a limit on trainable parameters.
 
     Args:
-        most: a number, or a text like `"5M"`.
+        max_params: a number, or a text like `"5M"`.
 
     Raises:
         InputError: it is no number above 0.
 
     Example:
-        >>> params_limit("5M").most
+        >>> params_limit("5M").maximum
         5000000.0
     """
-    return _params(_required(LimitOptions.read({"max_params": most}).max_params, "parameters"))
+    return _params(
+        _required(LimitOptions.read({"max_params": max_params}).max_params, "parameters")
+    )
 
 
-def memory_limit(most_bytes: float | str, *, precision: str = FLOAT32) -> CountedLimit:
+def memory_limit(max_bytes: float | str, *, precision: str = FLOAT32) -> CountedLimit:
     """Return a limit on the peak memory of activations, at batch 1.
 
     Args:
-        most_bytes: the limit in bytes, or a text like `"512Ki"`.
+        max_bytes: the limit in bytes, or a text like `"512Ki"`.
         precision: of activations, `fp32`, `fp16` or `int8`.
 
     Raises:
         InputError: it is no number above 0, or there is no such precision.
 
     Example:
-        >>> memory_limit("512Ki", precision="int8").most
+        >>> memory_limit("512Ki", precision="int8").maximum
         524288.0
     """
-    value = LimitOptions.read({"max_memory_bytes": most_bytes}).max_memory_bytes
+    value = LimitOptions.read({"max_memory_bytes": max_bytes}).max_memory_bytes
     return _memory(_required(value, "bytes"), precision)
 
 
-def size_limit(most_bytes: float | str, *, precision: str = FLOAT32) -> CountedLimit:
+def size_limit(max_bytes: float | str, *, precision: str = FLOAT32) -> CountedLimit:
     """Return a limit on the weights in the file.
 
     Args:
-        most_bytes: the limit in bytes, or a text like `"1.5M"`.
+        max_bytes: the limit in bytes, or a text like `"1.5M"`.
         precision: of weights, `fp32`, `fp16` or `int8`.
 
     Raises:
         InputError: it is no number above 0, or there is no such precision.
 
     Example:
-        >>> size_limit("1.5M").most
+        >>> size_limit("1.5M").maximum
         1500000.0
     """
-    value = LimitOptions.read({"max_size_bytes": most_bytes}).max_size_bytes
+    value = LimitOptions.read({"max_size_bytes": max_bytes}).max_size_bytes
     return _size(_required(value, "bytes"), precision)
 
 
@@ -208,32 +210,32 @@ def _required(value: float | None, unit: str) -> float:
     return value
 
 
-def _macs(most: float) -> CountedLimit:
+def _macs(maximum: float) -> CountedLimit:
     from supernet.constraints.static_costs import macs
 
-    return CountedLimit(name="macs", most=most, unit="MACs", costs=macs)
+    return CountedLimit(name="macs", maximum=maximum, unit="MACs", costs=macs)
 
 
-def _params(most: float) -> CountedLimit:
+def _params(maximum: float) -> CountedLimit:
     from supernet.constraints.static_costs import params
 
-    return CountedLimit(name="params", most=most, unit="parameters", costs=params)
+    return CountedLimit(name="params", maximum=maximum, unit="parameters", costs=params)
 
 
-def _memory(most: float, precision: str) -> CountedLimit:
+def _memory(maximum: float, precision: str) -> CountedLimit:
     from supernet.constraints.static_costs import peak_memory
 
     check_precision(precision)
     costs = partial(peak_memory, bytes_per_value=BYTES_A_VALUE[precision])
-    return CountedLimit(name="peak memory", most=most, unit="bytes", costs=costs)
+    return CountedLimit(name="peak memory", maximum=maximum, unit="bytes", costs=costs)
 
 
-def _size(most: float, precision: str) -> CountedLimit:
+def _size(maximum: float, precision: str) -> CountedLimit:
     from supernet.constraints.static_costs import model_size
 
     check_precision(precision)
     costs = partial(model_size, precision=precision)
-    return CountedLimit(name="model size", most=most, unit="bytes", costs=costs)
+    return CountedLimit(name="model size", maximum=maximum, unit="bytes", costs=costs)
 
 
 def counted_limits(options: LimitOptions, precision: str) -> list[CountedLimit]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bench.blocks.spec import BlockSpec
     from ofabench.workflows.search.margin_report import MarginReport
     from supernet.accuracy.source import AccuracySource
-    from supernet.search.engine import SearchResult as FoundNetwork
+    from supernet.search.engine import SearchResult as SearchOutcome
     from supernet.search.engine import Step
     from supernet.space.space import SearchSpace
 
@@ -37,11 +37,11 @@ class SearchOrigin:
 class SearchResult:
     """The most accurate network within limits, with its predictions.
 
-    `found` has all figures of the search, `origin` its inputs, `margins` the parts of the margins
+    `outcome` has all figures of the search, `origin` its inputs, `margins` the parts of the margins
     of its latency limits.
     """
 
-    found: "FoundNetwork"
+    outcome: "SearchOutcome"
     origin: SearchOrigin
     margins: "tuple[MarginReport, ...]" = ()
 
@@ -53,7 +53,7 @@ class SearchResult:
     @property
     def arch(self) -> ArchConfig:
         """The network's architecture."""
-        return self.found.arch
+        return self.outcome.arch
 
     @property
     def blocks(self) -> "tuple[BlockSpec, ...]":
@@ -63,66 +63,66 @@ class SearchResult:
     @property
     def accuracy(self) -> float:
         """The predicted accuracy, a fraction; the network was chosen for it: expect less."""
-        return self.found.accuracy
+        return self.outcome.accuracy
 
     @property
     def predictions(self) -> dict[str, float]:
         """Predictions by the limits' names (for a target's key: ms)."""
-        return dict(self.found.predictions)
+        return dict(self.outcome.predictions)
 
     @property
     def bounds(self) -> dict[str, float]:
         """Predictions plus their margins, ms, by target."""
-        return dict(self.found.bounds)
+        return dict(self.outcome.bounds)
 
     @property
     def limits(self) -> dict[str, float]:
         """The limits, by name."""
-        return dict(self.found.limits)
+        return dict(self.outcome.limits)
 
     @property
     def macs(self) -> int:
         """Multiply-accumulates at batch 1."""
-        return self.found.macs
+        return self.outcome.macs
 
     @property
     def params(self) -> int:
         """Trainable parameters."""
-        return self.found.params
+        return self.outcome.params
 
     @property
     def evaluated(self) -> int:
         """Number of evaluated networks."""
-        return self.found.evaluated
+        return self.outcome.evaluated
 
     @property
     def seed(self) -> int:
         """The seed; the same seed finds the same network."""
-        return self.found.seed
+        return self.outcome.seed
 
     @property
     def strategy(self) -> str:
         """The strategy's name."""
-        return self.found.strategy
+        return self.outcome.strategy
 
     @property
     def ended_by(self) -> str:
         """What ended the search: `evaluations`, `patience`, `seconds`, or the `strategy`."""
-        return self.found.ended_by
+        return self.outcome.ended_by
 
     @property
     def history(self) -> "tuple[Step, ...]":
         """Each improvement: the best accuracy within the limits, and the networks evaluated so
         far.
         """
-        return self.found.history
+        return self.outcome.history
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON values that `ofabench search --out` writes."""
         from supernet.search.result_file import result_json
 
         predictors = [source.predictor for source in self.origin.latencies]
-        values = result_json(self.space, self.found, predictors, self.origin.provenance)
+        values = result_json(self.space, self.outcome, predictors, self.origin.provenance)
         return {**values, "margins": [report.to_dict() for report in self.margins]}
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -183,7 +183,7 @@ class Front(list[SearchResult]):
         from supernet.search.result_file import front_json
 
         predictors = [source.predictor for source in self.objectives]
-        networks = [result.found for result in self]
+        networks = [result.outcome for result in self]
         data = front_json(self.origin.space, networks, predictors, self.origin.provenance)
         for item, result in zip(data["front"], self, strict=True):
             item["margins"] = [result.to_dict() for result in result.margins]
@@ -204,7 +204,7 @@ class Front(list[SearchResult]):
 
 def result_lines(result: SearchResult) -> Iterator[str]:
     """Describe one network with its predictions, for a terminal."""
-    network, origin = result.found, result.origin
+    network, origin = result.outcome, result.origin
     yield result.space.to_line(result.arch)
     yield f"  predicted accuracy {result.accuracy:.2%}"
     for source in origin.latencies:
@@ -231,7 +231,7 @@ def _time_limit(result: SearchResult) -> Iterator[str]:
 
 def _latency_lines(result: SearchResult, source: LatencySource) -> Iterator[str]:
     """One latency: its prediction, its limit, and the number of blocks never measured."""
-    network, prediction = result.found, source.predictor.predict(result.blocks)
+    network, prediction = result.outcome, source.predictor.predict(result.blocks)
     bound = network.bounds.get(source.key)
     margin = "" if bound is None else f", at most {bound:.4g} with its margin"
     limit = network.limits.get(source.key)

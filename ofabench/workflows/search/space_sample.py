@@ -20,7 +20,7 @@ def sample_networks(options: SpaceSampleOptions) -> "tuple[SearchSpace, list[Arc
 
     space = SearchSpace.load(options.space)
     if options.resolutions:
-        space = space.narrowed(options.resolutions)
+        space = space.with_resolutions(options.resolutions)
     return space, space.decode(distinct_networks(space, options.networks, options.seed))
 
 

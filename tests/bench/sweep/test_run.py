@@ -129,7 +129,7 @@ def test_medians_equal_the_simulated_costs_without_disturbances(tmp_path: Path) 
         wanted_ms = (3_000 + block_cost_ns(work.blocks[0])) / 1e6
         assert result[work.key].median_ms == pytest.approx(wanted_ms, rel=1e-3)
         assert result[work.key].cold_ms == pytest.approx(1.25 * wanted_ms, rel=1e-3)
-        assert result[work.key].settled
+        assert result[work.key].narrow_interval
 
 
 @pytest.mark.slow
@@ -383,7 +383,7 @@ def test_unsettled_workloads_are_measured_again(tmp_path: Path) -> None:
     plan = SweepPlan(rounds=3)
     sweep(path, device=device, plan=plan, planner=ListPlanner(work))
     before = measured(path)
-    unsettled = {workload.key for workload in work if not before[workload.key].settled}
+    unsettled = {workload.key for workload in work if not before[workload.key].narrow_interval}
 
     again = SettlingPlanner(work, again=1, replicates=plan.replicates)
     sweep(path, device=device, plan=plan, planner=again, resume=True)

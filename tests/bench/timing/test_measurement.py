@@ -58,9 +58,9 @@ def test_the_interval_is_computed_from_replicates_and_ignores_outliers() -> None
         (2.0 * math.exp(-reach), 2.0 * math.exp(reach)), 1e-3
     )
     assert measurement.half_width == pytest.approx(math.sinh(reach), rel=2e-3)
-    assert measurement.settled
+    assert measurement.narrow_interval
     wide = measured([[[ms]] for ms in (2.0, 2.2, 1.9, 2.0, 2.3, 2.0)], np.ones((6, 1)))
-    assert not wide.settled
+    assert not wide.narrow_interval
 
 
 def test_raw_figures_are_not_drift_corrected() -> None:
@@ -153,7 +153,7 @@ def test_a_single_replicate_has_no_interval_and_is_not_settled() -> None:
 
     assert measurement.median_ms == 2.0
     assert all(math.isnan(end) for end in measurement.interval_ms)
-    assert measurement.settled is False
+    assert measurement.narrow_interval is False
 
 
 @pytest.mark.parametrize(

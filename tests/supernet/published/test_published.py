@@ -103,7 +103,7 @@ def test_a_part_of_a_network_is_no_member(cut: slice) -> None:
 
 def test_a_network_with_an_unavailable_depth_is_no_member() -> None:
     space = BY_NAME["ofa-mbv3-w1.0"]
-    walk = space.walk(space.smallest())
+    walk = space.named_blocks(space.smallest())
     shallow = [spec for unit, spec in walk if unit != "s3.b1"]  # depth 1, the space has 2 to 4
 
     assert find_arch(space, shallow) is None

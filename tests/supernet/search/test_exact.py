@@ -153,7 +153,7 @@ def test_exact_search_agrees_with_integer_programming(
     name: str, resolutions: tuple[int, ...], seed: int, limits: int
 ) -> None:
     space = SearchSpace.load(name)
-    space = space.narrowed(
+    space = space.with_resolutions(
         resolutions if resolutions[0] in space.resolutions else space.resolutions[:2]
     )
     grid, rng = Grid.of(space.layout), np.random.default_rng(seed)

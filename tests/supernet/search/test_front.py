@@ -137,7 +137,7 @@ def test_the_requested_number_of_points_is_returned_ends_first(points: int) -> N
 def test_a_single_feasible_network_is_the_front() -> None:
     smallest = params(MOBILE.choices)(CODES[MOBILE.name]).min()
     only = limit(params(MOBILE.choices), smallest, name="params", unit="parameters")
-    narrow = MOBILE.narrowed((8,))
+    narrow = MOBILE.with_resolutions((8,))
     problem = Problem(
         space=narrow, accuracy=accuracy, constraints=(only,), objectives=objectives(narrow, 1)
     )

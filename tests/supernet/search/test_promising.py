@@ -8,7 +8,7 @@ from supernet.search.promising import CandidateCount, SearchSetup, promising
 from supernet.space.codes import Codes
 from supernet.space.space import SearchSpace
 
-TINY = SearchSpace.load("tiny").narrowed((32,))
+TINY = SearchSpace.load("tiny").with_resolutions((32,))
 MOST = 3e6
 
 

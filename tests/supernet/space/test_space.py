@@ -117,10 +117,10 @@ def test_the_stem_of_resnet_loses_its_middle_convolution_and_narrows() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_walk_is_a_chain_of_the_units_that_its_space_holds(name: str) -> None:
     space = SPACES[name]
-    units = list(space.places)
+    units = list(space.unit_places)
 
     for arch in [space.smallest(), space.largest(), *space.sample(rng(), 40)]:
-        walk = space.walk(arch)
+        walk = space.named_blocks(arch)
         check_chain([spec for _, spec in walk])
         names = [unit for unit, _ in walk]
         assert names == sorted(names, key=units.index)
@@ -134,10 +134,10 @@ def test_no_block_is_larger_than_the_one_it_is_cut_from(name: str) -> None:
     measures = ("in_channels", "mid_channels", "out_channels", "kernel", "se")
     largest = space.unit_specs()
     assert list(largest.values()) == list(space.max_blocks())
-    assert list(largest) == list(space.places)
+    assert list(largest) == list(space.unit_places)
 
     for arch in space.sample(rng(), 40):
-        for unit, spec in space.walk(arch):
+        for unit, spec in space.named_blocks(arch):
             full = largest[unit]
             assert (spec.kind, spec.stride, spec.act) == (full.kind, full.stride, full.act)
             assert all(getattr(spec, m) <= getattr(full, m) for m in measures)
@@ -156,7 +156,7 @@ def test_choices_by_columns_give_the_blocks_of_the_walk(name: str) -> None:
 
 
 def test_places_name_the_elastic_blocks() -> None:
-    places = SPACES["tiny"].places
+    places = SPACES["tiny"].unit_places
 
     assert places["s2.b1"] == BlockPlace(stage=1, index=1)
     assert places["stem"] is places["head.classifier"] is None

@@ -124,10 +124,12 @@ def test_a_phase_draws_from_the_largest_choices_alone(tiny: SearchSpace) -> None
 def test_hidden_widths_are_those_of_the_allowed_expansions(tiny: SearchSpace) -> None:
     widths = PhaseSpace(tiny, replace(PHASE, expands=1)).hidden_widths()
 
-    largest = {name: (s.mid_channels,) for name, s in tiny.walk(tiny.largest()) if ".b" in name}
+    largest = {
+        name: (s.mid_channels,) for name, s in tiny.named_blocks(tiny.largest()) if ".b" in name
+    }
     assert widths == largest
     every = PhaseSpace(tiny, PHASE).hidden_widths()
-    smallest = dict(tiny.walk(tiny.smallest()))
+    smallest = dict(tiny.named_blocks(tiny.smallest()))
     assert every["s1.b0"][0] == smallest["s1.b0"].mid_channels
 
 

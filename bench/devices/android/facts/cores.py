@@ -36,22 +36,24 @@ def clusters_of(cores: Sequence[Core]) -> tuple[Cluster, ...]:
     )
 
 
-def choose_cores(threads: int, wanted: str | None, cores: Sequence[Core]) -> str:
+def choose_cores(threads: int, requested: str | None, cores: Sequence[Core]) -> str:
     """Return cores for `Target.cores`, as many as threads, or all that were named.
 
-    `wanted` is `big` (and None: the fastest cluster, then others except the slowest), `little` (the
-    slowest cluster), `all`, `any` (unpinned: ""), a list as `4,5`, or a mask as `0xf0` or `f0`.
+    `requested` is `big` (None too: the fastest cluster, then others except the slowest), `little`
+    (the slowest cluster), `all`, `any` (unpinned: ""), a list as `4,5`, or a mask as `0xf0` or `f0`.
     Raises `InputError` with the clusters.
     """
     clusters = clusters_of(cores)
-    choice = (wanted or "big").strip().lower()
+    choice = (requested or "big").strip().lower()
     if not clusters:
-        if wanted is None or choice == "any":
+        if requested is None or choice == "any":
             return ""  # a phone that reports no cores places threads itself
-        raise InputError(f"cores are {wanted!r}, but the phone does not report its cores; use any")
+        raise InputError(
+            f"cores are {requested!r}, but the phone does not report its cores; use any"
+        )
     online = sorted(number for cluster in clusters for number in cluster.cores)
     if choice == "any":
-        _check(threads, online, wanted, clusters)
+        _check(threads, online, requested, clusters)
         return ""
     match choice:
         case "big":
@@ -61,8 +63,8 @@ def choose_cores(threads: int, wanted: str | None, cores: Sequence[Core]) -> str
         case "all":
             chosen = online
         case _:
-            chosen = _named(choice, wanted, online, clusters)
-    _check(threads, chosen, wanted, clusters)
+            chosen = _named(choice, requested, online, clusters)
+    _check(threads, chosen, requested, clusters)
     return ",".join(map(str, sorted(chosen)))
 
 
@@ -83,7 +85,7 @@ def _big(clusters: Sequence[Cluster]) -> list[int]:
 
 
 def _named(
-    choice: str, wanted: str | None, online: Sequence[int], clusters: Sequence[Cluster]
+    choice: str, requested: str | None, online: Sequence[int], clusters: Sequence[Cluster]
 ) -> list[int]:
     """Parse a list or a mask; a single decimal number is a core, never a mask."""
     if _LIST.fullmatch(choice):
@@ -93,25 +95,25 @@ def _named(
         chosen = [bit for bit in range(mask.bit_length()) if mask >> bit & 1]
     else:
         raise InputError(
-            f"cores are {wanted!r}, expected big, little, all, any, a list like 4,5 or a mask "
+            f"cores are {requested!r}, expected big, little, all, any, a list like 4,5 or a mask "
             f"like 0xf0; the phone has {_described(clusters)}"
         )
     missing = ",".join(map(str, sorted(set(chosen) - set(online))))
     if missing or not chosen:
         wrong = f"{missing} is missing or offline" if missing else "that names none"
         raise InputError(
-            f"cores are {wanted!r}: {wrong}; the phone has {_described(clusters)} "
+            f"cores are {requested!r}: {wrong}; the phone has {_described(clusters)} "
             "(write a mask as 0x..)"
         )
     return chosen
 
 
 def _check(
-    threads: int, chosen: Sequence[int], wanted: str | None, clusters: Sequence[Cluster]
+    threads: int, chosen: Sequence[int], requested: str | None, clusters: Sequence[Cluster]
 ) -> None:
     if len(chosen) < threads:
         raise InputError(
-            f"{threads} threads need as many cores, {wanted or 'big'} has {len(chosen)}; the "
+            f"{threads} threads need as many cores, {requested or 'big'} has {len(chosen)}; the "
             f"phone has {_described(clusters)}: name others by --cores"
         )
 

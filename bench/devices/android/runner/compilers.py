@@ -25,20 +25,22 @@ class Compiler:
     name: str
 
 
-def find_compiler(abi: str, wanted: str | None = None) -> Compiler:
-    """Return the compiler `wanted` ("gcc", "zig" or a path), else an installed one.
+def find_compiler(abi: str, requested: str | None = None) -> Compiler:
+    """Return the compiler `requested` ("gcc", "zig" or a path), else an installed one.
 
     Raises `MissingRuntimeError`, which says how to install one.
     """
-    if wanted not in (None, "gcc", "zig"):
-        path = which(wanted)
+    if requested not in (None, "gcc", "zig"):
+        path = which(requested)
         if path is None:
-            raise MissingRuntimeError(f"compiler {wanted} does not exist; give gcc, zig or a path")
+            raise MissingRuntimeError(
+                f"compiler {requested} does not exist; give gcc, zig or a path"
+            )
         return Compiler((path,), Path(path).name)
     gcc = which(GCC[abi])
-    if gcc is not None and wanted != "zig":
+    if gcc is not None and requested != "zig":
         return Compiler((gcc,), GCC[abi])
-    if wanted != "gcc" and find_spec("ziglang") is not None:
+    if requested != "gcc" and find_spec("ziglang") is not None:
         target = ZIG_TARGETS[abi]
         return Compiler((sys.executable, "-m", "ziglang", "cc", "-target", target), "zig")
     raise MissingRuntimeError(

@@ -23,7 +23,7 @@ from ofabench.workflows.search.loop.loop_state import LoopState
 from ofabench.workflows.search.loop.measuring import iterations, lay_out, measure
 from ofabench.workflows.search.loop.task import LoopFolder, LoopTask
 from supernet.search.engine import SearchPlan
-from supernet.search.engine import SearchResult as FoundNetwork
+from supernet.search.engine import SearchResult as SearchOutcome
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +116,7 @@ class Loop:
             return f"another iteration would exceed the budget ({spent_s:.0f} s are spent)"
         return None
 
-    def decided(self, end: LoopEnd) -> tuple[list[Try], Try]:
+    def deciding_tries(self, end: LoopEnd) -> tuple[list[Try], Try]:
         """Return every deciding measurement, and the one of the chosen network."""
         best = sorted(
             (candidate for candidate in end.state.candidates if candidate.within),
@@ -127,7 +127,7 @@ class Loop:
         nearest = min(tries, key=lambda attempt: attempt.raw_ms)
         return tries, successful[-1] if successful else nearest
 
-    def network(self, end: LoopEnd, line: str) -> FoundNetwork:
+    def network(self, end: LoopEnd, line: str) -> SearchOutcome:
         """Return all figures of one network, by the last search."""
         from supernet.search.engine import result_of
 

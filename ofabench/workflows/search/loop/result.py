@@ -26,22 +26,22 @@ class MeasuredSearch:
     Attributes:
         result: the network with its predictions, by the corrected predictor.
         knowledge: all measurements that led to the choice.
-        tries: every deciding measurement, in order; `decided` is the one of this network.
-        ended: the reason why no more iterations were measured.
+        tries: every deciding measurement, in order; `chosen_try` is the one of this network.
+        end_reason: the reason why no more iterations were measured.
         folder: the folder with the measurements.
     """
 
     result: SearchResult
     knowledge: LoopState
     tries: tuple[Try, ...]
-    decided: Try
-    ended: str
+    chosen_try: Try
+    end_reason: str
     folder: Path
 
     @property
     def limit_met(self) -> bool:
         """Whether the network met its limit at the deciding measurement."""
-        return self.decided.limit_met
+        return self.chosen_try.limit_met
 
     @property
     def arch(self) -> ArchConfig:
@@ -84,10 +84,10 @@ class MeasuredSearch:
             **self.result.to_dict(),
             "measured": {
                 "limit_met": self.limit_met,
-                "deciding": self.decided.to_json(),
+                "deciding": self.chosen_try.to_json(),
                 "tries": [candidate.to_json() for candidate in self.tries],
                 "iterations": self.iterations,
-                "ended": self.ended,
+                "end_reason": self.end_reason,
                 "folder": str(self.folder),
                 **self.knowledge.to_json(),
             },
@@ -125,7 +125,7 @@ def _lines(search: MeasuredSearch) -> Iterator[str]:
             f"{drift.ratio - 1:+.1%} by {drift.anchors} anchors (they differ by "
             f"{drift.disagreement:.1%})"
         )
-    yield f"  ended: {search.ended}"
+    yield f"  ended: {search.end_reason}"
     if state.own_anchors:
         yield (
             "  the predictor's file has no anchors: drift is since the first iteration, by "
@@ -138,7 +138,7 @@ def _lines(search: MeasuredSearch) -> Iterator[str]:
 
 def _chosen(search: MeasuredSearch) -> str:
     """The latency of the network when it was chosen, and the bound compared with the limit."""
-    (candidate,) = (each for each in search.candidates if each.line == search.decided.line)
+    (candidate,) = (each for each in search.candidates if each.line == search.chosen_try.line)
     return (
         f"  chosen in iteration {candidate.iteration}: {candidate.raw_ms:.4g} ms as measured, "
         f"{candidate.corrected_ms:.4g} ms at the mean over sessions{_held(search, candidate)}"
@@ -157,19 +157,19 @@ def _held(search: MeasuredSearch, candidate: Candidate) -> str:
 
 
 def _verdict(search: MeasuredSearch) -> str:
-    decided, limit = search.decided, search.knowledge.task.limit
-    count, number = len(search.tries), search.tries.index(decided) + 1
-    corrected = decided.corrected_ms
+    chosen_try, limit = search.chosen_try, search.knowledge.task.limit
+    count, number = len(search.tries), search.tries.index(chosen_try) + 1
+    corrected = chosen_try.corrected_ms
     corrected_text = "" if corrected is None else f", {corrected:.4g} ms drift-corrected"
-    verdict = "limit met" if decided.limit_met else "limit NOT met"
+    verdict = "limit met" if chosen_try.limit_met else "limit NOT met"
     if count == 1:
         which = "at try 1 of 1"
-    elif decided.limit_met:
+    elif chosen_try.limit_met:
         which = f"at try {number} of {count}; after more tries, meeting the limit means less"
     else:
         which = f"in any of {count} tries; this one came nearest"
     return (
-        f"  {verdict} {which}: {decided.raw_ms:.4g} ms as measured{corrected_text}, of "
+        f"  {verdict} {which}: {chosen_try.raw_ms:.4g} ms as measured{corrected_text}, of "
         f"{limit.max_ms:g} ms, "
         "in a new process that had no part in the choice"
     )

@@ -158,16 +158,16 @@ def run_loop(  # noqa: PLR0913, PLR0917 - the parts of one loop
         progress=progress,
     )
     end = loop.measured()
-    tries, decided = loop.decided(end)
+    tries, chosen_try = loop.deciding_tries(end)
     origin = replace(
         task.job.origin(plan, constraints, end.search.seconds),
         latencies=(LatencySource(end.state.predictor, known_space=task.job.space),),
     )
     return MeasuredSearch(
-        result=SearchResult(loop.network(end, decided.line), origin),
+        result=SearchResult(loop.network(end, chosen_try.line), origin),
         knowledge=end.state,
         tries=tuple(tries),
-        decided=decided,
-        ended=end.reason,
+        chosen_try=chosen_try,
+        end_reason=end.reason,
         folder=folder,
     )

@@ -90,7 +90,7 @@ def test_mlperfs_rule_is_of_five_tries_within_5_percent(
 ) -> None:
     tries = tuple(Verification(values(ms, predicted_ms=None)) for ms in latencies)
 
-    result = VerificationTries(tries, wanted=len(tries), every_s=300.0)
+    result = VerificationTries(tries, requested=len(tries), every_s=300.0)
 
     assert result.mlperf_met is met
     assert result.failed is (met is False)
@@ -102,7 +102,7 @@ def test_the_tries_are_shown_each_with_the_verdicts_over_all() -> None:
         for n, ms in enumerate((1.9, 2.1, 2.3))
     )
 
-    text = str(VerificationTries(tries, wanted=5, every_s=300.0))
+    text = str(VerificationTries(tries, requested=5, every_s=300.0))
 
     assert text.splitlines() == [
         "net.onnx on box",
@@ -195,7 +195,7 @@ def test_the_command_shows_tries_that_are_all_there(
     assert "MLPerf Mobile    NOT MET: 5 tries within 5 %" in capsys.readouterr().out
     assert cli.main([*argv, "--data", "digits", "--json"]) == 1
     data = json.loads(capsys.readouterr().out)
-    assert (data["wanted"], data["mlperf_met"], data["limit_share"]) == (5, False, 0.8)
+    assert (data["requested"], data["mlperf_met"], data["limit_share"]) == (5, False, 0.8)
 
 
 def test_one_verification_replaces_no_tries(

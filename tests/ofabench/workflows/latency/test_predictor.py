@@ -76,7 +76,7 @@ def test_every_kind_of_networks_gives_the_same_bits(of_blocks: LatencyPredictor)
         assert again.ms.tolist() == result.ms.tolist()
         assert again.std_ms.tolist() == result.std_ms.tolist()
         assert again.extrapolated.tolist() == result.extrapolated.tolist()
-        assert again.guessed == result.guessed
+        assert again.extrapolated_parts == result.extrapolated_parts
     (latency_ms,) = of_blocks.predict(ARCHS[7]).ms
     assert latency_ms == result.ms[7]
 
@@ -94,7 +94,7 @@ def test_many_networks_at_once_have_the_bits_of_the_same_block_by_block(
     assert result.std_ms.tolist() == [item.std_ms for item in each]
     assert result.extrapolated.tolist() == [bool(item.extrapolated) for item in each]
     keys = [tuple(block.key for block in item.extrapolated) for item in each]
-    assert list(result.guessed) == keys
+    assert list(result.extrapolated_parts) == keys
     keys = [tuple(block.key for block in item.unmeasured) for item in each]
     assert list(result.unmeasured) == keys
     assert 0 < result.extrapolated.sum() < 300
@@ -135,7 +135,7 @@ def test_predictions_of_categories_are_those_of_the_command(
     assert result.ms.tolist() == [line["latency_ms"] for line in lines]
     assert result.ms[0] == pytest.approx(21, rel=0.02)
     assert result.extrapolated.tolist() == [False, True]
-    assert result.guessed == ((), ("a0=5",))
+    assert result.extrapolated_parts == ((), ("a0=5",))
     assert np.isnan(result.std_ms).all()
     frame = pd.DataFrame({"a1": [1.0], "other": ["x"], "a0": [0]})
     assert load_predictor(path).predict(frame).ms.tolist() == result.ms[:1].tolist()
@@ -369,7 +369,9 @@ def test_files_of_an_older_ofabench_are_asked_for_their_space(tmp_path: Path) ->
     # The networks that it was fitted on held the space: that is enough.
     assert LatencyPredictor.of(model).space == MINE
 
-    older = LatencyPredictor.of(replace(model, provenance={"space": "mine"}), what="old.parquet")
+    older = LatencyPredictor.of(
+        replace(model, provenance={"space": "mine"}), description="old.parquet"
+    )
     assert older.space is None
     assert older.columns == ()
     with pytest.raises(InputError, match="is older and has only the name of its space, 'mine'"):

@@ -41,7 +41,7 @@ def row(
         p99_ms=None,
         cold_ms=ms,
         samples=48,
-        settled=True,
+        narrow_interval=True,
         load_ms=None,
         first_ms=None,
         peak_memory_bytes=None,
@@ -51,7 +51,7 @@ def row(
 
 
 def measurements(*models: ob.ModelMeasurement) -> ob.Measurements:
-    return ob.Measurements(models=models, failures={}, taken_at="2026-01-01T00:00:00", facts={})
+    return ob.Measurements(models=models, failures={}, started_at="2026-01-01T00:00:00", facts={})
 
 
 def compared(
@@ -205,3 +205,16 @@ def test_limits_and_pages_of_the_other_kind_are_refused(
         assert cli.main(["compare", *argv]) == 2
         assert message in capsys.readouterr().err
     assert not (tmp_path / "c.html").exists()
+
+
+def test_a_file_with_the_names_of_older_ones_is_read(tmp_path: Path) -> None:
+    result = measurements(row("a.onnx", 2.0))
+    data = result.to_dict()
+    data["taken_at"] = data.pop("started_at")
+    data["models"][0]["settled"] = data["models"][0].pop("narrow_interval")
+    (tmp_path / "old.json").write_text(json.dumps(data))
+
+    old = ob.Measurements.load(tmp_path / "old.json")
+
+    assert old == result
+    assert (old.started_at, old.models[0].narrow_interval) == ("2026-01-01T00:00:00", True)

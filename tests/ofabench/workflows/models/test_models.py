@@ -70,7 +70,7 @@ def test_a_sum_is_that_of_the_operators_measured(swept: Path) -> None:
     predictor = fit_models(swept)
     prediction = predict_models(swept / "m96.onnx", predictor).predictions["m96.onnx"]
     assert prediction.ms == pytest.approx(
-        sum(cost.count * predictor.cost_ms(predictor.known[cost.operator.digest])
+        sum(cost.count * predictor.cost_ms(predictor.operators_by_digest[cost.operator.digest])
             for cost in prediction.costs)
     )  # fmt: skip
     assert sorted(cost.count for cost in prediction.costs) == [2, 2]

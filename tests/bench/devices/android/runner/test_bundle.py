@@ -27,7 +27,7 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         out.write_bytes(b"program")
 
     monkeypatch.setattr(bundles, "litert_version", lambda: "9.8.7")
-    monkeypatch.setattr(bundles, "find_compiler", lambda abi, wanted: Compiler(("x",), "testcc"))
+    monkeypatch.setattr(bundles, "find_compiler", lambda abi, requested: Compiler(("x",), "testcc"))
     monkeypatch.setattr(bundles, "phone_library", lambda version: b"library")
     monkeypatch.setattr(bundles, "libraries", lambda folder: {"libc.so.6": b"c", "libm.so.6": b"m"})
     monkeypatch.setattr(bundles, "compile_runner", compiled)

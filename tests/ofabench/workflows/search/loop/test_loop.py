@@ -40,8 +40,8 @@ def test_it_finds_a_network_within_where_plain_search_finds_one_that_is_not(tmp_
     assert 0.95 * LIMIT < chosen <= LIMIT
     assert result.limit_met
     assert len(result.tries) == 1
-    assert result.decided.raw_ms == pytest.approx(chosen, rel=1e-4)  # the clock has whole ns
-    assert result.ended.startswith("the best network within the limit is measured")
+    assert result.chosen_try.raw_ms == pytest.approx(chosen, rel=1e-4)  # the clock has whole ns
+    assert result.end_reason.startswith("the best network within the limit is measured")
     # It is the most accurate one that was measured within the limit.
     assert "  chosen in iteration " in str(result)
     within = [candidate.accuracy for candidate in result.candidates if candidate.within]
@@ -119,7 +119,7 @@ def test_with_a_confidence_networks_are_held_to_their_margin(tmp_path: Path) -> 
         assert figure["judged_ms"] == pytest.approx(upper_ms(ms, error * ms)[0], rel=1e-3)
         assert figure["within"] == (figure["judged_ms"] <= LIMIT)
     # Drift of sessions to come is in it, so the network is well below its limit now.
-    assert result.decided.raw_ms < 0.97 * LIMIT
+    assert result.chosen_try.raw_ms < 0.97 * LIMIT
     assert result.limit_met
 
 
@@ -147,8 +147,8 @@ def test_a_limit_on_the_corrected_latency_is_decided_by_that(tmp_path: Path) -> 
     result = loop(tmp_path / "m", limit, device=slow, deciding=slow)
 
     assert result.limit_met
-    assert result.decided.corrected_ms is not None
-    assert result.decided.corrected_ms <= LIMIT < result.decided.raw_ms
+    assert result.chosen_try.corrected_ms is not None
+    assert result.chosen_try.corrected_ms <= LIMIT < result.chosen_try.raw_ms
 
 
 @pytest.mark.slow
@@ -159,8 +159,8 @@ def test_iterations_and_budget_end_it(tmp_path: Path) -> None:
     short = loop(tmp_path / "short", limit, measuring=replace(FEW, budget_s=1e-6, candidates=8))
 
     assert single.iterations == short.iterations == 1
-    assert single.ended == "1 iterations are measured (--iterations)"
-    assert short.ended.startswith("another iteration would exceed the budget")
+    assert single.end_reason == "1 iterations are measured (--iterations)"
+    assert short.end_reason.startswith("another iteration would exceed the budget")
 
 
 @pytest.mark.slow

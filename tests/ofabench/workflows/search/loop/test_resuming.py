@@ -94,8 +94,8 @@ def test_tries_are_counted_and_the_last_one_decides(tmp_path: Path) -> None:
 
     assert [attempt.limit_met for attempt in result.tries] == [False, True]
     assert result.limit_met
-    assert result.decided == result.tries[1]
-    assert result.decided.line == SMALL.to_line(result.arch)
+    assert result.chosen_try == result.tries[1]
+    assert result.chosen_try.line == SMALL.to_line(result.arch)
     assert "limit met at try 2 of 2; after more tries, meeting the limit means less" in str(result)
     best = sorted(
         (candidate.accuracy for candidate in result.candidates if candidate.within), reverse=True
@@ -114,7 +114,7 @@ def test_where_no_try_meets_the_limit_it_says_so_and_tries_no_more(tmp_path: Pat
     assert not result.limit_met
     assert len(result.tries) == 2
     assert "limit NOT met in any of 2 tries; this one came nearest" in str(result)
-    assert result.decided.raw_ms == min(attempt.raw_ms for attempt in result.tries)
+    assert result.chosen_try.raw_ms == min(attempt.raw_ms for attempt in result.tries)
     assert again.tries == result.tries
     assert [attempt.limit_met for attempt in more.tries] == [False, False, True]
     assert more.tries[:2] == result.tries  # in the order of measuring
@@ -249,5 +249,5 @@ def test_a_fresh_process_decides(tmp_path: Path) -> None:
     )
 
     truth = truth_ms(SMALL.blocks(result.arch))
-    assert result.decided.raw_ms == pytest.approx(truth, rel=0.1)  # that device has flaws
+    assert result.chosen_try.raw_ms == pytest.approx(truth, rel=0.1)  # that device has flaws
     assert result.limit_met
