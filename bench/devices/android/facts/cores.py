@@ -40,7 +40,7 @@ def choose_cores(threads: int, requested: str | None, cores: Sequence[Core]) -> 
     """Return cores for `Target.cores`, as many as threads, or all that were named.
 
     `requested` is `big` (None too: the fastest cluster, then others except the slowest), `little`
-    (the slowest cluster), `all`, `any` (unpinned: ""), a list as `4,5`, or a mask as `0xf0` or `f0`.
+    (the slowest cluster), `all`, `any` (unpinned: ""), a list as `4,5`, or a mask as `0xf0`, `f0`.
     Raises `InputError` with the clusters.
     """
     clusters = clusters_of(cores)
