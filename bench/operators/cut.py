@@ -1,10 +1,10 @@
 """A graph's operators cut out, each as a model of one node."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,13 +23,30 @@ class CutModel:
     Attributes:
         operators: each distinct operator with the model of one node that runs it.
         sequence: digests of the graph's operators in order of execution.
+        names: of the same operators in the graph.
         uncut: kinds of operators that cannot run by themselves, with how often they occur:
             control flow, and operators on sequences.
     """
 
     operators: tuple[tuple[Operator, ModelFile], ...]
     sequence: tuple[str, ...]
+    names: tuple[str, ...]
     uncut: dict[str, int]
+
+    @classmethod
+    def of(
+        cls,
+        distinct: Mapping[str, tuple[Operator, ModelFile]],
+        sequence: Sequence[tuple[str, str]],
+        uncut: Mapping[str, int],
+    ) -> Self:
+        """Return a cut model; `sequence` has digest and name of each operator."""
+        return cls(
+            operators=tuple(distinct.values()),
+            sequence=tuple(digest for digest, _ in sequence),
+            names=tuple(name for _, name in sequence),
+            uncut=dict(uncut),
+        )
 
     @property
     def counts(self) -> dict[str, int]:
@@ -40,7 +57,7 @@ class CutModel:
 def cut(graph: ExecutedGraph) -> CutModel:
     """Cut every operator out of a graph; views, which cost nothing, are left out."""
     distinct: dict[str, tuple[Operator, ModelFile]] = {}
-    sequence: list[str] = []
+    sequence: list[tuple[str, str]] = []
     uncut: Counter[str] = Counter()
     for node in graph.nodes:
         if kind_of(node) in VIEWS:
@@ -50,10 +67,10 @@ def cut(graph: ExecutedGraph) -> CutModel:
             uncut[kind_of(node)] += 1
             continue
         operator = _operator(graph, node, inputs, outputs)
-        sequence.append(operator.digest)
+        sequence.append((operator.digest, node.name))
         if operator.digest not in distinct:
             distinct[operator.digest] = operator, _file(graph, node, operator)
-    return CutModel(operators=tuple(distinct.values()), sequence=tuple(sequence), uncut=dict(uncut))
+    return CutModel.of(distinct, sequence, uncut)
 
 
 def _tensors(graph: ExecutedGraph, names: Sequence[str]) -> list[TensorFacts | None] | None:

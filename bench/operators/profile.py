@@ -1,4 +1,4 @@
-"""Time by operator inside a running model, by onnxruntime's profiler."""
+"""Time by operator, and that of an ONNX file by onnxruntime's profiler."""
 
 import tempfile
 from collections import defaultdict
@@ -22,7 +22,7 @@ class OperatorTime:
     """One operator of a model as it ran.
 
     Attributes:
-        name: the node's name in the optimised graph.
+        name: of the node in the optimised graph, or of the tensor that it writes.
         kind: the operator's name.
         ms: median over inferences.
         share: of the sum of all operators.
@@ -38,6 +38,17 @@ class OperatorTime:
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorProfile:
+    """Operators of a model with their times, in order of execution.
+
+    `uncut` are kinds of operators that have no time, with how often they occur.
+    """
+
+    operators: tuple[OperatorTime, ...]
+    uncut: Mapping[str, int]
 
 
 def profile_onnx(

@@ -13,7 +13,7 @@ from bench.operators.cut import CutModel, input_values
 from bench.operators.graph import TensorFacts
 from bench.operators.operator import Operator, shapes_text
 from bench.operators.tflite_file import unit_file
-from bench.operators.tflite_graph import CUSTOM, NO_TENSOR, TfliteGraph, indices, scales_of
+from bench.operators.tflite_graph import CUSTOM, NO_TENSOR, TfliteGraph, indices, scales_of, text
 from bench.operators.tflite_units import FOLDED, Unit, units_of
 from bench.operators.tflite_work import macs_of
 
@@ -21,17 +21,17 @@ from bench.operators.tflite_work import macs_of
 def cut_tflite(graph: TfliteGraph) -> CutModel:
     """Cut every unit out of a graph; see `units_of`."""
     distinct: dict[str, tuple[Operator, ModelFile]] = {}
-    sequence: list[str] = []
+    sequence: list[tuple[str, str]] = []
     uncut: Counter[str] = Counter()
     for unit in units_of(graph):
         if not _runs_alone(graph, unit):
             uncut[graph.kind(unit.main)] += 1
             continue
         operator = _operator(graph, unit)
-        sequence.append(operator.digest)
+        sequence.append((operator.digest, _result_name(graph, unit)))
         if operator.digest not in distinct:
             distinct[operator.digest] = operator, _file(graph, unit, operator)
-    return CutModel(operators=tuple(distinct.values()), sequence=tuple(sequence), uncut=dict(uncut))
+    return CutModel.of(distinct, sequence, uncut)
 
 
 def _runs_alone(graph: TfliteGraph, unit: Unit) -> bool:
@@ -145,6 +145,11 @@ def _written(unit: Unit) -> set[int]:
 def _results(unit: Unit) -> list[int]:
     """Return the tensors that a unit leaves for others."""
     return indices(unit.operators[-1].outputs)
+
+
+def _result_name(graph: TfliteGraph, unit: Unit) -> str:
+    """Return the name of the first tensor that a unit leaves, which names it in converters."""
+    return text(graph.graph.tensors[_results(unit)[0]].name)
 
 
 def _places(unit: Unit) -> dict[int, int]:

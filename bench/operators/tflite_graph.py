@@ -63,9 +63,10 @@ def tflite_graph(file: ModelFile, threads: int = 1) -> TfliteGraph:
     """
     from bench.backends.tflite_backend import open_file
 
+    kind = objects().ModelT
     loaded = open_file(file, threads, delegate=False)
     content = file.content()
-    model = _model(file.name, content)
+    model = _unpacked(kind, file.name, content)
     if getattr(model, "externalBuffers", None):
         raise InputError(f"{file.name} keeps weights in other files: its operators cannot be cut")
     declared = model.subgraphs[0].tensors
@@ -87,10 +88,10 @@ def tflite_graph(file: ModelFile, threads: int = 1) -> TfliteGraph:
     )
 
 
-def _model(name: str, content: bytes) -> Any:
+def _unpacked(kind: Any, name: str, content: bytes) -> Any:
     """Return a file's content as the schema's `ModelT`."""
     try:
-        return objects().ModelT.InitFromPackedBuf(bytearray(content), 0)
+        return kind.InitFromPackedBuf(bytearray(content), 0)
     except (struct.error, *VALUE_DAMAGE) as error:
         raise FileError(f"{name} is truncated or damaged: {error}") from error
 

@@ -22,7 +22,7 @@ class MeasureOptions(ModelInputOptions):
 
     operators: bool = option(
         False,
-        help="measure each distinct operator of ONNX files too, in the same rounds (this machine)",
+        help="measure each distinct operator of the files too, in the same rounds (this machine)",
     )
     precision: str = option(
         "fp32",

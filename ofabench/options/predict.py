@@ -14,8 +14,8 @@ class PredictOptions(Options):
 
     files: tuple[Path, ...] = option(
         positional=True,
-        metavar="P.parquet|MODEL.onnx",
-        help="with --archs the predictor; with --latency ONNX files",
+        metavar="P.parquet|MODEL",
+        help="with --archs the predictor; with --latency ONNX or TFLite files",
     )
     archs: Path | None = option(
         None, metavar="A.jsonl", help="networks, one in each line, also as OFA prints them"
@@ -28,7 +28,7 @@ class PredictOptions(Options):
     latency: Path | None = option(
         None, metavar="P.parquet", help="predictor of models, from `ofabench fit --models`"
     )
-    model: PredictModelOptions = nested(PredictModelOptions, group="ONNX files")
+    model: PredictModelOptions = nested(PredictModelOptions, group="model files")
     out: Path | None = option(
         None,
         metavar="P2.parquet",
@@ -39,8 +39,8 @@ class PredictOptions(Options):
         """See whether networks or model files are predicted."""
         if (self.archs is None) == (self.latency is None):
             raise InputError(
-                "give a predictor and --archs, for networks of a search space; or ONNX files and "
-                "--latency"
+                "give a predictor and --archs, for networks of a search space; or model files "
+                "and --latency"
             )
         if self.archs is not None and len(self.files) != 1:
             raise InputError(f"one predictor predicts --archs, got {len(self.files)} files")

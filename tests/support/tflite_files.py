@@ -61,6 +61,30 @@ def save_tflite(path: Path, *graphs: Graph) -> Path:
     return path
 
 
+def save_products(path: Path, width: int, tail: str = "TANH") -> Path:
+    """Write a chain of two matrix products with an activation after each."""
+    rng, shape = np.random.default_rng(0), (4, width)
+    weights = {name: rng.standard_normal((width, width), dtype=np.float32) for name in "ab"}
+    nodes = [
+        Node(
+            op="FULLY_CONNECTED",
+            inputs=["x", "a", ""],
+            outputs=["p"],
+            options="FullyConnectedOptions",
+        ),
+        Node(op="TANH", inputs=["p"], outputs=["q"]),
+        Node(
+            op="FULLY_CONNECTED",
+            inputs=["q", "b", ""],
+            outputs=["r"],
+            options="FullyConnectedOptions",
+        ),
+        Node(op=tail, inputs=["r"], outputs=["y"]),
+    ]
+    tensors = {"x": shape, **weights, "p": shape, "q": shape, "r": shape, "y": shape}
+    return save_tflite(path, Graph(tensors=tensors, nodes=nodes))
+
+
 def _graph(graph: Graph, model: Any) -> Any:
     made = schema().SubGraphT()
     places = {name: place for place, name in enumerate(graph.tensors)} | {"": -1}

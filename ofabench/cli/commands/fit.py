@@ -27,8 +27,8 @@ class FitCommand(Options):
         (),
         repeat=True,
         metavar="SWEEP.sqlite|FOLDER",
-        help="for ONNX files of any origin: what `measure --operators --keep` wrote; may be "
-        "repeated",
+        help="for ONNX or TFLite files of any origin: what `measure --operators --keep` wrote; "
+        "may be repeated",
     )
     progress: str = shared.progress()
     out: Path = shared.out("P.parquet")

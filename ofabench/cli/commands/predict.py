@@ -1,4 +1,4 @@
-"""`ofabench predict`: the latency of networks of a search space, or of ONNX files."""
+"""`ofabench predict`: the latency of networks of a search space, or of model files."""
 
 import json
 from dataclasses import dataclass
@@ -54,10 +54,10 @@ def _models(options: PredictCommand) -> int:
 
 COMMAND = Command(
     name="predict",
-    help="predict the latency of networks, or of ONNX files",
+    help="predict the latency of networks, or of ONNX or TFLite files",
     description="Networks of a search space: `predict P.parquet --archs A.jsonl`, a JSON object a "
-    "line. ONNX files of any origin: `predict MODEL.onnx --latency OPERATORS.parquet`; exit code 2 "
-    "where a file cannot be predicted, the others are.",
+    "line. ONNX or TFLite files of any origin: `predict MODEL.onnx --latency OPERATORS.parquet`; "
+    "exit code 2 where a file cannot be predicted, the others are.",
     options=PredictCommand,
     run=run,
 )

@@ -1,4 +1,4 @@
-"""`ofabench profile`: where the time of an ONNX file goes, operator by operator."""
+"""`ofabench profile`: where the time of a model file goes, operator by operator."""
 
 import json
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from ofabench.options.profile import ProfileOptions
 class ProfileCommand(Options):
     """A model file, how it is profiled, and how that is shown."""
 
-    file: Path = option(positional=True, metavar="MODEL.onnx", help="ONNX file of any origin")
+    file: Path = option(positional=True, metavar="MODEL", help="ONNX or TFLite file of any origin")
     device: str = option("cpu", metavar="D", help="cpu ({default})")
     profile: ProfileOptions = nested(ProfileOptions)
     out: Path | None = option(None, metavar="OPERATORS.csv", help="write a row an operator")
@@ -43,9 +43,11 @@ def run(options: ProfileCommand) -> int:
 
 COMMAND = Command(
     name="profile",
-    help="show where the time of an ONNX file goes, operator by operator",
-    description="The graph is the one that onnxruntime executes on this machine, fused and in its "
-    "layouts. The profiler takes part of the time: shares hold, latencies are for `measure`.",
+    help="show where the time of a model file goes, operator by operator",
+    description="Of an ONNX file, the graph is the one that onnxruntime executes on this machine, "
+    "fused and in its layouts, timed by its profiler, which takes part of the time. Of a TFLite "
+    "file, each operator that XNNPACK runs as one is timed by itself, in the order of the model. "
+    "Shares hold, latencies are for `measure`.",
     options=ProfileCommand,
     run=run,
 )

@@ -75,14 +75,16 @@ def backend_jobs(  # noqa: PLR0913, PLR0917 - the files, where they run, how, an
 
 def _cut(model: ModelFile, job: BackendJob, device: Device) -> dict[str, Any]:
     """Add a model's operators to the job; return how often the model has each."""
-    from ofabench.workflows.measure.operators import composition, cut_file, operator_workload
+    from bench.operators.registry import OPERATOR_FILES, OPERATOR_TOOLS
+    from ofabench.workflows.measure.operators import composition, operator_workload
 
-    if device.address != "cpu" or job.backend.name != "onnx":
+    tools = OPERATOR_TOOLS.get(job.backend.name)
+    if device.address != "cpu" or tools is None:
         raise InputError(
-            f"operators are those of ONNX files on this machine's processor; {model.name} runs on "
-            f"{device.address} by {job.backend.name}: leave --operators out"
+            f"operators are those of {OPERATOR_FILES} files on this machine's processor; "
+            f"{model.name} runs on {device.address} by {job.backend.name}: leave --operators out"
         )
-    cut_model = cut_file(model, job.target.threads)
+    cut_model = tools.cut(model, job.target.threads)
     for operator, file in cut_model.operators:
         job.operators.setdefault(operator_workload(operator), file)
     return composition(cut_model)

@@ -5,9 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bench.errors import FileError
-from bench.models.model_file import ModelFile
-from bench.operators.cut import CutModel, cut
-from bench.operators.graph import executed_graph
+from bench.operators.cut import CutModel
 from bench.operators.operator import Operator
 from bench.protocol.device import Workload
 from latency_models.operators.measured import ModelOperators
@@ -16,24 +14,6 @@ ROLE = "operator"
 # About what an operator takes, by which a measurement is planned: its call, its MACs, its bytes.
 CALL_NS, MAC_NS, BYTE_NS = 10_000.0, 0.05, 0.1
 SESSION_BYTES, BYTES_SHARE = 1_000_000, 3.0  # memory of a session, and over its tensors
-
-
-def cut_file(model: ModelFile, threads: int) -> CutModel:
-    """Return the operators of an ONNX file as onnxruntime executes it on this machine.
-
-    `FileError` where onnxruntime cannot run it, `InputError` for a dynamic input without a shape.
-    """
-    from bench.backends.onnx_backend import OnnxBackend
-
-    OnnxBackend().version()
-    return cut(executed_graph(model.source, input_values(model, threads), threads))
-
-
-def input_values(model: ModelFile, threads: int) -> Mapping[str, Any]:
-    """Return the values of an ONNX file's inputs: those given with it, or random ones."""
-    from bench.backends.onnx_file_model import session_inputs
-
-    return model.input_values(session_inputs(model, threads))
 
 
 def operator_workload(operator: Operator) -> Workload:

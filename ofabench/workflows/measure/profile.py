@@ -1,14 +1,16 @@
-"""Profiles an ONNX file: where its time goes, operator by operator."""
+"""Profiles a model file: where its time goes, operator by operator."""
 
 import html
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import InputError
+from bench.models.model_file import BACKEND_OF_SUFFIX
 from bench.operators.profile import OperatorTime
+from bench.operators.registry import OPERATOR_FILES, OPERATOR_TOOLS, tools_of
 from bench.protocol.progress import Progress
 from ofabench.options.profile import ProbeProfile, ProfileOptions
 from ofabench.workflows.measure.measurement_text import milliseconds
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 DEFAULTS = ProfileOptions()
 LINES = 25  # operators in the text; all are in the frame and the JSON
+NAME_CHARACTERS = 60  # of an operator in the text: converters join the names of what they fuse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -29,11 +32,15 @@ class ModelProfile:
         file: name of the model file.
         operators: in the order of execution.
         runtime: with its version.
+        uncut: kinds of operators that have no time here, with how often the model has each.
+        note: how far the times are those of the model.
     """
 
     file: str
     operators: tuple[OperatorTime, ...]
     runtime: str
+    uncut: Mapping[str, int]
+    note: str
 
     @property
     def frame(self) -> "pd.DataFrame":
@@ -64,6 +71,7 @@ class ModelProfile:
                 {"kind": kind, "count": count, "ms": ms, "share": share}
                 for kind, count, ms, share in self.by_kind()
             ],
+            "uncut_kinds": dict(self.uncut),
         }
 
     def plot(self, path: str | os.PathLike[str]) -> None:
@@ -84,14 +92,16 @@ class ModelProfile:
             [
                 ("operator", "kind", "ms", "share", "outputs"),
                 *(
-                    (x.name, x.kind, milliseconds(x.ms), f"{x.share:.1%}", x.shapes)
+                    (_end(x.name), x.kind, milliseconds(x.ms), f"{x.share:.1%}", x.shapes)
                     for x in largest
                 ),
             ]
         )
-        lines.append(
-            "the profiler takes part of this time: shares hold, latencies are for `measure`"
-        )
+        lines += [
+            f"{kind} ({count} times) cannot be timed by itself and is not in the sum"
+            for kind, count in self.uncut.items()
+        ]
+        lines.append(f"{self.note}: shares hold, latencies are for `measure`")
         return "\n".join(lines)
 
     def __repr__(self) -> str:
@@ -108,7 +118,10 @@ def profile(
     *,
     options: ProfileOptions = DEFAULTS,
 ) -> ModelProfile:
-    """Profile an ONNX file on this machine's processor, in a fresh process.
+    """Profile an ONNX or TFLite file on this machine's processor, in a fresh process.
+
+    onnxruntime's profiler times the operators inside the model. LiteRT's is not reachable from
+    Python: each operator is timed by itself there, in the order of the model.
 
     Args:
         file: its path.
@@ -119,22 +132,24 @@ def profile(
         The time of each operator, as a table and as a picture.
 
     Raises:
-        InputError: the file is no ONNX file, the device another one, or an input lacks a shape.
+        InputError: the file is neither, the device another one, or an input lacks a shape.
         FileError: the file cannot be read or run.
         DeviceError: the device is busy, or is measured by another process.
 
     Example:
-        >>> profile("net.tflite")
+        >>> profile("net.pb")
         Traceback (most recent call last):
-        bench.errors.InputError: net.tflite is no ONNX file: only these are profiled
+        bench.errors.InputError: net.pb is no ONNX or TFLite file: only these are profiled
     """
     from bench.backends.registry import get_backend
     from ofabench.launcher import launch
     from ofabench.workflows.devices import device_in, measuring_alone
 
     path = Path(file)
-    if path.suffix.lower() != ".onnx":
-        raise InputError(f"{path} is no ONNX file: only these are profiled")
+    backend = BACKEND_OF_SUFFIX.get(path.suffix.lower(), "")
+    tools = OPERATOR_TOOLS.get(backend)
+    if tools is None:
+        raise InputError(f"{path} is no {OPERATOR_FILES} file: only these are profiled")
     if device != "cpu":
         raise InputError(f"the device is {device}: only cpu is profiled")
     with device_in(device) as opened, measuring_alone(opened):
@@ -149,27 +164,34 @@ def profile(
             cores=opened.choose_cores(options.threads, options.cores),
             runs=options.runs,
         )
-        rows: Sequence[dict[str, Any]] = launch(profile_part, request)["operators"]
+        part: dict[str, Any] = launch(profile_part, request)
     return ModelProfile(
         file=path.name,
-        operators=tuple(OperatorTime(**row) for row in rows),
-        runtime=f"onnxruntime {get_backend('onnx').version()}",
+        operators=tuple(OperatorTime(**row) for row in part["operators"]),
+        runtime=f"{tools.runtime}{get_backend(backend).version()}",
+        uncut=part["uncut"],
+        note=tools.profile_note,
     )
 
 
 def profile_part(request: ProbeProfile, progress: Progress) -> dict[str, Any]:
     """Profile a model in this process; its operators as JSON."""
     from bench.devices.cpu.local import pinned
-    from bench.operators.profile import profile_onnx
     from ofabench.workflows.measure.model_files import read_model
-    from ofabench.workflows.measure.operators import input_values
 
     del progress
     model = read_model(request.file, request.file.name, request)
     with pinned(request.cores):
-        values = input_values(model, request.threads)
-        times = profile_onnx(str(model.path), values, threads=request.threads, runs=request.runs)
-    return {"operators": [each.to_json() for each in times]}
+        result = tools_of(model.backend).profile(model, request.threads, request.runs)
+    return {
+        "operators": [each.to_json() for each in result.operators],
+        "uncut": dict(result.uncut),
+    }
+
+
+def _end(name: str) -> str:
+    """Return a name, or its end where it is long."""
+    return name if len(name) <= NAME_CHARACTERS else f"...{name[3 - NAME_CHARACTERS :]}"
 
 
 def _kind_cells(row: tuple[str, int, float, float]) -> tuple[str, ...]:

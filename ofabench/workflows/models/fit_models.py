@@ -60,7 +60,7 @@ def fit_models(sweeps: Any) -> OperatorPredictor:
                     models += _model(measured)
     if target is None or not operators:
         raise InputError(
-            "no operator was measured: measure models with `ofabench measure MODEL.onnx "
+            "no operator was measured: measure models with `ofabench measure MODEL "
             "--operators --keep SWEEP.sqlite`"
         )
     return OperatorPredictor(

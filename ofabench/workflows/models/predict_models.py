@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import FileError, InputError, TargetMismatchError
+from bench.errors import FileError, InputError
 from bench.operators.cut import CutModel
+from bench.operators.registry import tools_of
 from bench.protocol.progress import NoProgress, Progress
+from bench.protocol.target import Target
 from latency_models.operators.measured import MeasuredOperator
 from latency_models.operators.prediction import ModelPrediction
 from latency_models.operators.predictor import OperatorPredictor
@@ -17,7 +19,6 @@ from ofabench.options.models import PredictModelOptions
 from ofabench.workflows.measure.model_files import named_paths, read_model
 from ofabench.workflows.measure.operators import (
     ROLE,
-    cut_file,
     model_operators,
     operator_workload,
 )
@@ -79,13 +80,13 @@ def predict_models(
     options: PredictModelOptions = DEFAULTS,
     progress: Progress | None = None,
 ) -> PredictedModels:
-    """Predict the latency of ONNX files from their operators, on the machine they were measured on.
+    """Predict the latency of model files from operators that were measured on this machine.
 
-    The graph is optimised here, as the runtime does before it runs it, so this machine must be the
-    predictor's.
+    The operators are those that the runtime executes here, so this machine and its runtime must be
+    the predictor's.
 
     Args:
-        files: path of an ONNX file, or several.
+        files: path of an ONNX or TFLite file, as the predictor's are, or several.
         predictor: from `fit_models`, or its file.
         options: shapes of inputs; whether unmeasured operators are refused or measured.
         progress: is shown the measuring of missing operators.
@@ -95,7 +96,7 @@ def predict_models(
 
     Raises:
         InputError: an argument is not what it must be.
-        TargetMismatchError: this machine or its onnxruntime are not the predictor's.
+        TargetMismatchError: this machine or its runtime are not the predictor's.
         FileError: the predictor's file cannot be read.
 
     Example:
@@ -110,7 +111,7 @@ def predict_models(
     failures: dict[str, str] = {}
     for name, path in named_paths(files).items():
         try:
-            cuts[name] = _cut(read_model(path, name, options), predictor.target.threads)
+            cuts[name] = _cut(read_model(path, name, options), predictor.target)
         except (FileError, InputError) as error:
             failures[name] = str(error)
     if options.measure_missing:
@@ -129,24 +130,28 @@ def predict_models(
     return PredictedModels(predictions=predictions, failures=failures, predictor=predictor)
 
 
-def _cut(model: "ModelFile", threads: int) -> CutModel:
-    if model.backend != "onnx":
-        raise InputError(f"{model.name} is no ONNX file: operators are known of ONNX files alone")
-    return cut_file(model, threads)
+def _cut(model: "ModelFile", target: Target) -> CutModel:
+    """Return a model's operators; `InputError` where the predictor is of other files."""
+    tools = tools_of(target.backend)
+    if model.backend != target.backend:
+        raise InputError(
+            f"{model.name} is no {tools.files} file: the predictor is of {target.backend}, fit one "
+            f"on models measured by {model.backend}"
+        )
+    return tools.cut(model, target.threads)
 
 
 def _check_target(predictor: OperatorPredictor) -> None:
-    """Raise `TargetMismatchError` where the graph would not be optimised as for the predictor."""
+    """Raise `TargetMismatchError` where operators would not be those of the predictor."""
     from bench.backends.registry import get_backend
     from bench.devices.registry import get_device
     from bench.protocol.target_check import check_same_target
 
     target = predictor.target
-    if target.backend != "onnx":
-        raise TargetMismatchError(f"the predictor is of {target.backend}, expected one of onnx")
+    tools_of(target.backend)
     check_same_target(
         get_device("cpu"),
-        get_backend("onnx"),
+        get_backend(target.backend),
         target,
         whose="the predictor's",
         remedy="fusions depend on the machine and runtime; measure operators here",
@@ -194,7 +199,7 @@ def _measured(
         if not options.force:
             device.check_quiet()
         with SweepStore.create(Path(folder) / "m.sqlite", predictor.target, plan) as store:
-            backend = ModelFilesBackend(get_backend("onnx"), files)
+            backend = ModelFilesBackend(get_backend(predictor.target.backend), files)
             run_sweep(
                 device,
                 backend,

@@ -99,6 +99,7 @@ def test_equal_operators_are_one_and_their_work_is_counted(tmp_path: Path) -> No
     assert kinds_of(cut) == {"FULLY_CONNECTED 3x8, 8x8 -> 3x8": 2, "TANH 3x8 -> 3x8": 1}
     first, second = (operator for operator, _ in cut.operators)
     assert cut.sequence == (first.digest, second.digest, first.digest)
+    assert cut.names == ("p", "q", "y")
     assert first.macs == 3 * 8 * 8
     assert (first.in_elements, first.out_elements, first.weight_elements) == (24, 24, 64)
     assert (first.in_bytes, first.out_bytes, first.weight_bytes) == (96, 96, 256)

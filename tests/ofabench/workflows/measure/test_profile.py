@@ -6,8 +6,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from bench.operators.profile import OperatorTime
 from ofabench.cli import main as cli
+from ofabench.workflows.measure.profile import ModelProfile
 from tests.support.onnx_files import save_lookup
+from tests.support.tflite_files import save_products
 
 
 @pytest.mark.slow
@@ -29,12 +32,47 @@ def test_the_command_prints_and_writes_every_operator(
 
 
 @pytest.mark.slow
+def test_operators_of_a_tflite_file_are_timed_each_by_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = save_products(tmp_path / "m.tflite", 16)
+    assert cli.main(["profile", str(path), "--runs", "2", "--force", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["runtime"].startswith("litert-")
+    assert [(each["name"], each["kind"], each["shapes"]) for each in result["operators"]] == [
+        ("p", "FULLY_CONNECTED", "4x16"),
+        ("q", "TANH", "4x16"),
+        ("r", "FULLY_CONNECTED", "4x16"),
+        ("y", "TANH", "4x16"),
+    ]
+    assert all(each["ms"] > 0 for each in result["operators"])
+    assert sum(each["share"] for each in result["kinds"]) == pytest.approx(1)
+    assert result["uncut_kinds"] == {}
+
+
+def test_the_text_names_what_has_no_time_and_shortens_names() -> None:
+    operator = OperatorTime(name="a" * 80 + "z", kind="TANH", ms=1.0, share=1.0, shapes="4")
+    profiled = ModelProfile(
+        file="m.tflite",
+        operators=(operator,),
+        runtime="litert-2.3.0",
+        uncut={"IF": 2},
+        note="timed alone",
+    )
+    lines = str(profiled).splitlines()
+    assert lines[-2] == "IF (2 times) cannot be timed by itself and is not in the sum"
+    assert lines[-1] == "timed alone: shares hold, latencies are for `measure`"
+    assert any(line.startswith("..." + "a" * 56 + "z ") for line in lines)
+
+
+@pytest.mark.slow
 def test_what_cannot_be_profiled_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = str(save_lookup(tmp_path / "m.onnx"))
     refused = [
-        (["m.tflite"], "only these are profiled"),
+        (["m.pb"], "m.pb is no ONNX or TFLite file: only these are profiled"),
+        (["m.json"], "m.json is no ONNX or TFLite file: only these are profiled"),
         ([path, "--device", "cuda:0"], "only cpu is profiled"),
         ([path, "--force"], "has dynamic dimensions"),
         ([str(tmp_path / "gone.onnx"), "--force"], "cannot read"),

@@ -18,6 +18,7 @@ from ofabench.options.models import PredictModelOptions
 from ofabench.workflows.models.fit_models import fit_models
 from ofabench.workflows.models.predict_models import predict_models
 from tests.support.onnx_files import save_graph, save_relu
+from tests.support.tflite_files import save_products as save_tflite_products
 
 CPU = ob.DeviceOptions(device="cpu", wait=True)
 
@@ -132,12 +133,49 @@ def test_a_predictor_of_another_machine_is_refused(swept: Path) -> None:
     )
     with pytest.raises(TargetMismatchError, match="fusions depend on the machine"):
         predict_models(swept / "m32.onnx", other)
+    elsewhere = OperatorPredictor(
+        target=Target(device="here", backend="torch", backend_version="1"),
+        operators=known,
+        models=(),
+    )
+    with pytest.raises(InputError, match="the backend is torch, expected onnx or tflite"):
+        predict_models(swept / "m32.onnx", elsewhere)
 
 
-def test_operators_are_of_onnx_files_on_this_machine(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_tflite_files_are_predicted_from_their_measured_operators(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [save_tflite_products(tmp_path / f"m{width}.tflite", width) for width in (32, 64)]
+    sweep, out = str(tmp_path / "ops.sqlite"), str(tmp_path / "p.parquet")
+    quick = ["--operators", "--replicates", "2", "--rounds", "2", "--force", "--wait"]
+    assert cli.main(["measure", *map(str, files), *quick, "--keep", sweep]) == 0
+    assert cli.main(["fit", "--models", sweep, "--out", out]) == 0
+    assert "4 operators, 2 models" in capsys.readouterr().out
+    save_products(tmp_path / "other.onnx", 32)
+    new = save_tflite_products(tmp_path / "new.tflite", 64, tail="LOGISTIC")
+    asked = [str(files[0]), str(new), str(tmp_path / "other.onnx")]
+    assert cli.main(["predict", *asked, "--latency", out, "--json"]) == 2
+    result = json.loads(capsys.readouterr().out)
+    known, partly = result["models"]["m32.tflite"], result["models"]["new.tflite"]
+    assert known["coverage"] == 1
+    assert set(known["ms_by_kind"]) == {"FULLY_CONNECTED", "TANH"}
+    assert partly["rare_kinds"] == {"LOGISTIC": 0}
+    assert 0 < partly["coverage"] < 1
+    assert "the predictor is of tflite" in result["failures"]["other.onnx"]
+    options = PredictModelOptions(measure_missing=True, share=1.0, force=True)
+    measured = predict_models(new, out, options=options)
+    assert measured.predictions["new.tflite"].coverage == 1
+    assert len(measured.predictor.operators) == 4 + 1
+
+
+def test_operators_are_of_model_files_on_this_machine(tmp_path: Path) -> None:
     path = save_relu(tmp_path / "relu.onnx", (2, 4)).rename(tmp_path / "relu.json")
     quick = ob.MeasureOptions(operators=True)
     measured = ob.measure(path, "fake", options=quick)
+    assert measured.failures["relu.json"].startswith(
+        "operators are those of ONNX or TFLite files on this machine's processor"
+    )
     assert "leave --operators out" in measured.failures["relu.json"]
 
 

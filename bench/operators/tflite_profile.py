@@ -1,0 +1,60 @@
+"""Time by operator of a TFLite file: each operator timed by itself, in the order of the model.
+
+LiteRT's profiler is not reachable from Python.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from bench.backends.tflite_backend import open_file
+from bench.models.model_file import ModelFile
+from bench.operators.profile import WARM_UP, OperatorProfile, OperatorTime
+from bench.operators.tflite_cut import cut_tflite
+from bench.operators.tflite_graph import tflite_graph
+
+
+def profile_tflite(file: ModelFile, threads: int = 1, runs: int = 30) -> OperatorProfile:
+    """Time every operator of a TFLite file by itself and return them in order of execution.
+
+    In each of `runs` passes every operator runs once, in the model's order, so that each begins
+    with the caches about as the others leave them.
+
+    Args:
+        file: the file and its inputs.
+        threads: of the interpreter.
+        runs: how many passes count, after `WARM_UP` others.
+
+    Raises:
+        FileError: it is no TFLite file, or the runtime cannot run it or one of its operators.
+        InputError: a dynamic input has no shape.
+    """
+    cut = cut_tflite(tflite_graph(file, threads))
+    operators = {operator.digest: operator for operator, _ in cut.operators}
+    loaded = {operator.digest: open_file(alone, threads) for operator, alone in cut.operators}
+    median_ms = _median_ms([loaded[digest].run for digest in cut.sequence], runs)
+    total_ms = sum(median_ms) or 1.0
+    times = tuple(
+        OperatorTime(
+            name=name,
+            kind=operators[digest].kind,
+            ms=ms,
+            share=ms / total_ms,
+            shapes=operators[digest].shapes.rpartition(" -> ")[2],
+        )
+        for digest, name, ms in zip(cut.sequence, cut.names, median_ms, strict=True)
+    )
+    return OperatorProfile(operators=times, uncut=cut.uncut)
+
+
+def _median_ms(calls: Sequence[Callable[[], object]], runs: int) -> list[float]:
+    """Return the median duration of each call over passes through all of them."""
+    durations_ns = np.zeros((WARM_UP + runs, len(calls)))
+    for durations in durations_ns:
+        for place, call in enumerate(calls):
+            began_ns = time.perf_counter_ns()
+            call()
+            durations[place] = time.perf_counter_ns() - began_ns
+    medians_ms: list[float] = (np.median(durations_ns[WARM_UP:], axis=0) / 1e6).tolist()
+    return medians_ms
