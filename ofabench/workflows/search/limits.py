@@ -147,7 +147,7 @@ def macs_limit(max_macs: float | str) -> CountedLimit:
         >>> macs_limit("300M").maximum
         300000000.0
     """
-    return _macs(_required(LimitOptions.read({"max_macs": max_macs}).max_macs, "MACs"))
+    return _counted_limit("max_macs", max_macs, "MACs")
 
 
 def params_limit(max_params: float | str) -> CountedLimit:
@@ -163,9 +163,7 @@ def params_limit(max_params: float | str) -> CountedLimit:
         >>> params_limit("5M").maximum
         5000000.0
     """
-    return _params(
-        _required(LimitOptions.read({"max_params": max_params}).max_params, "parameters")
-    )
+    return _counted_limit("max_params", max_params, "parameters")
 
 
 def memory_limit(max_bytes: float | str, *, precision: str = FLOAT32) -> CountedLimit:
@@ -182,8 +180,7 @@ def memory_limit(max_bytes: float | str, *, precision: str = FLOAT32) -> Counted
         >>> memory_limit("512Ki", precision="int8").maximum
         524288.0
     """
-    value = LimitOptions.read({"max_memory_bytes": max_bytes}).max_memory_bytes
-    return _memory(_required(value, "bytes"), precision)
+    return _counted_limit("max_memory_bytes", max_bytes, "bytes", precision)
 
 
 def size_limit(max_bytes: float | str, *, precision: str = FLOAT32) -> CountedLimit:
@@ -200,56 +197,44 @@ def size_limit(max_bytes: float | str, *, precision: str = FLOAT32) -> CountedLi
         >>> size_limit("1.5M").maximum
         1500000.0
     """
-    value = LimitOptions.read({"max_size_bytes": max_bytes}).max_size_bytes
-    return _size(_required(value, "bytes"), precision)
+    return _counted_limit("max_size_bytes", max_bytes, "bytes", precision)
 
 
-def _required(value: float | None, unit: str) -> float:
-    if value is None:
-        raise InputError(f"the limit is None, expected {unit} above 0")
-    return value
-
-
-def _macs(maximum: float) -> CountedLimit:
-    from supernet.constraints.static_costs import macs
-
-    return CountedLimit(name="macs", maximum=maximum, unit="MACs", costs=macs)
-
-
-def _params(maximum: float) -> CountedLimit:
-    from supernet.constraints.static_costs import params
-
-    return CountedLimit(name="params", maximum=maximum, unit="parameters", costs=params)
-
-
-def _memory(maximum: float, precision: str) -> CountedLimit:
-    from supernet.constraints.static_costs import peak_memory
-
-    check_precision(precision)
-    costs = partial(peak_memory, bytes_per_value=BYTES_A_VALUE[precision])
-    return CountedLimit(name="peak memory", maximum=maximum, unit="bytes", costs=costs)
-
-
-def _size(maximum: float, precision: str) -> CountedLimit:
-    from supernet.constraints.static_costs import model_size
-
-    check_precision(precision)
-    costs = partial(model_size, precision=precision)
-    return CountedLimit(name="model size", maximum=maximum, unit="bytes", costs=costs)
-
-
-def counted_limits(options: LimitOptions, precision: str) -> list[CountedLimit]:
+def counted_limits(options: LimitOptions, precision: str = FLOAT32) -> list[CountedLimit]:
     """Return the options' limits on costs other than latency."""
-    limits = []
-    if options.max_macs is not None:
-        limits.append(_macs(options.max_macs))
-    if options.max_params is not None:
-        limits.append(_params(options.max_params))
-    if options.max_memory_bytes is not None:
-        limits.append(_memory(options.max_memory_bytes, precision))
-    if options.max_size_bytes is not None:
-        limits.append(_size(options.max_size_bytes, precision))
-    return limits
+    from supernet.constraints.static_costs import macs, model_size, params, peak_memory
+
+    limits: list[tuple[str, float | None, str, Callable[[Sequence[Position]], Costs]]] = [
+        ("macs", options.max_macs, "MACs", macs),
+        ("params", options.max_params, "parameters", params),
+    ]
+    if options.max_memory_bytes is not None or options.max_size_bytes is not None:
+        check_precision(precision)
+        memory = partial(peak_memory, bytes_per_value=BYTES_A_VALUE[precision])
+        limits += [
+            ("peak memory", options.max_memory_bytes, "bytes", memory),
+            (
+                "model size",
+                options.max_size_bytes,
+                "bytes",
+                partial(model_size, precision=precision),
+            ),
+        ]
+    return [
+        CountedLimit(name=name, maximum=maximum, unit=unit, costs=costs)
+        for name, maximum, unit, costs in limits
+        if maximum is not None
+    ]
+
+
+def _counted_limit(
+    option: str, value: float | str, unit: str, precision: str = FLOAT32
+) -> CountedLimit:
+    """Return the limit of one option of `LimitOptions`."""
+    limits = counted_limits(LimitOptions.read({option: value}), precision)
+    if not limits:
+        raise InputError(f"the limit is None, expected {unit} above 0")
+    return limits[0]
 
 
 def latency_limits(sources: Sequence[LatencySource], options: LimitOptions) -> list[LatencyLimit]:
