@@ -9,11 +9,11 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from bench.closing import Closing
 from bench.drift.log import DriftLog
 from bench.drift.session_gap import Span
 from bench.errors import DeviceError, FileError, InputError, TargetMismatchError
@@ -53,7 +53,7 @@ CREATE TABLE pass (
 # crc32: of samples_ns, visits and facts, since SQLite does not check content.
 
 
-class SweepStore:
+class SweepStore(Closing):
     """A sweep's file; created by `create`, or opened by `open` (to read) or `resume`.
 
     `space_toml` is the text that describes the swept space, as the caller of `create` gave it: None
@@ -139,17 +139,6 @@ class SweepStore:
         """Close, and delete the file."""
         self.close()
         sqlite_file.remove(self.path)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     # --- writing
 

@@ -10,9 +10,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, BinaryIO, Self
 
+from bench.closing import Closing
 from bench.errors import FileError
 from bench.files import VALUE_DAMAGE, parse_json, write_text
 from bench.reading import from_plain
@@ -51,7 +51,7 @@ class Conditions:
                 )
 
 
-class EvaluationStore:
+class EvaluationStore(Closing):
     """Scores by code, in a file that is locked until it is closed."""
 
     def __init__(
@@ -95,17 +95,6 @@ class EvaluationStore:
     def close(self) -> None:
         """Close and unlock the file."""
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _lock(file: BinaryIO, path: Path) -> None:

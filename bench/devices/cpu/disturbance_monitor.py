@@ -4,15 +4,15 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+
+from bench.closing import Closing
 
 # /proc/stat counts in hundredths of a second; more frequent reading is useless.
 TICK_NS = 10_000_000
 PROC_STAT = Path("/proc/stat")
 
 
-class LinuxMonitor:
+class LinuxMonitor(Closing):
     """Counts involuntary context switches, and time stolen from the cores in use.
 
     Switches are of one thread if the calling thread does the work, else of the whole process. On
@@ -46,15 +46,8 @@ class LinuxMonitor:
         before, self._ticks = self._ticks, self._ticks_now()
         return self._ticks != before
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Close /proc/stat, if it is open."""
         if self._stat is not None:
             os.close(self._stat)
             self._stat = None

@@ -8,9 +8,8 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
-from types import TracebackType
-from typing import Self
 
+from bench.closing import Closing
 from bench.devices.android.adb.link import Link, Stream
 from bench.errors import DeviceLostError
 
@@ -68,7 +67,7 @@ class PacketReader:
         return bool(self._buffer)
 
 
-class Process:
+class Process(Closing):
     """A command that runs on the phone; used as a context, it is closed at the end."""
 
     def __init__(self, stream: Stream, timeout_s: float) -> None:
@@ -124,17 +123,6 @@ class Process:
     def close(self) -> None:
         """Close the command: its standard input ends, and it receives a hang-up."""
         self._stream.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _take(self, timeout_s: float) -> None:
         if self._packets.broken_off:
