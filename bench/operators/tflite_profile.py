@@ -9,8 +9,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from bench.backends.tflite_backend import open_file
+from bench.backends.tflite_file_model import TfliteFileModel
 from bench.models.model_file import ModelFile
 from bench.operators.profile import WARM_UP, OperatorProfile, OperatorTime
+from bench.operators.runnable import runnable
 from bench.operators.tflite_cut import cut_tflite
 from bench.operators.tflite_graph import tflite_graph
 
@@ -27,12 +29,16 @@ def profile_tflite(file: ModelFile, threads: int = 1, runs: int = 30) -> Operato
         runs: how many passes count, after `WARM_UP` others.
 
     Raises:
-        FileError: it is no TFLite file, or the runtime cannot run it or one of its operators.
+        FileError: it is no TFLite file, or the runtime cannot run it.
         InputError: a dynamic input has no shape.
     """
-    cut = cut_tflite(tflite_graph(file, threads))
+    loaded: dict[str, TfliteFileModel] = {}
+
+    def load(alone: ModelFile) -> None:
+        loaded[alone.digest] = open_file(alone, threads)
+
+    cut = runnable(cut_tflite(tflite_graph(file, threads)), load)
     operators = {operator.digest: operator for operator, _ in cut.operators}
-    loaded = {operator.digest: open_file(alone, threads) for operator, alone in cut.operators}
     median_ms = _median_ms([loaded[digest].run for digest in cut.sequence], runs)
     total_ms = sum(median_ms) or 1.0
     times = tuple(

@@ -4,11 +4,12 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bench.errors import FileError, InputError, OfabenchError
-from bench.models.files_backend import ModelFileLoader
+from bench.models.files_backend import ModelFileLoader, load_model_file
 from bench.models.model_file import ModelFile
 from bench.models.tensors import parse_shape
 from bench.protocol.backend import Backend
@@ -76,6 +77,7 @@ def backend_jobs(  # noqa: PLR0913, PLR0917 - the files, where they run, how, an
 def _cut(model: ModelFile, job: BackendJob, device: Device) -> dict[str, Any]:
     """Add a model's operators to the job; return how often the model has each."""
     from bench.operators.registry import OPERATOR_FILES, OPERATOR_TOOLS
+    from bench.operators.runnable import runnable
     from ofabench.workflows.measure.operators import composition, operator_workload
 
     tools = OPERATOR_TOOLS.get(job.backend.name)
@@ -84,7 +86,11 @@ def _cut(model: ModelFile, job: BackendJob, device: Device) -> dict[str, Any]:
             f"operators are those of {OPERATOR_FILES} files on this machine's processor; "
             f"{model.name} runs on {device.address} by {job.backend.name}: leave --operators out"
         )
-    cut_model = tools.cut(model, job.target.threads)
+    cut_model = runnable(
+        tools.cut(model, job.target.threads),
+        partial(load_model_file, job.backend, target=job.target),
+        known={workload.file for workload in job.operators},
+    )
     for operator, file in cut_model.operators:
         job.operators.setdefault(operator_workload(operator), file)
     return composition(cut_model)

@@ -4,6 +4,7 @@ import logging
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -165,11 +166,21 @@ def _with_missing(
     progress: Progress,
 ) -> OperatorPredictor:
     """Return a predictor that knows the missing operators that carry most of the unknown time."""
+    from bench.backends.registry import get_backend
+    from bench.models.files_backend import load_model_file
+    from bench.operators.runnable import runs_alone
+
+    target = predictor.target
+    load = partial(load_model_file, get_backend(target.backend), target=target)
     wanted: dict[str, tuple[Operator, ModelFile]] = {}
     for cut in cuts:
         missing = predictor.predict(model_operators(cut)).missing(options.share)
         files = {operator.digest: (operator, file) for operator, file in cut.operators}
-        wanted |= {operator.digest: files[operator.digest] for operator in missing}
+        wanted |= {
+            operator.digest: files[operator.digest]
+            for operator in missing
+            if runs_alone(files[operator.digest][1], load)
+        }
     if not wanted:
         return predictor
     return predictor.with_operators(_measured(predictor, wanted, options, progress))

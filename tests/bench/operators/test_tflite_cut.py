@@ -8,13 +8,13 @@ import pytest
 from flatbuffers import flexbuffers
 
 from bench.backends.tflite_backend import open_file
-from bench.errors import FileError, InputError
+from bench.errors import FileError, InputError, MissingRuntimeError
 from bench.models.model_file import ModelFile
 from bench.models.tensors import ShapeChoice
 from bench.operators.cut import CutModel
 from bench.operators.tflite_cut import cut_tflite
 from bench.operators.tflite_graph import tflite_graph
-from tests.support.tflite_files import Graph, Node, TensorSpec, save_tflite
+from tests.support.tflite_files import Graph, Node, TensorSpec, save_products, save_tflite
 
 VALID, RELU = 1, 1  # of the schema's Padding and ActivationFunctionType
 BORDER = np.array([[0, 0], [1, 1], [1, 1], [0, 0]], np.int32)
@@ -324,3 +324,12 @@ def test_a_file_that_cannot_run_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "words.tflite").write_text("no model at all")
     with pytest.raises(FileError, match="not a TFLite file"):
         cut_of(tmp_path / "words.tflite")
+
+
+def test_an_old_runtime_without_the_schemas_objects_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save_products(tmp_path / "m.tflite", 4)
+    monkeypatch.setattr("bench.operators.tflite_graph.schema", object)
+    with pytest.raises(MissingRuntimeError, match="pip install ai-edge-litert"):
+        cut_of(path)
