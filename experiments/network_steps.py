@@ -60,7 +60,7 @@ class TargetSteps:
     def judging(self, name: str) -> list[Step]:
         """Sweep the networks that judge (`judge`, `again`) or those that a search found.
 
-        Some of those fitted on are among them: they tell the machine's level since then.
+        They include some of the fit's networks, which show the machine's drift since then.
         """
         amount = self.amount
         archs = self.at("searched.jsonl" if name == "searched" else "anchors.jsonl")

@@ -3,7 +3,7 @@
     python -m experiments.public_noise --data ../shared/data/ofa_mbv3_gpu_latency.parquet \
         --space ofa-mbv3-w1.0
 
-Nothing was measured twice there, so noise is told by four signs. Two unlike methods with thousands
+Nothing was measured twice there, so four signs show the noise. Two unlike methods with thousands
 of networks stop at the same figures. Networks of the same depths, which launch the same kernels in
 number, differ as much as from the prediction. What is missed in one column is not missed in the
 others, which it would be if it lay in the networks. And it hangs together in the order of

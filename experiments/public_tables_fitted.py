@@ -42,7 +42,7 @@ def errors(predicted_ms: Floats, true_ms: Floats) -> str:
 
 
 def imported(data: Path, note10: LatencyTable) -> None:
-    """Say what each table holds and how well its blocks tell of blocks held out."""
+    """Print what each table holds, and how well its blocks predict held-out blocks."""
     pixel = from_ofa([data / "pixel1_proxyless_lut.yaml"], target("proxyless-phone", "tflite"))
     xeon = target("xeon-gold-6130", "torch", "1.1")
     tfnas = from_tfnas([data / "tfnas_cpu_blocks.csv"], xeon, measured_only=True)

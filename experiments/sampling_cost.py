@@ -2,9 +2,10 @@
 
     python -m experiments.sampling_cost [--table FILE] [--step-ms MS]
 
-Microseconds a step, an epoch drawn at once, beside a training step of so many ms (`ofabench train`
-tells yours). Latency is that of a predictor fitted on a table of
-ofa-mbv3-w1.0; the blocks of `tiny` are guessed by its regression. Without a table MACs are limited.
+Microseconds per step, for an epoch drawn at once, compared with a training step in ms
+(`ofabench train` prints yours). Latency is that of a predictor fitted on a table of
+ofa-mbv3-w1.0; the blocks of `tiny` are predicted by its regression. Without a table
+MACs are limited.
 """
 
 import argparse

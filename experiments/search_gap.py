@@ -116,7 +116,7 @@ def optimum(space: SearchSpace, accuracy: Costs, costs: Costs, limit_ms: float) 
     """Accuracy of the best network within the limit, by integer programming.
 
     Variables are a depth of each stage, and for each block a pair of kernel and expansion, of
-    which there is one where the stage is deep enough and none elsewhere. Their shares are told by
+    which there is one where the stage is deep enough and none elsewhere. Their shares follow from
     networks that differ in them alone.
     """
     layout = space.layout

@@ -31,7 +31,7 @@ def write_searched(
     """Write an archs file of the networks with most MACs under each limit, and `anchors`, once.
 
     MACs stand for accuracy: as that, they want large networks, and the search takes those whose
-    latency is told too low.
+    latency is predicted too low.
     """
     if out.exists():
         return

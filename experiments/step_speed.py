@@ -4,9 +4,9 @@
                                     [--channels-last] [--compile] [--batch 256] [--threads 2]
 
 A step is forward, loss, backward and SGD. Each row is one sub-network of one space, run as part of
-our supernet, as plain modules with weights of their own (`SuperNet.extract`), and as part of the
-network of `ofa` with the same weights. The sides take turns, in an order drawn anew each round;
-printed are medians, and the median of the rounds' ratios with its 95 % interval. Nothing else may
+our supernet, as plain modules with separate weights (`SuperNet.extract`), and as part of the
+network of `ofa` with the same weights. The sides take turns, in a new random order each round;
+medians are printed, and the median of the rounds' ratios with its 95 % interval. Nothing else may
 run meanwhile; under 3 minutes by default. With --compile the largest networks are compiled, ours as
 `ofabench train --compile` has it; others run as they are. Where `ofa` cannot be installed, its
 columns are empty.

@@ -3,7 +3,7 @@
 python -m experiments.training.alone LINE SCHEDULE.toml SEED OUT.npz
 
 The optimiser, its rates, the data and the batches are a supernet's phase's; only the network is
-one. OUT.json tells what it took: what `ofabench cost --single` reads.
+one. OUT.json has its cost, for `ofabench cost --single`.
 """
 
 import json

@@ -104,9 +104,9 @@ def scaled(text: str, epochs: float) -> str:
 def seconds_a_step(
     text: str, images: int = 1600, sampling: Sampling | None = None
 ) -> dict[str, float]:
-    """Seconds of a step of each phase, in this process with one thread, on few images.
+    """Return the seconds of a step of each phase, in this process with one thread, on few images.
 
-    The first epoch of each warms up; the second is what is told.
+    The first epoch of each is a warm-up; the second is returned.
     """
     torch.set_num_threads(1)
     short = "\n".join(

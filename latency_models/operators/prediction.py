@@ -13,7 +13,7 @@ from bench.operators.operator import Operator
 class OperatorCost:
     """One distinct operator of a model: `ms` each time, `count` times.
 
-    `measured` is False where a regression guessed it; `relative_std` is the guess's.
+    `measured` is False where a regression predicted it; `relative_std` is the regression's.
     """
 
     operator: Operator
@@ -37,7 +37,7 @@ class ModelPrediction:
         std_ms: its standard deviation.
         coverage: share of `ms` that rests on measured operators.
         costs: of each distinct operator, the largest part first.
-        rare: kinds of operators with too few measurements to be guessed well, with how many.
+        rare: kinds of operators with too few measurements to be predicted well, with how many.
         uncut: kinds of operators that have no cost here, with their counts: the model takes longer
             than predicted by what they take.
     """
@@ -76,11 +76,11 @@ class ModelPrediction:
 
     def missing(self, share: float = 1.0) -> list[Operator]:
         """Return the unmeasured operators that carry `share` of the unmeasured time."""
-        guessed = [cost for cost in self.costs if not cost.measured]
-        wanted_ms = share * sum(cost.total_ms for cost in guessed)
+        unmeasured = [cost for cost in self.costs if not cost.measured]
+        wanted_ms = share * sum(cost.total_ms for cost in unmeasured)
         chosen: list[Operator] = []
         covered_ms = 0.0
-        for cost in guessed:
+        for cost in unmeasured:
             if covered_ms >= wanted_ms:
                 break
             chosen.append(cost.operator)

@@ -86,11 +86,11 @@ class OperatorPredictor:
             for digest, each in model.operators.items()
             if digest not in self.operators_by_digest
         ]
-        guessed = self._guesses(missing)
+        inferred = self._inferred(missing)
         costs = []
         for digest, count in model.counts.items():
             known = self.operators_by_digest.get(digest)
-            ms, log_std = (self.cost_ms(known), 0.0) if known else guessed[digest]
+            ms, log_std = (self.cost_ms(known), 0.0) if known else inferred[digest]
             costs.append(
                 OperatorCost(
                     operator=model.operators[digest] if known is None else known.operator,
@@ -150,20 +150,20 @@ class OperatorPredictor:
         counts = Counter({each.kind: len(self._by_kind.get(each.kind, ())) for each in missing})
         return {kind: count for kind, count in counts.items() if count < LEAST_OPERATORS}
 
-    def _guesses(self, missing: Sequence[Operator]) -> dict[str, tuple[float, float]]:
+    def _inferred(self, missing: Sequence[Operator]) -> dict[str, tuple[float, float]]:
         """Return latency and relative standard deviation of unmeasured operators by digest."""
-        guesses: dict[str, tuple[float, float]] = {}
+        inferred: dict[str, tuple[float, float]] = {}
         rare = self._rare(missing)
         for kind in dict.fromkeys(each.kind for each in missing):
-            wanted = [each for each in missing if each.kind == kind]
-            ms, log_std = self._regression("" if kind in rare else kind).predict(wanted)
+            of_kind = [each for each in missing if each.kind == kind]
+            ms, log_std = self._regression("" if kind in rare else kind).predict(of_kind)
             if kind in rare:
                 log_std = np.maximum(log_std, UNKNOWN_STD)
-            guesses |= {
+            inferred |= {
                 each.digest: (float(value), float(std))
-                for each, value, std in zip(wanted, ms, log_std, strict=True)
+                for each, value, std in zip(of_kind, ms, log_std, strict=True)
             }
-        return guesses
+        return inferred
 
     def _regression(self, kind: str) -> KindRegression:
         """Return the regression of a kind, "" for that of all operators."""

@@ -55,12 +55,12 @@ def latency_against_macs(blocks: pd.DataFrame) -> go.Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Pairs:
-    """Networks: predicted and measured in ms (n,), in words, and their extrapolated blocks."""
+    """Networks: predicted and measured in ms (n,), in words; numbers of extrapolated blocks."""
 
     measured_ms: Floats
     predicted_ms: Floats
     words: Sequence[str]
-    guessed: Sequence[int]
+    extrapolated: Sequence[int]
 
     def measured_as(self, ms: Floats) -> "Pairs":
         """The same networks with other measured latencies."""
@@ -96,11 +96,11 @@ def predicted_against_measured(pairs: Mapping[str, Pairs]) -> go.Figure:
             marker={
                 "color": colour,
                 "size": 7,
-                "symbol": ["circle-open" if count else "circle" for count in each.guessed],
+                "symbol": ["circle-open" if count else "circle" for count in each.extrapolated],
             },
             text=[
                 f"{words}<br>{count} extrapolated blocks" if count else words
-                for words, count in zip(each.words, each.guessed, strict=True)
+                for words, count in zip(each.words, each.extrapolated, strict=True)
             ],
             name=plain(name),
             hovertemplate="%{text}<br>measured %{x:.4g} ms, predicted %{y:.4g} ms<extra></extra>",

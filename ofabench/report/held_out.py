@@ -94,7 +94,9 @@ def _held_out(table: NetworksTable, predictor: LatencyPredictor) -> HeldOut | No
             measured_ms=on.measured.ms,
             predicted_ms=predicted_ms,
             words=[in_words(space, arch) for arch in archs],
-            guessed=[sum(block not in predictor.domain for block in each) for each in networks],
+            extrapolated=[
+                sum(block not in predictor.domain for block in each) for each in networks
+            ],
         ),
         corrected_ms=on.measured.drift_corrected_ms,
         drift=on.measured.drift,

@@ -35,15 +35,17 @@ def prediction_sections(
 
 def _section(title: str, target: str, by_table: Mapping[str, HeldOut], number: int) -> Section:
     count = sum(held_out.raw.n for held_out in by_table.values())
-    guessed = sum(bool(count) for each in by_table.values() for count in each.pairs.guessed)
+    extrapolated = sum(
+        bool(count) for each in by_table.values() for count in each.pairs.extrapolated
+    )
     text = (
         f"{count} held-out networks on {target}, measured by another process. On the line y = x a "
         "prediction is exact; the bands are 5 % and 10 % about the measurement. A predictor is "
         "worth what it adds to the baselines, and no prediction can be better than the "
         "measurement repeats itself."
     )
-    if guessed:
-        text += f" {guessed} networks have extrapolated blocks: open circles."
+    if extrapolated:
+        text += f" {extrapolated} networks have extrapolated blocks: open circles."
     for source, held_out in by_table.items():
         if held_out.drift is not None:
             text += f" {_drift_text(held_out.drift, source if len(by_table) > 1 else '')}"

@@ -79,7 +79,7 @@ def _of_categories(predictor: LatencyPredictor, archs: Path) -> Iterator[dict[st
     if not rows:
         return
     predictions = predictor.predict(np.array(rows, dtype=np.int64))
-    for row, ms, guessed in zip(
+    for row, ms, extrapolated in zip(
         rows, predictions.ms.tolist(), predictions.extrapolated_parts, strict=True
     ):
         yield {
@@ -87,7 +87,7 @@ def _of_categories(predictor: LatencyPredictor, archs: Path) -> Iterator[dict[st
             **dict(zip(predictor.columns, row, strict=True)),
             "latency_ms": ms,
             "target": predictor.target.key,
-            "extrapolated": list(guessed),
+            "extrapolated": list(extrapolated),
         }
 
 

@@ -108,11 +108,11 @@ def test_a_result_of_an_earlier_version_is_one_line(run_folder: Path) -> None:
 
 def test_what_a_predictor_guessed_is_shown(run_folder: Path) -> None:
     assert "extrapolated blocks" not in outcome_frame(read_outcomes(run_folder))
-    guessed = VERIFIED | {"extrapolated": ["a", "b"]}
-    (run_folder / "limit-1.verified.json").write_text(json.dumps(guessed))
+    extrapolated = VERIFIED | {"extrapolated": ["a", "b"]}
+    (run_folder / "limit-1.verified.json").write_text(json.dumps(extrapolated))
     assert outcome_frame(read_outcomes(run_folder))["extrapolated blocks"].tolist() == [0, 2]
     ms = np.array([0.1, 0.3])
-    pairs = Pairs(measured_ms=ms, predicted_ms=ms, words=["one", "other"], guessed=[0, 2])
+    pairs = Pairs(measured_ms=ms, predicted_ms=ms, words=["one", "other"], extrapolated=[0, 2])
     figure = charts.predicted_against_measured({"judged": pairs})
     assert figure.data[-1].marker.symbol == ("circle", "circle-open")
     assert figure.data[-1].text == ("one", "other<br>2 extrapolated blocks")
@@ -171,7 +171,7 @@ def test_pictures_hold_what_was_measured() -> None:
         measured_ms=np.array([1.0, 2.0]),
         predicted_ms=np.array([1.1, 1.9]),
         words="ab",
-        guessed=[0, 0],
+        extrapolated=[0, 0],
     )
     picture = charts.predicted_against_measured({"judged": pairs})
     assert list(picture.data[-1].y) == [1.1, 1.9]
