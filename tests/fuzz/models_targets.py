@@ -1,6 +1,7 @@
 """Fuzz targets of model files: loading of ONNX and TFLite."""
 
 import struct
+from pathlib import Path
 
 import onnx
 
@@ -9,6 +10,9 @@ from bench.backends.tflite_backend import TfliteBackend
 from bench.backends.tflite_buffer import check_whole, schema
 from bench.blocks.model import random_model
 from bench.blocks.spec import BlockSpec
+from bench.models.model_file import ModelFile
+from bench.operators.tflite_cut import cut_tflite
+from bench.operators.tflite_graph import tflite_graph
 from bench.protocol.target import Target
 from tests.fuzz.target import FuzzTarget
 
@@ -30,6 +34,11 @@ def read_onnx(data: bytes) -> None:
 def read_tflite(data: bytes) -> None:
     """A model for LiteRT, loaded with one thread."""
     TfliteBackend().load_file(data, TFLITE)
+
+
+def read_tflite_operators(data: bytes) -> None:
+    """A model whose operators are cut out."""
+    cut_tflite(tflite_graph(ModelFile(path=Path("m.tflite"), name="m.tflite", data=data)))
 
 
 def _unfixed_shapes() -> list[bytes]:
@@ -79,6 +88,13 @@ TARGETS = (
     FuzzTarget(
         name="tflite_file",
         read=read_tflite,
+        seeds=lambda: [TfliteBackend().serialise(MODEL)],
+        regressions=_damaged_tflite,
+        largest=1 << 14,
+    ),
+    FuzzTarget(
+        name="tflite_operators",
+        read=read_tflite_operators,
         seeds=lambda: [TfliteBackend().serialise(MODEL)],
         regressions=_damaged_tflite,
         largest=1 << 14,
