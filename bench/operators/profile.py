@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from bench.errors import FileError
 from bench.files import read_json
+from bench.operators.precision import precision_of
 
+_TYPES = {"float": "float32", "double": "float64"}  # that the profiler names as C++ does
 _KERNEL = "_kernel_time"  # the end of the name of an operator's event
 WARM_UP = 3  # inferences before those that count
 
@@ -27,6 +29,9 @@ class OperatorTime:
         ms: median over inferences.
         share: of the sum of all operators.
         shapes: of its outputs.
+        precision: the type of its values; "float32 to uint8" where it reads one type and writes
+            another. See `precision_of`.
+        delegated: whether the runtime's delegate runs it; None where it has none or does not say.
     """
 
     name: str
@@ -34,6 +39,8 @@ class OperatorTime:
     ms: float
     share: float
     shapes: str
+    precision: str = ""
+    delegated: bool | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
@@ -106,13 +113,31 @@ def operator_times(events: Any, runs: int) -> tuple[OperatorTime, ...]:
     return tuple(
         OperatorTime(
             name=node[0],
-            kind=str(facts[node].get("op_name", "?")),
+            kind=_kind(facts[node]),
             ms=ms,
             share=ms / total_ms,
             shapes=_shapes(facts[node].get("output_type_shape", [])),
+            precision=precision_of(
+                _kind(facts[node]),
+                _types(facts[node].get("input_type_shape", [])),
+                _types(facts[node].get("output_type_shape", [])),
+            ),
         )
         for node, ms in median_ms.items()
     )
+
+
+def _kind(facts: Mapping[str, Any]) -> str:
+    return str(facts.get("op_name", "?"))
+
+
+def _types(described: Any) -> list[tuple[str, int]]:
+    """Return element type and number of dimensions of tensors, described as for `_shapes`."""
+    return [
+        (_TYPES.get(dtype, dtype), len(shape))
+        for tensor in described
+        for dtype, shape in tensor.items()
+    ]
 
 
 def _shapes(described: Any) -> str:

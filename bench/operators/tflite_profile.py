@@ -11,9 +11,11 @@ import numpy as np
 from bench.backends.tflite_backend import open_file
 from bench.backends.tflite_file_model import TfliteFileModel
 from bench.models.model_file import ModelFile
+from bench.operators.precision import precision_of
 from bench.operators.profile import WARM_UP, OperatorProfile, OperatorTime
 from bench.operators.runnable import runnable
 from bench.operators.tflite_cut import cut_tflite
+from bench.operators.tflite_delegation import all_delegated
 from bench.operators.tflite_graph import tflite_graph
 
 
@@ -39,6 +41,9 @@ def profile_tflite(file: ModelFile, threads: int = 1, runs: int = 30) -> Operato
 
     cut = runnable(cut_tflite(tflite_graph(file, threads)), load)
     operators = {operator.digest: operator for operator, _ in cut.operators}
+    delegated = {
+        alone.digest: all_delegated(alone.content(), threads) for _, alone in cut.operators
+    }
     median_ms = _median_ms([loaded[digest].run for digest in cut.sequence], runs)
     total_ms = sum(median_ms) or 1.0
     times = tuple(
@@ -48,10 +53,20 @@ def profile_tflite(file: ModelFile, threads: int = 1, runs: int = 30) -> Operato
             ms=ms,
             share=ms / total_ms,
             shapes=operators[digest].shapes.rpartition(" -> ")[2],
+            precision=_precision(operators[digest].kind, loaded[digest]),
+            delegated=delegated[digest],
         )
         for digest, name, ms in zip(cut.sequence, cut.names, median_ms, strict=True)
     )
     return OperatorProfile(operators=times, uncut=cut.uncut)
+
+
+def _precision(kind: str, alone: TfliteFileModel) -> str:
+    return precision_of(
+        kind,
+        [(each.dtype, len(each.shape)) for each in alone.inputs],
+        [(each.dtype.name, each.ndim) for each in alone.outputs()],
+    )
 
 
 def _median_ms(calls: Sequence[Callable[[], object]], runs: int) -> list[float]:

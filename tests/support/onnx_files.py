@@ -57,6 +57,26 @@ def save_lookup(path: Path) -> Path:
     )
 
 
+def save_quantised(path: Path) -> Path:
+    """Write y = hardsigmoid(x + x) with every tensor between quantised to uint8.
+
+    onnxruntime fuses the sum to one of integers; it has no integer HardSigmoid.
+    """
+    nodes = []
+    for source, name in (("x", "a"), ("sum", "b"), ("gate", "y")):
+        quantised = f"{name}_quantised"
+        nodes += [
+            helper.make_node("QuantizeLinear", [source, "scale", "zero"], [quantised]),
+            helper.make_node("DequantizeLinear", [quantised, "scale", "zero"], [name]),
+        ]
+    nodes.insert(2, helper.make_node("Add", ["a", "a"], ["sum"]))
+    nodes.insert(5, helper.make_node("HardSigmoid", ["b"], ["gate"]))
+    kind, shape = TensorProto.FLOAT, [8, 16]
+    constants = {"scale": np.float32(0.125), "zero": np.uint8(128)}
+    weights = {name: np.array(value) for name, value in constants.items()}
+    return save_graph(path, nodes, [("x", kind, shape)], [("y", kind, shape)], weights)
+
+
 def save_custom(path: Path) -> Path:
     """Write a graph with an operator that no runtime has."""
     node = helper.make_node("Nowhere", ["x"], ["y"], domain="elsewhere")

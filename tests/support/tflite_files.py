@@ -85,6 +85,18 @@ def save_products(path: Path, width: int, tail: str = "TANH") -> Path:
     return save_tflite(path, Graph(tensors=tensors, nodes=nodes))
 
 
+def save_quantised(path: Path, kind: str) -> Path:
+    """Write y = kind(x) for float32 x and y, with the operator on int8 between conversions."""
+    shape = (4, 16)
+    nodes = [
+        Node(op="QUANTIZE", inputs=["x"], outputs=["a"]),
+        Node(op=kind, inputs=["a"], outputs=["b"]),
+        Node(op="DEQUANTIZE", inputs=["b"], outputs=["y"]),
+    ]
+    tensors = {"x": shape, "a": (shape, np.int8), "b": (shape, np.int8), "y": shape}
+    return save_tflite(path, Graph(tensors=tensors, nodes=nodes))
+
+
 def _graph(graph: Graph, model: Any) -> Any:
     made = schema().SubGraphT()
     places = {name: place for place, name in enumerate(graph.tensors)} | {"": -1}

@@ -47,6 +47,7 @@ COMMAND = Command(
     description="Of an ONNX file, the graph is the one that onnxruntime executes on this machine, "
     "fused and in its layouts, timed by its profiler, which takes part of the time. Of a TFLite "
     "file, each operator that XNNPACK runs as one is timed by itself, in the order of the model. "
+    "The operators of a quantised file that stay in float, and those outside XNNPACK, are summed. "
     "Shares hold, latencies are for `measure`.",
     options=ProfileCommand,
     run=run,

@@ -14,6 +14,7 @@ from bench.operators.registry import OPERATOR_FILES, OPERATOR_TOOLS, tools_of
 from bench.protocol.progress import Progress
 from ofabench.options.profile import ProbeProfile, ProfileOptions
 from ofabench.workflows.measure.measurement_text import milliseconds
+from ofabench.workflows.measure.operator_group import OperatorGroup, group_lines
 from ofabench.workflows.text_table import text_table
 
 if TYPE_CHECKING:
@@ -61,6 +62,16 @@ class ModelProfile:
         ]
         return sorted(rows, key=lambda row: -row[2])
 
+    @property
+    def in_float(self) -> OperatorGroup | None:
+        """The operators of a quantised file that compute on floats; None of other files."""
+        return OperatorGroup.in_float(self.operators)
+
+    @property
+    def outside_delegate(self) -> OperatorGroup | None:
+        """The operators that XNNPACK does not run; None where the runtime has no delegate."""
+        return OperatorGroup.outside_delegate(self.operators)
+
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""
         return {
@@ -72,6 +83,8 @@ class ModelProfile:
                 for kind, count, ms, share in self.by_kind()
             ],
             "uncut_kinds": dict(self.uncut),
+            "in_float": self.in_float and self.in_float.to_json(),
+            "outside_delegate": self.outside_delegate and self.outside_delegate.to_json(),
         }
 
     def plot(self, path: str | os.PathLike[str]) -> None:
@@ -85,18 +98,13 @@ class ModelProfile:
 
     def __str__(self) -> str:
         largest = sorted(self.operators, key=lambda each: -each.ms)[:LINES]
-        lines = [f"{self.file} on {self.runtime}: {len(self.operators)} operators", ""]
+        lines = [f"{self.file} on {self.runtime}: {len(self.operators)} operators"]
+        lines += [*group_lines(self.in_float, self.outside_delegate), ""]
         lines += text_table([("kind", "count", "ms", "share"), *map(_kind_cells, self.by_kind())])
         lines += ["", f"the {len(largest)} largest operators:"]
-        lines += text_table(
-            [
-                ("operator", "kind", "ms", "share", "outputs"),
-                *(
-                    (_end(x.name), x.kind, milliseconds(x.ms), f"{x.share:.1%}", x.shapes)
-                    for x in largest
-                ),
-            ]
-        )
+        columns = ("operator", "kind", "ms", "share", "outputs", "precision", "delegated")
+        used = len(columns) if self.outside_delegate else len(columns) - 1
+        lines += text_table([columns[:used], *(_cells(each)[:used] for each in largest)])
         lines += [
             f"{kind} ({count} times) cannot be timed by itself and is not in the sum"
             for kind, count in self.uncut.items()
@@ -192,6 +200,18 @@ def profile_part(request: ProbeProfile, progress: Progress) -> dict[str, Any]:
 def _end(name: str) -> str:
     """Return a name, or its end where it is long."""
     return name if len(name) <= NAME_CHARACTERS else f"...{name[3 - NAME_CHARACTERS :]}"
+
+
+def _cells(each: OperatorTime) -> tuple[str, ...]:
+    return (
+        _end(each.name),
+        each.kind,
+        milliseconds(each.ms),
+        f"{each.share:.1%}",
+        each.shapes,
+        each.precision,
+        "yes" if each.delegated else "no",
+    )
 
 
 def _kind_cells(row: tuple[str, int, float, float]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from onnx import TensorProto, helper
 
 from bench.errors import FileError
 from bench.operators.profile import operator_times, profile_onnx
-from tests.support.onnx_files import save_graph
+from tests.support.onnx_files import save_graph, save_quantised
 
 
 def event(name: str, index: int, microseconds: float, kind: str = "Conv") -> dict[str, Any]:
@@ -20,6 +20,7 @@ def event(name: str, index: int, microseconds: float, kind: str = "Conv") -> dic
         "args": {
             "op_name": kind,
             "node_index": str(index),
+            "input_type_shape": [{"double": []}, {"uint8": [1, 8, 4]}],
             "output_type_shape": [{"float": [1, 8, 4]}, {"int64": []}],
         },
     }
@@ -37,6 +38,8 @@ def test_times_are_medians_of_the_last_runs() -> None:
     assert (second.kind, second.ms) == ("Relu", 0.6)
     assert second.share == pytest.approx(0.75)
     assert first.shapes == "1x8x4, 1"
+    assert first.precision == "uint8 to float32"
+    assert first.delegated is None
 
 
 def test_operators_of_one_name_are_kept_apart() -> None:
@@ -66,3 +69,16 @@ def test_a_model_is_profiled_as_it_runs(tmp_path: Path) -> None:
     assert {each.shapes for each in times} == {"64x64"}
     with pytest.raises(FileError, match="cannot run the model"):
         profile_onnx(str(path), {"x": values["x"][:3]}, runs=1)
+
+
+def test_a_quantised_file_has_integer_operators_and_some_in_float(tmp_path: Path) -> None:
+    path = save_quantised(tmp_path / "q.onnx")
+    times = profile_onnx(str(path), {"x": np.ones((8, 16), dtype=np.float32)}, runs=1)
+    assert [(each.kind, each.precision) for each in times] == [
+        ("QuantizeLinear", "float32 to uint8"),
+        ("QLinearAdd", "uint8"),
+        ("DequantizeLinear", "uint8 to float32"),
+        ("HardSigmoid", "float32"),
+        ("QuantizeLinear", "float32 to uint8"),
+        ("DequantizeLinear", "uint8 to float32"),
+    ]

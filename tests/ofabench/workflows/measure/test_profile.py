@@ -1,6 +1,7 @@
 """`profile`: the command, its table and picture, and what it refuses."""
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +11,7 @@ from bench.operators.profile import OperatorTime
 from ofabench.cli import main as cli
 from ofabench.workflows.measure.profile import ModelProfile
 from tests.support.onnx_files import save_lookup
-from tests.support.tflite_files import save_products
+from tests.support.tflite_files import save_products, save_quantised
 
 
 @pytest.mark.slow
@@ -48,6 +49,38 @@ def test_operators_of_a_tflite_file_are_timed_each_by_itself(
     assert all(each["ms"] > 0 for each in result["operators"])
     assert sum(each["share"] for each in result["kinds"]) == pytest.approx(1)
     assert result["uncut_kinds"] == {}
+    assert {(each["precision"], each["delegated"]) for each in result["operators"]} == {
+        ("float32", True)
+    }
+    assert result["in_float"] is None
+    assert result["outside_delegate"] == {
+        "count": 0,
+        "of": 4,
+        "share": 0.0,
+        "kinds": [],
+        "types": [],
+    }
+
+
+@pytest.mark.slow
+def test_the_command_says_what_xnnpack_does_not_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, table = save_quantised(tmp_path / "m.tflite", "HARD_SWISH"), tmp_path / "o.csv"
+    assert cli.main(["profile", str(path), "--runs", "2", "--force", "--out", str(table)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(
+        r"2 of 3 operators \(\d+\.\d% of the time\) compute in float32: "
+        r"(DE)?QUANTIZE( int8)?, (DE)?QUANTIZE( int8)?",
+        lines[1],
+    )
+    assert re.fullmatch(
+        r"1 of 3 operators \(\d+\.\d% of the time\) run outside XNNPACK: HARD_SWISH int8",
+        lines[2],
+    )
+    frame = pd.read_csv(table)
+    assert list(frame["precision"]) == ["float32 to int8", "int8", "int8 to float32"]
+    assert list(frame["delegated"]) == [True, False, True]
 
 
 def test_the_text_names_what_has_no_time_and_shortens_names() -> None:
