@@ -55,7 +55,7 @@ class OperatorGroup:
         return cls(
             count=len(members),
             of=len(operators),
-            share=sum(shares.values()),
+            share=sum(shares.values(), 0.0),
             kinds=tuple(sorted(shares, key=lambda kind: -shares[kind])),
             types=types,
         )
