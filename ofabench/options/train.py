@@ -34,11 +34,22 @@ class TrainOptions(Options):
     schedule: str = option(
         "digits-sandwich",
         metavar="NAME|FILE.toml",
-        help="digits, digits-sandwich, ofa-2020, sandwich, or a file with your own phases "
-        "({default})",
+        help="digits, digits-sandwich, head-first, ofa-2020, sandwich, or a file with your own "
+        "phases ({default})",
     )
     seed: int = option(0, minimum=0, metavar="N", help="seed of everything random ({default})")
-    resume: bool = option(False, help="continue SUPERNET.safetensors")
+    init: Path | None = option(
+        None,
+        metavar="WEIGHTS",
+        help="start a new training from the weights of this supernet, from `ofabench train` or "
+        "`import-ofa`; classes and input channels of the space may differ (default: random "
+        "weights). To continue an interrupted training, use --resume",
+    )
+    resume: bool = option(
+        False,
+        help="continue the interrupted training of SUPERNET.safetensors; for a new training from "
+        "other weights, use --init",
+    )
     device: str = option("cpu", metavar="D", group=_RUNNING, help="cpu, cuda or cuda:0 ({default})")
     threads: int | None = option(
         None,

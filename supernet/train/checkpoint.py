@@ -13,6 +13,7 @@ from bench.files import VALUE_DAMAGE
 from bench.reading import from_plain
 from supernet.data.class_names import ClassNames, read_class_names
 from supernet.space.space import SearchSpace
+from supernet.train.init_record import InitRecord
 from supernet.train.schedule import Schedule
 from supernet.weights.model import SuperNet
 from supernet.weights.tensor_file import Tensors, load_tensors, save_tensors
@@ -44,11 +45,11 @@ class EpochRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """Everything that determines a training's result, except the images; `data` names them.
+    """Everything that determines a training's result, except images and given initial weights.
 
-    A step's batch is divided into `micro_batches` equal parts with separate batch-norm statistics,
-    processed in sequence or by several ranks. `precision` is that of the forward pass. `sampling`
-    describes restrictions of the sub-networks; "" for none.
+    `data` names the images. A step's batch is divided into `micro_batches` equal parts with
+    separate batch-norm statistics, processed in sequence or by several ranks. `precision` is that
+    of the forward pass. `sampling` describes restrictions of the sub-networks; "" for none.
     """
 
     space: SearchSpace
@@ -99,7 +100,8 @@ class Checkpoint:
     `losses` (step, subnets) and `seconds` belong to the current epoch. `momenta` are those of the
     optimiser, by parameter; `teacher` is the state of the frozen full network, empty before it
     exists; `estimate` is the state of attentive sampling. `usage` is the device use of all runs.
-    `class_names` are those of the training data, empty where unknown.
+    `class_names` are those of the training data, empty where unknown. `init` says where the initial
+    weights are from; None for random ones.
     """
 
     recipe: Recipe
@@ -115,6 +117,7 @@ class Checkpoint:
     records: tuple[EpochRecord, ...] = ()
     usage: tuple[Usage, ...] = ()
     class_names: ClassNames = ()
+    init: InitRecord | None = None
 
     @property
     def space(self) -> SearchSpace:
@@ -142,6 +145,11 @@ class Checkpoint:
         """Whether all phases are completed."""
         return self.phase == len(self.schedule.phases)
 
+    def about(self) -> dict[str, Any]:
+        """Return a description of the training and its initial weights."""
+        init = None if self.init is None else self.init.to_json()
+        return {**self.recipe.about(), "init": init}
+
     def supernet(self) -> SuperNet:
         """Return the supernet with these weights, in evaluation mode."""
         network = SuperNet(self.space)
@@ -162,6 +170,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "records": [asdict(record) for record in checkpoint.records],
         "usage": [usage.to_json() for usage in checkpoint.usage],
         "class_names": list(checkpoint.class_names),
+        "init": None if checkpoint.init is None else checkpoint.init.to_json(),
     }
     save_tensors(
         path,
@@ -221,11 +230,16 @@ def _checkpoint(metadata: Mapping[str, Any], groups: dict[str, Tensors], where: 
         ),
         usage=tuple(Usage.from_json(usage) for usage in metadata["usage"]),
         class_names=read_class_names(metadata.get("class_names"), space.classes),
+        init=_init_record(metadata.get("init")),
         network=groups["network"],
         momenta=groups["momenta"],
         teacher=groups["teacher"],
         estimate=groups["estimate"],
     )
+
+
+def _init_record(value: Any) -> InitRecord | None:
+    return None if value is None else from_plain(InitRecord, value, "the initial weights' record")
 
 
 def _check_shapes(checkpoint: Checkpoint) -> None:

@@ -87,7 +87,7 @@ class Engine:
         for number, arch in enumerate(archs):
             for part in range(len(batches)):
                 with self._autocast():
-                    logits = self._logits(images[part], arch).float()
+                    logits = self._logits(images[part], arch, phase).float()
                 loss = loss_of(
                     logits,
                     labels[part],
@@ -105,11 +105,11 @@ class Engine:
         *means, correct = losses.tolist()
         return means, correct / (len(archs) * sum(map(len, labels)))
 
-    def _logits(self, images: Tensor, arch: ArchConfig) -> Tensor:
+    def _logits(self, images: Tensor, arch: ArchConfig, phase: Phase) -> Tensor:
         static = self._static.get(arch)
-        if static is not None:
+        if static is not None and not phase.head_only:
             return static(images)
-        logits: Tensor = self.network(images, arch)
+        logits: Tensor = self.network(images, arch, head_only=phase.head_only)
         return logits
 
     def _apply(self) -> None:

@@ -31,7 +31,9 @@ class Phase:
     cross-entropy with the teacher's soft labels, relative to that with the true labels; the teacher
     is the full network after the first phase (OFA). With `sampling` "sandwich" every step trains
     the largest network of the phase, which learns from the labels and teaches the others, the
-    smallest, and random ones (BigNAS).
+    smallest, and random ones (BigNAS). With `trainable` "head" only the classifier is trained: all
+    other tensors stay unchanged, running statistics of batch norms included, and frozen blocks
+    normalise by the statistics of the batch.
     """
 
     name: Text
@@ -42,6 +44,7 @@ class Phase:
     subnets: Whole = 1
     sampling: Literal["uniform", "sandwich"] = "uniform"
     distillation: NonNegative = 0.0
+    trainable: Literal["all", "head"] = "all"
     resolutions: Whole | None = None
     depths: Whole | None = None
     kernels: Whole | None = None
@@ -52,6 +55,11 @@ class Phase:
     def sandwich(self) -> bool:
         """Whether the first network of each step is the largest, and teaches the others."""
         return self.sampling == "sandwich"
+
+    @property
+    def head_only(self) -> bool:
+        """Whether only the classifier is trained."""
+        return self.trainable == "head"
 
     def lr_at(self, step: int, steps_per_epoch: int) -> float:
         """Return the learning rate of a step, counted from 0 in the phase."""

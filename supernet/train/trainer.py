@@ -14,6 +14,7 @@ from supernet.train.checkpointing import Checkpointer, EpochProgress
 from supernet.train.distill import Teacher
 from supernet.train.engine import Engine
 from supernet.train.epoch import EpochPlan
+from supernet.train.initial_weights import InitialWeights, check_resumed, check_start
 from supernet.train.log import EVERY_STEPS, TrainingLog
 from supernet.train.recalibrate import channels_last
 from supernet.train.run_options import RunOptions
@@ -23,17 +24,19 @@ from supernet.train.validation import NETWORK
 from supernet.weights.model import SuperNet
 
 
-def train(
+def train(  # noqa: PLR0913, PLR0917 - what is trained, on what, and from where
     recipe: Recipe,
     source: Source,
     out: Path,
     running: RunOptions | None = None,
     sampling: Sampling | None = None,
+    initial: InitialWeights | None = None,
 ) -> SuperNet:
     """Train a supernet on the images of `source`, with checkpoints in `out` and a log beside it.
 
-    On a CPU, equal recipes, images, threads and ranks give equal weights, also after a stop and a
-    resume. Raises `InputError` where recipe, data and ranks are incompatible, `out` is of another
+    A new training begins from the weights `initial`; None for random ones. On a CPU, equal recipes,
+    images, threads, ranks and initial weights give equal weights, also after a stop and a resume.
+    Raises `InputError` where recipe, data and ranks are incompatible, `out` is of another
     recipe, or the loss diverges; `InfeasibleError` where no network meets the limits;
     `InterruptedSweepError` after a requested stop, with everything saved.
     """
@@ -45,17 +48,25 @@ def train(
         checkpoint = load_checkpoint(out)
         checkpoint.recipe.check_same(recipe)
         check_same(checkpoint.class_names, source.class_names, source.name)
+        check_resumed(initial, checkpoint.init)
         checkpoint = replace(checkpoint, class_names=source.class_names or checkpoint.class_names)
     else:
-        state = SuperNet(recipe.space, recipe.seed).state_dict()
+        check_start(recipe.schedule, initial)
         checkpoint = Checkpoint(
-            recipe=recipe, phase=0, epoch=0, network=state, class_names=source.class_names
+            recipe=recipe,
+            phase=0,
+            epoch=0,
+            network=initial.network
+            if initial is not None
+            else SuperNet(recipe.space, recipe.seed).state_dict(),
+            class_names=source.class_names,
+            init=initial.record if initial is not None else None,
         )
         if running.ranks.first:
             # Also checks that `out` can be written, before hours of training.
             save_checkpoint(out, checkpoint)
     if running.ranks.first and not checkpoint.finished:
-        log.cut(checkpoint.place, recipe.about(), restart=not resume)
+        log.cut(checkpoint.place, checkpoint.about(), restart=not resume)
     checkpointer = Checkpointer(checkpoint, out, running)
     trainer = _Trainer(checkpointer, source, log, running, sampling)
     trainer.run()
@@ -133,14 +144,16 @@ class _Trainer:
         phase, network = phases[number], self.engine.network
         space = PhaseSpace(self.recipe.space, phase)
         if (checkpoint.epoch, checkpoint.step) == (0, 0):
-            if number > 0 and phase.widens(phases[number - 1]):
-                previous_space = PhaseSpace(self.recipe.space, phases[number - 1])
+            # Phases that train the head only do not change any width.
+            earlier = [each for each in phases[:number] if not each.head_only]
+            if earlier and not phase.head_only and phase.widens(earlier[-1]):
+                previous_space = PhaseSpace(self.recipe.space, earlier[-1])
                 network.sort_channels(previous_space.hidden_widths())
             if phase.distillation and not phase.sandwich and self.teacher is None:
                 self.teacher = Teacher.freeze(network.eval(), self.source)
         self.engine.restart(checkpoint.momenta)
         network.train()
-        for arch in space.only():
+        for arch in () if phase.head_only else space.only():
             self.engine.compile_for(arch)
         last = number == len(phases) - 1
         draws, estimate = self.sampling.within(space, phase, last=last), checkpoint.estimate

@@ -44,8 +44,16 @@ class SharedBlock(nn.Module):
         """Return the state dict of the smaller block `spec`, made of the shared tensors."""
         return slice_state(self.block, dict(self.transforms.items()), spec)
 
-    def forward(self, x: Tensor, spec: BlockSpec) -> Tensor:
-        """Run the smaller block `spec` with the shared weights, in this module's mode."""
+    def forward(self, x: Tensor, spec: BlockSpec, *, frozen: bool = False) -> Tensor:
+        """Run the smaller block `spec` with the shared weights, in this module's mode.
+
+        A `frozen` block has no gradients and does not update running statistics, also in training
+        mode, where it normalises by the statistics of the batch.
+        """
+        if frozen:
+            with torch.no_grad():
+                skeleton = _skeleton(spec, self.training, self.norm_eps, tracks=False)
+                return skeleton.run(self.state(spec), x)
         if _has_all_weights(spec, self.spec):
             output: Tensor = self.block(x)
             return output
@@ -109,10 +117,15 @@ class _Skeleton(NamedTuple):
 
 
 @lru_cache(maxsize=16384)
-def _skeleton(spec: BlockSpec, training: bool, norm_eps: float) -> _Skeleton:
+def _skeleton(spec: BlockSpec, training: bool, norm_eps: float, tracks: bool = True) -> _Skeleton:
+    """Build a skeleton; in training mode it updates running statistics if it `tracks` them."""
     with torch.device("meta"):
         block = build_block(spec, norm_eps=norm_eps)
     use_fast_depthwise(block)
+    for module in block.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            # Norms in evaluation mode use the running statistics in any case.
+            module.track_running_stats = tracks
     return _Skeleton(block.train(training), tuple(_members(block)))
 
 

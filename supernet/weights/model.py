@@ -41,11 +41,15 @@ class SuperNet(nn.Module):
         """Return the shared block of the unit `name`, as `SearchSpace.named_blocks` names it."""
         return cast(SharedBlock, self.units[_member(name)])
 
-    def forward(self, images: Tensor, arch: ArchConfig) -> Tensor:
-        """Return logits of the sub-network `arch`; `InputError` if it is not in the space."""
+    def forward(self, images: Tensor, arch: ArchConfig, *, head_only: bool = False) -> Tensor:
+        """Return logits of the sub-network `arch`; `InputError` if it is not in the space.
+
+        With `head_only` all blocks except the classifier are frozen (`SharedBlock.forward`).
+        """
         x = images
+        classifier = self.space.units[-1].name
         for name, spec in self.space.named_blocks(arch):
-            x = self.unit(name)(x, spec)
+            x = self.unit(name)(x, spec, frozen=head_only and name != classifier)
         return x
 
     def extract(self, arch: ArchConfig) -> nn.Sequential:

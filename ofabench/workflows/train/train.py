@@ -22,6 +22,7 @@ from supernet.space.space import SearchSpace
 from supernet.train import trainer
 from supernet.train.checkpoint import Recipe
 from supernet.train.distributed import Ranks, process_group
+from supernet.train.initial_weights import load_initial_weights
 from supernet.train.run_options import RunOptions
 from supernet.train.schedule import Schedule
 from supernet.train.validation import Validation
@@ -42,6 +43,7 @@ def train(
     r"""Train a supernet and write it to `out`, with a log next to it.
 
     The file is written after each epoch and every few minutes; `options.resume` continues from it.
+    `options.init` names another supernet, whose weights a new training starts from.
     Ctrl-C and SIGTERM save and stop. Started by torchrun, all processes train together, and the
     first one writes.
 
@@ -51,7 +53,7 @@ def train(
             items are (image, label); a pair of them for training and validation; or a `TorchData`,
             which also names them and their classes.
         out: the supernet's file (safetensors); it must not exist unless `options.resume`.
-        options: schedule, seed, device, and latency limits.
+        options: schedule, seed, device, initial weights, and latency limits.
         progress: is shown each step; None shows nothing.
 
     Returns:
@@ -106,8 +108,14 @@ def _train(  # noqa: PLR0913, PLR0917 - as `train`, and the ranks
         precision=options.precision,
         sampling=restricted,
     )
+    initial = None
+    if options.init is not None:
+        initial = load_initial_weights(options.init, space, options.seed)
     if ranks.first:
         _check_out(out, resume=options.resume)
+        if initial is not None and not options.resume:
+            for note in initial.notes(schedule, source.class_names, source.name):
+                _LOG.info(note)
     ranks.wait()  # else others could take the first rank's new checkpoint for an old one
     display = progress if progress is not None and ranks.first else NoProgress()
     with stop_requested() as stop, _stop_messages(out):
@@ -122,7 +130,7 @@ def _train(  # noqa: PLR0913, PLR0917 - as `train`, and the ranks
             # Within limits the largest sub-network is not trained: it has no curve.
             validation=None if restricted else Validation(lambda: parts.validation),
         )
-        trainer.train(recipe, source, out, running, sampling)
+        trainer.train(recipe, source, out, running, sampling, initial)
     log_broken(source.broken())
 
 

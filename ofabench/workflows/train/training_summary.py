@@ -41,7 +41,7 @@ class TrainingSummary:
         """Return recipe, phases, time and energy as JSON values."""
         checkpoint = self.checkpoint
         return {
-            **checkpoint.recipe.about(),
+            **checkpoint.about(),
             "finished": checkpoint.finished,
             "class_names": list(checkpoint.class_names) or None,
             "phases": [
@@ -67,6 +67,8 @@ class TrainingSummary:
             f"{phase.name:<15} {phase.epochs:>6}  {phase.loss:>16.3f}  {phase.images_per_s:.0f}"
             for phase in self.phases
         ]
+        if checkpoint.init is not None:
+            lines.append(checkpoint.init.line())
         if checkpoint.recipe.sampling:
             lines.append(f"sub-networks drawn for {checkpoint.recipe.sampling}")
         usage = checkpoint.usage

@@ -74,6 +74,7 @@ def test_shipped_schedules_end_with_every_network(name: str) -> None:
         ("depths = 1", "distillation = 1.0", "the first phase trains"),
         ("subnets = 2", 'subnets = 1\nsampling = "sandwich"', "the largest and the smallest"),
         ("subnets = 2", 'sampling = "best"', r"sampling is 'best'"),
+        ("subnets = 2", 'trainable = "tail"', r"trainable is 'tail'"),
         ("momentum = 0.9", "clip_norm = -1", "clip_norm is -1"),
         ('name = "short"', "", "name is missing"),
         ("[[phases]]", "[[phase]]", "phase is an unknown key; did you mean phases"),
@@ -83,6 +84,13 @@ def test_shipped_schedules_end_with_every_network(name: str) -> None:
 def test_a_wrong_schedule_is_refused_with_its_field(before: str, after: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         Schedule.from_toml(TEXT.replace(before, after))
+
+
+def test_a_phase_may_train_the_head_only() -> None:
+    first, second = Schedule.load("head-first").phases
+
+    assert (first.name, first.trainable, first.head_only) == ("head", "head", True)
+    assert (second.trainable, second.head_only) == ("all", False)
 
 
 def test_an_unknown_schedule_names_the_known_ones(tmp_path: Path) -> None:
