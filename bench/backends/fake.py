@@ -67,9 +67,9 @@ class FakeBackend:
     def options(self) -> tuple[tuple[str, str], ...]:
         return ()
 
-    def serialise(self, model: Model, batch: int = 1) -> bytes:
+    def serialise(self, model: Model, batch: int = 1, precision: str = "fp32") -> bytes:
         """Return the torch backend's file: blocks and weights."""
-        return TorchBackend().serialise(model, batch)
+        return TorchBackend().serialise(model, batch, precision)
 
     def load(self, model: Model, target: Target, *, seed: int = 0) -> FakeModel:
         check_precision(target)

@@ -1,12 +1,13 @@
 """onnxruntime's CPU provider: all graph optimisations, inputs and outputs bound beforehand."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 
+from bench.backends.boundary import FLOAT32, Boundary
 from bench.backends.inputs import (
     check_file_input,
     check_fixed,
@@ -17,7 +18,9 @@ from bench.backends.inputs import (
 )
 from bench.backends.onnx_file_model import OnnxFileModel
 from bench.backends.onnx_session import open_session, reason, refusals
+from bench.blocks.graph_form import PLAIN, GraphForm
 from bench.blocks.model import Model
+from bench.blocks.quantisation import UINT8_LOWEST, Quantisation
 from bench.blocks.weight_bytes import PRECISIONS
 from bench.errors import FileError, MissingRuntimeError
 from bench.models.model_file import ModelFile
@@ -35,12 +38,16 @@ class OnnxModel:
         from onnxruntime import OrtValue
 
         (model_input, model_output) = only_pair(session.get_inputs(), session.get_outputs())
-        check_file_input(model_input.shape, model_input.type == "tensor(float)", target)
+        properties = session.get_modelmeta().custom_metadata_map
+        takes, self._gives = (_boundary(end, properties) for end in (model_input, model_output))
+        check_file_input(model_input.shape, takes is not None, target)
         check_fixed(model_output.shape, "gives")
-        self._shape = tuple(model_input.shape)
-        self._input = OrtValue.ortvalue_from_shape_and_type(list(model_input.shape), np.float32)
-        self._input.update_inplace(random_images(self._shape, seed))
-        self._output = OrtValue.ortvalue_from_shape_and_type(list(model_output.shape), np.float32)
+        self._shape, self._takes = tuple(model_input.shape), takes or FLOAT32
+        self._input, self._output = (
+            OrtValue.ortvalue_from_shape_and_type(list(end.shape), (boundary or FLOAT32).dtype)
+            for end, boundary in ((model_input, takes), (model_output, self._gives))
+        )
+        self._input.update_inplace(self._takes.stored(random_images(self._shape, seed)))
         binding = session.io_binding()
         binding.bind_ortvalue_input(model_input.name, self._input)
         binding.bind_ortvalue_output(model_output.name, self._output)
@@ -48,34 +55,54 @@ class OnnxModel:
 
     def infer(self, images: Array) -> Array:
         previous = np.array(self._input.numpy())
-        self._input.update_inplace(check_images(images, self._shape))
+        self._input.update_inplace(self._takes.stored(check_images(images, self._shape)))
         self.run()
-        result = np.array(self._output.numpy())
+        result = (self._gives or FLOAT32).values(np.array(self._output.numpy()))
         self._input.update_inplace(previous)
         return result
 
 
+def _boundary(end: Any, properties: Mapping[str, str]) -> Boundary | None:
+    """Return what an input or output stores: float32, or uint8 as `onnx_graph` notes it in a file.
+
+    None for others.
+    """
+    if end.type == "tensor(float)":
+        return FLOAT32
+    scale, _, zero_point = properties.get(end.name, "").partition(" ")
+    if end.type != "tensor(uint8)" or not zero_point:
+        return None
+    return Boundary(np.uint8, Quantisation(float(scale), int(zero_point), UINT8_LOWEST))
+
+
 class OnnxBackend:
-    """ONNX graphs written by `onnx_graph`, run by onnxruntime's CPU provider."""
+    """ONNX graphs written by `onnx_graph`, run by onnxruntime's CPU provider.
+
+    Its option is a form of the graph; see `bench.blocks.graph_form`.
+    """
 
     name = "onnx"
     file_suffix = ".onnx"
+
+    def __init__(self, *, stem: str = PLAIN.stem) -> None:
+        self.form = GraphForm(stem=stem)
 
     def version(self) -> str:
         return _runtime_version()
 
     def options(self) -> tuple[tuple[str, str], ...]:
-        return ()
+        return self.form.options()
 
-    def serialise(self, model: Model, batch: int = 1) -> bytes:
+    def serialise(self, model: Model, batch: int = 1, precision: str = "fp32") -> bytes:
         self.version()
         from bench.backends.onnx_graph import onnx_bytes
 
-        return onnx_bytes(model, batch)
+        return onnx_bytes(model, batch, precision=precision, form=self.form)
 
     def load(self, model: Model, target: Target, *, seed: int = 0) -> OnnxModel:
-        check_precision(target)  # models made here are float32
-        return self.load_file(self.serialise(model, target.batch), target, seed=seed)
+        check_precision(target, ("fp32", "int8"))
+        content = self.serialise(model, target.batch, target.precision)
+        return self.load_file(content, target, seed=seed)
 
     def load_file(self, content: bytes, target: Target, *, seed: int = 0) -> OnnxModel:
         self.version()

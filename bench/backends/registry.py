@@ -1,12 +1,15 @@
 """Backends by name; importing this module imports no runtime."""
 
 from collections.abc import Callable
+from typing import Any
 
 from bench.errors import InputError, PluginError
 from bench.protocol.backend import Backend
 from bench.protocol.plugins import Plugins
+from bench.protocol.target import Target
 
 BACKENDS = ("torch", "onnx", "tflite", "fake")  # those that run on this machine's processor
+FORMS = {"onnx": ("stem",), "tflite": ("hswish", "depthwise7", "stem")}  # options of each
 PLUGINS: Plugins[Backend] = Plugins(
     "backend", "ofabench.backends", Backend, (*BACKENDS, "tensorrt")
 )
@@ -37,12 +40,31 @@ def register_backend(name: str, factory: Callable[..., Backend]) -> None:
     PLUGINS.register(name, factory)
 
 
-def get_backend(name: str, **options: bool) -> Backend:
+def backend_of(target: Target) -> Backend:
+    """Create the backend of a target, with the graph forms that are among its options.
+
+    Raises:
+        InputError: there is no such backend.
+        PluginError: a backend of another package does not work.
+
+    Example:
+        >>> target = Target(device="d", backend="tflite", backend_version="1")
+        >>> backend_of(target.with_options(hswish="decomposed")).options()
+        (('hswish', 'decomposed'),)
+    """
+    forms = FORMS.get(target.backend, ())
+    return get_backend(
+        target.backend, **{name: value for name, value in target.options if name in forms}
+    )
+
+
+def get_backend(name: str, **options: Any) -> Backend:
     """Create a backend by its name.
 
     Args:
         name: `torch`, `onnx`, `tflite`, `tensorrt`, `fake`, or a registered name.
-        options: the backend's options (torch: `compile`).
+        options: the backend's options: torch `compile`; onnx `stem`; tflite `hswish`,
+            `depthwise7` and `stem` (see `bench.blocks.graph_form`).
 
     Returns:
         The backend. Whether its runtime is installed is checked when `version` or a later method
@@ -64,7 +86,7 @@ def get_backend(name: str, **options: bool) -> Backend:
         raise InputError(f"backend {name} does not have the options {sorted(options)}") from error
 
 
-def _plugin(name: str, options: dict[str, bool]) -> Backend:
+def _plugin(name: str, options: dict[str, Any]) -> Backend:
     backend = PLUGINS.make(name, **options)
     if backend is None:
         others = "".join(f", {other}" for other in PLUGINS.names())
@@ -76,7 +98,7 @@ def _plugin(name: str, options: dict[str, bool]) -> Backend:
     return backend
 
 
-def _make(name: str, options: dict[str, bool]) -> Backend:
+def _make(name: str, options: dict[str, Any]) -> Backend:
     match name:
         case "torch":
             from bench.backends.torch_backend import TorchBackend

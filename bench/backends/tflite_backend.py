@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.backends.boundary import FLOAT32, Boundary
 from bench.backends.inputs import (
     check_file_input,
     check_images,
@@ -17,7 +18,9 @@ from bench.backends.inputs import (
 )
 from bench.backends.native_messages import without_lines
 from bench.backends.tflite_file_model import TfliteFileModel
+from bench.blocks.graph_form import PLAIN, GraphForm
 from bench.blocks.model import Model, random_model
+from bench.blocks.quantisation import INT8_LOWEST, Quantisation
 from bench.blocks.spec import BlockSpec
 from bench.blocks.weight_bytes import PRECISIONS
 from bench.errors import FileError, MissingRuntimeError, one_line
@@ -34,8 +37,9 @@ class TfliteModel:
     def __init__(self, interpreter: Any, target: Target, seed: int) -> None:
         details = interpreter.get_input_details(), interpreter.get_output_details()
         model_input, model_output = only_pair(*details)
+        self._takes, self._gives = _boundary(model_input), _boundary(model_output)
         shape = tuple(int(side) for side in model_input["shape"])
-        check_file_input(shape, model_input["dtype"] is np.float32, target)
+        check_file_input(shape, self._takes is not None, target)
         batch, height, width, channels = shape
         self._shape = (batch, channels, height, width)
         self._input, self._output = model_input["index"], model_output["index"]
@@ -47,37 +51,60 @@ class TfliteModel:
         previous = self._interpreter.get_tensor(self._input)
         self._set(check_images(images, self._shape))
         self.run()
-        result: Array = self._interpreter.get_tensor(self._output)
+        result = (self._gives or FLOAT32).values(self._interpreter.get_tensor(self._output))
         self._interpreter.set_tensor(self._input, previous)
         return np.ascontiguousarray(result.transpose(0, 3, 1, 2)) if result.ndim == 4 else result
 
     def _set(self, images: Array) -> None:
         nhwc = np.ascontiguousarray(images.transpose(0, 2, 3, 1))
-        self._interpreter.set_tensor(self._input, nhwc)
+        self._interpreter.set_tensor(self._input, (self._takes or FLOAT32).stored(nhwc))
+
+
+def _boundary(details: dict[str, Any]) -> Boundary | None:
+    """Return what an input or output stores: float32, or int8 with a scale; None for others."""
+    dtype = details["dtype"]
+    if dtype is np.float32:
+        return FLOAT32
+    scale, zero_point = details["quantization"]
+    if dtype is not np.int8 or not scale:
+        return None
+    return Boundary(np.int8, Quantisation(float(scale), int(zero_point), INT8_LOWEST))
 
 
 class TfliteBackend:
-    """TFLite files written by `tflite_graph`, run by an interpreter with XNNPACK."""
+    """TFLite files written by `tflite_graph`, run by an interpreter with XNNPACK.
+
+    Its options are the forms of the graph; see `bench.blocks.graph_form`.
+    """
 
     name = "tflite"
     file_suffix = ".tflite"
+
+    def __init__(
+        self,
+        *,
+        hswish: str = PLAIN.hswish,
+        depthwise7: str = PLAIN.depthwise7,
+        stem: str = PLAIN.stem,
+    ) -> None:
+        self.form = GraphForm(hswish=hswish, depthwise7=depthwise7, stem=stem)
 
     def version(self) -> str:
         """Return the runtime's name and version: "litert-2.3.0" or "tflite-runtime-2.14.0"."""
         return _runtime()[0]
 
     def options(self) -> tuple[tuple[str, str], ...]:
-        return ()
+        return self.form.options()
 
-    def serialise(self, model: Model, batch: int = 1) -> bytes:
+    def serialise(self, model: Model, batch: int = 1, precision: str = "fp32") -> bytes:
         self.version()
         from bench.backends.tflite_graph import tflite_bytes
 
-        return tflite_bytes(model, batch)
+        return tflite_bytes(model, batch, precision=precision, form=self.form)
 
     def load(self, model: Model, target: Target, *, seed: int = 0) -> TfliteModel:
-        check_precision(target)  # models made here are float32
-        return _load(self.serialise(model, target.batch), target, seed)
+        check_precision(target, ("fp32", "int8"))
+        return _load(self.serialise(model, target.batch, target.precision), target, seed)
 
     def load_file(self, content: bytes, target: Target, *, seed: int = 0) -> TfliteModel:
         self.version()

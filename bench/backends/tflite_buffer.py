@@ -16,10 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.backends.inputs import MOST_VALUES
+from bench.blocks.quantisation import Quantisation
 from bench.errors import FileError, MissingRuntimeError
 
 _FILE_IDENTIFIER = b"TFL3"
 _SCHEMA_VERSION = 3
+_KINDS = {"float32": "FLOAT32", "int32": "INT32", "int8": "INT8"}  # by numpy's names
 _DATA_ALIGNMENT = 16  # the schema's force_align of Buffer.data, which Python's API does not apply
 
 
@@ -99,10 +101,14 @@ def _check_index(index: int, length: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A tensor of the graph: its index in the subgraph's list, and its shape."""
+    """A tensor of the graph: its index in the subgraph's list, its shape, and how int8 is stored.
+
+    `quantisation` is None for float32 and int32.
+    """
 
     index: int
     shape: tuple[int, ...]
+    quantisation: Quantisation | None = None
 
 
 class Flatbuffer:
@@ -117,19 +123,29 @@ class Flatbuffer:
         self._operators: list[int] = []
         self._codes: dict[str, int] = {}
 
-    def tensor(self, shape: tuple[int, ...], name: str) -> Tensor:
-        """Add a float32 tensor that is computed, or is the input."""
-        return self._tensor(shape, name, "FLOAT32", 0)
+    def tensor(
+        self, shape: tuple[int, ...], name: str, quantisation: Quantisation | None = None
+    ) -> Tensor:
+        """Add a tensor that is computed, or is the input: float32, or int8 where quantised."""
+        table = 0 if quantisation is None else self._quantised(quantisation)
+        index = self._tensor(shape, name, "FLOAT32" if quantisation is None else "INT8", 0, table)
+        return Tensor(index, tuple(shape), quantisation)
 
-    def constant(self, value: NDArray[np.float32] | NDArray[np.int32], name: str) -> Tensor:
-        """Add a tensor with its data, float32 or int32."""
-        builder, kind = self._builder, "INT32" if value.dtype == np.int32 else "FLOAT32"
-        raw = np.ascontiguousarray(value, dtype="<i4" if kind == "INT32" else "<f4").tobytes()
-        builder.StartVector(1, len(raw), _DATA_ALIGNMENT)
-        builder.head -= len(raw)
-        builder.Bytes[builder.head : builder.head + len(raw)] = raw
-        self._buffers.append(self._table("Buffer", Data=builder.EndVector()))
-        return self._tensor(value.shape, name, kind, len(self._buffers) - 1)
+    def constant(
+        self, value: NDArray[Any], name: str, quantisation: Quantisation | None = None
+    ) -> Tensor:
+        """Add a tensor with its data: float32, int32 or, quantised, int8."""
+        table = 0 if quantisation is None else self._quantised(quantisation)
+        index = self._with_data(value, name, table)
+        return Tensor(index, value.shape, quantisation)
+
+    def channel_constant(
+        self, value: NDArray[Any], name: str, scales: NDArray[np.float32], axis: int
+    ) -> Tensor:
+        """Add integers, int8 or int32, with a scale for each entry of `axis`, zero points 0."""
+        points = np.zeros(len(scales), dtype=np.int64)
+        table = self._quantisation(scales, points, axis)
+        return Tensor(self._with_data(value, name, table), value.shape)
 
     def operator(
         self, op: str, inputs: list[Tensor], output: Tensor, options: str, **fields: int | bool
@@ -172,16 +188,45 @@ class Flatbuffer:
         builder.Finish(model, _FILE_IDENTIFIER)
         return bytes(builder.Output())
 
-    def _tensor(self, shape: tuple[int, ...], name: str, kind: str, buffer: int) -> Tensor:
+    def _with_data(self, value: NDArray[Any], name: str, quantisation: int) -> int:
+        builder = self._builder
+        raw = np.ascontiguousarray(value, dtype=value.dtype.newbyteorder("<")).tobytes()
+        builder.StartVector(1, len(raw), _DATA_ALIGNMENT)
+        builder.head -= len(raw)
+        builder.Bytes[builder.head : builder.head + len(raw)] = raw
+        self._buffers.append(self._table("Buffer", Data=builder.EndVector()))
+        kind = _KINDS[value.dtype.name]
+        return self._tensor(value.shape, name, kind, len(self._buffers) - 1, quantisation)
+
+    def _tensor(
+        self, shape: tuple[int, ...], name: str, kind: str, buffer: int, quantisation: int
+    ) -> int:
+        fields = {"Quantization": quantisation} if quantisation else {}
         table = self._table(
             "Tensor",
             Shape=self._int32s(shape),
             Type=getattr(self._schema.TensorType, kind),
             Buffer=buffer,
             Name=self._builder.CreateString(name),
+            **fields,
         )
         self._tensors.append(table)
-        return Tensor(len(self._tensors) - 1, tuple(shape))
+        return len(self._tensors) - 1
+
+    def _quantised(self, quantisation: Quantisation) -> int:
+        scales = np.array([quantisation.scale], dtype=np.float32)
+        points = np.array([quantisation.zero_point], dtype=np.int64)
+        return self._quantisation(scales, points, 0)
+
+    def _quantisation(
+        self, scales: NDArray[np.float32], points: NDArray[np.int64], axis: int
+    ) -> int:
+        return self._table(
+            "QuantizationParameters",
+            Scale=int(self._builder.CreateNumpyVector(scales)),
+            ZeroPoint=int(self._builder.CreateNumpyVector(points)),
+            QuantizedDimension=axis,
+        )
 
     def _code(self, op: str) -> int:
         code = getattr(self._schema.BuiltinOperator, op)

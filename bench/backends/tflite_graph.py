@@ -1,43 +1,78 @@
 """Conversion of a `Model` to a TFLite file, directly from its layers: a few ms a block.
 
-In the file, images are NHWC. TFLite's `SAME` padding is larger at the end where torch pads both
-sides equally; where the two differ, padding is a separate operator, which XNNPACK fuses with the
-next one.
+In the file, images are NHWC. An int8 file of a whole network takes and gives float32, as exported
+files do; one of blocks inside a network takes and gives int8, as there.
 """
 
-import numpy as np
-
-from bench.backends.tflite_buffer import Flatbuffer, Tensor, schema
+from bench.backends.tflite_buffer import Flatbuffer, Tensor
+from bench.backends.tflite_operators import Operators, scalar
+from bench.backends.tflite_values import FloatValues, Int8Values, quantised
+from bench.blocks.graph_form import PLAIN, GraphForm
 from bench.blocks.layers import Conv, Layer, Linear, Pool, SqueezeExcite, layers_of
 from bench.blocks.model import Array, Model, Weights
+from bench.blocks.quantisation import RANGES
 from bench.blocks.spec import BlockSpec
 from bench.errors import InputError
 
+# The columns of a split 7x7 kernel, each set with the distance between its columns: `SAME` padding
+# centres every part, so that the parts see what the whole kernel sees.
+SPLIT_COLUMNS = (((0, 3, 6), 3), ((1, 5), 4), ((2, 4), 2))
 
-def tflite_bytes(model: Model, batch: int = 1) -> bytes:
+
+def tflite_bytes(
+    model: Model, batch: int = 1, *, precision: str = "fp32", form: GraphForm = PLAIN
+) -> bytes:
     """Return a TFLite file's content: input and feature maps are (batch, size, size, channels)."""
     weight_bytes = sum(array.nbytes for weights in model.weights for array in weights.values())
+    file = Flatbuffer(weight_bytes + (1 << 14))
     channels, height, width = model.input_shape
-    writer = _Writer(Flatbuffer(weight_bytes + (1 << 14)))
-    graph_input = writer.file.tensor((batch, height, width, channels), "input")
+    shape = (batch, height, width, channels)
+    int8 = precision == "int8"
+    is_image = not int8 or model.blocks[0].kind == "stem"
+    graph_input = file.tensor(shape, "input", None if is_image else quantised(RANGES["none"]))
+    writer = _Writer(file, form)
     value = graph_input
     for place, (spec, weights) in enumerate(zip(model.blocks, model.weights, strict=True)):
+        if int8 and not (spec.kind == "stem" and form.stem == "float"):
+            value = writer.quantised(value)
         value = writer.block(spec, weights, f"b{place}", value)
-    return writer.file.finish(graph_input, value)
+    if value.quantisation is not None and model.blocks[-1].kind == "classifier":
+        value = writer.dequantised(value)
+    elif int8:
+        value = writer.quantised(value)
+    return file.finish(graph_input, value)
 
 
-class _Writer:
-    """Adds blocks and layers to a `Flatbuffer`."""
+class _Writer(Operators):
+    """Adds blocks and layers to a file, in the precision of their input."""
 
-    def __init__(self, file: Flatbuffer) -> None:
-        self.file = file
-        self._operators = 0
+    def __init__(self, file: Flatbuffer, form: GraphForm) -> None:
+        super().__init__(file)
+        self._form = form
+        self._is_non_negative = False  # the block's input, after a ReLU
+
+    def quantised(self, value: Tensor) -> Tensor:
+        """Convert to int8, unless it is that already; layers that follow are int8."""
+        self.values = Int8Values(self.file)
+        if value.quantisation is not None:
+            return value
+        output = self.values.computed(value.shape, f"quantize{self.count}", "none")
+        return self.append("QUANTIZE", [value], output, "QuantizeOptions")
+
+    def dequantised(self, value: Tensor) -> Tensor:
+        """Convert to float32."""
+        self.values = FloatValues(self.file)
+        output = self.values.computed(value.shape, f"dequantize{self.count}", "none")
+        return self.append("DEQUANTIZE", [value], output, "DequantizeOptions")
 
     def block(self, spec: BlockSpec, weights: Weights, prefix: str, block_input: Tensor) -> Tensor:
         layers = layers_of(spec)
         value = block_input
         for layer in layers.main:
             value = self._layer(layer, weights, prefix, value)
+        last = layers.main[-1]
+        act = layers.act if layers.shortcut is not None else getattr(last, "act", "none")
+        self._is_non_negative = act in ("relu", "relu6")
         if layers.shortcut is None:
             return value
         shortcut = block_input
@@ -52,43 +87,69 @@ class _Writer:
             case SqueezeExcite():
                 return self._squeeze_excite(layer, weights, prefix, value)
             case Pool():
-                return self._pool(layer, value)
+                if layer.how == "global":
+                    return self.mean(value)
+                return self.pool(layer, value, is_non_negative=self._is_non_negative)
             case Linear():
                 shape = (value.shape[0], layer.out_channels)
-                terms = [
-                    self.file.constant(weights[f"{layer.name}.{part}"], f"{prefix}.{part}")
-                    for part in ("weight", "bias")
-                ]
-                return self._op("FULLY_CONNECTED", [value, *terms], shape, "FullyConnectedOptions")
+                weight, bias = (weights[f"{layer.name}.{part}"] for part in ("weight", "bias"))
+                terms = self.values.weights(weight, bias, 0, prefix, value)
+                return self.op("FULLY_CONNECTED", [value, *terms], shape, "FullyConnectedOptions")
 
     def _conv(self, conv: Conv, weights: Weights, prefix: str, value: Tensor) -> Tensor:
-        weight, bias = weights[f"{conv.name}.weight"], weights[f"{conv.name}.bias"]
         depthwise = 1 < conv.groups == conv.in_channels == conv.out_channels
         if conv.groups > 1 and not depthwise:
             raise InputError(f"a TFLite file has no convolution of {conv.groups} groups")
-        transposed: Array = (
-            weight.transpose(1, 2, 3, 0) if depthwise else weight.transpose(0, 2, 3, 1)
-        )
-        value, padding = self._padded(value, conv.kernel, conv.stride, conv.out_size, 0.0)
-        fields = {
-            "Padding": padding,
-            "StrideW": conv.stride,
-            "StrideH": conv.stride,
-            "DilationWFactor": 1,
-            "DilationHFactor": 1,
-        }
-        op, options = "CONV_2D", "Conv2DOptions"
-        if depthwise:
-            op, options = "DEPTHWISE_CONV_2D", "DepthwiseConv2DOptions"
-            fields["DepthMultiplier"] = 1
+        weight, bias = weights[f"{conv.name}.weight"], weights[f"{conv.name}.bias"]
         name = f"{prefix}.{conv.name}"
-        inputs = [
-            value,
-            self.file.constant(transposed, f"{name}.weight"),
-            self.file.constant(bias, f"{name}.bias"),
-        ]
+        if not depthwise:
+            return self._plain_conv(conv, weight.transpose(0, 2, 3, 1), bias, name, value)
+        kernel: Array = weight.transpose(1, 2, 3, 0)
+        if self._form.depthwise7 == "split" and (conv.kernel, conv.stride) == (7, 1):
+            return self._split_depthwise(conv, kernel, bias, name, value)
+        value, padding = self.padded(value, conv.kernel, conv.stride, conv.out_size, 0.0)
+        inputs = [value, *self.values.weights(kernel, bias, 3, name, value)]
         shape = (value.shape[0], conv.out_size, conv.out_size, conv.out_channels)
-        return self._activated(op, inputs, shape, options, conv.act, **fields)
+        fields = depthwise_fields(padding, conv.stride)
+        return self._activated(
+            "DEPTHWISE_CONV_2D", inputs, shape, "DepthwiseConv2DOptions", conv.act, **fields
+        )
+
+    def _plain_conv(
+        self, conv: Conv, kernel: Array, bias: Array, name: str, value: Tensor
+    ) -> Tensor:
+        value, padding = self.padded(value, conv.kernel, conv.stride, conv.out_size, 0.0)
+        inputs = [value, *self.values.weights(kernel, bias, 0, name, value)]
+        shape = (value.shape[0], conv.out_size, conv.out_size, conv.out_channels)
+        fields = conv_fields(padding, conv.stride)
+        return self._activated("CONV_2D", inputs, shape, "Conv2DOptions", conv.act, **fields)
+
+    def _split_depthwise(
+        self, conv: Conv, kernel: Array, bias: Array, name: str, value: Tensor
+    ) -> Tensor:
+        """Add a 7x7 depthwise convolution of stride 1 as a sum of narrower ones."""
+        total: Tensor | None = None
+        for columns, dilation in SPLIT_COLUMNS:
+            act = conv.act if columns == SPLIT_COLUMNS[-1][0] else "none"
+            part_bias = bias if total is None else bias * 0
+            part_name = f"{name}.columns{columns[0]}"
+            inputs = [
+                value,
+                *self.values.weights(kernel[:, :, columns, :], part_bias, 3, part_name, value),
+            ]
+            part = self.op(
+                "DEPTHWISE_CONV_2D",
+                inputs,
+                value.shape,
+                "DepthwiseConv2DOptions",
+                **depthwise_fields(self.same, 1, dilation),
+            )
+            if total is None:
+                total = part
+            else:
+                total = self._activated("ADD", [total, part], part.shape, "AddOptions", act)
+        assert total is not None
+        return total
 
     def _squeeze_excite(
         self, layer: SqueezeExcite, weights: Weights, prefix: str, value: Tensor
@@ -110,60 +171,13 @@ class _Writer:
         )
         # TFLite has no hard sigmoid operator: relu6(x + 3) / 6, with the 3 added to the bias.
         bias = f"{expand.name}.bias"
-        shifted = {**weights, bias: weights[bias] + np.float32(3)}
-        gate = self._mean(value)
+        shifted = {**weights, bias: weights[bias] + 3}
+        gate = self.mean(value)
         for conv in (reduce, expand):
             gate = self._conv(conv, shifted, prefix, gate)
-        sixth = self.file.constant(_scalar(1 / 6), f"{prefix}.sixth")
-        gate = self._op("MUL", [gate, sixth], gate.shape, "MulOptions")
-        return self._op("MUL", [value, gate], value.shape, "MulOptions")
-
-    def _pool(self, pool: Pool, value: Tensor) -> Tensor:
-        if pool.how == "global":
-            return self._mean(value)
-        if pool.how == "max":
-            op, window = "MAX_POOL_2D", 3
-            lowest = float(np.finfo(np.float32).min)
-            value, padding = self._padded(value, window, pool.stride, pool.out_size, lowest)
-        else:
-            # SAME is correct here: the window reaches over the end, and only existing values count.
-            op, window, padding = "AVERAGE_POOL_2D", 2, schema().Padding.SAME
-        shape = (value.shape[0], pool.out_size, pool.out_size, pool.channels)
-        return self._op(
-            op,
-            [value],
-            shape,
-            "Pool2DOptions",
-            Padding=padding,
-            StrideW=pool.stride,
-            StrideH=pool.stride,
-            FilterWidth=window,
-            FilterHeight=window,
-        )
-
-    def _mean(self, value: Tensor) -> Tensor:
-        axes = self.file.constant(np.array([1, 2], dtype=np.int32), f"axes{self._operators}")
-        shape = (value.shape[0], 1, 1, value.shape[3])
-        return self._op("MEAN", [value, axes], shape, "ReducerOptions", KeepDims=True)
-
-    def _padded(
-        self, value: Tensor, kernel: int, stride: int, out_size: int, fill: float
-    ) -> tuple[Tensor, int]:
-        """Pad by `kernel // 2` as torch does: by `SAME` if that is equal, else by an operator."""
-        batch, size, _, channels = value.shape
-        before = kernel // 2
-        total = max((out_size - 1) * stride + kernel - size, 0)
-        if total // 2 == before:
-            return value, schema().Padding.SAME
-        after = max(total - before, 0)
-        pads = np.array([[0, 0], [before, after], [before, after], [0, 0]], dtype=np.int32)
-        inputs = [value, self.file.constant(pads, f"pads{self._operators}")]
-        side = before + size + after
-        shape = (batch, side, side, channels)
-        if fill == 0:
-            return self._op("PAD", inputs, shape, "PadOptions"), schema().Padding.VALID
-        inputs.append(self.file.constant(_scalar(fill), f"fill{self._operators}"))
-        return self._op("PADV2", inputs, shape, "PadV2Options"), schema().Padding.VALID
+        sixth = self.values.constant(scalar(1 / 6), f"{prefix}.sixth")
+        gate = self.op("MUL", [gate, sixth], gate.shape, "MulOptions", act="hsigmoid")
+        return self.op("MUL", [value, gate], value.shape, "MulOptions")
 
     def _activated(
         self,
@@ -174,26 +188,31 @@ class _Writer:
         act: str,
         **fields: int | bool,
     ) -> Tensor:
-        kinds = schema().ActivationFunctionType
-        fused = {"relu": kinds.RELU, "relu6": kinds.RELU6}.get(act, kinds.NONE)
-        value = self._op(op, inputs, shape, options, FusedActivationFunction=fused, **fields)
+        """Add an operator with its activation: fused, or after it for h-swish."""
         if act != "hswish":
-            return value
-        return self._op("HARD_SWISH", [value], shape, "HardSwishOptions")
-
-    def _op(
-        self,
-        op: str,
-        inputs: list[Tensor],
-        shape: tuple[int, ...],
-        options: str,
-        **fields: int | bool,
-    ) -> Tensor:
-        output = self.file.tensor(shape, f"{op.lower()}{self._operators}")
-        self._operators += 1
-        self.file.operator(op, inputs, output, options, **fields)
-        return output
+            return self.op(op, inputs, shape, options, act=act, fused=True, **fields)
+        value = self.op(op, inputs, shape, options, fused=True, **fields)
+        if self._form.hswish == "operator":
+            return self.op("HARD_SWISH", [value], shape, "HardSwishOptions", act=act)
+        three = self.values.constant(scalar(3.0), f"three{self.count}")
+        gate = self.op("ADD", [value, three], shape, "AddOptions", act="relu6", fused=True)
+        product = self.op("MUL", [value, gate], shape, "MulOptions", act="product")
+        sixth = self.values.constant(scalar(1 / 6), f"sixth{self.count}")
+        return self.op("MUL", [product, sixth], shape, "MulOptions", act=act)
 
 
-def _scalar(value: float) -> Array:
-    return np.full(1, value, dtype=np.float32)
+def conv_fields(padding: int, stride: int) -> dict[str, int | bool]:
+    """Return the options of a convolution without dilation."""
+    return {
+        "Padding": padding,
+        "StrideW": stride,
+        "StrideH": stride,
+        "DilationWFactor": 1,
+        "DilationHFactor": 1,
+    }
+
+
+def depthwise_fields(padding: int, stride: int, columns_apart: int = 1) -> dict[str, int | bool]:
+    """Return the options of a depthwise convolution whose columns are dilated."""
+    fields = conv_fields(padding, stride)
+    return {**fields, "DilationWFactor": columns_apart, "DepthMultiplier": 1}

@@ -73,7 +73,7 @@ class TorchBackend:
     def options(self) -> tuple[tuple[str, str], ...]:
         return (("mode", "compile" if self._compile else "eager"),)
 
-    def serialise(self, model: Model, batch: int = 1) -> bytes:
+    def serialise(self, model: Model, batch: int = 1, precision: str = "fp32") -> bytes:
         """Return keys and folded weights, readable with `torch.load(weights_only=True)`."""
         self.version()
         import torch

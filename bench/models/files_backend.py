@@ -40,8 +40,6 @@ class ModelFilesBackend:
     Reference workloads, which have no file, are created by the wrapped backend.
     """
 
-    gives_file = True  # of any precision, also one that a device cannot create itself
-
     def __init__(self, inner: Backend, files: Mapping[str, ModelFile]) -> None:
         self.name = inner.name
         self.file_suffix = inner.file_suffix
@@ -54,11 +52,11 @@ class ModelFilesBackend:
     def options(self) -> tuple[tuple[str, str], ...]:
         return self._inner.options()
 
-    def serialise(self, model: Model, batch: int = 1) -> bytes:
+    def serialise(self, model: Model, batch: int = 1, precision: str = "fp32") -> bytes:
         """Return the content of the model's file, or a file of a reference workload."""
         if model.file:
             return self._file(model).content()
-        return self._inner.serialise(model, batch)
+        return self._inner.serialise(model, batch, precision)
 
     def load(self, model: Model, target: Target, *, seed: int = 0) -> LoadedModel:
         if not model.file:

@@ -37,8 +37,11 @@ class Backend(Protocol):
         """Return the backend's settings that change what a figure means, for `Target.options`."""
         ...
 
-    def serialise(self, model: Model, batch: int = 1) -> bytes:
-        """Return the model as a file in the runtime's format."""
+    def serialise(self, model: Model, batch: int = 1, precision: str = "fp32") -> bytes:
+        """Return the model as a file in the runtime's format.
+
+        In int8, blocks get plausible scales, which is enough to time them.
+        """
         ...
 
     def load(self, model: Model, target: Target, *, seed: int = 0) -> LoadedModel:

@@ -41,6 +41,14 @@ class Target:
         return "/".join(parts + [f"{name}={value}" for name, value in self.options])
 
     @property
+    def file_precision(self) -> str:
+        """Return the precision of model files for this target: int8 or fp32.
+
+        Lower floating-point precisions are how a device computes a float32 file.
+        """
+        return "int8" if self.precision == "int8" else "fp32"
+
+    @property
     def column(self) -> str:
         """Return the name of this target's column in a networks table: [a-z0-9_], ends in `_ms`."""
         text = f"{self.device}_{self.backend}_{self.precision}_t{self.threads}_b{self.batch}"

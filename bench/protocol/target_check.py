@@ -1,5 +1,6 @@
 """Checks that a device and a backend match a target."""
 
+from bench.blocks.graph_form import CHOICES
 from bench.errors import TargetMismatchError
 from bench.protocol.backend import Backend
 from bench.protocol.device import Device
@@ -15,13 +16,14 @@ def check_same_target(
     """
     expected = dict(target.options)
     options = (*backend.options(), *device.options())
+    plain = [(name, None) for name in CHOICES if name in expected and name not in dict(options)]
     differences = [
         f"{field} is {now}, {whose} {before}"
         for field, now, before in (
             ("the device", device.slug(), target.device),
             ("the backend", backend.name, target.backend),
             ("its version", device.runtime_version(backend), target.backend_version),
-            *((f"option {name}", now, expected.get(name)) for name, now in options),
+            *((f"option {name}", now, expected.get(name)) for name, now in (*options, *plain)),
         )
         if now != before
     ]

@@ -13,7 +13,7 @@ from bench.timing.references import with_references
 # Blocks of the first group that all others repeat, to link groups by more than references.
 ANCHORS = 8
 USUAL = ModelCosts()
-BYTES = {"fp16": 2, "bf16": 2}  # bytes of a number; 4 in all other precisions
+BYTES = {"fp16": 2, "bf16": 2, "int8": 1}  # bytes of a number; 4 in all other precisions
 # Runtimes repack weights and keep both copies; each session has its own arena and graph.
 WEIGHT_COPIES, MODEL_BYTES = 2.5, 1_500_000
 

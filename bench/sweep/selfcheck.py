@@ -27,7 +27,7 @@ from bench.sweep.store import SweepStore
 from bench.timing.plan import SweepPlan
 
 OUTPUTS = 5  # blocks whose outputs are compared with this machine's
-TOLERANCE = {"fp32": 1e-4, "fp16": 2e-2}  # relative to the largest output
+TOLERANCE = {"fp32": 1e-4, "fp16": 2e-2, "int8": 0.25}  # relative to the largest output
 QUIET: Progress = NoProgress()
 
 
@@ -130,7 +130,8 @@ def output_difference(device: Device, backend: Backend, target: Target, block: B
     model = random_model((block,), seed=1)
     images = random_images((target.batch, *model.input_shape), seed=2)
     expected = TorchBackend().load(model, _here(target)).infer(images)
-    outputs = device.infer(backend.serialise(model, target.batch), images, backend, target)
+    content = backend.serialise(model, target.batch, target.file_precision)
+    outputs = device.infer(content, images, backend, target)
     if outputs.shape != expected.shape:
         raise DeviceError(
             f"the device gave outputs of shape {outputs.shape} for {block.key}, expected "

@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.blocks.graph_form import GraphForm
 from bench.errors import InputError
 from bench.options import SECONDS, Options, nested, option
 from ofabench.options import shared
 from ofabench.options.device import DeviceOptions
 from ofabench.options.sessions import check_every
 
+PLAIN_FORMS, AUTO_FORMS = "plain", "auto"
 REPLICATES, ROUNDS, BURST = 6, 30, 3
 # Within a budget: more blocks, each measured less often, since a regression averages many.
 BUDGET_REPLICATES, BUDGET_ROUNDS = 3, 10
@@ -24,8 +26,15 @@ class SweepOptions(Options):
 
     precision: str = option(
         "fp32",
-        choices=("fp32", "fp16", "bf16"),
-        help="precision of weights and activations ({default})",
+        choices=("fp32", "fp16", "bf16", "int8"),
+        help="precision of weights and activations ({default}); int8 for onnx and tflite",
+    )
+    forms: str = option(
+        "plain",
+        metavar="auto|NAME=VALUE,...",
+        help="how graphs are written where there are equivalent ways ({default}): auto times both "
+        "on a few blocks of the device and keeps the faster; or hswish=decomposed, "
+        "depthwise7=split (tflite), stem=float (int8), separated by commas",
     )
     threads: int = option(1, minimum=1, metavar="N", help="threads of the runtime ({default})")
     cores: str | None = option(
@@ -130,6 +139,8 @@ class SweepOptions(Options):
     def check(self) -> None:
         """Check that options fit together, and the pause between sessions."""
         check_every(self.every_s)
+        if self.forms not in (PLAIN_FORMS, AUTO_FORMS):
+            GraphForm.parse(self.forms)
         if self.every_s is not None and self.sessions == 1:
             raise InputError("--every is the pause between --sessions: give both, or neither")
         if self.sessions > self.replicates_or_default:

@@ -39,11 +39,9 @@ def comparable(precision: str, target: Target) -> bool:
 class FileBackend:
     """Backend that loads a given file wherever its network is requested.
 
-    The file may have any precision. Other workloads (references, blocks) are made by the backend in
-    float32, so that only the file has the target's precision.
+    The file may have any precision. Other workloads (references, blocks, anchors) are made by the
+    backend, as in a sweep of the target.
     """
-
-    gives_file = True  # of any precision: devices need not support making it
 
     def __init__(self, inner: Backend, blocks: Sequence[BlockSpec], content: bytes) -> None:
         self.name = inner.name
@@ -58,16 +56,16 @@ class FileBackend:
     def options(self) -> tuple[tuple[str, str], ...]:
         return self._inner.options()
 
-    def serialise(self, model: Model, batch: int = 1) -> bytes:
+    def serialise(self, model: Model, batch: int = 1, precision: str = "fp32") -> bytes:
         """Return the file where its network is requested: some devices only accept files."""
         if model.blocks == self._blocks:
             return self._content
-        return self._inner.serialise(model, batch)
+        return self._inner.serialise(model, batch, precision)
 
     def load(self, model: Model, target: Target, *, seed: int = 0) -> LoadedModel:
         if model.blocks == self._blocks:
             return self.load_file(self._content, target, seed=seed)
-        return self._inner.load(model, replace(target, precision="fp32"), seed=seed)
+        return self._inner.load(model, replace(target, precision=target.file_precision), seed=seed)
 
     def load_file(self, content: bytes, target: Target, *, seed: int = 0) -> LoadedModel:
         return self._inner.load_file(content, target, seed=seed)

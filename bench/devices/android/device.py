@@ -20,9 +20,7 @@ from bench.protocol.device import Facts, ModelCosts, ReplicatePlan, RoundResult,
 from bench.protocol.target import Target
 
 DEFAULTS = PhoneOptions()
-PRECISIONS = ("fp32", "fp16")
-FILE_PRECISIONS = (*PRECISIONS, "int8")  # of exported files: none is created for a sweep
-
+PRECISIONS = ("fp32", "fp16", "int8")
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +95,7 @@ class AdbDevice:
     def infer(self, content: bytes, images: Array, backend: Backend, target: Target) -> Array:
         """Compute through the runner on the phone."""
         check_backend(backend)
-        check_precision(target, FILE_PRECISIONS)
+        check_precision(target)
         return self.phone.ask(
             lambda connection: infer_on(self.phone, connection, content, images, target)
         )
@@ -107,8 +105,7 @@ class AdbDevice:
     ) -> Generator[RoundResult]:
         """Measure one replicate by the runner on the phone, monitored for throttling."""
         check_backend(backend)
-        is_file = bool(getattr(backend, "gives_file", False))  # see verify.FileBackend
-        check_precision(target, FILE_PRECISIONS if is_file else PRECISIONS)
+        check_precision(target)
         yield from self._loads.run(work, backend, target, plan)
 
     def close(self) -> None:
@@ -140,9 +137,9 @@ def check_backend(backend: Backend) -> None:
         raise InputError(f"phones run the backend tflite, got {backend.name}: --backend tflite")
 
 
-def check_precision(target: Target, known: tuple[str, ...] = PRECISIONS) -> None:
+def check_precision(target: Target) -> None:
     """Raise `InputError` for a precision that the runner does not support."""
-    if target.precision not in known:
+    if target.precision not in PRECISIONS:
         raise InputError(
-            f"phones compute in {' or '.join(known)}, got precision {target.precision!r}"
+            f"phones compute in {' or '.join(PRECISIONS)}, got precision {target.precision!r}"
         )

@@ -152,7 +152,9 @@ class CudaDevice:
         """Do nothing: nothing of the GPU was changed."""
 
     def _item(self, workload: Workload, backend: Backend, target: Target, seed: int) -> TimedModel:
-        content = backend.serialise(workload_model(workload, seed), target.batch)
+        content = backend.serialise(
+            workload_model(workload, seed), target.batch, target.file_precision
+        )
         load = self._loader(backend.name)
         model = load(self._driver, content, target, self._options, seed)
         recorded = model.recordable and self._options.launch != "eager"

@@ -162,11 +162,11 @@ def _measure(  # noqa: PLR0913 - a session's file, device, and how it is taken
     path: Path, device: Device, progress: Progress, *, force: bool, wait: bool, clock: Clock
 ) -> None:
     """Measure a session and write it to the file, while holding the device's lock."""
-    from bench.backends.registry import get_backend
+    from bench.backends.registry import backend_of
 
     with SweepStore.open(path) as store:
         target, plan = store.target, store.plan
-        backend = get_backend(target.backend)
+        backend = backend_of(target)
         _check_target(store, device)
     with measuring_alone(device, wait=wait, progress=progress):
         if not force:
@@ -188,11 +188,11 @@ def _check(path: Path, device: Device) -> None:
 
 def _check_target(store: SweepStore, device: Device) -> None:
     """Raise `TargetMismatchError` if the device is not the sweep's target."""
-    from bench.backends.registry import get_backend
+    from bench.backends.registry import backend_of
 
     check_same_target(
         device,
-        get_backend(store.target.backend),
+        backend_of(store.target),
         store.target,
         whose="the sweep's",
         remedy=f"a drift log has one target; give the --device of {store.path}, or make a new "

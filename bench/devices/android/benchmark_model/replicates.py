@@ -71,9 +71,9 @@ class BenchmarkReplicates:
         def place() -> list[str]:
             program = frozenset({PROGRAM})
             push_missing(connection, FOLDER, {PROGRAM: self._binary}, executable=program)
-            return phone.shelf.place(connection, work, backend, target.batch)[0]
+            return phone.shelf.place(connection, work, backend, target)[0]
 
-        paths = with_room(phone, connection, work, backend, target.batch, place)
+        paths = with_room(phone, connection, work, backend, target, place)
         heat = self._heat_for(target.cores, connection)
         rng = np.random.default_rng(plan.seed)
         compute, _ = reference_places(list(work))

@@ -17,6 +17,7 @@ from bench.errors import DeviceError
 from bench.integers import parse_integer
 from bench.protocol.backend import Backend
 from bench.protocol.device import Workload
+from bench.protocol.target import Target
 from bench.protocol.workload_model import workload_model
 
 MODELS = f"{WORK}/models"
@@ -32,7 +33,7 @@ class ModelCache:
     Call `forget` when the connection was lost: the phone's files are then listed again.
     """
 
-    _names: dict[tuple[str, int], str] = field(default_factory=dict)
+    _names: dict[tuple[str, int, str], str] = field(default_factory=dict)
     _made_by: Backend | None = None
     _present: set[str] | None = None
 
@@ -44,7 +45,7 @@ class ModelCache:
         connection: Connection,
         work: Sequence[Workload],
         backend: Backend,
-        batch: int,
+        target: Target,
     ) -> tuple[list[str], int]:
         """Send missing model files; return each workload's path for the job, and the bytes sent."""
         if self._made_by is not backend:  # another backend creates other files of the same blocks
@@ -52,35 +53,37 @@ class ModelCache:
         if self._present is None:
             self._present = set(listed(connection))
         sent_bytes = 0
-        for files in _batches(self._missing(work, backend, batch)):
+        for files in _batches(self._missing(work, backend, target)):
             sent_bytes += push_missing(connection, MODELS, files)
             self._present.update(files)
-        return [f"models/{self._names[_key(workload, batch)]}" for workload in work], sent_bytes
+        return [f"models/{self._names[_key(workload, target)]}" for workload in work], sent_bytes
 
     def clear(
-        self, connection: Connection, work: Sequence[Workload], batch: int, most_bytes: int
+        self, connection: Connection, work: Sequence[Workload], target: Target, most_bytes: int
     ) -> None:
         """Remove files that the replicate does not need, if they exceed `most_bytes`."""
-        needed = {self._names.get(_key(workload, batch)) for workload in work}
+        needed = {self._names.get(_key(workload, target)) for workload in work}
         present = listed(connection)
         unneeded = {name: size for name, size in present.items() if name not in needed}
         if sum(unneeded.values()) > most_bytes:
             remove(connection, unneeded)
             self._present = set(present) - set(unneeded)
 
-    def missing_bytes(self, work: Sequence[Workload], backend: Backend, batch: int) -> int:
+    def missing_bytes(self, work: Sequence[Workload], backend: Backend, target: Target) -> int:
         """Return the size of the files that the replicate needs and the phone lacks."""
-        return sum(len(content) for _, content in self._missing(work, backend, batch))
+        return sum(len(content) for _, content in self._missing(work, backend, target))
 
     def _missing(
-        self, work: Iterable[Workload], backend: Backend, batch: int
+        self, work: Iterable[Workload], backend: Backend, target: Target
     ) -> Iterator[tuple[str, bytes]]:
         """Yield names and contents of files that are not on the phone, each once."""
-        workloads = {_key(workload, batch): workload for workload in work}
+        workloads = {_key(workload, target): workload for workload in work}
         for key, workload in workloads.items():
             if self._names.get(key) in (self._present or ()):
                 continue
-            content = backend.serialise(workload_model(workload, WEIGHT_SEED), batch)
+            content = backend.serialise(
+                workload_model(workload, WEIGHT_SEED), target.batch, target.file_precision
+            )
             name = file_name(content, backend.file_suffix)
             self._names[key] = name
             if name not in (self._present or ()):
@@ -127,8 +130,9 @@ def free_bytes(connection: Connection) -> int | None:
     return numbers[2] * 1024 if len(numbers) == 3 else None
 
 
-def _key(workload: Workload, batch: int) -> tuple[str, int]:
-    return workload.file or "|".join(block.key for block in workload.blocks), batch
+def _key(workload: Workload, target: Target) -> tuple[str, int, str]:
+    blocks = workload.file or "|".join(block.key for block in workload.blocks)
+    return blocks, target.batch, target.file_precision
 
 
 def _batches(files: Iterator[tuple[str, bytes]]) -> Iterator[Mapping[str, bytes]]:

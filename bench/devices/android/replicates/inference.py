@@ -1,9 +1,15 @@
 """Outputs of a model file computed on the phone, to compare with this machine's."""
 
-import numpy as np
+from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.backends.boundary import FLOAT32, Boundary
 from bench.backends.inputs import check_images
 from bench.backends.tflite_buffer import check_whole, schema
+from bench.blocks.quantisation import INT8_LOWEST, Quantisation
 from bench.devices.android.adb.content import push_missing
 from bench.devices.android.phone.connection import Connection
 from bench.devices.android.phone.phone import Phone
@@ -25,9 +31,14 @@ def infer_on(
     Raises `FileError` for a file that is not TFLite, `InputError` for images of another shape.
     """
     check_whole(content)
-    input_shape, output_shape = shapes_of(content)
-    nhwc = check_images(images, _nchw(input_shape)).transpose(0, 2, 3, 1)
-    files = {"model.tflite": content, "in.bin": np.ascontiguousarray(nhwc, "<f4").tobytes()}
+    model_input, model_output = ends_of(content)
+    if len(model_input.shape) != 4:
+        raise FileError(
+            f"model file takes a tensor of shape {list(model_input.shape)}, expected images"
+        )
+    nhwc = check_images(images, _nchw(model_input.shape)).transpose(0, 2, 3, 1)
+    stored = model_input.boundary.stored(np.ascontiguousarray(nhwc))
+    files = {"model.tflite": content, "in.bin": _little(stored).tobytes()}
     phone.with_bundle(connection)
     push_missing(connection, FOLDER, files)
     fp16 = str(int(target.precision == "fp16"))
@@ -37,29 +48,45 @@ def infer_on(
     if completed.status != 0:
         message = error_line(completed.out.partition(b"\t")[0] + b" " + completed.err)
         raise DeviceError(f"the runner cannot compute this model: {message}")
-    values = np.frombuffer(connection.pull(f"{FOLDER}/out.bin"), "<f4").astype(np.float32)
-    if values.size != int(np.prod(output_shape)):
-        raise DeviceError(f"the runner gave {values.size} numbers, the model makes {output_shape}")
-    outputs = values.reshape(output_shape)
-    return (
-        np.ascontiguousarray(outputs.transpose(0, 3, 1, 2)) if len(output_shape) == 4 else outputs
-    )
+    shape, boundary = model_output.shape, model_output.boundary
+    pulled = connection.pull(f"{FOLDER}/out.bin")
+    dtype = np.dtype(boundary.dtype).newbyteorder("<")
+    if len(pulled) != int(np.prod(shape)) * dtype.itemsize:
+        raise DeviceError(f"the runner gave {len(pulled)} bytes, the model makes {shape}")
+    outputs = boundary.values(np.frombuffer(pulled, dtype).reshape(shape))
+    return np.ascontiguousarray(outputs.transpose(0, 3, 1, 2)) if len(shape) == 4 else outputs
 
 
-def shapes_of(content: bytes) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the shapes of the input and the output of a TFLite file (NHWC)."""
+@dataclass(frozen=True, slots=True)
+class ModelEnd:
+    """Input or output of a TFLite file: shape (NHWC), and what it stores."""
+
+    shape: tuple[int, ...]
+    boundary: Boundary
+
+
+def ends_of(content: bytes) -> tuple[ModelEnd, ModelEnd]:
+    """Return the input and the output of a TFLite file; `FileError` for other numbers of them."""
     graph = schema().Model.GetRootAs(content, 0).Subgraphs(0)
     if graph is None or graph.InputsLength() != 1 or graph.OutputsLength() != 1:
         raise FileError("model file has not one input and one output")
-    model_input, model_output = (
-        graph.Tensors(place) for place in (graph.Inputs(0), graph.Outputs(0))
-    )
-    shapes = tuple(
-        tuple(int(side) for side in tensor.ShapeAsNumpy()) for tensor in (model_input, model_output)
-    )
-    if len(shapes[0]) != 4:
-        raise FileError(f"model file takes a tensor of shape {list(shapes[0])}, expected images")
-    return shapes[0], shapes[1]
+    return _end(graph.Tensors(graph.Inputs(0))), _end(graph.Tensors(graph.Outputs(0)))
+
+
+def _end(tensor: Any) -> ModelEnd:
+    shape = tuple(int(side) for side in tensor.ShapeAsNumpy())
+    kinds = schema().TensorType
+    if tensor.Type() == kinds.FLOAT32:
+        return ModelEnd(shape, FLOAT32)
+    quantisation = tensor.Quantization()
+    if tensor.Type() != kinds.INT8 or quantisation is None or quantisation.ScaleLength() != 1:
+        raise FileError("model file takes or gives other values than float32 and scaled int8")
+    scale, zero_point = float(quantisation.Scale(0)), int(quantisation.ZeroPoint(0))
+    return ModelEnd(shape, Boundary(np.int8, Quantisation(scale, zero_point, INT8_LOWEST)))
+
+
+def _little(values: NDArray[Any]) -> NDArray[Any]:
+    return values.astype(values.dtype.newbyteorder("<"))
 
 
 def _nchw(shape: tuple[int, ...]) -> tuple[int, ...]:

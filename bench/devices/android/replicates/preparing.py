@@ -55,7 +55,7 @@ def prepare(  # noqa: PLR0913, PLR0917
         connection,
         work,
         backend,
-        target.batch,
+        target,
         lambda: _prepare(phone, connection, work, backend, target, plan),
     )
 
@@ -65,20 +65,20 @@ def with_room(  # noqa: PLR0913, PLR0917
     connection: Connection,
     work: Sequence[Workload],
     backend: Backend,
-    batch: int,
+    target: Target,
     put: Callable[[], T],
 ) -> T:
     """Run `put`, which copies a replicate's files; again if a full phone had to be cleared."""
-    phone.shelf.clear(connection, work, batch, CACHE_BYTES)
+    phone.shelf.clear(connection, work, target, CACHE_BYTES)
     try:
         return put()
     except DeviceFullError:
         phone.notify("the phone is full: models of other replicates are removed from it")
-        phone.shelf.clear(connection, work, batch, 0)
+        phone.shelf.clear(connection, work, target, 0)
     try:
         return put()
     except DeviceFullError as error:
-        needed = phone.shelf.missing_bytes(work, backend, batch)
+        needed = phone.shelf.missing_bytes(work, backend, target)
         free = free_bytes(connection)
         raise DeviceError(
             f"the phone is full: this replicate still needs {needed} bytes in {WORK}, "
@@ -110,7 +110,7 @@ def _prepare(  # noqa: PLR0913, PLR0917
     plan: ReplicatePlan,
 ) -> PreparedReplicate:
     sent_bytes = phone.with_bundle(connection)
-    paths, models_bytes = phone.shelf.place(connection, work, backend, target.batch)
+    paths, models_bytes = phone.shelf.place(connection, work, backend, target)
     job = Job(
         threads=target.threads,
         cores=mask_of(target.cores),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bench.backends.registry import get_backend
+from bench.backends.registry import backend_of
 from bench.protocol.device import Device
 from bench.protocol.progress import NoProgress, Progress
 from bench.protocol.target_check import check_same_target
@@ -60,7 +60,7 @@ class Loop:
         with device_in(self.device) as device:
             check_same_target(
                 device,
-                get_backend(self.task.target.backend),
+                backend_of(self.task.target),
                 self.task.target,
                 whose="the predictor's",
                 remedy="give the predictor's own target to --measure-on, or sweep and fit here",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.backends.registry import get_backend
+from bench.backends.registry import backend_of
 from bench.errors import DeviceError, FileError
 from bench.protocol.device import Device, Workload
 from bench.protocol.progress import Progress
@@ -73,7 +73,7 @@ def measure(
     """Measure what is planned and not measured yet; finished replicates are kept on any error."""
     if not unfinished_replicates(store):
         return
-    backend = get_backend(store.target.backend)
+    backend = backend_of(store.target)
     folder = store.path.parent
     try:
         with measuring_alone(device, wait=wait, progress=progress):

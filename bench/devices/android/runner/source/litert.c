@@ -9,7 +9,8 @@
 
 /* --- What is used of LiteRT 2's C API; handles are opaque. */
 
-enum { OPTION_LOG_LEVEL = 25, KIND_INT = 2, LOG_SILENT = 4, CPU = 1, ELEMENT_FLOAT32 = 1 };
+enum { OPTION_LOG_LEVEL = 25, KIND_INT = 2, LOG_SILENT = 4, CPU = 1 };
+enum { ELEMENT_FLOAT32 = 1, ELEMENT_INT8 = 9 };
 enum { LOCK_READ = 0, LOCK_WRITE = 1, XNNPACK_FORCE_FP16 = 4, MOST_RANK = 8 };
 
 struct environment_option {
@@ -121,33 +122,39 @@ static void *compile(void *model, const char *path, const struct litert_options 
     return compiled;
 }
 
-/* Floats in a tensor; the model's author must have meant images or scores. */
-static size_t floats_in(const struct tensor_type *type, const char *path)
+size_t bytes_of(struct values values)
+{
+    return values.count * (values.int8 ? 1 : sizeof(float));
+}
+
+/* Values of a tensor; the model's author must have meant images or scores. */
+static struct values values_in(const struct tensor_type *type, const char *path)
 {
     size_t count = 1;
-    if (type->element != ELEMENT_FLOAT32 || type->layout.rank > MOST_RANK)
-        fail(EXIT_BAD_INPUT, path, "its tensors are not float32; export it in float32");
+    bool int8 = type->element == ELEMENT_INT8;
+    if ((type->element != ELEMENT_FLOAT32 && !int8) || type->layout.rank > MOST_RANK)
+        fail(EXIT_BAD_INPUT, path, "its tensors are neither float32 nor int8; export it as these");
     for (unsigned i = 0; i < type->layout.rank; i++) {
         int32_t side = type->layout.dimensions[i];
         if (side < 1 || count > (SIZE_MAX / sizeof(float)) / (size_t)side)
             fail(EXIT_BAD_INPUT, path, "a tensor has side %d; export it with a fixed batch", (int)side);
         count *= (size_t)side;
     }
-    return count;
+    return (struct values){count, int8};
 }
 
 typedef int by_index(void *signature, size_t index, void **tensor);
 typedef int requirements_of(void *compiled, size_t signature, size_t index, void **found);
 
 static void *buffer_for(struct litert_model *model, void *signature, by_index *tensor_at,
-                        requirements_of *requirements, size_t *count)
+                        requirements_of *requirements, struct values *values)
 {
     struct tensor_type type;
     void *tensor = NULL, *needs = NULL, *buffer = NULL;
     memset(&type, 0, sizeof type);
     must(tensor_at(signature, 0, &tensor), model->path, "find its tensors");
     must(LiteRtGetRankedTensorType(tensor, &type), model->path, "read its tensors' shapes");
-    *count = floats_in(&type, model->path);
+    *values = values_in(&type, model->path);
     must(requirements(model->compiled, 0, 0, &needs), model->path, "read its buffer requirements");
     must(LiteRtCreateManagedTensorBufferFromRequirements(environment, &type, needs, &buffer),
          model->path, "make its buffers");
@@ -174,9 +181,9 @@ struct litert_model litert_load(const char *path, const struct litert_options *o
         fail(EXIT_BAD_INPUT, path, "it has %zu inputs and %zu outputs, expected one of each", inputs,
              outputs);
     made.input = buffer_for(&made, signature, LiteRtGetSignatureInputTensorByIndex,
-                            LiteRtGetCompiledModelInputBufferRequirements, &made.input_count);
+                            LiteRtGetCompiledModelInputBufferRequirements, &made.takes);
     made.output = buffer_for(&made, signature, LiteRtGetSignatureOutputTensorByIndex,
-                             LiteRtGetCompiledModelOutputBufferRequirements, &made.output_count);
+                             LiteRtGetCompiledModelOutputBufferRequirements, &made.gives);
     return made;
 }
 
@@ -193,19 +200,19 @@ int litert_run(struct litert_model *model)
     return LiteRtRunCompiledModel(model->compiled, 0, 1, &model->input, 1, &model->output);
 }
 
-void litert_set_input(struct litert_model *model, const float *values)
+void litert_set_input(struct litert_model *model, const void *values)
 {
     void *address = NULL;
     must(LiteRtLockTensorBuffer(model->input, &address, LOCK_WRITE), model->path, "fill its input");
-    memcpy(address, values, model->input_count * sizeof *values);
+    memcpy(address, values, bytes_of(model->takes));
     must(LiteRtUnlockTensorBuffer(model->input), model->path, "fill its input");
 }
 
-void litert_get_output(struct litert_model *model, float *values)
+void litert_get_output(struct litert_model *model, void *values)
 {
     void *address = NULL;
     must(LiteRtLockTensorBuffer(model->output, &address, LOCK_READ), model->path, "give its output");
-    memcpy(values, address, model->output_count * sizeof *values);
+    memcpy(values, address, bytes_of(model->gives));
     must(LiteRtUnlockTensorBuffer(model->output), model->path, "give its output");
 }
 

@@ -16,7 +16,10 @@ struct litert_model {
     const char *path;
     void *model, *compiled;
     void *input, *output; /* tensor buffers */
-    size_t input_count, output_count; /* floats */
+    struct values {
+        size_t count;
+        bool int8; /* signed bytes, else float32 */
+    } takes, gives;
     bool whole_graph; /* XNNPACK runs every operator */
 };
 
@@ -24,16 +27,19 @@ struct litert_model {
 void litert_open(void);
 void litert_close(void);
 
-/* Load a file with one float32 input (set to zero) and one float32 output, in separate memory.
- * A failure writes an error event and ends the program. */
+/* Load a file with one input (set to zero) and one output, each float32 or int8, in separate
+ * memory. A failure writes an error event and ends the program. */
 struct litert_model litert_load(const char *path, const struct litert_options *options);
 void litert_unload(struct litert_model *model);
 
 /* Run one inference, the timed part. Returns the library's status, 0 for success. */
 int litert_run(struct litert_model *model);
 
-void litert_set_input(struct litert_model *model, const float *values);
-void litert_get_output(struct litert_model *model, float *values);
+/* Bytes of all values of an input or output. */
+size_t bytes_of(struct values values);
+
+void litert_set_input(struct litert_model *model, const void *values);
+void litert_get_output(struct litert_model *model, void *values);
 
 /* Start the profiler of a model that was loaded with `profile`; return its summary as text, which
  * the caller frees. */

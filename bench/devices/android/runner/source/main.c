@@ -1,13 +1,15 @@
 /* Times .tflite models on the phone itself.
  *
  *     runner JOBFILE                                measure; a line `pass` on stdin for each pass
- *     runner --infer MODEL IN OUT [THREADS [FP16]]  raw float32 in, raw float32 out
+ *     runner --infer MODEL IN OUT [THREADS [FP16]]  raw values in, raw values out
  *     runner --profile MODEL [THREADS [FP16]]       time of each operator
  *     runner --version
  *
  * Everything it says is events on stdout, see events.h. It never outlives its stdin. */
 #include <errno.h>
+#include <math.h>
 #include <sched.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +43,22 @@ static void pin_to(uint64_t mask)
              (unsigned long long)mask, strerror(errno));
 }
 
+/* Standard normal values; as int8, 32 steps for a standard deviation. */
+static void set_random_input(struct litert_model *model, struct chance *inputs)
+{
+    float *values = allocate(model->takes.count, sizeof *values);
+    fill_normal(inputs, values, model->takes.count);
+    if (model->takes.int8) {
+        int8_t *bytes = (int8_t *)values; /* each byte is written after its float was read */
+        for (size_t i = 0; i < model->takes.count; i++) {
+            float value = roundf(32 * values[i]);
+            bytes[i] = (int8_t)(value < -128 ? -128 : value > 127 ? 127 : value);
+        }
+    }
+    litert_set_input(model, values);
+    free(values);
+}
+
 /* Memory is laid out in an order of this load's own. */
 static struct litert_model *load_all(const struct job *job)
 {
@@ -57,10 +75,7 @@ static struct litert_model *load_all(const struct job *job)
         int64_t start_ns = now_ns();
         struct litert_model *model = &models[place];
         *model = litert_load(job->models[place], &options);
-        float *values = allocate(model->input_count, sizeof *values);
-        fill_normal(&inputs, values, model->input_count);
-        litert_set_input(model, values);
-        free(values);
+        set_random_input(model, &inputs);
         event_begin("model");
         event_count("place", place);
         event_text("file", job->models[place]);
@@ -169,16 +184,16 @@ static struct litert_options options_from(int count, char **values)
     return options;
 }
 
-static float *read_floats(const char *path, size_t count)
+static void *read_values(const char *path, size_t size)
 {
-    float *values = allocate(count + 1, sizeof *values);
+    char *values = allocate(size + 1, 1);
     FILE *file = fopen(path, "rb");
     if (file == NULL)
         fail(EXIT_BAD_INPUT, path, "cannot read the input: %s", strerror(errno));
-    size_t got = fread(values, 1, (count + 1) * sizeof *values, file);
+    size_t got = fread(values, 1, size + 1, file);
     fclose(file);
-    if (got != count * sizeof *values)
-        fail(EXIT_BAD_INPUT, path, "the input is not the model's %zu floats", count);
+    if (got != size)
+        fail(EXIT_BAD_INPUT, path, "the input is not the model's %zu bytes", size);
     return values;
 }
 
@@ -186,18 +201,18 @@ static int infer(char **paths, struct litert_options options)
 {
     litert_open();
     struct litert_model model = litert_load(paths[0], &options);
-    float *given = read_floats(paths[1], model.input_count);
-    float *made = allocate(model.output_count, sizeof *made);
+    void *given = read_values(paths[1], bytes_of(model.takes));
+    void *made = allocate(bytes_of(model.gives), 1);
     litert_set_input(&model, given);
     if (litert_run(&model) != 0)
         fail(EXIT_RUNTIME, paths[0], "LiteRT cannot run it");
     litert_get_output(&model, made);
     FILE *file = fopen(paths[2], "wb");
-    if (file == NULL || fwrite(made, sizeof *made, model.output_count, file) != model.output_count ||
+    if (file == NULL || fwrite(made, 1, bytes_of(model.gives), file) != bytes_of(model.gives) ||
         fclose(file) != 0)
         fail(EXIT_RUNTIME, paths[2], "cannot write the output: %s", strerror(errno));
     event_begin("inferred");
-    event_count("outputs", (int64_t)model.output_count);
+    event_count("outputs", (int64_t)model.gives.count);
     event_flag("whole_graph", model.whole_graph);
     event_end();
     free(given);

@@ -1,0 +1,52 @@
+"""Graph forms of a sweep: as the options name them, measured, or of the sweep to continue."""
+
+import logging
+from pathlib import Path
+
+from bench.backends.registry import backend_of, get_backend
+from bench.blocks.graph_form import GraphForm
+from bench.protocol.backend import Backend
+from bench.protocol.device import Device
+from bench.protocol.progress import Progress
+from bench.sweep.form_choice import choose_form
+from bench.sweep.store import SweepStore
+from ofabench.options.sweep import AUTO_FORMS, PLAIN_FORMS, SweepOptions
+from ofabench.workflows.devices import measuring_alone
+from supernet.space.space import SearchSpace
+
+logger = logging.getLogger(__name__)
+
+
+def formed_backend(  # noqa: PLR0913 - what a sweep was given
+    device: Device,
+    backend: Backend,
+    space: SearchSpace,
+    out: Path,
+    options: SweepOptions,
+    *,
+    wait: bool,
+    progress: Progress,
+) -> Backend:
+    """Return the backend in the forms that the options request.
+
+    `auto` measures on the device, and names in the log what it chose; a sweep that is continued
+    keeps its forms.
+    """
+    from ofabench.workflows.sweep.sweep import target_of
+
+    if options.forms == PLAIN_FORMS:
+        return backend
+    if options.forms != AUTO_FORMS:
+        return get_backend(backend.name, **dict(GraphForm.parse(options.forms).options()))
+    if options.resume:
+        with SweepStore.open(out) as store:
+            return backend_of(store.target)
+    target = target_of(device, backend, options)
+    with measuring_alone(device, wait=wait, progress=progress):
+        if not options.force:
+            device.check_quiet()
+        blocks = space.unique_blocks(options.resolutions)
+        form, comparisons = choose_form(device, backend.name, target, blocks)
+    for comparison in comparisons:
+        logger.info("%s", comparison)
+    return get_backend(backend.name, **dict(form.options()))
