@@ -50,8 +50,8 @@ class PlainOnnx:
     def options(self) -> tuple[tuple[str, str], ...]:
         return (("optimised", "no"),)
 
-    def serialise(self, model: ob.Model, batch: int = 1) -> bytes:
-        return ob.get_backend("onnx").serialise(model, batch)
+    def serialise(self, model: ob.Model, batch: int = 1, precision: str = "fp32") -> bytes:
+        return ob.get_backend("onnx").serialise(model, batch, precision)
 
     def load(self, model: ob.Model, target: ob.Target, *, seed: int = 0) -> PlainModel:
         return self.load_file(self.serialise(model, target.batch), target, seed=seed)

@@ -88,8 +88,8 @@ def _add_layer(nodes: Nodes, layer: Layer, weights: Weights, prefix: str, value:
             return _add_pool(nodes, layer, value)
         case Linear():
             flat = nodes.add("Flatten", value, axis=1)
-            terms = (weights[f"{layer.name}.{part}"] for part in ("weight", "bias"))
-            return nodes.weighted("Gemm", flat, *terms, f"{prefix}.{layer.name}", transB=1)
+            weight, bias = (weights[f"{layer.name}.{part}"] for part in ("weight", "bias"))
+            return nodes.weighted("Gemm", flat, weight, bias, f"{prefix}.{layer.name}", transB=1)
 
 
 def _add_conv(nodes: Nodes, weights: Weights, prefix: str, conv: Conv, value: str) -> str:

@@ -54,6 +54,13 @@ def check_whole(content: bytes) -> None:
         raise FileError(f"TFLite file is truncated or damaged: {error}") from error
 
 
+def operator_outputs(content: bytes) -> tuple[str, ...]:
+    """Return the name of every operator's output, in order of execution."""
+    graph = schema().Model.GetRootAs(content, 0).Subgraphs(0)
+    outputs = (graph.Operators(place).Outputs(0) for place in range(graph.OperatorsLength()))
+    return tuple((graph.Tensors(index).Name() or b"").decode() for index in outputs)
+
+
 def _read_all(model: Any) -> None:
     """Access all parts that an interpreter follows: reading past the end raises an error."""
     if not (model.BuffersLength() and model.OperatorCodesLength() and model.SubgraphsLength()):

@@ -112,7 +112,7 @@ class _Writer(Operators):
         shape = (value.shape[0], conv.out_size, conv.out_size, conv.out_channels)
         fields = depthwise_fields(padding, conv.stride)
         return self._activated(
-            "DEPTHWISE_CONV_2D", inputs, shape, "DepthwiseConv2DOptions", conv.act, **fields
+            "DEPTHWISE_CONV_2D", inputs, shape, "DepthwiseConv2DOptions", conv.act, fields
         )
 
     def _plain_conv(
@@ -122,7 +122,7 @@ class _Writer(Operators):
         inputs = [value, *self.values.weights(kernel, bias, 0, name, value)]
         shape = (value.shape[0], conv.out_size, conv.out_size, conv.out_channels)
         fields = conv_fields(padding, conv.stride)
-        return self._activated("CONV_2D", inputs, shape, "Conv2DOptions", conv.act, **fields)
+        return self._activated("CONV_2D", inputs, shape, "Conv2DOptions", conv.act, fields)
 
     def _split_depthwise(
         self, conv: Conv, kernel: Array, bias: Array, name: str, value: Tensor
@@ -142,7 +142,7 @@ class _Writer(Operators):
                 inputs,
                 value.shape,
                 "DepthwiseConv2DOptions",
-                **depthwise_fields(self.same, 1, dilation),
+                fields=depthwise_fields(self.same, 1, dilation),
             )
             if total is None:
                 total = part
@@ -179,19 +179,19 @@ class _Writer(Operators):
         gate = self.op("MUL", [gate, sixth], gate.shape, "MulOptions", act="hsigmoid")
         return self.op("MUL", [value, gate], value.shape, "MulOptions")
 
-    def _activated(
+    def _activated(  # noqa: PLR0913, PLR0917 - an operator as the schema has it
         self,
         op: str,
         inputs: list[Tensor],
         shape: tuple[int, ...],
         options: str,
         act: str,
-        **fields: int | bool,
+        fields: dict[str, int | bool] | None = None,
     ) -> Tensor:
         """Add an operator with its activation: fused, or after it for h-swish."""
         if act != "hswish":
-            return self.op(op, inputs, shape, options, act=act, fused=True, **fields)
-        value = self.op(op, inputs, shape, options, fused=True, **fields)
+            return self.op(op, inputs, shape, options, act=act, fused=True, fields=fields)
+        value = self.op(op, inputs, shape, options, fused=True, fields=fields)
         if self._form.hswish == "operator":
             return self.op("HARD_SWISH", [value], shape, "HardSwishOptions", act=act)
         three = self.values.constant(scalar(3.0), f"three{self.count}")

@@ -30,9 +30,13 @@ class Operators:
         *,
         act: str = "none",
         fused: bool = False,
-        **fields: int | bool,
+        fields: dict[str, int | bool] | None = None,
     ) -> Tensor:
-        """Add an operator; `act` gives the range of its output and, `fused`, its activation."""
+        """Add an operator with its options' `fields`.
+
+        `act` gives the range of its output and, `fused`, its activation.
+        """
+        fields = dict(fields or {})
         if fused:
             kinds = schema().ActivationFunctionType
             codes = {"relu": kinds.RELU, "relu6": kinds.RELU6}
@@ -52,7 +56,7 @@ class Operators:
         """Add the mean over height and width."""
         axes = self.file.constant(np.array([1, 2], dtype=np.int32), f"axes{self.count}")
         shape = (value.shape[0], 1, 1, value.shape[3])
-        return self.op("MEAN", [value, axes], shape, "ReducerOptions", KeepDims=True)
+        return self.op("MEAN", [value, axes], shape, "ReducerOptions", fields={"KeepDims": True})
 
     def pool(self, pool: Pool, value: Tensor, *, is_non_negative: bool) -> Tensor:
         """Add max or average pooling; a maximum of values that are never negative pads with 0."""

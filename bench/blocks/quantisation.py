@@ -45,8 +45,9 @@ class Quantisation:
 
     def integers(self, values: Array) -> NDArray[np.int64]:
         """Return the nearest integers; values outside of the range take its ends."""
-        nearest = np.rint(values / self.scale) + self.zero_point
-        return np.clip(nearest, self.lowest, self.lowest + 255).astype(np.int64)
+        nearest = np.rint(np.asarray(values, np.float64) / self.scale) + self.zero_point
+        clipped: NDArray[np.float64] = np.clip(nearest, self.lowest, self.lowest + 255)
+        return clipped.astype(np.int64)
 
     def values(self, integers: NDArray[np.integer]) -> Array:
         """Return the real numbers, float32, of integers."""
@@ -62,11 +63,12 @@ class ChannelWeights:
     axis: int
 
     @classmethod
-    def of(cls, weights: Array, axis: int) -> "ChannelWeights":
+    def of(cls, weights: Array, axis: int, largest: int = 127) -> "ChannelWeights":
+        """Quantise weights to integers from -`largest` to `largest`."""
         others = tuple(place for place in range(weights.ndim) if place != axis)
-        scales = np.abs(weights).max(axis=others, keepdims=True) / 127
+        scales = np.abs(weights).max(axis=others, keepdims=True) / largest
         scales = np.where(scales > 0, scales, 1.0).astype(np.float32)
-        integers = np.clip(np.rint(weights / scales), -127, 127).astype(np.int8)
+        integers = np.clip(np.rint(weights / scales), -largest, largest).astype(np.int8)
         return cls(integers, scales.reshape(-1), axis)
 
     def bias(self, bias: Array, input_scale: float) -> tuple[NDArray[np.int32], Array]:

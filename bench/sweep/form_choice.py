@@ -66,14 +66,21 @@ def _examples(name: str, precision: str, blocks: Sequence[BlockSpec]) -> list[Bl
     """Return blocks that the form changes, from small to large."""
     if name == "stem" and precision != "int8":
         return []
-    has = {
-        "hswish": lambda spec: spec.act == "hswish",
-        "depthwise7": lambda spec: (spec.kind, spec.kernel, spec.stride) == ("mbconv", 7, 1),
-        "stem": lambda spec: spec.kind == "stem",
-    }[name]
-    changed = sorted((spec for spec in dict.fromkeys(blocks) if has(spec)), key=lambda s: s.macs)
+    changed = sorted(
+        (spec for spec in dict.fromkeys(blocks) if _changes(name, spec)), key=lambda spec: spec.macs
+    )
     places = np.linspace(0, len(changed) - 1, min(BLOCKS, len(changed))).round().astype(int)
     return [changed[place] for place in places]
+
+
+def _changes(name: str, spec: BlockSpec) -> bool:
+    match name:
+        case "hswish":
+            return spec.act == "hswish"
+        case "depthwise7":
+            return (spec.kind, spec.kernel, spec.stride) == ("mbconv", 7, 1)
+        case _:
+            return spec.kind == "stem"
 
 
 def _compare(  # noqa: PLR0913, PLR0917 - a comparison's device, target, form and blocks

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bench.blocks.graph_form import GraphForm
 from bench.blocks.weight_bytes import PRECISIONS
 from bench.errors import InputError
 from bench.options import Options, option
@@ -26,6 +27,13 @@ class ExportOptions(Options):
         "onnxruntime's kernels are float32; TFLite computes in float32 unless the runtime forces "
         "fp16). int8: post-training quantisation of weights and activations (default fp32)",
     )
+    forms: str = option(
+        "",
+        metavar="NAME=VALUE,...",
+        help="how the graph is written, as in `ofabench sweep --forms`: hswish=decomposed, "
+        "depthwise7=split (tflite), stem=float (int8). Default: the plain forms; `deploy` takes "
+        "those of --latency",
+    )
     calibration: int = option(
         200,
         minimum=1,
@@ -39,6 +47,10 @@ class ExportOptions(Options):
         help="validation images for the accuracy before and after ({default})",
     )
     accuracy: bool = option(True, help="do not measure the accuracy")
+
+    def check(self) -> None:
+        """Check the names of the forms."""
+        GraphForm.parse(self.forms)
 
 
 def check_source(*, network: object, arch: object, pick: int | None) -> None:

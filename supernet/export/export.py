@@ -20,7 +20,7 @@ from supernet.export.model_card import (
 )
 from supernet.export.model_metadata import with_class_names
 from supernet.export.output_check import check_close, compare
-from supernet.export.precision import FP32, check_precision, convert
+from supernet.export.precision import FP32, check_precision, convert, output_names
 
 if TYPE_CHECKING:
     from torch import nn
@@ -72,7 +72,13 @@ def make_file(network: "StandaloneNetwork", form: ExportSpec) -> ModelFile:
         torch_outputs(network.network, random), run_file(plain, backend, random, FP32), RANDOM
     )
     check_close(plain_difference, backend.name, FP32)
-    content = convert(plain, backend.name, form.precision, form.calibration)
+    content = convert(
+        plain,
+        backend.name,
+        form.precision,
+        form.calibration,
+        float_outputs=_float_outputs(network, backend),
+    )
     content = with_class_names(content, backend.name, network.class_names, network.normalisation)
     images = random if form.checked is None else form.checked
     expected = torch_outputs(network.network, images)
@@ -100,6 +106,7 @@ def make_card(
         sha256=content_digest(file.content),
         largest_difference=file.difference.largest,
         precision=form.precision,
+        forms=dict(form.backend.options()),
         size_bytes=len(file.content),
         closeness=file.difference,
         calibration=None
@@ -148,6 +155,16 @@ def run_file(content: bytes, backend: Backend, images: Array, precision: str = F
     )
     loaded = backend.load_file(content, target)
     return np.concatenate([loaded.infer(images[i : i + 1]) for i in range(len(images))])
+
+
+def _float_outputs(network: "StandaloneNetwork", backend: Backend) -> tuple[str, ...]:
+    """Return the operators' outputs, by name, that a form keeps in float32: those of the stem."""
+    if dict(backend.options()).get("stem") != "float":
+        return ()
+    from bench.blocks.model import random_model
+
+    stem = backend.serialise(random_model(network.blocks[:1]))
+    return output_names(stem, backend.name)
 
 
 def _random_images(network: "StandaloneNetwork") -> Array:

@@ -86,7 +86,7 @@ class ModelCard:
     """Description of a model file.
 
     `closeness` is None in older cards; `accuracies` and `calibration` are optional. `class_names`
-    is empty where unknown.
+    is empty where unknown. `forms` are the graph forms other than the plain ones, by name.
     """
 
     space: str
@@ -104,6 +104,7 @@ class ModelCard:
     accuracies: Accuracies | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
     class_names: ClassNames = ()
+    forms: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def macs(self) -> int:
@@ -124,6 +125,7 @@ class ModelCard:
             "arch": self.arch.to_json(),
             "backend": self.backend,
             "precision": self.precision,
+            "forms": dict(self.forms),
             "input_shape": [self.batch, first.in_channels, first.in_size, first.in_size],
             "classes": last.out_channels,
             "class_names": list(self.class_names) or None,

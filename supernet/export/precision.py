@@ -4,6 +4,8 @@ float16 halves the weights. int8 quarters weights and activations by post-traini
 ranges of activations are calibrated on images, those of weights are by channel.
 """
 
+from collections.abc import Sequence
+
 from bench.blocks.weight_bytes import PRECISIONS
 from bench.errors import InputError
 from bench.protocol.backend import Array
@@ -23,11 +25,19 @@ def check_precision(backend: str, precision: str) -> None:
         )
 
 
-def convert(content: bytes, backend: str, precision: str, images: Array | None = None) -> bytes:
+def convert(
+    content: bytes,
+    backend: str,
+    precision: str,
+    images: Array | None = None,
+    *,
+    float_outputs: Sequence[str] = (),
+) -> bytes:
     """Convert the float32 file `content` to `precision`.
 
     `images` (n, c, r, r), prepared as the network's input, calibrate int8. Inputs and outputs stay
-    float32. Raises `MissingRuntimeError` where the converter is not installed.
+    float32, and in int8 also operators with one of `float_outputs`. Raises `MissingRuntimeError`
+    where the converter is not installed.
     """
     check_precision(backend, precision)
     if precision == FP32:
@@ -39,10 +49,23 @@ def convert(content: bytes, backend: str, precision: str, images: Array | None =
     if backend == "onnx":
         from supernet.export.quantise_onnx import int8_onnx
 
-        return int8_onnx(content, images)
+        return int8_onnx(content, images, float_outputs)
     from supernet.export.quantise_tflite import int8_tflite
 
-    return int8_tflite(content, images)
+    return int8_tflite(content, images, float_outputs)
+
+
+def output_names(content: bytes, backend: str) -> tuple[str, ...]:
+    """Return the names of the outputs of all operators of a file."""
+    if backend == "onnx":
+        import onnx
+
+        graph = onnx.load_from_string(content).graph
+        # The last one, the graph's output, has the name that the node has inside a network.
+        return tuple(node.name for node in graph.node)
+    from bench.backends.tflite_buffer import operator_outputs
+
+    return operator_outputs(content)
 
 
 def _half(content: bytes, backend: str) -> bytes:

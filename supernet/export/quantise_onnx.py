@@ -1,7 +1,7 @@
 """Convert ONNX files to float16 and int8 with onnxruntime's converters."""
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +26,15 @@ def fp16_onnx(content: bytes) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def int8_onnx(content: bytes, images: Array) -> bytes:
+def int8_onnx(content: bytes, images: Array, float_nodes: Sequence[str] = ()) -> bytes:
     """Quantise statically: pairs of QuantizeLinear and DequantizeLinear about every operator.
 
     Weights are int8 by channel, activations uint8 between the smallest and the largest value on
     `images` (n, c, r, r), one at a time. onnxruntime fuses the pairs into integer operators when it
-    loads the file; hard sigmoid has none and stays float32. Weights have 7 bits where products of
-    this processor saturate with 8, see `products_saturate`. onnxruntime's pre-processing is
-    skipped: norms are already folded and shapes known, and it took 2 s without any effect.
+    loads the file, except about `float_nodes`; hard sigmoid has none and stays float32. Weights
+    have 7 bits where products of this processor saturate with 8, see `products_saturate`.
+    onnxruntime's pre-processing is skipped: norms are already folded and shapes known, and it took
+    2 s without any effect.
     """
     try:
         import onnx
@@ -49,6 +50,7 @@ def int8_onnx(content: bytes, images: Array) -> bytes:
                 _reader(images),
                 quant_format=QuantFormat.QDQ,
                 per_channel=True,
+                nodes_to_exclude=list(float_nodes),
                 reduce_range=products_saturate(cpu_info()),
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,

@@ -5,6 +5,8 @@ with a DEQUANTIZE operator.
 """
 
 import os
+import re
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -40,8 +42,10 @@ def fp16_tflite(content: bytes) -> bytes:
         return bytes(recipe_quantizer.quantize(enable_progress_report=False).quantized_model)
 
 
-def int8_tflite(content: bytes, images: Array) -> bytes:
+def int8_tflite(content: bytes, images: Array, float_outputs: Sequence[str] = ()) -> bytes:
     """Quantise statically: int8 weights by channel, int8 activations.
+
+    Operators with one of `float_outputs` stay float32.
 
     Ranges of activations are the smallest and the largest value over all `images` (n, c, r, r), one
     at a time. (The quantizer's default, a moving average, clips values that few images reach: for a
@@ -63,6 +67,12 @@ def int8_tflite(content: bytes, images: Array) -> bytes:
             recipe_quantizer.update_quantization_recipe(
                 regex=".*",
                 operation_name=end,
+                algorithm_key=quantizer.AlgorithmName.NO_QUANTIZE,
+            )
+        for name in float_outputs:
+            recipe_quantizer.update_quantization_recipe(
+                regex=f"^{re.escape(name)};?$",
+                operation_name=kinds.TFLOperationName.ALL_SUPPORTED,
                 algorithm_key=quantizer.AlgorithmName.NO_QUANTIZE,
             )
         ranges = _ranges(package, signed, recipe_quantizer.get_quantization_recipe(), samples)

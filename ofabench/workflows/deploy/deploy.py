@@ -150,13 +150,13 @@ def _deploy(
     inputs: DeploymentInputs, out: Path, device: DeviceLike, progress: Progress | None
 ) -> Deployment:
     """Write the whole folder or nothing. All checks come before anything that takes time."""
-    from bench.backends.registry import get_backend
+    from ofabench.workflows.export.graph_forms import export_backend
     from ofabench.workflows.export.model_file import check_form, make_model
     from ofabench.workflows.train.broken_images import log_broken
 
     options = inputs.options
     check_form(options.form)
-    backend = get_backend(options.form.format)
+    backend = export_backend(options.form, [source.predictor.target for source in inputs.latencies])
     request = inputs.request(device)
     existing = finished(out, request)
     if existing is not None:
@@ -165,7 +165,7 @@ def _deploy(
     with _setup(inputs, device, backend, progress) as (setup, predictors):
         extracted = inputs.open()
         inputs.check_result(extracted.network)
-        model = make_model(extracted, options.form)
+        model = make_model(extracted, options.form, backend)
         verdicts = {
             predictor.target.key: _verify(setup, model, predictor, inputs)
             for predictor in predictors

@@ -70,6 +70,7 @@ class DeploymentInputs:
             "result": None if self.result is None else file_digest(self.result),
             "format": form.format,
             "precision": form.precision,
+            **({"forms": form.forms} if form.forms else {}),
             "data": data if data is None else str(getattr(data, "name", data)),
             "calibration": form.calibration if form.precision == "int8" else None,
             "images": form.images if form.accuracy else None,

@@ -100,7 +100,7 @@ def measure(setup: MeasurementSetup, task: VerificationTask) -> dict[str, Any]:
     predictor_target = None if task.predictor is None else task.predictor.target
     if (
         task.keep is not None
-        and task.target.precision != "fp32"
+        and task.target.precision != task.target.file_precision
         and task.target != predictor_target
     ):
         raise InputError(

@@ -89,7 +89,7 @@ def verify(  # noqa: PLR0913 - the file, where it is measured, and all that it m
     statistic_of(options, block_predictor)  # raises before anything is opened
     result_network = _searched_network(result, pick, card)
     accuracy_judge = _judge(data, card, options.images)
-    backend = get_backend(options.backend or card.backend)
+    backend = get_backend(options.backend or card.backend, **card.forms)
     with device_in(device) as opened:
         target = _target(opened, backend, card, block_predictor, options)
         limited = target if block_predictor is None else block_predictor.target

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from bench.errors import InputError
 from ofabench.options.export import ExportOptions
+from ofabench.workflows.export.graph_forms import export_backend
 from ofabench.workflows.export.model_file import (
     ExportedModel,
     check_form,
@@ -61,7 +62,7 @@ def export(
         raise InputError(f"out is {out!r:.80}, expected the path of the model's file")
     check_form(options)
     extracted = open_network(network, data, pick=pick, images=needs_images(options))
-    model = make_model(extracted, options)
+    model = make_model(extracted, options, export_backend(options))
     if out is not None:
         model = model.save(out)
     if extracted.data is not None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bench.backends.registry import get_backend
 from bench.extras import check_extra
+from bench.protocol.backend import Backend
 from ofabench.options.export import ExportOptions
 from ofabench.workflows.export.card_text import card_lines
 from ofabench.workflows.train.extraction import ExtractedNetwork
@@ -65,8 +66,10 @@ def needs_images(options: ExportOptions) -> bool:
     return options.precision == INT8 or options.accuracy
 
 
-def make_model(extracted: ExtractedNetwork, options: ExportOptions) -> ExportedModel:
-    """Return a sub-network's file, compared with torch, with both accuracies.
+def make_model(
+    extracted: ExtractedNetwork, options: ExportOptions, backend: Backend
+) -> ExportedModel:
+    """Return a sub-network's file, written by `backend`, compared with torch, with both accuracies.
 
     Nothing is written. Accuracies are of validation images; no test image is used.
     """
@@ -77,7 +80,7 @@ def make_model(extracted: ExtractedNetwork, options: ExportOptions) -> ExportedM
         images = data.train_source.calibration(options.calibration, size)
         calibration = images.contiguous().numpy()
     form = ExportSpec(
-        backend=get_backend(options.format),
+        backend=backend,
         precision=options.precision,
         calibration=calibration,
         calibrated_on="" if data is None else data.name,

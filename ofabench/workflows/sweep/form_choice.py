@@ -8,6 +8,7 @@ from bench.blocks.graph_form import GraphForm
 from bench.protocol.backend import Backend
 from bench.protocol.device import Device
 from bench.protocol.progress import Progress
+from bench.protocol.target import Target
 from bench.sweep.form_choice import choose_form
 from bench.sweep.store import SweepStore
 from ofabench.options.sweep import AUTO_FORMS, PLAIN_FORMS, SweepOptions
@@ -17,9 +18,10 @@ from supernet.space.space import SearchSpace
 logger = logging.getLogger(__name__)
 
 
-def formed_backend(  # noqa: PLR0913 - what a sweep was given
+def formed_backend(  # noqa: PLR0913, PLR0917 - what a sweep was given
     device: Device,
     backend: Backend,
+    target: Target,
     space: SearchSpace,
     out: Path,
     options: SweepOptions,
@@ -27,13 +29,11 @@ def formed_backend(  # noqa: PLR0913 - what a sweep was given
     wait: bool,
     progress: Progress,
 ) -> Backend:
-    """Return the backend in the forms that the options request.
+    """Return the backend in the forms that the options request; `target` is of the plain ones.
 
     `auto` measures on the device, and names in the log what it chose; a sweep that is continued
     keeps its forms.
     """
-    from ofabench.workflows.sweep.sweep import target_of
-
     if options.forms == PLAIN_FORMS:
         return backend
     if options.forms != AUTO_FORMS:
@@ -41,7 +41,6 @@ def formed_backend(  # noqa: PLR0913 - what a sweep was given
     if options.resume:
         with SweepStore.open(out) as store:
             return backend_of(store.target)
-    target = target_of(device, backend, options)
     with measuring_alone(device, wait=wait, progress=progress):
         if not options.force:
             device.check_quiet()

@@ -116,7 +116,10 @@ def _sweep_on(  # noqa: PLR0913 - what `sweep` was given, checked
     from ofabench.workflows.sweep.sweep_plan import plan_of, planner_of, spread_of
     from ofabench.workflows.sweep.sweep_setup import check_out, open_store, sweep_into
 
-    backend = formed_backend(device, backend, space, out, options, wait=wait, progress=progress)
+    plain = target_of(device, backend, options)
+    backend = formed_backend(
+        device, backend, plain, space, out, options, wait=wait, progress=progress
+    )
     target = target_of(device, backend, options)
     plan = plan_of(options, space)
     planner = planner_of(options, space, device, plan)

@@ -68,7 +68,7 @@ def test_weights_beside_the_file_are_found(tmp_path: Path) -> None:
         (onnx_files.save_bfloat16, r"of type tensor\(bfloat16\)"),
         (
             onnx_files.save_opset,
-            "not an ONNX file that onnxruntime can run: .*failed:ONNX Runtime only",
+            "not an ONNX file that onnxruntime can run: ONNX Runtime only",
         ),
         (onnx_files.save_huge, r"m\.onnx does not fit in this machine's memory"),
         (onnx_files.save_misfit, r"onnxruntime cannot run m\.onnx"),

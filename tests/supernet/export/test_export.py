@@ -123,7 +123,7 @@ class OffBackend:
     def options(self) -> tuple[tuple[str, str], ...]:
         return ()
 
-    def serialise(self, model: Model, batch: int = 1) -> bytes:
+    def serialise(self, model: Model, batch: int = 1, precision: str = "fp32") -> bytes:
         return self._inner.serialise(model, batch)
 
     def load(self, model: Model, target: Target, *, seed: int = 0) -> LoadedModel:

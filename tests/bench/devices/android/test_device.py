@@ -121,7 +121,7 @@ def test_making_one_imports_no_transport_of_others() -> None:
     assert done.stdout.split() == []
 
 
-def test_only_tflite_and_two_precisions_run_there(device: AdbDevice) -> None:
+def test_only_tflite_and_three_precisions_run_there(device: AdbDevice) -> None:
     torch = get_backend("torch")
     images = np.zeros((1, 8, 4, 4), np.float32)
 
@@ -129,8 +129,8 @@ def test_only_tflite_and_two_precisions_run_there(device: AdbDevice) -> None:
         device.runtime_version(torch)
     with pytest.raises(InputError, match="got torch"):
         next(device.run_replicate(WORK, torch, target(backend="torch"), ReplicatePlan()))
-    with pytest.raises(InputError, match="compute in fp32 or fp16, got precision 'int8'"):
-        next(device.run_replicate(WORK, BACKEND, target(precision="int8"), ReplicatePlan()))
+    with pytest.raises(InputError, match="compute in fp32 or fp16 or int8, got precision 'bf16'"):
+        next(device.run_replicate(WORK, BACKEND, target(precision="bf16"), ReplicatePlan()))
     with pytest.raises(InputError, match="got precision 'int4'"):
         device.infer(b"", images, BACKEND, target(precision="int4"))
 

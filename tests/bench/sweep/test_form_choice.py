@@ -1,0 +1,82 @@
+"""The choice of a graph's form, on a device whose times are given."""
+
+from collections.abc import Generator, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench.blocks.spec import BlockSpec
+from bench.protocol.backend import Backend
+from bench.protocol.device import ReplicatePlan, RoundResult, Workload
+from bench.protocol.target import Target
+from bench.protocol.workload_model import workload_model
+from bench.sweep.form_choice import choose_form
+
+SWISH = BlockSpec(
+    kind="mbconv", in_size=8, in_channels=8, out_channels=8, mid_channels=16, kernel=7, act="hswish"
+)
+RECTIFIED = BlockSpec(
+    kind="mbconv", in_size=8, in_channels=8, out_channels=8, mid_channels=16, kernel=3, act="relu"
+)
+
+
+class GivenTimes:
+    """A device on which an operator of a TFLite file takes the given time in us, others 10."""
+
+    def __init__(self, **times_us: float) -> None:
+        self._times_us = times_us
+        self.measured: list[list[str]] = []
+
+    def run_replicate(
+        self, work: Sequence[Workload], backend: Backend, target: Target, plan: ReplicatePlan
+    ) -> Generator[RoundResult]:
+        from tests.bench.backends.test_int8 import tflite_operators
+
+        times_ns = []
+        for workload in work:
+            content = backend.serialise(workload_model(workload), target.batch, target.precision)
+            operators = tflite_operators(content)
+            times_ns.append(1000.0 * sum(self._times_us.get(name, 10) for name in operators))
+            self.measured.append(operators)
+        column = np.array(times_ns)[:, None]
+        cold = 5 * column
+        for _ in range(plan.rounds):
+            yield RoundResult(
+                samples_ns=np.hstack([cold, column, column]), order=np.arange(len(work))
+            )
+
+
+def chosen(blocks: list[BlockSpec], precision: str = "fp32", **times_us: float) -> Any:
+    target = Target(device="d", backend="tflite", backend_version="1", precision=precision)
+    device: Any = GivenTimes(**times_us)
+    return choose_form(device, "tflite", target, blocks)
+
+
+def test_the_faster_form_is_chosen_for_each_choice_by_itself() -> None:
+    form, comparisons = chosen([SWISH, RECTIFIED], HARD_SWISH=100.0, DEPTHWISE_CONV_2D=10.0)
+
+    # expand and depthwise: 2 h-swish of 100 us against 2 times 3 operators of 10 us, beside
+    # 3 convolutions: 90 / 230; the split adds 2 convolutions and 2 sums: 130 / 90.
+    assert form.options() == (("hswish", "decomposed"),)
+    assert [round(comparison.ratio, 3) for comparison in comparisons] == [0.391, 1.444]
+    assert str(comparisons[0]) == (
+        "form hswish=decomposed: 0.39 times operator on 1 blocks (0.39 to 0.39), chosen"
+    )
+
+
+def test_a_form_that_no_block_has_is_not_measured() -> None:
+    form, comparisons = chosen([RECTIFIED])
+
+    assert (form.options(), comparisons) == ((), [])
+
+
+@pytest.mark.parametrize(("precision", "names"), [("fp32", []), ("int8", ["stem"])])
+def test_the_stem_has_a_choice_in_int8_only(precision: str, names: list[str]) -> None:
+    stem = BlockSpec(
+        kind="stem", in_size=8, in_channels=3, out_channels=8, kernel=3, stride=2, act="relu"
+    )
+
+    _, comparisons = chosen([stem], precision)
+
+    assert [comparison.form for comparison in comparisons] == names
