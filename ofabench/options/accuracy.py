@@ -34,6 +34,15 @@ class EvaluationOptions(Options):
         metavar="N",
         help="training images for batch-norm statistics ({default})",
     )
+    precision: str = option(
+        "fp32",
+        choices=("fp32", "int8"),
+        help="fp32, or int8: each network is quantised after training, calibrated on training "
+        "images, and run as a file of --backend ({default})",
+    )
+    backend: str = option(
+        "onnx", choices=("onnx", "tflite"), help="with int8: runtime of the files ({default})"
+    )
     seed: int = option(0, minimum=0, help="seed of random networks and images")
 
 

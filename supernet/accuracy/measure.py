@@ -15,6 +15,7 @@ from torch import Tensor
 
 from bench.errors import InputError
 from bench.protocol.progress import Progress
+from supernet.accuracy.quantised import Quantiser
 from supernet.data.dataset import Dataset, Score, resize, score
 from supernet.space.codes import Codes
 from supernet.space.space import ArchConfig, SearchSpace
@@ -74,10 +75,15 @@ def choose_networks(space: SearchSpace, n: int, seed: int) -> Codes:
 
 
 def measure_each(
-    supernet: SuperNet, codes: Codes, calibration: Calibration, validation: Dataset
+    supernet: SuperNet,
+    codes: Codes,
+    calibration: Calibration,
+    validation: Dataset,
+    quantiser: Quantiser | None = None,
 ) -> Iterator[tuple[int, Score]]:
     """Measure networks one after the other; yield rows of `codes` with their validation scores.
 
+    With a `quantiser`, the scores are those of the networks' int8 files, otherwise of float32.
     Networks are ordered by resolution, so that images are resized once and memory holds one size.
     """
     archs = supernet.space.decode(codes)
@@ -87,7 +93,7 @@ def measure_each(
         images = _channels_last(resize(validation.images, resolution))
         for row, arch in enumerate(archs):
             if arch.resolution == resolution:
-                correct = _correct(supernet, arch, training, images, validation.labels)
+                correct = _correct(supernet, arch, training, images, validation.labels, quantiser)
                 yield row, score(correct, groups)
 
 
@@ -113,12 +119,21 @@ def measure_pairs(
 
 
 @torch.no_grad()
-def _correct(
-    supernet: SuperNet, arch: ArchConfig, training: Tensor, images: Tensor, labels: Tensor
+def _correct(  # noqa: PLR0913, PLR0917 - a network, its images, and how it is run
+    supernet: SuperNet,
+    arch: ArchConfig,
+    training: Tensor,
+    images: Tensor,
+    labels: Tensor,
+    quantiser: Quantiser | None,
 ) -> NDArray[np.float64]:
     """Return 1 for each image that `arch` classifies correctly, else 0; (n,)."""
     network = channels_last(supernet.extract(arch))
     recalibrate(network, training)
+    if quantiser is not None:
+        blocks = supernet.space.blocks(arch)
+        predicted = quantiser.classes(network.eval(), blocks, training, images)
+        return (predicted == labels.numpy()).astype(np.float64)
     classes = torch.cat([network(batch).argmax(dim=1) for batch in torch.split(images, BATCH)])
     return (classes == labels).double().numpy()
 

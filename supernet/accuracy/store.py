@@ -20,6 +20,7 @@ from supernet.data.dataset import Score
 
 WHAT = "evaluations of sub-networks"
 Code = tuple[int, ...]
+FLOAT32 = "fp32"  # also of stores that do not name a precision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,7 @@ class Conditions:
 
     `weights` is `digest_tensors` of the supernet. Accuracy is measured on `images` images of `part`
     of `data`, drawn by `seed`; batch norms are recalibrated on `calibration` training images.
+    `precision` is fp32, or int8 with the runtime of the quantised files.
     """
 
     space: str
@@ -37,12 +39,14 @@ class Conditions:
     images: int
     calibration: int
     seed: int
+    precision: str = FLOAT32
 
     def check_same(self, stored: Mapping[str, Any], path: Path) -> None:
         """Raise `FileError` unless the conditions of a store's first line equal these."""
         for name, current in asdict(self).items():
-            if stored.get(name) != current:
-                was, now = str(stored.get(name)), str(current)
+            stored_value = stored.get(name, FLOAT32 if name == "precision" else None)
+            if stored_value != current:
+                was, now = str(stored_value), str(current)
                 if name == "weights":  # the first digits of a digest suffice
                     was, now = was[:8], now[:8]
                 raise FileError(

@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.backends.registry import get_backend
 from bench.errors import FileError, InputError, InterruptedSweepError
 from bench.protocol.progress import Progress
 from latency_models.tables.networks import NetworksTable
 from latency_models.tables.storage import origin
 from ofabench.options.accuracy import DRAWN, EvaluationOptions
+from ofabench.options.export import ExportOptions
+from ofabench.workflows.export.model_file import check_form
 from ofabench.workflows.latency.networks import read_archs
 from ofabench.workflows.train.broken_images import log_broken
 from ofabench.workflows.train.network_arguments import codes_of
 from supernet.accuracy import measure
+from supernet.accuracy.quantised import Quantiser
 from supernet.accuracy.store import Code, Conditions, EvaluationStore
 from supernet.data.dataset import Score
 from supernet.data.parts import DataParts
@@ -111,6 +115,7 @@ def measure_accuracies(
     checkpoint, images = supernet.checkpoint, supernet.images
     space = checkpoint.space
     codes = _codes(archs, space, options)
+    quantiser = _quantiser(options)
     validation = images.validation.subset(options.images, np.random.default_rng(options.seed))
     conditions = Conditions(
         space=space.name,
@@ -120,6 +125,7 @@ def measure_accuracies(
         images=len(validation),
         calibration=min(options.calibration, len(images.train_source)),
         seed=options.seed,
+        precision="fp32" if quantiser is None else f"int8 {options.backend}",
     )
 
     def measured(missing: Codes) -> Iterable[tuple[int, Score]]:
@@ -128,6 +134,7 @@ def measure_accuracies(
             missing,
             lambda size: images.train_source.calibration(conditions.calibration, size),
             validation,
+            quantiser,
         )
 
     if out is None:
@@ -144,6 +151,14 @@ def measure_accuracies(
         result.save(out)
     log_broken(images.broken())
     return result
+
+
+def _quantiser(options: EvaluationOptions) -> Quantiser | None:
+    """What quantises the networks, for int8; an error if its packages are not installed."""
+    if options.precision == "fp32":
+        return None
+    check_form(ExportOptions(format=options.backend, precision=options.precision))
+    return Quantiser(backend=get_backend(options.backend))
 
 
 def _codes(
