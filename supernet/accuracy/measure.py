@@ -133,7 +133,7 @@ def _correct(  # noqa: PLR0913, PLR0917 - a network, its images, and how it is r
     if quantiser is not None:
         blocks = supernet.space.blocks(arch)
         predicted = quantiser.classes(network.eval(), blocks, training, images)
-        return (predicted == labels.numpy()).astype(np.float64)
+        return np.asarray(predicted == labels.numpy(), dtype=np.float64)
     classes = torch.cat([network(batch).argmax(dim=1) for batch in torch.split(images, BATCH)])
     return (classes == labels).double().numpy()
 

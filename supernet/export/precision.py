@@ -6,8 +6,10 @@ ranges of activations are calibrated on images, those of weights are by channel.
 
 from collections.abc import Sequence
 
+from bench.backends.registry import get_backend
 from bench.blocks.weight_bytes import PRECISIONS
 from bench.errors import InputError
+from bench.extras import check_extra
 from bench.protocol.backend import Array
 
 FP32, FP16, INT8 = PRECISIONS
@@ -23,6 +25,14 @@ def check_precision(backend: str, precision: str) -> None:
             f"precision is {precision!r}, a {backend} file is exported as {' or '.join(supported)}"
             + ("" if backend in _CONVERTED else "; export to onnx or tflite for the others")
         )
+
+
+def check_converter(backend: str, precision: str) -> None:
+    """Raise an error if files of the precision cannot be made here, before anything is computed."""
+    check_precision(backend, precision)
+    get_backend(backend).version()
+    if backend == "tflite" and precision != FP32:
+        check_extra("ai_edge_quantizer", "float16 and int8 TFLite files need")
 
 
 def convert(

@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.backends.registry import get_backend
-from bench.extras import check_extra
 from bench.protocol.backend import Backend
 from ofabench.options.export import ExportOptions
 from ofabench.workflows.export.card_text import card_lines
@@ -18,7 +16,7 @@ from supernet.data.class_names import differ, shortened
 from supernet.data.dataset import Dataset, resize, score
 from supernet.export.export import ExportSpec, ModelFile, make_card, make_file, write_exported
 from supernet.export.model_card import Accuracies, ModelCard
-from supernet.export.precision import FP32, INT8, check_precision
+from supernet.export.precision import INT8, check_converter
 
 CHECKED_IMAGES = 100  # to compare int8 with torch if no accuracy is wanted
 PART = "validation"
@@ -55,10 +53,7 @@ class ExportedModel:
 
 def check_form(options: ExportOptions) -> None:
     """Raise an error if such a file cannot be made here, before anything is computed."""
-    check_precision(options.format, options.precision)
-    get_backend(options.format).version()
-    if options.format == "tflite" and options.precision != FP32:
-        check_extra("ai_edge_quantizer", "float16 and int8 TFLite files need")
+    check_converter(options.format, options.precision)
 
 
 def needs_images(options: ExportOptions) -> bool:

@@ -14,8 +14,6 @@ from bench.protocol.progress import Progress
 from latency_models.tables.networks import NetworksTable
 from latency_models.tables.storage import origin
 from ofabench.options.accuracy import DRAWN, EvaluationOptions
-from ofabench.options.export import ExportOptions
-from ofabench.workflows.export.model_file import check_form
 from ofabench.workflows.latency.networks import read_archs
 from ofabench.workflows.train.broken_images import log_broken
 from ofabench.workflows.train.network_arguments import codes_of
@@ -24,6 +22,7 @@ from supernet.accuracy.quantised import Quantiser
 from supernet.accuracy.store import Code, Conditions, EvaluationStore
 from supernet.data.dataset import Score
 from supernet.data.parts import DataParts
+from supernet.export.precision import check_converter
 from supernet.space.codes import Codes
 from supernet.space.space import ArchConfig, SearchSpace, space_names
 from supernet.train.checkpoint import Checkpoint
@@ -157,7 +156,7 @@ def _quantiser(options: EvaluationOptions) -> Quantiser | None:
     """What quantises the networks, for int8; an error if its packages are not installed."""
     if options.precision == "fp32":
         return None
-    check_form(ExportOptions(format=options.backend, precision=options.precision))
+    check_converter(options.backend, options.precision)
     return Quantiser(backend=get_backend(options.backend))
 
 

@@ -10,6 +10,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from bench.backends.registry import get_backend
 from bench.blocks.model import Model, random_model
 from bench.blocks.spec import BlockSpec
 from bench.devices.android.facts.temperatures import parse_zones
+from bench.devices.android.replicates.inference import ends_of
 from bench.devices.android.runner.bundle import Bundle, ensure_bundle
 from bench.devices.android.runner.runner_protocol import (
     Event,
@@ -283,3 +285,42 @@ def test_the_same_runner_for_phones_computes_the_same_under_qemu(
     )
 
     np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("spec", [SPECS[0], SPECS[1]], ids=lambda spec: spec.kind)
+def test_int8_blocks_take_and_give_bytes_as_the_backend_here(
+    bundle: Bundle, tmp_path: Path, spec: BlockSpec
+) -> None:
+    backend = get_backend("tflite", hswish="decomposed")
+    target = replace(TARGET, precision="int8")
+    model = random_model((spec,), seed=1)
+    content = backend.serialise(model, precision="int8")
+    (tmp_path / "m0.tflite").write_bytes(content)
+    takes, gives = ends_of(content)
+    images = np.random.default_rng(3).standard_normal((1, *model.input_shape), dtype=np.float32)
+    stored = takes.boundary.stored(np.ascontiguousarray(images.transpose(0, 2, 3, 1)))
+    stored.tofile(tmp_path / "in.bin")
+    paths = [str(tmp_path / name) for name in ("m0.tflite", "in.bin", "out.bin")]
+
+    subprocess.run(
+        [*bundle.start, "--infer", *paths], cwd=bundle.folder, check=True, capture_output=True
+    )
+
+    raw = np.fromfile(tmp_path / "out.bin", dtype=np.int8).reshape(gives.shape)
+    outputs = gives.boundary.values(raw).transpose(0, 3, 1, 2)
+    expected = backend.load_file(content, target).infer(images)
+    np.testing.assert_allclose(outputs, expected, atol=1e-6)
+
+
+def test_int8_models_are_measured_whole_by_the_delegate(bundle: Bundle, tmp_path: Path) -> None:
+    backend = get_backend("tflite", hswish="decomposed")
+    model = random_model((SPECS[0],), seed=1)
+    (tmp_path / "m0.tflite").write_bytes(backend.serialise(model, precision="int8"))
+
+    status, events = run(bundle, job_of("m0.tflite"), tmp_path, b"pass\n" * 2 + b"stop\n")
+
+    assert status == 0
+    (loaded,) = [event for event in events if isinstance(event, ModelLoaded)]
+    assert loaded.whole_graph
+    rounds = [event for event in events if isinstance(event, RoundEnded)]
+    assert all((measured.samples_ns > 0).all() for measured in rounds)
