@@ -1,4 +1,4 @@
-"""Choice between the forms of a graph: both are timed on a few blocks, in the same rounds."""
+"""Choice between equivalent graphs: both are timed on a few blocks, in the same rounds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from bench.backends.registry import FORMS, get_backend
 from bench.blocks.graph_form import CHOICES, GraphForm
 from bench.blocks.model import Model, random_model
 from bench.blocks.spec import BlockSpec
-from bench.protocol.backend import Backend, LoadedModel
+from bench.protocol.backend import LoadedModel
 from bench.protocol.device import Device, ReplicatePlan, Workload
 from bench.protocol.target import Target
 
@@ -18,12 +18,21 @@ REPLICATES, ROUNDS, SAMPLES = 2, 10, 3
 CLEARLY = 0.98  # a form is chosen where its time is less than this share of the plain form's
 
 
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One way to write blocks: the form of the graph, and its precision."""
+
+    form: GraphForm
+    precision: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormComparison:
-    """Time of blocks in one form over that in the plain form, on one device."""
+    """Time of blocks written as `value` over that of the same blocks as `plain`, on one device."""
 
     form: str
     value: str
+    plain: str
     ratio: float
     smallest: float  # ratio of a block
     largest: float
@@ -37,7 +46,7 @@ class FormComparison:
         """Return the figures and the choice in one line."""
         verdict = "chosen" if self.is_chosen else "not chosen"
         return (
-            f"form {self.form}={self.value}: {self.ratio:.2f} times {CHOICES[self.form][0]} on "
+            f"form {self.form}={self.value}: {self.ratio:.2f} times the time of {self.plain} on "
             f"{self.blocks} blocks ({self.smallest:.2f} to {self.largest:.2f}), {verdict}"
         )
 
@@ -55,22 +64,35 @@ def choose_form(
         if not examples:
             continue
         other = replace(form, **{name: CHOICES[name][1]})
-        comparison = _compare(device, backend, target, name, (form, other), examples)
+        variants = Variant(form, target.precision), Variant(other, target.precision)
+        comparison = _compare(device, backend, target, name, variants, examples)
         comparisons.append(comparison)
         if comparison.is_chosen:
             form = other
     return form, comparisons
 
 
+def compare_int8(
+    device: Device, backend: str, target: Target, blocks: Sequence[BlockSpec]
+) -> FormComparison:
+    """Return the time of a space's blocks in int8 over that in float32, in the target's forms."""
+    form = GraphForm.from_options(target.options)
+    variants = Variant(form, "fp32"), Variant(form, "int8")
+    return _compare(device, backend, target, "precision", variants, _spread(blocks))
+
+
 def _examples(name: str, precision: str, blocks: Sequence[BlockSpec]) -> list[BlockSpec]:
     """Return blocks that the form changes, from small to large."""
     if name == "stem" and precision != "int8":
         return []
-    changed = sorted(
-        (spec for spec in dict.fromkeys(blocks) if _changes(name, spec)), key=lambda spec: spec.macs
-    )
-    places = np.linspace(0, len(changed) - 1, min(BLOCKS, len(changed))).round().astype(int)
-    return [changed[place] for place in places]
+    return _spread([spec for spec in blocks if _changes(name, spec)])
+
+
+def _spread(blocks: Sequence[BlockSpec]) -> list[BlockSpec]:
+    """Return a few different blocks, from small to large."""
+    by_size = sorted(dict.fromkeys(blocks), key=lambda spec: spec.macs)
+    places = np.linspace(0, len(by_size) - 1, min(BLOCKS, len(by_size))).round().astype(int)
+    return [by_size[place] for place in places]
 
 
 def _changes(name: str, spec: BlockSpec) -> bool:
@@ -88,16 +110,16 @@ def _compare(  # noqa: PLR0913, PLR0917 - a comparison's device, target, form an
     backend: str,
     target: Target,
     name: str,
-    forms: tuple[GraphForm, GraphForm],
+    variants: tuple[Variant, Variant],
     examples: Sequence[BlockSpec],
 ) -> FormComparison:
     models = {
-        f"{place}-{number}": (form, spec)
+        f"{place}-{number}": (variant, spec)
         for place, spec in enumerate(examples)
-        for number, form in enumerate(forms)
+        for number, variant in enumerate(variants)
     }
     work = [Workload(role="model", file=key) for key in models]
-    both = _BothForms(backend, models)
+    both = _Variants(backend, models)
     samples_ns = []
     for replicate in range(REPLICATES):
         plan = ReplicatePlan(rounds=ROUNDS, samples=SAMPLES, seed=replicate)
@@ -108,7 +130,8 @@ def _compare(  # noqa: PLR0913, PLR0917 - a comparison's device, target, form an
     plain_ns, other_ns = latencies_ns.sum(axis=0)
     return FormComparison(
         form=name,
-        value=CHOICES[name][1],
+        value=_value(name, variants[1]),
+        plain=_value(name, variants[0]),
         ratio=float(other_ns / plain_ns),
         smallest=float(ratios.min()),
         largest=float(ratios.max()),
@@ -116,13 +139,18 @@ def _compare(  # noqa: PLR0913, PLR0917 - a comparison's device, target, form an
     )
 
 
-class _BothForms:
-    """Backend that makes each workload's block in the workload's form."""
+def _value(name: str, variant: Variant) -> str:
+    return variant.precision if name == "precision" else str(getattr(variant.form, name))
 
-    def __init__(self, backend: str, models: Mapping[str, tuple[GraphForm, BlockSpec]]) -> None:
+
+class _Variants:
+    """Backend that writes each workload's block as the workload's variant."""
+
+    def __init__(self, backend: str, models: Mapping[str, tuple[Variant, BlockSpec]]) -> None:
         self._plain = get_backend(backend)
         self._backends = {
-            form: get_backend(backend, **dict(form.options())) for form, _ in models.values()
+            variant: get_backend(backend, **dict(variant.form.options()))
+            for variant, _ in models.values()
         }
         self._models = models
         self.name, self.file_suffix = self._plain.name, self._plain.file_suffix
@@ -134,18 +162,17 @@ class _BothForms:
         return ()
 
     def serialise(self, model: Model, batch: int = 1, precision: str = "fp32") -> bytes:
-        backend, block = self._made(model)
-        return backend.serialise(block, batch, precision)
+        if not model.file:
+            return self._plain.serialise(model, batch, precision)
+        variant, spec = self._models[model.file]
+        return self._backends[variant].serialise(random_model((spec,)), batch, variant.precision)
 
     def load(self, model: Model, target: Target, *, seed: int = 0) -> LoadedModel:
-        backend, block = self._made(model)
-        return backend.load(block, target, seed=seed)
+        if not model.file:
+            return self._plain.load(model, target, seed=seed)
+        variant, spec = self._models[model.file]
+        precise = replace(target, precision=variant.precision)
+        return self._backends[variant].load(random_model((spec,)), precise, seed=seed)
 
     def load_file(self, content: bytes, target: Target, *, seed: int = 0) -> LoadedModel:
         return self._plain.load_file(content, target, seed=seed)
-
-    def _made(self, model: Model) -> tuple[Backend, Model]:
-        if not model.file:
-            return self._plain, model
-        form, spec = self._models[model.file]
-        return self._backends[form], random_model((spec,))

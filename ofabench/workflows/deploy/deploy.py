@@ -134,6 +134,7 @@ def _searched(
     request: DeployRequest, latencies: Sequence[LatencySource], watcher: "Watcher | None"
 ) -> "SearchResult":
     """Search the checkpoint's space for the network to deploy."""
+    from ofabench.workflows.deploy.int8_check import warn_if_int8_is_slower
     from ofabench.workflows.search.search import search
     from supernet.train.checkpoint import load_trained
 
@@ -143,6 +144,7 @@ def _searched(
     costs = latency_limits(latencies, request.limits)
     others = counted_limits(request.limits, request.deploy.form.precision)
     space = load_trained(request.checkpoint).space
+    warn_if_int8_is_slower(space, latencies, request.device, request.deploy)
     return search(space, request.accuracy, [*costs, *others], options, watcher)
 
 

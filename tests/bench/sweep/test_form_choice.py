@@ -11,7 +11,7 @@ from bench.protocol.backend import Backend
 from bench.protocol.device import ReplicatePlan, RoundResult, Workload
 from bench.protocol.target import Target
 from bench.protocol.workload_model import workload_model
-from bench.sweep.form_choice import choose_form
+from bench.sweep.form_choice import choose_form, compare_int8
 
 SWISH = BlockSpec(
     kind="mbconv", in_size=8, in_channels=8, out_channels=8, mid_channels=16, kernel=7, act="hswish"
@@ -61,7 +61,7 @@ def test_the_faster_form_is_chosen_for_each_choice_by_itself() -> None:
     assert form.options() == (("hswish", "decomposed"),)
     assert [round(comparison.ratio, 3) for comparison in comparisons] == [0.391, 1.444]
     assert str(comparisons[0]) == (
-        "form hswish=decomposed: 0.39 times operator on 1 blocks (0.39 to 0.39), chosen"
+        "form hswish=decomposed: 0.39 times the time of operator on 1 blocks (0.39 to 0.39), chosen"
     )
 
 
@@ -69,6 +69,16 @@ def test_a_form_that_no_block_has_is_not_measured() -> None:
     form, comparisons = chosen([RECTIFIED])
 
     assert (form.options(), comparisons) == ((), [])
+
+
+def test_int8_is_compared_with_float32_in_the_forms_of_the_target() -> None:
+    target = Target(device="d", backend="tflite", backend_version="1", precision="int8")
+    device: Any = GivenTimes(HARD_SWISH=100.0)
+    compared = compare_int8(device, "tflite", target.with_options(depthwise7="split"), [SWISH])
+
+    # The same operators in both precisions: int8 blocks take and give int8.
+    assert (compared.plain, compared.value, compared.ratio) == ("fp32", "int8", 1.0)
+    assert device.measured[0].count("DEPTHWISE_CONV_2D") == 3
 
 
 @pytest.mark.parametrize(("precision", "names"), [("fp32", []), ("int8", ["stem"])])
