@@ -49,7 +49,7 @@ def check_whole(content: bytes) -> None:
     if content[4:8] != _FILE_IDENTIFIER:
         raise FileError(f"not a TFLite file: it begins with {content[:8]!r}, not with ....TFL3")
     try:
-        _read_all(schema().Model.GetRootAs(content, 0))
+        _read_all(schema().Model.GetRootAs(content, 0), len(content))
     except (struct.error, ValueError, IndexError, TypeError, AttributeError) as error:
         raise FileError(f"TFLite file is truncated or damaged: {error}") from error
 
@@ -61,12 +61,17 @@ def operator_outputs(content: bytes) -> tuple[str, ...]:
     return tuple((graph.Tensors(index).Name() or b"").decode() for index in outputs)
 
 
-def _read_all(model: Any) -> None:
+def _read_all(model: Any, length: int) -> None:
     """Access all parts that an interpreter follows: reading past the end raises an error."""
     if not (model.BuffersLength() and model.OperatorCodesLength() and model.SubgraphsLength()):
         raise ValueError("it has no graph, operators or buffers")
     for place in range(model.BuffersLength()):
-        model.Buffers(place).DataAsNumpy()
+        buffer = model.Buffers(place)
+        buffer.DataAsNumpy()
+        # Data outside of the flatbuffer, which the schema for `tflite-runtime` does not have.
+        end = buffer.Offset() + buffer.Size() if hasattr(buffer, "Offset") else 0
+        if end > length:
+            raise ValueError(f"a buffer ends at byte {end} of {length}")
     for place in range(model.OperatorCodesLength()):
         model.OperatorCodes(place).BuiltinCode()
     for place in range(model.SubgraphsLength()):

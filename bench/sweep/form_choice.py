@@ -114,12 +114,12 @@ def _compare(  # noqa: PLR0913, PLR0917 - a comparison's device, target, form an
     examples: Sequence[BlockSpec],
 ) -> FormComparison:
     models = {
-        f"{place}-{number}": (variant, spec)
+        f"{place}-{number}": (variant, (spec,))
         for place, spec in enumerate(examples)
         for number, variant in enumerate(variants)
     }
     work = [Workload(role="model", file=key) for key in models]
-    both = _Variants(backend, models)
+    both = VariantBackend(backend, models)
     samples_ns = []
     for replicate in range(REPLICATES):
         plan = ReplicatePlan(rounds=ROUNDS, samples=SAMPLES, seed=replicate)
@@ -143,10 +143,13 @@ def _value(name: str, variant: Variant) -> str:
     return variant.precision if name == "precision" else str(getattr(variant.form, name))
 
 
-class _Variants:
-    """Backend that writes each workload's block as the workload's variant."""
+class VariantBackend:
+    """Backend that writes each workload's blocks as the workload's variant.
 
-    def __init__(self, backend: str, models: Mapping[str, tuple[Variant, BlockSpec]]) -> None:
+    `models` has variant and blocks by the `file` of a workload.
+    """
+
+    def __init__(self, backend: str, models: Mapping[str, tuple[Variant, tuple[BlockSpec, ...]]]) -> None:
         self._plain = get_backend(backend)
         self._backends = {
             variant: get_backend(backend, **dict(variant.form.options()))
@@ -164,15 +167,15 @@ class _Variants:
     def serialise(self, model: Model, batch: int = 1, precision: str = "fp32") -> bytes:
         if not model.file:
             return self._plain.serialise(model, batch, precision)
-        variant, spec = self._models[model.file]
-        return self._backends[variant].serialise(random_model((spec,)), batch, variant.precision)
+        variant, blocks = self._models[model.file]
+        return self._backends[variant].serialise(random_model(blocks), batch, variant.precision)
 
     def load(self, model: Model, target: Target, *, seed: int = 0) -> LoadedModel:
         if not model.file:
             return self._plain.load(model, target, seed=seed)
-        variant, spec = self._models[model.file]
+        variant, blocks = self._models[model.file]
         precise = replace(target, precision=variant.precision)
-        return self._backends[variant].load(random_model((spec,)), precise, seed=seed)
+        return self._backends[variant].load(random_model(blocks), precise, seed=seed)
 
     def load_file(self, content: bytes, target: Target, *, seed: int = 0) -> LoadedModel:
         return self._plain.load_file(content, target, seed=seed)

@@ -6,6 +6,7 @@ those of that schema and of TFLite's schema.fbs.
 """
 
 import io
+import struct
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ _FILE_IDENTIFIER, _METADATA_IDENTIFIER = b"TFL3", b"M001"
 _PARSER_VERSION = "1.0.0"  # of the schema; the first one with everything used here
 _ALIGNMENT = 16
 _BUFFERS, _ENTRIES = 4, 6  # fields of Model
+_BUFFER_POSITION = 1  # field of Buffer; 0 and 1 stand for data inside of the flatbuffer
 _AXIS_LABELS = 2  # of AssociatedFileType
 _RGB, _GREY = 1, 2  # of ColorSpaceType
 _IMAGE, _NORMALISATION = 2, 1  # of the unions ContentProperties and ProcessUnitOptions
@@ -42,7 +44,7 @@ def with_metadata(content: bytes, names: ClassNames, normalisation: Normalisatio
     """Return the TFLite model `content` with metadata; tensors and weights do not change.
 
     A flatbuffer refers only to later positions, so a new root table is placed before the old one,
-    and everything else stays in place.
+    and everything else stays in place relative to the end.
     """
     metadata = _metadata(normalisation)
     content += bytes(-len(content) % _ALIGNMENT)
@@ -68,7 +70,22 @@ def with_metadata(content: bytes, names: ClassNames, normalisation: Normalisatio
     ]
     fields.append(_Field(0, "Uint32", old.version))
     builder.Finish(_table(builder, max(old.fields, _ENTRIES + 1), fields), _FILE_IDENTIFIER)
-    return _with_file(bytes(builder.Output()), LABELS, labels_text(names))
+    made = bytearray(builder.Output())
+    _move_outside_data(made, len(made) - len(content))
+    return _with_file(bytes(made), LABELS, labels_text(names))
+
+
+def _move_outside_data(content: bytearray, by_bytes: int) -> None:
+    """Correct where buffers find data that is stored outside of the flatbuffer.
+
+    Larger weights of quantised files are: their buffers have a position from the file's start.
+    """
+    reader = _Reader(bytes(content))
+    for offset in reader.vector(_BUFFERS):
+        table = Table(content, len(content) - offset)
+        field = table.Offset(4 + 2 * _BUFFER_POSITION)
+        if field and (position := table.Get(number_types.Uint64Flags, table.Pos + field)) > 1:
+            struct.pack_into("<Q", content, table.Pos + field, position + by_bytes)
 
 
 class _Reader:

@@ -9,13 +9,15 @@ import onnx
 import pytest
 
 from bench.backends.registry import get_backend
+from bench.backends.tflite_buffer import schema
 from bench.blocks.model import random_model
 from bench.blocks.torch_modules import network_of
 from bench.errors import InputError
 from bench.protocol.backend import Array
 from supernet.export import quantise_onnx
-from supernet.export.export import ExportSpec, ModelFile, make_card, make_file
+from supernet.export.export import ExportSpec, ModelFile, make_card, make_file, run_file
 from supernet.export.model_card import Normalisation
+from supernet.export.model_metadata import with_class_names
 from supernet.export.network_file import StandaloneNetwork
 from supernet.export.output_check import check_close, compare
 from supernet.export.precision import check_precision, convert
@@ -226,3 +228,59 @@ def test_float16_is_held_to_a_hundredth() -> None:
     check_close(compare(expected, expected + np.float32(0.009), "some"), "onnx", "fp16")
     with pytest.raises(InputError, match=r"fp16 differs from torch by 0\.02, at most 0\.01"):
         check_close(compare(expected, expected + np.float32(0.02), "some"), "onnx", "fp16")
+
+
+def test_names_of_classes_leave_large_int8_weights_where_they_are_found() -> None:
+    blocks = TINY.blocks(TINY.largest(32))
+    model = random_model(blocks)
+    calibration = np.random.default_rng(0).standard_normal((4, 1, 32, 32), dtype=np.float32)
+    backend = get_backend("tflite")
+    content = convert(backend.serialise(model), "tflite", "int8", calibration)
+    names = tuple(f"class {number}" for number in range(10))
+    # Weights of this size are stored after the flatbuffer, at positions from the file's start.
+    buffers = tflite_buffers(content)
+    assert max(position for position, _ in buffers) > 1
+
+    named = with_class_names(content, "tflite", names, Normalisation(mean=(0.3,), std=(0.25,)))
+
+    expected = run_file(content, backend, calibration, "int8")
+    np.testing.assert_array_equal(run_file(named, backend, calibration, "int8"), expected)
+
+
+@pytest.mark.parametrize("backend", ["onnx", "tflite"])
+def test_a_form_leaves_the_stem_in_float32_in_the_file_and_on_the_card(backend: str) -> None:
+    form = ExportSpec(
+        backend=get_backend(backend, stem="float"),
+        precision="int8",
+        calibration=images(20, seed=1),
+        calibrated_on="noise",
+        checked=images(30, seed=2),
+    )
+    network = cut()
+
+    file = make_file(network, form)
+
+    assert make_card(network, form, file).forms == {"stem": "float"}
+    kinds = operators_of(backend, file.content)
+    quantised = {"onnx": "QuantizeLinear", "tflite": "QUANTIZE"}[backend]
+    convolution = {"onnx": "Conv", "tflite": "CONV_2D"}[backend]
+    assert kinds.index(convolution) < kinds.index(quantised)
+
+
+def tflite_buffers(content: bytes) -> list[tuple[int, int]]:
+    model = schema().Model.GetRootAs(content, 0)
+    buffers = [model.Buffers(place) for place in range(model.BuffersLength())]
+    return [(buffer.Offset(), buffer.Size()) for buffer in buffers]
+
+
+def operators_of(backend: str, content: bytes) -> list[str]:
+    """Operators in order, without those of constants."""
+    if backend == "onnx":
+        graph = onnx.load_from_string(content).graph
+        constants = {tensor.name for tensor in graph.initializer}
+        return [node.op_type for node in graph.node if node.input[0] not in constants]
+    kinds = schema()
+    model = kinds.ModelT.InitFromPackedBuf(bytearray(content), 0)
+    names = {code: name for name, code in vars(kinds.BuiltinOperator).items() if name.isupper()}
+    codes = [names[code.builtinCode] for code in model.operatorCodes]
+    return [codes[operator.opcodeIndex] for operator in model.subgraphs[0].operators]
