@@ -113,9 +113,7 @@ def ratio(rows: Sequence[dict], name: str) -> str:  # type: ignore[type-arg]
     """Return the geometric mean of a variant's time over plain float32, with the range."""
     if not rows:
         return "-"
-    ratios = [
-        float(np.median(np.array(row[name]) / np.array(row["fp32"]))) for row in rows
-    ]
+    ratios = [float(np.median(np.array(row[name]) / np.array(row["fp32"]))) for row in rows]
     mean = float(np.exp(np.mean(np.log(ratios))))
     return f"{mean:.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 

@@ -149,7 +149,9 @@ class VariantBackend:
     `models` has variant and blocks by the `file` of a workload.
     """
 
-    def __init__(self, backend: str, models: Mapping[str, tuple[Variant, tuple[BlockSpec, ...]]]) -> None:
+    def __init__(
+        self, backend: str, models: Mapping[str, tuple[Variant, tuple[BlockSpec, ...]]]
+    ) -> None:
         self._plain = get_backend(backend)
         self._backends = {
             variant: get_backend(backend, **dict(variant.form.options()))
