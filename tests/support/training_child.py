@@ -2,6 +2,7 @@
 
 python -m tests.support.training_child OUT [--resume] [--micro-batches N] [--stop-after STEPS]
 Prints a line for each step, so that a test can kill it at one; SIGTERM stops it as `ofabench` does.
+With `--init WEIGHTS` it first trains the head only.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from supernet.data.tensor_source import TensorSource
 from supernet.space.space import SearchSpace
 from supernet.train.checkpoint import Recipe
 from supernet.train.distributed import process_group
+from supernet.train.initial_weights import load_initial_weights
 from supernet.train.run_options import RunOptions
 from supernet.train.schedule import Schedule
 from supernet.train.trainer import train
@@ -49,6 +51,18 @@ clip_norm = 5.0
 phases = [
     {name = "full", epochs = 2, lr = 0.1, batch = 32, depths = 1, kernels = 1, expands = 1},
     {name = "all", epochs = 3, lr = 0.05, batch = 32, subnets = 2, distillation = 1},
+]
+"""
+
+
+HEAD_SCHEDULE = """
+name = "head"
+momentum = 0.9
+weight_decay = 1e-4
+clip_norm = 5.0
+phases = [
+    {name = "head", trainable = "head", epochs = 1, lr = 0.1, batch = 32, subnets = 2},
+    {name = "all", epochs = 1, lr = 0.05, batch = 32},
 ]
 """
 
@@ -88,14 +102,16 @@ def main() -> int:
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--micro-batches", type=int, default=1)
     parser.add_argument("--stop-after", type=int, default=10**9)
+    parser.add_argument("--init", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(1)
     recipe = Recipe(
         space=SearchSpace.from_toml(SPACE),
-        schedule=Schedule.from_toml(SCHEDULE),
+        schedule=Schedule.from_toml(SCHEDULE if args.init is None else HEAD_SCHEDULE),
         data="stripes",
         micro_batches=args.micro_batches,
     )
+    initial = None if args.init is None else load_initial_weights(args.init, recipe.space, 0)
     lines = Lines()
     with process_group("cpu") as ranks, stop_requested() as stop:
         running = RunOptions(
@@ -106,7 +122,8 @@ def main() -> int:
             stop=lambda: stop() or lines.done >= args.stop_after,
         )
         try:
-            train(recipe, TensorSource(make_images(), "stripes"), args.out, running)
+            source = TensorSource(make_images(), "stripes")
+            train(recipe, source, args.out, running, None, initial)
         except InterruptedSweepError:
             return 3
     return 0

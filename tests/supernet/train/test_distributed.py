@@ -185,3 +185,18 @@ def test_one_process_alone_sums_to_itself(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     with pytest.raises(InputError, match="WORLD_SIZE"), process_group("cpu"):
         pass
+
+
+@pytest.mark.slow
+def test_two_ranks_train_a_new_head_as_one_process(undisturbed: Path, tmp_path: Path) -> None:
+    """A head phase, in which most parameters have no gradient on any rank, then all weights."""
+    argv = ("--micro-batches", "2", "--init", str(undisturbed))
+    single, shared = tmp_path / "single.safetensors", tmp_path / "shared.safetensors"
+
+    for done in (call(alone(str(single), *argv)), call(ranks(2, str(shared), *argv))):
+        assert done.returncode == 0, done.stderr
+
+    expected, actual = load_checkpoint(single), load_checkpoint(shared)
+    assert actual.finished
+    assert_close(weights(expected.network), weights(actual.network))
+    assert actual.init == expected.init
