@@ -14,6 +14,7 @@ from bench.blocks.torch_modules import build_network, network_of
 from bench.devices.cpu.local import LocalDevice
 from bench.drift.log import Anchor, AnchorSession, DriftLog
 from bench.protocol.target import Target
+from bench.sweep.store import SweepStore
 from latency_models.networks.network_calibration import NetworkCalibration
 from latency_models.predictors.predictor import LatencyPredictor
 from ofabench.cli import main as cli
@@ -322,9 +323,9 @@ def test_without_a_predictor_the_file_is_measured(
     assert data["prediction_within_tolerance"] is None
 
 
-def int8_model(folder: Path) -> Path:
+def converted_model(folder: Path, precision: str) -> Path:
     images = np.random.default_rng(0).standard_normal((8, 1, 24, 24), dtype=np.float32)
-    form = ExportSpec(backend=get_backend("onnx"), precision="int8", calibration=images)
+    form = ExportSpec(backend=get_backend("onnx"), precision=precision, calibration=images)
     parts = small_digits(0)
     cut = StandaloneNetwork(
         space="tiny",
@@ -342,7 +343,10 @@ def test_int8_is_never_held_against_a_prediction_of_float32(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = make_target(LocalDevice(), get_backend("onnx"))
-    latency, model = predictor(tmp_path, predicts_ms=1e-6, target=target), int8_model(tmp_path)
+    latency, model = (
+        predictor(tmp_path, predicts_ms=1e-6, target=target),
+        converted_model(tmp_path, "int8"),
+    )
     here = ("--device", "cpu", "--loads", "3", "--passes", "2", "--force")
     argv = ["verify", str(model), "--latency", latency, *here]
 
@@ -359,8 +363,23 @@ def test_int8_is_never_held_against_a_prediction_of_float32(
     assert cli.main(argv) == 0
     assert "does not apply to a file of int8: no verdict" in capsys.readouterr().out
     keep = tmp_path / "keep.sqlite"
+    assert cli.main([*argv, "--keep", str(keep)]) == 0
+    with SweepStore.open(keep) as store:  # the blocks measured with it are int8 too
+        assert store.target.precision == "int8"
+
+
+@pytest.mark.slow
+def test_samples_of_a_float16_file_are_not_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = make_target(LocalDevice(), get_backend("onnx"))
+    latency = predictor(tmp_path, predicts_ms=1e-6, target=target)
+    model, keep = converted_model(tmp_path, "fp16"), tmp_path / "keep.sqlite"
+
+    argv = ["verify", str(model), "--latency", latency, "--device", "cpu", "--force"]
+
     assert cli.main([*argv, "--keep", str(keep)]) == 2
-    assert "samples of a file of int8 cannot be kept" in one_line(capsys)
+    assert "samples of a file of fp16 cannot be kept" in one_line(capsys)
     assert not keep.exists()
 
 
