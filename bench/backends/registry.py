@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from bench.blocks.graph_form import GraphForm
 from bench.errors import InputError, PluginError
 from bench.protocol.backend import Backend
 from bench.protocol.plugins import Plugins
@@ -52,10 +53,12 @@ def backend_of(target: Target) -> Backend:
         >>> backend_of(target.with_options(hswish="decomposed")).options()
         (('hswish', 'decomposed'),)
     """
-    forms = FORMS.get(target.backend, ())
-    return get_backend(
-        target.backend, **{name: value for name, value in target.options if name in forms}
-    )
+    return formed_backend(target.backend, GraphForm.from_options(target.options))
+
+
+def formed_backend(name: str, form: GraphForm) -> Backend:
+    """Create a backend that writes graphs in a form; `InputError` where it lacks the form."""
+    return get_backend(name, **dict(form.options()))
 
 
 def get_backend(name: str, **options: Any) -> Backend:

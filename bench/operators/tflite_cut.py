@@ -205,7 +205,7 @@ def _moved_tensor(graph: TfliteGraph, index: int, place: int) -> tuple[Any, byte
 def _moved_operator(
     graph: TfliteGraph, operator: Any, places: Mapping[int, int]
 ) -> tuple[Any, Any]:
-    """Return an `OperatorT` with the tensors of its own file, and its `OperatorCodeT`."""
+    """Return an operator with its tensors numbered as in its own file, and its code."""
     moved = copy.copy(operator)
     moved.inputs, moved.outputs, moved.intermediates = (
         None if side is None else [places.get(index, NO_TENSOR) for index in indices(side)]

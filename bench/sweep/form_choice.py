@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bench.backends.registry import FORMS, get_backend
+from bench.backends.registry import FORMS, formed_backend, get_backend
 from bench.blocks.graph_form import CHOICES, GraphForm
 from bench.blocks.model import Model, random_model
 from bench.blocks.spec import BlockSpec
@@ -154,8 +154,7 @@ class VariantBackend:
     ) -> None:
         self._plain = get_backend(backend)
         self._backends = {
-            variant: get_backend(backend, **dict(variant.form.options()))
-            for variant, _ in models.values()
+            variant: formed_backend(backend, variant.form) for variant, _ in models.values()
         }
         self._models = models
         self.name, self.file_suffix = self._plain.name, self._plain.file_suffix

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bench.backends.registry import backend_of, get_backend
+from bench.backends.registry import backend_of, formed_backend, get_backend
 from bench.blocks.graph_form import GraphForm
 from bench.protocol.backend import Backend
 from bench.protocol.target import Target
@@ -16,8 +16,7 @@ def export_backend(options: ExportOptions, targets: Sequence[Target] = ()) -> Ba
     were measured for its runtime, preferably in its precision.
     """
     if options.forms:
-        form = GraphForm.parse(options.forms)
-        return get_backend(options.format, **dict(form.options()))
+        return formed_backend(options.format, GraphForm.parse(options.forms))
     measured = [target for target in targets if target.backend == options.format]
     same = [target for target in measured if target.precision == options.precision]
     for target in same or measured:

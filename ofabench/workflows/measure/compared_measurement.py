@@ -100,7 +100,7 @@ def _kind(path: Path) -> str:
     try:
         with path.open("rb") as file:
             beginning = file.read(len(SQLITE_BEGINNING))
-    except OSError:  # whoever reads it says why
+    except OSError:  # reading the file, next, raises the error
         return path.suffix
     if beginning == SQLITE_BEGINNING:
         return ".sqlite"

@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from bench.backends.registry import backend_of, get_backend
+from bench.backends.registry import backend_of, formed_backend
 from bench.blocks.graph_form import GraphForm
 from bench.protocol.backend import Backend
 from bench.protocol.device import Device
@@ -18,7 +18,7 @@ from supernet.space.space import SearchSpace
 logger = logging.getLogger(__name__)
 
 
-def formed_backend(  # noqa: PLR0913, PLR0917 - what a sweep was given
+def backend_of_sweep(  # noqa: PLR0913, PLR0917 - what a sweep was given
     device: Device,
     backend: Backend,
     target: Target,
@@ -37,7 +37,7 @@ def formed_backend(  # noqa: PLR0913, PLR0917 - what a sweep was given
     if options.forms == PLAIN_FORMS:
         return backend
     if options.forms != AUTO_FORMS:
-        return get_backend(backend.name, **dict(GraphForm.parse(options.forms).options()))
+        return formed_backend(backend.name, GraphForm.parse(options.forms))
     if options.resume:
         with SweepStore.open(out) as store:
             return backend_of(store.target)
@@ -48,4 +48,4 @@ def formed_backend(  # noqa: PLR0913, PLR0917 - what a sweep was given
         form, comparisons = choose_form(device, backend.name, target, blocks)
     for comparison in comparisons:
         logger.info("%s", comparison)
-    return get_backend(backend.name, **dict(form.options()))
+    return formed_backend(backend.name, form)

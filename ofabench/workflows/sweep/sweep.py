@@ -112,17 +112,19 @@ def _sweep_on(  # noqa: PLR0913 - what `sweep` was given, checked
     resume_with: str,
 ) -> Sweep:
     from ofabench.workflows.sweep.anchor_session import measure_anchors
-    from ofabench.workflows.sweep.form_choice import formed_backend
+    from ofabench.workflows.sweep.form_choice import backend_of_sweep
     from ofabench.workflows.sweep.sweep_plan import plan_of, planner_of, spread_of
     from ofabench.workflows.sweep.sweep_setup import check_out, open_store, sweep_into
 
     plain = target_of(device, backend, options)
-    backend = formed_backend(
+    plan = plan_of(options, space)
+    planner = planner_of(options, space, device, plan)
+    if not options.resume:  # before forms are measured
+        check_out(out, plain, plan, space=space, resume=False)
+    backend = backend_of_sweep(
         device, backend, plain, space, out, options, wait=wait, progress=progress
     )
     target = target_of(device, backend, options)
-    plan = plan_of(options, space)
-    planner = planner_of(options, space, device, plan)
     check_out(out, target, plan, space=space, resume=options.resume)
     with measuring_alone(device, wait=wait, progress=progress):
         if not options.force:

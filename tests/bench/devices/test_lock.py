@@ -344,12 +344,12 @@ def test_a_command_waits_and_then_measures(
         def measuring(
             device: device_lock.Lockable, *, wait: bool, notify: Callable[[str], None]
         ) -> AbstractContextManager[None]:
-            def told(words: str) -> None:
+            def notify_and_release(words: str) -> None:
                 notify(words)
                 assert holder.stdin is not None
                 holder.stdin.close()
 
-            return waiting(device, wait=wait, notify=told)
+            return waiting(device, wait=wait, notify=notify_and_release)
 
         monkeypatch.setattr(device_lock, "measuring", measuring)
         monkeypatch.setattr(device_lock, "POLL_S", 0.05)
