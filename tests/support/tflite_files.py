@@ -147,3 +147,24 @@ def _node(node: Node, places: dict[str, int], model: Any) -> Any:
         for name, value in node.fields.items():
             setattr(operator.builtinOptions, name, value)
     return operator
+
+
+def typed_operators(content: bytes) -> list[tuple[str, str]]:
+    """Return the operators of a file in order, each with the type of its first input."""
+    kinds = schema()
+    ops = {code: name for name, code in vars(kinds.BuiltinOperator).items()}
+    types = {code: name for name, code in vars(kinds.TensorType).items()}
+    model: Any = kinds.ModelT.InitFromPackedBuf(content, 0)
+    graph = model.subgraphs[0]
+    return [
+        (
+            ops[model.operatorCodes[operator.opcodeIndex].builtinCode],
+            types[graph.tensors[operator.inputs[0]].type],
+        )
+        for operator in graph.operators
+    ]
+
+
+def operators_of(content: bytes) -> list[str]:
+    """Return the operators of a file in order."""
+    return [name for name, _ in typed_operators(content)]

@@ -5,7 +5,6 @@ import pytest
 
 from bench.backends.onnx_graph import onnx_bytes
 from bench.backends.registry import get_backend
-from bench.backends.tflite_buffer import schema
 from bench.backends.tflite_graph import tflite_bytes
 from bench.blocks.graph_form import GraphForm
 from bench.blocks.model import Model, random_model
@@ -14,6 +13,7 @@ from bench.blocks.spec import BlockSpec
 from bench.protocol.backend import Array
 from bench.protocol.target import Target
 from supernet.export.quantise_onnx import int8_onnx
+from tests.support.tflite_files import operators_of
 
 STEM = BlockSpec(
     kind="stem", in_size=32, in_channels=3, out_channels=16, kernel=3, stride=2, act="hswish"
@@ -89,14 +89,6 @@ def target(backend: str, precision: str) -> Target:
     return Target(device="here", backend=backend, backend_version="1", precision=precision)
 
 
-def tflite_operators(content: bytes) -> list[str]:
-    kinds = schema()
-    names = {code: name for name, code in vars(kinds.BuiltinOperator).items() if name.isupper()}
-    model = kinds.ModelT.InitFromPackedBuf(bytearray(content), 0)
-    codes = [names[code.builtinCode] for code in model.operatorCodes]
-    return [codes[operator.opcodeIndex] for operator in model.subgraphs[0].operators]
-
-
 def onnx_operators(content: bytes) -> list[str]:
     import onnx
 
@@ -116,8 +108,8 @@ def test_a_tflite_network_has_the_operators_of_an_exported_one(
 
     written = tflite_bytes(model, precision="int8", form=form)
 
-    assert tflite_operators(written) == tflite_operators(exported)
-    assert {"QUANTIZE", "DEQUANTIZE"} <= set(tflite_operators(written))
+    assert operators_of(written) == operators_of(exported)
+    assert {"QUANTIZE", "DEQUANTIZE"} <= set(operators_of(written))
 
 
 @pytest.mark.parametrize("blocks", NETWORKS.values(), ids=NETWORKS)
@@ -194,7 +186,7 @@ def test_a_float_stem_leaves_the_first_convolution_as_it_is(backend: str) -> Non
     content = get_backend(backend, stem="float").serialise(model, precision="int8")
 
     if backend == "tflite":
-        assert tflite_operators(content)[:4] == ["PAD", "CONV_2D", "HARD_SWISH", "QUANTIZE"]
+        assert operators_of(content)[:4] == ["PAD", "CONV_2D", "HARD_SWISH", "QUANTIZE"]
     else:
         import onnx
 

@@ -12,6 +12,7 @@ from bench.protocol.device import ReplicatePlan, RoundResult, Workload
 from bench.protocol.target import Target
 from bench.protocol.workload_model import workload_model
 from bench.sweep.form_choice import choose_form, compare_int8
+from tests.support.tflite_files import operators_of
 
 SWISH = BlockSpec(
     kind="mbconv", in_size=8, in_channels=8, out_channels=8, mid_channels=16, kernel=7, act="hswish"
@@ -31,12 +32,10 @@ class GivenTimes:
     def run_replicate(
         self, work: Sequence[Workload], backend: Backend, target: Target, plan: ReplicatePlan
     ) -> Generator[RoundResult]:
-        from tests.bench.backends.test_int8 import tflite_operators
-
         times_ns = []
         for workload in work:
             content = backend.serialise(workload_model(workload), target.batch, target.precision)
-            operators = tflite_operators(content)
+            operators = operators_of(content)
             times_ns.append(1000.0 * sum(self._times_us.get(name, 10) for name in operators))
             self.measured.append(operators)
         column = np.array(times_ns)[:, None]

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from functools import cache
-from typing import Any
 
 import numpy as np
 import onnx
@@ -23,6 +22,7 @@ from supernet.export.output_check import check_close, compare
 from supernet.export.precision import check_precision, convert
 from supernet.export.quantise_onnx import products_saturate
 from supernet.space.space import SearchSpace
+from tests.support.tflite_files import operators_of, typed_operators
 
 TINY = SearchSpace.load("tiny")
 ARCH = TINY.smallest(24)
@@ -76,31 +76,13 @@ def test_a_coarser_file_is_smaller_and_near_torch(name: str, precision: str) -> 
     assert converted.actual.dtype == np.float32
 
 
-def tflite_operators(content: bytes) -> Counter[tuple[str, str]]:
-    """Operators of a TFLite file with the type of their first input."""
-    from bench.backends.tflite_buffer import schema
-
-    kinds = schema()
-    ops = {code: name for name, code in vars(kinds.BuiltinOperator).items()}
-    types = {code: name for name, code in vars(kinds.TensorType).items()}
-    model: Any = kinds.ModelT.InitFromPackedBuf(content, 0)
-    graph = model.subgraphs[0]
-    return Counter(
-        (
-            ops[model.operatorCodes[operator.opcodeIndex].builtinCode],
-            types[graph.tensors[operator.inputs[0]].type],
-        )
-        for operator in graph.operators
-    )
-
-
 def test_an_int8_tflite_file_computes_in_integers() -> None:
-    operators = tflite_operators(made("tflite", "int8").content)
+    operators = Counter(typed_operators(made("tflite", "int8").content))
 
     floats = {op: n for (op, kind), n in operators.items() if kind == "FLOAT32"}
     assert floats == {"QUANTIZE": 1}  # of the input
     assert operators["DEQUANTIZE", "INT8"] == 1  # of the output
-    before = tflite_operators(plain("tflite"))
+    before = Counter(typed_operators(plain("tflite")))
     for op in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD"):
         assert operators[op, "INT8"] == before[op, "FLOAT32"]
 
@@ -261,7 +243,7 @@ def test_a_form_leaves_the_stem_in_float32_in_the_file_and_on_the_card(backend: 
     file = make_file(network, form)
 
     assert make_card(network, form, file).forms == {"stem": "float"}
-    kinds = operators_of(backend, file.content)
+    kinds = activation_operators(backend, file.content)
     quantised = {"onnx": "QuantizeLinear", "tflite": "QUANTIZE"}[backend]
     convolution = {"onnx": "Conv", "tflite": "CONV_2D"}[backend]
     assert kinds.index(convolution) < kinds.index(quantised)
@@ -273,14 +255,10 @@ def tflite_buffers(content: bytes) -> list[tuple[int, int]]:
     return [(buffer.Offset(), buffer.Size()) for buffer in buffers]
 
 
-def operators_of(backend: str, content: bytes) -> list[str]:
+def activation_operators(backend: str, content: bytes) -> list[str]:
     """Operators in order, without those of constants."""
-    if backend == "onnx":
-        graph = onnx.load_from_string(content).graph
-        constants = {tensor.name for tensor in graph.initializer}
-        return [node.op_type for node in graph.node if node.input[0] not in constants]
-    kinds = schema()
-    model = kinds.ModelT.InitFromPackedBuf(bytearray(content), 0)
-    names = {code: name for name, code in vars(kinds.BuiltinOperator).items() if name.isupper()}
-    codes = [names[code.builtinCode] for code in model.operatorCodes]
-    return [codes[operator.opcodeIndex] for operator in model.subgraphs[0].operators]
+    if backend == "tflite":
+        return operators_of(content)
+    graph = onnx.load_from_string(content).graph
+    constants = {tensor.name for tensor in graph.initializer}
+    return [node.op_type for node in graph.node if node.input[0] not in constants]
