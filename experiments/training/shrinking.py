@@ -148,6 +148,7 @@ def parser_of(description: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of the experiments")
     parser.add_argument("--seeds", type=int, default=3, help="paired seeds (3)")
+    parser.add_argument("--first-seed", type=int, default=0, help="seeds count from here (0)")
     parser.add_argument(
         "--epochs", type=float, default=0.8, help="factor on every schedule (0.8: under 20 minutes)"
     )
@@ -160,7 +161,7 @@ def study_of(args: argparse.Namespace) -> Study:
     """Study that these options describe."""
     return Study(
         folder=args.out,
-        seeds=tuple(range(args.seeds)),
+        seeds=tuple(range(args.first_seed, args.first_seed + args.seeds)),
         epochs=args.epochs,
         jobs=args.jobs,
         device=args.device,
