@@ -108,7 +108,7 @@ class TfliteBackend:
 
     def load_file(self, content: bytes, target: Target, *, seed: int = 0) -> TfliteModel:
         self.version()
-        from bench.backends.tflite_buffer import check_whole
+        from bench.backends.tflite_schema import check_whole
 
         check_precision(target, PRECISIONS)
         check_whole(content)
@@ -134,7 +134,7 @@ def open_file(
         FileError: it is no TFLite file, or this runtime cannot run it.
     """
     _, make = _runtime()
-    from bench.backends.tflite_buffer import check_whole
+    from bench.backends.tflite_schema import check_whole
 
     content = file.content()
     check_whole(content)

@@ -6,7 +6,8 @@ differ, padding is a separate operator, which XNNPACK fuses with the next one.
 
 import numpy as np
 
-from bench.backends.tflite_buffer import Flatbuffer, Tensor, schema
+from bench.backends.tflite_buffer import Flatbuffer, Tensor
+from bench.backends.tflite_schema import schema
 from bench.backends.tflite_values import FloatValues, Values
 from bench.blocks.layers import Pool
 from bench.blocks.model import Array

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.backends.tflite_buffer import schema
+from bench.backends.tflite_schema import schema
 from bench.errors import FileError, InputError, MissingRuntimeError
 from bench.files import VALUE_DAMAGE
 from bench.models.model_file import ModelFile

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from bench.backends.tflite_buffer import schema
+from bench.backends.tflite_schema import schema
 from bench.operators.tflite_graph import NO_TENSOR, TfliteGraph, indices
 
 # Of constants, computed once when the interpreter is made ready.

@@ -78,19 +78,14 @@ class DriftModel:
         """Return the variance of the log ratio of two sessions `gap_s` seconds apart."""
         return self._weighted.variance_at_gap(gap_s)
 
-    @property
-    def observed_log_drift(self) -> Floats:
-        """Log drift (n,) of the stretches of the sweep, then of later sessions."""
-        return np.zeros(0) if self.log is None else _observed(self.log)[1]
-
     @cached_property
     def _weighted(self) -> WeightedHypotheses:
         if self.log is None:
             return WeightedHypotheses.fit(np.zeros(1), np.zeros(1))
-        return WeightedHypotheses.fit(*_observed(self.log))
+        return WeightedHypotheses.fit(*observed_log_drift(self.log))
 
 
-def _observed(log: DriftLog) -> tuple[Floats, Floats]:
+def observed_log_drift(log: DriftLog) -> tuple[Floats, Floats]:
     """Return times in s and log drift, both (n,): stretches of the sweep, then later sessions.
 
     Stretches are about as long as sessions, so the same process describes both.

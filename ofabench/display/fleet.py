@@ -1,16 +1,14 @@
 """The sweeps of a fleet on the terminal: a bar for each device."""
 
-from types import TracebackType
-from typing import Self
-
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
+from bench.closing import Closing
 from ofabench.display.live import Bars
 from ofabench.workflows.sweep.fleet import MemberWatcher
 
 
-class FleetDisplay:
+class FleetDisplay(Closing):
     """Shows every member of a fleet on stderr for as long as a `with` block lasts."""
 
     def __init__(self, console: Console | None = None) -> None:
@@ -24,21 +22,14 @@ class FleetDisplay:
         )
         shown_on = console or Console(stderr=True)
         self._bars = Bars(*columns, console=shown_on, refresh_per_second=2)
+        self._bars.start()
 
     def member(self, name: str) -> MemberWatcher:
         """Begin to show a member."""
         return _MemberBar(self._bars, name)
 
-    def __enter__(self) -> Self:
-        self._bars.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Stop drawing; the last picture remains."""
         self._bars.stop()
 
 

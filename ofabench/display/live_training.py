@@ -4,15 +4,14 @@ import time
 
 from rich.console import Console, RenderableType
 
-from ofabench.display.live import Clock, LivePanel, bar, duration, line, sparkline, words
+from ofabench.display.live import Clock, line, sparkline, words
+from ofabench.display.stage_panel import StagePanel
 from supernet.train.callbacks import TrainingProgress
 
-SECONDS_BETWEEN_REDRAWS = 0.5
-_BAR = 24
 _CURVE = 30  # characters
 
 
-class TrainingPanel:
+class TrainingPanel(StagePanel):
     """A `bench.protocol.progress.Progress` that also shows the figures of training steps.
 
     It is drawn between steps, at most twice a second. A point of a curve is the mean since the last
@@ -20,20 +19,11 @@ class TrainingPanel:
     """
 
     def __init__(self, console: Console | None = None, clock: Clock = time.monotonic) -> None:
-        self._panel = LivePanel(SECONDS_BETWEEN_REDRAWS, console, clock)
-        self._what = ""
-        self._total = self._done = 0
-        self._started_s = 0.0
+        super().__init__(console, clock)
         self._step: TrainingProgress | None = None
         self._recent: list[TrainingProgress] = []
         self._losses: list[float] = []
         self._accuracies: list[float] = []
-
-    def start(self, total: int, what: str) -> None:
-        """Begin a stage of `total` steps."""
-        self._what, self._total, self._done = what, total, 0
-        self._started_s = self._panel.clock()
-        self._draw()
 
     def show_step(self, step: TrainingProgress) -> None:
         """Keep the figures of a step until the next picture."""
@@ -43,34 +33,18 @@ class TrainingPanel:
         """Count steps; a resumed training adds its earlier steps at once."""
         del note  # `show_step` has more figures
         self._done += steps
-        if self._panel.due or self._done >= self._total:
-            self._draw()
+        self._draw_if_due()
 
-    def close(self) -> None:
-        """Draw the final state, which remains."""
-        if self._what:
-            self._draw()
-        self._panel.stop()
-        self._what = ""
-
-    def _draw(self) -> None:
+    def _rows(self) -> list[RenderableType]:
         if self._recent:
             self._step = self._recent[-1]
             self._losses.append(_mean([step.loss for step in self._recent]))
             self._accuracies.append(_mean([step.accuracy for step in self._recent]))
             self._recent = []
-        rows = [self._steps()]
-        if self._step is not None:
-            rows += [_place(self._step), self._curves()]
-        self._panel.draw(self._what, rows)
-
-    def _steps(self) -> RenderableType:
-        times = duration(self._panel.clock() - self._started_s)
-        if self._step is not None:
-            times += f", {duration(self._step.seconds_left)} left"
-        share = self._done / self._total if self._total else 0.0
-        counted = f"{self._done:,} of {self._total:,} steps"
-        return line(bar(share, width=_BAR), words(counted), words(times))
+        if self._step is None:
+            return [self._progress_row("steps", None)]
+        progress_row = self._progress_row("steps", self._step.seconds_left)
+        return [progress_row, _phase_row(self._step), self._curves()]
 
     def _curves(self) -> RenderableType:
         width = max(min(_CURVE, (self._panel.console.width - 50) // 2), 0)
@@ -88,7 +62,7 @@ class TrainingPanel:
         )
 
 
-def _place(step: TrainingProgress) -> RenderableType:
+def _phase_row(step: TrainingProgress) -> RenderableType:
     return line(
         words(f"phase {step.phase} ({step.phase_number} of {step.phases})", "bold"),
         words(f"epoch {step.epoch} of {step.epochs}"),

@@ -118,7 +118,7 @@ class Table:
         }
 
 
-def table_of_rows(name: str, rows: Sequence[Mapping[str, Any]], summary: str = "") -> Table:
+def table_of_rows(name: str, rows: Sequence[Mapping[str, Any]]) -> Table:
     """Return a table of rows that have the same names; numbers are shown as they are."""
     frame = pd.DataFrame(list(rows))
     columns = tuple(
@@ -129,7 +129,7 @@ def table_of_rows(name: str, rows: Sequence[Mapping[str, Any]], summary: str = "
         )
         for heading in frame.columns
     )
-    return Table(name=name, columns=columns, summary=summary)
+    return Table(name=name, columns=columns)
 
 
 def milliseconds(value: float) -> str:

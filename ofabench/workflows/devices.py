@@ -5,7 +5,6 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from bench.backends.registry import register_backend
@@ -94,10 +93,11 @@ def device_info(address: str) -> DeviceInfo:
         return DeviceInfo.of(registry.describe(device))
 
 
-class OpenedDevice:
+class OpenedDevice(closing[Device]):
     """Device for a `with` block, closed at its end; see `open_device`."""
 
     def __init__(self, device: Device) -> None:
+        super().__init__(device)
         self.device = device
 
     @property
@@ -108,17 +108,6 @@ class OpenedDevice:
     def close(self) -> None:
         """Restore changed settings of the device and close the connection."""
         self.device.close()
-
-    def __enter__(self) -> Device:
-        return self.device
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"open_device({self.address!r})"

@@ -54,8 +54,8 @@ class Broken:
         return f"{printable(self.path)}: {self.reason}"
 
 
-class Source(Protocol):
-    """Training images. `repeats`: an image is identical each time it is drawn."""
+class LabelledImages(Protocol):
+    """What training images and whole data sets have in common."""
 
     @property
     def name(self) -> str: ...
@@ -71,6 +71,14 @@ class Source(Protocol):
         """Return the names of the labels 0, 1, ...; empty where they are unknown."""
         ...
 
+    def broken(self) -> tuple[Broken, ...]:
+        """Return the images that could not be read so far, sorted by path."""
+        ...
+
+
+class Source(LabelledImages, Protocol):
+    """Training images. `repeats`: an image is identical each time it is drawn."""
+
     @property
     def repeats(self) -> bool: ...
 
@@ -82,10 +90,6 @@ class Source(Protocol):
 
     def calibration(self, n: int, resolution: int) -> Tensor:
         """Return the first `n` images, or all if fewer, as for evaluation: (n, c, r, r)."""
-        ...
-
-    def broken(self) -> tuple[Broken, ...]:
-        """Return the images that could not be read so far, sorted by path."""
         ...
 
 

@@ -6,8 +6,7 @@ from typing import Protocol
 import numpy as np
 from torch import Tensor
 
-from supernet.data.batch_stream import Broken, Source
-from supernet.data.class_names import ClassNames
+from supernet.data.batch_stream import LabelledImages, Source
 from supernet.data.dataset import Dataset
 
 
@@ -45,23 +44,11 @@ class ImageNeeds(Protocol):
     def resolutions(self) -> tuple[int, ...]: ...
 
 
-class DataParts(Protocol):
+class DataParts(LabelledImages, Protocol):
     """Data set of three parts; the networks' input is (byte - `mean`) / `spread`, by channel.
 
     Read `test` once, at the end, since decisions based on it invalidate the test.
     """
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def channels(self) -> int: ...
-
-    @property
-    def classes(self) -> int: ...
-
-    @property
-    def class_names(self) -> ClassNames: ...
 
     @property
     def mean(self) -> tuple[float, ...]: ...
@@ -77,7 +64,3 @@ class DataParts(Protocol):
 
     @property
     def test(self) -> Images: ...
-
-    def broken(self) -> tuple[Broken, ...]:
-        """Return the images of any part that could not be read so far."""
-        ...

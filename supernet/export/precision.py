@@ -73,7 +73,7 @@ def output_names(content: bytes, backend: str) -> tuple[str, ...]:
         graph = onnx.load_from_string(content).graph
         # The last one, the graph's output, has the name that the node has inside a network.
         return tuple(node.name for node in graph.node)
-    from bench.backends.tflite_buffer import operator_outputs
+    from bench.backends.tflite_schema import operator_outputs
 
     return operator_outputs(content)
 

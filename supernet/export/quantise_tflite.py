@@ -102,7 +102,7 @@ def _signed(content: bytes) -> bytes:
     """Add a signature to the file: names of input and output, which calibration needs."""
     import flatbuffers
 
-    from bench.backends.tflite_buffer import schema
+    from bench.backends.tflite_schema import schema
 
     kinds = schema()
     model = kinds.ModelT.InitFromPackedBuf(bytearray(content), 0)

@@ -17,7 +17,6 @@ from supernet.constraints.constraints import Costs
 from supernet.space.codes import Codes, Layout
 
 Floats = NDArray[np.float64]
-Places = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -175,10 +175,6 @@ class SearchSpace:
         """Redraw each choice with probability `p`; all choices of a new block are drawn."""
         return self.layout.mutate(codes, rng, p, self._within(resolutions))
 
-    def crossover_codes(self, a: Codes, b: Codes, rng: np.random.Generator) -> Codes:
-        """Take each choice of a child from a random one of two parents, row by row."""
-        return self.layout.cross(a, b, rng)
-
     # Tables and lines.
 
     def to_frame(self, archs: Sequence[ArchConfig]) -> "pd.DataFrame":
@@ -230,10 +226,6 @@ class SearchSpace:
     def blocks(self, arch: ArchConfig) -> tuple[BlockSpec, ...]:
         """Return the blocks of a network in order."""
         return tuple(spec for _, spec in self.named_blocks(arch))
-
-    def max_blocks(self) -> tuple[BlockSpec, ...]:
-        """Return the blocks of the largest network."""
-        return self.blocks(self.largest())
 
     def unit_specs(self, resolution: int | None = None) -> dict[str, BlockSpec]:
         """Return the largest block of each unit, in order."""

@@ -7,7 +7,7 @@ import onnx
 
 from bench.backends.onnx_backend import OnnxBackend
 from bench.backends.tflite_backend import TfliteBackend
-from bench.backends.tflite_buffer import check_whole, schema
+from bench.backends.tflite_schema import check_whole, schema
 from bench.blocks.model import random_model
 from bench.blocks.spec import BlockSpec
 from bench.models.model_file import ModelFile

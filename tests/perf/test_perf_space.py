@@ -38,7 +38,7 @@ def test_mutate_a_million(benchmark: BenchmarkFixture, space: SearchSpace, codes
 
 
 def test_cross_a_million(benchmark: BenchmarkFixture, space: SearchSpace, codes: Codes) -> None:
-    children = benchmark(space.crossover_codes, codes, codes[::-1], np.random.default_rng(0))
+    children = benchmark(space.layout.cross, codes, codes[::-1], np.random.default_rng(0))
 
     assert children.shape == codes.shape
 

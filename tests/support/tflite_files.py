@@ -8,7 +8,7 @@ from typing import Any
 import flatbuffers
 import numpy as np
 
-from bench.backends.tflite_buffer import schema
+from bench.backends.tflite_schema import schema
 
 TENSOR_TYPES = {
     np.dtype(np.float32): "FLOAT32",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from bench.backends.tflite_buffer import schema
+from bench.backends.tflite_schema import schema
 
 IN_PLACE = ("HARD_SWISH", "MUL", "ADD", "PAD", "PADV2")  # their output takes their input's place
 

@@ -6,67 +6,49 @@ file, which overrides defaults.
 """
 
 import argparse
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from bench.options.base import Options
 from bench.options.checking import sets_of
 from bench.options.fields import OptionField, opposite, option_fields
-from bench.options.reading import build, flattened, missing_options
+from bench.options.reading import build, missing_options
 from bench.options.values import BadValueError, parse, text_of
 from ofabench.cli.derived.config_file import add_config, config_values
 from ofabench.cli.derived.parser import UsageError
 
 T = TypeVar("T", bound=Options)
 _PREFIX = "option:"
-_DEFAULTS = "option-defaults"
 _Container = Any  # argparse's parser, group or exclusive group: they share a private base
 
 
-def add_dataclass(
-    parser: argparse.ArgumentParser,
-    cls: type[Options],
-    *,
-    skip: Collection[str] = (),
-    defaults: Mapping[str, Any] | None = None,
-) -> None:
+def add_dataclass(parser: argparse.ArgumentParser, cls: type[Options]) -> None:
     """Add an argument for each option of a dataclass, and `--config`.
 
     Args:
         parser: a `CommandParser`; with another, the help shows no argument as required.
         cls: the dataclass.
-        skip: dotted names of fields without an argument.
-        defaults: other defaults than the class has, by field name.
     """
-    changed = flattened(defaults or {})
-    options = [
-        option_field for option_field in option_fields(cls) if option_field.dotted not in skip
-    ]
+    options = option_fields(cls)
     containers: dict[str, _Container] = {}
     sets = _exclusive(options)
     for option_field in options:
         container = _container(parser, option_field, sets, containers)
-        default = changed.get(option_field.dotted, option_field.default)
-        action = _add(container, option_field, default)
-        if option_field.required and option_field.dotted not in changed:
+        action = _add(container, option_field)
+        if option_field.required:
             action.required = False
             _required(parser).append(action)
     _add_opposites(parser, options)
-    parser.set_defaults(**{_DEFAULTS: changed})
     add_config(parser)
 
 
-def read_dataclass(
-    cls: type[T], namespace: argparse.Namespace, config: Mapping[str, Any] | None = None
-) -> T:
+def read_dataclass(cls: type[T], namespace: argparse.Namespace) -> T:
     """Return the dataclass with the values of parsed arguments.
 
     Args:
         cls: the dataclass of `add_dataclass`.
         namespace: the parser's result.
-        config: values by dotted field name, which the command line overrides; default: those of the
-            `--config` file.
 
     Raises:
         UsageError: required arguments are missing, or two exclude each other.
@@ -81,7 +63,7 @@ def read_dataclass(
     for option_field in options:
         if option_field.many and option_field.dotted in from_command_line:
             from_command_line[option_field.dotted] = tuple(from_command_line[option_field.dotted])
-    from_file = dict(config_values(cls, namespace) if config is None else config)
+    from_file = config_values(cls, namespace)
     for _, members in sets_of(options):
         if any(option_field.dotted in from_command_line for option_field in members):
             from_file = {
@@ -89,7 +71,7 @@ def read_dataclass(
                 for name, value in from_file.items()
                 if name not in {option_field.dotted for option_field in members}
             }
-    values = {**getattr(namespace, _DEFAULTS, {}), **from_file, **from_command_line}
+    values = {**from_file, **from_command_line}
     _check_complete(options, values)
     return build(cls, values)
 
@@ -152,10 +134,10 @@ def _container(
     return container
 
 
-def _add(container: _Container, option: OptionField, default: Any) -> argparse.Action:
+def _add(container: _Container, option: OptionField) -> argparse.Action:
     """Add one option's argument, and its unlisted names."""
     declared = option.declared
-    help = argparse.SUPPRESS if declared.hidden else help_text(option, default)
+    help = argparse.SUPPRESS if declared.hidden else help_text(option)
     dest = _PREFIX + option.dotted
     settings: dict[str, Any] = {"default": argparse.SUPPRESS, **_value_settings(option)}
     if declared.positional:
@@ -228,9 +210,9 @@ def _reader(option: OptionField) -> Any:
     return read
 
 
-def help_text(option: OptionField, default: Any) -> str:
+def help_text(option: OptionField) -> str:
     """Return an option's help for argparse, with its default in place of `{default}`."""
-    text = option.declared.help
+    text, default = option.declared.help, option.default
     if "{default}" in text:
         shown = "none" if default is None or default == () else text_of(option, default)
         text = text.replace("{default}", shown)

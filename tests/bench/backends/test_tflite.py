@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from bench.backends.tflite_backend import TfliteBackend
-from bench.backends.tflite_buffer import Flatbuffer, schema
+from bench.backends.tflite_buffer import Flatbuffer
 from bench.backends.tflite_graph import tflite_bytes
+from bench.backends.tflite_schema import schema
 from bench.blocks.model import Model, random_model
 from bench.blocks.spec import BlockSpec
 from bench.blocks.torch_modules import network_of

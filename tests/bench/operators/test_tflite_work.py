@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench.backends.tflite_buffer import schema
+from bench.backends.tflite_schema import schema
 from bench.operators.graph import TensorFacts
 from bench.operators.tflite_graph import TfliteGraph
 from bench.operators.tflite_work import macs_of

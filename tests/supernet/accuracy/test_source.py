@@ -103,7 +103,7 @@ def test_a_space_of_other_blocks_is_refused(file: Path) -> None:
     text = SPACE.text.replace('name = "ofa-mbv3-w1.0"', 'name = "wider"')
     wider = SearchSpace.from_toml(text.replace("width_multiplier = 1.0", "width_multiplier = 1.4"))
     assert wider.columns == SPACE.columns
-    assert wider.max_blocks() != SPACE.max_blocks()
+    assert wider.blocks(wider.largest()) != SPACE.blocks(SPACE.largest())
 
     with pytest.raises(InputError, match="the search is in wider"):
         open_accuracy(f"ofa:{file}").check_space(wider)

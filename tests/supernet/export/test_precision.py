@@ -8,7 +8,7 @@ import onnx
 import pytest
 
 from bench.backends.registry import get_backend
-from bench.backends.tflite_buffer import schema
+from bench.backends.tflite_schema import schema
 from bench.blocks.model import random_model
 from bench.blocks.torch_modules import network_of
 from bench.errors import InputError

@@ -98,7 +98,7 @@ def test_architectures_of_a_space_are_found_by_their_blocks(space: SearchSpace) 
 def test_a_part_of_a_network_is_no_member(cut: slice) -> None:
     space = BY_NAME["tiny"]
 
-    assert find_arch(space, space.max_blocks()[cut]) is None
+    assert find_arch(space, space.blocks(space.largest())[cut]) is None
 
 
 def test_a_network_with_an_unavailable_depth_is_no_member() -> None:

@@ -82,7 +82,7 @@ def test_mutants_and_children_are_networks_of_the_space(name: str, seed: int, p:
     codes, rng = sampled(name, seed)
 
     mutants = space.mutate_codes(codes, rng, p)
-    children = space.crossover_codes(codes, mutants, rng)
+    children = space.layout.cross(codes, mutants, rng)
 
     assert is_of(space, mutants)
     assert is_of(space, children)

@@ -95,7 +95,7 @@ def test_a_user_resnet_is_read_from_its_text() -> None:
     space = SearchSpace.from_toml(RESNET)
 
     assert space.count() == 2**3 * (2 + 4)  # widths of stem inside, stem and stage; two depths
-    assert [block.key for block in space.max_blocks()] == [
+    assert [block.key for block in space.blocks(space.largest())] == [
         "stem-33x1-m0-o16-k3-s2-relu-se0-r0",
         "stem-17x16-m0-o16-k3-s1-relu-se0-r1",
         "stem-17x16-m0-o32-k3-s1-relu-se0-r0",

@@ -18,12 +18,11 @@ from bench.devices.android.adb.content import push_missing
 from bench.devices.android.benchmark_model.burst import BenchmarkBurst, judged, words
 from bench.devices.android.benchmark_model.delegate import Delegation
 from bench.devices.android.facts.cooling import CoolDown, ThrottlingDetector, ThrottlingSigns
-from bench.devices.android.facts.cores import parse_list
 from bench.devices.android.facts.device_state import PhoneState, joined
 from bench.devices.android.phone.connection import Connection
 from bench.devices.android.phone.phone import RUNNER_PID, Phone, read_state
 from bench.devices.android.phone.settings_guard import WORK, changed
-from bench.devices.android.replicates.preparing import changes_for, with_room
+from bench.devices.android.replicates.preparing import changes_for, heat_checks, with_room
 from bench.digests import file_digest
 from bench.protocol.backend import Backend
 from bench.protocol.device import THROTTLED, Facts, ReplicatePlan, RoundResult, Workload
@@ -108,18 +107,9 @@ class BenchmarkReplicates:
     def _heat_for(self, cores: str, connection: Connection) -> "_ThermalState":
         """Return the thermal state for these cores, relative to the first replicate's start."""
         if self._heat is None or self._heat.cores != cores:
-            options, start_c = self._phone.options, read_state(connection).temperature_c
-            cool_down = CoolDown(
-                start_c,
-                wait_s=options.cool_wait_s,
-                total_s=options.cool_total_s,
-                notify=self._phone.notify,
-                clock_s=self._clock_s,
-                sleep=self._sleep,
-            )
-            self._heat = _ThermalState(
-                cores, ThrottlingDetector(parse_list(cores), start_c), cool_down
-            )
+            start_c = read_state(connection).temperature_c
+            checks = heat_checks(self._phone, cores, start_c, self._clock_s, self._sleep)
+            self._heat = _ThermalState(cores, *checks)
         self._heat.begin_replicate()
         return self._heat
 

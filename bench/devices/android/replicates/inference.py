@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bench.backends.boundary import FLOAT32, Boundary
 from bench.backends.inputs import check_images
-from bench.backends.tflite_buffer import check_whole, schema
+from bench.backends.tflite_schema import check_whole, schema
 from bench.blocks.quantisation import INT8_LOWEST, Quantisation
 from bench.devices.android.adb.content import push_missing
 from bench.devices.android.phone.connection import Connection

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from bench.devices.android.adb.content import push_missing
 from bench.devices.android.adb.errors import DeviceFullError
+from bench.devices.android.facts.cooling import CoolDown, ThrottlingDetector
 from bench.devices.android.facts.cores import mask_of, parse_list
 from bench.devices.android.phone.connection import Connection
 from bench.devices.android.phone.model_files import CACHE_BYTES, free_bytes
@@ -84,6 +85,29 @@ def with_room(  # noqa: PLR0913, PLR0917
             f"the phone is full: this replicate still needs {needed} bytes in {WORK}, "
             f"{'an unknown number' if free is None else free} are free; make room on the phone"
         ) from error
+
+
+def heat_checks(
+    phone: Phone,
+    cores: str,
+    start_c: float | None,
+    clock_s: Callable[[], float],
+    sleep: Callable[[float], None],
+) -> tuple[ThrottlingDetector, CoolDown]:
+    """Return the detector of throttling on `cores`, and the waits for a phone to cool down.
+
+    `start_c` is the temperature at the start of the first replicate.
+    """
+    options = phone.options
+    cool_down = CoolDown(
+        start_c,
+        wait_s=options.cool_wait_s,
+        total_s=options.cool_total_s,
+        notify=phone.notify,
+        clock_s=clock_s,
+        sleep=sleep,
+    )
+    return ThrottlingDetector(parse_list(cores), start_c), cool_down
 
 
 def changes_for(phone: Phone, connection: Connection, target: Target) -> list[SettingChange]:

@@ -4,14 +4,17 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from bench.devices.android.facts.cooling import CoolDown, ThrottlingDetector
-from bench.devices.android.facts.cores import parse_list
 from bench.devices.android.facts.device_state import PhoneState, changes_between
 from bench.devices.android.phone.connection import Connection, Process
 from bench.devices.android.phone.phone import Phone, end_runner, read_state
 from bench.devices.android.phone.settings_guard import changed
 from bench.devices.android.replicates.disturbance_monitor import MonitoredRounds, ThermalState
-from bench.devices.android.replicates.preparing import PreparedReplicate, changes_for, prepare
+from bench.devices.android.replicates.preparing import (
+    PreparedReplicate,
+    changes_for,
+    heat_checks,
+    prepare,
+)
 from bench.devices.android.replicates.runner_session import (
     LoadingReport,
     RunnerProcess,
@@ -76,19 +79,11 @@ class PhoneReplicates:
 
     def _heat_for(self, cores: str, state: PhoneState) -> ThermalState:
         """Return the thermal state for these cores, relative to the first replicate's start."""
-        options = self._phone.options
         if self._heat is None or self._heat.cores != cores:
-            start_c = state.temperature_c
-            cool_down = CoolDown(
-                start_c,
-                wait_s=options.cool_wait_s,
-                total_s=options.cool_total_s,
-                notify=self._phone.notify,
-                clock_s=self._clock_s,
-                sleep=self._sleep,
+            checks = heat_checks(
+                self._phone, cores, state.temperature_c, self._clock_s, self._sleep
             )
-            watch = ThrottlingDetector(parse_list(cores), start_c)
-            self._heat = ThermalState(cores, watch, cool_down)
+            self._heat = ThermalState(cores, *checks)
         self._heat.watch.begin_replicate()
         return self._heat
 

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
 
+from bench.devices.android.runner.programs import run_program
 from bench.errors import DeviceError, MissingRuntimeError
 
 GCC = {"arm64-v8a": "aarch64-linux-gnu-gcc", "x86_64": "cc"}
@@ -72,15 +73,7 @@ def compile_runner(compiler: Compiler, library: Path, version: str, out: Path) -
 
 def _run(command: Sequence[str], name: str) -> None:
     try:
-        completed = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_TIMEOUT_S,
-            check=False,
-        )
+        completed = run_program(command, timeout_s=_TIMEOUT_S)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise DeviceError(f"compiler {name} failed: {error}; name another by --compiler") from error
     if completed.returncode != 0:

@@ -13,6 +13,7 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from shutil import which
 
+from bench.devices.android.runner.programs import run_program
 from bench.errors import DeviceError, FileError
 from bench.files import read_bytes
 from bench.integers import parse_integer
@@ -136,16 +137,7 @@ def _fetch(folder: Path) -> list[Path]:
 
 def _run(command: Sequence[str], folder: Path) -> None:
     try:
-        completed = subprocess.run(
-            command,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_APT_TIMEOUT_S,
-            check=False,
-        )
+        completed = run_program(command, timeout_s=_APT_TIMEOUT_S, folder=folder)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise DeviceError(f"apt-get failed ({error}); {_ASK}") from error
     if completed.returncode != 0:

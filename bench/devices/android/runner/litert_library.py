@@ -11,6 +11,7 @@ import zipfile
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
+from bench.devices.android.runner.programs import run_program
 from bench.errors import DeviceError, FileError, MissingRuntimeError
 from bench.files import ZIP_DAMAGE, read_bytes
 
@@ -63,14 +64,8 @@ def _fetch(version: str, folder: Path) -> Path:
     platforms = [f"--platform={platform}" for platform in PLATFORMS]
     command = [sys.executable, "-m", "pip", "download", "--quiet", *options, *platforms]
     try:
-        completed = subprocess.run(
-            [*command, "--dest", str(folder), f"{PACKAGE}=={version}"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_TIMEOUT_S,
-            check=False,
+        completed = run_program(
+            [*command, "--dest", str(folder), f"{PACKAGE}=={version}"], timeout_s=_TIMEOUT_S
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise DeviceError(f"pip cannot fetch {PACKAGE} for arm64: {error}; try again") from error

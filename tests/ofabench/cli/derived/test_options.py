@@ -12,9 +12,7 @@ from bench.errors import FileError, InputError
 from bench.options import Options, option
 from ofabench.cli.derived import equivalent
 from ofabench.cli.derived.command import Command, CommandGroup
-from ofabench.cli.derived.dataclass_arguments import add_dataclass, read_dataclass
 from ofabench.cli.derived.equivalent import equivalent_command
-from ofabench.cli.derived.parser import CommandParser
 from tests.support.option_examples import (
     CommandExample,
     DeviceExample,
@@ -147,19 +145,6 @@ def test_help_shows_a_required_positional_and_set(capsys: pytest.CaptureFixture[
     text = help_of(ReportExample, capsys)
     assert "(--table FILE | --checkpoint FILE)" in text
     assert "RUN [RUN ...]" in text
-
-
-def test_defaults_and_skipped_fields_of_a_parser(capsys: pytest.CaptureFixture[str]) -> None:
-    parser = CommandParser(prog="p")
-    add_dataclass(
-        parser, CommandExample, skip=("secret",), defaults={"space": "tiny", "networks": 20}
-    )
-    options = read_dataclass(CommandExample, parser.parse_args(["--out", "o"]))
-    assert (options.space, options.networks) == ("tiny", 20)
-    assert "how many (20)" in parser.format_help()
-    with pytest.raises(SystemExit):
-        parser.parse_args(["--out", "o", "--secret", "3"])
-    assert "unrecognized arguments: --secret" in capsys.readouterr().err
 
 
 def test_the_command_line_wins_over_the_file_and_that_over_defaults(tmp_path: Path) -> None:
