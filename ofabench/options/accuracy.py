@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.options import Options, option
+from ofabench.options import shared
 
 MODELS = ("kernel", "mlp", "best")
 DRAWN = 200
@@ -44,6 +45,11 @@ class EvaluationOptions(Options):
         "onnx", choices=("onnx", "tflite"), help="with int8: runtime of the files ({default})"
     )
     seed: int = option(0, minimum=0, help="seed of random networks and images")
+    device: str = shared.torch_device()
+
+    def check(self) -> None:
+        """Check the device."""
+        shared.check_torch_device(self.device)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

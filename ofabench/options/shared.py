@@ -7,8 +7,10 @@ class FitCommand(Options):
     out: Path = shared.out("P.parquet")
 """
 
+import re
 from typing import Any
 
+from bench.errors import InputError
 from bench.options import option
 
 PROGRESS_FORMS = ("bar", "lines", "json")
@@ -65,6 +67,17 @@ def progress() -> Any:
 def force() -> Any:
     """Return the field `force: bool`, whether to measure on a device in use."""
     return option(False, help="measure although others use the device; this is recorded")
+
+
+def torch_device(group: str | None = None) -> Any:
+    """Return the field `device: str`, where torch computes; see `check_torch_device`."""
+    return option("cpu", metavar="D", group=group, help="cpu, cuda or cuda:0 ({default})")
+
+
+def check_torch_device(name: str) -> None:
+    """Raise `InputError` where `--device` is neither cpu nor cuda nor cuda:N."""
+    if re.fullmatch(r"cpu|cuda(:\d+)?", name) is None:
+        raise InputError(f"--device is {name!r}, expected cpu, cuda or cuda:N")
 
 
 def checkpoint_or_network() -> Any:

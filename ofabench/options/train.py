@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bench.errors import InputError
 from bench.options import MILLISECONDS, SECONDS, Options, option
+from ofabench.options import shared
 
 PRECISIONS = ("float32", "bfloat16", "float16")
 FOCUSES = ("best-up", "worst-up")
@@ -50,7 +51,7 @@ class TrainOptions(Options):
         help="continue the interrupted training of SUPERNET.safetensors; for a new training from "
         "other weights, use --init",
     )
-    device: str = option("cpu", metavar="D", group=_RUNNING, help="cpu, cuda or cuda:0 ({default})")
+    device: str = shared.torch_device(_RUNNING)
     threads: int | None = option(
         None,
         minimum=1,
@@ -107,8 +108,7 @@ class TrainOptions(Options):
 
     def check(self) -> None:
         """Check the device, and that each latency has a limit."""
-        if self.device != "cpu" and not self.device.startswith("cuda"):
-            raise InputError(f"--device is {self.device!r}, expected cpu, cuda or cuda:N")
+        shared.check_torch_device(self.device)
         predictors, limits, focus = len(self.latency), len(self.max_latency_ms), self.latency_focus
         if predictors != limits and not (focus and predictors == 1 and not limits):
             raise InputError(

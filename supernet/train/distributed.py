@@ -18,14 +18,20 @@ from torch.nn.parallel import DistributedDataParallel
 
 from bench.errors import DeviceLostError, InputError, first_line
 
+START_AGAIN = "start all ranks again"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranks:
-    """The `rank` of this process among `world`; `local` is its index on this machine."""
+    """The `rank` of this process among `world`; `local` is its index on this machine.
+
+    `continued_by` is what to do after a rank was lost, for messages.
+    """
 
     rank: int = 0
     world: int = 1
     local: int = 0
+    continued_by: str = START_AGAIN
 
     @property
     def first(self) -> bool:
@@ -43,14 +49,14 @@ class Ranks:
         backend = distributed.get_backend()
         device = self.device_of("cuda" if backend == "nccl" else "cpu")
         total = torch.tensor(values, dtype=torch.float64, device=device)
-        with _lost_rank_error():
+        with _lost_rank_error(self.continued_by):
             distributed.all_reduce(total)
         return total.tolist()
 
     def wait(self) -> None:
         """Wait for all ranks."""
         if self.world > 1:
-            with _lost_rank_error():
+            with _lost_rank_error(self.continued_by):
                 distributed.barrier()
 
 
@@ -60,9 +66,10 @@ def is_first() -> bool:
 
 
 @contextmanager
-def process_group(device: str) -> Iterator[Ranks]:
+def process_group(device: str, continued_by: str = START_AGAIN) -> Iterator[Ranks]:
     """Join the ranks of torchrun's environment, by NCCL on GPUs, by gloo on CPUs.
 
+    `continued_by` says what to do where a rank is lost.
     Raises `InputError` where the environment is incomplete, `DeviceLostError` where ranks are
     missing.
     """
@@ -77,10 +84,10 @@ def process_group(device: str) -> Iterator[Ranks]:
         ) from error
     if device == "cuda":
         torch.cuda.set_device(local)
-    with _lost_rank_error():
+    with _lost_rank_error(continued_by):
         distributed.init_process_group("nccl" if device == "cuda" else "gloo")
     try:
-        yield Ranks(rank=rank, world=world, local=local)
+        yield Ranks(rank=rank, world=world, local=local, continued_by=continued_by)
     finally:
         distributed.destroy_process_group()
 
@@ -90,9 +97,10 @@ class GradientMean:
 
     def __init__(self, network: nn.Module, ranks: Ranks) -> None:
         self._parameters = list(network.parameters())
+        self._continued_by = ranks.continued_by
         self._all_parameters: DistributedDataParallel | None = None
         if ranks.world > 1:
-            with _lost_rank_error():
+            with _lost_rank_error(ranks.continued_by):
                 self._all_parameters = DistributedDataParallel(_AllParameters(self._parameters))
 
     def __call__(self) -> None:
@@ -100,7 +108,7 @@ class GradientMean:
         if self._all_parameters is None:
             return
         unused = [p for p in self._parameters if p.grad is None]
-        with _lost_rank_error():
+        with _lost_rank_error(self._continued_by):
             self._all_parameters(torch.zeros((), requires_grad=True)).backward()
         for parameter in unused:
             parameter.grad = None  # otherwise momentum and decay would change untrained parameters
@@ -135,12 +143,10 @@ class _ZeroGradient(torch.autograd.Function):
 
 
 @contextmanager
-def _lost_rank_error() -> Iterator[None]:
+def _lost_rank_error(continued_by: str) -> Iterator[None]:
     """Convert torch's error in a collective operation to a one-line `DeviceLostError`."""
     try:
         yield
     except RuntimeError as error:  # torch has no more specific error for gloo and NCCL
         line = first_line(error)
-        raise DeviceLostError(
-            f"a rank of the training was lost ({line}); start all ranks again with --resume"
-        ) from error
+        raise DeviceLostError(f"a rank was lost ({line}); {continued_by}") from error

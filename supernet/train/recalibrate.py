@@ -26,8 +26,8 @@ BATCH = 200
 def recalibrate(network: nn.Module, images: Tensor, batch: int = BATCH) -> None:
     """Set the running statistics of `network` to those of `images` (n, c, h, w).
 
-    Complete batches have equal weight. The network is left in evaluation mode. Raises `InputError`
-    where there is no complete batch.
+    Complete batches have equal weight, and are moved to the network's device. The network is left
+    in evaluation mode. Raises `InputError` where there is no complete batch.
     """
     if len(images) < batch:
         raise InputError(f"recalibration takes at least {batch} images, got {len(images)}")
@@ -36,9 +36,10 @@ def recalibrate(network: nn.Module, images: Tensor, batch: int = BATCH) -> None:
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # plain average over batches
+    device = next(network.parameters()).device
     network.train()
     for start in range(0, len(images) - batch + 1, batch):
-        network(_channels_last(images[start : start + batch]))
+        network(_channels_last(images[start : start + batch].to(device)))
     network.eval()
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum

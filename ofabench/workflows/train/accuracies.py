@@ -1,39 +1,33 @@
 """Measured accuracies of a supernet's sub-networks, as a networks table."""
 
-import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.backends.registry import get_backend
-from bench.errors import FileError, InputError, InterruptedSweepError
-from bench.protocol.progress import Progress
+from bench.errors import FileError, InputError
 from latency_models.tables.networks import NetworksTable
 from latency_models.tables.storage import origin
 from ofabench.options.accuracy import DRAWN, EvaluationOptions
 from ofabench.workflows.latency.networks import read_archs
 from ofabench.workflows.train.broken_images import log_broken
+from ofabench.workflows.train.cuda_check import check_cuda, gpu_memory
+from ofabench.workflows.train.graceful_stop import stop_requested
 from ofabench.workflows.train.network_arguments import codes_of
+from ofabench.workflows.train.subnet_measuring import EvaluatedSupernet, Measuring
 from supernet.accuracy import measure
-from supernet.accuracy.quantised import Quantiser
-from supernet.accuracy.store import Code, Conditions, EvaluationStore
 from supernet.data.dataset import Score
-from supernet.data.parts import DataParts
-from supernet.export.precision import check_converter
 from supernet.space.codes import Codes
 from supernet.space.space import ArchConfig, SearchSpace, space_names
-from supernet.train.checkpoint import Checkpoint
-from supernet.weights.tensor_file import digest_tensors
+from supernet.train.distributed import process_group
 
 if TYPE_CHECKING:
     import pandas as pd
 
 STORE = ".evaluations.jsonl"
 SPACE_TOML = "space_toml"  # key of a networks table's provenance for a space that is not shipped
-_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -91,19 +85,6 @@ def check_folder(out: Path) -> None:
         raise FileError(f"cannot write {out}: the folder {out.parent} does not exist")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluatedSupernet:
-    """A supernet, its file's name, and the images for the accuracies.
-
-    `progress` is shown each measured network.
-    """
-
-    checkpoint: Checkpoint
-    file: str
-    images: DataParts
-    progress: Progress
-
-
 def measure_accuracies(
     supernet: EvaluatedSupernet,
     archs: Sequence[ArchConfig] | Codes | None,
@@ -111,53 +92,24 @@ def measure_accuracies(
     out: Path | None,
 ) -> MeasuredAccuracies:
     """Measure sub-networks of a supernet; see `SuperNet.evaluate`."""
-    checkpoint, images = supernet.checkpoint, supernet.images
-    space = checkpoint.space
-    codes = _codes(archs, space, options)
-    quantiser = _quantiser(options)
-    validation = images.validation.subset(options.images, np.random.default_rng(options.seed))
-    conditions = Conditions(
-        space=space.name,
-        weights=digest_tensors(checkpoint.network),
-        data=images.name,
-        part=options.part,
-        images=len(validation),
-        calibration=min(options.calibration, len(images.train_source)),
-        seed=options.seed,
-        precision="fp32" if quantiser is None else f"int8 {options.backend}",
-    )
-
-    def measured(missing: Codes) -> Iterable[tuple[int, Score]]:
-        return measure.measure_each(
-            checkpoint.supernet(),
-            missing,
-            lambda size: images.train_source.calibration(conditions.calibration, size),
-            validation,
-            quantiser,
-        )
-
-    if out is None:
-        scores: dict[Code, Score] = {}
-        _measure(codes, measured, scores.__setitem__, supernet.progress)
-    else:
-        scores = _measure_missing(
-            out.with_suffix(STORE), conditions, codes, measured, supernet.progress
-        )
-    provenance = {"checkpoint": supernet.file, **asdict(conditions), **origin()}
-    table = _table(space, codes, [scores[tuple(code)] for code in codes.tolist()], provenance)
-    result = MeasuredAccuracies(space=space, table=table)
-    if out is not None:
-        result.save(out)
-    log_broken(images.broken())
+    check_cuda(options.device)
+    codes = _codes(archs, supernet.checkpoint.space, options)
+    kept = "the measured accuracies are kept" if out else "without out nothing was stored"
+    again = f"start all ranks again with the same command; {kept}"
+    with process_group(options.device, again) as ranks, stop_requested() as stop, gpu_memory():
+        measuring = Measuring.prepare(supernet, options, ranks)
+        store_path = None if out is None else out.with_suffix(STORE)
+        scores = measuring.scores(codes, store_path, stop)
+        conditions = asdict(measuring.conditions)
+        provenance = {"checkpoint": supernet.file, **conditions, **origin()}
+        space = supernet.checkpoint.space
+        table = _table(space, codes, scores, provenance)
+        result = MeasuredAccuracies(space=space, table=table)
+        if out is not None and ranks.first:
+            result.save(out)
+        log_broken(supernet.images.broken())
+        ranks.wait()  # for the first rank's file
     return result
-
-
-def _quantiser(options: EvaluationOptions) -> Quantiser | None:
-    """What quantises the networks, for int8; an error if its packages are not installed."""
-    if options.precision == "fp32":
-        return None
-    check_converter(options.backend, options.precision)
-    return Quantiser(backend=get_backend(options.backend))
 
 
 def _codes(
@@ -179,45 +131,6 @@ def _codes(
     if not len(first):
         raise InputError("archs is empty: give at least one network, or leave it out")
     return np.asarray(codes[np.sort(first)])
-
-
-def _measure_missing(
-    path: Path,
-    conditions: Conditions,
-    codes: Codes,
-    measured: Callable[[Codes], Iterable[tuple[int, Score]]],
-    progress: Progress,
-) -> dict[Code, Score]:
-    """Scores of a file, after measuring those that it lacks; each is stored at once."""
-    with EvaluationStore.open(path, conditions) as store:
-        missing = codes[[tuple(code) not in store.scores for code in codes.tolist()]]
-        if len(missing) < len(codes):
-            finished = len(codes) - len(missing)
-            _LOG.info("%d of %d networks are measured already", finished, len(codes))
-        try:
-            _measure(missing, measured, store.add, progress)
-        except KeyboardInterrupt:
-            raise InterruptedSweepError(
-                f"stopped; {len(store.scores)} networks are stored in {store.path}: continue with "
-                "the same command"
-            ) from None
-        return store.scores
-
-
-def _measure(
-    codes: Codes,
-    measured: Callable[[Codes], Iterable[tuple[int, Score]]],
-    store_score: Callable[[Code, Score], None],
-    progress: Progress,
-) -> None:
-    """Store each network's score as soon as it is measured."""
-    progress.start(len(codes), "measuring accuracies")
-    try:
-        for row, score in measured(codes):
-            store_score(tuple(codes[row].tolist()), score)
-            progress.advance(note=f"{score.accuracy:.1%}")
-    finally:
-        progress.close()
 
 
 def _table(

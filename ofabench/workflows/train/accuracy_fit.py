@@ -14,8 +14,12 @@ from latency_models.tables.columns import finite_numbers, numbers_of
 from latency_models.tables.networks import NetworksTable
 from ofabench.options.accuracy import AccuracyOptions
 from ofabench.workflows.latency.networks import space_of
-from ofabench.workflows.train.accuracies import EvaluatedSupernet, MeasuredAccuracies, check_folder
+from ofabench.workflows.train.accuracies import (
+    MeasuredAccuracies,
+    check_folder,
+)
 from ofabench.workflows.train.network_arguments import codes_of
+from ofabench.workflows.train.subnet_measuring import EvaluatedSupernet
 from supernet.accuracy.check import KindComparison, compare, kinds_for
 from supernet.accuracy.measure import CALIBRATION_IMAGES, choose_networks, measure_pairs
 from supernet.accuracy.predictor import AccuracyPredictor

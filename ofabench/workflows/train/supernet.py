@@ -12,7 +12,6 @@ from bench.errors import InputError
 from bench.protocol.progress import NoProgress, Progress
 from ofabench.options.accuracy import AccuracyOptions, EvaluationOptions
 from ofabench.workflows.train.accuracies import (
-    EvaluatedSupernet,
     MeasuredAccuracies,
     check_folder,
     measure_accuracies,
@@ -21,6 +20,7 @@ from ofabench.workflows.train.accuracy_fit import FittedAccuracies, measure_and_
 from ofabench.workflows.train.broken_images import log_broken
 from ofabench.workflows.train.extraction import ExtractedNetwork, extract
 from ofabench.workflows.train.network_arguments import arch_of
+from ofabench.workflows.train.subnet_measuring import EvaluatedSupernet
 from ofabench.workflows.train.training_summary import TrainingSummary
 from supernet.data.open_data import Data, open_data
 from supernet.data.parts import DataParts
@@ -90,14 +90,15 @@ class SuperNet:
         """Measure the accuracy of sub-networks.
 
         Each network is extracted, its batch norms are recalibrated on training images, and its
-        accuracy is measured on validation images.
+        accuracy is measured on validation images. Started by torchrun, all processes share the
+        networks, and all return all of them.
 
         Args:
             archs: architectures, or their codes (n, columns); None for random ones.
             data: other images than the training's.
             out: the networks table's file. Each accuracy is also stored at once in a file next to
                 it: the same call again measures only missing ones. None writes nothing.
-            options: the numbers of random networks and of images.
+            options: the numbers of random networks and of images, and the device.
             progress: is shown each measured network; None shows nothing.
 
         Returns:
@@ -106,7 +107,9 @@ class SuperNet:
         Raises:
             InputError: a network or images that do not fit, or the training is not finished.
             FileError: a file cannot be read or written.
-            InterruptedSweepError: Ctrl-C; with `out` the measured accuracies are kept.
+            DeviceLostError: another process of torchrun ended; with `out` the measured accuracies
+                are kept.
+            InterruptedSweepError: Ctrl-C or SIGTERM; with `out` the measured accuracies are kept.
         """
         options = EvaluationOptions.or_defaults(options)
         path = None if out is None else Path(out)

@@ -13,6 +13,7 @@ from bench.protocol.progress import NoProgress, Progress
 from ofabench.options.train import TrainOptions
 from ofabench.workflows.space import load_space
 from ofabench.workflows.train.broken_images import log_broken
+from ofabench.workflows.train.cuda_check import check_cuda
 from ofabench.workflows.train.graceful_stop import stop_requested
 from ofabench.workflows.train.supernet import SuperNet, load_supernet
 from ofabench.workflows.train.training_limits import sampling_of
@@ -78,8 +79,9 @@ def train(
         2
     """
     options, path = TrainOptions.or_defaults(options), _path(out)
-    _check_cuda(options.device)
-    with _threads(options.threads), process_group(options.device) as ranks:
+    check_cuda(options.device)
+    continued_by = "start all ranks again with --resume"
+    with _threads(options.threads), process_group(options.device, continued_by) as ranks:
         _train(load_space(space), data, path, options, progress, ranks)
         ranks.wait()  # for the first rank's file
     return SuperNet(path, None if isinstance(data, str | Path) else data)
@@ -161,14 +163,6 @@ def _threads(threads: int | None) -> Iterator[None]:
     finally:
         if threads is not None:
             torch.set_num_threads(before)
-
-
-def _check_cuda(device: str) -> None:
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise InputError(
-            f"--device {device}: torch {torch.__version__} finds no CUDA device; take --device "
-            "cpu, or install torch's CUDA build"
-        )
 
 
 def _check_out(out: Path, *, resume: bool) -> None:
