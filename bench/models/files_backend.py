@@ -34,6 +34,15 @@ class ModelFileLoader(Protocol):
         ...
 
 
+@runtime_checkable
+class ModelFileDevice(Protocol):
+    """A device that says beforehand whether it can run a model file with its inputs."""
+
+    def check_model_file(self, file: ModelFile) -> tuple[InputSpec, ...]:
+        """Return the file's inputs; `FileError` or `InputError` for one that it cannot run."""
+        ...
+
+
 class ModelFilesBackend:
     """Wraps a backend, and takes a workload's model file from `files` by its digest.
 
@@ -55,24 +64,25 @@ class ModelFilesBackend:
     def serialise(self, model: Model, batch: int = 1, precision: str = "fp32") -> bytes:
         """Return the content of the model's file, or a file of a reference workload."""
         if model.file:
-            return self._file(model).content()
+            return self.file_of(model.file).content()
         return self._inner.serialise(model, batch, precision)
 
     def load(self, model: Model, target: Target, *, seed: int = 0) -> LoadedModel:
         if not model.file:
             return self._inner.load(model, target, seed=seed)
-        return load_model_file(self._inner, self._file(model), target, seed=seed)
+        return load_model_file(self._inner, self.file_of(model.file), target, seed=seed)
 
     def load_file(self, content: bytes, target: Target, *, seed: int = 0) -> LoadedModel:
         return self._inner.load_file(content, target, seed=seed)
 
-    def _file(self, model: Model) -> ModelFile:
-        if model.file not in self._files:
+    def file_of(self, digest: str) -> ModelFile:
+        """Return the model file of a workload by its digest."""
+        if digest not in self._files:
             raise InputError(
                 "the sweep holds an unfinished model file that is not among those given, or has "
                 "changed since: give the same files, or begin a new sweep"
             )
-        return self._files[model.file]
+        return self._files[digest]
 
 
 def load_model_file(

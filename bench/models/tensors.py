@@ -101,7 +101,10 @@ def random_values(
 def check_values(
     inputs: Sequence[InputSpec], values: Mapping[str, NDArray[Any]]
 ) -> dict[str, NDArray[Any]]:
-    """Return the values of the inputs; `InputError` where one is absent or of another type."""
+    """Return the values of the inputs, each contiguous.
+
+    `InputError` where one is absent, of another type, or of a shape that the input does not have.
+    """
     checked = {}
     for spec in inputs:
         if spec.name not in values:
@@ -110,6 +113,8 @@ def check_values(
         value = values[spec.name]
         if value.dtype.name != spec.dtype:
             raise InputError(f"the value of {spec} is of type {value.dtype.name}")
+        if not _fits(spec, value.shape):
+            raise InputError(f"the value of {spec} is of shape {list(value.shape)}")
         checked[spec.name] = np.ascontiguousarray(value)
     return checked
 
@@ -162,14 +167,18 @@ def _fixed(
                 "or --batch 1 where only the first one is dynamic"
             )
         shape = tuple(side for side in sides if isinstance(side, int))
-    matches = len(shape) == len(spec.shape) and all(
-        side == size for side, size in zip(spec.shape, shape, strict=True) if isinstance(side, int)
-    )
-    if not matches:
+    if not _fits(spec, shape):
         raise InputError(f"the shape of {spec} was given as {list(shape)}, which does not fit it")
     if math.prod(shape) > MOST_VALUES:
         raise FileError(f"{spec} has {math.prod(shape)} values, expected at most {MOST_VALUES}")
     return shape
+
+
+def _fits(spec: InputSpec, shape: tuple[int, ...]) -> bool:
+    """Return whether a shape has the dimensions that are numbers in the file."""
+    return len(shape) == len(spec.shape) and all(
+        side == size for side, size in zip(spec.shape, shape, strict=True) if isinstance(side, int)
+    )
 
 
 def _check_batch(

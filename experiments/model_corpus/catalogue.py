@@ -129,7 +129,8 @@ OTHER_SMALL = {
 TFLITE_FAMILIES = (
     *("resnet", "mobilenetv1", "mobilenetv2", "mobilenetv3", "mnasnet", "lcnet", "tinynet"),
     *("squeezenet", "regnetx", "repvgg", "unet", "conv1d", "plain", "keyword"),
-    *("starnet", "mobileone", "gernet", "hgnet"),
+    *("efficientnet", "fbnet", "hardcorenas", "vovnet", "text"),
+    *("starnet", "mobileone", "gernet", "hgnet", "repvit", "repghost", "inception_next"),
 )
 TFLITE_OF_FAMILY = 3
 

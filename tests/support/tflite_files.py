@@ -97,6 +97,33 @@ def save_quantised(path: Path, kind: str) -> Path:
     return save_tflite(path, Graph(tensors=tensors, nodes=nodes))
 
 
+def save_tokens(path: Path) -> Path:
+    """Write y = table[tokens] for 6 int32 tokens and a table of 2 rows of 3 values: 1 to 6."""
+    table = np.arange(1, 7, dtype=np.float32).reshape(2, 3)
+    node = Node(op="GATHER", inputs=["table", "tokens"], outputs=["y"], options="GatherOptions")
+    tensors = {"tokens": ((6,), np.int32), "table": table, "y": (6, 3)}
+    return save_tflite(path, Graph(tensors=tensors, nodes=[node], inputs=["tokens"]))
+
+
+def save_two_inputs(path: Path) -> Path:
+    """Write y = a - float(b) and z = -a for a of float32 and b of int32, each of 4 values."""
+    nodes = [
+        Node(op="CAST", inputs=["b"], outputs=["c"]),
+        Node(op="SUB", inputs=["a", "c"], outputs=["y"], options="SubOptions"),
+        Node(op="NEG", inputs=["a"], outputs=["z"]),
+    ]
+    tensors = {"a": (4,), "b": ((4,), np.int32), "c": (4,), "y": (4,), "z": (4,)}
+    graph = Graph(tensors=tensors, nodes=nodes, inputs=["a", "b"], outputs=["y", "z"])
+    return save_tflite(path, graph)
+
+
+def save_int8_input(path: Path) -> Path:
+    """Write y = x / 8 for int8 x of 4 values and float32 y."""
+    node = Node(op="DEQUANTIZE", inputs=["x"], outputs=["y"])
+    tensors = {"x": ((4,), np.int8), "y": (4,)}
+    return save_tflite(path, Graph(tensors=tensors, nodes=[node]))
+
+
 def _graph(graph: Graph, model: Any) -> Any:
     made = schema().SubGraphT()
     places = {name: place for place, name in enumerate(graph.tensors)} | {"": -1}

@@ -8,6 +8,7 @@ from bench.devices.android.facts.busy_check import check_fit
 from bench.devices.android.facts.cores import choose_cores
 from bench.devices.android.facts.identity import identity_script, parse_identity
 from bench.devices.android.phone.connection import Connection
+from bench.devices.android.phone.input_values import check_inputs
 from bench.devices.android.phone.options import PhoneOptions
 from bench.devices.android.phone.phone import Phone
 from bench.devices.android.replicates.inference import infer_on
@@ -15,6 +16,8 @@ from bench.devices.android.replicates.replicate import PhoneReplicates
 from bench.devices.android.runner.litert_library import litert_version
 from bench.digests import content_digest
 from bench.errors import InputError
+from bench.models.model_file import ModelFile
+from bench.models.tensors import InputSpec
 from bench.protocol.backend import Array, Backend
 from bench.protocol.device import Facts, ModelCosts, ReplicatePlan, RoundResult, Workload
 from bench.protocol.target import Target
@@ -99,6 +102,14 @@ class AdbDevice:
         return self.phone.ask(
             lambda connection: infer_on(self.phone, connection, content, images, target)
         )
+
+    def check_model_file(self, file: ModelFile) -> tuple[InputSpec, ...]:
+        """Return the file's inputs; `FileError` or `InputError` where the runner cannot run it."""
+        if self.phone.options.binary is not None and file.values is not None:
+            raise InputError(
+                "benchmark_model draws the inputs' values itself: leave --inputs or --binary out"
+            )
+        return check_inputs(file)
 
     def run_replicate(
         self, work: Sequence[Workload], backend: Backend, target: Target, plan: ReplicatePlan

@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import FileError, InputError, OfabenchError
-from bench.models.files_backend import ModelFileLoader, load_model_file
+from bench.models.files_backend import ModelFileDevice, ModelFileLoader, load_model_file
 from bench.models.model_file import ModelFile
-from bench.models.tensors import parse_shape
 from bench.protocol.backend import Backend
 from bench.protocol.device import Device, Workload
 from bench.protocol.progress import Progress
 from bench.protocol.target import Target
 from ofabench.options.measure import MeasureOptions, ProbeRequest
-from ofabench.workflows.measure.model_files import backends_of, read_model
+from ofabench.workflows.measure.model_files import backends_of, check_input_names, read_model
 
 logger = logging.getLogger(__name__)
 ROLE = "model"
@@ -48,11 +47,11 @@ def backend_jobs(  # noqa: PLR0913, PLR0917 - the files, where they run, how, an
 ) -> list[BackendJob]:
     """Return each backend's files, loaded once each where that can be done beforehand.
 
-    What cannot be measured goes to `failures` by name. `InputError` for a shape of an input that
-    no file has.
+    What cannot be measured goes to `failures` by name. `InputError` for a shape or values of an
+    input that no file has.
     """
     jobs: dict[str, BackendJob] = {}
-    inputs: set[str] = set()
+    models: list[ModelFile] = []
     progress.start(len(paths), "loading models")
     for name, path in paths.items():
         try:
@@ -60,17 +59,17 @@ def backend_jobs(  # noqa: PLR0913, PLR0917 - the files, where they run, how, an
             for backend in backends_of(model, names):
                 job = jobs.get(backend.name) or _job(backend, device, options)
                 cost = _cost(model, job, device, options)
-                inputs.update(cost.get("inputs", ()))
                 if options.operators:
                     cost |= _cut(model, job, device)
                 job.work.setdefault(_workload(model, cost), []).append(model)
                 jobs[backend.name] = job
+            models.append(model)
         except (FileError, InputError) as error:
             failures[name] = str(error)
         progress.advance(1, name)
     progress.close()
-    if inputs and not failures:
-        _check_names(options, inputs)
+    if not failures:
+        check_input_names(models, options)
     return list(jobs.values())
 
 
@@ -94,17 +93,6 @@ def _cut(model: ModelFile, job: BackendJob, device: Device) -> dict[str, Any]:
     for operator, file in cut_model.operators:
         job.operators.setdefault(operator_workload(operator), file)
     return composition(cut_model)
-
-
-def _check_names(options: MeasureOptions, inputs: set[str]) -> None:
-    """Raise `InputError` for a shape whose name is no input's."""
-    for text in options.shape:
-        name, _ = parse_shape(text)
-        if name and name not in inputs:
-            raise InputError(
-                f"--shape names the input {name!r}, the inputs are {', '.join(sorted(inputs))}: "
-                "name one of them"
-            )
 
 
 def _job(backend: Backend, device: Device, options: MeasureOptions) -> BackendJob:
@@ -135,9 +123,14 @@ def _workload(model: ModelFile, cost: Mapping[str, Any]) -> Workload:
 def _cost(
     model: ModelFile, job: BackendJob, device: Device, options: MeasureOptions
 ) -> dict[str, Any]:
-    """Return the cost of loading a file as JSON; nothing where it is not this machine's."""
+    """Return the cost of loading a file as JSON; nothing where it is not this machine's.
+
+    `InputError` or `FileError` where the device cannot run the file with its inputs.
+    """
     if device.address == "cpu" and isinstance(job.backend, ModelFileLoader):
         return _probed(model, job, device, options)
+    if isinstance(device, ModelFileDevice):
+        device.check_model_file(model)
     return {}
 
 

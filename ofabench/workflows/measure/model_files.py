@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bench.backends.declared_inputs import declared_inputs
 from bench.backends.registry import get_backend
 from bench.errors import InputError
 from bench.models.model_file import ModelFile, read_values
@@ -30,6 +31,29 @@ def read_model(path: Path, name: str, options: ModelInputOptions) -> ModelFile:
     if model.backend != "onnx":
         return model
     return replace(model, external=external_files(path))
+
+
+def check_input_names(files: Sequence[ModelFile], options: ModelInputOptions) -> None:
+    """Raise `InputError` for a shape or values whose name is no input's of any of these files."""
+    named = {f"--shape names the input {name!r}": name for name in _shape_names(options)}
+    if options.inputs is not None:
+        named |= {
+            f"{options.inputs.name} has values of the input {name!r}": name
+            for name in read_values(options.inputs)
+        }
+    if not named or not files:
+        return
+    inputs = {spec.name for file in files for spec in declared_inputs(file)}
+    for what, name in named.items():
+        if inputs and name not in inputs:
+            raise InputError(
+                f"{what}, the inputs are {', '.join(sorted(inputs))}: name one of them"
+            )
+
+
+def _shape_names(options: ModelInputOptions) -> list[str]:
+    """Return the names of inputs that have a shape; none for that of the only input."""
+    return [name for name, _ in map(parse_shape, options.shape) if name]
 
 
 def backends_of(model: ModelFile, names: Sequence[str] | None) -> list[Backend]:

@@ -29,14 +29,12 @@ class LoadingCost:
         estimate_ms: shortest of a few later inferences, by which the measurement is planned.
         peak_memory_bytes: most resident memory beyond what the process had before; None where
             the system does not say.
-        inputs: their names.
     """
 
     load_ms: float
     first_ms: float
     estimate_ms: float
     peak_memory_bytes: int | None
-    inputs: tuple[str, ...]
 
 
 def probe_model(request: ProbeRequest, progress: Progress) -> dict[str, Any]:
@@ -73,7 +71,6 @@ def probe_model(request: ProbeRequest, progress: Progress) -> dict[str, Any]:
         first_ms=first_ms,
         estimate_ms=estimate_ms,
         peak_memory_bytes=memory_bytes,
-        inputs=tuple(spec.name for spec in loaded.inputs),
     )
     return asdict(cost)
 

@@ -185,10 +185,11 @@ def profile(
 def profile_part(request: ProbeProfile, progress: Progress) -> dict[str, Any]:
     """Profile a model in this process; its operators as JSON."""
     from bench.devices.cpu.local import pinned
-    from ofabench.workflows.measure.model_files import read_model
+    from ofabench.workflows.measure.model_files import check_input_names, read_model
 
     del progress
     model = read_model(request.file, request.file.name, request)
+    check_input_names([model], request)
     with pinned(request.cores):
         result = tools_of(model.backend).profile(model, request.threads, request.runs)
     return {

@@ -17,7 +17,7 @@ from latency_models.operators.measured import MeasuredOperator
 from latency_models.operators.prediction import ModelPrediction
 from latency_models.operators.predictor import OperatorPredictor
 from ofabench.options.models import PredictModelOptions
-from ofabench.workflows.measure.model_files import named_paths, read_model
+from ofabench.workflows.measure.model_files import check_input_names, named_paths, read_model
 from ofabench.workflows.measure.operators import (
     ROLE,
     model_operators,
@@ -109,12 +109,17 @@ def predict_models(
         predictor = OperatorPredictor.load(predictor)
     _check_target(predictor)
     cuts: dict[str, CutModel] = {}
+    models: list[ModelFile] = []
     failures: dict[str, str] = {}
     for name, path in named_paths(files).items():
         try:
-            cuts[name] = _cut(read_model(path, name, options), predictor.target)
+            model = read_model(path, name, options)
+            cuts[name] = _cut(model, predictor.target)
+            models.append(model)
         except (FileError, InputError) as error:
             failures[name] = str(error)
+    if not failures:
+        check_input_names(models, options)
     if options.measure_missing:
         predictor = _with_missing(predictor, list(cuts.values()), options, progress or NoProgress())
     predictions = {}

@@ -67,10 +67,10 @@ class BenchmarkReplicates:
         connection = phone.ready()
         self._report_old_nnapi()
 
-        def place() -> list[str]:
+        def place() -> tuple[str, ...]:
             program = frozenset({PROGRAM})
             push_missing(connection, FOLDER, {PROGRAM: self._binary}, executable=program)
-            return phone.shelf.place(connection, work, backend, target)[0]
+            return phone.shelf.place(connection, work, backend, target).models
 
         paths = with_room(phone, connection, work, backend, target, place)
         heat = self._heat_for(target.cores, connection)

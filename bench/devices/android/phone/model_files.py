@@ -1,8 +1,8 @@
-"""Model files on the phone: named by content, sent once, old ones deleted.
+"""Model files on the phone, and values of their inputs: named by content, sent once.
 
 Values of weights do not affect time, so every replicate uses the same ones and thus the same files;
-what varies between replicates is created on the phone: the order of loading, memory, inputs,
-bursts.
+what varies between replicates is created on the phone: the order of loading, memory, random images,
+bursts. Files that no replicate needs any more are deleted.
 """
 
 import shlex
@@ -11,19 +11,48 @@ from dataclasses import dataclass, field
 
 from bench.devices.android.adb.content import push_missing
 from bench.devices.android.phone.connection import Connection
+from bench.devices.android.phone.input_values import value_bytes
 from bench.devices.android.phone.settings_guard import WORK, error_line
 from bench.digests import content_digest
 from bench.errors import DeviceError
 from bench.integers import parse_integer
+from bench.models.files_backend import ModelFilesBackend
 from bench.protocol.backend import Backend
 from bench.protocol.device import Workload
 from bench.protocol.target import Target
 from bench.protocol.workload_model import workload_model
 
 MODELS = f"{WORK}/models"
+VALUES_SUFFIX = ".values"
 WEIGHT_SEED = 0
 CACHE_BYTES = 1 << 30  # for models on the phone that the current replicate does not need
 BATCH_BYTES = 16 << 20  # of files held in this process's memory at the same time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedFiles:
+    """Files of a replicate that are on the phone.
+
+    Attributes:
+        models: each workload's path for the job.
+        values: the path of its inputs' values; None where the runner draws them.
+        sent_bytes: of the files that were missing.
+    """
+
+    models: tuple[str, ...]
+    values: tuple[str | None, ...]
+    sent_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """A workload's files on the phone: its model, and its inputs' values if it has some."""
+
+    model: str
+    values: str | None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([self.model] if self.values is None else [self.model, self.values])
 
 
 @dataclass(kw_only=True)
@@ -33,7 +62,7 @@ class ModelCache:
     Call `forget` when the connection was lost: the phone's files are then listed again.
     """
 
-    _names: dict[tuple[str, int, str], str] = field(default_factory=dict)
+    _names: dict[tuple[str, int, str], _Names] = field(default_factory=dict)
     _made_by: Backend | None = None
     _present: set[str] | None = None
 
@@ -46,8 +75,8 @@ class ModelCache:
         work: Sequence[Workload],
         backend: Backend,
         target: Target,
-    ) -> tuple[list[str], int]:
-        """Send missing model files; return each workload's path for the job, and the bytes sent."""
+    ) -> PlacedFiles:
+        """Send missing files; return where each workload's are."""
         if self._made_by is not backend:  # another backend creates other files of the same blocks
             self._made_by, self._names = backend, {}
         if self._present is None:
@@ -56,13 +85,18 @@ class ModelCache:
         for files in _batches(self._missing(work, backend, target)):
             sent_bytes += push_missing(connection, MODELS, files)
             self._present.update(files)
-        return [f"models/{self._names[_key(workload, target)]}" for workload in work], sent_bytes
+        names = [self._names[_key(workload, target)] for workload in work]
+        return PlacedFiles(
+            models=tuple(f"models/{each.model}" for each in names),
+            values=tuple(each.values and f"models/{each.values}" for each in names),
+            sent_bytes=sent_bytes,
+        )
 
     def clear(
         self, connection: Connection, work: Sequence[Workload], target: Target, most_bytes: int
     ) -> None:
         """Remove files that the replicate does not need, if they exceed `most_bytes`."""
-        needed = {self._names.get(_key(workload, target)) for workload in work}
+        needed = {name for workload in work for name in self._names.get(_key(workload, target), ())}
         present = listed(connection)
         unneeded = {name: size for name, size in present.items() if name not in needed}
         if sum(unneeded.values()) > most_bytes:
@@ -79,15 +113,20 @@ class ModelCache:
         """Yield names and contents of files that are not on the phone, each once."""
         workloads = {_key(workload, target): workload for workload in work}
         for key, workload in workloads.items():
-            if self._names.get(key) in (self._present or ()):
+            present = self._present or ()
+            if key in self._names and all(name in present for name in self._names[key]):
                 continue
             content = backend.serialise(
                 workload_model(workload, WEIGHT_SEED), target.batch, target.file_precision
             )
-            name = file_name(content, backend.file_suffix)
-            self._names[key] = name
-            if name not in (self._present or ()):
-                yield name, content
+            values = _values(workload, backend)
+            self._names[key] = _Names(
+                file_name(content, backend.file_suffix),
+                None if values is None else file_name(values, VALUES_SUFFIX),
+            )
+            for name, part in zip(self._names[key], (content, values), strict=False):
+                if name not in present and part is not None:
+                    yield name, part
 
 
 def file_name(content: bytes, suffix: str) -> str:
@@ -128,6 +167,13 @@ def free_bytes(connection: Connection) -> int | None:
         value for word in lines[-5:] if (value := parse_integer(word)) is not None and value >= 0
     ]
     return numbers[2] * 1024 if len(numbers) == 3 else None
+
+
+def _values(workload: Workload, backend: Backend) -> bytes | None:
+    """Return the values of a model file's inputs; None where the runner draws them."""
+    if not workload.file or not isinstance(backend, ModelFilesBackend):
+        return None
+    return value_bytes(backend.file_of(workload.file))
 
 
 def _key(workload: Workload, target: Target) -> tuple[str, int, str]:

@@ -134,16 +134,17 @@ def _prepare(  # noqa: PLR0913, PLR0917
     plan: ReplicatePlan,
 ) -> PreparedReplicate:
     sent_bytes = phone.with_bundle(connection)
-    paths, models_bytes = phone.shelf.place(connection, work, backend, target)
+    placed = phone.shelf.place(connection, work, backend, target)
     job = Job(
         threads=target.threads,
         cores=mask_of(target.cores),
         fp16=target.precision == "fp16",
         samples=plan.samples,
         seed=plan.seed,
-        models=tuple(paths),
+        models=placed.models,
+        values=placed.values,
     )
-    sent_bytes += models_bytes + push_missing(connection, WORK, {JOB: job.text().encode()})
+    sent_bytes += placed.sent_bytes + push_missing(connection, WORK, {JOB: job.text().encode()})
     return PreparedReplicate(argv=run_argv(phone, [f"../{JOB}"]), sent_bytes=sent_bytes)
 
 

@@ -1,7 +1,8 @@
 """The protocol of the on-phone runner: job files, and lines of events.
 
-A job consists of lines `key value`. An event is a JSON object, a tab, and zlib's CRC-32 of the
-JSON's bytes in 8 hex digits: a truncated or damaged line is always detected.
+A job consists of lines `key value`; a job of version 2 also names the values of models' inputs. An
+event is a JSON object, a tab, and zlib's CRC-32 of the JSON's bytes in 8 hex digits: a truncated or
+damaged line is always detected.
 """
 
 import json
@@ -19,7 +20,7 @@ from bench.devices.android.facts.temperatures import only_temperatures
 from bench.errors import DeviceError, DeviceLostError, InputError
 from bench.reading import Count, Number, Positive, from_plain
 
-JOB_VERSION = 1
+JOB_VERSION, VALUES_VERSION = 1, 2  # without and with values of inputs
 PASS, STOP = b"pass\n", b"stop\n"
 _LINE = re.compile(rb"(.*)\t([0-9a-f]{8})\r?\n?", re.DOTALL)
 _PATH = re.compile(r"[\w.][\w./-]*", re.ASCII)
@@ -27,7 +28,14 @@ _PATH = re.compile(r"[\w.][\w./-]*", re.ASCII)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One replicate. `cores` is a hex mask, 0 for unpinned; `models` are paths beside the job."""
+    """One replicate.
+
+    Attributes:
+        cores: a hex mask, 0 for unpinned.
+        models: paths beside the job.
+        values: for each model the path of its inputs' values, None for random ones; empty where
+            all are random.
+    """
 
     threads: int
     cores: str
@@ -35,21 +43,24 @@ class Job:
     samples: int
     seed: int
     models: tuple[str, ...]
+    values: tuple[str | None, ...] = ()
 
     def text(self) -> str:
         """Return the job file's content; `InputError` for a path that it cannot contain."""
-        for path in self.models:
-            if not _PATH.fullmatch(path):
+        values = self.values or (None,) * len(self.models)
+        for path in (*self.models, *values):
+            if path is not None and not _PATH.fullmatch(path):
                 raise InputError(f"model file is {path!r}, expected letters, digits and ./_-")
         lines = [
-            f"ofabench-job {JOB_VERSION}",
+            f"ofabench-job {VALUES_VERSION if any(values) else JOB_VERSION}",
             f"threads {self.threads}",
             f"cores {self.cores}",
             f"fp16 {int(self.fp16)}",
             f"calls {self.samples}",
             f"seed {self.seed}",
-            *(f"model {path}" for path in self.models),
         ]
+        for model, path in zip(self.models, values, strict=True):
+            lines += [f"model {model}", *([] if path is None else [f"values {path}"])]
         return "\n".join(lines) + "\n"
 
 

@@ -17,9 +17,12 @@ from bench.devices.android.phone.phone import Phone
 from bench.devices.android.phone.settings_changes import SettingChange
 from bench.devices.android.phone.settings_guard import GUARD, RESTORE, WORK, changed, claim
 from bench.errors import DeviceLostError, OfabenchError
+from bench.models.files_backend import ModelFilesBackend
+from bench.models.model_file import ModelFile
 from bench.protocol.device import ReplicatePlan, Workload
 from bench.protocol.target import Target
 from tests.phone_target.phone import RealPhone
+from tests.support import tflite_files as files
 from tests.support.phone_faults import answer
 
 BACKEND = get_backend("tflite")
@@ -121,3 +124,31 @@ def test_the_real_runner_measures_and_computes(device: AdbDevice) -> None:
     assert results[0].facts["frequency_now_khz"] == 2_314_000
     expected = BACKEND.load(model, target).infer(images)
     np.testing.assert_allclose(outputs, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("real_phone", ["note8"], indirect=True)
+def test_inputs_of_every_kind_are_measured_by_the_real_runner(
+    device: AdbDevice, tmp_path: Path
+) -> None:
+    try:
+        device.phone.bundle()
+    except OfabenchError as error:
+        pytest.skip(f"no bundle for arm64 here: {error}")
+    saves = (files.save_tokens, files.save_two_inputs, files.save_int8_input)
+    models = [
+        ModelFile(path=save(tmp_path / f"{number}.tflite"), name=f"{number}.tflite")
+        for number, save in enumerate(saves)
+    ]
+    backend = ModelFilesBackend(BACKEND, {model.digest: model for model in models})
+    work = [Workload(role="model", file=model.digest) for model in models]
+    target = Target(
+        device=device.slug(),
+        backend="tflite",
+        backend_version=device.runtime_version(BACKEND),
+        cores=device.choose_cores(1, None),
+    )
+
+    results = list(device.run_replicate(work, backend, target, ReplicatePlan(rounds=2, samples=2)))
+
+    assert [result.samples_ns.shape for result in results] == [(3, 2)] * 2
+    assert all((result.samples_ns > 0).all() for result in results)

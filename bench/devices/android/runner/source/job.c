@@ -8,7 +8,7 @@
 
 #include "events.h"
 
-enum { LINE_ROOM = 4096 };
+enum { LINE_ROOM = 4096, VERSIONS = 2 };
 
 bool read_whole(const char *text, int base, uint64_t least, uint64_t most, uint64_t *found)
 {
@@ -23,15 +23,15 @@ bool read_whole(const char *text, int base, uint64_t least, uint64_t most, uint6
     return true;
 }
 
-/* The job file's folder before a model's own path, so that a job works from anywhere. */
-static char *beside(const char *job_path, const char *model)
+/* The job file's folder before a file's own path, so that a job works from anywhere. */
+static char *beside(const char *job_path, const char *file)
 {
     const char *slash = strrchr(job_path, '/');
     size_t folder = slash == NULL ? 0 : (size_t)(slash - job_path) + 1;
-    size_t length = strlen(model);
+    size_t length = strlen(file);
     char *path = allocate(folder + length + 1, 1);
     memcpy(path, job_path, folder);
-    memcpy(path + folder, model, length);
+    memcpy(path + folder, file, length);
     return path;
 }
 
@@ -42,13 +42,22 @@ static void add_model(struct job *job, const char *job_path, const char *model)
     /* Doubled at powers of two. */
     if ((job->count & (job->count - 1)) == 0) {
         size_t room = job->count == 0 ? 1 : 2 * (size_t)job->count;
-        char **grown = allocate(room, sizeof *grown);
+        struct job_model *grown = allocate(room, sizeof *grown);
         if (job->count > 0)
             memcpy(grown, job->models, (size_t)job->count * sizeof *grown);
         free(job->models);
         job->models = grown;
     }
-    job->models[job->count++] = beside(job_path, model);
+    job->models[job->count++] = (struct job_model){.path = beside(job_path, model)};
+}
+
+/* Name the values of the last model; false where there is none, or it has some. */
+static bool add_values(struct job *job, const char *job_path, const char *values)
+{
+    if (job->version < 2 || job->count == 0 || job->models[job->count - 1].values != NULL)
+        return false;
+    job->models[job->count - 1].values = beside(job_path, values);
+    return true;
 }
 
 static bool read_field(struct job *job, const char *key, const char *value)
@@ -76,11 +85,15 @@ static void read_line(struct job *job, const char *path, char *line, int number)
     char *value = space == NULL ? line + strlen(line) : space + 1;
     if (space != NULL)
         *space = '\0';
+    uint64_t version = 0;
     if (number == 1) {
-        if (strcmp(line, "ofabench-job") != 0 || strcmp(value, "1") != 0)
-            fail(EXIT_BAD_INPUT, path, "not a job of this runner: expected ofabench-job 1");
+        if (strcmp(line, "ofabench-job") != 0 || !read_whole(value, 10, 1, VERSIONS, &version))
+            fail(EXIT_BAD_INPUT, path, "not a job of this runner: expected ofabench-job 1 or 2");
+        job->version = (int)version;
     } else if (strcmp(line, "model") == 0 && value[0] != '\0') {
         add_model(job, path, value);
+    } else if (strcmp(line, "values") == 0 && value[0] != '\0' && add_values(job, path, value)) {
+        return;
     } else if (!read_field(job, line, value)) {
         fail(EXIT_BAD_INPUT, path, "line %d of the job is not to be understood: %.80s", number, line);
     }
@@ -107,8 +120,10 @@ struct job read_job(const char *path)
 
 void free_job(struct job *job)
 {
-    for (int i = 0; i < job->count; i++)
-        free(job->models[i]);
+    for (int i = 0; i < job->count; i++) {
+        free(job->models[i].path);
+        free(job->models[i].values);
+    }
     free(job->models);
     job->models = NULL;
     job->count = 0;

@@ -10,7 +10,6 @@
 /* --- What is used of LiteRT 2's C API; handles are opaque. */
 
 enum { OPTION_LOG_LEVEL = 25, KIND_INT = 2, LOG_SILENT = 4, CPU = 1 };
-enum { ELEMENT_FLOAT32 = 1, ELEMENT_INT8 = 9 };
 enum { LOCK_READ = 0, LOCK_WRITE = 1, XNNPACK_FORCE_FP16 = 4, MOST_RANK = 8 };
 
 struct environment_option {
@@ -122,49 +121,94 @@ static void *compile(void *model, const char *path, const struct litert_options 
     return compiled;
 }
 
-size_t bytes_of(struct values values)
+size_t bytes_of(const struct tensors *tensors)
 {
-    return values.count * (values.int8 ? 1 : sizeof(float));
+    size_t bytes = 0;
+    for (size_t i = 0; i < tensors->count; i++)
+        bytes += tensors->each[i].bytes;
+    return bytes;
 }
 
-/* Values of a tensor; the model's author must have meant images or scores. */
-static struct values values_in(const struct tensor_type *type, const char *path)
+/* Bytes of a value of LiteRT's types; 0 for one whose values have no fixed memory, or share it. */
+static size_t value_bytes(int element)
 {
-    size_t count = 1;
-    bool int8 = type->element == ELEMENT_INT8;
-    if ((type->element != ELEMENT_FLOAT32 && !int8) || type->layout.rank > MOST_RANK)
-        fail(EXIT_BAD_INPUT, path, "its tensors are neither float32 nor int8; export it as these");
+    switch (element) {
+    case 3: /* uint8 */
+    case 6: /* bool */
+    case ELEMENT_INT8:
+        return 1;
+    case 7: /* int16 */
+    case 10: /* float16 */
+    case 17: /* uint16 */
+        return 2;
+    case ELEMENT_FLOAT32:
+    case 2: /* int32 */
+    case 16: /* uint32 */
+        return 4;
+    case 4: /* int64 */
+    case 11: /* float64 */
+    case 13: /* uint64 */
+        return 8;
+    default:
+        return 0;
+    }
+}
+
+static struct tensor tensor_of(const struct tensor_type *type, const char *path)
+{
+    struct tensor tensor = {.element = type->element, .values = 1};
+    size_t size = value_bytes(type->element);
+    if (size == 0 || type->layout.rank > MOST_RANK)
+        fail(EXIT_BAD_INPUT, path, "a tensor is of type %d, expected numbers or booleans of at most "
+             "%d dimensions", type->element, MOST_RANK);
     for (unsigned i = 0; i < type->layout.rank; i++) {
         int32_t side = type->layout.dimensions[i];
-        if (side < 1 || count > (SIZE_MAX / sizeof(float)) / (size_t)side)
-            fail(EXIT_BAD_INPUT, path, "a tensor has side %d; export it with a fixed batch", (int)side);
-        count *= (size_t)side;
+        if (side < 1 || tensor.values > (SIZE_MAX / sizeof(double)) / (size_t)side)
+            fail(EXIT_BAD_INPUT, path, "a tensor has side %d; export it with fixed shapes", (int)side);
+        tensor.values *= (size_t)side;
     }
-    return (struct values){count, int8};
+    tensor.bytes = tensor.values * size;
+    return tensor;
 }
 
+typedef int count_of(void *signature, size_t *count);
 typedef int by_index(void *signature, size_t index, void **tensor);
 typedef int requirements_of(void *compiled, size_t signature, size_t index, void **found);
 
-static void *buffer_for(struct litert_model *model, void *signature, by_index *tensor_at,
-                        requirements_of *requirements, struct values *values)
+static struct tensors tensors_for(const struct litert_model *model, void *signature, count_of *count,
+                                  by_index *tensor_at, requirements_of *requirements)
 {
-    struct tensor_type type;
-    void *tensor = NULL, *needs = NULL, *buffer = NULL;
-    memset(&type, 0, sizeof type);
-    must(tensor_at(signature, 0, &tensor), model->path, "find its tensors");
-    must(LiteRtGetRankedTensorType(tensor, &type), model->path, "read its tensors' shapes");
-    *values = values_in(&type, model->path);
-    must(requirements(model->compiled, 0, 0, &needs), model->path, "read its buffer requirements");
-    must(LiteRtCreateManagedTensorBufferFromRequirements(environment, &type, needs, &buffer),
-         model->path, "make its buffers");
-    return buffer;
+    struct tensors made = {0};
+    must(count(signature, &made.count), model->path, "count its tensors");
+    made.buffers = allocate(made.count, sizeof *made.buffers);
+    made.each = allocate(made.count, sizeof *made.each);
+    for (size_t i = 0; i < made.count; i++) {
+        struct tensor_type type;
+        void *tensor = NULL, *needs = NULL;
+        memset(&type, 0, sizeof type);
+        must(tensor_at(signature, i, &tensor), model->path, "find its tensors");
+        must(LiteRtGetRankedTensorType(tensor, &type), model->path, "read its tensors' shapes");
+        made.each[i] = tensor_of(&type, model->path);
+        must(requirements(model->compiled, 0, i, &needs), model->path,
+             "read its buffer requirements");
+        must(LiteRtCreateManagedTensorBufferFromRequirements(environment, &type, needs,
+                                                             &made.buffers[i]),
+             model->path, "make its buffers");
+    }
+    return made;
+}
+
+static void free_tensors(struct tensors *tensors)
+{
+    for (size_t i = 0; i < tensors->count; i++)
+        LiteRtDestroyTensorBuffer(tensors->buffers[i]);
+    free(tensors->buffers);
+    free(tensors->each);
 }
 
 struct litert_model litert_load(const char *path, const struct litert_options *options)
 {
     struct litert_model made = {.path = path};
-    size_t inputs = 0, outputs = 0;
     void *signature = NULL;
     FILE *file = fopen(path, "rb");
     if (file == NULL)
@@ -175,45 +219,56 @@ struct litert_model litert_load(const char *path, const struct litert_options *o
     must(LiteRtCompiledModelIsFullyAccelerated(made.compiled, &made.whole_graph), path,
          "read its delegate");
     must(LiteRtGetModelSignature(made.model, 0, &signature), path, "find its signature");
-    must(LiteRtGetNumSignatureInputs(signature, &inputs), path, "count its inputs");
-    must(LiteRtGetNumSignatureOutputs(signature, &outputs), path, "count its outputs");
-    if (inputs != 1 || outputs != 1)
-        fail(EXIT_BAD_INPUT, path, "it has %zu inputs and %zu outputs, expected one of each", inputs,
-             outputs);
-    made.input = buffer_for(&made, signature, LiteRtGetSignatureInputTensorByIndex,
-                            LiteRtGetCompiledModelInputBufferRequirements, &made.takes);
-    made.output = buffer_for(&made, signature, LiteRtGetSignatureOutputTensorByIndex,
-                             LiteRtGetCompiledModelOutputBufferRequirements, &made.gives);
+    made.inputs = tensors_for(&made, signature, LiteRtGetNumSignatureInputs,
+                              LiteRtGetSignatureInputTensorByIndex,
+                              LiteRtGetCompiledModelInputBufferRequirements);
+    made.outputs = tensors_for(&made, signature, LiteRtGetNumSignatureOutputs,
+                               LiteRtGetSignatureOutputTensorByIndex,
+                               LiteRtGetCompiledModelOutputBufferRequirements);
     return made;
 }
 
 void litert_unload(struct litert_model *model)
 {
-    LiteRtDestroyTensorBuffer(model->input);
-    LiteRtDestroyTensorBuffer(model->output);
+    free_tensors(&model->inputs);
+    free_tensors(&model->outputs);
     LiteRtDestroyCompiledModel(model->compiled);
     LiteRtDestroyModel(model->model);
 }
 
 int litert_run(struct litert_model *model)
 {
-    return LiteRtRunCompiledModel(model->compiled, 0, 1, &model->input, 1, &model->output);
+    return LiteRtRunCompiledModel(model->compiled, 0, model->inputs.count, model->inputs.buffers,
+                                  model->outputs.count, model->outputs.buffers);
 }
 
-void litert_set_input(struct litert_model *model, const void *values)
+void litert_set_input(struct litert_model *model, size_t input, const void *values)
 {
-    void *address = NULL;
-    must(LiteRtLockTensorBuffer(model->input, &address, LOCK_WRITE), model->path, "fill its input");
-    memcpy(address, values, bytes_of(model->takes));
-    must(LiteRtUnlockTensorBuffer(model->input), model->path, "fill its input");
+    void *address = NULL, *buffer = model->inputs.buffers[input];
+    must(LiteRtLockTensorBuffer(buffer, &address, LOCK_WRITE), model->path, "fill its inputs");
+    memcpy(address, values, model->inputs.each[input].bytes);
+    must(LiteRtUnlockTensorBuffer(buffer), model->path, "fill its inputs");
 }
 
-void litert_get_output(struct litert_model *model, void *values)
+void litert_set_inputs(struct litert_model *model, const void *values)
 {
-    void *address = NULL;
-    must(LiteRtLockTensorBuffer(model->output, &address, LOCK_READ), model->path, "give its output");
-    memcpy(values, address, bytes_of(model->gives));
-    must(LiteRtUnlockTensorBuffer(model->output), model->path, "give its output");
+    const char *place = values;
+    for (size_t i = 0; i < model->inputs.count; i++) {
+        litert_set_input(model, i, place);
+        place += model->inputs.each[i].bytes;
+    }
+}
+
+void litert_get_outputs(struct litert_model *model, void *values)
+{
+    char *place = values;
+    for (size_t i = 0; i < model->outputs.count; i++) {
+        void *address = NULL, *buffer = model->outputs.buffers[i];
+        must(LiteRtLockTensorBuffer(buffer, &address, LOCK_READ), model->path, "give its outputs");
+        memcpy(place, address, model->outputs.each[i].bytes);
+        must(LiteRtUnlockTensorBuffer(buffer), model->path, "give its outputs");
+        place += model->outputs.each[i].bytes;
+    }
 }
 
 static void *profiler_of(struct litert_model *model)

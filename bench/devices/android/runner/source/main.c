@@ -1,7 +1,7 @@
 /* Times .tflite models on the phone itself.
  *
  *     runner JOBFILE                                measure; a line `pass` on stdin for each pass
- *     runner --infer MODEL IN OUT [THREADS [FP16]]  raw values in, raw values out
+ *     runner --infer MODEL IN OUT [THREADS [FP16]]  raw values of all inputs, and of all outputs
  *     runner --profile MODEL [THREADS [FP16]]       time of each operator
  *     runner --version
  *
@@ -44,18 +44,47 @@ static void pin_to(uint64_t mask)
 }
 
 /* Standard normal values; as int8, 32 steps for a standard deviation. */
-static void set_random_input(struct litert_model *model, struct chance *inputs)
+static void set_random_input(struct litert_model *model, size_t input, struct chance *inputs)
 {
-    float *values = allocate(model->takes.count, sizeof *values);
-    fill_normal(inputs, values, model->takes.count);
-    if (model->takes.int8) {
+    const struct tensor *tensor = &model->inputs.each[input];
+    if (tensor->element != ELEMENT_FLOAT32 && tensor->element != ELEMENT_INT8)
+        fail(EXIT_BAD_INPUT, model->path,
+             "an input is neither float32 nor int8; name a file of its values in the job");
+    float *values = allocate(tensor->values, sizeof *values);
+    fill_normal(inputs, values, tensor->values);
+    if (tensor->element == ELEMENT_INT8) {
         int8_t *bytes = (int8_t *)values; /* each byte is written after its float was read */
-        for (size_t i = 0; i < model->takes.count; i++) {
+        for (size_t i = 0; i < tensor->values; i++) {
             float value = roundf(32 * values[i]);
             bytes[i] = (int8_t)(value < -128 ? -128 : value > 127 ? 127 : value);
         }
     }
-    litert_set_input(model, values);
+    litert_set_input(model, input, values);
+    free(values);
+}
+
+static void *read_values(const char *path, size_t size)
+{
+    char *values = allocate(size + 1, 1);
+    FILE *file = fopen(path, "rb");
+    if (file == NULL)
+        fail(EXIT_BAD_INPUT, path, "cannot read the input: %s", strerror(errno));
+    size_t got = fread(values, 1, size + 1, file);
+    fclose(file);
+    if (got != size)
+        fail(EXIT_BAD_INPUT, path, "the input is not the model's %zu bytes", size);
+    return values;
+}
+
+static void set_inputs(struct litert_model *model, const char *path, struct chance *inputs)
+{
+    if (path == NULL) {
+        for (size_t i = 0; i < model->inputs.count; i++)
+            set_random_input(model, i, inputs);
+        return;
+    }
+    void *values = read_values(path, bytes_of(&model->inputs));
+    litert_set_inputs(model, values);
     free(values);
 }
 
@@ -74,11 +103,11 @@ static struct litert_model *load_all(const struct job *job)
         int place = places[i];
         int64_t start_ns = now_ns();
         struct litert_model *model = &models[place];
-        *model = litert_load(job->models[place], &options);
-        set_random_input(model, &inputs);
+        *model = litert_load(job->models[place].path, &options);
+        set_inputs(model, job->models[place].values, &inputs);
         event_begin("model");
         event_count("place", place);
-        event_text("file", job->models[place]);
+        event_text("file", job->models[place].path);
         event_flag("whole_graph", model->whole_graph);
         event_count("load_ns", now_ns() - start_ns);
         event_end();
@@ -184,35 +213,22 @@ static struct litert_options options_from(int count, char **values)
     return options;
 }
 
-static void *read_values(const char *path, size_t size)
-{
-    char *values = allocate(size + 1, 1);
-    FILE *file = fopen(path, "rb");
-    if (file == NULL)
-        fail(EXIT_BAD_INPUT, path, "cannot read the input: %s", strerror(errno));
-    size_t got = fread(values, 1, size + 1, file);
-    fclose(file);
-    if (got != size)
-        fail(EXIT_BAD_INPUT, path, "the input is not the model's %zu bytes", size);
-    return values;
-}
-
 static int infer(char **paths, struct litert_options options)
 {
     litert_open();
     struct litert_model model = litert_load(paths[0], &options);
-    void *given = read_values(paths[1], bytes_of(model.takes));
-    void *made = allocate(bytes_of(model.gives), 1);
-    litert_set_input(&model, given);
+    size_t size = bytes_of(&model.outputs);
+    void *given = read_values(paths[1], bytes_of(&model.inputs));
+    void *made = allocate(size, 1);
+    litert_set_inputs(&model, given);
     if (litert_run(&model) != 0)
         fail(EXIT_RUNTIME, paths[0], "LiteRT cannot run it");
-    litert_get_output(&model, made);
+    litert_get_outputs(&model, made);
     FILE *file = fopen(paths[2], "wb");
-    if (file == NULL || fwrite(made, 1, bytes_of(model.gives), file) != bytes_of(model.gives) ||
-        fclose(file) != 0)
+    if (file == NULL || fwrite(made, 1, size, file) != size || fclose(file) != 0)
         fail(EXIT_RUNTIME, paths[2], "cannot write the output: %s", strerror(errno));
     event_begin("inferred");
-    event_count("outputs", (int64_t)model.gives.count);
+    event_count("bytes", (int64_t)size);
     event_flag("whole_graph", model.whole_graph);
     event_end();
     free(given);

@@ -211,7 +211,12 @@ def test_cores_and_threads_are_taken(bundle: Bundle, models: list[Model], tmp_pa
     ("job", "status", "words"),
     [
         ("", 3, "the job names no model"),
-        ("ofabench-job 2\nmodel m1.tflite\n", 3, "not a job of this runner"),
+        ("ofabench-job 3\nmodel m1.tflite\n", 3, "not a job of this runner"),
+        ("ofabench-job 1\nmodel m1.tflite\nvalues cut.tflite\n", 3, "line 3 of the job"),
+        ("ofabench-job 2\nvalues cut.tflite\n", 3, "line 2 of the job"),
+        ("ofabench-job 2\nmodel m1.tflite\nvalues x\nvalues x\n", 3, "line 4 of the job"),
+        ("ofabench-job 2\nmodel m1.tflite\nvalues none\n", 3, "cannot read the input"),
+        ("ofabench-job 2\nmodel m1.tflite\nvalues job\n", 3, "the input is not the model's 3072"),
         ("ofabench-job 1\nthreads 0\n", 3, "line 2 of the job"),
         ("ofabench-job 1\nthreads two\n", 3, "line 2 of the job"),
         ("ofabench-job 1\nseed -1\n", 3, "line 2 of the job"),

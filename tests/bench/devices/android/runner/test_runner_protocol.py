@@ -53,6 +53,20 @@ def test_a_path_that_a_job_cannot_hold_is_refused(path: str) -> None:
         job.text()
 
 
+def test_a_job_with_values_is_of_version_2() -> None:
+    names = ("models/a.tflite", "models/b.tflite")
+    job = Job(
+        threads=1, cores="0", fp16=False, samples=1, seed=0, models=names, values=("b.values", None)
+    )
+
+    assert job.text().splitlines()[0] == "ofabench-job 2"
+    assert job.text().splitlines()[-3:] == [
+        "model models/a.tflite",
+        "values b.values",
+        "model models/b.tflite",
+    ]
+
+
 def test_a_line_is_json_a_tab_and_its_crc() -> None:
     assert event_line({"event": "end", "passes": 3}) == b'{"event":"end","passes":3}\t%08x\n' % (
         zlib.crc32(b'{"event":"end","passes":3}')
