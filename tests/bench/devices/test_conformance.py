@@ -1,4 +1,4 @@
-"""What every device must do; a new one is added to `DEVICES`.
+"""Requirements of every device; a new one is added to `DEVICES`.
 
 Those of other packages run here too: OFABENCH_TEST_DEVICES=mine:0=mine,... names addresses, each
 with a backend that it runs.
@@ -55,7 +55,7 @@ NETWORK = (
     POOL,
     BlockSpec(kind="classifier", in_size=1, in_channels=8, out_channels=4),
 )
-# The same work may be there several times, as the references are.
+# The same workload may occur several times, as the references do.
 WORK = [Workload(role="block", blocks=(POOL,))] * 6 + [Workload(role="network", blocks=NETWORK)]
 PLAN = ReplicatePlan(rounds=3, samples=2, seed=5)
 
@@ -93,12 +93,12 @@ def target(device: Device, backend: Backend) -> Target:
     )
 
 
-def passes(case: Case, plan: ReplicatePlan = PLAN) -> list[RoundResult]:
+def rounds(case: Case, plan: ReplicatePlan = PLAN) -> list[RoundResult]:
     device, backend = case
     return list(device.run_replicate(WORK, backend, target(device, backend), plan))
 
 
-def test_its_address_finds_it_again(case: Case) -> None:
+def test_its_address_gives_the_same_kind_of_device(case: Case) -> None:
     device, _ = case
 
     assert type(get_device(device.address)) is type(device)
@@ -114,7 +114,7 @@ def test_its_lock_can_name_a_file(case: Case) -> None:
         assert (name is None) == (device.address == "fake")
 
 
-def test_its_slug_is_one(case: Case) -> None:
+def test_its_slug_is_valid_and_stable(case: Case) -> None:
     device, _ = case
 
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", device.slug())
@@ -128,8 +128,8 @@ def test_its_facts_are_json_and_name_processor_and_memory(case: Case) -> None:
     assert {"cpu_model", "cpu_cores", "governor", "memory_available_bytes"} <= set(facts)
 
 
-def test_each_pass_times_each_call_of_each_workload(case: Case) -> None:
-    results = passes(case)
+def test_each_round_times_every_sample_of_every_workload(case: Case) -> None:
+    results = rounds(case)
 
     assert len(results) == PLAN.rounds
     for result in results:
@@ -144,9 +144,9 @@ def test_each_pass_times_each_call_of_each_workload(case: Case) -> None:
 
 
 @pytest.mark.slow
-def test_passes_come_in_orders_of_their_own_that_the_seed_decides(case: Case) -> None:
+def test_rounds_have_different_orders_determined_by_the_seed(case: Case) -> None:
     def orders(plan: ReplicatePlan) -> list[list[int]]:
-        return [result.order[: len(WORK)].tolist() for result in passes(case, plan)]
+        return [result.order[: len(WORK)].tolist() for result in rounds(case, plan)]
 
     first = orders(PLAN)
 
@@ -156,45 +156,43 @@ def test_passes_come_in_orders_of_their_own_that_the_seed_decides(case: Case) ->
 
 
 @pytest.mark.slow
-def test_a_load_may_be_left_early_and_another_begun(case: Case) -> None:
+def test_a_replicate_may_be_left_early(case: Case) -> None:
     device, backend = case
-    left = device.run_replicate(WORK, backend, target(device, backend), PLAN)
-    next(left)
-    left.close()
+    abandoned = device.run_replicate(WORK, backend, target(device, backend), PLAN)
+    next(abandoned)
+    abandoned.close()
 
-    assert len(passes(case)) == PLAN.rounds
+    assert len(rounds(case)) == PLAN.rounds
 
 
-def test_a_network_costs_more_than_one_of_its_blocks(case: Case) -> None:
-    last_ns = np.median([result.samples_ns[:, -1] for result in passes(case)], axis=0)
+def test_a_network_takes_longer_than_one_of_its_blocks(case: Case) -> None:
+    last_ns = np.median([result.samples_ns[:, -1] for result in rounds(case)], axis=0)
 
     assert last_ns[6] > last_ns[:6].max()
 
 
-def test_looking_whether_it_is_quiet_measures_nothing_and_returns_none(
-    case: Case, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_quiet_device_passes_the_busy_check(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.devices.cpu.busy_check.others_busy", lambda _: (0.0, "none"))
     monkeypatch.setattr("bench.devices.android.phone.phone.quiet_script", lambda: "true")
 
     case[0].check_quiet()
 
 
-def test_it_says_what_runs_the_backend_and_how(case: Case) -> None:
+def test_its_runtime_version_and_options_are_words(case: Case) -> None:
     device, backend = case
 
     assert re.fullmatch(r"\S+", device.runtime_version(backend))
     assert all(re.fullmatch(r"[\w.-]+", word) for pair in device.options() for word in pair)
 
 
-def test_it_chooses_cores_that_a_target_can_hold(case: Case) -> None:
+def test_its_choice_of_cores_is_valid_in_a_target(case: Case) -> None:
     device, _ = case
 
     assert re.fullmatch(r"(\d+(,\d+)*)?", device.choose_cores(1, None))
     assert device.choose_cores(1, "0") == "0"
 
 
-def test_its_outputs_are_the_backends_own(case: Case) -> None:
+def test_its_outputs_equal_those_of_the_backend(case: Case) -> None:
     device, backend = case
     model = random_model(NETWORK[:1], seed=1)
     images = random_images((1, *model.input_shape), seed=2)
@@ -207,9 +205,9 @@ def test_its_outputs_are_the_backends_own(case: Case) -> None:
     np.testing.assert_allclose(result, expected, atol=1e-4)
 
 
-def test_it_can_be_closed_twice_and_used_again(case: Case) -> None:
+def test_it_can_be_closed_twice_and_then_used(case: Case) -> None:
     device, _ = case
     device.close()
     device.close()
 
-    assert len(passes(case)) == PLAN.rounds
+    assert len(rounds(case)) == PLAN.rounds

@@ -1,4 +1,4 @@
-"""`bench.energy.meter`: counters of a made-up machine, on a made-up clock."""
+"""`bench.energy.meter` with counters of a simulated machine and a simulated clock."""
 
 import json
 import sys
@@ -20,7 +20,7 @@ RANGE_UJ = 262_143_328_850  # a real package's
 
 
 class Clock:
-    """Stands still until it is told."""
+    """Clock that the test sets."""
 
     def __init__(self) -> None:
         self.now_s = 1000.0
@@ -55,7 +55,7 @@ def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path)
 
 
-def test_a_machine_that_does_not_tell_is_assumed_by_the_core(machine: Machine) -> None:
+def test_without_a_counter_energy_is_assumed_per_core(machine: Machine) -> None:
     meter = machine.start(threads=2, processes=3)
     machine.clock.now_s += 10
 
@@ -73,7 +73,7 @@ def test_a_machine_that_does_not_tell_is_assumed_by_the_core(machine: Machine) -
     assert not used.measured
 
 
-def test_packages_and_memory_are_counted_and_what_is_within_them_is_not(machine: Machine) -> None:
+def test_packages_and_memory_are_counted_without_their_parts(machine: Machine) -> None:
     zones = {
         "intel-rapl:0": "package-0",
         "intel-rapl:0:0": "core",
@@ -94,7 +94,7 @@ def test_packages_and_memory_are_counted_and_what_is_within_them_is_not(machine:
     assert used.measured
 
 
-def test_a_counter_that_goes_round_is_followed(machine: Machine) -> None:
+def test_a_counter_that_wraps_around_is_followed(machine: Machine) -> None:
     machine.set_zone("intel-rapl:0", "package-0", RANGE_UJ - 999_999)
     meter = machine.start()
     machine.clock.now_s += 60
@@ -106,7 +106,7 @@ def test_a_counter_that_goes_round_is_followed(machine: Machine) -> None:
     assert meter.stop().energy_j == 6.0
 
 
-def test_a_counter_that_may_have_gone_round_unseen_is_not_believed(machine: Machine) -> None:
+def test_a_counter_that_may_have_wrapped_unseen_is_not_used(machine: Machine) -> None:
     machine.set_zone("intel-rapl:0", "package-0", 0, range_uj=50_000_000_000)
     meter = machine.start(threads=1)
     machine.set_zone("intel-rapl:0", "package-0", 1_000_000_000, range_uj=50_000_000_000)
@@ -119,7 +119,7 @@ def test_a_counter_that_may_have_gone_round_unseen_is_not_believed(machine: Mach
     assert meter.stop().energy_j == 200 * ASSUMED_W_PER_CORE
 
 
-def test_looks_keep_a_long_run_believed(machine: Machine) -> None:
+def test_regular_readings_keep_the_counter_of_a_long_run_valid(machine: Machine) -> None:
     machine.set_zone("intel-rapl:0", "package-0", 0, range_uj=50_000_000_000)
     meter = machine.start()
     for minute in range(1, 11):
@@ -130,14 +130,14 @@ def test_looks_keep_a_long_run_believed(machine: Machine) -> None:
     assert meter.stop().energy_j == 10_000.0
 
 
-def test_a_counter_that_may_not_be_read_is_as_if_there_were_none(machine: Machine) -> None:
+def test_an_unreadable_counter_is_not_used(machine: Machine) -> None:
     machine.set_zone("intel-rapl:0", "package-0", 0)
     (machine.root / "sys/class/powercap/intel-rapl:0/energy_uj").write_text("")
 
     assert machine.start().stop().how == "assumed 5 W a core"
 
 
-def test_a_counter_that_goes_away_is_assumed(machine: Machine) -> None:
+def test_energy_is_assumed_where_a_counter_disappears(machine: Machine) -> None:
     machine.set_zone("intel-rapl:0", "package-0", 0)
     meter = machine.start(threads=1)
     (machine.root / "sys/class/powercap/intel-rapl:0/energy_uj").unlink()
@@ -176,7 +176,7 @@ def card(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return answers
 
 
-def test_a_cards_own_total_is_taken(card: dict[str, Any]) -> None:
+def test_energy_of_a_gpu_is_its_own_count(card: dict[str, Any]) -> None:
     clock = Clock()
     meter = EnergyMeter.start("cuda:0", 4, clock=clock)
     card["nvmlDeviceGetTotalEnergyConsumption"] = 3_500_000  # millijoules
@@ -188,7 +188,7 @@ def test_a_cards_own_total_is_taken(card: dict[str, Any]) -> None:
     assert (used.cores, used.device_s) == (4, 10.0)
 
 
-def test_a_card_that_does_not_count_is_assumed_at_its_limit(card: dict[str, Any]) -> None:
+def test_a_gpu_without_a_count_is_assumed_at_its_power_limit(card: dict[str, Any]) -> None:
     silent = pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
     card["nvmlDeviceGetTotalEnergyConsumption"] = silent
     clock = Clock()
@@ -200,7 +200,7 @@ def test_a_card_that_does_not_count_is_assumed_at_its_limit(card: dict[str, Any]
     assert (used.how, used.energy_j) == ("assumed 700 W a card, its power limit", 7000.0)
 
 
-def test_a_card_that_is_lost_costs_the_run_nothing_but_its_count(card: dict[str, Any]) -> None:
+def test_a_lost_gpu_is_assumed_at_its_power_limit(card: dict[str, Any]) -> None:
     clock = Clock()
     meter = EnergyMeter.start("cuda:0", 4, clock=clock)
     card["nvmlDeviceGetTotalEnergyConsumption"] = pynvml.NVMLError(pynvml.NVML_ERROR_GPU_IS_LOST)
@@ -209,7 +209,7 @@ def test_a_card_that_is_lost_costs_the_run_nothing_but_its_count(card: dict[str,
     assert meter.stop().how == "assumed 700 W a card, its power limit"
 
 
-def test_a_card_that_cannot_be_asked_is_assumed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_driver_a_gpu_has_the_default_power(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.energy.meter.cards_from", lambda number, count: [])
     clock = Clock()
     meter = EnergyMeter.start("cuda:1", 4, processes=2, clock=clock)
@@ -221,7 +221,7 @@ def test_a_card_that_cannot_be_asked_is_assumed(monkeypatch: pytest.MonkeyPatch)
     assert used.energy_j == 2 * ASSUMED_W_PER_CARD
 
 
-def test_cards_are_those_of_torch_from_the_number_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gpus_are_those_of_torch_from_the_given_number(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
     from bench.devices.cuda import torch_driver
@@ -230,10 +230,10 @@ def test_cards_are_those_of_torch_from_the_number_on(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(torch_driver, "uuid_of", lambda number: f"GPU-{number}")
     monkeypatch.setattr(energy_counters, "NvmlGpu", lambda uuid: SimpleNamespace(uuid=uuid))
 
-    assert [vars(one)["uuid"] for one in energy_counters.cards_from(1, 4)] == ["GPU-1", "GPU-2"]
+    assert [vars(gpu)["uuid"] for gpu in energy_counters.cards_from(1, 4)] == ["GPU-1", "GPU-2"]
 
 
-def test_json_goes_there_and_back() -> None:
+def test_usage_survives_json() -> None:
     used = Usage(
         device="a", processes=1, cores=2, wall_s=1.5, device_s=3.0, energy_j=15.0, how="rapl"
     )

@@ -1,4 +1,4 @@
-"""This machine as a device: its facts, its cores, what disturbs it."""
+"""This machine as a device: its facts, its cores, and disturbances."""
 
 import os
 from pathlib import Path
@@ -37,7 +37,7 @@ def machine(root: Path, files: dict[str, str]) -> Path:
     return root
 
 
-def test_facts_are_read_where_the_machine_tells_them(tmp_path: Path) -> None:
+def test_facts_are_read_from_the_system_files(tmp_path: Path) -> None:
     cpu = "sys/devices/system/cpu"
     root = machine(
         tmp_path,
@@ -59,7 +59,7 @@ def test_facts_are_read_where_the_machine_tells_them(tmp_path: Path) -> None:
 
     facts = host_facts.host_facts(root)
 
-    wanted = {
+    expected = {
         "cpu_model": "AMD EPYC 7763 64-Core Processor",
         "cpu_microcode": "0xa0011d1",
         "cpu_features": "avx2 fma",
@@ -73,11 +73,11 @@ def test_facts_are_read_where_the_machine_tells_them(tmp_path: Path) -> None:
         "transparent_hugepages": "madvise",
         "virtual_machine": True,
     }
-    assert {name: facts[name] for name in wanted} == wanted
+    assert {name: facts[name] for name in expected} == expected
 
 
 @pytest.mark.parametrize(
-    ("zones", "found"),
+    ("zones", "temperature_c"),
     [
         (
             {"CPU-therm": 41000, "PMIC-Die": 100000, "GPU-therm": 47000},
@@ -90,8 +90,8 @@ def test_facts_are_read_where_the_machine_tells_them(tmp_path: Path) -> None:
         ({}, None),
     ],
 )
-def test_the_temperature_is_the_processors(
-    tmp_path: Path, zones: dict[str, int], found: float | None
+def test_the_temperature_is_that_of_the_processor(
+    tmp_path: Path, zones: dict[str, int], temperature_c: float | None
 ) -> None:
     texts = {
         f"sys/class/thermal/thermal_zone{number}/{file}": f"{text}\n"
@@ -99,10 +99,10 @@ def test_the_temperature_is_the_processors(
         for file, text in (("type", name), ("temp", value))
     }
 
-    assert host_facts.changing_facts(machine(tmp_path, texts))["temperature_c"] == found
+    assert host_facts.changing_facts(machine(tmp_path, texts))["temperature_c"] == temperature_c
 
 
-def test_what_a_machine_does_not_tell_is_none_and_not_left_out(tmp_path: Path) -> None:
+def test_unknown_facts_are_none(tmp_path: Path) -> None:
     bare, real = host_facts.host_facts(tmp_path), host_facts.host_facts()
 
     assert set(bare) == set(real)
@@ -119,7 +119,7 @@ def test_what_a_machine_does_not_tell_is_none_and_not_left_out(tmp_path: Path) -
         ("Apple M2", "apple-m2"),
     ],
 )
-def test_a_slug_names_the_processor_as_it_is(tmp_path: Path, name: str, slug: str) -> None:
+def test_a_slug_names_the_processor(tmp_path: Path, name: str, slug: str) -> None:
     root = machine(tmp_path, {"proc/cpuinfo": f"model name\t: {name}\n"})
 
     assert host_facts.slug(root) == slug
@@ -133,34 +133,34 @@ intr 12345
 """
 
 
-def test_stolen_time_is_read_of_the_cores_in_use() -> None:
+def test_stolen_time_is_that_of_the_cores_in_use() -> None:
     assert stolen_ticks(STAT, frozenset({1})) == 4
     assert stolen_ticks(STAT, frozenset()) == 7
     assert stolen_ticks("", frozenset({0})) == 0
 
 
-def test_theft_is_seen_when_a_tick_has_passed_or_at_the_last(tmp_path: Path) -> None:
+def test_stolen_time_is_detected_once_the_counter_moved(tmp_path: Path) -> None:
     stat = tmp_path / "stat"
     stat.write_text(STAT)
-    with LinuxMonitor(frozenset({0}), whole_process=False, stat=stat) as watch:
-        assert watch.stolen(last=True) is False
+    with LinuxMonitor(frozenset({0}), whole_process=False, stat=stat) as monitor:
+        assert monitor.stolen(last=True) is False
         stat.write_text(STAT.replace("50 0 0 0 3", "50 0 0 0 5"))
-        assert watch.stolen() is None
-        assert watch.stolen(last=True) is True
-        assert watch.stolen(last=True) is False
+        assert monitor.stolen() is None
+        assert monitor.stolen(last=True) is True
+        assert monitor.stolen(last=True) is False
 
 
-def test_being_switched_out_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_preemption_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     counts = iter([1, 1, 4])
     monkeypatch.setattr(
         "bench.devices.cpu.disturbance_monitor._switch_counter", lambda _: lambda: next(counts)
     )
-    with LinuxMonitor(frozenset(), whole_process=True) as watch:
-        assert watch.preempted() is False
-        assert watch.preempted() is True
+    with LinuxMonitor(frozenset(), whole_process=True) as monitor:
+        assert monitor.preempted() is False
+        assert monitor.preempted() is True
 
 
-def test_a_process_is_pinned_within_and_free_again_after() -> None:
+def test_a_process_is_pinned_within_the_block_only() -> None:
     before = os.sched_getaffinity(0)
     core = min(before)
 
@@ -170,7 +170,7 @@ def test_a_process_is_pinned_within_and_free_again_after() -> None:
     assert os.sched_getaffinity(0) == before
 
 
-def test_cores_that_are_not_there_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unavailable_cores_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host_facts, "allowed_cores", lambda: [2, 3])
 
     with pytest.raises(DeviceError, match="cores are 0, this process may use 2,3"):
@@ -190,12 +190,12 @@ def test_as_many_cores_as_threads_are_chosen(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("text", ["", "a", "0,", "-1", "0-3", pytest.param("1" * 5000, id="long")])
-def test_cores_that_are_no_numbers_are_refused(text: str) -> None:
+def test_cores_must_be_numbers(text: str) -> None:
     with pytest.raises(InputError, match="cores are numbers"):
         parse_cores(text)
 
 
-def test_other_processes_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_busy_process_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     used = iter([{("make", 7): 1.0, ("idle", 8): 5.0}, {("make", 7): 1.5, ("idle", 8): 5.0}])
     monkeypatch.setattr(busy_check, "_seconds", lambda: next(used))
     times = iter([10.0, 11.0])
@@ -206,13 +206,13 @@ def test_other_processes_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
         busy_check.check_quiet()
 
 
-def test_this_process_does_not_count_as_another() -> None:
+def test_this_process_is_not_counted() -> None:
     assert all(number != os.getpid() for _, number in busy_check._seconds())
     assert all(isinstance(seconds, float) for seconds in busy_check._seconds().values())
     assert psutil.Process().name()
 
 
-def test_a_fake_device_is_busy_when_told_to_be_and_runs_only_fakes() -> None:
+def test_a_fake_device_can_be_busy_and_runs_only_the_fake_backend() -> None:
     with pytest.raises(DeviceError, match=r"busy: a compiler.*--force"):
         FakeDevice(busy_with="a compiler").check_quiet()
     target = Target(device="fake", backend="torch", backend_version="1")
@@ -225,9 +225,9 @@ def test_an_unknown_device_is_refused_with_the_known_ones() -> None:
         get_device("gpu7")
 
 
-def test_what_is_found_is_this_machine_with_its_runtimes(monkeypatch: pytest.MonkeyPatch) -> None:
-    (found,) = discover_devices(lambda words: None)
+def test_this_machine_is_discovered_with_its_runtimes(monkeypatch: pytest.MonkeyPatch) -> None:
+    (device,) = discover_devices(lambda text: None)
 
-    assert (found.address, found.slug) == ("cpu", LocalDevice().slug())
-    assert set(found.backends) == {"torch", "onnx", "tflite"}
-    assert found.to_json()["facts"]["cpu_cores"] == os.cpu_count()
+    assert (device.address, device.slug) == ("cpu", LocalDevice().slug())
+    assert set(device.backends) == {"torch", "onnx", "tflite"}
+    assert device.to_json()["facts"]["cpu_cores"] == os.cpu_count()

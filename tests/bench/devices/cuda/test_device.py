@@ -1,4 +1,4 @@
-"""The GPU device, all of it but the driver's calls; what needs a real GPU is marked so."""
+"""The GPU device with a simulated driver; tests that need a real GPU are marked."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -35,7 +35,7 @@ POOLS = [
 PLAN = ReplicatePlan(rounds=2, samples=2, seed=3)
 
 
-def test_it_tells_the_cards_facts_and_its_hosts() -> None:
+def test_facts_are_those_of_the_gpu_and_its_host() -> None:
     facts = fake_gpu().facts()
 
     assert fake_gpu().slug() == "nvidia-h100-80gb-hbm3"
@@ -46,7 +46,7 @@ def test_it_tells_the_cards_facts_and_its_hosts() -> None:
     assert facts["cpu_model"]
 
 
-def test_what_changes_a_figures_meaning_is_in_its_target() -> None:
+def test_options_that_change_latencies_are_in_the_target() -> None:
     eager = fake_gpu(options=CudaOptions(launch="eager", tf32=True))
 
     assert fake_gpu().options() == (("launch", "graph"), ("tf32", "off"))
@@ -59,7 +59,7 @@ LONG = pytest.param("cuda:" + "1" * 5000, id="long")
 
 
 @pytest.mark.parametrize("address", ["cuda", "cuda:", "cuda:x", "cuda:-1", "cuda:0:1", LONG])
-def test_what_is_no_gpu_is_refused(address: str) -> None:
+def test_an_invalid_address_is_refused(address: str) -> None:
     with pytest.raises(InputError, match="a GPU is called cuda:0"):
         get_device(address)
     assert index_in("cuda:3") == 3
@@ -74,14 +74,14 @@ def test_a_torch_without_cuda_says_what_to_install() -> None:
         CudaDevice("cuda:0").slug()
 
 
-def test_a_backend_that_does_not_run_there_is_refused() -> None:
+def test_a_backend_that_does_not_run_on_gpus_is_refused() -> None:
     from bench.backends.tflite_backend import TfliteBackend
 
     with pytest.raises(InputError, match="tflite does not run on GPUs, expected torch or onnx"):
         CudaDevice("cuda:0").runtime_version(TfliteBackend())
 
 
-def test_memory_is_given_back_after_each_load_and_clocks_have_settled() -> None:
+def test_memory_is_freed_after_a_replicate_and_clocks_are_warmed_up() -> None:
     card = FakeGpu()
     (first, second) = fake_gpu(card).run_replicate(POOLS, FakeBackend(), TARGET, PLAN)
 
@@ -91,7 +91,7 @@ def test_memory_is_given_back_after_each_load_and_clocks_have_settled() -> None:
     assert first.facts["clock_sm_mhz"] == 1_980
 
 
-def test_eager_launches_are_not_held_and_record_nothing() -> None:
+def test_eager_launches_are_neither_held_nor_recorded() -> None:
     card = FakeGpu()
     device = fake_gpu(card, options=CudaOptions(launch="eager"))
     list(device.run_replicate(POOLS[:2], FakeBackend(), TARGET, PLAN))
@@ -100,7 +100,7 @@ def test_eager_launches_are_not_held_and_record_nothing() -> None:
     assert card.log[-7:-1] == ["flush", "wait", "wait"] * 2
 
 
-def test_a_model_without_room_by_itself_cannot_run() -> None:
+def test_a_model_larger_than_the_memory_is_unrunnable() -> None:
     # 64 images of 112 x 112 x 8 floats are 26 MB.
     device = fake_gpu(FakeGpu(memory_bytes=20_000_000))
 
@@ -109,14 +109,14 @@ def test_a_model_without_room_by_itself_cannot_run() -> None:
     assert caught.value.place == 2
 
 
-def test_models_that_have_room_one_by_one_are_told_from_that() -> None:
+def test_models_that_fit_one_by_one_are_not_unrunnable() -> None:
     device = fake_gpu(FakeGpu(memory_bytes=30_000_000))
 
     with pytest.raises(DeviceError, match=r"full after \d of 2 models, though each fits by itself"):
         next(device.run_replicate([POOLS[2]] * 2, FakeBackend(), TARGET, PLAN))
 
 
-def test_a_model_without_room_cannot_be_inferred_with() -> None:
+def test_inference_with_a_model_larger_than_the_memory_is_refused() -> None:
     device = fake_gpu(FakeGpu(memory_bytes=10.0))
     model = random_model(POOLS[0].blocks, seed=1)
     images = random_images((64, *model.input_shape), 1)
@@ -141,7 +141,7 @@ def latencies_ms(path: Path) -> dict[str, float]:
 
 
 @pytest.mark.slow
-def test_a_lost_card_ends_a_sweep_cleanly_and_it_goes_on_later(tmp_path: Path) -> None:
+def test_a_sweep_of_a_lost_gpu_ends_with_an_error_and_resumes(tmp_path: Path) -> None:
     whole, broken = tmp_path / "whole.sqlite", tmp_path / "broken.sqlite"
     card = FakeGpu()
     sweep(whole, fake_gpu(card))
@@ -157,23 +157,23 @@ def test_a_lost_card_ends_a_sweep_cleanly_and_it_goes_on_later(tmp_path: Path) -
     assert latencies_ms(broken) == pytest.approx(latencies_ms(whole), rel=1e-3)
 
 
-def test_a_card_that_nvml_loses_ends_it_too(tmp_path: Path) -> None:
+def test_a_gpu_lost_by_nvml_ends_the_sweep(tmp_path: Path) -> None:
     with pytest.raises(DeviceError, match="GPU is lost"):
         sweep(tmp_path / "s.sqlite", fake_gpu(state=FakeGpuState(lost_at=40)))
 
 
-def test_passes_of_a_card_that_throttles_are_marked_and_repeated() -> None:
+def test_throttled_rounds_are_marked_and_bursts_repeated() -> None:
     hot = replace(CALM, reasons=0x40)
-    device = fake_gpu(state=FakeGpuState(at=lambda look: hot if 10 < look < 14 else CALM))
+    device = fake_gpu(state=FakeGpuState(at=lambda reading: hot if 10 < reading < 14 else CALM))
 
-    # Six looks while it settles, then one and two for each of nine visits.
+    # Six readings during the warm-up, then one and two for each of nine bursts.
     results = list(device.run_replicate(with_references(POOLS), FakeBackend(), TARGET, PLAN))
 
     assert [result.facts[THROTTLED] for result in results] == [True, False]
     assert results[0].repeated_bursts > 0
 
 
-def test_a_call_costs_what_it_costs_and_the_cold_one_more() -> None:
+def test_cold_samples_take_longer_than_warm_ones() -> None:
     (result, _) = fake_gpu().run_replicate(POOLS, FakeBackend(), TARGET, PLAN)
 
     cold_ns, warm_ns = result.samples_ns.T
@@ -193,7 +193,7 @@ def gpu() -> CudaDevice:
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("launch", ["graph", "eager"])
-def test_a_real_gpu_computes_and_is_timed(gpu: CudaDevice, launch: str) -> None:
+def test_a_real_gpu_infers_and_is_timed(gpu: CudaDevice, launch: str) -> None:
     from bench.backends.torch_backend import TorchBackend
 
     device = CudaDevice("cuda:0", CudaOptions(launch=launch))
@@ -203,11 +203,11 @@ def test_a_real_gpu_computes_and_is_timed(gpu: CudaDevice, launch: str) -> None:
     model = random_model((spec,), seed=1)
     images = random_images((2, *model.input_shape), 2)
 
-    found = device.infer(backend.serialise(model, 2), images, backend, target)
+    outputs = device.infer(backend.serialise(model, 2), images, backend, target)
     work = with_references([Workload(role="block", blocks=(spec,))] * 2)
     results = list(device.run_replicate(work, backend, target, ReplicatePlan(rounds=5, samples=3)))
 
     expected = backend.load(model, replace(target, threads=1)).infer(images)
-    np.testing.assert_allclose(found, expected, atol=1e-3 * np.abs(expected).max())
+    np.testing.assert_allclose(outputs, expected, atol=1e-3 * np.abs(expected).max())
     warm_ns = np.median([result.samples_ns[:2, 2] for result in results], axis=0)
     assert warm_ns[0] == pytest.approx(warm_ns[1], rel=0.1)  # the same block twice

@@ -1,4 +1,4 @@
-"""What held a card back, and who else used it."""
+"""Throttling of a GPU, and its use by other processes."""
 
 import os
 from dataclasses import replace
@@ -18,37 +18,37 @@ STRANGER = GpuProcess(pid=999_999_999, used_bytes=3 << 20)
 ME = {os.getpid()}
 
 
-def visit(watch: GpuMonitor) -> bool:
-    """Whether a visit was disturbed, looked at as `CudaVisits` does."""
-    watch.begin()
-    watch.look()
-    return watch.preempted()
+def burst(monitor: GpuMonitor) -> bool:
+    """Return whether a burst was disturbed, with the readings of `EventTimer`."""
+    monitor.begin()
+    monitor.look()
+    return monitor.preempted()
 
 
-def test_reasons_have_names() -> None:
+def test_clock_reasons_have_names() -> None:
     assert names_of(0) == []
     assert names_of(0x44) == ["sw_power_cap", "hw_thermal_slowdown"]
     assert names_of(0x1000) == ["reason_0x1000"]
 
 
-def test_a_visit_is_disturbed_where_the_card_throttled_before_during_or_after_it() -> None:
-    # Looks: 1 begins the first visit, 2 and 3 are in it, then two a visit.
-    watch = GpuMonitor(FakeGpuState(at=lambda look: HOT if look == 5 else CALM))
+def test_a_burst_is_disturbed_by_throttling_before_during_or_after_it() -> None:
+    # Readings: 1 begins the first burst, 2 and 3 are in it, then two a burst.
+    monitor = GpuMonitor(FakeGpuState(at=lambda reading: HOT if reading == 5 else CALM))
 
-    assert [visit(watch) for _ in range(4)] == [False, True, True, False]
+    assert [burst(monitor) for _ in range(4)] == [False, True, True, False]
 
 
-def test_the_power_limit_disturbs_no_visit_and_is_kept_apart() -> None:
-    watch = GpuMonitor(FakeGpuState(at=lambda look: CAPPED if look > 3 else CALM))
+def test_the_power_limit_disturbs_no_burst_and_is_counted_separately() -> None:
+    monitor = GpuMonitor(FakeGpuState(at=lambda reading: CAPPED if reading > 3 else CALM))
 
-    assert [visit(watch) for _ in range(2)] == [False, False]
-    facts = watch.facts()
+    assert [burst(monitor) for _ in range(2)] == [False, False]
+    facts = monitor.facts()
     assert facts["power_capped_share"] == 0.4
     assert facts["clock_reasons"] == "sw_power_cap"
     assert facts[THROTTLED] is False
 
 
-def test_a_pass_is_summed_up() -> None:
+def test_facts_of_a_round_summarise_its_readings() -> None:
     facts = round_facts([CALM, HOT, GpuReading()], others=1)
 
     assert facts == {
@@ -67,18 +67,18 @@ def test_a_pass_is_summed_up() -> None:
 
 def test_another_process_disturbs_the_round_in_which_it_is_seen() -> None:
     card = FakeGpuState()
-    watch = GpuMonitor(card)
+    monitor = GpuMonitor(card)
     card.users.append(STRANGER)
 
-    assert watch.stolen() is None
-    assert watch.stolen(last=True) is True
+    assert monitor.stolen() is None
+    assert monitor.stolen(last=True) is True
     card.users.remove(STRANGER)
-    assert watch.stolen(last=True) is False
-    assert watch.facts()["throttled_by"] == "another_process"
-    assert watch.facts()["other_processes"] == 0
+    assert monitor.stolen(last=True) is False
+    assert monitor.facts()["throttled_by"] == "another_process"
+    assert monitor.facts()["other_processes"] == 0
 
 
-def test_a_quiet_card_is_left_in_peace() -> None:
+def test_an_idle_gpu_passes() -> None:
     check_quiet(FakeGpuState(busy=None), "cuda:0", ME)
     check_quiet(FakeGpuState(busy=0.01), "cuda:0", ME)
 
@@ -91,6 +91,6 @@ def test_a_quiet_card_is_left_in_peace() -> None:
         (FakeGpuState(busy=0.5), "cuda:0 is 50% busy"),
     ],
 )
-def test_a_card_in_use_is_refused(card: FakeGpuState, words: str) -> None:
+def test_a_gpu_in_use_is_refused(card: FakeGpuState, words: str) -> None:
     with pytest.raises(DeviceError, match=words):
         check_quiet(card, "cuda:0", ME)

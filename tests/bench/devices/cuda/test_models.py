@@ -1,4 +1,4 @@
-"""Models for a card, as far as they can be made without one: torch's on this processor."""
+"""Models for a GPU, as far as they can be made without one: torch's run on this processor."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ IMAGES = random_images((2, 16, 14, 14), seed=2)
 
 
 class Processor(FakeGpu):
-    """Where torch's tensors of a card would be, here."""
+    """A GPU whose tensors are on this processor."""
 
     place = "cpu"
 
@@ -58,7 +58,7 @@ def test_torch_computes_the_same_in_every_precision(precision: str, tolerance: f
     assert loaded.recordable
 
 
-def test_inferring_leaves_the_timed_input_as_it_was() -> None:
+def test_inference_leaves_the_timed_input_unchanged() -> None:
     content = TorchBackend().serialise(MODEL)
     loaded = load_torch(Processor(place="cpu"), content, target(), CudaOptions(), 7)
     before = np.asarray(loaded.run())
@@ -87,7 +87,7 @@ def test_an_onnxruntime_without_the_provider_says_what_to_install() -> None:
         runtime_version("tensorrt")
 
 
-def test_every_backend_of_ours_has_a_loader_or_is_refused() -> None:
+def test_every_builtin_backend_has_a_loader_or_is_refused() -> None:
     assert loader_of("torch") is load_torch
     assert loader_of("onnx") is onnx_models.load_onnx
     assert loader_of("tensorrt") is onnx_models.load_tensorrt
@@ -95,7 +95,7 @@ def test_every_backend_of_ours_has_a_loader_or_is_refused() -> None:
         loader_of("fake")
 
 
-def test_providers_are_told_stream_card_and_arithmetic() -> None:
+def test_providers_get_stream_gpu_and_arithmetic() -> None:
     driver = FakeGpu(place="cuda:2", stream=4711)
 
     name, given = onnx_models.cuda_provider(driver, CudaOptions(launch="eager", tf32=True))
@@ -112,7 +112,7 @@ def test_providers_are_told_stream_card_and_arithmetic() -> None:
         onnx_models.cuda_provider(driver, CudaOptions(launch="compile"))
 
 
-def test_engines_are_kept_by_content_and_target(
+def test_engines_are_cached_by_content_and_target(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(onnx_models, "cache_folder", lambda: tmp_path)
@@ -128,7 +128,7 @@ def test_engines_are_kept_by_content_and_target(
     assert len({folder(b"a", "fp32"), folder(b"b", "fp32"), folder(b"a", "fp16")}) == 3
 
 
-def test_tensorrt_takes_onnx_files_and_nothing_runs_here() -> None:
+def test_tensorrt_takes_onnx_files_and_does_not_run_on_processors() -> None:
     backend = get_backend("tensorrt")
 
     assert backend.serialise(MODEL) == OnnxBackend().serialise(MODEL)
@@ -138,7 +138,7 @@ def test_tensorrt_takes_onnx_files_and_nothing_runs_here() -> None:
         backend.load_file(b"", target(backend="tensorrt"))
 
 
-def test_arithmetic_is_put_back() -> None:
+def test_arithmetic_settings_are_restored() -> None:
     import torch
 
     matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn

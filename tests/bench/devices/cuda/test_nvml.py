@@ -1,4 +1,4 @@
-"""A card as NVML tells of it, by a package of the real one's names."""
+"""Facts and state of a GPU, read with a fake of the package pynvml."""
 
 import sys
 from types import SimpleNamespace
@@ -13,7 +13,7 @@ from bench.devices.cuda.gpu_state import GpuProcess, GpuReading
 from bench.errors import DeviceError
 from tests.support.fake_nvml import H100, fake_package
 
-NOT_TOLD = pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
+NOT_SUPPORTED = pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
 LOST = pynvml.NVMLError(pynvml.NVML_ERROR_GPU_IS_LOST)
 ANSWERS: dict[str, Any] = {
     "nvmlInit": None,
@@ -57,14 +57,14 @@ def card(monkeypatch: pytest.MonkeyPatch, **other: Any) -> nvml.NvmlGpu:
     return nvml.NvmlGpu("GPU-1")
 
 
-def test_it_tells_what_a_card_is_in_our_units(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_facts_are_read_in_our_units(monkeypatch: pytest.MonkeyPatch) -> None:
     facts = card(monkeypatch).facts()
 
     assert facts == type(H100)(**{**_fields(H100), "clock_memory_max_mhz": 1_980})
     assert facts.slug() == "nvidia-h100-80gb-hbm3"
 
 
-def test_it_tells_how_a_card_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_state_is_read_in_our_units(monkeypatch: pytest.MonkeyPatch) -> None:
     result = card(monkeypatch)
 
     assert result.moment() == GpuReading(
@@ -73,16 +73,16 @@ def test_it_tells_how_a_card_does(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.busy_share() == 0.25
 
 
-def test_a_process_that_computes_and_draws_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_computes_and_draws_is_listed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert card(monkeypatch).processes() == [
         GpuProcess(pid=3, used_bytes=None),
         GpuProcess(pid=7, used_bytes=1 << 20),
     ]
 
 
-def test_what_a_card_does_not_tell_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unsupported_values_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
     silent = {
-        name: NOT_TOLD
+        name: NOT_SUPPORTED
         for name in ANSWERS
         if name.startswith("nvmlDeviceGet") and "Handle" not in name and "Name" not in name
     }
@@ -91,15 +91,15 @@ def test_what_a_card_does_not_tell_is_none(monkeypatch: pytest.MonkeyPatch) -> N
     assert result.moment() == GpuReading()
     assert result.processes() == []
     assert result.busy_share() is None
-    told = _fields(result.facts())
-    assert {name for name, value in told.items() if value is not None} == {
+    facts = _fields(result.facts())
+    assert {name for name, value in facts.items() if value is not None} == {
         "name",
         "driver_version",
         "cuda_version",
     }
 
 
-def test_a_card_that_is_gone_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_gpu_is_a_device_error(monkeypatch: pytest.MonkeyPatch) -> None:
     result = card(monkeypatch, nvmlDeviceGetClockInfo=LOST)
 
     with pytest.raises(DeviceError, match=r"GPU is lost; .*restart the machine"):
@@ -113,14 +113,14 @@ def test_a_card_that_is_gone_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         (pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH, "restart the machine"),
     ],
 )
-def test_a_driver_that_cannot_be_asked_is_told(
+def test_a_failing_driver_is_a_device_error_with_a_remedy(
     monkeypatch: pytest.MonkeyPatch, code: int, words: str
 ) -> None:
     with pytest.raises(DeviceError, match=words):
         card(monkeypatch, nvmlInit=pynvml.NVMLError(code))
 
 
-def test_the_real_library_without_a_driver_says_what_is_missing() -> None:
+def test_the_real_library_without_a_driver_gives_a_device_error() -> None:
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:
@@ -130,30 +130,30 @@ def test_the_real_library_without_a_driver_says_what_is_missing() -> None:
         assert nvml.count() >= 0
 
 
-def test_cards_are_found_and_say_what_keeps_them_from_being_measured(
+def test_discovered_gpus_have_a_state(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     card(monkeypatch)
 
-    (found,) = discover_gpus()
+    (gpu,) = discover_gpus()
 
-    assert (found.address, found.slug) == ("cuda:0", "nvidia-h100-80gb-hbm3")
-    assert found.state == "ready" or "torch" in found.state
+    assert (gpu.address, gpu.slug) == ("cuda:0", "nvidia-h100-80gb-hbm3")
+    assert gpu.state == "ready" or "torch" in gpu.state
 
 
-def test_cards_have_torchs_numbers_where_it_sees_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gpus_have_the_numbers_that_torch_gives_them(monkeypatch: pytest.MonkeyPatch) -> None:
     card(monkeypatch)
     monkeypatch.setattr("bench.devices.cuda.discovery.check_torch", lambda: None)
     monkeypatch.setattr("bench.devices.cuda.discovery.uuid_of", lambda number: f"GPU-{number}")
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
 
-    assert [(discover_gpu.address, discover_gpu.state) for discover_gpu in discover_gpus()] == [
+    assert [(gpu.address, gpu.state) for gpu in discover_gpus()] == [
         ("cuda:0", "ready"),
         ("cuda:1", "ready"),
     ]
 
 
-def test_no_driver_is_no_card(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_driver_no_gpu_is_discovered(monkeypatch: pytest.MonkeyPatch) -> None:
     error = pynvml.NVMLError(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)
     monkeypatch.setitem(sys.modules, "pynvml", fake_package(nvmlInit=error))
 

@@ -1,4 +1,4 @@
-"""Loads by the user's own `benchmark_model`, started once a visit."""
+"""Replicates measured by the user's `benchmark_model`, started once a burst."""
 
 import socket
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from bench.protocol.device import THROTTLED, ReplicatePlan, Workload
 from ofabench.workflows.sweep.sweep_setup import make_target
 from tests.pocket_phone.phone import DaemonOptions, PocketPhone
 
-# Prints what a program of 2.4 would, a graph's size deciding its time; notes how it was called.
+# Prints what version 2.4 prints; a graph's size determines its time. Its arguments are logged.
 PROGRAM = """#!/bin/sh
 echo "$*" >> "$(dirname "$0")/calls"
 for word in "$@"; do case $word in
@@ -45,19 +45,19 @@ WORK = [
 
 @pytest.fixture
 def phone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PocketPhone]:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(taken.getsockname()[1]))
-    with PocketPhone(tmp_path / "phone", "pixel2", DaemonOptions(secure=False)) as made:
-        yield made
+    with socket.create_server(("127.0.0.1", 0)) as used_port:
+        monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(used_port.getsockname()[1]))
+    with PocketPhone(tmp_path / "phone", "pixel2", DaemonOptions(secure=False)) as phone:
+        yield phone
 
 
 def device_with(phone: PocketPhone, folder: Path, program: str, delegate: str) -> AdbDevice:
     (folder / "program").write_text(program)
     options = PhoneOptions(runner="benchmark_model", binary=folder / "program", delegate=delegate)
-    return AdbDevice(phone.address, options, notify=lambda words: None)
+    return AdbDevice(phone.address, options, notify=lambda text: None)
 
 
-def test_a_load_starts_it_once_a_visit(phone: PocketPhone, tmp_path: Path) -> None:
+def test_a_replicate_starts_the_program_once_a_burst(phone: PocketPhone, tmp_path: Path) -> None:
     device, backend = device_with(phone, tmp_path, PROGRAM, "gpu"), get_backend("tflite")
     target = make_target(device, backend, cores="any")
 
@@ -68,11 +68,11 @@ def test_a_load_starts_it_once_a_visit(phone: PocketPhone, tmp_path: Path) -> No
     assert {("runner", "benchmark_model"), ("delegate", "gpu")} <= set(target.options)
     assert [sorted(result.order) for result in results] == [[0, 1]] * 3
     sizes = [path.stat().st_size for path in (phone.root / "data").rglob("*.tflite")]
-    # The first call takes 2 us a byte, the mean 1.5, and so the other one 1.
+    # The first sample takes 2 us a byte, the mean is 1.5, so the second takes 1.
     assert sorted(results[0].samples_ns[:, 0]) == sorted(2000.0 * size for size in sizes)
     assert sorted(results[0].samples_ns[:, 1]) == sorted(1000.0 * size for size in sizes)
-    (called,) = (phone.root / "data").rglob("calls")
-    lines = called.read_text().splitlines()
+    (call_log,) = (phone.root / "data").rglob("calls")
+    lines = call_log.read_text().splitlines()
     assert len(lines) == 6
     assert all(result.facts["whole_graphs_share"] == 1.0 for result in results)
     assert not any(result.facts[THROTTLED] for result in results)
@@ -91,7 +91,7 @@ def test_a_load_starts_it_once_a_visit(phone: PocketPhone, tmp_path: Path) -> No
         ),
     ],
 )
-def test_what_goes_wrong_is_told(
+def test_a_failure_of_the_program_is_reported(
     phone: PocketPhone, tmp_path: Path, program: str, words: str
 ) -> None:
     device, backend = device_with(phone, tmp_path, program, "gpu"), get_backend("tflite")

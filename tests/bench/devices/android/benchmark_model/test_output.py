@@ -1,4 +1,4 @@
-"""What `benchmark_model` prints, read: several versions' outputs, whole, cut and damaged."""
+"""Output of several versions of `benchmark_model`: complete, truncated and damaged."""
 
 from dataclasses import astuple
 
@@ -16,11 +16,11 @@ from tests.support.benchmark_samples import LITERT_GPU, SAMPLES, TF_1_13, TF_1_1
 NAMES = st.sampled_from(sorted(SAMPLES))
 
 
-def test_every_version_gives_its_mean_and_its_first() -> None:
+def test_the_mean_and_the_first_run_of_every_version_are_read() -> None:
     result = {name: parse_output(text) for name, text in SAMPLES.items()}
 
-    runs = {name: one.runs for name, one in result.items()}
-    assert {name: (one.count, one.first_us, one.avg_us) for name, one in runs.items()} == {
+    runs = {name: output.runs for name, output in result.items()}
+    assert {name: (run.count, run.first_us, run.avg_us) for name, run in runs.items()} == {
         "1.13": (50, 81_000, 80_660.1),
         "1.15": (4, 4_400, 4_100),
         "2.4": (3, 900, 700),
@@ -31,7 +31,7 @@ def test_every_version_gives_its_mean_and_its_first() -> None:
     assert result["1.13"].runs.median_us is None
 
 
-def test_the_profile_gives_operators_and_types() -> None:
+def test_a_profile_has_operators_and_types() -> None:
     result = parse_profile(TF_1_15_PROFILE)
 
     assert [astuple(operator) for operator in result.operators] == [
@@ -67,13 +67,15 @@ def test_the_profile_gives_operators_and_types() -> None:
         ("nodes observed", "", "a profile that ends with"),
     ],
 )
-def test_a_profile_that_contradicts_itself_is_refused(old: str, new: str, words: str) -> None:
+def test_a_contradictory_profile_is_refused(old: str, new: str, words: str) -> None:
     with pytest.raises(DeviceError, match=words):
         parse_profile(TF_1_15_PROFILE.replace(old, new))
 
 
 @given(NAMES, st.data())
-def test_a_cut_output_is_never_taken_for_whole(name: str, data: st.DataObject) -> None:
+def test_a_truncated_output_is_refused_or_has_the_same_figures(
+    name: str, data: st.DataObject
+) -> None:
     text = SAMPLES[name]
     whole = parse_output(text)
     cut = text[: data.draw(st.integers(0, len(text)))]
@@ -82,19 +84,19 @@ def test_a_cut_output_is_never_taken_for_whole(name: str, data: st.DataObject) -
         result = parse_output(cut)
     except DeviceError:
         return
-    # Only what comes after the summary may be missing.
+    # Only what follows the summary may be missing.
     assert (result.runs, result.warmup, result.init_us) == (whole.runs, whole.warmup, whole.init_us)
 
 
 @given(st.text())
-def test_any_text_gives_an_error_and_nothing_else(text: str) -> None:
+def test_any_other_text_raises_a_device_error(text: str) -> None:
     with pytest.raises(DeviceError, match="cannot be parsed"):
         parse_output(text)
 
 
 @given(NAMES, st.integers(0, 10_000), st.characters(codec="ascii"))
 @example("1.13", SAMPLES["1.13"].index("avg=80660.1") + len("avg=80660."), "0")
-def test_a_damaged_output_raises_nothing_else(name: str, place: int, sign: str) -> None:
+def test_a_damaged_output_raises_only_device_errors(name: str, place: int, sign: str) -> None:
     text = SAMPLES[name]
     place %= len(text)
 
@@ -102,13 +104,13 @@ def test_a_damaged_output_raises_nothing_else(name: str, place: int, sign: str) 
         result = parse_output(text[:place] + sign + text[place + 1 :])
     except DeviceError:
         return
-    # A mean that is printed twice cannot be changed in one place by more than its rounding.
+    # The mean is printed twice, so one damaged copy can differ by the rounding only.
     assert result.runs.avg_us == pytest.approx(parse_output(text).runs.avg_us, rel=1.1e-5)
 
 
 @given(st.integers(0, 10_000), st.characters(codec="ascii"))
 @example(TF_1_15_PROFILE.index("[cdf%]") + 1, "0")
-def test_a_damaged_profile_raises_nothing_else(place: int, sign: str) -> None:
+def test_a_damaged_profile_raises_only_device_errors(place: int, sign: str) -> None:
     place %= len(TF_1_15_PROFILE)
 
     try:
@@ -118,7 +120,7 @@ def test_a_damaged_profile_raises_nothing_else(place: int, sign: str) -> None:
     assert len(result.operators) == 2
 
 
-def test_a_mean_that_its_runs_do_not_have_is_refused() -> None:
+def test_a_summary_with_another_mean_than_the_runs_is_refused() -> None:
     with pytest.raises(DeviceError, match="700 us in the summary too, got 7"):
         parse_output(TF_2_4.replace("Inference (avg): 700", "Inference (avg): 7"))
 
@@ -131,8 +133,10 @@ def test_a_mean_that_its_runs_do_not_have_is_refused() -> None:
         ({"std_us": 90.0}, "a deviation that its calls can have"),
     ],
 )
-def test_figures_of_other_calls_are_told(changed: dict[str, float], words: str) -> None:
-    sound = {
+def test_figures_that_contradict_each_other_are_named(
+    changed: dict[str, float], words: str
+) -> None:
+    consistent = {
         "first_us": 200.0,
         "last_us": 100.0,
         "min_us": 100.0,
@@ -141,22 +145,22 @@ def test_figures_of_other_calls_are_told(changed: dict[str, float], words: str) 
         "std_us": 40.0,
     }
 
-    assert RunStatistics(count=5, **sound).contradiction() == ""
-    assert RunStatistics(count=5, **{**sound, **changed}).contradiction() == words
+    assert RunStatistics(count=5, **consistent).contradiction() == ""
+    assert RunStatistics(count=5, **{**consistent, **changed}).contradiction() == words
 
 
-def test_a_delegate_that_fell_back_is_told() -> None:
-    words = (
+def test_a_delegate_that_fell_back_to_the_processor_is_detected() -> None:
+    message = (
         "INFO: Though GPU delegate is explicitly applied, the model graph will not be executed "
         "by the delegate.\n"
     )
 
     assert refusal(LITERT_GPU, "gpu") == ""
-    assert refusal(f"{TF_2_4}{words}", "gpu").startswith("Though GPU")
-    assert refusal(f"{TF_2_4}{words}", "nnapi") == ""
+    assert refusal(f"{TF_2_4}{message}", "gpu").startswith("Though GPU")
+    assert refusal(f"{TF_2_4}{message}", "nnapi") == ""
 
 
-def test_how_much_of_a_model_a_delegate_took_is_told_or_refused() -> None:
+def test_the_delegated_part_of_a_model_is_read_or_refused() -> None:
     partly = LITERT_GPU.replace("completely executed", "partially executed")
 
     assert delegation(LITERT_GPU, "gpu") == Delegation(whole=True)
@@ -168,7 +172,7 @@ def test_how_much_of_a_model_a_delegate_took_is_told_or_refused() -> None:
         delegation(unknown, "gpu")
 
 
-def test_samples_say_no_more_than_was_told() -> None:
-    # Three calls of 700 us in the mean, the first 900: the others take 600 each.
+def test_samples_are_the_first_run_and_the_mean_of_the_others() -> None:
+    # Three runs with a mean of 700 us, the first of 900: the other two have a mean of 600.
     assert samples_of(parse_output(TF_2_4)).tolist() == [900_000, 600_000, 600_000]
     assert samples_of(parse_output(TF_1_13))[0] == 81_000_000

@@ -1,4 +1,4 @@
-"""What `dumpsys battery` says, over Android's versions and makers."""
+"""Output of `dumpsys battery` of several versions of Android and makers."""
 
 import pytest
 
@@ -25,21 +25,19 @@ def battery(**sources: bool) -> str:
         ({}, None),
     ],
 )
-def test_every_source_of_power_counts_by_its_name(
-    sources: dict[str, bool], plugged: str | None
-) -> None:
+def test_every_source_of_power_is_named(sources: dict[str, bool], plugged: str | None) -> None:
     assert parse_battery(battery(**sources)).plugged == plugged
 
 
-def test_a_phone_on_a_dock_is_plugged_in_for_its_screen_too() -> None:
+def test_a_phone_on_a_dock_counts_as_plugged_in_for_its_screen() -> None:
     docked = battery(AC=False, USB=False, Dock=True)
 
     assert parse_before(script_output({"battery": docked})).plugged
     assert not parse_before(script_output({"battery": docked.replace("true", "false")})).plugged
-    assert parse_before(script_output({})).plugged  # what is not known is left alone
+    assert parse_before(script_output({})).plugged  # unknown: the screen's settings are not changed
 
 
-def test_what_a_log_after_it_says_does_not_count() -> None:
+def test_a_log_after_the_state_is_ignored() -> None:
     log = "[EventLog]\n  Dock powered: maybe\n  USB powered: false\n"
 
     assert parse_battery(NOTE8_BATTERY + log).plugged == "usb"
@@ -52,7 +50,7 @@ def test_what_a_log_after_it_says_does_not_count() -> None:
         ("-50", -5.0),
         ("-2147483648", None),
         ("2147483647", None),
-        ("0", None),  # a gauge that is not there
+        ("0", None),  # no gauge
         ("-200", None),
         ("1249", 124.9),
         ("3570", None),  # hundredths
@@ -60,7 +58,9 @@ def test_what_a_log_after_it_says_does_not_count() -> None:
         ("warm", None),
     ],
 )
-def test_the_batterys_temperature(tenths: str, celsius: float | None) -> None:
+def test_implausible_temperatures_of_the_battery_are_unknown(
+    tenths: str, celsius: float | None
+) -> None:
     text = CHARGE.replace("301", tenths)
 
     assert parse_battery(text).temperature_c == celsius
@@ -79,17 +79,19 @@ def test_the_batterys_temperature(tenths: str, celsius: float | None) -> None:
         ("80", "", 80),
     ],
 )
-def test_the_batterys_level(level: str, scale: str, percent: int | None) -> None:
+def test_the_level_of_the_battery_is_a_percentage_of_its_scale(
+    level: str, scale: str, percent: int | None
+) -> None:
     text = CHARGE.replace("level: 80", f"level: {level}").replace("scale: 100", f"scale: {scale}")
 
     assert parse_battery(text).level == percent
 
 
-def test_a_box_without_a_battery_is_not_an_empty_phone() -> None:
+def test_a_device_without_a_battery_has_no_level() -> None:
     text = battery(AC=True).replace("present: true", "present: false").replace("80", "0")
 
     assert parse_battery(text) == Battery(plugged="ac")
 
 
-def test_a_phone_that_says_nothing() -> None:
+def test_without_a_battery_service_nothing_is_known() -> None:
     assert parse_battery("Can't find service: battery") == Battery()

@@ -1,4 +1,4 @@
-"""Whether a phone is fit to be measured."""
+"""Check that a phone is idle, cool and charged before it is measured."""
 
 import dataclasses
 from pathlib import Path
@@ -23,7 +23,7 @@ def stat(pid: int, name: str, user: int, system: int) -> str:
 BEFORE = "\n".join(
     [
         "1000.50 7000.00",
-        stat(1, "busy-b", 500, 5),  # a kernel thread that goes by another name now
+        stat(1, "busy-b", 500, 5),  # a kernel thread that was renamed
         stat(77, "a (b) c", 100, 50),
         stat(5, "adbd", 9, 9),
     ]
@@ -31,7 +31,7 @@ BEFORE = "\n".join(
 AFTER = "\n".join(
     [
         "1001.75 7008.00",
-        stat(1, "busy-b", 500, 5),  # a kernel thread that goes by another name now
+        stat(1, "busy-b", 500, 5),  # a kernel thread that was renamed
         stat(77, "a (b) c", 180, 70),
         stat(5, "adbd", 99, 99),
         stat(90, "new", 20, 5),
@@ -41,43 +41,43 @@ AFTER = "\n".join(
 FIT = PhoneState(battery_level=80, power_save=False, thermal_status=0, temperatures_c={"cpu": 35.0})
 
 
-def test_what_others_use_is_counted_between_two_looks() -> None:
+def test_the_use_by_other_processes_is_the_difference_of_two_readings() -> None:
     busy = parse_busy(script_output({"before": BEFORE, "after": AFTER}))
 
     # 80 + 20 ticks of process 77 and 25 of a new one, in 1.25 s.
     assert busy == CpuUse(cores=1.0, most="a (b) c, process 77")
 
 
-def test_an_idle_phone() -> None:
+def test_an_idle_phone_uses_no_cores() -> None:
     assert parse_busy(
         script_output({"before": BEFORE, "after": BEFORE.replace("1000.50", "1001.50")})
     ) == (CpuUse(cores=0.0, most="none"))
 
 
 @pytest.mark.parametrize("after", ["", "later", "1000.50 7000.00", "1.x 2"])
-def test_a_phone_that_does_not_tell_is_not_known(after: str) -> None:
+def test_without_two_valid_readings_the_use_is_unknown(after: str) -> None:
     assert parse_busy(script_output({"before": BEFORE, "after": after})) is None
 
 
 @given(st.text(), st.text())
-def test_garbage_is_nothing(before: str, after: str) -> None:
+def test_garbage_gives_no_negative_use(before: str, after: str) -> None:
     busy = parse_busy(script_output({"before": f"1.0 2\n{before}", "after": f"2.0 3\n{after}"}))
 
     assert busy is None or busy.cores >= 0
 
 
-def test_the_script_runs_in_a_shell(tmp_path: Path) -> None:
+def test_the_script_lists_processes_in_a_shell(tmp_path: Path) -> None:
     make_root(tmp_path, "note8")
 
-    done = HereConnection(tmp_path).run(["sh", "-c", quiet_script().replace("sleep 1", ":")])
+    completed = HereConnection(tmp_path).run(["sh", "-c", quiet_script().replace("sleep 1", ":")])
 
-    text = done.out.decode(errors="replace")
-    assert done.status == 0
+    text = completed.out.decode(errors="replace")
+    assert completed.status == 0
     assert text.count("@@ofabench") == 4
     assert " (pytest) " in text or "(python" in text
 
 
-def test_a_fit_phone_is_left_in_peace() -> None:
+def test_an_idle_cool_and_charged_phone_passes() -> None:
     check_fit(FIT, CpuUse(cores=0.29, most="system_server, process 1"))
     check_fit(FIT, None)
     check_fit(PhoneState(), None)
@@ -92,14 +92,14 @@ def test_a_fit_phone_is_left_in_peace() -> None:
         ({"temperatures_c": {"cpu": 61.0}}, "it is hot \\(61 C, over 60\\)"),
     ],
 )
-def test_what_speaks_against_measuring_is_named(change: dict[str, Any], words: str) -> None:
+def test_a_reason_against_measuring_is_named(change: dict[str, Any], words: str) -> None:
     now = dataclasses.replace(FIT, **change)
 
     with pytest.raises(DeviceError, match=f"cannot be measured now: {words}.*or use --force"):
         check_fit(now, None)
 
 
-def test_all_of_it_is_one_line() -> None:
+def test_all_reasons_are_in_one_line() -> None:
     now = dataclasses.replace(FIT, battery_level=5, power_save=True)
 
     with pytest.raises(DeviceError) as error:

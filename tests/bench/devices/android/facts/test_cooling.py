@@ -1,4 +1,4 @@
-"""A phone that slows itself down is seen, and waited for, by a clock of the test's own."""
+"""Detection of throttling, and waits for the phone to cool down, with a simulated clock."""
 
 from collections.abc import Iterator
 
@@ -16,42 +16,42 @@ def signs(big_khz: int = 2_314_000, **other: object) -> ThrottlingSigns:
 
 
 def test_a_phone_at_its_highest_clock_is_not_throttled() -> None:
-    watch = ThrottlingDetector(BIG, 36.0)
+    detector = ThrottlingDetector(BIG, 36.0)
 
-    assert watch.throttled(signs()) == ""
-    assert watch.throttled(signs(2_210_000)) == ""  # 4.5 % less: one step
-    assert watch.throttled(ThrottlingSigns()) == ""  # says nothing
-
-
-def test_a_clock_that_fell_tells_and_so_does_the_next_load() -> None:
-    watch = ThrottlingDetector(BIG, 36.0)
-    watch.throttled(signs())
-    watch.begin_replicate()
-
-    assert watch.throttled(signs(1_469_000)) == "the clock is 1.47 GHz, it was 2.31 GHz"
-    assert watch.throttled(signs()) == ""
+    assert detector.throttled(signs()) == ""
+    assert detector.throttled(signs(2_210_000)) == ""  # 4.5 % less: one step
+    assert detector.throttled(ThrottlingSigns()) == ""  # no readings
 
 
-def test_other_cores_clocks_do_not_count() -> None:
-    watch = ThrottlingDetector((0,), 36.0)
+def test_a_fallen_clock_is_detected_also_in_the_next_replicate() -> None:
+    detector = ThrottlingDetector(BIG, 36.0)
+    detector.throttled(signs())
+    detector.begin_replicate()
 
-    assert watch.throttled(signs()) == ""
-    assert watch.throttled(signs(700_000)) == ""
-
-
-def test_unpinned_all_cores_count() -> None:
-    watch = ThrottlingDetector((), 36.0)
-    watch.throttled(signs())
-
-    assert watch.throttled(signs(1_469_000)) != ""
+    assert detector.throttled(signs(1_469_000)) == "the clock is 1.47 GHz, it was 2.31 GHz"
+    assert detector.throttled(signs()) == ""
 
 
-def test_a_lowered_limit_tells() -> None:
-    watch = ThrottlingDetector(BIG, 36.0)
-    watch.throttled(signs(limits_khz={0: 1_690_000, 4: 2_314_000}))
+def test_clocks_of_other_cores_are_ignored() -> None:
+    detector = ThrottlingDetector((0,), 36.0)
 
-    assert watch.throttled(signs(limits_khz={0: 1_000_000, 4: 2_314_000})) == ""
-    result = watch.throttled(signs(limits_khz={0: 1_000_000, 4: 1_800_000}))
+    assert detector.throttled(signs()) == ""
+    assert detector.throttled(signs(700_000)) == ""
+
+
+def test_without_pinning_all_cores_are_checked() -> None:
+    detector = ThrottlingDetector((), 36.0)
+    detector.throttled(signs())
+
+    assert detector.throttled(signs(1_469_000)) != ""
+
+
+def test_a_lowered_frequency_limit_is_detected() -> None:
+    detector = ThrottlingDetector(BIG, 36.0)
+    detector.throttled(signs(limits_khz={0: 1_690_000, 4: 2_314_000}))
+
+    assert detector.throttled(signs(limits_khz={0: 1_000_000, 4: 2_314_000})) == ""
+    result = detector.throttled(signs(limits_khz={0: 1_000_000, 4: 1_800_000}))
     assert result == "core 4 is held to 1.80 GHz"
 
 
@@ -59,41 +59,41 @@ def test_a_lowered_limit_tells() -> None:
     ("status", "text"),
     [(0, ""), (1, ""), (2, "Android's thermal status is moderate"), (None, "")],
 )
-def test_androids_own_verdict_tells_from_moderate_on(status: int | None, text: str) -> None:
+def test_a_thermal_status_from_moderate_on_is_detected(status: int | None, text: str) -> None:
     assert ThrottlingDetector(BIG, 36.0).throttled(signs(thermal_status=status)) == text
 
 
-def test_a_slow_reference_tells_where_it_is_hot() -> None:
-    watch = ThrottlingDetector(BIG, 36.0)
-    watch.throttled(signs(reference_ns=1e6, temperature_c=38.0))
+def test_a_slow_reference_is_throttling_on_a_hot_phone() -> None:
+    detector = ThrottlingDetector(BIG, 36.0)
+    detector.throttled(signs(reference_ns=1e6, temperature_c=38.0))
 
-    assert watch.throttled(signs(reference_ns=1.2e6, temperature_c=38.0)) == ""
-    assert watch.throttled(signs(reference_ns=1.09e6, temperature_c=50.0)) == ""
-    result = watch.throttled(signs(reference_ns=1.2e6, temperature_c=50.0))
+    assert detector.throttled(signs(reference_ns=1.2e6, temperature_c=38.0)) == ""
+    assert detector.throttled(signs(reference_ns=1.09e6, temperature_c=50.0)) == ""
+    result = detector.throttled(signs(reference_ns=1.2e6, temperature_c=50.0))
     assert result == "the compute reference takes 20% longer"
 
 
-def test_a_slow_reference_tells_where_nothing_else_is_told() -> None:
-    watch = ThrottlingDetector(BIG, None)
-    watch.throttled(ThrottlingSigns(reference_ns=1e6))
+def test_a_slow_reference_is_throttling_where_nothing_else_is_known() -> None:
+    detector = ThrottlingDetector(BIG, None)
+    detector.throttled(ThrottlingSigns(reference_ns=1e6))
 
-    assert watch.throttled(ThrottlingSigns(reference_ns=1.2e6)) != ""
-    assert watch.throttled(signs(reference_ns=1.2e6)) == ""  # the clock has not fallen
+    assert detector.throttled(ThrottlingSigns(reference_ns=1.2e6)) != ""
+    assert detector.throttled(signs(reference_ns=1.2e6)) == ""  # the clock has not fallen
 
 
-def test_a_load_has_a_reference_of_its_own() -> None:
-    watch = ThrottlingDetector(BIG, 36.0)
-    watch.throttled(signs(reference_ns=1e6, temperature_c=50.0))
-    watch.begin_replicate()
+def test_the_reference_is_compared_within_a_replicate() -> None:
+    detector = ThrottlingDetector(BIG, 36.0)
+    detector.throttled(signs(reference_ns=1e6, temperature_c=50.0))
+    detector.begin_replicate()
 
-    assert watch.throttled(signs(reference_ns=1.2e6, temperature_c=50.0)) == ""
+    assert detector.throttled(signs(reference_ns=1.2e6, temperature_c=50.0)) == ""
 
 
 def test_all_reasons_are_given() -> None:
-    watch = ThrottlingDetector(BIG, 36.0)
-    watch.throttled(signs(reference_ns=1e6, temperature_c=40.0))
+    detector = ThrottlingDetector(BIG, 36.0)
+    detector.throttled(signs(reference_ns=1e6, temperature_c=40.0))
 
-    result = watch.throttled(
+    result = detector.throttled(
         signs(1_000_000, thermal_status=3, reference_ns=2e6, temperature_c=60.0)
     )
 
@@ -103,12 +103,12 @@ def test_all_reasons_are_given() -> None:
     )
 
 
-class Kitchen:
-    """A phone that cools by a degree every 4 s, and a clock that only sleeping moves."""
+class CoolingPhone:
+    """A phone that cools by a degree every 4 s; its clock advances only by `sleep`."""
 
     def __init__(self, hot_c: float | None, cool_c: float = 30.0) -> None:
         self.now_s = 100.0
-        self.words: list[str] = []
+        self.messages: list[str] = []
         self._hot_c, self._cool_c = hot_c, cool_c
 
     def cool_down(self, start_c: float | None, wait_s: float, total_s: float) -> CoolDown:
@@ -116,12 +116,12 @@ class Kitchen:
             start_c,
             wait_s=wait_s,
             total_s=total_s,
-            notify=self.words.append,
+            notify=self.messages.append,
             clock_s=lambda: self.now_s,
             sleep=self._sleep,
         )
 
-    def look(self) -> PhoneState:
+    def read(self) -> PhoneState:
         if self._hot_c is None:
             return PhoneState()
         now_c = max(self._hot_c - (self.now_s - 100.0) / 4, self._cool_c)
@@ -132,56 +132,56 @@ class Kitchen:
         self.now_s += seconds
 
 
-def test_it_waits_until_it_is_as_cool_as_at_the_start() -> None:
-    kitchen = Kitchen(45.0)
+def test_the_wait_ends_at_the_starting_temperature() -> None:
+    phone = CoolingPhone(45.0)
 
-    waited_s = kitchen.cool_down(38.0, 120, 600).wait("the clock fell", kitchen.look)
+    waited_s = phone.cool_down(38.0, 120, 600).wait("the clock fell", phone.read)
 
-    assert waited_s == 25.0  # at 24 s it is 39 C, within a degree; it looks every 5 s
-    assert kitchen.words == [
+    assert waited_s == 25.0  # at 24 s it is 39 C, within a degree; it is read every 5 s
+    assert phone.messages == [
         "cooling down for at most 120 s (the clock fell; 45.0 C, it was 38.0 C at the start)"
     ]
 
 
-def test_a_cool_phone_is_not_waited_for() -> None:
-    kitchen = Kitchen(38.9)
+def test_there_is_no_wait_for_a_cool_phone() -> None:
+    phone = CoolingPhone(38.9)
 
-    assert kitchen.cool_down(38.0, 120, 600).wait("", kitchen.look) == 0.0
-    assert kitchen.words == []
+    assert phone.cool_down(38.0, 120, 600).wait("", phone.read) == 0.0
+    assert phone.messages == []
 
 
-def test_a_wait_has_a_limit_and_so_have_all_together() -> None:
-    kitchen = Kitchen(90.0, cool_c=60.0)
-    cool_down = kitchen.cool_down(30.0, 40, 90)
+def test_each_wait_and_their_sum_are_limited() -> None:
+    phone = CoolingPhone(90.0, cool_c=60.0)
+    cool_down = phone.cool_down(30.0, 40, 90)
 
-    waits_s = [cool_down.wait("hot", kitchen.look) for _ in range(4)]
+    waits_s = [cool_down.wait("hot", phone.read) for _ in range(4)]
 
     assert waits_s == [40.0, 40.0, 10.0, 0.0]
-    assert kitchen.words[-1] == (
+    assert phone.messages[-1] == (
         "no time is left to cool down: throttled rounds are counted as disturbed"
     )
-    assert cool_down.wait("hot", kitchen.look) == 0.0
-    assert len(kitchen.words) == 4
+    assert cool_down.wait("hot", phone.read) == 0.0
+    assert len(phone.messages) == 4
 
 
 @pytest.mark.parametrize(("hot_c", "start_c"), [(None, 30.0), (50.0, None)])
-def test_a_phone_that_tells_no_temperature_is_waited_for_a_while(
+def test_without_a_temperature_the_wait_is_short(
     hot_c: float | None, start_c: float | None
 ) -> None:
-    kitchen = Kitchen(hot_c)
+    phone = CoolingPhone(hot_c)
 
-    assert kitchen.cool_down(start_c, 120, 600).wait("slow", kitchen.look) == 30.0
-    assert kitchen.words == ["cooling down for at most 120 s (slow; no temperature is known)"]
+    assert phone.cool_down(start_c, 120, 600).wait("slow", phone.read) == 30.0
+    assert phone.messages == ["cooling down for at most 120 s (slow; no temperature is known)"]
 
 
-def test_looking_takes_time_too() -> None:
-    """A phone that answers slowly does not make the wait longer than its limit by much."""
-    kitchen = Kitchen(90.0, cool_c=60.0)
-    looks: Iterator[int] = iter(range(100))
+def test_slow_readings_count_as_waiting() -> None:
+    """Readings of 8 s each lengthen the wait by less than one reading."""
+    phone = CoolingPhone(90.0, cool_c=60.0)
+    readings: Iterator[int] = iter(range(100))
 
-    def look() -> PhoneState:
-        next(looks)
-        kitchen.now_s += 8.0
-        return kitchen.look()
+    def read_slowly() -> PhoneState:
+        next(readings)
+        phone.now_s += 8.0
+        return phone.read()
 
-    assert kitchen.cool_down(30.0, 40, 600).wait("hot", look) == 47.0
+    assert phone.cool_down(30.0, 40, 600).wait("hot", read_slowly) == 47.0

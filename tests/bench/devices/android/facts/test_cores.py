@@ -1,4 +1,4 @@
-"""Clusters of cores and the names that a user has for them."""
+"""Clusters of cores, and the choice of cores by name, list or mask."""
 
 import pytest
 from hypothesis import given
@@ -16,13 +16,13 @@ ONE = [Core(number=n, max_khz=1200000) for n in range(4)]
 SILENT = [Core(number=n) for n in range(4)]
 
 
-def test_clusters_are_told_fastest_first() -> None:
-    assert [str(one) for one in clusters_of(NOTE8)] == [
+def test_clusters_are_listed_fastest_first() -> None:
+    assert [str(cluster) for cluster in clusters_of(NOTE8)] == [
         "4,5,6,7 at 2.31 GHz",
         "0,1,2,3 at 1.69 GHz",
     ]
-    assert [one.cores for one in clusters_of(THREE)] == [(7,), (4, 5, 6), (0, 1, 2, 3)]
-    assert [str(one) for one in clusters_of(SILENT)] == ["0,1,2,3 at unknown speed"]
+    assert [cluster.cores for cluster in clusters_of(THREE)] == [(7,), (4, 5, 6), (0, 1, 2, 3)]
+    assert [str(cluster) for cluster in clusters_of(SILENT)] == ["0,1,2,3 at unknown speed"]
     assert clusters_of([]) == ()
 
 
@@ -68,7 +68,7 @@ def test_cores_are_chosen_by_name_list_and_mask(
         ([], 1, "big", "does not report its cores; use any"),
     ],
 )
-def test_cores_that_are_not_there_are_refused_and_the_clusters_named(
+def test_missing_cores_are_refused_with_the_phones_clusters(
     cores: list[Core], threads: int, wanted: str | None, words: str
 ) -> None:
     with pytest.raises(InputError) as error:
@@ -77,7 +77,7 @@ def test_cores_that_are_not_there_are_refused_and_the_clusters_named(
     assert words in str(error.value)
 
 
-def test_a_core_that_is_offline_is_never_chosen() -> None:
+def test_an_offline_core_is_not_chosen() -> None:
     cores = [Core(number=n, online=n != 4, max_khz=1 + n // 4) for n in range(8)]
 
     assert choose_cores(1, None, cores) == "5"

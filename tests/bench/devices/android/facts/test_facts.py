@@ -46,7 +46,7 @@ def test_a_pixel_2_is_read() -> None:
     assert (facts.slug(), facts.soc, facts.android_sdk) == ("pixel-2", "msm8998", 30)
 
 
-def test_facts_have_the_names_that_every_device_has_and_are_json() -> None:
+def test_facts_have_the_names_common_to_all_devices_and_are_json() -> None:
     flat = {
         **parse_facts(script_output(NOTE8)).flat(),
         **parse_state(script_output(NOTE8_MOMENT)).flat(),
@@ -86,7 +86,7 @@ def test_no_two_models_share_a_slug(model: str | None, device: str | None, slug:
 
 
 @pytest.mark.parametrize(
-    ("files", "found"),
+    ("files", "limits_khz"),
     [
         ({"cpuinfo_max_freq": 4_294_967_295, "cpuinfo_min_freq": 0}, (None, None)),
         ({"cpuinfo_max_freq": -1, "cpuinfo_min_freq": 300_000}, (300_000, None)),
@@ -94,18 +94,18 @@ def test_no_two_models_share_a_slug(model: str | None, device: str | None, slug:
         ({"cpuinfo_max_freq": 10_000_001, "cpuinfo_min_freq": 9_999}, (None, None)),
     ],
 )
-def test_a_frequency_that_no_core_has_is_not_known(
-    files: dict[str, int], found: tuple[int | None, int | None]
+def test_an_implausible_frequency_is_unknown(
+    files: dict[str, int], limits_khz: tuple[int | None, int | None]
 ) -> None:
     folder = "/sys/devices/system/cpu/cpu0/cpufreq"
     cpufreq = "\n".join(f"{folder}/{name} {value}" for name, value in files.items())
 
     core = parse_facts(script_output({**NOTE8, "cpufreq": cpufreq})).cores[0]
 
-    assert (core.min_khz, core.max_khz) == found
+    assert (core.min_khz, core.max_khz) == limits_khz
 
 
-def test_what_a_phone_cannot_say_of_itself_now_is_not_known() -> None:
+def test_implausible_values_of_the_state_are_unknown() -> None:
     folder = "/sys/devices/system/cpu/cpu0/cpufreq"
     now = parse_state(
         script_output(
@@ -123,7 +123,7 @@ def test_what_a_phone_cannot_say_of_itself_now_is_not_known() -> None:
     assert now.load_average is None
 
 
-def test_no_more_memory_is_free_than_there_is() -> None:
+def test_free_memory_above_the_total_is_unknown() -> None:
     memory = "MemTotal: 4000000 kB\nMemAvailable: 4000001 kB"
 
     now = parse_state(script_output({**NOTE8_MOMENT, "memory": memory}))
@@ -131,7 +131,7 @@ def test_no_more_memory_is_free_than_there_is() -> None:
     assert (now.memory_total_bytes, now.memory_available_bytes) == (4_096_000_000, None)
 
 
-def test_properties_that_say_nothing_are_passed_over() -> None:
+def test_properties_without_a_value_are_ignored() -> None:
     properties = (
         "[ro.soc.model]: [unknown]\n[ro.board.platform]: [sm8250]\n[ro.build.version.sdk]: [0]"
     )
@@ -141,13 +141,13 @@ def test_properties_that_say_nothing_are_passed_over() -> None:
     assert (facts.soc, facts.android_sdk) == ("sm8250", None)
 
 
-def test_what_emulates_a_phone_is_never_named_as_one() -> None:
+def test_an_emulated_phone_has_the_emulators_slug() -> None:
     properties = NOTE8["getprop"] + "\n[ro.ofabench.emulated]: [qemu-aarch64]"
 
     assert parse_facts(script_output({**NOTE8, "getprop": properties})).slug() == "qemu-aarch64"
 
 
-def test_a_phone_that_tells_nothing_has_no_facts() -> None:
+def test_empty_output_gives_no_facts() -> None:
     assert parse_facts("") == PhoneFacts()
     assert parse_state("") == PhoneState()
     assert PhoneFacts().slug() == "unknown-phone"
@@ -155,7 +155,7 @@ def test_a_phone_that_tells_nothing_has_no_facts() -> None:
     assert set(PhoneState().flat().values()) == {None}
 
 
-def test_a_core_that_is_offline_is_known_to_be() -> None:
+def test_offline_cores_are_marked() -> None:
     cpus = NOTE8["cpus"].replace("/online 0-7", "/online 0-3,5")
 
     facts = parse_facts(script_output({**NOTE8, "cpus": cpus}))
@@ -164,7 +164,7 @@ def test_a_core_that_is_offline_is_known_to_be() -> None:
     assert len(facts.cores) == 8
 
 
-def test_cores_are_counted_by_their_folders_where_no_list_is_told() -> None:
+def test_without_a_list_cores_are_counted_by_their_folders() -> None:
     folders = "\n".join(NOTE8["cpus"].splitlines()[3:])
 
     assert len(parse_facts(script_output({**NOTE8, "cpus": folders})).cores) == 8
@@ -181,11 +181,11 @@ def test_cores_are_counted_by_their_folders_where_no_list_is_told() -> None:
         ("0-99999999", set()),
     ],
 )
-def test_lists_of_cores(text: str | None, cores: set[int]) -> None:
+def test_lists_of_cores_are_parsed(text: str | None, cores: set[int]) -> None:
     assert parse_core_list(text) == cores
 
 
-def test_the_moment_of_a_note8() -> None:
+def test_the_state_of_a_note8_is_read() -> None:
     now = parse_state(script_output(NOTE8_MOMENT))
 
     assert now.frequencies_khz == {**dict.fromkeys(range(4), 455000), 4: 2314000} | dict.fromkeys(
@@ -202,7 +202,7 @@ def test_the_moment_of_a_note8() -> None:
     assert (now.load_average, now.memory_total_bytes) == (2.75, 5696752 * 1024)
 
 
-def test_the_moment_of_a_pixel_2_without_readable_zones() -> None:
+def test_the_state_of_a_pixel_2_without_readable_zones_is_read() -> None:
     now = parse_state(script_output(PIXEL2_MOMENT))
 
     assert now.temperatures_c == {"cpu0-silver-usr": 38.5, "cpu0-gold-usr": 41.25, "battery": 55.0}
@@ -241,7 +241,7 @@ def test_the_scripts_run_on_a_phones_tree(
     assert None not in (facts.kernel, now.load_average, now.memory_available_bytes)
 
 
-def test_the_facts_script_answers_for_what_is_there(tmp_path: Path) -> None:
+def test_the_facts_script_works_with_missing_files(tmp_path: Path) -> None:
     make_root(tmp_path, "note8")
     cpu = tmp_path / "sys/devices/system/cpu"
     (cpu / "present").write_text("0-1\n")
@@ -256,12 +256,12 @@ def test_the_facts_script_answers_for_what_is_there(tmp_path: Path) -> None:
 
 
 def shell(text: str) -> str:
-    done = subprocess.run(["sh", "-c", text], capture_output=True, text=True, check=True)
-    assert done.stderr == ""
-    return done.stdout
+    completed = subprocess.run(["sh", "-c", text], capture_output=True, text=True, check=True)
+    assert completed.stderr == ""
+    return completed.stdout
 
 
-def test_an_answer_without_an_end_of_line_does_not_run_into_the_next() -> None:
+def test_answers_without_a_line_end_are_separated() -> None:
     text = shell(script({"one": "printf first", "none": "false", "two": "printf 'a\\n\\nb\\n'"}))
 
     assert answers(text) == {"one": "first", "two": "a\n\nb"}
@@ -272,9 +272,7 @@ GARBAGE = st.one_of(st.text(), st.text(alphabet="0123456789-,.:/ \n[]{}=acmpuT")
 
 @given(st.dictionaries(st.sampled_from(sorted({*NOTE8, *NOTE8_MOMENT})), GARBAGE), GARBAGE)
 @settings(max_examples=150, deadline=None)
-def test_garbage_gives_facts_that_are_json_and_never_an_error(
-    sections: dict[str, str], noise: str
-) -> None:
+def test_garbage_gives_facts_that_are_json(sections: dict[str, str], noise: str) -> None:
     for text in (
         noise,
         script_output({**NOTE8, **sections}),
@@ -286,7 +284,7 @@ def test_garbage_gives_facts_that_are_json_and_never_an_error(
 
 
 @given(st.text())
-def test_garbage_in_one_section_stays_in_it(noise: str) -> None:
+def test_garbage_in_one_section_leaves_the_others_intact(noise: str) -> None:
     text = script_output({**NOTE8, "cpuinfo": noise.replace(MARK, "")})
 
     assert parse_facts(text).model == "SM-N950F"

@@ -1,4 +1,4 @@
-"""Numbers in what a phone says that Python would not read: they are passed over, never an error."""
+"""Numbers in a phone's output that Python cannot read: they are ignored, without an error."""
 
 from typing import Any, cast
 
@@ -18,11 +18,11 @@ TOO_LONG = "9" * 5000  # int() refuses more than 4300 digits
 
 
 def phone_that_says(text: str) -> Connection:
-    class One:
+    class FixedOutput:
         def run(self, *_: Any, **__: Any) -> CommandResult:
             return CommandResult(status=0, out=text.encode(), err=b"")
 
-    return cast(Connection, One())
+    return cast(Connection, FixedOutput())
 
 
 @pytest.mark.parametrize(
@@ -33,21 +33,21 @@ def phone_that_says(text: str) -> Connection:
         ("/dev/block/dm-5 100 60 -40 60% /data", None),
     ],
 )
-def test_room_on_the_phone(line: str, free: int | None) -> None:
+def test_free_space_is_read_or_unknown(line: str, free: int | None) -> None:
     header = "Filesystem 1K-blocks Used Available Use% Mounted on\n"
 
     assert free_bytes(phone_that_says(header + line)) == free
 
 
-def test_sizes_of_files() -> None:
-    result = f"12 a.tflite\n{TOO_LONG} b.tflite\n-1 c.tflite\n"
+def test_files_with_an_unreadable_size_are_ignored() -> None:
+    output = f"12 a.tflite\n{TOO_LONG} b.tflite\n-1 c.tflite\n"
 
-    assert listed(phone_that_says(result)) == {"a.tflite": 12}
+    assert listed(phone_that_says(output)) == {"a.tflite": 12}
 
 
-def test_frequencies_that_a_core_has() -> None:
+def test_unreadable_frequencies_are_not_offered() -> None:
     folder = f"{CPU}/cpu0/cpufreq"
-    result = {
+    texts = {
         "scaling_min_freq": "300000",
         "scaling_max_freq": "1900800",
         "cpuinfo_min_freq": "300000",
@@ -55,14 +55,14 @@ def test_frequencies_that_a_core_has() -> None:
         "scaling_available_frequencies": f"300000 {TOO_LONG} 1900800",
     }
     before = PreviousSettings(
-        as_root="su -c", clocks={f"{folder}/{k}": text for k, text in result.items()}
+        as_root="su -c", clocks={f"{folder}/{k}": text for k, text in texts.items()}
     )
 
     with pytest.raises(InputError, match=r"core 0 has 300000, 1900800$"):
         clock_changes(before, [0], 5)
 
 
-def test_cores_and_clocks_of_a_pass() -> None:
+def test_implausible_cores_and_clocks_of_a_round_are_ignored() -> None:
     ended = RoundEnded(
         number=0,
         began_ns=0,

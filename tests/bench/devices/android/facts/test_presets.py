@@ -9,7 +9,7 @@ from bench.devices.android.facts.presets import preset_of, presets
 from tests.support.phone_models import MODELS
 
 
-def test_a_phone_is_known_by_its_model() -> None:
+def test_a_preset_is_chosen_by_the_exact_model() -> None:
     result = preset_of("SM-N950F")
 
     assert result is not None
@@ -19,8 +19,8 @@ def test_a_phone_is_known_by_its_model() -> None:
     assert preset_of(None) is None
 
 
-def test_each_lists_its_clusters_and_networks_in_order() -> None:
-    assert [one.name for one in presets()] == ["note8", "pixel1", "pixel2"]
+def test_clusters_and_networks_of_a_preset_are_in_order() -> None:
+    assert [preset.name for preset in presets()] == ["note8", "pixel1", "pixel2"]
     for preset in presets():
         clocks = [max_khz for _, max_khz in preset.clusters]
         assert clocks == sorted(clocks, reverse=True)
@@ -33,13 +33,13 @@ def test_test_phones_and_presets_agree() -> None:
 
     result = {name: preset_of(model) for name, model in models.items()}
 
-    assert {name: one.name if one else None for name, one in result.items()} == {
+    assert {name: preset.name if preset else None for name, preset in result.items()} == {
         "note8": "note8",
         "pixel2": "pixel2",
     }
 
 
-def test_figures_are_those_of_the_authors_networks(shared_data: Path) -> None:
+def test_figures_are_those_of_the_published_networks(shared_data: Path) -> None:
     networks = json.loads((shared_data / "ofa_specialized.json").read_text())
 
     for preset in presets():
@@ -53,8 +53,8 @@ def test_figures_are_those_of_the_authors_networks(shared_data: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["note8", "pixel1", "pixel2"])
-def test_every_preset_has_something_to_compare_with(name: str) -> None:
-    (found,) = [preset for preset in presets() if preset.name == name]
+def test_every_preset_has_published_networks(name: str) -> None:
+    (preset,) = [preset for preset in presets() if preset.name == name]
 
-    assert len(found.published) >= 4
-    assert all(50 < network.top1 < 90 for network in found.published)
+    assert len(preset.published) >= 4
+    assert all(50 < network.top1 < 90 for network in preset.published)

@@ -1,4 +1,4 @@
-"""Sensors of phones: which are temperatures, of what, in which unit, and which are off."""
+"""Sensors of phones: which are temperatures, of which part, in which unit, and which are off."""
 
 import re
 from importlib.resources import files
@@ -52,7 +52,7 @@ from tests.support.phone_texts import (
         (4999, None),
         (5000, 5.0),
         (124_999, 124.999),
-        (125_000, None),  # a thermistor that is not there
+        (125_000, None),  # no thermistor
         (0, None),  # a sensor that is off
         (4, None),  # a state
         (-1, None),
@@ -66,13 +66,13 @@ from tests.support.phone_texts import (
         (None, None),
     ],
 )
-def test_a_zone_tells_thousandths_tenths_or_degrees(
+def test_zones_are_in_thousandths_tenths_or_degrees(
     reading: int | None, value: float | None
 ) -> None:
     assert celsius(reading) == value
 
 
-def test_the_hottest_sensor_is_of_the_processor_where_one_is() -> None:
+def test_sensors_of_the_processor_are_preferred() -> None:
     assert hottest_c({"battery": 50.0, "skin": 45.0, "cpu-0-0": 40.0, "gpu": 60.0}) == 40.0
     assert hottest_c({"battery": 50.0, "skin": 45.0}) == 45.0
     assert hottest_c({"battery": 50.0}) == 50.0
@@ -81,7 +81,7 @@ def test_the_hottest_sensor_is_of_the_processor_where_one_is() -> None:
     assert hottest_c({}) is None
 
 
-def test_sensors_of_one_name_keep_the_hottest_and_nameless_ones_their_folder() -> None:
+def test_equal_names_keep_the_hottest_and_unnamed_zones_their_folder() -> None:
     zone = "/sys/class/thermal/thermal_zone"
     text = f"{zone}0/type cpu\n{zone}0/temp 40000\n{zone}1/type cpu\n{zone}1/temp 42000\n"
 
@@ -112,18 +112,18 @@ def test_sensors_of_one_name_keep_the_hottest_and_nameless_ones_their_folder() -
         *((name, None) for name in ("lmh-dcvs-01", "bcl-virt-monitor", "battery_cycle", "smpl_gm")),
     ],
 )
-def test_a_name_tells_what_a_sensor_is_on(name: str, part: Part | None) -> None:
+def test_the_part_of_a_sensor_follows_from_its_name(name: str, part: Part | None) -> None:
     assert part_of(name) == part
 
 
-def test_the_batterys_percentage_is_no_temperature_of_the_processor() -> None:
+def test_the_charge_of_the_battery_is_not_a_temperature() -> None:
     result = parse_zones(zones({"cpu-0-0-usr": 34000, "soc": 97}))
 
     assert result == {"cpu-0-0-usr": 34.0}
     assert hottest_c(result) == 34.0
 
 
-def test_volts_amperes_limits_and_counts_are_left_out_of_the_facts() -> None:
+def test_zones_with_other_quantities_are_ignored() -> None:
     assert parse_zones(zones(QUALCOMM_ZONES)) == {
         "cpu-0-0-usr": 34.0,
         "cpu-1-7-step": 33.2,
@@ -133,7 +133,7 @@ def test_volts_amperes_limits_and_counts_are_left_out_of_the_facts() -> None:
     }
 
 
-def test_a_full_phone_whose_zones_hold_its_charge_is_measured(tmp_path: Path) -> None:
+def test_a_zone_with_a_high_charge_does_not_block_measuring(tmp_path: Path) -> None:
     make_root(tmp_path, "pixel2")
     for name, reading in QUALCOMM_ZONES.items():
         add_zone(tmp_path, name, reading)
@@ -145,14 +145,14 @@ def test_a_full_phone_whose_zones_hold_its_charge_is_measured(tmp_path: Path) ->
     check_fit(now, None)
 
 
-def test_the_hals_type_decides_and_not_the_name() -> None:
+def test_the_type_of_a_hal_sensor_outranks_its_name() -> None:
     now = parse_state(script_output({**NOTE8_MOMENT, "zones": "", "thermal": SAMSUNG_THERMAL}))
 
     assert now.temperatures_c == {"AP": 45.6, "PA": 50.7, "BAT": 33.3}
     assert now.temperature_c == 45.6
 
 
-def test_types_that_are_no_temperatures_are_left_out() -> None:
+def test_hal_types_other_than_temperatures_are_ignored() -> None:
     assert parse_hal(HAL_OF_ALL_TYPES) == {
         "CPU0": 41.2,
         "GPU0": 57.5,
@@ -174,13 +174,13 @@ def test_types_that_are_no_temperatures_are_left_out() -> None:
 
 
 @pytest.mark.parametrize(("kind", "name"), [(6, "CPU0"), (7, "cpu-0-0-usr"), (8, "soc")])
-def test_what_limits_the_battery_is_never_a_temperature(kind: int, name: str) -> None:
+def test_limits_of_the_battery_are_not_temperatures(kind: int, name: str) -> None:
     reading = f"\tTemperature{{mValue=50.0, mType={kind}, mName={name}, mStatus=0}}"
 
     assert parse_hal(f"Current temperatures from HAL:\n{reading}\n") == {}
 
 
-def test_of_one_name_the_sensor_nearest_to_the_cores_counts() -> None:
+def test_of_equal_names_the_sensor_nearest_to_the_cores_is_used() -> None:
     lines = [
         f"\tTemperature{{mValue={value}, mType={kind}, mName=a, mStatus=0}}"
         for value, kind in ((60.0, 1), (40.0, 0), (42.0, 0), (70.0, 3))
@@ -190,26 +190,26 @@ def test_of_one_name_the_sensor_nearest_to_the_cores_counts() -> None:
     assert (parse_hal(dump), hal_parts(dump)) == ({"a": 42.0}, {"a": Part.CORES})
 
 
-def test_what_the_hal_said_long_ago_does_not_count() -> None:
+def test_cached_readings_of_the_hal_are_ignored() -> None:
     cached, _, _ = PIXEL2_THERMAL.partition("HAL Ready")
 
     assert parse_hal(cached) == {}
 
 
-def test_the_hal_counts_where_the_zones_are_of_other_parts_alone() -> None:
+def test_the_hal_is_used_where_zones_are_of_other_parts() -> None:
     battery = zones({"battery": 31000, "soc": 97})
     now = parse_state(script_output({**NOTE8_MOMENT, "zones": battery, "thermal": SAMSUNG_THERMAL}))
 
     assert (now.temperature_c, now.parts["AP"]) == (45.6, Part.CORES)
 
 
-def test_zones_count_where_they_are_as_near_as_the_hal() -> None:
+def test_zones_are_used_where_they_are_as_near_as_the_hal() -> None:
     now = parse_state(script_output({**NOTE8_MOMENT, "thermal": SAMSUNG_THERMAL}))
 
     assert (now.temperature_c, now.parts) == (41.5, {})
 
 
-def test_readings_of_the_runner_are_held_to_the_same() -> None:
+def test_readings_of_the_runner_are_filtered_too() -> None:
     result = {"soc": 97.0, "vbat#4": 4.2, "cpu": 40.0, "cpu#3": 0.0, "cpu#5": 150.0, "skin": -40.0}
 
     assert only_temperatures(result) == {"cpu": 40.0}
@@ -217,7 +217,7 @@ def test_readings_of_the_runner_are_held_to_the_same() -> None:
     assert nearest_part({"soc": 97.0}) == Part.NOTHING
 
 
-def test_the_runner_leaves_out_the_same_zones() -> None:
+def test_the_runner_ignores_the_same_zones() -> None:
     folder = files("bench.devices.android.runner") / "source"
     source = (folder / "sensors.c").read_text(encoding="utf-8")
     lists = {
@@ -229,7 +229,7 @@ def test_the_runner_leaves_out_the_same_zones() -> None:
 
 
 @given(st.integers())
-def test_no_reading_gives_what_no_sensor_measures(reading: int) -> None:
+def test_every_temperature_is_plausible(reading: int) -> None:
     value = celsius(reading)
 
     assert value is None or plausible_c(value) == value

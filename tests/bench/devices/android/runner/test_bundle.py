@@ -1,4 +1,4 @@
-"""The runner's bundle: whole or built anew, and every way in which a part may be missing."""
+"""The runner's bundle: built, cached, rebuilt where damaged, and errors for missing parts."""
 
 import io
 import lzma
@@ -19,11 +19,11 @@ from bench.errors import DeviceError, FileError, InputError, MissingRuntimeError
 
 @pytest.fixture
 def parts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Parts that cost nothing; what was fetched and compiled is in the list."""
-    made: list[str] = []
+    """Replace the slow parts of a build by fakes; the list holds what was compiled."""
+    compilations: list[str] = []
 
     def compiled(compiler: Compiler, library: Path, version: str, out: Path) -> None:
-        made.append(f"{compiler.name} {library.name} {version}")
+        compilations.append(f"{compiler.name} {library.name} {version}")
         out.write_bytes(b"program")
 
     monkeypatch.setattr(bundles, "litert_version", lambda: "9.8.7")
@@ -31,11 +31,11 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(bundles, "phone_library", lambda version: b"library")
     monkeypatch.setattr(bundles, "libraries", lambda folder: {"libc.so.6": b"c", "libm.so.6": b"m"})
     monkeypatch.setattr(bundles, "compile_runner", compiled)
-    return made
+    return compilations
 
 
 def deb(files: Mapping[str, bytes | str], *, member: str = "data.tar.xz") -> bytes:
-    """Make a package: content of a file, or the name that a link leads to."""
+    """Return a Debian package; `files` are contents, or targets of symbolic links, by name."""
     inside = io.BytesIO()
     with tarfile.open(fileobj=inside, mode="w") as archive:
         for name, content in files.items():
@@ -46,11 +46,11 @@ def deb(files: Mapping[str, bytes | str], *, member: str = "data.tar.xz") -> byt
             else:
                 info.size = len(content)
                 archive.addfile(info, io.BytesIO(content))
-    made = b"!<arch>\n"
+    package = b"!<arch>\n"
     for name, content in (("debian-binary", b"2.0\n0"), (member, lzma.compress(inside.getvalue()))):
-        made += f"{name:<16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(content):<10}`\n".encode()
-        made += content + b"\n" * (len(content) % 2)
-    return made
+        package += f"{name:<16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(content):<10}`\n".encode()
+        package += content + b"\n" * (len(content) % 2)
+    return package
 
 
 def debs_in(folder: Path) -> None:
@@ -59,18 +59,20 @@ def debs_in(folder: Path) -> None:
     names = [
         name for name in debian_libraries.LIBRARIES if "libstdc++" not in name and "gcc" not in name
     ]
-    own = {f"{place}/{name}": name.encode() for name in names}
-    stdc: dict[str, bytes | str] = {
+    other_libraries = {f"{place}/{name}": name.encode() for name in names}
+    libstdcxx: dict[str, bytes | str] = {
         "./usr/lib/aarch64-linux-gnu/libstdc++.so.6": "libstdc++.so.6.0.30",
         "./usr/lib/aarch64-linux-gnu/libstdc++.so.6.0.30": b"stdc++",
         "./usr/share/gdb/auto-load/usr/lib/libc.so.6": b"no library of its",
     }
-    (folder / "libc6_2.36_arm64.deb").write_bytes(deb(own))
-    (folder / "libstdc++6_12_arm64.deb").write_bytes(deb(stdc))
+    (folder / "libc6_2.36_arm64.deb").write_bytes(deb(other_libraries))
+    (folder / "libstdc++6_12_arm64.deb").write_bytes(deb(libstdcxx))
     (folder / "libgcc-s1_12_arm64.deb").write_bytes(deb({f"{place}/libgcc_s.so.1": b"gcc"}))
 
 
-def test_it_is_built_once_and_read_again(parts: list[str], tmp_path: Path) -> None:
+def test_a_bundle_is_built_once_and_then_read_from_the_cache(
+    parts: list[str], tmp_path: Path
+) -> None:
     first = ensure_bundle(cache=tmp_path)
     again = ensure_bundle(cache=tmp_path)
 
@@ -84,16 +86,16 @@ def test_it_is_built_once_and_read_again(parts: list[str], tmp_path: Path) -> No
     assert first.start[0] == "./ld-linux-aarch64.so.1"
 
 
-def test_two_that_build_at_once_end_with_one(
+def test_two_processes_building_at_once_leave_one_bundle(
     parts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def library_meanwhile(version: str) -> bytes:
+    def build_in_another_process(version: str) -> bytes:
         del version
         monkeypatch.setattr(bundles, "phone_library", lambda version: b"library")
-        ensure_bundle(cache=tmp_path)  # another process, which is done sooner
+        ensure_bundle(cache=tmp_path)  # the other process finishes first
         return b"library"
 
-    monkeypatch.setattr(bundles, "phone_library", library_meanwhile)
+    monkeypatch.setattr(bundles, "phone_library", build_in_another_process)
 
     late = ensure_bundle(cache=tmp_path)
 
@@ -102,29 +104,29 @@ def test_two_that_build_at_once_end_with_one(
     assert [path.name for path in (tmp_path / "bundles").iterdir()] == [late.folder.name]
 
 
-def test_a_damaged_one_is_built_anew(parts: list[str], tmp_path: Path) -> None:
-    result: list[str] = []
+def test_a_damaged_bundle_is_built_again(parts: list[str], tmp_path: Path) -> None:
+    messages: list[str] = []
     folder = ensure_bundle(cache=tmp_path).folder
     (folder / "libc.so.6").write_bytes(b"cut")
     with pytest.raises(FileError, match=r"libc\.so\.6 is damaged"):
         read_bundle(folder)
 
-    ensure_bundle(cache=tmp_path, notify=result.append)
+    ensure_bundle(cache=tmp_path, notify=messages.append)
 
     assert len(parts) == 2
-    assert "is damaged" in result[0]
+    assert "is damaged" in messages[0]
     assert (folder / "libc.so.6").read_bytes() == b"c"
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"abi": "z80", "files": {}}'])
-def test_a_foreign_manifest_is_no_bundle(tmp_path: Path, text: str) -> None:
+def test_an_invalid_manifest_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "MANIFEST.json").write_text(text)
 
     with pytest.raises(FileError, match=r"MANIFEST\.json"):
         read_bundle(tmp_path)
 
 
-def test_what_cannot_be_compiled_leaves_nothing(
+def test_a_failed_compilation_leaves_no_folder(
     parts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
@@ -138,12 +140,12 @@ def test_what_cannot_be_compiled_leaves_nothing(
     assert list((tmp_path / "bundles").iterdir()) == []
 
 
-def test_another_processor_is_refused(parts: list[str], tmp_path: Path) -> None:
+def test_an_unsupported_processor_is_refused(parts: list[str], tmp_path: Path) -> None:
     with pytest.raises(InputError, match="'armeabi-v7a', expected arm64-v8a or x86_64"):
         ensure_bundle("armeabi-v7a", cache=tmp_path)
 
 
-def test_libraries_come_from_named_packages(tmp_path: Path) -> None:
+def test_libraries_are_read_from_packages_in_a_folder(tmp_path: Path) -> None:
     debs_in(tmp_path)
 
     result = debian_libraries.libraries(tmp_path)
@@ -153,7 +155,7 @@ def test_libraries_come_from_named_packages(tmp_path: Path) -> None:
     assert result["libc.so.6"] == b"libc.so.6"
 
 
-def test_a_missing_or_foreign_package_is_named(tmp_path: Path) -> None:
+def test_a_missing_or_unreadable_package_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"no \*_arm64\.deb of libc6"):
         debian_libraries.libraries(tmp_path)
     debs_in(tmp_path)
@@ -166,7 +168,7 @@ def test_a_missing_or_foreign_package_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cut", [0, 4, 30, 100, 200])
-def test_a_damaged_package_is_told(tmp_path: Path, cut: int) -> None:
+def test_a_damaged_package_is_named(tmp_path: Path, cut: int) -> None:
     debs_in(tmp_path)
     file = tmp_path / "libgcc-s1_12_arm64.deb"
     file.write_bytes(file.read_bytes()[:cut])
@@ -175,17 +177,19 @@ def test_a_damaged_package_is_told(tmp_path: Path, cut: int) -> None:
         debian_libraries.libraries(tmp_path)
 
 
-def test_without_apt_the_packages_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_apt_the_error_asks_for_a_folder_of_packages(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(debian_libraries, "which", lambda name: None)
 
     with pytest.raises(DeviceError, match="apt-get is not installed here; give --debs FOLDER"):
         debian_libraries.libraries(None)
 
 
-def test_a_registry_that_does_not_answer_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_download_is_reported_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> subprocess.CompletedProcess[str]:
-        result = "W: something\nE: Failed to fetch\nE: more\n"
-        return subprocess.CompletedProcess([], 100, "", result)
+        stderr = "W: something\nE: Failed to fetch\nE: more\n"
+        return subprocess.CompletedProcess([], 100, "", stderr)
 
     monkeypatch.setattr(subprocess, "run", refuse)
     monkeypatch.setattr(debian_libraries, "which", lambda name: name)
@@ -196,7 +200,7 @@ def test_a_registry_that_does_not_answer_is_one_line(monkeypatch: pytest.MonkeyP
         litert_library.phone_library("1.2.3")
 
 
-def test_a_wheel_without_the_library_is_told(tmp_path: Path) -> None:
+def test_a_wheel_without_the_library_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.whl", "w") as archive:
         archive.writestr("other", "text")
     (tmp_path / "b.whl").write_bytes(b"PK")
@@ -206,7 +210,7 @@ def test_a_wheel_without_the_library_is_told(tmp_path: Path) -> None:
             litert_library.library_in(tmp_path / name)
 
 
-def test_no_compiler_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_compiler_the_error_names_one_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compilers, "which", lambda name: None)
     monkeypatch.setattr(compilers, "find_spec", lambda name: None)
 
@@ -216,7 +220,7 @@ def test_no_compiler_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> Non
         compilers.find_compiler("arm64-v8a", "/no/cc")
 
 
-def test_zig_serves_where_gcc_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_zig_is_used_without_gcc(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compilers, "which", lambda name: None)
     monkeypatch.setattr(compilers, "find_spec", lambda name: object())
 
@@ -226,5 +230,5 @@ def test_zig_serves_where_gcc_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.command[-1] == "aarch64-linux-gnu.2.34"
 
 
-def test_the_sources_are_where_an_installed_package_finds_them() -> None:
+def test_the_package_contains_the_runners_sources() -> None:
     assert {"main.c", "litert.c", "passes.c", "events.h"} <= set(compilers.sources())

@@ -1,4 +1,4 @@
-"""The on-phone runner, built for this machine: what it measures, and everything it refuses.
+"""The on-phone runner, built for this machine: measurements, and refused jobs.
 
 The same program for arm64 runs under qemu, where that is installed.
 """
@@ -66,12 +66,13 @@ def bundle() -> Bundle:
 
 @pytest.fixture
 def models(tmp_path: Path) -> list[Model]:
-    """Models, their files m0.tflite and on in the test's folder."""
+    """Models, and their files `m0.tflite`, `m1.tflite`, ... in the test's folder."""
     backend = get_backend("tflite")
-    made = [random_model((spec,), seed=1) for spec in SPECS]
-    for number, model in enumerate(made):
+    models = [random_model((spec,), seed=1) for spec in SPECS]
+    for number, model in enumerate(models):
         (tmp_path / f"m{number}.tflite").write_bytes(backend.serialise(model))
-    return made
+
+    return models
 
 
 def job_of(*names: str, calls: int = 3, threads: int = 1, cores: str = "0") -> Job:
@@ -79,10 +80,10 @@ def job_of(*names: str, calls: int = 3, threads: int = 1, cores: str = "0") -> J
 
 
 def run(bundle: Bundle, job: Job | str, folder: Path, data: bytes) -> tuple[int, list[Event]]:
-    """Run a job in `folder`; its exit status and events, of which every line must be whole."""
+    """Run a job in `folder`; return its exit status and events. Every line must be complete."""
     text = job if isinstance(job, str) else job.text()
     (folder / "job").write_text(text)
-    done = subprocess.run(
+    completed = subprocess.run(
         [*bundle.start, str(folder / "job")],
         cwd=bundle.folder,
         input=data,
@@ -90,25 +91,25 @@ def run(bundle: Bundle, job: Job | str, folder: Path, data: bytes) -> tuple[int,
         timeout=60,
         check=False,
     )
-    events = [parse_line(line) for line in done.stdout.splitlines(keepends=True)]
-    return done.returncode, [event for event in events if event is not None]
+    events = [parse_line(line) for line in completed.stdout.splitlines(keepends=True)]
+    return completed.returncode, [event for event in events if event is not None]
 
 
 def infer(
     command: list[str], model: Model, file: Path, folder: Path, cwd: Path
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give the outputs of the runner, and of the backend here, for the same image."""
+    """Return the outputs of the runner and of this machine's backend for the same image."""
     images = np.random.default_rng(3).standard_normal((1, *model.input_shape), dtype=np.float32)
     np.ascontiguousarray(images.transpose(0, 2, 3, 1)).tofile(folder / "in.bin")
-    words = ["--infer", str(file), str(folder / "in.bin"), str(folder / "out.bin")]
-    subprocess.run([*command, *words], cwd=cwd, check=True, capture_output=True, timeout=120)
+    arguments = ["--infer", str(file), str(folder / "in.bin"), str(folder / "out.bin")]
+    subprocess.run([*command, *arguments], cwd=cwd, check=True, capture_output=True, timeout=120)
     expected = get_backend("tflite").load_file(file.read_bytes(), TARGET).infer(images)
     if expected.ndim == 4:
         expected = expected.transpose(0, 2, 3, 1)
     return np.fromfile(folder / "out.bin", dtype=np.float32), expected.ravel()
 
 
-def test_it_measures_every_workload_once_a_pass_in_new_orders(
+def test_a_round_measures_every_workload_once_in_a_new_order(
     bundle: Bundle, models: list[Model], tmp_path: Path
 ) -> None:
     names = ["m0.tflite", "m1.tflite", "m2.tflite", "m0.tflite"]
@@ -119,38 +120,39 @@ def test_it_measures_every_workload_once_a_pass_in_new_orders(
     assert isinstance(events[0], RunnerStarted)
     assert events[0].litert == bundle.litert_version
     loaded = [event for event in events if isinstance(event, ModelLoaded)]
-    assert sorted(one.place for one in loaded) == [0, 1, 2, 3]
-    assert [Path(one.file).name for one in sorted(loaded, key=lambda o: o.place)] == names
-    assert all(one.whole_graph for one in loaded)
+    assert sorted(model.place for model in loaded) == [0, 1, 2, 3]
+    by_place = sorted(loaded, key=lambda model: model.place)
+    assert [Path(model.file).name for model in by_place] == names
+    assert all(model.whole_graph for model in loaded)
     (ready,) = [event for event in events if isinstance(event, RunnerReady)]
     assert len(ready.loops) == 4
-    passes = [event for event in events if isinstance(event, RoundEnded)]
-    assert [measured_round.number for measured_round in passes] == list(range(12))
-    assert all(measured_round.samples_ns.shape == (4, 3) for measured_round in passes)
-    # Retakes come after all others, and are said to be.
-    assert all(sorted(measured_round.order[:4]) == [0, 1, 2, 3] for measured_round in passes)
-    assert all(len(measured_round.order) == 4 + measured_round.retaken for measured_round in passes)
-    assert len({tuple(measured_round.order[:4]) for measured_round in passes}) > 3
-    assert all(a.ended_ns <= b.began_ns for a, b in itertools.pairwise(passes))
-    spent_ns = [measured_round.ended_ns - measured_round.began_ns for measured_round in passes]
+    rounds = [event for event in events if isinstance(event, RoundEnded)]
+    assert [measured_round.number for measured_round in rounds] == list(range(12))
+    assert all(measured_round.samples_ns.shape == (4, 3) for measured_round in rounds)
+    # Repeated bursts follow all others, and are counted.
+    assert all(sorted(measured_round.order[:4]) == [0, 1, 2, 3] for measured_round in rounds)
+    assert all(len(measured_round.order) == 4 + measured_round.retaken for measured_round in rounds)
+    assert len({tuple(measured_round.order[:4]) for measured_round in rounds}) > 3
+    assert all(a.ended_ns <= b.began_ns for a, b in itertools.pairwise(rounds))
+    spent_ns = [measured_round.ended_ns - measured_round.began_ns for measured_round in rounds]
     timed_ns = [
         float((measured_round.samples_ns * np.array(ready.loops)[:, None]).sum())
-        for measured_round in passes
+        for measured_round in rounds
     ]
     assert all(timed <= spent for timed, spent in zip(timed_ns, spent_ns, strict=True))
     assert events[-1] == RunnerEnded(passes=12)
 
 
-def test_only_zones_that_are_temperatures_are_read(
+def test_only_zones_with_temperatures_are_read(
     bundle: Bundle, models: list[Model], tmp_path: Path
 ) -> None:
-    """Zones of a tree of the test's, put in the place of this machine's."""
+    """A mount replaces this machine's thermal zones by those of the test."""
     inside = ["unshare", "--user", "--map-root-user", "--mount"]
     if not Path("/sys/class/thermal").is_dir() or (
         shutil.which("unshare") is None
         or subprocess.run([*inside, "true"], capture_output=True, check=False).returncode != 0
     ):
-        pytest.skip("no user namespaces here, or no thermal zones to put others in the place of")
+        pytest.skip("no user namespaces here, or no thermal zones to replace")
     readings = {**QUALCOMM_ZONES, "old-tsens": 385, "skin": 31, "off": 0, "error": -19}
     for number, (name, reading) in enumerate(readings.items()):
         zone = tmp_path / f"zones/thermal_zone{number}"
@@ -160,7 +162,7 @@ def test_only_zones_that_are_temperatures_are_read(
     (tmp_path / "job").write_text(job_of("m1.tflite").text())
     mount = f'mount --bind {tmp_path}/zones /sys/class/thermal && exec "$@"'
 
-    done = subprocess.run(
+    completed = subprocess.run(
         [*inside, "sh", "-c", mount, "sh", *bundle.start, str(tmp_path / "job")],
         cwd=bundle.folder,
         input=b"pass\nstop\n",
@@ -169,7 +171,7 @@ def test_only_zones_that_are_temperatures_are_read(
         check=True,
     )
 
-    (line,) = [one for one in done.stdout.splitlines() if b'"pass"' in one]
+    (line,) = [text for text in completed.stdout.splitlines() if b'"pass"' in text]
     result = json.loads(line.partition(b"\t")[0])["temperatures_c"]
     expected = parse_zones(zones(readings))
     assert result == pytest.approx(expected)
@@ -181,24 +183,26 @@ def test_only_zones_that_are_temperatures_are_read(
     )
 
 
-def test_the_end_of_stdin_is_the_end(bundle: Bundle, models: list[Model], tmp_path: Path) -> None:
+def test_the_runner_ends_at_the_end_of_stdin(
+    bundle: Bundle, models: list[Model], tmp_path: Path
+) -> None:
     status, events = run(bundle, job_of("m1.tflite"), tmp_path, b"pass\npas")
 
     assert (status, events[-1]) == (0, RunnerEnded(passes=1))
 
 
 @pytest.mark.parametrize("number", range(len(SPECS)))
-def test_outputs_are_the_python_runtimes_own(
+def test_outputs_equal_those_of_the_python_runtime(
     bundle: Bundle, models: list[Model], tmp_path: Path, number: int
 ) -> None:
     file = tmp_path / f"m{number}.tflite"
 
-    found, expected = infer([*bundle.start], models[number], file, tmp_path, bundle.folder)
+    outputs, expected = infer([*bundle.start], models[number], file, tmp_path, bundle.folder)
 
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    np.testing.assert_allclose(outputs, expected, atol=1e-6)
 
 
-def test_cores_and_threads_are_taken(bundle: Bundle, models: list[Model], tmp_path: Path) -> None:
+def test_a_job_sets_cores_and_threads(bundle: Bundle, models: list[Model], tmp_path: Path) -> None:
     core = min(os.sched_getaffinity(0))
     job = job_of("m0.tflite", threads=2, cores=f"{1 << core:x}")
 
@@ -230,7 +234,7 @@ def test_cores_and_threads_are_taken(bundle: Bundle, models: list[Model], tmp_pa
         ("ofabench-job 1\ncores 8000000000000000\nmodel m1.tflite\n", 3, "cannot stay on cores"),
     ],
 )
-def test_a_job_it_cannot_do_is_told(  # noqa: PLR0913, PLR0917
+def test_an_invalid_job_is_refused_with_the_reason(  # noqa: PLR0913, PLR0917
     bundle: Bundle, models: list[Model], tmp_path: Path, job: str, status: int, words: str
 ) -> None:
     whole = (tmp_path / "m1.tflite").read_bytes()
@@ -245,7 +249,7 @@ def test_a_job_it_cannot_do_is_told(  # noqa: PLR0913, PLR0917
 
 
 @pytest.mark.parametrize("data", [b"paas\n", b"\n", b"pass pass pass pass pass\n", b"\xff\n"])
-def test_what_is_no_command_ends_it(
+def test_an_unknown_command_ends_the_runner(
     bundle: Bundle, models: list[Model], tmp_path: Path, data: bytes
 ) -> None:
     status, events = run(bundle, job_of("m1.tflite"), tmp_path, data)
@@ -255,7 +259,7 @@ def test_what_is_no_command_ends_it(
 
 
 def test_the_profile_names_operators(bundle: Bundle, models: list[Model], tmp_path: Path) -> None:
-    done = subprocess.run(
+    completed = subprocess.run(
         [*bundle.start, "--profile", str(tmp_path / "m0.tflite")],
         cwd=bundle.folder,
         capture_output=True,
@@ -263,14 +267,12 @@ def test_the_profile_names_operators(bundle: Bundle, models: list[Model], tmp_pa
         check=True,
     )
 
-    assert b"DWConv" in done.stdout
-    assert b'"runs":50' in done.stdout
-    assert parse_line(done.stdout) is None  # whole, and of a kind that a sweep does not use
+    assert b"DWConv" in completed.stdout
+    assert b'"runs":50' in completed.stdout
+    assert parse_line(completed.stdout) is None  # a valid line that sweeps do not use
 
 
-def test_the_same_runner_for_phones_computes_the_same_under_qemu(
-    models: list[Model], tmp_path: Path
-) -> None:
+def test_the_arm64_runner_computes_the_same_under_qemu(models: list[Model], tmp_path: Path) -> None:
     qemu = shutil.which("qemu-aarch64-static")
     if qemu is None or shutil.which("unshare") is None:
         pytest.skip("qemu-aarch64-static is not installed: apt-get install qemu-user-static")
@@ -283,17 +285,17 @@ def test_the_same_runner_for_phones_computes_the_same_under_qemu(
     inside = f'mount --bind {tmp_path}/cpuinfo /proc/cpuinfo && exec {qemu} -cpu cortex-a76 "$@"'
     command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", inside, "qemu"]
     if subprocess.run([*command, "--version"], capture_output=True, check=False).returncode != 0:
-        pytest.skip("no user namespaces here, which show the emulated program an ARM processor")
+        pytest.skip("no user namespaces here, which can show the program an ARM processor")
 
-    found, expected = infer(
+    outputs, expected = infer(
         [*command, *arm.start], models[0], tmp_path / "m0.tflite", tmp_path, arm.folder
     )
 
-    np.testing.assert_allclose(found, expected, atol=1e-4)
+    np.testing.assert_allclose(outputs, expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("spec", [SPECS[0], SPECS[1]], ids=lambda spec: spec.kind)
-def test_int8_blocks_take_and_give_bytes_as_the_backend_here(
+def test_int8_blocks_have_the_inputs_and_outputs_of_this_machines_backend(
     bundle: Bundle, tmp_path: Path, spec: BlockSpec
 ) -> None:
     backend = get_backend("tflite", hswish="decomposed")
@@ -301,9 +303,9 @@ def test_int8_blocks_take_and_give_bytes_as_the_backend_here(
     model = random_model((spec,), seed=1)
     content = backend.serialise(model, precision="int8")
     (tmp_path / "m0.tflite").write_bytes(content)
-    takes, gives = ends_of(content)
+    input_end, output_end = ends_of(content)
     images = np.random.default_rng(3).standard_normal((1, *model.input_shape), dtype=np.float32)
-    stored = takes.boundary.stored(np.ascontiguousarray(images.transpose(0, 2, 3, 1)))
+    stored = input_end.boundary.stored(np.ascontiguousarray(images.transpose(0, 2, 3, 1)))
     stored.tofile(tmp_path / "in.bin")
     paths = [str(tmp_path / name) for name in ("m0.tflite", "in.bin", "out.bin")]
 
@@ -311,13 +313,13 @@ def test_int8_blocks_take_and_give_bytes_as_the_backend_here(
         [*bundle.start, "--infer", *paths], cwd=bundle.folder, check=True, capture_output=True
     )
 
-    raw = np.fromfile(tmp_path / "out.bin", dtype=np.int8).reshape(gives.shape)
-    outputs = gives.boundary.values(raw).transpose(0, 3, 1, 2)
+    raw = np.fromfile(tmp_path / "out.bin", dtype=np.int8).reshape(output_end.shape)
+    outputs = output_end.boundary.values(raw).transpose(0, 3, 1, 2)
     expected = backend.load_file(content, target).infer(images)
     np.testing.assert_allclose(outputs, expected, atol=1e-6)
 
 
-def test_int8_models_are_measured_whole_by_the_delegate(bundle: Bundle, tmp_path: Path) -> None:
+def test_the_delegate_runs_int8_models_completely(bundle: Bundle, tmp_path: Path) -> None:
     backend = get_backend("tflite", hswish="decomposed")
     model = random_model((SPECS[0],), seed=1)
     (tmp_path / "m0.tflite").write_bytes(backend.serialise(model, precision="int8"))

@@ -1,4 +1,4 @@
-"""Job files, and event lines: whole ones are read, cut and damaged ones never."""
+"""Job files, and event lines: complete lines are read, truncated and damaged ones refused."""
 
 import json
 import zlib
@@ -21,7 +21,7 @@ from bench.devices.android.runner.runner_protocol import (
 from bench.errors import DeviceError, DeviceLostError, InputError
 from tests.support.runner_events import event_line
 
-PASS: dict[str, Any] = {
+ROUND: dict[str, Any] = {
     "event": "pass",
     "number": 0,
     "began_ns": 100,
@@ -92,8 +92,8 @@ def test_events_are_read() -> None:
     assert read(event="weather", sky="blue") is None
 
 
-def test_a_pass_is_read() -> None:
-    result = parse_line(event_line({**PASS, "new": "ignored"}))
+def test_a_round_is_read() -> None:
+    result = parse_line(event_line({**ROUND, "new": "ignored"}))
 
     assert isinstance(result, RoundEnded)
     assert result.samples_ns.tolist() == [[10.5, 9.0], [20.0, 19.0]]
@@ -124,33 +124,33 @@ def test_a_pass_is_read() -> None:
         ("event", 3),
     ],
 )
-def test_a_whole_line_that_says_something_else_than_it_must_is_another_version(
+def test_a_complete_line_with_a_wrong_field_is_of_another_version(
     field: str, value: object
 ) -> None:
     with pytest.raises(DeviceError, match=f"{field}.* is .*expected.*build its bundle again") as it:
-        parse_line(event_line({**PASS, field: value}))
+        parse_line(event_line({**ROUND, field: value}))
 
     assert not isinstance(it.value, DeviceLostError)
 
 
 @pytest.mark.parametrize("text", [b"[1]", b"nonsense", b'{"event":"end","passes":NaN}', b"\xff"])
-def test_a_whole_line_without_an_event_is_another_version(text: bytes) -> None:
+def test_a_complete_line_without_an_event_is_of_another_version(text: bytes) -> None:
     with pytest.raises(DeviceError, match="the runner wrote"):
         parse_line(text + b"\t%08x\n" % zlib.crc32(text))
 
 
-def test_numbers_that_no_double_holds_are_refused() -> None:
-    line = json.dumps(PASS).replace("10.5", "1e999").encode()
+def test_numbers_above_the_largest_float_are_refused() -> None:
+    line = json.dumps(ROUND).replace("10.5", "1e999").encode()
 
     with pytest.raises(DeviceError, match="samples_ns"):
         parse_line(line + b"\t%08x" % zlib.crc32(line))
 
 
-LINE = event_line(PASS)
+LINE = event_line(ROUND)
 
 
 @given(st.integers(0, len(LINE) - 3))
-def test_a_cut_line_is_garbled(length: int) -> None:
+def test_a_truncated_line_is_garbled(length: int) -> None:
     with pytest.raises(DeviceLostError, match="garbled"):
         parse_line(LINE[:length])
 
@@ -165,7 +165,7 @@ def test_a_line_with_a_damaged_byte_is_garbled(place: int, change: int) -> None:
 
 
 @given(st.binary(max_size=60))
-def test_noise_is_a_device_error(noise: bytes) -> None:
+def test_random_bytes_raise_a_device_error(noise: bytes) -> None:
     with pytest.raises(DeviceError):
         parse_line(noise)
     with pytest.raises(DeviceError, match="build its bundle again"):
