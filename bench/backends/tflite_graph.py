@@ -14,8 +14,8 @@ from bench.blocks.quantisation import RANGES
 from bench.blocks.spec import BlockSpec
 from bench.errors import InputError
 
-# The columns of a split 7x7 kernel, each set with the distance between its columns: `SAME` padding
-# centres every part, so that the parts see what the whole kernel sees.
+# The columns of a split 7x7 kernel, each set with the distance between its columns: all sets have
+# the same centre, so that each part, padded by half of its own width, sees what the whole sees.
 SPLIT_COLUMNS = (((0, 3, 6), 3), ((1, 5), 4), ((2, 4), 2))
 
 
@@ -105,7 +105,7 @@ class _Writer(Operators):
         if not depthwise:
             return self._plain_conv(conv, weight.transpose(0, 2, 3, 1), bias, name, value)
         kernel: Array = weight.transpose(1, 2, 3, 0)
-        if self._form.depthwise7 == "split" and (conv.kernel, conv.stride) == (7, 1):
+        if self._form.depthwise7 == "split" and conv.kernel == 7:
             return self._split_depthwise(conv, kernel, bias, name, value)
         value, padding = self.padded(value, conv.kernel, conv.stride, conv.out_size, 0.0)
         inputs = [value, *self.values.weights(kernel, bias, 3, name, value)]
@@ -127,27 +127,30 @@ class _Writer(Operators):
     def _split_depthwise(
         self, conv: Conv, kernel: Array, bias: Array, name: str, value: Tensor
     ) -> Tensor:
-        """Add a 7x7 depthwise convolution of stride 1 as a sum of narrower ones."""
+        """Add a 7x7 depthwise convolution as a sum of narrower ones."""
         total: Tensor | None = None
+        shape = (value.shape[0], conv.out_size, conv.out_size, conv.out_channels)
         for columns, dilation in SPLIT_COLUMNS:
             act = conv.act if columns == SPLIT_COLUMNS[-1][0] else "none"
             part_bias = bias if total is None else bias * 0
             part_name = f"{name}.columns{columns[0]}"
+            window = (conv.kernel, columns[-1] - columns[0] + 1)
+            padded, padding = self.padded(value, window, conv.stride, conv.out_size, 0.0)
             inputs = [
-                value,
+                padded,
                 *self.values.weights(kernel[:, :, columns, :], part_bias, 3, part_name, value),
             ]
             part = self.op(
                 "DEPTHWISE_CONV_2D",
                 inputs,
-                value.shape,
+                shape,
                 "DepthwiseConv2DOptions",
-                fields=depthwise_fields(self.same, 1, dilation),
+                fields=depthwise_fields(padding, conv.stride, dilation),
             )
             if total is None:
                 total = part
             else:
-                total = self._activated("ADD", [total, part], part.shape, "AddOptions", act)
+                total = self._activated("ADD", [total, part], shape, "AddOptions", act)
         assert total is not None
         return total
 

@@ -82,23 +82,33 @@ class Operators:
         )
 
     def padded(
-        self, value: Tensor, kernel: int, stride: int, out_size: int, fill: float
+        self,
+        value: Tensor,
+        kernel: int | tuple[int, int],
+        stride: int,
+        out_size: int,
+        fill: float,
     ) -> tuple[Tensor, int]:
-        """Pad by `kernel // 2` as torch does: by `SAME` if that is equal, else by an operator."""
+        """Pad by `kernel // 2` as torch does: by `SAME` if that is equal, else by an operator.
+
+        A kernel is (height, width), or one number for both.
+        """
         batch, size, _, channels = value.shape
-        before = kernel // 2
-        total = max((out_size - 1) * stride + kernel - size, 0)
-        if total // 2 == before:
+        sides = kernel if isinstance(kernel, tuple) else (kernel, kernel)
+        totals = [max((out_size - 1) * stride + side - size, 0) for side in sides]
+        if all(total // 2 == side // 2 for total, side in zip(totals, sides, strict=True)):
             return value, self.same
-        after = max(total - before, 0)
-        pads = np.array([[0, 0], [before, after], [before, after], [0, 0]], dtype=np.int32)
+        around = [
+            (side // 2, max(total - side // 2, 0))
+            for total, side in zip(totals, sides, strict=True)
+        ]
+        pads = np.array([(0, 0), *around, (0, 0)], dtype=np.int32)
         inputs = [value, self.file.constant(pads, f"pads{self.count}")]
-        side = before + size + after
         op, options = "PAD", "PadOptions"
         if fill != 0:
             op, options = "PADV2", "PadV2Options"
             inputs.append(self.values.fill(fill, f"fill{self.count}", value))
-        shape = (batch, side, side, channels)
+        shape = (batch, *(size + before + after for before, after in around), channels)
         output = self.values.like(shape, f"{op.lower()}{self.count}", value)
         return self.append(op, inputs, output, options), int(schema().Padding.VALID)
 

@@ -100,7 +100,7 @@ def _changes(name: str, spec: BlockSpec) -> bool:
         case "hswish":
             return spec.act == "hswish"
         case "depthwise7":
-            return (spec.kind, spec.kernel, spec.stride) == ("mbconv", 7, 1)
+            return (spec.kind, spec.kernel) == ("mbconv", 7)
         case _:
             return spec.kind == "stem"
 

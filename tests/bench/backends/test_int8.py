@@ -1,5 +1,7 @@
 """int8 graphs: operators as in exported files, outputs near torch's, equal in both runtimes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -51,6 +53,7 @@ REDUCING = BlockSpec(
     stride=2,
     act="relu",
 )
+ODD = replace(REDUCING, in_size=7)
 POOLED = BlockSpec(kind="avg_pool", in_size=8, in_channels=24, out_channels=24)
 MIX = BlockSpec(kind="feature_mix", in_size=1, in_channels=24, out_channels=32, act="hswish")
 SCORES = BlockSpec(kind="classifier", in_size=1, in_channels=32, out_channels=10)
@@ -136,7 +139,7 @@ def test_onnxruntime_fuses_every_operator_that_has_an_integer_kernel() -> None:
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: str(form.options()))
-@pytest.mark.parametrize("block", [EXCITED, WIDE_KERNEL, REDUCING, STEM], ids=lambda b: b.key)
+@pytest.mark.parametrize("block", [EXCITED, WIDE_KERNEL, REDUCING, ODD, STEM], ids=lambda b: b.key)
 def test_every_form_computes_the_same(block: BlockSpec, form: GraphForm) -> None:
     model = random_model((block,))
     given, wanted = images(1, model), target("tflite", "fp32")
@@ -145,6 +148,18 @@ def test_every_form_computes_the_same(block: BlockSpec, form: GraphForm) -> None
     formed = get_backend("tflite", **dict(form.options())).load(model, wanted).infer(given)
 
     np.testing.assert_allclose(formed, plain, atol=2e-6)
+
+
+@pytest.mark.parametrize(("block", "pads"), [(REDUCING, 3), (ODD, 0), (WIDE_KERNEL, 0)])
+def test_parts_of_a_split_kernel_are_padded_where_same_padding_is_not_centred(
+    block: BlockSpec, pads: int
+) -> None:
+    operators = operators_of(
+        get_backend("tflite", depthwise7="split").serialise(random_model((block,)))
+    )
+
+    assert operators.count("DEPTHWISE_CONV_2D") == 3
+    assert operators.count("PAD") == pads
 
 
 @pytest.mark.parametrize("backend", ["onnx", "tflite"])
