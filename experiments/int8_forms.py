@@ -8,18 +8,18 @@ figure is the median over rounds of the time over that of float32 in the plain f
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from bench.blocks.graph_form import GraphForm
+from bench.blocks.spec import BlockSpec
 from bench.devices.registry import get_device
 from bench.protocol.device import Device, ReplicatePlan, Workload
 from bench.protocol.target import Target
 from bench.sweep.form_choice import Variant, VariantBackend
 from ofabench.workflows.devices import measuring_alone
-from supernet.space.arch import ArchConfig
 from supernet.space.space import SearchSpace
 
 SPACE, SIZES = "ofa-mbv3-w1.0", (160, 192, 224)
@@ -61,34 +61,29 @@ def main() -> None:
             device.check_quiet()
         for backend, names in FORMS.items():
             for number, arch in enumerate(drawn):
-                latencies_ms = measured_ms(
-                    device, backend, names, space, arch, options.rounds, number
-                )
+                blocks = space.blocks(arch)
+                models = {name: (variant_of(name), blocks) for name in names}
+                latencies_ms = measured_ms(device, backend, models, options.rounds, number)
                 rows.append({"backend": backend, "size": arch.resolution, **latencies_ms})
                 print(f"{backend} {number + 1}/{len(drawn)}", flush=True)
     options.out.write_text(json.dumps(rows, indent=1) + "\n")
     print(table(rows))
 
 
-def measured_ms(  # noqa: PLR0913, PLR0917 - what is measured, where and how often
+def measured_ms(
     device: Device,
     backend: str,
-    names: Sequence[str],
-    space: SearchSpace,
-    arch: ArchConfig,
+    models: Mapping[str, tuple[Variant, tuple[BlockSpec, ...]]],
     rounds: int,
     seed: int,
 ) -> dict[str, list[float]]:
-    """Return the warm latency of each variant in each round, in ms."""
+    """Return the warm latency of each model in each round, in ms; all are in the same rounds."""
     target = Target(device=device.slug(), backend=backend, backend_version="", cores="0")
-    blocks = space.blocks(arch)
-    models = {name: (variant_of(name), blocks) for name in names}
-    work = [Workload(role="model", file=name) for name in names]
+    work = [Workload(role="model", file=name) for name in models]
     plan = ReplicatePlan(rounds=rounds, samples=3, seed=seed)
-    made = VariantBackend(backend, models)
-    results = list(device.run_replicate(work, made, target, plan))
+    results = list(device.run_replicate(work, VariantBackend(backend, models), target, plan))
     warm_ns = np.array([np.nanmean(result.samples_ns[:, 1:], axis=1) for result in results])
-    return {name: (warm_ns[:, place] / 1e6).tolist() for place, name in enumerate(names)}
+    return {name: (warm_ns[:, place] / 1e6).tolist() for place, name in enumerate(models)}
 
 
 def variant_of(name: str) -> Variant:

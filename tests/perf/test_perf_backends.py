@@ -42,18 +42,21 @@ def models() -> list[Model]:
     return [random_model([block]) for block in blocks]
 
 
-def target(name: str, threads: int = 1) -> Target:
-    return Target(device="test", backend=name, backend_version="0", threads=threads)
+def target(name: str, precision: str = "fp32") -> Target:
+    return Target(device="test", backend=name, backend_version="0", precision=precision)
 
 
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
 @pytest.mark.parametrize("name", ["onnx", "tflite"])
-def test_prepares_20_blocks_a_second(name: str, benchmark: BenchmarkFixture) -> None:
-    backend, made = get_backend(name), models()
-    backend.load(made[0], target(name))  # imports
+def test_prepares_20_blocks_a_second(
+    name: str, precision: str, benchmark: BenchmarkFixture
+) -> None:
+    backend, made, wanted = get_backend(name), models(), target(name, precision)
+    backend.load(made[0], wanted)  # imports
 
     def prepare() -> None:
         for model in made:
-            backend.load(model, target(name))
+            backend.load(model, wanted)
 
     benchmark.pedantic(prepare, rounds=3)  # type: ignore[no-untyped-call]
     if benchmark.stats is not None:
