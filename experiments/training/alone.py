@@ -33,7 +33,7 @@ from supernet.train.recalibrate import (
     recalibrate,
 )
 from supernet.train.schedule import Schedule
-from supernet.weights.depthwise import use_fast_depthwise
+from supernet.weights.fast_convolutions import use_fast_convolutions
 from supernet.weights.model import initialise
 
 
@@ -44,7 +44,7 @@ def train_alone(
     (phase,) = schedule.phases
     network = build_network(space.blocks(arch))
     initialise(network, torch.Generator().manual_seed(seed))
-    use_fast_depthwise(network)  # as the supernet does, so that device-seconds compare
+    use_fast_convolutions(network)  # as the supernet does, so that device-seconds compare
     channels_last(network).train()
     optimiser = make_optimiser(network, schedule)
     draws = UniformDraws(layout=space.layout)  # its draws are not looked at

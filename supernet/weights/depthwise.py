@@ -57,14 +57,6 @@ class FastDepthwise(nn.Conv2d):
         return super().forward(input)
 
 
-def use_fast_depthwise(module: nn.Module) -> None:
-    """Replace every depthwise convolution inside `module` by `FastDepthwise`."""
-    for parent in list(module.modules()):
-        for name, child in parent.named_children():
-            if type(child) is nn.Conv2d and child.groups == child.out_channels > 1:
-                setattr(parent, name, FastDepthwise(child))
-
-
 class _Depthwise(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, stride: int) -> Tensor:

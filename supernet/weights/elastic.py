@@ -21,7 +21,7 @@ from bench.blocks.spec import BlockSpec
 from bench.blocks.torch_modules import Block, build_block
 from bench.errors import InputError
 from supernet.weights.channel_order import tensors_of
-from supernet.weights.depthwise import use_fast_depthwise
+from supernet.weights.fast_convolutions import use_fast_convolutions
 
 
 class SharedBlock(nn.Module):
@@ -36,7 +36,7 @@ class SharedBlock(nn.Module):
         self.spec = spec
         self.norm_eps = norm_eps
         self.block: Block = build_block(spec, norm_eps=norm_eps)
-        use_fast_depthwise(self.block)
+        use_fast_convolutions(self.block)
         sizes = range(spec.kernel - 2, smallest_kernel - 1, -2)
         self.transforms = nn.ParameterDict({str(k): nn.Parameter(_identity(k**2)) for k in sizes})
 
@@ -50,11 +50,12 @@ class SharedBlock(nn.Module):
         A `frozen` block has no gradients and does not update running statistics, also in training
         mode, where it normalises by the statistics of the batch.
         """
+        spec = _with_size_of(spec, self.spec)
         if frozen:
             with torch.no_grad():
                 skeleton = _skeleton(spec, self.training, self.norm_eps, tracks=False)
                 return skeleton.run(self.state(spec), x)
-        if _has_all_weights(spec, self.spec):
+        if spec == self.spec:
             output: Tensor = self.block(x)
             return output
         return _skeleton(spec, self.training, self.norm_eps).run(self.state(spec), x)
@@ -121,7 +122,7 @@ def _skeleton(spec: BlockSpec, training: bool, norm_eps: float, tracks: bool = T
     """Build a skeleton; in training mode it updates running statistics if it `tracks` them."""
     with torch.device("meta"):
         block = build_block(spec, norm_eps=norm_eps)
-    use_fast_depthwise(block)
+    use_fast_convolutions(block)
     for module in block.modules():
         if isinstance(module, nn.BatchNorm2d):
             # Norms in evaluation mode use the running statistics in any case.
@@ -130,9 +131,12 @@ def _skeleton(spec: BlockSpec, training: bool, norm_eps: float, tracks: bool = T
 
 
 @lru_cache(maxsize=16384)
-def _has_all_weights(spec: BlockSpec, largest: BlockSpec) -> bool:
-    """Return whether the block has all weights of the largest, for any input size."""
-    return replace(spec, in_size=largest.in_size) == largest
+def _with_size_of(spec: BlockSpec, largest: BlockSpec) -> BlockSpec:
+    """Return the block for inputs of the largest block's size: its layers are the same.
+
+    So a skeleton is built once for all resolutions.
+    """
+    return replace(spec, in_size=largest.in_size)
 
 
 def _cut(

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from supernet.weights.depthwise import FastDepthwise, _Depthwise, is_faster_for, use_fast_depthwise
+from supernet.weights.depthwise import FastDepthwise, _Depthwise, is_faster_for
+from supernet.weights.fast_convolutions import use_fast_convolutions
 
 
 @pytest.mark.parametrize("stride", [1, 2])
@@ -67,9 +68,9 @@ def took_ours(conv: nn.Module) -> bool:
 
 def test_it_takes_the_place_of_depthwise_convolutions_while_they_train() -> None:
     depthwise = nn.Conv2d(6, 6, 7, padding=3, groups=6, bias=False)
-    block = nn.Sequential(depthwise, nn.Conv2d(6, 6, 1))
+    block = nn.Sequential(depthwise, nn.Conv2d(6, 6, 3))
 
-    use_fast_depthwise(block)
+    use_fast_convolutions(block)
 
     assert [type(conv) for conv in block] == [FastDepthwise, nn.Conv2d]
     assert block[0].weight is depthwise.weight
