@@ -12,7 +12,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test fuzz phone-target perf mutate lint types clean
+# A CUDA machine where nothing can be installed: GPU_PYTHON=python3, with the packages it has.
+GPU_PYTHON ?= $(BIN)/python
+GPU_MINUTES ?= 10
+
+.PHONY: demo test fuzz phone-target perf gpu-session mutate lint types clean
 
 demo: $(READY)
 	$(BIN)/ofabench quickstart --out runs/quickstart
@@ -30,6 +34,9 @@ fuzz: $(READY)
 
 perf: $(READY)
 	$(BIN)/python -m pytest tests/perf -m "slow or not slow" --benchmark-enable --benchmark-only
+
+gpu-session: $(if $(filter $(BIN)/python,$(GPU_PYTHON)),$(READY))
+	$(GPU_PYTHON) -m experiments.gpu_session --out gpu-session --minutes $(GPU_MINUTES)
 
 # make mutate MODULE=bench/timing/drift.py [COUNT=40] [SEED=1] [ARGS=...]
 mutate: $(READY)
