@@ -1,4 +1,4 @@
-"""What every backend must keep, whatever it runs on.
+"""Requirements of every backend.
 
 Those of other packages run here too: OFABENCH_TEST_BACKENDS=mine,... names them.
 """
@@ -84,7 +84,7 @@ def target(name: str, batch: int = 1, threads: int = 1, precision: str = "fp32")
     )
 
 
-def made(name: str) -> Backend:
+def backend_of(name: str) -> Backend:
     runtime = {"onnx": "onnxruntime", "torch": "torch"}.get(name)
     if runtime is not None:
         pytest.importorskip(runtime)
@@ -100,66 +100,68 @@ def images(model: Model, batch: int) -> Array:
     return np.random.default_rng(5).standard_normal(shape, dtype=np.float32)
 
 
-def by_torch(model: Model, given: Array) -> Array:
-    """The reference: plain torch in float64, so that only the backend's own error shows."""
+def torch_outputs(model: Model, batch: Array) -> Array:
+    """Return outputs of torch in float64, so that differences are the backend's error."""
     with torch.no_grad():
-        result: Array = network_of(model).double()(torch.from_numpy(given).double()).numpy()
+        result: Array = network_of(model).double()(torch.from_numpy(batch).double()).numpy()
     return result
 
 
 def check(name: str, model: Model, batch: int, threads: int = 1) -> None:
-    given = images(model, batch)
-    loaded = made(name).load(model, target(name, batch, threads))
-    result = loaded.infer(given)
+    inputs = images(model, batch)
+    loaded = backend_of(name).load(model, target(name, batch, threads))
+    result = loaded.infer(inputs)
     assert result.shape == (batch, *model.output_shape)
     assert result.dtype == np.float32
-    np.testing.assert_allclose(result, by_torch(model, given), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(result, torch_outputs(model, inputs), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("key", BLOCKS)
-def test_block_gives_torchs_numbers(name: str, key: str) -> None:
+def test_a_block_has_the_outputs_of_torch(name: str, key: str) -> None:
     check(name, model_of_keys([key]), batch=1)
 
 
 @pytest.mark.parametrize("key", BLOCKS[::3])
-def test_block_in_a_batch(name: str, key: str) -> None:
+def test_a_block_has_the_outputs_of_torch_in_a_batch(name: str, key: str) -> None:
     check(name, model_of_keys([key]), batch=3)
 
 
 @pytest.mark.parametrize("keys", [MOBILENET, RESNET_D], ids=["mobilenet", "resnet-d"])
 @pytest.mark.parametrize(("batch", "threads"), [(1, 1), (4, 2)])
-def test_network_gives_torchs_numbers(name: str, keys: list[str], batch: int, threads: int) -> None:
+def test_a_network_has_the_outputs_of_torch(
+    name: str, keys: list[str], batch: int, threads: int
+) -> None:
     check(name, model_of_keys(keys), batch, threads)
 
 
-def test_file_gives_the_same_numbers(name: str) -> None:
-    backend, model = made(name), model_of_keys(MOBILENET)
-    given = images(model, 2)
+def test_a_file_has_the_same_outputs(name: str) -> None:
+    backend, model = backend_of(name), model_of_keys(MOBILENET)
+    inputs = images(model, 2)
     content = backend.serialise(model, batch=2)
-    direct = backend.load(model, target(name, 2)).infer(given)
-    assert np.array_equal(backend.load_file(content, target(name, 2)).infer(given), direct)
+    direct = backend.load(model, target(name, 2)).infer(inputs)
+    assert np.array_equal(backend.load_file(content, target(name, 2)).infer(inputs), direct)
 
 
-def test_file_is_the_same_each_time(name: str) -> None:
-    backend, model = made(name), model_of_keys(MOBILENET)
+def test_serialising_is_deterministic(name: str) -> None:
+    backend, model = backend_of(name), model_of_keys(MOBILENET)
     assert backend.serialise(model) == backend.serialise(model)
 
 
 def test_input_follows_from_the_seed_and_outlives_infer(name: str) -> None:
-    """`run` may be called at any time, any number of times, and frees nothing that it needs."""
-    backend, model = made(name), model_of_keys(MOBILENET)
+    """`run` may be called at any time, any number of times."""
+    backend, model = backend_of(name), model_of_keys(MOBILENET)
     loaded = backend.load(model, target(name), seed=3)
     gc.collect()
-    given = images(model, 1)
-    first = loaded.infer(given)
+    inputs = images(model, 1)
+    first = loaded.infer(inputs)
     for _ in range(3):
         loaded.run()
-    assert np.array_equal(loaded.infer(given), first)
+    assert np.array_equal(loaded.infer(inputs), first)
 
 
-def test_result_is_the_callers_own(name: str) -> None:
+def test_later_runs_do_not_change_a_result(name: str) -> None:
     model = model_of_keys(MOBILENET)
-    loaded = made(name).load(model, target(name))
+    loaded = backend_of(name).load(model, target(name))
     first = loaded.infer(images(model, 1))
     kept = first.copy()
     loaded.infer(-images(model, 1))
@@ -168,46 +170,48 @@ def test_result_is_the_callers_own(name: str) -> None:
 
 
 def test_models_do_not_share_state(name: str) -> None:
-    backend = made(name)
-    one, two = (random_model([BlockSpec.parse(BLOCKS[4])], seed=seed) for seed in (1, 2))
-    given = images(one, 1)
-    loaded = [backend.load(model, target(name)) for model in (one, two)]
-    for model, each in zip((one, two), loaded, strict=True):
-        np.testing.assert_allclose(each.infer(given), by_torch(model, given), rtol=1e-4, atol=1e-5)
+    backend = backend_of(name)
+    first, second = (random_model([BlockSpec.parse(BLOCKS[4])], seed=seed) for seed in (1, 2))
+    batch = images(first, 1)
+    loaded = [backend.load(model, target(name)) for model in (first, second)]
+    for model, runnable in zip((first, second), loaded, strict=True):
+        np.testing.assert_allclose(
+            runnable.infer(batch), torch_outputs(model, batch), rtol=1e-4, atol=1e-5
+        )
 
 
 def test_images_of_another_shape_are_refused(name: str) -> None:
     model = model_of_keys(MOBILENET)
-    loaded = made(name).load(model, target(name))
+    loaded = backend_of(name).load(model, target(name))
     with pytest.raises(InputError, match=r"images have shape \(2, 3, 33, 33\), the model takes"):
         loaded.infer(images(model, 2))
 
 
-def test_precision_that_it_has_not_is_refused(name: str) -> None:
+def test_an_unsupported_precision_is_refused(name: str) -> None:
     with pytest.raises(InputError, match="no precision 'int4', expected fp32"):
-        made(name).load(model_of_keys(BLOCKS[:1]), target(name, precision="int4"))
+        backend_of(name).load(model_of_keys(BLOCKS[:1]), target(name, precision="int4"))
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"no model at all", b"\x08" * 300], ids=["empty", "text", "bytes"]
+    "content", [b"", b"not a model", b"\x08" * 300], ids=["empty", "text", "bytes"]
 )
-def test_foreign_file_is_one_line(name: str, content: bytes) -> None:
+def test_an_invalid_file_is_refused_in_one_line(name: str, content: bytes) -> None:
     with pytest.raises(FileError) as raised:
-        made(name).load_file(content, target(name))
+        backend_of(name).load_file(content, target(name))
     assert len(str(raised.value).splitlines()) == 1
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
-def test_file_cut_short_is_one_line(name: str, share: float) -> None:
-    backend = made(name)
+def test_a_truncated_file_is_refused_in_one_line(name: str, share: float) -> None:
+    backend = backend_of(name)
     content = backend.serialise(model_of_keys(BLOCKS[5:6]))
     with pytest.raises(FileError) as raised:
         backend.load_file(content[: int(share * len(content))], target(name))
     assert len(str(raised.value).splitlines()) == 1
 
 
-def test_it_says_what_it_is(name: str) -> None:
-    backend = made(name)
+def test_it_has_a_name_a_suffix_a_version_and_options(name: str) -> None:
+    backend = backend_of(name)
     assert backend.name == name
     assert backend.file_suffix.startswith(".")
     assert any(sign.isdigit() for sign in backend.version())

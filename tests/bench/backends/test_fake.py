@@ -17,11 +17,11 @@ def cost(*blocks: BlockSpec, seed: int = 0, batch: int = 1, threads: int = 1) ->
     return FakeBackend().load(random_model(blocks, seed), target, seed=seed).cost_ns
 
 
-def test_cost_follows_from_the_blocks_alone() -> None:
+def test_the_cost_depends_on_the_blocks_only() -> None:
     assert cost(SMALL, seed=1) == cost(SMALL, seed=2) == 3000 + block_cost_ns(SMALL)
 
 
-def test_cost_of_a_block_by_hand() -> None:
+def test_the_cost_of_a_block_equals_that_by_hand() -> None:
     # classifier: 10 x 10 = 100 MACs, 110 parameters, 80 bytes of activations
     spec = BlockSpec.parse("classifier-1x10-m0-o10-k1-s1-none-se0-r0")
     plain = 1500 + 100 * 0.05 + (80 + 440) * 0.02

@@ -1,4 +1,4 @@
-"""Model files of any origin on real runtimes: outputs, shapes, and what cannot be run."""
+"""Model files of any origin on real runtimes: outputs, shapes, and refused files."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -25,9 +25,9 @@ def target(backend: str) -> Target:
 
 
 def load_onnx(path: Path, shapes: ShapeChoice | None = None, **values: object) -> OnnxFileModel:
-    given = {name: np.asarray(value) for name, value in values.items()}
+    arrays = {name: np.asarray(value) for name, value in values.items()}
     file = ModelFile(
-        path=path, name=path.name, shapes=shapes or ShapeChoice(), values=given or None
+        path=path, name=path.name, shapes=shapes or ShapeChoice(), values=arrays or None
     )
     return OnnxBackend().load_model_file(file, target("onnx"))
 
@@ -42,7 +42,7 @@ def test_every_output_is_computed_from_the_values_given(tmp_path: Path) -> None:
     assert model.first_ns > 0
 
 
-def test_dynamic_dimensions_take_the_shape_chosen(tmp_path: Path) -> None:
+def test_dynamic_dimensions_have_the_chosen_size(tmp_path: Path) -> None:
     path = onnx_files.save_relu(tmp_path / "m.onnx")
     (output,) = load_onnx(path, ShapeChoice(batch=5)).outputs()
     assert output.shape == (5, 4)
@@ -50,7 +50,7 @@ def test_dynamic_dimensions_take_the_shape_chosen(tmp_path: Path) -> None:
     assert load_onnx(path, ShapeChoice(batch=2)).infer(-np.ones((2, 4), np.float32)).max() == 0
 
 
-def test_weights_beside_the_file_are_found(tmp_path: Path) -> None:
+def test_external_weights_are_loaded(tmp_path: Path) -> None:
     path = onnx_files.save_external(tmp_path / "m.onnx")
     assert external_files(path) == (tmp_path / "weights.bin",)
     (output,) = load_onnx(path, x=np.zeros(300, np.float32)).outputs()
@@ -74,7 +74,7 @@ def test_weights_beside_the_file_are_found(tmp_path: Path) -> None:
         (onnx_files.save_misfit, r"onnxruntime cannot run m\.onnx"),
     ],
 )
-def test_what_cannot_run_is_one_line(
+def test_a_file_that_cannot_run_is_refused_in_one_line(
     tmp_path: Path, save: Callable[[Path], Path], message: str
 ) -> None:
     with pytest.raises(FileError, match=message) as caught:
@@ -82,7 +82,7 @@ def test_what_cannot_run_is_one_line(
     assert "\n" not in str(caught.value)
 
 
-def test_what_is_no_onnx_file_is_one_line(tmp_path: Path) -> None:
+def test_a_file_that_is_not_onnx_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "m.onnx"
     with pytest.raises(FileError, match="cannot read"):
         external_files(path)
@@ -98,11 +98,12 @@ def test_a_tflite_file_runs_with_another_batch(tmp_path: Path) -> None:
     (output,) = model.outputs()
     assert output.shape == (2, 8, 8, 4)
     assert model.inputs[0].shape == (2, 8, 8, 3)
-    again = model.infer(np.zeros((2, 8, 8, 3), np.float32))
-    assert again.shape == output.shape
+    inferred = model.infer(np.zeros((2, 8, 8, 3), np.float32))
+
+    assert inferred.shape == output.shape
 
 
-def test_a_damaged_tflite_file_is_one_line(tmp_path: Path) -> None:
+def test_a_damaged_tflite_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "m.tflite"
     path.write_bytes(b"\0\0\0\0TFL3" + b"\xff" * 40)
     with pytest.raises(FileError):

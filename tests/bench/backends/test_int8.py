@@ -140,12 +140,12 @@ def test_onnxruntime_fuses_every_operator_that_has_an_integer_kernel() -> None:
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: str(form.options()))
 @pytest.mark.parametrize("block", [EXCITED, WIDE_KERNEL, REDUCING, ODD, STEM], ids=lambda b: b.key)
-def test_every_form_computes_the_same(block: BlockSpec, form: GraphForm) -> None:
+def test_every_form_has_the_same_outputs(block: BlockSpec, form: GraphForm) -> None:
     model = random_model((block,))
-    given, wanted = images(1, model), target("tflite", "fp32")
-    plain = get_backend("tflite").load(model, wanted).infer(given)
+    batch, float_target = images(1, model), target("tflite", "fp32")
+    plain = get_backend("tflite").load(model, float_target).infer(batch)
 
-    formed = get_backend("tflite", **dict(form.options())).load(model, wanted).infer(given)
+    formed = get_backend("tflite", **dict(form.options())).load(model, float_target).infer(batch)
 
     np.testing.assert_allclose(formed, plain, atol=2e-6)
 
@@ -164,12 +164,12 @@ def test_parts_of_a_split_kernel_are_padded_where_same_padding_is_not_centred(
 
 @pytest.mark.parametrize("backend", ["onnx", "tflite"])
 @pytest.mark.parametrize("block", [*MOBILE, *RESIDUAL[1:-1]], ids=lambda block: block.key)
-def test_an_int8_block_computes_nearly_what_torch_computes(backend: str, block: BlockSpec) -> None:
+def test_an_int8_block_has_nearly_the_outputs_of_torch(backend: str, block: BlockSpec) -> None:
     model = random_model((block,), seed=1)
-    given = images(1, model)
-    expected = get_backend("torch").load(model, target("torch", "fp32")).infer(given)
+    batch = images(1, model)
+    expected = get_backend("torch").load(model, target("torch", "fp32")).infer(batch)
 
-    outputs = get_backend(backend).load(model, target(backend, "int8")).infer(given)
+    outputs = get_backend(backend).load(model, target(backend, "int8")).infer(batch)
 
     assert outputs.shape == expected.shape
     # Ranges are not calibrated: a step is 16 / 255, and a few of them add up.
@@ -181,14 +181,14 @@ def test_an_int8_block_computes_nearly_what_torch_computes(backend: str, block: 
     [(POOLED, 1), (SCORES, 1), (STEM, 2), (MIX, 2), (REDUCING, 4), (EXCITED, 4)],
     ids=lambda value: getattr(value, "key", str(value)),
 )
-def test_both_runtimes_give_equal_integers_up_to_a_step_a_layer(
+def test_both_runtimes_give_integers_that_differ_by_at_most_a_step_a_layer(
     block: BlockSpec, steps: int
 ) -> None:
     model = random_model((block,), seed=1)
-    given = images(1, model)
+    batch = images(1, model)
 
     onnx, tflite = (
-        get_backend(backend).load(model, target(backend, "int8")).infer(given)
+        get_backend(backend).load(model, target(backend, "int8")).infer(batch)
         for backend in ("onnx", "tflite")
     )
 
@@ -196,7 +196,7 @@ def test_both_runtimes_give_equal_integers_up_to_a_step_a_layer(
 
 
 @pytest.mark.parametrize("backend", ["onnx", "tflite"])
-def test_a_float_stem_leaves_the_first_convolution_as_it_is(backend: str) -> None:
+def test_a_float_stem_has_a_float_convolution(backend: str) -> None:
     model = random_model(MOBILE)
     content = get_backend(backend, stem="float").serialise(model, precision="int8")
 
@@ -224,7 +224,7 @@ def test_a_quantisation_covers_its_range_and_clips_beyond() -> None:
     )
 
 
-def test_weights_have_a_scale_for_each_channel_and_biases_that_of_products() -> None:
+def test_weights_have_a_scale_per_channel_and_biases_that_of_products() -> None:
     channels = ChannelWeights.of(np.array([[1.27, -0.635], [0.0, 0.0]], np.float32), 0)
 
     assert channels.integers.tolist() == [[127, -64], [0, 0]]  # -63.5 rounds to even

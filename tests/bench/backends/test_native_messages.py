@@ -1,4 +1,4 @@
-"""Messages of native code on descriptor 2: those of no interest are dropped, all others stay."""
+"""Messages of native code on file descriptor 2: known ones are dropped, others are kept."""
 
 import os
 import subprocess
@@ -11,22 +11,22 @@ from bench.backends.native_messages import without_lines
 NOTICE = b"INFO: Created a delegate.\n"
 
 
-def test_lines_with_the_words_are_dropped(capfd: pytest.CaptureFixture[str]) -> None:
+def test_lines_with_the_given_text_are_dropped(capfd: pytest.CaptureFixture[str]) -> None:
     with without_lines("Created a delegate"):
         os.write(2, b"ERROR: first\n" + NOTICE + b"ERROR: last")
-    os.write(2, NOTICE)  # outside of the block, nothing is
+    os.write(2, NOTICE)  # outside of the block, lines are kept
 
     assert capfd.readouterr().err == "ERROR: first\nERROR: last" + NOTICE.decode()
 
 
-def test_what_was_written_before_an_error_is_shown(capfd: pytest.CaptureFixture[str]) -> None:
-    def break_off() -> None:
+def test_messages_before_an_error_are_shown(capfd: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
         with without_lines("Created a delegate"):
             os.write(2, NOTICE + b"ERROR: why\n")
             raise ValueError("broken")
 
     with pytest.raises(ValueError, match="broken"):
-        break_off()
+        fail()
 
     assert capfd.readouterr().err == "ERROR: why\n"
 
@@ -37,12 +37,14 @@ def test_standard_error_may_be_closed() -> None:
         "os.close(2)\n"
         "with without_lines('x'): print('done')"
     )
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
-    assert ended.stdout == "done\n"
+    completed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=True, text=True
+    )
+    assert completed.stdout == "done\n"
 
 
 def test_litert_writes_nothing_when_it_starts() -> None:
-    """XNNPACK's notice comes once in a process: only a new one shows whether it is seen."""
+    """XNNPACK prints its notice once a process, so the test starts a new one."""
     code = (
         "from bench.backends.tflite_backend import TfliteBackend\n"
         "from bench.blocks.model import random_model\n"
@@ -53,5 +55,7 @@ def test_litert_writes_nothing_when_it_starts() -> None:
         "target = Target(device='test', backend='tflite', backend_version='0')\n"
         "backend.load(model, target).run()\n"
     )
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
-    assert (ended.stdout, ended.stderr) == ("", "")
+    completed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=True, text=True
+    )
+    assert (completed.stdout, completed.stderr) == ("", "")

@@ -1,4 +1,4 @@
-"""ONNX files held against those of torch's own exporters, and what is particular to onnxruntime."""
+"""ONNX files compared with those of torch's exporters, and properties of onnxruntime."""
 
 import io
 import logging
@@ -37,9 +37,9 @@ CHAINS = {
     ],
 }
 TARGET = Target(device="test", backend="onnx", backend_version="0")
-# How exporters write a number, and a weight that equals another: no work, no operators.
+# Numbers, and weights equal to others, as exporters write them: they do no work.
 STORAGE = {"Constant", "Identity"}
-# The new exporter writes two operators under other names, with the same numbers.
+# The new exporter has other names for two operators with the same outputs.
 SAME = {"ReduceMean": "GlobalAveragePool", "Reshape": "Flatten"}
 
 
@@ -68,7 +68,7 @@ def exported(network: torch.nn.Module, images: torch.Tensor, *, dynamo: bool) ->
     [("mobilenet", False), ("resnet-d", False), ("mobilenet", True)],
     ids=["mobilenet", "resnet-d", "mobilenet-dynamo"],
 )
-def test_graph_is_that_of_torchs_exporter(chain: str, dynamo: bool) -> None:
+def test_the_graph_equals_that_of_torchs_exporter(chain: str, dynamo: bool) -> None:
     if dynamo:
         pytest.importorskip("onnxscript", reason="torch's new exporter needs onnxscript")
     blocks = [BlockSpec.parse(key) for key in CHAINS[chain]]
@@ -80,8 +80,10 @@ def test_graph_is_that_of_torchs_exporter(chain: str, dynamo: bool) -> None:
     rng = np.random.default_rng(0)
     images = rng.standard_normal((1, 3, *[blocks[0].in_size] * 2), dtype=np.float32)
     backend = OnnxBackend()
-    mine, others = (backend.load_file(file, TARGET).infer(images) for file in (ours, theirs))
-    np.testing.assert_allclose(mine, others, rtol=1e-4, atol=1e-4)
+    our_outputs, their_outputs = (
+        backend.load_file(file, TARGET).infer(images) for file in (ours, theirs)
+    )
+    np.testing.assert_allclose(our_outputs, their_outputs, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("chain", CHAINS)
@@ -89,12 +91,12 @@ def test_file_is_valid_onnx(chain: str) -> None:
     model = random_model([BlockSpec.parse(key) for key in CHAINS[chain]])
     proto = onnx.load_from_string(onnx_bytes(model, batch=2))
     onnx.checker.check_model(proto, full_check=True)
-    given, made = proto.graph.input[0], proto.graph.output[0]
-    assert [d.dim_value for d in given.type.tensor_type.shape.dim] == [2, *model.input_shape]
-    assert [d.dim_value for d in made.type.tensor_type.shape.dim] == [2, 10]
+    graph_input, graph_output = proto.graph.input[0], proto.graph.output[0]
+    assert [d.dim_value for d in graph_input.type.tensor_type.shape.dim] == [2, *model.input_shape]
+    assert [d.dim_value for d in graph_output.type.tensor_type.shape.dim] == [2, 10]
 
 
-def test_weights_are_stored_as_they_are() -> None:
+def test_weights_are_stored_unchanged() -> None:
     model = random_model([BlockSpec.parse("mbconv-8x8-m24-o12-k5-s2-hswish-se8-r0")])
     graph = onnx.load_from_string(onnx_bytes(model)).graph
     stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
@@ -115,18 +117,20 @@ def test_file_with_two_outputs_is_refused() -> None:
         OnnxBackend().load_file(proto.SerializeToString(), TARGET)
 
 
-def test_file_that_takes_no_images_is_refused() -> None:
-    given = helper.make_tensor_value_info("a", TensorProto.FLOAT, [1, 8])
-    made = helper.make_tensor_value_info("b", TensorProto.FLOAT, [1, 8])
-    graph = helper.make_graph([helper.make_node("Relu", ["a"], ["b"])], "g", [given], [made])
+def test_a_file_for_other_inputs_than_images_is_refused() -> None:
+    graph_input = helper.make_tensor_value_info("a", TensorProto.FLOAT, [1, 8])
+    graph_output = helper.make_tensor_value_info("b", TensorProto.FLOAT, [1, 8])
+    graph = helper.make_graph(
+        [helper.make_node("Relu", ["a"], ["b"])], "g", [graph_input], [graph_output]
+    )
     opset = helper.make_opsetid("", OPSET)
     content = helper.make_model(graph, opset_imports=[opset], ir_version=8).SerializeToString()
     with pytest.raises(FileError, match=r"tensor of shape \[1, 8\], expected float32 images"):
         OnnxBackend().load_file(content, TARGET)
 
 
-def test_refusal_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
-    """A session's own fallback would print a banner to stdout."""
+def test_a_refused_file_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    """The fallback of onnxruntime's session would print a banner to stdout."""
     with pytest.raises(FileError):
         OnnxBackend().load_file(b"\x08" * 300, TARGET)
     captured = capfd.readouterr()

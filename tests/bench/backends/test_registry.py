@@ -12,7 +12,7 @@ from bench.backends.torch_backend import TorchBackend
 from bench.errors import InputError, MissingRuntimeError
 
 
-def test_unknown_name_lists_the_known() -> None:
+def test_an_unknown_backend_is_refused_with_the_known_ones() -> None:
     with pytest.raises(InputError, match="'openvino', expected torch, onnx, tflite or tensorrt"):
         get_backend("openvino")
 
@@ -27,12 +27,12 @@ def test_options_reach_the_backend() -> None:
     assert get_backend("torch", compile=True).options() == (("mode", "compile"),)
 
 
-def test_naming_a_backend_imports_no_runtime() -> None:
+def test_getting_a_backend_imports_no_runtime() -> None:
     runtimes = {"torch", "onnx", "onnxruntime", "ai_edge_litert", "tflite_runtime"}
     code = (
         "import sys\nfrom bench.backends.registry import BACKENDS, get_backend\n"
         "for name in BACKENDS: get_backend(name)\n"
-        f"found = {runtimes!r} & set(sys.modules)\nassert not found, found"
+        f"imported = {runtimes!r} & set(sys.modules)\nassert not imported, imported"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -58,7 +58,7 @@ def test_missing_tflite_says_how_to_install(monkeypatch: pytest.MonkeyPatch) -> 
         TfliteBackend().version()
 
 
-def test_two_onnxruntimes_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_installed_onnxruntimes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     onnx_backend._runtime_version.cache_clear()
     real = metadata.version
 

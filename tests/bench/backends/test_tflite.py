@@ -1,4 +1,4 @@
-"""TFLite files held against those of the official converter, and what is particular to TFLite."""
+"""TFLite files compared with those of the official converter, and properties of TFLite."""
 
 from pathlib import Path
 from typing import Any
@@ -45,9 +45,9 @@ def operators(content: bytes) -> list[str]:
     return [names[codes[graph.Operators(i).OpcodeIndex()]] for i in range(graph.OperatorsLength())]
 
 
-@pytest.mark.filterwarnings("ignore")  # the converter's own, of many kinds
+@pytest.mark.filterwarnings("ignore")  # of the converter, of many kinds
 @pytest.mark.parametrize("key", KEYS)
-def test_file_is_that_of_the_official_converter(key: str, tmp_path: Path) -> None:
+def test_the_graph_equals_that_of_the_official_converter(key: str, tmp_path: Path) -> None:
     litert_torch = pytest.importorskip(
         "litert_torch", reason="the official converter is not installed: pip install litert-torch"
     )
@@ -60,8 +60,10 @@ def test_file_is_that_of_the_official_converter(key: str, tmp_path: Path) -> Non
     theirs, ours = (tmp_path / "theirs.tflite").read_bytes(), tflite_bytes(model)
     assert operators(ours) == operators(theirs)
     backend = TfliteBackend()
-    mine, others = (backend.load_file(f, TARGET).infer(images.numpy()) for f in (ours, theirs))
-    np.testing.assert_allclose(mine, others, rtol=1e-4, atol=1e-4)
+    our_outputs, their_outputs = (
+        backend.load_file(f, TARGET).infer(images.numpy()) for f in (ours, theirs)
+    )
+    np.testing.assert_allclose(our_outputs, their_outputs, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -85,12 +87,12 @@ def test_file_is_that_of_the_official_converter(key: str, tmp_path: Path) -> Non
         ("classifier-1x24-m0-o10-k1-s1-none-se0-r0", "FULLY_CONNECTED"),
     ],
 )
-def test_operators_are_those_the_converter_was_seen_to_write(key: str, expected: str) -> None:
-    """Seen with litert-torch 0.10 (but for a transpose and a reshape about a lone `avg_pool`)."""
+def test_operators_equal_those_that_the_converter_wrote(key: str, expected: str) -> None:
+    """Of litert-torch 0.10, without the transpose and reshape around a single `avg_pool`."""
     assert operators(tflite_bytes(model_of_keys(key))) == expected.split()
 
 
-def test_file_reads_back_through_the_schema() -> None:
+def test_a_file_is_read_back_with_the_schema() -> None:
     model = model_of_keys("stem-9x3-m0-o4-k3-s2-relu-se0-r0")
     content = tflite_bytes(model, batch=2)
     assert content[4:8] == b"TFL3"
@@ -109,18 +111,18 @@ def test_file_reads_back_through_the_schema() -> None:
     assert np.array_equal(stored.reshape(4, 3, 3, 3), expected)
 
 
-def test_data_is_aligned_as_the_schema_asks() -> None:
+def test_data_is_aligned_as_the_schema_requires() -> None:
     model = model_of_keys(*KEYS[:1], "mbconv-17x16-m24-o16-k3-s1-relu-se8-r1")
     content = tflite_bytes(model)
     whole = np.frombuffer(content, np.uint8)
-    read = root(content)
-    for place in range(1, read.BuffersLength()):
-        data = read.Buffers(place).DataAsNumpy()
+    model_table = root(content)
+    for place in range(1, model_table.BuffersLength()):
+        data = model_table.Buffers(place).DataAsNumpy()
         start = data.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
         assert start % 16 == 0
 
 
-def test_all_of_a_network_runs_in_xnnpack() -> None:
+def test_xnnpack_runs_a_network_completely() -> None:
     model = model_of_keys(
         "stem-33x3-m0-o16-k3-s2-hswish-se0-r0",
         "mbconv-17x16-m48-o24-k5-s2-hswish-se16-r0",
@@ -139,9 +141,9 @@ def test_file_of_another_batch_is_refused() -> None:
         TfliteBackend().load_file(content, TARGET)
 
 
-def test_file_that_takes_no_images_is_refused() -> None:
+def test_a_file_for_other_inputs_than_images_is_refused() -> None:
     file = Flatbuffer()
-    given, made = file.tensor((1, 8), "a"), file.tensor((1, 8), "b")
-    file.operator("HARD_SWISH", [given], made, "HardSwishOptions")
+    graph_input, graph_output = file.tensor((1, 8), "a"), file.tensor((1, 8), "b")
+    file.operator("HARD_SWISH", [graph_input], graph_output, "HardSwishOptions")
     with pytest.raises(FileError, match=r"tensor of shape \[1, 8\], expected float32 images"):
-        TfliteBackend().load_file(file.finish(given, made), TARGET)
+        TfliteBackend().load_file(file.finish(graph_input, graph_output), TARGET)

@@ -23,18 +23,18 @@ TARGET = Target(device="test", backend="torch", backend_version="0")
 
 
 def test_file_holds_blocks_and_weights() -> None:
-    back = model_from_bytes(CONTENT)
-    assert back.blocks == MODEL.blocks
-    for mine, theirs in zip(MODEL.weights, back.weights, strict=True):
-        assert mine.keys() == theirs.keys()
-        assert all(np.array_equal(mine[name], theirs[name]) for name in mine)
+    restored = model_from_bytes(CONTENT)
+    assert restored.blocks == MODEL.blocks
+    for expected, weights in zip(MODEL.weights, restored.weights, strict=True):
+        assert expected.keys() == weights.keys()
+        assert all(np.array_equal(expected[name], weights[name]) for name in expected)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, len(CONTENT) - 1), st.binary(min_size=1, max_size=40))
-def test_damaged_file_is_one_line_or_whole(place: int, junk: bytes) -> None:
+def test_a_damaged_file_is_refused_in_one_line_or_read_correctly(place: int, junk: bytes) -> None:
     damaged = CONTENT[:place] + junk + CONTENT[place + len(junk) :]
-    line, blocks = "", MODEL.blocks  # of a file whose padding alone was hit
+    line, blocks = "", MODEL.blocks  # if only padding was damaged
     try:
         blocks = model_from_bytes(damaged).blocks
     except FileError as error:
@@ -59,12 +59,12 @@ def stored(**changes: Any) -> bytes:
         ({"weights": 3}, "that holds no model of ofabench"),
     ],
 )
-def test_foreign_torch_file_is_told(changes: dict[str, Any], message: str) -> None:
+def test_another_torch_file_is_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(FileError, match=message):
         model_from_bytes(stored(**changes))
 
 
-def test_input_is_channels_last_and_there_beforehand() -> None:
+def test_the_input_is_channels_last_and_prepared_on_loading() -> None:
     loaded = TorchBackend().load(MODEL, TARGET, seed=4)
     expected = np.random.default_rng(4).standard_normal((1, 3, 8, 8), dtype=np.float32)
     assert loaded._images.is_contiguous(memory_format=torch.channels_last)
@@ -72,8 +72,8 @@ def test_input_is_channels_last_and_there_beforehand() -> None:
     assert np.array_equal(loaded.run().numpy(), loaded.infer(expected))
 
 
-def test_compiled_network_is_ready_when_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without code generation, which takes a minute: tests/perf has the real thing."""
+def test_a_compiled_network_is_compiled_on_loading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`torch.compile` is replaced, as it takes a minute; tests/perf runs it."""
     compiled: list[torch.nn.Module] = []
     calls: list[int] = []
 

@@ -32,7 +32,7 @@ def test_unknown_forms_are_refused(text: str, message: str) -> None:
         GraphForm.parse(text)
 
 
-def test_a_backend_takes_its_own_forms_only() -> None:
+def test_a_backend_refuses_forms_of_others() -> None:
     with pytest.raises(InputError, match="backend onnx does not have the options"):
         get_backend("onnx", hswish="decomposed")
 
@@ -44,7 +44,7 @@ def test_the_backend_of_a_target_has_its_forms() -> None:
     assert formed.key != TARGET.key
 
 
-def test_a_predictor_of_another_form_is_of_another_target() -> None:
+def test_targets_of_different_forms_do_not_match() -> None:
     device = get_device("fake")
     backend = get_backend("fake")
     version = device.runtime_version(backend)

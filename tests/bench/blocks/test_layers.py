@@ -43,12 +43,12 @@ def parse(key: str) -> BlockSpec:
         ("classifier-1x5-m0-o10-k1-s1-none-se0-r0", 50, 60),
     ],
 )
-def test_counts_are_those_by_hand(key: str, macs: int, params: int) -> None:
+def test_macs_and_params_equal_those_by_hand(key: str, macs: int, params: int) -> None:
     spec = parse(key)
     assert (spec.macs, spec.params) == (macs, params)
 
 
-def test_shortcut_of_a_bottleneck() -> None:
+def test_layers_of_a_bottlenecks_shortcut() -> None:
     def names(key: str) -> list[str]:
         shortcut = layers_of(parse(key)).shortcut
         assert shortcut is not None
@@ -65,7 +65,7 @@ def test_residual_mbconv_has_an_identity(residual: bool) -> None:
     assert layers.shortcut == (() if residual else None)
 
 
-def test_sizes_are_passed_on() -> None:
+def test_each_layer_starts_with_the_size_of_the_one_before() -> None:
     layers = layers_of(parse("mbconv-15x2-m6-o3-k3-s2-relu-se2-r0"))
     assert [(layer.in_size, layer.out_size) for layer in layers.main] == [
         (15, 15),

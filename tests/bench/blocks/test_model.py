@@ -13,13 +13,13 @@ POOL = BlockSpec.parse("avg_pool-16x16-m0-o16-k1-s1-none-se0-r0")
 CLASSIFIER = BlockSpec.parse("classifier-1x16-m0-o10-k1-s1-none-se0-r0")
 
 
-def test_shapes_of_a_chain() -> None:
+def test_input_and_output_shapes_of_a_chain() -> None:
     assert random_model([STEM]).input_shape == (3, 32, 32)
     assert random_model([STEM]).output_shape == (16, 16, 16)
     assert random_model([STEM, MBCONV, POOL, CLASSIFIER]).output_shape == (10,)
 
 
-def test_weight_shapes_by_hand() -> None:
+def test_weight_shapes_equal_those_by_hand() -> None:
     assert weight_shapes(MBCONV) == {
         "expand.weight": (24, 16, 1, 1),
         "expand.bias": (24,),
@@ -36,14 +36,14 @@ def test_weight_shapes_by_hand() -> None:
     assert weight_shapes(POOL) == {}
 
 
-def test_random_weights_follow_from_block_place_and_seed() -> None:
-    one, same, other = (random_model([MBCONV, MBCONV], seed) for seed in (1, 1, 2))
+def test_random_weights_depend_on_block_position_and_seed() -> None:
+    first, same, other = (random_model([MBCONV, MBCONV], seed) for seed in (1, 1, 2))
     name = "project.weight"
-    assert np.array_equal(one.weights[0][name], same.weights[0][name])
-    assert not np.array_equal(one.weights[0][name], one.weights[1][name])
-    assert not np.array_equal(one.weights[0][name], other.weights[0][name])
-    assert {name: value.shape for name, value in one.weights[0].items()} == weight_shapes(MBCONV)
-    assert all(value.dtype == np.float32 for value in one.weights[0].values())
+    assert np.array_equal(first.weights[0][name], same.weights[0][name])
+    assert not np.array_equal(first.weights[0][name], first.weights[1][name])
+    assert not np.array_equal(first.weights[0][name], other.weights[0][name])
+    assert {name: value.shape for name, value in first.weights[0].items()} == weight_shapes(MBCONV)
+    assert all(value.dtype == np.float32 for value in first.weights[0].values())
 
 
 def test_random_weights_keep_the_scale_of_activations() -> None:
@@ -57,12 +57,12 @@ def test_blocks_that_do_not_fit_are_refused() -> None:
         check_chain([STEM, BlockSpec.parse("avg_pool-8x16-m0-o16-k1-s1-none-se0-r0")])
 
 
-def test_no_blocks_are_refused() -> None:
+def test_an_empty_chain_is_refused() -> None:
     with pytest.raises(InputError, match="at least one block"):
         check_chain([])
 
 
-def test_weights_of_another_number_are_refused() -> None:
+def test_another_number_of_weights_than_blocks_is_refused() -> None:
     with pytest.raises(InputError, match="1 blocks came with 0 weights"):
         Model((STEM,), ())
 

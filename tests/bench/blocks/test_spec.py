@@ -35,18 +35,18 @@ def specs(draw: st.DrawFn) -> BlockSpec:
 
 
 @given(specs())
-def test_key_reads_back(spec: BlockSpec) -> None:
+def test_a_key_is_parsed_back(spec: BlockSpec) -> None:
     assert BlockSpec.parse(spec.key) == spec
 
 
 @given(st.text())
-def test_other_text_is_no_key(text: str) -> None:
+def test_other_text_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="not the key of a block"):
         BlockSpec.parse(text)
 
 
 @pytest.mark.parametrize("number", ["1" * 10, "1" * 5000, "\u0663"], ids=["10", "5000", "arabic"])
-def test_a_number_that_no_key_has_is_no_key(number: str) -> None:
+def test_implausible_numbers_in_a_key_are_refused(number: str) -> None:
     with pytest.raises(InputError, match="not the key of a block"):
         BlockSpec.parse(f"max_pool-{number}x8-m0-o8-k3-s2-none-se0-r0")
 
@@ -97,7 +97,7 @@ def test_impossible_block_is_refused(key: str, message: str) -> None:
         BlockSpec.parse(key)
 
 
-def test_target_names_itself_in_full() -> None:
+def test_the_key_of_a_target_has_all_its_fields() -> None:
     target = Target(
         device="amd-epyc",
         backend="torch",
@@ -113,19 +113,19 @@ def test_target_names_itself_in_full() -> None:
 
 
 def test_targets_with_options_in_another_order_are_equal() -> None:
-    def made(*options: tuple[str, str]) -> Target:
+    def with_options(*options: tuple[str, str]) -> Target:
         return Target(device="d", backend="b", backend_version="1", options=options)
 
-    assert made(("a", "1"), ("b", "2")) == made(("b", "2"), ("a", "1"))
+    assert with_options(("a", "1"), ("b", "2")) == with_options(("b", "2"), ("a", "1"))
 
 
 @pytest.mark.parametrize("field", ["threads", "batch"])
-def test_target_needs_at_least_one(field: str) -> None:
+def test_a_target_has_at_least_one_thread_and_image(field: str) -> None:
     with pytest.raises(InputError, match=f"{field} must be at least 1, got 0"):
         Target(device="d", backend="b", backend_version="1", **{field: 0})  # type: ignore[arg-type]
 
 
-def test_target_of_other_fields_is_refused() -> None:
+def test_a_target_with_missing_fields_is_refused() -> None:
     with pytest.raises(InputError, match="a target: backend is missing, expected a string"):
         Target.from_json({"device": "d"})
 

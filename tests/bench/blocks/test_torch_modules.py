@@ -49,7 +49,7 @@ def image(spec: BlockSpec, batch: int = 2) -> torch.Tensor:
 
 
 def shuffle_norms(module: torch.nn.Module) -> None:
-    """Give every norm statistics, scale and shift of its own, as training would."""
+    """Give every norm different statistics, scale and shift, as training would."""
     generator = torch.Generator().manual_seed(2)
     for norm in module.modules():
         if isinstance(norm, torch.nn.BatchNorm2d):
@@ -60,19 +60,19 @@ def shuffle_norms(module: torch.nn.Module) -> None:
 
 
 @all_blocks
-def test_module_is_as_counted(spec: BlockSpec) -> None:
+def test_a_module_has_the_parameters_and_macs_of_its_spec(spec: BlockSpec) -> None:
     block = build_block(spec)
     assert sum(p.numel() for p in block.parameters()) == spec.params
     block.eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        made = block(image(spec, batch=1).float())
+        outputs = block(image(spec, batch=1).float())
     assert counter.get_total_flops() == 2 * spec.macs
     sides = () if spec.kind == "classifier" else (spec.out_size, spec.out_size)
-    assert made.shape == (1, spec.out_channels, *sides)
+    assert outputs.shape == (1, spec.out_channels, *sides)
 
 
 @all_blocks
-def test_folding_keeps_the_numbers(spec: BlockSpec) -> None:
+def test_folding_norms_keeps_the_outputs(spec: BlockSpec) -> None:
     block = build_block(spec).double().eval()
     shuffle_norms(block)
     weights = fold(block, spec)
@@ -80,23 +80,23 @@ def test_folding_keeps_the_numbers(spec: BlockSpec) -> None:
     folded = network_of(Model((spec,), (weights,)))
     with torch.no_grad():
         expected = block(image(spec)).numpy()
-        given = folded(image(spec).float()).numpy()
-    np.testing.assert_allclose(given, expected, rtol=1e-5, atol=1e-5)
+        outputs = folded(image(spec).float()).numpy()
+    np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-5)
 
 
 @all_blocks
-def test_meta_skeleton_takes_other_parameters(spec: BlockSpec) -> None:
+def test_a_meta_skeleton_runs_with_other_parameters(spec: BlockSpec) -> None:
     real = build_block(spec).double().eval()
     shuffle_norms(real)
     with torch.device("meta"):
         skeleton = build_block(spec).eval()
     state = {**dict(real.named_parameters()), **dict(real.named_buffers())}
     with torch.no_grad():
-        given = functional_call(skeleton, state, (image(spec),))
-        assert torch.equal(given, real(image(spec)))
+        outputs = functional_call(skeleton, state, (image(spec),))
+        assert torch.equal(outputs, real(image(spec)))
 
 
-def test_network_of_folded_weights_and_back() -> None:
+def test_a_network_of_folded_weights_has_the_same_outputs() -> None:
     blocks = tuple(map(BlockSpec.parse, CHAIN))
     network = build_network(blocks).double().eval()
     shuffle_norms(network)
@@ -104,20 +104,20 @@ def test_network_of_folded_weights_and_back() -> None:
     assert model.output_shape == (10,)
     with torch.no_grad():
         expected = network(image(blocks[0])).numpy()
-        given = network_of(model)(image(blocks[0]).float()).numpy()
-    np.testing.assert_allclose(given, expected, rtol=1e-5, atol=1e-5)
+        outputs = network_of(model)(image(blocks[0]).float()).numpy()
+    np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_network_of_is_the_inverse_of_fold() -> None:
     blocks = [BlockSpec.parse(key) for key in CHAIN]
     model = random_model(blocks, seed=3)
-    back = model_of(network_of(model), blocks)
-    for mine, theirs in zip(model.weights, back.weights, strict=True):
-        assert mine.keys() == theirs.keys()
-        assert all(np.array_equal(mine[name], theirs[name]) for name in mine)
+    restored = model_of(network_of(model), blocks)
+    for ours, theirs in zip(model.weights, restored.weights, strict=True):
+        assert ours.keys() == theirs.keys()
+        assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
 
 
-def test_model_does_not_follow_later_training() -> None:
+def test_a_model_is_not_changed_by_later_training() -> None:
     spec = BlockSpec.parse(KEYS[-1])
     network = build_network([spec])
     model = model_of(network, [spec])
@@ -127,7 +127,7 @@ def test_model_does_not_follow_later_training() -> None:
     assert np.array_equal(model.weights[0]["linear.bias"], before)
 
 
-def test_names_are_those_of_the_layers() -> None:
+def test_parameters_are_named_after_the_layers() -> None:
     state = build_block(BlockSpec.parse("bottleneck-9x8-m4-o16-k3-s2-relu-se0-r1")).state_dict()
     assert "main.reduce.conv.weight" in state
     assert "main.spatial.norm.running_var" in state
@@ -140,7 +140,7 @@ def test_names_are_those_of_the_layers() -> None:
     }
 
 
-def test_squeeze_excite_by_hand() -> None:
+def test_squeeze_excite_equals_that_by_hand() -> None:
     # One pixel, so the mean is the value itself; weights 1, biases 0: gate = relu6(x + 3) / 6.
     spec = BlockSpec.parse("mbconv-1x1-m1-o1-k1-s1-none-se1-r0")
     weights = {
@@ -161,19 +161,21 @@ def test_squeeze_excite_by_hand() -> None:
         ("hswish", -1 * 2 / 6, 2 * 5 / 6, 9),
     ],
 )
-def test_activations_by_hand(act: str, at_minus_one: float, at_two: float, at_nine: float) -> None:
-    given = activate(torch.tensor([-1.0, 2.0, 9.0]), act)
-    assert given.tolist() == pytest.approx([at_minus_one, at_two, at_nine])
+def test_activations_equal_those_by_hand(
+    act: str, at_minus_one: float, at_two: float, at_nine: float
+) -> None:
+    outputs = activate(torch.tensor([-1.0, 2.0, 9.0]), act)
+    assert outputs.tolist() == pytest.approx([at_minus_one, at_two, at_nine])
 
 
-def test_pooling_counts_only_what_is_there() -> None:
+def test_pooling_averages_only_pixels_of_the_image() -> None:
     spec = BlockSpec.parse("bottleneck-3x1-m1-o1-k1-s2-none-se0-r1")
     zeros = {name: np.zeros(shape, np.float32) for name, shape in weight_shapes(spec).items()}
     zeros["downsample.weight"] += 1
     network = network_of(Model((spec,), (zeros,)))
-    given = network(torch.arange(9.0).reshape(1, 1, 3, 3))
+    outputs = network(torch.arange(9.0).reshape(1, 1, 3, 3))
     # 0 1 | 2     mean of 0 1 3 4 is 2, of 2 5 is 3.5, of 6 7 is 6.5, of 8 is 8
-    assert given.flatten().tolist() == [2.0, 3.5, 6.5, 8.0]
+    assert outputs.flatten().tolist() == [2.0, 3.5, 6.5, 8.0]
 
 
 def test_unknown_activation_is_refused() -> None:
@@ -187,13 +189,13 @@ def test_network_of_other_blocks_is_refused() -> None:
         model_of(build_network(blocks), blocks[:5])
 
 
-def test_initial_norms_are_ofas() -> None:
+def test_initial_norms_equal_those_of_ofa() -> None:
     norm = build_block(BlockSpec.parse(KEYS[0])).main["conv"].norm
     assert isinstance(norm, torch.nn.BatchNorm2d)
     assert (norm.eps, norm.momentum) == (1e-5, 0.1)
 
 
-def test_what_norms_add_to_the_variance_is_told_and_folded_in() -> None:
+def test_the_epsilon_of_norms_is_set_and_folded() -> None:
     spec = BlockSpec.parse("mbconv-9x8-m24-o8-k5-s1-hswish-se8-r1")
     block = build_block(spec, norm_eps=0.5).double().eval()
     norms = [m for m in block.modules() if isinstance(m, torch.nn.BatchNorm2d)]

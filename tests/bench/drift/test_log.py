@@ -1,4 +1,4 @@
-"""A drift log: what anchors took in each session, and what follows of it."""
+"""A drift log: latencies of anchors in each session, and the drift estimated from them."""
 
 import math
 from dataclasses import replace
@@ -14,7 +14,7 @@ from bench.errors import InputError
 from tests.support.drift_logs import ANCHORS, after, log_of
 
 
-def test_drift_is_the_median_over_the_anchors() -> None:
+def test_the_drift_of_a_session_is_the_median_over_its_anchors() -> None:
     log = log_of([(0, (10.0, 20.0, 40.0)), (600, (11.0, 20.0, 48.0))])
 
     np.testing.assert_allclose(log.log_ratios[1], np.log([1.1, 1.0, 1.2]), atol=1e-12)
@@ -22,7 +22,7 @@ def test_drift_is_the_median_over_the_anchors() -> None:
     assert (log.times_s - log.times_s[0]).tolist() == [0.0, 600.0]
 
 
-def test_sessions_are_in_the_order_of_time() -> None:
+def test_sessions_are_sorted_by_time() -> None:
     log = log_of([(600, (11.0, 22.0, 44.0)), (0, (10.0, 20.0, 40.0))])
 
     assert [session.ms[0] for session in log.sessions] == [10.0, 11.0]
@@ -48,13 +48,13 @@ def test_a_time_without_an_offset_is_utc() -> None:
         max_size=5,
     )
 )
-def test_json_gives_the_same_log(sessions: list[tuple[int, tuple[float, ...]]]) -> None:
+def test_a_log_survives_json(sessions: list[tuple[int, tuple[float, ...]]]) -> None:
     log = log_of(sessions)
 
     assert DriftLog.from_json(log.to_json()) == log
 
 
-def test_stretches_are_kept_in_order() -> None:
+def test_stretches_are_sorted_by_time() -> None:
     log = log_of([(0, (10.0, 20.0, 40.0))])
     late, early = (
         Stretch(started_at=after(after_s), log_drift=drift)
@@ -81,7 +81,7 @@ def test_stretches_are_kept_in_order() -> None:
         (ANCHORS, [(0, (1.0, 2.0, math.inf))], "above 0 ms"),
     ],
 )
-def test_what_is_no_log_is_refused(
+def test_an_invalid_log_is_refused(
     anchors: tuple[Anchor, ...], sessions: list[tuple[int, Any]], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
@@ -97,7 +97,7 @@ def test_what_is_no_log_is_refused(
         ([], 5, []),
     ],
 )
-def test_anchors_are_spread_over_the_range(
+def test_anchors_are_spread_over_the_range_of_latencies(
     latencies_ms: list[float], count: int, chosen: list[int]
 ) -> None:
     assert choose_anchors(latencies_ms, count) == chosen

@@ -1,4 +1,4 @@
-"""`ModelFile`: what its latency depends on, and what it refuses."""
+"""`ModelFile`: its digest, backend and content, and errors."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def model_at(path: Path, content: bytes = b"abc", shapes: ShapeChoice | None = N
     return ModelFile(path=path, name=path.name, shapes=shapes or ShapeChoice())
 
 
-def test_the_digest_depends_on_content_shapes_and_values_alone(tmp_path: Path) -> None:
+def test_the_digest_depends_on_content_shapes_and_values_only(tmp_path: Path) -> None:
     first = model_at(tmp_path / "a.onnx")
     assert model_at(tmp_path / "b.onnx").digest == first.digest
     others = [
@@ -38,7 +38,7 @@ def test_the_backend_follows_from_the_suffix(tmp_path: Path) -> None:
         _ = model_at(tmp_path / "a.pb").backend
 
 
-def test_a_file_with_weights_beside_it_is_not_read_as_one(tmp_path: Path) -> None:
+def test_a_file_with_external_weights_has_no_single_content(tmp_path: Path) -> None:
     whole = model_at(tmp_path / "a.onnx")
     split = ModelFile(path=whole.path, name="a.onnx", external=(tmp_path / "w.bin",))
     assert whole.content() == b"abc"
@@ -58,7 +58,7 @@ def test_values_are_read_from_npz_without_pickles(tmp_path: Path) -> None:
         read_values(path)
 
 
-def test_a_file_that_was_not_given_is_named(tmp_path: Path) -> None:
+def test_an_unknown_digest_is_refused(tmp_path: Path) -> None:
     model = model_at(tmp_path / "a.json")
     backend = ModelFilesBackend(FakeBackend(), {model.digest: model})
     assert backend.serialise(Model((), (), file=model.digest)) == b"abc"

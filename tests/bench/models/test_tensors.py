@@ -28,19 +28,19 @@ def shapes_of(inputs: list[InputSpec], *shapes: str, batch: int | None = None) -
     return [tensor.shape for tensor in fix_shapes(inputs, choice)]
 
 
-def test_a_shape_is_read_with_and_without_a_name() -> None:
+def test_a_shape_is_parsed_with_and_without_a_name() -> None:
     assert parse_shape("a=b=1x20") == ("a=b", (1, 20))
     assert parse_shape("1X3") == ("", (1, 3))
 
 
 @pytest.mark.parametrize("text", ["", "x=", "x=1x", "x=1x-2", "x=1.5", "x=axb", "x=٣"])
-def test_what_is_no_shape_is_refused(text: str) -> None:
+def test_an_invalid_shape_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="expected NAME=1x3x224x224"):
         parse_shape(text)
 
 
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=6))
-def test_a_written_shape_is_read_back(sides: list[int]) -> None:
+def test_a_formatted_shape_is_parsed_back(sides: list[int]) -> None:
     assert parse_shape("x=" + "x".join(map(str, sides))) == ("x", tuple(sides))
 
 
@@ -48,7 +48,7 @@ def test_fixed_dimensions_need_no_choice() -> None:
     assert shapes_of([FIXED]) == [(2, 5)]
 
 
-def test_a_dimension_of_the_same_name_follows_another_input() -> None:
+def test_dimensions_of_the_same_name_have_the_same_size() -> None:
     assert shapes_of([IMAGE, IDS], "ids=4x7", "image=4x3x8x8") == [(4, 3, 8, 8), (4, 7)]
     assert shapes_of([IDS, InputSpec(name="mask", dtype="bool", shape=("batch", "length"))],
                      "ids=2x9") == [(2, 9), (2, 9)]  # fmt: skip
@@ -59,11 +59,11 @@ def test_the_batch_is_every_dynamic_first_dimension() -> None:
     assert shapes_of([only_first], batch=6) == [(6, 4)]
 
 
-def test_a_shape_without_a_name_is_of_the_only_input() -> None:
+def test_a_shape_without_a_name_is_for_the_only_input() -> None:
     assert shapes_of([IMAGE], "1x3x32x32") == [(1, 3, 32, 32)]
 
 
-def test_a_name_of_another_model_is_passed_over() -> None:
+def test_a_shape_of_an_unknown_input_is_ignored() -> None:
     assert shapes_of([FIXED], "other=1x2") == [(2, 5)]
 
 
@@ -78,27 +78,27 @@ def test_a_name_of_another_model_is_passed_over() -> None:
         ([IMAGE, IDS], ("image=1x3x8x9",), None, "side of image"),
     ],
 )
-def test_what_does_not_fit_is_one_line(
+def test_a_shape_that_does_not_fit_is_refused_in_one_line(
     inputs: list[InputSpec], shapes: tuple[str, ...], batch: int | None, message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
         shapes_of(inputs, *shapes, batch=batch)
 
 
-def test_a_shape_of_more_values_than_memory_is_refused() -> None:
+def test_a_shape_of_too_many_values_is_refused() -> None:
     with pytest.raises(FileError, match="100000000000 values"):
         shapes_of([InputSpec(name="x", dtype="int8", shape=(None, 100_000))], "x=1000000x100000")
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-def test_floats_are_standard_normal(dtype: str) -> None:
+def test_random_floats_are_standard_normal(dtype: str) -> None:
     value = drawn(dtype)
     assert value.dtype.name == dtype
     assert abs(float(value.astype(np.float64).mean())) < 0.1
     assert abs(float(value.astype(np.float64).std()) - 1) < 0.1
 
 
-def test_bytes_take_their_whole_range_and_wide_integers_are_small() -> None:
+def test_random_bytes_span_their_range_and_wider_integers_are_0_or_1() -> None:
     assert (drawn("int8").min(), drawn("int8").max()) == (-128, 127)
     assert (drawn("uint8").min(), drawn("uint8").max()) == (0, 255)
     assert set(np.unique(drawn("int64"))) == {0, 1}

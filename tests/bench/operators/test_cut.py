@@ -1,4 +1,4 @@
-"""Operators of executed graphs: which there are, what they do, and that they run by themselves."""
+"""Operators of executed ONNX graphs: their kinds and work, and that each runs by itself."""
 
 from pathlib import Path
 from typing import Any
@@ -46,21 +46,21 @@ def chain(tmp_path: Path) -> Path:
     )
 
 
-def test_equal_operators_are_one_and_views_are_none(chain: Path) -> None:
-    found = cut_of(chain, x=weight(3, 8))
-    kinds = {operator.kind: found.counts[operator.digest] for operator, _ in found.operators}
+def test_equal_operators_are_counted_once_and_views_are_ignored(chain: Path) -> None:
+    result = cut_of(chain, x=weight(3, 8))
+    kinds = {operator.kind: result.counts[operator.digest] for operator, _ in result.operators}
     assert kinds == {"MatMul": 2, "Tanh": 1, "Softmax": 1}
-    assert found.uncut == {}
+    assert result.uncut == {}
 
 
 def test_the_work_of_an_operator_is_counted(chain: Path) -> None:
-    found = {each.kind: each for each, _ in cut_of(chain, x=weight(3, 8)).operators}
-    product = found["MatMul"]
+    by_kind = {operator.kind: operator for operator, _ in cut_of(chain, x=weight(3, 8)).operators}
+    product = by_kind["MatMul"]
     assert product.macs == 3 * 8 * 8
     assert (product.in_elements, product.out_elements, product.weight_elements) == (24, 24, 64)
     assert (product.in_bytes, product.out_bytes, product.weight_bytes) == (96, 96, 256)
     assert product.shapes == "3x8, 8x8 -> 3x8"
-    assert (found["Tanh"].macs, found["Tanh"].weight_bytes) == (0, 0)
+    assert (by_kind["Tanh"].macs, by_kind["Tanh"].weight_bytes) == (0, 0)
 
 
 def test_an_operator_runs_by_itself(chain: Path) -> None:
@@ -71,7 +71,7 @@ def test_an_operator_runs_by_itself(chain: Path) -> None:
         assert file.digest == operator.digest
 
 
-def test_the_digest_knows_shapes_and_not_weights(tmp_path: Path) -> None:
+def test_the_digest_depends_on_shapes_and_not_on_weights(tmp_path: Path) -> None:
     def digest(rows: int, columns: int, scale: float, axis: int) -> str:
         path = save_graph(
             tmp_path / "m.onnx",
@@ -83,8 +83,8 @@ def test_the_digest_knows_shapes_and_not_weights(tmp_path: Path) -> None:
             [("y", FLOAT, [rows, 4])],
             {"w": np.float32(scale) * weight(columns, 4)},
         )
-        found = cut_of(path, x=weight(rows, columns))
-        return " ".join(sorted(operator.digest for operator, _ in found.operators))
+        result = cut_of(path, x=weight(rows, columns))
+        return " ".join(sorted(operator.digest for operator, _ in result.operators))
 
     first = digest(2, 8, 1.0, 1)
     assert digest(2, 8, 3.0, 1) == first
@@ -93,7 +93,7 @@ def test_the_digest_knows_shapes_and_not_weights(tmp_path: Path) -> None:
     assert digest(2, 8, 1.0, 0) != first
 
 
-def test_control_flow_is_named_and_not_cut(tmp_path: Path) -> None:
+def test_control_flow_is_listed_as_uncut(tmp_path: Path) -> None:
     branch = helper.make_graph(
         [helper.make_node("Sin", ["x"], ["z"])],
         "branch",
@@ -107,13 +107,13 @@ def test_control_flow_is_named_and_not_cut(tmp_path: Path) -> None:
         [("flag", TensorProto.BOOL, []), ("x", FLOAT, [2])],
         [("y", FLOAT, [2])],
     )
-    found = cut_of(path, flag=np.array(True), x=weight(2))
-    assert found.uncut == {"If": 1}
-    assert found.operators == ()
+    result = cut_of(path, flag=np.array(True), x=weight(2))
+    assert result.uncut == {"If": 1}
+    assert result.operators == ()
 
 
 def test_small_integer_inputs_keep_the_values_of_the_run(tmp_path: Path) -> None:
-    """A Slice with bounds that are computed does nothing else by itself than in the model."""
+    """A Slice with computed bounds has the same output as in the model."""
     nodes = [
         helper.make_node("Shape", ["x"], ["size"]),
         helper.make_node("Sub", ["size", "five"], ["start"]),
@@ -126,13 +126,13 @@ def test_small_integer_inputs_keep_the_values_of_the_run(tmp_path: Path) -> None
         [("y", FLOAT, ["m"])],
         {"five": np.array([5], dtype=np.int64)},
     )
-    found = cut_of(path, x=weight(12))
-    (file,) = [file for operator, file in found.operators if operator.kind == "Slice"]
+    result = cut_of(path, x=weight(12))
+    (file,) = [file for operator, file in result.operators if operator.kind == "Slice"]
     (output,) = OnnxBackend().load_model_file(file, TARGET).outputs()
     assert output.shape == (5,)
 
 
-def test_a_model_that_cannot_run_is_one_line(tmp_path: Path) -> None:
+def test_a_model_that_cannot_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="cannot optimise the model"):
         cut_of(save_custom(tmp_path / "m.onnx"), x=weight(1))
     path = save_graph(
@@ -158,13 +158,13 @@ def test_a_model_that_cannot_run_is_one_line(tmp_path: Path) -> None:
         ("Conv", [(1, 8, 5, 5)], (1, 8, 5, 5), 0),
     ],
 )
-def test_multiply_accumulates(
+def test_multiply_accumulates_of_each_kind(
     kind: str, inputs: list[tuple[int, ...]], output: tuple[int, ...], macs: int
 ) -> None:
     tensors = [TensorFacts(dtype="float32", shape=shape) for shape in inputs]
     assert macs_of(kind, tensors, [TensorFacts(dtype="float32", shape=output)]) == macs
 
 
-def test_a_damaged_operator_is_one_line() -> None:
+def test_a_damaged_operator_is_refused() -> None:
     with pytest.raises(FileError, match="damaged"):
         Operator.from_json({"digest": "x"})

@@ -37,20 +37,20 @@ SCALE: Tensors = [("float32", 0), ("uint8", 0)]
         ("?", [], [], ""),
     ],
 )
-def test_precision_is_that_of_the_values(
+def test_the_precision_is_that_of_the_values(
     kind: str, inputs: Tensors, outputs: Tensors, expected: str
 ) -> None:
     assert precision_of(kind, inputs, outputs) == expected
 
 
-def test_floats_are_what_an_operator_reads_or_writes() -> None:
+def test_float_types_are_those_read_or_written() -> None:
     assert float_types("float32") == ["float32"]
     assert float_types("float32 to uint8") == ["float32"]
     assert float_types("float16 to float32") == ["float16", "float32"]
     assert float_types("int8 weights") == float_types("uint8") == float_types("") == []
 
 
-def test_narrow_integers_are_quantised_and_casts_of_them_are_not() -> None:
+def test_operators_on_narrow_integers_are_quantised_except_casts() -> None:
     assert is_quantised("QLinearAdd", "uint8")
     assert is_quantised("DequantizeLinear", "int8 to float32")
     assert is_quantised("FULLY_CONNECTED int8 weights", "int8 weights")

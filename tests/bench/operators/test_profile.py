@@ -42,12 +42,12 @@ def test_times_are_medians_of_the_last_runs() -> None:
     assert first.delegated is None
 
 
-def test_operators_of_one_name_are_kept_apart() -> None:
+def test_operators_of_the_same_name_are_listed_separately() -> None:
     times = operator_times([event("Reorder", 4, 10), event("Reorder", 9, 30)], 1)
-    assert [each.ms for each in times] == [0.01, 0.03]
+    assert [operator.ms for operator in times] == [0.01, 0.03]
 
 
-def test_a_model_is_profiled_as_it_runs(tmp_path: Path) -> None:
+def test_a_model_is_profiled(tmp_path: Path) -> None:
     kind = TensorProto.FLOAT
     path = save_graph(
         tmp_path / "m.onnx",
@@ -61,20 +61,20 @@ def test_a_model_is_profiled_as_it_runs(tmp_path: Path) -> None:
     )
     values = {"x": np.ones((64, 64), dtype=np.float32)}
     times = profile_onnx(str(path), values, runs=3)
-    assert [(each.name, each.kind) for each in times] == [
+    assert [(operator.name, operator.kind) for operator in times] == [
         ("product", "MatMul"),
         ("normal", "Softmax"),
     ]
-    assert sum(each.share for each in times) == pytest.approx(1)
-    assert {each.shapes for each in times} == {"64x64"}
+    assert sum(operator.share for operator in times) == pytest.approx(1)
+    assert {operator.shapes for operator in times} == {"64x64"}
     with pytest.raises(FileError, match="cannot run the model"):
         profile_onnx(str(path), {"x": values["x"][:3]}, runs=1)
 
 
-def test_a_quantised_file_has_integer_operators_and_some_in_float(tmp_path: Path) -> None:
+def test_a_quantised_file_has_integer_and_float_operators(tmp_path: Path) -> None:
     path = save_quantised(tmp_path / "q.onnx")
     times = profile_onnx(str(path), {"x": np.ones((8, 16), dtype=np.float32)}, runs=1)
-    assert [(each.kind, each.precision) for each in times] == [
+    assert [(operator.kind, operator.precision) for operator in times] == [
         ("QuantizeLinear", "float32 to uint8"),
         ("QLinearAdd", "uint8"),
         ("DequantizeLinear", "uint8 to float32"),

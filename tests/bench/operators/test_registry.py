@@ -1,4 +1,4 @@
-"""Backends whose operators are known."""
+"""Tools for operators, by backend."""
 
 import pytest
 
@@ -13,6 +13,6 @@ def test_every_backend_of_model_files_has_tools() -> None:
     assert tools_of("tflite").files == "TFLite"
 
 
-def test_a_backend_without_tools_is_one_line() -> None:
+def test_a_backend_without_tools_is_refused() -> None:
     with pytest.raises(InputError, match="the backend is torch, expected onnx or tflite"):
         tools_of("torch")

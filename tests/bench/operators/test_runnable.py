@@ -1,4 +1,4 @@
-"""Operators that turn out not to run by themselves."""
+"""Operators that do not run by themselves."""
 
 from pathlib import Path
 
@@ -10,15 +10,15 @@ from bench.operators.runnable import runnable
 
 
 def operator(kind: str) -> tuple[Operator, ModelFile]:
-    made = Operator.of(
+    timed = Operator.of(
         key=kind, kind=kind, macs=0, read=(), weights=(), written=(), shapes="1 -> 1"
     )
-    return made, ModelFile(path=Path("m.tflite"), name=kind, given_digest=made.digest)
+    return timed, ModelFile(path=Path("m.tflite"), name=kind, given_digest=timed.digest)
 
 
 def test_operators_that_fail_by_themselves_are_counted_as_uncut() -> None:
     good, bad, known = operator("TANH"), operator("GATHER"), operator("ADD")
-    digests = [each.digest for each, _ in (good, bad, known, bad)]
+    digests = [operator.digest for operator, _ in (good, bad, known, bad)]
     cut = CutModel(
         operators=(good, bad, known),
         sequence=tuple(digests),

@@ -1,4 +1,4 @@
-"""Operators of TFLite graphs: which there are, what they do, and that they run by themselves."""
+"""Operators of TFLite graphs: their kinds and work, and that each runs by itself."""
 
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,10 @@ def cut_of(path: Path, **shapes: tuple[int, ...]) -> CutModel:
 
 def kinds_of(cut: CutModel) -> dict[str, int]:
     """Return how often a graph has each operator, by its kind and shapes."""
-    return {f"{each.kind} {each.shapes}": cut.counts[each.digest] for each, _ in cut.operators}
+    return {
+        f"{operator.kind} {operator.shapes}": cut.counts[operator.digest]
+        for operator, _ in cut.operators
+    }
 
 
 def runs(cut: CutModel) -> list[np.ndarray[Any, Any]]:
@@ -41,7 +44,7 @@ def runs(cut: CutModel) -> list[np.ndarray[Any, Any]]:
 
 
 def value_of(file: ModelFile) -> np.ndarray[Any, Any]:
-    """Return the only input that an operator is timed with."""
+    """Return the value of the operator's only input."""
     assert file.values is not None
     (value,) = file.values.values()
     return value
@@ -88,7 +91,7 @@ def padded_graph(nodes: list[Node], **tensors: TensorSpec) -> Graph:
     return Graph(tensors=known | tensors, nodes=nodes)
 
 
-def test_equal_operators_are_one_and_their_work_is_counted(tmp_path: Path) -> None:
+def test_equal_operators_are_counted_once_with_their_work(tmp_path: Path) -> None:
     weights = {"a": np.eye(8, dtype=np.float32), "b": np.ones((8, 8), np.float32)}
     shape = (3, 8)
     graph = Graph(
@@ -106,14 +109,14 @@ def test_equal_operators_are_one_and_their_work_is_counted(tmp_path: Path) -> No
     assert (second.macs, second.weight_bytes) == (0, 0)
 
 
-def test_an_operator_computes_by_itself_what_it_does_in_the_model(tmp_path: Path) -> None:
+def test_an_operator_computes_the_same_by_itself_as_in_the_model(tmp_path: Path) -> None:
     weight = np.array([[1, 2], [3, 4], [5, 6]], np.float32)
     graph = Graph(
         tensors={"x": (1, 2), "w": weight, "p": (1, 3), "y": (1, 3)},
         nodes=[product("w", "x", "p"), plain("TANH", "p", "y")],
     )
     cut = cut_of(save_tflite(tmp_path / "m.tflite", graph))
-    assert [file.digest for _, file in cut.operators] == [each.digest for each, _ in cut.operators]
+    assert all(file.digest == operator.digest for operator, file in cut.operators)
     (_, first), (_, second) = cut.operators
     product_output, tanh_output = runs(cut)
     np.testing.assert_allclose(product_output, value_of(first) @ weight.T, rtol=1e-5)
@@ -121,7 +124,7 @@ def test_an_operator_computes_by_itself_what_it_does_in_the_model(tmp_path: Path
     assert product_output.shape == tanh_output.shape == (1, 3)
 
 
-def test_padding_before_and_a_limit_after_a_convolution_are_one_with_it(tmp_path: Path) -> None:
+def test_padding_and_activation_are_cut_together_with_their_convolution(tmp_path: Path) -> None:
     graph = padded_graph(
         [pad("x", "p"), convolution(["p", "w", "b"], "c"), plain("RELU", "c", "y")], c=(1, 4, 4, 1)
     )
@@ -140,7 +143,7 @@ def test_padding_before_and_a_limit_after_a_convolution_are_one_with_it(tmp_path
     assert output[0, 0, 0, 0] == pytest.approx(corner, rel=1e-5)
 
 
-def test_what_others_read_too_stays_apart(tmp_path: Path) -> None:
+def test_operators_whose_outputs_are_read_twice_are_cut_separately(tmp_path: Path) -> None:
     graph = padded_graph(
         [
             pad("x", "p"),
@@ -159,7 +162,7 @@ def test_what_others_read_too_stays_apart(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_a_limit_follows_only_an_operator_that_has_none(tmp_path: Path) -> None:
+def test_an_activation_is_merged_only_into_an_operator_without_one(tmp_path: Path) -> None:
     def cut(activation: int, first: str) -> list[str]:
         graph = Graph(
             tensors={"x": (1, 2), "w": np.eye(2, dtype=np.float32), "p": (1, 2), "y": (1, 2)},
@@ -173,12 +176,12 @@ def test_a_limit_follows_only_an_operator_that_has_none(tmp_path: Path) -> None:
         return list(kinds_of(cut_of(save_tflite(tmp_path / "m.tflite", graph))))
 
     assert cut(0, "FULLY_CONNECTED") == ["FULLY_CONNECTED 1x2, 2x2 -> 1x2 with RELU6"]
-    apart = ["FULLY_CONNECTED 1x2, 2x2 -> 1x2", "RELU6 1x2 -> 1x2"]
-    assert cut(RELU, "FULLY_CONNECTED") == apart
+    separate = ["FULLY_CONNECTED 1x2, 2x2 -> 1x2", "RELU6 1x2 -> 1x2"]
+    assert cut(RELU, "FULLY_CONNECTED") == separate
     assert cut(0, "TANH") == ["TANH 1x2 -> 1x2", "RELU6 1x2 -> 1x2"]
 
 
-def test_padding_before_a_convolution_that_pads_itself_stays_apart(tmp_path: Path) -> None:
+def test_padding_before_a_padding_convolution_is_cut_separately(tmp_path: Path) -> None:
     graph = padded_graph(
         [pad("x", "p"), convolution(["p", "w", "b"], "y", padding=0)], y=(1, 6, 6, 1)
     )
@@ -186,8 +189,8 @@ def test_padding_before_a_convolution_that_pads_itself_stays_apart(tmp_path: Pat
     assert [operator.kind for operator, _ in cut.operators] == ["PAD", "CONV_2D"]
 
 
-def test_constants_that_are_decompressed_belong_to_their_reader(tmp_path: Path) -> None:
-    """A float16 weight is made float32 once, when the interpreter is made ready."""
+def test_decompressed_constants_belong_to_the_operator_that_reads_them(tmp_path: Path) -> None:
+    """A float16 weight is converted to float32 once, when the interpreter is prepared."""
     graph = Graph(
         tensors={
             "x": (1, 2),
@@ -205,7 +208,7 @@ def test_constants_that_are_decompressed_belong_to_their_reader(tmp_path: Path) 
     np.testing.assert_allclose(output, value_of(file) @ np.array([[1, 3], [2, 4]]), rtol=1e-3)
 
 
-def test_quantised_operators_are_of_a_kind_of_their_type(tmp_path: Path) -> None:
+def test_the_kind_of_a_quantised_operator_has_its_type(tmp_path: Path) -> None:
     small = ((1, 2), np.int8)
     graph = Graph(
         tensors={
@@ -228,7 +231,7 @@ def test_quantised_operators_are_of_a_kind_of_their_type(tmp_path: Path) -> None
     assert [output.dtype.name for output in runs(cut)] == ["int8", "int8", "float32"]
 
 
-def test_quantised_weights_are_named(tmp_path: Path) -> None:
+def test_quantised_weights_are_in_the_kind(tmp_path: Path) -> None:
     graph = Graph(
         tensors={"x": (1, 2), "w": np.array([[8, 0], [0, 8]], np.int8), "y": (1, 2)},
         nodes=[product("w", "x", "y")],
@@ -258,8 +261,8 @@ def test_the_digest_depends_on_shapes_and_options_and_not_on_weights(tmp_path: P
     assert digest(2, 8, 1.0, RELU) != first
 
 
-def test_axes_and_shapes_of_the_run_decide(tmp_path: Path) -> None:
-    """Values of small constants are in the digest, and dynamic sides have the size of the run."""
+def test_the_digest_depends_on_axes_and_shapes_of_the_run(tmp_path: Path) -> None:
+    """Values of small constants are in the digest; dynamic dimensions have the run's size."""
 
     def graph(axis: int) -> Graph:
         return Graph(
@@ -278,7 +281,7 @@ def test_axes_and_shapes_of_the_run_decide(tmp_path: Path) -> None:
         cut_of(tmp_path / "m.tflite")
 
 
-def test_control_flow_and_custom_operators_are_named_and_not_cut(tmp_path: Path) -> None:
+def test_control_flow_and_custom_operators_are_listed_as_uncut(tmp_path: Path) -> None:
     flow = Graph(
         tensors={"flag": ((), np.bool_), "x": (2,), "y": (2,)},
         nodes=[
@@ -314,19 +317,19 @@ def test_control_flow_and_custom_operators_are_named_and_not_cut(tmp_path: Path)
     assert cut.uncut == {"CUSTOM AudioSpectrogram": 1}
 
 
-def test_a_file_that_cannot_run_is_one_line(tmp_path: Path) -> None:
+def test_a_file_that_cannot_run_is_refused(tmp_path: Path) -> None:
     unknown = Graph(
         tensors={"x": (2,), "y": (2,)},
         nodes=[Node(op="CUSTOM", custom="Nowhere", inputs=["x"], outputs=["y"])],
     )
     with pytest.raises(FileError, match=r"TFLite cannot run m\.tflite: .*Nowhere"):
         cut_of(save_tflite(tmp_path / "m.tflite", unknown))
-    (tmp_path / "words.tflite").write_text("no model at all")
+    (tmp_path / "words.tflite").write_text("not a model")
     with pytest.raises(FileError, match="not a TFLite file"):
         cut_of(tmp_path / "words.tflite")
 
 
-def test_an_old_runtime_without_the_schemas_objects_is_one_line(
+def test_an_old_runtime_without_the_schemas_objects_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = save_products(tmp_path / "m.tflite", 4)

@@ -12,16 +12,16 @@ from bench.operators.tflite_profile import profile_tflite
 from tests.support.tflite_files import save_products, save_quantised
 
 
-def listed(*rows: tuple[str, list[int], list[int]]) -> list[dict[str, Any]]:
+def operators_of(*rows: tuple[str, list[int], list[int]]) -> list[dict[str, Any]]:
     return [
         {"index": index, "op_name": name, "inputs": np.array(read), "outputs": np.array(written)}
         for index, (name, read, written) in enumerate(rows)
     ]
 
 
-def test_operators_between_the_tensors_of_a_part_are_inside() -> None:
-    """The delegate runs PAD and CONV_2D, and ADD, which reads what comes before; not the rest."""
-    operators = listed(
+def test_operators_between_a_delegates_inputs_and_outputs_are_delegated() -> None:
+    """The delegate runs PAD, CONV_2D, and ADD, which reads an earlier output; not the others."""
+    operators = operators_of(
         ("PAD", [0, 1], [2]),
         ("CONV_2D", [2, 3, -1], [4]),
         ("HARD_SWISH", [4], [5]),
@@ -32,7 +32,7 @@ def test_operators_between_the_tensors_of_a_part_are_inside() -> None:
     )
     assert undelegated(operators) == ["HARD_SWISH", "TOPK_V2"]
     assert undelegated(operators[:5]) == ["PAD", "CONV_2D", "HARD_SWISH", "ADD", "TOPK_V2"]
-    assert undelegated(listed(("TANH", [0], [1]), ("DELEGATE", [0], [1]))) == []
+    assert undelegated(operators_of(("TANH", [0], [1]), ("DELEGATE", [0], [1]))) == []
 
 
 def test_xnnpack_runs_float_and_no_hard_swish_of_integers(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_delegation_is_unknown_where_the_interpreter_does_not_list_operators(
 def test_a_profile_says_precision_and_delegation_of_each_operator(tmp_path: Path) -> None:
     path = save_quantised(tmp_path / "i.tflite", "HARD_SWISH")
     operators = profile_tflite(ModelFile(path=path, name=path.name), runs=1).operators
-    assert [(each.kind, each.precision, each.delegated) for each in operators] == [
+    assert [(operator.kind, operator.precision, operator.delegated) for operator in operators] == [
         ("QUANTIZE", "float32 to int8", True),
         ("HARD_SWISH int8", "int8", False),
         ("DEQUANTIZE int8", "int8 to float32", True),

@@ -53,7 +53,7 @@ def graph_of(
         ("CONV_2D", [(1, 5, 5, 8)], (1, 5, 5, 8), 0),
     ],
 )
-def test_multiply_accumulates(
+def test_multiply_accumulates_of_each_kind(
     tmp_path: Path, op: str, inputs: Sequence[Shape], output: Shape, macs: int
 ) -> None:
     graph = graph_of(tmp_path / "m.tflite", op, inputs, output)
@@ -66,7 +66,7 @@ def test_a_transposed_first_matrix_is_read_by_columns(tmp_path: Path) -> None:
     assert macs_of(graph, graph.operators[0]) == 72 * 5
 
 
-def test_a_state_is_no_weight(tmp_path: Path) -> None:
+def test_the_state_of_a_recurrent_operator_is_not_a_weight(tmp_path: Path) -> None:
     graph = graph_of(tmp_path / "m.tflite", "RNN", [(2, 16), (8, 16), (8, 8), (8,), (2, 8)], (2, 8))
     weights_alone = TfliteGraph(
         model=graph.model, tensors=graph.tensors, constants={1: b"0", 2: b"0", 3: b"0"}

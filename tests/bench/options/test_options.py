@@ -35,16 +35,16 @@ from tests.support.option_examples import (
 )
 
 
-def said(cls: type[Options], **values: Any) -> str:
-    with pytest.raises(InputError) as stopped:
+def refused(cls: type[Options], **values: Any) -> str:
+    with pytest.raises(InputError) as caught:
         cls(**values)
-    return str(stopped.value)
+    return str(caught.value)
 
 
-def read_said(cls: type[Options], mapping: Mapping[str, Any]) -> str:
-    with pytest.raises(InputError) as stopped:
+def refused_table(cls: type[Options], mapping: Mapping[str, Any]) -> str:
+    with pytest.raises(InputError) as caught:
         cls.read(mapping, "f.toml")
-    return str(stopped.value)
+    return str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def read_said(cls: type[Options], mapping: Mapping[str, Any]) -> str:
         ("80us", 8e-5),
     ],
 )
-def test_times_in_seconds(text: str, seconds: float) -> None:
+def test_times_with_units_become_seconds(text: str, seconds: float) -> None:
     assert SweepExample(budget_s=text).budget_s == pytest.approx(seconds, rel=1e-15)  # type: ignore[arg-type]
 
 
@@ -82,12 +82,12 @@ def test_times_in_seconds(text: str, seconds: float) -> None:
         ("fail_above", "0", 0.0),
     ],
 )
-def test_counts_bytes_and_shares(name: str, text: str, value: float) -> None:
+def test_counts_bytes_and_shares_with_suffixes(name: str, text: str, value: float) -> None:
     values: dict[str, Any] = {name: text}
     assert getattr(LimitsExample(**values), name) == value
 
 
-def test_milliseconds_in_a_list_and_frequencies() -> None:
+def test_lists_of_milliseconds_and_frequencies_with_units() -> None:
     limits = LimitsExample(max_latency_ms=["80us", "30", 2, "1.5s"])  # type: ignore[arg-type]
     assert limits.max_latency_ms == (0.08, 30.0, 2.0, 1500.0)
     phone = PhoneExample(frequency_khz="1.8GHz")  # type: ignore[arg-type]
@@ -95,7 +95,7 @@ def test_milliseconds_in_a_list_and_frequencies() -> None:
     assert type(phone.frequency_khz) is int
 
 
-def test_lists_texts_and_dictionaries_become_what_the_fields_say() -> None:
+def test_values_are_converted_to_the_types_of_the_fields() -> None:
     options = CommandExample(
         space="tiny",
         out="x.sqlite",  # type: ignore[arg-type]
@@ -111,7 +111,7 @@ def test_lists_texts_and_dictionaries_become_what_the_fields_say() -> None:
     assert SweepExample(resolutions="32,64").resolutions == (32, 64)  # type: ignore[arg-type]
 
 
-def test_nested_defaults_stay_beside_what_is_given() -> None:
+def test_nested_defaults_remain_for_options_that_are_not_given() -> None:
     options = CommandExample(space="tiny", out=Path("x"), device={"wait": True})  # type: ignore[arg-type]
     assert (options.device.device, options.device.wait) == ("cpu", True)
 
@@ -209,18 +209,18 @@ def test_nested_defaults_stay_beside_what_is_given() -> None:
         ),
     ],
 )
-def test_a_wrong_value_is_said_in_words(
+def test_a_wrong_value_is_named_with_what_was_expected(
     cls: type[Options], values: dict[str, Any], message: str
 ) -> None:
-    assert message in said(cls, **values)
+    assert message in refused(cls, **values)
 
 
-def test_replacing_checks_again() -> None:
+def test_replaced_values_are_checked() -> None:
     with pytest.raises(InputError, match="seed is -1, expected a whole number of at least 0"):
         replace(SweepExample(), seed=-1)
 
 
-def test_plain_values_and_back() -> None:
+def test_options_survive_plain_values() -> None:
     options = CommandExample(
         space="tiny",
         out=Path("x.sqlite"),
@@ -240,7 +240,7 @@ def test_plain_values_and_back() -> None:
     assert CommandExample.from_dict(json.loads(json.dumps(plain))) == options
 
 
-def test_a_table_has_names_of_fields_and_of_the_command_line() -> None:
+def test_a_table_may_use_names_of_fields_or_of_the_command_line() -> None:
     options = CommandExample.read(
         {
             "space": "tiny",
@@ -260,12 +260,12 @@ def test_a_table_has_names_of_fields_and_of_the_command_line() -> None:
     assert options.device == DeviceExample(device="cpu", wait=True, phone=phone)
 
 
-def test_a_device_may_be_named_beside_its_table() -> None:
+def test_a_device_may_be_named_by_its_address_alone() -> None:
     options = CommandExample.read({"space": "tiny", "out": "o", "device": "adb:1"})
     assert options.device.device == "adb:1"
 
 
-def test_the_field_of_a_switch_means_what_it_says_in_a_table() -> None:
+def test_a_switch_in_a_table_may_be_negated_by_its_name() -> None:
     assert CommandExample.read({"space": "s", "out": "o", "verify": False}).verify is False
     assert CommandExample.read({"space": "s", "out": "o", "no_verify": False}).verify is True
 
@@ -286,28 +286,28 @@ def test_the_field_of_a_switch_means_what_it_says_in_a_table() -> None:
         ),
     ],
 )
-def test_a_wrong_key_or_value_of_a_table(table: dict[str, Any], message: str) -> None:
-    assert message in read_said(SweepExample, table)
+def test_a_wrong_key_or_value_of_a_table_is_refused(table: dict[str, Any], message: str) -> None:
+    assert message in refused_table(SweepExample, table)
 
 
 def test_a_wrong_value_within_a_table_names_the_table() -> None:
     table = {"space": "s", "out": "o", "device": {"phone": {"frequency_khz": "x"}}}
-    message = read_said(CommandExample, table)
+    message = refused_table(CommandExample, table)
     assert message.startswith(
         "f.toml: device: phone: frequency_khz is 'x', expected a whole number"
     )
 
 
-def test_what_is_missing_in_a_table_is_named() -> None:
-    assert read_said(CommandExample, {"space": "s"}) == "f.toml: a value of out is missing"
+def test_a_missing_value_of_a_table_is_named() -> None:
+    assert refused_table(CommandExample, {"space": "s"}) == "f.toml: a value of out is missing"
 
 
-def test_a_number_of_the_fields_own_unit_may_stand_under_its_name() -> None:
+def test_a_field_in_its_own_unit_may_be_a_number() -> None:
     assert SweepExample.read({"budget_s": 300}).budget_s == 300.0
 
 
 @pytest.mark.parametrize("text", ["-+5", "1_0", "", "0x1", "1e3", "\u0663", "9" * 20, "-"])
-def test_a_whole_number_is_written_in_digits(text: str) -> None:
+def test_only_digits_are_a_whole_number(text: str) -> None:
     replicates = own_fields(SweepExample)["replicates"]
     with pytest.raises(BadValueError, match="expected a whole number of at least 1"):
         parse(replicates, text)
@@ -341,7 +341,7 @@ def test_a_whole_number_is_written_in_digits(text: str) -> None:
         (SHARE, {"%": 0.01}),
     ],
 )
-def test_every_suffix(unit: Unit, values: dict[str, float]) -> None:
+def test_suffixes_have_their_factors(unit: Unit, values: dict[str, float]) -> None:
     for suffix, value in values.items():
         assert unit.parse(f"1{suffix}", bare=True) == value
         assert unit.parse(f" 2.5 {suffix}", bare=False) == pytest.approx(2.5 * value, rel=1e-15)
@@ -349,10 +349,10 @@ def test_every_suffix(unit: Unit, values: dict[str, float]) -> None:
     assert unit.parse("1m2", bare=True) is None
 
 
-def test_a_table_is_of_the_field_that_it_is_named_after() -> None:
+def test_a_nested_table_has_the_keys_of_its_field_only() -> None:
     class_and_keys = (("sweep", "runner"), ("limits", "precision"), ("device", "replicates"))
     for table, key in class_and_keys:
-        message = read_said(CommandExample, {"space": "s", "out": "o", table: {key: "x"}})
+        message = refused_table(CommandExample, {"space": "s", "out": "o", table: {key: "x"}})
         assert message.startswith(f"f.toml: {table}: unknown key '{key}'")
 
 
@@ -366,21 +366,21 @@ class Outer(Options):
     secret: int = option(1, help="", toml=False)
 
 
-def test_defaults_of_a_nesting_field_may_be_options_themselves() -> None:
+def test_nested_defaults_may_be_options() -> None:
     assert Outer().inner.phone.frequency_khz == 3
     read = Outer.read({"inner": {"phone": {"runner": "benchmark_model"}}})
     phone = PhoneExample(runner="benchmark_model", frequency_khz=3)
     assert read.inner == DeviceExample(device="adb:1", phone=phone)
     assert read.limits.tolerance == 0.5
-    defaults = {each.dotted: each.default for each in option_fields(Outer)}
+    defaults = {field.dotted: field.default for field in option_fields(Outer)}
     assert defaults["inner.phone.frequency_khz"] == 3
     assert defaults["inner.phone.binary"] is None
     assert defaults["limits.tolerance"] == 0.5
     assert defaults["limits.max_macs"] is None
 
 
-def test_an_option_may_be_kept_out_of_files() -> None:
-    assert "unknown key 'secret'" in read_said(Outer, {"secret": 3})
+def test_an_option_may_be_excluded_from_files() -> None:
+    assert "unknown key 'secret'" in refused_table(Outer, {"secret": 3})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -404,36 +404,36 @@ class Bounds(Options):
         ({"any": "1"}, "any is '1', expected a number"),
     ],
 )
-def test_bounds_in_words(values: dict[str, Any], message: str) -> None:
-    assert said(Bounds, **values) == message
+def test_values_outside_their_bounds_are_refused(values: dict[str, Any], message: str) -> None:
+    assert refused(Bounds, **values) == message
 
 
-def test_values_at_their_bounds() -> None:
+def test_values_at_their_bounds_are_accepted() -> None:
     assert Bounds(share=0, level=1, degrees=90, pause_s=0).share == 0.0
     assert Bounds(share=1, level=5, degrees=-0.5).level == 5
     assert Bounds(any=-3).any == -3.0
 
 
-def test_none_is_for_options_that_say_so() -> None:
+def test_none_is_only_for_options_of_such_a_type() -> None:
     @dataclass(frozen=True, kw_only=True)
     class Wrong(Options):
         value: int = option(None, help="")
 
-    assert said(Wrong) == "value is None, expected a whole number"
+    assert refused(Wrong) == "value is None, expected a whole number"
 
 
-def test_what_only_looks_like_a_number_is_none() -> None:
+def test_values_that_do_not_convert_to_a_float_are_refused() -> None:
     class Several:
         def __float__(self) -> float:
             raise TypeError("only one value can be a number")
 
     several = Several()
-    assert said(LimitsExample, tolerance=several).endswith("expected a number above 0")
-    assert said(LimitsExample, tolerance=10**400).endswith("expected a number above 0")
+    assert refused(LimitsExample, tolerance=several).endswith("expected a number above 0")
+    assert refused(LimitsExample, tolerance=10**400).endswith("expected a number above 0")
 
 
 @pytest.mark.parametrize("text", ["1_0", "nan", "inf", "x", ""])
-def test_a_number_is_finite(text: str) -> None:
+def test_only_finite_numbers_are_numbers(text: str) -> None:
     for name in ("tolerance", "max_macs"):
         with pytest.raises(BadValueError, match="expected a number above 0"):
             parse(own_fields(LimitsExample)[name], text)
@@ -454,27 +454,27 @@ def test_a_number_is_finite(text: str) -> None:
         (COUNT, 2e20, True, "2e+20"),
     ],
 )
-def test_units_write_what_they_read(unit: Unit, value: float, bare: bool, text: str) -> None:
+def test_formatted_values_are_parsed_back(unit: Unit, value: float, bare: bool, text: str) -> None:
     assert unit.format(value, bare=bare) == text
     assert unit.parse(text, bare=bare) == value
 
 
-def test_types_that_options_cannot_have_are_an_error_of_the_declaration() -> None:
+def test_unsupported_types_are_refused_where_options_are_declared() -> None:
     @dataclass(frozen=True, kw_only=True)
     class Wrong(Options):
         value: dict[str, int] = option(help="")
 
     @dataclass(frozen=True, kw_only=True)
-    class Unsaid(Options):
+    class Ambiguous(Options):
         values: tuple[int, ...] = option((), help="")
 
     with pytest.raises(TypeError, match=r"Wrong\.value: options cannot be of the type dict"):
         own_fields(Wrong)
-    with pytest.raises(TypeError, match=r"Unsaid\.values needs positional, repeat or separator"):
-        own_fields(Unsaid)
+    with pytest.raises(TypeError, match=r"Ambiguous\.values needs positional, repeat or separator"):
+        own_fields(Ambiguous)
 
 
-def test_options_that_a_caller_left_out_are_the_defaults() -> None:
+def test_without_options_the_defaults_are_used() -> None:
     @dataclass(frozen=True, kw_only=True)
     class Few(Options):
         value: int = option(3, help="")
@@ -486,16 +486,18 @@ def test_options_that_a_caller_left_out_are_the_defaults() -> None:
         Few.or_defaults({"value": 4})  # type: ignore[arg-type]
 
 
-def test_the_example_runs() -> None:
+def test_the_examples_of_the_docstrings_run() -> None:
     assert doctest.testmod(base).attempted >= 4
     assert doctest.testmod(base).failed == 0
 
 
-def test_importing_options_imports_nothing_slow() -> None:
+def test_importing_options_imports_no_slow_module() -> None:
     code = (
         "import sys, bench.options; "
         "print(sorted({m.partition('.')[0] for m in sys.modules} & "
         "{'argparse', 'numpy', 'torch', 'pandas', 'difflib', 'tomllib', 'rich'}))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    completed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert completed.stdout.strip() == "[]"

@@ -1,4 +1,4 @@
-"""Backends and devices of other packages: registered, by entry points, and each way to be wrong."""
+"""Backends and devices of other packages: registration, entry points, and errors."""
 
 import logging
 import os
@@ -37,7 +37,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _forget_modules(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [each for each in sys.modules if each.startswith("tiny_plugin")]:
+    for name in [module for module in sys.modules if module.startswith("tiny_plugin")]:
         monkeypatch.delitem(sys.modules, name)
 
 
@@ -46,7 +46,7 @@ def _fresh_modules(monkeypatch: pytest.MonkeyPatch) -> None:
     _forget_modules(monkeypatch)
 
 
-def test_a_registered_backend_is_made_with_its_options() -> None:
+def test_a_registered_backend_is_created_with_its_options() -> None:
     register_backend("mine", Mine)
 
     backend = get_backend("mine", fast=True)
@@ -56,7 +56,7 @@ def test_a_registered_backend_is_made_with_its_options() -> None:
     assert get_backend("mine") is not backend
 
 
-def test_a_registered_device_is_made_for_each_of_its_addresses() -> None:
+def test_a_registered_device_is_created_for_each_of_its_addresses() -> None:
     register_device("mine", machine)
 
     assert get_device("mine").address == "mine"
@@ -67,7 +67,7 @@ def test_a_registered_device_is_made_for_each_of_its_addresses() -> None:
         get_device("cpu:1")
 
 
-def test_the_unknown_are_refused_with_all_that_are_known() -> None:
+def test_an_unknown_backend_is_refused_with_the_known_ones() -> None:
     register_backend("mine", Mine)
 
     with pytest.raises(InputError, match=r"expected torch, onnx, tflite or tensorrt, mine$"):
@@ -75,13 +75,13 @@ def test_the_unknown_are_refused_with_all_that_are_known() -> None:
 
 
 def test_registering_the_same_class_again_replaces_it() -> None:
-    def defined() -> type[Mine]:
+    def define() -> type[Mine]:
         class Cell(Mine):
             pass
 
         return Cell
 
-    first, second = defined(), defined()
+    first, second = define(), define()
     register_backend("mine", first)
     register_backend("mine", second)
 
@@ -100,14 +100,16 @@ def test_registering_the_same_class_again_replaces_it() -> None:
         ("taken", Mine, "the backend taken is registered already, by bench.backends.fake.Fake"),
     ],
 )
-def test_a_wrong_registration_is_one_line(name: str, factory: type[Mine], words: str) -> None:
+def test_a_wrong_registration_is_refused_in_one_line(
+    name: str, factory: type[Mine], words: str
+) -> None:
     register_backend("taken", FakeBackend)
 
-    with pytest.raises(InputError) as refused:
+    with pytest.raises(InputError) as caught:
         register_backend(name, factory)
 
-    assert words in str(refused.value)
-    assert "\n" not in str(refused.value)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_built_in_device_cannot_be_registered() -> None:
@@ -117,7 +119,7 @@ def test_a_built_in_device_cannot_be_registered() -> None:
 
 
 class Half:
-    """A backend that has only some of what it must."""
+    """A backend without most of the required attributes."""
 
     name = "half"
 
@@ -147,7 +149,7 @@ def test_a_device_without_the_protocols_methods_names_them() -> None:
         get_device("bare")
 
 
-def test_another_name_or_address_than_the_registered_is_refused() -> None:
+def test_a_name_or_address_other_than_the_registered_one_is_refused() -> None:
     register_backend("yours", Mine)
     register_device("elsewhere", lambda address: FakeDevice())
 
@@ -157,30 +159,30 @@ def test_another_name_or_address_than_the_registered_is_refused() -> None:
         get_device("elsewhere:2")
 
 
-def test_what_raises_when_it_is_made_is_one_line_and_our_own_errors_pass() -> None:
+def test_errors_of_creation_are_one_line_and_our_own_are_unchanged() -> None:
     def broken(address: str) -> FakeDevice:
         raise ZeroDivisionError("a\nb")
 
-    def not_there(address: str) -> FakeDevice:
+    def missing(address: str) -> FakeDevice:
         raise MissingRuntimeError("pip install mine")
 
     register_device("broken", broken)
-    register_device("not-there", not_there)
+    register_device("missing", missing)
 
     with pytest.raises(PluginError, match=r"cannot be made \(ZeroDivisionError: a\); correct it"):
         get_device("broken:1")
     with pytest.raises(MissingRuntimeError, match="pip install mine"):
-        get_device("not-there")
+        get_device("missing")
 
 
-def test_installed_packages_offer_theirs_by_entry_points(installed: Path) -> None:
+def test_backends_and_devices_of_installed_packages_are_available(installed: Path) -> None:
     install_plugin(installed)
 
     assert get_backend("mine").version() == "7"
     assert get_device("mine:1").slug() == "machine-of-mine"
 
 
-def test_a_built_in_name_is_never_an_entry_points(
+def test_an_entry_point_with_a_builtin_name_is_ignored(
     installed: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     entry_points = ENTRY_POINTS.replace("mine =", "fake =", 1)
@@ -212,29 +214,27 @@ def test_two_packages_with_one_name_are_refused(installed: Path) -> None:
         ("class Backend: pass", r"lacks name, file_suffix, version\(\), options\(\), "),
     ],
 )
-def test_a_package_that_does_not_work_is_one_line(
-    installed: Path, backend: str, words: str
-) -> None:
+def test_a_broken_package_is_refused_in_one_line(installed: Path, backend: str, words: str) -> None:
     install_plugin(installed, backend=backend)
 
-    with pytest.raises(PluginError, match=words) as refused:
+    with pytest.raises(PluginError, match=words) as caught:
         get_backend("mine")
 
-    assert "\n" not in str(refused.value)
+    assert "\n" not in str(caught.value)
 
 
-def test_devices_that_list_their_addresses_are_found(installed: Path) -> None:
+def test_devices_that_list_their_addresses_are_discovered(installed: Path) -> None:
     install_plugin(installed)
     register_device("other", machine)  # lists none
 
-    result = {each.address: each for each in discover_devices(lambda words: None)}
+    result = {device.address: device for device in discover_devices(lambda text: None)}
 
     assert set(result) == {"cpu", "mine:0", "mine:1"}
     assert result["mine:1"].slug == "machine-of-mine"
     assert result["cpu"].backends["mine"] == "7"
 
 
-def test_a_device_that_cannot_be_listed_or_reached_hides_no_other(installed: Path) -> None:
+def test_other_devices_are_listed_beside_one_that_fails(installed: Path) -> None:
     install_plugin(installed, device=DEVICE.replace('["mine:0", "mine:1"]', "1 / 0"))
 
     class Away(FakeDevice):
@@ -246,12 +246,12 @@ def test_a_device_that_cannot_be_listed_or_reached_hides_no_other(installed: Pat
 
     away.addresses = lambda: ["away:1"]  # type: ignore[attr-defined]
     register_device("away", away)
-    result: list[str] = []
+    messages: list[str] = []
 
-    found = {each.address: each.state for each in discover_devices(result.append)}
+    states = {device.address: device.state for device in discover_devices(messages.append)}
 
-    assert found == {"cpu": "ready", "away:1": "nobody answers"}
-    assert result == [
+    assert states == {"cpu": "ready", "away:1": "nobody answers"}
+    assert messages == [
         "devices mine:... are not listed: the device mine cannot list its addresses "
         "(ZeroDivisionError: division by zero); correct it, or uninstall its package"
     ]
@@ -261,15 +261,15 @@ def test_a_device_that_cannot_be_listed_or_reached_hides_no_other(installed: Pat
 @pytest.mark.parametrize(
     ("suite", "names", "tests"),
     [
-        ("backends/test_backends.py", {"OFABENCH_TEST_BACKENDS": "mine"}, "says_what_it_is"),
+        ("backends/test_backends.py", {"OFABENCH_TEST_BACKENDS": "mine"}, "has_a_name"),
         ("devices/test_conformance.py", {"OFABENCH_TEST_DEVICES": "mine:0=mine"}, "slug or times"),
     ],
 )
-def test_a_package_runs_in_our_own_suites(
+def test_the_conformance_suites_run_for_a_package(
     installed: Path, suite: str, names: dict[str, str], tests: str
 ) -> None:
     install_plugin(installed)
-    done = subprocess.run(
+    completed = subprocess.run(
         [
             sys.executable,
             "-m",
@@ -288,5 +288,5 @@ def test_a_package_runs_in_our_own_suites(
         env={**os.environ, **names, "PYTHONPATH": f"{installed}:{ROOT}"},
     )
 
-    assert done.returncode == 0, done.stdout
-    assert " passed" in done.stdout
+    assert completed.returncode == 0, completed.stdout
+    assert " passed" in completed.stdout

@@ -1,4 +1,4 @@
-"""Whether a device and a backend are what a target names."""
+"""Check that a device and a backend are those of a target."""
 
 from dataclasses import replace
 
@@ -18,9 +18,9 @@ def check(target: Target) -> None:
     check_same_target(FakeDevice(), BACKEND, target, whose="the sweep's", remedy="sweep here")
 
 
-def test_the_same_is_accepted() -> None:
+def test_the_same_device_and_backend_are_accepted() -> None:
     check(TARGET)
-    # What a device and a backend do not set by themselves is no matter of theirs.
+    # Only what the device and the backend determine is compared.
     check(replace(TARGET, threads=4, precision="fp16", options=(("cache", "cold"),)))
 
 
@@ -39,7 +39,9 @@ def test_the_same_is_accepted() -> None:
         ),
     ],
 )
-def test_another_is_refused_in_one_line(other: dict[str, str], message: str) -> None:
+def test_another_device_or_backend_is_refused_in_one_line(
+    other: dict[str, str], message: str
+) -> None:
     with pytest.raises(TargetMismatchError) as caught:
         check(replace(TARGET, **other))  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""Plain data read strictly: what is accepted, and the line for what is not."""
+"""Plain data read strictly: accepted values, and error lines for all others."""
 
 import json
 from collections.abc import Mapping
@@ -57,7 +57,7 @@ class Net:
     anything: Any = None
 
 
-def test_each_value_becomes_what_its_annotation_says() -> None:
+def test_values_are_converted_to_their_annotations() -> None:
     data = {
         "name": "a",
         "stages": [{"width": 3, "kernel": 5}, {"width": 4, "act": "relu"}],
@@ -153,13 +153,13 @@ def test_an_error_names_source_field_value_and_what_was_expected(data: Any, line
     assert str(caught.value) == f"a.toml: {line}"
 
 
-def test_the_caller_chooses_the_class_of_the_error_and_how_it_ends() -> None:
+def test_the_caller_chooses_the_error_class_and_the_advice() -> None:
     with pytest.raises(DeviceError) as caught:
         from_plain(Net, {"name": 1}, "the answer", error=DeviceError, advice="ask again")
     assert str(caught.value) == "the answer: name is 1, expected a string; ask again"
 
 
-def test_other_keys_may_be_ignored_and_are_the_hint_for_a_missing_one() -> None:
+def test_other_keys_may_be_ignored_and_hint_at_a_missing_one() -> None:
     assert from_plain(Net, {"name": "a", "zzz": 1}, "a", other_keys=True) == Net(name="a")
     with pytest.raises(InputError) as caught:
         from_plain(Net, {"naem": "a"}, "a", other_keys=True)
@@ -174,7 +174,7 @@ class Times:
     file: Path
 
 
-def test_another_type_is_made_by_the_callers_function() -> None:
+def test_other_types_are_decoded_by_the_callers_function() -> None:
     def decode(kind: Any, value: Any) -> Any:
         if kind is Path:
             return Path(value)
@@ -190,7 +190,7 @@ def test_another_type_is_made_by_the_callers_function() -> None:
         from_plain(Times, {"ns": [1], "file": "a"}, "a", decode=decode)
 
 
-def test_plain_data_of_a_dataclass_is_json_that_is_read_back() -> None:
+def test_a_dataclass_survives_json() -> None:
     net = Net(name="a", stages=(Stage(width=2),), by_name={"x": 0.5}, anything=np.float32(0.5))
     data = to_plain(net)
 
@@ -203,7 +203,7 @@ def test_plain_data_of_a_dataclass_is_json_that_is_read_back() -> None:
     assert to_plain(Times(ns=np.array([[1.0]]), file=Path("b/c"))) == {"ns": [[1.0]], "file": "b/c"}
 
 
-def test_ascending_is_strict() -> None:
+def test_equal_values_are_not_ascending() -> None:
     assert is_ascending([1, 2])
     assert is_ascending([0.5])
     assert not is_ascending([1, 1])
@@ -219,14 +219,14 @@ def test_ascending_is_strict() -> None:
         ({"x" * 90: 1}, "'" + "x" * 59 + " is an unknown key"),
     ],
 )
-def test_an_error_is_one_line_whatever_the_keys_are(data: Any, line: str) -> None:
+def test_an_error_with_unusual_keys_is_one_line(data: Any, line: str) -> None:
     with pytest.raises(InputError) as caught:
         from_plain(Net, data, "a")
     assert str(caught.value).startswith(f"a: {line}")
     assert "\n" not in str(caught.value)
 
 
-def test_a_value_that_is_nested_too_deep_is_named_without_it() -> None:
+def test_a_value_nested_too_deep_is_not_printed() -> None:
     deep: Any = []
     for _ in range(5000):
         deep = [deep]

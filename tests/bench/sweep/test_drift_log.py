@@ -1,4 +1,4 @@
-"""Drift sessions in a sweep's file, and the log that is made of them."""
+"""Drift sessions in a sweep's file, and the drift log computed from them."""
 
 import shutil
 import sqlite3
@@ -83,17 +83,27 @@ def add_session(path: Path, clock: FakeClock, device: FakeDevice | None = None) 
         store.add_drift_session(result)
 
 
-def test_a_sweep_has_five_anchors_from_the_fastest_to_the_slowest_and_its_own_session(
+def samples_by_key(store: SweepStore) -> dict[str, list[object]]:
+    return {
+        measurement.workload.key: measurement.samples_ns.tolist()
+        for measurement in store.measurements()
+    }
+
+
+def test_a_sweep_has_five_anchors_by_latency_and_is_the_first_session(
     tmp_path: Path,
 ) -> None:
     swept(tmp_path / "s.sqlite", [*NETWORKS, BLOCK], FakeClock())
 
     with SweepStore.open(tmp_path / "s.sqlite") as store:
         log = store.drift_log()
-        ms = {o.workload.label: o.median_ms for o in store.measurements()}
+        ms = {
+            measurement.workload.label: measurement.median_ms
+            for measurement in store.measurements()
+        }
 
     assert log is not None
-    # Seven networks by rank 0..6; five equal steps of it are 0, 1.5, 3, 4.5, 6.
+    # Seven networks have ranks 0 to 6; five evenly spaced ones are 0, 1.5, 3, 4.5 and 6.
     assert [anchor.label for anchor in log.anchors] == [
         "net 16",
         "net 48",
@@ -102,14 +112,14 @@ def test_a_sweep_has_five_anchors_from_the_fastest_to_the_slowest_and_its_own_se
         "net 112",
     ]
     assert [anchor.ms for anchor in log.anchors] == [ms[anchor.label] for anchor in log.anchors]
-    (own,) = log.sessions
-    assert own.started_at == iso(NOON_S)
-    assert np.allclose(log.log_ratios, 0.0, atol=1e-4)  # a device that repeats itself exactly
-    assert not own.forced
+    (sweep_session,) = log.sessions
+    assert sweep_session.started_at == iso(NOON_S)
+    assert np.allclose(log.log_ratios, 0.0, atol=1e-4)  # the device repeats exactly
+    assert not sweep_session.forced
 
 
 @pytest.mark.slow
-def test_fewer_networks_are_fewer_anchors_and_none_no_log(tmp_path: Path) -> None:
+def test_a_sweep_without_networks_has_no_drift_log(tmp_path: Path) -> None:
     swept(tmp_path / "two.sqlite", NETWORKS[:2], FakeClock())
     swept(tmp_path / "none.sqlite", [BLOCK], FakeClock())
 
@@ -124,23 +134,23 @@ def test_fewer_networks_are_fewer_anchors_and_none_no_log(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_a_session_is_kept_and_changes_nothing_of_the_sweep(tmp_path: Path) -> None:
+def test_a_session_is_stored_and_leaves_the_sweep_unchanged(tmp_path: Path) -> None:
     path, clock = tmp_path / "s.sqlite", FakeClock()
     swept(path, [*NETWORKS, BLOCK], clock)
     with SweepStore.open(path) as store:
-        before = {o.workload.key: o.samples_ns.tolist() for o in store.measurements()}
+        before = samples_by_key(store)
     clock.sleep(3600)
 
-    # Every call of this load takes as long as the machine's level says: the same for all.
+    # The level of this replicate changes all latencies by the same factor.
     add_session(path, clock, FakeDevice(flaws=SimulatedDisturbances(level=0.3), seed=1))
 
     with SweepStore.open(path) as store:
-        assert {o.workload.key: o.samples_ns.tolist() for o in store.measurements()} == before
+        assert samples_by_key(store) == before
         log, (session,) = store.drift_log(), store.drift_sessions()
     assert log is not None
     assert [s.started_at for s in log.sessions] == [iso(NOON_S), iso(NOON_S + 3600)]
     assert (len(session.replicates), session.rounds) == (2, 30)
-    assert all(BLOCK in load.work for load in session.replicates)  # company, as in the sweep
+    assert all(BLOCK in replicate.work for replicate in session.replicates)  # as in the sweep
     now_ms = np.array(log.sessions[1].ms) / np.array([anchor.ms for anchor in log.anchors])
     assert np.ptp(now_ms) < 1e-4
     assert abs(log.log_drift[1]) > 0.01
@@ -175,21 +185,21 @@ def test_sessions_less_than_five_minutes_apart_are_one(tmp_path: Path) -> None:
     assert [s.started_at for s in log.sessions] == [iso(NOON_S), iso(NOON_S + 599)]
 
 
-def spell(started_s: float, **ms: list[float]) -> NetworkStretch:
+def stretch(started_s: float, **ms: list[float]) -> NetworkStretch:
     bursts = {NETWORKS[int(name[1:])]: np.array(values) for name, values in ms.items()}
     return NetworkStretch(
         started_s=started_s, ended_s=started_s + 10, bursts_ms=bursts, forced=False
     )
 
 
-def test_merged_by_hand() -> None:
+def test_stretches_are_merged_into_sessions_by_hand() -> None:
     # 0 to 10, 200 to 210 and 500 to 510 follow by less than 300 s; 810 begins 300 s later.
     result = merged(
         [
-            spell(810, n0=[9.0]),
-            spell(0, n0=[1.0, 2.0]),
-            spell(500, n1=[5.0]),
-            spell(200, n0=[3.0]),
+            stretch(810, n0=[9.0]),
+            stretch(0, n0=[1.0, 2.0]),
+            stretch(500, n1=[5.0]),
+            stretch(200, n0=[3.0]),
         ]
     )
 
@@ -198,35 +208,35 @@ def test_merged_by_hand() -> None:
     assert result[0].bursts_ms[NETWORKS[1]].tolist() == [5.0]
 
 
-def test_sessions_that_lack_an_anchor_are_left_out(tmp_path: Path) -> None:
+def test_sessions_without_every_anchor_are_ignored(tmp_path: Path) -> None:
     swept(tmp_path / "s.sqlite", NETWORKS[:2], FakeClock())
     with SweepStore.open(tmp_path / "s.sqlite") as store:
         measured = store.measurements()
 
     log = drift_log_of(
-        measured, [spell(0, n0=[1.0], n1=[2.0]), spell(9000, n0=[1.0])], [], NETWORKS[:2]
+        measured, [stretch(0, n0=[1.0], n1=[2.0]), stretch(9000, n0=[1.0])], [], NETWORKS[:2]
     )
 
     assert log is not None
     assert len(log.sessions) == 1
-    # Where no session has both, none can be compared.
-    assert drift_log_of(measured, [spell(0, n0=[1.0])], [], NETWORKS[:2]) is None
+    # No session has both anchors, so there is no log.
+    assert drift_log_of(measured, [stretch(0, n0=[1.0])], [], NETWORKS[:2]) is None
 
 
-def test_anchors_are_chosen_among_those_of_all_sessions(tmp_path: Path) -> None:
+def test_anchors_are_chosen_among_the_networks_of_all_sessions(tmp_path: Path) -> None:
     swept(tmp_path / "s.sqlite", NETWORKS[:3], FakeClock())
     with SweepStore.open(tmp_path / "s.sqlite") as store:
         measured = store.measurements()
-    spells = [spell(0, n0=[1.0], n1=[2.0]), spell(9000, n0=[1.0], n1=[2.0], n2=[3.0])]
+    stretches = [stretch(0, n0=[1.0], n1=[2.0]), stretch(9000, n0=[1.0], n1=[2.0], n2=[3.0])]
 
-    log = drift_log_of(measured, spells, [], None)
+    log = drift_log_of(measured, stretches, [], None)
 
     assert log is not None
     assert [anchor.label for anchor in log.anchors] == ["net 16", "net 32"]
 
 
 @pytest.mark.slow
-def test_a_file_of_an_older_version_is_dated_by_its_passes_and_takes_sessions(
+def test_sessions_of_an_older_file_are_dated_by_its_rounds(
     tmp_path: Path,
 ) -> None:
     path, clock = tmp_path / "s.sqlite", FakeClock()
@@ -236,7 +246,7 @@ def test_a_file_of_an_older_version_is_dated_by_its_passes_and_takes_sessions(
     with SweepStore.open(path) as store:
         log = store.drift_log()
     assert log is not None
-    # The fake device's own clock starts every load in 2020.
+    # The fake device's clock starts every replicate in 2020.
     assert [s.started_at[:10] for s in log.sessions] == ["2020-01-01"]
 
     clock.sleep(3600)
@@ -249,7 +259,7 @@ def test_a_file_of_an_older_version_is_dated_by_its_passes_and_takes_sessions(
 
 
 @pytest.mark.slow
-def test_a_damaged_session_is_one_line(tmp_path: Path) -> None:
+def test_a_damaged_session_is_refused(tmp_path: Path) -> None:
     path, clock = tmp_path / "s.sqlite", FakeClock()
     swept(path, NETWORKS[:5], clock)
     clock.sleep(3600)
@@ -280,7 +290,7 @@ def test_a_damaged_session_is_one_line(tmp_path: Path) -> None:
     repeated_bursts=st.integers(0, 3),
     forced=st.booleans(),
 )
-def test_what_a_session_holds_is_read_back(
+def test_a_session_is_read_back(
     ms: list[list[float]],
     repeated_bursts: int,
     forced: bool,
@@ -288,15 +298,15 @@ def test_what_a_session_holds_is_read_back(
 ) -> None:
     path = tmp_path_factory.mktemp("round") / "s.sqlite"
     swept(path, NETWORKS[:5], FakeClock())
-    passes = tuple(
+    rounds = tuple(
         MeasuredRound(
-            samples_ns=np.array(one).reshape(5, 2) * 1e6,
+            samples_ns=np.array(round_ms).reshape(5, 2) * 1e6,
             order=np.arange(5),
             repeated_bursts=repeated_bursts,
             disturbed_ns=np.full((repeated_bursts, 2), 7.0) if repeated_bursts else None,
             facts={"taken_at": "2026-03-01T13:00:00", "load_average": 0.5},
         )
-        for one in ms
+        for round_ms in ms
     )
     session = DriftSession(
         started_at=iso(NOON_S + 3600),
@@ -304,25 +314,25 @@ def test_what_a_session_holds_is_read_back(
         forced=forced,
         rounds=1,
         facts={"cpu_cores": 2},
-        replicates=(DriftReplicate(work=tuple(NETWORKS[:5]), rounds=passes),),
+        replicates=(DriftReplicate(work=tuple(NETWORKS[:5]), rounds=rounds),),
     )
 
     with SweepStore.resume(path, TARGET, PLAN) as store:
         store.add_drift_session(session)
     with SweepStore.open(path) as store:
-        (found,) = store.drift_sessions()
+        (stored,) = store.drift_sessions()
 
-    assert (found.started_at, found.ended_at) == (session.started_at, session.ended_at)
-    assert (found.forced, found.rounds, found.facts) == (forced, 1, session.facts)
-    assert [workload.label for workload in found.replicates[0].work] == [
+    assert (stored.started_at, stored.ended_at) == (session.started_at, session.ended_at)
+    assert (stored.forced, stored.rounds, stored.facts) == (forced, 1, session.facts)
+    assert [workload.label for workload in stored.replicates[0].work] == [
         workload.label for workload in NETWORKS[:5]
     ]
-    for before, after in zip(passes, found.replicates[0].rounds, strict=True):
+    for before, after in zip(rounds, stored.replicates[0].rounds, strict=True):
         assert after.samples_ns.tolist() == before.samples_ns.tolist()
         assert after.order.tolist() == before.order.tolist()
         assert (after.repeated_bursts, after.facts) == (repeated_bursts, before.facts)
-        again_ns = None if after.disturbed_ns is None else after.disturbed_ns.tolist()
-        assert again_ns == ([[7.0, 7.0]] * repeated_bursts or None)
+        disturbed_ns = None if after.disturbed_ns is None else after.disturbed_ns.tolist()
+        assert disturbed_ns == ([[7.0, 7.0]] * repeated_bursts or None)
 
 
 def test_slow_anchors_are_measured_in_fewer_rounds() -> None:
@@ -330,12 +340,13 @@ def test_slow_anchors_are_measured_in_fewer_rounds() -> None:
         return session_plan([Anchor(blocks=(), label="", ms=ms)] * 5, 3, seed=7)
 
     assert (plan_of(5.0).replicates, plan_of(5.0).rounds, plan_of(5.0).samples) == (2, 30, 3)
-    # A round of 5 x 80 ms x 3 calls is 1.2 s; 12 s hold 2 x 1.3 of them 3.8 times.
+    # A round of 5 x 80 ms x 3 samples takes 1.2 s, 1.56 s with the time between samples;
+    # 12 s hold 2 replicates of 3.8 such rounds.
     assert plan_of(80.0).rounds == 3
     assert plan_of(2000.0).rounds == 2
 
 
-def test_when_another_session_may_begin() -> None:
+def test_the_wait_for_another_session_ends_after_five_minutes() -> None:
     assert wait_s(1000.0, 1299.0) == pytest.approx(1.0)
     assert wait_s(1000.0, 1300.0) == 0.0
     assert wait_s(1000.0, 996.0) == pytest.approx(304.0)
@@ -356,12 +367,12 @@ def test_the_last_end_is_that_of_the_last_session(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_anchor_that_does_not_run_any_more_is_named(tmp_path: Path) -> None:
+def test_an_anchor_that_no_longer_runs_is_named(tmp_path: Path) -> None:
     path, clock = tmp_path / "s.sqlite", FakeClock()
     swept(path, NETWORKS[:5], clock)
     clock.sleep(3600)
     before = path.read_bytes()
-    # The widest of the five has 2 x 56 x 56 x 80 numbers of 4 bytes: 2,007,040; the next 1,605,632.
+    # The widest network has 2 x 56 x 56 x 80 numbers of 4 bytes: 2,007,040; the next 1,605,632.
     narrow = FakeDevice(room_bytes=1_800_000)
 
     with pytest.raises(TargetMismatchError, match="anchor network net 80 does not run any more"):
@@ -371,7 +382,7 @@ def test_an_anchor_that_does_not_run_any_more_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_clock_that_jumps_while_measuring_keeps_nothing(tmp_path: Path) -> None:
+def test_a_session_in_which_the_clock_jumps_is_not_stored(tmp_path: Path) -> None:
     class Jumping(FakeClock):
         def monotonic(self) -> float:
             self.now_s += 60
@@ -386,7 +397,7 @@ def test_a_clock_that_jumps_while_measuring_keeps_nothing(tmp_path: Path) -> Non
         assert store.drift_sessions() == []
 
 
-def test_an_unfinished_sweep_takes_no_session(tmp_path: Path) -> None:
+def test_an_unfinished_sweep_refuses_a_session(tmp_path: Path) -> None:
     with SweepStore.create(tmp_path / "s.sqlite", TARGET, PLAN) as store:
         store.begin_session({}, iso(NOON_S), forced=False)
         store.add_groups([NETWORKS])
@@ -394,8 +405,8 @@ def test_an_unfinished_sweep_takes_no_session(tmp_path: Path) -> None:
             drift_log_to_extend(store)
 
 
-def test_loads_that_measured_networks_are_stretches(tmp_path: Path) -> None:
-    """Each by the median over its networks."""
+def test_replicates_with_networks_are_stretches(tmp_path: Path) -> None:
+    """The drift of a stretch is the median over its networks."""
     swept(tmp_path / "s.sqlite", NETWORKS[:2], FakeClock())
     with SweepStore.open(tmp_path / "s.sqlite") as store:
         measured = [
@@ -410,8 +421,8 @@ def test_loads_that_measured_networks_are_stretches(tmp_path: Path) -> None:
 
     log = drift_log_of(
         measured,
-        [spell(0, n0=[1.3 * first], n1=[second]), spell(40, n1=[0.9 * second]), spell(80)],
-        [spell(9000, n0=[1.0], n1=[1.0])],
+        [stretch(0, n0=[1.3 * first], n1=[second]), stretch(40, n1=[0.9 * second]), stretch(80)],
+        [stretch(9000, n0=[1.0], n1=[1.0])],
         NETWORKS[:2],
     )
 

@@ -1,4 +1,4 @@
-"""Two sweeps against each other, with figures worked out by hand."""
+"""Comparison of two sweeps, with figures computed by hand."""
 
 from pathlib import Path
 
@@ -15,11 +15,11 @@ from bench.timing.plan import SweepPlan
 
 PLAN = SweepPlan(replicates=6, rounds=1, samples=1)
 TARGET = Target(device="d", backend="fake", backend_version="1")
-SHAKE = np.array([-0.01, 0.01, 0.0, 0.0, -0.005, 0.005])  # of one block, by load
+SHAKE = np.array([-0.01, 0.01, 0.0, 0.0, -0.005, 0.005])  # relative, of one block, by replicate
 
 
 def write(path: Path, ms: list[float], target: Target = TARGET, size: int = 8) -> None:
-    """A sweep of blocks that cost `ms`; all but the last repeat exactly, load after load."""
+    """Write a sweep of blocks that take `ms`; all but the last have equal replicates."""
     work = [
         Workload(
             role="block",
@@ -31,18 +31,18 @@ def write(path: Path, ms: list[float], target: Target = TARGET, size: int = 8) -
         session = store.begin_session({}, "2020-01-01T00:00:00", forced=False)
         store.add_groups([work])
         (group,) = store.groups()
-        for load in range(6):
-            load_id = store.begin_replicate(group.number, load)
+        for replicate in range(6):
+            replicate_id = store.begin_replicate(group.number, replicate)
             samples_ns = np.array(ms)[:, None] * 1e6
-            samples_ns[-1] *= 1 + SHAKE[load]
+            samples_ns[-1] *= 1 + SHAKE[replicate]
             order = np.arange(len(ms))
-            store.add_round(load_id, 0, RoundResult(samples_ns=samples_ns, order=order))
-            store.finish_replicate(load_id, session, 10.0)
+            store.add_round(replicate_id, 0, RoundResult(samples_ns=samples_ns, order=order))
+            store.finish_replicate(replicate_id, session, 10.0)
 
 
-def test_differences_with_the_level_in_and_out_and_what_intervals_hold(tmp_path: Path) -> None:
+def test_differences_with_and_without_drift_and_the_coverage_of_intervals(tmp_path: Path) -> None:
     write(tmp_path / "a", [1.0, 2.0, 4.0, 8.0, 5.0])
-    # 10 % slower in all, and the last block by another 0.5 %: within its interval of 1 %.
+    # All blocks are 10 % slower, the last by another 0.5 %: within its interval of 1 %.
     write(tmp_path / "b", [1.1, 2.2, 4.4, 8.8, 5.5 * 1.005])
 
     figures = compare_sweeps(tmp_path / "a", tmp_path / "b")
@@ -57,7 +57,7 @@ def test_differences_with_the_level_in_and_out_and_what_intervals_hold(tmp_path:
     assert figures["disturbed_share_first"] == 0.0
 
 
-def test_intervals_are_held_against_medians_of_their_own_level(tmp_path: Path) -> None:
+def test_intervals_are_compared_with_drift_corrected_medians(tmp_path: Path) -> None:
     write(tmp_path / "a", [1.0, 2.0, 4.0, 8.0, 5.0])
     write(tmp_path / "b", [1.0, 2.0, 4.0, 8.0, 5.0 * 1.02])
 
@@ -69,7 +69,7 @@ def test_intervals_are_held_against_medians_of_their_own_level(tmp_path: Path) -
     assert outside["second_holds_first_level_out"] == pytest.approx(4 / 5)
 
 
-def test_unlike_sweeps_are_not_compared(tmp_path: Path) -> None:
+def test_sweeps_of_different_targets_or_blocks_are_not_compared(tmp_path: Path) -> None:
     write(tmp_path / "a", [1.0, 2.0])
     write(tmp_path / "b", [1.0, 2.0], target=TARGET.with_options(cache="cold"))
     write(tmp_path / "c", [1.0, 2.0], size=100)

@@ -1,4 +1,4 @@
-"""Sweeps over several measurement sessions: what is measured when, killed and resumed too."""
+"""Sweeps over several measurement sessions: their times, also after a kill and resume."""
 
 from pathlib import Path
 
@@ -35,8 +35,8 @@ WORK = [
 ]
 
 
-class Stops(NoProgress):
-    """Ctrl-C at the nth step of a stretch whose name begins so."""
+class Interrupts(NoProgress):
+    """Ctrl-C at the nth step of a stage whose name begins with `what`."""
 
     def __init__(self, what: str, step: int) -> None:
         self._what, self._left = what, step
@@ -52,15 +52,15 @@ class Stops(NoProgress):
                 raise KeyboardInterrupt
 
 
-class Told(NoProgress):
-    """Keeps what it is told of."""
+class RecordedProgress(NoProgress):
+    """Records stages and notes."""
 
     def __init__(self) -> None:
-        self.stretches: list[tuple[int, str]] = []
+        self.stages: list[tuple[int, str]] = []
         self.notes: list[str] = []
 
     def start(self, total: int, what: str) -> None:
-        self.stretches.append((total, what))
+        self.stages.append((total, what))
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         self.notes.append(note)
@@ -91,30 +91,30 @@ def starts_s(path: Path) -> list[float]:
 
 @pytest.mark.slow
 def test_replicates_are_split_among_the_sessions(tmp_path: Path) -> None:
-    result = Told()
+    progress = RecordedProgress()
 
-    sweep(tmp_path / "s.sqlite", FakeClock(), result)
+    sweep(tmp_path / "s.sqlite", FakeClock(), progress)
 
     assert starts_s(tmp_path / "s.sqlite") == [0, 0, 600, 600, 1200, 1200]
-    assert result.stretches == [
+    assert progress.stages == [
         (2, "measuring, session 1 of 3"),
         (600, "waiting (seconds)"),
         (2, "measuring, session 2 of 3"),
         (600, "waiting (seconds)"),
         (2, "measuring, session 3 of 3"),
     ]
-    assert any(note.startswith("until session 2 of 3") for note in result.notes)
+    assert any(note.startswith("until session 2 of 3") for note in progress.notes)
     with SweepStore.open(tmp_path / "s.sqlite") as store:
         log = store.drift_log()
-        # Waits are no cost of measuring.
+        # Waits do not count as measuring time.
         assert [session.wall_s for session in store.sessions()] == [0.0]
     assert log is not None
     assert [s.started_at for s in log.sessions] == [iso(NOON_S + at) for at in (0, 600, 1200)]
 
 
 @pytest.mark.slow
-def test_the_time_between_counts_from_the_end_of_a_session(tmp_path: Path) -> None:
-    # Each look at this clock takes a second: a load is begun and ended, 1 s later.
+def test_the_time_between_sessions_starts_at_the_end_of_one(tmp_path: Path) -> None:
+    # Each reading advances this clock by a second: a replicate ends 1 s after its start.
     sweep(tmp_path / "s.sqlite", FakeClock(tick_s=1.0), spread=Spread(sessions=2, every_s=600.0))
 
     with SweepStore.open(tmp_path / "s.sqlite") as store:
@@ -126,20 +126,20 @@ def test_the_time_between_counts_from_the_end_of_a_session(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("what", "step", "later_s", "expected"),
     [
-        # In the first wait, after 100 s; continued 50 s later: 450 s more are waited.
+        # Killed in the first wait, after 100 s; resumed 50 s later: it waits 450 s more.
         ("waiting", 100, 50.0, [0, 0, 600, 600, 1200, 1200]),
-        # In the first wait; continued the next day: at once.
+        # Killed in the first wait; resumed the next day: it measures at once.
         ("waiting", 100, 86_400.0, [0, 0, 86_500, 86_500, 87_100, 87_100]),
-        # In the second load of the second session: the rest of it is measured at once.
+        # Killed in the second replicate of the second session: it measures the rest at once.
         ("measuring, session 2", 2, 30.0, [0, 0, 600, 630, 1230, 1230]),
     ],
 )
-def test_killed_and_resumed_it_goes_on_at_the_right_time(
+def test_a_killed_sweep_resumes_at_the_right_time(
     tmp_path: Path, what: str, step: int, later_s: float, expected: list[float]
 ) -> None:
     path, clock = tmp_path / "s.sqlite", FakeClock()
     with pytest.raises(InterruptedSweepError, match="of 6 replicates done"):
-        sweep(path, clock, Stops(what, step))
+        sweep(path, clock, Interrupts(what, step))
     clock.sleep_quietly(later_s)
 
     sweep(path, clock)
@@ -147,10 +147,10 @@ def test_killed_and_resumed_it_goes_on_at_the_right_time(
     assert starts_s(path) == pytest.approx(expected)
 
 
-def test_a_clock_set_back_between_sessions_is_one_line(tmp_path: Path) -> None:
+def test_a_clock_set_back_between_sessions_is_refused(tmp_path: Path) -> None:
     path, clock = tmp_path / "s.sqlite", FakeClock()
     with pytest.raises(InterruptedSweepError):
-        sweep(path, clock, Stops("waiting", 10))
+        sweep(path, clock, Interrupts("waiting", 10))
     clock.jump(-4000)
 
     with pytest.raises(InputError, match="the clock says 2026-03-01T10:53:30, the last session"):
@@ -158,12 +158,12 @@ def test_a_clock_set_back_between_sessions_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_rounds_that_follow_are_measured_at_once(tmp_path: Path) -> None:
+def test_later_rounds_of_a_planner_are_measured_at_once(tmp_path: Path) -> None:
     path, clock = tmp_path / "s.sqlite", FakeClock()
     plan = SweepPlan(replicates=2, rounds=1, samples=2)
 
-    class Again(SettlingPlanner):
-        """Measures all of it twice."""
+    class TwicePlanner(SettlingPlanner):
+        """Measures all workloads twice."""
 
         rounds = iter(range(9))
 
@@ -175,7 +175,7 @@ def test_rounds_that_follow_are_measured_at_once(tmp_path: Path) -> None:
             FakeDevice(),
             BACKEND,
             TARGET,
-            Again(WORK, again=1, replicates=2),
+            TwicePlanner(WORK, again=1, replicates=2),
             plan,
             store,
             clock=clock,
@@ -185,7 +185,7 @@ def test_rounds_that_follow_are_measured_at_once(tmp_path: Path) -> None:
     assert starts_s(path) == [0, 300, 300, 300]
 
 
-def test_sessions_by_hand() -> None:
+def test_replicates_are_assigned_to_sessions_by_hand() -> None:
     group = Group(number=1, round=0, work=())
 
     assert [Spread(sessions=3).session_of(group, n, 6) for n in range(6)] == [0, 0, 1, 1, 2, 2]
@@ -202,6 +202,6 @@ def test_sessions_by_hand() -> None:
         (Spread(sessions=2, every_s=299.0), "at least 300 s apart, got 299 s"),
     ],
 )
-def test_what_cannot_be_is_one_line(tmp_path: Path, spread: Spread, text: str) -> None:
+def test_an_impossible_spread_is_refused(tmp_path: Path, spread: Spread, text: str) -> None:
     with pytest.raises(InputError, match=text):
         sweep(tmp_path / "s.sqlite", FakeClock(), spread=spread)
