@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bench.backends.tflite_buffer import check_whole, schema
+from bench.backends.tflite_schema import check_whole, schema
 from bench.errors import FileError
 from bench.models.tensors import Dimension, InputSpec
 

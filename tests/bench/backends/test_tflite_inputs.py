@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.backends.tflite_buffer import schema
 from bench.backends.tflite_inputs import tflite_inputs
+from bench.backends.tflite_schema import schema
 from bench.devices.android.phone.input_values import check_inputs, value_bytes
 from bench.errors import FileError, InputError
 from bench.models.model_file import ModelFile
