@@ -23,6 +23,11 @@ class InputSpec:
     dtype: str  # numpy's name: "float32", "int64", ...
     shape: tuple[Dimension, ...]
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether every dimension is a number."""
+        return all(isinstance(side, int) and side >= 0 for side in self.shape)
+
     def __str__(self) -> str:
         sides = ", ".join("?" if side is None else str(side) for side in self.shape)
         return f"{self.name} ({self.dtype}, [{sides}])"
