@@ -106,7 +106,7 @@ def test_a_supernet_is_trained_on_a_folder_and_a_network_of_it_cut_out(
     assert "cannot be read and are skipped: 3" in capsys.readouterr().err
 
 
-def test_what_was_trained_elsewhere_asks_for_images(
+def test_a_supernet_with_unknown_data_needs_images(
     folder: Path, arch: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     checkpoint, net = untrained(tmp_path / "s.safetensors", "imagenet"), tmp_path / "net.pt"
@@ -166,7 +166,7 @@ def test_an_exported_network_is_judged_on_the_images_of_val(
     assert [item.path.name for item in judge.data.broken()][-1] == "3.png"
 
 
-def test_labels_of_other_classes_judge_nothing(
+def test_accuracy_is_not_measured_on_images_of_other_classes(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     others = make_folder(tmp_path / "others", train=80, val=4, side=28)

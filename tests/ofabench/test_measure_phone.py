@@ -44,7 +44,7 @@ def models(tmp_path: Path) -> list[str]:
     return [str(path) for path in made]
 
 
-def test_inputs_of_every_kind_are_measured_there(
+def test_inputs_of_every_type_are_measured_on_a_phone(
     phone: PocketPhone, models: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     node = files.Node(op="NEG", inputs=["x"], outputs=["y"])

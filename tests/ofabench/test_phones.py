@@ -64,7 +64,7 @@ def test_a_phones_sweep_becomes_a_table(
     assert "cpu7" not in str(facts["frequencies_khz"])
 
 
-def test_a_phone_is_described_when_asked_for(
+def test_a_phone_is_described_on_request(
     phones: list[PocketPhone], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["devices", "--device", phones[0].address, "--json"]) == 0
@@ -99,7 +99,7 @@ def fleet_file(folder: Path, addresses: dict[str, str]) -> Path:
 
 
 @pytest.mark.slow
-def test_a_fleet_is_swept_each_phone_into_a_file_of_its_own_and_gone_on_with(
+def test_a_fleet_is_swept_into_one_file_a_phone_and_resumed(
     phones: list[PocketPhone], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     addresses = {"one": phones[0].address, "two": phones[1].address}
@@ -126,7 +126,7 @@ def test_a_fleet_is_swept_each_phone_into_a_file_of_its_own_and_gone_on_with(
     assert len((out / "one.sqlite").read_bytes()) >= len(before)
 
 
-def test_what_the_fleet_file_tells_is_not_told_again(
+def test_options_of_the_fleet_file_are_refused_on_the_command_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fleet = fleet_file(tmp_path, {"one": "adb:127.0.0.1:1"})

@@ -82,7 +82,7 @@ def test_a_file_of_one_network(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damaged", ["3", "[]", "[1]", "{}"])
-def test_a_damaged_front_is_one_line(damaged: str, tmp_path: Path) -> None:
+def test_a_damaged_front_is_refused(damaged: str, tmp_path: Path) -> None:
     path = tmp_path / "front.json"
     path.write_text(f'{{"format": "ofabench-search-1", "front": {damaged}}}')
     with pytest.raises(FileError, match="is a damaged search result"):
@@ -107,7 +107,7 @@ def test_a_net_config_of_one_of_a_front(front: Path, capsys: pytest.CaptureFixtu
         ),
     ],
 )
-def test_a_pick_of_nothing_is_one_line(
+def test_a_pick_without_several_networks_is_refused(
     argv: tuple[str, ...], output: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main([*argv, "--pick", "2"]) == 2

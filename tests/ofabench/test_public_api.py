@@ -37,14 +37,14 @@ def test_the_import_is_light() -> None:
     assert done.stdout.split() == []
 
 
-def test_the_three_lists_are_one() -> None:
+def test_the_three_lists_of_names_are_equal() -> None:
     assert typed_names() == ofabench._MODULES
     assert sorted(ofabench._MODULES) == ofabench.__all__
     assert set(ofabench.__all__) <= set(dir(ofabench))
 
 
 @pytest.mark.parametrize("name", ofabench.__all__)
-def test_a_public_name_is_there_and_documented(name: str) -> None:
+def test_every_public_name_exists_and_is_documented(name: str) -> None:
     result = getattr(ofabench, name)
 
     assert result.__name__ == name

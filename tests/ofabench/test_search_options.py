@@ -42,7 +42,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("--max-size-bytes", "0.8M", "model size", "bytes"),
     ],
 )
-def test_a_limit_on_what_is_counted_holds(
+def test_a_limit_on_a_count_is_met(
     option: str, limit: str, name: str, unit: str, files: Path
 ) -> None:
     data = result_of(files, option, limit)
@@ -82,7 +82,7 @@ def test_resolutions_narrow_the_space(files: Path) -> None:
 
 
 @pytest.mark.parametrize("strategy", ["evolution", "regularised", "random"])
-def test_a_strategy_is_taken_and_told(strategy: str, files: Path) -> None:
+def test_the_requested_strategy_is_used_and_printed(strategy: str, files: Path) -> None:
     data = result_of(files, "--strategy", strategy, "--max-macs", "2e6")
 
     assert data["strategy"] == strategy
@@ -92,7 +92,9 @@ def test_a_strategy_is_taken_and_told(strategy: str, files: Path) -> None:
     assert data["provenance"]["patience"] == 20
 
 
-def test_confidence_leaves_room(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_higher_confidence_leaves_a_larger_margin(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     limit = ("--latency", str(files / "sure.parquet"), "--max-latency-ms", "2")
 
     plain, sure = result_of(files, *limit), result_of(files, *limit, "--confidence", "95%")
@@ -153,7 +155,7 @@ def test_seconds_end_a_search(files: Path, capsys: pytest.CaptureFixture[str]) -
     assert "limited" not in capsys.readouterr().out
 
 
-def test_a_front_says_once_that_seconds_ended_its_search(
+def test_a_front_ended_by_seconds_is_reported_once(
     files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     p = str(files / "p.parquet")
@@ -183,7 +185,7 @@ def test_json_is_all_that_is_printed(files: Path, capsys: pytest.CaptureFixture[
     assert output.err == ""
 
 
-def test_nothing_is_drawn_where_nobody_sees_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_terminal_no_panel_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_search, "on_terminal", lambda: False)
 
     assert type(live_search.get_search_watcher()).__name__ == "NoWatcher"
@@ -226,7 +228,7 @@ def test_nothing_is_drawn_where_nobody_sees_it(monkeypatch: pytest.MonkeyPatch) 
     ],
     ids=lambda given: " ".join(given) if isinstance(given, tuple) else "told",
 )
-def test_wrong_input_is_one_line(
+def test_wrong_input_is_refused_in_one_line(
     more: tuple[str, ...], message: str, files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert message in fails(capsys, files, *more)
@@ -249,7 +251,7 @@ def test_wrong_input_is_one_line(
     ],
     ids=str,
 )
-def test_latencies_that_do_not_fit_are_one_line(
+def test_incompatible_predictors_are_refused(
     names: tuple[str, ...],
     more: tuple[str, ...],
     message: str,
@@ -322,7 +324,7 @@ def size(text: str) -> float | None:
     return LimitOptions.read({"max_size_bytes": text}).max_size_bytes
 
 
-def test_the_same_file_is_written_for_the_same_seed(files: Path) -> None:
+def test_equal_seeds_give_the_same_file(files: Path) -> None:
     limits = ("--max-macs", "2e6", "--latency", str(files / "p2.parquet"))
 
     first = result_of(files, *limits, "--max-latency-ms", "0.006")
@@ -333,7 +335,7 @@ def test_the_same_file_is_written_for_the_same_seed(files: Path) -> None:
     assert first == same
 
 
-def test_a_result_that_is_there_stays_where_a_search_fails(
+def test_a_failed_search_keeps_the_existing_result(
     files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (files / "kept.json").write_text("mine")

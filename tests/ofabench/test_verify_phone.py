@@ -41,7 +41,7 @@ def phone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PocketPho
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
-def test_a_file_is_measured_and_computed_there(
+def test_a_file_is_measured_and_run_on_a_phone(
     precision: str, phone: PocketPhone, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     images = np.random.default_rng(0).standard_normal((8, 1, 24, 24), dtype=np.float32)

@@ -28,7 +28,9 @@ def tables(tmp_path: Path) -> tuple[str, str]:
     return str(tmp_path / "a.parquet"), str(tmp_path / "b.parquet")
 
 
-def test_it_says_what_moved(tables: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_prints_drift_and_changed_blocks(
+    tables: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.main(["compare", *tables]) == 0
 
     output = capsys.readouterr().out
@@ -82,7 +84,7 @@ def test_unlike_things_are_refused_in_a_line(
     assert not out.exists()
 
 
-def test_targets_that_are_more_than_a_version_apart_are_told(
+def test_targets_that_differ_in_more_than_the_version_are_named(
     tables: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     phone = tmp_path / "phone.parquet"
@@ -98,7 +100,7 @@ def test_targets_that_are_more_than_a_version_apart_are_told(
     assert "device fake and note8" in page
 
 
-def test_imported_tables_have_a_level_alone(
+def test_changes_cannot_be_detected_in_tables_without_intervals(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = table().rows.assign(low_ms=np.nan, high_ms=np.nan, loads=0)
@@ -112,7 +114,7 @@ def test_imported_tables_have_a_level_alone(
     assert "without intervals, changes of single blocks cannot be detected" in output
 
 
-def test_factors_as_a_person_says_them() -> None:
+def test_factors_are_percentages_or_times() -> None:
     assert factor(1.031) == "+3.1%"
     assert factor(0.7) == "-30.0%"
     assert factor(2.5) == "2.5 times"

@@ -84,7 +84,7 @@ def test_bash_offers(folder: Path, words: list[str], offered: list[str]) -> None
 
 
 @needs_bash
-def test_bash_asks_the_script_when_tab_is_pressed(folder: Path) -> None:
+def test_bash_completes_with_the_script(folder: Path) -> None:
     shown = typed(
         ["bash", "--norc", "-i"],
         folder,

@@ -43,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_both_lines_by_hand(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_both_costs_equal_those_by_hand(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "single.json").write_text('{"device_s": 1800, "energy_j": 18000, "more": 1}')
     out = folder / "cost.json"
     argv = ["cost", str(folder / "net.safetensors"), "--search-s", "360", "--devices", "5,1"]
@@ -107,7 +107,7 @@ def test_every_assumption_is_named(folder: Path, capsys: pytest.CaptureFixture[s
         assert item in out
 
 
-def test_without_a_single_training_there_is_one_line(
+def test_without_a_single_training_its_columns_are_empty(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["cost", str(folder / "net.safetensors"), "--devices", "2"]) == 0
@@ -118,7 +118,7 @@ def test_without_a_single_training_there_is_one_line(
 
 
 @pytest.mark.parametrize("content", ["[]", '{"device_s": 1}', '{"device_s": "x", "energy_j": 1}'])
-def test_a_file_that_does_not_tell_is_one_line(
+def test_a_file_without_usage_is_refused(
     content: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = folder / "wrong.json"
@@ -131,7 +131,9 @@ def test_a_file_that_does_not_tell_is_one_line(
     assert "`device_s` and `energy_j`" in error[0]
 
 
-def test_bad_input_is_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_input_is_refused_in_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     net, silent = str(folder / "net.safetensors"), str(folder / "silent.safetensors")
 
     assert cli.main(["cost", silent]) == 2

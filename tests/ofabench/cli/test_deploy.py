@@ -331,7 +331,7 @@ def test_it_searches_for_the_network_itself_and_knows_it_again(
         ([], "expected one limit for each"),
     ],
 )
-def test_a_search_that_cannot_be_leaves_nothing(
+def test_an_impossible_search_leaves_no_folder(
     more: list[str],
     message: str,
     checkpoint: Path,
@@ -360,7 +360,7 @@ def refused(capsys: pytest.CaptureFixture[str]) -> str:
     return error
 
 
-def test_a_finished_folder_is_left_as_it_is(
+def test_a_finished_folder_is_not_changed(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "net"
@@ -392,7 +392,7 @@ def test_a_folder_of_something_else_is_refused(
     assert "does not exist" in refused(capsys)
 
 
-def test_nothing_is_left_where_a_step_fails(
+def test_a_failed_step_leaves_no_folder(
     checkpoint: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -407,7 +407,7 @@ def test_nothing_is_left_where_a_step_fails(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_does_not_fit_is_told_before_anything_is_done(
+def test_incompatible_options_are_refused_before_any_work(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     phone = predictor(tmp_path / "note10.parquet", NOTE10, 30.0)

@@ -37,7 +37,7 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("name", commands())
-def test_a_commands_own_line_is_that_of_the_table(name: str) -> None:
+def test_the_help_of_a_command_equals_that_of_the_table(name: str) -> None:
     entry = commands()[name]
     command = entry.load()
     if command is not None:
@@ -53,7 +53,7 @@ def test_a_commands_own_line_is_that_of_the_table(name: str) -> None:
         (["completion", "fish"], "argument shell: invalid choice: 'fish'"),
     ],
 )
-def test_a_wrong_command_is_one_line(
+def test_a_wrong_command_is_refused_in_one_line(
     argv: list[str], output: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert stopped(argv) == 2

@@ -98,7 +98,7 @@ def test_more_networks_later_measure_only_the_new(
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "n.parquet").head(8), first)
 
 
-def test_what_was_measured_before_a_stop_is_not_measured_again(
+def test_accuracies_measured_before_a_stop_are_not_measured_again(
     tmp_path: Path,
     measured: list[tuple[int, ...]],
     monkeypatch: pytest.MonkeyPatch,
@@ -147,7 +147,7 @@ def refused(capsys: pytest.CaptureFixture[str], folder: Path, *more: str) -> str
     return lines[0]
 
 
-def test_bad_input_is_one_line_and_changes_nothing(
+def test_wrong_input_is_refused_and_changes_no_file(
     tmp_path: Path, measured: list[tuple[int, ...]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     save(tmp_path / "net.safetensors")

@@ -102,7 +102,7 @@ def no_test_images(parts: DatasetParts) -> Dataset:
     raise AssertionError("test images were looked at")
 
 
-def test_int8_tells_accuracy_before_and_after(
+def test_int8_prints_accuracy_before_and_after(
     checkpoint: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -152,7 +152,7 @@ def test_an_extracted_network_gives_the_checkpoints_file(checkpoint: Path, tmp_p
     assert (card.provenance, card.accuracies) == (again.provenance, again.accuracies)
 
 
-def test_no_accuracy_is_said(
+def test_a_missing_accuracy_is_named(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = str(tmp_path / "net.onnx")
@@ -173,7 +173,7 @@ def test_no_accuracy_is_said(
         (["--network", "absent", "--format", "onnx"], "cannot read absent"),
     ],
 )  # fmt: skip
-def test_what_does_not_fit_together_is_one_line(
+def test_incompatible_options_are_refused(
     argv: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["export", *argv, "--out", str(tmp_path / "net")]) == 2
@@ -262,7 +262,7 @@ def test_an_accuracy_is_that_of_the_network_by_itself() -> None:
         assert (alone.accuracy, alone.error) == (accuracy, error)
 
 
-def test_a_folder_that_does_not_exist_is_told_before_measuring(
+def test_a_missing_folder_is_refused_before_measuring(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "absent" / "a.parquet"

@@ -71,7 +71,7 @@ def evaluated(
 
 
 @pytest.mark.slow
-def test_fit_tells_its_choices(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_fit_prints_its_choices(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = files / "again.parquet"
     argv = ["fit", str(files / "t.parquet"), "--networks", str(files / "n.parquet")]
 
@@ -85,7 +85,7 @@ def test_fit_tells_its_choices(files: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.mark.slow
-def test_evaluate_tells_every_baseline(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_evaluate_prints_every_baseline(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = evaluated(files, capsys, "p.parquet")
 
     assert output["n"] == 30
@@ -103,7 +103,7 @@ def test_evaluate_tells_every_baseline(files: Path, capsys: pytest.CaptureFixtur
     assert 0 < output["extrapolated"] <= 1
 
 
-def test_blocks_alone_are_judged_by_a_scaled_line(
+def test_a_predictor_of_blocks_is_compared_with_a_scaled_baseline(
     files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = evaluated(files, capsys, "b.parquet")
@@ -142,7 +142,7 @@ def test_evaluate_for_people(files: Path, capsys: pytest.CaptureFixture[str]) ->
 
 
 @pytest.mark.slow
-def test_networks_alone_are_enough(files: Path, tmp_path: Path) -> None:
+def test_a_predictor_can_be_fitted_to_networks_only(files: Path, tmp_path: Path) -> None:
     out = tmp_path / "w.parquet"
 
     assert cli.main(["fit", "--networks", str(files / "n.parquet"), "--out", str(out)]) == 0
@@ -154,7 +154,7 @@ def test_networks_alone_are_enough(files: Path, tmp_path: Path) -> None:
     assert np.mean(np.abs(predicted / measured - 1)) < 0.05
 
 
-def test_predict_one_line_a_network(
+def test_predict_prints_one_line_per_network(
     files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     archs = TINY.sample(np.random.default_rng(0), 3)
@@ -181,7 +181,7 @@ def test_plot_is_written(files: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_plot_without_matplotlib_says_how(
+def test_plot_without_matplotlib_names_the_extra(
     files: Path, fails: Fails, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", _without_matplotlib)
@@ -199,7 +199,7 @@ def _without_matplotlib(name: str, package: str | None = None) -> object:
 
 
 @pytest.mark.slow
-def test_what_is_suspicious_in_networks_is_warned_of(
+def test_implausible_networks_give_warnings(
     files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     networks = NetworksTable.load(files / "n.parquet")
@@ -296,7 +296,7 @@ def test_predict_refuses(files: Path, tmp_path: Path, fails: Fails) -> None:
     assert "not text" in fails("predict", p, "--archs", archs)
 
 
-def test_networks_alone_with_a_prior(files: Path, tmp_path: Path, fails: Fails) -> None:
+def test_networks_are_fitted_with_a_prior(files: Path, tmp_path: Path, fails: Fails) -> None:
     networks = NetworksTable.load(files / "n.parquet")
     few = tmp_path / "few.parquet"
     replace(networks, frame=networks.frame[:6]).save(few)
@@ -399,7 +399,7 @@ def test_onehot_refuses(onehot: Path, files: Path, fails: Fails) -> None:
     assert not out.exists()
 
 
-def test_a_predictor_of_categories_says_so_itself(
+def test_a_predictor_of_categories_is_recognised_by_its_file(
     onehot: Path, files: Path, capsys: pytest.CaptureFixture[str], fails: Fails
 ) -> None:
     assert cli.main(fit_onehot(onehot, "a.parquet", "p.parquet")) == 0
@@ -425,7 +425,7 @@ def test_a_predictor_of_categories_says_so_itself(
     )
 
 
-def test_evaluate_asks_for_no_space_that_the_predictor_knows(
+def test_evaluate_takes_the_space_of_the_predictor(
     files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], fails: Fails
 ) -> None:
     nameless = tmp_path / "n.csv"
@@ -470,7 +470,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["b", "p", "n"])
-def test_predictors_of_an_own_space_hold_it(
+def test_predictors_of_a_custom_space_contain_it(
     own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     predictor, archs = str(own / f"{name}.parquet"), tmp_path / "a.jsonl"
@@ -492,7 +492,7 @@ def test_predictors_of_an_own_space_hold_it(
     )
 
 
-def test_an_older_predictor_of_an_own_space_is_asked_for_it(
+def test_an_older_predictor_of_a_custom_space_needs_it(
     own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], fails: Fails
 ) -> None:
     predictor = LatencyPredictor.load(own / "b.parquet")
@@ -514,7 +514,7 @@ def test_an_older_predictor_of_an_own_space_is_asked_for_it(
 
 
 @pytest.mark.slow
-def test_a_table_that_names_no_space_leaves_the_question(
+def test_a_table_without_a_space_gives_a_predictor_without_one(
     own: Path, tmp_path: Path, fails: Fails
 ) -> None:
     table = LatencyTable.load(own / "T.parquet")

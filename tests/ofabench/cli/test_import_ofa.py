@@ -53,7 +53,7 @@ def test_the_supernet_is_a_finished_one_with_these_weights(
         ("ofa-mbv3", "unknown space 'ofa-mbv3'"),
     ],
 )
-def test_another_space_is_one_line_and_leaves_the_old_file(
+def test_another_space_is_refused_and_leaves_the_old_file(
     space: str, says: str, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "supernet.safetensors"
@@ -89,7 +89,7 @@ def test_a_training_runs_checkpoint_is_read(
 
 
 @pytest.mark.parametrize("cut", [0, 5, 20_000])
-def test_a_file_cut_short_is_one_line_and_nothing_is_written(
+def test_a_truncated_file_is_refused_and_no_file_is_written(
     cut: int, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     short, out = tmp_path / "short", tmp_path / "supernet.safetensors"
@@ -103,9 +103,7 @@ def test_a_file_cut_short_is_one_line_and_nothing_is_written(
     assert [path.name for path in tmp_path.iterdir()] == ["short"]
 
 
-def test_a_file_that_is_not_there_is_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert imported(tmp_path / "none", tmp_path / "out") == cli.EXIT_BAD_INPUT
 
     assert "cannot read" in capsys.readouterr().err

@@ -26,7 +26,7 @@ def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
         (["search", "--max-latency-ms", "nan"], "expected a number above 0, got 'nan'"),
     ],
 )
-def test_a_bad_argument_is_one_line(
+def test_a_wrong_argument_is_refused_in_one_line(
     argv: list[str], output: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as stopped:
@@ -45,12 +45,12 @@ def test_no_arguments_print_the_help(capsys: pytest.CaptureFixture[str]) -> None
     assert shown.err == ""
 
 
-def test_every_command_of_the_table_is_there() -> None:
+def test_every_command_of_the_table_exists() -> None:
     for name, entry in cli.commands().items():
         assert entry.load().name == name
 
 
-def test_messages_of_the_packages_are_shown_by_the_command_line_alone(
+def test_messages_of_the_packages_are_shown_by_the_command_line_only(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     logger = logging.getLogger("supernet.some.module")
@@ -65,7 +65,7 @@ def test_messages_of_the_packages_are_shown_by_the_command_line_alone(
     assert capsys.readouterr().err == "to the user\nofabench: as errors are\nofabench: once\n"
 
 
-def test_a_foreign_bench_is_told_in_one_line(tmp_path: Path) -> None:
+def test_another_package_named_bench_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "bench").mkdir()
     (tmp_path / "bench" / "__init__.py").write_text("")
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r})"
@@ -84,7 +84,9 @@ SEEDED = ("sweep", "search", "train", "evaluate-subnets", "accuracy", "verify", 
 
 
 @pytest.mark.parametrize("command", SEEDED)
-def test_a_negative_seed_is_one_line(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_negative_seed_is_refused_in_one_line(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as stopped:
         cli.main([command, "--seed", "-1"])
     assert stopped.value.code == 2

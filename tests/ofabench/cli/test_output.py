@@ -42,7 +42,7 @@ class Failing(io.StringIO):
 
 @needs_full
 @pytest.mark.parametrize("arguments", ["space list", "space show tiny --json", "--version"])
-def test_a_full_disk_is_one_line(arguments: str) -> None:
+def test_a_full_disk_is_reported_in_one_line(arguments: str) -> None:
     done = shell(f"{OFABENCH} {arguments} > /dev/full")
     assert done.returncode == 2
     assert done.stderr == (
@@ -52,7 +52,7 @@ def test_a_full_disk_is_one_line(arguments: str) -> None:
 
 
 @pytest.mark.parametrize("arguments", ["space list", "space list --json", "--help"])
-def test_a_closed_output_is_one_line(arguments: str) -> None:
+def test_a_closed_output_is_reported_in_one_line(arguments: str) -> None:
     done = shell(f"{OFABENCH} {arguments} >&-")
     assert done.returncode == 2
     assert done.stderr == (
@@ -61,7 +61,7 @@ def test_a_closed_output_is_one_line(arguments: str) -> None:
     )
 
 
-def test_a_reader_that_has_enough_ends_nothing() -> None:
+def test_a_pipe_closed_by_its_reader_is_not_an_error() -> None:
     done = shell(f"{OFABENCH} space show ofa-mbv3-w1.0 --toml | true")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
@@ -115,7 +115,7 @@ def test_every_command_reports_it(
     assert error.count("\n") == 1
 
 
-def test_what_follows_a_failure_is_dropped() -> None:
+def test_output_after_a_failure_is_dropped() -> None:
     inner = Failing(errno.ENOSPC, room=5)
     out = GuardedStream(inner)
     for text in ("one", "three", "x"):  # 3 of 5 characters, 8, then one that would fit

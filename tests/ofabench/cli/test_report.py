@@ -58,7 +58,7 @@ def test_outcomes_show_each_latency_with_both_verdicts(run_folder: Path) -> None
     assert "repeated, ms" not in frame
 
 
-def test_percentiles_and_what_is_judged_by_are_shown_where_they_are_known(
+def test_percentiles_and_the_deciding_statistic_are_shown_where_known(
     run_folder: Path,
 ) -> None:
     tail = {"p90_ms": 0.5, "low_ms": None, "high_ms": None, "p99_ms": None, "samples": 400,
@@ -74,7 +74,7 @@ def test_percentiles_and_what_is_judged_by_are_shown_where_they_are_known(
     assert "drift" not in frame
 
 
-def test_verdicts_are_counted_by_what_decides(run_folder: Path) -> None:
+def test_verdicts_are_counted_by_the_deciding_statistic(run_folder: Path) -> None:
     """A limit is judged as measured, a prediction drift-corrected where there is a correction."""
     outcomes = read_outcomes(run_folder)
 
@@ -88,7 +88,7 @@ def test_verdicts_are_counted_by_what_decides(run_folder: Path) -> None:
     assert not any(item.failed for item in fine)
 
 
-def test_a_repeat_is_shown_beside_and_counts_nothing(run_folder: Path) -> None:
+def test_a_repeated_verification_is_shown_and_not_counted(run_folder: Path) -> None:
     again = verification(0.4, 0.41, limit_ms=0.45)
     path = run_folder / "limit-1.verified.json"
     path.write_text(json.dumps(VERIFIED | {"repeats": [again]}))
@@ -99,14 +99,14 @@ def test_a_repeat_is_shown_beside_and_counts_nothing(run_folder: Path) -> None:
     assert counts_of(outcomes).startswith("0 of 1 limits met")
 
 
-def test_a_result_of_an_earlier_version_is_one_line(run_folder: Path) -> None:
+def test_a_result_of_an_earlier_version_is_refused(run_folder: Path) -> None:
     old = {"predicted_ms": 1.0, "measured_ms": 1.0, "levelled_ms": 1.0, "kept": True}
     (run_folder / "limit-1.verified.json").write_text(json.dumps(old))
     with pytest.raises(FileError, match="verify again"):
         read_outcomes(run_folder)
 
 
-def test_what_a_predictor_guessed_is_shown(run_folder: Path) -> None:
+def test_extrapolated_predictions_are_marked(run_folder: Path) -> None:
     assert "extrapolated blocks" not in outcome_frame(read_outcomes(run_folder))
     extrapolated = VERIFIED | {"extrapolated": ["a", "b"]}
     (run_folder / "limit-1.verified.json").write_text(json.dumps(extrapolated))
@@ -118,13 +118,13 @@ def test_what_a_predictor_guessed_is_shown(run_folder: Path) -> None:
     assert figure.data[-1].text == ("one", "other<br>2 extrapolated blocks")
 
 
-def test_a_damaged_outcome_is_one_line(run_folder: Path) -> None:
+def test_a_damaged_outcome_is_refused(run_folder: Path) -> None:
     (run_folder / "limit-1.verified.json").write_text('{"limit_ms": 1}')
     with pytest.raises(FileError, match="verify again"):
         read_outcomes(run_folder)
 
 
-def test_a_page_needs_nothing_from_elsewhere_and_escapes() -> None:
+def test_a_page_is_self_contained_and_escapes_text() -> None:
     rows = [{"<i>name</i>": "<script>", "value": 1.5}]
     section = Section(
         title="<b>",
@@ -143,7 +143,7 @@ def test_a_page_needs_nothing_from_elsewhere_and_escapes() -> None:
     assert not re.search(r"<(script|link|img)[^>]+(src|href)=", page)
 
 
-def test_pictures_hold_what_was_measured() -> None:
+def test_charts_contain_the_measured_values() -> None:
     frame = pd.DataFrame(
         {
             "kind": ["mbconv", "mbconv", "stem"],
@@ -177,7 +177,7 @@ def test_pictures_hold_what_was_measured() -> None:
     assert list(picture.data[-1].y) == [1.1, 1.9]
 
 
-def test_a_folder_that_is_no_run_is_one_line(
+def test_a_folder_without_results_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "report.html"
@@ -243,7 +243,7 @@ def test_the_validation_accuracy_has_a_chart_and_a_column(tmp_path: Path) -> Non
     assert section.tables[0]["validation accuracy"] == [0.75]
 
 
-def test_a_log_that_is_none_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_log_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "r.html"
     cases: list[tuple[list[dict[str, object]], str]] = [
         ([{"kind": "run"}], "has no training step yet"),

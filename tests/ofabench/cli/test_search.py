@@ -40,7 +40,7 @@ def test_a_search_writes_the_network_with_its_figures(files: Path) -> None:
     assert "expect a lower value" in data["note"]
 
 
-def test_the_same_seed_writes_the_same_network(files: Path) -> None:
+def test_equal_seeds_give_the_same_network(files: Path) -> None:
     limit = ("--max-macs", "2e6")
 
     search(files, *limit, out="one.json")
@@ -88,7 +88,7 @@ def test_two_devices_hold_at_once(files: Path) -> None:
     assert data["units"] == {TARGET.key: "ms", OTHER.key: "ms"}
 
 
-def test_what_was_never_measured_is_avoided_unless_asked_for(
+def test_unmeasured_blocks_are_avoided_unless_allowed(
     files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     latency("tiny", TARGET, (24,)).save(files / "p24.parquet")
@@ -110,7 +110,9 @@ def test_what_was_never_measured_is_avoided_unless_asked_for(
     assert "were never measured" in capsys.readouterr().out
 
 
-def test_nothing_but_guesses_is_told(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_space_of_only_extrapolated_blocks_is_refused(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Of the blocks of one space, another's predictor knows none."""
     full = latency("tiny", TARGET)
     strange = {block: ms for block, ms in full.known.items() if block.kind != "stem"}

@@ -42,7 +42,7 @@ def on_fake(files: Path, *more: str) -> tuple[str, ...]:
 
 
 @pytest.mark.slow
-def test_it_writes_a_result_and_says_what_decided(
+def test_it_writes_a_result_and_prints_the_deciding_measurement(
     files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "r.json"
@@ -122,7 +122,7 @@ def test_exit_code_1_where_no_try_meets_the_limit(
         ),
     ],
 )
-def test_bad_input_is_one_line_and_changes_nothing(
+def test_wrong_input_is_refused_and_changes_no_file(
     files: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],

@@ -16,7 +16,7 @@ SMALL = ("--space", "tiny", "--device", "fake", "--blocks", "6", "--loads", "2",
 
 
 @pytest.mark.slow
-def test_it_leaves_facts_figures_and_every_sample(
+def test_it_writes_facts_figures_and_every_sample(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "check"
@@ -41,7 +41,7 @@ def test_it_leaves_facts_figures_and_every_sample(
 
 
 @pytest.mark.slow
-def test_wrong_outputs_are_told_by_the_exit_code(
+def test_wrong_outputs_give_exit_code_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     true_infer = FakeDevice.infer
@@ -62,7 +62,7 @@ def test_wrong_outputs_are_told_by_the_exit_code(
     assert min(data["outputs"].values()) == pytest.approx(0.01, rel=1e-3)
 
 
-def test_a_folder_that_exists_is_refused_and_left_alone(
+def test_an_existing_folder_is_refused_and_not_changed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "check").mkdir()
@@ -73,7 +73,9 @@ def test_a_folder_that_exists_is_refused_and_left_alone(
     assert list((tmp_path / "check").iterdir()) == []
 
 
-def test_what_fails_leaves_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failed_check_leaves_no_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = ["selfcheck", *SMALL, "--backend", "onnx", "--out", str(tmp_path / "check")]
 
     assert cli.main(arguments) == 2

@@ -34,7 +34,7 @@ def test_the_list_for_machines_has_exact_numbers(capsys: pytest.CaptureFixture[s
     assert mbv3["networks"] == (9**2 + 9**3 + 9**4) ** 5
 
 
-def test_show_tells_choices_and_sizes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_prints_choices_and_sizes(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("show", "ofa-mbv3-w1.0") == 0
 
     shown = capsys.readouterr().out
@@ -91,7 +91,7 @@ def test_check_for_machines_has_the_fields_of_every_network(
         assert (row["arch"] is None) == (row["space"] is None)
 
 
-def test_check_looks_only_in_the_spaces_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_reads_only_the_given_spaces(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("check", FIXTURE, "--json", "--space", "ofa-mbv3-w1.2", "--space", "tiny") == 0
 
     rows = json.loads(capsys.readouterr().out)
@@ -117,7 +117,9 @@ def test_a_network_goes_out_as_ofas_json_and_is_found_again(
         run("export-net", "--arch", line, "--space", "tiny")
 
 
-def test_bad_input_prints_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_input_leaves_stdout_empty(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "networks.json"
     path.write_text('[{"name": "x"}]')
 
@@ -138,7 +140,7 @@ def test_bad_input_prints_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[
         ["export-net", "--arch", __file__],
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(
+def test_wrong_input_is_refused_with_exit_code_2(
     argv: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["space", *argv]) == 2

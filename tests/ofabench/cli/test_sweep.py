@@ -45,7 +45,7 @@ def snapshot(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
-def test_a_sweep_measures_blocks_and_networks_and_says_what_to_do_next(
+def test_a_sweep_measures_blocks_and_networks_and_prints_the_next_command(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "s.sqlite"
@@ -63,7 +63,7 @@ def test_a_sweep_measures_blocks_and_networks_and_says_what_to_do_next(
 
 
 @pytest.mark.parametrize("blocks", ["3", "0"])
-def test_the_command_told_next_works_as_printed(
+def test_the_printed_next_command_works(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -147,7 +147,7 @@ def test_a_cold_sweep_is_of_another_target(tmp_path: Path) -> None:
         (("--resume",), "No such file"),
     ],
 )
-def test_bad_arguments_are_one_line_and_change_nothing(
+def test_wrong_arguments_are_refused_and_change_no_file(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     arguments: tuple[str, ...],
@@ -160,7 +160,9 @@ def test_bad_arguments_are_one_line_and_change_nothing(
     assert snapshot(tmp_path) == {}
 
 
-def test_an_existing_file_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_existing_file_is_not_changed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "s.sqlite"
     out.write_text("mine")
 
@@ -170,7 +172,7 @@ def test_an_existing_file_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFi
     assert snapshot(tmp_path) == {"s.sqlite": b"mine"}
 
 
-def test_a_sweep_cut_short_is_one_line_and_stays_as_it_is(
+def test_a_truncated_sweep_is_refused_and_not_changed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "s.sqlite"
@@ -184,7 +186,7 @@ def test_a_sweep_cut_short_is_one_line_and_stays_as_it_is(
     assert snapshot(tmp_path) == before
 
 
-def test_a_resume_of_something_else_is_refused_and_changes_nothing(
+def test_a_resume_with_other_options_is_refused_and_changes_no_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "s.sqlite"
@@ -216,7 +218,7 @@ def test_a_device_in_use_is_refused_unless_forced_which_is_recorded(
         assert store.measurements()[0].facts["forced"] is True
 
 
-def test_a_missing_runtime_is_one_line(
+def test_a_missing_runtime_is_reported_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def version(self: object) -> str:
@@ -230,7 +232,7 @@ def test_a_missing_runtime_is_one_line(
     assert snapshot(tmp_path) == {}
 
 
-def test_an_unwritable_folder_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unwritable_folder_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     for folder in ("/proc", "/absent"):
         message = fails(capsys, "sweep", *FAKE, *SMALL, "--out", f"{folder}/s.sqlite")
         assert f"cannot create {folder}/s.sqlite" in message
@@ -258,7 +260,9 @@ def start(out: Path, *more: str, limit_bytes: int = -1) -> "subprocess.Popen[str
 
 
 @pytest.mark.parametrize("limit_bytes", [2_000, 70_000])
-def test_a_full_disk_is_one_line_and_leaves_no_half_file(tmp_path: Path, limit_bytes: int) -> None:
+def test_a_full_disk_is_reported_and_leaves_no_partial_file(
+    tmp_path: Path, limit_bytes: int
+) -> None:
     # A file size limit stands for the full disk: writes beyond it fail in the same way.
     process = start(tmp_path / "s.sqlite", "--blocks", "60", limit_bytes=limit_bytes)
     output = process.communicate(timeout=60)[1]
@@ -272,7 +276,7 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_file(tmp_path: Path, limit_b
 
 
 @pytest.mark.slow
-def test_ctrl_c_leaves_a_sweep_that_the_told_command_finishes(tmp_path: Path) -> None:
+def test_a_sweep_stopped_by_ctrl_c_is_finished_by_the_printed_command(tmp_path: Path) -> None:
     out, whole = tmp_path / "a b.sqlite", tmp_path / "whole.sqlite"
     arguments = ("--blocks", "30", "--networks", "2", "--loads", "12", "--seed", "7")
     process = start(out, *arguments)
@@ -296,7 +300,7 @@ def test_ctrl_c_leaves_a_sweep_that_the_told_command_finishes(tmp_path: Path) ->
             assert mine.drift.tobytes() == theirs.drift.tobytes()
 
 
-def test_devices_tells_facts_and_runtimes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_devices_prints_facts_and_runtimes(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["devices"]) == 0
     assert capsys.readouterr().out.startswith("cpu  ")
     assert cli.main(["devices", "--json"]) == 0

@@ -147,7 +147,7 @@ MBInvertedResBlock,56,4,0,4,3,1,relu,4,0.5
 """
 
 
-def test_import_of_tfnas_says_what_it_leaves_out(
+def test_import_of_tfnas_counts_the_rows_that_it_ignores(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     csv, t = tmp_path / "a.csv", tmp_path / "t.parquet"
@@ -182,7 +182,7 @@ def test_costs_by_operator_are_imported_shown_and_exported(
     assert "one file, got 2" in fails(capsys, "import", str(file), *argv[1:], "--out", str(t))
 
 
-def test_refusals_change_nothing(
+def test_refused_commands_change_no_file(
     sweep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, bad = tmp_path / "t.parquet", tmp_path / "bad"
@@ -234,7 +234,7 @@ def without_its_space(sweep: Path, to: Path) -> Path:
     return to
 
 
-def test_what_a_sweep_prints_as_next_runs_without_the_file_of_its_space(
+def test_the_next_command_of_a_sweep_runs_without_the_file_of_its_space(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     elsewhere, work = tmp_path / "elsewhere", tmp_path / "work"
@@ -287,7 +287,7 @@ def test_a_space_that_is_given_must_be_that_of_the_sweep(
 
 
 @pytest.mark.slow
-def test_networks_alone_become_a_table_that_knows_its_space(
+def test_a_sweep_of_networks_gives_a_table_with_its_space(
     own_space: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -330,7 +330,7 @@ def test_networks_may_be_all_that_is_wanted_of_a_sweep_of_both(
     assert capsys.readouterr().out == f"{n}: 5 networks\n"
 
 
-def test_a_missing_block_of_an_own_space_is_measured_by_its_file(
+def test_the_command_for_a_missing_block_names_the_file_of_its_space(
     own_space: Path, tmp_path: Path
 ) -> None:
     t, own = tmp_path / "t.parquet", str(own_space / "mine.toml")

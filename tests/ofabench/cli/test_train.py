@@ -89,7 +89,7 @@ def test_train_and_extract(
     assert not cut.network.training
 
 
-def test_a_stopped_training_tells_how_to_go_on(
+def test_a_stopped_training_names_the_command_to_resume(
     tmp_path: Path,
     schedule: Path,
     capsys: pytest.CaptureFixture[str],
@@ -192,7 +192,7 @@ def test_bad_architectures_to_extract(
     assert not net.exists()
 
 
-def test_extract_from_what_is_no_supernet(
+def test_extract_refuses_other_files_than_supernets(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arch, bad = tmp_path / "a.jsonl", tmp_path / "bad.safetensors"

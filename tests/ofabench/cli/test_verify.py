@@ -186,7 +186,7 @@ def test_a_predictor_of_p90_is_judged_by_p90_and_no_other_statistic(
 
 
 @pytest.mark.slow
-def test_a_limit_alone_is_judged_by_p90_where_asked(
+def test_a_limit_is_checked_with_the_p90_on_request(
     model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     key = replace(TARGET, options=(("cache", "warm"),)).key
@@ -201,7 +201,7 @@ def test_a_limit_alone_is_judged_by_p90_where_asked(
 
 
 @pytest.mark.slow
-def test_a_limit_is_judged_by_what_it_was_searched_on(
+def test_a_limit_is_checked_with_the_statistic_of_its_search(
     model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     key = replace(TARGET, options=(("cache", "warm"),)).key
@@ -252,7 +252,7 @@ def test_the_file_is_judged_on_test_images(model: Path, capsys: pytest.CaptureFi
 
 
 @pytest.mark.slow
-def test_what_was_found_stands_beside_what_is_measured(
+def test_predictions_of_the_search_are_shown_with_the_measurement(
     model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     result = model.parent / "r.json"
@@ -389,7 +389,9 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
     return error
 
 
-def test_bad_input_is_one_line(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_input_is_refused_in_one_line(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     latency = predictor(model.parent)
 
     assert cli.main(["verify", str(model), "--latency", latency, "--device", "toaster"]) == 2
@@ -418,9 +420,7 @@ def test_another_target_is_refused(model: Path, capsys: pytest.CaptureFixture[st
     assert not keep.exists()
 
 
-def test_a_model_without_a_card_is_one_line(
-    model: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_model_without_a_card_is_refused(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     foreign = model.with_name("resnet.onnx")
     foreign.write_bytes(model.read_bytes())
     assert verify(foreign, predictor(model.parent)) == 2
@@ -431,7 +431,7 @@ def test_a_model_without_a_card_is_one_line(
 
 
 @pytest.mark.slow
-def test_a_try_is_measured_in_a_process_of_its_own(model: Path) -> None:
+def test_each_verification_is_measured_in_a_new_process(model: Path) -> None:
     request = VerifyRequest(
         model=model,
         latency=Path(predictor(model.parent)),

@@ -20,7 +20,7 @@ def drawn(change: Callable[[MemberWatcher, MemberWatcher], None]) -> tuple[str, 
     return lines[0].rstrip(), lines[1].rstrip()
 
 
-def test_a_bar_is_as_far_as_its_member_and_says_its_last_words() -> None:
+def test_a_bar_shows_the_progress_and_the_last_note_of_its_member() -> None:
     def change(first: MemberWatcher, second: MemberWatcher) -> None:
         first.start(12, "measuring")
         first.advance(5, "load 1 of 2")
@@ -36,7 +36,7 @@ def test_a_bar_is_as_far_as_its_member_and_says_its_last_words() -> None:
     assert second.endswith("waiting for [another] to end")
 
 
-def test_it_says_how_each_ended() -> None:
+def test_a_bar_shows_how_its_member_ended() -> None:
     def change(first: MemberWatcher, second: MemberWatcher) -> None:
         first.start(12, "measuring")
         first.advance(12)
@@ -51,7 +51,7 @@ def test_it_says_how_each_ended() -> None:
     assert second.endswith("failed")
 
 
-def test_a_new_stretch_begins_at_nothing() -> None:
+def test_a_new_stage_starts_at_zero() -> None:
     def change(first: MemberWatcher, second: MemberWatcher) -> None:
         first.start(12, "measuring")
         first.advance(12)

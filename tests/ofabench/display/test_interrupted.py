@@ -15,7 +15,7 @@ from tests.support.terminal import Screen, run_in_terminal
 CTRL_C = "^C"  # as the terminal echoes it, wherever the cursor is
 
 
-def test_the_screen_does_what_a_terminal_does() -> None:
+def test_the_screen_behaves_like_a_terminal() -> None:
     screen = Screen(width=5)
 
     screen.feed("one\r\ntwo\x1b[1A\r\x1b[2Knew\n\rab\x1b[?25l\x1b[31mc\x1b[0m")
@@ -49,7 +49,7 @@ def _bar(console: Console) -> Callable[[int], None]:
 
 @pytest.mark.parametrize(("display", "height"), [(_panel, 4), (_bar, 1)])
 @pytest.mark.parametrize("width", [40, 80, 133])
-def test_an_echoed_ctrl_c_leaves_no_second_picture(
+def test_an_echoed_ctrl_c_leaves_one_panel(
     display: Callable[[Console], Callable[[int], None]], height: int, width: int
 ) -> None:
     out, screen = io.StringIO(), Screen(width)
@@ -68,7 +68,7 @@ def test_an_echoed_ctrl_c_leaves_no_second_picture(
     assert screen.lines[-1] == "ofabench: stopped"
 
 
-def test_a_sweep_that_is_stopped_leaves_one_panel_and_one_error(tmp_path: object) -> None:
+def test_a_stopped_sweep_leaves_one_panel_and_one_error(tmp_path: object) -> None:
     """On LiteRT, whose library would write into the panel, in a real terminal."""
     command = [sys.executable, "-m", "ofabench", "sweep", "--space", "tiny", "--device", "cpu"]
     command += ["--backend", "tflite", "--blocks", "8", "--loads", "3", "--passes", "50000"]

@@ -83,7 +83,7 @@ def test_a_search_shows_budget_best_and_limits() -> None:
     assert max(map(len, screen.pictures[-1].splitlines())) <= 80
 
 
-def test_what_is_above_its_limit_is_red() -> None:
+def test_a_cost_above_its_limit_is_red() -> None:
     out = io.StringIO()
     console = Console(file=out, width=80, force_terminal=True, color_system="standard", _environ={})
 
@@ -112,7 +112,7 @@ def test_a_search_is_drawn_four_times_a_second_and_when_it_ends() -> None:
     panel.close()
 
 
-def test_a_search_that_found_nothing_yet_says_so_and_a_front_its_size() -> None:
+def test_a_search_without_a_network_yet_and_the_size_of_a_front_are_shown() -> None:
     screen = Screen(width=100)
     panel = SearchPanel(screen.console, screen.clock)
 
@@ -162,7 +162,7 @@ def test_names_are_no_markup() -> None:
         ({"budget_s": 2.0}, 1.5, (0.0, "seconds")),
     ],
 )
-def test_the_budget_that_ends_first_tells_the_time(
+def test_the_time_left_is_that_of_the_budget_that_ends_first(
     change: dict[str, float], share: float, left: tuple[float, str] | None
 ) -> None:
     progress = replace(PROGRESS, **change)  # type: ignore[arg-type]
@@ -175,7 +175,7 @@ def test_the_budget_that_ends_first_tells_the_time(
         assert seconds[1] == left[1]
 
 
-def test_a_sweep_shows_passes_level_and_what_was_disturbed() -> None:
+def test_a_sweep_shows_rounds_drift_and_disturbances() -> None:
     screen = Screen()
     panel = SweepPanel(screen.console, screen.clock)
     assert isinstance(panel, RoundWatcher)
@@ -240,7 +240,7 @@ def test_a_training_shows_phase_time_left_and_curves() -> None:
     assert screen.out.getvalue().endswith("\x1b[?25h")
 
 
-def test_a_training_on_a_narrow_terminal_has_figures_alone() -> None:
+def test_a_training_on_a_narrow_terminal_has_no_curves() -> None:
     screen = Screen(width=52)
     panel = TrainingPanel(screen.console, screen.clock)
 

@@ -80,21 +80,21 @@ def test_a_lock_names_the_worker_by_its_function() -> None:
     assert command == "ofabench worker tests.support.launched:who"
 
 
-def test_an_error_is_of_its_own_class() -> None:
+def test_an_error_of_a_worker_keeps_its_class() -> None:
     with pytest.raises(TargetMismatchError, match=r"^got \(2,\), expected none$"):
         launch(launched.refuse, SumOptions(numbers=(2,)))
     with pytest.raises(DeviceError, match=r"^no memory$"):
         launch(launched.cannot_run, SumOptions())
 
 
-def test_a_worker_that_breaks_off_is_told_with_its_last_words() -> None:
+def test_a_worker_that_ends_early_is_reported_with_its_last_output() -> None:
     with pytest.raises(OfabenchError, match=r"failed \(signal 9\): last words"):
         launch(launched.break_off, SumOptions())
     with pytest.raises(OfabenchError, match=r"failed \(exit code 7\): it printed nothing"):
         launch(launched.forget, SumOptions())
 
 
-def test_an_interrupted_worker_puts_back_what_it_changed(tmp_path: Path) -> None:
+def test_an_interrupted_worker_restores_its_changes(tmp_path: Path) -> None:
     file, progress = tmp_path / "state", Log()
     worker = Worker(launched.wait_for_ctrl_c, SumOptions(file=file), progress=progress, alone=True)
     assert progress.started.wait(30)
@@ -116,7 +116,7 @@ def test_a_worker_that_is_interrupted_before_it_begins_was_stopped() -> None:
     assert worker.wait().interrupted
 
 
-def test_what_another_process_cannot_import_is_refused() -> None:
+def test_a_function_that_cannot_be_imported_is_refused() -> None:
     def inner(options: SumOptions, progress: object) -> None:
         raise AssertionError
 

@@ -69,7 +69,7 @@ LUMINANCE = (
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", ["desktop", "phone"])
-def test_a_page_is_whole_in_every_window(
+def test_a_page_is_drawn_completely_in_every_window(
     width: str, scheme: str, everything: Path, request: pytest.FixtureRequest
 ) -> None:
     page: Page = request.getfixturevalue(width)
@@ -117,7 +117,7 @@ def test_charts_follow_a_change_of_the_scheme(everything: Path, desktop: Page) -
         desktop.prefer("light")
 
 
-def test_results_come_first_and_nothing_is_fetched(everything: Path, desktop: Page) -> None:
+def test_results_come_first_and_a_page_loads_no_other_file(everything: Path, desktop: Page) -> None:
     desktop.open(everything)
 
     titles = desktop.run("return [...document.querySelectorAll('h2')].map((h) => h.textContent)")
@@ -188,7 +188,7 @@ def _same(value: object, text: str) -> bool:
     return bool(float(text) == value)
 
 
-def test_a_term_says_what_it_means_inside_the_window(everything: Path, phone: Page) -> None:
+def test_the_tooltip_of_a_term_is_inside_the_window(everything: Path, phone: Page) -> None:
     phone.open(everything)
 
     phone.run("document.querySelector('section dfn').focus()")  # which scrolls there
@@ -258,7 +258,7 @@ def test_the_resolution_of_the_heat_map_is_chosen_by_its_slider(
     assert desktop.run(box + places, title)[0].startswith("12 px")  # of images of 24 px
 
 
-def test_a_page_is_drawn_as_it_comes_into_view(everything: Path, desktop: Page) -> None:
+def test_charts_are_drawn_when_they_become_visible(everything: Path, desktop: Page) -> None:
     desktop.chrome.get(everything.resolve().as_uri())
     drawn = "return document.querySelectorAll('.figure[data-drawn]').length"
     desktop.wait_for(f"{drawn} > 0")

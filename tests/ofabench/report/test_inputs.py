@@ -29,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_a_folder_is_sorted_by_what_its_files_are(folder: Path) -> None:
+def test_files_of_a_folder_are_sorted_by_their_kind(folder: Path) -> None:
     inputs = read_inputs([folder])
 
     assert list(inputs.sweeps) == ["sweep.sqlite"]
@@ -47,7 +47,7 @@ def test_a_folder_is_sorted_by_what_its_files_are(folder: Path) -> None:
     assert inputs.count == 12
 
 
-def test_names_decide_nothing(folder: Path, tmp_path: Path) -> None:
+def test_kinds_of_files_do_not_depend_on_names(folder: Path, tmp_path: Path) -> None:
     kinds = ("sweep.sqlite", "fake-blocks.parquet", "limit.json", "supernet.jsonl", "fake.parquet")
     for number, name in enumerate(kinds):
         shutil.copy(folder / name, tmp_path / f"{number}.txt")
@@ -97,7 +97,7 @@ def test_the_largest_table_of_a_target_counts(tmp_path: Path) -> None:
         ("image.png", b"\x89PNG\r\n"),
     ],
 )
-def test_what_is_not_recognised_is_named_with_what_is(
+def test_an_unknown_file_is_refused_with_the_known_kinds(
     name: str, content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, out = tmp_path / name, tmp_path / "r.html"
@@ -119,7 +119,7 @@ def test_parquet_of_other_programs_is_not_recognised(tmp_path: Path) -> None:
         read_inputs([path])
 
 
-def test_a_page_is_never_written_over_what_it_tells_of(
+def test_a_page_is_not_written_over_its_inputs(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log = folder / "supernet.jsonl"
@@ -134,7 +134,7 @@ def test_a_page_is_never_written_over_what_it_tells_of(
     assert "there is no folder" in capsys.readouterr().err
 
 
-def test_what_has_no_picture_by_itself_says_what_it_needs(
+def test_a_predictor_without_networks_is_refused(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "r.html"
@@ -143,7 +143,7 @@ def test_what_has_no_picture_by_itself_says_what_it_needs(
     assert "a predictor needs a table of networks" in capsys.readouterr().err
 
 
-def test_a_search_is_read_with_what_it_tells() -> None:
+def test_a_search_is_read_with_its_accuracy_bounds_and_history() -> None:
     arch = runs.SPACE.smallest()
     data = runs.result(arch, 0.7, bounds={"a": 1})
 
@@ -157,7 +157,7 @@ def test_a_search_is_read_with_what_it_tells() -> None:
     assert list(network.latencies()) == [runs.FAKE.key, runs.PHONE.key]
 
 
-def test_damaged_searches_are_one_line() -> None:
+def test_damaged_searches_are_refused() -> None:
     good = runs.result(runs.SPACE.smallest(), 0.7)
     wrong: list[dict[str, Any]] = [
         {**good, "accuracy": None},
@@ -201,7 +201,7 @@ def test_any_damage_is_a_file_error(changed: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("name", ["sweep.sqlite", "fake-blocks.parquet", "fake.parquet"])
-def test_a_file_cut_short_is_one_line(
+def test_a_truncated_file_is_refused(
     name: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     content = (folder / name).read_bytes()
@@ -219,7 +219,7 @@ def test_a_file_cut_short_is_one_line(
 @pytest.mark.parametrize(
     "changed", [{"predicted_ms": 0}, {"limit_ms": "x"}, {"accuracy": float("nan")}, {"arch": 3}]
 )
-def test_a_damaged_verification_is_one_line_or_still_told(
+def test_a_damaged_verification_is_refused_or_still_shown(
     changed: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, out = tmp_path / "x.verified.json", tmp_path / "r.html"
@@ -244,7 +244,7 @@ def _verdict(**changed: Any) -> dict[str, Any]:
     }
 
 
-def test_a_deployment_is_what_was_measured_of_it(tmp_path: Path) -> None:
+def test_a_deployment_is_read_as_its_verification(tmp_path: Path) -> None:
     measured = _verdict(target=runs.PHONE.key)
     card = {
         "format": "ofabench-deploy-2",
@@ -271,7 +271,7 @@ def test_a_deployment_is_what_was_measured_of_it(tmp_path: Path) -> None:
         read_inputs([tmp_path])
 
 
-def test_a_file_that_no_predictor_tells_of_is_still_measured(tmp_path: Path) -> None:
+def test_a_verification_without_a_prediction_is_shown(tmp_path: Path) -> None:
     verification = runs.verified(runs.SPACE.smallest(), 0.7) | runs.verification(None, 0.05)
     (tmp_path / "int8.verified.json").write_text(json.dumps(verification))
     inputs = read_inputs([tmp_path])

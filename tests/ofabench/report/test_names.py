@@ -81,7 +81,7 @@ def test_a_heading_names_its_target_only_among_several() -> None:
     assert several.place(runs.PHONE.key) == ": note8, TensorFlow Lite 2.14, 4 threads"
 
 
-def test_targets_that_differ_in_options_alone_keep_their_keys() -> None:
+def test_targets_that_differ_in_options_only_keep_their_keys() -> None:
     cold = replace(runs.FAKE, options=(("cache", "cold"),))
     names = names_of(Inputs(tables={"a": runs.table(), "b": runs.table(cold)}))
 

@@ -75,7 +75,7 @@ def test_bins_hold_each_round_once_and_never_two_replicates() -> None:
     ]
 
 
-def test_a_long_sweep_is_thinned_and_keeps_what_is_marked(everything: Inputs) -> None:
+def test_a_long_sweep_is_thinned_and_keeps_marked_samples(everything: Inputs) -> None:
     samples = read_samples(everything.sweeps["sweep.sqlite"])
     assert samples is not None
     times = 5000 // len(samples)
@@ -104,7 +104,7 @@ def test_a_long_sweep_is_thinned_and_keeps_what_is_marked(everything: Inputs) ->
     assert len(figure.to_json()) < 300_000
 
 
-def test_a_sweep_alone_brings_its_blocks(everything: Inputs) -> None:
+def test_a_sweep_without_a_table_shows_its_blocks(everything: Inputs) -> None:
     page, _ = render_report([everything.sweeps["sweep.sqlite"]])
 
     assert "Samples over time: 12 blocks and 3 networks" in page

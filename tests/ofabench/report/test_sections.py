@@ -303,7 +303,7 @@ def test_devices_side_by_side(everything: Inputs) -> None:
     assert np.asarray(line.y) == pytest.approx(np.asarray(line.x) * median)
 
 
-def test_predictors_alone_are_compared_on_random_networks() -> None:
+def test_predictors_without_networks_are_compared_on_random_ones() -> None:
     (section,) = _devices(
         Inputs(predictors={"a": runs.predictor(), "b": runs.predictor(runs.PHONE)})
     )

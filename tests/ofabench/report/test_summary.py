@@ -64,7 +64,7 @@ def test_without_measurements_the_best_network_is_predicted(tmp_path: Path) -> N
     assert "Limits met" not in cards
 
 
-def test_nothing_known_is_no_card() -> None:
+def test_without_results_there_are_no_cards() -> None:
     page = page_of(Inputs(), "", [])
 
     assert page.cards == []

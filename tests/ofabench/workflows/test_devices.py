@@ -50,7 +50,7 @@ def _counted() -> None:
     register_device("counted", lambda address: Counted(address=address, closed=CLOSED))
 
 
-def test_this_machine_is_the_first_and_what_others_list_is_there() -> None:
+def test_this_machine_is_listed_first_and_registered_devices_after_it() -> None:
     def made(address: str) -> FakeDevice:
         return FakeDevice(address=address)
 
@@ -105,7 +105,7 @@ def test_an_opened_device_is_closed_at_the_end_whatever_happens() -> None:
     assert CLOSED == ["counted:1", "counted:2"]
 
 
-def test_only_what_is_opened_here_is_closed_here() -> None:
+def test_only_devices_opened_by_the_function_are_closed() -> None:
     with device_in("counted:1"), device_in(DeviceOptions(device="counted:2")):
         pass
     assert CLOSED == ["counted:2", "counted:1"]
@@ -134,12 +134,12 @@ def test_options_reach_the_device() -> None:
         (3, "device is 3, expected an address like 'cpu' or an open device: `with open_device"),
     ],
 )
-def test_what_is_no_device_is_told(given: DeviceOptions, words: str) -> None:
+def test_another_object_than_a_device_is_refused(given: DeviceOptions, words: str) -> None:
     with pytest.raises(InputError, match=words), device_in(given):
         pass
 
 
-def test_an_address_that_is_no_text_is_told() -> None:
+def test_an_address_that_is_not_a_text_is_refused() -> None:
     with pytest.raises(InputError, match="the address of a device is 3, expected a text"):
         open_device(3)  # type: ignore[arg-type]
 
@@ -179,7 +179,7 @@ def test_another_that_measures_is_named_or_waited_for(
     assert caplog.messages == []
 
 
-def test_waiting_is_logged_where_no_progress_says_it(
+def test_waiting_is_logged_where_no_progress_shows_it(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(device_lock, "POLL_S", 0.05)

@@ -34,7 +34,7 @@ def _built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(phone_bundle, "ensure_bundle", ensure)
 
 
-def test_it_stays_where_it_is_kept_and_says_what_it_builds(
+def test_a_bundle_stays_in_the_cache_and_its_parts_are_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     options = BundleOptions(debs=tmp_path / "debs", compiler="zig")
@@ -59,6 +59,6 @@ def test_a_copy_is_made_where_it_is_wanted_and_never_over_another(tmp_path: Path
         build_phone_bundle(BundleOptions(out=out))
 
 
-def test_a_processor_that_is_not_known_is_refused() -> None:
+def test_an_unknown_processor_is_refused() -> None:
     with pytest.raises(InputError, match="abi is 'mips', expected one of arm64-v8a, x86_64"):
         BundleOptions(abi="mips")  # type: ignore[arg-type]

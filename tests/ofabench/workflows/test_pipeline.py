@@ -19,7 +19,7 @@ def writing(path: Path) -> Task:
     )
 
 
-def test_only_what_is_missing_is_done_and_each_is_logged(
+def test_only_tasks_without_their_file_run_and_each_is_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "a").write_text("before")
@@ -36,7 +36,7 @@ def test_only_what_is_missing_is_done_and_each_is_logged(
     ]
 
 
-def test_without_a_command_line_the_title_is_logged_alone(
+def test_without_a_command_line_only_the_title_is_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, "ofabench"):

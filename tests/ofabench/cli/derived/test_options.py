@@ -111,7 +111,7 @@ def test_every_kind_of_option() -> None:
         ("a.parquet b.parquet", "unrecognized arguments: b.parquet (see"),
     ],
 )
-def test_wrong_arguments_are_one_line(
+def test_wrong_arguments_are_refused_in_one_line(
     line: str, output: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert output in refused(line, capsys)
@@ -125,7 +125,7 @@ def test_a_required_positional_and_a_required_set(capsys: pytest.CaptureFixture[
     assert options.given == (Path("a"), Path("b"))
 
 
-def test_help_lists_what_it_should(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_lists_all_but_hidden_options(capsys: pytest.CaptureFixture[str]) -> None:
     text = help_of(CommandExample, capsys)
     assert "--space NAME|FILE.toml [-n N]" in text  # required, without brackets
     assert "[--single FILE | --single-s S]" in text

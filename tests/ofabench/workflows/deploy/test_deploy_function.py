@@ -74,7 +74,7 @@ def test_an_architecture_in_memory_is_deployed_once(
         deploy(checkpoint, tmp_path / "net", arch="smallest", options=QUICK)
 
 
-def test_what_a_search_found_is_deployed_with_predictors_in_memory(
+def test_a_search_result_is_deployed_with_predictors_in_memory(
     checkpoint: Path, tmp_path: Path
 ) -> None:
     def deep(archs: list[Any]) -> list[float]:
@@ -116,7 +116,7 @@ def test_a_network_in_memory_is_deployed(checkpoint: Path, tmp_path: Path) -> No
         ({"arch": 3}, "arch is 3, expected an ArchConfig"),
     ],
 )
-def test_wrong_arguments_are_said_in_words_and_leave_nothing(
+def test_wrong_arguments_are_refused_and_write_no_file(
     given: dict[str, Any], message: str, checkpoint: Path, tmp_path: Path
 ) -> None:
     whole = {"supernet": checkpoint, **given}
@@ -127,7 +127,7 @@ def test_wrong_arguments_are_said_in_words_and_leave_nothing(
     assert not (tmp_path / "net").exists()
 
 
-def test_a_request_checks_what_belongs_together() -> None:
+def test_a_request_with_incompatible_arguments_is_refused() -> None:
     with pytest.raises(InputError, match="--max-macs limits a search, which needs --accuracy"):
         DeployRequest.read({"checkpoint": "c", "arch": "smallest", "max_macs": "1M", "out": "o"})
     with pytest.raises(InputError, match="leave --pick out"):

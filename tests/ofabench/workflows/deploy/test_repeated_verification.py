@@ -124,7 +124,7 @@ def test_the_tries_are_shown_each_with_the_verdicts_over_all() -> None:
     ]
 
 
-def test_tries_that_were_stopped_are_kept_and_gone_on_from(request_: VerifyRequest) -> None:
+def test_stopped_verifications_are_stored_and_resumed(request_: VerifyRequest) -> None:
     clock = FakeClock()
     with pytest.raises(InterruptedSweepError, match=r"after 2 of 5 tries, stored in .*v\.json"):
         keep(request_, Runs(clock, 2.0, 2.02, KeyboardInterrupt()))
@@ -149,7 +149,7 @@ def test_a_device_that_fails_loses_no_try(request_: VerifyRequest) -> None:
     assert keep(request_, Runs(clock, 2.0, 2.0, 2.0, 2.0)).mlperf_met is True
 
 
-def test_without_a_file_a_stop_says_that_nothing_keeps_them(request_: VerifyRequest) -> None:
+def test_without_a_file_a_stop_warns_that_results_are_lost(request_: VerifyRequest) -> None:
     with pytest.raises(InterruptedSweepError, match="not stored: give --out"):
         keep(replace(request_, out=None), Runs(FakeClock(), 2.0, KeyboardInterrupt()))
 
@@ -166,7 +166,7 @@ def test_a_clock_that_was_set_back_makes_it_wait_one_pause(request_: VerifyReque
     assert runs.began_s[0] == pytest.approx(420 - 86400 + 300)
 
 
-def test_a_file_of_something_else_is_left_alone(request_: VerifyRequest) -> None:
+def test_a_file_of_another_kind_is_not_changed(request_: VerifyRequest) -> None:
     assert request_.out is not None
     keep(request_, Runs(FakeClock(), *[2.0] * 5))
     before = request_.out.read_text()
@@ -185,7 +185,7 @@ def test_a_file_of_something_else_is_left_alone(request_: VerifyRequest) -> None
         assert request_.out.read_text() == text
 
 
-def test_the_command_shows_tries_that_are_all_there(
+def test_the_command_shows_complete_verifications(
     request_: VerifyRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
     keep(request_, Runs(FakeClock(), *[1.9, 1.9, 1.9, 1.9, 2.1]))
@@ -219,7 +219,7 @@ def test_one_verification_replaces_no_tries(
         (["--tries", "5", "--keep", "s.sqlite"], "--keep stores the samples of one try"),
     ],
 )
-def test_what_does_not_go_together_is_refused(
+def test_incompatible_options_are_refused(
     more: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["verify", "net.onnx", *more]) == 2

@@ -97,7 +97,7 @@ def test_a_model_in_memory_and_an_open_device_do_too(model: Path) -> None:
 
 
 @pytest.mark.slow
-def test_what_a_search_found_limits_the_latency(model: Path) -> None:
+def test_the_limit_of_a_search_result_is_checked(model: Path) -> None:
     def this_one(archs: list[Any]) -> list[float]:
         return [1.0 if arch == ARCH else 0.0 for arch in archs]
 
@@ -165,14 +165,14 @@ def test_wrong_things_are_said_in_words(model: Path) -> None:
         verify(model, "fake", elsewhere, options=QUICK)
 
 
-def test_a_request_checks_what_belongs_together() -> None:
+def test_a_request_with_incompatible_arguments_is_refused() -> None:
     with pytest.raises(InputError, match="--pick chooses a network of --result"):
         VerifyRequest(model="net.onnx", pick=1)  # type: ignore[arg-type]
     assert VerifyRequest.read({"model": "net.onnx", "tolerance": "5%"}).verify.tolerance == 0.05
 
 
 @pytest.mark.slow
-def test_outputs_there_are_compared_with_those_here(model: Path) -> None:
+def test_outputs_of_the_device_are_compared_with_those_of_this_machine(model: Path) -> None:
     close = verify(model, "fake", options=QUICK).to_dict()["on_device"]
 
     assert (close["images"], close["of"]) == (4, "random")

@@ -52,7 +52,7 @@ def test_a_file_and_its_card_are_written(
     assert capsys.readouterr() == ("", "")
 
 
-def test_it_is_shown_and_told_as_values(model: ExportedModel) -> None:
+def test_an_exported_model_has_a_text_and_json_values(model: ExportedModel) -> None:
     lines = repr(model).splitlines()
     assert json.loads(lines[0]) == {"space": "micro", **MICRO.largest().to_json()}
     assert lines[1] == f"  written to {model.path}, with its card"
@@ -102,7 +102,7 @@ def test_a_network_is_given_in_several_ways(
          "a torch file is exported as fp32"),
     ],
 )  # fmt: skip
-def test_wrong_types_are_told_with_what_is_expected(
+def test_wrong_types_are_refused_with_the_expected_ones(
     network: Any, change: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(InputError) as error:
@@ -110,7 +110,9 @@ def test_wrong_types_are_told_with_what_is_expected(
     assert says in str(error.value)
 
 
-def test_a_supernet_alone_and_images_prepared_otherwise_are_refused(supernet: SuperNet) -> None:
+def test_a_supernet_without_an_arch_and_images_of_other_preparation_are_refused(
+    supernet: SuperNet,
+) -> None:
     with pytest.raises(InputError, match="network is a supernet without an architecture"):
         export(supernet)  # type: ignore[arg-type]
     others = micro_images(seed=5)  # of another mean and standard deviation
@@ -131,7 +133,7 @@ def test_a_network_that_was_read_without_images_opens_them(
         export(network, options=few)
 
 
-def test_the_command_line_asks_for_a_format(
+def test_the_command_line_requires_a_format(
     supernet: SuperNet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     argv = ["export", "--checkpoint", str(supernet.path), "--arch", "largest"]

@@ -11,7 +11,7 @@ from ofabench.workflows.latency.compare import compare
 from tests.support.report_runs import PHONE, table
 
 
-def test_tables_and_their_files_give_what_the_command_prints(
+def test_tables_and_their_files_give_the_output_of_the_command(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, other, path = table(), table(factor=1.06), tmp_path / "b.parquet"
@@ -39,6 +39,6 @@ def test_unlike_targets_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     assert "the targets differ in device fake and note8" in caplog.text
 
 
-def test_what_is_no_table_is_refused() -> None:
+def test_other_inputs_than_tables_are_refused() -> None:
     with pytest.raises(InputError, match="the table is a int, expected a LatencyTable or its file"):
         compare(table(), 1)  # type: ignore[arg-type]

@@ -90,7 +90,7 @@ def test_with_the_statistic_p90_the_networks_p90_is_predicted_and_blocks_stay(
     )
 
 
-def test_a_predictor_of_medians_says_so_and_its_file_is_as_before() -> None:
+def test_a_predictor_of_medians_has_no_statistic_in_its_file() -> None:
     result = fit(TABLE, NETWORKS)
 
     assert result.statistic == "median"
@@ -143,12 +143,12 @@ def test_a_file_of_a_statistic_that_nobody_knows_is_damaged(tmp_path: Path) -> N
         ),
     ],
 )
-def test_what_does_not_go_together_is_refused(given: dict[str, Any], message: str) -> None:
+def test_incompatible_inputs_are_refused(given: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         fit(**given)
 
 
-def test_files_that_are_not_there_are_told() -> None:
+def test_missing_files_are_refused() -> None:
     for given in ({"blocks": "absent.parquet"}, {"networks": "absent.parquet"}):
         with pytest.raises(FileError, match="cannot read absent"):
             fit(**given)  # type: ignore[arg-type]

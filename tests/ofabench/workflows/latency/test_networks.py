@@ -48,7 +48,7 @@ def test_a_table_carries_a_space_that_is_not_shipped() -> None:
         space_of(lost, None)
 
 
-def test_networks_fitted_on_are_left_out_and_give_the_drift(predictor: LatencyPredictor) -> None:
+def test_networks_of_the_fit_are_excluded_and_give_the_drift(predictor: LatencyPredictor) -> None:
     result = held_out_networks(table(8, 30, slower=1.25), "box_ms", TINY, predictor)
 
     assert result.fitted == 4
@@ -159,7 +159,7 @@ def test_references_give_the_drift_where_no_network_does(predictor: LatencyPredi
     assert result.measured.drift_corrected_ms == pytest.approx(MS[12:] / 1.1)
 
 
-def test_references_that_disagree_correct_nothing(predictor: LatencyPredictor) -> None:
+def test_without_agreement_of_references_no_drift_is_corrected(predictor: LatencyPredictor) -> None:
     then = replace(predictor, provenance={"references": {"compute": 1.0, "memory": 2.0}})
     later = replace(table(12, 30), provenance={"references": {"compute": 1.3, "memory": 1.9}})
 
@@ -176,7 +176,7 @@ def test_where_all_were_fitted_on_all_are_shown(predictor: LatencyPredictor) -> 
     assert result.fitted == len(result.measured.ms) == 12
 
 
-def test_networks_fitted_on_are_known_after_a_round_trip(
+def test_networks_of_the_fit_are_stored_in_the_file(
     predictor: LatencyPredictor, tmp_path: Path
 ) -> None:
     predictor.save(tmp_path / "p.parquet")

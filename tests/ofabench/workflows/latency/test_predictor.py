@@ -65,7 +65,7 @@ def categories() -> LatencyPredictor:
     return fit(networks=frame, options=FitOptions(space="onehot"))
 
 
-def test_every_kind_of_networks_gives_the_same_bits(of_blocks: LatencyPredictor) -> None:
+def test_every_kind_of_input_gives_the_same_predictions(of_blocks: LatencyPredictor) -> None:
     codes = TINY.encode(ARCHS)
     result = of_blocks.predict(ARCHS)
 
@@ -81,7 +81,7 @@ def test_every_kind_of_networks_gives_the_same_bits(of_blocks: LatencyPredictor)
     assert latency_ms == result.ms[7]
 
 
-def test_many_networks_at_once_have_the_bits_of_the_same_block_by_block(
+def test_vectorized_predictions_equal_those_by_blocks(
     of_blocks: LatencyPredictor,
 ) -> None:
     codes = TINY.sample_codes(np.random.default_rng(2), 300)
@@ -189,7 +189,7 @@ class Unrelated:
         (FRAME.assign(d1=0.5), "column 'd1' is 0.5 in row 0, expected a whole number"),
     ],
 )
-def test_other_networks_are_refused_in_words_of_what_was_expected(
+def test_other_networks_are_refused_with_what_was_expected(
     predictor: LatencyPredictor, networks: Any, message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
@@ -209,7 +209,7 @@ def test_categories_refuse_architectures_and_other_shapes(categories: LatencyPre
         assert categories.block_predictor
 
 
-def test_a_predictor_says_what_it_is(
+def test_a_predictor_has_a_text_with_its_properties(
     predictor: LatencyPredictor, categories: LatencyPredictor, tmp_path: Path
 ) -> None:
     predictor.save(tmp_path / "p.parquet")
@@ -236,7 +236,7 @@ def test_a_predictor_says_what_it_is(
     assert c.category_predictor.columns == ("a0", "a1")
 
 
-def test_what_is_no_predictor_is_refused(tmp_path: Path) -> None:
+def test_other_files_than_predictors_are_refused(tmp_path: Path) -> None:
     FRAME.to_parquet(tmp_path / "other.parquet")
     NetworksTable.of_frame(FRAME).save(tmp_path / "n.parquet")
     (tmp_path / "torn.parquet").write_bytes((tmp_path / "n.parquet").read_bytes()[:300])
@@ -308,7 +308,7 @@ def test_categories_are_evaluated(categories: LatencyPredictor) -> None:
         categories.evaluate(measured, space="tiny")
 
 
-def test_evaluate_refuses_what_is_no_table(predictor: LatencyPredictor) -> None:
+def test_evaluate_refuses_other_inputs_than_tables(predictor: LatencyPredictor) -> None:
     with pytest.raises(
         InputError, match="networks are a list, expected a NetworksTable, its file, or"
     ):
@@ -362,7 +362,7 @@ def test_networks_decide_the_space_where_blocks_are_of_another() -> None:
     assert fit(table, named).space == TINY
 
 
-def test_files_of_an_older_ofabench_are_asked_for_their_space(tmp_path: Path) -> None:
+def test_files_of_an_older_ofabench_need_their_space(tmp_path: Path) -> None:
     blocks = [TINY.blocks(arch) for arch in ARCHS]
     output = {"space": "mine", "networks": {"space_toml": MINE.text}}
     model = fit_predictor(None, blocks[:8], MS[:8], target=TARGET, provenance=output)

@@ -20,7 +20,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.slow
-def test_each_is_one_line_and_the_others_are_measured(
+def test_a_bad_file_is_reported_and_the_others_are_measured(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / ("long" * 40)  # a message is cut, yet its reason is kept

@@ -56,7 +56,7 @@ def test_equal_files_have_one_measurement_and_two_rows(files: list[Path], tmp_pa
 
 
 @pytest.mark.slow
-def test_what_cannot_be_measured_does_not_stop_the_others(files: list[Path]) -> None:
+def test_a_model_that_cannot_be_measured_does_not_stop_the_others(files: list[Path]) -> None:
     bad = files[0].with_name("bad.pb")
     measured = ob.measure([files[0], bad, files[0].with_name("gone.onnx")], "fake", options=FEW)
     assert [model.file for model in measured] == ["small.json"]
@@ -139,7 +139,7 @@ def test_the_command_fails_above_a_limit_and_slower_than_earlier(
     assert cli.main([*command, "--fail-above", "1000ms"]) == 0
 
 
-def test_the_command_refuses_what_does_not_fit(
+def test_the_command_refuses_incompatible_options(
     files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     refused = [

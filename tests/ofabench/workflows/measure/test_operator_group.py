@@ -51,7 +51,7 @@ def test_every_float_type_is_named() -> None:
     )
 
 
-def test_a_file_of_integers_alone_has_a_line_and_one_of_floats_has_none() -> None:
+def test_integer_operators_have_a_line_and_float_ones_none() -> None:
     assert group_lines(INTEGER, INTEGER) == ["all 2 operators compute on integers"]
     assert group_lines(GATE, ("Cast", 0.5, "uint8 to float32", None)) == []
     assert group_lines() == []

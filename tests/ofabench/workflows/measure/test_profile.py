@@ -63,7 +63,7 @@ def test_operators_of_a_tflite_file_are_timed_each_by_itself(
 
 
 @pytest.mark.slow
-def test_the_command_says_what_xnnpack_does_not_run(
+def test_the_command_names_operators_that_xnnpack_does_not_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, table = save_quantised(tmp_path / "m.tflite", "HARD_SWISH"), tmp_path / "o.csv"
@@ -83,7 +83,7 @@ def test_the_command_says_what_xnnpack_does_not_run(
     assert list(frame["delegated"]) == [True, False, True]
 
 
-def test_the_text_names_what_has_no_time_and_shortens_names() -> None:
+def test_the_text_lists_operators_without_a_time_and_shortens_names() -> None:
     operator = OperatorTime(name="a" * 80 + "z", kind="TANH", ms=1.0, share=1.0, shapes="4")
     profiled = ModelProfile(
         file="m.tflite",
@@ -99,7 +99,7 @@ def test_the_text_names_what_has_no_time_and_shortens_names() -> None:
 
 
 @pytest.mark.slow
-def test_what_cannot_be_profiled_is_one_line(
+def test_a_model_that_cannot_be_profiled_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = str(save_lookup(tmp_path / "m.onnx"))

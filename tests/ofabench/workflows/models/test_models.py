@@ -78,7 +78,7 @@ def test_a_sum_is_that_of_the_operators_measured(swept: Path) -> None:
 
 
 @pytest.mark.slow
-def test_missing_operators_are_measured_where_asked(swept: Path, tmp_path: Path) -> None:
+def test_missing_operators_are_measured_on_request(swept: Path, tmp_path: Path) -> None:
     new = save_products(tmp_path / "new.onnx", 128, tail="Sigmoid")
     predictor = fit_models(swept / "ops.sqlite")
     before = predict_models(new, predictor).predictions["new.onnx"]
@@ -93,7 +93,7 @@ def test_missing_operators_are_measured_where_asked(swept: Path, tmp_path: Path)
     assert "100% of it from measured operators" in str(after)
 
 
-def test_what_does_not_fit_is_one_line(
+def test_incompatible_inputs_are_refused(
     swept: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sweep, out = str(swept / "ops.sqlite"), str(tmp_path / "p.parquet")
@@ -113,7 +113,7 @@ def test_what_does_not_fit_is_one_line(
 
 
 @pytest.mark.slow
-def test_a_measurement_without_operators_fits_nothing(tmp_path: Path) -> None:
+def test_a_measurement_without_operators_is_refused(tmp_path: Path) -> None:
     path = save_relu(tmp_path / "relu.onnx", (2, 4))
     quick = ob.MeasureOptions(replicates=2, rounds=2, force=True)
     ob.measure(path, CPU, options=quick, keep=tmp_path / "m.sqlite")

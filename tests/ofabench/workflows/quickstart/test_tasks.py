@@ -39,7 +39,7 @@ def tasks_of(loop: QuickstartTasks) -> list[Task]:
     return [*tasks, loop.reporting(lambda folder, page: "")]
 
 
-def test_every_part_makes_a_file_of_its_own_folder(tmp_path: Path) -> None:
+def test_every_task_writes_into_the_folder(tmp_path: Path) -> None:
     tasks = tasks_of(QuickstartTasks(folder=tmp_path, seed=3))
 
     assert all(task.makes.parent == tmp_path for task in tasks)
@@ -85,7 +85,7 @@ def test_each_part_has_the_command_that_does_the_same(tmp_path: Path) -> None:
     assert all("--force" in line and "--wait" in line for line in measuring)
 
 
-def test_what_was_begun_is_resumed(tmp_path: Path) -> None:
+def test_started_tasks_are_resumed(tmp_path: Path) -> None:
     for name in ("networks.sqlite", "supernet.safetensors"):
         (tmp_path / name).write_text("")
     tasks = tasks_of(QuickstartTasks(folder=tmp_path))
@@ -149,7 +149,7 @@ def fit(table: Path, out: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_whole_loop_goes_on_where_it_stopped(
+def test_a_stopped_quickstart_resumes(
     workers: Workers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "run"
@@ -191,7 +191,7 @@ def test_the_whole_loop_goes_on_where_it_stopped(
     assert code == (1 if "OUT" in printed.out or "NOT MET" in printed.out else 0)
 
 
-def test_a_folder_that_cannot_be_made_is_one_line(
+def test_a_folder_that_cannot_be_created_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("")

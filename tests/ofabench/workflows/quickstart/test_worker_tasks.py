@@ -38,7 +38,7 @@ def _few_images(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-def test_parts_make_the_next_ones_files_and_say_what_they_came_to(tmp_path: Path) -> None:
+def test_tasks_write_the_files_of_the_next_ones_and_return_a_summary(tmp_path: Path) -> None:
     schedule, supernet = tmp_path / "short.toml", tmp_path / "supernet.safetensors"
     schedule.write_text(SCHEDULE)
     common = {"space": "tiny", "data": "digits", "schedule": str(schedule), "seed": 3}

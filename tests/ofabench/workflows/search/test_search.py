@@ -64,7 +64,7 @@ def test_two_devices_at_once_with_an_accuracy_function_of_ones_own() -> None:
     assert result.blocks == blocks
 
 
-def test_a_function_of_codes_finds_what_one_of_architectures_finds() -> None:
+def test_functions_of_codes_and_of_architectures_give_the_same_result() -> None:
     limit = [macs_limit("2M")]
 
     by_archs = search(TINY, deep, limit, QUICK)
@@ -152,7 +152,7 @@ def test_limits_take_units_and_precisions() -> None:
     assert result.predictions["params"] == result.params <= 200_000
 
 
-def test_confidence_leaves_room() -> None:
+def test_a_higher_confidence_leaves_a_larger_margin() -> None:
     sure = latency_limit(
         latency("tiny", TARGET, spread=0.1), 2, confidence=0.95, session_spread=0.0
     )
@@ -176,7 +176,7 @@ def test_confidence_leaves_room() -> None:
 
 
 @pytest.mark.slow
-def test_a_limit_that_holds_on_another_day_leaves_more_room() -> None:
+def test_a_limit_for_a_later_day_leaves_a_larger_margin() -> None:
     predictor = latency("tiny", TARGET, spread=0.01)
 
     bounds = []
@@ -229,7 +229,7 @@ def test_a_result_is_the_commands_file_and_prints_well(tmp_path: Path) -> None:
     assert result._repr_html_().startswith("<pre>{&quot;space&quot;: &quot;tiny&quot;")
 
 
-def test_a_predictor_in_memory_finds_what_its_file_finds(tmp_path: Path) -> None:
+def test_a_predictor_in_memory_and_its_file_give_the_same_result(tmp_path: Path) -> None:
     codes = TINY.sample_codes(np.random.default_rng(0), 60)
     predictor = fit_accuracy(TINY, codes, 0.5 + codes.sum(axis=1) / 1e3)
     predictor.save(tmp_path / "a.parquet")
@@ -314,7 +314,7 @@ def test_a_front_by_limits_has_a_network_for_each() -> None:
     assert front[1].bounds == {}
 
 
-def test_fronts_that_there_cannot_be() -> None:
+def test_fronts_with_wrong_arguments_are_refused() -> None:
     predictor = latency("tiny", TARGET)
     with pytest.raises(InputError, match="one or two latency predictors, or several limits on one"):
         pareto("tiny", deep, [])
@@ -339,7 +339,7 @@ def test_the_space_may_be_that_of_the_latency_predictor(tmp_path: Path) -> None:
     assert latency_limit(own, 3).source.space == MOBILE
 
 
-def test_the_command_asks_for_no_space_that_the_predictor_knows(tmp_path: Path) -> None:
+def test_the_command_takes_the_space_of_the_predictor(tmp_path: Path) -> None:
     write_predictors(tmp_path)
     known = replace(latency("tiny", TARGET), provenance={"space": "tiny"})
     known.save(tmp_path / "known.parquet")

@@ -66,7 +66,7 @@ def test_only_some_resolutions(capsys: pytest.CaptureFixture[str]) -> None:
         (("tiny", "--out", "no/such/folder"), "cannot write"),
     ],
 )
-def test_bad_input_is_one_line(
+def test_wrong_input_is_refused_in_one_line(
     argv: tuple[str, ...], output: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert sample(*argv) == 2
@@ -76,7 +76,7 @@ def test_bad_input_is_one_line(
 
 
 @pytest.mark.parametrize("value", ["-1", "1.5", "x", "1e3", "²"])
-def test_a_seed_is_a_whole_number(value: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_a_whole_number_is_a_seed(value: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         sample("tiny", "--seed", value)
     assert stopped.value.code == 2

@@ -108,7 +108,7 @@ def test_it_ends_within_85_to_105_percent_of_the_time(
 
 
 @pytest.mark.slow
-def test_a_device_with_a_clock_of_its_own_is_not_judged_by_the_wall(tmp_path: Path) -> None:
+def test_wall_time_is_not_used_for_a_device_with_a_separate_clock(tmp_path: Path) -> None:
     with sweep(tmp_path / "s.sqlite", 6.0, FakeDevice(), FakeClock()) as store:
         assert spent(store) is None
         samples_s = sum(float(o.samples_ns.sum()) for o in store.measurements()) / 1e9
@@ -116,7 +116,7 @@ def test_a_device_with_a_clock_of_its_own_is_not_judged_by_the_wall(tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_time_that_is_left_goes_to_more_networks(tmp_path: Path) -> None:
+def test_remaining_time_is_used_for_more_networks(tmp_path: Path) -> None:
     device = FakeDevice(flaws=SimulatedDisturbances(noise=0.05))
     with sweep(tmp_path / "s.sqlite", 30.0, device, FakeClock()) as store:
         counts, first = roles(store), {g.round: g for g in store.groups()}
@@ -239,7 +239,7 @@ def test_front_networks_are_larger_than_random_ones_of_the_same_latency() -> Non
         assert len(within) < 20 or macs(arch) >= np.percentile(within, 90)
 
 
-def test_front_networks_are_of_the_asked_resolutions_and_the_same_by_seed() -> None:
+def test_front_networks_have_the_requested_resolutions_and_depend_on_the_seed() -> None:
     costs_ms = {spec: 1.0 + spec.macs / 1e6 for spec in TINY.unique_blocks()}
 
     first = front_networks(TINY, np.random.default_rng(3), costs_ms, 8, [24])
@@ -274,7 +274,7 @@ def test_a_budget_ends_with_the_anchors_once_more(tmp_path: Path) -> None:
         (("--sessions", "0"), "--sessions"),
     ],
 )
-def test_sessions_that_do_not_fit_are_one_line(
+def test_sessions_that_do_not_fit_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], message: str
 ) -> None:
     assert message in refused(tmp_path, capsys, *more)

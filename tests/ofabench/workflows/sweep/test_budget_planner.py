@@ -59,7 +59,7 @@ def test_enough_time_measures_every_block_once_and_ends(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_nothing_of_the_space_is_left_outside_the_domain(tmp_path: Path) -> None:
+def test_chosen_blocks_cover_the_domain_of_the_space(tmp_path: Path) -> None:
     with swept(tmp_path / "s.sqlite", 6.0) as store:
         measured = [
             measurement.workload.blocks[0]
@@ -97,7 +97,7 @@ def test_stopped_and_resumed_it_is_as_if_undisturbed(
     assert result == expected
 
 
-def test_what_cannot_run_is_not_asked_for() -> None:
+def test_unrunnable_blocks_are_not_planned() -> None:
     first = planner(6.0).next([])
     assert first is not None
 
@@ -107,7 +107,7 @@ def test_what_cannot_run_is_not_asked_for() -> None:
     assert not {*again} & {*first}
 
 
-def test_no_time_for_anything_is_told() -> None:
+def test_a_budget_too_short_for_a_block_is_refused() -> None:
     with pytest.raises(InputError, match="too short for one block in 2 replicates of 3 rounds"):
         planner(0.01).next([])
 
@@ -123,7 +123,7 @@ def test_slow_devices_measure_less() -> None:
     assert len(few) < len(many)
 
 
-def test_informative_networks_are_of_the_asked_sizes() -> None:
+def test_informative_networks_have_the_requested_resolutions() -> None:
     archs = informative_networks(TINY, np.random.default_rng(0), 6, [24])
 
     assert len(set(archs)) == 6
@@ -181,7 +181,7 @@ def test_another_file_of_networks_is_no_resume(
         (("--archs", "absent.jsonl"), "absent.jsonl"),
     ],
 )
-def test_what_does_not_go_together_is_one_line(
+def test_incompatible_options_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], message: str
 ) -> None:
     assert message in refused(tmp_path, capsys, *FEW, *more)

@@ -149,7 +149,7 @@ def test_a_longer_time_between_counts_from_start_to_start(path: Path, clock: Fak
 
 
 @pytest.mark.slow
-def test_a_busy_device_is_skipped_and_the_log_goes_on(
+def test_a_session_on_a_busy_device_is_skipped(
     path: Path, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     measure, calls = sessions_of(path, clock), iter(range(9))
@@ -169,7 +169,7 @@ def test_a_busy_device_is_skipped_and_the_log_goes_on(
     assert "a session is skipped: the device is busy" in caplog.text
 
 
-def test_where_no_session_at_all_was_possible_it_says_why(path: Path, clock: FakeClock) -> None:
+def test_a_log_without_any_session_gives_the_reason(path: Path, clock: FakeClock) -> None:
     def session() -> None:
         raise DeviceError("adb:1 is not there")
 
@@ -189,7 +189,7 @@ def test_another_device_ends_a_log_at_once(path: Path, clock: FakeClock) -> None
 
 
 @pytest.mark.slow
-def test_stopped_it_keeps_what_is_measured_and_says_how_to_go_on(
+def test_a_stopped_log_keeps_its_sessions_and_names_the_command_to_resume(
     path: Path, clock: FakeClock
 ) -> None:
     measure, calls = sessions_of(path, clock), iter(range(9))
@@ -212,7 +212,7 @@ def test_stopped_it_keeps_what_is_measured_and_says_how_to_go_on(
 
 
 @pytest.mark.slow
-def test_a_session_on_another_day_is_one_more(path: Path, clock: FakeClock) -> None:
+def test_a_session_on_another_day_is_added(path: Path, clock: FakeClock) -> None:
     clock.sleep_quietly(3600)
     log(path, clock, sessions_of(path, clock))
     clock.sleep_quietly(86400)
@@ -224,7 +224,7 @@ def test_a_session_on_another_day_is_one_more(path: Path, clock: FakeClock) -> N
     ]  # fmt: skip
 
 
-def test_a_clock_that_was_set_back_is_one_line(path: Path, clock: FakeClock) -> None:
+def test_a_clock_set_back_is_refused(path: Path, clock: FakeClock) -> None:
     clock.jump(-3600)
     for options in ({}, {"every_s": 300.0}):
         with pytest.raises(InputError, match="the clock says 2026-03-01T11:00:00, the last"):
@@ -251,13 +251,13 @@ def test_waiting_ends_though_the_clock_is_set_back(clock: FakeClock) -> None:
         ({"for_s": 60.0}, "--for needs --every"),
     ],
 )
-def test_options_that_do_not_fit_are_one_line(options: dict[str, Any], message: str) -> None:
+def test_incompatible_options_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         DriftOptions(**options)
 
 
 @pytest.mark.slow
-def test_from_python_and_from_the_command_line_it_is_one_log(
+def test_python_and_the_command_line_extend_the_same_log(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "s.sqlite"
@@ -276,7 +276,7 @@ def test_from_python_and_from_the_command_line_it_is_one_log(
     assert len(kept.sessions) == 3
 
 
-def test_what_cannot_be_logged_is_one_line_and_changes_nothing(
+def test_wrong_input_is_refused_and_changes_no_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "s.sqlite"

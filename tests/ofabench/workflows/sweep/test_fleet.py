@@ -88,7 +88,7 @@ def test_one_that_fails_holds_up_no_other(tmp_path: Path) -> None:
     ]
 
 
-def test_ctrl_c_reaches_each_once_and_all_go_on_later(tmp_path: Path) -> None:
+def test_ctrl_c_stops_every_member_once_and_all_can_be_resumed(tmp_path: Path) -> None:
     long = replace(SMALL, blocks=30, replicates=200)
     members = [
         Member(name=name, request=request(tmp_path / f"{name}.sqlite", long)) for name in "ab"
@@ -114,7 +114,9 @@ def test_ctrl_c_reaches_each_once_and_all_go_on_later(tmp_path: Path) -> None:
         assert open_sweep(outcome.path).summary.replicates < 200
 
 
-def test_a_phone_s_own_options_win_and_what_is_there_goes_on(tmp_path: Path) -> None:
+def test_options_of_a_phone_override_common_ones_and_existing_sweeps_are_resumed(
+    tmp_path: Path,
+) -> None:
     phone = FleetPhone(
         name="note8",
         address="adb:X",
@@ -151,7 +153,7 @@ def test_a_phone_s_own_options_win_and_what_is_there_goes_on(tmp_path: Path) -> 
         ({"device": DeviceOptions(phone=PhoneOptions(frequency_khz=5))}, "--frequency-khz"),
     ],
 )
-def test_what_the_file_says_is_not_given_again(
+def test_options_of_the_file_are_refused_as_arguments(
     tmp_path: Path, given: dict[str, Any], flag: str
 ) -> None:
     (tmp_path / "fleet.toml").write_text('[[phone]]\nname = "a"\naddress = "adb:X"\n')

@@ -120,7 +120,7 @@ def test_a_gpu_is_checked_at_both_batches_and_precisions(tmp_path: Path) -> None
     )
 
 
-def test_a_sweep_that_was_begun_goes_on(tmp_path: Path) -> None:
+def test_a_started_sweep_is_resumed(tmp_path: Path) -> None:
     (check, *_) = gpu_checks(tmp_path, DeviceOptions(device="cuda:0"), "torch", SMALL)
     (tmp_path / "batch1-fp32-second.sqlite").touch()
 
@@ -130,7 +130,7 @@ def test_a_sweep_that_was_begun_goes_on(tmp_path: Path) -> None:
     assert second.options["sweep"].resume
 
 
-def test_only_a_xeons_own_figures_are_taken(tmp_path: Path) -> None:
+def test_only_xeons_are_checked(tmp_path: Path) -> None:
     assert xeon_checks(tmp_path, "AMD EPYC", 8, SMALL) == []
     assert xeon_checks(tmp_path, None, 8, SMALL) == []
     result = xeon_checks(tmp_path, "Intel(R) Xeon(R) Platinum 8480+", 8, SMALL)
@@ -142,7 +142,7 @@ def test_only_a_xeons_own_figures_are_taken(tmp_path: Path) -> None:
     assert all(check.device.wait for check in waiting)
 
 
-def test_a_whole_check_of_a_gpu_becomes_one_file(
+def test_a_complete_check_of_a_gpu_is_written_to_one_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The worker's check and the targets' figures are stand-ins: no card is here."""
@@ -218,7 +218,7 @@ def test_timers_are_compared_over_runs() -> None:
     assert np.all(times_ms[OURS_COLD] > times_ms[OURS_WARM])
 
 
-def test_torchs_timer_is_always_there() -> None:
+def test_the_timer_of_torch_is_always_available() -> None:
     assert "torch.utils.benchmark" in peers()
 
 
@@ -247,7 +247,7 @@ def test_the_state_that_adds_up_has_the_smaller_spread() -> None:
 
 
 @pytest.mark.slow
-def test_without_a_gpu_nothing_is_left_on_disk(tmp_path: Path) -> None:
+def test_without_a_gpu_no_file_is_written(tmp_path: Path) -> None:
     import torch
 
     if torch.cuda.is_available():

@@ -16,7 +16,9 @@ SMALL = SelfCheckOptions(blocks=6, replicates=2, rounds=2)
 
 
 @pytest.mark.slow
-def test_it_gives_what_it_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_result_equals_the_written_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     request = SelfCheckRequest(
         device=FAKE, check_options=SMALL, space="tiny", out=tmp_path / "check"
     )
@@ -52,7 +54,7 @@ def test_only_a_gpu_is_checked_in_full_unless_quick(tmp_path: Path) -> None:
     assert not of_gpu(None)
 
 
-def test_without_a_device_it_is_asked_for(tmp_path: Path) -> None:
+def test_without_a_device_the_check_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="give --device, for instance cpu"):
         check_device(SelfCheckRequest(out=tmp_path / "check"))
 

@@ -125,7 +125,7 @@ def test_parts_are_given_by_name_or_as_they_are(tmp_path: Path) -> None:
         ({"options": SweepOptions(blocks=0)}, "nothing to measure"),
     ],
 )
-def test_what_is_wrong_is_told_and_nothing_is_written(
+def test_wrong_input_is_refused_and_no_file_is_written(
     tmp_path: Path, changed: dict[str, Any], words: str
 ) -> None:
     good = {
@@ -194,7 +194,7 @@ class Stopping:
 
 
 @pytest.mark.slow
-def test_an_interrupted_sweep_goes_on_to_the_same_samples(tmp_path: Path) -> None:
+def test_an_interrupted_sweep_resumes_to_the_same_samples(tmp_path: Path) -> None:
     options = replace(SMALL, replicates=4)
     whole = swept(tmp_path / "whole.sqlite", options)
     progress = Stopping(after=5)
@@ -220,9 +220,7 @@ def test_an_interrupted_sweep_goes_on_to_the_same_samples(tmp_path: Path) -> Non
     assert done.samples()["ns"].tolist() == whole.samples()["ns"].tolist()
 
 
-def test_nothing_is_printed_unless_asked(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_sweep_prints_only_on_request(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     swept(tmp_path / "s.sqlite")
 
     assert capsys.readouterr() == ("", "")
@@ -265,7 +263,7 @@ def test_a_package_s_backend_and_device_work_from_the_command_line(tmp_path: Pat
         ({"device": DEVICE.replace("return Machine", "return 1 or Machine")}, "lacks address, "),
     ],
 )
-def test_a_package_that_does_not_work_is_one_line_from_the_command_line(
+def test_a_broken_package_is_refused_in_one_line_by_the_command(
     tmp_path: Path, package: dict[str, str], words: str
 ) -> None:
     install_plugin(tmp_path, **package)

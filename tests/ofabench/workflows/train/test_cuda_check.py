@@ -28,7 +28,7 @@ def test_a_device_is_cpu_or_cuda_with_its_number() -> None:
             EvaluationOptions(device=name)
 
 
-def test_a_full_gpu_is_one_line() -> None:
+def test_a_full_gpu_is_refused() -> None:
     with pytest.raises(DeviceError) as raised, gpu_memory():
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nmore\n")
 

@@ -66,7 +66,7 @@ def test_a_network_is_cut_out_and_read_back_on_its_data(
     assert again.network.provenance["data"] == parts.name
 
 
-def test_data_that_only_python_has_is_asked_for(checkpoint: Path) -> None:
+def test_data_in_memory_must_be_given_again(checkpoint: Path) -> None:
     with pytest.raises(InputError, match="is a torch Dataset, which no name opens; pass the Data"):
         load_supernet(checkpoint).extract("smallest")
 

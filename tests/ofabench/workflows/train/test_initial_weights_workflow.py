@@ -118,7 +118,7 @@ def test_other_names_of_as_many_classes_are_said(
     assert note.endswith("their number is equal, so the head is kept as it was trained")
 
 
-def test_resuming_takes_the_weights_of_its_own_file(options: TrainOptions, tmp_path: Path) -> None:
+def test_resuming_uses_the_weights_of_the_checkpoint(options: TrainOptions, tmp_path: Path) -> None:
     """A finished training is resumed with or without --init, but not with other weights."""
     out, space = tmp_path / "s.safetensors", SearchSpace.from_toml(SPACE)
     records = train(space, micro_images(), out=out, options=options).records
@@ -198,7 +198,7 @@ def test_bad_input(
 
 
 @pytest.mark.slow
-def test_the_command_names_what_is_initialised(
+def test_the_command_names_the_initial_weights(
     tmp_path: Path, tiny_weights: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command(tmp_path, "--init", str(tiny_weights)) == 0

@@ -61,9 +61,7 @@ def test_two_processes_make_the_table_of_one_and_both_return_it(folder: Path) ->
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rank", ["0", "1"])
-def test_a_killed_process_ends_all_in_one_line_and_the_rest_is_measured_later(
-    folder: Path, rank: str
-) -> None:
+def test_a_killed_process_ends_all_and_the_rest_is_measured_later(folder: Path, rank: str) -> None:
     out = f"killed{rank}.parquet"
 
     killed = call(folder, out, "--rank", rank, "--kill-at", "3", ranks=2)
@@ -87,7 +85,7 @@ def test_a_killed_process_ends_all_in_one_line_and_the_rest_is_measured_later(
 
 
 @pytest.mark.slow
-def test_one_process_continues_what_two_began(folder: Path) -> None:
+def test_one_process_resumes_the_evaluation_of_two(folder: Path) -> None:
     killed = call(folder, "began.parquet", "--rank", "1", "--kill-at", "2", ranks=2)
     assert killed.returncode != 0
     assert len(stored(folder, "began.parquet")) == 2

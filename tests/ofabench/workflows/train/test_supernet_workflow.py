@@ -77,7 +77,9 @@ def test_accuracies_are_those_of_each_network_by_itself(
     assert capsys.readouterr() == ("", "")
 
 
-def test_codes_name_the_same_networks(supernet: SuperNet, measured: list[tuple[int, ...]]) -> None:
+def test_codes_and_architectures_name_the_same_networks(
+    supernet: SuperNet, measured: list[tuple[int, ...]]
+) -> None:
     by_codes = supernet.evaluate(MICRO.encode(ENDS))
     by_archs = supernet.evaluate(ENDS)
 
@@ -85,7 +87,7 @@ def test_codes_name_the_same_networks(supernet: SuperNet, measured: list[tuple[i
     assert measured[:2] == measured[2:]
 
 
-def test_a_file_keeps_what_is_measured_and_its_space(
+def test_a_file_keeps_measured_accuracies_and_their_space(
     supernet: SuperNet, measured: list[tuple[int, ...]], tmp_path: Path
 ) -> None:
     out = tmp_path / "n.parquet"
@@ -219,12 +221,12 @@ def test_a_training_that_is_not_finished_is_looked_at_and_not_used(tmp_path: Pat
         half.extract("largest")
 
 
-def test_images_that_no_file_holds_are_asked_for(supernet: SuperNet) -> None:
+def test_a_supernet_with_unknown_data_needs_images(supernet: SuperNet) -> None:
     with pytest.raises(InputError, match="no data set 'imagenet'"):
         load_supernet(supernet.path).evaluate(ENDS)
 
 
-def test_what_is_no_table_is_not_fitted_on(tmp_path: Path) -> None:
+def test_other_inputs_than_accuracy_tables_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="measured is a int, expected a result of SuperNet"):
         fit_accuracy(3)  # type: ignore[arg-type]
     with pytest.raises(FileError, match=r"the folder .* does not exist"):

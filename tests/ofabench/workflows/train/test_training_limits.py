@@ -27,7 +27,7 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
-def test_without_a_latency_nothing_is_restricted() -> None:
+def test_without_a_latency_limit_all_networks_are_trained() -> None:
     sampling, called = asked()
 
     assert (sampling, called) == (Sampling(), "")

@@ -145,7 +145,7 @@ def test_it_is_shown_as_a_table_and_as_values(trained: SuperNet) -> None:
     assert trained._repr_html_().count("<tr>") == 3
 
 
-def test_what_is_trained_is_resumed_and_not_trained_over(
+def test_a_finished_training_is_resumed_and_not_overwritten(
     trained: SuperNet, options: TrainOptions
 ) -> None:
     before = trained.path.read_bytes()
@@ -162,7 +162,7 @@ def test_what_is_trained_is_resumed_and_not_trained_over(
     assert trained.path.read_bytes() == before
 
 
-def test_steps_are_shown_and_nothing_is_printed(
+def test_progress_shows_steps_and_stdout_is_empty(
     options: TrainOptions, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     steps, out = Steps(), tmp_path / "s.safetensors"
@@ -175,7 +175,7 @@ def test_steps_are_shown_and_nothing_is_printed(
     assert load_supernet(out).checkpoint.class_names == ("a", "b", "c")
 
 
-def test_a_stop_says_how_to_go_on(
+def test_a_stopped_training_names_the_command_to_resume(
     options: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stopped(*_: object) -> None:
@@ -203,7 +203,7 @@ def test_a_stop_says_how_to_go_on(
         ({"options": {"seed": 1}}, "options is {'seed': 1}, expected TrainOptions"),
     ],
 )
-def test_wrong_types_are_told_with_what_is_expected(
+def test_wrong_types_are_refused_with_the_expected_ones(
     change: dict[str, Any], says: str, tmp_path: Path
 ) -> None:
     given = {"space": MICRO, "data": micro_dataset(), "out": tmp_path / "s.safetensors", **change}
@@ -231,7 +231,7 @@ def test_options_that_do_not_fit_together(given: dict[str, Any], says: str) -> N
     assert says in str(error.value)
 
 
-def test_what_is_no_supernet_is_not_loaded(tmp_path: Path) -> None:
+def test_other_files_than_supernets_are_refused(tmp_path: Path) -> None:
     (tmp_path / "s").write_bytes(b"nothing")
 
     with pytest.raises(FileError, match="is not a supernet"):

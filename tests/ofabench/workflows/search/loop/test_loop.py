@@ -164,7 +164,7 @@ def test_iterations_and_budget_end_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_where_nothing_measured_is_within_it_is_said_and_more_iterations_go_on(
+def test_a_loop_without_a_measured_network_within_the_limit_can_be_continued(
     tmp_path: Path,
 ) -> None:
     limit = latency_limit(predictor(0.7), LIMIT)
@@ -180,7 +180,7 @@ def test_where_nothing_measured_is_within_it_is_said_and_more_iterations_go_on(
     assert result.iterations > 1
 
 
-def test_a_limit_that_nothing_is_predicted_within_writes_nothing(tmp_path: Path) -> None:
+def test_a_limit_below_every_prediction_writes_no_file(tmp_path: Path) -> None:
     with pytest.raises(InfeasibleError, match="the fastest network takes"):
         loop(tmp_path / "m", latency_limit(predictor(), 0.01))
     assert not list(tmp_path.iterdir())

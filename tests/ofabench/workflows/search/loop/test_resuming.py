@@ -50,7 +50,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> MeasuredSearch:
 @pytest.mark.slow
 @pytest.mark.parametrize("at", [0, 3, 5])
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), DeviceLostError("the cable is out")])
-def test_what_broke_off_is_gone_on_with_to_the_same_end(
+def test_an_interrupted_loop_resumes_to_the_same_result(
     tmp_path: Path, whole: MeasuredSearch, at: int, error: BaseException
 ) -> None:
     kind = InterruptedSweepError if isinstance(error, KeyboardInterrupt) else DeviceError
@@ -104,7 +104,7 @@ def test_tries_are_counted_and_the_last_one_decides(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_where_no_try_meets_the_limit_it_says_so_and_tries_no_more(tmp_path: Path) -> None:
+def test_a_loop_ends_where_no_verification_meets_the_limit(tmp_path: Path) -> None:
     two = replace(FEW, tries=2)
 
     result = loop(tmp_path / "m", deciding=SlowDevice(factors=(1.2,)), measuring=two)
@@ -141,7 +141,9 @@ def with_huge_anchors(count: int) -> LatencyPredictor:
 
 
 @pytest.mark.slow
-def test_anchors_that_no_longer_run_are_left_out_and_without_any_it_is_said(tmp_path: Path) -> None:
+def test_anchors_that_no_longer_run_are_ignored_and_without_any_a_warning_is_given(
+    tmp_path: Path,
+) -> None:
     device = FakeDevice(room_bytes=10_000_000)
 
     result = loop(tmp_path / "one", latency_limit(with_huge_anchors(1), LIMIT), device=device)
@@ -153,7 +155,7 @@ def test_anchors_that_no_longer_run_are_left_out_and_without_any_it_is_said(tmp_
 
 
 @pytest.mark.slow
-def test_what_it_measured_makes_tables_and_a_predictor(tmp_path: Path) -> None:
+def test_measurements_of_a_loop_give_tables_and_a_predictor(tmp_path: Path) -> None:
     result = loop(tmp_path / "m")
 
     sweep, out = tmp_path / "m" / "candidates.sqlite", tmp_path / "n.parquet"
