@@ -68,6 +68,14 @@ class TrainOptions(Options):
     compile: bool = option(
         False, group=_RUNNING, help="compile the network in phases that train a single one"
     )
+    compile_limit_s: float = option(
+        600.0,
+        flag="--compile-limit",
+        unit=SECONDS,
+        metavar="TIME",
+        group=_RUNNING,
+        help="time for compiling, e.g. 5m; training continues without it afterwards ({default})",
+    )
     accumulate: int = option(
         1,
         minimum=1,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,9 @@ from supernet.train.schedule import Phase, Schedule
 from supernet.weights.model import SuperNet
 from supernet.weights.tensor_file import Tensors
 
+if TYPE_CHECKING:
+    from supernet.train.compilation import Compiler
+
 PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -25,13 +29,14 @@ class Engine:
 
     def __init__(self, network: SuperNet, recipe: Recipe, options: RunOptions) -> None:
         self.network, self._schedule = network, recipe.schedule
-        self._device, self._compiled = options.own_device, options.compiled
+        self._device, self._options = options.own_device, options
         self._dtype = PRECISIONS[recipe.precision]
         # Gradients of float16 would underflow; other types need no scaling.
         scaled = recipe.precision == "float16"
         self._scaler = torch.amp.GradScaler(self._device.type, enabled=scaled)
         self._mean = GradientMean(network, options.ranks)
         self._static: dict[ArchConfig, Callable[[Tensor], Tensor]] = {}
+        self._compiler: Compiler | None = None
         self.optimiser = make_optimiser(network, self._schedule)
 
     def restart(self, momenta: Tensors | None = None) -> None:
@@ -57,8 +62,17 @@ class Engine:
 
         Only for phases that train a single network: several would each be compiled.
         """
-        if self._compiled and arch not in self._static:
-            self._static[arch] = torch.compile(share_weights(self.network, arch).train())
+        if not self._options.compiled or arch in self._static:
+            return
+        # Imports torch's compiler, which takes seconds.
+        from supernet.train.compilation import Compiler
+
+        if self._compiler is None:
+            self._compiler = Compiler(self._options.compile_limit_s)
+        module = share_weights(self.network, arch).train()
+        self._static[arch] = self._compiler.compiled(
+            module, uncompiled=lambda images: self.network(images, arch)
+        )
 
     def step(
         self,

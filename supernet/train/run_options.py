@@ -16,14 +16,16 @@ class RunOptions:
     """Device, checkpoints, progress and stop condition of a training run.
 
     `device` is a torch device; with several ranks, "cuda" is the GPU of each. With `compiled`, the
-    network of a phase with a single network is compiled. With `resume`, training continues from a
-    checkpoint. `stop` is called after every step; where it is true on any rank, all save and end. A
-    checkpoint is written at the end of each epoch, and within an epoch every `checkpoint_s`
-    seconds. With `validation`, the log has an accuracy after each epoch.
+    network of a phase with a single network is compiled, and trained uncompiled where compiling
+    takes longer than `compile_limit_s`. With `resume`, training continues from a checkpoint. `stop`
+    is called after every step; where it is true on any rank, all save and end. A checkpoint is
+    written at the end of each epoch, and within an epoch every `checkpoint_s` seconds. With
+    `validation`, the log has an accuracy after each epoch.
     """
 
     device: str = "cpu"
     compiled: bool = False
+    compile_limit_s: float = 600.0
     resume: bool = False
     checkpoint_s: float = 300.0
     ranks: Ranks = field(default_factory=Ranks)

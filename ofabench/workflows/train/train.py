@@ -124,6 +124,7 @@ def _train(  # noqa: PLR0913, PLR0917 - as `train`, and the ranks
         running = RunOptions(
             device=options.device,
             compiled=options.compile,
+            compile_limit_s=options.compile_limit_s,
             resume=options.resume,
             checkpoint_s=options.checkpoint_every_s,
             ranks=ranks,
