@@ -49,7 +49,7 @@ class Compiler:
 
         It runs `uncompiled`, which computes the same, where compiling failed or was abandoned.
         """
-        compiled = torch.compile(module)
+        compiled: Forward = torch.compile(module)
         prepared: set[tuple[torch.Size, torch.dtype]] = set()
 
         def forward(images: Tensor) -> Tensor:
@@ -71,7 +71,6 @@ class Compiler:
         try:
             with _abandoned_after(self._left_s):
                 logits: Tensor = compiled(images)
-            return logits
         except _StopRequestedError:
             self._give_up()  # training is about to stop and says so
         except _AbandonedError:
